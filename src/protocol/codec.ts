@@ -1,0 +1,119 @@
+import type { z } from "zod";
+import type { ErrorCode, LeaveCause } from "./codes.ts";
+import { ClientMessage } from "./messages.ts";
+
+/** One thing wrong with an input: where (`filter.userIds.3`, empty for the whole) and what. */
+export interface Issue {
+  readonly path: string;
+  readonly message: string;
+}
+
+export type Decoded =
+  | { readonly kind: "message"; readonly message: ClientMessage }
+  | { readonly kind: "not-json" }
+  | { readonly kind: "bad"; readonly id: number | undefined; readonly issues: readonly Issue[] };
+
+/** Reads one frame. Never throws, and touches nothing but its argument. */
+export function decodeMessage(text: string): Decoded {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    return { kind: "not-json" };
+  }
+  const result = ClientMessage.safeParse(json);
+  if (result.success) return { kind: "message", message: result.data };
+  return { kind: "bad", id: readId(json), issues: toIssues(result.error) };
+}
+
+/** An error tells of this many issues at most: a bad list of a thousand ids gets a short answer. */
+const MAX_ISSUES = 10;
+
+export function toIssues(error: z.ZodError): Issue[] {
+  return error.issues.slice(0, MAX_ISSUES).map((issue) => ({
+    path: issue.path.map(String).join("."),
+    message: issue.message,
+  }));
+}
+
+/** The id of a message that will not be done, for the error that says so. */
+export function readMessageId(text: string): number | undefined {
+  try {
+    return readId(JSON.parse(text));
+  } catch {
+    return undefined;
+  }
+}
+
+function readId(json: unknown): number | undefined {
+  if (typeof json !== "object" || json === null || !Object.hasOwn(json, "id")) return undefined;
+  const { id } = json as { id: unknown };
+  return Number.isSafeInteger(id) && (id as number) >= 0 ? (id as number) : undefined;
+}
+
+/** Messages from the gateway that are made for one socket. `snapshot`, `result` and `diff` are joined from ready parts below. */
+export type ServerMessage =
+  | {
+      type: "connected";
+      id?: number | undefined;
+      userId: string | null;
+      nodeId: string;
+      heartbeatMs: number;
+      resumeWindowMs: number;
+    }
+  | { type: "opened"; id?: number | undefined; sessionId: string; resumed: boolean }
+  | { type: "closed"; id?: number | undefined; sessionId: string; cause: "closed" | "replaced" | "kicked" }
+  | { type: "resumed"; id: number; view: string; version: number }
+  | { type: "ok"; id: number }
+  | { type: "pong"; id?: number | undefined }
+  | { type: "token_expiring"; expiresInMs: number }
+  | { type: "draining"; reconnectInMs: number }
+  | ErrorMessage;
+
+export interface ErrorMessage {
+  type: "error";
+  id?: number | undefined;
+  code: ErrorCode;
+  message: string;
+  issues?: readonly Issue[] | undefined;
+  retryAfterMs?: number | undefined;
+  /** The view of a subscription that ended with this error. */
+  view?: string | undefined;
+}
+
+export function encodeMessage(message: ServerMessage): string {
+  return JSON.stringify(message);
+}
+
+/** A user and their value as they stand in `data`: `"alice":{…}`, or `"alice":null` for one who left. */
+export type Member = string;
+
+/** A diff as every subscriber gets it, encoded once. */
+export function encodeDiff(
+  view: string,
+  version: number,
+  members: readonly Member[],
+  left: ReadonlyMap<string, LeaveCause>,
+): string {
+  let causes = "";
+  for (const [userId, cause] of left)
+    causes += `${causes === "" ? "" : ","}${JSON.stringify(userId)}:"${cause}"`;
+  const tail = causes === "" ? "" : `,"causes":{${causes}}`;
+  return `{"type":"diff","view":${JSON.stringify(view)},"version":${version},"data":{${members.join(",")}}${tail}}`;
+}
+
+/** The part of a snapshot page that is the same for all who get it; `encodeSnapshotPage` puts the rest around it. */
+export function encodeSnapshotBody(view: string, version: number, page: string, more: boolean): string {
+  return `"view":${JSON.stringify(view)},"version":${version},"data":{${page}}${more ? ',"more":true' : ""}}`;
+}
+
+/** `id` for the answer to a `subscribe`; without it the page is one of a snapshot for a reader that lagged. */
+export function encodeSnapshotPage(id: number | undefined, body: string): string {
+  return id === undefined
+    ? `{"type":"snapshot","reason":"lagged",${body}`
+    : `{"type":"snapshot","id":${id},${body}`;
+}
+
+export function encodeResultPage(id: number, page: string, more: boolean): string {
+  return `{"type":"result","id":${id},"data":{${page}}${more ? ',"more":true' : ""}}`;
+}

@@ -1,0 +1,42 @@
+/** Whether a client that is closed with a code should come back: by itself, with another token, or not at all. */
+export type Retry = "backoff" | "new-token" | "never";
+
+interface CloseCode {
+  readonly code: number;
+  /** At most 123 bytes of ASCII, sent in the close frame. */
+  readonly reason: string;
+  readonly retry: Retry;
+}
+
+/** Every close code that the gateway sends, and what a client makes of it. */
+export const CLOSE = {
+  binary: { code: 1003, reason: "binary frames are not supported, send JSON text", retry: "backoff" },
+  tooLarge: { code: 1009, reason: "message too large", retry: "backoff" },
+  crashed: { code: 1011, reason: "internal error, connect again", retry: "backoff" },
+  draining: { code: 1012, reason: "this node is going down, connect again", retry: "backoff" },
+  slowReader: { code: 1013, reason: "too slow a reader, connect again", retry: "backoff" },
+  badMessages: { code: 4400, reason: "not JSON, or too many bad messages", retry: "never" },
+  unauthenticated: { code: 4401, reason: "no valid token", retry: "new-token" },
+  connectTimeout: { code: 4408, reason: "no connect message in time", retry: "backoff" },
+  tokenExpired: { code: 4410, reason: "token expired", retry: "new-token" },
+  flooding: { code: 4429, reason: "too many messages", retry: "backoff" },
+} as const satisfies Record<string, CloseCode>;
+
+export type CloseReason = keyof typeof CLOSE;
+
+/** Codes of `error` messages. */
+export const ERROR_CODES = [
+  "BAD_MESSAGE",
+  "UNAUTHENTICATED",
+  "FORBIDDEN",
+  "NOT_FOUND",
+  "LIMIT_REACHED",
+  "RATE_LIMITED",
+] as const;
+export type ErrorCode = (typeof ERROR_CODES)[number];
+
+/** Why a session ended. */
+export type EndCause = "closed" | "timeout" | "replaced" | "kicked" | "node-lost";
+
+/** Why a user left a result: a session of theirs ended, or none matches any more. */
+export type LeaveCause = EndCause | "changed";

@@ -1,0 +1,88 @@
+import { z } from "zod";
+import { FilterSchema } from "./filter.ts";
+import { Id } from "./ids.ts";
+
+export const MAX_CUSTOM_KEYS = 32;
+export const MAX_CUSTOM_KEY_LENGTH = 64;
+export const MAX_CUSTOM_VALUE_LENGTH = 512;
+
+/** A patch of `custom`: a string sets a key, null deletes it. Its own property `__proto__` is a key like any other. */
+export type CustomPatch = Readonly<Record<string, string | null>>;
+
+function customProblem(value: unknown): string | undefined {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    return "must be an object of strings, or null";
+  }
+  const entries = Object.entries(value);
+  if (entries.length > MAX_CUSTOM_KEYS) return `must have at most ${MAX_CUSTOM_KEYS} keys`;
+  for (const [key, item] of entries) {
+    if (key.length > MAX_CUSTOM_KEY_LENGTH)
+      return `keys must have at most ${MAX_CUSTOM_KEY_LENGTH} characters`;
+    if (item === null) continue;
+    if (typeof item !== "string") return "values must be strings, or null to delete the key";
+    if (item.length > MAX_CUSTOM_VALUE_LENGTH) {
+      return `values must have at most ${MAX_CUSTOM_VALUE_LENGTH} characters`;
+    }
+  }
+  return undefined;
+}
+
+/** Checked by hand: zod's records drop a key named `__proto__`, and nothing here may be lost silently. */
+const Custom = z.custom<CustomPatch>().check((context) => {
+  const problem = customProblem(context.value);
+  if (problem !== undefined) {
+    context.issues.push({ code: "custom", message: problem, input: context.value, continue: false });
+  }
+});
+
+const MessageId = z.int().min(0);
+const id = { id: MessageId.optional() };
+
+const sessionFields = {
+  visible: z.boolean().optional(),
+  selectedConversationId: Id.nullable().optional(),
+  hasFocus: z.boolean().optional(),
+  isTyping: z.boolean().optional(),
+  custom: Custom.nullable().optional(),
+};
+
+/** Longer than any token we take; a bound for what is handed to the verifier. */
+export const MAX_TOKEN_LENGTH = 8192;
+const Token = z.string().min(1).max(MAX_TOKEN_LENGTH);
+
+export const ClientMessage = z.discriminatedUnion("type", [
+  z.object({
+    type: z.literal("update"),
+    ...id,
+    sessionId: Id.optional(),
+    ...sessionFields,
+  }),
+  z.object({
+    type: z.literal("open"),
+    ...id,
+    kind: z.enum(["background", "widget"]),
+    sessionId: Id.optional(),
+    userId: Id.optional(),
+    ...sessionFields,
+  }),
+  z.object({ type: z.literal("close"), ...id, sessionId: Id.optional() }),
+  z.object({
+    type: z.literal("subscribe"),
+    id: MessageId,
+    filter: FilterSchema,
+    since: z.object({ view: Id, version: z.int().min(0) }).optional(),
+  }),
+  z.object({ type: z.literal("unsubscribe"), ...id, view: Id }),
+  z.object({ type: z.literal("query"), id: MessageId, filter: FilterSchema }),
+  z.object({ type: z.literal("connect"), ...id, token: Token }),
+  z.object({ type: z.literal("refresh"), ...id, token: Token }),
+  z.object({ type: z.literal("ping"), ...id }),
+]);
+
+export type ClientMessage = z.output<typeof ClientMessage>;
+export type ClientMessageType = ClientMessage["type"];
+export type Message<Type extends ClientMessageType> = Extract<ClientMessage, { type: Type }>;
+export type SessionFields = Pick<
+  Message<"update">,
+  "visible" | "selectedConversationId" | "hasFocus" | "isTyping" | "custom"
+>;
