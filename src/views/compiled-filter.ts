@@ -1,0 +1,88 @@
+import type { Filter } from "../protocol/filter.ts";
+import { FOCUSED_SHAPE, type Session, SHAPES, TYPING_SHAPE, VISIBLE_SHAPE } from "../sessions/session.ts";
+import type { Table } from "../sessions/table.ts";
+import type { User } from "../sessions/user.ts";
+
+/**
+ * The one evaluator of filters: HTTP, queries, subscriptions and streams all ask it.
+ *
+ * A filter matches a session by its shape (one bit test) and its conversation. Background shapes are in the set only
+ * with `includeBackgroundSessions`, so "is listed" and "matches" are the same question.
+ */
+export class CompiledFilter {
+  /** Equal for filters that mean the same, whatever the order and repetition of their ids. */
+  readonly key: string;
+  /** undefined: any. */
+  readonly conversationId: string | null | undefined;
+  /** Which shapes match, as a bit set. */
+  readonly shapes: number;
+  readonly includeBackground: boolean;
+  /** undefined: everyone. */
+  readonly userIds: ReadonlySet<string> | undefined;
+
+  constructor(filter: Filter) {
+    this.conversationId = filter.selectedConversationId;
+    this.includeBackground = filter.includeBackgroundSessions ?? false;
+    this.shapes = shapesOf(filter, this.includeBackground);
+    this.userIds = filter.userIds && new Set(filter.userIds);
+    this.key = JSON.stringify([
+      this.conversationId === undefined ? 0 : this.conversationId,
+      this.shapes,
+      this.includeBackground,
+      this.userIds === undefined ? 0 : [...this.userIds].sort(),
+    ]);
+  }
+
+  matches(session: Session<unknown>): boolean {
+    return (
+      ((this.shapes >> session.shape) & 1) !== 0 &&
+      (this.conversationId === undefined || this.conversationId === session.state.selectedConversationId)
+    );
+  }
+
+  /** Whether the user is in the result, `userIds` apart: one with a visible widget is decided on the widgets alone. */
+  includes(user: User<unknown>): boolean {
+    const widgetsDecide = user.visibleWidgets > 0;
+    const { sessions } = user;
+    for (let i = 0; i < sessions.length; i++) {
+      const session = sessions[i]!;
+      if (this.matches(session) && (!widgetsDecide || (session.shape & VISIBLE_SHAPE) !== 0)) return true;
+    }
+    return false;
+  }
+
+  /** Calls back once for each user in the result. Walks the ids of the filter or the matching sessions, nothing else. */
+  forEachUser<Holder>(table: Table<Holder>, visit: (user: User<Holder>) => void): void {
+    if (this.userIds !== undefined) {
+      for (const userId of this.userIds) {
+        const user = table.user(userId);
+        if (user !== undefined && this.includes(user)) visit(user);
+      }
+      return;
+    }
+    table.bucket(this.conversationId)?.forEach(this.shapes, (session) => {
+      const { user } = session;
+      if (this.#isFirstMatch(user, session) && this.includes(user)) visit(user);
+    });
+  }
+
+  /** Several sessions of a user may match: the first of them stands for the user. */
+  #isFirstMatch<Holder>(user: User<Holder>, session: Session<Holder>): boolean {
+    for (const candidate of user.sessions) if (this.matches(candidate)) return candidate === session;
+    return false;
+  }
+}
+
+function shapesOf(filter: Filter, includeBackground: boolean): number {
+  let shapes = 0;
+  for (let shape = 0; shape < SHAPES; shape++) {
+    const hasFocus = (shape & FOCUSED_SHAPE) !== 0;
+    const isTyping = (shape & TYPING_SHAPE) !== 0;
+    const isWidget = (shape & VISIBLE_SHAPE) !== 0;
+    if (!isWidget && !includeBackground) continue;
+    if (filter.hasFocus !== undefined && filter.hasFocus !== hasFocus) continue;
+    if (filter.isTyping !== undefined && filter.isTyping !== isTyping) continue;
+    shapes |= 1 << shape;
+  }
+  return shapes;
+}

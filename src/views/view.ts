@@ -1,0 +1,99 @@
+import { encodeDiff, type Member } from "../protocol/codec.ts";
+import type { LeaveCause } from "../protocol/codes.ts";
+import type { Change, Table } from "../sessions/table.ts";
+import type { CompiledFilter } from "./compiled-filter.ts";
+import { type Diff, DiffLog } from "./diff-log.ts";
+
+/** A mark on a user whose entry must be looked at again, and who is in the result as far as the view knows. */
+const PRESENT = null;
+
+/**
+ * The live result of one filter. `(name, version)` names one exact state: `members` as of the last flush. Changes since
+ * then are only marks on users, so a burst costs one look at each user it touched.
+ */
+export class View<Holder> {
+  readonly name: string;
+  readonly filter: CompiledFilter;
+  readonly #table: Table<Holder>;
+  readonly #members = new Map<string, Member>();
+  /** Users touched since the last flush: present, or the reason why they last left. */
+  readonly #marks = new Map<string, LeaveCause | typeof PRESENT>();
+  readonly #log = new DiffLog();
+  #version = 1;
+  /** When the oldest mark was made; for measuring how late diffs are. */
+  markedAt = 0;
+
+  constructor(name: string, filter: CompiledFilter, table: Table<Holder>) {
+    this.name = name;
+    this.filter = filter;
+    this.#table = table;
+    filter.forEachUser(table, (user) => this.#members.set(user.userId, user.member(filter)));
+  }
+
+  get version(): number {
+    return this.#version;
+  }
+
+  /** How many users are in the result as of `version`. */
+  get size(): number {
+    return this.#members.size;
+  }
+
+  /** Whether users are marked, so that the next flush may bring a diff. */
+  get isMarked(): boolean {
+    return this.#marks.size > 0;
+  }
+
+  /** The result as of `version`, an entry a user. */
+  members(): Member[] {
+    return [...this.#members.values()];
+  }
+
+  /** The diffs after `version`, or undefined when only a snapshot can help. */
+  since(version: number): readonly Diff[] | undefined {
+    return this.#log.since(version, this.#version);
+  }
+
+  /**
+   * Takes note of a change of a user whom the filter's `userIds` admit: the user is marked now, was marked already, or
+   * the change is nothing to this view.
+   */
+  touch(change: Change<Holder>, now: number): "marked" | "folded" | "untouched" {
+    const { filter } = this;
+    const decides = (filter.shapes & change.shapes) !== 0;
+    if (!decides && !(change.visibilityFlipped && filter.includeBackground)) return "untouched";
+    const { userId } = change.user;
+    const mark = this.#marks.get(userId);
+    const wasIn = mark === undefined ? this.#members.has(userId) : mark === PRESENT;
+    if (this.#marks.size === 0) this.markedAt = now;
+    if (filter.includes(change.user)) this.#marks.set(userId, PRESENT);
+    else if (wasIn) this.#marks.set(userId, change.cause);
+    else return "untouched";
+    return mark === undefined ? "marked" : "folded";
+  }
+
+  /** Looks at the marked users and returns what became of them, or undefined if the result is as it was. */
+  flush(): Diff | undefined {
+    const changed: Member[] = [];
+    const left = new Map<string, LeaveCause>();
+    for (const [userId, mark] of this.#marks) {
+      const user = this.#table.user(userId);
+      const member = user !== undefined && this.filter.includes(user) ? user.member(this.filter) : undefined;
+      if (member === this.#members.get(userId)) continue;
+      if (member !== undefined) {
+        this.#members.set(userId, member);
+        changed.push(member);
+      } else {
+        this.#members.delete(userId);
+        changed.push(`${JSON.stringify(userId)}:null`);
+        left.set(userId, mark ?? "changed");
+      }
+    }
+    this.#marks.clear();
+    if (changed.length === 0) return undefined;
+    this.#version++;
+    const diff = { version: this.#version, text: encodeDiff(this.name, this.#version, changed, left) };
+    this.#log.push(diff);
+    return diff;
+  }
+}

@@ -1,0 +1,147 @@
+import type { Change, Table } from "../sessions/table.ts";
+import type { CompiledFilter } from "./compiled-filter.ts";
+import type { Diff } from "./diff-log.ts";
+import { View } from "./view.ts";
+import { ViewIndex } from "./view-index.ts";
+
+/** How long a view is kept after its last subscriber left, for those who come back with a position. */
+export const IDLE_VIEW_MS = 60_000;
+/** Bounds on what is kept for that: views, and users in them. The views idle longest go first. */
+export const MAX_IDLE_VIEWS = 4_096;
+export const MAX_IDLE_MEMBERS = 200_000;
+
+interface Idle {
+  readonly since: number;
+  readonly members: number;
+}
+
+/** A view whose marks were looked at; without a diff if they came to nothing. */
+export interface Flushed<Holder> {
+  readonly view: View<Holder>;
+  readonly diff: Diff | undefined;
+}
+
+/**
+ * All views of one app: one per filter, shared by its subscribers. A view that was quiet is flushed at once, then rests
+ * for `intervalMs`; what happens meanwhile is one diff at the end of the rest. As all rests are equally long, the
+ * resting views stand in line and one timer serves them all.
+ */
+export class Views<Holder> {
+  readonly #table: Table<Holder>;
+  readonly #intervalMs: number;
+  readonly #makeName: () => string;
+  readonly #byKey = new Map<string, View<Holder>>();
+  readonly #index = new ViewIndex<Holder>();
+  /** Views that were quiet and are marked. */
+  readonly #ready = new Set<View<Holder>>();
+  /** Views that were flushed lately and when their rest ends, the first to end first. */
+  readonly #resting = new Map<View<Holder>, number>();
+  /** Views without a subscriber, the one idle longest first. */
+  readonly #idle = new Map<View<Holder>, Idle>();
+  #idleMembers = 0;
+  /** Changes that went into a diff together with an earlier one of the same user. */
+  folded = 0;
+
+  constructor(table: Table<Holder>, intervalMs: number, makeName: () => string) {
+    this.#table = table;
+    this.#intervalMs = intervalMs;
+    this.#makeName = makeName;
+  }
+
+  /** Views with a subscriber. */
+  get active(): number {
+    return this.#byKey.size - this.#idle.size;
+  }
+
+  /** Numbers that must all be zero when all views are gone. */
+  leftovers(): Record<string, number> {
+    return {
+      views: this.#byKey.size,
+      idle: this.#idle.size,
+      idleMembers: this.#idleMembers,
+      ready: this.#ready.size,
+      resting: this.#resting.size,
+      index: this.#index.isEmpty ? 0 : 1,
+    };
+  }
+
+  /** The view of a filter, made if there is none. It stays until `release` is called for it. */
+  acquire(filter: CompiledFilter): View<Holder> {
+    const existing = this.#byKey.get(filter.key);
+    if (existing !== undefined) {
+      this.#unidle(existing);
+      return existing;
+    }
+    const view = new View(this.#makeName(), filter, this.#table);
+    this.#byKey.set(filter.key, view);
+    this.#index.add(view);
+    return view;
+  }
+
+  /** Says that the last subscriber of a view has left. */
+  release(view: View<Holder>, now: number): void {
+    this.#idle.set(view, { since: now, members: view.size });
+    this.#idleMembers += view.size;
+    while (this.#idle.size > MAX_IDLE_VIEWS || this.#idleMembers > MAX_IDLE_MEMBERS) {
+      const [oldest] = this.#idle.keys();
+      this.#drop(oldest!);
+    }
+  }
+
+  /** Marks the user in all views that the change touches. */
+  touch(change: Change<Holder>, now: number): void {
+    this.#index.forEachTouched(change, (view) => {
+      const touch = view.touch(change, now);
+      if (touch === "folded") this.folded++;
+      else if (touch === "marked" && !this.#resting.has(view)) this.#ready.add(view);
+    });
+  }
+
+  /** Flushes the views that may be flushed now. */
+  flush(now: number): Flushed<Holder>[] {
+    const flushed: Flushed<Holder>[] = [];
+    for (const [view, restUntil] of this.#resting) {
+      if (restUntil > now) break;
+      this.#resting.delete(view);
+      if (view.isMarked) this.#ready.add(view);
+    }
+    for (const view of this.#ready) {
+      const diff = view.flush();
+      flushed.push({ view, diff });
+      if (diff !== undefined && this.#intervalMs > 0) this.#resting.set(view, now + this.#intervalMs);
+    }
+    this.#ready.clear();
+    return flushed;
+  }
+
+  /** Drops the views that were idle for long enough. */
+  expireIdle(now: number): void {
+    for (const [view, { since }] of this.#idle) {
+      if (since + IDLE_VIEW_MS > now) break;
+      this.#drop(view);
+    }
+  }
+
+  /** When `flush` or `expireIdle` next has something to do; undefined if never. */
+  next(): number | undefined {
+    const [restUntil] = this.#resting.values();
+    const [idle] = this.#idle.values();
+    if (idle === undefined) return restUntil;
+    return Math.min(restUntil ?? Number.POSITIVE_INFINITY, idle.since + IDLE_VIEW_MS);
+  }
+
+  #unidle(view: View<Holder>): void {
+    const idle = this.#idle.get(view);
+    if (idle === undefined) return;
+    this.#idle.delete(view);
+    this.#idleMembers -= idle.members;
+  }
+
+  #drop(view: View<Holder>): void {
+    this.#unidle(view);
+    this.#byKey.delete(view.filter.key);
+    this.#index.remove(view);
+    this.#ready.delete(view);
+    this.#resting.delete(view);
+  }
+}
