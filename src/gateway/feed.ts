@@ -1,0 +1,184 @@
+import { encodeSnapshotBody, type Member } from "../protocol/codec.ts";
+import type { Diff } from "../views/diff-log.ts";
+import type { View } from "../views/view.ts";
+import { Frame } from "./frame.ts";
+import type { Job, Outbox } from "./outbox.ts";
+import { cutPage } from "./pages.ts";
+import type { Telemetry } from "./telemetry.ts";
+
+/** A page of a snapshot as the feed hands it out; the reader's protocol is put around it by the subscription. */
+export interface SnapshotPage {
+  readonly view: string;
+  readonly version: number;
+  readonly body: string;
+  readonly more: boolean;
+}
+
+/** How a subscriber's protocol words what a feed says. */
+export interface Wording {
+  /** `requestId`: the request that this answers; undefined for a snapshot that nobody asked for, after a lag. */
+  snapshot(page: SnapshotPage, requestId: number | undefined): Frame;
+  diff(frame: Frame, version: number): Frame;
+}
+
+/**
+ * One subscriber of a view. It is live, and gets each diff; or snapshots are under way to it, and it gets no diff until
+ * the last of them has been sent; or it lagged: it gets nothing until it has drained, then a snapshot.
+ */
+export class Subscription<Holder> {
+  readonly feed: Feed<Holder>;
+  readonly outbox: Outbox;
+  readonly wording: Wording;
+  #snapshotsUnderWay = 0;
+  #lagged = false;
+  #ended = false;
+
+  constructor(feed: Feed<Holder>, outbox: Outbox, wording: Wording) {
+    this.feed = feed;
+    this.outbox = outbox;
+    this.wording = wording;
+  }
+
+  /** Takes up at a position if its diffs are kept: the missed ones are returned, and the caller sends them. */
+  missedSince(view: string, version: number): readonly Diff[] | undefined {
+    if (this.#snapshotsUnderWay > 0 || this.#lagged) return undefined;
+    return view === this.feed.view.name ? this.feed.view.since(version) : undefined;
+  }
+
+  /** Asks for a snapshot, which is sent as soon as the view has no unflushed marks. */
+  requestSnapshot(requestId: number | undefined): void {
+    this.#snapshotsUnderWay++;
+    this.feed.whenSettled(() => {
+      if (!this.#ended) this.outbox.start(this.#snapshotJob(requestId));
+    });
+  }
+
+  deliver(frame: Frame, version: number): void {
+    if (this.#snapshotsUnderWay > 0 || this.#lagged) return;
+    if (this.outbox.offer(this.wording.diff(frame, version))) this.feed.telemetry.deliveries++;
+    else this.#lag();
+  }
+
+  /** Nothing is delivered after this. */
+  end(): void {
+    this.#ended = true;
+  }
+
+  #snapshotJob(requestId: number | undefined): Job {
+    const { view } = this.feed;
+    const { version } = view;
+    const snapshot = this.feed.snapshot();
+    let from: number | undefined = 0;
+    return {
+      step: () => {
+        if (this.#ended || from === undefined) return true;
+        const page = snapshot.page(from);
+        this.outbox.send(
+          this.wording.snapshot(
+            { view: view.name, version, body: page.body, more: page.next !== undefined },
+            requestId,
+          ),
+        );
+        from = page.next;
+        if (from === undefined) this.#snapshotSent(version);
+        return from === undefined;
+      },
+    };
+  }
+
+  /** The reader is at `version` now: what happened since is sent after it, if it is still kept. */
+  #snapshotSent(version: number): void {
+    this.#snapshotsUnderWay--;
+    if (this.#snapshotsUnderWay > 0) return;
+    const missed = this.feed.view.since(version);
+    if (missed === undefined) this.#lag();
+    else for (const diff of missed) this.deliver(new Frame(diff.text), diff.version);
+  }
+
+  #lag(): void {
+    if (this.#lagged) return;
+    this.#lagged = true;
+    this.feed.telemetry.lagged++;
+    this.outbox.whenDrained(() => {
+      this.#lagged = false;
+      if (!this.#ended) this.requestSnapshot(undefined);
+    });
+  }
+}
+
+/** The state of a view at one version, cut into pages as they are asked for. */
+class Snapshot {
+  readonly #name: string;
+  readonly #version: number;
+  readonly #members: readonly Member[];
+  /** Kept only if it is the whole: what many ask for at once after a storm is made once. */
+  #whole: string | undefined;
+
+  constructor(view: View<unknown>) {
+    this.#name = view.name;
+    this.#version = view.version;
+    this.#members = view.members();
+  }
+
+  page(from: number): { body: string; next: number | undefined } {
+    if (this.#whole !== undefined) return { body: this.#whole, next: undefined };
+    const { text, next } = cutPage(this.#members, from);
+    const body = encodeSnapshotBody(this.#name, this.#version, text, next !== undefined);
+    if (from === 0 && next === undefined) this.#whole = body;
+    return { body, next };
+  }
+}
+
+/** A view and those who watch it. Each diff is encoded once, whatever their number. */
+export class Feed<Holder> {
+  readonly view: View<Holder>;
+  readonly telemetry: Telemetry;
+  readonly #subscriptions = new Set<Subscription<Holder>>();
+  #waiting: (() => void)[] = [];
+  #snapshot: Snapshot | undefined;
+
+  constructor(view: View<Holder>, telemetry: Telemetry) {
+    this.view = view;
+    this.telemetry = telemetry;
+  }
+
+  get size(): number {
+    return this.#subscriptions.size;
+  }
+
+  add(subscription: Subscription<Holder>): void {
+    this.#subscriptions.add(subscription);
+  }
+
+  remove(subscription: Subscription<Holder>): void {
+    subscription.end();
+    this.#subscriptions.delete(subscription);
+  }
+
+  /**
+   * Calls back once the view shows all that has happened: now, or after its next flush. So a snapshot is never older
+   * than the request for it, and a storm of subscribers does not make the view flush more often than its interval.
+   */
+  whenSettled(callback: () => void): void {
+    if (this.view.isMarked) this.#waiting.push(callback);
+    else callback();
+  }
+
+  /** The state at the view's version, made once however many ask for it. */
+  snapshot(): Snapshot {
+    this.#snapshot ??= new Snapshot(this.view);
+    return this.#snapshot;
+  }
+
+  /** To be called after each flush of the view. */
+  flushed(diff: Diff | undefined): void {
+    if (diff !== undefined) {
+      this.#snapshot = undefined;
+      const frame = new Frame(diff.text);
+      for (const subscription of this.#subscriptions) subscription.deliver(frame, diff.version);
+    }
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const callback of waiting) callback();
+  }
+}

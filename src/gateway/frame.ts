@@ -1,0 +1,23 @@
+import { Buffer } from "node:buffer";
+
+/** A text that goes to one reader or to thousands: each form of it is made once, when first asked for. */
+export class Frame {
+  readonly text: string;
+  #bytes: Buffer | undefined;
+  #event: Frame | undefined;
+
+  constructor(text: string) {
+    this.text = text;
+  }
+
+  get bytes(): Buffer {
+    this.#bytes ??= Buffer.from(this.text);
+    return this.#bytes;
+  }
+
+  /** The text as a server-sent event: one line, as JSON has no raw line breaks. */
+  asEvent(name: string, id: string): Frame {
+    this.#event ??= new Frame(`event: ${name}\nid: ${id}\ndata: ${this.text}\n\n`);
+    return this.#event;
+  }
+}

@@ -1,0 +1,244 @@
+import type { App } from "../auth/app.ts";
+import type { Clock } from "../shared/clock.ts";
+import { Deadlines } from "../shared/deadlines.ts";
+import { Admissions } from "./admission.ts";
+import { Connection } from "./connection.ts";
+import { type Limits, STALL_MS } from "./limits.ts";
+import type { Outbox } from "./outbox.ts";
+import type { UpgradeAnswer, UpgradeRequest } from "./socket.ts";
+import type { Telemetry } from "./telemetry.ts";
+import { Tenant } from "./tenant.ts";
+import { Ticker } from "./ticker.ts";
+
+export interface HubOptions {
+  readonly apps: readonly App[];
+  readonly limits: Limits;
+  readonly clock: Clock;
+  readonly telemetry: Telemetry;
+  readonly nodeId: string;
+  readonly makeId: () => string;
+  /** A number in [0, 1), for delays that should differ. */
+  readonly random: () => number;
+}
+
+/** A connection or stream, as far as time and its end concern it. */
+export interface Peer {
+  readonly outbox: Outbox;
+  /** A time that was set for it in `timers` has come. */
+  onDue(now: number): void;
+  /** A wall-clock time that was set for it in `expiries` has come. */
+  onExpiryDue(wallNow: number): void;
+  /** The reader has taken none of its waiting bytes for `STALL_MS`. */
+  onStall(): void;
+  /** The node goes down: the peer is told so, and is ended after `delayMs`. */
+  drain(delayMs: number): void;
+}
+
+interface Stall {
+  progress: number;
+  since: number;
+}
+
+const STALL_CHECK_MS = 1_000;
+
+/** Everything that one node serves: its tenants, its peers, and the one timer behind all of their deadlines. */
+export class Hub {
+  readonly limits: Limits;
+  readonly clock: Clock;
+  readonly telemetry: Telemetry;
+  readonly nodeId: string;
+  readonly admissions: Admissions;
+  /** Deadlines of peers on the awake clock, and on the wall clock for what tokens say. */
+  readonly timers = new Deadlines<Peer>();
+  readonly expiries = new Deadlines<Peer>();
+  readonly #tenants: ReadonlyMap<string, Tenant>;
+  readonly #peers = new Set<Peer>();
+  readonly #backlogged = new Map<Peer, Stall>();
+  readonly #ticker: Ticker;
+  readonly #random: () => number;
+  #stallCheckAt = 0;
+  #draining = false;
+  #onEmpty: (() => void) | undefined;
+
+  constructor(options: HubOptions) {
+    const { apps, limits, clock, telemetry, makeId } = options;
+    this.limits = limits;
+    this.clock = clock;
+    this.telemetry = telemetry;
+    this.nodeId = options.nodeId;
+    this.#random = options.random;
+    const now = clock.now();
+    const wakeBy = (due: number) => this.#ticker.wakeBy(due);
+    this.#tenants = new Map(
+      apps.map((app) => [app.id, new Tenant(app, { limits, telemetry, makeId, now, wakeBy })]),
+    );
+    this.admissions = new Admissions(
+      {
+        maxConnections: limits.maxConnections,
+        maxConnectionsPerAddress: limits.maxConnectionsPerIp,
+        connectsPerSecond: limits.maxConnectsPerSecond,
+      },
+      now,
+    );
+    this.#ticker = new Ticker(
+      clock,
+      (at) => this.#run(at),
+      () => this.#next(),
+    );
+  }
+
+  get isDraining(): boolean {
+    return this.#draining;
+  }
+
+  tenant(appId: string): Tenant | undefined {
+    return this.#tenants.get(appId);
+  }
+
+  tenants(): Iterable<Tenant> {
+    return this.#tenants.values();
+  }
+
+  /** Numbers that must all be zero when everybody has left. */
+  leftovers(): Record<string, number> {
+    return {
+      peers: this.#peers.size,
+      backlogged: this.#backlogged.size,
+      timers: this.timers.size,
+      expiries: this.expiries.size,
+      connections: this.admissions.connections,
+      addresses: this.admissions.addresses,
+    };
+  }
+
+  /** Decides on a WebSocket upgrade. What is let in must be accepted or abandoned. */
+  upgrade(request: UpgradeRequest): UpgradeAnswer {
+    const tenant = this.#tenants.get(request.appId);
+    if (tenant === undefined) {
+      this.telemetry.refused("unknown_app");
+      return { ok: false, status: 404, message: "there is no such app" };
+    }
+    if (!tenant.app.allowsOrigin(request.origin)) {
+      this.telemetry.refused("origin");
+      return { ok: false, status: 403, message: "pages of this origin may not connect to this app" };
+    }
+    const admission = this.admit(request.address);
+    if (!admission.ok) return admission;
+    return {
+      ok: true,
+      accept: (socket) => new Connection(this, tenant, socket, admission.release),
+      abandon: admission.release,
+    };
+  }
+
+  /** Lets in a connection or stream from an address, or says why not. */
+  admit(
+    address: string,
+  ): { readonly ok: true; readonly release: () => void } | (UpgradeAnswer & { ok: false }) {
+    if (this.#draining) {
+      this.telemetry.refused("draining");
+      return { ok: false, status: 503, message: "this node is going down", retryAfterS: 1 };
+    }
+    const admission = this.admissions.admit(address, this.clock.now());
+    if (admission.ok) return admission;
+    const { refusal, retryAfterS } = admission;
+    this.telemetry.refused(refusal);
+    const status = refusal === "connections_per_address" ? 429 : 503;
+    return { ok: false, status, message: REFUSED[refusal], retryAfterS };
+  }
+
+  add(peer: Peer): void {
+    this.#peers.add(peer);
+  }
+
+  remove(peer: Peer): void {
+    this.#peers.delete(peer);
+    this.#backlogged.delete(peer);
+    this.timers.delete(peer);
+    this.expiries.delete(peer);
+    if (this.#peers.size === 0) this.#onEmpty?.();
+  }
+
+  /** Bytes have begun to wait for this peer. */
+  backlog(peer: Peer): void {
+    if (!this.#backlogged.has(peer)) {
+      this.#backlogged.set(peer, { progress: peer.outbox.progress, since: this.clock.now() });
+    }
+  }
+
+  schedule(peer: Peer, due: number): void {
+    this.timers.set(peer, due);
+    this.#ticker.wakeBy(due);
+  }
+
+  /**
+   * Lets nobody in any more and tells every peer a delay of its own, spread over the drain time, after which it is
+   * ended. Resolves when the last has gone; `maxMs` bounds the wait.
+   */
+  async drain(overMs = this.limits.drainMs): Promise<void> {
+    this.#draining = true;
+    const peers = [...this.#peers];
+    const slot = overMs / Math.max(1, peers.length);
+    const order = peers.map((peer) => ({ peer, at: this.#random() })).sort((a, b) => a.at - b.at);
+    const empty = new Promise<void>((resolve) => {
+      this.#onEmpty = resolve;
+    });
+    for (const [i, { peer }] of order.entries()) peer.drain(Math.floor((i + this.#random()) * slot));
+    if (this.#peers.size > 0) await empty;
+  }
+
+  stop(): void {
+    this.#ticker.stop();
+  }
+
+  #run(now: number): void {
+    try {
+      for (const tenant of this.#tenants.values()) if (tenant.next() <= now) tenant.run(now);
+      for (let peer = this.timers.takeDue(now); peer !== undefined; peer = this.timers.takeDue(now)) {
+        peer.onDue(now);
+      }
+      const wallNow = this.clock.wallNow();
+      for (
+        let peer = this.expiries.takeDue(wallNow);
+        peer !== undefined;
+        peer = this.expiries.takeDue(wallNow)
+      ) {
+        peer.onExpiryDue(wallNow);
+      }
+      if (now >= this.#stallCheckAt) {
+        this.#stallCheckAt = now + STALL_CHECK_MS;
+        this.#checkStalls(now);
+      }
+    } catch (error) {
+      this.telemetry.crashed(error);
+    }
+  }
+
+  #next(): number | undefined {
+    let next = this.timers.next() ?? Number.POSITIVE_INFINITY;
+    for (const tenant of this.#tenants.values()) next = Math.min(next, tenant.next());
+    return next;
+  }
+
+  #checkStalls(now: number): void {
+    for (const [peer, stall] of this.#backlogged) {
+      const { buffered, progress } = peer.outbox;
+      if (buffered === 0) this.#backlogged.delete(peer);
+      else if (progress !== stall.progress) {
+        stall.progress = progress;
+        stall.since = now;
+      } else if (now - stall.since >= STALL_MS) {
+        this.#backlogged.delete(peer);
+        this.telemetry.cut++;
+        this.telemetry.refused("slow_reader");
+        peer.onStall();
+      }
+    }
+  }
+}
+
+const REFUSED = {
+  connections: "this node has all the connections that it can take",
+  connections_per_address: "too many connections from this address",
+  connect_rate: "too many new connections a second",
+} as const;

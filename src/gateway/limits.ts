@@ -1,0 +1,36 @@
+/** The settings that the gateway itself reads; times in milliseconds. See settings.ts for names and defaults. */
+export interface Limits {
+  readonly diffIntervalMs: number;
+  readonly typingTimeoutMs: number;
+  readonly resumeWindowMs: number;
+  readonly heartbeatIntervalMs: number;
+  readonly connectTimeoutMs: number;
+  readonly maxConnections: number;
+  readonly maxConnectionsPerIp: number;
+  readonly maxConnectsPerSecond: number;
+  readonly maxMessageBytes: number;
+  readonly maxBufferedBytes: number;
+  readonly maxSessionsPerSocket: number;
+  readonly maxSubscriptionsPerSocket: number;
+  readonly messagesPerSecond: number;
+  readonly drainMs: number;
+  readonly httpRequestsPerSecond: number;
+}
+
+/** Before `connect`, messages may have this size at most. */
+export const MAX_BYTES_BEFORE_CONNECT = 8_192;
+/** A socket or stream that took none of its waiting bytes for this long is ended. */
+export const STALL_MS = 10_000;
+/** A peer that does not answer a close frame is dropped after this. */
+export const CLOSE_TIMEOUT_MS = 2_000;
+/** App tokens speak for a whole back end: so many times the sessions and messages of one user's socket. */
+export const APP_TOKEN_FACTOR = 100;
+/** Answers longer than a page that one socket may have under way. */
+export const MAX_LONG_RESULTS = 4;
+/** So many bad messages within `BAD_MESSAGE_WINDOW_MS` end a socket. */
+export const MAX_BAD_MESSAGES = 20;
+export const BAD_MESSAGE_WINDOW_MS = 60_000;
+/** A socket may exceed its message rate by as much again for so many seconds before it is ended. */
+export const FLOOD_SECONDS = 6;
+/** Messages kept while a token is verified. */
+export const MAX_QUEUED_MESSAGES = 64;

@@ -1,0 +1,218 @@
+import type { App } from "../auth/app.ts";
+import type { EndCause } from "../protocol/codes.ts";
+import {
+  type Custom,
+  NEW_SESSION,
+  patchState,
+  type Session,
+  type SessionKind,
+  type SessionPatch,
+} from "../sessions/session.ts";
+import { type Change, Table } from "../sessions/table.ts";
+import { Deadlines } from "../shared/deadlines.ts";
+import { TokenBucket } from "../shared/token-bucket.ts";
+import type { CompiledFilter } from "../views/compiled-filter.ts";
+import type { View } from "../views/view.ts";
+import { Views } from "../views/views.ts";
+import { Feed } from "./feed.ts";
+import type { Limits } from "./limits.ts";
+import type { Telemetry } from "./telemetry.ts";
+
+/** Who holds a session: told when it is taken away. */
+export interface Holder {
+  /** The session is no longer theirs: another socket took it over, or it was ended from outside. */
+  lose(session: HeldSession, cause: "replaced" | "kicked"): void;
+}
+export type HeldSession = Session<Holder>;
+
+export interface TenantOptions {
+  readonly limits: Limits;
+  readonly telemetry: Telemetry;
+  readonly makeId: () => string;
+  readonly now: number;
+  /** Called when something of this tenant will be due at a time. */
+  readonly wakeBy: (due: number) => void;
+}
+
+/**
+ * All that belongs to one app, and the one door through which its table is written. Every method that changes sessions
+ * takes the time, tells the views, and expects `settle` to be called once after a batch of them.
+ */
+export class Tenant {
+  readonly app: App;
+  readonly table = new Table<Holder>();
+  readonly httpRate: TokenBucket;
+  readonly #views: Views<Holder>;
+  readonly #feeds = new Map<View<Holder>, Feed<Holder>>();
+  readonly #typing = new Deadlines<HeldSession>();
+  readonly #lost = new Deadlines<HeldSession>();
+  readonly #options: TenantOptions;
+  sockets = 0;
+  subscriptions = 0;
+
+  constructor(app: App, options: TenantOptions) {
+    const { limits } = options;
+    this.app = app;
+    this.#options = options;
+    this.#views = new Views(this.table, limits.diffIntervalMs, options.makeId);
+    this.httpRate = new TokenBucket(
+      limits.httpRequestsPerSecond,
+      2 * limits.httpRequestsPerSecond,
+      options.now,
+    );
+  }
+
+  get views(): number {
+    return this.#views.active;
+  }
+
+  get foldedEvents(): number {
+    return this.#views.folded;
+  }
+
+  /** Numbers that must all be zero when everybody has left and the idle views have expired. */
+  leftovers(): Record<string, number> {
+    return {
+      ...this.table.leftovers(),
+      ...this.#views.leftovers(),
+      feeds: this.#feeds.size,
+      typing: this.#typing.size,
+      lost: this.#lost.size,
+      sockets: this.sockets,
+      subscriptions: this.subscriptions,
+    };
+  }
+
+  /** Opens a session with a fresh id. */
+  open(userId: string, kind: SessionKind, patch: SessionPatch, holder: Holder, now: number): HeldSession {
+    const sessionId = this.#options.makeId();
+    const state = patchState(NEW_SESSION, patch);
+    this.#note(this.table.open(sessionId, userId, kind, state, holder), now);
+    const session = this.table.get(sessionId)!;
+    if (state.isTyping) this.#startTyping(session, now);
+    return session;
+  }
+
+  /** The session of that id if this user may resume it as that kind. */
+  resumable(sessionId: string, userId: string, kind: SessionKind): HeldSession | undefined {
+    const session = this.table.get(sessionId);
+    return session?.user.userId === userId && session.kind === kind ? session : undefined;
+  }
+
+  /** Gives a session another holder; the one that it had is told. Nobody else sees a change. */
+  takeOver(session: HeldSession, holder: Holder): void {
+    const before = session.holder;
+    session.holder = holder;
+    this.#lost.delete(session);
+    if (before !== undefined && before !== holder) before.lose(session, "replaced");
+  }
+
+  /** The custom fields that a session would have after a patch: for checking bounds before it is made. */
+  customAfter(session: HeldSession | undefined, patch: SessionPatch): Custom {
+    return patchState(session?.state ?? NEW_SESSION, { custom: patch.custom }).custom;
+  }
+
+  update(session: HeldSession, patch: SessionPatch, now: number): void {
+    const state = patchState(session.state, patch);
+    if (state.isTyping && patch.isTyping === true) this.#startTyping(session, now);
+    else if (!state.isTyping) this.#typing.delete(session);
+    const change = this.table.update(session, state);
+    if (change !== undefined) this.#note(change, now);
+  }
+
+  end(session: HeldSession, cause: EndCause, now: number): void {
+    this.#typing.delete(session);
+    this.#lost.delete(session);
+    session.holder = undefined;
+    this.#note(this.table.end(session, cause), now);
+  }
+
+  /** The session's socket was lost: it stays as it is, and can be resumed, until the window is over. */
+  lose(session: HeldSession, now: number): void {
+    session.holder = undefined;
+    const due = now + this.#options.limits.resumeWindowMs;
+    this.#lost.set(session, due);
+    this.#options.wakeBy(due);
+  }
+
+  /** Ends all sessions of a user; returns how many. */
+  kick(userId: string, now: number): number {
+    const sessions = [...(this.table.user(userId)?.sessions ?? [])];
+    for (const session of sessions) {
+      const { holder } = session;
+      this.end(session, "kicked", now);
+      holder?.lose(session, "kicked");
+    }
+    return sessions.length;
+  }
+
+  /** The feed of a filter, made if there is none. A feed without a subscriber has to be given back by `dismiss`. */
+  feed(filter: CompiledFilter): Feed<Holder> {
+    const view = this.#views.acquire(filter);
+    let feed = this.#feeds.get(view);
+    if (feed === undefined) {
+      feed = new Feed(view, this.#options.telemetry);
+      this.#feeds.set(view, feed);
+    }
+    return feed;
+  }
+
+  /** Lets go of a feed if nobody is subscribed to it. Its view stays a while, for those who come back. */
+  dismiss(feed: Feed<Holder>, now: number): void {
+    if (feed.size > 0 || !this.#feeds.delete(feed.view)) return;
+    this.#views.release(feed.view, now);
+    this.#wake();
+  }
+
+  /** Sends what has become of the changes so far, as far as the views' intervals allow. To be called after a batch. */
+  settle(now: number): void {
+    for (const { view, diff } of this.#views.flush(now)) {
+      if (diff !== undefined) {
+        this.#options.telemetry.diffs++;
+        this.#options.telemetry.observeDiffDelay(now - view.markedAt);
+      }
+      this.#feeds.get(view)?.flushed(diff);
+    }
+    this.#wake();
+  }
+
+  /** Does what is due. */
+  run(now: number): void {
+    for (
+      let session = this.#typing.takeDue(now);
+      session !== undefined;
+      session = this.#typing.takeDue(now)
+    ) {
+      this.update(session, { isTyping: false }, now);
+    }
+    for (let session = this.#lost.takeDue(now); session !== undefined; session = this.#lost.takeDue(now)) {
+      this.end(session, "timeout", now);
+    }
+    this.#views.expireIdle(now);
+    this.settle(now);
+  }
+
+  /** When `run` next has something to do. */
+  next(): number {
+    return Math.min(
+      this.#typing.next() ?? Number.POSITIVE_INFINITY,
+      this.#lost.next() ?? Number.POSITIVE_INFINITY,
+      this.#views.next() ?? Number.POSITIVE_INFINITY,
+    );
+  }
+
+  #note(change: Change<Holder>, now: number): void {
+    this.#views.touch(change, now);
+  }
+
+  #startTyping(session: HeldSession, now: number): void {
+    const due = now + this.#options.limits.typingTimeoutMs;
+    this.#typing.set(session, due);
+    this.#options.wakeBy(due);
+  }
+
+  #wake(): void {
+    const next = this.#views.next();
+    if (next !== undefined) this.#options.wakeBy(next);
+  }
+}
