@@ -1,0 +1,105 @@
+import type { Buffer } from "node:buffer";
+import type { BodyListener, BodySink } from "../gateway/event-stream.ts";
+
+/** The longest body of a request that is read. */
+export const MAX_BODY_BYTES = 512 * 1024;
+
+/** A request as both transports hand it over: copied out of theirs, body and all. */
+export interface HttpRequest {
+  /** In capitals. */
+  readonly method: string;
+  /** Percent-encoded, as it came, without the query. */
+  readonly path: string;
+  /** Without the question mark. */
+  readonly query: string;
+  readonly headers: RequestHeaders;
+  /** The client's address, trusted proxies looked through. */
+  readonly address: string;
+  readonly body: Buffer;
+}
+
+/** The only headers that are looked at. */
+export const READ_HEADERS = [
+  "authorization",
+  "content-type",
+  "last-event-id",
+  "forwarded",
+  "x-forwarded-for",
+] as const;
+export type RequestHeaders = { readonly [Name in (typeof READ_HEADERS)[number]]?: string | undefined };
+
+export interface HttpAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  /** A text; or pieces of one, taken as fast as the client reads; or a stream that starts when the head is out. */
+  readonly body: string | Iterator<string> | ((sink: BodySink) => BodyListener);
+}
+
+export type HttpHandler = (request: HttpRequest) => HttpAnswer | Promise<HttpAnswer>;
+
+const COMMON = { "x-content-type-options": "nosniff", "cache-control": "no-store" };
+const JSON_HEADERS = { ...COMMON, "content-type": "application/json; charset=utf-8" };
+
+export function answerJson(status: number, value: unknown, headers?: Record<string, string>): HttpAnswer {
+  return answerText(status, JSON.stringify(value), headers);
+}
+
+/** `body` is JSON already. */
+export function answerText(
+  status: number,
+  body: string | Iterator<string>,
+  headers?: Record<string, string>,
+): HttpAnswer {
+  return { status, headers: headers === undefined ? JSON_HEADERS : { ...JSON_HEADERS, ...headers }, body };
+}
+
+export function answerPlain(status: number, contentType: string, body: string): HttpAnswer {
+  return { status, headers: { ...COMMON, "content-type": contentType }, body };
+}
+
+export function answerHtml(status: number, body: string, contentSecurityPolicy: string): HttpAnswer {
+  const headers = {
+    ...COMMON,
+    "content-type": "text/html; charset=utf-8",
+    "content-security-policy": contentSecurityPolicy,
+    "referrer-policy": "no-referrer",
+    "x-frame-options": "DENY",
+  };
+  return { status, headers, body };
+}
+
+export function answerStream(contentType: string, start: (sink: BodySink) => BodyListener): HttpAnswer {
+  // x-accel-buffering: nginx would hold events back until its buffer is full.
+  return {
+    status: 200,
+    headers: { ...COMMON, "content-type": contentType, "x-accel-buffering": "no" },
+    body: start,
+  };
+}
+
+/** Error codes of HTTP answers by status. */
+const ERROR_CODES = {
+  400: "BAD_REQUEST",
+  401: "UNAUTHORIZED",
+  403: "FORBIDDEN",
+  404: "NOT_FOUND",
+  405: "METHOD_NOT_ALLOWED",
+  408: "REQUEST_TIMEOUT",
+  413: "PAYLOAD_TOO_LARGE",
+  415: "UNSUPPORTED_MEDIA_TYPE",
+  426: "UPGRADE_REQUIRED",
+  429: "TOO_MANY_REQUESTS",
+  431: "HEADERS_TOO_LARGE",
+  500: "INTERNAL_ERROR",
+  503: "SERVICE_UNAVAILABLE",
+} as const;
+export type ErrorStatus = keyof typeof ERROR_CODES;
+export type Reasons = Record<string, string[]>;
+
+export function answerError(
+  status: ErrorStatus,
+  reasons: Reasons,
+  headers?: Record<string, string>,
+): HttpAnswer {
+  return answerJson(status, { errorCode: ERROR_CODES[status], reasons }, headers);
+}

@@ -1,0 +1,80 @@
+import { createHash, timingSafeEqual } from "node:crypto";
+import ipaddr from "ipaddr.js";
+import type { Hub } from "../gateway/hub.ts";
+import { readBearer } from "./authorize.ts";
+import { DASHBOARD_CSP, DASHBOARD_HTML } from "./dashboard.ts";
+import { answerError, answerHtml, answerJson, answerPlain, type HttpRequest } from "./exchange.ts";
+import { openApiDocument } from "./openapi.ts";
+import type { Route } from "./router.ts";
+
+export interface NodeRoutesOptions {
+  readonly hub: Hub;
+  readonly isReady: () => boolean;
+  readonly renderMetrics: () => Promise<{ contentType: string; text: string }>;
+  /** The bearer token for /metrics; without one, only this machine gets them. */
+  readonly metricsToken: string | undefined;
+  readonly version: string;
+}
+
+/** The routes about the node itself. */
+export function nodeRoutes(options: NodeRoutesOptions): Route[] {
+  const { hub } = options;
+  const openApi = JSON.stringify(openApiDocument(options.version));
+  return [
+    { method: "GET", path: "/healthz", handler: () => answerJson(200, { status: "alive" }) },
+    {
+      method: "GET",
+      path: "/readyz",
+      handler: () => {
+        if (hub.isDraining) return answerJson(503, { status: "draining" }, { "retry-after": "1" });
+        if (!options.isReady()) return answerJson(503, { status: "starting" }, { "retry-after": "1" });
+        return answerJson(200, { status: "ready" });
+      },
+    },
+    {
+      method: "GET",
+      path: "/metrics",
+      handler: async (request) => {
+        if (!mayReadMetrics(request, options.metricsToken)) {
+          const hint =
+            options.metricsToken === undefined
+              ? "only for programs on the same machine, unless METRICS_TOKEN is set"
+              : "send Authorization: Bearer <METRICS_TOKEN>";
+          return answerError(401, { authorization: [hint] }, { "www-authenticate": "Bearer" });
+        }
+        const { contentType, text } = await options.renderMetrics();
+        return answerPlain(200, contentType, text);
+      },
+    },
+    {
+      method: "GET",
+      path: "/openapi.json",
+      handler: () => answerPlain(200, "application/json; charset=utf-8", openApi),
+    },
+    { method: "GET", path: "/dashboard/", handler: () => answerHtml(200, DASHBOARD_HTML, DASHBOARD_CSP) },
+    {
+      method: "GET",
+      path: "/dashboard",
+      handler: () => ({
+        status: 308,
+        headers: { location: "/dashboard/", "cache-control": "no-store" },
+        body: "",
+      }),
+    },
+  ];
+}
+
+function mayReadMetrics(request: HttpRequest, metricsToken: string | undefined): boolean {
+  const { headers, address } = request;
+  if (metricsToken !== undefined) {
+    const shown = readBearer(headers.authorization);
+    return shown !== undefined && timingSafeEqual(digest(shown), digest(metricsToken));
+  }
+  // A proxy on this machine makes everyone look local: what it forwards is not.
+  if (headers.forwarded !== undefined || headers["x-forwarded-for"] !== undefined) return false;
+  return ipaddr.isValid(address) && ipaddr.process(address).range() === "loopback";
+}
+
+function digest(text: string): Buffer {
+  return createHash("sha256").update(text).digest();
+}

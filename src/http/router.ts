@@ -1,0 +1,45 @@
+import FindMyWay, { type HTTPMethod } from "find-my-way";
+import { answerError, type HttpAnswer, type HttpRequest } from "./exchange.ts";
+
+export type Params = Readonly<Record<string, string | undefined>>;
+export type RouteHandler = (request: HttpRequest, params: Params) => HttpAnswer | Promise<HttpAnswer>;
+
+export interface Route {
+  readonly method: "GET" | "POST" | "DELETE";
+  /** With `:name` for a segment that is a parameter. */
+  readonly path: string;
+  readonly handler: RouteHandler;
+}
+
+const MAX_PARAM_LENGTH = 4_096;
+const METHODS = ["DELETE", "GET", "POST"] as const;
+
+/** Finds the handler of a request; the same for both transports, so that paths mean the same on both. */
+export function createRouter(routes: readonly Route[]): RouteHandler {
+  const router = FindMyWay({ maxParamLength: MAX_PARAM_LENGTH });
+  const handlers = new Map<unknown, RouteHandler>();
+  for (const { method, path, handler } of routes) {
+    const key = () => {};
+    handlers.set(key, handler);
+    router.on(method, path, key);
+  }
+
+  function find(method: string, path: string): { handler: RouteHandler; params: Params } | undefined {
+    const found = router.find(method as HTTPMethod, path);
+    const handler = handlers.get(found?.handler);
+    return found === null || handler === undefined ? undefined : { handler, params: found.params };
+  }
+
+  return (request) => {
+    const { path } = request;
+    // A HEAD is a GET whose body the transport leaves out.
+    const method = request.method === "HEAD" ? "GET" : request.method;
+    const found = find(method, path);
+    if (found !== undefined) return found.handler(request, found.params);
+    const allowed: string[] = METHODS.filter((each) => find(each, path) !== undefined);
+    if (allowed.length === 0) return answerError(404, { path: ["there is nothing at this path"] });
+    if (allowed.includes("GET")) allowed.push("HEAD");
+    const allow = allowed.sort().join(", ");
+    return answerError(405, { method: [`use ${allow}`] }, { allow });
+  };
+}

@@ -1,0 +1,142 @@
+import type { IncomingMessage } from "node:http";
+import ipaddr from "ipaddr.js";
+import type { Logger } from "pino";
+import proxyAddr from "proxy-addr";
+import { App, type AppConfig } from "./auth/app.ts";
+import { Hub } from "./gateway/hub.ts";
+import { nodeRoutes } from "./http/node-routes.ts";
+import { presenceRoutes } from "./http/presence-api.ts";
+import { createRouter } from "./http/router.ts";
+import { createRefusalLog } from "./observability/log.ts";
+import { createMetrics } from "./observability/metrics.ts";
+import { type Settings, SettingsError } from "./settings.ts";
+import { type Clock, createAwakeClock } from "./shared/clock.ts";
+import { makeId } from "./shared/ids.ts";
+import { loadUws } from "./transport/load-uws.ts";
+import type { Transport, TransportOptions } from "./transport/transport.ts";
+import { listenUws } from "./transport/uws.ts";
+import { listenWs } from "./transport/ws.ts";
+import { VERSION } from "./version.ts";
+
+export interface Gateway {
+  readonly hub: Hub;
+  readonly transport: Transport["name"];
+  readonly port: number;
+  /** Counts and logs a defect that showed outside of every handler. */
+  crashed(error: unknown): void;
+  /**
+   * Goes down gently: tells every client a delay of its own, ends them over the drain time, answers the requests in
+   * hand. Called again, it ends the rest at once.
+   */
+  stop(): Promise<void>;
+}
+
+/** Puts a gateway together and starts it: the one place that knows every part by name. */
+export async function startGateway(
+  settings: Settings,
+  apps: readonly AppConfig[],
+  log: Logger,
+  clock: Clock = createAwakeClock(),
+): Promise<Gateway> {
+  const logRefusal = createRefusalLog(log, () => performance.now());
+  const metrics = createMetrics(logRefusal, (error) =>
+    log.error({ err: error }, "a handler crashed: a defect"),
+  );
+  const { telemetry } = metrics;
+  const hub = new Hub({
+    apps: await Promise.all(apps.map(App.create)),
+    limits: settings.limits,
+    clock,
+    telemetry,
+    nodeId: settings.nodeId ?? makeId(),
+    makeId,
+    random: Math.random,
+  });
+  metrics.observe(hub);
+  let isReady = false;
+  const handle = createRouter([
+    ...presenceRoutes(hub),
+    ...nodeRoutes({
+      hub,
+      isReady: () => isReady,
+      renderMetrics: metrics.render,
+      metricsToken: settings.metricsToken,
+      version: VERSION,
+    }),
+  ]);
+  let transport: Transport;
+  try {
+    transport = await listen(settings, log, {
+      host: settings.host,
+      port: settings.port,
+      maxMessageBytes: settings.limits.maxMessageBytes,
+      maxBufferedBytes: settings.limits.maxBufferedBytes,
+      upgrade: (request) => hub.upgrade(request),
+      handle: (request) => handle(request, {}),
+      clientAddress: (peer, forwardedFor) => clientAddress(peer, forwardedFor, settings.trustProxy),
+      crashed: telemetry.crashed,
+    });
+  } catch (error) {
+    hub.stop();
+    throw error;
+  }
+  isReady = true;
+  const { name, port } = transport;
+  log.info({ node: hub.nodeId, host: settings.host, port, transport: name, version: VERSION }, "started");
+  for (const warning of settings.warnings) log.warn(warning);
+
+  let stopped: Promise<void> | undefined;
+  return {
+    hub,
+    transport: name,
+    port,
+    crashed: telemetry.crashed,
+    stop() {
+      if (stopped !== undefined) {
+        // The second call: no more waiting.
+        hub.drain(0).catch(telemetry.crashed);
+        return stopped;
+      }
+      log.info({ connections: hub.admissions.connections }, "draining");
+      stopped = (async () => {
+        await hub.drain();
+        await transport.close();
+        hub.stop();
+        log.info("stopped");
+      })();
+      return stopped;
+    },
+  };
+}
+
+async function listen(settings: Settings, log: Logger, options: TransportOptions): Promise<Transport> {
+  if (settings.transport === "ws") {
+    log.info({ transport: "ws" }, "transport chosen by TRANSPORT");
+    return await listenWs(options);
+  }
+  const loaded = loadUws();
+  if (loaded.uws !== undefined) {
+    log.info({ transport: "uws", build: loaded.source }, "uWebSockets.js loaded");
+    return await listenUws(loaded.uws, options);
+  }
+  if (settings.transport === "uws") {
+    throw new SettingsError(
+      `TRANSPORT=uws, but no build of uWebSockets.js loads here (${loaded.reasons.join("; ")})`,
+    );
+  }
+  log.info({ transport: "ws", reasons: loaded.reasons }, "no build of uWebSockets.js loads here, using ws");
+  return await listenWs(options);
+}
+
+/** The address nearest to us that is not one of our own proxies. */
+function clientAddress(
+  peerText: string,
+  forwardedFor: string | undefined,
+  trustProxy: Settings["trustProxy"],
+): string {
+  // The transports write the same address in different ways.
+  const peer = ipaddr.isValid(peerText) ? ipaddr.process(peerText).toString() : peerText;
+  if (forwardedFor === undefined || !trustProxy(peer, 0)) return peer;
+  const request = { socket: { remoteAddress: peer }, headers: { "x-forwarded-for": forwardedFor } };
+  return proxyAddr(request as unknown as IncomingMessage, trustProxy);
+}

@@ -1,0 +1,219 @@
+import { readFileSync } from "node:fs";
+import proxyAddr from "proxy-addr";
+import { z } from "zod";
+import { AppConfig } from "./auth/app.ts";
+import type { Limits } from "./gateway/limits.ts";
+import { Id } from "./protocol/ids.ts";
+
+/** A setting is wrong; the message is one line, says which and how to mend it, and holds no secret. */
+export class SettingsError extends Error {
+  override readonly name = "SettingsError";
+}
+
+export interface Settings {
+  readonly host: string;
+  readonly port: number;
+  readonly transport: "auto" | "uws" | "ws";
+  /** undefined: development mode. */
+  readonly apps: readonly AppConfig[] | undefined;
+  readonly nodeId: string | undefined;
+  readonly logLevel: LogLevel;
+  readonly limits: Limits;
+  readonly metricsToken: string | undefined;
+  /** Whether the peer of this address is a proxy whose X-Forwarded-For is to be believed. */
+  readonly trustProxy: (address: string, hop: number) => boolean;
+  /** Combinations that would hurt in production, to be logged. */
+  readonly warnings: readonly string[];
+}
+
+const LOG_LEVELS = ["fatal", "error", "warn", "info", "debug", "trace", "silent"] as const;
+type LogLevel = (typeof LOG_LEVELS)[number];
+
+/** What the settings need to know of the machine. */
+export interface Machine {
+  /** How many files this process may have open; undefined if it cannot be told. */
+  readonly openFiles: number | undefined;
+  readonly readFile: (path: string) => string;
+}
+
+const HOUR = 3_600_000;
+const LEFT_FOR_OTHER_FILES = 512;
+
+/** Reads the settings from environment variables. Throws SettingsError. */
+export function readSettings(env: NodeJS.ProcessEnv, machine: Machine = thisMachine()): Settings {
+  const read = (name: string) => env[name] || undefined;
+  const integer = (name: string, standard: number, min: number, max: number) => {
+    const text = read(name);
+    if (text === undefined) return standard;
+    const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
+    if (!(value >= min && value <= max)) {
+      throw new SettingsError(`${name} must be a whole number from ${min} to ${max}, but is ${quote(text)}`);
+    }
+    return value;
+  };
+  const choice = <T extends string>(name: string, standard: T, choices: readonly T[]) => {
+    const text = read(name);
+    if (text === undefined) return standard;
+    const found = choices.find((each) => each === text);
+    if (found === undefined) {
+      throw new SettingsError(`${name} must be one of ${choices.join(", ")}, but is ${quote(text)}`);
+    }
+    return found;
+  };
+
+  if (read("REDIS_URL") !== undefined) {
+    throw new SettingsError("REDIS_URL is set, but this version runs as a single node only: unset it");
+  }
+  const apps = readApps(read("APPS"), read("APPS_FILE"), machine.readFile);
+  const host = read("HOST") ?? (apps === undefined ? "127.0.0.1" : "0.0.0.0");
+  if (apps === undefined && !isLoopback(host)) {
+    throw new SettingsError(
+      `HOST is ${quote(host)} but there are no apps: development mode serves this machine only, so set APPS or APPS_FILE, or leave HOST unset`,
+    );
+  }
+  const capacity = Math.max(64, (machine.openFiles ?? 10_000) - LEFT_FOR_OTHER_FILES);
+  const limits: Limits = {
+    diffIntervalMs: integer("DIFF_INTERVAL_MS", 50, 0, 60_000),
+    typingTimeoutMs: integer("TYPING_TIMEOUT_MS", 10_000, 10, HOUR),
+    resumeWindowMs: integer("RESUME_WINDOW_MS", 15_000, 0, 24 * HOUR),
+    heartbeatIntervalMs: integer("HEARTBEAT_INTERVAL_MS", 16_000, 10, HOUR),
+    connectTimeoutMs: integer("CONNECT_TIMEOUT_MS", 5_000, 10, HOUR),
+    maxConnections: integer("MAX_CONNECTIONS", capacity, 1, 10_000_000),
+    maxConnectionsPerIp: integer("MAX_CONNECTIONS_PER_IP", 1_000, 1, 10_000_000),
+    maxConnectsPerSecond: integer("MAX_CONNECTS_PER_SECOND", 1_000, 1, 1_000_000),
+    maxMessageBytes: integer("MAX_MESSAGE_BYTES", 262_144, 256, 16 * 1024 * 1024),
+    maxBufferedBytes: integer("MAX_BUFFERED_BYTES", 1_048_576, 1_024, 256 * 1024 * 1024),
+    maxSessionsPerSocket: integer("MAX_SESSIONS_PER_SOCKET", 100, 1, 100_000),
+    maxSubscriptionsPerSocket: integer("MAX_SUBSCRIPTIONS_PER_SOCKET", 100, 1, 100_000),
+    messagesPerSecond: integer("MESSAGES_PER_SECOND", 50, 1, 1_000_000),
+    drainMs: integer("DRAIN_MS", 10_000, 0, HOUR),
+    httpRequestsPerSecond: integer("HTTP_REQUESTS_PER_SECOND", 1_000, 1, 10_000_000),
+  };
+  return {
+    host,
+    port: integer("PORT", 8080, 0, 65_535),
+    transport: choice("TRANSPORT", "auto", ["auto", "uws", "ws"]),
+    apps,
+    nodeId: readNodeId(read("NODE_ID")),
+    logLevel: choice("LOG_LEVEL", "info", LOG_LEVELS),
+    limits,
+    metricsToken: read("METRICS_TOKEN"),
+    trustProxy: readTrustProxy(read("TRUST_PROXY")),
+    warnings: warningsFor(limits, apps ?? [], machine),
+  };
+}
+
+function readApps(
+  json: string | undefined,
+  path: string | undefined,
+  readFile: Machine["readFile"],
+): readonly AppConfig[] | undefined {
+  if (json !== undefined && path !== undefined) throw new SettingsError("set APPS or APPS_FILE, not both");
+  const name = json !== undefined ? "APPS" : "APPS_FILE";
+  let text = json;
+  if (path !== undefined) {
+    try {
+      text = readFile(path);
+    } catch (error) {
+      const { code = "unknown error" } = error as NodeJS.ErrnoException;
+      throw new SettingsError(`APPS_FILE ${quote(path)} cannot be read (${code})`);
+    }
+  }
+  if (text === undefined) return undefined;
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw new SettingsError(
+      `${name} is not JSON: it must be an array such as [{"id":"my-app","secrets":["…"]}]`,
+    );
+  }
+  const result = z.array(AppConfig).min(1).safeParse(value);
+  if (!result.success) {
+    const issue = result.error.issues[0]!;
+    const where = issue.path.length > 0 ? ` at ${issue.path.map(String).join(".")}` : "";
+    throw new SettingsError(`${name} is not valid${where}: ${oneLine(issue.message)}`);
+  }
+  const ids = new Set<string>();
+  for (const { id } of result.data) {
+    if (ids.has(id)) throw new SettingsError(`${name} names the app ${quote(id)} twice`);
+    ids.add(id);
+  }
+  return result.data;
+}
+
+function readNodeId(text: string | undefined): string | undefined {
+  if (text === undefined || Id.safeParse(text).success) return text;
+  throw new SettingsError("NODE_ID must have 1 to 255 characters, none of them a control character");
+}
+
+function readTrustProxy(text: string | undefined): Settings["trustProxy"] {
+  if (text === undefined) return () => false;
+  try {
+    return proxyAddr.compile(text.split(",").map((each) => each.trim()));
+  } catch {
+    throw new SettingsError(
+      `TRUST_PROXY must be addresses or networks with commas between, such as 10.0.0.0/8, but is ${quote(text)}`,
+    );
+  }
+}
+
+const SAFE_SECRET_BYTES = 32;
+
+function warningsFor(limits: Limits, apps: readonly AppConfig[], { openFiles }: Machine): string[] {
+  const warnings: string[] = [];
+  for (const { id, secrets } of apps) {
+    if (secrets.some((secret) => Buffer.byteLength(secret) < SAFE_SECRET_BYTES)) {
+      warnings.push(
+        `a secret of app ${quote(id)} is shorter than ${SAFE_SECRET_BYTES} bytes and could be guessed`,
+      );
+    }
+  }
+  if (openFiles !== undefined && limits.maxConnections > openFiles - LEFT_FOR_OTHER_FILES) {
+    warnings.push(
+      `MAX_CONNECTIONS is ${limits.maxConnections}, but this process may open only ${openFiles} files: raise the limit (ulimit -n) or lower the setting`,
+    );
+  }
+  if (limits.resumeWindowMs < 2_000) {
+    warnings.push(
+      "RESUME_WINDOW_MS is under 2 s: a page change or a short loss of network will show as leaving",
+    );
+  }
+  if (limits.heartbeatIntervalMs > 50_000) {
+    warnings.push(
+      "HEARTBEAT_INTERVAL_MS is over 50 s: many proxies cut connections that are silent for 60 s",
+    );
+  }
+  if (limits.typingTimeoutMs <= limits.diffIntervalMs) {
+    warnings.push("TYPING_TIMEOUT_MS is not above DIFF_INTERVAL_MS: typing may end before anybody sees it");
+  }
+  if (limits.maxBufferedBytes < 65_536) {
+    warnings.push("MAX_BUFFERED_BYTES is under 64 KiB: readers will lag at the first snapshot of some size");
+  }
+  return warnings;
+}
+
+function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || /^127(\.\d{1,3}){3}$/.test(host);
+}
+
+function quote(text: string): string {
+  return JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text);
+}
+
+function oneLine(text: string): string {
+  return text.replace(/\s+/g, " ");
+}
+
+function thisMachine(): Machine {
+  return { openFiles: openFileLimit(), readFile: (path) => readFileSync(path, "utf8") };
+}
+
+function openFileLimit(): number | undefined {
+  if (process.report === undefined) return undefined;
+  // A report would look up the names of peers, which takes time that nobody wants to wait at start.
+  Object.assign(process.report, { excludeNetwork: true });
+  const report = process.report.getReport() as { userLimits?: { open_files?: { soft?: number | string } } };
+  const soft = report.userLimits?.open_files?.soft;
+  return typeof soft === "number" ? soft : undefined;
+}

@@ -1,0 +1,50 @@
+import type { Socket, SocketListener, UpgradeAnswer, UpgradeRequest } from "../gateway/socket.ts";
+import type { HttpHandler } from "../http/exchange.ts";
+
+/** The WebSocket subprotocol; clients may offer it and need not. */
+export const SUBPROTOCOL = "presence.v1";
+
+/** A client that takes none of an answer for this long, or sends none of a request, is dropped. */
+export const HTTP_STALL_MS = 10_000;
+
+/** What a transport is given. It translates bytes and calls; every decision is made behind these functions. */
+export interface TransportOptions {
+  readonly host: string;
+  /** 0: any free port. */
+  readonly port: number;
+  readonly maxMessageBytes: number;
+  readonly maxBufferedBytes: number;
+  readonly upgrade: (request: UpgradeRequest) => UpgradeAnswer;
+  readonly handle: HttpHandler;
+  /** The client's address, from that of the peer and its X-Forwarded-For. */
+  readonly clientAddress: (peer: string, forwardedFor: string | undefined) => string;
+  /** A handler threw. */
+  readonly crashed: (error: unknown) => void;
+}
+
+export interface Transport {
+  readonly name: "ws" | "uws";
+  readonly port: number;
+  /** Accepts no new TCP connection and ends the idle ones; resolves when every request in hand has its answer. */
+  close(): Promise<void>;
+}
+
+export type Accept = (socket: Socket) => SocketListener;
+
+const REALTIME_PATH = /^\/v1\/([^/]+)\/realtime$/;
+
+/** The app id in the path of an upgrade, or undefined if the path is not one for WebSockets. */
+export function realtimeAppId(path: string): string | undefined {
+  const encoded = REALTIME_PATH.exec(path)?.[1];
+  if (encoded === undefined) return undefined;
+  try {
+    return decodeURIComponent(encoded);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether a Sec-WebSocket-Protocol header offers our subprotocol. */
+export function offersSubprotocol(header: string): boolean {
+  return header.split(",").some((offered) => offered.trim() === SUBPROTOCOL);
+}
