@@ -7,7 +7,7 @@ export type Authorized =
   | { readonly ok: false; readonly reason: string };
 
 const SECRET: Authorized = { ok: true, principal: { kind: "app", exp: undefined } };
-const BEARER = /^Bearer +([^\s]+)$/i;
+const BEARER = /^Bearer +(\S.*)$/i;
 
 /** Who makes a request of the API: the app itself, by secret or token. A secret is checked without waiting. */
 export function authorize(

@@ -15,7 +15,6 @@ import {
 } from "../http/exchange.ts";
 import {
   HTTP_STALL_MS,
-  offersSubprotocol,
   realtimeAppId,
   SUBPROTOCOL,
   type Transport,

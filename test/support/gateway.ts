@@ -1,0 +1,109 @@
+import { pino } from "pino";
+import type { AppConfig } from "../../src/auth/app.ts";
+import { mintToken, type TokenClaims } from "../../src/auth/mint.ts";
+import { type Gateway, startGateway } from "../../src/server.ts";
+import { readSettings } from "../../src/settings.ts";
+import type { Clock } from "../../src/shared/clock.ts";
+import { type ClientOptions, TestClient } from "./client.ts";
+
+export const SECRET = "a secret of the test app, long enough to be one";
+export const APP = "test-app";
+
+export interface TestGatewayOptions {
+  readonly env?: Record<string, string>;
+  /** More apps than the one that every test gateway has, or other fields for that one. */
+  readonly apps?: readonly AppConfig[];
+  readonly app?: Partial<AppConfig>;
+  readonly clock?: Clock;
+}
+
+/** A gateway in this process, on a free port, with what tests ask of it over the wire. */
+export class TestGateway {
+  readonly gateway: Gateway;
+  /** Every line that it logged. */
+  readonly log: string[];
+  readonly #clients: TestClient[] = [];
+
+  private constructor(gateway: Gateway, log: string[]) {
+    this.gateway = gateway;
+    this.log = log;
+  }
+
+  static async start(transport: "ws" | "uws", options: TestGatewayOptions = {}): Promise<TestGateway> {
+    const env = { HOST: "127.0.0.1", PORT: "0", TRANSPORT: transport, DRAIN_MS: "0", ...options.env };
+    const apps = [{ id: APP, secrets: [SECRET], ...options.app }, ...(options.apps ?? [])];
+    const log: string[] = [];
+    const logger = pino({ level: "debug" }, { write: (line: string) => void log.push(line) });
+    const settings = readSettings({ ...env, APPS: JSON.stringify(apps) });
+    return new TestGateway(await startGateway(settings, settings.apps!, logger, options.clock), log);
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.gateway.port}`;
+  }
+
+  get hub(): Gateway["hub"] {
+    return this.gateway.hub;
+  }
+
+  tenant(appId = APP) {
+    return this.gateway.hub.tenant(appId)!;
+  }
+
+  token(claims: TokenClaims, exp?: number, appId = APP, secret = SECRET): Promise<string> {
+    return mintToken(appId, secret, claims, exp);
+  }
+
+  /** A socket that has not said anything yet. */
+  async socket(options: ClientOptions = {}): Promise<TestClient> {
+    const { appId = APP } = options;
+    const url = `ws://127.0.0.1:${this.gateway.port}/v1/${encodeURIComponent(appId)}/realtime`;
+    const client = await TestClient.open(url, options);
+    this.#clients.push(client);
+    return client;
+  }
+
+  /** A connected socket of an app token, or of the user's token. */
+  async connect(claims: TokenClaims | string = { tokenType: "app" }): Promise<TestClient> {
+    const client = await this.socket();
+    const token = await this.token(
+      typeof claims === "string" ? { tokenType: "user", sub: claims, read: "all" } : claims,
+    );
+    client.send({ type: "connect", token });
+    await client.next("connected");
+    return client;
+  }
+
+  /** An HTTP request with the app's secret; `body` is sent as JSON. */
+  async http(method: string, path: string, body?: unknown, headers: Record<string, string> = {}) {
+    const response = await fetch(`${this.url}${path}`, {
+      method,
+      headers: {
+        authorization: `Bearer ${SECRET}`,
+        ...(body === undefined ? {} : { "content-type": "application/json" }),
+        ...headers,
+      },
+      ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) }),
+    });
+    const text = await response.text();
+    let json: unknown;
+    try {
+      json = JSON.parse(text);
+    } catch {
+      json = undefined;
+    }
+    // biome-ignore lint/suspicious/noExplicitAny: tests look at answers of every shape
+    return { status: response.status, headers: response.headers, text, json: json as any };
+  }
+
+  /** The answer of `POST /presences`. */
+  // biome-ignore lint/suspicious/noExplicitAny: tests look at answers of every shape
+  async query(filter: unknown = {}): Promise<Record<string, any>> {
+    return (await this.http("POST", `/v1/${APP}/presences`, filter)).json.data;
+  }
+
+  async stop(): Promise<void> {
+    for (const client of this.#clients) client.terminate();
+    await this.gateway.stop();
+  }
+}

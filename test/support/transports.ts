@@ -1,0 +1,11 @@
+import { loadUws } from "../../src/transport/load-uws.ts";
+
+const uws = loadUws();
+if (uws.uws === undefined) {
+  process.stdout.write(
+    `uWebSockets.js is not tested: no build loads on Node ${process.version} (${uws.reasons.join("; ")})\n`,
+  );
+}
+
+/** The transports that this machine can run. Every suite about the wire runs over each of them. */
+export const TRANSPORTS: readonly ("ws" | "uws")[] = uws.uws === undefined ? ["ws"] : ["ws", "uws"];
