@@ -87,7 +87,7 @@ export class EventStream implements Peer, BodyListener {
     const wallNow = hub.clock.wallNow();
     this.#token =
       principal.exp === undefined ? undefined : new TokenWatch(principal.exp, wallNow, CLOCK_LEEWAY_S);
-    if (this.#token !== undefined) hub.expiries.set(this, this.#token.next(wallNow));
+    hub.expire(this, this.#token?.next(wallNow));
     this.#commentAt = hub.clock.now() + COMMENT_MS;
     hub.schedule(this, this.#commentAt);
     this.#start(since);
@@ -125,7 +125,7 @@ export class EventStream implements Peer, BodyListener {
       this.#end();
     } else {
       this.#token.shouldWarn(wallNow);
-      this.#hub.expiries.set(this, this.#token.next(wallNow));
+      this.#hub.expire(this, this.#token.next(wallNow));
     }
   }
 

@@ -24,9 +24,9 @@ export interface HubOptions {
 /** A connection or stream, as far as time and its end concern it. */
 export interface Peer {
   readonly outbox: Outbox;
-  /** A time that was set for it in `timers` has come. */
+  /** A time that was set for it by `schedule` has come. */
   onDue(now: number): void;
-  /** A wall-clock time that was set for it in `expiries` has come. */
+  /** A wall-clock time that was set for it by `expire` has come. */
   onExpiryDue(wallNow: number): void;
   /** The reader has taken none of its waiting bytes for `STALL_MS`. */
   onStall(): void;
@@ -49,8 +49,8 @@ export class Hub {
   readonly nodeId: string;
   readonly admissions: Admissions;
   /** Deadlines of peers on the awake clock, and on the wall clock for what tokens say. */
-  readonly timers = new Deadlines<Peer>();
-  readonly expiries = new Deadlines<Peer>();
+  readonly #timers = new Deadlines<Peer>();
+  readonly #expiries = new Deadlines<Peer>();
   readonly #tenants: ReadonlyMap<string, Tenant>;
   readonly #peers = new Set<Peer>();
   readonly #backlogged = new Map<Peer, Stall>();
@@ -104,8 +104,8 @@ export class Hub {
     return {
       peers: this.#peers.size,
       backlogged: this.#backlogged.size,
-      timers: this.timers.size,
-      expiries: this.expiries.size,
+      timers: this.#timers.size,
+      expiries: this.#expiries.size,
       connections: this.admissions.connections,
       addresses: this.admissions.addresses,
     };
@@ -154,8 +154,8 @@ export class Hub {
   remove(peer: Peer): void {
     this.#peers.delete(peer);
     this.#backlogged.delete(peer);
-    this.timers.delete(peer);
-    this.expiries.delete(peer);
+    this.#timers.delete(peer);
+    this.#expiries.delete(peer);
     if (this.#peers.size === 0) this.#onEmpty?.();
   }
 
@@ -166,9 +166,16 @@ export class Hub {
     }
   }
 
+  /** Sets the one deadline of a peer: `onDue` will be called at that time of the awake clock. */
   schedule(peer: Peer, due: number): void {
-    this.timers.set(peer, due);
+    this.#timers.set(peer, due);
     this.#ticker.wakeBy(due);
+  }
+
+  /** Sets when `onExpiryDue` will be called, by the wall clock; undefined: never. */
+  expire(peer: Peer, wallDue: number | undefined): void {
+    if (wallDue === undefined) this.#expiries.delete(peer);
+    else this.#expiries.set(peer, wallDue);
   }
 
   /**
@@ -194,14 +201,14 @@ export class Hub {
   #run(now: number): void {
     try {
       for (const tenant of this.#tenants.values()) if (tenant.next() <= now) tenant.run(now);
-      for (let peer = this.timers.takeDue(now); peer !== undefined; peer = this.timers.takeDue(now)) {
+      for (let peer = this.#timers.takeDue(now); peer !== undefined; peer = this.#timers.takeDue(now)) {
         peer.onDue(now);
       }
       const wallNow = this.clock.wallNow();
       for (
-        let peer = this.expiries.takeDue(wallNow);
+        let peer = this.#expiries.takeDue(wallNow);
         peer !== undefined;
-        peer = this.expiries.takeDue(wallNow)
+        peer = this.#expiries.takeDue(wallNow)
       ) {
         peer.onExpiryDue(wallNow);
       }
@@ -215,7 +222,7 @@ export class Hub {
   }
 
   #next(): number | undefined {
-    let next = this.timers.next() ?? Number.POSITIVE_INFINITY;
+    let next = this.#timers.next() ?? Number.POSITIVE_INFINITY;
     for (const tenant of this.#tenants.values()) next = Math.min(next, tenant.next());
     return next;
   }

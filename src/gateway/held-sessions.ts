@@ -1,0 +1,111 @@
+import type { Principal } from "../auth/principal.ts";
+import { MAX_CUSTOM_KEYS, type Message, type SessionFields } from "../protocol/messages.ts";
+import { countKeys } from "../sessions/session.ts";
+import { APP_TOKEN_FACTOR } from "./limits.ts";
+import type { Reply } from "./reply.ts";
+import type { HeldSession, Holder, Tenant } from "./tenant.ts";
+
+/** The sessions that one socket holds, and the messages about them. */
+export class HeldSessions implements Holder {
+  readonly #tenant: Tenant;
+  readonly #reply: Reply;
+  readonly #maxSessions: number;
+  readonly #sessions = new Set<HeldSession>();
+
+  constructor(tenant: Tenant, reply: Reply, maxSessions: number) {
+    this.#tenant = tenant;
+    this.#reply = reply;
+    this.#maxSessions = maxSessions;
+  }
+
+  open(message: Message<"open">, principal: Principal, now: number): void {
+    const { id, kind, sessionId, userId: asked } = message;
+    if (principal.kind === "user" && asked !== undefined && asked !== principal.userId) {
+      return this.#reply.error(id, "FORBIDDEN", "a user token opens sessions of its own user only");
+    }
+    const userId = principal.kind === "user" ? principal.userId : asked;
+    if (userId === undefined) {
+      const issue = { path: "userId", message: "is required: an app token has no user of its own" };
+      return this.#reply.bad(id, "a session needs a user", [issue]);
+    }
+    const resumed = sessionId === undefined ? undefined : this.#tenant.resumable(sessionId, userId, kind);
+    const limit = principal.kind === "app" ? this.#maxSessions * APP_TOKEN_FACTOR : this.#maxSessions;
+    if (this.#sessions.size >= limit && (resumed === undefined || !this.#sessions.has(resumed))) {
+      return this.#reply.error(id, "LIMIT_REACHED", `a socket holds at most ${limit} sessions`);
+    }
+    if (this.#hasTooMuchCustom(resumed, message)) return this.#refuseCustom(id);
+    let session = resumed;
+    if (session === undefined) session = this.#tenant.open(userId, kind, message, this, now);
+    else {
+      this.#tenant.takeOver(session, this);
+      this.#tenant.update(session, message, now);
+    }
+    this.#sessions.add(session);
+    const { sessionId: openedId } = session;
+    this.#reply.send({ type: "opened", id, sessionId: openedId, resumed: resumed !== undefined });
+    this.#tenant.settle(now);
+  }
+
+  update(message: Message<"update">, now: number): void {
+    const session = this.#find(message);
+    if (session === undefined) return;
+    if (this.#hasTooMuchCustom(session, message)) return this.#refuseCustom(message.id);
+    this.#tenant.update(session, message, now);
+    this.#reply.ok(message.id);
+    this.#tenant.settle(now);
+  }
+
+  close(message: Message<"close">, now: number): void {
+    const session = this.#find(message);
+    if (session === undefined) return;
+    const { id } = message;
+    const { sessionId } = session;
+    this.#sessions.delete(session);
+    this.#tenant.end(session, "closed", now);
+    if (id !== undefined) this.#reply.send({ type: "closed", id, sessionId, cause: "closed" });
+    this.#tenant.settle(now);
+  }
+
+  lose(session: HeldSession, cause: "replaced" | "kicked"): void {
+    this.#sessions.delete(session);
+    this.#reply.send({ type: "closed", sessionId: session.sessionId, cause });
+  }
+
+  /** The socket is gone: `clean` ends its sessions at once, otherwise they wait to be resumed. */
+  release(clean: boolean, now: number): void {
+    for (const session of this.#sessions) {
+      if (clean) this.#tenant.end(session, "closed", now);
+      else this.#tenant.lose(session, now);
+    }
+    this.#sessions.clear();
+    if (clean) this.#tenant.settle(now);
+  }
+
+  /** The session that a message is about, or undefined when the client was told that there is none. */
+  #find({ id, sessionId }: Message<"update"> | Message<"close">): HeldSession | undefined {
+    if (sessionId !== undefined) {
+      const session = this.#tenant.table.get(sessionId);
+      if (session?.holder === this) return session;
+      this.#reply.error(id, "NOT_FOUND", "this socket holds no session with that sessionId");
+    } else if (this.#sessions.size === 1) {
+      const [only] = this.#sessions;
+      return only;
+    } else if (this.#sessions.size === 0) {
+      this.#reply.error(id, "NOT_FOUND", "this socket holds no session, open one first");
+    } else {
+      const issue = { path: "sessionId", message: "is required" };
+      this.#reply.bad(id, "this socket holds several sessions", [issue]);
+    }
+    return undefined;
+  }
+
+  #hasTooMuchCustom(session: HeldSession | undefined, patch: SessionFields): boolean {
+    if (patch.custom === undefined || patch.custom === null) return false;
+    return countKeys(this.#tenant.customAfter(session, patch)) > MAX_CUSTOM_KEYS;
+  }
+
+  #refuseCustom(id: number | undefined): void {
+    const issue = { path: "custom", message: `would have more than ${MAX_CUSTOM_KEYS} keys` };
+    this.#reply.bad(id, "too many custom fields", [issue]);
+  }
+}

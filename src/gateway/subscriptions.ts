@@ -1,0 +1,134 @@
+import { mayWatch, type Principal } from "../auth/principal.ts";
+import { encodeResultPage, encodeSnapshotPage, type Member } from "../protocol/codec.ts";
+import type { Message } from "../protocol/messages.ts";
+import { CompiledFilter } from "../views/compiled-filter.ts";
+import { Subscription, type Wording } from "./feed.ts";
+import { Frame } from "./frame.ts";
+import { MAX_LONG_RESULTS } from "./limits.ts";
+import type { Outbox } from "./outbox.ts";
+import { cutPage } from "./pages.ts";
+import type { Reply } from "./reply.ts";
+import type { Holder, Tenant } from "./tenant.ts";
+
+/** WebSocket subscribers get diffs as they are, and snapshots with the id of their request. */
+const WORDING: Wording = {
+  snapshot: (page, requestId) => new Frame(encodeSnapshotPage(requestId, page.body)),
+  diff: (frame) => frame,
+};
+
+/** What one socket watches, and the messages about it. */
+export class Subscriptions {
+  readonly #tenant: Tenant;
+  readonly #outbox: Outbox;
+  readonly #reply: Reply;
+  readonly #maxSubscriptions: number;
+  readonly #byView = new Map<string, Subscription<Holder>>();
+
+  constructor(tenant: Tenant, outbox: Outbox, reply: Reply, maxSubscriptions: number) {
+    this.#tenant = tenant;
+    this.#outbox = outbox;
+    this.#reply = reply;
+    this.#maxSubscriptions = maxSubscriptions;
+  }
+
+  subscribe(message: Message<"subscribe">, principal: Principal): void {
+    const { id, since } = message;
+    const filter = this.#allowedFilter(message, principal);
+    if (filter === undefined) return;
+    let subscription = this.#find(filter);
+    if (subscription === undefined) {
+      if (this.#byView.size >= this.#maxSubscriptions) {
+        const limit = `a socket has at most ${this.#maxSubscriptions} subscriptions`;
+        return this.#reply.error(id, "LIMIT_REACHED", limit);
+      }
+      subscription = this.#add(filter);
+    } else if (this.#outbox.jobs > this.#maxSubscriptions) {
+      const limit = "too many snapshots are under way to this socket, read them first";
+      return this.#reply.error(id, "LIMIT_REACHED", limit);
+    }
+    const missed = since && subscription.missedSince(since.view, since.version);
+    if (since === undefined || missed === undefined) return subscription.requestSnapshot(id);
+    this.#reply.send({ type: "resumed", id, view: since.view, version: since.version });
+    for (const diff of missed) subscription.deliver(new Frame(diff.text), diff.version);
+  }
+
+  unsubscribe(message: Message<"unsubscribe">, now: number): void {
+    const subscription = this.#byView.get(message.view);
+    if (subscription === undefined) {
+      return this.#reply.error(message.id, "NOT_FOUND", "this socket has no subscription to that view");
+    }
+    this.#end(subscription, now);
+    this.#reply.ok(message.id);
+  }
+
+  query(message: Message<"query">, principal: Principal): void {
+    const { id } = message;
+    const filter = this.#allowedFilter(message, principal);
+    if (filter === undefined) return;
+    if (this.#outbox.jobs >= MAX_LONG_RESULTS) {
+      const limit = "too many long answers are under way to this socket, read them first";
+      return this.#reply.error(id, "LIMIT_REACHED", limit);
+    }
+    const members: Member[] = [];
+    filter.forEachUser(this.#tenant.table, (user) => members.push(user.member(filter)));
+    let from: number | undefined = 0;
+    this.#outbox.start({
+      step: () => {
+        const page = cutPage(members, from!);
+        this.#outbox.send(new Frame(encodeResultPage(id, page.text, page.next !== undefined)));
+        from = page.next;
+        return from === undefined;
+      },
+    });
+  }
+
+  /** Ends the subscriptions that a new token does not allow. */
+  recheck(principal: Principal, now: number): void {
+    for (const subscription of [...this.#byView.values()]) {
+      const { view } = subscription.feed;
+      if (mayWatch(principal, view.filter)) continue;
+      this.#end(subscription, now);
+      const message = "the new token does not allow this subscription, it has ended";
+      this.#reply.send({ type: "error", code: "FORBIDDEN", message, view: view.name });
+    }
+  }
+
+  endAll(now: number): void {
+    for (const subscription of [...this.#byView.values()]) this.#end(subscription, now);
+  }
+
+  #find(filter: CompiledFilter): Subscription<Holder> | undefined {
+    for (const subscription of this.#byView.values()) {
+      if (subscription.feed.view.filter.key === filter.key) return subscription;
+    }
+    return undefined;
+  }
+
+  #add(filter: CompiledFilter): Subscription<Holder> {
+    const feed = this.#tenant.feed(filter);
+    const subscription = new Subscription(feed, this.#outbox, WORDING);
+    feed.add(subscription);
+    this.#byView.set(feed.view.name, subscription);
+    this.#tenant.subscriptions++;
+    return subscription;
+  }
+
+  #end(subscription: Subscription<Holder>, now: number): void {
+    const { feed } = subscription;
+    this.#byView.delete(feed.view.name);
+    feed.remove(subscription);
+    this.#tenant.subscriptions--;
+    this.#tenant.dismiss(feed, now);
+  }
+
+  #allowedFilter(
+    message: Message<"subscribe"> | Message<"query">,
+    principal: Principal,
+  ): CompiledFilter | undefined {
+    const filter = new CompiledFilter(message.filter);
+    if (mayWatch(principal, filter)) return filter;
+    const hint = "ask for granted userIds, or for a granted selectedConversationId";
+    this.#reply.error(message.id, "FORBIDDEN", `the token does not allow this filter: ${hint}`);
+    return undefined;
+  }
+}
