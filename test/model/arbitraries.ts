@@ -1,0 +1,74 @@
+import fc from "fast-check";
+
+// Few names, so that things meet; among them those that break careless maps.
+export const USERS = ["alice", "bob", "__proto__", "constructor"] as const;
+export const CONVERSATIONS = ["c1", "c2", "__proto__", null] as const;
+
+const maybe = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined });
+
+export const userId = fc.constantFrom(...USERS);
+export const conversationId = fc.constantFrom(...CONVERSATIONS);
+
+const custom = fc.option(
+  fc.dictionary(
+    fc.constantFrom("page", "__proto__", "mood"),
+    fc.option(fc.constantFrom("", "inbox", "\u0000\ud800")),
+  ),
+);
+
+export const fields = fc.record({
+  visible: maybe(fc.boolean()),
+  selectedConversationId: maybe(conversationId),
+  hasFocus: maybe(fc.boolean()),
+  isTyping: maybe(fc.boolean()),
+  custom: maybe(custom),
+});
+
+export const filter = fc.record({
+  includeBackgroundSessions: maybe(fc.boolean()),
+  selectedConversationId: maybe(conversationId),
+  hasFocus: maybe(fc.boolean()),
+  isTyping: maybe(fc.boolean()),
+  userIds: maybe(fc.uniqueArray(fc.oneof(userId, fc.constant("nobody")), { maxLength: 3 })),
+});
+
+/** Small numbers that pick one of whatever there is at the time. */
+const pick = fc.nat({ max: 7 });
+
+export const step = fc.oneof(
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      do: fc.constant("open" as const),
+      socket: pick,
+      userId,
+      kind: fc.constantFrom("background" as const, "widget" as const),
+      fields,
+    }),
+  },
+  { weight: 10, arbitrary: fc.record({ do: fc.constant("update" as const), session: pick, fields }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant("close" as const), session: pick }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ do: fc.constant("leave" as const), socket: pick, clean: fc.boolean() }),
+  },
+  {
+    weight: 4,
+    arbitrary: fc.record({ do: fc.constant("resume" as const), session: pick, socket: pick, fields }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant("kick" as const), userId }) },
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      do: fc.constant("advance" as const),
+      ms: fc.constantFrom(1, 20, 50, 200, 400, 900),
+    }),
+  },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant("subscribe" as const), filter: pick, reader: pick }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant("unsubscribe" as const), reader: pick }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ do: fc.constant("stall" as const), reader: pick, isSlow: fc.boolean() }),
+  },
+);
+export type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;

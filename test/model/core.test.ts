@@ -1,0 +1,250 @@
+import fc from "fast-check";
+import { expect, it } from "vitest";
+import { App } from "../../src/auth/app.ts";
+import { createCounters } from "../../src/gateway/telemetry.ts";
+import { type HeldSession, type Holder, Tenant } from "../../src/gateway/tenant.ts";
+import type { LeaveCause } from "../../src/protocol/codes.ts";
+import { FilterSchema } from "../../src/protocol/filter.ts";
+import { readSettings } from "../../src/settings.ts";
+import { CompiledFilter } from "../../src/views/compiled-filter.ts";
+import { IDLE_VIEW_MS } from "../../src/views/views.ts";
+import * as arbitraries from "./arbitraries.ts";
+import { CauseBook, type Fields, Oracle, type OracleFilter } from "./oracle.ts";
+import { Reader } from "./reader.ts";
+
+const TYPING_MS = 300;
+const WINDOW_MS = 500;
+const MAX_BUFFERED = 4_096;
+
+const settings = readSettings(
+  {
+    TYPING_TIMEOUT_MS: String(TYPING_MS),
+    RESUME_WINDOW_MS: String(WINDOW_MS),
+    MAX_BUFFERED_BYTES: String(MAX_BUFFERED),
+  },
+  { openFiles: undefined, readFile: () => "" },
+);
+const app = await App.create({ id: "app", secrets: ["secret"] });
+
+class FakeSocket implements Holder {
+  readonly sessions = new Set<string>();
+  lose(session: HeldSession): void {
+    this.sessions.delete(session.sessionId);
+  }
+}
+
+/** The pure core beside the oracle: each step is done to both, then every door is compared. */
+class World {
+  now = 1_000;
+  readonly oracle = new Oracle(TYPING_MS, WINDOW_MS);
+  readonly causes = new CauseBook();
+  readonly sockets = Array.from({ length: 4 }, () => new FakeSocket());
+  readonly readers: Reader[] = [];
+  readonly filters: { key: string; plain: OracleFilter; compiled: CompiledFilter }[];
+  readonly tenant: Tenant;
+  #ids = 0;
+
+  constructor(filters: readonly OracleFilter[]) {
+    this.filters = filters.map((plain, index) => ({
+      key: String(index),
+      plain,
+      compiled: new CompiledFilter(FilterSchema.parse(plain)),
+    }));
+    this.tenant = new Tenant(app, {
+      limits: settings.limits,
+      telemetry: {
+        ...createCounters(),
+        refused: () => {},
+        crashed: (error) => {
+          throw error;
+        },
+        observeDiffDelay: () => {},
+        observeQuery: () => {},
+      },
+      makeId: () => `id${this.#ids++}`,
+      now: this.now,
+      wakeBy: () => {},
+    });
+  }
+
+  /** Does one thing to the oracle, noting who left which result by it. */
+  #change(cause: LeaveCause, change: () => void): void {
+    const before = this.filters.map(({ plain }) => this.oracle.query(plain));
+    change();
+    for (const [i, { key, plain }] of this.filters.entries()) {
+      this.causes.note(key, before[i]!, this.oracle.query(plain), cause);
+    }
+  }
+
+  do(step: arbitraries.Step): void {
+    const { oracle, tenant, now } = this;
+    const session =
+      "session" in step ? oracle.sessions[step.session % Math.max(1, oracle.sessions.length)] : undefined;
+    const socket = "socket" in step ? this.sockets[step.socket % this.sockets.length]! : undefined;
+    const live = session && tenant.table.get(session.sessionId)!;
+    switch (step.do) {
+      case "open": {
+        const opened = tenant.open(step.userId, step.kind, step.fields, socket!, now);
+        socket!.sessions.add(opened.sessionId);
+        this.#change("changed", () =>
+          oracle.open(opened.sessionId, step.userId, step.kind, step.fields as Fields, socket, now),
+        );
+        break;
+      }
+      case "update":
+        if (live === undefined) return;
+        tenant.update(live, step.fields, now);
+        this.#change("changed", () => oracle.update(session!, step.fields as Fields, now));
+        break;
+      case "close":
+        if (live === undefined) return;
+        (live.holder as FakeSocket | undefined)?.lose(live);
+        tenant.end(live, "closed", now);
+        this.#change("closed", () => oracle.end(session!));
+        break;
+      case "leave":
+        for (const sessionId of socket!.sessions) {
+          const held = oracle.sessions.find((each) => each.sessionId === sessionId)!;
+          if (step.clean) {
+            tenant.end(tenant.table.get(sessionId)!, "closed", now);
+            this.#change("closed", () => oracle.end(held));
+          } else {
+            tenant.lose(tenant.table.get(sessionId)!, now);
+            oracle.lose(held, now);
+          }
+        }
+        socket!.sessions.clear();
+        break;
+      case "resume":
+        if (live === undefined) return;
+        tenant.takeOver(live, socket!);
+        socket!.sessions.add(live.sessionId);
+        tenant.update(live, step.fields, now);
+        session!.holder = socket;
+        this.#change("changed", () => oracle.update(session!, step.fields as Fields, now));
+        break;
+      case "kick": {
+        const theirs = oracle.sessions.filter((each) => each.userId === step.userId);
+        expect(tenant.kick(step.userId, now)).toBe(theirs.length);
+        for (const each of theirs) this.#change("kicked", () => oracle.end(each));
+        break;
+      }
+      case "advance":
+        this.advance(step.ms);
+        break;
+      case "subscribe": {
+        const { key, compiled } = this.filters[step.filter % this.filters.length]!;
+        const again = this.readers[step.reader];
+        if (again !== undefined && again.filterKey === key) {
+          again.subscription.requestSnapshot(1);
+          break;
+        }
+        const reader = new Reader(tenant.feed(compiled), key, this.causes, MAX_BUFFERED);
+        this.readers.push(reader);
+        reader.subscription.requestSnapshot(1);
+        break;
+      }
+      case "unsubscribe": {
+        const [reader] = this.readers.splice(step.reader % Math.max(1, this.readers.length), 1);
+        if (reader === undefined) return;
+        reader.subscription.feed.remove(reader.subscription);
+        tenant.dismiss(reader.subscription.feed, now);
+        this.#comeBack(reader);
+        break;
+      }
+      case "stall":
+        this.readers[step.reader]?.setSlow(step.isSlow);
+        break;
+    }
+    tenant.settle(this.now);
+    this.compare();
+  }
+
+  /** Unsubscribed readers try to take up where they were: missed diffs or nothing, never a wrong state. */
+  #comeBack(reader: Reader): void {
+    const { view } = reader.subscription.feed;
+    const missed = view.since(reader.version);
+    if (missed === undefined || reader.view !== view.name || reader.buffered > 0) return;
+    for (const { text } of missed) reader.take(text);
+    expect(reader.data).toEqual(Object.assign(Object.create(null), parse(view.members())));
+  }
+
+  advance(ms: number): void {
+    this.now += ms;
+    // The oracle ends typing first, then sessions, each a change of its own, as the tenant does.
+    this.#change("changed", () => {
+      for (const session of this.oracle.sessions) {
+        if (session.isTyping && session.typingUntil <= this.now) session.isTyping = false;
+      }
+    });
+    this.#change("timeout", () => this.oracle.advance(this.now));
+    this.tenant.run(this.now);
+  }
+
+  compare(): void {
+    const { oracle, tenant } = this;
+    for (const { plain, compiled } of this.filters) {
+      const members: string[] = [];
+      compiled.forEachUser(tenant.table, (user) => members.push(user.member(compiled)));
+      expect(parse(members)).toEqual(oracle.query(plain));
+    }
+    expect(tenant.table.counts()).toEqual(oracle.counts());
+    for (const reader of this.readers) {
+      const { view } = reader.subscription.feed;
+      if (view.isMarked || reader.version !== view.version) continue;
+      expect(reader.data).toEqual(oracle.query(this.filters[Number(reader.filterKey)]!.plain));
+    }
+  }
+
+  /** Lets everything come to rest: slow readers read, intervals end. Then nothing may differ anywhere. */
+  rest(): void {
+    for (const reader of this.readers) reader.setSlow(false);
+    this.advance(settings.limits.diffIntervalMs);
+    for (const reader of this.readers) {
+      expect(reader.version).toBe(reader.subscription.feed.view.version);
+      expect(reader.subscription.feed.view.isMarked).toBe(false);
+    }
+    this.compare();
+  }
+
+  /** Everybody leaves: nothing may stay. */
+  end(): void {
+    for (const socket of this.sockets) {
+      for (const sessionId of socket.sessions) this.tenant.lose(this.tenant.table.get(sessionId)!, this.now);
+    }
+    for (const { subscription } of this.readers) {
+      subscription.feed.remove(subscription);
+      this.tenant.dismiss(subscription.feed, this.now);
+    }
+    for (let i = 0; i < 3; i++) {
+      this.now += IDLE_VIEW_MS;
+      this.tenant.run(this.now);
+    }
+    const leftovers = this.tenant.leftovers();
+    expect(leftovers).toEqual(Object.fromEntries(Object.keys(leftovers).map((name) => [name, 0])));
+    expect(this.tenant.next()).toBe(Number.POSITIVE_INFINITY);
+  }
+}
+
+function parse(members: readonly string[]): Record<string, unknown> {
+  return Object.assign(Object.create(null), JSON.parse(`{${members.join(",")}}`));
+}
+
+const RUNS = Number(process.env.MODEL_RUNS ?? 3_000);
+const seed = Number(process.env.MODEL_SEED ?? Date.now() % 2 ** 31);
+
+it(`the core equals a naive recomputation after each of any steps (${RUNS} runs, MODEL_SEED=${seed})`, () => {
+  fc.assert(
+    fc.property(
+      fc.array(arbitraries.filter, { minLength: 1, maxLength: 5 }),
+      fc.array(arbitraries.step, { maxLength: 60, size: "max" }),
+      (filters, steps) => {
+        const world = new World(filters);
+        for (const step of steps) world.do(step);
+        world.rest();
+        world.end();
+      },
+    ),
+    { numRuns: RUNS, seed },
+  );
+}, 240_000);

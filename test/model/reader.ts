@@ -1,0 +1,93 @@
+import { type Feed, Subscription } from "../../src/gateway/feed.ts";
+import type { Frame } from "../../src/gateway/frame.ts";
+import { Frame as TextFrame } from "../../src/gateway/frame.ts";
+import { Outbox, type Sink } from "../../src/gateway/outbox.ts";
+import type { Holder } from "../../src/gateway/tenant.ts";
+import { encodeSnapshotPage } from "../../src/protocol/codec.ts";
+import type { CauseBook } from "./oracle.ts";
+
+/** A subscriber without a socket: it rebuilds the state from what it is sent, and holds every diff to the contract. */
+export class Reader implements Sink {
+  readonly outbox: Outbox;
+  readonly filterKey: string;
+  readonly subscription: Subscription<Holder>;
+  readonly #causes: CauseBook;
+  view = "";
+  version = -1;
+  data: Record<string, unknown> = Object.create(null);
+  #isSlow = false;
+  #held: Frame[] = [];
+
+  constructor(feed: Feed<Holder>, filterKey: string, causes: CauseBook, maxBytes: number) {
+    this.filterKey = filterKey;
+    this.#causes = causes;
+    this.outbox = new Outbox(this, maxBytes, () => {});
+    this.subscription = new Subscription(feed, this.outbox, {
+      snapshot: (page, requestId) => new TextFrame(encodeSnapshotPage(requestId, page.body)),
+      diff: (frame) => frame,
+    });
+    feed.add(this.subscription);
+  }
+
+  get progress(): number {
+    return 0;
+  }
+
+  get buffered(): number {
+    return this.#held.reduce((sum, frame) => sum + frame.text.length, 0);
+  }
+
+  send(frame: Frame): boolean {
+    this.#checkCauses(frame.text);
+    if (!this.#isSlow) this.take(frame.text);
+    else this.#held.push(frame);
+    return !this.#isSlow;
+  }
+
+  /** A slow reader takes nothing; when it reads again, it takes all that waits. */
+  setSlow(isSlow: boolean): void {
+    this.#isSlow = isSlow;
+    if (isSlow) return;
+    const held = this.#held;
+    this.#held = [];
+    for (const frame of held) this.take(frame.text);
+    this.outbox.drained();
+  }
+
+  take(text: string): void {
+    const message = JSON.parse(text);
+    if (message.type === "snapshot") {
+      this.view = message.view;
+      this.version = message.version;
+      this.data = Object.assign(Object.create(null), message.data);
+      return;
+    }
+    if (message.view !== this.view) throw new Error(`diff of another view: ${text}`);
+    if (message.version !== this.version + 1)
+      throw new Error(`gap from ${this.version} to ${message.version}`);
+    const entries = Object.entries(message.data);
+    if (entries.length === 0) throw new Error("an empty diff");
+    this.version = message.version;
+    for (const [userId, value] of entries) {
+      if (value === null) {
+        if (!(userId in this.data)) throw new Error(`${userId} left, but was not there: ${text}`);
+        delete this.data[userId];
+      } else {
+        if (JSON.stringify(this.data[userId]) === JSON.stringify(value))
+          throw new Error(`nothing new: ${text}`);
+        this.data[userId] = value;
+      }
+    }
+  }
+
+  /** When it is sent, a diff tells why each user last left; later the book has moved on. */
+  #checkCauses(text: string): void {
+    const message = JSON.parse(text);
+    if (message.type !== "diff") return;
+    for (const [userId, value] of Object.entries(message.data)) {
+      const expected = value === null ? this.#causes.cause(this.filterKey, userId) : undefined;
+      const cause = Object.hasOwn(message.causes ?? {}, userId) ? message.causes[userId] : undefined;
+      if (cause !== expected) throw new Error(`cause ${cause} for ${userId}, not ${expected}: ${text}`);
+    }
+  }
+}
