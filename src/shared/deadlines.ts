@@ -35,7 +35,7 @@ export class Deadlines<K> {
     if (entry !== undefined) entry.due = undefined;
     this.#entries.set(key, fresh);
     this.#heap.push(fresh);
-    if (this.#heap.length > 64 && this.#heap.length > 4 * this.#live) this.#rebuild();
+    this.#tidy();
   }
 
   delete(key: K): void {
@@ -43,11 +43,16 @@ export class Deadlines<K> {
     if (entry?.due === undefined) return;
     entry.due = undefined;
     this.#live--;
-    if (this.#live === 0) this.#rebuild();
+    this.#tidy();
   }
 
   get(key: K): number | undefined {
     return this.#entries.get(key)?.due;
+  }
+
+  /** Places in the heap: bounded by a few for each key, and shown so that a test can see it. */
+  get places(): number {
+    return this.#heap.length;
   }
 
   /** No key is due before this time; undefined when none is waiting. */
@@ -74,8 +79,9 @@ export class Deadlines<K> {
     }
   }
 
-  /** Drops the places of deleted keys, so that churn leaves nothing behind. */
-  #rebuild(): void {
+  /** Drops the places of deleted keys once they are the most: churn leaves nothing behind, for little work a call. */
+  #tidy(): void {
+    if (this.#live > 0 && this.#heap.length <= 64 + 2 * this.#live) return;
     const kept: Entry<K>[] = [];
     for (const [key, entry] of this.#entries) {
       if (entry.due === undefined) this.#entries.delete(key);

@@ -26,12 +26,6 @@ export class TokenBucket {
     return this.#tokens >= 1 ? 0 : Math.ceil((1 - this.#tokens) / this.#perMs);
   }
 
-  /** True when nothing was taken for so long that the bucket is as good as new. */
-  isFull(now: number): boolean {
-    this.#refill(now);
-    return this.#tokens >= this.#burst;
-  }
-
   #refill(now: number): void {
     const gained = (now - this.#at) * this.#perMs;
     this.#at = now;

@@ -133,13 +133,19 @@ class World {
         this.advance(step.ms);
         break;
       case "subscribe": {
-        const { key, compiled } = this.filters[step.filter % this.filters.length]!;
+        const { key, plain, compiled } = this.filters[step.filter % this.filters.length]!;
         const again = this.readers[step.reader];
         if (again !== undefined && again.filterKey === key) {
           again.subscription.requestSnapshot(1);
           break;
         }
-        const reader = new Reader(tenant.feed(compiled), key, this.causes, MAX_BUFFERED);
+        const reader = new Reader(
+          tenant.feed(compiled),
+          key,
+          this.causes,
+          () => parsed(oracle.query(plain)),
+          MAX_BUFFERED,
+        );
         this.readers.push(reader);
         reader.subscription.requestSnapshot(1);
         break;
@@ -224,6 +230,11 @@ class World {
     expect(leftovers).toEqual(Object.fromEntries(Object.keys(leftovers).map((name) => [name, 0])));
     expect(this.tenant.next()).toBe(Number.POSITIVE_INFINITY);
   }
+}
+
+/** As it looks after a trip through JSON. */
+function parsed(data: Record<string, unknown>): Record<string, unknown> {
+  return Object.assign(Object.create(null), JSON.parse(JSON.stringify(data)));
 }
 
 function parse(members: readonly string[]): Record<string, unknown> {

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import { type Feed, Subscription } from "../../src/gateway/feed.ts";
 import type { Frame } from "../../src/gateway/frame.ts";
 import { Frame as TextFrame } from "../../src/gateway/frame.ts";
@@ -18,7 +19,17 @@ export class Reader implements Sink {
   #isSlow = false;
   #held: Frame[] = [];
 
-  constructor(feed: Feed<Holder>, filterKey: string, causes: CauseBook, maxBytes: number) {
+  readonly #truth: () => Record<string, unknown>;
+
+  /** `truth`: what a query would answer now. */
+  constructor(
+    feed: Feed<Holder>,
+    filterKey: string,
+    causes: CauseBook,
+    truth: () => Record<string, unknown>,
+    maxBytes: number,
+  ) {
+    this.#truth = truth;
     this.filterKey = filterKey;
     this.#causes = causes;
     this.outbox = new Outbox(this, maxBytes, () => {});
@@ -38,7 +49,7 @@ export class Reader implements Sink {
   }
 
   send(frame: Frame): boolean {
-    this.#checkCauses(frame.text);
+    this.#check(JSON.parse(frame.text));
     if (!this.#isSlow) this.take(frame.text);
     else this.#held.push(frame);
     return !this.#isSlow;
@@ -80,14 +91,21 @@ export class Reader implements Sink {
     }
   }
 
-  /** When it is sent, a diff tells why each user last left; later the book has moved on. */
-  #checkCauses(text: string): void {
-    const message = JSON.parse(text);
+  /** What holds at the time of sending: an answer is not older than its question, and a diff tells why users left. */
+  // biome-ignore lint/suspicious/noExplicitAny: a message of either type
+  #check(message: any): void {
+    if (message.type === "snapshot" && message.reason === undefined) {
+      const data = Object.assign(Object.create(null), message.data);
+      if (!isDeepStrictEqual(data, this.#truth()))
+        throw new Error(`a stale snapshot: ${JSON.stringify(message)}`);
+    }
     if (message.type !== "diff") return;
     for (const [userId, value] of Object.entries(message.data)) {
       const expected = value === null ? this.#causes.cause(this.filterKey, userId) : undefined;
       const cause = Object.hasOwn(message.causes ?? {}, userId) ? message.causes[userId] : undefined;
-      if (cause !== expected) throw new Error(`cause ${cause} for ${userId}, not ${expected}: ${text}`);
+      if (cause !== expected) {
+        throw new Error(`cause ${cause} for ${userId}, not ${expected}: ${JSON.stringify(message)}`);
+      }
     }
   }
 }

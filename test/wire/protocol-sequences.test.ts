@@ -1,0 +1,84 @@
+import { readFileSync } from "node:fs";
+import { setTimeout as delay } from "node:timers/promises";
+import { describe, expect, it } from "vitest";
+import type { TestClient } from "../support/client.ts";
+import { APP, TestGateway } from "../support/gateway.ts";
+import { TRANSPORTS } from "../support/transports.ts";
+
+// Walks the numbered sequences of PROTOCOL.md. In them, "$name" stands for whatever comes there first and for the same
+// text from then on; an object that is received may have more fields than the one that is written.
+
+const DOCUMENT = readFileSync(new URL("../../src/protocol/PROTOCOL.md", import.meta.url), "utf8");
+const SEQUENCES = [...DOCUMENT.matchAll(/^### Sequence (.+?)$[^#]*?```sequence\n(.*?)```/gms)].map(
+  ([, title, text]) => [title!, text!.trim().split("\n")] as const,
+);
+
+it("the document has its sequences", () => {
+  expect(SEQUENCES.length).toBe(DOCUMENT.match(/```sequence/g)?.length);
+  expect(SEQUENCES.length).toBeGreaterThan(8);
+});
+
+describe.each(TRANSPORTS)("sequences over %s", (transport) => {
+  it.each(SEQUENCES)("%s", async (_title, lines) => {
+    const settings = lines.filter((line) => line.startsWith("settings "));
+    const env = Object.fromEntries(settings.map((line) => line.slice("settings ".length).split("=")));
+    const gateway = await TestGateway.start(transport, { env });
+    try {
+      await walk(gateway, lines);
+    } finally {
+      await gateway.stop();
+    }
+  });
+});
+
+async function walk(gateway: TestGateway, lines: readonly string[]): Promise<void> {
+  const clients = new Map<string, TestClient>();
+  const names = new Map<string, string>([
+    ["$appToken", await gateway.token({ tokenType: "app" })],
+    ["$aliceToken", await gateway.token({ tokenType: "user", sub: "alice" })],
+    ["$bobToken", await gateway.token({ tokenType: "user", sub: "bob" })],
+  ]);
+  const client = async (name: string) => {
+    const known = clients.get(name) ?? (await gateway.socket());
+    clients.set(name, known);
+    return known;
+  };
+  for (const line of lines) {
+    const [subject = "", verb = "", ...rest] = line.split(" ");
+    const text = rest.join(" ");
+    if (subject === "settings") continue;
+    else if (subject === "wait") await delay(Number(verb));
+    else if (subject === "kick") {
+      const { json } = await gateway.http("DELETE", `/v1/${APP}/users/${verb}/sessions`);
+      expect(json, line).toEqual({ ended: Number(text) });
+    } else if (verb === "->") (await client(subject)).send(fill(text, names));
+    else if (verb === "<-")
+      check(await (await client(subject)).take(() => true), JSON.parse(text), names, line);
+    else if (verb === "closed") expect((await (await client(subject)).closed).code, line).toBe(Number(text));
+    else if (verb === "drops") (await client(subject)).terminate();
+    else if (verb === "silent") {
+      await delay(Number(text));
+      expect((await client(subject)).inbox, line).toEqual([]);
+    } else throw new Error(`not a step: ${line}`);
+  }
+}
+
+function fill(text: string, names: ReadonlyMap<string, string>): string {
+  return text.replace(/\$\w+/g, (name) => names.get(name) ?? name);
+}
+
+function check(received: unknown, written: unknown, names: Map<string, string>, line: string): void {
+  if (typeof written === "string" && written.startsWith("$")) {
+    expect(received, line).toBeTypeOf("string");
+    expect(received, line).toBe(names.get(written) ?? received);
+    names.set(written, received as string);
+  } else if (Array.isArray(written)) {
+    expect(received, line).toHaveLength(written.length);
+    for (const [i, item] of written.entries()) check((received as unknown[])[i], item, names, line);
+  } else if (typeof written === "object" && written !== null) {
+    const fields = Object.entries(written);
+    // An empty object is written for an empty one.
+    if (fields.length === 0 && line.includes('"data":{}')) expect(received, line).toEqual({});
+    for (const [key, value] of fields) check((received as Record<string, unknown>)[key], value, names, line);
+  } else expect(received, line).toEqual(written);
+}
