@@ -82,7 +82,7 @@ export class Hub {
     );
     this.#ticker = new Ticker(
       clock,
-      (at) => this.#run(at),
+      (at) => this.run(at),
       () => this.#next(),
     );
   }
@@ -198,7 +198,8 @@ export class Hub {
     this.#ticker.stop();
   }
 
-  #run(now: number): void {
+  /** Does everything that is due. The ticker calls it; a test with a clock of its own may too. */
+  run(now: number): void {
     try {
       for (const tenant of this.#tenants.values()) if (tenant.next() <= now) tenant.run(now);
       for (let peer = this.#timers.takeDue(now); peer !== undefined; peer = this.#timers.takeDue(now)) {

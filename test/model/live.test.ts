@@ -1,0 +1,240 @@
+import fc from "fast-check";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { IDLE_VIEW_MS } from "../../src/views/views.ts";
+import type { TestClient } from "../support/client.ts";
+import { APP, TestGateway } from "../support/gateway.ts";
+import { TRANSPORTS } from "../support/transports.ts";
+import { until } from "../support/until.ts";
+import * as arbitraries from "./arbitraries.ts";
+import { type Fields, Oracle, type OracleFilter, type OracleSession } from "./oracle.ts";
+
+const TYPING_MS = 300;
+const WINDOW_MS = 500;
+const SOCKETS = 3;
+
+const RUNS = Number(process.env.LIVE_RUNS ?? 25);
+const seed = Number(process.env.MODEL_SEED ?? Date.now() % 2 ** 31);
+
+/** A live node on a clock that the test turns, beside the oracle. Every step goes over a socket or HTTP. */
+class LiveWorld {
+  readonly #gateway: TestGateway;
+  readonly #clock: { time: number };
+  readonly #filters: readonly OracleFilter[];
+  readonly #oracle = new Oracle(TYPING_MS, WINDOW_MS);
+  readonly #sockets: TestClient[] = [];
+  readonly #watched = new Map<string, OracleFilter>();
+  #watcher!: TestClient;
+
+  constructor(gateway: TestGateway, clock: { time: number }, filters: readonly OracleFilter[]) {
+    this.#gateway = gateway;
+    this.#clock = clock;
+    this.#filters = filters;
+  }
+
+  async start(): Promise<void> {
+    this.#watcher = await this.#gateway.connect();
+    for (let i = 0; i < SOCKETS; i++) this.#sockets.push(await this.#gateway.connect());
+  }
+
+  async do(step: arbitraries.Step): Promise<void> {
+    const oracle = this.#oracle;
+    const now = this.#clock.time;
+    const session =
+      "session" in step ? oracle.sessions[step.session % Math.max(1, oracle.sessions.length)] : undefined;
+    const index = "socket" in step ? step.socket % SOCKETS : 0;
+    const socket = this.#sockets[index]!;
+    switch (step.do) {
+      case "open": {
+        const { userId, kind, fields } = step;
+        const answer = await socket.ask({ type: "open", userId, kind, ...fields });
+        expect(answer).toMatchObject({ type: "opened", resumed: false });
+        oracle.open(answer.sessionId, userId, kind, fields as Fields, socket, now);
+        break;
+      }
+      case "update":
+        await this.#onSession(session, "update", step.fields, () =>
+          oracle.update(session!, step.fields as Fields, now),
+        );
+        break;
+      case "close":
+        await this.#onSession(session, "close", {}, () => oracle.end(session!));
+        break;
+      case "leave":
+        await this.#leave(index, step.clean);
+        break;
+      case "resume": {
+        if (session === undefined) break;
+        const { sessionId, userId, kind } = session;
+        const answer = await socket.ask({ type: "open", userId, kind, sessionId, ...step.fields });
+        expect(answer).toMatchObject({ type: "opened", sessionId, resumed: true });
+        if (session.holder !== undefined && session.holder !== socket) {
+          const closed = await (session.holder as TestClient).next("closed");
+          expect(closed).toEqual({ type: "closed", sessionId, cause: "replaced" });
+        }
+        session.holder = socket;
+        oracle.update(session, step.fields as Fields, now);
+        break;
+      }
+      case "kick": {
+        const theirs = oracle.sessions.filter((each) => each.userId === step.userId);
+        const path = `/v1/${APP}/users/${encodeURIComponent(step.userId)}/sessions`;
+        expect((await this.#gateway.http("DELETE", path)).json).toEqual({ ended: theirs.length });
+        for (const each of theirs) {
+          const { sessionId } = each;
+          if (each.holder !== undefined) {
+            const closed = await (each.holder as TestClient).take(
+              (message) => message.sessionId === sessionId,
+            );
+            expect(closed).toEqual({ type: "closed", sessionId, cause: "kicked" });
+          }
+          oracle.end(each);
+        }
+        break;
+      }
+      case "advance":
+        this.advance(step.ms);
+        break;
+      case "subscribe": {
+        const filter = this.#filters[step.filter % this.#filters.length]!;
+        this.#watcher.send({ type: "subscribe", id: 1, filter });
+        // Where changes wait for the interval, so does the snapshot.
+        await this.#watcher.settled();
+        this.advance(50);
+        const { view } = await this.#watcher.take(
+          (message) => message.type === "snapshot" && message.id === 1,
+        );
+        this.#watched.set(view, filter);
+        break;
+      }
+      case "unsubscribe": {
+        const [view] = [...this.#watched.keys()].slice(step.reader % Math.max(1, this.#watched.size));
+        if (view === undefined) break;
+        this.#watched.delete(view);
+        expect((await this.#watcher.ask({ type: "unsubscribe", view })).type).toBe("ok");
+        this.#watcher.views.delete(view);
+        break;
+      }
+      case "stall":
+        break;
+    }
+    await this.compare();
+  }
+
+  async #onSession(
+    session: OracleSession | undefined,
+    type: string,
+    fields: object,
+    apply: () => void,
+  ): Promise<void> {
+    if (session?.holder === undefined) return;
+    const { sessionId } = session;
+    const answer = await (session.holder as TestClient).ask({ type, sessionId, ...fields });
+    expect(answer.type).not.toBe("error");
+    apply();
+  }
+
+  async #leave(index: number, clean: boolean): Promise<void> {
+    const socket = this.#sockets[index]!;
+    const { peers } = this.#gateway.hub.leftovers();
+    if (clean) socket.socket.close(1000);
+    else socket.terminate();
+    await until(() => this.#gateway.hub.leftovers().peers === peers! - 1);
+    for (const session of this.#oracle.sessions.filter((each) => each.holder === socket)) {
+      if (clean) this.#oracle.end(session);
+      else this.#oracle.lose(session, this.#clock.time);
+    }
+    this.#sockets[index] = await this.#gateway.connect();
+  }
+
+  advance(ms: number): void {
+    this.#clock.time += ms;
+    this.#oracle.advance(this.#clock.time);
+    this.#gateway.hub.run(this.#clock.time);
+  }
+
+  /** Every door gives what the oracle gives. */
+  async compare(): Promise<void> {
+    for (const filter of this.#filters) {
+      const expected = plain(this.#oracle.query(filter));
+      expect(plain(await this.#gateway.query(filter))).toEqual(expected);
+      expect(plain((await this.#watcher.ask({ type: "query", filter })).data)).toEqual(expected);
+    }
+    expect((await this.#gateway.http("GET", `/v1/${APP}/stats`)).json).toMatchObject(this.#oracle.counts());
+    for (const userId of arbitraries.USERS) {
+      const own = this.#oracle.query({ userIds: [userId], includeBackgroundSessions: true })[userId] as
+        | { backgroundSessions: OracleSession[]; widgets: OracleSession[] }
+        | undefined;
+      const rows = [...(own?.backgroundSessions ?? []), ...(own?.widgets ?? [])];
+      const { json } = await this.#gateway.http(
+        "GET",
+        `/v1/${APP}/users/${encodeURIComponent(userId)}/sessions`,
+      );
+      expect(json).toEqual(
+        rows.map(({ isTyping, selectedConversationId }) => ({
+          isTyping,
+          currentConversationId: selectedConversationId,
+        })),
+      );
+    }
+  }
+
+  /** Intervals end; then every watched view, built from snapshot and diffs, is what a query answers. */
+  async rest(): Promise<void> {
+    this.advance(50);
+    await this.#watcher.settled();
+    for (const [view, filter] of this.#watched) {
+      expect(plain(this.#watcher.views.get(view)!.data)).toEqual(plain(this.#oracle.query(filter)));
+    }
+  }
+
+  async end(): Promise<void> {
+    const { hub } = this.#gateway;
+    for (const client of [...this.#sockets, this.#watcher]) client.terminate();
+    await until(() => hub.leftovers().peers === 0);
+    for (let i = 0; i < 3; i++) this.advance(IDLE_VIEW_MS);
+    const leftovers = { ...hub.leftovers(), ...this.#gateway.tenant().leftovers() };
+    expect(leftovers).toEqual(Object.fromEntries(Object.keys(leftovers).map((name) => [name, 0])));
+  }
+}
+
+function plain(data: Record<string, unknown>): Record<string, unknown> {
+  return Object.assign(Object.create(null), JSON.parse(JSON.stringify(data)));
+}
+
+describe.each(TRANSPORTS)("a live node over %s", (transport) => {
+  const clock = { time: 1_000 };
+  let gateway: TestGateway;
+
+  beforeAll(async () => {
+    const env = {
+      TYPING_TIMEOUT_MS: String(TYPING_MS),
+      RESUME_WINDOW_MS: String(WINDOW_MS),
+      MESSAGES_PER_SECOND: "1000000",
+      MAX_CONNECTS_PER_SECOND: "1000000",
+      HTTP_REQUESTS_PER_SECOND: "1000000",
+      HEARTBEAT_INTERVAL_MS: "3600000",
+    };
+    gateway = await TestGateway.start(transport, {
+      env,
+      clock: { now: () => clock.time, wallNow: Date.now },
+    });
+  });
+  afterAll(() => gateway.stop());
+
+  it(`equals the oracle at every door after each of any steps (${RUNS} runs, MODEL_SEED=${seed})`, async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(arbitraries.filter, { minLength: 1, maxLength: 3 }),
+        fc.array(arbitraries.step, { maxLength: 40, size: "max" }),
+        async (filters, steps) => {
+          const world = new LiveWorld(gateway, clock, filters);
+          await world.start();
+          for (const step of steps) await world.do(step);
+          await world.rest();
+          await world.end();
+        },
+      ),
+      { numRuns: RUNS, seed, endOnFailure: true },
+    );
+  }, 120_000);
+});
