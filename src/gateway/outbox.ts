@@ -2,7 +2,7 @@ import type { Frame } from "./frame.ts";
 
 /** Where an outbox puts its frames: a WebSocket or a stream of server-sent events. */
 export interface Sink {
-  /** False: bytes wait in this process. */
+  /** False: bytes may wait in this process. */
   send(frame: Frame): boolean;
   readonly buffered: number;
   readonly progress: number;

@@ -82,8 +82,12 @@ export async function listenWs(options: TransportOptions): Promise<Transport> {
     port: typeof address === "object" && address !== null ? address.port : options.port,
     close: () =>
       new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeIdleConnections();
+        // A connection kept alive turns idle when its last answer is out, and must not be waited for then.
+        const sweep = setInterval(() => server.closeIdleConnections(), 50);
+        server.close(() => {
+          clearInterval(sweep);
+          resolve();
+        });
       }),
   };
 }
@@ -196,6 +200,8 @@ async function serve(
 ): Promise<void> {
   response.on("error", () => response.destroy());
   const body = await readBody(request);
+  // The client went away in the middle of its request.
+  if (body === undefined) return;
   if (typeof body === "number") {
     const answer = BODY_ERRORS[body];
     await write(answer, request, response, true);
@@ -230,14 +236,18 @@ const BODY_ERRORS = {
   413: answerError(413, { body: [`must have at most ${MAX_BODY_BYTES} bytes`] }),
 };
 
-async function readBody(request: IncomingMessage): Promise<Buffer | keyof typeof BODY_ERRORS> {
+async function readBody(request: IncomingMessage): Promise<Buffer | keyof typeof BODY_ERRORS | undefined> {
   // uWebSockets.js cannot take these safely (see uws.ts), and the two transports answer alike.
   if (request.headers["transfer-encoding"] !== undefined) return 400;
   const length = Number(request.headers["content-length"] ?? 0);
   if (length > MAX_BODY_BYTES) return 413;
   if (length === 0) return Buffer.alloc(0);
   const chunks: Buffer[] = [];
-  for await (const chunk of request) chunks.push(chunk as Buffer);
+  try {
+    for await (const chunk of request) chunks.push(chunk as Buffer);
+  } catch {
+    return undefined;
+  }
   return Buffer.concat(chunks);
 }
 
@@ -261,7 +271,7 @@ async function write(
       response.flushHeaders();
     }
     const listener = body(sink);
-    response.on("drain", () => listener.onDrain());
+    sink.onDrain = () => listener.onDrain();
     response.on("close", () => listener.onClose());
     if (isGone) listener.onClose();
   } else {
@@ -287,8 +297,12 @@ function drained(response: ServerResponse): Promise<void> {
 }
 
 class ResponseSink implements BodySink {
+  onDrain: () => void = () => {};
   readonly #response: ServerResponse;
   readonly #tcp: TcpSocket & { _handle?: StreamHandle | null };
+  readonly #flushed = () => {
+    if (this.#response.writableLength === 0) this.onDrain();
+  };
 
   constructor(response: ServerResponse, tcp: TcpSocket) {
     this.#response = response;
@@ -306,7 +320,7 @@ class ResponseSink implements BodySink {
 
   send(frame: Frame): boolean {
     if (this.#response.writableEnded || this.#response.destroyed) return true;
-    this.#response.write(frame.bytes);
+    this.#response.write(frame.bytes, this.#flushed);
     return this.#response.writableLength === 0;
   }
 

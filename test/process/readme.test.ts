@@ -1,0 +1,120 @@
+import { execFile } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { SignJWT } from "jose";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { WebSocket } from "ws";
+import type { Limits } from "../../src/gateway/limits.ts";
+import { readSettings } from "../../src/settings.ts";
+import { TestClient } from "../support/client.ts";
+import { GatewayProcess, PROJECT } from "../support/process.ts";
+
+const README = readFileSync(join(PROJECT, "README.md"), "utf8");
+const blocks = (language: string) =>
+  [...README.matchAll(new RegExp(`\`\`\`${language}\\n(.*?)\`\`\``, "gs"))].map((match) => match[1]!.trim());
+const APPS = /APPS='(.*?)' npm start/.exec(README)![1]!;
+const CURLS = blocks("sh").filter((block) => block.startsWith("curl"));
+const SCRIPTS = Object.keys(JSON.parse(readFileSync(join(PROJECT, "package.json"), "utf8")).scripts);
+
+const AsyncFunction = (async () => {}).constructor as new (
+  ...source: string[]
+) => (...args: unknown[]) => Promise<unknown>;
+const withoutImports = (code: string) => code.replace(/^import .*$/gm, "");
+
+describe("the README's examples", () => {
+  let gateway: GatewayProcess;
+  let port: number;
+  let client: TestClient;
+  const local = (text: string) => text.replaceAll(":8080", `:${port}`);
+
+  beforeAll(async () => {
+    gateway = new GatewayProcess({ APPS, HOST: "127.0.0.1" });
+    port = await gateway.port();
+  });
+  afterAll(async () => {
+    client?.terminate();
+    await gateway.stop();
+  });
+
+  it("make a token, and show alice typing to herself over a WebSocket", async () => {
+    const [socketCode, tokenCode] = blocks("js");
+    const token = await new AsyncFunction("SignJWT", `${withoutImports(tokenCode!)}; return token`)(SignJWT);
+    const received: { type: string; data?: unknown }[] = [];
+    const code = `${local(socketCode!)}; return socket`;
+    const console = { log: (text: string) => received.push(JSON.parse(text)) };
+    const socket = (await new AsyncFunction("WebSocket", "token", "console", code)(
+      WebSocket,
+      token,
+      console,
+    )) as WebSocket;
+    await expect
+      .poll(() => received.map(({ type }) => type))
+      .toEqual(["connected", "opened", "snapshot", "diff"]);
+    expect(received.at(-1)!.data).toMatchObject({ alice: { widgets: [{ isTyping: true }] } });
+    socket.close();
+    await expect.poll(() => socket.readyState).toBe(WebSocket.CLOSED);
+  });
+
+  it("ask and watch with curl", async () => {
+    client = await TestClient.open(`ws://127.0.0.1:${port}/v1/my-app/realtime`);
+    const token = await new SignJWT({ tokenType: "app", iss: "my-app" })
+      .setProtectedHeader({ alg: "HS256" })
+      .sign(new TextEncoder().encode(JSON.parse(APPS)[0].secrets[0]));
+    client.send({ type: "connect", token });
+    const fields = { selectedConversationId: "c1", hasFocus: true, isTyping: true };
+    const sessionId = await client.open({ userId: "alice", ...fields });
+    const shown = JSON.parse(blocks("json")[0]!);
+    shown.data.alice.widgets[0].sessionId = sessionId;
+    expect(CURLS).toHaveLength(3);
+    for (const curl of CURLS) {
+      // curl ends with 28 when --max-time ends a stream.
+      const { stdout } = await promisify(execFile)("sh", ["-c", `${local(curl)} || [ $? = 28 ]`]);
+      if (curl.includes("stream"))
+        expect(stdout).toMatch(/^event: snapshot\nid: [\w-]+:1\ndata: \{.*"alice"/);
+      else expect(JSON.parse(stdout)).toEqual(shown);
+    }
+  });
+});
+
+describe("what the README says", () => {
+  it("of settings is what they are", () => {
+    const rows = [...README.matchAll(/^\| (`[A-Z].*?) \| (.*?) \|/gm)].flatMap(([, names, standard]) =>
+      [...names!.matchAll(/`(\w+)`/g)].map((match) => [match[1]!, standard!] as const),
+    );
+    const settings = readSettings({}, { openFiles: 20_000, readFile: () => "" });
+    const camel = (name: string) => name.toLowerCase().replace(/_(\w)/g, (_, letter) => letter.toUpperCase());
+    const documented = new Map(rows.map(([name, standard]) => [camel(name), standard]));
+    for (const [name, value] of Object.entries(settings.limits) as [keyof Limits, number][]) {
+      expect(documented.get(name), name).toBeDefined();
+      if (name === "maxConnections") expect(value).toBe(20_000 - 512);
+      else expect(documented.get(name), name).toBe(`\`${value}\``);
+    }
+    const read = [
+      ...readFileSync(join(PROJECT, "src/settings.ts"), "utf8").matchAll(/(?:read|integer|choice)\("(\w+)"/g),
+    ];
+    const known = new Set(rows.map(([name]) => name));
+    expect(read.map((match) => match[1]!).filter((name) => name !== "REDIS_URL" && !known.has(name))).toEqual(
+      [],
+    );
+    for (const [name, value] of [
+      ["port", 8080],
+      ["transport", "auto"],
+      ["logLevel", "info"],
+    ] as const) {
+      expect(settings[name]).toBe(value);
+      expect(documented.get(name)).toBe(`\`${value}\``);
+    }
+  });
+
+  it("of commands and files is there", () => {
+    for (const [, script] of README.matchAll(/npm (?:run )?(start|test|demo|check|lint|bench)\b/g)) {
+      expect(SCRIPTS).toContain(script);
+    }
+    for (const [, path] of README.matchAll(/\]\(((?!http)[^)]+)\)/g))
+      expect(existsSync(join(PROJECT, path!)), path).toBe(true);
+    for (const [, folder] of README.matchAll(/^\| `(src\/[\w.]+)` \|/gm)) {
+      expect(existsSync(join(PROJECT, folder!)), folder).toBe(true);
+    }
+  });
+});
