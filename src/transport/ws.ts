@@ -46,7 +46,14 @@ export async function listenWs(options: TransportOptions): Promise<Transport> {
     handleProtocols: (offered) => (offered.has(SUBPROTOCOL) ? SUBPROTOCOL : false),
   } as ConstructorParameters<typeof WebSocketServer>[0]);
 
+  let inHand = 0;
+  let onIdle: (() => void) | undefined;
   server.on("request", (request, response) => {
+    inHand++;
+    response.on("close", () => {
+      inHand--;
+      if (inHand === 0) onIdle?.();
+    });
     serve(options, request, response).catch((error) => {
       options.crashed(error);
       response.destroy();
@@ -82,12 +89,10 @@ export async function listenWs(options: TransportOptions): Promise<Transport> {
     port: typeof address === "object" && address !== null ? address.port : options.port,
     close: () =>
       new Promise((resolve) => {
-        // A connection kept alive turns idle when its last answer is out, and must not be waited for then.
-        const sweep = setInterval(() => server.closeIdleConnections(), 50);
-        server.close(() => {
-          clearInterval(sweep);
-          resolve();
-        });
+        server.close(() => resolve());
+        // Connections without a request in hand, kept alive or not begun, are not waited for.
+        onIdle = () => server.closeAllConnections();
+        if (inHand === 0) onIdle();
       }),
   };
 }
