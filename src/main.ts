@@ -14,25 +14,26 @@ async function serve(): Promise<void> {
   const settings = readSettings(process.env);
   const log = createLog(settings.logLevel);
   const demo = settings.apps === undefined ? createDemoApp() : undefined;
-  const gateway = await startGateway(settings, settings.apps ?? [demo!], log);
+  const starting = startGateway(settings, settings.apps ?? [demo!], log);
   let removeHandout = () => {};
+  const stop = async () => {
+    await (await starting).stop();
+    removeHandout();
+    log.flush(() => process.exit(0));
+  };
+  // From the first moment on: a signal while it starts is not lost.
+  process.on("SIGTERM", stop);
+  process.on("SIGINT", stop);
+  const gateway = await starting;
+  // Every handler is guarded; should one have a hole, one request is lost and not the presence of everybody.
+  process.on("uncaughtException", gateway.crashed);
+  process.on("unhandledRejection", gateway.crashed);
   if (demo !== undefined) {
     const host = settings.host.includes(":") ? `[${settings.host}]` : settings.host;
     const handout = { url: `http://${host}:${gateway.port}`, appId: demo.id, secret: demo.secrets[0] };
     removeHandout = writeHandout(gateway.port, handout);
     process.stdout.write(`${await welcome(handout)}\n`);
   }
-  // Every handler is guarded; should one have a hole, one request is lost and not the presence of everybody.
-  process.on("uncaughtException", gateway.crashed);
-  process.on("unhandledRejection", gateway.crashed);
-  const stop = () => {
-    gateway.stop().finally(() => {
-      removeHandout();
-      log.flush(() => process.exit(0));
-    });
-  };
-  process.on("SIGTERM", stop);
-  process.on("SIGINT", stop);
 }
 
 async function main(args: readonly string[]): Promise<void> {

@@ -58,7 +58,7 @@ export class Hub {
   readonly #random: () => number;
   #stallCheckAt = 0;
   #draining = false;
-  #onEmpty: (() => void) | undefined;
+  readonly #onEmpty: (() => void)[] = [];
 
   constructor(options: HubOptions) {
     const { apps, limits, clock, telemetry, makeId } = options;
@@ -156,7 +156,7 @@ export class Hub {
     this.#backlogged.delete(peer);
     this.#timers.delete(peer);
     this.#expiries.delete(peer);
-    if (this.#peers.size === 0) this.#onEmpty?.();
+    if (this.#peers.size === 0) for (const resolve of this.#onEmpty.splice(0)) resolve();
   }
 
   /** Bytes have begun to wait for this peer. */
@@ -179,19 +179,24 @@ export class Hub {
   }
 
   /**
-   * Lets nobody in any more and tells every peer a delay of its own, spread over the drain time, after which it is
-   * ended. Resolves when the last has gone; `maxMs` bounds the wait.
+   * Lets nobody in any more and tells every peer a delay of its own, spread over `overMs`, after which it is ended.
+   * Resolves when the last has gone. Called again, it makes the rest shorter.
    */
   async drain(overMs = this.limits.drainMs): Promise<void> {
     this.#draining = true;
     const peers = [...this.#peers];
     const slot = overMs / Math.max(1, peers.length);
     const order = peers.map((peer) => ({ peer, at: this.#random() })).sort((a, b) => a.at - b.at);
-    const empty = new Promise<void>((resolve) => {
-      this.#onEmpty = resolve;
-    });
     for (const [i, { peer }] of order.entries()) peer.drain(Math.floor((i + this.#random()) * slot));
-    if (this.#peers.size > 0) await empty;
+    await this.#empty();
+  }
+
+  /** Resolves when there is no peer any more. */
+  #empty(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#peers.size === 0) resolve();
+      else this.#onEmpty.push(resolve);
+    });
   }
 
   stop(): void {

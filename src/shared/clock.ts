@@ -6,13 +6,13 @@ export interface Clock {
   wallNow(): number;
 }
 
-/** A pause longer than this, seen between two readings, means that the process stood still. */
+/** A longer pause between two readings means that the process stood still. */
 const LONGEST_HONEST_PAUSE_MS = 1_000;
 
 /**
  * A monotonic clock that stands still while the process does (SIGSTOP, a sleeping laptop, a long collection).
  * Periods measured on it are time in which we could have heard our peers, so a gateway that wakes up does not take
- * its own sleep for the silence of its clients. It must be read at least once a second to tell the two apart.
+ * its own sleep for the silence of its clients. It must be read more often than once a second to tell the two apart.
  */
 export function createAwakeClock(
   monotonic: () => number = () => performance.now(),
@@ -25,7 +25,7 @@ export function createAwakeClock(
       const real = monotonic();
       const pause = real - last;
       last = real;
-      if (pause > LONGEST_HONEST_PAUSE_MS * 1.5) slept += pause - LONGEST_HONEST_PAUSE_MS;
+      if (pause > LONGEST_HONEST_PAUSE_MS) slept += pause;
       return real - slept;
     },
     wallNow: wall,
