@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, lstatSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { nanoid } from "nanoid";
@@ -26,8 +26,10 @@ export function writeHandout(port: number, handout: Handout): () => void {
   const path = handoutPath(port);
   const folder = join(path, "..");
   mkdirSync(folder, { recursive: true, mode: 0o700 });
-  if (process.getuid !== undefined && statSync(folder).uid !== process.getuid()) {
-    throw new Error(`${folder} belongs to another user`);
+  // Others may write to the folder above: what they put there is not to be followed.
+  const found = lstatSync(folder);
+  if (!found.isDirectory() || (process.getuid !== undefined && found.uid !== process.getuid())) {
+    throw new Error(`${folder} is not a folder of this user: remove it`);
   }
   chmodSync(folder, 0o700);
   writeFileSync(path, JSON.stringify(handout), { mode: 0o600 });

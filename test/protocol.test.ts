@@ -1,0 +1,131 @@
+import { createHash } from "node:crypto";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { z } from "zod";
+import { cutPage, PAGE_BYTES } from "../src/gateway/pages.ts";
+import { decodeMessage, encodeDiff } from "../src/protocol/codec.ts";
+import { CLOSE } from "../src/protocol/codes.ts";
+import { idProblem } from "../src/protocol/ids.ts";
+import { ClientMessage } from "../src/protocol/messages.ts";
+import { SUBPROTOCOL } from "../src/transport/transport.ts";
+
+describe("ids", () => {
+  it.each([
+    "a",
+    "__proto__",
+    "constructor",
+    "toString",
+    " ",
+    "a/b:c*{d}%2f",
+    "é",
+    "e\u0301",
+    "👩‍🚀",
+    "\u202e",
+    "\u2028",
+    "x".repeat(255),
+  ])("%j is one", (id) => expect(idProblem(id)).toBeUndefined());
+
+  it.each(["", "x".repeat(256), "a\u0000", "\n", "a\u007f", "\u0085", "\ud800", "a\udc00b", "\udc00\ud800"])(
+    "%j is none",
+    (id) => expect(idProblem(id)).toBeTypeOf("string"),
+  );
+});
+
+describe("decoding", () => {
+  const known = fc.constantFrom(
+    "type",
+    "id",
+    "token",
+    "kind",
+    "filter",
+    "since",
+    "view",
+    "version",
+    "custom",
+    "userIds",
+    "sessionId",
+    "isTyping",
+    "__proto__",
+  );
+  const value = fc.oneof(
+    fc.jsonValue({ maxDepth: 3 }),
+    fc.constantFrom("open", "update", "subscribe", "widget", "", "\ud800", 0, -1, 1e308, true, null),
+  );
+  const messageLike = fc.dictionary(known, value, { maxKeys: 8 });
+
+  it("never throws, whatever the text", () => {
+    const text = fc.oneof(
+      fc.string({ unit: "binary" }),
+      fc.json(),
+      messageLike.map((message) => JSON.stringify(message)),
+    );
+    fc.assert(
+      fc.property(text, (each) => ["message", "bad", "not-json"].includes(decodeMessage(each).kind)),
+      {
+        numRuns: 20_000,
+      },
+    );
+  });
+
+  it("is not hurt by depth, length or odd numbers", () => {
+    expect(decodeMessage("[".repeat(200_000)).kind).toBe("not-json");
+    const deep = `${"[".repeat(50_000)}${"]".repeat(50_000)}`;
+    expect(decodeMessage(`{"type":"ping","x":${deep}}`).kind).toBe("message");
+    expect(decodeMessage(`{"type":"query","id":1,"filter":${deep}}`).kind).toBe("bad");
+    expect(decodeMessage('{"type":"ping","id":1e400}').kind).toBe("bad");
+    expect(decodeMessage('{"type":"ping","id":-0}').kind).toBe("message");
+    const ids = JSON.stringify({ type: "query", id: 1, filter: { userIds: Array(20_000).fill("") } });
+    const decoded = decodeMessage(ids);
+    expect(decoded.kind === "bad" && decoded.issues.length).toBeLessThanOrEqual(10);
+  });
+
+  it("does not touch prototypes", () => {
+    decodeMessage('{"type":"update","custom":{"__proto__":"x"},"__proto__":{"polluted":1}}');
+    expect(({} as Record<string, unknown>).polluted).toBeUndefined();
+  });
+});
+
+it("a diff is JSON for any ids", () => {
+  fc.assert(
+    fc.property(fc.string({ unit: "binary" }), fc.string(), (userId, view) => {
+      const member = `${JSON.stringify(userId)}:null`;
+      const diff = JSON.parse(encodeDiff(view, 2, [member], new Map([[userId, "closed"]])));
+      expect(diff.view).toBe(view);
+      expect(Object.entries(diff.data)).toEqual([[userId, null]]);
+      expect(Object.entries(diff.causes)).toEqual([[userId, "closed"]]);
+    }),
+  );
+});
+
+it("pages hold everything once, in order, none too large but for what is too large itself", () => {
+  const member = fc.oneof(
+    { weight: 5, arbitrary: fc.integer({ min: 1, max: 30_000 }) },
+    { weight: 1, arbitrary: fc.integer({ min: 60_000, max: 200_000 }) },
+  );
+  fc.assert(
+    fc.property(fc.array(member, { maxLength: 30 }), (sizes) => {
+      const members = sizes.map((size) => "é".repeat(size / 2));
+      const pages: string[] = [];
+      for (let from: number | undefined = 0; from !== undefined; ) {
+        const page: { text: string; next: number | undefined } = cutPage(members, from);
+        expect(Buffer.byteLength(page.text) <= PAGE_BYTES || !page.text.includes(",")).toBe(true);
+        pages.push(page.text);
+        from = page.next;
+      }
+      expect(pages.join(",")).toBe(members.join(","));
+    }),
+  );
+});
+
+it("close reasons fit a close frame, and codes are told once", () => {
+  for (const { reason } of Object.values(CLOSE)) expect(Buffer.byteLength(reason)).toBeLessThanOrEqual(123);
+  const codes = Object.values(CLOSE).map(({ code }) => code);
+  expect(new Set(codes).size).toBe(codes.length);
+});
+
+it("the messages that clients send are those of this version of the protocol", () => {
+  // A change here is a change of the wire: clients out there must go on working, or SUBPROTOCOL gets another number.
+  const schema = JSON.stringify(z.toJSONSchema(ClientMessage, { io: "input", unrepresentable: "any" }));
+  const hash = createHash("sha256").update(schema).digest("hex").slice(0, 16);
+  expect([SUBPROTOCOL, hash]).toEqual(["presence.v1", "5347ce09f3fab57d"]);
+});
