@@ -25,7 +25,10 @@ export interface TransportOptions {
 export interface Transport {
   readonly name: "ws" | "uws";
   readonly port: number;
-  /** Accepts no new TCP connection and ends the idle ones; resolves when every request in hand has its answer. */
+  /**
+   * Accepts no new TCP connection and ends the idle ones; resolves when every request in hand has its answer. May be
+   * called again.
+   */
   close(): Promise<void>;
 }
 

@@ -128,15 +128,19 @@ export async function listenUws(uws: UwsModule, options: TransportOptions): Prom
     const message = `cannot listen on ${options.host}:${options.port}: it is in use or not permitted`;
     throw Object.assign(new Error(message), { code: "EADDRINUSE" });
   }
+  let closed: Promise<void> | undefined;
   return {
     name: "uws",
     port: uws.us_socket_local_port(listenSocket),
-    close: () =>
-      new Promise((resolve) => {
+    close() {
+      // Closing the listening socket twice would be a use after free.
+      closed ??= new Promise((resolve) => {
         uws.us_listen_socket_close(listenSocket);
         onIdle = resolve;
         if (inHand === 0) resolve();
-      }),
+      });
+      return closed;
+    },
   };
 }
 

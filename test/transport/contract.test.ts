@@ -414,6 +414,7 @@ describe.each(TRANSPORTS)("the %s transport", (name) => {
       const inHand = fetch(url("/"));
       await delay(30);
       await transport.close();
+      await transport.close();
       expect(await (await inHand).text()).toBe("{}");
       await expect(fetch(url("/"))).rejects.toThrow();
     });
