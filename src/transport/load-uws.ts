@@ -12,11 +12,19 @@ export function uwsCandidates(platform: string, arch: string, nodeVersion: strin
   return ["uWebSockets.js", `${packaged}-next`, packaged];
 }
 
-/** Loads the first build that loads. Many machines have none: a native library must fit platform, Node and libc. */
+/** The same bound as `ws.ts` has. */
+const MAX_HEADER_BYTES = 16 * 1024;
+
+/**
+ * Loads the first build that loads. Many machines have none: a native library must fit platform, Node and libc. It
+ * reads its bound on headers from the environment as it loads; its own one, 4 KiB, is less than the cookies that some
+ * browsers send along.
+ */
 export function loadUws(
   require: (name: string) => unknown = createRequire(import.meta.url),
   candidates: readonly string[] = uwsCandidates(process.platform, process.arch, process.versions.node),
 ): LoadedUws {
+  process.env.UWS_HTTP_MAX_HEADERS_SIZE ||= String(MAX_HEADER_BYTES);
   const reasons: string[] = [];
   for (const name of candidates) {
     try {
