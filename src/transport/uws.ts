@@ -60,24 +60,14 @@ export async function listenUws(uws: UwsModule, options: TransportOptions): Prom
       if (isSmuggling(request)) return void response.close();
       const appId = realtimeAppId(request.getUrl());
       if (appId === undefined) {
-        return send(
-          response,
-          answerError(404, { path: ["there is nothing for WebSockets at this path"] }),
-          false,
-          true,
-        );
+        return refuse(response, answerError(404, { path: ["there is nothing for WebSockets at this path"] }));
       }
       const address = addressOf(options, response, request.getHeader("x-forwarded-for"));
       const answer = options.upgrade({ appId, origin: request.getHeader("origin") || undefined, address });
       if (!answer.ok) {
         const retryAfter =
           answer.retryAfterS === undefined ? {} : { "retry-after": String(answer.retryAfterS) };
-        return send(
-          response,
-          answerError(answer.status, { upgrade: [answer.message] }, retryAfter),
-          false,
-          true,
-        );
+        return refuse(response, answerError(answer.status, { upgrade: [answer.message] }, retryAfter));
       }
       response.upgrade<UserData>(
         { accept: answer.accept, socket: undefined, listener: undefined },
@@ -142,12 +132,30 @@ export async function listenUws(uws: UwsModule, options: TransportOptions): Prom
 
 function isSmuggling(request: UwsRequest): boolean {
   let lengths = 0;
-  let encoded = false;
-  request.forEach((name) => {
-    if (name === "content-length") lengths++;
-    else if (name === "transfer-encoding") encoded = true;
+  let isBad = false;
+  request.forEach((name, value) => {
+    if (name === "content-length") {
+      lengths++;
+      // The library takes no value for zero; others might not. Of other bad values it takes none.
+      if (value === "") isBad = true;
+    } else if (name === "transfer-encoding") isBad = true;
   });
-  return encoded || lengths > 1;
+  return isBad || lengths > 1;
+}
+
+/**
+ * Answers a request for an upgrade, and closes. A proxy may take what follows such a request for WebSocket frames and
+ * let it pass, so it must not be run as a request: the library does that once there is an answer, and closes if one
+ * comes before. So the answer waits until all that came with the request was looked at.
+ */
+function refuse(response: UwsResponse, answer: HttpAnswer): void {
+  let aborted = false;
+  response.onAborted(() => {
+    aborted = true;
+  });
+  setImmediate(() => {
+    if (!aborted) response.cork(() => send(response, answer, false, true));
+  });
 }
 
 // WebSockets

@@ -47,6 +47,8 @@ export async function listenWs(options: TransportOptions): Promise<Transport> {
   } as ConstructorParameters<typeof WebSocketServer>[0]);
 
   server.on("request", (request, response) => {
+    // After an answer that closes nothing else may be done. Node would run what came in the same packet.
+    if (closing.has(request.socket)) return;
     serve(options, request, response).catch((error) => {
       options.crashed(error);
       response.destroy();
@@ -189,18 +191,19 @@ class WsSocket implements Socket {
 
 // HTTP
 
+/** Connections whose last answer was given. */
+const closing = new WeakSet<TcpSocket>();
+
 async function serve(
   options: TransportOptions,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
   response.on("error", () => response.destroy());
+  // Before anything is awaited: see `closing`.
+  const refusal = bodyRefusal(request);
+  if (refusal !== undefined) return await write(refusal, request, response, true);
   const body = await readBody(request);
-  if (typeof body === "number") {
-    const answer = BODY_ERRORS[body];
-    await write(answer, request, response, true);
-    return;
-  }
   const [path = "", query = ""] = splitUrl(request.url ?? "");
   const { headers } = request;
   const copied: HttpRequest = {
@@ -225,17 +228,19 @@ function splitUrl(url: string): [string, string] {
   return mark === -1 ? [url, ""] : [url.slice(0, mark), url.slice(mark + 1)];
 }
 
-const BODY_ERRORS = {
-  400: answerError(400, { "transfer-encoding": ["is not supported, send Content-Length"] }),
-  413: answerError(413, { body: [`must have at most ${MAX_BODY_BYTES} bytes`] }),
-};
+const NO_TRANSFER_ENCODING = answerError(400, {
+  "transfer-encoding": ["is not supported, send Content-Length"],
+});
+const TOO_LARGE = answerError(413, { body: [`must have at most ${MAX_BODY_BYTES} bytes`] });
 
-async function readBody(request: IncomingMessage): Promise<Buffer | keyof typeof BODY_ERRORS> {
+function bodyRefusal({ headers }: IncomingMessage): HttpAnswer | undefined {
   // uWebSockets.js cannot take these safely (see uws.ts), and the two transports answer alike.
-  if (request.headers["transfer-encoding"] !== undefined) return 400;
-  const length = Number(request.headers["content-length"] ?? 0);
-  if (length > MAX_BODY_BYTES) return 413;
-  if (length === 0) return Buffer.alloc(0);
+  if (headers["transfer-encoding"] !== undefined) return NO_TRANSFER_ENCODING;
+  return Number(headers["content-length"] ?? 0) > MAX_BODY_BYTES ? TOO_LARGE : undefined;
+}
+
+async function readBody(request: IncomingMessage): Promise<Buffer> {
+  if (Number(request.headers["content-length"] ?? 0) === 0) return Buffer.alloc(0);
   const chunks: Buffer[] = [];
   for await (const chunk of request) chunks.push(chunk as Buffer);
   return Buffer.concat(chunks);
@@ -249,7 +254,10 @@ async function write(
 ): Promise<void> {
   const { status, headers, body } = answer;
   const isGone = response.destroyed || request.socket.destroyed;
-  if (closeAfter) response.setHeader("connection", "close");
+  if (closeAfter) {
+    closing.add(request.socket);
+    response.setHeader("connection", "close");
+  }
   if (typeof body === "string") {
     response.writeHead(status, { ...headers, "content-length": Buffer.byteLength(body) });
     response.end(request.method === "HEAD" ? undefined : body);
