@@ -1,4 +1,10 @@
-import { createServer, type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http";
+import {
+  createServer,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+  STATUS_CODES,
+} from "node:http";
 import type { Socket as TcpSocket } from "node:net";
 import type { Duplex } from "node:stream";
 import { type WebSocket, WebSocketServer } from "ws";
@@ -55,6 +61,7 @@ export async function listenWs(options: TransportOptions): Promise<Transport> {
     });
   });
   server.on("upgrade", (request, socket, head) => {
+    if (!asksForWebSocket(request)) return ignoreUpgrade(server, request, socket, head);
     socket.on("error", () => socket.destroy());
     try {
       upgrade(options, webSockets, request, socket, head);
@@ -63,6 +70,7 @@ export async function listenWs(options: TransportOptions): Promise<Transport> {
       socket.destroy();
     }
   });
+  webSockets.on("wsClientError", (error, socket) => refuse(socket, 400, { upgrade: [error.message] }));
   server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
     if (!socket.writable || error.code === "ECONNRESET") return void socket.destroy();
     if (error.code === "HPE_HEADER_OVERFLOW") refuse(socket, 431, { headers: ["are too large"] });
@@ -91,6 +99,25 @@ export async function listenWs(options: TransportOptions): Promise<Transport> {
 }
 
 // WebSockets
+
+function asksForWebSocket({ method, headers }: IncomingMessage): boolean {
+  const key = headers["sec-websocket-key"] ?? "";
+  return method === "GET" && /^websocket$/i.test(headers.upgrade ?? "") && /^[+/\w]{22}==$/.test(key);
+}
+
+/**
+ * An offer of another protocol may be left alone, and some clients make one with their first request (h2c). Node hands
+ * over the bare connection with each, so the request goes back in without the offer.
+ */
+function ignoreUpgrade(server: Server, request: IncomingMessage, socket: Duplex, head: Buffer): void {
+  const { method, url, httpVersion, rawHeaders } = request;
+  const lines = [`${method} ${url} HTTP/${httpVersion}`];
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    if (!/^upgrade$/i.test(rawHeaders[i]!)) lines.push(`${rawHeaders[i]}: ${rawHeaders[i + 1]}`);
+  }
+  socket.unshift(Buffer.concat([Buffer.from(`${lines.join("\r\n")}\r\n\r\n`, "latin1"), head]));
+  server.emit("connection", socket);
+}
 
 function upgrade(
   options: TransportOptions,
