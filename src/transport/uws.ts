@@ -292,6 +292,8 @@ function serve(
     if (!aborted) response.close();
   };
 
+  // The library lets them through, as replacement characters if they are not UTF-8.
+  if (!/^[!-~]*$/.test(head.path + head.query)) return reply(NOT_ASCII, true);
   const length = Number(request.getHeader("content-length") || 0);
   if (length > MAX_BODY_BYTES) return reply(TOO_LARGE, true);
   if (length === 0) return handle(Buffer.alloc(0));
@@ -309,6 +311,7 @@ function serve(
   });
 }
 
+const NOT_ASCII = answerError(400, { path: ["has characters that must be percent-encoded"] });
 const TOO_LARGE = answerError(413, { body: [`must have at most ${MAX_BODY_BYTES} bytes`] });
 
 const STATUS_LINES = new Map(
