@@ -72,6 +72,9 @@ export async function listenWs(options: TransportOptions): Promise<Transport> {
   });
   webSockets.on("wsClientError", (error, socket) => refuse(socket, 400, { upgrade: [error.message] }));
   server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
+    // An answer is on its way: another one amid or after it would be taken for a part of it.
+    if (closing.has(socket as TcpSocket)) return;
+    if ((socket as AnsweringSocket)._httpMessage?.headersSent) return void socket.destroy();
     if (!socket.writable || error.code === "ECONNRESET") return void socket.destroy();
     if (error.code === "HPE_HEADER_OVERFLOW") refuse(socket, 431, { headers: ["are too large"] });
     else if (error.code === "ERR_HTTP_REQUEST_TIMEOUT") refuse(socket, 408, { request: ["took too long"] });
@@ -217,6 +220,11 @@ class WsSocket implements Socket {
 }
 
 // HTTP
+
+/** What is being answered on a connection; Node's own handling of errors reads it, it is not in the public types. */
+interface AnsweringSocket extends Duplex {
+  readonly _httpMessage?: ServerResponse | null;
+}
 
 /** Connections whose last answer was given. */
 const closing = new WeakSet<TcpSocket>();
