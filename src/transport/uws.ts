@@ -62,8 +62,8 @@ export async function listenUws(uws: UwsModule, options: TransportOptions): Prom
       if (appId === undefined) {
         return refuse(response, answerError(404, { path: ["there is nothing for WebSockets at this path"] }));
       }
-      const address = addressOf(options, response, request.getHeader("x-forwarded-for"));
-      const answer = options.upgrade({ appId, origin: request.getHeader("origin") || undefined, address });
+      const address = addressOf(options, response, allOf(request, "x-forwarded-for"));
+      const answer = options.upgrade({ appId, origin: allOf(request, "origin"), address });
       if (!answer.ok) {
         const retryAfter =
           answer.retryAfterS === undefined ? {} : { "retry-after": String(answer.retryAfterS) };
@@ -241,12 +241,17 @@ function serve(
     onGone?.();
   });
   const method = request.getMethod().toUpperCase();
+  const forwardedFor = allOf(request, "x-forwarded-for");
   const head = {
     method,
     path: request.getUrl(),
     query: request.getQuery() ?? "",
-    headers: Object.fromEntries(READ_HEADERS.map((name) => [name, request.getHeader(name) || undefined])),
-    address: addressOf(options, response, request.getHeader("x-forwarded-for")),
+    headers: {
+      ...Object.fromEntries(READ_HEADERS.map((name) => [name, request.getHeader(name) || undefined])),
+      forwarded: allOf(request, "forwarded"),
+      "x-forwarded-for": forwardedFor,
+    },
+    address: addressOf(options, response, forwardedFor),
   };
   const reply = (answer: HttpAnswer, closeAfter = false) => {
     const { body } = answer;
@@ -413,7 +418,23 @@ class UwsBodySink implements BodySink {
   }
 }
 
-function addressOf(options: TransportOptions, response: UwsResponse, forwardedFor: string): string {
+function addressOf(
+  options: TransportOptions,
+  response: UwsResponse,
+  forwardedFor: string | undefined,
+): string {
   const peer = Buffer.from(response.getRemoteAddressAsText()).toString("latin1");
-  return options.clientAddress(peer, forwardedFor || undefined);
+  return options.clientAddress(peer, forwardedFor);
+}
+
+/**
+ * A header with all of its lines, as node:http joins them. The library's `getHeader` returns the first line, which may
+ * be what a client made up where a proxy added one of its own; and it returns the same for an empty header and none.
+ */
+function allOf(request: UwsRequest, lowerCaseName: string): string | undefined {
+  let all: string | undefined;
+  request.forEach((name, value) => {
+    if (name === lowerCaseName) all = all === undefined ? value : `${all}, ${value}`;
+  });
+  return all;
 }
