@@ -52,7 +52,14 @@ export async function listenWs(options: TransportOptions): Promise<Transport> {
     handleProtocols: (offered) => (offered.has(SUBPROTOCOL) ? SUBPROTOCOL : false),
   } as ConstructorParameters<typeof WebSocketServer>[0]);
 
+  /** Connections that have not made a request yet, and so are none that Node counts as idle. */
+  const silent = new Set<Duplex>();
+  server.on("connection", (socket: TcpSocket) => {
+    silent.add(socket);
+    socket.on("close", () => silent.delete(socket));
+  });
   server.on("request", (request, response) => {
+    silent.delete(request.socket);
     // After an answer that closes nothing else may be done. Node would run what came in the same packet.
     if (closing.has(request.socket)) return;
     serve(options, request, response).catch((error) => {
@@ -61,6 +68,7 @@ export async function listenWs(options: TransportOptions): Promise<Transport> {
     });
   });
   server.on("upgrade", (request, socket, head) => {
+    silent.delete(socket);
     if (!asksForWebSocket(request)) return ignoreUpgrade(server, request, socket, head);
     socket.on("error", () => socket.destroy());
     try {
@@ -95,8 +103,14 @@ export async function listenWs(options: TransportOptions): Promise<Transport> {
     port: typeof address === "object" && address !== null ? address.port : options.port,
     close: () =>
       new Promise((resolve) => {
-        server.close(() => resolve());
+        // From now on Node ends no slow request by itself.
+        const patience = setTimeout(() => server.closeAllConnections(), HTTP_STALL_MS);
+        server.close(() => {
+          clearTimeout(patience);
+          resolve();
+        });
         server.closeIdleConnections();
+        for (const socket of silent) socket.destroy();
       }),
   };
 }
