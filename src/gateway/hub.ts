@@ -180,8 +180,13 @@ export class Hub {
     const peers = [...this.#peers];
     const slot = overMs / Math.max(1, peers.length);
     const order = peers.map((peer) => ({ peer, at: this.#random() })).sort((a, b) => a.at - b.at);
+    const before = this.#onEmpty;
     const empty = new Promise<void>((resolve) => {
-      this.#onEmpty = resolve;
+      // Called again, it hurries those who go, and the first call still waits for them.
+      this.#onEmpty = () => {
+        before?.();
+        resolve();
+      };
     });
     for (const [i, { peer }] of order.entries()) peer.drain(Math.floor((i + this.#random()) * slot));
     if (this.#peers.size > 0) await empty;
