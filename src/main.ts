@@ -16,12 +16,6 @@ async function serve(): Promise<void> {
   const demo = settings.apps === undefined ? createDemoApp() : undefined;
   const gateway = await startGateway(settings, settings.apps ?? [demo!], log);
   let removeHandout = () => {};
-  if (demo !== undefined) {
-    const host = settings.host.includes(":") ? `[${settings.host}]` : settings.host;
-    const handout = { url: `http://${host}:${gateway.port}`, appId: demo.id, secret: demo.secrets[0] };
-    removeHandout = writeHandout(gateway.port, handout);
-    process.stdout.write(`${await welcome(handout)}\n`);
-  }
   // Every handler is guarded; should one have a hole, one request is lost and not the presence of everybody.
   process.on("uncaughtException", gateway.crashed);
   process.on("unhandledRejection", gateway.crashed);
@@ -33,6 +27,13 @@ async function serve(): Promise<void> {
   };
   process.on("SIGTERM", stop);
   process.on("SIGINT", stop);
+  // Last, so that whoever waits for it may stop us in the proper way.
+  if (demo !== undefined) {
+    const host = settings.host.includes(":") ? `[${settings.host}]` : settings.host;
+    const handout = { url: `http://${host}:${gateway.port}`, appId: demo.id, secret: demo.secrets[0] };
+    removeHandout = writeHandout(gateway.port, handout);
+    process.stdout.write(`${await welcome(handout)}\n`);
+  }
 }
 
 async function main(args: readonly string[]): Promise<void> {
