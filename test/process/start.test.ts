@@ -1,7 +1,7 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { type AddressInfo, connect, createServer, type Socket } from "node:net";
+import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -87,26 +87,15 @@ describe.concurrent("a gateway refuses to start", () => {
   it.each<[string, Record<string, string>, RegExp]>([
     ["a bad PORT", { PORT: "http" }, /PORT must be a whole number from 0 to 65535, but is "http"/],
     ["APPS_FILE that is not there", { APPS_FILE: "/nowhere/apps.json" }, /APPS_FILE .*ENOENT/],
-    ["APPS_FILE that is a folder", { APPS_FILE: "/" }, /APPS_FILE .*EISDIR/],
     ["APPS that are no JSON", { APPS: `[{"id":"app","secrets":["${SECRET}"` }, /APPS is not JSON/],
     ["APPS with a wrong field", { APPS: `[{"id":"app","secret":"${SECRET}"}]` }, /APPS is not valid/],
     ["a public HOST without apps", { HOST: "0.0.0.0" }, /HOST is "0\.0\.0\.0" but there are no apps/],
-    ["a bad TRANSPORT", { TRANSPORT: "tcp" }, /TRANSPORT must be one of/],
   ])("with %s", async (_name, env, expected) => {
     await expectRefusal(start({ PORT: "0", ...env }), expected);
   });
 
   it("with a command that there is not", async () => {
-    await expectRefusal(start({ PORT: "0" }, ["server"]), /no command "server"/);
     await expectRefusal(start({ PORT: "0" }, ["serve", "--port=1"]), /no command/);
-  });
-
-  it.each(TRANSPORTS)("over %s on a port that is in use", async (TRANSPORT) => {
-    const other = createServer().listen(0, "127.0.0.1");
-    await once(other, "listening");
-    const PORT = String((other.address() as AddressInfo).port);
-    await expectRefusal(start({ APPS, HOST: "127.0.0.1", PORT, TRANSPORT }), new RegExp(`${PORT}`));
-    other.close();
   });
 
   it.each(TRANSPORTS)("over %s beside another gateway on its port", async (TRANSPORT) => {
@@ -124,11 +113,9 @@ describe.concurrent("a gateway refuses to start", () => {
 
 describe("a gateway", () => {
   it("says how it is used", async () => {
-    for (const args of [["--help"], ["-h"], ["help"]]) {
-      const run = start({}, args);
-      expect(await run.exited).toBe(0);
-      expect(run.output.stdout).toMatch(/^Usage: presence-gateway/);
-    }
+    const run = start({}, ["--help"]);
+    expect(await run.exited).toBe(0);
+    expect(run.output.stdout).toMatch(/^Usage: presence-gateway/);
   });
 
   it("reads its apps from a file, and empty variables as unset ones", async () => {

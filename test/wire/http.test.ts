@@ -169,9 +169,12 @@ describe.each(TRANSPORTS)("HTTP over %s", (transport) => {
     "/metrics/",
     "/%zz",
     "/%00",
-    `/${"x".repeat(8_000)}`,
   ])("%s is 404", async (path) => {
     await expectError(await gateway.http("GET", path), 404, "NOT_FOUND");
+  });
+
+  it("a path of 8,000 characters is 404", async () => {
+    await expectError(await gateway.http("GET", `/${"x".repeat(8_000)}`), 404, "NOT_FOUND");
   });
 
   it.each(["nowhere", "__proto__", "constructor", "toString", "TEST-APP", "%74est-app2"])(
@@ -220,12 +223,15 @@ describe.each(TRANSPORTS)("HTTP over %s", (transport) => {
     },
   );
 
-  it.each(["%00", "%0a", "%7f", "%c2%85", "x".repeat(256), "%f0%9f%91%a9".repeat(128)])(
-    "the id %s is not one",
-    async (id) => {
+  it.each(["%00", "%0a", "%7f", "%c2%85"])("the id %s is not one", async (id) => {
+    await expectError(await gateway.http("GET", `${V1}/users/${id}/sessions`), 400, "BAD_REQUEST");
+  });
+
+  it("an id of 256 UTF-16 units is not one", async () => {
+    for (const id of ["x".repeat(256), "%f0%9f%91%a9".repeat(128)]) {
       await expectError(await gateway.http("GET", `${V1}/users/${id}/sessions`), 400, "BAD_REQUEST");
-    },
-  );
+    }
+  });
 
   it.each(["\xff", "é"])("a path with the bare byte %j is refused", async (byte) => {
     const head = `GET ${V1}/users/${byte}/sessions HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${SECRET}\r\n\r\n`;
