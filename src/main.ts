@@ -28,6 +28,7 @@ async function serve(): Promise<void> {
   // Every handler is guarded; should one have a hole, one request is lost and not the presence of everybody.
   process.on("uncaughtException", gateway.crashed);
   process.on("unhandledRejection", gateway.crashed);
+  // Last, so that whoever waits for it may use it, and stop us in the proper way.
   if (demo !== undefined) {
     const host = settings.host.includes(":") ? `[${settings.host}]` : settings.host;
     const handout = { url: `http://${host}:${gateway.port}`, appId: demo.id, secret: demo.secrets[0] };

@@ -137,6 +137,12 @@ function clientAddress(
   // The transports write the same address in different ways.
   const peer = ipaddr.isValid(peerText) ? ipaddr.process(peerText).toString() : peerText;
   if (forwardedFor === undefined || !trustProxy(peer, 0)) return peer;
-  const request = { socket: { remoteAddress: peer }, headers: { "x-forwarded-for": forwardedFor } };
+  const hops = forwardedFor.split(",").map(withoutPort).join(", ");
+  const request = { socket: { remoteAddress: peer }, headers: { "x-forwarded-for": hops } };
   return proxyAddr(request as unknown as IncomingMessage, trustProxy);
+}
+
+/** Some proxies write the client's port too, and each connection has another. */
+function withoutPort(hop: string): string {
+  return hop.trim().replace(/^(?:\[([\da-f:.]+)\]|(\d+\.\d+\.\d+\.\d+))(?::\d+)?$/i, "$1$2");
 }

@@ -112,6 +112,9 @@ function readApps(
   const name = json !== undefined ? "APPS" : "APPS_FILE";
   let text = json;
   if (path !== undefined) {
+    // Secrets, put into the wrong variable: they must not be repeated as the name of a file.
+    if (/^\s*[[{]/.test(path))
+      throw new SettingsError("APPS_FILE must be a path: JSON itself goes into APPS");
     try {
       text = readFile(path);
     } catch (error) {

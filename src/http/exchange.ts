@@ -68,6 +68,10 @@ export function answerHtml(status: number, body: string, contentSecurityPolicy: 
   return { status, headers, body };
 }
 
+export function answerRedirect(location: string): HttpAnswer {
+  return { status: 308, headers: { ...COMMON, location }, body: "" };
+}
+
 export function answerStream(contentType: string, start: (sink: BodySink) => BodyListener): HttpAnswer {
   // x-accel-buffering: nginx would hold events back until its buffer is full.
   return {

@@ -3,7 +3,14 @@ import ipaddr from "ipaddr.js";
 import type { Hub } from "../gateway/hub.ts";
 import { readBearer } from "./authorize.ts";
 import { DASHBOARD_CSP, DASHBOARD_HTML } from "./dashboard.ts";
-import { answerError, answerHtml, answerJson, answerPlain, type HttpRequest } from "./exchange.ts";
+import {
+  answerError,
+  answerHtml,
+  answerJson,
+  answerPlain,
+  answerRedirect,
+  type HttpRequest,
+} from "./exchange.ts";
 import { openApiDocument } from "./openapi.ts";
 import type { Route } from "./router.ts";
 
@@ -55,11 +62,7 @@ export function nodeRoutes(options: NodeRoutesOptions): Route[] {
     {
       method: "GET",
       path: "/dashboard",
-      handler: () => ({
-        status: 308,
-        headers: { location: "/dashboard/", "cache-control": "no-store" },
-        body: "",
-      }),
+      handler: () => answerRedirect("/dashboard/"),
     },
   ];
 }

@@ -121,8 +121,7 @@ function* pieces(members: readonly Member[], first: string, second: number): Gen
 }
 
 function stream(hub: Hub, request: HttpRequest, tenant: Tenant, principal: Principal): HttpAnswer {
-  const text = new URLSearchParams(request.query).get("filter");
-  const parsed = text === null || text === "" ? parseFilter({}, "filter") : parseJson(text, "filter");
+  const parsed = parseQuery(request.query);
   if (!parsed.ok) return parsed.answer;
   const since = parsePosition(request.headers["last-event-id"]);
   if (request.method === "HEAD") return answerText(200, "", { "content-type": "text/event-stream" });
@@ -174,7 +173,7 @@ function unknownApp(): HttpAnswer {
 }
 
 const JSON_TYPE = /^application\/(?:[\w.!#$&^+-]+\+)?json *(?:;|$)/i;
-const OTHER_CHARSET = /charset *= *"?(?!utf-?8)/i;
+const OTHER_CHARSET = /charset *= *(?!"?utf-?8)/i;
 
 function parseBody(request: HttpRequest): Parsed {
   const { body } = request;
@@ -185,6 +184,17 @@ function parseBody(request: HttpRequest): Parsed {
   }
   if (!isUtf8(body)) return bad(400, { body: ["is not UTF-8"] });
   return parseJson(body.toString(), "body");
+}
+
+function parseQuery(query: string): Parsed {
+  try {
+    // URLSearchParams puts a replacement character for what is not UTF-8, and so would ask for another id.
+    decodeURIComponent(query);
+  } catch {
+    return bad(400, { filter: ["is not URL-encoded UTF-8"] });
+  }
+  const text = new URLSearchParams(query).get("filter");
+  return text === null || text === "" ? parseFilter({}, "filter") : parseJson(text, "filter");
 }
 
 function parseJson(text: string, name: string): Parsed {

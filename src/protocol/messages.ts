@@ -48,7 +48,8 @@ const sessionFields = {
 
 /** Longer than any token we take; a bound for what is handed to the verifier. */
 export const MAX_TOKEN_LENGTH = 8192;
-const Token = z.string().min(1).max(MAX_TOKEN_LENGTH);
+/** An empty one is a bad token and not a bad message: the socket is closed, as with every other. */
+const Token = z.string().max(MAX_TOKEN_LENGTH);
 
 export const ClientMessage = z.discriminatedUnion("type", [
   z.object({

@@ -60,24 +60,14 @@ export async function listenUws(uws: UwsModule, options: TransportOptions): Prom
       if (isSmuggling(request)) return void response.close();
       const appId = realtimeAppId(request.getUrl());
       if (appId === undefined) {
-        return send(
-          response,
-          answerError(404, { path: ["there is nothing for WebSockets at this path"] }),
-          false,
-          true,
-        );
+        return refuse(response, answerError(404, { path: ["there is nothing for WebSockets at this path"] }));
       }
-      const address = addressOf(options, response, request.getHeader("x-forwarded-for"));
-      const answer = options.upgrade({ appId, origin: request.getHeader("origin") || undefined, address });
+      const address = addressOf(options, response, allOf(request, "x-forwarded-for"));
+      const answer = options.upgrade({ appId, origin: allOf(request, "origin"), address });
       if (!answer.ok) {
         const retryAfter =
           answer.retryAfterS === undefined ? {} : { "retry-after": String(answer.retryAfterS) };
-        return send(
-          response,
-          answerError(answer.status, { upgrade: [answer.message] }, retryAfter),
-          false,
-          true,
-        );
+        return refuse(response, answerError(answer.status, { upgrade: [answer.message] }, retryAfter));
       }
       response.upgrade<UserData>(
         { accept: answer.accept, socket: undefined, listener: undefined },
@@ -146,12 +136,30 @@ export async function listenUws(uws: UwsModule, options: TransportOptions): Prom
 
 function isSmuggling(request: UwsRequest): boolean {
   let lengths = 0;
-  let encoded = false;
-  request.forEach((name) => {
-    if (name === "content-length") lengths++;
-    else if (name === "transfer-encoding") encoded = true;
+  let isBad = false;
+  request.forEach((name, value) => {
+    if (name === "content-length") {
+      lengths++;
+      // The library takes no value for zero; others might not. Of other bad values it takes none.
+      if (value === "") isBad = true;
+    } else if (name === "transfer-encoding") isBad = true;
   });
-  return encoded || lengths > 1;
+  return isBad || lengths > 1;
+}
+
+/**
+ * Answers a request for an upgrade, and closes. A proxy may take what follows such a request for WebSocket frames and
+ * let it pass, so it must not be run as a request: the library does that once there is an answer, and closes if one
+ * comes before. So the answer waits until all that came with the request was looked at.
+ */
+function refuse(response: UwsResponse, answer: HttpAnswer): void {
+  let aborted = false;
+  response.onAborted(() => {
+    aborted = true;
+  });
+  setImmediate(() => {
+    if (!aborted) response.cork(() => send(response, answer, false, true));
+  });
 }
 
 // WebSockets
@@ -237,12 +245,17 @@ function serve(
     onGone?.();
   });
   const method = request.getMethod().toUpperCase();
+  const forwardedFor = allOf(request, "x-forwarded-for");
   const head = {
     method,
     path: request.getUrl(),
     query: request.getQuery() ?? "",
-    headers: Object.fromEntries(READ_HEADERS.map((name) => [name, request.getHeader(name) || undefined])),
-    address: addressOf(options, response, request.getHeader("x-forwarded-for")),
+    headers: {
+      ...Object.fromEntries(READ_HEADERS.map((name) => [name, request.getHeader(name) || undefined])),
+      forwarded: allOf(request, "forwarded"),
+      "x-forwarded-for": forwardedFor,
+    },
+    address: addressOf(options, response, forwardedFor),
   };
   const reply = (answer: HttpAnswer, closeAfter = false) => {
     const { body } = answer;
@@ -288,6 +301,8 @@ function serve(
     if (!aborted) response.close();
   };
 
+  // The library lets them through, as replacement characters if they are not UTF-8.
+  if (!/^[!-~]*$/.test(head.path + head.query)) return reply(NOT_ASCII, true);
   const length = Number(request.getHeader("content-length") || 0);
   if (length > MAX_BODY_BYTES) return reply(TOO_LARGE, true);
   if (length === 0) return handle(Buffer.alloc(0));
@@ -305,6 +320,7 @@ function serve(
   });
 }
 
+const NOT_ASCII = answerError(400, { path: ["has characters that must be percent-encoded"] });
 const TOO_LARGE = answerError(413, { body: [`must have at most ${MAX_BODY_BYTES} bytes`] });
 
 const STATUS_LINES = new Map(
@@ -406,7 +422,23 @@ class UwsBodySink implements BodySink {
   }
 }
 
-function addressOf(options: TransportOptions, response: UwsResponse, forwardedFor: string): string {
+function addressOf(
+  options: TransportOptions,
+  response: UwsResponse,
+  forwardedFor: string | undefined,
+): string {
   const peer = Buffer.from(response.getRemoteAddressAsText()).toString("latin1");
-  return options.clientAddress(peer, forwardedFor || undefined);
+  return options.clientAddress(peer, forwardedFor);
+}
+
+/**
+ * A header with all of its lines, as node:http joins them. The library's `getHeader` returns the first line, which may
+ * be what a client made up where a proxy added one of its own; and it returns the same for an empty header and none.
+ */
+function allOf(request: UwsRequest, lowerCaseName: string): string | undefined {
+  let all: string | undefined;
+  request.forEach((name, value) => {
+    if (name === lowerCaseName) all = all === undefined ? value : `${all}, ${value}`;
+  });
+  return all;
 }

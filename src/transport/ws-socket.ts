@@ -1,0 +1,55 @@
+import type { Socket as TcpSocket } from "node:net";
+import type { WebSocket } from "ws";
+import type { Frame } from "../gateway/frame.ts";
+import type { Socket } from "../gateway/socket.ts";
+import { bytesTaken } from "./tcp-progress.ts";
+
+const TEXT = { binary: false, compress: false, fin: true };
+
+/** A WebSocket of `ws` as the gateway wants it. */
+export class WsSocket implements Socket {
+  /** Nothing waits any more, after `send` had returned false. */
+  onDrain: () => void = () => {};
+  readonly #webSocket: WebSocket;
+  readonly #tcp: TcpSocket;
+  #waiting = false;
+  /** Not the "drain" event of TCP: that comes only after more has waited than Node's own high-water mark. */
+  readonly #flushed = () => {
+    if (!this.#waiting || this.#tcp.writableLength > 0) return;
+    this.#waiting = false;
+    this.onDrain();
+  };
+
+  constructor(webSocket: WebSocket, tcp: TcpSocket) {
+    this.#webSocket = webSocket;
+    this.#tcp = tcp;
+  }
+
+  get buffered(): number {
+    return this.#webSocket.bufferedAmount;
+  }
+
+  get progress(): number {
+    return bytesTaken(this.#tcp);
+  }
+
+  send(frame: Frame): boolean {
+    if (this.#webSocket.readyState !== this.#webSocket.OPEN) return true;
+    this.#webSocket.send(frame.bytes, TEXT, this.#flushed);
+    if (this.#tcp.writableLength === 0) return true;
+    this.#waiting = true;
+    return false;
+  }
+
+  ping(): void {
+    if (this.#webSocket.readyState === this.#webSocket.OPEN) this.#webSocket.ping();
+  }
+
+  close(code: number, reason: string): void {
+    this.#webSocket.close(code, reason);
+  }
+
+  terminate(): void {
+    this.#webSocket.terminate();
+  }
+}

@@ -1,0 +1,31 @@
+import { connect } from "node:net";
+
+/** How long a connection may say nothing before it is taken to have said all. */
+const QUIET_MS = 150;
+
+/** Sends these bytes over a connection of their own; returns all that came back until it closed or fell silent. */
+export function sendRaw(port: number, bytes: string | Buffer, quietMs = QUIET_MS): Promise<string> {
+  return new Promise((resolve) => {
+    let text = "";
+    const socket = connect(port, "127.0.0.1", () => socket.write(bytes));
+    const done = () => {
+      clearTimeout(timer);
+      socket.destroy();
+      resolve(text);
+    };
+    const timer = setTimeout(done, quietMs);
+    socket.setEncoding("latin1");
+    socket.on("data", (chunk: string) => {
+      text += chunk;
+      timer.refresh();
+    });
+    // A reset is one way of refusing.
+    socket.on("error", done);
+    socket.on("close", done);
+  });
+}
+
+/** The status of each answer in what `sendRaw` returned. */
+export function statuses(text: string): number[] {
+  return [...text.matchAll(/(?:^|\n|\})HTTP\/1\.1 (\d{3})/g)].map((match) => Number(match[1]));
+}

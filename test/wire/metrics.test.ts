@@ -1,0 +1,122 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { APP, SECRET, TestGateway } from "../support/gateway.ts";
+import { TRANSPORTS } from "../support/transports.ts";
+
+const TOKEN = "the token of the metrics";
+
+/** The series of a text in Prometheus's format: names and labels, without values. */
+function series(text: string): string[] {
+  const lines = text.split("\n").filter((line) => line !== "" && !line.startsWith("#"));
+  return lines.map((line) => line.slice(0, line.lastIndexOf(" "))).sort();
+}
+
+describe.each(TRANSPORTS)("metrics over %s", (transport) => {
+  describe("without METRICS_TOKEN", () => {
+    let gateway: TestGateway;
+
+    beforeAll(async () => {
+      gateway = await TestGateway.start(transport, { env: { TRUST_PROXY: "127.0.0.1" } });
+    });
+    afterAll(() => gateway.stop());
+
+    const get = (headers: Record<string, string> = {}) =>
+      gateway.http("GET", "/metrics", undefined, { authorization: "", ...headers });
+
+    it("are for this machine", async () => {
+      const { status, text } = await get();
+      expect(status).toBe(200);
+      expect(text).toMatch(/^presence_connections 0$/m);
+      expect(text).toMatch(/^# TYPE presence_refusals_total counter$/m);
+    });
+
+    it.each([
+      { "x-forwarded-for": "203.0.113.7" },
+      { "x-forwarded-for": "127.0.0.1" },
+      { "x-forwarded-for": "::1" },
+      { "x-forwarded-for": "" },
+      { forwarded: "for=127.0.0.1" },
+      { "x-forwarded-for": "127.0.0.1", authorization: `Bearer ${SECRET}` },
+    ])("are not for those behind a proxy on it: %j", async (headers) => {
+      const { status, json, text } = await get(headers as Record<string, string>);
+      expect(status).toBe(401);
+      expect(json.errorCode).toBe("UNAUTHORIZED");
+      expect(text).not.toContain("presence_");
+    });
+
+    it("have the same series whatever paths, ids, tokens and messages come", async () => {
+      const before = series((await get()).text);
+      expect(before.length).toBeGreaterThan(40);
+      const client = await gateway.connect();
+      for (let i = 0; i < 1_000; i++) {
+        client.send({
+          type: "open",
+          kind: "widget",
+          userId: `user-${i}`,
+        });
+        if (i % 100 === 0) client.send({ type: "query", id: i, filter: { userIds: [`user-${i}`] } });
+      }
+      const stranger = await gateway.socket();
+      stranger.send({ type: "surprise" });
+      stranger.send({ type: "connect", token: "token-of-a-stranger" });
+      await stranger.closed;
+      await Promise.all(
+        Array.from({ length: 1_000 }, (_, i) => {
+          const [method, path] = [
+            ["GET", `/path-${i}`],
+            ["GET", `/v1/app-${i}/stats`],
+            ["DELETE", `/v1/${APP}/users/user-x-${i}/sessions`],
+            ["PATCH", `/v1/${APP}/stats?x=${i}`],
+          ][i % 4] as [string, string];
+          return gateway.http(method, path);
+        }),
+      );
+      await client.settled();
+      const { text } = await get();
+      // Among them are those of Node itself, some of which show only once something happened.
+      const ours = (names: string[]) => names.filter((name) => !/^presence_(nodejs|process)_/.test(name));
+      expect(ours(series(text))).toEqual(ours(before));
+      expect(text).not.toMatch(/user-\d|path-\d|app-\d|surprise|stranger|test-app/);
+      expect(text).toMatch(/^presence_sessions\{kind="widget"\} 1000$/m);
+      expect(text).toMatch(/^presence_messages_in_total\{type="open"\} 1000$/m);
+      expect(text).toMatch(/^presence_handler_crashes_total 0$/m);
+      client.terminate();
+    });
+  });
+
+  describe("with METRICS_TOKEN", () => {
+    let gateway: TestGateway;
+
+    beforeAll(async () => {
+      gateway = await TestGateway.start(transport, { env: { METRICS_TOKEN: TOKEN } });
+    });
+    afterAll(() => gateway.stop());
+
+    const get = (authorization: string, headers = {}) =>
+      gateway.http("GET", "/metrics", undefined, { authorization, ...headers });
+
+    it("are for who has it, from anywhere", async () => {
+      expect((await get(`Bearer ${TOKEN}`)).status).toBe(200);
+      expect((await get(`bearer ${TOKEN}`, { "x-forwarded-for": "203.0.113.7" })).status).toBe(200);
+    });
+
+    it.each([
+      "",
+      "Bearer",
+      `Bearer ${TOKEN}x`,
+      `Bearer ${TOKEN.slice(1)}`,
+      `Basic ${TOKEN}`,
+      TOKEN,
+      `Bearer ${SECRET}`,
+    ])("are not for who shows %j, on this machine either", async (authorization) => {
+      const { status, headers, text } = await get(authorization);
+      expect(status).toBe(401);
+      expect(headers.get("www-authenticate")).toBe("Bearer");
+      expect(text).not.toContain("presence_");
+    });
+
+    it("are no way into an app", async () => {
+      const headers = { authorization: `Bearer ${TOKEN}` };
+      expect((await gateway.http("GET", `/v1/${APP}/stats`, undefined, headers)).status).toBe(401);
+    });
+  });
+});
