@@ -8,12 +8,12 @@ import { idle } from "./scenarios/idle.ts";
 import { query } from "./scenarios/query.ts";
 import { table } from "./scenarios/table.ts";
 import { update } from "./scenarios/update.ts";
-import { availableKinds } from "./servers/server-process.ts";
+import { availableKinds, SERVER_KINDS } from "./servers/server-process.ts";
 
 const SCENARIOS: readonly Scenario[] = [update, fanOut, query, connect, idle, table];
 const NAMES = SCENARIOS.map(({ name }) => name).join(", ");
 
-const USAGE = `Usage: npm run bench -- [--only ${NAMES.replaceAll(" ", "")}] [--quick]
+const USAGE = `Usage: npm run bench -- [--only ${NAMES.replaceAll(" ", "")}] [--servers ${SERVER_KINDS.join(",")}] [--quick]
 
 Measures the gateway beside the bare libraries that it runs on, each in a process of its own. See bench/README.md.
 `;
@@ -30,11 +30,18 @@ function choose(only: string | undefined): readonly Scenario[] {
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
-    options: { only: { type: "string" }, quick: { type: "boolean" }, help: { type: "boolean", short: "h" } },
+    options: {
+      only: { type: "string" },
+      servers: { type: "string" },
+      quick: { type: "boolean" },
+      help: { type: "boolean", short: "h" },
+    },
   });
   if (values.help) return void process.stdout.write(USAGE);
   const chosen = choose(values.only);
-  const { kinds, note } = availableKinds();
+  const { kinds: available, note } = availableKinds();
+  const servers = values.servers?.split(",");
+  const kinds = available.filter((kind) => servers?.includes(kind) ?? true);
   process.stdout.write(`${machineLine()}\n`);
   if (note !== undefined) process.stdout.write(`${note}\n`);
   const startedAt = performance.now();

@@ -7,7 +7,7 @@ import {
   type HttpAnswer,
   type HttpRequest,
   MAX_BODY_BYTES,
-  READ_HEADERS,
+  type RequestHeaders,
 } from "../http/exchange.ts";
 import {
   type Accept,
@@ -233,13 +233,9 @@ function serve(
     onGone?.();
   });
   const method = request.getMethod().toUpperCase();
-  const head = {
-    method,
-    path: request.getUrl(),
-    query: request.getQuery() ?? "",
-    headers: Object.fromEntries(READ_HEADERS.map((name) => [name, request.getHeader(name) || undefined])),
-    address: addressOf(options, response, request.getHeader("x-forwarded-for")),
-  };
+  const path = request.getUrl();
+  const query = request.getQuery() ?? "";
+  const headers = readHeaders(request);
   const reply = (answer: HttpAnswer, closeAfter = false) => {
     const { body } = answer;
     if (typeof body === "string") {
@@ -269,9 +265,18 @@ function serve(
     }
   };
   const handle = (body: Buffer) => {
-    const full: HttpRequest = { ...head, body };
+    const copied: HttpRequest = {
+      method,
+      path,
+      query,
+      headers,
+      body,
+      get address() {
+        return aborted ? "" : addressOf(options, response, headers["x-forwarded-for"] ?? "");
+      },
+    };
     try {
-      const answer = options.handle(full);
+      const answer = options.handle(copied);
       if (answer instanceof Promise) answer.then(reply, crash);
       else reply(answer);
     } catch (error) {
@@ -299,6 +304,17 @@ function serve(
     onGone = undefined;
     handle(Buffer.concat(chunks));
   });
+}
+
+/** Written out, as it is done for every request. */
+function readHeaders(request: UwsRequest): RequestHeaders {
+  return {
+    authorization: request.getHeader("authorization") || undefined,
+    "content-type": request.getHeader("content-type") || undefined,
+    "last-event-id": request.getHeader("last-event-id") || undefined,
+    forwarded: request.getHeader("forwarded") || undefined,
+    "x-forwarded-for": request.getHeader("x-forwarded-for") || undefined,
+  };
 }
 
 const TOO_LARGE = answerError(413, { body: [`must have at most ${MAX_BODY_BYTES} bytes`] });
