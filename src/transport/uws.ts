@@ -298,11 +298,12 @@ function serve(
     if (!isRead) finished();
   };
   response.onData((chunk, isLast) => {
-    chunks.push(Buffer.from(chunk.slice(0)));
+    // Copied, and into the pool: a chunk is good for this call only.
+    chunks.push(Buffer.from(new Uint8Array(chunk)));
     if (!isLast || isRead) return;
     isRead = true;
     onGone = undefined;
-    handle(Buffer.concat(chunks));
+    handle(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks));
   });
 }
 
