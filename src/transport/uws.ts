@@ -175,7 +175,7 @@ class UwsSocket implements Socket {
   send(frame: Frame): boolean {
     if (this.#isClosed) return true;
     this.#measure();
-    const result = this.#webSocket.send(frame.text, false, false);
+    const result = this.#webSocket.send(frame.payload, false, false);
     if (result === 1) return true;
     if (result === 2) {
       this.terminate();
