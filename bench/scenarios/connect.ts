@@ -9,13 +9,13 @@ import { floorOf, type ServerKind, ServerProcess } from "../servers/server-proce
  * it is this sum that a reconnect storm costs. The floor accepts as well, but verifies no token.
  */
 
-const SOCKETS = 500;
+const SOCKETS = 1_000;
 
 export const connect: Scenario = {
   name: "connect",
   question: "what does it cost to come in? Accept, then verify a token and open a session",
-  rounds: 5,
-  warmUps: 2,
+  rounds: 7,
+  warmUps: 3,
   contenders: ({ kinds, quick }) => Promise.all(kinds.map((kind) => contender(kind, quick ? 200 : SOCKETS))),
 };
 
