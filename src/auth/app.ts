@@ -1,4 +1,4 @@
-import { createHash, timingSafeEqual, webcrypto } from "node:crypto";
+import { hash, timingSafeEqual, webcrypto } from "node:crypto";
 import { z } from "zod";
 import { Id } from "../protocol/ids.ts";
 
@@ -57,5 +57,5 @@ export class App {
 }
 
 function digest(text: string): Buffer {
-  return createHash("sha256").update(text).digest();
+  return hash("sha256", text, "buffer");
 }

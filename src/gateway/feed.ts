@@ -175,6 +175,7 @@ export class Feed<Holder> {
     if (diff !== undefined) {
       this.#snapshot = undefined;
       const frame = new Frame(diff.text);
+      if (this.#subscriptions.size > 1) frame.encode();
       for (const subscription of this.#subscriptions) subscription.deliver(frame, diff.version);
     }
     const waiting = this.#waiting;

@@ -15,6 +15,17 @@ export class Frame {
     return this.#bytes;
   }
 
+  /** Makes the bytes now: a text that goes to many readers would be encoded again for each of them. */
+  encode(): this {
+    this.#bytes ??= Buffer.from(this.text);
+    return this;
+  }
+
+  /** The bytes if there are any, for a sink that takes both: encoding a text for one reader is left to the library. */
+  get payload(): string | Buffer {
+    return this.#bytes ?? this.text;
+  }
+
   /** The text as a server-sent event: one line, as JSON has no raw line breaks. */
   asEvent(name: string, id: string): Frame {
     this.#event ??= new Frame(`event: ${name}\nid: ${id}\ndata: ${this.text}\n\n`);

@@ -9,7 +9,8 @@ export type Lane = "placeInAll" | "placeInConversation";
  */
 export class Bucket<Holder> {
   readonly #inAll: boolean;
-  readonly #lists: (Session<Holder>[] | undefined)[] = [];
+  /** Made with a place for each shape: an array that grows by itself takes room for three times as many. */
+  readonly #lists = new Array<Session<Holder>[] | undefined>(SHAPES);
   #size = 0;
 
   constructor(lane: Lane) {

@@ -91,8 +91,7 @@ export class Table<Holder> {
     }
     const session = new Session(sessionId, user, kind, state, holder);
     this.#sessions.set(sessionId, session);
-    user.sessions.push(session);
-    user.forget();
+    user.add(session);
     this.#all.add(session);
     this.#enter(session);
     const visible = (session.shape & VISIBLE_SHAPE) !== 0;

@@ -6,11 +6,13 @@ export interface SessionMatcher {
   matches(session: Session<unknown>): boolean;
 }
 
+const FEW_SESSIONS = 4;
+
 /** A user who is online: at least one session. */
 export class User<Holder> {
   readonly userId: string;
   /** In the order in which they were opened. */
-  readonly sessions: Session<Holder>[] = [];
+  sessions: Session<Holder>[] = [];
   /** How many of the sessions are visible widgets. */
   visibleWidgets = 0;
   /** JSON made since the last change, by which sessions it lists: pairs of a bit set and a text. */
@@ -18,6 +20,14 @@ export class User<Holder> {
 
   constructor(userId: string) {
     this.userId = userId;
+  }
+
+  /** Adds a session that was opened just now. */
+  add(session: Session<Holder>): void {
+    // An array that grows by itself takes room for 17, and nearly all users have one session or a few.
+    if (this.sessions.length < FEW_SESSIONS) this.sessions = this.sessions.concat(session);
+    else this.sessions.push(session);
+    this.forget();
   }
 
   /** To be called at each change of a session. */

@@ -183,7 +183,9 @@ async function serve(
       forwarded: headers.forwarded,
       "x-forwarded-for": headers["x-forwarded-for"] as string | undefined,
     },
-    address: addressOf(options, request),
+    get address() {
+      return addressOf(options, request);
+    },
     body,
   });
   await write(answer, request, response, false);

@@ -80,6 +80,8 @@ export interface UwsApp {
     options: number,
     listening: (socket: UwsListenSocket | false) => void,
   ): UwsApp;
+  /** Drops every connection. */
+  close(): UwsApp;
 }
 
 export interface UwsModule {

@@ -1,14 +1,5 @@
-import { STATUS_CODES } from "node:http";
-import type { BodyListener, BodySink } from "../gateway/event-stream.ts";
-import type { Frame } from "../gateway/frame.ts";
-import type { Socket, SocketListener } from "../gateway/socket.ts";
-import {
-  answerError,
-  type HttpAnswer,
-  type HttpRequest,
-  MAX_BODY_BYTES,
-  READ_HEADERS,
-} from "../http/exchange.ts";
+import type { SocketListener } from "../gateway/socket.ts";
+import { answerError, type HttpAnswer } from "../http/exchange.ts";
 import {
   type Accept,
   offersSubprotocol,
@@ -17,7 +8,9 @@ import {
   type Transport,
   type TransportOptions,
 } from "./transport.ts";
-import type { UwsModule, UwsRequest, UwsResponse, UwsWebSocket } from "./uws-types.ts";
+import { readHead, send, serve, textOf } from "./uws-http.ts";
+import { UwsSocket } from "./uws-socket.ts";
+import type { UwsContext, UwsListenSocket, UwsModule, UwsResponse } from "./uws-types.ts";
 
 interface UserData {
   readonly accept: Accept;
@@ -45,6 +38,18 @@ export async function listenUws(uws: UwsModule, options: TransportOptions): Prom
       }
     };
 
+  /** The same for handlers of requests; the library also ends the process if one returns without an answer. */
+  const guardRequest =
+    <Args extends unknown[]>(handler: (response: UwsResponse, ...args: Args) => void) =>
+    (response: UwsResponse, ...args: Args) => {
+      try {
+        handler(response, ...args);
+      } catch (error) {
+        options.crashed(error);
+        guard(() => response.close())();
+      }
+    };
+
   const app = uws.App();
   app.ws<UserData>("/*", {
     maxPayloadLength: options.maxMessageBytes,
@@ -56,14 +61,16 @@ export async function listenUws(uws: UwsModule, options: TransportOptions): Prom
     maxLifetime: 0,
     sendPingsAutomatically: false,
     compression: uws.DISABLED,
-    upgrade: guard((response, request, context) => {
-      if (isSmuggling(request)) return void response.close();
+    upgrade: guardRequest((response, request, context: UwsContext) => {
+      const head = readHead(request);
+      if (head.isSmuggling) return void response.close();
       const appId = realtimeAppId(request.getUrl());
       if (appId === undefined) {
         return refuse(response, answerError(404, { path: ["there is nothing for WebSockets at this path"] }));
       }
-      const address = addressOf(options, response, allOf(request, "x-forwarded-for"));
-      const answer = options.upgrade({ appId, origin: allOf(request, "origin"), address });
+      const peer = textOf(response.getRemoteAddressAsText());
+      const address = options.clientAddress(peer, head.headers["x-forwarded-for"]);
+      const answer = options.upgrade({ appId, origin: head.origin, address });
       if (!answer.ok) {
         const retryAfter =
           answer.retryAfterS === undefined ? {} : { "retry-after": String(answer.retryAfterS) };
@@ -101,19 +108,21 @@ export async function listenUws(uws: UwsModule, options: TransportOptions): Prom
     }),
   });
 
-  app.any("/*", (response, request) => {
-    // A second Content-Length or any Transfer-Encoding can hide another request in this one's body, and the library
-    // would run it even after an answer with "connection: close". Dropping the connection first is what helps.
-    if (isSmuggling(request)) return void response.close();
-    inHand++;
-    guard(serve)(options, response, request, finished);
-  });
-
-  const listenSocket = await new Promise<Parameters<UwsModule["us_listen_socket_close"]>[0] | false>(
-    (resolve) => {
-      app.listen(options.host, options.port, uws.LIBUS_LISTEN_EXCLUSIVE_PORT, resolve);
-    },
+  app.any(
+    "/*",
+    guardRequest((response, request) => {
+      const head = readHead(request);
+      // A body whose length can be read in two ways can hide another request, and the library would run it even after
+      // an answer with "connection: close". Dropping the connection first is what helps.
+      if (head.isSmuggling) return void response.close();
+      inHand++;
+      serve(options, response, request, head, finished);
+    }),
   );
+
+  const listenSocket = await new Promise<UwsListenSocket | false>((resolve) => {
+    app.listen(options.host, options.port, uws.LIBUS_LISTEN_EXCLUSIVE_PORT, resolve);
+  });
   if (listenSocket === false) {
     const message = `cannot listen on ${options.host}:${options.port}: it is in use or not permitted`;
     throw Object.assign(new Error(message), { code: "EADDRINUSE" });
@@ -124,27 +133,14 @@ export async function listenUws(uws: UwsModule, options: TransportOptions): Prom
     port: uws.us_socket_local_port(listenSocket),
     close() {
       // Closing the listening socket twice would be a use after free.
-      closed ??= new Promise((resolve) => {
+      closed ??= new Promise<void>((resolve) => {
         uws.us_listen_socket_close(listenSocket);
         onIdle = resolve;
         if (inHand === 0) resolve();
-      });
+      }).then(() => void app.close());
       return closed;
     },
   };
-}
-
-function isSmuggling(request: UwsRequest): boolean {
-  let lengths = 0;
-  let isBad = false;
-  request.forEach((name, value) => {
-    if (name === "content-length") {
-      lengths++;
-      // The library takes no value for zero; others might not. Of other bad values it takes none.
-      if (value === "") isBad = true;
-    } else if (name === "transfer-encoding") isBad = true;
-  });
-  return isBad || lengths > 1;
 }
 
 /**
@@ -160,285 +156,4 @@ function refuse(response: UwsResponse, answer: HttpAnswer): void {
   setImmediate(() => {
     if (!aborted) response.cork(() => send(response, answer, false, true));
   });
-}
-
-// WebSockets
-
-class UwsSocket implements Socket {
-  readonly #webSocket: UwsWebSocket<UserData>;
-  #isClosed = false;
-  #waiting = false;
-  #waited = 0;
-  #progress = 0;
-
-  constructor(webSocket: UwsWebSocket<UserData>) {
-    this.#webSocket = webSocket;
-  }
-
-  get buffered(): number {
-    return this.#isClosed || !this.#waiting ? 0 : this.#webSocket.getBufferedAmount();
-  }
-
-  get progress(): number {
-    this.#measure();
-    return this.#progress;
-  }
-
-  send(frame: Frame): boolean {
-    if (this.#isClosed) return true;
-    this.#measure();
-    const result = this.#webSocket.send(frame.text, false, false);
-    if (result === 1) return true;
-    if (result === 2) {
-      this.terminate();
-      return true;
-    }
-    this.#waiting = true;
-    this.#waited = this.#webSocket.getBufferedAmount();
-    return false;
-  }
-
-  ping(): void {
-    if (!this.#isClosed) this.#webSocket.ping();
-  }
-
-  close(code: number, reason: string): void {
-    if (!this.#isClosed) this.#webSocket.end(code, reason);
-  }
-
-  terminate(): void {
-    if (!this.#isClosed) this.#webSocket.close();
-  }
-
-  /** To be called on drain events, which also come when only some was taken. */
-  hasDrained(): boolean {
-    this.#measure();
-    if (this.#webSocket.getBufferedAmount() > 0) return false;
-    this.#waiting = false;
-    return true;
-  }
-
-  closed(): void {
-    this.#isClosed = true;
-  }
-
-  #measure(): void {
-    if (!this.#waiting || this.#isClosed) return;
-    const waits = this.#webSocket.getBufferedAmount();
-    if (waits < this.#waited) this.#progress++;
-    this.#waited = waits;
-  }
-}
-
-// HTTP
-
-function serve(
-  options: TransportOptions,
-  response: UwsResponse,
-  request: UwsRequest,
-  finished: () => void,
-): void {
-  let aborted = false;
-  let onGone: (() => void) | undefined;
-  response.onAborted(() => {
-    aborted = true;
-    onGone?.();
-  });
-  const method = request.getMethod().toUpperCase();
-  const forwardedFor = allOf(request, "x-forwarded-for");
-  const head = {
-    method,
-    path: request.getUrl(),
-    query: request.getQuery() ?? "",
-    headers: {
-      ...Object.fromEntries(READ_HEADERS.map((name) => [name, request.getHeader(name) || undefined])),
-      forwarded: allOf(request, "forwarded"),
-      "x-forwarded-for": forwardedFor,
-    },
-    address: addressOf(options, response, forwardedFor),
-  };
-  const reply = (answer: HttpAnswer, closeAfter = false) => {
-    const { body } = answer;
-    if (typeof body === "string") {
-      if (!aborted) response.cork(() => send(response, answer, method === "HEAD", closeAfter));
-      finished();
-    } else if (typeof body === "function") {
-      finished();
-      const sink = new UwsBodySink(response, () => aborted);
-      if (!aborted) response.cork(() => writeHead(response, answer));
-      const listener = body(sink);
-      onGone = () => listener.onClose();
-      sink.listener = listener;
-      if (aborted) listener.onClose();
-    } else {
-      onGone = finished;
-      if (aborted) finished();
-      else if (method === "HEAD") {
-        response.cork(() => {
-          writeHead(response, answer);
-          response.endWithoutBody();
-        });
-        finished();
-      } else {
-        response.cork(() => writeHead(response, answer));
-        writePieces(response, body, () => aborted, finished);
-      }
-    }
-  };
-  const handle = (body: Buffer) => {
-    const full: HttpRequest = { ...head, body };
-    try {
-      const answer = options.handle(full);
-      if (answer instanceof Promise) answer.then(reply, crash);
-      else reply(answer);
-    } catch (error) {
-      crash(error);
-    }
-  };
-  const crash = (error: unknown) => {
-    options.crashed(error);
-    finished();
-    if (!aborted) response.close();
-  };
-
-  // The library lets them through, as replacement characters if they are not UTF-8.
-  if (!/^[!-~]*$/.test(head.path + head.query)) return reply(NOT_ASCII, true);
-  const length = Number(request.getHeader("content-length") || 0);
-  if (length > MAX_BODY_BYTES) return reply(TOO_LARGE, true);
-  if (length === 0) return handle(Buffer.alloc(0));
-  const chunks: Buffer[] = [];
-  let isRead = false;
-  onGone = () => {
-    if (!isRead) finished();
-  };
-  response.onData((chunk, isLast) => {
-    chunks.push(Buffer.from(chunk.slice(0)));
-    if (!isLast || isRead) return;
-    isRead = true;
-    onGone = undefined;
-    handle(Buffer.concat(chunks));
-  });
-}
-
-const NOT_ASCII = answerError(400, { path: ["has characters that must be percent-encoded"] });
-const TOO_LARGE = answerError(413, { body: [`must have at most ${MAX_BODY_BYTES} bytes`] });
-
-const STATUS_LINES = new Map(
-  Object.entries(STATUS_CODES).map(([code, text]) => [Number(code), `${code} ${text}`]),
-);
-
-function writeHead(response: UwsResponse, { status, headers }: HttpAnswer): void {
-  response.writeStatus(STATUS_LINES.get(status) ?? String(status));
-  for (const name in headers) response.writeHeader(name, headers[name]!);
-}
-
-function send(response: UwsResponse, answer: HttpAnswer, isHead: boolean, closeAfter: boolean): void {
-  const body = answer.body as string;
-  writeHead(response, answer);
-  if (isHead) response.endWithoutBody(Buffer.byteLength(body), closeAfter);
-  else response.end(body, closeAfter);
-}
-
-function writePieces(
-  response: UwsResponse,
-  pieces: Iterator<string>,
-  isAborted: () => boolean,
-  finished: () => void,
-): void {
-  const pump = () => {
-    for (;;) {
-      const piece = pieces.next();
-      if (piece.done) {
-        finished();
-        response.end();
-        return true;
-      }
-      if (!response.write(piece.value)) return false;
-    }
-  };
-  response.onWritable(() => {
-    let done = true;
-    if (!isAborted())
-      response.cork(() => {
-        done = pump();
-      });
-    return done;
-  });
-  if (!isAborted()) response.cork(pump);
-}
-
-class UwsBodySink implements BodySink {
-  listener: BodyListener | undefined;
-  readonly #response: UwsResponse;
-  readonly #isAborted: () => boolean;
-  #ended = false;
-  #buffered = 0;
-  #progress = 0;
-
-  constructor(response: UwsResponse, isAborted: () => boolean) {
-    this.#response = response;
-    this.#isAborted = isAborted;
-    if (isAborted()) return;
-    response.onWritable(() => {
-      this.#progress++;
-      this.#buffered = 0;
-      this.listener?.onDrain();
-      return true;
-    });
-  }
-
-  get buffered(): number {
-    return this.#buffered;
-  }
-
-  get progress(): number {
-    return this.#progress;
-  }
-
-  send(frame: Frame): boolean {
-    if (this.#isOver) return true;
-    let sent = true;
-    this.#response.cork(() => {
-      sent = this.#response.write(frame.text);
-    });
-    if (!sent) this.#buffered += frame.text.length;
-    return sent;
-  }
-
-  end(): void {
-    if (this.#isOver) return;
-    this.#ended = true;
-    this.#response.cork(() => this.#response.end());
-  }
-
-  terminate(): void {
-    if (this.#isOver) return;
-    this.#ended = true;
-    this.#response.close();
-  }
-
-  get #isOver(): boolean {
-    return this.#ended || this.#isAborted();
-  }
-}
-
-function addressOf(
-  options: TransportOptions,
-  response: UwsResponse,
-  forwardedFor: string | undefined,
-): string {
-  const peer = Buffer.from(response.getRemoteAddressAsText()).toString("latin1");
-  return options.clientAddress(peer, forwardedFor);
-}
-
-/**
- * A header with all of its lines, as node:http joins them. The library's `getHeader` returns the first line, which may
- * be what a client made up where a proxy added one of its own; and it returns the same for an empty header and none.
- */
-function allOf(request: UwsRequest, lowerCaseName: string): string | undefined {
-  let all: string | undefined;
-  request.forEach((name, value) => {
-    if (name === lowerCaseName) all = all === undefined ? value : `${all}, ${value}`;
-  });
-  return all;
 }

@@ -10,6 +10,8 @@ export const IDLE_VIEW_MS = 60_000;
 export const MAX_IDLE_VIEWS = 4_096;
 export const MAX_IDLE_MEMBERS = 200_000;
 
+const NOTHING: readonly never[] = [];
+
 interface Idle {
   readonly since: number;
   readonly members: number;
@@ -98,7 +100,9 @@ export class Views<Holder> {
   }
 
   /** Flushes the views that may be flushed now. */
-  flush(now: number): Flushed<Holder>[] {
+  flush(now: number): readonly Flushed<Holder>[] {
+    // Asked after every message: most touch no view.
+    if (this.#ready.size === 0 && this.#resting.size === 0) return NOTHING;
     const flushed: Flushed<Holder>[] = [];
     for (const [view, restUntil] of this.#resting) {
       if (restUntil > now) break;
@@ -124,6 +128,7 @@ export class Views<Holder> {
 
   /** When `flush` or `expireIdle` next has something to do; undefined if never. */
   next(): number | undefined {
+    if (this.#resting.size === 0 && this.#idle.size === 0) return undefined;
     const [restUntil] = this.#resting.values();
     const [idle] = this.#idle.values();
     if (idle === undefined) return restUntil;

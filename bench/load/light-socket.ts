@@ -1,0 +1,114 @@
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { connect, type Socket } from "node:net";
+
+const HANDSHAKE_END = Buffer.from("\r\n\r\n");
+const TEXT = 1;
+const CLOSE = 8;
+
+/**
+ * A WebSocket client that does next to nothing, as it shares the machine with the server that it measures: it writes
+ * frames that were made before, and counts the ones that come. It answers no pings.
+ */
+export class LightSocket {
+  /** Text frames that came in. */
+  received = 0;
+  /** Called for each of them; the payload is good for the call only. */
+  onText: ((payload: Buffer) => void) | undefined;
+  readonly #tcp: Socket;
+  #rest: Buffer | undefined;
+
+  private constructor(tcp: Socket) {
+    this.#tcp = tcp;
+  }
+
+  static async open(port: number, path: string): Promise<LightSocket> {
+    const tcp = connect({ host: "127.0.0.1", port, noDelay: true });
+    tcp.write(
+      `GET ${path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
+        `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${randomBytes(16).toString("base64")}\r\n\r\n`,
+    );
+    const [head] = (await once(tcp, "data")) as [Buffer];
+    const end = head.indexOf(HANDSHAKE_END);
+    if (!head.subarray(0, 12).equals(Buffer.from("HTTP/1.1 101")) || end === -1) {
+      tcp.destroy();
+      throw new Error(`no upgrade: ${head.toString().slice(0, 200)}`);
+    }
+    const socket = new LightSocket(tcp);
+    tcp.on("data", (chunk) => socket.#read(chunk));
+    tcp.on("error", () => tcp.destroy());
+    return socket;
+  }
+
+  write(frame: Buffer): void {
+    this.#tcp.write(frame);
+  }
+
+  /** Writes a frame and returns the text of the next one that comes. */
+  ask(frame: Buffer): Promise<string> {
+    const { onText } = this;
+    return new Promise((resolve, reject) => {
+      const gone = () => reject(new Error("the server has dropped a socket of the benchmark"));
+      this.#tcp.once("close", gone);
+      this.onText = (payload) => {
+        this.onText = onText;
+        this.#tcp.off("close", gone);
+        resolve(payload.toString());
+      };
+      this.write(frame);
+    });
+  }
+
+  /** Says goodbye with 1000, so that the server ends its sessions, and resolves when the connection is gone. */
+  async close(): Promise<void> {
+    if (this.#tcp.destroyed) return;
+    const closed = once(this.#tcp, "close");
+    this.write(CLOSE_FRAME);
+    await closed;
+  }
+
+  #read(chunk: Buffer): void {
+    const bytes = this.#rest === undefined ? chunk : Buffer.concat([this.#rest, chunk]);
+    this.#rest = undefined;
+    let at = 0;
+    while (at + 2 <= bytes.length) {
+      let length = bytes[at + 1]!;
+      let start = at + 2;
+      if (length === 126) {
+        if (at + 4 > bytes.length) break;
+        length = bytes.readUInt16BE(start);
+        start += 2;
+      } else if (length === 127) {
+        if (at + 10 > bytes.length) break;
+        length = Number(bytes.readBigUInt64BE(start));
+        start += 8;
+      }
+      const end = start + length;
+      if (end > bytes.length) break;
+      const opcode = bytes[at]! & 0x0f;
+      if (opcode === TEXT) {
+        this.received++;
+        this.onText?.(bytes.subarray(start, end));
+      } else if (opcode === CLOSE) this.#tcp.end();
+      at = end;
+    }
+    if (at < bytes.length) this.#rest = bytes.subarray(at);
+  }
+}
+
+/** A frame as a client sends it, masked. */
+export function makeFrame(payload: Buffer, opcode: number): Buffer {
+  const { length } = payload;
+  const head =
+    length < 126 ? Buffer.from([0x80 | length]) : Buffer.from([0x80 | 126, length >> 8, length & 255]);
+  const mask = randomBytes(4);
+  const masked = Buffer.from(payload);
+  for (let i = 0; i < length; i++) masked[i]! ^= mask[i & 3]!;
+  return Buffer.concat([Buffer.from([0x80 | opcode]), head, mask, masked]);
+}
+
+export function textFrame(message: object): Buffer {
+  return makeFrame(Buffer.from(JSON.stringify(message)), TEXT);
+}
+
+const CLOSE_FRAME = makeFrame(Buffer.from([1000 >> 8, 1000 & 255]), CLOSE);

@@ -1,0 +1,58 @@
+import { APP } from "../servers/app.ts";
+import { LightSocket, textFrame } from "./light-socket.ts";
+
+const AT_ONCE = 50;
+
+/** Does something `count` times, a bounded number at once; the results are in order. */
+export async function times<T>(count: number, make: (index: number) => Promise<T>): Promise<T[]> {
+  const results = new Array<T>(count);
+  let next = 0;
+  const worker = async () => {
+    for (let i = next++; i < count; i = next++) results[i] = await make(i);
+  };
+  await Promise.all(Array.from({ length: Math.min(AT_ONCE, count) }, worker));
+  return results;
+}
+
+export function openSocket(port: number): Promise<LightSocket> {
+  return LightSocket.open(port, `/v1/${APP.id}/realtime`);
+}
+
+export async function connectSocket(port: number, token: string): Promise<LightSocket> {
+  const socket = await openSocket(port);
+  expect(await socket.ask(textFrame({ type: "connect", token })), "connected");
+  return socket;
+}
+
+export interface SessionFields {
+  readonly userId?: string;
+  readonly selectedConversationId?: string;
+}
+
+/** Opens a visible widget and returns its id. */
+export async function openSession(socket: LightSocket, fields: SessionFields): Promise<string> {
+  const frame = textFrame({ type: "open", id: 1, kind: "widget", ...fields });
+  return expect(await socket.ask(frame), "opened").sessionId as string;
+}
+
+export async function closeAll(sockets: readonly LightSocket[]): Promise<void> {
+  await times(sockets.length, (i) => sockets[i]!.close());
+}
+
+/** Resolves when the sockets have received `count` more text frames between them. */
+export function received(sockets: readonly LightSocket[], count: number): Promise<void> {
+  return new Promise((resolve) => {
+    let left = count;
+    const onText = () => {
+      left--;
+      if (left === 0) resolve();
+    };
+    for (const socket of sockets) socket.onText = onText;
+  });
+}
+
+export function expect(text: string, type: string): Record<string, unknown> {
+  const message = JSON.parse(text) as Record<string, unknown>;
+  if (message.type !== type) throw new Error(`expected ${type}, but got ${text.slice(0, 200)}`);
+  return message;
+}

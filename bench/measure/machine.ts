@@ -1,0 +1,19 @@
+import { cpus, release, totalmem } from "node:os";
+import { loadUws } from "../../src/transport/load-uws.ts";
+import { VERSION } from "../../src/version.ts";
+
+/** What the figures were measured on, in one line, to be quoted with them. */
+export function machineLine(): string {
+  const processors = cpus();
+  const { uws, ...loaded } = loadUws();
+  return [
+    processors[0]?.model.trim() || "unknown processor",
+    `${processors.length} cores`,
+    `${Math.round(totalmem() / 2 ** 30)} GiB`,
+    `${process.platform} ${release()}`,
+    `Node ${process.version}`,
+    uws !== undefined && "source" in loaded ? `uWebSockets.js (${loaded.source})` : "no uWebSockets.js",
+    `presence-gateway ${VERSION}`,
+    new Date().toISOString().slice(0, 10),
+  ].join(" · ");
+}

@@ -1,0 +1,94 @@
+import { type LightSocket, textFrame } from "../load/light-socket.ts";
+import { closeAll, connectSocket, expect, openSession, received, times } from "../load/sockets.ts";
+import type { Contender, Scenario } from "../measure/scenario.ts";
+import { appToken, userToken } from "../servers/app.ts";
+import { floorOf, isGateway, type ServerKind, ServerProcess } from "../servers/server-process.ts";
+
+/*
+ * The question: what does one delivery of a diff cost? One event makes one diff, encoded once, that goes to 1,000
+ * subscribers of one view. The floor sends the same bytes to as many: uWebSockets.js by its own `publish`, ws by a loop
+ * over one prepared buffer. In production a burst of events is one diff; here DIFF_INTERVAL_MS is 0, so each event pays.
+ */
+
+const SUBSCRIBERS = 1_000;
+const EVENTS = 60;
+const CONVERSATION = "conversation-1";
+
+export const fanOut: Scenario = {
+  name: "fan-out",
+  question: "what does a delivered diff cost? 1 event → 1,000 subscribers of one view",
+  rounds: 5,
+  warmUps: 1,
+  async contenders({ kinds, quick }) {
+    const contenders: Contender[] = [];
+    let diff = "";
+    // Gateways come first: the floors are told what one of them sent.
+    for (const kind of kinds) {
+      const { contender, sample } = await prepare(kind, quick ? 20 : EVENTS, diff);
+      contenders.push(contender);
+      diff ||= sample;
+    }
+    return contenders;
+  },
+};
+
+async function prepare(
+  kind: ServerKind,
+  events: number,
+  diff: string,
+): Promise<{ contender: Contender; sample: string }> {
+  const server = await ServerProcess.start(kind, { DIFF_INTERVAL_MS: "0" });
+  const writer = await connectSocket(server.port, await userToken("writer"));
+  const sessionId = await openSession(writer, { selectedConversationId: CONVERSATION });
+  const token = await appToken();
+  const subscribe = textFrame({ type: "subscribe", id: 1, filter: { selectedConversationId: CONVERSATION } });
+  const subscribers = await times(SUBSCRIBERS, async () => {
+    const socket = await connectSocket(server.port, token);
+    expect(await socket.ask(subscribe), "snapshot");
+    return socket;
+  });
+  const frames = [true, false].map((isTyping) => textFrame({ type: "update", sessionId, isTyping }));
+  let sample = diff;
+  if (isGateway(kind)) sample = await firstDiff(subscribers, () => writer.write(frames[0]!));
+  else await server.say(diff);
+  let count = 1;
+  return {
+    sample,
+    contender: {
+      name: kind,
+      ...floorOf(kind),
+      async round() {
+        const before = await server.usage();
+        const startedAt = performance.now();
+        for (let event = 0; event < events; event++) {
+          const delivered = received(subscribers, SUBSCRIBERS);
+          writer.write(frames[count++ % 2]!);
+          await delivered;
+        }
+        const seconds = (performance.now() - startedAt) / 1000;
+        const { cpuMicros } = await server.usage();
+        const deliveries = events * SUBSCRIBERS;
+        return {
+          "CPU µs per delivery": (cpuMicros - before.cpuMicros) / deliveries,
+          "deliveries a second": deliveries / seconds,
+        };
+      },
+      async close() {
+        await closeAll([writer, ...subscribers]);
+        await server.stop();
+      },
+    },
+  };
+}
+
+async function firstDiff(subscribers: readonly LightSocket[], cause: () => void): Promise<string> {
+  const delivered = received(subscribers.slice(1), SUBSCRIBERS - 1);
+  const first = new Promise<string>((resolve) => {
+    subscribers[0]!.onText = (payload) => resolve(payload.toString());
+  });
+  cause();
+  await delivered;
+  const text = await first;
+  expect(text, "diff");
+  return text;
+}

@@ -1,0 +1,13 @@
+import { mintToken, type TokenClaims } from "../../src/auth/mint.ts";
+
+/** The one app of every benchmark. Its servers listen on the loopback interface only, and for minutes. */
+export const APP = { id: "bench", secrets: ["a secret of the benchmark, and of nothing else"] } as const;
+export const [SECRET] = APP.secrets;
+
+export function appToken(): Promise<string> {
+  return mintToken(APP.id, SECRET, { tokenType: "app" });
+}
+
+export function userToken(userId: string): Promise<string> {
+  return mintToken(APP.id, SECRET, { tokenType: "user", sub: userId } satisfies TokenClaims);
+}

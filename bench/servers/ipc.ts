@@ -1,0 +1,43 @@
+/** What the process of the benchmark asks a server under test. */
+export type Question =
+  | { readonly ask: "usage" }
+  /** As "usage", but all garbage is collected first. */
+  | { readonly ask: "settled-usage" }
+  /** What the floors answer to a query, or send to subscribers: the bytes that the gateway would. */
+  | { readonly ask: "say"; readonly text: string }
+  | { readonly ask: "stop" };
+
+export interface Usage {
+  /** User and system time of the whole process, with its helper threads. */
+  readonly cpuMicros: number;
+  readonly rssBytes: number;
+  readonly heapBytes: number;
+}
+
+export type Answer = { readonly port: number } | Usage;
+
+/** Serves the questions in the process under test; the first thing said is the port. */
+export function serveQuestions(port: number, say: (text: string) => void = () => {}): void {
+  process.on("message", async (question: Question) => {
+    if (question.ask === "stop") process.exit(0);
+    if (question.ask === "say") say(question.text);
+    if (question.ask === "settled-usage") await settle();
+    process.send!(usage());
+  });
+  process.on("disconnect", () => process.exit(0));
+  process.send!({ port } satisfies Answer);
+}
+
+export function usage(): Usage {
+  const { user, system } = process.cpuUsage();
+  const { rss, heapUsed } = process.memoryUsage();
+  return { cpuMicros: user + system, rssBytes: rss, heapBytes: heapUsed };
+}
+
+/** Collects garbage until no more comes off; needs `--expose-gc`. */
+export async function settle(): Promise<void> {
+  for (let i = 0; i < 4; i++) {
+    globalThis.gc?.();
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}

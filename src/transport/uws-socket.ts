@@ -1,0 +1,73 @@
+import type { Frame } from "../gateway/frame.ts";
+import type { Socket } from "../gateway/socket.ts";
+import type { UwsWebSocket } from "./uws-types.ts";
+
+/** A WebSocket of uWebSockets.js as the gateway wants it. Any call on one that has closed would throw. */
+export class UwsSocket implements Socket {
+  readonly #webSocket: UwsWebSocket<unknown>;
+  #isClosed = false;
+  #waiting = false;
+  /** How much waited when we last looked, to tell progress from what we ourselves add. */
+  #waited = 0;
+  #progress = 0;
+
+  constructor(webSocket: UwsWebSocket<unknown>) {
+    this.#webSocket = webSocket;
+  }
+
+  get buffered(): number {
+    return this.#isClosed || !this.#waiting ? 0 : this.#webSocket.getBufferedAmount();
+  }
+
+  get progress(): number {
+    this.#measure();
+    return this.#progress;
+  }
+
+  send(frame: Frame): boolean {
+    if (this.#isClosed) return true;
+    this.#measure();
+    const result = this.#webSocket.send(frame.payload, false, false);
+    if (result === 1) return true;
+    if (result === 2) {
+      // Dropped, though the bound is far above what the gateway allows: an end is better than a gap.
+      this.terminate();
+      return true;
+    }
+    this.#waiting = true;
+    this.#waited = this.#webSocket.getBufferedAmount();
+    return false;
+  }
+
+  ping(): void {
+    if (!this.#isClosed) this.#webSocket.ping();
+  }
+
+  close(code: number, reason: string): void {
+    if (!this.#isClosed) this.#webSocket.end(code, reason);
+  }
+
+  terminate(): void {
+    if (!this.#isClosed) this.#webSocket.close();
+  }
+
+  /** To be called on drain events, which also come when only some was taken. */
+  hasDrained(): boolean {
+    this.#measure();
+    if (this.#webSocket.getBufferedAmount() > 0) return false;
+    this.#waiting = false;
+    return true;
+  }
+
+  /** To be called when the library says that it has closed. */
+  closed(): void {
+    this.#isClosed = true;
+  }
+
+  #measure(): void {
+    if (!this.#waiting || this.#isClosed) return;
+    const waits = this.#webSocket.getBufferedAmount();
+    if (waits < this.#waited) this.#progress++;
+    this.#waited = waits;
+  }
+}

@@ -1,0 +1,68 @@
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { Gate } from "../../bench/crowd/gate.ts";
+import { Tab } from "../../bench/crowd/tab.ts";
+import { APP, TestGateway } from "../support/gateway.ts";
+
+let gateway: TestGateway;
+let stop: AbortController;
+const onRefused = vi.fn<(reason: string) => void>();
+
+beforeEach(async () => {
+  gateway = await TestGateway.start("ws");
+  stop = new AbortController();
+});
+afterEach(async () => {
+  stop.abort();
+  await gateway.stop();
+  onRefused.mockClear();
+});
+
+async function open(secret?: string): Promise<{ tab: Tab; over: Promise<void> }> {
+  const url = `ws://127.0.0.1:${gateway.gateway.port}/v1/${APP}/realtime`;
+  const token = await gateway.token({ tokenType: "user", sub: "alice" }, undefined, APP, secret);
+  const { signal } = stop;
+  const tab = new Tab({
+    url,
+    token,
+    gate: new Gate(1_000),
+    hasWidget: true,
+    signal,
+    onRefused,
+    localAddress: undefined,
+  });
+  return { tab, over: tab.stay() };
+}
+
+function sessions() {
+  return gateway.tenant().table.user("alice")?.sessions ?? [];
+}
+
+test("a tab opens its sessions, and resumes them as they were when its socket is lost", async () => {
+  const { tab } = await open();
+  tab.update({ selectedConversationId: "room", hasFocus: true });
+  await vi.waitFor(() => expect(tab.isConnected).toBe(true));
+  const before = sessions().map(({ sessionId, kind, state }) => ({ sessionId, kind, ...state }));
+  expect(before).toMatchObject([
+    { kind: "background" },
+    { kind: "widget", selectedConversationId: "room", hasFocus: true },
+  ]);
+
+  tab.drop();
+  expect(tab.isConnected).toBe(false);
+  await vi.waitFor(() => expect(tab.isConnected).toBe(true), 5_000);
+  expect(sessions().map(({ sessionId, kind, state }) => ({ sessionId, kind, ...state }))).toEqual(before);
+});
+
+test("a tab that is left ends its sessions at once and does not come back by itself", async () => {
+  const { tab, over } = await open();
+  await vi.waitFor(() => expect(tab.isConnected).toBe(true));
+  tab.leave();
+  await over;
+  await vi.waitFor(() => expect(sessions()).toEqual([]));
+});
+
+test("a tab whose token is not valid says so and does not try again", async () => {
+  const { over } = await open("another secret");
+  await over;
+  expect(onRefused).toHaveBeenCalledExactlyOnceWith("no valid token");
+});
