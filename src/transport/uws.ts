@@ -17,7 +17,7 @@ import {
   type Transport,
   type TransportOptions,
 } from "./transport.ts";
-import type { UwsModule, UwsRequest, UwsResponse, UwsWebSocket } from "./uws-types.ts";
+import type { UwsContext, UwsModule, UwsRequest, UwsResponse, UwsWebSocket } from "./uws-types.ts";
 
 interface UserData {
   readonly accept: Accept;
@@ -45,6 +45,18 @@ export async function listenUws(uws: UwsModule, options: TransportOptions): Prom
       }
     };
 
+  /** The same for handlers of requests; the library also ends the process if one returns without an answer. */
+  const guardRequest =
+    <Args extends unknown[]>(handler: (response: UwsResponse, ...args: Args) => void) =>
+    (response: UwsResponse, ...args: Args) => {
+      try {
+        handler(response, ...args);
+      } catch (error) {
+        options.crashed(error);
+        guard(() => response.close())();
+      }
+    };
+
   const app = uws.App();
   app.ws<UserData>("/*", {
     maxPayloadLength: options.maxMessageBytes,
@@ -56,7 +68,7 @@ export async function listenUws(uws: UwsModule, options: TransportOptions): Prom
     maxLifetime: 0,
     sendPingsAutomatically: false,
     compression: uws.DISABLED,
-    upgrade: guard((response, request, context) => {
+    upgrade: guardRequest((response, request, context: UwsContext) => {
       if (isSmuggling(request)) return void response.close();
       const appId = realtimeAppId(request.getUrl());
       if (appId === undefined) {
