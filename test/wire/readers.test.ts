@@ -60,7 +60,7 @@ describe.each(TRANSPORTS)("readers over %s", (transport) => {
     });
 
     it("get a query's result in pages, several at a time, but not without end", async () => {
-      gateway = await TestGateway.start(transport);
+      gateway = await TestGateway.start(transport, { env: { MAX_SUBSCRIPTIONS_PER_SOCKET: "1" } });
       await crowd(400);
       const reader = await gateway.connect();
       reader.socket.pause();
