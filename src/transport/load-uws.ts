@@ -1,4 +1,5 @@
 import { createRequire } from "node:module";
+import { MAX_HEADER_BYTES } from "./transport.ts";
 import type { UwsModule } from "./uws-types.ts";
 
 export type LoadedUws =
@@ -17,6 +18,8 @@ export function loadUws(
   require: (name: string) => unknown = createRequire(import.meta.url),
   candidates: readonly string[] = uwsCandidates(process.platform, process.arch, process.versions.node),
 ): LoadedUws {
+  // The library reads this as it loads; its own bound of 4 KiB is too small for the URLs of streams.
+  process.env.UWS_HTTP_MAX_HEADERS_SIZE ??= String(MAX_HEADER_BYTES);
   const reasons: string[] = [];
   for (const name of candidates) {
     try {

@@ -7,6 +7,15 @@ export const SUBPROTOCOL = "presence.v1";
 /** A client that takes none of an answer for this long, or sends none of a request, is dropped. */
 export const HTTP_STALL_MS = 10_000;
 
+/** The most that a request's line and headers may have: a stream's filter of a thousand ids stands in its URL. */
+export const MAX_HEADER_BYTES = 64 * 1024;
+
+/**
+ * A body that is too large is still read to its end if it is no longer than this, and thrown away: a client that is
+ * cut off while it sends sees a broken connection, and not the answer.
+ */
+export const MAX_SKIPPED_BYTES = 16 * 1024 * 1024;
+
 /** What a transport is given. It translates bytes and calls; every decision is made behind these functions. */
 export interface TransportOptions {
   readonly host: string;

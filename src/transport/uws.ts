@@ -11,6 +11,7 @@ import {
 } from "../http/exchange.ts";
 import {
   type Accept,
+  MAX_SKIPPED_BYTES,
   offersSubprotocol,
   realtimeAppId,
   SUBPROTOCOL,
@@ -79,7 +80,7 @@ export async function listenUws(uws: UwsModule, options: TransportOptions): Prom
           true,
         );
       }
-      const address = addressOf(options, response, request.getHeader("x-forwarded-for"));
+      const address = addressOf(options, response, request);
       const answer = options.upgrade({ appId, origin: request.getHeader("origin") || undefined, address });
       if (!answer.ok) {
         const retryAfter =
@@ -254,7 +255,7 @@ function serve(
     path: request.getUrl(),
     query: request.getQuery() ?? "",
     headers: Object.fromEntries(READ_HEADERS.map((name) => [name, request.getHeader(name) || undefined])),
-    address: addressOf(options, response, request.getHeader("x-forwarded-for")),
+    address: addressOf(options, response, request),
   };
   const reply = (answer: HttpAnswer, closeAfter = false) => {
     const { body } = answer;
@@ -301,7 +302,7 @@ function serve(
   };
 
   const length = Number(request.getHeader("content-length") || 0);
-  if (length > MAX_BODY_BYTES) return reply(TOO_LARGE, true);
+  if (length > MAX_BODY_BYTES) return reply(TOO_LARGE, length > MAX_SKIPPED_BYTES);
   if (length === 0) return handle(Buffer.alloc(0));
   const chunks: Buffer[] = [];
   let isRead = false;
@@ -418,7 +419,12 @@ class UwsBodySink implements BodySink {
   }
 }
 
-function addressOf(options: TransportOptions, response: UwsResponse, forwardedFor: string): string {
+function addressOf(options: TransportOptions, response: UwsResponse, request: UwsRequest): string {
   const peer = Buffer.from(response.getRemoteAddressAsText()).toString("latin1");
-  return options.clientAddress(peer, forwardedFor || undefined);
+  // Proxies may add a line of their own after those that the client made up; getHeader would give the first alone.
+  const lines: string[] = [];
+  request.forEach((name, value) => {
+    if (name === "x-forwarded-for") lines.push(value);
+  });
+  return options.clientAddress(peer, lines.length > 0 ? lines.join(", ") : undefined);
 }

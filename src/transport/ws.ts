@@ -1,9 +1,16 @@
-import { createServer, type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:http";
+import {
+  createServer,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+  STATUS_CODES,
+} from "node:http";
 import type { Socket as TcpSocket } from "node:net";
 import type { Duplex } from "node:stream";
 import { type WebSocket, WebSocketServer } from "ws";
 import type { BodySink } from "../gateway/event-stream.ts";
 import type { Frame } from "../gateway/frame.ts";
+import { CLOSE_TIMEOUT_MS } from "../gateway/limits.ts";
 import type { Socket } from "../gateway/socket.ts";
 import {
   answerError,
@@ -15,6 +22,8 @@ import {
 } from "../http/exchange.ts";
 import {
   HTTP_STALL_MS,
+  MAX_HEADER_BYTES,
+  MAX_SKIPPED_BYTES,
   realtimeAppId,
   SUBPROTOCOL,
   type Transport,
@@ -32,7 +41,7 @@ export async function listenWs(options: TransportOptions): Promise<Transport> {
     requestTimeout: 1.5 * HTTP_STALL_MS,
     connectionsCheckingInterval: 2_000,
     keepAliveTimeout: HTTP_STALL_MS,
-    maxHeaderSize: 16 * 1024,
+    maxHeaderSize: MAX_HEADER_BYTES,
   });
   // Silence in both directions; WebSockets and streams turn it off and are watched by the gateway.
   server.timeout = HTTP_STALL_MS;
@@ -43,6 +52,7 @@ export async function listenWs(options: TransportOptions): Promise<Transport> {
     maxPayload: options.maxMessageBytes,
     maxFragments: MAX_FRAGMENTS,
     maxBufferedChunks: MAX_BUFFERED_CHUNKS,
+    closeTimeout: CLOSE_TIMEOUT_MS,
     handleProtocols: (offered) => (offered.has(SUBPROTOCOL) ? SUBPROTOCOL : false),
   } as ConstructorParameters<typeof WebSocketServer>[0]);
 
@@ -62,7 +72,8 @@ export async function listenWs(options: TransportOptions): Promise<Transport> {
   server.on("upgrade", (request, socket, head) => {
     socket.on("error", () => socket.destroy());
     try {
-      upgrade(options, webSockets, request, socket, head);
+      if (request.headers.upgrade?.toLowerCase() !== "websocket") passOver(server, request, socket, head);
+      else upgrade(options, webSockets, request, socket, head);
     } catch (error) {
       options.crashed(error);
       socket.destroy();
@@ -95,6 +106,21 @@ export async function listenWs(options: TransportOptions): Promise<Transport> {
         if (inHand === 0) onIdle();
       }),
   };
+}
+
+/**
+ * Another protocol is offered (Java's HTTP client offers h2c with each request), and may be passed over: the request
+ * is read again without the offer, as the last of its connection. Node would have every such request be an upgrade.
+ */
+function passOver(server: Server, request: IncomingMessage, socket: Duplex, head: Buffer): void {
+  const { method, url, rawHeaders } = request;
+  let text = `${method} ${url} HTTP/1.1\r\nConnection: close\r\n`;
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i]!;
+    if (!/^(?:connection|upgrade|http2-settings)$/i.test(name)) text += `${name}: ${rawHeaders[i + 1]}\r\n`;
+  }
+  socket.unshift(Buffer.concat([Buffer.from(`${text}\r\n`, "latin1"), head]));
+  server.emit("connection", socket);
 }
 
 // WebSockets
@@ -136,10 +162,23 @@ function upgrade(
     );
     webSocket.on("ping", () => guard(() => listener.onControl()));
     webSocket.on("pong", () => guard(() => listener.onControl()));
-    webSocket.on("close", (code) => guard(() => listener.onClose(code)));
+    let isClosed = false;
+    const onClose = (code: number) => {
+      if (isClosed) return;
+      isClosed = true;
+      guard(() => listener.onClose(code));
+    };
+    // The peer has said goodbye when its close frame is here; "close" comes only when TCP has ended too.
+    (webSocket as ReceivingWebSocket)._receiver?.on("conclude", onClose);
+    webSocket.on("close", onClose);
   });
   // ws answers a handshake that it does not like by itself.
   if (!accepted) answer.abandon();
+}
+
+/** What tells of a close frame as it comes in. ws has it in no public type. */
+interface ReceivingWebSocket extends WebSocket {
+  readonly _receiver?: { on(event: "conclude", listener: (code: number) => void): unknown };
 }
 
 const TEXT = { binary: false, compress: false, fin: true };
@@ -208,8 +247,8 @@ async function serve(
   // The client went away in the middle of its request.
   if (body === undefined) return;
   if (typeof body === "number") {
-    const answer = BODY_ERRORS[body];
-    await write(answer, request, response, true);
+    const isSkippable = body === 413 && Number(request.headers["content-length"]) <= MAX_SKIPPED_BYTES;
+    await write(BODY_ERRORS[body], request, response, !isSkippable);
     return;
   }
   const [path = "", query = ""] = splitUrl(request.url ?? "");
