@@ -86,6 +86,10 @@ export async function startGateway(
   for (const warning of settings.warnings) log.warn(warning);
 
   let stopped: Promise<void> | undefined;
+  let hurry = () => {};
+  const hurried = new Promise<void>((resolve) => {
+    hurry = resolve;
+  });
   return {
     hub,
     transport: name,
@@ -93,14 +97,14 @@ export async function startGateway(
     crashed: telemetry.crashed,
     stop() {
       if (stopped !== undefined) {
-        // The second call: no more waiting.
-        hub.drain(0).catch(telemetry.crashed);
+        // The second call: no more waiting, not even for requests in hand.
+        hub.drain(0).then(hurry, telemetry.crashed);
         return stopped;
       }
       log.info({ connections: hub.admissions.connections }, "draining");
       stopped = (async () => {
         await hub.drain();
-        await transport.close();
+        await Promise.race([transport.close(), hurried]);
         hub.stop();
         log.info("stopped");
       })();

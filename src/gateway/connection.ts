@@ -12,12 +12,7 @@ import type { ClientMessage, Message } from "../protocol/messages.ts";
 import { Frame } from "./frame.ts";
 import { HeldSessions } from "./held-sessions.ts";
 import type { Hub, Peer } from "./hub.ts";
-import {
-  APP_TOKEN_FACTOR,
-  CLOSE_TIMEOUT_MS,
-  MAX_BYTES_BEFORE_CONNECT,
-  MAX_QUEUED_MESSAGES,
-} from "./limits.ts";
+import { APP_TOKEN_FACTOR, CLOSE_TIMEOUT_MS, MAX_BYTES_BEFORE_CONNECT, MAX_QUEUED_BYTES } from "./limits.ts";
 import { MessageGuard } from "./message-guard.ts";
 import { Outbox } from "./outbox.ts";
 import type { Reply } from "./reply.ts";
@@ -46,8 +41,10 @@ export class Connection implements SocketListener, Peer, Reply {
   #refreshes = 0;
   /** Messages that came while the token was being verified, in order. */
   #queue: ClientMessage[] | undefined;
+  #queuedBytes = 0;
   #lastHeard: number;
-  #pinged = false;
+  /** When we pinged into the silence; undefined while there is no need. */
+  #pingedAt: number | undefined;
   #closeAt = Number.POSITIVE_INFINITY;
 
   /** `releaseAdmission` is called once, when the socket has gone. */
@@ -170,7 +167,7 @@ export class Connection implements SocketListener, Peer, Reply {
 
   #receive(text: string, byteLength: number): void {
     const now = this.#heard();
-    if (this.#state !== "connected" && byteLength > MAX_BYTES_BEFORE_CONNECT) {
+    if (this.#state === "new" && byteLength > MAX_BYTES_BEFORE_CONNECT) {
       return this.#close("tooLarge", "too_large");
     }
     if (!this.#guard.admit(now)) return this.#refuseOverRate(text, now);
@@ -181,7 +178,7 @@ export class Connection implements SocketListener, Peer, Reply {
       return this.bad(decoded.id, message, decoded.issues);
     }
     this.#hub.telemetry.messages[decoded.message.type]++;
-    if (this.#state === "verifying") this.#enqueue(decoded.message);
+    if (this.#state === "verifying") this.#enqueue(decoded.message, byteLength);
     else this.#handle(decoded.message, now);
   }
 
@@ -232,10 +229,12 @@ export class Connection implements SocketListener, Peer, Reply {
     if (this.#guard.isFlooding(now)) this.#close("flooding", "flooding");
   }
 
-  #enqueue(message: ClientMessage): void {
+  #enqueue(message: ClientMessage, byteLength: number): void {
     this.#queue ??= [];
-    if (this.#queue.length < MAX_QUEUED_MESSAGES) this.#queue.push(message);
-    else this.error(message.id, "RATE_LIMITED", "wait for connected: this message was not done");
+    if (this.#queuedBytes < MAX_QUEUED_BYTES) {
+      this.#queuedBytes += byteLength;
+      this.#queue.push(message);
+    } else this.error(message.id, "RATE_LIMITED", "wait for connected: this message was not done");
   }
 
   // Tokens
@@ -247,7 +246,10 @@ export class Connection implements SocketListener, Peer, Reply {
       const now = this.#hub.clock.now();
       const { heartbeatIntervalMs: heartbeatMs, resumeWindowMs, messagesPerSecond } = this.#hub.limits;
       this.#state = "connected";
-      if (principal.kind === "app") this.#guard.setRate(messagesPerSecond * APP_TOKEN_FACTOR, now);
+      this.#guard.setRate(
+        principal.kind === "app" ? messagesPerSecond * APP_TOKEN_FACTOR : messagesPerSecond,
+        now,
+      );
       this.#adopt(principal);
       const { id } = message;
       const { nodeId } = this.#hub;
@@ -307,19 +309,19 @@ export class Connection implements SocketListener, Peer, Reply {
 
   #heard(): number {
     this.#lastHeard = this.#hub.clock.now();
-    this.#pinged = false;
+    this.#pingedAt = undefined;
     return this.#lastHeard;
   }
 
   #checkHeartbeat(now: number): void {
     const { heartbeatIntervalMs } = this.#hub.limits;
-    const silence = now - this.#lastHeard;
-    if (silence >= 1.5 * heartbeatIntervalMs) {
+    // Dead is who left a ping unanswered: this process may itself have been late with it.
+    if (this.#pingedAt !== undefined && now >= this.#pingedAt + heartbeatIntervalMs / 2) {
       this.#refuse("heartbeat");
       return this.#drop();
     }
-    if (silence >= heartbeatIntervalMs && !this.#pinged) {
-      this.#pinged = true;
+    if (this.#pingedAt === undefined && now >= this.#lastHeard + heartbeatIntervalMs) {
+      this.#pingedAt = now;
       this.#socket.ping();
     }
     this.#schedule();
@@ -328,7 +330,10 @@ export class Connection implements SocketListener, Peer, Reply {
   /** Sets the one deadline of this connection to whatever comes first. */
   #schedule(): void {
     const { heartbeatIntervalMs } = this.#hub.limits;
-    const silentUntil = this.#lastHeard + heartbeatIntervalMs * (this.#pinged ? 1.5 : 1);
+    const silentUntil =
+      this.#pingedAt === undefined
+        ? this.#lastHeard + heartbeatIntervalMs
+        : this.#pingedAt + heartbeatIntervalMs / 2;
     const connectBy = this.#state === "connected" ? Number.POSITIVE_INFINITY : this.#connectBy;
     this.#hub.schedule(this, Math.min(silentUntil, connectBy, this.#closeAt));
   }

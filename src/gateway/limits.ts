@@ -25,12 +25,12 @@ export const STALL_MS = 10_000;
 export const CLOSE_TIMEOUT_MS = 2_000;
 /** App tokens speak for a whole back end: so many times the sessions and messages of one user's socket. */
 export const APP_TOKEN_FACTOR = 100;
-/** Answers longer than a page that one socket may have under way. */
-export const MAX_LONG_RESULTS = 4;
+/** Results that one socket may wait for, besides the snapshots of all its subscriptions. */
+export const MAX_LONG_RESULTS = 32;
 /** So many bad messages within `BAD_MESSAGE_WINDOW_MS` end a socket. */
 export const MAX_BAD_MESSAGES = 20;
 export const BAD_MESSAGE_WINDOW_MS = 60_000;
 /** A socket may exceed its message rate by as much again for so many seconds before it is ended. */
 export const FLOOD_SECONDS = 6;
-/** Messages kept while a token is verified. */
-export const MAX_QUEUED_MESSAGES = 64;
+/** While a token is verified, messages are kept until they have this size together; the message rate bounds them too. */
+export const MAX_QUEUED_BYTES = 256 * 1024;

@@ -16,6 +16,8 @@ export interface Job {
 
 /** A frame of a page's size is sent even where `maxBytes` is set lower than that. */
 const LARGEST_PIECE = 64 * 1024;
+/** The part of `maxBytes` that may be taken by what can be left out. */
+const OFFERED = 0.75;
 /** Pages are sent while no more than this waits. */
 const REFILL_BYTES = 64 * 1024;
 /** And no more than this many at a time: others are served between. */
@@ -50,10 +52,18 @@ export class Outbox {
     return this.#sink.buffered;
   }
 
-  /** Sends a frame unless too much waits already, or it is itself too much; false if it was not sent. */
+  /**
+   * Sends a frame unless too much would wait with it; false if it was not sent. The last part of what may wait is left
+   * to answers, so that a reader whose diffs were left out can still ask and be answered.
+   */
   offer(frame: Frame): boolean {
     const { length } = frame.text;
-    if (this.isFull || (length > this.#maxBytes && length > LARGEST_PIECE)) return false;
+    const waits = this.#sink.buffered;
+    const fits =
+      waits === 0
+        ? length <= Math.max(this.#maxBytes, LARGEST_PIECE)
+        : waits + length <= OFFERED * this.#maxBytes;
+    if (this.#closed || !fits) return false;
     this.send(frame);
     return true;
   }

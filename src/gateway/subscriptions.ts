@@ -65,21 +65,28 @@ export class Subscriptions {
     const { id } = message;
     const filter = this.#allowedFilter(message, principal);
     if (filter === undefined) return;
-    if (this.#outbox.jobs >= MAX_LONG_RESULTS) {
+    if (this.#outbox.jobs >= MAX_LONG_RESULTS + this.#maxSubscriptions) {
       const limit = "too many long answers are under way to this socket, read them first";
       return this.#reply.error(id, "LIMIT_REACHED", limit);
     }
-    const members: Member[] = [];
-    filter.forEachUser(this.#tenant.table, (user) => members.push(user.member(filter)));
+    // Asked only when the answers before it are out, so that the ones that wait cost next to nothing.
+    let members: Member[] | undefined;
     let from: number | undefined = 0;
     this.#outbox.start({
       step: () => {
+        members ??= this.#evaluate(filter);
         const page = cutPage(members, from!);
         this.#outbox.send(new Frame(encodeResultPage(id, page.text, page.next !== undefined)));
         from = page.next;
         return from === undefined;
       },
     });
+  }
+
+  #evaluate(filter: CompiledFilter): Member[] {
+    const members: Member[] = [];
+    filter.forEachUser(this.#tenant.table, (user) => members.push(user.member(filter)));
+    return members;
   }
 
   /** Ends the subscriptions that a new token does not allow. */

@@ -13,12 +13,13 @@ function customProblem(value: unknown): string | undefined {
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     return "must be an object of strings, or null";
   }
-  const entries = Object.entries(value);
-  if (entries.length > MAX_CUSTOM_KEYS) return `must have at most ${MAX_CUSTOM_KEYS} keys`;
-  for (const [key, item] of entries) {
+  let set = 0;
+  for (const [key, item] of Object.entries(value)) {
     if (key.length > MAX_CUSTOM_KEY_LENGTH)
       return `keys must have at most ${MAX_CUSTOM_KEY_LENGTH} characters`;
+    // Keys that are deleted make room for as many others in the same patch.
     if (item === null) continue;
+    if (++set > MAX_CUSTOM_KEYS) return `must have at most ${MAX_CUSTOM_KEYS} keys`;
     if (typeof item !== "string") return "values must be strings, or null to delete the key";
     if (item.length > MAX_CUSTOM_VALUE_LENGTH) {
       return `values must have at most ${MAX_CUSTOM_VALUE_LENGTH} characters`;

@@ -1,0 +1,46 @@
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { TestGateway } from "../support/gateway.ts";
+import { TRANSPORTS } from "../support/transports.ts";
+
+describe.each(TRANSPORTS)("a reader who lags over %s", (transport) => {
+  let gateway: TestGateway;
+  beforeEach(async () => {
+    const env = { MAX_BUFFERED_BYTES: "262144", DIFF_INTERVAL_MS: "5" };
+    gateway = await TestGateway.start(transport, { env });
+  });
+  afterEach(() => gateway.stop());
+
+  it("may go on asking: what is left out for it is diffs, not answers", async () => {
+    const reader = await gateway.connect("reader");
+    const { view } = await reader.subscribe({});
+    const app = await gateway.connect();
+    const note = (round: number) =>
+      Object.fromEntries(Array.from({ length: 32 }, (_, i) => [`key-${i}`, `${round}`.padEnd(512, "x")]));
+    const sessionIds: string[] = [];
+    for (let i = 0; i < 4; i++) sessionIds.push(await app.open({ userId: `user-${i}`, custom: note(0) }));
+
+    reader.socket.pause();
+    let round = 0;
+    while ((await lagged()) === 0) {
+      round++;
+      for (const sessionId of sessionIds) app.send({ type: "update", sessionId, custom: note(round) });
+      await app.settled();
+    }
+    for (let id = 1; id <= 20; id++) reader.send({ type: "ping", id });
+    await app.settled();
+    reader.socket.resume();
+
+    for (let id = 1; id <= 20; id++) await reader.take((message) => message.id === id);
+    await reader.take(
+      ({ type, reason, more }) => type === "snapshot" && reason === "lagged" && more !== true,
+    );
+    await app.settled();
+    await reader.settled();
+    expect(reader.views.get(view)!.data).toEqual(await gateway.query({}));
+  });
+
+  async function lagged(): Promise<number> {
+    const { text } = await gateway.http("GET", "/metrics");
+    return Number(/^presence_lagged_readers_total (\d+)$/m.exec(text)?.[1]);
+  }
+});
