@@ -28,6 +28,9 @@ function choose(only: string | undefined): readonly Scenario[] {
   });
 }
 
+/** Something is stuck if it takes this long; the servers end with this process. */
+const LONGEST_RUN_MS = 15 * 60_000;
+
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
@@ -45,14 +48,14 @@ async function main(): Promise<void> {
   process.stdout.write(`${machineLine()}\n`);
   if (note !== undefined) process.stdout.write(`${note}\n`);
   const startedAt = performance.now();
+  setTimeout(() => fail(new Error("it takes too long, so something is stuck")), LONGEST_RUN_MS).unref();
   for (const scenario of chosen) await compare(scenario, { kinds, quick: values.quick ?? false });
   process.stdout.write(`\n${Math.round((performance.now() - startedAt) / 1000)} s in all\n`);
 }
 
-main().then(
-  () => process.exit(0),
-  (error: unknown) => {
-    process.stderr.write(`bench: ${error instanceof Error ? error.message : String(error)}\n`);
-    process.exit(1);
-  },
-);
+function fail(error: unknown): never {
+  process.stderr.write(`bench: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.exit(1);
+}
+
+main().then(() => process.exit(0), fail);

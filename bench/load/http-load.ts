@@ -37,10 +37,12 @@ export class HttpLoad {
         toCome--;
         if (toCome === 0) resolve();
       };
+      const gone = () => reject(new Error("the server has dropped a connection"));
       for (const tcp of this.#connections) {
+        if (tcp.destroyed) return gone();
         tcp.removeAllListeners();
         tcp.on("error", reject);
-        tcp.on("close", () => reject(new Error("the server has dropped a connection")));
+        tcp.on("close", gone);
         let missing = 0;
         tcp.on("data", (chunk) => {
           if (missing === 0) missing = lengthOf(chunk);
