@@ -96,9 +96,10 @@ export class Connection implements SocketListener, Peer, Reply {
 
   onClose(code: number): void {
     if (this.#state === "closed") return;
-    // A page that goes away for good says so; any other end may be followed by a return.
-    if (!this.#isOver) this.#detach(code === 1000 || code === 1005);
+    const wasOver = this.#isOver;
     this.#state = "closed";
+    // A page that goes away for good says so; any other end may be followed by a return.
+    if (!wasOver) this.#detach(code === 1000 || code === 1005);
     this.#tenant.sockets--;
     this.#releaseAdmission();
     this.#hub.remove(this);
@@ -342,8 +343,8 @@ export class Connection implements SocketListener, Peer, Reply {
   #close(reason: CloseReason, refusal?: Refusal): void {
     if (this.#isOver) return;
     if (refusal !== undefined) this.#refuse(refusal);
-    this.#detach(false);
     this.#state = "closing";
+    this.#detach(false);
     this.#hub.schedule(this, this.#hub.clock.now() + CLOSE_TIMEOUT_MS);
     this.#socket.close(CLOSE[reason].code, CLOSE[reason].reason);
   }

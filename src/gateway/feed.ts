@@ -30,6 +30,8 @@ export class Subscription<Holder> {
   readonly outbox: Outbox;
   readonly wording: Wording;
   #snapshotsUnderWay = 0;
+  /** Requests whose snapshot has not begun to be sent. */
+  readonly #unanswered: number[] = [];
   #lagged = false;
   #ended = false;
 
@@ -37,6 +39,11 @@ export class Subscription<Holder> {
     this.feed = feed;
     this.outbox = outbox;
     this.wording = wording;
+  }
+
+  /** How many requests for a snapshot wait. */
+  get unanswered(): number {
+    return this.#unanswered.length;
   }
 
   /** Takes up at a position if its diffs are kept: the missed ones are returned, and the caller sends them. */
@@ -48,6 +55,7 @@ export class Subscription<Holder> {
   /** Asks for a snapshot, which is sent as soon as the view has no unflushed marks. */
   requestSnapshot(requestId: number | undefined): void {
     this.#snapshotsUnderWay++;
+    if (requestId !== undefined) this.#unanswered.push(requestId);
     this.feed.whenSettled(() => {
       if (!this.#ended) this.outbox.start(this.#snapshotJob(requestId));
     });
@@ -59,9 +67,10 @@ export class Subscription<Holder> {
     else this.#lag();
   }
 
-  /** Nothing is delivered after this. */
-  end(): void {
+  /** Nothing is delivered after this. Returns the requests that it leaves without an answer. */
+  end(): readonly number[] {
     this.#ended = true;
+    return this.#unanswered.splice(0);
   }
 
   #snapshotJob(requestId: number | undefined): Job {
@@ -72,6 +81,9 @@ export class Subscription<Holder> {
     return {
       step: () => {
         if (this.#ended || from === undefined) return true;
+        if (from === 0 && requestId !== undefined) {
+          this.#unanswered.splice(this.#unanswered.indexOf(requestId), 1);
+        }
         const page = snapshot.page(from);
         this.outbox.send(
           this.wording.snapshot(
@@ -150,9 +162,10 @@ export class Feed<Holder> {
     this.#subscriptions.add(subscription);
   }
 
-  remove(subscription: Subscription<Holder>): void {
-    subscription.end();
+  /** Returns the requests of the subscription that stay without an answer. */
+  remove(subscription: Subscription<Holder>): readonly number[] {
     this.#subscriptions.delete(subscription);
+    return subscription.end();
   }
 
   /**

@@ -175,7 +175,10 @@ export class Hub {
   /** Sets when `onExpiryDue` will be called, by the wall clock; undefined: never. */
   expire(peer: Peer, wallDue: number | undefined): void {
     if (wallDue === undefined) this.#expiries.delete(peer);
-    else this.#expiries.set(peer, wallDue);
+    else {
+      this.#expiries.set(peer, wallDue);
+      this.#ticker.wakeBy(this.clock.now() + wallDue - this.clock.wallNow());
+    }
   }
 
   /**
@@ -205,30 +208,37 @@ export class Hub {
 
   /** Does everything that is due. The ticker calls it; a test with a clock of its own may too. */
   run(now: number): void {
+    for (const tenant of this.#tenants.values()) {
+      if (tenant.next() <= now) this.#guard(() => tenant.run(now));
+    }
+    for (let peer = this.#timers.takeDue(now); peer !== undefined; peer = this.#timers.takeDue(now)) {
+      const due = peer;
+      this.#guard(() => due.onDue(now));
+    }
+    const wallNow = this.clock.wallNow();
+    for (let peer = this.#expiries.takeDue(wallNow); peer; peer = this.#expiries.takeDue(wallNow)) {
+      const due = peer;
+      this.#guard(() => due.onExpiryDue(wallNow));
+    }
+    if (now >= this.#stallCheckAt) {
+      this.#stallCheckAt = now + STALL_CHECK_MS;
+      this.#checkStalls(now);
+    }
+  }
+
+  /** A defect that shows with one tenant or peer is not to stop the others. */
+  #guard(act: () => void): void {
     try {
-      for (const tenant of this.#tenants.values()) if (tenant.next() <= now) tenant.run(now);
-      for (let peer = this.#timers.takeDue(now); peer !== undefined; peer = this.#timers.takeDue(now)) {
-        peer.onDue(now);
-      }
-      const wallNow = this.clock.wallNow();
-      for (
-        let peer = this.#expiries.takeDue(wallNow);
-        peer !== undefined;
-        peer = this.#expiries.takeDue(wallNow)
-      ) {
-        peer.onExpiryDue(wallNow);
-      }
-      if (now >= this.#stallCheckAt) {
-        this.#stallCheckAt = now + STALL_CHECK_MS;
-        this.#checkStalls(now);
-      }
+      act();
     } catch (error) {
       this.telemetry.crashed(error);
     }
   }
 
   #next(): number | undefined {
-    let next = this.#timers.next() ?? Number.POSITIVE_INFINITY;
+    const expiry = this.#expiries.next() ?? Number.POSITIVE_INFINITY;
+    const expiryIn = expiry - this.clock.wallNow();
+    let next = Math.min(this.#timers.next() ?? Number.POSITIVE_INFINITY, this.clock.now() + expiryIn);
     for (const tenant of this.#tenants.values()) next = Math.min(next, tenant.next());
     return next;
   }
@@ -244,7 +254,7 @@ export class Hub {
         this.#backlogged.delete(peer);
         this.telemetry.cut++;
         this.telemetry.refused("slow_reader");
-        peer.onStall();
+        this.#guard(() => peer.onStall());
       }
     }
   }

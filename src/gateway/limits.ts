@@ -27,6 +27,8 @@ export const CLOSE_TIMEOUT_MS = 2_000;
 export const APP_TOKEN_FACTOR = 100;
 /** Results that one socket may wait for, besides the snapshots of all its subscriptions. */
 export const MAX_LONG_RESULTS = 32;
+/** Snapshots that one subscription may wait for. */
+export const MAX_UNANSWERED = 8;
 /** So many bad messages within `BAD_MESSAGE_WINDOW_MS` end a socket. */
 export const MAX_BAD_MESSAGES = 20;
 export const BAD_MESSAGE_WINDOW_MS = 60_000;

@@ -4,7 +4,7 @@ import type { Message } from "../protocol/messages.ts";
 import { CompiledFilter } from "../views/compiled-filter.ts";
 import { Subscription, type Wording } from "./feed.ts";
 import { Frame } from "./frame.ts";
-import { MAX_LONG_RESULTS } from "./limits.ts";
+import { MAX_LONG_RESULTS, MAX_UNANSWERED } from "./limits.ts";
 import type { Outbox } from "./outbox.ts";
 import { cutPage } from "./pages.ts";
 import type { Reply } from "./reply.ts";
@@ -42,8 +42,8 @@ export class Subscriptions {
         return this.#reply.error(id, "LIMIT_REACHED", limit);
       }
       subscription = this.#add(filter);
-    } else if (this.#outbox.jobs > this.#maxSubscriptions) {
-      const limit = "too many snapshots are under way to this socket, read them first";
+    } else if (subscription.unanswered >= MAX_UNANSWERED) {
+      const limit = "snapshots of this subscription are under way already, wait for them";
       return this.#reply.error(id, "LIMIT_REACHED", limit);
     }
     const missed = since && subscription.missedSince(since.view, since.version);
@@ -57,7 +57,9 @@ export class Subscriptions {
     if (subscription === undefined) {
       return this.#reply.error(message.id, "NOT_FOUND", "this socket has no subscription to that view");
     }
-    this.#end(subscription, now);
+    for (const id of this.#end(subscription, now)) {
+      this.#reply.error(id, "NOT_FOUND", "the subscription ended before its snapshot was sent");
+    }
     this.#reply.ok(message.id);
   }
 
@@ -94,7 +96,9 @@ export class Subscriptions {
     for (const subscription of [...this.#byView.values()]) {
       const { view } = subscription.feed;
       if (mayWatch(principal, view.filter)) continue;
-      this.#end(subscription, now);
+      for (const id of this.#end(subscription, now)) {
+        this.#reply.error(id, "FORBIDDEN", "the new token does not allow this filter");
+      }
       const message = "the new token does not allow this subscription, it has ended";
       this.#reply.send({ type: "error", code: "FORBIDDEN", message, view: view.name });
     }
@@ -120,12 +124,14 @@ export class Subscriptions {
     return subscription;
   }
 
-  #end(subscription: Subscription<Holder>, now: number): void {
+  /** Returns the requests that stay without an answer. */
+  #end(subscription: Subscription<Holder>, now: number): readonly number[] {
     const { feed } = subscription;
     this.#byView.delete(feed.view.name);
-    feed.remove(subscription);
+    const unanswered = feed.remove(subscription);
     this.#tenant.subscriptions--;
     this.#tenant.dismiss(feed, now);
+    return unanswered;
   }
 
   #allowedFilter(
