@@ -190,6 +190,9 @@ function warningsFor(limits: Limits, apps: readonly AppConfig[], { openFiles }: 
   if (limits.typingTimeoutMs <= limits.diffIntervalMs) {
     warnings.push("TYPING_TIMEOUT_MS is not above DIFF_INTERVAL_MS: typing may end before anybody sees it");
   }
+  if (limits.diffIntervalMs > 2_000) {
+    warnings.push("DIFF_INTERVAL_MS is over 2 s: diffs, and snapshots of busy views, come that late");
+  }
   if (limits.maxBufferedBytes < 65_536) {
     warnings.push("MAX_BUFFERED_BYTES is under 64 KiB: readers will lag at the first snapshot of some size");
   }

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { IDLE_VIEW_MS } from "../../src/views/views.ts";
 import type { TestClient } from "../support/client.ts";
+import { readEvents } from "../support/events.ts";
 import { APP, TestGateway } from "../support/gateway.ts";
 import { TRANSPORTS } from "../support/transports.ts";
 import { until } from "../support/until.ts";
@@ -185,6 +186,12 @@ class LiveWorld {
     for (const [view, filter] of this.#watched) {
       expect(plain(this.#watcher.views.get(view)!.data)).toEqual(plain(this.#oracle.query(filter)));
     }
+    for (const filter of this.#filters) {
+      const events = await readEvents(this.#gateway, filter);
+      expect(plain(JSON.parse((await events.next()).data).data)).toEqual(plain(this.#oracle.query(filter)));
+      events.close();
+    }
+    await until(() => this.#gateway.hub.leftovers().peers === SOCKETS + 1);
   }
 
   async end(): Promise<void> {

@@ -1,85 +1,48 @@
-import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { execFile } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
+import { GatewayProcess, PROJECT } from "../support/process.ts";
 import { TRANSPORTS } from "../support/transports.ts";
 
 // The gateway as it is installed, in a process of its own. `npm test` builds it first.
 
-const ROOT = fileURLToPath(new URL("../..", import.meta.url));
-const MAIN = join(ROOT, "dist", "main.js");
 const SECRET = "a secret that must not be in any log, whatever happens";
 const APPS = JSON.stringify([{ id: "app", secrets: [SECRET] }]);
 
-interface Run {
-  readonly process: ChildProcess;
-  readonly output: { stdout: string; stderr: string };
-  /** The exit code, or the signal that ended it. */
-  readonly exited: Promise<number | NodeJS.Signals | null>;
-  /** Waits until the standard output matches. */
-  until(pattern: RegExp): Promise<RegExpExecArray>;
-}
+const runs: GatewayProcess[] = [];
 
-const runs: Run[] = [];
-
-function start(env: Record<string, string>, args: readonly string[] = []): Run {
-  const { PATH = "", TMPDIR } = process.env;
-  const child = spawn(process.execPath, [MAIN, ...args], {
-    cwd: ROOT,
-    env: { PATH, ...(TMPDIR !== undefined && { TMPDIR }), ...env },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  const output = { stdout: "", stderr: "" };
-  child.stdout.setEncoding("utf8").on("data", (text) => {
-    output.stdout += text;
-  });
-  child.stderr.setEncoding("utf8").on("data", (text) => {
-    output.stderr += text;
-  });
-  const exited = once(child, "close").then(([code, signal]) => code ?? signal);
-  const until = async (pattern: RegExp) => {
-    const deadline = Date.now() + 10_000;
-    for (;;) {
-      const match = pattern.exec(output.stdout);
-      if (match !== null) return match;
-      if (child.exitCode !== null || Date.now() > deadline) {
-        throw new Error(`no ${pattern} in:\n${output.stdout}\n${output.stderr}`);
-      }
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
-  };
-  const run = { process: child, output, exited, until };
+function start(env: Record<string, string>, args: readonly string[] = []): GatewayProcess {
+  const run = new GatewayProcess(env, args);
   runs.push(run);
   return run;
 }
 
 /** Starts a gateway with apps, and waits until it listens. */
-async function startGateway(env: Record<string, string>): Promise<Run & { port: number }> {
-  const run = start({ APPS, HOST: "127.0.0.1", PORT: "0", DRAIN_MS: "100", ...env });
-  const [, port] = await run.until(/"port":(\d+).*"msg":"started"/);
-  return { ...run, port: Number(port) };
+async function startGateway(env: Record<string, string>): Promise<{ run: GatewayProcess; port: number }> {
+  const run = start({ APPS, HOST: "127.0.0.1", DRAIN_MS: "100", ...env });
+  return { run, port: await run.port() };
 }
 
-async function expectRefusal(run: Run, expected: RegExp): Promise<void> {
+async function expectRefusal(run: GatewayProcess, expected: RegExp): Promise<void> {
   expect(await run.exited).toBe(1);
   // One line, no more, and no stack.
-  expect(run.output.stderr).toMatch(/^presence-gateway: [^\n]+\n$/);
-  expect(run.output.stderr).toMatch(expected);
-  expect(run.output.stderr + run.output.stdout).not.toContain(SECRET);
+  expect(run.errors).toMatch(/^presence-gateway: [^\n]+\n$/);
+  expect(run.errors).toMatch(expected);
+  expect(run.errors + run.output).not.toContain(SECRET);
 }
 
 beforeAll(() => {
-  if (!existsSync(MAIN)) throw new Error("there is no dist/main.js: npm run build");
+  if (!existsSync(join(PROJECT, "dist/main.js"))) throw new Error("there is no dist/main.js: npm run build");
 });
 
 afterAll(async () => {
-  for (const { process: child } of runs) child.kill("SIGKILL");
+  for (const { child } of runs) child.kill("SIGKILL");
   await Promise.all(runs.map(({ exited }) => exited));
 });
 
@@ -91,11 +54,11 @@ describe.concurrent("a gateway refuses to start", () => {
     ["APPS with a wrong field", { APPS: `[{"id":"app","secret":"${SECRET}"}]` }, /APPS is not valid/],
     ["a public HOST without apps", { HOST: "0.0.0.0" }, /HOST is "0\.0\.0\.0" but there are no apps/],
   ])("with %s", async (_name, env, expected) => {
-    await expectRefusal(start({ PORT: "0", ...env }), expected);
+    await expectRefusal(start(env), expected);
   });
 
   it("with a command that there is not", async () => {
-    await expectRefusal(start({ PORT: "0" }, ["serve", "--port=1"]), /no command/);
+    await expectRefusal(start({}, ["serve", "--port=1"]), /no command/);
   });
 
   it.each(TRANSPORTS)("over %s beside another gateway on its port", async (TRANSPORT) => {
@@ -107,7 +70,7 @@ describe.concurrent("a gateway refuses to start", () => {
   });
 
   it.each(TRANSPORTS)("over %s on an address that is not its own", async (TRANSPORT) => {
-    await expectRefusal(start({ APPS, HOST: "192.0.2.1", PORT: "0", TRANSPORT }), /192\.0\.2\.1/);
+    await expectRefusal(start({ APPS, HOST: "192.0.2.1", TRANSPORT }), /192\.0\.2\.1/);
   });
 });
 
@@ -115,7 +78,7 @@ describe("a gateway", () => {
   it("says how it is used", async () => {
     const run = start({}, ["--help"]);
     expect(await run.exited).toBe(0);
-    expect(run.output.stdout).toMatch(/^Usage: presence-gateway/);
+    expect(run.output).toMatch(/^Usage: presence-gateway/);
   });
 
   it("reads its apps from a file, and empty variables as unset ones", async () => {
@@ -129,8 +92,12 @@ describe("a gateway", () => {
   });
 
   it.each(TRANSPORTS)("over %s logs no secret, no token and nothing that clients say", async (TRANSPORT) => {
-    const run = await startGateway({ TRANSPORT, LOG_LEVEL: "trace", METRICS_TOKEN: "metrics-token-to-keep" });
-    const url = `http://127.0.0.1:${run.port}/v1/app`;
+    const { run, port } = await startGateway({
+      TRANSPORT,
+      LOG_LEVEL: "trace",
+      METRICS_TOKEN: "metrics-token-to-keep",
+    });
+    const url = `http://127.0.0.1:${port}/v1/app`;
     const authorization = `Bearer ${SECRET}`;
     await fetch(`${url}/stats`, { headers: { authorization } });
     await fetch(`${url}/stats`, { headers: { authorization: "Bearer token-of-a-stranger" } });
@@ -139,7 +106,7 @@ describe("a gateway", () => {
       headers: { authorization },
       body: '{"userIds":["user-x"',
     });
-    await fetch(`http://127.0.0.1:${run.port}/metrics`, {
+    await fetch(`http://127.0.0.1:${port}/metrics`, {
       headers: { authorization: "Bearer wrong-metrics-token" },
     });
     const socket = new WebSocket(`${url.replace("http", "ws")}/realtime`);
@@ -147,42 +114,40 @@ describe("a gateway", () => {
     socket.send(JSON.stringify({ type: "surprise", custom: { mood: "private-mood" } }));
     socket.send(JSON.stringify({ type: "connect", token: SECRET }));
     await once(socket, "close");
-    run.process.kill("SIGTERM");
-    expect(await run.exited).toBe(0);
-    expect(run.output.stdout).toContain('"refusal":"unauthenticated"');
-    expect(run.output.stdout + run.output.stderr).not.toMatch(
+    expect(await run.stop()).toBe(0);
+    expect(run.output).toContain('"refusal":"unauthenticated"');
+    expect(run.output + run.errors).not.toMatch(
       new RegExp(`${SECRET}|stranger|user-x|surprise|private-mood|metrics-token`),
     );
-    expect(run.output.stderr).toBe("");
-    for (const line of run.output.stdout.trim().split("\n")) expect(JSON.parse(line)).toHaveProperty("msg");
+    expect(run.errors).toBe("");
+    for (const line of run.output.trim().split("\n")) expect(JSON.parse(line)).toHaveProperty("msg");
   });
 });
 
 describe.each(TRANSPORTS)("SIGTERM over %s", (TRANSPORT) => {
-  async function stop({ process: child, exited }: Run, signal: NodeJS.Signals = "SIGTERM"): Promise<number> {
+  async function stop(run: GatewayProcess, signal: NodeJS.Signals = "SIGTERM"): Promise<number> {
     const before = performance.now();
-    child.kill(signal);
-    expect(await exited).toBe(0);
+    expect(await run.stop(signal)).toBe(0);
     return performance.now() - before;
   }
 
   it("ends it with 0, be nobody there or somebody", async () => {
-    const quiet = await startGateway({ TRANSPORT });
+    const { run: quiet } = await startGateway({ TRANSPORT });
     expect(await stop(quiet, "SIGINT")).toBeLessThan(2_000);
-    const busy = await startGateway({ TRANSPORT });
-    const socket = new WebSocket(`ws://127.0.0.1:${busy.port}/v1/app/realtime`);
+    const { run: busy, port } = await startGateway({ TRANSPORT });
+    const socket = new WebSocket(`ws://127.0.0.1:${port}/v1/app/realtime`);
     await once(socket, "open");
     const closed = once(socket, "close");
     expect(await stop(busy)).toBeLessThan(3_000);
     expect((await closed)[0]).toBe(1012);
-    expect(busy.output.stdout).toContain('"msg":"stopped"');
+    expect(busy.output).toContain('"msg":"stopped"');
   });
 
   it("does not wait for connections that ask for nothing, or for half a thing", async () => {
-    const run = await startGateway({ TRANSPORT });
+    const { run, port } = await startGateway({ TRANSPORT });
     const sockets: Socket[] = [];
     for (const text of ["", "GET /healthz HT", "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"]) {
-      const socket = connect(run.port, "127.0.0.1");
+      const socket = connect(port, "127.0.0.1");
       socket.on("error", () => {});
       await once(socket, "connect");
       socket.write(text);
@@ -194,30 +159,29 @@ describe.each(TRANSPORTS)("SIGTERM over %s", (TRANSPORT) => {
   });
 
   it("twice does not wait for the drain", async () => {
-    const run = await startGateway({ TRANSPORT, DRAIN_MS: "60000" });
-    const socket = new WebSocket(`ws://127.0.0.1:${run.port}/v1/app/realtime`);
+    const { run, port } = await startGateway({ TRANSPORT, DRAIN_MS: "60000" });
+    const socket = new WebSocket(`ws://127.0.0.1:${port}/v1/app/realtime`);
     await once(socket, "open");
-    run.process.kill("SIGTERM");
+    run.child.kill("SIGTERM");
     await once(socket, "message");
     expect(await stop(run)).toBeLessThan(3_000);
   });
 });
 
 describe.each(TRANSPORTS)("development mode over %s", (TRANSPORT) => {
-  let run: Run;
+  let run: GatewayProcess;
   let welcome: string;
 
   beforeAll(() => {
-    run = start({ TRANSPORT, PORT: "0" });
+    run = start({ TRANSPORT });
   });
   afterAll(async () => {
-    run.process.kill("SIGTERM");
-    await run.exited;
+    await run.stop();
   });
 
   /** Runs a line as it was printed, pasted into a shell; `timeout` for those that do not end by themselves. */
   async function paste(line: string, timeout = 5_000): Promise<string> {
-    const options = { cwd: ROOT, timeout };
+    const options = { cwd: PROJECT, timeout };
     return await promisify(execFile)("sh", ["-c", line], options).then(
       ({ stdout }) => stdout,
       (error: { stdout: string }) => error.stdout,
@@ -225,8 +189,8 @@ describe.each(TRANSPORTS)("development mode over %s", (TRANSPORT) => {
   }
 
   it("prints what to do next", async () => {
-    await run.until(/dashboard\/#token=\S+\n/);
-    welcome = run.output.stdout.slice(run.output.stdout.indexOf("\npresence-gateway runs"));
+    await run.printed(/dashboard\/#token=\S+\n/);
+    welcome = run.output.slice(run.output.indexOf("\npresence-gateway runs"));
     expect(welcome).toMatch(/npm run demo/);
     expect(welcome).toMatch(/http:\/\/127\.0\.0\.1:\d+\/dashboard\/#token=[\w-]+\.[\w-]+\.[\w-]+\n/);
   });
@@ -251,12 +215,11 @@ describe.each(TRANSPORTS)("development mode over %s", (TRANSPORT) => {
   });
 
   it("makes another secret at each start", async () => {
-    const other = start({ TRANSPORT, PORT: "0" });
+    const other = start({ TRANSPORT });
     const secretIn = /Bearer ([\w-]{43})'/;
-    const [, second] = await other.until(secretIn);
-    const [, first] = await run.until(secretIn);
+    const [, second] = await other.printed(secretIn);
+    const [, first] = await run.printed(secretIn);
     expect(second).not.toBe(first);
-    other.process.kill("SIGTERM");
-    expect(await other.exited).toBe(0);
+    expect(await other.stop()).toBe(0);
   });
 });

@@ -10,7 +10,8 @@ export class GatewayProcess {
   readonly child: ChildProcess;
   output = "";
   errors = "";
-  readonly exited: Promise<number | null>;
+  /** The exit code, or the signal that ended it. */
+  readonly exited: Promise<number | NodeJS.Signals>;
 
   constructor(env: Record<string, string> = {}, args: readonly string[] = []) {
     this.child = spawn(process.execPath, ["dist/main.js", ...args], {
@@ -18,28 +19,31 @@ export class GatewayProcess {
       env: { PATH: process.env.PATH, HOME: process.env.HOME, TMPDIR: process.env.TMPDIR, PORT: "0", ...env },
       stdio: ["ignore", "pipe", "pipe"],
     });
-    this.child.stdout!.on("data", (data) => {
+    this.child.stdout!.setEncoding("utf8").on("data", (data) => {
       this.output += data;
     });
-    this.child.stderr!.on("data", (data) => {
+    this.child.stderr!.setEncoding("utf8").on("data", (data) => {
       this.errors += data;
     });
-    this.exited = once(this.child, "exit").then(([code]) => code);
+    this.exited = once(this.child, "close").then(([code, signal]) => code ?? signal);
+  }
+
+  /** Waits until its standard output matches. */
+  async printed(pattern: RegExp): Promise<RegExpExecArray> {
+    await until(() => {
+      if (this.child.exitCode !== null) throw new Error(`exited: ${this.output}\n${this.errors}`);
+      return pattern.test(this.output);
+    }, 15_000);
+    return pattern.exec(this.output)!;
   }
 
   /** The port that it listens on, once it does. */
   async port(): Promise<number> {
-    let port: number | undefined;
-    await until(() => {
-      if (this.child.exitCode !== null) throw new Error(`exited: ${this.errors}`);
-      port = Number(/"port":(\d+)/.exec(this.output)?.[1]) || undefined;
-      return port !== undefined;
-    }, 15_000);
-    return port!;
+    return Number((await this.printed(/"port":(\d+).*"msg":"started"/))[1]);
   }
 
-  async stop(): Promise<number | null> {
-    this.child.kill("SIGTERM");
+  async stop(signal: NodeJS.Signals = "SIGTERM"): Promise<number | NodeJS.Signals> {
+    this.child.kill(signal);
     return await this.exited;
   }
 }
