@@ -61,7 +61,7 @@ To serve your own apps set APPS, see the README.
   Ask who is online:
     curl -s ${url}/v1/${appId}/presences -H 'authorization: Bearer ${secret}' -H 'content-type: application/json' -d '{}'
 
-  Watch it live:
+  Watch it live (in this folder):
     node -e 'const s = new (require("ws"))("${webSocketUrl}"); s.on("message", (m) => console.log(String(m))); s.on("open", () => { s.send(\`${connect}\`); s.send(\`${subscribe}\`) })'
 
   Dashboard:

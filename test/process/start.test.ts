@@ -1,6 +1,6 @@
-import { execFile } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
 import { GatewayProcess, PROJECT } from "../support/process.ts";
 import { TRANSPORTS } from "../support/transports.ts";
+import { until } from "../support/until.ts";
 
 // The gateway as it is installed, in a process of its own. `npm test` builds it first.
 
@@ -156,6 +157,25 @@ describe.each(TRANSPORTS)("SIGTERM over %s", (TRANSPORT) => {
     await once(sockets.at(-1)!, "data");
     expect(await stop(run)).toBeLessThan(3_000);
     for (const socket of sockets) socket.destroy();
+  });
+
+  it("reaches it through npm start, which signals a shell", async () => {
+    const { scripts } = JSON.parse(readFileSync(join(PROJECT, "package.json"), "utf8"));
+    const env = { PATH: process.env.PATH, PORT: "0", TRANSPORT };
+    const child = spawn("sh", ["-c", scripts.start], {
+      cwd: PROJECT,
+      env,
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    const exited = once(child, "close");
+    let output = "";
+    child.stdout.on("data", (text) => {
+      output += text;
+    });
+    await until(() => output.includes("#token="));
+    child.kill("SIGTERM");
+    expect((await exited)[0]).toBe(0);
+    expect(output).toContain('"msg":"stopped"');
   });
 
   it("twice does not wait for the drain", async () => {
