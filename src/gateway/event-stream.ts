@@ -1,10 +1,10 @@
 import type { Principal } from "../auth/principal.ts";
 import { CLOCK_LEEWAY_S } from "../auth/token.ts";
 import type { CompiledFilter } from "../views/compiled-filter.ts";
-import { Subscription, type Wording } from "./feed.ts";
 import { Frame } from "./frame.ts";
 import type { Hub, Peer } from "./hub.ts";
 import { Outbox, type Sink } from "./outbox.ts";
+import { Subscription, type Wording } from "./subscription.ts";
 import type { Holder, Tenant } from "./tenant.ts";
 import { TokenWatch } from "./token-watch.ts";
 

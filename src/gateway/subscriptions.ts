@@ -2,12 +2,12 @@ import { mayWatch, type Principal } from "../auth/principal.ts";
 import { encodeResultPage, encodeSnapshotPage, type Member } from "../protocol/codec.ts";
 import type { Message } from "../protocol/messages.ts";
 import { CompiledFilter } from "../views/compiled-filter.ts";
-import { Subscription, type Wording } from "./feed.ts";
 import { Frame } from "./frame.ts";
 import { MAX_LONG_RESULTS, MAX_UNANSWERED } from "./limits.ts";
 import type { Outbox } from "./outbox.ts";
 import { cutPage } from "./pages.ts";
 import type { Reply } from "./reply.ts";
+import { Subscription, type Wording } from "./subscription.ts";
 import type { Holder, Tenant } from "./tenant.ts";
 
 /** WebSocket subscribers get diffs as they are, and snapshots with the id of their request. */

@@ -1,8 +1,9 @@
 import { isDeepStrictEqual } from "node:util";
-import { type Feed, Subscription } from "../../src/gateway/feed.ts";
+import type { Feed } from "../../src/gateway/feed.ts";
 import type { Frame } from "../../src/gateway/frame.ts";
 import { Frame as TextFrame } from "../../src/gateway/frame.ts";
 import { Outbox, type Sink } from "../../src/gateway/outbox.ts";
+import { Subscription } from "../../src/gateway/subscription.ts";
 import type { Holder } from "../../src/gateway/tenant.ts";
 import { encodeSnapshotPage } from "../../src/protocol/codec.ts";
 import type { CauseBook } from "./oracle.ts";
