@@ -4,6 +4,7 @@ import type { Logger } from "pino";
 import proxyAddr from "proxy-addr";
 import { App, type AppConfig } from "./auth/app.ts";
 import { Hub } from "./gateway/hub.ts";
+import { answerUpgrade } from "./gateway/upgrade.ts";
 import { nodeRoutes } from "./http/node-routes.ts";
 import { presenceRoutes } from "./http/presence-api.ts";
 import { createRouter } from "./http/router.ts";
@@ -71,7 +72,7 @@ export async function startGateway(
       port: settings.port,
       maxMessageBytes: settings.limits.maxMessageBytes,
       maxBufferedBytes: settings.limits.maxBufferedBytes,
-      upgrade: (request) => hub.upgrade(request),
+      upgrade: (request) => answerUpgrade(hub, request),
       handle: (request) => handle(request, {}),
       clientAddress: (peer, forwardedFor) => clientAddress(peer, forwardedFor, settings.trustProxy),
       crashed: telemetry.crashed,

@@ -2,14 +2,20 @@ import type { Diff } from "../views/diff-log.ts";
 import type { View } from "../views/view.ts";
 import { Frame } from "./frame.ts";
 import { Snapshot } from "./snapshot.ts";
-import type { Subscription } from "./subscription.ts";
 import type { Telemetry } from "./telemetry.ts";
+
+/** One who watches a view. */
+export interface Subscriber {
+  deliver(frame: Frame, version: number): void;
+  /** Nothing is delivered after this. Returns the requests that it leaves without an answer. */
+  end(): readonly number[];
+}
 
 /** A view and those who watch it. Each diff is encoded once, whatever their number. */
 export class Feed<Holder> {
   readonly view: View<Holder>;
   readonly telemetry: Telemetry;
-  readonly #subscriptions = new Set<Subscription<Holder>>();
+  readonly #subscribers = new Set<Subscriber>();
   #waiting: (() => void)[] = [];
   #snapshot: Snapshot | undefined;
 
@@ -19,17 +25,17 @@ export class Feed<Holder> {
   }
 
   get size(): number {
-    return this.#subscriptions.size;
+    return this.#subscribers.size;
   }
 
-  add(subscription: Subscription<Holder>): void {
-    this.#subscriptions.add(subscription);
+  add(subscriber: Subscriber): void {
+    this.#subscribers.add(subscriber);
   }
 
-  /** Returns the requests of the subscription that stay without an answer. */
-  remove(subscription: Subscription<Holder>): readonly number[] {
-    this.#subscriptions.delete(subscription);
-    return subscription.end();
+  /** Returns the requests of the subscriber that stay without an answer. */
+  remove(subscriber: Subscriber): readonly number[] {
+    this.#subscribers.delete(subscriber);
+    return subscriber.end();
   }
 
   /**
@@ -52,8 +58,8 @@ export class Feed<Holder> {
     if (diff !== undefined) {
       this.#snapshot = undefined;
       const frame = new Frame(diff.text);
-      if (this.#subscriptions.size > 1) frame.encode();
-      for (const subscription of this.#subscriptions) subscription.deliver(frame, diff.version);
+      if (this.#subscribers.size > 1) frame.encode();
+      for (const subscriber of this.#subscribers) subscriber.deliver(frame, diff.version);
     }
     const waiting = this.#waiting;
     this.#waiting = [];

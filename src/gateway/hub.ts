@@ -2,10 +2,9 @@ import type { App } from "../auth/app.ts";
 import type { Clock } from "../shared/clock.ts";
 import { Deadlines } from "../shared/deadlines.ts";
 import { Admissions } from "./admission.ts";
-import { Connection } from "./connection.ts";
 import { type Limits, STALL_MS } from "./limits.ts";
 import type { Outbox } from "./outbox.ts";
-import type { UpgradeAnswer, UpgradeRequest } from "./socket.ts";
+import type { UpgradeRefusal } from "./socket.ts";
 import type { Telemetry } from "./telemetry.ts";
 import { Tenant } from "./tenant.ts";
 import { Ticker } from "./ticker.ts";
@@ -111,30 +110,8 @@ export class Hub {
     };
   }
 
-  /** Decides on a WebSocket upgrade. What is let in must be accepted or abandoned. */
-  upgrade(request: UpgradeRequest): UpgradeAnswer {
-    const tenant = this.#tenants.get(request.appId);
-    if (tenant === undefined) {
-      this.telemetry.refused("unknown_app");
-      return { ok: false, status: 404, message: "there is no such app" };
-    }
-    if (!tenant.app.allowsOrigin(request.origin)) {
-      this.telemetry.refused("origin");
-      return { ok: false, status: 403, message: "pages of this origin may not connect to this app" };
-    }
-    const admission = this.admit(request.address);
-    if (!admission.ok) return admission;
-    return {
-      ok: true,
-      accept: (socket) => new Connection(this, tenant, socket, admission.release),
-      abandon: admission.release,
-    };
-  }
-
   /** Lets in a connection or stream from an address, or says why not. */
-  admit(
-    address: string,
-  ): { readonly ok: true; readonly release: () => void } | (UpgradeAnswer & { ok: false }) {
+  admit(address: string): { readonly ok: true; readonly release: () => void } | UpgradeRefusal {
     if (this.#draining) {
       this.telemetry.refused("draining");
       return { ok: false, status: 503, message: "this node is going down", retryAfterS: 1 };

@@ -40,11 +40,18 @@ export interface UpgradeRequest {
   readonly address: string;
 }
 
+export interface UpgradeRefusal {
+  readonly ok: false;
+  readonly status: 403 | 404 | 429 | 503;
+  readonly message: string;
+  readonly retryAfterS?: number;
+}
+
+/** What is let in must be accepted or abandoned. */
 export type UpgradeAnswer =
-  | { readonly ok: true; readonly accept: (socket: Socket) => SocketListener; readonly abandon: () => void }
   | {
-      readonly ok: false;
-      readonly status: 403 | 404 | 429 | 503;
-      readonly message: string;
-      readonly retryAfterS?: number;
-    };
+      readonly ok: true;
+      readonly accept: (socket: Socket) => SocketListener;
+      readonly abandon: () => void;
+    }
+  | UpgradeRefusal;

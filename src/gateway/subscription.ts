@@ -1,5 +1,5 @@
 import type { Diff } from "../views/diff-log.ts";
-import type { Feed } from "./feed.ts";
+import type { Feed, Subscriber } from "./feed.ts";
 import { Frame } from "./frame.ts";
 import type { Job, Outbox } from "./outbox.ts";
 
@@ -22,7 +22,7 @@ export interface Wording {
  * One subscriber of a view. It is live, and gets each diff; or snapshots are under way to it, and it gets no diff until
  * the last of them has been sent; or it lagged: it gets nothing until it has drained, then a snapshot.
  */
-export class Subscription<Holder> {
+export class Subscription<Holder> implements Subscriber {
   readonly feed: Feed<Holder>;
   readonly outbox: Outbox;
   readonly wording: Wording;
@@ -64,7 +64,6 @@ export class Subscription<Holder> {
     else this.#lag();
   }
 
-  /** Nothing is delivered after this. Returns the requests that it leaves without an answer. */
   end(): readonly number[] {
     this.#ended = true;
     return this.#unanswered.splice(0);
