@@ -43,8 +43,8 @@ export class Feed<Holder> {
    * than the request for it, and a storm of subscribers does not make the view flush more often than its interval.
    */
   whenSettled(callback: () => void): void {
-    if (this.view.isMarked) this.#waiting.push(callback);
-    else callback();
+    if (this.view.isSettled) callback();
+    else this.#waiting.push(callback);
   }
 
   /** The state at the view's version, made once however many ask for it. */
@@ -53,7 +53,7 @@ export class Feed<Holder> {
     return this.#snapshot;
   }
 
-  /** To be called after each flush of the view. */
+  /** To be called after each flush of the view, and when its first members are complete. */
   flushed(diff: Diff | undefined): void {
     if (diff !== undefined) {
       this.#snapshot = undefined;

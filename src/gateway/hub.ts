@@ -69,7 +69,7 @@ export class Hub {
     const now = clock.now();
     const wakeBy = (due: number) => this.#ticker.wakeBy(due);
     this.#tenants = new Map(
-      apps.map((app) => [app.id, new Tenant(app, { limits, telemetry, makeId, now, wakeBy })]),
+      apps.map((app) => [app.id, new Tenant(app, { limits, telemetry, makeId, clock, wakeBy })]),
     );
     this.admissions = new Admissions(
       {

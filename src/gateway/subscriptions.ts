@@ -1,12 +1,12 @@
 import { mayWatch, type Principal } from "../auth/principal.ts";
-import { encodeResultPage, encodeSnapshotPage, type Member } from "../protocol/codec.ts";
+import { encodeResultPage, encodeSnapshotPage } from "../protocol/codec.ts";
 import type { Message } from "../protocol/messages.ts";
 import { CompiledFilter } from "../views/compiled-filter.ts";
 import { Frame } from "./frame.ts";
 import { MAX_LONG_RESULTS, MAX_UNANSWERED } from "./limits.ts";
 import type { Outbox } from "./outbox.ts";
-import { cutPage } from "./pages.ts";
 import type { Reply } from "./reply.ts";
+import { ResultPages } from "./result-pages.ts";
 import { Subscription, type Wording } from "./subscription.ts";
 import type { Holder, Tenant } from "./tenant.ts";
 
@@ -71,24 +71,15 @@ export class Subscriptions {
       const limit = "too many long answers are under way to this socket, read them first";
       return this.#reply.error(id, "LIMIT_REACHED", limit);
     }
-    // Asked only when the answers before it are out, so that the ones that wait cost next to nothing.
-    let members: Member[] | undefined;
-    let from: number | undefined = 0;
+    // Worked out only when the answers before it are out, so that the ones that wait cost next to nothing.
+    const pages = new ResultPages(filter, this.#tenant.table);
     this.#outbox.start({
       step: () => {
-        members ??= this.#evaluate(filter);
-        const page = cutPage(members, from!);
-        this.#outbox.send(new Frame(encodeResultPage(id, page.text, page.next !== undefined)));
-        from = page.next;
-        return from === undefined;
+        const { text, more } = pages.next();
+        this.#outbox.send(new Frame(encodeResultPage(id, text, more)));
+        return !more;
       },
     });
-  }
-
-  #evaluate(filter: CompiledFilter): Member[] {
-    const members: Member[] = [];
-    filter.forEachUser(this.#tenant.table, (user) => members.push(user.member(filter)));
-    return members;
   }
 
   /** Ends the subscriptions that a new token does not allow. */

@@ -9,6 +9,7 @@ import {
   type SessionPatch,
 } from "../sessions/session.ts";
 import { type Change, Table } from "../sessions/table.ts";
+import type { Clock } from "../shared/clock.ts";
 import { Deadlines } from "../shared/deadlines.ts";
 import { TokenBucket } from "../shared/token-bucket.ts";
 import type { CompiledFilter } from "../views/compiled-filter.ts";
@@ -29,7 +30,7 @@ export interface TenantOptions {
   readonly limits: Limits;
   readonly telemetry: Telemetry;
   readonly makeId: () => string;
-  readonly now: number;
+  readonly clock: Clock;
   /** Called when something of this tenant will be due at a time. */
   readonly wakeBy: (due: number) => void;
 }
@@ -47,6 +48,7 @@ export class Tenant {
   readonly #typing = new Deadlines<HeldSession>();
   readonly #lost = new Deadlines<HeldSession>();
   readonly #options: TenantOptions;
+  #collecting: NodeJS.Immediate | undefined;
   sockets = 0;
   subscriptions = 0;
 
@@ -58,7 +60,7 @@ export class Tenant {
     this.httpRate = new TokenBucket(
       limits.httpRequestsPerSecond,
       2 * limits.httpRequestsPerSecond,
-      options.now,
+      options.clock.now(),
     );
   }
 
@@ -154,6 +156,7 @@ export class Tenant {
       feed = new Feed(view, this.#options.telemetry);
       this.#feeds.set(view, feed);
     }
+    this.#collect();
     return feed;
   }
 
@@ -199,6 +202,22 @@ export class Tenant {
       this.#lost.next() ?? Number.POSITIVE_INFINITY,
       this.#views.next() ?? Number.POSITIVE_INFINITY,
     );
+  }
+
+  /** Goes on with large views that are being made, a little at a time, so that others are served between. */
+  #collect(): void {
+    if (this.#collecting !== undefined || !this.#views.isCollecting) return;
+    this.#collecting = setImmediate(() => {
+      this.#collecting = undefined;
+      try {
+        const view = this.#views.collectMore();
+        if (view?.isSettled) this.#feeds.get(view)?.flushed(undefined);
+        else if (view !== undefined) this.settle(this.#options.clock.now());
+      } catch (error) {
+        this.#options.telemetry.crashed(error);
+      }
+      this.#collect();
+    });
   }
 
   #note(change: Change<Holder>, now: number): void {

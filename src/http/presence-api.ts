@@ -2,9 +2,8 @@ import { isUtf8 } from "node:buffer";
 import type { Principal } from "../auth/principal.ts";
 import { EventStream, parsePosition } from "../gateway/event-stream.ts";
 import type { Hub } from "../gateway/hub.ts";
-import { cutPage } from "../gateway/pages.ts";
+import { ResultPages } from "../gateway/result-pages.ts";
 import type { Tenant } from "../gateway/tenant.ts";
-import type { Member } from "../protocol/codec.ts";
 import { toIssues } from "../protocol/codec.ts";
 import { type Filter, FilterSchema } from "../protocol/filter.ts";
 import { Id, idProblem } from "../protocol/ids.ts";
@@ -98,24 +97,20 @@ function presences(hub: Hub, request: HttpRequest, tenant: Tenant): HttpAnswer {
   const parsed = parseBody(request);
   if (!parsed.ok) return parsed.answer;
   const before = hub.clock.now();
-  const members: Member[] = [];
-  parsed.filter.forEachUser(tenant.table, (user) => members.push(user.member(parsed.filter)));
-  const page = cutPage(members, 0);
-  const answer = answerText(
-    200,
-    page.next === undefined ? `{"data":{${page.text}}}` : pieces(members, page.text, page.next),
-  );
+  const pages = new ResultPages(parsed.filter, tenant.table);
+  const first = pages.next();
+  const answer = answerText(200, first.more ? pieces(first.text, pages) : `{"data":{${first.text}}}`);
   hub.telemetry.observeQuery(hub.clock.now() - before);
   return answer;
 }
 
-/** A long answer, made as the client takes it. */
-function* pieces(members: readonly Member[], first: string, second: number): Generator<string, undefined> {
+/** A long answer, worked out as the client takes it. */
+function* pieces(first: string, pages: ResultPages<unknown>): Generator<string, undefined> {
   yield `{"data":{${first}`;
-  for (let from: number | undefined = second; from !== undefined; ) {
-    const page = cutPage(members, from);
-    yield `,${page.text}`;
-    from = page.next;
+  for (let more = true; more; ) {
+    const page = pages.next();
+    more = page.more;
+    if (page.text !== "") yield `,${page.text}`;
   }
   yield "}}";
 }

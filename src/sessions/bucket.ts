@@ -54,6 +54,11 @@ export class Bucket<Holder> {
     }
   }
 
+  /** The sessions whose shape is in the set, as they are now. */
+  list(shapes: number): Session<Holder>[] {
+    return this.#lists.filter((_, shape) => (shapes & (1 << shape)) !== 0).flatMap((list) => list ?? []);
+  }
+
   #setPlace(session: Session<Holder>, place: number): void {
     if (this.#inAll) session.placeInAll = place;
     else session.placeInConversation = place;

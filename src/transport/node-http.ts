@@ -7,6 +7,7 @@ import {
 } from "node:http";
 import type { Socket as TcpSocket } from "node:net";
 import type { Duplex } from "node:stream";
+import { setImmediate } from "node:timers/promises";
 import type { BodySink } from "../gateway/event-stream.ts";
 import type { Frame } from "../gateway/frame.ts";
 import {
@@ -17,7 +18,13 @@ import {
   type Reasons,
 } from "../http/exchange.ts";
 import { bytesTaken } from "./tcp-progress.ts";
-import { HTTP_STALL_MS, MAX_HEADER_BYTES, MAX_SKIPPED_BYTES, type TransportOptions } from "./transport.ts";
+import {
+  HTTP_STALL_MS,
+  MAX_HEADER_BYTES,
+  MAX_SKIPPED_BYTES,
+  PIECES_PER_TURN,
+  type TransportOptions,
+} from "./transport.ts";
 
 export interface HttpServer {
   /** Resolves with the port. */
@@ -243,8 +250,11 @@ async function write(
   } else {
     response.writeHead(status, headers);
     if (request.method === "HEAD") return void response.end();
+    let sent = 0;
     for (let piece = body.next(); !piece.done && !response.destroyed; piece = body.next()) {
       if (!response.write(piece.value)) await drained(response);
+      // Each piece takes work: others are served between.
+      else if (++sent % PIECES_PER_TURN === 0) await setImmediate();
     }
     response.end();
   }

@@ -16,6 +16,9 @@ export const MAX_HEADER_BYTES = 64 * 1024;
  */
 export const MAX_SKIPPED_BYTES = 16 * 1024 * 1024;
 
+/** So many pieces of a long answer are made before others are served. */
+export const PIECES_PER_TURN = 4;
+
 /** What a transport is given. It translates bytes and calls; every decision is made behind these functions. */
 export interface TransportOptions {
   readonly host: string;

@@ -8,7 +8,7 @@ import {
   MAX_BODY_BYTES,
   type RequestHeaders,
 } from "../http/exchange.ts";
-import { MAX_SKIPPED_BYTES, type TransportOptions } from "./transport.ts";
+import { MAX_SKIPPED_BYTES, PIECES_PER_TURN, type TransportOptions } from "./transport.ts";
 import type { UwsRequest, UwsResponse } from "./uws-types.ts";
 
 /** What is read of a request's headers, in one walk over them. */
@@ -203,27 +203,38 @@ function writePieces(
   isAborted: () => boolean,
   finished: () => void,
 ): void {
+  let turn: NodeJS.Immediate | undefined;
+  let isDone = false;
+  /** Returns whether all that was made so far is out, as `onWritable` wants to know. */
   const pump = () => {
-    for (;;) {
+    for (let sent = 0; sent < PIECES_PER_TURN; sent++) {
       const piece = pieces.next();
       if (piece.done) {
+        isDone = true;
         finished();
         response.end();
         return true;
       }
       if (!response.write(piece.value)) return false;
     }
+    // Each piece takes work: others are served between.
+    turn = setImmediate(() => {
+      turn = undefined;
+      corkedPump();
+    });
+    return true;
   };
-  response.onWritable(() => {
-    let done = true;
-    if (!isAborted()) {
+  const corkedPump = () => {
+    let isOut = true;
+    if (!isAborted() && !isDone && turn === undefined) {
       response.cork(() => {
-        done = pump();
+        isOut = pump();
       });
     }
-    return done;
-  });
-  if (!isAborted()) response.cork(pump);
+    return isOut;
+  };
+  response.onWritable(corkedPump);
+  corkedPump();
 }
 
 class UwsBodySink implements BodySink {

@@ -3,6 +3,7 @@ import type { LeaveCause } from "../protocol/codes.ts";
 import type { Change, Table } from "../sessions/table.ts";
 import type { CompiledFilter } from "./compiled-filter.ts";
 import { type Diff, DiffLog } from "./diff-log.ts";
+import { Walk } from "./walk.ts";
 
 /** A mark on a user whose entry must be looked at again, and who is in the result as far as the view knows. */
 const PRESENT = null;
@@ -20,6 +21,8 @@ export class View<Holder> {
   readonly #marks = new Map<string, LeaveCause | typeof PRESENT>();
   readonly #log = new DiffLog();
   #version = 1;
+  /** Collects the first members; undefined once it is done. */
+  #walk: Walk<Holder> | undefined;
   /** When the oldest mark was made; for measuring how late diffs are. */
   markedAt = 0;
 
@@ -27,7 +30,7 @@ export class View<Holder> {
     this.name = name;
     this.filter = filter;
     this.#table = table;
-    filter.forEachUser(table, (user) => this.#members.set(user.userId, user.member(filter)));
+    this.#walk = new Walk(filter, table);
   }
 
   get version(): number {
@@ -42,6 +45,23 @@ export class View<Holder> {
   /** Whether users are marked, so that the next flush may bring a diff. */
   get isMarked(): boolean {
     return this.#marks.size > 0;
+  }
+
+  /** Whether the view shows all that has happened: its first members are collected, and no user is marked. */
+  get isSettled(): boolean {
+    return this.#walk === undefined && this.#marks.size === 0;
+  }
+
+  /**
+   * Collects first members from up to `count` more sessions; true when that is done, and then it must not be called
+   * again. Until then the view may be touched, but not flushed: what changes meanwhile is collected as it is then, or
+   * marked, or both, and the first flush finds out.
+   */
+  collect(count: number): boolean {
+    const { filter } = this;
+    if (!this.#walk!.step(count, (user) => this.#members.set(user.userId, user.member(filter)))) return false;
+    this.#walk = undefined;
+    return true;
   }
 
   /** The result as of `version`, an entry a user. */

@@ -10,6 +10,9 @@ export const IDLE_VIEW_MS = 60_000;
 export const MAX_IDLE_VIEWS = 4_096;
 export const MAX_IDLE_MEMBERS = 200_000;
 
+/** Sessions that are looked at in one go when a view is made. */
+export const COLLECT_AT_ONCE = 1_000;
+
 const NOTHING: readonly never[] = [];
 
 interface Idle {
@@ -34,6 +37,8 @@ export class Views<Holder> {
   readonly #makeName: () => string;
   readonly #byKey = new Map<string, View<Holder>>();
   readonly #index = new ViewIndex<Holder>();
+  /** Views whose first members are not all collected. */
+  readonly #collecting = new Set<View<Holder>>();
   /** Views that were quiet and are marked. */
   readonly #ready = new Set<View<Holder>>();
   /** Views that were flushed lately and when their rest ends, the first to end first. */
@@ -59,6 +64,7 @@ export class Views<Holder> {
   leftovers(): Record<string, number> {
     return {
       views: this.#byKey.size,
+      collecting: this.#collecting.size,
       idle: this.#idle.size,
       idleMembers: this.#idleMembers,
       ready: this.#ready.size,
@@ -77,7 +83,27 @@ export class Views<Holder> {
     const view = new View(this.#makeName(), filter, this.#table);
     this.#byKey.set(filter.key, view);
     this.#index.add(view);
+    if (!view.collect(COLLECT_AT_ONCE)) this.#collecting.add(view);
     return view;
+  }
+
+  /** Whether `collectMore` has something to do. */
+  get isCollecting(): boolean {
+    return this.#collecting.size > 0;
+  }
+
+  /** Collects some more of the first members of a large view; returns the view if it is complete now. */
+  collectMore(): View<Holder> | undefined {
+    const [view] = this.#collecting;
+    if (view === undefined) return undefined;
+    this.#collecting.delete(view);
+    if (view.collect(COLLECT_AT_ONCE)) {
+      if (view.isMarked) this.#ready.add(view);
+      return view;
+    }
+    // To the end of the line: large views take turns.
+    this.#collecting.add(view);
+    return undefined;
   }
 
   /** Says that the last subscriber of a view has left. */
@@ -95,7 +121,9 @@ export class Views<Holder> {
     this.#index.forEachTouched(change, (view) => {
       const touch = view.touch(change, now);
       if (touch === "folded") this.folded++;
-      else if (touch === "marked" && !this.#resting.has(view)) this.#ready.add(view);
+      else if (touch === "marked" && !this.#resting.has(view) && !this.#collecting.has(view)) {
+        this.#ready.add(view);
+      }
     });
   }
 
@@ -146,6 +174,7 @@ export class Views<Holder> {
     this.#unidle(view);
     this.#byKey.delete(view.filter.key);
     this.#index.remove(view);
+    this.#collecting.delete(view);
     this.#ready.delete(view);
     this.#resting.delete(view);
   }

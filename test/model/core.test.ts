@@ -62,7 +62,7 @@ class World {
         observeQuery: () => {},
       },
       makeId: () => `id${this.#ids++}`,
-      now: this.now,
+      clock: { now: () => this.now, wallNow: () => this.now },
       wakeBy: () => {},
     });
   }

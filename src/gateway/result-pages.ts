@@ -1,0 +1,40 @@
+import type { Member } from "../protocol/codec.ts";
+import type { Table } from "../sessions/table.ts";
+import type { CompiledFilter } from "../views/compiled-filter.ts";
+import { Walk } from "../views/walk.ts";
+import { cutPage } from "./pages.ts";
+
+/** Sessions that are looked at in one go. */
+const SESSIONS_AT_ONCE = 250;
+
+export interface ResultPage {
+  /** The inside of `data`. */
+  readonly text: string;
+  readonly more: boolean;
+}
+
+/** The answer to a query in pages, each worked out when it is asked for: a large one costs as it is read. */
+export class ResultPages<Holder> {
+  readonly #filter: CompiledFilter;
+  readonly #walk: Walk<Holder>;
+  #members: Member[] = [];
+  #done = false;
+
+  constructor(filter: CompiledFilter, table: Table<Holder>) {
+    this.#filter = filter;
+    this.#walk = new Walk(filter, table);
+  }
+
+  /** The next page; not to be called after one that said that there are no more. */
+  next(): ResultPage {
+    for (;;) {
+      const page = cutPage(this.#members, 0);
+      if (page.next !== undefined) {
+        this.#members = this.#members.slice(page.next);
+        return { text: page.text, more: true };
+      }
+      if (this.#done) return { text: page.text, more: false };
+      this.#done = this.#walk.step(SESSIONS_AT_ONCE, (user) => this.#members.push(user.member(this.#filter)));
+    }
+  }
+}

@@ -1,0 +1,46 @@
+import type { Session } from "../sessions/session.ts";
+import type { Table } from "../sessions/table.ts";
+import type { User } from "../sessions/user.ts";
+import type { CompiledFilter } from "./compiled-filter.ts";
+
+/**
+ * A walk over the users in a filter's result, some at a time, so that a large result keeps nobody waiting. The table
+ * may change between steps. Whoever was in the result all the time is visited once; who came or left meanwhile may be
+ * visited or not; nobody is visited twice. Each is visited as they are at that moment.
+ */
+export class Walk<Holder> {
+  readonly #filter: CompiledFilter;
+  readonly #table: Table<Holder>;
+  /** Those that matched when the walk began; undefined until it turns out that one step is not enough. */
+  #sessions: readonly Session<Holder>[] | undefined;
+  #next = 0;
+  readonly #visited = new Set<User<Holder>>();
+
+  constructor(filter: CompiledFilter, table: Table<Holder>) {
+    this.#filter = filter;
+    this.#table = table;
+  }
+
+  /** Looks at up to `count` more sessions. Returns true when that was the last step. */
+  step(count: number, visit: (user: User<Holder>) => void): boolean {
+    this.#sessions ??= this.#begin(count, visit);
+    if (this.#sessions === undefined) return true;
+    const end = Math.min(this.#next + count, this.#sessions.length);
+    for (; this.#next < end; this.#next++) {
+      const { user } = this.#sessions[this.#next]!;
+      if (this.#visited.has(user) || !this.#filter.includes(user)) continue;
+      this.#visited.add(user);
+      visit(user);
+    }
+    return end === this.#sessions.length;
+  }
+
+  /** Does all of it, if it is small enough; else returns what has to be walked. Ids that a filter names are few. */
+  #begin(count: number, visit: (user: User<Holder>) => void): readonly Session<Holder>[] | undefined {
+    const { userIds, conversationId, shapes } = this.#filter;
+    const bucket = userIds === undefined ? this.#table.bucket(conversationId) : undefined;
+    if (bucket !== undefined && bucket.size > count) return bucket.list(shapes);
+    this.#filter.forEachUser(this.#table, visit);
+    return undefined;
+  }
+}
