@@ -271,7 +271,7 @@ class UwsBodySink implements BodySink {
     this.#response.cork(() => {
       sent = this.#response.write(frame.payload);
     });
-    if (!sent) this.#buffered += frame.text.length;
+    if (!sent) this.#buffered += frame.bytes.length;
     return sent;
   }
 
