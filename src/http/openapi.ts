@@ -38,7 +38,8 @@ const RETRY_AFTER = { "Retry-After": { description: "Seconds to wait.", schema: 
 function errors(...statuses: number[]): Json {
   const descriptions: Record<number, string> = {
     400: "Bad input; `reasons` says what is wrong, by field.",
-    401: "No valid app secret or app token.",
+    401: "No valid credentials.",
+    403: "Pages of this origin may not connect.",
     404: "Unknown app or path.",
     413: "The body is over 512 KiB.",
     415: "The body is not JSON.",
@@ -144,6 +145,55 @@ export function openApiDocument(version: string): Json {
           responses: { ...ok("Stats", "The counts."), ...errors(401, 404, 429) },
         },
       },
+      "/v1/{appId}/realtime": {
+        get: {
+          operationId: "openRealtime",
+          summary: "The WebSocket, subprotocol `presence.v1`; its token comes in the first message.",
+          security: [],
+          parameters: [APP_ID],
+          responses: {
+            101: { description: "The socket is open." },
+            426: { description: "The request did not ask for a WebSocket.", content: json("Error") },
+            ...errors(403, 404, 429, 503),
+          },
+        },
+      },
+      "/metrics": {
+        get: {
+          operationId: "getMetrics",
+          summary: "Metrics of the node, for Prometheus.",
+          description:
+            "With METRICS_TOKEN set it needs that bearer token; without it only this machine gets them.",
+          security: [{ metrics: [] }, {}],
+          responses: {
+            200: { description: "The metrics.", content: { "text/plain": { schema: { type: "string" } } } },
+            ...errors(401),
+          },
+        },
+      },
+      "/openapi.json": {
+        get: {
+          operationId: "getOpenApi",
+          summary: "This document.",
+          security: [],
+          responses: {
+            200: {
+              description: "OpenAPI 3.1.",
+              content: { "application/json": { schema: { type: "object" } } },
+            },
+          },
+        },
+      },
+      "/dashboard/": {
+        get: {
+          operationId: "getDashboard",
+          summary: "The live page.",
+          security: [],
+          responses: {
+            200: { description: "The page.", content: { "text/html": { schema: { type: "string" } } } },
+          },
+        },
+      },
       "/healthz": {
         get: { operationId: "getHealth", summary: "Alive?", security: [], responses: ok("Health", "Alive.") },
       },
@@ -163,6 +213,7 @@ export function openApiDocument(version: string): Json {
       schemas,
       securitySchemes: {
         app: { type: "http", scheme: "bearer", description: "An app secret, or an app token (JWT, HS256)." },
+        metrics: { type: "http", scheme: "bearer", description: "The METRICS_TOKEN of the node." },
       },
     },
   };
