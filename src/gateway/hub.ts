@@ -223,8 +223,11 @@ export class Hub {
   #checkStalls(now: number): void {
     for (const [peer, stall] of this.#backlogged) {
       const { buffered, progress } = peer.outbox;
-      if (buffered === 0) this.#backlogged.delete(peer);
-      else if (progress !== stall.progress) {
+      if (buffered === 0) {
+        this.#backlogged.delete(peer);
+        // Transports tell of this, but should one fail to, nobody is to wait for ever.
+        this.#guard(() => peer.outbox.drained());
+      } else if (progress !== stall.progress) {
         stall.progress = progress;
         stall.since = now;
       } else if (now - stall.since >= STALL_MS) {

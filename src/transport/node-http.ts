@@ -86,9 +86,13 @@ export function createHttpServer(
   return {
     async listen() {
       await new Promise<void>((resolve, reject) => {
-        server.once("error", reject);
+        const refused = ({ code, message }: NodeJS.ErrnoException) => {
+          const where = `${options.host}:${options.port}`;
+          reject(Object.assign(new Error(`cannot listen on ${where}: ${message}`), { code }));
+        };
+        server.once("error", refused);
         server.listen({ host: options.host, port: options.port, backlog: 4_096 }, () => {
-          server.removeListener("error", reject);
+          server.removeListener("error", refused);
           server.on("error", options.crashed);
           resolve();
         });

@@ -250,9 +250,7 @@ class UwsBodySink implements BodySink {
     this.#isAborted = isAborted;
     if (isAborted()) return;
     response.onWritable(() => {
-      this.#progress++;
-      this.#buffered = 0;
-      this.listener?.onDrain();
+      this.#drained();
       return true;
     });
   }
@@ -272,7 +270,16 @@ class UwsBodySink implements BodySink {
       sent = this.#response.write(frame.payload);
     });
     if (!sent) this.#buffered += frame.bytes.length;
+    // What waited has gone out with it, and then the library has nothing to tell. Told after this turn.
+    else if (this.#buffered > 0) setImmediate(() => this.#drained());
     return sent;
+  }
+
+  #drained(): void {
+    if (this.#buffered === 0 || this.#isOver) return;
+    this.#progress++;
+    this.#buffered = 0;
+    this.listener?.onDrain();
   }
 
   end(): void {

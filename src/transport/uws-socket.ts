@@ -4,6 +4,8 @@ import type { UwsWebSocket } from "./uws-types.ts";
 
 /** A WebSocket of uWebSockets.js as the gateway wants it. Any call on one that has closed would throw. */
 export class UwsSocket implements Socket {
+  /** Nothing waits any more, after `send` had returned false. */
+  onDrain: () => void = () => {};
   readonly #webSocket: UwsWebSocket<unknown>;
   #isClosed = false;
   #waiting = false;
@@ -28,7 +30,11 @@ export class UwsSocket implements Socket {
     if (this.#isClosed) return true;
     this.#measure();
     const result = this.#webSocket.send(frame.payload, false, false);
-    if (result === 1) return true;
+    if (result === 1) {
+      // What waited has gone out with it, and then no drain event comes. Told after this turn: the caller is busy.
+      if (this.#waiting) setImmediate(() => this.checkDrained());
+      return true;
+    }
     if (result === 2) {
       // Dropped, though the bound is far above what the gateway allows: an end is better than a gap.
       this.terminate();
@@ -52,11 +58,12 @@ export class UwsSocket implements Socket {
   }
 
   /** To be called on drain events, which also come when only some was taken. */
-  hasDrained(): boolean {
+  checkDrained(): void {
+    if (this.#isClosed || !this.#waiting) return;
     this.#measure();
-    if (this.#webSocket.getBufferedAmount() > 0) return false;
+    if (this.#webSocket.getBufferedAmount() > 0) return;
     this.#waiting = false;
-    return true;
+    this.onDrain();
   }
 
   /** To be called when the library says that it has closed. */

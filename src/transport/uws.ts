@@ -87,7 +87,9 @@ export async function listenUws(uws: UwsModule, options: TransportOptions): Prom
     open: guard((webSocket) => {
       const data = webSocket.getUserData();
       data.socket = new UwsSocket(webSocket);
-      data.listener = data.accept(data.socket);
+      const listener = data.accept(data.socket);
+      data.socket.onDrain = guard(() => listener.onDrain());
+      data.listener = listener;
     }),
     message: guard((webSocket, message, isBinary) => {
       const { listener } = webSocket.getUserData();
@@ -95,10 +97,7 @@ export async function listenUws(uws: UwsModule, options: TransportOptions): Prom
       // The bytes are gone when this handler returns: the text is a copy.
       else listener?.onText(Buffer.from(message).toString(), message.byteLength);
     }),
-    drain: guard((webSocket) => {
-      const { socket, listener } = webSocket.getUserData();
-      if (socket?.hasDrained()) listener?.onDrain();
-    }),
+    drain: guard((webSocket) => webSocket.getUserData().socket?.checkDrained()),
     ping: guard((webSocket) => webSocket.getUserData().listener?.onControl()),
     pong: guard((webSocket) => webSocket.getUserData().listener?.onControl()),
     close: guard((webSocket, code) => {

@@ -159,6 +159,18 @@ describe.each(TRANSPORTS)("SIGTERM over %s", (TRANSPORT) => {
     for (const socket of sockets) socket.destroy();
   });
 
+  it("ends it with 0 where nobody reads its output any more", async () => {
+    const { run, port } = await startGateway({ TRANSPORT });
+    run.child.stdout!.destroy();
+    run.child.stderr!.destroy();
+    await fetch(`http://127.0.0.1:${port}/v1/app/stats`);
+    const before = performance.now();
+    run.child.kill("SIGTERM");
+    const [code] = await once(run.child, "exit");
+    expect(code).toBe(0);
+    expect(performance.now() - before).toBeLessThan(3_000);
+  });
+
   it("reaches it through npm start, which signals a shell", async () => {
     const { scripts } = JSON.parse(readFileSync(join(PROJECT, "package.json"), "utf8"));
     const env = { PATH: process.env.PATH, PORT: "0", TRANSPORT };

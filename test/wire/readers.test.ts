@@ -139,6 +139,29 @@ describe.each(TRANSPORTS)("readers over %s", (transport) => {
       expect({ ...healthy.views.get(view)!.data }).toEqual(truth);
     });
 
+    it("and ask meanwhile are not forgotten when an answer pushes out what waited", async () => {
+      gateway = await TestGateway.start(transport, {
+        env: { DIFF_INTERVAL_MS: "200", MAX_BUFFERED_BYTES: "262144", MESSAGES_PER_SECOND: "2000" },
+      });
+      const writer = await crowd(300);
+      const ids = Object.values(await gateway.query({})).map(({ widgets }) => widgets[0].sessionId);
+      const slow = await gateway.connect();
+      const { view } = await slow.subscribe({});
+      slow.socket.pause();
+      // Snapshot upon snapshot, until the kernel takes no more; and a ping now and then.
+      const started = performance.now();
+      for (let n = 0; performance.now() - started < 4_000; n++) {
+        for (const sessionId of ids) writer.send({ type: "update", sessionId, custom: { n: String(n) } });
+        if (n % 10 === 0) slow.send({ type: "ping" });
+        await delay(100);
+      }
+      expect(gateway.hub.telemetry.lagged).toBeGreaterThan(3);
+      slow.socket.resume();
+      await writer.settled();
+      const truth = await gateway.query({});
+      await expect.poll(() => ({ ...slow.views.get(view)!.data }), { timeout: 8_000 }).toEqual(truth);
+    });
+
     it("and ask without reading the answers are ended", async () => {
       gateway = await TestGateway.start(transport, {
         env: { MAX_BUFFERED_BYTES: "20000", MESSAGES_PER_SECOND: "100000", MAX_MESSAGE_BYTES: "1000" },
