@@ -4,9 +4,6 @@ import { createLog } from "./observability/log.ts";
 import { startGateway } from "./server.ts";
 import { readSettings, SettingsError } from "./settings.ts";
 
-/** How long the log may take for its last lines. */
-const LAST_LINES_MS = 500;
-
 const USAGE = `Usage: presence-gateway [serve]
 
 Starts a gateway. Settings come from environment variables; without any it runs in development mode.
@@ -17,14 +14,13 @@ async function serve(): Promise<void> {
   const settings = readSettings(process.env);
   const log = createLog(settings.logLevel);
   const demo = settings.apps === undefined ? createDemoApp() : undefined;
-  const starting = startGateway(settings, settings.apps ?? [demo!], log);
+  const starting = startGateway(settings, settings.apps ?? [demo!], log.logger);
   let removeHandout = () => {};
   const stop = async () => {
     await (await starting).stop();
     removeHandout();
-    // Where nobody reads the log any more, its last lines never go out.
-    setTimeout(() => process.exit(0), LAST_LINES_MS);
-    log.flush(() => process.exit(0));
+    await log.end();
+    process.exit(0);
   };
   // From the first moment on: a signal while it starts is not lost.
   process.on("SIGTERM", stop);

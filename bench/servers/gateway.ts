@@ -18,5 +18,5 @@ const settings = readSettings({
   ...process.env,
   APPS: JSON.stringify([APP]),
 });
-const gateway = await startGateway(settings, settings.apps!, createLog("silent"));
+const gateway = await startGateway(settings, settings.apps!, createLog("silent").logger);
 serveQuestions(gateway.port);

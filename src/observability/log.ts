@@ -1,15 +1,50 @@
 import { destination, type Logger, pino } from "pino";
 import type { Refusal } from "../gateway/telemetry.ts";
 
+/** How long the last lines may take. */
+const LAST_LINES_MS = 500;
+
+export interface Log {
+  readonly logger: Logger;
+  /** Resolves when the last lines are out, or when that takes too long; nothing is logged after it. */
+  end(): Promise<void>;
+}
+
 /**
  * The log: JSON lines on standard output, so control characters arrive escaped. Nothing that a client sent is ever
- * handed to it: no token, no secret, no custom field.
+ * handed to it: no token, no secret, no custom field. A full disk or a reader that is gone silences it and does nothing
+ * else: the output would throw at each write, and at exit try for ever.
  */
-export function createLog(level: string): Logger {
-  const output = destination({ dest: 1, sync: false, minLength: 0 });
-  // A full disk or a closed pipe must not take the gateway down.
-  output.on("error", () => {});
-  return pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, output);
+export function createLog(level: string): Log {
+  // With a minLength of 0, flush would wait for nothing.
+  const output = destination({ dest: 1, sync: false, minLength: 1 });
+  let isOver = false;
+  const silence = () => {
+    isOver = true;
+    output.flushSync = () => {};
+  };
+  output.on("error", silence);
+  const stream = {
+    write(line: string): void {
+      if (isOver) return;
+      try {
+        output.write(line);
+      } catch {
+        silence();
+      }
+    },
+  };
+  return {
+    logger: pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, stream),
+    async end() {
+      if (isOver) return;
+      await new Promise<void>((resolve) => {
+        setTimeout(resolve, LAST_LINES_MS);
+        output.flush(() => resolve());
+      });
+      silence();
+    },
+  };
 }
 
 const SAMPLE_MS = 1_000;
