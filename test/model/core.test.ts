@@ -9,7 +9,7 @@ import { readSettings } from "../../src/settings.ts";
 import { CompiledFilter } from "../../src/views/compiled-filter.ts";
 import { IDLE_VIEW_MS } from "../../src/views/views.ts";
 import * as arbitraries from "./arbitraries.ts";
-import { CauseBook, type Fields, Oracle, type OracleFilter } from "./oracle.ts";
+import { CauseBook, type Fields, Oracle, type OracleFilter, type OracleSession } from "./oracle.ts";
 import { Reader } from "./reader.ts";
 
 const TYPING_MS = 300;
@@ -183,7 +183,13 @@ class World {
         if (session.isTyping && session.typingUntil <= this.now) session.isTyping = false;
       }
     });
-    this.#change("timeout", () => this.oracle.advance(this.now));
+    let ended: OracleSession[] = [];
+    this.#change("timeout", () => {
+      ended = this.oracle.advance(this.now);
+    });
+    for (const { userId } of ended) {
+      for (const { key } of this.filters) this.causes.alsoTrue(key, userId, "timeout");
+    }
     this.tenant.run(this.now);
   }
 

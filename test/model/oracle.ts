@@ -145,7 +145,7 @@ export class Oracle {
 
 /** Why each user last left each filter's result, followed change by change. */
 export class CauseBook {
-  readonly #last = new Map<string, LeaveCause>();
+  readonly #last = new Map<string, Set<LeaveCause>>();
 
   note(
     filterKey: string,
@@ -153,12 +153,21 @@ export class CauseBook {
     after: Record<string, unknown>,
     cause: LeaveCause,
   ): void {
-    for (const userId of Object.keys(before))
-      if (!(userId in after)) this.#last.set(`${filterKey} ${userId}`, cause);
+    for (const userId of Object.keys(before)) {
+      if (!(userId in after)) this.#last.set(`${filterKey} ${userId}`, new Set([cause]));
+    }
   }
 
-  cause(filterKey: string, userId: string): LeaveCause | undefined {
-    return this.#last.get(`${filterKey} ${userId}`);
+  /**
+   * Several sessions of a user ended at the same time, in an order that nobody promises. Between two of these ends the
+   * user may have been in the result once more, so this cause is as true as the one before.
+   */
+  alsoTrue(filterKey: string, userId: string, cause: LeaveCause): void {
+    this.#last.get(`${filterKey} ${userId}`)?.add(cause);
+  }
+
+  isTrue(filterKey: string, userId: string, cause: LeaveCause | undefined): boolean {
+    return cause !== undefined && this.#last.get(`${filterKey} ${userId}`)?.has(cause) === true;
   }
 }
 

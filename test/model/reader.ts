@@ -102,11 +102,10 @@ export class Reader implements Sink {
     }
     if (message.type !== "diff") return;
     for (const [userId, value] of Object.entries(message.data)) {
-      const expected = value === null ? this.#causes.cause(this.filterKey, userId) : undefined;
       const cause = Object.hasOwn(message.causes ?? {}, userId) ? message.causes[userId] : undefined;
-      if (cause !== expected) {
-        throw new Error(`cause ${cause} for ${userId}, not ${expected}: ${JSON.stringify(message)}`);
-      }
+      const isRight =
+        value === null ? this.#causes.isTrue(this.filterKey, userId, cause) : cause === undefined;
+      if (!isRight) throw new Error(`cause ${cause} for ${userId} is wrong: ${JSON.stringify(message)}`);
     }
   }
 }
