@@ -24,10 +24,11 @@ describe.each(TRANSPORTS)("subscriptions over %s", (transport) => {
       await delay(3);
     }
     await delay(300);
-    expect(times[0]! - started).toBeLessThan(50);
+    expect(times[0]! - started).toBeLessThan(150);
     expect(times.length).toBeGreaterThanOrEqual(5);
     expect(times.length).toBeLessThanOrEqual(7);
-    for (const [i, time] of times.slice(1).entries()) expect(time - times[i]!).toBeGreaterThan(180);
+    // Half, as a busy machine may show one late and the next on time.
+    for (const [i, time] of times.slice(1).entries()) expect(time - times[i]!).toBeGreaterThan(100);
   });
 
   it("get a snapshot that is not older than the request, though changes wait for the interval", async () => {
