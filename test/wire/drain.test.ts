@@ -55,7 +55,7 @@ describe.concurrent.each(TRANSPORTS)("going down over %s", (transport) => {
     }
     expect(await stream.text()).toMatch(/^retry: \d+$/m);
     expect(await gateway.exited).toBe(0);
-    expect(performance.now() - started).toBeLessThan(DRAIN_MS + 2_000);
+    expect(performance.now() - started).toBeLessThan(DRAIN_MS + 4_000);
     await expect(TestClient.open(socketUrl)).rejects.toThrow();
     expect(gateway.output).toContain('"msg":"stopped"');
   });
@@ -82,7 +82,7 @@ describe.concurrent.each(TRANSPORTS)("going down over %s", (transport) => {
     gateway.child.kill("SIGTERM");
     for (const client of clients) expect((await client.closed).code).toBe(1012);
     expect(await gateway.exited).toBe(0);
-    expect(performance.now() - started).toBeLessThan(2_000);
+    expect(performance.now() - started).toBeLessThan(5_000);
     const { gateway: empty } = await start(context, 60_000);
     expect(await empty.stop()).toBe(0);
   });
