@@ -6,7 +6,7 @@ export default defineConfig({
     // A process each: uWebSockets.js is a native addon, and suites must not share a heap whose leaks they look for.
     pool: "forks",
     // More than cores: most suites wait for time to pass.
-    maxWorkers: 4,
+    maxWorkers: 3,
     testTimeout: 20_000,
     hookTimeout: 20_000,
   },

@@ -4,7 +4,7 @@ import { APP, TestGateway } from "../support/gateway.ts";
 import { TRANSPORTS } from "../support/transports.ts";
 import { until } from "../support/until.ts";
 
-const WINDOW_MS = 400;
+const WINDOW_MS = 700;
 
 describe.each(TRANSPORTS)("sessions over %s", (transport) => {
   let gateway: TestGateway;
@@ -39,7 +39,7 @@ describe.each(TRANSPORTS)("sessions over %s", (transport) => {
     if (code === undefined) client.terminate();
     else client.socket.close(code);
     await client.closed;
-    await delay(WINDOW_MS / 3);
+    await delay(30);
     expect(await isOnline()).toBe(true);
     const again = await gateway.connect(user);
     expect(await again.ask({ type: "open", kind: "widget", sessionId })).toMatchObject({
