@@ -33,7 +33,6 @@ export interface UwsResponse {
   onAborted(handler: () => void): UwsResponse;
   onData(handler: (chunk: ArrayBuffer, isLast: boolean) => void): UwsResponse;
   onWritable(handler: (offset: number) => boolean): UwsResponse;
-  getWriteOffset(): number;
   getRemoteAddressAsText(): ArrayBuffer;
   upgrade<UserData>(
     userData: UserData,

@@ -1,0 +1,66 @@
+import { expect, it } from "vitest";
+import { Feed } from "../../src/gateway/feed.ts";
+import { Frame } from "../../src/gateway/frame.ts";
+import { Outbox } from "../../src/gateway/outbox.ts";
+import { Subscription } from "../../src/gateway/subscription.ts";
+import { createCounters } from "../../src/gateway/telemetry.ts";
+import { encodeSnapshotPage } from "../../src/protocol/codec.ts";
+import { FilterSchema } from "../../src/protocol/filter.ts";
+import { NEW_SESSION, patchState } from "../../src/sessions/session.ts";
+import { Table } from "../../src/sessions/table.ts";
+import { CompiledFilter } from "../../src/views/compiled-filter.ts";
+import { MAX_DIFFS } from "../../src/views/diff-log.ts";
+import { View } from "../../src/views/view.ts";
+
+it("a reader so slow with the pages of a snapshot that the diffs after it are gone gets another snapshot", async () => {
+  const table = new Table<object>();
+  const state = patchState(NEW_SESSION, { custom: { note: "n".repeat(500) } });
+  for (let i = 0; i < 300; i++) table.open(`s${i}`, `u${i}`, "widget", state, undefined);
+  const view = new View("view", new CompiledFilter(FilterSchema.parse({})), table);
+  view.collect(1_000);
+  const telemetry = {
+    ...createCounters(),
+    refused: () => {},
+    crashed: () => {},
+    observeDiffDelay: () => {},
+    observeQuery: () => {},
+  };
+  const feed = new Feed(view, telemetry);
+  const sent: { type: string; version: number; more?: boolean; reason?: string }[] = [];
+  const sink = {
+    buffered: 0,
+    progress: 0,
+    send(frame: Frame) {
+      sent.push(JSON.parse(frame.text));
+      return sink.buffered === 0;
+    },
+  };
+  const outbox = new Outbox(sink, 1_000_000, () => {});
+  const subscription = new Subscription(feed, outbox, {
+    snapshot: (page, requestId) => new Frame(encodeSnapshotPage(requestId, page.body)),
+    diff: (frame) => frame,
+  });
+  feed.add(subscription);
+
+  // The reader takes nothing: no page is sent while so much waits.
+  sink.buffered = 100_000;
+  subscription.requestSnapshot(1);
+  const session = table.get("s0")!;
+  for (let n = 0; n <= MAX_DIFFS; n++) {
+    view.touch(table.update(session, patchState(session.state, { custom: { n: String(n) } }))!, 0);
+    feed.flushed(view.flush());
+  }
+  expect(sent).toEqual([]);
+  sink.buffered = 0;
+  outbox.drained();
+  // Pages go out a few in a turn.
+  for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setImmediate(resolve));
+
+  const pages = sent.filter(({ type }) => type === "snapshot");
+  expect(sent).toEqual(pages);
+  const asked = pages.filter(({ reason }) => reason === undefined);
+  const again = pages.filter(({ reason }) => reason === "lagged");
+  expect(asked.at(-1)).toMatchObject({ version: 1 });
+  expect(asked.at(-1)).not.toHaveProperty("more");
+  expect(again[0]).toMatchObject({ version: view.version });
+});
