@@ -16,6 +16,9 @@ const FLOORS: Record<string, readonly string[]> = {
   http: ["gateway", "auth", "views", "sessions", "protocol"],
   transport: ["gateway", "http"],
   observability: ["gateway"],
+  // What runs beside the gateway, and knows it by the wire only.
+  client: ["protocol"],
+  react: ["client"],
 };
 /** The files beside the folders put the floors together, and may import any. */
 const PURE = ["protocol", "sessions", "views"];

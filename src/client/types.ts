@@ -1,0 +1,203 @@
+/**
+ * What the SDK takes and gives. Plain types, without the schema library: a test holds that they agree with the schemas
+ * that the gateway checks with.
+ */
+
+/** Which sessions, and so which users, an answer is about. Every field is optional: `{}` is everyone with a visible widget. */
+export interface PresenceFilter {
+  /** Also users without a visible widget, and background sessions that match. */
+  readonly includeBackgroundSessions?: boolean | null | undefined;
+  /** Sessions in this conversation; null: in none; absent: in any. */
+  readonly selectedConversationId?: string | null | undefined;
+  readonly hasFocus?: boolean | null | undefined;
+  readonly isTyping?: boolean | null | undefined;
+  /** Only these users, at most 1000; an empty list matches nobody. */
+  readonly userIds?: readonly string[] | null | undefined;
+}
+
+/** One page or widget of a user, as others see it. */
+export interface PresenceSession {
+  readonly sessionId: string;
+  readonly selectedConversationId: string | null;
+  readonly hasFocus: boolean;
+  readonly isTyping: boolean;
+  readonly custom: Readonly<Record<string, string>>;
+}
+
+/** A user who is in the result: the sessions that match, in the order in which they were opened. */
+export interface PresenceValue {
+  readonly status: "online";
+  readonly backgroundSessions: readonly PresenceSession[];
+  readonly widgets: readonly PresenceSession[];
+}
+
+/** By user id. Never changed: each change makes another, in which users who did not change are the same objects. */
+export type PresenceSnapshot = ReadonlyMap<string, PresenceValue>;
+
+/**
+ * Why a user left the result: their session was closed, lost for too long (`timeout`), taken over, ended by the back end, they
+ * no longer match (`changed`), or their node died. `unknown`: they left while we were not connected.
+ */
+export type LeaveCause = "closed" | "timeout" | "replaced" | "kicked" | "changed" | "node-lost" | "unknown";
+
+/** What happened between one snapshot and the next. The first snapshot has everyone as entered. */
+export interface PresenceChange {
+  readonly entered: readonly string[];
+  readonly updated: readonly string[];
+  readonly left: readonly { readonly userId: string; readonly cause: LeaveCause }[];
+}
+
+export type PresenceListener = (snapshot: PresenceSnapshot, change: PresenceChange) => void;
+
+export type SubscriptionState = "pending" | "active" | "error" | "unsubscribed";
+
+export interface Subscription {
+  /** `pending` until the first snapshot; `active` then, also while the connection is being made again. */
+  readonly state: SubscriptionState;
+  /** The latest snapshot; undefined until there is one. */
+  readonly snapshot: PresenceSnapshot | undefined;
+  /** Why the state is `error`. */
+  readonly error: PresenceError | undefined;
+  /** Resolves with the first snapshot. Rejects with a `PresenceError` if it can't be had, or was unsubscribed before. */
+  readonly connected: Promise<PresenceSnapshot>;
+  /** No callback comes after this. */
+  unsubscribe(): void;
+}
+
+export interface SubscribeOptions {
+  /** The subscription has ended with an error, at once or later: say, a new token that does not allow it. */
+  readonly onError?: (error: PresenceError) => void;
+}
+
+/** What a session says of itself. */
+export interface SessionFields {
+  /** Whether the widget is on screen; a hidden one counts as a background page. */
+  readonly visible?: boolean | undefined;
+  readonly selectedConversationId?: string | null | undefined;
+  readonly hasFocus?: boolean | undefined;
+  /** A patch: a string sets a key, null deletes it, null for the whole clears all. At most 32 keys of 64 and values of 512 characters. */
+  readonly custom?: Readonly<Record<string, string | null>> | null | undefined;
+}
+
+export interface OpenOptions extends SessionFields {
+  readonly kind: "background" | "widget";
+  /** For app tokens only, which have no user of their own. */
+  readonly userId?: string | undefined;
+  /** Says by itself whether the page is visible and has the focus (and the widget is visible). */
+  readonly trackFocus?: boolean | undefined;
+  /** The name under which the next page finds this session, to go on with it. Sessions of a page are numbered unless it is given. */
+  readonly key?: string | undefined;
+  /** The session has ended, not by `close()`: kicked by a back end, or refused. */
+  readonly onEnd?: ((reason: SessionEnd) => void) | undefined;
+}
+
+export interface SessionEnd {
+  readonly cause: "kicked" | "error";
+  readonly error?: PresenceError;
+}
+
+export type SessionState = "pending" | "open" | "closed";
+
+export interface Session {
+  /** `pending` until the gateway has it, and while the connection is being made again. */
+  readonly state: SessionState;
+  /** The gateway's id for it, while it is open. */
+  readonly id: string | undefined;
+  /** Selects a conversation, or none. Typing ends. */
+  select(conversationId: string | null): void;
+  /** The user types. Call it on each key: it is sent at most every 4 s, and typing ends by itself 5 s after the last call. */
+  typing(): void;
+  stopTyping(): void;
+  set(fields: SessionFields): void;
+  /** Ends it at once. */
+  close(): void;
+}
+
+/**
+ * `idle`: nothing asked for yet. `reconnecting`: the connection was lost, or could not be made yet; what is shown may be old.
+ * `failed`: the gateway does not want this client back, the reason is the error. `closed`: by `close()`.
+ */
+export type Status = "idle" | "connecting" | "connected" | "reconnecting" | "failed" | "closed";
+
+export interface StatusDetail {
+  /** Why it is `reconnecting` or `failed`, where that is known. */
+  readonly error?: PresenceError | undefined;
+  /** When it is `reconnecting`: how long until the next try. */
+  readonly retryInMs?: number | undefined;
+}
+
+export interface ClientEvents {
+  status: (status: Status, detail: StatusDetail) => void;
+  /** The gateway refused something that has no other place to be told. */
+  error: (error: PresenceError) => void;
+}
+
+export interface PresenceClient {
+  /** Opens a session. The connection is made when it is first needed. Throws a `TypeError` for what can't be valid. */
+  open(options: OpenOptions): Session;
+  /** Watches a filter. Never calls back before it returns. Throws a `TypeError` for a filter that can't be valid. */
+  subscribe(filter: PresenceFilter, listener: PresenceListener, options?: SubscribeOptions): Subscription;
+  /** Asks once. Goes on over a lost connection; rejects with a `PresenceError`, at the latest after 30 s. */
+  query(filter: PresenceFilter): Promise<PresenceSnapshot>;
+  status(): Status;
+  /** Returns a function that takes the listener off again. */
+  on<Event extends keyof ClientEvents>(event: Event, listener: ClientEvents[Event]): () => void;
+  /** Ends all sessions and subscriptions; resolves when the connection is closed. */
+  close(): Promise<void>;
+}
+
+export type TokenSource = string | (() => string | Promise<string>);
+
+export interface ClientOptions {
+  /** The gateway's base address: http, https, ws or wss. */
+  readonly url: string;
+  readonly appId: string;
+  /** A token, or what gets one: asked again before it expires, and once when it is refused. */
+  readonly token: TokenSource;
+  /** For runtimes without a global one (Node before 22): the class of the `ws` package, say. */
+  readonly WebSocket?: WebSocketConstructor | undefined;
+  /** The most users that one filter may bring; a subscription with more ends with an error. 250,000 by default. */
+  readonly maxUsers?: number | undefined;
+}
+
+/** The part of the browser's WebSocket that is used. */
+export interface WebSocketLike {
+  readonly readyState: number;
+  readonly bufferedAmount: number;
+  onopen: ((event: never) => void) | null;
+  onmessage: ((event: never) => void) | null;
+  onclose: ((event: never) => void) | null;
+  onerror: ((event: never) => void) | null;
+  send(text: string): void;
+  close(code?: number, reason?: string): void;
+}
+
+export type WebSocketConstructor = new (url: string, protocols: string) => WebSocketLike;
+
+/** What the gateway says, and what the SDK says where the gateway can't. */
+export type PresenceErrorCode =
+  | "BAD_MESSAGE"
+  | "UNAUTHENTICATED"
+  | "FORBIDDEN"
+  | "NOT_FOUND"
+  | "LIMIT_REACHED"
+  | "RATE_LIMITED"
+  /** The connection was lost or could not be made. */
+  | "DISCONNECTED"
+  /** The gateway broke the protocol. */
+  | "PROTOCOL"
+  /** No token could be had from the function that was given. */
+  | "TOKEN"
+  | "TIMEOUT"
+  /** The client was closed, or the subscription unsubscribed. */
+  | "CLOSED";
+
+export class PresenceError extends Error {
+  override readonly name = "PresenceError";
+  readonly code: PresenceErrorCode;
+
+  constructor(code: PresenceErrorCode, message: string) {
+    super(message);
+    this.code = code;
+  }
+}

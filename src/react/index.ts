@@ -1,0 +1,2 @@
+/** `presence-gateway/react`: hooks on the client SDK. */
+export {};
