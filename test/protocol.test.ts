@@ -5,8 +5,8 @@ import { z } from "zod";
 import { cutPage, PAGE_BYTES } from "../src/gateway/pages.ts";
 import { decodeMessage, encodeDiff } from "../src/protocol/codec.ts";
 import { CLOSE } from "../src/protocol/codes.ts";
-import { idProblem } from "../src/protocol/ids.ts";
 import { ClientMessage } from "../src/protocol/messages.ts";
+import { idProblem } from "../src/protocol/rules.ts";
 import { SUBPROTOCOL } from "../src/transport/transport.ts";
 
 describe("ids", () => {

@@ -1,5 +1,6 @@
 import type { Principal } from "../auth/principal.ts";
-import { MAX_CUSTOM_KEYS, type Message, type SessionFields } from "../protocol/messages.ts";
+import type { Message, SessionFields } from "../protocol/messages.ts";
+import { MAX_CUSTOM_KEYS } from "../protocol/rules.ts";
 import { countKeys } from "../sessions/session.ts";
 import { APP_TOKEN_FACTOR } from "./limits.ts";
 import type { Reply } from "./reply.ts";

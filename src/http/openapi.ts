@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { FilterSchema } from "../protocol/filter.ts";
-import { MAX_ID_LENGTH } from "../protocol/ids.ts";
+import { MAX_ID_LENGTH } from "../protocol/rules.ts";
 import {
   Ended,
   ErrorBody,

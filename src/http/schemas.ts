@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { MAX_ID_LENGTH } from "../protocol/ids.ts";
+import { MAX_ID_LENGTH } from "../protocol/rules.ts";
 
 // What the routes answer. Requests are checked with the schemas of protocol/; these describe, and tests check them.
 

@@ -1,7 +1,6 @@
 import { z } from "zod";
 import { Id } from "./ids.ts";
-
-export const MAX_FILTER_USER_IDS = 1000;
+import { MAX_FILTER_USER_IDS } from "./rules.ts";
 
 /** A boolean or "any": null and absent mean the same, and become undefined. */
 const anyOr = z

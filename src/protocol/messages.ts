@@ -1,32 +1,7 @@
 import { z } from "zod";
 import { FilterSchema } from "./filter.ts";
 import { Id } from "./ids.ts";
-
-export const MAX_CUSTOM_KEYS = 32;
-export const MAX_CUSTOM_KEY_LENGTH = 64;
-export const MAX_CUSTOM_VALUE_LENGTH = 512;
-
-/** A patch of `custom`: a string sets a key, null deletes it. Its own property `__proto__` is a key like any other. */
-export type CustomPatch = Readonly<Record<string, string | null>>;
-
-function customProblem(value: unknown): string | undefined {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    return "must be an object of strings, or null";
-  }
-  let set = 0;
-  for (const [key, item] of Object.entries(value)) {
-    if (key.length > MAX_CUSTOM_KEY_LENGTH)
-      return `keys must have at most ${MAX_CUSTOM_KEY_LENGTH} characters`;
-    // Keys that are deleted make room for as many others in the same patch.
-    if (item === null) continue;
-    if (++set > MAX_CUSTOM_KEYS) return `must have at most ${MAX_CUSTOM_KEYS} keys`;
-    if (typeof item !== "string") return "values must be strings, or null to delete the key";
-    if (item.length > MAX_CUSTOM_VALUE_LENGTH) {
-      return `values must have at most ${MAX_CUSTOM_VALUE_LENGTH} characters`;
-    }
-  }
-  return undefined;
-}
+import { type CustomPatch, customProblem } from "./rules.ts";
 
 /** Checked by hand: zod's records drop a key named `__proto__`, and nothing here may be lost silently. */
 const Custom = z.custom<CustomPatch>().check((context) => {

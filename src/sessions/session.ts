@@ -1,4 +1,4 @@
-import type { CustomPatch } from "../protocol/messages.ts";
+import type { CustomPatch } from "../protocol/rules.ts";
 import type { User } from "./user.ts";
 
 export type SessionKind = "background" | "widget";
