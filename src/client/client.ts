@@ -1,6 +1,153 @@
-import type { ClientOptions, PresenceClient } from "./types.ts";
+import { Connection, type ConnectionOwner } from "./connection.ts";
+import { PresenceError } from "./errors.ts";
+import { checkId } from "./filter.ts";
+import { watchPage } from "./page.ts";
+import { Queries } from "./queries.ts";
+import { Requests } from "./requests.ts";
+import type { ServerMessage } from "./server-message.ts";
+import { Sessions } from "./sessions.ts";
+import type { ClientEvents, ClientOptions, PresenceClient, WebSocketConstructor } from "./types.ts";
+import { Watches } from "./watches.ts";
+import type { Wire } from "./wire.ts";
 
-/** Makes a client. It connects when it is first needed. */
-export function createClient(_options: ClientOptions): PresenceClient {
-  throw new Error("under way");
+const MAX_USERS = 250_000;
+
+/** Makes a client. It connects when it is first needed. Throws a `TypeError` for options that can't be valid. */
+export function createClient(options: ClientOptions): PresenceClient {
+  const { token, appId, maxUsers = MAX_USERS } = options;
+  const WebSocket =
+    options.WebSocket ?? (globalThis as unknown as { WebSocket?: WebSocketConstructor }).WebSocket;
+  if (WebSocket === undefined) {
+    throw new TypeError("there is no WebSocket here: give one, say that of the package ws");
+  }
+  if (typeof token !== "string" && typeof token !== "function") {
+    throw new TypeError("token must be a string, or a function that gives one");
+  }
+  checkId(appId, "appId");
+  const url = realtimeUrl(options.url, appId);
+
+  const listeners: { [Event in keyof ClientEvents]: Set<ClientEvents[Event]> } = {
+    status: new Set(),
+    error: new Set(),
+  };
+  const warn = (error: PresenceError) => {
+    for (const listener of listeners.error) queueMicrotask(() => listener(error));
+  };
+
+  const owner: ConnectionOwner = {
+    isNeeded: () => !(sessions.isEmpty && watches.isEmpty && queries.isEmpty),
+    connected() {
+      sessions.connected();
+      watches.connected();
+      queries.connected();
+    },
+    lost() {
+      requests.clear();
+      sessions.lost();
+      watches.lost();
+    },
+    receive,
+    status(status, detail) {
+      for (const listener of listeners.status) queueMicrotask(() => listener(status, detail));
+    },
+    failed: (error) => endAll(error),
+    warn,
+  };
+  const connection = new Connection({ url, token, WebSocket }, owner);
+  let unwatchPage: (() => void) | undefined;
+  let failure: PresenceError | undefined;
+  const wire: Wire = {
+    isConnected: () => connection.status === "connected",
+    isCongested: () => connection.isCongested,
+    send: (message) => connection.send(message),
+  };
+  const requests = new Requests(wire.send);
+  const sessions = new Sessions(appId, wire, requests);
+  const watches = new Watches(wire, requests, maxUsers);
+  const queries = new Queries(wire, requests, maxUsers);
+
+  function receive(message: ServerMessage): void {
+    switch (message.type) {
+      case "diff":
+        return watches.diff(message);
+      case "snapshot":
+        return message.id === undefined ? watches.page(message) : requests.answered(message.id, message);
+      case "opened":
+      case "resumed":
+      case "result":
+        return requests.answered(message.id, message);
+      case "closed":
+        return sessions.ended(message.sessionId, message.cause);
+      case "error": {
+        const { id, view, code, retryAfterMs } = message;
+        const error = new PresenceError(code, message.message);
+        if (view !== undefined) watches.ended(view, error);
+        else if (id !== undefined && requests.refused(id, { error, retryAfterMs })) return;
+        else if (code === "RATE_LIMITED") sessions.repeat(retryAfterMs);
+        else warn(error);
+      }
+    }
+  }
+
+  function endAll(error: PresenceError): void {
+    failure = error;
+    unwatchPage?.();
+    sessions.endAll(error.code === "CLOSED" ? undefined : { cause: "error", error });
+    watches.endAll(error);
+    queries.endAll(error);
+  }
+
+  /** Whoever has asked for something by now is told that it can't be, or is connected. */
+  function need(): void {
+    if (failure !== undefined) return endAll(failure);
+    unwatchPage ??= watchPage({
+      awake: () => connection.wake(),
+      hidden() {
+        sessions.leave();
+        connection.suspend();
+      },
+      shown() {
+        sessions.takeBack();
+        if (owner.isNeeded()) connection.start();
+      },
+      focused: (hasFocus) => sessions.focus(hasFocus),
+    });
+    connection.start();
+  }
+
+  return {
+    open(openOptions) {
+      const session = sessions.open(openOptions);
+      need();
+      return session;
+    },
+    subscribe(filter, listener, subscribeOptions = {}) {
+      const subscription = watches.subscribe(filter, listener, subscribeOptions);
+      need();
+      return subscription;
+    },
+    async query(filter) {
+      const answer = queries.ask(filter);
+      need();
+      return await answer;
+    },
+    status: () => connection.status,
+    on(event, listener) {
+      listeners[event].add(listener);
+      return () => void listeners[event].delete(listener);
+    },
+    async close() {
+      if (connection.status !== "failed") endAll(new PresenceError("CLOSED", "the client was closed"));
+      await connection.close();
+    },
+  };
+}
+
+/** The address of the WebSocket, from any way to write the gateway's. */
+function realtimeUrl(base: string, appId: string): string {
+  const url = new URL(base);
+  const protocol = { "http:": "ws:", "ws:": "ws:", "https:": "wss:", "wss:": "wss:" }[url.protocol];
+  if (protocol === undefined) throw new TypeError("url must begin with http, https, ws or wss");
+  const path = `${url.pathname.replace(/\/+$/, "")}/v1/${encodeURIComponent(appId)}/realtime`;
+  return `${protocol}//${url.host}${path}`;
 }

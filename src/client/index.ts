@@ -1,3 +1,4 @@
 /** `presence-gateway/client`: sessions, live filters and queries over one socket, in browsers and in Node. */
 export { createClient } from "./client.ts";
-export * from "./types.ts";
+export { PresenceError, type PresenceErrorCode } from "./errors.ts";
+export type * from "./types.ts";

@@ -2,6 +2,7 @@
  * What the SDK takes and gives. Plain types, without the schema library: a test holds that they agree with the schemas
  * that the gateway checks with.
  */
+import type { PresenceError } from "./errors.ts";
 
 /** Which sessions, and so which users, an answer is about. Every field is optional: `{}` is everyone with a visible widget. */
 export interface PresenceFilter {
@@ -173,31 +174,3 @@ export interface WebSocketLike {
 }
 
 export type WebSocketConstructor = new (url: string, protocols: string) => WebSocketLike;
-
-/** What the gateway says, and what the SDK says where the gateway can't. */
-export type PresenceErrorCode =
-  | "BAD_MESSAGE"
-  | "UNAUTHENTICATED"
-  | "FORBIDDEN"
-  | "NOT_FOUND"
-  | "LIMIT_REACHED"
-  | "RATE_LIMITED"
-  /** The connection was lost or could not be made. */
-  | "DISCONNECTED"
-  /** The gateway broke the protocol. */
-  | "PROTOCOL"
-  /** No token could be had from the function that was given. */
-  | "TOKEN"
-  | "TIMEOUT"
-  /** The client was closed, or the subscription unsubscribed. */
-  | "CLOSED";
-
-export class PresenceError extends Error {
-  override readonly name = "PresenceError";
-  readonly code: PresenceErrorCode;
-
-  constructor(code: PresenceErrorCode, message: string) {
-    super(message);
-    this.code = code;
-  }
-}

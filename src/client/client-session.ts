@@ -1,0 +1,229 @@
+import { violation } from "./errors.ts";
+import { checkId } from "./filter.ts";
+import type { Requests } from "./requests.ts";
+import { SessionState } from "./session-state.ts";
+import type { OpenOptions, Session, SessionEnd, SessionFields, SessionState as State } from "./types.ts";
+import type { Wire } from "./wire.ts";
+
+/** Typing is said again so often; it ends so long after the last key. The gateway forgets it after 10 s. */
+const TYPING_REPEAT_MS = 4_000;
+const TYPING_IDLE_MS = 5_000;
+/** Whatever the app calls, so often updates go out, each with the last state. */
+const UPDATE_INTERVAL_MS = 50;
+/** Somebody took the session over: we are another one, after a moment, so that two pages can't quarrel fast. */
+const REPLACED_MS = 1_000;
+
+/** What a session tells those who keep it. */
+export interface SessionKeeper {
+  /** The gateway has it, under this id. */
+  opened(session: ClientSession, id: string): void;
+  closed(session: ClientSession): void;
+}
+
+/** One session: it says what it should be again and again, until the gateway has it. */
+export class ClientSession implements Session {
+  readonly #options: OpenOptions;
+  readonly #wire: Wire;
+  readonly #requests: Requests;
+  readonly #keeper: SessionKeeper;
+  readonly #fields = new SessionState();
+  /** The id to go on with; the gateway's, once it is open. */
+  #id: string | undefined;
+  #state: State = "pending";
+  #isAsked = false;
+  #toldAt = Number.NEGATIVE_INFINITY;
+  #tellTimer: ReturnType<typeof setTimeout> | undefined;
+  #isTelling = false;
+  #lastKeyAt = 0;
+  #typingToldAt = Number.NEGATIVE_INFINITY;
+  #typingTimer: ReturnType<typeof setTimeout> | undefined;
+  #retryTimer: ReturnType<typeof setTimeout> | undefined;
+  #pageHasFocus = false;
+
+  /** @param id Of a session that a page before us left. */
+  constructor(
+    options: OpenOptions,
+    id: string | undefined,
+    wire: Wire,
+    requests: Requests,
+    keeper: SessionKeeper,
+  ) {
+    const { kind, userId } = options;
+    if (kind !== "background" && kind !== "widget")
+      throw new TypeError('kind must be "background" or "widget"');
+    if (userId !== undefined) checkId(userId, "userId");
+    this.#fields.set(options);
+    this.#options = options;
+    this.#id = id;
+    this.#wire = wire;
+    this.#requests = requests;
+    this.#keeper = keeper;
+  }
+
+  get state(): State {
+    return this.#state;
+  }
+
+  get id(): string | undefined {
+    return this.#state === "open" ? this.#id : undefined;
+  }
+
+  /** The id that the next page, or the next connection, can go on with. */
+  get resumableId(): string | undefined {
+    return this.#id;
+  }
+
+  select(conversationId: string | null): void {
+    this.set({ selectedConversationId: conversationId });
+  }
+
+  set(fields: SessionFields): void {
+    if (this.#state === "closed") return;
+    this.#fields.set(fields);
+    if (this.#options.trackFocus) this.#fields.set({ hasFocus: this.#pageHasFocus && this.#fields.visible });
+    this.#tellSoon();
+  }
+
+  /** Whether the page has the focus, for sessions that track it. */
+  focus(pageHasFocus: boolean): void {
+    this.#pageHasFocus = pageHasFocus;
+    if (this.#options.trackFocus) this.set({});
+  }
+
+  typing(): void {
+    if (this.#state === "closed") return;
+    const now = performance.now();
+    this.#lastKeyAt = now;
+    if (this.#typingTimer === undefined) this.#awaitEndOfTyping(TYPING_IDLE_MS);
+    if (this.#fields.isTyping && now - this.#typingToldAt < TYPING_REPEAT_MS) return;
+    this.#typingToldAt = now;
+    this.#fields.type(true);
+    this.#tellSoon();
+  }
+
+  stopTyping(): void {
+    clearTimeout(this.#typingTimer);
+    this.#typingTimer = undefined;
+    if (this.#state === "closed" || !this.#fields.isTyping) return;
+    this.#fields.type(false);
+    this.#tellSoon();
+  }
+
+  close(): void {
+    if (this.#state === "closed") return;
+    if (this.#state === "open") this.#wire.send({ type: "close", sessionId: this.#id });
+    this.#over();
+  }
+
+  /** Asks the gateway for it, on a new connection or for the first time. */
+  ask(): void {
+    clearTimeout(this.#retryTimer);
+    if (this.#state === "closed" || this.#isAsked || !this.#wire.isConnected()) return;
+    this.#isAsked = true;
+    const { kind, userId } = this.#options;
+    this.#requests.ask(
+      { type: "open", kind, userId, sessionId: this.#id, ...this.#fields.whole() },
+      {
+        answered: (answer) => {
+          if (answer.type !== "opened") throw violation("an answer of another type");
+          this.#opened(answer.sessionId);
+          return false;
+        },
+        refused: ({ error, retryAfterMs }) => {
+          this.#isAsked = false;
+          if (retryAfterMs > 0) return this.#askLater(retryAfterMs);
+          if (error.code !== "BAD_MESSAGE" || this.#id === undefined)
+            return this.end({ cause: "error", error });
+          // What the page before us left does not go together with what we say: another one, then.
+          this.#id = undefined;
+          this.ask();
+        },
+      },
+    );
+  }
+
+  /** The connection is lost. */
+  interrupted(): void {
+    this.#isAsked = false;
+    if (this.#state === "open") this.#state = "pending";
+  }
+
+  /** The gateway left messages undone: says everything again. */
+  repeat(): void {
+    if (this.#state !== "open") return;
+    const whole = this.#fields.whole();
+    this.#wire.send({ type: "update", sessionId: this.#id, ...whole });
+    this.#tellSoon();
+  }
+
+  /** Another socket took it over. */
+  replaced(): void {
+    this.#id = undefined;
+    this.interrupted();
+    this.#askLater(REPLACED_MS);
+  }
+
+  /** The page is back: its session is where the page between left it; if that one kept it, we are another. */
+  resume(id: string | undefined): void {
+    this.#id = id;
+  }
+
+  end(reason: SessionEnd): void {
+    if (this.#state === "closed") return;
+    this.#over();
+    queueMicrotask(() => this.#options.onEnd?.(reason));
+  }
+
+  #opened(id: string): void {
+    // Closed meanwhile: only now there is an id to close.
+    if (this.#state === "closed") return this.#wire.send({ type: "close", sessionId: id });
+    this.#isAsked = false;
+    this.#id = id;
+    this.#state = "open";
+    this.#fields.arrived();
+    this.#keeper.opened(this, id);
+    this.#tellSoon();
+  }
+
+  #askLater(afterMs: number): void {
+    clearTimeout(this.#retryTimer);
+    this.#retryTimer = setTimeout(() => this.ask(), afterMs * (1 + Math.random()));
+  }
+
+  /** What is said in one turn goes out as one message. */
+  #tellSoon(): void {
+    if (this.#isTelling || this.#state !== "open" || !this.#fields.hasUntold) return;
+    this.#isTelling = true;
+    const waitMs = this.#toldAt + UPDATE_INTERVAL_MS - performance.now();
+    if (waitMs > 0) this.#tellTimer = setTimeout(() => this.#tell(), waitMs);
+    else queueMicrotask(() => this.#tell());
+  }
+
+  #tell(): void {
+    if (this.#wire.isCongested()) {
+      this.#tellTimer = setTimeout(() => this.#tell(), UPDATE_INTERVAL_MS);
+      return;
+    }
+    this.#isTelling = false;
+    // Not open any more: it will all be said when it is again.
+    if (this.#state !== "open") return;
+    this.#toldAt = performance.now();
+    for (const patch of this.#fields.takeUntold()) {
+      this.#wire.send({ type: "update", sessionId: this.#id, ...patch });
+    }
+  }
+
+  #awaitEndOfTyping(afterMs: number): void {
+    this.#typingTimer = setTimeout(() => {
+      const leftMs = this.#lastKeyAt + TYPING_IDLE_MS - performance.now();
+      if (leftMs > 0) this.#awaitEndOfTyping(leftMs);
+      else this.stopTyping();
+    }, afterMs);
+  }
+
+  #over(): void {
+    this.#state = "closed";
+    for (const timer of [this.#tellTimer, this.#typingTimer, this.#retryTimer]) clearTimeout(timer);
+    this.#keeper.closed(this);
+  }
+}

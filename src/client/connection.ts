@@ -1,0 +1,292 @@
+import { PresenceError, violation } from "./errors.ts";
+import { retryAfter, retryDelay } from "./retry.ts";
+import { readMessage, type ServerMessage } from "./server-message.ts";
+import type { Status, StatusDetail, TokenSource, WebSocketConstructor, WebSocketLike } from "./types.ts";
+
+const SUBPROTOCOL = "presence.v1";
+/** To get a token, and to be connected then. */
+const TOKEN_MS = 30_000;
+const CONNECT_MS = 10_000;
+/** An answer to a ping takes no longer on a connection that is alive. */
+const PONG_MS = 5_000;
+/** A timer that comes so late tells that we slept, and nothing about the connection. */
+const SLEPT_MS = 1_000;
+/** A connection that lasted so long was a good one: the next try comes soon again. */
+const GOOD_AFTER_MS = 5_000;
+const GOODBYE_MS = 2_000;
+/** What may wait in the socket before updates are kept back, and folded. */
+const MAX_BUFFERED = 64 * 1024;
+/** Anything but 1000 means: keep my sessions for me. Browsers allow none but these for it. */
+const LOST = 4000;
+
+export interface ConnectionOptions {
+  readonly url: string;
+  readonly token: TokenSource;
+  readonly WebSocket: WebSocketConstructor;
+}
+
+/** What the connection asks of, and tells, the client that it is of. */
+export interface ConnectionOwner {
+  /** Whether there is anything to be connected for. */
+  isNeeded(): boolean;
+  /** It is there: time to say again what was said on the last one. */
+  connected(): void;
+  lost(): void;
+  /** May throw a `PresenceError`, which ends the connection. */
+  receive(message: ServerMessage): void;
+  status(status: Status, detail: StatusDetail): void;
+  /** It will not come back. */
+  failed(error: PresenceError): void;
+  /** Something went wrong that ends nothing. */
+  warn(error: PresenceError): void;
+}
+
+/** One socket at a time: made when it is needed, watched, and made again after it was lost. */
+export class Connection {
+  readonly #options: ConnectionOptions;
+  readonly #owner: ConnectionOwner;
+  #status: Status = "idle";
+  #socket: WebSocketLike | undefined;
+  #token: string | undefined;
+  /** A refused token was replaced once; another refusal is final. */
+  #askedAgain = false;
+  #refreshedAt = Number.NEGATIVE_INFINITY;
+  #tries = 0;
+  /** Tells a token that was waited for in vain. */
+  #attempt = 0;
+  #connectedAt = 0;
+  #heartbeatMs = 16_000;
+  #resumeWindowMs = 15_000;
+  /** A node that goes down says when to come back. */
+  #notBefore = 0;
+  #heardAt = 0;
+  /** The one timer: for the next try, for being connected, or for a sign of life. */
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(options: ConnectionOptions, owner: ConnectionOwner) {
+    this.#options = options;
+    this.#owner = owner;
+  }
+
+  get status(): Status {
+    return this.#status;
+  }
+
+  /** Whether what is sent would only wait. */
+  get isCongested(): boolean {
+    return this.#socket !== undefined && this.#socket.bufferedAmount > MAX_BUFFERED;
+  }
+
+  /** Something is needed: connects, if nothing is under way. */
+  start(): void {
+    if (this.#status === "idle") this.#try();
+  }
+
+  /** Does nothing while not connected: whoever has a state says it again then. */
+  send(message: object): void {
+    if (this.#status === "connected") this.#socket?.send(JSON.stringify(message));
+  }
+
+  /** The network or the page came back: does not wait for a timer that may be late. */
+  wake(): void {
+    if (this.#status === "connected") this.#probe();
+    else if (this.#status === "reconnecting" && this.#socket === undefined)
+      this.#retry(Math.max(0, this.#notBefore - performance.now()));
+  }
+
+  /** The page goes, and may come back: leaves the sessions for it, or for the next. */
+  suspend(): void {
+    if (this.#status === "closed" || this.#status === "failed") return;
+    this.#drop();
+    this.#become("idle", {});
+  }
+
+  async close(): Promise<void> {
+    const socket = this.#socket;
+    const wasOpen = this.#status === "connected";
+    this.#forget();
+    this.#become("closed", {});
+    if (socket === undefined) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, GOODBYE_MS);
+      socket.onclose = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+      socket.close(wasOpen ? 1000 : LOST);
+    });
+  }
+
+  #become(status: Status, detail: StatusDetail): void {
+    if (status === this.#status && detail.retryInMs === undefined) return;
+    this.#status = status;
+    this.#owner.status(status, detail);
+  }
+
+  async #try(): Promise<void> {
+    const attempt = ++this.#attempt;
+    if (this.#status !== "reconnecting") this.#become("connecting", {});
+    try {
+      this.#token ??= await this.#askToken();
+    } catch (error) {
+      if (attempt === this.#attempt) this.#retryLater(tokenError(error));
+      return;
+    }
+    if (attempt !== this.#attempt) return;
+    let socket: WebSocketLike;
+    try {
+      socket = new this.#options.WebSocket(this.#options.url, SUBPROTOCOL);
+    } catch (error) {
+      // What the page's policy forbids, it will forbid again.
+      this.#fail(new PresenceError("DISCONNECTED", String(error)));
+      return;
+    }
+    this.#socket = socket;
+    socket.onopen = () => socket.send(JSON.stringify({ type: "connect", token: this.#token }));
+    socket.onmessage = ({ data }: { data: unknown }) => this.#receive(data);
+    socket.onclose = ({ code, reason }: { code: number; reason: string }) => this.#closed(code, reason);
+    socket.onerror = () => {};
+    this.#wait(CONNECT_MS, () =>
+      this.#lost(new PresenceError("DISCONNECTED", "the gateway does not answer")),
+    );
+  }
+
+  async #askToken(): Promise<string> {
+    const { token } = this.#options;
+    if (typeof token === "string") return token;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new Error(`no token within ${TOKEN_MS} ms`)), TOKEN_MS);
+    });
+    try {
+      const got = await Promise.race([token(), late]);
+      if (typeof got !== "string") throw new Error("the token function must give a string");
+      return got;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  #receive(data: unknown): void {
+    this.#heardAt = performance.now();
+    try {
+      const message = readMessage(data);
+      if (message === undefined) return;
+      if (message.type === "connected") this.#connected(message);
+      else if (message.type === "token_expiring") void this.#refresh();
+      else if (message.type === "draining") this.#notBefore = performance.now() + message.reconnectInMs;
+      else if (this.#status === "connected") this.#owner.receive(message);
+    } catch (error) {
+      if (!(error instanceof PresenceError)) throw error;
+      this.#lost(error);
+    }
+  }
+
+  #connected({ heartbeatMs, resumeWindowMs }: ServerMessage & { type: "connected" }): void {
+    if (this.#status === "connected") throw violation("connected twice");
+    this.#heartbeatMs = heartbeatMs;
+    this.#resumeWindowMs = resumeWindowMs;
+    this.#connectedAt = performance.now();
+    this.#become("connected", {});
+    this.#listen();
+    this.#owner.connected();
+  }
+
+  /** Waits until nothing was heard for the heartbeat, and asks then. */
+  #listen(): void {
+    const silentMs = performance.now() - this.#heardAt;
+    if (silentMs >= this.#heartbeatMs) this.#probe();
+    else this.#wait(this.#heartbeatMs - silentMs, () => this.#listen());
+  }
+
+  #probe(): void {
+    const askedAt = performance.now();
+    this.send({ type: "ping" });
+    this.#wait(PONG_MS, () => {
+      if (this.#heardAt >= askedAt) this.#listen();
+      else if (performance.now() - askedAt > PONG_MS + SLEPT_MS) this.#probe();
+      else this.#lost(new PresenceError("DISCONNECTED", "the gateway does not answer"));
+    });
+  }
+
+  async #refresh(): Promise<void> {
+    const now = performance.now();
+    // A string has no successor. And a gateway that repeats itself shall not make us ask without end.
+    if (typeof this.#options.token === "string" || now - this.#refreshedAt < SLEPT_MS) return;
+    this.#refreshedAt = now;
+    const socket = this.#socket;
+    try {
+      this.#token = await this.#askToken();
+      if (socket === this.#socket) this.send({ type: "refresh", token: this.#token });
+    } catch (error) {
+      this.#owner.warn(tokenError(error));
+    }
+  }
+
+  #closed(code: number, reason: string): void {
+    const why = new PresenceError("DISCONNECTED", `the connection was closed: ${code} ${reason}`);
+    const retry = retryAfter(code);
+    const isGood = this.#status === "connected" && performance.now() - this.#connectedAt > GOOD_AFTER_MS;
+    if (isGood) this.#askedAgain = false;
+    if (retry === "never") return this.#fail(new PresenceError("BAD_MESSAGE", reason));
+    if (retry === "new-token") {
+      const isFinal = typeof this.#options.token === "string" || this.#askedAgain;
+      if (isFinal) return this.#fail(new PresenceError("UNAUTHENTICATED", reason || "no valid token"));
+      this.#askedAgain = true;
+      this.#token = undefined;
+    }
+    this.#lost(why);
+  }
+
+  #lost(error: PresenceError): void {
+    if (this.#status === "connected" && performance.now() - this.#connectedAt > GOOD_AFTER_MS)
+      this.#tries = 0;
+    this.#drop();
+    if (this.#owner.isNeeded()) this.#retryLater(error);
+    else this.#become("idle", {});
+  }
+
+  #retryLater(error: PresenceError): void {
+    const jittered = retryDelay(this.#tries++, this.#resumeWindowMs, Math.random());
+    this.#retry(Math.max(this.#notBefore - performance.now(), jittered), error);
+  }
+
+  #retry(retryInMs: number, error?: PresenceError): void {
+    this.#become("reconnecting", { error, retryInMs: Math.round(retryInMs) });
+    this.#wait(retryInMs, () => void this.#try());
+  }
+
+  #fail(error: PresenceError): void {
+    this.#drop();
+    this.#become("failed", { error });
+    this.#owner.failed(error);
+  }
+
+  /** Lets go of the socket; the sessions on it stay for the next one. */
+  #drop(): void {
+    const socket = this.#socket;
+    const wasConnected = this.#status === "connected";
+    this.#forget();
+    // A dead one may take a minute to be closed: nobody waits for it.
+    socket?.close(LOST);
+    if (wasConnected) this.#owner.lost();
+  }
+
+  /** Nothing that belongs to the socket or the try before reaches us any more. */
+  #forget(): void {
+    this.#attempt++;
+    clearTimeout(this.#timer);
+    const socket = this.#socket;
+    this.#socket = undefined;
+    if (socket !== undefined) socket.onopen = socket.onmessage = socket.onclose = null;
+  }
+
+  #wait(ms: number, then: () => void): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(then, ms);
+  }
+}
+
+function tokenError(error: unknown): PresenceError {
+  return new PresenceError("TOKEN", error instanceof Error ? error.message : String(error));
+}

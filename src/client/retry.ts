@@ -1,0 +1,17 @@
+const LONGEST_MS = 30_000;
+const FIRST_MS = 1_000;
+
+/**
+ * How long to wait before a try, the first being number 0. Full jitter: those who lost their sockets together do not come
+ * back together. The first few lie well inside the resume window, so that nobody sees that the socket was lost.
+ */
+export function retryDelay(attempt: number, resumeWindowMs: number, random: number): number {
+  const first = Math.max(50, Math.min(FIRST_MS, resumeWindowMs / 5));
+  return random * Math.min(LONGEST_MS, first * 2 ** Math.min(attempt, 16));
+}
+
+/** What to make of a close code: the table of PROTOCOL.md, a test holds that. */
+export function retryAfter(closeCode: number): "backoff" | "new-token" | "never" {
+  if (closeCode === 4401 || closeCode === 4410) return "new-token";
+  return closeCode === 4400 ? "never" : "backoff";
+}

@@ -1,0 +1,105 @@
+import { idProblem } from "../protocol/rules.ts";
+import { ClientSession, type SessionKeeper } from "./client-session.ts";
+import { leave, pageHasFocus, take } from "./page.ts";
+import type { Requests } from "./requests.ts";
+import type { OpenOptions, Session, SessionEnd } from "./types.ts";
+import type { Wire } from "./wire.ts";
+
+/** The sessions of a client, and what of them outlives the page. */
+export class Sessions implements SessionKeeper {
+  readonly #appId: string;
+  readonly #wire: Wire;
+  readonly #requests: Requests;
+  /** By the name under which the next page finds them. */
+  readonly #byKey = new Map<string, ClientSession>();
+  /** Those that are open on this connection. */
+  readonly #byId = new Map<string, ClientSession>();
+
+  constructor(appId: string, wire: Wire, requests: Requests) {
+    this.#appId = appId;
+    this.#wire = wire;
+    this.#requests = requests;
+  }
+
+  get isEmpty(): boolean {
+    return this.#byKey.size === 0;
+  }
+
+  open(options: OpenOptions): Session {
+    const key = this.#freeKey(options);
+    const session = new ClientSession({ ...options }, left(key), this.#wire, this.#requests, this);
+    this.#byKey.set(key, session);
+    session.focus(pageHasFocus());
+    session.ask();
+    return session;
+  }
+
+  connected(): void {
+    for (const session of this.#byKey.values()) session.ask();
+  }
+
+  lost(): void {
+    this.#byId.clear();
+    for (const session of this.#byKey.values()) session.interrupted();
+  }
+
+  /** The gateway ended one. */
+  ended(id: string, cause: string): void {
+    const session = this.#byId.get(id);
+    this.#byId.delete(id);
+    if (cause === "kicked") session?.end({ cause });
+    // Another page has it, or we lost track: this page is a session all the same.
+    else session?.replaced();
+  }
+
+  repeat(afterMs: number): void {
+    setTimeout(() => {
+      for (const session of this.#byKey.values()) session.repeat();
+    }, afterMs);
+  }
+
+  focus(pageHasFocus: boolean): void {
+    for (const session of this.#byKey.values()) session.focus(pageHasFocus);
+  }
+
+  /** The page is left: whoever comes next finds its sessions. */
+  leave(): void {
+    for (const [key, { resumableId }] of this.#byKey) if (resumableId !== undefined) leave(key, resumableId);
+  }
+
+  /** The page is back: a page between may have gone on with its sessions. */
+  takeBack(): void {
+    for (const [key, session] of this.#byKey) session.resume(left(key));
+  }
+
+  endAll(reason: SessionEnd | undefined): void {
+    for (const session of this.#byKey.values()) {
+      if (reason === undefined) session.close();
+      else session.end(reason);
+    }
+  }
+
+  opened(session: ClientSession, id: string): void {
+    this.#byId.set(id, session);
+  }
+
+  closed(session: ClientSession): void {
+    for (const [key, each] of this.#byKey) if (each === session) this.#byKey.delete(key);
+    if (session.resumableId !== undefined) this.#byId.delete(session.resumableId);
+  }
+
+  /** Sessions of a kind are numbered: the first of this page goes on with the first of the page before. */
+  #freeKey({ kind, userId = "", key }: OpenOptions): string {
+    for (let i = 0; ; i++) {
+      const found = `presence-gateway ${JSON.stringify([this.#appId, kind, userId, key ?? i])}`;
+      if (!this.#byKey.has(found)) return found;
+      if (key !== undefined) throw new TypeError(`a session with the key ${JSON.stringify(key)} is open`);
+    }
+  }
+}
+
+/** Storage is shared with whatever else runs in the page: what is no id was not left by us. */
+function left(key: string): string | undefined {
+  const id = take(key);
+  return id === undefined || idProblem(id) !== undefined ? undefined : id;
+}

@@ -1,0 +1,109 @@
+import type { PresenceError } from "./errors.ts";
+import { normalFilter } from "./filter.ts";
+import type { Requests } from "./requests.ts";
+import type { Diff, Page } from "./server-message.ts";
+import type { PresenceFilter, PresenceListener, SubscribeOptions, Subscription } from "./types.ts";
+import { Watch, type WatchesByView, type WatchKeeper, WatchSubscription } from "./watch.ts";
+import type { Wire } from "./wire.ts";
+
+/** A page that takes one list down and puts another up has the same filter again a moment later. */
+const LINGER_MS = 100;
+
+/** All watches of a client: one for each filter. */
+export class Watches implements WatchKeeper {
+  readonly #wire: Wire;
+  readonly #requests: Requests;
+  readonly #maxUsers: number;
+  readonly #byFilter = new Map<string, Watch>();
+  readonly #byView: WatchesByView = new Map();
+
+  constructor(wire: Wire, requests: Requests, maxUsers: number) {
+    this.#wire = wire;
+    this.#requests = requests;
+    this.#maxUsers = maxUsers;
+  }
+
+  get isEmpty(): boolean {
+    return this.#byFilter.size === 0;
+  }
+
+  subscribe(filter: PresenceFilter, listener: PresenceListener, options: SubscribeOptions): Subscription {
+    const normal = normalFilter(filter);
+    let watch = this.#byFilter.get(normal.key);
+    if (watch === undefined) {
+      watch = new Watch(normal, this.#byView, this, this.#maxUsers);
+      this.#byFilter.set(normal.key, watch);
+      if (this.#wire.isConnected()) watch.ask(this.#requests);
+    }
+    const shared = watch;
+    const subscription = new WatchSubscription(listener, options, (ended) => {
+      shared.remove(ended);
+      setTimeout(() => this.#release(shared), LINGER_MS);
+    });
+    watch.add(subscription);
+    return subscription;
+  }
+
+  /** On a new connection: asks for everything again. */
+  connected(): void {
+    for (const watch of this.#byFilter.values()) {
+      if (watch.isUnused) this.#byFilter.delete(watch.key);
+      else watch.ask(this.#requests);
+    }
+  }
+
+  lost(): void {
+    this.#byView.clear();
+    for (const watch of this.#byFilter.values()) watch.interrupted();
+  }
+
+  /** A snapshot that nobody asked for: we were too slow. */
+  page(page: Page): void {
+    this.#byView.get(page.view)?.page(page);
+  }
+
+  /** One that was unsubscribed from a moment ago may still say something: it is let be. */
+  diff(diff: Diff): void {
+    this.#byView.get(diff.view)?.diff(diff);
+  }
+
+  /** The gateway has ended one. */
+  ended(view: string, error: PresenceError): void {
+    const watch = this.#byView.get(view);
+    if (watch === undefined) return;
+    this.#byFilter.delete(watch.key);
+    watch.end(error);
+  }
+
+  endAll(error: PresenceError): void {
+    for (const watch of this.#byFilter.values()) watch.end(error);
+    this.#byFilter.clear();
+  }
+
+  delayed(watch: Watch, afterMs: number): void {
+    setTimeout(() => {
+      if (watch.isDelayed && this.#wire.isConnected()) watch.ask(this.#requests);
+    }, afterMs);
+  }
+
+  settled(watch: Watch): void {
+    this.#release(watch);
+  }
+
+  failed(watch: Watch, error: PresenceError): void {
+    this.#unsubscribe(watch);
+    watch.end(error);
+  }
+
+  #release(watch: Watch): void {
+    // Once it was asked for, only the answer says what to unsubscribe from.
+    if (!watch.isUnused || watch.isAsked || this.#byFilter.get(watch.key) !== watch) return;
+    this.#unsubscribe(watch);
+    watch.end();
+  }
+
+  #unsubscribe(watch: Watch): void {
+    this.#byFilter.delete(watch.key);
+    if (watch.view !== undefined) this.#wire.send({ type: "unsubscribe", view: watch.view });
+  }
+}
