@@ -1,9 +1,9 @@
+import type { Connection } from "./connection.ts";
 import { violation } from "./errors.ts";
 import { checkId } from "./filter.ts";
 import type { Requests } from "./requests.ts";
 import { SessionState } from "./session-state.ts";
 import type { OpenOptions, Session, SessionEnd, SessionFields, SessionState as State } from "./types.ts";
-import type { Wire } from "./wire.ts";
 
 /** Typing is said again so often; it ends so long after the last key. The gateway forgets it after 10 s. */
 const TYPING_REPEAT_MS = 4_000;
@@ -23,7 +23,7 @@ export interface SessionKeeper {
 /** One session: it says what it should be again and again, until the gateway has it. */
 export class ClientSession implements Session {
   readonly #options: OpenOptions;
-  readonly #wire: Wire;
+  readonly #connection: Connection;
   readonly #requests: Requests;
   readonly #keeper: SessionKeeper;
   readonly #fields = new SessionState();
@@ -44,7 +44,7 @@ export class ClientSession implements Session {
   constructor(
     options: OpenOptions,
     id: string | undefined,
-    wire: Wire,
+    connection: Connection,
     requests: Requests,
     keeper: SessionKeeper,
   ) {
@@ -55,7 +55,7 @@ export class ClientSession implements Session {
     this.#fields.set(options);
     this.#options = options;
     this.#id = id;
-    this.#wire = wire;
+    this.#connection = connection;
     this.#requests = requests;
     this.#keeper = keeper;
   }
@@ -111,35 +111,32 @@ export class ClientSession implements Session {
 
   close(): void {
     if (this.#state === "closed") return;
-    if (this.#state === "open") this.#wire.send({ type: "close", sessionId: this.#id });
+    if (this.#state === "open") this.#connection.send({ type: "close", sessionId: this.#id });
     this.#over();
   }
 
   /** Asks the gateway for it, on a new connection or for the first time. */
   ask(): void {
     clearTimeout(this.#retryTimer);
-    if (this.#state === "closed" || this.#isAsked || !this.#wire.isConnected()) return;
+    if (this.#state === "closed" || this.#isAsked || !this.#connection.isConnected) return;
     this.#isAsked = true;
     const { kind, userId } = this.#options;
-    this.#requests.ask(
-      { type: "open", kind, userId, sessionId: this.#id, ...this.#fields.whole() },
-      {
-        answered: (answer) => {
-          if (answer.type !== "opened") throw violation("an answer of another type");
-          this.#opened(answer.sessionId);
-          return false;
-        },
-        refused: ({ error, retryAfterMs }) => {
-          this.#isAsked = false;
-          if (retryAfterMs > 0) return this.#askLater(retryAfterMs);
-          if (error.code !== "BAD_MESSAGE" || this.#id === undefined)
-            return this.end({ cause: "error", error });
-          // What the page before us left does not go together with what we say: another one, then.
-          this.#id = undefined;
-          this.ask();
-        },
+    this.#requests.ask({
+      message: { type: "open", kind, userId, sessionId: this.#id, ...this.#fields.whole() },
+      answered: (answer) => {
+        if (answer.type !== "opened") throw violation("an answer to something else");
+        this.#opened(answer.sessionId);
+        return false;
       },
-    );
+      refused: (error) => {
+        this.#isAsked = false;
+        if (error.code !== "BAD_MESSAGE" || this.#id === undefined)
+          return this.end({ cause: "error", error });
+        // What the page before us left does not go together with what we say: another one, then.
+        this.#id = undefined;
+        this.ask();
+      },
+    });
   }
 
   /** The connection is lost. */
@@ -152,7 +149,7 @@ export class ClientSession implements Session {
   repeat(): void {
     if (this.#state !== "open") return;
     const whole = this.#fields.whole();
-    this.#wire.send({ type: "update", sessionId: this.#id, ...whole });
+    this.#connection.send({ type: "update", sessionId: this.#id, ...whole });
     this.#tellSoon();
   }
 
@@ -160,7 +157,7 @@ export class ClientSession implements Session {
   replaced(): void {
     this.#id = undefined;
     this.interrupted();
-    this.#askLater(REPLACED_MS);
+    this.#retryTimer = setTimeout(() => this.ask(), REPLACED_MS * (1 + Math.random()));
   }
 
   /** The page is back: its session is where the page between left it; if that one kept it, we are another. */
@@ -176,18 +173,13 @@ export class ClientSession implements Session {
 
   #opened(id: string): void {
     // Closed meanwhile: only now there is an id to close.
-    if (this.#state === "closed") return this.#wire.send({ type: "close", sessionId: id });
+    if (this.#state === "closed") return this.#connection.send({ type: "close", sessionId: id });
     this.#isAsked = false;
     this.#id = id;
     this.#state = "open";
     this.#fields.arrived();
     this.#keeper.opened(this, id);
     this.#tellSoon();
-  }
-
-  #askLater(afterMs: number): void {
-    clearTimeout(this.#retryTimer);
-    this.#retryTimer = setTimeout(() => this.ask(), afterMs * (1 + Math.random()));
   }
 
   /** What is said in one turn goes out as one message. */
@@ -200,7 +192,7 @@ export class ClientSession implements Session {
   }
 
   #tell(): void {
-    if (this.#wire.isCongested()) {
+    if (this.#connection.isCongested) {
       this.#tellTimer = setTimeout(() => this.#tell(), UPDATE_INTERVAL_MS);
       return;
     }
@@ -209,7 +201,7 @@ export class ClientSession implements Session {
     if (this.#state !== "open") return;
     this.#toldAt = performance.now();
     for (const patch of this.#fields.takeUntold()) {
-      this.#wire.send({ type: "update", sessionId: this.#id, ...patch });
+      this.#connection.send({ type: "update", sessionId: this.#id, ...patch });
     }
   }
 

@@ -2,13 +2,12 @@ import { Connection, type ConnectionOwner } from "./connection.ts";
 import { PresenceError } from "./errors.ts";
 import { checkId } from "./filter.ts";
 import { watchPage } from "./page.ts";
-import { Queries } from "./queries.ts";
+import { Query } from "./query.ts";
 import { Requests } from "./requests.ts";
 import type { ServerMessage } from "./server-message.ts";
 import { Sessions } from "./sessions.ts";
 import type { ClientEvents, ClientOptions, PresenceClient, WebSocketConstructor } from "./types.ts";
 import { Watches } from "./watches.ts";
-import type { Wire } from "./wire.ts";
 
 const MAX_USERS = 250_000;
 
@@ -35,11 +34,11 @@ export function createClient(options: ClientOptions): PresenceClient {
   };
 
   const owner: ConnectionOwner = {
-    isNeeded: () => !(sessions.isEmpty && watches.isEmpty && queries.isEmpty),
+    isNeeded: () => !(sessions.isEmpty && watches.isEmpty && queries.size === 0),
     connected() {
       sessions.connected();
       watches.connected();
-      queries.connected();
+      for (const query of queries) query.ask();
     },
     lost() {
       requests.clear();
@@ -56,15 +55,10 @@ export function createClient(options: ClientOptions): PresenceClient {
   const connection = new Connection({ url, token, WebSocket }, owner);
   let unwatchPage: (() => void) | undefined;
   let failure: PresenceError | undefined;
-  const wire: Wire = {
-    isConnected: () => connection.status === "connected",
-    isCongested: () => connection.isCongested,
-    send: (message) => connection.send(message),
-  };
-  const requests = new Requests(wire.send);
-  const sessions = new Sessions(appId, wire, requests);
-  const watches = new Watches(wire, requests, maxUsers);
-  const queries = new Queries(wire, requests, maxUsers);
+  const requests = new Requests(connection);
+  const sessions = new Sessions(appId, connection, requests);
+  const watches = new Watches(connection, requests, maxUsers);
+  const queries = new Set<Query>();
 
   function receive(message: ServerMessage): void {
     switch (message.type) {
@@ -79,10 +73,10 @@ export function createClient(options: ClientOptions): PresenceClient {
       case "closed":
         return sessions.ended(message.sessionId, message.cause);
       case "error": {
-        const { id, view, code, retryAfterMs } = message;
+        const { id, view, code, retryAfterMs = 0 } = message;
         const error = new PresenceError(code, message.message);
         if (view !== undefined) watches.ended(view, error);
-        else if (id !== undefined && requests.refused(id, { error, retryAfterMs })) return;
+        else if (id !== undefined && requests.refused(id, error, retryAfterMs)) return;
         else if (code === "RATE_LIMITED") sessions.repeat(retryAfterMs);
         else warn(error);
       }
@@ -94,7 +88,7 @@ export function createClient(options: ClientOptions): PresenceClient {
     unwatchPage?.();
     sessions.endAll(error.code === "CLOSED" ? undefined : { cause: "error", error });
     watches.endAll(error);
-    queries.endAll(error);
+    for (const query of queries) query.end(error);
   }
 
   /** Whoever has asked for something by now is told that it can't be, or is connected. */
@@ -127,9 +121,11 @@ export function createClient(options: ClientOptions): PresenceClient {
       return subscription;
     },
     async query(filter) {
-      const answer = queries.ask(filter);
+      const query = new Query(filter, requests, maxUsers, (ended) => queries.delete(ended));
+      queries.add(query);
+      if (connection.isConnected) query.ask();
       need();
-      return await answer;
+      return await query.answer;
     },
     status: () => connection.status,
     on(event, listener) {

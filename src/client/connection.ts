@@ -14,6 +14,10 @@ const SLEPT_MS = 1_000;
 /** A connection that lasted so long was a good one: the next try comes soon again. */
 const GOOD_AFTER_MS = 5_000;
 const GOODBYE_MS = 2_000;
+/** Times that a gateway may tell us, beyond which they are not believed. */
+const MIN_HEARTBEAT_MS = 100;
+const MAX_HEARTBEAT_MS = 120_000;
+const MAX_DRAIN_MS = 60_000;
 /** What may wait in the socket before updates are kept back, and folded. */
 const MAX_BUFFERED = 64 * 1024;
 /** Anything but 1000 means: keep my sessions for me. Browsers allow none but these for it. */
@@ -70,6 +74,10 @@ export class Connection {
 
   get status(): Status {
     return this.#status;
+  }
+
+  get isConnected(): boolean {
+    return this.#status === "connected";
   }
 
   /** Whether what is sent would only wait. */
@@ -174,7 +182,8 @@ export class Connection {
       if (message === undefined) return;
       if (message.type === "connected") this.#connected(message);
       else if (message.type === "token_expiring") void this.#refresh();
-      else if (message.type === "draining") this.#notBefore = performance.now() + message.reconnectInMs;
+      else if (message.type === "draining")
+        this.#notBefore = performance.now() + Math.min(message.reconnectInMs, MAX_DRAIN_MS);
       else if (this.#status === "connected") this.#owner.receive(message);
     } catch (error) {
       if (!(error instanceof PresenceError)) throw error;
@@ -184,7 +193,7 @@ export class Connection {
 
   #connected({ heartbeatMs, resumeWindowMs }: ServerMessage & { type: "connected" }): void {
     if (this.#status === "connected") throw violation("connected twice");
-    this.#heartbeatMs = heartbeatMs;
+    this.#heartbeatMs = Math.min(Math.max(heartbeatMs, MIN_HEARTBEAT_MS), MAX_HEARTBEAT_MS);
     this.#resumeWindowMs = resumeWindowMs;
     this.#connectedAt = performance.now();
     this.#become("connected", {});

@@ -1,5 +1,5 @@
 import { PresenceError, violation } from "./errors.ts";
-import type { Diff, Entries, Page } from "./server-message.ts";
+import type { Diff, Page, Users } from "./server-message.ts";
 import type { LeaveCause, PresenceChange, PresenceSnapshot, PresenceValue } from "./types.ts";
 
 type Change = { entered: string[]; updated: string[]; left: { userId: string; cause: LeaveCause }[] };
@@ -8,102 +8,116 @@ type Change = { entered: string[]; updated: string[]; left: { userId: string; ca
 const MEAN_WEIGHT = 1_024;
 const SESSION_WEIGHT = 64;
 
-/** The users of one filter, as the gateway's snapshots and diffs make them. Pure: it returns what changed. */
-export class LiveUsers {
-  /** Whole, and never changed again: each change makes another. undefined: before the first snapshot. */
-  snapshot: PresenceSnapshot | undefined;
-  /** The state that it is, to take up at after a break. */
-  position: { readonly view: string; readonly version: number } | undefined;
-  readonly #pages: Pages;
-  #weight = 0;
+/** Users with a bound for what they take: a gateway gone wrong must not fill the memory. */
+class BoundedUsers {
+  readonly map: Map<string, PresenceValue>;
+  #weight: number;
 
-  /** @param maxUsers More are an error: a gateway gone wrong must not fill the memory. */
-  constructor(maxUsers: number) {
-    this.#pages = new Pages(maxUsers);
+  constructor(from?: BoundedUsers) {
+    this.map = new Map(from?.map);
+    this.#weight = from ? from.#weight : 0;
   }
 
-  /** Takes a page of a snapshot; returns what changed when it was the last, undefined before. */
-  page({ view, version, entries, more }: Page): PresenceChange | undefined {
-    const all = this.#pages.add(entries, more);
-    if (all === undefined) return undefined;
-    const change = replace(all.users, this.snapshot ?? new Map());
-    this.snapshot = all.users;
-    this.#weight = all.weight;
-    this.position = { view, version };
-    return change;
+  /** null deletes. Returns what was there. */
+  set(userId: string, value: PresenceValue | null): PresenceValue | undefined {
+    const old = this.map.get(userId);
+    if (value === null) this.map.delete(userId);
+    else this.map.set(userId, value);
+    this.#weight += weightOf(value) - weightOf(old);
+    return old;
   }
 
-  diff({ view, version, entries, causeOf }: Diff): PresenceChange {
-    if (this.snapshot === undefined || this.#pages.isAwaited) {
-      throw violation("a diff before the end of its snapshot");
+  check(maxUsers: number): void {
+    if (this.map.size > maxUsers || this.#weight > maxUsers * MEAN_WEIGHT) {
+      throw new PresenceError("LIMIT_REACHED", `more than maxUsers (${maxUsers}) allows`);
     }
-    if (version !== this.position!.version + 1) throw violation("a version was left out");
-    const users = new Map(this.snapshot);
-    const change: Change = { entered: [], updated: [], left: [] };
-    for (const [userId, value] of entries) {
-      const old = users.get(userId);
-      this.#weight += weightOf(value) - weightOf(old);
-      if (value !== null) {
-        users.set(userId, value);
-        change[old === undefined ? "entered" : "updated"].push(userId);
-      } else if (users.delete(userId)) {
-        change.left.push({ userId, cause: causeOf(userId) });
-      }
-    }
-    this.#pages.check(users, this.#weight);
-    this.snapshot = users;
-    this.position = { view, version };
-    return change;
-  }
-
-  /** The connection was lost: what has come of a snapshot will not go on. */
-  interrupted(): void {
-    this.#pages.clear();
   }
 }
 
-/** Puts the pages of an answer together. */
-export class Pages {
+/** The users of one filter, as the gateway's snapshots and diffs make them. Pure: it returns what changed. */
+export class LiveUsers {
+  /** The state that it is, to take up at after a break. */
+  position: { readonly view: string; readonly version: number } | undefined;
   readonly #maxUsers: number;
-  #users: Map<string, PresenceValue> | undefined;
-  #weight = 0;
+  #users: BoundedUsers | undefined;
+  #pages: Pages | undefined;
 
   constructor(maxUsers: number) {
     this.#maxUsers = maxUsers;
   }
 
-  /** Whether some have come, and more must follow. */
-  get isAwaited(): boolean {
-    return this.#users !== undefined;
+  /** Whole, and never changed again: each change makes another. undefined before the first. */
+  get snapshot(): PresenceSnapshot | undefined {
+    return this.#users?.map;
+  }
+
+  /** Takes a page of a snapshot; returns what changed when it was the last, undefined before. */
+  page(page: Page): PresenceChange | undefined {
+    this.#pages ??= new Pages(this.#maxUsers);
+    const users = this.#pages.add(page);
+    if (users === undefined) return undefined;
+    const change = replace(users, this.snapshot ?? new Map());
+    this.#users = this.#pages.users;
+    this.#move(page);
+    return change;
+  }
+
+  diff(diff: Diff): PresenceChange {
+    if (this.#pages !== undefined || diff.version !== this.position!.version + 1) {
+      throw violation("a diff that does not follow");
+    }
+    const users = new BoundedUsers(this.#users);
+    const change: Change = { entered: [], updated: [], left: [] };
+    const { causes = {} } = diff;
+    for (const [userId, value] of Object.entries(diff.data)) {
+      const old = users.set(userId, value);
+      if (value !== null) change[old ? "updated" : "entered"].push(userId);
+      else if (old) {
+        change.left.push({ userId, cause: Object.hasOwn(causes, userId) ? causes[userId]! : "unknown" });
+      }
+    }
+    users.check(this.#maxUsers);
+    this.#users = users;
+    this.#move(diff);
+    return change;
+  }
+
+  /** The connection was lost: what has come of a snapshot will not go on. */
+  interrupted(): void {
+    this.#pages = undefined;
+  }
+
+  #move({ view, version }: Page | Diff): void {
+    this.position = { view, version };
+    this.#pages = undefined;
+  }
+}
+
+/** Puts the pages of an answer together. */
+export class Pages {
+  readonly users = new BoundedUsers();
+  readonly #maxUsers: number;
+
+  constructor(maxUsers: number) {
+    this.#maxUsers = maxUsers;
   }
 
   /** Returns everybody when it was the last page. */
-  add(entries: Entries, more: boolean): { users: Map<string, PresenceValue>; weight: number } | undefined {
-    this.#users ??= new Map();
-    const users = this.#users;
-    const before = users.size;
-    for (const [userId, value] of entries) {
-      this.#weight += weightOf(value) - weightOf(users.get(userId));
-      users.set(userId, value!);
-    }
-    const weight = this.#weight;
-    this.check(users, weight);
+  add({
+    data,
+    more,
+  }: {
+    readonly data: Users;
+    readonly more?: boolean;
+  }): Map<string, PresenceValue> | undefined {
+    const { users } = this;
+    const before = users.map.size;
+    for (const [userId, value] of Object.entries(data)) users.set(userId, value);
+    users.check(this.#maxUsers);
+    if (!more) return users.map;
     // Else it could go on like this for ever.
-    if (more && users.size === before) throw violation("a page that brings nothing");
-    if (more) return undefined;
-    this.clear();
-    return { users, weight };
-  }
-
-  check({ size }: PresenceSnapshot, weight: number): void {
-    if (size > this.#maxUsers || weight > this.#maxUsers * MEAN_WEIGHT) {
-      throw new PresenceError("LIMIT_REACHED", `more than maxUsers (${this.#maxUsers}) allows`);
-    }
-  }
-
-  clear(): void {
-    this.#users = undefined;
-    this.#weight = 0;
+    if (users.map.size === before) throw violation("a page that brings nothing");
+    return undefined;
   }
 }
 
@@ -123,8 +137,7 @@ function replace(users: Map<string, PresenceValue>, before: PresenceSnapshot): P
 function weightOf(value: PresenceValue | null | undefined): number {
   let weight = 0;
   for (const { custom } of value ? [...value.backgroundSessions, ...value.widgets] : []) {
-    weight += SESSION_WEIGHT;
-    for (const key in custom) weight += key.length + custom[key]!.length;
+    weight += SESSION_WEIGHT + Object.entries(custom).join().length;
   }
   return weight;
 }

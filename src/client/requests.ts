@@ -1,49 +1,35 @@
+import type { Connection } from "./connection.ts";
 import type { PresenceError } from "./errors.ts";
 import type { ServerMessage } from "./server-message.ts";
 
-export type Answer = Extract<ServerMessage, { id: number | undefined }>;
-export interface Refusal {
-  readonly error: PresenceError;
-  /** More than 0: not now, but then. */
-  readonly retryAfterMs: number;
+export type Answer = Extract<ServerMessage, { readonly type: "opened" | "snapshot" | "resumed" | "result" }>;
+
+export interface Request {
+  readonly message: object;
+  /** Returns true when more answers to the same request follow. */
+  readonly answered: (answer: Answer) => boolean;
+  readonly refused: (error: PresenceError) => void;
 }
 
-interface Request {
-  /** Returns true when more answers to the same request follow. */
-  readonly answered: (answer: Exclude<Answer, { type: "error" }>) => boolean;
-  readonly refused: (refusal: Refusal) => void;
-}
+/** A gateway may not make us wait longer to ask again. */
+const MAX_RETRY_AFTER_MS = 60_000;
 
 /** What was asked on the present connection, by message id. */
 export class Requests {
-  readonly #send: (message: object) => void;
+  readonly #connection: Connection;
   readonly #requests = new Map<number, Request>();
   #lastId = 0;
 
-  constructor(send: (message: object) => void) {
-    this.#send = send;
+  constructor(connection: Connection) {
+    this.#connection = connection;
   }
 
   /** Returns the message's id. */
-  ask(message: object, request: Request): number {
+  ask(request: Request): number {
     const id = ++this.#lastId;
     this.#requests.set(id, request);
-    this.#send({ ...message, id });
+    this.#send(id);
     return id;
-  }
-
-  /** Hands an answer to who asked; what nobody asked, or was answered, is let be. */
-  answered(id: number, answer: Exclude<Answer, { type: "error" }>): void {
-    const request = this.#requests.get(id);
-    if (request !== undefined && !request.answered(answer)) this.#requests.delete(id);
-  }
-
-  /** Returns false if nobody asked. */
-  refused(id: number, refusal: Refusal): boolean {
-    const request = this.#requests.get(id);
-    this.#requests.delete(id);
-    request?.refused(refusal);
-    return request !== undefined;
   }
 
   /** Nobody waits for it any more. */
@@ -51,8 +37,30 @@ export class Requests {
     this.#requests.delete(id);
   }
 
+  /** Hands an answer to who asked; what nobody asked, or was answered, is let be. */
+  answered(id: number, answer: Answer): void {
+    if (this.#requests.get(id)?.answered(answer) === false) this.forget(id);
+  }
+
+  /** Returns false if nobody asked. What came too fast is asked again later. */
+  refused(id: number, error: PresenceError, retryAfterMs: number): boolean {
+    const request = this.#requests.get(id);
+    if (request !== undefined && retryAfterMs > 0) {
+      setTimeout(() => this.#send(id), Math.min(retryAfterMs, MAX_RETRY_AFTER_MS));
+    } else {
+      this.forget(id);
+      request?.refused(error);
+    }
+    return request !== undefined;
+  }
+
   /** The connection is gone, and its answers with it. */
   clear(): void {
     this.#requests.clear();
+  }
+
+  #send(id: number): void {
+    const request = this.#requests.get(id);
+    if (request !== undefined) this.#connection.send({ ...request.message, id });
   }
 }

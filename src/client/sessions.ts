@@ -1,23 +1,23 @@
 import { idProblem } from "../protocol/rules.ts";
 import { ClientSession, type SessionKeeper } from "./client-session.ts";
+import type { Connection } from "./connection.ts";
 import { leave, pageHasFocus, take } from "./page.ts";
 import type { Requests } from "./requests.ts";
 import type { OpenOptions, Session, SessionEnd } from "./types.ts";
-import type { Wire } from "./wire.ts";
 
 /** The sessions of a client, and what of them outlives the page. */
 export class Sessions implements SessionKeeper {
   readonly #appId: string;
-  readonly #wire: Wire;
+  readonly #connection: Connection;
   readonly #requests: Requests;
   /** By the name under which the next page finds them. */
   readonly #byKey = new Map<string, ClientSession>();
   /** Those that are open on this connection. */
   readonly #byId = new Map<string, ClientSession>();
 
-  constructor(appId: string, wire: Wire, requests: Requests) {
+  constructor(appId: string, connection: Connection, requests: Requests) {
     this.#appId = appId;
-    this.#wire = wire;
+    this.#connection = connection;
     this.#requests = requests;
   }
 
@@ -27,7 +27,7 @@ export class Sessions implements SessionKeeper {
 
   open(options: OpenOptions): Session {
     const key = this.#freeKey(options);
-    const session = new ClientSession({ ...options }, left(key), this.#wire, this.#requests, this);
+    const session = new ClientSession({ ...options }, left(key), this.#connection, this.#requests, this);
     this.#byKey.set(key, session);
     session.focus(pageHasFocus());
     session.ask();

@@ -17,8 +17,6 @@ export type WatchesByView = Map<string, Watch>;
 
 /** What a watch tells those who keep it. */
 export interface WatchKeeper {
-  /** It is to be asked for again, but later. */
-  delayed(watch: Watch, afterMs: number): void;
   /** Its request was answered. */
   settled(watch: Watch): void;
   /** It can't go on. */
@@ -27,137 +25,103 @@ export interface WatchKeeper {
 
 /** What everybody who is interested in one filter shares: one view on the wire, one state. */
 export class Watch {
-  readonly #filter: NormalFilter;
+  readonly filter: NormalFilter;
+  readonly subscribers = new Set<WatchSubscription>();
+  /** The gateway's name for it, while it sends us what changes. */
+  view: string | undefined;
+  /** Whether the answer to its request is still to come. */
+  isAsked = false;
   readonly #byView: WatchesByView;
   readonly #keeper: WatchKeeper;
   readonly #users: LiveUsers;
-  readonly #subscribers = new Set<WatchSubscription>();
-  /** Where its request is on this connection. */
-  #request: "none" | "delayed" | "asked" | "ended" = "none";
-  #view: string | undefined;
+  #isOver = false;
 
   constructor(filter: NormalFilter, byView: WatchesByView, keeper: WatchKeeper, maxUsers: number) {
-    this.#filter = filter;
+    this.filter = filter;
     this.#byView = byView;
     this.#keeper = keeper;
     this.#users = new LiveUsers(maxUsers);
   }
 
-  get key(): string {
-    return this.#filter.key;
-  }
-
-  get isUnused(): boolean {
-    return this.#subscribers.size === 0;
-  }
-
-  get isAsked(): boolean {
-    return this.#request === "asked";
-  }
-
-  get isDelayed(): boolean {
-    return this.#request === "delayed";
-  }
-
-  /** The gateway's name for it, while it sends us what changes. */
-  get view(): string | undefined {
-    return this.#view;
-  }
-
   add(subscription: WatchSubscription): void {
-    this.#subscribers.add(subscription);
+    this.subscribers.add(subscription);
     const { snapshot } = this.#users;
-    if (snapshot !== undefined) subscription.deliver(snapshot, everybodyIn(snapshot));
-  }
-
-  remove(subscription: WatchSubscription): void {
-    this.#subscribers.delete(subscription);
+    if (snapshot) subscription.deliver(snapshot, { entered: [...snapshot.keys()], updated: [], left: [] });
   }
 
   /** Asks for the view, and only for what was missed if we had it before. */
   ask(requests: Requests): void {
-    this.#request = "asked";
+    this.isAsked = true;
     const since = this.#users.position;
-    requests.ask(
-      { type: "subscribe", filter: this.#filter.filter, ...(since && { since }) },
-      {
-        answered: (answer) => {
-          if (this.#request === "ended") return false;
-          if (answer.type === "snapshot") {
-            this.page(answer);
-            if (answer.more) return true;
-          } else if (answer.type === "resumed") {
-            if (answer.view !== since?.view || answer.version !== since.version)
-              throw violation("another position");
-            this.#bind(answer.view);
-          } else {
-            throw violation("an answer of another type");
-          }
-          this.#request = "none";
-          this.#keeper.settled(this);
-          return false;
-        },
-        refused: ({ error, retryAfterMs }) => {
-          if (this.#request === "ended") return;
-          this.#request = "delayed";
-          if (retryAfterMs > 0) this.#keeper.delayed(this, retryAfterMs);
-          else this.#keeper.failed(this, error);
-        },
+    requests.ask({
+      message: { type: "subscribe", filter: this.filter.filter, since },
+      answered: (answer) => {
+        if (this.#isOver) return false;
+        if (answer.type === "snapshot") {
+          this.page(answer);
+          if (answer.more) return true;
+        } else if (
+          answer.type !== "resumed" ||
+          answer.view !== since?.view ||
+          answer.version !== since.version
+        ) {
+          throw violation("an answer to something else");
+        } else {
+          this.#bind(answer.view);
+        }
+        this.isAsked = false;
+        this.#keeper.settled(this);
+        return false;
       },
-    );
+      refused: (error) => this.#keeper.failed(this, error),
+    });
   }
 
   page(page: Page): void {
     this.#bind(page.view);
-    const isFirst = this.#users.snapshot === undefined;
-    this.#take(() => this.#users.page(page), isFirst);
+    this.#take(() => this.#users.page(page));
   }
 
   diff(diff: Diff): void {
-    this.#take(() => this.#users.diff(diff), false);
+    this.#take(() => this.#users.diff(diff));
   }
 
   /** The connection is lost: what was asked on it will not be answered. */
   interrupted(): void {
-    this.#request = "none";
-    this.#view = undefined;
+    this.isAsked = false;
+    this.view = undefined;
     this.#users.interrupted();
   }
 
   /** It is over; with an error, its subscribers are told. */
   end(error?: PresenceError): void {
-    this.#request = "ended";
-    if (this.#view !== undefined) this.#byView.delete(this.#view);
-    if (error !== undefined) for (const subscription of this.#subscribers) subscription.fail(error);
-    this.#subscribers.clear();
+    this.#isOver = true;
+    this.#byView.delete(this.view!);
+    if (error) for (const subscription of this.subscribers) subscription.fail(error);
   }
 
   #bind(view: string): void {
-    if (this.#view === view) return;
+    if (this.view === view) return;
     if (this.#byView.has(view)) throw violation("one view for two filters");
-    if (this.#view !== undefined) this.#byView.delete(this.#view);
-    this.#view = view;
+    this.#byView.delete(this.view!);
+    this.view = view;
     this.#byView.set(view, this);
   }
 
-  #take(step: () => PresenceChange | undefined, isFirst: boolean): void {
+  #take(step: () => PresenceChange | undefined): void {
+    const isFirst = this.#users.snapshot === undefined;
     let change: PresenceChange | undefined;
     try {
       change = step();
     } catch (error) {
       // Too many users for one filter are no reason to give up the connection.
-      if (!(error instanceof PresenceError) || error.code !== "LIMIT_REACHED") throw error;
-      this.#keeper.failed(this, error);
+      if ((error as PresenceError).code !== "LIMIT_REACHED") throw error;
+      this.#keeper.failed(this, error as PresenceError);
     }
-    if (change === undefined) return;
-    const { entered, updated, left } = change;
-    if (!isFirst && entered.length + updated.length + left.length === 0) return;
-    for (const subscription of this.#subscribers) subscription.deliver(this.#users.snapshot!, change);
+    if (change && (isFirst || change.entered.length + change.updated.length + change.left.length > 0)) {
+      for (const subscription of this.subscribers) subscription.deliver(this.#users.snapshot!, change);
+    }
   }
-}
-
-function everybodyIn(snapshot: PresenceSnapshot): PresenceChange {
-  return { entered: [...snapshot.keys()], updated: [], left: [] };
 }
 
 /** One listener of a watch. */

@@ -1,24 +1,24 @@
+import type { Connection } from "./connection.ts";
 import type { PresenceError } from "./errors.ts";
 import { normalFilter } from "./filter.ts";
 import type { Requests } from "./requests.ts";
 import type { Diff, Page } from "./server-message.ts";
 import type { PresenceFilter, PresenceListener, SubscribeOptions, Subscription } from "./types.ts";
 import { Watch, type WatchesByView, type WatchKeeper, WatchSubscription } from "./watch.ts";
-import type { Wire } from "./wire.ts";
 
 /** A page that takes one list down and puts another up has the same filter again a moment later. */
 const LINGER_MS = 100;
 
 /** All watches of a client: one for each filter. */
 export class Watches implements WatchKeeper {
-  readonly #wire: Wire;
+  readonly #connection: Connection;
   readonly #requests: Requests;
   readonly #maxUsers: number;
   readonly #byFilter = new Map<string, Watch>();
   readonly #byView: WatchesByView = new Map();
 
-  constructor(wire: Wire, requests: Requests, maxUsers: number) {
-    this.#wire = wire;
+  constructor(connection: Connection, requests: Requests, maxUsers: number) {
+    this.#connection = connection;
     this.#requests = requests;
     this.#maxUsers = maxUsers;
   }
@@ -33,11 +33,11 @@ export class Watches implements WatchKeeper {
     if (watch === undefined) {
       watch = new Watch(normal, this.#byView, this, this.#maxUsers);
       this.#byFilter.set(normal.key, watch);
-      if (this.#wire.isConnected()) watch.ask(this.#requests);
+      if (this.#connection.isConnected) watch.ask(this.#requests);
     }
     const shared = watch;
     const subscription = new WatchSubscription(listener, options, (ended) => {
-      shared.remove(ended);
+      shared.subscribers.delete(ended);
       setTimeout(() => this.#release(shared), LINGER_MS);
     });
     watch.add(subscription);
@@ -47,7 +47,7 @@ export class Watches implements WatchKeeper {
   /** On a new connection: asks for everything again. */
   connected(): void {
     for (const watch of this.#byFilter.values()) {
-      if (watch.isUnused) this.#byFilter.delete(watch.key);
+      if (watch.subscribers.size === 0) this.#byFilter.delete(watch.filter.key);
       else watch.ask(this.#requests);
     }
   }
@@ -71,19 +71,13 @@ export class Watches implements WatchKeeper {
   ended(view: string, error: PresenceError): void {
     const watch = this.#byView.get(view);
     if (watch === undefined) return;
-    this.#byFilter.delete(watch.key);
+    this.#byFilter.delete(watch.filter.key);
     watch.end(error);
   }
 
   endAll(error: PresenceError): void {
     for (const watch of this.#byFilter.values()) watch.end(error);
     this.#byFilter.clear();
-  }
-
-  delayed(watch: Watch, afterMs: number): void {
-    setTimeout(() => {
-      if (watch.isDelayed && this.#wire.isConnected()) watch.ask(this.#requests);
-    }, afterMs);
   }
 
   settled(watch: Watch): void {
@@ -97,13 +91,13 @@ export class Watches implements WatchKeeper {
 
   #release(watch: Watch): void {
     // Once it was asked for, only the answer says what to unsubscribe from.
-    if (!watch.isUnused || watch.isAsked || this.#byFilter.get(watch.key) !== watch) return;
+    if (watch.subscribers.size > 0 || watch.isAsked || this.#byFilter.get(watch.filter.key) !== watch) return;
     this.#unsubscribe(watch);
     watch.end();
   }
 
   #unsubscribe(watch: Watch): void {
-    this.#byFilter.delete(watch.key);
-    if (watch.view !== undefined) this.#wire.send({ type: "unsubscribe", view: watch.view });
+    this.#byFilter.delete(watch.filter.key);
+    if (watch.view !== undefined) this.#connection.send({ type: "unsubscribe", view: watch.view });
   }
 }
