@@ -1,0 +1,190 @@
+import { existsSync, mkdirSync, mkdtempSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import {
+  type Browser,
+  type BrowserContext,
+  type BrowserContextOptions,
+  chromium,
+  type LaunchOptions,
+  type Page,
+} from "playwright-core";
+import { afterAll, afterEach, beforeAll, describe, it } from "vitest";
+
+const PLACES = [
+  "/usr/bin/chromium",
+  "/usr/bin/chromium-browser",
+  "/usr/bin/google-chrome",
+  "/usr/bin/google-chrome-stable",
+  "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+  "/Applications/Chromium.app/Contents/MacOS/Chromium",
+];
+const OWN_HOSTS = ["127.0.0.1", "localhost"];
+const FLAGS = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+  // What asks for another host is told of, and gets nowhere.
+  `--host-resolver-rules=MAP * ~NOTFOUND${OWN_HOSTS.map((host) => `, EXCLUDE ${host}`).join("")}`,
+];
+/** Shorter than a test's time, so that it is said what was waited for. */
+const PATIENCE_MS = 10_000;
+
+/** Where the browser is; or why there is none, and whether that is all right. */
+function findChromium(
+  env: NodeJS.ProcessEnv = process.env,
+): { readonly path: string } | { readonly why: string; readonly isFine: boolean } {
+  if (env.BROWSER_TESTS === "off") return { why: "BROWSER_TESTS=off", isFine: true };
+  const places = env.CHROMIUM ? [env.CHROMIUM] : PLACES;
+  const path = places.find((place) => existsSync(place));
+  if (path !== undefined) return { path };
+  const why = `no Chromium at ${places.join(", ")}: install it, or say by CHROMIUM where it is`;
+  return { why, isFine: !env.CHROMIUM && !env.CI };
+}
+
+const found = findChromium();
+
+/** What a test has of the browser. Each test begins with nothing: no pages, no storage, no problems. */
+export class TestBrowser {
+  /** What pages complained of or did wrong in this test. It must be nothing but what was allowed when the test ends. */
+  readonly problems: string[] = [];
+  readonly #allowed: RegExp[] = [];
+  readonly #contexts: BrowserContext[] = [];
+  readonly #options: LaunchOptions;
+  #browser: Browser | undefined;
+
+  constructor(options: LaunchOptions) {
+    this.#options = options;
+  }
+
+  /** A page at this address: of its own context, or another one of the first page's (another tab), if that is given. */
+  async open(url = "about:blank", context?: BrowserContext): Promise<Page> {
+    const page = await (context ?? (await this.newContext())).newPage();
+    await page.goto(url);
+    return page;
+  }
+
+  /** What a person has who uses this browser for the first time. */
+  async newContext(options: BrowserContextOptions = {}): Promise<BrowserContext> {
+    const context = await this.#browser!.newContext(options);
+    context.setDefaultTimeout(PATIENCE_MS);
+    this.#contexts.push(context);
+    this.#watch(context);
+    return context;
+  }
+
+  /** These are no problems in this test, whether they come or not. */
+  allow(...problems: RegExp[]): void {
+    this.#allowed.push(...problems);
+  }
+
+  /** @internal */
+  async launch(executablePath: string): Promise<void> {
+    const args = [...FLAGS, ...(this.#options.args ?? [])];
+    this.#browser = await chromium.launch({ headless: true, ...this.#options, executablePath, args });
+  }
+
+  /** @internal */
+  async close(): Promise<void> {
+    await this.#browser?.close();
+  }
+
+  /** Takes pictures if the test failed or is about to, forgets everything, and throws if there were problems. @internal */
+  async endTest(name: string, hasFailed: boolean): Promise<void> {
+    const pages = this.#contexts.flatMap((context) => context.pages());
+    // What they said before this is heard of before its answer. A page that hangs has no answer.
+    await Promise.all(pages.map((page) => Promise.race([page.evaluate("0").catch(() => {}), after(1_000)])));
+    const allowed = this.#allowed.splice(0);
+    const problems = this.problems.splice(0).filter((text) => !allowed.some((pattern) => pattern.test(text)));
+    if (hasFailed || problems.length > 0) await takePictures(name, pages);
+    await Promise.all(this.#contexts.splice(0).map((context) => context.close()));
+    // What comes of closing them is nobody's problem.
+    this.problems.length = 0;
+    if (problems.length > 0) throw new Error(`the page had problems:\n${problems.join("\n")}`);
+  }
+
+  #watch(context: BrowserContext): void {
+    const report = (text: string) => void this.problems.push(text);
+    const reportForeign = (url: string) => {
+      const { protocol, hostname } = new URL(url);
+      if (/^(?:http|ws)s?:$/.test(protocol) && !OWN_HOSTS.includes(hostname)) report(`request to ${url}`);
+    };
+    context.on("console", (message) => {
+      if (message.type() !== "error" && message.type() !== "assert") return;
+      const { url, lineNumber } = message.location();
+      report(`console: ${message.text()} (${url}:${lineNumber})`);
+    });
+    context.on("weberror", (webError) => {
+      const error = webError.error();
+      report(`page error: ${error.stack ?? error}`);
+    });
+    context.on("request", (request) => reportForeign(request.url()));
+    context.on("requestfailed", (request) => {
+      report(`failed: ${request.method()} ${request.url()}: ${request.failure()?.errorText}`);
+    });
+    context.on("page", (page) => {
+      page.on("crash", () => report("the page crashed"));
+      page.on("websocket", (socket) => reportForeign(socket.url()));
+    });
+  }
+}
+
+/**
+ * A suite whose tests use a browser, started once for all of them. After each test, before the suite's own `afterEach` takes away
+ * what the pages talk to, its pages must not have had problems.
+ */
+export function describeInBrowser(
+  name: string,
+  suite: (browser: TestBrowser) => void,
+  options: LaunchOptions = {},
+): void {
+  const browser = new TestBrowser(options);
+  if (!("path" in found)) {
+    if (found.isFine) {
+      process.stdout.write(`not tested in a browser: ${name} (${found.why})\n`);
+      describe.skip(name, () => suite(browser));
+    } else {
+      describe(name, () => {
+        it("has a browser", () => {
+          throw new Error(found.why);
+        });
+      });
+    }
+    return;
+  }
+  describe(name, () => {
+    beforeAll(() => browser.launch(found.path), 60_000);
+    afterAll(() => browser.close());
+    suite(browser);
+    // Registered last, so it is the first to run.
+    afterEach(({ task }) => browser.endTest(task.name, task.result?.state === "fail"));
+  });
+}
+
+let pictures: string | undefined;
+
+async function takePictures(name: string, pages: readonly Page[]): Promise<void> {
+  if (pictures === undefined) {
+    const parent = join(tmpdir(), "presence-gateway-pictures");
+    mkdirSync(parent, { recursive: true });
+    pictures = mkdtempSync(join(parent, "run-"));
+  }
+  const slug = name.replaceAll(/\W+/g, "-").slice(0, 80);
+  for (const [index, page] of pages.entries()) {
+    const path = join(pictures, `${slug}-${index + 1}.png`);
+    try {
+      await page.screenshot({ path, timeout: 2_000 });
+      process.stderr.write(`${name}: what the page showed: ${path}\n`);
+    } catch {
+      // It hangs, crashed or was closed: there is nothing to show.
+    }
+  }
+}
+
+function after(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
