@@ -1,6 +1,5 @@
 import type { Connection } from "./connection.ts";
 import { violation } from "./errors.ts";
-import { checkId } from "./filter.ts";
 import type { Requests } from "./requests.ts";
 import { SessionState } from "./session-state.ts";
 import type { OpenOptions, Session, SessionEnd, SessionFields, SessionState as State } from "./types.ts";
@@ -13,29 +12,22 @@ const UPDATE_INTERVAL_MS = 50;
 /** Somebody took the session over: we are another one, after a moment, so that two pages can't quarrel fast. */
 const REPLACED_MS = 1_000;
 
-/** What a session tells those who keep it. */
-export interface SessionKeeper {
-  /** The gateway has it, under this id. */
-  opened(session: ClientSession, id: string): void;
-  closed(session: ClientSession): void;
-}
-
 /** One session: it says what it should be again and again, until the gateway has it. */
 export class ClientSession implements Session {
   readonly #options: OpenOptions;
   readonly #connection: Connection;
   readonly #requests: Requests;
-  readonly #keeper: SessionKeeper;
+  readonly #onClosed: () => void;
   readonly #fields = new SessionState();
   /** The id to go on with; the gateway's, once it is open. */
   #id: string | undefined;
   #state: State = "pending";
   #isAsked = false;
-  #toldAt = Number.NEGATIVE_INFINITY;
+  #toldAt = 0;
   #tellTimer: ReturnType<typeof setTimeout> | undefined;
   #isTelling = false;
   #lastKeyAt = 0;
-  #typingToldAt = Number.NEGATIVE_INFINITY;
+  #typingToldAt = 0;
   #typingTimer: ReturnType<typeof setTimeout> | undefined;
   #retryTimer: ReturnType<typeof setTimeout> | undefined;
   #pageHasFocus = false;
@@ -46,18 +38,14 @@ export class ClientSession implements Session {
     id: string | undefined,
     connection: Connection,
     requests: Requests,
-    keeper: SessionKeeper,
+    onClosed: () => void,
   ) {
-    const { kind, userId } = options;
-    if (kind !== "background" && kind !== "widget")
-      throw new TypeError('kind must be "background" or "widget"');
-    if (userId !== undefined) checkId(userId, "userId");
     this.#fields.set(options);
     this.#options = options;
     this.#id = id;
     this.#connection = connection;
     this.#requests = requests;
-    this.#keeper = keeper;
+    this.#onClosed = onClosed;
   }
 
   get state(): State {
@@ -148,8 +136,7 @@ export class ClientSession implements Session {
   /** The gateway left messages undone: says everything again. */
   repeat(): void {
     if (this.#state !== "open") return;
-    const whole = this.#fields.whole();
-    this.#connection.send({ type: "update", sessionId: this.#id, ...whole });
+    this.#connection.send({ type: "update", sessionId: this.#id, ...this.#fields.whole() });
     this.#tellSoon();
   }
 
@@ -178,13 +165,12 @@ export class ClientSession implements Session {
     this.#id = id;
     this.#state = "open";
     this.#fields.arrived();
-    this.#keeper.opened(this, id);
     this.#tellSoon();
   }
 
   /** What is said in one turn goes out as one message. */
   #tellSoon(): void {
-    if (this.#isTelling || this.#state !== "open" || !this.#fields.hasUntold) return;
+    if (this.#isTelling || this.#state !== "open") return;
     this.#isTelling = true;
     const waitMs = this.#toldAt + UPDATE_INTERVAL_MS - performance.now();
     if (waitMs > 0) this.#tellTimer = setTimeout(() => this.#tell(), waitMs);
@@ -199,8 +185,8 @@ export class ClientSession implements Session {
     this.#isTelling = false;
     // Not open any more: it will all be said when it is again.
     if (this.#state !== "open") return;
-    this.#toldAt = performance.now();
     for (const patch of this.#fields.takeUntold()) {
+      this.#toldAt = performance.now();
       this.#connection.send({ type: "update", sessionId: this.#id, ...patch });
     }
   }
@@ -216,6 +202,6 @@ export class ClientSession implements Session {
   #over(): void {
     this.#state = "closed";
     for (const timer of [this.#tellTimer, this.#typingTimer, this.#retryTimer]) clearTimeout(timer);
-    this.#keeper.closed(this);
+    this.#onClosed();
   }
 }

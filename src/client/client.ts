@@ -17,10 +17,10 @@ export function createClient(options: ClientOptions): PresenceClient {
   const WebSocket =
     options.WebSocket ?? (globalThis as unknown as { WebSocket?: WebSocketConstructor }).WebSocket;
   if (WebSocket === undefined) {
-    throw new TypeError("there is no WebSocket here: give one, say that of the package ws");
+    throw new TypeError("no WebSocket here: give one, say that of the package ws");
   }
   if (typeof token !== "string" && typeof token !== "function") {
-    throw new TypeError("token must be a string, or a function that gives one");
+    throw new TypeError("token must be a string or a function");
   }
   checkId(appId, "appId");
   const url = realtimeUrl(options.url, appId);

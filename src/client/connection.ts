@@ -54,7 +54,7 @@ export class Connection {
   #token: string | undefined;
   /** A refused token was replaced once; another refusal is final. */
   #askedAgain = false;
-  #refreshedAt = Number.NEGATIVE_INFINITY;
+  #refreshedAt = -SLEPT_MS;
   #tries = 0;
   /** Tells a token that was waited for in vain. */
   #attempt = 0;
@@ -154,9 +154,7 @@ export class Connection {
     socket.onmessage = ({ data }: { data: unknown }) => this.#receive(data);
     socket.onclose = ({ code, reason }: { code: number; reason: string }) => this.#closed(code, reason);
     socket.onerror = () => {};
-    this.#wait(CONNECT_MS, () =>
-      this.#lost(new PresenceError("DISCONNECTED", "the gateway does not answer")),
-    );
+    this.#wait(CONNECT_MS, () => this.#lost(noAnswer()));
   }
 
   async #askToken(): Promise<string> {
@@ -214,7 +212,7 @@ export class Connection {
     this.#wait(PONG_MS, () => {
       if (this.#heardAt >= askedAt) this.#listen();
       else if (performance.now() - askedAt > PONG_MS + SLEPT_MS) this.#probe();
-      else this.#lost(new PresenceError("DISCONNECTED", "the gateway does not answer"));
+      else this.#lost(noAnswer());
     });
   }
 
@@ -235,8 +233,7 @@ export class Connection {
   #closed(code: number, reason: string): void {
     const why = new PresenceError("DISCONNECTED", `the connection was closed: ${code} ${reason}`);
     const retry = retryAfter(code);
-    const isGood = this.#status === "connected" && performance.now() - this.#connectedAt > GOOD_AFTER_MS;
-    if (isGood) this.#askedAgain = false;
+    this.#judge();
     if (retry === "never") return this.#fail(new PresenceError("BAD_MESSAGE", reason));
     if (retry === "new-token") {
       const isFinal = typeof this.#options.token === "string" || this.#askedAgain;
@@ -248,11 +245,18 @@ export class Connection {
   }
 
   #lost(error: PresenceError): void {
-    if (this.#status === "connected" && performance.now() - this.#connectedAt > GOOD_AFTER_MS)
-      this.#tries = 0;
+    this.#judge();
     this.#drop();
     if (this.#owner.isNeeded()) this.#retryLater(error);
     else this.#become("idle", {});
+  }
+
+  /** After a connection that was a good one, everything may be tried again. */
+  #judge(): void {
+    if (this.isConnected && performance.now() - this.#connectedAt > GOOD_AFTER_MS) {
+      this.#tries = 0;
+      this.#askedAgain = false;
+    }
   }
 
   #retryLater(error: PresenceError): void {
@@ -294,6 +298,10 @@ export class Connection {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(then, ms);
   }
+}
+
+function noAnswer(): PresenceError {
+  return new PresenceError("DISCONNECTED", "the gateway does not answer");
 }
 
 function tokenError(error: unknown): PresenceError {

@@ -1,43 +1,29 @@
-import { idProblem, MAX_FILTER_USER_IDS } from "../protocol/rules.ts";
+import { idProblem } from "../protocol/rules.ts";
 import type { PresenceFilter } from "./types.ts";
-
-const BOOLEANS = ["includeBackgroundSessions", "hasFocus", "isTyping"] as const;
 
 export interface NormalFilter {
   /** Equal for filters that mean the same. */
   readonly key: string;
-  /** As it is sent: only what says something, ids sorted and once each. A copy: nobody changes it later. */
+  /** As it is sent. A copy: nobody changes it later. What is wrong with it, the gateway says. */
   readonly filter: PresenceFilter;
 }
 
-/** Throws a `TypeError` for what the gateway would refuse. */
+/** Null and absent are the same, but for the conversation; so are false and absent for background sessions; so are ids in any order. */
 export function normalFilter(given: PresenceFilter): NormalFilter {
-  if (typeof given !== "object" || given === null) throw new TypeError("a filter must be an object");
-  const filter: { -readonly [Field in keyof PresenceFilter]: PresenceFilter[Field] } = {};
-  for (const field of BOOLEANS) {
-    const value = given[field] ?? undefined;
-    if (value !== undefined && typeof value !== "boolean")
-      throw new TypeError(`${field} must be true or false`);
-    // Not to include background sessions is the default, said or not.
-    if (value !== undefined && (value || field !== "includeBackgroundSessions")) filter[field] = value;
-  }
-  const { selectedConversationId: conversationId, userIds } = given;
-  if (conversationId !== undefined) {
-    if (conversationId !== null) checkId(conversationId, "selectedConversationId");
-    filter.selectedConversationId = conversationId;
-  }
-  if (userIds !== undefined && userIds !== null) {
-    if (!Array.isArray(userIds)) throw new TypeError("userIds must be an array");
-    for (const userId of userIds) checkId(userId, "userIds");
-    if (userIds.length > MAX_FILTER_USER_IDS) {
-      throw new TypeError(`userIds must have at most ${MAX_FILTER_USER_IDS} ids`);
-    }
-    filter.userIds = [...new Set(userIds)].sort();
-  }
+  const { includeBackgroundSessions, selectedConversationId, hasFocus, isTyping, userIds } = given;
+  const filter = {
+    includeBackgroundSessions:
+      includeBackgroundSessions === false ? undefined : (includeBackgroundSessions ?? undefined),
+    selectedConversationId,
+    hasFocus: hasFocus ?? undefined,
+    isTyping: isTyping ?? undefined,
+    userIds: Array.isArray(userIds) ? [...new Set<string>(userIds)].sort() : (userIds ?? undefined),
+  };
   return { key: JSON.stringify(filter), filter };
 }
 
+/** Throws a `TypeError` for what is no id. */
 export function checkId(id: unknown, name: string): void {
   const problem = typeof id === "string" ? idProblem(id) : "must be a string";
-  if (problem !== undefined) throw new TypeError(`${name} ${problem}`);
+  if (problem) throw new TypeError(`${name} ${problem}`);
 }

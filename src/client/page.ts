@@ -41,20 +41,16 @@ export function watchPage(listener: PageListener): () => void {
     focus();
   };
   // Losing the network is asked about too: browsers say it of networks that the gateway does not need.
-  const events: [Listenable, string, (event: { persisted?: boolean }) => void][] = [
-    [window, "online", listener.awake],
-    [window, "offline", listener.awake],
-    [window, "pagehide", listener.hidden],
-    [window, "pageshow", shown],
-    [window, "focus", focus],
-    [window, "blur", focus],
-    [document, "visibilitychange", visibility],
-    [document, "resume", listener.awake],
-  ];
-  for (const [target, type, handle] of events) target.addEventListener(type, handle);
-  return () => {
-    for (const [target, type, handle] of events) target.removeEventListener(type, handle);
+  const each = (change: "addEventListener" | "removeEventListener") => {
+    for (const type of ["online", "offline"]) window[change](type, listener.awake);
+    for (const type of ["focus", "blur"]) window[change](type, focus);
+    window[change]("pagehide", listener.hidden);
+    window[change]("pageshow", shown);
+    document[change]("visibilitychange", visibility);
+    document[change]("resume", listener.awake);
   };
+  each("addEventListener");
+  return () => each("removeEventListener");
 }
 
 /** False where there is no page. */

@@ -40,7 +40,7 @@ export class Query {
     const request: Request = {
       message: { type: "query", filter: this.#filter },
       answered: (answer) => {
-        if (answer.type !== "result") throw violation("an answer of another type");
+        if (answer.type !== "result") throw violation("an answer to something else");
         const users = pages.add(answer);
         if (users !== undefined) this.#settle(users);
         return users === undefined;

@@ -87,34 +87,28 @@ const isValue = isShape({
 const position = { view: isId, version: isCount };
 const page = { data: isMapOf(isValue), more: isMaybe(isFlag) };
 
-const CHECKS = new Map<unknown, Check>([
-  ["connected", isShape({ heartbeatMs: isCount, resumeWindowMs: isCount })],
-  ["opened", isShape({ id: isCount, sessionId: isId })],
-  ["closed", isShape({ sessionId: isId, cause: isText })],
-  ["snapshot", isShape({ id: isMaybe(isCount), ...position, ...page })],
-  ["resumed", isShape({ id: isCount, ...position })],
-  [
-    "diff",
-    isShape({
-      ...position,
-      data: isMapOf((value) => value === null || isValue(value)),
-      causes: isMaybe(isMapOf(isText)),
-    }),
-  ],
-  ["result", isShape({ id: isCount, ...page })],
-  ["token_expiring", isObject],
-  ["draining", isShape({ reconnectInMs: isCount })],
-  [
-    "error",
-    isShape({
-      id: isMaybe(isCount),
-      view: isMaybe(isId),
-      code: isText,
-      message: isText,
-      retryAfterMs: isMaybe(isCount),
-    }),
-  ],
-]);
+const CHECKS: Readonly<Record<string, Check>> = {
+  connected: isShape({ heartbeatMs: isCount, resumeWindowMs: isCount }),
+  opened: isShape({ id: isCount, sessionId: isId }),
+  closed: isShape({ sessionId: isId, cause: isText }),
+  snapshot: isShape({ id: isMaybe(isCount), ...position, ...page }),
+  resumed: isShape({ id: isCount, ...position }),
+  diff: isShape({
+    ...position,
+    data: isMapOf((value) => value === null || isValue(value)),
+    causes: isMaybe(isMapOf(isText)),
+  }),
+  result: isShape({ id: isCount, ...page }),
+  token_expiring: isObject,
+  draining: isShape({ reconnectInMs: isCount }),
+  error: isShape({
+    id: isMaybe(isCount),
+    view: isMaybe(isId),
+    code: isText,
+    message: isText,
+    retryAfterMs: isMaybe(isCount),
+  }),
+};
 
 /** Reads a message; undefined for a type that needs nothing done, or is not known yet. Throws a `PresenceError` for what breaks the protocol. */
 export function readMessage(data: unknown): ServerMessage | undefined {
@@ -125,8 +119,8 @@ export function readMessage(data: unknown): ServerMessage | undefined {
     // Said below.
   }
   if (!isObject(message)) throw violation("not a JSON object");
-  const check = CHECKS.get(message.type);
-  if (check === undefined) return undefined;
-  if (!check(message)) throw violation(`a bad ${message.type}`);
+  const { type } = message;
+  if (typeof type !== "string" || !Object.hasOwn(CHECKS, type)) return undefined;
+  if (!CHECKS[type]!(message)) throw violation(`a bad ${type}`);
   return message as unknown as ServerMessage;
 }

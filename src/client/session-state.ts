@@ -18,11 +18,11 @@ const FLAGS = ["visible", "hasFocus"] as const;
 /** What a session should be, and what of it the gateway was not told yet. What was never said stays as the gateway has it. Pure. */
 export class SessionState {
   readonly #wanted: Patch = {};
-  readonly #custom = new Map<string, string>();
-  /** Keys that the gateway may still have, if what deleted them was lost. */
-  readonly #removed = new Set<string>();
-  /** At most two: one that clears `custom`, and one with what came after it. */
-  #untold: Patch[] = [];
+  /** null: deleted, but the gateway may still have it, if the message was lost that said so. */
+  #custom = new Map<string, string | null>();
+  #untold: Patch = {};
+  /** What is untold begins with clearing `custom`, of what a page before us said too. */
+  #clears = false;
 
   get visible(): boolean {
     return this.#wanted.visible ?? true;
@@ -32,24 +32,22 @@ export class SessionState {
     return this.#wanted.isTyping ?? false;
   }
 
-  get hasUntold(): boolean {
-    return this.#untold.length > 0;
-  }
-
   /** Takes a change. Throws a `TypeError`, and changes nothing, if the gateway would refuse it. Typing ends with the conversation. */
   set(fields: SessionFields): void {
-    check(fields);
-    const custom = this.#customAfter(fields.custom);
-    const { selectedConversationId: conversationId } = fields;
+    const { selectedConversationId: conversationId, custom } = fields;
+    for (const flag of FLAGS) {
+      if (typeof (fields[flag] ?? true) !== "boolean") throw new TypeError(`${flag} must be true or false`);
+    }
+    if ((conversationId ?? null) !== null) checkId(conversationId, "selectedConversationId");
+    if (custom !== undefined) this.#setCustom(custom);
     if (conversationId !== undefined && conversationId !== this.#wanted.selectedConversationId) {
       if (this.isTyping) this.type(false);
       this.#want("selectedConversationId", conversationId);
     }
     for (const flag of FLAGS) {
-      const value = fields[flag];
+      const value = fields[flag] ?? undefined;
       if (value !== undefined && value !== this.#wanted[flag]) this.#want(flag, value);
     }
-    if (custom !== undefined) this.#setCustom(fields.custom ?? null, custom);
   }
 
   /** Said again even if it is so already: the gateway forgets. */
@@ -59,86 +57,51 @@ export class SessionState {
 
   /** What to tell a gateway that has the session, in order. Nothing is left after it. */
   takeUntold(): readonly Patch[] {
-    const untold = this.#untold;
-    this.#untold = [];
-    return untold;
+    const told: Patch[] = this.#clears ? [{ custom: null }] : [];
+    if (Object.keys(this.#untold).length > 0) told.push(this.#untold);
+    this.#untold = {};
+    this.#clears = false;
+    return told;
   }
 
-  /** Everything, for a gateway that may not have it, or know only a part. */
+  /** Everything, for a gateway that may not have it, or know only a part. To clear and to set takes another message. */
   whole(): Patch {
-    const clears = this.#untold.some(({ custom }) => custom === null);
-    const whole = { ...this.#wanted };
-    // To clear what a page before us said, and to say something, takes two messages.
-    this.#untold = clears ? [{ custom: null }, { custom: Object.fromEntries(this.#custom) }] : [];
-    if (!clears && this.#custom.size + this.#removed.size > 0) {
-      whole.custom = Object.fromEntries([
-        ...[...this.#removed].map((key) => [key, null] as const),
-        ...this.#custom,
-      ]);
-    }
-    return whole;
+    const custom = { custom: this.#custom.size > 0 ? Object.fromEntries(this.#custom) : undefined };
+    this.#untold = this.#clears ? custom : {};
+    return { ...this.#wanted, ...(this.#clears ? {} : custom) };
   }
 
   /** The gateway has all that `whole` said. */
   arrived(): void {
-    this.#removed.clear();
+    for (const [key, value] of this.#custom) if (value === null) this.#custom.delete(key);
   }
 
   #want<Field extends Exclude<keyof Patch, "custom">>(field: Field, value: Patch[Field]): void {
     this.#wanted[field] = value;
-    this.#lastUntold()[field] = value;
+    this.#untold[field] = value;
   }
 
-  #lastUntold(): Patch {
-    if (this.#untold.length === 0) this.#untold.push({});
-    return this.#untold.at(-1)!;
-  }
-
-  #customAfter(patch: SessionFields["custom"]): Map<string, string> | undefined {
-    if (patch === undefined) return undefined;
-    const custom = new Map(patch === null ? [] : this.#custom);
-    for (const [key, value] of Object.entries(patch ?? {})) {
-      if (value === null) custom.delete(key);
-      else custom.set(key, value);
-    }
-    if (custom.size > MAX_CUSTOM_KEYS)
-      throw new TypeError(`custom must have at most ${MAX_CUSTOM_KEYS} keys`);
-    return custom;
-  }
-
-  #setCustom(patch: Readonly<Record<string, string | null>> | null, custom: Map<string, string>): void {
-    const gone = [...this.#custom.keys(), ...Object.keys(patch ?? {})].filter((key) => !custom.has(key));
-    for (const key of gone) this.#removed.delete(key);
-    for (const key of gone) this.#removed.add(key);
-    for (const key of custom.keys()) this.#removed.delete(key);
-    for (const key of this.#removed) {
-      if (this.#removed.size <= MAX_REMEMBERED) break;
-      this.#removed.delete(key);
-    }
-    this.#custom.clear();
-    for (const [key, value] of custom) this.#custom.set(key, value);
-
+  #setCustom(patch: Readonly<Record<string, string | null>> | null): void {
     if (patch === null) {
-      this.#untold = [{ ...Object.assign({}, ...this.#untold), custom: null }];
+      this.#custom.clear();
+      this.#clears = true;
+      delete this.#untold.custom;
       return;
     }
-    if (this.#lastUntold().custom === null) this.#untold.push({});
-    const last = this.#lastUntold();
-    // By entries: a key may be called `__proto__`.
-    last.custom = Object.fromEntries([...Object.entries(last.custom ?? {}), ...Object.entries(patch)]);
+    let problem = customProblem(patch);
+    const custom = new Map(this.#custom);
+    for (const [key, value] of Object.entries(patch)) {
+      custom.delete(key);
+      custom.set(key, value);
+    }
+    const kept = [...custom.values()].filter((value) => value !== null).length;
+    if (kept > MAX_CUSTOM_KEYS) problem ??= `must have at most ${MAX_CUSTOM_KEYS} keys`;
+    if (problem) throw new TypeError(`custom ${problem}`);
+    for (const [key, value] of custom) {
+      if (value === null && custom.size - kept > MAX_REMEMBERED) custom.delete(key);
+    }
+    this.#custom = custom;
+    // A key may be called `__proto__`: copied as what it is.
+    this.#untold.custom = { ...this.#untold.custom, ...patch };
   }
-}
-
-function check(fields: SessionFields): void {
-  for (const flag of FLAGS) {
-    const value = fields[flag];
-    if (value !== undefined && typeof value !== "boolean")
-      throw new TypeError(`${flag} must be true or false`);
-  }
-  const { selectedConversationId, custom } = fields;
-  if (selectedConversationId !== undefined && selectedConversationId !== null) {
-    checkId(selectedConversationId, "selectedConversationId");
-  }
-  const problem = custom === undefined || custom === null ? undefined : customProblem(custom);
-  if (problem !== undefined) throw new TypeError(`custom ${problem}`);
 }

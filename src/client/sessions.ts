@@ -1,19 +1,17 @@
 import { idProblem } from "../protocol/rules.ts";
-import { ClientSession, type SessionKeeper } from "./client-session.ts";
+import { ClientSession } from "./client-session.ts";
 import type { Connection } from "./connection.ts";
 import { leave, pageHasFocus, take } from "./page.ts";
 import type { Requests } from "./requests.ts";
 import type { OpenOptions, Session, SessionEnd } from "./types.ts";
 
 /** The sessions of a client, and what of them outlives the page. */
-export class Sessions implements SessionKeeper {
+export class Sessions {
   readonly #appId: string;
   readonly #connection: Connection;
   readonly #requests: Requests;
   /** By the name under which the next page finds them. */
   readonly #byKey = new Map<string, ClientSession>();
-  /** Those that are open on this connection. */
-  readonly #byId = new Map<string, ClientSession>();
 
   constructor(appId: string, connection: Connection, requests: Requests) {
     this.#appId = appId;
@@ -27,7 +25,9 @@ export class Sessions implements SessionKeeper {
 
   open(options: OpenOptions): Session {
     const key = this.#freeKey(options);
-    const session = new ClientSession({ ...options }, left(key), this.#connection, this.#requests, this);
+    const session = new ClientSession({ ...options }, left(key), this.#connection, this.#requests, () =>
+      this.#byKey.delete(key),
+    );
     this.#byKey.set(key, session);
     session.focus(pageHasFocus());
     session.ask();
@@ -39,14 +39,12 @@ export class Sessions implements SessionKeeper {
   }
 
   lost(): void {
-    this.#byId.clear();
     for (const session of this.#byKey.values()) session.interrupted();
   }
 
   /** The gateway ended one. */
   ended(id: string, cause: string): void {
-    const session = this.#byId.get(id);
-    this.#byId.delete(id);
+    const session = [...this.#byKey.values()].find((each) => each.id === id);
     if (cause === "kicked") session?.end({ cause });
     // Another page has it, or we lost track: this page is a session all the same.
     else session?.replaced();
@@ -77,15 +75,6 @@ export class Sessions implements SessionKeeper {
       if (reason === undefined) session.close();
       else session.end(reason);
     }
-  }
-
-  opened(session: ClientSession, id: string): void {
-    this.#byId.set(id, session);
-  }
-
-  closed(session: ClientSession): void {
-    for (const [key, each] of this.#byKey) if (each === session) this.#byKey.delete(key);
-    if (session.resumableId !== undefined) this.#byId.delete(session.resumableId);
   }
 
   /** Sessions of a kind are numbered: the first of this page goes on with the first of the page before. */

@@ -13,7 +13,7 @@ const CONTROL = /\p{Cc}/u;
 export function idProblem(text: string): string | undefined {
   if (text.length === 0) return "must not be empty";
   if (text.length > MAX_ID_LENGTH) return `must have at most ${MAX_ID_LENGTH} characters`;
-  if (!text.isWellFormed()) return "must be well-formed Unicode (it has half a surrogate pair)";
+  if (!text.isWellFormed()) return "must be well-formed Unicode";
   if (CONTROL.test(text)) return "must not have control characters";
   return undefined;
 }
