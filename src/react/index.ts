@@ -1,2 +1,5 @@
 /** `presence-gateway/react`: hooks on the client SDK. */
-export {};
+export { PresenceProvider, type PresenceProviderProps, usePresenceClient } from "./provider.ts";
+export { type Presence, usePresence } from "./use-presence.ts";
+export { type SessionControls, useSession } from "./use-session.ts";
+export { useStatus } from "./use-status.ts";

@@ -1,0 +1,55 @@
+import { useMemo, useSyncExternalStore } from "react";
+import type { PresenceError } from "../client/errors.ts";
+import { normalFilter } from "../client/filter.ts";
+import type {
+  PresenceClient,
+  PresenceFilter,
+  PresenceSnapshot,
+  Subscription,
+  SubscriptionState,
+} from "../client/types.ts";
+import { usePresenceClient } from "./provider.ts";
+
+export interface Presence {
+  /** Who is in the result; empty before the first snapshot. */
+  readonly users: PresenceSnapshot;
+  readonly state: SubscriptionState;
+  readonly error: PresenceError | undefined;
+}
+
+const PENDING: Presence = { users: new Map(), state: "pending", error: undefined };
+
+/**
+ * Watches a filter, live. It may be written in place: filters that mean the same are the same. null watches nothing. Users who did not
+ * change are the same objects as before, so that memoized rows are not rendered again.
+ */
+export function usePresence(filter: PresenceFilter | null | undefined): Presence {
+  const client = usePresenceClient();
+  const key = filter ? normalFilter(filter).key : undefined;
+  const store = useMemo(() => createStore(client, key), [client, key]);
+  return useSyncExternalStore(store.subscribe, store.read, readOnServer);
+}
+
+function createStore(client: PresenceClient, key: string | undefined) {
+  let presence = PENDING;
+  const read = () => presence;
+  const subscribe = (onChange: () => void) => {
+    if (key === undefined) return () => {};
+    const take = ({ snapshot, state, error }: Subscription) => {
+      presence = { users: snapshot ?? PENDING.users, state, error };
+    };
+    const changed = () => {
+      take(subscription);
+      onChange();
+    };
+    const subscription = client.subscribe(JSON.parse(key), changed, { onError: changed });
+    // Somebody else may watch the same: then everybody is there at once.
+    take(subscription);
+    return () => subscription.unsubscribe();
+  };
+  return { read, subscribe };
+}
+
+function readOnServer(): Presence {
+  return PENDING;
+}

@@ -1,0 +1,95 @@
+import { useEffect, useState } from "react";
+import type { OpenOptions, PresenceClient, Session, SessionFields } from "../client/types.ts";
+import { usePresenceClient } from "./provider.ts";
+
+/** What a component does with its session; what the session says of itself comes from the options. */
+export type SessionControls = Pick<Session, "typing" | "stopTyping" | "select" | "set">;
+
+/**
+ * Has a session as long as the component is there: what changes in the options is told, custom fields that are no longer in them are
+ * deleted. null: no session.
+ */
+export function useSession(options: OpenOptions | null | undefined): SessionControls {
+  const client = usePresenceClient();
+  const [holder] = useState(() => new SessionHolder());
+  const identity = options
+    ? JSON.stringify([options.kind, options.userId, options.key, options.trackFocus])
+    : undefined;
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another identity is another session, all else is told below
+  useEffect(() => {
+    if (!options || identity === undefined) return undefined;
+    holder.open(client, identity, options);
+    return () => holder.closeSoon();
+  }, [client, holder, identity]);
+  useEffect(() => {
+    if (options) holder.tell(options);
+  });
+  return holder.controls;
+}
+
+class SessionHolder {
+  readonly controls: SessionControls = {
+    typing: () => this.#session?.typing(),
+    stopTyping: () => this.#session?.stopTyping(),
+    select: (conversationId) => this.#session?.select(conversationId),
+    set: (fields) => this.#session?.set(fields),
+  };
+  #session: Session | undefined;
+  #client: PresenceClient | undefined;
+  #identity: string | undefined;
+  #told: OpenOptions | undefined;
+  #closing: ReturnType<typeof setTimeout> | undefined;
+
+  open(client: PresenceClient, identity: string, options: OpenOptions): void {
+    if (this.#closing !== undefined) {
+      clearTimeout(this.#closing);
+      this.#closing = undefined;
+      // Strict mode takes a component down and puts it up again at once: nobody shall see that.
+      if (this.#client === client && this.#identity === identity) return;
+      this.#session?.close();
+    }
+    const onEnd: OpenOptions["onEnd"] = (reason) => this.#told?.onEnd?.(reason);
+    this.#session = client.open({ ...options, onEnd });
+    this.#client = client;
+    this.#identity = identity;
+    this.#told = options;
+  }
+
+  closeSoon(): void {
+    this.#closing = setTimeout(() => {
+      this.#closing = undefined;
+      this.#session?.close();
+      this.#session = undefined;
+    });
+  }
+
+  tell(options: OpenOptions): void {
+    if (this.#told === undefined || this.#told === options) return;
+    const fields = changes(this.#told, options);
+    this.#told = options;
+    this.#session?.set(fields);
+  }
+}
+
+/** What to set, from one render's options to the next. What is no longer said is as if it never was. */
+function changes(before: OpenOptions, after: OpenOptions): SessionFields {
+  const { visible = true, selectedConversationId = null, hasFocus = false } = after;
+  const isFocusTold = after.trackFocus !== true && hasFocus !== (before.hasFocus ?? false);
+  return {
+    ...(visible !== (before.visible ?? true) && { visible }),
+    ...(selectedConversationId !== (before.selectedConversationId ?? null) && { selectedConversationId }),
+    ...(isFocusTold && { hasFocus }),
+    custom: customPatch(before.custom ?? {}, after.custom ?? {}),
+  };
+}
+
+type Custom = Readonly<Record<string, string | null>>;
+
+function customPatch(before: Custom, after: Custom): Custom | undefined {
+  const patch = new Map<string, string | null>();
+  for (const key of Object.keys(before)) if (!Object.hasOwn(after, key)) patch.set(key, null);
+  for (const [key, value] of Object.entries(after)) {
+    if (!Object.hasOwn(before, key) || before[key] !== value) patch.set(key, value);
+  }
+  return patch.size > 0 ? Object.fromEntries(patch) : undefined;
+}

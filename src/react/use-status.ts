@@ -1,0 +1,10 @@
+import { useCallback, useSyncExternalStore } from "react";
+import type { Status } from "../client/types.ts";
+import { usePresenceClient } from "./provider.ts";
+
+/** How the connection is, to show that what is on screen may be old. */
+export function useStatus(): Status {
+  const client = usePresenceClient();
+  const subscribe = useCallback((onChange: () => void) => client.on("status", onChange), [client]);
+  return useSyncExternalStore(subscribe, client.status, () => "idle");
+}

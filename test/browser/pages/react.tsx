@@ -1,0 +1,86 @@
+/** @jsxImportSource react */
+// A chat as small as can be, for tests to put up, change and take down from outside of the page.
+import {
+  createClient,
+  type OpenOptions,
+  type PresenceFilter,
+  type PresenceValue,
+} from "presence-gateway/client";
+import { PresenceProvider, usePresence, useSession, useStatus } from "presence-gateway/react";
+import { memo, StrictMode } from "react";
+import { createRoot, type Root } from "react-dom/client";
+
+interface Chat {
+  readonly url: string;
+  readonly appId: string;
+  readonly token: string;
+  readonly session: OpenOptions | null;
+  readonly filter: PresenceFilter | null;
+  /** A client of the page's own, instead of the provider's. */
+  readonly ownClient?: boolean;
+}
+
+const log = { renders: {} as Record<string, number>, tokens: 0 };
+let root: Root | undefined;
+let client: ReturnType<typeof createClient> | undefined;
+
+const Row = memo(({ userId, value }: { userId: string; value: PresenceValue }) => {
+  log.renders[userId] = (log.renders[userId] ?? 0) + 1;
+  const isTyping = [...value.widgets, ...value.backgroundSessions].some((session) => session.isTyping);
+  return (
+    <li>
+      {userId}
+      {isTyping ? " is typing" : ""}
+    </li>
+  );
+});
+
+function Talk({ session, filter }: Pick<Chat, "session" | "filter">) {
+  // Objects made at each render, as people write it.
+  const { typing, stopTyping } = useSession(session && { ...session });
+  const { users, state, error } = usePresence(filter && { ...filter });
+  const status = useStatus();
+  return (
+    <main>
+      <input aria-label="message" onInput={typing} onBlur={stopTyping} />
+      <p id="state">
+        {status} {state} {error?.code}
+      </p>
+      <ul>
+        {[...users].map(([userId, value]) => (
+          <Row key={userId} userId={userId} value={value} />
+        ))}
+      </ul>
+    </main>
+  );
+}
+
+function show(chat: Chat): void {
+  const { url, appId, token, ownClient } = chat;
+  if (ownClient) client ??= createClient({ url, appId, token });
+  const options = ownClient
+    ? { client: client! }
+    : {
+        url,
+        appId,
+        token: () => {
+          log.tokens++;
+          return token;
+        },
+      };
+  root ??= createRoot(document.querySelector("#root")!);
+  root.render(
+    <StrictMode>
+      <PresenceProvider {...options}>
+        <Talk session={chat.session} filter={chat.filter} />
+      </PresenceProvider>
+    </StrictMode>,
+  );
+}
+
+function hide(): void {
+  root?.unmount();
+  root = undefined;
+}
+
+Object.assign(globalThis, { show, hide, log });

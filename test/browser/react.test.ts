@@ -1,0 +1,156 @@
+import type { Page } from "playwright-core";
+import { afterEach, beforeEach, expect, it } from "vitest";
+import type { OpenOptions, PresenceFilter } from "../../src/client/types.ts";
+import { describeInBrowser } from "../support/browser.ts";
+import type { TestClient } from "../support/client.ts";
+import { APP, TestGateway } from "../support/gateway.ts";
+import { type ServedPage, servePage } from "../support/serve-page.ts";
+
+interface Chat {
+  readonly session?: OpenOptions | null;
+  readonly filter?: PresenceFilter | null;
+  readonly ownClient?: boolean;
+}
+
+declare function show(chat: object): void;
+declare function hide(): void;
+declare const log: { renders: Record<string, number>; tokens: number };
+
+describeInBrowser("the React hooks, in strict mode", (browser) => {
+  let site: ServedPage;
+  let gateway: TestGateway;
+  let watcher: TestClient;
+  let page: Page;
+
+  beforeEach(async () => {
+    site = await servePage("react.tsx", { development: true });
+    gateway = await TestGateway.start("ws", { env: { DIFF_INTERVAL_MS: "0" } });
+    watcher = await gateway.connect();
+    watcher.send({ type: "subscribe", id: 1, filter: { includeBackgroundSessions: true } });
+    await watcher.next("snapshot");
+    page = await browser.open(site.url);
+  });
+  afterEach(async () => {
+    await gateway.stop();
+    await site.stop();
+  });
+
+  const showChat = async (user: string, { session = null, filter = null, ownClient = false }: Chat) => {
+    const token = await gateway.token({ tokenType: "user", sub: user, read: { conversationIds: ["c1"] } });
+    const chat = { url: gateway.url, appId: APP, token, session, filter, ownClient };
+    await page.evaluate((props) => show(props), chat);
+  };
+  const state = () => page.textContent("#state");
+  const rows = () => page.locator("li").allTextContents();
+  /** Who came and went since the last time, as somebody else sees it. */
+  const seen = async () => {
+    watcher.send({ type: "ping", id: 99 });
+    await watcher.next("pong");
+    return watcher.inbox
+      .splice(0)
+      .filter((message) => message.type === "diff")
+      .map(({ data, causes = {} }) =>
+        Object.keys(data)
+          .map((userId) => (data[userId] === null ? `-${userId} ${causes[userId]}` : `+${userId}`))
+          .join(),
+      );
+  };
+  const stats = async () => (await gateway.http("GET", `/v1/${APP}/stats`)).json;
+  const widget: OpenOptions = { kind: "widget", selectedConversationId: "c1" };
+
+  it("opens one session, and closes it with the component", async () => {
+    await showChat("alice", { session: widget, filter: { selectedConversationId: "c1" } });
+    await expect.poll(rows).toEqual(["alice"]);
+    expect(await state()).toBe("connected active ");
+    expect(await seen()).toEqual(["+alice"]);
+    expect(await stats()).toMatchObject({ sessions: 1, subscriptions: 2, sockets: 2 });
+    expect(await page.evaluate(() => log.tokens)).toBe(1);
+    await page.evaluate(() => hide());
+    await expect.poll(seen).toEqual(["-alice closed"]);
+    // The provider's own client has gone too.
+    await expect.poll(stats).toMatchObject({ sessions: 0, subscriptions: 1, sockets: 1 });
+  });
+
+  it("shows who types, from the keys of the other, until they stop", async () => {
+    await showChat("bob", { session: widget, filter: { selectedConversationId: "c1" } });
+    await expect.poll(rows).toEqual(["bob"]);
+    const alice = await gateway.connect("alice");
+    const sessionId = await alice.open({ selectedConversationId: "c1" });
+    await expect.poll(rows).toEqual(["bob", "alice"]);
+    alice.send({ type: "update", sessionId, isTyping: true });
+    await expect.poll(rows).toEqual(["bob", "alice is typing"]);
+    alice.send({ type: "update", sessionId, isTyping: false });
+    await expect.poll(rows).toEqual(["bob", "alice"]);
+
+    await seen();
+    await page.getByLabel("message").pressSequentially("hello");
+    await expect.poll(rows).toEqual(["bob is typing", "alice"]);
+    await page.getByLabel("message").blur();
+    await expect.poll(rows).toEqual(["bob", "alice"]);
+    expect(await seen()).toEqual(["+bob", "+bob"]);
+  });
+
+  it("renders only the rows of users who changed", async () => {
+    await showChat("bob", { session: widget, filter: { selectedConversationId: "c1" } });
+    const alice = await gateway.connect("alice");
+    const sessionId = await alice.open({ selectedConversationId: "c1" });
+    await expect.poll(rows).toEqual(["bob", "alice"]);
+    const before = await page.evaluate(() => log.renders);
+    alice.send({ type: "update", sessionId, isTyping: true });
+    await expect.poll(rows).toEqual(["bob", "alice is typing"]);
+    const after = await page.evaluate(() => log.renders);
+    expect(after.bob).toBe(before.bob);
+    expect(after.alice).toBeGreaterThan(before.alice!);
+  });
+
+  it("keeps session and subscription over renders, and tells what changes", async () => {
+    const filter = { selectedConversationId: "c1" };
+    await showChat("alice", { session: { ...widget, custom: { a: "1", b: "2" } }, filter });
+    await expect.poll(rows).toEqual(["alice"]);
+    await seen();
+    for (let i = 0; i < 10; i++)
+      await showChat("alice", { session: { ...widget, custom: { a: "1", b: "2" } }, filter });
+    expect(await seen()).toEqual([]);
+    await showChat("alice", { session: { ...widget, custom: { a: "1", c: "3" }, visible: true }, filter });
+    const custom = async () => (await gateway.query()).alice?.widgets[0].custom;
+    await expect.poll(custom).toEqual({ a: "1", c: "3" });
+    await showChat("alice", { session: { ...widget, selectedConversationId: "c2" }, filter });
+    await expect.poll(rows).toEqual([]);
+    expect((await gateway.query()).alice.widgets).toMatchObject([
+      { selectedConversationId: "c2", custom: {} },
+    ]);
+    expect(await stats()).toMatchObject({ sessions: 1, subscriptions: 2 });
+  });
+
+  it("opens another session for another kind, and none for null", async () => {
+    await showChat("alice", { session: { ...widget, key: "k" } });
+    await expect.poll(async () => (await gateway.query()).alice?.widgets.length).toBe(1);
+    await showChat("alice", { session: { ...widget, key: "k", trackFocus: true } });
+    await expect.poll(async () => (await gateway.query()).alice?.widgets).toMatchObject([{ hasFocus: true }]);
+    await showChat("alice", { session: { kind: "background" } });
+    await expect.poll(stats).toMatchObject({ sessions: 1, widgets: 0, backgroundSessions: 1 });
+    await showChat("alice", { session: null });
+    await expect.poll(stats).toMatchObject({ sessions: 0 });
+    await showChat("alice", { session: widget });
+    await expect.poll(stats).toMatchObject({ sessions: 1, widgets: 1 });
+  });
+
+  it("says why there is nothing to see, and goes on with another filter", async () => {
+    await showChat("alice", { filter: {} });
+    await expect.poll(state).toBe("connected error FORBIDDEN");
+    await showChat("alice", { filter: { selectedConversationId: "c1" } });
+    await expect.poll(state).toBe("connected active ");
+    await showChat("alice", { filter: null });
+    await expect.poll(state).toBe("connected pending ");
+    await expect.poll(stats).toMatchObject({ subscriptions: 1 });
+  });
+
+  it("leaves a client that it was given alone", async () => {
+    await showChat("alice", { session: widget, ownClient: true });
+    await expect.poll(stats).toMatchObject({ sessions: 1, sockets: 2 });
+    await page.evaluate(() => hide());
+    await expect.poll(stats).toMatchObject({ sessions: 0, sockets: 2 });
+    await showChat("alice", { session: widget, ownClient: true });
+    await expect.poll(stats).toMatchObject({ sessions: 1, sockets: 2 });
+  });
+});
