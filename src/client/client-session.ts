@@ -14,6 +14,7 @@ const REPLACED_MS = 1_000;
 
 /** One session: it says what it should be again and again, until the gateway has it. */
 export class ClientSession implements Session {
+  state: State = "pending";
   readonly #options: OpenOptions;
   readonly #connection: Connection;
   readonly #requests: Requests;
@@ -21,7 +22,6 @@ export class ClientSession implements Session {
   readonly #fields = new SessionState();
   /** The id to go on with; the gateway's, once it is open. */
   #id: string | undefined;
-  #state: State = "pending";
   #isAsked = false;
   #toldAt = 0;
   #tellTimer: ReturnType<typeof setTimeout> | undefined;
@@ -48,12 +48,8 @@ export class ClientSession implements Session {
     this.#onClosed = onClosed;
   }
 
-  get state(): State {
-    return this.#state;
-  }
-
   get id(): string | undefined {
-    return this.#state === "open" ? this.#id : undefined;
+    return this.state === "open" ? this.#id : undefined;
   }
 
   /** The id that the next page, or the next connection, can go on with. */
@@ -66,7 +62,7 @@ export class ClientSession implements Session {
   }
 
   set(fields: SessionFields): void {
-    if (this.#state === "closed") return;
+    if (this.state === "closed") return;
     this.#fields.set(fields);
     if (this.#options.trackFocus) this.#fields.set({ hasFocus: this.#pageHasFocus && this.#fields.visible });
     this.#tellSoon();
@@ -79,7 +75,7 @@ export class ClientSession implements Session {
   }
 
   typing(): void {
-    if (this.#state === "closed") return;
+    if (this.state === "closed") return;
     const now = performance.now();
     this.#lastKeyAt = now;
     if (this.#typingTimer === undefined) this.#awaitEndOfTyping(TYPING_IDLE_MS);
@@ -92,21 +88,21 @@ export class ClientSession implements Session {
   stopTyping(): void {
     clearTimeout(this.#typingTimer);
     this.#typingTimer = undefined;
-    if (this.#state === "closed" || !this.#fields.isTyping) return;
+    if (this.state === "closed" || !this.#fields.isTyping) return;
     this.#fields.type(false);
     this.#tellSoon();
   }
 
   close(): void {
-    if (this.#state === "closed") return;
-    if (this.#state === "open") this.#connection.send({ type: "close", sessionId: this.#id });
+    if (this.state === "closed") return;
+    if (this.state === "open") this.#connection.send({ type: "close", sessionId: this.#id });
     this.#over();
   }
 
   /** Asks the gateway for it, on a new connection or for the first time. */
   ask(): void {
     clearTimeout(this.#retryTimer);
-    if (this.#state === "closed" || this.#isAsked || !this.#connection.isConnected) return;
+    if (this.state === "closed" || this.#isAsked || !this.#connection.isConnected) return;
     this.#isAsked = true;
     const { kind, userId } = this.#options;
     this.#requests.ask({
@@ -130,12 +126,12 @@ export class ClientSession implements Session {
   /** The connection is lost. */
   interrupted(): void {
     this.#isAsked = false;
-    if (this.#state === "open") this.#state = "pending";
+    if (this.state === "open") this.state = "pending";
   }
 
   /** The gateway left messages undone: says everything again. */
   repeat(): void {
-    if (this.#state !== "open") return;
+    if (this.state !== "open") return;
     this.#connection.send({ type: "update", sessionId: this.#id, ...this.#fields.whole() });
     this.#tellSoon();
   }
@@ -153,24 +149,24 @@ export class ClientSession implements Session {
   }
 
   end(reason: SessionEnd): void {
-    if (this.#state === "closed") return;
+    if (this.state === "closed") return;
     this.#over();
     queueMicrotask(() => this.#options.onEnd?.(reason));
   }
 
   #opened(id: string): void {
     // Closed meanwhile: only now there is an id to close.
-    if (this.#state === "closed") return this.#connection.send({ type: "close", sessionId: id });
+    if (this.state === "closed") return this.#connection.send({ type: "close", sessionId: id });
     this.#isAsked = false;
     this.#id = id;
-    this.#state = "open";
+    this.state = "open";
     this.#fields.arrived();
     this.#tellSoon();
   }
 
   /** What is said in one turn goes out as one message. */
   #tellSoon(): void {
-    if (this.#isTelling || this.#state !== "open") return;
+    if (this.#isTelling || this.state !== "open") return;
     this.#isTelling = true;
     const waitMs = this.#toldAt + UPDATE_INTERVAL_MS - performance.now();
     if (waitMs > 0) this.#tellTimer = setTimeout(() => this.#tell(), waitMs);
@@ -184,7 +180,7 @@ export class ClientSession implements Session {
     }
     this.#isTelling = false;
     // Not open any more: it will all be said when it is again.
-    if (this.#state !== "open") return;
+    if (this.state !== "open") return;
     for (const patch of this.#fields.takeUntold()) {
       this.#toldAt = performance.now();
       this.#connection.send({ type: "update", sessionId: this.#id, ...patch });
@@ -200,7 +196,7 @@ export class ClientSession implements Session {
   }
 
   #over(): void {
-    this.#state = "closed";
+    this.state = "closed";
     for (const timer of [this.#tellTimer, this.#typingTimer, this.#retryTimer]) clearTimeout(timer);
     this.#onClosed();
   }

@@ -4,7 +4,7 @@ import { checkId } from "./filter.ts";
 import { watchPage } from "./page.ts";
 import { Query } from "./query.ts";
 import { Requests } from "./requests.ts";
-import type { ServerMessage } from "./server-message.ts";
+import type { Content, ServerMessage } from "./server-message.ts";
 import { Sessions } from "./sessions.ts";
 import type { ClientEvents, ClientOptions, PresenceClient, WebSocketConstructor } from "./types.ts";
 import { Watches } from "./watches.ts";
@@ -17,7 +17,7 @@ export function createClient(options: ClientOptions): PresenceClient {
   const WebSocket =
     options.WebSocket ?? (globalThis as unknown as { WebSocket?: WebSocketConstructor }).WebSocket;
   if (WebSocket === undefined) {
-    throw new TypeError("no WebSocket here: give one, say that of the package ws");
+    throw new TypeError("no WebSocket here: give that of the package ws, say");
   }
   if (typeof token !== "string" && typeof token !== "function") {
     throw new TypeError("token must be a string or a function");
@@ -35,9 +35,9 @@ export function createClient(options: ClientOptions): PresenceClient {
 
   const owner: ConnectionOwner = {
     isNeeded: () => !(sessions.isEmpty && watches.isEmpty && queries.size === 0),
-    connected() {
+    connected(graceMs) {
       sessions.connected();
-      watches.connected();
+      watches.connected(graceMs);
       for (const query of queries) query.ask();
     },
     lost() {
@@ -60,27 +60,21 @@ export function createClient(options: ClientOptions): PresenceClient {
   const watches = new Watches(connection, requests, maxUsers);
   const queries = new Set<Query>();
 
-  function receive(message: ServerMessage): void {
-    switch (message.type) {
-      case "diff":
-        return watches.diff(message);
-      case "snapshot":
-        return message.id === undefined ? watches.page(message) : requests.answered(message.id, message);
-      case "opened":
-      case "resumed":
-      case "result":
-        return requests.answered(message.id, message);
-      case "closed":
-        return sessions.ended(message.sessionId, message.cause);
-      case "error": {
-        const { id, view, code, retryAfterMs = 0 } = message;
-        const error = new PresenceError(code, message.message);
-        if (view !== undefined) watches.ended(view, error);
-        else if (id !== undefined && requests.refused(id, error, retryAfterMs)) return;
-        else if (code === "RATE_LIMITED") sessions.repeat(retryAfterMs);
-        else warn(error);
-      }
-    }
+  function receive(message: Content): void {
+    const { type } = message;
+    if (type === "diff") watches.diff(message);
+    else if (type === "closed") sessions.ended(message.sessionId, message.cause);
+    else if (type === "error") refused(message);
+    else if (message.id !== undefined) requests.answered(message.id, message);
+    else if (type === "snapshot") watches.page(message);
+  }
+
+  function refused({ id, view, code, message, retryAfterMs = 0 }: ServerMessage & { type: "error" }): void {
+    const error = new PresenceError(code, message);
+    if (view !== undefined) watches.ended(view, error);
+    else if (id !== undefined && requests.refused(id, error, retryAfterMs)) return;
+    else if (code === "RATE_LIMITED") sessions.repeat(retryAfterMs);
+    else warn(error);
   }
 
   function endAll(error: PresenceError): void {
@@ -141,9 +135,8 @@ export function createClient(options: ClientOptions): PresenceClient {
 
 /** The address of the WebSocket, from any way to write the gateway's. */
 function realtimeUrl(base: string, appId: string): string {
-  const url = new URL(base);
-  const protocol = { "http:": "ws:", "ws:": "ws:", "https:": "wss:", "wss:": "wss:" }[url.protocol];
-  if (protocol === undefined) throw new TypeError("url must begin with http, https, ws or wss");
-  const path = `${url.pathname.replace(/\/+$/, "")}/v1/${encodeURIComponent(appId)}/realtime`;
-  return `${protocol}//${url.host}${path}`;
+  const { protocol, host, pathname } = new URL(base);
+  const scheme = /^(?:http|ws)(s?):$/.exec(protocol);
+  if (!scheme) throw new TypeError("url must begin with http, https, ws or wss");
+  return `ws${scheme[1]}://${host}${pathname.replace(/\/+$/, "")}/v1/${encodeURIComponent(appId)}/realtime`;
 }

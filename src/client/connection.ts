@@ -1,6 +1,6 @@
 import { PresenceError, violation } from "./errors.ts";
 import { retryAfter, retryDelay } from "./retry.ts";
-import { readMessage, type ServerMessage } from "./server-message.ts";
+import { type Content, readMessage, type ServerMessage } from "./server-message.ts";
 import type { Status, StatusDetail, TokenSource, WebSocketConstructor, WebSocketLike } from "./types.ts";
 
 const SUBPROTOCOL = "presence.v1";
@@ -18,6 +18,7 @@ const GOODBYE_MS = 2_000;
 const MIN_HEARTBEAT_MS = 100;
 const MAX_HEARTBEAT_MS = 120_000;
 const MAX_DRAIN_MS = 60_000;
+const MAX_GRACE_MS = 60_000;
 /** What may wait in the socket before updates are kept back, and folded. */
 const MAX_BUFFERED = 64 * 1024;
 /** Anything but 1000 means: keep my sessions for me. Browsers allow none but these for it. */
@@ -33,11 +34,14 @@ export interface ConnectionOptions {
 export interface ConnectionOwner {
   /** Whether there is anything to be connected for. */
   isNeeded(): boolean;
-  /** It is there: time to say again what was said on the last one. */
-  connected(): void;
+  /**
+   * It is there: time to say again what was said on the last one.
+   * @param graceMs More than 0: the gateway is another than before, and others may need so long to come back to it.
+   */
+  connected(graceMs: number): void;
   lost(): void;
   /** May throw a `PresenceError`, which ends the connection. */
-  receive(message: ServerMessage): void;
+  receive(message: Content): void;
   status(status: Status, detail: StatusDetail): void;
   /** It will not come back. */
   failed(error: PresenceError): void;
@@ -59,6 +63,7 @@ export class Connection {
   /** Tells a token that was waited for in vain. */
   #attempt = 0;
   #connectedAt = 0;
+  #nodeId: string | undefined;
   #heartbeatMs = 16_000;
   #resumeWindowMs = 15_000;
   /** A node that goes down says when to come back. */
@@ -134,6 +139,7 @@ export class Connection {
   async #try(): Promise<void> {
     const attempt = ++this.#attempt;
     if (this.#status !== "reconnecting") this.#become("connecting", {});
+    this.#wait(TOKEN_MS, () => this.#lost(tokenError("no token in time")));
     try {
       this.#token ??= await this.#askToken();
     } catch (error) {
@@ -159,18 +165,9 @@ export class Connection {
 
   async #askToken(): Promise<string> {
     const { token } = this.#options;
-    if (typeof token === "string") return token;
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new Error(`no token within ${TOKEN_MS} ms`)), TOKEN_MS);
-    });
-    try {
-      const got = await Promise.race([token(), late]);
-      if (typeof got !== "string") throw new Error("the token function must give a string");
-      return got;
-    } finally {
-      clearTimeout(timer);
-    }
+    const got = typeof token === "string" ? token : await token();
+    if (typeof got !== "string") throw new TypeError("the token function must give a string");
+    return got;
   }
 
   #receive(data: unknown): void {
@@ -189,14 +186,16 @@ export class Connection {
     }
   }
 
-  #connected({ heartbeatMs, resumeWindowMs }: ServerMessage & { type: "connected" }): void {
+  #connected({ nodeId, heartbeatMs, resumeWindowMs }: ServerMessage & { type: "connected" }): void {
     if (this.#status === "connected") throw violation("connected twice");
     this.#heartbeatMs = Math.min(Math.max(heartbeatMs, MIN_HEARTBEAT_MS), MAX_HEARTBEAT_MS);
     this.#resumeWindowMs = resumeWindowMs;
     this.#connectedAt = performance.now();
     this.#become("connected", {});
     this.#listen();
-    this.#owner.connected();
+    const isAnother = this.#nodeId !== undefined && this.#nodeId !== nodeId;
+    this.#nodeId = nodeId;
+    this.#owner.connected(isAnother ? Math.min(resumeWindowMs, MAX_GRACE_MS) : 0);
   }
 
   /** Waits until nothing was heard for the heartbeat, and asks then. */

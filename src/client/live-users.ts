@@ -6,7 +6,6 @@ type Change = { entered: string[]; updated: string[]; left: { userId: string; ca
 
 /** What a user may take on average, in characters: a page with 32 long custom fields here and there is no problem. */
 const MEAN_WEIGHT = 1_024;
-const SESSION_WEIGHT = 64;
 
 /** Users with a bound for what they take: a gateway gone wrong must not fill the memory. */
 class BoundedUsers {
@@ -41,6 +40,8 @@ export class LiveUsers {
   readonly #maxUsers: number;
   #users: BoundedUsers | undefined;
   #pages: Pages | undefined;
+  /** Who was there before the gateway was restarted, and is not back yet. */
+  #awaited = new Set<string>();
 
   constructor(maxUsers: number) {
     this.#maxUsers = maxUsers;
@@ -51,26 +52,46 @@ export class LiveUsers {
     return this.#users?.map;
   }
 
-  /** Takes a page of a snapshot; returns what changed when it was the last, undefined before. */
-  page(page: Page): PresenceChange | undefined {
+  /**
+   * Takes a page of a snapshot; returns what changed when it was the last, undefined before.
+   * @param awaitsMissing Whether those who are missing are kept until they are back or given up.
+   */
+  page(page: Page, awaitsMissing = false): PresenceChange | undefined {
     this.#pages ??= new Pages(this.#maxUsers);
     const users = this.#pages.add(page);
     if (users === undefined) return undefined;
-    const change = replace(users, this.snapshot ?? new Map());
-    this.#users = this.#pages.users;
+    const change: Change = { entered: [], updated: [], left: [] };
+    const before = this.snapshot ?? new Map<string, PresenceValue>();
+    for (const [userId, value] of users.map) {
+      const old = before.get(userId);
+      if (!old) change.entered.push(userId);
+      // As before: the same object, then.
+      else if (JSON.stringify(old) === JSON.stringify(value)) users.set(userId, old);
+      else change.updated.push(userId);
+    }
+    this.#awaited.clear();
+    for (const [userId, old] of before) {
+      if (users.map.has(userId)) continue;
+      if (awaitsMissing) {
+        users.set(userId, old);
+        this.#awaited.add(userId);
+      } else change.left.push({ userId, cause: "unknown" });
+    }
+    this.#users = users;
     this.#move(page);
     return change;
   }
 
   diff(diff: Diff): PresenceChange {
     if (this.#pages !== undefined || diff.version !== this.position!.version + 1) {
-      throw violation("a diff that does not follow");
+      throw violation("a gap");
     }
     const users = new BoundedUsers(this.#users);
     const change: Change = { entered: [], updated: [], left: [] };
     const { causes = {} } = diff;
     for (const [userId, value] of Object.entries(diff.data)) {
       const old = users.set(userId, value);
+      this.#awaited.delete(userId);
       if (value !== null) change[old ? "updated" : "entered"].push(userId);
       else if (old) {
         change.left.push({ userId, cause: Object.hasOwn(causes, userId) ? causes[userId]! : "unknown" });
@@ -80,6 +101,16 @@ export class LiveUsers {
     this.#users = users;
     this.#move(diff);
     return change;
+  }
+
+  /** Those who did not come back have left. */
+  giveUp(): PresenceChange {
+    const users = new BoundedUsers(this.#users);
+    const left = [...this.#awaited].map((userId) => ({ userId, cause: "timeout" as const }));
+    for (const { userId } of left) users.set(userId, null);
+    this.#awaited.clear();
+    this.#users = users;
+    return { entered: [], updated: [], left };
   }
 
   /** The connection was lost: what has come of a snapshot will not go on. */
@@ -95,7 +126,7 @@ export class LiveUsers {
 
 /** Puts the pages of an answer together. */
 export class Pages {
-  readonly users = new BoundedUsers();
+  readonly #users = new BoundedUsers();
   readonly #maxUsers: number;
 
   constructor(maxUsers: number) {
@@ -103,41 +134,18 @@ export class Pages {
   }
 
   /** Returns everybody when it was the last page. */
-  add({
-    data,
-    more,
-  }: {
-    readonly data: Users;
-    readonly more?: boolean;
-  }): Map<string, PresenceValue> | undefined {
-    const { users } = this;
+  add({ data, more }: { readonly data: Users; readonly more?: boolean }): BoundedUsers | undefined {
+    const users = this.#users;
     const before = users.map.size;
     for (const [userId, value] of Object.entries(data)) users.set(userId, value);
     users.check(this.#maxUsers);
-    if (!more) return users.map;
+    if (!more) return users;
     // Else it could go on like this for ever.
-    if (users.map.size === before) throw violation("a page that brings nothing");
+    if (users.map.size === before) throw violation("an empty page");
     return undefined;
   }
 }
 
-/** What changed between two whole states. Puts the old objects into the new state for users who are as they were. */
-function replace(users: Map<string, PresenceValue>, before: PresenceSnapshot): PresenceChange {
-  const change: Change = { entered: [], updated: [], left: [] };
-  for (const [userId, value] of users) {
-    const old = before.get(userId);
-    if (old === undefined) change.entered.push(userId);
-    else if (JSON.stringify(old) === JSON.stringify(value)) users.set(userId, old);
-    else change.updated.push(userId);
-  }
-  for (const userId of before.keys()) if (!users.has(userId)) change.left.push({ userId, cause: "unknown" });
-  return change;
-}
-
 function weightOf(value: PresenceValue | null | undefined): number {
-  let weight = 0;
-  for (const { custom } of value ? [...value.backgroundSessions, ...value.widgets] : []) {
-    weight += SESSION_WEIGHT + Object.entries(custom).join().length;
-  }
-  return weight;
+  return value ? JSON.stringify(value).length : 0;
 }

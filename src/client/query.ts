@@ -42,7 +42,7 @@ export class Query {
       answered: (answer) => {
         if (answer.type !== "result") throw violation("an answer to something else");
         const users = pages.add(answer);
-        if (users !== undefined) this.#settle(users);
+        if (users !== undefined) this.#settle(users.map);
         return users === undefined;
       },
       refused: (error) => this.end(error),

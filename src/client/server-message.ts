@@ -22,7 +22,12 @@ export interface Diff {
 
 /** What the gateway says, checked. Its answers `ok` and `pong` say nothing that is used. */
 export type ServerMessage =
-  | { readonly type: "connected"; readonly heartbeatMs: number; readonly resumeWindowMs: number }
+  | {
+      readonly type: "connected";
+      readonly nodeId: string;
+      readonly heartbeatMs: number;
+      readonly resumeWindowMs: number;
+    }
   | { readonly type: "opened"; readonly id: number; readonly sessionId: string }
   | { readonly type: "closed"; readonly sessionId: string; readonly cause: string }
   | ({ readonly type: "snapshot"; readonly id?: number } & Page)
@@ -39,6 +44,10 @@ export type ServerMessage =
       readonly message: string;
       readonly retryAfterMs?: number;
     };
+
+/** What is about the connection, and not about what it is for. */
+type Control = "connected" | "token_expiring" | "draining";
+export type Content = Exclude<ServerMessage, { readonly type: Control }>;
 
 type Raw = Readonly<Record<string, unknown>>;
 type Check = (value: unknown) => boolean;
@@ -88,7 +97,7 @@ const position = { view: isId, version: isCount };
 const page = { data: isMapOf(isValue), more: isMaybe(isFlag) };
 
 const CHECKS: Readonly<Record<string, Check>> = {
-  connected: isShape({ heartbeatMs: isCount, resumeWindowMs: isCount }),
+  connected: isShape({ nodeId: isId, heartbeatMs: isCount, resumeWindowMs: isCount }),
   opened: isShape({ id: isCount, sessionId: isId }),
   closed: isShape({ sessionId: isId, cause: isText }),
   snapshot: isShape({ id: isMaybe(isCount), ...position, ...page }),

@@ -88,15 +88,15 @@ export class SessionState {
       delete this.#untold.custom;
       return;
     }
-    let problem = customProblem(patch);
+    const problem = customProblem(patch);
+    if (problem) throw new TypeError(`custom ${problem}`);
     const custom = new Map(this.#custom);
     for (const [key, value] of Object.entries(patch)) {
       custom.delete(key);
       custom.set(key, value);
     }
     const kept = [...custom.values()].filter((value) => value !== null).length;
-    if (kept > MAX_CUSTOM_KEYS) problem ??= `must have at most ${MAX_CUSTOM_KEYS} keys`;
-    if (problem) throw new TypeError(`custom ${problem}`);
+    if (kept > MAX_CUSTOM_KEYS) throw new TypeError(`custom has more than ${MAX_CUSTOM_KEYS} keys`);
     for (const [key, value] of custom) {
       if (value === null && custom.size - kept > MAX_REMEMBERED) custom.delete(key);
     }

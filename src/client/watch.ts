@@ -50,7 +50,7 @@ export class Watch {
   }
 
   /** Asks for the view, and only for what was missed if we had it before. */
-  ask(requests: Requests): void {
+  ask(requests: Requests, graceMs = 0): void {
     this.isAsked = true;
     const since = this.#users.position;
     requests.ask({
@@ -58,7 +58,7 @@ export class Watch {
       answered: (answer) => {
         if (this.#isOver) return false;
         if (answer.type === "snapshot") {
-          this.page(answer);
+          this.page(answer, graceMs);
           if (answer.more) return true;
         } else if (
           answer.type !== "resumed" ||
@@ -77,9 +77,11 @@ export class Watch {
     });
   }
 
-  page(page: Page): void {
+  /** @param graceMs How long those who are missing may take to come back, unseen by anybody. */
+  page(page: Page, graceMs = 0): void {
     this.#bind(page.view);
-    this.#take(() => this.#users.page(page));
+    this.#take(() => this.#users.page(page, graceMs > 0));
+    if (graceMs > 0 && !page.more) setTimeout(() => this.#take(() => this.#users.giveUp()), graceMs);
   }
 
   diff(diff: Diff): void {
@@ -118,7 +120,11 @@ export class Watch {
       if ((error as PresenceError).code !== "LIMIT_REACHED") throw error;
       this.#keeper.failed(this, error as PresenceError);
     }
-    if (change && (isFirst || change.entered.length + change.updated.length + change.left.length > 0)) {
+    if (
+      change &&
+      !this.#isOver &&
+      (isFirst || change.entered.length + change.updated.length + change.left.length > 0)
+    ) {
       for (const subscription of this.subscribers) subscription.deliver(this.#users.snapshot!, change);
     }
   }
@@ -126,13 +132,13 @@ export class Watch {
 
 /** One listener of a watch. */
 export class WatchSubscription implements Subscription {
+  state: SubscriptionState = "pending";
+  snapshot: PresenceSnapshot | undefined;
+  error: PresenceError | undefined;
   readonly connected: Promise<PresenceSnapshot>;
   readonly #listener: PresenceListener;
   readonly #onError: SubscribeOptions["onError"];
   readonly #onUnsubscribe: (subscription: WatchSubscription) => void;
-  #state: SubscriptionState = "pending";
-  #snapshot: PresenceSnapshot | undefined;
-  #error: PresenceError | undefined;
   #resolve!: (snapshot: PresenceSnapshot) => void;
   #reject!: (error: PresenceError) => void;
 
@@ -152,47 +158,35 @@ export class WatchSubscription implements Subscription {
     this.connected.catch(() => {});
   }
 
-  get state(): SubscriptionState {
-    return this.#state;
-  }
-
-  get snapshot(): PresenceSnapshot | undefined {
-    return this.#snapshot;
-  }
-
-  get error(): PresenceError | undefined {
-    return this.#error;
-  }
-
   /** The listener is never called inside the call that caused it: in a turn of its own, what it throws harms nobody else. */
   deliver(snapshot: PresenceSnapshot, change: PresenceChange): void {
     if (this.#isOver) return;
-    this.#state = "active";
-    this.#snapshot = snapshot;
+    this.state = "active";
+    this.snapshot = snapshot;
     this.#resolve(snapshot);
     queueMicrotask(() => {
-      if (this.#state !== "unsubscribed") this.#listener(snapshot, change);
+      if (this.state !== "unsubscribed") this.#listener(snapshot, change);
     });
   }
 
   fail(error: PresenceError): void {
     if (this.#isOver) return;
-    this.#state = error.code === "CLOSED" ? "unsubscribed" : "error";
-    this.#error = error;
+    this.state = error.code === "CLOSED" ? "unsubscribed" : "error";
+    this.error = error;
     this.#reject(error);
     queueMicrotask(() => {
-      if (this.#state !== "unsubscribed") this.#onError?.(error);
+      if (this.state !== "unsubscribed") this.#onError?.(error);
     });
   }
 
   unsubscribe(): void {
-    if (this.#state === "unsubscribed") return;
-    this.#state = "unsubscribed";
+    if (this.state === "unsubscribed") return;
+    this.state = "unsubscribed";
     this.#reject(new PresenceError("CLOSED", "unsubscribed"));
     this.#onUnsubscribe(this);
   }
 
   get #isOver(): boolean {
-    return this.#state === "error" || this.#state === "unsubscribed";
+    return this.state === "error" || this.state === "unsubscribed";
   }
 }

@@ -45,10 +45,10 @@ export class Watches implements WatchKeeper {
   }
 
   /** On a new connection: asks for everything again. */
-  connected(): void {
+  connected(graceMs: number): void {
     for (const watch of this.#byFilter.values()) {
       if (watch.subscribers.size === 0) this.#byFilter.delete(watch.filter.key);
-      else watch.ask(this.#requests);
+      else watch.ask(this.#requests, graceMs);
     }
   }
 

@@ -111,7 +111,7 @@ describe("what the README says", () => {
     for (const [, script] of README.matchAll(/npm (?:run )?(start|test|demo|check|lint|bench)\b/g)) {
       expect(SCRIPTS).toContain(script);
     }
-    for (const [, path] of README.matchAll(/\]\(((?!http)[^)]+)\)/g))
+    for (const [, path] of README.matchAll(/\]\(((?!http|#)[^)]+)\)/g))
       expect(existsSync(join(PROJECT, path!)), path).toBe(true);
     for (const [, folder] of README.matchAll(/^\| `(src\/[\w.]+)` \|/gm)) {
       expect(existsSync(join(PROJECT, folder!)), folder).toBe(true);
