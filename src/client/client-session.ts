@@ -143,9 +143,9 @@ export class ClientSession implements Session {
     this.#retryTimer = setTimeout(() => this.ask(), REPLACED_MS * (1 + Math.random()));
   }
 
-  /** The page is back: its session is where the page between left it; if that one kept it, we are another. */
+  /** The page is back. Its session is where the page between left it; or has not left it yet, then it is the same. */
   resume(id: string | undefined): void {
-    this.#id = id;
+    this.#id = id ?? this.#id;
   }
 
   end(reason: SessionEnd): void {

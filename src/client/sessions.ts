@@ -35,7 +35,11 @@ export class Sessions {
   }
 
   connected(): void {
-    for (const session of this.#byKey.values()) session.ask();
+    for (const [key, session] of this.#byKey) {
+      // A page between that left late has left what is ours again: no copy of this tab shall find it.
+      take(key);
+      session.ask();
+    }
   }
 
   lost(): void {

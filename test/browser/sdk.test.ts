@@ -1,0 +1,244 @@
+import type { Page } from "playwright-core";
+import { afterEach, beforeEach, expect, it } from "vitest";
+import type { PresenceClient, Session, Status, Subscription } from "../../src/client/types.ts";
+import { describeInBrowser, type TestBrowser } from "../support/browser.ts";
+import type { TestClient } from "../support/client.ts";
+import { APP, TestGateway, type TestGatewayOptions } from "../support/gateway.ts";
+import { TcpProxy } from "../support/proxy.ts";
+import { type ServedPage, servePage } from "../support/serve-page.ts";
+
+declare const presence: PresenceClient;
+declare const session: Session;
+declare const subscription: Subscription;
+declare const seen: string[];
+declare const statuses: Status[];
+declare const events: string[];
+
+const OPTIONS: TestGatewayOptions = { env: { HEARTBEAT_INTERVAL_MS: "1000", RESUME_WINDOW_MS: "4000" } };
+
+/** A gateway behind a network that can fail, somebody who watches it from near by, and people in tabs. */
+class Scene {
+  gateway!: TestGateway;
+  proxy!: TcpProxy;
+  site!: ServedPage;
+  watcher!: TestClient;
+  readonly #browser: TestBrowser;
+
+  constructor(browser: TestBrowser) {
+    this.#browser = browser;
+  }
+
+  async start(): Promise<void> {
+    this.site = await servePage("chat.ts");
+    this.gateway = await TestGateway.start("ws", OPTIONS);
+    this.proxy = await TcpProxy.start(this.gateway.gateway.port);
+    await this.watch();
+  }
+
+  async watch(): Promise<void> {
+    this.watcher = await this.gateway.connect();
+    await this.watcher.subscribe({ selectedConversationId: "c1" });
+  }
+
+  async stop(): Promise<void> {
+    await this.gateway.stop();
+    await this.proxy.stop();
+    await this.site.stop();
+  }
+
+  /** A tab of this person, with the chat in it. */
+  async tab(userId: string): Promise<Page> {
+    const context = await this.#browser.newContext();
+    const token = await this.gateway.token({ tokenType: "user", sub: userId, read: "all" });
+    const config = { url: `http://127.0.0.1:${this.proxy.port}`, appId: APP, token };
+    await context.addInitScript((value) => Object.assign(globalThis, { config: value }), config);
+    return await this.#browser.open(`${this.site.url}/inbox`, context);
+  }
+
+  /** Who came, changed and went since the last time, as the watcher sees it. */
+  async diffs(): Promise<string[]> {
+    await this.watcher.settled();
+    return this.watcher.inbox
+      .splice(0)
+      .filter(({ type }) => type === "diff")
+      .flatMap(({ data, causes = {} }) =>
+        Object.keys(data).map((userId) => (data[userId] ? userId : `-${userId} ${causes[userId]}`)),
+      );
+  }
+
+  async users(): Promise<string[]> {
+    return Object.keys(await this.gateway.query({ selectedConversationId: "c1" })).sort();
+  }
+}
+
+const opened = (page: Page) => expect.poll(() => page.evaluate(() => session.state)).toBe("open");
+const idOf = (page: Page) => page.evaluate(() => session.id);
+const seenBy = (page: Page) => page.evaluate(() => seen.splice(0));
+
+describeInBrowser("the SDK in pages", (browser) => {
+  const scene = new Scene(browser);
+  beforeEach(() => scene.start());
+  afterEach(() => scene.stop());
+
+  it("shows in one tab who types in another, until they stop", async () => {
+    const [alice, bob] = [await scene.tab("alice"), await scene.tab("bob")];
+    await Promise.all([opened(alice), opened(bob)]);
+    await scene.diffs();
+    await alice.locator("input").pressSequentially("hello, bob", { delay: 20 });
+    await expect.poll(() => bob.textContent("p")).toBe("alice is typing");
+    // By itself, 5 s after the last key.
+    await expect.poll(() => bob.textContent("p"), { timeout: 9_000 }).toBe("");
+    expect(await scene.diffs()).toEqual(["alice", "alice"]);
+    await expect.poll(() => seenBy(bob)).toEqual(["+alice", "+bob"]);
+  });
+
+  it("goes on with its session on the next page, and after a reload, and nobody sees it", async () => {
+    const page = await scene.tab("alice");
+    await opened(page);
+    const id = await idOf(page);
+    expect(await scene.diffs()).toEqual(["alice"]);
+    await page.goto(`${scene.site.url}/settings`);
+    await opened(page);
+    expect(await idOf(page)).toBe(id);
+    await page.reload();
+    await opened(page);
+    expect(await idOf(page)).toBe(id);
+    expect(await scene.diffs()).toEqual([]);
+  });
+
+  it("has a session of its own in a duplicated tab", async () => {
+    const page = await scene.tab("alice");
+    await opened(page);
+    const id = await idOf(page);
+    // A page that opens another gives it a copy of its storage, as duplicating the tab does.
+    const [copy] = await Promise.all([
+      page.waitForEvent("popup"),
+      page.evaluate("void window.open(location.href)"),
+    ]);
+    await opened(copy);
+    expect(await idOf(copy)).not.toBe(id);
+    expect(await idOf(page)).toBe(id);
+    expect((await scene.gateway.query()).alice.widgets).toHaveLength(2);
+    await copy.evaluate(() => presence.close());
+    await expect.poll(async () => (await scene.gateway.query()).alice.widgets.length).toBe(1);
+  });
+
+  it("is back after the network was gone, and nobody has seen it; it has missed nothing", async () => {
+    const page = await scene.tab("alice");
+    const bob = await scene.gateway.connect("bob");
+    const bobs = await bob.open({ selectedConversationId: "c1" });
+    await expect.poll(() => page.evaluate(() => subscription.snapshot?.size)).toBe(2);
+    const id = await idOf(page);
+    await Promise.all([scene.diffs(), seenBy(page)]);
+
+    browser.allow(/WebSocket connection to .* failed/);
+    scene.proxy.refuse(true);
+    scene.proxy.cut();
+    await page.context().setOffline(true);
+    await expect.poll(() => page.evaluate(() => presence.status())).toBe("reconnecting");
+    await bob.ask({ type: "close", sessionId: bobs });
+    await (await scene.gateway.connect("carol")).open({ selectedConversationId: "c1" });
+    scene.proxy.refuse(false);
+    await page.context().setOffline(false);
+    await opened(page);
+    expect(await idOf(page)).toBe(id);
+    expect(await scene.diffs()).toEqual(["-bob closed", "carol"]);
+    expect(await seenBy(page)).toEqual(["-bob closed", "+carol"]);
+  });
+
+  it("notices a connection that is dead", async () => {
+    const page = await scene.tab("alice");
+    await opened(page);
+    browser.allow(/WebSocket connection to .* failed/);
+    scene.proxy.blackhole(true);
+    await expect.poll(() => page.evaluate(() => presence.status()), { timeout: 9_000 }).toBe("reconnecting");
+    scene.proxy.cut();
+    scene.proxy.blackhole(false);
+    await expect.poll(() => page.evaluate(() => presence.status())).toBe("connected");
+  });
+
+  it("keeps calm while the gateway is restarted; who does not come back, has left", async () => {
+    const [alice, bob, carol] = [await scene.tab("alice"), await scene.tab("bob"), await scene.tab("carol")];
+    for (const page of [alice, bob, carol]) {
+      await expect.poll(() => page.evaluate(() => subscription.snapshot?.size)).toBe(3);
+    }
+    await Promise.all([seenBy(alice), seenBy(bob)]);
+    browser.allow(/WebSocket connection to .* failed/);
+    const old = scene.gateway;
+    await old.stop();
+    await carol.close();
+    scene.gateway = await TestGateway.start("ws", OPTIONS);
+    scene.proxy.retarget(scene.gateway.gateway.port);
+    await expect.poll(() => scene.users(), { timeout: 8_000 }).toEqual(["alice", "bob"]);
+    await expect.poll(() => seenBy(alice), { timeout: 8_000 }).toEqual(["-carol timeout"]);
+    await expect.poll(() => seenBy(bob), { timeout: 8_000 }).toEqual(["-carol timeout"]);
+    expect(await alice.evaluate(() => [...subscription.snapshot!.keys()].sort())).toEqual(["alice", "bob"]);
+    await scene.watch();
+  });
+});
+
+describeInBrowser(
+  "the SDK in pages that come back",
+  (browser) => {
+    const scene = new Scene(browser);
+    beforeEach(() => scene.start());
+    afterEach(() => scene.stop());
+
+    it("takes its session back from the page between", async () => {
+      const page = await scene.tab("alice");
+      await opened(page);
+      const id = await idOf(page);
+      await scene.diffs();
+      await page.goto(`${scene.site.url}/settings`);
+      await opened(page);
+      expect(await idOf(page)).toBe(id);
+      await page.goBack({ waitUntil: "commit" });
+      // The very page that was left, and not a new one.
+      const lives = ["pageshow false", "pagehide true", "pageshow true"];
+      await expect.poll(() => page.evaluate(() => events)).toEqual(lives);
+      await opened(page);
+      expect(await idOf(page)).toBe(id);
+      expect(await page.evaluate(() => statuses)).toContain("idle");
+      expect(await scene.diffs()).toEqual([]);
+    });
+
+    it("outlives being frozen, and knows afterwards what happened meanwhile", async () => {
+      const page = await scene.tab("alice");
+      await opened(page);
+      await Promise.all([scene.diffs(), seenBy(page)]);
+      const devtools = await page.context().newCDPSession(page);
+      await devtools.send("Page.setWebLifecycleState", { state: "frozen" });
+      await (await scene.gateway.connect("bob")).open({ selectedConversationId: "c1" });
+      // Three heartbeats, and more than a silent socket may live.
+      await new Promise((resolve) => setTimeout(resolve, 3_000));
+      await devtools.send("Page.setWebLifecycleState", { state: "active" });
+      await expect.poll(() => seenBy(page)).toEqual(["+bob"]);
+      expect(await scene.diffs()).toEqual(["bob"]);
+    });
+
+    it("has the focus where the person is", async () => {
+      const first = await scene.tab("alice");
+      const second = await browser.open(`${scene.site.url}/inbox`, first.context());
+      for (const page of [first, second]) {
+        await opened(page);
+        const devtools = await page.context().newCDPSession(page);
+        // Else every page of a test believes that it has the focus.
+        await devtools.send("Emulation.setFocusEmulationEnabled", { enabled: false });
+      }
+      const [firstId, secondId] = [await idOf(first), await idOf(second)];
+      const focused = async () => {
+        const found = await scene.gateway.query({ hasFocus: true });
+        return found.alice?.widgets.map(({ sessionId }: { sessionId: string }) => sessionId);
+      };
+      await first.bringToFront();
+      await expect.poll(focused).toEqual([firstId]);
+      await second.bringToFront();
+      await expect.poll(focused).toEqual([secondId]);
+      await second.evaluate(() => session.set({ visible: false }));
+      await expect.poll(focused).toBeUndefined();
+      await second.evaluate(() => session.set({ visible: true }));
+      await expect.poll(focused).toEqual([secondId]);
+    });
+  },
+  { ignoreDefaultArgs: ["--disable-back-forward-cache"] },
+);
