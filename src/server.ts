@@ -5,11 +5,13 @@ import proxyAddr from "proxy-addr";
 import { App, type AppConfig } from "./auth/app.ts";
 import { Hub } from "./gateway/hub.ts";
 import { answerUpgrade } from "./gateway/upgrade.ts";
+import { readDashboard } from "./http/dashboard.ts";
 import { nodeRoutes } from "./http/node-routes.ts";
 import { presenceRoutes } from "./http/presence-api.ts";
 import { createRouter } from "./http/router.ts";
 import { createRefusalLog } from "./observability/log.ts";
 import { createMetrics } from "./observability/metrics.ts";
+import { watchProcess } from "./observability/process-health.ts";
 import { type Settings, SettingsError } from "./settings.ts";
 import { type Clock, createAwakeClock } from "./shared/clock.ts";
 import { makeId } from "./shared/ids.ts";
@@ -18,6 +20,9 @@ import type { Transport, TransportOptions } from "./transport/transport.ts";
 import { listenUws } from "./transport/uws.ts";
 import { listenWs } from "./transport/ws.ts";
 import { VERSION } from "./version.ts";
+
+/** What the build made of src/dashboard: beside src, as beside what src was built to. */
+const DASHBOARD = new URL("../dist/dashboard/", import.meta.url);
 
 export interface Gateway {
   readonly hub: Hub;
@@ -54,18 +59,25 @@ export async function startGateway(
     random: Math.random,
   });
   metrics.observe(hub);
+  const health = watchProcess();
   let isReady = false;
+  let transport: Transport | undefined;
   const handle = createRouter([
-    ...presenceRoutes(hub),
+    ...presenceRoutes(hub, () => ({
+      nodeId: hub.nodeId,
+      version: VERSION,
+      transport: transport?.name,
+      ...health.read(),
+    })),
     ...nodeRoutes({
       hub,
       isReady: () => isReady,
       renderMetrics: metrics.render,
       metricsToken: settings.metricsToken,
       version: VERSION,
+      dashboard: readDashboard(DASHBOARD),
     }),
   ]);
-  let transport: Transport;
   try {
     transport = await listen(settings, log, {
       host: settings.host,
@@ -79,6 +91,7 @@ export async function startGateway(
     });
   } catch (error) {
     hub.stop();
+    health.stop();
     throw error;
   }
   isReady = true;
@@ -107,6 +120,7 @@ export async function startGateway(
         await hub.drain();
         await Promise.race([transport.close(), hurried]);
         hub.stop();
+        health.stop();
         log.info("stopped");
       })();
       return stopped;

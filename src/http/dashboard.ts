@@ -1,12 +1,122 @@
-/** Until the dashboard is there, its path says so. No script, no style, no request to anywhere. */
-export const DASHBOARD_HTML = `<!doctype html>
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { extname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { HttpAnswer, HttpRequest } from "./exchange.ts";
+import type { Route } from "./router.ts";
+
+/** A file of the built page, as it is and as the build compressed it. */
+export interface DashboardFile {
+  /** Under `/dashboard/`. */
+  readonly name: string;
+  readonly plain: Buffer;
+  readonly br: Buffer | undefined;
+  readonly gzip: Buffer | undefined;
+}
+
+const PAGE = "index.html";
+const CONTENT_TYPES: Readonly<Record<string, string>> = {
+  ".html": "text/html; charset=utf-8",
+  ".js": "text/javascript; charset=utf-8",
+  ".css": "text/css; charset=utf-8",
+  ".svg": "image/svg+xml",
+};
+/** Names that the build gives: nothing that means something in a route. */
+const NAME = /^(?:assets\/)?[\w-][\w.-]*$/;
+
+/** Everything comes from here, nothing is inline, and no text becomes markup or script. */
+const CONTENT_SECURITY_POLICY = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "img-src 'self'",
+  "connect-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+  "require-trusted-types-for 'script'",
+  "trusted-types 'none'",
+].join("; ");
+
+const HEADERS = {
+  "x-content-type-options": "nosniff",
+  "content-security-policy": CONTENT_SECURITY_POLICY,
+  "referrer-policy": "no-referrer",
+  "x-frame-options": "DENY",
+  "cross-origin-opener-policy": "same-origin",
+  "cross-origin-resource-policy": "same-origin",
+  "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+  vary: "accept-encoding",
+};
+
+const NOT_BUILT = `<!doctype html>
 <html lang="en">
 <head><meta charset="utf-8"><title>presence-gateway</title><meta name="viewport" content="width=device-width"></head>
 <body>
 <h1>presence-gateway</h1>
-<p>The gateway is running. Its dashboard comes with a later version; until then, see <a href="/openapi.json">the HTTP API</a>.</p>
+<p>The gateway is running, its dashboard was not built: run <code>npm run build</code> and start it again.</p>
 </body>
 </html>
 `;
-export const DASHBOARD_CSP =
-  "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/** Reads what the build made, once: only these files are ever served. */
+export function readDashboard(folder: URL): DashboardFile[] {
+  const path = fileURLToPath(folder);
+  if (!existsSync(join(path, PAGE))) return [];
+  const names = readdirSync(path, { recursive: true, encoding: "utf8" }).map((name) =>
+    name.replaceAll("\\", "/"),
+  );
+  const read = (name: string) => (names.includes(name) ? readFileSync(join(path, name)) : undefined);
+  return names
+    .filter((name) => NAME.test(name) && CONTENT_TYPES[extname(name)] !== undefined)
+    .map((name) => ({ name, plain: read(name)!, br: read(`${name}.br`), gzip: read(`${name}.gz`) }));
+}
+
+/** A route for each file, and the page at the folder itself. */
+export function dashboardRoutes(files: readonly DashboardFile[]): Route[] {
+  const page = files.find(({ name }) => name === PAGE) ?? {
+    name: PAGE,
+    plain: Buffer.from(NOT_BUILT),
+    br: undefined,
+    gzip: undefined,
+  };
+  const assets = files.filter(({ name }) => name !== PAGE);
+  return [
+    // Asked for each time: it names the others, whose names change when they do.
+    { method: "GET", path: "/dashboard/", handler: serve(page, "no-cache") },
+    ...assets.map(
+      (file): Route => ({
+        method: "GET",
+        path: `/dashboard/${file.name}`,
+        handler: serve(file, "public, max-age=31536000, immutable"),
+      }),
+    ),
+  ];
+}
+
+function serve(file: DashboardFile, cacheControl: string): (request: HttpRequest) => HttpAnswer {
+  const headers = {
+    ...HEADERS,
+    "content-type": CONTENT_TYPES[extname(file.name)]!,
+    "cache-control": cacheControl,
+  };
+  return (request) => {
+    const accepted = acceptedEncodings(request.headers["accept-encoding"]);
+    for (const encoding of ["br", "gzip"] as const) {
+      const body = file[encoding];
+      if (body !== undefined && accepted.has(encoding)) {
+        return { status: 200, headers: { ...headers, "content-encoding": encoding }, body };
+      }
+    }
+    return { status: 200, headers, body: file.plain };
+  };
+}
+
+/** The codings that an Accept-Encoding header names, without those of quality 0. */
+function acceptedEncodings(header: string | undefined): Set<string> {
+  const accepted = new Set<string>();
+  for (const part of (header ?? "").toLowerCase().split(",")) {
+    const [coding = "", ...parameters] = part.split(";").map((text) => text.trim());
+    if (!parameters.some((parameter) => /^q=0(?:\.0*)?$/.test(parameter))) accepted.add(coding);
+  }
+  return accepted;
+}

@@ -23,6 +23,7 @@ export interface HttpRequest {
 
 /** The only headers that are looked at. */
 export interface RequestHeaders {
+  readonly "accept-encoding": string | undefined;
   readonly authorization: string | undefined;
   readonly "content-type": string | undefined;
   readonly "last-event-id": string | undefined;
@@ -30,11 +31,14 @@ export interface RequestHeaders {
   readonly "x-forwarded-for": string | undefined;
 }
 
+/** A text, or bytes that are never written to again. */
+export type WholeBody = string | Uint8Array;
+
 export interface HttpAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
-  /** A text; or pieces of one, taken as fast as the client reads; or a stream that starts when the head is out. */
-  readonly body: string | Iterator<string> | ((sink: BodySink) => BodyListener);
+  /** The whole; or pieces of a text, taken as fast as the client reads; or a stream that starts when the head is out. */
+  readonly body: WholeBody | Iterator<string> | ((sink: BodySink) => BodyListener);
 }
 
 export type HttpHandler = (request: HttpRequest) => HttpAnswer | Promise<HttpAnswer>;
@@ -59,15 +63,8 @@ export function answerPlain(status: number, contentType: string, body: string): 
   return { status, headers: { ...COMMON, "content-type": contentType }, body };
 }
 
-export function answerHtml(status: number, body: string, contentSecurityPolicy: string): HttpAnswer {
-  const headers = {
-    ...COMMON,
-    "content-type": "text/html; charset=utf-8",
-    "content-security-policy": contentSecurityPolicy,
-    "referrer-policy": "no-referrer",
-    "x-frame-options": "DENY",
-  };
-  return { status, headers, body };
+export function isWhole(body: HttpAnswer["body"]): body is WholeBody {
+  return typeof body === "string" || body instanceof Uint8Array;
 }
 
 export function answerRedirect(location: string): HttpAnswer {

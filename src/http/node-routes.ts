@@ -2,15 +2,8 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import ipaddr from "ipaddr.js";
 import type { Hub } from "../gateway/hub.ts";
 import { readBearer } from "./authorize.ts";
-import { DASHBOARD_CSP, DASHBOARD_HTML } from "./dashboard.ts";
-import {
-  answerError,
-  answerHtml,
-  answerJson,
-  answerPlain,
-  answerRedirect,
-  type HttpRequest,
-} from "./exchange.ts";
+import { type DashboardFile, dashboardRoutes } from "./dashboard.ts";
+import { answerError, answerJson, answerPlain, answerRedirect, type HttpRequest } from "./exchange.ts";
 import { openApiDocument } from "./openapi.ts";
 import type { Route } from "./router.ts";
 
@@ -21,6 +14,8 @@ export interface NodeRoutesOptions {
   /** The bearer token for /metrics; without one, only this machine gets them. */
   readonly metricsToken: string | undefined;
   readonly version: string;
+  /** What the dashboard was built to; none when it was not built. */
+  readonly dashboard: readonly DashboardFile[];
 }
 
 /** The routes about the node itself. */
@@ -58,7 +53,7 @@ export function nodeRoutes(options: NodeRoutesOptions): Route[] {
       path: "/openapi.json",
       handler: () => answerPlain(200, "application/json; charset=utf-8", openApi),
     },
-    { method: "GET", path: "/dashboard/", handler: () => answerHtml(200, DASHBOARD_HTML, DASHBOARD_CSP) },
+    ...dashboardRoutes(options.dashboard),
     {
       method: "GET",
       path: "/dashboard",

@@ -5,6 +5,7 @@ import {
   Ended,
   ErrorBody,
   Health,
+  NodeDescription,
   Presence,
   PresenceSession,
   Presences,
@@ -22,6 +23,7 @@ for (const [id, schema] of Object.entries({
   Presences,
   UserSessions,
   Stats,
+  NodeDescription,
   Ended,
   Health,
   Error: ErrorBody,
@@ -143,6 +145,14 @@ export function openApiDocument(version: string): Json {
           summary: "Counts of an app.",
           parameters: [APP_ID],
           responses: { ...ok("Stats", "The counts."), ...errors(401, 404, 429) },
+        },
+      },
+      "/v1/{appId}/node": {
+        get: {
+          operationId: "describeNode",
+          summary: "How the node that answers is doing.",
+          parameters: [APP_ID],
+          responses: { ...ok("NodeDescription", "The node."), ...errors(401, 404, 429) },
         },
       },
       "/v1/{appId}/realtime": {

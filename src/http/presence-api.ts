@@ -21,14 +21,15 @@ import {
   type Reasons,
 } from "./exchange.ts";
 import type { Params, Route, RouteHandler } from "./router.ts";
+import type { NodeDescription } from "./schemas.ts";
 
 type AppHandler = (request: HttpRequest, tenant: Tenant, principal: Principal, params: Params) => HttpAnswer;
 type Parsed =
   | { readonly ok: true; readonly filter: CompiledFilter }
   | { readonly ok: false; readonly answer: HttpAnswer };
 
-/** The routes under `/v1/{appId}`. */
-export function presenceRoutes(hub: Hub): Route[] {
+/** The routes under `/v1/{appId}`; `describeNode` makes what `node` answers. */
+export function presenceRoutes(hub: Hub, describeNode: () => NodeDescription): Route[] {
   const forApp = (handler: AppHandler) => withApp(hub, handler);
   return [
     {
@@ -56,6 +57,7 @@ export function presenceRoutes(hub: Hub): Route[] {
       ),
     },
     { method: "GET", path: "/v1/:appId/stats", handler: forApp((_request, tenant) => stats(tenant)) },
+    { method: "GET", path: "/v1/:appId/node", handler: forApp(() => answerJson(200, describeNode())) },
     {
       method: "GET",
       path: "/v1/:appId/realtime",

@@ -49,6 +49,22 @@ export const Stats = z
   })
   .meta({ id: "Stats" });
 
+const milliseconds = z.number().min(0);
+export const NodeDescription = z
+  .object({
+    nodeId: id,
+    version: z.string(),
+    transport: z.enum(["ws", "uws"]).optional(),
+    uptimeSeconds: count,
+    rssBytes: count,
+    heapUsedBytes: count,
+    eventLoopDelayMs: z
+      .object({ p50: milliseconds, p99: milliseconds, max: milliseconds })
+      .meta({ description: "Over the last ten seconds." }),
+  })
+  .meta({ id: "NodeDescription", description: "The process that answers, not the app." });
+export type NodeDescription = z.output<typeof NodeDescription>;
+
 export const Ended = z.object({ ended: count }).meta({ id: "Ended" });
 
 export const Health = z.object({ status: z.string() }).meta({ id: "Health" });

@@ -14,6 +14,7 @@ import {
   answerError,
   type ErrorStatus,
   type HttpAnswer,
+  isWhole,
   MAX_BODY_BYTES,
   type Reasons,
 } from "../http/exchange.ts";
@@ -188,6 +189,7 @@ async function serve(
     path,
     query,
     headers: {
+      "accept-encoding": headers["accept-encoding"] as string | undefined,
       authorization: headers.authorization,
       "content-type": headers["content-type"],
       "last-event-id": headers["last-event-id"] as string | undefined,
@@ -236,7 +238,7 @@ async function write(
     closing.add(request.socket);
     response.setHeader("connection", "close");
   }
-  if (typeof body === "string") {
+  if (isWhole(body)) {
     response.writeHead(status, { ...headers, "content-length": Buffer.byteLength(body) });
     response.end(request.method === "HEAD" ? undefined : body);
   } else if (typeof body === "function") {

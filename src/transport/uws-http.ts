@@ -5,8 +5,10 @@ import {
   answerError,
   type HttpAnswer,
   type HttpRequest,
+  isWhole,
   MAX_BODY_BYTES,
   type RequestHeaders,
+  type WholeBody,
 } from "../http/exchange.ts";
 import { MAX_SKIPPED_BYTES, PIECES_PER_TURN, type TransportOptions } from "./transport.ts";
 import type { UwsRequest, UwsResponse } from "./uws-types.ts";
@@ -26,6 +28,7 @@ export interface Head {
  * first line, which may be what a client made up where a proxy added one; and the same for an empty header and none.
  */
 export function readHead(request: UwsRequest): Head {
+  let acceptEncoding: string | undefined;
   let authorization: string | undefined;
   let contentType: string | undefined;
   let lastEventId: string | undefined;
@@ -36,6 +39,9 @@ export function readHead(request: UwsRequest): Head {
   let isSmuggling = false;
   request.forEach((name, value) => {
     switch (name) {
+      case "accept-encoding":
+        acceptEncoding = joined(acceptEncoding, value);
+        break;
       case "authorization":
         authorization ??= value;
         break;
@@ -66,6 +72,7 @@ export function readHead(request: UwsRequest): Head {
   });
   return {
     headers: {
+      "accept-encoding": acceptEncoding,
       authorization,
       "content-type": contentType,
       "last-event-id": lastEventId,
@@ -102,7 +109,7 @@ export function serve(
 
   const reply = (answer: HttpAnswer, closeAfter = false) => {
     const { body } = answer;
-    if (typeof body === "string") {
+    if (isWhole(body)) {
       if (!aborted) response.cork(() => send(response, answer, method === "HEAD", closeAfter));
       finished();
     } else if (typeof body === "function") {
@@ -180,12 +187,18 @@ export function textOf(address: ArrayBuffer): string {
   return Buffer.from(address).toString("latin1");
 }
 
-/** Sends an answer whose body is a text. */
+/** Sends an answer whose body is whole. */
 export function send(response: UwsResponse, answer: HttpAnswer, isHead: boolean, closeAfter: boolean): void {
-  const body = answer.body as string;
+  const body = answer.body as WholeBody;
   writeHead(response, answer);
-  if (isHead) response.endWithoutBody(Buffer.byteLength(body), closeAfter);
-  else response.end(body, closeAfter);
+  const length = Buffer.byteLength(body);
+  if (!isHead) response.end(body, closeAfter);
+  else if (closeAfter) response.endWithoutBody(length, true);
+  else {
+    // Told the length, the library would wait for a body of it, and drop the connection at the next request.
+    response.writeHeader("content-length", String(length));
+    response.endWithoutBody();
+  }
 }
 
 const STATUS_LINES = new Map(

@@ -25,7 +25,7 @@ export interface UwsResponse {
   writeHeader(name: string, value: string): UwsResponse;
   /** False: bytes wait. */
   write(chunk: string | Uint8Array): boolean;
-  end(body?: string, closeConnection?: boolean): UwsResponse;
+  end(body?: string | Uint8Array, closeConnection?: boolean): UwsResponse;
   endWithoutBody(reportedContentLength?: number, closeConnection?: boolean): UwsResponse;
   /** Drops the connection; calls the aborted handler. */
   close(): UwsResponse;

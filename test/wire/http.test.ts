@@ -1,5 +1,6 @@
 import { Agent, request as httpRequest } from "node:http";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { TokenClaims } from "../../src/auth/mint.ts";
 import { APP, SECRET, TestGateway } from "../support/gateway.ts";
 import { sendRaw, statuses } from "../support/raw.ts";
 import { TRANSPORTS } from "../support/transports.ts";
@@ -50,9 +51,9 @@ describe.each(TRANSPORTS)("HTTP over %s", (transport) => {
   afterAll(() => gateway.stop());
 
   /** What every answer has, whatever it says. */
-  function expectSafe(headers: Headers): void {
+  function expectSafe(headers: Headers, cacheControl = "no-store"): void {
     expect(headers.get("x-content-type-options")).toBe("nosniff");
-    expect(headers.get("cache-control")).toBe("no-store");
+    expect(headers.get("cache-control")).toBe(cacheControl);
     expect(headers.get("access-control-allow-origin")).toBeNull();
   }
 
@@ -70,12 +71,15 @@ describe.each(TRANSPORTS)("HTTP over %s", (transport) => {
     expect(JSON.stringify(json)).not.toMatch(/\bat \S+:\d+|node_modules|\.ts\b|\.js\b/);
   }
 
+  /** The page may be kept, and is asked for again each time; all else is of the moment. */
+  const cacheControlOf = (path: string) => (path === "/dashboard/" ? "no-cache" : "no-store");
   const stream = `${V1}/presences/stream`;
   const ROUTES: [method: string, path: string, status: number, contentType: string][] = [
     ["POST", `${V1}/presences`, 200, "application/json; charset=utf-8"],
     ["GET", `${V1}/users/nobody/sessions`, 200, "application/json; charset=utf-8"],
     ["DELETE", `${V1}/users/nobody/sessions`, 200, "application/json; charset=utf-8"],
     ["GET", `${V1}/stats`, 200, "application/json; charset=utf-8"],
+    ["GET", `${V1}/node`, 200, "application/json; charset=utf-8"],
     ["GET", "/healthz", 200, "application/json; charset=utf-8"],
     ["GET", "/readyz", 200, "application/json; charset=utf-8"],
     ["GET", "/openapi.json", 200, "application/json; charset=utf-8"],
@@ -87,7 +91,7 @@ describe.each(TRANSPORTS)("HTTP over %s", (transport) => {
     const response = await gateway.http(method, path);
     expect(response.status).toBe(status);
     expect(response.headers.get("content-type")).toBe(contentType);
-    expectSafe(response.headers);
+    expectSafe(response.headers, cacheControlOf(path));
   });
 
   it.each(ROUTES.filter(([method]) => method === "GET"))(
@@ -98,11 +102,21 @@ describe.each(TRANSPORTS)("HTTP over %s", (transport) => {
       expect(head.status).toBe(200);
       expect(head.text).toBe("");
       expect(head.headers.get("content-type")).toBe(get.headers.get("content-type"));
-      expectSafe(head.headers);
-      if (path !== "/metrics")
+      expectSafe(head.headers, cacheControlOf(path));
+      // What these tell changes from one request to the next.
+      if (path !== "/metrics" && path !== `${V1}/node`)
         expect(head.headers.get("content-length")).toBe(String(Buffer.byteLength(get.text)));
     },
   );
+
+  it("HEAD leaves the connection to the next request", async () => {
+    const head = (method: string, more = "") => `${method} /openapi.json HTTP/1.1\r\nHost: x\r\n${more}\r\n`;
+    const text = await sendRaw(
+      gateway.gateway.port,
+      [head("HEAD"), head("GET", "Connection: close\r\n")].join(""),
+    );
+    expect(statuses(text)).toEqual([200, 200]);
+  });
 
   it("HEAD for a stream starts none", async () => {
     const { status, headers } = await gateway.http("HEAD", stream);
@@ -130,6 +144,7 @@ describe.each(TRANSPORTS)("HTTP over %s", (transport) => {
     ["POST", `${V1}/users/alice/sessions`, "DELETE, GET, HEAD"],
     ["PATCH", `${V1}/users/alice/sessions`, "DELETE, GET, HEAD"],
     ["POST", `${V1}/stats`, "GET, HEAD"],
+    ["POST", `${V1}/node`, "GET, HEAD"],
     ["POST", stream, "GET, HEAD"],
     ["POST", `${V1}/realtime`, "GET, HEAD"],
     ["POST", "/healthz", "GET, HEAD"],
@@ -186,6 +201,7 @@ describe.each(TRANSPORTS)("HTTP over %s", (transport) => {
         ["GET", "users/alice/sessions"],
         ["DELETE", "users/alice/sessions"],
         ["GET", "stats"],
+        ["GET", "node"],
         ["GET", "realtime"],
       ] as const) {
         await expectError(await gateway.http(method, `/v1/${appId}/${path}`), 404, "NOT_FOUND");
@@ -199,6 +215,7 @@ describe.each(TRANSPORTS)("HTTP over %s", (transport) => {
     ["GET", "users/alice/sessions"],
     ["DELETE", "users/alice/sessions"],
     ["GET", "stats"],
+    ["GET", "node"],
   ])("%s %s without credentials is 401, whatever else is wrong", async (method, path) => {
     const body = method === "POST" ? "{" : undefined;
     const response = await gateway.http(method, `${V1}/${path}?filter=x`, body, { authorization: "" });
@@ -515,6 +532,26 @@ describe.each(TRANSPORTS)("HTTP over %s", (transport) => {
     other.socket.close();
     const zeros = Object.fromEntries(Object.keys(counts).map((name) => [name, 0]));
     await expect.poll(async () => (await gateway.http("GET", `${V1}/stats`)).json).toEqual(zeros);
+  });
+
+  it("the node says who it is and how it does, and nothing of apps", async () => {
+    const { json } = await gateway.http("GET", `${V1}/node`);
+    expect(json).toEqual({
+      nodeId: gateway.hub.nodeId,
+      version: expect.stringMatching(/^\d+\.\d+\.\d+/),
+      transport,
+      uptimeSeconds: expect.any(Number),
+      rssBytes: expect.any(Number),
+      heapUsedBytes: expect.any(Number),
+      eventLoopDelayMs: { p50: expect.any(Number), p99: expect.any(Number), max: expect.any(Number) },
+    });
+    expect(json.rssBytes).toBeGreaterThan(json.heapUsedBytes);
+    expect(json.eventLoopDelayMs.max).toBeGreaterThanOrEqual(json.eventLoopDelayMs.p50);
+    const token = (claims: TokenClaims) => gateway.token(claims).then((text) => `Bearer ${text}`);
+    const ask = (authorization: string) => gateway.http("GET", `${V1}/node`, undefined, { authorization });
+    expect((await ask(await token({ tokenType: "app" }))).status).toBe(200);
+    const user = await token({ tokenType: "user", sub: "alice", read: "all" });
+    await expectError(await ask(user), 401, "UNAUTHORIZED");
   });
 
   describe("a connection", () => {

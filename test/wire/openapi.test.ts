@@ -1,6 +1,14 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { z } from "zod";
-import { Ended, ErrorBody, Health, Presences, Stats, UserSessions } from "../../src/http/schemas.ts";
+import {
+  Ended,
+  ErrorBody,
+  Health,
+  NodeDescription,
+  Presences,
+  Stats,
+  UserSessions,
+} from "../../src/http/schemas.ts";
 import type { TestClient } from "../support/client.ts";
 import { APP, TestGateway } from "../support/gateway.ts";
 import { TRANSPORTS } from "../support/transports.ts";
@@ -88,6 +96,7 @@ describe.each(TRANSPORTS)("openapi.json over %s", (transport) => {
         "GET /v1/{appId}/users/{userId}/sessions",
         "DELETE /v1/{appId}/users/{userId}/sessions",
         "GET /v1/{appId}/stats",
+        "GET /v1/{appId}/node",
         "GET /v1/{appId}/realtime",
         "GET /metrics",
         "GET /openapi.json",
@@ -110,6 +119,7 @@ describe.each(TRANSPORTS)("openapi.json over %s", (transport) => {
     ["GET", `/v1/${APP}/users/alice/sessions`, undefined, 200, UserSessions],
     ["GET", `/v1/${APP}/users/nobody/sessions`, undefined, 200, UserSessions],
     ["GET", `/v1/${APP}/stats`, undefined, 200, Stats],
+    ["GET", `/v1/${APP}/node`, undefined, 200, NodeDescription],
     ["DELETE", `/v1/${APP}/users/nobody/sessions`, undefined, 200, Ended],
     ["GET", "/healthz", undefined, 200, Health],
     ["GET", "/readyz", undefined, 200, Health],

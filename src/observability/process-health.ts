@@ -1,0 +1,49 @@
+import { monitorEventLoopDelay } from "node:perf_hooks";
+
+export interface ProcessHealth {
+  readonly uptimeSeconds: number;
+  readonly rssBytes: number;
+  readonly heapUsedBytes: number;
+  readonly eventLoopDelayMs: { readonly p50: number; readonly p99: number; readonly max: number };
+}
+
+const RESOLUTION_MS = 20;
+const WINDOW_MS = 10_000;
+
+/**
+ * Watches this process. The delay is that of the last full window, so that any number of readers see the same. It has a
+ * histogram of its own: the one behind the metrics begins anew whenever they are scraped.
+ */
+export function watchProcess(): { read(): ProcessHealth; stop(): void } {
+  const histogram = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
+  histogram.enable();
+  // It counts the whole time from tick to tick, and is NaN before the first.
+  const beyondTick = (nanoseconds: number) =>
+    Math.round(1000 * Math.max(0, (nanoseconds || 0) / 1e6 - RESOLUTION_MS)) / 1000;
+  const summarize = () => ({
+    p50: beyondTick(histogram.percentile(50)),
+    p99: beyondTick(histogram.percentile(99)),
+    max: beyondTick(histogram.count === 0 ? 0 : histogram.max),
+  });
+  let last: ProcessHealth["eventLoopDelayMs"] | undefined;
+  const timer = setInterval(() => {
+    last = summarize();
+    histogram.reset();
+  }, WINDOW_MS);
+  timer.unref();
+  return {
+    read() {
+      const { rss, heapUsed } = process.memoryUsage();
+      return {
+        uptimeSeconds: Math.floor(process.uptime()),
+        rssBytes: rss,
+        heapUsedBytes: heapUsed,
+        eventLoopDelayMs: last ?? summarize(),
+      };
+    },
+    stop() {
+      clearInterval(timer);
+      histogram.disable();
+    },
+  };
+}
