@@ -1,0 +1,40 @@
+const CLOCK = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+const NUMBER = new Intl.NumberFormat("en-US");
+
+/** hh:mm:ss, of milliseconds since 1970. */
+export function clockTime(ms: number): string {
+  return CLOCK.format(ms);
+}
+
+export function wholeNumber(value: number): string {
+  return NUMBER.format(value);
+}
+
+/** With one digit after the point while that says something. */
+export function fewDigits(value: number): string {
+  return value < 10 ? value.toFixed(1) : NUMBER.format(Math.round(value));
+}
+
+export function megabytes(bytes: number): string {
+  return `${NUMBER.format(Math.round(bytes / 1_000_000))} MB`;
+}
+
+/** The two units that say most: `3 d 4 h`, `12 min 5 s`. */
+export function duration(seconds: number): string {
+  const parts = [
+    [Math.floor(seconds / 86_400), "d"],
+    [Math.floor(seconds / 3_600) % 24, "h"],
+    [Math.floor(seconds / 60) % 60, "min"],
+    [Math.floor(seconds) % 60, "s"],
+  ] as const;
+  const start = parts.findIndex(([value]) => value > 0);
+  if (start === -1) return "0 s";
+  return parts
+    .slice(start, start + 2)
+    .map(([value, unit]) => `${value} ${unit}`)
+    .join(" ");
+}
+
+export function plural(count: number, one: string, many = `${one}s`): string {
+  return `${wholeNumber(count)} ${count === 1 ? one : many}`;
+}

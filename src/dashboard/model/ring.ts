@@ -1,0 +1,36 @@
+/** The last items of a sequence, as many as fit. */
+export class Ring<Item> {
+  readonly #size: number;
+  #items: Item[] = [];
+  /** Where the next item goes once the ring is full; the oldest is there. */
+  #next = 0;
+
+  constructor(size: number) {
+    this.#size = size;
+  }
+
+  get length(): number {
+    return this.#items.length;
+  }
+
+  get last(): Item | undefined {
+    return this.#items[(this.#next + this.#size - 1) % this.#size];
+  }
+
+  push(item: Item): void {
+    if (this.#items.length < this.#size) this.#items.push(item);
+    else this.#items[this.#next] = item;
+    this.#next = (this.#next + 1) % this.#size;
+  }
+
+  /** The oldest first. */
+  toArray(): Item[] {
+    if (this.#items.length < this.#size) return [...this.#items];
+    return [...this.#items.slice(this.#next), ...this.#items.slice(0, this.#next)];
+  }
+
+  clear(): void {
+    this.#items = [];
+    this.#next = 0;
+  }
+}

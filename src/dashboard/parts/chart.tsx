@@ -1,0 +1,65 @@
+import { useCallback, useEffect, useRef, useState } from "preact/hooks";
+import type uPlot from "uplot";
+import { clockTime, fewDigits, wholeNumber } from "../model/format.ts";
+import { HISTORY_SECONDS, type Measure } from "../model/history.ts";
+import { useTopic } from "../store/use-topic.ts";
+import type { Watch } from "../store/watch.ts";
+import { makePlot } from "./make-plot.ts";
+
+interface Props {
+  readonly watch: Watch;
+  readonly measure: Measure;
+  readonly title: string;
+}
+
+/** A number with its last quarter of an hour; under the pointer, with what it was then. */
+export function Chart({ watch, measure, title }: Props) {
+  useTopic(watch.changed);
+  useTopic(watch.ticked);
+  const place = useRef<HTMLDivElement>(null);
+  const plot = useRef<uPlot>(undefined);
+  const [hovered, setHovered] = useState<number | null>(null);
+  useEffect(() => {
+    const made = makePlot(place.current!, setHovered);
+    plot.current = made.plot;
+    return made.destroy;
+  }, []);
+  const draw = useCallback(() => {
+    const now = Date.now() / 1000;
+    plot.current?.batch(() => {
+      plot.current!.setData(watch.history.series(measure, now), false);
+      plot.current!.setScale("x", { min: now - HISTORY_SECONDS, max: now });
+    });
+  }, [watch, measure]);
+  useEffect(() => {
+    draw();
+    return watch.ticked.listen(draw);
+  }, [watch, draw]);
+
+  const [times, values] = plot.current?.data ?? [[], []];
+  const format = measure === "diffsPerSecond" ? fewDigits : wholeNumber;
+  const current = currentValue(watch, measure);
+  const before = hovered === null ? undefined : values?.[hovered];
+  const shown = before === undefined || before === null ? current : before;
+  const text = shown === null ? "–" : format(shown);
+  const when = before === undefined || before === null ? "" : clockTime(times[hovered!]! * 1000);
+  return (
+    <figure class={`chart ${measure}`}>
+      <figcaption>
+        <span class="chart-title">{title}</span>
+        <span class="chart-when">{when}</span>
+        <span class="chart-value">{text}</span>
+      </figcaption>
+      <div ref={place} class="plot" role="img" aria-label={`${title}, the last 15 minutes, now ${text}`} />
+    </figure>
+  );
+}
+
+function currentValue(watch: Watch, measure: Measure): number | null {
+  const { users, focused, typing } = watch.rows.counts;
+  if (watch.isPending) return null;
+  if (measure === "online") return users;
+  if (measure === "focused") return focused;
+  if (measure === "typing") return typing;
+  return watch.history.last(measure);
+}

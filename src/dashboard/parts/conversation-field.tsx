@@ -1,0 +1,56 @@
+import { useRef, useState } from "preact/hooks";
+import { Choice } from "./choice.tsx";
+
+interface Props {
+  /** An id; null: none; undefined: any. */
+  readonly value: string | null | undefined;
+  readonly onChange: (value: string | null | undefined) => void;
+}
+
+type Kind = "any" | "none" | "this";
+
+/** Any conversation, none, or the one whose id is entered. */
+export function ConversationField({ value, onChange }: Props) {
+  // "This" without an id asks for nothing yet: only the control knows of it.
+  const [isEntering, setIsEntering] = useState(false);
+  const field = useRef<HTMLInputElement>(null);
+  const kindOfValue: Kind = value === undefined ? "any" : value === null ? "none" : "this";
+  const kind = isEntering && value !== null ? "this" : kindOfValue;
+  const choose = (chosen: Kind) => {
+    setIsEntering(chosen === "this");
+    if (chosen === "none") onChange(null);
+    else if (chosen === "any" || value === null) onChange(undefined);
+    if (chosen === "this") requestAnimationFrame(() => field.current?.focus());
+  };
+  return (
+    <div class="field-group">
+      <Choice
+        label="Conversation"
+        options={[
+          ["any", "Any"],
+          ["none", "None"],
+          ["this", "This:"],
+        ]}
+        value={kind}
+        onChange={choose}
+      />
+      <input
+        ref={field}
+        class="text-field conversation-id"
+        type="text"
+        dir="auto"
+        aria-label="Conversation id"
+        placeholder="conversation id"
+        maxLength={255}
+        autocomplete="off"
+        spellcheck={false}
+        value={typeof value === "string" ? value : ""}
+        onChange={(event) => {
+          const id = event.currentTarget.value;
+          setIsEntering(false);
+          onChange(id === "" ? undefined : id);
+        }}
+      />
+    </div>
+  );
+}

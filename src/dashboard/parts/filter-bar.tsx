@@ -1,0 +1,75 @@
+import type { PresenceFilter } from "../../client/types.ts";
+import type { View } from "../model/view-address.ts";
+import type { ChangeView } from "../store/use-view.ts";
+import { Choice } from "./choice.tsx";
+import { ConversationField } from "./conversation-field.tsx";
+import { UsersField } from "./users-field.tsx";
+
+interface Props {
+  readonly view: View;
+  readonly onChange: ChangeView;
+}
+
+type AnyYesNo = "any" | "yes" | "no";
+const ANY_YES_NO: readonly (readonly [AnyYesNo, string])[] = [
+  ["any", "Any"],
+  ["yes", "Yes"],
+  ["no", "No"],
+];
+
+/** A control for each field of the filter. */
+export function FilterBar({ view, onChange }: Props) {
+  const { filter } = view;
+  const set = (change: PresenceFilter) => onChange({ filter: withoutAbsent({ ...filter, ...change }) });
+  const isEmpty = Object.keys(filter).length === 0;
+  return (
+    <section class="filter-bar" aria-label="Filter">
+      <ConversationField
+        value={filter.selectedConversationId}
+        onChange={(selectedConversationId) => set({ selectedConversationId })}
+      />
+      <Choice
+        label="Has focus"
+        options={ANY_YES_NO}
+        value={toChoice(filter.hasFocus)}
+        onChange={(value) => set({ hasFocus: fromChoice(value) })}
+      />
+      <Choice
+        label="Is typing"
+        options={ANY_YES_NO}
+        value={toChoice(filter.isTyping)}
+        onChange={(value) => set({ isTyping: fromChoice(value) })}
+      />
+      <fieldset class="choice">
+        <legend>Background</legend>
+        <label class="check">
+          <input
+            type="checkbox"
+            checked={filter.includeBackgroundSessions === true}
+            onChange={(event) => set({ includeBackgroundSessions: event.currentTarget.checked || undefined })}
+          />
+          <span>Include background sessions</span>
+        </label>
+      </fieldset>
+      <UsersField
+        userIds={filter.userIds ?? []}
+        onChange={(userIds) => set({ userIds: userIds.length > 0 ? userIds : undefined })}
+      />
+      <button class="button reset" type="button" disabled={isEmpty} onClick={() => onChange({ filter: {} })}>
+        Reset filter
+      </button>
+    </section>
+  );
+}
+
+function toChoice(value: boolean | null | undefined): AnyYesNo {
+  return value === true ? "yes" : value === false ? "no" : "any";
+}
+
+function fromChoice(choice: AnyYesNo): boolean | undefined {
+  return choice === "any" ? undefined : choice === "yes";
+}
+
+function withoutAbsent(filter: PresenceFilter): PresenceFilter {
+  return Object.fromEntries(Object.entries(filter).filter(([, value]) => value !== undefined));
+}

@@ -1,0 +1,73 @@
+import { plural, wholeNumber } from "../model/format.ts";
+import { SORT_KEYS, type SortKey, type View } from "../model/view-address.ts";
+import { useTopic } from "../store/use-topic.ts";
+import type { ChangeView } from "../store/use-view.ts";
+import type { Watch } from "../store/watch.ts";
+import { PresenceTable, type TableActions } from "./presence-table.tsx";
+import { StateNotice } from "./state-notice.tsx";
+import { COLUMNS } from "./table-columns.ts";
+
+interface Props extends TableActions {
+  readonly watch: Watch;
+  readonly view: View;
+  readonly selected: string | undefined;
+  readonly onChange: ChangeView;
+}
+
+/** The table of users, with what finds and counts them. */
+export function PresencePanel({ watch, view, selected, onChange, ...actions }: Props) {
+  useTopic(watch.changed);
+  const { counts, shown } = watch.rows;
+  const { search, sort } = view;
+  return (
+    <section class="panel presence" aria-labelledby="presence-title">
+      <div class="presence-head">
+        <h2 id="presence-title">Who is online</h2>
+        <p class="counts">
+          <strong>{plural(counts.users, "user")}</strong>
+          <span>{plural(counts.widgets, "widget")}</span>
+          <span>{wholeNumber(counts.backgroundSessions)} background</span>
+          <span>{wholeNumber(counts.focused)} focused</span>
+          <span>{wholeNumber(counts.typing)} typing</span>
+          {search !== "" && <span>{wholeNumber(shown.length)} found</span>}
+        </p>
+        <div class="presence-tools">
+          <label class="visually-hidden" for="search">
+            Search users, conversations and custom fields
+          </label>
+          <input
+            id="search"
+            class="text-field"
+            type="search"
+            dir="auto"
+            placeholder="Search"
+            autocomplete="off"
+            spellcheck={false}
+            value={search}
+            onInput={(event) => onChange({ search: event.currentTarget.value }, false)}
+          />
+          <label class="sort-field">
+            <span>Sort</span>
+            <select
+              class="text-field"
+              value={sort.key}
+              onChange={(event) =>
+                onChange({ sort: { key: event.currentTarget.value as SortKey, isDescending: false } })
+              }
+            >
+              {SORT_KEYS.map((key) => (
+                <option key={key} value={key}>
+                  {COLUMNS.find((column) => column.sort === key)?.title}
+                </option>
+              ))}
+            </select>
+          </label>
+        </div>
+      </div>
+      <StateNotice watch={watch} search={search} />
+      {shown.length > 0 && (
+        <PresenceTable watch={watch} sort={sort} selected={selected} onChange={onChange} {...actions} />
+      )}
+    </section>
+  );
+}

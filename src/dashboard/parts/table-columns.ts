@@ -1,0 +1,17 @@
+import type { SortKey } from "../model/view-address.ts";
+
+export interface Column {
+  readonly name: "user" | "status" | "conversation" | "sessions" | "custom" | "changed";
+  readonly title: string;
+  /** What its header sorts by. */
+  readonly sort: SortKey | undefined;
+}
+
+export const COLUMNS: readonly Column[] = [
+  { name: "user", title: "User", sort: "user" },
+  { name: "status", title: "Status", sort: "status" },
+  { name: "conversation", title: "Conversation", sort: "conversation" },
+  { name: "sessions", title: "Sessions", sort: "sessions" },
+  { name: "custom", title: "Custom", sort: undefined },
+  { name: "changed", title: "Changed", sort: "changed" },
+];

@@ -1,0 +1,45 @@
+import type { Sort } from "../model/view-address.ts";
+import type { ChangeView } from "../store/use-view.ts";
+import { COLUMNS } from "./table-columns.ts";
+
+interface Props {
+  readonly sort: Sort;
+  readonly onChange: ChangeView;
+}
+
+export function TableHead({ sort, onChange }: Props) {
+  return (
+    <div role="rowgroup" class="grid-head">
+      <div role="row" class="grid-row" aria-rowindex={1}>
+        {COLUMNS.map(({ name, title, sort: key }, index) => {
+          const isSorted = key === sort.key;
+          const direction = sort.isDescending ? "descending" : "ascending";
+          return (
+            <div
+              key={name}
+              role="columnheader"
+              class={`cell ${name}`}
+              aria-colindex={index + 1}
+              aria-sort={isSorted ? direction : undefined}
+            >
+              {key === undefined ? (
+                title
+              ) : (
+                <button
+                  type="button"
+                  class="sort"
+                  onClick={() => onChange({ sort: { key, isDescending: isSorted && !sort.isDescending } })}
+                >
+                  {title}
+                  <span class="arrow" aria-hidden="true">
+                    {isSorted ? (sort.isDescending ? "↓" : "↑") : ""}
+                  </span>
+                </button>
+              )}
+            </div>
+          );
+        })}
+      </div>
+    </div>
+  );
+}

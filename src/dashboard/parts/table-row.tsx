@@ -1,0 +1,121 @@
+import { clockTime, plural } from "../model/format.ts";
+import { type Row, sessionsOf, type UserStatus } from "../model/row.ts";
+import type { TableActions } from "./presence-table.tsx";
+import { COLUMNS } from "./table-columns.ts";
+import { UserText } from "./user-text.tsx";
+
+interface Props extends TableActions {
+  readonly row: Row;
+  readonly index: number;
+  readonly top: number;
+  readonly isSelected: boolean;
+  readonly activeColumn: number | undefined;
+}
+
+/** A change is marked for so long. */
+const MARK_MS = 1_600;
+
+const STATUS_TEXTS: Readonly<Record<UserStatus, string>> = {
+  typing: "typing",
+  focused: "focused",
+  visible: "on screen",
+  background: "background",
+};
+
+export function cellId(index: number, column: number): string {
+  return `cell-${index}-${column}`;
+}
+
+export function TableRow({ row, index, top, isSelected, activeColumn, ...actions }: Props) {
+  const isMarked = row.changedAt > 0 && Date.now() - row.changedAt < MARK_MS;
+  // Two names for one mark: with the other one it begins anew.
+  const mark = isMarked ? (row.changes % 2 === 0 ? "marked-even" : "marked-odd") : "";
+  return (
+    <div
+      role="row"
+      class={`grid-row ${mark} ${isSelected ? "selected" : ""}`}
+      aria-rowindex={index + 2}
+      aria-selected={isSelected}
+      style={{ transform: `translateY(${top}px)` }}
+      onClick={(event) => {
+        if (!(event.target as Element).closest("button")) actions.onSelect(row.userId);
+      }}
+    >
+      {COLUMNS.map(({ name }, column) => (
+        <div
+          key={name}
+          role="gridcell"
+          id={cellId(index, column)}
+          class={`cell ${name} ${column === activeColumn ? "active" : ""}`}
+          aria-colindex={column + 1}
+        >
+          {content(name, row, actions)}
+        </div>
+      ))}
+    </div>
+  );
+}
+
+function content(name: (typeof COLUMNS)[number]["name"], row: Row, actions: TableActions) {
+  const { userId, value, main } = row;
+  switch (name) {
+    case "user":
+      return (
+        <button type="button" class="link" tabIndex={-1} onClick={() => actions.onUser(userId)}>
+          <UserText text={userId} />
+        </button>
+      );
+    case "status":
+      return <span class={`badge ${row.status}`}>{STATUS_TEXTS[row.status]}</span>;
+    case "conversation":
+      return <Conversation row={row} onConversation={actions.onConversation} />;
+    case "sessions":
+      return [
+        value.widgets.length > 0 && plural(value.widgets.length, "widget"),
+        value.backgroundSessions.length > 0 && `${value.backgroundSessions.length} background`,
+      ]
+        .filter(Boolean)
+        .join(" · ");
+    case "custom":
+      return <Custom custom={main?.custom ?? {}} />;
+    case "changed":
+      return row.changedAt === 0 ? <span class="muted">–</span> : clockTime(row.changedAt);
+  }
+}
+
+function Conversation({ row, onConversation }: { row: Row; onConversation: TableActions["onConversation"] }) {
+  const id = row.main?.selectedConversationId ?? null;
+  const others = new Set(sessionsOf(row.value).map((session) => session.selectedConversationId ?? id));
+  others.delete(id);
+  return (
+    <>
+      <button
+        type="button"
+        class={id === null ? "link muted" : "link"}
+        tabIndex={-1}
+        onClick={() => onConversation(id)}
+      >
+        {id === null ? "none" : <UserText text={id} />}
+      </button>
+      {others.size > 0 && (
+        <span class="more" title="In other conversations too">
+          +{others.size}
+        </span>
+      )}
+    </>
+  );
+}
+
+function Custom({ custom }: { readonly custom: Readonly<Record<string, string>> }) {
+  const entries = Object.entries(custom);
+  const title = entries.map(([name, value]) => `${name}: ${value}`).join("\n");
+  return (
+    <span class="pairs-line" title={title}>
+      {entries.map(([name, value]) => (
+        <span key={name} class="pair">
+          <bdi class="pair-name">{name}</bdi> <bdi>{value}</bdi>
+        </span>
+      ))}
+    </span>
+  );
+}

@@ -1,0 +1,31 @@
+import { useTheme } from "../store/use-theme.ts";
+import type { Watch } from "../store/watch.ts";
+import { StatusPill } from "./status-pill.tsx";
+import { UserText } from "./user-text.tsx";
+
+interface Props {
+  readonly appId: string;
+  readonly watch: Watch;
+  readonly onSignOut: () => void;
+}
+
+export function TopBar({ appId, watch, onSignOut }: Props) {
+  const [theme, toggleTheme] = useTheme();
+  return (
+    <header class="top-bar">
+      <h1>presence-gateway</h1>
+      <p class="app-id">
+        <span class="muted">app</span> <UserText text={appId} />
+      </p>
+      <StatusPill watch={watch} />
+      <div class="top-actions">
+        <button class="button" type="button" aria-pressed={theme === "dark"} onClick={toggleTheme}>
+          Dark
+        </button>
+        <button class="button" type="button" onClick={onSignOut}>
+          Sign out
+        </button>
+      </div>
+    </header>
+  );
+}

@@ -1,0 +1,81 @@
+import { useId, useRef } from "preact/hooks";
+import { plural } from "../model/format.ts";
+import { UserText } from "./user-text.tsx";
+
+interface Props {
+  readonly userIds: readonly string[];
+  readonly onChange: (userIds: readonly string[]) => void;
+}
+
+/** More would push the page away. */
+const MOST_SHOWN = 12;
+
+/** Only these users: ids are added one by one, or many as pasted lines. */
+export function UsersField({ userIds, onChange }: Props) {
+  const id = useId();
+  const field = useRef<HTMLInputElement>(null);
+  const add = (ids: readonly string[]) => {
+    const added = ids.filter((userId) => userId !== "");
+    if (added.length > 0) onChange([...new Set([...userIds, ...added])]);
+    if (field.current !== null) field.current.value = "";
+  };
+  const paste = (event: ClipboardEvent) => {
+    const lines = (event.clipboardData?.getData("text/plain") ?? "").split(/\r?\n/);
+    if (lines.length < 2) return;
+    event.preventDefault();
+    add(lines.map((line) => line.trim()));
+  };
+  return (
+    <form
+      class="users-field"
+      autocomplete="off"
+      onSubmit={(event) => {
+        event.preventDefault();
+        add([field.current?.value ?? ""]);
+      }}
+    >
+      <label for={id}>Only these users</label>
+      <div class="users-row">
+        <input
+          id={id}
+          ref={field}
+          class="text-field"
+          type="text"
+          dir="auto"
+          placeholder="user id, Enter"
+          maxLength={255}
+          autocomplete="off"
+          spellcheck={false}
+          onPaste={paste}
+        />
+        <button class="button" type="submit">
+          Add
+        </button>
+        {userIds.length > 0 && (
+          <ul class="chips" aria-label="Users in the filter">
+            {userIds.slice(0, MOST_SHOWN).map((userId) => (
+              <li key={userId} class="chip">
+                <UserText text={userId} />
+                <button
+                  type="button"
+                  aria-label={`Remove ${userId}`}
+                  onClick={() => onChange(userIds.filter((other) => other !== userId))}
+                >
+                  ×
+                </button>
+              </li>
+            ))}
+            {userIds.length > MOST_SHOWN && (
+              <li class="chip">and {plural(userIds.length - MOST_SHOWN, "more", "more")}</li>
+            )}
+          </ul>
+        )}
+        {userIds.length > 1 && (
+          <button class="button" type="button" onClick={() => onChange([])}>
+            All users
+          </button>
+        )}
+      </div>
+    </form>
+  );
+}

@@ -1,0 +1,327 @@
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { describeInBrowser } from "../support/browser.ts";
+import type { TestClient } from "../support/client.ts";
+import { DashboardPage } from "../support/dashboard.ts";
+import { APP, TestGateway } from "../support/gateway.ts";
+
+describeInBrowser("the dashboard", (browser) => {
+  let gateway: TestGateway;
+  let client: TestClient;
+  const open = (fragment?: string) => DashboardPage.open(browser, gateway, fragment);
+
+  beforeEach(async () => {
+    gateway = await TestGateway.start("ws");
+    client = await gateway.connect();
+    // Everyone but dave has a widget on screen.
+    await client.open({
+      userId: "alice",
+      selectedConversationId: "c1",
+      hasFocus: true,
+      custom: { plan: "gold" },
+    });
+    await client.open({ userId: "bob", selectedConversationId: "c1", isTyping: true, hasFocus: true });
+    await client.open({ userId: "bob", selectedConversationId: "c2" });
+    await client.open({ userId: "carol" });
+    await client.open({ userId: "dave", kind: "background", selectedConversationId: "c2" });
+  });
+  afterEach(() => gateway.stop());
+
+  describe("signing in", () => {
+    it("by the address leaves no token there, and keeps the filter", async () => {
+      const dashboard = await open("typing=yes");
+      await dashboard.expectUsers("bob");
+      expect(dashboard.fragment()).toBe("typing=yes");
+      const token = await gateway.token({ tokenType: "app" });
+      const { page } = dashboard;
+      expect(await page.content()).not.toContain(token);
+      expect(await page.evaluate("JSON.stringify([localStorage, sessionStorage, document.cookie])")).toBe(
+        '[{},{},""]',
+      );
+      // Going back does not bring it either.
+      await page.goBack();
+      expect(page.url()).toBe("about:blank");
+    });
+
+    it("by the form takes an app token and nothing else", async () => {
+      const page = await browser.open(`${gateway.url}/dashboard/`);
+      const field = page.getByLabel("App token");
+      expect(await field.getAttribute("type")).toBe("password");
+      expect(await field.getAttribute("autocomplete")).toBe("off");
+      expect(await page.getByRole("grid").count()).toBe(0);
+      for (const [text, problem] of [
+        ["", "Enter an app token"],
+        ["nonsense", "no token"],
+        [await gateway.token({ tokenType: "user", sub: "alice", read: "all" }), "for one user"],
+      ] as const) {
+        await field.fill(text);
+        await page.getByRole("button", { name: "Sign in" }).click();
+        await expect.poll(() => page.getByRole("alert").textContent()).toContain(problem);
+      }
+      await field.fill(await gateway.token({ tokenType: "app" }));
+      await field.press("Enter");
+      await page.getByRole("grid").waitFor();
+      await page.getByRole("button", { name: "Sign out" }).click();
+      await page.getByLabel("App token").waitFor();
+      expect(await page.getByLabel("App token").inputValue()).toBe("");
+      await expect.poll(() => gateway.tenant().subscriptions).toBe(0);
+    });
+
+    it("again, by a link opened in the same page", async () => {
+      const page = await browser.open(`${gateway.url}/dashboard/`);
+      await page.getByLabel("App token").waitFor();
+      await page.goto(`${gateway.url}/dashboard/#token=${await gateway.token({ tokenType: "app" })}`);
+      await page.getByRole("grid").waitFor();
+      expect(page.url()).toBe(`${gateway.url}/dashboard/`);
+    });
+  });
+
+  it("shows each user in a row, live", async () => {
+    const dashboard = await open();
+    await dashboard.expectUsers("alice", "bob", "carol");
+    const textOf = (userId: string) => dashboard.row(userId).locator(".cell").allTextContents();
+    expect(await textOf("alice")).toEqual(["alice", "focused", "c1", "1 widget", "plan gold", "–"]);
+    expect(await textOf("bob")).toEqual(["bob", "typing", "c1+1", "2 widgets", "", "–"]);
+    expect(await textOf("carol")).toEqual(["carol", "on screen", "none", "1 widget", "", "–"]);
+    await dashboard.expectStatus("Live");
+    const erin = await client.open({ userId: "erin", selectedConversationId: "c3" });
+    await dashboard.expectUsers("alice", "bob", "carol", "erin");
+    expect((await textOf("erin"))[5]).toMatch(/^\d\d:\d\d:\d\d$/);
+    await expect.poll(() => dashboard.row("erin").getAttribute("class")).toMatch(/marked-/);
+    await client.ask({ type: "update", sessionId: erin, hasFocus: true });
+    await expect.poll(async () => (await textOf("erin"))[1]).toBe("focused");
+    await client.ask({ type: "close", sessionId: erin });
+    await dashboard.expectUsers("alice", "bob", "carol");
+  });
+
+  it("has a control for every field of the filter, and the address says it", async () => {
+    const dashboard = await open();
+    const { page } = dashboard;
+    const expectView = async (fragment: string, ...users: string[]) => {
+      await dashboard.expectUsers(...users);
+      expect(dashboard.fragment()).toBe(fragment);
+    };
+    await expectView("", "alice", "bob", "carol");
+    await dashboard.choose("Has focus", "Yes");
+    await expectView("focus=yes", "alice", "bob");
+    await dashboard.choose("Has focus", "No");
+    await expectView("focus=no", "bob", "carol");
+    await dashboard.choose("Has focus", "Any");
+    await dashboard.choose("Is typing", "Yes");
+    await expectView("typing=yes", "bob");
+    await dashboard.choose("Is typing", "No");
+    await expectView("typing=no", "alice", "bob", "carol");
+    await dashboard.choose("Is typing", "Any");
+    await dashboard.choose("Conversation", "None");
+    await expectView("conversation=", "carol");
+    await page.getByLabel("Include background sessions").check();
+    await expectView("background=yes&conversation=", "carol");
+    await dashboard.choose("Conversation", "This:");
+    await page.getByLabel("Conversation id").fill("c2");
+    await page.getByLabel("Conversation id").press("Enter");
+    await expectView("background=yes&conversation=c2", "bob", "dave");
+    await page.getByLabel("Only these users").fill("dave");
+    await page.getByLabel("Only these users").press("Enter");
+    await expectView("background=yes&conversation=c2&user=dave", "dave");
+    await page.getByLabel("Only these users").fill("alice");
+    await page.getByRole("button", { name: "Add" }).click();
+    await dashboard.choose("Conversation", "Any");
+    await expectView("background=yes&user=dave&user=alice", "alice", "dave");
+    await page.getByRole("button", { name: "Remove dave" }).click();
+    await expectView("background=yes&user=alice", "alice");
+    await page.getByRole("button", { name: "Reset filter" }).click();
+    await expectView("", "alice", "bob", "carol");
+    await page.goBack();
+    await expectView("background=yes&user=alice", "alice");
+    await page.goBack();
+    await expectView("background=yes&user=dave&user=alice", "alice", "dave");
+    await page.goForward();
+    await expectView("background=yes&user=alice", "alice");
+    // One view at a time: those left behind are given back.
+    await expect.poll(() => gateway.tenant().subscriptions).toBe(1);
+  });
+
+  it("opens with the view of the address", async () => {
+    const dashboard = await open(
+      "background=yes&conversation=c2&typing=no&search=a&sort=user.desc&user=dave&user=bob",
+    );
+    const { page } = dashboard;
+    await dashboard.expectUsers("dave");
+    expect(await page.getByLabel("Include background sessions").isChecked()).toBe(true);
+    expect(await page.getByLabel("Conversation id").inputValue()).toBe("c2");
+    expect(
+      await page.getByRole("group", { name: "Is typing" }).getByRole("radio", { name: "No" }).isChecked(),
+    ).toBe(true);
+    expect(await page.getByRole("list", { name: "Users in the filter" }).getByRole("listitem").count()).toBe(
+      2,
+    );
+    await page.getByRole("searchbox").fill("");
+    await dashboard.expectUsers("dave", "bob");
+    expect(dashboard.fragment()).toBe(
+      "background=yes&conversation=c2&typing=no&user=dave&user=bob&sort=user.desc",
+    );
+  });
+
+  it("takes a user or a conversation that is clicked into the filter", async () => {
+    const dashboard = await open();
+    await dashboard.row("alice").getByRole("button", { name: "c1" }).click();
+    await dashboard.expectUsers("alice", "bob");
+    expect(dashboard.fragment()).toBe("conversation=c1");
+    await dashboard.row("bob").getByRole("button", { name: "bob" }).click();
+    await dashboard.expectUsers("bob");
+    expect(dashboard.fragment()).toBe("conversation=c1&user=bob");
+  });
+
+  it("finds and sorts", async () => {
+    const dashboard = await open();
+    const { page } = dashboard;
+    await page.getByRole("searchbox").fill("GOLD");
+    await dashboard.expectUsers("alice");
+    await page.getByRole("searchbox").fill("c2");
+    await dashboard.expectUsers("bob");
+    expect(dashboard.fragment()).toBe("search=c2");
+    expect(await page.locator(".counts").textContent()).toContain("1 found");
+    await page.getByRole("searchbox").fill("nobody's");
+    await expect.poll(() => page.locator(".notice").textContent()).toContain("nobody's");
+    await page.getByRole("searchbox").fill("");
+    const header = (name: string) => page.getByRole("columnheader", { name });
+    await header("User").getByRole("button").click();
+    await dashboard.expectUsers("carol", "bob", "alice");
+    expect(await header("User").getAttribute("aria-sort")).toBe("descending");
+    await header("Status").getByRole("button").click();
+    await dashboard.expectUsers("bob", "alice", "carol");
+    await header("Sessions").getByRole("button").click();
+    await header("Sessions").getByRole("button").click();
+    await dashboard.expectUsers("bob", "alice", "carol");
+    expect(dashboard.fragment()).toBe("sort=sessions.desc");
+  });
+
+  it("counts what the filter matches", async () => {
+    const dashboard = await open("background=yes");
+    const { page } = dashboard;
+    await dashboard.expectUsers("alice", "bob", "carol", "dave");
+    const counts = () => page.locator(".counts > *").allTextContents();
+    expect(await counts()).toEqual(["4 users", "4 widgets", "1 background", "2 focused", "1 typing"]);
+    await dashboard.choose("Is typing", "Yes");
+    await expect.poll(counts).toEqual(["1 user", "1 widget", "0 background", "1 focused", "1 typing"]);
+    const values = () => page.locator(".chart-value").allTextContents();
+    expect((await values()).slice(0, 3)).toEqual(["1", "1", "1"]);
+  });
+
+  it("has the filter as a curl line that works, without the token", async () => {
+    const conversation = `it's "c1" $(id)`;
+    await client.open({ userId: "frank", selectedConversationId: conversation });
+    const dashboard = await open(`conversation=${encodeURIComponent(conversation)}`);
+    await dashboard.expectUsers("frank");
+    const line = (await dashboard.page.locator(".curl-line").textContent())!;
+    const token = await gateway.token({ tokenType: "app" });
+    expect(line).toContain("$TOKEN");
+    const { stdout } = await promisify(execFile)("sh", ["-c", line], {
+      env: { ...process.env, TOKEN: token },
+    });
+    expect(Object.keys(JSON.parse(stdout).data)).toEqual(["frank"]);
+  });
+
+  it("tells who entered and who left, and why", async () => {
+    const dashboard = await open("conversation=c1");
+    await dashboard.expectUsers("alice", "bob");
+    const entries = () => dashboard.page.locator(".feed-list li").allTextContents();
+    const expectNewest = (text: RegExp) => expect.poll(async () => (await entries())[0]).toMatch(text);
+    const sessionId = await client.open({ userId: "erin", selectedConversationId: "c1" });
+    await expectNewest(/^\d\d:\d\d:\d\derinentered$/);
+    await client.ask({ type: "update", sessionId, selectedConversationId: "c2" });
+    await expectNewest(/erinleft: no longer matches$/);
+    await client.ask({ type: "update", sessionId, selectedConversationId: "c1" });
+    await expectNewest(/erinentered$/);
+    await client.ask({ type: "close", sessionId });
+    await expectNewest(/erinleft: closed$/);
+    await gateway.http("DELETE", `/v1/${APP}/users/alice/sessions`);
+    await expectNewest(/aliceleft: ended by the app$/);
+    expect(await entries()).toHaveLength(5);
+  });
+
+  it("shows all sessions of a user beside the table, live", async () => {
+    const dashboard = await open("background=yes");
+    await dashboard.row("bob").click({ position: { x: 200, y: 4 } });
+    const { details } = dashboard;
+    await details.waitFor();
+    expect(await details.getByRole("heading").textContent()).toBe("bob");
+    expect(await details.locator(".session").count()).toBe(2);
+    const sessionId = await client.open({ userId: "bob", kind: "background", custom: { page: "/a\nb" } });
+    await expect.poll(() => details.locator(".session").count()).toBe(3);
+    expect(await details.locator(".session").last().textContent()).toContain(`page/a\nb`);
+    await client.ask({ type: "close", sessionId });
+    await expect.poll(() => details.locator(".session").count()).toBe(2);
+    await details.getByRole("button", { name: "c2" }).click();
+    await dashboard.expectUsers("bob", "dave");
+    await dashboard.page.keyboard.press("Escape");
+    await expect.poll(() => details.count()).toBe(0);
+  });
+
+  it("draws its charts, and tells how the node does", async () => {
+    const dashboard = await open();
+    const { page } = dashboard;
+    await dashboard.expectUsers("alice", "bob", "carol");
+    await client.open({ userId: "erin" });
+    await expect.poll(() => page.locator(".chart-value").first().textContent()).toBe("4");
+    expect(await page.getByRole("img", { name: /^Online, the last 15 minutes, now 4$/ }).count()).toBe(1);
+    // Four charts, and each has drawn a line in its own colour.
+    await expect
+      .poll(
+        () =>
+          page.locator(".plot canvas").evaluateAll((canvases) =>
+            canvases.map((each) => {
+              const canvas = each as unknown as {
+                width: number;
+                height: number;
+                getContext(kind: "2d"): { getImageData(...box: number[]): { data: number[] } };
+              };
+              const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+              let coloured = 0;
+              for (let i = 0; i < data.length; i += 4) {
+                const [red, green, blue, alpha] = [data[i]!, data[i + 1]!, data[i + 2]!, data[i + 3]!];
+                if (alpha > 200 && Math.max(red, green, blue) - Math.min(red, green, blue) > 60) coloured++;
+              }
+              return coloured > 0;
+            }),
+          ),
+        { timeout: 10_000 },
+      )
+      .toEqual([true, true, true, true]);
+    const node = page.locator(".node");
+    await expect.poll(() => node.textContent()).toContain(gateway.hub.nodeId);
+    expect(await node.textContent()).toMatch(/Sockets\d+.*Views1.*Memory[\d,]+ MB.*p99/);
+  });
+
+  it("is moved through by keys", async () => {
+    const dashboard = await open();
+    const { page, grid } = dashboard;
+    await dashboard.expectUsers("alice", "bob", "carol");
+    await grid.focus();
+    const activeText = () =>
+      page.evaluate(
+        "document.getElementById(document.activeElement.getAttribute('aria-activedescendant'))?.textContent",
+      );
+    await page.keyboard.press("ArrowDown");
+    expect(await activeText()).toBe("alice");
+    await page.keyboard.press("End");
+    await page.keyboard.press("Home");
+    await page.keyboard.press("ArrowDown");
+    expect(await activeText()).toBe("bob");
+    await page.keyboard.press("ArrowRight");
+    expect(await activeText()).toBe("typing");
+    // The cell goes with its user.
+    await client.open({ userId: "aaron" });
+    await dashboard.expectUsers("aaron", "alice", "bob", "carol");
+    expect(await activeText()).toBe("typing");
+    await page.keyboard.press("Enter");
+    await expect.poll(() => page.evaluate("document.activeElement.textContent")).toBe("bob");
+    await page.keyboard.press("Escape");
+    await expect.poll(() => page.evaluate("document.activeElement.role")).toBe("grid");
+    await page.keyboard.press("ArrowRight");
+    await page.keyboard.press("Enter");
+    await dashboard.expectUsers("alice", "bob");
+    expect(dashboard.fragment()).toBe("conversation=c1");
+  });
+});

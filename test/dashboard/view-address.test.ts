@@ -1,0 +1,61 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import {
+  DEFAULT_VIEW,
+  isSameFilter,
+  readView,
+  SORT_KEYS,
+  type View,
+  writeView,
+} from "../../src/dashboard/model/view-address.ts";
+
+const id = fc
+  .string({ minLength: 1, maxLength: 255, unit: "grapheme" })
+  .filter((text) => text.isWellFormed());
+const maybe = <Value>(value: fc.Arbitrary<Value>) => fc.option(value, { nil: undefined });
+const views: fc.Arbitrary<View> = fc.record({
+  filter: fc
+    .record({
+      includeBackgroundSessions: maybe(fc.constant(true)),
+      selectedConversationId: maybe(fc.oneof(fc.constant(null), id)),
+      hasFocus: maybe(fc.boolean()),
+      isTyping: maybe(fc.boolean()),
+      userIds: maybe(fc.uniqueArray(id, { minLength: 1, maxLength: 5 })),
+    })
+    .map((filter) => Object.fromEntries(Object.entries(filter).filter(([, value]) => value !== undefined))),
+  search: fc.string({ unit: "grapheme" }).filter((text) => text.isWellFormed()),
+  sort: fc.record({ key: fc.constantFrom(...SORT_KEYS), isDescending: fc.boolean() }),
+});
+
+describe("a view in the address", () => {
+  it("comes back as it was", () => {
+    fc.assert(
+      fc.property(views, (view) => {
+        expect(readView(writeView(view))).toEqual(view);
+      }),
+    );
+  });
+
+  it("is short and plain, and nothing for what is shown without one", () => {
+    expect(writeView(DEFAULT_VIEW)).toBe("");
+    const filter = { isTyping: true, hasFocus: false, selectedConversationId: "c 1", userIds: ["a", "b&c"] };
+    expect(writeView({ ...DEFAULT_VIEW, filter })).toBe(
+      "#conversation=c+1&focus=no&typing=yes&user=a&user=b%26c",
+    );
+    expect(writeView({ ...DEFAULT_VIEW, filter: { selectedConversationId: null } })).toBe("#conversation=");
+  });
+
+  it("is read without what it can't mean", () => {
+    expect(readView("")).toEqual(DEFAULT_VIEW);
+    expect(readView("#focus=maybe&typing=&background=no&user=&sort=up.desc&color=red&%zz")).toEqual(
+      DEFAULT_VIEW,
+    );
+    expect(readView("#user=a&user=a&sort=status.up").filter).toEqual({ userIds: ["a"] });
+  });
+});
+
+it("filters are the same whatever the order of their ids", () => {
+  expect(isSameFilter({ userIds: ["a", "b"] }, { userIds: ["b", "a"] })).toBe(true);
+  expect(isSameFilter({}, { selectedConversationId: null })).toBe(false);
+  expect(isSameFilter({ hasFocus: false }, {})).toBe(false);
+});

@@ -1,0 +1,120 @@
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import type { BrowserContext, BrowserContextOptions, Locator, Page } from "playwright-core";
+import { expect } from "vitest";
+import { NEW_SESSION } from "../../src/sessions/session.ts";
+import type { TestBrowser } from "./browser.ts";
+import { APP, type TestGateway } from "./gateway.ts";
+
+/** What tests use of elements: types of a browser are not those of the tests, which run in Node. */
+export interface PageElement {
+  readonly tagName: string;
+  readonly textContent: string;
+  readonly ariaRowIndex: string | null;
+  readonly scrollHeight: number;
+  querySelector(selector: string): PageElement | null;
+  scrollTo(x: number, y: number): void;
+}
+
+/** The dashboard in a page, with what tests ask of it. */
+export class DashboardPage {
+  readonly page: Page;
+
+  private constructor(page: Page) {
+    this.page = page;
+  }
+
+  /** Opens it at this fragment, signed in by the address as in development mode. */
+  static async open(
+    browser: TestBrowser,
+    gateway: TestGateway,
+    fragment = "",
+    options: BrowserContextOptions = {},
+  ): Promise<DashboardPage> {
+    const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
+    return await DashboardPage.openIn(browser, gateway, context, fragment);
+  }
+
+  static async openIn(
+    browser: TestBrowser,
+    gateway: TestGateway,
+    context: BrowserContext,
+    fragment = "",
+    appId = APP,
+  ): Promise<DashboardPage> {
+    const token = await gateway.token({ tokenType: "app" }, undefined, appId);
+    const rest = fragment === "" ? "" : `&${fragment}`;
+    return new DashboardPage(await browser.open(`${gateway.url}/dashboard/#token=${token}${rest}`, context));
+  }
+
+  get grid(): Locator {
+    return this.page.getByRole("grid", { name: "Users" });
+  }
+
+  get rows(): Locator {
+    return this.page.locator(".grid-body [role=row]");
+  }
+
+  get details(): Locator {
+    return this.page.locator(".details");
+  }
+
+  row(userId: string): Locator {
+    return this.rows.filter({ has: this.page.locator(".cell.user", { hasText: new RegExp(`^${userId}$`) }) });
+  }
+
+  /** Of the rows in the page, from the top. */
+  async users(): Promise<string[]> {
+    const cells = await this.rows.evaluateAll((rows) =>
+      (rows as unknown as PageElement[]).map(
+        (row) => [Number(row.ariaRowIndex), row.querySelector(".cell.user")?.textContent ?? ""] as const,
+      ),
+    );
+    return cells.sort(([one], [other]) => one - other).map(([, text]) => text);
+  }
+
+  async expectUsers(...users: string[]): Promise<void> {
+    await expect.poll(() => this.users()).toEqual(users);
+  }
+
+  /** What the address says, without its hash sign. */
+  fragment(): string {
+    return decodeURIComponent(new URL(this.page.url()).hash.slice(1));
+  }
+
+  async expectStatus(text: string | RegExp): Promise<void> {
+    await expect.poll(() => this.page.locator(".status-pill").textContent()).toMatch(text);
+  }
+
+  /** One of the options of a group of radio buttons. */
+  async choose(group: string, option: string): Promise<void> {
+    await this.page
+      .getByRole("group", { name: group })
+      .getByRole("radio", { name: option })
+      .check({ force: true });
+  }
+
+  /** What axe finds that is serious or worse, in a line each. */
+  async accessibilityProblems(): Promise<string[]> {
+    await this.page.evaluate(AXE);
+    return await this.page.evaluate(`axe.run(document, { resultTypes: ["violations"] }).then(({ violations }) =>
+      violations
+        .filter(({ impact }) => impact === "serious" || impact === "critical")
+        .map(({ id, help, nodes }) => id + ": " + help + ": " + nodes.map(({ target }) => target).join(" ")))`);
+  }
+}
+
+const AXE = `${readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8")};0`;
+
+/** Opens a widget for each user, without a socket: they stay until the gateway ends. */
+export function populate(
+  gateway: TestGateway,
+  users: Iterable<string>,
+  fields: Partial<typeof NEW_SESSION> = {},
+): void {
+  const tenant = gateway.tenant();
+  const now = gateway.hub.clock.now();
+  for (const userId of users)
+    tenant.open(userId, "widget", { ...NEW_SESSION, ...fields }, { lose() {} }, now);
+  tenant.settle(now);
+}
