@@ -1,7 +1,7 @@
 import { decodeProtectedHeader, errors, jwtVerify } from "jose";
 import { z } from "zod";
 import { Id } from "../protocol/ids.ts";
-import { MAX_TOKEN_LENGTH } from "../protocol/messages.ts";
+import { MAX_TOKEN_LENGTH } from "../protocol/rules.ts";
 import type { App } from "./app.ts";
 import type { Grant, Principal } from "./principal.ts";
 

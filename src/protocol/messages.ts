@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { FilterSchema } from "./filter.ts";
 import { Id } from "./ids.ts";
-import { type CustomPatch, customProblem } from "./rules.ts";
+import { type CustomPatch, customProblem, MAX_TOKEN_LENGTH } from "./rules.ts";
 
 /** Checked by hand: zod's records drop a key named `__proto__`, and nothing here may be lost silently. */
 const Custom = z.custom<CustomPatch>().check((context) => {
@@ -22,8 +22,6 @@ const sessionFields = {
   custom: Custom.nullable().optional(),
 };
 
-/** Longer than any token we take; a bound for what is handed to the verifier. */
-export const MAX_TOKEN_LENGTH = 8192;
 /** An empty one is a bad token and not a bad message: the socket is closed, as with every other. */
 const Token = z.string().max(MAX_TOKEN_LENGTH);
 

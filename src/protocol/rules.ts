@@ -3,6 +3,8 @@
 /** The longest id of a user, conversation, session or app, in UTF-16 units. */
 export const MAX_ID_LENGTH = 255;
 export const MAX_FILTER_USER_IDS = 1000;
+/** Longer than any token we take; a bound for what is handed to the verifier. */
+export const MAX_TOKEN_LENGTH = 8192;
 export const MAX_CUSTOM_KEYS = 32;
 export const MAX_CUSTOM_KEY_LENGTH = 64;
 export const MAX_CUSTOM_VALUE_LENGTH = 512;
