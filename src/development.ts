@@ -5,17 +5,20 @@ import { nanoid } from "nanoid";
 import { z } from "zod";
 import type { AppConfig } from "./auth/app.ts";
 import { mintToken } from "./auth/mint.ts";
+import type { Handout } from "./cli/surroundings.ts";
 
 /** The app of development mode, with a secret that lasts as long as the process. */
 export function createDemoApp(): AppConfig & { secrets: [string] } {
   return { id: "demo", secrets: [nanoid(43)] };
 }
 
-const Handout = z.object({ url: z.url(), appId: z.string(), secret: z.string() });
-/** What a program on this machine needs to use a gateway in development mode. */
-export type Handout = z.output<typeof Handout>;
+const HandoutSchema: z.ZodType<Handout> = z.object({
+  url: z.url(),
+  appId: z.string(),
+  secret: z.string(),
+});
 
-/** A file that only this user can read: how `npm run demo` in another terminal learns the secret of the day. */
+/** A file that only this user can read: how commands in another terminal learn the secret of the day. */
 function handoutPath(port: number): string {
   const { uid, username } = userInfo();
   return join(tmpdir(), `presence-gateway-${uid === -1 ? username : uid}`, `${port}.json`);
@@ -39,7 +42,7 @@ export function writeHandout(port: number, handout: Handout): () => void {
 /** Reads what a gateway in development mode on this port wrote; undefined if there is none. */
 export function readHandout(port: number): Handout | undefined {
   try {
-    return Handout.parse(JSON.parse(readFileSync(handoutPath(port), "utf8")));
+    return HandoutSchema.parse(JSON.parse(readFileSync(handoutPath(port), "utf8")));
   } catch {
     return undefined;
   }
@@ -58,10 +61,13 @@ To serve your own apps set APPS, see the README.
   Fill it with a crowd of simulated users (in another terminal):
     npm run demo
 
+  Watch them live, as a table:
+    npx presence-gateway watch
+
   Ask who is online:
     curl -s ${url}/v1/${appId}/presences -H 'authorization: Bearer ${secret}' -H 'content-type: application/json' -d '{}'
 
-  Watch it live (in this folder):
+  See the bare messages (in this folder):
     node -e 'const s = new (require("ws"))("${webSocketUrl}"); s.on("message", (m) => console.log(String(m))); s.on("open", () => { s.send(\`${connect}\`); s.send(\`${subscribe}\`) })'
 
   Dashboard:

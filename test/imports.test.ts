@@ -20,6 +20,7 @@ const FLOORS: Record<string, readonly string[]> = {
   client: ["protocol"],
   react: ["client"],
   dashboard: ["client"],
+  cli: ["client", "auth", "protocol"],
 };
 /** The files beside the folders put the floors together, and may import any. */
 const PURE = ["protocol", "sessions", "views"];
@@ -35,7 +36,7 @@ const files: SourceFile[] = readdirSync(SRC, { recursive: true, encoding: "utf8"
   .filter((name) => /\.tsx?$/.test(name))
   .map((name) => {
     const text = readFileSync(join(SRC, name), "utf8");
-    const imports = [...text.matchAll(/(?:from|import) "([^"]+)"/g)].map((match) => match[1]!);
+    const imports = [...text.matchAll(/(?:from |import |import\()"([^"]+)"/g)].map((match) => match[1]!);
     return { name, floor: name.includes("/") ? name.split("/")[0]! : "", text, imports };
   });
 
@@ -76,7 +77,8 @@ it("the pure heart knows no clock, no timers, no process and nothing of Node", (
 
 it("only the composition root names concrete transports and the log", () => {
   const wrong = files
-    .filter(({ floor }) => floor !== "" && floor !== "transport" && floor !== "observability")
+    // The command line is a client, which brings its own WebSocket where Node has none.
+    .filter(({ floor }) => !["", "transport", "observability", "cli"].includes(floor))
     .flatMap(({ name, imports }) =>
       imports
         .filter((target) => target === "pino" || target === "ws")

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
 import type { Limits } from "../../src/gateway/limits.ts";
 import { readSettings } from "../../src/settings.ts";
+import { SETTINGS } from "../../src/settings-help.ts";
 import { TestClient } from "../support/client.ts";
 import { GatewayProcess, PROJECT } from "../support/process.ts";
 
@@ -77,11 +78,54 @@ describe("the README's examples", () => {
   });
 });
 
+describe("the README's commands", () => {
+  let gateway: GatewayProcess;
+  let port: number;
+
+  beforeAll(async () => {
+    gateway = new GatewayProcess({ APPS, HOST: "127.0.0.1" });
+    port = await gateway.port();
+  });
+  afterAll(async () => {
+    await gateway.stop();
+  });
+
+  it("say whether alice is watching, and make a token", async () => {
+    const [block] = blocks("sh").filter((each) => each.startsWith("export GATEWAY_URL"));
+    const lines = block!
+      .replaceAll(":8080", `:${port}`)
+      .replaceAll("npx presence-gateway", `'${process.execPath}' dist/main.js`)
+      .split("\n");
+    const run = async (pattern: RegExp) => {
+      const line = lines.find((each) => pattern.test(each))!;
+      const script = `${lines[0]}\n${line}\necho "code $?"`;
+      return (await promisify(execFile)("sh", ["-c", script], { cwd: PROJECT })).stdout;
+    };
+    expect(await run(/--focused/)).toBe("nobody\ncode 1\n");
+    const token = (await run(/token user/)).split("\n")[0]!;
+    const client = await TestClient.open(`ws://127.0.0.1:${port}/v1/my-app/realtime`);
+    client.send({ type: "connect", token });
+    await client.open({ selectedConversationId: "c1", hasFocus: true });
+    expect(await run(/--focused/)).toMatch(/^USER .*\nalice .*\nalice is watching\ncode 0\n$/);
+    expect(JSON.parse((await run(/--json {3}/)).split("\n")[0]!).data).toHaveProperty("alice");
+    client.terminate();
+  });
+});
+
 describe("what the README says", () => {
   it("of settings is what they are", () => {
     const rows = [...README.matchAll(/^\| (`[A-Z].*?) \| (.*?) \|/gm)].flatMap(([, names, standard]) =>
       [...names!.matchAll(/`(\w+)`/g)].map((match) => [match[1]!, standard!] as const),
     );
+    const plain = (text: string) => text.replaceAll("`", "");
+    expect(
+      [...README.matchAll(/^\| (`[A-Z].*?) \| (.*?) \| (.*?) ?\|$/gm)].map(([, names, standard, text]) => ({
+        names: plain(names!).split(", "),
+        standard: plain(standard!),
+        text: plain(text!),
+      })),
+      "serve --help",
+    ).toEqual(SETTINGS);
     const settings = readSettings({}, { openFiles: 20_000, readFile: () => "" });
     const camel = (name: string) => name.toLowerCase().replace(/_(\w)/g, (_, letter) => letter.toUpperCase());
     const documented = new Map(rows.map(([name, standard]) => [camel(name), standard]));

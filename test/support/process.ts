@@ -5,8 +5,8 @@ import { until } from "./until.ts";
 
 export const PROJECT = fileURLToPath(new URL("../..", import.meta.url));
 
-/** A gateway in a process of its own, as `npm start` runs it once it is built. */
-export class GatewayProcess {
+/** The program as it is installed, in a process of its own. */
+export class CliProcess {
   readonly child: ChildProcess;
   output = "";
   errors = "";
@@ -37,13 +37,23 @@ export class GatewayProcess {
     return pattern.exec(this.output)!;
   }
 
-  /** The port that it listens on, once it does. */
-  async port(): Promise<number> {
-    return Number((await this.printed(/"port":(\d+).*"msg":"started"/))[1]);
-  }
-
   async stop(signal: NodeJS.Signals = "SIGTERM"): Promise<number | NodeJS.Signals> {
     this.child.kill(signal);
     return await this.exited;
   }
+}
+
+/** A gateway, as `npm start` runs it once it is built. */
+export class GatewayProcess extends CliProcess {
+  /** The port that it listens on, once it does. */
+  async port(): Promise<number> {
+    return Number((await this.printed(/"port":(\d+).*"msg":"started"/))[1]);
+  }
+}
+
+/** Runs a command to its end. */
+export async function runCli(args: readonly string[], env: Record<string, string> = {}) {
+  const run = new CliProcess(env, args);
+  const code = await run.exited;
+  return { code, output: run.output, errors: run.errors };
 }

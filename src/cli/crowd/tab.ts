@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { WebSocket } from "ws";
-import { CLOSE } from "../../src/protocol/codes.ts";
-import { SUBPROTOCOL } from "../../src/transport/transport.ts";
+import { CLOSE } from "../../protocol/codes.ts";
 import type { Gate } from "./gate.ts";
 
 export interface TabOptions {
@@ -105,7 +104,7 @@ export class Tab {
   #connection(): Promise<number> {
     const { url, token, localAddress, onRefused } = this.#options;
     return new Promise((resolve) => {
-      const socket = new WebSocket(url, SUBPROTOCOL, { ...(localAddress && { localAddress }) });
+      const socket = new WebSocket(url, { ...(localAddress && { localAddress }) });
       this.#socket = socket;
       socket.on("open", () => this.#send({ type: "connect", token }));
       socket.on("message", (data) => this.#receive(JSON.parse(String(data))));

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { Gate } from "../../bench/crowd/gate.ts";
-import { Tab } from "../../bench/crowd/tab.ts";
+import { Gate } from "../../src/cli/crowd/gate.ts";
+import { Tab } from "../../src/cli/crowd/tab.ts";
 import { APP, TestGateway } from "../support/gateway.ts";
 
 let gateway: TestGateway;

@@ -1,4 +1,4 @@
-import type { Stats } from "./target.ts";
+import type { Stats } from "./stats.ts";
 
 const PLAIN_EVERY = 5;
 

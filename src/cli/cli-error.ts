@@ -1,0 +1,10 @@
+/** What whoever called the command can mend: shown as one line, without a stack. It holds no secret and no token. */
+export class CliError extends Error {
+  override readonly name = "CliError";
+  readonly exitCode: number;
+
+  constructor(message: string, exitCode = 2) {
+    super(message);
+    this.exitCode = exitCode;
+  }
+}

@@ -1,0 +1,134 @@
+import { type Command, InvalidArgumentError, Option } from "commander";
+import type { TokenSource } from "../client/types.ts";
+import { idProblem } from "../protocol/rules.ts";
+import { CliError } from "./cli-error.ts";
+import type { Handout, Surroundings } from "./surroundings.ts";
+
+export interface AppOptions {
+  readonly app?: string;
+  readonly secret?: string;
+}
+
+export interface TargetOptions extends AppOptions {
+  readonly url?: string;
+  readonly token?: string;
+}
+
+/** A gateway, one of its apps, and what lets us in. */
+export interface Target {
+  /** http or https, without a slash at its end. */
+  readonly url: string;
+  readonly appId: string;
+  /** undefined: there is a token only. */
+  readonly secret: string | undefined;
+  readonly token: TokenSource;
+}
+
+/** Long enough for any clock that is off, short enough not to matter. */
+const TOKEN_SECONDS = 3_600;
+
+const IN_DEVELOPMENT = `Without them: the gateway in development mode on this machine, on PORT (8080).
+A secret on the command line can be seen by other users of the machine: rather set the environment variable.`;
+
+/** Adds the options that name an app and its secret. */
+export function addAppOptions(command: Command): Command {
+  return command
+    .optionsGroup("The app:")
+    .addOption(new Option("-a, --app <id>", "id of the app").env("APP_ID").argParser(readAppId))
+    .addOption(new Option("-s, --secret <secret>", "a secret of the app").env("APP_SECRET"))
+    .addHelpText("after", `\n${IN_DEVELOPMENT}`);
+}
+
+function readAppId(text: string): string {
+  const problem = text === "" ? undefined : idProblem(text);
+  if (problem !== undefined) throw new InvalidArgumentError(`It ${problem}.`);
+  return text;
+}
+
+/** Adds the options that say which gateway and app, and with what right. */
+export function addTargetOptions(command: Command, takesToken = true): Command {
+  addAppOptions(command)
+    .optionsGroup("The app:")
+    .addOption(new Option("--url <url>", "address of the gateway").env("GATEWAY_URL"));
+  if (takesToken) {
+    command.addOption(
+      new Option("-t, --token <token>", "a token of the app, in place of a secret").env("APP_TOKEN"),
+    );
+  }
+  return command;
+}
+
+/** The app and secret to sign with. */
+export async function findApp(options: AppOptions, { readHandout }: Surroundings): Promise<Handout> {
+  const { app, secret } = options;
+  if (app && secret) return { url: "", appId: app, secret };
+  if (app || secret) throw incomplete([!app && "--app (APP_ID)", !secret && "--secret (APP_SECRET)"]);
+  return await handoutOr(readHandout, "--app and --secret (APP_ID, APP_SECRET)");
+}
+
+/** The gateway that the options, the environment or the gateway in development mode name. */
+export async function findTarget(command: Command, { readHandout }: Surroundings): Promise<Target> {
+  const { url, app, secret, token } = preferred(command);
+  const takesToken = command.options.some(({ long }) => long === "--token");
+  if (!url && !app && !secret) {
+    const orSay = takesToken
+      ? "--url, --app and --secret or --token (GATEWAY_URL, APP_ID, APP_SECRET or APP_TOKEN)"
+      : "--url, --app and --secret (GATEWAY_URL, APP_ID, APP_SECRET)";
+    const handout = await handoutOr(readHandout, orSay);
+    if (token) return { ...handout, secret: undefined, token };
+    // Another start has another secret, and leaves it in the same place.
+    const current = async () => (await readHandout(port())) ?? handout;
+    return { ...handout, token: async () => await mintAppToken(await current()) };
+  }
+  if (!url || !app || !(secret || token)) {
+    throw incomplete([
+      !url && "--url (GATEWAY_URL)",
+      !app && "--app (APP_ID)",
+      !secret && !token && `--secret (APP_SECRET)${takesToken ? " or --token (APP_TOKEN)" : ""}`,
+    ]);
+  }
+  const base = { url: httpAddress(url), appId: app };
+  if (token) return { ...base, secret: undefined, token };
+  return { ...base, secret, token: () => mintAppToken({ ...base, secret: secret! }) };
+}
+
+/** What is on the command line goes before what is in the environment; and a token, which may do less, before a secret. */
+function preferred(command: Command): TargetOptions {
+  const options: TargetOptions = command.opts();
+  const isGiven = (name: string) => command.getOptionValueSource(name) === "cli";
+  if (!isGiven("secret") || isGiven("token")) return options;
+  const { token: _, ...others } = options;
+  return others;
+}
+
+async function mintAppToken({ appId, secret }: Handout): Promise<string> {
+  const { mintToken } = await import("../auth/mint.ts");
+  return await mintToken(appId, secret, { tokenType: "app" }, Math.floor(Date.now() / 1000) + TOKEN_SECONDS);
+}
+
+async function handoutOr(readHandout: Surroundings["readHandout"], orSay: string): Promise<Handout> {
+  const handout = await readHandout(port());
+  if (handout !== undefined) return handout;
+  throw new CliError(
+    `no gateway in development mode runs on port ${port()} of this machine: start one (npx presence-gateway), or set ${orSay}`,
+  );
+}
+
+function port(): number {
+  return Number(process.env.PORT || 8080);
+}
+
+function incomplete(missing: readonly (string | false)[]): CliError {
+  return new CliError(`set ${missing.filter(Boolean).join(" and ")} too, or leave all of them unset`);
+}
+
+function httpAddress(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || !/^(http|ws)s?:$/.test(url.protocol)) {
+    throw new CliError("--url (GATEWAY_URL) must be an address such as http://127.0.0.1:8080");
+  }
+  if (url.username || url.password || url.search || url.hash) {
+    throw new CliError("--url (GATEWAY_URL) must have no user, password, query or fragment");
+  }
+  return `${url.protocol.replace("ws", "http")}//${url.host}${url.pathname.replace(/\/+$/, "")}`;
+}

@@ -1,0 +1,64 @@
+import type { SettingHelp } from "./cli/surroundings.ts";
+
+/** The settings as `serve --help` lists them; a test holds that the README says the same, and that `readSettings` does it. */
+export const SETTINGS: readonly SettingHelp[] = [
+  { names: ["HOST"], standard: "127.0.0.1 without apps, else 0.0.0.0", text: "the address to listen on" },
+  { names: ["PORT"], standard: "8080", text: "0: any free port" },
+  { names: ["TRANSPORT"], standard: "auto", text: "uws, ws, or the first that loads" },
+  {
+    names: ["APPS", "APPS_FILE"],
+    standard: "–",
+    text: "JSON array of {id, secrets[], allowedOrigins?, userGrant?, requireExp?}, or a file with it. With neither: development mode, this machine only",
+  },
+  { names: ["NODE_ID"], standard: "random", text: "the nodeId that clients are told" },
+  { names: ["LOG_LEVEL"], standard: "info", text: "fatal, error, warn, info, debug, trace, silent" },
+  {
+    names: ["DIFF_INTERVAL_MS"],
+    standard: "50",
+    text: "at most one diff per view in this time; 0: every change at once",
+  },
+  { names: ["TYPING_TIMEOUT_MS"], standard: "10000", text: "typing ends after this unless it is repeated" },
+  {
+    names: ["RESUME_WINDOW_MS"],
+    standard: "15000",
+    text: "how long the sessions of a lost socket wait for it",
+  },
+  {
+    names: ["HEARTBEAT_INTERVAL_MS"],
+    standard: "16000",
+    text: "a ping after this silence; after 1.5 times it the socket is dead",
+  },
+  { names: ["CONNECT_TIMEOUT_MS"], standard: "5000", text: "for the first message" },
+  { names: ["MAX_CONNECTIONS"], standard: "open-file limit − 512", text: "WebSockets and event streams" },
+  { names: ["MAX_CONNECTIONS_PER_IP"], standard: "1000", text: "of one IPv4 address or IPv6 /64" },
+  {
+    names: ["MAX_CONNECTS_PER_SECOND"],
+    standard: "1000",
+    text: "burst twice that; over it 503 with Retry-After",
+  },
+  { names: ["MAX_MESSAGE_BYTES"], standard: "262144", text: "8192 before connect" },
+  { names: ["MAX_BUFFERED_BYTES"], standard: "1048576", text: "what may wait for one reader" },
+  { names: ["MAX_SESSIONS_PER_SOCKET"], standard: "100", text: "100 times that with an app token" },
+  { names: ["MAX_SUBSCRIPTIONS_PER_SOCKET"], standard: "100", text: "filters that one socket may watch" },
+  {
+    names: ["MESSAGES_PER_SECOND"],
+    standard: "50",
+    text: "per socket, burst twice that; 100 times that with an app token",
+  },
+  {
+    names: ["DRAIN_MS"],
+    standard: "10000",
+    text: "a node that goes down sends its clients away over this time",
+  },
+  { names: ["HTTP_REQUESTS_PER_SECOND"], standard: "1000", text: "per app, burst twice that" },
+  {
+    names: ["METRICS_TOKEN"],
+    standard: "–",
+    text: "bearer token for /metrics; without it only programs on this machine get them",
+  },
+  {
+    names: ["TRUST_PROXY"],
+    standard: "–",
+    text: "addresses or networks of your proxies, with commas between: their X-Forwarded-For is believed",
+  },
+];
