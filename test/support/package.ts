@@ -89,9 +89,8 @@ export class InstalledProject {
     this.write("package.json", JSON.stringify({ name: "application", private: true, type: "module" }));
     // Where there may be no network, nobody should wait for it.
     const retries = `--fetch-retries=${process.env.CI ? 2 : 0}`;
-    const patience = [retries, "--fetch-retry-mintimeout=2000", "--fetch-retry-factor=2"];
     const quiet = ["--no-audit", "--no-fund", "--loglevel=error"];
-    const args = ["install", "--prefer-offline", "--ignore-scripts", ...quiet, ...patience, path];
+    const args = ["install", "--prefer-offline", "--ignore-scripts", ...quiet, retries, path];
     const { code, output } = await run(this.folder, "npm", args);
     if (code === 0) return undefined;
     const [reason] = NETWORK_ERROR.exec(output) ?? [];
