@@ -132,8 +132,8 @@ describePackage("an application that installs the package", () => {
       port = await gateway.port();
       for (const user of ["alice", "bob"]) {
         const script = project.write("token.mjs", `${TOKEN.replace("alice", user)}\nconsole.log(token);\n`);
-        const { output } = await project.run(process.execPath, [script]);
-        tokens.set(user, output.trim());
+        const { stdout } = await project.run(process.execPath, [script]);
+        tokens.set(user, stdout.trim());
       }
     });
     afterAll(async () => {

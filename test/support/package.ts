@@ -28,6 +28,7 @@ export function describePackage(name: string, suite: () => void): void {
 export interface Ran {
   /** 0 if it went well. */
   readonly code: number;
+  readonly stdout: string;
   /** What it said, here and there. */
   readonly output: string;
 }
@@ -44,11 +45,11 @@ export async function run(folder: string, file: string, args: readonly string[],
       env: { ...Object.fromEntries(own), ...env },
       timeout: 90_000,
     });
-    return { code: 0, output: stdout + stderr };
+    return { code: 0, stdout, output: stdout + stderr };
   } catch (error) {
     const { code, stdout = "", stderr = "", message } = error as Error & Partial<Record<string, string>>;
     if (typeof code !== "number") throw error;
-    return { code, output: stdout + stderr || message };
+    return { code, stdout, output: stdout + stderr || message };
   }
 }
 
@@ -73,9 +74,9 @@ export interface Packed {
 export async function pack(folder: string): Promise<Packed> {
   // Without scripts: to build again would take `dist` away from the tests beside this one.
   const args = ["pack", "--json", "--ignore-scripts", "--loglevel=error", "--pack-destination", folder];
-  const { code, output } = await run(PROJECT, "npm", args);
+  const { code, stdout, output } = await run(PROJECT, "npm", args);
   if (code !== 0) throw new Error(output);
-  const [{ filename, size, files }] = JSON.parse(output);
+  const [{ filename, size, files }] = JSON.parse(stdout);
   return { path: join(folder, filename), size, files };
 }
 
