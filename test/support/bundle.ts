@@ -7,11 +7,24 @@ export interface BundleOptions {
   readonly development?: boolean;
   /** The folder whose packages are found; the project's unless it is given, and there `presence-gateway/…` is what was built last. */
   readonly root?: string;
+  /** Packages that are left out, and imported by what is made. */
+  readonly external?: readonly string[];
+}
+
+export interface Bundle {
+  readonly code: string;
+  /** Every file that something in it comes from. */
+  readonly sources: readonly string[];
 }
 
 /** One module with all that this file imports, as an application's bundler makes it. */
 export async function bundle(entryPath: string, options: BundleOptions = {}): Promise<string> {
-  const { minify = false, development = false, root = PROJECT } = options;
+  return (await bundleWithSources(entryPath, options)).code;
+}
+
+/** The same, for those who ask what is in it. */
+export async function bundleWithSources(entryPath: string, options: BundleOptions = {}): Promise<Bundle> {
+  const { minify = false, development = false, root = PROJECT, external = [] } = options;
   const mode = development ? "development" : "production";
   const built = await build({
     configFile: false,
@@ -21,12 +34,17 @@ export async function bundle(entryPath: string, options: BundleOptions = {}): Pr
     root,
     // Ours is "test" here, which no page's is.
     define: { "process.env.NODE_ENV": JSON.stringify(mode) },
+    oxc: { jsx: { runtime: "automatic", development } },
     build: {
       write: false,
       minify,
       target: "es2023",
       modulePreload: false,
-      rolldownOptions: { input: entryPath, output: { format: "es", codeSplitting: false } },
+      rolldownOptions: {
+        input: entryPath,
+        external: [...external],
+        output: { format: "es", codeSplitting: false },
+      },
     },
   });
   const outputs = [built].flat().flatMap((result) => ("output" in result ? result.output : []));
@@ -34,5 +52,5 @@ export async function bundle(entryPath: string, options: BundleOptions = {}): Pr
   if (chunk?.type !== "chunk" || others.length > 0) {
     throw new Error(`${entryPath} made ${outputs.map(({ fileName }) => fileName).join(", ") || "nothing"}`);
   }
-  return chunk.code;
+  return { code: chunk.code, sources: chunk.moduleIds };
 }

@@ -13,8 +13,10 @@ export class CliProcess {
   /** The exit code, or the signal that ended it. */
   readonly exited: Promise<number | NodeJS.Signals>;
 
-  constructor(env: Record<string, string> = {}, args: readonly string[] = []) {
-    this.child = spawn(process.execPath, ["dist/main.js", ...args], {
+  /** @param program What is run; what was built last unless it is given. */
+  constructor(env: Record<string, string> = {}, args: readonly string[] = [], program?: string) {
+    const [file, ...first] = program === undefined ? [process.execPath, "dist/main.js"] : [program];
+    this.child = spawn(file!, [...first, ...args], {
       cwd: PROJECT,
       env: { PATH: process.env.PATH, HOME: process.env.HOME, TMPDIR: process.env.TMPDIR, PORT: "0", ...env },
       stdio: ["ignore", "pipe", "pipe"],

@@ -1,0 +1,199 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { describeInBrowser } from "../support/browser.ts";
+import { bundle } from "../support/bundle.ts";
+import { describePackage, InstalledProject } from "../support/package.ts";
+import { GatewayProcess, PROJECT } from "../support/process.ts";
+import { ServedPage } from "../support/serve-page.ts";
+
+/** What is written in a language in a file of the package. */
+function blocks(path: string, language: string): string[] {
+  const text = readFileSync(join(PROJECT, path), "utf8");
+  return [...text.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\``, "gms"))].map((match) => match[1]!);
+}
+
+const README = "README.md";
+const SDK_README = "src/client/README.md";
+const [PAGE] = blocks(README, "ts");
+const [REACT_PAGE] = blocks(README, "tsx");
+const SDK_BLOCKS = blocks(SDK_README, "ts");
+const [PROGRAM] = SDK_BLOCKS;
+const TOKEN = blocks(README, "js").find((block) => block.includes("SignJWT"))!;
+const APPS = /APPS='(.*?)' npm start/.exec(readFileSync(join(PROJECT, README), "utf8"))![1]!;
+
+/** As a front end's are, with nothing of Node, and every file of types judged but TypeScript's own. */
+const PAGE_OPTIONS = {
+  target: "es2022",
+  lib: ["es2022", "dom", "dom.iterable"],
+  jsx: "react-jsx",
+  types: [],
+  strict: true,
+  skipLibCheck: false,
+  skipDefaultLibCheck: true,
+  noEmit: true,
+};
+const CONFIGS = {
+  "a page, for a bundler": {
+    folder: "page",
+    options: { ...PAGE_OPTIONS, module: "esnext", moduleResolution: "bundler" },
+  },
+  "a page, as Node resolves, with every check": {
+    folder: "page",
+    options: {
+      ...PAGE_OPTIONS,
+      module: "nodenext",
+      exactOptionalPropertyTypes: true,
+      noUncheckedIndexedAccess: true,
+      verbatimModuleSyntax: true,
+    },
+  },
+  "a program in Node": {
+    folder: "program",
+    options: { ...PAGE_OPTIONS, lib: ["es2022"], types: ["node"], module: "nodenext" },
+  },
+};
+
+/** With what the block takes for granted. */
+function withDeclarations(block: string): string {
+  const isMissing = (name: string) =>
+    new RegExp(`\\b${name}\\b`).test(block) && !new RegExp(`\\b(?:const|import \\{) ${name}\\b`).test(block);
+  return [
+    isMissing("presence") && 'declare const presence: import("presence-gateway/client").PresenceClient;',
+    isMissing("token") && "declare const token: string;",
+    block,
+    "export {};",
+  ]
+    .filter(Boolean)
+    .join("\n");
+}
+
+describePackage("an application that installs the package", () => {
+  const project = new InstalledProject();
+  let whyNot: string | undefined;
+
+  beforeAll(async () => {
+    whyNot = await project.install();
+    if (whyNot !== undefined) process.stdout.write(`not tested, the package as it is installed: ${whyNot}\n`);
+    project.lend(["react", "react-dom", "@types/react", "@types/react-dom", "typescript"]);
+    // Nothing of Node is found from beside them.
+    project.lend(["@types/node", "@types/ws"], "program");
+  }, 100_000);
+  afterAll(() => project.remove());
+  beforeEach(({ skip }) => skip(whyNot !== undefined, whyNot));
+
+  it("has its command", async () => {
+    const { code, output } = await project.run("npx", ["--no-install", "presence-gateway", "--help"]);
+    expect(code, output).toBe(0);
+    expect(output).toMatch(/^Usage: presence-gateway/);
+  });
+
+  describe("type-checks what is shown for", () => {
+    beforeAll(() => {
+      if (whyNot !== undefined) return;
+      expect([PAGE, REACT_PAGE, ...SDK_BLOCKS].filter(Boolean).length).toBeGreaterThanOrEqual(5);
+      project.write("page/readme.ts", PAGE!);
+      project.write("page/readme-react.tsx", REACT_PAGE!);
+      for (const language of ["ts", "tsx"]) {
+        for (const [index, block] of blocks(SDK_README, language).entries()) {
+          const name = `sdk-${index + 1}.${language}`;
+          const text = withDeclarations(block);
+          if (block !== PROGRAM) project.write(`page/${name}`, text);
+          if (language === "ts") project.write(`program/${name}`, text);
+        }
+      }
+    });
+
+    for (const [name, { folder, options }] of Object.entries(CONFIGS)) {
+      it(name, async () => {
+        const config = { compilerOptions: options, include: ["*.ts", "*.tsx"] };
+        const path = project.write(`${folder}/tsconfig.json`, JSON.stringify(config));
+        const tsc = ["node_modules/typescript/bin/tsc", "-p", path, "--pretty", "false", "--listFiles"];
+        const { code, output } = await project.run(process.execPath, tsc);
+        expect(code, output.replaceAll(/^\/.*\n/gm, "")).toBe(0);
+        expect(output).toContain(
+          join(project.folder, "node_modules/presence-gateway/dist/client/index.d.ts"),
+        );
+        expect(output.includes("@types/node/")).toBe(folder === "program");
+      });
+    }
+  });
+
+  describe("and runs it", () => {
+    let gateway: GatewayProcess;
+    let port: number;
+    const local = (text: string) => text.replaceAll(":8080", `:${port}`);
+    const tokens = new Map<string, string>();
+    const sites: ServedPage[] = [];
+
+    beforeAll(async () => {
+      if (whyNot !== undefined) return;
+      gateway = new GatewayProcess({ APPS, HOST: "127.0.0.1" }, [], project.program);
+      port = await gateway.port();
+      for (const user of ["alice", "bob"]) {
+        const script = project.write("token.mjs", `${TOKEN.replace("alice", user)}\nconsole.log(token);\n`);
+        const { stdout } = await project.run(process.execPath, [script]);
+        tokens.set(user, stdout.trim());
+      }
+    });
+    afterAll(async () => {
+      await Promise.all(sites.map((site) => site.stop()));
+      expect(await gateway?.stop()).toBe(whyNot === undefined ? 0 : undefined);
+    });
+
+    it("shows in Node who is there", async () => {
+      const script = project.write(
+        "program.mjs",
+        `const token = ${JSON.stringify(tokens.get("alice"))};
+${local(PROGRAM!)}
+presence.open({ kind: "widget", selectedConversationId: "c1" });
+const filter = { selectedConversationId: "c1" };
+await new Promise((resolve) => presence.subscribe(filter, (users) => users.has("alice") && resolve()));
+console.log([...(await presence.query({ userIds: ["alice"] })).keys()]);
+await presence.close();
+`,
+      );
+      const { code, output } = await project.run(process.execPath, [script]);
+      expect(output).toBe("[ 'alice' ]\n");
+      expect(code).toBe(0);
+    });
+
+    describeInBrowser("in pages", (browser) => {
+      /** A page of the application, for a user. */
+      const open = async (user: string, entry: string, body: string) => {
+        const script = await bundle(entry, { root: project.folder, minify: true });
+        const site = new ServedPage(script, { body });
+        await site.listen();
+        sites.push(site);
+        const context = await browser.newContext();
+        await context.route("**/presence-token", (route) => route.fulfill({ body: tokens.get(user)! }));
+        return await browser.open(site.url, context);
+      };
+
+      it("alice is typing, and has stopped; with React, too", async () => {
+        project.write("page/run-react.tsx", local(REACT_PAGE!));
+        const reactEntry = project.write(
+          "page/main.tsx",
+          `import { createRoot } from "react-dom/client";
+import { App } from "./run-react";
+const token = await (await fetch("/presence-token")).text();
+createRoot(document.querySelector("main")!).render(<App token={token} />);
+`,
+        );
+        const plainEntry = project.write("page/run.ts", local(PAGE!));
+        const alice = await open("alice", plainEntry, '<label>message <input></label><p id="typing"></p>');
+        const bob = await open("bob", reactEntry, "<main></main>");
+        const aliceSees = async () => await alice.textContent("p");
+        const bobSees = async () => (await bob.textContent("label"))!.trim();
+
+        const soon = { timeout: 10_000 };
+        await bob.getByRole("textbox").pressSequentially("hi");
+        await expect.poll(aliceSees, soon).toMatch(/\bbob is typing/);
+        await alice.getByRole("textbox").pressSequentially("hello");
+        await expect.poll(bobSees, soon).toMatch(/\balice is typing/);
+        await expect.poll(bobSees, soon).toBe("");
+        await expect.poll(aliceSees, soon).toBe("");
+      });
+    });
+  });
+});

@@ -1,0 +1,68 @@
+import { mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { type Bundle, bundleWithSources } from "../support/bundle.ts";
+import { describePackage, temporaryFolder } from "../support/package.ts";
+import { PROJECT } from "../support/process.ts";
+
+const CLIENT_BYTES = 7_168;
+const REACT_BYTES = 1_536;
+/** All that an application has for them. */
+const OWN_FOLDERS = ["dist/client/", "dist/react/", "dist/protocol/"];
+
+const zipped = ({ code }: Bundle) => gzipSync(code, { level: 9 }).length;
+const count = (bytes: number) => bytes.toLocaleString("en");
+
+describePackage("what the SDK adds to a page", () => {
+  let folder: string;
+
+  beforeAll(() => {
+    folder = temporaryFolder();
+    mkdirSync(join(folder, "node_modules"));
+    symlinkSync(PROJECT, join(folder, "node_modules/presence-gateway"), "junction");
+  });
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  /** A page's script that uses these of a package, minified; without React, which the page has already. */
+  const pageWith = async (names: string, from: string) => {
+    const entry = join(folder, "page.js");
+    writeFileSync(
+      entry,
+      `import { ${names} } from "presence-gateway/${from}"; globalThis.used = [${names}];\n`,
+    );
+    return await bundleWithSources(entry, { root: folder, minify: true, external: ["react"] });
+  };
+  const foreign = ({ sources }: Bundle) =>
+    sources.filter(
+      (path) =>
+        !path.startsWith(folder) &&
+        !path.startsWith("\0rolldown/") &&
+        !OWN_FOLDERS.some((own) => path.startsWith(join(PROJECT, own))),
+    );
+
+  it("is small, and nothing but the SDK", async () => {
+    const client = await pageWith("createClient, PresenceError", "client");
+    const hooks = "PresenceProvider, usePresence, useSession, useStatus, usePresenceClient";
+    const react = await pageWith(hooks, "react");
+    const bytes = zipped(client);
+    const more = zipped(react) - bytes;
+    process.stdout.write(
+      `presence-gateway/client: ${count(bytes)} bytes gzipped of ${count(CLIENT_BYTES)}\n` +
+        `presence-gateway/react: ${count(more)} bytes gzipped more, of ${count(REACT_BYTES)}\n`,
+    );
+    expect(bytes).toBeLessThanOrEqual(CLIENT_BYTES);
+    expect(more).toBeLessThanOrEqual(REACT_BYTES);
+    for (const page of [client, react]) {
+      expect(foreign(page)).toEqual([]);
+      // The bundler puts an empty module where one of Node's is imported, and may not name it as a source.
+      expect(page.code).not.toMatch(/\bnode:|browser-external|\bZod/);
+    }
+  });
+
+  it("is only what is used of it", async () => {
+    const page = await pageWith("PresenceError", "client");
+    expect(page.code).toContain("PresenceError");
+    expect(Buffer.byteLength(page.code)).toBeLessThan(1_024);
+  });
+});

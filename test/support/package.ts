@@ -1,0 +1,135 @@
+import { execFile } from "node:child_process";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { promisify } from "node:util";
+import { describe } from "vitest";
+import { PROJECT } from "./process.ts";
+
+const NETWORK_ERROR =
+  /\b(?:ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|EHOSTUNREACH|ERR_SOCKET_TIMEOUT|ENOTCACHED)\b/;
+
+/** A suite about the package as it is published, which is the same with every Node: once is enough. */
+export function describePackage(name: string, suite: () => void): void {
+  // Compilers, bundlers and npm are slow where much else goes on.
+  if (process.env.PACKAGE_TESTS !== "off") return void describe(name, { timeout: 60_000 }, suite);
+  process.stdout.write(`not tested: ${name} (PACKAGE_TESTS=off)\n`);
+  describe.skip(name, suite);
+}
+
+export interface Ran {
+  /** 0 if it went well. */
+  readonly code: number;
+  readonly stdout: string;
+  /** What it said, here and there. */
+  readonly output: string;
+}
+
+/** Runs a program in a folder, as its user would from a shell of their own: not as a part of this project's `npm test`. */
+export async function run(folder: string, file: string, args: readonly string[], env = {}): Promise<Ran> {
+  const { NODE_ENV, ...inherited } = process.env;
+  const own = Object.entries(inherited).filter(
+    ([name]) => !/^(?:npm_(?!config_)|VITEST)|^INIT_CWD$/.test(name),
+  );
+  try {
+    const { stdout, stderr } = await promisify(execFile)(file, args, {
+      cwd: folder,
+      env: { ...Object.fromEntries(own), ...env },
+      timeout: 90_000,
+    });
+    return { code: 0, stdout, output: stdout + stderr };
+  } catch (error) {
+    const { code, stdout = "", stderr = "", message } = error as Error & Partial<Record<string, string>>;
+    if (typeof code !== "number") throw error;
+    return { code, stdout, output: stdout + stderr || message };
+  }
+}
+
+/** A folder of its own, under its real name: compilers and bundlers tell files by that. */
+export function temporaryFolder(): string {
+  return realpathSync(mkdtempSync(join(tmpdir(), "presence-gateway-package-")));
+}
+
+export interface PackedFile {
+  readonly path: string;
+  readonly size: number;
+}
+
+export interface Packed {
+  /** Where the tarball is. */
+  readonly path: string;
+  readonly size: number;
+  readonly files: readonly PackedFile[];
+}
+
+/** Makes the tarball that would be published, of what was built last. */
+export async function pack(folder: string): Promise<Packed> {
+  // Without scripts: to build again would take `dist` away from the tests beside this one.
+  const args = ["pack", "--json", "--ignore-scripts", "--loglevel=error", "--pack-destination", folder];
+  const { code, stdout, output } = await run(PROJECT, "npm", args);
+  if (code !== 0) throw new Error(output);
+  const [{ filename, size, files }] = JSON.parse(stdout);
+  return { path: join(folder, filename), size, files };
+}
+
+/** An application that has nothing but this package and what it brings, and the packages of ours that are lent to it. */
+export class InstalledProject {
+  readonly folder = temporaryFolder();
+
+  /** Returns why it can't be, if that is because nobody reaches the registry. */
+  async install(): Promise<string | undefined> {
+    const { path } = await pack(this.folder);
+    this.write("package.json", JSON.stringify({ name: "application", private: true, type: "module" }));
+    // Where there may be no network, nobody should wait for it.
+    const retries = `--fetch-retries=${process.env.CI ? 2 : 0}`;
+    const quiet = ["--no-audit", "--no-fund", "--loglevel=error"];
+    const args = ["install", "--prefer-offline", "--ignore-scripts", ...quiet, retries, path];
+    const { code, output } = await run(this.folder, "npm", args);
+    if (code === 0) return undefined;
+    const [reason] = NETWORK_ERROR.exec(output) ?? [];
+    if (reason !== undefined && !process.env.CI) return `the registry can't be reached, ${reason}`;
+    throw new Error(output);
+  }
+
+  /** Puts packages that this project has into the application, or into a folder of it. */
+  lend(names: readonly string[], folder = "."): void {
+    for (const name of names) {
+      const link = join(this.folder, folder, "node_modules", name);
+      mkdirSync(dirname(link), { recursive: true });
+      symlinkSync(join(PROJECT, "node_modules", name), link, "junction");
+    }
+  }
+
+  /** Returns where it is. */
+  write(name: string, text: string): string {
+    const path = join(this.folder, name);
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, text);
+    return path;
+  }
+
+  read(name: string): string {
+    return readFileSync(join(this.folder, name), "utf8");
+  }
+
+  /** Where the program is that the package brings. */
+  get program(): string {
+    return join(this.folder, "node_modules/.bin/presence-gateway");
+  }
+
+  run(file: string, args: readonly string[], env = {}): Promise<Ran> {
+    return run(this.folder, file, args, env);
+  }
+
+  remove(): void {
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
