@@ -90,6 +90,16 @@ describe("the README's commands", () => {
     await gateway.stop();
   });
 
+  it("make an app token, for the dashboard", async () => {
+    const [block] = blocks("sh").filter((each) => each.includes("token app"));
+    const script = block!.replaceAll("npx presence-gateway", `'${process.execPath}' dist/main.js`);
+    const { stdout } = await promisify(execFile)("sh", ["-c", script], { cwd: PROJECT });
+    const response = await fetch(`http://127.0.0.1:${port}/v1/my-app/stats`, {
+      headers: { authorization: `Bearer ${stdout.trim()}` },
+    });
+    expect(response.status).toBe(200);
+  });
+
   it("say whether alice is watching, and make a token", async () => {
     const [block] = blocks("sh").filter((each) => each.startsWith("export GATEWAY_URL"));
     const lines = block!
