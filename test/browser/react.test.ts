@@ -92,6 +92,7 @@ describeInBrowser("the React hooks, in strict mode", (browser) => {
 
   it("renders only the rows of users who changed", async () => {
     await showChat("bob", { session: widget, filter: { selectedConversationId: "c1" } });
+    await expect.poll(rows).toEqual(["bob"]);
     const alice = await gateway.connect("alice");
     const sessionId = await alice.open({ selectedConversationId: "c1" });
     await expect.poll(rows).toEqual(["bob", "alice"]);

@@ -87,7 +87,7 @@ describe.each(TRANSPORTS)("origins over %s", (transport) => {
 
   /** Asks for an upgrade, byte for byte as it stands here. */
   async function upgrade(appId: string, ...headers: string[]): Promise<{ status: number; text: string }> {
-    const text = await sendRaw(gateway.gateway.port, upgradeRequest(appId, ...headers), 80);
+    const text = await sendRaw(gateway.gateway.port, upgradeRequest(appId, ...headers), 600);
     return { status: Number(text.slice(9, 12)), text };
   }
 
