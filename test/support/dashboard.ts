@@ -94,14 +94,18 @@ export class DashboardPage {
       .check({ force: true });
   }
 
-  /** What axe finds that is serious or worse, in a line each. */
-  async accessibilityProblems(): Promise<string[]> {
-    await this.page.evaluate(AXE);
-    return await this.page.evaluate(`axe.run(document, { resultTypes: ["violations"] }).then(({ violations }) =>
-      violations
-        .filter(({ impact }) => impact === "serious" || impact === "critical")
-        .map(({ id, help, nodes }) => id + ": " + help + ": " + nodes.map(({ target }) => target).join(" ")))`);
+  accessibilityProblems(): Promise<string[]> {
+    return accessibilityProblems(this.page);
   }
+}
+
+/** What axe finds that is serious or worse, in a line each. */
+export async function accessibilityProblems(page: Page): Promise<string[]> {
+  await page.evaluate(AXE);
+  return await page.evaluate(`axe.run(document, { resultTypes: ["violations"] }).then(({ violations }) =>
+    violations
+      .filter(({ impact }) => impact === "serious" || impact === "critical")
+      .map(({ id, help, nodes }) => id + ": " + help + ": " + nodes.map(({ target }) => target).join(" ")))`);
 }
 
 const AXE = `${readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8")};0`;
