@@ -1,6 +1,6 @@
 import type { Connection } from "./connection.ts";
 import { violation } from "./errors.ts";
-import type { Requests } from "./requests.ts";
+import { AGAIN_MS, type Requests } from "./requests.ts";
 import { SessionState } from "./session-state.ts";
 import type { OpenOptions, Session, SessionEnd, SessionFields, SessionState as State } from "./types.ts";
 
@@ -95,7 +95,7 @@ export class ClientSession implements Session {
 
   close(): void {
     if (this.state === "closed") return;
-    if (this.state === "open") this.#connection.send({ type: "close", sessionId: this.#id });
+    if (this.state === "open") this.#requests.tell({ type: "close", sessionId: this.#id });
     this.#over();
   }
 
@@ -105,10 +105,11 @@ export class ClientSession implements Session {
     if (this.state === "closed" || this.#isAsked || !this.#connection.isConnected) return;
     this.#isAsked = true;
     const { kind, userId } = this.#options;
+    this.#fields.retell();
     this.#requests.ask({
-      message: { type: "open", kind, userId, sessionId: this.#id, ...this.#fields.whole() },
+      message: { type: "open", kind, userId, sessionId: this.#id, ...this.#fields.takeUntold() },
       answered: (answer) => {
-        if (answer.type !== "opened") throw violation("an answer to something else");
+        if (answer.type !== "opened") throw violation("another answer");
         this.#opened(answer.sessionId);
         return false;
       },
@@ -129,11 +130,11 @@ export class ClientSession implements Session {
     if (this.state === "open") this.state = "pending";
   }
 
-  /** The gateway left messages undone: says everything again. */
+  /** The gateway left messages undone, which came too fast: is quiet for a while, and says everything again. */
   repeat(): void {
     if (this.state !== "open") return;
-    this.#connection.send({ type: "update", sessionId: this.#id, ...this.#fields.whole() });
-    this.#tellSoon();
+    this.#fields.retell();
+    this.#tellAfter(AGAIN_MS);
   }
 
   /** Another socket took it over. */
@@ -156,7 +157,7 @@ export class ClientSession implements Session {
 
   #opened(id: string): void {
     // Closed meanwhile: only now there is an id to close.
-    if (this.state === "closed") return this.#connection.send({ type: "close", sessionId: id });
+    if (this.state === "closed") return this.#requests.tell({ type: "close", sessionId: id });
     this.#isAsked = false;
     this.#id = id;
     this.state = "open";
@@ -167,24 +168,28 @@ export class ClientSession implements Session {
   /** What is said in one turn goes out as one message. */
   #tellSoon(): void {
     if (this.#isTelling || this.state !== "open") return;
-    this.#isTelling = true;
     const waitMs = this.#toldAt + UPDATE_INTERVAL_MS - performance.now();
-    if (waitMs > 0) this.#tellTimer = setTimeout(() => this.#tell(), waitMs);
-    else queueMicrotask(() => this.#tell());
+    if (waitMs > 0) return this.#tellAfter(waitMs);
+    this.#isTelling = true;
+    queueMicrotask(() => this.#tell());
+  }
+
+  #tellAfter(ms: number): void {
+    clearTimeout(this.#tellTimer);
+    this.#isTelling = true;
+    this.#tellTimer = setTimeout(() => this.#tell(), ms);
   }
 
   #tell(): void {
-    if (this.#connection.isCongested) {
-      this.#tellTimer = setTimeout(() => this.#tell(), UPDATE_INTERVAL_MS);
-      return;
-    }
     this.#isTelling = false;
     // Not open any more: it will all be said when it is again.
     if (this.state !== "open") return;
-    for (const patch of this.#fields.takeUntold()) {
-      this.#toldAt = performance.now();
-      this.#connection.send({ type: "update", sessionId: this.#id, ...patch });
-    }
+    if (this.#connection.isCongested) return this.#tellAfter(UPDATE_INTERVAL_MS);
+    const patch = this.#fields.takeUntold();
+    if (patch === undefined) return;
+    this.#toldAt = performance.now();
+    this.#connection.send({ type: "update", sessionId: this.#id, ...patch });
+    this.#tellSoon();
   }
 
   #awaitEndOfTyping(afterMs: number): void {

@@ -17,7 +17,7 @@ export function createClient(options: ClientOptions): PresenceClient {
   const WebSocket =
     options.WebSocket ?? (globalThis as unknown as { WebSocket?: WebSocketConstructor }).WebSocket;
   if (WebSocket === undefined) {
-    throw new TypeError("no WebSocket here: give that of the package ws, say");
+    throw new TypeError("no WebSocket: give that of the package ws");
   }
   if (typeof token !== "string" && typeof token !== "function") {
     throw new TypeError("token must be a string or a function");
@@ -29,9 +29,10 @@ export function createClient(options: ClientOptions): PresenceClient {
     status: new Set(),
     error: new Set(),
   };
-  const warn = (error: PresenceError) => {
-    for (const listener of listeners.error) queueMicrotask(() => listener(error));
-  };
+  function emit<Event extends keyof ClientEvents>(event: Event, ...args: Parameters<ClientEvents[Event]>) {
+    const set = listeners[event] as Set<(...args: Parameters<ClientEvents[Event]>) => void>;
+    for (const listener of set) queueMicrotask(() => set.has(listener) && listener(...args));
+  }
 
   const owner: ConnectionOwner = {
     isNeeded: () => !(sessions.isEmpty && watches.isEmpty && queries.size === 0),
@@ -46,11 +47,8 @@ export function createClient(options: ClientOptions): PresenceClient {
       watches.lost();
     },
     receive,
-    status(status, detail) {
-      for (const listener of listeners.status) queueMicrotask(() => listener(status, detail));
-    },
-    failed: (error) => endAll(error),
-    warn,
+    failed: endAll,
+    emit,
   };
   const connection = new Connection({ url, token, WebSocket }, owner);
   let unwatchPage: (() => void) | undefined;
@@ -63,18 +61,18 @@ export function createClient(options: ClientOptions): PresenceClient {
   function receive(message: Content): void {
     const { type } = message;
     if (type === "diff") watches.diff(message);
-    else if (type === "closed") sessions.ended(message.sessionId, message.cause);
     else if (type === "error") refused(message);
     else if (message.id !== undefined) requests.answered(message.id, message);
+    else if (type === "closed") sessions.ended(message.sessionId, message.cause);
     else if (type === "snapshot") watches.page(message);
   }
 
-  function refused({ id, view, code, message, retryAfterMs = 0 }: ServerMessage & { type: "error" }): void {
+  function refused({ id, view, code, message }: ServerMessage & { type: "error" }): void {
     const error = new PresenceError(code, message);
     if (view !== undefined) watches.ended(view, error);
-    else if (id !== undefined && requests.refused(id, error, retryAfterMs)) return;
-    else if (code === "RATE_LIMITED") sessions.repeat(retryAfterMs);
-    else warn(error);
+    else if (id !== undefined && requests.refused(id, error)) return;
+    else if (code === "RATE_LIMITED") sessions.repeat();
+    else emit("error", error);
   }
 
   function endAll(error: PresenceError): void {
@@ -83,6 +81,7 @@ export function createClient(options: ClientOptions): PresenceClient {
     sessions.endAll(error.code === "CLOSED" ? undefined : { cause: "error", error });
     watches.endAll(error);
     for (const query of queries) query.end(error);
+    requests.clear();
   }
 
   /** Whoever has asked for something by now is told that it can't be, or is connected. */
@@ -127,7 +126,7 @@ export function createClient(options: ClientOptions): PresenceClient {
       return () => void listeners[event].delete(listener);
     },
     async close() {
-      if (connection.status !== "failed") endAll(new PresenceError("CLOSED", "the client was closed"));
+      endAll(new PresenceError("CLOSED", "closed"));
       await connection.close();
     },
   };
@@ -137,6 +136,6 @@ export function createClient(options: ClientOptions): PresenceClient {
 function realtimeUrl(base: string, appId: string): string {
   const { protocol, host, pathname } = new URL(base);
   const scheme = /^(?:http|ws)(s?):$/.exec(protocol);
-  if (!scheme) throw new TypeError("url must begin with http, https, ws or wss");
+  if (!scheme) throw new TypeError("url must be of http, https, ws or wss");
   return `ws${scheme[1]}://${host}${pathname.replace(/\/+$/, "")}/v1/${encodeURIComponent(appId)}/realtime`;
 }

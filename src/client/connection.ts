@@ -1,7 +1,14 @@
 import { PresenceError, violation } from "./errors.ts";
 import { retryAfter, retryDelay } from "./retry.ts";
 import { type Content, readMessage, type ServerMessage } from "./server-message.ts";
-import type { Status, StatusDetail, TokenSource, WebSocketConstructor, WebSocketLike } from "./types.ts";
+import type {
+  ClientEvents,
+  Status,
+  StatusDetail,
+  TokenSource,
+  WebSocketConstructor,
+  WebSocketLike,
+} from "./types.ts";
 
 const SUBPROTOCOL = "presence.v1";
 /** To get a token, and to be connected then. */
@@ -17,8 +24,7 @@ const GOODBYE_MS = 2_000;
 /** Times that a gateway may tell us, beyond which they are not believed. */
 const MIN_HEARTBEAT_MS = 100;
 const MAX_HEARTBEAT_MS = 120_000;
-const MAX_DRAIN_MS = 60_000;
-const MAX_GRACE_MS = 60_000;
+const MAX_WAIT_MS = 60_000;
 /** What may wait in the socket before updates are kept back, and folded. */
 const MAX_BUFFERED = 64 * 1024;
 /** Anything but 1000 means: keep my sessions for me. Browsers allow none but these for it. */
@@ -42,11 +48,10 @@ export interface ConnectionOwner {
   lost(): void;
   /** May throw a `PresenceError`, which ends the connection. */
   receive(message: Content): void;
-  status(status: Status, detail: StatusDetail): void;
   /** It will not come back. */
   failed(error: PresenceError): void;
-  /** Something went wrong that ends nothing. */
-  warn(error: PresenceError): void;
+  /** Tells the app. */
+  emit<Event extends keyof ClientEvents>(event: Event, ...args: Parameters<ClientEvents[Event]>): void;
 }
 
 /** One socket at a time: made when it is needed, watched, and made again after it was lost. */
@@ -68,7 +73,6 @@ export class Connection {
   #resumeWindowMs = 15_000;
   /** A node that goes down says when to come back. */
   #notBefore = 0;
-  #heardAt = 0;
   /** The one timer: for the next try, for being connected, or for a sign of life. */
   #timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -87,7 +91,7 @@ export class Connection {
 
   /** Whether what is sent would only wait. */
   get isCongested(): boolean {
-    return this.#socket !== undefined && this.#socket.bufferedAmount > MAX_BUFFERED;
+    return (this.#socket?.bufferedAmount ?? 0) > MAX_BUFFERED;
   }
 
   /** Something is needed: connects, if nothing is under way. */
@@ -103,8 +107,7 @@ export class Connection {
   /** The network or the page came back: does not wait for a timer that may be late. */
   wake(): void {
     if (this.#status === "connected") this.#probe();
-    else if (this.#status === "reconnecting" && this.#socket === undefined)
-      this.#retry(Math.max(0, this.#notBefore - performance.now()));
+    else if (this.#status === "reconnecting" && this.#socket === undefined) this.#retry(0);
   }
 
   /** The page goes, and may come back: leaves the sessions for it, or for the next. */
@@ -121,7 +124,10 @@ export class Connection {
     this.#become("closed", {});
     if (socket === undefined) return;
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, GOODBYE_MS);
+      const timer = setTimeout(() => {
+        abandon(socket);
+        resolve();
+      }, GOODBYE_MS);
       socket.onclose = () => {
         clearTimeout(timer);
         resolve();
@@ -133,7 +139,7 @@ export class Connection {
   #become(status: Status, detail: StatusDetail): void {
     if (status === this.#status && detail.retryInMs === undefined) return;
     this.#status = status;
-    this.#owner.status(status, detail);
+    this.#owner.emit("status", status, detail);
   }
 
   async #try(): Promise<void> {
@@ -143,7 +149,7 @@ export class Connection {
     try {
       this.#token ??= await this.#askToken();
     } catch (error) {
-      if (attempt === this.#attempt) this.#retryLater(tokenError(error));
+      if (attempt === this.#attempt) this.#lost(tokenError(error));
       return;
     }
     if (attempt !== this.#attempt) return;
@@ -165,24 +171,27 @@ export class Connection {
 
   async #askToken(): Promise<string> {
     const { token } = this.#options;
+    // The function is called in a turn of its own, as all that is the app's.
+    await undefined;
     const got = typeof token === "string" ? token : await token();
-    if (typeof got !== "string") throw new TypeError("the token function must give a string");
+    if (typeof got !== "string") throw new TypeError("token must be a string");
     return got;
   }
 
   #receive(data: unknown): void {
-    this.#heardAt = performance.now();
     try {
       const message = readMessage(data);
       if (message === undefined) return;
       if (message.type === "connected") this.#connected(message);
       else if (message.type === "token_expiring") void this.#refresh();
       else if (message.type === "draining")
-        this.#notBefore = performance.now() + Math.min(message.reconnectInMs, MAX_DRAIN_MS);
+        this.#notBefore = performance.now() + Math.min(message.reconnectInMs, MAX_WAIT_MS);
       else if (this.#status === "connected") this.#owner.receive(message);
     } catch (error) {
-      if (!(error instanceof PresenceError)) throw error;
-      this.#lost(error);
+      this.#lost(error instanceof PresenceError ? error : violation(String(error)));
+    } finally {
+      // It lives: is asked when nothing more was heard for the heartbeat.
+      if (this.isConnected) this.#wait(this.#heartbeatMs, () => this.#probe());
     }
   }
 
@@ -192,25 +201,16 @@ export class Connection {
     this.#resumeWindowMs = resumeWindowMs;
     this.#connectedAt = performance.now();
     this.#become("connected", {});
-    this.#listen();
     const isAnother = this.#nodeId !== undefined && this.#nodeId !== nodeId;
     this.#nodeId = nodeId;
-    this.#owner.connected(isAnother ? Math.min(resumeWindowMs, MAX_GRACE_MS) : 0);
-  }
-
-  /** Waits until nothing was heard for the heartbeat, and asks then. */
-  #listen(): void {
-    const silentMs = performance.now() - this.#heardAt;
-    if (silentMs >= this.#heartbeatMs) this.#probe();
-    else this.#wait(this.#heartbeatMs - silentMs, () => this.#listen());
+    this.#owner.connected(isAnother ? Math.min(resumeWindowMs, MAX_WAIT_MS) : 0);
   }
 
   #probe(): void {
     const askedAt = performance.now();
     this.send({ type: "ping" });
     this.#wait(PONG_MS, () => {
-      if (this.#heardAt >= askedAt) this.#listen();
-      else if (performance.now() - askedAt > PONG_MS + SLEPT_MS) this.#probe();
+      if (performance.now() - askedAt > PONG_MS + SLEPT_MS) this.#probe();
       else this.#lost(noAnswer());
     });
   }
@@ -225,12 +225,12 @@ export class Connection {
       this.#token = await this.#askToken();
       if (socket === this.#socket) this.send({ type: "refresh", token: this.#token });
     } catch (error) {
-      this.#owner.warn(tokenError(error));
+      this.#owner.emit("error", tokenError(error));
     }
   }
 
   #closed(code: number, reason: string): void {
-    const why = new PresenceError("DISCONNECTED", `the connection was closed: ${code} ${reason}`);
+    const why = new PresenceError("DISCONNECTED", `closed: ${code} ${reason}`);
     const retry = retryAfter(code);
     this.#judge();
     if (retry === "never") return this.#fail(new PresenceError("BAD_MESSAGE", reason));
@@ -246,8 +246,8 @@ export class Connection {
   #lost(error: PresenceError): void {
     this.#judge();
     this.#drop();
-    if (this.#owner.isNeeded()) this.#retryLater(error);
-    else this.#become("idle", {});
+    if (!this.#owner.isNeeded()) return this.#become("idle", {});
+    this.#retry(retryDelay(this.#tries++, this.#resumeWindowMs, Math.random()), error);
   }
 
   /** After a connection that was a good one, everything may be tried again. */
@@ -258,12 +258,8 @@ export class Connection {
     }
   }
 
-  #retryLater(error: PresenceError): void {
-    const jittered = retryDelay(this.#tries++, this.#resumeWindowMs, Math.random());
-    this.#retry(Math.max(this.#notBefore - performance.now(), jittered), error);
-  }
-
-  #retry(retryInMs: number, error?: PresenceError): void {
+  #retry(afterMs: number, error?: PresenceError): void {
+    const retryInMs = Math.max(afterMs, this.#notBefore - performance.now());
     this.#become("reconnecting", { error, retryInMs: Math.round(retryInMs) });
     this.#wait(retryInMs, () => void this.#try());
   }
@@ -279,8 +275,7 @@ export class Connection {
     const socket = this.#socket;
     const wasConnected = this.#status === "connected";
     this.#forget();
-    // A dead one may take a minute to be closed: nobody waits for it.
-    socket?.close(LOST);
+    if (socket) abandon(socket);
     if (wasConnected) this.#owner.lost();
   }
 
@@ -299,8 +294,13 @@ export class Connection {
   }
 }
 
+/** A dead one may take a minute to be closed: nobody waits for it, nor does the process, where the socket is of the package ws. */
+function abandon(socket: WebSocketLike & { terminate?(code: number): void }): void {
+  (socket.terminate ?? socket.close).call(socket, LOST);
+}
+
 function noAnswer(): PresenceError {
-  return new PresenceError("DISCONNECTED", "the gateway does not answer");
+  return new PresenceError("DISCONNECTED", "no answer in time");
 }
 
 function tokenError(error: unknown): PresenceError {

@@ -28,5 +28,5 @@ export class PresenceError extends Error {
 
 /** Thrown while a message is taken in: the gateway is not what it should be, and the connection is given up. */
 export function violation(what: string): PresenceError {
-  return new PresenceError("PROTOCOL", `a broken protocol: ${what}`);
+  return new PresenceError("PROTOCOL", `broken protocol: ${what}`);
 }

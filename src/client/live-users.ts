@@ -4,8 +4,10 @@ import type { LeaveCause, PresenceChange, PresenceSnapshot, PresenceValue } from
 
 type Change = { entered: string[]; updated: string[]; left: { userId: string; cause: LeaveCause }[] };
 
-/** What a user may take on average, in characters: a page with 32 long custom fields here and there is no problem. */
+/** What a user may take on average, in characters of JSON. */
 const MEAN_WEIGHT = 1_024;
+/** As many means besides, for a few who say as much as can be said. */
+const SPARE = 16_384;
 
 /** Users with a bound for what they take: a gateway gone wrong must not fill the memory. */
 class BoundedUsers {
@@ -27,8 +29,8 @@ class BoundedUsers {
   }
 
   check(maxUsers: number): void {
-    if (this.map.size > maxUsers || this.#weight > maxUsers * MEAN_WEIGHT) {
-      throw new PresenceError("LIMIT_REACHED", `more than maxUsers (${maxUsers}) allows`);
+    if (this.map.size > maxUsers || this.#weight > (maxUsers + SPARE) * MEAN_WEIGHT) {
+      throw new PresenceError("LIMIT_REACHED", `more than ${maxUsers} users`);
     }
   }
 }
@@ -147,5 +149,6 @@ export class Pages {
 }
 
 function weightOf(value: PresenceValue | null | undefined): number {
+  // Of everything in it, known to us or not.
   return value ? JSON.stringify(value).length : 0;
 }

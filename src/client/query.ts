@@ -1,7 +1,7 @@
 import { PresenceError, violation } from "./errors.ts";
 import { normalFilter } from "./filter.ts";
 import { Pages } from "./live-users.ts";
-import type { Request, Requests } from "./requests.ts";
+import type { Requests } from "./requests.ts";
 import type { PresenceFilter, PresenceSnapshot } from "./types.ts";
 
 const PATIENCE_MS = 30_000;
@@ -37,17 +37,21 @@ export class Query {
 
   ask(): void {
     const pages = new Pages(this.#maxUsers);
-    const request: Request = {
+    this.#id = this.#requests.ask({
       message: { type: "query", filter: this.#filter },
       answered: (answer) => {
-        if (answer.type !== "result") throw violation("an answer to something else");
-        const users = pages.add(answer);
-        if (users !== undefined) this.#settle(users.map);
-        return users === undefined;
+        if (answer.type !== "result") throw violation("another answer");
+        try {
+          const users = pages.add(answer);
+          if (users !== undefined) this.#settle(users.map);
+        } catch (error) {
+          this.end(error as PresenceError);
+        }
+        // Once it is settled it is forgotten.
+        return true;
       },
       refused: (error) => this.end(error),
-    };
-    this.#id = this.#requests.ask(request);
+    });
   }
 
   end(error: PresenceError): void {

@@ -2,7 +2,10 @@ import type { Connection } from "./connection.ts";
 import type { PresenceError } from "./errors.ts";
 import type { ServerMessage } from "./server-message.ts";
 
-export type Answer = Extract<ServerMessage, { readonly type: "opened" | "snapshot" | "resumed" | "result" }>;
+export type Answer = Extract<
+  ServerMessage,
+  { readonly type: "opened" | "closed" | "ok" | "snapshot" | "resumed" | "result" }
+>;
 
 export interface Request {
   readonly message: object;
@@ -11,13 +14,15 @@ export interface Request {
   readonly refused: (error: PresenceError) => void;
 }
 
-/** A gateway may not make us wait longer to ask again. */
-const MAX_RETRY_AFTER_MS = 60_000;
+/** What came too fast is said again so much later: a gateway lets a whole burst through again by then, and not one message. */
+export const AGAIN_MS = 2_000;
 
 /** What was asked on the present connection, by message id. */
 export class Requests {
   readonly #connection: Connection;
   readonly #requests = new Map<number, Request>();
+  readonly #undone = new Set<number>();
+  #timer: ReturnType<typeof setTimeout> | undefined;
   #lastId = 0;
 
   constructor(connection: Connection) {
@@ -32,6 +37,11 @@ export class Requests {
     return id;
   }
 
+  /** Asks for what has no other answer than that it is done. What is gone already is no less gone. */
+  tell(message: object): void {
+    this.ask({ message, answered: () => false, refused() {} });
+  }
+
   /** Nobody waits for it any more. */
   forget(id: number): void {
     this.#requests.delete(id);
@@ -43,10 +53,16 @@ export class Requests {
   }
 
   /** Returns false if nobody asked. What came too fast is asked again later. */
-  refused(id: number, error: PresenceError, retryAfterMs: number): boolean {
+  refused(id: number, error: PresenceError): boolean {
     const request = this.#requests.get(id);
-    if (request !== undefined && retryAfterMs > 0) {
-      setTimeout(() => this.#send(id), Math.min(retryAfterMs, MAX_RETRY_AFTER_MS));
+    if (request !== undefined && error.code === "RATE_LIMITED") {
+      if (this.#undone.size === 0) {
+        this.#timer = setTimeout(() => {
+          for (const each of this.#undone) this.#send(each);
+          this.#undone.clear();
+        }, AGAIN_MS);
+      }
+      this.#undone.add(id);
     } else {
       this.forget(id);
       request?.refused(error);
@@ -57,6 +73,8 @@ export class Requests {
   /** The connection is gone, and its answers with it. */
   clear(): void {
     this.#requests.clear();
+    this.#undone.clear();
+    clearTimeout(this.#timer);
   }
 
   #send(id: number): void {

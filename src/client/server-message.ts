@@ -20,7 +20,7 @@ export interface Diff {
   readonly causes?: Readonly<Record<string, LeaveCause>>;
 }
 
-/** What the gateway says, checked. Its answers `ok` and `pong` say nothing that is used. */
+/** What the gateway says, checked. Its answer `pong` says nothing that is used. */
 export type ServerMessage =
   | {
       readonly type: "connected";
@@ -29,7 +29,8 @@ export type ServerMessage =
       readonly resumeWindowMs: number;
     }
   | { readonly type: "opened"; readonly id: number; readonly sessionId: string }
-  | { readonly type: "closed"; readonly sessionId: string; readonly cause: string }
+  | { readonly type: "closed"; readonly id?: number; readonly sessionId: string; readonly cause: string }
+  | { readonly type: "ok"; readonly id?: number }
   | ({ readonly type: "snapshot"; readonly id?: number } & Page)
   | { readonly type: "resumed"; readonly id: number; readonly view: string; readonly version: number }
   | ({ readonly type: "diff" } & Diff)
@@ -42,7 +43,6 @@ export type ServerMessage =
       readonly view?: string;
       readonly code: PresenceErrorCode;
       readonly message: string;
-      readonly retryAfterMs?: number;
     };
 
 /** What is about the connection, and not about what it is for. */
@@ -99,7 +99,8 @@ const page = { data: isMapOf(isValue), more: isMaybe(isFlag) };
 const CHECKS: Readonly<Record<string, Check>> = {
   connected: isShape({ nodeId: isId, heartbeatMs: isCount, resumeWindowMs: isCount }),
   opened: isShape({ id: isCount, sessionId: isId }),
-  closed: isShape({ sessionId: isId, cause: isText }),
+  closed: isShape({ id: isMaybe(isCount), sessionId: isId, cause: isText }),
+  ok: isShape({ id: isMaybe(isCount) }),
   snapshot: isShape({ id: isMaybe(isCount), ...position, ...page }),
   resumed: isShape({ id: isCount, ...position }),
   diff: isShape({
@@ -115,7 +116,6 @@ const CHECKS: Readonly<Record<string, Check>> = {
     view: isMaybe(isId),
     code: isText,
     message: isText,
-    retryAfterMs: isMaybe(isCount),
   }),
 };
 
@@ -127,9 +127,9 @@ export function readMessage(data: unknown): ServerMessage | undefined {
   } catch {
     // Said below.
   }
-  if (!isObject(message)) throw violation("not a JSON object");
+  if (!isObject(message)) throw violation("no JSON object");
   const { type } = message;
   if (typeof type !== "string" || !Object.hasOwn(CHECKS, type)) return undefined;
-  if (!CHECKS[type]!(message)) throw violation(`a bad ${type}`);
+  if (!CHECKS[type]!(message)) throw violation(`bad ${type}`);
   return message as unknown as ServerMessage;
 }

@@ -2,7 +2,7 @@ import { customProblem, MAX_CUSTOM_KEYS } from "../protocol/rules.ts";
 import { checkId } from "./filter.ts";
 import type { SessionFields } from "./types.ts";
 
-/** Deleted keys are told again after a break; beyond so many, the oldest are taken to have arrived. */
+/** Deleted keys are told again after a break; instead of more, all is cleared and what is left said anew. */
 const MAX_REMEMBERED = 64;
 
 export interface Patch {
@@ -20,8 +20,8 @@ export class SessionState {
   readonly #wanted: Patch = {};
   /** null: deleted, but the gateway may still have it, if the message was lost that said so. */
   #custom = new Map<string, string | null>();
-  #untold: Patch = {};
-  /** What is untold begins with clearing `custom`, of what a page before us said too. */
+  #untold: Patch | undefined;
+  /** `custom` was cleared, of what a page before us said too, but the gateway may not know. */
   #clears = false;
 
   get visible(): boolean {
@@ -55,39 +55,38 @@ export class SessionState {
     this.#want("isTyping", isTyping);
   }
 
-  /** What to tell a gateway that has the session, in order. Nothing is left after it. */
-  takeUntold(): readonly Patch[] {
-    const told: Patch[] = this.#clears ? [{ custom: null }] : [];
-    if (Object.keys(this.#untold).length > 0) told.push(this.#untold);
-    this.#untold = {};
-    this.#clears = false;
+  /** The next to tell the gateway; undefined: nothing. To clear and to set takes two messages: there may be another. */
+  takeUntold(): Patch | undefined {
+    const told = this.#untold;
+    this.#untold = told?.custom === null && this.#custom.size > 0 ? this.#wholeCustom() : undefined;
     return told;
   }
 
-  /** Everything, for a gateway that may not have it, or know only a part. To clear and to set takes another message. */
-  whole(): Patch {
-    const custom = { custom: this.#custom.size > 0 ? Object.fromEntries(this.#custom) : undefined };
-    this.#untold = this.#clears ? custom : {};
-    return { ...this.#wanted, ...(this.#clears ? {} : custom) };
+  /** All is untold: the gateway may not have it, or know only a part. */
+  retell(): void {
+    this.#untold = { ...this.#wanted, ...(this.#clears ? { custom: null } : this.#wholeCustom()) };
   }
 
-  /** The gateway has all that `whole` said. */
+  /** The gateway has all that was taken, of it but what was untold again since. */
   arrived(): void {
-    for (const [key, value] of this.#custom) if (value === null) this.#custom.delete(key);
+    const custom = this.#untold?.custom;
+    if (custom !== null) this.#clears = false;
+    for (const [key, value] of this.#custom) {
+      if (value === null && !Object.hasOwn(custom ?? {}, key)) this.#custom.delete(key);
+    }
+  }
+
+  #wholeCustom(): Patch {
+    return { custom: Object.fromEntries(this.#custom) };
   }
 
   #want<Field extends Exclude<keyof Patch, "custom">>(field: Field, value: Patch[Field]): void {
     this.#wanted[field] = value;
-    this.#untold[field] = value;
+    this.#untold = { ...this.#untold, [field]: value };
   }
 
   #setCustom(patch: Readonly<Record<string, string | null>> | null): void {
-    if (patch === null) {
-      this.#custom.clear();
-      this.#clears = true;
-      delete this.#untold.custom;
-      return;
-    }
+    if (patch === null) return this.#clear();
     const problem = customProblem(patch);
     if (problem) throw new TypeError(`custom ${problem}`);
     const custom = new Map(this.#custom);
@@ -95,13 +94,18 @@ export class SessionState {
       custom.delete(key);
       custom.set(key, value);
     }
-    const kept = [...custom.values()].filter((value) => value !== null).length;
-    if (kept > MAX_CUSTOM_KEYS) throw new TypeError(`custom has more than ${MAX_CUSTOM_KEYS} keys`);
-    for (const [key, value] of custom) {
-      if (value === null && custom.size - kept > MAX_REMEMBERED) custom.delete(key);
-    }
+    const kept = [...custom].filter(([, value]) => value !== null);
+    if (kept.length > MAX_CUSTOM_KEYS) throw new TypeError(`custom has more than ${MAX_CUSTOM_KEYS} keys`);
+    if (custom.size - kept.length > MAX_REMEMBERED) return this.#clear(kept);
     this.#custom = custom;
+    if (this.#untold?.custom === null) return;
     // A key may be called `__proto__`: copied as what it is.
-    this.#untold.custom = { ...this.#untold.custom, ...patch };
+    this.#untold = { ...this.#untold, custom: { ...this.#untold?.custom, ...patch } };
+  }
+
+  #clear(left?: readonly [string, string | null][]): void {
+    this.#custom = new Map(left);
+    this.#clears = true;
+    this.#untold = { ...this.#untold, custom: null };
   }
 }

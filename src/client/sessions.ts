@@ -54,10 +54,8 @@ export class Sessions {
     else session?.replaced();
   }
 
-  repeat(afterMs: number): void {
-    setTimeout(() => {
-      for (const session of this.#byKey.values()) session.repeat();
-    }, afterMs);
+  repeat(): void {
+    for (const session of this.#byKey.values()) session.repeat();
   }
 
   focus(pageHasFocus: boolean): void {
@@ -86,7 +84,7 @@ export class Sessions {
     for (let i = 0; ; i++) {
       const found = `presence-gateway ${JSON.stringify([this.#appId, kind, userId, key ?? i])}`;
       if (!this.#byKey.has(found)) return found;
-      if (key !== undefined) throw new TypeError(`a session with the key ${JSON.stringify(key)} is open`);
+      if (key !== undefined) throw new TypeError(`the key ${key} is in use`);
     }
   }
 }

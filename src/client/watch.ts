@@ -17,7 +17,7 @@ export type WatchesByView = Map<string, Watch>;
 
 /** What a watch tells those who keep it. */
 export interface WatchKeeper {
-  /** Its request was answered. */
+  /** Its request was answered, or a subscriber is gone: it may have no use any more. */
   settled(watch: Watch): void;
   /** It can't go on. */
   failed(watch: Watch, error: PresenceError): void;
@@ -35,6 +35,7 @@ export class Watch {
   readonly #keeper: WatchKeeper;
   readonly #users: LiveUsers;
   #isOver = false;
+  #graceTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(filter: NormalFilter, byView: WatchesByView, keeper: WatchKeeper, maxUsers: number) {
     this.filter = filter;
@@ -59,13 +60,13 @@ export class Watch {
         if (this.#isOver) return false;
         if (answer.type === "snapshot") {
           this.page(answer, graceMs);
-          if (answer.more) return true;
+          if (answer.more && !this.#isOver) return true;
         } else if (
           answer.type !== "resumed" ||
           answer.view !== since?.view ||
           answer.version !== since.version
         ) {
-          throw violation("an answer to something else");
+          throw violation("another answer");
         } else {
           this.#bind(answer.view);
         }
@@ -80,8 +81,11 @@ export class Watch {
   /** @param graceMs How long those who are missing may take to come back, unseen by anybody. */
   page(page: Page, graceMs = 0): void {
     this.#bind(page.view);
+    if (graceMs > 0) {
+      clearTimeout(this.#graceTimer);
+      this.#graceTimer = setTimeout(() => this.#take(() => this.#users.giveUp()), graceMs);
+    }
     this.#take(() => this.#users.page(page, graceMs > 0));
-    if (graceMs > 0 && !page.more) setTimeout(() => this.#take(() => this.#users.giveUp()), graceMs);
   }
 
   diff(diff: Diff): void {
@@ -98,6 +102,7 @@ export class Watch {
   /** It is over; with an error, its subscribers are told. */
   end(error?: PresenceError): void {
     this.#isOver = true;
+    clearTimeout(this.#graceTimer);
     this.#byView.delete(this.view!);
     if (error) for (const subscription of this.subscribers) subscription.fail(error);
   }

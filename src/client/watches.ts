@@ -38,7 +38,7 @@ export class Watches implements WatchKeeper {
     const shared = watch;
     const subscription = new WatchSubscription(listener, options, (ended) => {
       shared.subscribers.delete(ended);
-      setTimeout(() => this.#release(shared), LINGER_MS);
+      setTimeout(() => this.settled(shared), LINGER_MS);
     });
     watch.add(subscription);
     return subscription;
@@ -80,16 +80,12 @@ export class Watches implements WatchKeeper {
     this.#byFilter.clear();
   }
 
-  settled(watch: Watch): void {
-    this.#release(watch);
-  }
-
   failed(watch: Watch, error: PresenceError): void {
     this.#unsubscribe(watch);
     watch.end(error);
   }
 
-  #release(watch: Watch): void {
+  settled(watch: Watch): void {
     // Once it was asked for, only the answer says what to unsubscribe from.
     if (watch.subscribers.size > 0 || watch.isAsked || this.#byFilter.get(watch.filter.key) !== watch) return;
     this.#unsubscribe(watch);
@@ -98,6 +94,6 @@ export class Watches implements WatchKeeper {
 
   #unsubscribe(watch: Watch): void {
     this.#byFilter.delete(watch.filter.key);
-    if (watch.view !== undefined) this.#connection.send({ type: "unsubscribe", view: watch.view });
+    if (watch.view !== undefined) this.#requests.tell({ type: "unsubscribe", view: watch.view });
   }
 }

@@ -1,0 +1,667 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { createClient } from "../../src/client/index.ts";
+import { retryAfter, retryDelay } from "../../src/client/retry.ts";
+import type { ClientOptions, PresenceClient, SessionEnd, StatusDetail } from "../../src/client/types.ts";
+import { CLOSE } from "../../src/protocol/codes.ts";
+import { type FakeSocket, fakeSockets } from "../support/fake-socket.ts";
+
+// The clock is the test's here: what takes minutes takes none.
+
+let slept = 0;
+let clients: PresenceClient[] = [];
+
+beforeEach(() => {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
+  slept = 0;
+  clients = [];
+  const now = performance.now.bind(performance);
+  vi.spyOn(performance, "now").mockImplementation(() => now() + slept);
+});
+
+afterEach(async () => {
+  for (const client of clients) {
+    const closed = client.close();
+    await pass(2_100);
+    await closed;
+  }
+  // Whatever it went through, nothing of a closed client is left.
+  expect(vi.getTimerCount()).toBe(0);
+  vi.restoreAllMocks();
+  vi.useRealTimers();
+});
+
+const pass = (ms: number) => vi.advanceTimersByTimeAsync(ms);
+
+function make(options: Partial<ClientOptions> = {}, onMade?: (socket: FakeSocket) => void) {
+  const { sockets, WebSocket } = fakeSockets(onMade);
+  const client = createClient({
+    url: "http://gateway/base/",
+    appId: "an app",
+    token: "token",
+    WebSocket,
+    ...options,
+  });
+  clients.push(client);
+  const told: [string, StatusDetail][] = [];
+  client.on("status", (status, detail) => told.push([status, detail]));
+  return { client, sockets, told };
+}
+
+/** A client with an open session. */
+async function withSession(options: Partial<ClientOptions> = {}) {
+  const made = make(options);
+  const session = made.client.open({ kind: "widget" });
+  await pass(0);
+  const socket = made.sockets[0]!;
+  socket.accept();
+  socket.opened();
+  await pass(100);
+  return {
+    ...made,
+    session,
+    socket,
+    updates: () => socket.sent.filter(({ message }) => message.type === "update"),
+  };
+}
+
+describe("what a session says", () => {
+  it("while typing: at most one message every 4 s, and that it ended 5 s after the last key", async () => {
+    const { session, updates } = await withSession();
+    for (let i = 0; i < 130; i++) {
+      session.typing();
+      await pass(100);
+    }
+    expect(updates().map(({ message }) => message.isTyping)).toEqual([true, true, true, true]);
+    const times = updates().map(({ at }) => at);
+    for (let i = 1; i < times.length; i++) expect(times[i]! - times[i - 1]!).toBeGreaterThanOrEqual(3_990);
+    await pass(4_800);
+    expect(updates()).toHaveLength(4);
+    await pass(300);
+    expect(updates().at(-1)!.message).toEqual({ type: "update", sessionId: "session", isTyping: false });
+    await pass(60_000);
+    expect(updates()).toHaveLength(5);
+  });
+
+  it("after stopTyping, select and close: typing has ended once, and nothing comes later", async () => {
+    const { session, updates } = await withSession();
+    session.typing();
+    await pass(60);
+    session.stopTyping();
+    session.stopTyping();
+    await pass(60);
+    expect(updates().map(({ message }) => message.isTyping)).toEqual([true, false]);
+    session.typing();
+    await pass(60);
+    session.select("c1");
+    await pass(60);
+    expect(updates().at(-1)!.message).toMatchObject({ isTyping: false, selectedConversationId: "c1" });
+    session.typing();
+    await pass(60);
+    expect(updates().at(-1)!.message).toMatchObject({ isTyping: true });
+    const count = updates().length;
+    session.close();
+    session.typing();
+    session.set({ hasFocus: true });
+    session.stopTyping();
+    await pass(20_000);
+    expect(updates()).toHaveLength(count);
+  });
+
+  it("while typing over a reconnect: what is true by then", async () => {
+    const { session, socket, sockets } = await withSession();
+    session.typing();
+    await pass(60);
+    socket.end(1006);
+    await pass(1_000);
+    sockets[1]!.accept();
+    expect(sockets[1]!.messages("open")).toMatchObject([{ sessionId: "session", isTyping: true }]);
+    sockets[1]!.end(1006);
+    await pass(6_000);
+    sockets[2]!.accept();
+    expect(sockets[2]!.messages("open")).toMatchObject([{ sessionId: "session", isTyping: false }]);
+  });
+
+  it("in one turn: one update, the last of each", async () => {
+    const { session, updates } = await withSession();
+    for (let i = 0; i < 1_000; i++)
+      session.set({ selectedConversationId: `c${i}`, custom: { [`k${i % 3}`]: `${i}` } });
+    await pass(1_000);
+    expect(updates().map(({ message }) => message)).toEqual([
+      {
+        type: "update",
+        sessionId: "session",
+        selectedConversationId: "c999",
+        custom: { k0: "999", k1: "997", k2: "998" },
+      },
+    ]);
+  });
+
+  it("in a second of changes without end: at most 20 updates, and the last state", async () => {
+    const { session, updates } = await withSession();
+    for (let i = 0; i < 1_000; i++) {
+      // To clear and to set takes two messages: they count.
+      session.set({ custom: null });
+      session.set({ custom: { a: `${i}` } });
+      await pass(1);
+    }
+    expect(updates().length).toBeLessThanOrEqual(21);
+    await pass(200);
+    expect(updates().at(-1)!.message.custom).toEqual({ a: "999" });
+    const count = updates().length;
+    await pass(10_000);
+    expect(updates()).toHaveLength(count);
+  });
+
+  it("to a socket that takes nothing: waits, and is folded", async () => {
+    const { session, socket, updates } = await withSession();
+    socket.bufferedAmount = 1_000_000;
+    for (let i = 0; i < 100; i++) {
+      session.set({ selectedConversationId: `c${i}` });
+      await pass(50);
+    }
+    expect(updates()).toHaveLength(0);
+    socket.bufferedAmount = 0;
+    await pass(60);
+    expect(updates().map(({ message }) => message.selectedConversationId)).toEqual(["c99"]);
+  });
+
+  it("that came too fast: waits, and says all of it again once, however often it is told so", async () => {
+    const { session, socket, updates } = await withSession();
+    session.set({ selectedConversationId: "c1", custom: { a: "1" } });
+    await pass(60);
+    for (let i = 0; i < 10_000; i++)
+      socket.say({ type: "error", code: "RATE_LIMITED", message: "", retryAfterMs: 0 });
+    session.set({ hasFocus: true });
+    expect(vi.getTimerCount()).toBeLessThan(5);
+    await pass(2_100);
+    expect(
+      updates()
+        .slice(1)
+        .map(({ message }) => message),
+    ).toEqual([
+      {
+        type: "update",
+        sessionId: "session",
+        selectedConversationId: "c1",
+        hasFocus: true,
+        custom: { a: "1" },
+      },
+    ]);
+    await pass(10_000);
+    expect(updates()).toHaveLength(2);
+  });
+});
+
+describe("a request that came too fast", () => {
+  it("is asked again once, however often it is refused", async () => {
+    const { client, sockets } = make();
+    const answer = client.query({});
+    await pass(0);
+    const socket = sockets[0]!;
+    socket.accept();
+    const { id } = socket.messages("query")[0];
+    for (let i = 0; i < 10_000; i++) {
+      socket.say({ type: "error", id, code: "RATE_LIMITED", message: "", retryAfterMs: 9e15 });
+    }
+    expect(vi.getTimerCount()).toBeLessThan(5);
+    await pass(2_100);
+    expect(socket.messages("query")).toHaveLength(2);
+    socket.say({ type: "result", id, data: {} });
+    expect((await answer).size).toBe(0);
+  });
+
+  it("is closing a session, or unsubscribing: done in the end", async () => {
+    const { session, socket, client } = await withSession();
+    const subscription = client.subscribe({}, () => {});
+    socket.say({ type: "snapshot", id: socket.messages("subscribe")[0].id, view: "v", version: 1, data: {} });
+    session.close();
+    subscription.unsubscribe();
+    await pass(150);
+    const asked = [socket.messages("close")[0], socket.messages("unsubscribe")[0]];
+    for (const { id } of asked)
+      socket.say({ type: "error", id, code: "RATE_LIMITED", message: "", retryAfterMs: 20 });
+    await pass(2_100);
+    expect(socket.messages("close")).toEqual([asked[0], asked[0]]);
+    expect(socket.messages("unsubscribe")).toEqual([asked[1], asked[1]]);
+    socket.say({ type: "closed", id: asked[0].id, sessionId: "session", cause: "closed" });
+    socket.say({ type: "ok", id: asked[1].id });
+    await pass(10_000);
+    expect(socket.messages("close")).toHaveLength(2);
+  });
+
+  it("does not outlive its connection", async () => {
+    const { client, sockets } = make();
+    const answer = client.query({});
+    await pass(0);
+    sockets[0]!.accept();
+    const { id } = sockets[0]!.messages("query")[0];
+    sockets[0]!.say({ type: "error", id, code: "RATE_LIMITED", message: "", retryAfterMs: 1_000 });
+    sockets[0]!.end(1006);
+    await pass(1_000);
+    sockets[1]!.accept();
+    await pass(5_000);
+    expect(sockets[1]!.messages("query")).toHaveLength(1);
+    sockets[1]!.say({ type: "result", id: sockets[1]!.messages("query")[0].id, data: {} });
+    await answer;
+  });
+});
+
+describe("a token", () => {
+  const never = () => new Promise<string>(() => {});
+
+  it("is asked for when it is first needed, and never inside the call that needs it", async () => {
+    let isInside = false;
+    const token = vi.fn(() => {
+      expect(isInside).toBe(false);
+      return "t";
+    });
+    const { client, sockets } = make({ token });
+    await pass(10_000);
+    expect(token).not.toHaveBeenCalled();
+    isInside = true;
+    client.subscribe({}, () => {});
+    isInside = false;
+    await pass(0);
+    expect(token).toHaveBeenCalledTimes(1);
+    sockets[0]!.accept();
+    expect(sockets[0]!.sent[0]!.message).toEqual({ type: "connect", token: "t" });
+    expect(sockets[0]!.url).toBe("ws://gateway/base/v1/an%20app/realtime");
+    for (let i = 0; i < 5; i++) {
+      sockets.at(-1)!.end(1006);
+      await pass(40_000);
+      sockets.at(-1)!.accept();
+      await pass(6_000);
+    }
+    expect(token).toHaveBeenCalledTimes(1);
+  });
+
+  it.each<[string, () => unknown]>([
+    [
+      "throws",
+      () => {
+        throw new Error("no such luck");
+      },
+    ],
+    ["rejects", () => Promise.reject(new Error("no such luck"))],
+    ["rejects with no error", () => Promise.reject("no such luck")],
+    ["brings no string", () => ({ token: "no such luck" })],
+    ["brings nothing", () => undefined],
+    ["never comes", never],
+  ])("that %s is asked for again, ever more slowly, until it comes", async (_, bad) => {
+    let isGood = false;
+    const token = vi.fn(() => (isGood ? "good" : bad()) as string);
+    const { client, sockets, told } = make({ token });
+    client.open({ kind: "background" });
+    await pass(600_000);
+    expect(token.mock.calls.length).toBeGreaterThan(8);
+    expect(token.mock.calls.length).toBeLessThan(150);
+    expect(sockets).toHaveLength(0);
+    expect(client.status()).toBe("reconnecting");
+    expect(told.at(-1)![1]).toMatchObject({ error: { name: "PresenceError", code: "TOKEN" } });
+    expect(told.at(-1)![1].retryInMs).toBeLessThanOrEqual(30_000);
+    isGood = true;
+    for (let i = 0; i < 61 && sockets.length === 0; i++) await pass(1_000);
+    sockets[0]!.accept();
+    expect(client.status()).toBe("connected");
+  });
+
+  it("that never comes keeps nothing alive once the client is closed", async () => {
+    const { client } = make({ token: never });
+    client.open({ kind: "background" });
+    await pass(10);
+    await client.close();
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it("that is about to expire is refreshed on the same connection, at most once a second", async () => {
+    let number = 0;
+    const token = vi.fn(() => `t${++number}`);
+    const { client, sockets } = make({ token });
+    client.open({ kind: "background" });
+    await pass(0);
+    const socket = sockets[0]!;
+    socket.accept();
+    await pass(2_000);
+    for (let i = 0; i < 500; i++) {
+      socket.say({ type: "token_expiring", expiresInMs: 1 });
+      await pass(10);
+    }
+    expect(sockets).toHaveLength(1);
+    expect(token.mock.calls.length).toBeLessThanOrEqual(7);
+    expect(socket.messages("refresh")[0]).toEqual({ type: "refresh", token: "t2" });
+  });
+
+  it("that can't be refreshed is told, and the connection goes on until it ends", async () => {
+    let isBroken = false;
+    const { client, sockets } = make({
+      token: () => (isBroken ? Promise.reject(new Error("down")) : "t"),
+    });
+    const errors: unknown[] = [];
+    client.on("error", (error) => errors.push(error));
+    client.open({ kind: "background" });
+    await pass(0);
+    sockets[0]!.accept();
+    await pass(6_000);
+    isBroken = true;
+    sockets[0]!.say({ type: "token_expiring", expiresInMs: 1 });
+    await pass(10);
+    expect(errors).toMatchObject([{ code: "TOKEN", message: "down" }]);
+    expect(client.status()).toBe("connected");
+    isBroken = false;
+    sockets[0]!.end(4410);
+    await pass(1_000);
+    sockets[1]!.accept();
+    expect(client.status()).toBe("connected");
+  });
+
+  it.each([4401, 4410])(
+    "that is refused with %d is replaced once; a second refusal is final",
+    async (code) => {
+      let number = 0;
+      const token = vi.fn(() => `t${++number}`);
+      const { client, sockets, told } = make({ token });
+      const ends: SessionEnd[] = [];
+      client.open({ kind: "background", onEnd: (end) => ends.push(end) });
+      await pass(0);
+      sockets[0]!.open();
+      sockets[0]!.end(code, "expired");
+      await pass(1_000);
+      sockets[1]!.open();
+      expect(sockets[1]!.sent[0]!.message.token).toBe("t2");
+      sockets[1]!.end(code, "expired");
+      await pass(100_000);
+      expect(sockets).toHaveLength(2);
+      expect(client.status()).toBe("failed");
+      expect(told.at(-1)).toMatchObject([
+        "failed",
+        { error: { code: "UNAUTHENTICATED", message: "expired" } },
+      ]);
+      expect(ends).toMatchObject([{ cause: "error", error: { code: "UNAUTHENTICATED" } }]);
+      expect(token).toHaveBeenCalledTimes(2);
+    },
+  );
+
+  it("that was refused after a good time may be refused again later", async () => {
+    const { client, sockets } = make({ token: () => "t" });
+    client.open({ kind: "background" });
+    for (let i = 0; i < 5; i++) {
+      await pass(1_000);
+      sockets[i]!.accept();
+      await pass(6_000);
+      sockets[i]!.end(4410);
+    }
+    await pass(1_000);
+    expect(sockets).toHaveLength(6);
+  });
+
+  it.each([4401, 4410])("that is a plain string fails at once with %d", async (code) => {
+    const { client, sockets } = make();
+    const subscription = client.subscribe({}, () => {});
+    await pass(0);
+    sockets[0]!.open();
+    sockets[0]!.end(code);
+    expect(client.status()).toBe("failed");
+    expect(subscription).toMatchObject({ state: "error", error: { code: "UNAUTHENTICATED" } });
+    await pass(100_000);
+    expect(sockets).toHaveLength(1);
+  });
+});
+
+describe("a lost connection", () => {
+  it("means by its code what the table says", () => {
+    for (const { code, retry } of Object.values(CLOSE)) expect(retryAfter(code)).toBe(retry);
+    for (const code of [1000, 1001, 1005, 1006, 1007, 1015, 3000, 4000, 4999])
+      expect(retryAfter(code)).toBe("backoff");
+  });
+
+  const backoff = Object.values(CLOSE).filter(({ retry }) => retry === "backoff");
+  it.each([1000, 1001, 1005, 1006, 1007, ...backoff.map(({ code }) => code)])(
+    "is made again after %d",
+    async (code) => {
+      const { sockets, session, told } = await withSession();
+      sockets[0]!.end(code);
+      expect(session.state).toBe("pending");
+      await pass(1_001);
+      expect(sockets).toHaveLength(2);
+      expect(told.at(-1)).toMatchObject(["reconnecting", { error: { code: "DISCONNECTED" } }]);
+      sockets[1]!.accept();
+      expect(sockets[1]!.messages("open")).toMatchObject([{ kind: "widget", sessionId: "session" }]);
+    },
+  );
+
+  it("is not made again after 4400", async () => {
+    const { client, sockets, session } = await withSession();
+    sockets[0]!.end(4400, "not JSON");
+    expect(client.status()).toBe("failed");
+    expect(session.state).toBe("closed");
+    await pass(600_000);
+    expect(sockets).toHaveLength(1);
+  });
+
+  it("is made again first well inside the resume window, then more slowly, each with full jitter", () => {
+    for (const windowMs of [400, 2_000, 15_000, 600_000]) {
+      expect(retryDelay(0, windowMs, 1)).toBeLessThanOrEqual(windowMs / 5);
+      expect(retryDelay(0, windowMs, 0)).toBe(0);
+      for (let attempt = 1; attempt < 100; attempt++) {
+        const longest = retryDelay(attempt, windowMs, 1);
+        expect(longest).toBeGreaterThanOrEqual(retryDelay(attempt - 1, windowMs, 1));
+        expect(longest).toBeLessThanOrEqual(30_000);
+        expect(retryDelay(attempt, windowMs, 0.5)).toBe(longest / 2);
+      }
+      expect(retryDelay(1_000_000, windowMs, 1)).toBe(30_000);
+    }
+    // A gateway without a window is none to hurry for, and none to hammer.
+    expect(retryDelay(0, 0, 1)).toBe(50);
+    expect(retryDelay(0, 2 ** 53, 1)).toBe(1_000);
+  });
+
+  it.each([
+    ["refuses", (socket: FakeSocket) => queueMicrotask(() => socket.end(1006))],
+    [
+      "accepts, then closes",
+      (socket: FakeSocket) =>
+        queueMicrotask(() => {
+          socket.accept();
+          socket.end(1013);
+        }),
+    ],
+    [
+      "talks nonsense",
+      (socket: FakeSocket) =>
+        queueMicrotask(() => {
+          socket.accept();
+          socket.say("nonsense");
+        }),
+    ],
+    ["is silent", () => {}],
+  ])("to a gateway that %s is not hammered", async (_, behave) => {
+    vi.spyOn(Math, "random").mockReturnValue(0.5);
+    const { client, sockets, told } = make({}, behave);
+    client.open({ kind: "background" });
+    client.subscribe({}, () => {});
+    await pass(600_000);
+    expect(sockets.length).toBeGreaterThan(15);
+    expect(sockets.length).toBeLessThan(60);
+    expect(told.filter(([status]) => status === "reconnecting").at(-1)![1].retryInMs).toBe(15_000);
+    expect(vi.getTimerCount()).toBeLessThan(3);
+  });
+
+  it("to a gateway that goes down is made again no earlier than it says, but for nonsense", async () => {
+    vi.spyOn(Math, "random").mockReturnValue(0);
+    const { socket, sockets } = await withSession();
+    socket.say({ type: "draining", reconnectInMs: 7_000 });
+    await pass(100);
+    socket.end(1012);
+    await pass(6_800);
+    expect(sockets).toHaveLength(1);
+    await pass(200);
+    expect(sockets).toHaveLength(2);
+    sockets[1]!.accept();
+    sockets[1]!.say({ type: "draining", reconnectInMs: Number.MAX_SAFE_INTEGER });
+    sockets[1]!.end(1012);
+    await pass(61_000);
+    expect(sockets).toHaveLength(3);
+  });
+
+  it("for which nothing is needed any more is not made again", async () => {
+    const { client, session, sockets } = await withSession();
+    session.close();
+    sockets[0]!.end(1006);
+    expect(client.status()).toBe("idle");
+    await pass(100_000);
+    expect(sockets).toHaveLength(1);
+    client.open({ kind: "widget" });
+    await pass(0);
+    expect(sockets).toHaveLength(2);
+  });
+
+  it("whose address can't be is told at once", async () => {
+    class Forbidden {
+      constructor() {
+        throw new Error("by the page's policy");
+      }
+    }
+    const { client } = make({ WebSocket: Forbidden as never });
+    const { connected } = client.subscribe({}, () => {});
+    await expect(connected).rejects.toMatchObject({ code: "DISCONNECTED" });
+    expect(client.status()).toBe("failed");
+  });
+});
+
+describe("a dead connection", () => {
+  it("is noticed within the heartbeat and 5 s", async () => {
+    const { client, socket } = await withSession();
+    socket.answersClose = false;
+    await pass(15_800);
+    expect(socket.messages("ping")).toHaveLength(0);
+    await pass(200);
+    expect(socket.messages("ping")).toHaveLength(1);
+    await pass(4_700);
+    expect(client.status()).toBe("connected");
+    await pass(300);
+    expect(client.status()).toBe("reconnecting");
+    expect(socket.closeCode).toBe(4000);
+  });
+
+  it("is noticed as soon as that also where the heartbeat is short, and it answered before", async () => {
+    const { client, sockets } = make();
+    client.open({ kind: "background" });
+    await pass(0);
+    sockets[0]!.accept({ heartbeatMs: 1_000 });
+    for (let i = 0; i < 10; i++) {
+      await pass(1_000);
+      expect(sockets[0]!.messages("ping")).toHaveLength(i + 1);
+      sockets[0]!.say({ type: "pong" });
+    }
+    await pass(5_900);
+    expect(client.status()).toBe("connected");
+    await pass(200);
+    expect(client.status()).toBe("reconnecting");
+  });
+
+  it("is none that answers, or says anything else", async () => {
+    const { client, socket } = await withSession();
+    for (let i = 0; i < 20; i++) {
+      await pass(4_900);
+      socket.say(i % 2 ? { type: "pong" } : { type: "something new" });
+    }
+    expect(client.status()).toBe("connected");
+    expect(socket.messages("ping").length).toBe(0);
+    for (let i = 0; i < 20; i++) {
+      await pass(20_000);
+      socket.say({ type: "pong" });
+    }
+    expect(client.status()).toBe("connected");
+  });
+
+  it("is not one that slept: it is asked once more", async () => {
+    const { client, socket } = await withSession();
+    await pass(16_000);
+    expect(socket.messages("ping")).toHaveLength(1);
+    slept += 3_600_000;
+    await pass(5_000);
+    expect(client.status()).toBe("connected");
+    expect(socket.messages("ping")).toHaveLength(2);
+    await pass(4_000);
+    socket.say({ type: "pong" });
+    await pass(2_000);
+    expect(client.status()).toBe("connected");
+    slept += 3_600_000;
+    await pass(16_000);
+    await pass(5_100);
+    expect(client.status()).toBe("reconnecting");
+  });
+
+  it("is believed to be one no sooner than the client's own bounds, whatever heartbeat it is told", async () => {
+    for (const heartbeatMs of [0, Number.MAX_SAFE_INTEGER]) {
+      const { client, sockets } = make();
+      client.open({ kind: "background" });
+      await pass(0);
+      sockets[0]!.accept({ heartbeatMs });
+      for (let i = 0; i < 100; i++) {
+        await pass(10);
+        sockets[0]!.say({ type: "pong" });
+      }
+      expect(sockets[0]!.messages("ping").length).toBeLessThan(15);
+      await pass(126_000);
+      expect(client.status()).toBe("reconnecting");
+    }
+  });
+});
+
+describe("a client that is closed", () => {
+  it.each<[string, (socket: FakeSocket | undefined) => void]>([
+    ["before it connects", () => {}],
+    ["while it connects", (socket) => socket?.open()],
+    ["while connected", (socket) => socket?.accept()],
+    [
+      "while its peer is dead",
+      (socket) => {
+        socket?.accept();
+        socket!.answersClose = false;
+      },
+    ],
+    ["after its connection was lost", (socket) => socket?.end(1006)],
+    ["after it failed", (socket) => socket?.end(4400)],
+  ])("%s leaves nothing, and all that comes later ends with CLOSED", async (_, bring) => {
+    const { client, sockets } = make();
+    const query = client.query({}).catch((error) => error);
+    const session = client.open({ kind: "widget" });
+    const subscription = client.subscribe({}, () => {});
+    await pass(0);
+    bring(sockets[0]);
+    const closed = client.close();
+    expect(client.status()).toBe("closed");
+    expect(session.state).toBe("closed");
+    await pass(2_000);
+    await closed;
+    expect((await query).name).toBe("PresenceError");
+    expect(["error", "unsubscribed"]).toContain(subscription.state);
+    await pass(200);
+    expect(vi.getTimerCount()).toBe(0);
+    expect(client.open({ kind: "widget" }).state).toBe("closed");
+    await expect(client.query({})).rejects.toMatchObject({ code: "CLOSED" });
+    const late = client.subscribe({}, () => {});
+    await expect(late.connected).rejects.toMatchObject({ code: "CLOSED" });
+    expect(late.state).toBe("unsubscribed");
+    await client.close();
+    await pass(100_000);
+    expect(sockets).toHaveLength(1);
+  });
+
+  it("tells the gateway that it means it", async () => {
+    const { client, socket } = await withSession();
+    await client.close();
+    expect(socket.closeCode).toBe(1000);
+  });
+
+  it("no longer tells who was taken off the list", async () => {
+    const { client } = make();
+    const listener = vi.fn();
+    const off = client.on("status", listener);
+    client.open({ kind: "widget" });
+    off();
+    await pass(10);
+    expect(listener).not.toHaveBeenCalled();
+  });
+});
