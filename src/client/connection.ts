@@ -20,10 +20,12 @@ const PONG_MS = 5_000;
 const SLEPT_MS = 1_000;
 /** A connection that lasted so long was a good one: the next try comes soon again. */
 const GOOD_AFTER_MS = 5_000;
+/** One that lasted so long was of use: cut again and again, we are back in time for our sessions each time. */
+const USEFUL_AFTER_MS = 400;
+const USEFUL_TRIES = 2;
 const GOODBYE_MS = 2_000;
 /** Times that a gateway may tell us, beyond which they are not believed. */
 const MIN_HEARTBEAT_MS = 100;
-const MAX_HEARTBEAT_MS = 120_000;
 const MAX_WAIT_MS = 60_000;
 /** What may wait in the socket before updates are kept back, and folded. */
 const MAX_BUFFERED = 64 * 1024;
@@ -197,7 +199,7 @@ export class Connection {
 
   #connected({ nodeId, heartbeatMs, resumeWindowMs }: ServerMessage & { type: "connected" }): void {
     if (this.#status === "connected") throw violation("connected twice");
-    this.#heartbeatMs = Math.min(Math.max(heartbeatMs, MIN_HEARTBEAT_MS), MAX_HEARTBEAT_MS);
+    this.#heartbeatMs = Math.min(Math.max(heartbeatMs, MIN_HEARTBEAT_MS), MAX_WAIT_MS);
     this.#resumeWindowMs = resumeWindowMs;
     this.#connectedAt = performance.now();
     this.#become("connected", {});
@@ -252,7 +254,9 @@ export class Connection {
 
   /** After a connection that was a good one, everything may be tried again. */
   #judge(): void {
-    if (this.isConnected && performance.now() - this.#connectedAt > GOOD_AFTER_MS) {
+    const lastedMs = this.isConnected ? performance.now() - this.#connectedAt : 0;
+    if (lastedMs > USEFUL_AFTER_MS) this.#tries = Math.min(this.#tries, USEFUL_TRIES);
+    if (lastedMs > GOOD_AFTER_MS) {
       this.#tries = 0;
       this.#askedAgain = false;
     }

@@ -486,6 +486,22 @@ describe("a lost connection", () => {
     expect(vi.getTimerCount()).toBeLessThan(3);
   });
 
+  it("that is cut every few seconds comes back in time for its sessions each time", async () => {
+    vi.spyOn(Math, "random").mockReturnValue(1);
+    const { client, sockets, told } = make({}, (socket) => queueMicrotask(() => socket.accept()));
+    client.open({ kind: "background" });
+    for (let i = 0; i < 50; i++) {
+      await pass(500 + (i % 5) * 1_000);
+      sockets.at(-1)!.end(1006);
+      await pass(5_000);
+    }
+    const delays = told
+      .filter(([status]) => status === "reconnecting")
+      .map(([, { retryInMs }]) => retryInMs!);
+    expect(delays).toHaveLength(50);
+    expect(Math.max(...delays)).toBeLessThanOrEqual(4_000);
+  });
+
   it("to a gateway that goes down is made again no earlier than it says, but for nonsense", async () => {
     vi.spyOn(Math, "random").mockReturnValue(0);
     const { socket, sockets } = await withSession();
