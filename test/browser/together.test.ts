@@ -38,7 +38,9 @@ for (const transport of TRANSPORTS) {
 
     it("everybody sees what the others do, and why they left", async () => {
       const dashboard = await DashboardPage.open(browser, gateway, "conversation=c1");
-      const [alice, bob] = [await chat("alice"), await chat("bob")];
+      const alice = await chat("alice");
+      await dashboard.expectUsers("alice");
+      const bob = await chat("bob");
       await dashboard.expectUsers("alice", "bob");
       await alice.locator("input").pressSequentially("hello");
       await expect.poll(() => bob.textContent("p")).toBe("alice is typing");
