@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { APP, TestGateway } from "../support/gateway.ts";
 import { sendRaw } from "../support/raw.ts";
+import { upgradeRequest } from "../support/raw-websocket.ts";
 import { TRANSPORTS } from "../support/transports.ts";
 
 const GUARDED = "guarded-app";
@@ -59,19 +60,6 @@ const REFUSED = [
   "__proto__",
 ].filter((origin) => origin.trim() === origin);
 
-function upgradeRequest(appId: string, ...headers: string[]): Buffer {
-  const lines = [
-    `GET /v1/${encodeURIComponent(appId)}/realtime HTTP/1.1`,
-    "Host: gateway",
-    "Connection: Upgrade",
-    "Upgrade: websocket",
-    "Sec-WebSocket-Version: 13",
-    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
-    ...headers,
-  ];
-  return Buffer.from(`${lines.join("\r\n")}\r\n\r\n`);
-}
-
 describe.each(TRANSPORTS)("origins over %s", (transport) => {
   let gateway: TestGateway;
 
@@ -87,7 +75,8 @@ describe.each(TRANSPORTS)("origins over %s", (transport) => {
 
   /** Asks for an upgrade, byte for byte as it stands here. */
   async function upgrade(appId: string, ...headers: string[]): Promise<{ status: number; text: string }> {
-    const text = await sendRaw(gateway.gateway.port, upgradeRequest(appId, ...headers), 600);
+    const request = upgradeRequest({ path: `/v1/${encodeURIComponent(appId)}/realtime`, lines: headers });
+    const text = await sendRaw(gateway.gateway.port, request, 600);
     return { status: Number(text.slice(9, 12)), text };
   }
 

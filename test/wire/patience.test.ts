@@ -1,7 +1,7 @@
-import { connect } from "node:net";
 import { describe, expect, it } from "vitest";
 import { readEvents } from "../support/events.ts";
 import { APP, TestGateway } from "../support/gateway.ts";
+import { frame, PONG, RawWebSocket } from "../support/raw-websocket.ts";
 import { TRANSPORTS } from "../support/transports.ts";
 import { until } from "../support/until.ts";
 
@@ -16,17 +16,11 @@ describe.concurrent.each(TRANSPORTS)("with patience, over %s", (transport) => {
     await writer.open({ userId: "writer" });
     // A client by hand: its TCP socket is never read, and it sends a pong every second all the same.
     const token = await gateway.token({ tokenType: "app" });
-    const tcp = connect(gateway.gateway.port, "127.0.0.1");
-    tcp.on("error", () => {});
-    const key = Buffer.from("0123456789abcdef").toString("base64");
-    tcp.write(
-      `GET /v1/${APP}/realtime HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${key}\r\n\r\n`,
-    );
-    await new Promise((resolve) => tcp.once("data", resolve));
-    tcp.pause();
-    tcp.write(clientFrame(1, JSON.stringify({ type: "connect", token })));
-    tcp.write(clientFrame(1, JSON.stringify({ type: "subscribe", id: 1, filter: {} })));
-    const pongs = setInterval(() => tcp.write(clientFrame(10, "")), 1_000);
+    const client = await RawWebSocket.open(gateway.gateway.port, { path: `/v1/${APP}/realtime` });
+    client.tcp.pause();
+    client.send({ type: "connect", token });
+    client.send({ type: "subscribe", id: 1, filter: {} });
+    const pongs = setInterval(() => client.write(frame({ opcode: PONG })), 1_000);
     await until(() => gateway.tenant().subscriptions === 1);
     let n = 0;
     const writing = setInterval(() => {
@@ -42,7 +36,7 @@ describe.concurrent.each(TRANSPORTS)("with patience, over %s", (transport) => {
     expect(performance.now() - laggedAt).toBeLessThan(13_000);
     expect(telemetry.cut).toBe(1);
     clearInterval(pongs);
-    tcp.destroy();
+    client.destroy();
     await gateway.stop();
   }, 60_000);
 
@@ -60,11 +54,3 @@ describe.concurrent.each(TRANSPORTS)("with patience, over %s", (transport) => {
     await gateway.stop();
   }, 30_000);
 });
-
-/** A masked frame of a client; the mask is zero, so the payload stands as it is. */
-function clientFrame(opcode: number, text: string): Buffer {
-  const payload = Buffer.from(text);
-  const length =
-    payload.length < 126 ? [0x80 | payload.length] : [0x80 | 126, payload.length >> 8, payload.length & 255];
-  return Buffer.concat([Buffer.from([0x80 | opcode, ...length, 0, 0, 0, 0]), payload]);
-}
