@@ -84,6 +84,8 @@ export async function startGateway(
       port: settings.port,
       maxMessageBytes: settings.limits.maxMessageBytes,
       maxBufferedBytes: settings.limits.maxBufferedBytes,
+      maxTcpConnections: settings.maxTcpConnections,
+      tcpRefused: () => telemetry.refused("tcp_connections"),
       upgrade: (request) => answerUpgrade(hub, request),
       handle: (request) => handle(request, {}),
       clientAddress: (peer, forwardedFor) => clientAddress(peer, forwardedFor, settings.trustProxy),

@@ -19,6 +19,8 @@ export interface Settings {
   readonly nodeId: string | undefined;
   readonly logLevel: LogLevel;
   readonly limits: Limits;
+  /** TCP connections of every kind; less than the process may open, so that it is never out of files. */
+  readonly maxTcpConnections: number;
   readonly metricsToken: string | undefined;
   /** Whether the peer of this address is a proxy whose X-Forwarded-For is to be believed. */
   readonly trustProxy: (address: string, hop: number) => boolean;
@@ -37,7 +39,10 @@ export interface Machine {
 }
 
 const HOUR = 3_600_000;
+const ASSUMED_OPEN_FILES = 10_000;
 const LEFT_FOR_OTHER_FILES = 512;
+/** Some of these are for connections that are no WebSockets; so many are for what is no connection. */
+const LEFT_FOR_NO_CONNECTION = 128;
 
 /** Reads the settings from environment variables. Throws SettingsError. */
 export function readSettings(env: NodeJS.ProcessEnv, machine: Machine = thisMachine()): Settings {
@@ -71,7 +76,8 @@ export function readSettings(env: NodeJS.ProcessEnv, machine: Machine = thisMach
       `HOST is ${quote(host)} but there are no apps: development mode serves this machine only, so set APPS or APPS_FILE, or leave HOST unset`,
     );
   }
-  const capacity = Math.max(64, (machine.openFiles ?? 10_000) - LEFT_FOR_OTHER_FILES);
+  const openFiles = machine.openFiles ?? ASSUMED_OPEN_FILES;
+  const capacity = Math.max(64, openFiles - LEFT_FOR_OTHER_FILES);
   const limits: Limits = {
     diffIntervalMs: integer("DIFF_INTERVAL_MS", 50, 0, 60_000),
     typingTimeoutMs: integer("TYPING_TIMEOUT_MS", 10_000, 10, HOUR),
@@ -97,6 +103,7 @@ export function readSettings(env: NodeJS.ProcessEnv, machine: Machine = thisMach
     nodeId: readNodeId(read("NODE_ID")),
     logLevel: choice("LOG_LEVEL", "info", LOG_LEVELS),
     limits,
+    maxTcpConnections: Math.max(64, openFiles - LEFT_FOR_NO_CONNECTION),
     metricsToken: read("METRICS_TOKEN"),
     trustProxy: readTrustProxy(read("TRUST_PROXY")),
     warnings: warningsFor(limits, apps ?? [], machine),

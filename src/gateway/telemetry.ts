@@ -7,6 +7,7 @@ export const REFUSALS = [
   "connections",
   "connections_per_address",
   "connect_rate",
+  "tcp_connections",
   "draining",
   "binary",
   "too_large",

@@ -48,6 +48,8 @@ export function createHttpServer(
   });
   // Silence in both directions; WebSockets and streams turn it off and are watched by the gateway.
   server.timeout = HTTP_STALL_MS;
+  server.maxConnections = options.maxTcpConnections;
+  server.on("drop", () => options.tcpRefused());
 
   let inHand = 0;
   let onIdle: (() => void) | undefined;

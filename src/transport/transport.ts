@@ -26,10 +26,14 @@ export interface TransportOptions {
   readonly port: number;
   readonly maxMessageBytes: number;
   readonly maxBufferedBytes: number;
+  /** TCP connections of every kind, those that say nothing included: over it a new one is closed as it comes. */
+  readonly maxTcpConnections: number;
   readonly upgrade: (request: UpgradeRequest) => UpgradeAnswer;
   readonly handle: HttpHandler;
   /** The client's address, from that of the peer and its X-Forwarded-For. */
   readonly clientAddress: (peer: string, forwardedFor: string | undefined) => string;
+  /** A TCP connection was closed because there were too many. */
+  readonly tcpRefused: () => void;
   /** A handler threw. */
   readonly crashed: (error: unknown) => void;
 }

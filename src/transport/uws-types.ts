@@ -72,6 +72,8 @@ export interface UwsListenSocket {
 
 export interface UwsApp {
   ws<UserData>(pattern: string, behavior: UwsBehavior<UserData>): UwsApp;
+  /** `change` is 1 when a TCP connection comes, and -1 when one goes that was not upgraded. */
+  filter(handler: (response: UwsResponse, change: number) => void): UwsApp;
   any(pattern: string, handler: (response: UwsResponse, request: UwsRequest) => void): UwsApp;
   listen(
     host: string,

@@ -51,6 +51,20 @@ export async function listenUws(uws: UwsModule, options: TransportOptions): Prom
     };
 
   const app = uws.App();
+  // The library has no bound of its own. Once the process may open no more files it asks for the waiting connection again
+  // and again, on all of a core, and lets nobody in.
+  let tcpConnections = 0;
+  let isUpgrading = false;
+  app.filter(
+    guard((response, change) => {
+      // An upgraded connection is counted out when its WebSocket has closed, also should a build tell of it here.
+      if (isUpgrading) return;
+      tcpConnections += change;
+      if (change < 0 || tcpConnections <= options.maxTcpConnections) return;
+      options.tcpRefused();
+      response.close();
+    }),
+  );
   app.ws<UserData>("/*", {
     maxPayloadLength: options.maxMessageBytes,
     // The gateway bounds what waits; what it allows must never be dropped here, for a dropped diff is a silent gap.
@@ -76,13 +90,18 @@ export async function listenUws(uws: UwsModule, options: TransportOptions): Prom
           answer.retryAfterS === undefined ? {} : { "retry-after": String(answer.retryAfterS) };
         return refuse(response, answerError(answer.status, { upgrade: [answer.message] }, retryAfter));
       }
-      response.upgrade<UserData>(
-        { accept: answer.accept, socket: undefined, listener: undefined },
-        request.getHeader("sec-websocket-key"),
-        offersSubprotocol(request.getHeader("sec-websocket-protocol")) ? SUBPROTOCOL : "",
-        "",
-        context,
-      );
+      isUpgrading = true;
+      try {
+        response.upgrade<UserData>(
+          { accept: answer.accept, socket: undefined, listener: undefined },
+          request.getHeader("sec-websocket-key"),
+          offersSubprotocol(request.getHeader("sec-websocket-protocol")) ? SUBPROTOCOL : "",
+          "",
+          context,
+        );
+      } finally {
+        isUpgrading = false;
+      }
     }),
     open: guard((webSocket) => {
       const data = webSocket.getUserData();
@@ -102,6 +121,7 @@ export async function listenUws(uws: UwsModule, options: TransportOptions): Prom
     pong: guard((webSocket) => webSocket.getUserData().listener?.onControl()),
     close: guard((webSocket, code) => {
       const { socket, listener } = webSocket.getUserData();
+      tcpConnections--;
       socket?.closed();
       listener?.onClose(code);
     }),

@@ -22,6 +22,8 @@ import { until } from "../support/until.ts";
 
 // What the gateway relies on, asked of each adapter without a gateway behind it.
 
+const MAX_TCP_CONNECTIONS = 100;
+
 class Recorder {
   readonly events: unknown[][] = [];
   socket!: Socket;
@@ -48,12 +50,14 @@ describe.each(TRANSPORTS)("the %s transport", (name) => {
   let handle: HttpHandler;
   let abandoned: number;
   let crashes: unknown[];
+  let tcpRefused: number;
 
   beforeEach(async () => {
     recorder = new Recorder();
     upgrades = [];
     abandoned = 0;
     crashes = [];
+    tcpRefused = 0;
     answer = ({ accept }) => ({ ok: true, accept, abandon: () => abandoned++ });
     handle = (request) => answerJson(200, { ...request, body: request.body.toString() });
     const options: TransportOptions = {
@@ -61,6 +65,8 @@ describe.each(TRANSPORTS)("the %s transport", (name) => {
       port: 0,
       maxMessageBytes: 1_000,
       maxBufferedBytes: 1_048_576,
+      maxTcpConnections: MAX_TCP_CONNECTIONS,
+      tcpRefused: () => tcpRefused++,
       upgrade: (request) => {
         upgrades.push(request);
         return answer(recorder);
@@ -266,6 +272,29 @@ describe.each(TRANSPORTS)("the %s transport", (name) => {
       expect(socket.buffered).toBe(0);
       expect(socket.progress).not.toBe(progress);
       client.terminate();
+    });
+  });
+
+  describe("TCP connections", () => {
+    it("are closed at once over their number, whatever they are, and there is room again when others end", async () => {
+      const waves = [];
+      for (let wave = 0; wave < 3; wave++) {
+        const webSockets = await Promise.all(Array.from({ length: 10 }, () => open()));
+        const silent = await Promise.all(Array.from({ length: MAX_TCP_CONNECTIONS - 10 }, () => raw()));
+        tcpRefused = 0;
+        const over = await Promise.all(Array.from({ length: 20 }, () => raw()));
+        await Promise.all(over.map((tcp) => tcp.closed || once(tcp, "close")));
+        await until(() => tcpRefused === 20);
+        expect(silent.filter((tcp) => tcp.closed)).toEqual([]);
+        waves.push(webSockets.filter((each) => each.readyState === each.OPEN).length);
+        const closed = recorder.count("close");
+        for (const each of webSockets) each.terminate();
+        for (const each of silent) each.resetAndDestroy();
+        await until(() => recorder.count("close") === closed + 10);
+        await delay(20);
+      }
+      expect(waves).toEqual([10, 10, 10]);
+      expect((await fetch(url("/"))).status).toBe(200);
     });
   });
 

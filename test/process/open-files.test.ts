@@ -1,0 +1,87 @@
+import { once } from "node:events";
+import { connect, type Socket } from "node:net";
+import { setTimeout as delay } from "node:timers/promises";
+import { describe, expect, it } from "vitest";
+import { mintToken } from "../../src/auth/mint.ts";
+import { TestClient } from "../support/client.ts";
+import { cpuSeconds } from "../support/cpu.ts";
+import { GatewayProcess } from "../support/process.ts";
+import { upgradeRequest } from "../support/raw-websocket.ts";
+import { TRANSPORTS } from "../support/transports.ts";
+
+// More clients than the process may open files. uWebSockets.js by itself would use a whole core to ask for the connection
+// that it cannot take, and let nobody in.
+
+const SECRET = "a secret that is long enough for anybody, and for this";
+const APPS = JSON.stringify([{ id: "app", secrets: [SECRET] }]);
+const PATH = "/v1/app/realtime";
+const OPEN_FILES = 256;
+const CLIENTS = 1_000;
+const HELD_MS = 3_000;
+
+describe.each(TRANSPORTS)("with %s, a process that may open few files", (transport) => {
+  it("takes what it can of a thousand clients, rests, keeps those it has, and takes others when they go", async () => {
+    const env = { APPS, HOST: "127.0.0.1", DRAIN_MS: "0", TRANSPORT: transport };
+    const run = new GatewayProcess(env, ["-c", `ulimit -n ${OPEN_FILES} && exec node dist/main.js`], "sh");
+    try {
+      const port = await run.port();
+      const token = await mintToken("app", SECRET, { tokenType: "app" });
+      const join = async () => {
+        const client = await TestClient.open(`ws://127.0.0.1:${port}${PATH}`);
+        client.send({ type: "connect", token });
+        await client.next("connected");
+        return client;
+      };
+      const before = await Promise.all(Array.from({ length: 20 }, join));
+
+      const crowd: Socket[] = [];
+      for (let i = 0; i < CLIENTS; i++) {
+        const tcp = connect(port, "127.0.0.1");
+        tcp.on("error", () => {});
+        tcp.resume();
+        // Some want a WebSocket, some a page, some say nothing.
+        if (i % 3 === 0) tcp.write(upgradeRequest({ path: PATH }));
+        if (i % 3 === 1) tcp.write("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n");
+        crowd.push(tcp);
+      }
+      await Promise.all(crowd.map((tcp) => tcp.closed || Promise.race([once(tcp, "close"), delay(1_000)])));
+      const kept = crowd.filter((tcp) => !tcp.closed).length;
+      expect(kept).toBeGreaterThan(50);
+      expect(kept).toBeLessThan(OPEN_FILES);
+
+      const cpuBefore = cpuSeconds(run.child.pid!);
+      const latencies: number[] = [];
+      for (const until = performance.now() + HELD_MS; performance.now() < until; await delay(50)) {
+        const asked = performance.now();
+        await before[latencies.length % before.length]!.settled();
+        latencies.push(performance.now() - asked);
+      }
+      const used = (cpuSeconds(run.child.pid!) ?? 0) - (cpuBefore ?? 0);
+      const share = used / (HELD_MS / 1_000);
+      const slowest = Math.max(...latencies);
+      process.stdout.write(
+        `open files over ${transport}: ${kept} of ${CLIENTS} kept, ${Math.round(100 * share)} % of a core, slowest answer ${slowest.toFixed(1)} ms\n`,
+      );
+      expect(share).toBeLessThan(0.2);
+      expect(slowest).toBeLessThan(1_000);
+
+      for (const tcp of crowd) tcp.resetAndDestroy();
+      const left = performance.now();
+      for (;;) {
+        const late = await join().catch(() => undefined);
+        if (late !== undefined) break;
+        expect(performance.now() - left).toBeLessThan(5_000);
+        await delay(20);
+      }
+      process.stdout.write(
+        `open files over ${transport}: room again after ${Math.round(performance.now() - left)} ms\n`,
+      );
+      for (const client of before) await client.settled();
+      for (const client of before) client.terminate();
+      expect(run.output).toContain('"refusal":"tcp_connections"');
+      expect(run.output).not.toContain("crash");
+    } finally {
+      await run.stop();
+    }
+  }, 60_000);
+});
