@@ -10,18 +10,14 @@ import type { Duplex } from "node:stream";
 import { setImmediate } from "node:timers/promises";
 import type { BodySink } from "../gateway/event-stream.ts";
 import type { Frame } from "../gateway/frame.ts";
-import {
-  answerError,
-  type ErrorStatus,
-  type HttpAnswer,
-  isWhole,
-  MAX_BODY_BYTES,
-  type Reasons,
-} from "../http/exchange.ts";
+import { answerError, type HttpAnswer, isWhole, MAX_BODY_BYTES } from "../http/exchange.ts";
 import { bytesTaken } from "./tcp-progress.ts";
 import {
+  asksForWebSocket,
+  type HandshakeHeaders,
   HTTP_STALL_MS,
   MAX_HEADER_BYTES,
+  MAX_HEADERS,
   MAX_SKIPPED_BYTES,
   PIECES_PER_TURN,
   type TransportOptions,
@@ -37,7 +33,7 @@ export interface HttpServer {
 /** HTTP on node:http. `upgrade` gets the requests for WebSockets; it may throw. */
 export function createHttpServer(
   options: TransportOptions,
-  upgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => void,
+  upgrade: (request: IncomingMessage, handshake: HandshakeHeaders, socket: Duplex, head: Buffer) => void,
 ): HttpServer {
   const server = createServer({
     headersTimeout: HTTP_STALL_MS,
@@ -48,6 +44,8 @@ export function createHttpServer(
   });
   // Silence in both directions; WebSockets and streams turn it off and are watched by the gateway.
   server.timeout = HTTP_STALL_MS;
+  // Those over its bound Node leaves out without a word, and they may be the ones that matter: see `refusalOf`.
+  server.maxHeadersCount = 0;
   server.maxConnections = options.maxTcpConnections;
   server.on("drop", () => options.tcpRefused());
 
@@ -67,10 +65,14 @@ export function createHttpServer(
     });
   });
   server.on("upgrade", (request, socket, head) => {
-    if (!asksForWebSocket(request)) return ignoreUpgrade(server, request, socket, head);
+    const handshake = handshakeOf(request);
+    const isGet = request.method === "GET";
+    if (!isGet || !asksForWebSocket(handshake)) return ignoreUpgrade(server, request, socket, head);
     socket.on("error", () => socket.destroy());
     try {
-      upgrade(request, socket, head);
+      const refusal = refusalOf(request, ["1.1"]);
+      if (refusal !== undefined) refuse(socket, refusal);
+      else upgrade(request, handshake, socket, head);
     } catch (error) {
       options.crashed(error);
       socket.destroy();
@@ -81,9 +83,9 @@ export function createHttpServer(
     if (closing.has(socket as TcpSocket)) return;
     if ((socket as AnsweringSocket)._httpMessage?.headersSent) return void socket.destroy();
     if (!socket.writable || error.code === "ECONNRESET") return void socket.destroy();
-    if (error.code === "HPE_HEADER_OVERFLOW") refuse(socket, 431, { headers: ["are too large"] });
-    else if (error.code === "ERR_HTTP_REQUEST_TIMEOUT") refuse(socket, 408, { request: ["took too long"] });
-    else refuse(socket, 400, { request: ["is not valid HTTP"] });
+    if (error.code === "HPE_HEADER_OVERFLOW") refuse(socket, HEADERS_TOO_LARGE);
+    else if (error.code === "ERR_HTTP_REQUEST_TIMEOUT") refuse(socket, TOOK_TOO_LONG);
+    else refuse(socket, NOT_HTTP);
   });
 
   return {
@@ -125,24 +127,23 @@ export function addressOf(options: TransportOptions, request: IncomingMessage): 
 }
 
 /** Answers on a bare socket, and ends it. */
-export function refuse(
-  socket: Duplex,
-  status: number,
-  reasons: Reasons,
-  headers: Record<string, string> = {},
-): void {
-  const { body, headers: common } = answerError(status as ErrorStatus, reasons, headers);
+export function refuse(socket: Duplex, { status, headers, body }: HttpAnswer): void {
   const text = body as string;
-  const head = Object.entries({ ...common, "content-length": Buffer.byteLength(text), connection: "close" });
+  const head = Object.entries({ ...headers, "content-length": Buffer.byteLength(text), connection: "close" });
   const lines = head.map(([name, value]) => `${name}: ${value}\r\n`).join("");
   socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\n${lines}\r\n${text}`);
 }
 
 // Upgrades
 
-function asksForWebSocket({ method, headers }: IncomingMessage): boolean {
-  const key = headers["sec-websocket-key"] ?? "";
-  return method === "GET" && /^websocket$/i.test(headers.upgrade ?? "") && /^[+/\w]{22}==$/.test(key);
+function handshakeOf({ headers }: IncomingMessage): HandshakeHeaders {
+  return {
+    upgrade: headers.upgrade,
+    connection: headers.connection,
+    key: headers["sec-websocket-key"],
+    version: headers["sec-websocket-version"],
+    protocol: headers["sec-websocket-protocol"],
+  };
 }
 
 /**
@@ -176,6 +177,8 @@ async function serve(
 ): Promise<void> {
   response.on("error", () => response.destroy());
   // Before anything is awaited: see `closing`.
+  const refusal = refusalOf(request, ["1.1", "1.0"]);
+  if (refusal !== undefined) return await write(refusal, request, response, true);
   if (request.headers["transfer-encoding"] !== undefined) {
     return await write(NO_TRANSFER_ENCODING, request, response, true);
   }
@@ -206,6 +209,21 @@ async function serve(
   await write(answer, request, response, false);
 }
 
+/** The answer to what Node takes for a request and uWebSockets.js, or a proxy, might take for something else. */
+function refusalOf({ httpVersion, rawHeaders }: IncomingMessage, versions: string[]): HttpAnswer | undefined {
+  if (!versions.includes(httpVersion)) return WRONG_VERSION;
+  if (rawHeaders.length > 2 * MAX_HEADERS) return TOO_MANY_HEADERS;
+  let hosts = 0;
+  for (let i = 0; i < rawHeaders.length; i += 2) if (/^host$/i.test(rawHeaders[i]!)) hosts++;
+  return hosts === 1 || (hosts === 0 && httpVersion === "1.0") ? undefined : WRONG_HOST;
+}
+
+const HEADERS_TOO_LARGE = answerError(431, { headers: ["are too large"] });
+const TOO_MANY_HEADERS = answerError(431, { headers: [`must be at most ${MAX_HEADERS}`] });
+const TOOK_TOO_LONG = answerError(408, { request: ["took too long"] });
+const NOT_HTTP = answerError(400, { request: ["is not valid HTTP"] });
+const WRONG_VERSION = answerError(400, { request: ["must be HTTP/1.1"] });
+const WRONG_HOST = answerError(400, { host: ["must be there once"] });
 // uWebSockets.js cannot take these safely (see uws-http.ts), and the two transports answer alike.
 const NO_TRANSFER_ENCODING = answerError(400, {
   "transfer-encoding": ["is not supported, send Content-Length"],

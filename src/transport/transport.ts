@@ -1,5 +1,11 @@
-import type { Socket, SocketListener, UpgradeAnswer, UpgradeRequest } from "../gateway/socket.ts";
-import type { HttpHandler } from "../http/exchange.ts";
+import type {
+  Socket,
+  SocketListener,
+  UpgradeAnswer,
+  UpgradeRefusal,
+  UpgradeRequest,
+} from "../gateway/socket.ts";
+import { answerError, type HttpAnswer, type HttpHandler } from "../http/exchange.ts";
 
 /** The WebSocket subprotocol; clients may offer it and need not. */
 export const SUBPROTOCOL = "presence.v1";
@@ -9,6 +15,9 @@ export const HTTP_STALL_MS = 10_000;
 
 /** The most that a request's line and headers may have: a stream's filter of a thousand ids stands in its URL. */
 export const MAX_HEADER_BYTES = 64 * 1024;
+
+/** The most headers that a request may have. Neither library is asked what it does with those that it has no room for. */
+export const MAX_HEADERS = 100;
 
 /**
  * A body that is too large is still read to its end if it is no longer than this, and thrown away: a client that is
@@ -63,7 +72,50 @@ export function realtimeAppId(path: string): string | undefined {
   }
 }
 
+/** The answer to an upgrade at a path that has no WebSockets. */
+export const NO_SUCH_PATH = answerError(404, { path: ["there is nothing for WebSockets at this path"] });
+
+/** The answer to an upgrade that the gateway refuses. */
+export function answerRefusal({ status, message, retryAfterS }: UpgradeRefusal): HttpAnswer {
+  const headers = retryAfterS === undefined ? undefined : { "retry-after": String(retryAfterS) };
+  return answerError(status, { upgrade: [message] }, headers);
+}
+
+/** The headers of a handshake: undefined where there is none, with commas between where there are several. */
+export interface HandshakeHeaders {
+  readonly upgrade: string | undefined;
+  readonly connection: string | undefined;
+  readonly key: string | undefined;
+  readonly version: string | undefined;
+  readonly protocol: string | undefined;
+}
+
+/** Whether a GET asks for a WebSocket. One that does not, as a proxy would see it, is an ordinary request. */
+export function asksForWebSocket({ upgrade = "", connection = "", key = "" }: HandshakeHeaders): boolean {
+  const isUpgrade =
+    /^websocket$/i.test(upgrade) && listOf(connection).some((each) => /^upgrade$/i.test(each));
+  return isUpgrade && /^[+/\dA-Za-z]{22}==$/.test(key);
+}
+
+/** The answer to a request for a WebSocket that cannot be one; undefined if it can. */
+export function refuseHandshake({ version, protocol }: HandshakeHeaders): HttpAnswer | undefined {
+  if (version !== "13") {
+    return answerError(426, { "sec-websocket-version": ["must be 13"] }, { "sec-websocket-version": "13" });
+  }
+  if (protocol === undefined) return undefined;
+  const offered = listOf(protocol);
+  if (new Set(offered).size === offered.length && offered.every((each) => TOKEN.test(each))) return undefined;
+  return answerError(400, { "sec-websocket-protocol": ["must be a list of names, each of them once"] });
+}
+
+/** What HTTP takes for a name. */
+const TOKEN = /^[!#$%&'*+.^_`|~\w-]+$/;
+
 /** Whether a Sec-WebSocket-Protocol header offers our subprotocol. */
-export function offersSubprotocol(header: string): boolean {
-  return header.split(",").some((offered) => offered.trim() === SUBPROTOCOL);
+export function offersSubprotocol({ protocol = "" }: HandshakeHeaders): boolean {
+  return listOf(protocol).includes(SUBPROTOCOL);
+}
+
+function listOf(header: string): string[] {
+  return header.split(",").map((each) => each.trim());
 }

@@ -10,13 +10,19 @@ import {
   type RequestHeaders,
   type WholeBody,
 } from "../http/exchange.ts";
-import { MAX_SKIPPED_BYTES, PIECES_PER_TURN, type TransportOptions } from "./transport.ts";
+import {
+  type HandshakeHeaders,
+  MAX_SKIPPED_BYTES,
+  PIECES_PER_TURN,
+  type TransportOptions,
+} from "./transport.ts";
 import type { UwsRequest, UwsResponse } from "./uws-types.ts";
 
 /** What is read of a request's headers, in one walk over them. */
 export interface Head {
   readonly headers: RequestHeaders;
   readonly origin: string | undefined;
+  readonly handshake: HandshakeHeaders;
   /** In bytes; 0 without a body. */
   readonly contentLength: number;
   /** Its length can be read in two ways: a second Content-Length, an empty one, or any Transfer-Encoding. */
@@ -35,6 +41,11 @@ export function readHead(request: UwsRequest): Head {
   let forwarded: string | undefined;
   let forwardedFor: string | undefined;
   let origin: string | undefined;
+  let upgrade: string | undefined;
+  let connection: string | undefined;
+  let key: string | undefined;
+  let version: string | undefined;
+  let protocol: string | undefined;
   let length: string | undefined;
   let isSmuggling = false;
   request.forEach((name, value) => {
@@ -60,6 +71,21 @@ export function readHead(request: UwsRequest): Head {
       case "origin":
         origin = joined(origin, value);
         break;
+      case "upgrade":
+        upgrade = joined(upgrade, value);
+        break;
+      case "connection":
+        connection = joined(connection, value);
+        break;
+      case "sec-websocket-key":
+        key = joined(key, value);
+        break;
+      case "sec-websocket-version":
+        version = joined(version, value);
+        break;
+      case "sec-websocket-protocol":
+        protocol = joined(protocol, value);
+        break;
       case "content-length":
         // The library takes an empty one for zero; others might not.
         if (length !== undefined || value === "") isSmuggling = true;
@@ -80,6 +106,7 @@ export function readHead(request: UwsRequest): Head {
       "x-forwarded-for": forwardedFor,
     },
     origin,
+    handshake: { upgrade, connection, key, version, protocol },
     contentLength: Number(length ?? 0),
     isSmuggling,
   };

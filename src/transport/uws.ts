@@ -1,16 +1,20 @@
 import type { SocketListener } from "../gateway/socket.ts";
-import { answerError, type HttpAnswer } from "../http/exchange.ts";
+import type { HttpAnswer } from "../http/exchange.ts";
 import {
   type Accept,
+  answerRefusal,
+  asksForWebSocket,
+  NO_SUCH_PATH,
   offersSubprotocol,
   realtimeAppId,
+  refuseHandshake,
   SUBPROTOCOL,
   type Transport,
   type TransportOptions,
 } from "./transport.ts";
-import { readHead, send, serve, textOf } from "./uws-http.ts";
+import { type Head, readHead, send, serve, textOf } from "./uws-http.ts";
 import { UwsSocket } from "./uws-socket.ts";
-import type { UwsContext, UwsListenSocket, UwsModule, UwsResponse } from "./uws-types.ts";
+import type { UwsContext, UwsListenSocket, UwsModule, UwsRequest, UwsResponse } from "./uws-types.ts";
 
 interface UserData {
   readonly accept: Accept;
@@ -50,6 +54,11 @@ export async function listenUws(uws: UwsModule, options: TransportOptions): Prom
       }
     };
 
+  const answer = (response: UwsResponse, request: UwsRequest, head: Head) => {
+    inHand++;
+    serve(options, response, request, head, finished);
+  };
+
   const app = uws.App();
   // The library has no bound of its own. Once the process may open no more files it asks for the waiting connection again
   // and again, on all of a core, and lets nobody in.
@@ -78,24 +87,23 @@ export async function listenUws(uws: UwsModule, options: TransportOptions): Prom
     upgrade: guardRequest((response, request, context: UwsContext) => {
       const head = readHead(request);
       if (head.isSmuggling) return void response.close();
+      // The library asks for a key only. What a proxy takes for an ordinary request must not become a WebSocket: the
+      // proxy would take its frames for answers.
+      if (!asksForWebSocket(head.handshake)) return answer(response, request, head);
       const appId = realtimeAppId(request.getUrl());
-      if (appId === undefined) {
-        return refuse(response, answerError(404, { path: ["there is nothing for WebSockets at this path"] }));
-      }
+      if (appId === undefined) return refuse(response, NO_SUCH_PATH);
+      const fault = refuseHandshake(head.handshake);
+      if (fault !== undefined) return refuse(response, fault);
       const peer = textOf(response.getRemoteAddressAsText());
       const address = options.clientAddress(peer, head.headers["x-forwarded-for"]);
-      const answer = options.upgrade({ appId, origin: head.origin, address });
-      if (!answer.ok) {
-        const retryAfter =
-          answer.retryAfterS === undefined ? {} : { "retry-after": String(answer.retryAfterS) };
-        return refuse(response, answerError(answer.status, { upgrade: [answer.message] }, retryAfter));
-      }
+      const admission = options.upgrade({ appId, origin: head.origin, address });
+      if (!admission.ok) return refuse(response, answerRefusal(admission));
       isUpgrading = true;
       try {
         response.upgrade<UserData>(
-          { accept: answer.accept, socket: undefined, listener: undefined },
-          request.getHeader("sec-websocket-key"),
-          offersSubprotocol(request.getHeader("sec-websocket-protocol")) ? SUBPROTOCOL : "",
+          { accept: admission.accept, socket: undefined, listener: undefined },
+          head.handshake.key!,
+          offersSubprotocol(head.handshake) ? SUBPROTOCOL : "",
           "",
           context,
         );
@@ -134,8 +142,7 @@ export async function listenUws(uws: UwsModule, options: TransportOptions): Prom
       // A body whose length can be read in two ways can hide another request, and the library would run it even after
       // an answer with "connection: close". Dropping the connection first is what helps.
       if (head.isSmuggling) return void response.close();
-      inHand++;
-      serve(options, response, request, head, finished);
+      answer(response, request, head);
     }),
   );
 

@@ -3,8 +3,18 @@ import type { Socket as TcpSocket } from "node:net";
 import type { Duplex } from "node:stream";
 import { type WebSocket, WebSocketServer } from "ws";
 import { CLOSE_TIMEOUT_MS } from "../gateway/limits.ts";
+import { answerError, type HttpAnswer } from "../http/exchange.ts";
 import { addressOf, createHttpServer, refuse } from "./node-http.ts";
-import { realtimeAppId, SUBPROTOCOL, type Transport, type TransportOptions } from "./transport.ts";
+import {
+  answerRefusal,
+  type HandshakeHeaders,
+  NO_SUCH_PATH,
+  realtimeAppId,
+  refuseHandshake,
+  SUBPROTOCOL,
+  type Transport,
+  type TransportOptions,
+} from "./transport.ts";
 import { WsSocket } from "./ws-socket.ts";
 
 /** Ordinary clients do not fragment: this is ample, and bounds what a hostile one can pile up. */
@@ -23,31 +33,33 @@ export async function listenWs(options: TransportOptions): Promise<Transport> {
     closeTimeout: CLOSE_TIMEOUT_MS,
     handleProtocols: (offered) => (offered.has(SUBPROTOCOL) ? SUBPROTOCOL : false),
   } as ConstructorParameters<typeof WebSocketServer>[0]);
-  webSockets.on("wsClientError", (error, socket) => refuse(socket, 400, { upgrade: [error.message] }));
-  const http = createHttpServer(options, (request, socket, head) =>
-    upgrade(options, webSockets, request, socket, head),
+  webSockets.on("wsClientError", (error, socket) =>
+    refuse(socket, answerError(400, { upgrade: [error.message] })),
   );
+  const http = createHttpServer(options, (request, handshake, socket, head) => {
+    const refusal = upgrade(options, webSockets, request, handshake, socket, head);
+    if (refusal !== undefined) refuse(socket, refusal);
+  });
   return { name: "ws", port: await http.listen(), close: () => http.close() };
 }
 
+/** Makes a WebSocket of the connection, or returns the answer that says why not. */
 function upgrade(
   options: TransportOptions,
   webSockets: WebSocketServer,
   request: IncomingMessage,
+  handshake: HandshakeHeaders,
   socket: Duplex,
   head: Buffer,
-): void {
+): HttpAnswer | undefined {
   const [path = ""] = (request.url ?? "").split("?", 1);
   const appId = realtimeAppId(path);
-  if (appId === undefined) {
-    return refuse(socket, 404, { path: ["there is nothing for WebSockets at this path"] });
-  }
+  if (appId === undefined) return NO_SUCH_PATH;
+  const fault = refuseHandshake(handshake);
+  if (fault !== undefined) return fault;
   const address = addressOf(options, request);
   const answer = options.upgrade({ appId, origin: request.headers.origin, address });
-  if (!answer.ok) {
-    const retryAfter = answer.retryAfterS === undefined ? {} : { "retry-after": String(answer.retryAfterS) };
-    return refuse(socket, answer.status, { upgrade: [answer.message] }, retryAfter);
-  }
+  if (!answer.ok) return answerRefusal(answer);
   let accepted = false;
   webSockets.handleUpgrade(request, socket, head, (webSocket) => {
     accepted = true;
@@ -80,6 +92,7 @@ function upgrade(
   });
   // ws answers a handshake that it does not like by itself.
   if (!accepted) answer.abandon();
+  return undefined;
 }
 
 /** What tells of a close frame as it comes in. ws has it in no public type. */

@@ -102,6 +102,47 @@ export const DEVIATIONS: readonly Deviation[] = [
   { ...DROPPED, instead: "close 1009", why: "drops the connection instead of a code" },
 ];
 
+/** The same for requests for an upgrade, by their ids in test/grammar/handshakes.ts: the status, or what there is instead. */
+export const HANDSHAKE_DEVIATIONS: readonly {
+  readonly transport: "ws" | "uws";
+  readonly ids: readonly string[];
+  readonly sees: number | "dropped";
+  readonly why: string;
+}[] = [
+  {
+    transport: "uws",
+    ids: [
+      "HTTP/1.0",
+      "HTTP/2.0",
+      "HTTP/1.11",
+      "a whole URL",
+      "CONNECT",
+      "a NUL in the path",
+      "bare line feeds",
+    ],
+    sees: 505,
+    why: "answers by itself, and closes, where the first line is not one of HTTP/1.1 with a path",
+  },
+  {
+    transport: "uws",
+    ids: ["HTTP/0.9", "blank lines before"],
+    sees: "dropped",
+    why: "waits for more of what it does not understand, until the time for a request is over",
+  },
+  {
+    transport: "uws",
+    ids: ["a method of no meaning"],
+    sees: 405,
+    why: "takes any word for a method, and the router knows which there are",
+  },
+  {
+    transport: "uws",
+    ids: ["a method in small letters"],
+    sees: 426,
+    why: "takes methods in any case; it upgrades only GET",
+  },
+];
+
 /** What is to be seen of a case over this transport, and the row of the table if there is one. */
 export function expected(
   transport: "ws" | "uws",
