@@ -17,7 +17,7 @@ export interface EventReader {
 
 /** Opens the stream of a filter. */
 export async function readEvents(
-  gateway: TestGateway,
+  gateway: Pick<TestGateway, "url">,
   filter: unknown,
   headers: Record<string, string> = {},
 ): Promise<EventReader> {

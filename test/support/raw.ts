@@ -3,8 +3,19 @@ import { connect } from "node:net";
 /** How long a connection may say nothing before it is taken to have said all. */
 const QUIET_MS = 150;
 
-/** Sends these bytes over a connection of their own; returns all that came back until it closed or fell silent. */
-export function sendRaw(port: number, bytes: string | Buffer, quietMs = QUIET_MS): Promise<string> {
+/** How often silence is taken for slowness while more is to come. */
+const MOST_SILENCES = 20;
+
+/**
+ * Sends these bytes over a connection of their own; returns all that came back until it closed or fell silent. Silence
+ * counts only when what came is enough, or for long.
+ */
+export function sendRaw(
+  port: number,
+  bytes: string | Buffer,
+  quietMs = QUIET_MS,
+  isEnough: (text: string) => boolean = () => true,
+): Promise<string> {
   return new Promise((resolve) => {
     let text = "";
     const socket = connect(port, "127.0.0.1", () => socket.write(bytes));
@@ -13,7 +24,11 @@ export function sendRaw(port: number, bytes: string | Buffer, quietMs = QUIET_MS
       socket.destroy();
       resolve(text);
     };
-    const timer = setTimeout(done, quietMs);
+    let silences = 0;
+    const timer = setTimeout(function quiet() {
+      if (isEnough(text) || ++silences === MOST_SILENCES) done();
+      else timer.refresh();
+    }, quietMs);
     socket.setEncoding("latin1");
     socket.on("data", (chunk: string) => {
       text += chunk;

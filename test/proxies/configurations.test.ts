@@ -1,0 +1,131 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { describe, expect, it } from "vitest";
+import { WebSocket } from "ws";
+import { TestClient } from "../support/client.ts";
+import { readEvents } from "../support/events.ts";
+import { APP, SECRET, TestGateway } from "../support/gateway.ts";
+import { installedProxies, ReverseProxy, type ReverseProxyOptions } from "../support/reverse-proxy.ts";
+import { TRANSPORTS } from "../support/transports.ts";
+
+// The configurations beside this file do what the README says that a proxy has to do.
+
+const PATH = `/v1/${APP}/realtime`;
+const PAIRS = installedProxies().flatMap((proxy) =>
+  TRANSPORTS.map((transport) => [proxy, transport] as const),
+);
+
+/** A gateway behind a proxy, until the end of the test. */
+async function start(
+  [name, transport]: (typeof PAIRS)[number],
+  onTestFinished: (stop: () => Promise<void>) => void,
+  env: Record<string, string> = {},
+  options: ReverseProxyOptions = {},
+) {
+  const gateway = await TestGateway.start(transport, { env: { TRUST_PROXY: "127.0.0.1", ...env } });
+  onTestFinished(() => gateway.stop());
+  const proxy = await ReverseProxy.start(name, gateway.gateway.port, options);
+  onTestFinished(() => proxy.stop());
+  return {
+    url: `http://127.0.0.1:${proxy.port}`,
+
+    async connect(): Promise<TestClient> {
+      const address = `ws://127.0.0.1:${proxy.port}${PATH}`;
+      const client = await TestClient.open(address, { protocols: ["presence.v1"] });
+      onTestFinished(async () => client.terminate());
+      client.send({ type: "connect", token: await gateway.token({ tokenType: "app" }) });
+      await client.next("connected");
+      return client;
+    },
+
+    /** The status of an upgrade by a client of this address. */
+    upgradeFrom(localAddress: string, headers: Record<string, string> = {}): Promise<number> {
+      const socket = new WebSocket(`ws://127.0.0.1:${proxy.port}${PATH}`, {
+        localAddress,
+        headers,
+      } as object);
+      onTestFinished(async () => socket.terminate());
+      socket.on("error", () => {});
+      return new Promise((resolve) => {
+        socket.on("open", () => resolve(101));
+        socket.on("unexpected-response", (_request, { statusCode = 0 }) => resolve(statusCode));
+      });
+    },
+  };
+}
+
+describe.concurrent.each(PAIRS)("%s in front of %s", (...pair) => {
+  const [name] = pair;
+
+  it("passes requests, WebSockets, and the events of streams as they come", async ({ onTestFinished }) => {
+    const { url, connect } = await start(pair, onTestFinished);
+    const writer = await connect();
+    expect(writer.socket.protocol).toBe("presence.v1");
+    const events = await readEvents({ url }, { hasFocus: true });
+    expect((await events.next()).event).toBe("snapshot");
+    const watcher = await connect();
+    await watcher.subscribe({ hasFocus: true });
+    for (let i = 0; i < 5; i++) {
+      const started = performance.now();
+      await writer.open({ userId: `user-${i}`, hasFocus: true });
+      expect(Object.keys(JSON.parse((await events.next()).data).data)).toEqual([`user-${i}`]);
+      await watcher.next("diff");
+      expect(performance.now() - started).toBeLessThan(1_000);
+    }
+    const response = await fetch(`${url}/v1/${APP}/presences`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${SECRET}`, "content-type": "application/json" },
+      body: '{"hasFocus":true}',
+    });
+    const { data } = (await response.json()) as { data: object };
+    expect(Object.keys(data)).toHaveLength(5);
+    // A goodbye comes through: the sessions end at once.
+    writer.socket.close(1000);
+    const last = await events.next();
+    expect(JSON.parse(last.data).causes).toMatchObject({ "user-0": "closed" });
+    events.close();
+    watcher.terminate();
+  });
+
+  it("passes the filter of a stream that names a thousand users", async ({ onTestFinished }) => {
+    const { url } = await start(pair, onTestFinished);
+    const userIds = Array.from({ length: 1_000 }, (_, i) => `user-number-${i}`);
+    const events = await readEvents({ url }, { userIds });
+    expect(events.response.status).toBe(200);
+    expect((await events.next()).event).toBe("snapshot");
+    events.close();
+  });
+
+  it("says where clients come from, whatever they say", async ({ onTestFinished }) => {
+    const { upgradeFrom } = await start(pair, onTestFinished, { MAX_CONNECTIONS_PER_IP: "1" });
+    expect(await upgradeFrom("127.0.0.2")).toBe(101);
+    expect(await upgradeFrom("127.0.0.2")).toBe(429);
+    expect(await upgradeFrom("127.0.0.2", { "x-forwarded-for": "203.0.113.7" })).toBe(429);
+    expect(await upgradeFrom("127.0.0.3")).toBe(101);
+  });
+
+  it("keeps a silent WebSocket for longer than its own time, since it is pinged, and would not otherwise", async ({
+    onTestFinished,
+  }) => {
+    const idle = { idleSeconds: 4 };
+    const lively = await start(pair, onTestFinished, { HEARTBEAT_INTERVAL_MS: "2000" }, idle);
+    const silent = await start(pair, onTestFinished, { HEARTBEAT_INTERVAL_MS: "60000" }, idle);
+    const [kept, cut] = [await lively.connect(), await silent.connect()];
+    await delay(8_000);
+    await kept.settled();
+    expect(kept.pings).toBeGreaterThan(1);
+    expect(cut.socket.readyState).toBe(WebSocket.CLOSED);
+  });
+
+  it.runIf(name === "nginx")(
+    "says what is missing where it does not pass Upgrade",
+    async ({ onTestFinished }) => {
+      const { upgradeFrom } = await start(
+        pair,
+        onTestFinished,
+        {},
+        { without: /proxy_set_header (Upgrade|Connection)/ },
+      );
+      expect(await upgradeFrom("127.0.0.1")).toBe(426);
+    },
+  );
+});

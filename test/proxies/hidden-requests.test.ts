@@ -1,0 +1,98 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { answerJson } from "../../src/http/exchange.ts";
+import { loadUws } from "../../src/transport/load-uws.ts";
+import type { Transport, TransportOptions } from "../../src/transport/transport.ts";
+import { listenUws } from "../../src/transport/uws.ts";
+import { listenWs } from "../../src/transport/ws.ts";
+import { behind, type Make, PROBES } from "../support/hidden-requests.ts";
+import { sendRaw, statuses } from "../support/raw.ts";
+import { installedProxies, ReverseProxy } from "../support/reverse-proxy.ts";
+import { TRANSPORTS } from "../support/transports.ts";
+
+// What the proxy and the gateway make of the same bytes may differ: then one has an answer too many, and the next client on
+// that connection gets it. A transport without a gateway counts what it is asked to do.
+
+const PAIRS = installedProxies().flatMap((proxy) =>
+  TRANSPORTS.map((transport) => [proxy, transport] as const),
+);
+/** Probes that are under way at a time, and how long they listen for one more answer. */
+const AT_ONCE = 20;
+const QUIET_MS = 400;
+
+describe.concurrent.each(PAIRS)("behind %s, over %s", (proxyName, name) => {
+  let transport: Transport;
+  let proxy: ReverseProxy;
+  const handled: string[] = [];
+  const crashes: unknown[] = [];
+
+  beforeAll(async () => {
+    const options: TransportOptions = {
+      host: "127.0.0.1",
+      port: 0,
+      maxMessageBytes: 65_536,
+      maxBufferedBytes: 65_536,
+      maxTcpConnections: 10_000,
+      tcpRefused: () => {},
+      upgrade: ({ appId }) =>
+        appId === "nowhere" || appId === "guarded-app"
+          ? { ok: false, status: 403, message: "no" }
+          : { ok: true, accept: () => LISTENER, abandon: () => {} },
+      handle: ({ path, headers }) => {
+        if (path !== "/readyz") handled.push(path);
+        return answerJson(200, { path, by: headers.authorization });
+      },
+      clientAddress: (peer) => peer,
+      crashed: (error) => crashes.push(error),
+    };
+    const { uws } = loadUws();
+    transport = name === "uws" ? await listenUws(uws!, options) : await listenWs(options);
+    proxy = await ReverseProxy.start(proxyName, transport.port);
+  });
+  afterAll(async () => {
+    await proxy.stop();
+    await transport.close();
+    expect(crashes).toEqual([]);
+  });
+
+  /** How often the hidden request was done, and how many answers came. */
+  async function probe(make: Make, i: number, least = 0, quietMs = QUIET_MS) {
+    const hidden = `/hidden/${i}`;
+    const bytes = Buffer.from(make(`GET ${hidden} HTTP/1.1\r\nHost: x\r\n\r\n`), "latin1");
+    const times = () => handled.filter((path) => path === hidden).length;
+    // A proxy may itself take it for a second request: then everyone counts two, and the second answer may be late.
+    const isEnough = (text: string) => statuses(text).length > (times() || least - 1);
+    const answers = statuses(await sendRaw(proxy.port, bytes, quietMs, isEnough)).length;
+    // On the connections that the proxy keeps to the gateway there may be an answer that nobody asked for.
+    for (let j = 0; j < 3; j++) {
+      const path = `/innocent/${i}/${j}`;
+      const response = await fetch(`http://127.0.0.1:${proxy.port}${path}`);
+      if (((await response.json()) as { path: string }).path !== path)
+        throw new Error("somebody else's answer");
+    }
+    return { times: times(), answers };
+  }
+
+  it("two requests in one packet that hide nothing are two, with an answer each", async () => {
+    expect(await probe(behind("Content-Length: 0"), -1, 2)).toEqual({ times: 1, answers: 2 });
+  });
+
+  it("nothing is done that the proxy did not ask for, and nobody gets another's answer", async () => {
+    const wrong: string[] = [];
+    const left = [...PROBES.entries()];
+    const worker = async () => {
+      for (let next = left.shift(); next !== undefined; next = left.shift()) {
+        const [i, [name, make]] = next;
+        const isBalanced = ({ times, answers }: { times: number; answers: number }) =>
+          times <= Math.max(0, answers - 1);
+        if (isBalanced(await probe(make, i))) continue;
+        // The answer may only be late, on a busy machine.
+        const again = await probe(make, PROBES.length + i, 0, 10 * QUIET_MS);
+        if (!isBalanced(again)) wrong.push(`${name}: done ${again.times} times, ${again.answers} answers`);
+      }
+    };
+    await Promise.all(Array.from({ length: AT_ONCE }, worker));
+    expect(wrong).toEqual([]);
+  });
+});
+
+const LISTENER = { onText() {}, onBinary() {}, onControl() {}, onDrain() {}, onClose() {} };

@@ -1,0 +1,119 @@
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { connect, createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+
+export type ProxyName = "nginx" | "haproxy";
+
+const FILES: Record<ProxyName, string> = { nginx: "nginx.conf", haproxy: "haproxy.cfg" };
+
+/** Debian has them where only root looks. */
+const PATH = `${process.env.PATH}:/usr/sbin:/usr/local/sbin`;
+
+function isInstalled(name: ProxyName): boolean {
+  try {
+    execFileSync(name, ["-v"], { env: { ...process.env, PATH }, stdio: "ignore" });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** The proxies that can be tested here. In CI it is a failure if one is not installed, unless PROXY_TESTS is "off". */
+export function installedProxies(): readonly ProxyName[] {
+  const names = Object.keys(FILES) as ProxyName[];
+  if (process.env.PROXY_TESTS === "off") {
+    process.stdout.write("nginx and HAProxy are not tested: PROXY_TESTS is off\n");
+    return [];
+  }
+  const missing = names.filter((name) => !isInstalled(name));
+  if (missing.length > 0) {
+    if (process.env.CI)
+      throw new Error(`not installed: ${missing.join(", ")} (PROXY_TESTS=off goes without)`);
+    process.stdout.write(`not tested, since not installed: ${missing.join(", ")}\n`);
+  }
+  return names.filter((name) => !missing.includes(name));
+}
+
+export interface ReverseProxyOptions {
+  /** In place of the 60 s of the configuration. */
+  readonly idleSeconds?: number;
+  /** Lines of the configuration to leave out. */
+  readonly without?: RegExp;
+}
+
+/** nginx or HAProxy with the configuration in test/proxies, in front of a gateway. */
+export class ReverseProxy {
+  readonly port: number;
+  readonly #child: ChildProcess;
+  readonly #folder: string;
+
+  private constructor(port: number, child: ChildProcess, folder: string) {
+    this.port = port;
+    this.#child = child;
+    this.#folder = folder;
+  }
+
+  static async start(
+    name: ProxyName,
+    gatewayPort: number,
+    { idleSeconds = 60, without }: ReverseProxyOptions = {},
+  ): Promise<ReverseProxy> {
+    const port = await freePort();
+    const folder = mkdtempSync(join(tmpdir(), "presence-proxy-"));
+    // nginx's workers are somebody else if it is started by root.
+    chmodSync(folder, 0o755);
+    const written = readFileSync(new URL(`../proxies/${FILES[name]}`, import.meta.url), "utf8");
+    const config = join(folder, FILES[name]);
+    const text = written
+      .replace("127.0.0.1:8080", `127.0.0.1:${gatewayPort}`)
+      .replace("listen 80;", `listen 127.0.0.1:${port};`)
+      .replace("bind :80", `bind 127.0.0.1:${port}`)
+      .replaceAll("60s", `${idleSeconds}s`);
+    const lines = text.split("\n").filter((line) => without === undefined || !without.test(line));
+    writeFileSync(config, lines.join("\n"));
+    const args = name === "nginx" ? ["-p", folder, "-c", config, "-g", "daemon off;"] : ["-f", config];
+    const child = spawn(name, args, { env: { ...process.env, PATH }, stdio: ["ignore", "pipe", "pipe"] });
+    let said = "";
+    child.stdout!.on("data", (data) => {
+      said += data;
+    });
+    child.stderr!.on("data", (data) => {
+      said += data;
+    });
+    for (let tries = 0; !(await answers(port)); tries++) {
+      if (tries > 200 || child.exitCode !== null) throw new Error(`${name} did not start: ${said}`);
+      await delay(50);
+    }
+    return new ReverseProxy(port, child, folder);
+  }
+
+  async stop(): Promise<void> {
+    const exited = once(this.#child, "exit");
+    this.#child.kill("SIGTERM");
+    await exited;
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as { port: number };
+  server.close();
+  await once(server, "close");
+  return port;
+}
+
+async function answers(port: number): Promise<boolean> {
+  const tcp = connect(port, "127.0.0.1");
+  const isOpen = await Promise.race([
+    once(tcp, "connect").then(() => true),
+    once(tcp, "error").then(() => false),
+  ]).catch(() => false);
+  tcp.destroy();
+  return isOpen;
+}
