@@ -259,7 +259,9 @@ async function write(
     response.setHeader("connection", "close");
   }
   if (isWhole(body)) {
-    response.writeHead(status, { ...headers, "content-length": Buffer.byteLength(body) });
+    const length = Buffer.byteLength(body);
+    response.writeHead(status, { ...headers, "content-length": length });
+    if (length > SURELY_TAKEN_BYTES) endOnStall(response, request.socket);
     response.end(request.method === "HEAD" ? undefined : body);
   } else if (typeof body === "function") {
     const isGone = response.destroyed || request.socket.destroyed;
@@ -276,6 +278,7 @@ async function write(
   } else {
     response.writeHead(status, headers);
     if (request.method === "HEAD") return void response.end();
+    endOnStall(response, request.socket);
     let sent = 0;
     for (let piece = body.next(); !piece.done && !response.destroyed; piece = body.next()) {
       if (!response.write(piece.value)) await drained(response);
@@ -284,6 +287,23 @@ async function write(
     }
     response.end();
   }
+}
+
+/** The kernel takes so much at once from a connection on which nothing waits. */
+const SURELY_TAKEN_BYTES = 16 * 1024;
+const STALL_CHECKS = 5;
+
+/** Drops a client that takes nothing of its answer for `HTTP_STALL_MS`: Node by itself waits for twice its timeout. */
+function endOnStall(response: ServerResponse, tcp: TcpSocket): void {
+  let taken = -1;
+  let idleChecks = 0;
+  const timer = setInterval(() => {
+    const now = bytesTaken(tcp);
+    idleChecks = now === taken ? idleChecks + 1 : 0;
+    taken = now;
+    if (idleChecks === STALL_CHECKS) response.destroy();
+  }, HTTP_STALL_MS / STALL_CHECKS);
+  response.on("close", () => clearInterval(timer));
 }
 
 function drained(response: ServerResponse): Promise<void> {

@@ -19,7 +19,12 @@ import { WsSocket } from "./ws-socket.ts";
 
 /** Ordinary clients do not fragment: this is ample, and bounds what a hostile one can pile up. */
 const MAX_FRAGMENTS = 128;
-const MAX_BUFFERED_CHUNKS = 4_096;
+/**
+ * The pieces in which a message may arrive, by its length: less on the average than the smallest packets of honest
+ * networks, and enough for what a piece takes besides its bytes, some 280 of them.
+ */
+const LEAST_CHUNK_BYTES = 256;
+const MIN_BUFFERED_CHUNKS = 1_024;
 
 /** `ws` on node:http: runs wherever Node does. */
 export async function listenWs(options: TransportOptions): Promise<Transport> {
@@ -29,7 +34,7 @@ export async function listenWs(options: TransportOptions): Promise<Transport> {
     perMessageDeflate: false,
     maxPayload: options.maxMessageBytes,
     maxFragments: MAX_FRAGMENTS,
-    maxBufferedChunks: MAX_BUFFERED_CHUNKS,
+    maxBufferedChunks: Math.max(MIN_BUFFERED_CHUNKS, Math.ceil(options.maxMessageBytes / LEAST_CHUNK_BYTES)),
     closeTimeout: CLOSE_TIMEOUT_MS,
     handleProtocols: (offered) => (offered.has(SUBPROTOCOL) ? SUBPROTOCOL : false),
   } as ConstructorParameters<typeof WebSocketServer>[0]);

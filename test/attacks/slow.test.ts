@@ -1,0 +1,130 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { describe, expect, it } from "vitest";
+import { APP, SECRET, TestGateway } from "../support/gateway.ts";
+import { RawWebSocket } from "../support/raw-websocket.ts";
+import { TRANSPORTS } from "../support/transports.ts";
+
+// Clients that take their time, each kind of them many times, all at once.
+
+const OF_EACH_KIND = 20;
+/** What a silent connection, or the head of a request, may take; and a whole request. With what it takes to notice. */
+const [SILENCE_S, REQUEST_S] = [12, 17];
+/** For machines that do something else, too. */
+const LATE_S = 2;
+
+interface Kind {
+  readonly name: string;
+  /** Written at once. */
+  readonly first: string;
+  /** Written after it, over and over, a byte at a time, so often. */
+  readonly rest?: string;
+  readonly everyMs?: number;
+  readonly reads?: boolean;
+  readonly withinS: number;
+}
+
+const AUTHORIZED = `Host: x\r\nAuthorization: Bearer ${SECRET}\r\nContent-Type: application/json\r\n`;
+const HEAD = `POST /v1/${APP}/presences HTTP/1.1\r\n${AUTHORIZED}`;
+const UPGRADE = `GET /v1/${APP}/realtime HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n`;
+
+const KINDS: readonly Kind[] = [
+  { name: "nothing at all", first: "", withinS: SILENCE_S },
+  { name: "half a first line", first: "GET /hea", withinS: SILENCE_S },
+  {
+    name: "a first line byte by byte",
+    first: "G",
+    rest: "ET /healthz-and-so-on",
+    everyMs: 500,
+    withinS: SILENCE_S,
+  },
+  { name: "headers byte by byte", first: HEAD, rest: "X-Slow: y\r\n", everyMs: 250, withinS: SILENCE_S },
+  { name: "headers without an end", first: HEAD, withinS: SILENCE_S },
+  { name: "an upgrade without an end", first: UPGRADE, withinS: SILENCE_S },
+  {
+    name: "an upgrade byte by byte",
+    first: UPGRADE,
+    rest: "X-Slow: y\r\n",
+    everyMs: 250,
+    withinS: SILENCE_S,
+  },
+  { name: "half a body", first: `${HEAD}Content-Length: 1000\r\n\r\n{`, withinS: REQUEST_S },
+  {
+    name: "a body byte by byte",
+    first: `${HEAD}Content-Length: 1000\r\n\r\n{`,
+    rest: " ",
+    everyMs: 250,
+    withinS: REQUEST_S,
+  },
+  {
+    name: "another request that does not come",
+    first: "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n",
+    withinS: SILENCE_S,
+  },
+  {
+    name: "no reading of a long answer",
+    first: `${HEAD}Content-Length: 2\r\n\r\n{}`,
+    reads: false,
+    withinS: 0,
+  },
+];
+
+describe.concurrent.each(TRANSPORTS)("slow clients over %s", (transport) => {
+  it("are closed in time, and nobody waits because of them", async () => {
+    const gateway = await TestGateway.start(transport);
+    const writer = await gateway.connect();
+    const custom = Object.fromEntries(Array.from({ length: 32 }, (_, i) => [`key-${i}`, "x".repeat(512)]));
+    for (let i = 0; i < 1_000; i++)
+      writer.send({ type: "open", kind: "widget", userId: `user-${i}`, custom });
+    await writer.settled();
+
+    const healthy = await gateway.connect("healthy");
+    let isOver = false;
+    const latencies: number[] = [];
+    const measuring = (async () => {
+      while (!isOver) {
+        const asked = performance.now();
+        await healthy.settled();
+        latencies.push(performance.now() - asked);
+        await delay(50);
+      }
+    })();
+
+    const run = async ({ first, rest, everyMs, reads = true }: Kind): Promise<number> => {
+      const client = await RawWebSocket.dial(gateway.gateway.port);
+      if (!reads) client.tcp.pause();
+      const started = performance.now();
+      if (first !== "") client.write(first);
+      let at = 0;
+      const writing =
+        rest === undefined ? undefined : setInterval(() => client.write(rest[at++ % rest.length]!), everyMs);
+      // Who does not read does not see the end either, until there is nothing left to be read.
+      if (!reads) await delay((SILENCE_S + LATE_S) * 1_000);
+      const seen = performance.now();
+      if (!reads) client.tcp.resume();
+      await client.until(() => client.isOver, 30_000).catch(() => {});
+      clearInterval(writing);
+      client.destroy();
+      return (reads ? performance.now() - started : performance.now() - seen) / 1_000;
+    };
+    const results = await Promise.all(
+      KINDS.map(async (kind) => {
+        const seconds = await Promise.all(Array.from({ length: OF_EACH_KIND }, () => run(kind)));
+        return { kind, least: Math.min(...seconds), most: Math.max(...seconds) };
+      }),
+    );
+    isOver = true;
+    await measuring;
+    latencies.sort((a, b) => a - b);
+    const p99 = latencies[Math.floor(0.99 * latencies.length)]!;
+    for (const { kind, least, most } of results) {
+      process.stdout.write(
+        `slow over ${transport}: ${kind.name}: ${least.toFixed(1)} to ${most.toFixed(1)} s\n`,
+      );
+    }
+    process.stdout.write(`slow over ${transport}: an answer to somebody else: p99 ${p99.toFixed(1)} ms\n`);
+    for (const { kind, most } of results) expect(most, kind.name).toBeLessThan(kind.withinS + LATE_S);
+    expect(p99).toBeLessThan(1_000);
+    expect(gateway.log.filter((line) => line.includes("crash"))).toEqual([]);
+    await gateway.stop();
+  }, 90_000);
+});

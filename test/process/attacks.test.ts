@@ -1,0 +1,169 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { describe, expect, it } from "vitest";
+import { mintToken } from "../../src/auth/mint.ts";
+import { TestClient } from "../support/client.ts";
+import { cpuSeconds, residentMiB } from "../support/cpu.ts";
+import { GatewayProcess } from "../support/process.ts";
+import { CONTINUATION, closeFrame, frame, PING, PONG, RawWebSocket, TEXT } from "../support/raw-websocket.ts";
+import { TRANSPORTS } from "../support/transports.ts";
+
+// Swarms against a gateway in a process of its own, whose memory and time are then its own, too.
+
+const SECRET = "a secret that is long enough for anybody, and for this";
+const APPS = JSON.stringify([{ id: "app", secrets: [SECRET] }]);
+const PATH = "/v1/app/realtime";
+/** What the heap may keep of a swarm that is gone, and the noise of measuring. */
+const MAY_GROW_MIB = 80;
+
+describe.concurrent.each(TRANSPORTS)("swarms over %s", (transport) => {
+  it("cost little, end in time, and nobody else waits", async () => {
+    const run = new GatewayProcess({ APPS, HOST: "127.0.0.1", DRAIN_MS: "0", TRANSPORT: transport });
+    try {
+      const port = await run.port();
+      const pid = run.child.pid!;
+      const appToken = await mintToken("app", SECRET, { tokenType: "app" });
+      const userToken = await mintToken("app", SECRET, { tokenType: "user", sub: "mallory" });
+      const healthy = await TestClient.open(`ws://127.0.0.1:${port}${PATH}`);
+      healthy.send({ type: "connect", token: appToken });
+      await healthy.next("connected");
+
+      const open = (count: number, token?: string) =>
+        Promise.all(
+          Array.from({ length: count }, async () => {
+            const client = await RawWebSocket.open(port, { path: PATH });
+            if (token !== undefined) {
+              client.send({ type: "connect", token });
+              await client.until(() => client.frames.length > 0);
+            }
+            return client;
+          }),
+        );
+      /** Does it, and says what it cost: memory, time, and the slowest answer to somebody else. */
+      const measured = async (name: string, attack: () => Promise<string>) => {
+        const [memory, cpu, started] = [residentMiB(pid) ?? 0, cpuSeconds(pid) ?? 0, performance.now()];
+        let highest = memory;
+        let slowest = 0;
+        let isOver = false;
+        const watching = (async () => {
+          while (!isOver) {
+            const asked = performance.now();
+            await healthy.settled();
+            slowest = Math.max(slowest, performance.now() - asked);
+            highest = Math.max(highest, residentMiB(pid) ?? 0);
+            await delay(20);
+          }
+        })();
+        const what = await attack();
+        isOver = true;
+        await watching;
+        const seconds = (performance.now() - started) / 1_000;
+        process.stdout.write(
+          `${transport}: ${name}: ${what}; ${seconds.toFixed(1)} s, +${(highest - memory).toFixed(0)} MiB, ${((cpuSeconds(pid) ?? 0) - cpu).toFixed(2)} s of processor, slowest answer ${slowest.toFixed(0)} ms\n`,
+        );
+        expect(highest - memory, name).toBeLessThan(MAY_GROW_MIB);
+        expect(slowest, name).toBeLessThan(2_000);
+      };
+      const end = (clients: RawWebSocket[]) => {
+        for (const client of clients) client.destroy();
+      };
+
+      await measured("500 sockets with 1000 fragments of a byte each", async () => {
+        const clients = await open(500, appToken);
+        const byte = frame({ opcode: CONTINUATION, fin: false, payload: " " });
+        const hundred = Buffer.concat(Array.from({ length: 100 }, () => byte));
+        for (const client of clients) client.write(frame({ opcode: TEXT, fin: false, payload: "{" }));
+        for (let i = 0; i < 10; i++) {
+          for (const client of clients) client.write(hundred);
+          await delay(50);
+        }
+        await delay(1_000);
+        const closed = clients.filter((client) => client.closeFrame?.closed === 1008).length;
+        if (transport === "ws") expect(closed).toBe(clients.length);
+        end(clients);
+        return `${closed} closed with 1008`;
+      });
+
+      await measured("50 sockets with a message of 100 MiB, half of them in fragments", async () => {
+        const clients = await open(50, appToken);
+        const megabyte = Buffer.alloc(1024 * 1024, " ");
+        await Promise.all(
+          clients.map(async (client, i) => {
+            const head = frame({ lengthBytes: 8, length: 100n * 1024n * 1024n });
+            client.write(i % 2 === 0 ? head : frame({ fin: false, payload: "{" }));
+            const piece =
+              i % 2 === 0 ? megabyte : frame({ opcode: CONTINUATION, fin: false, payload: megabyte });
+            for (let sent = 0; sent < 100 && client.closeFrame === undefined && !client.isOver; sent++) {
+              client.write(piece);
+              await delay(5);
+            }
+            await client.until(() => client.closeFrame !== undefined);
+            client.destroy();
+          }),
+        );
+        return "all closed";
+      });
+
+      for (const [name, bytes] of [
+        ["pings", frame({ opcode: PING, payload: "p".repeat(125) })],
+        ["pongs", frame({ opcode: PONG, payload: "p".repeat(125) })],
+        ["closes", closeFrame(1000)],
+        ["messages", frame({ payload: '{"type":"ping"}' })],
+      ] as const) {
+        await measured(`40 sockets with 10000 ${name} each, of which they read nothing`, async () => {
+          const clients = await open(40, userToken);
+          const hundred = Buffer.concat(Array.from({ length: 100 }, () => bytes));
+          for (const client of clients) client.tcp.pause();
+          const started = performance.now();
+          for (let i = 0; i < 100; i++) {
+            for (const client of clients) client.write(hundred);
+            await delay(5);
+          }
+          const inTime = clients.filter((client) => client.isOver).length;
+          for (const client of clients) client.tcp.resume();
+          await Promise.all(clients.map((client) => client.ended));
+          const seconds = (performance.now() - started) / 1_000;
+          expect(seconds).toBeLessThan(8);
+          return `all over after ${seconds.toFixed(1)} s, ${inTime} of them while they wrote`;
+        });
+      }
+
+      await measured("900 sockets that never say who they are", async () => {
+        const before = residentMiB(pid) ?? 0;
+        const started = performance.now();
+        const clients = await open(900);
+        const each = (1_024 * ((residentMiB(pid) ?? 0) - before)) / clients.length;
+        const times = await Promise.all(
+          clients.map(async (client) => {
+            await client.until(() => client.closeFrame !== undefined, 15_000);
+            client.destroy();
+            expect(client.closeFrame?.closed).toBe(4408);
+            return (performance.now() - started) / 1_000;
+          }),
+        );
+        const [least, most] = [Math.min(...times), Math.max(...times)];
+        expect(least).toBeGreaterThan(4.9);
+        expect(most).toBeLessThan(10);
+        return `closed with 4408 after ${least.toFixed(1)} to ${most.toFixed(1)} s, ${each.toFixed(0)} KiB each`;
+      });
+
+      await measured("300 sockets that say too much before who they are", async () => {
+        const clients = await open(300);
+        for (const client of clients) client.send({ type: "connect", token: "x".repeat(16_384) });
+        await Promise.all(clients.map((client) => client.until(() => client.closeFrame !== undefined)));
+        expect(new Set(clients.map((client) => client.closeFrame?.closed))).toEqual(new Set([1009]));
+        end(clients);
+        return "all closed with 1009";
+      });
+
+      await delay(500);
+      const stats = await fetch(`http://127.0.0.1:${port}/v1/app/stats`, {
+        headers: { authorization: `Bearer ${SECRET}` },
+      });
+      expect(await stats.json()).toMatchObject({ sockets: 1, sessions: 0 });
+      expect(run.output).not.toContain("crash");
+      healthy.terminate();
+    } finally {
+      await run.stop();
+    }
+  }, 120_000);
+});
