@@ -143,6 +143,14 @@ export const HANDSHAKE_DEVIATIONS: readonly {
   },
 ];
 
+/** Ends of a WebSocket that one transport takes for a goodbye, which ends its sessions at once, and the other does not. */
+export const GOODBYE_DEVIATIONS: readonly { readonly end: string; readonly why: string }[] = [
+  {
+    end: "a close of one byte",
+    why: "uWebSockets.js tells of it as of a close frame without a code, ws as of a broken one",
+  },
+];
+
 /** What is to be seen of a case over this transport, and the row of the table if there is one. */
 export function expected(
   transport: "ws" | "uws",
