@@ -218,7 +218,7 @@ describe.runIf(TRANSPORTS.length > 1)("both transports", () => {
       expect(ws.flat().length).toBeGreaterThan(scripts.length);
       expect(uws).toEqual(ws);
     },
-    60_000,
+    600_000,
   );
 
   const ENDS: Record<string, (client: RawWebSocket) => void> = {
