@@ -106,7 +106,7 @@ export const DEVIATIONS: readonly Deviation[] = [
 export const HANDSHAKE_DEVIATIONS: readonly {
   readonly transport: "ws" | "uws";
   readonly ids: readonly string[];
-  readonly sees: number | "dropped";
+  readonly sees: number | "dropped" | "silence";
   readonly why: string;
 }[] = [
   {
@@ -126,8 +126,8 @@ export const HANDSHAKE_DEVIATIONS: readonly {
   {
     transport: "uws",
     ids: ["HTTP/0.9", "blank lines before"],
-    sees: "dropped",
-    why: "waits for more of what it does not understand, until the time for a request is over",
+    sees: "silence",
+    why: "waits for more of what it does not understand, until the time for a request is over: see test/attacks/slow.test.ts",
   },
   {
     transport: "uws",
