@@ -177,7 +177,7 @@ describe.concurrent.each(TRANSPORTS)("odd bytes over %s", (transport) => {
     process.stdout.write(
       `${transport}: ${answers.length} requests, ${over} of them 429; a WebSocket's p99 ${p99.toFixed(1)} ms\n`,
     );
-    expect(p99).toBeLessThan(500);
+    expect(p99).toBeLessThan(3_000);
     await small.stop();
   });
 });

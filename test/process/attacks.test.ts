@@ -14,6 +14,9 @@ const APPS = JSON.stringify([{ id: "app", secrets: [SECRET] }]);
 const PATH = "/v1/app/realtime";
 /** What the heap may keep of a swarm that is gone, and the noise of measuring. */
 const MAY_GROW_MIB = 80;
+/** Processor time is the gateway's own, however busy the machine is; how long answers take is not, least of all here. */
+const MAY_USE_S = 4;
+const STARVED_MS = 10_000;
 
 describe.concurrent.each(TRANSPORTS)("swarms over %s", (transport) => {
   it("cost little, end in time, and nobody else waits", async () => {
@@ -57,11 +60,13 @@ describe.concurrent.each(TRANSPORTS)("swarms over %s", (transport) => {
         isOver = true;
         await watching;
         const seconds = (performance.now() - started) / 1_000;
+        const used = (cpuSeconds(pid) ?? 0) - cpu;
         process.stdout.write(
-          `${transport}: ${name}: ${what}; ${seconds.toFixed(1)} s, +${(highest - memory).toFixed(0)} MiB, ${((cpuSeconds(pid) ?? 0) - cpu).toFixed(2)} s of processor, slowest answer ${slowest.toFixed(0)} ms\n`,
+          `${transport}: ${name}: ${what}; ${seconds.toFixed(1)} s, +${(highest - memory).toFixed(0)} MiB, ${used.toFixed(2)} s of processor, slowest answer ${slowest.toFixed(0)} ms\n`,
         );
         expect(highest - memory, name).toBeLessThan(MAY_GROW_MIB);
-        expect(slowest, name).toBeLessThan(2_000);
+        expect(used, name).toBeLessThan(MAY_USE_S);
+        expect(slowest, name).toBeLessThan(STARVED_MS);
       };
       const end = (clients: RawWebSocket[]) => {
         for (const client of clients) client.destroy();
@@ -122,7 +127,7 @@ describe.concurrent.each(TRANSPORTS)("swarms over %s", (transport) => {
           for (const client of clients) client.tcp.resume();
           await Promise.all(clients.map((client) => client.ended));
           const seconds = (performance.now() - started) / 1_000;
-          expect(seconds).toBeLessThan(8);
+          expect(seconds).toBeLessThan(20);
           return `all over after ${seconds.toFixed(1)} s, ${inTime} of them while they wrote`;
         });
       }
@@ -142,7 +147,7 @@ describe.concurrent.each(TRANSPORTS)("swarms over %s", (transport) => {
         );
         const [least, most] = [Math.min(...times), Math.max(...times)];
         expect(least).toBeGreaterThan(4.9);
-        expect(most).toBeLessThan(10);
+        expect(most).toBeLessThan(15);
         return `closed with 4408 after ${least.toFixed(1)} to ${most.toFixed(1)} s, ${each.toFixed(0)} KiB each`;
       });
 

@@ -63,14 +63,14 @@ describe.each(TRANSPORTS)("with %s, a process that may open few files", (transpo
         `open files over ${transport}: ${kept} of ${CLIENTS} kept, ${Math.round(100 * share)} % of a core, slowest answer ${slowest.toFixed(1)} ms\n`,
       );
       expect(share).toBeLessThan(0.2);
-      expect(slowest).toBeLessThan(1_000);
+      expect(slowest).toBeLessThan(5_000);
 
       for (const tcp of crowd) tcp.resetAndDestroy();
       const left = performance.now();
       for (;;) {
         const late = await join().catch(() => undefined);
         if (late !== undefined) break;
-        expect(performance.now() - left).toBeLessThan(5_000);
+        expect(performance.now() - left).toBeLessThan(10_000);
         await delay(20);
       }
       process.stdout.write(
