@@ -141,6 +141,16 @@ describe("the oracle of the chaos runs", () => {
     expect(broken()).toEqual(["I4", "I4", "I4", "I4"]);
   });
 
+  it("I4: an observer goes on at another position than the one that it was at", () => {
+    observer.cut();
+    observer.received('{"type":"resumed","view":"v","version":1}', 10);
+    diff({ bob: value("b") }, 2, 10);
+    expect(broken()).toEqual([]);
+    observer.cut();
+    observer.received('{"type":"resumed","view":"v","version":1}', 10);
+    expect(broken()).toEqual(["I4"]);
+  });
+
   it("I4: not the last value has won", () => {
     const expected = new Map([["alice", [{ sessionId: "a1", fields: { custom: { n: "2" } } }]]]);
     oracle.quiet({ alice: value("a1") }, expected, 10);

@@ -87,6 +87,11 @@ export class ChaosOracle {
       if (known.userId === userId && known.leftAt === undefined) this.mayEnd(sessionId, from, by);
   }
 
+  /** Everybody goes home. */
+  allMayLeave(from: number): void {
+    for (const sessionId of this.#sessions.keys()) this.mayEnd(sessionId, from);
+  }
+
   mayEnd(sessionId: string, from: number, by = Number.POSITIVE_INFINITY): void {
     const known = this.#sessions.get(sessionId);
     if (known === undefined) return;
@@ -279,6 +284,12 @@ export class Observer {
     const message = JSON.parse(text);
     if (message.type === "snapshot") this.#snapshot(message, at);
     else if (message.type === "diff") this.#diff(message, at);
+    else if (message.type === "resumed") this.#resumed(message, at);
+  }
+
+  /** Where it was, for `since`; undefined if it has nothing to go on from. */
+  get position(): { readonly view: string; readonly version: number } | undefined {
+    return this.#view === undefined ? undefined : { view: this.#view, version: this.#version };
   }
 
   /** Its connection is lost; what it knows may be old. */
@@ -290,6 +301,7 @@ export class Observer {
   /** What it knew was of another gateway. */
   forget(): void {
     this.cut();
+    this.#view = undefined;
     this.#data = new Map();
   }
 
@@ -323,6 +335,13 @@ export class Observer {
     this.snapshots++;
     for (const userId of new Set([...before.keys(), ...this.#data.keys()]))
       this.#changed(userId, before.get(userId), this.#data.get(userId), at, "snapshot");
+  }
+
+  // biome-ignore lint/suspicious/noExplicitAny: a message of the gateway
+  #resumed({ view, version }: any, at: number): void {
+    if (view !== this.#view || version !== this.#version)
+      this.#oracle.violated("I4", at, undefined, `${this.name}: resumed at a position that it was not at`);
+    this.#isCut = false;
   }
 
   // biome-ignore lint/suspicious/noExplicitAny: a message of the gateway

@@ -1,0 +1,130 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { readdirSync } from "node:fs";
+import { setTimeout as delay } from "node:timers/promises";
+
+export interface NodeHealth {
+  readonly rssBytes: number;
+  readonly heapUsedBytes: number;
+  readonly eventLoopDelayMs: { readonly p50: number; readonly p99: number; readonly max: number };
+}
+
+/** The gateway as it is installed, in a process that can be stopped, woken, ended and started again on the same port. */
+export class GatewayUnderTest {
+  readonly #env: Record<string, string>;
+  /** Called with each line that it writes. */
+  readonly #onLine: (line: string) => void;
+  /** Called when it ends though nobody asked it to. */
+  readonly #onDeath: (how: string) => void;
+  #child: ChildProcess | undefined;
+  #mayEnd = false;
+  port = 0;
+  restarts = -1;
+
+  constructor(env: Record<string, string>, onLine: (line: string) => void, onDeath: (how: string) => void) {
+    this.#env = env;
+    this.#onLine = onLine;
+    this.#onDeath = onDeath;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.port}`;
+  }
+
+  get pid(): number {
+    return this.#child!.pid!;
+  }
+
+  async start(): Promise<void> {
+    this.#mayEnd = false;
+    this.restarts++;
+    const child = spawn(process.execPath, ["dist/main.js"], {
+      env: {
+        PATH: process.env.PATH,
+        HOME: process.env.HOME,
+        TMPDIR: process.env.TMPDIR,
+        HOST: "127.0.0.1",
+        ...this.#env,
+        PORT: String(this.port),
+      },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    this.#child = child;
+    let started = (_port: number) => {};
+    const listening = new Promise<number>((resolve) => {
+      started = resolve;
+    });
+    const ended = once(child, "exit").then(([code, signal]) => {
+      if (!this.#mayEnd) this.#onDeath(`the gateway ended with ${code ?? signal}`);
+      return undefined;
+    });
+    for (const stream of [child.stdout, child.stderr]) {
+      let rest = "";
+      stream!.setEncoding("utf8").on("data", (data: string) => {
+        const lines = (rest + data).split("\n");
+        rest = lines.pop()!;
+        for (const line of lines) {
+          const port = /"port":(\d+).*"msg":"started"/.exec(line);
+          if (port) started(Number(port[1]));
+          this.#onLine(line);
+        }
+      });
+    }
+    const port = await Promise.race([listening, ended]);
+    if (port === undefined) throw new Error("the gateway did not start");
+    this.port = port;
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#child?.kill(signal);
+  }
+
+  /** Ends it: gently, or at once. Returns the exit code or signal. */
+  async end(signal: "SIGTERM" | "SIGKILL"): Promise<number | NodeJS.Signals> {
+    const child = this.#child!;
+    if (child.exitCode !== null || child.signalCode !== null) return child.exitCode ?? child.signalCode!;
+    this.#mayEnd = true;
+    const exited = once(child, "exit");
+    child.kill(signal);
+    const [code, killed] = await exited;
+    return code ?? killed;
+  }
+
+  /** Open files; undefined where the system does not tell. */
+  files(): number | undefined {
+    try {
+      return readdirSync(`/proc/${this.pid}/fd`).length;
+    } catch {
+      return undefined;
+    }
+  }
+
+  async get(path: string, secret: string): Promise<{ readonly status: number; readonly text: string }> {
+    const response = await fetch(`${this.url}${path}`, { headers: { authorization: `Bearer ${secret}` } });
+    return { status: response.status, text: await response.text() };
+  }
+
+  async node(appId: string, secret: string): Promise<NodeHealth> {
+    return JSON.parse((await this.get(`/v1/${appId}/node`, secret)).text);
+  }
+
+  // biome-ignore lint/suspicious/noExplicitAny: results of every shape
+  async query(appId: string, secret: string, filter: unknown): Promise<any> {
+    for (let tries = 0; ; tries++) {
+      try {
+        const response = await fetch(`${this.url}/v1/${appId}/presences`, {
+          method: "POST",
+          headers: { authorization: `Bearer ${secret}`, "content-type": "application/json" },
+          body: JSON.stringify(filter),
+        });
+        const body = (await response.json()) as { data?: unknown };
+        if (body.data !== undefined) return Object.assign(Object.create(null), body.data);
+        throw new Error(`answered ${response.status}`);
+      } catch (error) {
+        // A connection that was kept from before a restart, say.
+        if (tries === 3) throw error;
+        await delay(100);
+      }
+    }
+  }
+}
