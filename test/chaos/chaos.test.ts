@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { PROJECT } from "../support/process.ts";
 import { TRANSPORTS } from "../support/transports.ts";
 
@@ -21,12 +21,6 @@ async function run(args: readonly string[]) {
 }
 
 describe("chaos", () => {
-  beforeAll(async () => {
-    const { code, output } = await run(["node_modules/typescript/bin/tsc", "-p", "tsconfig.chaos.json"]);
-    expect(output).toBe("");
-    expect(code).toBe(0);
-  }, 60_000);
-
   it.concurrent.each(TRANSPORTS.map((transport, i) => ({ transport, seed: seed + i })))(
     "over $transport breaks no promise (--seed $seed)",
     async ({ transport, seed }) => {

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readdirSync } from "node:fs";
+import { createServer } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 
 export interface NodeHealth {
@@ -36,6 +37,8 @@ export class GatewayUnderTest {
   }
 
   async start(): Promise<void> {
+    // While it is away its clients knock: a port that the system hands out itself could be one of theirs by then.
+    if (this.port === 0) this.port = await freePort();
     this.#mayEnd = false;
     this.restarts++;
     const child = spawn(process.execPath, ["dist/main.js"], {
@@ -72,7 +75,6 @@ export class GatewayUnderTest {
     }
     const port = await Promise.race([listening, ended]);
     if (port === undefined) throw new Error("the gateway did not start");
-    this.port = port;
   }
 
   signal(signal: NodeJS.Signals): void {
@@ -126,5 +128,21 @@ export class GatewayUnderTest {
         await delay(100);
       }
     }
+  }
+}
+
+/** A port that is free, below those that systems hand out. */
+async function freePort(): Promise<number> {
+  for (;;) {
+    const port = 12_000 + Math.floor(Math.random() * 18_000);
+    const server = createServer();
+    const isFree = await new Promise<boolean>((resolve) => {
+      server.once("error", () => resolve(false));
+      server.listen(port, "127.0.0.1", () => resolve(true));
+    });
+    if (!isFree) continue;
+    server.close();
+    await once(server, "close");
+    return port;
   }
 }
