@@ -76,7 +76,8 @@ async function latencies(writer: WireClient, reader: WireClient, ms: number): Pr
     writer.send({ type: "update", sessionId, custom: { n: `h${n}` } });
     await seen;
     all.push(performance.now() - at);
-    await delay(20);
+    // The view is quiet again, and sends the next at once.
+    await delay(70);
   }
   await writer.ask({ type: "close", sessionId });
   return all;
@@ -84,8 +85,8 @@ async function latencies(writer: WireClient, reader: WireClient, ms: number): Pr
 
 describe.each(TRANSPORTS)("crowds, over %s", (transport) => {
   // The same in small: as many seconds of admission, a tenth of the clients.
-  const clients = LONG ? 15_000 : 1_000;
-  const scaled: Record<string, string> = LONG ? {} : { MAX_CONNECTS_PER_SECOND: "250" };
+  const clients = LONG ? 15_000 : 600;
+  const scaled: Record<string, string> = LONG ? {} : { MAX_CONNECTS_PER_SECOND: "150" };
   it(`R33: ${clients} who are cut off come back at once, within the admission's rate, and nobody sees it`, async (context) => {
     const { swarm, oracle, observe, query, node, stats } = await start(context, transport, {
       RESUME_WINDOW_MS: LONG ? "60000" : "30000",
@@ -125,7 +126,7 @@ describe.each(TRANSPORTS)("crowds, over %s", (transport) => {
     expect(await stats()).toMatchObject({ sessions: clients, sockets: clients + 1 });
   }, 180_000);
 
-  const joiners = LONG ? 2_000 : 1_000;
+  const joiners = LONG ? 2_000 : 600;
   it(`R57: ${joiners} who join within a second are seen within two, in few messages`, async (context) => {
     const { swarm, token, gateway, node, query } = await start(context, transport, {
       MAX_CONNECTIONS_PER_IP: "10000",
@@ -192,9 +193,9 @@ describe.each(TRANSPORTS)("crowds, over %s", (transport) => {
     void swarm;
   }, 60_000);
 
-  const readers = LONG ? 200 : 15;
+  const readers = LONG ? 200 : 12;
   it(`R30: ${readers} slow readers beside as many healthy ones cost bounded memory, and have the same in the end`, async (context) => {
-    const { swarm, connect, node, oracle, observe } = await start(context, transport);
+    const { swarm, connect, node, oracle, observe, gateway } = await start(context, transport);
     const writer = await connect();
     const wide = Object.fromEntries(Array.from({ length: 28 }, (_, i) => [`k${i}`, "w".repeat(500)]));
     const ids: string[] = [];
@@ -216,28 +217,29 @@ describe.each(TRANSPORTS)("crowds, over %s", (transport) => {
     const writing = setInterval(() => {
       n++;
       for (const sessionId of ids)
-        writer.send({ type: "update", sessionId, custom: { k0: `${n}`.padEnd(500, ".") } });
+        writer.send({ type: "update", sessionId, custom: { k27: `${n}`.padEnd(500, ".") } });
     }, 50);
     // Until much more was written than systems hold back for 10 s; those who take nothing for 10 s are ended.
-    const during = await latencies(...measured, LONG ? 20_000 : 9_000);
+    const during = await latencies(...measured, LONG ? 20_000 : 5_000);
     const after = await node();
     await slow.order({ kind: "pause", isPaused: false });
     await delay(500);
     clearInterval(writing);
     await writer.ask({ type: "ping" });
-    for (const sessionId of ids) await writer.ask({ type: "update", sessionId, custom: { k0: "the end" } });
+    for (const sessionId of ids) await writer.ask({ type: "update", sessionId, custom: { k27: "the end" } });
     await delay(2_000);
     const look = async (each: Swarm) => await each.order<SwarmSight[]>({ kind: "look" });
     const ended = (await look(slow)).filter(({ isOpen }) => !isOpen).length;
-    const agree = (await look(slow)).filter(
-      ({ isOpen, last }) => isOpen && last.includes('"the end"'),
-    ).length;
+    const agree = (await look(slow)).filter(({ isOpen, last }) => isOpen && last.includes("the end")).length;
     const fine = (await look(healthy)).filter(
-      ({ isOpen, last }) => isOpen && last.includes('"the end"'),
+      ({ isOpen, last }) => isOpen && last.includes("the end"),
     ).length;
+    const lagged = /presence_lagged_readers(?:_total)? (\d+)/.exec(
+      (await gateway.get("/metrics", "")).text,
+    )?.[1];
     const grewBy = (after.rssBytes - before.rssBytes) / 1e6;
     say(
-      `R30 ${transport}: ${readers} slow: ${agree} have the end, ${ended} were ended; ${fine} of ${readers} healthy have it, p50 ${percentile(during, 0.5)}, p99 ${percentile(during, 0.99)} ms ` +
+      `R30 ${transport}: ${readers} slow: ${agree} have the end, ${ended} were ended, lagged ${lagged} times; ${fine} of ${readers} healthy have it, p50 ${percentile(during, 0.5)}, p99 ${percentile(during, 0.99)} ms ` +
         `(quiet p50 ${percentile(quiet, 0.5)}, p99 ${percentile(quiet, 0.99)}); resident memory +${grewBy.toFixed(1)} MB; loop delay p99 ${after.eventLoopDelayMs.p99} ms`,
     );
     expect(oracle.violations).toEqual([]);
@@ -292,7 +294,7 @@ describe.each(TRANSPORTS)("crowds, over %s", (transport) => {
     expect(percentile(took, 0.99)).toBeLessThan(5_000);
   }, 60_000);
 
-  const cycles = LONG ? 100_000 : 4_000;
+  const cycles = LONG ? 100_000 : 2_000;
   it(`R71: ${cycles} visits, ended in every way, leave nothing behind`, async (context) => {
     const { swarm, gateway, node, stats, query } = await start(context, transport, {
       RESUME_WINDOW_MS: "500",

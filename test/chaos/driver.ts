@@ -241,6 +241,8 @@ export class Driver {
     }
     const before = this.#violations;
     let sessions = 0;
+    this.#healthy.isResting = true;
+    await delay(300);
     for (const [app, wanted] of [
       [this.#a, expected.a],
       [this.#b, expected.b],
@@ -256,6 +258,7 @@ export class Driver {
         observing.observer.compare(await app.query(observing.filter), Date.now());
       }
     }
+    this.#healthy.isResting = false;
     await this.#lookAround(!name.includes("paused"));
     this.#quietPoints++;
     const diffs = this.#a.observers[0]!.observer.diffs;
@@ -707,7 +710,11 @@ export class Driver {
     const code = await this.#gateway.end(signal);
     if (signal === "SIGTERM" && code !== 0)
       this.#a.oracle.crashed(`the gateway went down with ${code}`, Date.now());
-    for (const app of [this.#a, this.#b]) app.oracle.restarted(Date.now());
+    for (const app of [this.#a, this.#b]) {
+      // What is still on its way, through slow networks, is of the gateway that was.
+      for (const observing of app.observers) observing.drop();
+      app.oracle.restarted(Date.now());
+    }
     await this.#gateway.start();
     this.#healthy.disturbed();
   }

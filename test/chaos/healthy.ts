@@ -15,6 +15,8 @@ export class Healthy {
   #n = 0;
   #sentAt: number | undefined;
   #isOver = false;
+  /** Nothing is to change while all compare what they see. */
+  isResting = false;
 
   constructor(app: AppUnderChaos, url: () => string) {
     this.#app = app;
@@ -68,7 +70,7 @@ export class Healthy {
     this.#app.oracle.holds("healthy", [opened.sessionId], Date.now());
     void client.ask({ type: "subscribe", filter: { userIds: ["healthy"] } });
     while (client.isOpen && !this.#isOver) {
-      if (this.#sentAt === undefined) {
+      if (this.#sentAt === undefined && !this.isResting) {
         this.#n++;
         this.#sentAt = performance.now();
         client.send({ type: "update", custom: { n: `h${this.#n}` } });
