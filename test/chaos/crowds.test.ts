@@ -1,5 +1,6 @@
+import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
-import { describe, expect, it, type TestContext } from "vitest";
+import { afterAll, describe, expect, it, type TestContext } from "vitest";
 import { mintToken } from "../../src/auth/mint.ts";
 import { TRANSPORTS } from "../support/transports.ts";
 import { GatewayUnderTest } from "./gateway-under-test.ts";
@@ -22,12 +23,18 @@ function percentile(values: readonly number[], share: number): number {
   return Math.round(sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))]! * 10) / 10;
 }
 
-async function start(context: TestContext, transport: string, env: Record<string, string> = {}) {
+async function start(
+  context: TestContext,
+  transport: string,
+  env: Record<string, string> = {},
+  within: readonly string[] = [],
+) {
   const problems: string[] = [];
   const gateway = new GatewayUnderTest(
     { TRANSPORT: transport, APPS: JSON.stringify([{ id: "app", secrets: [SECRET] }]), DRAIN_MS: "0", ...env },
     (line) => line.includes('"level":50') && problems.push(line),
     (how) => problems.push(how),
+    within,
   );
   context.onTestFinished(async () => {
     await gateway.end("SIGKILL");
@@ -83,6 +90,27 @@ async function latencies(writer: WireClient, reader: WireClient, ms: number): Pr
   return all;
 }
 
+const MEMORY_MB = 256;
+
+/** A folder of the kernel's that bounds the memory of the processes in it; or why there can be none here. */
+function memoryBound(): { readonly folder: string } | { readonly lacking: string } {
+  if (!LONG) return { lacking: "only with LONG=1" };
+  const folder = `/sys/fs/cgroup/memory/chaos-${process.pid}`;
+  try {
+    mkdirSync(folder);
+    writeFileSync(`${folder}/memory.limit_in_bytes`, String(MEMORY_MB * 2 ** 20));
+    return { folder };
+  } catch (error) {
+    return { lacking: String(error) };
+  }
+}
+
+const bound = memoryBound();
+afterAll(() => {
+  if ("folder" in bound) rmdirSync(bound.folder);
+});
+if ("lacking" in bound) say(`R40 is not tested: ${bound.lacking}`);
+
 describe.each(TRANSPORTS)("crowds, over %s", (transport) => {
   // The same in small: as many seconds of admission, a tenth of the clients.
   const clients = LONG ? 15_000 : 600;
@@ -125,6 +153,36 @@ describe.each(TRANSPORTS)("crowds, over %s", (transport) => {
     expect(observing.observer.diffs).toBe(diffs);
     expect(await stats()).toMatchObject({ sessions: clients, sockets: clients + 1 });
   }, 180_000);
+
+  it.skipIf("lacking" in bound)(
+    `R40: 18,000 fit into ${MEMORY_MB} MB`,
+    async (context) => {
+      const { folder } = bound as { readonly folder: string };
+      const enter = ["sh", "-c", `echo $$ > ${folder}/cgroup.procs && exec "$@"`, "sh"];
+      const { swarm, node, stats } = await start(
+        context,
+        transport,
+        { HEARTBEAT_INTERVAL_MS: "60000" },
+        enter,
+      );
+      const begin = await node();
+      const addresses = Array.from({ length: 24 }, (_, i) => `127.0.2.${i + 1}`);
+      const swarms = [0, 1, 2].map((i) => swarm(`s${i}-`, 6_000, addresses));
+      await Promise.all(swarms.map((each) => each.order({ kind: "connect" })));
+      const connected = await node();
+      await Promise.all(swarms.map((each) => each.order({ kind: "open", overMs: 5_000 })));
+      const { sessions, sockets } = await stats();
+      const open = await node();
+      const mb = (bytes: number) => (bytes / 1e6).toFixed(0);
+      const refused = readFileSync(`${folder}/memory.failcnt`, "utf8").trim();
+      say(
+        `R40 ${transport}: ${sockets} sockets and ${sessions} sessions within ${MEMORY_MB} MB: resident ${mb(begin.rssBytes)} MB at the beginning, ` +
+          `${mb(connected.rssBytes)} connected, ${mb(open.rssBytes)} with sessions; the limit was hit ${refused} times`,
+      );
+      expect(sessions).toBe(18_000);
+    },
+    180_000,
+  );
 
   const joiners = LONG ? 2_000 : 600;
   it(`R57: ${joiners} who join within a second are seen within two, in few messages`, async (context) => {

@@ -17,11 +17,13 @@ export class GatewayUnderTest {
   readonly #onLine: (line: string) => void;
   /** Called when it ends though nobody asked it to. */
   readonly #onDeath: (how: string) => void;
+  readonly #within: readonly string[];
   #child: ChildProcess | undefined;
   #mayEnd = false;
   port = 0;
   restarts = -1;
 
+  /** `within`: a command that runs another in surroundings of its own. */
   constructor(env: Record<string, string>, onLine: (line: string) => void, onDeath: (how: string) => void) {
     this.#env = env;
     this.#onLine = onLine;
@@ -41,7 +43,8 @@ export class GatewayUnderTest {
     if (this.port === 0) this.port = await freePort();
     this.#mayEnd = false;
     this.restarts++;
-    const child = spawn(process.execPath, ["dist/main.js"], {
+    const [command, ...args] = [...this.#within, process.execPath, "dist/main.js"];
+    const child = spawn(command!, args, {
       env: {
         PATH: process.env.PATH,
         HOME: process.env.HOME,
