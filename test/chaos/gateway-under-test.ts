@@ -24,7 +24,13 @@ export class GatewayUnderTest {
   restarts = -1;
 
   /** `within`: a command that runs another in surroundings of its own. */
-  constructor(env: Record<string, string>, onLine: (line: string) => void, onDeath: (how: string) => void) {
+  constructor(
+    env: Record<string, string>,
+    onLine: (line: string) => void,
+    onDeath: (how: string) => void,
+    within: readonly string[] = [],
+  ) {
+    this.#within = within;
     this.#env = env;
     this.#onLine = onLine;
     this.#onDeath = onDeath;
