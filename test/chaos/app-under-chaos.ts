@@ -3,7 +3,7 @@ import { TcpProxy } from "../support/proxy.ts";
 import { Crowd, type RestingUser } from "./crowd.ts";
 import type { GatewayUnderTest } from "./gateway-under-test.ts";
 import { Observing } from "./observing.ts";
-import { ChaosOracle, type ExpectedSession } from "./oracle.ts";
+import { ChaosOracle, type ExpectedSession, type Result } from "./oracle.ts";
 import type { Random } from "./random.ts";
 import { TIMES } from "./times.ts";
 
@@ -26,6 +26,8 @@ export class AppUnderChaos {
   readonly observers: Observing[] = [];
   readonly slots: Slot[] = [];
   appToken = "";
+  /** What clients of the SDK saw in conversation c1 when they were asked last. */
+  watched: Result[] = [];
   readonly #mark: string;
   readonly #gateway: GatewayUnderTest;
   readonly #random: Random;
@@ -80,9 +82,13 @@ export class AppUnderChaos {
   async expected(): Promise<Map<string, ExpectedSession[]> | undefined> {
     const reports = await Promise.all(this.slots.map(({ crowd }) => crowd.report()));
     const expected = new Map<string, ExpectedSession[]>();
+    this.watched = [];
     for (const users of reports) {
       if (users === undefined) return undefined;
-      for (const user of users) expected.set(user.userId, this.#rows(user));
+      for (const user of users) {
+        expected.set(user.userId, this.#rows(user));
+        if (user.watched !== undefined) this.watched.push(user.watched as Result);
+      }
     }
     return expected;
   }

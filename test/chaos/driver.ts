@@ -252,6 +252,8 @@ export class Driver {
       app.oracle.note(at, undefined, `quiet: ${name}`);
       app.oracle.quiet(result, wanted, at);
       for (const { sessions: count } of [await this.#stats(app)]) sessions += count;
+      const inC1 = await app.query({ selectedConversationId: "c1" });
+      for (const seen of app.watched) app.oracle.compare("a client of the SDK", seen, inC1, Date.now());
       for (const observing of app.observers) {
         if (!(await observing.settled(15_000)))
           app.oracle.violated("I6", Date.now(), undefined, `${observing.observer.name} gets no answer`);

@@ -220,6 +220,22 @@ export class ChaosOracle {
       if (known.leftAt !== undefined) this.#sessions.delete(sessionId);
   }
 
+  /** What somebody sees while all is quiet, beside what HTTP answers to the same filter. */
+  compare(who: string, seen: Result, told: Result, at: number): void {
+    const of = (result: Result, userId: string) =>
+      Object.hasOwn(result, userId) ? result[userId] : undefined;
+    for (const userId of new Set([...Object.keys(told), ...Object.keys(seen)])) {
+      const [has, should] = [of(seen, userId), of(told, userId)];
+      if (!isDeepStrictEqual(has, should))
+        this.violated(
+          "I4",
+          at,
+          userId,
+          `${who}: sees ${JSON.stringify(has)}, a query ${JSON.stringify(should)}`,
+        );
+    }
+  }
+
   note(at: number, userId: string | undefined, text: string): void {
     this.#events.push({ at, userId, text });
     if (this.#events.length > 2 * LATEST_EVENTS) this.#events = this.#events.slice(-LATEST_EVENTS);
@@ -307,15 +323,9 @@ export class Observer {
 
   /** What HTTP answers to the same filter, while all is quiet. */
   compare(result: Result, at: number): void {
-    const problem = (what: string, userId?: string) =>
-      this.#oracle.violated("I4", at, userId, `${this.name} at version ${this.#version}: ${what}`);
-    if (this.#isCut) return problem("has no snapshot");
-    for (const userId of new Set([...Object.keys(result), ...this.#data.keys()])) {
-      const told = Object.hasOwn(result, userId) ? result[userId] : undefined;
-      const seen = this.#data.get(userId);
-      if (!isDeepStrictEqual(told, seen))
-        problem(`sees ${JSON.stringify(seen)}, a query ${JSON.stringify(told)}`, userId);
-    }
+    const name = `${this.name} at version ${this.#version}`;
+    if (this.#isCut) return this.#oracle.violated("I4", at, undefined, `${name}: has no snapshot`);
+    this.#oracle.compare(name, Object.fromEntries(this.#data), result, at);
   }
 
   // biome-ignore lint/suspicious/noExplicitAny: a message of the gateway
