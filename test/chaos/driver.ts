@@ -21,6 +21,8 @@ export interface Summary {
   readonly quietPoints: number;
   readonly restarts: number;
   readonly slowReturns: number;
+  /** Times that a slow reader got a snapshot instead of diffs. */
+  readonly lagged: number;
   readonly violations: readonly { readonly violation: Violation; readonly history: readonly string[] }[];
   readonly latency: {
     readonly samples: number;
@@ -28,7 +30,7 @@ export interface Summary {
     readonly p99: number;
     readonly max: number;
   };
-  readonly rss: { readonly begin: number; readonly end: number };
+  readonly rss: { readonly begin: number | undefined; readonly end: number | undefined };
   readonly files: { readonly begin: number | undefined; readonly end: number | undefined };
   readonly loopDelayP99: number;
   readonly loopDelayMax: number;
@@ -53,15 +55,17 @@ export class Driver {
   readonly #b: AppUnderChaos;
   readonly #events = new Map<string, number>();
   readonly #busy = new Set<Promise<void>>();
-  #healthy!: Healthy;
+  #healthy: Healthy | undefined;
   #slowProxy!: TcpProxy;
   #flakyProxy!: TcpProxy;
   #quietPoints = 0;
   #slowReturns = 0;
+  #lagged = 0;
+  #laggedBefore = 0;
   #visitors = 0;
   /** What was done will have shown by then. */
   #settledBy = 0;
-  #begin: { health: NodeHealth; files: number | undefined } | undefined;
+  #begin: Measured | undefined;
   #worstDelay = { p99: 0, max: 0 };
 
   constructor(options: DriverOptions) {
@@ -108,7 +112,11 @@ export class Driver {
         const what = await this.#exclusive(round);
         await this.#quiet(`round ${round}${what}`);
       }
-      return await this.#end();
+      return this.#summary(await this.#end());
+    } catch (error) {
+      // The gateway is gone for good, say: what was seen until then is worth more than the error.
+      this.#a.oracle.crashed(`the run broke off: ${error}`, Date.now());
+      return this.#summary(undefined);
     } finally {
       await this.#dispose();
     }
@@ -137,7 +145,7 @@ export class Driver {
 
   async #round(round: number): Promise<void> {
     for (const { crowd } of this.#slots()) crowd.order({ kind: "act" });
-    this.#slowProxy.limit(this.#random.pick([2_000, 20_000, Number.POSITIVE_INFINITY]));
+    this.#slowProxy.limit(this.#random.pick([2_000, 20_000, 200_000]));
     const until = Date.now() + this.#random.between(5_000, 7_000);
     const kinds: readonly [string, number, () => Promise<void> | undefined][] = [
       ["crowd killed", 3, () => this.#kill()],
@@ -217,7 +225,7 @@ export class Driver {
     const startedAt = Date.now();
     const allBack = async () => {
       for (;;) {
-        const [a, b, healthy] = [await this.#a.expected(), await this.#b.expected(), this.#healthy.expected];
+        const [a, b, healthy] = [await this.#a.expected(), await this.#b.expected(), this.#healthy!.expected];
         if (a !== undefined && b !== undefined && healthy !== undefined)
           return { a: new Map([...a, ["healthy", [healthy]]]), b };
         if (Date.now() > startedAt + LONGEST_RETURN_MS) {
@@ -241,7 +249,7 @@ export class Driver {
     }
     const before = this.#violations;
     let sessions = 0;
-    this.#healthy.isResting = true;
+    this.#healthy!.isResting = true;
     await delay(300);
     for (const [app, wanted] of [
       [this.#a, expected.a],
@@ -260,7 +268,7 @@ export class Driver {
         observing.observer.compare(await app.query(observing.filter), Date.now());
       }
     }
-    this.#healthy.isResting = false;
+    this.#healthy!.isResting = false;
     await this.#lookAround(!name.includes("paused"));
     this.#quietPoints++;
     const diffs = this.#a.observers[0]!.observer.diffs;
@@ -283,19 +291,21 @@ export class Driver {
       // The metrics are for the operator: of all apps, but with no names.
       app.oracle.output("/metrics", (await this.#gateway.get("/metrics", "")).text, at);
     }
+    const metrics = (await this.#gateway.get("/metrics", "")).text;
+    const lagged = Number(/presence_lagged_readers_total (\d+)/.exec(metrics)?.[1]);
+    // Counted from zero again by each gateway that is started.
+    this.#lagged += lagged >= this.#laggedBefore ? lagged - this.#laggedBefore : lagged;
+    this.#laggedBefore = lagged;
     if (!isAwake) return;
     const { p99, max } = (await this.#gateway.node(this.#a.id, SECRET_A)).eventLoopDelayMs;
     this.#worstDelay = { p99: Math.max(this.#worstDelay.p99, p99), max: Math.max(this.#worstDelay.max, max) };
   }
 
-  async #end(): Promise<Summary> {
-    const observers = [...this.#a.observers, ...this.#b.observers];
-    const sum = (count: (each: (typeof observers)[number]) => number) =>
-      observers.reduce((total, each) => total + count(each), 0);
+  async #end(): Promise<Measured> {
     for (const { oracle } of [this.#a, this.#b]) oracle.allMayLeave(Date.now());
-    this.#healthy.end();
+    this.#healthy!.end();
     await Promise.all(this.#slots().map(({ crowd }) => crowd.close()));
-    for (const observing of observers) observing.end();
+    for (const observing of [...this.#a.observers, ...this.#b.observers]) observing.end();
     await delay(TIMES.windowMs + SLACK_MS);
     const at = Date.now();
     for (const app of [this.#a, this.#b]) {
@@ -317,17 +327,26 @@ export class Driver {
       this.#a.oracle.leftovers("open files", begin.files ?? 0, end.files, OTHER_FILES, at);
     const code = await this.#gateway.end("SIGTERM");
     if (code !== 0) this.#a.oracle.crashed(`the gateway went down with ${code}`, at);
+    return end;
+  }
+
+  #summary(end: Measured | undefined): Summary {
+    const observers = [...this.#a.observers, ...this.#b.observers];
+    const sum = (count: (each: (typeof observers)[number]) => number) =>
+      observers.reduce((total, each) => total + count(each), 0);
+    const begin = this.#begin;
     return {
       events: this.#events,
       quietPoints: this.#quietPoints,
       restarts: this.#gateway.restarts,
       slowReturns: this.#slowReturns,
+      lagged: this.#lagged,
       violations: [this.#a, this.#b].flatMap(({ oracle }) =>
         oracle.violations.map((violation) => ({ violation, history: oracle.history(violation.userId, 50) })),
       ),
-      latency: this.#healthy.latency,
-      rss: { begin: begin.health.rssBytes, end: end.health.rssBytes },
-      files: { begin: begin.files, end: end.files },
+      latency: this.#healthy?.latency ?? { samples: 0, p50: 0, p99: 0, max: 0 },
+      rss: { begin: begin?.health.rssBytes, end: end?.health.rssBytes },
+      files: { begin: begin?.files, end: end?.files },
       loopDelayP99: this.#worstDelay.p99,
       loopDelayMax: this.#worstDelay.max,
       observed: {
@@ -641,7 +660,7 @@ export class Driver {
   async #loud(): Promise<void> {
     const client = await WireClient.connect(this.#gateway.url, this.#a.id, this.#a.appToken);
     const ids: string[] = [];
-    for (let i = 0; i < 4; i++) {
+    for (let i = 0; i < 10; i++) {
       const fields = { userId: this.#visitor("loud"), selectedConversationId: "loud", custom: WIDE };
       const answer = await client.ask({ type: "open", kind: "widget", ...fields });
       if (answer.type === "opened") ids.push(answer.sessionId);
@@ -683,13 +702,13 @@ export class Driver {
     const userId = this.#visitor("patient");
     const token = await this.#a.userToken(userId);
     const patient = await Promise.all(Array.from({ length: 10 }, () => this.#visit(userId, token)));
-    this.#healthy.disturbed();
+    this.#healthy!.disturbed();
     this.#note(`the gateway is stopped for ${ms} ms`);
     this.#gateway.signal("SIGSTOP");
     for (const app of [this.#a, this.#b]) app.oracle.postpone(ms + 1_000);
     await delay(ms);
     this.#gateway.signal("SIGCONT");
-    this.#healthy.disturbed();
+    this.#healthy!.disturbed();
     this.#note("the gateway is woken");
     // Longer than it takes to find somebody dead, and to let their session go.
     await delay(LATEST_DETECTION_MS + TIMES.windowMs + 500);
@@ -707,7 +726,7 @@ export class Driver {
   }
 
   async #restart(signal: "SIGTERM" | "SIGKILL"): Promise<void> {
-    this.#healthy.disturbed();
+    this.#healthy!.disturbed();
     this.#note(`the gateway gets ${signal}`);
     const code = await this.#gateway.end(signal);
     if (signal === "SIGTERM" && code !== 0)
@@ -718,7 +737,7 @@ export class Driver {
       app.oracle.restarted(Date.now());
     }
     await this.#gateway.start();
-    this.#healthy.disturbed();
+    this.#healthy!.disturbed();
   }
 
   // Books
@@ -769,6 +788,11 @@ export class Driver {
     if (!line.startsWith("{") || JSON.parse(line).level >= 50)
       this.#a.oracle.crashed(`logged: ${line.slice(0, 500)}`, at);
   }
+}
+
+interface Measured {
+  readonly health: NodeHealth;
+  readonly files: number | undefined;
 }
 
 interface Visit {

@@ -10,8 +10,8 @@ Exit code 1: an invariant was broken; the seed, and what happened before, are pr
 /** One defect may show in very many ways. */
 const MOST_PRINTED = 10;
 
-function megabytes(bytes: number): string {
-  return `${(bytes / 1e6).toFixed(1)} MB`;
+function megabytes(bytes: number | undefined): string {
+  return bytes === undefined ? "?" : `${(bytes / 1e6).toFixed(1)} MB`;
 }
 
 function print(summary: Summary, seed: number, transport: string): void {
@@ -23,7 +23,7 @@ function print(summary: Summary, seed: number, transport: string): void {
     "",
     `${transport}, seed ${seed}: ${summary.quietPoints} quiet points, ${summary.violations.length} violations`,
     `events: ${events.join(", ")}`,
-    `observers: ${observed.diffs} diffs, ${observed.snapshots} snapshots, ${observed.reconnects} reconnects; ${summary.restarts} restarts of the gateway`,
+    `observers: ${observed.diffs} diffs, ${observed.snapshots} snapshots, ${observed.reconnects} reconnects, ${summary.lagged} times too slow; ${summary.restarts} restarts of the gateway`,
     `a healthy client is seen after p50 ${latency.p50.toFixed(1)}, p99 ${latency.p99.toFixed(1)}, max ${latency.max.toFixed(1)} ms (${latency.samples} samples)`,
     `event-loop delay of 10 s before a quiet point: worst p99 ${summary.loopDelayP99} ms, max ${summary.loopDelayMax} ms`,
     `resident memory: ${megabytes(rss.begin)} at the beginning, ${megabytes(rss.end)} when all have left; open files ${files.begin}, ${files.end}`,
