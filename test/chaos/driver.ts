@@ -291,14 +291,18 @@ export class Driver {
       // The metrics are for the operator: of all apps, but with no names.
       app.oracle.output("/metrics", (await this.#gateway.get("/metrics", "")).text, at);
     }
+    await this.#countLagged();
+    if (!isAwake) return;
+    const { p99, max } = (await this.#gateway.node(this.#a.id, SECRET_A)).eventLoopDelayMs;
+    this.#worstDelay = { p99: Math.max(this.#worstDelay.p99, p99), max: Math.max(this.#worstDelay.max, max) };
+  }
+
+  async #countLagged(): Promise<void> {
     const metrics = (await this.#gateway.get("/metrics", "")).text;
     const lagged = Number(/presence_lagged_readers_total (\d+)/.exec(metrics)?.[1]);
     // Counted from zero again by each gateway that is started.
     this.#lagged += lagged >= this.#laggedBefore ? lagged - this.#laggedBefore : lagged;
     this.#laggedBefore = lagged;
-    if (!isAwake) return;
-    const { p99, max } = (await this.#gateway.node(this.#a.id, SECRET_A)).eventLoopDelayMs;
-    this.#worstDelay = { p99: Math.max(this.#worstDelay.p99, p99), max: Math.max(this.#worstDelay.max, max) };
   }
 
   async #end(): Promise<Measured> {
@@ -728,6 +732,7 @@ export class Driver {
   async #restart(signal: "SIGTERM" | "SIGKILL"): Promise<void> {
     this.#healthy!.disturbed();
     this.#note(`the gateway gets ${signal}`);
+    await this.#countLagged();
     const code = await this.#gateway.end(signal);
     if (signal === "SIGTERM" && code !== 0)
       this.#a.oracle.crashed(`the gateway went down with ${code}`, Date.now());
