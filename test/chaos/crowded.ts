@@ -1,0 +1,89 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { expect, type TestContext } from "vitest";
+import { mintToken } from "../../src/auth/mint.ts";
+import { GatewayUnderTest } from "./gateway-under-test.ts";
+import { Observing } from "./observing.ts";
+import { ChaosOracle, type Value } from "./oracle.ts";
+import { Swarm } from "./swarm.ts";
+import { WireClient } from "./wire-client.ts";
+
+// What the suites about crowds share. LONG=1: with the numbers of production, which takes a machine of its own.
+
+export const LONG = process.env.LONG === "1";
+export const SECRET = "the secret of an app that is crowded";
+
+export function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+export function percentile(values: readonly number[], share: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return Math.round(sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))]! * 10) / 10;
+}
+
+export async function start(
+  context: TestContext,
+  transport: string,
+  env: Record<string, string> = {},
+  within: readonly string[] = [],
+) {
+  const problems: string[] = [];
+  const gateway = new GatewayUnderTest(
+    { TRANSPORT: transport, APPS: JSON.stringify([{ id: "app", secrets: [SECRET] }]), DRAIN_MS: "0", ...env },
+    (line) => line.includes('"level":50') && problems.push(line),
+    (how) => problems.push(how),
+    within,
+  );
+  context.onTestFinished(async () => {
+    await gateway.end("SIGKILL");
+    expect(problems).toEqual([]);
+  });
+  await gateway.start();
+  const token = await mintToken("app", SECRET, { tokenType: "app" });
+  const connect = async () => {
+    const client = await WireClient.connect(gateway.url, "app", token);
+    context.onTestFinished(() => client.terminate());
+    return client;
+  };
+  const swarm = (prefix: string, count: number, addresses: string[] = []) => {
+    const made = new Swarm({ port: gateway.port, appId: "app", token, prefix, count, addresses });
+    context.onTestFinished(() => made.kill());
+    return made;
+  };
+  const oracle = new ChaosOracle({ foreignMarks: [], canaries: [SECRET], toleranceMs: 500 });
+  const observe = (name: string, filter: object) => {
+    const observing = new Observing(oracle.observer(name, false), filter, () => gateway.url, "app", token);
+    context.onTestFinished(() => observing.end());
+    return observing;
+  };
+  const query = (filter: object) => gateway.query("app", SECRET, filter) as Promise<Record<string, Value>>;
+  const stats = async () => JSON.parse((await gateway.get("/v1/app/stats", SECRET)).text);
+  const node = () => gateway.node("app", SECRET);
+  return { gateway, token, connect, swarm, oracle, observe, query, stats, node };
+}
+
+/** Updates of one session, and how long it takes until a subscriber has each. */
+export async function latencies(writer: WireClient, reader: WireClient, ms: number): Promise<number[]> {
+  const { sessionId } = await writer.ask({ type: "open", kind: "widget", userId: "healthy" });
+  await reader.ask({ type: "subscribe", filter: { userIds: ["healthy"] } });
+  const all: number[] = [];
+  const until = Date.now() + ms;
+  for (let n = 0; Date.now() < until; n++) {
+    const seen = new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, 5_000);
+      reader.onText = (text) => {
+        if (!text.includes(`"n":"h${n}"`)) return;
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    const at = performance.now();
+    writer.send({ type: "update", sessionId, custom: { n: `h${n}` } });
+    await seen;
+    all.push(performance.now() - at);
+    // The view is quiet again, and sends the next at once.
+    await delay(70);
+  }
+  await writer.ask({ type: "close", sessionId });
+  return all;
+}

@@ -1,0 +1,145 @@
+import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import { setTimeout as delay } from "node:timers/promises";
+import { afterAll, describe, expect, it } from "vitest";
+import { TRANSPORTS } from "../support/transports.ts";
+import { LONG, percentile, say, start } from "./crowded.ts";
+import { type Message, WireClient } from "./wire-client.ts";
+
+// Very many who come at once.
+
+const MEMORY_MB = 256;
+
+/** A folder of the kernel's that bounds the memory of the processes in it; or why there can be none here. */
+function memoryBound(): { readonly folder: string } | { readonly lacking: string } {
+  if (!LONG) return { lacking: "only with LONG=1" };
+  const folder = `/sys/fs/cgroup/memory/chaos-${process.pid}`;
+  try {
+    mkdirSync(folder);
+    writeFileSync(`${folder}/memory.limit_in_bytes`, String(MEMORY_MB * 2 ** 20));
+    return { folder };
+  } catch (error) {
+    return { lacking: String(error) };
+  }
+}
+
+const bound = memoryBound();
+afterAll(() => {
+  if ("folder" in bound) rmdirSync(bound.folder);
+});
+if ("lacking" in bound) say(`R40 is not tested: ${bound.lacking}`);
+
+describe.each(TRANSPORTS)("storms, over %s", (transport) => {
+  // The same in small: as many seconds of admission, a tenth of the clients.
+  const clients = LONG ? 15_000 : 600;
+  const scaled: Record<string, string> = LONG ? {} : { MAX_CONNECTS_PER_SECOND: "150" };
+  it(`R33: ${clients} who are cut off come back at once, within the admission's rate, and nobody sees it`, async (context) => {
+    const { swarm, oracle, observe, query, node, stats } = await start(context, transport, {
+      RESUME_WINDOW_MS: LONG ? "60000" : "30000",
+      HEARTBEAT_INTERVAL_MS: "60000",
+      ...scaled,
+    });
+    const addresses = Array.from({ length: 20 }, (_, i) => `127.0.1.${i + 1}`);
+    const swarms = Array.from({ length: LONG ? 3 : 2 }, (_, i, all = LONG ? 3 : 2) =>
+      swarm(`s${i}-`, clients / all, addresses),
+    );
+    await Promise.all(swarms.map((each) => each.order({ kind: "connect" })));
+    await Promise.all(swarms.map((each) => each.order({ kind: "open", overMs: 1_000 })));
+    const observing = observe("observer", {});
+    await delay(1_000);
+    expect(await observing.settled(10_000)).toBe(true);
+    expect(Object.keys(await query({}))).toHaveLength(clients);
+    const { diffs } = observing.observer;
+    const cutAt = Date.now();
+    await Promise.all(swarms.map((each) => each.order({ kind: "cut" })));
+    type Return = { readonly resumed: number; readonly attempts: number; readonly tookMs: number[] };
+    const returns = await Promise.all(
+      swarms.map((each) => each.order<Return>({ kind: "comeBack", windowMs: 15_000 })),
+    );
+    const took = returns.flatMap(({ tookMs }) => tookMs);
+    const resumed = returns.reduce((sum, each) => sum + each.resumed, 0);
+    const attempts = returns.reduce((sum, each) => sum + each.attempts, 0);
+    const { eventLoopDelayMs } = await node();
+    await observing.settled(10_000);
+    expect(oracle.violations).toEqual([]);
+    say(
+      `R33 ${transport}: ${clients} cut, ${resumed} resumed, ${attempts} attempts, back after p50 ${percentile(took, 0.5)}, p99 ${percentile(took, 0.99)}, ` +
+        `max ${percentile(took, 1)} ms, ${took.filter((ms) => ms > 15_000).length} after 15 s; ${observing.observer.diffs - diffs} diffs seen; ` +
+        `loop delay p99 ${eventLoopDelayMs.p99}, max ${eventLoopDelayMs.max} ms; ${Date.now() - cutAt} ms in all`,
+    );
+    expect(resumed).toBe(clients);
+    expect(observing.observer.diffs).toBe(diffs);
+    expect(await stats()).toMatchObject({ sessions: clients, sockets: clients + 1 });
+  }, 180_000);
+
+  it.skipIf("lacking" in bound)(
+    `R40: 18,000 fit into ${MEMORY_MB} MB`,
+    async (context) => {
+      const { folder } = bound as { readonly folder: string };
+      const enter = ["sh", "-c", `echo $$ > ${folder}/cgroup.procs && exec "$@"`, "sh"];
+      const { swarm, node, stats } = await start(
+        context,
+        transport,
+        { HEARTBEAT_INTERVAL_MS: "60000" },
+        enter,
+      );
+      const begin = await node();
+      const addresses = Array.from({ length: 24 }, (_, i) => `127.0.2.${i + 1}`);
+      const swarms = [0, 1, 2].map((i) => swarm(`s${i}-`, 6_000, addresses));
+      await Promise.all(swarms.map((each) => each.order({ kind: "connect" })));
+      const connected = await node();
+      await Promise.all(swarms.map((each) => each.order({ kind: "open", overMs: 5_000 })));
+      const { sessions, sockets } = await stats();
+      const open = await node();
+      const mb = (bytes: number) => (bytes / 1e6).toFixed(0);
+      const refused = readFileSync(`${folder}/memory.failcnt`, "utf8").trim();
+      say(
+        `R40 ${transport}: ${sockets} sockets and ${sessions} sessions within ${MEMORY_MB} MB: resident ${mb(begin.rssBytes)} MB at the beginning, ` +
+          `${mb(connected.rssBytes)} connected, ${mb(open.rssBytes)} with sessions; the limit was hit ${refused} times`,
+      );
+      expect(sessions).toBe(18_000);
+    },
+    180_000,
+  );
+
+  const joiners = LONG ? 2_000 : 600;
+  it(`R57: ${joiners} who join within a second are seen within two, in few messages`, async (context) => {
+    const { swarm, token, gateway, node, query } = await start(context, transport, {
+      MAX_CONNECTIONS_PER_IP: "10000",
+    });
+    const swarms = [swarm("s0-", joiners / 2), swarm("s1-", joiners / 2)];
+    await Promise.all(swarms.map((each) => each.order({ kind: "connect" })));
+    const seenAt = new Map<string, number>();
+    const frames = [0, 0, 0, 0, 0];
+    for (const i of frames.keys()) {
+      const reader = await WireClient.connect(gateway.url, "app", token);
+      context.onTestFinished(() => reader.terminate());
+      await reader.ask({ type: "subscribe", filter: {} });
+      reader.onText = (text) => {
+        const message: Message = JSON.parse(text);
+        if (message.type !== "diff") return;
+        frames[i]!++;
+        // The last of the observers counts.
+        for (const userId of Object.keys(message.data)) seenAt.set(`${i} ${userId}`, Date.now());
+      };
+    }
+    const startedAt = Date.now();
+    const sent = await Promise.all(
+      swarms.map((each) => each.order<[string, number][]>({ kind: "open", overMs: 1_000 })),
+    );
+    const lastedMs = Date.now() - startedAt;
+    await delay(300);
+    const took = sent
+      .flat()
+      .flatMap(([userId, at]) => frames.map((_, i) => seenAt.get(`${i} ${userId}`)! - at));
+    const { eventLoopDelayMs } = await node();
+    say(
+      `R57 ${transport}: ${joiners} joined within ${lastedMs} ms, seen by 5 observers after p50 ${percentile(took, 0.5)}, p99 ${percentile(took, 0.99)}, ` +
+        `max ${percentile(took, 1)} ms, in ${Math.max(...frames)} frames each; loop delay p99 ${eventLoopDelayMs.p99} ms`,
+    );
+    expect(Object.keys(await query({}))).toHaveLength(joiners);
+    expect(took.some(Number.isNaN)).toBe(false);
+    expect(percentile(took, 0.99)).toBeLessThan(2_000);
+    // One in 50 ms at most, and the one that comes at once.
+    expect(Math.max(...frames)).toBeLessThanOrEqual(Math.ceil((lastedMs + 300) / 50) + 2);
+  }, 60_000);
+});
