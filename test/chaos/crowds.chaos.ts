@@ -133,32 +133,4 @@ describe.each(TRANSPORTS)("crowds, over %s", (transport) => {
     expect(largest).toBeLessThanOrEqual(65_536);
     expect(percentile(took, 0.99)).toBeLessThan(5_000);
   }, 60_000);
-
-  const cycles = LONG ? 100_000 : 1_200;
-  it(`R71: ${cycles} visits, ended in every way, leave nothing behind`, async (context) => {
-    const { swarm, gateway, node, stats, query } = await start(context, transport, {
-      RESUME_WINDOW_MS: "500",
-      MAX_CONNECTS_PER_SECOND: "100000",
-      HTTP_REQUESTS_PER_SECOND: "100000",
-      MAX_CONNECTIONS_PER_IP: "10000",
-    });
-    const visitors = [swarm("a-", 25), swarm("b-", 25)];
-    const round = async (count: number) => {
-      await Promise.all(visitors.map((each) => each.order({ kind: "churn", cycles: count / 2 })));
-      await delay(1_200);
-      return { ...(await node()), files: gateway.files() };
-    };
-    const first = await round(cycles / 4);
-    const rounds = [await round(cycles / 4), await round(cycles / 4), await round(cycles / 4)];
-    const last = rounds.at(-1)!;
-    const mb = (bytes: number) => (bytes / 1e6).toFixed(1);
-    say(
-      `R71 ${transport}: ${cycles} visits; resident MB by quarter ${[first, ...rounds].map((each) => mb(each.rssBytes)).join(", ")}, ` +
-        `heap MB ${[first, ...rounds].map((each) => mb(each.heapUsedBytes)).join(", ")}; files ${first.files}, then ${last.files}`,
-    );
-    expect(await query({ includeBackgroundSessions: true })).toEqual({});
-    expect(await stats()).toMatchObject({ users: 0, sessions: 0, sockets: 0, subscriptions: 0, typing: 0 });
-    if (first.files !== undefined) expect(last.files).toBeLessThanOrEqual(first.files + 2);
-    expect(last.rssBytes - first.rssBytes).toBeLessThan(60e6);
-  }, 600_000);
 });
