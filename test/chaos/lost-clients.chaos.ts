@@ -141,7 +141,11 @@ describe.concurrent.each(TRANSPORTS)("clients that are lost, over %s", (transpor
         `cv${process.pid % 10_000}${transport}o`,
       ];
       const ip = (...args: string[]) => void execFileSync("ip", args, { stdio: "pipe" });
-      context.onTestFinished(() => ip("netns", "del", name));
+      context.onTestFinished(() => {
+        // The network lives on for a while with the last process in it, and the link would with it.
+        ip("link", "del", outside);
+        ip("netns", "del", name);
+      });
       ip("netns", "add", name);
       ip("link", "add", outside, "type", "veth", "peer", "name", inside, "netns", name);
       ip("addr", "add", `${here}/24`, "dev", outside);
