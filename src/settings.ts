@@ -210,12 +210,23 @@ function isLoopback(host: string): boolean {
   return host === "localhost" || host === "::1" || /^127(\.\d{1,3}){3}$/.test(host);
 }
 
+/** In quotes, on one line, with escapes for what a terminal or a log would act on. */
 function quote(text: string): string {
-  return JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text);
+  return JSON.stringify(shorten(text, 80)).replace(UNSAFE, escaped);
 }
 
 function oneLine(text: string): string {
-  return text.replace(/\s+/g, " ");
+  return shorten(text.replace(/\s+/g, " "), 200).replace(UNSAFE, escaped);
+}
+
+function shorten(text: string, length: number): string {
+  return text.length > length ? `${text.slice(0, length)}…` : text;
+}
+
+const UNSAFE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
+
+function escaped(character: string): string {
+  return `\\u{${character.codePointAt(0)!.toString(16)}}`;
 }
 
 function thisMachine(): Machine {
