@@ -3,6 +3,7 @@ import proxyAddr from "proxy-addr";
 import { z } from "zod";
 import { AppConfig } from "./auth/app.ts";
 import type { Limits } from "./gateway/limits.ts";
+import { length } from "./protocol/bounds.ts";
 import { Id } from "./protocol/ids.ts";
 
 /** A setting is wrong; the message is one line, says which and how to mend it, and holds no secret. */
@@ -37,6 +38,8 @@ export interface Machine {
   readonly openFiles: number | undefined;
   readonly readFile: (path: string) => string;
 }
+
+const Apps = z.array(AppConfig).check(length(1, 10_000, "must have 1 to 10000 apps"));
 
 const HOUR = 3_600_000;
 const ASSUMED_OPEN_FILES = 10_000;
@@ -138,7 +141,7 @@ function readApps(
       `${name} is not JSON: it must be an array such as [{"id":"my-app","secrets":["…"]}]`,
     );
   }
-  const result = z.array(AppConfig).min(1).safeParse(value);
+  const result = Apps.safeParse(value);
   if (!result.success) {
     const issue = result.error.issues[0]!;
     const where = issue.path.length > 0 ? ` at ${issue.path.map(String).join(".")}` : "";

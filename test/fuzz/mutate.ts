@@ -122,6 +122,17 @@ const ODD_VALUES: readonly Tree[] = [
   new Fields([]),
   new Fields([["__proto__", new Fields([["polluted", true]])]]),
   new Fields([["toString", null]]),
+  new Fields([["length", 1]]),
+  new Fields([["length", new Fields([["toString", null]])]]),
+  new Fields([
+    [
+      "length",
+      new Fields([
+        ["valueOf", 1],
+        ["toString", 1],
+      ]),
+    ],
+  ]),
 ];
 
 /** Changes one place of a tree; `words` are keys and values that mean something where it is read. */
