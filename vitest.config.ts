@@ -9,5 +9,7 @@ export default defineConfig({
     maxWorkers: 3,
     testTimeout: 20_000,
     hookTimeout: 20_000,
+    // Long enough for a browser on a machine that is busy with the other suites.
+    expect: { poll: { timeout: 8_000 } },
   },
 });

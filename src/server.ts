@@ -9,6 +9,7 @@ import { readDashboard } from "./http/dashboard.ts";
 import { nodeRoutes } from "./http/node-routes.ts";
 import { presenceRoutes } from "./http/presence-api.ts";
 import { createRouter } from "./http/router.ts";
+import { nodeWarning } from "./node-floor.ts";
 import { createRefusalLog } from "./observability/log.ts";
 import { createMetrics } from "./observability/metrics.ts";
 import { watchProcess } from "./observability/process-health.ts";
@@ -99,6 +100,8 @@ export async function startGateway(
   isReady = true;
   const { name, port } = transport;
   log.info({ node: hub.nodeId, host: settings.host, port, transport: name, version: VERSION }, "started");
+  const ofNode = nodeWarning(process.versions.node);
+  if (ofNode !== undefined) log.warn(ofNode);
   for (const warning of settings.warnings) log.warn(warning);
 
   let stopped: Promise<void> | undefined;

@@ -54,7 +54,7 @@ export const SETTINGS: readonly SettingHelp[] = [
   {
     names: ["METRICS_TOKEN"],
     standard: "–",
-    text: "bearer token for /metrics; without it only programs on this machine get them",
+    text: "bearer token for /metrics; without it only programs on this machine get them, asking for localhost or its address",
   },
   {
     names: ["TRUST_PROXY"],

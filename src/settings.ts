@@ -3,6 +3,7 @@ import proxyAddr from "proxy-addr";
 import { z } from "zod";
 import { AppConfig } from "./auth/app.ts";
 import type { Limits } from "./gateway/limits.ts";
+import { length } from "./protocol/bounds.ts";
 import { Id } from "./protocol/ids.ts";
 
 /** A setting is wrong; the message is one line, says which and how to mend it, and holds no secret. */
@@ -37,6 +38,8 @@ export interface Machine {
   readonly openFiles: number | undefined;
   readonly readFile: (path: string) => string;
 }
+
+const Apps = z.array(AppConfig).check(length(1, 10_000, "must have 1 to 10000 apps"));
 
 const HOUR = 3_600_000;
 const ASSUMED_OPEN_FILES = 10_000;
@@ -138,7 +141,7 @@ function readApps(
       `${name} is not JSON: it must be an array such as [{"id":"my-app","secrets":["…"]}]`,
     );
   }
-  const result = z.array(AppConfig).min(1).safeParse(value);
+  const result = Apps.safeParse(value);
   if (!result.success) {
     const issue = result.error.issues[0]!;
     const where = issue.path.length > 0 ? ` at ${issue.path.map(String).join(".")}` : "";
@@ -210,12 +213,23 @@ function isLoopback(host: string): boolean {
   return host === "localhost" || host === "::1" || /^127(\.\d{1,3}){3}$/.test(host);
 }
 
+/** In quotes, on one line, with escapes for what a terminal or a log would act on. */
 function quote(text: string): string {
-  return JSON.stringify(text.length > 80 ? `${text.slice(0, 80)}…` : text);
+  return JSON.stringify(shorten(text, 80)).replace(UNSAFE, escaped);
 }
 
 function oneLine(text: string): string {
-  return text.replace(/\s+/g, " ");
+  return shorten(text.replace(/\s+/g, " "), 200).replace(UNSAFE, escaped);
+}
+
+function shorten(text: string, length: number): string {
+  return text.length > length ? `${text.slice(0, length)}…` : text;
+}
+
+const UNSAFE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
+
+function escaped(character: string): string {
+  return `\\u{${character.codePointAt(0)!.toString(16)}}`;
 }
 
 function thisMachine(): Machine {

@@ -1,15 +1,18 @@
 import { hash, timingSafeEqual, webcrypto } from "node:crypto";
 import { z } from "zod";
+import { length } from "../protocol/bounds.ts";
 import { Id } from "../protocol/ids.ts";
 
 const Origin = z.string().refine((text) => URL.canParse(text) && new URL(text).origin === text, {
   message: 'must be an origin as browsers send it, such as "https://app.example.com"',
 });
 
+const Secret = z.string().check(length(1, 1024, "must have 1 to 1024 characters"));
+
 /** A tenant, as it stands in `APPS`. */
 export const AppConfig = z.strictObject({
   id: Id,
-  secrets: z.array(z.string().min(1).max(1024)).min(1).max(16),
+  secrets: z.array(Secret).check(length(1, 16, "must have 1 to 16 secrets")),
   allowedOrigins: z.array(Origin).optional(),
   userGrant: z.literal("all").optional(),
   requireExp: z.boolean().optional(),

@@ -2,7 +2,7 @@ import type { App } from "../auth/app.ts";
 import type { Clock } from "../shared/clock.ts";
 import { Deadlines } from "../shared/deadlines.ts";
 import { Admissions } from "./admission.ts";
-import { type Limits, STALL_MS } from "./limits.ts";
+import { type Limits, MAX_DUE_PER_TURN, STALL_MS } from "./limits.ts";
 import type { Outbox } from "./outbox.ts";
 import type { UpgradeRefusal } from "./socket.ts";
 import type { Telemetry } from "./telemetry.ts";
@@ -183,20 +183,19 @@ export class Hub {
     this.#ticker.stop();
   }
 
-  /** Does everything that is due. The ticker calls it; a test with a clock of its own may too. */
+  /**
+   * Does what is due. The ticker calls it, and calls it again soon if much was due at once; a test with a clock of its own
+   * may call it too.
+   */
   run(now: number): void {
     for (const tenant of this.#tenants.values()) {
       if (tenant.next() <= now) this.#guard(() => tenant.run(now));
     }
-    for (let peer = this.#timers.takeDue(now); peer !== undefined; peer = this.#timers.takeDue(now)) {
-      const due = peer;
-      this.#guard(() => due.onDue(now));
-    }
+    this.#timers.forEachDue(now, MAX_DUE_PER_TURN, (peer) => this.#guard(() => peer.onDue(now)));
     const wallNow = this.clock.wallNow();
-    for (let peer = this.#expiries.takeDue(wallNow); peer; peer = this.#expiries.takeDue(wallNow)) {
-      const due = peer;
-      this.#guard(() => due.onExpiryDue(wallNow));
-    }
+    this.#expiries.forEachDue(wallNow, MAX_DUE_PER_TURN, (peer) =>
+      this.#guard(() => peer.onExpiryDue(wallNow)),
+    );
     if (now >= this.#stallCheckAt) {
       this.#stallCheckAt = now + STALL_CHECK_MS;
       this.#checkStalls(now);

@@ -16,7 +16,7 @@ import type { CompiledFilter } from "../views/compiled-filter.ts";
 import type { View } from "../views/view.ts";
 import { Views } from "../views/views.ts";
 import { Feed } from "./feed.ts";
-import type { Limits } from "./limits.ts";
+import { type Limits, MAX_DUE_PER_TURN } from "./limits.ts";
 import type { Telemetry } from "./telemetry.ts";
 
 /** Who holds a session: told when it is taken away. */
@@ -179,18 +179,12 @@ export class Tenant {
     this.#wake();
   }
 
-  /** Does what is due. */
+  /** Does what is due, or a good part of it: `next` tells whether there is more. */
   run(now: number): void {
-    for (
-      let session = this.#typing.takeDue(now);
-      session !== undefined;
-      session = this.#typing.takeDue(now)
-    ) {
+    this.#typing.forEachDue(now, MAX_DUE_PER_TURN, (session) => {
       this.update(session, { isTyping: false }, now);
-    }
-    for (let session = this.#lost.takeDue(now); session !== undefined; session = this.#lost.takeDue(now)) {
-      this.end(session, "timeout", now);
-    }
+    });
+    this.#lost.forEachDue(now, MAX_DUE_PER_TURN, (session) => this.end(session, "timeout", now));
     this.#views.expireIdle(now);
     this.settle(now);
   }

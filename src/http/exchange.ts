@@ -28,6 +28,7 @@ export interface RequestHeaders {
   readonly "content-type": string | undefined;
   readonly "last-event-id": string | undefined;
   readonly forwarded: string | undefined;
+  readonly host: string | undefined;
   readonly "x-forwarded-for": string | undefined;
 }
 

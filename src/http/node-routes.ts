@@ -11,7 +11,7 @@ export interface NodeRoutesOptions {
   readonly hub: Hub;
   readonly isReady: () => boolean;
   readonly renderMetrics: () => Promise<{ contentType: string; text: string }>;
-  /** The bearer token for /metrics; without one, only this machine gets them. */
+  /** The bearer token for /metrics; without one, only programs on this machine get them. */
   readonly metricsToken: string | undefined;
   readonly version: string;
   /** What the dashboard was built to; none when it was not built. */
@@ -40,7 +40,7 @@ export function nodeRoutes(options: NodeRoutesOptions): Route[] {
         if (!mayReadMetrics(request, options.metricsToken)) {
           const hint =
             options.metricsToken === undefined
-              ? "only for programs on the same machine, unless METRICS_TOKEN is set"
+              ? "only for programs on the same machine that ask localhost, unless METRICS_TOKEN is set"
               : "send Authorization: Bearer <METRICS_TOKEN>";
           return answerError(401, { authorization: [hint] }, { "www-authenticate": "Bearer" });
         }
@@ -70,7 +70,18 @@ function mayReadMetrics(request: HttpRequest, metricsToken: string | undefined):
   }
   // A proxy on this machine makes everyone look local: what it forwards is not.
   if (headers.forwarded !== undefined || headers["x-forwarded-for"] !== undefined) return false;
+  // A page whose name was made to mean this machine (DNS rebinding) comes from a browser on it, and says that name.
+  return isLoopback(address) && namesThisMachine(headers.host);
+}
+
+function isLoopback(address: string): boolean {
   return ipaddr.isValid(address) && ipaddr.process(address).range() === "loopback";
+}
+
+/** Whether a Host header is a name for this machine that no name server has a say in. */
+function namesThisMachine(host: string | undefined): boolean {
+  const [, ipv6, name = ""] = /^(?:\[([\da-f:.]+)\]|([^:[\]]+))(?::\d*)?$/i.exec(host ?? "") ?? [];
+  return name.toLowerCase() === "localhost" || isLoopback(ipv6 ?? name);
 }
 
 function digest(text: string): Buffer {

@@ -173,7 +173,7 @@ export function openApiDocument(version: string): Json {
           operationId: "getMetrics",
           summary: "Metrics of the node, for Prometheus.",
           description:
-            "With METRICS_TOKEN set it needs that bearer token; without it only this machine gets them.",
+            "With METRICS_TOKEN set it needs that bearer token; without it only programs on this machine that ask localhost get them.",
           security: [{ metrics: [] }, {}],
           responses: {
             200: { description: "The metrics.", content: { "text/plain": { schema: { type: "string" } } } },

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { length } from "./bounds.ts";
 import { Id } from "./ids.ts";
 import { MAX_FILTER_USER_IDS } from "./rules.ts";
 
@@ -25,7 +26,8 @@ export const FilterSchema = z
     isTyping: anyOr.meta({ description: "Sessions whose user is, or is not, typing." }),
     userIds: z
       .array(Id)
-      .max(MAX_FILTER_USER_IDS, `must have at most ${MAX_FILTER_USER_IDS} ids`)
+      .check(length(0, MAX_FILTER_USER_IDS, `must have at most ${MAX_FILTER_USER_IDS} ids`))
+      .meta({ maxItems: MAX_FILTER_USER_IDS })
       .nullish()
       .transform((value) => value ?? undefined)
       .meta({ description: "Only these users; an empty list matches nobody." }),

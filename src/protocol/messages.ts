@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { length } from "./bounds.ts";
 import { FilterSchema } from "./filter.ts";
 import { Id } from "./ids.ts";
 import { type CustomPatch, customProblem, MAX_TOKEN_LENGTH } from "./rules.ts";
@@ -23,7 +24,10 @@ const sessionFields = {
 };
 
 /** An empty one is a bad token and not a bad message: the socket is closed, as with every other. */
-const Token = z.string().max(MAX_TOKEN_LENGTH);
+const Token = z
+  .string()
+  .check(length(0, MAX_TOKEN_LENGTH, `must have at most ${MAX_TOKEN_LENGTH} characters`))
+  .meta({ maxLength: MAX_TOKEN_LENGTH });
 
 export const ClientMessage = z.discriminatedUnion("type", [
   z.object({

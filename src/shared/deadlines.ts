@@ -79,6 +79,15 @@ export class Deadlines<K> {
     }
   }
 
+  /** Calls back for each key that is due and removes it, at most `max` of them; those that are left are still due. */
+  forEachDue(now: number, max: number, act: (key: K) => void): void {
+    for (let n = 0; n < max; n++) {
+      const key = this.takeDue(now);
+      if (key === undefined) return;
+      act(key);
+    }
+  }
+
   /** Drops the places of deleted keys once they are the most: churn leaves nothing behind, for little work a call. */
   #tidy(): void {
     if (this.#live > 0 && this.#heap.length <= 64 + 2 * this.#live) return;

@@ -199,6 +199,7 @@ async function serve(
       "content-type": headers["content-type"],
       "last-event-id": headers["last-event-id"] as string | undefined,
       forwarded: headers.forwarded,
+      host: headers.host,
       "x-forwarded-for": headers["x-forwarded-for"] as string | undefined,
     },
     get address() {

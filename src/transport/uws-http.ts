@@ -40,6 +40,7 @@ export function readHead(request: UwsRequest): Head {
   let lastEventId: string | undefined;
   let forwarded: string | undefined;
   let forwardedFor: string | undefined;
+  let host: string | undefined;
   let origin: string | undefined;
   let upgrade: string | undefined;
   let connection: string | undefined;
@@ -67,6 +68,9 @@ export function readHead(request: UwsRequest): Head {
         break;
       case "x-forwarded-for":
         forwardedFor = joined(forwardedFor, value);
+        break;
+      case "host":
+        host = joined(host, value);
         break;
       case "origin":
         origin = joined(origin, value);
@@ -103,6 +107,7 @@ export function readHead(request: UwsRequest): Head {
       "content-type": contentType,
       "last-event-id": lastEventId,
       forwarded,
+      host,
       "x-forwarded-for": forwardedFor,
     },
     origin,

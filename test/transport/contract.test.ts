@@ -323,6 +323,7 @@ describe.each(TRANSPORTS)("the %s transport", (name) => {
           authorization: "Bearer x",
           "content-type": "text/plain",
           "last-event-id": "v:1",
+          host: new URL(url("/")).host,
           "x-forwarded-for": "1.2.3.4",
         },
       });

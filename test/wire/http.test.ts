@@ -290,6 +290,7 @@ describe.each(TRANSPORTS)("HTTP over %s", (transport) => {
       '"\u0001"',
       "\ufeff{}",
       "[",
+      '{"userIds":{"length":{"toString":null}}}',
       "null",
       "[]",
       "[{}]",

@@ -92,6 +92,7 @@ describe.each(TRANSPORTS)("limits over %s", (transport) => {
       '{"type":"nonsense","id":7}',
       '{"type":"__proto__"}',
       '{"type":["ping"]}',
+      '{"type":"connect","token":{"length":{"toString":null}}}',
     ])("%s is answered with an error, and the socket lives", async (text) => {
       await start();
       const client = await gateway.connect();

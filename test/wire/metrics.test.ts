@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { APP, SECRET, TestGateway } from "../support/gateway.ts";
+import { sendRaw, statuses } from "../support/raw.ts";
 import { TRANSPORTS } from "../support/transports.ts";
 
 const TOKEN = "the token of the metrics";
@@ -41,6 +42,62 @@ describe.each(TRANSPORTS)("metrics over %s", (transport) => {
       expect(status).toBe(401);
       expect(json.errorCode).toBe("UNAUTHORIZED");
       expect(text).not.toContain("presence_");
+    });
+
+    /** The status of a request on this machine whose Host header is these lines. */
+    async function statusFor(hostLines: string): Promise<number | undefined> {
+      const text = await sendRaw(
+        gateway.gateway.port,
+        `GET /metrics HTTP/1.1\r\n${hostLines}Connection: close\r\n\r\n`,
+        // Without a Host uWebSockets.js says nothing at all.
+        hostLines === "" ? 300 : 2_000,
+      );
+      if (statuses(text)[0] !== 200) expect(text).not.toContain("presence_");
+      return statuses(text)[0];
+    }
+
+    it.each([
+      "localhost",
+      "LocalHost:8080",
+      "127.0.0.1",
+      "127.0.0.1:65535",
+      "127.3.2.1:80",
+      "[::1]",
+      "[::1]:8080",
+      "[0:0:0:0:0:0:0:1]:8080",
+      "[::ffff:127.0.0.1]:8080",
+    ])("are for programs that ask %s", async (host) => {
+      expect(await statusFor(`Host: ${host}\r\n`)).toBe(200);
+    });
+
+    // A page whose name was made to mean this machine would read them in the browser of whoever runs the gateway.
+    it.each([
+      "evil.example",
+      "evil.example:8080",
+      "localhost.evil.example",
+      "127.0.0.1.evil.example",
+      "evil-localhost",
+      "localhost.",
+      "localhost@evil.example",
+      "localhost:8080:80",
+      "localhost:evil",
+      "localhost, evil.example",
+      "evil.example, localhost",
+      "[::1].evil.example",
+      "::1",
+      "[::2]",
+      "0.0.0.0:8080",
+      "10.0.0.1",
+      "192.168.1.2:8080",
+      "128.0.0.1",
+      "",
+    ])("are not for a page that has made its name mean this machine: %j", async (host) => {
+      expect(await statusFor(`Host: ${host}\r\n`)).toBe(401);
+    });
+
+    it("are not for who says no Host, or several", async () => {
+      expect(await statusFor("")).not.toBe(200);
+      expect(await statusFor("Host: evil.example\r\nHost: localhost\r\n")).not.toBe(200);
     });
 
     it("have the same series whatever paths, ids, tokens and messages come", async () => {
@@ -96,6 +153,8 @@ describe.each(TRANSPORTS)("metrics over %s", (transport) => {
 
     it("are for who has it, from anywhere", async () => {
       expect((await get(`Bearer ${TOKEN}`)).status).toBe(200);
+      const rebound = `GET /metrics HTTP/1.1\r\nHost: metrics.example\r\nAuthorization: Bearer ${TOKEN}\r\n\r\n`;
+      expect(statuses(await sendRaw(gateway.gateway.port, rebound))).toEqual([200]);
       expect((await get(`bearer ${TOKEN}`, { "x-forwarded-for": "203.0.113.7" })).status).toBe(200);
     });
 

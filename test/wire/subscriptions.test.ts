@@ -9,7 +9,7 @@ describe.each(TRANSPORTS)("subscriptions over %s", (transport) => {
 
   it("get the first change at once, and then at most one diff in an interval", async () => {
     gateway = await TestGateway.start(transport, {
-      env: { DIFF_INTERVAL_MS: "200", MESSAGES_PER_SECOND: "1000" },
+      env: { DIFF_INTERVAL_MS: "400", MESSAGES_PER_SECOND: "1000" },
     });
     const client = await gateway.connect();
     await client.subscribe({});
@@ -19,16 +19,16 @@ describe.each(TRANSPORTS)("subscriptions over %s", (transport) => {
     });
     const started = performance.now();
     await client.open({ userId: "alice" });
-    for (let n = 0; performance.now() < started + 900; n++) {
+    for (let n = 0; performance.now() < started + 1_800; n++) {
       await client.ask({ type: "update", custom: { n: String(n) } });
       await delay(3);
     }
-    await delay(300);
-    expect(times[0]! - started).toBeLessThan(150);
+    await delay(600);
+    expect(times[0]! - started).toBeLessThan(350);
     expect(times.length).toBeGreaterThanOrEqual(5);
     expect(times.length).toBeLessThanOrEqual(7);
     // Half, as a busy machine may show one late and the next on time.
-    for (const [i, time] of times.slice(1).entries()) expect(time - times[i]!).toBeGreaterThan(100);
+    for (const [i, time] of times.slice(1).entries()) expect(time - times[i]!).toBeGreaterThan(200);
   });
 
   it("get a snapshot that is not older than the request, though changes wait for the interval", async () => {

@@ -1,0 +1,92 @@
+// What may be said, written a second time and in another way, so that one mistake does not hide another.
+
+type Raw = Record<string, unknown>;
+
+export function isId(value: unknown): value is string {
+  if (typeof value !== "string" || value === "" || value.length > 255) return false;
+  for (let i = 0; i < value.length; i++) {
+    const unit = value.charCodeAt(i);
+    if (unit < 0x20 || (unit >= 0x7f && unit <= 0x9f)) return false;
+    if (unit >= 0xdc00 && unit <= 0xdfff) return false;
+    if (unit < 0xd800 || unit > 0xdbff) continue;
+    const next = value.charCodeAt(++i);
+    if (!(next >= 0xdc00 && next <= 0xdfff)) return false;
+  }
+  return true;
+}
+
+export const isObject = (value: unknown): value is Raw =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+const isFlag = (value: unknown) => value === true || value === false;
+const isCount = (value: unknown) => Number.isSafeInteger(value) && (value as number) >= 0;
+const isAbsent = (value: unknown) => value === undefined;
+const isNothing = (value: unknown) => value === undefined || value === null;
+
+export function isFilter(value: unknown): boolean {
+  if (!isObject(value)) return false;
+  const { includeBackgroundSessions, selectedConversationId, hasFocus, isTyping, userIds } = value;
+  return (
+    [includeBackgroundSessions, hasFocus, isTyping].every((each) => isNothing(each) || isFlag(each)) &&
+    (isNothing(selectedConversationId) || isId(selectedConversationId)) &&
+    (isNothing(userIds) || (Array.isArray(userIds) && userIds.length <= 1_000 && userIds.every(isId)))
+  );
+}
+
+function isCustom(value: unknown): boolean {
+  if (isNothing(value)) return true;
+  if (!isObject(value)) return false;
+  const pairs = Object.entries(value);
+  return (
+    pairs.filter(([, text]) => text !== null).length <= 32 &&
+    pairs.every(
+      ([key, text]) =>
+        key.length <= 64 && (text === null || (typeof text === "string" && text.length <= 512)),
+    )
+  );
+}
+
+function isSession(message: Raw): boolean {
+  const { visible, selectedConversationId, hasFocus, isTyping, custom } = message;
+  return (
+    [visible, hasFocus, isTyping].every((each) => isAbsent(each) || isFlag(each)) &&
+    (isNothing(selectedConversationId) || isId(selectedConversationId)) &&
+    isCustom(custom)
+  );
+}
+
+/** Whether a client may say this. */
+export function isClientMessage(message: unknown): boolean {
+  if (!isObject(message)) return false;
+  const { type, id, sessionId, userId, kind, filter, since, view, token } = message;
+  const needsId = type === "subscribe" || type === "query";
+  if (!(isCount(id) || (isAbsent(id) && !needsId))) return false;
+  if (!isAbsent(sessionId) && ["open", "update", "close"].includes(type as string) && !isId(sessionId))
+    return false;
+  switch (type) {
+    case "open":
+      return (
+        (kind === "background" || kind === "widget") &&
+        (isAbsent(userId) || isId(userId)) &&
+        isSession(message)
+      );
+    case "update":
+      return isSession(message);
+    case "close":
+    case "ping":
+      return true;
+    case "subscribe":
+      return (
+        isFilter(filter) &&
+        (isAbsent(since) || (isObject(since) && isId(since.view) && isCount(since.version)))
+      );
+    case "query":
+      return isFilter(filter);
+    case "unsubscribe":
+      return isId(view);
+    case "connect":
+    case "refresh":
+      return typeof token === "string" && token.length <= 8_192;
+    default:
+      return false;
+  }
+}

@@ -1,0 +1,219 @@
+import assert from "node:assert/strict";
+import type { BodySink } from "../../../src/gateway/event-stream.ts";
+import type { HttpAnswer, RequestHeaders } from "../../../src/http/exchange.ts";
+import { nodeRoutes } from "../../../src/http/node-routes.ts";
+import { presenceRoutes } from "../../../src/http/presence-api.ts";
+import { createRouter } from "../../../src/http/router.ts";
+import type { Outcome, Target } from "../fuzz.ts";
+import { mutateText, nearTo } from "../mutate.ts";
+import type { Random } from "../random.ts";
+import { isFilter } from "../rules.ts";
+import { FILTERS, WORDS } from "../samples.ts";
+import { parse } from "./protocol.ts";
+import { APP_ID, SECRET, World } from "./world.ts";
+
+const world = await World.create({
+  HTTP_REQUESTS_PER_SECOND: "10000000",
+  MAX_CONNECTS_PER_SECOND: "1000000",
+});
+const { tenant } = world;
+for (const [i, userId] of ["alice", "bob", "__proto__"].entries()) {
+  const holder = { lose: () => {} };
+  const patch = { selectedConversationId: "c1", hasFocus: i === 0, custom: { mood: "calm" } };
+  tenant.open(userId, i === 1 ? "background" : "widget", patch, holder, 0);
+}
+
+const node = {
+  nodeId: "node",
+  version: "1.0.0",
+  transport: "ws" as const,
+  uptimeSeconds: 1,
+  rssBytes: 1,
+  heapUsedBytes: 1,
+  eventLoopDelayMs: { p50: 0, p99: 0, max: 0 },
+};
+const handle = createRouter([
+  ...presenceRoutes(world.hub, () => node),
+  ...nodeRoutes({
+    hub: world.hub,
+    isReady: () => true,
+    renderMetrics: async () => ({ contentType: "text/plain", text: "" }),
+    metricsToken: undefined,
+    version: "1.0.0",
+    dashboard: [],
+  }),
+]);
+
+const HEADERS: readonly (keyof RequestHeaders)[] = [
+  "accept-encoding",
+  "authorization",
+  "content-type",
+  "last-event-id",
+  "forwarded",
+  "host",
+  "x-forwarded-for",
+];
+
+const SINK: BodySink = {
+  buffered: 0,
+  progress: 0,
+  send: () => true,
+  end: () => {},
+  terminate: () => {},
+};
+
+interface Request {
+  readonly method: string;
+  readonly path: string;
+  readonly query: string;
+  readonly headers: RequestHeaders;
+  readonly body: string;
+}
+
+/** An answer to a request as a transport would take it, streams begun and ended. */
+async function ask(request: Request): Promise<HttpAnswer> {
+  world.time += 1_000;
+  const answer = await handle({ ...request, address: "127.0.0.1", body: Buffer.from(request.body) }, {});
+  if (typeof answer.body === "function") answer.body(SINK).onClose();
+  return answer;
+}
+
+function checkAnswer({ status, headers, body }: HttpAnswer): void {
+  assert([200, 308, 400, 401, 404, 405, 415, 426].includes(status), `status ${status}`);
+  assert.equal(headers["x-content-type-options"], "nosniff");
+  for (const [name, value] of Object.entries(headers)) assert.match(`${name}: ${value}`, /^[\t -~]+$/);
+  if (status < 400) return;
+  const { errorCode, reasons } = JSON.parse(body as string);
+  assert.match(errorCode, /^[A-Z_]+$/);
+  assert((body as string).length < 5_000, body as string);
+  assert(Object.keys(reasons).length > 0);
+  assert.doesNotMatch(body as string, /node_modules|\.ts\b|\.js\b|\bat \S+:\d+/);
+}
+
+const AUTHORIZED: RequestHeaders = {
+  "accept-encoding": undefined,
+  authorization: `Bearer ${SECRET}`,
+  "content-type": "application/json",
+  "last-event-id": undefined,
+  forwarded: undefined,
+  host: undefined,
+  "x-forwarded-for": undefined,
+};
+
+/** A filter, in a body and in a query: both mean the same, and asking changes nothing. */
+export const filter: Target = {
+  name: "filter",
+  inputs: 10_000,
+  make: nearTo(FILTERS, WORDS),
+  async check(input): Promise<Outcome> {
+    const before = world.state();
+    const body = await ask({
+      method: "POST",
+      path: `/v1/${APP_ID}/presences`,
+      query: "",
+      headers: AUTHORIZED,
+      body: input,
+    });
+    // Halves of surrogate pairs have no place in bytes: what arrives is another text.
+    const text = Buffer.from(input).toString();
+    const query = await ask({
+      method: "GET",
+      path: `/v1/${APP_ID}/presences/stream`,
+      query: `filter=${encodeURIComponent(text)}`,
+      headers: AUTHORIZED,
+      body: "",
+    });
+    assert.equal(world.state(), before);
+    checkAnswer(body);
+    checkAnswer(query);
+    const json = parse(text);
+    const expected = text === "" || (json !== undefined && isFilter(json.value)) ? 200 : 400;
+    assert.deepEqual([body.status, query.status], [expected, expected]);
+    return expected === 200 ? "taken" : "refused";
+  },
+};
+
+const PATHS = [
+  "/v1/test-app/presences",
+  "/v1/test-app/presences/stream",
+  "/v1/test-app/users/alice/sessions",
+  "/v1/test-app/users/%F0%9F%91%A9/sessions",
+  "/v1/test-app/stats",
+  "/v1/test-app/node",
+  "/v1/test-app/realtime",
+  "/healthz",
+  "/readyz",
+  "/metrics",
+  "/openapi.json",
+  "/dashboard/",
+  "/dashboard",
+];
+const METHODS = [
+  "GET",
+  "POST",
+  "HEAD",
+  "PUT",
+  "DELETE",
+  "OPTIONS",
+  "PATCH",
+  "TRACE",
+  "get",
+  "PROPFIND",
+  "__proto__",
+];
+const VALUES: Record<keyof RequestHeaders, readonly string[]> = {
+  "accept-encoding": ["br, gzip", "gzip;q=0", "*"],
+  authorization: [`Bearer ${SECRET}`, `bearer ${SECRET}`, "Bearer a.b.c", "Basic x", ""],
+  "content-type": ["application/json", "application/json; charset=utf-8", "text/plain", "application/x+json"],
+  "last-event-id": ["id-1:1", "id-1:999999999999999", ":", "a:-1"],
+  forwarded: ["for=127.0.0.1"],
+  host: ["localhost", "evil.example", "[::1]:80", "127.0.0.1:8080"],
+  "x-forwarded-for": ["127.0.0.1", "1.2.3.4, 5.6.7.8"],
+};
+const near = nearTo(FILTERS, WORDS);
+
+/** A request as a text: its line, its headers, an empty line, its body. */
+function make(random: Random): string {
+  const method = random.oneIn(2) ? "GET" : random.pick(METHODS);
+  let path = random.pick(PATHS);
+  for (let n = random.below(3); n > 0; n--) path = mutateText(random, path);
+  let query = random.oneIn(2) ? `filter=${encodeURIComponent(near(random).toWellFormed())}` : "";
+  if (random.oneIn(3)) query = mutateText(random, query);
+  const lines = [`${method} ${path.replaceAll(/[\n?]/g, "")}?${query.replaceAll("\n", "")}`];
+  for (const name of HEADERS) {
+    if (name !== "authorization" && random.oneIn(2)) continue;
+    const value = random.pick(VALUES[name]);
+    lines.push(`${name}: ${random.oneIn(4) ? mutateText(random, value).replaceAll("\n", "") : value}`);
+  }
+  return `${lines.join("\n")}\n\n${random.oneIn(2) ? near(random) : ""}`;
+}
+
+/** A whole request, as far as the transports let it through. Only a kick may change anything. */
+export const http: Target = {
+  name: "http",
+  inputs: 80_000,
+  make,
+  async check(input): Promise<Outcome> {
+    const [head = "", ...body] = input.split("\n\n");
+    const [line = "", ...lines] = head.split("\n");
+    const [method = "", url = ""] = line.split(" ", 2);
+    const mark = url.indexOf("?");
+    const fields = new Map(lines.map((each) => [each.split(":", 1)[0], each.slice(each.indexOf(":") + 2)]));
+    const request: Request = {
+      method,
+      path: mark === -1 ? url : url.slice(0, mark),
+      query: mark === -1 ? "" : url.slice(mark + 1),
+      headers: Object.fromEntries(
+        HEADERS.map((name) => [name, fields.get(name)]),
+      ) as unknown as RequestHeaders,
+      body: body.join("\n\n"),
+    };
+    const before = world.state();
+    const answer = await ask(request);
+    checkAnswer(answer);
+    // Rows that a kick has ended: the next inputs want them, too.
+    if (method === "DELETE" && answer.status === 200) return "taken";
+    assert.equal(world.state(), before);
+    return answer.status < 400 ? "taken" : "refused";
+  },
+};

@@ -1,0 +1,68 @@
+import assert from "node:assert/strict";
+import { PresenceError } from "../../../src/client/errors.ts";
+import { readMessage } from "../../../src/client/server-message.ts";
+import { decodeMessage, type Issue, readMessageId } from "../../../src/protocol/codec.ts";
+import type { Outcome, Target } from "../fuzz.ts";
+import { nearTo } from "../mutate.ts";
+import { isClientMessage } from "../rules.ts";
+import { CLIENT_MESSAGES, SERVER_MESSAGES, WORDS } from "../samples.ts";
+
+/** What `JSON.parse` makes of a text, in a box; undefined if it is none. */
+export function parse(text: string): { readonly value: unknown } | undefined {
+  try {
+    return { value: JSON.parse(text) };
+  } catch {
+    return undefined;
+  }
+}
+
+/** An error is short, says where, and repeats nothing of what came. */
+export function checkIssues(issues: readonly Issue[]): void {
+  assert(issues.length >= 1 && issues.length <= 10, `${issues.length} issues`);
+  for (const { path, message } of issues) {
+    assert.match(path, /^[\w.]{0,60}$/);
+    assert(message.length > 0 && message.length < 300 && !/[\r\n]/.test(message), message);
+  }
+}
+
+export const decoder: Target = {
+  name: "decoder",
+  inputs: 400_000,
+  make: nearTo(CLIENT_MESSAGES, WORDS),
+  check(input): Outcome {
+    const json = parse(input);
+    const decoded = decodeMessage(input);
+    if (json === undefined) {
+      assert.equal(decoded.kind, "not-json");
+      return "refused";
+    }
+    assert.equal(decoded.kind, isClientMessage(json.value) ? "message" : "bad");
+    if (decoded.kind === "message") return "taken";
+    if (decoded.kind === "bad") {
+      checkIssues(decoded.issues);
+      const id = readMessageId(input);
+      assert(id === undefined || (Number.isSafeInteger(id) && id >= 0));
+      assert.equal(decoded.id, id);
+    }
+    return "refused";
+  },
+};
+
+export const sdk: Target = {
+  name: "sdk",
+  inputs: 400_000,
+  make: nearTo(SERVER_MESSAGES, WORDS),
+  check(input): Outcome {
+    try {
+      const message = readMessage(input);
+      if (message === undefined) return "refused";
+      // What is taken is what was said, nothing more.
+      assert.deepEqual(Object.keys(message), Object.keys(parse(input)!.value as object));
+      return "taken";
+    } catch (error) {
+      assert(error instanceof PresenceError && error.code === "PROTOCOL", error as Error);
+      assert.match(error.message, /^broken protocol: (no JSON object|bad \w+)$/);
+      return "refused";
+    }
+  },
+};

@@ -1,0 +1,82 @@
+import assert from "node:assert/strict";
+import { createHmac } from "node:crypto";
+import { App } from "../../../src/auth/app.ts";
+import { verifyToken } from "../../../src/auth/token.ts";
+import type { Outcome, Target } from "../fuzz.ts";
+import { mutateText, nearTo } from "../mutate.ts";
+import type { Random } from "../random.ts";
+import { isId, isObject } from "../rules.ts";
+import { CLAIMS, WORDS } from "../samples.ts";
+import { parse } from "./protocol.ts";
+import { APP_ID, SECRET, WALL_NOW } from "./world.ts";
+
+const HEADERS = [{ alg: "HS256" }, { alg: "HS256", typ: "JWT" }, { alg: "HS256", typ: "JWT", kid: "1" }];
+const HEADER_WORDS = [
+  "alg",
+  "typ",
+  "kid",
+  "crit",
+  "b64",
+  "jwk",
+  "jku",
+  "x5u",
+  "zip",
+  "none",
+  "HS256",
+  "HS512",
+  "RS256",
+];
+
+const nearHeader = nearTo(HEADERS, HEADER_WORDS, 10);
+const nearClaims = nearTo(CLAIMS, WORDS, 10);
+const app = await App.create({ id: APP_ID, secrets: ["the secret that it moves away from", SECRET] });
+
+function make(random: Random): string {
+  const header = random.oneIn(3) ? nearHeader(random) : JSON.stringify(HEADERS[0]);
+  const parts = [header, nearClaims(random)].map((text) => Buffer.from(text).toString("base64url")).join(".");
+  const token = `${parts}.${createHmac("sha256", SECRET).update(parts).digest("base64url")}`;
+  return random.oneIn(8) ? mutateText(random, token) : token;
+}
+
+/** Whoever signs is the app: what is told from a token must be what it says, and nothing that it does not. */
+export const token: Target = {
+  name: "token",
+  inputs: 10_000,
+  make,
+  async check(input): Promise<Outcome> {
+    const verified = await verifyToken(app, input, WALL_NOW);
+    if (!verified.ok) {
+      assert.match(verified.reason, /^the token[\w' .]+(, and this app requires one)?$/);
+      assert(verified.reason.length < 100, verified.reason);
+      return "refused";
+    }
+    const [header = "", payload = "", signature = "", ...more] = input.split(".");
+    assert.equal(more.length, 0);
+    const input2 = `${header}.${payload}`;
+    const expected = createHmac("sha256", SECRET).update(input2).digest();
+    // The last character has bits that mean nothing.
+    assert(Buffer.from(signature, "base64url").equals(expected), "a signature that is none of ours");
+    const said = parse(Buffer.from(header, "base64url").toString())?.value;
+    assert(isObject(said) && said.alg === "HS256" && !("crit" in said) && !("b64" in said));
+    const claims = parse(Buffer.from(payload, "base64url").toString())?.value;
+    assert(isObject(claims) && claims.iss === APP_ID);
+    const { principal } = verified;
+    assert.equal(principal.kind, claims.tokenType);
+    assert.equal(principal.exp, claims.exp);
+    assert(
+      principal.exp === undefined ||
+        (Number.isFinite(principal.exp) && principal.exp * 1_000 > WALL_NOW - 5_000),
+    );
+    if (principal.kind === "app") return "taken";
+    assert(isId(principal.userId));
+    assert.equal(principal.userId, claims.sub);
+    const { grant } = principal;
+    assert.equal(grant.kind === "all", claims.read === "all");
+    if (grant.kind === "some") {
+      const { userIds = [], conversationIds = [] } = (claims.read ?? {}) as Record<string, string[]>;
+      assert.deepEqual([...grant.userIds], [...new Set(userIds)]);
+      assert.deepEqual([...grant.conversationIds], [...new Set(conversationIds)]);
+    }
+    return "taken";
+  },
+};

@@ -1,0 +1,69 @@
+import { App, type AppConfig } from "../../../src/auth/app.ts";
+import { Hub } from "../../../src/gateway/hub.ts";
+import { ResultPages } from "../../../src/gateway/result-pages.ts";
+import { createCounters } from "../../../src/gateway/telemetry.ts";
+import type { Tenant } from "../../../src/gateway/tenant.ts";
+import { FilterSchema } from "../../../src/protocol/filter.ts";
+import { readSettings } from "../../../src/settings.ts";
+import { CompiledFilter } from "../../../src/views/compiled-filter.ts";
+
+export const APP_ID = "test-app";
+export const SECRET = "a secret of the test app, long enough to be one";
+/** 2026, for ever. */
+export const WALL_NOW = 1_780_000_000_000;
+
+const EVERYBODY = new CompiledFilter(FilterSchema.parse({ includeBackgroundSessions: true }));
+const WIDGETS = new CompiledFilter(FilterSchema.parse({}));
+const NO_FILES = { openFiles: 65_536, readFile: () => "" };
+
+/** A gateway without sockets and on a clock of its own, whose whole state can be looked at. A defect ends the run. */
+export class World {
+  readonly hub: Hub;
+  readonly tenant: Tenant;
+  /** Milliseconds, turned by hand. */
+  time = 0;
+
+  private constructor(app: App, env: Record<string, string>) {
+    let ids = 0;
+    const { limits } = readSettings(env, NO_FILES);
+    this.hub = new Hub({
+      apps: [app],
+      limits,
+      clock: { now: () => this.time, wallNow: () => WALL_NOW },
+      telemetry: {
+        ...createCounters(),
+        refused: () => {},
+        crashed: (error) => {
+          throw new Error("a defect was counted", { cause: error });
+        },
+        observeDiffDelay: () => {},
+        observeQuery: () => {},
+      },
+      nodeId: "node",
+      makeId: () => `id-${++ids}`,
+      random: Math.random,
+    });
+    // Nothing happens here but what an input does.
+    this.hub.stop();
+    this.tenant = this.hub.tenant(APP_ID)!;
+  }
+
+  static async create(env: Record<string, string> = {}, app: Partial<AppConfig> = {}): Promise<World> {
+    return new World(await App.create({ id: APP_ID, secrets: [SECRET], ...app }), env);
+  }
+
+  /** Everything that anybody could see, as a text. */
+  state(): string {
+    const { table, views, subscriptions } = this.tenant;
+    let data = "";
+    for (const filter of [EVERYBODY, WIDGETS]) {
+      const pages = new ResultPages(filter, table);
+      for (let more = true; more; ) {
+        const page = pages.next();
+        data += page.text;
+        more = page.more;
+      }
+    }
+    return JSON.stringify([table.counts(), views, subscriptions, this.hub.admissions.connections, data]);
+  }
+}

@@ -1,0 +1,64 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { nodeWarning } from "../../src/node-floor.ts";
+import { PROJECT } from "../support/process.ts";
+
+interface Locked {
+  readonly version: string;
+  readonly integrity?: string;
+  readonly dev?: boolean;
+  readonly hasInstallScript?: boolean;
+  readonly link?: boolean;
+}
+
+const lock = JSON.parse(readFileSync(join(PROJECT, "package-lock.json"), "utf8")) as {
+  readonly packages: Readonly<Record<string, Locked>>;
+};
+const shipped = Object.entries(lock.packages).filter(([path, { dev }]) => path !== "" && !dev);
+
+function isAtLeast(version: string, floor: string): boolean {
+  const [a, b] = [version, floor].map((text) => text.split(".").map(Number));
+  const i = a!.findIndex((part, at) => part !== b![at]);
+  return i === -1 || a![i]! > b![i]!;
+}
+
+describe("what is installed with the gateway", () => {
+  it("is what was locked, byte for byte, native builds included", () => {
+    expect(shipped.length).toBeGreaterThan(10);
+    const loose = shipped.filter(([, { integrity }]) => !/^sha512-[\w+/]{86}==$/.test(integrity ?? ""));
+    expect(loose.map(([path]) => path)).toEqual([]);
+    expect(shipped.filter(([path]) => path.includes("uwsjs-"))).toHaveLength(5);
+  });
+
+  it("runs nothing of its own while it is installed", () => {
+    expect(shipped.filter(([, { hasInstallScript }]) => hasInstallScript).map(([path]) => path)).toEqual([]);
+  });
+
+  it.each([
+    // Bounds on fragments and chunks, which transport/ws.ts sets.
+    ["ws", "8.23.0"],
+    ["jose", "6.0.0"],
+    ["find-my-way", "9.0.0"],
+    ["proxy-addr", "2.0.7"],
+    ["ipaddr.js", "2.0.0"],
+  ])("has %s %s at least", (name, floor) => {
+    const { version } = lock.packages[`node_modules/${name}`]!;
+    expect(isAtLeast(version, floor), version).toBe(true);
+  });
+});
+
+describe("a Node with known holes", () => {
+  it.each(["20.19.0", "20.20.1", "22.12.0", "22.22.1", "24.14.0", "23.11.0", "21.7.3"])(
+    "%s is warned of",
+    (version) => {
+      expect(nodeWarning(version)).toMatch(/known vulnerabilities: take 2\d/);
+    },
+  );
+  it.each(["20.20.2", "20.21.0", "22.22.2", "22.23.0", "24.14.1", "24.20.0", "25.0.0", "26.1.0"])(
+    "%s is not",
+    (version) => {
+      expect(nodeWarning(version)).toBeUndefined();
+    },
+  );
+});

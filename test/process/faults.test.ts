@@ -1,0 +1,149 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import type { AddressInfo } from "node:net";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { WebSocket } from "ws";
+import { CliProcess, PROJECT } from "../support/process.ts";
+import { TRANSPORTS } from "../support/transports.ts";
+import { until } from "../support/until.ts";
+
+const SECRET = "a secret that is long enough for anybody";
+const APPS = JSON.stringify([{ id: "app", secrets: [SECRET] }]);
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+describe.concurrent("a start that can't be ends soon, with one line", () => {
+  let folder: string;
+  let taken: ReturnType<typeof createServer>;
+  let port: string;
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), "presence-gateway-test-"));
+    writeFileSync(join(folder, "empty.json"), "");
+    writeFileSync(join(folder, "binary.json"), Buffer.from([0xff, 0xfe, 0, 1, 2]));
+    taken = createServer().listen(0, "127.0.0.1");
+    await once(taken, "listening");
+    port = String((taken.address() as AddressInfo).port);
+  });
+  afterAll(() => {
+    taken.close();
+    rmSync(folder, { recursive: true });
+  });
+
+  it.each<[string, () => Record<string, string>]>([
+    ["a folder as APPS_FILE", () => ({ APPS_FILE: folder })],
+    ["an empty APPS_FILE", () => ({ APPS_FILE: join(folder, "empty.json") })],
+    ["an APPS_FILE that is no text", () => ({ APPS_FILE: join(folder, "binary.json") })],
+    ["APPS and APPS_FILE", () => ({ APPS, APPS_FILE: folder })],
+    ["APPS that are empty", () => ({ APPS: "[]" })],
+    ["REDIS_URL", () => ({ APPS, REDIS_URL: "redis://127.0.0.1" })],
+    ["a HOST that there is not, over ws", () => ({ APPS, TRANSPORT: "ws", HOST: "nowhere.invalid" })],
+    ["a HOST that is no name", () => ({ APPS, HOST: "a b\u2028c\u001b[31m" })],
+    ["a HOST of everybody without apps", () => ({ HOST: "::" })],
+    ["TRUST_PROXY of nonsense", () => ({ APPS, TRUST_PROXY: "everybody\u009b31m" })],
+    ["a LOG_LEVEL of nonsense", () => ({ APPS, LOG_LEVEL: "loud" })],
+    ["a TRANSPORT of nonsense", () => ({ APPS, TRANSPORT: "quic" })],
+    ["a NODE_ID of nonsense", () => ({ APPS, NODE_ID: "a\u0007b" })],
+    ["a MAX_CONNECTIONS of nonsense", () => ({ APPS, MAX_CONNECTIONS: "-1" })],
+    ["a port that is taken, over ws", () => ({ APPS, TRANSPORT: "ws", HOST: "127.0.0.1", PORT: port })],
+    ["a port that is taken", () => ({ APPS, HOST: "127.0.0.1", PORT: port })],
+  ])("%s", async (_name, env) => {
+    const before = performance.now();
+    const run = new CliProcess(env());
+    expect(await run.exited).toBe(1);
+    // Five seconds on a machine of one's own; here others start beside.
+    expect(performance.now() - before).toBeLessThan(15_000);
+    expect(run.errors).toMatch(/^presence-gateway: [^\n\u2028\u001b\u009b]+\n$/);
+    expect(run.output).not.toContain('"msg":"started"');
+  });
+});
+
+/** A function of the shell, which says by its standard error what to signal. */
+const GATEWAY = `gateway() { sh -c 'echo pid $$ >&2; exec "$NODE" dist/main.js'; }`;
+
+describe.each(TRANSPORTS)("over %s a log that can't be written", (TRANSPORT) => {
+  const pids: number[] = [];
+  afterAll(() => {
+    for (const pid of pids) if (isThere(pid)) process.kill(pid, "SIGKILL");
+  });
+
+  /** A gateway whose standard output is what the shell makes of `command`, in which `gateway` stands for it. */
+  async function run(command: string) {
+    const free = createServer().listen(0, "127.0.0.1");
+    await once(free, "listening");
+    const { port } = free.address() as AddressInfo;
+    free.close();
+    const env = {
+      PATH: process.env.PATH,
+      NODE: process.execPath,
+      APPS,
+      TRANSPORT,
+      HOST: "127.0.0.1",
+      PORT: String(port),
+      LOG_LEVEL: "trace",
+      DRAIN_MS: "100",
+    };
+    const child = spawn("sh", ["-c", `${GATEWAY}\n${command}`], {
+      cwd: PROJECT,
+      env,
+      stdio: ["ignore", "ignore", "pipe"],
+    });
+    let errors = "";
+    child.stderr.on("data", (data) => {
+      errors += data;
+    });
+    const url = `http://127.0.0.1:${port}`;
+    const status = (path: string) =>
+      fetch(`${url}${path}`).then(
+        (answer) => answer.status,
+        () => 0,
+      );
+    for (let tries = 0; (await status("/readyz")) !== 200; tries++) {
+      expect(tries).toBeLessThan(500);
+      await pause(20);
+    }
+    return { child, errors: () => errors, url, status };
+  }
+
+  it.concurrent.each([
+    ["goes to a full disk", "gateway > /dev/full"],
+    ["goes to a pipe that is full and not read", "(head -c 65536 /dev/zero; gateway) | sleep 20"],
+    ["goes to a pipe that nobody has", "(sleep 0.3; gateway) | true"],
+    ["goes nowhere", "gateway >&-"],
+  ])("%s: the gateway serves, and ends when it should", async (name, command) => {
+    const { child, errors, url, status } = await run(command);
+    const pid = Number(/^pid (\d+)\n/.exec(errors())![1]);
+    pids.push(pid);
+    // Refusals are what is logged, a line a second for each reason.
+    for (let round = 0; round < 3; round++) {
+      for (let i = 0; i < 50; i++) expect(await status("/v1/app/stats")).toBe(401);
+      const socket = new WebSocket(`${url.replace("http", "ws")}/v1/app/realtime`);
+      socket.on("open", () => socket.send("{"));
+      expect((await once(socket, "close"))[0]).toBe(4400);
+      await pause(400);
+    }
+    expect(await status("/healthz")).toBe(200);
+    expect(await (await fetch(`${url}/metrics`)).text()).toMatch(/^presence_handler_crashes_total 0$/m);
+    const headers = { authorization: `Bearer ${SECRET}` };
+    const node = await fetch(`${url}/v1/app/node`, { headers });
+    const { eventLoopDelayMs } = (await node.json()) as { eventLoopDelayMs: { p99: number; max: number } };
+    process.stdout.write(`a log that ${name}, over ${TRANSPORT}: loop ${JSON.stringify(eventLoopDelayMs)}\n`);
+    const before = performance.now();
+    process.kill(pid, "SIGTERM");
+    await until(() => !isThere(pid), 10_000);
+    expect(performance.now() - before).toBeLessThan(5_000);
+    expect(errors()).toBe(`pid ${pid}\n`);
+    child.kill();
+  });
+});
+
+function isThere(pid: number): boolean {
+  try {
+    // One that has ended and that nobody has asked after is a zombie.
+    return !/^State:\tZ/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
+  } catch {
+    return false;
+  }
+}
