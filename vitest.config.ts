@@ -7,6 +7,8 @@ export default defineConfig({
     pool: "forks",
     // More than cores: most suites wait for time to pass.
     maxWorkers: 3,
+    // Most suites live in real time, and a shared machine stands still now and then: what fails twice in a row is a defect.
+    retry: process.env.CI ? 1 : 0,
     testTimeout: 20_000,
     hookTimeout: 20_000,
     // Long enough for a browser on a machine that is busy with the other suites.

@@ -253,11 +253,10 @@ describe.each(TRANSPORTS)("limits over %s", (transport) => {
     });
 
     it("one that talks needs none", async () => {
-      await start({ HEARTBEAT_INTERVAL_MS: "500" });
+      await start({ HEARTBEAT_INTERVAL_MS: "2000" });
       const client = await gateway.connect("alice");
-      for (let i = 0; i < 10; i++) {
+      for (const until = performance.now() + 3_500; performance.now() < until; await delay(100)) {
         await client.settled();
-        await delay(100);
       }
       expect(client.pings).toBe(0);
     });
