@@ -7,6 +7,7 @@ export default defineConfig({
     pool: "forks",
     // More than cores: most suites wait for time to pass.
     maxWorkers: 3,
+    setupFiles: ["test/support/second-try.ts"],
     // Most suites live in real time, and a shared machine stands still now and then: what fails twice in a row is a defect.
     retry: process.env.CI ? 1 : 0,
     testTimeout: 20_000,

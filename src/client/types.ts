@@ -134,9 +134,12 @@ export interface ClientEvents {
 }
 
 export interface PresenceClient {
-  /** Opens a session. The connection is made when it is first needed. Throws a `TypeError` for what can't be valid. */
+  /**
+   * Opens a session. The connection is made when it is first needed. Throws a `TypeError` for fields that can't be valid, and for a
+   * `key` that is in use; all else that the gateway refuses comes to `onEnd`.
+   */
   open(options: OpenOptions): Session;
-  /** Watches a filter. Never calls back before it returns. Throws a `TypeError` for a filter that can't be valid. */
+  /** Watches a filter. Never calls back before it returns. A filter that the gateway refuses ends it with an error. */
   subscribe(filter: PresenceFilter, listener: PresenceListener, options?: SubscribeOptions): Subscription;
   /** Asks once. Goes on over a lost connection; rejects with a `PresenceError`, at the latest after 30 s. */
   query(filter: PresenceFilter): Promise<PresenceSnapshot>;

@@ -24,6 +24,7 @@ export type CustomPatch = Readonly<Record<string, string | null>>;
 
 /** What is wrong with a patch of `custom`, or undefined. */
 export function customProblem(patch: unknown): string | undefined {
+  let set = 0;
   const isPatch =
     typeof patch === "object" &&
     patch !== null &&
@@ -31,10 +32,10 @@ export function customProblem(patch: unknown): string | undefined {
     Object.entries(patch).every(
       ([key, value]) =>
         key.length <= MAX_CUSTOM_KEY_LENGTH &&
-        (value === null || (typeof value === "string" && value.length <= MAX_CUSTOM_VALUE_LENGTH)),
-    ) &&
-    // Keys that are deleted make room for as many others in the same patch.
-    Object.values(patch).filter((value) => value !== null).length <= MAX_CUSTOM_KEYS;
+        // Keys that are deleted make room for as many others in the same patch.
+        (value === null ||
+          (typeof value === "string" && value.length <= MAX_CUSTOM_VALUE_LENGTH && ++set <= MAX_CUSTOM_KEYS)),
+    );
   return isPatch
     ? undefined
     : `must be null, or set at most ${MAX_CUSTOM_KEYS} keys of at most ${MAX_CUSTOM_KEY_LENGTH} characters to strings of at most ${MAX_CUSTOM_VALUE_LENGTH}, or to null to delete them`;
