@@ -1,32 +1,10 @@
-import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
-import { afterAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { TRANSPORTS } from "../support/transports.ts";
 import { LONG, percentile, say, start } from "./crowded.ts";
 import { type Message, WireClient } from "./wire-client.ts";
 
 // Very many who come at once.
-
-const MEMORY_MB = 256;
-
-/** A folder of the kernel's that bounds the memory of the processes in it; or why there can be none here. */
-function memoryBound(): { readonly folder: string } | { readonly lacking: string } {
-  if (!LONG) return { lacking: "only with LONG=1" };
-  const folder = `/sys/fs/cgroup/memory/chaos-${process.pid}`;
-  try {
-    mkdirSync(folder);
-    writeFileSync(`${folder}/memory.limit_in_bytes`, String(MEMORY_MB * 2 ** 20));
-    return { folder };
-  } catch (error) {
-    return { lacking: String(error) };
-  }
-}
-
-const bound = memoryBound();
-afterAll(() => {
-  if ("folder" in bound) rmdirSync(bound.folder);
-});
-if ("lacking" in bound) say(`R40 is not tested: ${bound.lacking}`);
 
 describe.each(TRANSPORTS)("storms, over %s", (transport) => {
   // The same in small: as many seconds of admission, a tenth of the clients.
@@ -70,36 +48,6 @@ describe.each(TRANSPORTS)("storms, over %s", (transport) => {
     expect(observing.observer.diffs).toBe(diffs);
     expect(await stats()).toMatchObject({ sessions: clients, sockets: clients + 1 });
   }, 180_000);
-
-  it.skipIf("lacking" in bound)(
-    `R40: 18,000 fit into ${MEMORY_MB} MB`,
-    async (context) => {
-      const { folder } = bound as { readonly folder: string };
-      const enter = ["sh", "-c", `echo $$ > ${folder}/cgroup.procs && exec "$@"`, "sh"];
-      const { swarm, node, stats } = await start(
-        context,
-        transport,
-        { HEARTBEAT_INTERVAL_MS: "60000" },
-        enter,
-      );
-      const begin = await node();
-      const addresses = Array.from({ length: 24 }, (_, i) => `127.0.2.${i + 1}`);
-      const swarms = [0, 1, 2].map((i) => swarm(`s${i}-`, 6_000, addresses));
-      await Promise.all(swarms.map((each) => each.order({ kind: "connect" })));
-      const connected = await node();
-      await Promise.all(swarms.map((each) => each.order({ kind: "open", overMs: 5_000 })));
-      const { sessions, sockets } = await stats();
-      const open = await node();
-      const mb = (bytes: number) => (bytes / 1e6).toFixed(0);
-      const refused = readFileSync(`${folder}/memory.failcnt`, "utf8").trim();
-      say(
-        `R40 ${transport}: ${sockets} sockets and ${sessions} sessions within ${MEMORY_MB} MB: resident ${mb(begin.rssBytes)} MB at the beginning, ` +
-          `${mb(connected.rssBytes)} connected, ${mb(open.rssBytes)} with sessions; the limit was hit ${refused} times`,
-      );
-      expect(sessions).toBe(18_000);
-    },
-    180_000,
-  );
 
   const joiners = LONG ? 2_000 : 600;
   it(`R57: ${joiners} who join within a second are seen within two, in few messages`, async (context) => {

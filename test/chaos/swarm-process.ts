@@ -8,10 +8,13 @@ import type { SwarmAnswer, SwarmOptions, SwarmOrder } from "./swarm.ts";
 const options = JSON.parse(process.env.SWARM!) as SwarmOptions;
 const url = `ws://${options.host}:${options.port}/v1/${options.appId}/realtime`;
 const AT_ONCE = 100;
+const WIDE = Object.fromEntries(Array.from({ length: 32 }, (_, i) => [`k${i}`, "w".repeat(500)]));
 
 class Client {
   readonly #index: number;
   socket: WebSocket | undefined;
+  /** The status with which it was not let in; 0 if there was none. */
+  refusal = 0;
   sessionId: string | undefined;
   largestFrame = 0;
   frames = 0;
@@ -34,6 +37,10 @@ class Client {
     this.socket = socket;
     return new Promise((resolve) => {
       socket.on("error", () => {});
+      socket.on("unexpected-response", (_request, response) => {
+        this.refusal = response.statusCode ?? 0;
+        socket.terminate();
+      });
       socket.on("open", () => socket.send(JSON.stringify({ type: "connect", token: options.token })));
       socket.on("message", (data: Buffer) => {
         this.frames++;
@@ -131,6 +138,14 @@ const acts: { [Kind in SwarmOrder["kind"]]: (order: SwarmOrder & { kind: Kind })
       }
     });
     return refused;
+  },
+  async arrive() {
+    const refusals: number[] = [];
+    await each(async (client) => {
+      if (await client.connect()) await client.open({ custom: WIDE });
+      else refusals.push(client.refusal);
+    });
+    return { arrived: clients.filter(({ sessionId }) => sessionId !== undefined).length, refusals };
   },
   async open({ overMs }) {
     const sentAt: [string, number][] = [];
