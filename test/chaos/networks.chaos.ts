@@ -95,7 +95,7 @@ describe.concurrent.each(TRANSPORTS)("bad networks, over %s", (transport) => {
         people.every(({ watch }) => isDeepStrictEqual(parsed(watch.data), parsed(told)))
       );
     };
-    await expect.poll(agree, { timeout: 30_000 }).toBe(true);
+    await context.expect.poll(agree, { timeout: 30_000 }).toBe(true);
     const lost = people.reduce((sum, person) => sum + person.reconnects, 0);
     say(
       `R86 ${transport}: one bit of 10,000 bytes changed for ${lastsMs / 1_000} s: ${lost} connections made again, ${reloads} clients were told to stay away, all agree afterwards`,
