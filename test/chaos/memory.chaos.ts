@@ -31,7 +31,7 @@ describe.skipIf(lacking !== undefined).each(TRANSPORTS)("in little memory, over 
   const within = ["sh", "-c", `echo $$ > ${folder}/cgroup.procs && exec "$@"`, "sh"];
   const env = { HEARTBEAT_INTERVAL_MS: "60000", MAX_CONNECTIONS_PER_IP: "100000" };
 
-  const visitors = LONG ? 20_000 : 9_000;
+  const visitors = LONG ? 21_000 : 9_000;
   it(`R40: of ${visitors} with all the custom data they may have ${MEMORY_MB} MB take some, refuse the rest, and take others when they left`, async (context) => {
     const { swarm, connect, gateway, node, stats } = await start(context, transport, env, within);
     writeFileSync(`${folder}/memory.max_usage_in_bytes`, "0");

@@ -86,7 +86,7 @@ async function each(act: (client: Client, index: number) => Promise<void>): Prom
 async function comeBack(client: Client, windowMs: number) {
   const startedAt = Date.now();
   for (let attempt = 0; ; attempt++) {
-    await delay(retryDelay(attempt, windowMs, Math.random()));
+    await delay(retryDelay(attempt, windowMs, Date.now() - startedAt, Math.random()));
     if (!(await client.connect())) continue;
     const isSame = await client.open();
     return { isSame, attempts: attempt + 1, tookMs: Date.now() - startedAt };
