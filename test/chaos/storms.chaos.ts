@@ -1,5 +1,7 @@
+import { loadavg } from "node:os";
 import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
+import { cpuSeconds } from "../support/cpu.ts";
 import { TRANSPORTS } from "../support/transports.ts";
 import { LONG, percentile, say, start } from "./crowded.ts";
 import { type Message, WireClient } from "./wire-client.ts";
@@ -11,7 +13,7 @@ describe.each(TRANSPORTS)("storms, over %s", (transport) => {
   const clients = LONG ? 15_000 : 600;
   const scaled: Record<string, string> = LONG ? {} : { MAX_CONNECTS_PER_SECOND: "150" };
   it(`R33: ${clients} who are cut off come back at once, within the admission's rate, and nobody sees it`, async (context) => {
-    const { swarm, oracle, observe, query, node, stats } = await start(context, transport, {
+    const { swarm, oracle, observe, query, node, stats, gateway } = await start(context, transport, {
       RESUME_WINDOW_MS: LONG ? "60000" : "30000",
       HEARTBEAT_INTERVAL_MS: "60000",
       ...scaled,
@@ -28,6 +30,7 @@ describe.each(TRANSPORTS)("storms, over %s", (transport) => {
     expect(Object.keys(await query({}))).toHaveLength(clients);
     const { diffs } = observing.observer;
     const cutAt = Date.now();
+    const cpuBefore = cpuSeconds(gateway.pid) ?? 0;
     await Promise.all(swarms.map((each) => each.order({ kind: "cut" })));
     type Return = { readonly resumed: number; readonly attempts: number; readonly tookMs: number[] };
     const returns = await Promise.all(
@@ -37,12 +40,13 @@ describe.each(TRANSPORTS)("storms, over %s", (transport) => {
     const resumed = returns.reduce((sum, each) => sum + each.resumed, 0);
     const attempts = returns.reduce((sum, each) => sum + each.attempts, 0);
     const { eventLoopDelayMs } = await node();
+    const cpu = (cpuSeconds(gateway.pid) ?? 0) - cpuBefore;
     await observing.settled(10_000);
     expect(oracle.violations).toEqual([]);
     say(
       `R33 ${transport}: ${clients} cut, ${resumed} resumed, ${attempts} attempts, back after p50 ${percentile(took, 0.5)}, p99 ${percentile(took, 0.99)}, ` +
         `max ${percentile(took, 1)} ms, ${took.filter((ms) => ms > 15_000).length} after 15 s; ${observing.observer.diffs - diffs} diffs seen; ` +
-        `loop delay p99 ${eventLoopDelayMs.p99}, max ${eventLoopDelayMs.max} ms; ${Date.now() - cutAt} ms in all`,
+        `loop delay p99 ${eventLoopDelayMs.p99}, max ${eventLoopDelayMs.max} ms, ${cpu.toFixed(1)} s of CPU; ${Date.now() - cutAt} ms in all, load ${loadavg()[0]!.toFixed(1)}`,
     );
     expect(resumed).toBe(clients);
     expect(observing.observer.diffs).toBe(diffs);
