@@ -74,7 +74,7 @@ describe.skipIf(lacking !== undefined).each(TRANSPORTS)("in little memory, over 
   }, 300_000);
 
   it.skipIf(!LONG)(
-    `18,000 with a plain session fit into ${MEMORY_MB} MB`,
+    `R40: 18,000 with a plain session fit into ${MEMORY_MB} MB`,
     async (context) => {
       const { swarm, node, stats } = await start(context, transport, env, within);
       const begin = await node();
