@@ -51,7 +51,7 @@ export async function startGateway(
   );
   const { telemetry } = metrics;
   const hub = new Hub({
-    apps: await Promise.all(apps.map(App.create)),
+    apps: apps.map((app) => new App(app)),
     limits: settings.limits,
     clock,
     telemetry,

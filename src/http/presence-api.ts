@@ -69,30 +69,27 @@ export function presenceRoutes(hub: Hub, describeNode: () => NodeDescription): R
   ];
 }
 
-/** Finds the app, checks who asks and how often, then handles. A bare secret needs no waiting anywhere. */
+/** Finds the app, checks who asks and how often, then handles. */
 function withApp(hub: Hub, handler: AppHandler): RouteHandler {
   return (request, params) => {
     const tenant = hub.tenant(params.appId ?? "");
     if (tenant === undefined) return unknownApp();
     const authorized = authorize(tenant.app, request.headers.authorization, hub.clock.wallNow());
-    const proceed = (result: Awaited<typeof authorized>) => {
-      if (!result.ok) {
-        hub.telemetry.refused("unauthenticated", result.reason);
-        return answerError(401, { authorization: [result.reason] }, { "www-authenticate": "Bearer" });
-      }
-      const now = hub.clock.now();
-      if (!tenant.httpRate.take(now)) {
-        hub.telemetry.refused("http_rate");
-        const retryAfter = Math.max(1, Math.ceil(tenant.httpRate.waitMs(now) / 1000));
-        return answerError(
-          429,
-          { rate: ["too many requests a second"] },
-          { "retry-after": String(retryAfter) },
-        );
-      }
-      return handler(request, tenant, result.principal, params);
-    };
-    return authorized instanceof Promise ? authorized.then(proceed) : proceed(authorized);
+    if (!authorized.ok) {
+      hub.telemetry.refused("unauthenticated", authorized.reason);
+      return answerError(401, { authorization: [authorized.reason] }, { "www-authenticate": "Bearer" });
+    }
+    const now = hub.clock.now();
+    if (!tenant.httpRate.take(now)) {
+      hub.telemetry.refused("http_rate");
+      const retryAfter = Math.max(1, Math.ceil(tenant.httpRate.waitMs(now) / 1000));
+      return answerError(
+        429,
+        { rate: ["too many requests a second"] },
+        { "retry-after": String(retryAfter) },
+      );
+    }
+    return handler(request, tenant, authorized.principal, params);
   };
 }
 

@@ -24,7 +24,7 @@ it(`${MANY} strangers' paths, methods, apps and ids leave the metrics as large a
     { openFiles: 65_536, readFile: () => "" },
   );
   const clock = { now: () => 0, wallNow: () => 0 };
-  const app = await App.create({ id: "app", secrets: ["x"] });
+  const app = new App({ id: "app", secrets: ["x"] });
   const { telemetry } = metrics;
   const hub = new Hub({ apps: [app], limits, clock, telemetry, nodeId: "n", makeId, random: Math.random });
   hub.stop();

@@ -12,7 +12,7 @@ import { FILTERS, WORDS } from "../samples.ts";
 import { parse } from "./protocol.ts";
 import { APP_ID, SECRET, World } from "./world.ts";
 
-const world = await World.create({
+const world = new World({
   HTTP_REQUESTS_PER_SECOND: "10000000",
   MAX_CONNECTS_PER_SECOND: "1000000",
 });

@@ -23,11 +23,11 @@ export class World {
   /** Milliseconds, turned by hand. */
   time = 0;
 
-  private constructor(app: App, env: Record<string, string>) {
+  constructor(env: Record<string, string> = {}, app: Partial<AppConfig> = {}) {
     let ids = 0;
     const { limits } = readSettings(env, NO_FILES);
     this.hub = new Hub({
-      apps: [app],
+      apps: [new App({ id: APP_ID, secrets: [SECRET], ...app })],
       limits,
       clock: { now: () => this.time, wallNow: () => WALL_NOW },
       telemetry: {
@@ -46,10 +46,6 @@ export class World {
     // Nothing happens here but what an input does.
     this.hub.stop();
     this.tenant = this.hub.tenant(APP_ID)!;
-  }
-
-  static async create(env: Record<string, string> = {}, app: Partial<AppConfig> = {}): Promise<World> {
-    return new World(await App.create({ id: APP_ID, secrets: [SECRET], ...app }), env);
   }
 
   /** Everything that anybody could see, as a text. */
