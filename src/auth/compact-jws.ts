@@ -1,4 +1,4 @@
-import { Buffer, isUtf8 } from "node:buffer";
+import { Buffer } from "node:buffer";
 import { createHmac, type KeyObject, timingSafeEqual } from "node:crypto";
 
 export type Signed =
@@ -9,6 +9,7 @@ export type Signed =
 /** Three parts of base64url: no white space, no padding, no sign of another serialisation. */
 const COMPACT_JWS = /^([\w-]+)\.([\w-]+)\.([\w-]+)$/;
 const SIGNATURE_BYTES = 32;
+const UTF8 = new TextDecoder("utf-8", { fatal: true });
 
 /**
  * Reads what a JSON Web Signature in its compact form says, if it is signed with one of the keys by HS256: the only
@@ -41,11 +42,12 @@ function isSignature(signature: Buffer, input: string, key: KeyObject): boolean 
   return timingSafeEqual(right, signature);
 }
 
+/** The JSON object that a part has; undefined if it has something else. */
 function readObject(part: string): Record<string, unknown> | undefined {
   const bytes = decode(part);
-  if (bytes === undefined || !isUtf8(bytes)) return undefined;
+  if (bytes === undefined) return undefined;
   try {
-    const json: unknown = JSON.parse(bytes.toString());
+    const json: unknown = JSON.parse(UTF8.decode(bytes));
     const isObject = typeof json === "object" && json !== null && !Array.isArray(json);
     return isObject ? (json as Record<string, unknown>) : undefined;
   } catch {

@@ -39,6 +39,9 @@ function make(random: Random): string {
   return random.oneIn(8) ? mutateText(random, token) : token;
 }
 
+/** Libraries take white space and padding too, and tokens of any length. */
+const COMPACT = /^[\w.-]{1,8192}$/;
+
 /** What a library for all of RFC 7519 says. It takes some tokens that we refuse for what they claim, and no others. */
 async function isJwt(text: string): Promise<boolean> {
   try {
@@ -64,7 +67,7 @@ export const token: Target = {
     const verified = verifyToken(app, input, WALL_NOW);
     const isTaken = await isJwt(input);
     if (!verified.ok) {
-      if (isTaken) assert.match(verified.reason, /crit|b64|claim|iss|exp|aud/);
+      if (isTaken && COMPACT.test(input)) assert.match(verified.reason, /crit|b64|claim|iss|exp|aud/);
       assert.match(verified.reason, /^the token[\w' .]+(, and this app requires one)?$/);
       assert(verified.reason.length < 100, verified.reason);
       return "refused";
