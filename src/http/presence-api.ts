@@ -120,7 +120,7 @@ function stream(hub: Hub, request: HttpRequest, tenant: Tenant, principal: Princ
   if (!parsed.ok) return parsed.answer;
   const since = parsePosition(request.headers["last-event-id"]);
   if (request.method === "HEAD") return answerText(200, "", { "content-type": "text/event-stream" });
-  const admission = hub.admit(request.address);
+  const admission = hub.admit(request.address());
   if (!admission.ok) {
     const { status, message, retryAfterS = 1 } = admission;
     return answerError(status, { connections: [message] }, { "retry-after": String(retryAfterS) });

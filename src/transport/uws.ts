@@ -12,7 +12,8 @@ import {
   type Transport,
   type TransportOptions,
 } from "./transport.ts";
-import { type Head, readHead, send, serve, textOf } from "./uws-http.ts";
+import { peerOf, send, UwsExchange } from "./uws-exchange.ts";
+import { UwsHead } from "./uws-head.ts";
 import { UwsSocket } from "./uws-socket.ts";
 import type { UwsContext, UwsListenSocket, UwsModule, UwsRequest, UwsResponse } from "./uws-types.ts";
 
@@ -54,9 +55,9 @@ export async function listenUws(uws: UwsModule, options: TransportOptions): Prom
       }
     };
 
-  const answer = (response: UwsResponse, request: UwsRequest, head: Head) => {
+  const answer = (response: UwsResponse, request: UwsRequest, head: UwsHead) => {
     inHand++;
-    serve(options, response, request, head, finished);
+    new UwsExchange(options, response, request, head, finished).serve();
   };
 
   const app = uws.App();
@@ -85,25 +86,24 @@ export async function listenUws(uws: UwsModule, options: TransportOptions): Prom
     sendPingsAutomatically: false,
     compression: uws.DISABLED,
     upgrade: guardRequest((response, request, context: UwsContext) => {
-      const head = readHead(request);
+      const head = new UwsHead(request);
       if (head.isSmuggling) return void response.close();
       // The library asks for a key only. What a proxy takes for an ordinary request must not become a WebSocket: the
       // proxy would take its frames for answers.
-      if (!asksForWebSocket(head.handshake)) return answer(response, request, head);
+      if (!asksForWebSocket(head)) return answer(response, request, head);
       const appId = realtimeAppId(request.getUrl());
       if (appId === undefined) return refuse(response, NO_SUCH_PATH);
-      const fault = refuseHandshake(head.handshake);
+      const fault = refuseHandshake(head);
       if (fault !== undefined) return refuse(response, fault);
-      const peer = textOf(response.getRemoteAddressAsText());
-      const address = options.clientAddress(peer, head.headers["x-forwarded-for"]);
+      const address = options.clientAddress(peerOf(response), head["x-forwarded-for"]);
       const admission = options.upgrade({ appId, origin: head.origin, address });
       if (!admission.ok) return refuse(response, answerRefusal(admission));
       isUpgrading = true;
       try {
         response.upgrade<UserData>(
           { accept: admission.accept, socket: undefined, listener: undefined },
-          head.handshake.key!,
-          offersSubprotocol(head.handshake) ? SUBPROTOCOL : "",
+          head.key!,
+          offersSubprotocol(head) ? SUBPROTOCOL : "",
           "",
           context,
         );
@@ -138,7 +138,7 @@ export async function listenUws(uws: UwsModule, options: TransportOptions): Prom
   app.any(
     "/*",
     guardRequest((response, request) => {
-      const head = readHead(request);
+      const head = new UwsHead(request);
       // A body whose length can be read in two ways can hide another request, and the library would run it even after
       // an answer with "connection: close". Dropping the connection first is what helps.
       if (head.isSmuggling) return void response.close();

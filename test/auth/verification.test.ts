@@ -79,10 +79,10 @@ describe("a token that is known", () => {
   it("is refused once it has expired", async () => {
     const exp = WALL_NOW / 1000 + 60;
     const authorization = `Bearer ${await mintToken("app", "secret", { tokenType: "app" }, exp)}`;
-    const after = (seconds: number) => authorize(app, authorization, WALL_NOW + 1_000 * seconds);
-    for (const seconds of [0, 0, 64]) expect(after(seconds)).toMatchObject({ ok: true, principal: { exp } });
+    const ask = (seconds: number) => authorize(app, authorization, WALL_NOW + 1_000 * seconds);
+    for (const seconds of [0, 0, 64]) expect(ask(seconds)).toMatchObject({ ok: true, principal: { exp } });
     for (const seconds of [65, 1_000]) {
-      expect(after(seconds)).toEqual({ ok: false, reason: "the token has expired" });
+      expect(ask(seconds)).toEqual({ ok: false, reason: "the token has expired" });
     }
   });
 
