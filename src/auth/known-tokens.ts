@@ -1,24 +1,21 @@
 import { hash } from "node:crypto";
+import { BoundedMap } from "../shared/bounded-map.ts";
 import type { Principal } from "./principal.ts";
 
 export const MAX_KNOWN_TOKENS = 1_000;
 
 /**
  * Tokens of one app that were verified, by the SHA-256 of their whole text, for a back end that shows the same one with
- * each request. Those that came first go first. That one was known says nothing about its expiry, which is still to be checked.
+ * each request. That one was known says nothing about its expiry, which is still to be checked.
  */
 export class KnownTokens {
-  readonly #principals = new Map<string, Principal>();
+  readonly #principals = new BoundedMap<string, Principal>(MAX_KNOWN_TOKENS);
 
   get(token: string): Principal | undefined {
     return this.#principals.get(digest(token));
   }
 
   add(token: string, principal: Principal): void {
-    if (this.#principals.size >= MAX_KNOWN_TOKENS) {
-      const [oldest] = this.#principals.keys();
-      this.#principals.delete(oldest!);
-    }
     this.#principals.set(digest(token), principal);
   }
 }

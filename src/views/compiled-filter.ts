@@ -10,8 +10,6 @@ import type { User } from "../sessions/user.ts";
  * with `includeBackgroundSessions`, so "is listed" and "matches" are the same question.
  */
 export class CompiledFilter {
-  /** Equal for filters that mean the same, whatever the order and repetition of their ids. */
-  readonly key: string;
   /** undefined: any. */
   readonly conversationId: string | null | undefined;
   /** Which shapes match, as a bit set. */
@@ -19,18 +17,24 @@ export class CompiledFilter {
   readonly includeBackground: boolean;
   /** undefined: everyone. */
   readonly userIds: ReadonlySet<string> | undefined;
+  #key: string | undefined;
 
   constructor(filter: Filter) {
     this.conversationId = filter.selectedConversationId;
     this.includeBackground = filter.includeBackgroundSessions ?? false;
     this.shapes = shapesOf(filter, this.includeBackground);
     this.userIds = filter.userIds && new Set(filter.userIds);
-    this.key = JSON.stringify([
+  }
+
+  /** Equal for filters that mean the same, whatever the order and repetition of their ids. */
+  get key(): string {
+    this.#key ??= JSON.stringify([
       this.conversationId === undefined ? 0 : this.conversationId,
       this.shapes,
       this.includeBackground,
       this.userIds === undefined ? 0 : [...this.userIds].sort(),
     ]);
+    return this.#key;
   }
 
   matches(session: Session<unknown>): boolean {

@@ -56,7 +56,7 @@ export class World {
       const pages = new ResultPages(filter, table);
       for (let more = true; more; ) {
         const page = pages.next();
-        data += page.text;
+        data += page.members.join(",");
         more = page.more;
       }
     }
