@@ -5,6 +5,7 @@ import { z } from "zod";
 import { cutPage, PAGE_BYTES, type Page } from "../src/gateway/pages.ts";
 import { decodeMessage, encodeDiff, joinMembers } from "../src/protocol/codec.ts";
 import { CLOSE } from "../src/protocol/codes.ts";
+import { readHotMessage } from "../src/protocol/hot-messages.ts";
 import { ClientMessage } from "../src/protocol/messages.ts";
 import { idProblem } from "../src/protocol/rules.ts";
 import { SUBPROTOCOL } from "../src/transport/transport.ts";
@@ -65,6 +66,45 @@ describe("decoding", () => {
         numRuns: 20_000,
       },
     );
+  });
+
+  it("takes the messages that are checked by hand exactly as the schema does", () => {
+    const id = fc.constantFrom("c1", "é👩‍🚀", "__proto__", "x".repeat(255));
+    const noId = ["x".repeat(256), "", "\ud800", "a\n"];
+    const noNumber = [-0, -1, 0.5, 2 ** 53, Number.POSITIVE_INFINITY, "1"];
+    const odd = fc.constantFrom<unknown>(...noId, ...noNumber, "true", true, 0, null, [], {});
+    const or = (arbitrary: fc.Arbitrary<unknown>) =>
+      fc.oneof({ weight: 15, arbitrary }, { weight: 1, arbitrary: odd });
+    const message = fc.record(
+      {
+        type: fc.constantFrom("update", "open"),
+        id: or(fc.nat()),
+        kind: or(fc.constantFrom("widget", "background")),
+        sessionId: or(id),
+        userId: or(id),
+        visible: or(fc.boolean()),
+        selectedConversationId: or(id),
+        hasFocus: or(fc.boolean()),
+        isTyping: or(fc.boolean()),
+        custom: or(fc.dictionary(id, or(fc.string({ maxLength: 530 })), { noNullPrototype: true })),
+      },
+      { requiredKeys: ["type"], noNullPrototype: true },
+    );
+    const seen = { taken: 0, left: 0 };
+    fc.assert(
+      fc.property(message, (each) => {
+        const hot = readHotMessage(each);
+        const { success, data } = ClientMessage.safeParse(each);
+        const isForeign = each.type === "update" && ("kind" in each || "userId" in each);
+        expect(hot).toStrictEqual(success && !isForeign ? data : undefined);
+        seen[hot === undefined ? "left" : "taken"]++;
+      }),
+      { numRuns: 5_000 },
+    );
+    expect(Math.min(seen.taken, seen.left)).toBeGreaterThan(250);
+    for (const other of [{ type: "update", other: 1 }, JSON.parse('{"type":"update","__proto__":{}}')]) {
+      expect(readHotMessage(other)).toBeUndefined();
+    }
   });
 
   it("is not hurt by depth, length or odd numbers", () => {

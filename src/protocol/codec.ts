@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import type { ErrorCode, LeaveCause } from "./codes.ts";
+import { readHotMessage } from "./hot-messages.ts";
 import { ClientMessage } from "./messages.ts";
 
 /** One thing wrong with an input: where (`filter.userIds.3`, empty for the whole) and what. */
@@ -21,6 +22,8 @@ export function decodeMessage(text: string): Decoded {
   } catch {
     return { kind: "not-json" };
   }
+  const hot = readHotMessage(json);
+  if (hot !== undefined) return { kind: "message", message: hot };
   const result = ClientMessage.safeParse(json);
   if (result.success) return { kind: "message", message: result.data };
   return { kind: "bad", id: readId(json), issues: toIssues(result.error) };
