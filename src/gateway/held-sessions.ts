@@ -2,6 +2,7 @@ import type { Principal } from "../auth/principal.ts";
 import type { Message, SessionFields } from "../protocol/messages.ts";
 import { MAX_CUSTOM_KEYS } from "../protocol/rules.ts";
 import { countKeys } from "../sessions/session.ts";
+import { append } from "../shared/append.ts";
 import { APP_TOKEN_FACTOR } from "./limits.ts";
 import type { Reply } from "./reply.ts";
 import type { HeldSession, Holder, Tenant } from "./tenant.ts";
@@ -11,7 +12,7 @@ export class HeldSessions implements Holder {
   readonly #tenant: Tenant;
   readonly #reply: Reply;
   readonly #maxSessions: number;
-  readonly #sessions = new Set<HeldSession>();
+  #sessions: HeldSession[] = [];
 
   constructor(tenant: Tenant, reply: Reply, maxSessions: number) {
     this.#tenant = tenant;
@@ -31,17 +32,17 @@ export class HeldSessions implements Holder {
     }
     const resumed = sessionId === undefined ? undefined : this.#tenant.resumable(sessionId, userId, kind);
     const limit = principal.kind === "app" ? this.#maxSessions * APP_TOKEN_FACTOR : this.#maxSessions;
-    if (this.#sessions.size >= limit && (resumed === undefined || !this.#sessions.has(resumed))) {
+    if (this.#sessions.length >= limit && resumed?.holder !== this) {
       return this.#reply.error(id, "LIMIT_REACHED", `a socket holds at most ${limit} sessions`);
     }
     if (this.#hasTooMuchCustom(resumed, message)) return this.#refuseCustom(id);
-    let session = resumed;
-    if (session === undefined) session = this.#tenant.open(userId, kind, message, this, now);
-    else {
-      this.#tenant.takeOver(session, this);
-      this.#tenant.update(session, message, now);
+    const isHeld = resumed?.holder === this;
+    const session = resumed ?? this.#tenant.open(userId, kind, message, this, now);
+    if (!isHeld) this.#sessions = append(this.#sessions, session);
+    if (resumed !== undefined) {
+      this.#tenant.takeOver(resumed, this);
+      this.#tenant.update(resumed, message, now);
     }
-    this.#sessions.add(session);
     const { sessionId: openedId } = session;
     this.#reply.send({ type: "opened", id, sessionId: openedId, resumed: resumed !== undefined });
     this.#tenant.settle(now);
@@ -61,14 +62,14 @@ export class HeldSessions implements Holder {
     if (session === undefined) return;
     const { id } = message;
     const { sessionId } = session;
-    this.#sessions.delete(session);
+    this.#remove(session);
     this.#tenant.end(session, "closed", now);
     if (id !== undefined) this.#reply.send({ type: "closed", id, sessionId, cause: "closed" });
     this.#tenant.settle(now);
   }
 
   lose(session: HeldSession, cause: "replaced" | "kicked"): void {
-    this.#sessions.delete(session);
+    this.#remove(session);
     this.#reply.send({ type: "closed", sessionId: session.sessionId, cause });
   }
 
@@ -78,26 +79,32 @@ export class HeldSessions implements Holder {
       if (clean) this.#tenant.end(session, "closed", now);
       else this.#tenant.lose(session, now);
     }
-    this.#sessions.clear();
+    this.#sessions = [];
     if (clean) this.#tenant.settle(now);
   }
 
   /** The session that a message is about, or undefined when the client was told that there is none. */
   #find({ id, sessionId }: Message<"update"> | Message<"close">): HeldSession | undefined {
+    const [first] = this.#sessions;
     if (sessionId !== undefined) {
+      // Most sockets have one or two: that spares a look into the table.
+      if (first?.sessionId === sessionId) return first;
       const session = this.#tenant.table.get(sessionId);
       if (session?.holder === this) return session;
       this.#reply.error(id, "NOT_FOUND", "this socket holds no session with that sessionId");
-    } else if (this.#sessions.size === 1) {
-      const [only] = this.#sessions;
-      return only;
-    } else if (this.#sessions.size === 0) {
+    } else if (this.#sessions.length === 1) {
+      return first;
+    } else if (first === undefined) {
       this.#reply.error(id, "NOT_FOUND", "this socket holds no session, open one first");
     } else {
       const issue = { path: "sessionId", message: "is required" };
       this.#reply.bad(id, "this socket holds several sessions", [issue]);
     }
     return undefined;
+  }
+
+  #remove(session: HeldSession): void {
+    this.#sessions = this.#sessions.filter((each) => each !== session);
   }
 
   #hasTooMuchCustom(session: HeldSession | undefined, patch: SessionFields): boolean {
