@@ -2,8 +2,7 @@ import type { Principal } from "../auth/principal.ts";
 import type { Message, SessionFields } from "../protocol/messages.ts";
 import { MAX_CUSTOM_KEYS } from "../protocol/rules.ts";
 import { countKeys } from "../sessions/session.ts";
-import { append } from "../shared/append.ts";
-import { APP_TOKEN_FACTOR } from "./limits.ts";
+import { APP_TOKEN_FACTOR, MAX_DUE_PER_TURN } from "./limits.ts";
 import type { Reply } from "./reply.ts";
 import type { HeldSession, Holder, Tenant } from "./tenant.ts";
 
@@ -12,7 +11,9 @@ export class HeldSessions implements Holder {
   readonly #tenant: Tenant;
   readonly #reply: Reply;
   readonly #maxSessions: number;
-  #sessions: HeldSession[] = [];
+  /** Nearly all sockets have one session, and no set for it. */
+  #first: HeldSession | undefined;
+  #others: Set<HeldSession> | undefined;
 
   constructor(tenant: Tenant, reply: Reply, maxSessions: number) {
     this.#tenant = tenant;
@@ -32,13 +33,13 @@ export class HeldSessions implements Holder {
     }
     const resumed = sessionId === undefined ? undefined : this.#tenant.resumable(sessionId, userId, kind);
     const limit = principal.kind === "app" ? this.#maxSessions * APP_TOKEN_FACTOR : this.#maxSessions;
-    if (this.#sessions.length >= limit && resumed?.holder !== this) {
+    if (this.#count >= limit && resumed?.holder !== this) {
       return this.#reply.error(id, "LIMIT_REACHED", `a socket holds at most ${limit} sessions`);
     }
     if (this.#hasTooMuchCustom(resumed, message)) return this.#refuseCustom(id);
     const isHeld = resumed?.holder === this;
     const session = resumed ?? this.#tenant.open(userId, kind, message, this, now);
-    if (!isHeld) this.#sessions = append(this.#sessions, session);
+    if (!isHeld) this.#add(session);
     if (resumed !== undefined) {
       this.#tenant.takeOver(resumed, this);
       this.#tenant.update(resumed, message, now);
@@ -75,24 +76,27 @@ export class HeldSessions implements Holder {
 
   /** The socket is gone: `clean` ends its sessions at once, otherwise they wait to be resumed. */
   release(clean: boolean, now: number): void {
-    for (const session of this.#sessions) {
-      if (clean) this.#tenant.end(session, "closed", now);
-      else this.#tenant.lose(session, now);
+    let ended = 0;
+    for (const session of this.#all()) {
+      if (!clean) this.#tenant.lose(session, now);
+      else if (ended++ < MAX_DUE_PER_TURN) this.#tenant.end(session, "closed", now);
+      else this.#tenant.leave(session, now);
     }
-    this.#sessions = [];
+    this.#first = undefined;
+    this.#others = undefined;
     if (clean) this.#tenant.settle(now);
   }
 
   /** The session that a message is about, or undefined when the client was told that there is none. */
   #find({ id, sessionId }: Message<"update"> | Message<"close">): HeldSession | undefined {
-    const [first] = this.#sessions;
+    const first = this.#first;
     if (sessionId !== undefined) {
-      // Most sockets have one or two: that spares a look into the table.
+      // That spares a look into the table.
       if (first?.sessionId === sessionId) return first;
       const session = this.#tenant.table.get(sessionId);
       if (session?.holder === this) return session;
       this.#reply.error(id, "NOT_FOUND", "this socket holds no session with that sessionId");
-    } else if (this.#sessions.length === 1) {
+    } else if (this.#count === 1) {
       return first;
     } else if (first === undefined) {
       this.#reply.error(id, "NOT_FOUND", "this socket holds no session, open one first");
@@ -103,8 +107,30 @@ export class HeldSessions implements Holder {
     return undefined;
   }
 
+  get #count(): number {
+    return (this.#first === undefined ? 0 : 1) + (this.#others?.size ?? 0);
+  }
+
+  #add(session: HeldSession): void {
+    if (this.#first === undefined) this.#first = session;
+    else {
+      this.#others ??= new Set();
+      this.#others.add(session);
+    }
+  }
+
   #remove(session: HeldSession): void {
-    this.#sessions = this.#sessions.filter((each) => each !== session);
+    if (session !== this.#first) this.#others?.delete(session);
+    else {
+      const [next] = this.#others ?? [];
+      this.#first = next;
+      if (next !== undefined) this.#others?.delete(next);
+    }
+  }
+
+  *#all(): Iterable<HeldSession> {
+    if (this.#first !== undefined) yield this.#first;
+    if (this.#others !== undefined) yield* this.#others;
   }
 
   #hasTooMuchCustom(session: HeldSession | undefined, patch: SessionFields): boolean {

@@ -4,7 +4,7 @@ import { KnownTokens, MAX_KNOWN_TOKENS } from "../../src/auth/known-tokens.ts";
 import { mintToken } from "../../src/auth/mint.ts";
 import { verifyToken } from "../../src/auth/token.ts";
 import { authorize } from "../../src/http/authorize.ts";
-import { Random } from "../fuzz/random.ts";
+import { Random } from "../support/random.ts";
 import { welch } from "../support/welch.ts";
 
 const VERIFICATIONS = Number(process.env.VERIFICATIONS ?? 10_000);
