@@ -63,9 +63,16 @@ export function hasExpired(exp: number | undefined, wallNow: number): boolean {
 
 const ALL: Grant = { kind: "all" };
 
+const NOBODY: ReadonlySet<string> = new Set();
+
+/** Most tokens grant nothing, and a set for each of them is a good part of what an idle socket holds. */
+function setOf(ids: readonly string[] | undefined): ReadonlySet<string> {
+  return ids === undefined ? NOBODY : new Set(ids);
+}
+
 function toGrant(read: z.output<typeof Read> | undefined): Grant {
   if (read === "all") return ALL;
-  return { kind: "some", userIds: new Set(read?.userIds), conversationIds: new Set(read?.conversationIds) };
+  return { kind: "some", userIds: setOf(read?.userIds), conversationIds: setOf(read?.conversationIds) };
 }
 
 function refuse(reason: string): Verified {

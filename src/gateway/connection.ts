@@ -9,6 +9,7 @@ import {
 } from "../protocol/codec.ts";
 import { CLOSE, type CloseReason, type ErrorCode } from "../protocol/codes.ts";
 import type { ClientMessage, Message } from "../protocol/messages.ts";
+import type { Admitted } from "./admission.ts";
 import { Frame } from "./frame.ts";
 import { HeldSessions } from "./held-sessions.ts";
 import type { Hub, Peer } from "./hub.ts";
@@ -30,7 +31,7 @@ export class Connection implements SocketListener, Peer, Reply {
   readonly #hub: Hub;
   readonly #tenant: Tenant;
   readonly #socket: Socket;
-  readonly #releaseAdmission: () => void;
+  readonly #admitted: Pick<Admitted, "release">;
   readonly #guard: MessageGuard;
   readonly #connectBy: number;
   readonly #sessions: HeldSessions;
@@ -43,15 +44,15 @@ export class Connection implements SocketListener, Peer, Reply {
   #pingedAt: number | undefined;
   #closeAt = Number.POSITIVE_INFINITY;
 
-  /** `releaseAdmission` is called once, when the socket has gone. */
-  constructor(hub: Hub, tenant: Tenant, socket: Socket, releaseAdmission: () => void) {
+  /** `admitted` is released when the socket has gone. */
+  constructor(hub: Hub, tenant: Tenant, socket: Socket, admitted: Pick<Admitted, "release">) {
     const now = hub.clock.now();
     const { limits } = hub;
     this.#hub = hub;
     this.#tenant = tenant;
     this.#socket = socket;
-    this.#releaseAdmission = releaseAdmission;
-    this.outbox = new Outbox(socket, limits.maxBufferedBytes, () => hub.backlog(this));
+    this.#admitted = admitted;
+    this.outbox = new Outbox(socket, limits.maxBufferedBytes, this);
     this.#guard = new MessageGuard(limits.messagesPerSecond, now);
     this.#sessions = new HeldSessions(tenant, this, limits.maxSessionsPerSocket);
     this.#lastHeard = now;
@@ -97,8 +98,14 @@ export class Connection implements SocketListener, Peer, Reply {
     // A page that goes away for good says so; any other end may be followed by a return.
     if (!wasOver) this.#detach(code === 1000 || code === 1005);
     this.#tenant.sockets--;
-    this.#releaseAdmission();
+    this.#admitted.release();
     this.#hub.remove(this);
+  }
+
+  // What the outbox tells
+
+  onBacklog(): void {
+    this.#hub.backlog(this);
   }
 
   // What the hub tells

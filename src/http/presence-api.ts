@@ -128,7 +128,7 @@ function stream(hub: Hub, { request, tenant, principal }: Asked): HttpAnswer {
   }
   return answerStream(
     "text/event-stream; charset=utf-8",
-    (sink) => new EventStream(hub, tenant, principal, parsed.filter, since, sink, admission.release),
+    (sink) => new EventStream(hub, tenant, principal, parsed.filter, since, sink, admission),
   );
 }
 

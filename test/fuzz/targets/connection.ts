@@ -29,7 +29,7 @@ class Peer {
   readonly progress = 0;
 
   constructor(world: World) {
-    this.connection = new Connection(world.hub, world.tenant, this, () => {});
+    this.connection = new Connection(world.hub, world.tenant, this, { release: () => {} });
   }
 
   send(frame: Frame): boolean {
