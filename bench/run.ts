@@ -1,7 +1,10 @@
 import { parseArgs } from "node:util";
 import { compare } from "./measure/compare.ts";
 import { machineLine } from "./measure/machine.ts";
-import type { Scenario } from "./measure/scenario.ts";
+import type { RunResult, ScenarioResult } from "./measure/result.ts";
+import type { Effort, Scenario } from "./measure/scenario.ts";
+import { verdictsOf } from "./report/reading.ts";
+import { scenarioText } from "./report/text.ts";
 import { connect } from "./scenarios/connect.ts";
 import { fanOut } from "./scenarios/fan-out.ts";
 import { idle } from "./scenarios/idle.ts";
@@ -11,9 +14,10 @@ import { update } from "./scenarios/update.ts";
 import { availableKinds, SERVER_KINDS } from "./servers/server-process.ts";
 
 const SCENARIOS: readonly Scenario[] = [update, fanOut, query, connect, idle, table];
-const NAMES = SCENARIOS.map(({ name }) => name).join(", ");
+const NAMES = SCENARIOS.map(({ name }) => name).join(",");
 
-const USAGE = `Usage: npm run bench -- [--only ${NAMES.replaceAll(" ", "")}] [--servers ${SERVER_KINDS.join(",")}] [--quick]
+const USAGE = `Usage: npm run bench -- [--only ${NAMES}]
+    [--servers ${SERVER_KINDS.join(",")}] [--quick | --full]
 
 Measures the gateway beside the bare libraries that it runs on, each in a process of its own. See bench/README.md.
 `;
@@ -29,7 +33,11 @@ function choose(only: string | undefined): readonly Scenario[] {
 }
 
 /** Something is stuck if it takes this long; the servers end with this process. */
-const LONGEST_RUN_MS = 15 * 60_000;
+const LONGEST_RUN_MS: Readonly<Record<Effort, number>> = {
+  quick: 10 * 60_000,
+  normal: 30 * 60_000,
+  full: 120 * 60_000,
+};
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
@@ -37,20 +45,49 @@ async function main(): Promise<void> {
       only: { type: "string" },
       servers: { type: "string" },
       quick: { type: "boolean" },
+      full: { type: "boolean" },
       help: { type: "boolean", short: "h" },
     },
   });
-  if (values.help) return void process.stdout.write(USAGE);
+  if (values.help) return void print(USAGE);
   const chosen = choose(values.only);
+  const effort: Effort = values.quick ? "quick" : values.full ? "full" : "normal";
   const { kinds: available, note } = availableKinds();
   const servers = values.servers?.split(",");
   const kinds = available.filter((kind) => servers?.includes(kind) ?? true);
-  process.stdout.write(`${machineLine()}\n`);
-  if (note !== undefined) process.stdout.write(`${note}\n`);
+  const machine = machineLine();
+  const notes = note === undefined ? [] : [note];
+  print(`${[machine, ...notes].join("\n")}\n\n`);
   const startedAt = performance.now();
-  setTimeout(() => fail(new Error("it takes too long, so something is stuck")), LONGEST_RUN_MS).unref();
-  for (const scenario of chosen) await compare(scenario, { kinds, quick: values.quick ?? false });
-  process.stdout.write(`\n${Math.round((performance.now() - startedAt) / 1000)} s in all\n`);
+  setTimeout(
+    () => fail(new Error("it takes too long, so something is stuck")),
+    LONGEST_RUN_MS[effort],
+  ).unref();
+  const scenarios: ScenarioResult[] = [];
+  for (const scenario of chosen) {
+    const result = await compare(scenario, { kinds, effort });
+    print(`${scenarioText(result)}\n`);
+    scenarios.push(result);
+  }
+  const seconds = (performance.now() - startedAt) / 1000;
+  const date = new Date().toISOString().slice(0, 10);
+  const run: RunResult = { machine, date, effort, notes, scenarios, seconds };
+  print(`${Math.round(run.seconds)} s in all\n`);
+  if (effort === "quick") guard(run);
+}
+
+/** A quick run fails when something is far from its target: it runs on shared machines, where little may mean nothing. */
+function guard({ scenarios }: RunResult): void {
+  const far = scenarios.flatMap((scenario) =>
+    verdictsOf(scenario)
+      .filter(({ isFar }) => isFar)
+      .map(({ target }) => `${scenario.name}, ${target.of}: ${target.figure}`),
+  );
+  if (far.length > 0) throw new Error(`far from the target: ${far.join("; ")}`);
+}
+
+function print(text: string): void {
+  process.stdout.write(text);
 }
 
 function fail(error: unknown): never {

@@ -39,11 +39,16 @@ export async function closeAll(sockets: readonly LightSocket[]): Promise<void> {
   await times(sockets.length, (i) => sockets[i]!.close());
 }
 
-/** Resolves when the sockets have received `count` more text frames between them. */
-export function received(sockets: readonly LightSocket[], count: number): Promise<void> {
+/** Resolves when the sockets have received `count` more text frames between them; tells of each. */
+export function received(
+  sockets: readonly LightSocket[],
+  count: number,
+  onEach: () => void = () => {},
+): Promise<void> {
   return new Promise((resolve) => {
     let left = count;
     const onText = () => {
+      onEach();
       left--;
       if (left === 0) resolve();
     };

@@ -1,5 +1,6 @@
 import { type LightSocket, textFrame } from "../load/light-socket.ts";
 import { closeAll, connectSocket, expect, openSession, received, times } from "../load/sockets.ts";
+import { Latencies } from "../measure/latencies.ts";
 import type { Contender, Scenario } from "../measure/scenario.ts";
 import { appToken, userToken } from "../servers/app.ts";
 import { floorOf, isGateway, type ServerKind, ServerProcess } from "../servers/server-process.ts";
@@ -13,18 +14,22 @@ import { floorOf, isGateway, type ServerKind, ServerProcess } from "../servers/s
 const SUBSCRIBERS = 1_000;
 const EVENTS = 60;
 const CONVERSATION = "conversation-1";
+const COST = "CPU µs per delivery";
 
 export const fanOut: Scenario = {
   name: "fan-out",
   question: "what does a delivered diff cost? 1 event → 1,000 subscribers of one view",
-  rounds: 5,
+  method:
+    "One event makes one diff, encoded once, that goes to 1,000 subscribers of one view; `DIFF_INTERVAL_MS=0`, so each event pays. The floor sends the same bytes by uWebSockets.js's own `publish`, or by a loop of `send` over one buffer with ws.",
+  rounds: { quick: 1, normal: 5, full: 15 },
   warmUps: 1,
-  async contenders({ kinds, quick }) {
+  targets: [{ figure: COST, of: "gateway-uws", over: "floor-uws", atMost: 1.1 }],
+  async contenders({ kinds, effort }) {
     const contenders: Contender[] = [];
     let diff = "";
     // Gateways come first: the floors are told what one of them sent.
     for (const kind of kinds) {
-      const { contender, sample } = await prepare(kind, quick ? 20 : EVENTS, diff);
+      const { contender, sample } = await prepare(kind, effort === "quick" ? 20 : EVENTS, diff);
       contenders.push(contender);
       diff ||= sample;
     }
@@ -59,9 +64,13 @@ async function prepare(
       ...floorOf(kind),
       async round() {
         const before = await server.usage();
+        const latencies = new Latencies();
         const startedAt = performance.now();
         for (let event = 0; event < events; event++) {
-          const delivered = received(subscribers, SUBSCRIBERS);
+          const sentAt = performance.now();
+          const delivered = received(subscribers, SUBSCRIBERS, () =>
+            latencies.add(performance.now() - sentAt),
+          );
           writer.write(frames[count++ % 2]!);
           await delivered;
         }
@@ -69,8 +78,9 @@ async function prepare(
         const { cpuMicros } = await server.usage();
         const deliveries = events * SUBSCRIBERS;
         return {
-          "CPU µs per delivery": (cpuMicros - before.cpuMicros) / deliveries,
+          [COST]: (cpuMicros - before.cpuMicros) / deliveries,
           "deliveries a second": deliveries / seconds,
+          ...latencies.figures("from event to subscriber"),
         };
       },
       async close() {

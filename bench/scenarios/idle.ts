@@ -11,13 +11,21 @@ import { floorOf, type ServerKind, ServerProcess } from "../servers/server-proce
  */
 
 const SOCKETS = 5_000;
+const RESIDENT = "RSS KB per socket";
 
 export const idle: Scenario = {
   name: "idle",
   question: "how much memory does a quiet socket with one session hold?",
-  rounds: 3,
+  method:
+    "Growth of a process that has a crowd already, by 5,000 sockets with a session each, garbage collected; a new process each round. Kernel buffers are not in it. The resident set of ws is mostly what its heap had reserved before: read its heap figure instead. The floor holds a socket and a Map entry.",
+  rounds: { quick: 1, normal: 2, full: 5 },
   warmUps: 0,
-  contenders: async ({ kinds, quick }) => kinds.map((kind) => contender(kind, quick ? 1_000 : SOCKETS)),
+  targets: [
+    { figure: RESIDENT, of: "gateway-uws", atMost: 3 },
+    { figure: RESIDENT, of: "gateway-ws", atMost: 9 },
+  ],
+  contenders: async ({ kinds, effort }) =>
+    kinds.map((kind) => contender(kind, effort === "quick" ? 1_000 : SOCKETS)),
 };
 
 function contender(kind: ServerKind, count: number): Contender {
@@ -33,7 +41,7 @@ function contender(kind: ServerKind, count: number): Contender {
         const after = await server.settledUsage();
         await closeAll([...first, ...second]);
         return {
-          "RSS KB per socket": (after.rssBytes - before.rssBytes) / count / 1024,
+          [RESIDENT]: (after.rssBytes - before.rssBytes) / count / 1024,
           "of it heap KB": (after.heapBytes - before.heapBytes) / count / 1024,
         };
       } finally {

@@ -19,8 +19,10 @@ const FILTER = JSON.stringify({ selectedConversationId: "conversation-7" });
 export const query: Scenario = {
   name: "query",
   question: "what does a query over HTTP cost? 20 users of 1,000, 50 keep-alive connections",
-  rounds: 5,
+  method: "",
+  rounds: { quick: 1, normal: 5, full: 15 },
   warmUps: 1,
+  targets: [],
   async contenders({ kinds, quick }) {
     const contenders: Contender[] = [];
     let answer = "";
