@@ -23,7 +23,7 @@ export const query: Scenario = {
   rounds: { quick: 1, normal: 5, full: 15 },
   warmUps: 1,
   targets: [],
-  async contenders({ kinds, quick }) {
+  async contenders({ kinds, effort }) {
     const contenders: Contender[] = [];
     let answer = "";
     // Gateways come first: the floors are told what one of them answered.
