@@ -32,7 +32,7 @@ export const query: Scenario = {
       const close = await fill(server, kind);
       if (isGateway(kind)) answer = await ask(server.port);
       else await server.say(answer);
-      contenders.push(contender(kind, server, quick ? 4_000 : REQUESTS, close));
+      contenders.push(contender(kind, server, effort === "quick" ? 4_000 : REQUESTS, close));
     }
     return contenders;
   },
