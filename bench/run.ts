@@ -3,6 +3,7 @@ import { compare } from "./measure/compare.ts";
 import { machineLine } from "./measure/machine.ts";
 import type { RunResult, ScenarioResult } from "./measure/result.ts";
 import type { Effort, Scenario } from "./measure/scenario.ts";
+import { publishRun, readRun, storeRun } from "./report/files.ts";
 import { verdictsOf } from "./report/reading.ts";
 import { scenarioText } from "./report/text.ts";
 import { connect } from "./scenarios/connect.ts";
@@ -17,9 +18,11 @@ const SCENARIOS: readonly Scenario[] = [update, fanOut, query, connect, idle, ta
 const NAMES = SCENARIOS.map(({ name }) => name).join(",");
 
 const USAGE = `Usage: npm run bench -- [--only ${NAMES}]
-    [--servers ${SERVER_KINDS.join(",")}] [--quick | --full]
+    [--servers ${SERVER_KINDS.join(",")}]
+    [--quick | --full | --from FILE] [--write]
 
-Measures the gateway beside the bare libraries that it runs on, each in a process of its own. See bench/README.md.
+Measures the gateway beside the bare libraries that it runs on, each in a process of its own. With --from, shows
+a stored run instead. With --write, makes bench/README.md of all scenarios. See there.
 `;
 
 function choose(only: string | undefined): readonly Scenario[] {
@@ -46,15 +49,30 @@ async function main(): Promise<void> {
       servers: { type: "string" },
       quick: { type: "boolean" },
       full: { type: "boolean" },
+      from: { type: "string" },
+      write: { type: "boolean" },
       help: { type: "boolean", short: "h" },
     },
   });
   if (values.help) return void print(USAGE);
-  const chosen = choose(values.only);
   const effort: Effort = values.quick ? "quick" : values.full ? "full" : "normal";
+  const run =
+    values.from === undefined
+      ? await measure(effort, values.only, values.servers)
+      : show(readRun(values.from));
+  if (values.write) publish(run);
+  if (run.effort === "quick") guard(run);
+}
+
+async function measure(
+  effort: Effort,
+  only: string | undefined,
+  servers: string | undefined,
+): Promise<RunResult> {
+  const chosen = choose(only);
   const { kinds: available, note } = availableKinds();
-  const servers = values.servers?.split(",");
-  const kinds = available.filter((kind) => servers?.includes(kind) ?? true);
+  const wanted = servers?.split(",");
+  const kinds = available.filter((kind) => wanted?.includes(kind) ?? true);
   const machine = machineLine();
   const notes = note === undefined ? [] : [note];
   print(`${[machine, ...notes].join("\n")}\n\n`);
@@ -70,10 +88,24 @@ async function main(): Promise<void> {
     scenarios.push(result);
   }
   const seconds = (performance.now() - startedAt) / 1000;
-  const date = new Date().toISOString().slice(0, 10);
-  const run: RunResult = { machine, date, effort, notes, scenarios, seconds };
-  print(`${Math.round(run.seconds)} s in all\n`);
-  if (effort === "quick") guard(run);
+  const run = { machine, effort, notes, scenarios, seconds };
+  print(`${Math.round(seconds)} s in all, stored in ${storeRun(run)}\n`);
+  return run;
+}
+
+function show(run: RunResult): RunResult {
+  print(`${[run.machine, ...run.notes].join("\n")}\n\n${run.scenarios.map(scenarioText).join("\n")}`);
+  return run;
+}
+
+function publish(run: RunResult): void {
+  const missing = SCENARIOS.filter(({ name }) => !run.scenarios.some((each) => each.name === name));
+  if (missing.length > 0)
+    throw new Error(
+      `not written, as one run is to have all scenarios; this one lacks ${missing.map(({ name }) => name).join(", ")}`,
+    );
+  publishRun(run);
+  print("bench/README.md, its charts and bench/result.json are written\n");
 }
 
 /** A quick run fails when something is far from its target: it runs on shared machines, where little may mean nothing. */

@@ -20,7 +20,6 @@ export interface ScenarioResult {
 
 export interface RunResult {
   readonly machine: string;
-  readonly date: string;
   readonly effort: Effort;
   readonly notes: readonly string[];
   readonly scenarios: readonly ScenarioResult[];
