@@ -12,13 +12,13 @@ import { idle } from "./scenarios/idle.ts";
 import { query } from "./scenarios/query.ts";
 import { table } from "./scenarios/table.ts";
 import { update } from "./scenarios/update.ts";
-import { availableKinds, SERVER_KINDS } from "./servers/server-process.ts";
+import { availableKinds, SERVER_KINDS } from "./servers/kinds.ts";
 
 const SCENARIOS: readonly Scenario[] = [update, fanOut, query, connect, idle, table];
 const NAMES = SCENARIOS.map(({ name }) => name).join(",");
 
 const USAGE = `Usage: npm run bench -- [--only ${NAMES}]
-    [--servers ${SERVER_KINDS.join(",")}]
+    [--servers ${SERVER_KINDS.map(({ name }) => name).join(",")}]
     [--quick | --full | --from FILE] [--write]
 
 Measures the gateway beside the bare libraries that it runs on, each in a process of its own. With --from, shows
@@ -70,11 +70,11 @@ async function measure(
   servers: string | undefined,
 ): Promise<RunResult> {
   const chosen = choose(only);
-  const { kinds: available, note } = availableKinds();
   const wanted = servers?.split(",");
-  const kinds = available.filter((kind) => wanted?.includes(kind) ?? true);
+  const { kinds, notes } = await availableKinds(
+    SERVER_KINDS.filter(({ name }) => wanted?.includes(name) ?? true),
+  );
   const machine = machineLine();
-  const notes = note === undefined ? [] : [note];
   print(`${[machine, ...notes].join("\n")}\n\n`);
   const startedAt = performance.now();
   setTimeout(

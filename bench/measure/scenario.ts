@@ -1,4 +1,4 @@
-import type { ServerKind } from "../servers/server-process.ts";
+import type { ServerKind } from "../servers/server-kind.ts";
 
 /** How much is measured: a smoke run, a run of minutes, or one that takes its time. */
 export const EFFORTS = ["quick", "normal", "full"] as const;
