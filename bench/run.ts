@@ -8,12 +8,12 @@ import { idle } from "./scenarios/idle.ts";
 import { query } from "./scenarios/query.ts";
 import { table } from "./scenarios/table.ts";
 import { update } from "./scenarios/update.ts";
-import { availableKinds, SERVER_KINDS } from "./servers/server-process.ts";
+import { availableKinds, SERVER_KINDS } from "./servers/kinds.ts";
 
 const SCENARIOS: readonly Scenario[] = [update, fanOut, query, connect, idle, table];
 const NAMES = SCENARIOS.map(({ name }) => name).join(", ");
 
-const USAGE = `Usage: npm run bench -- [--only ${NAMES.replaceAll(" ", "")}] [--servers ${SERVER_KINDS.join(",")}] [--quick]
+const USAGE = `Usage: npm run bench -- [--only ${NAMES.replaceAll(" ", "")}] [--servers ${SERVER_KINDS.map(({ name }) => name).join(",")}] [--quick]
 
 Measures the gateway beside the bare libraries that it runs on, each in a process of its own. See bench/README.md.
 `;
@@ -42,11 +42,12 @@ async function main(): Promise<void> {
   });
   if (values.help) return void process.stdout.write(USAGE);
   const chosen = choose(values.only);
-  const { kinds: available, note } = availableKinds();
   const servers = values.servers?.split(",");
-  const kinds = available.filter((kind) => servers?.includes(kind) ?? true);
+  const { kinds, notes } = await availableKinds(
+    SERVER_KINDS.filter(({ name }) => servers?.includes(name) ?? true),
+  );
   process.stdout.write(`${machineLine()}\n`);
-  if (note !== undefined) process.stdout.write(`${note}\n`);
+  for (const note of notes) process.stdout.write(`${note}\n`);
   const startedAt = performance.now();
   setTimeout(() => fail(new Error("it takes too long, so something is stuck")), LONGEST_RUN_MS).unref();
   for (const scenario of chosen) await compare(scenario, { kinds, quick: values.quick ?? false });

@@ -20,8 +20,12 @@ export function openSocket(port: number): Promise<LightSocket> {
 
 export async function connectSocket(port: number, token: string): Promise<LightSocket> {
   const socket = await openSocket(port);
-  expect(await socket.ask(textFrame({ type: "connect", token })), "connected");
+  await showToken(socket, token);
   return socket;
+}
+
+export async function showToken(socket: LightSocket, token: string): Promise<void> {
+  expect(await socket.ask(textFrame({ type: "connect", token })), "connected");
 }
 
 export interface SessionFields {

@@ -18,15 +18,17 @@ export async function compare(scenario: Scenario, options: ScenarioOptions): Pro
   } finally {
     for (const contender of contenders) await contender.close();
   }
-  const [first] = found.values();
-  for (const unit of Object.keys(first?.[0] ?? {})) printUnit(unit, found);
+  const units = new Set([...found.values()].flat().flatMap((figures) => Object.keys(figures)));
+  for (const unit of units) printUnit(unit, found);
 }
 
 function printUnit(unit: string, found: ReadonlyMap<Contender, Figures[]>): void {
   const medians = new Map<string, number>();
   const rows: { contender: Contender; cells: string[] }[] = [];
   for (const [contender, figures] of found) {
-    const { median, min, max } = spreadOf(figures.map((each) => each[unit]!));
+    const values = figures.flatMap((each) => each[unit] ?? []);
+    if (values.length === 0) continue;
+    const { median, min, max } = spreadOf(values);
     medians.set(contender.name, median);
     rows.push({ contender, cells: [format(median), `${format(min)} – ${format(max)}`] });
   }

@@ -1,4 +1,4 @@
-import type { ServerKind } from "../servers/server-process.ts";
+import type { ServerKind } from "../servers/server-kind.ts";
 
 /** What one round found: figures by their name, unit and all. */
 export type Figures = Readonly<Record<string, number>>;

@@ -1,8 +1,8 @@
-import { type LightSocket, textFrame } from "../load/light-socket.ts";
-import { closeAll, expect, openSession, openSocket, times } from "../load/sockets.ts";
+import type { LightSocket } from "../load/light-socket.ts";
+import { closeAll, times } from "../load/sockets.ts";
 import type { Contender, Scenario } from "../measure/scenario.ts";
 import { userToken } from "../servers/app.ts";
-import { floorOf, type ServerKind, ServerProcess } from "../servers/server-process.ts";
+import { labelOf, type ServerKind } from "../servers/server-kind.ts";
 
 /*
  * The question: what does it cost to come in? First the accepted socket alone, then the token and the first session:
@@ -20,21 +20,15 @@ export const connect: Scenario = {
 };
 
 async function contender(kind: ServerKind, count: number): Promise<Contender> {
-  const server = await ServerProcess.start(kind);
-  const frames = await times(count, async (i) =>
-    textFrame({ type: "connect", token: await userToken(`user-${i}`) }),
-  );
+  const server = await kind.start();
+  const tokens = await times(count, (i) => userToken(`user-${i}`));
   return {
-    name: kind,
-    ...floorOf(kind),
+    ...labelOf(kind),
     async round() {
       const start = await server.usage();
-      const sockets: LightSocket[] = await times(count, () => openSocket(server.port));
+      const sockets: LightSocket[] = await times(count, () => kind.dialect.open(server.port));
       const accepted = await server.usage();
-      await times(count, async (i) => {
-        expect(await sockets[i]!.ask(frames[i]!), "connected");
-        await openSession(sockets[i]!, { selectedConversationId: "conversation-1" });
-      });
+      await times(count, (i) => kind.dialect.enter(sockets[i]!, tokens[i]!, "conversation-1"));
       const opened = await server.usage();
       await closeAll(sockets);
       return {

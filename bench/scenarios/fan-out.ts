@@ -1,8 +1,9 @@
-import { type LightSocket, textFrame } from "../load/light-socket.ts";
-import { closeAll, connectSocket, expect, openSession, received, times } from "../load/sockets.ts";
+import { enterNew } from "../load/dialect.ts";
+import type { LightSocket } from "../load/light-socket.ts";
+import { closeAll, expect, received, times } from "../load/sockets.ts";
 import type { Contender, Scenario } from "../measure/scenario.ts";
 import { appToken, userToken } from "../servers/app.ts";
-import { floorOf, isGateway, type ServerKind, ServerProcess } from "../servers/server-process.ts";
+import { labelOf, type ServerKind } from "../servers/server-kind.ts";
 
 /*
  * The question: what does one delivery of a diff cost? One event makes one diff, encoded once, that goes to 1,000
@@ -37,32 +38,30 @@ async function prepare(
   events: number,
   diff: string,
 ): Promise<{ contender: Contender; sample: string }> {
-  const server = await ServerProcess.start(kind, { DIFF_INTERVAL_MS: "0" });
-  const writer = await connectSocket(server.port, await userToken("writer"));
-  const sessionId = await openSession(writer, { selectedConversationId: CONVERSATION });
+  const server = await kind.start({ DIFF_INTERVAL_MS: "0" });
+  const writer = await enterNew(kind.dialect, server.port, await userToken("writer"), CONVERSATION);
   const token = await appToken();
-  const subscribe = textFrame({ type: "subscribe", id: 1, filter: { selectedConversationId: CONVERSATION } });
   const subscribers = await times(SUBSCRIBERS, async () => {
-    const socket = await connectSocket(server.port, token);
-    expect(await socket.ask(subscribe), "snapshot");
+    const socket = await kind.dialect.open(server.port);
+    await kind.dialect.watch(socket, token, CONVERSATION);
     return socket;
   });
-  const frames = [true, false].map((isTyping) => textFrame({ type: "update", sessionId, isTyping }));
+  // Not isTyping, which ends by itself while the others have their turns.
+  const frames = [true, false].map((hasFocus) => writer.frame({ hasFocus }));
   let sample = diff;
-  if (isGateway(kind)) sample = await firstDiff(subscribers, () => writer.write(frames[0]!));
-  else await server.say(diff);
+  if (kind.role === "gateway") sample = await firstDiff(subscribers, () => writer.socket.write(frames[0]!));
+  else await server.say?.(diff);
   let count = 1;
   return {
     sample,
     contender: {
-      name: kind,
-      ...floorOf(kind),
+      ...labelOf(kind),
       async round() {
         const before = await server.usage();
         const startedAt = performance.now();
         for (let event = 0; event < events; event++) {
           const delivered = received(subscribers, SUBSCRIBERS);
-          writer.write(frames[count++ % 2]!);
+          writer.socket.write(frames[count++ % 2]!);
           await delivered;
         }
         const seconds = (performance.now() - startedAt) / 1000;
@@ -74,7 +73,7 @@ async function prepare(
         };
       },
       async close() {
-        await closeAll([writer, ...subscribers]);
+        await closeAll([writer.socket, ...subscribers]);
         await server.stop();
       },
     },

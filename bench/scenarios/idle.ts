@@ -1,8 +1,9 @@
+import { type Dialect, enterNew } from "../load/dialect.ts";
 import type { LightSocket } from "../load/light-socket.ts";
-import { closeAll, connectSocket, openSession, times } from "../load/sockets.ts";
+import { closeAll, times } from "../load/sockets.ts";
 import type { Contender, Scenario } from "../measure/scenario.ts";
 import { userToken } from "../servers/app.ts";
-import { floorOf, type ServerKind, ServerProcess } from "../servers/server-process.ts";
+import { labelOf, type ServerKind } from "../servers/server-kind.ts";
 
 /*
  * The question: how much memory does a socket hold that has one session and is quiet? Resident set of the process and
@@ -22,19 +23,20 @@ export const idle: Scenario = {
 
 function contender(kind: ServerKind, count: number): Contender {
   return {
-    name: kind,
-    ...floorOf(kind),
+    ...labelOf(kind),
     async round() {
-      const server = await ServerProcess.start(kind);
+      const server = await kind.start();
       try {
-        const first = await openMany(server.port, "first", count / 2);
+        const first = await openMany(kind.dialect, server.port, "first", count / 2);
         const before = await server.settledUsage();
-        const second = await openMany(server.port, "second", count);
+        const second = await openMany(kind.dialect, server.port, "second", count);
         const after = await server.settledUsage();
         await closeAll([...first, ...second]);
         return {
           "RSS KB per socket": (after.rssBytes - before.rssBytes) / count / 1024,
-          "of it heap KB": (after.heapBytes - before.heapBytes) / count / 1024,
+          ...(after.heapBytes === undefined || before.heapBytes === undefined
+            ? {}
+            : { "of it heap KB": (after.heapBytes - before.heapBytes) / count / 1024 }),
         };
       } finally {
         await server.stop();
@@ -44,10 +46,10 @@ function contender(kind: ServerKind, count: number): Contender {
   };
 }
 
-function openMany(port: number, crowd: string, count: number): Promise<LightSocket[]> {
+function openMany(dialect: Dialect, port: number, crowd: string, count: number): Promise<LightSocket[]> {
   return times(count, async (i) => {
-    const socket = await connectSocket(port, await userToken(`${crowd}-user-${i}`));
-    await openSession(socket, { selectedConversationId: `${crowd}-conversation-${Math.floor(i / 20)}` });
-    return socket;
+    const token = await userToken(`${crowd}-user-${i}`);
+    const member = await enterNew(dialect, port, token, `${crowd}-conversation-${Math.floor(i / 20)}`);
+    return member.socket;
   });
 }

@@ -31,7 +31,7 @@ function contender(name: string, plan: TablePlan): Contender {
   return {
     name,
     async round() {
-      const child = await ServerProcess.run("table", "table");
+      const child = await ServerProcess.start(new URL("../servers/table.js", import.meta.url), "table");
       try {
         const before = await child.settledUsage();
         await child.say(JSON.stringify(plan));

@@ -1,8 +1,8 @@
-import { type LightSocket, textFrame } from "../load/light-socket.ts";
-import { closeAll, connectSocket, openSession, received, times } from "../load/sockets.ts";
+import { type Change, enterNew, type Member } from "../load/dialect.ts";
+import { closeAll, times } from "../load/sockets.ts";
 import type { Contender, Scenario } from "../measure/scenario.ts";
 import { userToken } from "../servers/app.ts";
-import { floorOf, type ServerKind, ServerProcess } from "../servers/server-process.ts";
+import { labelOf, type ServerKind } from "../servers/server-kind.ts";
 
 /*
  * The question: what does one change of a session cost that nobody watches? A message comes in, is checked, changes a
@@ -22,54 +22,47 @@ export const update: Scenario = {
 };
 
 async function contender(kind: ServerKind, quick: boolean): Promise<Contender> {
-  const server = await ServerProcess.start(kind);
-  const sockets = await times(SOCKETS, async (i) => connectSocket(server.port, await userToken(`user-${i}`)));
-  const frames = await times(SOCKETS, async (i) => {
-    const home = `conversation-${Math.floor(i / USERS_PER_CONVERSATION)}`;
-    return changes(await openSession(sockets[i]!, { selectedConversationId: home }), home);
-  });
+  const server = await kind.start();
+  const members = await times(SOCKETS, async (i) =>
+    enterNew(kind.dialect, server.port, await userToken(`user-${i}`), homeOf(i)),
+  );
+  const cycles = members.map((member, i) => cycleOf(homeOf(i)).map((change) => member.frame(change)));
   const messages = quick ? 14 : MESSAGES_PER_SOCKET;
   return {
-    name: kind,
-    ...floorOf(kind),
+    ...labelOf(kind),
     async round() {
       const before = await server.usage();
-      for (let i = 0; i < messages; i++) await sendToAll(sockets, frames, i);
+      for (let i = 0; i < messages; i++) await sendToAll(members, cycles, i);
       // An answer from every socket: nothing that was sent is still on its way.
-      const answers = received(sockets, SOCKETS);
-      for (const [i, socket] of sockets.entries()) socket.write(frames[i]!.last);
-      await answers;
+      await Promise.all(members.map((member) => member.ask(LAST)));
       const { cpuMicros } = await server.usage();
       return { "CPU µs per update": (cpuMicros - before.cpuMicros) / (SOCKETS * (messages + 1) + messages) };
     },
     async close() {
-      await closeAll(sockets);
+      await closeAll(members.map(({ socket }) => socket));
       await server.stop();
     },
   };
 }
 
-interface Changes {
-  /** Each is a real change after the one before it, the first after the last. */
-  readonly cycle: readonly Buffer[];
-  /** With an id, so that it is answered. */
-  readonly last: Buffer;
+/** Answered, so that nothing that was sent before is still on its way. */
+const LAST: Change = { hasFocus: false };
+
+function homeOf(user: number): string {
+  return `conversation-${Math.floor(user / USERS_PER_CONVERSATION)}`;
 }
 
-function changes(sessionId: string, home: string): Changes {
-  const change = (fields: object) => textFrame({ type: "update", sessionId, ...fields });
-  return {
-    cycle: [
-      change({ hasFocus: true }),
-      change({ isTyping: true }),
-      change({ selectedConversationId: "conversation-elsewhere" }),
-      change({ isTyping: true }),
-      change({ isTyping: false }),
-      change({ hasFocus: false }),
-      change({ selectedConversationId: home }),
-    ],
-    last: textFrame({ type: "update", id: 1, sessionId, hasFocus: false }),
-  };
+/** Each is a real change after the one before it, the first after the last. */
+function cycleOf(home: string): readonly Change[] {
+  return [
+    { hasFocus: true },
+    { isTyping: true },
+    { selectedConversationId: "conversation-elsewhere" },
+    { isTyping: true },
+    { isTyping: false },
+    { hasFocus: false },
+    { selectedConversationId: home },
+  ];
 }
 
 /**
@@ -77,14 +70,13 @@ function changes(sessionId: string, home: string): Changes {
  * server reads each by itself, as it does from sockets of real users.
  */
 async function sendToAll(
-  sockets: readonly LightSocket[],
-  frames: readonly Changes[],
+  members: readonly Member[],
+  cycles: readonly (readonly Buffer[])[],
   round: number,
 ): Promise<void> {
-  for (const [i, socket] of sockets.entries()) {
-    const { cycle } = frames[i]!;
+  for (const [i, { socket }] of members.entries()) {
+    const cycle = cycles[i]!;
     socket.write(cycle[round % cycle.length]!);
   }
-  const last = sockets.length - 1;
-  await sockets[last]!.ask(frames[last]!.last);
+  await members.at(-1)!.ask(LAST);
 }

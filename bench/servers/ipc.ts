@@ -11,10 +11,11 @@ export interface Usage {
   /** User and system time of the whole process, with its helper threads. */
   readonly cpuMicros: number;
   readonly rssBytes: number;
-  readonly heapBytes: number;
+  /** Of a server in Node. */
+  readonly heapBytes?: number;
 }
 
-export type Answer = { readonly port: number } | Usage;
+export type Answer = { readonly port: number } | Required<Usage>;
 
 /** Serves the questions in the process under test; the first thing said is the port. */
 export function serveQuestions(port: number, say: (text: string) => void = () => {}): void {
@@ -28,7 +29,7 @@ export function serveQuestions(port: number, say: (text: string) => void = () =>
   process.send!({ port } satisfies Answer);
 }
 
-export function usage(): Usage {
+export function usage(): Required<Usage> {
   const { user, system } = process.cpuUsage();
   const { rss, heapUsed } = process.memoryUsage();
   return { cpuMicros: user + system, rssBytes: rss, heapBytes: heapUsed };

@@ -1,0 +1,30 @@
+import { APP } from "../servers/app.ts";
+import type { Dialect } from "./dialect.ts";
+import { textFrame } from "./light-socket.ts";
+import { expect, openSession, openSocket, showToken } from "./sockets.ts";
+
+/** presence.v1, which the floors speak as well, as far as it goes here. */
+export const gatewayDialect: Dialect = {
+  open: openSocket,
+  async enter(socket, token, conversation) {
+    await showToken(socket, token);
+    const sessionId = await openSession(socket, { selectedConversationId: conversation });
+    return {
+      socket,
+      frame: (change) => textFrame({ type: "update", sessionId, ...change }),
+      async ask(change) {
+        expect(await socket.ask(textFrame({ type: "update", id: 1, sessionId, ...change })), "ok");
+      },
+    };
+  },
+  async watch(socket, token, conversation) {
+    await showToken(socket, token);
+    const subscribe = { type: "subscribe", id: 1, filter: { selectedConversationId: conversation } };
+    expect(await socket.ask(textFrame(subscribe)), "snapshot");
+  },
+  query: (conversation) => ({
+    path: `/v1/${APP.id}/presences`,
+    body: JSON.stringify({ selectedConversationId: conversation }),
+    users: (answer) => Object.keys((JSON.parse(answer) as { data: object }).data).length,
+  }),
+};
