@@ -13,6 +13,7 @@ import { idle } from "./scenarios/idle.ts";
 import { live } from "./scenarios/live.ts";
 import { manyFilters } from "./scenarios/many-filters.ts";
 import { query } from "./scenarios/query.ts";
+import { snapshot } from "./scenarios/snapshot.ts";
 import { table } from "./scenarios/table.ts";
 import { update } from "./scenarios/update.ts";
 import { availableKinds, SERVER_KINDS } from "./servers/kinds.ts";
@@ -24,6 +25,7 @@ const SCENARIOS: readonly Scenario[] = [
   burst,
   live,
   query,
+  snapshot,
   connect,
   idle,
   table,

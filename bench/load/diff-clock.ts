@@ -1,5 +1,3 @@
-import type { Latencies } from "../measure/latencies.ts";
-
 interface Pending {
   readonly due: number;
   readonly state: boolean;
@@ -12,18 +10,13 @@ interface Diff {
 /** One subscriber's clock: it knows which events are on their way, and takes the time of those that a diff brings. */
 export class DiffClock {
   readonly #field: "hasFocus" | "isTyping";
-  readonly #latencies: Latencies;
+  readonly #onArrival: (tookMs: number, due: number) => void;
   readonly #pending = new Map<string, Pending[]>();
 
   /** @param field What the events change, of users with one widget each. */
-  constructor(field: "hasFocus" | "isTyping", latencies: Latencies) {
+  constructor(field: "hasFocus" | "isTyping", onArrival: (tookMs: number, due: number) => void) {
     this.#field = field;
-    this.#latencies = latencies;
-  }
-
-  /** Users of whom an event is on its way. */
-  get waiting(): number {
-    return this.#pending.size;
+    this.#onArrival = onArrival;
   }
 
   /** An event was due at that time. */
@@ -44,7 +37,7 @@ export class DiffClock {
     for (const [userId, value] of Object.entries(data)) {
       const pending = this.#pending.get(userId) ?? [];
       const last = pending.findLastIndex(({ state }) => state === value?.widgets[0]?.[this.#field]);
-      for (const { due } of pending.splice(0, last + 1)) this.#latencies.add(now - due);
+      for (const { due } of pending.splice(0, last + 1)) this.#onArrival(now - due, due);
       events += last + 1;
       if (pending.length === 0) this.#pending.delete(userId);
     }

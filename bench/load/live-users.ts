@@ -46,7 +46,7 @@ export class LiveUsers {
 
   /** Takes the time of all that is sent from now on. */
   measure(latencies: Latencies): void {
-    this.#clocks = this.#sockets.map(() => new DiffClock("hasFocus", latencies));
+    this.#clocks = this.#sockets.map(() => new DiffClock("hasFocus", (ms) => latencies.add(ms)));
   }
 
   /** The next user, of another group than the one before, gains or loses the focus. */

@@ -78,7 +78,7 @@ async function prepare(
 
   async function run(ms: number, onDiff: (payload: Buffer) => void = () => {}): Promise<Latencies> {
     const latencies = new Latencies();
-    const clocks = readers.map(() => new DiffClock("isTyping", latencies));
+    const clocks = readers.map(() => new DiffClock("isTyping", (ms) => latencies.add(ms)));
     for (const socket of subscribers) socket.onText = undefined;
     for (const [i, reader] of readers.entries()) {
       reader.onText = (payload) => {
