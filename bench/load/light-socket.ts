@@ -35,8 +35,12 @@ export class LightSocket {
       throw new Error(`no upgrade: ${head.toString().slice(0, 200)}`);
     }
     const socket = new LightSocket(tcp);
+    // The first message may have come with the head: it is read when the caller had its chance to listen.
+    tcp.pause();
+    tcp.unshift(head.subarray(end + HANDSHAKE_END.length));
     tcp.on("data", (chunk) => socket.#read(chunk));
     tcp.on("error", () => tcp.destroy());
+    tcp.resume();
     return socket;
   }
 
@@ -46,6 +50,13 @@ export class LightSocket {
 
   /** Writes a frame and returns the text of the next one that comes. */
   ask(frame: Buffer): Promise<string> {
+    const answer = this.next();
+    this.write(frame);
+    return answer;
+  }
+
+  /** The next text that comes. */
+  next(): Promise<string> {
     const { onText } = this;
     return new Promise((resolve, reject) => {
       const gone = () => reject(new Error("the server has dropped a socket of the benchmark"));
@@ -55,7 +66,6 @@ export class LightSocket {
         this.#tcp.off("close", gone);
         resolve(payload.toString());
       };
-      this.write(frame);
     });
   }
 
@@ -107,8 +117,12 @@ export function makeFrame(payload: Buffer, opcode: number): Buffer {
   return Buffer.concat([Buffer.from([0x80 | opcode]), head, mask, masked]);
 }
 
+export function rawTextFrame(text: string): Buffer {
+  return makeFrame(Buffer.from(text), TEXT);
+}
+
 export function textFrame(message: object): Buffer {
-  return makeFrame(Buffer.from(JSON.stringify(message)), TEXT);
+  return rawTextFrame(JSON.stringify(message));
 }
 
 const CLOSE_FRAME = makeFrame(Buffer.from([1000 >> 8, 1000 & 255]), CLOSE);
