@@ -12,11 +12,7 @@ const asked = (name: string, ...args: unknown[]) => rawTextFrame(`421${JSON.stri
 const ANSWER = "431";
 
 const dialect: Dialect = {
-  async open(port) {
-    const socket = await LightSocket.open(port, "/socket.io/?EIO=4&transport=websocket");
-    expect(await socket.next(), "0");
-    return socket;
-  },
+  open,
   async enter(socket, token, conversation) {
     await showToken(socket, token);
     expect(await socket.ask(asked("join", conversation)), ANSWER);
@@ -26,9 +22,11 @@ const dialect: Dialect = {
       ask: async (change) => expect(await socket.ask(asked("state", change)), ANSWER),
     };
   },
-  async watch(socket, token, conversation) {
+  async watch(port, token, conversation) {
+    const socket = await open(port);
     await showToken(socket, token);
     expect(await socket.ask(asked("watch", conversation)), ANSWER);
+    return socket;
   },
 };
 
@@ -58,6 +56,12 @@ function kind(name: string, transport: "ws" | "uws"): ServerKind {
     start: () =>
       ServerProcess.start(new URL("socket-io-server.js", import.meta.url), name, { TRANSPORT: transport }),
   };
+}
+
+async function open(port: number): Promise<LightSocket> {
+  const socket = await LightSocket.open(port, "/socket.io/?EIO=4&transport=websocket");
+  expect(await socket.next(), "0");
+  return socket;
 }
 
 async function showToken(socket: LightSocket, token: string): Promise<void> {
