@@ -14,6 +14,7 @@ import { live } from "./scenarios/live.ts";
 import { manyFilters } from "./scenarios/many-filters.ts";
 import { query } from "./scenarios/query.ts";
 import { snapshot } from "./scenarios/snapshot.ts";
+import { storm } from "./scenarios/storm.ts";
 import { table } from "./scenarios/table.ts";
 import { update } from "./scenarios/update.ts";
 import { availableKinds, SERVER_KINDS } from "./servers/kinds.ts";
@@ -27,6 +28,7 @@ const SCENARIOS: readonly Scenario[] = [
   query,
   snapshot,
   connect,
+  storm,
   idle,
   table,
 ];

@@ -2,12 +2,12 @@ import type { LightSocket } from "./light-socket.ts";
 
 /** How a client talks to one kind of server: the same work in the server's own words. */
 export interface Dialect {
-  /** An accepted socket; nothing is said yet beyond what the protocol itself wants. */
-  open(port: number): Promise<LightSocket>;
+  /** An accepted socket of somebody who is to be in the conversation; nothing is said yet beyond what the protocol wants. */
+  open(port: number, conversation: string): Promise<LightSocket>;
   /** Shows the token of a user, who is in the conversation from then on. */
   enter(socket: LightSocket, token: string, conversation: string): Promise<Member>;
-  /** Shows a token and resolves with the state of the conversation; every change of it follows as a text. */
-  watch(socket: LightSocket, token: string, conversation: string): Promise<void>;
+  /** A socket that has shown a token and got the state of the conversation; every change of it follows as a text. */
+  watch(port: number, token: string, conversation: string): Promise<LightSocket>;
   /** The HTTP request that asks who is in a conversation, if the server answers that; the secret is its bearer token. */
   query?(conversation: string): HttpQuery;
 }
@@ -42,5 +42,5 @@ export async function enterNew(
   token: string,
   conversation: string,
 ): Promise<Member> {
-  return dialect.enter(await dialect.open(port), token, conversation);
+  return dialect.enter(await dialect.open(port, conversation), token, conversation);
 }

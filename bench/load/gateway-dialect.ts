@@ -1,7 +1,7 @@
 import { APP } from "../servers/app.ts";
 import type { Dialect } from "./dialect.ts";
 import { textFrame } from "./light-socket.ts";
-import { expect, openSession, openSocket, showToken } from "./sockets.ts";
+import { connectSocket, expect, openSession, openSocket, showToken } from "./sockets.ts";
 
 /** presence.v1, which the floors speak as well, as far as it goes here. */
 export const gatewayDialect: Dialect = {
@@ -17,10 +17,11 @@ export const gatewayDialect: Dialect = {
       },
     };
   },
-  async watch(socket, token, conversation) {
-    await showToken(socket, token);
+  async watch(port, token, conversation) {
+    const socket = await connectSocket(port, token);
     const subscribe = { type: "subscribe", id: 1, filter: { selectedConversationId: conversation } };
     expect(await socket.ask(textFrame(subscribe)), "snapshot");
+    return socket;
   },
   query: (conversation) => ({
     path: `/v1/${APP.id}/presences`,

@@ -38,8 +38,12 @@ export class LightSocket {
       throw new Error(`no upgrade: ${head.toString().slice(0, 200)}`);
     }
     const socket = new LightSocket(tcp);
+    // The first message may have come with the head: it is read when the caller had its chance to listen.
+    tcp.pause();
+    tcp.unshift(head.subarray(end + HANDSHAKE_END.length));
     tcp.on("data", (chunk) => socket.#read(chunk));
     tcp.on("error", () => tcp.destroy());
+    tcp.resume();
     return socket;
   }
 
@@ -48,13 +52,26 @@ export class LightSocket {
   }
 
   /** Writes a frame and returns the text of the next one that comes. */
-  async ask(frame: Buffer): Promise<string> {
-    const [text] = await this.askAll([frame]);
-    return text!;
+  ask(frame: Buffer): Promise<string> {
+    const answer = this.next();
+    this.write(frame);
+    return answer;
   }
 
   /** Writes frames and returns as many texts, the next ones that come. */
   askAll(frames: readonly Buffer[]): Promise<string[]> {
+    const answers = this.#nextTexts(frames.length);
+    this.write(Buffer.concat(frames));
+    return answers;
+  }
+
+  /** The next text that comes. */
+  async next(): Promise<string> {
+    const [text] = await this.#nextTexts(1);
+    return text!;
+  }
+
+  #nextTexts(count: number): Promise<string[]> {
     const { onText } = this;
     const texts: string[] = [];
     return new Promise((resolve, reject) => {
@@ -62,12 +79,11 @@ export class LightSocket {
       this.#tcp.once("close", gone);
       this.onText = (payload) => {
         texts.push(payload.toString());
-        if (texts.length < frames.length) return;
+        if (texts.length < count) return;
         this.onText = onText;
         this.#tcp.off("close", gone);
         resolve(texts);
       };
-      this.write(frames.length === 1 ? frames[0]! : Buffer.concat(frames));
     });
   }
 
@@ -125,8 +141,12 @@ export function makeFrame(payload: Buffer, opcode: number): Buffer {
   return Buffer.concat([Buffer.from([0x80 | opcode]), head, mask, masked]);
 }
 
+export function rawTextFrame(text: string): Buffer {
+  return makeFrame(Buffer.from(text), TEXT);
+}
+
 export function textFrame(message: object): Buffer {
-  return makeFrame(Buffer.from(JSON.stringify(message)), TEXT);
+  return rawTextFrame(JSON.stringify(message));
 }
 
 const CLOSE_FRAME = makeFrame(Buffer.from([1000 >> 8, 1000 & 255]), CLOSE);

@@ -23,42 +23,43 @@ export class ReturningUser {
     this.#localAddress = localAddress;
   }
 
-  /** Is gone, and comes back; resolves with whether the session is the one that was lost. */
-  async loseAndReturn(): Promise<boolean> {
-    this.#socket?.cut();
-    this.attempts = 0;
-    for (;;) {
-      await delay(retryDelay(this.attempts, this.#resumeWindowMs, Math.random()));
-      const resumed = await this.enter();
-      if (resumed !== undefined) return resumed;
+  /** Comes in, trying until it is let in; whether its session is the one that it had before. */
+  async enter(): Promise<boolean> {
+    for (this.attempts = 1; ; this.attempts++) {
+      try {
+        return await this.#tryToEnter();
+      } catch {
+        // Refused, or dropped before all was said: both are part of a storm.
+        await delay(retryDelay(this.attempts, this.#resumeWindowMs, Math.random()));
+      }
     }
   }
 
-  /** Comes in, or undefined if it is not let in; whether its session was resumed. */
-  async enter(): Promise<boolean | undefined> {
-    this.attempts++;
-    let socket: LightSocket;
-    try {
-      socket = await LightSocket.open(this.#port, `/v1/${APP.id}/realtime`, this.#localAddress);
-    } catch {
-      return undefined;
-    }
+  /** Is gone without a word, and comes back. */
+  async loseAndReturn(): Promise<boolean> {
+    this.#socket?.cut();
+    await delay(retryDelay(0, this.#resumeWindowMs, Math.random()));
+    return this.enter();
+  }
+
+  async #tryToEnter(): Promise<boolean> {
+    const socket = await LightSocket.open(this.#port, `/v1/${APP.id}/realtime`, this.#localAddress);
     this.#socket = socket;
     const connected = expect(await socket.ask(this.#connect), "connected");
     this.#resumeWindowMs = connected.resumeWindowMs as number;
     const conversation = { selectedConversationId: this.#conversation };
     const [opened, subscribed] = await socket.askAll([
-      textFrame({
-        type: "open",
-        kind: "widget",
-        ...(this.#sessionId === undefined ? conversation : { sessionId: this.#sessionId }),
-      }),
+      textFrame({ type: "open", kind: "widget", sessionId: this.#sessionId, ...conversation }),
       textFrame({ type: "subscribe", id: 1, filter: conversation, since: this.#position }),
     ]);
     const { sessionId, resumed } = expect(opened!, "opened");
     this.#sessionId = sessionId as string;
-    const { view, version } = JSON.parse(subscribed!);
-    this.#position = { view, version };
+    const follow = (text: string) => {
+      const { view, version } = JSON.parse(text);
+      this.#position = { view, version };
+    };
+    follow(subscribed!);
+    socket.onText = (payload) => follow(payload.toString());
     return resumed as boolean;
   }
 

@@ -8,7 +8,8 @@ export async function compare(
 ): Promise<ScenarioResult> {
   const startedAt = performance.now();
   const notes: string[] = [];
-  const contenders = await scenario.contenders({ ...options, note: (text) => notes.push(text) });
+  const kinds = options.kinds.filter(({ scenarios }) => scenarios?.includes(scenario.name) ?? true);
+  const contenders = await scenario.contenders({ ...options, kinds, note: (text) => notes.push(text) });
   const found = new Map<Contender, Figures[]>(contenders.map((each) => [each, []]));
   const warmUps = options.effort === "quick" ? Math.min(1, scenario.warmUps) : scenario.warmUps;
   try {

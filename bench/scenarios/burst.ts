@@ -61,11 +61,7 @@ async function prepare(
     enterNew(kind.dialect, server.port, await userToken(`typist-${i}`), ROOM),
   );
   const token = await appToken();
-  const subscribers = await times(SUBSCRIBERS, async () => {
-    const socket = await kind.dialect.open(server.port);
-    await kind.dialect.watch(socket, token, ROOM);
-    return socket;
-  });
+  const subscribers = await times(SUBSCRIBERS, () => kind.dialect.watch(server.port, token, ROOM));
   const frames = typists.map((typist) => [true, false].map((isTyping) => typist.frame({ isTyping })));
   /** Everybody changes once in a turn, to the other state in the next. */
   const write = (i: number) => {

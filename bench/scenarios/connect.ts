@@ -9,6 +9,7 @@ import { labelOf, type ServerKind } from "../servers/server-kind.ts";
  * it is this sum that a reconnect storm costs. The floor accepts as well, but verifies no token.
  */
 
+const CONVERSATION = "conversation-1";
 const SOCKETS = 1_000;
 const WHOLE = "CPU µs to come in";
 
@@ -37,9 +38,9 @@ async function contender(kind: ServerKind, count: number): Promise<Contender> {
       // Never seen before: a token that was verified once may cost less the second time.
       const tokens = await times(count, (i) => userToken(`user-${rounds}-${i}`));
       const start = await server.usage();
-      const sockets: LightSocket[] = await times(count, () => kind.dialect.open(server.port));
+      const sockets: LightSocket[] = await times(count, () => kind.dialect.open(server.port, CONVERSATION));
       const accepted = await server.usage();
-      await times(count, (i) => kind.dialect.enter(sockets[i]!, tokens[i]!, "conversation-1"));
+      await times(count, (i) => kind.dialect.enter(sockets[i]!, tokens[i]!, CONVERSATION));
       const opened = await server.usage();
       await closeAll(sockets);
       return {

@@ -46,11 +46,7 @@ async function prepare(
   const server = await kind.start({ DIFF_INTERVAL_MS: "0" });
   const writer = await enterNew(kind.dialect, server.port, await userToken("writer"), CONVERSATION);
   const token = await appToken();
-  const subscribers = await times(SUBSCRIBERS, async () => {
-    const socket = await kind.dialect.open(server.port);
-    await kind.dialect.watch(socket, token, CONVERSATION);
-    return socket;
-  });
+  const subscribers = await times(SUBSCRIBERS, () => kind.dialect.watch(server.port, token, CONVERSATION));
   // Not isTyping, which ends by itself while the others have their turns.
   const frames = [true, false].map((hasFocus) => writer.frame({ hasFocus }));
   let sample = diff;

@@ -39,8 +39,7 @@ async function contender(kind: ServerKind, users: number): Promise<Contender> {
   const token = await appToken();
   const typist = await enterNew(kind.dialect, server.port, await userToken("typist"), ROOM);
   const frames = [true, false].map((isTyping) => typist.frame({ isTyping }));
-  const watcher = await kind.dialect.open(server.port);
-  await kind.dialect.watch(watcher, token, ROOM);
+  const watcher = await kind.dialect.watch(server.port, token, ROOM);
   let rounds = 0;
 
   /** Types for a while; returns when each event was due, and how long it took. */

@@ -23,15 +23,28 @@ export interface LoopDelay {
   readonly p99Ms: number;
 }
 
-export type Answer = { readonly port: number } | Required<Usage> | LoopDelay;
+export type Answer = { readonly port: number } | Usage | LoopDelay;
+
+/** Whose usage is told: that of the process itself, or of another that it looks after. */
+export interface Measured {
+  usage(): Usage;
+  /** Collects garbage. */
+  settle(): Promise<void>;
+}
+
+const self: Measured = { usage, settle };
 
 /** Serves the questions in the process under test; the first thing said is the port. */
-export function serveQuestions(port: number, say: (text: string) => void = () => {}): void {
+export function serveQuestions(
+  port: number,
+  say: (text: string) => void = () => {},
+  measured: Measured = self,
+): void {
   process.on("message", async (question: Question) => {
     if (question.ask === "stop") process.exit(0);
     if (question.ask === "say") say(question.text);
-    if (question.ask === "settled-usage") await settle();
-    process.send!(question.ask === "loop-delay" ? readLoopDelay() : usage());
+    if (question.ask === "settled-usage") await measured.settle();
+    process.send!(question.ask === "loop-delay" ? readLoopDelay() : measured.usage());
   });
   process.on("disconnect", () => process.exit(0));
   process.send!({ port } satisfies Answer);

@@ -9,6 +9,8 @@ export interface ServerKind {
   /** The name of the kind that this one is compared with. */
   readonly floor?: string;
   readonly dialect: Dialect;
+  /** The names of the scenarios that it can do the work of, where those are not all. */
+  readonly scenarios?: readonly string[];
   /** Gets ready to start. Says why this kind does not run here, and how to get it; undefined where it does run. */
   missing(): Promise<string | undefined>;
   /** `env`: settings of the gateway beyond those that every benchmark has. */

@@ -1,0 +1,12 @@
+import { gatewayDialect } from "../load/gateway-dialect.ts";
+import type { ServerKind } from "../servers/server-kind.ts";
+import { ServerProcess } from "../servers/server-process.ts";
+
+/** A gateway over ws as one would write it without much thought, which speaks presence.v1. */
+export const naive: ServerKind = {
+  name: "naive-ws",
+  role: "peer",
+  dialect: gatewayDialect,
+  missing: async () => undefined,
+  start: () => ServerProcess.start(new URL("naive-server.js", import.meta.url), "naive-ws"),
+};
