@@ -48,23 +48,24 @@ export class LightSocket {
     this.#tcp.write(frame);
   }
 
-  /** Writes a frame and returns the text of the next one that comes. */
-  ask(frame: Buffer): Promise<string> {
-    const answer = this.next();
+  /** Writes a frame and returns the text of the next one that comes, or of the next that is the answer. */
+  ask(frame: Buffer, isAnswer?: (text: string) => boolean): Promise<string> {
+    const answer = this.next(isAnswer);
     this.write(frame);
     return answer;
   }
 
-  /** The next text that comes. */
-  next(): Promise<string> {
+  next(isMeant: (text: string) => boolean = () => true): Promise<string> {
     const { onText } = this;
     return new Promise((resolve, reject) => {
       const gone = () => reject(new Error("the server has dropped a socket of the benchmark"));
       this.#tcp.once("close", gone);
       this.onText = (payload) => {
+        const text = payload.toString();
+        if (!isMeant(text)) return onText?.(payload);
         this.onText = onText;
         this.#tcp.off("close", gone);
-        resolve(payload.toString());
+        resolve(text);
       };
     });
   }
