@@ -6,15 +6,32 @@ import type { Effort, Scenario } from "./measure/scenario.ts";
 import { publishRun, readRun, storeRun } from "./report/files.ts";
 import { verdictsOf } from "./report/reading.ts";
 import { scenarioText } from "./report/text.ts";
+import { burst } from "./scenarios/burst.ts";
 import { connect } from "./scenarios/connect.ts";
 import { fanOut } from "./scenarios/fan-out.ts";
 import { idle } from "./scenarios/idle.ts";
+import { live } from "./scenarios/live.ts";
+import { manyFilters } from "./scenarios/many-filters.ts";
 import { query } from "./scenarios/query.ts";
+import { snapshot } from "./scenarios/snapshot.ts";
+import { storm } from "./scenarios/storm.ts";
 import { table } from "./scenarios/table.ts";
 import { update } from "./scenarios/update.ts";
 import { availableKinds, SERVER_KINDS } from "./servers/kinds.ts";
 
-const SCENARIOS: readonly Scenario[] = [update, fanOut, query, connect, idle, table];
+const SCENARIOS: readonly Scenario[] = [
+  update,
+  manyFilters,
+  fanOut,
+  burst,
+  live,
+  query,
+  snapshot,
+  connect,
+  storm,
+  idle,
+  table,
+];
 const NAMES = SCENARIOS.map(({ name }) => name).join(",");
 
 const USAGE = `Usage: npm run bench -- [--only ${NAMES}]

@@ -3,7 +3,7 @@ import { type Change, type Dialect, enterNew, type Member } from "./dialect.ts";
 import { closeAll, times } from "./sockets.ts";
 
 const USERS = 1_000;
-const USERS_PER_CONVERSATION = 20;
+export const USERS_PER_CONVERSATION = 20;
 
 /** Users on sockets of their own, twenty in a conversation. */
 export interface Crowd {
@@ -31,7 +31,7 @@ export async function enterCrowd(dialect: Dialect, port: number): Promise<Crowd>
 /** Answered, so that nothing that was sent before is still on its way. */
 const LAST: Change = { hasFocus: false };
 
-function homeOf(user: number): string {
+export function homeOf(user: number): string {
   return `conversation-${Math.floor(user / USERS_PER_CONVERSATION)}`;
 }
 

@@ -5,10 +5,12 @@ import { connect, type Socket } from "node:net";
 const HANDSHAKE_END = Buffer.from("\r\n\r\n");
 const TEXT = 1;
 const CLOSE = 8;
+const PING = 9;
+const PONG = 10;
 
 /**
  * A WebSocket client that does next to nothing, as it shares the machine with the server that it measures: it writes
- * frames that were made before, and counts the ones that come. It answers no pings.
+ * frames that were made before, counts the ones that come, and answers pings.
  */
 export class LightSocket {
   /** Text frames that came in. */
@@ -22,8 +24,9 @@ export class LightSocket {
     this.#tcp = tcp;
   }
 
-  static async open(port: number, path: string): Promise<LightSocket> {
-    const tcp = connect({ host: "127.0.0.1", port, noDelay: true });
+  /** `localAddress`: where it comes from, if that matters. */
+  static async open(port: number, path: string, localAddress?: string): Promise<LightSocket> {
+    const tcp = connect({ host: "127.0.0.1", port, noDelay: true, ...(localAddress && { localAddress }) });
     tcp.write(
       `GET ${path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
         `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${randomBytes(16).toString("base64")}\r\n\r\n`,
@@ -55,17 +58,32 @@ export class LightSocket {
     return answer;
   }
 
-  next(isMeant: (text: string) => boolean = () => true): Promise<string> {
+  /** Writes frames and returns as many texts, the next ones that come. */
+  askAll(frames: readonly Buffer[]): Promise<string[]> {
+    const answers = this.#nextTexts(frames.length);
+    this.write(Buffer.concat(frames));
+    return answers;
+  }
+
+  /** The next text that comes, or the next that is meant. */
+  async next(isMeant?: (text: string) => boolean): Promise<string> {
+    const [text] = await this.#nextTexts(1, isMeant);
+    return text!;
+  }
+
+  #nextTexts(count: number, isMeant: (text: string) => boolean = () => true): Promise<string[]> {
     const { onText } = this;
+    const texts: string[] = [];
     return new Promise((resolve, reject) => {
       const gone = () => reject(new Error("the server has dropped a socket of the benchmark"));
       this.#tcp.once("close", gone);
       this.onText = (payload) => {
         const text = payload.toString();
         if (!isMeant(text)) return onText?.(payload);
+        if (texts.push(text) < count) return;
         this.onText = onText;
         this.#tcp.off("close", gone);
-        resolve(text);
+        resolve(texts);
       };
     });
   }
@@ -76,6 +94,11 @@ export class LightSocket {
     const closed = once(this.#tcp, "close");
     this.write(CLOSE_FRAME);
     await closed;
+  }
+
+  /** Is gone without a word, as when the network is lost. */
+  cut(): void {
+    this.#tcp.resetAndDestroy();
   }
 
   #read(chunk: Buffer): void {
@@ -100,7 +123,8 @@ export class LightSocket {
       if (opcode === TEXT) {
         this.received++;
         this.onText?.(bytes.subarray(start, end));
-      } else if (opcode === CLOSE) this.#tcp.end();
+      } else if (opcode === PING) this.write(makeFrame(bytes.subarray(start, end), PONG));
+      else if (opcode === CLOSE) this.#tcp.end();
       at = end;
     }
     if (at < bytes.length) this.#rest = bytes.subarray(at);

@@ -60,6 +60,17 @@ export function received(
   });
 }
 
+const QUIET_MS = 150;
+
+/** Resolves when nothing more comes in. */
+export async function quiet(sockets: readonly LightSocket[]): Promise<void> {
+  const count = () => sockets.reduce((sum, socket) => sum + socket.received, 0);
+  for (let last = -1; last !== count(); ) {
+    last = count();
+    await new Promise((resolve) => setTimeout(resolve, QUIET_MS));
+  }
+}
+
 export function expect(text: string, type: string): Record<string, unknown> {
   const message = JSON.parse(text) as Record<string, unknown>;
   if (message.type !== type) throw new Error(`expected ${type}, but got ${text.slice(0, 200)}`);

@@ -5,10 +5,6 @@ import type { Figures } from "./scenario.ts";
 export class Latencies {
   readonly #micros = createHistogram();
 
-  get count(): number {
-    return this.#micros.count;
-  }
-
   add(ms: number): void {
     // A histogram begins at 1.
     this.#micros.record(Math.max(1, Math.round(ms * 1_000)));
@@ -20,9 +16,5 @@ export class Latencies {
       [`${what}, ms p50`]: this.#micros.percentile(50) / 1_000,
       [`${what}, ms p99`]: this.#micros.percentile(99) / 1_000,
     };
-  }
-
-  get maxMs(): number {
-    return this.#micros.max / 1_000;
   }
 }

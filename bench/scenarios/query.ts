@@ -1,9 +1,10 @@
 import { type Dialect, enterNew, type HttpQuery } from "../load/dialect.ts";
 import { HttpLoad } from "../load/http-load.ts";
 import { closeAll, times } from "../load/sockets.ts";
-import type { Contender, Scenario } from "../measure/scenario.ts";
+import type { Contender, Effort, Scenario } from "../measure/scenario.ts";
 import { SECRET, userToken } from "../servers/app.ts";
-import { labelOf, type RunningServer, type ServerKind } from "../servers/server-kind.ts";
+import type { Population } from "../servers/gateway.ts";
+import { labelOf, type RunningServer, shortList } from "../servers/server-kind.ts";
 
 /*
  * The question: what does a query over HTTP cost? It asks for the 20 users of one conversation among 1,000 sessions.
@@ -13,16 +14,22 @@ import { labelOf, type RunningServer, type ServerKind } from "../servers/server-
 const SESSIONS = 1_000;
 const USERS_PER_CONVERSATION = 20;
 const CONNECTIONS = 50;
-const REQUESTS = 20_000;
+const REQUESTS = 10_000;
 const CONVERSATION = "conversation-7";
+const MANY: Readonly<Record<Effort, number>> = { quick: 100_000, normal: 1_000_000, full: 1_000_000 };
+const COST = "CPU µs per query";
 
 export const query: Scenario = {
   name: "query",
-  question: "what does a query over HTTP cost? 20 users of 1,000, 50 keep-alive connections",
-  method: "",
+  question: "What does a query over HTTP cost, and does it cost more among very many?",
+  method:
+    "Who is in this conversation? 20 users among 1,000 sessions; then among 1,000,000, put into the table from inside (100,000 in the quick form). 50 keep-alive connections. The floor reads and parses the same body and answers with the same bytes, ready made; that of ws is node:http.",
   rounds: { quick: 1, normal: 5, full: 15 },
   warmUps: 1,
-  targets: [],
+  targets: [
+    { figure: COST, of: "gateway-uws", over: "floor-uws", atMost: 1.3 },
+    { figure: COST, of: amongMany("gateway-uws"), over: "gateway-uws", atMost: 1.1 },
+  ],
   async contenders({ kinds, effort }) {
     const contenders: Contender[] = [];
     let answer = "";
@@ -31,28 +38,43 @@ export const query: Scenario = {
       const { query } = kind.dialect;
       if (query === undefined) continue;
       const server = await kind.start();
-      const close = kind.role === "floor" ? async () => {} : await fill(server.port, kind.dialect);
-      const request = requestOf(server.port, query(CONVERSATION));
+      const leave = kind.role === "floor" ? async () => {} : await fill(server.port, kind.dialect);
       if (kind.role === "floor") await server.say?.(answer);
       else {
         const answered = await ask(server.port, query(CONVERSATION));
         if (kind.role === "gateway") answer = answered;
       }
-      contenders.push(contender(kind, server, request, effort === "quick" ? 4_000 : REQUESTS, close));
+      contenders.push(contender(labelOf(kind), server, query(CONVERSATION), effort, leave));
+    }
+    for (const kind of shortList(kinds, effort)) {
+      const { query } = kind.dialect;
+      if (kind.role !== "gateway" || query === undefined) continue;
+      const server = await kind.start();
+      const population = { users: MANY[effort], usersPerConversation: USERS_PER_CONVERSATION };
+      await server.say?.(JSON.stringify(population satisfies Population));
+      await ask(server.port, query(CONVERSATION));
+      const label = { name: amongMany(kind.name), floor: kind.name };
+      contenders.push(contender(label, server, query(CONVERSATION), effort, async () => {}));
     }
     return contenders;
   },
 };
 
+function amongMany(name: string): string {
+  return `${name}, among very many`;
+}
+
 function contender(
-  kind: ServerKind,
+  label: { name: string; floor?: string },
   server: RunningServer,
-  request: Buffer,
-  requests: number,
-  close: () => Promise<void>,
+  query: HttpQuery,
+  effort: Effort,
+  leave: () => Promise<void>,
 ): Contender {
+  const request = requestOf(server.port, query);
+  const requests = effort === "quick" ? 4_000 : REQUESTS;
   return {
-    ...labelOf(kind),
+    ...label,
     async round() {
       // Fresh connections: a server may close those that were quiet while the others had their turns.
       const load = await HttpLoad.open(server.port, CONNECTIONS, request);
@@ -64,12 +86,12 @@ function contender(
       const { cpuMicros } = await server.usage();
       load.close();
       return {
-        "CPU µs per query": (cpuMicros - before.cpuMicros) / requests,
+        [COST]: (cpuMicros - before.cpuMicros) / requests,
         "queries a second": requests / seconds,
       };
     },
     async close() {
-      await close();
+      await leave();
       await server.stop();
     },
   };

@@ -19,4 +19,22 @@ const settings = readSettings({
   APPS: JSON.stringify([APP]),
 });
 const gateway = await startGateway(settings, settings.apps!, createLog("silent").logger);
-serveQuestions(gateway.port);
+
+/** Sessions that are there without sockets, as many as no benchmark could open over the wire. */
+export interface Population {
+  readonly users: number;
+  readonly usersPerConversation: number;
+}
+
+function populate({ users, usersPerConversation }: Population): void {
+  const tenant = gateway.hub.tenant(APP.id)!;
+  const holder = { lose() {} };
+  const now = gateway.hub.clock.now();
+  for (let i = 0; i < users; i++) {
+    const selectedConversationId = `conversation-${Math.floor(i / usersPerConversation)}`;
+    tenant.open(`user-${i}`, "widget", { selectedConversationId }, holder, now);
+  }
+  tenant.settle(now);
+}
+
+serveQuestions(gateway.port, (text) => populate(JSON.parse(text)));

@@ -1,3 +1,5 @@
+import { monitorEventLoopDelay } from "node:perf_hooks";
+
 /** What the process of the benchmark asks a server under test. */
 export type Question =
   | { readonly ask: "usage" }
@@ -5,6 +7,7 @@ export type Question =
   | { readonly ask: "settled-usage" }
   /** What the floors answer to a query, or send to subscribers: the bytes that the gateway would. */
   | { readonly ask: "say"; readonly text: string }
+  | { readonly ask: "loop-delay" }
   | { readonly ask: "stop" };
 
 export interface Usage {
@@ -15,7 +18,12 @@ export interface Usage {
   readonly heapBytes?: number;
 }
 
-export type Answer = { readonly port: number } | Usage;
+/** How late the event loop was since it was asked before; begins to look when it is asked first. */
+export interface LoopDelay {
+  readonly p99Ms: number;
+}
+
+export type Answer = { readonly port: number } | Usage | LoopDelay;
 
 /** Whose usage is told: that of the process itself, or of another that it looks after. */
 export interface Measured {
@@ -42,7 +50,7 @@ export function serveQuestions(
     if (question.ask === "stop") return end();
     if (question.ask === "say") say(question.text);
     if (question.ask === "settled-usage") await measured.settle();
-    process.send!(measured.usage());
+    process.send!(question.ask === "loop-delay" ? readLoopDelay() : measured.usage());
   });
   process.on("disconnect", end);
   process.send!({ port } satisfies Answer);
@@ -52,6 +60,17 @@ export function usage(): Required<Usage> {
   const { user, system } = process.cpuUsage();
   const { rss, heapUsed } = process.memoryUsage();
   return { cpuMicros: user + system, rssBytes: rss, heapBytes: heapUsed };
+}
+
+const LOOP_RESOLUTION_MS = 10;
+const loopDelay = monitorEventLoopDelay({ resolution: LOOP_RESOLUTION_MS });
+
+function readLoopDelay(): LoopDelay {
+  loopDelay.enable();
+  // It counts the whole time from tick to tick.
+  const p99Ms = Math.max(0, loopDelay.percentile(99) / 1e6 - LOOP_RESOLUTION_MS);
+  loopDelay.reset();
+  return { p99Ms };
 }
 
 /** Collects garbage until no more comes off; needs `--expose-gc`. */

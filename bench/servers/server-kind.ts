@@ -1,5 +1,6 @@
 import type { Dialect } from "../load/dialect.ts";
-import type { Usage } from "./ipc.ts";
+import type { Effort } from "../measure/scenario.ts";
+import type { LoopDelay, Usage } from "./ipc.ts";
 
 /** A server that takes part: the gateway on a transport, the floor under it, or what people would use instead. */
 export interface ServerKind {
@@ -23,12 +24,21 @@ export interface RunningServer {
   usage(): Promise<Usage>;
   /** As `usage`, but garbage is collected first. */
   settledUsage(): Promise<Usage>;
-  /** Tells a floor the bytes that the gateway would answer or send. */
+  /** Tells a floor the bytes that the gateway would answer or send, and a gateway whom to hold (`Population`). */
   say?(text: string): Promise<void>;
+  /** Of a server in Node. */
+  loopDelay?(): Promise<LoopDelay>;
   stop(): Promise<void>;
 }
 
 /** For a contender: what it is called, and what it is compared with. */
 export function labelOf({ name, floor }: ServerKind): { name: string; floor?: string } {
   return floor === undefined ? { name } : { name, floor };
+}
+
+/** For long scenarios, which go without the second transport in all but full runs. */
+export function shortList(kinds: readonly ServerKind[], effort: Effort): readonly ServerKind[] {
+  const first = kinds.find(({ role }) => role === "gateway");
+  if (effort === "full" || first === undefined) return kinds;
+  return kinds.filter((kind) => kind.role === "peer" || kind === first || kind.name === first.floor);
 }

@@ -1,6 +1,6 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
-import type { Answer, Question, Usage } from "./ipc.ts";
+import type { Answer, LoopDelay, Question, Usage } from "./ipc.ts";
 import type { RunningServer } from "./server-kind.ts";
 
 /** A script of ours that is the server under test. */
@@ -34,6 +34,10 @@ export class ServerProcess implements RunningServer {
     return this.#ask({ ask: "settled-usage" });
   }
 
+  loopDelay(): Promise<LoopDelay> {
+    return this.#ask({ ask: "loop-delay" });
+  }
+
   async say(text: string): Promise<void> {
     await this.#ask({ ask: "say", text });
   }
@@ -45,10 +49,10 @@ export class ServerProcess implements RunningServer {
     await exited;
   }
 
-  #ask(question: Question): Promise<Required<Usage>> {
+  #ask<T extends Answer>(question: Question): Promise<T> {
     const answer = answerOf(this.#child);
     this.#child.send(question);
-    return answer as Promise<Required<Usage>>;
+    return answer as Promise<T>;
   }
 }
 
