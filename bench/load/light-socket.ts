@@ -51,9 +51,9 @@ export class LightSocket {
     this.#tcp.write(frame);
   }
 
-  /** Writes a frame and returns the text of the next one that comes. */
-  ask(frame: Buffer): Promise<string> {
-    const answer = this.next();
+  /** Writes a frame and returns the text of the next one that comes, or of the next that is the answer. */
+  ask(frame: Buffer, isAnswer?: (text: string) => boolean): Promise<string> {
+    const answer = this.next(isAnswer);
     this.write(frame);
     return answer;
   }
@@ -65,21 +65,22 @@ export class LightSocket {
     return answers;
   }
 
-  /** The next text that comes. */
-  async next(): Promise<string> {
-    const [text] = await this.#nextTexts(1);
+  /** The next text that comes, or the next that is meant. */
+  async next(isMeant?: (text: string) => boolean): Promise<string> {
+    const [text] = await this.#nextTexts(1, isMeant);
     return text!;
   }
 
-  #nextTexts(count: number): Promise<string[]> {
+  #nextTexts(count: number, isMeant: (text: string) => boolean = () => true): Promise<string[]> {
     const { onText } = this;
     const texts: string[] = [];
     return new Promise((resolve, reject) => {
       const gone = () => reject(new Error("the server has dropped a socket of the benchmark"));
       this.#tcp.once("close", gone);
       this.onText = (payload) => {
-        texts.push(payload.toString());
-        if (texts.length < count) return;
+        const text = payload.toString();
+        if (!isMeant(text)) return onText?.(payload);
+        if (texts.push(text) < count) return;
         this.onText = onText;
         this.#tcp.off("close", gone);
         resolve(texts);

@@ -30,6 +30,8 @@ export interface Measured {
   usage(): Usage;
   /** Collects garbage. */
   settle(): Promise<void>;
+  /** Ends the other process. */
+  end?(): Promise<void>;
 }
 
 const self: Measured = { usage, settle };
@@ -40,13 +42,17 @@ export function serveQuestions(
   say: (text: string) => void = () => {},
   measured: Measured = self,
 ): void {
+  const end = async () => {
+    await measured.end?.();
+    process.exit(0);
+  };
   process.on("message", async (question: Question) => {
-    if (question.ask === "stop") process.exit(0);
+    if (question.ask === "stop") return end();
     if (question.ask === "say") say(question.text);
     if (question.ask === "settled-usage") await measured.settle();
     process.send!(question.ask === "loop-delay" ? readLoopDelay() : measured.usage());
   });
-  process.on("disconnect", () => process.exit(0));
+  process.on("disconnect", end);
   process.send!({ port } satisfies Answer);
 }
 

@@ -1,0 +1,53 @@
+import { existsSync } from "node:fs";
+import { delimiter, join } from "node:path";
+import type { Change, Dialect } from "../load/dialect.ts";
+import { LightSocket, textFrame } from "../load/light-socket.ts";
+import type { ServerKind } from "../servers/server-kind.ts";
+import { ServerProcess } from "../servers/server-process.ts";
+import { procMissing } from "./proc.ts";
+import { wholeState } from "./whole-state.ts";
+
+const MODULE = "ngx_nchan_module.so";
+
+/** It hands on what a conversation's members publish, and knows nothing of them: no state, no token. */
+const dialect: Dialect = {
+  open: (port, conversation) => LightSocket.open(port, `/publish/${conversation}`),
+  async enter(socket, token, conversation) {
+    const after = wholeState(token, conversation);
+    const frame = (change: Change) => textFrame(after(change));
+    return {
+      socket,
+      frame,
+      async ask(change) {
+        await socket.ask(frame(change));
+      },
+    };
+  },
+  watch: (port, _token, conversation) => LightSocket.open(port, `/subscribe/${conversation}`),
+};
+
+/** nginx with nchan, as Debian packages it. */
+export const nchan: ServerKind = {
+  name: "nginx-nchan",
+  role: "peer",
+  scenarios: ["fan-out", "burst"],
+  dialect,
+  async missing() {
+    if (findNginx() === undefined || findNchan() === undefined)
+      return "apt-get install nginx-light libnginx-mod-nchan";
+    return procMissing();
+  },
+  start: () => ServerProcess.start(new URL("nchan-server.js", import.meta.url), "nginx-nchan"),
+};
+
+export function findNginx(): string | undefined {
+  // Debian has it where only root looks.
+  const folders = [...(process.env.PATH ?? "").split(delimiter), "/usr/sbin"];
+  return folders.map((folder) => join(folder, "nginx")).find((path) => existsSync(path));
+}
+
+export function findNchan(): string | undefined {
+  return ["/usr/lib/nginx/modules", "/usr/share/nginx/modules"]
+    .map((folder) => join(folder, MODULE))
+    .find((path) => existsSync(path));
+}
