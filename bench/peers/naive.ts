@@ -6,7 +6,7 @@ import { ServerProcess } from "../servers/server-process.ts";
 export const naive: ServerKind = {
   name: "naive-ws",
   role: "peer",
-  dialect: gatewayDialect,
+  dialect: { ...gatewayDialect, folds: false },
   missing: async () => undefined,
   start: () => ServerProcess.start(new URL("naive-server.js", import.meta.url), "naive-ws"),
 };

@@ -5,12 +5,13 @@ import { LightSocket, textFrame } from "../load/light-socket.ts";
 import type { ServerKind } from "../servers/server-kind.ts";
 import { ServerProcess } from "../servers/server-process.ts";
 import { procMissing } from "./proc.ts";
-import { wholeState } from "./whole-state.ts";
+import { changesOf, wholeState } from "./whole-state.ts";
 
 const MODULE = "ngx_nchan_module.so";
 
 /** It hands on what a conversation's members publish, and knows nothing of them: no state, no token. */
 const dialect: Dialect = {
+  folds: false,
   open: (port, conversation) => LightSocket.open(port, `/publish/${conversation}`),
   async enter(socket, token, conversation) {
     const after = wholeState(token, conversation);
@@ -23,6 +24,7 @@ const dialect: Dialect = {
       },
     };
   },
+  changesIn: (text) => changesOf(JSON.parse(text.toString())),
   watch: (port, _token, conversation) => LightSocket.open(port, `/subscribe/${conversation}`),
 };
 

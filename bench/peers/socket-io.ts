@@ -7,11 +7,14 @@ import { ServerProcess } from "../servers/server-process.ts";
 
 // Engine.IO packets are a digit and text: 0 open, 4 message. In a message Socket.IO's are a digit, perhaps the id of an
 // acknowledgement, and JSON: 0 connect, 2 event, 3 acknowledgement.
-const event = (name: string, ...args: unknown[]) => rawTextFrame(`42${JSON.stringify([name, ...args])}`);
+const EVENT = "42";
+const event = (name: string, ...args: unknown[]) =>
+  rawTextFrame(`${EVENT}${JSON.stringify([name, ...args])}`);
 const asked = (name: string, ...args: unknown[]) => rawTextFrame(`421${JSON.stringify([name, ...args])}`);
 const ANSWER = "431";
 
 const dialect: Dialect = {
+  folds: false,
   open,
   async enter(socket, token, conversation) {
     await showToken(socket, token);
@@ -27,6 +30,10 @@ const dialect: Dialect = {
     await showToken(socket, token);
     expect(await socket.ask(asked("watch", conversation)), ANSWER);
     return socket;
+  },
+  changesIn(text) {
+    const [, userId, state] = JSON.parse(text.toString("utf8", EVENT.length));
+    return [[userId, state && { widgets: [state] }]];
   },
 };
 
