@@ -8,6 +8,7 @@ import { verdictsOf } from "./report/reading.ts";
 import { scenarioText } from "./report/text.ts";
 import { burst } from "./scenarios/burst.ts";
 import { connect } from "./scenarios/connect.ts";
+import { cores } from "./scenarios/cores.ts";
 import { fanOut } from "./scenarios/fan-out.ts";
 import { idle } from "./scenarios/idle.ts";
 import { live } from "./scenarios/live.ts";
@@ -22,6 +23,7 @@ import { availableKinds, SERVER_KINDS } from "./servers/kinds.ts";
 const SCENARIOS: readonly Scenario[] = [
   update,
   manyFilters,
+  cores,
   fanOut,
   burst,
   live,

@@ -12,23 +12,33 @@ export interface Crowd {
   leave(): Promise<void>;
 }
 
-export async function enterCrowd(dialect: Dialect, port: number): Promise<Crowd> {
-  const members = await times(USERS, async (i) =>
-    enterNew(dialect, port, await userToken(`user-${i}`), homeOf(i)),
-  );
+export function enterCrowd(dialect: Dialect, port: number): Promise<Crowd> {
+  return enterCrowdBy(async (i) => enterNew(dialect, port, await userToken(`user-${i}`), homeOf(i)));
+}
+
+/** @param pacers How many of the last users are waited for before the next turn: one for each server that takes part. */
+export async function enterCrowdBy(enter: (user: number) => Promise<Member>, pacers = 1): Promise<Crowd> {
+  const members = await times(USERS, enter);
   const cycles = members.map((member, i) => cycleOf(homeOf(i)).map((change) => member.frame(change)));
   return {
     async change(times) {
-      for (let i = 0; i < times; i++) await changeAll(members, cycles, i);
+      for (let i = 0; i < times; i++) {
+        for (const [user, { socket }] of members.entries()) {
+          const cycle = cycles[user]!;
+          socket.write(cycle[i % cycle.length]!);
+        }
+        // So that messages do not pile up and each is read by itself, as it is from sockets of real users.
+        await Promise.all(members.slice(-pacers).map((member) => member.ask(LAST)));
+      }
       // An answer to everybody: nothing that was sent is still on its way.
       await Promise.all(members.map((member) => member.ask(LAST)));
-      return USERS * (times + 1) + times;
+      return USERS * (times + 1) + pacers * times;
     },
     leave: () => closeAll(members.map(({ socket }) => socket)),
   };
 }
 
-/** Answered, so that nothing that was sent before is still on its way. */
+/** Always answered. */
 const LAST: Change = { hasFocus: false };
 
 export function homeOf(user: number): string {
@@ -46,20 +56,4 @@ function cycleOf(home: string): readonly Change[] {
     { hasFocus: false },
     { selectedConversationId: home },
   ];
-}
-
-/**
- * One message from every socket. The last one is answered and waited for, so that messages do not pile up and the
- * server reads each by itself, as it does from sockets of real users.
- */
-async function changeAll(
-  members: readonly Member[],
-  cycles: readonly (readonly Buffer[])[],
-  round: number,
-): Promise<void> {
-  for (const [i, { socket }] of members.entries()) {
-    const cycle = cycles[i]!;
-    socket.write(cycle[round % cycle.length]!);
-  }
-  await members.at(-1)!.ask(LAST);
 }

@@ -76,6 +76,8 @@ function measured(target: Target, { contenders }: ScenarioResult): number | unde
       .filter((value) => value !== undefined);
   const own = values(of);
   if (own === undefined || own.length === 0) return undefined;
+  // What is never to happen is not to happen in any round.
+  if (target.atMost === 0) return spreadOf(own).max;
   return over === undefined ? spreadOf(own).median : ratioOf(own, values(over))?.median;
 }
 

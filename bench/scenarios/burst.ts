@@ -7,12 +7,6 @@ import type { Contender, Effort, Scenario } from "../measure/scenario.ts";
 import { appToken, userToken } from "../servers/app.ts";
 import { labelOf, type ServerKind, shortList } from "../servers/server-kind.ts";
 
-/*
- * The question: what does a busy room cost? 100 people type, or not, a thousand times a second between them, and 1,000
- * watch the room. The gateway folds what happens within DIFF_INTERVAL_MS into one diff, and so does the floor, which
- * publishes the bytes of such a diff as often.
- */
-
 const ROOM = "room-1";
 const TYPISTS = 100;
 const SUBSCRIBERS = 1_000;

@@ -4,18 +4,13 @@ import type { Contender, Scenario } from "../measure/scenario.ts";
 import { userToken } from "../servers/app.ts";
 import { labelOf, type ServerKind } from "../servers/server-kind.ts";
 
-/*
- * The question: what does it cost to come in? First the accepted socket alone, then the token and the first session:
- * it is this sum that a reconnect storm costs. The floor accepts as well, but verifies no token.
- */
-
 const CONVERSATION = "conversation-1";
 const SOCKETS = 1_000;
 const WHOLE = "CPU µs to come in";
 
 export const connect: Scenario = {
   name: "connect",
-  question: "what does it cost to come in? Accept, then verify a token and open a session",
+  question: "What does it cost to come in: to be accepted, to have a token verified, to open a session?",
   method:
     "1,000 sockets come in; then each verifies the token of a user of its own, never seen before, and opens a session. The floor accepts as well, but verifies nothing.",
   rounds: { quick: 1, normal: 5, full: 15 },

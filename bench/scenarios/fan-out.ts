@@ -6,12 +6,6 @@ import type { Contender, Scenario } from "../measure/scenario.ts";
 import { appToken, userToken } from "../servers/app.ts";
 import { labelOf, type ServerKind } from "../servers/server-kind.ts";
 
-/*
- * The question: what does one delivery of a diff cost? One event makes one diff, encoded once, that goes to 1,000
- * subscribers of one view. The floor sends the same bytes to as many: uWebSockets.js by its own `publish`, ws by a loop
- * over one prepared buffer. In production a burst of events is one diff; here DIFF_INTERVAL_MS is 0, so each event pays.
- */
-
 const SUBSCRIBERS = 1_000;
 const EVENTS = 60;
 const CONVERSATION = "conversation-1";
@@ -19,7 +13,7 @@ const COST = "CPU µs per delivery";
 
 export const fanOut: Scenario = {
   name: "fan-out",
-  question: "what does a delivered diff cost? 1 event → 1,000 subscribers of one view",
+  question: "What does a delivered diff cost? One event, 1,000 subscribers of one view.",
   method:
     "One event makes one diff, encoded once, that goes to 1,000 subscribers of one view; `DIFF_INTERVAL_MS=0`, so each event pays. The floor sends the same bytes by uWebSockets.js's own `publish`, or by a loop of `send` over one buffer with ws.",
   rounds: { quick: 1, normal: 5, full: 15 },

@@ -5,18 +5,12 @@ import type { Contender, Scenario } from "../measure/scenario.ts";
 import { userToken } from "../servers/app.ts";
 import { labelOf, type ServerKind } from "../servers/server-kind.ts";
 
-/*
- * The question: how much memory does a socket hold that has one session and is quiet? Resident set of the process and
- * its JavaScript heap, all garbage collected, before and after; kernel buffers are not in it. Each round takes a new
- * process and begins to count with a first crowd in it, which has grown what grows once and stays.
- */
-
 const SOCKETS = 5_000;
 const RESIDENT = "RSS KB per socket";
 
 export const idle: Scenario = {
   name: "idle",
-  question: "how much memory does a quiet socket with one session hold?",
+  question: "How much memory does a quiet socket with one session hold?",
   method:
     "Growth of a process that has a crowd already, by 5,000 sockets with a session each, garbage collected; a new process each round. Kernel buffers are not in it. The resident set of ws is mostly what its heap had reserved before: read its heap figure instead. The floor holds a socket and a Map entry.",
   rounds: { quick: 1, normal: 2, full: 5 },

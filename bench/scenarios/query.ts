@@ -6,11 +6,6 @@ import { SECRET, userToken } from "../servers/app.ts";
 import type { Population } from "../servers/gateway.ts";
 import { labelOf, type RunningServer, shortList } from "../servers/server-kind.ts";
 
-/*
- * The question: what does a query over HTTP cost? It asks for the 20 users of one conversation among 1,000 sessions.
- * The floor reads and parses the same body and answers with the same bytes, ready made. The "ws" half is node:http.
- */
-
 const SESSIONS = 1_000;
 const USERS_PER_CONVERSATION = 20;
 const CONNECTIONS = 50;

@@ -2,18 +2,13 @@ import type { Contender, Scenario } from "../measure/scenario.ts";
 import { ServerProcess } from "../servers/server-process.ts";
 import type { TablePlan } from "../servers/table.ts";
 
-/*
- * The question: how much heap does a row of the session table hold, its share of every index in it? Strings are counted
- * too: each row has its own copies of the ids that came with it.
- */
-
 const SESSIONS = 1_000_000;
 const ROW = "heap bytes per row";
 const USUAL = "two a user, 20 users a conversation";
 
 export const table: Scenario = {
   name: "table",
-  question: "how much heap does a row of the table hold? 1,000,000 sessions",
+  question: "How much heap does a row of the session table hold, among 1,000,000?",
   method:
     "Growth of the heap by the rows, their ids and their share of every index, garbage collected. The second plan is the worst one: nobody shares a user or a conversation.",
   rounds: { quick: 1, normal: 1, full: 3 },

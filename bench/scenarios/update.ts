@@ -2,17 +2,12 @@ import { enterCrowd } from "../load/crowd.ts";
 import type { Contender, Effort, Scenario } from "../measure/scenario.ts";
 import { labelOf, type ServerKind } from "../servers/server-kind.ts";
 
-/*
- * The question: what does one change of a session cost that nobody watches? A message comes in, is checked, changes a
- * row and its indexes. The floor parses the same bytes and sets a Map: no check, no index.
- */
-
 const MESSAGES: Readonly<Record<Effort, number>> = { quick: 14, normal: 56, full: 56 };
 const COST = "CPU µs per update";
 
 export const update: Scenario = {
   name: "update",
-  question: "what does a change of a session cost, with nobody watching? 1,000 sockets, a session each",
+  question: "What does a change of a session cost that nobody watches?",
   method:
     "1,000 sockets take turns to send focus, typing and conversation changes, each in a packet of its own. The floor parses the same JSON and sets a Map: no check, no index.",
   rounds: { quick: 1, normal: 5, full: 15 },
