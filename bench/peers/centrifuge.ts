@@ -2,7 +2,7 @@ import type { Change, Dialect } from "../load/dialect.ts";
 import { LightSocket, rawTextFrame } from "../load/light-socket.ts";
 import type { ServerKind } from "../servers/server-kind.ts";
 import { ServerProcess } from "../servers/server-process.ts";
-import { buildCentrifuge } from "./centrifuge-build.ts";
+import { buildCentrifuge, centrifugeVersion } from "./centrifuge-build.ts";
 import { procMissing } from "./proc.ts";
 import { changesOf, type WholeState, wholeState } from "./whole-state.ts";
 
@@ -79,10 +79,15 @@ function frameOf(commands: readonly Command[], id: number): Buffer {
   return rawTextFrame(lines.map((line) => JSON.stringify(line)).join("\n"));
 }
 
-/** Centrifuge, the Go library that Centrifugo is made of, with a map subscription for each conversation. */
+/**
+ * Centrifuge, the Go library that Centrifugo is made of, with a map subscription for each conversation. Not Centrifugo
+ * itself, as the Go module proxy says of its module that it is not available.
+ */
 export const centrifuge: ServerKind = {
   name: "centrifuge",
   role: "peer",
+  about: () =>
+    `Centrifuge ${centrifugeVersion()}, the Go library that Centrifugo is made of, a recoverable map subscription for each conversation, in memory`,
   dialect,
   missing: async () => procMissing() ?? buildCentrifuge(),
   start: () => ServerProcess.start(new URL("centrifuge-server.js", import.meta.url), "centrifuge"),

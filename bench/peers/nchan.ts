@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import type { Change, Dialect } from "../load/dialect.ts";
@@ -32,6 +33,8 @@ const dialect: Dialect = {
 export const nchan: ServerKind = {
   name: "nginx-nchan",
   role: "peer",
+  about: () =>
+    `${nginxVersion()} with nchan, a channel for each conversation; it hands on what it is sent, keeps no state and looks at no token`,
   scenarios: ["fan-out", "burst"],
   dialect,
   async missing() {
@@ -46,6 +49,10 @@ export function findNginx(): string | undefined {
   // Debian has it where only root looks.
   const folders = [...(process.env.PATH ?? "").split(delimiter), "/usr/sbin"];
   return folders.map((folder) => join(folder, "nginx")).find((path) => existsSync(path));
+}
+
+function nginxVersion(): string {
+  return /nginx\/[\d.]+/.exec(spawnSync(findNginx()!, ["-v"], { encoding: "utf8" }).stderr)?.[0] ?? "nginx";
 }
 
 export function findNchan(): string | undefined {
