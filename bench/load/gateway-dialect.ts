@@ -1,10 +1,11 @@
 import { APP } from "../servers/app.ts";
-import type { Dialect } from "./dialect.ts";
+import type { Changes, Dialect } from "./dialect.ts";
 import { textFrame } from "./light-socket.ts";
 import { connectSocket, expect, openSession, openSocket, showToken } from "./sockets.ts";
 
 /** presence.v1, which the floors speak as well, as far as it goes here. */
 export const gatewayDialect: Dialect = {
+  folds: true,
   open: openSocket,
   async enter(socket, token, conversation) {
     await showToken(socket, token);
@@ -23,6 +24,7 @@ export const gatewayDialect: Dialect = {
     expect(await socket.ask(textFrame(subscribe)), "snapshot");
     return socket;
   },
+  changesIn: (text) => Object.entries(JSON.parse(text.toString()).data) as unknown as Changes,
   query: (conversation) => ({
     path: `/v1/${APP.id}/presences`,
     body: JSON.stringify({ selectedConversationId: conversation }),

@@ -1,4 +1,5 @@
 import { execFile } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -27,4 +28,8 @@ export async function buildCentrifuge(): Promise<string | undefined> {
     if (code === "ENOENT") return "it is built with Go 1.26 or newer: https://go.dev/dl";
     return `it does not build: ${(stderr || message).trim().split("\n").at(-1)}`;
   }
+}
+
+export function centrifugeVersion(): string {
+  return /centrifuge (v\S+)/.exec(readFileSync(join(SOURCE, "go.mod"), "utf8"))![1]!;
 }

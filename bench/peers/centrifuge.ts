@@ -2,9 +2,9 @@ import type { Change, Dialect } from "../load/dialect.ts";
 import { LightSocket, rawTextFrame } from "../load/light-socket.ts";
 import type { ServerKind } from "../servers/server-kind.ts";
 import { ServerProcess } from "../servers/server-process.ts";
-import { buildCentrifuge } from "./centrifuge-build.ts";
+import { buildCentrifuge, centrifugeVersion } from "./centrifuge-build.ts";
 import { procMissing } from "./proc.ts";
-import { wholeState } from "./whole-state.ts";
+import { changesOf, type WholeState, wholeState } from "./whole-state.ts";
 
 const PATH = "/connection/websocket";
 const MAP = { type: 1 };
@@ -19,9 +19,12 @@ interface Reply {
   readonly id?: number;
   readonly error?: object;
   readonly subscribe?: { readonly phase?: number };
+  /** Without data: an entry is removed. */
+  readonly push?: { readonly pub?: { readonly data?: WholeState } };
 }
 
 const dialect: Dialect = {
+  folds: false,
   open: (port) => LightSocket.open(port, PATH),
   async enter(socket, token, conversation) {
     await ask(socket, [{ connect: { token } }]);
@@ -49,6 +52,8 @@ const dialect: Dialect = {
     if (reply.subscribe?.phase !== LIVE) throw new Error("the state comes in pages, which is not expected");
     return socket;
   },
+  changesIn: (text) =>
+    repliesIn(text.toString()).flatMap(({ push }) => (push?.pub?.data ? changesOf(push.pub.data) : [])),
   query: (conversation) => ({
     path: "/presence",
     body: JSON.stringify({ conversation }),
@@ -59,13 +64,14 @@ const dialect: Dialect = {
 /** Resolves with the answer to the last of the commands. */
 async function ask(socket: LightSocket, commands: readonly Command[]): Promise<Reply> {
   const text = await socket.ask(frameOf(commands, ASKED), (text) => text.includes(`"id":${ASKED}`));
-  const reply = text
-    .split("\n")
-    .map((line) => JSON.parse(line) as Reply)
-    .findLast(({ id }) => id === ASKED);
+  const reply = repliesIn(text).findLast(({ id }) => id === ASKED);
   if (reply === undefined || reply.error !== undefined)
     throw new Error(`not expected: ${text.slice(0, 200)}`);
   return reply;
+}
+
+function repliesIn(text: string): Reply[] {
+  return text.split("\n").map((line) => JSON.parse(line));
 }
 
 function frameOf(commands: readonly Command[], id: number): Buffer {
@@ -73,10 +79,15 @@ function frameOf(commands: readonly Command[], id: number): Buffer {
   return rawTextFrame(lines.map((line) => JSON.stringify(line)).join("\n"));
 }
 
-/** Centrifuge, the Go library that Centrifugo is made of, with a map subscription for each conversation. */
+/**
+ * Centrifuge, the Go library that Centrifugo is made of, with a map subscription for each conversation. Not Centrifugo
+ * itself, as the Go module proxy says of its module that it is not available.
+ */
 export const centrifuge: ServerKind = {
   name: "centrifuge",
   role: "peer",
+  about: () =>
+    `Centrifuge ${centrifugeVersion()}, the Go library that Centrifugo is made of, a recoverable map subscription for each conversation, in memory`,
   dialect,
   missing: async () => procMissing() ?? buildCentrifuge(),
   start: () => ServerProcess.start(new URL("centrifuge-server.js", import.meta.url), "centrifuge"),

@@ -14,7 +14,7 @@ writeFileSync(
 worker_processes auto;
 load_module ${findNchan()};
 pid nginx.pid;
-error_log stderr;
+error_log stderr crit;
 events {
   worker_connections 8192;
 }
@@ -30,7 +30,6 @@ http {
     location ~ ^/publish/(.+)$ {
       nchan_publisher websocket;
       nchan_channel_id $1;
-      nchan_message_buffer_length 1;
     }
     location ~ ^/subscribe/(.+)$ {
       nchan_subscriber websocket;

@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import type { Change, Dialect } from "../load/dialect.ts";
@@ -5,12 +6,13 @@ import { LightSocket, textFrame } from "../load/light-socket.ts";
 import type { ServerKind } from "../servers/server-kind.ts";
 import { ServerProcess } from "../servers/server-process.ts";
 import { procMissing } from "./proc.ts";
-import { wholeState } from "./whole-state.ts";
+import { changesOf, wholeState } from "./whole-state.ts";
 
 const MODULE = "ngx_nchan_module.so";
 
 /** It hands on what a conversation's members publish, and knows nothing of them: no state, no token. */
 const dialect: Dialect = {
+  folds: false,
   open: (port, conversation) => LightSocket.open(port, `/publish/${conversation}`),
   async enter(socket, token, conversation) {
     const after = wholeState(token, conversation);
@@ -23,6 +25,7 @@ const dialect: Dialect = {
       },
     };
   },
+  changesIn: (text) => changesOf(JSON.parse(text.toString())),
   watch: (port, _token, conversation) => LightSocket.open(port, `/subscribe/${conversation}`),
 };
 
@@ -30,6 +33,8 @@ const dialect: Dialect = {
 export const nchan: ServerKind = {
   name: "nginx-nchan",
   role: "peer",
+  about: () =>
+    `${nginxVersion()} with nchan, a channel for each conversation; it hands on what it is sent, keeps no state and looks at no token`,
   scenarios: ["fan-out", "burst"],
   dialect,
   async missing() {
@@ -44,6 +49,10 @@ export function findNginx(): string | undefined {
   // Debian has it where only root looks.
   const folders = [...(process.env.PATH ?? "").split(delimiter), "/usr/sbin"];
   return folders.map((folder) => join(folder, "nginx")).find((path) => existsSync(path));
+}
+
+function nginxVersion(): string {
+  return /nginx\/[\d.]+/.exec(spawnSync(findNginx()!, ["-v"], { encoding: "utf8" }).stderr)?.[0] ?? "nginx";
 }
 
 export function findNchan(): string | undefined {

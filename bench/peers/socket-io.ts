@@ -1,17 +1,20 @@
-import { createRequire } from "node:module";
 import type { Change, Dialect } from "../load/dialect.ts";
 import { LightSocket, rawTextFrame } from "../load/light-socket.ts";
 import { uwsMissing } from "../servers/own-kinds.ts";
 import type { ServerKind } from "../servers/server-kind.ts";
 import { ServerProcess } from "../servers/server-process.ts";
+import { packageVersion } from "./package-version.ts";
 
 // Engine.IO packets are a digit and text: 0 open, 4 message. In a message Socket.IO's are a digit, perhaps the id of an
 // acknowledgement, and JSON: 0 connect, 2 event, 3 acknowledgement.
-const event = (name: string, ...args: unknown[]) => rawTextFrame(`42${JSON.stringify([name, ...args])}`);
+const EVENT = "42";
+const event = (name: string, ...args: unknown[]) =>
+  rawTextFrame(`${EVENT}${JSON.stringify([name, ...args])}`);
 const asked = (name: string, ...args: unknown[]) => rawTextFrame(`421${JSON.stringify([name, ...args])}`);
 const ANSWER = "431";
 
 const dialect: Dialect = {
+  folds: false,
   open,
   async enter(socket, token, conversation) {
     await showToken(socket, token);
@@ -27,6 +30,10 @@ const dialect: Dialect = {
     await showToken(socket, token);
     expect(await socket.ask(asked("watch", conversation)), ANSWER);
     return socket;
+  },
+  changesIn(text) {
+    const [, userId, state] = JSON.parse(text.toString("utf8", EVENT.length));
+    return [[userId, state && { widgets: [state] }]];
   },
 };
 
@@ -44,10 +51,12 @@ function kind(name: string, transport: "ws" | "uws"): ServerKind {
   return {
     name,
     role: "peer",
+    about: () =>
+      `Socket.IO ${packageVersion("socket.io")} on ${transport === "ws" ? "ws" : "uWebSockets.js"}, WebSocket only: those who are in a conversation are a room, those who watch it another`,
     dialect: transport === "ws" ? { ...dialect, query } : dialect,
     async missing() {
       try {
-        createRequire(import.meta.url).resolve("socket.io");
+        packageVersion("socket.io");
       } catch {
         return "npm install";
       }

@@ -8,6 +8,8 @@ export interface ServerKind {
   readonly role: "gateway" | "floor" | "peer";
   /** The name of the kind that this one is compared with. */
   readonly floor?: string;
+  /** Of a peer that is not missing: what it is, in which version, and how it is set up. */
+  about?(): string;
   readonly dialect: Dialect;
   /** The names of the scenarios that it can do the work of, where those are not all. */
   readonly scenarios?: readonly string[];
