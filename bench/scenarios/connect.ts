@@ -13,8 +13,8 @@ export const connect: Scenario = {
   question: "What does it cost to come in: to be accepted, to have a token verified, to open a session?",
   method:
     "1,000 sockets come in; then each verifies the token of a user of its own, never seen before, and opens a session. The floor accepts as well, but verifies nothing.",
-  rounds: { quick: 1, normal: 5, full: 15 },
-  warmUps: 3,
+  rounds: { quick: 1, normal: 4, full: 15 },
+  warmUps: 2,
   targets: [
     { figure: WHOLE, of: "gateway-uws", atMost: 90 },
     { figure: WHOLE, of: "gateway-ws", atMost: 250 },

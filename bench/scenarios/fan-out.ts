@@ -2,12 +2,12 @@ import { enterNew } from "../load/dialect.ts";
 import type { LightSocket } from "../load/light-socket.ts";
 import { closeAll, expect, received, times } from "../load/sockets.ts";
 import { Latencies } from "../measure/latencies.ts";
-import type { Contender, Scenario } from "../measure/scenario.ts";
+import type { Contender, Effort, Scenario } from "../measure/scenario.ts";
 import { appToken, userToken } from "../servers/app.ts";
 import { labelOf, type ServerKind } from "../servers/server-kind.ts";
 
 const SUBSCRIBERS = 1_000;
-const EVENTS = 60;
+const EVENTS: Readonly<Record<Effort, number>> = { quick: 20, normal: 40, full: 60 };
 const CONVERSATION = "conversation-1";
 const COST = "CPU µs per delivery";
 
@@ -24,7 +24,7 @@ export const fanOut: Scenario = {
     let diff = "";
     // Gateways come first: the floors are told what one of them sent.
     for (const kind of kinds) {
-      const { contender, sample } = await prepare(kind, effort === "quick" ? 20 : EVENTS, diff);
+      const { contender, sample } = await prepare(kind, EVENTS[effort], diff);
       contenders.push(contender);
       diff ||= sample;
     }

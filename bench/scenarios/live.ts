@@ -13,7 +13,7 @@ interface Size {
 
 const SIZES: Readonly<Record<Effort, Size>> = {
   quick: { filters: 1_000, transitionsPerSecond: 1_000, seconds: 1 },
-  normal: { filters: 10_000, transitionsPerSecond: 10_000, seconds: 3 },
+  normal: { filters: 10_000, transitionsPerSecond: 10_000, seconds: 2 },
   full: { filters: 10_000, transitionsPerSecond: 10_000, seconds: 5 },
 };
 /** Transitions under way when as many as possible are made. */
