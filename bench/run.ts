@@ -23,17 +23,17 @@ import type { ServerKind } from "./servers/server-kind.ts";
 
 const SCENARIOS: readonly Scenario[] = [
   update,
-  manyFilters,
-  cores,
   fanOut,
   burst,
+  manyFilters,
   live,
   query,
-  snapshot,
-  connect,
-  storm,
   idle,
   table,
+  connect,
+  storm,
+  snapshot,
+  cores,
 ];
 const NAMES = SCENARIOS.map(({ name }) => name).join(",");
 
@@ -75,6 +75,8 @@ async function main(): Promise<void> {
     },
   });
   if (values.help) return void print(USAGE);
+  if (values.write && (values.only ?? values.servers) !== undefined)
+    throw new Error("--write takes a run of everything: leave out --only and --servers");
   const effort: Effort = values.quick ? "quick" : values.full ? "full" : "normal";
   const run =
     values.from === undefined

@@ -8,9 +8,9 @@ export interface Bar {
   readonly target?: number;
 }
 
-const WIDTH = 760;
+const WIDTH = 860;
 const MARGIN = 16;
-const LABELS = 230;
+const LABELS = 320;
 const VALUES = 80;
 const HEADER = 48;
 const ROW = 30;
@@ -37,12 +37,13 @@ const STYLE = `
   }
 `;
 
-/** Bars of medians with the range of the rounds, and the targets, as an SVG that needs nothing else. */
-export function barChart(title: string, bars: readonly Bar[]): string {
+/**
+ * Bars of medians with the range of the rounds, and the targets, as an SVG that needs nothing else.
+ * @param longest Where the scale ends; what is beyond is cut off.
+ */
+export function barChart(title: string, bars: readonly Bar[], longest = longestOf(bars)): string {
   const height = HEADER + bars.length * ROW + MARGIN;
   const room = WIDTH - LABELS - VALUES - 2 * MARGIN;
-  // One wild round is not to make all bars short: it is cut off at the edge.
-  const longest = Math.max(...bars.map(({ value, target = 0 }) => Math.max(1.3 * value.median, target)));
   const x = (value: number) => round(LABELS + MARGIN + Math.min(1, longest > 0 ? value / longest : 0) * room);
   const hasTarget = bars.some(({ target }) => target !== undefined);
   const key = `<text class="small key" x="${WIDTH - MARGIN}" y="26" text-anchor="end">┆ target</text>\n`;
@@ -68,6 +69,11 @@ export function barChart(title: string, bars: readonly Bar[]): string {
 ${hasTarget ? key : ""}${rows.join("\n")}
 </svg>
 `;
+}
+
+/** One wild round is not to make all bars short. */
+function longestOf(bars: readonly Bar[]): number {
+  return Math.max(...bars.map(({ value, target = 0 }) => Math.max(1.3 * value.median, target)));
 }
 
 function round(value: number): number {

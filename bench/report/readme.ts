@@ -14,12 +14,45 @@ import {
 
 /** All files that are made from a run, by their path in bench/. */
 export function renderReport(run: RunResult): ReadonlyMap<string, string> {
-  const files = new Map([["README.md", readme(run)]]);
-  for (const scenario of run.scenarios) {
+  const files = new Map([
+    ["README.md", readme(run)],
+    ["charts/targets.svg", targetsChart(run)],
+  ]);
+  for (const scenario of run.scenarios.filter(hasChart)) {
     const [first] = tablesOf(scenario);
-    if (first !== undefined) files.set(chartPath(scenario), chart(scenario, first));
+    files.set(chartPath(scenario), chart(scenario, first!));
   }
   return files;
+}
+
+/** A bar by itself says nothing. */
+function hasChart(scenario: ScenarioResult): boolean {
+  const [first] = tablesOf(scenario);
+  return first !== undefined && first.rows.length > 1;
+}
+
+/** How often the target: three times is as bad as a bar can look. */
+const WORST = 3;
+
+function targetsChart({ scenarios }: RunResult): string {
+  const bars = scenarios.flatMap((scenario) =>
+    verdictsOf(scenario).flatMap(({ target, value, isMet }): Bar[] => {
+      const { atMost, atLeast } = target;
+      if (value === undefined) return [];
+      const times =
+        atMost === 0 ? (isMet ? 0 : WORST) : atMost !== undefined ? value / atMost : atLeast! / value;
+      const label = `${scenario.name}: ${target.figure}`;
+      return [
+        {
+          label,
+          value: { median: times, min: times, max: times },
+          kind: isMet ? "gateway" : "other",
+          target: 1,
+        },
+      ];
+    }),
+  );
+  return barChart("Times the target: up to the line is met", bars, WORST);
 }
 
 function chartPath({ name }: ScenarioResult): string {
@@ -85,7 +118,10 @@ the gateway: \`npx presence-gateway crowd --help\`.
 
     ${run.machine}
     ${run.effort} run, ${Math.round(run.seconds)} s in all
-${run.notes.map((note) => `\n${note}\n`).join("")}
+
+${run.notes.map((note) => `- ${note}\n`).join("")}
+![How far from their targets](charts/targets.svg)
+
 | scenario | of | figure | target | measured | |
 |---|---|---|---|---|---|
 ${targets.join("\n")}
@@ -109,9 +145,7 @@ function section(scenario: ScenarioResult): string {
   return `### ${scenario.name}
 
 **${scenario.question}** ${scenario.method}
-${scenario.notes.map((note) => `\n${note}\n`).join("")}
-![${scenario.name}](${chartPath(scenario)})
-
+${scenario.notes.map((note) => `\n${note}\n`).join("")}${hasChart(scenario) ? `\n![${scenario.name}](${chartPath(scenario)})\n` : ""}
 | ${head.join(" | ")} |
 |${"---|".repeat(head.length)}
 ${rows.join("\n")}

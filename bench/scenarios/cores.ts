@@ -20,7 +20,7 @@ const nameOf = (kind: string, processes: number) =>
 export const cores: Scenario = {
   name: "cores",
   question: "What does every core of a machine bring?",
-  method: `The updates of the first scenario, in ${APPS} apps, through HAProxy with \`test/proxies/haproxy-processes.cfg\`: one port, and an app is in one of the processes. A process uses one core, so a core does a million by the CPU µs of an update; where the cost stays with more processes, cores add up. Rates by the clock show it only on machines with cores for all processes, HAProxy and the load.`,
+  method: `The updates of \`update\`, in ${APPS} apps, through HAProxy with \`test/proxies/haproxy-processes.cfg\`: one port, and an app is in one of the processes. A process uses one core, so a core does a million by the CPU µs of an update; where the cost stays with more processes, cores add up. Rates by the clock show it only on machines with cores for all processes, HAProxy and the load.`,
   rounds: { quick: 1, normal: 3, full: 9 },
   warmUps: 1,
   targets: [

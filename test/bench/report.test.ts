@@ -108,7 +108,7 @@ describe("the report of a run", () => {
       expect(form).toContain("missed by 18.2 %");
     }
     expect(page).toContain("62 s in all");
-    expect([...files.keys()]).toEqual(["README.md", "charts/walk.svg"]);
+    expect([...files.keys()]).toEqual(["README.md", "charts/targets.svg", "charts/walk.svg"]);
     expect(page).toContain("(charts/walk.svg)");
   });
 
