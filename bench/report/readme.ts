@@ -38,9 +38,9 @@ function targetsChart({ scenarios }: RunResult): string {
   const bars = scenarios.flatMap((scenario) =>
     verdictsOf(scenario).flatMap(({ target, value, isMet }): Bar[] => {
       const { atMost, atLeast } = target;
-      if (value === undefined) return [];
-      const times =
-        atMost === 0 ? (isMet ? 0 : WORST) : atMost !== undefined ? value / atMost : atLeast! / value;
+      // What is never to happen has no size.
+      if (value === undefined || atMost === 0) return [];
+      const times = atMost !== undefined ? value / atMost : atLeast! / value;
       const label = `${scenario.name}: ${target.figure}`;
       return [
         {

@@ -21,7 +21,7 @@ const WINDOW = 1_000;
 /** A server that is so far behind does not keep up. */
 const PATIENCE_MS = 20_000;
 
-const KEPT_UP = "kept up with 10,000 transitions a second, %";
+const KEPT_UP = "kept up with 10,000 a second, %";
 const DELAY = "from event to diff";
 
 export const live: Scenario = {
