@@ -8,6 +8,13 @@ const CLOSE = 8;
 const PING = 9;
 const PONG = 10;
 
+export interface OpenOptions {
+  /** Where it comes from, if that matters. */
+  readonly localAddress?: string;
+  /** Until it is accepted. */
+  readonly patienceMs?: number;
+}
+
 /**
  * A WebSocket client that does next to nothing, as it shares the machine with the server that it measures: it writes
  * frames that were made before, counts the ones that come, and answers pings.
@@ -24,14 +31,18 @@ export class LightSocket {
     this.#tcp = tcp;
   }
 
-  /** `localAddress`: where it comes from, if that matters. */
-  static async open(port: number, path: string, localAddress?: string): Promise<LightSocket> {
+  static async open(
+    port: number,
+    path: string,
+    { localAddress, patienceMs = 60_000 }: OpenOptions = {},
+  ): Promise<LightSocket> {
     const tcp = connect({ host: "127.0.0.1", port, noDelay: true, ...(localAddress && { localAddress }) });
+    const timer = setTimeout(() => tcp.destroy(new Error("no answer in time")), patienceMs);
     tcp.write(
       `GET ${path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
         `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${randomBytes(16).toString("base64")}\r\n\r\n`,
     );
-    const [head] = (await once(tcp, "data")) as [Buffer];
+    const [head] = (await once(tcp, "data").finally(() => clearTimeout(timer))) as [Buffer];
     const end = head.indexOf(HANDSHAKE_END);
     if (!head.subarray(0, 12).equals(Buffer.from("HTTP/1.1 101")) || end === -1) {
       tcp.destroy();

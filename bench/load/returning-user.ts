@@ -3,6 +3,9 @@ import { APP } from "../servers/app.ts";
 import { LightSocket, textFrame } from "./light-socket.ts";
 import { expect } from "./sockets.ts";
 
+/** The SDK's. */
+const PATIENCE_MS = 10_000;
+
 /** A session and a subscription that outlive their sockets: comes back as the protocol wants, with the SDK's delays. */
 export class ReturningUser {
   /** Upgrades that were tried since the socket was lost. */
@@ -43,7 +46,10 @@ export class ReturningUser {
   }
 
   async #tryToEnter(): Promise<boolean> {
-    const socket = await LightSocket.open(this.#port, `/v1/${APP.id}/realtime`, this.#localAddress);
+    const socket = await LightSocket.open(this.#port, `/v1/${APP.id}/realtime`, {
+      localAddress: this.#localAddress,
+      patienceMs: PATIENCE_MS,
+    });
     this.#socket = socket;
     const connected = expect(await socket.ask(this.#connect), "connected");
     this.#resumeWindowMs = connected.resumeWindowMs as number;
