@@ -12,6 +12,8 @@ export async function compare(
   const contenders = await scenario.contenders({ ...options, kinds, note: (text) => notes.push(text) });
   const peers = new Set(kinds.filter(({ role }) => role === "peer").map(({ name }) => name));
   const found = new Map<Contender, Figures[]>(contenders.map((each) => [each, []]));
+  /** Peers that did not do the work: no reason to end the whole run. */
+  const failed = new Set<Contender>();
   const warmUps = options.effort === "quick" ? Math.min(1, scenario.warmUps) : scenario.warmUps;
   try {
     const rounds = scenario.rounds[options.effort];
@@ -19,8 +21,15 @@ export async function compare(
       for (const contender of contenders) {
         // Peers are far enough from the gateway that half of the rounds will do.
         if (round >= rounds / 2 && peers.has(contender.name)) continue;
-        const figures = await contender.round();
-        if (round >= 0) found.get(contender)!.push(figures);
+        if (failed.has(contender)) continue;
+        try {
+          const figures = await contender.round();
+          if (round >= 0) found.get(contender)!.push(figures);
+        } catch (error) {
+          if (!peers.has(contender.name)) throw error;
+          failed.add(contender);
+          notes.push(`${contender.name} is left out: ${(error as Error).message}.`);
+        }
       }
     }
   } finally {
@@ -32,11 +41,13 @@ export async function compare(
     question,
     method,
     targets,
-    contenders: [...found].map(([{ name, floor }, rounds]) => ({
-      name,
-      ...(floor === undefined ? {} : { floor }),
-      rounds,
-    })),
+    contenders: [...found]
+      .filter(([contender]) => !failed.has(contender))
+      .map(([{ name, floor }, rounds]) => ({
+        name,
+        ...(floor === undefined ? {} : { floor }),
+        rounds,
+      })),
     notes,
     seconds: (performance.now() - startedAt) / 1000,
   };

@@ -30,7 +30,6 @@ async function tryOut(kind: ServerKind): Promise<string | undefined> {
     await server.stop();
     return undefined;
   } catch (error) {
-    const { cause, message } = error as Error;
-    return `it does not start (${cause instanceof Error ? cause.message : message})`;
+    return `it does not start (${(error as Error).message})`;
   }
 }

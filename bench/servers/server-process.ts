@@ -63,6 +63,8 @@ async function answerOf(child: ChildProcess): Promise<Answer> {
   try {
     const [answer] = (await once(child, "message", { signal: died.signal })) as [Answer];
     return answer;
+  } catch (error) {
+    throw died.signal.reason ?? error;
   } finally {
     child.off("exit", onExit);
   }
