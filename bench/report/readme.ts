@@ -108,6 +108,9 @@ the gateway: \`npx presence-gateway crowd --help\`.
 - Each server runs in a process of its own and is loaded from another, on one machine over loopback. Its limits are out of the way, unless they are the question.
 - The **floor** is the bare library under the gateway doing the least that can be done with the same bytes: no check, no index, no
   token, no limit. So the ratio says what the gateway adds, whatever the machine.
+- **Peers** are what people would use instead, each set up as its users would, spoken to in its own protocol, with the same users, tokens and changes: a file each in
+  \`bench/peers\`. One that is not there is said to be missing, with how to get it; one that loses events is left out. What is not Node's is measured with its children, from
+  \`/proc\`, so on Linux only. Centrifuge is built with Go, which takes a minute or two the first time.
 - **CPU** is that of the server process, user and system with its helper threads, per unit of work: the clock of a shared machine lies, this much less. Everything that was
   asked of a server is answered before its CPU is read.
 - **Latency** is from the time when an event was to be sent (late senders are no excuse) until its diff has come, seen by the client, which shares the machine.
