@@ -9,6 +9,8 @@ import { setTimeout as delay } from "node:timers/promises";
 export type ProxyName = "nginx" | "haproxy";
 
 const FILES: Record<ProxyName, string> = { nginx: "nginx.conf", haproxy: "haproxy.cfg" };
+/** npm runs tests and benchmarks in the project's folder, wherever they were built to. */
+const FOLDER = "test/proxies";
 
 /** Debian has them where only root looks. */
 const PATH = `${process.env.PATH}:/usr/sbin:/usr/local/sbin`;
@@ -39,13 +41,15 @@ export function installedProxies(): readonly ProxyName[] {
 }
 
 export interface ReverseProxyOptions {
+  /** Another configuration than the one for a single gateway. */
+  readonly file?: string;
   /** In place of the 60 s of the configuration. */
   readonly idleSeconds?: number;
   /** Lines of the configuration to leave out. */
   readonly without?: RegExp;
 }
 
-/** nginx or HAProxy with the configuration in test/proxies, in front of a gateway. */
+/** nginx or HAProxy with a configuration in test/proxies, in front of a gateway, or of several. */
 export class ReverseProxy {
   readonly port: number;
   readonly #child: ChildProcess;
@@ -59,17 +63,19 @@ export class ReverseProxy {
 
   static async start(
     name: ProxyName,
-    gatewayPort: number,
-    { idleSeconds = 60, without }: ReverseProxyOptions = {},
+    gatewayPorts: number | readonly number[],
+    { file = FILES[name], idleSeconds = 60, without }: ReverseProxyOptions = {},
   ): Promise<ReverseProxy> {
     const port = await freePort();
     const folder = mkdtempSync(join(tmpdir(), "presence-proxy-"));
     // nginx's workers are somebody else if it is started by root.
     chmodSync(folder, 0o755);
-    const written = readFileSync(new URL(`../proxies/${FILES[name]}`, import.meta.url), "utf8");
-    const config = join(folder, FILES[name]);
+    const written = readFileSync(join(FOLDER, file), "utf8");
+    const config = join(folder, file);
+    const ports = [gatewayPorts].flat();
     const text = written
-      .replace("127.0.0.1:8080", `127.0.0.1:${gatewayPort}`)
+      .replace("127.0.0.1:8080", `127.0.0.1:${ports[0]}`)
+      .replace(/( {2}server node\d 127\.0\.0\.1:808[12]\n)+/, () => ports.map(serverLine).join(""))
       .replace("listen 80;", `listen 127.0.0.1:${port};`)
       .replace("bind :80", `bind 127.0.0.1:${port}`)
       .replaceAll("60s", `${idleSeconds}s`);
@@ -91,12 +97,20 @@ export class ReverseProxy {
     return new ReverseProxy(port, child, folder);
   }
 
+  get pid(): number {
+    return this.#child.pid!;
+  }
+
   async stop(): Promise<void> {
     const exited = once(this.#child, "exit");
     this.#child.kill("SIGTERM");
     await exited;
     rmSync(this.#folder, { recursive: true, force: true });
   }
+}
+
+function serverLine(port: number, i: number): string {
+  return `  server node${i + 1} 127.0.0.1:${port}\n`;
 }
 
 async function freePort(): Promise<number> {
