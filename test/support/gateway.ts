@@ -98,7 +98,9 @@ export class TestGateway {
     } catch {
       json = undefined;
     }
-    const answered = new Headers(Object.entries(response.headers).map(([name, value]) => [name, String(value)]));
+    const answered = new Headers(
+      Object.entries(response.headers).map(([name, value]) => [name, String(value)]),
+    );
     // biome-ignore lint/suspicious/noExplicitAny: tests look at answers of every shape
     return { status: response.statusCode!, headers: answered, text, json: json as any };
   }
