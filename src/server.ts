@@ -13,6 +13,7 @@ import { nodeWarning } from "./node-floor.ts";
 import { createRefusalLog } from "./observability/log.ts";
 import { createMetrics } from "./observability/metrics.ts";
 import { watchProcess } from "./observability/process-health.ts";
+import { watchMemory } from "./observability/process-memory.ts";
 import { type Settings, SettingsError } from "./settings.ts";
 import { type Clock, createAwakeClock } from "./shared/clock.ts";
 import { makeId } from "./shared/ids.ts";
@@ -61,6 +62,11 @@ export async function startGateway(
   });
   metrics.observe(hub);
   const health = watchProcess();
+  const memory = watchMemory((use) => {
+    if (!hub.memory.sample(use)) return;
+    if (hub.memory.isShort) log.warn(use, "short of memory, so nobody new is let in");
+    else log.info(use, "enough memory again");
+  });
   let isReady = false;
   let transport: Transport | undefined;
   const handle = createRouter([
@@ -95,6 +101,7 @@ export async function startGateway(
   } catch (error) {
     hub.stop();
     health.stop();
+    memory.stop();
     throw error;
   }
   isReady = true;
@@ -126,6 +133,7 @@ export async function startGateway(
         await Promise.race([transport.close(), hurried]);
         hub.stop();
         health.stop();
+        memory.stop();
         log.info("stopped");
       })();
       return stopped;

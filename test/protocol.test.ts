@@ -8,6 +8,7 @@ import { CLOSE } from "../src/protocol/codes.ts";
 import { ClientMessage } from "../src/protocol/messages.ts";
 import { idProblem } from "../src/protocol/rules.ts";
 import { SUBPROTOCOL } from "../src/transport/transport.ts";
+import { WORDS } from "./fuzz/samples.ts";
 
 describe("ids", () => {
   it.each([
@@ -32,21 +33,7 @@ describe("ids", () => {
 });
 
 describe("decoding", () => {
-  const known = fc.constantFrom(
-    "type",
-    "id",
-    "token",
-    "kind",
-    "filter",
-    "since",
-    "view",
-    "version",
-    "custom",
-    "userIds",
-    "sessionId",
-    "isTyping",
-    "__proto__",
-  );
+  const known = fc.constantFrom(...WORDS, "__proto__");
   const value = fc.oneof(
     fc.jsonValue({ maxDepth: 3 }),
     fc.constantFrom("open", "update", "subscribe", "widget", "", "\ud800", 0, -1, 1e308, true, null),

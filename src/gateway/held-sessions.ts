@@ -2,7 +2,7 @@ import type { Principal } from "../auth/principal.ts";
 import type { Message, SessionFields } from "../protocol/messages.ts";
 import { MAX_CUSTOM_KEYS } from "../protocol/rules.ts";
 import { countKeys } from "../sessions/session.ts";
-import { APP_TOKEN_FACTOR } from "./limits.ts";
+import { APP_TOKEN_FACTOR, MAX_DUE_PER_TURN } from "./limits.ts";
 import type { Reply } from "./reply.ts";
 import type { HeldSession, Holder, Tenant } from "./tenant.ts";
 
@@ -74,9 +74,11 @@ export class HeldSessions implements Holder {
 
   /** The socket is gone: `clean` ends its sessions at once, otherwise they wait to be resumed. */
   release(clean: boolean, now: number): void {
+    let ended = 0;
     for (const session of this.#sessions) {
-      if (clean) this.#tenant.end(session, "closed", now);
-      else this.#tenant.lose(session, now);
+      if (!clean) this.#tenant.lose(session, now);
+      else if (ended++ < MAX_DUE_PER_TURN) this.#tenant.end(session, "closed", now);
+      else this.#tenant.leave(session, now);
     }
     this.#sessions.clear();
     if (clean) this.#tenant.settle(now);

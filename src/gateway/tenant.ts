@@ -47,6 +47,8 @@ export class Tenant {
   readonly #feeds = new Map<View<Holder>, Feed<Holder>>();
   readonly #typing = new Deadlines<HeldSession>();
   readonly #lost = new Deadlines<HeldSession>();
+  /** Sessions whose socket has said goodbye, and that are too many to end in one turn. */
+  readonly #left = new Deadlines<HeldSession>();
   readonly #options: TenantOptions;
   #collecting: NodeJS.Immediate | undefined;
   sockets = 0;
@@ -80,6 +82,7 @@ export class Tenant {
       feeds: this.#feeds.size,
       typing: this.#typing.size,
       lost: this.#lost.size,
+      left: this.#left.size,
       sockets: this.sockets,
       subscriptions: this.subscriptions,
     };
@@ -106,6 +109,7 @@ export class Tenant {
     const before = session.holder;
     session.holder = holder;
     this.#lost.delete(session);
+    this.#left.delete(session);
     if (before !== undefined && before !== holder) before.lose(session, "replaced");
   }
 
@@ -125,8 +129,16 @@ export class Tenant {
   end(session: HeldSession, cause: EndCause, now: number): void {
     this.#typing.delete(session);
     this.#lost.delete(session);
+    this.#left.delete(session);
     session.holder = undefined;
     this.#note(this.table.end(session, cause), now);
+  }
+
+  /** The session's socket has said goodbye: it ends as soon as others were served. */
+  leave(session: HeldSession, now: number): void {
+    session.holder = undefined;
+    this.#left.set(session, now);
+    this.#options.wakeBy(now);
   }
 
   /** The session's socket was lost: it stays as it is, and can be resumed, until the window is over. */
@@ -185,6 +197,7 @@ export class Tenant {
       this.update(session, { isTyping: false }, now);
     });
     this.#lost.forEachDue(now, MAX_DUE_PER_TURN, (session) => this.end(session, "timeout", now));
+    this.#left.forEachDue(now, MAX_DUE_PER_TURN, (session) => this.end(session, "closed", now));
     this.#views.expireIdle(now);
     this.settle(now);
   }
@@ -194,6 +207,7 @@ export class Tenant {
     return Math.min(
       this.#typing.next() ?? Number.POSITIVE_INFINITY,
       this.#lost.next() ?? Number.POSITIVE_INFINITY,
+      this.#left.next() ?? Number.POSITIVE_INFINITY,
       this.#views.next() ?? Number.POSITIVE_INFINITY,
     );
   }

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { App } from "../../src/auth/app.ts";
 import { mintToken } from "../../src/auth/mint.ts";
 import { verifyToken } from "../../src/auth/token.ts";
-import { Random } from "../fuzz/random.ts";
+import { Random } from "../support/random.ts";
 import { welch } from "../support/welch.ts";
 
 const VERIFICATIONS = Number(process.env.VERIFICATIONS ?? 10_000);

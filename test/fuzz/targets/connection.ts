@@ -4,9 +4,9 @@ import { mintToken } from "../../../src/auth/mint.ts";
 import { Connection } from "../../../src/gateway/connection.ts";
 import type { Frame } from "../../../src/gateway/frame.ts";
 import { decodeMessage } from "../../../src/protocol/codec.ts";
+import type { Random } from "../../support/random.ts";
 import type { Outcome, Target } from "../fuzz.ts";
 import { nearTo } from "../mutate.ts";
-import type { Random } from "../random.ts";
 import { CLIENT_MESSAGES, WORDS } from "../samples.ts";
 import { APP_ID, SECRET, World } from "./world.ts";
 

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { addressKey } from "../../../src/gateway/admission.ts";
 import { readSettings, type Settings, SettingsError } from "../../../src/settings.ts";
+import type { Random } from "../../support/random.ts";
 import type { Outcome, Target } from "../fuzz.ts";
 import { mutateText, nearTo } from "../mutate.ts";
-import type { Random } from "../random.ts";
 import { APPS, WORDS } from "../samples.ts";
 
 const NUMBERS = [
