@@ -3,6 +3,7 @@ import ipaddr from "ipaddr.js";
 import type { Logger } from "pino";
 import proxyAddr from "proxy-addr";
 import { App, type AppConfig } from "./auth/app.ts";
+import { isPlainIpv4 } from "./gateway/admission.ts";
 import { Hub } from "./gateway/hub.ts";
 import { answerUpgrade } from "./gateway/upgrade.ts";
 import { readDashboard } from "./http/dashboard.ts";
@@ -52,7 +53,7 @@ export async function startGateway(
   );
   const { telemetry } = metrics;
   const hub = new Hub({
-    apps: await Promise.all(apps.map(App.create)),
+    apps: apps.map((app) => new App(app)),
     limits: settings.limits,
     clock,
     telemetry,
@@ -167,7 +168,8 @@ function clientAddress(
   trustProxy: Settings["trustProxy"],
 ): string {
   // The transports write the same address in different ways.
-  const peer = ipaddr.isValid(peerText) ? ipaddr.process(peerText).toString() : peerText;
+  const isOdd = !isPlainIpv4(peerText) && ipaddr.isValid(peerText);
+  const peer = isOdd ? ipaddr.process(peerText).toString() : peerText;
   if (forwardedFor === undefined || !trustProxy(peer, 0)) return peer;
   const hops = forwardedFor.split(",").map(withoutPort).join(", ");
   const request = { socket: { remoteAddress: peer }, headers: { "x-forwarded-for": hops } };

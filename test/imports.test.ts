@@ -11,9 +11,9 @@ const FLOORS: Record<string, readonly string[]> = {
   protocol: ["shared"],
   sessions: ["protocol", "shared"],
   views: ["sessions", "protocol", "shared"],
-  auth: ["views", "protocol"],
+  auth: ["views", "protocol", "shared"],
   gateway: ["auth", "views", "sessions", "protocol", "shared"],
-  http: ["gateway", "auth", "views", "sessions", "protocol"],
+  http: ["gateway", "auth", "views", "sessions", "protocol", "shared"],
   transport: ["gateway", "http"],
   observability: ["gateway"],
   // What runs beside the gateway, and knows it by the wire only.

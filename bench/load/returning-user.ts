@@ -16,6 +16,7 @@ export class ReturningUser {
   readonly #localAddress: string;
   #socket: LightSocket | undefined;
   #resumeWindowMs = 15_000;
+  #lostAt = Number.NEGATIVE_INFINITY;
   #sessionId: string | undefined;
   #position: { readonly view: string; readonly version: number } | undefined;
 
@@ -33,7 +34,7 @@ export class ReturningUser {
         return await this.#tryToEnter();
       } catch {
         // Refused, or dropped before all was said: both are part of a storm.
-        await delay(retryDelay(this.attempts, this.#resumeWindowMs, Math.random()));
+        await this.#wait(this.attempts);
       }
     }
   }
@@ -41,8 +42,14 @@ export class ReturningUser {
   /** Is gone without a word, and comes back. */
   async loseAndReturn(): Promise<boolean> {
     this.#socket?.cut();
-    await delay(retryDelay(0, this.#resumeWindowMs, Math.random()));
+    this.#lostAt = performance.now();
+    await this.#wait(0);
     return this.enter();
+  }
+
+  #wait(attempt: number): Promise<void> {
+    const lostForMs = performance.now() - this.#lostAt;
+    return delay(retryDelay(attempt, this.#resumeWindowMs, lostForMs, Math.random()));
   }
 
   async #tryToEnter(): Promise<boolean> {

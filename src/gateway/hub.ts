@@ -1,7 +1,7 @@
 import type { App } from "../auth/app.ts";
 import type { Clock } from "../shared/clock.ts";
 import { Deadlines } from "../shared/deadlines.ts";
-import { Admissions } from "./admission.ts";
+import { Admissions, type Admitted } from "./admission.ts";
 import { type Limits, MAX_DUE_PER_TURN, STALL_MS } from "./limits.ts";
 import { MemoryGate } from "./memory-gate.ts";
 import type { Outbox } from "./outbox.ts";
@@ -114,7 +114,7 @@ export class Hub {
   }
 
   /** Lets in a connection or stream from an address, or says why not. */
-  admit(address: string): { readonly ok: true; readonly release: () => void } | UpgradeRefusal {
+  admit(address: string): Admitted | UpgradeRefusal {
     if (this.#draining) {
       this.telemetry.refused("draining");
       return { ok: false, status: 503, message: "this node is going down", retryAfterS: 1 };

@@ -18,8 +18,8 @@ export class Snapshot {
 
   page(from: number): { body: string; next: number | undefined } {
     if (this.#whole !== undefined) return { body: this.#whole, next: undefined };
-    const { text, next } = cutPage(this.#members, from);
-    const body = encodeSnapshotBody(this.#name, this.#version, text, next !== undefined);
+    const { members, next } = cutPage(this.#members, from);
+    const body = encodeSnapshotBody(this.#name, this.#version, members, next !== undefined);
     if (from === 0 && next === undefined) this.#whole = body;
     return { body, next };
   }

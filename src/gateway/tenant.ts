@@ -119,9 +119,10 @@ export class Tenant {
   }
 
   update(session: HeldSession, patch: SessionPatch, now: number): void {
+    const wasTyping = session.state.isTyping;
     const state = patchState(session.state, patch);
     if (state.isTyping && patch.isTyping === true) this.#startTyping(session, now);
-    else if (!state.isTyping) this.#typing.delete(session);
+    else if (wasTyping && !state.isTyping) this.#typing.delete(session);
     const change = this.table.update(session, state);
     if (change !== undefined) this.#note(change, now);
   }

@@ -64,7 +64,7 @@ export function nodeRoutes(options: NodeRoutesOptions): Route[] {
 }
 
 function mayReadMetrics(request: HttpRequest, metricsToken: string | undefined): boolean {
-  const { headers, address } = request;
+  const { headers } = request;
   if (metricsToken !== undefined) {
     const shown = readBearer(headers.authorization);
     return shown !== undefined && timingSafeEqual(digest(shown), digest(metricsToken));
@@ -72,7 +72,7 @@ function mayReadMetrics(request: HttpRequest, metricsToken: string | undefined):
   // A proxy on this machine makes everyone look local: what it forwards is not.
   if (headers.forwarded !== undefined || headers["x-forwarded-for"] !== undefined) return false;
   // A page whose name was made to mean this machine (DNS rebinding) comes from a browser on it, and says that name.
-  return isLoopback(address) && namesThisMachine(headers.host);
+  return isLoopback(request.address()) && namesThisMachine(headers.host);
 }
 
 function isLoopback(address: string): boolean {

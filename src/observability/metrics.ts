@@ -1,4 +1,4 @@
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
 import type { Hub } from "../gateway/hub.ts";
 import {
   createCounters,
@@ -7,6 +7,7 @@ import {
   type Refusal,
   type Telemetry,
 } from "../gateway/telemetry.ts";
+import { TimeHistogram } from "./time-histogram.ts";
 
 export interface Metrics {
   readonly telemetry: Telemetry;
@@ -14,8 +15,6 @@ export interface Metrics {
   observe(hub: Hub): void;
   render(): Promise<{ contentType: string; text: string }>;
 }
-
-const SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
 
 /**
  * Counts are plain numbers and gauges are read from the hub when somebody asks; every label set is fixed. `onRefusal`
@@ -31,18 +30,12 @@ export function createMetrics(
   let crashes = 0;
   let hub: Hub | undefined;
 
-  const diffDelay = new Histogram({
-    name: "presence_diff_delay_seconds",
-    help: "From the first event of a diff to its sending.",
-    buckets: SECONDS,
-    registers,
-  });
-  const query = new Histogram({
-    name: "presence_query_seconds",
-    help: "Time to evaluate a query.",
-    buckets: SECONDS,
-    registers,
-  });
+  const diffDelay = new TimeHistogram(
+    "presence_diff_delay_seconds",
+    "From the first event of a diff to its sending.",
+    registry,
+  );
+  const query = new TimeHistogram("presence_query_seconds", "Time to evaluate a query.", registry);
   const telemetry: Telemetry = {
     ...createCounters(),
     refused(refusal, detail) {

@@ -28,7 +28,7 @@ it.each([
   };
   let now = 0;
   const clock = { now: () => now, wallNow: () => 0 };
-  const app = await App.create({ id: "app", secrets: ["x"] });
+  const app = new App({ id: "app", secrets: ["x"] });
   const hub = new Hub({ apps: [app], limits, clock, telemetry, nodeId: "n", makeId, random: Math.random });
   hub.stop();
   const tenant = hub.tenant("app")!;

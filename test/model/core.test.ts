@@ -24,7 +24,7 @@ const settings = readSettings(
   },
   { openFiles: undefined, readFile: () => "" },
 );
-const app = await App.create({ id: "app", secrets: ["secret"] });
+const app = new App({ id: "app", secrets: ["secret"] });
 
 class FakeSocket implements Holder {
   readonly sessions = new Set<string>();

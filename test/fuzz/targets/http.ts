@@ -12,7 +12,7 @@ import { FILTERS, WORDS } from "../samples.ts";
 import { parse } from "./protocol.ts";
 import { APP_ID, SECRET, World } from "./world.ts";
 
-const world = await World.create({
+const world = new World({
   HTTP_REQUESTS_PER_SECOND: "10000000",
   MAX_CONNECTS_PER_SECOND: "1000000",
 });
@@ -73,7 +73,10 @@ interface Request {
 /** An answer to a request as a transport would take it, streams begun and ended. */
 async function ask(request: Request): Promise<HttpAnswer> {
   world.time += 1_000;
-  const answer = await handle({ ...request, address: "127.0.0.1", body: Buffer.from(request.body) }, {});
+  const answer = await handle(
+    { ...request, address: () => "127.0.0.1", body: Buffer.from(request.body) },
+    {},
+  );
   if (typeof answer.body === "function") answer.body(SINK).onClose();
   return answer;
 }
