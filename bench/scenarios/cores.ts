@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { mintToken } from "../../src/auth/mint.ts";
-import { installedProxies, ReverseProxy } from "../../test/support/reverse-proxy.ts";
+import { installedVersion, ReverseProxy } from "../../test/support/reverse-proxy.ts";
 import { enterCrowdBy, homeOf } from "../load/crowd.ts";
 import { LightSocket } from "../load/light-socket.ts";
 import type { Contender, Effort, Scenario } from "../measure/scenario.ts";
@@ -32,10 +32,9 @@ export const cores: Scenario = {
     },
   ],
   async contenders({ kinds, effort, note }) {
-    if (!installedProxies().includes("haproxy")) {
-      note("HAProxy is missing: apt-get install haproxy");
-      return [];
-    }
+    const version = installedVersion("haproxy");
+    note(version ?? "HAProxy is missing: apt-get install haproxy");
+    if (version === undefined) return [];
     const contenders: Contender[] = [];
     for (const kind of shortList(kinds, effort).filter(({ role }) => role === "gateway"))
       for (const processes of [1, PROCESSES])

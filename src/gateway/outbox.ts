@@ -15,7 +15,7 @@ export interface OutboxOwner {
 
 /** Something long, sent a page at a time as the reader takes it. */
 export interface Job {
-  /** Sends the next page. Returns true when that was the last, or when there is no need to go on. */
+  /** Sends the next page, if there is one yet. Returns true when that was the last, or when there is no need to go on. */
   step(): boolean;
 }
 

@@ -219,9 +219,7 @@ export class Tenant {
     this.#collecting = setImmediate(() => {
       this.#collecting = undefined;
       try {
-        const view = this.#views.collectMore();
-        if (view?.isSettled) this.#feeds.get(view)?.flushed(undefined);
-        else if (view !== undefined) this.settle(this.#options.clock.now());
+        if (this.#views.collectMore() !== undefined) this.settle(this.#options.clock.now());
       } catch (error) {
         this.#options.telemetry.crashed(error);
       }

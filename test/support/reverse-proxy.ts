@@ -1,4 +1,4 @@
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
@@ -15,13 +15,13 @@ const FOLDER = "test/proxies";
 /** Debian has them where only root looks. */
 const PATH = `${process.env.PATH}:/usr/sbin:/usr/local/sbin`;
 
-function isInstalled(name: ProxyName): boolean {
-  try {
-    execFileSync(name, ["-v"], { env: { ...process.env, PATH }, stdio: "ignore" });
-    return true;
-  } catch {
-    return false;
-  }
+/** What a proxy says of its version; undefined: it is not installed. */
+export function installedVersion(name: ProxyName): string | undefined {
+  const { status, stdout, stderr } = spawnSync(name, ["-v"], {
+    env: { ...process.env, PATH },
+    encoding: "utf8",
+  });
+  return status === 0 ? `${stdout}${stderr}`.split("\n")[0] : undefined;
 }
 
 /** The proxies that can be tested here. In CI it is a failure if one is not installed, unless PROXY_TESTS is "off". */
@@ -31,7 +31,7 @@ export function installedProxies(): readonly ProxyName[] {
     process.stdout.write("nginx and HAProxy are not tested: PROXY_TESTS is off\n");
     return [];
   }
-  const missing = names.filter((name) => !isInstalled(name));
+  const missing = names.filter((name) => installedVersion(name) === undefined);
   if (missing.length > 0) {
     if (process.env.CI)
       throw new Error(`not installed: ${missing.join(", ")} (PROXY_TESTS=off goes without)`);

@@ -57,7 +57,7 @@ function make(random: Random): string {
 
 export const settings: Target = {
   name: "settings",
-  inputs: 80_000,
+  inputs: 20_000,
   make,
   check(input): Outcome {
     const env = JSON.parse(input) as Record<string, string>;
