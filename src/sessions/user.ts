@@ -1,12 +1,11 @@
 import type { Member } from "../protocol/codec.ts";
+import { append } from "../shared/append.ts";
 import { FOCUSED_SHAPE, type Session, TYPING_SHAPE, VISIBLE_SHAPE } from "./session.ts";
 
 /** Chooses the sessions that a value lists. */
 export interface SessionMatcher {
   matches(session: Session<unknown>): boolean;
 }
-
-const FEW_SESSIONS = 4;
 
 /** A user who is online: at least one session. */
 export class User<Holder> {
@@ -24,9 +23,7 @@ export class User<Holder> {
 
   /** Adds a session that was opened just now. */
   add(session: Session<Holder>): void {
-    // An array that grows by itself takes room for 17, and nearly all users have one session or a few.
-    if (this.sessions.length < FEW_SESSIONS) this.sessions = this.sessions.concat(session);
-    else this.sessions.push(session);
+    this.sessions = append(this.sessions, session);
     this.forget();
   }
 
