@@ -38,7 +38,7 @@ export class HeldSessions implements Holder {
     let session = resumed;
     if (session === undefined) session = this.#tenant.open(userId, kind, message, this, now);
     else {
-      this.#tenant.takeOver(session, this);
+      this.#tenant.takeOver(session, this, now);
       this.#tenant.update(session, message, now);
     }
     this.#sessions.add(session);

@@ -2,6 +2,7 @@ import type { App } from "../auth/app.ts";
 import type { Clock } from "../shared/clock.ts";
 import { Deadlines } from "../shared/deadlines.ts";
 import { Admissions } from "./admission.ts";
+import type { Journal } from "./journal.ts";
 import { type Limits, MAX_DUE_PER_TURN, STALL_MS } from "./limits.ts";
 import type { Outbox } from "./outbox.ts";
 import type { UpgradeRefusal } from "./socket.ts";
@@ -18,6 +19,8 @@ export interface HubOptions {
   readonly makeId: () => string;
   /** A number in [0, 1), for delays that should differ. */
   readonly random: () => number;
+  /** Where the changes of an app are written down for other nodes; undefined: there are none. */
+  readonly journal?: ((appId: string) => Journal) | undefined;
 }
 
 /** A connection or stream, as far as time and its end concern it. */
@@ -69,7 +72,10 @@ export class Hub {
     const now = clock.now();
     const wakeBy = (due: number) => this.#ticker.wakeBy(due);
     this.#tenants = new Map(
-      apps.map((app) => [app.id, new Tenant(app, { limits, telemetry, makeId, clock, wakeBy })]),
+      apps.map((app) => {
+        const journal = options.journal?.(app.id);
+        return [app.id, new Tenant(app, { limits, telemetry, makeId, clock, wakeBy, journal })];
+      }),
     );
     this.admissions = new Admissions(
       {
