@@ -45,8 +45,9 @@ export async function start(
     context.onTestFinished(() => client.terminate());
     return client;
   };
-  const swarm = (prefix: string, count: number, addresses: string[] = []) => {
-    const made = new Swarm({ port: gateway.port, appId: "app", token, prefix, count, addresses });
+  /** `port`: of what stands before the gateway. */
+  const swarm = (prefix: string, count: number, addresses: string[] = [], port = gateway.port) => {
+    const made = new Swarm({ port, appId: "app", token, prefix, count, addresses });
     context.onTestFinished(() => made.kill());
     return made;
   };

@@ -274,3 +274,18 @@ it("does not read further than the other side takes, and loses nothing of it", a
   expect(peer.bytes.subarray(5).equals(sent)).toBe(true);
   peer.pieces.length = 0;
 });
+
+it("corrupts as many bytes as it is told to, and no longer than it is told to", async () => {
+  const { client, peer } = await pair();
+  const sent = Buffer.alloc(100_000, 0x55);
+  proxy.corrupt(0.01);
+  client.socket.write(sent);
+  await until(() => peer.bytes.length === 5 + sent.length);
+  const changed = peer.bytes.subarray(5).filter((byte) => byte !== 0x55).length;
+  // A thousand are expected, with a standard deviation of 32.
+  expect(changed).toBeGreaterThan(750);
+  expect(changed).toBeLessThan(1_250);
+  proxy.corrupt(0);
+  peer.socket.write("as it was");
+  await until(() => client.text === "as it was");
+});

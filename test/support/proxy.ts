@@ -12,6 +12,8 @@ interface Weather {
   delayMs: number;
   sliceBytes: number;
   bytesPerSecond: number;
+  /** How likely it is, for each byte, that one of its bits is changed. */
+  corruption: number;
 }
 
 /** One direction of a connection: what `source` says is held here until it is passed on to `sink`. */
@@ -118,7 +120,7 @@ class Pipe {
     const { sliceBytes, bytesPerSecond } = this.#weather;
     // With a rate: as many as it allows in 20 ms.
     const size = Math.min(sliceBytes, Math.max(1, Math.floor(bytesPerSecond / 50)));
-    const piece = first.bytes.subarray(0, size);
+    const piece = this.#corrupted(first.bytes.subarray(0, size));
     if (piece.length === first.bytes.length) this.#held.shift();
     else first.bytes = first.bytes.subarray(size);
     this.#heldBytes -= piece.length;
@@ -126,6 +128,15 @@ class Pipe {
     this.#sinkIsFull = !this.#sink.write(piece);
     this.#onPassed(piece.length);
     if (this.#heldBytes < MAX_HELD_BYTES) this.#source.resume();
+  }
+
+  #corrupted(piece: Buffer): Buffer {
+    const { corruption } = this.#weather;
+    if (corruption === 0) return piece;
+    const copy = Buffer.from(piece);
+    for (let i = 0; i < copy.length; i++)
+      if (Math.random() < corruption) copy[i]! ^= 1 << Math.floor(Math.random() * 8);
+    return copy;
   }
 
   /** When what comes now may go on: never before what came earlier. */
@@ -215,8 +226,8 @@ class Link {
 }
 
 /**
- * A network between clients and a server on this machine, which does what networks do. Bytes are kept in order and whole, whatever
- * happens, until a connection is cut; memory is bounded, as a source is not read further than its sink takes.
+ * A network between clients and a server on this machine, which does what networks do. Bytes are kept in order and whole, unless it is
+ * told to corrupt them, until a connection is cut; memory is bounded, as a source is not read further than its sink takes.
  */
 export class TcpProxy {
   readonly #listener: Server;
@@ -226,6 +237,7 @@ export class TcpProxy {
     delayMs: 0,
     sliceBytes: Number.POSITIVE_INFINITY,
     bytesPerSecond: Number.POSITIVE_INFINITY,
+    corruption: 0,
   };
   #targetPort: number;
   #refuses = false;
@@ -320,6 +332,12 @@ export class TcpProxy {
     if (!(bytesPerSecond >= 1)) throw new RangeError(`${bytesPerSecond} bytes per second`);
     this.#weather.bytesPerSecond = bytesPerSecond;
     this.#go();
+  }
+
+  /** Changes a bit of a byte with this probability, as broken hardware does behind the checksums. */
+  corrupt(probability: number): void {
+    if (!(probability >= 0 && probability <= 1)) throw new RangeError(`a probability of ${probability}`);
+    this.#weather.corruption = probability;
   }
 
   /** New connections go to this port: the server was started again. */
