@@ -18,6 +18,9 @@ export interface Settings {
   /** undefined: development mode. */
   readonly apps: readonly AppConfig[] | undefined;
   readonly nodeId: string | undefined;
+  /** undefined: this node is the only one. */
+  readonly redisUrl: string | undefined;
+  readonly nodeLeaseMs: number;
   readonly logLevel: LogLevel;
   readonly limits: Limits;
   /** TCP connections of every kind; less than the process may open, so that it is never out of files. */
@@ -69,9 +72,6 @@ export function readSettings(env: NodeJS.ProcessEnv, machine: Machine = thisMach
     return found;
   };
 
-  if (read("REDIS_URL") !== undefined) {
-    throw new SettingsError("REDIS_URL is set, but this version runs as a single node only: unset it");
-  }
   const apps = readApps(read("APPS"), read("APPS_FILE"), machine.readFile);
   const host = read("HOST") ?? (apps === undefined ? "127.0.0.1" : "0.0.0.0");
   if (apps === undefined && !isLoopback(host)) {
@@ -104,6 +104,8 @@ export function readSettings(env: NodeJS.ProcessEnv, machine: Machine = thisMach
     transport: choice("TRANSPORT", "auto", ["auto", "uws", "ws"]),
     apps,
     nodeId: readNodeId(read("NODE_ID")),
+    redisUrl: readRedisUrl(read("REDIS_URL")),
+    nodeLeaseMs: integer("NODE_LEASE_MS", 10_000, 100, HOUR),
     logLevel: choice("LOG_LEVEL", "info", LOG_LEVELS),
     limits,
     maxTcpConnections: Math.max(64, openFiles - LEFT_FOR_NO_CONNECTION),
@@ -158,6 +160,18 @@ function readApps(
 function readNodeId(text: string | undefined): string | undefined {
   if (text === undefined || Id.safeParse(text).success) return text;
   throw new SettingsError("NODE_ID must have 1 to 255 characters, none of them a control character");
+}
+
+function readRedisUrl(text: string | undefined): string | undefined {
+  if (text === undefined) return undefined;
+  // The URL may hold a password, so no part of it is repeated.
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || !/^rediss?:$/.test(url.protocol) || url.hostname === "") {
+    throw new SettingsError(
+      "REDIS_URL must be redis://[user:password@]host[:port][/database], or rediss:// for TLS",
+    );
+  }
+  return text;
 }
 
 function readTrustProxy(text: string | undefined): Settings["trustProxy"] {

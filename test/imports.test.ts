@@ -15,7 +15,8 @@ const FLOORS: Record<string, readonly string[]> = {
   gateway: ["auth", "views", "sessions", "protocol", "shared"],
   http: ["gateway", "auth", "views", "sessions", "protocol"],
   transport: ["gateway", "http"],
-  observability: ["gateway"],
+  cluster: ["gateway", "sessions", "protocol", "shared"],
+  observability: ["cluster", "gateway"],
   // What runs beside the gateway, and knows it by the wire only.
   client: ["protocol"],
   react: ["client"],

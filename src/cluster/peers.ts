@@ -36,6 +36,13 @@ export class Peers implements Iterable<Peer> {
     return this.#peers.size;
   }
 
+  get alive(): number {
+    let alive = 0;
+    for (const { eraseAt, seq } of this.#peers.values())
+      if (eraseAt === undefined && seq !== undefined) alive++;
+    return alive;
+  }
+
   get(writer: string): Peer | undefined {
     return this.#peers.get(writer);
   }
@@ -77,7 +84,8 @@ export class Peers implements Iterable<Peer> {
       const peer = this.know(writer, now);
       Object.assign(peer, { leaseMs, nodeId });
       if (seq === undefined) this.bury(writer, now);
-      else peer.seq = seq;
+      // One that was buried may be back, in a log that has gone back to an earlier time.
+      else Object.assign(peer, { seq, eraseAt: undefined });
     }
     for (const writer of missing) this.#peers.get(writer)!.seq = undefined;
   }

@@ -4,29 +4,38 @@ import type { EndCause } from "../protocol/codes.ts";
 import type { Replicator } from "./replicator.ts";
 import type { Tables } from "./tables.ts";
 
-/** The tenants' tables, written through the tenants, as everything that writes to them does. */
+/** The tables of a node's tenants, which is what a hub has. */
+export interface Tenants {
+  tenant(appId: string): Tenant | undefined;
+  tenants(): Iterable<Tenant>;
+}
+
+/** Writes through the tenants, as everything that writes to their tables does. */
 export class TenantTables implements Tables {
-  readonly #tenant: (appId: string) => Tenant | undefined;
-  readonly #tenants: () => Iterable<Tenant>;
+  readonly #tenants: Tenants;
+  /** Whether the sessions of a user belong to the log that these tables are for. */
+  readonly #belongs: (userId: string) => boolean;
   readonly #touched = new Set<Tenant>();
 
-  constructor(tenant: (appId: string) => Tenant | undefined, tenants: () => Iterable<Tenant>) {
-    this.#tenant = tenant;
+  constructor(tenants: Tenants, belongs: (userId: string) => boolean) {
     this.#tenants = tenants;
+    this.#belongs = belongs;
   }
 
   serves(appId: string): boolean {
-    return this.#tenant(appId) !== undefined;
+    return this.#tenants.tenant(appId) !== undefined;
   }
 
   get(appId: string, sessionId: string): HeldSession | undefined {
-    return this.#tenant(appId)?.table.get(sessionId);
+    return this.#tenants.tenant(appId)?.table.get(sessionId);
   }
 
   *all(): Generator<{ appId: string; session: HeldSession }> {
-    for (const tenant of this.#tenants()) {
+    for (const tenant of this.#tenants.tenants()) {
       const appId = tenant.app.id;
-      for (const session of tenant.table.all()) yield { appId, session };
+      for (const session of tenant.table.all()) {
+        if (this.#belongs(session.user.userId)) yield { appId, session };
+      }
     }
   }
 
@@ -53,7 +62,7 @@ export class TenantTables implements Tables {
   }
 
   #touch(appId: string): Tenant | undefined {
-    const tenant = this.#tenant(appId);
+    const tenant = this.#tenants.tenant(appId);
     if (tenant !== undefined) this.#touched.add(tenant);
     return tenant;
   }

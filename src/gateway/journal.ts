@@ -15,3 +15,12 @@ export interface Journal {
   /** Whether lost sessions may end: while this node does not hear of the others, they may have been resumed there. */
   mayGiveUp(now: number): boolean;
 }
+
+/** The other nodes, as far as a hub has to know of them. */
+export interface Replication {
+  journal(appId: string): Journal;
+  /** Whether this node has shown the sessions of all nodes at least once. */
+  readonly isReady: boolean;
+  /** Whether it cannot tell now that it does. */
+  readonly isDegraded: boolean;
+}

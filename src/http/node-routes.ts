@@ -29,8 +29,9 @@ export function nodeRoutes(options: NodeRoutesOptions): Route[] {
       path: "/readyz",
       handler: () => {
         if (hub.isDraining) return answerJson(503, { status: "draining" }, { "retry-after": "1" });
-        if (!options.isReady()) return answerJson(503, { status: "starting" }, { "retry-after": "1" });
-        return answerJson(200, { status: "ready" });
+        if (!options.isReady() || !hub.isReady)
+          return answerJson(503, { status: "starting" }, { "retry-after": "1" });
+        return answerJson(200, { status: hub.isDegraded ? "degraded" : "ready" });
       },
     },
     {

@@ -64,8 +64,8 @@ export class FakeNode {
     this.#log = log;
     const tenants = new Map<string, Tenant>();
     this.tables = new TenantTables(
-      (appId) => tenants.get(appId),
-      () => tenants.values(),
+      { tenant: (appId) => tenants.get(appId), tenants: () => tenants.values() },
+      () => true,
     );
     const { events } = this;
     const note = (event: string) => () => void events.push(event);
