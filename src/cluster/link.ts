@@ -31,6 +31,8 @@ export interface LinkCounts {
 const MAX_BACKOFF_MS = 1_000;
 const MIN_BACKOFF_MS = 50;
 const MAX_TICK_MS = 250;
+/** At most one read in this time: what several nodes wrote meanwhile comes with one. */
+const READ_INTERVAL_MS = 10;
 
 /** Does what a replicator asks for, tells it what came of that and of the time, and connects again whenever that fails. */
 export class Link {
@@ -106,10 +108,13 @@ export class Link {
         });
         continue;
       }
+      const startedAt = clock.now();
       const entries = await log.read(after);
       counts.entries += entries.length;
       for (const entry of entries) if (entry.kind === "batch") counts.facts += entry.facts.length / 2;
       this.#guard(() => replicator.read(after, entries, clock.now()));
+      const rest = startedAt + READ_INTERVAL_MS - clock.now();
+      if (rest >= 1) await delay(rest);
     }
   }
 

@@ -31,6 +31,8 @@ export class RedisConnection {
       disableOfflineQueue: true,
       disableClientInfo: true,
       maintNotifications: "disabled",
+      // Deadlines are ours, see `ask`: those of the library are for commands that it has not sent yet.
+      commandOptions: { timeout: 0 },
       socket: { reconnectStrategy: false, connectTimeout: CONNECT_TIMEOUT_MS },
     });
     this.#client.on("error", (error: Error) => this.#end(error));

@@ -1,7 +1,7 @@
 import type { HeldSession } from "../gateway/tenant.ts";
 import type { EndCause } from "../protocol/codes.ts";
 import { idProblem } from "../protocol/rules.ts";
-import { decodeFact } from "./fact.ts";
+import { parseFact, readFact } from "./fact.ts";
 import { judge } from "./judge.ts";
 import type { Appended, Command, Entry, Joined, Look, OpKind, Page } from "./log.ts";
 import { type Peer, Peers } from "./peers.ts";
@@ -36,6 +36,7 @@ export interface ReplicatorOptions extends WriterOptions {
 
 /** What the log has done is read back within this time, or this node reads something else than it writes. */
 const READ_BACK_MS = 2_000;
+const JUDGE_INTERVAL_MS = 100;
 
 /**
  * Keeps the tables of this node and the log of its cluster the same. It is told of changes, of the time, and of what the log
@@ -53,6 +54,7 @@ export class Replicator implements ReaderTarget {
   readonly #writer: Writer;
   readonly #sweep = new Sweep();
   readonly #wakeBy: (due: number) => void;
+  #judgeAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: ReplicatorOptions) {
     this.#tables = options.tables;
@@ -122,8 +124,10 @@ export class Replicator implements ReaderTarget {
     const commands: Command[] = [];
     const { outbound, joinAfter, name } = this.#writer;
     this.#settleDoubts(now);
-    if (this.#touch.mayJudge(now))
+    if (now >= this.#judgeAt && this.#touch.mayJudge(now)) {
+      this.#judgeAt = now + JUDGE_INTERVAL_MS;
       commands.push(...judge(this.peers, this.#tables, outbound, name ?? "", now));
+    }
     this.#reader.step(commands, now);
     this.#writer.step(commands, this.#reader.isFollowing && this.#reader.count >= joinAfter, now);
     if (!this.#isReadBack(now)) this.#reader.restart(now);
@@ -205,12 +209,16 @@ export class Replicator implements ReaderTarget {
   }
 
   row({ sessionId, owner, text }: Page["rows"][number], now: number): void {
-    const fact = decodeFact(text);
-    if (fact?.kind !== "row") return this.#events.badInput();
-    const { appId, session: remote } = fact;
+    const parsed = parseFact(text);
+    if (parsed === undefined) return this.#events.badInput();
+    const { appId } = parsed;
     if (!this.#tables.serves(appId)) return;
     const session = this.#tables.get(appId, sessionId);
-    if (session === undefined && idProblem(sessionId) !== undefined) return this.#events.badInput();
+    const fact = readFact(parsed, session);
+    if (fact?.kind !== "row" || (session === undefined && idProblem(sessionId) !== undefined)) {
+      return this.#events.badInput();
+    }
+    const remote = fact.session;
     this.#sweep.hear(sessionId);
     const { outbound } = this.#writer;
     if (this.#writer.wasCalled(owner)) {
@@ -250,24 +258,24 @@ export class Replicator implements ReaderTarget {
     for (let i = 0; i + 1 < facts.length; i += 2) {
       const sessionId = facts[i]!;
       if (outbound.hasLastWord(sessionId)) continue;
-      const fact = decodeFact(facts[i + 1]!);
-      if (fact === undefined) {
+      const parsed = parseFact(facts[i + 1]!);
+      if (parsed === undefined) {
         this.#events.badInput();
         continue;
       }
-      const { appId } = fact;
+      const { appId } = parsed;
       if (!this.#tables.serves(appId)) continue;
       const session = this.#tables.get(appId, sessionId);
-      this.#sweep.hear(sessionId);
-      if (fact.kind === "end") {
-        if (session !== undefined) this.#endFollowed(appId, session, fact.cause, now);
+      const fact = readFact(parsed, session);
+      if (fact === undefined || (session === undefined && idProblem(sessionId) !== undefined)) {
+        this.#events.badInput();
         continue;
       }
-      if (session === undefined && idProblem(sessionId) !== undefined) this.#events.badInput();
-      else {
+      this.#sweep.hear(sessionId);
+      if (fact.kind === "row") {
         outbound.drop(sessionId);
         this.#tables.follow(appId, sessionId, fact.session, owner, now);
-      }
+      } else if (session !== undefined) this.#endFollowed(appId, session, fact.cause, now);
     }
   }
 

@@ -50,6 +50,8 @@ export class FakeNode {
   readonly tables: TenantTables;
   readonly events: string[] = [];
   now: number;
+  /** How wrong its wall clock is. */
+  skew = 0;
   isPaused = false;
   /** Commands on their way to the log, and answers on their way back. */
   commands: Sent[] = [];
@@ -99,7 +101,7 @@ export class FakeNode {
         observeQuery: () => {},
       },
       makeId,
-      clock: { now: () => this.now, wallNow: () => this.now },
+      clock: { now: () => this.now, wallNow: () => this.now + this.skew },
       wakeBy: () => {},
       journal: createJournal(
         APP_ID,
@@ -216,11 +218,9 @@ export class World {
   now = 1_000_000;
   #ids = 0;
   #names = 0;
-  /** What has to be as it is: a session that a socket holds, on whichever node, leaves nobody's table. */
-  isWatched = true;
 
-  start(): FakeNode {
-    const node = new FakeNode(`n${this.#names++}`, this.log, this.now, () => `id${this.#ids++}`);
+  start(name = `n${this.#names++}`): FakeNode {
+    const node = new FakeNode(name, this.log, this.now, () => `id${this.#ids++}`);
     this.nodes.push(node);
     node.connect();
     return node;
@@ -291,7 +291,8 @@ export class World {
     this.isFrozen = false;
     this.raise(this.zombies.length);
     const end = this.now + ms;
-    for (let slice = 20; this.now < end; slice = Math.min(slice + 10, 250)) {
+    for (let longest = 20; this.now < end; longest = Math.min(longest + 10, 250)) {
+      const slice = Math.min(longest, end - this.now);
       this.now += slice;
       for (const node of this.nodes) {
         node.isPaused = false;
