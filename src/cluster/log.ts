@@ -100,8 +100,8 @@ export type Command =
       readonly writer: string;
       readonly leaseMs: number;
       readonly nodeId: string;
-      /** The writer that this node was before; it is buried. */
-      readonly formerly: string | undefined;
+      /** The writers that this node was before; those that are still in the register are buried. */
+      readonly formerly: readonly string[];
     }
   | { readonly do: "append"; readonly writer: string; readonly seq: number; readonly ops: readonly Op[] }
   /** Only if the writer has done nothing since the batch `seq`; undefined: it was not in the register. */

@@ -70,8 +70,8 @@ export class RedisLog {
     return { next: next === "0" ? undefined : String(next), rows: parseRows(fields) };
   }
 
-  async join({ writer, leaseMs, nodeId, formerly = "" }: Do<"join">): Promise<Joined> {
-    const holder = await this.#run(SCRIPTS.join, writer, String(leaseMs), nodeId, formerly);
+  async join({ writer, leaseMs, nodeId, formerly }: Do<"join">): Promise<Joined> {
+    const holder = await this.#run(SCRIPTS.join, writer, String(leaseMs), nodeId, ...formerly);
     return holder === "" ? { ok: true } : { ok: false, holder: String(holder) };
   }
 

@@ -84,12 +84,17 @@ add('batch', seq .. ' ' .. writer, unpack(facts))
 return {count, seq}
 `);
 
-/** ARGV: writer, lease, node id, former writer or nothing. Returns the writer that holds the node id, or nothing. */
+/** ARGV: writer, lease, node id, former writers. Returns the writer that holds the node id, or nothing. */
 const join = script(`
-local writer, lease, node, formerly = ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+local writer, lease, node = ARGV[2], ARGV[3], ARGV[4]
 local holder = redis.call('HGET', nodes, 'i:' .. node)
-if holder and holder ~= formerly and alive(holder) then return holder end
-if formerly ~= '' and alive(formerly) then bury(formerly) end
+for i = 5, #ARGV do
+  if ARGV[i] == holder then holder = nil end
+end
+if holder and alive(holder) then return holder end
+for i = 5, #ARGV do
+  if alive(ARGV[i]) then bury(ARGV[i]) end
+end
 count = count + 1
 redis.call('HSET', nodes, 'count', count, 's:' .. writer, 0, 'l:' .. writer, lease, 'n:' .. writer, node, 'i:' .. node, writer)
 add('join', lease .. ' ' .. writer .. ' ' .. node)

@@ -188,7 +188,7 @@ export class Replicator implements ReaderTarget {
   apply(entry: Entry, now: number): void {
     switch (entry.kind) {
       case "join":
-        if (this.#writer.wasCalled(entry.writer)) return;
+        if (this.#writer.isCalled(entry.writer)) return;
         this.peers.joined(entry.writer, entry.leaseMs, entry.nodeId, now);
         return this.#events.peerJoined(this.peers.get(entry.writer)!);
       case "bury":
@@ -196,7 +196,7 @@ export class Replicator implements ReaderTarget {
         this.#bury(entry.writer, now);
         return;
       case "batch":
-        if (this.#writer.wasCalled(entry.writer))
+        if (this.#writer.isCalled(entry.writer))
           return this.#confirm(entry.writer, entry.seq, entry.facts, now);
         this.#applyFacts(this.peers.heard(entry.writer, entry.seq, now).writer, entry.facts, now);
     }
@@ -221,7 +221,7 @@ export class Replicator implements ReaderTarget {
     const remote = fact.session;
     this.#sweep.hear(sessionId);
     const { outbound } = this.#writer;
-    if (this.#writer.wasCalled(owner)) {
+    if (this.#writer.isCalled(owner)) {
       const isMissing = session === undefined || !isOwn(session);
       if (isMissing && !outbound.concerns(sessionId)) this.#sweep.missSession(sessionId, appId);
       return;

@@ -8,6 +8,7 @@ const MAX_BEAT_MS = 2_000;
 /** So many batches may be on their way: enough for one each interval over a slow network. */
 export const MAX_UNREAD_BATCHES = 64;
 const RETRY_MS = 1_000;
+const MAX_FORMER_NAMES = 16;
 
 export interface WriterOptions {
   readonly nodeId: string;
@@ -26,8 +27,8 @@ export class Writer {
   readonly #options: WriterOptions;
   readonly #beatMs: number;
   #name: string | undefined;
-  #lastName: string | undefined;
-  readonly #formerNames = new Set<string>();
+  /** Names that it has asked to join under, the latest last. */
+  #names: string[] = [];
   /** So much of the log has to be read before joining, so that what others did meanwhile is known. */
   joinAfter = 0;
   #isAsked = false;
@@ -52,8 +53,9 @@ export class Writer {
     return this.#hasLeft;
   }
 
-  wasCalled(name: string): boolean {
-    return name === this.#name || this.#formerNames.has(name);
+  /** Whether this node goes by that name, or did, or is about to. */
+  isCalled(name: string): boolean {
+    return this.#names.includes(name);
   }
 
   linked(): void {
@@ -86,14 +88,17 @@ export class Writer {
     if (!mayJoin || this.#isAsked || this.#isLeaving || now < this.#notBefore) return;
     this.#isAsked = true;
     const { makeId, leaseMs, nodeId } = this.#options;
-    commands.push({ do: "join", writer: makeId(), leaseMs, nodeId, formerly: this.#lastName });
+    const writer = makeId();
+    // Whether an earlier attempt was done may not have been told.
+    const formerly = this.#names.slice(-MAX_FORMER_NAMES);
+    this.#names = [...formerly, writer];
+    commands.push({ do: "join", writer, leaseMs, nodeId, formerly });
   }
 
   joined(writer: string, reply: Joined, now: number): void {
     this.#isAsked = false;
     if (reply.ok) {
       this.#name = writer;
-      this.#lastName = writer;
       this.#wroteAt = Number.NEGATIVE_INFINITY;
     } else this.#notBefore = now + RETRY_MS;
   }
@@ -120,7 +125,6 @@ export class Writer {
   expel(count: number): void {
     if (this.#name === undefined) return;
     if (this.#isLeaving) this.#hasLeft = true;
-    this.#formerNames.add(this.#name);
     this.#name = undefined;
     this.joinAfter = count;
     this.#again = [];

@@ -183,7 +183,7 @@ describe("a node and its Redis", () => {
       "",
       "é\u0000",
       "[1]",
-      "1 1 w",
+      "é 1 w",
       `${2 ** 60} 1 w`,
       "z".repeat(1e6),
     ];

@@ -61,8 +61,9 @@ export class MemoryLog {
   join({ writer, leaseMs, nodeId, formerly }: Extract<Command, { do: "join" }>): Joined {
     const { register, names } = this.#state;
     const holder = names.get(nodeId);
-    if (holder !== undefined && holder !== formerly && this.#isAlive(holder)) return { ok: false, holder };
-    if (formerly !== undefined && this.#isAlive(formerly)) this.#bury(formerly);
+    if (holder !== undefined && !formerly.includes(holder) && this.#isAlive(holder))
+      return { ok: false, holder };
+    for (const name of formerly) if (this.#isAlive(name)) this.#bury(name);
     register.set(writer, { seq: 0, leaseMs, nodeId });
     names.set(nodeId, writer);
     this.#add((at) => ({ ...at, kind: "join", writer, leaseMs, nodeId }));

@@ -39,7 +39,7 @@ const command = fc.oneof(
       writer,
       leaseMs: fc.constantFrom(1_000, 10_000),
       nodeId: fc.constantFrom("n1", "n 2", "s:w1"),
-      formerly: fc.option(writer, { nil: undefined }),
+      formerly: fc.uniqueArray(writer, { maxLength: 2 }),
     }),
   },
   {
