@@ -110,10 +110,13 @@ export class MemoryLog {
     this.#state = empty();
   }
 
-  save(): () => void {
+  /** Returns what brings the log back to how it is now; `isClockBack`: with ids that have been there before. */
+  save(): (isClockBack: boolean) => void {
     const saved = structuredClone(this.#state);
-    return () => {
+    const clock = this.#clock;
+    return (isClockBack) => {
       this.#state = structuredClone(saved);
+      if (isClockBack) this.#clock = clock;
     };
   }
 

@@ -50,7 +50,7 @@ const disasters = fc.oneof(
   fc.record({ do: a("leave"), node: pick }),
   fc.record({ do: a("empty") }),
   fc.record({ do: a("save") }),
-  fc.record({ do: a("restore") }),
+  fc.record({ do: a("restore"), isClockBack: fc.boolean() }),
   fc.record({ do: a("sleep"), ms: fc.constantFrom(LEASE_MS, WINDOW_MS, LEASE_MS + WINDOW_MS) }),
 );
 
@@ -76,7 +76,7 @@ class Play {
   readonly world = new World();
   readonly #sessions: Known[] = [];
   readonly #isMild: boolean;
-  #restore = () => {};
+  #restore: (isClockBack: boolean) => void = () => {};
   #cutAt = new Map<FakeNode, number>();
   #frozenAt = 0;
   /** Sessions that may go, as somebody ended them. */
@@ -182,7 +182,7 @@ class Play {
         break;
       case "restore":
         for (const each of world.nodes) world.cut(each);
-        this.#restore();
+        this.#restore(step.isClockBack);
         break;
     }
     if (this.#isMild) this.#check(before);

@@ -173,29 +173,32 @@ describe("nodes that share a log", () => {
     world.compare();
   });
 
-  it("go on after a failover to a log that is behind", () => {
-    const world = worldOf(3);
-    const [a, b, c] = world.nodes;
-    const ended = a!.open("ended", "widget", {});
-    const moved = a!.open("moved", "widget", {});
-    world.heal(40);
-    const restore = world.log.save();
-    a!.tenant.end(a!.tenant.table.get(ended)!, "closed", a!.now);
-    a!.socket.held.delete(ended);
-    b!.resume(moved, { hasFocus: true });
-    b!.open("new", "widget", {});
-    world.heal(40);
-    for (const node of world.nodes) world.cut(node);
-    restore();
-    for (let i = 0; i < 50; i++) {
-      world.heal(100);
-      for (const names of users(world)) expect(names).toEqual(expect.arrayContaining(["moved", "new"]));
-    }
-    world.compare();
-    expect(users(world)).toEqual(Array(3).fill(["moved", "new"]));
-    expect(b!.socket.told).toEqual([]);
-    expect(c!.tenant.table.get(moved)!.state.hasFocus).toBe(true);
-  });
+  it.each([false, true])(
+    "go on after a failover to a log that is behind, its clock too: %s",
+    (isClockBack) => {
+      const world = worldOf(3);
+      const [a, b, c] = world.nodes;
+      const ended = a!.open("ended", "widget", {});
+      const moved = a!.open("moved", "widget", {});
+      world.heal(40);
+      const restore = world.log.save();
+      a!.tenant.end(a!.tenant.table.get(ended)!, "closed", a!.now);
+      a!.socket.held.delete(ended);
+      b!.resume(moved, { hasFocus: true });
+      b!.open("new", "widget", {});
+      world.heal(40);
+      for (const node of world.nodes) world.cut(node);
+      restore(isClockBack);
+      for (let i = 0; i < 50; i++) {
+        world.heal(100);
+        for (const names of users(world)) expect(names).toEqual(expect.arrayContaining(["moved", "new"]));
+      }
+      world.compare();
+      expect(users(world)).toEqual(Array(3).fill(["moved", "new"]));
+      expect(b!.socket.told).toEqual([]);
+      expect(c!.tenant.table.get(moved)!.state.hasFocus).toBe(true);
+    },
+  );
 
   it("read the rows anew when entries were trimmed before they were read", () => {
     const world = worldOf(2);
