@@ -28,11 +28,12 @@ interface Loading {
   /** How far the log has to be read until it is as new as the rows. */
   until: number | undefined;
   kept: Entry[];
+  keptFacts: number;
 }
 
 const RETRY_MS = 1_000;
-/** Entries that wait until the rows have been read. More of them are applied before: the tables may go back and forth then. */
-const MAX_KEPT = 20_000;
+/** What waits until the rows have been read. If it is more, it is applied before, and the tables may go back and forth. */
+const MAX_KEPT_FACTS = 20_000;
 
 /**
  * The reading half: entries in their order, each once, and never silently less. When some are missing, or the log is
@@ -109,7 +110,7 @@ export class Reader {
     } else {
       this.#position = end;
       this.#loadedAt = now;
-      this.#state = { at: "loading", next: "0", isAsked: false, until: undefined, kept: [] };
+      this.#state = { at: "loading", next: "0", isAsked: false, until: undefined, kept: [], keptFacts: 0 };
       this.#target.loading(look);
     }
   }
@@ -145,12 +146,14 @@ export class Reader {
 
   #keep(state: Loading, entry: Entry, now: number): void {
     state.kept.push(entry);
-    if (state.kept.length > MAX_KEPT) this.#applyKept(state, now);
+    state.keptFacts += entry.kind === "batch" ? entry.facts.length / 2 : 1;
+    if (state.keptFacts > MAX_KEPT_FACTS) this.#applyKept(state, now);
   }
 
   #applyKept(state: Loading, now: number): void {
     for (const entry of state.kept) this.#target.apply(entry, now);
     state.kept = [];
+    state.keptFacts = 0;
   }
 
   #finish(state: Loading, now: number): void {

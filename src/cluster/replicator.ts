@@ -161,7 +161,7 @@ export class Replicator implements ReaderTarget {
     }
     const { outbound } = this.#writer;
     for (const { appId, session } of this.#tables.all()) {
-      if (isOwn(session) && !outbound.concerns(session.sessionId)) this.note("open", appId, session);
+      if (isOwn(session) && !outbound.hasLastWord(session.sessionId)) this.note("open", appId, session);
     }
     this.#events.joined(writer);
     this.#wakeBy(now);

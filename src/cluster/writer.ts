@@ -84,6 +84,7 @@ export class Writer {
 
   /** `mayJoin`: as much of the log has been read as is needed to join. */
   step(commands: Command[], mayJoin: boolean, now: number): void {
+    if (!this.#isLinked) return;
     if (this.#name !== undefined) return this.#write(this.#name, commands, now);
     if (!mayJoin || this.#isAsked || this.#isLeaving || now < this.#notBefore) return;
     this.#isAsked = true;

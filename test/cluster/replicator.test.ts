@@ -48,6 +48,26 @@ describe("nodes that share a log", () => {
     world.compare();
   });
 
+  it.each(["noted", "sent"])(
+    "are not put off by what was said before a session was taken over, which is %s",
+    (how) => {
+      const world = worldOf(2);
+      const [a, b] = world.nodes;
+      const alice = a!.open("alice", "widget", {});
+      world.heal(40);
+      a!.tenant.update(a!.tenant.table.get(alice)!, { hasFocus: true }, a!.now);
+      world.advance(10, (node) => (node === a ? 2 : 0));
+      expect(b!.resume(alice, { isTyping: true })).toBe(true);
+      if (how === "sent") b!.step();
+      b!.read(Number.POSITIVE_INFINITY);
+      expect(b!.tenant.table.get(alice)!.state).toMatchObject({ hasFocus: false, isTyping: true });
+      world.heal(40);
+      expect(b!.socket.told).toEqual([]);
+      world.compare();
+      expect(a!.tenant.table.get(alice)!.state).toMatchObject({ hasFocus: false, isTyping: true });
+    },
+  );
+
   it("agree on who has a session that two took over at the same time", () => {
     const world = worldOf(3);
     const [a, b, c] = world.nodes;
