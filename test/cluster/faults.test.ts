@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { RedisConnection } from "../../src/cluster/redis-connection.ts";
@@ -230,4 +231,25 @@ describe("a node and its Redis", () => {
       nodes.pop();
     }
   }, 60_000);
+
+  it("needs no more rights than the README says", async () => {
+    const readme = readFileSync(new URL("../../README.md", import.meta.url), "utf8");
+    const rule = /^ACL SETUSER presence (.*)$/m.exec(readme)![1]!;
+    await ask("ACL", "SETUSER", "presence", ...rule.split(" "));
+    await ask("ACL", "SETUSER", "default", "nopass", "+@all");
+    const withRights = (node: string) => ({
+      REDIS_URL: redis.url.replace("//", "//presence:a-password@"),
+      NODE_ID: node,
+    });
+    const [a, b] = [await start(withRights("a")), await start(withRights("b"))];
+    const alice = await a.gateway.connect("alice");
+    const sessionId = await alice.open({});
+    await until(async () => (await users(b)).length === 1);
+    const again = await b.gateway.connect("alice");
+    expect(await again.ask({ type: "open", kind: "widget", sessionId })).toMatchObject({ resumed: true });
+    await a.gateway.stop();
+    await until(async () => (await ask("HGET", register, "i:a")) === null, LEASE_MS + WINDOW_MS + 3_000);
+    expect(await users(b)).toEqual(["alice"]);
+    expect(b.gateway.log.join("")).not.toContain("NOPERM");
+  });
 });
