@@ -3,8 +3,10 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
-    // A process each: uWebSockets.js is a native addon, and suites must not share a heap whose leaks they look for.
+    // Processes, for uWebSockets.js is a native addon. Files share them, which halves what the suite costs; what looks at memory
+    // or at the whole of a process has one of its own, started by the test.
     pool: "forks",
+    isolate: false,
     // More than cores: most suites wait for time to pass.
     maxWorkers: 3,
     setupFiles: ["test/support/second-try.ts"],

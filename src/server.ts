@@ -4,6 +4,7 @@ import type { Logger } from "pino";
 import proxyAddr from "proxy-addr";
 import { App, type AppConfig } from "./auth/app.ts";
 import type { Cluster } from "./cluster/cluster.ts";
+import { isPlainIpv4 } from "./gateway/admission.ts";
 import { Hub } from "./gateway/hub.ts";
 import { answerUpgrade } from "./gateway/upgrade.ts";
 import { readDashboard } from "./http/dashboard.ts";
@@ -14,6 +15,7 @@ import { nodeWarning } from "./node-floor.ts";
 import { createRefusalLog } from "./observability/log.ts";
 import { createMetrics, type Metrics } from "./observability/metrics.ts";
 import { watchProcess } from "./observability/process-health.ts";
+import { watchMemory } from "./observability/process-memory.ts";
 import { type Settings, SettingsError } from "./settings.ts";
 import { type Clock, createAwakeClock } from "./shared/clock.ts";
 import { makeId } from "./shared/ids.ts";
@@ -56,7 +58,7 @@ export async function startGateway(
   const nodeId = settings.nodeId ?? makeId();
   const { cluster, failed } = await createCluster(settings, { nodeId, log, clock, metrics });
   const hub = new Hub({
-    apps: await Promise.all(apps.map(App.create)),
+    apps: apps.map((app) => new App(app)),
     limits: settings.limits,
     clock,
     telemetry,
@@ -67,6 +69,11 @@ export async function startGateway(
   });
   metrics.observe(hub);
   const health = watchProcess();
+  const memory = watchMemory((use) => {
+    if (!hub.memory.sample(use)) return;
+    if (hub.memory.isShort) log.warn(use, "short of memory, so nobody new is let in");
+    else log.info(use, "enough memory again");
+  });
   let isReady = false;
   let transport: Transport | undefined;
   const handle = createRouter([
@@ -101,6 +108,7 @@ export async function startGateway(
   } catch (error) {
     hub.stop();
     health.stop();
+    memory.stop();
     throw error;
   }
   isReady = true;
@@ -134,6 +142,7 @@ export async function startGateway(
         await Promise.race([transport.close(), hurried]);
         hub.stop();
         health.stop();
+        memory.stop();
         await cluster?.leave();
         log.info("stopped");
       })();
@@ -203,7 +212,8 @@ function clientAddress(
   trustProxy: Settings["trustProxy"],
 ): string {
   // The transports write the same address in different ways.
-  const peer = ipaddr.isValid(peerText) ? ipaddr.process(peerText).toString() : peerText;
+  const isOdd = !isPlainIpv4(peerText) && ipaddr.isValid(peerText);
+  const peer = isOdd ? ipaddr.process(peerText).toString() : peerText;
   if (forwardedFor === undefined || !trustProxy(peer, 0)) return peer;
   const hops = forwardedFor.split(",").map(withoutPort).join(", ");
   const request = { socket: { remoteAddress: peer }, headers: { "x-forwarded-for": hops } };

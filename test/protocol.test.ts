@@ -2,12 +2,14 @@ import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import { cutPage, PAGE_BYTES } from "../src/gateway/pages.ts";
-import { decodeMessage, encodeDiff } from "../src/protocol/codec.ts";
+import { cutPage, PAGE_BYTES, type Page } from "../src/gateway/pages.ts";
+import { decodeMessage, encodeDiff, joinMembers } from "../src/protocol/codec.ts";
 import { CLOSE } from "../src/protocol/codes.ts";
+import { readHotMessage } from "../src/protocol/hot-messages.ts";
 import { ClientMessage } from "../src/protocol/messages.ts";
 import { idProblem } from "../src/protocol/rules.ts";
 import { SUBPROTOCOL } from "../src/transport/transport.ts";
+import { WORDS } from "./fuzz/samples.ts";
 
 describe("ids", () => {
   it.each([
@@ -32,21 +34,7 @@ describe("ids", () => {
 });
 
 describe("decoding", () => {
-  const known = fc.constantFrom(
-    "type",
-    "id",
-    "token",
-    "kind",
-    "filter",
-    "since",
-    "view",
-    "version",
-    "custom",
-    "userIds",
-    "sessionId",
-    "isTyping",
-    "__proto__",
-  );
+  const known = fc.constantFrom(...WORDS, "__proto__");
   const value = fc.oneof(
     fc.jsonValue({ maxDepth: 3 }),
     fc.constantFrom("open", "update", "subscribe", "widget", "", "\ud800", 0, -1, 1e308, true, null),
@@ -65,6 +53,48 @@ describe("decoding", () => {
         numRuns: 20_000,
       },
     );
+  });
+
+  it("takes the messages that are checked by hand exactly as the schema does", () => {
+    const id = fc.constantFrom("c1", "é👩‍🚀", "__proto__", "x".repeat(255));
+    const noId = ["x".repeat(256), "", "\ud800", "a\n"];
+    const noNumber = [-0, -1, 0.5, 2 ** 53, Number.POSITIVE_INFINITY, "1"];
+    const odd = fc.constantFrom<unknown>(...noId, ...noNumber, "true", true, 0, null, [], {});
+    const or = (arbitrary: fc.Arbitrary<unknown>) =>
+      fc.oneof({ weight: 15, arbitrary }, { weight: 1, arbitrary: odd });
+    const session = {
+      sessionId: or(id),
+      visible: or(fc.boolean()),
+      selectedConversationId: or(id),
+      hasFocus: or(fc.boolean()),
+      isTyping: or(fc.boolean()),
+      custom: or(fc.dictionary(id, or(fc.string({ maxLength: 530 })), { noNullPrototype: true })),
+    };
+    const kind = or(fc.constantFrom("widget", "background"));
+    const token = or(fc.constantFrom("", "token", "x".repeat(8_192), "x".repeat(8_193)));
+    const record = (type: string, fields: Record<string, fc.Arbitrary<unknown>>) =>
+      fc.record(
+        { type: fc.constant(type), id: or(fc.nat()), ...fields },
+        { requiredKeys: ["type"], noNullPrototype: true },
+      );
+    const message = fc.oneof(
+      record("update", session),
+      record("open", { ...session, kind, userId: or(id) }),
+      record("connect", { token }),
+    );
+    const seen = { taken: 0, left: 0 };
+    fc.assert(
+      fc.property(message, (each) => {
+        const hot = readHotMessage(each);
+        expect(hot).toStrictEqual(ClientMessage.safeParse(each).data);
+        seen[hot === undefined ? "left" : "taken"]++;
+        // What it does not know it leaves alone, and the schema leaves out.
+        expect(readHotMessage({ ...each, other: true })).toBeUndefined();
+      }),
+      { numRuns: 5_000 },
+    );
+    expect(Math.min(seen.taken, seen.left)).toBeGreaterThan(500);
+    expect(readHotMessage(JSON.parse('{"type":"update","__proto__":{}}'))).toBeUndefined();
   });
 
   it("is not hurt by depth, length or odd numbers", () => {
@@ -107,9 +137,10 @@ it("pages hold everything once, in order, none too large but for what is too lar
       const members = sizes.map((size) => "é".repeat(size / 2));
       const pages: string[] = [];
       for (let from: number | undefined = 0; from !== undefined; ) {
-        const page: { text: string; next: number | undefined } = cutPage(members, from);
-        expect(Buffer.byteLength(page.text) <= PAGE_BYTES || !page.text.includes(",")).toBe(true);
-        pages.push(page.text);
+        const page: Page = cutPage(members, from);
+        const text = joinMembers("", page.members, "");
+        expect(Buffer.byteLength(text) <= PAGE_BYTES || !text.includes(",")).toBe(true);
+        pages.push(text);
         from = page.next;
       }
       expect(pages.join(",")).toBe(members.join(","));

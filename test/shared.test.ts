@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { BoundedMap } from "../src/shared/bounded-map.ts";
 import { createAwakeClock } from "../src/shared/clock.ts";
 import { Deadlines } from "../src/shared/deadlines.ts";
 import { TokenBucket } from "../src/shared/token-bucket.ts";
@@ -92,4 +93,10 @@ describe("a token bucket", () => {
     while (bucket.take(1_000_000)) taken++;
     expect(taken).toBe(20);
   });
+});
+
+it("a bounded map keeps what came last, and takes back what it knows without losing another", () => {
+  const map = new BoundedMap<string, number>(3);
+  for (const [i, key] of ["a", "b", "c", "c", "d"].entries()) map.set(key, i);
+  expect(["a", "b", "c", "d"].map((key) => map.get(key))).toEqual([undefined, 1, 3, 4]);
 });

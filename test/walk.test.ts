@@ -147,7 +147,7 @@ describe("large views", () => {
     world.onChange = (change) => views.touch(change, 0);
     const view = views.acquire(new CompiledFilter(FilterSchema.parse({})));
     const other = views.acquire(new CompiledFilter(FilterSchema.parse({ hasFocus: false })));
-    expect([view.isSettled, other.isSettled]).toEqual([false, false]);
+    expect([view.isCollecting, other.isCollecting]).toEqual([true, true]);
     expect(view.size).toBe(COLLECT_AT_ONCE);
     // Both a user who is collected already and one who is not yet.
     for (const userId of ["u1", `u${2 * COLLECT_AT_ONCE}`]) world.open({ userId, kind: "widget", fields });

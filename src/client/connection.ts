@@ -70,6 +70,8 @@ export class Connection {
   /** Tells a token that was waited for in vain. */
   #attempt = 0;
   #connectedAt = 0;
+  /** When one that was of use was lost; there may have been none. */
+  #lostAt = Number.NEGATIVE_INFINITY;
   #nodeId: string | undefined;
   #heartbeatMs = 16_000;
   #resumeWindowMs = 15_000;
@@ -249,13 +251,17 @@ export class Connection {
     this.#judge();
     this.#drop();
     if (!this.#owner.isNeeded()) return this.#become("idle", {});
-    this.#retry(retryDelay(this.#tries++, this.#resumeWindowMs, Math.random()), error);
+    const lostForMs = performance.now() - this.#lostAt;
+    this.#retry(retryDelay(this.#tries++, this.#resumeWindowMs, lostForMs, Math.random()), error);
   }
 
   /** After a connection that was a good one, everything may be tried again. */
   #judge(): void {
     const lastedMs = this.isConnected ? performance.now() - this.#connectedAt : 0;
-    if (lastedMs > USEFUL_AFTER_MS) this.#tries = Math.min(this.#tries, USEFUL_TRIES);
+    if (lastedMs > USEFUL_AFTER_MS) {
+      this.#tries = Math.min(this.#tries, USEFUL_TRIES);
+      this.#lostAt = performance.now();
+    }
     if (lastedMs > GOOD_AFTER_MS) {
       this.#tries = 0;
       this.#askedAgain = false;

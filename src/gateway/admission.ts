@@ -7,13 +7,29 @@ export interface AdmissionLimits {
   readonly connectsPerSecond: number;
 }
 
-export type Admission =
-  | { readonly ok: true; readonly release: () => void }
-  | {
-      readonly ok: false;
-      readonly refusal: "connections" | "connections_per_address" | "connect_rate";
-      readonly retryAfterS: number;
-    };
+export interface NotAdmitted {
+  readonly ok: false;
+  readonly refusal: "connections" | "connections_per_address" | "connect_rate";
+  readonly retryAfterS: number;
+}
+
+/** A connection that was let in. */
+export class Admitted {
+  readonly ok = true;
+  readonly #release: (key: string) => void;
+  #key: string | undefined;
+
+  constructor(key: string, release: (key: string) => void) {
+    this.#key = key;
+    this.#release = release;
+  }
+
+  /** Gives the place back. Once is enough, and twice does no harm. */
+  release(): void {
+    if (this.#key !== undefined) this.#release(this.#key);
+    this.#key = undefined;
+  }
+}
 
 /** Counts connections, in all and by address, and lets in so many a second. What is let in must be released, once. */
 export class Admissions {
@@ -36,7 +52,7 @@ export class Admissions {
     return this.#byAddress.size;
   }
 
-  admit(address: string, now: number): Admission {
+  admit(address: string, now: number): Admitted | NotAdmitted {
     const { maxConnections, maxConnectionsPerAddress } = this.#limits;
     if (this.#connections >= maxConnections) return { ok: false, refusal: "connections", retryAfterS: 5 };
     const key = addressKey(address);
@@ -53,24 +69,27 @@ export class Admissions {
     }
     this.#connections++;
     this.#byAddress.set(key, held + 1);
-    let released = false;
-    return {
-      ok: true,
-      release: () => {
-        if (released) return;
-        released = true;
-        this.#connections--;
-        const left = this.#byAddress.get(key)! - 1;
-        if (left === 0) this.#byAddress.delete(key);
-        else this.#byAddress.set(key, left);
-      },
-    };
+    return new Admitted(key, this.#release);
   }
+
+  readonly #release = (key: string): void => {
+    this.#connections--;
+    const left = this.#byAddress.get(key)! - 1;
+    if (left === 0) this.#byAddress.delete(key);
+    else this.#byAddress.set(key, left);
+  };
+}
+
+const PLAIN_IPV4 = /^(?:(?:0|[1-9]\d{0,2})\.){3}(?:0|[1-9]\d{0,2})$/;
+
+/** Whether a text, if it is an address at all, is one as everybody writes it: to parse it would tell nothing more. */
+export function isPlainIpv4(text: string): boolean {
+  return PLAIN_IPV4.test(text);
 }
 
 /** One household, one key: an IPv4 address however it is written, or the first 64 bits of an IPv6 address. */
 export function addressKey(address: string): string {
-  if (!ipaddr.isValid(address)) return address;
+  if (isPlainIpv4(address) || !ipaddr.isValid(address)) return address;
   const parsed = ipaddr.process(address);
   if (parsed.kind() === "ipv4") return parsed.toString();
   return `${(parsed as ipaddr.IPv6).parts.slice(0, 4).join(":")}::/64`;

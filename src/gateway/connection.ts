@@ -1,5 +1,5 @@
 import type { Principal } from "../auth/principal.ts";
-import { CLOCK_LEEWAY_S, type Verified, verifyToken } from "../auth/token.ts";
+import { CLOCK_LEEWAY_S, verifyToken } from "../auth/token.ts";
 import {
   decodeMessage,
   type ErrorMessage,
@@ -9,10 +9,11 @@ import {
 } from "../protocol/codec.ts";
 import { CLOSE, type CloseReason, type ErrorCode } from "../protocol/codes.ts";
 import type { ClientMessage, Message } from "../protocol/messages.ts";
+import type { Admitted } from "./admission.ts";
 import { Frame } from "./frame.ts";
 import { HeldSessions } from "./held-sessions.ts";
 import type { Hub, Peer } from "./hub.ts";
-import { APP_TOKEN_FACTOR, CLOSE_TIMEOUT_MS, MAX_BYTES_BEFORE_CONNECT, MAX_QUEUED_BYTES } from "./limits.ts";
+import { APP_TOKEN_FACTOR, CLOSE_TIMEOUT_MS, MAX_BYTES_BEFORE_CONNECT } from "./limits.ts";
 import { MessageGuard } from "./message-guard.ts";
 import { Outbox } from "./outbox.ts";
 import type { Reply } from "./reply.ts";
@@ -22,7 +23,7 @@ import type { Refusal } from "./telemetry.ts";
 import type { Tenant } from "./tenant.ts";
 import { TokenWatch } from "./token-watch.ts";
 
-type State = "new" | "verifying" | "connected" | "closing" | "closed";
+type State = "new" | "connected" | "closing" | "closed";
 
 /** One WebSocket, from its upgrade to its end: its token, its limits, its heartbeat, and who handles what it says. */
 export class Connection implements SocketListener, Peer, Reply {
@@ -30,7 +31,7 @@ export class Connection implements SocketListener, Peer, Reply {
   readonly #hub: Hub;
   readonly #tenant: Tenant;
   readonly #socket: Socket;
-  readonly #releaseAdmission: () => void;
+  readonly #admitted: Pick<Admitted, "release">;
   readonly #guard: MessageGuard;
   readonly #connectBy: number;
   readonly #sessions: HeldSessions;
@@ -38,24 +39,20 @@ export class Connection implements SocketListener, Peer, Reply {
   #state: State = "new";
   #principal: Principal | undefined;
   #token: TokenWatch | undefined;
-  #refreshes = 0;
-  /** Messages that came while the token was being verified, in order. */
-  #queue: ClientMessage[] | undefined;
-  #queuedBytes = 0;
   #lastHeard: number;
   /** When we pinged into the silence; undefined while there is no need. */
   #pingedAt: number | undefined;
   #closeAt = Number.POSITIVE_INFINITY;
 
-  /** `releaseAdmission` is called once, when the socket has gone. */
-  constructor(hub: Hub, tenant: Tenant, socket: Socket, releaseAdmission: () => void) {
+  /** `admitted` is released when the socket has gone. */
+  constructor(hub: Hub, tenant: Tenant, socket: Socket, admitted: Pick<Admitted, "release">) {
     const now = hub.clock.now();
     const { limits } = hub;
     this.#hub = hub;
     this.#tenant = tenant;
     this.#socket = socket;
-    this.#releaseAdmission = releaseAdmission;
-    this.outbox = new Outbox(socket, limits.maxBufferedBytes, () => hub.backlog(this));
+    this.#admitted = admitted;
+    this.outbox = new Outbox(socket, limits.maxBufferedBytes, this);
     this.#guard = new MessageGuard(limits.messagesPerSecond, now);
     this.#sessions = new HeldSessions(tenant, this, limits.maxSessionsPerSocket);
     this.#lastHeard = now;
@@ -101,8 +98,14 @@ export class Connection implements SocketListener, Peer, Reply {
     // A page that goes away for good says so; any other end may be followed by a return.
     if (!wasOver) this.#detach(code === 1000 || code === 1005);
     this.#tenant.sockets--;
-    this.#releaseAdmission();
+    this.#admitted.release();
     this.#hub.remove(this);
+  }
+
+  // What the outbox tells
+
+  onBacklog(): void {
+    this.#hub.backlog(this);
   }
 
   // What the hub tells
@@ -179,12 +182,11 @@ export class Connection implements SocketListener, Peer, Reply {
       return this.bad(decoded.id, message, decoded.issues);
     }
     this.#hub.telemetry.messages[decoded.message.type]++;
-    if (this.#state === "verifying") this.#enqueue(decoded.message, byteLength);
-    else this.#handle(decoded.message, now);
+    this.#handle(decoded.message, now);
   }
 
   #handle(message: ClientMessage, now: number): void {
-    if (message.type === "connect") return this.#connect(message);
+    if (message.type === "connect") return this.#connect(message, now);
     const principal = this.#principal;
     if (principal === undefined) {
       this.error(message.id, "UNAUTHENTICATED", "the first message must be connect");
@@ -205,7 +207,7 @@ export class Connection implements SocketListener, Peer, Reply {
         this.#watching().query(message, principal);
         return this.#hub.telemetry.observeQuery(this.#hub.clock.now() - now);
       case "refresh":
-        return this.#refresh(message, principal);
+        return this.#refresh(message, principal, now);
       case "ping":
         return this.send({ type: "pong", id: message.id });
     }
@@ -230,61 +232,41 @@ export class Connection implements SocketListener, Peer, Reply {
     if (this.#guard.isFlooding(now)) this.#close("flooding", "flooding");
   }
 
-  #enqueue(message: ClientMessage, byteLength: number): void {
-    this.#queue ??= [];
-    if (this.#queuedBytes < MAX_QUEUED_BYTES) {
-      this.#queuedBytes += byteLength;
-      this.#queue.push(message);
-    } else this.error(message.id, "RATE_LIMITED", "wait for connected: this message was not done");
-  }
-
   // Tokens
 
-  #connect(message: Message<"connect">): void {
-    if (this.#state !== "new") return this.bad(message.id, "this socket is connected already");
-    this.#state = "verifying";
-    this.#verify(message, (principal) => {
-      const now = this.#hub.clock.now();
-      const { heartbeatIntervalMs: heartbeatMs, resumeWindowMs, messagesPerSecond } = this.#hub.limits;
-      this.#state = "connected";
-      this.#guard.setRate(
-        principal.kind === "app" ? messagesPerSecond * APP_TOKEN_FACTOR : messagesPerSecond,
-        now,
-      );
-      this.#adopt(principal);
-      const { id } = message;
-      const { nodeId } = this.#hub;
-      this.send({ type: "connected", id, userId: userOf(principal), nodeId, heartbeatMs, resumeWindowMs });
-      const queue = this.#queue ?? [];
-      this.#queue = undefined;
-      for (const queued of queue) if (!this.#isOver) this.#handle(queued, now);
-    });
+  #connect(message: Message<"connect">, now: number): void {
+    const { id } = message;
+    if (this.#state !== "new") return this.bad(id, "this socket is connected already");
+    const principal = this.#verify(message);
+    if (principal === undefined) return;
+    const { heartbeatIntervalMs: heartbeatMs, resumeWindowMs, messagesPerSecond } = this.#hub.limits;
+    this.#state = "connected";
+    this.#guard.setRate(
+      principal.kind === "app" ? messagesPerSecond * APP_TOKEN_FACTOR : messagesPerSecond,
+      now,
+    );
+    this.#adopt(principal);
+    const { nodeId } = this.#hub;
+    this.send({ type: "connected", id, userId: userOf(principal), nodeId, heartbeatMs, resumeWindowMs });
   }
 
-  #refresh(message: Message<"refresh">, before: Principal): void {
-    const number = ++this.#refreshes;
-    this.#verify(message, (principal) => {
-      if (userOf(principal) !== userOf(before)) {
-        return this.#refuseToken(message.id, "the token is for another user");
-      }
-      // Verifications may end in another order than they began: the last one asked for counts.
-      if (number === this.#refreshes) {
-        this.#adopt(principal);
-        this.#subscriptions?.recheck(principal, this.#hub.clock.now());
-      }
-      this.ok(message.id);
-    });
+  #refresh(message: Message<"refresh">, before: Principal, now: number): void {
+    const principal = this.#verify(message);
+    if (principal === undefined) return;
+    if (userOf(principal) !== userOf(before)) {
+      return this.#refuseToken(message.id, "the token is for another user");
+    }
+    this.#adopt(principal);
+    this.#subscriptions?.recheck(principal, now);
+    this.ok(message.id);
   }
 
-  #verify(message: Message<"connect" | "refresh">, then: (principal: Principal) => void): void {
-    const proceed = (verified: Verified) => {
-      if (this.#isOver) return;
-      if (verified.ok) then(verified.principal);
-      else this.#refuseToken(message.id, verified.reason);
-    };
-    verifyToken(this.#tenant.app, message.token, this.#hub.clock.wallNow())
-      .then(proceed)
-      .catch((error) => this.#crash(error));
+  /** Whom the message's token names; undefined when the socket was closed for it. */
+  #verify({ id, token }: Message<"connect" | "refresh">): Principal | undefined {
+    const verified = verifyToken(this.#tenant.app, token, this.#hub.clock.wallNow());
+    if (verified.ok) return verified.principal;
+    this.#refuseToken(id, verified.reason);
+    return undefined;
   }
 
   #refuseToken(id: number | undefined, reason: string): void {
@@ -359,7 +341,6 @@ export class Connection implements SocketListener, Peer, Reply {
   #detach(clean: boolean): void {
     const now = this.#hub.clock.now();
     this.outbox.close();
-    this.#queue = undefined;
     this.#subscriptions?.endAll(now);
     this.#sessions.release(clean, now);
     this.#hub.expire(this, undefined);

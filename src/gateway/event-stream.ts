@@ -1,6 +1,7 @@
 import type { Principal } from "../auth/principal.ts";
 import { CLOCK_LEEWAY_S } from "../auth/token.ts";
 import type { CompiledFilter } from "../views/compiled-filter.ts";
+import type { Admitted } from "./admission.ts";
 import { Frame } from "./frame.ts";
 import type { Hub, Peer } from "./hub.ts";
 import { Outbox, type Sink } from "./outbox.ts";
@@ -58,7 +59,7 @@ export class EventStream implements Peer, BodyListener {
   readonly #hub: Hub;
   readonly #tenant: Tenant;
   readonly #sink: BodySink;
-  readonly #release: () => void;
+  readonly #admitted: Pick<Admitted, "release">;
   readonly #subscription: Subscription<Holder>;
   readonly #token: TokenWatch | undefined;
   #commentAt: number;
@@ -72,13 +73,13 @@ export class EventStream implements Peer, BodyListener {
     filter: CompiledFilter,
     since: StreamPosition | undefined,
     sink: BodySink,
-    release: () => void,
+    admitted: Pick<Admitted, "release">,
   ) {
     this.#hub = hub;
     this.#tenant = tenant;
     this.#sink = sink;
-    this.#release = release;
-    this.outbox = new Outbox(sink, hub.limits.maxBufferedBytes, () => hub.backlog(this));
+    this.#admitted = admitted;
+    this.outbox = new Outbox(sink, hub.limits.maxBufferedBytes, this);
     const feed = tenant.feed(filter);
     this.#subscription = new Subscription(feed, this.outbox, wording(feed.view.name));
     feed.add(this.#subscription);
@@ -93,6 +94,10 @@ export class EventStream implements Peer, BodyListener {
     this.#start(since);
   }
 
+  onBacklog(): void {
+    this.#hub.backlog(this);
+  }
+
   onDrain(): void {
     this.outbox.drained();
   }
@@ -105,7 +110,7 @@ export class EventStream implements Peer, BodyListener {
     feed.remove(this.#subscription);
     this.#tenant.subscriptions--;
     this.#tenant.dismiss(feed, this.#hub.clock.now());
-    this.#release();
+    this.#admitted.release();
     this.#hub.remove(this);
   }
 

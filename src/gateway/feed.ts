@@ -39,12 +39,13 @@ export class Feed<Holder> {
   }
 
   /**
-   * Calls back once the view shows all that has happened: now, or after its next flush. So a snapshot is never older
-   * than the request for it, and a storm of subscribers does not make the view flush more often than its interval.
+   * Calls back once the view shows all that has happened, those who are still to be collected apart: now, or after its
+   * next flush. So a snapshot is never older than the request for it, and a storm of subscribers does not make the view
+   * flush more often than its interval.
    */
   whenSettled(callback: () => void): void {
-    if (this.view.isSettled) callback();
-    else this.#waiting.push(callback);
+    if (this.view.isMarked) this.#waiting.push(callback);
+    else callback();
   }
 
   /** The state at the view's version, made once however many ask for it. */
@@ -53,7 +54,7 @@ export class Feed<Holder> {
     return this.#snapshot;
   }
 
-  /** To be called after each flush of the view, and when its first members are complete. */
+  /** To be called after each flush of the view. */
   flushed(diff: Diff | undefined): void {
     if (diff !== undefined) {
       this.#snapshot = undefined;

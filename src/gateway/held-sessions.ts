@@ -2,7 +2,7 @@ import type { Principal } from "../auth/principal.ts";
 import type { Message, SessionFields } from "../protocol/messages.ts";
 import { MAX_CUSTOM_KEYS } from "../protocol/rules.ts";
 import { countKeys } from "../sessions/session.ts";
-import { APP_TOKEN_FACTOR } from "./limits.ts";
+import { APP_TOKEN_FACTOR, MAX_DUE_PER_TURN } from "./limits.ts";
 import type { Reply } from "./reply.ts";
 import type { HeldSession, Holder, Tenant } from "./tenant.ts";
 
@@ -11,7 +11,9 @@ export class HeldSessions implements Holder {
   readonly #tenant: Tenant;
   readonly #reply: Reply;
   readonly #maxSessions: number;
-  readonly #sessions = new Set<HeldSession>();
+  /** Nearly all sockets have one session, and no set for it. */
+  #first: HeldSession | undefined;
+  #others: Set<HeldSession> | undefined;
 
   constructor(tenant: Tenant, reply: Reply, maxSessions: number) {
     this.#tenant = tenant;
@@ -31,17 +33,17 @@ export class HeldSessions implements Holder {
     }
     const resumed = sessionId === undefined ? undefined : this.#tenant.resumable(sessionId, userId, kind);
     const limit = principal.kind === "app" ? this.#maxSessions * APP_TOKEN_FACTOR : this.#maxSessions;
-    if (this.#sessions.size >= limit && (resumed === undefined || !this.#sessions.has(resumed))) {
+    if (this.#count >= limit && resumed?.holder !== this) {
       return this.#reply.error(id, "LIMIT_REACHED", `a socket holds at most ${limit} sessions`);
     }
     if (this.#hasTooMuchCustom(resumed, message)) return this.#refuseCustom(id);
-    let session = resumed;
-    if (session === undefined) session = this.#tenant.open(userId, kind, message, this, now);
-    else {
-      this.#tenant.takeOver(session, this, now);
-      this.#tenant.update(session, message, now);
+    const isHeld = resumed?.holder === this;
+    const session = resumed ?? this.#tenant.open(userId, kind, message, this, now);
+    if (!isHeld) this.#add(session);
+    if (resumed !== undefined) {
+      this.#tenant.takeOver(resumed, this, now);
+      this.#tenant.update(resumed, message, now);
     }
-    this.#sessions.add(session);
     const { sessionId: openedId } = session;
     this.#reply.send({ type: "opened", id, sessionId: openedId, resumed: resumed !== undefined });
     this.#tenant.settle(now);
@@ -61,43 +63,74 @@ export class HeldSessions implements Holder {
     if (session === undefined) return;
     const { id } = message;
     const { sessionId } = session;
-    this.#sessions.delete(session);
+    this.#remove(session);
     this.#tenant.end(session, "closed", now);
     if (id !== undefined) this.#reply.send({ type: "closed", id, sessionId, cause: "closed" });
     this.#tenant.settle(now);
   }
 
   lose(session: HeldSession, cause: "replaced" | "kicked"): void {
-    this.#sessions.delete(session);
+    this.#remove(session);
     this.#reply.send({ type: "closed", sessionId: session.sessionId, cause });
   }
 
   /** The socket is gone: `clean` ends its sessions at once, otherwise they wait to be resumed. */
   release(clean: boolean, now: number): void {
-    for (const session of this.#sessions) {
-      if (clean) this.#tenant.end(session, "closed", now);
-      else this.#tenant.lose(session, now);
+    let ended = 0;
+    for (const session of this.#all()) {
+      if (!clean) this.#tenant.lose(session, now);
+      else if (ended++ < MAX_DUE_PER_TURN) this.#tenant.end(session, "closed", now);
+      else this.#tenant.leave(session, now);
     }
-    this.#sessions.clear();
+    this.#first = undefined;
+    this.#others = undefined;
     if (clean) this.#tenant.settle(now);
   }
 
   /** The session that a message is about, or undefined when the client was told that there is none. */
   #find({ id, sessionId }: Message<"update"> | Message<"close">): HeldSession | undefined {
+    const first = this.#first;
     if (sessionId !== undefined) {
+      // That spares a look into the table.
+      if (first?.sessionId === sessionId) return first;
       const session = this.#tenant.table.get(sessionId);
       if (session?.holder === this) return session;
       this.#reply.error(id, "NOT_FOUND", "this socket holds no session with that sessionId");
-    } else if (this.#sessions.size === 1) {
-      const [only] = this.#sessions;
-      return only;
-    } else if (this.#sessions.size === 0) {
+    } else if (this.#count === 1) {
+      return first;
+    } else if (first === undefined) {
       this.#reply.error(id, "NOT_FOUND", "this socket holds no session, open one first");
     } else {
       const issue = { path: "sessionId", message: "is required" };
       this.#reply.bad(id, "this socket holds several sessions", [issue]);
     }
     return undefined;
+  }
+
+  get #count(): number {
+    return (this.#first === undefined ? 0 : 1) + (this.#others?.size ?? 0);
+  }
+
+  #add(session: HeldSession): void {
+    if (this.#first === undefined) this.#first = session;
+    else {
+      this.#others ??= new Set();
+      this.#others.add(session);
+    }
+  }
+
+  #remove(session: HeldSession): void {
+    if (session !== this.#first) this.#others?.delete(session);
+    else {
+      const [next] = this.#others ?? [];
+      this.#first = next;
+      if (next !== undefined) this.#others?.delete(next);
+    }
+  }
+
+  *#all(): Iterable<HeldSession> {
+    if (this.#first !== undefined) yield this.#first;
+    if (this.#others !== undefined) yield* this.#others;
   }
 
   #hasTooMuchCustom(session: HeldSession | undefined, patch: SessionFields): boolean {

@@ -1,9 +1,10 @@
 import type { App } from "../auth/app.ts";
 import type { Clock } from "../shared/clock.ts";
 import { Deadlines } from "../shared/deadlines.ts";
-import { Admissions } from "./admission.ts";
+import { Admissions, type Admitted } from "./admission.ts";
 import type { Replication } from "./journal.ts";
 import { type Limits, MAX_DUE_PER_TURN, STALL_MS } from "./limits.ts";
+import { MemoryGate } from "./memory-gate.ts";
 import type { Outbox } from "./outbox.ts";
 import type { UpgradeRefusal } from "./socket.ts";
 import type { Telemetry } from "./telemetry.ts";
@@ -50,6 +51,8 @@ export class Hub {
   readonly telemetry: Telemetry;
   readonly nodeId: string;
   readonly admissions: Admissions;
+  /** Whoever watches the process tells it. */
+  readonly memory = new MemoryGate();
   /** Deadlines of peers on the awake clock, and on the wall clock for what tokens say. */
   readonly #timers = new Deadlines<Peer>();
   readonly #expiries = new Deadlines<Peer>();
@@ -129,7 +132,7 @@ export class Hub {
   }
 
   /** Lets in a connection or stream from an address, or says why not. */
-  admit(address: string): { readonly ok: true; readonly release: () => void } | UpgradeRefusal {
+  admit(address: string): Admitted | UpgradeRefusal {
     if (this.#draining) {
       this.telemetry.refused("draining");
       return { ok: false, status: 503, message: "this node is going down", retryAfterS: 1 };
@@ -137,6 +140,10 @@ export class Hub {
     if (!this.isReady) {
       this.telemetry.refused("starting");
       return { ok: false, status: 503, message: "this node is starting", retryAfterS: 1 };
+    }
+    if (this.memory.isShort) {
+      this.telemetry.refused("memory");
+      return { ok: false, status: 503, message: "this node is short of memory", retryAfterS: 5 };
     }
     const admission = this.admissions.admit(address, this.clock.now());
     if (admission.ok) return admission;

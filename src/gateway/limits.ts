@@ -34,7 +34,5 @@ export const MAX_BAD_MESSAGES = 20;
 export const BAD_MESSAGE_WINDOW_MS = 60_000;
 /** A socket may exceed its message rate by as much again for so many seconds before it is ended. */
 export const FLOOD_SECONDS = 6;
-/** While a token is verified, messages are kept until they have this size together; the message rate bounds them too. */
-export const MAX_QUEUED_BYTES = 256 * 1024;
 /** So many things of a kind that are due at the same time are done before others are served; the rest comes right after. */
 export const MAX_DUE_PER_TURN = 1_000;

@@ -8,9 +8,14 @@ export interface Sink {
   readonly progress: number;
 }
 
+/** Who is told that bytes have begun to wait. */
+export interface OutboxOwner {
+  onBacklog(): void;
+}
+
 /** Something long, sent a page at a time as the reader takes it. */
 export interface Job {
-  /** Sends the next page. Returns true when that was the last, or when there is no need to go on. */
+  /** Sends the next page, if there is one yet. Returns true when that was the last, or when there is no need to go on. */
   step(): boolean;
 }
 
@@ -30,18 +35,17 @@ const PAGES_PER_TURN = 4;
 export class Outbox {
   readonly #sink: Sink;
   readonly #maxBytes: number;
-  readonly #onBacklog: () => void;
+  readonly #owner: OutboxOwner;
   #jobs: Job[] | undefined;
   #turn: NodeJS.Immediate | undefined;
   #pumping = false;
   #onDrained: Set<() => void> | undefined;
   #closed = false;
 
-  /** `onBacklog` is called when bytes begin to wait. */
-  constructor(sink: Sink, maxBytes: number, onBacklog: () => void) {
+  constructor(sink: Sink, maxBytes: number, owner: OutboxOwner) {
     this.#sink = sink;
     this.#maxBytes = maxBytes;
-    this.#onBacklog = onBacklog;
+    this.#owner = owner;
   }
 
   get progress(): number {
@@ -75,7 +79,7 @@ export class Outbox {
 
   /** Sends a frame that the caller made sure is within the bounds. */
   send(frame: Frame): void {
-    if (!this.#closed && !this.#sink.send(frame)) this.#onBacklog();
+    if (!this.#closed && !this.#sink.send(frame)) this.#owner.onBacklog();
   }
 
   /** How many long answers are under way. */

@@ -5,14 +5,14 @@ import type { Member } from "../protocol/codec.ts";
 export const PAGE_BYTES = 64 * 1024 - 512;
 
 export interface Page {
-  /** Members joined by commas: the inside of `data`. */
-  readonly text: string;
+  readonly members: readonly Member[];
   /** Where the next page starts; undefined after the last. */
   readonly next: number | undefined;
 }
 
 /** One page of `members` from index `from`; always at least one member, however long, and a page even of none. */
 export function cutPage(members: readonly Member[], from: number): Page {
+  if (from === 0 && surelyFit(members)) return { members, next: undefined };
   let end = from;
   let bytes = 0;
   while (end < members.length) {
@@ -20,6 +20,12 @@ export function cutPage(members: readonly Member[], from: number): Page {
     if (bytes > PAGE_BYTES && end > from) break;
     end++;
   }
-  const page = from === 0 && end === members.length ? members : members.slice(from, end);
-  return { text: page.join(","), next: end < members.length ? end : undefined };
+  return { members: members.slice(from, end), next: end < members.length ? end : undefined };
+}
+
+/** Whether they need no counting of bytes: a UTF-16 unit has three of them at most. */
+function surelyFit(members: readonly Member[]): boolean {
+  let units = members.length;
+  for (let i = 0; i < members.length && 3 * units <= PAGE_BYTES; i++) units += members[i]!.length;
+  return 3 * units <= PAGE_BYTES;
 }

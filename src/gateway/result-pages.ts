@@ -8,8 +8,7 @@ import { cutPage } from "./pages.ts";
 const SESSIONS_AT_ONCE = 250;
 
 export interface ResultPage {
-  /** The inside of `data`. */
-  readonly text: string;
+  readonly members: readonly Member[];
   readonly more: boolean;
 }
 
@@ -31,9 +30,9 @@ export class ResultPages<Holder> {
       const page = cutPage(this.#members, 0);
       if (page.next !== undefined) {
         this.#members = this.#members.slice(page.next);
-        return { text: page.text, more: true };
+        return { members: page.members, more: true };
       }
-      if (this.#done) return { text: page.text, more: false };
+      if (this.#done) return { members: page.members, more: false };
       this.#done = this.#walk.step(SESSIONS_AT_ONCE, (user) => this.#members.push(user.member(this.#filter)));
     }
   }

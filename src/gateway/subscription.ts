@@ -49,7 +49,7 @@ export class Subscription<Holder> implements Subscriber {
     return view === this.feed.view.name ? this.feed.view.since(version) : undefined;
   }
 
-  /** Asks for a snapshot, which is sent as soon as the view has no unflushed marks. */
+  /** Asks for a snapshot, which begins as soon as the view has no unflushed marks. */
   requestSnapshot(requestId: number | undefined): void {
     this.#snapshotsUnderWay++;
     if (requestId !== undefined) this.#unanswered.push(requestId);
@@ -77,10 +77,11 @@ export class Subscription<Holder> implements Subscriber {
     return {
       step: () => {
         if (this.#ended || from === undefined) return true;
+        const page = snapshot.page(from);
+        if (page === undefined) return false;
         if (from === 0 && requestId !== undefined) {
           this.#unanswered.splice(this.#unanswered.indexOf(requestId), 1);
         }
-        const page = snapshot.page(from);
         this.outbox.send(
           this.wording.snapshot(
             { view: view.name, version, body: page.body, more: page.next !== undefined },

@@ -75,8 +75,8 @@ export class Subscriptions {
     const pages = new ResultPages(filter, this.#tenant.table);
     this.#outbox.start({
       step: () => {
-        const { text, more } = pages.next();
-        this.#outbox.send(new Frame(encodeResultPage(id, text, more)));
+        const { members, more } = pages.next();
+        this.#outbox.send(new Frame(encodeResultPage(id, members, more)));
         return !more;
       },
     });

@@ -9,6 +9,7 @@ export const REFUSALS = [
   "connect_rate",
   "tcp_connections",
   "starting",
+  "memory",
   "draining",
   "binary",
   "too_large",

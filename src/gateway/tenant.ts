@@ -61,6 +61,8 @@ export class Tenant {
   readonly #feeds = new Map<View<Holder>, Feed<Holder>>();
   readonly #typing = new Deadlines<HeldSession>();
   readonly #lost = new Deadlines<HeldSession>();
+  /** Sessions whose socket has said goodbye, and that are too many to end in one turn. */
+  readonly #left = new Deadlines<HeldSession>();
   readonly #options: TenantOptions;
   #collecting: NodeJS.Immediate | undefined;
   sockets = 0;
@@ -94,6 +96,7 @@ export class Tenant {
       feeds: this.#feeds.size,
       typing: this.#typing.size,
       lost: this.#lost.size,
+      left: this.#left.size,
       sockets: this.sockets,
       subscriptions: this.subscriptions,
     };
@@ -121,6 +124,7 @@ export class Tenant {
     const before = session.holder;
     session.holder = holder;
     this.#lost.delete(session);
+    this.#left.delete(session);
     if (before !== undefined && before !== holder) before.lose(session, "replaced");
     const { origin } = session;
     if (origin?.owner === undefined) return;
@@ -139,7 +143,7 @@ export class Tenant {
     const before = session.state;
     const state = patchState(before, patch);
     if (state.isTyping && patch.isTyping === true) this.#startTyping(session, now);
-    else if (!state.isTyping) this.#typing.delete(session);
+    else if (before.isTyping && !state.isTyping) this.#typing.delete(session);
     this.#put(session, state, now);
     if (state !== before && session.origin?.owner === undefined) this.#options.journal?.changed(session);
   }
@@ -148,6 +152,13 @@ export class Tenant {
     this.#options.journal?.ended(session, cause);
     this.#forget(session);
     this.#note(this.table.end(session, cause), now);
+  }
+
+  /** The session's socket has said goodbye: it ends as soon as others were served. */
+  leave(session: HeldSession, now: number): void {
+    session.holder = undefined;
+    this.#left.set(session, now);
+    this.#options.wakeBy(now);
   }
 
   /** The session's socket was lost: it stays as it is, and can be resumed, until the window is over. */
@@ -249,6 +260,7 @@ export class Tenant {
     if (this.#mayGiveUp(now)) {
       this.#lost.forEachDue(now, MAX_DUE_PER_TURN, (session) => this.end(session, "timeout", now));
     }
+    this.#left.forEachDue(now, MAX_DUE_PER_TURN, (session) => this.end(session, "closed", now));
     this.#views.expireIdle(now);
     this.settle(now);
   }
@@ -259,6 +271,7 @@ export class Tenant {
     return Math.min(
       this.#typing.next() ?? Number.POSITIVE_INFINITY,
       lost ?? Number.POSITIVE_INFINITY,
+      this.#left.next() ?? Number.POSITIVE_INFINITY,
       this.#views.next() ?? Number.POSITIVE_INFINITY,
     );
   }
@@ -269,9 +282,7 @@ export class Tenant {
     this.#collecting = setImmediate(() => {
       this.#collecting = undefined;
       try {
-        const view = this.#views.collectMore();
-        if (view?.isSettled) this.#feeds.get(view)?.flushed(undefined);
-        else if (view !== undefined) this.settle(this.#options.clock.now());
+        if (this.#views.collectMore() !== undefined) this.settle(this.#options.clock.now());
       } catch (error) {
         this.#options.telemetry.crashed(error);
       }
@@ -289,6 +300,7 @@ export class Tenant {
     session.holder = undefined;
     this.#typing.delete(session);
     this.#lost.delete(session);
+    this.#left.delete(session);
   }
 
   #mayGiveUp(now: number): boolean {

@@ -17,7 +17,7 @@ export function answerUpgrade(hub: Hub, request: UpgradeRequest): UpgradeAnswer 
   if (!admission.ok) return admission;
   return {
     ok: true,
-    accept: (socket) => new Connection(hub, tenant, socket, admission.release),
-    abandon: admission.release,
+    accept: (socket) => new Connection(hub, tenant, socket, admission),
+    abandon: () => admission.release(),
   };
 }

@@ -4,7 +4,7 @@ import type { BodyListener, BodySink } from "../gateway/event-stream.ts";
 /** The longest body of a request that is read. */
 export const MAX_BODY_BYTES = 512 * 1024;
 
-/** A request as both transports hand it over: copied out of theirs, body and all. */
+/** A request as both transports hand it over: copied out of theirs but for the body. */
 export interface HttpRequest {
   /** In capitals. */
   readonly method: string;
@@ -13,12 +13,13 @@ export interface HttpRequest {
   /** Without the question mark. */
   readonly query: string;
   readonly headers: RequestHeaders;
-  /**
-   * The client's address, trusted proxies looked through; empty once the client has gone. It takes a system call, so it
-   * is looked up when it is read, and routes that do not need it do not pay.
-   */
-  readonly address: string;
+  /** Good until the handler returns, and no longer than its first `await`. */
   readonly body: Buffer;
+  /**
+   * The client's address, trusted proxies looked through; empty once the client has gone. It takes a system call, so
+   * that routes that do not need it do not ask.
+   */
+  address(): string;
 }
 
 /** The only headers that are looked at. */

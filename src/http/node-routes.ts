@@ -29,9 +29,12 @@ export function nodeRoutes(options: NodeRoutesOptions): Route[] {
       path: "/readyz",
       handler: () => {
         if (hub.isDraining) return answerJson(503, { status: "draining" }, { "retry-after": "1" });
-        if (!options.isReady() || !hub.isReady)
+        if (!options.isReady() || !hub.isReady) {
           return answerJson(503, { status: "starting" }, { "retry-after": "1" });
-        return answerJson(200, { status: hub.isDegraded ? "degraded" : "ready" });
+        }
+        // Still 200: whoever took it out of service for this would cut off those that it serves.
+        const degraded = hub.isDegraded ? "degraded" : "ready";
+        return answerJson(200, { status: hub.memory.isShort ? "low_memory" : degraded });
       },
     },
     {
@@ -64,7 +67,7 @@ export function nodeRoutes(options: NodeRoutesOptions): Route[] {
 }
 
 function mayReadMetrics(request: HttpRequest, metricsToken: string | undefined): boolean {
-  const { headers, address } = request;
+  const { headers } = request;
   if (metricsToken !== undefined) {
     const shown = readBearer(headers.authorization);
     return shown !== undefined && timingSafeEqual(digest(shown), digest(metricsToken));
@@ -72,7 +75,7 @@ function mayReadMetrics(request: HttpRequest, metricsToken: string | undefined):
   // A proxy on this machine makes everyone look local: what it forwards is not.
   if (headers.forwarded !== undefined || headers["x-forwarded-for"] !== undefined) return false;
   // A page whose name was made to mean this machine (DNS rebinding) comes from a browser on it, and says that name.
-  return isLoopback(address) && namesThisMachine(headers.host);
+  return isLoopback(request.address()) && namesThisMachine(headers.host);
 }
 
 function isLoopback(address: string): boolean {

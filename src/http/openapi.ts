@@ -213,7 +213,10 @@ export function openApiDocument(version: string): Json {
           summary: "Ready for traffic?",
           security: [],
           responses: {
-            ...ok("Health", "Ready."),
+            ...ok(
+              "Health",
+              "Ready; the status is `low_memory` while memory is short and nobody new is let in, and `degraded` while other nodes' sessions may be old.",
+            ),
             503: { description: "Starting or draining.", content: json("Health"), headers: RETRY_AFTER },
           },
         },

@@ -1,4 +1,4 @@
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
 import type { Cluster } from "../cluster/cluster.ts";
 import type { Hub } from "../gateway/hub.ts";
 import {
@@ -8,6 +8,7 @@ import {
   type Refusal,
   type Telemetry,
 } from "../gateway/telemetry.ts";
+import { TimeHistogram } from "./time-histogram.ts";
 
 export interface Metrics {
   readonly telemetry: Telemetry;
@@ -19,8 +20,6 @@ export interface Metrics {
   observeLag(ms: number): void;
   render(): Promise<{ contentType: string; text: string }>;
 }
-
-const SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
 
 /**
  * Counts are plain numbers and gauges are read from the hub when somebody asks; every label set is fixed. `onRefusal`
@@ -36,18 +35,12 @@ export function createMetrics(
   let crashes = 0;
   let hub: Hub | undefined;
 
-  const diffDelay = new Histogram({
-    name: "presence_diff_delay_seconds",
-    help: "From the first event of a diff to its sending.",
-    buckets: SECONDS,
-    registers,
-  });
-  const query = new Histogram({
-    name: "presence_query_seconds",
-    help: "Time to evaluate a query.",
-    buckets: SECONDS,
-    registers,
-  });
+  const diffDelay = new TimeHistogram(
+    "presence_diff_delay_seconds",
+    "From the first event of a diff to its sending.",
+    registry,
+  );
+  const query = new TimeHistogram("presence_query_seconds", "Time to evaluate a query.", registry);
   const telemetry: Telemetry = {
     ...createCounters(),
     refused(refusal, detail) {
@@ -153,15 +146,14 @@ export function createMetrics(
   counter("cut_readers", "Connections ended because they did not read.", () => telemetry.cut);
   counter("handler_crashes", "Exceptions caught in a handler: defects.", () => crashes);
 
-  let lag: Histogram | undefined;
+  let lag: TimeHistogram | undefined;
   const observeCluster = (cluster: Cluster) => {
     const { counts } = cluster;
-    lag = new Histogram({
-      name: "presence_cluster_lag_seconds",
-      help: "From a change on this node until it came back from Redis.",
-      buckets: SECONDS,
-      registers,
-    });
+    lag = new TimeHistogram(
+      "presence_cluster_lag_seconds",
+      "From a change on this node until it came back from Redis.",
+      registry,
+    );
     gauge(
       "cluster_nodes",
       "Nodes of the cluster that are alive, this one among them.",

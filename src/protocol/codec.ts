@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import type { ErrorCode, LeaveCause } from "./codes.ts";
+import { readHotMessage } from "./hot-messages.ts";
 import { ClientMessage } from "./messages.ts";
 
 /** One thing wrong with an input: where (`filter.userIds.3`, empty for the whole) and what. */
@@ -21,6 +22,8 @@ export function decodeMessage(text: string): Decoded {
   } catch {
     return { kind: "not-json" };
   }
+  const hot = readHotMessage(json);
+  if (hot !== undefined) return { kind: "message", message: hot };
   const result = ClientMessage.safeParse(json);
   if (result.success) return { kind: "message", message: result.data };
   return { kind: "bad", id: readId(json), issues: toIssues(result.error) };
@@ -88,6 +91,18 @@ export function encodeMessage(message: ServerMessage): string {
 /** A user and their value as they stand in `data`: `"alice":{…}`, or `"alice":null` for one who left. */
 export type Member = string;
 
+/**
+ * Members with commas between them, in one piece with what comes before and after. Put together in any other way, they
+ * would all be copied once more when the text is sent.
+ */
+export function joinMembers(before: string, members: readonly Member[], after: string): string {
+  if (members.length === 0) return before + after;
+  const parts = members.slice();
+  parts[0] = before + parts[0];
+  parts[parts.length - 1] += after;
+  return parts.join(",");
+}
+
 /** A diff as every subscriber gets it, encoded once. */
 export function encodeDiff(
   view: string,
@@ -98,13 +113,18 @@ export function encodeDiff(
   let causes = "";
   for (const [userId, cause] of left)
     causes += `${causes === "" ? "" : ","}${JSON.stringify(userId)}:"${cause}"`;
-  const tail = causes === "" ? "" : `,"causes":{${causes}}`;
-  return `{"type":"diff","view":${JSON.stringify(view)},"version":${version},"data":{${members.join(",")}}${tail}}`;
+  const head = `{"type":"diff","view":${JSON.stringify(view)},"version":${version},"data":{`;
+  return joinMembers(head, members, causes === "" ? "}}" : `},"causes":{${causes}}}`);
 }
 
 /** The part of a snapshot page that is the same for all who get it; `encodeSnapshotPage` puts the rest around it. */
-export function encodeSnapshotBody(view: string, version: number, page: string, more: boolean): string {
-  return `"view":${JSON.stringify(view)},"version":${version},"data":{${page}}${more ? ',"more":true' : ""}}`;
+export function encodeSnapshotBody(
+  view: string,
+  version: number,
+  members: readonly Member[],
+  more: boolean,
+): string {
+  return joinMembers(`"view":${JSON.stringify(view)},"version":${version},"data":{`, members, endOf(more));
 }
 
 /** `id` for the answer to a `subscribe`; without it the page is one of a snapshot for a reader that lagged. */
@@ -114,6 +134,10 @@ export function encodeSnapshotPage(id: number | undefined, body: string): string
     : `{"type":"snapshot","id":${id},${body}`;
 }
 
-export function encodeResultPage(id: number, page: string, more: boolean): string {
-  return `{"type":"result","id":${id},"data":{${page}}${more ? ',"more":true' : ""}}`;
+export function encodeResultPage(id: number, members: readonly Member[], more: boolean): string {
+  return joinMembers(`{"type":"result","id":${id},"data":{`, members, endOf(more));
+}
+
+function endOf(more: boolean): string {
+  return more ? '},"more":true}' : "}}";
 }

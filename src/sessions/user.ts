@@ -64,7 +64,16 @@ export class User<Holder> {
         widgets += (widgets === "" ? "" : ",") + encodeSession(session);
       else background += (background === "" ? "" : ",") + encodeSession(session);
     }
-    return `${JSON.stringify(this.userId)}:{"status":"online","backgroundSessions":[${background}],"widgets":[${widgets}]}`;
+    const id = JSON.stringify(this.userId);
+    // Joined, and so in one piece: V8 keeps a text that was added up as a tree of its parts, and goes over it each time.
+    return [
+      id,
+      ':{"status":"online","backgroundSessions":[',
+      background,
+      '],"widgets":[',
+      widgets,
+      "]}",
+    ].join("");
   }
 }
 

@@ -202,9 +202,7 @@ async function serve(
       host: headers.host,
       "x-forwarded-for": headers["x-forwarded-for"] as string | undefined,
     },
-    get address() {
-      return addressOf(options, request);
-    },
+    address: () => addressOf(options, request),
     body,
   });
   await write(answer, request, response, false);
@@ -225,7 +223,7 @@ const TOOK_TOO_LONG = answerError(408, { request: ["took too long"] });
 const NOT_HTTP = answerError(400, { request: ["is not valid HTTP"] });
 const WRONG_VERSION = answerError(400, { request: ["must be HTTP/1.1"] });
 const WRONG_HOST = answerError(400, { host: ["must be there once"] });
-// uWebSockets.js cannot take these safely (see uws-http.ts), and the two transports answer alike.
+// uWebSockets.js cannot take these safely (see uws.ts), and the two transports answer alike.
 const NO_TRANSFER_ENCODING = answerError(400, {
   "transfer-encoding": ["is not supported, send Content-Length"],
 });

@@ -1,20 +1,23 @@
 import type { Frame } from "../gateway/frame.ts";
-import type { Socket } from "../gateway/socket.ts";
+import type { Socket, SocketListener } from "../gateway/socket.ts";
+import type { Accept } from "./transport.ts";
 import type { UwsWebSocket } from "./uws-types.ts";
 
 /** A WebSocket of uWebSockets.js as the gateway wants it. Any call on one that has closed would throw. */
 export class UwsSocket implements Socket {
-  /** Nothing waits any more, after `send` had returned false. */
-  onDrain: () => void = () => {};
-  readonly #webSocket: UwsWebSocket<unknown>;
+  /** Who is told of what comes; undefined until the WebSocket is open. */
+  listener: SocketListener | undefined;
+  #webSocket!: UwsWebSocket<unknown>;
   #isClosed = false;
   #waiting = false;
   /** How much waited when we last looked, to tell progress from what we ourselves add. */
   #waited = 0;
   #progress = 0;
 
-  constructor(webSocket: UwsWebSocket<unknown>) {
+  /** To be called once, before anything else. */
+  open(webSocket: UwsWebSocket<unknown>, accept: Accept): void {
     this.#webSocket = webSocket;
+    this.listener = accept(this);
   }
 
   get buffered(): number {
@@ -63,12 +66,13 @@ export class UwsSocket implements Socket {
     this.#measure();
     if (this.#webSocket.getBufferedAmount() > 0) return;
     this.#waiting = false;
-    this.onDrain();
+    this.listener?.onDrain();
   }
 
   /** To be called when the library says that it has closed. */
-  closed(): void {
+  closed(code: number): void {
     this.#isClosed = true;
+    this.listener?.onClose(code);
   }
 
   #measure(): void {

@@ -1,4 +1,3 @@
-import type { SocketListener } from "../gateway/socket.ts";
 import type { HttpAnswer } from "../http/exchange.ts";
 import {
   type Accept,
@@ -12,14 +11,14 @@ import {
   type Transport,
   type TransportOptions,
 } from "./transport.ts";
-import { type Head, readHead, send, serve, textOf } from "./uws-http.ts";
+import { peerOf, send, UwsExchange } from "./uws-exchange.ts";
+import { UwsHead } from "./uws-head.ts";
 import { UwsSocket } from "./uws-socket.ts";
 import type { UwsContext, UwsListenSocket, UwsModule, UwsRequest, UwsResponse } from "./uws-types.ts";
 
+/** The library copies it property by property to an object of its own: one is the least. */
 interface UserData {
-  readonly accept: Accept;
-  socket: UwsSocket | undefined;
-  listener: SocketListener | undefined;
+  readonly socket: UwsSocket;
 }
 
 /** uWebSockets.js: the fast one, where a build of it loads. */
@@ -54,20 +53,21 @@ export async function listenUws(uws: UwsModule, options: TransportOptions): Prom
       }
     };
 
-  const answer = (response: UwsResponse, request: UwsRequest, head: Head) => {
+  const answer = (response: UwsResponse, request: UwsRequest, head: UwsHead) => {
     inHand++;
-    serve(options, response, request, head, finished);
+    new UwsExchange(options, response, request, head, finished).serve();
   };
 
   const app = uws.App();
   // The library has no bound of its own. Once the process may open no more files it asks for the waiting connection again
   // and again, on all of a core, and lets nobody in.
   let tcpConnections = 0;
-  let isUpgrading = false;
+  /** Of the upgrade under way: `open` is called before it returns. */
+  let accepting: Accept | undefined;
   app.filter(
     guard((response, change) => {
       // An upgraded connection is counted out when its WebSocket has closed, also should a build tell of it here.
-      if (isUpgrading) return;
+      if (accepting !== undefined) return;
       tcpConnections += change;
       if (change < 0 || tcpConnections <= options.maxTcpConnections) return;
       options.tcpRefused();
@@ -85,60 +85,51 @@ export async function listenUws(uws: UwsModule, options: TransportOptions): Prom
     sendPingsAutomatically: false,
     compression: uws.DISABLED,
     upgrade: guardRequest((response, request, context: UwsContext) => {
-      const head = readHead(request);
+      const head = new UwsHead(request);
       if (head.isSmuggling) return void response.close();
       // The library asks for a key only. What a proxy takes for an ordinary request must not become a WebSocket: the
       // proxy would take its frames for answers.
-      if (!asksForWebSocket(head.handshake)) return answer(response, request, head);
+      if (!asksForWebSocket(head)) return answer(response, request, head);
       const appId = realtimeAppId(request.getUrl());
       if (appId === undefined) return refuse(response, NO_SUCH_PATH);
-      const fault = refuseHandshake(head.handshake);
+      const fault = refuseHandshake(head);
       if (fault !== undefined) return refuse(response, fault);
-      const peer = textOf(response.getRemoteAddressAsText());
-      const address = options.clientAddress(peer, head.headers["x-forwarded-for"]);
+      const address = options.clientAddress(peerOf(response), head["x-forwarded-for"]);
       const admission = options.upgrade({ appId, origin: head.origin, address });
       if (!admission.ok) return refuse(response, answerRefusal(admission));
-      isUpgrading = true;
+      accepting = admission.accept;
       try {
         response.upgrade<UserData>(
-          { accept: admission.accept, socket: undefined, listener: undefined },
-          head.handshake.key!,
-          offersSubprotocol(head.handshake) ? SUBPROTOCOL : "",
+          { socket: new UwsSocket() },
+          head.key!,
+          offersSubprotocol(head) ? SUBPROTOCOL : "",
           "",
           context,
         );
       } finally {
-        isUpgrading = false;
+        accepting = undefined;
       }
     }),
-    open: guard((webSocket) => {
-      const data = webSocket.getUserData();
-      data.socket = new UwsSocket(webSocket);
-      const listener = data.accept(data.socket);
-      data.socket.onDrain = guard(() => listener.onDrain());
-      data.listener = listener;
-    }),
+    open: guard((webSocket) => webSocket.getUserData().socket.open(webSocket, accepting!)),
     message: guard((webSocket, message, isBinary) => {
-      const { listener } = webSocket.getUserData();
+      const { listener } = webSocket.getUserData().socket;
       if (isBinary) listener?.onBinary();
       // The bytes are gone when this handler returns: the text is a copy.
       else listener?.onText(Buffer.from(message).toString(), message.byteLength);
     }),
-    drain: guard((webSocket) => webSocket.getUserData().socket?.checkDrained()),
-    ping: guard((webSocket) => webSocket.getUserData().listener?.onControl()),
-    pong: guard((webSocket) => webSocket.getUserData().listener?.onControl()),
+    drain: guard((webSocket) => webSocket.getUserData().socket.checkDrained()),
+    ping: guard((webSocket) => webSocket.getUserData().socket.listener?.onControl()),
+    pong: guard((webSocket) => webSocket.getUserData().socket.listener?.onControl()),
     close: guard((webSocket, code) => {
-      const { socket, listener } = webSocket.getUserData();
       tcpConnections--;
-      socket?.closed();
-      listener?.onClose(code);
+      webSocket.getUserData().socket.closed(code);
     }),
   });
 
   app.any(
     "/*",
     guardRequest((response, request) => {
-      const head = readHead(request);
+      const head = new UwsHead(request);
       // A body whose length can be read in two ways can hide another request, and the library would run it even after
       // an answer with "connection: close". Dropping the connection first is what helps.
       if (head.isSmuggling) return void response.close();

@@ -10,8 +10,6 @@ import type { User } from "../sessions/user.ts";
  * with `includeBackgroundSessions`, so "is listed" and "matches" are the same question.
  */
 export class CompiledFilter {
-  /** Equal for filters that mean the same, whatever the order and repetition of their ids. */
-  readonly key: string;
   /** undefined: any. */
   readonly conversationId: string | null | undefined;
   /** Which shapes match, as a bit set. */
@@ -19,18 +17,24 @@ export class CompiledFilter {
   readonly includeBackground: boolean;
   /** undefined: everyone. */
   readonly userIds: ReadonlySet<string> | undefined;
+  #key: string | undefined;
 
   constructor(filter: Filter) {
     this.conversationId = filter.selectedConversationId;
     this.includeBackground = filter.includeBackgroundSessions ?? false;
     this.shapes = shapesOf(filter, this.includeBackground);
     this.userIds = filter.userIds && new Set(filter.userIds);
-    this.key = JSON.stringify([
+  }
+
+  /** Equal for filters that mean the same, whatever the order and repetition of their ids. */
+  get key(): string {
+    this.#key ??= JSON.stringify([
       this.conversationId === undefined ? 0 : this.conversationId,
       this.shapes,
       this.includeBackground,
       this.userIds === undefined ? 0 : [...this.userIds].sort(),
     ]);
+    return this.#key;
   }
 
   matches(session: Session<unknown>): boolean {
@@ -40,15 +44,9 @@ export class CompiledFilter {
     );
   }
 
-  /** Whether the user is in the result, `userIds` apart: one with a visible widget is decided on the widgets alone. */
+  /** Whether the user is in the result, `userIds` apart. */
   includes(user: User<unknown>): boolean {
-    const widgetsDecide = user.visibleWidgets > 0;
-    const { sessions } = user;
-    for (let i = 0; i < sessions.length; i++) {
-      const session = sessions[i]!;
-      if (this.matches(session) && (!widgetsDecide || (session.shape & VISIBLE_SHAPE) !== 0)) return true;
-    }
-    return false;
+    return this.#firstThatDecides(user) !== undefined;
   }
 
   /** Calls back once for each user in the result. Walks the ids of the filter or the matching sessions, nothing else. */
@@ -61,15 +59,19 @@ export class CompiledFilter {
       return;
     }
     table.bucket(this.conversationId)?.forEach(this.shapes, (session) => {
-      const { user } = session;
-      if (this.#isFirstMatch(user, session) && this.includes(user)) visit(user);
+      // Several sessions of a user may match: the first of them stands for the user.
+      if (this.#firstThatDecides(session.user) === session) visit(session.user);
     });
   }
 
-  /** Several sessions of a user may match: the first of them stands for the user. */
-  #isFirstMatch<Holder>(user: User<Holder>, session: Session<Holder>): boolean {
-    for (const candidate of user.sessions) if (this.matches(candidate)) return candidate === session;
-    return false;
+  /** The user's first session that puts them into the result: one with a visible widget is decided on the widgets alone. */
+  #firstThatDecides<Holder>({ sessions, visibleWidgets }: User<Holder>): Session<Holder> | undefined {
+    for (let i = 0; i < sessions.length; i++) {
+      const session = sessions[i]!;
+      if (!this.matches(session)) continue;
+      if (visibleWidgets === 0 || (session.shape & VISIBLE_SHAPE) !== 0) return session;
+    }
+    return undefined;
   }
 }
 

@@ -51,6 +51,7 @@ export class ViewIndex<Holder> {
 
   /** Calls back for each view that the change can touch, perhaps more than once. */
   forEachTouched(change: Change<Holder>, visit: (view: View<Holder>) => void): void {
+    if (this.isEmpty) return;
     const { user, from, to } = change;
     this.#visit(undefined, user.userId, visit);
     if (from !== undefined) this.#visit(from, user.userId, visit);

@@ -23,6 +23,8 @@ export class View<Holder> {
   #version = 1;
   /** Collects the first members; undefined once it is done. */
   #walk: Walk<Holder> | undefined;
+  /** The members so far, in a list that grows, while a large view is collected. */
+  #collected: Member[] | undefined;
   /** When the oldest mark was made; for measuring how late diffs are. */
   markedAt = 0;
 
@@ -47,9 +49,9 @@ export class View<Holder> {
     return this.#marks.size > 0;
   }
 
-  /** Whether the view shows all that has happened: its first members are collected, and no user is marked. */
-  get isSettled(): boolean {
-    return this.#walk === undefined && this.#marks.size === 0;
+  /** Whether first members are still to come. */
+  get isCollecting(): boolean {
+    return this.#walk !== undefined;
   }
 
   /**
@@ -59,14 +61,21 @@ export class View<Holder> {
    */
   collect(count: number): boolean {
     const { filter } = this;
-    if (!this.#walk!.step(count, (user) => this.#members.set(user.userId, user.member(filter)))) return false;
-    this.#walk = undefined;
-    return true;
+    const isDone = this.#walk!.step(count, (user) => {
+      const member = user.member(filter);
+      this.#members.set(user.userId, member);
+      this.#collected?.push(member);
+    });
+    if (isDone) {
+      this.#walk = undefined;
+      this.#collected = undefined;
+    } else this.#collected ??= [...this.#members.values()];
+    return isDone;
   }
 
-  /** The result as of `version`, an entry a user. */
-  members(): Member[] {
-    return [...this.#members.values()];
+  /** The result as of `version`, an entry a user. While the view is collected, those so far; more will be put at the end. */
+  members(): readonly Member[] {
+    return this.#collected ?? [...this.#members.values()];
   }
 
   /** The diffs after `version`, or undefined when only a snapshot can help. */

@@ -14,7 +14,7 @@ export class Walk<Holder> {
   /** Those that matched when the walk began; undefined until it turns out that one step is not enough. */
   #sessions: readonly Session<Holder>[] | undefined;
   #next = 0;
-  readonly #visited = new Set<User<Holder>>();
+  #visited: Set<User<Holder>> | undefined;
 
   constructor(filter: CompiledFilter, table: Table<Holder>) {
     this.#filter = filter;
@@ -25,6 +25,7 @@ export class Walk<Holder> {
   step(count: number, visit: (user: User<Holder>) => void): boolean {
     this.#sessions ??= this.#begin(count, visit);
     if (this.#sessions === undefined) return true;
+    this.#visited ??= new Set();
     const end = Math.min(this.#next + count, this.#sessions.length);
     for (; this.#next < end; this.#next++) {
       const { user } = this.#sessions[this.#next]!;

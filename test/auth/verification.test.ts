@@ -1,75 +1,99 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { App } from "../../src/auth/app.ts";
+import { KnownTokens, MAX_KNOWN_TOKENS } from "../../src/auth/known-tokens.ts";
 import { mintToken } from "../../src/auth/mint.ts";
 import { verifyToken } from "../../src/auth/token.ts";
-import { Random } from "../fuzz/random.ts";
+import { authorize } from "../../src/http/authorize.ts";
+import { Random } from "../support/random.ts";
 import { welch } from "../support/welch.ts";
 
 const VERIFICATIONS = Number(process.env.VERIFICATIONS ?? 10_000);
 const TIMINGS = Number(process.env.TIMINGS ?? 10_000);
 const seed = Number(process.env.MODEL_SEED ?? Date.now() % 2 ** 31);
 const WALL_NOW = 1_780_000_000_000;
-const AT_ONCE = 100;
 
 interface Issued {
   readonly token: string;
   readonly app: App;
-  /** Whose it is; undefined for one that must be refused. */
-  readonly userId: string | undefined;
-  readonly reads: string | undefined;
+  /** Whose it is, null for the app itself; undefined for one that must be refused. */
+  readonly userId: string | null | undefined;
+  readonly reads?: string;
 }
 
-describe("verifications, many at once and in any order", () => {
+describe("verifications in any order", () => {
   const issued: Issued[] = [];
   beforeAll(async () => {
     // Two apps share a secret: only the name of the app in the token tells them apart.
     const secrets = { a: ["one secret", "another secret"], b: ["another secret"], c: ["a third secret"] };
     for (const [appId, ofApp] of Object.entries(secrets)) {
-      const app = await App.create({ id: appId, secrets: ofApp });
+      const app = new App({ id: appId, secrets: ofApp });
+      const foreign = new App({ id: appId === "a" ? "b" : "a", secrets: ["another secret"] });
       for (let i = 0; i < 60; i++) {
         const sub = `user-${i}`;
         const read = { conversationIds: [`${appId}-${sub}`] };
-        const token = await mintToken(appId, ofApp[i % ofApp.length]!, { tokenType: "user", sub, read });
+        const secret = ofApp[i % ofApp.length]!;
+        const token = await mintToken(appId, secret, { tokenType: "user", sub, read });
         issued.push({ token, app, userId: sub, reads: `${appId}-${sub}` });
-        const foreign = await App.create({ id: appId === "a" ? "b" : "a", secrets: ["another secret"] });
-        issued.push({ token, app: foreign, userId: undefined, reads: undefined });
+        issued.push({ token, app: foreign, userId: undefined });
+        const ofItself = await mintToken(appId, secret, { tokenType: "app" }, WALL_NOW / 1000 + i);
+        issued.push({ token: ofItself, app, userId: null });
+        issued.push({ token: ofItself, app: foreign, userId: undefined });
         // The head of one, the tail of another.
         const other = await mintToken(appId, ofApp[0]!, { tokenType: "user", sub: `${sub}x` });
-        const [head, payload] = token.split(".");
-        const mixed = `${head}.${payload}.${other.split(".")[2]}`;
-        issued.push({ token: mixed, app, userId: undefined, reads: undefined });
+        for (const [head, payload] of [token.split("."), ofItself.split(".")]) {
+          issued.push({ token: `${head}.${payload}.${other.split(".")[2]}`, app, userId: undefined });
+        }
         const expired = await mintToken(appId, ofApp[0]!, { tokenType: "user", sub }, WALL_NOW / 1000 - 6);
-        issued.push({ token: expired, app, userId: undefined, reads: undefined });
+        issued.push({ token: expired, app, userId: undefined });
       }
     }
   });
 
-  it(`never tell of another user (${VERIFICATIONS}, MODEL_SEED=${seed})`, async () => {
+  it(`never tell of another user or app (${VERIFICATIONS}, MODEL_SEED=${seed})`, () => {
     const random = new Random(seed);
     const started = performance.now();
-    let done = 0;
     let wrong = 0;
-    const work = async () => {
-      while (done < VERIFICATIONS) {
-        done++;
-        const { token, app, userId, reads } = random.pick(issued);
-        const verified = await verifyToken(app, token, WALL_NOW);
-        const { principal } = verified.ok ? verified : { principal: undefined };
-        const isRight =
-          userId === undefined
-            ? !verified.ok
-            : principal?.kind === "user" &&
-              principal.userId === userId &&
-              principal.grant.kind === "some" &&
-              [...principal.grant.conversationIds].join() === reads;
-        if (!isRight) wrong++;
-      }
-    };
-    await Promise.all(Array.from({ length: AT_ONCE }, work));
+    for (let done = 0; done < VERIFICATIONS; done++) {
+      const { token, app, userId, reads } = random.pick(issued);
+      const verified = verifyToken(app, token, WALL_NOW);
+      const { principal } = verified.ok ? verified : { principal: undefined };
+      const isRight =
+        principal?.kind !== "user"
+          ? userId === (principal === undefined ? undefined : null)
+          : principal.userId === userId &&
+            principal.grant.kind === "some" &&
+            [...principal.grant.conversationIds].join() === reads;
+      // HTTP knows the app's tokens again that it has seen, and no others.
+      const overHttp = authorize(app, `Bearer ${token}`, WALL_NOW);
+      if (!isRight || overHttp.ok !== (userId === null)) wrong++;
+    }
     expect(wrong).toBe(0);
-    const perSecond = Math.round((1_000 * done) / (performance.now() - started));
-    process.stdout.write(`${done} mixed verifications, ${perSecond}/s, ${wrong} wrong\n`);
+    const perSecond = Math.round((1_000 * VERIFICATIONS) / (performance.now() - started));
+    process.stdout.write(`${VERIFICATIONS} mixed verifications, ${perSecond}/s, ${wrong} wrong\n`);
   }, 600_000);
+});
+
+describe("a token that is known", () => {
+  const app = new App({ id: "app", secrets: ["secret"] });
+
+  it("is refused once it has expired", async () => {
+    const exp = WALL_NOW / 1000 + 60;
+    const authorization = `Bearer ${await mintToken("app", "secret", { tokenType: "app" }, exp)}`;
+    const ask = (seconds: number) => authorize(app, authorization, WALL_NOW + 1_000 * seconds);
+    for (const seconds of [0, 0, 64]) expect(ask(seconds)).toMatchObject({ ok: true, principal: { exp } });
+    for (const seconds of [65, 1_000]) {
+      expect(ask(seconds)).toEqual({ ok: false, reason: "the token has expired" });
+    }
+  });
+
+  it("is known as a whole, and only as long as there are not too many", () => {
+    const known = new KnownTokens();
+    const principal = { kind: "app", exp: undefined } as const;
+    for (let i = 0; i <= MAX_KNOWN_TOKENS; i++) known.add(`a.b.${i}`, principal);
+    expect(known.get("a.b.0")).toBeUndefined();
+    expect(known.get("a.b.1")).toBe(principal);
+    for (const other of ["a.b.1 ", "a.b.", "a.b", "A.b.1"]) expect(known.get(other)).toBeUndefined();
+  });
 });
 
 describe("the time that a wrong secret takes", () => {
@@ -82,7 +106,7 @@ describe("the time that a wrong secret takes", () => {
   afterAll(() => void process.stdout.write(lines.join("")));
 
   it.each(pairs)("%s", async (what, one, other) => {
-    const app = await App.create({ id: "app", secrets: [SECRET, "t".repeat(43)] });
+    const app = new App({ id: "app", secrets: [SECRET, "t".repeat(43)] });
     const random = new Random(seed);
     const times: [number[], number[]] = [[], []];
     const texts = [one, other];

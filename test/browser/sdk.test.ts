@@ -242,5 +242,5 @@ describeInBrowser(
       await expect.poll(focused).toEqual([secondId]);
     });
   },
-  { ignoreDefaultArgs: ["--disable-back-forward-cache"] },
+  { hasWindows: true, ignoreDefaultArgs: ["--disable-back-forward-cache"] },
 );

@@ -1,10 +1,10 @@
 import { mintToken } from "../../src/auth/mint.ts";
 import { TcpProxy } from "../support/proxy.ts";
+import type { Random } from "../support/random.ts";
 import { Crowd, type RestingUser } from "./crowd.ts";
 import type { GatewayUnderTest } from "./gateway-under-test.ts";
 import { Observing } from "./observing.ts";
 import { ChaosOracle, type ExpectedSession, type Result } from "./oracle.ts";
-import type { Random } from "./random.ts";
 import { TIMES } from "./times.ts";
 
 export const EVERYTHING = { includeBackgroundSessions: true };

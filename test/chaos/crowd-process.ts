@@ -2,8 +2,8 @@ import { WebSocket } from "ws";
 import { mintToken } from "../../src/auth/mint.ts";
 import { createClient } from "../../src/client/index.ts";
 import type { PresenceClient, Session, Subscription, WebSocketConstructor } from "../../src/client/types.ts";
+import { Random } from "../support/random.ts";
 import type { CrowdOptions, CrowdOrder, CrowdReport, RestingUser } from "./crowd.ts";
-import { Random } from "./random.ts";
 
 // A process of its own, full of users with the SDK, so that it can be killed and stopped like a real one. It does what users
 // do until it is told to rest, and tells what the gateway told it.

@@ -67,13 +67,20 @@ describe.each(TRANSPORTS)("crowds, over %s", (transport) => {
     clearInterval(writing);
     await writer.ask({ type: "ping" });
     for (const sessionId of ids) await writer.ask({ type: "update", sessionId, custom: { k27: "the end" } });
-    await delay(2_000);
-    const look = async (each: Swarm) => await each.order<SwarmSight[]>({ kind: "look" });
-    const ended = (await look(slow)).filter(({ isOpen }) => !isOpen).length;
-    const agree = (await look(slow)).filter(({ isOpen, last }) => isOpen && last.includes("the end")).length;
-    const fine = (await look(healthy)).filter(
-      ({ isOpen, last }) => isOpen && last.includes("the end"),
-    ).length;
+    const look = async (each: Swarm) => {
+      const sights = await each.order<SwarmSight[]>({ kind: "look" });
+      const open = sights.filter(({ isOpen }) => isOpen);
+      const agree = open.filter(({ last }) => last.includes("the end")).length;
+      return { agree, ended: sights.length - open.length };
+    };
+    // What systems held back for the slow ones has to be read first.
+    let sight = await look(slow);
+    for (let waited = 0; waited < 60_000 && sight.agree + sight.ended < readers; waited += 500) {
+      await delay(500);
+      sight = await look(slow);
+    }
+    const { agree, ended } = sight;
+    const { agree: fine } = await look(healthy);
     const lagged = /presence_lagged_readers(?:_total)? (\d+)/.exec(
       (await gateway.get("/metrics", "")).text,
     )?.[1];
@@ -87,7 +94,7 @@ describe.each(TRANSPORTS)("crowds, over %s", (transport) => {
     expect(fine).toBe(readers);
     expect(grewBy).toBeLessThan(readers * 1.3 + 50);
     expect(percentile(during, 0.99)).toBeLessThan(1_500);
-  }, 90_000);
+  }, 180_000);
 
   it("R90: a view of 10,000 is sent in pages to those who join it, while it changes", async (context) => {
     const { swarm, connect, node, oracle, observe, query } = await start(context, transport);

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { again } from "./again.ts";
 import type { AppUnderChaos } from "./app-under-chaos.ts";
 import type { ExpectedSession } from "./oracle.ts";
 import { WireClient } from "./wire-client.ts";
@@ -21,7 +22,11 @@ export class Healthy {
   constructor(app: AppUnderChaos, url: () => string) {
     this.#app = app;
     this.#url = url;
-    void this.#run();
+    void again(
+      () => this.#once(),
+      EVERY_MS,
+      () => this.#isOver,
+    );
   }
 
   get expected(): ExpectedSession | undefined {
@@ -43,17 +48,6 @@ export class Healthy {
   end(): void {
     this.#isOver = true;
     this.#client?.close();
-  }
-
-  async #run(): Promise<void> {
-    while (!this.#isOver) {
-      try {
-        await this.#once();
-      } catch {
-        // The gateway is away at the moment.
-      }
-      await delay(100);
-    }
   }
 
   async #once(): Promise<void> {

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { again } from "./again.ts";
 import type { Observer } from "./oracle.ts";
 import { WireClient } from "./wire-client.ts";
 
@@ -21,7 +22,8 @@ export class Observing {
     this.#url = url;
     this.#appId = appId;
     this.#token = token;
-    void this.#run();
+    const live = () => this.#once().finally(() => observer.cut());
+    void again(live, AGAIN_MS, () => this.#isOver);
   }
 
   /** Resolves when all that was sent to it before has been seen; false if that takes too long. */
@@ -41,18 +43,6 @@ export class Observing {
   end(): void {
     this.#isOver = true;
     this.#client?.close();
-  }
-
-  async #run(): Promise<void> {
-    while (!this.#isOver) {
-      try {
-        await this.#once();
-      } catch {
-        // The gateway is away at the moment.
-      }
-      this.observer.cut();
-      if (!this.#isOver) await delay(AGAIN_MS);
-    }
   }
 
   async #once(): Promise<void> {

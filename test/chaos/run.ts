@@ -1,5 +1,6 @@
 import { parseArgs } from "node:util";
-import { Driver, type Summary } from "./driver.ts";
+import { Driver } from "./driver.ts";
+import type { Summary } from "./summary.ts";
 
 const USAGE = `Usage: npm run chaos -- [--minutes 10] [--seed 7] [--transport ws|uws]
 

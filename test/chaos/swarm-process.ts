@@ -1,17 +1,23 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { WebSocket } from "ws";
 import { retryDelay } from "../../src/client/retry.ts";
+import { frame } from "../support/raw-websocket.ts";
+import { openLightly } from "./light-client.ts";
 import type { SwarmAnswer, SwarmOptions, SwarmOrder } from "./swarm.ts";
 
 // A process with very many plain clients, which do what they are told all at once.
 
 const options = JSON.parse(process.env.SWARM!) as SwarmOptions;
-const url = `ws://${options.host}:${options.port}/v1/${options.appId}/realtime`;
+const path = `/v1/${options.appId}/realtime`;
+const url = `ws://${options.host}:${options.port}${path}`;
 const AT_ONCE = 100;
+const WIDE = Object.fromEntries(Array.from({ length: 32 }, (_, i) => [`k${i}`, "w".repeat(500)]));
 
 class Client {
   readonly #index: number;
   socket: WebSocket | undefined;
+  /** The status with which it was not let in; 0 if there was none. */
+  refusal = 0;
   sessionId: string | undefined;
   largestFrame = 0;
   frames = 0;
@@ -26,14 +32,22 @@ class Client {
     return `${options.prefix}${this.#index}`;
   }
 
+  get localAddress(): string | undefined {
+    const { addresses } = options;
+    return addresses[this.#index % Math.max(1, addresses.length)];
+  }
+
   /** False if it was not let in. */
   connect(): Promise<boolean> {
-    const { addresses } = options;
-    const localAddress = addresses[this.#index % Math.max(1, addresses.length)];
+    const { localAddress } = this;
     const socket = new WebSocket(url, { perMessageDeflate: false, ...(localAddress && { localAddress }) });
     this.socket = socket;
     return new Promise((resolve) => {
       socket.on("error", () => {});
+      socket.on("unexpected-response", (_request, response) => {
+        this.refusal = response.statusCode ?? 0;
+        socket.terminate();
+      });
       socket.on("open", () => socket.send(JSON.stringify({ type: "connect", token: options.token })));
       socket.on("message", (data: Buffer) => {
         this.frames++;
@@ -76,13 +90,18 @@ async function each(act: (client: Client, index: number) => Promise<void>): Prom
   await Promise.all(Array.from({ length: AT_ONCE }, worker));
 }
 
-async function comeBack(client: Client, windowMs: number) {
+/** Tries as the SDK would, and as lightly as it can. */
+async function comeBack({ userId, sessionId, localAddress }: Client, windowMs: number) {
   const startedAt = Date.now();
+  const open = { type: "open", kind: "widget", userId, sessionId };
+  const payloads = [{ type: "connect", token: options.token }, open].map((each) => JSON.stringify(each));
+  const frames = Buffer.concat(payloads.map((payload) => frame({ payload })));
+  const { host, port } = options;
   for (let attempt = 0; ; attempt++) {
-    await delay(retryDelay(attempt, windowMs, Math.random()));
-    if (!(await client.connect())) continue;
-    const isSame = await client.open();
-    return { isSame, attempts: attempt + 1, tookMs: Date.now() - startedAt };
+    await delay(retryDelay(attempt, windowMs, Date.now() - startedAt, Math.random()));
+    const id = await openLightly({ host, port, localAddress, path, frames });
+    if (id === undefined) continue;
+    return { isSame: id === sessionId, attempts: attempt + 1, tookMs: Date.now() - startedAt };
   }
 }
 
@@ -131,6 +150,14 @@ const acts: { [Kind in SwarmOrder["kind"]]: (order: SwarmOrder & { kind: Kind })
       }
     });
     return refused;
+  },
+  async arrive() {
+    const refusals: number[] = [];
+    await each(async (client) => {
+      if (await client.connect()) await client.open({ custom: WIDE });
+      else refusals.push(client.refusal);
+    });
+    return { arrived: clients.filter(({ sessionId }) => sessionId !== undefined).length, refusals };
   },
   async open({ overMs }) {
     const sentAt: [string, number][] = [];

@@ -15,6 +15,8 @@ export interface SwarmOptions {
 
 export type SwarmOrder =
   | { readonly kind: "connect" | "cut" | "look" }
+  /** Each tries once, and if it is let in opens its session, with as much custom data as it may have. */
+  | { readonly kind: "arrive" }
   /** Each opens its session, at a time of its own within so long. */
   | { readonly kind: "open"; readonly overMs: number }
   | { readonly kind: "subscribe"; readonly filter: object }
@@ -26,6 +28,13 @@ export type SwarmOrder =
 
 export interface SwarmAnswer {
   readonly answer: unknown;
+}
+
+export interface SwarmArrival {
+  /** How many have a session. */
+  readonly arrived: number;
+  /** The statuses with which others were refused; 0 where there was none. */
+  readonly refusals: readonly number[];
 }
 
 export interface SwarmSight {

@@ -440,19 +440,40 @@ describe("a lost connection", () => {
 
   it("is made again first well inside the resume window, then more slowly, each with full jitter", () => {
     for (const windowMs of [400, 2_000, 15_000, 600_000]) {
-      expect(retryDelay(0, windowMs, 1)).toBeLessThanOrEqual(windowMs / 5);
-      expect(retryDelay(0, windowMs, 0)).toBe(0);
+      expect(retryDelay(0, windowMs, 0, 1)).toBeLessThanOrEqual(windowMs / 5);
+      expect(retryDelay(0, windowMs, 0, 0)).toBe(0);
       for (let attempt = 1; attempt < 100; attempt++) {
-        const longest = retryDelay(attempt, windowMs, 1);
-        expect(longest).toBeGreaterThanOrEqual(retryDelay(attempt - 1, windowMs, 1));
+        const longest = retryDelay(attempt, windowMs, windowMs, 1);
+        expect(longest).toBeGreaterThanOrEqual(retryDelay(attempt - 1, windowMs, windowMs, 1));
         expect(longest).toBeLessThanOrEqual(30_000);
-        expect(retryDelay(attempt, windowMs, 0.5)).toBe(longest / 2);
+        expect(retryDelay(attempt, windowMs, windowMs, 0.5)).toBe(longest / 2);
+        // While the sessions are kept, half of the time that is left for them is the most.
+        expect(retryDelay(attempt, windowMs, windowMs / 2, 1)).toBe(Math.min(longest, windowMs / 4));
       }
-      expect(retryDelay(1_000_000, windowMs, 1)).toBe(30_000);
+      expect(retryDelay(1_000_000, windowMs, windowMs, 1)).toBe(30_000);
+      expect(retryDelay(100, windowMs, 0.999 * windowMs, 1)).toBe(retryDelay(0, windowMs, windowMs, 1));
     }
     // A gateway without a window is none to hurry for, and none to hammer.
-    expect(retryDelay(0, 0, 1)).toBe(50);
-    expect(retryDelay(0, 2 ** 53, 1)).toBe(1_000);
+    expect(retryDelay(0, 0, 0, 1)).toBe(50);
+    expect(retryDelay(0, 2 ** 53, 0, 1)).toBe(1_000);
+  });
+
+  it("is made again in time for its sessions, however often it is refused", async () => {
+    const { sockets } = await withSession();
+    vi.spyOn(Math, "random").mockReturnValue(0.999);
+    sockets[0]!.end(1006);
+    const tries: number[] = [];
+    for (let ms = 0; ms < 15_000; ms += 10) {
+      await pass(10);
+      if (sockets.length === tries.length + 1) continue;
+      tries.push(ms);
+      sockets.at(-1)!.end(1006);
+    }
+    expect(tries.filter((ms) => ms > 12_000).length).toBeGreaterThan(0);
+    expect(tries.length).toBeLessThan(15);
+    // Then it is too late, and there is no hurry.
+    await pass(60_000);
+    expect(sockets.length).toBeLessThan(tries.length + 6);
   });
 
   it.each([

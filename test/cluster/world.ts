@@ -18,7 +18,7 @@ const DEADLINE_MS = 2_000;
 const SLICE_MS = 50;
 export const APP_ID = "app";
 
-const app = await App.create({ id: APP_ID, secrets: ["secret"] });
+const app = new App({ id: APP_ID, secrets: ["secret"] });
 const { limits } = readSettings(
   { RESUME_WINDOW_MS: String(WINDOW_MS), TYPING_TIMEOUT_MS: String(TYPING_MS) },
   { openFiles: undefined, readFile: () => "" },

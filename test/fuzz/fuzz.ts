@@ -1,4 +1,4 @@
-import { Random } from "./random.ts";
+import { Random } from "../support/random.ts";
 
 /** What a text did: taken, or refused in the way that it should be. Anything else is thrown: a finding. */
 export type Outcome = "taken" | "refused";

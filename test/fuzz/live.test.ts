@@ -1,16 +1,18 @@
-import { connect } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
 import { APP, SECRET, TestGateway } from "../support/gateway.ts";
+import { Random } from "../support/random.ts";
+import { sendRaw } from "../support/raw.ts";
+import { type FrameOptions, frame } from "../support/raw-websocket.ts";
 import { TRANSPORTS } from "../support/transports.ts";
 import { mutateText, nearTo } from "./mutate.ts";
-import { Random } from "./random.ts";
 import { CLIENT_MESSAGES, FILTERS, WORDS } from "./samples.ts";
 
 const seed = Number(process.env.MODEL_SEED ?? Date.now() % 2 ** 31);
 const MESSAGES = Number(process.env.FUZZ_MESSAGES ?? 3_000);
 const BYTES = Number(process.env.FUZZ_CONNECTIONS ?? 400);
 const AT_ONCE = 20;
+const QUIET_MS = 100;
 
 describe.each(TRANSPORTS)(`what comes over real sockets with %s (MODEL_SEED=${seed})`, (transport) => {
   let gateway: TestGateway;
@@ -81,7 +83,7 @@ describe.each(TRANSPORTS)(`what comes over real sockets with %s (MODEL_SEED=${se
     let sent = 0;
     const visit = async () => {
       while (sent++ < BYTES) {
-        const text = await exchange(gateway.gateway.port, makeBytes(random));
+        const text = await sendRaw(gateway.gateway.port, makeBytes(random), QUIET_MS);
         const status = /^HTTP\/1\.1 (\d{3})/.exec(text)?.[1] ?? (text === "" ? "nothing" : "frames");
         statuses.set(status, (statuses.get(status) ?? 0) + 1);
         // Whatever comes: no defect, and no word of how we are made.
@@ -136,33 +138,16 @@ function makeBytes(random: Random): Buffer {
 function frames(random: Random): Buffer {
   const all: Buffer[] = [];
   for (let n = 1 + random.below(4); n > 0; n--) {
-    const payload = Buffer.from(near(random).slice(0, 120));
-    const mask = Buffer.from([1, 2, 3, 4]);
-    const masked = Buffer.from(payload.map((byte, i) => byte ^ mask[i % 4]!));
-    const opcode = random.oneIn(3) ? random.below(256) : 0x81;
-    const length = random.oneIn(6) ? random.below(128) : masked.length;
-    all.push(Buffer.from([opcode, (random.oneIn(8) ? 0 : 0x80) | Math.min(125, length)]), mask, masked);
+    const first = random.oneIn(3) ? random.below(256) : 0x81;
+    const options: FrameOptions = {
+      fin: first >= 0x80,
+      rsv: (first >> 4) & 7,
+      opcode: first & 15,
+      payload: near(random).slice(0, 120),
+      ...(random.oneIn(8) && { mask: null }),
+      ...(random.oneIn(6) && { lengthBytes: 0, length: BigInt(random.below(126)) }),
+    };
+    all.push(frame(options));
   }
   return Buffer.concat(all);
-}
-
-/** Sends these bytes and that there will be no more; returns what came until the other end closed, or fell silent. */
-function exchange(port: number, bytes: Buffer): Promise<string> {
-  return new Promise((resolve) => {
-    let text = "";
-    const socket = connect(port, "127.0.0.1", () => socket.write(bytes));
-    const done = () => {
-      clearTimeout(timer);
-      socket.destroy();
-      resolve(text);
-    };
-    const timer = setTimeout(done, 100);
-    socket.setEncoding("latin1");
-    socket.on("data", (chunk: string) => {
-      text += chunk;
-      timer.refresh();
-    });
-    socket.on("error", done);
-    socket.on("close", done);
-  });
 }

@@ -1,4 +1,4 @@
-import type { Random } from "./random.ts";
+import type { Random } from "../support/random.ts";
 
 /** JSON as a tree that can also hold what no writer of JSON would write. */
 export type Tree = string | number | boolean | null | readonly Tree[] | Fields | Raw;

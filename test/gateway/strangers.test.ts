@@ -24,7 +24,7 @@ it(`${MANY} strangers' paths, methods, apps and ids leave the metrics as large a
     { openFiles: 65_536, readFile: () => "" },
   );
   const clock = { now: () => 0, wallNow: () => 0 };
-  const app = await App.create({ id: "app", secrets: ["x"] });
+  const app = new App({ id: "app", secrets: ["x"] });
   const { telemetry } = metrics;
   const hub = new Hub({ apps: [app], limits, clock, telemetry, nodeId: "n", makeId, random: Math.random });
   hub.stop();
@@ -46,7 +46,7 @@ it(`${MANY} strangers' paths, methods, apps and ids leave the metrics as large a
       ["GET", `/v1/app/users/user-${i}/sessions`],
     ][i % 4] as [string, string];
     await handle(
-      { method, path, query: `x=${i}`, headers, address: `10.${i % 250}.0.1`, body: Buffer.alloc(0) },
+      { method, path, query: `x=${i}`, headers, address: () => `10.${i % 250}.0.1`, body: Buffer.alloc(0) },
       {},
     );
     answerUpgrade(hub, { appId: `app-${i}`, origin: `https://${i}.example`, address: `stranger ${i}` });

@@ -35,7 +35,7 @@ it("a reader so slow with the pages of a snapshot that the diffs after it are go
       return sink.buffered === 0;
     },
   };
-  const outbox = new Outbox(sink, 1_000_000, () => {});
+  const outbox = new Outbox(sink, 1_000_000, { onBacklog: () => {} });
   const subscription = new Subscription(feed, outbox, {
     snapshot: (page, requestId) => new Frame(encodeSnapshotPage(requestId, page.body)),
     diff: (frame) => frame,

@@ -92,7 +92,7 @@ describe(`deadlines of ${SESSIONS} sessions at once`, () => {
       observeDiffDelay: () => {},
       observeQuery: () => {},
     };
-    const app = await App.create({ id: "app", secrets: ["x"] });
+    const app = new App({ id: "app", secrets: ["x"] });
     const hub = new Hub({ apps: [app], limits, clock, telemetry, nodeId: "n", makeId, random: Math.random });
     const tenant = hub.tenant("app")!;
     const holder = { lose: () => {} };

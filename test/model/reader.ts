@@ -33,7 +33,7 @@ export class Reader implements Sink {
     this.#truth = truth;
     this.filterKey = filterKey;
     this.#causes = causes;
-    this.outbox = new Outbox(this, maxBytes, () => {});
+    this.outbox = new Outbox(this, maxBytes, { onBacklog: () => {} });
     this.subscription = new Subscription(feed, this.outbox, {
       snapshot: (page, requestId) => new TextFrame(encodeSnapshotPage(requestId, page.body)),
       diff: (frame) => frame,

@@ -53,8 +53,14 @@ export class GatewayProcess extends CliProcess {
   }
 }
 
+export interface CliRun {
+  readonly code: number | NodeJS.Signals;
+  readonly output: string;
+  readonly errors: string;
+}
+
 /** Runs a command to its end. */
-export async function runCli(args: readonly string[], env: Record<string, string> = {}) {
+export async function runCli(args: readonly string[], env: Record<string, string> = {}): Promise<CliRun> {
   const run = new CliProcess(env, args);
   const code = await run.exited;
   return { code, output: run.output, errors: run.errors };

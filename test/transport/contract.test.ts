@@ -59,7 +59,8 @@ describe.each(TRANSPORTS)("the %s transport", (name) => {
     crashes = [];
     tcpRefused = 0;
     answer = ({ accept }) => ({ ok: true, accept, abandon: () => abandoned++ });
-    handle = (request) => answerJson(200, { ...request, body: request.body.toString() });
+    handle = (request) =>
+      answerJson(200, { ...request, address: request.address(), body: request.body.toString() });
     const options: TransportOptions = {
       host: "127.0.0.1",
       port: 0,
@@ -313,7 +314,7 @@ describe.each(TRANSPORTS)("the %s transport", (name) => {
       });
       expect(response.status).toBe(200);
       expect(response.headers.get("x-content-type-options")).toBe("nosniff");
-      const request = (await response.json()) as HttpRequest;
+      const request = (await response.json()) as Omit<HttpRequest, "address"> & { address: string };
       expect(request).toMatchObject({
         method: "POST",
         path: "/a%20b/c",

@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
 import { Frame } from "../../src/gateway/frame.ts";
+import type { SocketListener } from "../../src/gateway/socket.ts";
 import { UwsSocket } from "../../src/transport/uws-socket.ts";
 import type { UwsWebSocket } from "../../src/transport/uws-types.ts";
 
@@ -21,9 +22,10 @@ const turn = () => new Promise((resolve) => setImmediate(resolve));
 
 it("tells that it has drained when a later send took all that waited along, for the library does not", async () => {
   const library = new FakeWebSocket();
-  const socket = new UwsSocket(library as unknown as UwsWebSocket<unknown>);
   let drained = 0;
-  socket.onDrain = () => drained++;
+  const listener = { onDrain: () => drained++, onClose: () => {} };
+  const socket = new UwsSocket();
+  socket.open(library as unknown as UwsWebSocket<unknown>, () => listener as unknown as SocketListener);
   expect(socket.send(new Frame("x".repeat(100)))).toBe(false);
   expect(socket.buffered).toBe(100);
   const { progress } = socket;
@@ -42,16 +44,17 @@ it("tells that it has drained when a later send took all that waited along, for 
 
 it("does not tell so when only some was taken, nor after its end", async () => {
   const library = new FakeWebSocket();
-  const socket = new UwsSocket(library as unknown as UwsWebSocket<unknown>);
   let drained = 0;
-  socket.onDrain = () => drained++;
+  const listener = { onDrain: () => drained++, onClose: () => {} };
+  const socket = new UwsSocket();
+  socket.open(library as unknown as UwsWebSocket<unknown>, () => listener as unknown as SocketListener);
   socket.send(new Frame("x".repeat(100)));
   library.waits = 40;
   socket.checkDrained();
   expect(drained).toBe(0);
   library.room = 1_000;
   socket.send(new Frame("pong"));
-  socket.closed();
+  socket.closed(1000);
   await turn();
   expect(drained).toBe(0);
 });

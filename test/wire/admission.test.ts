@@ -1,5 +1,6 @@
 import { once } from "node:events";
-import { afterEach, describe, expect, it } from "vitest";
+import { totalmem } from "node:os";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { WebSocket } from "ws";
 import { APP, SECRET, TestGateway, type TestGatewayOptions } from "../support/gateway.ts";
 import { TRANSPORTS } from "../support/transports.ts";
@@ -7,7 +8,10 @@ import { TRANSPORTS } from "../support/transports.ts";
 describe.each(TRANSPORTS)("admission over %s", (transport) => {
   let gateway: TestGateway;
 
-  afterEach(() => gateway.stop());
+  afterEach(async () => {
+    vi.restoreAllMocks();
+    await gateway.stop();
+  });
 
   async function start(env: Record<string, string>, options: TestGatewayOptions = {}): Promise<void> {
     gateway = await TestGateway.start(transport, { ...options, env });
@@ -103,6 +107,32 @@ describe.each(TRANSPORTS)("admission over %s", (transport) => {
     expect(third.retryAfter).toBe("1");
     // Neither refusals nor time take places.
     expect(connections()).toBe(2);
+  });
+
+  it("while memory is short it is 503 with Retry-After, and those who are there are served", async () => {
+    const resident = vi.spyOn(process.memoryUsage, "rss");
+    await start({});
+    const client = await gateway.connect("alice");
+    const readiness = async () => (await gateway.http("GET", "/readyz")).json.status;
+    expect(await readiness()).toBe("ready");
+    resident.mockReturnValue(0.9 * totalmem());
+    await expect.poll(readiness).toBe("low_memory");
+    const refused = await upgrade();
+    expect(refused.status).toBe(503);
+    expect(refused.retryAfter).toMatch(/^[1-9]\d*$/);
+    const stream = await gateway.http("GET", `/v1/${APP}/presences/stream`);
+    expect(stream.status).toBe(503);
+    expect(stream.headers.get("retry-after")).toMatch(/^[1-9]\d*$/);
+    await client.open({});
+    expect(Object.keys(await gateway.query())).toEqual(["alice"]);
+    const { text } = await gateway.http("GET", "/metrics");
+    expect(text).toContain('presence_refusals_total{reason="memory"} 2');
+    resident.mockRestore();
+    await expect.poll(readiness).toBe("ready");
+    expect((await upgrade()).status).toBe(101);
+    // Each change is told once, however often memory is looked at.
+    const told = gateway.log.map((line) => JSON.parse(line)).filter(({ residentLimit }) => residentLimit);
+    expect(told.map(({ level }) => level)).toEqual([40, 30]);
   });
 
   it("every way to end gives the place back", async () => {

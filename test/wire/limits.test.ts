@@ -244,6 +244,63 @@ describe.each(TRANSPORTS)("limits over %s", (transport) => {
     });
   });
 
+  describe("places", () => {
+    it("for a session come back however it ended", async () => {
+      await start({ MAX_SESSIONS_PER_SOCKET: "1" });
+      const client = await gateway.connect("alice");
+      const other = await gateway.connect("alice");
+      const full = { code: "LIMIT_REACHED" };
+      const ends = [
+        (sessionId: string) => client.ask({ type: "close", sessionId }),
+        () => gateway.http("DELETE", "/v1/test-app/users/alice/sessions"),
+        async (sessionId: string) => {
+          await other.ask({ type: "open", kind: "widget", sessionId });
+          await other.ask({ type: "close" });
+        },
+      ];
+      for (const end of ends) {
+        const sessionId = await client.open({});
+        expect(await client.ask({ type: "open", kind: "widget" })).toMatchObject(full);
+        await end(sessionId);
+      }
+      await client.open({});
+    });
+
+    it("for a subscription come back however it ended", async () => {
+      await start({ MAX_SUBSCRIPTIONS_PER_SOCKET: "1" });
+      const client = await gateway.connect("alice");
+      const { view } = await client.subscribe({});
+      const own = { userIds: ["alice"] };
+      expect(await client.subscribe(own)).toMatchObject({ code: "LIMIT_REACHED" });
+      await client.ask({ type: "unsubscribe", view });
+      await client.subscribe({ hasFocus: true });
+      expect(await client.subscribe(own)).toMatchObject({ code: "LIMIT_REACHED" });
+      // A token with fewer rights ends what it does not allow.
+      const token = await gateway.token({ tokenType: "user", sub: "alice" });
+      expect((await client.ask({ type: "refresh", token })).type).toBe("ok");
+      expect((await client.subscribe(own)).type).toBe("snapshot");
+    });
+
+    it("of one app and socket are not those of another", async () => {
+      const apps = [{ id: "other-app", secrets: ["another secret"] }];
+      gateway = await TestGateway.start(transport, {
+        apps,
+        env: { MAX_SESSIONS_PER_SOCKET: "1", MAX_SUBSCRIPTIONS_PER_SOCKET: "1", MESSAGES_PER_SECOND: "10" },
+      });
+      const client = await gateway.connect("alice");
+      await client.open({});
+      await client.subscribe({});
+      for (let i = 0; i < 30; i++) client.send({ type: "ping" });
+      await client.take(({ code }) => code === "RATE_LIMITED");
+      const other = await gateway.socket({ appId: "other-app" });
+      const claims = { tokenType: "user", sub: "alice", read: "all" } as const;
+      const token = await gateway.token(claims, undefined, "other-app", "another secret");
+      other.send({ type: "connect", token });
+      await other.open({});
+      expect((await other.subscribe({})).type).toBe("snapshot");
+    });
+  });
+
   describe("signs of life", () => {
     it("a silent socket gets a ping, and one that answers lives", async () => {
       await start({ HEARTBEAT_INTERVAL_MS: "100" });

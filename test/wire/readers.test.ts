@@ -89,6 +89,34 @@ describe.each(TRANSPORTS)("readers over %s", (transport) => {
       }
     });
 
+    it("get everybody who was there all the time once, while others come and go between the pages", async () => {
+      gateway = await TestGateway.start(transport);
+      const there = 2_000;
+      await crowd(there);
+      const passing = await gateway.connect();
+      const reader = await gateway.connect();
+      let isOver = false;
+      let passed = 0;
+      const churning = (async () => {
+        for (; !isOver; passed++) {
+          const sessionId = await passing.open({ userId: `passing-${passed % 20}`, custom: CUSTOM });
+          await passing.ask({ type: "close", sessionId });
+        }
+      })();
+      for (let id = 1; id <= 5; id++) {
+        reader.send({ type: "query", id, filter: {} });
+        const last = await reader.take((message) => message.id === id && !message.more);
+        const pages = [...reader.inbox.splice(0), last];
+        const users = pages.flatMap(({ data }) => Object.keys(data));
+        expect(pages.length).toBeGreaterThan(20);
+        expect(new Set(users).size).toBe(users.length);
+        expect(users.filter((userId) => userId.startsWith("user-"))).toHaveLength(there);
+      }
+      expect(passed).toBeGreaterThan(5);
+      isOver = true;
+      await churning;
+    });
+
     it("get the pages of a stream's snapshot, with an id on the last only", async () => {
       gateway = await TestGateway.start(transport);
       await crowd(300);

@@ -4,15 +4,15 @@ import type { HttpAnswer, RequestHeaders } from "../../../src/http/exchange.ts";
 import { nodeRoutes } from "../../../src/http/node-routes.ts";
 import { presenceRoutes } from "../../../src/http/presence-api.ts";
 import { createRouter } from "../../../src/http/router.ts";
+import type { Random } from "../../support/random.ts";
 import type { Outcome, Target } from "../fuzz.ts";
 import { mutateText, nearTo } from "../mutate.ts";
-import type { Random } from "../random.ts";
 import { isFilter } from "../rules.ts";
 import { FILTERS, WORDS } from "../samples.ts";
 import { parse } from "./protocol.ts";
 import { APP_ID, SECRET, World } from "./world.ts";
 
-const world = await World.create({
+const world = new World({
   HTTP_REQUESTS_PER_SECOND: "10000000",
   MAX_CONNECTS_PER_SECOND: "1000000",
 });
@@ -73,7 +73,10 @@ interface Request {
 /** An answer to a request as a transport would take it, streams begun and ended. */
 async function ask(request: Request): Promise<HttpAnswer> {
   world.time += 1_000;
-  const answer = await handle({ ...request, address: "127.0.0.1", body: Buffer.from(request.body) }, {});
+  const answer = await handle(
+    { ...request, address: () => "127.0.0.1", body: Buffer.from(request.body) },
+    {},
+  );
   if (typeof answer.body === "function") answer.body(SINK).onClose();
   return answer;
 }
@@ -191,7 +194,7 @@ function make(random: Random): string {
 /** A whole request, as far as the transports let it through. Only a kick may change anything. */
 export const http: Target = {
   name: "http",
-  inputs: 80_000,
+  inputs: 50_000,
   make,
   async check(input): Promise<Outcome> {
     const [head = "", ...body] = input.split("\n\n");

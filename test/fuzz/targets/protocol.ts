@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { PresenceError } from "../../../src/client/errors.ts";
 import { readMessage } from "../../../src/client/server-message.ts";
 import { decodeMessage, type Issue, readMessageId } from "../../../src/protocol/codec.ts";
+import { readHotMessage } from "../../../src/protocol/hot-messages.ts";
+import { ClientMessage } from "../../../src/protocol/messages.ts";
 import type { Outcome, Target } from "../fuzz.ts";
 import { nearTo } from "../mutate.ts";
 import { isClientMessage } from "../rules.ts";
@@ -27,7 +29,7 @@ export function checkIssues(issues: readonly Issue[]): void {
 
 export const decoder: Target = {
   name: "decoder",
-  inputs: 400_000,
+  inputs: 300_000,
   make: nearTo(CLIENT_MESSAGES, WORDS),
   check(input): Outcome {
     const json = parse(input);
@@ -37,6 +39,8 @@ export const decoder: Target = {
       return "refused";
     }
     assert.equal(decoded.kind, isClientMessage(json.value) ? "message" : "bad");
+    const hot = readHotMessage(json.value);
+    if (hot !== undefined) assert.deepStrictEqual(hot, ClientMessage.parse(json.value));
     if (decoded.kind === "message") return "taken";
     if (decoded.kind === "bad") {
       checkIssues(decoded.issues);
@@ -50,7 +54,7 @@ export const decoder: Target = {
 
 export const sdk: Target = {
   name: "sdk",
-  inputs: 400_000,
+  inputs: 590_000,
   make: nearTo(SERVER_MESSAGES, WORDS),
   check(input): Outcome {
     try {

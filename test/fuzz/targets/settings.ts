@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { addressKey } from "../../../src/gateway/admission.ts";
 import { readSettings, type Settings, SettingsError } from "../../../src/settings.ts";
+import type { Random } from "../../support/random.ts";
 import type { Outcome, Target } from "../fuzz.ts";
 import { mutateText, nearTo } from "../mutate.ts";
-import type { Random } from "../random.ts";
 import { APPS, WORDS } from "../samples.ts";
 
 /** In every secret of the samples: an error must not repeat it. */
@@ -59,7 +59,7 @@ function make(random: Random): string {
 
 export const settings: Target = {
   name: "settings",
-  inputs: 80_000,
+  inputs: 20_000,
   make,
   check(input): Outcome {
     const env = JSON.parse(input) as Record<string, string>;

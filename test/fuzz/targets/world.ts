@@ -23,11 +23,11 @@ export class World {
   /** Milliseconds, turned by hand. */
   time = 0;
 
-  private constructor(app: App, env: Record<string, string>) {
+  constructor(env: Record<string, string> = {}, app: Partial<AppConfig> = {}) {
     let ids = 0;
     const { limits } = readSettings(env, NO_FILES);
     this.hub = new Hub({
-      apps: [app],
+      apps: [new App({ id: APP_ID, secrets: [SECRET], ...app })],
       limits,
       clock: { now: () => this.time, wallNow: () => WALL_NOW },
       telemetry: {
@@ -48,10 +48,6 @@ export class World {
     this.tenant = this.hub.tenant(APP_ID)!;
   }
 
-  static async create(env: Record<string, string> = {}, app: Partial<AppConfig> = {}): Promise<World> {
-    return new World(await App.create({ id: APP_ID, secrets: [SECRET], ...app }), env);
-  }
-
   /** Everything that anybody could see, as a text. */
   state(): string {
     const { table, views, subscriptions } = this.tenant;
@@ -60,7 +56,7 @@ export class World {
       const pages = new ResultPages(filter, table);
       for (let more = true; more; ) {
         const page = pages.next();
-        data += page.text;
+        data += page.members.join(",");
         more = page.more;
       }
     }

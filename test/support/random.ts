@@ -1,4 +1,4 @@
-/** Numbers that a seed decides: a run that went wrong can be run again (mulberry32). */
+/** Numbers that a seed decides: what went wrong can be run again (mulberry32). */
 export class Random {
   #state: number;
 
@@ -18,6 +18,11 @@ export class Random {
   /** A whole number from 0 to `count - 1`. */
   below(count: number): number {
     return Math.floor(this.next() * count);
+  }
+
+  /** True once in `times`. */
+  oneIn(times: number): boolean {
+    return this.below(times) === 0;
   }
 
   between(low: number, high: number): number {

@@ -1,0 +1,65 @@
+import { Buffer } from "node:buffer";
+import { createHmac, type KeyObject, timingSafeEqual } from "node:crypto";
+
+export type Signed =
+  | { readonly ok: true; readonly payload: unknown }
+  /** `reason` repeats nothing of the token. */
+  | { readonly ok: false; readonly reason: string };
+
+/** Three parts of base64url: no white space, no padding, no sign of another serialisation. */
+const COMPACT_JWS = /^([\w-]+)\.([\w-]+)\.([\w-]+)$/;
+const SIGNATURE_BYTES = 32;
+const UTF8 = new TextDecoder("utf-8", { fatal: true });
+
+/**
+ * Reads what a JSON Web Signature in its compact form says, if it is signed with one of the keys by HS256: the only
+ * algorithm, so that a token has no say in how it is verified. Synchronous, as the answer takes microseconds; WebCrypto
+ * took several times as long, and left garbage behind that a socket paid for with its memory.
+ */
+export function readSigned(text: string, keys: readonly KeyObject[]): Signed {
+  const parts = COMPACT_JWS.exec(text);
+  if (parts === null) return refuse("the token is not a JWT");
+  const header = readObject(parts[1]!);
+  if (header === undefined) return refuse("the token is not a JWT");
+  // No extension is understood here, and RFC 7515 has a token that insists on one refused.
+  if (Object.hasOwn(header, "crit")) return refuse("the token has a crit header");
+  // RFC 7797 asks for crit beside it. Without, who made the token and we could read its payload in different ways.
+  if (Object.hasOwn(header, "b64")) return refuse("the token has a b64 header");
+  if (header.alg !== "HS256") return refuse("the token's alg is not HS256");
+  const signature = decode(parts[3]!);
+  const input = text.slice(0, text.lastIndexOf("."));
+  if (signature?.length !== SIGNATURE_BYTES || !keys.some((key) => isSignature(signature, input, key))) {
+    return refuse("the token is not signed with a secret of this app");
+  }
+  const payload = readObject(parts[2]!);
+  return payload === undefined ? refuse("the token is not a valid JWT") : { ok: true, payload };
+}
+
+/** Compares in a time that tells nothing about the right signature. */
+function isSignature(signature: Buffer, input: string, key: KeyObject): boolean {
+  // By way of a text: a buffer that the library makes is twice as dear as one from the pool.
+  const right = Buffer.from(createHmac("sha256", key).update(input).digest("binary"), "latin1");
+  return timingSafeEqual(right, signature);
+}
+
+/** The JSON object that a part has; undefined if it has something else. */
+function readObject(part: string): Record<string, unknown> | undefined {
+  const bytes = decode(part);
+  if (bytes === undefined) return undefined;
+  try {
+    const json: unknown = JSON.parse(UTF8.decode(bytes));
+    const isObject = typeof json === "object" && json !== null && !Array.isArray(json);
+    return isObject ? (json as Record<string, unknown>) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Bytes in base64url; undefined if no bytes have that many characters, of which the decoder would leave out the last. */
+function decode(part: string): Buffer | undefined {
+  return part.length % 4 === 1 ? undefined : Buffer.from(part, "base64url");
+}
+
+function refuse(reason: string): Signed {
+  return { ok: false, reason };
+}

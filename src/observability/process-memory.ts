@@ -1,0 +1,43 @@
+import { totalmem } from "node:os";
+import {
+  constants,
+  type NodeGCPerformanceDetail,
+  type PerformanceEntry,
+  PerformanceObserver,
+} from "node:perf_hooks";
+import { getHeapStatistics } from "node:v8";
+import type { MemoryUse } from "../gateway/memory-gate.ts";
+
+const SAMPLE_MS = 500;
+
+/** Tells twice a second what memory this process uses, until it is stopped. */
+export function watchMemory(onSample: (use: MemoryUse) => void): { stop(): void } {
+  const residentLimit = memoryLimit(process.constrainedMemory?.(), totalmem());
+  const { heap_size_limit: heapLimit } = getHeapStatistics();
+  let heap = 0;
+  const collections = new PerformanceObserver((list) => {
+    if (list.getEntries().some(isOfWholeHeap)) heap = getHeapStatistics().used_heap_size;
+  });
+  collections.observe({ entryTypes: ["gc"] });
+  const timer = setInterval(
+    () => onSample({ resident: process.memoryUsage.rss(), residentLimit, heap, heapLimit }),
+    SAMPLE_MS,
+  );
+  timer.unref();
+  return {
+    stop() {
+      clearInterval(timer);
+      collections.disconnect();
+    },
+  };
+}
+
+/** What a container may use, or else all that there is: where nothing is set Node says nothing, 0, or more than there is. */
+export function memoryLimit(constrained: number | undefined, total: number): number {
+  return constrained !== undefined && constrained > 0 && constrained < total ? constrained : total;
+}
+
+function isOfWholeHeap(collection: PerformanceEntry): boolean {
+  const { detail } = collection as PerformanceEntry & { readonly detail?: NodeGCPerformanceDetail };
+  return detail?.kind === constants.NODE_PERFORMANCE_GC_MAJOR;
+}

@@ -1,0 +1,74 @@
+import type { Message } from "./messages.ts";
+import { customProblem, idProblem, MAX_TOKEN_LENGTH } from "./rules.ts";
+
+type HotMessage = Message<"update"> | Message<"open"> | Message<"connect">;
+type Fields = Record<string, unknown>;
+
+/**
+ * Reads the messages that are nearly all of what a gateway gets, in a fraction of the time that the schema takes. What
+ * is taken is what the schema would make of it; all else, good or bad, is undefined, and for the schema to judge.
+ */
+export function readHotMessage(json: unknown): HotMessage | undefined {
+  if (typeof json !== "object" || json === null) return undefined;
+  const message = json as Fields;
+  return isHot(message) ? (message as HotMessage) : undefined;
+}
+
+function isHot(message: Fields): boolean {
+  switch (message.type) {
+    case "update":
+      return every(message, isUpdateField);
+    case "open":
+      return Object.hasOwn(message, "kind") && every(message, isOpenField);
+    case "connect":
+      return Object.hasOwn(message, "token") && every(message, isConnectField);
+    default:
+      return false;
+  }
+}
+
+function every(message: Fields, fits: (key: string, value: unknown) => boolean): boolean {
+  for (const key in message) if (!fits(key, message[key])) return false;
+  return true;
+}
+
+function isUpdateField(key: string, value: unknown): boolean {
+  switch (key) {
+    case "sessionId":
+      return isId(value);
+    case "selectedConversationId":
+      return value === null || isId(value);
+    case "visible":
+    case "hasFocus":
+    case "isTyping":
+      return typeof value === "boolean";
+    case "custom":
+      return value === null || customProblem(value) === undefined;
+    default:
+      return isAnyField(key, value);
+  }
+}
+
+function isOpenField(key: string, value: unknown): boolean {
+  switch (key) {
+    case "kind":
+      return value === "widget" || value === "background";
+    case "userId":
+      return isId(value);
+    default:
+      return isUpdateField(key, value);
+  }
+}
+
+function isConnectField(key: string, value: unknown): boolean {
+  if (key === "token") return typeof value === "string" && value.length <= MAX_TOKEN_LENGTH;
+  return isAnyField(key, value);
+}
+
+function isAnyField(key: string, value: unknown): boolean {
+  return key === "type" || (key === "id" && Number.isSafeInteger(value) && (value as number) >= 0);
+}
+
+function isId(value: unknown): boolean {
+  return typeof value === "string" && idProblem(value) === undefined;
+}

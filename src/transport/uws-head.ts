@@ -1,0 +1,78 @@
+import type { RequestHeaders } from "../http/exchange.ts";
+import type { HandshakeHeaders } from "./transport.ts";
+import type { UwsRequest } from "./uws-types.ts";
+
+/**
+ * What is read of a request's headers, in one walk over them. Those that come in several lines are joined as node:http
+ * joins them. The library's own `getHeader` returns the first line, which may be what a client made up where a proxy
+ * added one; and the same for an empty header and none.
+ */
+export class UwsHead implements RequestHeaders, HandshakeHeaders {
+  "accept-encoding": string | undefined = undefined;
+  authorization: string | undefined = undefined;
+  "content-type": string | undefined = undefined;
+  "last-event-id": string | undefined = undefined;
+  forwarded: string | undefined = undefined;
+  host: string | undefined = undefined;
+  "x-forwarded-for": string | undefined = undefined;
+  origin: string | undefined = undefined;
+  upgrade: string | undefined = undefined;
+  connection: string | undefined = undefined;
+  key: string | undefined = undefined;
+  version: string | undefined = undefined;
+  protocol: string | undefined = undefined;
+  /** Its length can be read in two ways: a second Content-Length, an empty one, or any Transfer-Encoding. */
+  isSmuggling = false;
+  #length: string | undefined = undefined;
+
+  constructor(request: UwsRequest) {
+    request.forEach((name, value) => {
+      this.#take(name, value);
+    });
+  }
+
+  /** In bytes; 0 without a body. */
+  get contentLength(): number {
+    return Number(this.#length ?? 0);
+  }
+
+  #take(name: string, value: string): void {
+    switch (name) {
+      case "authorization":
+      case "content-type":
+      case "last-event-id":
+        this[name] ??= value;
+        break;
+      case "accept-encoding":
+      case "forwarded":
+      case "host":
+      case "x-forwarded-for":
+      case "origin":
+      case "upgrade":
+      case "connection":
+        this[name] = joined(this[name], value);
+        break;
+      case "sec-websocket-key":
+        this.key = joined(this.key, value);
+        break;
+      case "sec-websocket-version":
+        this.version = joined(this.version, value);
+        break;
+      case "sec-websocket-protocol":
+        this.protocol = joined(this.protocol, value);
+        break;
+      case "content-length":
+        // The library takes an empty one for zero; others might not.
+        if (this.#length !== undefined || value === "") this.isSmuggling = true;
+        this.#length = value;
+        break;
+      case "transfer-encoding":
+        this.isSmuggling = true;
+        break;
+    }
+  }
+}
+
+function joined(before: string | undefined, value: string): string {
+  return before === undefined ? value : `${before}, ${value}`;
+}

@@ -1,0 +1,95 @@
+import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
+import { setTimeout as delay } from "node:timers/promises";
+import { afterAll, describe, expect, it } from "vitest";
+import { TRANSPORTS } from "../support/transports.ts";
+import { LONG, say, start } from "./crowded.ts";
+import type { SwarmArrival } from "./swarm.ts";
+
+// More clients than memory, in a folder of the kernel's that bounds the memory of the processes in it.
+
+const MEMORY_MB = 256;
+const folder = `/sys/fs/cgroup/memory/chaos-${process.pid}`;
+const lacking = bound();
+if (lacking !== undefined) say(`R40 is not tested: memory can't be bounded here (${lacking})`);
+else afterAll(() => rmdirSync(folder));
+
+/** Makes the folder, or says why there can be none here. */
+function bound(): string | undefined {
+  try {
+    mkdirSync(folder);
+    writeFileSync(`${folder}/memory.limit_in_bytes`, String(MEMORY_MB * 2 ** 20));
+    return undefined;
+  } catch (error) {
+    return String(error);
+  }
+}
+
+const read = (name: string) => readFileSync(`${folder}/memory.${name}`, "utf8");
+const mb = (bytes: number) => (bytes / 1e6).toFixed(0);
+
+describe.skipIf(lacking !== undefined).each(TRANSPORTS)("in little memory, over %s", (transport) => {
+  const within = ["sh", "-c", `echo $$ > ${folder}/cgroup.procs && exec "$@"`, "sh"];
+  const env = { HEARTBEAT_INTERVAL_MS: "60000", MAX_CONNECTIONS_PER_IP: "100000" };
+
+  const visitors = LONG ? 21_000 : 9_000;
+  it(`R40: of ${visitors} with all the custom data they may have ${MEMORY_MB} MB take some, refuse the rest, and take others when they left`, async (context) => {
+    const { swarm, connect, gateway, node, stats } = await start(context, transport, env, within);
+    writeFileSync(`${folder}/memory.max_usage_in_bytes`, "0");
+    const { rssBytes: atFirst } = await node();
+    const there = await connect();
+    const swarms = [0, 1, 2].map((i) => swarm(`s${i}-`, visitors / 3));
+    const arrivals = await Promise.all(swarms.map((each) => each.order<SwarmArrival>({ kind: "arrive" })));
+    const arrived = arrivals.reduce((sum, each) => sum + each.arrived, 0);
+    const refusals = arrivals.flatMap((each) => each.refusals);
+    const { rssBytes: atMost } = await node();
+    // Whoever is there is served, and the node stays in service for their sake.
+    expect(await there.ask({ type: "open", kind: "widget", userId: "first" })).toMatchObject({
+      type: "opened",
+    });
+    expect(JSON.parse((await gateway.get("/readyz", "")).text)).toEqual({ status: "low_memory" });
+    expect((await stats()).sessions).toBe(arrived + 1);
+    expect(arrived).toBeGreaterThan(1_000);
+    expect(arrived + refusals.length).toBe(visitors);
+    expect(new Set(refusals)).toEqual(new Set([503]));
+    const counted = /presence_refusals_total\{reason="memory"\} (\d+)/.exec(
+      (await gateway.get("/metrics", "")).text,
+    )?.[1];
+    expect(counted).toBe(String(refusals.length));
+
+    const leftAt = Date.now();
+    for (const each of swarms) each.kill();
+    while ((await connect().catch(() => undefined)) === undefined) {
+      expect(Date.now() - leftAt).toBeLessThan(150_000);
+      await delay(250);
+    }
+    const backMs = Date.now() - leftAt;
+    const { rssBytes: atLast } = await node();
+    expect(await there.ask({ type: "ping" })).toMatchObject({ type: "pong" });
+    const kills = /oom_kill (\d+)/.exec(read("oom_control"))?.[1];
+    say(
+      `R40 ${transport}: ${arrived} of ${visitors} let in, ${refusals.length} refused with 503; resident ${mb(atFirst)}, then ${mb(atMost)} MB of ${MEMORY_MB} MiB, bounded memory at most ` +
+        `${mb(Number(read("max_usage_in_bytes")))} MB, its limit hit ${read("failcnt").trim()} times, ${kills} kills; when all had left, others were let in after ${(backMs / 1000).toFixed(1)} s, resident ${mb(atLast)} MB`,
+    );
+    expect(kills).toBe("0");
+  }, 300_000);
+
+  it.skipIf(!LONG)(
+    `R40: 18,000 with a plain session fit into ${MEMORY_MB} MB`,
+    async (context) => {
+      const { swarm, node, stats } = await start(context, transport, env, within);
+      const begin = await node();
+      const swarms = [0, 1, 2].map((i) => swarm(`s${i}-`, 6_000));
+      await Promise.all(swarms.map((each) => each.order({ kind: "connect" })));
+      const connected = await node();
+      await Promise.all(swarms.map((each) => each.order({ kind: "open", overMs: 5_000 })));
+      const { sessions, sockets } = await stats();
+      const open = await node();
+      say(
+        `R40 ${transport}: ${sockets} sockets and ${sessions} sessions within ${MEMORY_MB} MiB: resident ${mb(begin.rssBytes)} MB at the beginning, ` +
+          `${mb(connected.rssBytes)} connected, ${mb(open.rssBytes)} with sessions; the limit was hit ${read("failcnt").trim()} times`,
+      );
+      expect(sessions).toBe(18_000);
+    },
+    180_000,
+  );
+});

@@ -1,0 +1,25 @@
+import { expect, it } from "vitest";
+import { MemoryGate } from "../../src/gateway/memory-gate.ts";
+
+const use = (resident: number, heap: number) => ({ resident, residentLimit: 1_000, heap, heapLimit: 500 });
+
+it("memory is short from 80 % of either limit on, until both are under 75 %", () => {
+  const gate = new MemoryGate();
+  const samples: [resident: number, heap: number, isShort: boolean][] = [
+    [0, 0, false],
+    [799, 399, false],
+    [800, 0, true],
+    [760, 0, true],
+    [749, 374, false],
+    [799, 0, false],
+    [0, 400, true],
+    [0, 375, true],
+    [900, 374, true],
+    [749, 374, false],
+  ];
+  for (const [resident, heap, isShort] of samples) {
+    const changes = gate.isShort !== isShort;
+    expect(gate.sample(use(resident, heap))).toBe(changes);
+    expect(gate.isShort).toBe(isShort);
+  }
+});

@@ -1,0 +1,67 @@
+import { expect, it } from "vitest";
+import { App } from "../../src/auth/app.ts";
+import { HeldSessions } from "../../src/gateway/held-sessions.ts";
+import { Hub } from "../../src/gateway/hub.ts";
+import { MAX_DUE_PER_TURN } from "../../src/gateway/limits.ts";
+import type { Reply } from "../../src/gateway/reply.ts";
+import { createCounters } from "../../src/gateway/telemetry.ts";
+import { FilterSchema } from "../../src/protocol/filter.ts";
+import { readSettings } from "../../src/settings.ts";
+import { makeId } from "../../src/shared/ids.ts";
+import { CompiledFilter } from "../../src/views/compiled-filter.ts";
+
+// The socket of a back end may hold 10,000 sessions, all of which end with it.
+
+const SESSIONS = 10_000;
+
+it.each([
+  ["says goodbye", true],
+  ["is lost", false],
+])("the sessions of a socket that %s end a few at a time, so that others are served", async (name, clean) => {
+  const { limits } = readSettings({}, { openFiles: 65_536, readFile: () => "" });
+  const telemetry = {
+    ...createCounters(),
+    refused: () => {},
+    crashed: (error: unknown) => expect.fail(String(error)),
+    observeDiffDelay: () => {},
+    observeQuery: () => {},
+  };
+  let now = 0;
+  const clock = { now: () => now, wallNow: () => 0 };
+  const app = new App({ id: "app", secrets: ["x"] });
+  const hub = new Hub({ apps: [app], limits, clock, telemetry, nodeId: "n", makeId, random: Math.random });
+  hub.stop();
+  const tenant = hub.tenant("app")!;
+  const { view } = tenant.feed(new CompiledFilter(FilterSchema.parse({})));
+  const reply: Reply = { send: () => {}, ok: () => {}, error: () => {}, bad: () => {} };
+  const held = new HeldSessions(tenant, reply, SESSIONS);
+  for (let i = 0; i < SESSIONS; i++) {
+    held.open({ type: "open", kind: "widget", userId: `user-${i}` }, { kind: "app", exp: undefined }, now);
+  }
+  now += 1_000;
+  tenant.settle(now);
+  now += 1_000;
+  const causes = new Set<unknown>();
+  let longest = 0;
+  const turn = (act: () => void) => {
+    const { sessions } = tenant.table.counts();
+    const [version, startedAt] = [view.version, performance.now()];
+    act();
+    longest = Math.max(longest, performance.now() - startedAt);
+    expect(sessions - tenant.table.counts().sessions).toBeLessThanOrEqual(MAX_DUE_PER_TURN);
+    for (const diff of view.since(version) ?? []) {
+      for (const cause of Object.values(JSON.parse(diff.text).causes)) causes.add(cause);
+    }
+  };
+  turn(() => held.release(clean, now));
+  if (!clean) now += limits.resumeWindowMs;
+  while (tenant.table.counts().sessions > 0) turn(() => tenant.run(now));
+  now += 1_000;
+  turn(() => tenant.run(now));
+  expect(view.size).toBe(0);
+  expect([...causes]).toEqual([clean ? "closed" : "timeout"]);
+  expect(tenant.leftovers()).toMatchObject({ sessions: 0, lost: 0, left: 0 });
+  process.stdout.write(
+    `${SESSIONS} sessions of a socket that ${name}: ended in turns of at most ${longest.toFixed(1)} ms\n`,
+  );
+});
