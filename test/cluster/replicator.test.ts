@@ -220,6 +220,33 @@ describe("nodes that share a log", () => {
     },
   );
 
+  it("wait a while for one that comes back later than they do", () => {
+    const world = worldOf(2);
+    const [a, b] = world.nodes;
+    const moved = b!.open("moved", "widget", {});
+    world.heal(40);
+    const restore = world.log.save();
+    a!.open("alice", "widget", {});
+    world.heal(40);
+    for (const node of world.nodes) world.cut(node);
+    // Redis went back to a time before alice came; and a client of the one went to the other, which tells of it when it can.
+    restore(false);
+    b!.tenant.lose(b!.tenant.table.get(moved)!, b!.now);
+    b!.socket.held.delete(moved);
+    a!.resume(moved, {});
+    world.advance(WINDOW_MS + 100, () => 0);
+    b!.connect();
+    world.advance(1_500, () => 5);
+    expect(b!.replicator.isWhole).toBe(true);
+    expect(users(world)).toEqual([
+      ["alice", "moved"],
+      ["alice", "moved"],
+    ]);
+    world.heal(6_000);
+    world.compare();
+    expect(users(world)[1]).toEqual(["alice", "moved"]);
+  });
+
   it("read the rows anew when entries were trimmed before they were read", () => {
     const world = worldOf(2);
     const [a, b] = world.nodes;
