@@ -69,8 +69,8 @@ export interface Registered {
 export interface Look {
   /** Where the log is now. */
   readonly end: Position;
-  /** Whether the entry that was asked for is still in the log. */
-  readonly holds: boolean;
+  /** The entry of the name that was asked for. */
+  readonly found: Entry | undefined;
   readonly register: readonly Registered[];
 }
 

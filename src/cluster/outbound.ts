@@ -121,8 +121,11 @@ export class Outbound {
   /** Begins to number anew, as another writer. What was not read back is noted again, unless there is a newer note. */
   restart(): void {
     for (const { notes } of this.#batches.reverse()) {
-      for (const [sessionId, note] of notes)
-        if (!this.#notes.has(sessionId)) this.#notes.set(sessionId, note);
+      for (const [sessionId, note] of notes) {
+        // Others may have taken it over meanwhile.
+        const isTheirs = note.session?.origin?.owner !== undefined;
+        if (!isTheirs && !this.#notes.has(sessionId)) this.#notes.set(sessionId, note);
+      }
     }
     this.#batches = [];
     this.#lastWords.clear();

@@ -44,6 +44,8 @@ export class Reader {
   readonly #touch: Touch;
   #state: State = { at: "unlinked" };
   #position: Position | undefined;
+  /** What tells the entry at the position from another one that came to have its name; undefined: it was not read. */
+  #mark: string | undefined;
   #loadedAt = Number.NEGATIVE_INFINITY;
   /** When entries last came. */
   readAt = Number.NEGATIVE_INFINITY;
@@ -100,15 +102,16 @@ export class Reader {
   }
 
   looked(look: Look, now: number): void {
-    const { end, holds } = look;
+    const { end, found } = look;
     const state = this.#state;
     if (state.at === "loading") {
       state.until = end.count;
       this.#finish(state, now);
-    } else if (holds && this.#position !== undefined && end.count >= this.#position.count) {
+    } else if (this.#isThere(found) && end.count >= this.count) {
       this.#follow(now);
     } else {
       this.#position = end;
+      this.#mark = undefined;
       this.#loadedAt = now;
       this.#state = { at: "loading", next: "0", isAsked: false, until: undefined, kept: [], keptFacts: 0 };
       this.#target.loading(look);
@@ -129,6 +132,7 @@ export class Reader {
     if (entries.length > 0) this.readAt = now;
     for (const entry of entries) {
       const { count } = this.#position!;
+      this.#mark = markOf(entry);
       if (entry.kind === "bad") {
         this.#target.badInput();
         this.#position = { count, id: entry.id };
@@ -142,6 +146,12 @@ export class Reader {
       }
     }
     if (this.#state.at === "loading") this.#finish(this.#state, now);
+  }
+
+  /** Whether what the log has at the position is what this node has read there. */
+  #isThere(found: Entry | undefined): boolean {
+    if (this.#position === undefined || found === undefined) return false;
+    return this.#mark === undefined || this.#mark === markOf(found);
   }
 
   #keep(state: Loading, entry: Entry, now: number): void {
@@ -169,4 +179,10 @@ export class Reader {
     this.readAt = now;
     this.#touch.found(now);
   }
+}
+
+function markOf(entry: Entry): string {
+  if (entry.kind === "bad") return entry.kind;
+  const writer = "writer" in entry ? entry.writer : "";
+  return `${entry.kind} ${entry.count} ${writer} ${entry.kind === "batch" ? entry.seq : ""}`;
 }

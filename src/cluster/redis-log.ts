@@ -59,7 +59,7 @@ export class RedisLog {
     const [count, id, held, nodes] = asArray(await this.#run(SCRIPTS.look, at ?? "0-0"));
     return {
       end: { count: Number(count), id: String(id) },
-      holds: held === 1,
+      found: held === null ? undefined : parseEntry(String(at), held),
       register: parseRegister(nodes),
     };
   }

@@ -122,7 +122,7 @@ return redis.call('HDEL', nodes, 's:' .. writer, 'l:' .. writer, 'n:' .. writer)
 const look = script(`
 local last = redis.call('XREVRANGE', log, '+', '-', 'COUNT', 1)
 local held = redis.call('XRANGE', log, ARGV[2], ARGV[2])
-return {count, last[1] and last[1][1] or '0-0', #held, redis.call('HGETALL', nodes)}
+return {count, last[1] and last[1][1] or '0-0', held[1] and held[1][2] or false, redis.call('HGETALL', nodes)}
 `);
 
 /** Each does its work in one step, so that what it decides on cannot change meanwhile. */

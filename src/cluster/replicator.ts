@@ -226,7 +226,8 @@ export class Replicator implements ReaderTarget {
       if (isMissing && !outbound.concerns(sessionId)) this.#sweep.missSession(sessionId, appId);
       return;
     }
-    if (outbound.hasLastWord(sessionId)) return;
+    // Who has taken it over again has read what is on its way.
+    if (outbound.hasLastWord(sessionId) && !hasMoved(session, remote.term)) return;
     // The log has gone back to a time before the session was taken over.
     if (session !== undefined && session.origin!.term > remote.term) {
       if (isOwn(session)) this.note("claim", appId, session);
@@ -257,7 +258,6 @@ export class Replicator implements ReaderTarget {
     const { outbound } = this.#writer;
     for (let i = 0; i + 1 < facts.length; i += 2) {
       const sessionId = facts[i]!;
-      if (outbound.hasLastWord(sessionId)) continue;
       const parsed = parseFact(facts[i + 1]!);
       if (parsed === undefined) {
         this.#events.badInput();
@@ -272,6 +272,8 @@ export class Replicator implements ReaderTarget {
         continue;
       }
       this.#sweep.hear(sessionId);
+      const term = fact.kind === "row" ? fact.session.term : 0;
+      if (outbound.hasLastWord(sessionId) && !hasMoved(session, term)) continue;
       if (fact.kind === "row") {
         outbound.drop(sessionId);
         this.#tables.follow(appId, sessionId, fact.session, owner, now);
@@ -293,7 +295,7 @@ export class Replicator implements ReaderTarget {
   /** What this node wrote has come back. */
   #confirm(writer: string, seq: number, facts: readonly string[], now: number): void {
     if (this.#sweep.isCollecting) for (let i = 0; i < facts.length; i += 2) this.#sweep.hear(facts[i]!);
-    if (writer !== this.#writer.name) return;
+    if (!this.#writer.hasWrittenAs(writer)) return;
     const { outbound } = this.#writer;
     const batch = outbound.confirm(seq);
     if (batch === undefined) return;
@@ -353,10 +355,15 @@ export class Replicator implements ReaderTarget {
 
   /** Whether what this node writes comes back to it. */
   #isReadBack(now: number): boolean {
-    if (!this.#reader.isFollowing || now - this.#reader.readAt < READ_BACK_MS) return true;
+    if (!this.isWhole || now - this.#reader.readAt < READ_BACK_MS) return true;
     const [oldest] = this.#writer.outbound.batches;
     return oldest?.ackedAt === undefined || now - oldest.ackedAt < READ_BACK_MS;
   }
+}
+
+/** Whether somebody has taken over the session from who this node knows as its owner. */
+function hasMoved(session: HeldSession | undefined, term: number): boolean {
+  return session !== undefined && term > session.origin!.term;
 }
 
 function isOwn(session: HeldSession): boolean {

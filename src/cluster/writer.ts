@@ -27,6 +27,8 @@ export class Writer {
   readonly #options: WriterOptions;
   readonly #beatMs: number;
   #name: string | undefined;
+  /** Under which the batches in `outbound` were written. */
+  #lastName: string | undefined;
   /** Names that it has asked to join under, the latest last. */
   #names: string[] = [];
   /** So much of the log has to be read before joining, so that what others did meanwhile is known. */
@@ -51,6 +53,11 @@ export class Writer {
 
   get hasLeft(): boolean {
     return this.#hasLeft;
+  }
+
+  /** Whether batches of that name are among those that were not read back. */
+  hasWrittenAs(name: string): boolean {
+    return name === this.#lastName;
   }
 
   /** Whether this node goes by that name, or did, or is about to. */
@@ -99,7 +106,9 @@ export class Writer {
   joined(writer: string, reply: Joined, now: number): void {
     this.#isAsked = false;
     if (reply.ok) {
+      this.outbound.restart();
       this.#name = writer;
+      this.#lastName = writer;
       this.#wroteAt = Number.NEGATIVE_INFINITY;
     } else this.#notBefore = now + RETRY_MS;
   }
@@ -129,7 +138,6 @@ export class Writer {
     this.#name = undefined;
     this.joinAfter = count;
     this.#again = [];
-    this.outbound.restart();
   }
 
   #write(writer: string, commands: Command[], now: number): void {

@@ -42,7 +42,7 @@ export class MemoryLog {
     const { count, entries, register, lastId } = this.#state;
     return {
       end: { count, id: lastId },
-      holds: entries.some(({ id }) => id === at),
+      found: entries.find(({ id }) => id === at),
       register: [...register].map(([writer, registration]): Registered => ({ writer, ...registration })),
     };
   }

@@ -87,6 +87,13 @@ describe("a log in Redis", () => {
         expect(sorted(rows)).toEqual(
           sorted([...memory.rows].map(([sessionId, row]) => ({ sessionId, ...row }))),
         );
+        const ids = [...memory.entries.keys()];
+        const entries = ids.length > 0 ? await log.read("0-0") : [];
+        for (const i of ids.slice(-2)) {
+          const { found } = await log.look({ do: "look", at: entries[i]!.id });
+          expect({ ...found, id: undefined }).toEqual({ ...memory.entries[i], id: undefined });
+        }
+        expect((await log.look({ do: "look", at: "1-1" })).found).toBeUndefined();
         if (memory.entries.length > 0) expect(plain(await log.read("0-0"))).toEqual(plain(memory.entries));
       }),
       { numRuns: 300 },

@@ -220,6 +220,47 @@ describe("nodes that share a log", () => {
     },
   );
 
+  it("give each other a whole lease after they heard of nobody", () => {
+    const world = worldOf(2);
+    const [a, b] = world.nodes;
+    for (const node of world.nodes) world.cut(node);
+    world.advance(LEASE_MS, () => 0);
+    b!.connect();
+    world.advance(LEASE_MS - 1_000, () => 5);
+    expect(b!.events).not.toContain("peerBuried");
+    world.advance(2_000, () => 5);
+    expect(b!.events).toContain("peerBuried");
+    a!.connect();
+    world.heal(LEASE_MS + WINDOW_MS + 5_000);
+    world.compare();
+  });
+
+  it("read all rows when what they write does not come back to them", () => {
+    const world = worldOf(2);
+    const [a, b] = world.nodes;
+    b!.isDeaf = true;
+    a!.open("alice", "widget", {});
+    world.advance(6_000, () => 5);
+    expect(users(world)[1]).toEqual(["alice"]);
+    b!.isDeaf = false;
+    world.heal(5_000);
+    world.compare();
+  });
+
+  it("end for all what is taken over and ended at once", () => {
+    const world = worldOf(2);
+    const [a, b] = world.nodes;
+    const alice = a!.open("alice", "widget", {});
+    world.heal(40);
+    b!.resume(alice, {});
+    b!.tenant.end(b!.tenant.table.get(alice)!, "closed", b!.now);
+    b!.socket.held.clear();
+    world.heal(40);
+    world.compare();
+    expect(users(world)).toEqual([[], []]);
+    expect(a!.socket.told).toEqual([`${alice} replaced`]);
+  });
+
   it("wait a while for one that comes back later than they do", () => {
     const world = worldOf(2);
     const [a, b] = world.nodes;

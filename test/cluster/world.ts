@@ -53,6 +53,8 @@ export class FakeNode {
   /** How wrong its wall clock is. */
   skew = 0;
   isPaused = false;
+  /** What it writes arrives, but nothing that is written comes to it. */
+  isDeaf = false;
   /** Commands on their way to the log, and answers on their way back. */
   commands: Sent[] = [];
   replies: { readonly link: number; readonly deliver: () => void }[] = [];
@@ -197,7 +199,7 @@ export class FakeNode {
 
   read(max: number): void {
     const after = this.replicator.readAfter;
-    if (this.link === undefined || after === undefined) return;
+    if (this.link === undefined || after === undefined || this.isDeaf) return;
     const entries: Entry[] = this.#log.read(after, max);
     this.replicator.read(after, entries, this.now);
     this.tables.settle(this.now);

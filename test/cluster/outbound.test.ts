@@ -1,0 +1,56 @@
+import { expect, it } from "vitest";
+import type { OpKind } from "../../src/cluster/log.ts";
+import { MAX_BATCH_OPS, Outbound } from "../../src/cluster/outbound.ts";
+import type { HeldSession } from "../../src/gateway/tenant.ts";
+import { NEW_SESSION, Session } from "../../src/sessions/session.ts";
+import { User } from "../../src/sessions/user.ts";
+
+const session = new Session("s", new User("alice"), "widget", NEW_SESSION, undefined, {
+  opened: 1,
+  owner: undefined,
+  term: 0,
+}) as HeldSession;
+
+function note(outbound: Outbound, kind: OpKind, sessionId = "s"): void {
+  const isEnd = kind === "end" || kind === "kick";
+  outbound.note(sessionId, { kind, appId: "app", session: isEnd ? undefined : session, cause: "closed" });
+}
+
+it.each<[readonly OpKind[], OpKind]>([
+  [["open"], "open"],
+  [["open", "patch"], "open"],
+  [["open", "end"], "end"],
+  [["patch", "patch"], "patch"],
+  [["patch", "end"], "end"],
+  [["claim", "patch"], "claim"],
+  [["claim", "patch", "end"], "kick"],
+  [["end", "claim"], "claim"],
+  [["patch", "kick"], "kick"],
+])("%j is said as %s", (kinds, expected) => {
+  const outbound = new Outbound();
+  for (const kind of kinds) note(outbound, kind);
+  expect(outbound.make(0).ops.map(({ kind }) => kind)).toEqual([expected]);
+});
+
+it("what is to be said does not grow with time, and goes out in pieces", () => {
+  const outbound = new Outbound();
+  for (let i = 0; i < 3 * MAX_BATCH_OPS; i++) note(outbound, "patch", `s${i % (MAX_BATCH_OPS + 1)}`);
+  expect(outbound.make(0).ops).toHaveLength(MAX_BATCH_OPS);
+  expect(outbound.make(0).ops).toHaveLength(1);
+  expect(outbound.isEmpty).toBe(true);
+});
+
+it("what nobody has heard is said again by the next writer, the last word on each session", () => {
+  const outbound = new Outbound();
+  note(outbound, "patch");
+  note(outbound, "end", "t");
+  outbound.make(0);
+  note(outbound, "end");
+  outbound.make(0);
+  expect(outbound.confirm(1)?.seq).toBe(1);
+  outbound.restart();
+  expect(outbound.batches).toEqual([]);
+  const batch = outbound.make(0);
+  expect(batch.seq).toBe(1);
+  expect(batch.ops).toEqual([{ kind: "end", sessionId: "s", text: '[1,"app",null,"closed"]' }]);
+});
