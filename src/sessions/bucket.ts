@@ -9,6 +9,8 @@ export type Lane = "placeInAll" | "placeInConversation";
  * Each session knows its place, so adding and removing cost the same at any size.
  */
 export class Bucket<Holder> {
+  /** The number of the table's last change that touched it. */
+  changedAt = 0;
   readonly #inAll: boolean;
   /** All of them while they have one shape, as in most conversations: there are as many buckets as conversations. */
   #only: Session<Holder>[] | undefined = [];

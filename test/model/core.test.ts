@@ -3,6 +3,7 @@ import { expect, it } from "vitest";
 import { App } from "../../src/auth/app.ts";
 import { createCounters } from "../../src/gateway/telemetry.ts";
 import { type HeldSession, type Holder, Tenant } from "../../src/gateway/tenant.ts";
+import { KeptAnswer } from "../../src/http/kept-answer.ts";
 import type { LeaveCause } from "../../src/protocol/codes.ts";
 import { FilterSchema } from "../../src/protocol/filter.ts";
 import { readSettings } from "../../src/settings.ts";
@@ -40,16 +41,15 @@ class World {
   readonly causes = new CauseBook();
   readonly sockets = Array.from({ length: 4 }, () => new FakeSocket());
   readonly readers: Reader[] = [];
-  readonly filters: { key: string; plain: OracleFilter; compiled: CompiledFilter }[];
+  readonly filters: { key: string; plain: OracleFilter; compiled: CompiledFilter; kept: KeptAnswer }[];
   readonly tenant: Tenant;
   #ids = 0;
 
   constructor(filters: readonly OracleFilter[]) {
-    this.filters = filters.map((plain, index) => ({
-      key: String(index),
-      plain,
-      compiled: new CompiledFilter(FilterSchema.parse(plain)),
-    }));
+    this.filters = filters.map((plain, index) => {
+      const compiled = new CompiledFilter(FilterSchema.parse(plain));
+      return { key: String(index), plain, compiled, kept: new KeptAnswer(compiled) };
+    });
     this.tenant = new Tenant(app, {
       limits: settings.limits,
       telemetry: {
@@ -195,10 +195,12 @@ class World {
 
   compare(): void {
     const { oracle, tenant } = this;
-    for (const { plain, compiled } of this.filters) {
+    for (const { plain, compiled, kept } of this.filters) {
       const members: string[] = [];
       compiled.forEachUser(tenant.table, (user) => members.push(user.member(compiled)));
       expect(parse(members)).toEqual(oracle.query(plain));
+      const answer = JSON.parse(kept.read(tenant.table) as string);
+      expect(Object.assign(Object.create(null), answer.data)).toEqual(oracle.query(plain));
     }
     expect(tenant.table.counts()).toEqual(oracle.counts());
     for (const reader of this.readers) {
