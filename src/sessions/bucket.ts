@@ -1,8 +1,8 @@
 import { append } from "../shared/append.ts";
 import { type Session, SHAPES, type Shape } from "./session.ts";
 
-/** Which of a session's two places a bucket writes: each session is in the bucket of all and in one of a conversation. */
-export type Lane = "placeInAll" | "placeInConversation";
+/** Which of a session's two places a bucket is: each session is in the bucket of all and in one of a conversation. */
+export type Place = "placeInAll" | "placeInConversation";
 
 /**
  * A set of sessions, parted by shape, so that the ones that a filter matches are walked without touching any other.
@@ -11,15 +11,10 @@ export type Lane = "placeInAll" | "placeInConversation";
 export class Bucket<Holder> {
   /** The number of the table's last change that touched it. */
   changedAt = 0;
-  readonly #inAll: boolean;
   /** All of them while they have one shape, as in most conversations: there are as many buckets as conversations. */
   #only: Session<Holder>[] | undefined = [];
   /** The lists by shape, since there were two shapes. */
   #lists: (Session<Holder>[] | undefined)[] | undefined;
-
-  constructor(lane: Lane) {
-    this.#inAll = lane === "placeInAll";
-  }
 
   get size(): number {
     if (this.#only !== undefined) return this.#only.length;
@@ -32,9 +27,9 @@ export class Bucket<Holder> {
     return this.#list(shape)?.length ?? 0;
   }
 
-  add(session: Session<Holder>): void {
+  add(session: Session<Holder>, place: Place): void {
     const { shape } = session;
-    this.#setPlace(session, this.count(shape));
+    setPlace(session, place, this.count(shape));
     const only = this.#only;
     if (only !== undefined && (only.length === 0 || only[0]!.shape === shape)) {
       this.#only = append(only, session);
@@ -45,13 +40,13 @@ export class Bucket<Holder> {
   }
 
   /** Takes out a session that is in it; `shape` is the one that it had when it came in. */
-  remove(session: Session<Holder>, shape: Shape): void {
+  remove(session: Session<Holder>, place: Place, shape: Shape): void {
     const list = this.#only ?? this.#lists![shape]!;
     const last = list.pop()!;
     if (last === session) return;
-    const place = this.#inAll ? session.placeInAll : session.placeInConversation;
-    list[place] = last;
-    this.#setPlace(last, place);
+    const index = session[place];
+    list[index] = last;
+    setPlace(last, place, index);
   }
 
   /** Calls back for each session whose shape is in the set `shapes` (bit 1 << shape). */
@@ -85,9 +80,10 @@ export class Bucket<Holder> {
     }
     return this.#lists;
   }
+}
 
-  #setPlace(session: Session<Holder>, place: number): void {
-    if (this.#inAll) session.placeInAll = place;
-    else session.placeInConversation = place;
-  }
+/** By name, for V8: there is one for each change of a session. */
+function setPlace(session: Session<unknown>, place: Place, index: number): void {
+  if (place === "placeInAll") session.placeInAll = index;
+  else session.placeInConversation = index;
 }

@@ -39,7 +39,7 @@ export interface Counts {
 export class Table<Holder> {
   readonly #sessions = new Map<string, Session<Holder>>();
   readonly #users = new Map<string, User<Holder>>();
-  readonly #all = new Bucket<Holder>("placeInAll");
+  readonly #all = new Bucket<Holder>();
   readonly #conversations = new Map<string | null, Bucket<Holder>>();
   #changes = 0;
 
@@ -102,7 +102,7 @@ export class Table<Holder> {
     this.#sessions.set(sessionId, session);
     user.add(session);
     this.#changed();
-    this.#all.add(session);
+    this.#all.add(session, "placeInAll");
     this.#enter(session);
     const visible = (session.shape & VISIBLE_SHAPE) !== 0;
     if (visible) user.visibleWidgets++;
@@ -133,15 +133,15 @@ export class Table<Holder> {
     this.#changed();
     const stays = from === to ? this.#conversations.get(to)! : undefined;
     if (shape !== shapeBefore) {
-      this.#all.remove(session, shapeBefore);
-      stays?.remove(session, shapeBefore);
+      this.#all.remove(session, "placeInAll", shapeBefore);
+      stays?.remove(session, "placeInConversation", shapeBefore);
     }
     if (stays === undefined) this.#leave(session, from, shapeBefore);
     session.state = state;
     session.shape = shape;
     if (shape !== shapeBefore) {
-      this.#all.add(session);
-      stays?.add(session);
+      this.#all.add(session, "placeInAll");
+      stays?.add(session, "placeInConversation");
     }
     if (stays === undefined) this.#enter(session);
     else stays.changedAt = this.#changes;
@@ -165,7 +165,7 @@ export class Table<Holder> {
     user.sessions.splice(user.sessions.indexOf(session), 1);
     user.forget();
     this.#changed();
-    this.#all.remove(session, shape);
+    this.#all.remove(session, "placeInAll", shape);
     this.#leave(session, from, shape);
     const visible = (shape & VISIBLE_SHAPE) !== 0;
     if (visible) user.visibleWidgets--;
@@ -189,16 +189,16 @@ export class Table<Holder> {
     const { selectedConversationId } = session.state;
     let bucket = this.#conversations.get(selectedConversationId);
     if (bucket === undefined) {
-      bucket = new Bucket("placeInConversation");
+      bucket = new Bucket();
       this.#conversations.set(selectedConversationId, bucket);
     }
-    bucket.add(session);
+    bucket.add(session, "placeInConversation");
     bucket.changedAt = this.#changes;
   }
 
   #leave(session: Session<Holder>, conversationId: string | null, shape: number): void {
     const bucket = this.#conversations.get(conversationId)!;
-    bucket.remove(session, shape);
+    bucket.remove(session, "placeInConversation", shape);
     bucket.changedAt = this.#changes;
     if (bucket.size === 0) this.#conversations.delete(conversationId);
   }
