@@ -1,21 +1,48 @@
 import { parseArgs } from "node:util";
 import { compare } from "./measure/compare.ts";
 import { machineLine } from "./measure/machine.ts";
-import type { Scenario } from "./measure/scenario.ts";
+import type { RunResult, ScenarioResult } from "./measure/result.ts";
+import type { Effort, Scenario } from "./measure/scenario.ts";
+import { publishRun, readRun, storeRun } from "./report/files.ts";
+import { verdictsOf } from "./report/reading.ts";
+import { scenarioText } from "./report/text.ts";
+import { burst } from "./scenarios/burst.ts";
 import { connect } from "./scenarios/connect.ts";
+import { cores } from "./scenarios/cores.ts";
 import { fanOut } from "./scenarios/fan-out.ts";
 import { idle } from "./scenarios/idle.ts";
+import { live } from "./scenarios/live.ts";
+import { manyFilters } from "./scenarios/many-filters.ts";
 import { query } from "./scenarios/query.ts";
+import { snapshot } from "./scenarios/snapshot.ts";
+import { storm } from "./scenarios/storm.ts";
 import { table } from "./scenarios/table.ts";
 import { update } from "./scenarios/update.ts";
-import { availableKinds, SERVER_KINDS } from "./servers/server-process.ts";
+import { availableKinds, SERVER_KINDS } from "./servers/kinds.ts";
+import type { ServerKind } from "./servers/server-kind.ts";
 
-const SCENARIOS: readonly Scenario[] = [update, fanOut, query, connect, idle, table];
-const NAMES = SCENARIOS.map(({ name }) => name).join(", ");
+const SCENARIOS: readonly Scenario[] = [
+  update,
+  fanOut,
+  burst,
+  manyFilters,
+  live,
+  query,
+  idle,
+  table,
+  connect,
+  storm,
+  snapshot,
+  cores,
+];
+const NAMES = SCENARIOS.map(({ name }) => name).join(",");
 
-const USAGE = `Usage: npm run bench -- [--only ${NAMES.replaceAll(" ", "")}] [--servers ${SERVER_KINDS.join(",")}] [--quick]
+const USAGE = `Usage: npm run bench -- [--only ${NAMES}]
+    [--servers ${SERVER_KINDS.map(({ name }) => name).join(",")}]
+    [--quick | --full | --from FILE] [--write]
 
-Measures the gateway beside the bare libraries that it runs on, each in a process of its own. See bench/README.md.
+Measures the gateway beside the bare libraries that it runs on, each in a process of its own. With --from, shows
+a stored run instead. With --write, makes bench/README.md of all scenarios. See there.
 `;
 
 function choose(only: string | undefined): readonly Scenario[] {
@@ -29,7 +56,11 @@ function choose(only: string | undefined): readonly Scenario[] {
 }
 
 /** Something is stuck if it takes this long; the servers end with this process. */
-const LONGEST_RUN_MS = 15 * 60_000;
+const LONGEST_RUN_MS: Readonly<Record<Effort, number>> = {
+  quick: 10 * 60_000,
+  normal: 30 * 60_000,
+  full: 120 * 60_000,
+};
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
@@ -37,20 +68,81 @@ async function main(): Promise<void> {
       only: { type: "string" },
       servers: { type: "string" },
       quick: { type: "boolean" },
+      full: { type: "boolean" },
+      from: { type: "string" },
+      write: { type: "boolean" },
       help: { type: "boolean", short: "h" },
     },
   });
-  if (values.help) return void process.stdout.write(USAGE);
-  const chosen = choose(values.only);
-  const { kinds: available, note } = availableKinds();
-  const servers = values.servers?.split(",");
-  const kinds = available.filter((kind) => servers?.includes(kind) ?? true);
-  process.stdout.write(`${machineLine()}\n`);
-  if (note !== undefined) process.stdout.write(`${note}\n`);
+  if (values.help) return void print(USAGE);
+  if (values.write && (values.only ?? values.servers) !== undefined)
+    throw new Error("--write takes a run of everything: leave out --only and --servers");
+  const effort: Effort = values.quick ? "quick" : values.full ? "full" : "normal";
+  const run =
+    values.from === undefined
+      ? await measure(effort, values.only, values.servers)
+      : show(readRun(values.from));
+  if (values.write) publish(run);
+  if (run.effort === "quick") guard(run);
+}
+
+async function measure(
+  effort: Effort,
+  only: string | undefined,
+  servers: string | undefined,
+): Promise<RunResult> {
+  const chosen = choose(only);
+  const wanted = servers?.split(",");
+  // A smoke run is about ourselves; peers take more time than all else.
+  const isWanted = ({ name, role }: ServerKind) =>
+    wanted?.includes(name) ?? (effort !== "quick" || role !== "peer");
+  const { kinds, notes } = await availableKinds(SERVER_KINDS.filter(isWanted));
+  const machine = machineLine();
+  print(`${[machine, ...notes].join("\n")}\n\n`);
   const startedAt = performance.now();
-  setTimeout(() => fail(new Error("it takes too long, so something is stuck")), LONGEST_RUN_MS).unref();
-  for (const scenario of chosen) await compare(scenario, { kinds, quick: values.quick ?? false });
-  process.stdout.write(`\n${Math.round((performance.now() - startedAt) / 1000)} s in all\n`);
+  setTimeout(
+    () => fail(new Error("it takes too long, so something is stuck")),
+    LONGEST_RUN_MS[effort],
+  ).unref();
+  const scenarios: ScenarioResult[] = [];
+  for (const scenario of chosen) {
+    const result = await compare(scenario, { kinds, effort });
+    print(`${scenarioText(result)}\n`);
+    scenarios.push(result);
+  }
+  const seconds = (performance.now() - startedAt) / 1000;
+  const run = { machine, effort, notes, scenarios, seconds };
+  print(`${Math.round(seconds)} s in all, stored in ${storeRun(run)}\n`);
+  return run;
+}
+
+function show(run: RunResult): RunResult {
+  print(`${[run.machine, ...run.notes].join("\n")}\n\n${run.scenarios.map(scenarioText).join("\n")}`);
+  return run;
+}
+
+function publish(run: RunResult): void {
+  const missing = SCENARIOS.filter(({ name }) => !run.scenarios.some((each) => each.name === name));
+  if (missing.length > 0)
+    throw new Error(
+      `not written, as one run is to have all scenarios; this one lacks ${missing.map(({ name }) => name).join(", ")}`,
+    );
+  publishRun(run);
+  print("bench/README.md, its charts and bench/result.json are written\n");
+}
+
+/** A quick run fails when something is far from its target: it runs on shared machines, where little may mean nothing. */
+function guard({ scenarios }: RunResult): void {
+  const far = scenarios.flatMap((scenario) =>
+    verdictsOf(scenario)
+      .filter(({ isFar }) => isFar)
+      .map(({ target }) => `${scenario.name}, ${target.of}: ${target.figure}`),
+  );
+  if (far.length > 0) throw new Error(`far from the target: ${far.join("; ")}`);
+}
+
+function print(text: string): void {
+  process.stdout.write(text);
 }
 
 function fail(error: unknown): never {

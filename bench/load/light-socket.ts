@@ -5,10 +5,19 @@ import { connect, type Socket } from "node:net";
 const HANDSHAKE_END = Buffer.from("\r\n\r\n");
 const TEXT = 1;
 const CLOSE = 8;
+const PING = 9;
+const PONG = 10;
+
+export interface OpenOptions {
+  /** Where it comes from, if that matters. */
+  readonly localAddress?: string;
+  /** Until it is accepted. */
+  readonly patienceMs?: number;
+}
 
 /**
  * A WebSocket client that does next to nothing, as it shares the machine with the server that it measures: it writes
- * frames that were made before, and counts the ones that come. It answers no pings.
+ * frames that were made before, counts the ones that come, and answers pings.
  */
 export class LightSocket {
   /** Text frames that came in. */
@@ -22,21 +31,30 @@ export class LightSocket {
     this.#tcp = tcp;
   }
 
-  static async open(port: number, path: string): Promise<LightSocket> {
-    const tcp = connect({ host: "127.0.0.1", port, noDelay: true });
+  static async open(
+    port: number,
+    path: string,
+    { localAddress, patienceMs = 60_000 }: OpenOptions = {},
+  ): Promise<LightSocket> {
+    const tcp = connect({ host: "127.0.0.1", port, noDelay: true, ...(localAddress && { localAddress }) });
+    const timer = setTimeout(() => tcp.destroy(new Error("no answer in time")), patienceMs);
     tcp.write(
       `GET ${path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
         `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${randomBytes(16).toString("base64")}\r\n\r\n`,
     );
-    const [head] = (await once(tcp, "data")) as [Buffer];
+    const [head] = (await once(tcp, "data").finally(() => clearTimeout(timer))) as [Buffer];
     const end = head.indexOf(HANDSHAKE_END);
     if (!head.subarray(0, 12).equals(Buffer.from("HTTP/1.1 101")) || end === -1) {
       tcp.destroy();
       throw new Error(`no upgrade: ${head.toString().slice(0, 200)}`);
     }
     const socket = new LightSocket(tcp);
+    // The first message may have come with the head: it is read when the caller had its chance to listen.
+    tcp.pause();
+    tcp.unshift(head.subarray(end + HANDSHAKE_END.length));
     tcp.on("data", (chunk) => socket.#read(chunk));
     tcp.on("error", () => tcp.destroy());
+    tcp.resume();
     return socket;
   }
 
@@ -44,18 +62,40 @@ export class LightSocket {
     this.#tcp.write(frame);
   }
 
-  /** Writes a frame and returns the text of the next one that comes. */
-  ask(frame: Buffer): Promise<string> {
+  /** Writes a frame and returns the text of the next one that comes, or of the next that is the answer. */
+  ask(frame: Buffer, isAnswer?: (text: string) => boolean): Promise<string> {
+    const answer = this.next(isAnswer);
+    this.write(frame);
+    return answer;
+  }
+
+  /** Writes frames and returns as many texts, the next ones that come. */
+  askAll(frames: readonly Buffer[]): Promise<string[]> {
+    const answers = this.#nextTexts(frames.length);
+    this.write(Buffer.concat(frames));
+    return answers;
+  }
+
+  /** The next text that comes, or the next that is meant. */
+  async next(isMeant?: (text: string) => boolean): Promise<string> {
+    const [text] = await this.#nextTexts(1, isMeant);
+    return text!;
+  }
+
+  #nextTexts(count: number, isMeant: (text: string) => boolean = () => true): Promise<string[]> {
     const { onText } = this;
+    const texts: string[] = [];
     return new Promise((resolve, reject) => {
       const gone = () => reject(new Error("the server has dropped a socket of the benchmark"));
       this.#tcp.once("close", gone);
       this.onText = (payload) => {
+        const text = payload.toString();
+        if (!isMeant(text)) return onText?.(payload);
+        if (texts.push(text) < count) return;
         this.onText = onText;
         this.#tcp.off("close", gone);
-        resolve(payload.toString());
+        resolve(texts);
       };
-      this.write(frame);
     });
   }
 
@@ -65,6 +105,11 @@ export class LightSocket {
     const closed = once(this.#tcp, "close");
     this.write(CLOSE_FRAME);
     await closed;
+  }
+
+  /** Is gone without a word, as when the network is lost. */
+  cut(): void {
+    this.#tcp.resetAndDestroy();
   }
 
   #read(chunk: Buffer): void {
@@ -89,7 +134,8 @@ export class LightSocket {
       if (opcode === TEXT) {
         this.received++;
         this.onText?.(bytes.subarray(start, end));
-      } else if (opcode === CLOSE) this.#tcp.end();
+      } else if (opcode === PING) this.write(makeFrame(bytes.subarray(start, end), PONG));
+      else if (opcode === CLOSE) this.#tcp.end();
       at = end;
     }
     if (at < bytes.length) this.#rest = bytes.subarray(at);
@@ -107,8 +153,12 @@ export function makeFrame(payload: Buffer, opcode: number): Buffer {
   return Buffer.concat([Buffer.from([0x80 | opcode]), head, mask, masked]);
 }
 
+export function rawTextFrame(text: string): Buffer {
+  return makeFrame(Buffer.from(text), TEXT);
+}
+
 export function textFrame(message: object): Buffer {
-  return makeFrame(Buffer.from(JSON.stringify(message)), TEXT);
+  return rawTextFrame(JSON.stringify(message));
 }
 
 const CLOSE_FRAME = makeFrame(Buffer.from([1000 >> 8, 1000 & 255]), CLOSE);

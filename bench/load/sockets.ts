@@ -20,8 +20,12 @@ export function openSocket(port: number): Promise<LightSocket> {
 
 export async function connectSocket(port: number, token: string): Promise<LightSocket> {
   const socket = await openSocket(port);
-  expect(await socket.ask(textFrame({ type: "connect", token })), "connected");
+  await showToken(socket, token);
   return socket;
+}
+
+export async function showToken(socket: LightSocket, token: string): Promise<void> {
+  expect(await socket.ask(textFrame({ type: "connect", token })), "connected");
 }
 
 export interface SessionFields {
@@ -39,16 +43,32 @@ export async function closeAll(sockets: readonly LightSocket[]): Promise<void> {
   await times(sockets.length, (i) => sockets[i]!.close());
 }
 
-/** Resolves when the sockets have received `count` more text frames between them. */
-export function received(sockets: readonly LightSocket[], count: number): Promise<void> {
+/** Resolves when the sockets have received `count` more text frames between them; tells of each. */
+export function received(
+  sockets: readonly LightSocket[],
+  count: number,
+  onEach: () => void = () => {},
+): Promise<void> {
   return new Promise((resolve) => {
     let left = count;
     const onText = () => {
+      onEach();
       left--;
       if (left === 0) resolve();
     };
     for (const socket of sockets) socket.onText = onText;
   });
+}
+
+const QUIET_MS = 150;
+
+/** Resolves when nothing more comes in. */
+export async function quiet(sockets: readonly LightSocket[]): Promise<void> {
+  const count = () => sockets.reduce((sum, socket) => sum + socket.received, 0);
+  for (let last = -1; last !== count(); ) {
+    last = count();
+    await new Promise((resolve) => setTimeout(resolve, QUIET_MS));
+  }
 }
 
 export function expect(text: string, type: string): Record<string, unknown> {

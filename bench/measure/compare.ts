@@ -1,49 +1,54 @@
+import type { ScenarioResult } from "./result.ts";
 import type { Contender, Figures, Scenario, ScenarioOptions } from "./scenario.ts";
-import { format, spreadOf } from "./statistics.ts";
 
-/** Runs the contenders of a scenario in turn, so that a slow minute of the machine hits all of them, and prints a table. */
-export async function compare(scenario: Scenario, options: ScenarioOptions): Promise<void> {
-  print(`\n${scenario.name}: ${scenario.question}`);
-  const contenders = await scenario.contenders(options);
+/** Runs the contenders of a scenario in turn, so that a slow minute of the machine hits all of them. */
+export async function compare(
+  scenario: Scenario,
+  options: Omit<ScenarioOptions, "note">,
+): Promise<ScenarioResult> {
+  const startedAt = performance.now();
+  const notes: string[] = [];
+  const kinds = options.kinds.filter(({ scenarios }) => scenarios?.includes(scenario.name) ?? true);
+  const contenders = await scenario.contenders({ ...options, kinds, note: (text) => notes.push(text) });
+  const peers = new Set(kinds.filter(({ role }) => role === "peer").map(({ name }) => name));
   const found = new Map<Contender, Figures[]>(contenders.map((each) => [each, []]));
+  /** Peers that did not do the work: no reason to end the whole run. */
+  const failed = new Set<Contender>();
+  const warmUps = options.effort === "quick" ? Math.min(1, scenario.warmUps) : scenario.warmUps;
   try {
-    const rounds = options.quick ? 1 : scenario.rounds;
-    const warmUps = options.quick ? Math.min(1, scenario.warmUps) : scenario.warmUps;
+    const rounds = scenario.rounds[options.effort];
     for (let round = -warmUps; round < rounds; round++) {
       for (const contender of contenders) {
-        const figures = await contender.round();
-        if (round >= 0) found.get(contender)!.push(figures);
+        // Peers are far enough from the gateway that half of the rounds will do.
+        if (round >= rounds / 2 && peers.has(contender.name)) continue;
+        if (failed.has(contender)) continue;
+        try {
+          const figures = await contender.round();
+          if (round >= 0) found.get(contender)!.push(figures);
+        } catch (error) {
+          if (!peers.has(contender.name)) throw error;
+          failed.add(contender);
+          notes.push(`${contender.name} is left out: ${(error as Error).message}.`);
+        }
       }
     }
   } finally {
     for (const contender of contenders) await contender.close();
   }
-  const [first] = found.values();
-  for (const unit of Object.keys(first?.[0] ?? {})) printUnit(unit, found);
-}
-
-function printUnit(unit: string, found: ReadonlyMap<Contender, Figures[]>): void {
-  const medians = new Map<string, number>();
-  const rows: { contender: Contender; cells: string[] }[] = [];
-  for (const [contender, figures] of found) {
-    const { median, min, max } = spreadOf(figures.map((each) => each[unit]!));
-    medians.set(contender.name, median);
-    rows.push({ contender, cells: [format(median), `${format(min)} – ${format(max)}`] });
-  }
-  for (const { contender, cells } of rows) {
-    const floor = contender.floor === undefined ? undefined : medians.get(contender.floor);
-    cells.push(
-      floor === undefined ? "" : `${format(medians.get(contender.name)! / floor)} × ${contender.floor}`,
-    );
-  }
-  const width = Math.max(unit.length, ...rows.map(({ contender }) => contender.name.length)) + 2;
-  print(`  ${unit.padEnd(width)}${"median".padStart(9)}${"min – max".padStart(19)}`);
-  for (const { contender, cells } of rows) {
-    const [median = "", range = "", ratio = ""] = cells;
-    print(`  ${contender.name.padEnd(width)}${median.padStart(9)}${range.padStart(19)}  ${ratio}`.trimEnd());
-  }
-}
-
-function print(line: string): void {
-  process.stdout.write(`${line}\n`);
+  const { name, question, method, targets } = scenario;
+  return {
+    name,
+    question,
+    method,
+    targets,
+    contenders: [...found]
+      .filter(([contender]) => !failed.has(contender))
+      .map(([{ name, floor }, rounds]) => ({
+        name,
+        ...(floor === undefined ? {} : { floor }),
+        rounds,
+      })),
+    notes,
+    seconds: (performance.now() - startedAt) / 1000,
+  };
 }

@@ -1,30 +1,30 @@
-import { type LightSocket, textFrame } from "../load/light-socket.ts";
-import { closeAll, connectSocket, expect, openSession, received, times } from "../load/sockets.ts";
-import type { Contender, Scenario } from "../measure/scenario.ts";
+import { enterNew } from "../load/dialect.ts";
+import type { LightSocket } from "../load/light-socket.ts";
+import { closeAll, expect, received, times } from "../load/sockets.ts";
+import { Latencies } from "../measure/latencies.ts";
+import type { Contender, Effort, Scenario } from "../measure/scenario.ts";
 import { appToken, userToken } from "../servers/app.ts";
-import { floorOf, isGateway, type ServerKind, ServerProcess } from "../servers/server-process.ts";
-
-/*
- * The question: what does one delivery of a diff cost? One event makes one diff, encoded once, that goes to 1,000
- * subscribers of one view. The floor sends the same bytes to as many: uWebSockets.js by its own `publish`, ws by a loop
- * over one prepared buffer. In production a burst of events is one diff; here DIFF_INTERVAL_MS is 0, so each event pays.
- */
+import { labelOf, type ServerKind } from "../servers/server-kind.ts";
 
 const SUBSCRIBERS = 1_000;
-const EVENTS = 60;
+const EVENTS: Readonly<Record<Effort, number>> = { quick: 20, normal: 40, full: 60 };
 const CONVERSATION = "conversation-1";
+const COST = "CPU µs per delivery";
 
 export const fanOut: Scenario = {
   name: "fan-out",
-  question: "what does a delivered diff cost? 1 event → 1,000 subscribers of one view",
-  rounds: 5,
+  question: "What does a delivered diff cost? One event, 1,000 subscribers of one view.",
+  method:
+    "One event makes one diff, encoded once, that goes to 1,000 subscribers of one view; `DIFF_INTERVAL_MS=0`, so each event pays. The floor sends the same bytes by uWebSockets.js's own `publish`, or by a loop of `send` over one buffer with ws.",
+  rounds: { quick: 1, normal: 5, full: 15 },
   warmUps: 1,
-  async contenders({ kinds, quick }) {
+  targets: [{ figure: COST, of: "gateway-uws", over: "floor-uws", atMost: 1.1 }],
+  async contenders({ kinds, effort }) {
     const contenders: Contender[] = [];
     let diff = "";
     // Gateways come first: the floors are told what one of them sent.
     for (const kind of kinds) {
-      const { contender, sample } = await prepare(kind, quick ? 20 : EVENTS, diff);
+      const { contender, sample } = await prepare(kind, EVENTS[effort], diff);
       contenders.push(contender);
       diff ||= sample;
     }
@@ -37,44 +37,43 @@ async function prepare(
   events: number,
   diff: string,
 ): Promise<{ contender: Contender; sample: string }> {
-  const server = await ServerProcess.start(kind, { DIFF_INTERVAL_MS: "0" });
-  const writer = await connectSocket(server.port, await userToken("writer"));
-  const sessionId = await openSession(writer, { selectedConversationId: CONVERSATION });
+  const server = await kind.start({ DIFF_INTERVAL_MS: "0" });
+  const writer = await enterNew(kind.dialect, server.port, await userToken("writer"), CONVERSATION);
   const token = await appToken();
-  const subscribe = textFrame({ type: "subscribe", id: 1, filter: { selectedConversationId: CONVERSATION } });
-  const subscribers = await times(SUBSCRIBERS, async () => {
-    const socket = await connectSocket(server.port, token);
-    expect(await socket.ask(subscribe), "snapshot");
-    return socket;
-  });
-  const frames = [true, false].map((isTyping) => textFrame({ type: "update", sessionId, isTyping }));
+  const subscribers = await times(SUBSCRIBERS, () => kind.dialect.watch(server.port, token, CONVERSATION));
+  // Not isTyping, which ends by itself while the others have their turns.
+  const frames = [true, false].map((hasFocus) => writer.frame({ hasFocus }));
   let sample = diff;
-  if (isGateway(kind)) sample = await firstDiff(subscribers, () => writer.write(frames[0]!));
-  else await server.say(diff);
+  if (kind.role === "gateway") sample = await firstDiff(subscribers, () => writer.socket.write(frames[0]!));
+  else await server.say?.(diff);
   let count = 1;
   return {
     sample,
     contender: {
-      name: kind,
-      ...floorOf(kind),
+      ...labelOf(kind),
       async round() {
         const before = await server.usage();
+        const latencies = new Latencies();
         const startedAt = performance.now();
         for (let event = 0; event < events; event++) {
-          const delivered = received(subscribers, SUBSCRIBERS);
-          writer.write(frames[count++ % 2]!);
+          const sentAt = performance.now();
+          const delivered = received(subscribers, SUBSCRIBERS, () =>
+            latencies.add(performance.now() - sentAt),
+          );
+          writer.socket.write(frames[count++ % 2]!);
           await delivered;
         }
         const seconds = (performance.now() - startedAt) / 1000;
         const { cpuMicros } = await server.usage();
         const deliveries = events * SUBSCRIBERS;
         return {
-          "CPU µs per delivery": (cpuMicros - before.cpuMicros) / deliveries,
+          [COST]: (cpuMicros - before.cpuMicros) / deliveries,
           "deliveries a second": deliveries / seconds,
+          ...latencies.figures("from event to subscriber"),
         };
       },
       async close() {
-        await closeAll([writer, ...subscribers]);
+        await closeAll([writer.socket, ...subscribers]);
         await server.stop();
       },
     },

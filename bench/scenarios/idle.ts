@@ -1,40 +1,43 @@
+import { type Dialect, enterNew } from "../load/dialect.ts";
 import type { LightSocket } from "../load/light-socket.ts";
-import { closeAll, connectSocket, openSession, times } from "../load/sockets.ts";
-import type { Contender, Scenario } from "../measure/scenario.ts";
+import { closeAll, times } from "../load/sockets.ts";
+import type { Contender, Effort, Scenario } from "../measure/scenario.ts";
 import { userToken } from "../servers/app.ts";
-import { floorOf, type ServerKind, ServerProcess } from "../servers/server-process.ts";
+import { labelOf, type ServerKind } from "../servers/server-kind.ts";
 
-/*
- * The question: how much memory does a socket hold that has one session and is quiet? Resident set of the process and
- * its JavaScript heap, all garbage collected, before and after; kernel buffers are not in it. Each round takes a new
- * process and begins to count with a first crowd in it, which has grown what grows once and stays.
- */
-
-const SOCKETS = 5_000;
+const SOCKETS: Readonly<Record<Effort, number>> = { quick: 1_000, normal: 5_000, full: 5_000 };
+const RESIDENT = "RSS KB per socket";
 
 export const idle: Scenario = {
   name: "idle",
-  question: "how much memory does a quiet socket with one session hold?",
-  rounds: 3,
+  question: "How much memory does a quiet socket with one session hold?",
+  method:
+    "Growth of a process that has a crowd already, by 5,000 sockets with a session each, garbage collected; a new process each round. Kernel buffers are not in it. The resident set of ws is mostly what its heap had reserved before: read its heap figure instead. The floor holds a socket and a Map entry.",
+  rounds: { quick: 1, normal: 2, full: 5 },
   warmUps: 0,
-  contenders: async ({ kinds, quick }) => kinds.map((kind) => contender(kind, quick ? 1_000 : SOCKETS)),
+  targets: [
+    { figure: RESIDENT, of: "gateway-uws", atMost: 3 },
+    { figure: RESIDENT, of: "gateway-ws", atMost: 9 },
+  ],
+  contenders: async ({ kinds, effort }) => kinds.map((kind) => contender(kind, SOCKETS[effort])),
 };
 
 function contender(kind: ServerKind, count: number): Contender {
   return {
-    name: kind,
-    ...floorOf(kind),
+    ...labelOf(kind),
     async round() {
-      const server = await ServerProcess.start(kind);
+      const server = await kind.start();
       try {
-        const first = await openMany(server.port, "first", count / 2);
+        const first = await openMany(kind.dialect, server.port, "first", count / 2);
         const before = await server.settledUsage();
-        const second = await openMany(server.port, "second", count);
+        const second = await openMany(kind.dialect, server.port, "second", count);
         const after = await server.settledUsage();
         await closeAll([...first, ...second]);
         return {
-          "RSS KB per socket": (after.rssBytes - before.rssBytes) / count / 1024,
-          "of it heap KB": (after.heapBytes - before.heapBytes) / count / 1024,
+          [RESIDENT]: (after.rssBytes - before.rssBytes) / count / 1024,
+          ...(after.heapBytes === undefined || before.heapBytes === undefined
+            ? {}
+            : { "of it heap KB": (after.heapBytes - before.heapBytes) / count / 1024 }),
         };
       } finally {
         await server.stop();
@@ -44,10 +47,10 @@ function contender(kind: ServerKind, count: number): Contender {
   };
 }
 
-function openMany(port: number, crowd: string, count: number): Promise<LightSocket[]> {
+function openMany(dialect: Dialect, port: number, crowd: string, count: number): Promise<LightSocket[]> {
   return times(count, async (i) => {
-    const socket = await connectSocket(port, await userToken(`${crowd}-user-${i}`));
-    await openSession(socket, { selectedConversationId: `${crowd}-conversation-${Math.floor(i / 20)}` });
-    return socket;
+    const token = await userToken(`${crowd}-user-${i}`);
+    const member = await enterNew(dialect, port, token, `${crowd}-conversation-${Math.floor(i / 20)}`);
+    return member.socket;
   });
 }

@@ -1,53 +1,75 @@
+import { type Dialect, enterNew, type HttpQuery } from "../load/dialect.ts";
 import { HttpLoad } from "../load/http-load.ts";
-import { closeAll, connectSocket, openSession } from "../load/sockets.ts";
-import type { Contender, Scenario } from "../measure/scenario.ts";
-import { APP, appToken, SECRET } from "../servers/app.ts";
-import { floorOf, isGateway, type ServerKind, ServerProcess } from "../servers/server-process.ts";
-
-/*
- * The question: what does a query over HTTP cost? It asks for the 20 users of one conversation among 1,000 sessions.
- * The floor reads and parses the same body and answers with the same bytes, ready made. The "ws" half is node:http.
- */
+import { closeAll, times } from "../load/sockets.ts";
+import type { Contender, Effort, Scenario } from "../measure/scenario.ts";
+import { SECRET, userToken } from "../servers/app.ts";
+import type { Population } from "../servers/gateway.ts";
+import { labelOf, type RunningServer, shortList } from "../servers/server-kind.ts";
 
 const SESSIONS = 1_000;
 const USERS_PER_CONVERSATION = 20;
 const CONNECTIONS = 50;
-const REQUESTS = 20_000;
-const PATH = `/v1/${APP.id}/presences`;
-const FILTER = JSON.stringify({ selectedConversationId: "conversation-7" });
+const REQUESTS = 10_000;
+const CONVERSATION = "conversation-7";
+const MANY: Readonly<Record<Effort, number>> = { quick: 100_000, normal: 1_000_000, full: 1_000_000 };
+const COST = "CPU µs per query";
 
 export const query: Scenario = {
   name: "query",
-  question: "what does a query over HTTP cost? 20 users of 1,000, 50 keep-alive connections",
-  rounds: 5,
+  question: "What does a query over HTTP cost, and does it cost more among very many?",
+  method:
+    "Who is in this conversation? 20 users among 1,000 sessions; then among 1,000,000, put into the table from inside (100,000 in the quick form). 50 keep-alive connections. The floor reads and parses the same body and answers with the same bytes, ready made; that of ws is node:http.",
+  rounds: { quick: 1, normal: 5, full: 15 },
   warmUps: 1,
-  async contenders({ kinds, quick }) {
+  targets: [
+    { figure: COST, of: "gateway-uws", over: "floor-uws", atMost: 1.3 },
+    { figure: COST, of: amongMany("gateway-uws"), over: "gateway-uws", atMost: 1.1 },
+  ],
+  async contenders({ kinds, effort }) {
     const contenders: Contender[] = [];
     let answer = "";
     // Gateways come first: the floors are told what one of them answered.
     for (const kind of kinds) {
-      const server = await ServerProcess.start(kind);
-      const close = await fill(server, kind);
-      if (isGateway(kind)) answer = await ask(server.port);
-      else await server.say(answer);
-      contenders.push(contender(kind, server, quick ? 4_000 : REQUESTS, close));
+      const { query } = kind.dialect;
+      if (query === undefined) continue;
+      const server = await kind.start();
+      const leave = kind.role === "floor" ? async () => {} : await fill(server.port, kind.dialect);
+      if (kind.role === "floor") await server.say?.(answer);
+      else {
+        const answered = await ask(server.port, query(CONVERSATION));
+        if (kind.role === "gateway") answer = answered;
+      }
+      contenders.push(contender(labelOf(kind), server, query(CONVERSATION), effort, leave));
+    }
+    for (const kind of shortList(kinds, effort)) {
+      const { query } = kind.dialect;
+      if (kind.role !== "gateway" || query === undefined) continue;
+      const server = await kind.start();
+      const population = { users: MANY[effort], usersPerConversation: USERS_PER_CONVERSATION };
+      await server.say?.(JSON.stringify(population satisfies Population));
+      await ask(server.port, query(CONVERSATION));
+      const label = { name: amongMany(kind.name), floor: kind.name };
+      contenders.push(contender(label, server, query(CONVERSATION), effort, async () => {}));
     }
     return contenders;
   },
 };
 
+function amongMany(name: string): string {
+  return `${name}, among very many`;
+}
+
 function contender(
-  kind: ServerKind,
-  server: ServerProcess,
-  requests: number,
-  close: () => Promise<void>,
+  label: { name: string; floor?: string },
+  server: RunningServer,
+  query: HttpQuery,
+  effort: Effort,
+  leave: () => Promise<void>,
 ): Contender {
-  const head = `POST ${PATH} HTTP/1.1\r\nHost: 127.0.0.1:${server.port}\r\nAuthorization: Bearer ${SECRET}\r\n`;
-  const body = `Content-Type: application/json\r\nContent-Length: ${FILTER.length}\r\n\r\n${FILTER}`;
-  const request = Buffer.from(head + body);
+  const request = requestOf(server.port, query);
+  const requests = effort === "quick" ? 4_000 : REQUESTS;
   return {
-    name: kind,
-    ...floorOf(kind),
+    ...label,
     async round() {
       // Fresh connections: a server may close those that were quiet while the others had their turns.
       const load = await HttpLoad.open(server.port, CONNECTIONS, request);
@@ -59,34 +81,42 @@ function contender(
       const { cpuMicros } = await server.usage();
       load.close();
       return {
-        "CPU µs per query": (cpuMicros - before.cpuMicros) / requests,
+        [COST]: (cpuMicros - before.cpuMicros) / requests,
         "queries a second": requests / seconds,
       };
     },
     async close() {
-      await close();
+      await leave();
       await server.stop();
     },
   };
 }
 
-/** Fills a gateway over one socket of an app token; a floor has nothing to fill. */
-async function fill(server: ServerProcess, kind: ServerKind): Promise<() => Promise<void>> {
-  if (!isGateway(kind)) return async () => {};
-  const socket = await connectSocket(server.port, await appToken());
-  for (let i = 0; i < SESSIONS; i++) {
-    const selectedConversationId = `conversation-${Math.floor(i / USERS_PER_CONVERSATION)}`;
-    await openSession(socket, { userId: `user-${i}`, selectedConversationId });
-  }
-  return () => closeAll([socket]);
+async function fill(port: number, dialect: Dialect): Promise<() => Promise<void>> {
+  const members = await times(SESSIONS, async (i) =>
+    enterNew(
+      dialect,
+      port,
+      await userToken(`user-${i}`),
+      `conversation-${Math.floor(i / USERS_PER_CONVERSATION)}`,
+    ),
+  );
+  return () => closeAll(members.map(({ socket }) => socket));
 }
 
-async function ask(port: number): Promise<string> {
+function requestOf(port: number, { path, body }: HttpQuery): Buffer {
+  return Buffer.from(
+    `POST ${path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nAuthorization: Bearer ${SECRET}\r\n` +
+      `Content-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+  );
+}
+
+/** Asks once, and looks at the answer. */
+async function ask(port: number, { path, body, users }: HttpQuery): Promise<string> {
   const headers = { authorization: `Bearer ${SECRET}`, "content-type": "application/json" };
-  const response = await fetch(`http://127.0.0.1:${port}${PATH}`, { method: "POST", headers, body: FILTER });
+  const response = await fetch(`http://127.0.0.1:${port}${path}`, { method: "POST", headers, body });
   const text = await response.text();
-  const users = Object.keys((JSON.parse(text) as { data: object }).data).length;
-  if (users !== USERS_PER_CONVERSATION)
-    throw new Error(`the answer has ${users} users: ${text.slice(0, 200)}`);
+  if (users(text) !== USERS_PER_CONVERSATION)
+    throw new Error(`not the ${USERS_PER_CONVERSATION} users asked for: ${text.slice(0, 200)}`);
   return text;
 }

@@ -21,6 +21,7 @@ export interface Floor {
  */
 export function createFloor(): Floor {
   const sessions = new Map<string, FloorMessage>();
+  const fold = createFold(Number(process.env.DIFF_INTERVAL_MS ?? 0));
   const floor: Floor = {
     said: "",
     receive(text, subscribe, publish) {
@@ -34,9 +35,31 @@ export function createFloor(): Floor {
       const sessionId = message.sessionId ?? nanoid();
       sessions.set(sessionId, message);
       if (type === "open") return JSON.stringify({ type: "opened", id, sessionId });
-      if (floor.said !== "") publish();
+      if (floor.said !== "") fold(publish);
       return id === undefined ? undefined : JSON.stringify({ type: "ok", id });
     },
   };
   return floor;
+}
+
+/** Does something at once, and then once at the end of every interval in which it was asked for. */
+function createFold(intervalMs: number): (act: () => void) => void {
+  let isResting = false;
+  let isMarked = false;
+  const run = (act: () => void) => {
+    if (isResting) {
+      isMarked = true;
+      return;
+    }
+    act();
+    if (intervalMs === 0) return;
+    isResting = true;
+    setTimeout(() => {
+      isResting = false;
+      if (!isMarked) return;
+      isMarked = false;
+      run(act);
+    }, intervalMs);
+  };
+  return run;
 }

@@ -1,11 +1,15 @@
 import { createLog } from "../../src/observability/log.ts";
 import { startGateway } from "../../src/server.ts";
 import { readSettings } from "../../src/settings.ts";
-import { APP } from "./app.ts";
+import { APP, appIdOf } from "./app.ts";
 import { serveQuestions } from "./ipc.ts";
 
 /** The gateway as it is, with the limits out of the way: its load comes from one address, as fast as it can. */
 const HOUR_MS = "3600000";
+const apps = Array.from({ length: Number(process.env.BENCH_APPS ?? 1) }, (_, i) => ({
+  ...APP,
+  id: appIdOf(i),
+}));
 const settings = readSettings({
   HOST: "127.0.0.1",
   PORT: "0",
@@ -16,7 +20,25 @@ const settings = readSettings({
   CONNECT_TIMEOUT_MS: HOUR_MS,
   HEARTBEAT_INTERVAL_MS: HOUR_MS,
   ...process.env,
-  APPS: JSON.stringify([APP]),
+  APPS: JSON.stringify(apps),
 });
 const gateway = await startGateway(settings, settings.apps!, createLog("silent").logger);
-serveQuestions(gateway.port);
+
+/** Sessions that are there without sockets, as many as no benchmark could open over the wire. */
+export interface Population {
+  readonly users: number;
+  readonly usersPerConversation: number;
+}
+
+function populate({ users, usersPerConversation }: Population): void {
+  const tenant = gateway.hub.tenant(APP.id)!;
+  const holder = { lose() {} };
+  const now = gateway.hub.clock.now();
+  for (let i = 0; i < users; i++) {
+    const selectedConversationId = `conversation-${Math.floor(i / usersPerConversation)}`;
+    tenant.open(`user-${i}`, "widget", { selectedConversationId }, holder, now);
+  }
+  tenant.settle(now);
+}
+
+serveQuestions(gateway.port, (text) => populate(JSON.parse(text)));

@@ -1,35 +1,10 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
-import { loadUws } from "../../src/transport/load-uws.ts";
-import type { Answer, Question, Usage } from "./ipc.ts";
+import type { Answer, LoopDelay, Question, Usage } from "./ipc.ts";
+import type { RunningServer } from "./server-kind.ts";
 
-/** The gateway on each of its transports, and the bare library under it: the least that any server on it costs. */
-export const SERVER_KINDS = ["gateway-uws", "gateway-ws", "floor-uws", "floor-ws"] as const;
-export type ServerKind = (typeof SERVER_KINDS)[number];
-
-export function isGateway(kind: ServerKind): boolean {
-  return kind.startsWith("gateway");
-}
-
-/** What a server is compared with. */
-export function floorOf(kind: ServerKind): { floor?: ServerKind } {
-  if (!isGateway(kind)) return {};
-  return { floor: kind === "gateway-uws" ? "floor-uws" : "floor-ws" };
-}
-
-/** The kinds that run here, and why the others do not. */
-export function availableKinds(): { kinds: readonly ServerKind[]; note: string | undefined } {
-  const { uws, ...loaded } = loadUws();
-  if (uws !== undefined) return { kinds: SERVER_KINDS, note: undefined };
-  const reasons = "reasons" in loaded ? loaded.reasons.join("; ") : "";
-  return {
-    kinds: SERVER_KINDS.filter((kind) => kind.endsWith("-ws")),
-    note: `uWebSockets.js does not load here, so only the ws half runs (${reasons})`,
-  };
-}
-
-/** A server under test, in a process of its own. */
-export class ServerProcess {
+/** A script of ours that is the server under test. */
+export class ServerProcess implements RunningServer {
   readonly port: number;
   readonly #child: ChildProcess;
 
@@ -38,19 +13,12 @@ export class ServerProcess {
     this.#child = child;
   }
 
-  /** `env`: settings of the gateway beyond those that every benchmark has. */
-  static start(kind: ServerKind, env: Record<string, string> = {}): Promise<ServerProcess> {
-    const [program, transport] = kind.split("-") as ["gateway" | "floor", "uws" | "ws"];
-    const script = program === "gateway" ? program : kind;
-    return ServerProcess.run(script, kind, { TRANSPORT: transport, ...env });
-  }
-
-  /** Runs a script of this folder that answers questions. `name`: what to call its profile. */
-  static async run(script: string, name: string, env: Record<string, string> = {}): Promise<ServerProcess> {
+  /** Runs a script that answers questions. `name`: what to call its profile. */
+  static async start(script: URL, name: string, env: Record<string, string> = {}): Promise<ServerProcess> {
     // BENCH_PROFILE=folder writes a CPU profile of every server there.
     const folder = process.env.BENCH_PROFILE;
     const profile = `--cpu-prof --cpu-prof-dir=${folder} --cpu-prof-name=${name}-${Date.now()}.cpuprofile`;
-    const child = fork(new URL(`${script}.js`, import.meta.url), [], {
+    const child = fork(script, [], {
       env: { ...process.env, ...env },
       execArgv: ["--expose-gc", "--max-old-space-size=4096", ...(folder ? profile.split(" ") : [])],
     });
@@ -58,13 +26,16 @@ export class ServerProcess {
     return new ServerProcess(port, child);
   }
 
-  /** What the process has used so far. */
-  usage(): Promise<Usage> {
+  usage(): Promise<Required<Usage>> {
     return this.#ask({ ask: "usage" });
   }
 
-  settledUsage(): Promise<Usage> {
+  settledUsage(): Promise<Required<Usage>> {
     return this.#ask({ ask: "settled-usage" });
+  }
+
+  loopDelay(): Promise<LoopDelay> {
+    return this.#ask({ ask: "loop-delay" });
   }
 
   async say(text: string): Promise<void> {
@@ -78,10 +49,10 @@ export class ServerProcess {
     await exited;
   }
 
-  #ask(question: Question): Promise<Usage> {
+  #ask<T extends Answer>(question: Question): Promise<T> {
     const answer = answerOf(this.#child);
     this.#child.send(question);
-    return answer as Promise<Usage>;
+    return answer as Promise<T>;
   }
 }
 
@@ -92,6 +63,8 @@ async function answerOf(child: ChildProcess): Promise<Answer> {
   try {
     const [answer] = (await once(child, "message", { signal: died.signal })) as [Answer];
     return answer;
+  } catch (error) {
+    throw died.signal.reason ?? error;
   } finally {
     child.off("exit", onExit);
   }

@@ -11,13 +11,11 @@ export type Place = "placeInAll" | "placeInConversation";
 export class Bucket<Holder> {
   /** The number of the table's last change that touched it. */
   changedAt = 0;
-  /** All of them while they have one shape, as in most conversations: there are as many buckets as conversations. */
-  #only: Session<Holder>[] | undefined = [];
-  /** The lists by shape, since there were two shapes. */
-  #lists: (Session<Holder>[] | undefined)[] | undefined;
+  /** Just a list while all have one shape, as in most conversations: there are as many buckets as conversations. */
+  #sessions: Session<Holder>[] | Parted<Holder> = [];
 
   get size(): number {
-    if (this.#only !== undefined) return this.#only.length;
+    if (!(this.#sessions instanceof Parted)) return this.#sessions.length;
     let size = 0;
     for (let shape = 0; shape < SHAPES; shape++) size += this.count(shape);
     return size;
@@ -30,18 +28,21 @@ export class Bucket<Holder> {
   add(session: Session<Holder>, place: Place): void {
     const { shape } = session;
     setPlace(session, place, this.count(shape));
-    const only = this.#only;
-    if (only !== undefined && (only.length === 0 || only[0]!.shape === shape)) {
-      this.#only = append(only, session);
-    } else {
-      const lists = this.#parted();
-      lists[shape] = append(lists[shape] ?? [], session);
+    let sessions = this.#sessions;
+    if (!(sessions instanceof Parted)) {
+      if (sessions.length === 0 || sessions[0]!.shape === shape) {
+        this.#sessions = append(sessions, session);
+        return;
+      }
+      sessions = new Parted(sessions);
+      this.#sessions = sessions;
     }
+    sessions.lists[shape] = append(sessions.lists[shape] ?? [], session);
   }
 
   /** Takes out a session that is in it; `shape` is the one that it had when it came in. */
   remove(session: Session<Holder>, place: Place, shape: Shape): void {
-    const list = this.#only ?? this.#lists![shape]!;
+    const list = this.#sessions instanceof Parted ? this.#sessions.lists[shape]! : this.#sessions;
     const last = list.pop()!;
     if (last === session) return;
     const index = session[place];
@@ -68,17 +69,18 @@ export class Bucket<Holder> {
   }
 
   #list(shape: Shape): Session<Holder>[] | undefined {
-    if (this.#only === undefined) return this.#lists![shape];
-    return this.#only[0]?.shape === shape ? this.#only : undefined;
+    if (this.#sessions instanceof Parted) return this.#sessions.lists[shape];
+    return this.#sessions[0]?.shape === shape ? this.#sessions : undefined;
   }
+}
 
-  #parted(): (Session<Holder>[] | undefined)[] {
-    if (this.#lists === undefined) {
-      this.#lists = new Array<Session<Holder>[] | undefined>(SHAPES);
-      this.#lists[this.#only![0]!.shape] = this.#only;
-      this.#only = undefined;
-    }
-    return this.#lists;
+/** The sessions of a bucket by shape, since there were two shapes. */
+class Parted<Holder> {
+  readonly lists = new Array<Session<Holder>[] | undefined>(SHAPES);
+
+  /** `alike`: at least one session, all of one shape. */
+  constructor(alike: Session<Holder>[]) {
+    this.lists[alike[0]!.shape] = alike;
   }
 }
 

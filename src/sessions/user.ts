@@ -1,6 +1,6 @@
 import type { Member } from "../protocol/codec.ts";
 import { append } from "../shared/append.ts";
-import { FOCUSED_SHAPE, type Session, TYPING_SHAPE, VISIBLE_SHAPE } from "./session.ts";
+import { FOCUSED_SHAPE, isBefore, type Session, TYPING_SHAPE, VISIBLE_SHAPE } from "./session.ts";
 
 /** Chooses the sessions that a value lists. */
 export interface SessionMatcher {
@@ -21,9 +21,12 @@ export class User<Holder> {
     this.userId = userId;
   }
 
-  /** Adds a session that was opened just now. */
+  /** Adds a session: at the end, unless another node opened it before others that are known already. */
   add(session: Session<Holder>): void {
-    this.sessions = append(this.sessions, session);
+    let place = this.sessions.length;
+    while (place > 0 && isBefore(session, this.sessions[place - 1]!)) place--;
+    if (place < this.sessions.length) this.sessions.splice(place, 0, session);
+    else this.sessions = append(this.sessions, session);
     this.forget();
   }
 

@@ -1,6 +1,9 @@
 import { connect } from "node:net";
 import { upgradeRequest } from "../support/raw-websocket.ts";
 
+/** As long as the SDK waits, and no longer: where very many knock, the system may drop some, and knock again later and later. */
+const CONNECT_MS = 10_000;
+
 export interface LightClientOptions {
   readonly host: string;
   readonly port: number;
@@ -19,6 +22,7 @@ export function openLightly(options: LightClientOptions): Promise<string | undef
   return new Promise((resolve) => {
     const tcp = connect({ host, port, noDelay: true, ...(localAddress && { localAddress }) });
     tcp.write(upgradeRequest({ path }));
+    const timer = setTimeout(() => tcp.destroy(), CONNECT_MS);
     let text = "";
     const listen = (bytes: Buffer) => {
       const isFirst = text === "";
@@ -27,12 +31,16 @@ export function openLightly(options: LightClientOptions): Promise<string | undef
       else if (isFirst) tcp.destroy();
       const opened = /"type":"opened".*?"sessionId":"([^"]+)"/.exec(text);
       if (opened === null) return;
+      clearTimeout(timer);
       tcp.off("data", listen);
       tcp.resume();
       resolve(opened[1]);
     };
     tcp.on("data", listen);
     tcp.on("error", () => tcp.destroy());
-    tcp.on("close", () => resolve(undefined));
+    tcp.on("close", () => {
+      clearTimeout(timer);
+      resolve(undefined);
+    });
   });
 }

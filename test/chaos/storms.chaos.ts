@@ -33,20 +33,25 @@ describe.each(TRANSPORTS)("storms, over %s", (transport) => {
     const cpuBefore = cpuSeconds(gateway.pid) ?? 0;
     await Promise.all(swarms.map((each) => each.order({ kind: "cut" })));
     type Return = { readonly resumed: number; readonly attempts: number; readonly tookMs: number[] };
+    // It is told for ten seconds at a time, and the worst ones count.
+    const delays: { readonly p99: number; readonly max: number }[] = [];
+    const looking = setInterval(() => void node().then((each) => delays.push(each.eventLoopDelayMs)), 2_000);
     const returns = await Promise.all(
       swarms.map((each) => each.order<Return>({ kind: "comeBack", windowMs: 15_000 })),
     );
     const took = returns.flatMap(({ tookMs }) => tookMs);
     const resumed = returns.reduce((sum, each) => sum + each.resumed, 0);
     const attempts = returns.reduce((sum, each) => sum + each.attempts, 0);
-    const { eventLoopDelayMs } = await node();
+    delays.push((await node()).eventLoopDelayMs);
+    clearInterval(looking);
+    const worst = (which: "p99" | "max") => Math.max(...delays.map((each) => each[which]));
     const cpu = (cpuSeconds(gateway.pid) ?? 0) - cpuBefore;
     await observing.settled(10_000);
     expect(oracle.violations).toEqual([]);
     say(
       `R33 ${transport}: ${clients} cut, ${resumed} resumed, ${attempts} attempts, back after p50 ${percentile(took, 0.5)}, p99 ${percentile(took, 0.99)}, ` +
         `max ${percentile(took, 1)} ms, ${took.filter((ms) => ms > 15_000).length} after 15 s; ${observing.observer.diffs - diffs} diffs seen; ` +
-        `loop delay p99 ${eventLoopDelayMs.p99}, max ${eventLoopDelayMs.max} ms, ${cpu.toFixed(1)} s of CPU; ${Date.now() - cutAt} ms in all, load ${loadavg()[0]!.toFixed(1)}`,
+        `loop delay p99 ${worst("p99")}, max ${worst("max")} ms, ${cpu.toFixed(1)} s of CPU; ${Date.now() - cutAt} ms in all, load ${loadavg()[0]!.toFixed(1)}`,
     );
     expect(resumed).toBe(clients);
     expect(observing.observer.diffs).toBe(diffs);

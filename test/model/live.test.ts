@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { IDLE_VIEW_MS } from "../../src/views/views.ts";
@@ -157,8 +158,8 @@ class LiveWorld {
   async compare(): Promise<void> {
     for (const filter of this.#filters) {
       const expected = plain(this.#oracle.query(filter));
-      expect(plain(await this.#gateway.query(filter))).toEqual(expected);
-      expect(plain((await this.#watcher.ask({ type: "query", filter })).data)).toEqual(expected);
+      assert.deepEqual(plain(await this.#gateway.query(filter)), expected);
+      assert.deepEqual(plain((await this.#watcher.ask({ type: "query", filter })).data), expected);
     }
     expect((await this.#gateway.http("GET", `/v1/${APP}/stats`)).json).toMatchObject(this.#oracle.counts());
     for (const userId of arbitraries.USERS) {
@@ -170,7 +171,8 @@ class LiveWorld {
         "GET",
         `/v1/${APP}/users/${encodeURIComponent(userId)}/sessions`,
       );
-      expect(json).toEqual(
+      assert.deepEqual(
+        json,
         rows.map(({ isTyping, selectedConversationId }) => ({
           isTyping,
           currentConversationId: selectedConversationId,

@@ -179,7 +179,7 @@ function report(session: OracleSession) {
   const hidden = session.kind === "widget" && !session.visible;
   return {
     selectedConversationId: session.selectedConversationId,
-    custom: Object.assign(Object.create(null), Object.fromEntries(session.custom)) as Record<string, string>,
+    custom: Object.fromEntries(session.custom),
     hasFocus: !hidden && session.hasFocus,
     isTyping: !hidden && session.isTyping,
     sessionId: session.sessionId,

@@ -1,10 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { CliHost } from "../support/cli-host.ts";
 import { APP, SECRET, TestGateway } from "../support/gateway.ts";
 import { GatewayProcess, runCli } from "../support/process.ts";
 import { TRANSPORTS } from "../support/transports.ts";
 
 // The command line as it is installed, against a real gateway. `npm test` builds it first.
+// `runCli` is a process each, once for each way to end; what differs in words only shares one.
 
+const host = new CliHost();
 let gateway: TestGateway;
 let env: Record<string, string>;
 
@@ -21,11 +24,16 @@ beforeAll(async () => {
   await client.open({ userId: HOSTILE });
   await client.open({ userId: "carol", kind: "background" });
 });
-afterAll(async () => await gateway.stop());
+afterAll(async () => {
+  await host.stop();
+  await gateway.stop();
+});
+
+const hosted: typeof runCli = (args, environment) => host.run(args, environment);
 
 /** An error is one line on standard error, without a stack or a secret, and nothing else. */
-async function expectError(args: readonly string[], expected: RegExp, environment = env) {
-  const { code, output, errors } = await runCli(args, environment);
+async function expectError(args: readonly string[], expected: RegExp, environment = env, run = hosted) {
+  const { code, output, errors } = await run(args, environment);
   expect(errors).toMatch(/^presence-gateway: [^\n]+\n$/);
   expect(errors).toMatch(expected);
   expect(errors).not.toContain(SECRET);
@@ -42,7 +50,7 @@ describe("help", () => {
     [["watch", "-h"], /"type":"snapshot"/],
     [["help", "crowd"], /--conversations <n>/],
   ])("%j", async (args, expected) => {
-    const { code, output, errors } = await runCli(args);
+    const { code, output, errors } = await hosted(args);
     expect([code, errors]).toEqual([0, ""]);
     expect(output).toMatch(/^Usage: presence-gateway/);
     expect(output).toMatch(expected);
@@ -86,6 +94,10 @@ describe("wrong usage", () => {
   ])("%j", async (args, expected) => {
     await expectError(args, expected);
   });
+
+  it("ends a process of its own with 2", async () => {
+    await expectError(["qurey"], /unknown command 'qurey'/, env, runCli);
+  });
 });
 
 describe("a gateway that is not to be reached", () => {
@@ -120,6 +132,12 @@ describe("a gateway that is not to be reached", () => {
     for (const command of ["query", "watch"]) await expectError([command], expected, environment);
   });
 
+  it("ends a process of its own with 2", async () => {
+    const nowhere = { GATEWAY_URL: "http://127.0.0.1:1", APP_ID: "x", APP_SECRET: SECRET };
+    for (const command of ["query", "watch", "crowd"])
+      await expectError([command], /127\.0\.0\.1:1/, nowhere, runCli);
+  });
+
   it("as it does not know the app, or takes no such secret or token", async () => {
     await expectError(["query", "--app", "other"], /it does not know this app/);
     await expectError(["watch", "--secret", "wrong"], /it does not take this secret or token/);
@@ -135,7 +153,7 @@ describe("a gateway that is not to be reached", () => {
 
 describe("token", () => {
   async function claims(...args: string[]) {
-    const { code, output, errors } = await runCli(["token", ...args], env);
+    const { code, output, errors } = await hosted(["token", ...args], env);
     expect([code, errors]).toEqual([0, ""]);
     expect(output).toMatch(/^[\w-]+\.[\w-]+\.[\w-]+\n$/);
     return JSON.parse(Buffer.from(output.split(".")[1]!, "base64url").toString());
@@ -166,11 +184,11 @@ describe("token", () => {
     socket.send({ type: "connect", token: output.trim() });
     expect(await socket.next("connected")).toMatchObject({ userId: "dan" });
     const withToken = { GATEWAY_URL: gateway.url, APP_ID: APP, APP_TOKEN: output.trim() };
-    expect((await runCli(["query", "--conversation", "c1"], withToken)).code).toBe(0);
-    expect((await runCli(["query", "--user", "dan"], withToken)).code).toBe(1);
+    expect((await hosted(["query", "--conversation", "c1"], withToken)).code).toBe(0);
+    expect((await hosted(["query", "--user", "dan"], withToken)).code).toBe(1);
     await expectError(["query"], /the token does not allow this filter/, withToken);
     // What is on the command line goes before what is in the environment.
-    expect((await runCli(["query", "--secret", SECRET], withToken)).code).toBe(0);
+    expect((await hosted(["query", "--secret", SECRET], withToken)).code).toBe(0);
   });
 });
 
@@ -195,7 +213,7 @@ describe("query", () => {
     [["--filter", '{"selectedConversationId":null,"userIds":["alice"]}'], []],
     [["--user", "alice", "--conversation", "c1", "--typing"], []],
   ])("%j", async (args, expected) => {
-    const { code, output, errors } = await runCli(["query", "--json", ...args], env);
+    const { code, output, errors } = await hosted(["query", "--json", ...args], env);
     expect(errors).toBe("");
     expect(Object.keys(JSON.parse(output).data).sort()).toEqual([...expected].sort());
     expect(code).toBe(expected.length > 0 ? 0 : 1);

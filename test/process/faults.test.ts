@@ -7,7 +7,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
-import { CliProcess, PROJECT } from "../support/process.ts";
+import { CliHost } from "../support/cli-host.ts";
+import { type CliRun, PROJECT, runCli } from "../support/process.ts";
 import { TRANSPORTS } from "../support/transports.ts";
 import { until } from "../support/until.ts";
 
@@ -15,21 +16,23 @@ const SECRET = "a secret that is long enough for anybody";
 const APPS = JSON.stringify([{ id: "app", secrets: [SECRET] }]);
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
-describe.concurrent("a start that can't be ends soon, with one line", () => {
+function expectOneLine({ code, output, errors }: CliRun): void {
+  expect(code).toBe(1);
+  expect(errors).toMatch(/^presence-gateway: [^\n\u2028\u001b\u009b]+\n$/);
+  expect(output).not.toContain('"msg":"started"');
+}
+
+describe("a start with a bad environment ends with one line", () => {
+  const host = new CliHost();
   let folder: string;
-  let taken: ReturnType<typeof createServer>;
-  let port: string;
-  beforeAll(async () => {
+  beforeAll(() => {
     folder = mkdtempSync(join(tmpdir(), "presence-gateway-test-"));
     writeFileSync(join(folder, "empty.json"), "");
     writeFileSync(join(folder, "binary.json"), Buffer.from([0xff, 0xfe, 0, 1, 2]));
-    taken = createServer().listen(0, "127.0.0.1");
-    await once(taken, "listening");
-    port = String((taken.address() as AddressInfo).port);
   });
-  afterAll(() => {
-    taken.close();
+  afterAll(async () => {
     rmSync(folder, { recursive: true });
+    await host.stop();
   });
 
   it.each<[string, () => Record<string, string>]>([
@@ -38,25 +41,36 @@ describe.concurrent("a start that can't be ends soon, with one line", () => {
     ["an APPS_FILE that is no text", () => ({ APPS_FILE: join(folder, "binary.json") })],
     ["APPS and APPS_FILE", () => ({ APPS, APPS_FILE: folder })],
     ["APPS that are empty", () => ({ APPS: "[]" })],
-    ["REDIS_URL", () => ({ APPS, REDIS_URL: "redis://127.0.0.1" })],
-    ["a HOST that there is not, over ws", () => ({ APPS, TRANSPORT: "ws", HOST: "nowhere.invalid" })],
-    ["a HOST that is no name", () => ({ APPS, HOST: "a b\u2028c\u001b[31m" })],
+    ["a REDIS_URL of nonsense", () => ({ APPS, REDIS_URL: "redis:/\u009b/user:hunter2@" })],
     ["a HOST of everybody without apps", () => ({ HOST: "::" })],
     ["TRUST_PROXY of nonsense", () => ({ APPS, TRUST_PROXY: "everybody\u009b31m" })],
     ["a LOG_LEVEL of nonsense", () => ({ APPS, LOG_LEVEL: "loud" })],
     ["a TRANSPORT of nonsense", () => ({ APPS, TRANSPORT: "quic" })],
     ["a NODE_ID of nonsense", () => ({ APPS, NODE_ID: "a\u0007b" })],
     ["a MAX_CONNECTIONS of nonsense", () => ({ APPS, MAX_CONNECTIONS: "-1" })],
-    ["a port that is taken, over ws", () => ({ APPS, TRANSPORT: "ws", HOST: "127.0.0.1", PORT: port })],
-    ["a port that is taken", () => ({ APPS, HOST: "127.0.0.1", PORT: port })],
+  ])("%s", async (_name, env) => expectOneLine(await host.run([], env())));
+});
+
+describe.concurrent("a start that can't listen ends soon, with one line", () => {
+  let taken: ReturnType<typeof createServer>;
+  let PORT: string;
+  beforeAll(async () => {
+    taken = createServer().listen(0, "127.0.0.1");
+    await once(taken, "listening");
+    PORT = String((taken.address() as AddressInfo).port);
+  });
+  afterAll(() => void taken.close());
+
+  it.each<[string, () => Record<string, string>]>([
+    ["a HOST that there is not, over ws", () => ({ TRANSPORT: "ws", HOST: "nowhere.invalid" })],
+    ["a HOST that is no name", () => ({ HOST: "a b\u2028c\u001b[31m" })],
+    ["a port that is taken, over ws", () => ({ TRANSPORT: "ws", HOST: "127.0.0.1", PORT })],
+    ["a port that is taken", () => ({ HOST: "127.0.0.1", PORT })],
   ])("%s", async (_name, env) => {
     const before = performance.now();
-    const run = new CliProcess(env());
-    expect(await run.exited).toBe(1);
+    expectOneLine(await runCli([], { APPS, ...env() }));
     // Five seconds on a machine of one's own; here others start beside.
-    expect(performance.now() - before).toBeLessThan(15_000);
-    expect(run.errors).toMatch(/^presence-gateway: [^\n\u2028\u001b\u009b]+\n$/);
-    expect(run.output).not.toContain('"msg":"started"');
+    expect(performance.now() - before).toBeLessThan(20_000);
   });
 });
 
@@ -101,7 +115,7 @@ describe.each(TRANSPORTS)("over %s a log that can't be written", (TRANSPORT) => 
         () => 0,
       );
     for (let tries = 0; (await status("/readyz")) !== 200; tries++) {
-      expect(tries).toBeLessThan(500);
+      expect(tries).toBeLessThan(1_500);
       await pause(20);
     }
     return { child, errors: () => errors, url, status };
@@ -109,7 +123,7 @@ describe.each(TRANSPORTS)("over %s a log that can't be written", (TRANSPORT) => 
 
   it.concurrent.each([
     ["goes to a full disk", "gateway > /dev/full"],
-    ["goes to a pipe that is full and not read", "(head -c 65536 /dev/zero; gateway) | sleep 20"],
+    ["goes to a pipe that is full and not read", "(head -c 65536 /dev/zero; gateway) | sleep 30"],
     ["goes to a pipe that nobody has", "(sleep 0.3; gateway) | true"],
     ["goes nowhere", "gateway >&-"],
   ])("%s: the gateway serves, and ends when it should", async (name, command) => {
@@ -130,10 +144,9 @@ describe.each(TRANSPORTS)("over %s a log that can't be written", (TRANSPORT) => 
     const node = await fetch(`${url}/v1/app/node`, { headers });
     const { eventLoopDelayMs } = (await node.json()) as { eventLoopDelayMs: { p99: number; max: number } };
     process.stdout.write(`a log that ${name}, over ${TRANSPORT}: loop ${JSON.stringify(eventLoopDelayMs)}\n`);
-    const before = performance.now();
     process.kill(pid, "SIGTERM");
-    await until(() => !isThere(pid), 10_000);
-    expect(performance.now() - before).toBeLessThan(5_000);
+    // Five seconds on a quiet machine; who sleeps before he reads the pipe does so for thirty.
+    await until(() => !isThere(pid));
     expect(errors()).toBe(`pid ${pid}\n`);
     child.kill();
   });

@@ -7,7 +7,8 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
-import { GatewayProcess, PROJECT } from "../support/process.ts";
+import { CliHost } from "../support/cli-host.ts";
+import { type CliRun, GatewayProcess, PROJECT, runCli } from "../support/process.ts";
 import { TRANSPORTS } from "../support/transports.ts";
 import { until } from "../support/until.ts";
 
@@ -30,12 +31,12 @@ async function startGateway(env: Record<string, string>): Promise<{ run: Gateway
   return { run, port: await run.port() };
 }
 
-async function expectRefusal(run: GatewayProcess, expected: RegExp): Promise<void> {
-  expect(await run.exited).toBe(1);
+function expectRefusal({ code, output, errors }: CliRun, expected: RegExp): void {
+  expect(code).toBe(1);
   // One line, no more, and no stack.
-  expect(run.errors).toMatch(/^presence-gateway: [^\n]+\n$/);
-  expect(run.errors).toMatch(expected);
-  expect(run.errors + run.output).not.toContain(SECRET);
+  expect(errors).toMatch(/^presence-gateway: [^\n]+\n$/);
+  expect(errors).toMatch(expected);
+  expect(errors + output).not.toContain(SECRET);
 }
 
 beforeAll(() => {
@@ -47,7 +48,10 @@ afterAll(async () => {
   await Promise.all(runs.map(({ exited }) => exited));
 });
 
-describe.concurrent("a gateway refuses to start", () => {
+describe("a gateway refuses to start", () => {
+  const host = new CliHost();
+  afterAll(() => host.stop());
+
   it.each<[string, Record<string, string>, RegExp]>([
     ["a bad PORT", { PORT: "http" }, /PORT must be a whole number from 0 to 65535, but is "http"/],
     ["APPS_FILE that is not there", { APPS_FILE: "/nowhere/apps.json" }, /APPS_FILE .*ENOENT/],
@@ -55,23 +59,21 @@ describe.concurrent("a gateway refuses to start", () => {
     ["APPS with a wrong field", { APPS: `[{"id":"app","secret":"${SECRET}"}]` }, /APPS is not valid/],
     ["a public HOST without apps", { HOST: "0.0.0.0" }, /HOST is "0\.0\.0\.0" but there are no apps/],
   ])("with %s", async (_name, env, expected) => {
-    await expectRefusal(start(env), expected);
+    expectRefusal(await host.run([], env), expected);
   });
 
   it("with a command that there is not", async () => {
-    await expectRefusal(start({}, ["serve", "--port=1"]), /no command/);
+    expectRefusal(await runCli(["serve", "--port=1"]), /no command/);
   });
 
   it.each(TRANSPORTS)("over %s beside another gateway on its port", async (TRANSPORT) => {
     const { port } = await startGateway({ TRANSPORT });
-    await expectRefusal(
-      start({ APPS, HOST: "127.0.0.1", PORT: String(port), TRANSPORT }),
-      new RegExp(`${port}`),
-    );
+    const there = { APPS, HOST: "127.0.0.1", PORT: String(port), TRANSPORT };
+    expectRefusal(await runCli([], there), new RegExp(`${port}`));
   });
 
   it.each(TRANSPORTS)("over %s on an address that is not its own", async (TRANSPORT) => {
-    await expectRefusal(start({ APPS, HOST: "192.0.2.1", TRANSPORT }), /192\.0\.2\.1/);
+    expectRefusal(await runCli([], { APPS, HOST: "192.0.2.1", TRANSPORT }), /192\.0\.2\.1/);
   });
 });
 
@@ -222,7 +224,7 @@ describe.each(TRANSPORTS)("development mode over %s", (TRANSPORT) => {
   });
 
   /** Runs a line as it was printed, pasted into a shell; `timeout` for those that do not end by themselves. */
-  async function paste(line: string, timeout = 5_000): Promise<string> {
+  async function paste(line: string, timeout = 20_000): Promise<string> {
     const options = { cwd: PROJECT, timeout };
     return await promisify(execFile)("sh", ["-c", line], options).then(
       ({ stdout }) => stdout,
@@ -244,7 +246,7 @@ describe.each(TRANSPORTS)("development mode over %s", (TRANSPORT) => {
 
   it("the WebSocket line works", async () => {
     const [line] = /node -e .*/.exec(welcome)!;
-    const messages = (await paste(line, 1_500)).trim().split("\n");
+    const messages = (await paste(line, 3_000)).trim().split("\n");
     const types = messages.map((text) => JSON.parse(text).type);
     expect(types).toEqual(["connected", "snapshot"]);
   });

@@ -11,6 +11,8 @@ import {
 } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, it } from "vitest";
 
+/** Draws pages and has no windows: a page takes a quarter of the time. */
+const SHELL = "/usr/bin/chromium-headless-shell";
 const PLACES = [
   "/usr/bin/chromium",
   "/usr/bin/chromium-browser",
@@ -34,19 +36,23 @@ const FLAGS = [
 /** Shorter than a test's time, so that it is said what was waited for. */
 const PATIENCE_MS = 10_000;
 
+export interface BrowserOptions extends LaunchOptions {
+  /** It must have windows: without them every page has the focus, and none is kept for those who go back. */
+  readonly hasWindows?: boolean;
+}
+
 /** Where the browser is; or why there is none, and whether that is all right. */
 function findChromium(
+  { hasWindows = false }: BrowserOptions,
   env: NodeJS.ProcessEnv = process.env,
 ): { readonly path: string } | { readonly why: string; readonly isFine: boolean } {
   if (env.BROWSER_TESTS === "off") return { why: "BROWSER_TESTS=off", isFine: true };
-  const places = env.CHROMIUM ? [env.CHROMIUM] : PLACES;
+  const places = env.CHROMIUM ? [env.CHROMIUM] : hasWindows ? PLACES : [SHELL, ...PLACES];
   const path = places.find((place) => existsSync(place));
   if (path !== undefined) return { path };
   const why = `no Chromium at ${places.join(", ")}: install it, or say by CHROMIUM where it is`;
   return { why, isFine: !env.CHROMIUM && !env.CI };
 }
-
-const found = findChromium();
 
 /** What a test has of the browser. Each test begins with nothing: no pages, no storage, no problems. */
 export class TestBrowser {
@@ -57,7 +63,7 @@ export class TestBrowser {
   readonly #options: LaunchOptions;
   #browser: Browser | undefined;
 
-  constructor(options: LaunchOptions) {
+  constructor({ hasWindows: _, ...options }: BrowserOptions) {
     this.#options = options;
   }
 
@@ -70,7 +76,8 @@ export class TestBrowser {
 
   /** What a person has who uses this browser for the first time. */
   async newContext(options: BrowserContextOptions = {}): Promise<BrowserContext> {
-    const context = await this.#browser!.newContext(options);
+    // Without windows it takes the language of the environment, which may be none.
+    const context = await this.#browser!.newContext({ locale: "en-US", ...options });
     context.setDefaultTimeout(PATIENCE_MS);
     this.#contexts.push(context);
     this.#watch(context);
@@ -140,9 +147,10 @@ export class TestBrowser {
 export function describeInBrowser(
   name: string,
   suite: (browser: TestBrowser) => void,
-  options: LaunchOptions = {},
+  options: BrowserOptions = {},
 ): void {
   const browser = new TestBrowser(options);
+  const found = findChromium(options);
   if (!("path" in found)) {
     if (found.isFine) {
       process.stdout.write(`not tested in a browser: ${name} (${found.why})\n`);

@@ -1,3 +1,6 @@
+import { once } from "node:events";
+import { Agent, request as httpRequest, type IncomingMessage } from "node:http";
+import { text as readText } from "node:stream/consumers";
 import { pino } from "pino";
 import type { AppConfig } from "../../src/auth/app.ts";
 import { mintToken, type TokenClaims } from "../../src/auth/mint.ts";
@@ -23,6 +26,7 @@ export class TestGateway {
   /** Every line that it logged. */
   readonly log: string[];
   readonly #clients: TestClient[] = [];
+  readonly #agent = new Agent({ keepAlive: true });
 
   private constructor(gateway: Gateway, log: string[]) {
     this.gateway = gateway;
@@ -74,26 +78,31 @@ export class TestGateway {
     return client;
   }
 
-  /** An HTTP request with the app's secret; `body` is sent as JSON. */
+  /** An HTTP request with the app's secret; `body` is sent as JSON. Not by `fetch`, which costs several times as much. */
   async http(method: string, path: string, body?: unknown, headers: Record<string, string> = {}) {
-    const response = await fetch(`${this.url}${path}`, {
+    const request = httpRequest(`${this.url}${path}`, {
       method,
+      agent: this.#agent,
       headers: {
         authorization: `Bearer ${SECRET}`,
         ...(body === undefined ? {} : { "content-type": "application/json" }),
         ...headers,
       },
-      ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) }),
     });
-    const text = await response.text();
+    request.end(body === undefined || typeof body === "string" ? body : JSON.stringify(body));
+    const [response] = (await once(request, "response")) as [IncomingMessage];
+    const text = await readText(response);
     let json: unknown;
     try {
       json = JSON.parse(text);
     } catch {
       json = undefined;
     }
+    const answered = new Headers(
+      Object.entries(response.headers).map(([name, value]) => [name, String(value)]),
+    );
     // biome-ignore lint/suspicious/noExplicitAny: tests look at answers of every shape
-    return { status: response.status, headers: response.headers, text, json: json as any };
+    return { status: response.statusCode!, headers: answered, text, json: json as any };
   }
 
   /** The answer of `POST /presences`. */
@@ -104,6 +113,7 @@ export class TestGateway {
 
   async stop(): Promise<void> {
     for (const client of this.#clients) client.terminate();
+    this.#agent.destroy();
     await this.gateway.stop();
   }
 }

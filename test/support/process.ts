@@ -35,7 +35,7 @@ export class CliProcess {
     await until(() => {
       if (this.child.exitCode !== null) throw new Error(`exited: ${this.output}\n${this.errors}`);
       return pattern.test(this.output);
-    }, 15_000);
+    }, 30_000);
     return pattern.exec(this.output)!;
   }
 
@@ -53,8 +53,14 @@ export class GatewayProcess extends CliProcess {
   }
 }
 
+export interface CliRun {
+  readonly code: number | NodeJS.Signals;
+  readonly output: string;
+  readonly errors: string;
+}
+
 /** Runs a command to its end. */
-export async function runCli(args: readonly string[], env: Record<string, string> = {}) {
+export async function runCli(args: readonly string[], env: Record<string, string> = {}): Promise<CliRun> {
   const run = new CliProcess(env, args);
   const code = await run.exited;
   return { code, output: run.output, errors: run.errors };

@@ -1,4 +1,4 @@
-import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
@@ -9,17 +9,19 @@ import { setTimeout as delay } from "node:timers/promises";
 export type ProxyName = "nginx" | "haproxy";
 
 const FILES: Record<ProxyName, string> = { nginx: "nginx.conf", haproxy: "haproxy.cfg" };
+/** npm runs tests and benchmarks in the project's folder, wherever they were built to. */
+const FOLDER = "test/proxies";
 
 /** Debian has them where only root looks. */
 const PATH = `${process.env.PATH}:/usr/sbin:/usr/local/sbin`;
 
-function isInstalled(name: ProxyName): boolean {
-  try {
-    execFileSync(name, ["-v"], { env: { ...process.env, PATH }, stdio: "ignore" });
-    return true;
-  } catch {
-    return false;
-  }
+/** What a proxy says of its version; undefined: it is not installed. */
+export function installedVersion(name: ProxyName): string | undefined {
+  const { status, stdout, stderr } = spawnSync(name, ["-v"], {
+    env: { ...process.env, PATH },
+    encoding: "utf8",
+  });
+  return status === 0 ? `${stdout}${stderr}`.split("\n")[0] : undefined;
 }
 
 /** The proxies that can be tested here. In CI it is a failure if one is not installed, unless PROXY_TESTS is "off". */
@@ -29,7 +31,7 @@ export function installedProxies(): readonly ProxyName[] {
     process.stdout.write("nginx and HAProxy are not tested: PROXY_TESTS is off\n");
     return [];
   }
-  const missing = names.filter((name) => !isInstalled(name));
+  const missing = names.filter((name) => installedVersion(name) === undefined);
   if (missing.length > 0) {
     if (process.env.CI)
       throw new Error(`not installed: ${missing.join(", ")} (PROXY_TESTS=off goes without)`);
@@ -39,13 +41,15 @@ export function installedProxies(): readonly ProxyName[] {
 }
 
 export interface ReverseProxyOptions {
+  /** Another configuration than the one for a single gateway. */
+  readonly file?: string;
   /** In place of the 60 s of the configuration. */
   readonly idleSeconds?: number;
   /** Lines of the configuration to leave out. */
   readonly without?: RegExp;
 }
 
-/** nginx or HAProxy with the configuration in test/proxies, in front of a gateway. */
+/** nginx or HAProxy with a configuration in test/proxies, in front of a gateway, or of several. */
 export class ReverseProxy {
   readonly port: number;
   readonly #child: ChildProcess;
@@ -59,17 +63,19 @@ export class ReverseProxy {
 
   static async start(
     name: ProxyName,
-    gatewayPort: number,
-    { idleSeconds = 60, without }: ReverseProxyOptions = {},
+    gatewayPorts: number | readonly number[],
+    { file = FILES[name], idleSeconds = 60, without }: ReverseProxyOptions = {},
   ): Promise<ReverseProxy> {
     const port = await freePort();
     const folder = mkdtempSync(join(tmpdir(), "presence-proxy-"));
     // nginx's workers are somebody else if it is started by root.
     chmodSync(folder, 0o755);
-    const written = readFileSync(new URL(`../proxies/${FILES[name]}`, import.meta.url), "utf8");
-    const config = join(folder, FILES[name]);
+    const written = readFileSync(join(FOLDER, file), "utf8");
+    const config = join(folder, file);
+    const ports = [gatewayPorts].flat();
     const text = written
-      .replace("127.0.0.1:8080", `127.0.0.1:${gatewayPort}`)
+      .replace("127.0.0.1:8080", `127.0.0.1:${ports[0]}`)
+      .replace(/( {2}server node\d 127\.0\.0\.1:808[12]\n)+/, () => ports.map(serverLine).join(""))
       .replace("listen 80;", `listen 127.0.0.1:${port};`)
       .replace("bind :80", `bind 127.0.0.1:${port}`)
       .replaceAll("60s", `${idleSeconds}s`);
@@ -91,12 +97,20 @@ export class ReverseProxy {
     return new ReverseProxy(port, child, folder);
   }
 
+  get pid(): number {
+    return this.#child.pid!;
+  }
+
   async stop(): Promise<void> {
     const exited = once(this.#child, "exit");
     this.#child.kill("SIGTERM");
     await exited;
     rmSync(this.#folder, { recursive: true, force: true });
   }
+}
+
+function serverLine(port: number, i: number): string {
+  return `  server node${i + 1} 127.0.0.1:${port}\n`;
 }
 
 async function freePort(): Promise<number> {

@@ -194,7 +194,7 @@ function make(random: Random): string {
 /** A whole request, as far as the transports let it through. Only a kick may change anything. */
 export const http: Target = {
   name: "http",
-  inputs: 80_000,
+  inputs: 50_000,
   make,
   async check(input): Promise<Outcome> {
     const [head = "", ...body] = input.split("\n\n");

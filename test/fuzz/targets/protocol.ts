@@ -29,7 +29,7 @@ export function checkIssues(issues: readonly Issue[]): void {
 
 export const decoder: Target = {
   name: "decoder",
-  inputs: 400_000,
+  inputs: 300_000,
   make: nearTo(CLIENT_MESSAGES, WORDS),
   check(input): Outcome {
     const json = parse(input);
@@ -54,7 +54,7 @@ export const decoder: Target = {
 
 export const sdk: Target = {
   name: "sdk",
-  inputs: 400_000,
+  inputs: 590_000,
   make: nearTo(SERVER_MESSAGES, WORDS),
   check(input): Outcome {
     try {

@@ -1,0 +1,33 @@
+import { APP } from "../servers/app.ts";
+import type { Changes, Dialect } from "./dialect.ts";
+import { textFrame } from "./light-socket.ts";
+import { connectSocket, expect, openSession, openSocket, showToken } from "./sockets.ts";
+
+/** presence.v1, which the floors speak as well, as far as it goes here. */
+export const gatewayDialect: Dialect = {
+  folds: true,
+  open: openSocket,
+  async enter(socket, token, conversation) {
+    await showToken(socket, token);
+    const sessionId = await openSession(socket, { selectedConversationId: conversation });
+    return {
+      socket,
+      frame: (change) => textFrame({ type: "update", sessionId, ...change }),
+      async ask(change) {
+        expect(await socket.ask(textFrame({ type: "update", id: 1, sessionId, ...change })), "ok");
+      },
+    };
+  },
+  async watch(port, token, conversation) {
+    const socket = await connectSocket(port, token);
+    const subscribe = { type: "subscribe", id: 1, filter: { selectedConversationId: conversation } };
+    expect(await socket.ask(textFrame(subscribe)), "snapshot");
+    return socket;
+  },
+  changesIn: (text) => Object.entries(JSON.parse(text.toString()).data) as unknown as Changes,
+  query: (conversation) => ({
+    path: `/v1/${APP.id}/presences`,
+    body: JSON.stringify({ selectedConversationId: conversation }),
+    users: (answer) => Object.keys((JSON.parse(answer) as { data: object }).data).length,
+  }),
+};

@@ -1,0 +1,107 @@
+import type { Latencies } from "../measure/latencies.ts";
+import { DiffClock } from "./diff-clock.ts";
+import { type LightSocket, textFrame } from "./light-socket.ts";
+import { closeAll, connectSocket, expect, times } from "./sockets.ts";
+
+const USERS_PER_FILTER = 20;
+const FILTERS_PER_SOCKET = 2;
+
+export interface LivePlan {
+  readonly filters: number;
+  /** How many of the filters a user is in. */
+  readonly watchers: number;
+}
+
+/**
+ * Users who gain and lose the focus, and filters that watch them. The users come in as many groups as there are filters, and
+ * filter f watches the groups after it: f + 1 and on, as many as its users have watchers. A socket has two groups and two filters.
+ */
+export class LiveUsers {
+  /** Transitions that reach their last watcher are called back, with how many did. */
+  onArrival: (transitions: number) => void = () => {};
+  readonly #plan: LivePlan;
+  readonly #users: number;
+  readonly #sockets: LightSocket[] = [];
+  readonly #sessionIds: string[];
+  readonly #hasFocus: Uint8Array;
+  #clocks: DiffClock[] = [];
+  #next = 0;
+  #arrivals = 0;
+
+  private constructor(plan: LivePlan) {
+    this.#plan = plan;
+    this.#users = (plan.filters * USERS_PER_FILTER) / plan.watchers;
+    this.#sessionIds = new Array(this.#users);
+    this.#hasFocus = new Uint8Array(this.#users);
+  }
+
+  static async open(port: number, token: string, plan: LivePlan): Promise<LiveUsers> {
+    const live = new LiveUsers(plan);
+    const sockets = plan.filters / FILTERS_PER_SOCKET;
+    live.#sockets.push(...(await times(sockets, () => connectSocket(port, token))));
+    await times(sockets, (i) => live.#enter(i));
+    await times(sockets, (i) => live.#watch(i));
+    return live;
+  }
+
+  /** Takes the time of all that is sent from now on. */
+  measure(latencies: Latencies): void {
+    this.#clocks = this.#sockets.map(() => new DiffClock("hasFocus", (ms) => latencies.add(ms)));
+  }
+
+  /** The next user, of another group than the one before, gains or loses the focus. */
+  transition(due: number): void {
+    const user = this.#next++ % this.#users;
+    const hasFocus = this.#hasFocus[user] === 0;
+    this.#hasFocus[user] = hasFocus ? 1 : 0;
+    const { filters, watchers } = this.#plan;
+    for (let i = 1; i <= watchers; i++) {
+      const filter = (user - i + filters) % filters;
+      this.#clocks[filter % this.#sockets.length]!.expect(userId(user), hasFocus, due);
+    }
+    const frame = textFrame({ type: "update", sessionId: this.#sessionIds[user], hasFocus });
+    this.#sockets[user % this.#sockets.length]!.write(frame);
+  }
+
+  close(): Promise<void> {
+    return closeAll(this.#sockets);
+  }
+
+  async #enter(index: number): Promise<void> {
+    const users: number[] = [];
+    for (let user = index; user < this.#users; user += this.#sockets.length) users.push(user);
+    const opens = users.map((user) => textFrame({ type: "open", kind: "widget", userId: userId(user) }));
+    const answers = await this.#sockets[index]!.askAll(opens);
+    for (const [i, user] of users.entries())
+      this.#sessionIds[user] = expect(answers[i]!, "opened").sessionId as string;
+  }
+
+  async #watch(index: number): Promise<void> {
+    const socket = this.#sockets[index]!;
+    const subscribes: Buffer[] = [];
+    for (let filter = index; filter < this.#plan.filters; filter += this.#sockets.length)
+      subscribes.push(
+        textFrame({ type: "subscribe", id: filter, filter: { userIds: this.#usersOf(filter) } }),
+      );
+    for (const text of await socket.askAll(subscribes)) expect(text, "snapshot");
+    socket.onText = (payload) => {
+      this.#arrivals += this.#clocks[index]?.read(payload) ?? 0;
+      const { watchers } = this.#plan;
+      const complete = Math.floor(this.#arrivals / watchers);
+      this.#arrivals -= complete * watchers;
+      if (complete > 0) this.onArrival(complete);
+    };
+  }
+
+  #usersOf(filter: number): string[] {
+    const { filters, watchers } = this.#plan;
+    return Array.from({ length: USERS_PER_FILTER }, (_, i) => {
+      const group = (filter + 1 + (i % watchers)) % filters;
+      return userId(group + Math.floor(i / watchers) * filters);
+    });
+  }
+}
+
+function userId(user: number): string {
+  return `user-${user}`;
+}

@@ -1,0 +1,27 @@
+import type { Effort, Figures, Target } from "./scenario.ts";
+
+// What a run found, as it is stored: rounds as they were measured, and everything that is needed to read them.
+
+export interface ContenderResult {
+  readonly name: string;
+  readonly floor?: string;
+  readonly rounds: readonly Figures[];
+}
+
+export interface ScenarioResult {
+  readonly name: string;
+  readonly question: string;
+  readonly method: string;
+  readonly targets: readonly Target[];
+  readonly contenders: readonly ContenderResult[];
+  readonly notes: readonly string[];
+  readonly seconds: number;
+}
+
+export interface RunResult {
+  readonly machine: string;
+  readonly effort: Effort;
+  readonly notes: readonly string[];
+  readonly scenarios: readonly ScenarioResult[];
+  readonly seconds: number;
+}

@@ -1,0 +1,8 @@
+import type { ServerKind } from "../servers/server-kind.ts";
+import { centrifuge } from "./centrifuge.ts";
+import { naive } from "./naive.ts";
+import { nchan } from "./nchan.ts";
+import { socketIo, socketIoUws } from "./socket-io.ts";
+
+/** What people would use instead of the gateway, each set up as its users would. */
+export const PEERS: readonly ServerKind[] = [naive, socketIo, socketIoUws, centrifuge, nchan];

@@ -1,0 +1,39 @@
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import type { RunResult } from "../measure/result.ts";
+import { renderReport } from "./readme.ts";
+
+// Paths from the project's folder, where npm starts scripts.
+const STORED = "dist-bench/results";
+const PUBLISHED = "bench";
+
+export function readRun(path: string): RunResult {
+  return JSON.parse(readFileSync(path, "utf8"));
+}
+
+/** Keeps a run for later; returns where. */
+export function storeRun(run: RunResult): string {
+  const path = join(STORED, `${new Date().toISOString().replaceAll(":", "-")}-${run.effort}.json`);
+  write(path, toJson(run));
+  return path;
+}
+
+/** Makes bench/README.md and its charts of a run, and keeps it beside them. */
+export function publishRun(run: RunResult): void {
+  const json = toJson(run);
+  rmSync(join(PUBLISHED, "charts"), { recursive: true, force: true });
+  write(join(PUBLISHED, "result.json"), json);
+  for (const [path, text] of renderReport(JSON.parse(json))) write(join(PUBLISHED, path), text);
+}
+
+/** Six digits are more than are true. */
+function toJson(run: RunResult): string {
+  const shorter = (_: string, value: unknown) =>
+    typeof value === "number" ? Number(value.toPrecision(6)) : value;
+  return `${JSON.stringify(run, shorter, 1)}\n`;
+}
+
+function write(path: string, text: string): void {
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, text);
+}

@@ -1,0 +1,32 @@
+import type { ScenarioResult } from "../measure/result.ts";
+import { format } from "../measure/statistics.ts";
+import { distance, type FigureTable, formatRange, inWords, tablesOf, verdictsOf } from "./reading.ts";
+
+/** The figures of a scenario for a terminal, each target beside what was found. */
+export function scenarioText(result: ScenarioResult): string {
+  const { name, question, notes, seconds } = result;
+  return [
+    `${name}: ${question}`,
+    ...notes.map((note) => `  ${note}`),
+    ...tablesOf(result).flatMap(tableLines),
+    ...verdictsOf(result).map(
+      (verdict) =>
+        `  ${verdict.isMet ? "✓" : "✗"} ${verdict.target.of}: ${verdict.target.figure} ${inWords(verdict.target)}: ` +
+        `${verdict.value === undefined ? "" : `${format(verdict.value)}, `}${distance(verdict)}`,
+    ),
+    `  ${Math.round(seconds)} s`,
+    "",
+  ].join("\n");
+}
+
+function tableLines({ figure, rows }: FigureTable): string[] {
+  const width = Math.max(figure.length, ...rows.map(({ contender }) => contender.length)) + 2;
+  return [
+    `  ${figure.padEnd(width)}${"median".padStart(10)}${"min – max".padStart(20)}`,
+    ...rows.map(({ contender, value, ratio }) => {
+      const cells = [format(value.median).padStart(10), formatRange(value).padStart(20)];
+      if (ratio) cells.push(`  ${format(ratio.median)} × ${ratio.to} (${formatRange(ratio)})`);
+      return `  ${contender.padEnd(width)}${cells.join("")}`;
+    }),
+  ];
+}

@@ -1,0 +1,107 @@
+import { readSettings } from "../../src/settings.ts";
+import { textFrame } from "../load/light-socket.ts";
+import { pace } from "../load/pace.ts";
+import { ReturningUser } from "../load/returning-user.ts";
+import { closeAll, connectSocket, quiet, times } from "../load/sockets.ts";
+import type { Contender, Effort, Scenario } from "../measure/scenario.ts";
+import { spreadOf } from "../measure/statistics.ts";
+import { appToken, userToken } from "../servers/app.ts";
+import { type ServerKind, shortList } from "../servers/server-kind.ts";
+
+const SOCKETS: Readonly<Record<Effort, number>> = { quick: 3_000, normal: 15_000, full: 15_000 };
+const ENTERING_PER_SECOND = 950;
+/** As no address may have more than a thousand. */
+const ADDRESSES = Array.from({ length: 20 }, (_, i) => `127.0.1.${i + 1}`);
+/** What stands in the way elsewhere is the question here: the defaults. */
+const DEFAULTS = {
+  MAX_CONNECTIONS_PER_IP: "",
+  MAX_CONNECTS_PER_SECOND: "",
+  MESSAGES_PER_SECOND: "",
+  CONNECT_TIMEOUT_MS: "",
+  HEARTBEAT_INTERVAL_MS: "",
+};
+
+const BACK = "until all are back, s";
+const NEW = "sessions not resumed";
+const SEEN = "diffs seen by a subscriber";
+const LOOP = "event-loop delay, ms p99";
+
+export const storm: Scenario = {
+  name: "storm",
+  question: "15,000 sockets are lost at once: when are they back, and does anybody notice?",
+  method:
+    "Each socket has a user, a session and a subscription to its conversation. All are cut without a word and come back with the SDK's delays, take up their session, and their subscription where it was. Default settings: 1,000 connections a second, after a burst of 2,000. One more subscriber watches everybody. (3,000 sockets in the quick form.)",
+  rounds: { quick: 1, normal: 1, full: 3 },
+  warmUps: 0,
+  targets: [
+    { figure: BACK, of: "gateway-uws", atMost: 15 },
+    { figure: NEW, of: "gateway-uws", atMost: 0 },
+    { figure: SEEN, of: "gateway-uws", atMost: 0 },
+    { figure: LOOP, of: "gateway-uws", atMost: 100 },
+  ],
+  async contenders({ kinds, effort, note }) {
+    const count = SOCKETS[effort];
+    if (process.platform !== "linux" || readSettings({}).limits.maxConnections < count + 100) {
+      note(
+        `not run here: it takes Linux's loopback addresses, and an open-file limit (ulimit -n) of ${count + 1_000}`,
+      );
+      return [];
+    }
+    const gateways = shortList(kinds, effort).filter(({ role }) => role === "gateway");
+    return Promise.all(gateways.map((kind) => contender(kind, count)));
+  },
+};
+
+async function contender(kind: ServerKind, count: number): Promise<Contender> {
+  const server = await kind.start(DEFAULTS);
+  const users = await times(count, async (i) => {
+    const conversation = `conversation-${Math.floor(i / 20)}`;
+    return new ReturningUser(
+      server.port,
+      await userToken(`user-${i}`),
+      conversation,
+      ADDRESSES[i % ADDRESSES.length]!,
+    );
+  });
+  const entering: Promise<boolean>[] = [];
+  await pace(ENTERING_PER_SECOND, (1_000 * count) / ENTERING_PER_SECOND, (i) =>
+    entering.push(users[i]!.enter()),
+  );
+  await Promise.all(entering);
+  const subscriber = await connectSocket(server.port, await appToken());
+  subscriber.write(textFrame({ type: "subscribe", id: 1, filter: {} }));
+  await quiet([subscriber]);
+  return {
+    name: kind.name,
+    async round() {
+      const seen = subscriber.received;
+      await server.loopDelay!();
+      const before = await server.usage();
+      const cutAt = performance.now();
+      const returns = await Promise.all(
+        users.map(async (user) => ({
+          resumed: await user.loseAndReturn(),
+          seconds: (performance.now() - cutAt) / 1_000,
+        })),
+      );
+      const { p99Ms } = await server.loopDelay!();
+      const { cpuMicros } = await server.usage();
+      await quiet([subscriber]);
+      const { median, max } = spreadOf(returns.map(({ seconds }) => seconds));
+      return {
+        [BACK]: max,
+        "until half are back, s": median,
+        [NEW]: returns.filter(({ resumed }) => !resumed).length,
+        [SEEN]: subscriber.received - seen,
+        [LOOP]: p99Ms,
+        "attempts for each": users.reduce((sum, { attempts }) => sum + attempts, 0) / count,
+        "CPU s of the server": (cpuMicros - before.cpuMicros) / 1e6,
+      };
+    },
+    async close() {
+      await times(users.length, (i) => users[i]!.close());
+      await closeAll([subscriber]);
+      await server.stop();
+    },
+  };
+}

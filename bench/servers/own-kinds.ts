@@ -1,0 +1,31 @@
+import { loadUws } from "../../src/transport/load-uws.ts";
+import { gatewayDialect } from "../load/gateway-dialect.ts";
+import type { ServerKind } from "./server-kind.ts";
+import { ServerProcess } from "./server-process.ts";
+
+/** The gateway on each of its transports, and the bare library under it: the least that any server on it costs. */
+export const OWN_KINDS: readonly ServerKind[] = [
+  ...(["uws", "ws"] as const).map((transport) => ({
+    ...own("gateway", transport, "gateway.js"),
+    floor: `floor-${transport}`,
+  })),
+  ...(["uws", "ws"] as const).map((transport) => own("floor", transport, `floor-${transport}.js`)),
+];
+
+function own(role: "gateway" | "floor", transport: "uws" | "ws", script: string): ServerKind {
+  const name = `${role}-${transport}`;
+  return {
+    name,
+    role,
+    dialect: gatewayDialect,
+    missing: async () => (transport === "uws" ? uwsMissing() : undefined),
+    start: (env = {}) =>
+      ServerProcess.start(new URL(script, import.meta.url), name, { TRANSPORT: transport, ...env }),
+  };
+}
+
+export function uwsMissing(): string | undefined {
+  const { uws, ...loaded } = loadUws();
+  if (uws !== undefined || !("reasons" in loaded)) return undefined;
+  return `uWebSockets.js does not load here (${loaded.reasons.join("; ")})`;
+}
