@@ -4,9 +4,10 @@ import { FilterSchema } from "../protocol/filter.ts";
 import { BoundedMap } from "../shared/bounded-map.ts";
 import { CompiledFilter } from "../views/compiled-filter.ts";
 import { answerError, type HttpAnswer, type HttpRequest, type Reasons } from "./exchange.ts";
+import { KeptAnswer } from "./kept-answer.ts";
 
 export type Parsed =
-  | { readonly ok: true; readonly filter: CompiledFilter }
+  | { readonly ok: true; readonly filter: CompiledFilter; readonly answer: KeptAnswer }
   | { readonly ok: false; readonly answer: HttpAnswer };
 
 const MAX_KNOWN = 1_000;
@@ -66,7 +67,10 @@ function parseJson(text: string, name: string): Parsed {
 /** `name`: what to call the filter as a whole in errors. */
 function parseFilter(json: unknown, name: string): Parsed {
   const result = FilterSchema.safeParse(json);
-  if (result.success) return { ok: true, filter: new CompiledFilter(result.data) };
+  if (result.success) {
+    const filter = new CompiledFilter(result.data);
+    return { ok: true, filter, answer: new KeptAnswer(filter) };
+  }
   const reasons: Reasons = {};
   for (const { path, message } of toIssues(result.error)) {
     const [field, ...rest] = path.split(".");

@@ -1,9 +1,7 @@
 import type { Principal } from "../auth/principal.ts";
 import { EventStream, parsePosition } from "../gateway/event-stream.ts";
 import type { Hub } from "../gateway/hub.ts";
-import { ResultPages } from "../gateway/result-pages.ts";
 import type { Tenant } from "../gateway/tenant.ts";
-import { joinMembers, type Member } from "../protocol/codec.ts";
 import { Id } from "../protocol/ids.ts";
 import { idProblem } from "../protocol/rules.ts";
 import { TYPING_SHAPE, VISIBLE_SHAPE } from "../sessions/session.ts";
@@ -96,25 +94,9 @@ function withApp(hub: Hub, handler: AppHandler): RouteHandler {
 function presences(hub: Hub, { request, tenant, now }: Asked, filters: FilterReader): HttpAnswer {
   const parsed = filters.ofBody(request);
   if (!parsed.ok) return parsed.answer;
-  const pages = new ResultPages(parsed.filter, tenant.table);
-  const { members, more } = pages.next();
-  const body = more ? pieces(members, pages) : joinMembers(DATA_HEAD, members, DATA_TAIL);
+  const body = parsed.answer.read(tenant.table);
   hub.telemetry.observeQuery(hub.clock.now() - now);
   return answerText(200, body);
-}
-
-const DATA_HEAD = '{"data":{';
-const DATA_TAIL = "}}";
-
-/** A long answer, worked out as the client takes it. */
-function* pieces(first: readonly Member[], pages: ResultPages<unknown>): Generator<string, undefined> {
-  yield joinMembers(DATA_HEAD, first, "");
-  for (let more = true; more; ) {
-    const page = pages.next();
-    more = page.more;
-    if (page.members.length > 0) yield joinMembers(",", page.members, "");
-  }
-  yield DATA_TAIL;
 }
 
 function stream(hub: Hub, { request, tenant, principal }: Asked): HttpAnswer {

@@ -1,26 +1,21 @@
 import { append } from "../shared/append.ts";
 import { type Session, SHAPES, type Shape } from "./session.ts";
 
-/** Which of a session's two places a bucket writes: each session is in the bucket of all and in one of a conversation. */
-export type Lane = "placeInAll" | "placeInConversation";
+/** Which of a session's two places a bucket is: each session is in the bucket of all and in one of a conversation. */
+export type Place = "placeInAll" | "placeInConversation";
 
 /**
  * A set of sessions, parted by shape, so that the ones that a filter matches are walked without touching any other.
  * Each session knows its place, so adding and removing cost the same at any size.
  */
 export class Bucket<Holder> {
-  readonly #inAll: boolean;
-  /** All of them while they have one shape, as in most conversations: there are as many buckets as conversations. */
-  #only: Session<Holder>[] | undefined = [];
-  /** The lists by shape, since there were two shapes. */
-  #lists: (Session<Holder>[] | undefined)[] | undefined;
-
-  constructor(lane: Lane) {
-    this.#inAll = lane === "placeInAll";
-  }
+  /** The number of the table's last change that touched it. */
+  changedAt = 0;
+  /** Just a list while all have one shape, as in most conversations: there are as many buckets as conversations. */
+  #sessions: Session<Holder>[] | Parted<Holder> = [];
 
   get size(): number {
-    if (this.#only !== undefined) return this.#only.length;
+    if (!(this.#sessions instanceof Parted)) return this.#sessions.length;
     let size = 0;
     for (let shape = 0; shape < SHAPES; shape++) size += this.count(shape);
     return size;
@@ -30,26 +25,29 @@ export class Bucket<Holder> {
     return this.#list(shape)?.length ?? 0;
   }
 
-  add(session: Session<Holder>): void {
+  add(session: Session<Holder>, place: Place): void {
     const { shape } = session;
-    this.#setPlace(session, this.count(shape));
-    const only = this.#only;
-    if (only !== undefined && (only.length === 0 || only[0]!.shape === shape)) {
-      this.#only = append(only, session);
-    } else {
-      const lists = this.#parted();
-      lists[shape] = append(lists[shape] ?? [], session);
+    setPlace(session, place, this.count(shape));
+    let sessions = this.#sessions;
+    if (!(sessions instanceof Parted)) {
+      if (sessions.length === 0 || sessions[0]!.shape === shape) {
+        this.#sessions = append(sessions, session);
+        return;
+      }
+      sessions = new Parted(sessions);
+      this.#sessions = sessions;
     }
+    sessions.lists[shape] = append(sessions.lists[shape] ?? [], session);
   }
 
   /** Takes out a session that is in it; `shape` is the one that it had when it came in. */
-  remove(session: Session<Holder>, shape: Shape): void {
-    const list = this.#only ?? this.#lists![shape]!;
+  remove(session: Session<Holder>, place: Place, shape: Shape): void {
+    const list = this.#sessions instanceof Parted ? this.#sessions.lists[shape]! : this.#sessions;
     const last = list.pop()!;
     if (last === session) return;
-    const place = this.#inAll ? session.placeInAll : session.placeInConversation;
-    list[place] = last;
-    this.#setPlace(last, place);
+    const index = session[place];
+    list[index] = last;
+    setPlace(last, place, index);
   }
 
   /** Calls back for each session whose shape is in the set `shapes` (bit 1 << shape). */
@@ -71,21 +69,23 @@ export class Bucket<Holder> {
   }
 
   #list(shape: Shape): Session<Holder>[] | undefined {
-    if (this.#only === undefined) return this.#lists![shape];
-    return this.#only[0]?.shape === shape ? this.#only : undefined;
+    if (this.#sessions instanceof Parted) return this.#sessions.lists[shape];
+    return this.#sessions[0]?.shape === shape ? this.#sessions : undefined;
   }
+}
 
-  #parted(): (Session<Holder>[] | undefined)[] {
-    if (this.#lists === undefined) {
-      this.#lists = new Array<Session<Holder>[] | undefined>(SHAPES);
-      this.#lists[this.#only![0]!.shape] = this.#only;
-      this.#only = undefined;
-    }
-    return this.#lists;
-  }
+/** The sessions of a bucket by shape, since there were two shapes. */
+class Parted<Holder> {
+  readonly lists = new Array<Session<Holder>[] | undefined>(SHAPES);
 
-  #setPlace(session: Session<Holder>, place: number): void {
-    if (this.#inAll) session.placeInAll = place;
-    else session.placeInConversation = place;
+  /** `alike`: at least one session, all of one shape. */
+  constructor(alike: Session<Holder>[]) {
+    this.lists[alike[0]!.shape] = alike;
   }
+}
+
+/** By name, for V8: there is one for each change of a session. */
+function setPlace(session: Session<unknown>, place: Place, index: number): void {
+  if (place === "placeInAll") session.placeInAll = index;
+  else session.placeInConversation = index;
 }

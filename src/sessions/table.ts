@@ -40,8 +40,9 @@ export interface Counts {
 export class Table<Holder> {
   readonly #sessions = new Map<string, Session<Holder>>();
   readonly #users = new Map<string, User<Holder>>();
-  readonly #all = new Bucket<Holder>("placeInAll");
+  readonly #all = new Bucket<Holder>();
   readonly #conversations = new Map<string | null, Bucket<Holder>>();
+  #changes = 0;
 
   get(sessionId: string): Session<Holder> | undefined {
     return this.#sessions.get(sessionId);
@@ -58,6 +59,14 @@ export class Table<Holder> {
   /** The sessions in a conversation (null: in none), or all of them (undefined). */
   bucket(conversationId: string | null | undefined): Bucket<Holder> | undefined {
     return conversationId === undefined ? this.#all : this.#conversations.get(conversationId);
+  }
+
+  /**
+   * Differs from what it was if anything about the sessions in a conversation (null: in none), or about any of them
+   * (undefined), has changed since.
+   */
+  changedAt(conversationId: string | null | undefined): number {
+    return this.bucket(conversationId)?.changedAt ?? 0;
   }
 
   counts(): Counts {
@@ -98,7 +107,8 @@ export class Table<Holder> {
     const session = new Session(sessionId, user, kind, state, holder, origin);
     this.#sessions.set(sessionId, session);
     user.add(session);
-    this.#all.add(session);
+    this.#changed();
+    this.#all.add(session, "placeInAll");
     this.#enter(session);
     const visible = (session.shape & VISIBLE_SHAPE) !== 0;
     if (visible) user.visibleWidgets++;
@@ -126,12 +136,21 @@ export class Table<Holder> {
       return undefined;
     }
     user.forget();
-    if (shape !== shapeBefore) this.#all.remove(session, shapeBefore);
-    if (shape !== shapeBefore || from !== to) this.#leave(session, from, shapeBefore);
+    this.#changed();
+    const stays = from === to ? this.#conversations.get(to)! : undefined;
+    if (shape !== shapeBefore) {
+      this.#all.remove(session, "placeInAll", shapeBefore);
+      stays?.remove(session, "placeInConversation", shapeBefore);
+    }
+    if (stays === undefined) this.#leave(session, from, shapeBefore);
     session.state = state;
     session.shape = shape;
-    if (shape !== shapeBefore) this.#all.add(session);
-    if (shape !== shapeBefore || from !== to) this.#enter(session);
+    if (shape !== shapeBefore) {
+      this.#all.add(session, "placeInAll");
+      stays?.add(session, "placeInConversation");
+    }
+    if (stays === undefined) this.#enter(session);
+    else stays.changedAt = this.#changes;
     const wasVisible = user.visibleWidgets > 0;
     user.visibleWidgets += ((shape & VISIBLE_SHAPE) - (shapeBefore & VISIBLE_SHAPE)) / VISIBLE_SHAPE;
     return {
@@ -151,7 +170,8 @@ export class Table<Holder> {
     this.#sessions.delete(session.sessionId);
     user.sessions.splice(user.sessions.indexOf(session), 1);
     user.forget();
-    this.#all.remove(session, shape);
+    this.#changed();
+    this.#all.remove(session, "placeInAll", shape);
     this.#leave(session, from, shape);
     const visible = (shape & VISIBLE_SHAPE) !== 0;
     if (visible) user.visibleWidgets--;
@@ -166,19 +186,26 @@ export class Table<Holder> {
     };
   }
 
+  #changed(): void {
+    this.#changes++;
+    this.#all.changedAt = this.#changes;
+  }
+
   #enter(session: Session<Holder>): void {
     const { selectedConversationId } = session.state;
     let bucket = this.#conversations.get(selectedConversationId);
     if (bucket === undefined) {
-      bucket = new Bucket("placeInConversation");
+      bucket = new Bucket();
       this.#conversations.set(selectedConversationId, bucket);
     }
-    bucket.add(session);
+    bucket.add(session, "placeInConversation");
+    bucket.changedAt = this.#changes;
   }
 
   #leave(session: Session<Holder>, conversationId: string | null, shape: number): void {
     const bucket = this.#conversations.get(conversationId)!;
-    bucket.remove(session, shape);
+    bucket.remove(session, "placeInConversation", shape);
+    bucket.changedAt = this.#changes;
     if (bucket.size === 0) this.#conversations.delete(conversationId);
   }
 }

@@ -37,6 +37,14 @@ export class CompiledFilter {
     return this.#key;
   }
 
+  /**
+   * Whether the answer follows from the sessions in its conversation alone: with background sessions or ids, it takes
+   * those who are elsewhere too.
+   */
+  get isLocal(): boolean {
+    return !this.includeBackground && this.userIds === undefined;
+  }
+
   matches(session: Session<unknown>): boolean {
     return (
       ((this.shapes >> session.shape) & 1) !== 0 &&

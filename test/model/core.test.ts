@@ -4,6 +4,7 @@ import { expect, it } from "vitest";
 import { App } from "../../src/auth/app.ts";
 import { createCounters } from "../../src/gateway/telemetry.ts";
 import { type HeldSession, type Holder, Tenant } from "../../src/gateway/tenant.ts";
+import { KeptAnswer } from "../../src/http/kept-answer.ts";
 import type { LeaveCause } from "../../src/protocol/codes.ts";
 import { FilterSchema } from "../../src/protocol/filter.ts";
 import { readSettings } from "../../src/settings.ts";
@@ -41,16 +42,15 @@ class World {
   readonly causes = new CauseBook();
   readonly sockets = Array.from({ length: 4 }, () => new FakeSocket());
   readonly readers: Reader[] = [];
-  readonly filters: { key: string; plain: OracleFilter; compiled: CompiledFilter }[];
+  readonly filters: { key: string; plain: OracleFilter; compiled: CompiledFilter; kept: KeptAnswer }[];
   readonly tenant: Tenant;
   #ids = 0;
 
   constructor(filters: readonly OracleFilter[]) {
-    this.filters = filters.map((plain, index) => ({
-      key: String(index),
-      plain,
-      compiled: new CompiledFilter(FilterSchema.parse(plain)),
-    }));
+    this.filters = filters.map((plain, index) => {
+      const compiled = new CompiledFilter(FilterSchema.parse(plain));
+      return { key: String(index), plain, compiled, kept: new KeptAnswer(compiled) };
+    });
     this.tenant = new Tenant(app, {
       limits: settings.limits,
       telemetry: {
@@ -198,10 +198,12 @@ class World {
   compare(): void {
     const { oracle, tenant } = this;
     const expected = this.filters.map(({ plain }) => oracle.query(plain));
-    for (const [i, { compiled }] of this.filters.entries()) {
+    for (const [i, { compiled, kept }] of this.filters.entries()) {
       const members: string[] = [];
       compiled.forEachUser(tenant.table, (user) => members.push(user.member(compiled)));
       assert.deepEqual(parse(members), expected[i]);
+      const answer = JSON.parse(kept.read(tenant.table) as string);
+      assert.deepEqual(Object.assign(Object.create(null), answer.data), expected[i]);
     }
     assert.deepEqual(tenant.table.counts(), oracle.counts());
     for (const reader of this.readers) {
