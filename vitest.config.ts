@@ -1,4 +1,26 @@
 import { defineConfig } from "vitest/config";
+import { BaseSequencer, type TestSpecification } from "vitest/node";
+
+/** What takes longest begins first, or one core would have nothing to do in the end. */
+const LONGEST = [
+  "fuzz/fuzz",
+  "attacks/slow",
+  "process/attacks",
+  "process/start",
+  "browser/sdk",
+  "browser/dashboard-states",
+  "package/install",
+  "wire/patience",
+  "model/live",
+];
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const rank = ({ moduleId }: TestSpecification) =>
+      LONGEST.findIndex((name) => moduleId.endsWith(`/test/${name}.test.ts`)) >>> 0;
+    return (await super.sort(files)).sort((one, other) => rank(one) - rank(other));
+  }
+}
 
 export default defineConfig({
   test: {
@@ -9,12 +31,13 @@ export default defineConfig({
     isolate: false,
     // More than cores: most suites wait for time to pass.
     maxWorkers: 3,
+    sequence: { sequencer: LongestFirst },
     setupFiles: ["test/support/second-try.ts"],
     // Most suites live in real time, and a shared machine stands still now and then: what fails twice in a row is a defect.
     retry: process.env.CI ? 1 : 0,
-    testTimeout: 20_000,
-    hookTimeout: 20_000,
-    // Long enough for a browser on a machine that is busy with the other suites.
-    expect: { poll: { timeout: 8_000 } },
+    // Only what hangs takes as long: on a machine that is busy with other things, too, time is not what makes a test fail.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    expect: { poll: { timeout: 20_000 } },
   },
 });

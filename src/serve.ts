@@ -4,10 +4,10 @@ import { createLog } from "./observability/log.ts";
 import { startGateway } from "./server.ts";
 import { readSettings, SettingsError } from "./settings.ts";
 
-/** Starts a gateway as the environment says, and ends the process gently when it is signalled. */
+/** Runs a gateway as the environment says, and ends the process gently when it is signalled. Returns only by an error. */
 export async function serve(): Promise<void> {
   try {
-    await start();
+    await run();
   } catch (error) {
     // What the operator can mend is one line; anything else is a defect and shows where it is.
     const isPlain = error instanceof SettingsError || (error as NodeJS.ErrnoException)?.code !== undefined;
@@ -15,16 +15,19 @@ export async function serve(): Promise<void> {
   }
 }
 
-async function start(): Promise<void> {
+async function run(): Promise<never> {
   const settings = readSettings(process.env);
   const log = createLog(settings.logLevel);
   const demo = settings.apps === undefined ? createDemoApp() : undefined;
   const starting = startGateway(settings, settings.apps ?? [demo!], log.logger);
   let removeHandout = () => {};
-  const stop = async () => {
+  const end = async () => {
     await (await starting).stop();
     removeHandout();
     await log.end();
+  };
+  const stop = async () => {
+    await end();
     process.exit(0);
   };
   // From the first moment on: a signal while it starts is not lost.
@@ -41,4 +44,7 @@ async function start(): Promise<void> {
     removeHandout = writeHandout(gateway.port, handout);
     process.stdout.write(`${await welcome(handout)}\n`);
   }
+  const failure = await gateway.failed;
+  await end();
+  throw failure;
 }

@@ -3,6 +3,7 @@ import ipaddr from "ipaddr.js";
 import type { Logger } from "pino";
 import proxyAddr from "proxy-addr";
 import { App, type AppConfig } from "./auth/app.ts";
+import type { Cluster } from "./cluster/cluster.ts";
 import { isPlainIpv4 } from "./gateway/admission.ts";
 import { Hub } from "./gateway/hub.ts";
 import { answerUpgrade } from "./gateway/upgrade.ts";
@@ -12,7 +13,7 @@ import { presenceRoutes } from "./http/presence-api.ts";
 import { createRouter } from "./http/router.ts";
 import { nodeWarning } from "./node-floor.ts";
 import { createRefusalLog } from "./observability/log.ts";
-import { createMetrics } from "./observability/metrics.ts";
+import { createMetrics, type Metrics } from "./observability/metrics.ts";
 import { watchProcess } from "./observability/process-health.ts";
 import { watchMemory } from "./observability/process-memory.ts";
 import { type Settings, SettingsError } from "./settings.ts";
@@ -33,6 +34,8 @@ export interface Gateway {
   readonly port: number;
   /** Counts and logs a defect that showed outside of every handler. */
   crashed(error: unknown): void;
+  /** Resolves if this node finds that it must not be there. */
+  readonly failed: Promise<SettingsError>;
   /**
    * Goes down gently: tells every client a delay of its own, ends them over the drain time, answers the requests in
    * hand. Called again, it ends the rest at once.
@@ -52,14 +55,17 @@ export async function startGateway(
     log.error({ err: error }, "a handler crashed: a defect"),
   );
   const { telemetry } = metrics;
+  const nodeId = settings.nodeId ?? makeId();
+  const { cluster, failed } = await createCluster(settings, { nodeId, log, clock, metrics });
   const hub = new Hub({
     apps: apps.map((app) => new App(app)),
     limits: settings.limits,
     clock,
     telemetry,
-    nodeId: settings.nodeId ?? makeId(),
+    nodeId,
     makeId,
     random: Math.random,
+    replication: cluster,
   });
   metrics.observe(hub);
   const health = watchProcess();
@@ -106,6 +112,7 @@ export async function startGateway(
     throw error;
   }
   isReady = true;
+  cluster?.start(hub);
   const { name, port } = transport;
   log.info({ node: hub.nodeId, host: settings.host, port, transport: name, version: VERSION }, "started");
   const ofNode = nodeWarning(process.versions.node);
@@ -122,6 +129,7 @@ export async function startGateway(
     transport: name,
     port,
     crashed: telemetry.crashed,
+    failed,
     stop() {
       if (stopped !== undefined) {
         // The second call: no more waiting, not even for requests in hand.
@@ -135,11 +143,47 @@ export async function startGateway(
         hub.stop();
         health.stop();
         memory.stop();
+        await cluster?.leave();
         log.info("stopped");
       })();
       return stopped;
     },
   };
+}
+
+interface Surroundings {
+  readonly nodeId: string;
+  readonly log: Logger;
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+}
+
+/** The other nodes, if there are any to be: without Redis, nothing of it is loaded. */
+async function createCluster(
+  settings: Settings,
+  { nodeId, log, clock, metrics }: Surroundings,
+): Promise<{ readonly cluster: Cluster | undefined; readonly failed: Promise<SettingsError> }> {
+  const { redisUrl, nodeLeaseMs, limits } = settings;
+  if (redisUrl === undefined) return { cluster: undefined, failed: new Promise(() => {}) };
+  let fail: (error: SettingsError) => void;
+  const failed = new Promise<SettingsError>((resolve) => {
+    fail = resolve;
+  });
+  const { Cluster } = await import("./cluster/cluster.ts");
+  const cluster = new Cluster({
+    redisUrl,
+    nodeId,
+    leaseMs: nodeLeaseMs,
+    windowMs: limits.resumeWindowMs,
+    clock,
+    makeId,
+    log,
+    observeLag: metrics.observeLag,
+    crashed: metrics.telemetry.crashed,
+    taken: () => fail(new SettingsError(`NODE_ID ${JSON.stringify(nodeId)} is taken by another node`)),
+  });
+  metrics.observeCluster(cluster);
+  return { cluster, failed };
 }
 
 async function listen(settings: Settings, log: Logger, options: TransportOptions): Promise<Transport> {

@@ -10,7 +10,21 @@ export const SETTINGS: readonly SettingHelp[] = [
     standard: "–",
     text: "JSON array of {id, secrets[], allowedOrigins?, userGrant?, requireExp?}, or a file with it. With neither: development mode, this machine only",
   },
-  { names: ["NODE_ID"], standard: "random", text: "the nodeId that clients are told" },
+  {
+    names: ["REDIS_URL"],
+    standard: "–",
+    text: "redis://[user:password@]host[:port][/database], or rediss:// for TLS: nodes with the same Redis or Valkey are one gateway",
+  },
+  {
+    names: ["NODE_ID"],
+    standard: "random",
+    text: "the nodeId that clients are told; of two nodes with the same, the second does not start",
+  },
+  {
+    names: ["NODE_LEASE_MS"],
+    standard: "10000",
+    text: "a node that is not heard of for so long is dead: its sessions wait to be resumed elsewhere",
+  },
   { names: ["LOG_LEVEL"], standard: "info", text: "fatal, error, warn, info, debug, trace, silent" },
   {
     names: ["DIFF_INTERVAL_MS"],

@@ -18,6 +18,9 @@ export interface Settings {
   /** undefined: development mode. */
   readonly apps: readonly AppConfig[] | undefined;
   readonly nodeId: string | undefined;
+  /** undefined: this node is the only one. */
+  readonly redisUrl: string | undefined;
+  readonly nodeLeaseMs: number;
   readonly logLevel: LogLevel;
   readonly limits: Limits;
   /** TCP connections of every kind; less than the process may open, so that it is never out of files. */
@@ -69,9 +72,6 @@ export function readSettings(env: NodeJS.ProcessEnv, machine: Machine = thisMach
     return found;
   };
 
-  if (read("REDIS_URL") !== undefined) {
-    throw new SettingsError("REDIS_URL is set, but this version runs as a single node only: unset it");
-  }
   const apps = readApps(read("APPS"), read("APPS_FILE"), machine.readFile);
   const host = read("HOST") ?? (apps === undefined ? "127.0.0.1" : "0.0.0.0");
   if (apps === undefined && !isLoopback(host)) {
@@ -98,18 +98,25 @@ export function readSettings(env: NodeJS.ProcessEnv, machine: Machine = thisMach
     drainMs: integer("DRAIN_MS", 10_000, 0, HOUR),
     httpRequestsPerSecond: integer("HTTP_REQUESTS_PER_SECOND", 1_000, 1, 10_000_000),
   };
+  const redisUrl = readRedisUrl(read("REDIS_URL"));
+  const nodeLeaseMs = integer("NODE_LEASE_MS", 10_000, 100, HOUR);
   return {
     host,
     port: integer("PORT", 8080, 0, 65_535),
     transport: choice("TRANSPORT", "auto", ["auto", "uws", "ws"]),
     apps,
     nodeId: readNodeId(read("NODE_ID")),
+    redisUrl,
+    nodeLeaseMs,
     logLevel: choice("LOG_LEVEL", "info", LOG_LEVELS),
     limits,
     maxTcpConnections: Math.max(64, openFiles - LEFT_FOR_NO_CONNECTION),
     metricsToken: read("METRICS_TOKEN"),
     trustProxy: readTrustProxy(read("TRUST_PROXY")),
-    warnings: warningsFor(limits, apps ?? [], machine),
+    warnings: [
+      ...warningsFor(limits, apps ?? [], machine),
+      ...(redisUrl === undefined ? [] : clusterWarningsFor(redisUrl, nodeLeaseMs)),
+    ],
   };
 }
 
@@ -160,6 +167,19 @@ function readNodeId(text: string | undefined): string | undefined {
   throw new SettingsError("NODE_ID must have 1 to 255 characters, none of them a control character");
 }
 
+function readRedisUrl(text: string | undefined): string | undefined {
+  if (text === undefined) return undefined;
+  // The URL may hold a password, so no part of it is repeated.
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  const isRedis = url !== undefined && /^rediss?:$/.test(url.protocol) && /^(\/\d{0,5})?$/.test(url.pathname);
+  if (!isRedis || url.hostname === "") {
+    throw new SettingsError(
+      "REDIS_URL must be redis://[user:password@]host[:port][/database], or rediss:// for TLS",
+    );
+  }
+  return text;
+}
+
 function readTrustProxy(text: string | undefined): Settings["trustProxy"] {
   if (text === undefined) return () => false;
   try {
@@ -205,6 +225,23 @@ function warningsFor(limits: Limits, apps: readonly AppConfig[], { openFiles }: 
   }
   if (limits.maxBufferedBytes < 65_536) {
     warnings.push("MAX_BUFFERED_BYTES is under 64 KiB: readers will lag at the first snapshot of some size");
+  }
+  return warnings;
+}
+
+function clusterWarningsFor(redisUrl: string, nodeLeaseMs: number): string[] {
+  const warnings: string[] = [];
+  const { hostname, password } = new URL(redisUrl);
+  if (password === "" && !isLoopback(hostname.replace(/^\[|\]$/g, ""))) {
+    warnings.push(
+      "REDIS_URL has no password: whoever reaches that Redis can read and change everybody's presence",
+    );
+  }
+  // Signs of life come every third of it, or every 2 s, and a command may take 2 s.
+  if (nodeLeaseMs < 5_000) {
+    warnings.push(
+      "NODE_LEASE_MS is under 5 s: a pause of a node, or of its network, will be taken for its death",
+    );
   }
   return warnings;
 }

@@ -15,7 +15,8 @@ const FLOORS: Record<string, readonly string[]> = {
   gateway: ["auth", "views", "sessions", "protocol", "shared"],
   http: ["gateway", "auth", "views", "sessions", "protocol", "shared"],
   transport: ["gateway", "http"],
-  observability: ["gateway"],
+  cluster: ["gateway", "sessions", "protocol", "shared"],
+  observability: ["cluster", "gateway"],
   // What runs beside the gateway, and knows it by the wire only.
   client: ["protocol"],
   react: ["client"],
@@ -24,6 +25,8 @@ const FLOORS: Record<string, readonly string[]> = {
 };
 /** The files beside the folders put the floors together, and may import any. */
 const PURE = ["protocol", "sessions", "views"];
+/** Of the cluster, all but these, which are the edge. */
+const CLUSTER_EDGE = /^cluster\/(cluster|link|redis-\w+)\.ts$/;
 
 interface SourceFile {
   readonly name: string;
@@ -64,7 +67,7 @@ it("the pure heart knows no clock, no timers, no process and nothing of Node", (
   const impure =
     /\bDate\b|\bperformance\b|\bset(Timeout|Interval|Immediate)\b|\bprocess\b|\bMath\.random\b|\bBuffer\b/;
   const wrong = files
-    .filter(({ floor }) => PURE.includes(floor))
+    .filter(({ name, floor }) => PURE.includes(floor) || (floor === "cluster" && !CLUSTER_EDGE.test(name)))
     .flatMap(({ name, text, imports }) => [
       ...imports.filter((target) => target.startsWith("node:")).map((target) => `${name} imports ${target}`),
       ...withoutComments(text)
@@ -82,6 +85,18 @@ it("only the composition root names concrete transports and the log", () => {
     .flatMap(({ name, imports }) =>
       imports
         .filter((target) => target === "pino" || target === "ws")
+        .map((target) => `${name} imports ${target}`),
+    );
+  expect(wrong).toEqual([]);
+});
+
+it("Redis is loaded by those who use it only", () => {
+  const wrong = files
+    .filter(({ floor }) => floor !== "cluster")
+    .flatMap(({ name, text }) =>
+      [...text.matchAll(/^import (?!type)[^;]*?"([^"]+)";/gm)]
+        .map((match) => match[1]!)
+        .filter((target) => /\/cluster\/|^@redis\//.test(target))
         .map((target) => `${name} imports ${target}`),
     );
   expect(wrong).toEqual([]);

@@ -59,6 +59,8 @@ describe("settings", () => {
       transport: "auto",
       apps: undefined,
       nodeId: undefined,
+      redisUrl: undefined,
+      nodeLeaseMs: 10_000,
       logLevel: "info",
       metricsToken: undefined,
       warnings: [],
@@ -84,7 +86,7 @@ describe("settings", () => {
       "APPS_FILE",
       "LOG_LEVEL",
     ];
-    names.push("REDIS_URL", "NODE_ID", "METRICS_TOKEN", "TRUST_PROXY");
+    names.push("REDIS_URL", "NODE_ID", "NODE_LEASE_MS", "METRICS_TOKEN", "TRUST_PROXY");
     const empty = read(Object.fromEntries(names.map((name) => [name, ""])));
     expect(JSON.stringify(empty)).toBe(JSON.stringify(read({})));
   });
@@ -128,6 +130,12 @@ describe("settings", () => {
     ["LOG_LEVEL", "info\ndebug"],
     ["NODE_ID", "a\nb"],
     ["NODE_ID", "x".repeat(256)],
+    ["NODE_LEASE_MS", "99"],
+    ["REDIS_URL", "localhost:6379"],
+    ["REDIS_URL", "http://localhost"],
+    ["REDIS_URL", "redis://"],
+    ["REDIS_URL", "redis://localhost/zero"],
+    ["REDIS_URL", "redis://user:hunter2@local host"],
     ["TRUST_PROXY", "everybody"],
     ["TRUST_PROXY", "10.0.0.0/33"],
     ["TRUST_PROXY", "10.0.0.1,"],
@@ -258,6 +266,8 @@ describe("settings", () => {
       ["a window that is short", { RESUME_WINDOW_MS: "1999" }, /RESUME_WINDOW_MS/],
       ["a heartbeat that is long", { HEARTBEAT_INTERVAL_MS: "50001" }, /HEARTBEAT_INTERVAL_MS/],
       ["typing that nobody sees", { TYPING_TIMEOUT_MS: "50" }, /TYPING_TIMEOUT_MS/],
+      ["a lease that is short", { REDIS_URL: "redis://127.0.0.1", NODE_LEASE_MS: "4999" }, /NODE_LEASE_MS/],
+      ["a Redis that is open to all", { REDIS_URL: "redis://redis.example" }, /REDIS_URL has no password/],
       ["little room for slow readers", { MAX_BUFFERED_BYTES: "65535" }, /MAX_BUFFERED_BYTES/],
     ])("%s", (_name, env, expected) => {
       const { warnings } = read(env);
@@ -267,6 +277,7 @@ describe("settings", () => {
 
     it("nothing that is just right", () => {
       const env = { RESUME_WINDOW_MS: "2000", HEARTBEAT_INTERVAL_MS: "50000", MAX_CONNECTIONS: "65024" };
+      Object.assign(env, { REDIS_URL: "rediss://user:hunter2@redis.example/3", NODE_LEASE_MS: "5000" });
       expect(read({ ...env, TYPING_TIMEOUT_MS: "51", MAX_BUFFERED_BYTES: "65536" }).warnings).toEqual([]);
     });
   });

@@ -60,8 +60,8 @@ export function verdictsOf(result: ScenarioResult): Verdict[] {
     const value = measured(target, result);
     const { over, atMost = Number.POSITIVE_INFINITY, atLeast = Number.NEGATIVE_INFINITY } = target;
     const isMet = value !== undefined && value <= atMost && value >= atLeast;
-    // How long something takes is another figure on another machine; ratios and counts are not.
-    const isPortable = over !== undefined || target.atMost === 0;
+    // How long something takes is another figure on another machine; a ratio is not.
+    const isPortable = over !== undefined;
     const isFar = isPortable && value !== undefined && (value > FAR * atMost || value < atLeast / FAR);
     return { target, value, isMet, isFar };
   });

@@ -41,7 +41,7 @@ export class HeldSessions implements Holder {
     const session = resumed ?? this.#tenant.open(userId, kind, message, this, now);
     if (!isHeld) this.#add(session);
     if (resumed !== undefined) {
-      this.#tenant.takeOver(resumed, this);
+      this.#tenant.takeOver(resumed, this, now);
       this.#tenant.update(resumed, message, now);
     }
     const { sessionId: openedId } = session;

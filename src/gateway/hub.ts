@@ -2,6 +2,7 @@ import type { App } from "../auth/app.ts";
 import type { Clock } from "../shared/clock.ts";
 import { Deadlines } from "../shared/deadlines.ts";
 import { Admissions, type Admitted } from "./admission.ts";
+import type { Replication } from "./journal.ts";
 import { type Limits, MAX_DUE_PER_TURN, STALL_MS } from "./limits.ts";
 import { MemoryGate } from "./memory-gate.ts";
 import type { Outbox } from "./outbox.ts";
@@ -19,6 +20,8 @@ export interface HubOptions {
   readonly makeId: () => string;
   /** A number in [0, 1), for delays that should differ. */
   readonly random: () => number;
+  /** undefined: this node is the only one. */
+  readonly replication?: Replication | undefined;
 }
 
 /** A connection or stream, as far as time and its end concern it. */
@@ -58,6 +61,7 @@ export class Hub {
   readonly #backlogged = new Map<Peer, Stall>();
   readonly #ticker: Ticker;
   readonly #random: () => number;
+  readonly #replication: Replication | undefined;
   #stallCheckAt = 0;
   #draining = false;
   readonly #onEmpty: (() => void)[] = [];
@@ -69,10 +73,14 @@ export class Hub {
     this.telemetry = telemetry;
     this.nodeId = options.nodeId;
     this.#random = options.random;
+    this.#replication = options.replication;
     const now = clock.now();
     const wakeBy = (due: number) => this.#ticker.wakeBy(due);
     this.#tenants = new Map(
-      apps.map((app) => [app.id, new Tenant(app, { limits, telemetry, makeId, clock, wakeBy })]),
+      apps.map((app) => {
+        const journal = options.replication?.journal(app.id);
+        return [app.id, new Tenant(app, { limits, telemetry, makeId, clock, wakeBy, journal })];
+      }),
     );
     this.admissions = new Admissions(
       {
@@ -87,6 +95,16 @@ export class Hub {
       (at) => this.run(at),
       () => this.#next(),
     );
+  }
+
+  /** Whether this node knows what it is asked for. */
+  get isReady(): boolean {
+    return this.#replication?.isReady ?? true;
+  }
+
+  /** Whether what it knows of other nodes may be old. */
+  get isDegraded(): boolean {
+    return this.#replication?.isDegraded ?? false;
   }
 
   get isDraining(): boolean {
@@ -118,6 +136,10 @@ export class Hub {
     if (this.#draining) {
       this.telemetry.refused("draining");
       return { ok: false, status: 503, message: "this node is going down", retryAfterS: 1 };
+    }
+    if (!this.isReady) {
+      this.telemetry.refused("starting");
+      return { ok: false, status: 503, message: "this node is starting", retryAfterS: 1 };
     }
     if (this.memory.isShort) {
       this.telemetry.refused("memory");

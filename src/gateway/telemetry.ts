@@ -8,6 +8,7 @@ export const REFUSALS = [
   "connections_per_address",
   "connect_rate",
   "tcp_connections",
+  "starting",
   "memory",
   "draining",
   "binary",

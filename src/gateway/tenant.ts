@@ -3,10 +3,12 @@ import type { EndCause } from "../protocol/codes.ts";
 import {
   type Custom,
   NEW_SESSION,
+  type Origin,
   patchState,
   type Session,
   type SessionKind,
   type SessionPatch,
+  type SessionState,
 } from "../sessions/session.ts";
 import { type Change, Table } from "../sessions/table.ts";
 import type { Clock } from "../shared/clock.ts";
@@ -16,6 +18,7 @@ import type { CompiledFilter } from "../views/compiled-filter.ts";
 import type { View } from "../views/view.ts";
 import { Views } from "../views/views.ts";
 import { Feed } from "./feed.ts";
+import type { Journal } from "./journal.ts";
 import { type Limits, MAX_DUE_PER_TURN } from "./limits.ts";
 import type { Telemetry } from "./telemetry.ts";
 
@@ -26,6 +29,15 @@ export interface Holder {
 }
 export type HeldSession = Session<Holder>;
 
+/** How another node says that a session is. */
+export interface RemoteSession {
+  readonly userId: string;
+  readonly kind: SessionKind;
+  readonly opened: number;
+  readonly term: number;
+  readonly state: SessionState;
+}
+
 export interface TenantOptions {
   readonly limits: Limits;
   readonly telemetry: Telemetry;
@@ -33,6 +45,8 @@ export interface TenantOptions {
   readonly clock: Clock;
   /** Called when something of this tenant will be due at a time. */
   readonly wakeBy: (due: number) => void;
+  /** Where other nodes read of what happens here; undefined: there are none. */
+  readonly journal?: Journal | undefined;
 }
 
 /**
@@ -92,9 +106,10 @@ export class Tenant {
   open(userId: string, kind: SessionKind, patch: SessionPatch, holder: Holder, now: number): HeldSession {
     const sessionId = this.#options.makeId();
     const state = patchState(NEW_SESSION, patch);
-    this.#note(this.table.open(sessionId, userId, kind, state, holder), now);
+    this.#note(this.table.open(sessionId, userId, kind, state, holder, this.#origin(userId)), now);
     const session = this.table.get(sessionId)!;
     if (state.isTyping) this.#startTyping(session, now);
+    this.#options.journal?.opened(session);
     return session;
   }
 
@@ -104,13 +119,19 @@ export class Tenant {
     return session?.user.userId === userId && session.kind === kind ? session : undefined;
   }
 
-  /** Gives a session another holder; the one that it had is told. Nobody else sees a change. */
-  takeOver(session: HeldSession, holder: Holder): void {
+  /** Gives a session another holder; the one that it had is told, on whichever node. Nobody else sees a change. */
+  takeOver(session: HeldSession, holder: Holder, now: number): void {
     const before = session.holder;
     session.holder = holder;
     this.#lost.delete(session);
     this.#left.delete(session);
     if (before !== undefined && before !== holder) before.lose(session, "replaced");
+    const { origin } = session;
+    if (origin?.owner === undefined) return;
+    origin.owner = undefined;
+    origin.term++;
+    if (session.state.isTyping) this.#startTyping(session, now);
+    this.#options.journal?.claimed(session);
   }
 
   /** The custom fields that a session would have after a patch: for checking bounds before it is made. */
@@ -119,19 +140,17 @@ export class Tenant {
   }
 
   update(session: HeldSession, patch: SessionPatch, now: number): void {
-    const wasTyping = session.state.isTyping;
-    const state = patchState(session.state, patch);
+    const before = session.state;
+    const state = patchState(before, patch);
     if (state.isTyping && patch.isTyping === true) this.#startTyping(session, now);
-    else if (wasTyping && !state.isTyping) this.#typing.delete(session);
-    const change = this.table.update(session, state);
-    if (change !== undefined) this.#note(change, now);
+    else if (before.isTyping && !state.isTyping) this.#typing.delete(session);
+    this.#put(session, state, now);
+    if (state !== before && session.origin?.owner === undefined) this.#options.journal?.changed(session);
   }
 
   end(session: HeldSession, cause: EndCause, now: number): void {
-    this.#typing.delete(session);
-    this.#lost.delete(session);
-    this.#left.delete(session);
-    session.holder = undefined;
+    this.#options.journal?.ended(session, cause);
+    this.#forget(session);
     this.#note(this.table.end(session, cause), now);
   }
 
@@ -159,6 +178,47 @@ export class Tenant {
       holder?.lose(session, "kicked");
     }
     return sessions.length;
+  }
+
+  /** Another node says how a session of its own is. One that was held here has been taken over there. */
+  follow(sessionId: string, remote: RemoteSession, owner: string, now: number): void {
+    const { userId, kind, opened, term, state } = remote;
+    const session = this.table.get(sessionId);
+    if (session === undefined) {
+      const origin = { opened, owner, term };
+      this.#note(this.table.open(sessionId, userId, kind, state, undefined, origin), now);
+      return;
+    }
+    const { user, origin, holder } = session;
+    if (user.userId !== userId || session.kind !== kind || origin === undefined) return;
+    if (origin.owner !== owner) {
+      this.#forget(session);
+      origin.owner = owner;
+      holder?.lose(session, "replaced");
+    }
+    origin.term = term;
+    this.#put(session, state, now);
+  }
+
+  /** Another node says that a session has ended. */
+  endFollowed(session: HeldSession, cause: EndCause, now: number): void {
+    const { holder } = session;
+    this.#forget(session);
+    this.#note(this.table.end(session, cause), now);
+    holder?.lose(session, cause === "kicked" ? "kicked" : "replaced");
+  }
+
+  /** A session that was given up is this node's own after all, and waits to be resumed. */
+  adopt(session: HeldSession, now: number): void {
+    if (session.origin === undefined) return;
+    session.origin.owner = undefined;
+    if (session.state.isTyping) this.#startTyping(session, now);
+    this.lose(session, now);
+  }
+
+  /** The owner of a session is no more: if its user types, nobody else will say when that ends. */
+  orphan(session: HeldSession, now: number): void {
+    if (session.state.isTyping) this.#startTyping(session, now);
   }
 
   /** The feed of a filter, made if there is none. A feed without a subscriber has to be given back by `dismiss`. */
@@ -197,7 +257,9 @@ export class Tenant {
     this.#typing.forEachDue(now, MAX_DUE_PER_TURN, (session) => {
       this.update(session, { isTyping: false }, now);
     });
-    this.#lost.forEachDue(now, MAX_DUE_PER_TURN, (session) => this.end(session, "timeout", now));
+    if (this.#mayGiveUp(now)) {
+      this.#lost.forEachDue(now, MAX_DUE_PER_TURN, (session) => this.end(session, "timeout", now));
+    }
     this.#left.forEachDue(now, MAX_DUE_PER_TURN, (session) => this.end(session, "closed", now));
     this.#views.expireIdle(now);
     this.settle(now);
@@ -205,9 +267,10 @@ export class Tenant {
 
   /** When `run` next has something to do. */
   next(): number {
+    const lost = this.#mayGiveUp(this.#options.clock.now()) ? this.#lost.next() : undefined;
     return Math.min(
       this.#typing.next() ?? Number.POSITIVE_INFINITY,
-      this.#lost.next() ?? Number.POSITIVE_INFINITY,
+      lost ?? Number.POSITIVE_INFINITY,
       this.#left.next() ?? Number.POSITIVE_INFINITY,
       this.#views.next() ?? Number.POSITIVE_INFINITY,
     );
@@ -225,6 +288,30 @@ export class Tenant {
       }
       this.#collect();
     });
+  }
+
+  #put(session: HeldSession, state: SessionState, now: number): void {
+    const change = this.table.update(session, state);
+    if (change !== undefined) this.#note(change, now);
+  }
+
+  /** Nobody holds the session here any more, and no time is measured for it. */
+  #forget(session: HeldSession): void {
+    session.holder = undefined;
+    this.#typing.delete(session);
+    this.#lost.delete(session);
+    this.#left.delete(session);
+  }
+
+  #mayGiveUp(now: number): boolean {
+    return this.#options.journal?.mayGiveUp(now) ?? true;
+  }
+
+  /** For a session of this node: opened after all of the user's that are known here, whatever the clocks of other nodes say. */
+  #origin(userId: string): Origin | undefined {
+    if (this.#options.journal === undefined) return undefined;
+    const last = this.table.user(userId)?.sessions.at(-1)?.origin?.opened ?? 0;
+    return { opened: Math.max(this.#options.clock.wallNow(), last + 1), owner: undefined, term: 0 };
   }
 
   #note(change: Change<Holder>, now: number): void {

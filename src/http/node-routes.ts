@@ -29,9 +29,12 @@ export function nodeRoutes(options: NodeRoutesOptions): Route[] {
       path: "/readyz",
       handler: () => {
         if (hub.isDraining) return answerJson(503, { status: "draining" }, { "retry-after": "1" });
-        if (!options.isReady()) return answerJson(503, { status: "starting" }, { "retry-after": "1" });
+        if (!options.isReady() || !hub.isReady) {
+          return answerJson(503, { status: "starting" }, { "retry-after": "1" });
+        }
         // Still 200: whoever took it out of service for this would cut off those that it serves.
-        return answerJson(200, { status: hub.memory.isShort ? "low_memory" : "ready" });
+        const degraded = hub.isDegraded ? "degraded" : "ready";
+        return answerJson(200, { status: hub.memory.isShort ? "low_memory" : degraded });
       },
     },
     {

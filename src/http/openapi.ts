@@ -215,7 +215,7 @@ export function openApiDocument(version: string): Json {
           responses: {
             ...ok(
               "Health",
-              "Ready; the status is `low_memory` while memory is short and nobody new is let in.",
+              "Ready; the status is `low_memory` while memory is short and nobody new is let in, and `degraded` while other nodes' sessions may be old.",
             ),
             503: { description: "Starting or draining.", content: json("Health"), headers: RETRY_AFTER },
           },

@@ -73,6 +73,7 @@ function withApp(hub: Hub, handler: AppHandler): RouteHandler {
   return (request, params) => {
     const tenant = hub.tenant(params.appId ?? "");
     if (tenant === undefined) return unknownApp();
+    if (!hub.isReady) return answerError(503, { node: ["is starting"] }, { "retry-after": "1" });
     const authorized = authorize(tenant.app, request.headers.authorization, hub.clock.wallNow());
     if (!authorized.ok) {
       hub.telemetry.refused("unauthenticated", authorized.reason);

@@ -1,4 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
+import type { Cluster } from "../cluster/cluster.ts";
 import type { Hub } from "../gateway/hub.ts";
 import {
   createCounters,
@@ -13,6 +14,10 @@ export interface Metrics {
   readonly telemetry: Telemetry;
   /** The hub whose state the gauges show. */
   observe(hub: Hub): void;
+  /** Shows the state of a cluster too. */
+  observeCluster(cluster: Cluster): void;
+  /** How long a change of this node took until it came back from the log. */
+  observeLag(ms: number): void;
   render(): Promise<{ contentType: string; text: string }>;
 }
 
@@ -141,11 +146,54 @@ export function createMetrics(
   counter("cut_readers", "Connections ended because they did not read.", () => telemetry.cut);
   counter("handler_crashes", "Exceptions caught in a handler: defects.", () => crashes);
 
+  let lag: TimeHistogram | undefined;
+  const observeCluster = (cluster: Cluster) => {
+    const { counts } = cluster;
+    lag = new TimeHistogram(
+      "presence_cluster_lag_seconds",
+      "From a change on this node until it came back from Redis.",
+      registry,
+    );
+    gauge(
+      "cluster_nodes",
+      "Nodes of the cluster that are alive, this one among them.",
+      () => cluster.peers + 1,
+    );
+    gauge("cluster_degraded", "1 while this node cannot tell whether it shows what all others do.", () =>
+      cluster.isDegraded ? 1 : 0,
+    );
+    counter("cluster_degraded_seconds", "Time for which it could not.", () => cluster.degradedMs / 1000);
+    counter(
+      "cluster_batches",
+      "Batches of changes sent to Redis, signs of life among them.",
+      () => counts.batches,
+    );
+    counter("cluster_changes_out", "Changes in them.", () => counts.ops);
+    counter(
+      "cluster_entries",
+      "Entries of the log that were read, own ones among them.",
+      () => counts.entries,
+    );
+    counter("cluster_changes_in", "Changes in them.", () => counts.facts);
+    counter("cluster_gaps", "Times that entries were missed, and all rows were read.", () => counts.gaps);
+    counter("cluster_bad_input", "What was read from Redis and left out.", () => counts.badInputs);
+    counter("cluster_joins", "Times that this node joined the cluster.", () => counts.joins);
+    counter("cluster_expulsions", "Times that it was taken for dead, or forgotten.", () => counts.expulsions);
+    counter("cluster_nodes_lost", "Nodes that went, or were taken for dead.", () => counts.nodesLost);
+    counter(
+      "cluster_disconnections",
+      "Times that the connection to Redis was lost.",
+      () => counts.disconnections,
+    );
+  };
+
   return {
     telemetry,
     observe: (observed) => {
       hub = observed;
     },
+    observeCluster,
+    observeLag: (ms) => lag?.observe(ms / 1000),
     render: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
   };
 }

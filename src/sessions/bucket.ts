@@ -1,3 +1,4 @@
+import { append } from "../shared/append.ts";
 import { type Session, SHAPES, type Shape } from "./session.ts";
 
 /** Which of a session's two places a bucket writes: each session is in the bucket of all and in one of a conversation. */
@@ -9,54 +10,78 @@ export type Lane = "placeInAll" | "placeInConversation";
  */
 export class Bucket<Holder> {
   readonly #inAll: boolean;
-  /** Made with a place for each shape: an array that grows by itself takes room for three times as many. */
-  readonly #lists = new Array<Session<Holder>[] | undefined>(SHAPES);
-  #size = 0;
+  /** All of them while they have one shape, as in most conversations: there are as many buckets as conversations. */
+  #only: Session<Holder>[] | undefined = [];
+  /** The lists by shape, since there were two shapes. */
+  #lists: (Session<Holder>[] | undefined)[] | undefined;
 
   constructor(lane: Lane) {
     this.#inAll = lane === "placeInAll";
   }
 
   get size(): number {
-    return this.#size;
+    if (this.#only !== undefined) return this.#only.length;
+    let size = 0;
+    for (let shape = 0; shape < SHAPES; shape++) size += this.count(shape);
+    return size;
   }
 
   count(shape: Shape): number {
-    return this.#lists[shape]?.length ?? 0;
+    return this.#list(shape)?.length ?? 0;
   }
 
   add(session: Session<Holder>): void {
-    const list = this.#lists[session.shape];
-    if (list === undefined) this.#lists[session.shape] = [session];
-    else list.push(session);
-    this.#setPlace(session, (list?.length ?? 1) - 1);
-    this.#size++;
+    const { shape } = session;
+    this.#setPlace(session, this.count(shape));
+    const only = this.#only;
+    if (only !== undefined && (only.length === 0 || only[0]!.shape === shape)) {
+      this.#only = append(only, session);
+    } else {
+      const lists = this.#parted();
+      lists[shape] = append(lists[shape] ?? [], session);
+    }
   }
 
   /** Takes out a session that is in it; `shape` is the one that it had when it came in. */
   remove(session: Session<Holder>, shape: Shape): void {
-    const list = this.#lists[shape]!;
+    const list = this.#only ?? this.#lists![shape]!;
     const last = list.pop()!;
-    if (last !== session) {
-      const place = this.#inAll ? session.placeInAll : session.placeInConversation;
-      list[place] = last;
-      this.#setPlace(last, place);
-    }
-    this.#size--;
+    if (last === session) return;
+    const place = this.#inAll ? session.placeInAll : session.placeInConversation;
+    list[place] = last;
+    this.#setPlace(last, place);
   }
 
   /** Calls back for each session whose shape is in the set `shapes` (bit 1 << shape). */
   forEach(shapes: number, visit: (session: Session<Holder>) => void): void {
     for (let shape = 0; shape < SHAPES; shape++) {
       if ((shapes & (1 << shape)) === 0) continue;
-      const list = this.#lists[shape];
+      const list = this.#list(shape);
       if (list !== undefined) for (let i = 0; i < list.length; i++) visit(list[i]!);
     }
   }
 
   /** The sessions whose shape is in the set, as they are now. */
   list(shapes: number): Session<Holder>[] {
-    return this.#lists.filter((_, shape) => (shapes & (1 << shape)) !== 0).flatMap((list) => list ?? []);
+    const listed: Session<Holder>[] = [];
+    this.forEach(shapes, (session) => {
+      listed.push(session);
+    });
+    return listed;
+  }
+
+  #list(shape: Shape): Session<Holder>[] | undefined {
+    if (this.#only === undefined) return this.#lists![shape];
+    return this.#only[0]?.shape === shape ? this.#only : undefined;
+  }
+
+  #parted(): (Session<Holder>[] | undefined)[] {
+    if (this.#lists === undefined) {
+      this.#lists = new Array<Session<Holder>[] | undefined>(SHAPES);
+      this.#lists[this.#only![0]!.shape] = this.#only;
+      this.#only = undefined;
+    }
+    return this.#lists;
   }
 
   #setPlace(session: Session<Holder>, place: number): void {

@@ -43,6 +43,16 @@ export const VISIBLE_SHAPE = 4;
 export const FOCUSED_SHAPE = 2;
 export const TYPING_SHAPE = 1;
 
+/** What nodes that share their sessions know about one besides its state. */
+export interface Origin {
+  /** Puts the sessions of a user into the same order on all nodes. */
+  readonly opened: number;
+  /** The other node that keeps it, as that calls itself; undefined: this one does. */
+  owner: string | undefined;
+  /** How many times a node has taken it over from another. */
+  term: number;
+}
+
 /** One row of the table. Only the table writes to it; everyone else reads. */
 export class Session<Holder> {
   readonly sessionId: string;
@@ -52,6 +62,8 @@ export class Session<Holder> {
   shape: Shape;
   /** Who keeps the session alive: a connection, or undefined while it waits to be resumed. */
   holder: Holder | undefined;
+  /** undefined where there is one node only. */
+  readonly origin: Origin | undefined;
   /** Places in the bucket of all sessions and in that of the conversation, see bucket.ts. */
   placeInAll = -1;
   placeInConversation = -1;
@@ -62,6 +74,7 @@ export class Session<Holder> {
     kind: SessionKind,
     state: SessionState,
     holder: Holder | undefined,
+    origin: Origin | undefined,
   ) {
     this.sessionId = sessionId;
     this.user = user;
@@ -69,6 +82,7 @@ export class Session<Holder> {
     this.state = state;
     this.shape = shapeOf(kind, state);
     this.holder = holder;
+    this.origin = origin;
   }
 }
 
@@ -102,6 +116,13 @@ export function patchState(state: SessionState, patch: SessionPatch): SessionSta
     return state;
   }
   return { visible, selectedConversationId, hasFocus, isTyping, custom };
+}
+
+/** Whether `one`, which this node learns of only now, was opened before `other`, another session of the user. */
+export function isBefore(one: Session<unknown>, other: Session<unknown>): boolean {
+  if (one.origin === undefined || other.origin === undefined) return false;
+  const apart = one.origin.opened - other.origin.opened;
+  return apart < 0 || (apart === 0 && one.sessionId < other.sessionId);
 }
 
 /** Patches add up, so the bound on keys has to be checked on the patched state. */

@@ -2,6 +2,7 @@ import type { LeaveCause } from "../protocol/codes.ts";
 import { Bucket } from "./bucket.ts";
 import {
   FOCUSED_SHAPE,
+  type Origin,
   Session,
   type SessionKind,
   type SessionState,
@@ -50,6 +51,10 @@ export class Table<Holder> {
     return this.#users.get(userId);
   }
 
+  all(): Iterable<Session<Holder>> {
+    return this.#sessions.values();
+  }
+
   /** The sessions in a conversation (null: in none), or all of them (undefined). */
   bucket(conversationId: string | null | undefined): Bucket<Holder> | undefined {
     return conversationId === undefined ? this.#all : this.#conversations.get(conversationId);
@@ -83,13 +88,14 @@ export class Table<Holder> {
     kind: SessionKind,
     state: SessionState,
     holder: Holder | undefined,
+    origin?: Origin,
   ): Change<Holder> {
     let user = this.#users.get(userId);
     if (user === undefined) {
       user = new User<Holder>(userId);
       this.#users.set(userId, user);
     }
-    const session = new Session(sessionId, user, kind, state, holder);
+    const session = new Session(sessionId, user, kind, state, holder, origin);
     this.#sessions.set(sessionId, session);
     user.add(session);
     this.#all.add(session);

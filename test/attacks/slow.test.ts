@@ -7,10 +7,12 @@ import { TRANSPORTS } from "../support/transports.ts";
 // Clients that take their time, each kind of them many times, all at once.
 
 const OF_EACH_KIND = 20;
+/** For each of them the gateway makes 16 MB, more than the kernel takes. */
+const WHO_DO_NOT_READ = 5;
 /** What a silent connection, or the head of a request, may take; and a whole request. With what it takes to notice. */
 const [SILENCE_S, REQUEST_S] = [12, 17];
 /** For machines that do something else, too. */
-const LATE_S = 2;
+const LATE_S = 5;
 
 interface Kind {
   readonly name: string;
@@ -108,7 +110,9 @@ describe.concurrent.each(TRANSPORTS)("slow clients over %s", (transport) => {
     };
     const results = await Promise.all(
       KINDS.map(async (kind) => {
-        const seconds = await Promise.all(Array.from({ length: OF_EACH_KIND }, () => run(kind)));
+        const seconds = await Promise.all(
+          Array.from({ length: kind.reads === false ? WHO_DO_NOT_READ : OF_EACH_KIND }, () => run(kind)),
+        );
         return { kind, least: Math.min(...seconds), most: Math.max(...seconds) };
       }),
     );
@@ -124,7 +128,7 @@ describe.concurrent.each(TRANSPORTS)("slow clients over %s", (transport) => {
     process.stdout.write(`slow over ${transport}: an answer to somebody else: p99 ${p99.toFixed(1)} ms\n`);
     for (const { kind, most } of results) expect(most, kind.name).toBeLessThan(kind.withinS + LATE_S);
     // For busy machines: who waits because of the slow ones waits for their ten seconds.
-    expect(p99).toBeLessThan(3_000);
+    expect(p99).toBeLessThan(5_000);
     expect(gateway.log.filter((line) => line.includes("crash"))).toEqual([]);
     await gateway.stop();
   }, 90_000);

@@ -49,7 +49,7 @@ describe.concurrent.each(TRANSPORTS)("messages in pieces over %s", (transport) =
     );
     expect(await client.ended).toBe("dropped");
     clearInterval(going);
-    expect(performance.now() - started).toBeLessThan(4_000);
+    expect(performance.now() - started).toBeLessThan(20_000);
     await gateway.stop();
   });
 });

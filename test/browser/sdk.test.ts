@@ -171,9 +171,9 @@ describeInBrowser("the SDK in pages", (browser) => {
     await carol.close();
     scene.gateway = await TestGateway.start("ws", OPTIONS);
     scene.proxy.retarget(scene.gateway.gateway.port);
-    await expect.poll(() => scene.users(), { timeout: 8_000 }).toEqual(["alice", "bob"]);
-    await expect.poll(() => seenBy(alice), { timeout: 8_000 }).toEqual(["-carol timeout"]);
-    await expect.poll(() => seenBy(bob), { timeout: 8_000 }).toEqual(["-carol timeout"]);
+    await expect.poll(() => scene.users()).toEqual(["alice", "bob"]);
+    await expect.poll(() => seenBy(alice)).toEqual(["-carol timeout"]);
+    await expect.poll(() => seenBy(bob)).toEqual(["-carol timeout"]);
     expect(await alice.evaluate(() => [...subscription.snapshot!.keys()].sort())).toEqual(["alice", "bob"]);
     await scene.watch();
   });

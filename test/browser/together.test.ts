@@ -60,7 +60,7 @@ for (const transport of TRANSPORTS) {
       await dashboard.expectUsers("bob");
       await bob.close();
       // After the window in which bob could have come back.
-      await expect.poll(() => dashboard.users(), { timeout: 8_000 }).toEqual([]);
+      await expect.poll(() => dashboard.users()).toEqual([]);
       const feed = () =>
         dashboard.page
           .locator(".feed li")

@@ -98,7 +98,7 @@ class Run {
       this.#sessions.push(this.#sdk.client.open({ kind, userId: alice }));
       this.#said.push({ conversation: null, hasFocus: false, custom: new Map() });
     }
-    await until(() => this.#sessions.every(({ state }) => state === "open"), 10_000);
+    await until(() => this.#sessions.every(({ state }) => state === "open"));
     this.#seen = this.#observer.watch({ userIds: [alice], includeBackgroundSessions: true });
     await this.#seen.subscription.connected;
   }

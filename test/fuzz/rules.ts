@@ -90,3 +90,26 @@ export function isClientMessage(message: unknown): boolean {
       return false;
   }
 }
+
+const isWhole = (value: unknown) => isCount(value) && (value as number) <= 2 ** 52;
+
+/** Whether a node of a cluster may say this of a session. */
+export function isFact(value: unknown): boolean {
+  if (!Array.isArray(value) || value[0] !== 1 || typeof value[1] !== "string") return false;
+  const [userId, kind, opened, term, flags, conversation, custom] = value.slice(2);
+  if (userId === null) {
+    return ["closed", "timeout", "replaced", "kicked", "node-lost"].includes(kind as string);
+  }
+  return (
+    isId(userId) &&
+    (kind === "background" || kind === "widget") &&
+    isWhole(opened) &&
+    isWhole(term) &&
+    isWhole(flags) &&
+    (flags as number) < 8 &&
+    (conversation === null || isId(conversation)) &&
+    isObject(custom) &&
+    isCustom(custom) &&
+    !Object.values(custom).includes(null)
+  );
+}

@@ -129,6 +129,25 @@ const app = fc.record({
 const sample = <T>(arbitrary: fc.Arbitrary<T>, count = 400): T[] =>
   fc.sample(arbitrary, { seed: 1, numRuns: count });
 
+const count = fc.nat({ max: 2 ** 30 });
+
+/** What nodes of a cluster tell each other, see src/cluster/fact.ts. */
+const fact = fc.oneof(
+  fc.tuple(
+    fc.constant(1),
+    id,
+    id,
+    fc.constantFrom("background", "widget"),
+    count,
+    fc.nat({ max: 5 }),
+    fc.nat({ max: 7 }),
+    fc.option(id),
+    fc.dictionary(fc.string(), fc.string(), { maxKeys: 3 }),
+  ),
+  fc.tuple(fc.constant(1), id, fc.constant(null), fc.constantFrom("closed", "node-lost")),
+);
+
+export const FACTS = sample(fact);
 export const CLIENT_MESSAGES = sample(clientMessage);
 export const FILTERS = sample(filter, 200);
 export const SERVER_MESSAGES = sample(serverMessage);

@@ -72,7 +72,7 @@ describe.concurrent.each(TRANSPORTS)("handshakes over %s", (transport) => {
     expect(wrong).toEqual([]);
     expect(slowest.ms).toBeLessThan(PATIENCE_MS);
     await until(() => gateway.hub.leftovers().connections === 0);
-  }, 60_000);
+  });
 
   it("take time in proportion to their length", async () => {
     const hostile = (size: number) => [

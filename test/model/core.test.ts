@@ -118,7 +118,7 @@ class World {
         break;
       case "resume":
         if (live === undefined) return;
-        tenant.takeOver(live, socket!);
+        tenant.takeOver(live, socket!, now);
         socket!.sessions.add(live.sessionId);
         tenant.update(live, step.fields, now);
         session!.holder = socket;

@@ -139,7 +139,7 @@ describe.concurrent.each(TRANSPORTS)("swarms over %s", (transport) => {
         const each = (1_024 * ((residentMiB(pid) ?? 0) - before)) / clients.length;
         const times = await Promise.all(
           clients.map(async (client) => {
-            await client.until(() => client.closeFrame !== undefined, 15_000);
+            await client.until(() => client.closeFrame !== undefined);
             client.destroy();
             expect(client.closeFrame?.closed).toBe(4408);
             return (performance.now() - started) / 1_000;

@@ -16,7 +16,7 @@ const users = () => gateway.tenant().table.counts().users;
 
 it("a crowd comes, is seen, and leaves when it is asked to", async () => {
   const run = new CliProcess(env, ["crowd", "30", "--rate", "500", "--conversations", "2"]);
-  await until(() => users() >= 28, 10_000);
+  await until(() => users() >= 28);
   await run.printed(
     /^30 users in \d+ tabs come to http:.*\nconnected \d+ of \d+ · online \d+ · typing \d+\n/,
   );

@@ -148,13 +148,12 @@ describe("what the README says", () => {
       ...readFileSync(join(PROJECT, "src/settings.ts"), "utf8").matchAll(/(?:read|integer|choice)\("(\w+)"/g),
     ];
     const known = new Set(rows.map(([name]) => name));
-    expect(read.map((match) => match[1]!).filter((name) => name !== "REDIS_URL" && !known.has(name))).toEqual(
-      [],
-    );
+    expect(read.map((match) => match[1]!).filter((name) => !known.has(name))).toEqual([]);
     for (const [name, value] of [
       ["port", 8080],
       ["transport", "auto"],
       ["logLevel", "info"],
+      ["nodeLeaseMs", 10_000],
     ] as const) {
       expect(settings[name]).toBe(value);
       expect(documented.get(name)).toBe(`\`${value}\``);

@@ -224,7 +224,7 @@ describe.each(TRANSPORTS)("development mode over %s", (TRANSPORT) => {
   });
 
   /** Runs a line as it was printed, pasted into a shell; `timeout` for those that do not end by themselves. */
-  async function paste(line: string, timeout = 5_000): Promise<string> {
+  async function paste(line: string, timeout = 20_000): Promise<string> {
     const options = { cwd: PROJECT, timeout };
     return await promisify(execFile)("sh", ["-c", line], options).then(
       ({ stdout }) => stdout,
@@ -246,7 +246,7 @@ describe.each(TRANSPORTS)("development mode over %s", (TRANSPORT) => {
 
   it("the WebSocket line works", async () => {
     const [line] = /node -e .*/.exec(welcome)!;
-    const messages = (await paste(line, 1_500)).trim().split("\n");
+    const messages = (await paste(line, 3_000)).trim().split("\n");
     const types = messages.map((text) => JSON.parse(text).type);
     expect(types).toEqual(["connected", "snapshot"]);
   });

@@ -42,7 +42,7 @@ it("--json prints a snapshot, and then every change, over a restart of the gatew
   const client = await gateway.connect();
   await client.open({ userId: "alice", selectedConversationId: "c1" });
   const run = watch("--json", "--conversation", "c1");
-  await until(() => lines(run).length === 1, 10_000);
+  await until(() => lines(run).length === 1);
   expect(lines(run)[0]).toEqual({
     type: "snapshot",
     data: await gateway.query({ selectedConversationId: "c1" }),
@@ -70,7 +70,7 @@ it("--json prints a snapshot, and then every change, over a restart of the gatew
   await (await gateway.connect()).open({ userId: "bob", selectedConversationId: "c1" });
   const isOver = ({ type, userId }: { type: string; userId?: string }) =>
     type === "left" && userId === "alice";
-  await until(() => lines(run).some(isOver), 15_000);
+  await until(() => lines(run).some(isOver));
   const since = lines(run).slice(5);
   expect(since[0]).toEqual({ type: "status", status: "connected" });
   expect(since.slice(1)).toContainEqual({ type: "left", userId: "alice", cause: "timeout" });
@@ -176,17 +176,17 @@ it.skipIf(!hasScript && !process.env.CI)(
       output += text;
     });
     try {
-      await until(() => output.includes("and 15 more"), 10_000);
+      await until(() => output.includes("and 15 more"));
       const frame = output.slice(output.lastIndexOf("\x1b[H"));
       expect(frame).toMatch(/alice +c1 +yes/);
       expect(frame).toMatch(/evil\\u\{202e\} +\\u\{2066\}/);
       writeFileSync(join(folder, "now"), "");
-      await until(() => output.includes("and 19 more"), 10_000);
+      await until(() => output.includes("and 19 more"));
       const PORT = String(gateway.gateway.port);
       await gateway.stop();
-      await until(() => output.includes("reconnecting ("), 10_000);
+      await until(() => output.includes("reconnecting ("));
       gateway = await TestGateway.start("ws", { env: { PORT, ...SOON } });
-      await until(() => /0 online/.test(output), 15_000);
+      await until(() => /0 online/.test(output));
       // Ctrl-C, as a terminal sends it.
       child.stdin.write("\x03");
       expect(await exited).toBe(0);

@@ -13,7 +13,7 @@ export interface ClientOptions {
   readonly autoPong?: boolean;
 }
 
-const PATIENCE_MS = 5_000;
+const PATIENCE_MS = 20_000;
 
 /** A WebSocket that keeps what it gets in order, for tests to take one by one. */
 export class TestClient {

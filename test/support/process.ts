@@ -35,7 +35,7 @@ export class CliProcess {
     await until(() => {
       if (this.child.exitCode !== null) throw new Error(`exited: ${this.output}\n${this.errors}`);
       return pattern.test(this.output);
-    }, 15_000);
+    }, 30_000);
     return pattern.exec(this.output)!;
   }
 

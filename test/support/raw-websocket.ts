@@ -185,7 +185,7 @@ export class RawWebSocket {
   }
 
   /** Waits until it is so, or the connection is over. */
-  async until(isSo: () => boolean, patienceMs = 10_000): Promise<void> {
+  async until(isSo: () => boolean, patienceMs = 20_000): Promise<void> {
     const deadline = performance.now() + patienceMs;
     while (!isSo() && !this.#isOver) {
       const left = deadline - performance.now();

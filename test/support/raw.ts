@@ -2,6 +2,8 @@ import { connect } from "node:net";
 
 /** How long a connection may say nothing before it is taken to have said all. */
 const QUIET_MS = 150;
+/** Silence is counted in ticks: where the machine stands still none pass, and what stands still with it is not taken for silent. */
+const TICK_MS = 10;
 
 /** How often silence is taken for slowness while more is to come. */
 const MOST_SILENCES = 20;
@@ -20,19 +22,21 @@ export function sendRaw(
     let text = "";
     const socket = connect(port, "127.0.0.1", () => socket.write(bytes));
     const done = () => {
-      clearTimeout(timer);
+      clearInterval(timer);
       socket.destroy();
       resolve(text);
     };
     let silences = 0;
-    const timer = setTimeout(function quiet() {
+    let ticks = 0;
+    const timer = setInterval(() => {
+      if (++ticks * TICK_MS < quietMs) return;
+      ticks = 0;
       if (isEnough(text) || ++silences === MOST_SILENCES) done();
-      else timer.refresh();
-    }, quietMs);
+    }, TICK_MS);
     socket.setEncoding("latin1");
     socket.on("data", (chunk: string) => {
       text += chunk;
-      timer.refresh();
+      ticks = 0;
     });
     // A reset is one way of refusing.
     socket.on("error", done);

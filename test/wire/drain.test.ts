@@ -82,7 +82,7 @@ describe.concurrent.each(TRANSPORTS)("going down over %s", (transport) => {
     gateway.child.kill("SIGTERM");
     for (const client of clients) expect((await client.closed).code).toBe(1012);
     expect(await gateway.exited).toBe(0);
-    expect(performance.now() - started).toBeLessThan(5_000);
+    expect(performance.now() - started).toBeLessThan(20_000);
     const { gateway: empty } = await start(context, 60_000);
     expect(await empty.stop()).toBe(0);
   });

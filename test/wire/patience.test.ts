@@ -28,17 +28,17 @@ describe.concurrent.each(TRANSPORTS)("with patience, over %s", (transport) => {
       for (let i = 0; i < 5; i++) writer.send({ type: "update", custom: wide });
     }, 2);
     const { telemetry } = gateway.hub;
-    await until(() => telemetry.lagged > 0, 20_000);
+    await until(() => telemetry.lagged > 0);
     clearInterval(writing);
     const laggedAt = performance.now();
     expect(telemetry.cut).toBe(0);
-    await until(() => gateway.tenant().subscriptions === 0, 15_000);
+    await until(() => gateway.tenant().subscriptions === 0);
     expect(performance.now() - laggedAt).toBeLessThan(13_000);
     expect(telemetry.cut).toBe(1);
     clearInterval(pongs);
     client.destroy();
     await gateway.stop();
-  }, 60_000);
+  });
 
   it("an event stream says that it is alive every 15 s, where nothing happens", async () => {
     const gateway = await TestGateway.start(transport);

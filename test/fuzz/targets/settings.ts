@@ -6,6 +6,8 @@ import type { Outcome, Target } from "../fuzz.ts";
 import { mutateText, nearTo } from "../mutate.ts";
 import { APPS, WORDS } from "../samples.ts";
 
+/** In every secret of the samples: an error must not repeat it. */
+const CANARY = "cAnArY";
 const NUMBERS = [
   "PORT",
   "DIFF_INTERVAL_MS",
@@ -21,10 +23,10 @@ const GOOD: readonly (readonly [name: string, ...values: string[]])[] = [
   ["LOG_LEVEL", "info", "trace"],
   ["TRANSPORT", "auto", "ws"],
   ["NODE_ID", "node-1"],
+  ["NODE_LEASE_MS", "100", "10000"],
+  ["REDIS_URL", "redis://localhost", `rediss://user:${CANARY}@host:6379/3`],
   ["METRICS_TOKEN", "a token"],
 ];
-/** In every secret of the samples: an error must not repeat it. */
-const CANARY = "cAnArY";
 const ADDRESSES = [
   "127.0.0.1",
   "10.1.2.3",

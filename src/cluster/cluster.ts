@@ -1,0 +1,227 @@
+import type { Hub } from "../gateway/hub.ts";
+import type { Journal, Replication } from "../gateway/journal.ts";
+import type { Clock } from "../shared/clock.ts";
+import { Link, type LinkCounts } from "./link.ts";
+import { RedisLog } from "./redis-log.ts";
+import { Replicator, type ReplicatorEvents } from "./replicator.ts";
+import { shardOf } from "./shards.ts";
+import { createJournal, TenantTables } from "./tenant-tables.ts";
+
+export interface ClusterOptions {
+  readonly redisUrl: string;
+  readonly nodeId: string;
+  readonly leaseMs: number;
+  readonly windowMs: number;
+  readonly clock: Clock;
+  readonly makeId: () => string;
+  readonly log: ClusterLog;
+  /** A number of logs that is the same on all nodes. */
+  readonly shards?: number;
+  /** About how many entries a log keeps. */
+  readonly keep?: number;
+  readonly observeLag: (ms: number) => void;
+  readonly crashed: (error: unknown) => void;
+  /** Another node, which is alive, goes by this node's id. */
+  readonly taken: () => void;
+}
+
+export interface ClusterLog {
+  info(details: object, message: string): void;
+  warn(details: object, message: string): void;
+}
+
+/** What the metrics show. */
+export interface ClusterCounts extends LinkCounts {
+  gaps: number;
+  badInputs: number;
+  joins: number;
+  expulsions: number;
+  nodesLost: number;
+  disconnections: number;
+}
+
+const KEEP = 10_000;
+const SAMPLE_MS = 1_000;
+/** How long the last words may take. */
+const LEAVE_MS = 2_000;
+
+interface Shard {
+  readonly replicator: Replicator;
+  readonly link: Link;
+}
+
+/** This node's part in a cluster: its tables are those of all nodes that share a Redis. */
+export class Cluster implements Replication {
+  readonly counts: ClusterCounts = {
+    batches: 0,
+    ops: 0,
+    entries: 0,
+    facts: 0,
+    gaps: 0,
+    badInputs: 0,
+    joins: 0,
+    expulsions: 0,
+    nodesLost: 0,
+    disconnections: 0,
+  };
+  readonly #options: ClusterOptions;
+  readonly #shards: Shard[] = [];
+  #wasReady = false;
+  #degradedMs = 0;
+  #degradedSince: number | undefined;
+  #badInputsLoggedAt = Number.NEGATIVE_INFINITY;
+  #left: (() => void) | undefined;
+
+  constructor(options: ClusterOptions) {
+    this.#options = options;
+  }
+
+  /** Whether this node has shown the whole at least once. */
+  get isReady(): boolean {
+    return this.#wasReady;
+  }
+
+  /** Whether it cannot vouch now that it shows what all nodes do, and they what it does. */
+  get isDegraded(): boolean {
+    return !this.#shards.every(({ replicator }) => replicator.isWhole);
+  }
+
+  /** For how long it was, together. */
+  get degradedMs(): number {
+    const { clock } = this.#options;
+    return this.#degradedMs + (this.#degradedSince === undefined ? 0 : clock.now() - this.#degradedSince);
+  }
+
+  /** Other nodes, as far as they are alive. */
+  get peers(): number {
+    return Math.max(0, ...this.#shards.map(({ replicator }) => replicator.peers.alive));
+  }
+
+  /** For the tenant of an app. */
+  journal(appId: string): Journal {
+    return createJournal(
+      appId,
+      (userId) => this.#shards[shardOf(userId, this.#shards.length)]!.replicator,
+      (now) => this.#shards.every(({ replicator }) => replicator.mayGiveUp(now)),
+    );
+  }
+
+  start(hub: Hub): void {
+    const { shards = 1 } = this.#options;
+    for (let shard = 0; shard < shards; shard++) this.#shards.push(this.#open(hub, shard, shards));
+  }
+
+  /** Says what there is to say, and leaves this node's sessions to the others; then ends. */
+  async leave(): Promise<void> {
+    for (const { replicator } of this.#shards) replicator.leave();
+    const left = new Promise<void>((resolve) => {
+      this.#left = resolve;
+    });
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, LEAVE_MS);
+    });
+    this.#look();
+    await Promise.race([left, late]);
+    clearTimeout(timer);
+    await this.close();
+  }
+
+  /** Ends without a word. */
+  async close(): Promise<void> {
+    await Promise.all(this.#shards.map(({ link }) => link.close()));
+  }
+
+  #open(hub: Hub, shard: number, shards: number): Shard {
+    const { redisUrl, nodeId, leaseMs, windowMs, clock, makeId, keep = KEEP, crashed } = this.#options;
+    const tables = new TenantTables(
+      hub,
+      shards === 1 ? () => true : (userId) => shardOf(userId, shards) === shard,
+    );
+    let link: Link | undefined;
+    const replicator = new Replicator({
+      nodeId,
+      leaseMs,
+      windowMs,
+      makeId,
+      tables,
+      wakeBy: (due) => link?.wakeBy(due),
+      events: this.#events(),
+    });
+    link = new Link({
+      connect: () => RedisLog.connect({ url: redisUrl, shard, keep }),
+      replicator,
+      settle: (now) => {
+        tables.settle(now);
+        this.#look();
+      },
+      clock,
+      leaseMs,
+      counts: this.counts,
+      events: {
+        connected: () => this.#options.log.info({}, "Redis is connected"),
+        disconnected: ({ message }) => {
+          this.counts.disconnections++;
+          this.#options.log.warn({ reason: message }, "Redis is lost: this node serves what it knows");
+          this.#look();
+        },
+        crashed,
+      },
+    });
+    return { replicator, link };
+  }
+
+  #events(): ReplicatorEvents {
+    const { log, observeLag, taken } = this.#options;
+    const { counts } = this;
+    return {
+      joined: (writer) => {
+        counts.joins++;
+        log.info({ writer }, "joined the cluster");
+      },
+      expelled: () => {
+        counts.expulsions++;
+        log.warn(
+          {},
+          "this node is not in the cluster any more, as others took it for dead or Redis forgot: it joins again",
+        );
+      },
+      taken,
+      peerJoined: ({ nodeId, writer }) => log.info({ peer: nodeId, writer }, "a node has joined"),
+      peerBuried: ({ nodeId, writer }) => {
+        counts.nodesLost++;
+        log.warn({ peer: nodeId, writer }, "a node has gone: its sessions wait to be resumed");
+      },
+      gap: () => {
+        counts.gaps++;
+        log.warn({}, "entries of the log were missed: all rows are read");
+      },
+      badInput: () => {
+        counts.badInputs++;
+        const now = this.#options.clock.now();
+        if (now < this.#badInputsLoggedAt + SAMPLE_MS) return;
+        this.#badInputsLoggedAt = now;
+        log.warn(
+          { count: counts.badInputs },
+          "Redis has what no node wrote, or one of another version: it is left out",
+        );
+      },
+      lag: observeLag,
+    };
+  }
+
+  /** Sees whether something has changed that others want to know. */
+  #look(): void {
+    const now = this.#options.clock.now();
+    const { isDegraded } = this;
+    if (!isDegraded) this.#wasReady = true;
+    if (this.#wasReady && isDegraded) this.#degradedSince ??= now;
+    else if (this.#degradedSince !== undefined) {
+      const ms = now - this.#degradedSince;
+      this.#degradedSince = undefined;
+      this.#degradedMs += ms;
+      this.#options.log.info({ degradedMs: Math.round(ms) }, "this node shows what all others do again");
+    }
+    if (this.#shards.every(({ replicator }) => replicator.hasLeft)) this.#left?.();
+  }
+}

@@ -1,0 +1,104 @@
+import type { HeldSession, RemoteSession } from "../gateway/tenant.ts";
+import type { EndCause } from "../protocol/codes.ts";
+import { customProblem, idProblem } from "../protocol/rules.ts";
+import { type Custom, countKeys, NO_CUSTOM } from "../sessions/session.ts";
+
+/** What the log says about one session: how it is, or why it ended. */
+export type Fact =
+  | { readonly kind: "row"; readonly session: RemoteSession }
+  | { readonly kind: "end"; readonly cause: EndCause };
+
+/** A fact of which only the app has been looked at, as a node may not serve it. */
+export interface ParsedFact {
+  readonly appId: string;
+  readonly parts: readonly unknown[];
+}
+
+/** The first element of every fact. Whoever reads another version skips it; more elements at the end are no new version. */
+const VERSION = 1;
+const VISIBLE = 1;
+const HAS_FOCUS = 2;
+const IS_TYPING = 4;
+const ALL_FLAGS = 7;
+/** There is room above it to count on. */
+const MAX_NUMBER = 2 ** 52;
+
+const CAUSES: readonly unknown[] = [
+  "closed",
+  "timeout",
+  "replaced",
+  "kicked",
+  "node-lost",
+] satisfies EndCause[];
+
+/** `[1,"app","alice","widget",1790000000000,0,5,"c1",{"page":"inbox"}]` */
+export function encodeRow(appId: string, { user, kind, origin, state }: HeldSession): string {
+  const { visible, hasFocus, isTyping, selectedConversationId, custom } = state;
+  const flags = (visible ? VISIBLE : 0) | (hasFocus ? HAS_FOCUS : 0) | (isTyping ? IS_TYPING : 0);
+  const { opened, term } = origin!;
+  const { userId } = user;
+  return JSON.stringify([VERSION, appId, userId, kind, opened, term, flags, selectedConversationId, custom]);
+}
+
+/** `[1,"app",null,"closed"]` */
+export function encodeEnd(appId: string, cause: EndCause): string {
+  return JSON.stringify([VERSION, appId, null, cause]);
+}
+
+/** Never throws: what is not a fact, or one of another version, is undefined. */
+export function parseFact(text: string): ParsedFact | undefined {
+  let parts: unknown;
+  try {
+    parts = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  if (!Array.isArray(parts) || parts[0] !== VERSION || typeof parts[1] !== "string") return undefined;
+  return { appId: parts[1], parts };
+}
+
+/** Reads the rest. `known`: the session as it is so far, if it is known: what stays the same need not be checked again. */
+export function readFact({ parts }: ParsedFact, known: HeldSession | undefined): Fact | undefined {
+  const [, , userId, kind, opened, term, flags, selectedConversationId, custom] = parts;
+  if (userId === null) return CAUSES.includes(kind) ? { kind: "end", cause: kind as EndCause } : undefined;
+  if (!isId(userId, known?.user.userId) || !(kind === "background" || kind === "widget")) return undefined;
+  if (!isWithin(opened, MAX_NUMBER) || !isWithin(term, MAX_NUMBER) || !isWithin(flags, ALL_FLAGS)) {
+    return undefined;
+  }
+  const isNowhere = selectedConversationId === null;
+  if (!isNowhere && !isId(selectedConversationId, known?.state.selectedConversationId)) return undefined;
+  const checked = checkCustom(custom, known?.state.custom);
+  if (checked === undefined) return undefined;
+  const state = {
+    visible: (flags & VISIBLE) !== 0,
+    selectedConversationId,
+    hasFocus: (flags & HAS_FOCUS) !== 0,
+    isTyping: (flags & IS_TYPING) !== 0,
+    custom: checked,
+  };
+  return { kind: "row", session: { userId, kind, opened, term, state } };
+}
+
+function isId(value: unknown, known: string | null | undefined): value is string {
+  return typeof value === "string" && (value === known || idProblem(value) === undefined);
+}
+
+function isWithin(value: unknown, max: number): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= max;
+}
+
+function checkCustom(custom: unknown, known: Custom | undefined): Custom | undefined {
+  if (customProblem(custom) !== undefined) return undefined;
+  const fields = custom as Record<string, string | null>;
+  const keys = Object.keys(fields);
+  if (keys.length === 0) return NO_CUSTOM;
+  if (
+    known !== undefined &&
+    keys.length === countKeys(known) &&
+    keys.every((key) => fields[key] === known[key])
+  ) {
+    return known;
+  }
+  if (keys.some((key) => fields[key] === null)) return undefined;
+  return Object.freeze(Object.assign(Object.create(null), fields));
+}

@@ -1,0 +1,143 @@
+import type { HeldSession } from "../gateway/tenant.ts";
+import type { EndCause } from "../protocol/codes.ts";
+import { encodeEnd, encodeRow } from "./fact.ts";
+import type { Op, OpKind } from "./log.ts";
+
+/** What is to be said about a session. `session` is read when it is sent; undefined for one that has ended. */
+export interface Note {
+  readonly kind: OpKind;
+  readonly appId: string;
+  readonly session: HeldSession | undefined;
+  readonly cause: EndCause;
+}
+
+export interface Batch {
+  readonly seq: number;
+  readonly ops: readonly Op[];
+  readonly notes: ReadonlyMap<string, Note>;
+  readonly madeAt: number;
+  /** When the log said that it is done. */
+  ackedAt: number | undefined;
+}
+
+/** Bounds of one batch, which keeps the log's other users waiting while it is written. */
+export const MAX_BATCH_OPS = 512;
+const MAX_BATCH_CHARS = 256 * 1024;
+
+/**
+ * What a writer has to say, and has said but not read back yet. What it has to say is the last word on each session, so it
+ * does not grow with the time for which the log cannot be reached. A batch is never changed once it is made: sent again, it is the same.
+ */
+export class Outbound {
+  readonly #notes = new Map<string, Note>();
+  #batches: Batch[] = [];
+  /** Sessions about which a batch that was not read back says something that nobody can refuse, and in which. */
+  readonly #lastWords = new Map<string, number>();
+  #seq = 0;
+
+  get isEmpty(): boolean {
+    return this.#notes.size === 0;
+  }
+
+  /** Whether all batches are known to be done. */
+  get isAcknowledged(): boolean {
+    return this.#batches.every((batch) => batch.ackedAt !== undefined);
+  }
+
+  /** Batches that were not read back, the oldest first. */
+  get batches(): readonly Batch[] {
+    return this.#batches;
+  }
+
+  /** The number of the last batch. */
+  get seq(): number {
+    return this.#seq;
+  }
+
+  /** Takes a note. What was noted about the session before is said by this one too. */
+  note(sessionId: string, note: Note): void {
+    const before = this.#notes.get(sessionId);
+    this.#notes.set(sessionId, before === undefined ? note : { ...note, kind: join(before.kind, note.kind) });
+  }
+
+  /** Drops the note about a session, if there is one. */
+  drop(sessionId: string): void {
+    this.#notes.delete(sessionId);
+  }
+
+  /** Whether something is noted or on its way about a session. */
+  concerns(sessionId: string): boolean {
+    return this.#notes.has(sessionId) || this.#batches.some((batch) => batch.notes.has(sessionId));
+  }
+
+  /** Whether what this writer has to say about a session will be done whatever others have said before. */
+  hasLastWord(sessionId: string): boolean {
+    if (this.#lastWords.size > 0 && this.#lastWords.has(sessionId)) return true;
+    if (this.#notes.size === 0) return false;
+    return isLastWord(this.#notes.get(sessionId)?.kind);
+  }
+
+  /** Makes the next batch of what is noted, as far as it goes into one; it may be empty, as a sign of life. */
+  make(now: number): Batch {
+    const seq = ++this.#seq;
+    const ops: Op[] = [];
+    const notes = new Map<string, Note>();
+    let chars = 0;
+    for (const [sessionId, note] of this.#notes) {
+      if (ops.length === MAX_BATCH_OPS || chars > MAX_BATCH_CHARS) break;
+      const { kind, appId, session, cause } = note;
+      const text = session === undefined ? encodeEnd(appId, cause) : encodeRow(appId, session);
+      chars += text.length;
+      ops.push({ kind, sessionId, text });
+      notes.set(sessionId, note);
+      this.#notes.delete(sessionId);
+      if (isLastWord(kind)) this.#lastWords.set(sessionId, seq);
+    }
+    const batch = { seq, ops, notes, madeAt: now, ackedAt: undefined };
+    this.#batches.push(batch);
+    return batch;
+  }
+
+  /** Says that the log has done everything up to this batch. */
+  acknowledge(seq: number, now: number): void {
+    for (const batch of this.#batches) {
+      if (batch.seq > seq) break;
+      batch.ackedAt ??= now;
+    }
+  }
+
+  /** Takes out the batches up to this one, and returns it. */
+  confirm(seq: number): Batch | undefined {
+    let last: Batch | undefined;
+    while (this.#batches.length > 0 && this.#batches[0]!.seq <= seq) {
+      last = this.#batches.shift()!;
+      for (const sessionId of last.notes.keys()) {
+        if (this.#lastWords.get(sessionId) === last.seq) this.#lastWords.delete(sessionId);
+      }
+    }
+    return last?.seq === seq ? last : undefined;
+  }
+
+  /** Begins to number anew, as another writer. What was not read back is noted again, unless there is a newer note. */
+  restart(): void {
+    for (const { notes } of this.#batches.reverse()) {
+      for (const [sessionId, note] of notes)
+        if (!this.#notes.has(sessionId)) this.#notes.set(sessionId, note);
+    }
+    this.#batches = [];
+    this.#lastWords.clear();
+    this.#seq = 0;
+  }
+}
+
+function isLastWord(kind: OpKind | undefined): boolean {
+  return kind === "claim" || kind === "kick";
+}
+
+/** One kind that does what both would have done, one after the other. */
+function join(before: OpKind, next: OpKind): OpKind {
+  if (before === "claim" && next === "patch") return "claim";
+  if (before === "claim" && next === "end") return "kick";
+  if (before === "open" && next === "patch") return "open";
+  return next;
+}

@@ -1,0 +1,172 @@
+import type { Command, Entry, Look, Page, Position } from "./log.ts";
+import type { Touch } from "./touch.ts";
+
+/** What becomes of what was read. */
+export interface ReaderTarget {
+  apply(entry: Entry, now: number): void;
+  /** All rows will come now, at least as new as this look, each once or more; then what happened meanwhile; then `loaded`. */
+  loading(look: Look): void;
+  row(row: Page["rows"][number], now: number): void;
+  loaded(now: number): void;
+  /** Entries were missed. */
+  gap(): void;
+  badInput(): void;
+}
+
+type State =
+  | { readonly at: "unlinked" }
+  /** Finds out whether the log still has the entry that was read last. */
+  | { readonly at: "looking"; readonly from: number; isAsked: boolean }
+  | Loading
+  | { readonly at: "following" };
+
+interface Loading {
+  readonly at: "loading";
+  /** Where the scan of the rows goes on; undefined: it is over. */
+  next: string | undefined;
+  isAsked: boolean;
+  /** How far the log has to be read until it is as new as the rows. */
+  until: number | undefined;
+  kept: Entry[];
+  keptFacts: number;
+}
+
+const RETRY_MS = 1_000;
+/** What waits until the rows have been read. If it is more, it is applied before, and the tables may go back and forth. */
+const MAX_KEPT_FACTS = 20_000;
+
+/**
+ * The reading half: entries in their order, each once, and never silently less. When some are missing, or the log is
+ * another one than before, all rows are read anew.
+ */
+export class Reader {
+  readonly #target: ReaderTarget;
+  readonly #touch: Touch;
+  #state: State = { at: "unlinked" };
+  #position: Position | undefined;
+  #loadedAt = Number.NEGATIVE_INFINITY;
+  /** When entries last came. */
+  readAt = Number.NEGATIVE_INFINITY;
+
+  constructor(target: ReaderTarget, touch: Touch) {
+    this.#target = target;
+    this.#touch = touch;
+  }
+
+  get isFollowing(): boolean {
+    return this.#state.at === "following";
+  }
+
+  /** How many entries have been read, or done without. */
+  get count(): number {
+    return this.#position?.count ?? 0;
+  }
+
+  /** After which entry the log is to be read; undefined: not now. */
+  get after(): string | undefined {
+    const { at } = this.#state;
+    return at === "following" || at === "loading" ? this.#position!.id : undefined;
+  }
+
+  linked(now: number): void {
+    this.#state = { at: "looking", from: now, isAsked: false };
+  }
+
+  unlinked(now: number): void {
+    if (this.#state.at === "loading") this.#position = undefined;
+    this.#state = { at: "unlinked" };
+    this.#touch.lost(now);
+  }
+
+  /** Reads all rows, as what was read so far is not what it should be. */
+  restart(now: number): void {
+    if (this.#state.at !== "following" && this.#state.at !== "loading") return;
+    this.#position = undefined;
+    this.#touch.lost(now);
+    this.#state = { at: "looking", from: Math.max(now, this.#loadedAt + RETRY_MS), isAsked: false };
+  }
+
+  step(commands: Command[], now: number): void {
+    const state = this.#state;
+    if (state.at === "looking" && !state.isAsked && now >= state.from) {
+      state.isAsked = true;
+      commands.push({ do: "look", at: this.#position?.id });
+    } else if (state.at === "loading" && !state.isAsked) {
+      state.isAsked = true;
+      commands.push(
+        state.next === undefined ? { do: "look", at: undefined } : { do: "scan", from: state.next },
+      );
+    }
+  }
+
+  looked(look: Look, now: number): void {
+    const { end, holds } = look;
+    const state = this.#state;
+    if (state.at === "loading") {
+      state.until = end.count;
+      this.#finish(state, now);
+    } else if (holds && this.#position !== undefined && end.count >= this.#position.count) {
+      this.#follow(now);
+    } else {
+      this.#position = end;
+      this.#loadedAt = now;
+      this.#state = { at: "loading", next: "0", isAsked: false, until: undefined, kept: [], keptFacts: 0 };
+      this.#target.loading(look);
+    }
+  }
+
+  scanned(page: Page, now: number): void {
+    const state = this.#state;
+    if (state.at !== "loading") return;
+    for (const row of page.rows) this.#target.row(row, now);
+    state.next = page.next;
+    state.isAsked = false;
+  }
+
+  /** `after`: which entry was asked for. */
+  read(after: string, entries: readonly Entry[], now: number): void {
+    if (after !== this.after) return;
+    if (entries.length > 0) this.readAt = now;
+    for (const entry of entries) {
+      const { count } = this.#position!;
+      if (entry.kind === "bad") {
+        this.#target.badInput();
+        this.#position = { count, id: entry.id };
+      } else if (entry.count === count + 1) {
+        this.#position = { count: entry.count, id: entry.id };
+        if (this.#state.at === "loading") this.#keep(this.#state, entry, now);
+        else this.#target.apply(entry, now);
+      } else {
+        this.#target.gap();
+        return this.restart(now);
+      }
+    }
+    if (this.#state.at === "loading") this.#finish(this.#state, now);
+  }
+
+  #keep(state: Loading, entry: Entry, now: number): void {
+    state.kept.push(entry);
+    state.keptFacts += entry.kind === "batch" ? entry.facts.length / 2 : 1;
+    if (state.keptFacts > MAX_KEPT_FACTS) this.#applyKept(state, now);
+  }
+
+  #applyKept(state: Loading, now: number): void {
+    for (const entry of state.kept) this.#target.apply(entry, now);
+    state.kept = [];
+    state.keptFacts = 0;
+  }
+
+  #finish(state: Loading, now: number): void {
+    if (state.until === undefined || this.count < state.until) return;
+    // In one go, so that nobody is shown what is older than the rows.
+    this.#applyKept(state, now);
+    this.#target.loaded(now);
+    this.#follow(now);
+  }
+
+  #follow(now: number): void {
+    this.#state = { at: "following" };
+    this.readAt = now;
+    this.#touch.found(now);
+  }
+}

@@ -1,0 +1,78 @@
+import type { Entry, Page, Registered } from "./log.ts";
+
+/** More fields than any version of ours puts into an entry. */
+const MAX_FIELDS = 8_192;
+const MAX_COUNT = Number.MAX_SAFE_INTEGER;
+
+/** Reads what XREAD tells of an entry. Never throws: what is not ours is `bad`. */
+export function parseEntry(id: string, fields: unknown): Entry {
+  const bad = { id, kind: "bad" } as const;
+  if (!Array.isArray(fields) || fields.length < 2 || fields.length > MAX_FIELDS) return bad;
+  const [kind, header, ...facts] = fields as unknown[];
+  if (typeof header !== "string") return bad;
+  const [countText = "", second = "", third = "", ...rest] = header.split(" ");
+  const count = parseCount(countText);
+  if (count === undefined) return bad;
+  switch (kind) {
+    case "batch": {
+      const seq = parseCount(second);
+      if (seq === undefined || !isWriter(third) || !facts.every(isText)) return bad;
+      return { id, kind, count, writer: third, seq, facts };
+    }
+    case "join": {
+      const leaseMs = parseCount(second);
+      if (leaseMs === undefined || !isWriter(third)) return bad;
+      return { id, kind, count, writer: third, leaseMs, nodeId: rest.join(" ") };
+    }
+    case "bury":
+      return isWriter(second) ? { id, kind, count, writer: second } : bad;
+    default:
+      return { id, kind: "unknown", count };
+  }
+}
+
+/** Reads what HSCAN tells of the rows: what is not one is left out. */
+export function parseRows(fields: unknown): Page["rows"] {
+  const rows: { sessionId: string; owner: string; text: string }[] = [];
+  if (!Array.isArray(fields)) return rows;
+  for (let i = 0; i + 1 < fields.length; i += 2) {
+    const [sessionId, value] = [fields[i], fields[i + 1]] as unknown[];
+    if (!isText(sessionId) || !isText(value)) continue;
+    const space = value.indexOf(" ");
+    const owner = value.slice(0, Math.max(0, space));
+    if (isWriter(owner)) rows.push({ sessionId, owner, text: value.slice(space + 1) });
+  }
+  return rows;
+}
+
+/** Reads the register, as HGETALL tells it. */
+export function parseRegister(fields: unknown): Registered[] {
+  const values = new Map<string, string>();
+  if (Array.isArray(fields)) {
+    for (let i = 0; i + 1 < fields.length; i += 2) values.set(String(fields[i]), String(fields[i + 1]));
+  }
+  const register: Registered[] = [];
+  for (const [name, seq] of values) {
+    const writer = name.slice(2);
+    if (!name.startsWith("s:") || !isWriter(writer)) continue;
+    const leaseMs = parseCount(values.get(`l:${writer}`) ?? "") ?? 0;
+    register.push({ writer, seq: parseCount(seq), leaseMs, nodeId: values.get(`n:${writer}`) ?? "" });
+  }
+  return register;
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === "string";
+}
+
+const WRITER = /^[\w-]{1,64}$/;
+
+function isWriter(value: string): boolean {
+  return WRITER.test(value);
+}
+
+function parseCount(text: string): number | undefined {
+  if (!/^\d{1,16}$/.test(text)) return undefined;
+  const value = Number(text);
+  return value <= MAX_COUNT ? value : undefined;
+}

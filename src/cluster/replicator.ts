@@ -1,0 +1,364 @@
+import type { HeldSession } from "../gateway/tenant.ts";
+import type { EndCause } from "../protocol/codes.ts";
+import { idProblem } from "../protocol/rules.ts";
+import { parseFact, readFact } from "./fact.ts";
+import { judge } from "./judge.ts";
+import type { Appended, Command, Entry, Joined, Look, OpKind, Page } from "./log.ts";
+import { type Peer, Peers } from "./peers.ts";
+import { Reader, type ReaderTarget } from "./reader.ts";
+import { Sweep } from "./sweep.ts";
+import type { Tables } from "./tables.ts";
+import { Touch } from "./touch.ts";
+import { Writer, type WriterOptions } from "./writer.ts";
+
+/** What the operator may want to know. */
+export interface ReplicatorEvents {
+  joined(writer: string): void;
+  /** This node was declared dead, or the log has lost what it wrote: it will join again. */
+  expelled(): void;
+  /** Another node, which is alive, goes by this node's id. */
+  taken(): void;
+  peerJoined(peer: Peer): void;
+  peerBuried(peer: Peer): void;
+  /** Entries were missed, so all rows are read. */
+  gap(): void;
+  badInput(): void;
+  /** From the making of a batch until it was read back. */
+  lag(ms: number): void;
+}
+
+export interface ReplicatorOptions extends WriterOptions {
+  /** How long the sessions of a node that is gone can be taken over. */
+  readonly windowMs: number;
+  readonly tables: Tables;
+  readonly events: ReplicatorEvents;
+}
+
+/** What the log has done is read back within this time, or this node reads something else than it writes. */
+const READ_BACK_MS = 2_000;
+const JUDGE_INTERVAL_MS = 100;
+
+/**
+ * Keeps the tables of this node and the log of its cluster the same. It is told of changes, of the time, and of what the log
+ * answers; it says what the log is to be asked (`step`), and writes to the tables. See log.ts for the rules.
+ *
+ * Changes that are made here show here at once. What others say about a session that this node has the last word on, still on
+ * its way, is passed over, as it stands before it in the log. So when all has been read, all nodes show the same.
+ */
+export class Replicator implements ReaderTarget {
+  readonly peers: Peers;
+  readonly #tables: Tables;
+  readonly #events: ReplicatorEvents;
+  readonly #touch: Touch;
+  readonly #reader: Reader;
+  readonly #writer: Writer;
+  readonly #sweep = new Sweep();
+  readonly #wakeBy: (due: number) => void;
+  #judgeAt = Number.NEGATIVE_INFINITY;
+
+  constructor(options: ReplicatorOptions) {
+    this.#tables = options.tables;
+    this.#events = options.events;
+    this.#wakeBy = options.wakeBy;
+    this.peers = new Peers(options.windowMs);
+    this.#touch = new Touch(options.leaseMs);
+    this.#reader = new Reader(this, this.#touch);
+    this.#writer = new Writer(options);
+  }
+
+  /** Whether this node shows what all others do, and they hear of it. */
+  get isWhole(): boolean {
+    return this.#reader.isFollowing && this.#writer.name !== undefined;
+  }
+
+  get hasLeft(): boolean {
+    return this.#writer.hasLeft;
+  }
+
+  /** After which entry the log is to be read; undefined: not now. */
+  get readAfter(): string | undefined {
+    return this.#reader.after;
+  }
+
+  /** Whether sessions that were lost here may be ended. */
+  mayGiveUp(now: number): boolean {
+    return this.#touch.mayGiveUp(now);
+  }
+
+  /** What shows whether something grows. */
+  leftovers(): Record<string, number> {
+    return { unread: this.#writer.outbound.batches.length, peers: this.peers.size, doubts: this.#sweep.size };
+  }
+
+  // What happens here
+
+  note(kind: OpKind, appId: string, session: HeldSession): void {
+    this.#writer.outbound.note(session.sessionId, { kind, appId, session, cause: "closed" });
+    this.#writer.wake();
+  }
+
+  noteEnd(kind: "end" | "kick", appId: string, sessionId: string, cause: EndCause): void {
+    this.#writer.outbound.note(sessionId, { kind, appId, session: undefined, cause });
+    this.#writer.wake();
+  }
+
+  leave(): void {
+    this.#writer.leave();
+  }
+
+  // What the link to the log tells
+
+  linked(now: number): void {
+    this.#reader.linked(now);
+    this.#writer.linked();
+    this.peers.hearAgain(now);
+  }
+
+  unlinked(now: number): void {
+    this.#reader.unlinked(now);
+    this.#writer.unlinked();
+  }
+
+  /** What is to be asked now. The answers come by the calls below, from this link only. */
+  step(now: number): Command[] {
+    const commands: Command[] = [];
+    const { outbound, joinAfter, name } = this.#writer;
+    this.#settleDoubts(now);
+    if (now >= this.#judgeAt && this.#touch.mayJudge(now)) {
+      this.#judgeAt = now + JUDGE_INTERVAL_MS;
+      commands.push(...judge(this.peers, this.#tables, outbound, name ?? "", now));
+    }
+    this.#reader.step(commands, now);
+    this.#writer.step(commands, this.#reader.isFollowing && this.#reader.count >= joinAfter, now);
+    if (!this.#isReadBack(now)) this.#reader.restart(now);
+    return commands;
+  }
+
+  looked(look: Look, now: number): void {
+    const { name } = this.#writer;
+    this.peers.compare(
+      look.register.filter(({ writer }) => writer !== name),
+      now,
+    );
+    const own = look.register.find(({ writer }) => writer === name);
+    if (name !== undefined && own?.seq === undefined) this.#expel(look.end.count, now);
+    this.#reader.looked(look, now);
+  }
+
+  scanned(page: Page, now: number): void {
+    this.#reader.scanned(page, now);
+  }
+
+  read(after: string, entries: readonly Entry[], now: number): void {
+    this.#reader.read(after, entries, now);
+  }
+
+  joined(writer: string, reply: Joined, now: number): void {
+    this.#writer.joined(writer, reply, now);
+    if (!reply.ok) {
+      if (this.peers.get(reply.holder)?.hasSpoken) this.#events.taken();
+      return;
+    }
+    const { outbound } = this.#writer;
+    for (const { appId, session } of this.#tables.all()) {
+      if (isOwn(session) && !outbound.hasLastWord(session.sessionId)) this.note("open", appId, session);
+    }
+    this.#events.joined(writer);
+    this.#wakeBy(now);
+  }
+
+  appended(writer: string, reply: Appended, now: number): void {
+    if (!this.#writer.appended(writer, reply, now)) this.#expel(reply.count, now);
+  }
+
+  buried(writer: string, isDone: boolean): void {
+    if (writer === this.#writer.name) this.#writer.buried(isDone);
+  }
+
+  // What was read
+
+  gap(): void {
+    this.#events.gap();
+  }
+
+  badInput(): void {
+    this.#events.badInput();
+  }
+
+  apply(entry: Entry, now: number): void {
+    switch (entry.kind) {
+      case "join":
+        if (this.#writer.isCalled(entry.writer)) return;
+        this.peers.joined(entry.writer, entry.leaseMs, entry.nodeId, now);
+        return this.#events.peerJoined(this.peers.get(entry.writer)!);
+      case "bury":
+        if (entry.writer === this.#writer.name) return this.#expel(entry.count, now);
+        this.#bury(entry.writer, now);
+        return;
+      case "batch":
+        if (this.#writer.isCalled(entry.writer))
+          return this.#confirm(entry.writer, entry.seq, entry.facts, now);
+        this.#applyFacts(this.peers.heard(entry.writer, entry.seq, now).writer, entry.facts, now);
+    }
+  }
+
+  loading({ register }: Look): void {
+    this.#sweep.begin();
+    const own = register.find(({ writer }) => writer === this.#writer.name);
+    this.#writer.outbound.confirm(own?.seq ?? 0);
+  }
+
+  row({ sessionId, owner, text }: Page["rows"][number], now: number): void {
+    const parsed = parseFact(text);
+    if (parsed === undefined) return this.#events.badInput();
+    const { appId } = parsed;
+    if (!this.#tables.serves(appId)) return;
+    const session = this.#tables.get(appId, sessionId);
+    const fact = readFact(parsed, session);
+    if (fact?.kind !== "row" || (session === undefined && idProblem(sessionId) !== undefined)) {
+      return this.#events.badInput();
+    }
+    const remote = fact.session;
+    this.#sweep.hear(sessionId);
+    const { outbound } = this.#writer;
+    if (this.#writer.isCalled(owner)) {
+      const isMissing = session === undefined || !isOwn(session);
+      if (isMissing && !outbound.concerns(sessionId)) this.#sweep.missSession(sessionId, appId);
+      return;
+    }
+    if (outbound.hasLastWord(sessionId)) return;
+    // The log has gone back to a time before the session was taken over.
+    if (session !== undefined && session.origin!.term > remote.term) {
+      if (isOwn(session)) this.note("claim", appId, session);
+      return;
+    }
+    outbound.drop(sessionId);
+    this.#tables.follow(appId, sessionId, remote, this.peers.know(owner, now).writer, now);
+  }
+
+  loaded(now: number): void {
+    const { outbound } = this.#writer;
+    for (const { appId, session } of this.#tables.all()) {
+      const { sessionId, origin } = session;
+      const isSeen = this.#sweep.hasHeard(sessionId);
+      if (isOwn(session)) {
+        if (!isSeen && !outbound.concerns(sessionId)) this.note("open", appId, session);
+        continue;
+      }
+      const owner = this.peers.know(origin!.owner!, now);
+      if (owner.eraseAt !== undefined) this.#tables.orphan(appId, session, now);
+      if (!isSeen && owner.seq !== undefined) this.#sweep.missRow(sessionId, appId);
+    }
+    this.#sweep.end(now);
+    this.peers.hearAgain(now);
+  }
+
+  #applyFacts(owner: string, facts: readonly string[], now: number): void {
+    const { outbound } = this.#writer;
+    for (let i = 0; i + 1 < facts.length; i += 2) {
+      const sessionId = facts[i]!;
+      if (outbound.hasLastWord(sessionId)) continue;
+      const parsed = parseFact(facts[i + 1]!);
+      if (parsed === undefined) {
+        this.#events.badInput();
+        continue;
+      }
+      const { appId } = parsed;
+      if (!this.#tables.serves(appId)) continue;
+      const session = this.#tables.get(appId, sessionId);
+      const fact = readFact(parsed, session);
+      if (fact === undefined || (session === undefined && idProblem(sessionId) !== undefined)) {
+        this.#events.badInput();
+        continue;
+      }
+      this.#sweep.hear(sessionId);
+      if (fact.kind === "row") {
+        outbound.drop(sessionId);
+        this.#tables.follow(appId, sessionId, fact.session, owner, now);
+      } else if (session !== undefined) this.#endFollowed(appId, session, fact.cause, now);
+    }
+  }
+
+  #endFollowed(appId: string, session: HeldSession, cause: EndCause, now: number): void {
+    const { outbound } = this.#writer;
+    if (cause === "node-lost" && isOwn(session)) {
+      // This node was declared dead, and it is not.
+      if (!outbound.concerns(session.sessionId)) this.note("open", appId, session);
+      return;
+    }
+    outbound.drop(session.sessionId);
+    this.#tables.end(appId, session, cause, now);
+  }
+
+  /** What this node wrote has come back. */
+  #confirm(writer: string, seq: number, facts: readonly string[], now: number): void {
+    if (this.#sweep.isCollecting) for (let i = 0; i < facts.length; i += 2) this.#sweep.hear(facts[i]!);
+    if (writer !== this.#writer.name) return;
+    const { outbound } = this.#writer;
+    const batch = outbound.confirm(seq);
+    if (batch === undefined) return;
+    this.#events.lag(now - batch.madeAt);
+    const done = facts.length === 2 * batch.ops.length ? undefined : new Set(facts);
+    for (const { sessionId, kind } of batch.ops) {
+      if (outbound.concerns(sessionId)) continue;
+      const { appId, cause } = batch.notes.get(sessionId)!;
+      const session = this.#tables.get(appId, sessionId);
+      if (done !== undefined && !done.has(sessionId)) this.#refused(appId, session, kind, now);
+      else if (kind === "end" || kind === "kick") {
+        if (session !== undefined && !isOwn(session)) this.#tables.end(appId, session, cause, now);
+      } else if (session === undefined) {
+        // It was ended from outside before this was written, which has brought it back.
+        this.noteEnd("end", appId, sessionId, "closed");
+      } else if (!isOwn(session)) this.#tables.adopt(appId, session, now);
+    }
+  }
+
+  /** What was asked for was not done. If nothing that was read until then says why, rows are missing, or this node missed some. */
+  #refused(appId: string, session: HeldSession | undefined, kind: OpKind, now: number): void {
+    if (session === undefined) return;
+    const { owner } = session.origin!;
+    if (owner === undefined && kind === "patch") this.note("open", appId, session);
+    else if (owner === undefined || this.peers.know(owner, now).seq === undefined) this.#reader.restart(now);
+  }
+
+  #bury(writer: string, now: number): void {
+    this.peers.bury(writer, now);
+    for (const { appId, session } of this.#tables.all()) {
+      if (session.origin?.owner === writer) this.#tables.orphan(appId, session, now);
+    }
+    this.#events.peerBuried(this.peers.know(writer, now));
+  }
+
+  #expel(count: number, now: number): void {
+    this.#writer.expel(count);
+    this.#events.expelled();
+    // The log has gone back to an earlier time, or is a new one.
+    if (count < this.#reader.count) this.#reader.restart(now);
+  }
+
+  #settleDoubts(now: number): void {
+    if (!this.#reader.isFollowing) return;
+    const { withoutRow, withoutSession } = this.#sweep.takeDue(now);
+    for (const [sessionId, appId] of withoutRow) {
+      const session = this.#tables.get(appId, sessionId);
+      if (session !== undefined && !isOwn(session)) this.#tables.end(appId, session, "closed", now);
+    }
+    for (const [sessionId, appId] of withoutSession) {
+      const session = this.#tables.get(appId, sessionId);
+      const isHere = session !== undefined && isOwn(session);
+      if (!isHere && !this.#writer.outbound.concerns(sessionId))
+        this.noteEnd("end", appId, sessionId, "closed");
+    }
+  }
+
+  /** Whether what this node writes comes back to it. */
+  #isReadBack(now: number): boolean {
+    if (!this.#reader.isFollowing || now - this.#reader.readAt < READ_BACK_MS) return true;
+    const [oldest] = this.#writer.outbound.batches;
+    return oldest?.ackedAt === undefined || now - oldest.ackedAt < READ_BACK_MS;
+  }
+}
+
+function isOwn(session: HeldSession): boolean {
+  return session.origin?.owner === undefined;
+}

@@ -1,0 +1,150 @@
+import type { Appended, Command, Joined } from "./log.ts";
+import { type Batch, Outbound } from "./outbound.ts";
+
+/** At most one batch in this time. */
+export const BATCH_INTERVAL_MS = 5;
+/** A sign of life comes at least this often: it also finds out whether the log still knows this node. */
+const MAX_BEAT_MS = 2_000;
+/** So many batches may be on their way: enough for one each interval over a slow network. */
+export const MAX_UNREAD_BATCHES = 64;
+const RETRY_MS = 1_000;
+const MAX_FORMER_NAMES = 16;
+
+export interface WriterOptions {
+  readonly nodeId: string;
+  readonly leaseMs: number;
+  readonly makeId: () => string;
+  /** Called when there will be something to write at a time. */
+  readonly wakeBy: (due: number) => void;
+}
+
+/**
+ * The writing half: who this node is in the log, and what it has to say there. It joins under a fresh name, and again when
+ * it finds that it is not in the register any more: it was declared dead, or the log has lost what it wrote.
+ */
+export class Writer {
+  readonly outbound = new Outbound();
+  readonly #options: WriterOptions;
+  readonly #beatMs: number;
+  #name: string | undefined;
+  /** Names that it has asked to join under, the latest last. */
+  #names: string[] = [];
+  /** So much of the log has to be read before joining, so that what others did meanwhile is known. */
+  joinAfter = 0;
+  #isAsked = false;
+  #notBefore = Number.NEGATIVE_INFINITY;
+  #isLinked = false;
+  #again: Batch[] = [];
+  #wroteAt = Number.NEGATIVE_INFINITY;
+  #isLeaving = false;
+  #hasLeft = false;
+
+  constructor(options: WriterOptions) {
+    this.#options = options;
+    this.#beatMs = Math.min(options.leaseMs / 3, MAX_BEAT_MS);
+  }
+
+  /** Who this node is in the log; undefined while it is not in the register. */
+  get name(): string | undefined {
+    return this.#name;
+  }
+
+  get hasLeft(): boolean {
+    return this.#hasLeft;
+  }
+
+  /** Whether this node goes by that name, or did, or is about to. */
+  isCalled(name: string): boolean {
+    return this.#names.includes(name);
+  }
+
+  linked(): void {
+    this.#isLinked = true;
+    this.#isAsked = false;
+    // What was done may not have been told, and what was sent may not have been done.
+    this.#again = [...this.outbound.batches];
+  }
+
+  unlinked(): void {
+    this.#isLinked = false;
+  }
+
+  /** To be called after a note was taken. */
+  wake(): void {
+    if (this.#isLinked && this.#name !== undefined) {
+      this.#options.wakeBy(this.#wroteAt + BATCH_INTERVAL_MS);
+    }
+  }
+
+  /** This node goes: what it has to say is said, then its sessions are left to the others. */
+  leave(): void {
+    this.#isLeaving = true;
+    if (this.#name === undefined) this.#hasLeft = true;
+  }
+
+  /** `mayJoin`: as much of the log has been read as is needed to join. */
+  step(commands: Command[], mayJoin: boolean, now: number): void {
+    if (!this.#isLinked) return;
+    if (this.#name !== undefined) return this.#write(this.#name, commands, now);
+    if (!mayJoin || this.#isAsked || this.#isLeaving || now < this.#notBefore) return;
+    this.#isAsked = true;
+    const { makeId, leaseMs, nodeId } = this.#options;
+    const writer = makeId();
+    // Whether an earlier attempt was done may not have been told.
+    const formerly = this.#names.slice(-MAX_FORMER_NAMES);
+    this.#names = [...formerly, writer];
+    commands.push({ do: "join", writer, leaseMs, nodeId, formerly });
+  }
+
+  joined(writer: string, reply: Joined, now: number): void {
+    this.#isAsked = false;
+    if (reply.ok) {
+      this.#name = writer;
+      this.#wroteAt = Number.NEGATIVE_INFINITY;
+    } else this.#notBefore = now + RETRY_MS;
+  }
+
+  /** Returns false if the log does not know this writer, or not as it is. */
+  appended(writer: string, { seq }: Appended, now: number): boolean {
+    if (writer !== this.#name) return true;
+    if (seq !== undefined) {
+      this.outbound.acknowledge(seq, now);
+      const missing = this.outbound.batches.find((batch) => batch.ackedAt === undefined);
+      // Anything between is lost: the log has gone back to a time before batches that are not kept any more.
+      if (missing === undefined || missing.seq <= seq + 1) return true;
+    }
+    return false;
+  }
+
+  /** The answer to a burial of this node, by itself. */
+  buried(isDone: boolean): void {
+    this.#isAsked = false;
+    this.#hasLeft = isDone;
+  }
+
+  /** This node is not in the register any more. It may join when the log has been read up to `count`. */
+  expel(count: number): void {
+    if (this.#name === undefined) return;
+    if (this.#isLeaving) this.#hasLeft = true;
+    this.#name = undefined;
+    this.joinAfter = count;
+    this.#again = [];
+    this.outbound.restart();
+  }
+
+  #write(writer: string, commands: Command[], now: number): void {
+    const { outbound } = this;
+    for (const { seq, ops } of this.#again) commands.push({ do: "append", writer, seq, ops });
+    this.#again = [];
+    const mayWrite = now >= this.#wroteAt + BATCH_INTERVAL_MS && outbound.batches.length < MAX_UNREAD_BATCHES;
+    if (mayWrite && (!outbound.isEmpty || now >= this.#wroteAt + this.#beatMs)) {
+      this.#wroteAt = now;
+      const { seq, ops } = outbound.make(now);
+      commands.push({ do: "append", writer, seq, ops });
+      if (!outbound.isEmpty) this.wake();
+    } else if (this.#isLeaving && outbound.isEmpty && !this.#isAsked && outbound.isAcknowledged) {
+      this.#isAsked = true;
+      commands.push({ do: "bury", writer, seq: outbound.seq });
+    }
+  }
+}

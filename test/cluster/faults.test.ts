@@ -1,0 +1,255 @@
+import { readFileSync } from "node:fs";
+import { setTimeout as delay } from "node:timers/promises";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { RedisConnection } from "../../src/cluster/redis-connection.ts";
+import { keysOf } from "../../src/cluster/redis-scripts.ts";
+import { APP, TestGateway } from "../support/gateway.ts";
+import { TcpProxy } from "../support/proxy.ts";
+import { RedisServer } from "../support/redis-server.ts";
+import { until } from "../support/until.ts";
+
+const LEASE_MS = 2_000;
+const WINDOW_MS = 2_000;
+
+/** A node whose way to Redis can be disturbed. */
+interface Node {
+  readonly gateway: TestGateway;
+  readonly network: TcpProxy;
+}
+
+let redis: RedisServer;
+let raw: RedisConnection;
+let nodes: Node[];
+
+async function start(env: Record<string, string> = {}): Promise<Node> {
+  const network = await TcpProxy.start(redis.port);
+  const gateway = await TestGateway.start("ws", {
+    env: {
+      REDIS_URL: `redis://127.0.0.1:${network.port}`,
+      NODE_LEASE_MS: String(LEASE_MS),
+      RESUME_WINDOW_MS: String(WINDOW_MS),
+      DIFF_INTERVAL_MS: "10",
+      ...env,
+    },
+  });
+  const node = { gateway, network };
+  nodes.push(node);
+  await until(async () => (await statusOf(node)) === "ready");
+  return node;
+}
+
+const statusOf = async ({ gateway }: Node): Promise<string> =>
+  (await gateway.http("GET", "/readyz")).json.status;
+const users = async ({ gateway }: Node): Promise<string[]> => Object.keys(await gateway.query({})).sort();
+const count = async ({ gateway }: Node, metric: string): Promise<number> => {
+  const { text } = await gateway.http("GET", "/metrics");
+  return Number(new RegExp(`^presence_cluster_${metric} (\\d+)$`, "m").exec(text)?.[1]);
+};
+
+/** Redis is asked from beside, by a hand that no node knows of. */
+const ask = (...args: string[]) => raw.ask(args, 2_000);
+const { log, rows, nodes: register } = keysOf(0);
+
+beforeEach(async () => {
+  nodes = [];
+  redis = await RedisServer.start();
+  raw = await RedisConnection.open(redis.url);
+});
+afterEach(async () => {
+  await Promise.all(nodes.map(({ gateway }) => gateway.stop()));
+  await Promise.all(nodes.map(({ network }) => network.stop()));
+  raw.close();
+  await redis.stop();
+});
+
+describe("a node and its Redis", () => {
+  it("notices within 5 s that nothing comes through any more, and comes back", async () => {
+    const [a, b] = [await start({ NODE_LEASE_MS: "30000" }), await start({ NODE_LEASE_MS: "30000" })];
+    a.network.blackhole(true);
+    await until(async () => (await statusOf(a)) === "degraded", 5_000);
+    const bob = await b.gateway.connect("bob");
+    await bob.open({});
+    const alice = await a.gateway.connect("alice");
+    await alice.open({});
+    expect(await users(a)).toEqual(["alice"]);
+    a.network.blackhole(false);
+    a.network.cut();
+    await until(async () => (await statusOf(a)) === "ready", 5_000);
+    await until(async () => (await users(a)).length === 2 && (await users(b)).length === 2);
+    expect(await count(a, "expulsions_total")).toBe(0);
+  });
+
+  it("answers its clients at once, however far Redis is, and is followed in order", async () => {
+    const [a, b] = [await start(), await start()];
+    a.network.delay(400);
+    await delay(50);
+    const watcher = await b.gateway.connect();
+    const { view } = await watcher.subscribe({});
+    const alice = await a.gateway.connect("alice");
+    await alice.open({});
+    for (let i = 1; i <= 100; i++) await alice.ask({ type: "update", custom: { n: String(i) } });
+    // All of them were answered before Redis could know of the first.
+    expect(await users(b)).toEqual([]);
+    const seen = () => Number(watcher.views.get(view)?.data.alice?.widgets[0].custom.n);
+    let last = 0;
+    await until(() => {
+      if (seen() < last) throw new Error(`${seen()} after ${last}`);
+      last = seen() || last;
+      return last === 100;
+    });
+    expect(await statusOf(a)).toBe("ready");
+  });
+
+  it("that was cut off for long is missed by the others, and comes back", async () => {
+    const [a, b] = [await start(), await start()];
+    const watcher = await b.gateway.connect();
+    await watcher.subscribe({});
+    const alice = await a.gateway.connect("alice");
+    await alice.open({ hasFocus: true });
+    const moved = await a.gateway.connect("moved");
+    const sessionId = await moved.open({});
+    await until(async () => (await users(b)).length === 2);
+    a.network.refuse(true);
+    a.network.cut();
+    const again = await b.gateway.connect("moved");
+    await again.ask({ type: "open", kind: "widget", sessionId });
+    watcher.inbox.length = 0;
+    const left = await watcher.next("diff", LEASE_MS + WINDOW_MS + 4_000);
+    expect(left).toMatchObject({ data: { alice: null }, causes: { alice: "node-lost" } });
+    expect(await users(a)).toEqual(["alice", "moved"]);
+    // What it does meanwhile is done, and told later.
+    await alice.ask({ type: "update", custom: { mood: "alone" } });
+    a.network.refuse(false);
+    const back = await watcher.next("diff", 5_000);
+    expect(Object.keys(back.data)).toEqual(["alice"]);
+    expect(back.data.alice.widgets[0]).toMatchObject({ hasFocus: true, custom: { mood: "alone" } });
+    expect(await moved.next("closed")).toMatchObject({ sessionId, cause: "replaced" });
+    await delay(LEASE_MS + WINDOW_MS + 1_000);
+    expect(watcher.inbox).toEqual([]);
+    expect(await users(a)).toEqual(["alice", "moved"]);
+    expect(await count(a, "expulsions_total")).toBe(1);
+    // Of the one that it was before nothing is left.
+    await until(async () => (await ask("HLEN", register)) === 1 + 2 * 3 + 2);
+  }, 40_000);
+
+  it("serves on when Redis is out of memory, and agrees when it is not any more", async () => {
+    const [a, b] = [await start(), await start()];
+    const alice = await a.gateway.connect("alice");
+    await alice.open({});
+    await until(async () => (await users(b)).length === 1);
+    await ask("CONFIG", "SET", "maxmemory", "1mb");
+    const bob = await a.gateway.connect("bob");
+    await bob.open({});
+    await until(async () => (await statusOf(a)) === "degraded");
+    await delay(LEASE_MS + WINDOW_MS + 1_000);
+    expect(await users(a)).toEqual(["alice", "bob"]);
+    expect(await users(b)).toEqual(["alice"]);
+    await ask("CONFIG", "SET", "maxmemory", "0");
+    await until(async () => (await users(b)).length === 2, 5_000);
+    await until(async () => (await statusOf(a)) === "ready");
+  }, 30_000);
+
+  it("reads all rows anew when the log was trimmed before it had read it", async () => {
+    const [a, b] = [await start({ NODE_LEASE_MS: "30000" }), await start({ NODE_LEASE_MS: "30000" })];
+    const alice = await a.gateway.connect("alice");
+    const sessionId = await alice.open({});
+    await until(async () => (await users(b)).length === 1);
+    b.network.blackhole(true);
+    alice.send({ type: "close", sessionId });
+    for (let i = 0; i < 20; i++) {
+      const each = await a.gateway.connect(`user-${i}`);
+      await each.open({});
+    }
+    await until(async () => (await ask("HLEN", rows)) === 20);
+    await ask("XTRIM", log, "MAXLEN", "1");
+    b.network.blackhole(false);
+    b.network.cut();
+    await until(async () => (await users(b)).includes("user-19"), 5_000);
+    // Of whom nothing is there any more, it waits a little for somebody to say something.
+    await until(async () => !(await users(b)).includes("alice"), 5_000);
+    expect(await users(b)).toEqual(await users(a));
+  });
+
+  it("is not moved by what others put into its Redis", async () => {
+    const [a, b] = [await start(), await start()];
+    const alice = await a.gateway.connect("alice");
+    await alice.open({});
+    await until(async () => (await users(b)).length === 1);
+    const before = await a.gateway.query({});
+    const junk = [
+      "batch",
+      "bury",
+      "join",
+      "x",
+      "",
+      "é\u0000",
+      "[1]",
+      "é 1 w",
+      `${2 ** 60} 1 w`,
+      "z".repeat(1e6),
+    ];
+    for (let i = 0; i < 1_000; i++) {
+      await ask("XADD", log, "*", junk[i % 5]!, junk[(i * 7) % junk.length]!, "s", '[1,"test-app"]');
+    }
+    await ask("HSET", rows, "junk", "w [1", "more", "", "again", `w [1,"${APP}","x","widget",1,0,9,null,{}]`);
+    const bob = await b.gateway.connect("bob");
+    await bob.open({});
+    await until(async () => (await users(a)).length === 2);
+    expect((await a.gateway.query({ userIds: ["alice"] })).alice).toEqual(before.alice);
+    expect(await count(a, "bad_input_total")).toBeGreaterThan(500);
+    const lines = a.gateway.log.filter((line) => line.includes("what no node wrote"));
+    expect(lines.length).toBeLessThan(10);
+    // What looks like an entry of another time makes them look again, and that is all.
+    await ask("XADD", log, "*", "batch", "1 1 w", "s", "[1]");
+    await until(async () => (await count(a, "gaps_total")) === 1);
+    await until(async () => (await statusOf(a)) === "ready");
+    const third = await start();
+    expect(await users(third)).toEqual(["alice", "bob"]);
+    expect(await users(a)).toEqual(["alice", "bob"]);
+  });
+
+  it("notices when what it needs is deleted under it", async () => {
+    const [a, b] = [await start(), await start()];
+    const alice = await a.gateway.connect("alice");
+    await alice.open({});
+    await until(async () => (await users(b)).length === 1);
+    for (const key of [rows, log, register]) {
+      await ask("DEL", key);
+      const user = `after ${key}`;
+      const each = await a.gateway.connect(user);
+      await each.open({});
+      await alice.ask({ type: "update", custom: { key } });
+      await until(async () => (await users(b)).includes(user), 6_000);
+      await until(async () => (await statusOf(a)) === "ready" && (await statusOf(b)) === "ready", 6_000);
+      await until(
+        async () => JSON.stringify(await a.gateway.query({})) === JSON.stringify(await b.gateway.query({})),
+      );
+      const third = await start();
+      await until(async () => (await users(third)).length === (await users(a)).length, 6_000);
+      await third.gateway.stop();
+      await third.network.stop();
+      nodes.pop();
+    }
+  }, 60_000);
+
+  it("needs no more rights than the README says", async () => {
+    const readme = readFileSync(new URL("../../README.md", import.meta.url), "utf8");
+    const rule = /^ACL SETUSER presence (.*)$/m.exec(readme)![1]!;
+    await ask("ACL", "SETUSER", "presence", ...rule.split(" "));
+    await ask("ACL", "SETUSER", "default", "nopass", "+@all");
+    const withRights = (node: string) => ({
+      REDIS_URL: redis.url.replace("//", "//presence:a-password@"),
+      NODE_ID: node,
+    });
+    const [a, b] = [await start(withRights("a")), await start(withRights("b"))];
+    const alice = await a.gateway.connect("alice");
+    const sessionId = await alice.open({});
+    await until(async () => (await users(b)).length === 1);
+    const again = await b.gateway.connect("alice");
+    expect(await again.ask({ type: "open", kind: "widget", sessionId })).toMatchObject({ resumed: true });
+    await a.gateway.stop();
+    await until(async () => (await ask("HGET", register, "i:a")) === null, LEASE_MS + WINDOW_MS + 3_000);
+    expect(await users(b)).toEqual(["alice"]);
+    expect(b.gateway.log.join("")).not.toContain("NOPERM");
+  });
+});

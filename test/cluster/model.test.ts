@@ -1,0 +1,280 @@
+import fc from "fast-check";
+import { it } from "vitest";
+import { fields, userId } from "../model/arbitraries.ts";
+import { type FakeNode, LEASE_MS, WINDOW_MS, World } from "./world.ts";
+
+const pick = fc.nat({ max: 9 });
+const speed = fc.constantFrom(0, 1, 2, 5);
+const a = <T extends string>(name: T) => fc.constant(name);
+
+/** What clients do. */
+const doings = fc.oneof(
+  {
+    weight: 6,
+    arbitrary: fc.record({
+      do: a("open"),
+      node: pick,
+      userId,
+      kind: fc.constantFrom("background" as const, "widget" as const),
+      fields,
+    }),
+  },
+  { weight: 8, arbitrary: fc.record({ do: a("update"), session: pick, fields }) },
+  { weight: 2, arbitrary: fc.record({ do: a("close"), session: pick }) },
+  { weight: 2, arbitrary: fc.record({ do: a("lose"), session: pick }) },
+  { weight: 6, arbitrary: fc.record({ do: a("resume"), session: pick, node: pick, fields }) },
+  { weight: 1, arbitrary: fc.record({ do: a("kick"), node: pick, userId }) },
+);
+
+const time = fc.record({
+  do: a("advance"),
+  ms: fc.constantFrom(10, 50, 300, 1_000),
+  speeds: fc.tuple(speed, speed, speed, speed),
+});
+
+/** What happens to links and to the log, and is to be nobody's loss. */
+const mishaps = fc.oneof(
+  fc.record({ do: a("cut"), node: pick }),
+  fc.record({ do: a("connect"), node: pick }),
+  fc.record({ do: a("raise"), count: pick }),
+  fc.record({ do: a("trim"), kept: pick }),
+  fc.record({ do: a("freeze"), isFrozen: fc.boolean() }),
+);
+
+/** What makes nodes take each other for dead, or forget. */
+const disasters = fc.oneof(
+  fc.record({ do: a("pause"), node: pick }),
+  fc.record({ do: a("wake"), node: pick }),
+  fc.record({ do: a("kill"), node: pick }),
+  fc.record({ do: a("start") }),
+  fc.record({ do: a("leave"), node: pick }),
+  fc.record({ do: a("empty") }),
+  fc.record({ do: a("save") }),
+  fc.record({ do: a("restore"), isClockBack: fc.boolean() }),
+  fc.record({ do: a("sleep"), ms: fc.constantFrom(LEASE_MS, WINDOW_MS, LEASE_MS + WINDOW_MS) }),
+);
+
+const mild = fc.oneof(
+  { weight: 6, arbitrary: doings },
+  { weight: 3, arbitrary: time },
+  { weight: 1, arbitrary: mishaps },
+);
+const wild = fc.oneof({ weight: 10, arbitrary: mild }, { weight: 2, arbitrary: disasters });
+type Arbitrary<T> = T extends fc.Arbitrary<infer U> ? U : never;
+type Step = Arbitrary<typeof wild>;
+
+/** A window has to have so much left for a client to come back in: it takes so long until a dead link is noticed. */
+const MARGIN_MS = 3_500;
+
+interface Known {
+  readonly sessionId: string;
+  lostAt: number | undefined;
+}
+
+/** Does steps to a world, and remembers what clients believe. */
+class Play {
+  readonly world = new World();
+  readonly #sessions: Known[] = [];
+  readonly #isMild: boolean;
+  #restore: (isClockBack: boolean) => void = () => {};
+  #cutAt = new Map<FakeNode, number>();
+  #frozenAt = 0;
+  /** Sessions that may go, as somebody ended them. */
+  readonly #ended = new Set<string>();
+
+  constructor(nodes: number, isMild: boolean) {
+    this.#isMild = isMild;
+    for (let i = 0; i < nodes; i++) this.world.start();
+    this.world.heal(100);
+  }
+
+  do(step: Step): void {
+    const { world } = this;
+    const node = "node" in step ? world.nodes[step.node % world.nodes.length]! : undefined;
+    const known =
+      "session" in step ? this.#sessions[step.session % Math.max(1, this.#sessions.length)] : undefined;
+    const before = this.#shown();
+    switch (step.do) {
+      case "open":
+        if (node!.isPaused) break;
+        this.#sessions.push({
+          sessionId: node!.open(step.userId, step.kind, step.fields),
+          lostAt: undefined,
+        });
+        break;
+      case "update":
+        this.#atHolder(known, (holder, session) => holder.tenant.update(session, step.fields, holder.now));
+        break;
+      case "close":
+        this.#atHolder(known, (holder, session) => {
+          this.#ended.add(session.sessionId);
+          holder.socket.held.delete(session.sessionId);
+          holder.tenant.end(session, "closed", holder.now);
+        });
+        break;
+      case "lose":
+        this.#atHolder(known, (holder, session) => {
+          known!.lostAt = world.now;
+          holder.socket.held.delete(session.sessionId);
+          holder.tenant.lose(session, holder.now);
+        });
+        break;
+      case "resume":
+        if (known === undefined || node!.isPaused || node!.socket.held.has(known.sessionId)) break;
+        if (known.lostAt !== undefined && world.now - known.lostAt > WINDOW_MS - MARGIN_MS) break;
+        if (node!.resume(known.sessionId, step.fields)) known.lostAt = undefined;
+        break;
+      case "kick":
+        if (node!.isPaused) break;
+        for (const { sessionId } of node!.tenant.table.user(step.userId)?.sessions ?? []) {
+          this.#ended.add(sessionId);
+        }
+        node!.tenant.kick(step.userId, node!.now);
+        break;
+      case "advance":
+        this.#advance(step.ms, (each) => step.speeds[world.nodes.indexOf(each) % step.speeds.length]!);
+        break;
+      case "sleep":
+        world.advance(step.ms, () => 5);
+        break;
+      case "cut":
+        world.cut(node!);
+        break;
+      case "connect":
+        if (!world.isFrozen) node!.connect();
+        break;
+      case "raise":
+        if (!world.isFrozen) world.raise(step.count);
+        break;
+      case "trim":
+        world.log.trim(step.kept);
+        break;
+      case "freeze":
+        world.isFrozen = step.isFrozen;
+        this.#frozenAt = world.now;
+        break;
+      case "pause":
+        node!.isPaused = true;
+        break;
+      case "wake":
+        node!.isPaused = false;
+        break;
+      case "kill":
+        if (world.nodes.length > 1) world.kill(node!);
+        break;
+      case "start":
+        if (world.nodes.length < 4) world.start();
+        break;
+      case "leave":
+        if (world.nodes.length === 1 || node!.isPaused) break;
+        for (const sessionId of node!.socket.held) {
+          node!.tenant.lose(node!.tenant.table.get(sessionId)!, node!.now);
+        }
+        node!.replicator.leave();
+        world.pump(node!, 20);
+        world.kill(node!);
+        break;
+      case "empty":
+        world.log.lose();
+        break;
+      case "save":
+        this.#restore = world.log.save();
+        break;
+      case "restore":
+        for (const each of world.nodes) world.cut(each);
+        this.#restore(step.isClockBack);
+        break;
+    }
+    if (this.#isMild) this.#check(before);
+  }
+
+  end(): void {
+    this.world.heal(LEASE_MS + 2 * WINDOW_MS + 10_000);
+    this.world.compare();
+  }
+
+  #advance(ms: number, pump: (node: FakeNode) => number): void {
+    const { world } = this;
+    world.advance(ms, (node) =>
+      node.link !== undefined && pump(node) === 0 && world.isFrozen ? 1 : pump(node),
+    );
+    if (!this.#isMild) return;
+    // No node is away for as long as a lease.
+    if (world.isFrozen && world.now - this.#frozenAt > 20_000) world.isFrozen = false;
+    for (const node of world.nodes) {
+      if (node.link !== undefined || world.isFrozen) this.#cutAt.delete(node);
+      else if (world.now - (this.#cutAt.get(node) ?? world.now) > LEASE_MS / 4) node.connect();
+      else if (!this.#cutAt.has(node)) this.#cutAt.set(node, world.now);
+    }
+  }
+
+  #atHolder(
+    known: Known | undefined,
+    act: (node: FakeNode, session: NonNullable<ReturnType<FakeNode["tenant"]["table"]["get"]>>) => void,
+  ): void {
+    const holder = this.world.nodes.find(
+      (node) => !node.isPaused && known !== undefined && node.socket.held.has(known.sessionId),
+    );
+    if (holder !== undefined) act(holder, holder.tenant.table.get(known!.sessionId)!);
+  }
+
+  #shown(): Map<FakeNode, Set<string>> {
+    const shown = new Map<FakeNode, Set<string>>();
+    for (const node of this.world.nodes) {
+      shown.set(node, new Set([...node.tenant.table.all()].map(({ sessionId }) => sessionId)));
+    }
+    return shown;
+  }
+
+  /** What a socket holds, or a client may still come back for, leaves no table in which it was. */
+  #check(before: Map<FakeNode, Set<string>>): void {
+    for (const [node, sessionIds] of before) {
+      for (const { sessionId, lostAt } of this.#sessions) {
+        const isGone = sessionIds.has(sessionId) && node.tenant.table.get(sessionId) === undefined;
+        if (!isGone || this.#ended.has(sessionId)) continue;
+        if (lostAt === undefined || this.world.now - lostAt < WINDOW_MS - MARGIN_MS) {
+          throw new Error(`${sessionId} has left ${node.name}`);
+        }
+      }
+    }
+  }
+}
+
+const RUNS = Number(process.env.MODEL_RUNS ?? 1_000);
+const seed = Number(process.env.MODEL_SEED ?? Date.now() % 2 ** 31);
+
+function play(steps: readonly Step[], nodes: number, isMild: boolean): void {
+  const game = new Play(nodes, isMild);
+  for (const step of steps) game.do(step);
+  game.end();
+}
+
+it(`nobody leaves by mistake, and all agree (${RUNS} runs, MODEL_SEED=${seed})`, () => {
+  fc.assert(
+    fc.property(
+      fc.array(mild, { maxLength: 60, size: "max" }),
+      fc.integer({ min: 2, max: 4 }),
+      (steps, nodes) => play(steps as Step[], nodes, true),
+    ),
+    {
+      numRuns: RUNS,
+      seed,
+      ...(process.env.MODEL_PATH === undefined ? {} : { path: process.env.MODEL_PATH, endOnFailure: true }),
+    },
+  );
+}, 600_000);
+
+it(`whatever happens, all agree in the end (${RUNS} runs, MODEL_SEED=${seed})`, () => {
+  fc.assert(
+    fc.property(
+      fc.array(wild, { maxLength: 60, size: "max" }),
+      fc.integer({ min: 1, max: 4 }),
+      (steps, nodes) => play(steps, nodes, false),
+    ),
+    {
+      numRuns: RUNS,
+      seed,
+      ...(process.env.MODEL_PATH === undefined ? {} : { path: process.env.MODEL_PATH, endOnFailure: true }),
+    },
+  );
+}, 600_000);

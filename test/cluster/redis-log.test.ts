@@ -1,0 +1,118 @@
+import fc from "fast-check";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import type { Command, Entry } from "../../src/cluster/log.ts";
+import { RedisConnection } from "../../src/cluster/redis-connection.ts";
+import { RedisLog } from "../../src/cluster/redis-log.ts";
+import { RedisServer } from "../support/redis-server.ts";
+import { MemoryLog } from "./memory-log.ts";
+
+let redis: RedisServer;
+let log: RedisLog;
+let raw: RedisConnection;
+
+beforeAll(async () => {
+  redis = await RedisServer.start();
+  raw = await RedisConnection.open(redis.url);
+});
+afterAll(async () => {
+  raw.close();
+  await redis.stop();
+});
+beforeEach(async () => {
+  await raw.ask(["FLUSHALL"], 2_000);
+  log = await RedisLog.connect({ url: redis.url, shard: 0, keep: 1_000 });
+});
+afterEach(() => log.close());
+
+const writer = fc.constantFrom("w1", "w2", "w3");
+const sessionId = fc.constantFrom("s1", "s2", "__proto__", "a b", "é\u0000\n");
+const op = fc.record({
+  kind: fc.constantFrom("open", "patch", "claim", "end", "kick"),
+  sessionId,
+  text: fc.constantFrom("[1]", "{}", "ü x", ""),
+});
+const command = fc.oneof(
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant("join" as const),
+      writer,
+      leaseMs: fc.constantFrom(1_000, 10_000),
+      nodeId: fc.constantFrom("n1", "n 2", "s:w1"),
+      formerly: fc.uniqueArray(writer, { maxLength: 2 }),
+    }),
+  },
+  {
+    weight: 8,
+    arbitrary: fc.record({
+      do: fc.constant("append" as const),
+      writer,
+      seq: fc.integer({ min: 1, max: 4 }),
+      ops: fc.uniqueArray(op, { maxLength: 3, selector: (each) => each.sessionId }),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      do: fc.constant("bury" as const),
+      writer,
+      seq: fc.option(fc.nat({ max: 4 }), { nil: undefined }),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant("forget" as const), writer }) },
+);
+
+/** All but the ids, which Redis makes from its clock. */
+function plain(entries: readonly Entry[]): unknown[] {
+  return entries.map((entry) => ({ ...entry, id: undefined }));
+}
+
+describe("a log in Redis", () => {
+  it("decides as the rules say, whatever it is asked", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(command, { maxLength: 30, size: "max" }), async (commands) => {
+        await raw.ask(["FLUSHALL"], 2_000);
+        const memory = new MemoryLog();
+        for (const each of commands as Command[]) {
+          const both = ask(log, each, memory);
+          expect(await both.redis).toEqual(both.memory);
+        }
+        const [look, should] = [
+          await log.look({ do: "look", at: undefined }),
+          memory.look({ do: "look", at: undefined }),
+        ];
+        expect(look.end.count).toBe(should.end.count);
+        expect(sorted(look.register)).toEqual(sorted(should.register));
+        const { rows } = await log.scan({ do: "scan", from: "0" });
+        expect(sorted(rows)).toEqual(
+          sorted([...memory.rows].map(([sessionId, row]) => ({ sessionId, ...row }))),
+        );
+        if (memory.entries.length > 0) expect(plain(await log.read("0-0"))).toEqual(plain(memory.entries));
+      }),
+      { numRuns: 300 },
+    );
+  }, 60_000);
+});
+
+function ask(
+  redisLog: RedisLog,
+  each: Command,
+  memory: MemoryLog,
+): { redis: Promise<unknown>; memory: unknown } {
+  switch (each.do) {
+    case "join":
+      return { redis: redisLog.join(each), memory: memory.join(each) };
+    case "append":
+      return { redis: redisLog.append(each), memory: memory.append(each) };
+    case "bury":
+      return { redis: redisLog.bury(each), memory: memory.bury(each) };
+    case "forget":
+      return { redis: redisLog.forget(each), memory: memory.forget(each) };
+    default:
+      throw new Error(each.do);
+  }
+}
+
+function sorted(values: readonly unknown[]): string[] {
+  return values.map((value) => JSON.stringify(value, Object.keys(value as object).sort())).sort();
+}

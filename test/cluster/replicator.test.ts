@@ -1,0 +1,304 @@
+import { describe, expect, it } from "vitest";
+import { LEASE_MS, TYPING_MS, WINDOW_MS, World } from "./world.ts";
+
+const users = (world: World) =>
+  world.nodes.map((node) => [...node.tenant.table.all()].map(({ user }) => user.userId).sort());
+
+function worldOf(count: number): World {
+  const world = new World();
+  for (let i = 0; i < count; i++) world.start();
+  world.heal(100);
+  return world;
+}
+
+describe("nodes that share a log", () => {
+  it("show each other's sessions, changes and ends", () => {
+    const world = worldOf(3);
+    const [a, b] = world.nodes;
+    const alice = a!.open("alice", "widget", { selectedConversationId: "c1", custom: { page: "x" } });
+    b!.open("bob", "background", {});
+    world.heal(40);
+    world.compare();
+    expect(users(world)).toEqual(Array(3).fill(["alice", "bob"]));
+    a!.tenant.update(a!.tenant.table.get(alice)!, { hasFocus: true, isTyping: true }, a!.now);
+    world.heal(40);
+    world.compare();
+    expect(b!.tenant.table.get(alice)!.state).toMatchObject({ hasFocus: true, isTyping: true });
+    a!.tenant.end(a!.tenant.table.get(alice)!, "closed", a!.now);
+    a!.socket.held.delete(alice);
+    world.heal(40);
+    world.compare();
+    expect(users(world)).toEqual(Array(3).fill(["bob"]));
+  });
+
+  it("let a session be taken over by any of them, and nobody sees a change", () => {
+    const world = worldOf(3);
+    const [a, b, c] = world.nodes;
+    const alice = a!.open("alice", "widget", { isTyping: true });
+    world.heal(40);
+    const before = c!.tenant.table.get(alice)!.state;
+    expect(b!.resume(alice, {})).toBe(true);
+    world.heal(40);
+    expect(a!.socket.told).toEqual([`${alice} replaced`]);
+    world.compare();
+    expect(c!.tenant.table.get(alice)!.state).toEqual(before);
+    // The new owner times its typing.
+    world.heal(TYPING_MS);
+    expect(c!.tenant.table.get(alice)!.state.isTyping).toBe(false);
+    world.compare();
+  });
+
+  it.each(["noted", "sent"])(
+    "are not put off by what was said before a session was taken over, which is %s",
+    (how) => {
+      const world = worldOf(2);
+      const [a, b] = world.nodes;
+      const alice = a!.open("alice", "widget", {});
+      world.heal(40);
+      a!.tenant.update(a!.tenant.table.get(alice)!, { hasFocus: true }, a!.now);
+      world.advance(10, (node) => (node === a ? 2 : 0));
+      expect(b!.resume(alice, { isTyping: true })).toBe(true);
+      if (how === "sent") b!.step();
+      b!.read(Number.POSITIVE_INFINITY);
+      expect(b!.tenant.table.get(alice)!.state).toMatchObject({ hasFocus: false, isTyping: true });
+      world.heal(40);
+      expect(b!.socket.told).toEqual([]);
+      world.compare();
+      expect(a!.tenant.table.get(alice)!.state).toMatchObject({ hasFocus: false, isTyping: true });
+    },
+  );
+
+  it("agree on who has a session that two took over at the same time", () => {
+    const world = worldOf(3);
+    const [a, b, c] = world.nodes;
+    const alice = a!.open("alice", "widget", {});
+    world.heal(40);
+    b!.resume(alice, { hasFocus: true });
+    c!.resume(alice, { hasFocus: false });
+    world.heal(40);
+    world.compare();
+    expect(b!.socket.held.size + c!.socket.held.size).toBe(1);
+    expect([...b!.socket.told, ...c!.socket.told]).toEqual([`${alice} replaced`]);
+  });
+
+  it("kick wherever the sockets are", () => {
+    const world = worldOf(2);
+    const [a, b] = world.nodes;
+    const alice = a!.open("alice", "widget", {});
+    world.heal(40);
+    expect(b!.tenant.kick("alice", b!.now)).toBe(1);
+    // What its owner says before it has heard of that revives nothing.
+    a!.tenant.update(a!.tenant.table.get(alice)!, { hasFocus: true }, a!.now);
+    world.heal(40);
+    expect(a!.socket.told).toEqual([`${alice} kicked`]);
+    world.compare();
+    expect(users(world)).toEqual([[], []]);
+  });
+
+  it("list a user's sessions in one order, whatever their clocks say", () => {
+    const world = worldOf(2);
+    const [a, b] = world.nodes;
+    b!.skew = -60_000;
+    const first = a!.open("alice", "widget", {});
+    world.heal(40);
+    const second = b!.open("alice", "widget", {});
+    const third = b!.open("alice", "widget", {});
+    world.heal(40);
+    const fourth = a!.open("alice", "background", {});
+    world.heal(40);
+    for (const node of world.nodes) {
+      const order = node.tenant.table.user("alice")!.sessions.map(({ sessionId }) => sessionId);
+      expect(order).toEqual([first, second, third, fourth]);
+    }
+  });
+
+  it("leave the sessions of one that died to be resumed, then end them as lost", () => {
+    const world = worldOf(3);
+    const [a, b, c] = world.nodes;
+    const kept = a!.open("alice", "widget", { isTyping: true });
+    const lost = a!.open("bob", "widget", { isTyping: true });
+    world.heal(40);
+    world.kill(a!);
+    world.heal(LEASE_MS - 100);
+    expect(b!.events).not.toContain("peerBuried");
+    world.heal(200 + TYPING_MS);
+    expect(b!.events).toContain("peerBuried");
+    expect(b!.tenant.table.get(lost)!.state.isTyping).toBe(false);
+    expect(c!.resume(kept, {})).toBe(true);
+    world.heal(WINDOW_MS - TYPING_MS - 1_000);
+    expect(users(world)).toEqual([
+      ["alice", "bob"],
+      ["alice", "bob"],
+    ]);
+    world.heal(1_500);
+    expect(users(world)).toEqual([["alice"], ["alice"]]);
+    world.compare();
+    world.heal(2_000);
+    expect([...world.log.register.keys()]).toHaveLength(2);
+  });
+
+  it("take over from one that leaves, without waiting for its lease", () => {
+    const world = worldOf(2);
+    const [a, b] = world.nodes;
+    const alice = a!.open("alice", "widget", {});
+    world.heal(40);
+    a!.tenant.lose(a!.tenant.table.get(alice)!, a!.now);
+    a!.replicator.leave();
+    world.heal(100);
+    expect(a!.replicator.hasLeft).toBe(true);
+    world.kill(a!);
+    expect(b!.resume(alice, {})).toBe(true);
+    world.heal(LEASE_MS + WINDOW_MS);
+    world.compare();
+    expect(users(world)).toEqual([["alice"]]);
+  });
+
+  it("take one back that was declared dead and is not", () => {
+    const world = worldOf(2);
+    const [a, b] = world.nodes;
+    const alice = a!.open("alice", "widget", {});
+    const moved = a!.open("moved", "widget", {});
+    world.heal(40);
+    a!.isPaused = true;
+    world.advance(LEASE_MS + 1_000, () => 20);
+    expect(b!.events).toContain("peerBuried");
+    b!.resume(moved, {});
+    world.advance(WINDOW_MS + 1_000, () => 20);
+    expect(users(world)[1]).toEqual(["moved"]);
+    world.heal(100);
+    expect(a!.socket.told).toEqual([`${moved} replaced`]);
+    world.compare();
+    expect(users(world)[1]).toEqual(["alice", "moved"]);
+    expect(a!.socket.held).toEqual(new Set([alice]));
+    world.heal(LEASE_MS + WINDOW_MS + 5_000);
+    world.compare();
+    expect(world.log.register.size).toBe(2);
+  });
+
+  it("write again what a log has lost, and report nobody gone", () => {
+    const world = worldOf(3);
+    const [a, b, c] = world.nodes;
+    a!.open("alice", "widget", {});
+    const bob = b!.open("bob", "widget", {});
+    world.heal(40);
+    world.log.lose();
+    b!.tenant.update(b!.tenant.table.get(bob)!, { hasFocus: true }, b!.now);
+    for (let i = 0; i < 50; i++) {
+      world.heal(100);
+      expect(users(world)).toEqual(Array(3).fill(["alice", "bob"]));
+    }
+    world.compare();
+    expect(c!.tenant.table.get(bob)!.state.hasFocus).toBe(true);
+    world.heal(LEASE_MS + WINDOW_MS + 5_000);
+    world.compare();
+  });
+
+  it.each([false, true])(
+    "go on after a failover to a log that is behind, its clock too: %s",
+    (isClockBack) => {
+      const world = worldOf(3);
+      const [a, b, c] = world.nodes;
+      const ended = a!.open("ended", "widget", {});
+      const moved = a!.open("moved", "widget", {});
+      world.heal(40);
+      const restore = world.log.save();
+      a!.tenant.end(a!.tenant.table.get(ended)!, "closed", a!.now);
+      a!.socket.held.delete(ended);
+      b!.resume(moved, { hasFocus: true });
+      b!.open("new", "widget", {});
+      world.heal(40);
+      for (const node of world.nodes) world.cut(node);
+      restore(isClockBack);
+      for (let i = 0; i < 50; i++) {
+        world.heal(100);
+        for (const names of users(world)) expect(names).toEqual(expect.arrayContaining(["moved", "new"]));
+      }
+      world.compare();
+      expect(users(world)).toEqual(Array(3).fill(["moved", "new"]));
+      expect(b!.socket.told).toEqual([]);
+      expect(c!.tenant.table.get(moved)!.state.hasFocus).toBe(true);
+    },
+  );
+
+  it("wait a while for one that comes back later than they do", () => {
+    const world = worldOf(2);
+    const [a, b] = world.nodes;
+    const moved = b!.open("moved", "widget", {});
+    world.heal(40);
+    const restore = world.log.save();
+    a!.open("alice", "widget", {});
+    world.heal(40);
+    for (const node of world.nodes) world.cut(node);
+    // Redis went back to a time before alice came; and a client of the one went to the other, which tells of it when it can.
+    restore(false);
+    b!.tenant.lose(b!.tenant.table.get(moved)!, b!.now);
+    b!.socket.held.delete(moved);
+    a!.resume(moved, {});
+    world.advance(WINDOW_MS + 100, () => 0);
+    b!.connect();
+    world.advance(1_500, () => 5);
+    expect(b!.replicator.isWhole).toBe(true);
+    expect(users(world)).toEqual([
+      ["alice", "moved"],
+      ["alice", "moved"],
+    ]);
+    world.heal(6_000);
+    world.compare();
+    expect(users(world)[1]).toEqual(["alice", "moved"]);
+  });
+
+  it("read the rows anew when entries were trimmed before they were read", () => {
+    const world = worldOf(2);
+    const [a, b] = world.nodes;
+    const gone = a!.open("gone", "widget", {});
+    world.heal(40);
+    b!.isPaused = true;
+    a!.open("new", "widget", {});
+    a!.tenant.end(a!.tenant.table.get(gone)!, "closed", a!.now);
+    a!.socket.held.delete(gone);
+    world.flush();
+    a!.open("newer", "widget", {});
+    world.advance(100, () => 5);
+    world.log.trim(1);
+    world.heal(100);
+    expect(b!.events).toContain("gap");
+    world.heal(4_000);
+    world.compare();
+    expect(users(world)[1]).toEqual(["new", "newer"]);
+  });
+
+  it("judge nobody while the log is frozen, however long, and agree soon after", () => {
+    const world = worldOf(3);
+    const [a, b] = world.nodes;
+    a!.open("alice", "widget", {});
+    const moved = b!.open("moved", "widget", {});
+    world.heal(40);
+    world.isFrozen = true;
+    b!.tenant.lose(b!.tenant.table.get(moved)!, b!.now);
+    b!.socket.held.delete(moved);
+    world.advance(3_000, () => 1);
+    a!.resume(moved, {});
+    world.advance(50_000, () => 1);
+    expect(users(world)).toEqual(Array(3).fill(["alice", "moved"]));
+    for (let i = 0; i < 60; i++) {
+      world.heal(100);
+      expect(users(world)).toEqual(Array(3).fill(["alice", "moved"]));
+    }
+    world.compare();
+  });
+
+  it("have names of their own: the second of a name is told so while the first is alive", () => {
+    const world = worldOf(1);
+    const [first] = world.nodes;
+    const second = world.start(first!.name);
+    world.heal(LEASE_MS);
+    expect(second.events).toContain("taken");
+    expect(second.replicator.isWhole).toBe(false);
+    world.kill(first!);
+    world.kill(second);
+    const third = world.start(first!.name);
+    world.heal(LEASE_MS + 2_000);
+    expect(third.events).not.toContain("taken");
+    expect(third.replicator.isWhole).toBe(true);
+  });
+});

@@ -1,0 +1,159 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { TestGateway } from "../support/gateway.ts";
+import { RedisServer } from "../support/redis-server.ts";
+import { TRANSPORTS } from "../support/transports.ts";
+import { until } from "../support/until.ts";
+
+const LEASE_MS = 1_000;
+const WINDOW_MS = 1_500;
+
+describe.each(TRANSPORTS)("two nodes on one Redis, over %s", (transport) => {
+  let redis: RedisServer;
+  let nodes: TestGateway[];
+
+  async function start(env: Record<string, string> = {}): Promise<TestGateway> {
+    const node = await TestGateway.start(transport, {
+      env: {
+        REDIS_URL: redis.url,
+        NODE_LEASE_MS: String(LEASE_MS),
+        RESUME_WINDOW_MS: String(WINDOW_MS),
+        DIFF_INTERVAL_MS: "10",
+        ...env,
+      },
+    });
+    nodes.push(node);
+    await until(async () => (await node.http("GET", "/readyz")).status === 200);
+    return node;
+  }
+
+  beforeEach(async () => {
+    nodes = [];
+    redis = await RedisServer.start();
+  });
+  afterEach(async () => {
+    await Promise.all(nodes.map((node) => node.stop()));
+    await redis.stop();
+  });
+
+  it("show each other's sessions at every door", async () => {
+    const [a, b] = [await start(), await start()];
+    const watcher = await b.connect();
+    await watcher.subscribe({ selectedConversationId: "c1" });
+    const alice = await a.connect("alice");
+    const sessionId = await alice.open({ selectedConversationId: "c1", custom: { page: "x" } });
+    const { data } = await watcher.next("diff");
+    expect(data.alice.widgets).toEqual([
+      { selectedConversationId: "c1", custom: { page: "x" }, hasFocus: false, isTyping: false, sessionId },
+    ]);
+    alice.send({ type: "update", isTyping: true });
+    expect((await watcher.next("diff")).data.alice.widgets[0].isTyping).toBe(true);
+    expect(await b.query({ isTyping: true })).toEqual(await a.query({ isTyping: true }));
+    expect((await b.http("GET", "/v1/test-app/stats")).json).toMatchObject({
+      users: 1,
+      widgets: 1,
+      typing: 1,
+    });
+    expect((await b.http("GET", "/v1/test-app/users/alice/sessions")).json).toEqual([
+      { isTyping: true, currentConversationId: "c1" },
+    ]);
+    alice.send({ type: "close" });
+    expect((await watcher.next("diff")).causes).toEqual({ alice: "closed" });
+  });
+
+  it("resume each other's sessions, and nobody sees it", async () => {
+    const [a, b] = [await start(), await start()];
+    const watcher = await a.connect();
+    await watcher.subscribe({});
+    const alice = await a.connect("alice");
+    const sessionId = await alice.open({ hasFocus: true });
+    await watcher.next("diff");
+    alice.terminate();
+    await until(async () => Object.keys(await b.query({})).length === 1);
+    const again = await b.connect("alice");
+    expect(await again.ask({ type: "open", kind: "widget", sessionId })).toMatchObject({
+      sessionId,
+      resumed: true,
+    });
+    await delay(WINDOW_MS + 1_000);
+    expect(watcher.inbox).toEqual([]);
+    // And taken over while its socket is there.
+    const third = await a.connect("alice");
+    expect(await third.ask({ type: "open", kind: "widget", sessionId })).toMatchObject({ resumed: true });
+    expect(await again.next("closed")).toEqual({ type: "closed", sessionId, cause: "replaced" });
+    expect(watcher.inbox).toEqual([]);
+  });
+
+  it("kick for each other", async () => {
+    const [a, b] = [await start(), await start()];
+    const alice = await a.connect("alice");
+    const sessionId = await alice.open({});
+    await until(async () => Object.keys(await b.query({})).length === 1);
+    expect((await b.http("DELETE", "/v1/test-app/users/alice/sessions")).json).toEqual({ ended: 1 });
+    expect(await alice.next("closed")).toEqual({ type: "closed", sessionId, cause: "kicked" });
+    expect(await a.query({})).toEqual({});
+  });
+
+  it("hand over when one goes down", async () => {
+    const [a, b] = [await start(), await start()];
+    const watcher = await b.connect();
+    await watcher.subscribe({});
+    const alice = await a.connect("alice");
+    const sessionId = await alice.open({});
+    await watcher.next("diff");
+    await a.stop();
+    nodes.splice(0, 1);
+    const again = await b.connect("alice");
+    expect(await again.ask({ type: "open", kind: "widget", sessionId })).toMatchObject({ resumed: true });
+    await delay(LEASE_MS + WINDOW_MS + 500);
+    expect(watcher.inbox).toEqual([]);
+  });
+
+  it("start when Redis does, and say until then that they do", async () => {
+    await redis.stop();
+    const node = await TestGateway.start(transport, { env: { REDIS_URL: redis.url } });
+    nodes.push(node);
+    expect((await node.http("GET", "/readyz")).json).toEqual({ status: "starting" });
+    expect((await node.http("POST", "/v1/test-app/presences", {})).status).toBe(503);
+    await redis.startAgain();
+    await until(async () => (await node.http("GET", "/readyz")).status === 200, 5_000);
+    expect(await node.query({})).toEqual({});
+  });
+
+  it("serve on while Redis stands still, and agree when it goes on", async () => {
+    const [a, b] = [await start(), await start()];
+    const watcher = await b.connect();
+    await watcher.subscribe({});
+    const alice = await a.connect("alice");
+    await alice.open({});
+    await watcher.next("diff");
+    redis.freeze();
+    await until(async () => (await a.http("GET", "/readyz")).json.status === "degraded", 6_000);
+    const bob = await a.connect("bob");
+    await bob.open({});
+    expect(Object.keys(await a.query({}))).toEqual(["alice", "bob"]);
+    await delay(LEASE_MS + WINDOW_MS);
+    expect((await b.http("GET", "/readyz")).status).toBe(200);
+    expect(watcher.inbox).toEqual([]);
+    redis.thaw();
+    expect(Object.keys((await watcher.next("diff", 5_000)).data)).toEqual(["bob"]);
+    await until(async () => (await a.http("GET", "/readyz")).json.status === "ready", 5_000);
+    expect(await a.query({})).toEqual(await b.query({}));
+  });
+
+  it("write again what a Redis that was restarted empty has lost", async () => {
+    const [a, b] = [await start(), await start()];
+    const watcher = await b.connect();
+    await watcher.subscribe({});
+    const alice = await a.connect("alice");
+    await alice.open({});
+    await watcher.next("diff");
+    await redis.stop();
+    await redis.startAgain();
+    const third = await start();
+    await until(async () => Object.keys(await third.query({})).length === 1, 5_000);
+    await delay(LEASE_MS + WINDOW_MS + 4_000);
+    expect(watcher.inbox).toEqual([]);
+    expect(await third.query({})).toEqual(await b.query({}));
+  });
+});

@@ -1,0 +1,64 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { encodeRow, parseFact, readFact } from "../../../src/cluster/fact.ts";
+import { parseEntry } from "../../../src/cluster/redis-entry.ts";
+import type { HeldSession } from "../../../src/gateway/tenant.ts";
+import type { Outcome, Target } from "../fuzz.ts";
+import { nearTo } from "../mutate.ts";
+import { isFact } from "../rules.ts";
+import { FACTS, WORDS } from "../samples.ts";
+import { parse } from "./protocol.ts";
+
+/** What the log of a cluster says of one session. */
+export const fact: Target = {
+  name: "fact",
+  inputs: 100_000,
+  make: nearTo(FACTS, WORDS),
+  check(input): Outcome {
+    const parsed = parseFact(input);
+    const read = parsed && readFact(parsed, undefined);
+    assert.equal(read !== undefined, isFact(parse(input)?.value));
+    if (read === undefined) return "refused";
+    if (read.kind === "end") return "taken";
+    // Written again, it says the same; and read by one who knows it, nothing is new.
+    const { userId, kind, opened, term, state } = read.session;
+    const session = { user: { userId }, kind, origin: { opened, term }, state } as unknown as HeldSession;
+    const again = readFact(parseFact(encodeRow(parsed!.appId, session))!, session);
+    assert(again?.kind === "row");
+    assert.equal(JSON.stringify(again.session), JSON.stringify(read.session));
+    assert.equal(again.session.state.custom, state.custom);
+    return "taken";
+  },
+};
+
+const text = fc.string({ maxLength: 8 });
+const HEADERS = fc.sample(
+  fc.record({
+    kind: fc.constantFrom("batch", "join", "bury", "later"),
+    header: fc.tuple(fc.nat(), fc.nat(), text).map((parts) => parts.join(" ")),
+    facts: fc.array(text, { maxLength: 4 }),
+  }),
+  { numRuns: 300, seed: 1 },
+);
+
+/** An entry as Redis gives it: a list of fields. */
+export const entry: Target = {
+  name: "entry",
+  inputs: 100_000,
+  make: nearTo(
+    HEADERS.map(({ kind, header, facts }) => [kind, header, ...facts]),
+    ["batch", "join", "bury", "1 1 w", "2 w", "9007199254740993 1 w", "-1 1 w", ...WORDS],
+  ),
+  check(input): Outcome {
+    const fields = parse(input)?.value;
+    const read = parseEntry("1-0", fields);
+    if (read.kind === "bad") return "refused";
+    assert(Array.isArray(fields));
+    assert(Number.isSafeInteger(read.count) && read.count >= 0);
+    if (read.kind === "batch") {
+      assert.match(read.writer, /^[\w-]{1,64}$/);
+      assert(read.facts.every((each) => typeof each === "string"));
+    }
+    return "taken";
+  },
+};

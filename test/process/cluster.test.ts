@@ -1,0 +1,160 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { mintToken } from "../../src/auth/mint.ts";
+import { RedisConnection } from "../../src/cluster/redis-connection.ts";
+import { keysOf } from "../../src/cluster/redis-scripts.ts";
+import { TestClient } from "../support/client.ts";
+import { GatewayProcess } from "../support/process.ts";
+import { RedisServer } from "../support/redis-server.ts";
+import { until } from "../support/until.ts";
+
+const APP = "app";
+const SECRET = "a secret of the cluster tests, long enough";
+const LEASE_MS = 2_000;
+const WINDOW_MS = 3_000;
+/** What the contract allows beyond lease and window. */
+const SLACK_MS = 2_000;
+
+describe("processes that share a Redis", () => {
+  let redis: RedisServer;
+  const processes: GatewayProcess[] = [];
+  const clients: TestClient[] = [];
+
+  beforeEach(async () => {
+    redis = await RedisServer.start();
+  });
+  afterEach(async () => {
+    for (const client of clients.splice(0)) client.terminate();
+    await Promise.all(processes.splice(0).map((each) => each.stop("SIGKILL")));
+    await redis.stop();
+  });
+
+  function run(env: Record<string, string> = {}): GatewayProcess {
+    const gateway = new GatewayProcess({
+      APPS: JSON.stringify([{ id: APP, secrets: [SECRET] }]),
+      HOST: "127.0.0.1",
+      REDIS_URL: redis.url,
+      NODE_LEASE_MS: String(LEASE_MS),
+      RESUME_WINDOW_MS: String(WINDOW_MS),
+      DRAIN_MS: "300",
+      ...env,
+    });
+    processes.push(gateway);
+    return gateway;
+  }
+
+  async function start(env: Record<string, string> = {}): Promise<{ process: GatewayProcess; port: number }> {
+    const process = run(env);
+    const port = await process.port();
+    await until(async () => (await fetch(`http://127.0.0.1:${port}/readyz`)).status === 200, 10_000);
+    return { process, port };
+  }
+
+  async function connect(port: number, userId?: string): Promise<TestClient> {
+    const client = await TestClient.open(`ws://127.0.0.1:${port}/v1/${APP}/realtime`);
+    clients.push(client);
+    const claims =
+      userId === undefined ? ({ tokenType: "app" } as const) : ({ tokenType: "user", sub: userId } as const);
+    client.send({ type: "connect", token: await mintToken(APP, SECRET, claims) });
+    await client.next("connected");
+    return client;
+  }
+
+  it("must have names of their own: the second ends, with a line that says why", async () => {
+    await start({ NODE_ID: "node-1" });
+    const second = run({ NODE_ID: "node-1" });
+    expect(await second.exited).toBe(1);
+    expect(second.errors).toBe('presence-gateway: NODE_ID "node-1" is taken by another node\n');
+    expect(second.output).not.toContain("joined the cluster");
+  });
+
+  it("may have the name of one that is dead, once its lease is over", async () => {
+    const first = await start({ NODE_ID: "node-1" });
+    const client = await connect(first.port, "alice");
+    const sessionId = await client.open({});
+    const raw = await RedisConnection.open(redis.url);
+    await until(async () => (await raw.ask(["HLEN", keysOf(0).rows], 2_000)) === 1);
+    raw.close();
+    await first.process.stop("SIGKILL");
+    const second = await start({ NODE_ID: "node-1" });
+    // Redis kept the sessions, and their clients come back.
+    const again = await connect(second.port, "alice");
+    expect(await again.ask({ type: "open", kind: "widget", sessionId })).toMatchObject({ resumed: true });
+  });
+
+  it("lose one by kill -9: who comes back is not missed, who does not leaves once", async () => {
+    const [a, b] = [await start(), await start()];
+    const watcher = await connect(b.port);
+    const { view } = await watcher.subscribe({});
+    const held: { userId: string; sessionId: string }[] = [];
+    const source = await connect(a.port);
+    for (let i = 0; i < 50; i++) {
+      const userId = `user-${i}`;
+      held.push({ userId, sessionId: await source.open({ userId }) });
+    }
+    const seen = () => Object.keys(watcher.views.get(view)!.data).length;
+    await until(() => seen() === 50);
+    watcher.inbox.length = 0;
+    await a.process.stop("SIGKILL");
+    const killedAt = performance.now();
+    const half = await connect(b.port);
+    for (const { userId, sessionId } of held.slice(0, 25)) {
+      const answer = await half.ask({ type: "open", kind: "widget", userId, sessionId });
+      expect(answer).toMatchObject({ sessionId, resumed: true });
+    }
+    await until(() => seen() === 25, LEASE_MS + WINDOW_MS + SLACK_MS);
+    const ms = performance.now() - killedAt;
+    expect(ms).toBeGreaterThan(WINDOW_MS);
+    process.stdout.write(
+      `kill -9: the last left after ${Math.round(ms)} ms, lease and window are ${LEASE_MS + WINDOW_MS}\n`,
+    );
+    const left = watcher.inbox.flatMap(({ data, causes }) => {
+      expect(Object.values(data).every((value) => value === null)).toBe(true);
+      expect(new Set(Object.values(causes))).toEqual(new Set(["node-lost"]));
+      return Object.keys(data);
+    });
+    expect(left.sort()).toEqual(
+      held
+        .slice(25)
+        .map(({ userId }) => userId)
+        .sort(),
+    );
+  });
+
+  it("stand still and go on: nobody is missed before the lease is over, and all are back after it", async () => {
+    const [a, b] = [await start(), await start()];
+    const watcher = await connect(b.port);
+    await watcher.subscribe({});
+    const alice = await connect(a.port, "alice");
+    await alice.open({});
+    await watcher.next("diff");
+    process.kill(a.process.child.pid!, "SIGSTOP");
+    await delay(LEASE_MS / 2);
+    process.kill(a.process.child.pid!, "SIGCONT");
+    await delay(WINDOW_MS + LEASE_MS);
+    expect(watcher.inbox).toEqual([]);
+    process.kill(a.process.child.pid!, "SIGSTOP");
+    const left = await watcher.next("diff", LEASE_MS + WINDOW_MS + SLACK_MS);
+    expect(left.causes).toEqual({ alice: "node-lost" });
+    process.kill(a.process.child.pid!, "SIGCONT");
+    expect(Object.keys((await watcher.next("diff", 5_000)).data)).toEqual(["alice"]);
+    await alice.settled();
+    expect(alice.inbox).toEqual([]);
+  }, 40_000);
+
+  it("hand over on SIGTERM, and end with 0", async () => {
+    const [a, b] = [await start(), await start()];
+    const watcher = await connect(b.port);
+    await watcher.subscribe({});
+    const alice = await connect(a.port, "alice");
+    const sessionId = await alice.open({ isTyping: true });
+    await watcher.next("diff");
+    const ended = a.process.stop("SIGTERM");
+    await alice.closed;
+    const again = await connect(b.port, "alice");
+    expect(await again.ask({ type: "open", kind: "widget", sessionId })).toMatchObject({ resumed: true });
+    expect(await ended).toBe(0);
+    await delay(WINDOW_MS + 1_000);
+    expect(watcher.inbox).toEqual([]);
+  });
+});

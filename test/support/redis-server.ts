@@ -1,0 +1,69 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import type { AddressInfo } from "node:net";
+import { createServer } from "node:net";
+
+/** A redis-server of the test's own, on a free port, that keeps nothing on disk unless it is told to. */
+export class RedisServer {
+  readonly port: number;
+  readonly #args: readonly string[];
+  #child: ChildProcess | undefined;
+
+  private constructor(port: number, args: readonly string[]) {
+    this.port = port;
+    this.#args = args;
+  }
+
+  static async start(args: readonly string[] = []): Promise<RedisServer> {
+    const server = new RedisServer(await freePort(), args);
+    await server.startAgain();
+    return server;
+  }
+
+  get url(): string {
+    return `redis://127.0.0.1:${this.port}`;
+  }
+
+  async startAgain(): Promise<void> {
+    const own = ["--port", String(this.port), "--bind", "127.0.0.1", "--save", "", "--daemonize", "no"];
+    const child = spawn("redis-server", [...own, ...this.#args], { stdio: ["ignore", "pipe", "inherit"] });
+    this.#child = child;
+    let output = "";
+    await new Promise<void>((resolve, reject) => {
+      child.stdout!.setEncoding("utf8").on("data", (data: string) => {
+        output += data;
+        if (output.includes("Ready to accept connections")) resolve();
+      });
+      child.once("error", reject);
+      child.once("exit", () => reject(new Error(`redis-server ended: ${output}`)));
+    });
+    child.stdout!.resume();
+  }
+
+  /** It stands still, as a process that was stopped, or a machine that does not answer. */
+  freeze(): void {
+    this.#child!.kill("SIGSTOP");
+  }
+
+  thaw(): void {
+    this.#child!.kill("SIGCONT");
+  }
+
+  async stop(): Promise<void> {
+    const child = this.#child;
+    if (child === undefined) return;
+    this.#child = undefined;
+    const ended = once(child, "exit");
+    child.kill("SIGKILL");
+    await ended;
+  }
+}
+
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, "close");
+  return port;
+}
