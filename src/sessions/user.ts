@@ -1,10 +1,6 @@
 import type { Member } from "../protocol/codec.ts";
-<<<<<<< HEAD
 import { append } from "../shared/append.ts";
-import { FOCUSED_SHAPE, type Session, TYPING_SHAPE, VISIBLE_SHAPE } from "./session.ts";
-=======
 import { FOCUSED_SHAPE, isBefore, type Session, TYPING_SHAPE, VISIBLE_SHAPE } from "./session.ts";
->>>>>>> a576a3c16374122488ffa2d8d8ad521155737435
 
 /** Chooses the sessions that a value lists. */
 export interface SessionMatcher {
@@ -27,16 +23,10 @@ export class User<Holder> {
 
   /** Adds a session: at the end, unless another node opened it before others that are known already. */
   add(session: Session<Holder>): void {
-<<<<<<< HEAD
-    this.sessions = append(this.sessions, session);
-=======
     let place = this.sessions.length;
     while (place > 0 && isBefore(session, this.sessions[place - 1]!)) place--;
     if (place < this.sessions.length) this.sessions.splice(place, 0, session);
-    // An array that grows by itself takes room for 17, and nearly all users have one session or a few.
-    else if (place < FEW_SESSIONS) this.sessions = this.sessions.concat(session);
-    else this.sessions.push(session);
->>>>>>> a576a3c16374122488ffa2d8d8ad521155737435
+    else this.sessions = append(this.sessions, session);
     this.forget();
   }
 
