@@ -5,7 +5,7 @@ import { RedisConnection } from "../../src/cluster/redis-connection.ts";
 import { keysOf } from "../../src/cluster/redis-scripts.ts";
 import { APP, TestGateway } from "../support/gateway.ts";
 import { TcpProxy } from "../support/proxy.ts";
-import { RedisServer } from "../support/redis-server.ts";
+import { hasRedis, RedisServer } from "../support/redis-server.ts";
 import { until } from "../support/until.ts";
 
 const LEASE_MS = 2_000;
@@ -62,7 +62,7 @@ afterEach(async () => {
   await redis.stop();
 });
 
-describe("a node and its Redis", () => {
+describe.skipIf(!hasRedis())("a node and its Redis", () => {
   it("notices within 5 s that nothing comes through any more, and comes back", async () => {
     const [a, b] = [await start({ NODE_LEASE_MS: "30000" }), await start({ NODE_LEASE_MS: "30000" })];
     a.network.blackhole(true);

@@ -240,7 +240,7 @@ class Play {
   }
 }
 
-const RUNS = Number(process.env.MODEL_RUNS ?? 1_000);
+const RUNS = Number(process.env.MODEL_RUNS ?? 300);
 const seed = Number(process.env.MODEL_SEED ?? Date.now() % 2 ** 31);
 
 function play(steps: readonly Step[], nodes: number, isMild: boolean): void {

@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import type { Command, Entry } from "../../src/cluster/log.ts";
 import { RedisConnection } from "../../src/cluster/redis-connection.ts";
 import { RedisLog } from "../../src/cluster/redis-log.ts";
-import { RedisServer } from "../support/redis-server.ts";
+import { hasRedis, RedisServer } from "../support/redis-server.ts";
 import { MemoryLog } from "./memory-log.ts";
 
 let redis: RedisServer;
@@ -67,7 +67,7 @@ function plain(entries: readonly Entry[]): unknown[] {
   return entries.map((entry) => ({ ...entry, id: undefined }));
 }
 
-describe("a log in Redis", () => {
+describe.skipIf(!hasRedis())("a log in Redis", () => {
   it("decides as the rules say, whatever it is asked", async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(command, { maxLength: 30, size: "max" }), async (commands) => {

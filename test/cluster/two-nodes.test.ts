@@ -1,14 +1,14 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { TestGateway } from "../support/gateway.ts";
-import { RedisServer } from "../support/redis-server.ts";
+import { hasRedis, RedisServer } from "../support/redis-server.ts";
 import { TRANSPORTS } from "../support/transports.ts";
 import { until } from "../support/until.ts";
 
 const LEASE_MS = 1_000;
 const WINDOW_MS = 1_500;
 
-describe.each(TRANSPORTS)("two nodes on one Redis, over %s", (transport) => {
+describe.skipIf(!hasRedis()).each(TRANSPORTS)("two nodes on one Redis, over %s", (transport) => {
   let redis: RedisServer;
   let nodes: TestGateway[];
 

@@ -5,7 +5,7 @@ import { RedisConnection } from "../../src/cluster/redis-connection.ts";
 import { keysOf } from "../../src/cluster/redis-scripts.ts";
 import { TestClient } from "../support/client.ts";
 import { GatewayProcess } from "../support/process.ts";
-import { RedisServer } from "../support/redis-server.ts";
+import { hasRedis, RedisServer } from "../support/redis-server.ts";
 import { until } from "../support/until.ts";
 
 const APP = "app";
@@ -15,7 +15,7 @@ const WINDOW_MS = 3_000;
 /** What the contract allows beyond lease and window. */
 const SLACK_MS = 2_000;
 
-describe("processes that share a Redis", () => {
+describe.skipIf(!hasRedis())("processes that share a Redis", () => {
   let redis: RedisServer;
   const processes: GatewayProcess[] = [];
   const clients: TestClient[] = [];

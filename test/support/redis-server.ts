@@ -1,7 +1,19 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { createServer } from "node:net";
+
+/** Whether there is a redis-server to test with. In CI it is a failure if not, unless REDIS_TESTS is "off". */
+export function hasRedis(): boolean {
+  const isOff = process.env.REDIS_TESTS === "off";
+  if (!isOff && spawnSync("redis-server", ["--version"]).status === 0) return true;
+  if (!isOff && process.env.CI)
+    throw new Error("redis-server is not installed (REDIS_TESTS=off goes without)");
+  process.stdout.write(
+    `what needs redis-server is not tested: ${isOff ? "REDIS_TESTS is off" : "it is not installed"}\n`,
+  );
+  return false;
+}
 
 /** A redis-server of the test's own, on a free port, that keeps nothing on disk unless it is told to. */
 export class RedisServer {
