@@ -56,10 +56,13 @@ beforeEach(async () => {
   raw = await RedisConnection.open(redis.url);
 });
 afterEach(async () => {
-  await Promise.all(nodes.map(({ gateway }) => gateway.stop()));
-  await Promise.all(nodes.map(({ network }) => network.stop()));
-  raw.close();
-  await redis.stop();
+  try {
+    await Promise.all(nodes.map(({ gateway }) => gateway.stop()));
+  } finally {
+    await Promise.all(nodes.map(({ network }) => network.stop()));
+    raw.close();
+    await redis.stop();
+  }
 });
 
 describe.skipIf(!hasRedis())("a node and its Redis", () => {

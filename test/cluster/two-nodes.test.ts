@@ -32,8 +32,11 @@ describe.skipIf(!hasRedis()).each(TRANSPORTS)("two nodes on one Redis, over %s",
     redis = await RedisServer.start();
   });
   afterEach(async () => {
-    await Promise.all(nodes.map((node) => node.stop()));
-    await redis.stop();
+    try {
+      await Promise.all(nodes.map((node) => node.stop()));
+    } finally {
+      await redis.stop();
+    }
   });
 
   it("show each other's sessions at every door", async () => {
