@@ -1,6 +1,9 @@
+import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { cpus } from "node:os";
+import { setTimeout as delay } from "node:timers/promises";
 import { mintToken } from "../../src/auth/mint.ts";
+import { RedisServer } from "../../test/support/redis-server.ts";
 import { installedVersion, ReverseProxy } from "../../test/support/reverse-proxy.ts";
 import { enterCrowdBy, homeOf } from "../load/crowd.ts";
 import { LightSocket } from "../load/light-socket.ts";
@@ -14,64 +17,99 @@ const APPS = 32;
 const PROCESSES = Math.max(2, Math.min(8, cpus().length - 2));
 
 const COST = "CPU µs per update";
-const nameOf = (kind: string, processes: number) =>
-  `${kind}, ${processes === 1 ? "one process" : `${processes} processes`}`;
+
+/** Processes behind HAProxy: an app in one of them, or, where they share a Redis, wherever its clients come to. */
+interface Setup {
+  readonly name: string;
+  readonly processes: number;
+  readonly sharesRedis: boolean;
+}
+
+const ONE: Setup = { name: "one process", processes: 1, sharesRedis: false };
+const HASHED: Setup = { name: `${PROCESSES} processes`, processes: PROCESSES, sharesRedis: false };
+const SHARED: Setup = {
+  name: `${PROCESSES} processes on one Redis`,
+  processes: PROCESSES,
+  sharesRedis: true,
+};
+
+const nameOf = (kind: string, setup: Setup) => `${kind}, ${setup.name}`;
 
 export const cores: Scenario = {
   name: "cores",
   question: "What does every core of a machine bring?",
-  method: `The updates of \`update\`, in ${APPS} apps, through HAProxy with \`test/proxies/haproxy-processes.cfg\`: one port, and an app is in one of the processes. A process uses one core, so a core does a million by the CPU µs of an update; where the cost stays with more processes, cores add up. Rates by the clock show it only on machines with cores for all processes, HAProxy and the load.`,
+  method: `The updates of \`update\`, in ${APPS} apps, through HAProxy with \`test/proxies/haproxy-processes.cfg\`: one port, and an app is in one of the processes. Then processes that share a Redis, with clients of every app on each of them. A process uses one core, so a core does a million by the CPU µs of an update; where the cost stays with more processes, cores add up. Rates by the clock show it only on machines with cores for all processes, HAProxy and the load.`,
   rounds: { quick: 1, normal: 3, full: 9 },
   warmUps: 1,
   targets: [
-    {
-      figure: COST,
-      of: nameOf("gateway-uws", PROCESSES),
-      over: nameOf("gateway-uws", 1),
-      atMost: 1.1,
-    },
+    { figure: COST, of: nameOf("gateway-uws", HASHED), over: nameOf("gateway-uws", ONE), atMost: 1.1 },
   ],
   async contenders({ kinds, effort, note }) {
-    const version = installedVersion("haproxy");
-    note(version ?? "HAProxy is missing: apt-get install haproxy");
-    if (version === undefined) return [];
+    const haproxy = installedVersion("haproxy");
+    note(haproxy ?? "HAProxy is missing: apt-get install haproxy");
+    if (haproxy === undefined) return [];
+    const redis = redisVersion();
+    note(redis ?? "Redis is missing: apt-get install redis-server");
+    const setups = redis === undefined ? [ONE, HASHED] : [ONE, HASHED, SHARED];
     const contenders: Contender[] = [];
     for (const kind of shortList(kinds, effort).filter(({ role }) => role === "gateway"))
-      for (const processes of [1, PROCESSES])
-        contenders.push(await contender(kind, processes, MESSAGES[effort]));
+      for (const setup of setups) contenders.push(await contender(kind, setup, MESSAGES[effort]));
     return contenders;
   },
 };
 
-async function contender(kind: ServerKind, processes: number, messages: number): Promise<Contender> {
+async function contender(kind: ServerKind, setup: Setup, messages: number): Promise<Contender> {
+  const { processes, sharesRedis } = setup;
+  const redis = sharesRedis ? await RedisServer.start() : undefined;
   const servers: RunningServer[] = [];
   for (let i = 0; i < processes; i++)
-    servers.push(await kind.start({ BENCH_APPS: String(APPS), TRUST_PROXY: "127.0.0.1" }));
+    servers.push(
+      await kind.start({
+        BENCH_APPS: String(APPS),
+        TRUST_PROXY: "127.0.0.1",
+        ...(redis && { REDIS_URL: redis.url }),
+      }),
+    );
+  await Promise.all(servers.map(({ port }) => ready(port)));
   const ports = servers.map(({ port }) => port);
-  const proxy = await ReverseProxy.start("haproxy", ports, { file: "haproxy-processes.cfg" });
+  const proxy = await ReverseProxy.start("haproxy", ports, {
+    file: "haproxy-processes.cfg",
+    // What is left is a turn for each.
+    ...(sharesRedis && { without: /balance hash|hash-type/ }),
+  });
   const crowd = await enterCrowdBy(async (i) => {
     const appId = appIdOf(i % APPS);
     const token = await mintToken(appId, SECRET, { tokenType: "user", sub: `user-${i}` });
     const socket = await LightSocket.open(proxy.port, `/v1/${appId}/realtime`);
     return kind.dialect.enter(socket, token, homeOf(i));
   }, APPS);
-  const cpuMicros = async () => {
+
+  async function cpuMicros(): Promise<{ gateways: number; haproxy: number; redis: number }> {
+    // What is on its way to the other processes gets there.
+    if (redis !== undefined) await delay(500);
     const usages = await Promise.all(servers.map((server) => server.usage()));
-    return usages.reduce((sum, { cpuMicros }) => sum + cpuMicros, 0);
-  };
+    return {
+      gateways: usages.reduce((sum, { cpuMicros }) => sum + cpuMicros, 0),
+      haproxy: cpuMicrosOf(proxy.pid),
+      redis: redis === undefined ? 0 : cpuMicrosOf(redis.pid),
+    };
+  }
+
   return {
-    name: nameOf(kind.name, processes),
-    ...(processes === 1 ? {} : { floor: nameOf(kind.name, 1) }),
+    name: nameOf(kind.name, setup),
+    ...(setup === ONE ? {} : { floor: nameOf(kind.name, ONE) }),
     async round() {
-      const [before, proxyBefore] = [await cpuMicros(), cpuMicrosOf(proxy.pid)];
+      const before = await cpuMicros();
       const startedAt = performance.now();
       const count = await crowd.change(messages);
       const seconds = (performance.now() - startedAt) / 1_000;
-      const cost = ((await cpuMicros()) - before) / count;
+      const after = await cpuMicros();
+      const cost = (after.gateways - before.gateways) / count;
       return {
         [COST]: cost,
         "updates a second and core": 1e6 / cost,
-        "CPU µs of HAProxy per update": (cpuMicrosOf(proxy.pid) - proxyBefore) / count,
+        "CPU µs of HAProxy per update": (after.haproxy - before.haproxy) / count,
+        ...(redis && { "CPU µs of Redis per update": (after.redis - before.redis) / count }),
         "updates a second": count / seconds,
       };
     },
@@ -79,8 +117,24 @@ async function contender(kind: ServerKind, processes: number, messages: number):
       await crowd.leave();
       await proxy.stop();
       for (const server of servers) await server.stop();
+      await redis?.stop();
     },
   };
+}
+
+/** A node that shares a Redis has to find it first. */
+async function ready(port: number): Promise<void> {
+  for (let tries = 0; tries < 200; tries++) {
+    const { ok } = await fetch(`http://127.0.0.1:${port}/readyz`);
+    if (ok) return;
+    await delay(50);
+  }
+  throw new Error("a gateway is not ready within 10 s");
+}
+
+function redisVersion(): string | undefined {
+  const { status, stdout } = spawnSync("redis-server", ["--version"], { encoding: "utf8" });
+  return status === 0 ? stdout.trim() : undefined;
 }
 
 /** What another process has used, from the kernel, which counts in hundredths of a second. */

@@ -36,6 +36,10 @@ export class RedisServer {
     return `redis://127.0.0.1:${this.port}`;
   }
 
+  get pid(): number {
+    return this.#child!.pid!;
+  }
+
   async startAgain(): Promise<void> {
     const own = ["--port", String(this.port), "--bind", "127.0.0.1", "--save", "", "--daemonize", "no"];
     const child = spawn("redis-server", [...own, ...this.#args], { stdio: ["ignore", "pipe", "inherit"] });
