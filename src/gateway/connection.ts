@@ -39,7 +39,6 @@ export class Connection implements SocketListener, Peer, Reply {
   #state: State = "new";
   #principal: Principal | undefined;
   #token: TokenWatch | undefined;
-  #lastHeard: number;
   /** When we pinged into the silence; undefined while there is no need. */
   #pingedAt: number | undefined;
   #closeAt = Number.POSITIVE_INFINITY;
@@ -55,7 +54,6 @@ export class Connection implements SocketListener, Peer, Reply {
     this.outbox = new Outbox(socket, limits.maxBufferedBytes, this);
     this.#guard = new MessageGuard(limits.messagesPerSecond, now);
     this.#sessions = new HeldSessions(tenant, this, limits.maxSessionsPerSocket);
-    this.#lastHeard = now;
     this.#connectBy = now + limits.connectTimeoutMs;
     tenant.sockets++;
     hub.add(this);
@@ -79,7 +77,8 @@ export class Connection implements SocketListener, Peer, Reply {
 
   onControl(): void {
     if (this.#isOver) return;
-    const now = this.#heard();
+    const now = this.#hub.clock.now();
+    this.#pingedAt = undefined;
     if (!this.#guard.admit(now) && this.#guard.isFlooding(now)) this.#close("flooding", "flooding");
   }
 
@@ -170,7 +169,8 @@ export class Connection implements SocketListener, Peer, Reply {
   // What comes in
 
   #receive(text: string, byteLength: number): void {
-    const now = this.#heard();
+    const now = this.#hub.clock.now();
+    this.#pingedAt = undefined;
     if (this.#state === "new" && byteLength > MAX_BYTES_BEFORE_CONNECT) {
       return this.#close("tooLarge", "too_large");
     }
@@ -186,7 +186,7 @@ export class Connection implements SocketListener, Peer, Reply {
   }
 
   #handle(message: ClientMessage, now: number): void {
-    if (message.type === "connect") return this.#connect(message, now);
+    if (message.type === "connect") return this.#connect(message);
     const principal = this.#principal;
     if (principal === undefined) {
       this.error(message.id, "UNAUTHENTICATED", "the first message must be connect");
@@ -227,24 +227,21 @@ export class Connection implements SocketListener, Peer, Reply {
       id: readMessageId(text),
       code: "RATE_LIMITED",
       message: "too many messages a second: this one was not done",
-      retryAfterMs: this.#guard.retryAfterMs(now),
+      retryAfterMs: this.#guard.retryAfterMs(),
     });
     if (this.#guard.isFlooding(now)) this.#close("flooding", "flooding");
   }
 
   // Tokens
 
-  #connect(message: Message<"connect">, now: number): void {
+  #connect(message: Message<"connect">): void {
     const { id } = message;
     if (this.#state !== "new") return this.bad(id, "this socket is connected already");
     const principal = this.#verify(message);
     if (principal === undefined) return;
     const { heartbeatIntervalMs: heartbeatMs, resumeWindowMs, messagesPerSecond } = this.#hub.limits;
     this.#state = "connected";
-    this.#guard.setRate(
-      principal.kind === "app" ? messagesPerSecond * APP_TOKEN_FACTOR : messagesPerSecond,
-      now,
-    );
+    this.#guard.setRate(principal.kind === "app" ? messagesPerSecond * APP_TOKEN_FACTOR : messagesPerSecond);
     this.#adopt(principal);
     const { nodeId } = this.#hub;
     this.send({ type: "connected", id, userId: userOf(principal), nodeId, heartbeatMs, resumeWindowMs });
@@ -290,12 +287,6 @@ export class Connection implements SocketListener, Peer, Reply {
     return this.#state === "closing" || this.#state === "closed";
   }
 
-  #heard(): number {
-    this.#lastHeard = this.#hub.clock.now();
-    this.#pingedAt = undefined;
-    return this.#lastHeard;
-  }
-
   #checkHeartbeat(now: number): void {
     const { heartbeatIntervalMs } = this.#hub.limits;
     // Dead is who left a ping unanswered: this process may itself have been late with it.
@@ -303,7 +294,7 @@ export class Connection implements SocketListener, Peer, Reply {
       this.#refuse("heartbeat");
       return this.#drop();
     }
-    if (this.#pingedAt === undefined && now >= this.#lastHeard + heartbeatIntervalMs) {
+    if (this.#pingedAt === undefined && now >= this.#guard.lastHeard + heartbeatIntervalMs) {
       this.#pingedAt = now;
       this.#socket.ping();
     }
@@ -315,7 +306,7 @@ export class Connection implements SocketListener, Peer, Reply {
     const { heartbeatIntervalMs } = this.#hub.limits;
     const silentUntil =
       this.#pingedAt === undefined
-        ? this.#lastHeard + heartbeatIntervalMs
+        ? this.#guard.lastHeard + heartbeatIntervalMs
         : this.#pingedAt + heartbeatIntervalMs / 2;
     const connectBy = this.#state === "connected" ? Number.POSITIVE_INFINITY : this.#connectBy;
     this.#hub.schedule(this, Math.min(silentUntil, connectBy, this.#closeAt));

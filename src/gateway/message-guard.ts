@@ -1,53 +1,63 @@
 import { BAD_MESSAGE_WINDOW_MS, FLOOD_SECONDS, MAX_BAD_MESSAGES } from "./limits.ts";
 
 /** After a quiet time a socket may send as much at once as otherwise in this time. */
-const BURST_MS = 2_000;
-const FLOOD_MS = FLOOD_SECONDS * 1_000;
-/** Times add up with errors of far less than this. */
-const ROUNDING_MS = 0.001;
+const BURST_SECONDS = 2;
+/** Allowances are in thousandths of a message: each millisecond as many come back as messages are allowed a second. */
+const MESSAGE = 1_000;
 
 /**
- * Bounds what one socket may send: so many messages a second, so few bad ones, and neither without end. There is one for each
- * socket, so of each token bucket it keeps no more than a number: the time at which it will be full again.
+ * Bounds what one socket may send: so many messages a second, so few bad ones, and neither without end. There is one for
+ * each socket, and it is asked for each message, so it counts in whole numbers: V8 keeps others beside the object.
  */
 export class MessageGuard {
+  /** In whole milliseconds. */
+  lastHeard: number;
   #perSecond: number;
-  #fullAt: number;
-  /** The same for what may be sent over the rate before the socket is ended. */
-  #floodFullAt: number;
+  #allowance: number;
+  /** What may be sent over the rate before the socket is ended; undefined until something was. */
+  #floodAllowance: number | undefined;
+  #floodedAt = 0;
   #badAt: number[] | undefined;
 
   constructor(perSecond: number, now: number) {
+    this.lastHeard = Math.floor(now);
     this.#perSecond = perSecond;
-    this.#fullAt = now;
-    this.#floodFullAt = now;
+    this.#allowance = this.#most(BURST_SECONDS);
   }
 
   /** Allows another rate from now on. */
-  setRate(perSecond: number, now: number): void {
+  setRate(perSecond: number): void {
     this.#perSecond = perSecond;
-    this.#fullAt = now;
-    this.#floodFullAt = now;
+    this.#allowance = this.#most(BURST_SECONDS);
+    this.#floodAllowance = undefined;
   }
 
-  /** Whether one more message may be done. */
+  /** To be called for whatever comes: whether one more message may be done. */
   admit(now: number): boolean {
-    const fullAt = this.#after(this.#fullAt, now);
-    if (fullAt > now + BURST_MS + ROUNDING_MS) return false;
-    this.#fullAt = fullAt;
-    return true;
+    const at = Math.floor(now);
+    const gained = (at - this.lastHeard) * this.#perSecond;
+    const allowance = Math.min(this.#allowance + gained, this.#most(BURST_SECONDS));
+    this.lastHeard = at;
+    const isAllowed = allowance >= MESSAGE;
+    this.#allowance = isAllowed ? allowance - MESSAGE : allowance;
+    return isAllowed;
   }
 
   /** To be called for each message that was not admitted; true when that goes on without end. */
   isFlooding(now: number): boolean {
-    const fullAt = this.#after(this.#floodFullAt, now);
-    if (fullAt > now + FLOOD_MS + ROUNDING_MS) return true;
-    this.#floodFullAt = fullAt;
-    return false;
+    const at = Math.floor(now);
+    const most = this.#most(FLOOD_SECONDS);
+    const gained = (at - this.#floodedAt) * this.#perSecond;
+    const allowance = Math.min((this.#floodAllowance ?? most) + gained, most);
+    this.#floodedAt = at;
+    const isFlooding = allowance < MESSAGE;
+    this.#floodAllowance = isFlooding ? allowance : allowance - MESSAGE;
+    return isFlooding;
   }
 
-  retryAfterMs(now: number): number {
-    return Math.max(0, Math.ceil(this.#after(this.#fullAt, now) - now - BURST_MS));
+  /** To be called after a message that was not admitted: how long until one will be. */
+  retryAfterMs(): number {
+    return Math.ceil((MESSAGE - this.#allowance) / this.#perSecond);
   }
 
   /** To be called for each bad message; true when there were too many. */
@@ -57,8 +67,7 @@ export class MessageGuard {
     return this.#badAt.length >= MAX_BAD_MESSAGES;
   }
 
-  /** When a bucket will be full after one more message. */
-  #after(fullAt: number, now: number): number {
-    return Math.max(fullAt, now) + 1_000 / this.#perSecond;
+  #most(seconds: number): number {
+    return seconds * MESSAGE * this.#perSecond;
   }
 }

@@ -5,8 +5,7 @@ import type { UwsWebSocket } from "./uws-types.ts";
 
 /** A WebSocket of uWebSockets.js as the gateway wants it. Any call on one that has closed would throw. */
 export class UwsSocket implements Socket {
-  /** Who is told of what comes; undefined until the WebSocket is open. */
-  listener: SocketListener | undefined;
+  #listener: SocketListener | undefined;
   #webSocket!: UwsWebSocket<unknown>;
   #isClosed = false;
   #waiting = false;
@@ -14,10 +13,11 @@ export class UwsSocket implements Socket {
   #waited = 0;
   #progress = 0;
 
-  /** To be called once, before anything else. */
-  open(webSocket: UwsWebSocket<unknown>, accept: Accept): void {
+  /** To be called once, before anything else. Returns who is to be told of what comes. */
+  open(webSocket: UwsWebSocket<unknown>, accept: Accept): SocketListener {
     this.#webSocket = webSocket;
-    this.listener = accept(this);
+    this.#listener = accept(this);
+    return this.#listener;
   }
 
   get buffered(): number {
@@ -66,13 +66,13 @@ export class UwsSocket implements Socket {
     this.#measure();
     if (this.#webSocket.getBufferedAmount() > 0) return;
     this.#waiting = false;
-    this.listener?.onDrain();
+    this.#listener?.onDrain();
   }
 
   /** To be called when the library says that it has closed. */
   closed(code: number): void {
     this.#isClosed = true;
-    this.listener?.onClose(code);
+    this.#listener?.onClose(code);
   }
 
   #measure(): void {

@@ -1,3 +1,4 @@
+import type { SocketListener } from "../gateway/socket.ts";
 import type { HttpAnswer } from "../http/exchange.ts";
 import {
   type Accept,
@@ -16,9 +17,9 @@ import { UwsHead } from "./uws-head.ts";
 import { UwsSocket } from "./uws-socket.ts";
 import type { UwsContext, UwsListenSocket, UwsModule, UwsRequest, UwsResponse } from "./uws-types.ts";
 
-/** The library copies it property by property to an object of its own: one is the least. */
 interface UserData {
   readonly socket: UwsSocket;
+  listener: SocketListener | undefined;
 }
 
 /** uWebSockets.js: the fast one, where a build of it loads. */
@@ -100,7 +101,7 @@ export async function listenUws(uws: UwsModule, options: TransportOptions): Prom
       accepting = admission.accept;
       try {
         response.upgrade<UserData>(
-          { socket: new UwsSocket() },
+          { socket: new UwsSocket(), listener: undefined },
           head.key!,
           offersSubprotocol(head) ? SUBPROTOCOL : "",
           "",
@@ -110,16 +111,19 @@ export async function listenUws(uws: UwsModule, options: TransportOptions): Prom
         accepting = undefined;
       }
     }),
-    open: guard((webSocket) => webSocket.getUserData().socket.open(webSocket, accepting!)),
+    open: guard((webSocket) => {
+      const data = webSocket.getUserData();
+      data.listener = data.socket.open(webSocket, accepting!);
+    }),
     message: guard((webSocket, message, isBinary) => {
-      const { listener } = webSocket.getUserData().socket;
+      const { listener } = webSocket.getUserData();
       if (isBinary) listener?.onBinary();
       // The bytes are gone when this handler returns: the text is a copy.
       else listener?.onText(Buffer.from(message).toString(), message.byteLength);
     }),
     drain: guard((webSocket) => webSocket.getUserData().socket.checkDrained()),
-    ping: guard((webSocket) => webSocket.getUserData().socket.listener?.onControl()),
-    pong: guard((webSocket) => webSocket.getUserData().socket.listener?.onControl()),
+    ping: guard((webSocket) => webSocket.getUserData().listener?.onControl()),
+    pong: guard((webSocket) => webSocket.getUserData().listener?.onControl()),
     close: guard((webSocket, code) => {
       tcpConnections--;
       webSocket.getUserData().socket.closed(code);
