@@ -30,7 +30,7 @@ export default defineConfig({
     pool: "forks",
     isolate: false,
     // More than cores: most suites wait for time to pass.
-    maxWorkers: 3,
+    maxWorkers: 5,
     sequence: { sequencer: LongestFirst },
     setupFiles: ["test/support/second-try.ts"],
     // Most suites live in real time, and a shared machine stands still now and then: what fails twice in a row is a defect.

@@ -70,9 +70,11 @@ export async function startGateway(
   metrics.observe(hub);
   const health = watchProcess();
   const memory = watchMemory((use) => {
-    if (!hub.memory.sample(use)) return;
-    if (hub.memory.isShort) log.warn(use, "short of memory, so nobody new is let in");
-    else log.info(use, "enough memory again");
+    if (hub.memory.sample(use)) {
+      if (hub.memory.isShort) log.warn(use, "short of memory, so nobody new is let in");
+      else log.info(use, "enough memory again");
+    }
+    if (hub.memory.shouldCollect(hub.present)) memory.collect();
   });
   let isReady = false;
   let transport: Transport | undefined;

@@ -119,6 +119,13 @@ export class Hub {
     return this.#tenants.values();
   }
 
+  /** Connections and sessions: what memory goes to. */
+  get present(): number {
+    let present = this.admissions.connections;
+    for (const { table } of this.#tenants.values()) present += table.counts().sessions;
+    return present;
+  }
+
   /** Numbers that must all be zero when everybody has left. */
   leftovers(): Record<string, number> {
     return {

@@ -15,6 +15,8 @@ const ENOUGH = 0.75;
 /** Whether there is memory for somebody new. */
 export class MemoryGate {
   #isShort = false;
+  /** The most who were there since memory became short, or since the last collection. */
+  #most = 0;
 
   get isShort(): boolean {
     return this.#isShort;
@@ -26,5 +28,16 @@ export class MemoryGate {
     const share = Math.max(resident / residentLimit, heap / heapLimit);
     this.#isShort = share >= (wasShort ? ENOUGH : SHORT);
     return this.#isShort !== wasShort;
+  }
+
+  /**
+   * Whether to collect the heap now, with so many there: most have left since memory became short. Node alone may take
+   * minutes to notice that, where few are left to do anything, and nobody would be let in for as long.
+   */
+  shouldCollect(present: number): boolean {
+    this.#most = this.#isShort ? Math.max(this.#most, present) : 0;
+    if (present >= this.#most / 2) return false;
+    this.#most = present;
+    return true;
   }
 }

@@ -5,13 +5,20 @@ import {
   type PerformanceEntry,
   PerformanceObserver,
 } from "node:perf_hooks";
-import { getHeapStatistics } from "node:v8";
+import { getHeapStatistics, setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import type { MemoryUse } from "../gateway/memory-gate.ts";
 
 const SAMPLE_MS = 500;
 
+export interface MemoryWatch {
+  /** Collects all garbage of the heap, and does nothing else meanwhile. */
+  collect(): void;
+  stop(): void;
+}
+
 /** Tells twice a second what memory this process uses, until it is stopped. */
-export function watchMemory(onSample: (use: MemoryUse) => void): { stop(): void } {
+export function watchMemory(onSample: (use: MemoryUse) => void): MemoryWatch {
   const residentLimit = memoryLimit(process.constrainedMemory?.(), totalmem());
   const { heap_size_limit: heapLimit } = getHeapStatistics();
   let heap = 0;
@@ -25,6 +32,7 @@ export function watchMemory(onSample: (use: MemoryUse) => void): { stop(): void 
   );
   timer.unref();
   return {
+    collect: exposedCollector(),
     stop() {
       clearInterval(timer);
       collections.disconnect();
@@ -35,6 +43,14 @@ export function watchMemory(onSample: (use: MemoryUse) => void): { stop(): void 
 /** What a container may use, or else all that there is: where nothing is set Node says nothing, 0, or more than there is. */
 export function memoryLimit(constrained: number | undefined, total: number): number {
   return constrained !== undefined && constrained > 0 && constrained < total ? constrained : total;
+}
+
+/** Node hides it unless it is started with --expose-gc; a context that is made later has it all the same. */
+function exposedCollector(): () => void {
+  setFlagsFromString("--expose-gc");
+  const collect = runInNewContext("gc") as () => void;
+  setFlagsFromString("--no-expose-gc");
+  return collect;
 }
 
 function isOfWholeHeap(collection: PerformanceEntry): boolean {

@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
-import { afterAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { TRANSPORTS } from "../support/transports.ts";
 import { LONG, say, start } from "./crowded.ts";
 import type { SwarmArrival } from "./swarm.ts";
@@ -9,15 +9,19 @@ import type { SwarmArrival } from "./swarm.ts";
 
 const MEMORY_MB = 256;
 const folder = `/sys/fs/cgroup/memory/chaos-${process.pid}`;
-const lacking = bound();
+const lacking = whyNone();
 if (lacking !== undefined) say(`R40 is not tested: memory can't be bounded here (${lacking})`);
-else afterAll(() => rmdirSync(folder));
 
-/** Makes the folder, or says why there can be none here. */
-function bound(): string | undefined {
+function makeFolder(): void {
+  mkdirSync(folder);
+  writeFileSync(`${folder}/memory.limit_in_bytes`, String(MEMORY_MB * 2 ** 20));
+}
+
+/** Why there can be no such folder here; undefined if there can. */
+function whyNone(): string | undefined {
   try {
-    mkdirSync(folder);
-    writeFileSync(`${folder}/memory.limit_in_bytes`, String(MEMORY_MB * 2 ** 20));
+    makeFolder();
+    rmdirSync(folder);
     return undefined;
   } catch (error) {
     return String(error);
@@ -28,6 +32,8 @@ const read = (name: string) => readFileSync(`${folder}/memory.${name}`, "utf8");
 const mb = (bytes: number) => (bytes / 1e6).toFixed(0);
 
 describe.skipIf(lacking !== undefined).each(TRANSPORTS)("in little memory, over %s", (transport) => {
+  beforeAll(makeFolder);
+  afterAll(() => rmdirSync(folder));
   const within = ["sh", "-c", `echo $$ > ${folder}/cgroup.procs && exec "$@"`, "sh"];
   const env = { HEARTBEAT_INTERVAL_MS: "60000", MAX_CONNECTIONS_PER_IP: "100000" };
 

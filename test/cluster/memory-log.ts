@@ -47,11 +47,14 @@ export class MemoryLog {
     };
   }
 
+  /** As Redis does it: what is there all the time comes, whatever is put in and taken out between the pages. */
   scan({ from }: Extract<Command, { do: "scan" }>, size = 3): Page {
-    const start = Number(from);
-    const rows = [...this.#state.rows].map(([sessionId, row]) => ({ sessionId, ...row }));
-    const end = start + size;
-    return { next: end < rows.length ? String(end) : undefined, rows: rows.slice(start, end) };
+    const rows = [...this.#state.rows]
+      .map(([sessionId, row]) => ({ sessionId, ...row }))
+      .filter(({ sessionId }) => sessionId > from)
+      .sort((one, other) => (one.sessionId < other.sessionId ? -1 : 1));
+    const page = rows.slice(0, size);
+    return { next: page.length < rows.length ? page.at(-1)!.sessionId : undefined, rows: page };
   }
 
   read(after: string, max = Number.POSITIVE_INFINITY): Entry[] {

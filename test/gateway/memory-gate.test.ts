@@ -23,3 +23,14 @@ it("memory is short from 80 % of either limit on, until both are under 75 %", ()
     expect(gate.isShort).toBe(isShort);
   }
 });
+
+it("garbage is collected when more than half have left since memory became short, once for each half", () => {
+  const gate = new MemoryGate();
+  expect([1_000, 10].map((present) => gate.shouldCollect(present))).toEqual([false, false]);
+  gate.sample(use(900, 0));
+  const counts = [1_000, 1_200, 600, 599, 599, 300, 299, 0, 0, 0, 100, 49];
+  const collected = counts.filter((present) => gate.shouldCollect(present));
+  expect(collected).toEqual([599, 299, 0, 49]);
+  gate.sample(use(100, 0));
+  expect(gate.shouldCollect(0)).toBe(false);
+});
