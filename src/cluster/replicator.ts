@@ -204,6 +204,8 @@ export class Replicator implements ReaderTarget {
 
   loading({ register }: Look): void {
     this.#sweep.begin();
+    // The rows tell what others did, and this may be another log than the one that it was expelled from.
+    this.#writer.joinAfter = 0;
     const own = register.find(({ writer }) => writer === this.#writer.name);
     this.#writer.outbound.confirm(own?.seq ?? 0);
   }

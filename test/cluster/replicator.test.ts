@@ -193,6 +193,27 @@ describe("nodes that share a log", () => {
     world.compare();
   });
 
+  it("join again when the log is emptied once more while they are about to", () => {
+    const world = worldOf(2);
+    const [a, b] = world.nodes;
+    b!.isPaused = true;
+    for (let i = 0; i < 3; i++) {
+      a!.open(`user-${i}`, "widget", {});
+      world.advance(1_000, () => 5);
+      if (i === 0) world.log.lose();
+    }
+    world.advance(2_500, () => 5);
+    world.kill(a!);
+    b!.isPaused = false;
+    b!.open("bob", "widget", {});
+    world.advance(10, () => 5);
+    expect(b!.events).toContain("expelled");
+    world.log.lose();
+    world.heal(2_000);
+    expect(b!.replicator.isWhole).toBe(true);
+    world.compare();
+  });
+
   it.each([false, true])(
     "go on after a failover to a log that is behind, its clock too: %s",
     (isClockBack) => {
