@@ -4,20 +4,26 @@ import { BaseSequencer, type TestSpecification } from "vitest/node";
 /** What takes longest begins first, or one core would have nothing to do in the end. */
 const LONGEST = [
   "fuzz/fuzz",
+  "cluster/faults",
+  "cluster/model",
   "attacks/slow",
   "process/attacks",
   "process/start",
+  "process/cluster",
   "browser/sdk",
   "browser/dashboard-states",
   "package/install",
+  "cluster/two-nodes",
   "wire/patience",
   "model/live",
 ];
 
 class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    const rank = ({ moduleId }: TestSpecification) =>
-      LONGEST.findIndex((name) => moduleId.endsWith(`/test/${name}.test.ts`)) >>> 0;
+    const rank = ({ moduleId }: TestSpecification) => {
+      const index = LONGEST.findIndex((name) => moduleId.endsWith(`/test/${name}.test.ts`));
+      return index === -1 ? LONGEST.length : index;
+    };
     return (await super.sort(files)).sort((one, other) => rank(one) - rank(other));
   }
 }
