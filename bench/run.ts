@@ -106,9 +106,15 @@ async function measure(
   ).unref();
   const scenarios: ScenarioResult[] = [];
   for (const scenario of chosen) {
-    const result = await compare(scenario, { kinds, effort });
-    print(`${scenarioText(result)}\n`);
-    scenarios.push(result);
+    try {
+      const result = await compare(scenario, { kinds, effort });
+      print(`${scenarioText(result)}\n`);
+      scenarios.push(result);
+    } catch (error) {
+      // What was measured before, and will be, is good without it.
+      process.exitCode = 1;
+      process.stderr.write(`bench: ${scenario.name} is left out: ${(error as Error).message}\n`);
+    }
   }
   const seconds = (performance.now() - startedAt) / 1000;
   const run = { machine, effort, notes, scenarios, seconds };
@@ -150,4 +156,4 @@ function fail(error: unknown): never {
   process.exit(1);
 }
 
-main().then(() => process.exit(0), fail);
+main().then(() => process.exit(), fail);

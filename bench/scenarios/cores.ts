@@ -11,7 +11,7 @@ import type { Contender, Effort, Scenario } from "../measure/scenario.ts";
 import { appIdOf, SECRET } from "../servers/app.ts";
 import { type RunningServer, type ServerKind, shortList } from "../servers/server-kind.ts";
 
-const MESSAGES: Readonly<Record<Effort, number>> = { quick: 14, normal: 35, full: 56 };
+const MESSAGES: Readonly<Record<Effort, number>> = { quick: 14, normal: 21, full: 56 };
 const APPS = 32;
 /** One core is for the load, and one for HAProxy; on small machines they share. */
 const PROCESSES = Math.max(2, Math.min(8, cpus().length - 2));

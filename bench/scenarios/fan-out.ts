@@ -7,7 +7,7 @@ import { appToken, userToken } from "../servers/app.ts";
 import { labelOf, type ServerKind } from "../servers/server-kind.ts";
 
 const SUBSCRIBERS = 1_000;
-const EVENTS: Readonly<Record<Effort, number>> = { quick: 20, normal: 40, full: 60 };
+const EVENTS: Readonly<Record<Effort, number>> = { quick: 20, normal: 30, full: 60 };
 const CONVERSATION = "conversation-1";
 const COST = "CPU µs per delivery";
 

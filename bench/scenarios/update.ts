@@ -2,7 +2,7 @@ import { enterCrowd } from "../load/crowd.ts";
 import type { Contender, Effort, Scenario } from "../measure/scenario.ts";
 import { labelOf, type ServerKind } from "../servers/server-kind.ts";
 
-const MESSAGES: Readonly<Record<Effort, number>> = { quick: 14, normal: 35, full: 56 };
+const MESSAGES: Readonly<Record<Effort, number>> = { quick: 14, normal: 28, full: 56 };
 const COST = "CPU µs per update";
 
 export const update: Scenario = {

@@ -3,6 +3,9 @@ import { once } from "node:events";
 import type { Answer, LoopDelay, Question, Usage } from "./ipc.ts";
 import type { RunningServer } from "./server-kind.ts";
 
+/** The young generation has its full size at once, as it has after a while, or its growth would be counted as somebody's. */
+const FLAGS = ["--expose-gc", "--max-old-space-size=4096", "--min-semi-space-size=16"];
+
 /** A script of ours that is the server under test. */
 export class ServerProcess implements RunningServer {
   readonly port: number;
@@ -20,7 +23,7 @@ export class ServerProcess implements RunningServer {
     const profile = `--cpu-prof --cpu-prof-dir=${folder} --cpu-prof-name=${name}-${Date.now()}.cpuprofile`;
     const child = fork(script, [], {
       env: { ...process.env, ...env },
-      execArgv: ["--expose-gc", "--max-old-space-size=4096", ...(folder ? profile.split(" ") : [])],
+      execArgv: [...FLAGS, ...(folder ? profile.split(" ") : [])],
     });
     const { port } = (await answerOf(child)) as { port: number };
     return new ServerProcess(port, child);
