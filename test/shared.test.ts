@@ -69,7 +69,8 @@ describe("deadlines", () => {
       deadlines.delete(`once ${i}`);
     }
     expect(deadlines.size).toBe(1);
-    expect(deadlines.places).toBeLessThan(200);
+    // A few thousand may stay until they would have been due.
+    expect(deadlines.places).toBeLessThan(4_200);
   });
 });
 

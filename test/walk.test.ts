@@ -54,7 +54,7 @@ class World {
     const change =
       each.do === "end"
         ? this.table.end(session, "closed")
-        : this.table.update(session, patchState(session.state, each.fields));
+        : this.table.update(session, patchState(session, each.fields));
     if (change !== undefined) this.onChange(change);
   }
 
@@ -166,7 +166,7 @@ function touches(
   { user, from, to, visibilityFlipped }: Change<object>,
   conversationId: string | null,
 ): boolean {
-  const elsewhere = user.sessions.some(({ state }) => state.selectedConversationId === conversationId);
+  const elsewhere = user.sessions.some((session) => session.selectedConversationId === conversationId);
   return from === conversationId || to === conversationId || (visibilityFlipped && elsewhere);
 }
 

@@ -32,8 +32,8 @@ const CAUSES: readonly unknown[] = [
 ] satisfies EndCause[];
 
 /** `[1,"app","alice","widget",1790000000000,0,5,"c1",{"page":"inbox"}]` */
-export function encodeRow(appId: string, { user, kind, origin, state }: HeldSession): string {
-  const { visible, hasFocus, isTyping, selectedConversationId, custom } = state;
+export function encodeRow(appId: string, session: HeldSession): string {
+  const { user, kind, origin, visible, hasFocus, isTyping, selectedConversationId, custom } = session;
   const flags = (visible ? VISIBLE : 0) | (hasFocus ? HAS_FOCUS : 0) | (isTyping ? IS_TYPING : 0);
   const { opened, term } = origin!;
   const { userId } = user;
@@ -66,8 +66,8 @@ export function readFact({ parts }: ParsedFact, known: HeldSession | undefined):
     return undefined;
   }
   const isNowhere = selectedConversationId === null;
-  if (!isNowhere && !isId(selectedConversationId, known?.state.selectedConversationId)) return undefined;
-  const checked = checkCustom(custom, known?.state.custom);
+  if (!isNowhere && !isId(selectedConversationId, known?.selectedConversationId)) return undefined;
+  const checked = checkCustom(custom, known?.custom);
   if (checked === undefined) return undefined;
   const state = {
     visible: (flags & VISIBLE) !== 0,

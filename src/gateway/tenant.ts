@@ -130,22 +130,21 @@ export class Tenant {
     if (origin?.owner === undefined) return;
     origin.owner = undefined;
     origin.term++;
-    if (session.state.isTyping) this.#startTyping(session, now);
+    if (session.isTyping) this.#startTyping(session, now);
     this.#options.journal?.claimed(session);
   }
 
   /** The custom fields that a session would have after a patch: for checking bounds before it is made. */
   customAfter(session: HeldSession | undefined, patch: SessionPatch): Custom {
-    return patchState(session?.state ?? NEW_SESSION, { custom: patch.custom }).custom;
+    return patchState(session ?? NEW_SESSION, { custom: patch.custom }).custom;
   }
 
   update(session: HeldSession, patch: SessionPatch, now: number): void {
-    const before = session.state;
-    const state = patchState(before, patch);
+    const state = patchState(session, patch);
     if (state.isTyping && patch.isTyping === true) this.#startTyping(session, now);
-    else if (before.isTyping && !state.isTyping) this.#typing.delete(session);
+    else if (session.isTyping && !state.isTyping) this.#typing.delete(session);
     this.#put(session, state, now);
-    if (state !== before && session.origin?.owner === undefined) this.#options.journal?.changed(session);
+    if (state !== session && session.origin?.owner === undefined) this.#options.journal?.changed(session);
   }
 
   end(session: HeldSession, cause: EndCause, now: number): void {
@@ -212,13 +211,13 @@ export class Tenant {
   adopt(session: HeldSession, now: number): void {
     if (session.origin === undefined) return;
     session.origin.owner = undefined;
-    if (session.state.isTyping) this.#startTyping(session, now);
+    if (session.isTyping) this.#startTyping(session, now);
     this.lose(session, now);
   }
 
   /** The owner of a session is no more: if its user types, nobody else will say when that ends. */
   orphan(session: HeldSession, now: number): void {
-    if (session.state.isTyping) this.#startTyping(session, now);
+    if (session.isTyping) this.#startTyping(session, now);
   }
 
   /** The feed of a filter, made if there is none. A feed without a subscriber has to be given back by `dismiss`. */

@@ -118,10 +118,10 @@ function stream(hub: Hub, { request, tenant, principal }: Asked): HttpAnswer {
 function userSessions(tenant: Tenant, userId: string): HttpAnswer {
   const background = [];
   const widgets = [];
-  for (const { shape, state } of tenant.table.user(userId)?.sessions ?? []) {
+  for (const { shape, selectedConversationId } of tenant.table.user(userId)?.sessions ?? []) {
     const row = {
       isTyping: (shape & TYPING_SHAPE) !== 0,
-      currentConversationId: state.selectedConversationId,
+      currentConversationId: selectedConversationId,
     };
     if ((shape & VISIBLE_SHAPE) !== 0) widgets.push(row);
     else background.push(row);

@@ -11,7 +11,35 @@ type Fields = Record<string, unknown>;
 export function readHotMessage(json: unknown): HotMessage | undefined {
   if (typeof json !== "object" || json === null) return undefined;
   const message = json as Fields;
-  return isHot(message) ? (message as HotMessage) : undefined;
+  if (!isHot(message)) return undefined;
+  return message.type === "update" ? uniform(message) : (message as HotMessage);
+}
+
+/** What our SDK says of a session that gained or lost the focus, began or ceased to type, appeared or hid. */
+const FLAG = /^\{"type":"update","sessionId":"[\w-]{21}","(?:hasFocus|isTyping|visible)":(?:true|false)\}$/;
+const SESSION_ID_AT = '{"type":"update","sessionId":"'.length;
+const FIELD_AT = SESSION_ID_AT + 21 + '","'.length;
+
+/**
+ * Reads the commonest texts of all as they stand, for half of what parsing takes. What is taken is what parsing and
+ * the schema would make of it; all else is undefined.
+ */
+export function readHotText(text: string): Message<"update"> | undefined {
+  if (text[FIELD_AT] === "s" || !FLAG.test(text)) return undefined;
+  const field = text[FIELD_AT];
+  const value = text[text.length - 3] === "u";
+  return uniform({
+    sessionId: text.substring(SESSION_ID_AT, SESSION_ID_AT + 21),
+    visible: field === "v" ? value : undefined,
+    hasFocus: field === "h" ? value : undefined,
+    isTyping: field === "i" ? value : undefined,
+  });
+}
+
+/** All fields in one order, whichever are set: what reads them is fastest where all objects have one shape. */
+function uniform(update: Omit<Message<"update">, "type">): Message<"update"> {
+  const { id, sessionId, visible, selectedConversationId, hasFocus, isTyping, custom } = update;
+  return { type: "update", id, sessionId, visible, selectedConversationId, hasFocus, isTyping, custom };
 }
 
 function isHot(message: Fields): boolean {

@@ -53,12 +53,19 @@ export interface Origin {
   term: number;
 }
 
-/** One row of the table. Only the table writes to it; everyone else reads. */
-export class Session<Holder> {
+/**
+ * One row of the table, and its own state: an event touches one object, and makes none that stays. Only the table
+ * writes to it; everyone else reads.
+ */
+export class Session<Holder> implements SessionState {
   readonly sessionId: string;
   readonly user: User<Holder>;
   readonly kind: SessionKind;
-  state: SessionState;
+  visible: boolean;
+  selectedConversationId: string | null;
+  hasFocus: boolean;
+  isTyping: boolean;
+  custom: Custom;
   shape: Shape;
   /** Who keeps the session alive: a connection, or undefined while it waits to be resumed. */
   holder: Holder | undefined;
@@ -79,10 +86,24 @@ export class Session<Holder> {
     this.sessionId = sessionId;
     this.user = user;
     this.kind = kind;
-    this.state = state;
+    this.visible = state.visible;
+    this.selectedConversationId = state.selectedConversationId;
+    this.hasFocus = state.hasFocus;
+    this.isTyping = state.isTyping;
+    this.custom = state.custom;
     this.shape = shapeOf(kind, state);
     this.holder = holder;
     this.origin = origin;
+  }
+
+  /** For the table, which keeps its indexes in step. */
+  become(state: SessionState, shape: Shape): void {
+    this.visible = state.visible;
+    this.selectedConversationId = state.selectedConversationId;
+    this.hasFocus = state.hasFocus;
+    this.isTyping = state.isTyping;
+    this.custom = state.custom;
+    this.shape = shape;
   }
 }
 

@@ -124,15 +124,12 @@ export class Table<Holder> {
 
   /** Gives a session of the table another state; undefined when nothing that anybody can see has changed. */
   update(session: Session<Holder>, state: SessionState): Change<Holder> | undefined {
-    const before = session.state;
-    const shapeBefore = session.shape;
-    if (state === before) return undefined;
-    const { user } = session;
+    if (state === session) return undefined;
+    const { user, shape: shapeBefore, selectedConversationId: from } = session;
     const shape = shapeOf(session.kind, state);
-    const from = before.selectedConversationId;
     const to = state.selectedConversationId;
-    if (shape === shapeBefore && from === to && state.custom === before.custom) {
-      session.state = state;
+    if (shape === shapeBefore && from === to && state.custom === session.custom) {
+      session.become(state, shape);
       return undefined;
     }
     user.forget();
@@ -143,8 +140,7 @@ export class Table<Holder> {
       stays?.remove(session, "placeInConversation", shapeBefore);
     }
     if (stays === undefined) this.#leave(session, from, shapeBefore);
-    session.state = state;
-    session.shape = shape;
+    session.become(state, shape);
     if (shape !== shapeBefore) {
       this.#all.add(session, "placeInAll");
       stays?.add(session, "placeInConversation");
@@ -166,7 +162,7 @@ export class Table<Holder> {
   /** Takes a session out of the table. */
   end(session: Session<Holder>, cause: LeaveCause): Change<Holder> {
     const { user, shape } = session;
-    const from = session.state.selectedConversationId;
+    const from = session.selectedConversationId;
     this.#sessions.delete(session.sessionId);
     user.sessions.splice(user.sessions.indexOf(session), 1);
     user.forget();
@@ -192,7 +188,7 @@ export class Table<Holder> {
   }
 
   #enter(session: Session<Holder>): void {
-    const { selectedConversationId } = session.state;
+    const { selectedConversationId } = session;
     let bucket = this.#conversations.get(selectedConversationId);
     if (bucket === undefined) {
       bucket = new Bucket();

@@ -78,6 +78,6 @@ export class User<Holder> {
 const MAX_CACHED = 8;
 
 function encodeSession(session: Session<unknown>): string {
-  const { selectedConversationId, custom } = session.state;
+  const { selectedConversationId, custom } = session;
   return `{"selectedConversationId":${JSON.stringify(selectedConversationId)},"custom":${JSON.stringify(custom)},"hasFocus":${(session.shape & FOCUSED_SHAPE) !== 0},"isTyping":${(session.shape & TYPING_SHAPE) !== 0},"sessionId":${JSON.stringify(session.sessionId)}}`;
 }

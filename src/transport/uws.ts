@@ -17,6 +17,9 @@ import { UwsHead } from "./uws-head.ts";
 import { UwsSocket } from "./uws-socket.ts";
 import type { UwsContext, UwsListenSocket, UwsModule, UwsRequest, UwsResponse } from "./uws-types.ts";
 
+/** A byte order mark is part of the text, and no JSON. */
+const UTF_8 = new TextDecoder("utf-8", { ignoreBOM: true });
+
 interface UserData {
   readonly socket: UwsSocket;
   listener: SocketListener | undefined;
@@ -115,12 +118,17 @@ export async function listenUws(uws: UwsModule, options: TransportOptions): Prom
       const data = webSocket.getUserData();
       data.listener = data.socket.open(webSocket, accepting!);
     }),
-    message: guard((webSocket, message, isBinary) => {
-      const { listener } = webSocket.getUserData();
-      if (isBinary) listener?.onBinary();
-      // The bytes are gone when this handler returns: the text is a copy.
-      else listener?.onText(Buffer.from(message).toString(), message.byteLength);
-    }),
+    message(webSocket, message, isBinary) {
+      // `guard` by hand: this is called more than all others together.
+      try {
+        const { listener } = webSocket.getUserData();
+        if (isBinary) listener?.onBinary();
+        // The bytes are gone when this handler returns: the text is a copy.
+        else listener?.onText(UTF_8.decode(message), message.byteLength);
+      } catch (error) {
+        options.crashed(error);
+      }
+    },
     drain: guard((webSocket) => webSocket.getUserData().socket.checkDrained()),
     ping: guard((webSocket) => webSocket.getUserData().listener?.onControl()),
     pong: guard((webSocket) => webSocket.getUserData().listener?.onControl()),

@@ -48,7 +48,7 @@ export class CompiledFilter {
   matches(session: Session<unknown>): boolean {
     return (
       ((this.shapes >> session.shape) & 1) !== 0 &&
-      (this.conversationId === undefined || this.conversationId === session.state.selectedConversationId)
+      (this.conversationId === undefined || this.conversationId === session.selectedConversationId)
     );
   }
 

@@ -51,15 +51,13 @@ export class ViewIndex<Holder> {
 
   /** Calls back for each view that the change can touch, perhaps more than once. */
   forEachTouched(change: Change<Holder>, visit: (view: View<Holder>) => void): void {
-    if (this.isEmpty) return;
     const { user, from, to } = change;
     this.#visit(undefined, user.userId, visit);
     if (from !== undefined) this.#visit(from, user.userId, visit);
     if (to !== undefined && to !== from) this.#visit(to, user.userId, visit);
     if (!change.visibilityFlipped) return;
     // Background sessions of the user count otherwise now, in whichever conversation they are.
-    for (const { state } of user.sessions) {
-      const elsewhere = state.selectedConversationId;
+    for (const { selectedConversationId: elsewhere } of user.sessions) {
       if (elsewhere !== from && elsewhere !== to) this.#visit(elsewhere, user.userId, visit);
     }
   }

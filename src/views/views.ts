@@ -118,6 +118,7 @@ export class Views<Holder> {
 
   /** Marks the user in all views that the change touches. */
   touch(change: Change<Holder>, now: number): void {
+    if (this.#index.isEmpty) return;
     this.#index.forEachTouched(change, (view) => {
       const touch = view.touch(change, now);
       if (touch === "folded") this.folded++;

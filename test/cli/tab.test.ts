@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { Gate } from "../../src/cli/crowd/gate.ts";
 import { Tab } from "../../src/cli/crowd/tab.ts";
+import type { HeldSession } from "../../src/gateway/tenant.ts";
 import { APP, TestGateway } from "../support/gateway.ts";
 
 let gateway: TestGateway;
@@ -41,7 +42,7 @@ test("a tab opens its sessions, and resumes them as they were when its socket is
   const { tab } = await open();
   tab.update({ selectedConversationId: "room", hasFocus: true });
   await vi.waitFor(() => expect(tab.isConnected).toBe(true));
-  const before = sessions().map(({ sessionId, kind, state }) => ({ sessionId, kind, ...state }));
+  const before = sessions().map(rowOf);
   expect(before).toMatchObject([
     { kind: "background" },
     { kind: "widget", selectedConversationId: "room", hasFocus: true },
@@ -50,7 +51,7 @@ test("a tab opens its sessions, and resumes them as they were when its socket is
   tab.drop();
   expect(tab.isConnected).toBe(false);
   await vi.waitFor(() => expect(tab.isConnected).toBe(true), 5_000);
-  expect(sessions().map(({ sessionId, kind, state }) => ({ sessionId, kind, ...state }))).toEqual(before);
+  expect(sessions().map(rowOf)).toEqual(before);
 });
 
 test("a tab that is left ends its sessions at once and does not come back by itself", async () => {
@@ -66,3 +67,8 @@ test("a tab whose token is not valid says so and does not try again", async () =
   await over;
   expect(onRefused).toHaveBeenCalledExactlyOnceWith("no valid token");
 });
+
+function rowOf(session: HeldSession) {
+  const { sessionId, kind, visible, selectedConversationId, hasFocus, isTyping, custom } = session;
+  return { sessionId, kind, visible, selectedConversationId, hasFocus, isTyping, custom };
+}

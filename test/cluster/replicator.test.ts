@@ -23,7 +23,7 @@ describe("nodes that share a log", () => {
     a!.tenant.update(a!.tenant.table.get(alice)!, { hasFocus: true, isTyping: true }, a!.now);
     world.heal(40);
     world.compare();
-    expect(b!.tenant.table.get(alice)!.state).toMatchObject({ hasFocus: true, isTyping: true });
+    expect(b!.tenant.table.get(alice)!).toMatchObject({ hasFocus: true, isTyping: true });
     a!.tenant.end(a!.tenant.table.get(alice)!, "closed", a!.now);
     a!.socket.held.delete(alice);
     world.heal(40);
@@ -36,15 +36,15 @@ describe("nodes that share a log", () => {
     const [a, b, c] = world.nodes;
     const alice = a!.open("alice", "widget", { isTyping: true });
     world.heal(40);
-    const before = c!.tenant.table.get(alice)!.state;
+    const { isTyping, hasFocus } = c!.tenant.table.get(alice)!;
     expect(b!.resume(alice, {})).toBe(true);
     world.heal(40);
     expect(a!.socket.told).toEqual([`${alice} replaced`]);
     world.compare();
-    expect(c!.tenant.table.get(alice)!.state).toEqual(before);
+    expect(c!.tenant.table.get(alice)!).toMatchObject({ isTyping, hasFocus });
     // The new owner times its typing.
     world.heal(TYPING_MS);
-    expect(c!.tenant.table.get(alice)!.state.isTyping).toBe(false);
+    expect(c!.tenant.table.get(alice)!.isTyping).toBe(false);
     world.compare();
   });
 
@@ -60,11 +60,11 @@ describe("nodes that share a log", () => {
       expect(b!.resume(alice, { isTyping: true })).toBe(true);
       if (how === "sent") b!.step();
       b!.read(Number.POSITIVE_INFINITY);
-      expect(b!.tenant.table.get(alice)!.state).toMatchObject({ hasFocus: false, isTyping: true });
+      expect(b!.tenant.table.get(alice)!).toMatchObject({ hasFocus: false, isTyping: true });
       world.heal(40);
       expect(b!.socket.told).toEqual([]);
       world.compare();
-      expect(a!.tenant.table.get(alice)!.state).toMatchObject({ hasFocus: false, isTyping: true });
+      expect(a!.tenant.table.get(alice)!).toMatchObject({ hasFocus: false, isTyping: true });
     },
   );
 
@@ -123,7 +123,7 @@ describe("nodes that share a log", () => {
     expect(b!.events).not.toContain("peerBuried");
     world.heal(200 + TYPING_MS);
     expect(b!.events).toContain("peerBuried");
-    expect(b!.tenant.table.get(lost)!.state.isTyping).toBe(false);
+    expect(b!.tenant.table.get(lost)!.isTyping).toBe(false);
     expect(c!.resume(kept, {})).toBe(true);
     world.heal(WINDOW_MS - TYPING_MS - 1_000);
     expect(users(world)).toEqual([
@@ -188,7 +188,7 @@ describe("nodes that share a log", () => {
       expect(users(world)).toEqual(Array(3).fill(["alice", "bob"]));
     }
     world.compare();
-    expect(c!.tenant.table.get(bob)!.state.hasFocus).toBe(true);
+    expect(c!.tenant.table.get(bob)!.hasFocus).toBe(true);
     world.heal(LEASE_MS + WINDOW_MS + 5_000);
     world.compare();
   });
@@ -237,7 +237,7 @@ describe("nodes that share a log", () => {
       world.compare();
       expect(users(world)).toEqual(Array(3).fill(["moved", "new"]));
       expect(b!.socket.told).toEqual([]);
-      expect(c!.tenant.table.get(moved)!.state.hasFocus).toBe(true);
+      expect(c!.tenant.table.get(moved)!.hasFocus).toBe(true);
     },
   );
 

@@ -308,12 +308,14 @@ export class World {
   /** The rows of a node, as anybody could see them, and who it thinks keeps them. */
   dump(node: FakeNode): Map<string, unknown> {
     const rows = new Map<string, unknown>();
-    for (const { sessionId, user, kind, state, origin } of node.tenant.table.all()) {
+    for (const session of node.tenant.table.all()) {
+      const { sessionId, user, kind, origin } = session;
+      const { visible, selectedConversationId, hasFocus, isTyping, custom } = session;
       const owner = origin!.owner ?? node.name;
       rows.set(sessionId, {
         userId: user.userId,
         kind,
-        state: { ...state, custom: { ...state.custom } },
+        state: { visible, selectedConversationId, hasFocus, isTyping, custom: { ...custom } },
         opened: origin!.opened,
         node: owner.split("-")[0],
         order: user.sessions.map((each) => each.sessionId),

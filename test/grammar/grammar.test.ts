@@ -79,7 +79,7 @@ describe.each(TRANSPORTS)("frames over %s", (transport) => {
 
   function storedText(user: string): string | undefined {
     const sessions = [...(gateway.tenant().table.user(user)?.sessions ?? [])];
-    return sessions.at(-1)?.state.custom.t;
+    return sessions.at(-1)?.custom.t;
   }
 
   async function playAll(cases: readonly GrammarCase[], isSliced: boolean) {
