@@ -5,7 +5,7 @@ import { userToken } from "../servers/app.ts";
 import { Nodes, nodeKind } from "../servers/nodes.ts";
 import type { ServerKind } from "../servers/server-kind.ts";
 
-const MESSAGES: Readonly<Record<Effort, number>> = { quick: 0, normal: 21, full: 56 };
+const MESSAGES: Readonly<Record<Effort, number>> = { quick: 0, normal: 14, full: 56 };
 const COUNTS = [1, 2, 3];
 const COMMANDS = "Redis commands per node and 5 ms";
 

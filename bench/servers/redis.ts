@@ -47,12 +47,17 @@ export class MeasuredRedis {
     };
   }
 
-  /** What the sessions of all nodes take here: how many there are, in how many bytes. */
-  async rows(): Promise<{ readonly count: number; readonly bytes: number }> {
-    const { rows } = keysOf(0);
-    const count = Number(await this.#connection.ask(["HLEN", rows], DEADLINE_MS));
-    const bytes = Number(await this.#connection.ask(["MEMORY", "USAGE", rows, "SAMPLES", "0"], DEADLINE_MS));
-    return { count, bytes };
+  /** How many sessions the nodes have told of. */
+  async sessions(): Promise<number> {
+    return Number(await this.#connection.ask(["HLEN", keysOf(0).rows], DEADLINE_MS));
+  }
+
+  /** What the rows of the sessions take here, and the log of changes. */
+  async sizes(): Promise<{ readonly rowBytes: number; readonly logBytes: number }> {
+    const { rows, log } = keysOf(0);
+    const size = async (key: string) =>
+      Number(await this.#connection.ask(["MEMORY", "USAGE", key, "SAMPLES", "0"], DEADLINE_MS));
+    return { rowBytes: await size(rows), logBytes: await size(log) };
   }
 
   async stop(): Promise<void> {
