@@ -3,7 +3,7 @@ import type { Contender, Effort, Scenario } from "../measure/scenario.ts";
 import { Nodes, nodeKind } from "../servers/nodes.ts";
 import type { ServerKind } from "../servers/server-kind.ts";
 
-const MESSAGES: Readonly<Record<Effort, number>> = { quick: 7, normal: 14, full: 56 };
+const MESSAGES: Readonly<Record<Effort, number>> = { quick: 7, normal: 21, full: 56 };
 const COST = "CPU µs per change";
 
 const onRedis = (kind: string) => `${kind}, on Redis`;

@@ -4,7 +4,7 @@ import { MeasuredRedis, redisVersion } from "./redis.ts";
 import type { RunningServer, ServerKind } from "./server-kind.ts";
 
 /** What is on its way to the other nodes gets there. */
-const SPREAD_MS = 300;
+const SPREAD_MS = 200;
 
 /** What nodes and their Redis have used between two moments. */
 export interface NodesUsage {
