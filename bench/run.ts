@@ -13,6 +13,10 @@ import { fanOut } from "./scenarios/fan-out.ts";
 import { idle } from "./scenarios/idle.ts";
 import { live } from "./scenarios/live.ts";
 import { manyFilters } from "./scenarios/many-filters.ts";
+import { nodesCost } from "./scenarios/nodes-cost.ts";
+import { nodesLatency } from "./scenarios/nodes-latency.ts";
+import { nodesReady } from "./scenarios/nodes-ready.ts";
+import { nodesThroughput } from "./scenarios/nodes-throughput.ts";
 import { query } from "./scenarios/query.ts";
 import { snapshot } from "./scenarios/snapshot.ts";
 import { storm } from "./scenarios/storm.ts";
@@ -34,6 +38,10 @@ const SCENARIOS: readonly Scenario[] = [
   storm,
   snapshot,
   cores,
+  nodesLatency,
+  nodesCost,
+  nodesThroughput,
+  nodesReady,
 ];
 const NAMES = SCENARIOS.map(({ name }) => name).join(",");
 

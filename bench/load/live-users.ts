@@ -10,18 +10,23 @@ export interface LivePlan {
   readonly filters: number;
   /** How many of the filters a user is in. */
   readonly watchers: number;
+  /** The gateway that is watched on, if that is another than the users are on. */
+  readonly watchPort?: number;
 }
 
 /**
  * Users who gain and lose the focus, and filters that watch them. The users come in as many groups as there are filters, and
- * filter f watches the groups after it: f + 1 and on, as many as its users have watchers. A socket has two groups and two filters.
+ * filter f watches the groups after it: f + 1 and on, as many as its users have watchers. A socket has two groups and two filters;
+ * where users and watchers are on two gateways, two groups or two filters.
  */
 export class LiveUsers {
   /** Transitions that reach their last watcher are called back, with how many did. */
   onArrival: (transitions: number) => void = () => {};
   readonly #plan: LivePlan;
   readonly #users: number;
-  readonly #sockets: LightSocket[] = [];
+  #sockets: LightSocket[] = [];
+  /** The same ones, where users and watchers are on one gateway. */
+  #watching: LightSocket[] = [];
   readonly #sessionIds: string[];
   readonly #hasFocus: Uint8Array;
   #clocks: DiffClock[] = [];
@@ -38,7 +43,10 @@ export class LiveUsers {
   static async open(port: number, token: string, plan: LivePlan): Promise<LiveUsers> {
     const live = new LiveUsers(plan);
     const sockets = plan.filters / FILTERS_PER_SOCKET;
-    live.#sockets.push(...(await times(sockets, () => connectSocket(port, token))));
+    live.#sockets = await times(sockets, () => connectSocket(port, token));
+    const { watchPort } = plan;
+    live.#watching =
+      watchPort === undefined ? live.#sockets : await times(sockets, () => connectSocket(watchPort, token));
     await times(sockets, (i) => live.#enter(i));
     await times(sockets, (i) => live.#watch(i));
     return live;
@@ -64,7 +72,7 @@ export class LiveUsers {
   }
 
   close(): Promise<void> {
-    return closeAll(this.#sockets);
+    return closeAll([...new Set([...this.#sockets, ...this.#watching])]);
   }
 
   async #enter(index: number): Promise<void> {
@@ -77,7 +85,7 @@ export class LiveUsers {
   }
 
   async #watch(index: number): Promise<void> {
-    const socket = this.#sockets[index]!;
+    const socket = this.#watching[index]!;
     const subscribes: Buffer[] = [];
     for (let filter = index; filter < this.#plan.filters; filter += this.#sockets.length)
       subscribes.push(

@@ -1,4 +1,3 @@
-import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { setTimeout as delay } from "node:timers/promises";
@@ -9,6 +8,8 @@ import { enterCrowdBy, homeOf } from "../load/crowd.ts";
 import { LightSocket } from "../load/light-socket.ts";
 import type { Contender, Effort, Scenario } from "../measure/scenario.ts";
 import { appIdOf, SECRET } from "../servers/app.ts";
+import { ready } from "../servers/nodes.ts";
+import { redisVersion } from "../servers/redis.ts";
 import { type RunningServer, type ServerKind, shortList } from "../servers/server-kind.ts";
 
 const MESSAGES: Readonly<Record<Effort, number>> = { quick: 14, normal: 21, full: 56 };
@@ -120,21 +121,6 @@ async function contender(kind: ServerKind, setup: Setup, messages: number): Prom
       await redis?.stop();
     },
   };
-}
-
-/** A node that shares a Redis has to find it first. */
-async function ready(port: number): Promise<void> {
-  for (let tries = 0; tries < 200; tries++) {
-    const { ok } = await fetch(`http://127.0.0.1:${port}/readyz`);
-    if (ok) return;
-    await delay(50);
-  }
-  throw new Error("a gateway is not ready within 10 s");
-}
-
-function redisVersion(): string | undefined {
-  const { status, stdout } = spawnSync("redis-server", ["--version"], { encoding: "utf8" });
-  return status === 0 ? stdout.trim() : undefined;
 }
 
 /** What another process has used, from the kernel, which counts in hundredths of a second. */

@@ -1,5 +1,5 @@
 import { LiveUsers } from "../load/live-users.ts";
-import { pace } from "../load/pace.ts";
+import { arrivals, paced } from "../load/paced.ts";
 import { Latencies } from "../measure/latencies.ts";
 import type { Contender, Effort, Scenario } from "../measure/scenario.ts";
 import { appToken } from "../servers/app.ts";
@@ -18,8 +18,6 @@ const SIZES: Readonly<Record<Effort, Size>> = {
 };
 /** Transitions under way when as many as possible are made. */
 const WINDOW = 1_000;
-/** A server that is so far behind does not keep up. */
-const PATIENCE_MS = 20_000;
 
 const KEPT_UP = "kept up with 10,000 a second, %";
 const DELAY = "from event to diff";
@@ -52,15 +50,6 @@ async function contender(kind: ServerKind, name: string, size: Size, watchers: n
   const live = await LiveUsers.open(server.port, await appToken(), { filters, watchers });
   const transitions = transitionsPerSecond * seconds;
 
-  async function paced(): Promise<Latencies> {
-    const latencies = new Latencies();
-    live.measure(latencies);
-    const arrived = arrivals(live, transitions);
-    await pace(transitionsPerSecond, seconds * 1_000, (_, due) => live.transition(due));
-    await arrived;
-    return latencies;
-  }
-
   async function saturated(): Promise<void> {
     live.measure(new Latencies());
     let left = transitions;
@@ -77,7 +66,7 @@ async function contender(kind: ServerKind, name: string, size: Size, watchers: n
     async round() {
       const start = await server.usage();
       const startedAt = performance.now();
-      const latencies = await paced();
+      const latencies = await paced(live, transitionsPerSecond, seconds * 1_000);
       const pacedMs = performance.now() - startedAt;
       const between = await server.usage();
       const saturatedAt = performance.now();
@@ -97,29 +86,4 @@ async function contender(kind: ServerKind, name: string, size: Size, watchers: n
       await server.stop();
     },
   };
-}
-
-/** Resolves when so many transitions have reached all their watchers. */
-function arrivals(
-  live: LiveUsers,
-  count: number,
-  onArrival: (transitions: number) => void = () => {},
-): Promise<void> {
-  return new Promise((resolve, reject) => {
-    let left = count;
-    let seenAt = performance.now();
-    const timer = setInterval(() => {
-      if (performance.now() - seenAt < PATIENCE_MS) return;
-      clearInterval(timer);
-      reject(new Error(`${left} of ${count} transitions were never seen`));
-    }, 1_000);
-    live.onArrival = (transitions) => {
-      seenAt = performance.now();
-      left -= transitions;
-      onArrival(transitions);
-      if (left > 0) return;
-      clearInterval(timer);
-      resolve();
-    };
-  });
 }

@@ -88,10 +88,10 @@ function isWithin(value: unknown, max: number): value is number {
 }
 
 function checkCustom(custom: unknown, known: Custom | undefined): Custom | undefined {
+  if (isEmptyObject(custom)) return NO_CUSTOM;
   if (customProblem(custom) !== undefined) return undefined;
   const fields = custom as Record<string, string | null>;
   const keys = Object.keys(fields);
-  if (keys.length === 0) return NO_CUSTOM;
   if (
     known !== undefined &&
     keys.length === countKeys(known) &&
@@ -101,4 +101,11 @@ function checkCustom(custom: unknown, known: Custom | undefined): Custom | undef
   }
   if (keys.some((key) => fields[key] === null)) return undefined;
   return Object.freeze(Object.assign(Object.create(null), fields));
+}
+
+/** Most have no custom fields. */
+function isEmptyObject(value: unknown): boolean {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
+  for (const _ in value) return false;
+  return true;
 }

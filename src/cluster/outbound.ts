@@ -39,6 +39,11 @@ export class Outbound {
     return this.#notes.size === 0;
   }
 
+  /** Sessions about which there is something to say. */
+  get size(): number {
+    return this.#notes.size;
+  }
+
   /** Whether all batches are known to be done. */
   get isAcknowledged(): boolean {
     return this.#batches.every((batch) => batch.ackedAt !== undefined);

@@ -1,0 +1,77 @@
+import { spawnSync } from "node:child_process";
+import { RedisConnection } from "../../src/cluster/redis-connection.ts";
+import { keysOf } from "../../src/cluster/redis-scripts.ts";
+import { RedisServer } from "../../test/support/redis-server.ts";
+
+/** What a Redis has done so far, as it says. */
+export interface RedisUsage {
+  /** Commands of nodes; what their scripts call is not counted. */
+  readonly commands: number;
+  /** Over the network, both ways. */
+  readonly bytes: number;
+  readonly cpuMicros: number;
+}
+
+/** What a node asks after it has connected. */
+const ASKED = ["evalsha", "xread", "hscan"];
+const DEADLINE_MS = 10_000;
+
+/** A redis-server of the benchmark's own. */
+export class MeasuredRedis {
+  readonly #server: RedisServer;
+  readonly #connection: RedisConnection;
+
+  private constructor(server: RedisServer, connection: RedisConnection) {
+    this.#server = server;
+    this.#connection = connection;
+  }
+
+  static async start(): Promise<MeasuredRedis> {
+    const server = await RedisServer.start();
+    return new MeasuredRedis(server, await RedisConnection.open(server.url));
+  }
+
+  get url(): string {
+    return this.#server.url;
+  }
+
+  async usage(): Promise<RedisUsage> {
+    const sections = ["stats", "cpu", "commandstats"];
+    const info = String(await this.#connection.ask(["INFO", ...sections], DEADLINE_MS));
+    const read = (name: string, before = "") =>
+      Number(new RegExp(`^${name}:${before}([\\d.]+)`, "m").exec(info)?.[1] ?? 0);
+    return {
+      commands: sum(ASKED.map((name) => read(`cmdstat_${name}`, "calls="))),
+      bytes: read("total_net_input_bytes") + read("total_net_output_bytes"),
+      cpuMicros: (read("used_cpu_user") + read("used_cpu_sys")) * 1e6,
+    };
+  }
+
+  /** How many sessions the nodes have told of. */
+  async sessions(): Promise<number> {
+    return Number(await this.#connection.ask(["HLEN", keysOf(0).rows], DEADLINE_MS));
+  }
+
+  /** What the rows of the sessions take here, and the log of changes. */
+  async sizes(): Promise<{ readonly rowBytes: number; readonly logBytes: number }> {
+    const { rows, log } = keysOf(0);
+    const size = async (key: string) =>
+      Number(await this.#connection.ask(["MEMORY", "USAGE", key, "SAMPLES", "0"], DEADLINE_MS));
+    return { rowBytes: await size(rows), logBytes: await size(log) };
+  }
+
+  async stop(): Promise<void> {
+    this.#connection.close();
+    await this.#server.stop();
+  }
+}
+
+/** The redis-server that is there; undefined if there is none. */
+export function redisVersion(): string | undefined {
+  const { status, stdout } = spawnSync("redis-server", ["--version"], { encoding: "utf8" });
+  return status === 0 ? stdout.trim() : undefined;
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}
