@@ -4,19 +4,20 @@ import type { Clock } from "../shared/clock.ts";
 import { Link, type LinkCounts } from "./link.ts";
 import { RedisLog } from "./redis-log.ts";
 import { Replicator, type ReplicatorEvents } from "./replicator.ts";
-import { shardOf } from "./shards.ts";
-import { createJournal, TenantTables } from "./tenant-tables.ts";
+import { type ShardedApp, Shards } from "./shards.ts";
+import { createJournal, type Tenants, TenantTables } from "./tenant-tables.ts";
 
 export interface ClusterOptions {
-  readonly redisUrl: string;
+  readonly redisUrls: readonly string[];
   readonly nodeId: string;
   readonly leaseMs: number;
   readonly windowMs: number;
   readonly clock: Clock;
   readonly makeId: () => string;
   readonly log: ClusterLog;
-  /** A number of logs that is the same on all nodes. */
-  readonly shards?: number;
+  /** How many logs there are, the same on all nodes; and the apps of this one, which follows those that it needs. */
+  readonly shards: number;
+  readonly apps: readonly ShardedApp[];
   /** About how many entries a log keeps. */
   readonly keep?: number;
   readonly observeLag: (ms: number) => void;
@@ -65,7 +66,8 @@ export class Cluster implements Replication {
     disconnections: 0,
   };
   readonly #options: ClusterOptions;
-  readonly #shards: Shard[] = [];
+  readonly #layout: Shards;
+  readonly #shards = new Map<number, Shard>();
   #wasReady = false;
   #degradedMs = 0;
   #degradedSince: number | undefined;
@@ -74,6 +76,7 @@ export class Cluster implements Replication {
 
   constructor(options: ClusterOptions) {
     this.#options = options;
+    this.#layout = new Shards(options.shards, options.apps);
   }
 
   /** Whether this node has shown the whole at least once. */
@@ -83,7 +86,7 @@ export class Cluster implements Replication {
 
   /** Whether it cannot vouch now that it shows what all nodes do, and they what it does. */
   get isDegraded(): boolean {
-    return !this.#shards.every(({ replicator }) => replicator.isWhole);
+    return !this.#every(({ replicator }) => replicator.isWhole);
   }
 
   /** For how long it was, together. */
@@ -94,26 +97,28 @@ export class Cluster implements Replication {
 
   /** Other nodes, as far as they are alive. */
   get peers(): number {
-    return Math.max(0, ...this.#shards.map(({ replicator }) => replicator.peers.alive));
+    return Math.max(0, ...Array.from(this.#shards.values(), ({ replicator }) => replicator.peers.alive));
   }
 
   /** For the tenant of an app. */
   journal(appId: string): Journal {
+    const replicator = (shard: number) => this.#shards.get(shard)?.replicator;
+    const shards = this.#layout.of(appId);
     return createJournal(
       appId,
-      (userId) => this.#shards[shardOf(userId, this.#shards.length)]!.replicator,
-      (now) => this.#shards.every(({ replicator }) => replicator.mayGiveUp(now)),
+      (userId) => replicator(this.#layout.find(appId, userId)!)!,
+      // Before the start nobody is lost.
+      (now) => shards.every((shard) => replicator(shard)?.mayGiveUp(now) ?? true),
     );
   }
 
   start(hub: Hub): void {
-    const { shards = 1 } = this.#options;
-    for (let shard = 0; shard < shards; shard++) this.#shards.push(this.#open(hub, shard, shards));
+    for (const shard of this.#layout.used) this.#shards.set(shard, this.#open(hub, shard));
   }
 
   /** Says what there is to say, and leaves this node's sessions to the others; then ends. */
   async leave(): Promise<void> {
-    for (const { replicator } of this.#shards) replicator.leave();
+    for (const { replicator } of this.#shards.values()) replicator.leave();
     const left = new Promise<void>((resolve) => {
       this.#left = resolve;
     });
@@ -129,14 +134,20 @@ export class Cluster implements Replication {
 
   /** Ends without a word. */
   async close(): Promise<void> {
-    await Promise.all(this.#shards.map(({ link }) => link.close()));
+    await Promise.all(Array.from(this.#shards.values(), ({ link }) => link.close()));
   }
 
-  #open(hub: Hub, shard: number, shards: number): Shard {
-    const { redisUrl, nodeId, leaseMs, windowMs, clock, makeId, keep = KEEP, crashed } = this.#options;
+  #every(isSo: (shard: Shard) => boolean): boolean {
+    for (const shard of this.#shards.values()) if (!isSo(shard)) return false;
+    return true;
+  }
+
+  #open(hub: Hub, shard: number): Shard {
+    const { redisUrls, nodeId, leaseMs, windowMs, clock, makeId, keep = KEEP, crashed } = this.#options;
+    const layout = this.#layout;
     const tables = new TenantTables(
-      hub,
-      shards === 1 ? () => true : (userId) => shardOf(userId, shards) === shard,
+      tenantsIn(hub, layout, shard),
+      (appId, userId) => layout.find(appId, userId) === shard,
     );
     let link: Link | undefined;
     const replicator = new Replicator({
@@ -149,7 +160,7 @@ export class Cluster implements Replication {
       events: this.#events(),
     });
     link = new Link({
-      connect: () => RedisLog.connect({ url: redisUrl, shard, keep }),
+      connect: () => RedisLog.connect({ urls: redisUrls, shard, keep }),
       replicator,
       settle: (now) => {
         tables.settle(now);
@@ -222,6 +233,15 @@ export class Cluster implements Replication {
       this.#degradedMs += ms;
       this.#options.log.info({ degradedMs: Math.round(ms) }, "this node shows what all others do again");
     }
-    if (this.#shards.every(({ replicator }) => replicator.hasLeft)) this.#left?.();
+    if (this.#every(({ replicator }) => replicator.hasLeft)) this.#left?.();
   }
+}
+
+/** The tenants that have sessions in a shard. */
+function tenantsIn(hub: Hub, layout: Shards, shard: number): Tenants {
+  const isIn = (appId: string) => layout.of(appId).includes(shard);
+  return {
+    tenant: (appId) => (isIn(appId) ? hub.tenant(appId) : undefined),
+    tenants: () => Array.from(hub.tenants()).filter(({ app }) => isIn(app.id)),
+  };
 }

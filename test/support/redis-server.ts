@@ -40,7 +40,9 @@ export class RedisServer {
     return this.#child!.pid!;
   }
 
+  /** Starts it as it was, unless it runs. */
   async startAgain(): Promise<void> {
+    if (this.#child !== undefined) return;
     const own = ["--port", String(this.port), "--bind", "127.0.0.1", "--save", "", "--daemonize", "no"];
     const child = spawn("redis-server", [...own, ...this.#args], { stdio: ["ignore", "pipe", "inherit"] });
     this.#child = child;
