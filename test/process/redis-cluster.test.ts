@@ -7,7 +7,7 @@ import { TestClient } from "../support/client.ts";
 import { SECRET, TestGateway } from "../support/gateway.ts";
 import { GatewayProcess } from "../support/process.ts";
 import { RedisCluster, type RedisClusterNode, tell } from "../support/redis-cluster.ts";
-import { freePort, hasRedis, RedisServer } from "../support/redis-server.ts";
+import { freePort, hasRedis, RedisServer, readmeUser } from "../support/redis-server.ts";
 import { until } from "../support/until.ts";
 
 const LEASE_MS = 2_000;
@@ -27,7 +27,8 @@ describe.skipIf(!hasRedis())("nodes on a Redis Cluster of three masters", () => 
   let a: TestGateway;
   let b: TestGateway;
   const env = () => ({
-    REDIS_URL: redis.url,
+    // With no more rights than the README says.
+    REDIS_URL: redis.url.replaceAll("//", "//presence:a-password@"),
     REDIS_SHARDS: String(SHARDS),
     NODE_LEASE_MS: String(LEASE_MS),
     RESUME_WINDOW_MS: String(WINDOW_MS),
@@ -41,7 +42,7 @@ describe.skipIf(!hasRedis())("nodes on a Redis Cluster of three masters", () => 
   }
 
   beforeAll(async () => {
-    redis = await RedisCluster.start(3, 1);
+    redis = await RedisCluster.start(3, 1, readmeUser());
     [a, b] = await Promise.all([start(), start()]);
   });
   afterAll(async () => {
@@ -203,6 +204,7 @@ describe.skipIf(!hasRedis())("nodes on a Redis Cluster of three masters", () => 
       await until(() => !users(a, LARGE.id).includes("heidi"));
       expect(users(a, LARGE.id)).toEqual(users(b, LARGE.id));
       expect(watcher.inbox).toEqual([]);
+      expect(node.output).not.toContain("NOPERM");
     } finally {
       await node.stop("SIGKILL");
     }

@@ -27,7 +27,8 @@ export class RedisCluster {
     this.#folder = folder;
   }
 
-  static async start(masters: number, replicas = 0): Promise<RedisCluster> {
+  /** @param user Who else may use it, as in the `user` directive of its configuration. */
+  static async start(masters: number, replicas: number, user: string): Promise<RedisCluster> {
     const folder = mkdtempSync(join(tmpdir(), "presence-redis-"));
     const busPorts: number[] = [];
     const nodes = await Promise.all(
@@ -38,6 +39,7 @@ export class RedisCluster {
         const args = ["--cluster-enabled", "yes", "--cluster-port", String(busPort), "--dir", folder];
         args.push("--cluster-require-full-coverage", "no");
         args.push("--cluster-config-file", `${i}.conf`, "--cluster-node-timeout", String(NODE_TIMEOUT_MS));
+        args.push("--user", ...user.split(" "));
         const server = await RedisServer.start([...args, "--repl-diskless-sync-delay", "0"]);
         return { server, id: String(await tell(server, "CLUSTER", "MYID")) };
       }),

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import type { AddressInfo } from "node:net";
 import { createServer } from "node:net";
 
@@ -84,4 +85,10 @@ export async function freePort(): Promise<number> {
   server.close();
   await once(server, "close");
   return port;
+}
+
+/** The user that the README says a gateway is to be: its name, and then the rules. */
+export function readmeUser(): string {
+  const readme = readFileSync(new URL("../../README.md", import.meta.url), "utf8");
+  return /^ACL SETUSER (presence .*)$/m.exec(readme)![1]!;
 }
