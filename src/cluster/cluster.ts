@@ -2,6 +2,7 @@ import type { Hub } from "../gateway/hub.ts";
 import type { Journal, Replication } from "../gateway/journal.ts";
 import type { Clock } from "../shared/clock.ts";
 import { Link, type LinkCounts } from "./link.ts";
+import { RESYNC_REASONS, type ResyncReason } from "./reader.ts";
 import { RedisLog } from "./redis-log.ts";
 import { Replicator, type ReplicatorEvents } from "./replicator.ts";
 import { type ShardedApp, Shards } from "./shards.ts";
@@ -33,11 +34,12 @@ export interface ClusterLog {
 
 /** What the metrics show. */
 export interface ClusterCounts extends LinkCounts {
-  gaps: number;
+  readonly resyncs: Record<ResyncReason, number>;
   badInputs: number;
   joins: number;
   expulsions: number;
   nodesLost: number;
+  nodesDeclaredDead: number;
   disconnections: number;
 }
 
@@ -58,11 +60,12 @@ export class Cluster implements Replication {
     ops: 0,
     entries: 0,
     facts: 0,
-    gaps: 0,
+    resyncs: Object.fromEntries(RESYNC_REASONS.map((reason) => [reason, 0])) as ClusterCounts["resyncs"],
     badInputs: 0,
     joins: 0,
     expulsions: 0,
     nodesLost: 0,
+    nodesDeclaredDead: 0,
     disconnections: 0,
   };
   readonly #options: ClusterOptions;
@@ -98,6 +101,13 @@ export class Cluster implements Replication {
   /** Other nodes, as far as they are alive. */
   get peers(): number {
     return Math.max(0, ...Array.from(this.#shards.values(), ({ replicator }) => replicator.peers.alive));
+  }
+
+  /** What is left of the shortest of its leases: from 0 on the others may declare this node dead. */
+  get leaseLeftMs(): number {
+    const { clock, leaseMs } = this.#options;
+    const acknowledgedAt = Math.min(...Array.from(this.#shards.values(), ({ link }) => link.acknowledgedAt));
+    return Math.max(0, acknowledgedAt + leaseMs - clock.now());
   }
 
   /** For the tenant of an app. */
@@ -157,8 +167,9 @@ export class Cluster implements Replication {
       makeId,
       tables,
       wakeBy: (due) => link?.wakeBy(due),
-      events: this.#events(),
+      events: this.#events(shard),
     });
+    let isLost = false;
     link = new Link({
       connect: () => RedisLog.connect({ urls: redisUrls, shard, keep }),
       replicator,
@@ -170,10 +181,14 @@ export class Cluster implements Replication {
       leaseMs,
       counts: this.counts,
       events: {
-        connected: () => this.#options.log.info({}, "Redis is connected"),
+        connected: () => {
+          if (isLost || !this.#wasReady) this.#options.log.info({ shard }, "Redis is connected");
+          isLost = false;
+        },
         disconnected: ({ message }) => {
+          isLost = true;
           this.counts.disconnections++;
-          this.#options.log.warn({ reason: message }, "Redis is lost: this node serves what it knows");
+          this.#options.log.warn({ shard, reason: message }, "Redis is lost: this node serves what it knows");
           this.#look();
         },
         crashed,
@@ -182,30 +197,40 @@ export class Cluster implements Replication {
     return { replicator, link };
   }
 
-  #events(): ReplicatorEvents {
-    const { log, observeLag, taken } = this.#options;
+  #events(shard: number): ReplicatorEvents {
+    const { log, clock, observeLag, taken } = this.#options;
     const { counts } = this;
     return {
       joined: (writer) => {
         counts.joins++;
-        log.info({ writer }, "joined the cluster");
+        log.info({ shard, writer }, "joined the cluster");
       },
       expelled: () => {
         counts.expulsions++;
         log.warn(
-          {},
+          { shard },
           "this node is not in the cluster any more, as others took it for dead or Redis forgot: it joins again",
         );
       },
       taken,
-      peerJoined: ({ nodeId, writer }) => log.info({ peer: nodeId, writer }, "a node has joined"),
-      peerBuried: ({ nodeId, writer }) => {
+      peerJoined: ({ nodeId, writer }) => log.info({ shard, peer: nodeId, writer }, "a node has joined"),
+      peerBuried: ({ nodeId, writer, heardAt, leaseMs }) => {
         counts.nodesLost++;
-        log.warn({ peer: nodeId, writer }, "a node has gone: its sessions wait to be resumed");
+        const silentMs = Math.round(clock.now() - heardAt);
+        // Who leaves has just said so; signs of life come every third of a lease.
+        if (silentMs < leaseMs / 2) {
+          log.info({ shard, peer: nodeId, writer }, "a node has left: its sessions wait to be resumed");
+          return;
+        }
+        counts.nodesDeclaredDead++;
+        log.warn(
+          { shard, peer: nodeId, writer, silentMs },
+          "a node was declared dead: its sessions wait to be resumed",
+        );
       },
-      gap: () => {
-        counts.gaps++;
-        log.warn({}, "entries of the log were missed: all rows are read");
+      resync: (reason) => {
+        counts.resyncs[reason]++;
+        log[reason === "start" ? "info" : "warn"]({ shard, reason }, "all rows are read");
       },
       badInput: () => {
         counts.badInputs++;
@@ -226,12 +251,19 @@ export class Cluster implements Replication {
     const now = this.#options.clock.now();
     const { isDegraded } = this;
     if (!isDegraded) this.#wasReady = true;
-    if (this.#wasReady && isDegraded) this.#degradedSince ??= now;
-    else if (this.#degradedSince !== undefined) {
+    // Who leaves is not in the cluster any more, as it should be.
+    const isMissing = this.#wasReady && isDegraded && this.#left === undefined;
+    if (isMissing && this.#degradedSince === undefined) {
+      this.#degradedSince = now;
+      this.#options.log.warn({}, "degraded: this node cannot tell whether it shows what all others do");
+    } else if (!isDegraded && this.#degradedSince !== undefined) {
       const ms = now - this.#degradedSince;
       this.#degradedSince = undefined;
       this.#degradedMs += ms;
-      this.#options.log.info({ degradedMs: Math.round(ms) }, "this node shows what all others do again");
+      this.#options.log.info(
+        { degradedMs: Math.round(ms) },
+        "agreed again: this node shows what all others do",
+      );
     }
     if (this.#every(({ replicator }) => replicator.hasLeft)) this.#left?.();
   }
