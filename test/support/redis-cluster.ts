@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { RedisConnection } from "../../src/cluster/redis-connection.ts";
 import { freePort, RedisServer } from "./redis-server.ts";
 import { until } from "./until.ts";
@@ -116,6 +117,7 @@ async function says(server: RedisServer, command: string[], lines: readonly stri
   const connection = await RedisConnection.open(server.url);
   try {
     await until(async () => {
+      await delay(20);
       const answer = String(await connection.ask(command, 5_000));
       return lines.every((line) => answer.includes(line));
     });
