@@ -9,6 +9,7 @@ const LONGEST = [
   "attacks/slow",
   "process/attacks",
   "process/start",
+  "process/redis-cluster",
   "process/cluster",
   "browser/sdk",
   "browser/dashboard-states",

@@ -56,7 +56,7 @@ export async function startGateway(
   );
   const { telemetry } = metrics;
   const nodeId = settings.nodeId ?? makeId();
-  const { cluster, failed } = await createCluster(settings, { nodeId, log, clock, metrics });
+  const { cluster, failed } = await createCluster(settings, apps, { nodeId, log, clock, metrics });
   const hub = new Hub({
     apps: apps.map((app) => new App(app)),
     limits: settings.limits,
@@ -163,17 +163,20 @@ interface Surroundings {
 /** The other nodes, if there are any to be: without Redis, nothing of it is loaded. */
 async function createCluster(
   settings: Settings,
+  apps: readonly AppConfig[],
   { nodeId, log, clock, metrics }: Surroundings,
 ): Promise<{ readonly cluster: Cluster | undefined; readonly failed: Promise<SettingsError> }> {
-  const { redisUrl, nodeLeaseMs, limits } = settings;
-  if (redisUrl === undefined) return { cluster: undefined, failed: new Promise(() => {}) };
+  const { redisUrls, redisShards, nodeLeaseMs, limits } = settings;
+  if (redisUrls === undefined) return { cluster: undefined, failed: new Promise(() => {}) };
   let fail: (error: SettingsError) => void;
   const failed = new Promise<SettingsError>((resolve) => {
     fail = resolve;
   });
   const { Cluster } = await import("./cluster/cluster.ts");
   const cluster = new Cluster({
-    redisUrl,
+    redisUrls,
+    shards: redisShards,
+    apps,
     nodeId,
     leaseMs: nodeLeaseMs,
     windowMs: limits.resumeWindowMs,

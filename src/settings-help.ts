@@ -8,12 +8,17 @@ export const SETTINGS: readonly SettingHelp[] = [
   {
     names: ["APPS", "APPS_FILE"],
     standard: "–",
-    text: "JSON array of {id, secrets[], allowedOrigins?, userGrant?, requireExp?}, or a file with it. With neither: development mode, this machine only",
+    text: "JSON array of {id, secrets[], allowedOrigins?, userGrant?, requireExp?, shards?}, or a file with it. With neither: development mode, this machine only",
   },
   {
     names: ["REDIS_URL"],
     standard: "–",
-    text: "redis://[user:password@]host[:port][/database], or rediss:// for TLS: nodes with the same Redis or Valkey are one gateway",
+    text: "redis://[user:password@]host[:port][/database], or rediss:// for TLS: nodes with the same Redis or Valkey are one gateway. Of a Redis Cluster one address or, with commas between, several",
+  },
+  {
+    names: ["REDIS_SHARDS"],
+    standard: "1",
+    text: "how many logs the apps are spread over, on a Redis Cluster some for each master; the same on all nodes",
   },
   {
     names: ["NODE_ID"],
@@ -63,6 +68,11 @@ export const SETTINGS: readonly SettingHelp[] = [
     names: ["DRAIN_MS"],
     standard: "10000",
     text: "a node that goes down sends its clients away over this time",
+  },
+  {
+    names: ["TERMINATION_GRACE_MS"],
+    standard: "–",
+    text: "how long after SIGTERM the process will be killed: a node that would need longer does not start",
   },
   { names: ["HTTP_REQUESTS_PER_SECOND"], standard: "1000", text: "per app, burst twice that" },
   {

@@ -1,10 +1,11 @@
 import { readFileSync } from "node:fs";
 import proxyAddr from "proxy-addr";
 import { z } from "zod";
-import { AppConfig } from "./auth/app.ts";
+import { AppConfig, MAX_SHARDS } from "./auth/app.ts";
 import type { Limits } from "./gateway/limits.ts";
 import { length } from "./protocol/bounds.ts";
 import { Id } from "./protocol/ids.ts";
+import { type Timing, timingProblem, timingWarnings } from "./timing.ts";
 
 /** A setting is wrong; the message is one line, says which and how to mend it, and holds no secret. */
 export class SettingsError extends Error {
@@ -18,8 +19,10 @@ export interface Settings {
   /** undefined: development mode. */
   readonly apps: readonly AppConfig[] | undefined;
   readonly nodeId: string | undefined;
-  /** undefined: this node is the only one. */
-  readonly redisUrl: string | undefined;
+  /** One Redis, or some nodes of one Redis Cluster; undefined: this node is the only one. */
+  readonly redisUrls: readonly string[] | undefined;
+  /** How many logs the sessions are spread over. */
+  readonly redisShards: number;
   readonly nodeLeaseMs: number;
   readonly logLevel: LogLevel;
   readonly limits: Limits;
@@ -98,15 +101,32 @@ export function readSettings(env: NodeJS.ProcessEnv, machine: Machine = thisMach
     drainMs: integer("DRAIN_MS", 10_000, 0, HOUR),
     httpRequestsPerSecond: integer("HTTP_REQUESTS_PER_SECOND", 1_000, 1, 10_000_000),
   };
-  const redisUrl = readRedisUrl(read("REDIS_URL"));
+  const redisUrls = readRedisUrls(read("REDIS_URL"));
+  const redisShards = integer("REDIS_SHARDS", 1, 1, MAX_SHARDS);
+  for (const { id, shards = 1 } of apps ?? []) {
+    if (shards <= redisShards) continue;
+    throw new SettingsError(
+      `app ${quote(id)} has ${shards} shards, but REDIS_SHARDS is ${redisShards}: raise it, on all nodes`,
+    );
+  }
   const nodeLeaseMs = integer("NODE_LEASE_MS", 10_000, 100, HOUR);
+  const timing: Timing = {
+    limits,
+    nodeLeaseMs: redisUrls && nodeLeaseMs,
+    terminationGraceMs: read("TERMINATION_GRACE_MS")
+      ? integer("TERMINATION_GRACE_MS", 0, 0, 24 * HOUR)
+      : undefined,
+  };
+  const problem = timingProblem(timing);
+  if (problem !== undefined) throw new SettingsError(problem);
   return {
     host,
     port: integer("PORT", 8080, 0, 65_535),
     transport: choice("TRANSPORT", "auto", ["auto", "uws", "ws"]),
     apps,
     nodeId: readNodeId(read("NODE_ID")),
-    redisUrl,
+    redisUrls,
+    redisShards,
     nodeLeaseMs,
     logLevel: choice("LOG_LEVEL", "info", LOG_LEVELS),
     limits,
@@ -115,7 +135,8 @@ export function readSettings(env: NodeJS.ProcessEnv, machine: Machine = thisMach
     trustProxy: readTrustProxy(read("TRUST_PROXY")),
     warnings: [
       ...warningsFor(limits, apps ?? [], machine),
-      ...(redisUrl === undefined ? [] : clusterWarningsFor(redisUrl, nodeLeaseMs)),
+      ...redisWarningsFor(redisUrls ?? []),
+      ...timingWarnings(timing),
     ],
   };
 }
@@ -167,17 +188,20 @@ function readNodeId(text: string | undefined): string | undefined {
   throw new SettingsError("NODE_ID must have 1 to 255 characters, none of them a control character");
 }
 
-function readRedisUrl(text: string | undefined): string | undefined {
-  if (text === undefined) return undefined;
-  // The URL may hold a password, so no part of it is repeated.
+function readRedisUrls(text: string | undefined): readonly string[] | undefined {
+  // A password may have commas too.
+  const urls = text?.split(/,(?=\s*rediss?:\/\/)/).map((each) => each.trim());
+  if (urls === undefined || urls.every(isRedisUrl)) return urls;
+  // They may hold a password, so no part of them is repeated.
+  throw new SettingsError(
+    "REDIS_URL must be redis://[user:password@]host[:port][/database], or rediss:// for TLS, or several of them with commas between",
+  );
+}
+
+function isRedisUrl(text: string): boolean {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   const isRedis = url !== undefined && /^rediss?:$/.test(url.protocol) && /^(\/\d{0,5})?$/.test(url.pathname);
-  if (!isRedis || url.hostname === "") {
-    throw new SettingsError(
-      "REDIS_URL must be redis://[user:password@]host[:port][/database], or rediss:// for TLS",
-    );
-  }
-  return text;
+  return isRedis && /^[^,]+$/.test(url.hostname);
 }
 
 function readTrustProxy(text: string | undefined): Settings["trustProxy"] {
@@ -229,21 +253,14 @@ function warningsFor(limits: Limits, apps: readonly AppConfig[], { openFiles }: 
   return warnings;
 }
 
-function clusterWarningsFor(redisUrl: string, nodeLeaseMs: number): string[] {
-  const warnings: string[] = [];
-  const { hostname, password } = new URL(redisUrl);
-  if (password === "" && !isLoopback(hostname.replace(/^\[|\]$/g, ""))) {
-    warnings.push(
-      "REDIS_URL has no password: whoever reaches that Redis can read and change everybody's presence",
-    );
-  }
-  // Signs of life come every third of it, or every 2 s, and a command may take 2 s.
-  if (nodeLeaseMs < 5_000) {
-    warnings.push(
-      "NODE_LEASE_MS is under 5 s: a pause of a node, or of its network, will be taken for its death",
-    );
-  }
-  return warnings;
+function redisWarningsFor(urls: readonly string[]): string[] {
+  const isOpen = urls.some((text) => {
+    const { hostname, password } = new URL(text);
+    return password === "" && !isLoopback(hostname.replace(/^\[|\]$/g, ""));
+  });
+  return isOpen
+    ? ["REDIS_URL has no password: whoever reaches that Redis can read and change everybody's presence"]
+    : [];
 }
 
 function isLoopback(host: string): boolean {

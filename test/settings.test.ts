@@ -59,7 +59,7 @@ describe("settings", () => {
       transport: "auto",
       apps: undefined,
       nodeId: undefined,
-      redisUrl: undefined,
+      redisUrls: undefined,
       nodeLeaseMs: 10_000,
       logLevel: "info",
       metricsToken: undefined,
@@ -86,7 +86,15 @@ describe("settings", () => {
       "APPS_FILE",
       "LOG_LEVEL",
     ];
-    names.push("REDIS_URL", "NODE_ID", "NODE_LEASE_MS", "METRICS_TOKEN", "TRUST_PROXY");
+    names.push(
+      "REDIS_URL",
+      "REDIS_SHARDS",
+      "TERMINATION_GRACE_MS",
+      "NODE_ID",
+      "NODE_LEASE_MS",
+      "METRICS_TOKEN",
+      "TRUST_PROXY",
+    );
     const empty = read(Object.fromEntries(names.map((name) => [name, ""])));
     expect(JSON.stringify(empty)).toBe(JSON.stringify(read({})));
   });
@@ -131,11 +139,17 @@ describe("settings", () => {
     ["NODE_ID", "a\nb"],
     ["NODE_ID", "x".repeat(256)],
     ["NODE_LEASE_MS", "99"],
+    ["REDIS_SHARDS", "0"],
+    ["REDIS_SHARDS", "257"],
+    ["TERMINATION_GRACE_MS", "15s"],
     ["REDIS_URL", "localhost:6379"],
     ["REDIS_URL", "http://localhost"],
     ["REDIS_URL", "redis://"],
     ["REDIS_URL", "redis://localhost/zero"],
     ["REDIS_URL", "redis://user:hunter2@local host"],
+    ["REDIS_URL", "redis://a:6379,b:6379"],
+    ["REDIS_URL", "redis://a,redis://user:hunter2@b/x"],
+    ["REDIS_URL", "redis://a,"],
     ["TRUST_PROXY", "everybody"],
     ["TRUST_PROXY", "10.0.0.0/33"],
     ["TRUST_PROXY", "10.0.0.1,"],
@@ -266,8 +280,18 @@ describe("settings", () => {
       ["a window that is short", { RESUME_WINDOW_MS: "1999" }, /RESUME_WINDOW_MS/],
       ["a heartbeat that is long", { HEARTBEAT_INTERVAL_MS: "50001" }, /HEARTBEAT_INTERVAL_MS/],
       ["typing that nobody sees", { TYPING_TIMEOUT_MS: "50" }, /TYPING_TIMEOUT_MS/],
-      ["a lease that is short", { REDIS_URL: "redis://127.0.0.1", NODE_LEASE_MS: "4999" }, /NODE_LEASE_MS/],
+      [
+        "a lease that is short",
+        { REDIS_URL: "redis://127.0.0.1", NODE_LEASE_MS: "4999", HEARTBEAT_INTERVAL_MS: "10000" },
+        /NODE_LEASE_MS/,
+      ],
       ["a Redis that is open to all", { REDIS_URL: "redis://redis.example" }, /REDIS_URL has no password/],
+      ["one of several that is", { REDIS_URL: "redis://:hunter2@a,redis://b" }, /REDIS_URL has no password/],
+      [
+        "clients that notice late that their node has gone",
+        { REDIS_URL: "redis://127.0.0.1", HEARTBEAT_INTERVAL_MS: "20000" },
+        /HEARTBEAT_INTERVAL_MS .* NODE_LEASE_MS and RESUME_WINDOW_MS/,
+      ],
       ["little room for slow readers", { MAX_BUFFERED_BYTES: "65535" }, /MAX_BUFFERED_BYTES/],
     ])("%s", (_name, env, expected) => {
       const { warnings } = read(env);
@@ -277,8 +301,38 @@ describe("settings", () => {
 
     it("nothing that is just right", () => {
       const env = { RESUME_WINDOW_MS: "2000", HEARTBEAT_INTERVAL_MS: "50000", MAX_CONNECTIONS: "65024" };
-      Object.assign(env, { REDIS_URL: "rediss://user:hunter2@redis.example/3", NODE_LEASE_MS: "5000" });
       expect(read({ ...env, TYPING_TIMEOUT_MS: "51", MAX_BUFFERED_BYTES: "65536" }).warnings).toEqual([]);
+      const redis = { REDIS_URL: "rediss://user:hunter2@redis.example/3", NODE_LEASE_MS: "5000" };
+      expect(read({ ...redis, HEARTBEAT_INTERVAL_MS: "14999" }).warnings).toEqual([]);
+    });
+  });
+
+  describe("that do not fit each other", () => {
+    it("end the start, with what to do", () => {
+      const redis = { REDIS_URL: "redis://127.0.0.1" };
+      expect(messageOf({ ...redis, NODE_LEASE_MS: "999" })).toMatch(
+        /^NODE_LEASE_MS .* make it 1000 or more$/,
+      );
+      expect(messageOf({ TERMINATION_GRACE_MS: "14999" })).toMatch(
+        /^TERMINATION_GRACE_MS is 14999, .* raise it to 15000, .* or lower DRAIN_MS$/,
+      );
+      expect(messageOf({ ...redis, APPS: '[{"id":"big","secrets":["x"],"shards":2}]' })).toMatch(
+        /^app "big" has 2 shards, but REDIS_SHARDS is 1/,
+      );
+    });
+
+    it("are those alone", () => {
+      expect(read({ NODE_LEASE_MS: "999" }).nodeLeaseMs).toBe(999);
+      expect(read({ REDIS_URL: "redis://127.0.0.1", NODE_LEASE_MS: "1000" }).nodeLeaseMs).toBe(1_000);
+      expect(read({ TERMINATION_GRACE_MS: "15000" }).warnings).toEqual([]);
+      expect(read({ TERMINATION_GRACE_MS: "5000", DRAIN_MS: "0" }).warnings).toEqual([]);
+      const apps = '[{"id":"big","secrets":["0123456789abcdef0123456789abcdef"],"shards":4}]';
+      expect(read({ APPS: apps, REDIS_SHARDS: "4" })).toMatchObject({ redisShards: 4, warnings: [] });
+    });
+
+    it("several addresses of one Redis Cluster", () => {
+      const { redisUrls } = read({ REDIS_URL: "redis://u:a,b@one:7000, redis://u:a,b@two:7001" });
+      expect(redisUrls).toEqual(["redis://u:a,b@one:7000", "redis://u:a,b@two:7001"]);
     });
   });
 

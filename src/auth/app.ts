@@ -10,6 +10,9 @@ const Origin = z.string().refine((text) => URL.canParse(text) && new URL(text).o
 
 const Secret = z.string().check(length(1, 1024, "must have 1 to 1024 characters"));
 
+/** As many logs as nodes may share. */
+export const MAX_SHARDS = 256;
+
 /** A tenant, as it stands in `APPS`. */
 export const AppConfig = z.strictObject({
   id: Id,
@@ -17,6 +20,8 @@ export const AppConfig = z.strictObject({
   allowedOrigins: z.array(Origin).optional(),
   userGrant: z.literal("all").optional(),
   requireExp: z.boolean().optional(),
+  /** Over how many of the cluster's shards its users are spread. */
+  shards: z.int().min(1).max(MAX_SHARDS).optional(),
 });
 export type AppConfig = z.output<typeof AppConfig>;
 

@@ -2,21 +2,23 @@ import type { Hub } from "../gateway/hub.ts";
 import type { Journal, Replication } from "../gateway/journal.ts";
 import type { Clock } from "../shared/clock.ts";
 import { Link, type LinkCounts } from "./link.ts";
+import { RESYNC_REASONS, type ResyncReason } from "./reader.ts";
 import { RedisLog } from "./redis-log.ts";
 import { Replicator, type ReplicatorEvents } from "./replicator.ts";
-import { shardOf } from "./shards.ts";
-import { createJournal, TenantTables } from "./tenant-tables.ts";
+import { type ShardedApp, Shards } from "./shards.ts";
+import { createJournal, type Tenants, TenantTables } from "./tenant-tables.ts";
 
 export interface ClusterOptions {
-  readonly redisUrl: string;
+  readonly redisUrls: readonly string[];
   readonly nodeId: string;
   readonly leaseMs: number;
   readonly windowMs: number;
   readonly clock: Clock;
   readonly makeId: () => string;
   readonly log: ClusterLog;
-  /** A number of logs that is the same on all nodes. */
-  readonly shards?: number;
+  /** How many logs there are, the same on all nodes; and the apps of this one, which follows those that it needs. */
+  readonly shards: number;
+  readonly apps: readonly ShardedApp[];
   /** About how many entries a log keeps. */
   readonly keep?: number;
   readonly observeLag: (ms: number) => void;
@@ -32,11 +34,12 @@ export interface ClusterLog {
 
 /** What the metrics show. */
 export interface ClusterCounts extends LinkCounts {
-  gaps: number;
+  readonly resyncs: Record<ResyncReason, number>;
   badInputs: number;
   joins: number;
   expulsions: number;
   nodesLost: number;
+  nodesDeclaredDead: number;
   disconnections: number;
 }
 
@@ -57,15 +60,17 @@ export class Cluster implements Replication {
     ops: 0,
     entries: 0,
     facts: 0,
-    gaps: 0,
+    resyncs: Object.fromEntries(RESYNC_REASONS.map((reason) => [reason, 0])) as ClusterCounts["resyncs"],
     badInputs: 0,
     joins: 0,
     expulsions: 0,
     nodesLost: 0,
+    nodesDeclaredDead: 0,
     disconnections: 0,
   };
   readonly #options: ClusterOptions;
-  readonly #shards: Shard[] = [];
+  readonly #layout: Shards;
+  readonly #shards = new Map<number, Shard>();
   #wasReady = false;
   #degradedMs = 0;
   #degradedSince: number | undefined;
@@ -74,6 +79,7 @@ export class Cluster implements Replication {
 
   constructor(options: ClusterOptions) {
     this.#options = options;
+    this.#layout = new Shards(options.shards, options.apps);
   }
 
   /** Whether this node has shown the whole at least once. */
@@ -83,7 +89,7 @@ export class Cluster implements Replication {
 
   /** Whether it cannot vouch now that it shows what all nodes do, and they what it does. */
   get isDegraded(): boolean {
-    return !this.#shards.every(({ replicator }) => replicator.isWhole);
+    return !this.#every(({ replicator }) => replicator.isWhole);
   }
 
   /** For how long it was, together. */
@@ -94,26 +100,35 @@ export class Cluster implements Replication {
 
   /** Other nodes, as far as they are alive. */
   get peers(): number {
-    return Math.max(0, ...this.#shards.map(({ replicator }) => replicator.peers.alive));
+    return Math.max(0, ...Array.from(this.#shards.values(), ({ replicator }) => replicator.peers.alive));
+  }
+
+  /** What is left of the shortest of its leases: from 0 on the others may declare this node dead. */
+  get leaseLeftMs(): number {
+    const { clock, leaseMs } = this.#options;
+    const acknowledgedAt = Math.min(...Array.from(this.#shards.values(), ({ link }) => link.acknowledgedAt));
+    return Math.max(0, acknowledgedAt + leaseMs - clock.now());
   }
 
   /** For the tenant of an app. */
   journal(appId: string): Journal {
+    const replicator = (shard: number) => this.#shards.get(shard)?.replicator;
+    const shards = this.#layout.of(appId);
     return createJournal(
       appId,
-      (userId) => this.#shards[shardOf(userId, this.#shards.length)]!.replicator,
-      (now) => this.#shards.every(({ replicator }) => replicator.mayGiveUp(now)),
+      (userId) => replicator(this.#layout.find(appId, userId)!)!,
+      // Before the start nobody is lost.
+      (now) => shards.every((shard) => replicator(shard)?.mayGiveUp(now) ?? true),
     );
   }
 
   start(hub: Hub): void {
-    const { shards = 1 } = this.#options;
-    for (let shard = 0; shard < shards; shard++) this.#shards.push(this.#open(hub, shard, shards));
+    for (const shard of this.#layout.used) this.#shards.set(shard, this.#open(hub, shard));
   }
 
   /** Says what there is to say, and leaves this node's sessions to the others; then ends. */
   async leave(): Promise<void> {
-    for (const { replicator } of this.#shards) replicator.leave();
+    for (const { replicator } of this.#shards.values()) replicator.leave();
     const left = new Promise<void>((resolve) => {
       this.#left = resolve;
     });
@@ -129,14 +144,20 @@ export class Cluster implements Replication {
 
   /** Ends without a word. */
   async close(): Promise<void> {
-    await Promise.all(this.#shards.map(({ link }) => link.close()));
+    await Promise.all(Array.from(this.#shards.values(), ({ link }) => link.close()));
   }
 
-  #open(hub: Hub, shard: number, shards: number): Shard {
-    const { redisUrl, nodeId, leaseMs, windowMs, clock, makeId, keep = KEEP, crashed } = this.#options;
+  #every(isSo: (shard: Shard) => boolean): boolean {
+    for (const shard of this.#shards.values()) if (!isSo(shard)) return false;
+    return true;
+  }
+
+  #open(hub: Hub, shard: number): Shard {
+    const { redisUrls, nodeId, leaseMs, windowMs, clock, makeId, keep = KEEP, crashed } = this.#options;
+    const layout = this.#layout;
     const tables = new TenantTables(
-      hub,
-      shards === 1 ? () => true : (userId) => shardOf(userId, shards) === shard,
+      tenantsIn(hub, layout, shard),
+      (appId, userId) => layout.find(appId, userId) === shard,
     );
     let link: Link | undefined;
     const replicator = new Replicator({
@@ -146,10 +167,11 @@ export class Cluster implements Replication {
       makeId,
       tables,
       wakeBy: (due) => link?.wakeBy(due),
-      events: this.#events(),
+      events: this.#events(shard),
     });
+    let isLost = false;
     link = new Link({
-      connect: () => RedisLog.connect({ url: redisUrl, shard, keep }),
+      connect: () => RedisLog.connect({ urls: redisUrls, shard, keep }),
       replicator,
       settle: (now) => {
         tables.settle(now);
@@ -159,10 +181,14 @@ export class Cluster implements Replication {
       leaseMs,
       counts: this.counts,
       events: {
-        connected: () => this.#options.log.info({}, "Redis is connected"),
+        connected: () => {
+          if (isLost || !this.#wasReady) this.#options.log.info({ shard }, "Redis is connected");
+          isLost = false;
+        },
         disconnected: ({ message }) => {
+          isLost = true;
           this.counts.disconnections++;
-          this.#options.log.warn({ reason: message }, "Redis is lost: this node serves what it knows");
+          this.#options.log.warn({ shard, reason: message }, "Redis is lost: this node serves what it knows");
           this.#look();
         },
         crashed,
@@ -171,30 +197,40 @@ export class Cluster implements Replication {
     return { replicator, link };
   }
 
-  #events(): ReplicatorEvents {
-    const { log, observeLag, taken } = this.#options;
+  #events(shard: number): ReplicatorEvents {
+    const { log, clock, observeLag, taken } = this.#options;
     const { counts } = this;
     return {
       joined: (writer) => {
         counts.joins++;
-        log.info({ writer }, "joined the cluster");
+        log.info({ shard, writer }, "joined the cluster");
       },
       expelled: () => {
         counts.expulsions++;
         log.warn(
-          {},
+          { shard },
           "this node is not in the cluster any more, as others took it for dead or Redis forgot: it joins again",
         );
       },
       taken,
-      peerJoined: ({ nodeId, writer }) => log.info({ peer: nodeId, writer }, "a node has joined"),
-      peerBuried: ({ nodeId, writer }) => {
+      peerJoined: ({ nodeId, writer }) => log.info({ shard, peer: nodeId, writer }, "a node has joined"),
+      peerBuried: ({ nodeId, writer, heardAt, leaseMs }) => {
         counts.nodesLost++;
-        log.warn({ peer: nodeId, writer }, "a node has gone: its sessions wait to be resumed");
+        const silentMs = Math.round(clock.now() - heardAt);
+        // Who leaves has just said so; signs of life come every third of a lease.
+        if (silentMs < leaseMs / 2) {
+          log.info({ shard, peer: nodeId, writer }, "a node has left: its sessions wait to be resumed");
+          return;
+        }
+        counts.nodesDeclaredDead++;
+        log.warn(
+          { shard, peer: nodeId, writer, silentMs },
+          "a node was declared dead: its sessions wait to be resumed",
+        );
       },
-      gap: () => {
-        counts.gaps++;
-        log.warn({}, "entries of the log were missed: all rows are read");
+      resync: (reason) => {
+        counts.resyncs[reason]++;
+        log[reason === "start" ? "info" : "warn"]({ shard, reason }, "all rows are read");
       },
       badInput: () => {
         counts.badInputs++;
@@ -215,13 +251,29 @@ export class Cluster implements Replication {
     const now = this.#options.clock.now();
     const { isDegraded } = this;
     if (!isDegraded) this.#wasReady = true;
-    if (this.#wasReady && isDegraded) this.#degradedSince ??= now;
-    else if (this.#degradedSince !== undefined) {
+    // Who leaves is not in the cluster any more, as it should be.
+    const isMissing = this.#wasReady && isDegraded && this.#left === undefined;
+    if (isMissing && this.#degradedSince === undefined) {
+      this.#degradedSince = now;
+      this.#options.log.warn({}, "degraded: this node cannot tell whether it shows what all others do");
+    } else if (!isDegraded && this.#degradedSince !== undefined) {
       const ms = now - this.#degradedSince;
       this.#degradedSince = undefined;
       this.#degradedMs += ms;
-      this.#options.log.info({ degradedMs: Math.round(ms) }, "this node shows what all others do again");
+      this.#options.log.info(
+        { degradedMs: Math.round(ms) },
+        "agreed again: this node shows what all others do",
+      );
     }
-    if (this.#shards.every(({ replicator }) => replicator.hasLeft)) this.#left?.();
+    if (this.#every(({ replicator }) => replicator.hasLeft)) this.#left?.();
   }
+}
+
+/** The tenants that have sessions in a shard. */
+function tenantsIn(hub: Hub, layout: Shards, shard: number): Tenants {
+  const isIn = (appId: string) => layout.of(appId).includes(shard);
+  return {
+    tenant: (appId) => (isIn(appId) ? hub.tenant(appId) : undefined),
+    tenants: () => Array.from(hub.tenants()).filter(({ app }) => isIn(app.id)),
+  };
 }

@@ -31,6 +31,8 @@ export interface LinkCounts {
 const MAX_BACKOFF_MS = 1_000;
 const MIN_BACKOFF_MS = 50;
 const MAX_TICK_MS = 250;
+/** One that breaks before is as good as one that was never made: it does not make the next attempt come sooner. */
+const STEADY_MS = 1_000;
 /** At most one read in this time: what several nodes wrote meanwhile comes with one. */
 const READ_INTERVAL_MS = 10;
 
@@ -45,11 +47,17 @@ export class Link {
   #immediate: NodeJS.Immediate | undefined;
   #armedFor = Number.POSITIVE_INFINITY;
   #resumeReading = () => {};
+  #acknowledgedAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: LinkOptions) {
     this.#options = options;
     this.#ticker = setInterval(() => this.#step(), Math.min(MAX_TICK_MS, options.leaseMs / 10));
     this.#running = this.#run();
+  }
+
+  /** When the log last took what this node writes, if only a sign of life. */
+  get acknowledgedAt(): number {
+    return this.#acknowledgedAt;
   }
 
   /** There will be something to do at a time. */
@@ -75,13 +83,14 @@ export class Link {
   async #run(): Promise<void> {
     const { connect, replicator, clock, events } = this.#options;
     for (let failures = 0; !this.#isClosed; failures++) {
+      let linkedAt = Number.POSITIVE_INFINITY;
       try {
         const log = await connect();
         if (this.#isClosed) return log.close();
         this.#log = log;
         events.connected();
-        replicator.linked(clock.now());
-        failures = 0;
+        linkedAt = clock.now();
+        replicator.linked(linkedAt);
         this.#step();
         await Promise.race([log.ended, this.#read(log)]);
       } catch (error) {
@@ -90,6 +99,7 @@ export class Link {
         replicator.unlinked(clock.now());
         this.#resumeReading();
         if (this.#isClosed) return;
+        if (clock.now() - linkedAt >= STEADY_MS) failures = 0;
         if (failures === 0) events.disconnected(error as Error);
         await delay(
           MIN_BACKOFF_MS + Math.random() * Math.min(MAX_BACKOFF_MS, MIN_BACKOFF_MS * 2 ** failures),
@@ -149,9 +159,10 @@ export class Link {
       case "append":
         counts.batches++;
         counts.ops += command.ops.length;
-        return void answer(log.append(command), (reply, now) =>
-          replicator.appended(command.writer, reply, now),
-        );
+        return void answer(log.append(command), (reply, now) => {
+          if (reply.seq !== undefined) this.#acknowledgedAt = now;
+          replicator.appended(command.writer, reply, now);
+        });
       case "bury":
         return void answer(log.bury(command), (isDone) => replicator.buried(command.writer, isDone));
       case "forget":

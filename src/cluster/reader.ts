@@ -1,15 +1,30 @@
 import type { Command, Entry, Look, Page, Position } from "./log.ts";
 import type { Touch } from "./touch.ts";
 
+/** Why all rows are read. */
+export const RESYNC_REASONS = [
+  /** This node has just begun. */
+  "start",
+  /** Entries are missing between two that were read. */
+  "gap",
+  /** The log does not have the entry that was read last: it was trimmed, emptied, or is an older copy. */
+  "log_changed",
+  /** A change was refused, and nothing that was read says why. */
+  "refused",
+  /** What this node wrote did not come back to it. */
+  "not_read_back",
+  /** Redis was lost while the rows were read. */
+  "interrupted",
+] as const;
+export type ResyncReason = (typeof RESYNC_REASONS)[number];
+
 /** What becomes of what was read. */
 export interface ReaderTarget {
   apply(entry: Entry, now: number): void;
   /** All rows will come now, at least as new as this look, each once or more; then what happened meanwhile; then `loaded`. */
-  loading(look: Look): void;
+  loading(look: Look, reason: ResyncReason): void;
   row(row: Page["rows"][number], now: number): void;
   loaded(now: number): void;
-  /** Entries were missed. */
-  gap(): void;
   badInput(): void;
 }
 
@@ -47,6 +62,8 @@ export class Reader {
   /** What tells the entry at the position from another one that came to have its name; undefined: it was not read. */
   #mark: string | undefined;
   #loadedAt = Number.NEGATIVE_INFINITY;
+  /** Why all rows are to be read, while they are. */
+  #reason: ResyncReason = "start";
   /** When entries last came. */
   readAt = Number.NEGATIVE_INFINITY;
 
@@ -75,15 +92,19 @@ export class Reader {
   }
 
   unlinked(now: number): void {
-    if (this.#state.at === "loading") this.#position = undefined;
+    if (this.#state.at === "loading") {
+      this.#position = undefined;
+      this.#reason = "interrupted";
+    }
     this.#state = { at: "unlinked" };
     this.#touch.lost(now);
   }
 
   /** Reads all rows, as what was read so far is not what it should be. */
-  restart(now: number): void {
+  restart(now: number, reason: ResyncReason): void {
     if (this.#state.at !== "following" && this.#state.at !== "loading") return;
     this.#position = undefined;
+    this.#reason = reason;
     this.#touch.lost(now);
     this.#state = { at: "looking", from: Math.max(now, this.#loadedAt + RETRY_MS), isAsked: false };
   }
@@ -114,7 +135,7 @@ export class Reader {
       this.#mark = undefined;
       this.#loadedAt = now;
       this.#state = { at: "loading", next: "0", isAsked: false, until: undefined, kept: [], keptFacts: 0 };
-      this.#target.loading(look);
+      this.#target.loading(look, this.#reason);
     }
   }
 
@@ -141,8 +162,7 @@ export class Reader {
         if (this.#state.at === "loading") this.#keep(this.#state, entry, now);
         else this.#target.apply(entry, now);
       } else {
-        this.#target.gap();
-        return this.restart(now);
+        return this.restart(now, "gap");
       }
     }
     if (this.#state.at === "loading") this.#finish(this.#state, now);
@@ -176,6 +196,7 @@ export class Reader {
 
   #follow(now: number): void {
     this.#state = { at: "following" };
+    this.#reason = "log_changed";
     this.readAt = now;
     this.#touch.found(now);
   }

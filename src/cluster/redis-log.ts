@@ -1,6 +1,7 @@
 import type { Appended, Command, Entry, Joined, Look, Page } from "./log.ts";
 import { RedisConnection } from "./redis-connection.ts";
 import { parseEntry, parseRegister, parseRows } from "./redis-entry.ts";
+import { findMaster } from "./redis-master.ts";
 import { keysOf, type LogKeys, SCRIPTS, type Script } from "./redis-scripts.ts";
 
 /** A command that is not answered by then is as good as lost. */
@@ -12,7 +13,8 @@ const ENTRIES_A_READ = 64;
 const ROWS_A_PAGE = 1_000;
 
 export interface RedisLogOptions {
-  readonly url: string;
+  /** One Redis, or some nodes of one Redis Cluster. */
+  readonly urls: readonly string[];
   readonly shard: number;
   /** About how many entries the log has at most. */
   readonly keep: number;
@@ -38,21 +40,18 @@ export class RedisLog {
   }
 
   static async connect(options: RedisLogOptions): Promise<RedisLog> {
-    const opened = await Promise.allSettled([
-      RedisConnection.open(options.url),
-      RedisConnection.open(options.url),
-    ]);
-    const [commands, reads] = opened;
-    if (commands.status === "rejected" || reads.status === "rejected") {
-      for (const each of opened) if (each.status === "fulfilled") each.value.close();
-      throw commands.status === "rejected" ? commands.reason : (reads as PromiseRejectedResult).reason;
+    const { url, connection: commands } = await findMaster(options.urls, keysOf(options.shard).nodes);
+    try {
+      const log = new RedisLog(commands, await RedisConnection.open(url), options);
+      // Once for each connection, so that no command finds its script missing while the next one does not.
+      await Promise.all(
+        Object.values(SCRIPTS).map(({ text }) => commands.ask(["SCRIPT", "LOAD", text], DEADLINE_MS)),
+      );
+      return log;
+    } catch (error) {
+      commands.close();
+      throw error;
     }
-    const log = new RedisLog(commands.value, reads.value, options);
-    // Once for each connection, so that no command finds its script missing while the next one does not.
-    await Promise.all(
-      Object.values(SCRIPTS).map(({ text }) => commands.value.ask(["SCRIPT", "LOAD", text], DEADLINE_MS)),
-    );
-    return log;
   }
 
   async look({ at }: Do<"look">): Promise<Look> {

@@ -5,7 +5,7 @@ import { parseFact, readFact } from "./fact.ts";
 import { judge } from "./judge.ts";
 import type { Appended, Command, Entry, Joined, Look, OpKind, Page } from "./log.ts";
 import { type Peer, Peers } from "./peers.ts";
-import { Reader, type ReaderTarget } from "./reader.ts";
+import { Reader, type ReaderTarget, type ResyncReason } from "./reader.ts";
 import { Sweep } from "./sweep.ts";
 import type { Tables } from "./tables.ts";
 import { Touch } from "./touch.ts";
@@ -20,8 +20,8 @@ export interface ReplicatorEvents {
   taken(): void;
   peerJoined(peer: Peer): void;
   peerBuried(peer: Peer): void;
-  /** Entries were missed, so all rows are read. */
-  gap(): void;
+  /** All rows are read. */
+  resync(reason: ResyncReason): void;
   badInput(): void;
   /** From the making of a batch until it was read back. */
   lag(ms: number): void;
@@ -130,7 +130,7 @@ export class Replicator implements ReaderTarget {
     }
     this.#reader.step(commands, now);
     this.#writer.step(commands, this.#reader.isFollowing && this.#reader.count >= joinAfter, now);
-    if (!this.#isReadBack(now)) this.#reader.restart(now);
+    if (!this.#isReadBack(now)) this.#reader.restart(now, "not_read_back");
     return commands;
   }
 
@@ -177,10 +177,6 @@ export class Replicator implements ReaderTarget {
 
   // What was read
 
-  gap(): void {
-    this.#events.gap();
-  }
-
   badInput(): void {
     this.#events.badInput();
   }
@@ -202,7 +198,8 @@ export class Replicator implements ReaderTarget {
     }
   }
 
-  loading({ register }: Look): void {
+  loading({ register }: Look, reason: ResyncReason): void {
+    this.#events.resync(reason);
     this.#sweep.begin();
     // The rows tell what others did, and this may be another log than the one that it was expelled from.
     this.#writer.joinAfter = 0;
@@ -322,7 +319,8 @@ export class Replicator implements ReaderTarget {
     if (session === undefined) return;
     const { owner } = session.origin!;
     if (owner === undefined && kind === "patch") this.note("open", appId, session);
-    else if (owner === undefined || this.peers.know(owner, now).seq === undefined) this.#reader.restart(now);
+    else if (owner === undefined || this.peers.know(owner, now).seq === undefined)
+      this.#reader.restart(now, "refused");
   }
 
   #bury(writer: string, now: number): void {
@@ -337,7 +335,7 @@ export class Replicator implements ReaderTarget {
     this.#writer.expel(count);
     this.#events.expelled();
     // The log has gone back to an earlier time, or is a new one.
-    if (count < this.#reader.count) this.#reader.restart(now);
+    if (count < this.#reader.count) this.#reader.restart(now, "log_changed");
   }
 
   #settleDoubts(now: number): void {

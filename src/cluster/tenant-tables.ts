@@ -14,10 +14,10 @@ export interface Tenants {
 export class TenantTables implements Tables {
   readonly #tenants: Tenants;
   /** Whether the sessions of a user belong to the log that these tables are for. */
-  readonly #belongs: (userId: string) => boolean;
+  readonly #belongs: (appId: string, userId: string) => boolean;
   readonly #touched = new Set<Tenant>();
 
-  constructor(tenants: Tenants, belongs: (userId: string) => boolean) {
+  constructor(tenants: Tenants, belongs: (appId: string, userId: string) => boolean) {
     this.#tenants = tenants;
     this.#belongs = belongs;
   }
@@ -34,12 +34,14 @@ export class TenantTables implements Tables {
     for (const tenant of this.#tenants.tenants()) {
       const appId = tenant.app.id;
       for (const session of tenant.table.all()) {
-        if (this.#belongs(session.user.userId)) yield { appId, session };
+        if (this.#belongs(appId, session.user.userId)) yield { appId, session };
       }
     }
   }
 
   follow(appId: string, sessionId: string, remote: RemoteSession, owner: string, now: number): void {
+    // What stands in another log than it should: no node that has the same settings wrote it.
+    if (!this.#belongs(appId, remote.userId)) return;
     this.#touch(appId)?.follow(sessionId, remote, owner, now);
   }
 

@@ -175,11 +175,22 @@ export function createMetrics(
       () => counts.entries,
     );
     counter("cluster_changes_in", "Changes in them.", () => counts.facts);
-    counter("cluster_gaps", "Times that entries were missed, and all rows were read.", () => counts.gaps);
+    counter("cluster_gaps", "Times that entries between two were missed.", () => counts.resyncs.gap);
+    labelled("cluster_resyncs", "Times that all rows were read, by reason.", "reason", counts.resyncs);
     counter("cluster_bad_input", "What was read from Redis and left out.", () => counts.badInputs);
     counter("cluster_joins", "Times that this node joined the cluster.", () => counts.joins);
     counter("cluster_expulsions", "Times that it was taken for dead, or forgotten.", () => counts.expulsions);
-    counter("cluster_nodes_lost", "Nodes that went, or were taken for dead.", () => counts.nodesLost);
+    counter("cluster_nodes_lost", "Nodes that went, or were declared dead.", () => counts.nodesLost);
+    counter(
+      "cluster_nodes_declared_dead",
+      "Those of them that nothing was heard of for their lease.",
+      () => counts.nodesDeclaredDead,
+    );
+    gauge(
+      "cluster_lease_seconds",
+      "What is left of this node's lease: from 0 on others may declare it dead.",
+      () => cluster.leaseLeftMs / 1000,
+    );
     counter(
       "cluster_disconnections",
       "Times that the connection to Redis was lost.",

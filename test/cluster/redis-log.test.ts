@@ -20,7 +20,7 @@ afterAll(async () => {
 });
 beforeEach(async () => {
   await raw.ask(["FLUSHALL"], 2_000);
-  log = await RedisLog.connect({ url: redis.url, shard: 0, keep: 1_000 });
+  log = await RedisLog.connect({ urls: [redis.url], shard: 0, keep: 1_000 });
 });
 afterEach(() => log.close());
 

@@ -86,7 +86,7 @@ export class FakeNode {
         taken: note("taken"),
         peerJoined: note("peerJoined"),
         peerBuried: note("peerBuried"),
-        gap: note("gap"),
+        resync: (reason) => void events.push(reason),
         badInput: note("badInput"),
         lag: () => {},
       },

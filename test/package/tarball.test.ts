@@ -8,7 +8,14 @@ import { PROJECT } from "../support/process.ts";
 
 /** Compressed; half of it the dashboard, which is there as it is and compressed in two ways. */
 const PACKAGE_BYTES = 400_000;
-const PAPERS = ["LICENSE", "README.md", "package.json", "src/client/README.md", "src/protocol/PROTOCOL.md"];
+const PAPERS = [
+  "LICENSE",
+  "README.md",
+  "package.json",
+  "src/client/README.md",
+  "src/cluster/OPERATIONS.md",
+  "src/protocol/PROTOCOL.md",
+];
 /** A page with what it needs is in this folder, made by a bundler: its files have no sources of the same name. */
 const PAGE = /^dist\/dashboard\/[\w./-]+\.(?:html|js|css|svg)(?:\.gz|\.br)?$/;
 

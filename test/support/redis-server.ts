@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import type { AddressInfo } from "node:net";
 import { createServer } from "node:net";
 
@@ -40,7 +41,9 @@ export class RedisServer {
     return this.#child!.pid!;
   }
 
+  /** Starts it as it was, unless it runs. */
   async startAgain(): Promise<void> {
+    if (this.#child !== undefined) return;
     const own = ["--port", String(this.port), "--bind", "127.0.0.1", "--save", "", "--daemonize", "no"];
     const child = spawn("redis-server", [...own, ...this.#args], { stdio: ["ignore", "pipe", "inherit"] });
     this.#child = child;
@@ -82,4 +85,10 @@ export async function freePort(): Promise<number> {
   server.close();
   await once(server, "close");
   return port;
+}
+
+/** The user that the README says a gateway is to be: its name, and then the rules. */
+export function readmeUser(): string {
+  const readme = readFileSync(new URL("../../README.md", import.meta.url), "utf8");
+  return /^ACL SETUSER (presence .*)$/m.exec(readme)![1]!;
 }

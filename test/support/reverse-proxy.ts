@@ -75,7 +75,7 @@ export class ReverseProxy {
     const ports = [gatewayPorts].flat();
     const text = written
       .replace("127.0.0.1:8080", `127.0.0.1:${ports[0]}`)
-      .replace(/( {2}server node\d 127\.0\.0\.1:808[12]\n)+/, () => ports.map(serverLine).join(""))
+      .replace(/( {2}server node\d \S+:808\d\n)+/, () => ports.map(serverLine).join(""))
       .replace("listen 80;", `listen 127.0.0.1:${port};`)
       .replace("bind :80", `bind 127.0.0.1:${port}`)
       .replaceAll("60s", `${idleSeconds}s`);

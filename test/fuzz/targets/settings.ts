@@ -24,7 +24,9 @@ const GOOD: readonly (readonly [name: string, ...values: string[]])[] = [
   ["TRANSPORT", "auto", "ws"],
   ["NODE_ID", "node-1"],
   ["NODE_LEASE_MS", "100", "10000"],
-  ["REDIS_URL", "redis://localhost", `rediss://user:${CANARY}@host:6379/3`],
+  ["REDIS_URL", "redis://localhost", `rediss://user:${CANARY}@host:6379/3`, `redis://a,redis://:${CANARY}@b`],
+  ["REDIS_SHARDS", "1", "12"],
+  ["TERMINATION_GRACE_MS", "30000"],
   ["METRICS_TOKEN", "a token"],
 ];
 const ADDRESSES = [

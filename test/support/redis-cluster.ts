@@ -1,0 +1,127 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { RedisConnection } from "../../src/cluster/redis-connection.ts";
+import { freePort, RedisServer } from "./redis-server.ts";
+import { until } from "./until.ts";
+
+const SLOTS = 16_384;
+/** A master that does not answer for so long has failed. */
+const NODE_TIMEOUT_MS = 1_000;
+
+/** A node of a Redis Cluster, and what to call it there. */
+export interface RedisClusterNode {
+  readonly server: RedisServer;
+  readonly id: string;
+}
+
+/** A Redis Cluster of the test's own, its slots spread evenly over masters; and replicas that take over for the first of them. */
+export class RedisCluster {
+  readonly masters: readonly RedisClusterNode[];
+  readonly replicas: readonly RedisClusterNode[];
+  readonly #folder: string;
+
+  private constructor(nodes: readonly RedisClusterNode[], masters: number, folder: string) {
+    this.masters = nodes.slice(0, masters);
+    this.replicas = nodes.slice(masters);
+    this.#folder = folder;
+  }
+
+  /** @param user Who else may use it, as in the `user` directive of its configuration. */
+  static async start(masters: number, replicas: number, user: string): Promise<RedisCluster> {
+    const folder = mkdtempSync(join(tmpdir(), "presence-redis-"));
+    const busPorts: number[] = [];
+    const nodes = await Promise.all(
+      Array.from({ length: masters + replicas }, async (_, i) => {
+        // The usual port of the bus, 10000 above the other one, may not exist.
+        const busPort = await freePort();
+        busPorts[i] = busPort;
+        const args = ["--cluster-enabled", "yes", "--cluster-port", String(busPort), "--dir", folder];
+        args.push("--cluster-require-full-coverage", "no");
+        args.push("--cluster-config-file", `${i}.conf`, "--cluster-node-timeout", String(NODE_TIMEOUT_MS));
+        args.push("--user", ...user.split(" "));
+        const server = await RedisServer.start([...args, "--repl-diskless-sync-delay", "0"]);
+        return { server, id: String(await tell(server, "CLUSTER", "MYID")) };
+      }),
+    );
+    const cluster = new RedisCluster(nodes, masters, folder);
+    const bound = (i: number) => Math.round((i * SLOTS) / masters);
+    for (const [i, { server }] of nodes.entries()) {
+      await tell(server, "CLUSTER", "SET-CONFIG-EPOCH", String(i + 1));
+      if (i < masters)
+        await tell(server, "CLUSTER", "ADDSLOTSRANGE", String(bound(i)), String(bound(i + 1) - 1));
+      // Each with each: to hear of one another by gossip takes seconds.
+      for (const [j, { server: other }] of nodes.slice(0, i).entries())
+        await tell(server, "CLUSTER", "MEET", "127.0.0.1", String(other.port), String(busPorts[j]));
+    }
+    const whole = ["cluster_state:ok", `cluster_slots_ok:${SLOTS}`, `cluster_known_nodes:${nodes.length}\r`];
+    for (const { server } of nodes) await says(server, ["CLUSTER", "INFO"], whole);
+    for (const { server } of cluster.replicas) {
+      await tell(server, "CLUSTER", "REPLICATE", cluster.masters[0]!.id);
+      await cluster.follows(server);
+    }
+    return cluster;
+  }
+
+  /** Resolves when a replica has what its master has. */
+  async follows(replica: RedisServer): Promise<void> {
+    await says(replica, ["INFO", "replication"], ["role:slave", "link_status:up"]);
+  }
+
+  get url(): string {
+    return this.masters.map(({ server }) => server.url).join(",");
+  }
+
+  /** The master that has a key. */
+  async masterOf(key: string): Promise<RedisClusterNode> {
+    for (const node of [...this.masters, ...this.replicas]) {
+      // The others say who has it.
+      const answer = await tell(node.server, "EXISTS", key).catch(() => undefined);
+      if (answer !== undefined) return node;
+    }
+    throw new Error(`nobody has ${key}`);
+  }
+
+  /** Moves the slot of a key, as resharding does. Returns the number of its keys. */
+  async move(key: string, from: RedisClusterNode, to: RedisClusterNode): Promise<number> {
+    const slot = String(await tell(from.server, "CLUSTER", "KEYSLOT", key));
+    await tell(to.server, "CLUSTER", "SETSLOT", slot, "IMPORTING", from.id);
+    await tell(from.server, "CLUSTER", "SETSLOT", slot, "MIGRATING", to.id);
+    const keys = (await tell(from.server, "CLUSTER", "GETKEYSINSLOT", slot, "100")) as string[];
+    // One after the other, so that for a moment some are here and some there.
+    for (const each of keys)
+      await tell(from.server, "MIGRATE", "127.0.0.1", String(to.server.port), each, "0", "5000");
+    for (const { server } of [to, from]) await tell(server, "CLUSTER", "SETSLOT", slot, "NODE", to.id);
+    return keys.length;
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([...this.masters, ...this.replicas].map(({ server }) => server.stop()));
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+}
+
+/** Asks a Redis from beside, by a hand that no gateway knows of. */
+export async function tell(server: RedisServer, ...args: string[]): Promise<unknown> {
+  const connection = await RedisConnection.open(server.url);
+  try {
+    return await connection.ask(args, 5_000);
+  } finally {
+    connection.close();
+  }
+}
+
+/** Waits until the answer to a command has all these lines. */
+async function says(server: RedisServer, command: string[], lines: readonly string[]): Promise<void> {
+  const connection = await RedisConnection.open(server.url);
+  try {
+    await until(async () => {
+      await delay(20);
+      const answer = String(await connection.ask(command, 5_000));
+      return lines.every((line) => answer.includes(line));
+    });
+  } finally {
+    connection.close();
+  }
+}
