@@ -11,19 +11,14 @@ export interface Timing {
 
 /** After the drain: requests in hand, the last words to the other nodes (2 s), the last lines of the log (0.5 s). */
 const AFTER_DRAIN_MS = 5_000;
-/** Signs of life and ticks are no finer. */
-const MIN_LEASE_MS = 1_000;
 /** A sign of life every 2 s, 2 s until a lost command is noticed, 1 s to connect again. */
 const SAFE_LEASE_MS = 5_000;
 /** How long a client of the SDK waits for an answer before it takes its node for gone. */
 const CLIENT_PATIENCE_MS = 5_000;
 
 /** What cannot work, and what to do about it; undefined if all can. */
-export function timingProblem({ limits, nodeLeaseMs, terminationGraceMs }: Timing): string | undefined {
+export function timingProblem({ limits, terminationGraceMs }: Timing): string | undefined {
   const { drainMs } = limits;
-  if (nodeLeaseMs !== undefined && nodeLeaseMs < MIN_LEASE_MS) {
-    return `NODE_LEASE_MS is ${nodeLeaseMs}, in which other nodes cannot tell a live node from a dead one: make it ${MIN_LEASE_MS} or more`;
-  }
   const downMs = drainMs + AFTER_DRAIN_MS;
   if (terminationGraceMs !== undefined && terminationGraceMs < downMs) {
     return `TERMINATION_GRACE_MS is ${terminationGraceMs}, but this node needs DRAIN_MS (${drainMs}) and ${AFTER_DRAIN_MS} to go down: raise it to ${downMs}, here and where the process is run, or lower DRAIN_MS`;
