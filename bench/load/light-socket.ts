@@ -58,6 +58,13 @@ export class LightSocket {
     return socket;
   }
 
+  /** Calls back when the connection goes, which it should not while something is to come. Returns how to stop that. */
+  onGone(gone: (error: Error) => void): () => void {
+    const onClose = () => gone(new Error("the server has dropped a socket of the benchmark"));
+    this.#tcp.once("close", onClose);
+    return () => this.#tcp.off("close", onClose);
+  }
+
   write(frame: Buffer): void {
     this.#tcp.write(frame);
   }
@@ -86,14 +93,13 @@ export class LightSocket {
     const { onText } = this;
     const texts: string[] = [];
     return new Promise((resolve, reject) => {
-      const gone = () => reject(new Error("the server has dropped a socket of the benchmark"));
-      this.#tcp.once("close", gone);
+      const stop = this.onGone(reject);
       this.onText = (payload) => {
         const text = payload.toString();
         if (!isMeant(text)) return onText?.(payload);
         if (texts.push(text) < count) return;
         this.onText = onText;
-        this.#tcp.off("close", gone);
+        stop();
         resolve(texts);
       };
     });

@@ -49,12 +49,16 @@ export function received(
   count: number,
   onEach: () => void = () => {},
 ): Promise<void> {
-  return new Promise((resolve) => {
+  return new Promise((resolve, reject) => {
     let left = count;
+    // One will do: a server that dies drops all.
+    const stop = sockets[0]!.onGone(reject);
     const onText = () => {
       onEach();
       left--;
-      if (left === 0) resolve();
+      if (left > 0) return;
+      stop();
+      resolve();
     };
     for (const socket of sockets) socket.onText = onText;
   });
