@@ -9,7 +9,7 @@ import { labelOf, type RunningServer, shortList } from "../servers/server-kind.t
 const SESSIONS = 1_000;
 const USERS_PER_CONVERSATION = 20;
 const CONNECTIONS = 50;
-const REQUESTS = 10_000;
+const REQUESTS: Readonly<Record<Effort, number>> = { quick: 4_000, normal: 4_000, full: 10_000 };
 const CONVERSATION = "conversation-7";
 const MANY: Readonly<Record<Effort, number>> = { quick: 100_000, normal: 1_000_000, full: 1_000_000 };
 const COST = "CPU µs per query";
@@ -19,8 +19,8 @@ export const query: Scenario = {
   question: "What does a query over HTTP cost, and does it cost more among very many?",
   method:
     "Who is in this conversation? 20 users among 1,000 sessions; then among 1,000,000, put into the table from inside (100,000 in the quick form). 50 keep-alive connections. The floor reads and parses the same body and answers with the same bytes, ready made; that of ws is node:http.",
-  rounds: { quick: 1, normal: 5, full: 15 },
-  warmUps: 1,
+  rounds: { quick: 1, normal: 9, full: 15 },
+  warmUps: 3,
   targets: [
     { figure: COST, of: "gateway-uws", over: "floor-uws", atMost: 1.3 },
     { figure: COST, of: amongMany("gateway-uws"), over: "gateway-uws", atMost: 1.1 },
@@ -67,7 +67,7 @@ function contender(
   leave: () => Promise<void>,
 ): Contender {
   const request = requestOf(server.port, query);
-  const requests = effort === "quick" ? 4_000 : REQUESTS;
+  const requests = REQUESTS[effort];
   return {
     ...label,
     async round() {
