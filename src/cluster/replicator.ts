@@ -230,10 +230,10 @@ export class Replicator implements ReaderTarget {
     }
     // Who has taken it over again has read what is on its way.
     if (outbound.hasLastWord(sessionId) && !hasMoved(session, remote.term)) return;
-    // The log has gone back to a time before the session was taken over.
-    if (session !== undefined && session.origin!.term > remote.term) {
-      if (isOwn(session)) this.note("claim", appId, session);
-      return;
+    if (isOlder(session, remote.term)) {
+      if (isOwn(session)) return this.note("claim", appId, session);
+      // Who has taken it over will say so too.
+      if (this.peers.know(session.origin!.owner!, now).seq !== undefined) return;
     }
     outbound.drop(sessionId);
     this.#tables.follow(appId, sessionId, remote, this.peers.know(owner, now).writer, now);
@@ -277,6 +277,10 @@ export class Replicator implements ReaderTarget {
       const term = fact.kind === "row" ? fact.session.term : 0;
       if (outbound.hasLastWord(sessionId) && !hasMoved(session, term)) continue;
       if (fact.kind === "row") {
+        if (isOlder(session, term) && isOwn(session)) {
+          this.note("claim", appId, session);
+          continue;
+        }
         outbound.drop(sessionId);
         this.#tables.follow(appId, sessionId, fact.session, owner, now);
       } else if (session !== undefined) this.#endFollowed(appId, session, fact.cause, now);
@@ -366,6 +370,11 @@ export class Replicator implements ReaderTarget {
 /** Whether somebody has taken over the session from who this node knows as its owner. */
 function hasMoved(session: HeldSession | undefined, term: number): boolean {
   return session !== undefined && term > session.origin!.term;
+}
+
+/** Whether the log has gone back to a time before the session was taken over. */
+function isOlder(session: HeldSession | undefined, term: number): session is HeldSession {
+  return session !== undefined && term < session.origin!.term;
 }
 
 function isOwn(session: HeldSession): boolean {

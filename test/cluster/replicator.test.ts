@@ -214,6 +214,24 @@ describe("nodes that share a log", () => {
     world.compare();
   });
 
+  it("leave a session with who took it over last, though the log was emptied and who had it before is back first", () => {
+    const world = worldOf(3);
+    const [a, b] = world.nodes;
+    const alice = b!.open("alice", "widget", {});
+    world.heal(40);
+    world.cut(b!);
+    expect(a!.resume(alice, { hasFocus: true })).toBe(true);
+    world.advance(1_000, () => 5);
+    world.log.lose();
+    // Finds that the log is another one at the same time as the other, which joins first.
+    a!.open("ada", "widget", {});
+    world.heal(5_000);
+    expect(a!.socket.told).toEqual([]);
+    expect(b!.socket.told).toEqual([`${alice} replaced`]);
+    for (const { tenant } of world.nodes) expect(tenant.table.get(alice)!.state.hasFocus).toBe(true);
+    world.compare();
+  });
+
   it.each([false, true])(
     "go on after a failover to a log that is behind, its clock too: %s",
     (isClockBack) => {
