@@ -54,12 +54,14 @@ export class Replicator implements ReaderTarget {
   readonly #writer: Writer;
   readonly #sweep = new Sweep();
   readonly #wakeBy: (due: number) => void;
+  readonly #leaseMs: number;
   #judgeAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: ReplicatorOptions) {
     this.#tables = options.tables;
     this.#events = options.events;
     this.#wakeBy = options.wakeBy;
+    this.#leaseMs = options.leaseMs;
     this.peers = new Peers(options.windowMs);
     this.#touch = new Touch(options.leaseMs);
     this.#reader = new Reader(this, this.#touch);
@@ -124,7 +126,7 @@ export class Replicator implements ReaderTarget {
     const commands: Command[] = [];
     const { outbound, joinAfter, name } = this.#writer;
     this.#settleDoubts(now);
-    if (now >= this.#judgeAt && this.#touch.mayJudge(now)) {
+    if (now >= this.#judgeAt && this.#touch.mayJudge(now) && this.#hearsItself(now)) {
       this.#judgeAt = now + JUDGE_INTERVAL_MS;
       commands.push(...judge(this.peers, this.#tables, outbound, name ?? "", now));
     }
@@ -230,11 +232,7 @@ export class Replicator implements ReaderTarget {
     }
     // Who has taken it over again has read what is on its way.
     if (outbound.hasLastWord(sessionId) && !hasMoved(session, remote.term)) return;
-    if (isOlder(session, remote.term)) {
-      if (isOwn(session)) return this.note("claim", appId, session);
-      // Who has taken it over will say so too.
-      if (this.peers.know(session.origin!.owner!, now).seq !== undefined) return;
-    }
+    if (this.#isOutdated(appId, session, remote.term, now)) return;
     outbound.drop(sessionId);
     this.#tables.follow(appId, sessionId, remote, this.peers.know(owner, now).writer, now);
   }
@@ -277,14 +275,22 @@ export class Replicator implements ReaderTarget {
       const term = fact.kind === "row" ? fact.session.term : 0;
       if (outbound.hasLastWord(sessionId) && !hasMoved(session, term)) continue;
       if (fact.kind === "row") {
-        if (isOlder(session, term) && isOwn(session)) {
-          this.note("claim", appId, session);
-          continue;
-        }
+        if (this.#isOutdated(appId, session, term, now)) continue;
         outbound.drop(sessionId);
         this.#tables.follow(appId, sessionId, fact.session, owner, now);
       } else if (session !== undefined) this.#endFollowed(appId, session, fact.cause, now);
     }
+  }
+
+  /**
+   * Whether what is said of a session is of a time before it was taken over: the log has gone back, or who says it was away. Who
+   * has taken it over last says so again.
+   */
+  #isOutdated(appId: string, session: HeldSession | undefined, term: number, now: number): boolean {
+    if (session === undefined || term >= session.origin!.term) return false;
+    if (isOwn(session)) this.note("claim", appId, session);
+    else if (this.peers.know(session.origin!.owner!, now).seq === undefined) return false;
+    return true;
   }
 
   #endFollowed(appId: string, session: HeldSession, cause: EndCause, now: number): void {
@@ -359,6 +365,12 @@ export class Replicator implements ReaderTarget {
     }
   }
 
+  /** Whoever does not even hear of itself cannot tell that others are silent. */
+  #hearsItself(now: number): boolean {
+    const [oldest] = this.#writer.outbound.batches;
+    return oldest === undefined || now - oldest.madeAt < this.#leaseMs / 2;
+  }
+
   /** Whether what this node writes comes back to it. */
   #isReadBack(now: number): boolean {
     if (!this.isWhole || now - this.#reader.readAt < READ_BACK_MS) return true;
@@ -370,11 +382,6 @@ export class Replicator implements ReaderTarget {
 /** Whether somebody has taken over the session from who this node knows as its owner. */
 function hasMoved(session: HeldSession | undefined, term: number): boolean {
   return session !== undefined && term > session.origin!.term;
-}
-
-/** Whether the log has gone back to a time before the session was taken over. */
-function isOlder(session: HeldSession | undefined, term: number): session is HeldSession {
-  return session !== undefined && term < session.origin!.term;
 }
 
 function isOwn(session: HeldSession): boolean {

@@ -81,6 +81,31 @@ describe("nodes that share a log", () => {
     expect([...b!.socket.told, ...c!.socket.told]).toEqual([`${alice} replaced`]);
   });
 
+  it("leave a session with who took it over last while they could not hear of each other", () => {
+    const world = worldOf(3);
+    const [a, b, c] = world.nodes;
+    const [alice, bob] = [a!.open("alice", "widget", {}), a!.open("bob", "widget", {})];
+    world.heal(40);
+    world.isFrozen = true;
+    const moves = [
+      [b!, alice],
+      [b!, bob],
+      [a!, alice],
+      [c!, bob],
+    ] as const;
+    for (const [node, sessionId] of moves) {
+      world.advance(1_000, () => 5);
+      for (const { socket, tenant, now } of world.nodes) {
+        if (socket.held.delete(sessionId)) tenant.lose(tenant.table.get(sessionId)!, now);
+      }
+      expect(node.resume(sessionId, {})).toBe(true);
+    }
+    world.heal(2 * WINDOW_MS);
+    for (const { socket } of world.nodes) expect(socket.told).toEqual([]);
+    expect([...a!.socket.held, ...c!.socket.held]).toEqual([alice, bob]);
+    world.compare();
+  });
+
   it("kick wherever the sockets are", () => {
     const world = worldOf(2);
     const [a, b] = world.nodes;
@@ -365,6 +390,21 @@ describe("nodes that share a log", () => {
       expect(users(world)).toEqual(Array(3).fill(["alice", "moved"]));
     }
     world.compare();
+  });
+
+  it("declare nobody dead as long as they do not hear of themselves", () => {
+    const world = worldOf(2);
+    world.isFrozen = true;
+    // What they say would be done when the log goes on, so it must not be said.
+    for (let ms = 0; ms < 2 * LEASE_MS; ms += 50) {
+      for (const node of world.nodes) {
+        node.now += 50;
+        node.step();
+      }
+    }
+    const said = world.nodes.flatMap(({ commands }) => commands.map(({ command }) => command.do));
+    expect(said).toContain("append");
+    expect(said).not.toContain("bury");
   });
 
   it("have names of their own: the second of a name is told so while the first is alive", () => {

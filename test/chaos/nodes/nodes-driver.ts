@@ -97,7 +97,7 @@ export class NodesDriver {
     const nodes = new NodeFaults(this.#world, previous);
     const redis = new RedisFaults(this.#world);
     const { random } = this.#world;
-    const isLong = this.#options.minutes >= 2;
+    const isLong = this.#options.minutes >= 1;
     const shortly = () => random.between(200, LEASE_MS / 2);
     const long = () => random.between(LEASE_MS * 1.5, LEASE_MS + TIMES.windowMs + 4_000);
     const longFreeze: Fault[] = isLong ? [["Redis frozen for 15 s", () => redis.freeze(15_000)]] : [];
