@@ -149,9 +149,7 @@ export class Link {
       case "append":
         counts.batches++;
         counts.ops += command.ops.length;
-        return void answer(log.append(command), (reply, now) =>
-          replicator.appended(command.writer, reply, now),
-        );
+        return void answer(log.append(command), (reply, now) => replicator.appended(command, reply, now));
       case "bury":
         return void answer(log.bury(command), (isDone) => replicator.buried(command.writer, isDone));
       case "forget":

@@ -3,7 +3,7 @@ import type { EndCause } from "../protocol/codes.ts";
 import { idProblem } from "../protocol/rules.ts";
 import { parseFact, readFact } from "./fact.ts";
 import { judge } from "./judge.ts";
-import type { Appended, Command, Entry, Joined, Look, OpKind, Page } from "./log.ts";
+import type { Appended, Asked, Command, Entry, Joined, Look, OpKind, Page } from "./log.ts";
 import { type Peer, Peers } from "./peers.ts";
 import { Reader, type ReaderTarget } from "./reader.ts";
 import { Sweep } from "./sweep.ts";
@@ -169,8 +169,8 @@ export class Replicator implements ReaderTarget {
     this.#wakeBy(now);
   }
 
-  appended(writer: string, reply: Appended, now: number): void {
-    if (!this.#writer.appended(writer, reply, now)) this.#expel(reply.count, now);
+  appended(asked: Asked<"append">, reply: Appended, now: number): void {
+    if (!this.#writer.appended(asked, reply, now)) this.#expel(reply.count, now);
   }
 
   buried(writer: string, isDone: boolean): void {

@@ -392,6 +392,26 @@ describe("nodes that share a log", () => {
     world.compare();
   });
 
+  it("stay in the cluster when what they wrote is read back long before they are told that it is done", () => {
+    const world = worldOf(1);
+    const [a] = world.nodes;
+    for (let i = 0; i < 5; i++) {
+      a!.open(`user-${i}`, "widget", {});
+      a!.now += 10;
+      a!.step();
+      a!.serve();
+      a!.read(Number.POSITIVE_INFINITY);
+    }
+    expect(a!.replies.length).toBeGreaterThanOrEqual(5);
+    a!.open("last", "widget", {});
+    a!.now += 10;
+    a!.step();
+    while (a!.replies.length > 0) a!.deliver();
+    world.heal(1_000);
+    expect(a!.events).toEqual(["joined"]);
+    world.compare();
+  });
+
   it("declare nobody dead as long as they do not hear of themselves", () => {
     const world = worldOf(2);
     world.isFrozen = true;
