@@ -69,15 +69,24 @@ export class NodeFaults {
     });
   }
 
-  /** It goes down as it should, and the build before this one, or this one again, takes its place. */
+  /**
+   * It goes down as it should, and the build before this one takes its place, then this one again: what was mended since may go
+   * wrong with the other while nodes do not hear of each other.
+   */
   replace(): Promise<void> | undefined {
     return this.#withNode(async (node) => {
-      this.#sendAway(node);
-      const code = await node.gateway.end("SIGTERM");
-      if (code !== 0) node.oracle.crashed(`${node.name} went down with ${code}`, Date.now());
-      const isOld = node.gateway.program === this.#previous;
-      if (this.#previous !== undefined) node.gateway.program = isOld ? "dist/main.js" : this.#previous;
-      await node.start();
+      const { gateway, oracle, name } = node;
+      for (const program of [this.#previous, gateway.program]) {
+        this.#sendAway(node);
+        const code = await gateway.end("SIGTERM");
+        if (code !== 0) oracle.crashed(`${name} went down with ${code}`, Date.now());
+        gateway.program = program ?? gateway.program;
+        await node.start();
+        // Clients may be sent to it.
+        node.isWell = true;
+        await delay(TIMES.windowMs);
+        node.isWell = false;
+      }
     });
   }
 

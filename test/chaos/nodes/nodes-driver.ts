@@ -111,7 +111,7 @@ export class NodesDriver {
       ["node cut off from Redis for long", () => nodes.cutOff(long(), "reset")],
       ["silence between a node and Redis", () => nodes.cutOff(long(), "silent")],
       ["node far from Redis", () => nodes.slowDown(3_000)],
-      ["two nodes replaced by the other build", () => nodes.replace()?.then(() => nodes.replace())],
+      ["two nodes replaced by the previous build, and back", () => both(nodes.replace(), nodes.replace())],
       ["two disasters at once", () => both(nodes.kill(false), nodes.cutOff(long(), "reset"))],
       ["Redis frozen for 1 s", () => redis.freeze(1_000)],
       ["Redis frozen for 5 s", () => redis.freeze(5_000)],
