@@ -79,10 +79,12 @@ export class Tabs {
     return { client, sessionId, node };
   }
 
-  #close(userId: string, { client, sessionId }: Tab): void {
+  #close(userId: string, { client, sessionId, node }: Tab): void {
     if (!client.isOpen) return;
     client.onClose = undefined;
-    this.#world.ends(userId, sessionId);
+    // A goodbye may cross that of a node which goes down, and is not heard then.
+    if (node.isWell) this.#world.ends(userId, sessionId);
+    else this.#world.loses(userId, Date.now(), "a tab of a node that is not well is closed");
     client.close();
   }
 }
