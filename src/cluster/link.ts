@@ -161,7 +161,7 @@ export class Link {
         counts.ops += command.ops.length;
         return void answer(log.append(command), (reply, now) => {
           if (reply.seq !== undefined) this.#acknowledgedAt = now;
-          replicator.appended(command.writer, reply, now);
+          replicator.appended(command, reply, now);
         });
       case "bury":
         return void answer(log.bury(command), (isDone) => replicator.buried(command.writer, isDone));

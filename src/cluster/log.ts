@@ -108,3 +108,5 @@ export type Command =
   | { readonly do: "bury"; readonly writer: string; readonly seq: number | undefined }
   /** Takes a buried writer out of the register. */
   | { readonly do: "forget"; readonly writer: string };
+
+export type Asked<Name extends Command["do"]> = Extract<Command, { do: Name }>;

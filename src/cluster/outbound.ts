@@ -123,13 +123,17 @@ export class Outbound {
     return last?.seq === seq ? last : undefined;
   }
 
-  /** Begins to number anew, as another writer. What was not read back is noted again, unless there is a newer note. */
+  /** Begins to number anew, as another writer. What was not read back is noted again, with what was noted since. */
   restart(): void {
     for (const { notes } of this.#batches.reverse()) {
       for (const [sessionId, note] of notes) {
         // Others may have taken it over meanwhile.
-        const isTheirs = note.session?.origin?.owner !== undefined;
-        if (!isTheirs && !this.#notes.has(sessionId)) this.#notes.set(sessionId, note);
+        if (note.session?.origin?.owner !== undefined) continue;
+        const newer = this.#notes.get(sessionId);
+        this.#notes.set(
+          sessionId,
+          newer === undefined ? note : { ...newer, kind: join(note.kind, newer.kind) },
+        );
       }
     }
     this.#batches = [];

@@ -1,4 +1,4 @@
-import type { Appended, Command, Entry, Joined, Look, Page } from "./log.ts";
+import type { Appended, Asked, Entry, Joined, Look, Page } from "./log.ts";
 import { RedisConnection } from "./redis-connection.ts";
 import { parseEntry, parseRegister, parseRows } from "./redis-entry.ts";
 import { findMaster } from "./redis-master.ts";
@@ -19,8 +19,6 @@ export interface RedisLogOptions {
   /** About how many entries the log has at most. */
   readonly keep: number;
 }
-
-type Do<Name extends Command["do"]> = Extract<Command, { do: Name }>;
 
 /** A log in Redis, for as long as the two connections to it work: a read waits on one of them while commands go over the other. */
 export class RedisLog {
@@ -54,7 +52,7 @@ export class RedisLog {
     }
   }
 
-  async look({ at }: Do<"look">): Promise<Look> {
+  async look({ at }: Asked<"look">): Promise<Look> {
     const [count, id, held, nodes] = asArray(await this.#run(SCRIPTS.look, at ?? "0-0"));
     return {
       end: { count: Number(count), id: String(id) },
@@ -63,29 +61,29 @@ export class RedisLog {
     };
   }
 
-  async scan({ from }: Do<"scan">): Promise<Page> {
+  async scan({ from }: Asked<"scan">): Promise<Page> {
     const args = ["HSCAN", this.#keys.rows, from, "COUNT", String(ROWS_A_PAGE)];
     const [next, fields] = asArray(await this.#commands.ask(args, DEADLINE_MS));
     return { next: next === "0" ? undefined : String(next), rows: parseRows(fields) };
   }
 
-  async join({ writer, leaseMs, nodeId, formerly }: Do<"join">): Promise<Joined> {
+  async join({ writer, leaseMs, nodeId, formerly }: Asked<"join">): Promise<Joined> {
     const holder = await this.#run(SCRIPTS.join, writer, String(leaseMs), nodeId, ...formerly);
     return holder === "" ? { ok: true } : { ok: false, holder: String(holder) };
   }
 
-  async append({ writer, seq, ops }: Do<"append">): Promise<Appended> {
+  async append({ writer, seq, ops }: Asked<"append">): Promise<Appended> {
     const args = [writer, String(seq)];
     for (const { kind, sessionId, text } of ops) args.push(kind, sessionId, text);
     const [count, last] = asArray(await this.#run(SCRIPTS.append, ...args));
     return { count: Number(count), seq: last === -1 ? undefined : Number(last) };
   }
 
-  async bury({ writer, seq = -1 }: Do<"bury">): Promise<boolean> {
+  async bury({ writer, seq = -1 }: Asked<"bury">): Promise<boolean> {
     return (await this.#run(SCRIPTS.bury, writer, String(seq))) === 1;
   }
 
-  async forget({ writer }: Do<"forget">): Promise<void> {
+  async forget({ writer }: Asked<"forget">): Promise<void> {
     await this.#run(SCRIPTS.forget, writer);
   }
 

@@ -3,7 +3,7 @@ import type { EndCause } from "../protocol/codes.ts";
 import { idProblem } from "../protocol/rules.ts";
 import { parseFact, readFact } from "./fact.ts";
 import { judge } from "./judge.ts";
-import type { Appended, Command, Entry, Joined, Look, OpKind, Page } from "./log.ts";
+import type { Appended, Asked, Command, Entry, Joined, Look, OpKind, Page } from "./log.ts";
 import { type Peer, Peers } from "./peers.ts";
 import { Reader, type ReaderTarget, type ResyncReason } from "./reader.ts";
 import { Sweep } from "./sweep.ts";
@@ -54,12 +54,14 @@ export class Replicator implements ReaderTarget {
   readonly #writer: Writer;
   readonly #sweep = new Sweep();
   readonly #wakeBy: (due: number) => void;
+  readonly #leaseMs: number;
   #judgeAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: ReplicatorOptions) {
     this.#tables = options.tables;
     this.#events = options.events;
     this.#wakeBy = options.wakeBy;
+    this.#leaseMs = options.leaseMs;
     this.peers = new Peers(options.windowMs);
     this.#touch = new Touch(options.leaseMs);
     this.#reader = new Reader(this, this.#touch);
@@ -124,7 +126,7 @@ export class Replicator implements ReaderTarget {
     const commands: Command[] = [];
     const { outbound, joinAfter, name } = this.#writer;
     this.#settleDoubts(now);
-    if (now >= this.#judgeAt && this.#touch.mayJudge(now)) {
+    if (now >= this.#judgeAt && this.#touch.mayJudge(now) && this.#hearsItself(now)) {
       this.#judgeAt = now + JUDGE_INTERVAL_MS;
       commands.push(...judge(this.peers, this.#tables, outbound, name ?? "", now));
     }
@@ -167,8 +169,8 @@ export class Replicator implements ReaderTarget {
     this.#wakeBy(now);
   }
 
-  appended(writer: string, reply: Appended, now: number): void {
-    if (!this.#writer.appended(writer, reply, now)) this.#expel(reply.count, now);
+  appended(asked: Asked<"append">, reply: Appended, now: number): void {
+    if (!this.#writer.appended(asked, reply, now)) this.#expel(reply.count, now);
   }
 
   buried(writer: string, isDone: boolean): void {
@@ -227,11 +229,7 @@ export class Replicator implements ReaderTarget {
     }
     // Who has taken it over again has read what is on its way.
     if (outbound.hasLastWord(sessionId) && !hasMoved(session, remote.term)) return;
-    // The log has gone back to a time before the session was taken over.
-    if (session !== undefined && session.origin!.term > remote.term) {
-      if (isOwn(session)) this.note("claim", appId, session);
-      return;
-    }
+    if (this.#isOutdated(appId, session, remote.term, now)) return;
     outbound.drop(sessionId);
     this.#tables.follow(appId, sessionId, remote, this.peers.know(owner, now).writer, now);
   }
@@ -274,10 +272,22 @@ export class Replicator implements ReaderTarget {
       const term = fact.kind === "row" ? fact.session.term : 0;
       if (outbound.hasLastWord(sessionId) && !hasMoved(session, term)) continue;
       if (fact.kind === "row") {
+        if (this.#isOutdated(appId, session, term, now)) continue;
         outbound.drop(sessionId);
         this.#tables.follow(appId, sessionId, fact.session, owner, now);
       } else if (session !== undefined) this.#endFollowed(appId, session, fact.cause, now);
     }
+  }
+
+  /**
+   * Whether what is said of a session is of a time before it was taken over: the log has gone back, or who says it was away. Who
+   * has taken it over last says so again.
+   */
+  #isOutdated(appId: string, session: HeldSession | undefined, term: number, now: number): boolean {
+    if (session === undefined || term >= session.origin!.term) return false;
+    if (isOwn(session)) this.note("claim", appId, session);
+    else if (this.peers.know(session.origin!.owner!, now).seq === undefined) return false;
+    return true;
   }
 
   #endFollowed(appId: string, session: HeldSession, cause: EndCause, now: number): void {
@@ -351,6 +361,12 @@ export class Replicator implements ReaderTarget {
       if (!isHere && !this.#writer.outbound.concerns(sessionId))
         this.noteEnd("end", appId, sessionId, "closed");
     }
+  }
+
+  /** Whoever does not even hear of itself cannot tell that others are silent. */
+  #hearsItself(now: number): boolean {
+    const [oldest] = this.#writer.outbound.batches;
+    return oldest === undefined || now - oldest.madeAt < this.#leaseMs / 2;
   }
 
   /** Whether what this node writes comes back to it. */

@@ -1,4 +1,4 @@
-import type { Appended, Command, Joined } from "./log.ts";
+import type { Appended, Asked, Command, Joined } from "./log.ts";
 import { type Batch, MAX_BATCH_OPS, Outbound } from "./outbound.ts";
 
 /** At most one batch in this time; with a read in the same time, a node asks Redis for one thing each 5 ms. */
@@ -117,10 +117,12 @@ export class Writer {
   }
 
   /** Returns false if the log does not know this writer, or not as it is. */
-  appended(writer: string, { seq }: Appended, now: number): boolean {
-    if (writer !== this.#name) return true;
+  appended(asked: Asked<"append">, { seq }: Appended, now: number): boolean {
+    if (asked.writer !== this.#name) return true;
     if (seq !== undefined) {
       this.outbound.acknowledge(seq, now);
+      // It may be late: later ones have been done, and read back, already.
+      if (seq >= asked.seq) return true;
       const missing = this.outbound.batches.find((batch) => batch.ackedAt === undefined);
       // Anything between is lost: the log has gone back to a time before batches that are not kept any more.
       if (missing === undefined || missing.seq <= seq + 1) return true;

@@ -127,10 +127,11 @@ export class Tenant {
     this.#left.delete(session);
     if (before !== undefined && before !== holder) before.lose(session, "replaced");
     const { origin } = session;
-    if (origin?.owner === undefined) return;
+    if (origin === undefined) return;
+    if (origin.owner !== undefined && session.isTyping) this.#startTyping(session, now);
     origin.owner = undefined;
-    origin.term++;
-    if (session.isTyping) this.#startTyping(session, now);
+    // Also one of this node's own may have been at another meanwhile: of nodes that do not hear of each other the last one has it.
+    origin.term = Math.max(origin.term + 1, this.#options.clock.wallNow());
     this.#options.journal?.claimed(session);
   }
 

@@ -22,6 +22,8 @@ export class GatewayUnderTest {
   #mayEnd = false;
   port = 0;
   restarts = -1;
+  /** What is run at the next start: what was built last, or another build. */
+  program = "dist/main.js";
 
   /** `within`: a command that runs another in surroundings of its own. */
   constructor(
@@ -49,7 +51,7 @@ export class GatewayUnderTest {
     if (this.port === 0) this.port = await freePort();
     this.#mayEnd = false;
     this.restarts++;
-    const [command, ...args] = [...this.#within, process.execPath, "dist/main.js"];
+    const [command, ...args] = [...this.#within, process.execPath, this.program];
     const child = spawn(command!, args, {
       env: {
         PATH: process.env.PATH,

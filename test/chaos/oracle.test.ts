@@ -57,6 +57,29 @@ describe("the oracle of the chaos runs", () => {
     expect(broken()).toEqual(["I1"]);
   });
 
+  it("I2, I3: who is on a node that may be taken for dead may leave after a while, and come back; nobody else may", () => {
+    oracle.strand("a1", 1_000);
+    diff({ alice: null }, 2, 1_500, { alice: "node-lost" });
+    diff({ alice: value("a1") }, 3, 5_000);
+    oracle.holds("alice", ["a1"], 5_100);
+    expect(broken()).toEqual([]);
+    oracle.strand("a1", 9_000);
+    diff({ alice: null }, 4, 8_000, { alice: "node-lost" });
+    expect(broken()).toEqual(["I2"]);
+    oracle.holds("alice", ["a1"], 9_500);
+    diff({ alice: value("a1") }, 5, 9_600);
+    diff({ alice: null }, 6, 9_700, { alice: "node-lost" });
+    expect(broken()).toEqual(["I2", "I2"]);
+  });
+
+  it("tells of users who enter and leave, whatever their sessions do", () => {
+    const seen: string[] = [];
+    observer.onPresence = (userId, isThere) => seen.push(`${userId} ${isThere}`);
+    diff({ alice: value("a1", "a2"), bob: value("b1") }, 2, 10);
+    diff({ alice: value("a2"), bob: null }, 3, 20, { bob: "closed" });
+    expect(seen).toEqual(["bob true", "bob false"]);
+  });
+
   it("I2: a leave while the client is there, before the window is over, or of what was resumed", () => {
     diff({ alice: null }, 2, 10, { alice: "timeout" });
     expect(broken()).toEqual(["I2"]);

@@ -47,6 +47,8 @@ interface Known {
   by: number;
   /** When an observer saw it leave. */
   leftAt: number | undefined;
+  /** Its node may be taken for dead: when it is heard of again its sessions are back. */
+  mayReturn: boolean;
 }
 
 const LEEWAY_MS = 5_000;
@@ -72,8 +74,10 @@ export class ChaosOracle {
   holds(userId: string, sessionIds: readonly string[], at: number): void {
     for (const sessionId of sessionIds) {
       const known = this.#know(sessionId, userId);
+      if (known.mayReturn) known.leftAt = undefined;
       if (known.leftAt !== undefined)
         this.violated("I2", at, userId, `${sessionId} was resumed, but was seen to leave before`);
+      known.mayReturn = false;
       known.isHeld = true;
       known.mayLeaveFrom = Number.POSITIVE_INFINITY;
       known.by = Number.POSITIVE_INFINITY;
@@ -85,6 +89,14 @@ export class ChaosOracle {
   mayLeave(userId: string, from: number, by = Number.POSITIVE_INFINITY): void {
     for (const [sessionId, known] of this.#sessions)
       if (known.userId === userId && known.leftAt === undefined) this.mayEnd(sessionId, from, by);
+  }
+
+  /** Its node may be taken for dead though it lives: from then on the session may leave, and come back when the node does. */
+  strand(sessionId: string, from: number): void {
+    const known = this.#sessions.get(sessionId);
+    if (known === undefined) return;
+    known.mayReturn = true;
+    if (known.leftAt === undefined) this.mayEnd(sessionId, from);
   }
 
   /** Everybody goes home. */
@@ -136,7 +148,8 @@ export class ChaosOracle {
 
   sessionSeen(sessionId: string, userId: string, at: number): void {
     const known = this.#know(sessionId, userId);
-    if (known.leftAt !== undefined && at > known.leftAt + this.#options.toleranceMs)
+    if (known.mayReturn) known.leftAt = undefined;
+    else if (known.leftAt !== undefined && at > known.leftAt + this.#options.toleranceMs)
       this.violated("I3", at, userId, `${sessionId} came back after it had left`);
   }
 
@@ -262,7 +275,7 @@ export class ChaosOracle {
     let known = this.#sessions.get(sessionId);
     if (known === undefined) {
       const never = Number.POSITIVE_INFINITY;
-      known = { userId, isHeld: false, mayLeaveFrom: never, by: never, leftAt: undefined };
+      known = { userId, isHeld: false, mayLeaveFrom: never, by: never, leftAt: undefined, mayReturn: false };
       this.#sessions.set(sessionId, known);
     }
     return known;
@@ -283,6 +296,8 @@ export class Observer {
   #isCut = true;
   diffs = 0;
   snapshots = 0;
+  /** Called when it sees a user enter or leave. */
+  onPresence: ((userId: string, isThere: boolean) => void) | undefined;
 
   constructor(oracle: ChaosOracle, name: string, seesAll: boolean) {
     this.#oracle = oracle;
@@ -387,6 +402,8 @@ export class Observer {
     at: number,
     cause: string | undefined,
   ): void {
+    const isThere = after !== undefined;
+    if (isThere !== (before !== undefined)) this.onPresence?.(userId, isThere);
     if (!this.#seesAll) return;
     const now = new Set(after === undefined ? [] : rowsOf(after).map(({ sessionId }) => sessionId));
     const then = new Set(before === undefined ? [] : rowsOf(before).map(({ sessionId }) => sessionId));

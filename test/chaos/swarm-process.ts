@@ -91,12 +91,12 @@ async function each(act: (client: Client, index: number) => Promise<void>): Prom
 }
 
 /** Tries as the SDK would, and as lightly as it can. */
-async function comeBack({ userId, sessionId, localAddress }: Client, windowMs: number) {
+async function comeBack({ userId, sessionId, localAddress }: Client, windowMs: number, port: number) {
   const startedAt = Date.now();
   const open = { type: "open", kind: "widget", userId, sessionId };
   const payloads = [{ type: "connect", token: options.token }, open].map((each) => JSON.stringify(each));
   const frames = Buffer.concat(payloads.map((payload) => frame({ payload })));
-  const { host, port } = options;
+  const { host } = options;
   for (let attempt = 0; ; attempt++) {
     await delay(retryDelay(attempt, windowMs, Date.now() - startedAt, Math.random()));
     const id = await openLightly({ host, port, localAddress, path, frames });
@@ -196,8 +196,8 @@ const acts: { [Kind in SwarmOrder["kind"]]: (order: SwarmOrder & { kind: Kind })
   async cut() {
     for (const { socket } of clients) socket?.terminate();
   },
-  async comeBack({ windowMs }) {
-    const all = await Promise.all(clients.map((client) => comeBack(client, windowMs)));
+  async comeBack({ windowMs, port = options.port }) {
+    const all = await Promise.all(clients.map((client) => comeBack(client, windowMs, port)));
     return {
       resumed: all.filter(({ isSame }) => isSame).length,
       attempts: all.reduce((sum, { attempts }) => sum + attempts, 0),

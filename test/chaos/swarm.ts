@@ -21,8 +21,8 @@ export type SwarmOrder =
   | { readonly kind: "open"; readonly overMs: number }
   | { readonly kind: "subscribe"; readonly filter: object }
   | { readonly kind: "pause"; readonly isPaused: boolean }
-  /** With the delays of the SDK. */
-  | { readonly kind: "comeBack"; readonly windowMs: number }
+  /** With the delays of the SDK; to another port if one is given. */
+  | { readonly kind: "comeBack"; readonly windowMs: number; readonly port?: number }
   | { readonly kind: "flood"; readonly what: "messages" | "pings" | "handshakes"; readonly ms: number }
   | { readonly kind: "churn"; readonly cycles: number };
 

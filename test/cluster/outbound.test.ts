@@ -54,3 +54,18 @@ it("what nobody has heard is said again by the next writer, the last word on eac
   expect(batch.seq).toBe(1);
   expect(batch.ops).toEqual([{ kind: "end", sessionId: "s", text: '[1,"app",null,"closed"]' }]);
 });
+
+it.each<[readonly OpKind[], OpKind]>([
+  [["claim", "end"], "kick"],
+  [["claim", "patch"], "claim"],
+  [["claim", "patch", "end"], "kick"],
+  [["open", "patch"], "open"],
+])("what nobody has heard, %j in batches of their own, is said again as %s", (kinds, expected) => {
+  const outbound = new Outbound();
+  for (const kind of kinds) {
+    note(outbound, kind);
+    outbound.make(0);
+  }
+  outbound.restart();
+  expect(outbound.make(0).ops.map(({ kind }) => kind)).toEqual([expected]);
+});

@@ -81,6 +81,31 @@ describe("nodes that share a log", () => {
     expect([...b!.socket.told, ...c!.socket.told]).toEqual([`${alice} replaced`]);
   });
 
+  it("leave a session with who took it over last while they could not hear of each other", () => {
+    const world = worldOf(3);
+    const [a, b, c] = world.nodes;
+    const [alice, bob] = [a!.open("alice", "widget", {}), a!.open("bob", "widget", {})];
+    world.heal(40);
+    world.isFrozen = true;
+    const moves = [
+      [b!, alice],
+      [b!, bob],
+      [a!, alice],
+      [c!, bob],
+    ] as const;
+    for (const [node, sessionId] of moves) {
+      world.advance(1_000, () => 5);
+      for (const { socket, tenant, now } of world.nodes) {
+        if (socket.held.delete(sessionId)) tenant.lose(tenant.table.get(sessionId)!, now);
+      }
+      expect(node.resume(sessionId, {})).toBe(true);
+    }
+    world.heal(2 * WINDOW_MS);
+    for (const { socket } of world.nodes) expect(socket.told).toEqual([]);
+    expect([...a!.socket.held, ...c!.socket.held]).toEqual([alice, bob]);
+    world.compare();
+  });
+
   it("kick wherever the sockets are", () => {
     const world = worldOf(2);
     const [a, b] = world.nodes;
@@ -211,6 +236,24 @@ describe("nodes that share a log", () => {
     world.log.lose();
     world.heal(2_000);
     expect(b!.replicator.isWhole).toBe(true);
+    world.compare();
+  });
+
+  it("leave a session with who took it over last, though the log was emptied and who had it before is back first", () => {
+    const world = worldOf(3);
+    const [a, b] = world.nodes;
+    const alice = b!.open("alice", "widget", {});
+    world.heal(40);
+    world.cut(b!);
+    expect(a!.resume(alice, { hasFocus: true })).toBe(true);
+    world.advance(1_000, () => 5);
+    world.log.lose();
+    // Finds that the log is another one at the same time as the other, which joins first.
+    a!.open("ada", "widget", {});
+    world.heal(5_000);
+    expect(a!.socket.told).toEqual([]);
+    expect(b!.socket.told).toEqual([`${alice} replaced`]);
+    for (const { tenant } of world.nodes) expect(tenant.table.get(alice)!.state.hasFocus).toBe(true);
     world.compare();
   });
 
@@ -347,6 +390,41 @@ describe("nodes that share a log", () => {
       expect(users(world)).toEqual(Array(3).fill(["alice", "moved"]));
     }
     world.compare();
+  });
+
+  it("stay in the cluster when what they wrote is read back long before they are told that it is done", () => {
+    const world = worldOf(1);
+    const [a] = world.nodes;
+    for (let i = 0; i < 5; i++) {
+      a!.open(`user-${i}`, "widget", {});
+      a!.now += 10;
+      a!.step();
+      a!.serve();
+      a!.read(Number.POSITIVE_INFINITY);
+    }
+    expect(a!.replies.length).toBeGreaterThanOrEqual(5);
+    a!.open("last", "widget", {});
+    a!.now += 10;
+    a!.step();
+    while (a!.replies.length > 0) a!.deliver();
+    world.heal(1_000);
+    expect(a!.events).toEqual(["joined"]);
+    world.compare();
+  });
+
+  it("declare nobody dead as long as they do not hear of themselves", () => {
+    const world = worldOf(2);
+    world.isFrozen = true;
+    // What they say would be done when the log goes on, so it must not be said.
+    for (let ms = 0; ms < 2 * LEASE_MS; ms += 50) {
+      for (const node of world.nodes) {
+        node.now += 50;
+        node.step();
+      }
+    }
+    const said = world.nodes.flatMap(({ commands }) => commands.map(({ command }) => command.do));
+    expect(said).toContain("append");
+    expect(said).not.toContain("bury");
   });
 
   it("have names of their own: the second of a name is told so while the first is alive", () => {

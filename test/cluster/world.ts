@@ -180,7 +180,7 @@ export class FakeNode {
       }
       case "append": {
         const appended = log.append(command);
-        return void answer(() => replicator.appended(command.writer, appended, this.now));
+        return void answer(() => replicator.appended(command, appended, this.now));
       }
       case "bury": {
         const isDone = log.bury(command);

@@ -1,0 +1,138 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { isDeepStrictEqual } from "node:util";
+import { keysOf } from "../../../src/cluster/redis-scripts.ts";
+import { EVERYTHING } from "../app-under-chaos.ts";
+import { type ExpectedSession, type Result, rowsOf } from "../oracle.ts";
+import { TIMES } from "../times.ts";
+import type { ClusterNode } from "./cluster-node.ts";
+import { APP, MARK, type NodesWorld, SECRET } from "./nodes-world.ts";
+import type { Tabs } from "./tabs.ts";
+
+const LONGEST_RETURN_MS = 60_000;
+const FILTERS = [
+  { selectedConversationId: "c1" },
+  { hasFocus: true, includeBackgroundSessions: true },
+] as const;
+
+/** The points at which nothing happens on any node, so that what is seen at every door of every node can be compared. */
+export class NodesQuietPoints {
+  readonly #world: NodesWorld;
+  readonly #tabs: Tabs;
+  readonly #say: (line: string) => void;
+  count = 0;
+  #found = 0;
+
+  constructor(world: NodesWorld, tabs: Tabs, say: (line: string) => void) {
+    this.#world = world;
+    this.#tabs = tabs;
+    this.#say = say;
+  }
+
+  async reach(name: string): Promise<void> {
+    const world = this.#world;
+    for (const slot of world.slots) {
+      if (slot.crowd.isDead) world.revive(slot);
+      slot.crowd.order({ kind: "rest" });
+    }
+    const startedAt = Date.now();
+    for (const node of world.nodes) {
+      await node.reaches("ready").catch(() => node.oracle.crashed(`${node.name} is not ready`, Date.now()));
+    }
+    const readyMs = Date.now() - startedAt;
+    let expected = await this.#allBack(startedAt);
+    for (let round = 0; round < 5; round++) {
+      await delay(Math.max(world.settledBy, Date.now() + TIMES.windowMs + 1_200) - Date.now());
+      const again = await this.#allBack(startedAt);
+      const isSame = isDeepStrictEqual([...again], [...expected]);
+      expected = again;
+      if (isSame) break;
+    }
+    const results = await Promise.all(world.nodes.map((node) => query(node, EVERYTHING)));
+    for (const [i, node] of world.nodes.entries()) await this.#look(node, results[i]!, results[0]!, expected);
+    await this.#lookIntoRedis(expected);
+    this.#tabs.check();
+    for (const node of world.nodes) node.strandedAt = undefined;
+    this.count++;
+    const found = world.violations.length - this.#found;
+    this.#found += found;
+    const sessions = [...expected.values()].flat().length;
+    this.#say(
+      `quiet point ${this.count} (${name}): ${sessions} sessions on ${world.nodes.length} nodes, ready after ${(readyMs / 1000).toFixed(1)} s, ` +
+        `${found === 0 ? "all agree" : `${found} VIOLATIONS`}`,
+    );
+  }
+
+  /** Every door of a node, beside what clients say and what the first node answers. */
+  async #look(
+    node: ClusterNode,
+    result: Result,
+    first: Result,
+    expected: ReadonlyMap<string, readonly ExpectedSession[]>,
+  ): Promise<void> {
+    const { oracle, gateway, name } = node;
+    const at = Date.now();
+    oracle.quiet(result, expected, at);
+    oracle.compare(`${name}, beside the first node`, result, first, at);
+    for (const door of this.#world.doors) if (door.node === node) door.observer.compare(result, at);
+    for (const filter of FILTERS) {
+      const [here, there] = [await query(node, filter), await query(this.#world.nodes[0]!, filter)];
+      oracle.compare(`${name}, asked for ${JSON.stringify(filter)}`, here, there, at);
+    }
+    const stats = JSON.parse((await gateway.get(`/v1/${APP}/stats`, SECRET)).text);
+    const counts = { users: expected.size, sessions: [...expected.values()].flat().length };
+    for (const [what, count] of Object.entries(counts))
+      if (stats[what] !== count)
+        oracle.violated("I4", at, undefined, `${name} counts ${stats[what]} ${what}, not ${count}`);
+    const [userId] = expected.keys();
+    const path = `/v1/${APP}/users/${encodeURIComponent(userId ?? "nobody")}/sessions`;
+    const sessions = JSON.parse((await gateway.get(path, SECRET)).text).length;
+    const shown = rowsOf(first[userId ?? ""] ?? { widgets: [], backgroundSessions: [] }).length;
+    if (sessions !== shown)
+      oracle.violated("I4", at, userId, `${name} tells of ${sessions} sessions, not ${shown}`);
+  }
+
+  /** Redis keeps a row for each session, and no other. */
+  async #lookIntoRedis(expected: ReadonlyMap<string, readonly ExpectedSession[]>): Promise<void> {
+    const { redis, nodes } = this.#world;
+    const rows = (await redis.ask("HKEYS", keysOf(0).rows)) as string[];
+    const sessions = [...expected.values()].flat().map(({ sessionId }) => sessionId);
+    if (!isDeepStrictEqual(rows.toSorted(), sessions.toSorted()))
+      nodes[0]!.oracle.violated(
+        "I1",
+        Date.now(),
+        undefined,
+        `Redis has ${rows.length} rows for ${sessions.length} sessions`,
+      );
+  }
+
+  /** What clients say that they hold, once all of them hold all that they want. */
+  async #allBack(startedAt: number): Promise<Map<string, ExpectedSession[]>> {
+    for (;;) {
+      const reports = await Promise.all(this.#world.slots.map(({ crowd }) => crowd.report()));
+      const users = reports.flatMap((report) => report ?? []);
+      const isLate = Date.now() > startedAt + LONGEST_RETURN_MS;
+      if (isLate) this.#world.nodes[0]!.oracle.crashed("clients of the SDK do not come back", Date.now());
+      if (isLate || !reports.includes(undefined)) {
+        return new Map(
+          users.map(({ userId, sessions }) => [
+            userId,
+            sessions.map(({ sessionId, n, conversation, focus }) => ({
+              sessionId,
+              fields: {
+                selectedConversationId: conversation,
+                hasFocus: focus,
+                isTyping: false,
+                custom: { mark: MARK, ...(n !== "" && { n }) },
+              },
+            })),
+          ]),
+        );
+      }
+      await delay(100);
+    }
+  }
+}
+
+function query(node: ClusterNode, filter: object): Promise<Result> {
+  return node.gateway.query(APP, SECRET, filter);
+}

@@ -1,0 +1,252 @@
+import { mintToken } from "../../../src/auth/mint.ts";
+import { TcpProxy } from "../../support/proxy.ts";
+import { Random } from "../../support/random.ts";
+import { EVERYTHING } from "../app-under-chaos.ts";
+import { Crowd } from "../crowd.ts";
+import { Observing } from "../observing.ts";
+import type { ChaosOracle, Observer, Violation } from "../oracle.ts";
+import { SLACK_MS, TIMES } from "../times.ts";
+import { ClusterNode } from "./cluster-node.ts";
+import { RedisUnderTest } from "./redis-under-test.ts";
+import { StreamObserving } from "./stream-observing.ts";
+
+export const APP = "app";
+export const SECRET = "chaos-canary-secret-of-the-cluster-0123456789";
+export const MARK = "mark-of-app";
+export const LEASE_MS = 2_000;
+/** The last sign of life of a node may be so old when it falls silent. */
+const BEAT_MS = 1_000;
+const USERS = 8;
+/** After so long without disturbance all nodes agree, says the contract. */
+const AGREED_MS = 5_000;
+/** A second, and what a busy machine takes. */
+const AT_ONCE_MS = 2_000;
+
+export interface NodesOptions {
+  readonly nodes: number;
+  readonly seed: number;
+  readonly transport: "ws" | "uws" | undefined;
+}
+
+/** Users of the SDK in a process of their own, who are sent to one node, or to another from now on. */
+export interface Slot {
+  readonly name: string;
+  readonly proxy: TcpProxy;
+  crowd: Crowd;
+  node: ClusterNode;
+  isBusy: boolean;
+}
+
+/** Somebody who watches everything on one node. */
+export interface Door {
+  readonly name: string;
+  readonly node: ClusterNode;
+  readonly observer: Observer;
+  /** Its connection is lost. */
+  drop(): void;
+  end(): void;
+}
+
+/** What chaos comes over: nodes that share a Redis, who is on them, and who watches. */
+export class NodesWorld {
+  readonly random: Random;
+  readonly redis: RedisUnderTest;
+  readonly nodes: readonly ClusterNode[];
+  readonly slots: Slot[] = [];
+  readonly doors: Door[] = [];
+  readonly events = new Map<string, number>();
+  readonly appToken: string;
+  /** Where each session was when its client was last told that it has it. */
+  readonly #places = new Map<string, ClusterNode>();
+  /** What was done will have shown by then. */
+  settledBy = 0;
+  #visitors = 0;
+
+  private constructor(options: NodesOptions, redis: RedisUnderTest, nodes: ClusterNode[], appToken: string) {
+    this.random = new Random(options.seed);
+    this.redis = redis;
+    this.nodes = nodes;
+    this.appToken = appToken;
+  }
+
+  static async start(options: NodesOptions): Promise<NodesWorld> {
+    const redis = await RedisUnderTest.start();
+    const nodes: ClusterNode[] = [];
+    for (let i = 0; i < options.nodes; i++) {
+      const env = {
+        TRANSPORT: options.transport ?? (i % 2 === 0 ? "uws" : "ws"),
+        APPS: JSON.stringify([{ id: APP, secrets: [SECRET] }]),
+        NODE_LEASE_MS: String(LEASE_MS),
+        RESUME_WINDOW_MS: String(TIMES.windowMs),
+        HEARTBEAT_INTERVAL_MS: String(TIMES.heartbeatMs),
+        TYPING_TIMEOUT_MS: String(TIMES.typingMs),
+        DRAIN_MS: String(TIMES.drainMs),
+      };
+      const name = `node ${i + 1}`;
+      nodes.push(await ClusterNode.start({ name, redisPort: redis.address.port, env, canaries: [SECRET] }));
+    }
+    return new NodesWorld(options, redis, nodes, await mintToken(APP, SECRET, { tokenType: "app" }));
+  }
+
+  async populate(): Promise<void> {
+    for (const node of this.nodes) {
+      const proxy = await TcpProxy.start(node.gateway.port);
+      const name = `crowd of ${node.name}`;
+      const userIds = Array.from({ length: USERS }, (_, i) => `user ${i} of ${node.name}`);
+      const slot = { name, proxy, node, isBusy: false } as Slot;
+      slot.crowd = this.#crowd(slot, userIds);
+      this.slots.push(slot);
+      const url = () => node.gateway.url;
+      const socket = node.oracle.observer(`a socket on ${node.name}`, true);
+      const observing = new Observing(socket, EVERYTHING, url, APP, this.appToken);
+      const stream = node.oracle.observer(`a stream on ${node.name}`, true);
+      const streaming = new StreamObserving(stream, url, APP, SECRET);
+      for (const each of [observing, streaming]) {
+        const { observer } = each;
+        this.doors.push({
+          node,
+          observer,
+          name: observer.name,
+          drop: () => each.drop(),
+          end: () => each.end(),
+        });
+      }
+    }
+  }
+
+  async dispose(): Promise<void> {
+    for (const door of this.doors) door.end();
+    for (const { crowd, proxy } of this.slots) {
+      if (!crowd.isDead) crowd.kill();
+      await proxy.stop();
+    }
+    await Promise.all(this.nodes.map((node) => node.dispose()));
+    await this.redis.dispose();
+  }
+
+  get wellNodes(): readonly ClusterNode[] {
+    return this.nodes.filter(({ isWell }) => isWell);
+  }
+
+  get violations(): { readonly violation: Violation; readonly history: readonly string[] }[] {
+    return this.nodes.flatMap(({ name, oracle }) =>
+      oracle.violations.map((violation) => ({
+        violation: { ...violation, what: `${name}: ${violation.what}` },
+        history: before(oracle.history(violation.userId, Number.POSITIVE_INFINITY), violation.what),
+      })),
+    );
+  }
+
+  visitor(kind: string): string {
+    return `${kind}-${++this.#visitors}`;
+  }
+
+  count(name: string): void {
+    this.events.set(name, (this.events.get(name) ?? 0) + 1);
+    this.note(name);
+  }
+
+  note(text: string): void {
+    this.tell((oracle) => oracle.note(Date.now(), undefined, text));
+  }
+
+  tell(say: (oracle: ChaosOracle, node: ClusterNode) => void): void {
+    for (const node of this.nodes) say(node.oracle, node);
+  }
+
+  settles(ms: number): void {
+    this.settledBy = Math.max(this.settledBy, Date.now() + ms);
+  }
+
+  /** A client on a node has just been told that it has these sessions. */
+  holds(node: ClusterNode, userId: string, sessionIds: readonly string[], at: number): void {
+    for (const sessionId of sessionIds) this.#places.set(sessionId, node);
+    this.tell((oracle) => oracle.holds(userId, sessionIds, at));
+    if (node.strandedAt !== undefined) this.#strandOn(node, sessionIds);
+  }
+
+  /** A client has lost its connection, or was killed. */
+  loses(userId: string, at: number, why: string): void {
+    this.tell((oracle) => {
+      oracle.note(at, userId, why);
+      oracle.mayLeave(userId, at + TIMES.windowMs);
+    });
+  }
+
+  /** The node falls silent: after a lease others may take it for dead. */
+  strand(node: ClusterNode): void {
+    node.strandedAt = Date.now();
+    const there = [...this.#places].filter(([, place]) => place === node).map(([sessionId]) => sessionId);
+    this.#strandOn(node, there);
+  }
+
+  /** The node is dead for good: who was there, and does not go elsewhere, leaves once the lease and the window are over. */
+  bury(node: ClusterNode, userIds: readonly string[]): void {
+    const at = Date.now();
+    const by = at + LEASE_MS + TIMES.windowMs + SLACK_MS;
+    for (const userId of userIds) this.tell((oracle) => oracle.mayLeave(userId, at + TIMES.windowMs, by));
+    this.note(`${node.name} is dead`);
+    this.settles(LEASE_MS + TIMES.windowMs + SLACK_MS);
+  }
+
+  /** The client said goodbye. */
+  ends(userId: string, sessionId: string): void {
+    const at = Date.now();
+    const isCalm = this.nodes.every((node) => node.isCalm);
+    const by = isCalm ? at + AT_ONCE_MS : Number.POSITIVE_INFINITY;
+    this.tell((oracle) => {
+      oracle.note(at, userId, `ended ${sessionId}`);
+      oracle.mayEnd(sessionId, at, by);
+    });
+  }
+
+  /** For so long these nodes may not hear of others: who has not left in time is found at the next quiet point only. */
+  disturb(ms: number, nodes = this.nodes): void {
+    const until = Date.now() + ms + AGREED_MS;
+    for (const node of nodes) node.calmFrom = Math.max(node.calmFrom, until);
+    this.tell((oracle) => oracle.postpone(Number.POSITIVE_INFINITY));
+    this.settles(ms + AGREED_MS);
+  }
+
+  /** The users of a slot are sent to another node from now on. */
+  send(slot: Slot, node: ClusterNode): void {
+    slot.node = node;
+    slot.proxy.retarget(node.gateway.port);
+  }
+
+  revive(slot: Slot): void {
+    slot.crowd = this.#crowd(slot, slot.crowd.userIds);
+  }
+
+  #strandOn(node: ClusterNode, sessionIds: readonly string[]): void {
+    const from = node.strandedAt! + LEASE_MS - BEAT_MS + TIMES.windowMs;
+    this.tell((oracle, other) => {
+      if (other !== node) for (const sessionId of sessionIds) oracle.strand(sessionId, from);
+    });
+  }
+
+  #crowd(slot: Slot, userIds: readonly string[]): Crowd {
+    return new Crowd(
+      {
+        url: `http://127.0.0.1:${slot.proxy.port}`,
+        appId: APP,
+        secret: SECRET,
+        mark: MARK,
+        userIds,
+        seed: this.random.below(2 ** 31),
+        actEveryMs: 25,
+        tokenSeconds: 600,
+      },
+      {
+        lost: (userId, at) => this.loses(userId, at, "its client has lost its connection"),
+        holds: (userId, ids, at) => this.holds(slot.node, userId, ids, at),
+      },
+    );
+  }
+}
+
+/** What led to it. */
+function before(history: readonly string[], what: string): string[] {
+  const end = history.findIndex((line) => line.includes(what));
+  return history.slice(Math.max(0, end - 50), end + 1);
+}
