@@ -110,6 +110,8 @@ export class Writer {
     this.#isAsked = false;
     if (reply.ok) {
       this.outbound.restart();
+      // They were written under another name, and are noted anew.
+      this.#again = [];
       this.#name = writer;
       this.#lastName = writer;
       this.#wroteAt = Number.NEGATIVE_INFINITY;

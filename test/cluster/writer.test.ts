@@ -28,7 +28,7 @@ function writing() {
   note("first");
   expect(step(0)).toMatchObject([{ do: "append", seq: 1 }]);
   wakes.length = 0;
-  return { wakes, step, note };
+  return { writer, wakes, step, note };
 }
 
 it("makes one batch in its time, and asks again to be woken if it was woken too early", () => {
@@ -50,4 +50,20 @@ it("says faster what does not go into a few batches", () => {
   const hurry = BATCH_INTERVAL_MS / 2;
   expect(times).toEqual([1, 2, 4, 6, 8, 10].map((times) => times * hurry));
   expect(wakes.at(-1)).toBe(times.at(-1));
+});
+
+it("writes under a new name what was not read back, once, and as it is by then", () => {
+  const { writer, step, note } = writing();
+  expect(
+    writer.appended({ do: "append", writer: "w", seq: 1, ops: [] }, { count: 0, seq: undefined }, 1),
+  ).toBe(false);
+  writer.expel(0);
+  // The link breaks before it has joined again.
+  writer.unlinked();
+  writer.linked();
+  expect(step(10)).toMatchObject([{ do: "join", formerly: ["w"] }]);
+  writer.joined("w2", { ok: true }, 10);
+  note("second");
+  const sessions = { ops: [{ sessionId: "first" }, { sessionId: "second" }] };
+  expect(step(20)).toMatchObject([{ do: "append", writer: "w2", seq: 1, ...sessions }]);
 });
