@@ -100,6 +100,7 @@ export class Replicator implements ReaderTarget {
   }
 
   noteEnd(kind: "end" | "kick", appId: string, sessionId: string, cause: EndCause): void {
+    this.#sweep.ended(sessionId);
     this.#writer.outbound.note(sessionId, { kind, appId, session: undefined, cause });
     this.#writer.wake();
   }
@@ -229,6 +230,7 @@ export class Replicator implements ReaderTarget {
     }
     // Who has taken it over again has read what is on its way.
     if (outbound.hasLastWord(sessionId) && !hasMoved(session, remote.term)) return;
+    if (session === undefined && this.#sweep.withholds(sessionId)) return;
     if (this.#isOutdated(appId, session, remote.term, now)) return;
     outbound.drop(sessionId);
     this.#tables.follow(appId, sessionId, remote, this.peers.know(owner, now).writer, now);
@@ -273,6 +275,7 @@ export class Replicator implements ReaderTarget {
       if (outbound.hasLastWord(sessionId) && !hasMoved(session, term)) continue;
       if (fact.kind === "row") {
         if (this.#isOutdated(appId, session, term, now)) continue;
+        this.#sweep.lives(sessionId);
         outbound.drop(sessionId);
         this.#tables.follow(appId, sessionId, fact.session, owner, now);
       } else if (session !== undefined) this.#endFollowed(appId, session, fact.cause, now);
@@ -298,6 +301,7 @@ export class Replicator implements ReaderTarget {
       return;
     }
     outbound.drop(session.sessionId);
+    this.#sweep.ended(session.sessionId);
     this.#tables.end(appId, session, cause, now);
   }
 
@@ -350,6 +354,7 @@ export class Replicator implements ReaderTarget {
 
   #settleDoubts(now: number): void {
     if (!this.#reader.isFollowing) return;
+    if (this.#sweep.takeWithheld(now)) return this.#reader.restart(now, "log_changed");
     const { withoutRow, withoutSession } = this.#sweep.takeDue(now);
     for (const [sessionId, appId] of withoutRow) {
       const session = this.#tables.get(appId, sessionId);
