@@ -39,6 +39,13 @@ export class Outbound {
     return this.#notes.size === 0;
   }
 
+  /** Whether there is something to say. `withEnds`: of sessions that ended, too. */
+  hasToSay(withEnds: boolean): boolean {
+    if (withEnds) return this.#notes.size > 0;
+    for (const { kind } of this.#notes.values()) if (!isEnd(kind)) return true;
+    return false;
+  }
+
   /** Sessions about which there is something to say. */
   get size(): number {
     return this.#notes.size;
@@ -82,8 +89,8 @@ export class Outbound {
     return isLastWord(this.#notes.get(sessionId)?.kind);
   }
 
-  /** Makes the next batch of what is noted, as far as it goes into one; it may be empty, as a sign of life. */
-  make(now: number): Batch {
+  /** Makes the next batch of what is noted, as far as it goes into one and may be said; it may be empty, as a sign of life. */
+  make(now: number, withEnds = true): Batch {
     const seq = ++this.#seq;
     const ops: Op[] = [];
     const notes = new Map<string, Note>();
@@ -91,6 +98,7 @@ export class Outbound {
     for (const [sessionId, note] of this.#notes) {
       if (ops.length === MAX_BATCH_OPS || chars > MAX_BATCH_CHARS) break;
       const { kind, appId, session, cause } = note;
+      if (!withEnds && isEnd(kind)) continue;
       const text = session === undefined ? encodeEnd(appId, cause) : encodeRow(appId, session);
       chars += text.length;
       ops.push({ kind, sessionId, text });
@@ -140,6 +148,10 @@ export class Outbound {
 
 function isLastWord(kind: OpKind | undefined): boolean {
   return kind === "claim" || kind === "kick";
+}
+
+function isEnd(kind: OpKind): boolean {
+  return kind === "end" || kind === "kick";
 }
 
 /** One kind that does what both would have done, one after the other. */
