@@ -9,6 +9,8 @@ export interface Note {
   readonly appId: string;
   readonly session: HeldSession | undefined;
   readonly cause: EndCause;
+  /** Of a session that is new: nothing was ever said about it. */
+  readonly isNew?: boolean;
 }
 
 export interface Batch {
@@ -69,7 +71,15 @@ export class Outbound {
   /** Takes a note. What was noted about the session before is said by this one too. */
   note(sessionId: string, note: Note): void {
     const before = this.#notes.get(sessionId);
-    this.#notes.set(sessionId, before === undefined ? note : { ...note, kind: join(before.kind, note.kind) });
+    if (before === undefined) this.#notes.set(sessionId, note);
+    // Nobody has to hear of it, or while the log cannot be reached, everybody who comes and goes would be kept.
+    else if (before.isNew && isEnd(note.kind)) this.#notes.delete(sessionId);
+    else
+      this.#notes.set(sessionId, {
+        ...note,
+        kind: join(before.kind, note.kind),
+        isNew: before.isNew === true,
+      });
   }
 
   /** Drops the note about a session, if there is one. */
@@ -137,7 +147,7 @@ export class Outbound {
       for (const [sessionId, note] of notes) {
         // Others may have taken it over meanwhile.
         const isTheirs = note.session?.origin?.owner !== undefined;
-        if (!isTheirs && !this.#notes.has(sessionId)) this.#notes.set(sessionId, note);
+        if (!isTheirs && !this.#notes.has(sessionId)) this.#notes.set(sessionId, { ...note, isNew: false });
       }
     }
     this.#batches = [];
