@@ -135,7 +135,7 @@ export function readSettings(env: NodeJS.ProcessEnv, machine: Machine = thisMach
     trustProxy: readTrustProxy(read("TRUST_PROXY")),
     warnings: [
       ...warningsFor(limits, apps ?? [], machine),
-      ...redisWarningsFor(redisUrls ?? []),
+      ...(redisUrls === undefined ? [] : redisWarningsFor(redisUrls, apps !== undefined)),
       ...timingWarnings(timing),
     ],
   };
@@ -253,14 +253,23 @@ function warningsFor(limits: Limits, apps: readonly AppConfig[], { openFiles }: 
   return warnings;
 }
 
-function redisWarningsFor(urls: readonly string[]): string[] {
+function redisWarningsFor(urls: readonly string[], hasApps: boolean): string[] {
+  const warnings: string[] = [];
+  if (!hasApps) {
+    warnings.push(
+      "REDIS_URL without APPS: each node makes up a secret, and refuses the tokens of the others, so set the same APPS on all",
+    );
+  }
   const isOpen = urls.some((text) => {
     const { hostname, password } = new URL(text);
     return password === "" && !isLoopback(hostname.replace(/^\[|\]$/g, ""));
   });
-  return isOpen
-    ? ["REDIS_URL has no password: whoever reaches that Redis can read and change everybody's presence"]
-    : [];
+  if (isOpen) {
+    warnings.push(
+      "REDIS_URL has no password: whoever reaches that Redis can read and change everybody's presence",
+    );
+  }
+  return warnings;
 }
 
 function isLoopback(host: string): boolean {

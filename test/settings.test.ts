@@ -282,16 +282,25 @@ describe("settings", () => {
       ["typing that nobody sees", { TYPING_TIMEOUT_MS: "50" }, /TYPING_TIMEOUT_MS/],
       [
         "a lease that is short",
-        { REDIS_URL: "redis://127.0.0.1", NODE_LEASE_MS: "4999", HEARTBEAT_INTERVAL_MS: "10000" },
+        { APPS, REDIS_URL: "redis://127.0.0.1", NODE_LEASE_MS: "4999", HEARTBEAT_INTERVAL_MS: "10000" },
         /NODE_LEASE_MS/,
       ],
-      ["a Redis that is open to all", { REDIS_URL: "redis://redis.example" }, /REDIS_URL has no password/],
-      ["one of several that is", { REDIS_URL: "redis://:hunter2@a,redis://b" }, /REDIS_URL has no password/],
+      [
+        "a Redis that is open to all",
+        { APPS, REDIS_URL: "redis://redis.example" },
+        /REDIS_URL has no password/,
+      ],
+      [
+        "one of several that is",
+        { APPS, REDIS_URL: "redis://:hunter2@a,redis://b" },
+        /REDIS_URL has no password/,
+      ],
       [
         "clients that notice late that their node has gone",
-        { REDIS_URL: "redis://127.0.0.1", HEARTBEAT_INTERVAL_MS: "20000" },
+        { APPS, REDIS_URL: "redis://127.0.0.1", HEARTBEAT_INTERVAL_MS: "20000" },
         /HEARTBEAT_INTERVAL_MS .* NODE_LEASE_MS and RESUME_WINDOW_MS/,
       ],
+      ["nodes that have no secret in common", { REDIS_URL: "redis://127.0.0.1" }, /REDIS_URL without APPS/],
       ["little room for slow readers", { MAX_BUFFERED_BYTES: "65535" }, /MAX_BUFFERED_BYTES/],
     ])("%s", (_name, env, expected) => {
       const { warnings } = read(env);
@@ -302,7 +311,7 @@ describe("settings", () => {
     it("nothing that is just right", () => {
       const env = { RESUME_WINDOW_MS: "2000", HEARTBEAT_INTERVAL_MS: "50000", MAX_CONNECTIONS: "65024" };
       expect(read({ ...env, TYPING_TIMEOUT_MS: "51", MAX_BUFFERED_BYTES: "65536" }).warnings).toEqual([]);
-      const redis = { REDIS_URL: "rediss://user:hunter2@redis.example/3", NODE_LEASE_MS: "5000" };
+      const redis = { APPS, REDIS_URL: "rediss://user:hunter2@redis.example/3", NODE_LEASE_MS: "5000" };
       expect(read({ ...redis, HEARTBEAT_INTERVAL_MS: "14999" }).warnings).toEqual([]);
     });
   });

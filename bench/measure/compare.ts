@@ -19,8 +19,8 @@ export async function compare(
     const rounds = scenario.rounds[options.effort];
     for (let round = -warmUps; round < rounds; round++) {
       for (const contender of contenders) {
-        // Peers are far enough from the gateway that one round to warm up and a fifth of the others will do.
-        if ((round < -1 || round >= rounds / 5) && peers.has(contender.name)) continue;
+        // Peers are far enough from the gateway that one round to warm up and a sixth of the others will do.
+        if ((round < -1 || round >= rounds / 6) && peers.has(contender.name)) continue;
         if (failed.has(contender)) continue;
         try {
           const figures = await contender.round();

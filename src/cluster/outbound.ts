@@ -9,6 +9,8 @@ export interface Note {
   readonly appId: string;
   readonly session: HeldSession | undefined;
   readonly cause: EndCause;
+  /** Of a session that is new: nothing was ever said about it. */
+  readonly isNew?: boolean;
 }
 
 export interface Batch {
@@ -39,6 +41,13 @@ export class Outbound {
     return this.#notes.size === 0;
   }
 
+  /** Whether there is something to say. `withEnds`: of sessions that ended, too. */
+  hasToSay(withEnds: boolean): boolean {
+    if (withEnds) return this.#notes.size > 0;
+    for (const { kind } of this.#notes.values()) if (!isEnd(kind)) return true;
+    return false;
+  }
+
   /** Sessions about which there is something to say. */
   get size(): number {
     return this.#notes.size;
@@ -62,7 +71,15 @@ export class Outbound {
   /** Takes a note. What was noted about the session before is said by this one too. */
   note(sessionId: string, note: Note): void {
     const before = this.#notes.get(sessionId);
-    this.#notes.set(sessionId, before === undefined ? note : { ...note, kind: join(before.kind, note.kind) });
+    if (before === undefined) this.#notes.set(sessionId, note);
+    // Nobody has to hear of it, or while the log cannot be reached, everybody who comes and goes would be kept.
+    else if (before.isNew && isEnd(note.kind)) this.#notes.delete(sessionId);
+    else
+      this.#notes.set(sessionId, {
+        ...note,
+        kind: join(before.kind, note.kind),
+        isNew: before.isNew === true,
+      });
   }
 
   /** Drops the note about a session, if there is one. */
@@ -82,8 +99,8 @@ export class Outbound {
     return isLastWord(this.#notes.get(sessionId)?.kind);
   }
 
-  /** Makes the next batch of what is noted, as far as it goes into one; it may be empty, as a sign of life. */
-  make(now: number): Batch {
+  /** Makes the next batch of what is noted, as far as it goes into one and may be said; it may be empty, as a sign of life. */
+  make(now: number, withEnds = true): Batch {
     const seq = ++this.#seq;
     const ops: Op[] = [];
     const notes = new Map<string, Note>();
@@ -91,6 +108,7 @@ export class Outbound {
     for (const [sessionId, note] of this.#notes) {
       if (ops.length === MAX_BATCH_OPS || chars > MAX_BATCH_CHARS) break;
       const { kind, appId, session, cause } = note;
+      if (!withEnds && isEnd(kind)) continue;
       const text = session === undefined ? encodeEnd(appId, cause) : encodeRow(appId, session);
       chars += text.length;
       ops.push({ kind, sessionId, text });
@@ -130,10 +148,8 @@ export class Outbound {
         // Others may have taken it over meanwhile.
         if (note.session?.origin?.owner !== undefined) continue;
         const newer = this.#notes.get(sessionId);
-        this.#notes.set(
-          sessionId,
-          newer === undefined ? note : { ...newer, kind: join(note.kind, newer.kind) },
-        );
+        const joined = newer === undefined ? note : { ...newer, kind: join(note.kind, newer.kind) };
+        this.#notes.set(sessionId, { ...joined, isNew: false });
       }
     }
     this.#batches = [];
@@ -144,6 +160,10 @@ export class Outbound {
 
 function isLastWord(kind: OpKind | undefined): boolean {
   return kind === "claim" || kind === "kick";
+}
+
+function isEnd(kind: OpKind): boolean {
+  return kind === "end" || kind === "kick";
 }
 
 /** One kind that does what both would have done, one after the other. */

@@ -94,8 +94,8 @@ export class Replicator implements ReaderTarget {
 
   // What happens here
 
-  note(kind: OpKind, appId: string, session: HeldSession): void {
-    this.#writer.outbound.note(session.sessionId, { kind, appId, session, cause: "closed" });
+  note(kind: OpKind, appId: string, session: HeldSession, isNew = false): void {
+    this.#writer.outbound.note(session.sessionId, { kind, appId, session, cause: "closed", isNew });
     this.#writer.wake();
   }
 

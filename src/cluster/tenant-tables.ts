@@ -80,7 +80,7 @@ export function createJournal(
     replicatorOf(session.user.userId).note(kind, appId, session);
   return {
     mayGiveUp,
-    opened: (session) => note("open", session),
+    opened: (session) => replicatorOf(session.user.userId).note("open", appId, session, true),
     changed: (session) => note("patch", session),
     claimed: (session) => note("claim", session),
     ended(session, cause) {

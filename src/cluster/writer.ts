@@ -11,6 +11,11 @@ const MAX_BEAT_MS = 2_000;
 /** So many batches may be on their way: enough for one each interval over a slow network. */
 export const MAX_UNREAD_BATCHES = 64;
 const RETRY_MS = 1_000;
+/**
+ * Who joins again says so long after it what has ended. The log may have been emptied: it does not remember who has ended, so whoever
+ * came back later than this would go on showing them, or, being their node, open them again.
+ */
+const HOLD_ENDS_MS = 2_000;
 const MAX_FORMER_NAMES = 16;
 
 export interface WriterOptions {
@@ -41,6 +46,7 @@ export class Writer {
   #isLinked = false;
   #again: Batch[] = [];
   #wroteAt = Number.NEGATIVE_INFINITY;
+  #endsFrom = Number.NEGATIVE_INFINITY;
   #isLeaving = false;
   #hasLeft = false;
 
@@ -112,6 +118,7 @@ export class Writer {
       this.outbound.restart();
       // They were written under another name, and are noted anew.
       this.#again = [];
+      if (this.#lastName !== undefined) this.#endsFrom = now + HOLD_ENDS_MS;
       this.#name = writer;
       this.#lastName = writer;
       this.#wroteAt = Number.NEGATIVE_INFINITY;
@@ -157,15 +164,16 @@ export class Writer {
     this.#again = [];
     const isTime = now >= this.#mayWriteAt;
     const mayWrite = isTime && outbound.batches.length < MAX_UNREAD_BATCHES;
-    if (mayWrite && (!outbound.isEmpty || now >= this.#wroteAt + this.#beatMs)) {
+    const withEnds = this.#isLeaving || now >= this.#endsFrom;
+    if (mayWrite && (outbound.hasToSay(withEnds) || now >= this.#wroteAt + this.#beatMs)) {
       this.#wroteAt = now;
-      const { seq, ops } = outbound.make(now);
+      const { seq, ops } = outbound.make(now, withEnds);
       commands.push({ do: "append", writer, seq, ops });
-      if (!outbound.isEmpty) this.wake();
+      if (outbound.hasToSay(withEnds)) this.wake();
     } else if (this.#isLeaving && outbound.isEmpty && !this.#isAsked && outbound.isAcknowledged) {
       this.#isAsked = true;
       commands.push({ do: "bury", writer, seq: outbound.seq });
-    } else if (!outbound.isEmpty && !isTime) {
+    } else if (!isTime && outbound.hasToSay(withEnds)) {
       // It was woken for something else, or by a timer that was a little early.
       this.wake();
     }

@@ -40,6 +40,29 @@ it("what is to be said does not grow with time, and goes out in pieces", () => {
   expect(outbound.isEmpty).toBe(true);
 });
 
+it("who came and went unheard is not told of, unless it may have been heard after all", () => {
+  const outbound = new Outbound();
+  const open = (sessionId: string) =>
+    outbound.note(sessionId, { kind: "open", appId: "app", session, cause: "closed", isNew: true });
+  for (let i = 0; i < 1_000; i++) {
+    open(`s${i}`);
+    note(outbound, "patch", `s${i}`);
+    note(outbound, i % 2 === 0 ? "end" : "kick", `s${i}`);
+  }
+  expect(outbound.size).toBe(0);
+  open("sent");
+  outbound.make(0);
+  note(outbound, "end", "sent");
+  expect(outbound.size).toBe(1);
+  outbound.restart();
+  expect(outbound.make(0).ops.map(({ kind }) => kind)).toEqual(["end"]);
+  open("lost");
+  outbound.make(0);
+  outbound.restart();
+  note(outbound, "end", "lost");
+  expect(outbound.make(0).ops.map(({ sessionId }) => sessionId)).toContain("lost");
+});
+
 it("what nobody has heard is said again by the next writer, the last word on each session", () => {
   const outbound = new Outbound();
   note(outbound, "patch");

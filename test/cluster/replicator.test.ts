@@ -218,6 +218,28 @@ describe("nodes that share a log", () => {
     world.compare();
   });
 
+  it.each([0, 1, 2])(
+    "end for all, whoever comes back first (%i) to a log that was emptied, who ended meanwhile",
+    (first) => {
+      const world = worldOf(3);
+      const [a, b] = world.nodes;
+      a!.open("alice", "widget", {});
+      const bob = a!.open("bob", "widget", {});
+      a!.open("carol", "widget", {});
+      world.heal(40);
+      for (const node of world.nodes) world.cut(node);
+      world.log.lose();
+      a!.socket.held.delete(bob);
+      a!.tenant.end(a!.tenant.table.get(bob)!, "closed", a!.now);
+      b!.tenant.kick("carol", b!.now);
+      world.nodes[first]!.connect();
+      world.advance(1_000, () => 5);
+      world.heal(4_000);
+      world.compare();
+      expect(users(world)).toEqual(Array(3).fill(["alice"]));
+    },
+  );
+
   it("join again when the log is emptied once more while they are about to", () => {
     const world = worldOf(2);
     const [a, b] = world.nodes;
