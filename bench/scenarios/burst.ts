@@ -11,7 +11,8 @@ const ROOM = "room-1";
 const TYPISTS = 100;
 const SUBSCRIBERS = 1_000;
 const EVENTS_PER_SECOND = 1_000;
-const SECONDS: Readonly<Record<Effort, number>> = { quick: 1, normal: 1.25, full: 4 };
+/** Times in which everybody is as at the beginning again. */
+const SECONDS: Readonly<Record<Effort, number>> = { quick: 1, normal: 1.2, full: 4 };
 /** Subscribers whose diffs are read, evenly spread: the others' load would be the machine's. */
 const READ = 20;
 const DIFF_INTERVAL_MS = 50;
