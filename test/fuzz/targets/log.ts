@@ -22,7 +22,7 @@ export const fact: Target = {
     if (read.kind === "end") return "taken";
     // Written again, it says the same; and read by one who knows it, nothing is new.
     const { userId, kind, opened, term, state } = read.session;
-    const session = { user: { userId }, kind, origin: { opened, term }, state } as unknown as HeldSession;
+    const session = { user: { userId }, kind, origin: { opened, term }, ...state } as unknown as HeldSession;
     const again = readFact(parseFact(encodeRow(parsed!.appId, session))!, session);
     assert(again?.kind === "row");
     assert.equal(JSON.stringify(again.session), JSON.stringify(read.session));
