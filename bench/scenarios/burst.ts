@@ -12,7 +12,7 @@ const TYPISTS = 100;
 const SUBSCRIBERS = 1_000;
 const EVENTS_PER_SECOND = 1_000;
 /** Times in which everybody is as at the beginning again. */
-const SECONDS: Readonly<Record<Effort, number>> = { quick: 1, normal: 1.2, full: 4 };
+const SECONDS: Readonly<Record<Effort, number>> = { quick: 1, normal: 1.2, full: 2 };
 /** Subscribers whose diffs are read, evenly spread: the others' load would be the machine's. */
 const READ = 20;
 const DIFF_INTERVAL_MS = 50;
@@ -29,7 +29,7 @@ export const burst: Scenario = {
   name: "burst",
   question: "What does a busy room cost? 1,000 events a second by 100 typists, 1,000 subscribers.",
   method: `Typists begin and stop typing, each ten times a second, on sockets of their own; every subscriber gets what became of it once in ${DIFF_INTERVAL_MS} ms (\`DIFF_INTERVAL_MS\`). The floor publishes the bytes of such a diff as often. Latency is that of ${READ} of the subscribers. Peers send every event by itself, a million texts a second, which they cannot: their events come in ${PEER_MS} ms, and the latency says how the queue grew.`,
-  rounds: { quick: 1, normal: 3, full: 9 },
+  rounds: { quick: 1, normal: 3, full: 5 },
   warmUps: 1,
   targets: [
     { figure: COST, of: "gateway-uws", atMost: 0.15 },

@@ -12,7 +12,7 @@ import { ready } from "../servers/nodes.ts";
 import { redisVersion } from "../servers/redis.ts";
 import { type RunningServer, type ServerKind, shortList } from "../servers/server-kind.ts";
 
-const MESSAGES: Readonly<Record<Effort, number>> = { quick: 14, normal: 21, full: 56 };
+const MESSAGES: Readonly<Record<Effort, number>> = { quick: 14, normal: 21, full: 28 };
 const APPS = 32;
 /** One core is for the load, and one for HAProxy; on small machines they share. */
 const PROCESSES = Math.max(2, Math.min(8, cpus().length - 2));
@@ -40,7 +40,7 @@ export const cores: Scenario = {
   name: "cores",
   question: "What does every core of a machine bring?",
   method: `The updates of \`update\`, in ${APPS} apps, through HAProxy with \`test/proxies/haproxy-processes.cfg\`: one port, and an app is in one of the processes. Then processes that share a Redis, with clients of every app on each of them. A process uses one core, so a core does a million by the CPU µs of an update; where the cost stays with more processes, cores add up. Rates by the clock show it only on machines with cores for all processes, HAProxy and the load.`,
-  rounds: { quick: 1, normal: 2, full: 9 },
+  rounds: { quick: 1, normal: 2, full: 4 },
   warmUps: 1,
   targets: [
     { figure: COST, of: nameOf("gateway-uws", HASHED), over: nameOf("gateway-uws", ONE), atMost: 1.1 },

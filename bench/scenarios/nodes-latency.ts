@@ -27,7 +27,7 @@ export const nodesLatency: Scenario = {
   question: "How long does a change take from one node to those who watch on another?",
   method:
     "20,000 sessions on one of two nodes that share a Redis gain and lose the focus, each at its time; 1,000 filters on the other node watch 20 of them each, so that every change is a diff to one socket. (The quick form: a tenth of them, and the lower rate.)",
-  rounds: { quick: 1, normal: 2, full: 9 },
+  rounds: { quick: 1, normal: 2, full: 4 },
   warmUps: 1,
   targets: [
     { figure: `${DELAY}, ms p50`, of: at("gateway-uws", 1_000), atMost: 15 },

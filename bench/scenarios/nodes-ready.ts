@@ -6,7 +6,7 @@ import { Nodes, nodeKind } from "../servers/nodes.ts";
 import type { ServerKind } from "../servers/server-kind.ts";
 
 const SESSIONS = 100_000;
-const IDLE_MS: Readonly<Record<Effort, number>> = { quick: 0, normal: 2_000, full: 10_000 };
+const IDLE_MS: Readonly<Record<Effort, number>> = { quick: 0, normal: 2_000, full: 5_000 };
 const USERS_PER_CONVERSATION = 20;
 const LONGEST_FILL_MS = 60_000;
 
@@ -21,7 +21,7 @@ export const nodesReady: Scenario = {
   question: "How soon is a new node ready, and what do sessions cost that only are there?",
   method:
     "A node has 100,000 sessions, put into its table from inside, and is left alone for a while; then another one starts, from its process to the 200 of `/readyz`, and is asked whether it has them all.",
-  rounds: { quick: 0, normal: 1, full: 7 },
+  rounds: { quick: 0, normal: 1, full: 3 },
   warmUps: 0,
   targets: [{ figure: IDLE, of: among("gateway-uws", SESSIONS), atMost: 3 }],
   async contenders(options) {

@@ -5,7 +5,7 @@ import { userToken } from "../servers/app.ts";
 import { Nodes, nodeKind } from "../servers/nodes.ts";
 import type { ServerKind } from "../servers/server-kind.ts";
 
-const MESSAGES: Readonly<Record<Effort, number>> = { quick: 0, normal: 14, full: 56 };
+const MESSAGES: Readonly<Record<Effort, number>> = { quick: 0, normal: 14, full: 28 };
 const COUNTS = [1, 2, 3];
 const COMMANDS = "Redis commands per node and 5 ms";
 
@@ -16,7 +16,7 @@ export const nodesThroughput: Scenario = {
   question: "How many changes a second do one, two and three nodes take together, as fast as they can?",
   method:
     "The updates of `update`, of one app, with clients on every node: each node does its own and those of all others. By the CPU of the node that used most, as if each had a core to itself, and by the clock, where nodes, Redis and load share the machine.",
-  rounds: { quick: 0, normal: 2, full: 9 },
+  rounds: { quick: 0, normal: 2, full: 4 },
   warmUps: 1,
   targets: COUNTS.map((count) => ({ figure: COMMANDS, of: of("gateway-uws", count), atMost: 1 })),
   async contenders(options) {

@@ -9,7 +9,7 @@ import { labelOf, type RunningServer, shortList } from "../servers/server-kind.t
 const SESSIONS = 1_000;
 const USERS_PER_CONVERSATION = 20;
 const CONNECTIONS = 50;
-const REQUESTS: Readonly<Record<Effort, number>> = { quick: 4_000, normal: 4_000, full: 10_000 };
+const REQUESTS: Readonly<Record<Effort, number>> = { quick: 4_000, normal: 4_000, full: 4_000 };
 const CONVERSATION = "conversation-7";
 const MANY: Readonly<Record<Effort, number>> = { quick: 100_000, normal: 1_000_000, full: 1_000_000 };
 const COST = "CPU µs per query";

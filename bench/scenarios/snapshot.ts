@@ -21,7 +21,7 @@ export const snapshot: Scenario = {
   name: "snapshot",
   question: "How soon does a snapshot of 100,000 users begin, and who has to wait for it?",
   method: `A socket subscribes to a filter that all of 100,000 users match (20,000 in the quick form), of whom no view exists yet. Meanwhile a user of a quiet room begins and stops typing ${EVENTS_PER_SECOND} times a second, seen by another; \`DIFF_INTERVAL_MS=0\`, so that every delay is one of the server, or of the load. The users are put into the table from inside.`,
-  rounds: { quick: 1, normal: 5, full: 15 },
+  rounds: { quick: 1, normal: 5, full: 9 },
   warmUps: 1,
   targets: [
     { figure: FIRST, of: "gateway-uws", atMost: 50 },

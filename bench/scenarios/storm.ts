@@ -31,7 +31,7 @@ export const storm: Scenario = {
   question: "15,000 sockets are lost at once: when are they back, and does anybody notice?",
   method:
     "Each socket has a user, a session and a subscription to its conversation. All are cut without a word and come back with the SDK's delays, take up their session, and their subscription where it was. Default settings: 1,000 connections a second, after a burst of 2,000. One more subscriber watches everybody. (3,000 sockets in the quick form.)",
-  rounds: { quick: 1, normal: 1, full: 3 },
+  rounds: { quick: 1, normal: 1, full: 2 },
   warmUps: 0,
   targets: [
     { figure: BACK, of: "gateway-uws", atMost: 15 },

@@ -12,7 +12,7 @@ export const table: Scenario = {
   question: "How much heap does a row of the session table hold, among 1,000,000?",
   method:
     "Growth of the heap by the rows, their ids and their share of every index, garbage collected. Full runs also have the worst plan: nobody shares a user or a conversation.",
-  rounds: { quick: 1, normal: 1, full: 3 },
+  rounds: { quick: 1, normal: 1, full: 2 },
   warmUps: 0,
   targets: [{ figure: ROW, of: USUAL, atMost: 600 }],
   contenders: async ({ effort }) => {
