@@ -1,4 +1,5 @@
 import { userToken } from "../servers/app.ts";
+import type { RunningServer } from "../servers/server-kind.ts";
 import { type Change, type Dialect, enterNew, type Member } from "./dialect.ts";
 import { closeAll, times } from "./sockets.ts";
 
@@ -36,6 +37,14 @@ export async function enterCrowdBy(enter: (user: number) => Promise<Member>, pac
     },
     leave: () => closeAll(members.map(({ socket }) => socket)),
   };
+}
+
+/** Microseconds of the server's CPU for each change, when everybody makes so many. */
+export async function cpuPerChange(server: RunningServer, crowd: Crowd, times: number): Promise<number> {
+  const before = await server.usage();
+  const changes = await crowd.change(times);
+  const after = await server.usage();
+  return (after.cpuMicros - before.cpuMicros) / changes;
 }
 
 /** Always answered. */

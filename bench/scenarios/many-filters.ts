@@ -1,4 +1,4 @@
-import { enterCrowd, homeOf } from "../load/crowd.ts";
+import { cpuPerChange, enterCrowd, homeOf } from "../load/crowd.ts";
 import { textFrame } from "../load/light-socket.ts";
 import { closeAll, connectSocket, times } from "../load/sockets.ts";
 import type { Contender, Effort, Scenario } from "../measure/scenario.ts";
@@ -42,12 +42,7 @@ async function contender(kind: ServerKind, others: number, messages: number): Pr
   return {
     name: nameOf(kind.name, others),
     ...(others === 0 ? {} : { floor: nameOf(kind.name, 0) }),
-    async round() {
-      const before = await server.usage();
-      const count = await crowd.change(messages);
-      const { cpuMicros } = await server.usage();
-      return { [COST]: (cpuMicros - before.cpuMicros) / count };
-    },
+    round: async () => ({ [COST]: await cpuPerChange(server, crowd, messages) }),
     async close() {
       await crowd.leave();
       await closeAll([watcher, ...watchers]);

@@ -1,4 +1,4 @@
-import { enterCrowd } from "../load/crowd.ts";
+import { cpuPerChange, enterCrowd } from "../load/crowd.ts";
 import type { Contender, Effort, Scenario } from "../measure/scenario.ts";
 import { Nodes, nodeKind } from "../servers/nodes.ts";
 import type { ServerKind } from "../servers/server-kind.ts";
@@ -33,12 +33,7 @@ async function alone(kind: ServerKind, messages: number): Promise<Contender> {
   const crowd = await enterCrowd(kind.dialect, server.port);
   return {
     name: kind.name,
-    async round() {
-      const before = await server.usage();
-      const count = await crowd.change(messages);
-      const { cpuMicros } = await server.usage();
-      return { [COST]: (cpuMicros - before.cpuMicros) / count };
-    },
+    round: async () => ({ [COST]: await cpuPerChange(server, crowd, messages) }),
     async close() {
       await crowd.leave();
       await server.stop();

@@ -1,4 +1,4 @@
-import { enterCrowd } from "../load/crowd.ts";
+import { cpuPerChange, enterCrowd } from "../load/crowd.ts";
 import type { Contender, Effort, Scenario } from "../measure/scenario.ts";
 import { labelOf, type ServerKind } from "../servers/server-kind.ts";
 
@@ -21,12 +21,7 @@ async function contender(kind: ServerKind, effort: Effort): Promise<Contender> {
   const crowd = await enterCrowd(kind.dialect, server.port);
   return {
     ...labelOf(kind),
-    async round() {
-      const before = await server.usage();
-      const messages = await crowd.change(MESSAGES[effort]);
-      const { cpuMicros } = await server.usage();
-      return { [COST]: (cpuMicros - before.cpuMicros) / messages };
-    },
+    round: async () => ({ [COST]: await cpuPerChange(server, crowd, MESSAGES[effort]) }),
     async close() {
       await crowd.leave();
       await server.stop();

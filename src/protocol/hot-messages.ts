@@ -1,3 +1,4 @@
+import { MADE_ID_LENGTH } from "../shared/ids.ts";
 import type { Message } from "./messages.ts";
 import { customProblem, idProblem, MAX_TOKEN_LENGTH } from "./rules.ts";
 
@@ -16,9 +17,11 @@ export function readHotMessage(json: unknown): HotMessage | undefined {
 }
 
 /** What our SDK says of a session that gained or lost the focus, began or ceased to type, appeared or hid. */
-const FLAG = /^\{"type":"update","sessionId":"[\w-]{21}","(?:hasFocus|isTyping|visible)":(?:true|false)\}$/;
+const FLAG = new RegExp(
+  `^\\{"type":"update","sessionId":"[\\w-]{${MADE_ID_LENGTH}}","(?:hasFocus|isTyping|visible)":(?:true|false)\\}$`,
+);
 const SESSION_ID_AT = '{"type":"update","sessionId":"'.length;
-const FIELD_AT = SESSION_ID_AT + 21 + '","'.length;
+const FIELD_AT = SESSION_ID_AT + MADE_ID_LENGTH + '","'.length;
 
 /**
  * Reads the commonest texts of all as they stand, for half of what parsing takes. What is taken is what parsing and
@@ -29,7 +32,7 @@ export function readHotText(text: string): Message<"update"> | undefined {
   const field = text[FIELD_AT];
   const value = text[text.length - 3] === "u";
   return uniform({
-    sessionId: text.substring(SESSION_ID_AT, SESSION_ID_AT + 21),
+    sessionId: text.substring(SESSION_ID_AT, SESSION_ID_AT + MADE_ID_LENGTH),
     visible: field === "v" ? value : undefined,
     hasFocus: field === "h" ? value : undefined,
     isTyping: field === "i" ? value : undefined,

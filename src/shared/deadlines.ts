@@ -1,8 +1,5 @@
 import TinyQueue from "tinyqueue";
 
-/** Deleted keys that stay until they would have been due, whatever the number of the others: most of them come back. */
-const FEW = 4_096;
-
 interface Entry<K> {
   readonly key: K;
   /** When the key is due; undefined once it was deleted. */
@@ -93,7 +90,7 @@ export class Deadlines<K> {
 
   /** Drops the places of deleted keys once they are the most: churn leaves nothing behind, for little work a call. */
   #tidy(): void {
-    if (this.#heap.length <= FEW + 2 * this.#live) return;
+    if (this.#live > 0 && this.#heap.length <= 64 + 2 * this.#live) return;
     const kept: Entry<K>[] = [];
     for (const [key, entry] of this.#entries) {
       if (entry.due === undefined) this.#entries.delete(key);

@@ -3,7 +3,7 @@ import { random, urlAlphabet } from "nanoid";
 /** Makes names that nobody can guess: 21 characters of A-Z a-z 0-9 _ -, 126 random bits. */
 export type MakeId = () => string;
 
-const LENGTH = 21;
+export const MADE_ID_LENGTH = 21;
 const CODES = Uint8Array.from(urlAlphabet, (character) => character.charCodeAt(0));
 
 /**
@@ -11,4 +11,4 @@ const CODES = Uint8Array.from(urlAlphabet, (character) => character.charCodeAt(0
  * lives: 320 bytes an id where these have 40, and a gateway keeps one for every session.
  */
 export const makeId: MakeId = () =>
-  String.fromCharCode(...random(LENGTH).map((byte) => CODES[byte & (CODES.length - 1)]!));
+  String.fromCharCode(...random(MADE_ID_LENGTH).map((byte) => CODES[byte & (CODES.length - 1)]!));

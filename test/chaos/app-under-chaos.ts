@@ -4,7 +4,8 @@ import type { Random } from "../support/random.ts";
 import { Crowd, type RestingUser } from "./crowd.ts";
 import type { GatewayUnderTest } from "./gateway-under-test.ts";
 import { Observing } from "./observing.ts";
-import { ChaosOracle, type ExpectedSession, type Result } from "./oracle.ts";
+import { ChaosOracle, type ExpectedSession } from "./oracle.ts";
+import type { Result } from "./result.ts";
 import { TIMES } from "./times.ts";
 
 export const EVERYTHING = { includeBackgroundSessions: true };

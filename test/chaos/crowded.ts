@@ -3,7 +3,8 @@ import { expect, type TestContext } from "vitest";
 import { mintToken } from "../../src/auth/mint.ts";
 import { GatewayUnderTest } from "./gateway-under-test.ts";
 import { Observing } from "./observing.ts";
-import { ChaosOracle, type Value } from "./oracle.ts";
+import { ChaosOracle } from "./oracle.ts";
+import type { Value } from "./result.ts";
 import { Swarm } from "./swarm.ts";
 import { WireClient } from "./wire-client.ts";
 

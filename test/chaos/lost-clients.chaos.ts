@@ -10,7 +10,8 @@ import { until } from "../support/until.ts";
 import { EVERYTHING } from "./app-under-chaos.ts";
 import { GatewayUnderTest } from "./gateway-under-test.ts";
 import { Observing } from "./observing.ts";
-import { ChaosOracle, rowsOf, type Value } from "./oracle.ts";
+import { ChaosOracle } from "./oracle.ts";
+import { rowsOf, type Value } from "./result.ts";
 import { Swarm } from "./swarm.ts";
 
 // Clients that are gone without a word, or for a moment. LONG=1: with the periods and numbers of production.

@@ -16,6 +16,7 @@ function leaves(witness: Witness, prefix: string) {
   return { left, users: new Set(left.map(({ userId }) => userId)).size, back: sights.length - left.length };
 }
 
+if (!LONG) say("nodes with the periods of production are not tested: LONG=1 does that, in minutes");
 describe.skipIf(!LONG)("nodes with the periods of production (LONG=1)", () => {
   it("R03: a node with 5,000 sessions is killed: half of them go on elsewhere unseen, the others leave once", async (context) => {
     const half = 2_500;

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { again } from "./again.ts";
-import type { Observer } from "./oracle.ts";
+import type { Observer } from "./observer.ts";
 import { WireClient } from "./wire-client.ts";
 
 const AGAIN_MS = 150;

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import { ChaosOracle, type Observer } from "./oracle.ts";
+import type { Observer } from "./observer.ts";
+import { ChaosOracle } from "./oracle.ts";
 
 // The oracle is only worth something if it notices: each invariant is broken here, on purpose.
 

@@ -1,4 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
+import { Observer } from "./observer.ts";
+import { type Result, rowsOf } from "./result.ts";
 
 // What must hold whatever happens. Pure: it is told what clients did, what observers received and what HTTP answered, each
 // with its time, and says what was broken.
@@ -26,16 +28,6 @@ export interface ExpectedSession {
   /** Fields of the row that are known. */
   readonly fields: Readonly<Record<string, unknown>>;
 }
-
-interface Row {
-  readonly sessionId: string;
-  readonly [field: string]: unknown;
-}
-export interface Value {
-  readonly widgets: readonly Row[];
-  readonly backgroundSessions: readonly Row[];
-}
-export type Result = Readonly<Record<string, Value>>;
 
 /** What is known of one session. */
 interface Known {
@@ -280,139 +272,4 @@ export class ChaosOracle {
     }
     return known;
   }
-}
-
-/** One subscription: rebuilds the result from what it is sent, and holds every message to the contract. */
-export class Observer {
-  readonly name: string;
-  readonly #oracle: ChaosOracle;
-  readonly #seesAll: boolean;
-  #view: string | undefined;
-  #version = 0;
-  #data = new Map<string, Value>();
-  /** The pages of a snapshot so far. */
-  #pages: Map<string, Value> | undefined;
-  /** It has lost its connection: a snapshot is what comes next, or `resumed`. */
-  #isCut = true;
-  diffs = 0;
-  snapshots = 0;
-  /** Called when it sees a user enter or leave. */
-  onPresence: ((userId: string, isThere: boolean) => void) | undefined;
-
-  constructor(oracle: ChaosOracle, name: string, seesAll: boolean) {
-    this.#oracle = oracle;
-    this.name = name;
-    this.#seesAll = seesAll;
-  }
-
-  get data(): Result {
-    return Object.assign(Object.create(null), Object.fromEntries(this.#data));
-  }
-
-  /** A frame, as it came. Frames about other things are looked at for secrets only. */
-  received(text: string, at: number): void {
-    this.#oracle.output(this.name, text, at);
-    const message = JSON.parse(text);
-    if (message.type === "snapshot") this.#snapshot(message, at);
-    else if (message.type === "diff") this.#diff(message, at);
-    else if (message.type === "resumed") this.#resumed(message, at);
-  }
-
-  /** Where it was, for `since`; undefined if it has nothing to go on from. */
-  get position(): { readonly view: string; readonly version: number } | undefined {
-    return this.#view === undefined ? undefined : { view: this.#view, version: this.#version };
-  }
-
-  /** Its connection is lost; what it knows may be old. */
-  cut(): void {
-    this.#isCut = true;
-    this.#pages = undefined;
-  }
-
-  /** What it knew was of another gateway. */
-  forget(): void {
-    this.cut();
-    this.#view = undefined;
-    this.#data = new Map();
-  }
-
-  /** What HTTP answers to the same filter, while all is quiet. */
-  compare(result: Result, at: number): void {
-    const name = `${this.name} at version ${this.#version}`;
-    if (this.#isCut) return this.#oracle.violated("I4", at, undefined, `${name}: has no snapshot`);
-    this.#oracle.compare(name, Object.fromEntries(this.#data), result, at);
-  }
-
-  // biome-ignore lint/suspicious/noExplicitAny: a message of the gateway
-  #snapshot({ view, version, data, more }: any, at: number): void {
-    const isFirst = this.#pages === undefined;
-    if (!isFirst && (view !== this.#view || version !== this.#version))
-      this.#oracle.violated("I4", at, undefined, `${this.name}: a page of another state`);
-    this.#pages ??= new Map();
-    this.#view = view;
-    this.#version = version;
-    for (const [userId, value] of Object.entries(data)) this.#pages.set(userId, value as Value);
-    if (more) return;
-    const before = this.#data;
-    this.#data = this.#pages;
-    this.#pages = undefined;
-    this.#isCut = false;
-    this.snapshots++;
-    for (const userId of new Set([...before.keys(), ...this.#data.keys()]))
-      this.#changed(userId, before.get(userId), this.#data.get(userId), at, "snapshot");
-  }
-
-  // biome-ignore lint/suspicious/noExplicitAny: a message of the gateway
-  #resumed({ view, version }: any, at: number): void {
-    if (view !== this.#view || version !== this.#version)
-      this.#oracle.violated("I4", at, undefined, `${this.name}: resumed at a position that it was not at`);
-    this.#isCut = false;
-  }
-
-  // biome-ignore lint/suspicious/noExplicitAny: a message of the gateway
-  #diff({ view, version, data, causes }: any, at: number): void {
-    const problem = (invariant: Invariant, what: string, userId?: string) =>
-      this.#oracle.violated(invariant, at, userId, `${this.name}: ${what}`);
-    if (this.#isCut) return problem("I4", "a diff before the snapshot");
-    if (this.#pages !== undefined) problem("I4", "a diff between the pages of a snapshot");
-    if (view !== this.#view) problem("I4", "a diff of another view");
-    if (version !== this.#version + 1) problem("I4", `version ${this.#version}, then ${version}`);
-    this.#version = version;
-    this.diffs++;
-    const changes = Object.entries(data) as [string, Value | null][];
-    if (changes.length === 0) problem("I4", "an empty diff");
-    for (const [userId, value] of changes) {
-      const before = this.#data.get(userId);
-      if (value === null) {
-        if (before === undefined) problem("I3", "left, but was not there", userId);
-        if (causes?.[userId] === undefined) problem("I3", "left without a cause", userId);
-        this.#data.delete(userId);
-      } else {
-        if (isDeepStrictEqual(before, value)) problem("I4", "a change that changes nothing", userId);
-        this.#data.set(userId, value);
-      }
-      this.#changed(userId, before, value ?? undefined, at, causes?.[userId]);
-    }
-  }
-
-  #changed(
-    userId: string,
-    before: Value | undefined,
-    after: Value | undefined,
-    at: number,
-    cause: string | undefined,
-  ): void {
-    const isThere = after !== undefined;
-    if (isThere !== (before !== undefined)) this.onPresence?.(userId, isThere);
-    if (!this.#seesAll) return;
-    const now = new Set(after === undefined ? [] : rowsOf(after).map(({ sessionId }) => sessionId));
-    const then = new Set(before === undefined ? [] : rowsOf(before).map(({ sessionId }) => sessionId));
-    for (const sessionId of now) if (!then.has(sessionId)) this.#oracle.sessionSeen(sessionId, userId, at);
-    for (const sessionId of then)
-      if (!now.has(sessionId)) this.#oracle.sessionLeft(sessionId, userId, at, cause);
-  }
-}
-
-export function rowsOf(value: Value): readonly Row[] {
-  return [...value.backgroundSessions, ...value.widgets];
 }

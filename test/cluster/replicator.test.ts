@@ -1,15 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { LEASE_MS, TYPING_MS, WINDOW_MS, World } from "./world.ts";
-
-const users = (world: World) =>
-  world.nodes.map((node) => [...node.tenant.table.all()].map(({ user }) => user.userId).sort());
-
-function worldOf(count: number): World {
-  const world = new World();
-  for (let i = 0; i < count; i++) world.start();
-  world.heal(100);
-  return world;
-}
+import { LEASE_MS, TYPING_MS, users, WINDOW_MS, worldOf } from "./world.ts";
 
 describe("nodes that share a log", () => {
   it("show each other's sessions, changes and ends", () => {
@@ -200,112 +190,6 @@ describe("nodes that share a log", () => {
     expect(world.log.register.size).toBe(2);
   });
 
-  it("write again what a log has lost, and report nobody gone", () => {
-    const world = worldOf(3);
-    const [a, b, c] = world.nodes;
-    a!.open("alice", "widget", {});
-    const bob = b!.open("bob", "widget", {});
-    world.heal(40);
-    world.log.lose();
-    b!.tenant.update(b!.tenant.table.get(bob)!, { hasFocus: true }, b!.now);
-    for (let i = 0; i < 50; i++) {
-      world.heal(100);
-      expect(users(world)).toEqual(Array(3).fill(["alice", "bob"]));
-    }
-    world.compare();
-    expect(c!.tenant.table.get(bob)!.hasFocus).toBe(true);
-    world.heal(LEASE_MS + WINDOW_MS + 5_000);
-    world.compare();
-  });
-
-  it.each([0, 1, 2])(
-    "end for all, whoever comes back first (%i) to a log that was emptied, who ended meanwhile",
-    (first) => {
-      const world = worldOf(3);
-      const [a, b] = world.nodes;
-      a!.open("alice", "widget", {});
-      const bob = a!.open("bob", "widget", {});
-      a!.open("carol", "widget", {});
-      world.heal(40);
-      for (const node of world.nodes) world.cut(node);
-      world.log.lose();
-      a!.socket.held.delete(bob);
-      a!.tenant.end(a!.tenant.table.get(bob)!, "closed", a!.now);
-      b!.tenant.kick("carol", b!.now);
-      world.nodes[first]!.connect();
-      world.advance(1_000, () => 5);
-      world.heal(4_000);
-      world.compare();
-      expect(users(world)).toEqual(Array(3).fill(["alice"]));
-    },
-  );
-
-  it("join again when the log is emptied once more while they are about to", () => {
-    const world = worldOf(2);
-    const [a, b] = world.nodes;
-    b!.isPaused = true;
-    for (let i = 0; i < 3; i++) {
-      a!.open(`user-${i}`, "widget", {});
-      world.advance(1_000, () => 5);
-      if (i === 0) world.log.lose();
-    }
-    world.advance(2_500, () => 5);
-    world.kill(a!);
-    b!.isPaused = false;
-    b!.open("bob", "widget", {});
-    world.advance(10, () => 5);
-    expect(b!.events).toContain("expelled");
-    world.log.lose();
-    world.heal(2_000);
-    expect(b!.replicator.isWhole).toBe(true);
-    world.compare();
-  });
-
-  it("leave a session with who took it over last, though the log was emptied and who had it before is back first", () => {
-    const world = worldOf(3);
-    const [a, b] = world.nodes;
-    const alice = b!.open("alice", "widget", {});
-    world.heal(40);
-    world.cut(b!);
-    expect(a!.resume(alice, { hasFocus: true })).toBe(true);
-    world.advance(1_000, () => 5);
-    world.log.lose();
-    // Finds that the log is another one at the same time as the other, which joins first.
-    a!.open("ada", "widget", {});
-    world.heal(5_000);
-    expect(a!.socket.told).toEqual([]);
-    expect(b!.socket.told).toEqual([`${alice} replaced`]);
-    for (const { tenant } of world.nodes) expect(tenant.table.get(alice)!.hasFocus).toBe(true);
-    world.compare();
-  });
-
-  it.each([false, true])(
-    "go on after a failover to a log that is behind, its clock too: %s",
-    (isClockBack) => {
-      const world = worldOf(3);
-      const [a, b, c] = world.nodes;
-      const ended = a!.open("ended", "widget", {});
-      const moved = a!.open("moved", "widget", {});
-      world.heal(40);
-      const restore = world.log.save();
-      a!.tenant.end(a!.tenant.table.get(ended)!, "closed", a!.now);
-      a!.socket.held.delete(ended);
-      b!.resume(moved, { hasFocus: true });
-      b!.open("new", "widget", {});
-      world.heal(40);
-      for (const node of world.nodes) world.cut(node);
-      restore(isClockBack);
-      for (let i = 0; i < 50; i++) {
-        world.heal(100);
-        for (const names of users(world)) expect(names).toEqual(["moved", "new"]);
-      }
-      world.compare();
-      expect(users(world)).toEqual(Array(3).fill(["moved", "new"]));
-      expect(b!.socket.told).toEqual([]);
-      expect(c!.tenant.table.get(moved)!.hasFocus).toBe(true);
-    },
-  );
-
   it("give each other a whole lease after they heard of nobody", () => {
     const world = worldOf(2);
     const [a, b] = world.nodes;
@@ -321,18 +205,6 @@ describe("nodes that share a log", () => {
     world.compare();
   });
 
-  it("read all rows when what they write does not come back to them", () => {
-    const world = worldOf(2);
-    const [a, b] = world.nodes;
-    b!.isDeaf = true;
-    a!.open("alice", "widget", {});
-    world.advance(6_000, () => 5);
-    expect(users(world)[1]).toEqual(["alice"]);
-    b!.isDeaf = false;
-    world.heal(5_000);
-    world.compare();
-  });
-
   it("end for all what is taken over and ended at once", () => {
     const world = worldOf(2);
     const [a, b] = world.nodes;
@@ -345,108 +217,6 @@ describe("nodes that share a log", () => {
     world.compare();
     expect(users(world)).toEqual([[], []]);
     expect(a!.socket.told).toEqual([`${alice} replaced`]);
-  });
-
-  it("wait a while for one that comes back later than they do", () => {
-    const world = worldOf(2);
-    const [a, b] = world.nodes;
-    const moved = b!.open("moved", "widget", {});
-    world.heal(40);
-    const restore = world.log.save();
-    a!.open("alice", "widget", {});
-    world.heal(40);
-    for (const node of world.nodes) world.cut(node);
-    // Redis went back to a time before alice came; and a client of the one went to the other, which tells of it when it can.
-    restore(false);
-    b!.tenant.lose(b!.tenant.table.get(moved)!, b!.now);
-    b!.socket.held.delete(moved);
-    a!.resume(moved, {});
-    world.advance(WINDOW_MS + 100, () => 0);
-    b!.connect();
-    world.advance(1_500, () => 5);
-    expect(b!.replicator.isWhole).toBe(true);
-    expect(users(world)).toEqual([
-      ["alice", "moved"],
-      ["alice", "moved"],
-    ]);
-    world.heal(6_000);
-    world.compare();
-    expect(users(world)[1]).toEqual(["alice", "moved"]);
-  });
-
-  it("read the rows anew when entries were trimmed before they were read", () => {
-    const world = worldOf(2);
-    const [a, b] = world.nodes;
-    const gone = a!.open("gone", "widget", {});
-    world.heal(40);
-    b!.isPaused = true;
-    a!.open("new", "widget", {});
-    a!.tenant.end(a!.tenant.table.get(gone)!, "closed", a!.now);
-    a!.socket.held.delete(gone);
-    world.flush();
-    a!.open("newer", "widget", {});
-    world.advance(100, () => 5);
-    world.log.trim(1);
-    world.heal(100);
-    world.heal(4_000);
-    expect(b!.events).toContain("gap");
-    world.compare();
-    expect(users(world)[1]).toEqual(["new", "newer"]);
-  });
-
-  it("judge nobody while the log is frozen, however long, and agree soon after", () => {
-    const world = worldOf(3);
-    const [a, b] = world.nodes;
-    a!.open("alice", "widget", {});
-    const moved = b!.open("moved", "widget", {});
-    world.heal(40);
-    world.isFrozen = true;
-    b!.tenant.lose(b!.tenant.table.get(moved)!, b!.now);
-    b!.socket.held.delete(moved);
-    world.advance(3_000, () => 1);
-    a!.resume(moved, {});
-    world.advance(50_000, () => 1);
-    expect(users(world)).toEqual(Array(3).fill(["alice", "moved"]));
-    for (let i = 0; i < 60; i++) {
-      world.heal(100);
-      expect(users(world)).toEqual(Array(3).fill(["alice", "moved"]));
-    }
-    world.compare();
-  });
-
-  it("stay in the cluster when what they wrote is read back long before they are told that it is done", () => {
-    const world = worldOf(1);
-    const [a] = world.nodes;
-    for (let i = 0; i < 5; i++) {
-      a!.open(`user-${i}`, "widget", {});
-      a!.now += 10;
-      a!.step();
-      a!.serve();
-      a!.read(Number.POSITIVE_INFINITY);
-    }
-    expect(a!.replies.length).toBeGreaterThanOrEqual(5);
-    a!.open("last", "widget", {});
-    a!.now += 10;
-    a!.step();
-    while (a!.replies.length > 0) a!.deliver();
-    world.heal(1_000);
-    expect(a!.events).toEqual(["start", "joined"]);
-    world.compare();
-  });
-
-  it("declare nobody dead as long as they do not hear of themselves", () => {
-    const world = worldOf(2);
-    world.isFrozen = true;
-    // What they say would be done when the log goes on, so it must not be said.
-    for (let ms = 0; ms < 2 * LEASE_MS; ms += 50) {
-      for (const node of world.nodes) {
-        node.now += 50;
-        node.step();
-      }
-    }
-    const said = world.nodes.flatMap(({ commands }) => commands.map(({ command }) => command.do));
-    expect(said).toContain("append");
-    expect(said).not.toContain("bury");
   });
 
   it("have names of their own: the second of a name is told so while the first is alive", () => {

@@ -345,3 +345,15 @@ export class World {
 function sorted(rows: Map<string, unknown>): [string, unknown][] {
   return [...rows].sort(([a], [b]) => (a < b ? -1 : 1));
 }
+
+/** Whom each node shows. */
+export const users = (world: World) =>
+  world.nodes.map((node) => [...node.tenant.table.all()].map(({ user }) => user.userId).sort());
+
+/** So many nodes that have joined. */
+export function worldOf(count: number): World {
+  const world = new World();
+  for (let i = 0; i < count; i++) world.start();
+  world.heal(100);
+  return world;
+}

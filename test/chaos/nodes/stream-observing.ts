@@ -1,5 +1,5 @@
 import { again } from "../again.ts";
-import type { Observer } from "../oracle.ts";
+import type { Observer } from "../observer.ts";
 
 const AGAIN_MS = 150;
 
