@@ -5,6 +5,8 @@ import { expect } from "./sockets.ts";
 
 /** The SDK's. */
 const PATIENCE_MS = 10_000;
+/** Nobody waits for longer: whoever is not let in by then is kept out by something else than a storm. */
+const LONGEST_MS = 120_000;
 
 /** A session and a subscription that outlive their sockets: comes back as the protocol wants, with the SDK's delays. */
 export class ReturningUser {
@@ -29,10 +31,12 @@ export class ReturningUser {
 
   /** Comes in, trying until it is let in; whether its session is the one that it had before. */
   async enter(): Promise<boolean> {
+    const startedAt = performance.now();
     for (this.attempts = 1; ; this.attempts++) {
       try {
         return await this.#tryToEnter();
-      } catch {
+      } catch (error) {
+        if (performance.now() > startedAt + LONGEST_MS) throw error;
         // Refused, or dropped before all was said: both are part of a storm.
         await this.#wait(this.attempts);
       }
