@@ -14,6 +14,11 @@ export class User<Holder> {
   sessions: Session<Holder>[] = [];
   /** How many of the sessions are visible widgets. */
   visibleWidgets = 0;
+  /**
+   * No view asks for this user by name, in any conversation. Kept by the views: each change would be looked up among all
+   * names that they ask for, and most are not there.
+   */
+  isUnasked = false;
   /** JSON made since the last change, by which sessions it lists: pairs of a bit set and a text. */
   #members: (number | Member)[] | undefined;
 

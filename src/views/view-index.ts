@@ -4,7 +4,8 @@ import type { View } from "./view.ts";
 /** The views of one conversation (or of any), parted by the users that they ask for. */
 class Branch<Holder> {
   readonly #everyone = new Set<View<Holder>>();
-  readonly #byUser = new Map<string, Set<View<Holder>>>();
+  /** Most users are asked for by one view at most: it needs no set. */
+  readonly #byUser = new Map<string, View<Holder> | Set<View<Holder>>>();
 
   get isEmpty(): boolean {
     return this.#everyone.size === 0 && this.#byUser.size === 0;
@@ -15,8 +16,9 @@ class Branch<Holder> {
     if (userIds === undefined) this.#everyone.add(view);
     for (const userId of userIds ?? []) {
       const views = this.#byUser.get(userId);
-      if (views === undefined) this.#byUser.set(userId, new Set([view]));
-      else views.add(view);
+      if (views === undefined) this.#byUser.set(userId, view);
+      else if (views instanceof Set) views.add(view);
+      else this.#byUser.set(userId, new Set([views, view]));
     }
   }
 
@@ -24,16 +26,27 @@ class Branch<Holder> {
     this.#everyone.delete(view);
     for (const userId of view.filter.userIds ?? []) {
       const views = this.#byUser.get(userId);
-      views?.delete(view);
-      if (views?.size === 0) this.#byUser.delete(userId);
+      if (views instanceof Set) views.delete(view);
+      if (views === view || (views instanceof Set && views.size === 0)) this.#byUser.delete(userId);
     }
   }
 
   visit(userId: string, visit: (view: View<Holder>) => void): void {
+    this.visitEveryone(visit);
+    this.visitNamed(userId, visit);
+  }
+
+  visitEveryone(visit: (view: View<Holder>) => void): void {
     if (this.#everyone.size > 0) for (const view of this.#everyone) visit(view);
-    if (this.#byUser.size === 0) return;
+  }
+
+  /** Returns whether any view asks for this user. */
+  visitNamed(userId: string, visit: (view: View<Holder>) => void): boolean {
+    if (this.#byUser.size === 0) return false;
     const views = this.#byUser.get(userId);
-    if (views !== undefined) for (const view of views) visit(view);
+    if (views instanceof Set) for (const view of views) visit(view);
+    else if (views !== undefined) visit(views);
+    return views !== undefined;
   }
 }
 
@@ -72,7 +85,8 @@ export class ViewIndex<Holder> {
   forEachTouched(change: Change<Holder>, visit: (view: View<Holder>) => void): void {
     const { user, from, to } = change;
     const { userId } = user;
-    this.#anywhere.visit(userId, visit);
+    this.#anywhere.visitEveryone(visit);
+    if (!user.isUnasked) user.isUnasked = !this.#anywhere.visitNamed(userId, visit);
     if (this.#conversations.size === 0) return;
     if (from !== undefined) this.#conversations.get(from)?.visit(userId, visit);
     if (to !== undefined && to !== from) this.#conversations.get(to)?.visit(userId, visit);

@@ -83,6 +83,10 @@ export class Views<Holder> {
     const view = new View(this.#makeName(), filter, this.#table);
     this.#byKey.set(filter.key, view);
     this.#index.add(view);
+    for (const userId of filter.userIds ?? []) {
+      const user = this.#table.user(userId);
+      if (user !== undefined) user.isUnasked = false;
+    }
     if (!view.collect(COLLECT_AT_ONCE)) this.#collecting.add(view);
     return view;
   }
