@@ -72,6 +72,7 @@ export class GatewayUnderTest {
       if (!this.#mayEnd) this.#onDeath(`the gateway ended with ${code ?? signal}`);
       return undefined;
     });
+    let last = "it printed nothing";
     for (const stream of [child.stdout, child.stderr]) {
       let rest = "";
       stream!.setEncoding("utf8").on("data", (data: string) => {
@@ -80,12 +81,13 @@ export class GatewayUnderTest {
         for (const line of lines) {
           const port = /"port":(\d+).*"msg":"started"/.exec(line);
           if (port) started(Number(port[1]));
+          if (line !== "") last = line.slice(0, 500);
           this.#onLine(line);
         }
       });
     }
     const port = await Promise.race([listening, ended]);
-    if (port === undefined) throw new Error("the gateway did not start");
+    if (port === undefined) throw new Error(`the gateway did not start; the last that it printed: ${last}`);
   }
 
   signal(signal: NodeJS.Signals): void {

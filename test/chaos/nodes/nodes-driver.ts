@@ -76,6 +76,8 @@ export class NodesDriver {
     const fault = Promise.resolve(act()).finally(() => {
       isOver = true;
     });
+    // Awaited below: until then a failure is nobody's, and would end the process without its end of what it started.
+    fault.catch(() => {});
     const until = Date.now() + random.between(2_500, 4_000);
     const doings: readonly (() => void)[] = [
       () => this.#start("five tabs", this.#tabs.visit()),

@@ -13,7 +13,15 @@ const PROJECT = process.cwd();
 export function previousProgram(): string | undefined {
   const folder = join(tmpdir(), `presence-gateway-${PREVIOUS_COMMIT.slice(0, 7)}`);
   const program = join(folder, "dist/main.js");
-  if (existsSync(program)) return program;
+  const packages = join(folder, "node_modules");
+  if (existsSync(program)) {
+    // Those of the clone that made it may be gone with the clone.
+    if (!existsSync(packages)) {
+      rmSync(packages, { force: true });
+      symlinkSync(join(PROJECT, "node_modules"), packages);
+    }
+    return program;
+  }
   const git = (...args: string[]) =>
     execFileSync("git", args, { cwd: PROJECT, maxBuffer: 2 ** 28, stdio: ["ignore", "pipe", "ignore"] });
   let archive: Buffer;
