@@ -203,7 +203,9 @@ export class Hub {
     const peers = [...this.#peers];
     const slot = overMs / Math.max(1, peers.length);
     const order = peers.map((peer) => ({ peer, at: this.#random() })).sort((a, b) => a.at - b.at);
-    for (const [i, { peer }] of order.entries()) peer.drain(Math.floor((i + this.#random()) * slot));
+    // Whole milliseconds, and yet no two the same where there are enough of them.
+    const room = Math.max(0, slot - 1);
+    for (const [i, { peer }] of order.entries()) peer.drain(Math.floor(i * slot + this.#random() * room));
     await this.#empty();
   }
 

@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import { describeInBrowser } from "../support/browser.ts";
 import { accessibilityProblems, DashboardPage, type PageElement, populate } from "../support/dashboard.ts";
 import { appToken, forge } from "../support/forge.ts";
+import { freePort } from "../support/free-port.ts";
 import { TestGateway } from "../support/gateway.ts";
 
 const THEMES = ["light", "dark"] as const;
@@ -17,8 +18,8 @@ describeInBrowser("the dashboard's states", (browser) => {
 
   it("connection lost: says so, keeps what it has, and goes on by itself", async () => {
     allowLostNode();
-    gateway = await TestGateway.start("ws");
-    const { port } = gateway.gateway;
+    const PORT = String(await freePort());
+    gateway = await TestGateway.start("ws", { env: { PORT } });
     populate(gateway, ["alice", "bob"]);
     const dashboard = await DashboardPage.open(browser, gateway);
     await dashboard.expectUsers("alice", "bob");
@@ -32,7 +33,7 @@ describeInBrowser("the dashboard's states", (browser) => {
       .toMatch(/^Connection lost/);
     expect(await dashboard.accessibilityProblems()).toEqual([]);
     // Those who are not back are awaited for so long after a restart.
-    const env = { PORT: String(port), RESUME_WINDOW_MS: "500" };
+    const env = { PORT, RESUME_WINDOW_MS: "500" };
     gateway = await TestGateway.start("ws", { env });
     populate(gateway, ["bob", "carol"]);
     await expect.poll(() => dashboard.page.locator(".status-pill").textContent()).toBe("Live");

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterEach, beforeEach, expect, it } from "vitest";
+import { freePort } from "../support/free-port.ts";
 import { APP, SECRET, TestGateway } from "../support/gateway.ts";
 import { CliProcess, GatewayProcess, PROJECT } from "../support/process.ts";
 import { until } from "../support/until.ts";
@@ -133,9 +134,9 @@ it("a reader who has seen enough ends it quietly", async () => {
 });
 
 it("goes on beside a gateway in development mode that starts again with another secret", async () => {
-  let development = new GatewayProcess({ DRAIN_MS: "0" });
+  const PORT = String(await freePort());
+  let development = new GatewayProcess({ PORT, DRAIN_MS: "0" });
   try {
-    const PORT = String(await development.port());
     await development.printed(/#token=/);
     env = { PORT };
     const run = watch("--json");

@@ -190,11 +190,11 @@ export class NodesWorld {
     this.settles(LEASE_MS + TIMES.windowMs + SLACK_MS);
   }
 
-  /** The client said goodbye. */
-  ends(userId: string, sessionId: string): void {
+  /** The client said goodbye to its node: that may cross the goodbye of a node that goes down, and is not heard then. */
+  ends(node: ClusterNode, userId: string, sessionId: string): void {
     const at = Date.now();
-    const isCalm = this.nodes.every((node) => node.isCalm);
-    const by = isCalm ? at + AT_ONCE_MS : Number.POSITIVE_INFINITY;
+    const isHeard = node.isWell && this.nodes.every((each) => each.isCalm);
+    const by = isHeard ? at + AT_ONCE_MS : Number.POSITIVE_INFINITY;
     this.tell((oracle) => {
       oracle.note(at, userId, `ended ${sessionId}`);
       oracle.mayEnd(sessionId, at, by);

@@ -82,9 +82,7 @@ export class Tabs {
   #close(userId: string, { client, sessionId, node }: Tab): void {
     if (!client.isOpen) return;
     client.onClose = undefined;
-    // A goodbye may cross that of a node which goes down, and is not heard then.
-    if (node.isWell) this.#world.ends(userId, sessionId);
-    else this.#world.loses(userId, Date.now(), "a tab of a node that is not well is closed");
+    this.#world.ends(node, userId, sessionId);
     client.close();
   }
 }
