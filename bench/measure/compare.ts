@@ -17,10 +17,11 @@ export async function compare(
   const warmUps = options.effort === "quick" ? Math.min(1, scenario.warmUps) : scenario.warmUps;
   try {
     const rounds = scenario.rounds[options.effort];
+    const peerRounds = Math.max(1, Math.floor(rounds / 6));
     for (let round = -warmUps; round < rounds; round++) {
       for (const contender of contenders) {
         // Peers are far enough from the gateway that one round to warm up and a sixth of the others will do.
-        if ((round < -1 || round >= rounds / 6) && peers.has(contender.name)) continue;
+        if ((round < -1 || round >= peerRounds) && peers.has(contender.name)) continue;
         if (failed.has(contender)) continue;
         try {
           const figures = await contender.round();

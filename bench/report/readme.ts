@@ -92,7 +92,7 @@ function readme(run: RunResult): string {
 # Benchmarks
 
     npm run bench                          # all of it, under five minutes on a machine of its own
-    npm run bench -- --full                # more rounds and contenders, some ten minutes
+    npm run bench -- --full                # more rounds and contenders, some 13 minutes
     npm run bench -- --quick               # a smoke run for CI: one round, hardly warm, not to be quoted
     npm run bench -- --only update,query
     npm run bench -- --servers gateway-uws,floor-uws

@@ -19,7 +19,7 @@ export const query: Scenario = {
   question: "What does a query over HTTP cost, and does it cost more among very many?",
   method:
     "Who is in this conversation? 20 users among 1,000 sessions; then among 1,000,000, put into the table from inside (100,000 in the quick form). 50 keep-alive connections. The floor reads and parses the same body and answers with the same bytes, ready made; that of ws is node:http.",
-  rounds: { quick: 1, normal: 9, full: 15 },
+  rounds: { quick: 1, normal: 7, full: 15 },
   warmUps: 3,
   targets: [
     { figure: COST, of: "gateway-uws", over: "floor-uws", atMost: 1.3 },

@@ -10,7 +10,7 @@ export const update: Scenario = {
   question: "What does a change of a session cost that nobody watches?",
   method:
     "1,000 sockets take turns to send focus, typing and conversation changes, each in a packet of its own. The floor parses the same JSON and sets a Map: no check, no index.",
-  rounds: { quick: 1, normal: 11, full: 21 },
+  rounds: { quick: 1, normal: 9, full: 21 },
   warmUps: 4,
   targets: [{ figure: COST, of: "gateway-uws", over: "floor-uws", atMost: 1.15 }],
   contenders: ({ kinds, effort }) => Promise.all(kinds.map((kind) => contender(kind, effort))),
