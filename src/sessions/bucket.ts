@@ -45,7 +45,7 @@ export class Bucket<Holder> {
     const list = this.#sessions instanceof Parted ? this.#sessions.lists[shape]! : this.#sessions;
     const last = list.pop()!;
     if (last === session) return;
-    const index = session[place];
+    const index = placeOf(session, place);
     list[index] = last;
     setPlace(last, place, index);
   }
@@ -84,7 +84,12 @@ class Parted<Holder> {
   }
 }
 
-/** By name, for V8: there is one for each change of a session. */
+// By name, for V8: both are for each change of a session.
+
+function placeOf(session: Session<unknown>, place: Place): number {
+  return place === "placeInAll" ? session.placeInAll : session.placeInConversation;
+}
+
 function setPlace(session: Session<unknown>, place: Place, index: number): void {
   if (place === "placeInAll") session.placeInAll = index;
   else session.placeInConversation = index;

@@ -121,10 +121,10 @@ export function shapeOf(kind: SessionKind, state: SessionState): Shape {
  */
 export function patchState(state: SessionState, patch: SessionPatch): SessionState {
   const visible = patch.visible ?? state.visible;
-  const selectedConversationId =
-    patch.selectedConversationId === undefined ? state.selectedConversationId : patch.selectedConversationId;
+  const asked = patch.selectedConversationId;
+  const selectedConversationId = asked === undefined ? state.selectedConversationId : asked;
   const hasFocus = patch.hasFocus ?? state.hasFocus;
-  const moved = selectedConversationId !== state.selectedConversationId;
+  const moved = asked !== undefined && asked !== state.selectedConversationId;
   const isTyping = patch.isTyping ?? (moved ? false : state.isTyping);
   const custom = patch.custom === undefined ? state.custom : patchCustom(state.custom, patch.custom);
   if (
