@@ -3,7 +3,7 @@ import type { Contender, Effort, Scenario } from "../measure/scenario.ts";
 import { Nodes, nodeKind } from "../servers/nodes.ts";
 import type { ServerKind } from "../servers/server-kind.ts";
 
-const MESSAGES: Readonly<Record<Effort, number>> = { quick: 7, normal: 21, full: 28 };
+const MESSAGES: Readonly<Record<Effort, number>> = { quick: 7, normal: 14, full: 28 };
 const COST = "CPU µs per change";
 
 const onRedis = (kind: string) => `${kind}, on Redis`;
@@ -14,8 +14,8 @@ export const nodesCost: Scenario = {
   question: "What does a change cost the other nodes?",
   method:
     "The changes of `update`, made on a gateway without Redis; on one of two nodes that share a Redis; and what they cost the other of the two, where nobody watches either.",
-  rounds: { quick: 1, normal: 3, full: 7 },
-  warmUps: 2,
+  rounds: { quick: 1, normal: 5, full: 7 },
+  warmUps: 5,
   targets: [
     { figure: COST, of: remote("gateway-uws"), over: "gateway-uws", atMost: 0.5 },
     { figure: COST, of: remote("gateway-uws"), over: onRedis("gateway-uws"), atMost: 0.5 },
