@@ -26,7 +26,9 @@ export interface SocketListener {
   onBinary(): void;
   /** A ping or pong frame came in; the adapter answers pings by itself. */
   onControl(): void;
-  /** Nothing waits any more, after `send` had returned false. */
+  /** Bytes wait in this process after all, though `send` had returned true. */
+  onBacklog(): void;
+  /** Nothing waits any more, after `send` had returned false or this was told of a backlog. */
   onDrain(): void;
   /** The code of the close frame that the peer sent: 1005 if it had none, 1006 if there was no frame. */
   onClose(code: number): void;

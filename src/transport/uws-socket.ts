@@ -3,8 +3,48 @@ import type { Socket, SocketListener } from "../gateway/socket.ts";
 import type { Accept } from "./transport.ts";
 import type { UwsWebSocket } from "./uws-types.ts";
 
+/** From here on a frame waits for the end of the handler of another socket, see UwsTurn. */
+const LARGE = 1_024;
+/** More than this does not wait for that: little beside what a slow reader may have waiting, so it is not counted as such. */
+const MOST_LATER = 32_768;
+
+/**
+ * Whose message is handled. While it is, the library has its only send buffer for that socket; what is sent to any other goes
+ * through memory that is taken, zeroed and given back for each send, which is most of what a large frame costs. So those wait
+ * until all that has come in is handled: the same turn of the event loop, before any timer.
+ */
+export class UwsTurn {
+  /** Whose message is handled now. */
+  socket: UwsSocket | undefined;
+  readonly #crashed: (error: unknown) => void;
+  #later: UwsSocket[] = [];
+
+  constructor(crashed: (error: unknown) => void) {
+    this.#crashed = crashed;
+  }
+
+  /** Has this socket flushed at the end of the turn. */
+  later(socket: UwsSocket): void {
+    if (this.#later.length === 0) setImmediate(() => this.#flush());
+    this.#later.push(socket);
+  }
+
+  #flush(): void {
+    const sockets = this.#later;
+    this.#later = [];
+    for (const socket of sockets) {
+      try {
+        socket.flush();
+      } catch (error) {
+        this.#crashed(error);
+      }
+    }
+  }
+}
+
 /** A WebSocket of uWebSockets.js as the gateway wants it. Any call on one that has closed would throw. */
 export class UwsSocket implements Socket {
+  readonly #turn: UwsTurn;
   #listener: SocketListener | undefined;
   #webSocket!: UwsWebSocket<unknown>;
   #isClosed = false;
@@ -12,6 +52,13 @@ export class UwsSocket implements Socket {
   /** How much waited when we last looked, to tell progress from what we ourselves add. */
   #waited = 0;
   #progress = 0;
+  /** Frames for the end of the turn. */
+  #later: Frame[] | undefined;
+  #laterBytes = 0;
+
+  constructor(turn: UwsTurn) {
+    this.#turn = turn;
+  }
 
   /** To be called once, before anything else. Returns who is to be told of what comes. */
   open(webSocket: UwsWebSocket<unknown>, accept: Accept): SocketListener {
@@ -31,21 +78,29 @@ export class UwsSocket implements Socket {
 
   send(frame: Frame): boolean {
     if (this.#isClosed) return true;
-    this.#measure();
-    const result = this.#webSocket.send(frame.payload, false, false);
-    if (result === 1) {
-      // What waited has gone out with it, and then no drain event comes. Told after this turn: the caller is busy.
-      if (this.#waiting) setImmediate(() => this.checkDrained());
-      return true;
+    const { length } = frame.payload;
+    if (this.#later === undefined) {
+      const { socket } = this.#turn;
+      const isForLater = length >= LARGE && socket !== undefined && socket !== this && !this.#waiting;
+      if (!isForLater) return this.#send(frame);
+      this.#later = [];
+      this.#turn.later(this);
     }
-    if (result === 2) {
-      // Dropped, though the bound is far above what the gateway allows: an end is better than a gap.
-      this.terminate();
-      return true;
-    }
-    this.#waiting = true;
-    this.#waited = this.#webSocket.getBufferedAmount();
-    return false;
+    this.#later.push(frame);
+    this.#laterBytes += length;
+    if (this.#laterBytes > MOST_LATER) this.flush();
+    return true;
+  }
+
+  /** Sends what was left for the end of the turn. */
+  flush(): void {
+    const frames = this.#later;
+    if (frames === undefined) return;
+    this.#later = undefined;
+    this.#laterBytes = 0;
+    let isAllSent = true;
+    for (const frame of frames) if (!this.#isClosed && !this.#send(frame)) isAllSent = false;
+    if (!isAllSent) this.#listener?.onBacklog();
   }
 
   ping(): void {
@@ -53,6 +108,7 @@ export class UwsSocket implements Socket {
   }
 
   close(code: number, reason: string): void {
+    this.flush();
     if (!this.#isClosed) this.#webSocket.end(code, reason);
   }
 
@@ -72,7 +128,27 @@ export class UwsSocket implements Socket {
   /** To be called when the library says that it has closed. */
   closed(code: number): void {
     this.#isClosed = true;
+    this.#later = undefined;
+    this.#laterBytes = 0;
     this.#listener?.onClose(code);
+  }
+
+  #send(frame: Frame): boolean {
+    this.#measure();
+    const result = this.#webSocket.send(frame.payload, false, false);
+    if (result === 1) {
+      // What waited has gone out with it, and then no drain event comes. Told after this turn: the caller is busy.
+      if (this.#waiting) setImmediate(() => this.checkDrained());
+      return true;
+    }
+    if (result === 2) {
+      // Dropped, though the bound is far above what the gateway allows: an end is better than a gap.
+      this.terminate();
+      return true;
+    }
+    this.#waiting = true;
+    this.#waited = this.#webSocket.getBufferedAmount();
+    return false;
   }
 
   #measure(): void {

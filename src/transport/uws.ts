@@ -14,7 +14,7 @@ import {
 } from "./transport.ts";
 import { peerOf, send, UwsExchange } from "./uws-exchange.ts";
 import { UwsHead } from "./uws-head.ts";
-import { UwsSocket } from "./uws-socket.ts";
+import { UwsSocket, UwsTurn } from "./uws-socket.ts";
 import type { UwsContext, UwsListenSocket, UwsModule, UwsRequest, UwsResponse } from "./uws-types.ts";
 
 /** A byte order mark is part of the text, and no JSON. */
@@ -63,6 +63,7 @@ export async function listenUws(uws: UwsModule, options: TransportOptions): Prom
   };
 
   const app = uws.App();
+  const turn = new UwsTurn(options.crashed);
   // The library has no bound of its own. Once the process may open no more files it asks for the waiting connection again
   // and again, on all of a core, and lets nobody in.
   let tcpConnections = 0;
@@ -104,7 +105,7 @@ export async function listenUws(uws: UwsModule, options: TransportOptions): Prom
       accepting = admission.accept;
       try {
         response.upgrade<UserData>(
-          { socket: new UwsSocket(), listener: undefined },
+          { socket: new UwsSocket(turn), listener: undefined },
           head.key!,
           offersSubprotocol(head) ? SUBPROTOCOL : "",
           "",
@@ -121,12 +122,15 @@ export async function listenUws(uws: UwsModule, options: TransportOptions): Prom
     message(webSocket, message, isBinary) {
       // `guard` by hand: this is called more than all others together.
       try {
-        const { listener } = webSocket.getUserData();
+        const { socket, listener } = webSocket.getUserData();
+        turn.socket = socket;
         if (isBinary) listener?.onBinary();
         // The bytes are gone when this handler returns: the text is a copy.
         else listener?.onText(UTF_8.decode(message), message.byteLength);
       } catch (error) {
         options.crashed(error);
+      } finally {
+        turn.socket = undefined;
       }
     },
     drain: guard((webSocket) => webSocket.getUserData().socket.checkDrained()),

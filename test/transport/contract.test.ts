@@ -33,6 +33,7 @@ class Recorder {
       onText: (text: string, bytes: number) => this.events.push(["text", text, bytes]),
       onBinary: () => this.events.push(["binary"]),
       onControl: () => this.events.push(["control"]),
+      onBacklog: () => this.events.push(["backlog"]),
       onDrain: () => this.events.push(["drain"]),
       onClose: (code: number) => this.events.push(["close", code]),
     };
@@ -274,6 +275,36 @@ describe.each(TRANSPORTS)("the %s transport", (name) => {
       expect(socket.progress).not.toBe(progress);
       client.terminate();
     });
+  });
+
+  it("sends in order what one socket has for another, large and small, while its message is handled", async () => {
+    const sockets: Socket[] = [];
+    const size = (n: number) => [10, 40_000, 10, 2_000, 1_023, 1_024][n % 6]!;
+    let sent = 0;
+    answer = () => ({
+      ok: true,
+      accept: (socket) => {
+        sockets.push(socket);
+        const onText = () => {
+          for (const each of sockets) each.send(new Frame(`${sent}`.padEnd(size(sent), ".")));
+          sent++;
+        };
+        return { onText, onBinary() {}, onControl() {}, onBacklog() {}, onDrain() {}, onClose() {} };
+      },
+      abandon: () => {},
+    });
+    const clients = await Promise.all([open(), open(), open()]);
+    const received: number[][] = clients.map(() => []);
+    for (const [i, client] of clients.entries()) {
+      client.on("message", (data) => {
+        expect((data as Buffer).length).toBe(size(received[i]!.length));
+        received[i]!.push(Number.parseInt(String(data), 10));
+      });
+    }
+    for (let i = 0; i < 300; i++) clients[i % 2]!.send("go");
+    await until(() => received.every(({ length }) => length === 300));
+    for (const each of received) expect(each).toEqual([...Array(300).keys()]);
+    for (const each of sockets) each.terminate();
   });
 
   describe("TCP connections", () => {
