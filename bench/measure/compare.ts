@@ -20,8 +20,9 @@ export async function compare(
     const peerRounds = Math.max(1, Math.floor(rounds / 6));
     for (let round = -warmUps; round < rounds; round++) {
       for (const contender of contenders) {
-        // Peers are far enough from the gateway that one round to warm up and a sixth of the others will do.
-        if ((round < -1 || round >= peerRounds) && peers.has(contender.name)) continue;
+        // Peers are far enough from the gateway that one round to warm up, of several, and a sixth of the others will do.
+        const isSkipped = round >= peerRounds || round < -1 || (round === -1 && warmUps === 1);
+        if (isSkipped && peers.has(contender.name)) continue;
         if (failed.has(contender)) continue;
         try {
           const figures = await contender.round();

@@ -13,7 +13,7 @@ export const connect: Scenario = {
   question: "What does it cost to come in: to be accepted, to have a token verified, to open a session?",
   method:
     "1,000 sockets come in; then each verifies the token of a user of its own, never seen before, and opens a session. The floor accepts as well, but verifies nothing. Six rounds go before those that count: what comes in is a few microseconds here and there, in code that V8 compiles late.",
-  rounds: { quick: 1, normal: 7, full: 11 },
+  rounds: { quick: 1, normal: 5, full: 11 },
   warmUps: 6,
   targets: [
     { figure: WHOLE, of: "gateway-uws", atMost: 90 },

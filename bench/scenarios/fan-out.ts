@@ -16,7 +16,7 @@ export const fanOut: Scenario = {
   question: "What does a delivered diff cost? One event, 1,000 subscribers of one view.",
   method:
     "One event makes one diff, encoded once, that goes to 1,000 subscribers of one view; `DIFF_INTERVAL_MS=0`, so each event pays. The floor sends the same bytes by uWebSockets.js's own `publish`, or by a loop of `send` over one buffer with ws.",
-  rounds: { quick: 1, normal: 7, full: 15 },
+  rounds: { quick: 1, normal: 6, full: 15 },
   warmUps: 2,
   targets: [{ figure: COST, of: "gateway-uws", over: "floor-uws", atMost: 1.1 }],
   async contenders({ kinds, effort }) {

@@ -5,14 +5,14 @@ import type { Contender, Effort, Scenario } from "../measure/scenario.ts";
 import { userToken } from "../servers/app.ts";
 import { labelOf, type ServerKind } from "../servers/server-kind.ts";
 
-const SOCKETS: Readonly<Record<Effort, number>> = { quick: 1_000, normal: 1_500, full: 3_000 };
+const SOCKETS: Readonly<Record<Effort, number>> = { quick: 1_000, normal: 1_000, full: 3_000 };
 const RESIDENT = "RSS KB per socket";
 
 export const idle: Scenario = {
   name: "idle",
   question: "How much memory does a quiet socket with one session hold?",
   method:
-    "Growth of a process that has a crowd already, by 1,500 sockets with a session each (3,000 in full runs), garbage collected; a new process each round. Kernel buffers are not in it. The resident set of ws is mostly what its heap had reserved before: read its heap figure instead. The floor holds a socket and a Map entry.",
+    "Growth of a process that has a crowd already, by 1,000 sockets with a session each (3,000 in full runs), garbage collected; a new process each round. Kernel buffers are not in it. The resident set of ws is mostly what its heap had reserved before: read its heap figure instead. The floor holds a socket and a Map entry.",
   rounds: { quick: 1, normal: 2, full: 3 },
   warmUps: 0,
   targets: [

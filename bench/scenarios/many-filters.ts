@@ -18,7 +18,7 @@ export const manyFilters: Scenario = {
   name: "many-filters",
   question: "Does an update cost more when 50,000 other filters are watched?",
   method: `The updates of \`update\`. One of their conversations is watched; then 50,000 other filters as well, of which half are by conversation and half name ${USERS_PER_FILTER} users each (10,000 in the quick form).`,
-  rounds: { quick: 1, normal: 9, full: 15 },
+  rounds: { quick: 1, normal: 7, full: 15 },
   warmUps: 4,
   targets: [{ figure: COST, of: nameOf("gateway-uws", 1), over: nameOf("gateway-uws", 0), atMost: 1.1 }],
   async contenders({ kinds, effort }) {

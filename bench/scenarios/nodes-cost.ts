@@ -14,8 +14,8 @@ export const nodesCost: Scenario = {
   question: "What does a change cost the other nodes?",
   method:
     "The changes of `update`, made on a gateway without Redis; on one of two nodes that share a Redis; and what they cost the other of the two, where nobody watches either.",
-  rounds: { quick: 1, normal: 5, full: 7 },
-  warmUps: 5,
+  rounds: { quick: 1, normal: 4, full: 7 },
+  warmUps: 4,
   targets: [
     { figure: COST, of: remote("gateway-uws"), over: "gateway-uws", atMost: 0.5 },
     { figure: COST, of: remote("gateway-uws"), over: onRedis("gateway-uws"), atMost: 0.5 },
