@@ -17,12 +17,12 @@ export async function compare(
   const warmUps = options.effort === "quick" ? Math.min(1, scenario.warmUps) : scenario.warmUps;
   try {
     const rounds = scenario.rounds[options.effort];
+    // Peers are far enough from the gateway that one round to warm up, of several, and a sixth of the others will do.
+    const peerWarmUps = warmUps > 1 ? 1 : 0;
     const peerRounds = Math.max(1, Math.floor(rounds / 6));
     for (let round = -warmUps; round < rounds; round++) {
       for (const contender of contenders) {
-        // Peers are far enough from the gateway that one round to warm up, of several, and a sixth of the others will do.
-        const isSkipped = round >= peerRounds || round < -1 || (round === -1 && warmUps === 1);
-        if (isSkipped && peers.has(contender.name)) continue;
+        if ((round < -peerWarmUps || round >= peerRounds) && peers.has(contender.name)) continue;
         if (failed.has(contender)) continue;
         try {
           const figures = await contender.round();

@@ -91,7 +91,7 @@ function readme(run: RunResult): string {
 
 # Benchmarks
 
-    npm run bench                          # all of it, in under five minutes; a busy host makes it six
+    npm run bench                          # all of it, some five minutes on a machine of its own
     npm run bench -- --full                # more rounds and contenders, some 13 minutes
     npm run bench -- --quick               # a smoke run for CI: one round, hardly warm, not to be quoted
     npm run bench -- --only update,query

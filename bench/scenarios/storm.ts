@@ -59,7 +59,7 @@ function contender(kind: ServerKind, count: number): Contender {
     async round() {
       const server = await kind.start(DEFAULTS);
       try {
-        return await weather(server, count);
+        return await loseAll(server, count);
       } finally {
         await server.stop();
       }
@@ -68,7 +68,7 @@ function contender(kind: ServerKind, count: number): Contender {
   };
 }
 
-async function weather(server: RunningServer, count: number): Promise<Figures> {
+async function loseAll(server: RunningServer, count: number): Promise<Figures> {
   const users = await times(count, async (i) => {
     const conversation = `conversation-${Math.floor(i / 20)}`;
     return new ReturningUser(

@@ -14,7 +14,7 @@ export interface Socket {
   close(code: number, reason: string): void;
   /** Ends the connection at once. */
   terminate(): void;
-  /** Bytes that wait in this process. */
+  /** Bytes that wait in this process for the peer or the network. */
   readonly buffered: number;
   /** A number that has changed whenever the peer, or its kernel, took some of the bytes that waited. */
   readonly progress: number;

@@ -10,8 +10,8 @@ const MOST_LATER = 32_768;
 
 /**
  * Whose message is handled. While it is, the library has its only send buffer for that socket; what is sent to any other goes
- * through memory that is taken, zeroed and given back for each send, which is most of what a large frame costs. So those wait
- * until all that has come in is handled: the same turn of the event loop, before any timer.
+ * through memory that is taken, zeroed and given back for each send, which large frames feel. So those wait until all that has
+ * come in is handled: the same turn of the event loop, before any timer.
  */
 export class UwsTurn {
   /** Whose message is handled now. */
