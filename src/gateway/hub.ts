@@ -201,11 +201,13 @@ export class Hub {
   async drain(overMs = this.limits.drainMs): Promise<void> {
     this.#draining = true;
     const peers = [...this.#peers];
-    const slot = overMs / Math.max(1, peers.length);
     const order = peers.map((peer) => ({ peer, at: this.#random() })).sort((a, b) => a.at - b.at);
-    // Whole milliseconds, and yet no two the same where there are enough of them.
-    const room = Math.max(0, slot - 1);
-    for (const [i, { peer }] of order.entries()) peer.drain(Math.floor(i * slot + this.#random() * room));
+    // In slots of whole milliseconds: no two delays are the same where there are enough of them.
+    const slotAt = (i: number) => Math.floor((i * overMs) / peers.length);
+    for (const [i, { peer }] of order.entries()) {
+      const from = slotAt(i);
+      peer.drain(from + Math.floor(this.#random() * (slotAt(i + 1) - from)));
+    }
     await this.#empty();
   }
 
