@@ -51,7 +51,7 @@ export class Connection implements SocketListener, Peer, Reply {
     this.#tenant = tenant;
     this.#socket = socket;
     this.#admitted = admitted;
-    this.outbox = new Outbox(socket, limits.maxBufferedBytes, this);
+    this.outbox = new Outbox(socket, limits.maxBufferedBytes, this, hub.pageTurns);
     this.#guard = new MessageGuard(limits.messagesPerSecond, now);
     this.#sessions = new HeldSessions(tenant, this, limits.maxSessionsPerSocket);
     this.#connectBy = now + limits.connectTimeoutMs;
@@ -105,6 +105,11 @@ export class Connection implements SocketListener, Peer, Reply {
 
   onBacklog(): void {
     this.#hub.backlog(this);
+  }
+
+  /** Also what a subscription tells: this socket cannot be served any more. */
+  onFailure(error: unknown): void {
+    this.#crash(error);
   }
 
   // What the hub tells
@@ -216,7 +221,13 @@ export class Connection implements SocketListener, Peer, Reply {
   /** Most sockets watch nothing, and pay nothing for it. */
   #watching(): Subscriptions {
     const { maxSubscriptionsPerSocket } = this.#hub.limits;
-    this.#subscriptions ??= new Subscriptions(this.#tenant, this.outbox, this, maxSubscriptionsPerSocket);
+    this.#subscriptions ??= new Subscriptions(
+      this.#tenant,
+      this.outbox,
+      this,
+      this,
+      maxSubscriptionsPerSocket,
+    );
     return this.#subscriptions;
   }
 

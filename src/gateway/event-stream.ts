@@ -2,6 +2,7 @@ import type { Principal } from "../auth/principal.ts";
 import { CLOCK_LEEWAY_S } from "../auth/token.ts";
 import type { CompiledFilter } from "../views/compiled-filter.ts";
 import type { Admitted } from "./admission.ts";
+import type { Feed } from "./feed.ts";
 import { Frame } from "./frame.ts";
 import type { Hub, Peer } from "./hub.ts";
 import { Outbox, type Sink } from "./outbox.ts";
@@ -79,9 +80,9 @@ export class EventStream implements Peer, BodyListener {
     this.#tenant = tenant;
     this.#sink = sink;
     this.#admitted = admitted;
-    this.outbox = new Outbox(sink, hub.limits.maxBufferedBytes, this);
-    const feed = tenant.feed(filter);
-    this.#subscription = new Subscription(feed, this.outbox, wording(feed.view.name));
+    this.outbox = new Outbox(sink, hub.limits.maxBufferedBytes, this, hub.pageTurns);
+    const feed = this.#feedOf(filter);
+    this.#subscription = new Subscription(feed, this.outbox, wording(feed.view.name), this);
     feed.add(this.#subscription);
     tenant.subscriptions++;
     hub.add(this);
@@ -98,8 +99,18 @@ export class EventStream implements Peer, BodyListener {
     this.#hub.backlog(this);
   }
 
+  /** Also what the subscription tells: this reader cannot be served any more. */
+  onFailure(error: unknown): void {
+    this.#hub.telemetry.crashed(error);
+    this.onStall();
+  }
+
   onDrain(): void {
-    this.outbox.drained();
+    try {
+      this.outbox.drained();
+    } catch (error) {
+      this.onFailure(error);
+    }
   }
 
   onClose(): void {
@@ -143,6 +154,16 @@ export class EventStream implements Peer, BodyListener {
     if (this.#endAt === Number.POSITIVE_INFINITY) this.outbox.offer(new Frame(`retry: ${delayMs}\n\n`));
     this.#endAt = this.#hub.clock.now() + delayMs;
     this.#hub.schedule(this, this.#endAt);
+  }
+
+  /** @throws What making the view throws; the place of the connection is given back then. */
+  #feedOf(filter: CompiledFilter): Feed<Holder> {
+    try {
+      return this.#tenant.feed(filter);
+    } catch (error) {
+      this.#admitted.release();
+      throw error;
+    }
   }
 
   #start(since: StreamPosition | undefined): void {

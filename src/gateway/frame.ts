@@ -4,6 +4,7 @@ import { Buffer } from "node:buffer";
 export class Frame {
   readonly text: string;
   #bytes: Buffer | undefined;
+  #byteLength: number | undefined;
   #event: Frame | undefined;
 
   constructor(text: string) {
@@ -13,6 +14,12 @@ export class Frame {
   get bytes(): Buffer {
     this.#bytes ??= Buffer.from(this.text);
     return this.#bytes;
+  }
+
+  /** The length in UTF-8. */
+  get byteLength(): number {
+    this.#byteLength ??= this.#bytes?.length ?? Buffer.byteLength(this.text);
+    return this.#byteLength;
   }
 
   /** Makes the bytes now: a text that goes to many readers would be encoded again for each of them. */

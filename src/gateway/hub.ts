@@ -6,10 +6,12 @@ import type { Replication } from "./journal.ts";
 import { type Limits, MAX_DUE_PER_TURN, STALL_MS } from "./limits.ts";
 import { MemoryGate } from "./memory-gate.ts";
 import type { Outbox } from "./outbox.ts";
+import { PageTurns } from "./page-turns.ts";
 import type { UpgradeRefusal } from "./socket.ts";
 import type { Telemetry } from "./telemetry.ts";
 import { Tenant } from "./tenant.ts";
 import { Ticker } from "./ticker.ts";
+import { TurnBudget } from "./turn-budget.ts";
 
 export interface HubOptions {
   readonly apps: readonly App[];
@@ -53,6 +55,8 @@ export class Hub {
   readonly admissions: Admissions;
   /** Whoever watches the process tells it. */
   readonly memory = new MemoryGate();
+  /** Who sends pages of long answers, in turns. */
+  readonly pageTurns: PageTurns;
   /** Deadlines of peers on the awake clock, and on the wall clock for what tokens say. */
   readonly #timers = new Deadlines<Peer>();
   readonly #expiries = new Deadlines<Peer>();
@@ -75,11 +79,14 @@ export class Hub {
     this.#random = options.random;
     this.#replication = options.replication;
     const now = clock.now();
+    const crashed = (error: unknown) => telemetry.crashed(error);
+    this.pageTurns = new PageTurns(new TurnBudget(crashed));
+    const flushTurn = new TurnBudget(crashed);
     const wakeBy = (due: number) => this.#ticker.wakeBy(due);
     this.#tenants = new Map(
       apps.map((app) => {
         const journal = options.replication?.journal(app.id);
-        return [app.id, new Tenant(app, { limits, telemetry, makeId, clock, wakeBy, journal })];
+        return [app.id, new Tenant(app, { limits, telemetry, makeId, clock, wakeBy, flushTurn, journal })];
       }),
     );
     this.admissions = new Admissions(
@@ -131,6 +138,7 @@ export class Hub {
     return {
       peers: this.#peers.size,
       backlogged: this.#backlogged.size,
+      pageSenders: this.pageTurns.size,
       timers: this.#timers.size,
       expiries: this.#expiries.size,
       connections: this.admissions.connections,

@@ -36,3 +36,12 @@ export const BAD_MESSAGE_WINDOW_MS = 60_000;
 export const FLOOD_SECONDS = 6;
 /** So many things of a kind that are due at the same time are done before others are served; the rest comes right after. */
 export const MAX_DUE_PER_TURN = 1_000;
+/**
+ * A view rests for so many times what its last flush has cost, delivery included: no view takes more than a tenth of the
+ * processor. So do all views together that only one user watches.
+ */
+export const REST_PER_COST = 10;
+/** A shorter rest than this is not worth a timer: the view rests for `DIFF_INTERVAL_MS` only. */
+export const LONGEST_FREE_FLUSH_MS = 10;
+/** A view whose flush has failed is tried again after this. */
+export const FAILED_FLUSH_REST_MS = 1_000;

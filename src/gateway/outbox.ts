@@ -1,4 +1,6 @@
+import { MAX_SERVER_MESSAGE_BYTES } from "../protocol/rules.ts";
 import type { Frame } from "./frame.ts";
+import type { PageSender, PageTurns } from "./page-turns.ts";
 
 /** Where an outbox puts its frames: a WebSocket or a stream of server-sent events. */
 export interface Sink {
@@ -8,44 +10,59 @@ export interface Sink {
   readonly progress: number;
 }
 
-/** Who is told that bytes have begun to wait. */
+/** What an outbox tells its owner. */
 export interface OutboxOwner {
+  /** Bytes have begun to wait. */
   onBacklog(): void;
+  /** A long answer could not be made: the reader cannot be served any more. */
+  onFailure(error: unknown): void;
 }
 
 /** Something long, sent a page at a time as the reader takes it. */
 export interface Job {
-  /** Sends the next page, if there is one yet. Returns true when that was the last, or when there is no need to go on. */
-  step(): boolean;
+  /**
+   * Sends the next page, if it is there, or works towards it. `done`: that was the last, or there is no need to go on.
+   * `waiting`: there is nothing to do until `Outbox.wake` is called.
+   */
+  step(): "more" | "waiting" | "done";
 }
 
-/** A frame of a page's size is sent even where `maxBytes` is set lower than that. */
+/** A frame of a page's size is sent even where `maxBytes` is set lower than that, if nothing else waits. */
 const LARGEST_PIECE = 64 * 1024;
 /** The part of `maxBytes` that may be taken by what can be left out. */
 const OFFERED = 0.75;
 /** Pages are sent while no more than this waits. */
 const REFILL_BYTES = 64 * 1024;
-/** And no more than this many at a time: others are served between. */
-const PAGES_PER_TURN = 4;
+/** A page is longer than 64 KiB where the entry of one user is; by the limits of a user it is shorter than this. */
+const LONGEST_PAGE_BYTES = 256 * 1024;
 
 /**
  * Everything that goes to one reader, in order and bounded: while more than `maxBytes` wait, nothing more is accepted;
  * long answers wait outside, as a place in a list, and are cut into pages only as fast as the reader takes them.
  */
-export class Outbox {
+export class Outbox implements PageSender {
+  /** Whose turns its pages take. */
+  party: object;
   readonly #sink: Sink;
   readonly #maxBytes: number;
+  /** Pages are sent while no more than this waits: what waits stays within `maxBytes` with the page. */
+  readonly #refillBytes: number;
   readonly #owner: OutboxOwner;
+  readonly #turns: PageTurns;
   #jobs: Job[] | undefined;
-  #turn: NodeJS.Immediate | undefined;
-  #pumping = false;
+  #isJobWaiting = false;
+  /** A page is being sent: what that calls back must not send another one amid it. */
+  #isSending = false;
   #onDrained: Set<() => void> | undefined;
   #closed = false;
 
-  constructor(sink: Sink, maxBytes: number, owner: OutboxOwner) {
+  constructor(sink: Sink, maxBytes: number, owner: OutboxOwner, turns: PageTurns) {
+    this.party = this;
     this.#sink = sink;
     this.#maxBytes = maxBytes;
+    this.#refillBytes = Math.max(0, Math.min(REFILL_BYTES, maxBytes - LONGEST_PAGE_BYTES));
     this.#owner = owner;
+    this.#turns = turns;
   }
 
   get progress(): number {
@@ -61,12 +78,12 @@ export class Outbox {
    * to answers, so that a reader whose diffs were left out can still ask and be answered.
    */
   offer(frame: Frame): boolean {
-    const { length } = frame.text;
+    const { byteLength } = frame;
     const waits = this.#sink.buffered;
     const fits =
       waits === 0
-        ? length <= Math.max(this.#maxBytes, LARGEST_PIECE)
-        : waits + length <= OFFERED * this.#maxBytes;
+        ? byteLength <= Math.min(Math.max(this.#maxBytes, LARGEST_PIECE), MAX_SERVER_MESSAGE_BYTES)
+        : waits + byteLength <= OFFERED * this.#maxBytes;
     if (this.#closed || !fits) return false;
     this.send(frame);
     return true;
@@ -77,9 +94,19 @@ export class Outbox {
     return this.#closed || this.#sink.buffered > this.#maxBytes;
   }
 
-  /** Sends a frame that the caller made sure is within the bounds. */
+  /**
+   * Sends a frame that the caller made sure is within the bounds.
+   *
+   * @throws RangeError for a frame that is longer than the protocol allows: a defect, as the limits of a user make it
+   * impossible.
+   */
   send(frame: Frame): void {
-    if (!this.#closed && !this.#sink.send(frame)) this.#owner.onBacklog();
+    if (this.#closed) return;
+    // A UTF-16 unit has three bytes at most: nearly all frames need no counting.
+    if (3 * frame.text.length > MAX_SERVER_MESSAGE_BYTES && frame.byteLength > MAX_SERVER_MESSAGE_BYTES) {
+      throw new RangeError(`a frame of ${frame.byteLength} bytes is longer than the protocol allows`);
+    }
+    if (!this.#sink.send(frame)) this.#owner.onBacklog();
   }
 
   /** How many long answers are under way. */
@@ -89,9 +116,43 @@ export class Outbox {
 
   /** Starts a long answer, after those that were started before. */
   start(job: Job): void {
+    if (this.#closed) return;
     this.#jobs ??= [];
     this.#jobs.push(job);
-    this.#pump();
+    this.#turns.start(this);
+  }
+
+  /** Goes on with a long answer that was waiting. */
+  wake(): void {
+    this.#isJobWaiting = false;
+    if (this.canSendPage) this.#turns.start(this);
+  }
+
+  get canSendPage(): boolean {
+    if (this.#jobs === undefined || this.#isJobWaiting || this.#isSending) return false;
+    return this.#sink.buffered <= this.#refillBytes;
+  }
+
+  sendPage(): void {
+    const jobs = this.#jobs!;
+    this.#isSending = true;
+    let outcome: ReturnType<Job["step"]>;
+    try {
+      outcome = jobs[0]!.step();
+    } finally {
+      this.#isSending = false;
+    }
+    if (outcome === "waiting") this.#isJobWaiting = true;
+    // The job may have closed the outbox.
+    if (outcome !== "done" || this.#closed) return;
+    jobs.shift();
+    if (jobs.length === 0) this.#jobs = undefined;
+  }
+
+  onFailure(error: unknown): void {
+    // Should the owner keep this outbox open: the answer that failed would fail again and again.
+    this.#jobs = undefined;
+    this.#owner.onFailure(error);
   }
 
   /** Calls back once, when the reader has taken all that waits. */
@@ -107,31 +168,13 @@ export class Outbox {
     const callbacks = this.#onDrained;
     this.#onDrained = undefined;
     for (const callback of callbacks ?? []) callback();
-    this.#pump();
+    if (this.canSendPage) this.#turns.start(this);
   }
 
   close(): void {
     this.#closed = true;
     this.#jobs = undefined;
     this.#onDrained = undefined;
-    clearImmediate(this.#turn);
-  }
-
-  #pump(): void {
-    const jobs = this.#jobs;
-    if (jobs === undefined || this.#pumping || this.#turn !== undefined) return;
-    this.#pumping = true;
-    for (let pages = 0; jobs.length > 0 && this.#sink.buffered <= REFILL_BYTES && !this.#closed; pages++) {
-      if (pages === PAGES_PER_TURN) {
-        this.#turn = setImmediate(() => {
-          this.#turn = undefined;
-          this.#pump();
-        });
-        break;
-      }
-      if (jobs[0]!.step()) jobs.shift();
-    }
-    this.#pumping = false;
-    if (jobs.length === 0) this.#jobs = undefined;
+    this.#turns.remove(this);
   }
 }

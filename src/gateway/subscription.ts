@@ -1,5 +1,5 @@
 import type { Diff } from "../views/diff-log.ts";
-import type { Feed, Subscriber } from "./feed.ts";
+import type { Feed, FlushPayer, Subscriber } from "./feed.ts";
 import { Frame } from "./frame.ts";
 import type { Job, Outbox } from "./outbox.ts";
 
@@ -18,6 +18,11 @@ export interface Wording {
   diff(frame: Frame, version: number): Frame;
 }
 
+/** Who is told that a subscription cannot go on. */
+export interface SubscriptionOwner {
+  onFailure(error: unknown): void;
+}
+
 /**
  * One subscriber of a view. It is live, and gets each diff; or snapshots are under way to it, and it gets no diff until
  * the last of them has been sent; or it lagged: it gets nothing until it has drained, then a snapshot.
@@ -26,16 +31,28 @@ export class Subscription<Holder> implements Subscriber {
   readonly feed: Feed<Holder>;
   readonly outbox: Outbox;
   readonly wording: Wording;
+  readonly payer: FlushPayer | undefined;
+  readonly #owner: SubscriptionOwner;
+  /** The version that the reader is at, once it is live. */
+  #at = 0;
   #snapshotsUnderWay = 0;
   /** Requests whose snapshot has not begun to be sent. */
   readonly #unanswered: number[] = [];
   #lagged = false;
   #ended = false;
 
-  constructor(feed: Feed<Holder>, outbox: Outbox, wording: Wording) {
+  constructor(
+    feed: Feed<Holder>,
+    outbox: Outbox,
+    wording: Wording,
+    owner: SubscriptionOwner,
+    payer?: FlushPayer | undefined,
+  ) {
     this.feed = feed;
     this.outbox = outbox;
     this.wording = wording;
+    this.payer = payer;
+    this.#owner = owner;
   }
 
   /** How many requests for a snapshot wait. */
@@ -43,10 +60,12 @@ export class Subscription<Holder> implements Subscriber {
     return this.#unanswered.length;
   }
 
-  /** Takes up at a position if its diffs are kept: the missed ones are returned, and the caller sends them. */
+  /** Takes up at a position if its diffs are kept: the missed ones are returned, and the caller delivers them. */
   missedSince(view: string, version: number): readonly Diff[] | undefined {
-    if (this.#snapshotsUnderWay > 0 || this.#lagged) return undefined;
-    return view === this.feed.view.name ? this.feed.view.since(version) : undefined;
+    if (this.#snapshotsUnderWay > 0 || this.#lagged || view !== this.feed.view.name) return undefined;
+    const missed = this.feed.view.since(version);
+    if (missed !== undefined) this.#at = version;
+    return missed;
   }
 
   /** Asks for a snapshot, which begins as soon as the view has no unflushed marks. */
@@ -54,19 +73,30 @@ export class Subscription<Holder> implements Subscriber {
     this.#snapshotsUnderWay++;
     if (requestId !== undefined) this.#unanswered.push(requestId);
     this.feed.whenSettled(() => {
-      if (!this.#ended) this.outbox.start(this.#snapshotJob(requestId));
+      if (this.#ended) return;
+      try {
+        this.outbox.start(this.#snapshotJob(requestId));
+      } catch (error) {
+        this.fail(error);
+      }
     });
   }
 
+  /** Sends the diff that leads to `version`, unless the reader is there already. */
   deliver(frame: Frame, version: number): void {
-    if (this.#snapshotsUnderWay > 0 || this.#lagged) return;
-    if (this.outbox.offer(this.wording.diff(frame, version))) this.feed.telemetry.deliveries++;
-    else this.#lag();
+    if (this.#snapshotsUnderWay > 0 || this.#lagged || this.#ended || version <= this.#at) return;
+    if (version !== this.#at + 1 || !this.outbox.offer(this.wording.diff(frame, version))) return this.#lag();
+    this.#at = version;
+    this.feed.telemetry.deliveries++;
   }
 
   end(): readonly number[] {
     this.#ended = true;
     return this.#unanswered.splice(0);
+  }
+
+  fail(error: unknown): void {
+    this.#owner.onFailure(error);
   }
 
   #snapshotJob(requestId: number | undefined): Job {
@@ -76,9 +106,12 @@ export class Subscription<Holder> implements Subscriber {
     let from: number | undefined = 0;
     return {
       step: () => {
-        if (this.#ended || from === undefined) return true;
+        if (this.#ended || from === undefined) return "done";
         const page = snapshot.page(from);
-        if (page === undefined) return false;
+        if (page === undefined) {
+          this.feed.whenCollected(() => this.outbox.wake());
+          return "waiting";
+        }
         if (from === 0 && requestId !== undefined) {
           this.#unanswered.splice(this.#unanswered.indexOf(requestId), 1);
         }
@@ -89,8 +122,9 @@ export class Subscription<Holder> implements Subscriber {
           ),
         );
         from = page.next;
-        if (from === undefined) this.#snapshotSent(version);
-        return from === undefined;
+        if (from !== undefined) return "more";
+        this.#snapshotSent(version);
+        return "done";
       },
     };
   }
@@ -99,6 +133,7 @@ export class Subscription<Holder> implements Subscriber {
   #snapshotSent(version: number): void {
     this.#snapshotsUnderWay--;
     if (this.#snapshotsUnderWay > 0) return;
+    this.#at = version;
     const missed = this.feed.view.since(version);
     if (missed === undefined) this.#lag();
     else for (const diff of missed) this.deliver(new Frame(diff.text), diff.version);

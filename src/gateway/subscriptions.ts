@@ -7,7 +7,7 @@ import { MAX_LONG_RESULTS, MAX_UNANSWERED } from "./limits.ts";
 import type { Outbox } from "./outbox.ts";
 import type { Reply } from "./reply.ts";
 import { ResultPages } from "./result-pages.ts";
-import { Subscription, type Wording } from "./subscription.ts";
+import { Subscription, type SubscriptionOwner, type Wording } from "./subscription.ts";
 import type { Holder, Tenant } from "./tenant.ts";
 
 /** WebSocket subscribers get diffs as they are, and snapshots with the id of their request. */
@@ -21,13 +21,21 @@ export class Subscriptions {
   readonly #tenant: Tenant;
   readonly #outbox: Outbox;
   readonly #reply: Reply;
+  readonly #owner: SubscriptionOwner;
   readonly #maxSubscriptions: number;
   readonly #byView = new Map<string, Subscription<Holder>>();
 
-  constructor(tenant: Tenant, outbox: Outbox, reply: Reply, maxSubscriptions: number) {
+  constructor(
+    tenant: Tenant,
+    outbox: Outbox,
+    reply: Reply,
+    owner: SubscriptionOwner,
+    maxSubscriptions: number,
+  ) {
     this.#tenant = tenant;
     this.#outbox = outbox;
     this.#reply = reply;
+    this.#owner = owner;
     this.#maxSubscriptions = maxSubscriptions;
   }
 
@@ -75,9 +83,10 @@ export class Subscriptions {
     const pages = new ResultPages(filter, this.#tenant.table);
     this.#outbox.start({
       step: () => {
-        const { members, more } = pages.next();
-        this.#outbox.send(new Frame(encodeResultPage(id, members, more)));
-        return !more;
+        const page = pages.tryNext();
+        if (page === undefined) return "more";
+        this.#outbox.send(new Frame(encodeResultPage(id, page.members, page.more)));
+        return page.more ? "more" : "done";
       },
     });
   }
@@ -108,7 +117,7 @@ export class Subscriptions {
 
   #add(filter: CompiledFilter): Subscription<Holder> {
     const feed = this.#tenant.feed(filter);
-    const subscription = new Subscription(feed, this.#outbox, WORDING);
+    const subscription = new Subscription(feed, this.#outbox, WORDING, this.#owner);
     feed.add(subscription);
     this.#byView.set(feed.view.name, subscription);
     this.#tenant.subscriptions++;

@@ -15,12 +15,19 @@ import type { Clock } from "../shared/clock.ts";
 import { Deadlines } from "../shared/deadlines.ts";
 import { TokenBucket } from "../shared/token-bucket.ts";
 import type { CompiledFilter } from "../views/compiled-filter.ts";
-import type { View } from "../views/view.ts";
-import { Views } from "../views/views.ts";
-import { Feed } from "./feed.ts";
+import type { Flush, View } from "../views/view.ts";
+import { type Collected, Views } from "../views/views.ts";
+import { Feed, type FlushPayer } from "./feed.ts";
 import type { Journal } from "./journal.ts";
-import { type Limits, MAX_DUE_PER_TURN } from "./limits.ts";
+import {
+  FAILED_FLUSH_REST_MS,
+  type Limits,
+  LONGEST_FREE_FLUSH_MS,
+  MAX_DUE_PER_TURN,
+  REST_PER_COST,
+} from "./limits.ts";
 import type { Telemetry } from "./telemetry.ts";
+import { flushCostMs, type TurnBudget } from "./turn-budget.ts";
 
 /** Who holds a session: told when it is taken away. */
 export interface Holder {
@@ -45,6 +52,8 @@ export interface TenantOptions {
   readonly clock: Clock;
   /** Called when something of this tenant will be due at a time. */
   readonly wakeBy: (due: number) => void;
+  /** The node's time for flushes in one turn of the event loop. */
+  readonly flushTurn: TurnBudget;
   /** Where other nodes read of what happens here; undefined: there are none. */
   readonly journal?: Journal | undefined;
 }
@@ -59,6 +68,8 @@ export class Tenant {
   readonly httpRate: TokenBucket;
   readonly #views: Views<Holder>;
   readonly #feeds = new Map<View<Holder>, Feed<Holder>>();
+  /** Feeds whose last diff has not reached all subscribers yet, and what it has cost so far in milliseconds. */
+  readonly #publishing = new Map<Feed<Holder>, number>();
   readonly #typing = new Deadlines<HeldSession>();
   readonly #lost = new Deadlines<HeldSession>();
   /** Sessions whose socket has said goodbye, and that are too many to end in one turn. */
@@ -94,6 +105,7 @@ export class Tenant {
       ...this.table.leftovers(),
       ...this.#views.leftovers(),
       feeds: this.#feeds.size,
+      publishing: this.#publishing.size,
       typing: this.#typing.size,
       lost: this.#lost.size,
       left: this.#left.size,
@@ -240,27 +252,36 @@ export class Tenant {
     this.#wake();
   }
 
-  /** Sends what has become of the changes so far, as far as the views' intervals allow. To be called after a batch. */
+  /**
+   * Sends what has become of the changes so far, as far as the views' rests and this turn of the event loop allow. To be
+   * called after a batch.
+   */
   settle(now: number): void {
-    for (const { view, diff } of this.#views.flush(now)) {
-      if (diff !== undefined) {
-        this.#options.telemetry.diffs++;
-        this.#options.telemetry.observeDiffDelay(now - view.markedAt);
-      }
-      this.#feeds.get(view)?.flushed(diff);
-    }
+    this.#flushReady(now);
     this.#wake();
   }
 
   /** Does what is due, or a good part of it: `next` tells whether there is more. */
   run(now: number): void {
-    this.#typing.forEachDue(now, MAX_DUE_PER_TURN, (session) => {
-      this.update(session, { isTyping: false }, now);
-    });
+    const each = (act: (session: HeldSession) => void) => (session: HeldSession) =>
+      this.#guard(() => act(session));
+    this.#typing.forEachDue(
+      now,
+      MAX_DUE_PER_TURN,
+      each((session) => this.update(session, { isTyping: false }, now)),
+    );
     if (this.#mayGiveUp(now)) {
-      this.#lost.forEachDue(now, MAX_DUE_PER_TURN, (session) => this.end(session, "timeout", now));
+      this.#lost.forEachDue(
+        now,
+        MAX_DUE_PER_TURN,
+        each((session) => this.end(session, "timeout", now)),
+      );
     }
-    this.#left.forEachDue(now, MAX_DUE_PER_TURN, (session) => this.end(session, "closed", now));
+    this.#left.forEachDue(
+      now,
+      MAX_DUE_PER_TURN,
+      each((session) => this.end(session, "closed", now)),
+    );
     this.#views.expireIdle(now);
     this.settle(now);
   }
@@ -281,13 +302,106 @@ export class Tenant {
     if (this.#collecting !== undefined || !this.#views.isCollecting) return;
     this.#collecting = setImmediate(() => {
       this.#collecting = undefined;
-      try {
-        if (this.#views.collectMore() !== undefined) this.settle(this.#options.clock.now());
-      } catch (error) {
-        this.#options.telemetry.crashed(error);
-      }
+      this.#guard(() => {
+        const collected = this.#views.collectMore();
+        if (collected !== undefined) this.#collected(collected);
+        this.settle(this.#options.clock.now());
+      });
       this.#collect();
     });
+  }
+
+  #flushReady(now: number): void {
+    const { flushTurn } = this.#options;
+    while (!this.#views.isAtRest) {
+      if (flushTurn.isSpent) return flushTurn.onNextTurn(this.#goOn);
+      const view = this.#views.takeReady(now);
+      if (view === undefined) return;
+      this.#flush(view, now);
+    }
+  }
+
+  readonly #goOn = (): void => {
+    const now = this.#options.clock.now();
+    for (const [feed, costMs] of this.#publishing) {
+      if (this.#options.flushTurn.isSpent) return this.#options.flushTurn.onNextTurn(this.#goOn);
+      this.#deliver(feed, costMs, now);
+    }
+    this.settle(now);
+  };
+
+  #flush(view: View<Holder>, now: number): void {
+    const { telemetry, flushTurn } = this.#options;
+    let flush: Flush;
+    try {
+      flush = view.flush();
+    } catch (error) {
+      // Nothing has changed: it is tried again, and other views are served meanwhile.
+      telemetry.crashed(error);
+      return this.#views.rest(view, FAILED_FLUSH_REST_MS, now);
+    }
+    const { diff, changes, errors } = flush;
+    if (errors.length > 0) telemetry.crashed(errors[0]);
+    if (diff !== undefined) {
+      telemetry.diffs++;
+      telemetry.observeDiffDelay(now - view.markedAt);
+    }
+    const costMs = flushCostMs(changes, diff?.text.length ?? 0);
+    flushTurn.spend(costMs);
+    const feed = this.#feeds.get(view);
+    feed?.publish(diff);
+    if (diff === undefined) this.#views.rest(view, view.hasLeftOut ? FAILED_FLUSH_REST_MS : 0, now);
+    else if (feed === undefined) this.#rest(view, costMs, undefined, now);
+    else this.#deliver(feed, costMs, now);
+  }
+
+  /** Sends a diff to as many subscribers as this turn allows; when all have it, its view rests. */
+  #deliver(feed: Feed<Holder>, costMs: number, now: number): void {
+    const { flushTurn } = this.#options;
+    const spentMs = feed.deliverSome(flushTurn.leftMs);
+    flushTurn.spend(spentMs);
+    if (feed.isPublishing) {
+      this.#publishing.set(feed, costMs + spentMs);
+      return flushTurn.onNextTurn(this.#goOn);
+    }
+    this.#publishing.delete(feed);
+    this.#rest(feed.view, costMs + spentMs, feed.payer, now);
+  }
+
+  /**
+   * Has a view rest in proportion to what its flush has cost. The views that one user watches alone share what one view
+   * may take.
+   */
+  #rest(view: View<Holder>, costMs: number, payer: FlushPayer | undefined, now: number): void {
+    const { diffIntervalMs } = this.#options.limits;
+    let restMs = REST_PER_COST * costMs;
+    if (view.hasLeftOut) restMs = Math.max(restMs, FAILED_FLUSH_REST_MS);
+    if (payer !== undefined) {
+      payer.flushFreeAt = Math.max(now, payer.flushFreeAt) + restMs;
+      restMs = payer.flushFreeAt - now;
+    }
+    this.#views.rest(
+      view,
+      restMs > LONGEST_FREE_FLUSH_MS ? Math.max(restMs, diffIntervalMs) : diffIntervalMs,
+      now,
+    );
+  }
+
+  #collected({ view, error }: Collected<Holder>): void {
+    const feed = this.#feeds.get(view);
+    if (error === undefined) return feed?.collected();
+    this.#options.telemetry.crashed(error);
+    this.#feeds.delete(view);
+    feed?.fail(error);
+  }
+
+  /** A defect that shows with one session or view does not stop the others. */
+  #guard(act: () => void): void {
+    try {
+      act();
+    } catch (error) {
+      this.#options.telemetry.crashed(error);
+    }
   }
 
   #put(session: HeldSession, state: SessionState, now: number): void {

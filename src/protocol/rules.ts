@@ -5,6 +5,8 @@ export const MAX_ID_LENGTH = 255;
 export const MAX_FILTER_USER_IDS = 1000;
 /** Longer than any token we take; a bound for what is handed to the verifier. */
 export const MAX_TOKEN_LENGTH = 8192;
+/** The longest message that a gateway sends, in bytes of UTF-8. */
+export const MAX_SERVER_MESSAGE_BYTES = 1024 * 1024;
 export const MAX_CUSTOM_KEYS = 32;
 export const MAX_CUSTOM_KEY_LENGTH = 64;
 export const MAX_CUSTOM_VALUE_LENGTH = 512;

@@ -19,8 +19,11 @@ export class User<Holder> {
    * names that they ask for, and most are not there.
    */
   isUnasked = false;
-  /** JSON made since the last change, by which sessions it lists: pairs of a bit set and a text. */
-  #members: (number | Member)[] | undefined;
+  /** The last walk over the table that has looked at this user, see CompiledFilter. */
+  lastWalk = 0;
+  /** Entries encoded since the last change: pairs of the set of sessions that one lists, and its text. */
+  #entries: (number | string)[] | undefined;
+  #cachedChars = 0;
 
   constructor(userId: string) {
     this.userId = userId;
@@ -37,7 +40,8 @@ export class User<Holder> {
 
   /** To be called at each change of a session. */
   forget(): void {
-    this.#members = undefined;
+    this.#entries = undefined;
+    this.#cachedChars = 0;
   }
 
   /**
@@ -45,16 +49,31 @@ export class User<Holder> {
    * change and set of listed sessions, and the same string serves diffs, snapshots and answers.
    */
   member(matcher: SessionMatcher): Member {
-    const { sessions } = this;
-    if (sessions.length > 31) return this.#encode(matcher);
-    let listed = 0;
-    for (let i = 0; i < sessions.length; i++) if (matcher.matches(sessions[i]!)) listed |= 1 << i;
-    this.#members ??= [];
-    const members = this.#members;
-    for (let i = 0; i < members.length; i += 2) if (members[i] === listed) return members[i + 1] as Member;
+    const listed = this.#listed(matcher);
+    this.#entries ??= [];
+    const entries = this.#entries;
+    for (let i = 0; i < entries.length; i += 2) if (entries[i] === listed) return entries[i + 1] as Member;
     const member = this.#encode(matcher);
-    if (members.length < 2 * MAX_CACHED) members.push(listed, member);
+    if (entries.length < 2 * MAX_CACHED && this.#cachedChars < MAX_CACHED_CHARS) {
+      entries.push(listed, member);
+      this.#cachedChars += member.length;
+    }
     return member;
+  }
+
+  /** Which sessions match: a bit for each, in a number where they fit, else in a text of as many bits a unit. */
+  #listed(matcher: SessionMatcher): number | string {
+    const { sessions } = this;
+    let text = "";
+    let bits = 0;
+    for (let i = 0; i < sessions.length; i++) {
+      if (i > 0 && i % BITS === 0) {
+        text += String.fromCharCode(bits);
+        bits = 0;
+      }
+      if (matcher.matches(sessions[i]!)) bits |= 1 << (i % BITS);
+    }
+    return sessions.length <= BITS ? bits : text + String.fromCharCode(bits);
   }
 
   #encode(matcher: SessionMatcher): Member {
@@ -79,8 +98,12 @@ export class User<Holder> {
   }
 }
 
-/** Texts kept per user; filters that list other sets of sessions than these get theirs made each time. */
-const MAX_CACHED = 8;
+/** Entries kept per user: filters differ in far fewer sets of sessions. Others are encoded each time. */
+const MAX_CACHED = 32;
+/** Once these are kept, in UTF-16 units, no more is: one user may not hold many large ones. */
+const MAX_CACHED_CHARS = 1024 * 1024;
+/** Sessions for which a bit is in one unit of a text. */
+const BITS = 15;
 
 function encodeSession(session: Session<unknown>): string {
   const { selectedConversationId, custom } = session;

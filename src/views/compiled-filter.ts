@@ -3,6 +3,9 @@ import { FOCUSED_SHAPE, type Session, SHAPES, TYPING_SHAPE, VISIBLE_SHAPE } from
 import type { Table } from "../sessions/table.ts";
 import type { User } from "../sessions/user.ts";
 
+/** Numbers the walks over a table, so that a user who was looked at in one is known. */
+let walks = 0;
+
 /**
  * The one evaluator of filters: HTTP, queries, subscriptions and streams all ask it.
  *
@@ -52,9 +55,17 @@ export class CompiledFilter {
     );
   }
 
-  /** Whether the user is in the result, `userIds` apart. */
-  includes(user: User<unknown>): boolean {
-    return this.#firstThatDecides(user) !== undefined;
+  /**
+   * Whether the user is in the result, `userIds` apart: one of their sessions matches, and a user with a visible widget
+   * is judged by the widgets alone. Looks at each session of the user once at most.
+   */
+  includes({ sessions, visibleWidgets }: User<unknown>): boolean {
+    for (let i = 0; i < sessions.length; i++) {
+      const session = sessions[i]!;
+      if (!this.matches(session)) continue;
+      if (visibleWidgets === 0 || (session.shape & VISIBLE_SHAPE) !== 0) return true;
+    }
+    return false;
   }
 
   /** Calls back once for each user in the result. Walks the ids of the filter or the matching sessions, nothing else. */
@@ -66,20 +77,14 @@ export class CompiledFilter {
       }
       return;
     }
-    table.bucket(this.conversationId)?.forEach(this.shapes, (session) => {
-      // Several sessions of a user may match: the first of them stands for the user.
-      if (this.#firstThatDecides(session.user) === session) visit(session.user);
+    // Several sessions of a user may match. The user is looked at with the first of them only.
+    walks = (walks + 1) | 0;
+    const walk = walks;
+    table.bucket(this.conversationId)?.forEach(this.shapes, ({ user }) => {
+      if (user.lastWalk === walk) return;
+      user.lastWalk = walk;
+      if (this.includes(user)) visit(user);
     });
-  }
-
-  /** The user's first session that puts them into the result: one with a visible widget is decided on the widgets alone. */
-  #firstThatDecides<Holder>({ sessions, visibleWidgets }: User<Holder>): Session<Holder> | undefined {
-    for (let i = 0; i < sessions.length; i++) {
-      const session = sessions[i]!;
-      if (!this.matches(session)) continue;
-      if (visibleWidgets === 0 || (session.shape & VISIBLE_SHAPE) !== 0) return session;
-    }
-    return undefined;
   }
 }
 

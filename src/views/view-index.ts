@@ -91,9 +91,13 @@ export class ViewIndex<Holder> {
     if (from !== undefined) this.#conversations.get(from)?.visit(userId, visit);
     if (to !== undefined && to !== from) this.#conversations.get(to)?.visit(userId, visit);
     if (!change.visibilityFlipped) return;
-    // Background sessions of the user count otherwise now, in whichever conversation they are.
+    // Background sessions of the user count otherwise now, in whichever conversation they are. Each conversation is
+    // looked up once, however many sessions of the user are in it.
+    const seen = new Set([from, to]);
     for (const { selectedConversationId: elsewhere } of user.sessions) {
-      if (elsewhere !== from && elsewhere !== to) this.#conversations.get(elsewhere)?.visit(userId, visit);
+      if (seen.has(elsewhere)) continue;
+      seen.add(elsewhere);
+      this.#conversations.get(elsewhere)?.visit(userId, visit);
     }
   }
 }

@@ -8,6 +8,32 @@ import { Walk } from "./walk.ts";
 /** A mark on a user whose entry must be looked at again, and who is in the result as far as the view knows. */
 const PRESENT = null;
 
+/** What the registry does with a view next. */
+export type ViewPhase =
+  /** Its first members are not all collected. */
+  | "collecting"
+  /** A mark makes it ready. */
+  | "quiet"
+  /** It is marked, and stands in line for its flush. */
+  | "ready"
+  /** It was flushed, and its diff is on the way to its subscribers. */
+  | "publishing"
+  /** It was flushed lately: marks wait until its rest is over. */
+  | "resting";
+
+/** One flush: what became of the marked users. */
+export interface Flush {
+  /** undefined: the result is as it was. */
+  readonly diff: Diff | undefined;
+  /** Users whose entries changed, those who left included. */
+  readonly changes: number;
+  /** What encoding a user has thrown. These users stay marked, and the diff is about the others. */
+  readonly errors: readonly unknown[];
+}
+
+const NO_ERRORS: readonly unknown[] = [];
+const UNCHANGED: Flush = { diff: undefined, changes: 0, errors: NO_ERRORS };
+
 /**
  * The live result of one filter. `(name, version)` names one exact state: `members` as of the last flush. Changes since
  * then are only marks on users, so a burst costs one look at each user it touched.
@@ -15,6 +41,8 @@ const PRESENT = null;
 export class View<Holder> {
   readonly name: string;
   readonly filter: CompiledFilter;
+  /** Written by the registry alone. */
+  phase: ViewPhase = "collecting";
   readonly #table: Table<Holder>;
   readonly #members = new Map<string, Member>();
   /** Users touched since the last flush: present, or the reason why they last left. */
@@ -27,6 +55,8 @@ export class View<Holder> {
   #collected: Member[] | undefined;
   /** When the oldest mark was made; for measuring how late diffs are. */
   markedAt = 0;
+  /** Whether the last flush left out users that it could not encode. */
+  hasLeftOut = false;
 
   constructor(name: string, filter: CompiledFilter, table: Table<Holder>) {
     this.name = name;
@@ -58,6 +88,8 @@ export class View<Holder> {
    * Collects first members from up to `count` more sessions; true when that is done, and then it must not be called
    * again. Until then the view may be touched, but not flushed: what changes meanwhile is collected as it is then, or
    * marked, or both, and the first flush finds out.
+   *
+   * @throws What encoding a user throws. The view is of no use then.
    */
   collect(count: number): boolean {
     const { filter } = this;
@@ -101,28 +133,66 @@ export class View<Holder> {
     return mark === undefined ? "marked" : "folded";
   }
 
-  /** Looks at the marked users and returns what became of them, or undefined if the result is as it was. */
-  flush(): Diff | undefined {
-    const changed: Member[] = [];
+  /**
+   * Looks at the marked users, and moves on to the next version if the result has changed. The whole diff is made
+   * before anything changes: if it cannot be made, the view stays at its version with its marks.
+   *
+   * @throws What encoding the diff as a whole throws.
+   */
+  flush(): Flush {
+    const entries: Member[] = [];
+    const entered: Member[] = [];
+    const enteredIds: string[] = [];
     const left = new Map<string, LeaveCause>();
+    let failed: string[] | undefined;
+    let errors: unknown[] | undefined;
     for (const [userId, mark] of this.#marks) {
-      const user = this.#table.user(userId);
-      const member = user !== undefined && this.filter.includes(user) ? user.member(this.filter) : undefined;
+      let member: Member | undefined;
+      try {
+        member = this.#entryOf(userId);
+      } catch (error) {
+        failed ??= [];
+        failed.push(userId);
+        errors ??= [];
+        errors.push(error);
+        continue;
+      }
       if (member === this.#members.get(userId)) continue;
       if (member !== undefined) {
-        this.#members.set(userId, member);
-        changed.push(member);
+        entries.push(member);
+        entered.push(member);
+        enteredIds.push(userId);
       } else {
-        this.#members.delete(userId);
-        changed.push(`${JSON.stringify(userId)}:null`);
+        entries.push(`${JSON.stringify(userId)}:null`);
         left.set(userId, mark ?? "changed");
       }
     }
+    const version = this.#version + 1;
+    const diff =
+      entries.length === 0 ? undefined : { version, text: encodeDiff(this.name, version, entries, left) };
+
+    // From here on nothing can fail.
+    for (let i = 0; i < entered.length; i++) this.#members.set(enteredIds[i]!, entered[i]!);
+    for (const userId of left.keys()) this.#members.delete(userId);
+    this.#unmarkAllBut(failed);
+    this.hasLeftOut = failed !== undefined;
+    if (diff !== undefined) {
+      this.#version = version;
+      this.#log.push(diff);
+    } else if (failed === undefined) return UNCHANGED;
+    return { diff, changes: entries.length, errors: errors ?? NO_ERRORS };
+  }
+
+  /** The user's entry in the result; undefined for a user who is not in it. */
+  #entryOf(userId: string): Member | undefined {
+    const user = this.#table.user(userId);
+    return user !== undefined && this.filter.includes(user) ? user.member(this.filter) : undefined;
+  }
+
+  #unmarkAllBut(userIds: readonly string[] | undefined): void {
+    if (userIds === undefined) return this.#marks.clear();
+    const kept = userIds.map((userId) => [userId, this.#marks.get(userId)!] as const);
     this.#marks.clear();
-    if (changed.length === 0) return undefined;
-    this.#version++;
-    const diff = { version: this.#version, text: encodeDiff(this.name, this.#version, changed, left) };
-    this.#log.push(diff);
-    return diff;
+    for (const [userId, mark] of kept) this.#marks.set(userId, mark);
   }
 }

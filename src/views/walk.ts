@@ -14,7 +14,8 @@ export class Walk<Holder> {
   /** Those that matched when the walk began; undefined until it turns out that one step is not enough. */
   #sessions: readonly Session<Holder>[] | undefined;
   #next = 0;
-  #visited: Set<User<Holder>> | undefined;
+  /** Users that were looked at, in the result or not: each is looked at once. */
+  #seen: Set<User<Holder>> | undefined;
 
   constructor(filter: CompiledFilter, table: Table<Holder>) {
     this.#filter = filter;
@@ -25,13 +26,13 @@ export class Walk<Holder> {
   step(count: number, visit: (user: User<Holder>) => void): boolean {
     this.#sessions ??= this.#begin(count, visit);
     if (this.#sessions === undefined) return true;
-    this.#visited ??= new Set();
+    this.#seen ??= new Set();
     const end = Math.min(this.#next + count, this.#sessions.length);
     for (; this.#next < end; this.#next++) {
       const { user } = this.#sessions[this.#next]!;
-      if (this.#visited.has(user) || !this.#filter.includes(user)) continue;
-      this.#visited.add(user);
-      visit(user);
+      if (this.#seen.has(user)) continue;
+      this.#seen.add(user);
+      if (this.#filter.includes(user)) visit(user);
     }
     return end === this.#sessions.length;
   }

@@ -8,6 +8,7 @@ import { createCounters } from "../../src/gateway/telemetry.ts";
 import { type HeldSession, type Holder, Tenant } from "../../src/gateway/tenant.ts";
 import type { SessionKind, SessionPatch } from "../../src/sessions/session.ts";
 import { readSettings } from "../../src/settings.ts";
+import { endlessTurn } from "../support/stubs.ts";
 import { MemoryLog } from "./memory-log.ts";
 
 export const LEASE_MS = 6_000;
@@ -105,6 +106,7 @@ export class FakeNode {
       makeId,
       clock: { now: () => this.now, wallNow: () => this.now + this.skew },
       wakeBy: () => {},
+      flushTurn: endlessTurn(),
       journal: createJournal(
         APP_ID,
         () => this.replicator,

@@ -4,14 +4,19 @@ import { expect, it } from "vitest";
 import { Feed } from "../../src/gateway/feed.ts";
 import { Frame } from "../../src/gateway/frame.ts";
 import { Outbox } from "../../src/gateway/outbox.ts";
-import { Subscription } from "../../src/gateway/subscription.ts";
-import { createCounters } from "../../src/gateway/telemetry.ts";
+import { Subscription, type Wording } from "../../src/gateway/subscription.ts";
 import { encodeSnapshotPage } from "../../src/protocol/codec.ts";
 import { FilterSchema } from "../../src/protocol/filter.ts";
 import { NEW_SESSION, patchState } from "../../src/sessions/session.ts";
 import { Table } from "../../src/sessions/table.ts";
 import { CompiledFilter } from "../../src/views/compiled-filter.ts";
 import { View } from "../../src/views/view.ts";
+import { publish, TEST_OWNER, testPageTurns, testTelemetry } from "../support/stubs.ts";
+
+const WORDING: Wording = {
+  snapshot: (page, requestId) => new Frame(encodeSnapshotPage(requestId, page.body)),
+  diff: (frame) => frame,
+};
 
 const USERS = 400;
 const COLLECT = 60;
@@ -25,13 +30,7 @@ interface Sent {
   readonly data: Record<string, { widgets: [{ custom: { n: string } }] }>;
 }
 
-const telemetry = {
-  ...createCounters(),
-  refused: () => {},
-  crashed: () => {},
-  observeDiffDelay: () => {},
-  observeQuery: () => {},
-};
+const telemetry = testTelemetry();
 
 /** A view of many users, each with a number that changes. */
 class World {
@@ -51,7 +50,9 @@ class World {
   }
 
   collect(): void {
-    if (this.view.isCollecting && this.view.collect(COLLECT) && this.view.isMarked) this.flush();
+    if (!this.view.isCollecting) return;
+    if (this.view.collect(COLLECT) && this.view.isMarked) this.flush();
+    this.feed.collected();
   }
 
   change(user: number): void {
@@ -61,7 +62,7 @@ class World {
   }
 
   flush(): void {
-    if (!this.view.isCollecting) this.feed.flushed(this.view.flush());
+    if (!this.view.isCollecting) publish(this.feed);
   }
 }
 
@@ -78,11 +79,8 @@ class Reader {
         return true;
       },
     };
-    const outbox = new Outbox(sink, 1_000_000, { onBacklog: () => {} });
-    const subscription = new Subscription(world.feed, outbox, {
-      snapshot: (page, requestId) => new Frame(encodeSnapshotPage(requestId, page.body)),
-      diff: (frame) => frame,
-    });
+    const outbox = new Outbox(sink, 1_000_000, TEST_OWNER, testPageTurns());
+    const subscription = new Subscription(world.feed, outbox, WORDING, TEST_OWNER);
     world.feed.add(subscription);
     this.#asked = [...world.numbers];
     subscription.requestSnapshot(1);

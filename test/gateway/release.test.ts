@@ -1,14 +1,15 @@
+import { setImmediate } from "node:timers/promises";
 import { expect, it } from "vitest";
 import { App } from "../../src/auth/app.ts";
 import { HeldSessions } from "../../src/gateway/held-sessions.ts";
 import { Hub } from "../../src/gateway/hub.ts";
 import { MAX_DUE_PER_TURN } from "../../src/gateway/limits.ts";
 import type { Reply } from "../../src/gateway/reply.ts";
-import { createCounters } from "../../src/gateway/telemetry.ts";
 import { FilterSchema } from "../../src/protocol/filter.ts";
 import { readSettings } from "../../src/settings.ts";
 import { makeId } from "../../src/shared/ids.ts";
 import { CompiledFilter } from "../../src/views/compiled-filter.ts";
+import { testTelemetry } from "../support/stubs.ts";
 
 // The socket of a back end may hold 10,000 sessions, all of which end with it.
 
@@ -19,13 +20,7 @@ it.each([
   ["is lost", false],
 ])("the sessions of a socket that %s end a few at a time, so that others are served", async (name, clean) => {
   const { limits } = readSettings({}, { openFiles: 65_536, readFile: () => "" });
-  const telemetry = {
-    ...createCounters(),
-    refused: () => {},
-    crashed: (error: unknown) => expect.fail(String(error)),
-    observeDiffDelay: () => {},
-    observeQuery: () => {},
-  };
+  const telemetry = testTelemetry();
   let now = 0;
   const clock = { now: () => now, wallNow: () => 0 };
   const app = new App({ id: "app", secrets: ["x"] });
@@ -43,7 +38,9 @@ it.each([
   now += 1_000;
   const causes = new Set<unknown>();
   let longest = 0;
-  const turn = (act: () => void) => {
+  const turn = async (act: () => void) => {
+    // A large flush waits for the next turn of the event loop.
+    await setImmediate();
     const { sessions } = tenant.table.counts();
     const [version, startedAt] = [view.version, performance.now()];
     act();
@@ -53,11 +50,11 @@ it.each([
       for (const cause of Object.values(JSON.parse(diff.text).causes)) causes.add(cause);
     }
   };
-  turn(() => held.release(clean, now));
+  await turn(() => held.release(clean, now));
   if (!clean) now += limits.resumeWindowMs;
-  while (tenant.table.counts().sessions > 0) turn(() => tenant.run(now));
+  while (tenant.table.counts().sessions > 0) await turn(() => tenant.run(now));
   now += 1_000;
-  turn(() => tenant.run(now));
+  await turn(() => tenant.run(now));
   expect(view.size).toBe(0);
   expect([...causes]).toEqual([clean ? "closed" : "timeout"]);
   expect(tenant.leftovers()).toMatchObject({ sessions: 0, lost: 0, left: 0 });

@@ -2,8 +2,7 @@ import { expect, it } from "vitest";
 import { Feed } from "../../src/gateway/feed.ts";
 import { Frame } from "../../src/gateway/frame.ts";
 import { Outbox } from "../../src/gateway/outbox.ts";
-import { Subscription } from "../../src/gateway/subscription.ts";
-import { createCounters } from "../../src/gateway/telemetry.ts";
+import { Subscription, type Wording } from "../../src/gateway/subscription.ts";
 import { encodeSnapshotPage } from "../../src/protocol/codec.ts";
 import { FilterSchema } from "../../src/protocol/filter.ts";
 import { NEW_SESSION, patchState } from "../../src/sessions/session.ts";
@@ -11,6 +10,12 @@ import { Table } from "../../src/sessions/table.ts";
 import { CompiledFilter } from "../../src/views/compiled-filter.ts";
 import { MAX_DIFFS } from "../../src/views/diff-log.ts";
 import { View } from "../../src/views/view.ts";
+import { publish, TEST_OWNER, testPageTurns, testTelemetry } from "../support/stubs.ts";
+
+const WORDING: Wording = {
+  snapshot: (page, requestId) => new Frame(encodeSnapshotPage(requestId, page.body)),
+  diff: (frame) => frame,
+};
 
 it("a reader so slow with the pages of a snapshot that the diffs after it are gone gets another snapshot", async () => {
   const table = new Table<object>();
@@ -18,13 +23,7 @@ it("a reader so slow with the pages of a snapshot that the diffs after it are go
   for (let i = 0; i < 300; i++) table.open(`s${i}`, `u${i}`, "widget", state, undefined);
   const view = new View("view", new CompiledFilter(FilterSchema.parse({})), table);
   view.collect(1_000);
-  const telemetry = {
-    ...createCounters(),
-    refused: () => {},
-    crashed: () => {},
-    observeDiffDelay: () => {},
-    observeQuery: () => {},
-  };
+  const telemetry = testTelemetry();
   const feed = new Feed(view, telemetry);
   const sent: { type: string; version: number; more?: boolean; reason?: string }[] = [];
   const sink = {
@@ -35,11 +34,8 @@ it("a reader so slow with the pages of a snapshot that the diffs after it are go
       return sink.buffered === 0;
     },
   };
-  const outbox = new Outbox(sink, 1_000_000, { onBacklog: () => {} });
-  const subscription = new Subscription(feed, outbox, {
-    snapshot: (page, requestId) => new Frame(encodeSnapshotPage(requestId, page.body)),
-    diff: (frame) => frame,
-  });
+  const outbox = new Outbox(sink, 1_000_000, TEST_OWNER, testPageTurns());
+  const subscription = new Subscription(feed, outbox, WORDING, TEST_OWNER);
   feed.add(subscription);
 
   // The reader takes nothing: no page is sent while so much waits.
@@ -48,7 +44,7 @@ it("a reader so slow with the pages of a snapshot that the diffs after it are go
   const session = table.get("s0")!;
   for (let n = 0; n <= MAX_DIFFS; n++) {
     view.touch(table.update(session, patchState(session, { custom: { n: String(n) } }))!, 0);
-    feed.flushed(view.flush());
+    publish(feed);
   }
   expect(sent).toEqual([]);
   sink.buffered = 0;

@@ -10,6 +10,7 @@ import { FilterSchema } from "../../src/protocol/filter.ts";
 import { readSettings } from "../../src/settings.ts";
 import { CompiledFilter } from "../../src/views/compiled-filter.ts";
 import { IDLE_VIEW_MS } from "../../src/views/views.ts";
+import { endlessTurn } from "../support/stubs.ts";
 import * as arbitraries from "./arbitraries.ts";
 import { CauseBook, type Fields, Oracle, type OracleFilter, type OracleSession } from "./oracle.ts";
 import { Reader } from "./reader.ts";
@@ -65,6 +66,7 @@ class World {
       makeId: () => `id${this.#ids++}`,
       clock: { now: () => this.now, wallNow: () => this.now },
       wakeBy: () => {},
+      flushTurn: endlessTurn(),
     });
   }
 

@@ -3,9 +3,10 @@ import type { Feed } from "../../src/gateway/feed.ts";
 import type { Frame } from "../../src/gateway/frame.ts";
 import { Frame as TextFrame } from "../../src/gateway/frame.ts";
 import { Outbox, type Sink } from "../../src/gateway/outbox.ts";
-import { Subscription } from "../../src/gateway/subscription.ts";
+import { Subscription, type Wording } from "../../src/gateway/subscription.ts";
 import type { Holder } from "../../src/gateway/tenant.ts";
 import { encodeSnapshotPage } from "../../src/protocol/codec.ts";
+import { TEST_OWNER, testPageTurns } from "../support/stubs.ts";
 import type { CauseBook } from "./oracle.ts";
 
 /** A subscriber without a socket: it rebuilds the state from what it is sent, and holds every diff to the contract. */
@@ -29,15 +30,17 @@ export class Reader implements Sink {
     causes: CauseBook,
     truth: () => Record<string, unknown>,
     maxBytes: number,
+    owner = TEST_OWNER,
   ) {
     this.#truth = truth;
     this.filterKey = filterKey;
     this.#causes = causes;
-    this.outbox = new Outbox(this, maxBytes, { onBacklog: () => {} });
-    this.subscription = new Subscription(feed, this.outbox, {
+    this.outbox = new Outbox(this, maxBytes, owner, testPageTurns());
+    const wording: Wording = {
       snapshot: (page, requestId) => new TextFrame(encodeSnapshotPage(requestId, page.body)),
       diff: (frame) => frame,
-    });
+    };
+    this.subscription = new Subscription(feed, this.outbox, wording, owner);
     feed.add(this.subscription);
   }
 

@@ -103,7 +103,7 @@ describe.each(TRANSPORTS)("readers over %s", (transport) => {
           await passing.ask({ type: "close", sessionId });
         }
       })();
-      for (let id = 1; id <= 5; id++) {
+      for (let id = 1; id <= 5 || passed <= 5; id++) {
         reader.send({ type: "query", id, filter: {} });
         const last = await reader.take((message) => message.id === id && !message.more);
         const pages = [...reader.inbox.splice(0), last];
@@ -112,7 +112,6 @@ describe.each(TRANSPORTS)("readers over %s", (transport) => {
         expect(new Set(users).size).toBe(users.length);
         expect(users.filter((userId) => userId.startsWith("user-"))).toHaveLength(there);
       }
-      expect(passed).toBeGreaterThan(5);
       isOver = true;
       await churning;
     });

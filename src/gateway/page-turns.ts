@@ -1,0 +1,81 @@
+import { PAGE_MS, type TurnBudget } from "./turn-budget.ts";
+
+/** One who sends long answers a page at a time. */
+export interface PageSender {
+  /** Senders of one party, such as the sockets of one user, share its turns. */
+  readonly party: object;
+  /** Whether there is a page to send, and room for it. */
+  readonly canSendPage: boolean;
+  sendPage(): void;
+  /** `sendPage` has thrown. */
+  onFailure(error: unknown): void;
+}
+
+/** A sender whose turn it is sends so many pages at once, if the node has time. */
+const PAGES_AT_ONCE = 4;
+
+/**
+ * Sends the pages of long answers, so many in one turn of the event loop. Parties take turns, and so do the senders of
+ * a party: a user with many sockets gets no more pages than a user with one.
+ */
+export class PageTurns {
+  readonly #turn: TurnBudget;
+  /** Those who wait, by party; the party whose turn is next in front. */
+  readonly #parties = new Map<object, Set<PageSender>>();
+
+  constructor(turn: TurnBudget) {
+    this.#turn = turn;
+  }
+
+  /** How many senders wait for their turn. */
+  get size(): number {
+    let size = 0;
+    for (const senders of this.#parties.values()) size += senders.size;
+    return size;
+  }
+
+  /** Sends pages now, if nobody waits and there is time; the rest follows in later turns. */
+  start(sender: PageSender): void {
+    if (this.#parties.size === 0) this.#send(sender, PAGES_AT_ONCE);
+    if (sender.canSendPage) this.#add(sender);
+  }
+
+  /** The sender has no more to send, or is gone. */
+  remove(sender: PageSender): void {
+    const senders = this.#parties.get(sender.party);
+    if (senders?.delete(sender) && senders.size === 0) this.#parties.delete(sender.party);
+  }
+
+  #add(sender: PageSender): void {
+    const senders = this.#parties.get(sender.party);
+    if (senders === undefined) this.#parties.set(sender.party, new Set([sender]));
+    else senders.add(sender);
+    this.#turn.onNextTurn(this.#run);
+  }
+
+  readonly #run = (): void => {
+    while (this.#parties.size > 0 && !this.#turn.isSpent) {
+      const [first] = this.#parties;
+      const [party, senders] = first!;
+      this.#parties.delete(party);
+      const [sender] = senders;
+      senders.delete(sender!);
+      // Before it sends: what it does may add senders of the same party.
+      if (senders.size > 0) this.#parties.set(party, senders);
+      this.#send(sender!, 1);
+      if (sender!.canSendPage) this.#add(sender!);
+    }
+    if (this.#parties.size > 0) this.#turn.onNextTurn(this.#run);
+  };
+
+  #send(sender: PageSender, pages: number): void {
+    try {
+      for (let n = 0; n < pages && sender.canSendPage && !this.#turn.isSpent; n++) {
+        this.#turn.spend(PAGE_MS);
+        sender.sendPage();
+      }
+    } catch (error) {
+      sender.onFailure(error);
+    }
+  }
+}

@@ -1,0 +1,39 @@
+import { expect } from "vitest";
+import type { Feed } from "../../src/gateway/feed.ts";
+import { PageTurns } from "../../src/gateway/page-turns.ts";
+import { createCounters, type Telemetry } from "../../src/gateway/telemetry.ts";
+import { TurnBudget } from "../../src/gateway/turn-budget.ts";
+
+/** Telemetry for tests without a gateway; a defect fails the test, unless `crashed` says otherwise. */
+export function testTelemetry(crashed = (error: unknown): void => expect.fail(String(error))): Telemetry {
+  return {
+    ...createCounters(),
+    refused: () => {},
+    crashed,
+    observeDiffDelay: () => {},
+    observeQuery: () => {},
+  };
+}
+
+function fail(error: unknown): void {
+  throw error;
+}
+
+/** Everything is done in one turn. For tests that call everything in one turn. */
+export function endlessTurn(): TurnBudget {
+  return new TurnBudget(fail, Number.POSITIVE_INFINITY);
+}
+
+/** Pages for outboxes that belong to no gateway: all in one turn. */
+export function testPageTurns(): PageTurns {
+  return new PageTurns(endlessTurn());
+}
+
+/** For outboxes and subscriptions that are not to fail. */
+export const TEST_OWNER = { onBacklog: () => {}, onFailure: fail };
+
+/** Flushes the view of a feed, and delivers the diff to all subscribers. */
+export function publish(feed: Feed<object>): void {
+  feed.publish(feed.view.flush().diff);
+  feed.deliverSome(Number.POSITIVE_INFINITY);
+}
