@@ -82,9 +82,9 @@ export class Outbox implements PageSender {
     const waits = this.#sink.buffered;
     const fits =
       waits === 0
-        ? byteLength <= Math.min(Math.max(this.#maxBytes, LARGEST_PIECE), MAX_SERVER_MESSAGE_BYTES)
+        ? byteLength <= Math.max(this.#maxBytes, LARGEST_PIECE)
         : waits + byteLength <= OFFERED * this.#maxBytes;
-    if (this.#closed || !fits) return false;
+    if (this.#closed || !fits || byteLength > MAX_SERVER_MESSAGE_BYTES) return false;
     this.send(frame);
     return true;
   }
