@@ -4,7 +4,7 @@ import { AppUnderChaos, EVERYTHING, markOf, type Slot } from "./app-under-chaos.
 import { GatewayUnderTest, type NodeHealth } from "./gateway-under-test.ts";
 import { Healthy } from "./healthy.ts";
 import type { Observing } from "./observing.ts";
-import { TIMES } from "./times.ts";
+import { INJECTED, TIMES } from "./times.ts";
 
 const SECRET_A = "chaos-canary-secret-of-app-a-0123456789";
 const SECRET_B = "chaos-canary-secret-of-app-b-0123456789";
@@ -49,6 +49,8 @@ export class ChaosWorld {
         CONNECT_TIMEOUT_MS: String(TIMES.connectTimeoutMs),
         MAX_BUFFERED_BYTES: "131072",
         LOG_LEVEL: "debug",
+        NODE_OPTIONS: `--import=${new URL("injected-faults.js", import.meta.url).href}`,
+        CHAOS_FAULT_SEED: String(seed),
       },
       (line) => this.#logged(line),
       (how) => this.a.oracle.crashed(how, Date.now()),
@@ -141,6 +143,7 @@ export class ChaosWorld {
     for (const { oracle } of this.apps) oracle.output("the log", line.replaceAll(markOf(""), ""), at);
     // What users say of themselves is not for the log either.
     if (line.includes(markOf(""))) this.a.oracle.violated("I8", at, undefined, "the log shows custom fields");
+    if (line.includes(INJECTED)) return;
     if (!line.startsWith("{") || JSON.parse(line).level >= 50)
       this.a.oracle.crashed(`logged: ${line.slice(0, 500)}`, at);
   }

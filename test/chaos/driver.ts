@@ -3,6 +3,7 @@ import { EVERYTHING } from "./app-under-chaos.ts";
 import { ChaosWorld, type Measured } from "./chaos-world.ts";
 import { CrowdFaults } from "./crowd-faults.ts";
 import { GatewayFaults } from "./gateway-faults.ts";
+import { HostileUser } from "./hostile-user.ts";
 import { QuietPoints } from "./quiet-points.ts";
 import { RudeVisitors } from "./rude-visitors.ts";
 import { type Summary, summarize } from "./summary.ts";
@@ -27,6 +28,7 @@ export class Driver {
   readonly #crowds: CrowdFaults;
   readonly #visitors: Visitors;
   readonly #rude: RudeVisitors;
+  readonly #hostile: HostileUser;
   readonly #gateway: GatewayFaults;
   readonly #busy = new Set<Promise<void>>();
   #begin: Measured | undefined;
@@ -38,6 +40,7 @@ export class Driver {
     this.#crowds = new CrowdFaults(this.#world);
     this.#visitors = new Visitors(this.#world);
     this.#rude = new RudeVisitors(this.#world);
+    this.#hostile = new HostileUser(this.#world);
     this.#gateway = new GatewayFaults(this.#world, this.#visitors);
   }
 
@@ -95,6 +98,7 @@ export class Driver {
       ["handshake flood", 1, () => this.#rude.handshakes()],
       ["never reads, answers pings", 2, () => this.#rude.zombie()],
       ["loud writer", 3, () => this.#visitors.loud()],
+      ["hostile user with a token", 2, () => this.#hostile.act()],
     ];
     const all = kinds.flatMap((kind) => Array.from({ length: kind[1] }, () => kind));
     // Each kind has its turn, then it is as the dice fall.
@@ -115,7 +119,9 @@ export class Driver {
   async #exclusive(round: number): Promise<string> {
     // The first rounds have one of each, so that a short run has them too.
     const which =
-      round <= 3 ? ([0.1, 0.3, 0.5][(round + this.#options.seed) % 3] as number) : this.#world.random.next();
+      round <= 4
+        ? ([0.1, 0.3, 0.5, 0.6][(round + this.#options.seed) % 4] as number)
+        : this.#world.random.next();
     if (which < 0.2) {
       const ms = this.#options.minutes >= 2 ? 20_000 : 4_000;
       this.#world.count(`gateway paused ${ms / 1000} s`);
@@ -131,6 +137,11 @@ export class Driver {
       this.#world.count("killed and restarted");
       await this.#gateway.restart("SIGKILL");
       return ", killed and restarted";
+    }
+    if (which < 0.75) {
+      this.#world.count("faults injected");
+      await this.#gateway.break();
+      return ", faults injected";
     }
     return "";
   }

@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { AppUnderChaos } from "./app-under-chaos.ts";
 import type { ChaosWorld } from "./chaos-world.ts";
 import type { GatewayUnderTest } from "./gateway-under-test.ts";
-import { LATEST_DETECTION_MS, TIMES } from "./times.ts";
+import { FAULTS_MS, LATEST_DETECTION_MS, TIMES } from "./times.ts";
 import type { Visitors } from "./visitors.ts";
 
 /** What happens to the gateway, and so to all at once. */
@@ -45,6 +45,16 @@ export class GatewayFaults {
         );
     }
     for (const visit of patient) this.#visitors.leave(visit, "goodbye");
+  }
+
+  /** Functions of the gateway throw at random for a while, and clients go on. */
+  async break(): Promise<void> {
+    this.#world.healthy!.disturbed();
+    for (let n = 0; n < 3; n++) {
+      this.#gateway.signal("SIGUSR2");
+      await delay(FAULTS_MS + 500);
+    }
+    this.#world.healthy!.disturbed();
   }
 
   async restart(signal: "SIGTERM" | "SIGKILL"): Promise<void> {

@@ -13,3 +13,7 @@ export const SOONEST_DETECTION_MS = TIMES.heartbeatMs / 2;
 export const LATEST_DETECTION_MS = TIMES.heartbeatMs * 1.5;
 /** A second is the promise, another is for a busy machine. */
 export const SLACK_MS = 2_000;
+/** What every error says that is injected into a gateway, see injected-faults.ts. */
+export const INJECTED = "an injected fault";
+/** For so long after a signal functions of the gateway throw at random. */
+export const FAULTS_MS = 1_000;

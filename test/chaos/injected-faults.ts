@@ -1,0 +1,32 @@
+import { Random } from "../support/random.ts";
+import { FAULTS_MS, INJECTED } from "./times.ts";
+
+// Loaded into a gateway before it starts (`node --import`): for a moment after each SIGUSR2, functions that encode,
+// flush and deliver throw at random. Nothing of it is in the gateway itself.
+
+type Method = (this: unknown, ...args: unknown[]) => unknown;
+
+const random = new Random(Number(process.env.CHAOS_FAULT_SEED ?? 1));
+let until = 0;
+
+async function breakAtRandom(file: string, className: string, method: string, oneIn: number): Promise<void> {
+  const url = new URL(`../../../dist/${file}`, import.meta.url);
+  const { prototype } = ((await import(url.href)) as Record<string, { prototype: Record<string, Method> }>)[
+    className
+  ]!;
+  const original = prototype[method]!;
+  prototype[method] = function (...args) {
+    if (until > 0 && performance.now() < until && random.oneIn(oneIn)) throw new Error(INJECTED);
+    return original.apply(this, args);
+  };
+}
+
+await breakAtRandom("sessions/user.js", "User", "member", 50);
+await breakAtRandom("views/view.js", "View", "flush", 20);
+await breakAtRandom("gateway/subscription.js", "Subscription", "deliver", 100);
+await breakAtRandom("gateway/outbox.js", "Outbox", "offer", 100);
+await breakAtRandom("gateway/outbox.js", "Outbox", "send", 500);
+
+process.on("SIGUSR2", () => {
+  until = performance.now() + FAULTS_MS;
+});
