@@ -460,12 +460,12 @@ describe.concurrent.each(TRANSPORTS)("the SDK with a gateway over %s", (transpor
   });
 
   it("notices a network that swallows everything, and is back when it no longer does", async (context) => {
-    const world = await World.make(context, transport, { HEARTBEAT_INTERVAL_MS: "1000" });
+    const world = await World.make(context, transport, { HEARTBEAT_INTERVAL_MS: "2000" });
     const sdk = await world.sdk("alice");
     const session = sdk.client.open({ kind: "widget" });
     await until(() => session.state === "open");
     const { id } = session;
-    await delay(2_500);
+    await delay(5_000);
     expect(sdk.statuses).toEqual(["connecting", "connected"]);
     world.proxy.blackhole(true);
     await until(() => sdk.client.status() === "reconnecting");

@@ -8,7 +8,7 @@ import { TcpProxy } from "../support/proxy.ts";
 import { TestSdk, type Watched } from "../support/sdk.ts";
 import { SEED } from "../support/seed.ts";
 import { TRANSPORTS } from "../support/transports.ts";
-import { until } from "../support/until.ts";
+import { PATIENCE_MS, until } from "../support/until.ts";
 
 // Every run has a network of its own; many go on at once, as most of the time all of them wait.
 const RUNS = Number(process.env.NETWORK_RUNS ?? 12);
@@ -192,7 +192,7 @@ class Run {
         expect(Object.entries(rows[index].custom).sort()).toEqual([...said.custom].sort());
       }
     };
-    const deadline = performance.now() + 45_000;
+    const deadline = performance.now() + PATIENCE_MS;
     for (;;) {
       try {
         await same();

@@ -15,7 +15,7 @@ const firstCells = (title: string) =>
     [...cell!.matchAll(/`(.*?)`/g)].map((match) => match[1]!),
   );
 
-const LEASE_MS = 1_000;
+const LEASE_MS = 2_000;
 
 it("every metric of a cluster is on the page for operators, and no other", async ({ onTestFinished }) => {
   const REDIS_URL = `redis://127.0.0.1:${await ownPort()}`;

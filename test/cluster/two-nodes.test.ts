@@ -5,8 +5,8 @@ import { hasRedis, RedisServer } from "../support/redis-server.ts";
 import { TRANSPORTS } from "../support/transports.ts";
 import { until } from "../support/until.ts";
 
-const LEASE_MS = 1_000;
-const WINDOW_MS = 1_500;
+const LEASE_MS = 2_000;
+const WINDOW_MS = 2_000;
 
 describe.skipIf(!hasRedis()).each(TRANSPORTS)("two nodes on one Redis, over %s", (transport) => {
   let redis: RedisServer;

@@ -10,7 +10,7 @@ import { until } from "../support/until.ts";
 
 const APP = "app";
 const SECRET = "a secret of the cluster tests, long enough";
-const LEASE_MS = 2_000;
+const LEASE_MS = 3_000;
 const WINDOW_MS = 3_000;
 
 describe.skipIf(!hasRedis())("processes that share a Redis", () => {
@@ -127,7 +127,7 @@ describe.skipIf(!hasRedis())("processes that share a Redis", () => {
     await alice.open({});
     await watcher.next("diff");
     process.kill(a.process.child.pid!, "SIGSTOP");
-    await delay(LEASE_MS / 2);
+    await delay(LEASE_MS / 3);
     process.kill(a.process.child.pid!, "SIGCONT");
     await delay(WINDOW_MS + LEASE_MS);
     expect(watcher.inbox).toEqual([]);

@@ -189,13 +189,27 @@ describe.each(TRANSPORTS)("development mode over %s", (TRANSPORT) => {
     await run.stop();
   });
 
-  /** Runs a line as it was printed, pasted into a shell; `timeout` for those that do not end by themselves. */
-  async function paste(line: string, timeout = 20_000): Promise<string> {
-    const options = { cwd: PROJECT, timeout };
-    return await promisify(execFile)("sh", ["-c", line], options).then(
-      ({ stdout }) => stdout,
-      (error: { stdout: string }) => error.stdout,
-    );
+  /** Runs a line as it was printed, pasted into a shell, until it has printed so many lines. */
+  async function paste(line: string, lines: number): Promise<string[]> {
+    // In a group of its own: it is ended with all that the shell has started.
+    const child = spawn("sh", ["-c", line], {
+      cwd: PROJECT,
+      detached: true,
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    const closed = once(child, "close");
+    let output = "";
+    child.stdout.setEncoding("utf8").on("data", (text) => {
+      output += text;
+    });
+    let isOver = false;
+    void closed.then(() => {
+      isOver = true;
+    });
+    await until(() => isOver || output.split("\n").length > lines);
+    if (!isOver) process.kill(-child.pid!, "SIGKILL");
+    await closed;
+    return output.trim().split("\n");
   }
 
   it("prints what to do next", async () => {
@@ -207,12 +221,12 @@ describe.each(TRANSPORTS)("development mode over %s", (TRANSPORT) => {
 
   it.skipIf(!hasTool("curl"))("the curl line works", async () => {
     const [line] = /curl .*/.exec(welcome)!;
-    expect(JSON.parse(await paste(line))).toEqual({ data: {} });
+    expect((await paste(line, 1)).map((text) => JSON.parse(text))).toEqual([{ data: {} }]);
   });
 
   it("the WebSocket line works", async () => {
     const [line] = /node -e .*/.exec(welcome)!;
-    const messages = (await paste(line, 3_000)).trim().split("\n");
+    const messages = await paste(line, 2);
     const types = messages.map((text) => JSON.parse(text).type);
     expect(types).toEqual(["connected", "snapshot"]);
   });

@@ -91,7 +91,13 @@ export class TestBrowser {
   /** @internal */
   async launch(executablePath: string): Promise<void> {
     const args = [...FLAGS, ...(this.#options.args ?? [])];
-    this.#browser = await chromium.launch({ headless: true, ...this.#options, executablePath, args });
+    this.#browser = await chromium.launch({
+      headless: true,
+      timeout: PATIENCE_MS,
+      ...this.#options,
+      executablePath,
+      args,
+    });
   }
 
   /** @internal */
@@ -164,7 +170,7 @@ export function describeInBrowser(
     return;
   }
   describe(name, () => {
-    beforeAll(() => browser.launch(found.path), 60_000);
+    beforeAll(() => browser.launch(found.path));
     afterAll(() => browser.close());
     suite(browser);
     // Registered last, so it is the first to run.
