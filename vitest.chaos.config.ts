@@ -6,7 +6,9 @@ export default defineConfig({
     include: ["test/chaos/*.chaos.ts"],
     pool: "forks",
     maxWorkers: process.env.LONG === "1" ? 1 : 3,
-    testTimeout: 20_000,
-    hookTimeout: 20_000,
+    setupFiles: ["test/support/setup.ts"],
+    // Only what hangs takes as long.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
   },
 });

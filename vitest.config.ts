@@ -39,12 +39,11 @@ export default defineConfig({
     // More than cores: most suites wait for time to pass.
     maxWorkers: 5,
     sequence: { sequencer: LongestFirst },
-    setupFiles: ["test/support/second-try.ts"],
-    // Most suites live in real time, and a shared machine stands still now and then: what fails twice in a row is a defect.
-    retry: process.env.CI ? 1 : 0,
-    // Only what hangs takes as long: on a machine that is busy with other things, too, time is not what makes a test fail.
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
-    expect: { poll: { timeout: 20_000 } },
+    globalSetup: ["test/support/announce.ts"],
+    setupFiles: ["test/support/setup.ts"],
+    // Only what hangs takes as long: time is not what makes a test fail, on a machine that is busy with other things, too.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+    expect: { poll: { timeout: 60_000 } },
   },
 });

@@ -1,9 +1,9 @@
+import { ownPort } from "../../test/support/own-port.ts";
 import { APP, SECRET } from "../servers/app.ts";
 import { CENTRIFUGE } from "./centrifuge-build.ts";
 import { serveForeign } from "./foreign-server.ts";
-import { freePort } from "./free-port.ts";
 
-const port = await freePort();
+const port = await ownPort();
 await serveForeign({
   command: CENTRIFUGE,
   args: [],

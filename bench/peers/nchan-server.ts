@@ -1,11 +1,11 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { ownPort } from "../../test/support/own-port.ts";
 import { serveForeign } from "./foreign-server.ts";
-import { freePort } from "./free-port.ts";
 import { findNchan, findNginx } from "./nchan.ts";
 
-const port = await freePort();
+const port = await ownPort();
 const folder = mkdtempSync(join(tmpdir(), "presence-bench-nginx-"));
 const configuration = join(folder, "nginx.conf");
 writeFileSync(

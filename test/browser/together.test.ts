@@ -16,7 +16,7 @@ for (const transport of TRANSPORTS) {
     let site: ServedPage;
 
     beforeEach(async () => {
-      gateway = await TestGateway.start(transport, { env: { RESUME_WINDOW_MS: "2000" } });
+      gateway = await TestGateway.start(transport, { env: { RESUME_WINDOW_MS: "5000" } });
       site = await servePage("chat.ts");
     });
     afterEach(async () => {

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readdirSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
-import { freePort } from "../support/free-port.ts";
+import { ownPort } from "../support/own-port.ts";
 
 export interface NodeHealth {
   readonly rssBytes: number;
@@ -47,8 +47,8 @@ export class GatewayUnderTest {
   }
 
   async start(): Promise<void> {
-    // While it is away its clients knock: a port that the system hands out itself could be one of theirs by then.
-    if (this.port === 0) this.port = await freePort();
+    // While it is away its clients knock: another one could be given a port that the system hands out itself.
+    if (this.port === 0) this.port = await ownPort();
     this.#mayEnd = false;
     this.restarts++;
     const [command, ...args] = [...this.#within, process.execPath, this.program];

@@ -68,7 +68,7 @@ describe.skipIf(!hasRedis())("a node and its Redis", () => {
   it("notices within 5 s that nothing comes through any more, and comes back", async () => {
     const [a, b] = [await start({ NODE_LEASE_MS: "30000" }), await start({ NODE_LEASE_MS: "30000" })];
     a.network.blackhole(true);
-    await until(async () => (await statusOf(a)) === "degraded", 5_000);
+    await until(async () => (await statusOf(a)) === "degraded");
     const bob = await b.gateway.connect("bob");
     await bob.open({});
     const alice = await a.gateway.connect("alice");
@@ -76,7 +76,7 @@ describe.skipIf(!hasRedis())("a node and its Redis", () => {
     expect(await users(a)).toEqual(["alice"]);
     a.network.blackhole(false);
     a.network.cut();
-    await until(async () => (await statusOf(a)) === "ready", 5_000);
+    await until(async () => (await statusOf(a)) === "ready");
     await until(async () => (await users(a)).length === 2 && (await users(b)).length === 2);
     expect(await count(a, "expulsions_total")).toBe(0);
   });
@@ -120,13 +120,13 @@ describe.skipIf(!hasRedis())("a node and its Redis", () => {
     const again = await b.gateway.connect("moved");
     await again.ask({ type: "open", kind: "widget", sessionId });
     watcher.inbox.length = 0;
-    const left = await watcher.next("diff", LEASE_MS + WINDOW_MS + 4_000);
+    const left = await watcher.next("diff");
     expect(left).toMatchObject({ data: { alice: null }, causes: { alice: "node-lost" } });
     expect(await users(a)).toEqual(["alice", "moved"]);
     // What it does meanwhile is done, and told later.
     await alice.ask({ type: "update", custom: { mood: "alone" } });
     a.network.refuse(false);
-    const back = await watcher.next("diff", 5_000);
+    const back = await watcher.next("diff");
     expect(Object.keys(back.data)).toEqual(["alice"]);
     expect(back.data.alice.widgets[0]).toMatchObject({ hasFocus: true, custom: { mood: "alone" } });
     expect(await moved.next("closed")).toMatchObject({ sessionId, cause: "replaced" });
@@ -136,7 +136,7 @@ describe.skipIf(!hasRedis())("a node and its Redis", () => {
     expect(await count(a, "expulsions_total")).toBe(1);
     // Of the one that it was before nothing is left.
     await until(async () => (await ask("HLEN", register)) === 1 + 2 * 3 + 2);
-  }, 40_000);
+  });
 
   it("serves on when Redis is out of memory, and agrees when it is not any more", async () => {
     const [a, b] = [await start(), await start()];
@@ -151,9 +151,9 @@ describe.skipIf(!hasRedis())("a node and its Redis", () => {
     expect(await users(a)).toEqual(["alice", "bob"]);
     expect(await users(b)).toEqual(["alice"]);
     await ask("CONFIG", "SET", "maxmemory", "0");
-    await until(async () => (await users(b)).length === 2, 5_000);
+    await until(async () => (await users(b)).length === 2);
     await until(async () => (await statusOf(a)) === "ready");
-  }, 30_000);
+  });
 
   it("reads all rows anew when the log was trimmed before it had read it", async () => {
     const [a, b] = [await start({ NODE_LEASE_MS: "30000" }), await start({ NODE_LEASE_MS: "30000" })];
@@ -170,9 +170,9 @@ describe.skipIf(!hasRedis())("a node and its Redis", () => {
     await ask("XTRIM", log, "MAXLEN", "1");
     b.network.blackhole(false);
     b.network.cut();
-    await until(async () => (await users(b)).includes("user-19"), 5_000);
+    await until(async () => (await users(b)).includes("user-19"));
     // Of whom nothing is there any more, it waits a little for somebody to say something.
-    await until(async () => !(await users(b)).includes("alice"), 5_000);
+    await until(async () => !(await users(b)).includes("alice"));
     expect(await users(b)).toEqual(await users(a));
   });
 
@@ -228,18 +228,18 @@ describe.skipIf(!hasRedis())("a node and its Redis", () => {
       const each = await a.gateway.connect(user);
       await each.open({});
       await alice.ask({ type: "update", custom: { key } });
-      await until(async () => (await users(b)).includes(user), 6_000);
-      await until(async () => (await statusOf(a)) === "ready" && (await statusOf(b)) === "ready", 6_000);
+      await until(async () => (await users(b)).includes(user));
+      await until(async () => (await statusOf(a)) === "ready" && (await statusOf(b)) === "ready");
       await until(
         async () => JSON.stringify(await a.gateway.query({})) === JSON.stringify(await b.gateway.query({})),
       );
       const third = await start();
-      await until(async () => (await users(third)).length === (await users(a)).length, 6_000);
+      await until(async () => (await users(third)).length === (await users(a)).length);
       await third.gateway.stop();
       await third.network.stop();
       nodes.pop();
     }
-  }, 60_000);
+  });
 
   it("needs no more rights than the README says", async () => {
     await ask("ACL", "SETUSER", ...readmeUser().split(" "));
@@ -255,7 +255,7 @@ describe.skipIf(!hasRedis())("a node and its Redis", () => {
     const again = await b.gateway.connect("alice");
     expect(await again.ask({ type: "open", kind: "widget", sessionId })).toMatchObject({ resumed: true });
     await a.gateway.stop();
-    await until(async () => (await ask("HGET", register, "i:a")) === null, LEASE_MS + WINDOW_MS + 3_000);
+    await until(async () => (await ask("HGET", register, "i:a")) === null);
     expect(await users(b)).toEqual(["alice"]);
     expect(b.gateway.log.join("")).not.toContain("NOPERM");
   });

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { it } from "vitest";
 import { fields, userId } from "../model/arbitraries.ts";
+import { SEED } from "../support/seed.ts";
 import { type FakeNode, LEASE_MS, WINDOW_MS, World } from "./world.ts";
 
 const pick = fc.nat({ max: 9 });
@@ -241,8 +242,6 @@ class Play {
 }
 
 const RUNS = Number(process.env.MODEL_RUNS ?? 300);
-// Always the same in CI.
-const seed = Number(process.env.MODEL_SEED ?? (process.env.CI ? 1 : Date.now() % 2 ** 31));
 
 function play(steps: readonly Step[], nodes: number, isMild: boolean): void {
   const game = new Play(nodes, isMild);
@@ -250,7 +249,7 @@ function play(steps: readonly Step[], nodes: number, isMild: boolean): void {
   game.end();
 }
 
-it(`nobody leaves by mistake, and all agree (${RUNS} runs, MODEL_SEED=${seed})`, () => {
+it(`nobody leaves by mistake, and all agree (${RUNS} runs, MODEL_SEED=${SEED})`, () => {
   fc.assert(
     fc.property(
       fc.array(mild, { maxLength: 60, size: "max" }),
@@ -259,13 +258,13 @@ it(`nobody leaves by mistake, and all agree (${RUNS} runs, MODEL_SEED=${seed})`,
     ),
     {
       numRuns: RUNS,
-      seed,
+      seed: SEED,
       ...(process.env.MODEL_PATH === undefined ? {} : { path: process.env.MODEL_PATH, endOnFailure: true }),
     },
   );
 }, 600_000);
 
-it(`whatever happens, all agree in the end (${RUNS} runs, MODEL_SEED=${seed})`, () => {
+it(`whatever happens, all agree in the end (${RUNS} runs, MODEL_SEED=${SEED})`, () => {
   fc.assert(
     fc.property(
       fc.array(wild, { maxLength: 60, size: "max" }),
@@ -274,7 +273,7 @@ it(`whatever happens, all agree in the end (${RUNS} runs, MODEL_SEED=${seed})`, 
     ),
     {
       numRuns: RUNS,
-      seed,
+      seed: SEED,
       ...(process.env.MODEL_PATH === undefined ? {} : { path: process.env.MODEL_PATH, endOnFailure: true }),
     },
   );

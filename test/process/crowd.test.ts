@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { APP, SECRET, TestGateway } from "../support/gateway.ts";
+import { ownPort } from "../support/own-port.ts";
 import { CliProcess, runCli } from "../support/process.ts";
 import { until } from "../support/until.ts";
 
@@ -42,12 +43,13 @@ it("a crowd leaves after its time", async () => {
 });
 
 it("a crowd that the gateway turns away says why", async () => {
+  const PORT = String(await ownPort());
   const other = await TestGateway.start("ws", {
+    env: { PORT },
     apps: [{ id: "other", secrets: ["another secret of another app, as long"] }],
   });
   const run = new CliProcess({ ...env, GATEWAY_URL: other.url }, ["crowd", "5"]);
   await run.printed(/connected [1-9]/);
-  const PORT = String(other.gateway.port);
   await other.stop();
   const changed = await TestGateway.start("ws", {
     env: { PORT },

@@ -10,6 +10,7 @@ import { readSettings } from "../../src/settings.ts";
 import { SETTINGS } from "../../src/settings-help.ts";
 import { TestClient } from "../support/client.ts";
 import { GatewayProcess, PROJECT } from "../support/process.ts";
+import { hasTool } from "../support/tools.ts";
 
 const README = readFileSync(join(PROJECT, "README.md"), "utf8");
 const blocks = (language: string) =>
@@ -57,7 +58,7 @@ describe("the README's examples", () => {
     await expect.poll(() => socket.readyState).toBe(WebSocket.CLOSED);
   });
 
-  it("ask and watch with curl", async () => {
+  it.skipIf(!hasTool("curl"))("ask and watch with curl", async () => {
     client = await TestClient.open(`ws://127.0.0.1:${port}/v1/my-app/realtime`);
     const token = await new SignJWT({ tokenType: "app", iss: "my-app" })
       .setProtectedHeader({ alg: "HS256" })

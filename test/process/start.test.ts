@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
 import { CliHost } from "../support/cli-host.ts";
 import { type CliRun, GatewayProcess, PROJECT, runCli } from "../support/process.ts";
+import { hasTool } from "../support/tools.ts";
 import { TRANSPORTS } from "../support/transports.ts";
 import { until } from "../support/until.ts";
 
@@ -16,6 +17,8 @@ import { until } from "../support/until.ts";
 
 const SECRET = "a secret that must not be in any log, whatever happens";
 const APPS = JSON.stringify([{ id: "app", secrets: [SECRET] }]);
+/** A connection that says nothing is ended after ten seconds: whoever waits for it waits as long. */
+const SILENCE_MS = 9_000;
 
 const runs: GatewayProcess[] = [];
 
@@ -98,12 +101,12 @@ describe.each(TRANSPORTS)("SIGTERM over %s", (TRANSPORT) => {
 
   it("ends it with 0, be nobody there or somebody", async () => {
     const { run: quiet } = await startGateway({ TRANSPORT });
-    expect(await stop(quiet, "SIGINT")).toBeLessThan(2_000);
+    expect(await stop(quiet, "SIGINT")).toBeLessThan(SILENCE_MS);
     const { run: busy, port } = await startGateway({ TRANSPORT });
     const socket = new WebSocket(`ws://127.0.0.1:${port}/v1/app/realtime`);
     await once(socket, "open");
     const closed = once(socket, "close");
-    expect(await stop(busy)).toBeLessThan(3_000);
+    expect(await stop(busy)).toBeLessThan(SILENCE_MS);
     expect((await closed)[0]).toBe(1012);
     expect(busy.output).toContain('"msg":"stopped"');
   });
@@ -119,7 +122,7 @@ describe.each(TRANSPORTS)("SIGTERM over %s", (TRANSPORT) => {
       sockets.push(socket);
     }
     await once(sockets.at(-1)!, "data");
-    expect(await stop(run)).toBeLessThan(3_000);
+    expect(await stop(run)).toBeLessThan(SILENCE_MS);
     for (const socket of sockets) socket.destroy();
   });
 
@@ -165,12 +168,13 @@ describe.each(TRANSPORTS)("SIGTERM over %s", (TRANSPORT) => {
   });
 
   it("twice does not wait for the drain", async () => {
-    const { run, port } = await startGateway({ TRANSPORT, DRAIN_MS: "60000" });
+    // Longer than this test may take.
+    const { run, port } = await startGateway({ TRANSPORT, DRAIN_MS: "3600000" });
     const socket = new WebSocket(`ws://127.0.0.1:${port}/v1/app/realtime`);
     await once(socket, "open");
     run.child.kill("SIGTERM");
     await once(socket, "message");
-    expect(await stop(run)).toBeLessThan(3_000);
+    await stop(run);
   });
 });
 
@@ -185,13 +189,27 @@ describe.each(TRANSPORTS)("development mode over %s", (TRANSPORT) => {
     await run.stop();
   });
 
-  /** Runs a line as it was printed, pasted into a shell; `timeout` for those that do not end by themselves. */
-  async function paste(line: string, timeout = 20_000): Promise<string> {
-    const options = { cwd: PROJECT, timeout };
-    return await promisify(execFile)("sh", ["-c", line], options).then(
-      ({ stdout }) => stdout,
-      (error: { stdout: string }) => error.stdout,
-    );
+  /** Runs a line as it was printed, pasted into a shell, until it has printed so many lines. */
+  async function paste(line: string, lines: number): Promise<string[]> {
+    // In a group of its own: it is ended with all that the shell has started.
+    const child = spawn("sh", ["-c", line], {
+      cwd: PROJECT,
+      detached: true,
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    const closed = once(child, "close");
+    let output = "";
+    child.stdout.setEncoding("utf8").on("data", (text) => {
+      output += text;
+    });
+    let isOver = false;
+    void closed.then(() => {
+      isOver = true;
+    });
+    await until(() => isOver || output.split("\n").length > lines);
+    if (!isOver) process.kill(-child.pid!, "SIGKILL");
+    await closed;
+    return output.trim().split("\n");
   }
 
   it("prints what to do next", async () => {
@@ -201,14 +219,14 @@ describe.each(TRANSPORTS)("development mode over %s", (TRANSPORT) => {
     expect(welcome).toMatch(/http:\/\/127\.0\.0\.1:\d+\/dashboard\/#token=[\w-]+\.[\w-]+\.[\w-]+\n/);
   });
 
-  it("the curl line works", async () => {
+  it.skipIf(!hasTool("curl"))("the curl line works", async () => {
     const [line] = /curl .*/.exec(welcome)!;
-    expect(JSON.parse(await paste(line))).toEqual({ data: {} });
+    expect((await paste(line, 1)).map((text) => JSON.parse(text))).toEqual([{ data: {} }]);
   });
 
   it("the WebSocket line works", async () => {
     const [line] = /node -e .*/.exec(welcome)!;
-    const messages = (await paste(line, 3_000)).trim().split("\n");
+    const messages = await paste(line, 2);
     const types = messages.map((text) => JSON.parse(text).type);
     expect(types).toEqual(["connected", "snapshot"]);
   });

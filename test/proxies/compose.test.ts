@@ -32,8 +32,8 @@ const VARIABLES: Record<string, string> = {
   REDIS_PASSWORD: "0123456789abcdef",
 };
 const CONFIG = "haproxy-nodes.cfg";
-const LEASE_MS = 1_000;
-const WINDOW_MS = 2_000;
+const LEASE_MS = 2_000;
+const WINDOW_MS = 3_000;
 
 /** As `docker compose` does: what is missing ends it. */
 function interpolate<T>(value: T): T {

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
 import { TestClient } from "../support/client.ts";
@@ -6,6 +5,7 @@ import { readEvents } from "../support/events.ts";
 import { APP, SECRET, TestGateway } from "../support/gateway.ts";
 import { installedProxies, ReverseProxy, type ReverseProxyOptions } from "../support/reverse-proxy.ts";
 import { TRANSPORTS } from "../support/transports.ts";
+import { until } from "../support/until.ts";
 
 // The configurations beside this file do what the README says that a proxy has to do.
 
@@ -65,11 +65,9 @@ describe.concurrent.each(PAIRS)("%s in front of %s", (...pair) => {
     const watcher = await connect();
     await watcher.subscribe({ hasFocus: true });
     for (let i = 0; i < 5; i++) {
-      const started = performance.now();
       await writer.open({ userId: `user-${i}`, hasFocus: true });
       expect(Object.keys(JSON.parse((await events.next()).data).data)).toEqual([`user-${i}`]);
       await watcher.next("diff");
-      expect(performance.now() - started).toBeLessThan(1_000);
     }
     const response = await fetch(`${url}/v1/${APP}/presences`, {
       method: "POST",
@@ -110,10 +108,13 @@ describe.concurrent.each(PAIRS)("%s in front of %s", (...pair) => {
     const lively = await start(pair, onTestFinished, { HEARTBEAT_INTERVAL_MS: "2000" }, idle);
     const silent = await start(pair, onTestFinished, { HEARTBEAT_INTERVAL_MS: "60000" }, idle);
     const [kept, cut] = [await lively.connect(), await silent.connect()];
-    await delay(8_000);
+    await cut.closed;
     await kept.settled();
-    expect(kept.pings).toBeGreaterThan(1);
-    expect(cut.socket.readyState).toBe(WebSocket.CLOSED);
+    // And as long again.
+    const { pings } = kept;
+    await until(() => kept.pings > pings + 1);
+    await kept.settled();
+    expect(pings).toBeGreaterThan(0);
   });
 
   it.runIf(name === "nginx")(

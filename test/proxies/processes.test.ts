@@ -62,5 +62,4 @@ it.runIf(installedProxies().includes("haproxy"))(
       expect(usersIn(left, id)).toBe(1);
     }
   },
-  30_000,
 );

@@ -10,6 +10,7 @@ import {
   type Page,
 } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, it } from "vitest";
+import { PATIENCE_MS } from "./until.ts";
 
 /** Draws pages and has no windows: a page takes a quarter of the time. */
 const SHELL = "/usr/bin/chromium-headless-shell";
@@ -33,8 +34,6 @@ const FLAGS = [
   // What asks for another host is told of, and gets nowhere.
   `--host-resolver-rules=MAP * ~NOTFOUND${OWN_HOSTS.map((host) => `, EXCLUDE ${host}`).join("")}`,
 ];
-/** Shorter than a test's time, so that it is said what was waited for. */
-const PATIENCE_MS = 10_000;
 
 export interface BrowserOptions extends LaunchOptions {
   /** It must have windows: without them every page has the focus, and none is kept for those who go back. */
@@ -92,7 +91,13 @@ export class TestBrowser {
   /** @internal */
   async launch(executablePath: string): Promise<void> {
     const args = [...FLAGS, ...(this.#options.args ?? [])];
-    this.#browser = await chromium.launch({ headless: true, ...this.#options, executablePath, args });
+    this.#browser = await chromium.launch({
+      headless: true,
+      timeout: PATIENCE_MS,
+      ...this.#options,
+      executablePath,
+      args,
+    });
   }
 
   /** @internal */
@@ -104,7 +109,7 @@ export class TestBrowser {
   async endTest(name: string, hasFailed: boolean): Promise<void> {
     const pages = this.#contexts.flatMap((context) => context.pages());
     // What they said before this is heard of before its answer. A page that hangs has no answer.
-    await Promise.all(pages.map((page) => Promise.race([page.evaluate("0").catch(() => {}), after(1_000)])));
+    await Promise.all(pages.map((page) => Promise.race([page.evaluate("0").catch(() => {}), after(2_000)])));
     const allowed = this.#allowed.splice(0);
     const problems = this.problems.splice(0).filter((text) => !allowed.some((pattern) => pattern.test(text)));
     if (hasFailed || problems.length > 0) await takePictures(name, pages);
@@ -165,7 +170,7 @@ export function describeInBrowser(
     return;
   }
   describe(name, () => {
-    beforeAll(() => browser.launch(found.path), 60_000);
+    beforeAll(() => browser.launch(found.path));
     afterAll(() => browser.close());
     suite(browser);
     // Registered last, so it is the first to run.

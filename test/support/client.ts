@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { WebSocket } from "ws";
+import { PATIENCE_MS } from "./until.ts";
 
 // biome-ignore lint/suspicious/noExplicitAny: tests look at messages of every shape
 export type Received = any;
@@ -12,8 +13,6 @@ export interface ClientOptions {
   /** false: leave the gateway's pings unanswered. */
   readonly autoPong?: boolean;
 }
-
-const PATIENCE_MS = 20_000;
 
 /** A WebSocket that keeps what it gets in order, for tests to take one by one. */
 export class TestClient {

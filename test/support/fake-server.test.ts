@@ -5,6 +5,7 @@ import { WebSocket } from "ws";
 import { mintToken } from "../../src/auth/mint.ts";
 import { TestClient } from "./client.ts";
 import { FakeServer } from "./fake-server.ts";
+import { ownPort } from "./own-port.ts";
 import { until } from "./until.ts";
 
 let server: FakeServer;
@@ -12,7 +13,7 @@ let client: TestClient;
 const realtime = () => `ws://127.0.0.1:${server.port}/v1/test-app/realtime`;
 
 beforeEach(async () => {
-  server = await FakeServer.start();
+  server = await FakeServer.start({}, { port: await ownPort() });
   client = await TestClient.open(realtime(), { protocols: ["presence.v1"] });
 });
 afterEach(async () => {

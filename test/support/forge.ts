@@ -14,11 +14,6 @@ export interface Forgery {
   readonly hash?: "sha256" | "sha384" | "sha512";
 }
 
-/** Seconds since 1970, `offset` from now. */
-export function inSeconds(offset: number): number {
-  return Math.floor(Date.now() / 1000) + offset;
-}
-
 export const HS256 = { alg: "HS256", typ: "JWT" };
 export const APP_CLAIMS = { iss: APP, tokenType: "app" };
 export const USER_CLAIMS = { iss: APP, tokenType: "user", sub: "alice" };

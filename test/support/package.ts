@@ -19,8 +19,7 @@ const NETWORK_ERROR =
 
 /** A suite about the package as it is published, which is the same with every Node: once is enough. */
 export function describePackage(name: string, suite: () => void): void {
-  // Compilers, bundlers and npm are slow where much else goes on.
-  if (process.env.PACKAGE_TESTS !== "off") return void describe(name, { timeout: 60_000 }, suite);
+  if (process.env.PACKAGE_TESTS !== "off") return void describe(name, suite);
   process.stdout.write(`not tested: ${name} (PACKAGE_TESTS=off)\n`);
   describe.skip(name, suite);
 }
@@ -43,7 +42,7 @@ export async function run(folder: string, file: string, args: readonly string[],
     const { stdout, stderr } = await promisify(execFile)(file, args, {
       cwd: folder,
       env: { ...Object.fromEntries(own), ...env },
-      timeout: 90_000,
+      timeout: 110_000,
     });
     return { code: 0, stdout, output: stdout + stderr };
   } catch (error) {
@@ -88,10 +87,10 @@ export class InstalledProject {
   async install(): Promise<string | undefined> {
     const { path } = await pack(this.folder);
     this.write("package.json", JSON.stringify({ name: "application", private: true, type: "module" }));
-    // Where there may be no network, nobody should wait for it.
-    const retries = `--fetch-retries=${process.env.CI ? 2 : 0}`;
+    // Of npm's own, and short: where there may be no network, nobody should wait for it.
+    const retries = ["--fetch-retries=2", "--fetch-retry-mintimeout=500", "--fetch-retry-maxtimeout=1000"];
     const quiet = ["--no-audit", "--no-fund", "--loglevel=error"];
-    const args = ["install", "--prefer-offline", "--ignore-scripts", ...quiet, retries, path];
+    const args = ["install", "--prefer-offline", "--ignore-scripts", ...quiet, ...retries, path];
     const { code, output } = await run(this.folder, "npm", args);
     if (code === 0) return undefined;
     const [reason] = NETWORK_ERROR.exec(output) ?? [];

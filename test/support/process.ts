@@ -32,10 +32,19 @@ export class CliProcess {
 
   /** Waits until its standard output matches. */
   async printed(pattern: RegExp): Promise<RegExpExecArray> {
+    const said = () => `it said:\n${this.output}\n${this.errors}`;
+    let ended: number | NodeJS.Signals | undefined;
+    void this.exited.then((how) => {
+      ended = how;
+    });
     await until(() => {
-      if (this.child.exitCode !== null) throw new Error(`exited: ${this.output}\n${this.errors}`);
-      return pattern.test(this.output);
-    }, 30_000);
+      if (pattern.test(this.output)) return true;
+      if (ended !== undefined)
+        throw new Error(`it ended with ${ended} and never printed ${pattern}; ${said()}`);
+      return false;
+    }).catch((error) => {
+      throw ended === undefined ? new Error(`it does not print ${pattern}; ${said()}`) : error;
+    });
     return pattern.exec(this.output)!;
   }
 

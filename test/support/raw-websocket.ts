@@ -2,6 +2,7 @@ import { isUtf8 } from "node:buffer";
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { setImmediate as nextTurn } from "node:timers/promises";
+import { PATIENCE_MS } from "./until.ts";
 
 // A WebSocket client that says whatever it is told to say, right or wrong, and believes nothing that it hears.
 
@@ -185,7 +186,7 @@ export class RawWebSocket {
   }
 
   /** Waits until it is so, or the connection is over. */
-  async until(isSo: () => boolean, patienceMs = 20_000): Promise<void> {
+  async until(isSo: () => boolean, patienceMs = PATIENCE_MS): Promise<void> {
     const deadline = performance.now() + patienceMs;
     while (!isSo() && !this.#isOver) {
       const left = deadline - performance.now();

@@ -16,7 +16,7 @@ export function sendRaw(
   port: number,
   bytes: string | Buffer,
   quietMs = QUIET_MS,
-  isEnough: (text: string) => boolean = () => true,
+  isEnough: (text: string) => boolean = (text) => text !== "",
 ): Promise<string> {
   return new Promise((resolve) => {
     let text = "";

@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { RedisConnection } from "../../src/cluster/redis-connection.ts";
-import { freePort, RedisServer } from "./redis-server.ts";
+import { ownPort } from "./own-port.ts";
+import { RedisServer } from "./redis-server.ts";
 import { until } from "./until.ts";
 
 const SLOTS = 16_384;
@@ -35,7 +36,7 @@ export class RedisCluster {
     const nodes = await Promise.all(
       Array.from({ length: masters + replicas }, async (_, i) => {
         // The usual port of the bus, 10000 above the other one, may not exist.
-        const busPort = await freePort();
+        const busPort = await ownPort();
         busPorts[i] = busPort;
         const args = ["--cluster-enabled", "yes", "--cluster-port", String(busPort), "--dir", folder];
         args.push("--cluster-require-full-coverage", "no");

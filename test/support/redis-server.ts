@@ -1,8 +1,7 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
-import type { AddressInfo } from "node:net";
-import { createServer } from "node:net";
+import { ownPort } from "./own-port.ts";
 
 /** Whether there is a redis-server to test with. In CI it is a failure if not, unless REDIS_TESTS is "off". */
 export function hasRedis(): boolean {
@@ -16,7 +15,7 @@ export function hasRedis(): boolean {
   return false;
 }
 
-/** A redis-server of the test's own, on a free port, that keeps nothing on disk unless it is told to. */
+/** A redis-server of the test's own, on a port of its own, that keeps nothing on disk unless it is told to. */
 export class RedisServer {
   readonly port: number;
   readonly #args: readonly string[];
@@ -28,7 +27,7 @@ export class RedisServer {
   }
 
   static async start(args: readonly string[] = []): Promise<RedisServer> {
-    const server = new RedisServer(await freePort(), args);
+    const server = new RedisServer(await ownPort(), args);
     await server.startAgain();
     return server;
   }
@@ -45,18 +44,24 @@ export class RedisServer {
   async startAgain(): Promise<void> {
     if (this.#child !== undefined) return;
     const own = ["--port", String(this.port), "--bind", "127.0.0.1", "--save", "", "--daemonize", "no"];
-    const child = spawn("redis-server", [...own, ...this.#args], { stdio: ["ignore", "pipe", "inherit"] });
+    const child = spawn("redis-server", [...own, ...this.#args], { stdio: ["ignore", "pipe", "pipe"] });
     this.#child = child;
     let output = "";
     await new Promise<void>((resolve, reject) => {
-      child.stdout!.setEncoding("utf8").on("data", (data: string) => {
-        output += data;
-        if (output.includes("Ready to accept connections")) resolve();
-      });
+      const isReady = () => output.includes("Ready to accept connections");
+      for (const stream of [child.stdout!, child.stderr!])
+        stream.setEncoding("utf8").on("data", (data: string) => {
+          if (isReady()) return;
+          output += data;
+          if (isReady()) resolve();
+        });
       child.once("error", reject);
-      child.once("exit", () => reject(new Error(`redis-server ended: ${output}`)));
+      // When all that it said has been read.
+      child.once("close", (code, signal) => {
+        if (this.#child === child) this.#child = undefined;
+        reject(new Error(`redis-server did not start, or ended with ${code ?? signal}:\n${output}`));
+      });
     });
-    child.stdout!.resume();
   }
 
   /** It stands still, as a process that was stopped, or a machine that does not answer. */
@@ -76,15 +81,6 @@ export class RedisServer {
     child.kill("SIGKILL");
     await ended;
   }
-}
-
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
 }
 
 /** The user that the README says a gateway is to be: its name, and then the rules. */

@@ -1,16 +1,18 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { connect, createServer } from "node:net";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { ownPort } from "./own-port.ts";
 
 export type ProxyName = "nginx" | "haproxy";
 
 const FILES: Record<ProxyName, string> = { nginx: "nginx.conf", haproxy: "haproxy.cfg" };
 /** npm runs tests and benchmarks in the project's folder, wherever they were built to. */
 const FOLDER = "test/proxies";
+const START_MS = 60_000;
 
 /** Debian has them where only root looks. */
 const PATH = `${process.env.PATH}:/usr/sbin:/usr/local/sbin`;
@@ -66,7 +68,7 @@ export class ReverseProxy {
     gatewayPorts: number | readonly number[],
     { file = FILES[name], idleSeconds = 60, without }: ReverseProxyOptions = {},
   ): Promise<ReverseProxy> {
-    const port = await freePort();
+    const port = await ownPort();
     const folder = mkdtempSync(join(tmpdir(), "presence-proxy-"));
     // nginx's workers are somebody else if it is started by root.
     chmodSync(folder, 0o755);
@@ -90,11 +92,21 @@ export class ReverseProxy {
     child.stderr!.on("data", (data) => {
       said += data;
     });
-    for (let tries = 0; !(await answers(port)); tries++) {
-      if (tries > 200 || child.exitCode !== null) throw new Error(`${name} did not start: ${said}`);
-      await delay(50);
+    const proxy = new ReverseProxy(port, child, folder);
+    let why: string | undefined;
+    child.once("error", ({ message }) => {
+      why = message;
+    });
+    const deadline = performance.now() + START_MS;
+    while (!(await answers(port))) {
+      why ??= refusal(child, said) ?? (performance.now() > deadline ? "it does not listen" : undefined);
+      if (why !== undefined) {
+        await proxy.stop();
+        throw new Error(`${name} did not start (${why}):\n${said}`);
+      }
+      await delay(20);
     }
-    return new ReverseProxy(port, child, folder);
+    return proxy;
   }
 
   get pid(): number {
@@ -102,9 +114,12 @@ export class ReverseProxy {
   }
 
   async stop(): Promise<void> {
-    const exited = once(this.#child, "exit");
-    this.#child.kill("SIGTERM");
-    await exited;
+    const { exitCode, signalCode, pid } = this.#child;
+    if (pid !== undefined && exitCode === null && signalCode === null) {
+      const exited = once(this.#child, "exit");
+      this.#child.kill("SIGTERM");
+      await exited;
+    }
     rmSync(this.#folder, { recursive: true, force: true });
   }
 }
@@ -113,13 +128,10 @@ function serverLine(port: number, i: number): string {
   return `  server node${i + 1} 127.0.0.1:${port}\n`;
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, "close");
-  return port;
+/** Why it will not start any more, if that is so: nginx tries for seconds to get a port that somebody has. */
+function refusal({ exitCode, signalCode }: ChildProcess, said: string): string | undefined {
+  if (exitCode !== null || signalCode !== null) return `it ended with ${exitCode ?? signalCode}`;
+  return /\bbind\(\) to .* failed/.exec(said)?.[0];
 }
 
 async function answers(port: number): Promise<boolean> {

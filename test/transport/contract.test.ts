@@ -17,6 +17,7 @@ import { loadUws } from "../../src/transport/load-uws.ts";
 import type { Transport, TransportOptions } from "../../src/transport/transport.ts";
 import { listenUws } from "../../src/transport/uws.ts";
 import { listenWs } from "../../src/transport/ws.ts";
+import { ownPort } from "../support/own-port.ts";
 import { TRANSPORTS } from "../support/transports.ts";
 import { until } from "../support/until.ts";
 
@@ -64,7 +65,8 @@ describe.each(TRANSPORTS)("the %s transport", (name) => {
       answerJson(200, { ...request, address: request.address(), body: request.body.toString() });
     const options: TransportOptions = {
       host: "127.0.0.1",
-      port: 0,
+      // Its own, so that nobody else is there when it is closed.
+      port: await ownPort(),
       maxMessageBytes: 1_000,
       maxBufferedBytes: 1_048_576,
       maxTcpConnections: MAX_TCP_CONNECTIONS,
@@ -323,6 +325,7 @@ describe.each(TRANSPORTS)("the %s transport", (name) => {
         for (const each of webSockets) each.terminate();
         for (const each of silent) each.resetAndDestroy();
         await until(() => recorder.count("close") === closed + 10);
+        await Promise.all(silent.map((tcp) => tcp.closed || once(tcp, "close")));
         await delay(20);
       }
       expect(waves).toEqual([10, 10, 10]);
@@ -469,12 +472,14 @@ describe.each(TRANSPORTS)("the %s transport", (name) => {
     });
 
     it("closes after the requests in hand have their answers", async () => {
+      let isAsked = false;
       handle = async () => {
+        isAsked = true;
         await delay(100);
         return answerText(200, "{}");
       };
       const inHand = fetch(url("/"));
-      await delay(30);
+      await until(() => isAsked);
       await transport.close();
       await transport.close();
       expect(await (await inHand).text()).toBe("{}");

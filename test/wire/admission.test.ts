@@ -3,6 +3,7 @@ import { totalmem } from "node:os";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { WebSocket } from "ws";
 import { APP, SECRET, TestGateway, type TestGatewayOptions } from "../support/gateway.ts";
+import { HandClock } from "../support/hand-clock.ts";
 import { TRANSPORTS } from "../support/transports.ts";
 
 describe.each(TRANSPORTS)("admission over %s", (transport) => {
@@ -99,14 +100,17 @@ describe.each(TRANSPORTS)("admission over %s", (transport) => {
   });
 
   it("over MAX_CONNECTS_PER_SECOND it is 503 with Retry-After", async () => {
-    await start({ MAX_CONNECTS_PER_SECOND: "1" });
+    const clock = new HandClock();
+    await start({ MAX_CONNECTS_PER_SECOND: "1" }, { clock });
     expect((await upgrade()).status).toBe(101);
     expect((await upgrade()).status).toBe(101);
     const third = await upgrade();
     expect(third.status).toBe(503);
     expect(third.retryAfter).toBe("1");
-    // Neither refusals nor time take places.
+    // Refusals take no places.
     expect(connections()).toBe(2);
+    clock.turn(gateway, 1_000);
+    expect((await upgrade()).status).toBe(101);
   });
 
   it("while memory is short it is 503 with Retry-After, and those who are there are served", async () => {

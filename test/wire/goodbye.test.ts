@@ -22,7 +22,7 @@ describe.each(TRANSPORTS)("saying goodbye over %s", (transport) => {
       alice.socket.pause();
       alice.socket.close(code);
 
-      const diff = await observer.take(({ type }) => type === "diff", 1_000);
+      const diff = await observer.next("diff");
       expect(diff).toMatchObject({ data: { alice: null }, causes: { alice: "closed" } });
     },
   );

@@ -76,7 +76,7 @@ describe.each(TRANSPORTS)("origins over %s", (transport) => {
   /** Asks for an upgrade, byte for byte as it stands here. */
   async function upgrade(appId: string, ...headers: string[]): Promise<{ status: number; text: string }> {
     const request = upgradeRequest({ path: `/v1/${encodeURIComponent(appId)}/realtime`, lines: headers });
-    const text = await sendRaw(gateway.gateway.port, request, 600);
+    const text = await sendRaw(gateway.gateway.port, request, 50, (sofar) => sofar !== "");
     return { status: Number(text.slice(9, 12)), text };
   }
 

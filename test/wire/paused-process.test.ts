@@ -2,15 +2,25 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { createAwakeClock } from "../../src/shared/clock.ts";
 import { TestGateway } from "../support/gateway.ts";
 import { TRANSPORTS } from "../support/transports.ts";
-
-const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+import { until } from "../support/until.ts";
 
 describe.each(TRANSPORTS)("a process that stood still, over %s", (transport) => {
   let gateway: TestGateway;
-  let asleep: number;
+  /** Of the machine, which does not know that the process stands still. */
+  let time: number;
+  const awake = (ms: number) => {
+    for (let passed = 0; passed < ms; passed += 50) {
+      time += Math.min(50, ms - passed);
+      gateway.hub.run(gateway.hub.clock.now());
+    }
+  };
+  const asleep = (ms: number) => {
+    time += ms;
+    gateway.hub.run(gateway.hub.clock.now());
+  };
   beforeEach(async () => {
-    asleep = 0;
-    const clock = createAwakeClock(() => performance.now() + asleep);
+    time = 0;
+    const clock = createAwakeClock(() => time);
     gateway = await TestGateway.start(transport, { clock, env: { HEARTBEAT_INTERVAL_MS: "600" } });
   });
   afterEach(() => gateway.stop());
@@ -20,12 +30,20 @@ describe.each(TRANSPORTS)("a process that stood still, over %s", (transport) => 
     const dead = await gateway.socket({ autoPong: false });
     dead.send({ type: "connect", token: await gateway.token({ tokenType: "user", sub: "bob" }) });
     await dead.next("connected");
-    await pause(300);
-
-    asleep += 20_000;
-
-    const { code } = await dead.closed;
-    expect(code).toBe(1006);
+    awake(300);
+    asleep(20_000);
+    awake(299);
+    await living.settled();
+    expect(dead.socket.readyState).toBe(dead.socket.OPEN);
+    expect(dead.pings).toBe(0);
+    awake(1);
+    await until(() => dead.pings === 1);
+    asleep(20_000);
+    awake(299);
+    await living.settled();
+    expect(dead.socket.readyState).toBe(dead.socket.OPEN);
+    awake(1);
+    expect((await dead.closed).code).toBe(1006);
     expect(dead.pings).toBe(1);
     await living.settled();
   });

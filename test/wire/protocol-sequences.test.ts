@@ -1,9 +1,10 @@
 import { readFileSync } from "node:fs";
-import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import type { TestClient } from "../support/client.ts";
 import { APP, TestGateway } from "../support/gateway.ts";
+import { HandClock } from "../support/hand-clock.ts";
 import { TRANSPORTS } from "../support/transports.ts";
+import { until } from "../support/until.ts";
 
 // Walks the numbered sequences of PROTOCOL.md. In them, "$name" stands for whatever comes there first and for the same
 // text from then on; an object that is received may have more fields than the one that is written.
@@ -22,16 +23,20 @@ describe.each(TRANSPORTS)("sequences over %s", (transport) => {
   it.each(SEQUENCES)("%s", async (_title, lines) => {
     const settings = lines.filter((line) => line.startsWith("settings "));
     const env = Object.fromEntries(settings.map((line) => line.slice("settings ".length).split("=")));
-    const gateway = await TestGateway.start(transport, { env });
+    const clock = new HandClock();
+    const gateway = await TestGateway.start(transport, { clock, env });
     try {
-      await walk(gateway, lines);
+      await walk(gateway, clock, lines);
     } finally {
       await gateway.stop();
     }
   });
 });
 
-async function walk(gateway: TestGateway, lines: readonly string[]): Promise<void> {
+/** So far the clock is turned at a time for what a gateway says later. */
+const STEP_MS = 10;
+
+async function walk(gateway: TestGateway, clock: HandClock, lines: readonly string[]): Promise<void> {
   const clients = new Map<string, TestClient>();
   const names = new Map<string, string>([
     ["$appToken", await gateway.token({ tokenType: "app" })],
@@ -43,21 +48,40 @@ async function walk(gateway: TestGateway, lines: readonly string[]): Promise<voi
     clients.set(name, known);
     return known;
   };
+  /** What was said until now has come, here and there. */
+  const settle = async () => {
+    for (let i = 0; i < 2; i++) await gateway.query({});
+  };
+  /** What comes next, now or after a while. */
+  const next = async ({ inbox }: TestClient, line: string) => {
+    for (let waited = 0; inbox.length === 0; waited += STEP_MS) {
+      if (waited > 20_000) throw new Error(`nothing comes: ${line}`);
+      await settle();
+      if (inbox.length === 0) clock.turn(gateway, STEP_MS);
+    }
+    return inbox.shift();
+  };
   for (const line of lines) {
     const [subject = "", verb = "", ...rest] = line.split(" ");
     const text = rest.join(" ");
     if (subject === "settings") continue;
-    else if (subject === "wait") await delay(Number(verb));
-    else if (subject === "kick") {
+    else if (subject === "wait") {
+      await settle();
+      clock.turn(gateway, Number(verb));
+    } else if (subject === "kick") {
       const { json } = await gateway.http("DELETE", `/v1/${APP}/users/${verb}/sessions`);
       expect(json, line).toEqual({ ended: Number(text) });
     } else if (verb === "->") (await client(subject)).send(fill(text, names));
-    else if (verb === "<-")
-      check(await (await client(subject)).take(() => true), JSON.parse(text), names, line);
+    else if (verb === "<-") check(await next(await client(subject), line), JSON.parse(text), names, line);
     else if (verb === "closed") expect((await (await client(subject)).closed).code, line).toBe(Number(text));
-    else if (verb === "drops") (await client(subject)).terminate();
-    else if (verb === "silent") {
-      await delay(Number(text));
+    else if (verb === "drops") {
+      const { sockets } = gateway.tenant();
+      (await client(subject)).terminate();
+      await until(() => gateway.tenant().sockets < sockets);
+    } else if (verb === "silent") {
+      await settle();
+      clock.turn(gateway, Number(text));
+      await settle();
       expect((await client(subject)).inbox, line).toEqual([]);
     } else throw new Error(`not a step: ${line}`);
   }

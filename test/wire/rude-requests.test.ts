@@ -37,7 +37,8 @@ describe.each(TRANSPORTS)("rude HTTP clients over %s", (transport) => {
     const socket = await dial();
     const before = performance.now();
     await gateway.stop();
-    expect(performance.now() - before).toBeLessThan(3_000);
+    // Silence alone would be ended after ten seconds.
+    expect(performance.now() - before).toBeLessThan(9_000);
     socket.destroy();
   });
 

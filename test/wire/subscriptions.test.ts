@@ -1,6 +1,6 @@
-import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
 import { TestGateway } from "../support/gateway.ts";
+import { HandClock } from "../support/hand-clock.ts";
 import { TRANSPORTS } from "../support/transports.ts";
 
 describe.each(TRANSPORTS)("subscriptions over %s", (transport) => {
@@ -8,44 +8,53 @@ describe.each(TRANSPORTS)("subscriptions over %s", (transport) => {
   afterEach(() => gateway.stop());
 
   it("get the first change at once, and then at most one diff in an interval", async () => {
-    gateway = await TestGateway.start(transport, {
-      env: { DIFF_INTERVAL_MS: "400", MESSAGES_PER_SECOND: "1000" },
-    });
+    const clock = new HandClock();
+    const env = { DIFF_INTERVAL_MS: "400", MESSAGES_PER_SECOND: "1000" };
+    gateway = await TestGateway.start(transport, { clock, env });
     const client = await gateway.connect();
     await client.subscribe({});
-    const times: number[] = [];
-    client.socket.on("message", (data) => {
-      if (String(data).includes('"diff"')) times.push(performance.now());
-    });
-    const started = performance.now();
+    /** All that have come when so much time has passed. */
+    const diffsAfter = async (ms: number) => {
+      clock.turn(gateway, ms);
+      await client.settled();
+      return client.inbox.filter(({ type }) => type === "diff");
+    };
     await client.open({ userId: "alice" });
-    for (let n = 0; performance.now() < started + 1_800; n++) {
-      await client.ask({ type: "update", custom: { n: String(n) } });
-      await delay(3);
+    expect(await diffsAfter(0)).toHaveLength(1);
+    for (let interval = 1; interval <= 5; interval++) {
+      for (let n = 1; n <= 10; n++) await client.ask({ type: "update", custom: { n: `${interval} ${n}` } });
+      expect(await diffsAfter(399)).toHaveLength(interval);
+      const diffs = await diffsAfter(1);
+      expect(diffs).toHaveLength(interval + 1);
+      expect(diffs.at(-1).data.alice.widgets[0].custom).toEqual({ n: `${interval} 10` });
     }
-    await delay(600);
-    expect(times[0]! - started).toBeLessThan(350);
-    expect(times.length).toBeGreaterThanOrEqual(5);
-    expect(times.length).toBeLessThanOrEqual(7);
-    // Half, as a busy machine may show one late and the next on time.
-    for (const [i, time] of times.slice(1).entries()) expect(time - times[i]!).toBeGreaterThan(200);
+    // Where nothing happens, nothing is said; and after that, the first change at once again.
+    expect(await diffsAfter(2_000)).toHaveLength(6);
+    await client.ask({ type: "update", custom: { n: "last" } });
+    expect(await diffsAfter(0)).toHaveLength(7);
   });
 
   it("get a snapshot that is not older than the request, though changes wait for the interval", async () => {
-    gateway = await TestGateway.start(transport, { env: { DIFF_INTERVAL_MS: "300" } });
+    const clock = new HandClock();
+    gateway = await TestGateway.start(transport, { clock, env: { DIFF_INTERVAL_MS: "300" } });
     const client = await gateway.connect();
     const { view } = await client.subscribe({});
     const first = await client.open({ userId: "alice" });
     await client.next("diff");
     await client.ask({ type: "update", sessionId: first, hasFocus: true });
     const other = await gateway.connect();
-    const snapshot = await other.subscribe({});
+    const asked = other.subscribe({});
+    await other.settled();
+    expect(other.inbox).toEqual([]);
+    clock.turn(gateway, 300);
+    const snapshot = await asked;
     expect(snapshot).toMatchObject({ view, version: 3, data: { alice: { widgets: [{ hasFocus: true }] } } });
     expect(await client.next("diff")).toMatchObject({ version: 3 });
   });
 
   it("that end before their snapshot leave no question open", async () => {
-    gateway = await TestGateway.start(transport, { env: { DIFF_INTERVAL_MS: "1000" } });
+    const clock = new HandClock();
+    gateway = await TestGateway.start(transport, { clock, env: { DIFF_INTERVAL_MS: "1000" } });
     const client = await gateway.connect();
     const { view } = await client.subscribe({});
     await client.open({ userId: "alice" });
@@ -55,12 +64,14 @@ describe.each(TRANSPORTS)("subscriptions over %s", (transport) => {
     client.send({ type: "unsubscribe", id: 8, view });
     expect(await client.take(({ id }) => id === 7)).toMatchObject({ type: "error", code: "NOT_FOUND" });
     expect(await client.take(({ id }) => id === 8)).toMatchObject({ type: "ok" });
-    await delay(1_200);
+    clock.turn(gateway, 1_200);
+    await client.settled();
     expect(client.inbox).toEqual([]);
   });
 
   it("that wait for a snapshot wait for a few only, and a socket that goes meanwhile goes as it says", async () => {
-    gateway = await TestGateway.start(transport, { env: { DIFF_INTERVAL_MS: "1000" } });
+    const env = { DIFF_INTERVAL_MS: "1000" };
+    gateway = await TestGateway.start(transport, { clock: new HandClock(), env });
     const client = await gateway.connect();
     await client.subscribe({});
     await client.open({ userId: "alice" });

@@ -3,16 +3,7 @@ import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import {
-  APP_CLAIMS,
-  appToken,
-  encode,
-  forge,
-  HS256,
-  inSeconds,
-  USER_CLAIMS,
-  userToken,
-} from "../support/forge.ts";
+import { APP_CLAIMS, appToken, encode, forge, HS256, USER_CLAIMS, userToken } from "../support/forge.ts";
 import { APP, SECRET, TestGateway } from "../support/gateway.ts";
 import { TRANSPORTS } from "../support/transports.ts";
 
@@ -20,6 +11,10 @@ const NEXT_SECRET = "the secret that the test app is moving to, long enough";
 const OTHER_SECRET = "a secret of another app, just as long as it has to be";
 const STRICT = "strict-app";
 const STRICT_SECRET = "a secret of an app whose tokens must all expire some day";
+
+/** The wall clock of these gateways stands still: what is a second from a bound stays on its side. */
+const WALL_NOW = 1_780_000_000_000;
+const inSeconds = (offset: number) => WALL_NOW / 1_000 + offset;
 
 const attacker = generateKeyPairSync("rsa", { modulusLength: 2048 });
 const attackerPem = attacker.publicKey.export({ type: "spki", format: "pem" }).toString();
@@ -344,6 +339,7 @@ describe.each(TRANSPORTS)("tokens over %s", (transport) => {
 
   beforeAll(async () => {
     gateway = await TestGateway.start(transport, {
+      clock: { now: () => performance.now(), wallNow: () => WALL_NOW },
       app: { secrets: [SECRET, NEXT_SECRET] },
       apps: [
         { id: "other-app", secrets: [OTHER_SECRET] },

@@ -4,7 +4,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { RedisConnection } from "../../../src/cluster/redis-connection.ts";
-import { freePort } from "../../support/redis-server.ts";
+import { ownPort } from "../../support/own-port.ts";
 import { until } from "../../support/until.ts";
 
 const COUNT = 3;
@@ -58,7 +58,7 @@ export class Sentinels {
   }
 
   async #spawn(masterPort: number): Promise<void> {
-    const port = await freePort();
+    const port = await ownPort();
     const file = join(this.#folder, `${port}.conf`);
     // Sentinels keep what they learn in their configuration.
     const lines = [
@@ -71,8 +71,25 @@ export class Sentinels {
     ];
     await writeFile(file, `${lines.join("\n")}\n`);
     this.#ports.push(port);
-    this.#children.push(spawn("redis-server", [file, "--sentinel"], { stdio: "ignore" }));
+    const child = spawn("redis-server", [file, "--sentinel"], { stdio: ["ignore", "pipe", "pipe"] });
+    this.#children.push(child);
+    await watching(child);
   }
+}
+
+/** Resolves when a sentinel says that it watches the master; if it ends before, that fails with what it said. */
+function watching(child: ChildProcess): Promise<void> {
+  let output = "";
+  return new Promise((resolve, reject) => {
+    for (const stream of [child.stdout!, child.stderr!])
+      stream.setEncoding("utf8").on("data", (data: string) => {
+        if (output.includes("+monitor")) return;
+        output += data;
+        if (output.includes("+monitor")) resolve();
+      });
+    child.once("error", reject);
+    child.once("close", () => reject(new Error(`a sentinel did not start:\n${output}`)));
+  });
 }
 
 async function knowsAll(port: number): Promise<boolean> {
