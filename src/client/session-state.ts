@@ -1,4 +1,4 @@
-import { customProblem, MAX_CUSTOM_KEYS } from "../protocol/rules.ts";
+import { customBytes, customProblem, MAX_CUSTOM_BYTES, MAX_CUSTOM_KEYS } from "../protocol/rules.ts";
 import { checkId } from "./filter.ts";
 import type { SessionFields } from "./types.ts";
 
@@ -94,8 +94,10 @@ export class SessionState {
       custom.delete(key);
       custom.set(key, value);
     }
-    const kept = [...custom].filter(([, value]) => value !== null);
+    const kept = [...custom].filter((entry): entry is [string, string] => entry[1] !== null);
     if (kept.length > MAX_CUSTOM_KEYS) throw new TypeError(`custom has more than ${MAX_CUSTOM_KEYS} keys`);
+    if (customBytes(Object.fromEntries(kept)) > MAX_CUSTOM_BYTES)
+      throw new TypeError(`custom has more than ${MAX_CUSTOM_BYTES} bytes of JSON`);
     if (custom.size - kept.length > MAX_REMEMBERED) return this.#clear(kept);
     this.#custom = custom;
     if (this.#untold?.custom === null) return;

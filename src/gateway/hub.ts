@@ -76,10 +76,10 @@ export class Hub {
     this.#replication = options.replication;
     const now = clock.now();
     const wakeBy = (due: number) => this.#ticker.wakeBy(due);
+    const shared = { limits, telemetry, makeId, clock, wakeBy, memory: this.memory };
     this.#tenants = new Map(
       apps.map((app) => {
-        const journal = options.replication?.journal(app.id);
-        return [app.id, new Tenant(app, { limits, telemetry, makeId, clock, wakeBy, journal })];
+        return [app.id, new Tenant(app, { ...shared, journal: options.replication?.journal(app.id) })];
       }),
     );
     this.admissions = new Admissions(

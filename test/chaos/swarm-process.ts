@@ -11,7 +11,7 @@ const options = JSON.parse(process.env.SWARM!) as SwarmOptions;
 const path = `/v1/${options.appId}/realtime`;
 const url = `ws://${options.host}:${options.port}${path}`;
 const AT_ONCE = 100;
-const WIDE = Object.fromEntries(Array.from({ length: 32 }, (_, i) => [`k${i}`, "w".repeat(500)]));
+const WIDE = Object.fromEntries(Array.from({ length: 7 }, (_, i) => [`k${i}`, "w".repeat(500)]));
 
 class Client {
   readonly #index: number;

@@ -35,7 +35,9 @@ describe("types that are written twice agree", () => {
     expectTypeOf<Omit<WireSessionFields, "isTyping">>().toExtend<SessionFields>();
     expectTypeOf<OpenOptions["kind"]>().toEqualTypeOf<Message<"open">["kind"]>();
     expectTypeOf<OpenOptions["userId"]>().toEqualTypeOf<Message<"open">["userId"]>();
-    expectTypeOf<keyof Omit<PresenceSession, "sessionId"> | "visible">().toEqualTypeOf<keyof SessionState>();
+    expectTypeOf<keyof Omit<PresenceSession, "sessionId"> | "visible">().toEqualTypeOf<
+      keyof Omit<SessionState, "customBytes">
+    >();
   });
 
   it("causes and codes", () => {
