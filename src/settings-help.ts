@@ -60,9 +60,19 @@ export const SETTINGS: readonly SettingHelp[] = [
   { names: ["MAX_SESSIONS_PER_SOCKET"], standard: "100", text: "100 times that with an app token" },
   { names: ["MAX_SUBSCRIPTIONS_PER_SOCKET"], standard: "100", text: "filters that one socket may watch" },
   {
+    names: ["MAX_SESSIONS_PER_USER"],
+    standard: "100",
+    text: "sessions of one user over all sockets and nodes, lost ones included",
+  },
+  {
+    names: ["MAX_SUBSCRIPTION_BYTES_PER_USER"],
+    standard: "33554432",
+    text: "what the subscriptions of one user may keep: filters, ids and results",
+  },
+  {
     names: ["MESSAGES_PER_SECOND"],
     standard: "50",
-    text: "per socket, burst twice that; 100 times that with an app token",
+    text: "per socket, burst twice that; 4 times that for all sockets of a user, 100 times that with an app token",
   },
   {
     names: ["DRAIN_MS"],

@@ -48,6 +48,7 @@ export interface Machine {
 const Apps = z.array(AppConfig).check(length(1, 10_000, "must have 1 to 10000 apps"));
 
 const HOUR = 3_600_000;
+const MIB = 1_048_576;
 const ASSUMED_OPEN_FILES = 10_000;
 const LEFT_FOR_OTHER_FILES = 512;
 /** Some of these are for connections that are no WebSockets; so many are for what is no connection. */
@@ -97,6 +98,8 @@ export function readSettings(env: NodeJS.ProcessEnv, machine: Machine = thisMach
     maxBufferedBytes: integer("MAX_BUFFERED_BYTES", 1_048_576, 1_024, 256 * 1024 * 1024),
     maxSessionsPerSocket: integer("MAX_SESSIONS_PER_SOCKET", 100, 1, 100_000),
     maxSubscriptionsPerSocket: integer("MAX_SUBSCRIPTIONS_PER_SOCKET", 100, 1, 100_000),
+    maxSessionsPerUser: integer("MAX_SESSIONS_PER_USER", 100, 1, 1_000_000),
+    maxSubscriptionBytesPerUser: integer("MAX_SUBSCRIPTION_BYTES_PER_USER", 32 * MIB, MIB, 16_384 * MIB),
     messagesPerSecond: integer("MESSAGES_PER_SECOND", 50, 1, 1_000_000),
     drainMs: integer("DRAIN_MS", 10_000, 0, HOUR),
     httpRequestsPerSecond: integer("HTTP_REQUESTS_PER_SECOND", 1_000, 1, 10_000_000),

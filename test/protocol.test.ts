@@ -1,15 +1,25 @@
+import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { cutPage, PAGE_BYTES, type Page } from "../src/gateway/pages.ts";
-import { decodeMessage, encodeDiff, joinMembers } from "../src/protocol/codec.ts";
+import { decodeMessage, encodeDiff, joinMembers, readMessageId } from "../src/protocol/codec.ts";
 import { CLOSE } from "../src/protocol/codes.ts";
 import { readHotMessage, readHotText } from "../src/protocol/hot-messages.ts";
 import { ClientMessage } from "../src/protocol/messages.ts";
-import { idProblem } from "../src/protocol/rules.ts";
+import { customBytes, idProblem } from "../src/protocol/rules.ts";
+import {
+  bytesAfter,
+  keysAfter,
+  NEW_SESSION,
+  patchState,
+  type SessionState,
+} from "../src/sessions/session.ts";
+import { Table } from "../src/sessions/table.ts";
 import { SUBPROTOCOL } from "../src/transport/transport.ts";
 import { WORDS } from "./fuzz/samples.ts";
+import { Random } from "./support/random.ts";
 
 describe("ids", () => {
   it.each([
@@ -183,10 +193,88 @@ it("pages hold everything once, in order, none too large but for what is too lar
   );
 });
 
-it("close reasons fit a close frame, and codes are told once", () => {
+it("close reasons fit a close frame, and each code says one thing about coming back", () => {
   for (const { reason } of Object.values(CLOSE)) expect(Buffer.byteLength(reason)).toBeLessThanOrEqual(123);
-  const codes = Object.values(CLOSE).map(({ code }) => code);
-  expect(new Set(codes).size).toBe(codes.length);
+  const retries = new Map<number, string>();
+  for (const { code, retry } of Object.values(CLOSE)) {
+    expect(retries.get(code) ?? retry).toBe(retry);
+    retries.set(code, retry);
+  }
+});
+
+describe("the bytes of custom fields", () => {
+  const key = fc.constantFrom("page", "__proto__", "mood", "7", 'a"\\\n', "é", "€", "👩‍🚀", "\ud800");
+  const text = fc.oneof(
+    fc.string({ unit: "binary", maxLength: 20 }),
+    fc.constantFrom(
+      "",
+      "\u0000\u0001\b\t\n\v\f\r\u001f",
+      '"\\',
+      "\u007f\u0080\u07ff\u0800\uffff",
+      "\udc00\ud800",
+    ),
+  );
+  const truth = (custom: object) => Buffer.byteLength(JSON.stringify(custom));
+
+  it("are those of their JSON in UTF-8, after any patches", () => {
+    const patch = fc.option(fc.dictionary(key, fc.option(text), { noNullPrototype: true }));
+    fc.assert(
+      fc.property(fc.array(patch, { maxLength: 8 }), (patches) => {
+        let state: SessionState = NEW_SESSION;
+        for (const custom of patches) {
+          const keys = keysAfter(state, { custom });
+          const bytes = bytesAfter(state, { custom });
+          state = patchState(state, { custom });
+          assert.deepEqual(
+            [bytes, state.customBytes, customBytes(state.custom), keys],
+            [truth(state.custom), truth(state.custom), truth(state.custom), Object.keys(state.custom).length],
+          );
+        }
+      }),
+      { numRuns: 5_000 },
+    );
+  });
+
+  it("are kept by the table for each session, and summed for each user", () => {
+    const table = new Table<object>();
+    const random = new Random(5);
+    for (let step = 0; step < 2_000; step++) {
+      const id = `s${random.below(10)}`;
+      const session = table.get(id);
+      const custom = { [`k${random.below(5)}`]: random.oneIn(3) ? null : "€".repeat(random.below(50)) };
+      if (session === undefined) {
+        table.open(id, `u${random.below(3)}`, "widget", patchState(NEW_SESSION, { custom }), undefined);
+      } else if (random.oneIn(4)) table.end(session, "closed");
+      else table.update(session, patchState(session, { custom, hasFocus: random.oneIn(2) }));
+      for (const userId of ["u0", "u1", "u2"]) {
+        const user = table.user(userId);
+        const sum = user?.sessions.reduce((total, each) => total + truth(each.custom), 0);
+        assert.equal(user?.customBytes, sum);
+      }
+    }
+  });
+});
+
+describe("the id of a message that is not done", () => {
+  const long = "x".repeat(200_000);
+
+  it.each([
+    [{ type: "query", id: 7, filter: { userIds: [long] } }, 7],
+    [{ id: 7, type: "query", filter: { userIds: [long] } }, 7],
+    [{ type: "query", filter: { userIds: [long] }, id: 7 }, 7],
+    [{ type: "query", filter: { userIds: [long], id: 7 } }, undefined],
+    [{ type: "query", id: -7, filter: long }, undefined],
+    [{ type: "query", id: 2 ** 53, filter: long }, undefined],
+    [{ filter: `${long},"id":7}` }, undefined],
+    [{ id: 0, pad: long }, 0],
+  ])("is found at the ends of a long text", (message, id) => {
+    expect(readMessageId(JSON.stringify(message))).toBe(id);
+  });
+
+  it("costs little, however long the text", () => {
+    // Parsing it would take thousands of times as long, and it is no JSON.
+    expect(readMessageId(`{"type":"query","id":7,${"[".repeat(4_000_000)}`)).toBe(7);
+  });
 });
 
 it("the messages that clients send are those of this version of the protocol", () => {

@@ -45,6 +45,8 @@ const INTEGERS: [name: string, field: string, standard: number, min: number, max
   ["MAX_BUFFERED_BYTES", "maxBufferedBytes", 1_048_576, 1_024, 268_435_456],
   ["MAX_SESSIONS_PER_SOCKET", "maxSessionsPerSocket", 100, 1, 100_000],
   ["MAX_SUBSCRIPTIONS_PER_SOCKET", "maxSubscriptionsPerSocket", 100, 1, 100_000],
+  ["MAX_SESSIONS_PER_USER", "maxSessionsPerUser", 100, 1, 1_000_000],
+  ["MAX_SUBSCRIPTION_BYTES_PER_USER", "maxSubscriptionBytesPerUser", 33_554_432, 1_048_576, 17_179_869_184],
   ["MESSAGES_PER_SECOND", "messagesPerSecond", 50, 1, 1_000_000],
   ["DRAIN_MS", "drainMs", 10_000, 0, 3_600_000],
   ["HTTP_REQUESTS_PER_SECOND", "httpRequestsPerSecond", 1_000, 1, 10_000_000],

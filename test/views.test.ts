@@ -3,8 +3,9 @@ import { FilterSchema } from "../src/protocol/filter.ts";
 import { NEW_SESSION } from "../src/sessions/session.ts";
 import { Table } from "../src/sessions/table.ts";
 import { CompiledFilter } from "../src/views/compiled-filter.ts";
-import { DiffLog, MAX_DIFF_CHARS, MAX_DIFFS } from "../src/views/diff-log.ts";
-import { IDLE_VIEW_MS, MAX_IDLE_MEMBERS, MAX_IDLE_VIEWS, Views } from "../src/views/views.ts";
+import { DiffLog, DiffRings, MAX_DIFF_CHARS, MAX_DIFFS } from "../src/views/diff-log.ts";
+import { IDLE_VIEW_MS, MAX_IDLE_BYTES, MAX_IDLE_VIEWS, Views } from "../src/views/views.ts";
+import { Random } from "./support/random.ts";
 
 const compile = (filter: unknown) => new CompiledFilter(FilterSchema.parse(filter));
 
@@ -43,6 +44,65 @@ describe("the log of diffs", () => {
     log.push({ version: 7, text: "x".repeat(MAX_DIFF_CHARS + 1) });
     expect(log.since(6, 7)).toBeUndefined();
     expect(log.since(7, 7)).toEqual([]);
+  });
+});
+
+describe("the rings of an app", () => {
+  const text = "x".repeat(936);
+  const DIFF = 1_000;
+
+  it("are bounded by themselves only, while all together are within their budget", () => {
+    const rings = new DiffRings(300 * DIFF);
+    const log = new DiffLog(rings);
+    for (let version = 2; version < 202; version++) log.push({ version, text });
+    expect(log.since(1, 201)).toHaveLength(200);
+    expect(rings.bytes).toBe(200 * DIFF);
+  });
+
+  it("shrink to their fair share when they go over it, and those below it keep all", () => {
+    const rings = new DiffRings(300 * DIFF);
+    const [large, small, other] = [new DiffLog(rings), new DiffLog(rings), new DiffLog(rings)];
+    for (let version = 2; version < 12; version++) small.push({ version, text });
+    for (let version = 2; version < 202; version++) large.push({ version, text });
+    for (let version = 2; version < 93; version++) other.push({ version, text });
+    // The 301st diff was too much: the largest is cut in half.
+    expect(large.bytes).toBe(100 * DIFF);
+    expect(large.since(101, 201)).toHaveLength(100);
+    expect(large.since(100, 201)).toBeUndefined();
+    expect(small.since(1, 11)).toHaveLength(10);
+    expect(other.since(1, 92)).toHaveLength(91);
+    expect(rings.bytes).toBe(201 * DIFF);
+    rings.remove(large);
+    rings.remove(large);
+    expect(rings.bytes).toBe(101 * DIFF);
+    expect(rings.size).toBe(2);
+  });
+
+  it("never exceed it, and tell only what is so, whatever is pushed and dropped", () => {
+    const rings = new DiffRings(50_000);
+    const random = new Random(14);
+    const models = new Map<DiffLog, { version: number; texts: string[] }>();
+    for (let step = 0; step < 4_000; step++) {
+      const log = [...models.keys()][random.below(40)] ?? new DiffLog(rings);
+      const model = models.get(log) ?? { version: 1, texts: [] };
+      models.set(log, model);
+      if (random.oneIn(200)) {
+        rings.remove(log);
+        models.delete(log);
+        continue;
+      }
+      model.version++;
+      model.texts.push(`${model.version}`.padEnd(random.below(random.oneIn(10) ? 60_000 : 600), "y"));
+      log.push({ version: model.version, text: model.texts.at(-1)! });
+      expect(rings.bytes).toBeLessThanOrEqual(50_000);
+      expect(rings.bytes).toBe([...models.keys()].reduce((sum, each) => sum + each.bytes, 0));
+      const from = 1 + random.below(model.version + 1);
+      const missed = log.since(from, model.version);
+      if (missed !== undefined) expect(missed.map((diff) => diff.text)).toEqual(model.texts.slice(from - 1));
+      expect(log.since(model.version, model.version)).toEqual([]);
+    }
+    for (const log of models.keys()) rings.remove(log);
+    expect([rings.bytes, rings.size]).toEqual([0, 0]);
   });
 });
 
@@ -101,21 +161,72 @@ describe("views that nobody watches", () => {
     expect(views.acquire(compile({ userIds: ["first"] }))).not.toBe(first);
   });
 
-  it("are bounded in the users that they keep", () => {
+  it("are bounded in the bytes of the results that they keep", () => {
     const { table, views } = setUp();
     const perView = 1_000;
     for (let i = 0; i < perView; i++) table.open(`s${i}`, `u${i}`, "widget", NEW_SESSION, undefined);
-    for (let i = 0; i < MAX_IDLE_MEMBERS / perView + 5; i++) {
-      const everyone = { includeBackgroundSessions: i % 2 === 0, userIds: undefined };
-      const some = {
-        userIds: [...Array(perView)]
-          .map((_, n) => `u${n}`)
-          .concat(`extra${i}`)
-          .slice(1),
-      };
-      views.release(views.acquire(compile(i < 2 ? everyone : some)), i);
+    const users = [...Array(perView)].map((_, n) => `u${n}`);
+    const first = views.acquire(compile({ userIds: users }));
+    const bytes = views.bytesOf(first);
+    // An entry of a user with one session has some 200 characters.
+    expect(bytes).toBeGreaterThan(perView * 200);
+    expect(bytes).toBeLessThan(perView * 800);
+    views.release(first, 0);
+    const enough = Math.ceil(MAX_IDLE_BYTES / bytes);
+    for (let i = 0; i < enough; i++) {
+      views.release(views.acquire(compile({ userIds: [...users.slice(1), `extra${i}`] })), 1);
     }
-    expect(views.leftovers().idleMembers).toBeLessThanOrEqual(MAX_IDLE_MEMBERS);
+    const left = views.leftovers();
+    expect(left.idleBytes).toBeLessThanOrEqual(MAX_IDLE_BYTES);
+    expect(left.idle).toBeGreaterThan(0.9 * enough);
+    expect(views.acquire(compile({ userIds: users }))).not.toBe(first);
+  });
+
+  it("are bounded in the bytes of ids of users who are not there", () => {
+    const { views } = setUp();
+    const ids = (i: number) => [...Array(1_000)].map((_, n) => `${i}-${n}`.padEnd(245, "x"));
+    for (let i = 0; i < 200; i++) views.release(views.acquire(compile({ userIds: ids(i) })), i);
+    const { idle, idleBytes } = views.leftovers();
+    expect(idleBytes).toBeLessThanOrEqual(MAX_IDLE_BYTES);
+    // Their ids, once as they are and once in the key of the filter, are half a megabyte.
+    expect(idle).toBeLessThan(MAX_IDLE_BYTES / 490_000);
+  });
+
+  it("count with what their rings keep", () => {
+    const { table, views } = setUp();
+    const view = views.acquire(compile({}));
+    const state = (n: number) => ({ ...NEW_SESSION, selectedConversationId: `c${n}` });
+    const { user } = table.open("s", "u", "widget", state(0), undefined);
+    for (let n = 1; n <= 100; n++) {
+      views.touch(table.update(user.sessions[0]!, state(n))!, 100 * n);
+      views.takeReady(100 * n)!.flush();
+      views.rest(view, 50, 100 * n);
+    }
+    const withoutRing = views.bytesOf(view);
+    views.release(view, 10_000);
+    expect(views.leftovers().idleBytes).toBeGreaterThan(withoutRing + 100 * 200);
+    views.expireIdle(10_000 + IDLE_VIEW_MS);
+    expect(Object.values(views.leftovers()).every((left) => left === 0)).toBe(true);
+  });
+
+  it("tell who is charged for them, until they are watched again or dropped", () => {
+    const { views } = setUp();
+    const charged = new Map<unknown, number>();
+    const owner = {
+      kept: (view: unknown, bytes: number) => void charged.set(view, bytes),
+      gone: (view: unknown) => void charged.delete(view),
+    };
+    const view = views.acquire(compile({}));
+    views.release(view, 0, owner);
+    expect(charged.get(view)).toBeGreaterThan(0);
+    views.acquire(compile({}));
+    expect(charged.size).toBe(0);
+    views.release(view, 0, owner);
+    views.drop(view);
+    expect(charged.size).toBe(0);
+    views.release(views.acquire(compile({})), 0, owner);
+    views.expireIdle(IDLE_VIEW_MS);
+    expect(charged.size).toBe(0);
   });
 });
 

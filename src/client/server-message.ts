@@ -1,4 +1,4 @@
-import { MAX_ID_LENGTH } from "../protocol/rules.ts";
+import { MAX_ID_LENGTH, MAX_SERVER_MESSAGE_BYTES } from "../protocol/rules.ts";
 import { type PresenceErrorCode, violation } from "./errors.ts";
 import type { LeaveCause, PresenceValue } from "./types.ts";
 
@@ -51,9 +51,6 @@ export type Content = Exclude<ServerMessage, { readonly type: Control }>;
 
 type Raw = Readonly<Record<string, unknown>>;
 type Check = (value: unknown) => boolean;
-
-/** More than the gateway ever puts into a message, whatever its settings. */
-const MAX_LENGTH = 16 * 1024 * 1024;
 
 const isObject = (value: unknown): value is Raw =>
   typeof value === "object" && value !== null && !Array.isArray(value);
@@ -123,7 +120,7 @@ const CHECKS: Readonly<Record<string, Check>> = {
 export function readMessage(data: unknown): ServerMessage | undefined {
   let message: unknown;
   try {
-    if (typeof data === "string" && data.length <= MAX_LENGTH) message = JSON.parse(data);
+    if (typeof data === "string" && data.length <= MAX_SERVER_MESSAGE_BYTES) message = JSON.parse(data);
   } catch {
     // Said below.
   }

@@ -1,4 +1,4 @@
-import { customProblem, MAX_CUSTOM_KEYS } from "../protocol/rules.ts";
+import { customProblem, MAX_CUSTOM_BYTES, MAX_CUSTOM_KEYS } from "../protocol/rules.ts";
 import { checkId } from "./filter.ts";
 import type { SessionFields } from "./types.ts";
 
@@ -94,8 +94,10 @@ export class SessionState {
       custom.delete(key);
       custom.set(key, value);
     }
-    const kept = [...custom].filter(([, value]) => value !== null);
+    const kept = [...custom].filter((entry): entry is [string, string] => entry[1] !== null);
     if (kept.length > MAX_CUSTOM_KEYS) throw new TypeError(`custom has more than ${MAX_CUSTOM_KEYS} keys`);
+    if (jsonBytes(Object.fromEntries(kept)) > MAX_CUSTOM_BYTES)
+      throw new TypeError(`custom has more than ${MAX_CUSTOM_BYTES} bytes of JSON`);
     if (custom.size - kept.length > MAX_REMEMBERED) return this.#clear(kept);
     this.#custom = custom;
     if (this.#untold?.custom === null) return;
@@ -108,4 +110,9 @@ export class SessionState {
     this.#clears = true;
     this.#untold = { ...this.#untold, custom: null };
   }
+}
+
+/** In UTF-8, where there may be no encoder. */
+function jsonBytes(value: object): number {
+  return encodeURIComponent(JSON.stringify(value)).replace(/%../g, "_").length;
 }

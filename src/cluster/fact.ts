@@ -1,7 +1,7 @@
 import type { HeldSession, RemoteSession } from "../gateway/tenant.ts";
 import type { EndCause } from "../protocol/codes.ts";
-import { customProblem, idProblem } from "../protocol/rules.ts";
-import { type Custom, countKeys, NO_CUSTOM } from "../sessions/session.ts";
+import { customBytes, customProblem, idProblem, MAX_CUSTOM_BYTES } from "../protocol/rules.ts";
+import { type Custom, countKeys, NEW_SESSION, type SessionState } from "../sessions/session.ts";
 
 /** What the log says about one session: how it is, or why it ended. */
 export type Fact =
@@ -31,13 +31,17 @@ const CAUSES: readonly unknown[] = [
   "node-lost",
 ] satisfies EndCause[];
 
-/** `[1,"app","alice","widget",1790000000000,0,5,"c1",{"page":"inbox"}]` */
+/**
+ * `[1,"app","alice","widget",1790000000000,0,5,"c1",{"page":"inbox"}]`, and at the end when its socket was lost, if the
+ * other nodes have to know.
+ */
 export function encodeRow(appId: string, session: HeldSession): string {
   const { user, kind, origin, visible, hasFocus, isTyping, selectedConversationId, custom } = session;
   const flags = (visible ? VISIBLE : 0) | (hasFocus ? HAS_FOCUS : 0) | (isTyping ? IS_TYPING : 0);
-  const { opened, term } = origin!;
+  const { opened, term, lostAt } = origin!;
   const { userId } = user;
-  return JSON.stringify([VERSION, appId, userId, kind, opened, term, flags, selectedConversationId, custom]);
+  const row = [VERSION, appId, userId, kind, opened, term, flags, selectedConversationId, custom];
+  return JSON.stringify(lostAt === undefined ? row : [...row, lostAt]);
 }
 
 /** `[1,"app",null,"closed"]` */
@@ -59,7 +63,7 @@ export function parseFact(text: string): ParsedFact | undefined {
 
 /** Reads the rest. `known`: the session as it is so far, if it is known: what stays the same need not be checked again. */
 export function readFact({ parts }: ParsedFact, known: HeldSession | undefined): Fact | undefined {
-  const [, , userId, kind, opened, term, flags, selectedConversationId, custom] = parts;
+  const [, , userId, kind, opened, term, flags, selectedConversationId, custom, lostAt] = parts;
   if (userId === null) return CAUSES.includes(kind) ? { kind: "end", cause: kind as EndCause } : undefined;
   if (!isId(userId, known?.user.userId) || !(kind === "background" || kind === "widget")) return undefined;
   if (!isWithin(opened, MAX_NUMBER) || !isWithin(term, MAX_NUMBER) || !isWithin(flags, ALL_FLAGS)) {
@@ -67,16 +71,19 @@ export function readFact({ parts }: ParsedFact, known: HeldSession | undefined):
   }
   const isNowhere = selectedConversationId === null;
   if (!isNowhere && !isId(selectedConversationId, known?.selectedConversationId)) return undefined;
-  const checked = checkCustom(custom, known?.custom);
+  const checked = checkCustom(custom, known);
   if (checked === undefined) return undefined;
   const state = {
     visible: (flags & VISIBLE) !== 0,
     selectedConversationId,
     hasFocus: (flags & HAS_FOCUS) !== 0,
     isTyping: (flags & IS_TYPING) !== 0,
-    custom: checked,
+    custom: checked.custom,
+    customBytes: checked.customBytes,
   };
-  return { kind: "row", session: { userId, kind, opened, term, state } };
+  // Anything else there is for a version that is not known here.
+  const lost = isWithin(lostAt, MAX_NUMBER) ? lostAt : undefined;
+  return { kind: "row", session: { userId, kind, opened, term, lostAt: lost, state } };
 }
 
 function isId(value: unknown, known: string | null | undefined): value is string {
@@ -87,20 +94,25 @@ function isWithin(value: unknown, max: number): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= max;
 }
 
-function checkCustom(custom: unknown, known: Custom | undefined): Custom | undefined {
-  if (isEmptyObject(custom)) return NO_CUSTOM;
+type CheckedCustom = Pick<SessionState, "custom" | "customBytes">;
+
+/** The sum over the sessions of a user is not checked: what one node has taken, all nodes show. */
+function checkCustom(custom: unknown, known: CheckedCustom | undefined): CheckedCustom | undefined {
+  if (isEmptyObject(custom)) return NEW_SESSION;
   if (customProblem(custom) !== undefined) return undefined;
   const fields = custom as Record<string, string | null>;
   const keys = Object.keys(fields);
   if (
     known !== undefined &&
-    keys.length === countKeys(known) &&
-    keys.every((key) => fields[key] === known[key])
+    keys.length === countKeys(known.custom) &&
+    keys.every((key) => fields[key] === known.custom[key])
   ) {
     return known;
   }
   if (keys.some((key) => fields[key] === null)) return undefined;
-  return Object.freeze(Object.assign(Object.create(null), fields));
+  const checked: Custom = Object.freeze(Object.assign(Object.create(null), fields));
+  const bytes = customBytes(checked);
+  return bytes > MAX_CUSTOM_BYTES ? undefined : { custom: checked, customBytes: bytes };
 }
 
 /** Most have no custom fields. */

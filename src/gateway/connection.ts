@@ -22,6 +22,7 @@ import { Subscriptions } from "./subscriptions.ts";
 import type { Refusal } from "./telemetry.ts";
 import type { Tenant } from "./tenant.ts";
 import { TokenWatch } from "./token-watch.ts";
+import type { UserBudget } from "./user-budget.ts";
 
 type State = "new" | "connected" | "closing" | "closed";
 
@@ -39,6 +40,8 @@ export class Connection implements SocketListener, Peer, Reply {
   #state: State = "new";
   #principal: Principal | undefined;
   #token: TokenWatch | undefined;
+  /** Of the user, shared by all of their sockets; or of this socket, with an app token. Undefined before `connect`. */
+  #budget: UserBudget | undefined;
   /** When we pinged into the silence; undefined while there is no need. */
   #pingedAt: number | undefined;
   #closeAt = Number.POSITIVE_INFINITY;
@@ -79,7 +82,8 @@ export class Connection implements SocketListener, Peer, Reply {
     if (this.#isOver) return;
     const now = this.#hub.clock.now();
     this.#pingedAt = undefined;
-    if (!this.#guard.admit(now) && this.#guard.isFlooding(now)) this.#close("flooding", "flooding");
+    const isAdmitted = this.#guard.admit(now) && (this.#budget?.admit(0, now) ?? true);
+    if (!isAdmitted && this.#guard.isFlooding(now)) this.#close("flooding", "flooding");
   }
 
   onDrain(): void {
@@ -179,7 +183,13 @@ export class Connection implements SocketListener, Peer, Reply {
     if (this.#state === "new" && byteLength > MAX_BYTES_BEFORE_CONNECT) {
       return this.#close("tooLarge", "too_large");
     }
-    if (!this.#guard.admit(now)) return this.#refuseOverRate(text, now);
+    if (!this.#guard.admit(now)) {
+      return this.#refuseOverRate(text, byteLength, now, this.#guard.retryAfterMs());
+    }
+    const budget = this.#budget;
+    if (budget !== undefined && !budget.admit(byteLength, now)) {
+      return this.#refuseOverRate(text, byteLength, now, budget.retryAfterMs(byteLength));
+    }
     const decoded = decodeMessage(text);
     if (decoded.kind === "not-json") return this.#close("badMessages", "not_json");
     if (decoded.kind === "bad") {
@@ -187,11 +197,11 @@ export class Connection implements SocketListener, Peer, Reply {
       return this.bad(decoded.id, message, decoded.issues);
     }
     this.#hub.telemetry.messages[decoded.message.type]++;
-    this.#handle(decoded.message, now);
+    this.#handle(decoded.message, byteLength, now);
   }
 
-  #handle(message: ClientMessage, now: number): void {
-    if (message.type === "connect") return this.#connect(message);
+  #handle(message: ClientMessage, byteLength: number, now: number): void {
+    if (message.type === "connect") return this.#connect(message, byteLength, now);
     const principal = this.#principal;
     if (principal === undefined) {
       this.error(message.id, "UNAUTHENTICATED", "the first message must be connect");
@@ -220,42 +230,68 @@ export class Connection implements SocketListener, Peer, Reply {
 
   /** Most sockets watch nothing, and pay nothing for it. */
   #watching(): Subscriptions {
-    const { maxSubscriptionsPerSocket } = this.#hub.limits;
     this.#subscriptions ??= new Subscriptions(
       this.#tenant,
       this.outbox,
       this,
       this,
-      maxSubscriptionsPerSocket,
+      this.#hub.limits.maxSubscriptionsPerSocket,
+      this.#budget!,
     );
     return this.#subscriptions;
   }
 
-  #refuseOverRate(text: string, now: number): void {
+  #refuseOverRate(text: string, byteLength: number, now: number, retryAfterMs: number): void {
+    this.#refuseRate(readMessageId(text), retryAfterMs);
+    const seconds = this.#budget?.secondsOf(byteLength);
+    if (this.#guard.isFlooding(now, seconds)) this.#close("flooding", "flooding");
+  }
+
+  #refuseRate(id: number | undefined, retryAfterMs: number): void {
     this.#refuse("rate_limited");
-    this.send({
-      type: "error",
-      id: readMessageId(text),
-      code: "RATE_LIMITED",
-      message: "too many messages a second: this one was not done",
-      retryAfterMs: this.#guard.retryAfterMs(),
-    });
-    if (this.#guard.isFlooding(now)) this.#close("flooding", "flooding");
+    const message = "too many messages or bytes a second: this message was not done";
+    this.send({ type: "error", id, code: "RATE_LIMITED", message, retryAfterMs });
   }
 
   // Tokens
 
-  #connect(message: Message<"connect">): void {
+  #connect(message: Message<"connect">, byteLength: number, now: number): void {
     const { id } = message;
     if (this.#state !== "new") return this.bad(id, "this socket is connected already");
     const principal = this.#verify(message);
     if (principal === undefined) return;
+    const budget = this.#acquireBudget(id, principal, byteLength, now);
+    if (budget === undefined) return;
     const { heartbeatIntervalMs: heartbeatMs, resumeWindowMs, messagesPerSecond } = this.#hub.limits;
+    this.#budget = budget;
+    // The sockets of a user take turns with their long answers; each with an app token is a party of its own.
+    if (budget.userId !== undefined) this.outbox.party = budget;
     this.#state = "connected";
     this.#guard.setRate(principal.kind === "app" ? messagesPerSecond * APP_TOKEN_FACTOR : messagesPerSecond);
     this.#adopt(principal);
     const { nodeId } = this.#hub;
     this.send({ type: "connected", id, userId: userOf(principal), nodeId, heartbeatMs, resumeWindowMs });
+  }
+
+  /** The budget that pays for this socket from now on; undefined when the client was told that there is no room in it. */
+  #acquireBudget(
+    id: number | undefined,
+    principal: Principal,
+    byteLength: number,
+    now: number,
+  ): UserBudget | undefined {
+    const { budgets } = this.#tenant;
+    if (principal.kind === "app") return budgets.ofAppToken(now);
+    const budget = budgets.acquire(principal.userId, now);
+    if (!budget.admit(byteLength, now)) {
+      this.#refuseRate(id, budget.retryAfterMs(byteLength));
+      if (this.#guard.isFlooding(now)) this.#close("flooding", "flooding");
+    } else if (budget.sockets > this.#hub.limits.maxConnectionsPerIp) {
+      this.error(id, "LIMIT_REACHED", "the user has all the sockets that a user may have");
+      this.#close("overload");
+    } else return budget;
+    this.#tenant.releaseBudget(budget, now);
+    return undefined;
   }
 
   #refresh(message: Message<"refresh">, before: Principal, now: number): void {
@@ -345,6 +381,7 @@ export class Connection implements SocketListener, Peer, Reply {
     this.outbox.close();
     this.#subscriptions?.endAll(now);
     this.#sessions.release(clean, now);
+    if (this.#budget !== undefined) this.#tenant.releaseBudget(this.#budget, now);
     this.#hub.expire(this, undefined);
   }
 

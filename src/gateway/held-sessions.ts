@@ -1,7 +1,7 @@
 import type { Principal } from "../auth/principal.ts";
 import type { Message, SessionFields } from "../protocol/messages.ts";
-import { MAX_CUSTOM_KEYS } from "../protocol/rules.ts";
-import { countKeys } from "../sessions/session.ts";
+import { MAX_CUSTOM_BYTES, MAX_CUSTOM_KEYS, MAX_USER_CUSTOM_BYTES } from "../protocol/rules.ts";
+import { bytesAfter, keysAfter, NEW_SESSION } from "../sessions/session.ts";
 import { APP_TOKEN_FACTOR, MAX_DUE_PER_TURN } from "./limits.ts";
 import type { Reply } from "./reply.ts";
 import type { HeldSession, Holder, Tenant } from "./tenant.ts";
@@ -36,7 +36,16 @@ export class HeldSessions implements Holder {
     if (this.#count >= limit && resumed?.holder !== this) {
       return this.#reply.error(id, "LIMIT_REACHED", `a socket holds at most ${limit} sessions`);
     }
-    if (this.#hasTooMuchCustom(resumed, message)) return this.#refuseCustom(id);
+    if (resumed === undefined && this.#tenant.isShortOfMemory) {
+      return this.#reply.error(id, "LIMIT_REACHED", SHORT_OF_MEMORY);
+    }
+    const evicted = resumed === undefined ? this.#tenant.sessionToEvict(userId, now) : undefined;
+    if (evicted === "full") {
+      return this.#reply.error(id, "LIMIT_REACHED", "the user has all the sessions that a user may have");
+    }
+    const freed = evicted?.customBytes ?? 0;
+    if (!this.#mayHaveCustom(id, resumed, this.#tenant.table.user(userId), message, freed)) return;
+    if (evicted !== undefined) this.#tenant.evict(evicted, now);
     const isHeld = resumed?.holder === this;
     const session = resumed ?? this.#tenant.open(userId, kind, message, this, now);
     if (!isHeld) this.#add(session);
@@ -52,7 +61,7 @@ export class HeldSessions implements Holder {
   update(message: Message<"update">, now: number): void {
     const session = this.#find(message);
     if (session === undefined) return;
-    if (this.#hasTooMuchCustom(session, message)) return this.#refuseCustom(message.id);
+    if (message.custom != null && !this.#mayHaveCustom(message.id, session, session.user, message)) return;
     this.#tenant.update(session, message, now);
     this.#reply.ok(message.id);
     this.#tenant.settle(now);
@@ -133,13 +142,32 @@ export class HeldSessions implements Holder {
     if (this.#others !== undefined) yield* this.#others;
   }
 
-  #hasTooMuchCustom(session: HeldSession | undefined, patch: SessionFields): boolean {
-    if (patch.custom === undefined || patch.custom === null) return false;
-    return countKeys(this.#tenant.customAfter(session, patch)) > MAX_CUSTOM_KEYS;
-  }
-
-  #refuseCustom(id: number | undefined): void {
-    const issue = { path: "custom", message: `would have more than ${MAX_CUSTOM_KEYS} keys` };
-    this.#reply.bad(id, "too many custom fields", [issue]);
+  /**
+   * Whether the custom fields keep within their bounds after a patch, of a session or of a new one of that user;
+   * answers if not. `freed`: bytes of a session that ends for it.
+   */
+  #mayHaveCustom(
+    id: number | undefined,
+    session: HeldSession | undefined,
+    user: HeldSession["user"] | undefined,
+    patch: SessionFields,
+    freed = 0,
+  ): boolean {
+    const before = session ?? NEW_SESSION;
+    const bytes = bytesAfter(before, patch);
+    const isTooMany = keysAfter(before, patch) > MAX_CUSTOM_KEYS;
+    if (isTooMany || bytes > MAX_CUSTOM_BYTES) {
+      const bound = isTooMany ? `${MAX_CUSTOM_KEYS} keys` : `${MAX_CUSTOM_BYTES} bytes of JSON`;
+      const issue = { path: "custom", message: `would have more than ${bound}` };
+      this.#reply.bad(id, "too many custom fields, or too large ones", [issue]);
+      return false;
+    }
+    const grows = bytes - (session?.customBytes ?? 0) - freed;
+    if (grows <= 0 || (user?.customBytes ?? 0) + grows <= MAX_USER_CUSTOM_BYTES) return true;
+    const limit = `custom of all sessions of a user has at most ${MAX_USER_CUSTOM_BYTES} bytes of JSON`;
+    this.#reply.error(id, "LIMIT_REACHED", limit);
+    return false;
   }
 }
+
+export const SHORT_OF_MEMORY = "this node is short of memory, try again later";

@@ -83,10 +83,10 @@ export class Hub {
     this.pageTurns = new PageTurns(new TurnBudget(crashed));
     const flushTurn = new TurnBudget(crashed);
     const wakeBy = (due: number) => this.#ticker.wakeBy(due);
+    const shared = { limits, telemetry, makeId, clock, wakeBy, flushTurn, memory: this.memory };
     this.#tenants = new Map(
       apps.map((app) => {
-        const journal = options.replication?.journal(app.id);
-        return [app.id, new Tenant(app, { limits, telemetry, makeId, clock, wakeBy, flushTurn, journal })];
+        return [app.id, new Tenant(app, { ...shared, journal: options.replication?.journal(app.id) })];
       }),
     );
     this.admissions = new Admissions(

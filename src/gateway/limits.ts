@@ -12,6 +12,8 @@ export interface Limits {
   readonly maxBufferedBytes: number;
   readonly maxSessionsPerSocket: number;
   readonly maxSubscriptionsPerSocket: number;
+  readonly maxSessionsPerUser: number;
+  readonly maxSubscriptionBytesPerUser: number;
   readonly messagesPerSecond: number;
   readonly drainMs: number;
   readonly httpRequestsPerSecond: number;
@@ -25,6 +27,14 @@ export const STALL_MS = 10_000;
 export const CLOSE_TIMEOUT_MS = 2_000;
 /** App tokens speak for a whole back end: so many times the sessions and messages of one user's socket. */
 export const APP_TOKEN_FACTOR = 100;
+/** After a quiet time, as much may be sent at once as otherwise in this time. */
+export const BURST_SECONDS = 2;
+/** All sockets of a user together have so many times the messages of one, */
+export const USER_RATE_FACTOR = 4;
+/** and these bytes a second. A socket with an app token has 100 times as many. */
+export const USER_BYTES_PER_SECOND = 262_144;
+/** A user may be charged for so many times the filters that one socket may watch. */
+export const USER_FILTER_FACTOR = 4;
 /** Results that one socket may wait for, besides the snapshots of all its subscriptions. */
 export const MAX_LONG_RESULTS = 32;
 /** Snapshots that one subscription may wait for. */

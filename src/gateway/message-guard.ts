@@ -1,7 +1,5 @@
-import { BAD_MESSAGE_WINDOW_MS, FLOOD_SECONDS, MAX_BAD_MESSAGES } from "./limits.ts";
+import { BAD_MESSAGE_WINDOW_MS, BURST_SECONDS, FLOOD_SECONDS, MAX_BAD_MESSAGES } from "./limits.ts";
 
-/** After a quiet time a socket may send as much at once as otherwise in this time. */
-const BURST_SECONDS = 2;
 /** Allowances are in thousandths of a message: each millisecond as many come back as messages are allowed a second. */
 const MESSAGE = 1_000;
 
@@ -43,15 +41,19 @@ export class MessageGuard {
     return isAllowed;
   }
 
-  /** To be called for each message that was not admitted; true when that goes on without end. */
-  isFlooding(now: number): boolean {
+  /**
+   * To be called for each message that was not admitted; true when that goes on without end. A large one counts for as
+   * many messages as may be sent in the time that its bytes take.
+   */
+  isFlooding(now: number, secondsOfBytes = 0): boolean {
     const at = Math.floor(now);
     const most = this.#most(FLOOD_SECONDS);
     const gained = (at - this.#floodedAt) * this.#perSecond;
     const allowance = Math.min((this.#floodAllowance ?? most) + gained, most);
     this.#floodedAt = at;
     const isFlooding = allowance < MESSAGE;
-    this.#floodAllowance = isFlooding ? allowance : allowance - MESSAGE;
+    const cost = Math.max(MESSAGE, Math.floor(secondsOfBytes * this.#most(1)));
+    this.#floodAllowance = isFlooding ? allowance : allowance - cost;
     return isFlooding;
   }
 

@@ -8,14 +8,14 @@ import { cutPage } from "./pages.ts";
  */
 export class Snapshot {
   readonly #view: View<unknown>;
-  readonly #version: number;
+  readonly version: number;
   readonly #members: readonly Member[];
   /** Kept only if it is the whole: what many ask for at once after a storm is made once. */
   #whole: string | undefined;
 
   constructor(view: View<unknown>) {
     this.#view = view;
-    this.#version = view.version;
+    this.version = view.version;
     this.#members = view.members();
   }
 
@@ -24,7 +24,7 @@ export class Snapshot {
     if (this.#whole !== undefined) return { body: this.#whole, next: undefined };
     const { members, next } = cutPage(this.#members, from);
     if (next === undefined && this.#view.isCollecting) return undefined;
-    const body = encodeSnapshotBody(this.#view.name, this.#version, members, next !== undefined);
+    const body = encodeSnapshotBody(this.#view.name, this.version, members, next !== undefined);
     if (from === 0 && next === undefined) this.#whole = body;
     return { body, next };
   }

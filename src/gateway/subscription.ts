@@ -2,6 +2,7 @@ import type { Diff } from "../views/diff-log.ts";
 import type { Feed, FlushPayer, Subscriber } from "./feed.ts";
 import { Frame } from "./frame.ts";
 import type { Job, Outbox } from "./outbox.ts";
+import type { Snapshot } from "./snapshot.ts";
 
 /** A page of a snapshot as the feed hands it out; the reader's protocol is put around it by the subscription. */
 export interface SnapshotPage {
@@ -101,12 +102,14 @@ export class Subscription<Holder> implements Subscriber {
 
   #snapshotJob(requestId: number | undefined): Job {
     const { view } = this.feed;
-    const { version } = view;
-    const snapshot = this.feed.snapshot();
+    // Taken when the first page is sent: an answer that waits for its reader keeps no old state alive.
+    let snapshot: Snapshot | undefined;
     let from: number | undefined = 0;
     return {
       step: () => {
         if (this.#ended || from === undefined) return "done";
+        snapshot ??= this.feed.snapshot();
+        const { version } = snapshot;
         const page = snapshot.page(from);
         if (page === undefined) {
           this.feed.whenCollected(() => this.outbox.wake());

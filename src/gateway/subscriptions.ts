@@ -2,19 +2,26 @@ import { mayWatch, type Principal } from "../auth/principal.ts";
 import { encodeResultPage, encodeSnapshotPage } from "../protocol/codec.ts";
 import type { Message } from "../protocol/messages.ts";
 import { CompiledFilter } from "../views/compiled-filter.ts";
+import type { View } from "../views/view.ts";
+import { filterBytes } from "../views/view-size.ts";
 import { Frame } from "./frame.ts";
+import { SHORT_OF_MEMORY } from "./held-sessions.ts";
 import { MAX_LONG_RESULTS, MAX_UNANSWERED } from "./limits.ts";
 import type { Outbox } from "./outbox.ts";
 import type { Reply } from "./reply.ts";
 import { ResultPages } from "./result-pages.ts";
 import { Subscription, type SubscriptionOwner, type Wording } from "./subscription.ts";
+import type { SubscriptionCharges } from "./subscription-charges.ts";
 import type { Holder, Tenant } from "./tenant.ts";
+import type { UserBudget } from "./user-budget.ts";
 
 /** WebSocket subscribers get diffs as they are, and snapshots with the id of their request. */
 const WORDING: Wording = {
   snapshot: (page, requestId) => new Frame(encodeSnapshotPage(requestId, page.body)),
   diff: (frame) => frame,
 };
+
+const TOO_MUCH = "the subscriptions and waiting queries of the user, over all sockets, keep too much already";
 
 /** What one socket watches, and the messages about it. */
 export class Subscriptions {
@@ -23,7 +30,13 @@ export class Subscriptions {
   readonly #reply: Reply;
   readonly #owner: SubscriptionOwner;
   readonly #maxSubscriptions: number;
+  /** What the user pays for; undefined for an app token. */
+  readonly #charges: SubscriptionCharges<View<Holder>> | undefined;
+  /** Who pays for flushes that nobody else watches; undefined for an app token. */
+  readonly #payer: UserBudget | undefined;
   readonly #byView = new Map<string, Subscription<Holder>>();
+  /** What the user pays for the queries of this socket that wait. */
+  #queryBytes = 0;
 
   constructor(
     tenant: Tenant,
@@ -31,12 +44,15 @@ export class Subscriptions {
     reply: Reply,
     owner: SubscriptionOwner,
     maxSubscriptions: number,
+    budget: UserBudget,
   ) {
     this.#tenant = tenant;
     this.#outbox = outbox;
     this.#reply = reply;
     this.#owner = owner;
     this.#maxSubscriptions = maxSubscriptions;
+    this.#charges = tenant.chargesOf(budget);
+    this.#payer = budget.userId === undefined ? undefined : budget;
   }
 
   subscribe(message: Message<"subscribe">, principal: Principal): void {
@@ -49,7 +65,9 @@ export class Subscriptions {
         const limit = `a socket has at most ${this.#maxSubscriptions} subscriptions`;
         return this.#reply.error(id, "LIMIT_REACHED", limit);
       }
-      subscription = this.#add(filter);
+      const added = this.#add(filter);
+      if (typeof added === "string") return this.#reply.error(id, "LIMIT_REACHED", added);
+      subscription = added;
     } else if (subscription.unanswered >= MAX_UNANSWERED) {
       const limit = "snapshots of this subscription are under way already, wait for them";
       return this.#reply.error(id, "LIMIT_REACHED", limit);
@@ -79,6 +97,10 @@ export class Subscriptions {
       const limit = "too many long answers are under way to this socket, read them first";
       return this.#reply.error(id, "LIMIT_REACHED", limit);
     }
+    // What a query that waits keeps is its filter.
+    const bytes = filterBytes(filter);
+    if (this.#charges?.reserve(bytes) === false) return this.#reply.error(id, "LIMIT_REACHED", TOO_MUCH);
+    this.#queryBytes += bytes;
     // Worked out only when the answers before it are out, so that the ones that wait cost next to nothing.
     const pages = new ResultPages(filter, this.#tenant.table);
     this.#outbox.start({
@@ -86,7 +108,9 @@ export class Subscriptions {
         const page = pages.tryNext();
         if (page === undefined) return "more";
         this.#outbox.send(new Frame(encodeResultPage(id, page.members, page.more)));
-        return page.more ? "more" : "done";
+        if (page.more) return "more";
+        this.#giveBack(bytes);
+        return "done";
       },
     });
   }
@@ -106,6 +130,7 @@ export class Subscriptions {
 
   endAll(now: number): void {
     for (const subscription of [...this.#byView.values()]) this.#end(subscription, now);
+    this.#giveBack(this.#queryBytes);
   }
 
   #find(filter: CompiledFilter): Subscription<Holder> | undefined {
@@ -115,9 +140,22 @@ export class Subscriptions {
     return undefined;
   }
 
-  #add(filter: CompiledFilter): Subscription<Holder> {
-    const feed = this.#tenant.feed(filter);
-    const subscription = new Subscription(feed, this.#outbox, WORDING, this.#owner);
+  /** Returns why the filter may not be watched, if so. To make room, views that only wait for this user are dropped. */
+  #add(filter: CompiledFilter): Subscription<Holder> | string {
+    const tenant = this.#tenant;
+    const charges = this.#charges;
+    const known = tenant.findView(filter);
+    if (known === undefined) {
+      if (tenant.isShortOfMemory) return SHORT_OF_MEMORY;
+      if (charges?.makeRoom(filterBytes(filter)) === false) return TOO_MUCH;
+    } else if (charges?.subscribe(known, tenant.bytesOf(known)) === false) return TOO_MUCH;
+    const feed = tenant.feed(filter);
+    if (known === undefined && charges?.subscribe(feed.view, tenant.bytesOf(feed.view)) === false) {
+      // How much it keeps shows only now.
+      tenant.discard(feed);
+      return TOO_MUCH;
+    }
+    const subscription = new Subscription(feed, this.#outbox, WORDING, this.#owner, this.#payer);
     feed.add(subscription);
     this.#byView.set(feed.view.name, subscription);
     this.#tenant.subscriptions++;
@@ -130,8 +168,14 @@ export class Subscriptions {
     this.#byView.delete(feed.view.name);
     const unanswered = feed.remove(subscription);
     this.#tenant.subscriptions--;
-    this.#tenant.dismiss(feed, now);
+    this.#charges?.unsubscribe(feed.view);
+    this.#tenant.dismiss(feed, now, this.#charges);
     return unanswered;
+  }
+
+  #giveBack(queryBytes: number): void {
+    this.#queryBytes -= queryBytes;
+    this.#charges?.giveBack(queryBytes);
   }
 
   #allowedFilter(

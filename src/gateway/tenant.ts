@@ -1,7 +1,6 @@
 import type { App } from "../auth/app.ts";
 import type { EndCause } from "../protocol/codes.ts";
 import {
-  type Custom,
   NEW_SESSION,
   type Origin,
   patchState,
@@ -16,7 +15,7 @@ import { Deadlines } from "../shared/deadlines.ts";
 import { TokenBucket } from "../shared/token-bucket.ts";
 import type { CompiledFilter } from "../views/compiled-filter.ts";
 import type { Flush, View } from "../views/view.ts";
-import { type Collected, Views } from "../views/views.ts";
+import { type Collected, type IdleViewOwner, Views } from "../views/views.ts";
 import { Feed, type FlushPayer } from "./feed.ts";
 import type { Journal } from "./journal.ts";
 import {
@@ -25,9 +24,14 @@ import {
   LONGEST_FREE_FLUSH_MS,
   MAX_DUE_PER_TURN,
   REST_PER_COST,
+  USER_FILTER_FACTOR,
 } from "./limits.ts";
+import type { MemoryGate } from "./memory-gate.ts";
+import { SubscriptionCharges } from "./subscription-charges.ts";
 import type { Telemetry } from "./telemetry.ts";
 import { flushCostMs, type TurnBudget } from "./turn-budget.ts";
+import type { UserBudget } from "./user-budget.ts";
+import { UserBudgets } from "./user-budgets.ts";
 
 /** Who holds a session: told when it is taken away. */
 export interface Holder {
@@ -42,6 +46,8 @@ export interface RemoteSession {
   readonly kind: SessionKind;
   readonly opened: number;
   readonly term: number;
+  /** See `Origin`. */
+  readonly lostAt: number | undefined;
   readonly state: SessionState;
 }
 
@@ -56,6 +62,8 @@ export interface TenantOptions {
   readonly flushTurn: TurnBudget;
   /** Where other nodes read of what happens here; undefined: there are none. */
   readonly journal?: Journal | undefined;
+  /** Whether there is memory for more; undefined: always. */
+  readonly memory?: Pick<MemoryGate, "isShort"> | undefined;
 }
 
 /**
@@ -66,6 +74,8 @@ export class Tenant {
   readonly app: App;
   readonly table = new Table<Holder>();
   readonly httpRate: TokenBucket;
+  /** What each user may cost. */
+  readonly budgets: UserBudgets;
   readonly #views: Views<Holder>;
   readonly #feeds = new Map<View<Holder>, Feed<Holder>>();
   /** Feeds whose last diff has not reached all subscribers yet, and what it has cost so far in milliseconds. */
@@ -84,6 +94,7 @@ export class Tenant {
     this.app = app;
     this.#options = options;
     this.#views = new Views(this.table, limits.diffIntervalMs, options.makeId);
+    this.budgets = new UserBudgets(limits);
     this.httpRate = new TokenBucket(
       limits.httpRequestsPerSecond,
       2 * limits.httpRequestsPerSecond,
@@ -109,12 +120,41 @@ export class Tenant {
       typing: this.#typing.size,
       lost: this.#lost.size,
       left: this.#left.size,
+      budgets: this.budgets.size,
       sockets: this.sockets,
       subscriptions: this.subscriptions,
     };
   }
 
-  /** Opens a session with a fresh id. */
+  /** Whether nothing may be made that takes more memory. */
+  get isShortOfMemory(): boolean {
+    return this.#options.memory?.isShort ?? false;
+  }
+
+  /**
+   * Which session of a user has to end before one more is opened: undefined if none has to, "full" if none may. It is
+   * the one whose socket was lost the longest ago, on whichever node, as far as this node knows.
+   */
+  sessionToEvict(userId: string, now: number): HeldSession | "full" | undefined {
+    const sessions = this.table.user(userId)?.sessions ?? [];
+    if (sessions.length < this.#options.limits.maxSessionsPerUser) return undefined;
+    let evicted: HeldSession | undefined;
+    let longest = Number.NEGATIVE_INFINITY;
+    for (const session of sessions) {
+      const lostForMs = this.#lostForMs(session, now);
+      if (lostForMs === undefined || lostForMs <= longest) continue;
+      evicted = session;
+      longest = lostForMs;
+    }
+    return evicted ?? "full";
+  }
+
+  /** Ends a lost session before its time, as the user opens another. */
+  evict(session: HeldSession, now: number): void {
+    this.end(session, this.#left.get(session) === undefined ? "timeout" : "closed", now);
+  }
+
+  /** Opens a session with a fresh id. Whether the user may have one more is for the caller to find out. */
   open(userId: string, kind: SessionKind, patch: SessionPatch, holder: Holder, now: number): HeldSession {
     const sessionId = this.#options.makeId();
     const state = patchState(NEW_SESSION, patch);
@@ -142,14 +182,10 @@ export class Tenant {
     if (origin === undefined) return;
     if (origin.owner !== undefined && session.isTyping) this.#startTyping(session, now);
     origin.owner = undefined;
+    origin.lostAt = undefined;
     // Also one of this node's own may have been at another meanwhile: of nodes that do not hear of each other the last one has it.
     origin.term = Math.max(origin.term + 1, this.#options.clock.wallNow());
     this.#options.journal?.claimed(session);
-  }
-
-  /** The custom fields that a session would have after a patch: for checking bounds before it is made. */
-  customAfter(session: HeldSession | undefined, patch: SessionPatch): Custom {
-    return patchState(session ?? NEW_SESSION, { custom: patch.custom }).custom;
   }
 
   update(session: HeldSession, patch: SessionPatch, now: number): void {
@@ -176,9 +212,16 @@ export class Tenant {
   /** The session's socket was lost: it stays as it is, and can be resumed, until the window is over. */
   lose(session: HeldSession, now: number): void {
     session.holder = undefined;
-    const due = now + this.#options.limits.resumeWindowMs;
+    const { resumeWindowMs, maxSessionsPerUser } = this.#options.limits;
+    const due = now + resumeWindowMs;
     this.#lost.set(session, due);
     this.#options.wakeBy(due);
+    const { origin, user } = session;
+    if (origin === undefined || origin.owner !== undefined) return;
+    // Other nodes have to know only if the user may soon need its place: a lost network is not to be told of by all.
+    const isScarce = 2 * user.sessions.length >= maxSessionsPerUser;
+    origin.lostAt = isScarce ? this.#wallNow() : undefined;
+    if (isScarce) this.#options.journal?.changed(session);
   }
 
   /** Ends all sessions of a user; returns how many. */
@@ -194,10 +237,10 @@ export class Tenant {
 
   /** Another node says how a session of its own is. One that was held here has been taken over there. */
   follow(sessionId: string, remote: RemoteSession, owner: string, now: number): void {
-    const { userId, kind, opened, term, state } = remote;
+    const { userId, kind, opened, term, lostAt, state } = remote;
     const session = this.table.get(sessionId);
     if (session === undefined) {
-      const origin = { opened, owner, term };
+      const origin = { opened, owner, term, lostAt };
       this.#note(this.table.open(sessionId, userId, kind, state, undefined, origin), now);
       return;
     }
@@ -209,6 +252,7 @@ export class Tenant {
       holder?.lose(session, "replaced");
     }
     origin.term = term;
+    origin.lostAt = lostAt;
     this.#put(session, state, now);
   }
 
@@ -230,6 +274,7 @@ export class Tenant {
 
   /** The owner of a session is no more: if its user types, nobody else will say when that ends. */
   orphan(session: HeldSession, now: number): void {
+    if (session.origin !== undefined) session.origin.lostAt ??= this.#wallNow();
     if (session.isTyping) this.#startTyping(session, now);
   }
 
@@ -245,11 +290,46 @@ export class Tenant {
     return feed;
   }
 
-  /** Lets go of a feed if nobody is subscribed to it. Its view stays a while, for those who come back. */
-  dismiss(feed: Feed<Holder>, now: number): void {
+  /** The view of a filter, if there is one, and about how many bytes a view keeps. */
+  findView(filter: CompiledFilter): View<Holder> | undefined {
+    return this.#views.find(filter);
+  }
+
+  bytesOf(view: View<Holder>): number {
+    return this.#views.bytesOf(view);
+  }
+
+  /** What the user of a budget is charged for subscriptions; undefined for an app token, which is charged nothing. */
+  chargesOf(budget: UserBudget): SubscriptionCharges<View<Holder>> | undefined {
+    if (budget.userId === undefined) return undefined;
+    const { maxSubscriptionBytesPerUser: maxBytes, maxSubscriptionsPerSocket } = this.#options.limits;
+    budget.subscriptions ??= new SubscriptionCharges(
+      { maxBytes, maxFilters: USER_FILTER_FACTOR * maxSubscriptionsPerSocket },
+      (view) => this.#views.drop(view),
+    );
+    return budget.subscriptions;
+  }
+
+  /**
+   * Lets go of a feed if nobody is subscribed to it. Its view stays a while, for those who come back, and `owner` is
+   * charged for it.
+   */
+  dismiss(feed: Feed<Holder>, now: number, owner?: IdleViewOwner<Holder>): void {
     if (feed.size > 0 || !this.#feeds.delete(feed.view)) return;
-    this.#views.release(feed.view, now);
+    this.#views.release(feed.view, now, owner);
     this.#wake();
+  }
+
+  /** Lets go of a feed that was made for somebody who may not have it, and of its view. */
+  discard(feed: Feed<Holder>): void {
+    if (feed.size === 0 && this.#feeds.delete(feed.view)) this.#views.drop(feed.view);
+  }
+
+  /** A socket of the user of a budget is gone. */
+  releaseBudget(budget: UserBudget, now: number): void {
+    this.budgets.release(budget, now);
+    const due = this.budgets.next();
+    if (due !== undefined) this.#options.wakeBy(due);
   }
 
   /**
@@ -283,6 +363,7 @@ export class Tenant {
       each((session) => this.end(session, "closed", now)),
     );
     this.#views.expireIdle(now);
+    this.budgets.expire(now);
     this.settle(now);
   }
 
@@ -294,6 +375,7 @@ export class Tenant {
       lost ?? Number.POSITIVE_INFINITY,
       this.#left.next() ?? Number.POSITIVE_INFINITY,
       this.#views.next() ?? Number.POSITIVE_INFINITY,
+      this.budgets.next() ?? Number.POSITIVE_INFINITY,
     );
   }
 
@@ -417,6 +499,20 @@ export class Tenant {
     this.#left.delete(session);
   }
 
+  /** For how long a session has had no socket; undefined: it has one, or another node has not said that it has none. */
+  #lostForMs(session: HeldSession, now: number): number | undefined {
+    if (session.holder !== undefined) return undefined;
+    if (this.#left.get(session) !== undefined) return Number.POSITIVE_INFINITY;
+    const due = this.#lost.get(session);
+    if (due !== undefined) return now - (due - this.#options.limits.resumeWindowMs);
+    const { lostAt } = session.origin ?? {};
+    return lostAt === undefined ? undefined : this.#wallNow() - lostAt;
+  }
+
+  #wallNow(): number {
+    return Math.floor(this.#options.clock.wallNow());
+  }
+
   #mayGiveUp(now: number): boolean {
     return this.#options.journal?.mayGiveUp(now) ?? true;
   }
@@ -425,7 +521,8 @@ export class Tenant {
   #origin(userId: string): Origin | undefined {
     if (this.#options.journal === undefined) return undefined;
     const last = this.table.user(userId)?.sessions.at(-1)?.origin?.opened ?? 0;
-    return { opened: Math.max(this.#options.clock.wallNow(), last + 1), owner: undefined, term: 0 };
+    const opened = Math.max(this.#options.clock.wallNow(), last + 1);
+    return { opened, owner: undefined, term: 0, lostAt: undefined };
   }
 
   #note(change: Change<Holder>, now: number): void {

@@ -41,8 +41,18 @@ export function toIssues(error: z.ZodError): Issue[] {
   }));
 }
 
-/** The id of a message that will not be done, for the error that says so. */
+/** Texts up to this length are parsed for their id; of longer ones only the ends are looked at. */
+export const MAX_PARSED_FOR_ID = 4_096;
+/** Where nearly all clients write the id: first, or after the type, or last. */
+const ID_AT_END = /,\s*"id"\s*:\s*(\d{1,16})\s*\}\s*$/;
+const ID_AT_START = /^\s*\{\s*(?:"type"\s*:\s*"\w{1,32}"\s*,\s*)?"id"\s*:\s*(\d{1,16})\s*[,}]/;
+
+/** The id of a message that will not be done, for the error that says so, for little work however long the message is. */
 export function readMessageId(text: string): number | undefined {
+  if (text.length > MAX_PARSED_FOR_ID) {
+    const found = ID_AT_END.exec(text.slice(-128)) ?? ID_AT_START.exec(text.slice(0, 128));
+    return found === null ? undefined : readId({ id: Number(found[1]) });
+  }
   try {
     return readId(JSON.parse(text));
   } catch {

@@ -14,6 +14,7 @@ export const CLOSE = {
   tooLarge: { code: 1009, reason: "message too large", retry: "backoff" },
   crashed: { code: 1011, reason: "internal error, connect again", retry: "backoff" },
   draining: { code: 1012, reason: "this node is going down, connect again", retry: "backoff" },
+  overload: { code: 1013, reason: "no room for this connection now, connect again later", retry: "backoff" },
   slowReader: { code: 1013, reason: "too slow a reader, connect again", retry: "backoff" },
   badMessages: { code: 4400, reason: "not JSON, or too many bad messages", retry: "never" },
   unauthenticated: { code: 4401, reason: "no valid token", retry: "new-token" },

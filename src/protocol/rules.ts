@@ -5,11 +5,15 @@ export const MAX_ID_LENGTH = 255;
 export const MAX_FILTER_USER_IDS = 1000;
 /** Longer than any token we take; a bound for what is handed to the verifier. */
 export const MAX_TOKEN_LENGTH = 8192;
-/** The longest message that a gateway sends, in bytes of UTF-8. */
-export const MAX_SERVER_MESSAGE_BYTES = 1024 * 1024;
 export const MAX_CUSTOM_KEYS = 32;
 export const MAX_CUSTOM_KEY_LENGTH = 64;
 export const MAX_CUSTOM_VALUE_LENGTH = 512;
+/** `custom` of one session has at most this many bytes of JSON text in UTF-8, however its keys and values are written. */
+export const MAX_CUSTOM_BYTES = 4_096;
+/** And the `custom` of all sessions of a user together. */
+export const MAX_USER_CUSTOM_BYTES = 65_536;
+/** The gateway sends no larger message, and a client need not take one. */
+export const MAX_SERVER_MESSAGE_BYTES = 1_048_576;
 
 const CONTROL = /\p{Cc}/u;
 
@@ -41,4 +45,64 @@ export function customProblem(patch: unknown): string | undefined {
   return isPatch
     ? undefined
     : `must be null, or set at most ${MAX_CUSTOM_KEYS} keys of at most ${MAX_CUSTOM_KEY_LENGTH} characters to strings of at most ${MAX_CUSTOM_VALUE_LENGTH}, or to null to delete them`;
+}
+
+/** `{}` */
+export const EMPTY_CUSTOM_BYTES = 2;
+
+/** The bytes of `JSON.stringify(custom)` in UTF-8. */
+export function customBytes(custom: Readonly<Record<string, string>>): number {
+  let bytes = 0;
+  for (const key of Object.keys(custom)) bytes += entryBytes(key, custom[key]!);
+  // Each entry is counted with a comma, and the last has none.
+  return Math.max(EMPTY_CUSTOM_BYTES, bytes + 1);
+}
+
+/** The bytes of `custom` after a patch, from those before it: only the keys of the patch are looked at. */
+export function customBytesAfter(
+  custom: Readonly<Record<string, string>>,
+  bytes: number,
+  patch: CustomPatch | null,
+): number {
+  if (patch === null) return EMPTY_CUSTOM_BYTES;
+  let entries = bytes === EMPTY_CUSTOM_BYTES ? 0 : bytes - 1;
+  for (const key of Object.keys(patch)) {
+    const before = custom[key];
+    const after = patch[key] ?? undefined;
+    if (before === after) continue;
+    if (before !== undefined) entries -= entryBytes(key, before);
+    if (after !== undefined) entries += entryBytes(key, after);
+  }
+  return Math.max(EMPTY_CUSTOM_BYTES, entries + 1);
+}
+
+/** `"key":"value",` */
+function entryBytes(key: string, value: string): number {
+  return textBytes(key) + textBytes(value) + 2;
+}
+
+/** The bytes of a text as JSON in UTF-8, with its quotes. */
+function textBytes(text: string): number {
+  let bytes = text.length + 2;
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
+    if (unit >= 0x80) {
+      if (unit < 0x800) bytes += 1;
+      else if (unit < 0xd800 || unit > 0xdfff) bytes += 2;
+      else if (unit < 0xdc00 && isLowSurrogate(text.charCodeAt(i + 1))) {
+        // A pair has four bytes.
+        bytes += 2;
+        i++;
+      } else bytes += 5;
+    } else if (unit < 0x20) bytes += SHORT_ESCAPES.includes(unit) ? 1 : 5;
+    else if (unit === 0x22 || unit === 0x5c) bytes += 1;
+  }
+  return bytes;
+}
+
+/** \b \t \n \f \r; other control characters have six characters, as half of a pair has. */
+const SHORT_ESCAPES: readonly number[] = [8, 9, 10, 12, 13];
+
+function isLowSurrogate(unit: number): boolean {
+  return unit >= 0xdc00 && unit <= 0xdfff;
 }

@@ -25,6 +25,14 @@ export class Bucket<Holder> {
     return this.#list(shape)?.length ?? 0;
   }
 
+  /** How many sessions have a shape that is in the set `shapes` (bit 1 << shape). */
+  countIn(shapes: number): number {
+    let count = 0;
+    for (let shape = 0; shape < SHAPES; shape++)
+      if ((shapes & (1 << shape)) !== 0) count += this.count(shape);
+    return count;
+  }
+
   add(session: Session<Holder>, place: Place): void {
     const { shape } = session;
     setPlace(session, place, this.count(shape));

@@ -1,4 +1,4 @@
-import type { CustomPatch } from "../protocol/rules.ts";
+import { type CustomPatch, customBytesAfter, EMPTY_CUSTOM_BYTES } from "../protocol/rules.ts";
 import type { User } from "./user.ts";
 
 export type SessionKind = "background" | "widget";
@@ -11,6 +11,8 @@ export interface SessionState {
   readonly hasFocus: boolean;
   readonly isTyping: boolean;
   readonly custom: Custom;
+  /** The bytes of `custom` as JSON. They are kept, so that a patch is checked for what the patch costs. */
+  readonly customBytes: number;
 }
 
 /** A change that a client asks for: what is absent stays as it is. */
@@ -30,6 +32,7 @@ export const NEW_SESSION: SessionState = {
   hasFocus: false,
   isTyping: false,
   custom: NO_CUSTOM,
+  customBytes: EMPTY_CUSTOM_BYTES,
 };
 
 /**
@@ -51,6 +54,11 @@ export interface Origin {
   owner: string | undefined;
   /** How many times a node has taken it over from another. */
   term: number;
+  /**
+   * When its socket was lost, by the wall clock of its node, as far as nodes tell each other: only where the user may
+   * need its place. Undefined: it has a socket, or it is this node's own and only this node knows.
+   */
+  lostAt: number | undefined;
 }
 
 /**
@@ -66,6 +74,7 @@ export class Session<Holder> implements SessionState {
   hasFocus: boolean;
   isTyping: boolean;
   custom: Custom;
+  customBytes: number;
   shape: Shape;
   /** Who keeps the session alive: a connection, or undefined while it waits to be resumed. */
   holder: Holder | undefined;
@@ -91,6 +100,7 @@ export class Session<Holder> implements SessionState {
     this.hasFocus = state.hasFocus;
     this.isTyping = state.isTyping;
     this.custom = state.custom;
+    this.customBytes = state.customBytes;
     this.shape = shapeOf(kind, state);
     this.holder = holder;
     this.origin = origin;
@@ -103,6 +113,7 @@ export class Session<Holder> implements SessionState {
     this.hasFocus = state.hasFocus;
     this.isTyping = state.isTyping;
     this.custom = state.custom;
+    this.customBytes = state.customBytes;
     this.shape = shape;
   }
 }
@@ -127,16 +138,18 @@ export function patchState(state: SessionState, patch: SessionPatch): SessionSta
   const moved = asked !== undefined && asked !== state.selectedConversationId;
   const isTyping = patch.isTyping ?? (moved ? false : state.isTyping);
   const custom = patch.custom === undefined ? state.custom : patchCustom(state.custom, patch.custom);
+  const isSameCustom = custom === state.custom;
   if (
     !moved &&
     visible === state.visible &&
     hasFocus === state.hasFocus &&
     isTyping === state.isTyping &&
-    custom === state.custom
+    isSameCustom
   ) {
     return state;
   }
-  return { visible, selectedConversationId, hasFocus, isTyping, custom };
+  const customBytes = isSameCustom ? state.customBytes : bytesAfter(state, patch);
+  return { visible, selectedConversationId, hasFocus, isTyping, custom, customBytes };
 }
 
 /** Whether `one`, which this node learns of only now, was opened before `other`, another session of the user. */
@@ -146,9 +159,24 @@ export function isBefore(one: Session<unknown>, other: Session<unknown>): boolea
   return apart < 0 || (apart === 0 && one.sessionId < other.sessionId);
 }
 
-/** Patches add up, so the bound on keys has to be checked on the patched state. */
 export function countKeys(custom: Custom): number {
   return Object.keys(custom).length;
+}
+
+/** How many keys `custom` has after a patch. Patches add up, so the bound holds for the patched state. */
+export function keysAfter({ custom }: SessionState, { custom: patch }: SessionPatch): number {
+  if (patch === null) return 0;
+  let keys = countKeys(custom);
+  for (const [key, value] of Object.entries(patch ?? {})) {
+    if (value === null && custom[key] !== undefined) keys--;
+    else if (value !== null && custom[key] === undefined) keys++;
+  }
+  return keys;
+}
+
+/** How many bytes `custom` has after a patch. */
+export function bytesAfter({ custom, customBytes }: SessionState, { custom: patch }: SessionPatch): number {
+  return patch === undefined ? customBytes : customBytesAfter(custom, customBytes, patch);
 }
 
 function patchCustom(custom: Custom, patch: CustomPatch | null): Custom {

@@ -107,6 +107,7 @@ export class Table<Holder> {
     const session = new Session(sessionId, user, kind, state, holder, origin);
     this.#sessions.set(sessionId, session);
     user.add(session);
+    user.customBytes += state.customBytes;
     this.#changed();
     this.#all.add(session, "placeInAll");
     this.#enter(session);
@@ -133,6 +134,7 @@ export class Table<Holder> {
       return undefined;
     }
     user.forget();
+    user.customBytes += state.customBytes - session.customBytes;
     this.#changed();
     const stays = from === to ? this.#conversations.get(to)! : undefined;
     if (shape !== shapeBefore) {
@@ -165,6 +167,7 @@ export class Table<Holder> {
     const from = session.selectedConversationId;
     this.#sessions.delete(session.sessionId);
     user.sessions.splice(user.sessions.indexOf(session), 1);
+    user.customBytes -= session.customBytes;
     user.forget();
     this.#changed();
     this.#all.remove(session, "placeInAll", shape);

@@ -14,6 +14,8 @@ export class User<Holder> {
   sessions: Session<Holder>[] = [];
   /** How many of the sessions are visible widgets. */
   visibleWidgets = 0;
+  /** The bytes of the `custom` of all sessions, kept by the table. */
+  customBytes = 0;
   /**
    * No view asks for this user by name, in any conversation. Kept by the views: each change would be looked up among all
    * names that they ask for, and most are not there.

@@ -47,7 +47,7 @@ export class View<Holder> {
   readonly #members = new Map<string, Member>();
   /** Users touched since the last flush: present, or the reason why they last left. */
   readonly #marks = new Map<string, LeaveCause | typeof PRESENT>();
-  readonly #log = new DiffLog();
+  readonly #log: DiffLog;
   #version = 1;
   /** Collects the first members; undefined once it is done. */
   #walk: Walk<Holder> | undefined;
@@ -58,7 +58,8 @@ export class View<Holder> {
   /** Whether the last flush left out users that it could not encode. */
   hasLeftOut = false;
 
-  constructor(name: string, filter: CompiledFilter, table: Table<Holder>) {
+  constructor(name: string, filter: CompiledFilter, table: Table<Holder>, log = new DiffLog()) {
+    this.#log = log;
     this.name = name;
     this.filter = filter;
     this.#table = table;

@@ -1,21 +1,37 @@
 import type { Change, Table } from "../sessions/table.ts";
 import { Deadlines } from "../shared/deadlines.ts";
 import type { CompiledFilter } from "./compiled-filter.ts";
+import { DiffLog, DiffRings } from "./diff-log.ts";
 import { View } from "./view.ts";
 import { ViewIndex } from "./view-index.ts";
+import { filterBytes, resultBytes } from "./view-size.ts";
 
 /** How long a view is kept after its last subscriber left, for those who come back with a position. */
 export const IDLE_VIEW_MS = 60_000;
-/** Bounds on what is kept for that: views, and users in them. The views idle longest go first. */
+/** Bounds on what is kept for that: views, and what they keep in bytes (ids, keys, results, rings), by estimate. */
 export const MAX_IDLE_VIEWS = 4_096;
-export const MAX_IDLE_MEMBERS = 200_000;
+export const MAX_IDLE_BYTES = 64 * 1024 * 1024;
 
 /** Sessions that are looked at in one go when a view is made. */
 export const COLLECT_AT_ONCE = 1_000;
 
-interface Idle {
+/** Who is charged for an idle view: told when it begins to be kept, and when it is not kept any more. */
+export interface IdleViewOwner<Holder> {
+  kept(view: View<Holder>, bytes: number): void;
+  gone(view: View<Holder>): void;
+}
+
+interface Idle<Holder> {
   readonly since: number;
-  readonly members: number;
+  readonly bytes: number;
+  readonly owner: IdleViewOwner<Holder> | undefined;
+}
+
+/** What a view keeps: its ring, and in bytes its filter and its result as of a version. */
+interface Footprint {
+  readonly ring: DiffLog;
+  measuredAt: number | undefined;
+  bytes: number;
 }
 
 /** A view of which more first members are there. */
@@ -45,8 +61,10 @@ export class Views<Holder> {
   /** Views that rest for longer. */
   readonly #restingLonger = new Deadlines<View<Holder>>();
   /** Views without a subscriber, the one idle longest first. */
-  readonly #idle = new Map<View<Holder>, Idle>();
-  #idleMembers = 0;
+  readonly #idle = new Map<View<Holder>, Idle<Holder>>();
+  #idleBytes = 0;
+  readonly #rings = new DiffRings();
+  readonly #footprints = new Map<View<Holder>, Footprint>();
   /** Changes that went into a diff together with an earlier one of the same user. */
   folded = 0;
 
@@ -67,11 +85,32 @@ export class Views<Holder> {
       views: this.#byKey.size,
       collecting: this.#collecting.size,
       idle: this.#idle.size,
-      idleMembers: this.#idleMembers,
+      idleBytes: this.#idleBytes,
+      rings: this.#rings.size,
+      ringBytes: this.#rings.bytes,
+      footprints: this.#footprints.size,
       ready: this.#ready.size,
       resting: this.#resting.size + this.#restingLonger.size,
       index: this.#index.isEmpty ? 0 : 1,
     };
+  }
+
+  /** The view of a filter, if there is one, idle or not. */
+  find(filter: CompiledFilter): View<Holder> | undefined {
+    return this.#byKey.get(filter.key);
+  }
+
+  /** About how many bytes a view keeps, its ring apart, which has a budget of its own. */
+  bytesOf(view: View<Holder>): number {
+    const { version } = view;
+    const footprint = this.#footprints.get(view);
+    if (footprint?.measuredAt === version) return footprint.bytes;
+    const bytes = filterBytes(view.filter) + resultBytes(view, this.#table);
+    if (footprint !== undefined && !view.isCollecting) {
+      footprint.measuredAt = version;
+      footprint.bytes = bytes;
+    }
+    return bytes;
   }
 
   /**
@@ -85,10 +124,12 @@ export class Views<Holder> {
       this.#unidle(existing);
       return existing;
     }
-    const view = new View(this.#makeName(), filter, this.#table);
+    const ring = new DiffLog(this.#rings);
+    const view = new View(this.#makeName(), filter, this.#table, ring);
     // Before the view is registered: if this fails, there is nothing to take back.
     if (view.collect(COLLECT_AT_ONCE)) view.phase = "quiet";
     else this.#collecting.add(view);
+    this.#footprints.set(view, { ring, measuredAt: undefined, bytes: 0 });
     this.#byKey.set(filter.key, view);
     this.#index.add(view);
     for (const userId of filter.userIds ?? []) {
@@ -119,11 +160,13 @@ export class Views<Holder> {
     }
   }
 
-  /** Says that the last subscriber of a view has left. */
-  release(view: View<Holder>, now: number): void {
-    this.#idle.set(view, { since: now, members: view.size });
-    this.#idleMembers += view.size;
-    while (this.#idle.size > MAX_IDLE_VIEWS || this.#idleMembers > MAX_IDLE_MEMBERS) {
+  /** Says that the last subscriber of a view has left, and who is charged for keeping it. It may be dropped at once. */
+  release(view: View<Holder>, now: number, owner?: IdleViewOwner<Holder>): void {
+    const bytes = this.bytesOf(view) + (this.#footprints.get(view)?.ring.bytes ?? 0);
+    this.#idle.set(view, { since: now, bytes, owner });
+    this.#idleBytes += bytes;
+    owner?.kept(view, bytes);
+    while (this.#idle.size > MAX_IDLE_VIEWS || this.#idleBytes > MAX_IDLE_BYTES) {
       const [oldest] = this.#idle.keys();
       this.drop(oldest!);
     }
@@ -203,7 +246,8 @@ export class Views<Holder> {
     const idle = this.#idle.get(view);
     if (idle === undefined) return;
     this.#idle.delete(view);
-    this.#idleMembers -= idle.members;
+    this.#idleBytes -= idle.bytes;
+    idle.owner?.gone(view);
   }
 
   /** Takes a view out, as if it had never been. */
@@ -211,6 +255,9 @@ export class Views<Holder> {
     this.#unidle(view);
     this.#byKey.delete(view.filter.key);
     this.#index.remove(view);
+    const footprint = this.#footprints.get(view);
+    if (footprint !== undefined) this.#rings.remove(footprint.ring);
+    this.#footprints.delete(view);
     this.#collecting.delete(view);
     this.#ready.delete(view);
     this.#resting.delete(view);

@@ -37,7 +37,7 @@ describe.each(TRANSPORTS)("crowds, over %s", (transport) => {
   it(`R30: ${readers} slow readers beside as many healthy ones cost bounded memory, and have the same in the end`, async (context) => {
     const { swarm, connect, node, oracle, observe, gateway } = await start(context, transport);
     const writer = await connect();
-    const wide = Object.fromEntries(Array.from({ length: 28 }, (_, i) => [`k${i}`, "w".repeat(500)]));
+    const wide = Object.fromEntries(Array.from({ length: 7 }, (_, i) => [`k${i}`, "w".repeat(500)]));
     const ids: string[] = [];
     for (let i = 0; i < 8; i++) {
       const fields = { userId: `loud-${i}`, selectedConversationId: "loud", custom: wide };

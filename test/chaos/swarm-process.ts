@@ -11,12 +11,12 @@ const options = JSON.parse(process.env.SWARM!) as SwarmOptions;
 const path = `/v1/${options.appId}/realtime`;
 const url = `ws://${options.host}:${options.port}${path}`;
 const AT_ONCE = 100;
-const WIDE = Object.fromEntries(Array.from({ length: 32 }, (_, i) => [`k${i}`, "w".repeat(500)]));
+const WIDE = Object.fromEntries(Array.from({ length: 7 }, (_, i) => [`k${i}`, "w".repeat(500)]));
 
 class Client {
   readonly #index: number;
   socket: WebSocket | undefined;
-  /** The status with which it was not let in; 0 if there was none. */
+  /** The status with which it was not let in; 0 if there was none, and only its session was refused. */
   refusal = 0;
   sessionId: string | undefined;
   largestFrame = 0;
@@ -69,6 +69,8 @@ class Client {
     return new Promise((resolve) => {
       const before = this.sessionId;
       this.onText = (text) => {
+        // Refused: it has a socket, and no session.
+        if (text.startsWith('{"type":"error"')) return resolve(false);
         if (!text.startsWith('{"type":"opened"')) return;
         this.onText = undefined;
         this.sessionId = JSON.parse(text).sessionId;
@@ -155,7 +157,7 @@ const acts: { [Kind in SwarmOrder["kind"]]: (order: SwarmOrder & { kind: Kind })
     const refusals: number[] = [];
     await each(async (client) => {
       if (await client.connect()) await client.open({ custom: WIDE });
-      else refusals.push(client.refusal);
+      if (client.sessionId === undefined) refusals.push(client.refusal);
     });
     return { arrived: clients.filter(({ sessionId }) => sessionId !== undefined).length, refusals };
   },

@@ -6,7 +6,7 @@ import type { GatewayUnderTest } from "./gateway-under-test.ts";
 import { SLACK_MS, TIMES } from "./times.ts";
 import { type Message, WireClient } from "./wire-client.ts";
 
-const WIDE = Object.fromEntries(Array.from({ length: 30 }, (_, i) => [`k${i}`, "w".repeat(500)]));
+const WIDE = Object.fromEntries(Array.from({ length: 7 }, (_, i) => [`k${i}`, "w".repeat(500)]));
 
 export interface Visit {
   readonly client: WireClient;

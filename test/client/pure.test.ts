@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, expectTypeOf, it } from "vitest";
 import { type NormalFilter, normalFilter } from "../../src/client/filter.ts";
@@ -14,6 +15,7 @@ import { readMessage, type Users } from "../../src/client/server-message.ts";
 import type { ErrorCode, LeaveCause as WireLeaveCause } from "../../src/protocol/codes.ts";
 import { type FilterInput, FilterSchema } from "../../src/protocol/filter.ts";
 import type { Message, SessionFields as WireSessionFields } from "../../src/protocol/messages.ts";
+import { MAX_SERVER_MESSAGE_BYTES } from "../../src/protocol/rules.ts";
 import type { SessionState } from "../../src/sessions/session.ts";
 import { CompiledFilter } from "../../src/views/compiled-filter.ts";
 import { filter as filters } from "../model/arbitraries.ts";
@@ -34,7 +36,9 @@ describe("types that are written twice agree", () => {
     expectTypeOf<Omit<WireSessionFields, "isTyping">>().toExtend<SessionFields>();
     expectTypeOf<OpenOptions["kind"]>().toEqualTypeOf<Message<"open">["kind"]>();
     expectTypeOf<OpenOptions["userId"]>().toEqualTypeOf<Message<"open">["userId"]>();
-    expectTypeOf<keyof Omit<PresenceSession, "sessionId"> | "visible">().toEqualTypeOf<keyof SessionState>();
+    expectTypeOf<keyof Omit<PresenceSession, "sessionId"> | "visible">().toEqualTypeOf<
+      keyof Omit<SessionState, "customBytes">
+    >();
   });
 
   it("causes and codes", () => {
@@ -43,6 +47,23 @@ describe("types that are written twice agree", () => {
     expectTypeOf<Exclude<PresenceErrorCode, ErrorCode>>().toEqualTypeOf<
       "DISCONNECTED" | "PROTOCOL" | "TOKEN" | "TIMEOUT" | "CLOSED"
     >();
+  });
+});
+
+describe("a message from the gateway", () => {
+  /** Of so many characters. */
+  const message = (length: number) => {
+    const text = JSON.stringify({ type: "error", code: "LIMIT_REACHED", message: "" });
+    return text.replace('"message":""', `"message":"${"x".repeat(length - text.length)}"`);
+  };
+
+  it("is taken up to the bound that the gateway keeps, and none that is larger", () => {
+    // The protocol says so too, and clients by other hands go by that.
+    const protocol = readFileSync(new URL("../../src/protocol/PROTOCOL.md", import.meta.url), "utf8");
+    expect(protocol).toContain(`at most ${MAX_SERVER_MESSAGE_BYTES.toLocaleString("en")} bytes`);
+    expect(MAX_SERVER_MESSAGE_BYTES).toBe(1024 * 1024);
+    expect(readMessage(message(MAX_SERVER_MESSAGE_BYTES))).toMatchObject({ type: "error" });
+    expect(() => readMessage(message(MAX_SERVER_MESSAGE_BYTES + 1))).toThrow("no JSON object");
   });
 });
 

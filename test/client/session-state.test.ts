@@ -259,6 +259,19 @@ describe("a session's state", () => {
     expect(JSON.stringify(state.takeUntold()).length).toBeLessThan(3_000);
   });
 
+  it("has at most 4096 bytes of custom fields, as the gateway counts them, and is as it was when it is refused more", () => {
+    const state = new SessionState();
+    // Each of these is six bytes of JSON, or three.
+    const custom = { a: "\u0001".repeat(512), b: "€".repeat(300), c: "" };
+    custom.c = "x".repeat(4_096 - Buffer.byteLength(JSON.stringify(custom)));
+    state.set({ custom });
+    const told = state.takeUntold();
+    expect(told).toEqual({ custom });
+    expect(() => state.set({ hasFocus: true, custom: { d: "" } })).toThrow("4096 bytes");
+    expect(state.takeUntold()).toBeUndefined();
+    state.set({ custom: { c: null, d: "" } });
+  });
+
   it("pollutes nothing", () => {
     const state = new SessionState();
     state.set({ custom: JSON.parse('{"__proto__":"x","constructor":"y"}') });

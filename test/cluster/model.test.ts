@@ -98,10 +98,11 @@ class Play {
     switch (step.do) {
       case "open":
         if (node!.isPaused) break;
-        this.#sessions.push({
-          sessionId: node!.open(step.userId, step.kind, step.fields),
-          lostAt: undefined,
-        });
+        {
+          const { opened, evicted } = node!.openWithin(step.userId, step.kind, step.fields);
+          if (evicted !== undefined) this.#ended.add(evicted);
+          if (opened !== undefined) this.#sessions.push({ sessionId: opened, lostAt: undefined });
+        }
         break;
       case "update":
         this.#atHolder(known, (holder, session) => holder.tenant.update(session, step.fields, holder.now));

@@ -9,6 +9,7 @@ const session = new Session("s", new User("alice"), "widget", NEW_SESSION, undef
   opened: 1,
   owner: undefined,
   term: 0,
+  lostAt: undefined,
 }) as HeldSession;
 
 function note(outbound: Outbound, kind: OpKind, sessionId = "s"): void {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { LEASE_MS, TYPING_MS, users, WINDOW_MS, worldOf } from "./world.ts";
+import { type FakeNode, LEASE_MS, MAX_SESSIONS, TYPING_MS, users, WINDOW_MS, worldOf } from "./world.ts";
 
 describe("nodes that share a log", () => {
   it("show each other's sessions, changes and ends", () => {
@@ -36,6 +36,96 @@ describe("nodes that share a log", () => {
     world.heal(TYPING_MS);
     expect(c!.tenant.table.get(alice)!.isTyping).toBe(false);
     world.compare();
+  });
+
+  describe("count the sessions of a user on all of them", () => {
+    /** A user with as many sessions as a user may have, all on the first node. */
+    const full = () => {
+      const world = worldOf(2);
+      const [a, b] = world.nodes;
+      const ids = Array.from({ length: MAX_SESSIONS }, () => a!.open("alice", "widget", {}));
+      world.heal(40);
+      return { world, a: a!, b: b!, ids };
+    };
+    const lose = (node: FakeNode, sessionId: string) => {
+      node.socket.held.delete(sessionId);
+      node.tenant.lose(node.tenant.table.get(sessionId)!, node.now);
+    };
+
+    it("and refuse one more, whichever it comes to", () => {
+      const { world, a, b } = full();
+      expect([a.openWithin("alice", "widget", {}), b.openWithin("alice", "widget", {})]).toEqual([{}, {}]);
+      expect(b.openWithin("bob", "widget", {}).opened).toBeDefined();
+      world.heal(40);
+      world.compare();
+    });
+
+    it("and make room by the one that was lost the longest ago, on another node too", () => {
+      const { world, a, b, ids } = full();
+      lose(a, ids[3]!);
+      world.heal(100);
+      lose(a, ids[1]!);
+      world.heal(100);
+      expect(b.tenant.table.get(ids[3]!)!.origin!.lostAt).toBe(a.tenant.table.get(ids[3]!)!.origin!.lostAt);
+      expect(b.openWithin("alice", "widget", {})).toMatchObject({ evicted: ids[3] });
+      expect(a.tenant.table.get(ids[3]!)).toBeDefined();
+      world.heal(100);
+      expect(a.tenant.table.get(ids[3]!)).toBeUndefined();
+      expect(a.tenant.leftovers().lost).toBe(1);
+      expect(b.openWithin("alice", "widget", {})).toMatchObject({ evicted: ids[1] });
+      world.heal(100);
+      expect(b.openWithin("alice", "widget", {})).toEqual({});
+      world.compare();
+    });
+
+    it("and take nobody for lost who was resumed", () => {
+      const { world, a, b, ids } = full();
+      for (const sessionId of ids) lose(a, sessionId);
+      world.heal(100);
+      expect(a.resume(ids[0]!, {})).toBe(true);
+      expect(b.resume(ids[1]!, {})).toBe(true);
+      world.heal(100);
+      const lostAt = (node: FakeNode, i: number) => node.tenant.table.get(ids[i]!)!.origin!.lostAt;
+      for (const node of world.nodes) {
+        expect([lostAt(node, 0), lostAt(node, 1)]).toEqual([undefined, undefined]);
+        expect(lostAt(node, 2)).toBeTypeOf("number");
+      }
+      for (let i = 2; i < MAX_SESSIONS; i++) {
+        expect(b.openWithin("alice", "widget", {})).toMatchObject({ evicted: ids[i] });
+      }
+      expect(b.openWithin("alice", "widget", {})).toEqual({});
+      world.heal(100);
+      world.compare();
+    });
+
+    it("and take for lost those of a node that is no more", () => {
+      const { world, a, b, ids } = full();
+      world.kill(a);
+      expect(b.openWithin("alice", "widget", {})).toEqual({});
+      world.heal(LEASE_MS + 1_000);
+      expect(ids).toContain(b.openWithin("alice", "widget", {}).evicted);
+      world.heal(100);
+      expect(b.tenant.table.user("alice")!.sessions).toHaveLength(MAX_SESSIONS);
+    });
+
+    it("and tell each other of a lost socket only where the user may need the place", () => {
+      const world = worldOf(2);
+      const [a, b] = world.nodes;
+      const few = Array.from({ length: MAX_SESSIONS / 2 - 1 }, () => a!.open("alice", "widget", {}));
+      const many = Array.from({ length: MAX_SESSIONS / 2 }, () => a!.open("bob", "widget", {}));
+      world.heal(40);
+      const rowOf = (sessionId: string) => world.log.rows.get(sessionId)!.text;
+      const before = rowOf(few[0]!);
+      lose(a!, few[0]!);
+      lose(a!, many[0]!);
+      world.heal(40);
+      expect(rowOf(few[0]!)).toBe(before);
+      expect(JSON.parse(rowOf(many[0]!))).toHaveLength(10);
+      expect(b!.tenant.table.get(few[0]!)!.origin!.lostAt).toBeUndefined();
+      // It ends as ever.
+      world.heal(WINDOW_MS);
+      world.compare();
+    });
   });
 
   it.each(["noted", "sent"])(

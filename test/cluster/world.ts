@@ -14,6 +14,8 @@ import { MemoryLog } from "./memory-log.ts";
 export const LEASE_MS = 6_000;
 export const WINDOW_MS = 10_000;
 export const TYPING_MS = 3_000;
+/** Of a user: so few that users reach it. */
+export const MAX_SESSIONS = 6;
 /** How long a command may take before the link is given up. */
 const DEADLINE_MS = 2_000;
 const SLICE_MS = 50;
@@ -21,7 +23,11 @@ export const APP_ID = "app";
 
 const app = new App({ id: APP_ID, secrets: ["secret"] });
 const { limits } = readSettings(
-  { RESUME_WINDOW_MS: String(WINDOW_MS), TYPING_TIMEOUT_MS: String(TYPING_MS) },
+  {
+    RESUME_WINDOW_MS: String(WINDOW_MS),
+    TYPING_TIMEOUT_MS: String(TYPING_MS),
+    MAX_SESSIONS_PER_USER: String(MAX_SESSIONS),
+  },
   { openFiles: undefined, readFile: () => "" },
 );
 
@@ -135,6 +141,15 @@ export class FakeNode {
     const { sessionId } = this.tenant.open(userId, kind, patch, this.socket, this.now);
     this.socket.held.add(sessionId);
     return sessionId;
+  }
+
+  /** As `open`, within the limit of a user: what was opened, and which session ended for it. */
+  openWithin(userId: string, kind: SessionKind, patch: SessionPatch): { opened?: string; evicted?: string } {
+    const evicted = this.tenant.sessionToEvict(userId, this.now);
+    if (evicted === "full") return {};
+    if (evicted !== undefined) this.tenant.evict(evicted, this.now);
+    const opened = this.open(userId, kind, patch);
+    return evicted === undefined ? { opened } : { opened, evicted: evicted.sessionId };
   }
 
   /** The user's client comes here and asks to go on with a session; false if there is none to go on with. */
@@ -319,6 +334,7 @@ export class World {
         kind,
         state: { visible, selectedConversationId, hasFocus, isTyping, custom: { ...custom } },
         opened: origin!.opened,
+        lostAt: origin!.lostAt,
         node: owner.split("-")[0],
         order: user.sessions.map((each) => each.sessionId),
       });

@@ -110,6 +110,7 @@ export function isFact(value: unknown): boolean {
     (conversation === null || isId(conversation)) &&
     isObject(custom) &&
     isCustom(custom) &&
+    Buffer.byteLength(JSON.stringify(custom)) <= 4_096 &&
     !Object.values(custom).includes(null)
   );
 }

@@ -11,6 +11,14 @@ const messageId = fc.nat({ max: 1_000 });
 const maybe = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined });
 const type = <T extends string>(name: T) => fc.constant(name);
 
+/** About as many bytes of JSON as the custom fields of a session may have. */
+const largeCustom = fc
+  .tuple(fc.integer({ min: 480, max: 512 }), fc.constantFrom("x", "é", "\u0001", '"'))
+  .map(([length, character]) => {
+    const count = Math.ceil(4_096 / Buffer.byteLength(JSON.stringify(character.repeat(length))));
+    return Object.fromEntries(Array.from({ length: count }, (_, i) => [`k${i}`, character.repeat(length)]));
+  });
+
 const session = fc.record({ id: maybe(messageId), sessionId: maybe(id) });
 
 const clientMessage = fc
@@ -25,6 +33,7 @@ const clientMessage = fc
       fields,
     ),
     fc.tuple(fc.record({ type: type("update") }), session, fields),
+    fc.tuple(fc.record({ type: type("update"), custom: largeCustom }), session),
     fc.tuple(fc.record({ type: type("close") }), session),
     fc.tuple(
       fc.record({
@@ -132,18 +141,24 @@ const sample = <T>(arbitrary: fc.Arbitrary<T>, count = 400): T[] =>
 const count = fc.nat({ max: 2 ** 30 });
 
 /** What nodes of a cluster tell each other, see src/cluster/fact.ts. */
-const fact = fc.oneof(
-  fc.tuple(
-    fc.constant(1),
-    id,
-    id,
-    fc.constantFrom("background", "widget"),
-    count,
-    fc.nat({ max: 5 }),
-    fc.nat({ max: 7 }),
-    fc.option(id),
-    fc.dictionary(fc.string(), fc.string(), { maxKeys: 3 }),
+const row = [
+  fc.constant(1),
+  id,
+  id,
+  fc.constantFrom("background", "widget"),
+  count,
+  fc.nat({ max: 5 }),
+  fc.nat({ max: 7 }),
+  fc.option(id),
+  fc.oneof(
+    { weight: 5, arbitrary: fc.dictionary(fc.string(), fc.string(), { maxKeys: 3 }) },
+    { weight: 1, arbitrary: largeCustom },
   ),
+] as const;
+const fact = fc.oneof(
+  fc.tuple(...row),
+  // The socket of the session is lost.
+  fc.tuple(...row, count),
   fc.tuple(fc.constant(1), id, fc.constant(null), fc.constantFrom("closed", "node-lost")),
 );
 

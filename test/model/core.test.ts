@@ -19,12 +19,15 @@ import { Reader } from "./reader.ts";
 const TYPING_MS = 300;
 const WINDOW_MS = 500;
 const MAX_BUFFERED = 4_096;
+/** So few that users reach it. */
+const MAX_SESSIONS = 4;
 
 const settings = readSettings(
   {
     TYPING_TIMEOUT_MS: String(TYPING_MS),
     RESUME_WINDOW_MS: String(WINDOW_MS),
     MAX_BUFFERED_BYTES: String(MAX_BUFFERED),
+    MAX_SESSIONS_PER_USER: String(MAX_SESSIONS),
   },
   { openFiles: undefined, readFile: () => "" },
 );
@@ -88,6 +91,16 @@ class World {
     const live = session && tenant.table.get(session.sessionId)!;
     switch (step.do) {
       case "open": {
+        const evicted = tenant.sessionToEvict(step.userId, now);
+        const expected = oracle.sessionToEvict(step.userId, MAX_SESSIONS);
+        const id = (each: typeof evicted | typeof expected) =>
+          typeof each === "object" ? each.sessionId : each;
+        assert.equal(id(evicted), id(expected));
+        if (evicted === "full" || expected === "full") break;
+        if (evicted !== undefined) {
+          tenant.evict(evicted, now);
+          this.#change("timeout", () => oracle.end(expected!));
+        }
         const opened = tenant.open(step.userId, step.kind, step.fields, socket!, now);
         socket!.sessions.add(opened.sessionId);
         this.#change("changed", () =>

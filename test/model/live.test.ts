@@ -14,6 +14,8 @@ import { type Fields, Oracle, type OracleFilter, type OracleSession } from "./or
 const TYPING_MS = 300;
 const WINDOW_MS = 500;
 const SOCKETS = 3;
+/** So few that users reach it. */
+const MAX_SESSIONS = 4;
 
 const RUNS = Number(process.env.LIVE_RUNS ?? 25);
 
@@ -49,6 +51,12 @@ class LiveWorld {
       case "open": {
         const { userId, kind, fields } = step;
         const answer = await socket.ask({ type: "open", userId, kind, ...fields });
+        const evicted = oracle.sessionToEvict(userId, MAX_SESSIONS);
+        if (evicted === "full") {
+          expect(answer).toMatchObject({ type: "error", code: "LIMIT_REACHED" });
+          break;
+        }
+        if (evicted !== undefined) oracle.end(evicted);
         expect(answer).toMatchObject({ type: "opened", resumed: false });
         oracle.open(answer.sessionId, userId, kind, fields as Fields, socket, now);
         break;
@@ -219,6 +227,7 @@ describe.each(TRANSPORTS)("a live node over %s", (transport) => {
       TYPING_TIMEOUT_MS: String(TYPING_MS),
       RESUME_WINDOW_MS: String(WINDOW_MS),
       MESSAGES_PER_SECOND: "1000000",
+      MAX_SESSIONS_PER_USER: String(MAX_SESSIONS),
       MAX_CONNECTS_PER_SECOND: "1000000",
       HTTP_REQUESTS_PER_SECOND: "1000000",
       HEARTBEAT_INTERVAL_MS: "3600000",

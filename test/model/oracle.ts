@@ -98,6 +98,14 @@ export class Oracle {
     session.lostUntil = now + this.#windowMs;
   }
 
+  /** Which session makes room for one more of the user, who may have `max`: "full" if none may, undefined if none has to. */
+  sessionToEvict(userId: string, max: number): OracleSession | "full" | undefined {
+    const own = this.sessions.filter((each) => each.userId === userId);
+    if (own.length < max) return undefined;
+    const lost = own.filter((each) => each.holder === undefined);
+    return lost.sort((one, other) => one.lostUntil - other.lostUntil)[0] ?? "full";
+  }
+
   /** Ends what is due: typing, then sessions whose window is over. Returns the ended sessions. */
   advance(now: number): OracleSession[] {
     for (const session of this.sessions)

@@ -98,7 +98,12 @@ export class Reader implements Sink {
   /** What holds at the time of sending: an answer is not older than its question, and a diff tells why users left. */
   // biome-ignore lint/suspicious/noExplicitAny: a message of either type
   #check(message: any): void {
-    if (message.type === "snapshot" && message.reason === undefined) {
+    // What is marked is not in the state of the view yet: diffs follow.
+    if (
+      message.type === "snapshot" &&
+      message.reason === undefined &&
+      !this.subscription.feed.view.isMarked
+    ) {
       const data = Object.assign(Object.create(null), message.data);
       if (!isDeepStrictEqual(data, this.#truth()))
         throw new Error(`a stale snapshot: ${JSON.stringify(message)}`);

@@ -117,6 +117,8 @@ describe.each(TRANSPORTS)("admission over %s", (transport) => {
     const resident = vi.spyOn(process.memoryUsage, "rss");
     await start({});
     const client = await gateway.connect("alice");
+    const sessionId = await client.open({});
+    const { view } = await client.subscribe({ userIds: ["alice"] });
     const readiness = async () => (await gateway.http("GET", "/readyz")).json.status;
     expect(await readiness()).toBe("ready");
     resident.mockReturnValue(0.9 * totalmem());
@@ -127,13 +129,22 @@ describe.each(TRANSPORTS)("admission over %s", (transport) => {
     const stream = await gateway.http("GET", `/v1/${APP}/presences/stream`);
     expect(stream.status).toBe(503);
     expect(stream.headers.get("retry-after")).toMatch(/^[1-9]\d*$/);
-    await client.open({});
-    expect(Object.keys(await gateway.query())).toEqual(["alice"]);
+    // What takes more memory is refused to them too; what they have works as before.
+    const refusedLimit = { code: "LIMIT_REACHED", message: expect.stringContaining("memory") };
+    expect(await client.ask({ type: "open", kind: "widget" })).toMatchObject(refusedLimit);
+    expect(await client.subscribe({ userIds: ["alice", "bob"] })).toMatchObject(refusedLimit);
+    expect(await client.ask({ type: "open", kind: "widget", sessionId })).toMatchObject({ resumed: true });
+    expect((await client.ask({ type: "update", hasFocus: true })).type).toBe("ok");
+    expect(await client.subscribe({ userIds: ["alice"] })).toMatchObject({ type: "snapshot", view });
+    expect(Object.keys(await gateway.query({ hasFocus: true }))).toEqual(["alice"]);
     const { text } = await gateway.http("GET", "/metrics");
     expect(text).toContain('presence_refusals_total{reason="memory"} 2');
+    expect((await client.ask({ type: "close" })).type).toBe("closed");
     resident.mockRestore();
     await expect.poll(readiness).toBe("ready");
     expect((await upgrade()).status).toBe(101);
+    await client.open({});
+    expect((await client.subscribe({ userIds: ["alice", "bob"] })).type).toBe("snapshot");
     // Each change is told once, however often memory is looked at.
     const told = gateway.log.map((line) => JSON.parse(line)).filter(({ residentLimit }) => residentLimit);
     expect(told.map(({ level }) => level)).toEqual([40, 30]);

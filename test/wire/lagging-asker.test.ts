@@ -15,9 +15,9 @@ describe.each(TRANSPORTS)("a reader who lags over %s", (transport) => {
     const { view } = await reader.subscribe({});
     const app = await gateway.connect();
     const note = (round: number) =>
-      Object.fromEntries(Array.from({ length: 32 }, (_, i) => [`key-${i}`, `${round}`.padEnd(512, "x")]));
+      Object.fromEntries(Array.from({ length: 7 }, (_, i) => [`key-${i}`, `${round}`.padEnd(512, "x")]));
     const sessionIds: string[] = [];
-    for (let i = 0; i < 4; i++) sessionIds.push(await app.open({ userId: `user-${i}`, custom: note(0) }));
+    for (let i = 0; i < 16; i++) sessionIds.push(await app.open({ userId: `user-${i}`, custom: note(0) }));
 
     reader.socket.pause();
     let round = 0;

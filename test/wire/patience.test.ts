@@ -24,7 +24,7 @@ describe.each(TRANSPORTS)("with patience, over %s", (transport) => {
     const { telemetry } = gateway.hub;
     for (let n = 0; telemetry.lagged === 0; n++) {
       if (n > 5_000) throw new Error("nobody ever lags");
-      const wide = Object.fromEntries([...Array(30).keys()].map((i) => [`k${i}`, `${n}`.padEnd(500, ".")]));
+      const wide = Object.fromEntries([...Array(7).keys()].map((i) => [`k${i}`, `${n}`.padEnd(500, ".")]));
       await writer.ask({ type: "update", custom: wide });
       clock.turn(gateway, 1);
       if (n % 100 === 0) client.write(frame({ opcode: PONG }));

@@ -21,8 +21,9 @@ export const fact: Target = {
     if (read === undefined) return "refused";
     if (read.kind === "end") return "taken";
     // Written again, it says the same; and read by one who knows it, nothing is new.
-    const { userId, kind, opened, term, state } = read.session;
-    const session = { user: { userId }, kind, origin: { opened, term }, ...state } as unknown as HeldSession;
+    const { userId, kind, opened, term, lostAt, state } = read.session;
+    const origin = { opened, term, lostAt };
+    const session = { user: { userId }, kind, origin, ...state } as unknown as HeldSession;
     const again = readFact(parseFact(encodeRow(parsed!.appId, session))!, session);
     assert(again?.kind === "row");
     assert.equal(JSON.stringify(again.session), JSON.stringify(read.session));

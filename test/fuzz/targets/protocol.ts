@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { PresenceError } from "../../../src/client/errors.ts";
 import { readMessage } from "../../../src/client/server-message.ts";
-import { decodeMessage, type Issue, readMessageId } from "../../../src/protocol/codec.ts";
+import { decodeMessage, type Issue, MAX_PARSED_FOR_ID, readMessageId } from "../../../src/protocol/codec.ts";
 import { readHotMessage, readHotText } from "../../../src/protocol/hot-messages.ts";
 import { ClientMessage } from "../../../src/protocol/messages.ts";
 import type { Outcome, Target } from "../fuzz.ts";
@@ -50,7 +50,8 @@ export const decoder: Target = {
       checkIssues(decoded.issues);
       const id = readMessageId(input);
       assert(id === undefined || (Number.isSafeInteger(id) && id >= 0));
-      assert.equal(decoded.id, id);
+      // Of a long text only the ends are looked at.
+      if (input.length <= MAX_PARSED_FOR_ID) assert.equal(decoded.id, id);
     }
     return "refused";
   },

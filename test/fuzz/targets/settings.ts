@@ -14,6 +14,7 @@ const NUMBERS = [
   "RESUME_WINDOW_MS",
   "MAX_CONNECTIONS",
   "MESSAGES_PER_SECOND",
+  "MAX_SESSIONS_PER_USER",
   "DRAIN_MS",
 ];
 const GOOD: readonly (readonly [name: string, ...values: string[]])[] = [

@@ -1,0 +1,117 @@
+export interface ChargeLimits {
+  readonly maxBytes: number;
+  /** Different filters, those that were let go of but are still kept included. */
+  readonly maxFilters: number;
+}
+
+interface Held {
+  readonly bytes: number;
+  subscriptions: number;
+}
+
+/**
+ * What the subscriptions of one user keep in memory, over all of the user's sockets. A view is charged once, however
+ * many sockets watch it. It stays charged while it is kept idle after the user was the last to let go of it, so that
+ * ever new filters gain nothing: at the limit the user's own idle views go first, the one idle longest before others.
+ */
+export class SubscriptionCharges<View> {
+  readonly #limits: ChargeLimits;
+  /** Drops an idle view, and calls `gone` for it. */
+  readonly #drop: (view: View) => void;
+  readonly #held = new Map<View, Held>();
+  readonly #idle = new Map<View, number>();
+  #heldBytes = 0;
+  #idleBytes = 0;
+
+  constructor(limits: ChargeLimits, drop: (view: View) => void) {
+    this.#limits = limits;
+    this.#drop = drop;
+  }
+
+  get bytes(): number {
+    return this.#heldBytes + this.#idleBytes;
+  }
+
+  /** Views that are charged to the user. */
+  get filters(): number {
+    return this.#held.size + this.#idle.size;
+  }
+
+  get isEmpty(): boolean {
+    return this.filters === 0 && this.bytes === 0;
+  }
+
+  /** Makes room for a new view of so many bytes; false if there can be none, and then nothing is dropped. */
+  makeRoom(bytes: number): boolean {
+    return this.#makeRoom(bytes, 1);
+  }
+
+  /** Charges one more subscription to a view; false if that is too much, and then nothing is charged. */
+  subscribe(view: View, bytes: number): boolean {
+    const held = this.#held.get(view);
+    if (held !== undefined) {
+      held.subscriptions++;
+      return true;
+    }
+    const idleBytes = this.#idle.get(view);
+    // It must not be dropped to make room for itself.
+    if (idleBytes !== undefined) this.gone(view);
+    if (!this.#makeRoom(bytes, 1)) {
+      if (idleBytes !== undefined) this.#addIdle(view, idleBytes);
+      return false;
+    }
+    this.#held.set(view, { bytes, subscriptions: 1 });
+    this.#heldBytes += bytes;
+    return true;
+  }
+
+  /** Gives back what one subscription was charged. */
+  unsubscribe(view: View): void {
+    const held = this.#held.get(view);
+    if (held === undefined || --held.subscriptions > 0) return;
+    this.#held.delete(view);
+    this.#heldBytes -= held.bytes;
+  }
+
+  /** A view is kept idle from now on, and the user was the last to let go of it. It may be dropped at once. */
+  kept(view: View, bytes: number): void {
+    this.#addIdle(view, bytes);
+    this.#dropIdle(() => this.bytes > this.#limits.maxBytes || this.filters > this.#limits.maxFilters);
+  }
+
+  /** An idle view was dropped, or somebody watches it again. */
+  gone(view: View): void {
+    this.#idleBytes -= this.#idle.get(view) ?? 0;
+    this.#idle.delete(view);
+  }
+
+  /** Charges what a query holds while it waits; false if that is too much. To be given back by `giveBack`. */
+  reserve(bytes: number): boolean {
+    if (!this.#makeRoom(bytes, 0)) return false;
+    this.#heldBytes += bytes;
+    return true;
+  }
+
+  giveBack(bytes: number): void {
+    this.#heldBytes -= bytes;
+  }
+
+  #addIdle(view: View, bytes: number): void {
+    this.#idle.set(view, bytes);
+    this.#idleBytes += bytes;
+  }
+
+  #makeRoom(bytes: number, filters: number): boolean {
+    const { maxBytes, maxFilters } = this.#limits;
+    if (this.#heldBytes + bytes > maxBytes || this.#held.size + filters > maxFilters) return false;
+    this.#dropIdle(() => this.bytes + bytes > maxBytes || this.filters + filters > maxFilters);
+    return true;
+  }
+
+  #dropIdle(isTooMuch: () => boolean): void {
+    for (const view of this.#idle.keys()) {
+      if (!isTooMuch()) return;
+      this.#drop(view);
+    }
+  }
+}
