@@ -5,7 +5,7 @@ import { keysOf } from "../../src/cluster/redis-scripts.ts";
 import { APP, TestGateway } from "../support/gateway.ts";
 import { TcpProxy } from "../support/proxy.ts";
 import { hasRedis, RedisServer, readmeUser } from "../support/redis-server.ts";
-import { until } from "../support/until.ts";
+import { PATIENCE_MS, until } from "../support/until.ts";
 
 const LEASE_MS = 2_000;
 const WINDOW_MS = 2_000;
@@ -46,7 +46,7 @@ const count = async ({ gateway }: Node, metric: string): Promise<number> => {
 };
 
 /** Redis is asked from beside, by a hand that no node knows of. */
-const ask = (...args: string[]) => raw.ask(args, 2_000);
+const ask = (...args: string[]) => raw.ask(args, PATIENCE_MS);
 const { log, rows, nodes: register } = keysOf(0);
 
 beforeEach(async () => {

@@ -4,6 +4,7 @@ import type { Command, Entry } from "../../src/cluster/log.ts";
 import { RedisConnection } from "../../src/cluster/redis-connection.ts";
 import { RedisLog } from "../../src/cluster/redis-log.ts";
 import { hasRedis, RedisServer } from "../support/redis-server.ts";
+import { PATIENCE_MS } from "../support/until.ts";
 import { MemoryLog } from "./memory-log.ts";
 
 let redis: RedisServer;
@@ -19,7 +20,7 @@ afterAll(async () => {
   await redis.stop();
 });
 beforeEach(async () => {
-  await raw.ask(["FLUSHALL"], 2_000);
+  await raw.ask(["FLUSHALL"], PATIENCE_MS);
   log = await RedisLog.connect({ urls: [redis.url], shard: 0, keep: 1_000 });
 });
 afterEach(() => log.close());
@@ -71,7 +72,7 @@ describe.skipIf(!hasRedis())("a log in Redis", () => {
   it("decides as the rules say, whatever it is asked", async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(command, { maxLength: 30, size: "max" }), async (commands) => {
-        await raw.ask(["FLUSHALL"], 2_000);
+        await raw.ask(["FLUSHALL"], PATIENCE_MS);
         const memory = new MemoryLog();
         for (const each of commands as Command[]) {
           const both = ask(log, each, memory);

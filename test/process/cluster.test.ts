@@ -6,7 +6,7 @@ import { keysOf } from "../../src/cluster/redis-scripts.ts";
 import { TestClient } from "../support/client.ts";
 import { GatewayProcess } from "../support/process.ts";
 import { hasRedis, RedisServer } from "../support/redis-server.ts";
-import { until } from "../support/until.ts";
+import { PATIENCE_MS, until } from "../support/until.ts";
 
 const APP = "app";
 const SECRET = "a secret of the cluster tests, long enough";
@@ -71,7 +71,7 @@ describe.skipIf(!hasRedis())("processes that share a Redis", () => {
     const client = await connect(first.port, "alice");
     const sessionId = await client.open({});
     const raw = await RedisConnection.open(redis.url);
-    await until(async () => (await raw.ask(["HLEN", keysOf(0).rows], 2_000)) === 1);
+    await until(async () => (await raw.ask(["HLEN", keysOf(0).rows], PATIENCE_MS)) === 1);
     raw.close();
     await first.process.stop("SIGKILL");
     const second = await start({ NODE_ID: "node-1" });

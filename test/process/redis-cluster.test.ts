@@ -9,7 +9,7 @@ import { ownPort } from "../support/own-port.ts";
 import { GatewayProcess } from "../support/process.ts";
 import { RedisCluster, type RedisClusterNode, tell } from "../support/redis-cluster.ts";
 import { hasRedis, RedisServer, readmeUser } from "../support/redis-server.ts";
-import { until } from "../support/until.ts";
+import { PATIENCE_MS, until } from "../support/until.ts";
 
 const LEASE_MS = 2_000;
 const WINDOW_MS = 2_000;
@@ -217,7 +217,7 @@ describe.skipIf(!hasRedis())("nodes on a Redis Cluster of three masters", () => 
     const nowhere = `redis://127.0.0.1:${await ownPort()}`;
     for (const { nodes } of SMALL.map(({ id }) => keys(id))) {
       const found = await findMaster([nowhere, redis.masters[1]!.server.url], nodes);
-      expect(await found.connection.ask(["EXISTS", nodes], 2_000)).toBe(1);
+      expect(await found.connection.ask(["EXISTS", nodes], PATIENCE_MS)).toBe(1);
       found.connection.close();
     }
     await expect(findMaster([nowhere], "x")).rejects.toThrow("ECONNREFUSED");

@@ -111,7 +111,14 @@ describe("docker-compose.yml", () => {
       const url = `127.0.0.1:${balancer.port}`;
       for (const port of ports)
         await until(async () => (await fetch(`http://127.0.0.1:${port}/readyz`)).status === 200);
-      await until(async () => (await fetch(`http://${url}/readyz`)).status === 200);
+      const authorization = `Bearer ${SECRET}`;
+      // The balancer asks each by itself whether it is ready, and may know of one earlier than of the other.
+      const known = new Set<unknown>();
+      await until(async () => {
+        const response = await fetch(`http://${url}/v1/${APP}/node`, { headers: { authorization } });
+        if (response.ok) known.add(((await response.json()) as { nodeId: string }).nodeId);
+        return known.size === nodes.length;
+      });
 
       const token = await mintToken(APP, SECRET, { tokenType: "app" });
       /** A client, and the place of its node in `nodes`. */
@@ -130,7 +137,7 @@ describe("docker-compose.yml", () => {
       const ask = async () => {
         const response = await fetch(`http://${url}/v1/${APP}/presences`, {
           method: "POST",
-          headers: { authorization: `Bearer ${SECRET}`, "content-type": "application/json" },
+          headers: { authorization, "content-type": "application/json" },
           body: '{"hasFocus":true}',
         });
         expect(response.status).toBe(200);

@@ -5,7 +5,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { RedisConnection } from "../../src/cluster/redis-connection.ts";
 import { ownPort } from "./own-port.ts";
 import { RedisServer } from "./redis-server.ts";
-import { until } from "./until.ts";
+import { PATIENCE_MS, until } from "./until.ts";
 
 const SLOTS = 16_384;
 /** A master that does not answer for so long has failed. */
@@ -107,7 +107,7 @@ export class RedisCluster {
 export async function tell(server: RedisServer, ...args: string[]): Promise<unknown> {
   const connection = await RedisConnection.open(server.url);
   try {
-    return await connection.ask(args, 5_000);
+    return await connection.ask(args, PATIENCE_MS);
   } finally {
     connection.close();
   }
@@ -119,7 +119,7 @@ async function says(server: RedisServer, command: string[], lines: readonly stri
   try {
     await until(async () => {
       await delay(20);
-      const answer = String(await connection.ask(command, 5_000));
+      const answer = String(await connection.ask(command, PATIENCE_MS));
       return lines.every((line) => answer.includes(line));
     });
   } finally {
