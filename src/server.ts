@@ -15,7 +15,7 @@ import { nodeRoutes } from "./http/node-routes.ts";
 import { presenceRoutes } from "./http/presence-api.ts";
 import { createRouter } from "./http/router.ts";
 import { nodeWarning } from "./node-floor.ts";
-import { createRefusalLog } from "./observability/log.ts";
+import { createCrashLog, createRefusalLog } from "./observability/log.ts";
 import { createMetrics, type Metrics } from "./observability/metrics.ts";
 import { watchProcess } from "./observability/process-health.ts";
 import { memoryBytes, watchMemory } from "./observability/process-memory.ts";
@@ -57,8 +57,9 @@ export async function startGateway(
   clock: Clock = createAwakeClock(),
 ): Promise<Gateway> {
   const logRefusal = createRefusalLog(log, () => performance.now());
-  const metrics = createMetrics(logRefusal, (error) =>
-    log.error({ err: error }, "a handler crashed: a defect"),
+  const metrics = createMetrics(
+    logRefusal,
+    createCrashLog(log, () => performance.now()),
   );
   const { telemetry } = metrics;
   const nodeId = settings.nodeId ?? makeId();
@@ -216,11 +217,11 @@ async function createCluster(
 }
 
 interface ListenOptions extends Omit<TransportOptions, "tcp"> {
-  readonly tcp: Omit<TcpSlotsOptions, "tellsWhoEnded">;
+  readonly tcp: Omit<TcpSlotsOptions, "knowsConnections">;
 }
 
 async function listen(settings: Settings, log: Logger, options: ListenOptions): Promise<Transport> {
-  const onWs = () => listenWs({ ...options, tcp: new TcpSlots({ ...options.tcp, tellsWhoEnded: true }) });
+  const onWs = () => listenWs({ ...options, tcp: new TcpSlots({ ...options.tcp, knowsConnections: true }) });
   if (settings.transport === "ws") {
     log.info({ transport: "ws" }, "transport chosen by TRANSPORT");
     return await onWs();
@@ -228,7 +229,7 @@ async function listen(settings: Settings, log: Logger, options: ListenOptions): 
   const loaded = loadUws();
   if (loaded.uws !== undefined) {
     log.info({ transport: "uws", build: loaded.source }, "uWebSockets.js loaded");
-    const tcp = new TcpSlots({ ...options.tcp, tellsWhoEnded: false });
+    const tcp = new TcpSlots({ ...options.tcp, knowsConnections: false });
     return await listenUws(loaded.uws, { ...options, tcp });
   }
   if (settings.transport === "uws") {

@@ -7,10 +7,18 @@ export interface TcpSlotsOptions {
   readonly maxPerAddress: number;
   /** Whether a peer is a proxy of ours: it connects for many, so no share holds for it. */
   readonly isProxy: (peer: string) => boolean;
-  /** Whether the transport tells of which address a connection was that has ended. */
-  readonly tellsWhoEnded: boolean;
+  /** Whether the transport knows one connection from another: which has ended, and how to end one. */
+  readonly knowsConnections: boolean;
   /** Milliseconds of a clock that never goes back. */
   readonly now: () => number;
+}
+
+/** A connection of a transport that knows one from another. */
+export interface StrangerConnection {
+  /** Whether it has had an answer and asks for nothing now. */
+  readonly isIdle: boolean;
+  /** Ends it at once. */
+  end(): void;
 }
 
 /** `full`: no connection is left; `share_used`: none is left for this address. */
@@ -29,7 +37,8 @@ const MAX_ADDRESSES = 65_536;
  * The TCP connections of the process. A stranger is one that has shown no valid credentials: it is no WebSocket, and no
  * authorized request came over it. Slots are short while more of them are used by what is no WebSocket than are free.
  * Strangers of one address may never be more than half of all slots, and only a few when slots are short: so one address
- * cannot keep others out.
+ * cannot keep others out. Where the transport can end a connection, one that has used its share loses its idlest stranger
+ * to the newcomer: so those who share an address with somebody who fills it get in, too.
  */
 export class TcpSlots {
   readonly maxConnections: number;
@@ -40,12 +49,12 @@ export class TcpSlots {
   #connections = 0;
   #webSockets = 0;
 
-  constructor({ maxConnections, maxPerAddress, isProxy, tellsWhoEnded, now }: TcpSlotsOptions) {
+  constructor({ maxConnections, maxPerAddress, isProxy, knowsConnections, now }: TcpSlotsOptions) {
     this.maxConnections = maxConnections;
     this.#now = now;
     this.#maxPerAddress = Math.min(maxPerAddress, Math.floor(maxConnections / 2));
     this.#isProxy = isProxy;
-    this.#strangers = tellsWhoEnded ? new CountedStrangers() : new RecentStrangers(SILENCE_MS);
+    this.#strangers = knowsConnections ? new CountedStrangers() : new RecentStrangers(SILENCE_MS);
   }
 
   get connections(): number {
@@ -68,7 +77,7 @@ export class TcpSlots {
   }
 
   /** Counts a connection that has come. One that is not taken is to be closed, which is to be told as every end is. */
-  open(peer: string): Opened {
+  open(peer: string, connection?: StrangerConnection): Opened {
     this.#connections++;
     if (this.#connections > this.maxConnections) return "full";
     if (this.#isProxy(peer)) return "taken";
@@ -78,14 +87,14 @@ export class TcpSlots {
     const share = this.isShort
       ? Math.min(this.#maxPerAddress, Math.max(LEAST_SHARE, Math.floor(SHARE_WHEN_SHORT * rest)))
       : this.#maxPerAddress;
-    if (this.#strangers.count(key, now) >= share) return "share_used";
-    this.#strangers.add(key, now);
+    if (this.#strangers.count(key, now) >= share && !this.#strangers.makeRoom(key)) return "share_used";
+    this.#strangers.add(key, now, connection);
     return "taken";
   }
 
   /** A connection of this address is a stranger's no longer: it has ended, or has shown credentials. */
-  known(peer: string): void {
-    if (!this.#isProxy(peer)) this.#strangers.remove(addressKey(peer), this.#now());
+  known(peer: string, connection?: StrangerConnection): void {
+    if (!this.#isProxy(peer)) this.#strangers.remove(addressKey(peer), this.#now(), connection);
   }
 
   /** Whether there are so many strangers that it matters whose connection is no longer one. */
@@ -110,33 +119,52 @@ interface Strangers {
   readonly addresses: number;
   readonly total: number;
   count(key: string, now: number): number;
-  add(key: string, now: number): void;
-  remove(key: string, now: number): void;
+  add(key: string, now: number, connection: StrangerConnection | undefined): void;
+  remove(key: string, now: number, connection: StrangerConnection | undefined): void;
+  /** Ends one of the address, if that can be done. */
+  makeRoom(key: string): boolean;
 }
 
 /** Exact: every end is told. */
 class CountedStrangers implements Strangers {
-  readonly #counts = new Map<string, number>();
+  /** Of each address, the oldest first. */
+  readonly #byAddress = new Map<string, Set<StrangerConnection>>();
   total = 0;
 
   get addresses(): number {
-    return this.#counts.size;
+    return this.#byAddress.size;
   }
 
   count(key: string): number {
-    return this.#counts.get(key) ?? 0;
+    return this.#byAddress.get(key)?.size ?? 0;
   }
 
-  add(key: string): void {
+  add(key: string, _now: number, connection: StrangerConnection): void {
     this.total++;
-    this.#counts.set(key, this.count(key) + 1);
+    const strangers = this.#byAddress.get(key);
+    if (strangers === undefined) this.#byAddress.set(key, new Set([connection]));
+    else strangers.add(connection);
   }
 
-  remove(key: string): void {
+  remove(key: string, _now: number, connection: StrangerConnection): void {
+    const strangers = this.#byAddress.get(key);
+    if (strangers?.delete(connection) !== true) return;
     this.total--;
-    const left = this.count(key) - 1;
-    if (left > 0) this.#counts.set(key, left);
-    else this.#counts.delete(key);
+    if (strangers.size === 0) this.#byAddress.delete(key);
+  }
+
+  makeRoom(key: string): boolean {
+    const strangers = this.#byAddress.get(key);
+    if (strangers === undefined) return false;
+    let [chosen] = strangers;
+    for (const each of strangers) {
+      if (!each.isIdle) continue;
+      chosen = each;
+      break;
+    }
+    this.remove(key, 0, chosen!);
+    chosen!.end();
+    return true;
   }
 }
 
@@ -181,6 +209,10 @@ class RecentStrangers implements Strangers {
     this.#turn(now);
     if (takeOne(this.#before, key)) this.#totalBefore--;
     else if (takeOne(this.#recent, key)) this.#totalRecent--;
+  }
+
+  makeRoom(): boolean {
+    return false;
   }
 
   #turn(now: number): void {

@@ -10,6 +10,7 @@ import type { Duplex } from "node:stream";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { BodySink } from "../gateway/event-stream.ts";
 import type { Frame } from "../gateway/frame.ts";
+import type { StrangerConnection } from "../gateway/tcp-slots.ts";
 import {
   answerError,
   answerTooLarge,
@@ -209,7 +210,7 @@ const connections = new WeakMap<TcpSocket, HttpConnection>();
  * One TCP connection. Node hands over all requests that came in one packet at once, and keeps their answers in memory. So
  * they wait here: each is handled when the kernel has taken the answer to the one before.
  */
-class HttpConnection {
+class HttpConnection implements StrangerConnection {
   readonly #work: Work;
   readonly #tcp: TcpSocket;
   readonly #peer: string;
@@ -219,13 +220,14 @@ class HttpConnection {
   #isStranger: boolean;
   #isWebSocket = false;
   #isAuthorized = false;
+  #hasAnswered = false;
 
   constructor(work: Work, tcp: TcpSocket) {
     this.#work = work;
     this.#tcp = tcp;
     this.#peer = tcp.remoteAddress ?? "";
     const { options } = work;
-    const opened = options.tcp.open(this.#peer);
+    const opened = options.tcp.open(this.#peer, this);
     this.#isStranger = opened === "taken";
     tcp.on("close", () => {
       this.endRequests();
@@ -240,6 +242,17 @@ class HttpConnection {
   /** The last answer was given, or nothing is to be answered any more. */
   get isClosing(): boolean {
     return this.#isClosing;
+  }
+
+  get isIdle(): boolean {
+    return this.#hasAnswered && this.#current === undefined;
+  }
+
+  end(): void {
+    // It counts no longer, so its end is not to take it out of the count again.
+    this.#isStranger = false;
+    this.#work.options.tcpRefused("share_used");
+    this.#tcp.destroy();
   }
 
   /** Whether every answer so far was handed to TCP. */
@@ -282,7 +295,7 @@ class HttpConnection {
   #known(): void {
     if (!this.#isStranger) return;
     this.#isStranger = false;
-    this.#work.options.tcp.known(this.#peer);
+    this.#work.options.tcp.known(this.#peer, this);
   }
 
   #next(): void {
@@ -294,6 +307,7 @@ class HttpConnection {
     response.on("error", () => response.destroy());
     response.on("close", () => {
       this.#current = undefined;
+      this.#hasAnswered = true;
       this.#work.done();
       // Others are served between.
       if (this.#waiting.length > 0) setImmediate(() => this.#next());

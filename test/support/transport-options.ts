@@ -7,8 +7,8 @@ const NO_PROXY = () => false;
 /** TCP connections as a transport of this name counts them, with a share for each address that no test reaches. */
 export function tcpSlots(name: "ws" | "uws", maxConnections: number, isProxy = NO_PROXY): TcpSlots {
   const now = () => performance.now();
-  const tellsWhoEnded = name === "ws";
-  return new TcpSlots({ maxConnections, maxPerAddress: maxConnections, isProxy, tellsWhoEnded, now });
+  const knowsConnections = name === "ws";
+  return new TcpSlots({ maxConnections, maxPerAddress: maxConnections, isProxy, knowsConnections, now });
 }
 
 /** What a transport is given where no test looks. */
