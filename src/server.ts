@@ -6,16 +6,19 @@ import { App, type AppConfig } from "./auth/app.ts";
 import type { Cluster } from "./cluster/cluster.ts";
 import { isPlainIpv4 } from "./gateway/admission.ts";
 import { Hub } from "./gateway/hub.ts";
+import { TcpSlots, type TcpSlotsOptions } from "./gateway/tcp-slots.ts";
 import { answerUpgrade } from "./gateway/upgrade.ts";
+import { AnonymousRequests } from "./http/anonymous-requests.ts";
+import { BodyBudget } from "./http/body-budget.ts";
 import { readDashboard } from "./http/dashboard.ts";
 import { nodeRoutes } from "./http/node-routes.ts";
 import { presenceRoutes } from "./http/presence-api.ts";
 import { createRouter } from "./http/router.ts";
 import { nodeWarning } from "./node-floor.ts";
-import { createRefusalLog } from "./observability/log.ts";
+import { createCrashLog, createRefusalLog } from "./observability/log.ts";
 import { createMetrics, type Metrics } from "./observability/metrics.ts";
 import { watchProcess } from "./observability/process-health.ts";
-import { watchMemory } from "./observability/process-memory.ts";
+import { memoryBytes, watchMemory } from "./observability/process-memory.ts";
 import { type Settings, SettingsError } from "./settings.ts";
 import { type Clock, createAwakeClock } from "./shared/clock.ts";
 import { makeId } from "./shared/ids.ts";
@@ -27,6 +30,9 @@ import { VERSION } from "./version.ts";
 
 /** What the build made of src/dashboard: beside src, as beside what src was built to. */
 const DASHBOARD = new URL("../dist/dashboard/", import.meta.url);
+
+/** TCP connections that an address may have for what is no WebSocket, beside as many as it may have WebSockets. */
+const LEFT_FOR_STRANGERS = 100;
 
 export interface Gateway {
   readonly hub: Hub;
@@ -51,8 +57,9 @@ export async function startGateway(
   clock: Clock = createAwakeClock(),
 ): Promise<Gateway> {
   const logRefusal = createRefusalLog(log, () => performance.now());
-  const metrics = createMetrics(logRefusal, (error) =>
-    log.error({ err: error }, "a handler crashed: a defect"),
+  const metrics = createMetrics(
+    logRefusal,
+    createCrashLog(log, () => performance.now()),
   );
   const { telemetry } = metrics;
   const nodeId = settings.nodeId ?? makeId();
@@ -78,30 +85,48 @@ export async function startGateway(
   });
   let isReady = false;
   let transport: Transport | undefined;
-  const handle = createRouter([
-    ...presenceRoutes(hub, () => ({
-      nodeId: hub.nodeId,
-      version: VERSION,
-      transport: transport?.name,
-      ...health.read(),
-    })),
-    ...nodeRoutes({
-      hub,
-      isReady: () => isReady,
-      renderMetrics: metrics.render,
-      metricsToken: settings.metricsToken,
-      version: VERSION,
-      dashboard: readDashboard(DASHBOARD),
-    }),
-  ]);
+  const isProxy = (address: string) => settings.trustProxy(plainAddress(address), 0);
+  const anonymous = new AnonymousRequests({ telemetry, now: () => clock.now(), isProxy });
+  const describeNode = () => ({
+    nodeId: hub.nodeId,
+    version: VERSION,
+    transport: transport?.name,
+    ...health.read(),
+  });
+  const handle = createRouter(
+    [
+      ...presenceRoutes(hub, anonymous, describeNode),
+      ...nodeRoutes({
+        hub,
+        anonymous,
+        isProxy,
+        isReady: () => isReady,
+        renderMetrics: metrics.render,
+        metricsToken: settings.metricsToken,
+        version: VERSION,
+        dashboard: readDashboard(DASHBOARD),
+      }),
+    ],
+    anonymous,
+  );
   try {
     transport = await listen(settings, log, {
       host: settings.host,
       port: settings.port,
       maxMessageBytes: settings.limits.maxMessageBytes,
       maxBufferedBytes: settings.limits.maxBufferedBytes,
-      maxTcpConnections: settings.maxTcpConnections,
-      tcpRefused: () => telemetry.refused("tcp_connections"),
+      tcp: {
+        maxConnections: settings.maxTcpConnections,
+        maxPerAddress: settings.limits.maxConnectionsPerIp + LEFT_FOR_STRANGERS,
+        isProxy,
+        now: () => clock.now(),
+      },
+      bodies: new BodyBudget(memoryBytes()),
+      tcpRefused: (opened) => telemetry.refused(opened === "full" ? "tcp_connections" : "tcp_per_address"),
+      bodyRefused: () => telemetry.refused("body_bytes"),
+      refuseHandshake: (address, answer) =>
+        // What is the node's own fault counts for nobody.
+        answer.status >= 500 ? answer : anonymous.answer(address, () => answer),
       upgrade: (request) => answerUpgrade(hub, request),
       handle: (request) => handle(request, {}),
       clientAddress: (peer, forwardedFor) => clientAddress(peer, forwardedFor, settings.trustProxy),
@@ -191,15 +216,21 @@ async function createCluster(
   return { cluster, failed };
 }
 
-async function listen(settings: Settings, log: Logger, options: TransportOptions): Promise<Transport> {
+interface ListenOptions extends Omit<TransportOptions, "tcp"> {
+  readonly tcp: Omit<TcpSlotsOptions, "knowsConnections">;
+}
+
+async function listen(settings: Settings, log: Logger, options: ListenOptions): Promise<Transport> {
+  const onWs = () => listenWs({ ...options, tcp: new TcpSlots({ ...options.tcp, knowsConnections: true }) });
   if (settings.transport === "ws") {
     log.info({ transport: "ws" }, "transport chosen by TRANSPORT");
-    return await listenWs(options);
+    return await onWs();
   }
   const loaded = loadUws();
   if (loaded.uws !== undefined) {
     log.info({ transport: "uws", build: loaded.source }, "uWebSockets.js loaded");
-    return await listenUws(loaded.uws, options);
+    const tcp = new TcpSlots({ ...options.tcp, knowsConnections: false });
+    return await listenUws(loaded.uws, { ...options, tcp });
   }
   if (settings.transport === "uws") {
     throw new SettingsError(
@@ -207,7 +238,12 @@ async function listen(settings: Settings, log: Logger, options: TransportOptions
     );
   }
   log.info({ transport: "ws", reasons: loaded.reasons }, "no build of uWebSockets.js loads here, using ws");
-  return await listenWs(options);
+  return await onWs();
+}
+
+/** An address in one spelling: the transports write the same one in different ways. */
+function plainAddress(text: string): string {
+  return isPlainIpv4(text) || !ipaddr.isValid(text) ? text : ipaddr.process(text).toString();
 }
 
 /** The address nearest to us that is not one of our own proxies. */
@@ -216,9 +252,7 @@ function clientAddress(
   forwardedFor: string | undefined,
   trustProxy: Settings["trustProxy"],
 ): string {
-  // The transports write the same address in different ways.
-  const isOdd = !isPlainIpv4(peerText) && ipaddr.isValid(peerText);
-  const peer = isOdd ? ipaddr.process(peerText).toString() : peerText;
+  const peer = plainAddress(peerText);
   if (forwardedFor === undefined || !trustProxy(peer, 0)) return peer;
   const hops = forwardedFor.split(",").map(withoutPort).join(", ");
   const request = { socket: { remoteAddress: peer }, headers: { "x-forwarded-for": hops } };

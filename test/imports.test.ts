@@ -14,7 +14,7 @@ const FLOORS: Record<string, readonly string[]> = {
   auth: ["views", "protocol", "shared"],
   gateway: ["auth", "views", "sessions", "protocol", "shared"],
   http: ["gateway", "auth", "views", "sessions", "protocol", "shared"],
-  transport: ["gateway", "http"],
+  transport: ["gateway", "http", "shared"],
   cluster: ["gateway", "sessions", "protocol", "shared"],
   observability: ["cluster", "gateway"],
   // What runs beside the gateway, and knows it by the wire only.

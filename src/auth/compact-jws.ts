@@ -1,5 +1,6 @@
 import { Buffer } from "node:buffer";
 import { createHmac, type KeyObject, timingSafeEqual } from "node:crypto";
+import { hasDuplicateKeys } from "./duplicate-keys.ts";
 
 export type Signed =
   | { readonly ok: true; readonly payload: unknown }
@@ -20,6 +21,7 @@ export function readSigned(text: string, keys: readonly KeyObject[]): Signed {
   const parts = COMPACT_JWS.exec(text);
   if (parts === null) return refuse("the token is not a JWT");
   const header = readObject(parts[1]!);
+  if (header === KEY_TWICE) return refuse("the token has a key twice");
   if (header === undefined) return refuse("the token is not a JWT");
   // No extension is understood here, and RFC 7515 has a token that insists on one refused.
   if (Object.hasOwn(header, "crit")) return refuse("the token has a crit header");
@@ -32,6 +34,7 @@ export function readSigned(text: string, keys: readonly KeyObject[]): Signed {
     return refuse("the token is not signed with a secret of this app");
   }
   const payload = readObject(parts[2]!);
+  if (payload === KEY_TWICE) return refuse("the token has a key twice");
   return payload === undefined ? refuse("the token is not a valid JWT") : { ok: true, payload };
 }
 
@@ -42,14 +45,19 @@ function isSignature(signature: Buffer, input: string, key: KeyObject): boolean 
   return timingSafeEqual(right, signature);
 }
 
+/** What is said of a part in which an object has a key twice: others may read it in another way than we do. */
+const KEY_TWICE: unique symbol = Symbol("a key twice");
+
 /** The JSON object that a part has; undefined if it has something else. */
-function readObject(part: string): Record<string, unknown> | undefined {
+function readObject(part: string): Record<string, unknown> | typeof KEY_TWICE | undefined {
   const bytes = decode(part);
   if (bytes === undefined) return undefined;
   try {
-    const json: unknown = JSON.parse(UTF8.decode(bytes));
+    const text = UTF8.decode(bytes);
+    const json: unknown = JSON.parse(text);
     const isObject = typeof json === "object" && json !== null && !Array.isArray(json);
-    return isObject ? (json as Record<string, unknown>) : undefined;
+    if (!isObject) return undefined;
+    return hasDuplicateKeys(text) ? KEY_TWICE : (json as Record<string, unknown>);
   } catch {
     return undefined;
   }

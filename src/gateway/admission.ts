@@ -1,4 +1,5 @@
 import ipaddr from "ipaddr.js";
+import { KeyedBuckets } from "../shared/keyed-buckets.ts";
 import { TokenBucket } from "../shared/token-bucket.ts";
 
 export interface AdmissionLimits {
@@ -31,16 +32,60 @@ export class Admitted {
   }
 }
 
+/** Connects a second that still count as seldom, as a share of what all addresses together may do. */
+const SELDOM_SHARE = 0.01;
+/** A bound on the addresses that are remembered; beyond it the quietest is forgotten, and counts as seldom. */
+const MAX_ADDRESSES = 100_000;
+
+/**
+ * The rate at which connections are let in: `perSecond`, burst twice that. The last quarter of the burst, and the refill
+ * behind it, is for addresses that connected seldom in the last seconds. So one address alone may use the whole rate, and
+ * still leaves room for others.
+ */
+export class ConnectRate {
+  readonly #all: TokenBucket;
+  readonly #seldom: KeyedBuckets;
+  readonly #reserve: number;
+
+  constructor(perSecond: number, now: number) {
+    const burst = 2 * perSecond;
+    this.#reserve = Math.floor(burst / 4);
+    this.#all = new TokenBucket(perSecond, burst, now);
+    const seldom = Math.max(1, SELDOM_SHARE * perSecond);
+    this.#seldom = new KeyedBuckets(seldom, 2 * seldom, MAX_ADDRESSES);
+  }
+
+  /** Addresses that are remembered. */
+  get addresses(): number {
+    return this.#seldom.size;
+  }
+
+  /** Lets in a connection of an address, or returns false and counts nothing. */
+  take(key: string, now: number): boolean {
+    const isOpen = this.#all.has(this.#reserve + 1, now);
+    // Refusals do not count: an address that was kept out is not to be kept out for that.
+    if (!isOpen && (!this.#all.has(1, now) || !this.#seldom.take(key, now))) return false;
+    if (isOpen) this.#seldom.take(key, now);
+    return this.#all.take(now);
+  }
+
+  /** Milliseconds until the address may be let in, if nobody else is meanwhile. */
+  waitMs(key: string, now: number): number {
+    const forAll = this.#all.waitMs(now, this.#reserve + 1);
+    return Math.min(forAll, Math.max(this.#all.waitMs(now), this.#seldom.waitMs(key, now)));
+  }
+}
+
 /** Counts connections, in all and by address, and lets in so many a second. What is let in must be released, once. */
 export class Admissions {
   readonly #limits: AdmissionLimits;
-  readonly #rate: TokenBucket;
+  readonly #rate: ConnectRate;
   readonly #byAddress = new Map<string, number>();
   #connections = 0;
 
   constructor(limits: AdmissionLimits, now: number) {
     this.#limits = limits;
-    this.#rate = new TokenBucket(limits.connectsPerSecond, 2 * limits.connectsPerSecond, now);
+    this.#rate = new ConnectRate(limits.connectsPerSecond, now);
   }
 
   get connections(): number {
@@ -60,12 +105,9 @@ export class Admissions {
     if (held >= maxConnectionsPerAddress) {
       return { ok: false, refusal: "connections_per_address", retryAfterS: 5 };
     }
-    if (!this.#rate.take(now)) {
-      return {
-        ok: false,
-        refusal: "connect_rate",
-        retryAfterS: Math.max(1, Math.ceil(this.#rate.waitMs(now) / 1000)),
-      };
+    if (!this.#rate.take(key, now)) {
+      const retryAfterS = Math.max(1, Math.ceil(this.#rate.waitMs(key, now) / 1000));
+      return { ok: false, refusal: "connect_rate", retryAfterS };
     }
     this.#connections++;
     this.#byAddress.set(key, held + 1);

@@ -8,6 +8,7 @@ export const REFUSALS = [
   "connections_per_address",
   "connect_rate",
   "tcp_connections",
+  "tcp_per_address",
   "starting",
   "memory",
   "draining",
@@ -26,6 +27,8 @@ export const REFUSALS = [
   "slow_reader",
   "heartbeat",
   "http_rate",
+  "anonymous_rate",
+  "body_bytes",
   "handler_crash",
 ] as const;
 export type Refusal = (typeof REFUSALS)[number];

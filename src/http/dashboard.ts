@@ -2,7 +2,6 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { extname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { HttpAnswer, HttpRequest } from "./exchange.ts";
-import type { Route } from "./router.ts";
 
 /** A file of the built page, as it is and as the build compressed it. */
 export interface DashboardFile {
@@ -71,8 +70,14 @@ export function readDashboard(folder: URL): DashboardFile[] {
     .map((name) => ({ name, plain: read(name)!, br: read(`${name}.br`), gzip: read(`${name}.gz`) }));
 }
 
-/** A route for each file, and the page at the folder itself. */
-export function dashboardRoutes(files: readonly DashboardFile[]): Route[] {
+/** What is answered at a path. */
+export interface ServedFile {
+  readonly path: string;
+  readonly answer: (request: HttpRequest) => HttpAnswer;
+}
+
+/** Each file with its path, and the page at the folder itself. */
+export function dashboardFiles(files: readonly DashboardFile[]): ServedFile[] {
   const page = files.find(({ name }) => name === PAGE) ?? {
     name: PAGE,
     plain: Buffer.from(NOT_BUILT),
@@ -82,14 +87,11 @@ export function dashboardRoutes(files: readonly DashboardFile[]): Route[] {
   const assets = files.filter(({ name }) => name !== PAGE);
   return [
     // Asked for each time: it names the others, whose names change when they do.
-    { method: "GET", path: "/dashboard/", handler: serve(page, "no-cache") },
-    ...assets.map(
-      (file): Route => ({
-        method: "GET",
-        path: `/dashboard/${file.name}`,
-        handler: serve(file, "public, max-age=31536000, immutable"),
-      }),
-    ),
+    { path: "/dashboard/", answer: serve(page, "no-cache") },
+    ...assets.map((file) => ({
+      path: `/dashboard/${file.name}`,
+      answer: serve(file, "public, max-age=31536000, immutable"),
+    })),
   ];
 }
 

@@ -1,10 +1,10 @@
 import type { Buffer } from "node:buffer";
 import type { BodyListener, BodySink } from "../gateway/event-stream.ts";
 
-/** The longest body of a request that is read. */
+/** The longest body that a route takes, unless it says otherwise. */
 export const MAX_BODY_BYTES = 512 * 1024;
 
-/** A request as both transports hand it over: copied out of theirs but for the body. */
+/** The head of a request as both transports hand it over, copied out of theirs. */
 export interface HttpRequest {
   /** In capitals. */
   readonly method: string;
@@ -13,13 +13,17 @@ export interface HttpRequest {
   /** Without the question mark. */
   readonly query: string;
   readonly headers: RequestHeaders;
-  /** Good until the handler returns, and no longer than its first `await`. */
-  readonly body: Buffer;
+  /** Bytes of the body; 0 without one. */
+  readonly contentLength: number;
+  /** Whether a header says that somebody has passed this request on. */
+  readonly isForwarded: boolean;
   /**
    * The client's address, trusted proxies looked through; empty once the client has gone. It takes a system call, so
    * that routes that do not need it do not ask.
    */
   address(): string;
+  /** To be called when the request has shown valid credentials: its connection is no stranger's any more. */
+  authorized(): void;
 }
 
 /** The only headers that are looked at. */
@@ -28,7 +32,6 @@ export interface RequestHeaders {
   readonly authorization: string | undefined;
   readonly "content-type": string | undefined;
   readonly "last-event-id": string | undefined;
-  readonly forwarded: string | undefined;
   readonly host: string | undefined;
   readonly "x-forwarded-for": string | undefined;
 }
@@ -41,9 +44,32 @@ export interface HttpAnswer {
   readonly headers: Readonly<Record<string, string>>;
   /** The whole; or pieces of a text, taken as fast as the client reads; or a stream that starts when the head is out. */
   readonly body: WholeBody | Iterator<string> | ((sink: BodySink) => BodyListener);
+  /** The connection ends with this answer, unless a proxy of ours made it for many. Only for whole bodies. */
+  readonly closeAfter?: boolean;
 }
 
-export type HttpHandler = (request: HttpRequest) => HttpAnswer | Promise<HttpAnswer>;
+/**
+ * What a handler returns that takes a body, once it has checked who asks and how often: only now is the body read. It is
+ * good until `handle` returns, and no longer than its first `await`.
+ */
+export class BodyWanted {
+  readonly maxBytes: number;
+  /** Whom the bytes are charged to while they are read. */
+  readonly owner: string;
+  readonly handle: (body: Buffer) => HttpAnswer | Promise<HttpAnswer>;
+
+  constructor(
+    owner: string,
+    handle: (body: Buffer) => HttpAnswer | Promise<HttpAnswer>,
+    maxBytes = MAX_BODY_BYTES,
+  ) {
+    this.owner = owner;
+    this.handle = handle;
+    this.maxBytes = maxBytes;
+  }
+}
+
+export type HttpHandler = (request: HttpRequest) => HttpAnswer | BodyWanted | Promise<HttpAnswer>;
 
 const COMMON = { "x-content-type-options": "nosniff", "cache-control": "no-store" };
 const JSON_HEADERS = { ...COMMON, "content-type": "application/json; charset=utf-8" };
@@ -61,8 +87,18 @@ export function answerText(
   return { status, headers: headers === undefined ? JSON_HEADERS : { ...JSON_HEADERS, ...headers }, body };
 }
 
-export function answerPlain(status: number, contentType: string, body: string): HttpAnswer {
-  return { status, headers: { ...COMMON, "content-type": contentType }, body };
+export function answerPlain(
+  status: number,
+  contentType: string,
+  body: string,
+  headers?: Record<string, string>,
+): HttpAnswer {
+  return { status, headers: { ...COMMON, "content-type": contentType, ...headers }, body };
+}
+
+/** 413: the body is longer than a route takes. */
+export function answerTooLarge(maxBytes: number): HttpAnswer {
+  return answerError(413, { body: [`must have at most ${maxBytes} bytes`] });
 }
 
 export function isWhole(body: HttpAnswer["body"]): body is WholeBody {
@@ -70,7 +106,7 @@ export function isWhole(body: HttpAnswer["body"]): body is WholeBody {
 }
 
 export function answerRedirect(location: string): HttpAnswer {
-  return { status: 308, headers: { ...COMMON, location }, body: "" };
+  return answerPlain(308, "text/plain; charset=utf-8", `see ${location}\n`, { location });
 }
 
 export function answerStream(contentType: string, start: (sink: BodySink) => BodyListener): HttpAnswer {

@@ -3,7 +3,7 @@ import { toIssues } from "../protocol/codec.ts";
 import { FilterSchema } from "../protocol/filter.ts";
 import { BoundedMap } from "../shared/bounded-map.ts";
 import { CompiledFilter } from "../views/compiled-filter.ts";
-import { answerError, type HttpAnswer, type HttpRequest, type Reasons } from "./exchange.ts";
+import { answerError, type HttpAnswer, type Reasons } from "./exchange.ts";
 import { KeptAnswer } from "./kept-answer.ts";
 
 export type Parsed =
@@ -21,9 +21,8 @@ const OTHER_CHARSET = /charset *= *(?!"?utf-?8)/i;
 export class FilterReader {
   readonly #known = new BoundedMap<string, Parsed>(MAX_KNOWN);
 
-  ofBody({ body, headers }: HttpRequest): Parsed {
+  ofBody(body: Buffer, type: string | undefined): Parsed {
     if (body.length === 0) return parseFilter({}, "body");
-    const type = headers["content-type"];
     if (type !== undefined && (!JSON_TYPE.test(type) || OTHER_CHARSET.test(type))) {
       return bad(415, { "content-type": ["send the filter as application/json"] });
     }

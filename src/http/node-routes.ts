@@ -1,14 +1,25 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import ipaddr from "ipaddr.js";
 import type { Hub } from "../gateway/hub.ts";
+import type { AnonymousRequests } from "./anonymous-requests.ts";
 import { readBearer } from "./authorize.ts";
-import { type DashboardFile, dashboardRoutes } from "./dashboard.ts";
-import { answerError, answerJson, answerPlain, answerRedirect, type HttpRequest } from "./exchange.ts";
+import { type DashboardFile, dashboardFiles } from "./dashboard.ts";
+import {
+  answerError,
+  answerJson,
+  answerPlain,
+  answerRedirect,
+  type HttpAnswer,
+  type HttpRequest,
+} from "./exchange.ts";
 import { openApiDocument } from "./openapi.ts";
 import type { Route } from "./router.ts";
 
 export interface NodeRoutesOptions {
   readonly hub: Hub;
+  readonly anonymous: AnonymousRequests;
+  /** Whether an address is a proxy of ours: nothing that it asks comes from this machine. */
+  readonly isProxy: (address: string) => boolean;
   readonly isReady: () => boolean;
   readonly renderMetrics: () => Promise<{ contentType: string; text: string }>;
   /** The bearer token for /metrics; without one, only programs on this machine get them. */
@@ -20,62 +31,74 @@ export interface NodeRoutesOptions {
 
 /** The routes about the node itself. */
 export function nodeRoutes(options: NodeRoutesOptions): Route[] {
-  const { hub } = options;
+  const { anonymous } = options;
   const openApi = JSON.stringify(openApiDocument(options.version));
+  const open = (path: string, answer: (request: HttpRequest) => HttpAnswer): Route => ({
+    method: "GET",
+    path,
+    handler: (request) => anonymous.answer(request.address(), () => answer(request)),
+  });
+  const check = (path: string, answer: () => HttpAnswer): Route => ({
+    method: "GET",
+    path,
+    handler: (request) => anonymous.answerCheck(request.address(), answer),
+  });
   return [
-    { method: "GET", path: "/healthz", handler: () => answerJson(200, { status: "alive" }) },
-    {
-      method: "GET",
-      path: "/readyz",
-      handler: () => {
-        if (hub.isDraining) return answerJson(503, { status: "draining" }, { "retry-after": "1" });
-        if (!options.isReady() || !hub.isReady) {
-          return answerJson(503, { status: "starting" }, { "retry-after": "1" });
-        }
-        // Still 200: whoever took it out of service for this would cut off those that it serves.
-        const degraded = hub.isDegraded ? "degraded" : "ready";
-        return answerJson(200, { status: hub.memory.isShort ? "low_memory" : degraded });
-      },
-    },
+    check("/healthz", () => answerJson(200, { status: "alive" })),
+    check("/readyz", () => readiness(options)),
     {
       method: "GET",
       path: "/metrics",
-      handler: async (request) => {
-        if (!mayReadMetrics(request, options.metricsToken)) {
-          const hint =
-            options.metricsToken === undefined
-              ? "only for programs on the same machine that ask localhost, unless METRICS_TOKEN is set"
-              : "send Authorization: Bearer <METRICS_TOKEN>";
-          return answerError(401, { authorization: [hint] }, { "www-authenticate": "Bearer" });
-        }
-        const { contentType, text } = await options.renderMetrics();
-        return answerPlain(200, contentType, text);
-      },
+      handler: (request) => metrics(request, options),
     },
-    {
-      method: "GET",
-      path: "/openapi.json",
-      handler: () => answerPlain(200, "application/json; charset=utf-8", openApi),
-    },
-    ...dashboardRoutes(options.dashboard),
-    {
-      method: "GET",
-      path: "/dashboard",
-      handler: () => answerRedirect("/dashboard/"),
-    },
+    open("/openapi.json", () => answerPlain(200, "application/json; charset=utf-8", openApi)),
+    ...dashboardFiles(options.dashboard).map(({ path, answer }) => open(path, answer)),
+    open("/dashboard", () => answerRedirect("/dashboard/")),
   ];
 }
 
-function mayReadMetrics(request: HttpRequest, metricsToken: string | undefined): boolean {
-  const { headers } = request;
-  if (metricsToken !== undefined) {
-    const shown = readBearer(headers.authorization);
-    return shown !== undefined && timingSafeEqual(digest(shown), digest(metricsToken));
+function readiness({ hub, isReady }: NodeRoutesOptions): HttpAnswer {
+  if (hub.isDraining) return answerJson(503, { status: "draining" }, { "retry-after": "1" });
+  if (!isReady() || !hub.isReady) return answerJson(503, { status: "starting" }, { "retry-after": "1" });
+  // Still 200: whoever took it out of service for this would cut off those that it serves.
+  const degraded = hub.isDegraded ? "degraded" : "ready";
+  return answerJson(200, { status: hub.memory.isShort ? "low_memory" : degraded });
+}
+
+function metrics(request: HttpRequest, options: NodeRoutesOptions): HttpAnswer | Promise<HttpAnswer> {
+  const { anonymous, metricsToken } = options;
+  const shownToken = hasMetricsToken(request, metricsToken);
+  if (shownToken) {
+    request.authorized();
+    return renderedMetrics(options);
   }
-  // A proxy on this machine makes everyone look local: what it forwards is not.
-  if (headers.forwarded !== undefined || headers["x-forwarded-for"] !== undefined) return false;
+  return anonymous.answer(request.address(), () => {
+    if (metricsToken === undefined && isLocal(request, options)) return renderedMetrics(options);
+    const hint =
+      metricsToken === undefined
+        ? "only for programs on the same machine that ask localhost, unless METRICS_TOKEN is set"
+        : "send Authorization: Bearer <METRICS_TOKEN>";
+    return answerError(401, { authorization: [hint] }, { "www-authenticate": "Bearer" });
+  });
+}
+
+async function renderedMetrics({ renderMetrics }: NodeRoutesOptions): Promise<HttpAnswer> {
+  const { contentType, text } = await renderMetrics();
+  return answerPlain(200, contentType, text);
+}
+
+function hasMetricsToken({ headers }: HttpRequest, metricsToken: string | undefined): boolean {
+  if (metricsToken === undefined) return false;
+  const shown = readBearer(headers.authorization);
+  return shown !== undefined && timingSafeEqual(digest(shown), digest(metricsToken));
+}
+
+/** Whether a program on this machine asks, and not a proxy on it, which makes everyone look local. */
+function isLocal(request: HttpRequest, { isProxy }: NodeRoutesOptions): boolean {
+  const address = request.address();
+  if (request.isForwarded || isProxy(address)) return false;
   // A page whose name was made to mean this machine (DNS rebinding) comes from a browser on it, and says that name.
-  return isLoopback(request.address()) && namesThisMachine(headers.host);
+  return isLoopback(address) && namesThisMachine(request.headers.host);
 }
 
 function isLoopback(address: string): boolean {

@@ -5,12 +5,14 @@ import type { Tenant } from "../gateway/tenant.ts";
 import { Id } from "../protocol/ids.ts";
 import { idProblem } from "../protocol/rules.ts";
 import { TYPING_SHAPE, VISIBLE_SHAPE } from "../sessions/session.ts";
+import type { AnonymousRequests } from "./anonymous-requests.ts";
 import { authorize } from "./authorize.ts";
 import {
   answerError,
   answerJson,
   answerStream,
   answerText,
+  BodyWanted,
   type HttpAnswer,
   type HttpRequest,
 } from "./exchange.ts";
@@ -26,17 +28,29 @@ interface Asked {
   readonly principal: Principal;
   readonly now: number;
 }
-type AppHandler = (asked: Asked) => HttpAnswer;
+type AppHandler = (asked: Asked) => HttpAnswer | BodyWanted;
+
+/**
+ * A body of this length or less is read while memory is short, too: it came with its head, so reading it makes nothing
+ * grow, and those who are there are to be served.
+ */
+const SMALL_BODY_BYTES = 16 * 1024;
 
 /** The routes under `/v1/{appId}`; `describeNode` makes what `node` answers. */
-export function presenceRoutes(hub: Hub, describeNode: () => NodeDescription): Route[] {
-  const forApp = (handler: AppHandler) => withApp(hub, handler);
+export function presenceRoutes(
+  hub: Hub,
+  anonymous: AnonymousRequests,
+  describeNode: () => NodeDescription,
+): Route[] {
+  const forApp = (handler: AppHandler) => withApp(hub, anonymous, handler);
   const filters = new Map([...hub.tenants()].map((tenant) => [tenant, new FilterReader()]));
   return [
     {
       method: "POST",
       path: "/v1/:appId/presences",
-      handler: forApp((asked) => presences(hub, asked, filters.get(asked.tenant)!)),
+      handler: forApp((asked) =>
+        readBody(hub, asked, (body) => presences(hub, asked, body, filters.get(asked.tenant)!)),
+      ),
     },
     {
       method: "GET",
@@ -58,25 +72,31 @@ export function presenceRoutes(hub: Hub, describeNode: () => NodeDescription): R
     {
       method: "GET",
       path: "/v1/:appId/realtime",
-      handler: (_request, params) =>
-        hub.tenant(params.appId ?? "") === undefined
-          ? unknownApp()
-          : answerError(426, { upgrade: ["this path is for WebSockets"] }, { upgrade: "websocket" }),
+      handler: (request, params) =>
+        anonymous.answer(request.address(), () =>
+          hub.tenant(params.appId ?? "") === undefined
+            ? unknownApp()
+            : answerError(426, { upgrade: ["this path is for WebSockets"] }, { upgrade: "websocket" }),
+        ),
     },
   ];
 }
 
 /** Finds the app, checks who asks and how often, then handles. */
-function withApp(hub: Hub, handler: AppHandler): RouteHandler {
+function withApp(hub: Hub, anonymous: AnonymousRequests, handler: AppHandler): RouteHandler {
   return (request, params) => {
     const tenant = hub.tenant(params.appId ?? "");
-    if (tenant === undefined) return unknownApp();
+    if (tenant === undefined) return anonymous.answer(request.address(), unknownApp);
     if (!hub.isReady) return answerError(503, { node: ["is starting"] }, { "retry-after": "1" });
     const authorized = authorize(tenant.app, request.headers.authorization, hub.clock.wallNow());
     if (!authorized.ok) {
-      hub.telemetry.refused("unauthenticated", authorized.reason);
-      return answerError(401, { authorization: [authorized.reason] }, { "www-authenticate": "Bearer" });
+      const { reason } = authorized;
+      return anonymous.answer(request.address(), () => {
+        hub.telemetry.refused("unauthenticated", reason);
+        return answerError(401, { authorization: [reason] }, { "www-authenticate": "Bearer" });
+      });
     }
+    request.authorized();
     const now = hub.clock.now();
     if (!tenant.httpRate.take(now)) {
       hub.telemetry.refused("http_rate");
@@ -91,12 +111,31 @@ function withApp(hub: Hub, handler: AppHandler): RouteHandler {
   };
 }
 
-function presences(hub: Hub, { request, tenant, now }: Asked, filters: FilterReader): HttpAnswer {
-  const parsed = filters.ofBody(request);
+/** Has the body read, unless that would make memory grow that is short. */
+function readBody(
+  hub: Hub,
+  { request, tenant }: Asked,
+  handle: (body: Buffer) => HttpAnswer,
+  maxBytes?: number,
+): HttpAnswer | BodyWanted {
+  if (!hub.memory.isShort || request.contentLength <= SMALL_BODY_BYTES) {
+    return new BodyWanted(tenant.app.id, handle, maxBytes);
+  }
+  hub.telemetry.refused("memory");
+  return answerError(503, { body: ["this node is short of memory"] }, { "retry-after": "5" });
+}
+
+function presences(
+  hub: Hub,
+  { request, tenant, now }: Asked,
+  body: Buffer,
+  filters: FilterReader,
+): HttpAnswer {
+  const parsed = filters.ofBody(body, request.headers["content-type"]);
   if (!parsed.ok) return parsed.answer;
-  const body = parsed.answer.read(tenant.table);
+  const text = parsed.answer.read(tenant.table);
   hub.telemetry.observeQuery(hub.clock.now() - now);
-  return answerText(200, body);
+  return answerText(200, text);
 }
 
 function stream(hub: Hub, { request, tenant, principal }: Asked): HttpAnswer {

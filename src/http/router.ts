@@ -1,8 +1,12 @@
 import FindMyWay, { type HTTPMethod } from "find-my-way";
-import { answerError, type HttpAnswer, type HttpRequest } from "./exchange.ts";
+import type { AnonymousRequests } from "./anonymous-requests.ts";
+import { answerError, type BodyWanted, type HttpAnswer, type HttpRequest } from "./exchange.ts";
 
 export type Params = Readonly<Record<string, string | undefined>>;
-export type RouteHandler = (request: HttpRequest, params: Params) => HttpAnswer | Promise<HttpAnswer>;
+export type RouteHandler = (
+  request: HttpRequest,
+  params: Params,
+) => HttpAnswer | BodyWanted | Promise<HttpAnswer>;
 
 export interface Route {
   readonly method: "GET" | "POST" | "DELETE";
@@ -15,7 +19,7 @@ const MAX_PARAM_LENGTH = 4_096;
 const METHODS = ["DELETE", "GET", "POST"] as const;
 
 /** Finds the handler of a request; the same for both transports, so that paths mean the same on both. */
-export function createRouter(routes: readonly Route[]): RouteHandler {
+export function createRouter(routes: readonly Route[], anonymous: AnonymousRequests): RouteHandler {
   const router = FindMyWay({ maxParamLength: MAX_PARAM_LENGTH });
   const handlers = new Map<unknown, RouteHandler>();
   for (const { method, path, handler } of routes) {
@@ -36,10 +40,14 @@ export function createRouter(routes: readonly Route[]): RouteHandler {
     const method = request.method === "HEAD" ? "GET" : request.method;
     const found = find(method, path);
     if (found !== undefined) return found.handler(request, found.params);
+    return anonymous.answer(request.address(), () => noRoute(path));
+  };
+
+  function noRoute(path: string): HttpAnswer {
     const allowed: string[] = METHODS.filter((each) => find(each, path) !== undefined);
     if (allowed.length === 0) return answerError(404, { path: ["there is nothing at this path"] });
     if (allowed.includes("GET")) allowed.push("HEAD");
     const allow = allowed.sort().join(", ");
     return answerError(405, { method: [`use ${allow}`] }, { allow });
-  };
+  }
 }

@@ -69,24 +69,60 @@ function standardOutput(): number {
 }
 
 const SAMPLE_MS = 1_000;
+/** Kinds of crash that are told apart; all others are one kind, so that no defect can fill the memory. */
+const MAX_CRASH_KINDS = 100;
+
+/** What of the events of one kind was logged. */
+class Sample {
+  #loggedAt = Number.NEGATIVE_INFINITY;
+  #unlogged = 0;
+
+  /** Counts an event. The number of events that a line stands for, or undefined if none is to be logged now. */
+  take(now: number): number | undefined {
+    this.#unlogged++;
+    if (now - this.#loggedAt < SAMPLE_MS) return undefined;
+    const count = this.#unlogged;
+    this.#loggedAt = now;
+    this.#unlogged = 0;
+    return count;
+  }
+}
 
 /** Logs refusals, at most one line a second for each reason, with the number that it stands for. */
 export function createRefusalLog(
   log: Logger,
   now: () => number,
 ): (refusal: Refusal, detail: string | undefined) => void {
-  const byReason = new Map<Refusal, { loggedAt: number; unlogged: number }>();
+  const byReason = new Map<Refusal, Sample>();
   return (refusal, detail) => {
-    const at = now();
-    let sample = byReason.get(refusal);
-    if (sample === undefined) {
-      sample = { loggedAt: Number.NEGATIVE_INFINITY, unlogged: 0 };
-      byReason.set(refusal, sample);
-    }
-    sample.unlogged++;
-    if (at - sample.loggedAt < SAMPLE_MS) return;
-    log.info({ refusal, detail, count: sample.unlogged }, "refused");
-    sample.loggedAt = at;
-    sample.unlogged = 0;
+    const count = sampleOf(byReason, refusal).take(now());
+    if (count !== undefined) log.info({ refusal, detail, count }, "refused");
   };
+}
+
+/** Logs crashes of handlers, at most one line a second for each kind, with the number that it stands for. */
+export function createCrashLog(log: Logger, now: () => number): (error: unknown) => void {
+  const byKind = new Map<string, Sample>();
+  return (error) => {
+    const kind = kindOf(error);
+    const known = byKind.size < MAX_CRASH_KINDS || byKind.has(kind) ? kind : "other";
+    const count = sampleOf(byKind, known).take(now());
+    if (count !== undefined) log.error({ err: error, count }, "a handler crashed: a defect");
+  };
+}
+
+/** What a crash is and where it happened; not its message, which may differ each time. */
+function kindOf(error: unknown): string {
+  if (!(error instanceof Error)) return typeof error;
+  const place = error.stack?.split("\n").find((line) => /^ +at /.test(line));
+  return `${error.name}${place ?? ""}`;
+}
+
+function sampleOf<Kind>(samples: Map<Kind, Sample>, kind: Kind): Sample {
+  let sample = samples.get(kind);
+  if (sample === undefined) {
+    sample = new Sample();
+    samples.set(kind, sample);
+  }
+  return sample;
 }

@@ -19,7 +19,7 @@ export interface MemoryWatch {
 
 /** Tells twice a second what memory this process uses, until it is stopped. */
 export function watchMemory(onSample: (use: MemoryUse) => void): MemoryWatch {
-  const residentLimit = memoryLimit(process.constrainedMemory?.(), totalmem());
+  const residentLimit = memoryBytes();
   const { heap_size_limit: heapLimit } = getHeapStatistics();
   let heap = 0;
   const collections = new PerformanceObserver((list) => {
@@ -38,6 +38,11 @@ export function watchMemory(onSample: (use: MemoryUse) => void): MemoryWatch {
       collections.disconnect();
     },
   };
+}
+
+/** The bytes that this process may use. */
+export function memoryBytes(): number {
+  return memoryLimit(process.constrainedMemory?.(), totalmem());
 }
 
 /** What a container may use, or else all that there is: where nothing is set Node says nothing, 0, or more than there is. */

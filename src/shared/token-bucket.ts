@@ -20,10 +20,16 @@ export class TokenBucket {
     return true;
   }
 
-  /** Milliseconds until one token will be there; 0 if one is. */
-  waitMs(now: number): number {
+  /** Whether so many tokens are there; takes none. */
+  has(count: number, now: number): boolean {
     this.#refill(now);
-    return this.#tokens >= 1 ? 0 : Math.ceil((1 - this.#tokens) / this.#perMs);
+    return this.#tokens >= count;
+  }
+
+  /** Milliseconds until so many tokens, one unless it is told, will be there; 0 if they are. */
+  waitMs(now: number, count = 1): number {
+    this.#refill(now);
+    return this.#tokens >= count ? 0 : Math.ceil((count - this.#tokens) / this.#perMs);
   }
 
   #refill(now: number): void {

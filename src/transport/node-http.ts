@@ -7,20 +7,31 @@ import {
 } from "node:http";
 import type { Socket as TcpSocket } from "node:net";
 import type { Duplex } from "node:stream";
-import { setImmediate } from "node:timers/promises";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { BodySink } from "../gateway/event-stream.ts";
 import type { Frame } from "../gateway/frame.ts";
-import { answerError, type HttpAnswer, isWhole, MAX_BODY_BYTES } from "../http/exchange.ts";
+import type { StrangerConnection } from "../gateway/tcp-slots.ts";
+import {
+  answerError,
+  answerTooLarge,
+  BodyWanted,
+  type HttpAnswer,
+  type HttpRequest,
+  isWhole,
+} from "../http/exchange.ts";
 import { bytesTaken } from "./tcp-progress.ts";
 import {
   asksForWebSocket,
+  BODIES_FULL,
   type HandshakeHeaders,
   HTTP_STALL_MS,
   MAX_HEADER_BYTES,
   MAX_HEADERS,
+  MAX_PIPELINED,
   MAX_SKIPPED_BYTES,
   PIECES_PER_TURN,
   type TransportOptions,
+  tellsOfForwarding,
 } from "./transport.ts";
 
 export interface HttpServer {
@@ -30,10 +41,10 @@ export interface HttpServer {
   close(): Promise<void>;
 }
 
-/** HTTP on node:http. `upgrade` gets the requests for WebSockets; it may throw. */
+/** HTTP on node:http. `upgrade` gets the requests for WebSockets, and says whether it made one; it may throw. */
 export function createHttpServer(
   options: TransportOptions,
-  upgrade: (request: IncomingMessage, handshake: HandshakeHeaders, socket: Duplex, head: Buffer) => void,
+  upgrade: (request: IncomingMessage, handshake: HandshakeHeaders, socket: Duplex, head: Buffer) => boolean,
 ): HttpServer {
   const server = createServer({
     headersTimeout: HTTP_STALL_MS,
@@ -46,25 +57,34 @@ export function createHttpServer(
   server.timeout = HTTP_STALL_MS;
   // Those over its bound Node leaves out without a word, and they may be the ones that matter: see `refusalOf`.
   server.maxHeadersCount = 0;
-  server.maxConnections = options.maxTcpConnections;
-  server.on("drop", () => options.tcpRefused());
+  // Cheaper than to take one and close it.
+  server.maxConnections = options.tcp.maxConnections;
+  server.on("drop", () => options.tcpRefused("full"));
 
   let inHand = 0;
   let onIdle: (() => void) | undefined;
-  server.on("request", (request, response) => {
-    // After an answer that closes nothing else may be done. Node would run what came in the same packet.
-    if (closing.has(request.socket)) return;
-    inHand++;
-    response.on("close", () => {
+  const work: Work = {
+    options,
+    begun: () => void inHand++,
+    done() {
       inHand--;
       if (inHand === 0) onIdle?.();
-    });
-    serve(options, request, response).catch((error) => {
-      options.crashed(error);
-      response.destroy();
-    });
+    },
+  };
+  server.on("connection", (tcp) => {
+    // A connection whose offer of another protocol is left alone comes again.
+    if (!connections.has(tcp)) connections.set(tcp, new HttpConnection(work, tcp));
   });
+  server.on("request", (request, response) =>
+    connections.get(request.socket)?.take(request, response, false),
+  );
+  server.on("checkContinue", (request, response) =>
+    connections.get(request.socket)?.take(request, response, true),
+  );
   server.on("upgrade", (request, socket, head) => {
+    const connection = connections.get(request.socket);
+    // An earlier request has no answer yet: what is written now would be taken for a part of it.
+    if (connection?.isFree !== true) return void socket.destroy();
     const handshake = handshakeOf(request);
     const isGet = request.method === "GET";
     if (!isGet || !asksForWebSocket(handshake)) return ignoreUpgrade(server, request, socket, head);
@@ -72,15 +92,17 @@ export function createHttpServer(
     try {
       const refusal = refusalOf(request, ["1.1"]);
       if (refusal !== undefined) refuse(socket, refusal);
-      else upgrade(request, handshake, socket, head);
+      else if (upgrade(request, handshake, socket, head)) connection.upgraded();
     } catch (error) {
       options.crashed(error);
       socket.destroy();
     }
   });
   server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
+    const connection = connections.get(socket as TcpSocket);
     // An answer is on its way: another one amid or after it would be taken for a part of it.
-    if (closing.has(socket as TcpSocket)) return;
+    if (connection?.isClosing === true) return;
+    connection?.endRequests();
     if ((socket as AnsweringSocket)._httpMessage?.headersSent) return void socket.destroy();
     if (!socket.writable || error.code === "ECONNRESET") return void socket.destroy();
     if (error.code === "HPE_HEADER_OVERFLOW") refuse(socket, HEADERS_TOO_LARGE);
@@ -167,45 +189,202 @@ interface AnsweringSocket extends Duplex {
   readonly _httpMessage?: ServerResponse | null;
 }
 
-/** Connections whose last answer was given. */
-const closing = new WeakSet<TcpSocket>();
+/** What the connections of one server share. */
+interface Work {
+  readonly options: TransportOptions;
+  /** A request is to be answered; `done` is called once for each. */
+  readonly begun: () => void;
+  readonly done: () => void;
+}
 
-async function serve(
-  options: TransportOptions,
-  request: IncomingMessage,
-  response: ServerResponse,
-): Promise<void> {
-  response.on("error", () => response.destroy());
-  // Before anything is awaited: see `closing`.
-  const refusal = refusalOf(request, ["1.1", "1.0"]);
-  if (refusal !== undefined) return await write(refusal, request, response, true);
-  if (request.headers["transfer-encoding"] !== undefined) {
-    return await write(NO_TRANSFER_ENCODING, request, response, true);
+interface Waiting {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  /** The client sends the body when it is told to. */
+  readonly expectsContinue: boolean;
+}
+
+const connections = new WeakMap<TcpSocket, HttpConnection>();
+
+/**
+ * One TCP connection. Node hands over all requests that came in one packet at once, and keeps their answers in memory. So
+ * they wait here: each is handled when the kernel has taken the answer to the one before.
+ */
+class HttpConnection implements StrangerConnection {
+  readonly #work: Work;
+  readonly #tcp: TcpSocket;
+  readonly #peer: string;
+  readonly #waiting: Waiting[] = [];
+  #current: ServerResponse | undefined;
+  #isClosing = false;
+  #isStranger: boolean;
+  #isWebSocket = false;
+  #isAuthorized = false;
+  #hasAnswered = false;
+
+  constructor(work: Work, tcp: TcpSocket) {
+    this.#work = work;
+    this.#tcp = tcp;
+    this.#peer = tcp.remoteAddress ?? "";
+    const { options } = work;
+    const opened = options.tcp.open(this.#peer, this);
+    this.#isStranger = opened === "taken";
+    tcp.on("close", () => {
+      this.endRequests();
+      this.#known();
+      options.tcp.close(this.#isWebSocket);
+    });
+    if (opened === "taken") return;
+    options.tcpRefused(opened);
+    tcp.destroy();
   }
-  const length = Number(request.headers["content-length"] ?? 0);
-  if (length > MAX_BODY_BYTES) return await write(TOO_LARGE, request, response, length > MAX_SKIPPED_BYTES);
-  const body = length === 0 ? Buffer.alloc(0) : await readBody(request);
-  // The client went away in the middle of its request.
-  if (body === undefined) return;
-  const [path, query] = splitUrl(request.url ?? "");
-  const { headers } = request;
-  const answer = await options.handle({
-    method: request.method ?? "",
-    path,
-    query,
-    headers: {
-      "accept-encoding": headers["accept-encoding"] as string | undefined,
-      authorization: headers.authorization,
-      "content-type": headers["content-type"],
-      "last-event-id": headers["last-event-id"] as string | undefined,
-      forwarded: headers.forwarded,
-      host: headers.host,
-      "x-forwarded-for": headers["x-forwarded-for"] as string | undefined,
-    },
-    address: () => addressOf(options, request),
-    body,
-  });
-  await write(answer, request, response, false);
+
+  /** The last answer was given, or nothing is to be answered any more. */
+  get isClosing(): boolean {
+    return this.#isClosing;
+  }
+
+  get isIdle(): boolean {
+    return this.#hasAnswered && this.#current === undefined;
+  }
+
+  end(): void {
+    // It counts no longer, so its end is not to take it out of the count again.
+    this.#isStranger = false;
+    this.#work.options.tcpRefused("share_used");
+    this.#tcp.destroy();
+  }
+
+  /** Whether every answer so far was handed to TCP. */
+  get isFree(): boolean {
+    const isOpen = !this.#isClosing && this.#waiting.length === 0;
+    return isOpen && (this.#current === undefined || this.#current.writableEnded);
+  }
+
+  take(request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void {
+    // After an answer that closes nothing else may be done. Node would run what came in the same packet.
+    if (this.#isClosing) return;
+    if (this.#waiting.length === MAX_PIPELINED) {
+      this.endRequests();
+      this.#tcp.destroy();
+      return;
+    }
+    this.#work.begun();
+    this.#waiting.push({ request, response, expectsContinue });
+    if (this.#current === undefined) this.#next();
+  }
+
+  /** Answers nothing more than what is being answered. */
+  endRequests(): void {
+    this.#isClosing = true;
+    for (const _ of this.#waiting.splice(0)) this.#work.done();
+  }
+
+  upgraded(): void {
+    this.#isWebSocket = true;
+    this.#known();
+    this.#work.options.tcp.upgraded();
+  }
+
+  /** A request over it has shown valid credentials. */
+  authorized(): void {
+    this.#isAuthorized = true;
+    this.#known();
+  }
+
+  #known(): void {
+    if (!this.#isStranger) return;
+    this.#isStranger = false;
+    this.#work.options.tcp.known(this.#peer, this);
+  }
+
+  #next(): void {
+    const next = this.#waiting.shift();
+    if (next === undefined) return;
+    const { request, response } = next;
+    this.#current = response;
+    this.#isAuthorized = false;
+    response.on("error", () => response.destroy());
+    response.on("close", () => {
+      this.#current = undefined;
+      this.#hasAnswered = true;
+      this.#work.done();
+      // Others are served between.
+      if (this.#waiting.length > 0) setImmediate(() => this.#next());
+    });
+    this.#serve(request, response, next.expectsContinue).catch((error) => {
+      this.#work.options.crashed(error);
+      response.destroy();
+    });
+  }
+
+  async #serve(request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): Promise<void> {
+    const { options } = this.#work;
+    // Before anything is awaited: see `isClosing`.
+    const refusal = refusalOf(request, ["1.1", "1.0"]);
+    if (refusal !== undefined) return await this.#write(refusal, request, response, true);
+    if (request.headers["transfer-encoding"] !== undefined) {
+      return await this.#write(NO_TRANSFER_ENCODING, request, response, true);
+    }
+    const length = Number(request.headers["content-length"] ?? 0);
+    const asked = options.handle(this.#describe(request, length));
+    let answer: HttpAnswer;
+    let isRead = length === 0;
+    if (!(asked instanceof BodyWanted)) answer = asked instanceof Promise ? await asked : asked;
+    else if (length > asked.maxBytes) answer = answerTooLarge(asked.maxBytes);
+    else {
+      if (expectsContinue) response.writeContinue();
+      const body = length === 0 ? NO_BODY : await readBody(request, length, asked.owner, options);
+      // The client went away in the middle of its request.
+      if (body === undefined) return;
+      isRead = true;
+      answer = body === "refused" ? BODIES_FULL : await asked.handle(body);
+    }
+    const isLast =
+      length > MAX_SKIPPED_BYTES ||
+      // Whether the client still sends the body cannot be told, nor what a next request is.
+      (expectsContinue && !isRead) ||
+      (answer.closeAfter === true && options.tcp.mayEnd(this.#peer)) ||
+      (!this.#isAuthorized && options.tcp.isShort && options.tcp.mayEnd(this.#peer));
+    await this.#write(answer, request, response, isLast);
+  }
+
+  #describe(request: IncomingMessage, contentLength: number): HttpRequest {
+    const [path, query] = splitUrl(request.url ?? "");
+    const { headers } = request;
+    return {
+      method: request.method ?? "",
+      path,
+      query,
+      headers: {
+        "accept-encoding": headers["accept-encoding"] as string | undefined,
+        authorization: headers.authorization,
+        "content-type": headers["content-type"],
+        "last-event-id": headers["last-event-id"] as string | undefined,
+        host: headers.host,
+        "x-forwarded-for": headers["x-forwarded-for"] as string | undefined,
+      },
+      contentLength,
+      get isForwarded() {
+        return Object.keys(headers).some(tellsOfForwarding);
+      },
+      address: () => addressOf(this.#work.options, request),
+      authorized: () => this.authorized(),
+    };
+  }
+
+  async #write(
+    answer: HttpAnswer,
+    request: IncomingMessage,
+    response: ServerResponse,
+    isLast: boolean,
+  ): Promise<void> {
+    if (isLast && isWhole(answer.body)) {
+      this.endRequests();
+      response.setHeader("connection", "close");
+    }
+    await write(answer, request, response);
+  }
 }
 
 /** The answer to what Node takes for a request and uWebSockets.js, or a proxy, might take for something else. */
@@ -227,36 +406,53 @@ const WRONG_HOST = answerError(400, { host: ["must be there once"] });
 const NO_TRANSFER_ENCODING = answerError(400, {
   "transfer-encoding": ["is not supported, send Content-Length"],
 });
-const TOO_LARGE = answerError(413, { body: [`must have at most ${MAX_BODY_BYTES} bytes`] });
+const NO_BODY = Buffer.alloc(0);
 
 function splitUrl(url: string): [string, string] {
   const mark = url.indexOf("?");
   return mark === -1 ? [url, ""] : [url.slice(0, mark), url.slice(mark + 1)];
 }
 
-async function readBody(request: IncomingMessage): Promise<Buffer | undefined> {
-  const chunks: Buffer[] = [];
-  try {
-    for await (const chunk of request) chunks.push(chunk as Buffer);
-  } catch {
-    return undefined;
-  }
-  return Buffer.concat(chunks);
+/** Reads a body; undefined if the client went away, `refused` if there is no room for more of it: the rest is skipped. */
+function readBody(
+  request: IncomingMessage,
+  length: number,
+  owner: string,
+  { bodies, bodyRefused }: TransportOptions,
+): Promise<Buffer | "refused" | undefined> {
+  return new Promise((resolve) => {
+    const chunks: Buffer[] = [];
+    let read = 0;
+    let held = 0;
+    const done = (body: Buffer | "refused" | undefined) => {
+      request.off("data", onData).off("end", onEnd).off("close", onGone).off("error", onGone);
+      bodies.release(owner, held);
+      resolve(body);
+    };
+    const onData = (chunk: Buffer) => {
+      chunks.push(chunk);
+      read += chunk.length;
+      // The last piece does not wait for another.
+      if (read === length) return;
+      if (bodies.take(owner, chunk.length)) {
+        held += chunk.length;
+        return;
+      }
+      bodyRefused();
+      request.on("error", () => {});
+      done("refused");
+      request.resume();
+    };
+    const onEnd = () => done(chunks.length === 1 ? chunks[0] : Buffer.concat(chunks));
+    const onGone = () => done(undefined);
+    request.on("data", onData).on("end", onEnd).on("close", onGone).on("error", onGone);
+  });
 }
 
 // Answers
 
-async function write(
-  answer: HttpAnswer,
-  request: IncomingMessage,
-  response: ServerResponse,
-  closeAfter: boolean,
-): Promise<void> {
+async function write(answer: HttpAnswer, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const { status, headers, body } = answer;
-  if (closeAfter) {
-    closing.add(request.socket);
-    response.setHeader("connection", "close");
-  }
   if (isWhole(body)) {
     const length = Buffer.byteLength(body);
     response.writeHead(status, { ...headers, "content-length": length });
@@ -282,7 +478,7 @@ async function write(
     for (let piece = body.next(); !piece.done && !response.destroyed; piece = body.next()) {
       if (!response.write(piece.value)) await drained(response);
       // Each piece takes work: others are served between.
-      else if (++sent % PIECES_PER_TURN === 0) await setImmediate();
+      else if (++sent % PIECES_PER_TURN === 0) await nextTurn();
     }
     response.end();
   }

@@ -5,6 +5,8 @@ import type {
   UpgradeRefusal,
   UpgradeRequest,
 } from "../gateway/socket.ts";
+import type { TcpSlots } from "../gateway/tcp-slots.ts";
+import type { BodyBudget } from "../http/body-budget.ts";
 import { answerError, type HttpAnswer, type HttpHandler } from "../http/exchange.ts";
 
 /** The WebSocket subprotocol; clients may offer it and need not. */
@@ -25,6 +27,12 @@ export const MAX_HEADERS = 100;
  */
 export const MAX_SKIPPED_BYTES = 16 * 1024 * 1024;
 
+/**
+ * Requests that may wait on one connection for the answer to an earlier one, or be answered in one turn of the event loop
+ * at least. A client that sends more ahead is cut off.
+ */
+export const MAX_PIPELINED = 64;
+
 /** So many pieces of a long answer are made before others are served. */
 export const PIECES_PER_TURN = 4;
 
@@ -35,14 +43,20 @@ export interface TransportOptions {
   readonly port: number;
   readonly maxMessageBytes: number;
   readonly maxBufferedBytes: number;
-  /** TCP connections of every kind, those that say nothing included: over it a new one is closed as it comes. */
-  readonly maxTcpConnections: number;
+  /** TCP connections of every kind, those that say nothing included: one without a slot is closed as it comes. */
+  readonly tcp: TcpSlots;
+  /** What bodies that are being read may hold. */
+  readonly bodies: BodyBudget;
   readonly upgrade: (request: UpgradeRequest) => UpgradeAnswer;
   readonly handle: HttpHandler;
   /** The client's address, from that of the peer and its X-Forwarded-For. */
   readonly clientAddress: (peer: string, forwardedFor: string | undefined) => string;
-  /** A TCP connection was closed because there were too many. */
-  readonly tcpRefused: () => void;
+  /** A TCP connection was closed because there were too many, of all or of its address. */
+  readonly tcpRefused: (opened: "full" | "share_used") => void;
+  /** A body was not read to its end because too many bytes of bodies wait. */
+  readonly bodyRefused: () => void;
+  /** The answer to a handshake of this address that is not let in, or another if it has made too many such requests. */
+  readonly refuseHandshake: (address: string, answer: HttpAnswer) => HttpAnswer;
   /** A handler threw. */
   readonly crashed: (error: unknown) => void;
 }
@@ -59,18 +73,24 @@ export interface Transport {
 
 export type Accept = (socket: Socket) => SocketListener;
 
-const REALTIME_PATH = /^\/v1\/([^/]+)\/realtime$/;
-
-/** The app id in the path of an upgrade, or undefined if the path is not one for WebSockets. */
+/** The app id in the path of an upgrade, or undefined if the path is not one for WebSockets. As the router reads it. */
 export function realtimeAppId(path: string): string | undefined {
-  const encoded = REALTIME_PATH.exec(path)?.[1];
-  if (encoded === undefined) return undefined;
+  const segments = path.split("/");
+  if (segments.length !== 4) return undefined;
   try {
-    return decodeURIComponent(encoded);
+    const [root, version, appId, name] = segments.map(decodeURIComponent);
+    return root === "" && version === "v1" && name === "realtime" && appId !== "" ? appId : undefined;
   } catch {
     return undefined;
   }
 }
+
+/** The answer to a body when too many bytes of bodies wait for the rest of them. */
+export const BODIES_FULL = answerError(
+  503,
+  { body: ["too many bodies are being read"] },
+  { "retry-after": "1" },
+);
 
 /** The answer to an upgrade at a path that has no WebSockets. */
 export const NO_SUCH_PATH = answerError(404, { path: ["there is nothing for WebSockets at this path"] });
@@ -79,6 +99,43 @@ export const NO_SUCH_PATH = answerError(404, { path: ["there is nothing for WebS
 export function answerRefusal({ status, message, retryAfterS }: UpgradeRefusal): HttpAnswer {
   const headers = retryAfterS === undefined ? undefined : { "retry-after": String(retryAfterS) };
   return answerError(status, { upgrade: [message] }, headers);
+}
+
+/** Headers by which proxies and networks that deliver say for whom they ask, beside all that begin with x-forwarded. */
+const FORWARDING: ReadonlySet<string> = new Set([
+  "cdn-loop",
+  "cf-connecting-ip",
+  "cf-connecting-ipv6",
+  "cf-ray",
+  "client-ip",
+  "do-connecting-ip",
+  "fastly-client-ip",
+  "fly-client-ip",
+  "forwarded",
+  "proxy-client-ip",
+  "true-client-ip",
+  "via",
+  "wl-proxy-client-ip",
+  "x-amzn-trace-id",
+  "x-appengine-user-ip",
+  "x-azure-clientip",
+  "x-client-ip",
+  "x-cluster-client-ip",
+  "x-envoy-external-address",
+  "x-original-forwarded-for",
+  "x-original-host",
+  "x-original-url",
+  "x-proxyuser-ip",
+  "x-real-ip",
+  "x-remote-addr",
+  "x-remote-ip",
+  "x-rewrite-url",
+  "x-varnish",
+]);
+
+/** Whether a header of this name, in small letters, says that somebody has passed the request on. */
+export function tellsOfForwarding(name: string): boolean {
+  return FORWARDING.has(name) || name.startsWith("x-forwarded");
 }
 
 /** The headers of a handshake: undefined where there is none, with commas between where there are several. */

@@ -1,16 +1,61 @@
 import { STATUS_CODES } from "node:http";
+import { addressKey } from "../gateway/admission.ts";
 import {
   answerError,
+  answerTooLarge,
+  BodyWanted,
   type HttpAnswer,
   type HttpRequest,
   isWhole,
-  MAX_BODY_BYTES,
   type WholeBody,
 } from "../http/exchange.ts";
-import { MAX_SKIPPED_BYTES, PIECES_PER_TURN, type TransportOptions } from "./transport.ts";
+import { KeyedBuckets } from "../shared/keyed-buckets.ts";
+import { BODIES_FULL, MAX_SKIPPED_BYTES, PIECES_PER_TURN, type TransportOptions } from "./transport.ts";
 import { UwsBodySink } from "./uws-body-sink.ts";
 import type { UwsHead } from "./uws-head.ts";
 import type { UwsRequest, UwsResponse } from "./uws-types.ts";
+
+/** What the requests of one server share. */
+export class UwsHttp {
+  readonly options: TransportOptions;
+  /** To be called once for each exchange, at its end. */
+  readonly finished: () => void;
+  /**
+   * The library tells by a body whether bytes wait, and tells nothing of an answer without one. So an address may have
+   * some of these on connections that stay, and then each ends its connection: what is not read cannot pile up.
+   */
+  readonly bodiless = new KeyedBuckets(0.1, 64, 16_384);
+
+  constructor(options: TransportOptions, finished: () => void) {
+    this.options = options;
+    this.finished = finished;
+  }
+
+  /**
+   * Sends a whole answer, and ends the connection. The library would run what came with the request, even after such an
+   * answer, and drops the connection if it comes before there is one. So the answer waits until all that has come was
+   * looked at.
+   */
+  sendLast(
+    response: UwsResponse,
+    answer: HttpAnswer,
+    isHead: boolean,
+    isAborted: () => boolean,
+    sent: () => void = () => {},
+  ): void {
+    setImmediate(() => {
+      if (isAborted()) return;
+      this.options.tcp.known(peerOf(response));
+      response.cork(() => {
+        const body = answer.body as WholeBody;
+        writeHead(response, answer);
+        if (isHead) response.endWithoutBody(Buffer.byteLength(body), true);
+        else response.end(body, true);
+      });
+      sent();
+    });
+  }
+}
 
 /**
  * One request, until its answer is given or its client gone. Made in the library's handler; what it calls at once is
@@ -21,84 +66,132 @@ export class UwsExchange implements HttpRequest {
   readonly path: string;
   readonly query: string;
   readonly headers: UwsHead;
-  body: Buffer = NO_BODY;
-  readonly #options: TransportOptions;
+  readonly #http: UwsHttp;
   readonly #response: UwsResponse;
-  readonly #finished: () => void;
   #isAborted = false;
+  #isAuthorized = false;
   #onGone: (() => void) | undefined;
 
-  /** `finished` is called once, at the end. */
-  constructor(
-    options: TransportOptions,
-    response: UwsResponse,
-    request: UwsRequest,
-    head: UwsHead,
-    finished: () => void,
-  ) {
+  constructor(http: UwsHttp, response: UwsResponse, request: UwsRequest, head: UwsHead) {
     this.method = request.getMethod().toUpperCase();
     this.path = request.getUrl();
     this.query = request.getQuery() ?? "";
     this.headers = head;
-    this.#options = options;
+    this.#http = http;
     this.#response = response;
-    this.#finished = finished;
+    response.onAborted(() => {
+      this.#isAborted = true;
+      this.#onGone?.();
+    });
+  }
+
+  get contentLength(): number {
+    return this.headers.contentLength;
+  }
+
+  get isForwarded(): boolean {
+    return this.headers.isForwarded;
   }
 
   address(): string {
     if (this.#isAborted) return "";
-    return this.#options.clientAddress(peerOf(this.#response), this.headers["x-forwarded-for"]);
+    return this.#http.options.clientAddress(this.#peer(), this.headers["x-forwarded-for"]);
+  }
+
+  authorized(): void {
+    this.#isAuthorized = true;
+    const { tcp } = this.#http.options;
+    // To ask for the address takes a system call.
+    if (tcp.isCrowded && !this.#isAborted) tcp.known(this.#peer());
   }
 
   serve(): void {
-    const { contentLength } = this.headers;
-    this.#response.onAborted(() => {
-      this.#isAborted = true;
-      this.#onGone?.();
-    });
     // The library lets them through, as replacement characters if they are not UTF-8.
     if (!ASCII.test(this.path) || !ASCII.test(this.query)) this.#reply(NOT_ASCII, true);
-    else if (contentLength > MAX_BODY_BYTES) this.#reply(TOO_LARGE, contentLength > MAX_SKIPPED_BYTES);
-    else if (contentLength === 0) this.#handle();
-    else this.#read();
+    else this.#handle();
   }
 
-  #read(): void {
-    let chunks: Buffer[] | undefined;
-    let isRead = false;
-    this.#onGone = () => {
-      if (!isRead) this.#finished();
-    };
-    this.#response.onData((chunk, isLast) => {
-      if (isRead) return;
-      // A chunk is good for this call only: one that is the whole body is not needed for longer.
-      const bytes = Buffer.from(chunk);
-      if (!isLast) {
-        chunks ??= [];
-        chunks.push(Buffer.from(bytes));
-        return;
-      }
-      isRead = true;
+  /** The same after this turn of the event loop: others are served before. */
+  serveLater(): void {
+    this.#onGone = this.#http.finished;
+    setImmediate(() => {
+      if (this.#isAborted) return;
       this.#onGone = undefined;
-      this.body = chunks === undefined ? bytes : Buffer.concat([...chunks, bytes]);
-      this.#handle();
+      this.#response.cork(() => this.serve());
     });
+  }
+
+  #peer(): string {
+    return this.#isAborted ? "" : peerOf(this.#response);
   }
 
   #handle(): void {
     try {
-      const answer = this.#options.handle(this);
-      if (answer instanceof Promise)
-        answer.then((late) => this.#replyLate(late)).catch((error) => this.#crash(error));
-      else this.#reply(answer, false);
+      const answer = this.#http.options.handle(this);
+      if (answer instanceof BodyWanted) this.#read(answer);
+      else this.#take(answer);
     } catch (error) {
       this.#crash(error);
     }
   }
 
+  /** Takes what a handler has returned. */
+  #take(answer: HttpAnswer | Promise<HttpAnswer>): void {
+    if (!(answer instanceof Promise)) return this.#reply(answer, false);
+    // A request that is gone while it is handled is finished when its handler is.
+    this.#onGone = undefined;
+    answer.then((late) => this.#replyLate(late)).catch((error) => this.#crash(error));
+  }
+
+  #read(wanted: BodyWanted): void {
+    const { contentLength } = this;
+    if (contentLength > wanted.maxBytes) return this.#reply(answerTooLarge(wanted.maxBytes), false);
+    if (contentLength === 0) return this.#take(wanted.handle(NO_BODY));
+    const { bodies, bodyRefused } = this.#http.options;
+    const { owner } = wanted;
+    let chunks: Buffer[] | undefined;
+    let held = 0;
+    let isOver = false;
+    const release = () => {
+      isOver = true;
+      chunks = undefined;
+      bodies.release(owner, held);
+      held = 0;
+    };
+    this.#onGone = () => {
+      release();
+      this.#http.finished();
+    };
+    this.#response.onData((chunk, isLast) => {
+      if (isOver) return;
+      // A chunk is good for this call only: one that is the whole body is not needed for longer.
+      const bytes = Buffer.from(chunk);
+      if (!isLast) {
+        if (!bodies.take(owner, bytes.length)) {
+          release();
+          this.#onGone = undefined;
+          bodyRefused();
+          return this.#reply(BODIES_FULL, false);
+        }
+        held += bytes.length;
+        chunks ??= [];
+        chunks.push(Buffer.from(bytes));
+        return;
+      }
+      const body = chunks === undefined ? bytes : Buffer.concat([...chunks, bytes]);
+      release();
+      this.#onGone = undefined;
+      try {
+        this.#take(wanted.handle(body));
+      } catch (error) {
+        this.#crash(error);
+      }
+    });
+  }
+
   #crash(error: unknown): void {
-    this.#options.crashed(error);
-    this.#finished();
+    this.#http.options.crashed(error);
+    this.#http.finished();
     if (!this.#isAborted) this.#response.close();
   }
 
@@ -107,55 +200,92 @@ export class UwsExchange implements HttpRequest {
     else this.#response.cork(() => this.#reply(answer, false));
   }
 
-  #reply(answer: HttpAnswer, closeAfter: boolean): void {
-    const response = this.#response;
+  /** `isLast`: the connection must end with this answer. */
+  #reply(answer: HttpAnswer, isLast: boolean): void {
     const { body } = answer;
+    if (typeof body === "function") this.#stream(answer, body);
+    else if (this.#isAborted) this.#http.finished();
+    else if (this.method === "HEAD") this.#sendHead(answer, isLast);
+    else if (!isWhole(body)) {
+      this.#onGone = this.#http.finished;
+      writeHead(this.#response, answer);
+      writePieces(this.#response, body, () => this.#isAborted, this.#http.finished);
+    } else if (body.length === 0) this.#sendHead(answer, isLast);
+    else if (this.#isLast(answer, isLast)) this.#sendLast(answer);
+    else this.#send(answer, body);
+  }
+
+  #isLast({ closeAfter }: HttpAnswer, isLast: boolean): boolean {
+    const { tcp } = this.#http.options;
+    return (
+      isLast ||
+      this.contentLength > MAX_SKIPPED_BYTES ||
+      (closeAfter === true && tcp.mayEnd(this.#peer())) ||
+      (!this.#isAuthorized && tcp.isShort && tcp.mayEnd(this.#peer()))
+    );
+  }
+
+  #sendLast(answer: HttpAnswer): void {
+    const { finished } = this.#http;
+    this.#onGone = finished;
     const isHead = this.method === "HEAD";
+    this.#http.sendLast(this.#response, answer, isHead, () => this.#isAborted, finished);
+  }
+
+  /**
+   * Sends a whole body. What the kernel does not take stays here, and the request has no answer until all is out: the
+   * library drops a connection over which the next request comes before.
+   */
+  #send(answer: HttpAnswer, body: WholeBody): void {
+    const response = this.#response;
+    const { finished } = this.#http;
+    writeHead(response, answer);
+    const length = Buffer.byteLength(body);
+    const [isAllOut] = response.tryEnd(body, length);
+    if (isAllOut) return finished();
+    this.#onGone = finished;
+    const bytes = typeof body === "string" ? Buffer.from(body) : body;
+    response.onWritable((offset) => {
+      const [isOut] = response.tryEnd(bytes.subarray(offset), length);
+      if (isOut) finished();
+      return isOut;
+    });
+  }
+
+  /** Sends an answer without a body: to HEAD, or where there is none. */
+  #sendHead(answer: HttpAnswer, isLast: boolean): void {
+    const { bodiless, finished } = this.#http;
+    const { body } = answer;
+    const mayStay = bodiless.take(addressKey(this.#peer()), performance.now());
     if (isWhole(body)) {
-      if (!this.#isAborted) send(response, answer, isHead, closeAfter);
-      this.#finished();
-    } else if (typeof body === "function") {
-      this.#finished();
-      const sink = new UwsBodySink(response, () => this.#isAborted);
-      if (!this.#isAborted) writeHead(response, answer);
-      const listener = body(sink);
-      this.#onGone = () => listener.onClose();
-      sink.listener = listener;
-      if (this.#isAborted) listener.onClose();
-    } else if (this.#isAborted) this.#finished();
-    else if (isHead) {
-      writeHead(response, answer);
-      response.endWithoutBody();
-      this.#finished();
-    } else {
-      this.#onGone = this.#finished;
-      writeHead(response, answer);
-      writePieces(response, body, () => this.#isAborted, this.#finished);
-    }
+      if (!mayStay || this.#isLast(answer, isLast)) return this.#sendLast(answer);
+      writeHead(this.#response, answer);
+      // Told the length, the library would wait for a body of it, and drop the connection at the next request.
+      this.#response.writeHeader("content-length", String(Buffer.byteLength(body)));
+    } else if (!mayStay) return this.#sendLast({ ...answer, body: "" });
+    else writeHead(this.#response, answer);
+    this.#response.endWithoutBody();
+    finished();
+  }
+
+  #stream(answer: HttpAnswer, start: Extract<HttpAnswer["body"], (...args: never[]) => unknown>): void {
+    this.#http.finished();
+    const sink = new UwsBodySink(this.#response, () => this.#isAborted);
+    if (!this.#isAborted) writeHead(this.#response, answer);
+    const listener = start(sink);
+    this.#onGone = () => listener.onClose();
+    sink.listener = listener;
+    if (this.#isAborted) listener.onClose();
   }
 }
 
 const NO_BODY = Buffer.alloc(0);
 const ASCII = /^[!-~]*$/;
 const NOT_ASCII = answerError(400, { path: ["has characters that must be percent-encoded"] });
-const TOO_LARGE = answerError(413, { body: [`must have at most ${MAX_BODY_BYTES} bytes`] });
 
 /** The address at the other end of a connection. */
 export function peerOf(response: UwsResponse): string {
   return Buffer.from(response.getRemoteAddressAsText()).toString("latin1");
-}
-
-/** Sends an answer whose body is whole. */
-export function send(response: UwsResponse, answer: HttpAnswer, isHead: boolean, closeAfter: boolean): void {
-  const body = answer.body as WholeBody;
-  writeHead(response, answer);
-  if (!isHead) response.end(body, closeAfter);
-  else if (closeAfter) response.endWithoutBody(Buffer.byteLength(body), true);
-  else {
-    // Told the length, the library would wait for a body of it, and drop the connection at the next request.
-    response.writeHeader("content-length", String(Buffer.byteLength(body)));
-    response.endWithoutBody();
-  }
 }
 
 const STATUS_LINES = new Map(

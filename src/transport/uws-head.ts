@@ -1,5 +1,5 @@
 import type { RequestHeaders } from "../http/exchange.ts";
-import type { HandshakeHeaders } from "./transport.ts";
+import { type HandshakeHeaders, tellsOfForwarding } from "./transport.ts";
 import type { UwsRequest } from "./uws-types.ts";
 
 /**
@@ -12,7 +12,6 @@ export class UwsHead implements RequestHeaders, HandshakeHeaders {
   authorization: string | undefined = undefined;
   "content-type": string | undefined = undefined;
   "last-event-id": string | undefined = undefined;
-  forwarded: string | undefined = undefined;
   host: string | undefined = undefined;
   "x-forwarded-for": string | undefined = undefined;
   origin: string | undefined = undefined;
@@ -21,6 +20,8 @@ export class UwsHead implements RequestHeaders, HandshakeHeaders {
   key: string | undefined = undefined;
   version: string | undefined = undefined;
   protocol: string | undefined = undefined;
+  /** Somebody has passed the request on. */
+  isForwarded = false;
   /** Its length can be read in two ways: a second Content-Length, an empty one, or any Transfer-Encoding. */
   isSmuggling = false;
   #length: string | undefined = undefined;
@@ -44,13 +45,15 @@ export class UwsHead implements RequestHeaders, HandshakeHeaders {
         this[name] ??= value;
         break;
       case "accept-encoding":
-      case "forwarded":
       case "host":
-      case "x-forwarded-for":
       case "origin":
       case "upgrade":
       case "connection":
         this[name] = joined(this[name], value);
+        break;
+      case "x-forwarded-for":
+        this[name] = joined(this[name], value);
+        this.isForwarded = true;
         break;
       case "sec-websocket-key":
         this.key = joined(this.key, value);
@@ -69,6 +72,8 @@ export class UwsHead implements RequestHeaders, HandshakeHeaders {
       case "transfer-encoding":
         this.isSmuggling = true;
         break;
+      default:
+        if (tellsOfForwarding(name)) this.isForwarded = true;
     }
   }
 }

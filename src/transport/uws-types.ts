@@ -26,12 +26,18 @@ export interface UwsResponse {
   /** False: bytes wait. */
   write(chunk: string | Uint8Array): boolean;
   end(body?: string | Uint8Array, closeConnection?: boolean): UwsResponse;
+  /**
+   * Sends a body, or what is left of it, as far as the kernel takes it at once, after a head that says how long all of it
+   * is. First of the pair: all of it is out. Until it is, the request has no answer yet.
+   */
+  tryEnd(body: string | Uint8Array, totalLength: number): [isOut: boolean, isDone: boolean];
   endWithoutBody(reportedContentLength?: number, closeConnection?: boolean): UwsResponse;
   /** Drops the connection; calls the aborted handler. */
   close(): UwsResponse;
   cork(write: () => void): UwsResponse;
   onAborted(handler: () => void): UwsResponse;
   onData(handler: (chunk: ArrayBuffer, isLast: boolean) => void): UwsResponse;
+  /** `offset`: bytes of the body that are out. */
   onWritable(handler: (offset: number) => boolean): UwsResponse;
   getRemoteAddressAsText(): ArrayBuffer;
   upgrade<UserData>(

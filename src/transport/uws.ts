@@ -4,6 +4,7 @@ import {
   type Accept,
   answerRefusal,
   asksForWebSocket,
+  MAX_PIPELINED,
   NO_SUCH_PATH,
   offersSubprotocol,
   realtimeAppId,
@@ -12,7 +13,7 @@ import {
   type Transport,
   type TransportOptions,
 } from "./transport.ts";
-import { peerOf, send, UwsExchange } from "./uws-exchange.ts";
+import { peerOf, UwsExchange, UwsHttp } from "./uws-exchange.ts";
 import { UwsHead } from "./uws-head.ts";
 import { UwsSocket, UwsTurn } from "./uws-socket.ts";
 import type { UwsContext, UwsListenSocket, UwsModule, UwsRequest, UwsResponse } from "./uws-types.ts";
@@ -57,25 +58,40 @@ export async function listenUws(uws: UwsModule, options: TransportOptions): Prom
       }
     };
 
+  const { tcp } = options;
+  const http = new UwsHttp(options, finished);
+  const quota = new TurnQuota();
   const answer = (response: UwsResponse, request: UwsRequest, head: UwsHead) => {
     inHand++;
-    new UwsExchange(options, response, request, head, finished).serve();
+    const exchange = new UwsExchange(http, response, request, head);
+    // The library closes a connection over which another request comes meanwhile: it had sent too many at once.
+    if (quota.take()) exchange.serve();
+    else exchange.serveLater();
+  };
+  /** Answers a request for an upgrade, and closes: a proxy may take what follows it for WebSocket frames. */
+  const refuse = (response: UwsResponse, refusal: HttpAnswer) => {
+    let isAborted = false;
+    response.onAborted(() => {
+      isAborted = true;
+    });
+    http.sendLast(response, refusal, false, () => isAborted);
   };
 
   const app = uws.App();
   const turn = new UwsTurn(options.crashed);
-  // The library has no bound of its own. Once the process may open no more files it asks for the waiting connection again
-  // and again, on all of a core, and lets nobody in.
-  let tcpConnections = 0;
   /** Of the upgrade under way: `open` is called before it returns. */
   let accepting: Accept | undefined;
+  // The library has no bound of its own. Once the process may open no more files it asks for the waiting connection again
+  // and again, on all of a core, and lets nobody in.
   app.filter(
     guard((response, change) => {
       // An upgraded connection is counted out when its WebSocket has closed, also should a build tell of it here.
       if (accepting !== undefined) return;
-      tcpConnections += change;
-      if (change < 0 || tcpConnections <= options.maxTcpConnections) return;
-      options.tcpRefused();
+      // Whose connection has ended is not told: there is no address any more, and no object stays the same.
+      if (change < 0) return tcp.close(false);
+      const opened = tcp.open(peerOf(response));
+      if (opened === "taken") return;
+      options.tcpRefused(opened);
       response.close();
     }),
   );
@@ -95,13 +111,15 @@ export async function listenUws(uws: UwsModule, options: TransportOptions): Prom
       // The library asks for a key only. What a proxy takes for an ordinary request must not become a WebSocket: the
       // proxy would take its frames for answers.
       if (!asksForWebSocket(head)) return answer(response, request, head);
+      const peer = peerOf(response);
+      const address = options.clientAddress(peer, head["x-forwarded-for"]);
       const appId = realtimeAppId(request.getUrl());
-      if (appId === undefined) return refuse(response, NO_SUCH_PATH);
-      const fault = refuseHandshake(head);
-      if (fault !== undefined) return refuse(response, fault);
-      const address = options.clientAddress(peerOf(response), head["x-forwarded-for"]);
-      const admission = options.upgrade({ appId, origin: head.origin, address });
-      if (!admission.ok) return refuse(response, answerRefusal(admission));
+      const fault = appId === undefined ? NO_SUCH_PATH : refuseHandshake(head);
+      if (fault !== undefined) return refuse(response, options.refuseHandshake(address, fault));
+      const admission = options.upgrade({ appId: appId!, origin: head.origin, address });
+      if (!admission.ok) {
+        return refuse(response, options.refuseHandshake(address, answerRefusal(admission)));
+      }
       accepting = admission.accept;
       try {
         response.upgrade<UserData>(
@@ -111,11 +129,13 @@ export async function listenUws(uws: UwsModule, options: TransportOptions): Prom
           "",
           context,
         );
+        tcp.known(peer);
       } finally {
         accepting = undefined;
       }
     }),
     open: guard((webSocket) => {
+      tcp.upgraded();
       const data = webSocket.getUserData();
       data.listener = data.socket.open(webSocket, accepting!);
     }),
@@ -137,7 +157,7 @@ export async function listenUws(uws: UwsModule, options: TransportOptions): Prom
     ping: guard((webSocket) => webSocket.getUserData().listener?.onControl()),
     pong: guard((webSocket) => webSocket.getUserData().listener?.onControl()),
     close: guard((webSocket, code) => {
-      tcpConnections--;
+      tcp.close(true);
       webSocket.getUserData().socket.closed(code);
     }),
   });
@@ -177,16 +197,18 @@ export async function listenUws(uws: UwsModule, options: TransportOptions): Prom
 }
 
 /**
- * Answers a request for an upgrade, and closes. A proxy may take what follows such a request for WebSocket frames and
- * let it pass, so it must not be run as a request: the library does that once there is an answer, and closes if one
- * comes before. So the answer waits until all that came with the request was looked at.
+ * Bounds the requests that are handled in one turn of the event loop: one read may carry thousands. At least
+ * `MAX_PIPELINED` are in each turn, and at most three times as many.
  */
-function refuse(response: UwsResponse, answer: HttpAnswer): void {
-  let aborted = false;
-  response.onAborted(() => {
-    aborted = true;
-  });
-  setImmediate(() => {
-    if (!aborted) response.cork(() => send(response, answer, false, true));
-  });
+class TurnQuota {
+  #taken = 0;
+  readonly #reset = () => {
+    this.#taken = 0;
+  };
+
+  take(): boolean {
+    // To reset it in each turn would cost each request something where there is one in a turn.
+    if (++this.#taken === 2 * MAX_PIPELINED) setImmediate(this.#reset);
+    return this.#taken <= 3 * MAX_PIPELINED;
+  }
 }

@@ -44,6 +44,7 @@ export async function listenWs(options: TransportOptions): Promise<Transport> {
   const http = createHttpServer(options, (request, handshake, socket, head) => {
     const refusal = upgrade(options, webSockets, request, handshake, socket, head);
     if (refusal !== undefined) refuse(socket, refusal);
+    return refusal === undefined;
   });
   return { name: "ws", port: await http.listen(), close: () => http.close() };
 }
@@ -58,13 +59,12 @@ function upgrade(
   head: Buffer,
 ): HttpAnswer | undefined {
   const [path = ""] = (request.url ?? "").split("?", 1);
-  const appId = realtimeAppId(path);
-  if (appId === undefined) return NO_SUCH_PATH;
-  const fault = refuseHandshake(handshake);
-  if (fault !== undefined) return fault;
   const address = addressOf(options, request);
-  const answer = options.upgrade({ appId, origin: request.headers.origin, address });
-  if (!answer.ok) return answerRefusal(answer);
+  const appId = realtimeAppId(path);
+  const fault = appId === undefined ? NO_SUCH_PATH : refuseHandshake(handshake);
+  if (fault !== undefined) return options.refuseHandshake(address, fault);
+  const answer = options.upgrade({ appId: appId!, origin: request.headers.origin, address });
+  if (!answer.ok) return options.refuseHandshake(address, answerRefusal(answer));
   let accepted = false;
   webSockets.handleUpgrade(request, socket, head, (webSocket) => {
     accepted = true;

@@ -19,7 +19,12 @@ describe.each(TRANSPORTS)(`what comes over real sockets with %s (MODEL_SEED=${SE
 
   beforeAll(async () => {
     gateway = await TestGateway.start(transport, {
-      env: { MESSAGES_PER_SECOND: "1000000", TRUST_PROXY: "127.0.0.1", RESUME_WINDOW_MS: "0" },
+      env: {
+        MESSAGES_PER_SECOND: "1000000",
+        TRUST_PROXY: "127.0.0.1",
+        METRICS_TOKEN: SECRET,
+        RESUME_WINDOW_MS: "0",
+      },
     });
   });
   afterAll(() => gateway.stop());

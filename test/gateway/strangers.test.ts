@@ -2,6 +2,7 @@ import { expect, it } from "vitest";
 import { App } from "../../src/auth/app.ts";
 import { Hub } from "../../src/gateway/hub.ts";
 import { answerUpgrade } from "../../src/gateway/upgrade.ts";
+import { AnonymousRequests } from "../../src/http/anonymous-requests.ts";
 import { presenceRoutes } from "../../src/http/presence-api.ts";
 import { createRouter } from "../../src/http/router.ts";
 import { createMetrics } from "../../src/observability/metrics.ts";
@@ -10,6 +11,7 @@ import { NEW_SESSION } from "../../src/sessions/session.ts";
 import { Table } from "../../src/sessions/table.ts";
 import { readSettings } from "../../src/settings.ts";
 import { makeId } from "../../src/shared/ids.ts";
+import { askRouter } from "../support/http-handler.ts";
 
 const MANY = 100_000;
 
@@ -29,7 +31,11 @@ it(`${MANY} strangers' paths, methods, apps and ids leave the metrics as large a
   const hub = new Hub({ apps: [app], limits, clock, telemetry, nodeId: "n", makeId, random: Math.random });
   hub.stop();
   metrics.observe(hub);
-  const handle = createRouter(presenceRoutes(hub, () => ({}) as never));
+  const anonymous = new AnonymousRequests({ telemetry, now: () => 0, isProxy: () => false });
+  const handle = createRouter(
+    presenceRoutes(hub, anonymous, () => ({}) as never),
+    anonymous,
+  );
   const ours = (text: string) =>
     text
       .split("\n")
@@ -45,10 +51,8 @@ it(`${MANY} strangers' paths, methods, apps and ids leave the metrics as large a
       ["GET", `/v1/app-${i}/stats`],
       ["GET", `/v1/app/users/user-${i}/sessions`],
     ][i % 4] as [string, string];
-    await handle(
-      { method, path, query: `x=${i}`, headers, address: () => `10.${i % 250}.0.1`, body: Buffer.alloc(0) },
-      {},
-    );
+    const address = () => `10.${i % 250}.0.1`;
+    await askRouter(handle, { method, path, query: `x=${i}`, headers, address, body: Buffer.alloc(0) });
     answerUpgrade(hub, { appId: `app-${i}`, origin: `https://${i}.example`, address: `stranger ${i}` });
     if (i % 10 > 0) continue;
     const decoded = decodeMessage(`{"type":"type-${i}","id":${i}}`);

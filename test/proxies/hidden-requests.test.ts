@@ -7,6 +7,7 @@ import { listenWs } from "../../src/transport/ws.ts";
 import { behind, type Make, PROBES } from "../support/hidden-requests.ts";
 import { sendRaw, statuses } from "../support/raw.ts";
 import { installedProxies, ReverseProxy } from "../support/reverse-proxy.ts";
+import { limitsOf } from "../support/transport-options.ts";
 import { TRANSPORTS } from "../support/transports.ts";
 
 // What the proxy and the gateway make of the same bytes may differ: then one has an answer too many, and the next client on
@@ -31,8 +32,7 @@ describe.concurrent.each(PAIRS)("behind %s, over %s", (proxyName, name) => {
       port: 0,
       maxMessageBytes: 65_536,
       maxBufferedBytes: 65_536,
-      maxTcpConnections: 10_000,
-      tcpRefused: () => {},
+      ...limitsOf(name),
       upgrade: ({ appId }) =>
         appId === "nowhere" || appId === "guarded-app"
           ? { ok: false, status: 403, message: "no" }

@@ -5,8 +5,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { brotliDecompressSync, gunzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { dashboardRoutes, readDashboard } from "../../src/http/dashboard.ts";
-import type { HttpAnswer } from "../../src/http/exchange.ts";
+import { dashboardFiles, readDashboard } from "../../src/http/dashboard.ts";
 import { TestGateway } from "../support/gateway.ts";
 import { TRANSPORTS } from "../support/transports.ts";
 
@@ -152,10 +151,10 @@ describe("the files of the dashboard", () => {
 
   it("that were not built leave a page that says how to build them", () => {
     expect(readDashboard(new URL("file:///nowhere/at/all/"))).toEqual([]);
-    const routes = dashboardRoutes([]);
-    expect(routes.map(({ path }) => path)).toEqual(["/dashboard/"]);
-    const answer = routes[0]!.handler({ headers: {} } as never, {});
+    const files = dashboardFiles([]);
+    expect(files.map(({ path }) => path)).toEqual(["/dashboard/"]);
+    const answer = files[0]!.answer({ headers: {} } as never);
     expect(answer).toMatchObject({ status: 200, body: expect.any(Buffer) });
-    expect(String((answer as HttpAnswer).body)).toContain("npm run build");
+    expect(String(answer.body)).toContain("npm run build");
   });
 });

@@ -16,7 +16,7 @@ describe.each(TRANSPORTS)("metrics over %s", (transport) => {
     let gateway: TestGateway;
 
     beforeAll(async () => {
-      gateway = await TestGateway.start(transport, { env: { TRUST_PROXY: "127.0.0.1" } });
+      gateway = await TestGateway.start(transport, { env: { TRUST_PROXY: "10.0.0.0/8" } });
     });
     afterAll(() => gateway.stop());
 
@@ -32,6 +32,13 @@ describe.each(TRANSPORTS)("metrics over %s", (transport) => {
 
     it.each([
       { "x-forwarded-for": "203.0.113.7" },
+      { "x-forwarded-host": "example.com" },
+      { "x-forwarded-proto": "https" },
+      { "x-real-ip": "127.0.0.1" },
+      { via: "1.1 proxy" },
+      { "x-client-ip": "127.0.0.1" },
+      { "cf-connecting-ip": "127.0.0.1" },
+      { "true-client-ip": "127.0.0.1" },
       { "x-forwarded-for": "127.0.0.1" },
       { "x-forwarded-for": "::1" },
       { "x-forwarded-for": "" },

@@ -135,6 +135,21 @@ const FORGED: [name: string, make: () => string][] = [
       return `${input}.${createHmac("sha256", SECRET).update(input).digest("base64url")}`;
     },
   ],
+  // Keys twice: JSON.parse takes the last, others take the first.
+  ["alg twice, none first", () => withHeader('{"alg":"none","alg":"HS256"}')],
+  ["alg twice, the same", () => withHeader('{"alg":"HS256","alg":"HS256"}')],
+  ["alg twice, one spelled with an escape", () => withHeader('{"\\u0061lg":"none","alg":"HS256"}')],
+  ["a key twice deep in the header", () => withHeader('{"alg":"HS256","x":[{"a":1,"b":{},"a":2}]}')],
+  ["sub twice", () => withPayloadText(`{"iss":"${APP}","tokenType":"app","sub":"a","sub":"b"}`)],
+  ["iss twice", () => withPayloadText(`{"iss":"other","iss":"${APP}","tokenType":"app"}`)],
+  [
+    "tokenType twice, one spelled with an escape",
+    () => withPayloadText(`{"iss":"${APP}","tokenTyp\\u0065":"user","tokenType":"app"}`),
+  ],
+  [
+    "a key twice deep in the claims",
+    () => withPayloadText(`{"iss":"${APP}","tokenType":"app","x":{"y":[0,{"z":1,"\\u007a":2}]}}`),
+  ],
   ["a header that is a list", () => withHeader([])],
   ["a header that is null", () => withHeader("null")],
   ["a header that is a text", () => withHeader('"HS256"')],
@@ -304,6 +319,10 @@ const ACCEPTED: [name: string, make: () => string][] = [
   [
     "a claim named __proto__",
     () => withPayloadText(`{"__proto__":{"tokenType":"user"},"iss":"${APP}","tokenType":"app"}`),
+  ],
+  [
+    "the same key in several objects, and in texts",
+    () => withPayloadText(`{"iss":"${APP}","tokenType":"app","a":{"b":1},"b":[{"b":"\\"b\\":"},{"b":2}]}`),
   ],
   ["almost as long as a token can be", () => appToken({ padding: "x".repeat(5_800) })],
 ];

@@ -4,6 +4,7 @@ import type { HttpAnswer, RequestHeaders } from "../../../src/http/exchange.ts";
 import { nodeRoutes } from "../../../src/http/node-routes.ts";
 import { presenceRoutes } from "../../../src/http/presence-api.ts";
 import { createRouter } from "../../../src/http/router.ts";
+import { askRouter, UNLIMITED } from "../../support/http-handler.ts";
 import type { Random } from "../../support/random.ts";
 import type { Outcome, Target } from "../fuzz.ts";
 import { mutateText, nearTo } from "../mutate.ts";
@@ -32,24 +33,28 @@ const node = {
   heapUsedBytes: 1,
   eventLoopDelayMs: { p50: 0, p99: 0, max: 0 },
 };
-const handle = createRouter([
-  ...presenceRoutes(world.hub, () => node),
-  ...nodeRoutes({
-    hub: world.hub,
-    isReady: () => true,
-    renderMetrics: async () => ({ contentType: "text/plain", text: "" }),
-    metricsToken: undefined,
-    version: "1.0.0",
-    dashboard: [],
-  }),
-]);
+const handle = createRouter(
+  [
+    ...presenceRoutes(world.hub, UNLIMITED, () => node),
+    ...nodeRoutes({
+      hub: world.hub,
+      anonymous: UNLIMITED,
+      isProxy: () => false,
+      isReady: () => true,
+      renderMetrics: async () => ({ contentType: "text/plain", text: "" }),
+      metricsToken: undefined,
+      version: "1.0.0",
+      dashboard: [],
+    }),
+  ],
+  UNLIMITED,
+);
 
 const HEADERS: readonly (keyof RequestHeaders)[] = [
   "accept-encoding",
   "authorization",
   "content-type",
   "last-event-id",
-  "forwarded",
   "host",
   "x-forwarded-for",
 ];
@@ -73,10 +78,8 @@ interface Request {
 /** An answer to a request as a transport would take it, streams begun and ended. */
 async function ask(request: Request): Promise<HttpAnswer> {
   world.time += 1_000;
-  const answer = await handle(
-    { ...request, address: () => "127.0.0.1", body: Buffer.from(request.body) },
-    {},
-  );
+  const body = Buffer.from(request.body);
+  const answer = await askRouter(handle, { ...request, address: () => "127.0.0.1", body });
   if (typeof answer.body === "function") answer.body(SINK).onClose();
   return answer;
 }
@@ -98,7 +101,6 @@ const AUTHORIZED: RequestHeaders = {
   authorization: `Bearer ${SECRET}`,
   "content-type": "application/json",
   "last-event-id": undefined,
-  forwarded: undefined,
   host: undefined,
   "x-forwarded-for": undefined,
 };
@@ -169,7 +171,6 @@ const VALUES: Record<keyof RequestHeaders, readonly string[]> = {
   authorization: [`Bearer ${SECRET}`, `bearer ${SECRET}`, "Bearer a.b.c", "Basic x", ""],
   "content-type": ["application/json", "application/json; charset=utf-8", "text/plain", "application/x+json"],
   "last-event-id": ["id-1:1", "id-1:999999999999999", ":", "a:-1"],
-  forwarded: ["for=127.0.0.1"],
   host: ["localhost", "evil.example", "[::1]:80", "127.0.0.1:8080"],
   "x-forwarded-for": ["127.0.0.1", "1.2.3.4, 5.6.7.8"],
 };

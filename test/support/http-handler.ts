@@ -1,0 +1,22 @@
+import { AnonymousRequests } from "../../src/http/anonymous-requests.ts";
+import { BodyWanted, type HttpAnswer, type HttpRequest } from "../../src/http/exchange.ts";
+import type { RouteHandler } from "../../src/http/router.ts";
+
+/** Nobody is refused for asking much. */
+export const UNLIMITED = new AnonymousRequests({
+  telemetry: undefined as never,
+  now: () => 0,
+  isProxy: () => true,
+});
+
+export type PlainRequest = Omit<HttpRequest, "contentLength" | "isForwarded" | "authorized"> & {
+  readonly body: Buffer;
+};
+
+/** What a router answers to a request, its body read as a transport would read it. */
+export async function askRouter(handle: RouteHandler, request: PlainRequest): Promise<HttpAnswer> {
+  const { body, ...head } = request;
+  const contentLength = body.length;
+  const asked = await handle({ ...head, contentLength, isForwarded: false, authorized: () => {} }, {});
+  return asked instanceof BodyWanted ? await asked.handle(body) : asked;
+}

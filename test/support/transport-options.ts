@@ -1,0 +1,25 @@
+import { TcpSlots } from "../../src/gateway/tcp-slots.ts";
+import { BodyBudget } from "../../src/http/body-budget.ts";
+import type { TransportOptions } from "../../src/transport/transport.ts";
+
+const NO_PROXY = () => false;
+
+/** TCP connections as a transport of this name counts them, with a share for each address that no test reaches. */
+export function tcpSlots(name: "ws" | "uws", maxConnections: number, isProxy = NO_PROXY): TcpSlots {
+  const now = () => performance.now();
+  const knowsConnections = name === "ws";
+  return new TcpSlots({ maxConnections, maxPerAddress: maxConnections, isProxy, knowsConnections, now });
+}
+
+/** What a transport is given where no test looks. */
+export function limitsOf(
+  name: "ws" | "uws",
+): Pick<TransportOptions, "tcp" | "bodies" | "tcpRefused" | "bodyRefused" | "refuseHandshake"> {
+  return {
+    tcp: tcpSlots(name, 10_000),
+    bodies: new BodyBudget(Number.MAX_SAFE_INTEGER),
+    tcpRefused: () => {},
+    bodyRefused: () => {},
+    refuseHandshake: (_address, answer) => answer,
+  };
+}
