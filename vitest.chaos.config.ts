@@ -8,7 +8,7 @@ export default defineConfig({
     maxWorkers: process.env.LONG === "1" ? 1 : 3,
     setupFiles: ["test/support/setup.ts"],
     // Only what hangs takes as long.
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
   },
 });

@@ -42,8 +42,8 @@ export default defineConfig({
     globalSetup: ["test/support/announce.ts"],
     setupFiles: ["test/support/setup.ts"],
     // Only what hangs takes as long: time is not what makes a test fail, on a machine that is busy with other things, too.
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
     expect: { poll: { timeout: 60_000 } },
   },
 });

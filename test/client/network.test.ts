@@ -267,5 +267,5 @@ describe.each(TRANSPORTS)("over %s, through a network that does what networks do
       const results = await Promise.allSettled(some.map((steps, i) => tell(steps, from + i)));
       for (const result of results) if (result.status === "rejected") throw result.reason;
     }
-  }, 120_000);
+  }, 600_000);
 });

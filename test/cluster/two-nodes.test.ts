@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it, type TestContext } from "vitest";
 import { TestGateway } from "../support/gateway.ts";
 import { hasRedis, RedisServer } from "../support/redis-server.ts";
 import { TRANSPORTS } from "../support/transports.ts";
@@ -8,11 +8,18 @@ import { until } from "../support/until.ts";
 const LEASE_MS = 2_000;
 const WINDOW_MS = 2_000;
 
-describe.skipIf(!hasRedis()).each(TRANSPORTS)("two nodes on one Redis, over %s", (transport) => {
-  let redis: RedisServer;
-  let nodes: TestGateway[];
-
-  async function start(env: Record<string, string> = {}): Promise<TestGateway> {
+/** A Redis of the test's own, and nodes that share it, until the test ends. */
+async function setUp({ onTestFinished }: TestContext, transport: (typeof TRANSPORTS)[number]) {
+  const redis = await RedisServer.start();
+  const nodes: TestGateway[] = [];
+  onTestFinished(async () => {
+    try {
+      await Promise.all(nodes.map((node) => node.stop()));
+    } finally {
+      await redis.stop();
+    }
+  });
+  const start = async (env: Record<string, string> = {}): Promise<TestGateway> => {
     const node = await TestGateway.start(transport, {
       env: {
         REDIS_URL: redis.url,
@@ -23,24 +30,24 @@ describe.skipIf(!hasRedis()).each(TRANSPORTS)("two nodes on one Redis, over %s",
       },
     });
     nodes.push(node);
-    await until(async () => (await node.http("GET", "/readyz")).status === 200);
     return node;
-  }
+  };
+  const ready = async (node: TestGateway) =>
+    await until(async () => (await node.http("GET", "/readyz")).status === 200);
+  /** Starts one more, and waits until it is ready. */
+  const join = async (): Promise<TestGateway> => {
+    const node = await start();
+    await ready(node);
+    return node;
+  };
+  return { redis, nodes, start, ready, join };
+}
 
-  beforeEach(async () => {
-    nodes = [];
-    redis = await RedisServer.start();
-  });
-  afterEach(async () => {
-    try {
-      await Promise.all(nodes.map((node) => node.stop()));
-    } finally {
-      await redis.stop();
-    }
-  });
-
-  it("show each other's sessions at every door", async () => {
-    const [a, b] = [await start(), await start()];
+// Most of the time they wait for leases to end, and so do it together.
+describe.skipIf(!hasRedis()).each(TRANSPORTS)("two nodes on one Redis, over %s", (transport) => {
+  it.concurrent("show each other's sessions at every door", async (context) => {
+    const { join } = await setUp(context, transport);
+    const [a, b] = [await join(), await join()];
     const watcher = await b.connect();
     await watcher.subscribe({ selectedConversationId: "c1" });
     const alice = await a.connect("alice");
@@ -64,8 +71,9 @@ describe.skipIf(!hasRedis()).each(TRANSPORTS)("two nodes on one Redis, over %s",
     expect((await watcher.next("diff")).causes).toEqual({ alice: "closed" });
   });
 
-  it("resume each other's sessions, and nobody sees it", async () => {
-    const [a, b] = [await start(), await start()];
+  it.concurrent("resume each other's sessions, and nobody sees it", async (context) => {
+    const { join } = await setUp(context, transport);
+    const [a, b] = [await join(), await join()];
     const watcher = await a.connect();
     await watcher.subscribe({});
     const alice = await a.connect("alice");
@@ -87,8 +95,9 @@ describe.skipIf(!hasRedis()).each(TRANSPORTS)("two nodes on one Redis, over %s",
     expect(watcher.inbox).toEqual([]);
   });
 
-  it("kick for each other", async () => {
-    const [a, b] = [await start(), await start()];
+  it.concurrent("kick for each other", async (context) => {
+    const { join } = await setUp(context, transport);
+    const [a, b] = [await join(), await join()];
     const alice = await a.connect("alice");
     const sessionId = await alice.open({});
     await until(async () => Object.keys(await b.query({})).length === 1);
@@ -97,8 +106,9 @@ describe.skipIf(!hasRedis()).each(TRANSPORTS)("two nodes on one Redis, over %s",
     expect(await a.query({})).toEqual({});
   });
 
-  it("hand over when one goes down", async () => {
-    const [a, b] = [await start(), await start()];
+  it.concurrent("hand over when one goes down", async (context) => {
+    const { nodes, join } = await setUp(context, transport);
+    const [a, b] = [await join(), await join()];
     const watcher = await b.connect();
     await watcher.subscribe({});
     const alice = await a.connect("alice");
@@ -112,19 +122,20 @@ describe.skipIf(!hasRedis()).each(TRANSPORTS)("two nodes on one Redis, over %s",
     expect(watcher.inbox).toEqual([]);
   });
 
-  it("start when Redis does, and say until then that they do", async () => {
+  it.concurrent("start when Redis does, and say until then that they do", async (context) => {
+    const { redis, start, ready } = await setUp(context, transport);
     await redis.stop();
-    const node = await TestGateway.start(transport, { env: { REDIS_URL: redis.url } });
-    nodes.push(node);
+    const node = await start();
     expect((await node.http("GET", "/readyz")).json).toEqual({ status: "starting" });
     expect((await node.http("POST", "/v1/test-app/presences", {})).status).toBe(503);
     await redis.startAgain();
-    await until(async () => (await node.http("GET", "/readyz")).status === 200);
+    await ready(node);
     expect(await node.query({})).toEqual({});
   });
 
-  it("serve on while Redis stands still, and agree when it goes on", async () => {
-    const [a, b] = [await start(), await start()];
+  it.concurrent("serve on while Redis stands still, and agree when it goes on", async (context) => {
+    const { redis, join } = await setUp(context, transport);
+    const [a, b] = [await join(), await join()];
     const watcher = await b.connect();
     await watcher.subscribe({});
     const alice = await a.connect("alice");
@@ -144,8 +155,9 @@ describe.skipIf(!hasRedis()).each(TRANSPORTS)("two nodes on one Redis, over %s",
     expect(await a.query({})).toEqual(await b.query({}));
   });
 
-  it("write again what a Redis that was restarted empty has lost", async () => {
-    const [a, b] = [await start(), await start()];
+  it.concurrent("write again what a Redis that was restarted empty has lost", async (context) => {
+    const { redis, join } = await setUp(context, transport);
+    const [a, b] = [await join(), await join()];
     const watcher = await b.connect();
     await watcher.subscribe({});
     const alice = await a.connect("alice");
@@ -153,7 +165,7 @@ describe.skipIf(!hasRedis()).each(TRANSPORTS)("two nodes on one Redis, over %s",
     await watcher.next("diff");
     await redis.stop();
     await redis.startAgain();
-    const third = await start();
+    const third = await join();
     await until(async () => Object.keys(await third.query({})).length === 1);
     await delay(LEASE_MS + WINDOW_MS + 4_000);
     expect(watcher.inbox).toEqual([]);

@@ -254,5 +254,5 @@ describe.each(TRANSPORTS)("a live node over %s", (transport) => {
       ),
       { numRuns: RUNS, seed: SEED, endOnFailure: true },
     );
-  }, 120_000);
+  }, 600_000);
 });
