@@ -2,6 +2,7 @@ import type { Diff } from "../views/diff-log.ts";
 import type { Feed, Subscriber } from "./feed.ts";
 import { Frame } from "./frame.ts";
 import type { Job, Outbox } from "./outbox.ts";
+import type { UserBudget } from "./user-budget.ts";
 
 /** A page of a snapshot as the feed hands it out; the reader's protocol is put around it by the subscription. */
 export interface SnapshotPage {
@@ -26,16 +27,19 @@ export class Subscription<Holder> implements Subscriber {
   readonly feed: Feed<Holder>;
   readonly outbox: Outbox;
   readonly wording: Wording;
+  /** Who pays for it; undefined: nobody does. */
+  readonly budget: UserBudget | undefined;
   #snapshotsUnderWay = 0;
   /** Requests whose snapshot has not begun to be sent. */
   readonly #unanswered: number[] = [];
   #lagged = false;
   #ended = false;
 
-  constructor(feed: Feed<Holder>, outbox: Outbox, wording: Wording) {
+  constructor(feed: Feed<Holder>, outbox: Outbox, wording: Wording, budget?: UserBudget) {
     this.feed = feed;
     this.outbox = outbox;
     this.wording = wording;
+    this.budget = budget;
   }
 
   /** How many requests for a snapshot wait. */

@@ -2,7 +2,6 @@ import { mayWatch, type Principal } from "../auth/principal.ts";
 import { encodeResultPage, encodeSnapshotPage } from "../protocol/codec.ts";
 import type { Message } from "../protocol/messages.ts";
 import { CompiledFilter } from "../views/compiled-filter.ts";
-import type { View } from "../views/view.ts";
 import { filterBytes } from "../views/view-size.ts";
 import { Frame } from "./frame.ts";
 import { SHORT_OF_MEMORY } from "./held-sessions.ts";
@@ -30,7 +29,8 @@ export class Subscriptions {
   readonly #reply: Reply;
   readonly #maxSubscriptions: number;
   /** What the user pays for; undefined for an app token. */
-  readonly #charges: SubscriptionCharges<View<Holder>> | undefined;
+  readonly #charges: SubscriptionCharges | undefined;
+  readonly #budget: UserBudget;
   readonly #byView = new Map<string, Subscription<Holder>>();
   /** What the user pays for the queries of this socket that wait. */
   #queryBytes = 0;
@@ -40,6 +40,7 @@ export class Subscriptions {
     this.#outbox = outbox;
     this.#reply = reply;
     this.#maxSubscriptions = maxSubscriptions;
+    this.#budget = budget;
     this.#charges = tenant.chargesOf(budget);
   }
 
@@ -134,14 +135,14 @@ export class Subscriptions {
     if (known === undefined) {
       if (tenant.isShortOfMemory) return SHORT_OF_MEMORY;
       if (charges?.makeRoom(filterBytes(filter)) === false) return TOO_MUCH;
-    } else if (charges?.subscribe(known, tenant.bytesOf(known)) === false) return TOO_MUCH;
+    } else if (charges?.subscribe(filter.key, tenant.bytesOf(known)) === false) return TOO_MUCH;
     const feed = tenant.feed(filter);
-    if (known === undefined && charges?.subscribe(feed.view, tenant.bytesOf(feed.view)) === false) {
+    if (known === undefined && charges?.subscribe(filter.key, tenant.bytesOf(feed.view)) === false) {
       // How much it keeps shows only now.
       tenant.discard(feed);
       return TOO_MUCH;
     }
-    const subscription = new Subscription(feed, this.#outbox, WORDING);
+    const subscription = new Subscription(feed, this.#outbox, WORDING, this.#budget);
     feed.add(subscription);
     this.#byView.set(feed.view.name, subscription);
     this.#tenant.subscriptions++;
@@ -154,7 +155,7 @@ export class Subscriptions {
     this.#byView.delete(feed.view.name);
     const unanswered = feed.remove(subscription);
     this.#tenant.subscriptions--;
-    this.#charges?.unsubscribe(feed.view);
+    this.#charges?.unsubscribe(feed.view.filter.key);
     this.#tenant.dismiss(feed, now, this.#charges);
     return unanswered;
   }
