@@ -211,19 +211,24 @@ describe("views that nobody watches", () => {
 
   it("tell who is charged for them, until they are watched again or dropped", () => {
     const { views } = setUp();
-    const charged = new Map<unknown, number>();
+    const charged = new Map<string, number>();
     const owner = {
-      kept: (view: unknown, bytes: number) => void charged.set(view, bytes),
-      gone: (view: unknown) => void charged.delete(view),
+      kept: (key: string, bytes: number) => void charged.set(key, bytes),
+      gone: (key: string) => void charged.delete(key),
     };
     const view = views.acquire(compile({}));
     views.release(view, 0, owner);
-    expect(charged.get(view)).toBeGreaterThan(0);
+    expect(charged.get(view.filter.key)).toBeGreaterThan(0);
     views.acquire(compile({}));
     expect(charged.size).toBe(0);
     views.release(view, 0, owner);
-    views.drop(view);
+    views.dropIdle(view.filter.key);
     expect(charged.size).toBe(0);
+    expect(views.leftovers().views).toBe(0);
+    // One that is watched stays.
+    const watched = views.acquire(compile({}));
+    views.dropIdle(watched.filter.key);
+    expect(views.find(watched.filter)).toBe(watched);
     views.release(views.acquire(compile({})), 0, owner);
     views.expireIdle(IDLE_VIEW_MS);
     expect(charged.size).toBe(0);

@@ -14,16 +14,17 @@ interface Held {
  * many sockets watch it. It stays charged while it is kept idle after the user was the last to let go of it, so that
  * ever new filters gain nothing: at the limit the user's own idle views go first, the one idle longest before others.
  */
-export class SubscriptionCharges<View> {
+export class SubscriptionCharges {
   readonly #limits: ChargeLimits;
-  /** Drops an idle view, and calls `gone` for it. */
-  readonly #drop: (view: View) => void;
-  readonly #held = new Map<View, Held>();
-  readonly #idle = new Map<View, number>();
+  /** Drops an idle view. */
+  readonly #drop: (key: string) => void;
+  /** By the key of the filter: that stays the same, whatever becomes of the view. */
+  readonly #held = new Map<string, Held>();
+  readonly #idle = new Map<string, number>();
   #heldBytes = 0;
   #idleBytes = 0;
 
-  constructor(limits: ChargeLimits, drop: (view: View) => void) {
+  constructor(limits: ChargeLimits, drop: (key: string) => void) {
     this.#limits = limits;
     this.#drop = drop;
   }
@@ -47,42 +48,42 @@ export class SubscriptionCharges<View> {
   }
 
   /** Charges one more subscription to a view; false if that is too much, and then nothing is charged. */
-  subscribe(view: View, bytes: number): boolean {
-    const held = this.#held.get(view);
+  subscribe(key: string, bytes: number): boolean {
+    const held = this.#held.get(key);
     if (held !== undefined) {
       held.subscriptions++;
       return true;
     }
-    const idleBytes = this.#idle.get(view);
+    const idleBytes = this.#idle.get(key);
     // It must not be dropped to make room for itself.
-    if (idleBytes !== undefined) this.gone(view);
+    if (idleBytes !== undefined) this.gone(key);
     if (!this.#makeRoom(bytes, 1)) {
-      if (idleBytes !== undefined) this.#addIdle(view, idleBytes);
+      if (idleBytes !== undefined) this.#addIdle(key, idleBytes);
       return false;
     }
-    this.#held.set(view, { bytes, subscriptions: 1 });
+    this.#held.set(key, { bytes, subscriptions: 1 });
     this.#heldBytes += bytes;
     return true;
   }
 
   /** Gives back what one subscription was charged. */
-  unsubscribe(view: View): void {
-    const held = this.#held.get(view);
+  unsubscribe(key: string): void {
+    const held = this.#held.get(key);
     if (held === undefined || --held.subscriptions > 0) return;
-    this.#held.delete(view);
+    this.#held.delete(key);
     this.#heldBytes -= held.bytes;
   }
 
   /** A view is kept idle from now on, and the user was the last to let go of it. It may be dropped at once. */
-  kept(view: View, bytes: number): void {
-    this.#addIdle(view, bytes);
+  kept(key: string, bytes: number): void {
+    this.#addIdle(key, bytes);
     this.#dropIdle(() => this.bytes > this.#limits.maxBytes || this.filters > this.#limits.maxFilters);
   }
 
   /** An idle view was dropped, or somebody watches it again. */
-  gone(view: View): void {
-    this.#idleBytes -= this.#idle.get(view) ?? 0;
-    this.#idle.delete(view);
+  gone(key: string): void {
+    this.#idleBytes -= this.#idle.get(key) ?? 0;
+    this.#idle.delete(key);
   }
 
   /** Charges what a query holds while it waits; false if that is too much. To be given back by `giveBack`. */
@@ -96,8 +97,8 @@ export class SubscriptionCharges<View> {
     this.#heldBytes -= bytes;
   }
 
-  #addIdle(view: View, bytes: number): void {
-    this.#idle.set(view, bytes);
+  #addIdle(key: string, bytes: number): void {
+    this.#idle.set(key, bytes);
     this.#idleBytes += bytes;
   }
 
@@ -109,9 +110,10 @@ export class SubscriptionCharges<View> {
   }
 
   #dropIdle(isTooMuch: () => boolean): void {
-    for (const view of this.#idle.keys()) {
+    for (const key of this.#idle.keys()) {
       if (!isTooMuch()) return;
-      this.#drop(view);
+      this.#drop(key);
+      this.gone(key);
     }
   }
 }

@@ -2,7 +2,6 @@ import { mayWatch, type Principal } from "../auth/principal.ts";
 import { encodeResultPage, encodeSnapshotPage } from "../protocol/codec.ts";
 import type { Message } from "../protocol/messages.ts";
 import { CompiledFilter } from "../views/compiled-filter.ts";
-import type { View } from "../views/view.ts";
 import { filterBytes } from "../views/view-size.ts";
 import { Frame } from "./frame.ts";
 import { SHORT_OF_MEMORY } from "./held-sessions.ts";
@@ -31,7 +30,7 @@ export class Subscriptions {
   readonly #owner: SubscriptionOwner;
   readonly #maxSubscriptions: number;
   /** What the user pays for; undefined for an app token. */
-  readonly #charges: SubscriptionCharges<View<Holder>> | undefined;
+  readonly #charges: SubscriptionCharges | undefined;
   /** Who pays for flushes that nobody else watches; undefined for an app token. */
   readonly #payer: UserBudget | undefined;
   readonly #byView = new Map<string, Subscription<Holder>>();
@@ -148,9 +147,9 @@ export class Subscriptions {
     if (known === undefined) {
       if (tenant.isShortOfMemory) return SHORT_OF_MEMORY;
       if (charges?.makeRoom(filterBytes(filter)) === false) return TOO_MUCH;
-    } else if (charges?.subscribe(known, tenant.bytesOf(known)) === false) return TOO_MUCH;
+    } else if (charges?.subscribe(filter.key, tenant.bytesOf(known)) === false) return TOO_MUCH;
     const feed = tenant.feed(filter);
-    if (known === undefined && charges?.subscribe(feed.view, tenant.bytesOf(feed.view)) === false) {
+    if (known === undefined && charges?.subscribe(filter.key, tenant.bytesOf(feed.view)) === false) {
       // How much it keeps shows only now.
       tenant.discard(feed);
       return TOO_MUCH;
@@ -168,7 +167,7 @@ export class Subscriptions {
     this.#byView.delete(feed.view.name);
     const unanswered = feed.remove(subscription);
     this.#tenant.subscriptions--;
-    this.#charges?.unsubscribe(feed.view);
+    this.#charges?.unsubscribe(feed.view.filter.key);
     this.#tenant.dismiss(feed, now, this.#charges);
     return unanswered;
   }

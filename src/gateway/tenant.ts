@@ -300,12 +300,12 @@ export class Tenant {
   }
 
   /** What the user of a budget is charged for subscriptions; undefined for an app token, which is charged nothing. */
-  chargesOf(budget: UserBudget): SubscriptionCharges<View<Holder>> | undefined {
+  chargesOf(budget: UserBudget): SubscriptionCharges | undefined {
     if (budget.userId === undefined) return undefined;
     const { maxSubscriptionBytesPerUser: maxBytes, maxSubscriptionsPerSocket } = this.#options.limits;
     budget.subscriptions ??= new SubscriptionCharges(
       { maxBytes, maxFilters: USER_FILTER_FACTOR * maxSubscriptionsPerSocket },
-      (view) => this.#views.drop(view),
+      (key) => this.#views.dropIdle(key),
     );
     return budget.subscriptions;
   }
@@ -314,7 +314,7 @@ export class Tenant {
    * Lets go of a feed if nobody is subscribed to it. Its view stays a while, for those who come back, and `owner` is
    * charged for it.
    */
-  dismiss(feed: Feed<Holder>, now: number, owner?: IdleViewOwner<Holder>): void {
+  dismiss(feed: Feed<Holder>, now: number, owner?: IdleViewOwner): void {
     if (feed.size > 0 || !this.#feeds.delete(feed.view)) return;
     this.#views.release(feed.view, now, owner);
     this.#wake();

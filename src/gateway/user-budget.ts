@@ -1,6 +1,4 @@
-import type { View } from "../views/view.ts";
 import type { SubscriptionCharges } from "./subscription-charges.ts";
-import type { Holder } from "./tenant.ts";
 
 /** What may be sent in a time; the burst is what may be sent at once after a quiet time. */
 export interface BudgetRates {
@@ -30,7 +28,7 @@ export class UserBudget {
   /** From when on, in milliseconds, views that only this user watches may be flushed again. */
   flushFreeAt = 0;
   /** What the user's subscriptions keep; undefined until there was one. */
-  subscriptions: SubscriptionCharges<View<Holder>> | undefined;
+  subscriptions: SubscriptionCharges | undefined;
   readonly #rates: BudgetRates;
   #messages: number;
   #bytes: number;

@@ -16,15 +16,15 @@ export const MAX_IDLE_BYTES = 64 * 1024 * 1024;
 export const COLLECT_AT_ONCE = 1_000;
 
 /** Who is charged for an idle view: told when it begins to be kept, and when it is not kept any more. */
-export interface IdleViewOwner<Holder> {
-  kept(view: View<Holder>, bytes: number): void;
-  gone(view: View<Holder>): void;
+export interface IdleViewOwner {
+  kept(filterKey: string, bytes: number): void;
+  gone(filterKey: string): void;
 }
 
-interface Idle<Holder> {
+interface Idle {
   readonly since: number;
   readonly bytes: number;
-  readonly owner: IdleViewOwner<Holder> | undefined;
+  readonly owner: IdleViewOwner | undefined;
 }
 
 /** What a view keeps: its ring, and in bytes its filter and its result as of a version. */
@@ -61,7 +61,7 @@ export class Views<Holder> {
   /** Views that rest for longer. */
   readonly #restingLonger = new Deadlines<View<Holder>>();
   /** Views without a subscriber, the one idle longest first. */
-  readonly #idle = new Map<View<Holder>, Idle<Holder>>();
+  readonly #idle = new Map<View<Holder>, Idle>();
   #idleBytes = 0;
   readonly #rings = new DiffRings();
   readonly #footprints = new Map<View<Holder>, Footprint>();
@@ -161,15 +161,21 @@ export class Views<Holder> {
   }
 
   /** Says that the last subscriber of a view has left, and who is charged for keeping it. It may be dropped at once. */
-  release(view: View<Holder>, now: number, owner?: IdleViewOwner<Holder>): void {
+  release(view: View<Holder>, now: number, owner?: IdleViewOwner): void {
     const bytes = this.bytesOf(view) + (this.#footprints.get(view)?.ring.bytes ?? 0);
     this.#idle.set(view, { since: now, bytes, owner });
     this.#idleBytes += bytes;
-    owner?.kept(view, bytes);
+    owner?.kept(view.filter.key, bytes);
     while (this.#idle.size > MAX_IDLE_VIEWS || this.#idleBytes > MAX_IDLE_BYTES) {
       const [oldest] = this.#idle.keys();
       this.drop(oldest!);
     }
+  }
+
+  /** Drops the view of a filter if nobody watches it. */
+  dropIdle(filterKey: string): void {
+    const view = this.#byKey.get(filterKey);
+    if (view !== undefined && this.#idle.has(view)) this.drop(view);
   }
 
   /** Marks the user in all views that the change touches. */
@@ -247,7 +253,7 @@ export class Views<Holder> {
     if (idle === undefined) return;
     this.#idle.delete(view);
     this.#idleBytes -= idle.bytes;
-    idle.owner?.gone(view);
+    idle.owner?.gone(view.filter.key);
   }
 
   /** Takes a view out, as if it had never been. */

@@ -4,9 +4,8 @@ import { Random } from "../support/random.ts";
 
 function setUp(maxBytes = 100, maxFilters = 4) {
   const dropped: string[] = [];
-  const charges: SubscriptionCharges<string> = new SubscriptionCharges({ maxBytes, maxFilters }, (view) => {
+  const charges: SubscriptionCharges = new SubscriptionCharges({ maxBytes, maxFilters }, (view) => {
     dropped.push(view);
-    charges.gone(view);
   });
   return { charges, dropped };
 }
