@@ -20,7 +20,11 @@ describe.each(TRANSPORTS)("a process that stood still, over %s", (transport) => 
   };
   beforeEach(async () => {
     time = 0;
-    const clock = createAwakeClock(() => time);
+    const clock = createAwakeClock(
+      () => time,
+      undefined,
+      () => 0,
+    );
     gateway = await TestGateway.start(transport, { clock, env: { HEARTBEAT_INTERVAL_MS: "600" } });
   });
   afterEach(() => gateway.stop());
