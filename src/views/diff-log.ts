@@ -37,7 +37,9 @@ export class DiffLog {
     this.#rings?.grown(this, this.bytes - before);
   }
 
-  /** Forgets the oldest diffs until no more than so many bytes are kept. Returns how many bytes that freed. */
+  /**
+   * Forgets the oldest diffs until no more than so many bytes are kept. Returns how many bytes that freed.
+   */
   cutTo(bytes: number): number {
     const before = this.bytes;
     while (this.bytes > bytes) this.#shift();
@@ -57,8 +59,9 @@ export class DiffLog {
 }
 
 /**
- * The rings of all views of an app, which share one budget in bytes. While they are within it, each is bounded by
- * itself only. When they go over it, those above their fair share are cut; who comes back to one gets a snapshot.
+ * The rings of all views of an app, which share one budget in bytes. While they are within it, each is
+ * bounded by itself only. When they go over it, those above their fair share are cut; who comes back to one
+ * gets a snapshot.
  */
 export class DiffRings {
   readonly #maxBytes: number;

@@ -50,7 +50,8 @@ describe.skipIf(lacking !== undefined).each(TRANSPORTS)("in little memory, over 
     const arrived = arrivals.reduce((sum, each) => sum + each.arrived, 0);
     const refusals = arrivals.flatMap((each) => each.refusals);
     const { rssBytes: atMost } = await node();
-    // Whoever is there is served, as far as it takes no more memory, and the node stays in service for their sake.
+    // Whoever is there is served, as far as it takes no more memory, and the node stays in service for their
+    // sake.
     expect(await there.ask({ type: "update", isTyping: true })).toMatchObject({ type: "ok" });
     expect(await there.ask({ type: "open", kind: "widget", userId: "first" })).toMatchObject({
       code: "LIMIT_REACHED",
