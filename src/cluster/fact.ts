@@ -32,8 +32,8 @@ const CAUSES: readonly unknown[] = [
 ] satisfies EndCause[];
 
 /**
- * `[1,"app","alice","widget",1790000000000,0,5,"c1",{"page":"inbox"}]`, and at the end when its socket was lost, if the
- * other nodes have to know.
+ * `[1,"app","alice","widget",1790000000000,0,5,"c1",{"page":"inbox"}]`, and at the end when its socket was
+ * lost, if the other nodes have to know.
  */
 export function encodeRow(appId: string, session: HeldSession): string {
   const { user, kind, origin, visible, hasFocus, isTyping, selectedConversationId, custom } = session;

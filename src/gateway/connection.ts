@@ -40,7 +40,10 @@ export class Connection implements SocketListener, Peer, Reply {
   #state: State = "new";
   #principal: Principal | undefined;
   #token: TokenWatch | undefined;
-  /** Of the user, shared by all of their sockets; or of this socket, with an app token. Undefined before `connect`. */
+  /**
+   * Of the user, shared by all of their sockets; or of this socket, with an app token. Undefined before
+   * `connect`.
+   */
   #budget: UserBudget | undefined;
   /** When we pinged into the silence; undefined while there is no need. */
   #pingedAt: number | undefined;
@@ -273,7 +276,10 @@ export class Connection implements SocketListener, Peer, Reply {
     this.send({ type: "connected", id, userId: userOf(principal), nodeId, heartbeatMs, resumeWindowMs });
   }
 
-  /** The budget that pays for this socket from now on; undefined when the client was told that there is no room in it. */
+  /**
+   * The budget that pays for this socket from now on; undefined when the client was told that there is no
+   * room in it.
+   */
   #acquireBudget(
     id: number | undefined,
     principal: Principal,

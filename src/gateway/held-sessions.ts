@@ -143,8 +143,8 @@ export class HeldSessions implements Holder {
   }
 
   /**
-   * Whether the custom fields keep within their bounds after a patch, of a session or of a new one of that user;
-   * answers if not. `freed`: bytes of a session that ends for it.
+   * Whether the custom fields keep within their bounds after a patch, of a session or of a new one of that
+   * user; answers if not. `freed`: bytes of a session that ends for it.
    */
   #mayHaveCustom(
     id: number | undefined,

@@ -42,8 +42,8 @@ export class MessageGuard {
   }
 
   /**
-   * To be called for each message that was not admitted; true when that goes on without end. A large one counts for as
-   * many messages as may be sent in the time that its bytes take.
+   * To be called for each message that was not admitted; true when that goes on without end. A large one
+   * counts for as many messages as may be sent in the time that its bytes take.
    */
   isFlooding(now: number, secondsOfBytes = 0): boolean {
     const at = Math.floor(now);

@@ -10,9 +10,10 @@ interface Held {
 }
 
 /**
- * What the subscriptions of one user keep in memory, over all of the user's sockets. A view is charged once, however
- * many sockets watch it. It stays charged while it is kept idle after the user was the last to let go of it, so that
- * ever new filters gain nothing: at the limit the user's own idle views go first, the one idle longest before others.
+ * What the subscriptions of one user keep in memory, over all of the user's sockets. A view is charged once,
+ * however many sockets watch it. It stays charged while it is kept idle after the user was the last to let go
+ * of it, so that ever new filters gain nothing: at the limit the user's own idle views go first, the one idle
+ * longest before others.
  */
 export class SubscriptionCharges {
   readonly #limits: ChargeLimits;
@@ -74,7 +75,9 @@ export class SubscriptionCharges {
     this.#heldBytes -= held.bytes;
   }
 
-  /** A view is kept idle from now on, and the user was the last to let go of it. It may be dropped at once. */
+  /**
+   * A view is kept idle from now on, and the user was the last to let go of it. It may be dropped at once.
+   */
   kept(key: string, bytes: number): void {
     this.#addIdle(key, bytes);
     this.#dropIdle(() => this.bytes > this.#limits.maxBytes || this.filters > this.#limits.maxFilters);

@@ -139,7 +139,10 @@ export class Subscriptions {
     return undefined;
   }
 
-  /** Returns why the filter may not be watched, if so. To make room, views that only wait for this user are dropped. */
+  /**
+   * Returns why the filter may not be watched, if so. To make room, views that only wait for this user are
+   * dropped.
+   */
   #add(filter: CompiledFilter): Subscription<Holder> | string {
     const tenant = this.#tenant;
     const charges = this.#charges;

@@ -132,8 +132,8 @@ export class Tenant {
   }
 
   /**
-   * Which session of a user has to end before one more is opened: undefined if none has to, "full" if none may. It is
-   * the one whose socket was lost the longest ago, on whichever node, as far as this node knows.
+   * Which session of a user has to end before one more is opened: undefined if none has to, "full" if none
+   * may. It is the one whose socket was lost the longest ago, on whichever node, as far as this node knows.
    */
   sessionToEvict(userId: string, now: number): HeldSession | "full" | undefined {
     const sessions = this.table.user(userId)?.sessions ?? [];
@@ -218,7 +218,8 @@ export class Tenant {
     this.#options.wakeBy(due);
     const { origin, user } = session;
     if (origin === undefined || origin.owner !== undefined) return;
-    // Other nodes have to know only if the user may soon need its place: a lost network is not to be told of by all.
+    // Other nodes have to know only if the user may soon need its place: a lost network is not to be told of
+    // by all.
     const isScarce = 2 * user.sessions.length >= maxSessionsPerUser;
     origin.lostAt = isScarce ? this.#wallNow() : undefined;
     if (isScarce) this.#options.journal?.changed(session);
@@ -299,7 +300,10 @@ export class Tenant {
     return this.#views.bytesOf(view);
   }
 
-  /** What the user of a budget is charged for subscriptions; undefined for an app token, which is charged nothing. */
+  /**
+   * What the user of a budget is charged for subscriptions; undefined for an app token, which is charged
+   * nothing.
+   */
   chargesOf(budget: UserBudget): SubscriptionCharges | undefined {
     if (budget.userId === undefined) return undefined;
     const { maxSubscriptionBytesPerUser: maxBytes, maxSubscriptionsPerSocket } = this.#options.limits;
@@ -311,8 +315,8 @@ export class Tenant {
   }
 
   /**
-   * Lets go of a feed if nobody is subscribed to it. Its view stays a while, for those who come back, and `owner` is
-   * charged for it.
+   * Lets go of a feed if nobody is subscribed to it. Its view stays a while, for those who come back, and
+   * `owner` is charged for it.
    */
   dismiss(feed: Feed<Holder>, now: number, owner?: IdleViewOwner): void {
     if (feed.size > 0 || !this.#feeds.delete(feed.view)) return;
@@ -499,7 +503,10 @@ export class Tenant {
     this.#left.delete(session);
   }
 
-  /** For how long a session has had no socket; undefined: it has one, or another node has not said that it has none. */
+  /**
+   * For how long a session has had no socket; undefined: it has one, or another node has not said that it
+   * has none.
+   */
   #lostForMs(session: HeldSession, now: number): number | undefined {
     if (session.holder !== undefined) return undefined;
     if (this.#left.get(session) !== undefined) return Number.POSITIVE_INFINITY;

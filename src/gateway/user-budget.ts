@@ -9,16 +9,19 @@ export interface BudgetRates {
   readonly burstBytes: number;
 }
 
-/** Allowances are whole numbers of units: 1000 a message, as many come back each millisecond as messages a second. */
+/**
+ * Allowances are whole numbers of units: 1000 a message, as many come back each millisecond as messages a
+ * second.
+ */
 const MESSAGE = 1_000;
 /** And 125 a byte: an eighth of the bytes a second comes back each millisecond. */
 const BYTE = 125;
 const BYTE_UNITS_PER_MS = 1 / 8;
 
 /**
- * What one user may cost over all sockets, or one socket with an app token: messages and bytes. It outlives the sockets
- * until its allowances are full again, so that nobody gains by connecting anew. It is asked for each message, so it
- * counts in whole numbers, and allocates nothing.
+ * What one user may cost over all sockets, or one socket with an app token: messages and bytes. It outlives
+ * the sockets until its allowances are full again, so that nobody gains by connecting anew. It is asked for
+ * each message, so it counts in whole numbers, and allocates nothing.
  */
 export class UserBudget {
   /** undefined for a socket with an app token, which has no user of its own. */

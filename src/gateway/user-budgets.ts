@@ -5,8 +5,8 @@ import { type BudgetRates, refillMs, UserBudget } from "./user-budget.ts";
 type RateLimits = Pick<Limits, "messagesPerSecond" | "maxMessageBytes">;
 
 /**
- * The budgets of the users of one app. There is one for each user who has a socket, or had one so shortly ago that the
- * allowances are not full again, or is charged for a view that nobody watches any more.
+ * The budgets of the users of one app. There is one for each user who has a socket, or had one so shortly ago
+ * that the allowances are not full again, or is charged for a view that nobody watches any more.
  */
 export class UserBudgets {
   readonly #userRates: BudgetRates;

@@ -47,7 +47,10 @@ export const MAX_PARSED_FOR_ID = 4_096;
 const ID_AT_END = /,\s*"id"\s*:\s*(\d{1,16})\s*\}\s*$/;
 const ID_AT_START = /^\s*\{\s*(?:"type"\s*:\s*"\w{1,32}"\s*,\s*)?"id"\s*:\s*(\d{1,16})\s*[,}]/;
 
-/** The id of a message that will not be done, for the error that says so, for little work however long the message is. */
+/**
+ * The id of a message that will not be done, for the error that says so, for little work however long the
+ * message is.
+ */
 export function readMessageId(text: string): number | undefined {
   if (text.length > MAX_PARSED_FOR_ID) {
     const found = ID_AT_END.exec(text.slice(-128)) ?? ID_AT_START.exec(text.slice(0, 128));

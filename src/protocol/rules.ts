@@ -8,7 +8,10 @@ export const MAX_TOKEN_LENGTH = 8192;
 export const MAX_CUSTOM_KEYS = 32;
 export const MAX_CUSTOM_KEY_LENGTH = 64;
 export const MAX_CUSTOM_VALUE_LENGTH = 512;
-/** `custom` of one session has at most this many bytes of JSON text in UTF-8, however its keys and values are written. */
+/**
+ * `custom` of one session has at most this many bytes of JSON text in UTF-8, however its keys and values
+ * are written.
+ */
 export const MAX_CUSTOM_BYTES = 4_096;
 /** And the `custom` of all sessions of a user together. */
 export const MAX_USER_CUSTOM_BYTES = 65_536;

@@ -55,8 +55,8 @@ export interface Origin {
   /** How many times a node has taken it over from another. */
   term: number;
   /**
-   * When its socket was lost, by the wall clock of its node, as far as nodes tell each other: only where the user may
-   * need its place. Undefined: it has a socket, or it is this node's own and only this node knows.
+   * When its socket was lost, by the wall clock of its node, as far as nodes tell each other: only where the
+   * user may need its place. Undefined: it has a socket, or it is this node's own and only this node knows.
    */
   lostAt: number | undefined;
 }

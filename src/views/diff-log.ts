@@ -34,7 +34,9 @@ export class DiffLog {
     this.#rings?.grown(this, this.bytes - before);
   }
 
-  /** Forgets the oldest diffs until no more than so many bytes are kept. Returns how many bytes that freed. */
+  /**
+   * Forgets the oldest diffs until no more than so many bytes are kept. Returns how many bytes that freed.
+   */
   cutTo(bytes: number): number {
     const before = this.bytes;
     while (this.bytes > bytes) this.#shift();

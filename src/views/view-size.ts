@@ -2,8 +2,8 @@ import type { Table } from "../sessions/table.ts";
 import type { CompiledFilter } from "./compiled-filter.ts";
 import type { View } from "./view.ts";
 
-// Estimates, in bytes: what V8 needs for texts in Latin-1, and about what it needs for the rest. Other texts take up to
-// twice as much, and entries of users that several views list are counted for each of them.
+// Estimates, in bytes: what V8 needs for texts in Latin-1, and about what it needs for the rest. Other texts
+// take up to twice as much, and entries of users that several views list are counted for each of them.
 
 /** A view, its feed and its places in maps. */
 const VIEW_BYTES = 1_024;

@@ -8,7 +8,10 @@ import { filterBytes, resultBytes } from "./view-size.ts";
 
 /** How long a view is kept after its last subscriber left, for those who come back with a position. */
 export const IDLE_VIEW_MS = 60_000;
-/** Bounds on what is kept for that: views, and what they keep in bytes (ids, keys, results, rings), by estimate. */
+/**
+ * Bounds on what is kept for that: views, and what they keep in bytes (ids, keys, results, rings), by
+ * estimate.
+ */
 export const MAX_IDLE_VIEWS = 4_096;
 export const MAX_IDLE_BYTES = 64 * 1024 * 1024;
 
@@ -160,7 +163,10 @@ export class Views<Holder> {
     }
   }
 
-  /** Says that the last subscriber of a view has left, and who is charged for keeping it. It may be dropped at once. */
+  /**
+   * Says that the last subscriber of a view has left, and who is charged for keeping it. It may be dropped
+   * at once.
+   */
   release(view: View<Holder>, now: number, owner?: IdleViewOwner): void {
     const bytes = this.bytesOf(view) + (this.#footprints.get(view)?.ring.bytes ?? 0);
     this.#idle.set(view, { since: now, bytes, owner });

@@ -38,8 +38,8 @@ describe.skipIf(lacking !== undefined).each(TRANSPORTS)("in little memory, over 
   const within = ["sh", "-c", `echo $$ > ${folder}/cgroup.procs && exec "$@"`, "sh"];
   const env = { HEARTBEAT_INTERVAL_MS: "60000", MAX_CONNECTIONS_PER_IP: "100000" };
 
-  const visitors = LONG ? 30_000 : 18_000;
-  it(`R40: of ${visitors} with all the custom data they may have ${MEMORY_MB} MB take some, refuse the rest, and take others when they left`, async (context) => {
+  const visitors = LONG ? 21_000 : 9_000;
+  it(`R40: of ${visitors} with four sessions and all the custom data of each ${MEMORY_MB} MB take some, refuse the rest, and take others when they left`, async (context) => {
     const { swarm, connect, gateway, node, stats } = await start(context, transport, env, within);
     writeFileSync(`${folder}/memory.max_usage_in_bytes`, "0");
     const { rssBytes: atFirst } = await node();
@@ -50,13 +50,14 @@ describe.skipIf(lacking !== undefined).each(TRANSPORTS)("in little memory, over 
     const arrived = arrivals.reduce((sum, each) => sum + each.arrived, 0);
     const refusals = arrivals.flatMap((each) => each.refusals);
     const { rssBytes: atMost } = await node();
-    // Whoever is there is served, as far as it takes no more memory, and the node stays in service for their sake.
+    // Whoever is there is served, as far as it takes no more memory, and the node stays in service for their
+    // sake.
     expect(await there.ask({ type: "update", isTyping: true })).toMatchObject({ type: "ok" });
     expect(await there.ask({ type: "open", kind: "widget", userId: "first" })).toMatchObject({
       code: "LIMIT_REACHED",
     });
     expect(JSON.parse((await gateway.get("/readyz", "")).text)).toEqual({ status: "low_memory" });
-    expect((await stats()).sessions).toBe(arrived + 1);
+    expect((await stats()).sessions).toBeGreaterThan(arrived);
     expect(arrived).toBeGreaterThan(1_000);
     expect(arrived + refusals.length).toBe(visitors);
     // Those who came in just before had their session refused.

@@ -157,6 +157,9 @@ const acts: { [Kind in SwarmOrder["kind"]]: (order: SwarmOrder & { kind: Kind })
     const refusals: number[] = [];
     await each(async (client) => {
       if (await client.connect()) await client.open({ custom: WIDE });
+      // More of the same, whether they are opened or refused.
+      const more = { type: "open", kind: "background", userId: client.userId, custom: WIDE };
+      if (client.sessionId !== undefined) for (let i = 0; i < 3; i++) client.send(more);
       if (client.sessionId === undefined) refusals.push(client.refusal);
     });
     return { arrived: clients.filter(({ sessionId }) => sessionId !== undefined).length, refusals };

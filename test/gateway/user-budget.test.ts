@@ -10,7 +10,10 @@ const RATES: BudgetRates = {
   burstBytes: 524_288,
 };
 
-/** The same, the slow and obvious way: whole milliseconds, one after the other, in exact fractions of a message and byte. */
+/**
+ * The same, the slow and obvious way: whole milliseconds, one after the other, in exact fractions of a
+ * message and byte.
+ */
 class NaiveBudget {
   readonly #rates: BudgetRates;
   #messages: bigint;

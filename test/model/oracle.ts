@@ -98,7 +98,10 @@ export class Oracle {
     session.lostUntil = now + this.#windowMs;
   }
 
-  /** Which session makes room for one more of the user, who may have `max`: "full" if none may, undefined if none has to. */
+  /**
+   * Which session makes room for one more of the user, who may have `max`: "full" if none may, undefined
+   * if none has to.
+   */
   sessionToEvict(userId: string, max: number): OracleSession | "full" | undefined {
     const own = this.sessions.filter((each) => each.userId === userId);
     if (own.length < max) return undefined;

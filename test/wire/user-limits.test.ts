@@ -4,8 +4,8 @@ import { TestGateway } from "../support/gateway.ts";
 import { TRANSPORTS } from "../support/transports.ts";
 import { until } from "../support/until.ts";
 
-// What one user can cost the others. In every test one user does all that is possible, and another one, who has nothing
-// to do with it, finds that all is done for them, and that their limits are theirs.
+// What one user can cost the others. In every test one user does all that is possible, and another one, who
+// has nothing to do with it, finds that all is done for them, and that their limits are theirs.
 
 const LIMIT = { type: "error", code: "LIMIT_REACHED" };
 const RATE = { type: "error", code: "RATE_LIMITED" };
@@ -48,7 +48,10 @@ describe.each(TRANSPORTS)("over %s", (transport) => {
     gateway.hub.run(clock.time);
   }
 
-  /** The other user has a whole burst, less what they used, may open, subscribe and ask, and sees what is so. */
+  /**
+   * The other user has a whole burst, less what they used, may open, subscribe and ask, and sees what is
+   * so.
+   */
   async function expectUnharmed(): Promise<void> {
     for (let i = 0; i < 5; i++)
       expect((await bystander.ask({ type: "update", isTyping: true })).type).toBe("ok");
