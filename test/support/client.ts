@@ -11,6 +11,8 @@ export interface ClientOptions {
   readonly headers?: Record<string, string>;
   /** false: leave the gateway's pings unanswered. */
   readonly autoPong?: boolean;
+  /** From which of this machine's addresses; the whole of 127/8 is. */
+  readonly localAddress?: string;
 }
 
 const PATIENCE_MS = 20_000;
@@ -47,11 +49,12 @@ export class TestClient {
 
   static async open(
     url: string,
-    { origin, protocols, headers, autoPong }: ClientOptions = {},
+    { origin, protocols, headers, autoPong, localAddress }: ClientOptions = {},
   ): Promise<TestClient> {
     const socket = new WebSocket(url, protocols ?? [], {
       ...(origin === undefined ? {} : { origin }),
       ...(headers === undefined ? {} : { headers }),
+      ...(localAddress === undefined ? {} : { localAddress }),
       autoPong: autoPong ?? true,
     } as object);
     const client = new TestClient(socket);
