@@ -125,11 +125,18 @@ describe.each(TRANSPORTS)("admission over %s", (transport) => {
     expect(stream.headers.get("retry-after")).toMatch(/^[1-9]\d*$/);
     await client.open({});
     expect(Object.keys(await gateway.query())).toEqual(["alice"]);
+    // A long body would make memory grow: it is refused before it is read.
+    const long = { userIds: Array.from({ length: 900 }, (_, i) => `some user of this app ${i}`) };
+    const body = await gateway.http("POST", `/v1/${APP}/presences`, long);
+    expect(body.status).toBe(503);
+    expect(body.headers.get("retry-after")).toBe("5");
+    expect(body.json.errorCode).toBe("SERVICE_UNAVAILABLE");
     const { text } = await gateway.http("GET", "/metrics");
-    expect(text).toContain('presence_refusals_total{reason="memory"} 2');
+    expect(text).toContain('presence_refusals_total{reason="memory"} 3');
     resident.mockRestore();
     await expect.poll(readiness).toBe("ready");
     expect((await upgrade()).status).toBe(101);
+    expect((await gateway.http("POST", `/v1/${APP}/presences`, long)).status).toBe(200);
     // Each change is told once, however often memory is looked at.
     const told = gateway.log.map((line) => JSON.parse(line)).filter(({ residentLimit }) => residentLimit);
     expect(told.map(({ level }) => level)).toEqual([40, 30]);
