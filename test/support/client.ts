@@ -12,6 +12,8 @@ export interface ClientOptions {
   readonly headers?: Record<string, string>;
   /** false: leave the gateway's pings unanswered. */
   readonly autoPong?: boolean;
+  /** From which of this machine's addresses; the whole of 127/8 is. */
+  readonly localAddress?: string;
 }
 
 /** A WebSocket that keeps what it gets in order, for tests to take one by one. */
@@ -46,11 +48,12 @@ export class TestClient {
 
   static async open(
     url: string,
-    { origin, protocols, headers, autoPong }: ClientOptions = {},
+    { origin, protocols, headers, autoPong, localAddress }: ClientOptions = {},
   ): Promise<TestClient> {
     const socket = new WebSocket(url, protocols ?? [], {
       ...(origin === undefined ? {} : { origin }),
       ...(headers === undefined ? {} : { headers }),
+      ...(localAddress === undefined ? {} : { localAddress }),
       autoPong: autoPong ?? true,
     } as object);
     const client = new TestClient(socket);

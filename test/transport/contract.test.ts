@@ -6,6 +6,7 @@ import { WebSocket } from "ws";
 import type { BodySink } from "../../src/gateway/event-stream.ts";
 import { Frame } from "../../src/gateway/frame.ts";
 import type { Socket, UpgradeAnswer, UpgradeRequest } from "../../src/gateway/socket.ts";
+import { BodyBudget } from "../../src/http/body-budget.ts";
 import {
   answerJson,
   answerStream,
@@ -15,7 +16,7 @@ import {
   type HttpRequest,
 } from "../../src/http/exchange.ts";
 import { loadUws } from "../../src/transport/load-uws.ts";
-import type { Transport, TransportOptions } from "../../src/transport/transport.ts";
+import { MAX_PIPELINED, type Transport, type TransportOptions } from "../../src/transport/transport.ts";
 import { listenUws } from "../../src/transport/uws.ts";
 import { listenWs } from "../../src/transport/ws.ts";
 import { ownPort } from "../support/own-port.ts";
@@ -56,6 +57,8 @@ describe.each(TRANSPORTS)("the %s transport", (name) => {
   let abandoned: number;
   let crashes: unknown[];
   let tcpRefused: number;
+  let bodyRefused: number;
+  let bodies: BodyBudget;
 
   beforeEach(async () => {
     recorder = new Recorder();
@@ -63,6 +66,9 @@ describe.each(TRANSPORTS)("the %s transport", (name) => {
     abandoned = 0;
     crashes = [];
     tcpRefused = 0;
+    bodyRefused = 0;
+    // 50,000 bytes, of which each owner may have a quarter.
+    bodies = new BodyBudget(400_000);
     answer = ({ accept }) => ({ ok: true, accept, abandon: () => abandoned++ });
     handle = (request) => {
       const { method, path, query, headers, contentLength, isForwarded } = request;
@@ -78,6 +84,8 @@ describe.each(TRANSPORTS)("the %s transport", (name) => {
       ...limitsOf(name),
       tcp: tcpSlots(name, MAX_TCP_CONNECTIONS),
       tcpRefused: () => tcpRefused++,
+      bodies,
+      bodyRefused: () => bodyRefused++,
       upgrade: (request) => {
         upgrades.push(request);
         return answer(recorder);
@@ -471,6 +479,131 @@ describe.each(TRANSPORTS)("the %s transport", (name) => {
       sink.end();
       sink.terminate();
       expect(events.filter((event) => event === "close")).toHaveLength(1);
+    });
+
+    it("sends a whole answer to a slow reader exactly, and handles no next request before it is out", async () => {
+      const text = "é✓x".repeat(1_000_000);
+      // Than the kernel takes for a reader who takes nothing, at both ends.
+      const moreThanFits = Buffer.alloc(32 * 1_024 * 1_024, "x");
+      const handled: string[] = [];
+      for (const body of [text, Buffer.from(text)]) {
+        handled.length = 0;
+        handle = ({ path }) => {
+          handled.push(path);
+          return { status: 200, headers: {}, body: path === "/2" ? moreThanFits : body };
+        };
+        const tcp = await raw("GET /1 HTTP/1.1\r\nHost: x\r\n\r\n");
+        tcp.pause();
+        await delay(200);
+        const chunks: Buffer[] = [];
+        let received = 0;
+        tcp.on("data", (chunk) => {
+          chunks.push(chunk);
+          received += chunk.length;
+          if (chunks.length % 20 > 0) return;
+          tcp.pause();
+          setTimeout(() => tcp.resume(), 5);
+        });
+        tcp.resume();
+        await until(() => received > Buffer.byteLength(text));
+        const [, got] = Buffer.concat(chunks).toString().split("\r\n\r\n");
+        expect(got === text).toBe(true);
+        tcp.removeAllListeners("data");
+        tcp.pause();
+        tcp.write("GET /2 HTTP/1.1\r\nHost: x\r\n\r\n");
+        await until(() => handled.length === 2);
+        // Its answer waits: a third request is not handled, and may end the connection.
+        await delay(100);
+        tcp.write("GET /3 HTTP/1.1\r\nHost: x\r\n\r\n");
+        await delay(200);
+        expect(handled).toEqual(["/1", "/2"]);
+        tcp.destroy();
+      }
+    });
+
+    it("answers requests that are sent ahead in order, and cuts off who sends too many", async () => {
+      const handled: string[] = [];
+      handle = ({ path }) => {
+        handled.push(path);
+        return answerText(200, JSON.stringify(path));
+      };
+      const request = (i: number) => `GET /${i} HTTP/1.1\r\nHost: x\r\n\r\n`;
+      const requests = (count: number) => Array.from({ length: count }, (_, i) => request(i)).join("");
+      const patient = await raw(requests(MAX_PIPELINED));
+      let text = "";
+      patient.on("data", (data) => {
+        text += data;
+      });
+      await until(() => text.includes(`"/${MAX_PIPELINED - 1}"`));
+      const bodies = [...text.matchAll(/"\/(\d+)"/g)].map(([, i]) => Number(i));
+      expect(bodies).toEqual([...Array(MAX_PIPELINED).keys()]);
+      patient.destroy();
+      handled.length = 0;
+      const greedy = await raw(requests(1_500));
+      greedy.resume();
+      await until(() => greedy.closed);
+      expect(handled.length).toBeLessThanOrEqual(3 * MAX_PIPELINED);
+      expect((await fetch(url("/"))).status).toBe(200);
+    });
+
+    it("refuses a body for which there is no room, skips the rest of it, and takes the next", async () => {
+      const kept: string[] = [];
+      handle = ({ path }) =>
+        new BodyWanted(path, (body) => {
+          kept.push(String(body));
+          return answerText(200, "{}");
+        });
+      const post = (path: string, length: number) =>
+        `POST ${path} HTTP/1.1\r\nHost: x\r\nContent-Length: ${length}\r\n\r\n`;
+      const tcp = await raw();
+      let text = "";
+      tcp.on("data", (data) => {
+        text += data;
+      });
+      const codes = () => [...text.matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, code]) => Number(code));
+      tcp.write(post("/a", 60_000) + "x".repeat(20_000));
+      await until(() => codes().length === 1);
+      expect(text).toMatch(/^HTTP\/1\.1 503 [\s\S]*\r\nretry-after: 1\r\n/i);
+      expect(bodyRefused).toBe(1);
+      tcp.write("y".repeat(40_000));
+      // A body of which only the last piece is missing holds what came before; another owner has a part of its own.
+      tcp.write(post("/a", 10_000) + "z".repeat(9_999));
+      await until(() => bodies.bytes > 0);
+      await delay(50);
+      expect(bodies.bytes).toBe(9_999);
+      const other = await raw(post("/b", 8));
+      other.write("12345678");
+      await until(() => kept.length === 1);
+      tcp.write("!");
+      await until(() => kept.length === 2);
+      expect(kept).toEqual(["12345678", `${"z".repeat(9_999)}!`]);
+      await until(() => codes().length === 2);
+      expect(codes()).toEqual([503, 200]);
+      // Who goes away gives back what was counted.
+      tcp.write(post("/a", 10_000) + "z".repeat(100));
+      await until(() => bodies.bytes > 0);
+      tcp.destroy();
+      other.destroy();
+      await until(() => bodies.bytes === 0);
+    });
+
+    it("closes after an answer that says so, and handles nothing that came behind it", async () => {
+      const handled: string[] = [];
+      handle = ({ path }) => {
+        handled.push(path);
+        return { ...answerText(429, "{}"), closeAfter: true };
+      };
+      const tcp = await raw("GET /1 HTTP/1.1\r\nHost: x\r\n\r\n");
+      let text = "";
+      tcp.on("data", (data) => {
+        text += data;
+      });
+      await until(() => tcp.closed);
+      expect(text).toMatch(/^HTTP\/1\.1 429 [\s\S]*\r\nconnection: close\r\n[\s\S]*\{\}$/i);
+      const pipelined = await raw("GET /2 HTTP/1.1\r\nHost: x\r\n\r\nGET /3 HTTP/1.1\r\nHost: x\r\n\r\n");
+      pipelined.resume();
+      await until(() => pipelined.closed);
+      expect(handled).toEqual(["/1", "/2"]);
     });
 
     it("can end a stream", async () => {

@@ -137,12 +137,19 @@ describe.each(TRANSPORTS)("admission over %s", (transport) => {
     expect((await client.ask({ type: "update", hasFocus: true })).type).toBe("ok");
     expect(await client.subscribe({ userIds: ["alice"] })).toMatchObject({ type: "snapshot", view });
     expect(Object.keys(await gateway.query({ hasFocus: true }))).toEqual(["alice"]);
+    // A long body would make memory grow: it is refused before it is read.
+    const long = { userIds: Array.from({ length: 900 }, (_, i) => `some user of this app ${i}`) };
+    const body = await gateway.http("POST", `/v1/${APP}/presences`, long);
+    expect(body.status).toBe(503);
+    expect(body.headers.get("retry-after")).toBe("5");
+    expect(body.json.errorCode).toBe("SERVICE_UNAVAILABLE");
     const { text } = await gateway.http("GET", "/metrics");
-    expect(text).toContain('presence_refusals_total{reason="memory"} 2');
+    expect(text).toContain('presence_refusals_total{reason="memory"} 3');
     expect((await client.ask({ type: "close" })).type).toBe("closed");
     resident.mockRestore();
     await expect.poll(readiness).toBe("ready");
     expect((await upgrade()).status).toBe(101);
+    expect((await gateway.http("POST", `/v1/${APP}/presences`, long)).status).toBe(200);
     await client.open({});
     expect((await client.subscribe({ userIds: ["alice", "bob"] })).type).toBe("snapshot");
     // Each change is told once, however often memory is looked at.

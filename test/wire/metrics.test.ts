@@ -51,6 +51,13 @@ describe.each(TRANSPORTS)("metrics over %s", (transport) => {
       expect(text).not.toContain("presence_");
     });
 
+    it("are not for a proxy of ours, even where it is on this machine and tells nothing", async () => {
+      const behind = await TestGateway.start(transport, { env: { TRUST_PROXY: "127.0.0.1" } });
+      const { status } = await behind.http("GET", "/metrics", undefined, { authorization: "" });
+      expect(status).toBe(401);
+      await behind.stop();
+    });
+
     /** The status of a request on this machine whose Host header is these lines. */
     async function statusFor(hostLines: string): Promise<number | undefined> {
       const text = await sendRaw(

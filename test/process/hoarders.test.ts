@@ -1,0 +1,212 @@
+import { once } from "node:events";
+import { connect, type Socket } from "node:net";
+import { setTimeout as delay } from "node:timers/promises";
+import { describe, expect, it } from "vitest";
+import { mintToken } from "../../src/auth/mint.ts";
+import { readDashboard } from "../../src/http/dashboard.ts";
+import { TestClient } from "../support/client.ts";
+import { cpuSeconds, residentMiB } from "../support/cpu.ts";
+import { GatewayProcess } from "../support/process.ts";
+import { TRANSPORTS } from "../support/transports.ts";
+import { until } from "../support/until.ts";
+
+// One address that hoards what belongs to all: memory, by answers that it does not read and bodies that it does not finish,
+// and TCP connections. In a process of its own, whose memory and time are then its own, too.
+
+const SECRET = "a secret that is long enough for anybody, and for this";
+const APPS = JSON.stringify([{ id: "app", secrets: [SECRET] }]);
+const PATH = "/v1/app/realtime";
+const ENV = { APPS, HOST: "127.0.0.1", DRAIN_MS: "0" };
+const ATTACKER = "127.0.0.3";
+/** The noise of measuring, and what parsers hold. Before, it was 135 MiB to 6 GiB. */
+const MAY_GROW_MIB = 50;
+
+function dial(port: number, localAddress = ATTACKER): Promise<Socket> {
+  const tcp = connect({ port, host: "127.0.0.1", localAddress });
+  tcp.on("error", () => {});
+  return once(tcp, "connect").then(() => tcp);
+}
+
+/** Writes a text over and over, as fast as it is taken, until so much is sent or the connection has ended. */
+async function flood(tcp: Socket, text: string, times: number): Promise<void> {
+  for (let i = 0; i < times && !tcp.destroyed; i++) {
+    if (tcp.write(text)) continue;
+    await new Promise<void>((resolve) => {
+      tcp.once("drain", resolve).once("close", resolve);
+      setTimeout(resolve, 3_000);
+    });
+  }
+}
+
+/** What a bystander at another address is answered, over and over, while something is done. */
+async function whileServed<Result>(port: number, act: () => Promise<Result>): Promise<Result> {
+  const token = await mintToken("app", SECRET, { tokenType: "user", sub: "bystander", read: "all" });
+  const bystander = await TestClient.open(`ws://127.0.0.1:${port}${PATH}`);
+  bystander.send({ type: "connect", token });
+  await bystander.next("connected");
+  const sessionId = await bystander.open({ selectedConversationId: "quiet" });
+  let isOver = false;
+  let answers = 0;
+  const serving = (async () => {
+    while (!isOver) {
+      await bystander.settled();
+      const response = await fetch(`http://127.0.0.1:${port}/v1/app/presences`, {
+        method: "POST",
+        headers: { authorization: `Bearer ${SECRET}`, "content-type": "application/json" },
+        body: "{}",
+      });
+      const { data } = (await response.json()) as { data: Record<string, { widgets: unknown[] }> };
+      expect(data.bystander?.widgets).toMatchObject([{ sessionId, selectedConversationId: "quiet" }]);
+      answers++;
+      await delay(20);
+    }
+  })();
+  try {
+    return await act();
+  } finally {
+    isOver = true;
+    await serving;
+    expect(answers).toBeGreaterThan(0);
+    bystander.terminate();
+  }
+}
+
+/** The share of a core that a process uses when nothing happens. */
+async function idleShare(pid: number): Promise<number> {
+  await delay(500);
+  const before = cpuSeconds(pid) ?? 0;
+  await delay(2_000);
+  return ((cpuSeconds(pid) ?? 0) - before) / 2;
+}
+
+const largest = readDashboard(new URL("../../dist/dashboard/", import.meta.url)).sort(
+  (a, b) => b.plain.length - a.plain.length,
+)[0]!;
+const PIPELINED: readonly [name: string, request: string][] = [
+  [`the largest file of the dashboard`, `GET /dashboard/${largest.name} HTTP/1.1\r\nHost: x\r\n\r\n`],
+  ["/openapi.json", "GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n"],
+  ["/metrics", "GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n"],
+  ["a check of health", "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"],
+  ["a HEAD", "HEAD /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n"],
+  ["a redirect", "GET /dashboard HTTP/1.1\r\nHost: x\r\n\r\n"],
+  ["401", "GET /v1/app/stats HTTP/1.1\r\nHost: x\r\n\r\n"],
+  ["404", "GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n"],
+  [
+    "a valid secret's query",
+    `POST /v1/app/presences HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${SECRET}\r\n\r\n`,
+  ],
+];
+
+describe.each(TRANSPORTS)("who hoards over %s", (transport) => {
+  it("answers that nobody reads take bounded memory, and others are served between", async () => {
+    const run = new GatewayProcess({ ...ENV, TRANSPORT: transport });
+    try {
+      const port = await run.port();
+      const pid = run.child.pid!;
+      await whileServed(port, async () => {
+        for (const [name, request] of PIPELINED) {
+          const before = residentMiB(pid) ?? 0;
+          let highest = before;
+          const attackers = await Promise.all(Array.from({ length: 4 }, () => dial(port)));
+          for (const tcp of attackers) tcp.pause();
+          const block = request.repeat(500);
+          const sent = Promise.all(attackers.map((tcp) => flood(tcp, block, 40)));
+          for (let i = 0; i < 60; i++) {
+            highest = Math.max(highest, residentMiB(pid) ?? 0);
+            await delay(25);
+          }
+          for (const tcp of attackers) tcp.destroy();
+          await sent;
+          process.stdout.write(`${transport}: 80,000 times ${name}: +${(highest - before).toFixed(0)} MiB\n`);
+          expect(highest - before, name).toBeLessThan(MAY_GROW_MIB);
+        }
+      });
+      expect(await idleShare(pid)).toBeLessThan(0.2);
+      expect(run.output).not.toContain("crash");
+    } finally {
+      await run.stop();
+    }
+  }, 120_000);
+
+  it("bodies of those who may not send them are not kept", async () => {
+    const run = new GatewayProcess({ ...ENV, TRANSPORT: transport });
+    try {
+      const port = await run.port();
+      const pid = run.child.pid!;
+      await whileServed(port, async () => {
+        const before = residentMiB(pid) ?? 0;
+        let highest = before;
+        const length = 511 * 1_024;
+        const head = `POST /v1/app/presences HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer wrong\r\nContent-Length: ${length}\r\n\r\n`;
+        const attackers = await Promise.all(Array.from({ length: 500 }, () => dial(port)));
+        const body = Buffer.alloc(length - 1, "x");
+        for (const tcp of attackers) {
+          tcp.write(head);
+          // All but its last byte: who kept it would wait for that.
+          tcp.write(body);
+          tcp.resume();
+        }
+        for (let i = 0; i < 120; i++) {
+          highest = Math.max(highest, residentMiB(pid) ?? 0);
+          await delay(25);
+        }
+        for (const tcp of attackers) tcp.destroy();
+        process.stdout.write(`${transport}: 500 bodies of 511 KiB: +${(highest - before).toFixed(0)} MiB\n`);
+        // What is read and thrown away is garbage for a while.
+        expect(highest - before).toBeLessThan(2 * MAY_GROW_MIB);
+      });
+      expect(await idleShare(pid)).toBeLessThan(0.2);
+    } finally {
+      await run.stop();
+    }
+  }, 60_000);
+
+  it.each([
+    ["that ask and stay", "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n", undefined],
+    ["that say nothing", "", undefined],
+    ["that do not finish what they ask", "GET /he", "althz"],
+  ])(
+    "connections of one address %s leave room for others",
+    async (_name, text, more = text) => {
+      const files = ["-c", "ulimit -n 640 && exec node dist/main.js"];
+      const run = new GatewayProcess({ ...ENV, TRANSPORT: transport }, files, "sh");
+      try {
+        const port = await run.port();
+        const pid = run.child.pid!;
+        const attackers: Socket[] = [];
+        for (let i = 0; i < 520; i++) {
+          const tcp = connect({ port, host: "127.0.0.1", localAddress: ATTACKER });
+          tcp.on("error", () => {});
+          tcp.resume();
+          if (text !== "") tcp.write(text);
+          attackers.push(tcp);
+        }
+        await until(() => attackers.every((tcp) => !tcp.connecting));
+        const honest = async (localAddress: string) => {
+          const client = await TestClient.open(`ws://127.0.0.1:${port}${PATH}`, { localAddress });
+          const token = await mintToken("app", SECRET, { tokenType: "user", sub: localAddress });
+          client.send({ type: "connect", token });
+          await client.next("connected");
+          return client;
+        };
+        const friends = [];
+        for (let i = 0; i < 40; i++) friends.push(await honest(`127.0.1.${i + 1}`));
+        // The attacker goes on, and those who are in stay.
+        for (const tcp of attackers) if (!tcp.destroyed && more !== "") tcp.write(more);
+        for (let i = 0; i < 40; i++) friends.push(await honest(`127.0.2.${i + 1}`));
+        for (const client of friends) await client.settled();
+        await delay(300);
+        const held = attackers.filter((tcp) => !tcp.closed).length;
+        process.stdout.write(`${transport}: ${held} of 520 connections held, 80 of 80 others let in\n`);
+        expect(held).toBeLessThanOrEqual(257);
+        for (const client of friends) client.terminate();
+        for (const tcp of attackers) tcp.destroy();
+        expect(await idleShare(pid)).toBeLessThan(0.2);
+        expect(run.output).toMatch(/"refusal":"tcp_per_address"/);
+      } finally {
+        await run.stop();
+      }
+    },
+    60_000,
+  );
+});
