@@ -71,6 +71,15 @@ export class TcpSlots {
     return this.#connections - this.#webSockets > this.maxConnections - this.#connections;
   }
 
+  /**
+   * Whether a stranger's connection of this peer is to end with its answer: slots are short, or the address has used half
+   * of its share. So whoever keeps connections alive finds room for others of the same address, too.
+   */
+  endsWithAnswer(peer: string): boolean {
+    if (this.#isProxy(peer)) return false;
+    return this.isShort || this.#strangers.count(addressKey(peer), this.#now()) >= this.#maxPerAddress / 2;
+  }
+
   /** Whether a connection of this peer may be ended for what was asked over it: a proxy's serves others, too. */
   mayEnd(peer: string): boolean {
     return !this.#isProxy(peer);

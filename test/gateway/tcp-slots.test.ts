@@ -133,6 +133,18 @@ describe("slots of a transport that does not tell whose connection has ended", (
     expect(taken("10.0.0.1")).toBe(512 - 256 - 3 * 32);
   });
 
+  it("a stranger's connection ends with its answer once its address has used half of its share", () => {
+    const { tcp } = slots(false, 1_000, 100);
+    for (let n = 0; n < 49; n++) tcp.open("127.0.0.1");
+    expect(tcp.endsWithAnswer("127.0.0.1")).toBe(false);
+    tcp.open("127.0.0.1");
+    expect(tcp.endsWithAnswer("127.0.0.1")).toBe(true);
+    expect(tcp.endsWithAnswer("127.0.0.2")).toBe(false);
+    expect(tcp.endsWithAnswer("10.0.0.1")).toBe(false);
+    tcp.known("127.0.0.1");
+    expect(tcp.endsWithAnswer("127.0.0.1")).toBe(false);
+  });
+
   it("remembers a bounded number of addresses", () => {
     const now = () => 0;
     const maxConnections = 1_000_000;
