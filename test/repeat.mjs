@@ -109,7 +109,12 @@ for (let i = 1; i <= runs; i++) {
   );
   if (result.code === 0) continue;
   failed++;
-  for (const line of new Set(result.lines.filter((each) => /^ FAIL |^\S*(?:Error|error): /.test(each)))) {
+  // Those that failed, and the first that each says.
+  let isTold = true;
+  for (const line of result.lines) {
+    if (/^ FAIL /.test(line)) isTold = false;
+    else if (isTold || !/^\S*Error: /.test(line)) continue;
+    else isTold = true;
     console.log(`  ${line.trim()}`);
   }
   console.log(`  all that it printed: ${path}`);

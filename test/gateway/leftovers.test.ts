@@ -13,7 +13,10 @@ describe.each(TRANSPORTS)("what is left after churn over %s", (transport) => {
   beforeEach(async () => {
     later = 0;
     const clock = { now: () => performance.now() + later, wallNow: Date.now };
-    gateway = await TestGateway.start(transport, { clock, env: { DIFF_INTERVAL_MS: "20" } });
+    gateway = await TestGateway.start(transport, {
+      clock,
+      env: { DIFF_INTERVAL_MS: "20", RESUME_WINDOW_MS: "15000" },
+    });
   });
   afterEach(() => gateway.stop());
 

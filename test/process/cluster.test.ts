@@ -35,6 +35,8 @@ describe.skipIf(!hasRedis())("processes that share a Redis", () => {
       NODE_LEASE_MS: String(LEASE_MS),
       RESUME_WINDOW_MS: String(WINDOW_MS),
       DRAIN_MS: "300",
+      // Nobody stops typing because a test is slow.
+      TYPING_TIMEOUT_MS: "3600000",
       ...env,
     });
     processes.push(gateway);

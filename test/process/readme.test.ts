@@ -19,6 +19,9 @@ const APPS = /APPS='(.*?)' npm start/.exec(README)![1]!;
 const CURLS = blocks("sh").filter((block) => block.startsWith("curl"));
 const SCRIPTS = Object.keys(JSON.parse(readFileSync(join(PROJECT, "package.json"), "utf8")).scripts);
 
+/** Nobody stops typing because a test is slow. */
+const ENV = { HOST: "127.0.0.1", TYPING_TIMEOUT_MS: "3600000" };
+
 const AsyncFunction = (async () => {}).constructor as new (
   ...source: string[]
 ) => (...args: unknown[]) => Promise<unknown>;
@@ -31,7 +34,7 @@ describe("the README's examples", () => {
   const local = (text: string) => text.replaceAll(":8080", `:${port}`);
 
   beforeAll(async () => {
-    gateway = new GatewayProcess({ APPS, HOST: "127.0.0.1" });
+    gateway = new GatewayProcess({ APPS, ...ENV });
     port = await gateway.port();
   });
   afterAll(async () => {
@@ -84,7 +87,7 @@ describe("the README's commands", () => {
   let port: number;
 
   beforeAll(async () => {
-    gateway = new GatewayProcess({ APPS, HOST: "127.0.0.1" });
+    gateway = new GatewayProcess({ APPS, ...ENV });
     port = await gateway.port();
   });
   afterAll(async () => {

@@ -12,6 +12,19 @@ import { type ClientOptions, TestClient } from "./client.ts";
 export const SECRET = "a secret of the test app, long enough to be one";
 export const APP = "test-app";
 
+/** Longer than any test takes. */
+const ENDLESS_MS = "3600000";
+/** Nobody is dead, gone or silent because a test is slow, unless that is what it is about. */
+const ENV = {
+  HOST: "127.0.0.1",
+  PORT: "0",
+  DRAIN_MS: "0",
+  CONNECT_TIMEOUT_MS: ENDLESS_MS,
+  HEARTBEAT_INTERVAL_MS: ENDLESS_MS,
+  RESUME_WINDOW_MS: ENDLESS_MS,
+  TYPING_TIMEOUT_MS: ENDLESS_MS,
+};
+
 export interface TestGatewayOptions {
   readonly env?: Record<string, string>;
   /** More apps than the one that every test gateway has, or other fields for that one. */
@@ -34,7 +47,7 @@ export class TestGateway {
   }
 
   static async start(transport: "ws" | "uws", options: TestGatewayOptions = {}): Promise<TestGateway> {
-    const env = { HOST: "127.0.0.1", PORT: "0", TRANSPORT: transport, DRAIN_MS: "0", ...options.env };
+    const env = { ...ENV, TRANSPORT: transport, ...options.env };
     const apps = [{ id: APP, secrets: [SECRET], ...options.app }, ...(options.apps ?? [])];
     const log: string[] = [];
     const logger = pino({ level: "debug" }, { write: (line: string) => void log.push(line) });

@@ -22,7 +22,10 @@ it("the document has its sequences", () => {
 describe.each(TRANSPORTS)("sequences over %s", (transport) => {
   it.each(SEQUENCES)("%s", async (_title, lines) => {
     const settings = lines.filter((line) => line.startsWith("settings "));
-    const env = Object.fromEntries(settings.map((line) => line.slice("settings ".length).split("=")));
+    const env = {
+      ...STANDARD,
+      ...Object.fromEntries(settings.map((line) => line.slice("settings ".length).split("="))),
+    };
     const clock = new HandClock();
     const gateway = await TestGateway.start(transport, { clock, env });
     try {
@@ -32,6 +35,9 @@ describe.each(TRANSPORTS)("sequences over %s", (transport) => {
     }
   });
 });
+
+/** What the document takes for granted. */
+const STANDARD = { HEARTBEAT_INTERVAL_MS: "16000", RESUME_WINDOW_MS: "15000" };
 
 /** So far the clock is turned at a time for what a gateway says later. */
 const STEP_MS = 10;
