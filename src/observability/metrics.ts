@@ -198,6 +198,18 @@ export function createMetrics(
     );
   };
 
+  let rendering: Promise<{ contentType: string; text: string }> | undefined;
+  /** To render takes milliseconds: those who ask meanwhile get the same text. */
+  const render = () => {
+    rendering ??= registry
+      .metrics()
+      .then((text) => ({ contentType: registry.contentType, text }))
+      .finally(() => {
+        rendering = undefined;
+      });
+    return rendering;
+  };
+
   return {
     telemetry,
     observe: (observed) => {
@@ -205,6 +217,6 @@ export function createMetrics(
     },
     observeCluster,
     observeLag: (ms) => lag?.observe(ms / 1000),
-    render: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
+    render,
   };
 }

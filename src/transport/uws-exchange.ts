@@ -1,5 +1,6 @@
 import { STATUS_CODES } from "node:http";
 import { addressKey } from "../gateway/admission.ts";
+import type { BodyBudget } from "../http/body-budget.ts";
 import {
   answerError,
   answerTooLarge,
@@ -70,6 +71,7 @@ export class UwsExchange implements HttpRequest {
   readonly #response: UwsResponse;
   #isAborted = false;
   #isAuthorized = false;
+  #isLate = false;
   #onGone: (() => void) | undefined;
 
   constructor(http: UwsHttp, response: UwsResponse, request: UwsRequest, head: UwsHead) {
@@ -111,14 +113,13 @@ export class UwsExchange implements HttpRequest {
     else this.#handle();
   }
 
-  /** The same after this turn of the event loop: others are served before. */
-  serveLater(): void {
-    this.#onGone = this.#http.finished;
-    setImmediate(() => {
-      if (this.#isAborted) return;
-      this.#onGone = undefined;
-      this.#response.cork(() => this.serve());
-    });
+  /**
+   * The same, but for the answer, which waits for the end of this turn of the event loop. The handler does not wait: a body
+   * that nobody asks for in time is lost.
+   */
+  serveLate(): void {
+    this.#isLate = true;
+    this.serve();
   }
 
   #peer(): string {
@@ -147,46 +148,39 @@ export class UwsExchange implements HttpRequest {
     const { contentLength } = this;
     if (contentLength > wanted.maxBytes) return this.#reply(answerTooLarge(wanted.maxBytes), false);
     if (contentLength === 0) return this.#take(wanted.handle(NO_BODY));
-    const { bodies, bodyRefused } = this.#http.options;
-    const { owner } = wanted;
-    let chunks: Buffer[] | undefined;
-    let held = 0;
+    this.#onGone = this.#http.finished;
+    let parts: BodyParts | undefined;
     let isOver = false;
-    const release = () => {
-      isOver = true;
-      chunks = undefined;
-      bodies.release(owner, held);
-      held = 0;
-    };
-    this.#onGone = () => {
-      release();
-      this.#http.finished();
-    };
     this.#response.onData((chunk, isLast) => {
       if (isOver) return;
       // A chunk is good for this call only: one that is the whole body is not needed for longer.
       const bytes = Buffer.from(chunk);
-      if (!isLast) {
-        if (!bodies.take(owner, bytes.length)) {
-          release();
-          this.#onGone = undefined;
-          bodyRefused();
-          return this.#reply(BODIES_FULL, false);
-        }
-        held += bytes.length;
-        chunks ??= [];
-        chunks.push(Buffer.from(bytes));
-        return;
+      isOver = isLast;
+      if (isLast) return this.#handleBody(wanted, parts === undefined ? bytes : parts.whole(bytes));
+      if (parts === undefined) {
+        const made = new BodyParts(this.#http.options.bodies, wanted.owner);
+        parts = made;
+        this.#onGone = () => {
+          made.release();
+          this.#http.finished();
+        };
       }
-      const body = chunks === undefined ? bytes : Buffer.concat([...chunks, bytes]);
-      release();
+      if (parts.add(bytes)) return;
+      isOver = true;
+      parts.release();
       this.#onGone = undefined;
-      try {
-        this.#take(wanted.handle(body));
-      } catch (error) {
-        this.#crash(error);
-      }
+      this.#http.options.bodyRefused();
+      this.#reply(BODIES_FULL, false);
     });
+  }
+
+  #handleBody(wanted: BodyWanted, body: Buffer): void {
+    this.#onGone = undefined;
+    try {
+      this.#take(wanted.handle(body));
+    } catch (error) {
+      this.#crash(error);
+    }
   }
 
   #crash(error: unknown): void {
@@ -202,6 +196,7 @@ export class UwsExchange implements HttpRequest {
 
   /** `isLast`: the connection must end with this answer. */
   #reply(answer: HttpAnswer, isLast: boolean): void {
+    if (this.#isLate) return this.#replyAfterTurn(answer, isLast);
     const { body } = answer;
     if (typeof body === "function") this.#stream(answer, body);
     else if (this.#isAborted) this.#http.finished();
@@ -213,6 +208,14 @@ export class UwsExchange implements HttpRequest {
     } else if (body.length === 0) this.#sendHead(answer, isLast);
     else if (this.#isLast(answer, isLast)) this.#sendLast(answer);
     else this.#send(answer, body);
+  }
+
+  #replyAfterTurn(answer: HttpAnswer, isLast: boolean): void {
+    this.#isLate = false;
+    setImmediate(() => {
+      if (this.#isAborted) this.#reply(answer, isLast);
+      else this.#response.cork(() => this.#reply(answer, isLast));
+    });
   }
 
   #isLast({ closeAfter }: HttpAnswer, isLast: boolean): boolean {
@@ -237,16 +240,18 @@ export class UwsExchange implements HttpRequest {
    * library drops a connection over which the next request comes before.
    */
   #send(answer: HttpAnswer, body: WholeBody): void {
+    writeHead(this.#response, answer);
+    const length = Buffer.byteLength(body);
+    if (this.#response.tryEnd(body, length)[0]) this.#http.finished();
+    else this.#sendRest(typeof body === "string" ? Buffer.from(body) : body);
+  }
+
+  #sendRest(body: Uint8Array): void {
     const response = this.#response;
     const { finished } = this.#http;
-    writeHead(response, answer);
-    const length = Buffer.byteLength(body);
-    const [isAllOut] = response.tryEnd(body, length);
-    if (isAllOut) return finished();
     this.#onGone = finished;
-    const bytes = typeof body === "string" ? Buffer.from(body) : body;
     response.onWritable((offset) => {
-      const [isOut] = response.tryEnd(bytes.subarray(offset), length);
+      const [isOut] = response.tryEnd(body.subarray(offset), body.length);
       if (isOut) finished();
       return isOut;
     });
@@ -276,6 +281,40 @@ export class UwsExchange implements HttpRequest {
     this.#onGone = () => listener.onClose();
     sink.listener = listener;
     if (this.#isAborted) listener.onClose();
+  }
+}
+
+/** What has come of a body that has more to come. */
+class BodyParts {
+  readonly #budget: BodyBudget;
+  readonly #owner: string;
+  #chunks: Buffer[] = [];
+  #held = 0;
+
+  constructor(budget: BodyBudget, owner: string) {
+    this.#budget = budget;
+    this.#owner = owner;
+  }
+
+  /** Keeps a copy. False: there is no room for it. */
+  add(bytes: Buffer): boolean {
+    if (!this.#budget.take(this.#owner, bytes.length)) return false;
+    this.#held += bytes.length;
+    this.#chunks.push(Buffer.from(bytes));
+    return true;
+  }
+
+  /** The body, whose last bytes these are. Nothing is held for it any more. */
+  whole(last: Buffer): Buffer {
+    const body = Buffer.concat([...this.#chunks, last]);
+    this.release();
+    return body;
+  }
+
+  release(): void {
+    this.#budget.release(this.#owner, this.#held);
+    this.#held = 0;
+    this.#chunks = [];
   }
 }
 

@@ -24,7 +24,8 @@ export class UwsHead implements RequestHeaders, HandshakeHeaders {
   isForwarded = false;
   /** Its length can be read in two ways: a second Content-Length, an empty one, or any Transfer-Encoding. */
   isSmuggling = false;
-  #length: string | undefined = undefined;
+  /** Bytes of the body; undefined where no header says so, and there is none. */
+  #length: number | undefined = undefined;
 
   constructor(request: UwsRequest) {
     request.forEach((name, value) => {
@@ -34,7 +35,7 @@ export class UwsHead implements RequestHeaders, HandshakeHeaders {
 
   /** In bytes; 0 without a body. */
   get contentLength(): number {
-    return Number(this.#length ?? 0);
+    return this.#length ?? 0;
   }
 
   #take(name: string, value: string): void {
@@ -67,7 +68,7 @@ export class UwsHead implements RequestHeaders, HandshakeHeaders {
       case "content-length":
         // The library takes an empty one for zero; others might not.
         if (this.#length !== undefined || value === "") this.isSmuggling = true;
-        this.#length = value;
+        this.#length = Number(value);
         break;
       case "transfer-encoding":
         this.isSmuggling = true;

@@ -66,7 +66,7 @@ export async function listenUws(uws: UwsModule, options: TransportOptions): Prom
     const exchange = new UwsExchange(http, response, request, head);
     // The library closes a connection over which another request comes meanwhile: it had sent too many at once.
     if (quota.take()) exchange.serve();
-    else exchange.serveLater();
+    else exchange.serveLate();
   };
   /** Answers a request for an upgrade, and closes: a proxy may take what follows it for WebSocket frames. */
   const refuse = (response: UwsResponse, refusal: HttpAnswer) => {

@@ -27,7 +27,7 @@ import { until } from "../support/until.ts";
 // What the gateway relies on, asked of each adapter without a gateway behind it.
 
 /** One address may have half of them where a transport does not tell whose connection has ended. */
-const MAX_TCP_CONNECTIONS = 200;
+const MAX_TCP_CONNECTIONS = 600;
 
 class Recorder {
   readonly events: unknown[][] = [];
@@ -544,6 +544,34 @@ describe.each(TRANSPORTS)("the %s transport", (name) => {
       await until(() => greedy.closed);
       expect(handled.length).toBeLessThanOrEqual(3 * MAX_PIPELINED);
       expect((await fetch(url("/"))).status).toBe(200);
+    });
+
+    it("answers many who ask at once, each with the body that it sent", async () => {
+      handle = (request) => {
+        // Else connections would end with their answers, as there are so many.
+        request.authorized();
+        return new BodyWanted("app", (body) => answerText(200, `${request.path}=${body}`));
+      };
+      const asking = await Promise.all(
+        Array.from({ length: 400 }, async (_, i) => {
+          const tcp = await raw("", `127.0.3.${1 + (i % 100)}`);
+          const seen = { tcp, text: "" };
+          tcp.on("data", (data) => {
+            seen.text += data;
+          });
+          return seen;
+        }),
+      );
+      for (let round = 0; round < 5; round++) {
+        for (const seen of asking) seen.text = "";
+        // In one turn of the event loop, so that all come in one turn of the server's.
+        for (const [i, { tcp }] of asking.entries()) {
+          const body = `${round} ${i}`;
+          tcp.write(`POST /${i} HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length}\r\n\r\n${body}`);
+        }
+        await until(() => asking.every(({ text }, i) => text.endsWith(`/${i}=${round} ${i}`)));
+      }
+      for (const { tcp } of asking) tcp.destroy();
     });
 
     it("refuses a body for which there is no room, skips the rest of it, and takes the next", async () => {
