@@ -1,7 +1,7 @@
 import type { HeldSession, RemoteSession } from "../gateway/tenant.ts";
 import type { EndCause } from "../protocol/codes.ts";
 import { customProblem, idProblem } from "../protocol/rules.ts";
-import { type Custom, countKeys, NO_CUSTOM } from "../sessions/session.ts";
+import { type Custom, countKeys, MAX_ORIGIN, NO_CUSTOM } from "../sessions/session.ts";
 
 /** What the log says about one session: how it is, or why it ended. */
 export type Fact =
@@ -20,8 +20,6 @@ const VISIBLE = 1;
 const HAS_FOCUS = 2;
 const IS_TYPING = 4;
 const ALL_FLAGS = 7;
-/** There is room above it to count on. */
-const MAX_NUMBER = 2 ** 52;
 
 const CAUSES: readonly unknown[] = [
   "closed",
@@ -32,10 +30,10 @@ const CAUSES: readonly unknown[] = [
 ] satisfies EndCause[];
 
 /** `[1,"app","alice","widget",1790000000000,0,5,"c1",{"page":"inbox"}]` */
-export function encodeRow(appId: string, session: HeldSession): string {
+export function encodeRow(appId: string, session: HeldSession, term = session.origin!.term): string {
   const { user, kind, origin, visible, hasFocus, isTyping, selectedConversationId, custom } = session;
   const flags = (visible ? VISIBLE : 0) | (hasFocus ? HAS_FOCUS : 0) | (isTyping ? IS_TYPING : 0);
-  const { opened, term } = origin!;
+  const { opened } = origin!;
   const { userId } = user;
   return JSON.stringify([VERSION, appId, userId, kind, opened, term, flags, selectedConversationId, custom]);
 }
@@ -62,7 +60,7 @@ export function readFact({ parts }: ParsedFact, known: HeldSession | undefined):
   const [, , userId, kind, opened, term, flags, selectedConversationId, custom] = parts;
   if (userId === null) return CAUSES.includes(kind) ? { kind: "end", cause: kind as EndCause } : undefined;
   if (!isId(userId, known?.user.userId) || !(kind === "background" || kind === "widget")) return undefined;
-  if (!isWithin(opened, MAX_NUMBER) || !isWithin(term, MAX_NUMBER) || !isWithin(flags, ALL_FLAGS)) {
+  if (!isWithin(opened, MAX_ORIGIN) || !isWithin(term, MAX_ORIGIN) || !isWithin(flags, ALL_FLAGS)) {
     return undefined;
   }
   const isNowhere = selectedConversationId === null;

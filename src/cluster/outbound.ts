@@ -11,6 +11,8 @@ export interface Note {
   readonly cause: EndCause;
   /** Of a session that is new: nothing was ever said about it. */
   readonly isNew?: boolean;
+  /** A takeover that has taken its epoch back, see `isAbandoned`. */
+  readonly isTakenBack?: boolean;
 }
 
 export interface Batch {
@@ -79,6 +81,7 @@ export class Outbound {
         ...note,
         kind: join(before.kind, note.kind),
         isNew: before.isNew === true,
+        isTakenBack: before.isTakenBack === true && note.kind !== "claim",
       });
   }
 
@@ -105,11 +108,13 @@ export class Outbound {
     const ops: Op[] = [];
     const notes = new Map<string, Note>();
     let chars = 0;
-    for (const [sessionId, note] of this.#notes) {
+    for (const [sessionId, taken] of this.#notes) {
       if (ops.length === MAX_BATCH_OPS || chars > MAX_BATCH_CHARS) break;
-      const { kind, appId, session, cause } = note;
+      const { kind, session } = taken;
       if (!withEnds && isEnd(kind)) continue;
-      const text = session === undefined ? encodeEnd(appId, cause) : encodeRow(appId, session);
+      const note = isAbandoned(taken) ? { ...taken, isTakenBack: true } : taken;
+      if (note !== taken) session!.origin!.term = epochBefore(session!);
+      const text = encode(note);
       chars += text.length;
       ops.push({ kind, sessionId, text });
       notes.set(sessionId, note);
@@ -119,6 +124,30 @@ export class Outbound {
     const batch = { seq, ops, notes, madeAt: now, ackedAt: undefined };
     this.#batches.push(batch);
     return batch;
+  }
+
+  /**
+   * The batches that were not read back, to be sent again over another link. Which of the two copies the log does, if the first one
+   * is still on its way, makes no difference for what comes after it: they have the same number, sessions and kinds. But a takeover
+   * whose client has left meanwhile is not to win against one that was made since.
+   */
+  renew(): readonly Batch[] {
+    this.#batches = this.#batches.map((batch) => {
+      if (![...batch.notes.values()].some(isAbandoned)) return batch;
+      const ops = batch.ops.map((op) => {
+        const note = batch.notes.get(op.sessionId)!;
+        if (!isAbandoned(note)) return op;
+        // This node's own epoch stays: the copy that tells of it may be the one that is done.
+        return { ...op, text: encodeRow(note.appId, note.session!, epochBefore(note.session!)) };
+      });
+      return { ...batch, ops };
+    });
+    return this.#batches;
+  }
+
+  /** Whether a batch that was not read back takes the session over. */
+  hasSentTakeover(sessionId: string): boolean {
+    return this.#lastWords.has(sessionId);
   }
 
   /** Says that the log has done everything up to this batch. */
@@ -149,13 +178,31 @@ export class Outbound {
         if (note.session?.origin?.owner !== undefined) continue;
         const newer = this.#notes.get(sessionId);
         const joined = newer === undefined ? note : { ...newer, kind: join(note.kind, newer.kind) };
-        this.#notes.set(sessionId, { ...joined, isNew: false });
+        const isTakenBack = note.isTakenBack === true && newer?.kind !== "claim";
+        this.#notes.set(sessionId, { ...joined, isNew: false, isTakenBack });
       }
     }
     this.#batches = [];
     this.#lastWords.clear();
     this.#seq = 0;
   }
+}
+
+function encode({ appId, session, cause }: Note): string {
+  return session === undefined ? encodeEnd(appId, cause) : encodeRow(appId, session);
+}
+
+/**
+ * Whether the client that made a takeover has left before it was written. It is written at the epoch before: it moves the session
+ * here, where it waits to be resumed, unless another node has taken it over since.
+ */
+function isAbandoned({ kind, session, isTakenBack }: Note): boolean {
+  if (kind !== "claim" || session === undefined || isTakenBack === true) return false;
+  return session.holder === undefined && session.origin?.owner === undefined;
+}
+
+function epochBefore(session: HeldSession): number {
+  return Math.max(0, session.origin!.term - 1);
 }
 
 function isLastWord(kind: OpKind | undefined): boolean {

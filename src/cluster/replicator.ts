@@ -1,6 +1,7 @@
 import type { HeldSession } from "../gateway/tenant.ts";
 import type { EndCause } from "../protocol/codes.ts";
 import { idProblem } from "../protocol/rules.ts";
+import { MAX_ORIGIN } from "../sessions/session.ts";
 import { parseFact, readFact } from "./fact.ts";
 import { judge } from "./judge.ts";
 import type { Appended, Asked, Command, Entry, Joined, Look, OpKind, Page } from "./log.ts";
@@ -228,8 +229,7 @@ export class Replicator implements ReaderTarget {
       if (isMissing && !outbound.concerns(sessionId)) this.#sweep.missSession(sessionId, appId);
       return;
     }
-    // Who has taken it over again has read what is on its way.
-    if (outbound.hasLastWord(sessionId) && !hasMoved(session, remote.term)) return;
+    if (this.#standsBefore(appId, sessionId, session, remote.term)) return;
     if (session === undefined && this.#sweep.withholds(sessionId)) return;
     if (this.#isOutdated(appId, session, remote.term, now)) return;
     outbound.drop(sessionId);
@@ -272,7 +272,7 @@ export class Replicator implements ReaderTarget {
       }
       this.#sweep.hear(sessionId);
       const term = fact.kind === "row" ? fact.session.term : 0;
-      if (outbound.hasLastWord(sessionId) && !hasMoved(session, term)) continue;
+      if (this.#standsBefore(appId, sessionId, session, term)) continue;
       if (fact.kind === "row") {
         if (this.#isOutdated(appId, session, term, now)) continue;
         this.#sweep.lives(sessionId);
@@ -280,6 +280,25 @@ export class Replicator implements ReaderTarget {
         this.#tables.follow(appId, sessionId, fact.session, owner, now);
       } else if (session !== undefined) this.#endFollowed(appId, session, fact.cause, now);
     }
+  }
+
+  /**
+   * Whether what is said of a session stands in the log before a takeover or kick of this node that was not read back yet. One
+   * of a higher epoch does not: its node has read what is on its way.
+   */
+  #standsBefore(appId: string, sessionId: string, session: HeldSession | undefined, term: number): boolean {
+    const { outbound } = this.#writer;
+    if (!outbound.hasLastWord(sessionId) || hasMoved(session, term)) return false;
+    if (session === undefined || !isOwn(session) || term !== session.origin!.term) return true;
+    // Two nodes have taken the session over without hearing of each other, and this node's takeover is the later one.
+    if (session.holder !== undefined) {
+      // An older copy of the log may lack it, so it gets an epoch of its own.
+      session.origin!.term = Math.min(term + 1, MAX_ORIGIN);
+      this.note("claim", appId, session);
+      return true;
+    }
+    // Its client has left, so the other node keeps the session, if nothing else was written yet.
+    return outbound.hasSentTakeover(sessionId);
   }
 
   /**

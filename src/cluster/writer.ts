@@ -78,7 +78,7 @@ export class Writer {
     this.#isLinked = true;
     this.#isAsked = false;
     // What was done may not have been told, and what was sent may not have been done.
-    this.#again = [...this.outbound.batches];
+    this.#again = [...this.outbound.renew()];
   }
 
   unlinked(): void {
