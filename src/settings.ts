@@ -23,6 +23,8 @@ export interface Settings {
   readonly redisUrls: readonly string[] | undefined;
   /** How many logs the sessions are spread over. */
   readonly redisShards: number;
+  /** How much memory of Redis each of them takes at most. */
+  readonly redisLogBytes: number;
   readonly nodeLeaseMs: number;
   readonly logLevel: LogLevel;
   readonly limits: Limits;
@@ -48,6 +50,7 @@ export interface Machine {
 const Apps = z.array(AppConfig).check(length(1, 10_000, "must have 1 to 10000 apps"));
 
 const HOUR = 3_600_000;
+const MIB = 1_048_576;
 const ASSUMED_OPEN_FILES = 10_000;
 const LEFT_FOR_OTHER_FILES = 512;
 /** Some of these are for connections that are no WebSockets; so many are for what is no connection. */
@@ -103,6 +106,7 @@ export function readSettings(env: NodeJS.ProcessEnv, machine: Machine = thisMach
   };
   const redisUrls = readRedisUrls(read("REDIS_URL"));
   const redisShards = integer("REDIS_SHARDS", 1, 1, MAX_SHARDS);
+  const redisLogBytes = integer("REDIS_LOG_BYTES", 64 * MIB, 4 * MIB, 4_096 * MIB);
   for (const { id, shards = 1 } of apps ?? []) {
     if (shards <= redisShards) continue;
     throw new SettingsError(
@@ -127,6 +131,7 @@ export function readSettings(env: NodeJS.ProcessEnv, machine: Machine = thisMach
     nodeId: readNodeId(read("NODE_ID")),
     redisUrls,
     redisShards,
+    redisLogBytes,
     nodeLeaseMs,
     logLevel: choice("LOG_LEVEL", "info", LOG_LEVELS),
     limits,

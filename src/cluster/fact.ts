@@ -29,6 +29,9 @@ const CAUSES: readonly unknown[] = [
   "node-lost",
 ] satisfies EndCause[];
 
+/** Longer than any: 32 keys and values of `custom`, and ids, in characters that JSON escapes to six. */
+export const MAX_FACT_CHARS = 131_072;
+
 /** `[1,"app","alice","widget",1790000000000,0,5,"c1",{"page":"inbox"}]` */
 export function encodeRow(appId: string, session: HeldSession, term = session.origin!.term): string {
   const { user, kind, origin, visible, hasFocus, isTyping, selectedConversationId, custom } = session;
@@ -45,6 +48,7 @@ export function encodeEnd(appId: string, cause: EndCause): string {
 
 /** Never throws: what is not a fact, or one of another version, is undefined. */
 export function parseFact(text: string): ParsedFact | undefined {
+  if (text.length > MAX_FACT_CHARS) return undefined;
   let parts: unknown;
   try {
     parts = JSON.parse(text);

@@ -19,6 +19,7 @@ export interface Batch {
   readonly seq: number;
   readonly ops: readonly Op[];
   readonly notes: ReadonlyMap<string, Note>;
+  readonly chars: number;
   readonly madeAt: number;
   /** When the log said that it is done. */
   ackedAt: number | undefined;
@@ -38,6 +39,7 @@ export class Outbound {
   /** Sessions about which a batch that was not read back says something that nobody can refuse, and in which. */
   readonly #lastWords = new Map<string, number>();
   #seq = 0;
+  #unreadChars = 0;
 
   get isEmpty(): boolean {
     return this.#notes.size === 0;
@@ -65,6 +67,11 @@ export class Outbound {
     return this.#batches;
   }
 
+  /** How much text is in them. */
+  get unreadChars(): number {
+    return this.#unreadChars;
+  }
+
   /** The number of the last batch. */
   get seq(): number {
     return this.#seq;
@@ -76,13 +83,7 @@ export class Outbound {
     if (before === undefined) this.#notes.set(sessionId, note);
     // Nobody has to hear of it, or while the log cannot be reached, everybody who comes and goes would be kept.
     else if (before.isNew && isEnd(note.kind)) this.#notes.delete(sessionId);
-    else
-      this.#notes.set(sessionId, {
-        ...note,
-        kind: join(before.kind, note.kind),
-        isNew: before.isNew === true,
-        isTakenBack: before.isTakenBack === true && note.kind !== "claim",
-      });
+    else this.#notes.set(sessionId, { ...after(before, note), isNew: before.isNew === true });
   }
 
   /** Drops the note about a session, if there is one. */
@@ -102,9 +103,12 @@ export class Outbound {
     return isLastWord(this.#notes.get(sessionId)?.kind);
   }
 
-  /** Makes the next batch of what is noted, as far as it goes into one and may be said; it may be empty, as a sign of life. */
-  make(now: number, withEnds = true): Batch {
-    const seq = ++this.#seq;
+  /**
+   * Makes the next batch of what is noted, as far as it goes into one and may be said; it may be empty, as a sign of life.
+   * `failed`: called for each session that cannot be told of, which is left out.
+   */
+  make(now: number, withEnds = true, failed: (error: unknown) => void = () => {}): Batch {
+    const seq = this.#seq + 1;
     const ops: Op[] = [];
     const notes = new Map<string, Note>();
     let chars = 0;
@@ -112,17 +116,23 @@ export class Outbound {
       if (ops.length === MAX_BATCH_OPS || chars > MAX_BATCH_CHARS) break;
       const { kind, session } = taken;
       if (!withEnds && isEnd(kind)) continue;
-      const note = isAbandoned(taken) ? { ...taken, isTakenBack: true } : taken;
-      if (note !== taken) session!.origin!.term = epochBefore(session!);
-      const text = encode(note);
-      chars += text.length;
-      ops.push({ kind, sessionId, text });
-      notes.set(sessionId, note);
       this.#notes.delete(sessionId);
-      if (isLastWord(kind)) this.#lastWords.set(sessionId, seq);
+      try {
+        const isTakenBack = isAbandoned(taken);
+        if (isTakenBack) session!.origin!.term = epochBefore(session!);
+        const text = encode(taken);
+        chars += text.length;
+        ops.push({ kind, sessionId, text });
+        notes.set(sessionId, isTakenBack ? { ...taken, isTakenBack } : taken);
+        if (isLastWord(kind)) this.#lastWords.set(sessionId, seq);
+      } catch (error) {
+        failed(error);
+      }
     }
-    const batch = { seq, ops, notes, madeAt: now, ackedAt: undefined };
+    const batch = { seq, ops, notes, chars, madeAt: now, ackedAt: undefined };
+    this.#seq = seq;
     this.#batches.push(batch);
+    this.#unreadChars += chars;
     return batch;
   }
 
@@ -163,6 +173,7 @@ export class Outbound {
     let last: Batch | undefined;
     while (this.#batches.length > 0 && this.#batches[0]!.seq <= seq) {
       last = this.#batches.shift()!;
+      this.#unreadChars -= last.chars;
       for (const sessionId of last.notes.keys()) {
         if (this.#lastWords.get(sessionId) === last.seq) this.#lastWords.delete(sessionId);
       }
@@ -176,15 +187,22 @@ export class Outbound {
       for (const [sessionId, note] of notes) {
         // Others may have taken it over meanwhile.
         if (note.session?.origin?.owner !== undefined) continue;
-        const newer = this.#notes.get(sessionId);
-        const joined = newer === undefined ? note : { ...newer, kind: join(note.kind, newer.kind) };
-        const isTakenBack = note.isTakenBack === true && newer?.kind !== "claim";
-        this.#notes.set(sessionId, { ...joined, isNew: false, isTakenBack });
+        this.#notes.set(sessionId, { ...after(note, this.#notes.get(sessionId)), isNew: false });
       }
     }
     this.#batches = [];
     this.#lastWords.clear();
     this.#seq = 0;
+    this.#unreadChars = 0;
+  }
+
+  /** The log had no room for what a batch, which is confirmed, said about a session: it is noted again, with what was said since. */
+  noteAgain(batch: Batch, sessionId: string): void {
+    let note = batch.notes.get(sessionId)!;
+    for (const { notes } of this.#batches) note = after(note, notes.get(sessionId));
+    note = after(note, this.#notes.get(sessionId));
+    // Others may have taken it over meanwhile.
+    if (note.session?.origin?.owner === undefined) this.#notes.set(sessionId, { ...note, isNew: false });
   }
 }
 
@@ -211,6 +229,13 @@ function isLastWord(kind: OpKind | undefined): boolean {
 
 function isEnd(kind: OpKind): boolean {
   return kind === "end" || kind === "kick";
+}
+
+/** One note that says what both would have said, one after the other. */
+function after(before: Note, next: Note | undefined): Note {
+  if (next === undefined) return before;
+  const isTakenBack = before.isTakenBack === true && next.kind !== "claim";
+  return { ...next, kind: join(before.kind, next.kind), isTakenBack };
 }
 
 /** One kind that does what both would have done, one after the other. */

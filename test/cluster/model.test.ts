@@ -49,6 +49,7 @@ const mishaps = fc.oneof(
   fc.record({ do: a("raise"), count: pick }),
   fc.record({ do: a("trim"), kept: pick }),
   fc.record({ do: a("freeze"), isFrozen: fc.boolean() }),
+  fc.record({ do: a("fill"), isFull: fc.boolean() }),
 );
 
 /** What makes nodes take each other for dead, or forget. */
@@ -173,6 +174,9 @@ class Play {
       case "freeze":
         world.isFrozen = step.isFrozen;
         this.#frozenAt = world.now;
+        break;
+      case "fill":
+        world.log.isFull = step.isFull;
         break;
       case "pause":
         node!.isPaused = true;

@@ -180,6 +180,26 @@ describe("nodes that share a log", () => {
     world.compare();
   });
 
+  it("take in no more sessions of one user than any node lets in, in whatever order they were written", () => {
+    const world = worldOf(1);
+    const [a] = world.nodes;
+    const text = (opened: number) => JSON.stringify([1, APP_ID, "alice", "widget", opened, 0, 1, null, {}]);
+    world.log.join({ do: "join", writer: "w", leaseMs: 1_000_000, nodeId: "w", formerly: [] });
+    const [LIMIT, MORE] = [10_000, 50];
+    for (let i = 0; i < LIMIT + MORE; i += 50) {
+      const ops = Array.from(
+        { length: 50 },
+        (_, n) => ({ kind: "open", sessionId: `s${i + n}`, text: text(LIMIT + MORE - i - n) }) as const,
+      );
+      world.log.append({ do: "append", writer: "w", seq: i / 50 + 1, ops });
+    }
+    world.flush();
+    const { sessions } = a!.tenant.table.user("alice")!;
+    expect(sessions).toHaveLength(LIMIT);
+    expect(sessions[0]!.sessionId).toBe(`s${LIMIT - 1}`);
+    expect(a!.events.filter((event) => event === "badInput")).toHaveLength(MORE);
+  });
+
   it("leave a session with who took it over last while they could not hear of each other", () => {
     const world = worldOf(3);
     const [a, b, c] = world.nodes;
