@@ -191,7 +191,7 @@ async function createCluster(
   apps: readonly AppConfig[],
   { nodeId, log, clock, metrics }: Surroundings,
 ): Promise<{ readonly cluster: Cluster | undefined; readonly failed: Promise<SettingsError> }> {
-  const { redisUrls, redisShards, nodeLeaseMs, limits } = settings;
+  const { redisUrls, redisShards, redisLogBytes, nodeLeaseMs, limits } = settings;
   if (redisUrls === undefined) return { cluster: undefined, failed: new Promise(() => {}) };
   let fail: (error: SettingsError) => void;
   const failed = new Promise<SettingsError>((resolve) => {
@@ -201,6 +201,7 @@ async function createCluster(
   const cluster = new Cluster({
     redisUrls,
     shards: redisShards,
+    maxLogBytes: redisLogBytes,
     apps,
     nodeId,
     leaseMs: nodeLeaseMs,

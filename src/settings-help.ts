@@ -21,6 +21,11 @@ export const SETTINGS: readonly SettingHelp[] = [
     text: "how many logs the apps are spread over, on a Redis Cluster some for each master; the same on all nodes",
   },
   {
+    names: ["REDIS_LOG_BYTES"],
+    standard: "67108864",
+    text: "how much memory of Redis each log takes at most; Redis needs twice as much",
+  },
+  {
     names: ["NODE_ID"],
     standard: "random",
     text: "the nodeId that clients are told; of two nodes with the same, the second does not start",

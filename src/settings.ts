@@ -23,6 +23,8 @@ export interface Settings {
   readonly redisUrls: readonly string[] | undefined;
   /** How many logs the sessions are spread over. */
   readonly redisShards: number;
+  /** How much memory of Redis each of them takes at most. */
+  readonly redisLogBytes: number;
   readonly nodeLeaseMs: number;
   readonly logLevel: LogLevel;
   readonly limits: Limits;
@@ -106,6 +108,7 @@ export function readSettings(env: NodeJS.ProcessEnv, machine: Machine = thisMach
   };
   const redisUrls = readRedisUrls(read("REDIS_URL"));
   const redisShards = integer("REDIS_SHARDS", 1, 1, MAX_SHARDS);
+  const redisLogBytes = integer("REDIS_LOG_BYTES", 64 * MIB, 4 * MIB, 4_096 * MIB);
   for (const { id, shards = 1 } of apps ?? []) {
     if (shards <= redisShards) continue;
     throw new SettingsError(
@@ -130,6 +133,7 @@ export function readSettings(env: NodeJS.ProcessEnv, machine: Machine = thisMach
     nodeId: readNodeId(read("NODE_ID")),
     redisUrls,
     redisShards,
+    redisLogBytes,
     nodeLeaseMs,
     logLevel: choice("LOG_LEVEL", "info", LOG_LEVELS),
     limits,

@@ -91,6 +91,7 @@ describe("settings", () => {
     names.push(
       "REDIS_URL",
       "REDIS_SHARDS",
+      "REDIS_LOG_BYTES",
       "TERMINATION_GRACE_MS",
       "NODE_ID",
       "NODE_LEASE_MS",
@@ -143,6 +144,9 @@ describe("settings", () => {
     ["NODE_LEASE_MS", "99"],
     ["REDIS_SHARDS", "0"],
     ["REDIS_SHARDS", "257"],
+    ["REDIS_LOG_BYTES", "4194303"],
+    ["REDIS_LOG_BYTES", "4294967297"],
+    ["REDIS_LOG_BYTES", "64mb"],
     ["TERMINATION_GRACE_MS", "15s"],
     ["REDIS_URL", "localhost:6379"],
     ["REDIS_URL", "http://localhost"],

@@ -3,7 +3,8 @@ import type { Journal, Replication } from "../gateway/journal.ts";
 import type { Clock } from "../shared/clock.ts";
 import { Link, type LinkCounts } from "./link.ts";
 import { RESYNC_REASONS, type ResyncReason } from "./reader.ts";
-import { RedisLog } from "./redis-log.ts";
+import { DEFAULT_LOG_BYTES, RedisLog } from "./redis-log.ts";
+import { RedisMemoryCheck } from "./redis-memory.ts";
 import { Replicator, type ReplicatorEvents } from "./replicator.ts";
 import { type ShardedApp, Shards } from "./shards.ts";
 import { createJournal, type Tenants, TenantTables } from "./tenant-tables.ts";
@@ -21,6 +22,8 @@ export interface ClusterOptions {
   readonly apps: readonly ShardedApp[];
   /** About how many entries a log keeps. */
   readonly keep?: number;
+  /** How much memory of Redis a log takes at most. */
+  readonly maxLogBytes?: number;
   readonly observeLag: (ms: number) => void;
   readonly crashed: (error: unknown) => void;
   /** Another node, which is alive, goes by this node's id. */
@@ -36,6 +39,8 @@ export interface ClusterLog {
 export interface ClusterCounts extends LinkCounts {
   readonly resyncs: Record<ResyncReason, number>;
   badInputs: number;
+  /** Defects that showed while something was taken in or told. */
+  failures: number;
   joins: number;
   expulsions: number;
   nodesLost: number;
@@ -62,6 +67,7 @@ export class Cluster implements Replication {
     facts: 0,
     resyncs: Object.fromEntries(RESYNC_REASONS.map((reason) => [reason, 0])) as ClusterCounts["resyncs"],
     badInputs: 0,
+    failures: 0,
     joins: 0,
     expulsions: 0,
     nodesLost: 0,
@@ -75,11 +81,17 @@ export class Cluster implements Replication {
   #degradedMs = 0;
   #degradedSince: number | undefined;
   #badInputsLoggedAt = Number.NEGATIVE_INFINITY;
+  #failuresLoggedAt = Number.NEGATIVE_INFINITY;
+  /** Shards of which it was said that Redis is full. */
+  readonly #full = new Set<number>();
+  readonly #memory: RedisMemoryCheck;
   #left: (() => void) | undefined;
 
   constructor(options: ClusterOptions) {
     this.#options = options;
     this.#layout = new Shards(options.shards, options.apps);
+    const { log, maxLogBytes = DEFAULT_LOG_BYTES } = options;
+    this.#memory = new RedisMemoryCheck(maxLogBytes, (details, message) => log.warn(details, message));
   }
 
   /** Whether this node has shown the whole at least once. */
@@ -90,6 +102,11 @@ export class Cluster implements Replication {
   /** Whether it cannot vouch now that it shows what all nodes do, and they what it does. */
   get isDegraded(): boolean {
     return !this.#every(({ replicator }) => replicator.isWhole);
+  }
+
+  /** Whether Redis has no room for what the nodes have to say, in one shard at least. */
+  get isRedisFull(): boolean {
+    return !this.#every(({ replicator }) => !replicator.isFull);
   }
 
   /** For how long it was, together. */
@@ -153,7 +170,7 @@ export class Cluster implements Replication {
   }
 
   #open(hub: Hub, shard: number): Shard {
-    const { redisUrls, nodeId, leaseMs, windowMs, clock, makeId, keep = KEEP, crashed } = this.#options;
+    const { redisUrls, nodeId, leaseMs, windowMs, clock, makeId, keep = KEEP, maxLogBytes } = this.#options;
     const layout = this.#layout;
     const tables = new TenantTables(
       tenantsIn(hub, layout, shard),
@@ -171,7 +188,11 @@ export class Cluster implements Replication {
     });
     let isLost = false;
     link = new Link({
-      connect: () => RedisLog.connect({ urls: redisUrls, shard, keep }),
+      connect: async () => {
+        const redisLog = await RedisLog.connect({ urls: redisUrls, shard, keep, maxLogBytes });
+        this.#memory.check(redisLog.url, shard);
+        return redisLog;
+      },
       replicator,
       settle: (now) => {
         tables.settle(now);
@@ -191,10 +212,19 @@ export class Cluster implements Replication {
           this.#options.log.warn({ shard, reason: message }, "Redis is lost: this node serves what it knows");
           this.#look();
         },
-        crashed,
+        crashed: (error) => this.#failed(error),
       },
     });
     return { replicator, link };
+  }
+
+  /** Each is counted; of many that come together, as of a row that no node can take in, the log has one a second. */
+  #failed(error: unknown): void {
+    this.counts.failures++;
+    const now = this.#options.clock.now();
+    if (now < this.#failuresLoggedAt + SAMPLE_MS) return;
+    this.#failuresLoggedAt = now;
+    this.#options.crashed(error);
   }
 
   #events(shard: number): ReplicatorEvents {
@@ -242,6 +272,7 @@ export class Cluster implements Replication {
           "Redis has what no node wrote, or one of another version: it is left out",
         );
       },
+      failed: (error) => this.#failed(error),
       lag: observeLag,
     };
   }
@@ -249,6 +280,7 @@ export class Cluster implements Replication {
   /** Sees whether something has changed that others want to know. */
   #look(): void {
     const now = this.#options.clock.now();
+    this.#lookAtRoom();
     const { isDegraded } = this;
     if (!isDegraded) this.#wasReady = true;
     // Who leaves is not in the cluster any more, as it should be.
@@ -266,6 +298,19 @@ export class Cluster implements Replication {
       );
     }
     if (this.#every(({ replicator }) => replicator.hasLeft)) this.#left?.();
+  }
+
+  #lookAtRoom(): void {
+    for (const [shard, { replicator }] of this.#shards) {
+      if (replicator.isFull === this.#full.has(shard)) continue;
+      if (replicator.isFull) {
+        this.#full.add(shard);
+        this.#options.log.warn({ shard }, "Redis is full: it takes signs of life and ends, and nothing else");
+      } else {
+        this.#full.delete(shard);
+        this.#options.log.info({ shard }, "Redis has room again");
+      }
+    }
   }
 }
 

@@ -1,7 +1,7 @@
 import type { HeldSession, RemoteSession } from "../gateway/tenant.ts";
 import type { EndCause } from "../protocol/codes.ts";
 import { customBytes, customProblem, idProblem, MAX_CUSTOM_BYTES } from "../protocol/rules.ts";
-import { type Custom, countKeys, NEW_SESSION, type SessionState } from "../sessions/session.ts";
+import { type Custom, countKeys, MAX_ORIGIN, NEW_SESSION, type SessionState } from "../sessions/session.ts";
 
 /** What the log says about one session: how it is, or why it ended. */
 export type Fact =
@@ -20,8 +20,6 @@ const VISIBLE = 1;
 const HAS_FOCUS = 2;
 const IS_TYPING = 4;
 const ALL_FLAGS = 7;
-/** There is room above it to count on. */
-const MAX_NUMBER = 2 ** 52;
 
 const CAUSES: readonly unknown[] = [
   "closed",
@@ -31,14 +29,17 @@ const CAUSES: readonly unknown[] = [
   "node-lost",
 ] satisfies EndCause[];
 
+/** Longer than any: 32 keys and values of `custom`, and ids, in characters that JSON escapes to six. */
+export const MAX_FACT_CHARS = 131_072;
+
 /**
  * `[1,"app","alice","widget",1790000000000,0,5,"c1",{"page":"inbox"}]`, and at the end when its socket was
  * lost, if the other nodes have to know.
  */
-export function encodeRow(appId: string, session: HeldSession): string {
+export function encodeRow(appId: string, session: HeldSession, term = session.origin!.term): string {
   const { user, kind, origin, visible, hasFocus, isTyping, selectedConversationId, custom } = session;
   const flags = (visible ? VISIBLE : 0) | (hasFocus ? HAS_FOCUS : 0) | (isTyping ? IS_TYPING : 0);
-  const { opened, term, lostAt } = origin!;
+  const { opened, lostAt } = origin!;
   const { userId } = user;
   const row = [VERSION, appId, userId, kind, opened, term, flags, selectedConversationId, custom];
   return JSON.stringify(lostAt === undefined ? row : [...row, lostAt]);
@@ -51,6 +52,7 @@ export function encodeEnd(appId: string, cause: EndCause): string {
 
 /** Never throws: what is not a fact, or one of another version, is undefined. */
 export function parseFact(text: string): ParsedFact | undefined {
+  if (text.length > MAX_FACT_CHARS) return undefined;
   let parts: unknown;
   try {
     parts = JSON.parse(text);
@@ -66,7 +68,7 @@ export function readFact({ parts }: ParsedFact, known: HeldSession | undefined):
   const [, , userId, kind, opened, term, flags, selectedConversationId, custom, lostAt] = parts;
   if (userId === null) return CAUSES.includes(kind) ? { kind: "end", cause: kind as EndCause } : undefined;
   if (!isId(userId, known?.user.userId) || !(kind === "background" || kind === "widget")) return undefined;
-  if (!isWithin(opened, MAX_NUMBER) || !isWithin(term, MAX_NUMBER) || !isWithin(flags, ALL_FLAGS)) {
+  if (!isWithin(opened, MAX_ORIGIN) || !isWithin(term, MAX_ORIGIN) || !isWithin(flags, ALL_FLAGS)) {
     return undefined;
   }
   const isNowhere = selectedConversationId === null;
@@ -82,7 +84,7 @@ export function readFact({ parts }: ParsedFact, known: HeldSession | undefined):
     customBytes: checked.customBytes,
   };
   // Anything else there is for a version that is not known here.
-  const lost = isWithin(lostAt, MAX_NUMBER) ? lostAt : undefined;
+  const lost = isWithin(lostAt, MAX_ORIGIN) ? lostAt : undefined;
   return { kind: "row", session: { userId, kind, opened, term, lostAt: lost, state } };
 }
 

@@ -9,6 +9,9 @@ const STAGGER_MS = 500;
 const RETRY_MS = 1_000;
 const NODE_LOST: EndCause = "node-lost";
 
+/** More are left for the next time: each costs all nodes a walk through all sessions. */
+const MAX_BURIALS = 8;
+
 /**
  * Declares those dead who have not been heard of for a lease, and ends the sessions that they left and nobody took over within
  * the window. Both are said in the log: so it is done once, and for all nodes at the same place among all that happens.
@@ -21,32 +24,39 @@ export function judge(
   now: number,
 ): Command[] {
   const commands: Command[] = [];
+  const gone = new Set<string>();
+  const rankedMs = peers.rank(self) * STAGGER_MS;
   for (const peer of [...peers]) {
     const { writer, seq, heardAt, leaseMs, eraseAt } = peer;
     if (now < peer.retryAt) continue;
     if (eraseAt === undefined) {
-      if (now < heardAt + leaseMs) continue;
+      if (now < heardAt + leaseMs || commands.length === MAX_BURIALS) continue;
       commands.push({ do: "bury", writer, seq });
     } else {
-      if (now < eraseAt + peers.rank(self) * STAGGER_MS) continue;
-      if (!endSessionsOf(writer, tables, outbound)) {
-        commands.push({ do: "forget", writer });
-        peers.forget(writer);
-      }
+      if (now < eraseAt + rankedMs) continue;
+      gone.add(writer);
     }
     peer.retryAt = now + RETRY_MS;
+  }
+  if (gone.size === 0) return commands;
+  const owners = endSessionsOf(gone, tables, outbound);
+  for (const writer of gone) {
+    if (owners.has(writer)) continue;
+    commands.push({ do: "forget", writer });
+    peers.forget(writer);
   }
   return commands;
 }
 
-/** Returns false if there are none. */
-function endSessionsOf(writer: string, tables: Tables, outbound: Outbound): boolean {
-  let isOwner = false;
+/** Returns those who have any. */
+function endSessionsOf(gone: ReadonlySet<string>, tables: Tables, outbound: Outbound): Set<string> {
+  const owners = new Set<string>();
   for (const { appId, session } of tables.all()) {
-    if (session.origin?.owner !== writer) continue;
-    isOwner = true;
+    const owner = session.origin?.owner;
+    if (owner === undefined || !gone.has(owner)) continue;
+    owners.add(owner);
     if (outbound.concerns(session.sessionId)) continue;
     outbound.note(session.sessionId, { kind: "end", appId, session: undefined, cause: NODE_LOST });
   }
-  return isOwner;
+  return owners;
 }

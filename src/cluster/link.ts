@@ -35,6 +35,8 @@ const MAX_TICK_MS = 250;
 const STEADY_MS = 1_000;
 /** At most one read in this time: what several nodes wrote meanwhile comes with one. */
 const READ_INTERVAL_MS = 10;
+/** What cannot be read for so many times, as it is too large to come in time, is gone without. */
+const MAX_FAILED_READS = 3;
 
 /** Does what a replicator asks for, tells it what came of that and of the time, and connects again whenever that fails. */
 export class Link {
@@ -48,6 +50,8 @@ export class Link {
   #armedFor = Number.POSITIVE_INFINITY;
   #resumeReading = () => {};
   #acknowledgedAt = Number.NEGATIVE_INFINITY;
+  /** After which entry reading failed, and how many times. */
+  #failedReads = { after: "", times: 0 };
 
   constructor(options: LinkOptions) {
     this.#options = options;
@@ -119,13 +123,24 @@ export class Link {
         continue;
       }
       const startedAt = clock.now();
-      const entries = await log.read(after);
+      const entries = await log.read(after).catch((error) => {
+        this.#noteFailedRead(after);
+        throw error;
+      });
       counts.entries += entries.length;
       for (const entry of entries) if (entry.kind === "batch") counts.facts += entry.facts.length / 2;
       this.#guard(() => replicator.read(after, entries, clock.now()));
       const rest = startedAt + READ_INTERVAL_MS - clock.now();
       if (rest >= 1) await delay(rest);
     }
+  }
+
+  #noteFailedRead(after: string): void {
+    const times = this.#failedReads.after === after ? this.#failedReads.times + 1 : 1;
+    this.#failedReads = { after, times };
+    if (times < MAX_FAILED_READS || this.#isClosed) return;
+    this.#failedReads = { after: "", times: 0 };
+    this.#options.replicator.skip();
   }
 
   #step(): void {
@@ -170,13 +185,22 @@ export class Link {
     }
   }
 
-  /** A defect of ours is not to end the process; what is read after it may be right again. */
+  /**
+   * A defect of ours does not end the process. The replicator says itself what becomes of a session, entry or row that fails; of anything
+   * else nobody knows how far it came, so the link is made anew, which begins everything from what is known for sure.
+   */
   #guard(act: () => void, steps = true): void {
+    const { clock, replicator, settle, events } = this.#options;
     try {
       act();
-      this.#options.settle(this.#options.clock.now());
     } catch (error) {
-      this.#options.events.crashed(error);
+      replicator.failed(error, clock.now());
+      this.#log?.close();
+    }
+    try {
+      settle(clock.now());
+    } catch (error) {
+      events.crashed(error);
     }
     if (steps) this.#step();
   }

@@ -14,6 +14,15 @@
  * | `end` | as `open`: what has no row may still be shown somewhere |
  * | `kick` | always |
  *
+ * A row has an **epoch** (`term`), a counter that rises by one with each takeover (`claim`); no clock is part of it. Of two takeovers
+ * the one of the higher epoch wins, wherever it stands in the log: its node knew of the other one, or comes after a time
+ * that the log has forgotten. Of two with the same epoch, whose nodes did not hear of each other, the later one in the log wins, on
+ * all nodes alike. Its node then takes an epoch more, so that an older copy of the log cannot turn this round. A takeover whose client
+ * has left before it is written is written at the epoch before, so it does not win against one that was made since.
+ *
+ * Where there is no room for more, batches still come into the log, as signs of life, and their ends are done. What else they ask
+ * for is not, and the entry says so: its writer asks for it again.
+ *
  * To read: take a position, read all rows, then the entries after the position. Rows are at least as new as the position, so
  * entries may tell of what they show already: applied in their order, the last one is right.
  */
@@ -43,6 +52,8 @@ export type Entry = { readonly id: string } & (
       readonly writer: string;
       readonly seq: number;
       readonly facts: readonly string[];
+      /** Redis was out of memory: of what the batch asked for only ends were done. */
+      readonly isFull?: true;
     }
   | {
       readonly kind: "join";
@@ -89,6 +100,8 @@ export type Joined =
 export interface Appended {
   readonly count: number;
   readonly seq: number | undefined;
+  /** As in the entry. */
+  readonly isFull?: true;
 }
 
 /** What a replicator wants done; each is answered by the call of the same name on it. */

@@ -11,12 +11,15 @@ export interface Note {
   readonly cause: EndCause;
   /** Of a session that is new: nothing was ever said about it. */
   readonly isNew?: boolean;
+  /** A takeover that has taken its epoch back, see `isAbandoned`. */
+  readonly isTakenBack?: boolean;
 }
 
 export interface Batch {
   readonly seq: number;
   readonly ops: readonly Op[];
   readonly notes: ReadonlyMap<string, Note>;
+  readonly chars: number;
   readonly madeAt: number;
   /** When the log said that it is done. */
   ackedAt: number | undefined;
@@ -36,6 +39,7 @@ export class Outbound {
   /** Sessions about which a batch that was not read back says something that nobody can refuse, and in which. */
   readonly #lastWords = new Map<string, number>();
   #seq = 0;
+  #unreadChars = 0;
 
   get isEmpty(): boolean {
     return this.#notes.size === 0;
@@ -63,6 +67,11 @@ export class Outbound {
     return this.#batches;
   }
 
+  /** How much text is in them. */
+  get unreadChars(): number {
+    return this.#unreadChars;
+  }
+
   /** The number of the last batch. */
   get seq(): number {
     return this.#seq;
@@ -74,12 +83,7 @@ export class Outbound {
     if (before === undefined) this.#notes.set(sessionId, note);
     // Nobody has to hear of it, or while the log cannot be reached, everybody who comes and goes would be kept.
     else if (before.isNew && isEnd(note.kind)) this.#notes.delete(sessionId);
-    else
-      this.#notes.set(sessionId, {
-        ...note,
-        kind: join(before.kind, note.kind),
-        isNew: before.isNew === true,
-      });
+    else this.#notes.set(sessionId, { ...after(before, note), isNew: before.isNew === true });
   }
 
   /** Drops the note about a session, if there is one. */
@@ -99,26 +103,61 @@ export class Outbound {
     return isLastWord(this.#notes.get(sessionId)?.kind);
   }
 
-  /** Makes the next batch of what is noted, as far as it goes into one and may be said; it may be empty, as a sign of life. */
-  make(now: number, withEnds = true): Batch {
-    const seq = ++this.#seq;
+  /**
+   * Makes the next batch of what is noted, as far as it goes into one and may be said; it may be empty, as a sign of life.
+   * `failed`: called for each session that cannot be told of, which is left out.
+   */
+  make(now: number, withEnds = true, failed: (error: unknown) => void = () => {}): Batch {
+    const seq = this.#seq + 1;
     const ops: Op[] = [];
     const notes = new Map<string, Note>();
     let chars = 0;
-    for (const [sessionId, note] of this.#notes) {
+    for (const [sessionId, taken] of this.#notes) {
       if (ops.length === MAX_BATCH_OPS || chars > MAX_BATCH_CHARS) break;
-      const { kind, appId, session, cause } = note;
+      const { kind, session } = taken;
       if (!withEnds && isEnd(kind)) continue;
-      const text = session === undefined ? encodeEnd(appId, cause) : encodeRow(appId, session);
-      chars += text.length;
-      ops.push({ kind, sessionId, text });
-      notes.set(sessionId, note);
       this.#notes.delete(sessionId);
-      if (isLastWord(kind)) this.#lastWords.set(sessionId, seq);
+      try {
+        const isTakenBack = isAbandoned(taken);
+        if (isTakenBack) session!.origin!.term = epochBefore(session!);
+        const text = encode(taken);
+        chars += text.length;
+        ops.push({ kind, sessionId, text });
+        notes.set(sessionId, isTakenBack ? { ...taken, isTakenBack } : taken);
+        if (isLastWord(kind)) this.#lastWords.set(sessionId, seq);
+      } catch (error) {
+        failed(error);
+      }
     }
-    const batch = { seq, ops, notes, madeAt: now, ackedAt: undefined };
+    const batch = { seq, ops, notes, chars, madeAt: now, ackedAt: undefined };
+    this.#seq = seq;
     this.#batches.push(batch);
+    this.#unreadChars += chars;
     return batch;
+  }
+
+  /**
+   * The batches that were not read back, to be sent again over another link. Which of the two copies the log does, if the first one
+   * is still on its way, makes no difference for what comes after it: they have the same number, sessions and kinds. But a takeover
+   * whose client has left meanwhile is not to win against one that was made since.
+   */
+  renew(): readonly Batch[] {
+    this.#batches = this.#batches.map((batch) => {
+      if (![...batch.notes.values()].some(isAbandoned)) return batch;
+      const ops = batch.ops.map((op) => {
+        const note = batch.notes.get(op.sessionId)!;
+        if (!isAbandoned(note)) return op;
+        // This node's own epoch stays: the copy that tells of it may be the one that is done.
+        return { ...op, text: encodeRow(note.appId, note.session!, epochBefore(note.session!)) };
+      });
+      return { ...batch, ops };
+    });
+    return this.#batches;
+  }
+
+  /** Whether a batch that was not read back takes the session over. */
+  hasSentTakeover(sessionId: string): boolean {
+    return this.#lastWords.has(sessionId);
   }
 
   /** Says that the log has done everything up to this batch. */
@@ -134,6 +173,7 @@ export class Outbound {
     let last: Batch | undefined;
     while (this.#batches.length > 0 && this.#batches[0]!.seq <= seq) {
       last = this.#batches.shift()!;
+      this.#unreadChars -= last.chars;
       for (const sessionId of last.notes.keys()) {
         if (this.#lastWords.get(sessionId) === last.seq) this.#lastWords.delete(sessionId);
       }
@@ -147,15 +187,40 @@ export class Outbound {
       for (const [sessionId, note] of notes) {
         // Others may have taken it over meanwhile.
         if (note.session?.origin?.owner !== undefined) continue;
-        const newer = this.#notes.get(sessionId);
-        const joined = newer === undefined ? note : { ...newer, kind: join(note.kind, newer.kind) };
-        this.#notes.set(sessionId, { ...joined, isNew: false });
+        this.#notes.set(sessionId, { ...after(note, this.#notes.get(sessionId)), isNew: false });
       }
     }
     this.#batches = [];
     this.#lastWords.clear();
     this.#seq = 0;
+    this.#unreadChars = 0;
   }
+
+  /** The log had no room for what a batch, which is confirmed, said about a session: it is noted again, with what was said since. */
+  noteAgain(batch: Batch, sessionId: string): void {
+    let note = batch.notes.get(sessionId)!;
+    for (const { notes } of this.#batches) note = after(note, notes.get(sessionId));
+    note = after(note, this.#notes.get(sessionId));
+    // Others may have taken it over meanwhile.
+    if (note.session?.origin?.owner === undefined) this.#notes.set(sessionId, { ...note, isNew: false });
+  }
+}
+
+function encode({ appId, session, cause }: Note): string {
+  return session === undefined ? encodeEnd(appId, cause) : encodeRow(appId, session);
+}
+
+/**
+ * Whether the client that made a takeover has left before it was written. It is written at the epoch before: it moves the session
+ * here, where it waits to be resumed, unless another node has taken it over since.
+ */
+function isAbandoned({ kind, session, isTakenBack }: Note): boolean {
+  if (kind !== "claim" || session === undefined || isTakenBack === true) return false;
+  return session.holder === undefined && session.origin?.owner === undefined;
+}
+
+function epochBefore(session: HeldSession): number {
+  return Math.max(0, session.origin!.term - 1);
 }
 
 function isLastWord(kind: OpKind | undefined): boolean {
@@ -164,6 +229,13 @@ function isLastWord(kind: OpKind | undefined): boolean {
 
 function isEnd(kind: OpKind): boolean {
   return kind === "end" || kind === "kick";
+}
+
+/** One note that says what both would have said, one after the other. */
+function after(before: Note, next: Note | undefined): Note {
+  if (next === undefined) return before;
+  const isTakenBack = before.isTakenBack === true && next.kind !== "claim";
+  return { ...next, kind: join(before.kind, next.kind), isTakenBack };
 }
 
 /** One kind that does what both would have done, one after the other. */

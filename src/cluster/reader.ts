@@ -15,10 +15,12 @@ export const RESYNC_REASONS = [
   "not_read_back",
   /** Redis was lost while the rows were read. */
   "interrupted",
+  /** A defect showed while something was taken in, so nobody knows what of it was. */
+  "defect",
 ] as const;
 export type ResyncReason = (typeof RESYNC_REASONS)[number];
 
-/** What becomes of what was read. */
+/** What becomes of what was read. None of it throws: what fails is told by `doubt`. */
 export interface ReaderTarget {
   apply(entry: Entry, now: number): void;
   /** All rows will come now, at least as new as this look, each once or more; then what happened meanwhile; then `loaded`. */
@@ -44,11 +46,18 @@ interface Loading {
   until: number | undefined;
   kept: Entry[];
   keptFacts: number;
+  keptChars: number;
 }
+
+const NOTHING_KEPT = () => ({ kept: [] as Entry[], keptFacts: 0, keptChars: 0 });
 
 const RETRY_MS = 1_000;
 /** What waits until the rows have been read. If it is more, it is applied before, and the tables may go back and forth. */
 const MAX_KEPT_FACTS = 20_000;
+const MAX_KEPT_CHARS = 16 * 1024 * 1024;
+/** Where all rows were read and a defect shows again, twice as long passes each time until the next try, up to 64 s. */
+const MAX_DOUBTS = 6;
+const CALM_MS = 120_000;
 
 /**
  * The reading half: entries in their order, each once, and never silently less. When some are missing, or the log is
@@ -64,6 +73,9 @@ export class Reader {
   #loadedAt = Number.NEGATIVE_INFINITY;
   /** Why all rows are to be read, while they are. */
   #reason: ResyncReason = "start";
+  /** When all rows are to be read because of a defect; undefined: there was none since they were. */
+  #doubtDueAt: number | undefined;
+  #doubts = 0;
   /** When entries last came. */
   readAt = Number.NEGATIVE_INFINITY;
 
@@ -76,6 +88,11 @@ export class Reader {
     return this.#state.at === "following";
   }
 
+  /** Whether something that was read was not taken in as it should be. */
+  get isInDoubt(): boolean {
+    return this.#doubtDueAt !== undefined;
+  }
+
   /** How many entries have been read, or done without. */
   get count(): number {
     return this.#position?.count ?? 0;
@@ -84,7 +101,7 @@ export class Reader {
   /** After which entry the log is to be read; undefined: not now. */
   get after(): string | undefined {
     const { at } = this.#state;
-    return at === "following" || at === "loading" ? this.#position!.id : undefined;
+    return at === "following" || at === "loading" ? this.#position?.id : undefined;
   }
 
   linked(now: number): void {
@@ -109,7 +126,25 @@ export class Reader {
     this.#state = { at: "looking", from: Math.max(now, this.#loadedAt + RETRY_MS), isAsked: false };
   }
 
+  /** What was read may not have been taken in: all rows are to be read. Until then it goes on with what comes. */
+  doubt(now: number): void {
+    if (this.#doubtDueAt !== undefined) return;
+    if (now - this.#loadedAt > CALM_MS) this.#doubts = 0;
+    this.#doubtDueAt = Math.max(now, this.#loadedAt + RETRY_MS * 2 ** this.#doubts);
+    this.#touch.lost(now);
+  }
+
+  /** What comes after the last entry cannot be read: it is gone without, if the rows can be. */
+  skip(): void {
+    this.#position = undefined;
+    this.#reason = "gap";
+  }
+
   step(commands: Command[], now: number): void {
+    if (this.#doubtDueAt !== undefined && now >= this.#doubtDueAt && this.#state.at === "following") {
+      this.#doubts = Math.min(this.#doubts + 1, MAX_DOUBTS);
+      this.restart(now, "defect");
+    }
     const state = this.#state;
     if (state.at === "looking" && !state.isAsked && now >= state.from) {
       state.isAsked = true;
@@ -134,7 +169,8 @@ export class Reader {
       this.#position = end;
       this.#mark = undefined;
       this.#loadedAt = now;
-      this.#state = { at: "loading", next: "0", isAsked: false, until: undefined, kept: [], keptFacts: 0 };
+      this.#doubtDueAt = undefined;
+      this.#state = { at: "loading", next: "0", isAsked: false, until: undefined, ...NOTHING_KEPT() };
       this.#target.loading(look, this.#reason);
     }
   }
@@ -142,9 +178,9 @@ export class Reader {
   scanned(page: Page, now: number): void {
     const state = this.#state;
     if (state.at !== "loading") return;
-    for (const row of page.rows) this.#target.row(row, now);
     state.next = page.next;
     state.isAsked = false;
+    for (const row of page.rows) this.#target.row(row, now);
   }
 
   /** `after`: which entry was asked for. */
@@ -152,7 +188,9 @@ export class Reader {
     if (after !== this.after) return;
     if (entries.length > 0) this.readAt = now;
     for (const entry of entries) {
-      const { count } = this.#position!;
+      // What the last one brought may have made it begin anew.
+      if (this.#position === undefined) return;
+      const { count } = this.#position;
       this.#mark = markOf(entry);
       if (entry.kind === "bad") {
         this.#target.badInput();
@@ -176,20 +214,23 @@ export class Reader {
 
   #keep(state: Loading, entry: Entry, now: number): void {
     state.kept.push(entry);
-    state.keptFacts += entry.kind === "batch" ? entry.facts.length / 2 : 1;
-    if (state.keptFacts > MAX_KEPT_FACTS) this.#applyKept(state, now);
+    const facts = entry.kind === "batch" ? entry.facts : [];
+    state.keptFacts += 1 + facts.length / 2;
+    for (const text of facts) state.keptChars += text.length;
+    if (state.keptFacts > MAX_KEPT_FACTS || state.keptChars > MAX_KEPT_CHARS) this.#applyKept(state, now);
   }
 
   #applyKept(state: Loading, now: number): void {
-    for (const entry of state.kept) this.#target.apply(entry, now);
-    state.kept = [];
-    state.keptFacts = 0;
+    const { kept } = state;
+    Object.assign(state, NOTHING_KEPT());
+    for (const entry of kept) this.#target.apply(entry, now);
   }
 
   #finish(state: Loading, now: number): void {
     if (state.until === undefined || this.count < state.until) return;
     // In one go, so that nobody is shown what is older than the rows.
     this.#applyKept(state, now);
+    if (this.#state !== state) return;
     this.#target.loaded(now);
     this.#follow(now);
   }
@@ -198,7 +239,7 @@ export class Reader {
     this.#state = { at: "following" };
     this.#reason = "log_changed";
     this.readAt = now;
-    this.#touch.found(now);
+    if (!this.isInDoubt) this.#touch.found(now);
   }
 }
 

@@ -1,7 +1,9 @@
+import { MAX_FACT_CHARS } from "./fact.ts";
 import type { Entry, Page, Registered } from "./log.ts";
 
 /** More fields than any version of ours puts into an entry. */
 const MAX_FIELDS = 8_192;
+const MAX_HEADER_CHARS = 1_024;
 const MAX_COUNT = Number.MAX_SAFE_INTEGER;
 
 /** Reads what XREAD tells of an entry. Never throws: what is not ours is `bad`. */
@@ -9,7 +11,7 @@ export function parseEntry(id: string, fields: unknown): Entry {
   const bad = { id, kind: "bad" } as const;
   if (!Array.isArray(fields) || fields.length < 2 || fields.length > MAX_FIELDS) return bad;
   const [kind, header, ...facts] = fields as unknown[];
-  if (typeof header !== "string") return bad;
+  if (typeof header !== "string" || header.length > MAX_HEADER_CHARS) return bad;
   const [countText = "", second = "", third = "", ...rest] = header.split(" ");
   const count = parseCount(countText);
   if (count === undefined) return bad;
@@ -17,7 +19,8 @@ export function parseEntry(id: string, fields: unknown): Entry {
     case "batch": {
       const seq = parseCount(second);
       if (seq === undefined || !isWriter(third) || !facts.every(isText)) return bad;
-      return { id, kind, count, writer: third, seq, facts };
+      const batch = { id, kind, count, writer: third, seq, facts: facts.map(shorten) } as const;
+      return rest[0] === "full" ? { ...batch, isFull: true } : batch;
     }
     case "join": {
       const leaseMs = parseCount(second);
@@ -40,7 +43,7 @@ export function parseRows(fields: unknown): Page["rows"] {
     if (!isText(sessionId) || !isText(value)) continue;
     const space = value.indexOf(" ");
     const owner = value.slice(0, Math.max(0, space));
-    if (isWriter(owner)) rows.push({ sessionId, owner, text: value.slice(space + 1) });
+    if (isWriter(owner)) rows.push({ sessionId, owner, text: shorten(value.slice(space + 1)) });
   }
   return rows;
 }
@@ -59,6 +62,11 @@ export function parseRegister(fields: unknown): Registered[] {
     register.push({ writer, seq: parseCount(seq), leaseMs, nodeId: values.get(`n:${writer}`) ?? "" });
   }
   return register;
+}
+
+/** What is too long to be a fact is none: it is not kept, so that nothing is kept that is larger than what nodes write. */
+function shorten(text: string): string {
+  return text.length > MAX_FACT_CHARS ? "" : text;
 }
 
 function isText(value: unknown): value is string {

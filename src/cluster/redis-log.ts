@@ -9,8 +9,10 @@ const DEADLINE_MS = 2_000;
 /** How long a read waits for an entry, and how long after that until nobody believes in it any more. */
 const BLOCK_MS = 1_000;
 const BLOCK_GRACE_MS = 1_000;
-const ENTRIES_A_READ = 64;
-const ROWS_A_PAGE = 1_000;
+/** At most so many entries, or rows, in an answer, and about so much text: what waits to be sent is in the memory of Redis too. */
+const MAX_ENTRIES_A_READ = 64;
+const MAX_ROWS_A_PAGE = 1_000;
+const ANSWER_CHARS = 2 * 1024 * 1024;
 
 export interface RedisLogOptions {
   /** One Redis, or some nodes of one Redis Cluster. */
@@ -18,21 +20,39 @@ export interface RedisLogOptions {
   readonly shard: number;
   /** About how many entries the log has at most. */
   readonly keep: number;
+  /** How much memory of Redis the log takes at most. */
+  readonly maxLogBytes?: number | undefined;
 }
+
+/** Of entries with small sessions this is more than `keep` of them take. */
+export const DEFAULT_LOG_BYTES = 64 * 1024 * 1024;
 
 /** A log in Redis, for as long as the two connections to it work: a read waits on one of them while commands go over the other. */
 export class RedisLog {
   readonly ended: Promise<never>;
+  /** Of the Redis that has its keys. */
+  readonly url: string;
   readonly #commands: RedisConnection;
   readonly #reads: RedisConnection;
   readonly #keys: LogKeys;
   readonly #keep: string;
+  readonly #maxBytes: string;
+  /** How much to ask for: learned from the answers, as sizes differ a thousandfold. */
+  #entriesARead = new AnswerSize(MAX_ENTRIES_A_READ);
+  #rowsAPage = new AnswerSize(MAX_ROWS_A_PAGE);
 
-  private constructor(commands: RedisConnection, reads: RedisConnection, options: RedisLogOptions) {
+  private constructor(
+    url: string,
+    commands: RedisConnection,
+    reads: RedisConnection,
+    options: RedisLogOptions,
+  ) {
+    this.url = url;
     this.#commands = commands;
     this.#reads = reads;
     this.#keys = keysOf(options.shard);
     this.#keep = String(options.keep);
+    this.#maxBytes = String(options.maxLogBytes ?? DEFAULT_LOG_BYTES);
     this.ended = Promise.race([commands.ended, reads.ended]);
     this.ended.catch(() => this.close());
   }
@@ -40,7 +60,7 @@ export class RedisLog {
   static async connect(options: RedisLogOptions): Promise<RedisLog> {
     const { url, connection: commands } = await findMaster(options.urls, keysOf(options.shard).nodes);
     try {
-      const log = new RedisLog(commands, await RedisConnection.open(url), options);
+      const log = new RedisLog(url, commands, await RedisConnection.open(url), options);
       // Once for each connection, so that no command finds its script missing while the next one does not.
       await Promise.all(
         Object.values(SCRIPTS).map(({ text }) => commands.ask(["SCRIPT", "LOAD", text], DEADLINE_MS)),
@@ -62,8 +82,9 @@ export class RedisLog {
   }
 
   async scan({ from }: Asked<"scan">): Promise<Page> {
-    const args = ["HSCAN", this.#keys.rows, from, "COUNT", String(ROWS_A_PAGE)];
+    const args = ["HSCAN", this.#keys.rows, from, "COUNT", String(this.#rowsAPage.count)];
     const [next, fields] = asArray(await this.#commands.ask(args, DEADLINE_MS));
+    this.#rowsAPage.learn(asArray(fields).length / 2, charsIn(fields));
     return { next: next === "0" ? undefined : String(next), rows: parseRows(fields) };
   }
 
@@ -75,8 +96,9 @@ export class RedisLog {
   async append({ writer, seq, ops }: Asked<"append">): Promise<Appended> {
     const args = [writer, String(seq)];
     for (const { kind, sessionId, text } of ops) args.push(kind, sessionId, text);
-    const [count, last] = asArray(await this.#run(SCRIPTS.append, ...args));
-    return { count: Number(count), seq: last === -1 ? undefined : Number(last) };
+    const [count, last, full] = asArray(await this.#run(SCRIPTS.append, ...args));
+    const appended = { count: Number(count), seq: last === -1 ? undefined : Number(last) };
+    return full === 1 ? { ...appended, isFull: true } : appended;
   }
 
   async bury({ writer, seq = -1 }: Asked<"bury">): Promise<boolean> {
@@ -90,14 +112,19 @@ export class RedisLog {
   /** The entries after one; waits a while if there are none. */
   async read(after: string): Promise<Entry[]> {
     const { log } = this.#keys;
-    const args = ["XREAD", "COUNT", String(ENTRIES_A_READ), "BLOCK", String(BLOCK_MS), "STREAMS", log, after];
+    const entries = String(this.#entriesARead.count);
+    const args = ["XREAD", "COUNT", entries, "BLOCK", String(BLOCK_MS), "STREAMS", log, after];
     const reply = await this.#reads.ask(args, BLOCK_MS + BLOCK_GRACE_MS);
     if (reply === null) return [];
     const [stream] = asArray(reply);
-    return asArray(asArray(stream)[1]).map((entry) => {
+    let chars = 0;
+    const read = asArray(asArray(stream)[1]).map((entry) => {
       const [id, fields] = asArray(entry);
+      chars += charsIn(fields);
       return parseEntry(String(id), fields);
     });
+    this.#entriesARead.learn(read.length, chars);
+    return read;
   }
 
   close(): void {
@@ -107,8 +134,36 @@ export class RedisLog {
 
   #run({ sha }: Script, ...args: string[]): Promise<unknown> {
     const { log, rows, nodes } = this.#keys;
-    return this.#commands.ask(["EVALSHA", sha, "3", log, rows, nodes, this.#keep, ...args], DEADLINE_MS);
+    const command = ["EVALSHA", sha, "3", log, rows, nodes, this.#keep, this.#maxBytes, ...args];
+    return this.#commands.ask(command, DEADLINE_MS);
   }
+}
+
+/** How many things to ask for at once, so that an answer is not much larger than it should be. */
+class AnswerSize {
+  readonly #max: number;
+  #count: number;
+
+  constructor(max: number) {
+    this.#max = max;
+    this.#count = Math.ceil(max / 8);
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  learn(things: number, chars: number): void {
+    if (things === 0) return;
+    const fitting = Math.max(1, Math.floor((ANSWER_CHARS * things) / Math.max(1, chars)));
+    this.#count = Math.min(this.#max, 2 * this.#count, fitting);
+  }
+}
+
+function charsIn(fields: unknown): number {
+  let chars = 0;
+  for (const field of asArray(fields)) if (typeof field === "string") chars += field.length;
+  return chars;
 }
 
 function asArray(value: unknown): readonly unknown[] {

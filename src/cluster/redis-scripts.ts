@@ -9,7 +9,7 @@ export interface LogKeys {
   readonly log: string;
   /** A hash: by session, `<owner> <row>`. */
   readonly rows: string;
-  /** A hash: `count` of the entries; by writer, `s:` the number of its last batch or `x` once it is buried, `l:` its lease, `n:` its node
+  /** A hash: `count` of the entries, `bytes` and `marks` see below; by writer, `s:` the number of its last batch or `x` once it is buried, `l:` its lease, `n:` its node
    * id; and by node id, `i:` the writer. */
   readonly nodes: string;
 }
@@ -24,15 +24,105 @@ export interface Script {
   readonly sha: string;
 }
 
-/** KEYS and first arguments are the same for all: the keys in the order above, then how many entries to keep. */
+/**
+ * KEYS and first arguments are the same for all: the keys in the order above, then how many entries the log keeps at most, and how
+ * many bytes of them.
+ */
 function script(body: string): Script {
   const text = `${PRELUDE}${body}`;
   return { text, sha: createHash("sha1").update(text).digest("hex") };
 }
 
+/**
+ * What an entry and each of its fields take in Redis beside their text, at most: a node of the radix tree, the lengths in the listpack;
+ * and by how much the allocator rounds up what they take together. A test holds the sums against MEMORY USAGE.
+ */
+const ENTRY_BYTES = 192;
+const FIELD_BYTES = 16;
+const ROUNDING = 1.25;
+/** The log is cut off at marks, a 32nd of its bound apart: at a few entries it would cost more, and it never loses more than that. */
+const STRETCHES = 32;
+
+/**
+ * The log is measured as it is written. `bytes` has the size of the log, the count before its first entry, and the size at which the next
+ * mark is due; `marks` has the size and the count at some entries, the oldest first: at one of them the log is cut off when it grows out
+ * of its bound. A log that was not measured, as by a version before, is cut off at the first write.
+ *
+ * A full Redis refuses the first write of a script that needs memory, and then nothing is done. If that happens (`put` is false) XTRIM
+ * comes first (`relieve`), which needs none, and after it every write is taken. So the rest of the script has to see to it that
+ * Redis grows no further: what it writes is paid for by the trimming, or is a sign of life, an end, a node that comes or goes.
+ */
 const PRELUDE = `
-local log, rows, nodes, kept = KEYS[1], KEYS[2], KEYS[3], ARGV[1]
-local count = tonumber(redis.call('HGET', nodes, 'count') or 0)
+local log, rows, nodes, kept, bound = KEYS[1], KEYS[2], KEYS[3], tonumber(ARGV[1]), tonumber(ARGV[2])
+local measured = redis.call('HMGET', nodes, 'count', 'bytes')
+local count = tonumber(measured[1] or 0) or 0
+if not (count >= 0 and count <= 9e13 and count % 1 == 0) then count = 0 end
+local size, from, due = string.match(measured[2] or '', '^(%d+) (%d+) (%d+)$')
+size, from, due = tonumber(size), tonumber(from), tonumber(due)
+if not due or size > 9e13 or from > count then size, from, due = 0, count, 0 end
+local marks
+local function readMarks()
+  if marks then return end
+  marks = {}
+  for at, number in string.gmatch(redis.call('HGET', nodes, 'marks') or '', '(%d+):(%d+)') do
+    at, number = tonumber(at), tonumber(number)
+    if at <= size and number >= from and number <= count then marks[#marks + 1] = {at, number} end
+  end
+end
+local function shorten(limit)
+  if size <= limit then return end
+  readMarks()
+  local cut = 0
+  while size - cut > limit and #marks > 0 do
+    local mark = table.remove(marks, 1)
+    cut, from = mark[1], mark[2]
+  end
+  if size - cut > limit then cut, from = size, count end
+  size, due = size - cut, math.max(0, due - cut)
+  for _, mark in ipairs(marks) do mark[1] = mark[1] - cut end
+end
+local function sizeOf(text, facts)
+  local bytes = #text
+  for i = 1, #facts do bytes = bytes + ${FIELD_BYTES} + #facts[i] end
+  return math.ceil(${ENTRY_BYTES} + ${ROUNDING} * bytes)
+end
+local function put(kind, text, facts, fields)
+  local before = {count, size, from, due}
+  local bytes = sizeOf(text, facts)
+  shorten(bound - bytes)
+  count, size = count + 1, size + bytes
+  if size >= due then
+    readMarks()
+    marks[#marks + 1] = {size, count}
+    due = math.floor(size + bound / ${STRETCHES})
+  end
+  local place = string.format('%.0f %.0f %.0f', size, from, due)
+  local reply = redis.pcall('HSET', nodes, 'count', count, 'bytes', place, unpack(fields))
+  if type(reply) == 'table' and reply.err then
+    if not string.find(reply.err, 'OOM command', 1, true) then error(reply.err) end
+    count, size, from, due = unpack(before)
+    marks = nil
+    return false
+  end
+  if marks then
+    local texts = {}
+    for i, mark in ipairs(marks) do texts[i] = string.format('%.0f:%.0f', mark[1], mark[2]) end
+    redis.call('HSET', nodes, 'marks', table.concat(texts, ' '))
+  end
+  redis.call('XADD', log, 'MAXLEN', '~', math.min(kept, count - from), '*', kind, count .. ' ' .. text, unpack(facts))
+  return true
+end
+local function relieve()
+  local before = size
+  shorten(math.max(size / 2, bound / ${STRETCHES / 2}))
+  redis.call('XTRIM', log, 'MAXLEN', '~', count - from)
+  return before - size
+end
+local function add(kind, text, fields)
+  if put(kind, text, {}, fields) then return end
+  relieve()
+  put(kind, text, {}, fields)
+end
 local lives = {}
 local function alive(writer)
   if lives[writer] == nil then
@@ -41,28 +131,23 @@ local function alive(writer)
   end
   return lives[writer]
 end
-local function add(kind, text, ...)
-  redis.call('XADD', log, 'MAXLEN', '~', kept, '*', kind, count .. ' ' .. text, ...)
-end
 local function bury(writer)
-  count = count + 1
-  redis.call('HSET', nodes, 'count', count, 's:' .. writer, 'x')
-  add('bury', writer)
+  add('bury', writer, {'s:' .. writer, 'x'})
 end
 `;
 
-/** ARGV: writer, seq, then for each op its kind, session and text. */
+/** ARGV: writer, seq, then for each op its kind, session and text. A third in the answer: Redis is full, and only ends are done. */
 const append = script(`
-local writer, seq = ARGV[2], tonumber(ARGV[3])
+local writer, seq = ARGV[3], tonumber(ARGV[4])
 local last = tonumber(redis.call('HGET', nodes, 's:' .. writer) or nil)
 if not last then return {count, -1} end
 if last + 1 ~= seq then return {count, last} end
 local ids = {}
-for i = 5, #ARGV, 3 do ids[#ids + 1] = ARGV[i] end
+for i = 6, #ARGV, 3 do ids[#ids + 1] = ARGV[i] end
 local found = #ids > 0 and redis.call('HMGET', rows, unpack(ids)) or {}
-local facts, sets, dels = {}, {}, {}
+local facts, ends, sets, dels = {}, {}, {}, {}
 for i, id in ipairs(ids) do
-  local kind, text = ARGV[3 * i + 1], ARGV[3 * i + 3]
+  local kind, text = ARGV[3 * i + 2], ARGV[3 * i + 4]
   local owner = found[i] and string.match(found[i], '^%S+')
   local free = not owner or owner == writer or not alive(owner)
   if kind == 'claim' or kind == 'kick' or (free and (owner or kind ~= 'patch')) then
@@ -70,48 +155,55 @@ for i, id in ipairs(ids) do
     facts[#facts + 1] = text
     if kind == 'end' or kind == 'kick' then
       dels[#dels + 1] = id
+      ends[#ends + 1] = id
+      ends[#ends + 1] = text
     else
       sets[#sets + 1] = id
       sets[#sets + 1] = writer .. ' ' .. text
     end
   end
 end
+local text, fields = seq .. ' ' .. writer, {'s:' .. writer, seq}
+local full
+if not put('batch', text, facts, fields) then
+  -- What is measured is from above: of two bytes at least one has come free.
+  if relieve() < 2 * (sizeOf(text, facts) + sizeOf('', sets)) then
+    full, text, facts, sets = 1, text .. ' full', ends, {}
+  end
+  put('batch', text, facts, fields)
+end
 if #sets > 0 then redis.call('HSET', rows, unpack(sets)) end
 if #dels > 0 then redis.call('HDEL', rows, unpack(dels)) end
-count = count + 1
-redis.call('HSET', nodes, 'count', count, 's:' .. writer, seq)
-add('batch', seq .. ' ' .. writer, unpack(facts))
-return {count, seq}
+return {count, seq, full}
 `);
 
 /** ARGV: writer, lease, node id, former writers. Returns the writer that holds the node id, or nothing. */
 const join = script(`
-local writer, lease, node = ARGV[2], ARGV[3], ARGV[4]
+local writer, lease, node = ARGV[3], ARGV[4], ARGV[5]
 local holder = redis.call('HGET', nodes, 'i:' .. node)
-for i = 5, #ARGV do
+for i = 6, #ARGV do
   if ARGV[i] == holder then holder = nil end
 end
 if holder and alive(holder) then return holder end
-for i = 5, #ARGV do
+for i = 6, #ARGV do
   if alive(ARGV[i]) then bury(ARGV[i]) end
 end
-count = count + 1
-redis.call('HSET', nodes, 'count', count, 's:' .. writer, 0, 'l:' .. writer, lease, 'n:' .. writer, node, 'i:' .. node, writer)
-add('join', lease .. ' ' .. writer .. ' ' .. node)
+local fields = {'s:' .. writer, 0, 'l:' .. writer, lease, 'n:' .. writer, node, 'i:' .. node, writer}
+add('join', lease .. ' ' .. writer .. ' ' .. node, fields)
 return ''
 `);
 
 /** ARGV: writer, the seq that it must have, -1 if it must not be in the register. */
 const bury = script(`
-local seq = redis.call('HGET', nodes, 's:' .. ARGV[2]) or '-1'
-if seq ~= ARGV[3] then return 0 end
-bury(ARGV[2])
+local seq = redis.call('HGET', nodes, 's:' .. ARGV[3]) or '-1'
+if seq ~= ARGV[4] then return 0 end
+bury(ARGV[3])
 return 1
 `);
 
 /** ARGV: writer. */
 const forget = script(`
-local writer = ARGV[2]
+local writer = ARGV[3]
 if redis.call('HGET', nodes, 's:' .. writer) ~= 'x' then return 0 end
 local node = redis.call('HGET', nodes, 'n:' .. writer)
 if node and redis.call('HGET', nodes, 'i:' .. node) == writer then redis.call('HDEL', nodes, 'i:' .. node) end
@@ -121,7 +213,7 @@ return redis.call('HDEL', nodes, 's:' .. writer, 'l:' .. writer, 'n:' .. writer)
 /** ARGV: the id of an entry. */
 const look = script(`
 local last = redis.call('XREVRANGE', log, '+', '-', 'COUNT', 1)
-local held = redis.call('XRANGE', log, ARGV[2], ARGV[2])
+local held = redis.call('XRANGE', log, ARGV[3], ARGV[3])
 return {count, last[1] and last[1][1] or '0-0', held[1] and held[1][2] or false, redis.call('HGETALL', nodes)}
 `);
 

@@ -1,9 +1,11 @@
 import type { HeldSession } from "../gateway/tenant.ts";
 import type { EndCause } from "../protocol/codes.ts";
 import { idProblem } from "../protocol/rules.ts";
+import { MAX_ORIGIN } from "../sessions/session.ts";
 import { parseFact, readFact } from "./fact.ts";
 import { judge } from "./judge.ts";
 import type { Appended, Asked, Command, Entry, Joined, Look, OpKind, Page } from "./log.ts";
+import type { Note } from "./outbound.ts";
 import { type Peer, Peers } from "./peers.ts";
 import { Reader, type ReaderTarget, type ResyncReason } from "./reader.ts";
 import { Sweep } from "./sweep.ts";
@@ -23,6 +25,8 @@ export interface ReplicatorEvents {
   /** All rows are read. */
   resync(reason: ResyncReason): void;
   badInput(): void;
+  /** A defect of ours: what it was about is read again. */
+  failed?(error: unknown): void;
   /** From the making of a batch until it was read back. */
   lag(ms: number): void;
 }
@@ -34,9 +38,13 @@ export interface ReplicatorOptions extends WriterOptions {
   readonly events: ReplicatorEvents;
 }
 
+type WrittenBatch = Extract<Entry, { kind: "batch" }>;
+
 /** What the log has done is read back within this time, or this node reads something else than it writes. */
 const READ_BACK_MS = 2_000;
 const JUDGE_INTERVAL_MS = 100;
+/** More of one user than any node lets in: each costs all that the user has. */
+const MAX_SESSIONS_OF_A_USER = 10_000;
 
 /**
  * Keeps the tables of this node and the log of its cluster the same. It is told of changes, of the time, and of what the log
@@ -70,7 +78,13 @@ export class Replicator implements ReaderTarget {
 
   /** Whether this node shows what all others do, and they hear of it. */
   get isWhole(): boolean {
+    if (this.#touch.isFull || this.#reader.isInDoubt) return false;
     return this.#reader.isFollowing && this.#writer.name !== undefined;
+  }
+
+  /** Whether Redis has no room for what the nodes have to say. */
+  get isFull(): boolean {
+    return this.#touch.isFull;
   }
 
   get hasLeft(): boolean {
@@ -122,19 +136,35 @@ export class Replicator implements ReaderTarget {
     this.#writer.unlinked();
   }
 
+  /** What follows in the log cannot be read, again and again. */
+  skip(): void {
+    this.#reader.skip();
+  }
+
   /** What is to be asked now. The answers come by the calls below, from this link only. */
   step(now: number): Command[] {
     const commands: Command[] = [];
     const { outbound, joinAfter, name } = this.#writer;
-    this.#settleDoubts(now);
-    if (now >= this.#judgeAt && this.#touch.mayJudge(now) && this.#hearsItself(now)) {
-      this.#judgeAt = now + JUDGE_INTERVAL_MS;
-      commands.push(...judge(this.peers, this.#tables, outbound, name ?? "", now));
-    }
+    // One after the other, as what one of them asks for has to be asked though another one fails.
+    this.#attempt(now, () => {
+      this.#settleDoubts(now);
+      if (this.#reader.isFollowing && !this.#reader.isInDoubt) this.#touch.found(now);
+      if (now >= this.#judgeAt && this.#touch.mayJudge(now) && this.#hearsItself(now)) {
+        this.#judgeAt = now + JUDGE_INTERVAL_MS;
+        commands.push(...judge(this.peers, this.#tables, outbound, name ?? "", now));
+      }
+    });
     this.#reader.step(commands, now);
-    this.#writer.step(commands, this.#reader.isFollowing && this.#reader.count >= joinAfter, now);
+    const mayJoin = this.#reader.isFollowing && this.#reader.count >= joinAfter;
+    this.#writer.step(commands, mayJoin, now, (error) => this.failed(error, now));
     if (!this.#isReadBack(now)) this.#reader.restart(now, "not_read_back");
     return commands;
+  }
+
+  /** A defect showed, and nobody knows what of what was read has been taken in: all rows are read, and show it. */
+  failed(error: unknown, now: number): void {
+    this.#reader.doubt(now);
+    this.#events.failed?.(error);
   }
 
   looked(look: Look, now: number): void {
@@ -185,6 +215,10 @@ export class Replicator implements ReaderTarget {
   }
 
   apply(entry: Entry, now: number): void {
+    this.#attempt(now, () => this.#apply(entry, now));
+  }
+
+  #apply(entry: Entry, now: number): void {
     switch (entry.kind) {
       case "join":
         if (this.#writer.isCalled(entry.writer)) return;
@@ -195,9 +229,18 @@ export class Replicator implements ReaderTarget {
         this.#bury(entry.writer, now);
         return;
       case "batch":
-        if (this.#writer.isCalled(entry.writer))
-          return this.#confirm(entry.writer, entry.seq, entry.facts, now);
+        this.#touch.wrote(entry.isFull === true, now);
+        this.#writer.isFull = this.#touch.isFull;
+        if (this.#writer.isCalled(entry.writer)) return this.#confirm(entry, now);
         this.#applyFacts(this.peers.heard(entry.writer, entry.seq, now).writer, entry.facts, now);
+    }
+  }
+
+  #attempt(now: number, act: () => void): void {
+    try {
+      act();
+    } catch (error) {
+      this.failed(error, now);
     }
   }
 
@@ -210,7 +253,11 @@ export class Replicator implements ReaderTarget {
     this.#writer.outbound.confirm(own?.seq ?? 0);
   }
 
-  row({ sessionId, owner, text }: Page["rows"][number], now: number): void {
+  row(row: Page["rows"][number], now: number): void {
+    this.#attempt(now, () => this.#applyRow(row, now));
+  }
+
+  #applyRow({ sessionId, owner, text }: Page["rows"][number], now: number): void {
     const parsed = parseFact(text);
     if (parsed === undefined) return this.#events.badInput();
     const { appId } = parsed;
@@ -228,8 +275,8 @@ export class Replicator implements ReaderTarget {
       if (isMissing && !outbound.concerns(sessionId)) this.#sweep.missSession(sessionId, appId);
       return;
     }
-    // Who has taken it over again has read what is on its way.
-    if (outbound.hasLastWord(sessionId) && !hasMoved(session, remote.term)) return;
+    if (this.#standsBefore(appId, sessionId, session, remote.term)) return;
+    if (session === undefined && this.#isTooMany(appId, remote.userId)) return this.#events.badInput();
     if (session === undefined && this.#sweep.withholds(sessionId)) return;
     if (this.#isOutdated(appId, session, remote.term, now)) return;
     outbound.drop(sessionId);
@@ -246,40 +293,70 @@ export class Replicator implements ReaderTarget {
         continue;
       }
       const owner = this.peers.know(origin!.owner!, now);
-      if (owner.eraseAt !== undefined) this.#tables.orphan(appId, session, now);
+      if (owner.eraseAt !== undefined) this.#orphan(appId, session, now);
       if (!isSeen && owner.seq !== undefined) this.#sweep.missRow(sessionId, appId);
     }
     this.#sweep.end(now);
     this.peers.hearAgain(now);
   }
 
+  /** Each on its own: one that fails keeps none of the others from being taken in. */
   #applyFacts(owner: string, facts: readonly string[], now: number): void {
-    const { outbound } = this.#writer;
     for (let i = 0; i + 1 < facts.length; i += 2) {
-      const sessionId = facts[i]!;
-      const parsed = parseFact(facts[i + 1]!);
-      if (parsed === undefined) {
-        this.#events.badInput();
-        continue;
+      try {
+        this.#applyFact(owner, facts[i]!, facts[i + 1]!, now);
+      } catch (error) {
+        this.failed(error, now);
       }
-      const { appId } = parsed;
-      if (!this.#tables.serves(appId)) continue;
-      const session = this.#tables.get(appId, sessionId);
-      const fact = readFact(parsed, session);
-      if (fact === undefined || (session === undefined && idProblem(sessionId) !== undefined)) {
-        this.#events.badInput();
-        continue;
-      }
-      this.#sweep.hear(sessionId);
-      const term = fact.kind === "row" ? fact.session.term : 0;
-      if (outbound.hasLastWord(sessionId) && !hasMoved(session, term)) continue;
-      if (fact.kind === "row") {
-        if (this.#isOutdated(appId, session, term, now)) continue;
-        this.#sweep.lives(sessionId);
-        outbound.drop(sessionId);
-        this.#tables.follow(appId, sessionId, fact.session, owner, now);
-      } else if (session !== undefined) this.#endFollowed(appId, session, fact.cause, now);
     }
+  }
+
+  #applyFact(owner: string, sessionId: string, text: string, now: number): void {
+    const { outbound } = this.#writer;
+    const parsed = parseFact(text);
+    if (parsed === undefined) return this.#events.badInput();
+    const { appId } = parsed;
+    if (!this.#tables.serves(appId)) return;
+    const session = this.#tables.get(appId, sessionId);
+    const fact = readFact(parsed, session);
+    if (fact === undefined || (session === undefined && idProblem(sessionId) !== undefined)) {
+      return this.#events.badInput();
+    }
+    this.#sweep.hear(sessionId);
+    const term = fact.kind === "row" ? fact.session.term : 0;
+    if (this.#standsBefore(appId, sessionId, session, term)) return;
+    if (fact.kind === "row") {
+      if (this.#isOutdated(appId, session, term, now)) return;
+      if (session === undefined && this.#isTooMany(appId, fact.session.userId)) {
+        return this.#events.badInput();
+      }
+      this.#sweep.lives(sessionId);
+      outbound.drop(sessionId);
+      this.#tables.follow(appId, sessionId, fact.session, owner, now);
+    } else if (session !== undefined) this.#endFollowed(appId, session, fact.cause, now);
+  }
+
+  /**
+   * Whether what is said of a session stands in the log before a takeover or kick of this node that was not read back yet. One
+   * of a higher epoch does not: its node has read what is on its way.
+   */
+  #standsBefore(appId: string, sessionId: string, session: HeldSession | undefined, term: number): boolean {
+    const { outbound } = this.#writer;
+    if (!outbound.hasLastWord(sessionId) || hasMoved(session, term)) return false;
+    if (session === undefined || !isOwn(session) || term !== session.origin!.term) return true;
+    // Two nodes have taken the session over without hearing of each other, and this node's takeover is the later one.
+    if (session.holder !== undefined) {
+      // An older copy of the log may lack it, so it gets an epoch of its own.
+      session.origin!.term = Math.min(term + 1, MAX_ORIGIN);
+      this.note("claim", appId, session);
+      return true;
+    }
+    // Its client has left, so the other node keeps the session, if nothing else was written yet.
+    return outbound.hasSentTakeover(sessionId);
+  }
+
+  #isTooMany(appId: string, userId: string): boolean {
+    return this.#tables.sessionsOf(appId, userId) >= MAX_SESSIONS_OF_A_USER;
   }
 
   /**
@@ -306,7 +383,7 @@ export class Replicator implements ReaderTarget {
   }
 
   /** What this node wrote has come back. */
-  #confirm(writer: string, seq: number, facts: readonly string[], now: number): void {
+  #confirm({ writer, seq, facts, isFull }: WrittenBatch, now: number): void {
     if (this.#sweep.isCollecting) for (let i = 0; i < facts.length; i += 2) this.#sweep.hear(facts[i]!);
     if (!this.#writer.hasWrittenAs(writer)) return;
     const { outbound } = this.#writer;
@@ -315,17 +392,27 @@ export class Replicator implements ReaderTarget {
     this.#events.lag(now - batch.madeAt);
     const done = facts.length === 2 * batch.ops.length ? undefined : new Set(facts);
     for (const { sessionId, kind } of batch.ops) {
+      const isDone = done === undefined || done.has(sessionId);
+      if (isFull && !isDone) outbound.noteAgain(batch, sessionId);
       if (outbound.concerns(sessionId)) continue;
-      const { appId, cause } = batch.notes.get(sessionId)!;
-      const session = this.#tables.get(appId, sessionId);
-      if (done !== undefined && !done.has(sessionId)) this.#refused(appId, session, kind, now);
-      else if (kind === "end" || kind === "kick") {
-        if (session !== undefined && !isOwn(session)) this.#tables.end(appId, session, cause, now);
-      } else if (session === undefined) {
-        // It was ended from outside before this was written, which has brought it back.
-        this.noteEnd("end", appId, sessionId, "closed");
-      } else if (!isOwn(session)) this.#tables.adopt(appId, session, now);
+      try {
+        this.#settleOp(batch.notes.get(sessionId)!, sessionId, kind, isDone, now);
+      } catch (error) {
+        this.failed(error, now);
+      }
     }
+    if (isFull) this.#writer.wake();
+  }
+
+  #settleOp({ appId, cause }: Note, sessionId: string, kind: OpKind, isDone: boolean, now: number): void {
+    const session = this.#tables.get(appId, sessionId);
+    if (!isDone) this.#refused(appId, session, kind, now);
+    else if (kind === "end" || kind === "kick") {
+      if (session !== undefined && !isOwn(session)) this.#tables.end(appId, session, cause, now);
+    } else if (session === undefined) {
+      // It was ended from outside before this was written, which has brought it back.
+      this.noteEnd("end", appId, sessionId, "closed");
+    } else if (!isOwn(session)) this.#tables.adopt(appId, session, now);
   }
 
   /** What was asked for was not done. If nothing that was read until then says why, rows are missing, or this node missed some. */
@@ -340,9 +427,13 @@ export class Replicator implements ReaderTarget {
   #bury(writer: string, now: number): void {
     this.peers.bury(writer, now);
     for (const { appId, session } of this.#tables.all()) {
-      if (session.origin?.owner === writer) this.#tables.orphan(appId, session, now);
+      if (session.origin?.owner === writer) this.#orphan(appId, session, now);
     }
     this.#events.peerBuried(this.peers.know(writer, now));
+  }
+
+  #orphan(appId: string, session: HeldSession, now: number): void {
+    this.#attempt(now, () => this.#tables.orphan(appId, session, now));
   }
 
   #expel(count: number, now: number): void {
@@ -358,7 +449,8 @@ export class Replicator implements ReaderTarget {
     const { withoutRow, withoutSession } = this.#sweep.takeDue(now);
     for (const [sessionId, appId] of withoutRow) {
       const session = this.#tables.get(appId, sessionId);
-      if (session !== undefined && !isOwn(session)) this.#tables.end(appId, session, "closed", now);
+      if (session === undefined || isOwn(session)) continue;
+      this.#attempt(now, () => this.#tables.end(appId, session, "closed", now));
     }
     for (const [sessionId, appId] of withoutSession) {
       const session = this.#tables.get(appId, sessionId);

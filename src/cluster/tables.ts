@@ -5,6 +5,8 @@ import type { EndCause } from "../protocol/codes.ts";
 export interface Tables {
   serves(appId: string): boolean;
   get(appId: string, sessionId: string): HeldSession | undefined;
+  /** How many sessions the user of a new one has already. */
+  sessionsOf(appId: string, userId: string): number;
   all(): Iterable<{ readonly appId: string; readonly session: HeldSession }>;
   /** Another node says how a session is that it owns, or has taken over. */
   follow(appId: string, sessionId: string, remote: RemoteSession, owner: string, now: number): void;

@@ -30,6 +30,10 @@ export class TenantTables implements Tables {
     return this.#tenants.tenant(appId)?.table.get(sessionId);
   }
 
+  sessionsOf(appId: string, userId: string): number {
+    return this.#tenants.tenant(appId)?.table.user(userId)?.sessions.length ?? 0;
+  }
+
   *all(): Generator<{ appId: string; session: HeldSession }> {
     for (const tenant of this.#tenants.tenants()) {
       const appId = tenant.app.id;
@@ -57,10 +61,18 @@ export class TenantTables implements Tables {
     this.#touch(appId)?.orphan(session, now);
   }
 
-  /** Shows what was written since the last time. */
+  /** Shows what was written since the last time. Where that fails in one app, the others are served before it is told. */
   settle(now: number): void {
-    for (const tenant of this.#touched) tenant.settle(now);
-    this.#touched.clear();
+    const errors: unknown[] = [];
+    for (const tenant of this.#touched) {
+      this.#touched.delete(tenant);
+      try {
+        tenant.settle(now);
+      } catch (error) {
+        errors.push(error);
+      }
+    }
+    if (errors.length > 0) throw errors[0];
   }
 
   #touch(appId: string): Tenant | undefined {

@@ -6,10 +6,14 @@ export const BATCH_INTERVAL_MS = 10;
 /** Who has to say all that it has, as after Redis was emptied, says it faster. */
 const HURRY_INTERVAL_MS = 5;
 const HURRY_NOTES = 4 * MAX_BATCH_OPS;
+/** While Redis is full, what it refused is tried again so often: it is a sign of life too. */
+const FULL_INTERVAL_MS = 500;
 /** A sign of life comes at least this often: it also finds out whether the log still knows this node. */
 const MAX_BEAT_MS = 2_000;
 /** So many batches may be on their way: enough for one each interval over a slow network. */
 export const MAX_UNREAD_BATCHES = 64;
+/** And so much text: until Redis has read it, it is in its memory. */
+const MAX_UNREAD_CHARS = 4 * 1024 * 1024;
 const RETRY_MS = 1_000;
 /**
  * Who joins again says so long after it what has ended. The log may have been emptied: it does not remember who has ended, so whoever
@@ -41,6 +45,8 @@ export class Writer {
   #names: string[] = [];
   /** So much of the log has to be read before joining, so that what others did meanwhile is known. */
   joinAfter = 0;
+  /** Redis is out of memory. */
+  isFull = false;
   #isAsked = false;
   #notBefore = Number.NEGATIVE_INFINITY;
   #isLinked = false;
@@ -78,7 +84,7 @@ export class Writer {
     this.#isLinked = true;
     this.#isAsked = false;
     // What was done may not have been told, and what was sent may not have been done.
-    this.#again = [...this.outbound.batches];
+    this.#again = [...this.outbound.renew()];
   }
 
   unlinked(): void {
@@ -99,9 +105,9 @@ export class Writer {
   }
 
   /** `mayJoin`: as much of the log has been read as is needed to join. */
-  step(commands: Command[], mayJoin: boolean, now: number): void {
+  step(commands: Command[], mayJoin: boolean, now: number, failed?: (error: unknown) => void): void {
     if (!this.#isLinked) return;
-    if (this.#name !== undefined) return this.#write(this.#name, commands, now);
+    if (this.#name !== undefined) return this.#write(this.#name, commands, now, failed);
     if (!mayJoin || this.#isAsked || this.#isLeaving || now < this.#notBefore) return;
     this.#isAsked = true;
     const { makeId, leaseMs, nodeId } = this.#options;
@@ -155,22 +161,29 @@ export class Writer {
   }
 
   get #mayWriteAt(): number {
+    if (this.isFull) return this.#wroteAt + FULL_INTERVAL_MS;
     return this.#wroteAt + (this.outbound.size > HURRY_NOTES ? HURRY_INTERVAL_MS : BATCH_INTERVAL_MS);
   }
 
-  #write(writer: string, commands: Command[], now: number): void {
+  get #mayBury(): boolean {
+    return !this.#isAsked && this.outbound.isAcknowledged;
+  }
+
+  #write(writer: string, commands: Command[], now: number, failed?: (error: unknown) => void): void {
     const { outbound } = this;
     for (const { seq, ops } of this.#again) commands.push({ do: "append", writer, seq, ops });
     this.#again = [];
     const isTime = now >= this.#mayWriteAt;
-    const mayWrite = isTime && outbound.batches.length < MAX_UNREAD_BATCHES;
+    const hasCapacity =
+      outbound.batches.length < MAX_UNREAD_BATCHES && outbound.unreadChars < MAX_UNREAD_CHARS;
+    const mayWrite = isTime && hasCapacity;
     const withEnds = this.#isLeaving || now >= this.#endsFrom;
     if (mayWrite && (outbound.hasToSay(withEnds) || now >= this.#wroteAt + this.#beatMs)) {
       this.#wroteAt = now;
-      const { seq, ops } = outbound.make(now, withEnds);
+      const { seq, ops } = outbound.make(now, withEnds, failed);
       commands.push({ do: "append", writer, seq, ops });
       if (outbound.hasToSay(withEnds)) this.wake();
-    } else if (this.#isLeaving && outbound.isEmpty && !this.#isAsked && outbound.isAcknowledged) {
+    } else if (this.#isLeaving && (outbound.isEmpty || this.isFull) && this.#mayBury) {
       this.#isAsked = true;
       commands.push({ do: "bury", writer, seq: outbound.seq });
     } else if (!isTime && outbound.hasToSay(withEnds)) {

@@ -1,6 +1,7 @@
 import type { App } from "../auth/app.ts";
 import type { EndCause } from "../protocol/codes.ts";
 import {
+  MAX_ORIGIN,
   NEW_SESSION,
   type Origin,
   patchState,
@@ -183,8 +184,9 @@ export class Tenant {
     if (origin.owner !== undefined && session.isTyping) this.#startTyping(session, now);
     origin.owner = undefined;
     origin.lostAt = undefined;
-    // Also one of this node's own may have been at another meanwhile: of nodes that do not hear of each other the last one has it.
-    origin.term = Math.max(origin.term + 1, this.#options.clock.wallNow());
+    // Under a partition the session may have been at another node meanwhile, so the epoch also advances for this node's
+    // own.
+    origin.term = Math.min(origin.term + 1, MAX_ORIGIN);
     this.#options.journal?.claimed(session);
   }
 
@@ -528,7 +530,8 @@ export class Tenant {
   #origin(userId: string): Origin | undefined {
     if (this.#options.journal === undefined) return undefined;
     const last = this.table.user(userId)?.sessions.at(-1)?.origin?.opened ?? 0;
-    const opened = Math.max(this.#options.clock.wallNow(), last + 1);
+    // What other nodes wrote may be as large as can be: then the session ids decide.
+    const opened = Math.min(Math.max(this.#options.clock.wallNow(), last + 1), MAX_ORIGIN);
     return { opened, owner: undefined, term: 0, lostAt: undefined };
   }
 

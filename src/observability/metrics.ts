@@ -178,6 +178,14 @@ export function createMetrics(
     counter("cluster_gaps", "Times that entries between two were missed.", () => counts.resyncs.gap);
     labelled("cluster_resyncs", "Times that all rows were read, by reason.", "reason", counts.resyncs);
     counter("cluster_bad_input", "What was read from Redis and left out.", () => counts.badInputs);
+    counter(
+      "cluster_failures",
+      "Defects that showed while something was taken in or told.",
+      () => counts.failures,
+    );
+    gauge("cluster_redis_full", "1 while Redis has no room for what the nodes have to say.", () =>
+      cluster.isRedisFull ? 1 : 0,
+    );
     counter("cluster_joins", "Times that this node joined the cluster.", () => counts.joins);
     counter("cluster_expulsions", "Times that it was taken for dead, or forgotten.", () => counts.expulsions);
     counter("cluster_nodes_lost", "Nodes that went, or were declared dead.", () => counts.nodesLost);

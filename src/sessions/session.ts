@@ -46,13 +46,16 @@ export const VISIBLE_SHAPE = 4;
 export const FOCUSED_SHAPE = 2;
 export const TYPING_SHAPE = 1;
 
+/** The largest `opened` and `term`: what is read from other nodes is bounded by it, so what is written stays within it. */
+export const MAX_ORIGIN = 2 ** 52;
+
 /** What nodes that share their sessions know about one besides its state. */
 export interface Origin {
   /** Puts the sessions of a user into the same order on all nodes. */
   readonly opened: number;
   /** The other node that keeps it, as that calls itself; undefined: this one does. */
   owner: string | undefined;
-  /** How many times a node has taken it over from another. */
+  /** The epoch: a counter that rises by one with each takeover. No clock is part of it. */
   term: number;
   /**
    * When its socket was lost, by the wall clock of its node, as far as nodes tell each other: only where the

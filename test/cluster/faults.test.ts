@@ -135,7 +135,7 @@ describe.skipIf(!hasRedis())("a node and its Redis", () => {
     expect(await users(a)).toEqual(["alice", "moved"]);
     expect(await count(a, "expulsions_total")).toBe(1);
     // Of the one that it was before nothing is left.
-    await until(async () => (await ask("HLEN", register)) === 1 + 2 * 3 + 2);
+    await until(async () => (await ask("HLEN", register)) === 3 + 2 * 3 + 2);
   });
 
   it("serves on when Redis is out of memory, and agrees when it is not any more", async () => {
@@ -143,17 +143,178 @@ describe.skipIf(!hasRedis())("a node and its Redis", () => {
     const alice = await a.gateway.connect("alice");
     await alice.open({});
     await until(async () => (await users(b)).length === 1);
+    const carol = await a.gateway.connect("carol");
+    await carol.open({});
+    await until(async () => (await users(b)).length === 2);
     await ask("CONFIG", "SET", "maxmemory", "1mb");
     const bob = await a.gateway.connect("bob");
     await bob.open({});
-    await until(async () => (await statusOf(a)) === "degraded");
+    await until(async () => (await statusOf(a)) === "degraded" && (await statusOf(b)) === "degraded");
     await delay(LEASE_MS + WINDOW_MS + 1_000);
-    expect(await users(a)).toEqual(["alice", "bob"]);
-    expect(await users(b)).toEqual(["alice"]);
+    expect(await users(a)).toEqual(["alice", "bob", "carol"]);
+    expect(await users(b)).toEqual(["alice", "carol"]);
+    // What ends makes room, so it is told.
+    carol.send({ type: "close" });
+    await until(async () => (await users(b)).length === 1);
+    for (const node of nodes) {
+      expect(await count(node, "redis_full")).toBe(1);
+      for (const metric of ["nodes_lost_total", "expulsions_total", "disconnections_total"]) {
+        expect(await count(node, metric)).toBe(0);
+      }
+      expect(node.gateway.log.filter((line) => line.includes("Redis is full"))).toHaveLength(1);
+    }
     await ask("CONFIG", "SET", "maxmemory", "0");
     await until(async () => (await users(b)).length === 2);
-    await until(async () => (await statusOf(a)) === "ready");
+    await until(async () => (await statusOf(a)) === "ready" && (await statusOf(b)) === "ready");
+    expect(await count(a, "redis_full")).toBe(0);
   });
+
+  /** Sessions of as many users, each with a custom of 3,000 bytes: what one round writes to the log. */
+  const ROUND = 50;
+  async function openLarge(node: Node) {
+    const app = await node.gateway.connect();
+    const sessionIds: string[] = [];
+    for (let i = 0; i < ROUND; i++) sessionIds.push(await app.open({ userId: `user-${i}` }));
+    let rounds = 0;
+    return async () => {
+      const key = (n: number) => `${"k".repeat(60)}${n}`;
+      const custom = Object.fromEntries(
+        Array.from({ length: 6 }, (_, n) => [key(n), `${rounds}`.padEnd(440)]),
+      );
+      rounds++;
+      for (const sessionId of sessionIds.slice(1)) app.send({ type: "update", sessionId, custom });
+      await app.ask({ type: "update", sessionId: sessionIds[0]!, custom });
+      const at = String(await ask("HGET", register, "count"));
+      // It is written within a batch or two.
+      await until(async () => Number(await ask("HGET", register, "count")) > Number(at));
+    };
+  }
+
+  it("keeps its log within REDIS_LOG_BYTES, whatever clients write", async () => {
+    const env = { REDIS_LOG_BYTES: String(4 * 1024 * 1024), MESSAGES_PER_SECOND: "1000" };
+    const [a, b] = [await start(env), await start(env)];
+    const write = await openLarge(a);
+    let most = 0;
+    for (let i = 0; i < 60; i++) {
+      await write();
+      most = Math.max(most, Number(await ask("MEMORY", "USAGE", log, "SAMPLES", "0")));
+    }
+    // Most of it was used, and one node of the stream may be left over.
+    expect(most).toBeGreaterThan(2 * 1024 * 1024);
+    expect(most).toBeLessThanOrEqual(4 * 1024 * 1024 + 8_192);
+    await until(
+      async () => JSON.stringify(await a.gateway.query({})) === JSON.stringify(await b.gateway.query({})),
+    );
+    for (const node of nodes) expect(await statusOf(node)).toBe("ready");
+    process.stdout.write(`10 MB of changes: the log had at most ${(most / 1e6).toFixed(2)} MB\n`);
+  }, 60_000);
+
+  it("makes room by itself in a Redis that its log has filled, and nobody notices", async () => {
+    const env = { MESSAGES_PER_SECOND: "1000" };
+    const [a, b] = [await start(env), await start(env)];
+    const write = await openLarge(a);
+    for (let i = 0; i < 60; i++) await write();
+    const used = Number(/used_memory:(\d+)/.exec(String(await ask("INFO", "memory")))![1]);
+    const before = Number(await ask("MEMORY", "USAGE", log, "SAMPLES", "0"));
+    await ask("CONFIG", "SET", "maxmemory", String(used - 2_000_000));
+    const bob = await a.gateway.connect("bob");
+    await bob.open({});
+    await until(async () => (await users(b)).includes("bob"), 5_000);
+    expect(Number(await ask("MEMORY", "USAGE", log, "SAMPLES", "0"))).toBeLessThan(0.6 * before);
+    for (let i = 0; i < 5; i++) await write();
+    await until(async () => (await statusOf(a)) === "ready" && (await statusOf(b)) === "ready");
+    expect(await users(b)).toEqual(await users(a));
+    for (const node of nodes) expect(await count(node, "disconnections_total")).toBe(0);
+  }, 60_000);
+
+  it("warns at its start of a Redis that is too small, or throws away what is in it", async () => {
+    const warnings = ({ gateway }: Node) => gateway.log.filter((line) => line.includes("of this Redis is"));
+    await ask("CONFIG", "SET", "maxmemory", "100mb");
+    const small = await start();
+    await until(() => warnings(small).length === 1);
+    expect(JSON.parse(warnings(small)[0]!)).toMatchObject({
+      shard: 0,
+      maxmemory: 100 * 1024 * 1024,
+      needed: 128 * 1024 * 1024,
+      msg: expect.stringContaining("too small for REDIS_LOG_BYTES"),
+    });
+    await ask("CONFIG", "SET", "maxmemory-policy", "allkeys-lru");
+    const lower = await start({ REDIS_LOG_BYTES: String(32 * 1024 * 1024) });
+    await until(() => warnings(lower).length === 1);
+    expect(warnings(lower)[0]).toContain("is to be noeviction");
+    // Who may not ask says nothing, and does all else.
+    await ask("ACL", "SETUSER", "nobody", "on", ">a-password", "~presence:1:*", "+@all", "-info");
+    const url = (node: Node) => `redis://nobody:a-password@127.0.0.1:${node.network.port}`;
+    const third = await start({ REDIS_URL: url(lower) });
+    const alice = await third.gateway.connect("alice");
+    await alice.open({});
+    await until(async () => (await users(small)).length === 1);
+    expect(warnings(third)).toEqual([]);
+    expect(await count(third, "disconnections_total")).toBe(0);
+  });
+
+  it("goes on whatever others put into its Redis, however large", async () => {
+    const [a, b] = [await start({ NODE_LEASE_MS: "30000" }), await start({ NODE_LEASE_MS: "30000" })];
+    const alice = await a.gateway.connect("alice");
+    await alice.open({});
+    await until(async () => (await users(b)).length === 1);
+    const large = "x".repeat(8 * 1024 * 1024);
+    const deep = "[".repeat(100_000);
+    const row = (userId: string) => JSON.stringify([1, APP, userId, "widget", 1, 0, 1, null, {}]);
+    const next = async () => Number(await ask("HINCRBY", register, "count", "1"));
+    await ask(
+      "XADD",
+      log,
+      "*",
+      "batch",
+      `${await next()} 1 w`,
+      "large",
+      large,
+      "deep",
+      deep,
+      "s",
+      row("seen"),
+    );
+    await ask("XADD", log, "*", "batch", `${await next()} 2 w ${large}`, "s", row("unseen"));
+    await ask("XADD", log, "*", "junk", large);
+    const fields = Array.from({ length: 50_000 }, (_, i) => [`f${i}`, "v"]).flat();
+    await ask("XADD", log, "*", "batch", `${await next()} 3 w`, ...fields);
+    await ask(
+      "HSET",
+      rows,
+      "s",
+      `w ${row("seen")}`,
+      "large",
+      `w ${large}`,
+      "deep",
+      `w ${deep}`,
+      large.slice(0, 2_000),
+      `w ${row("id")}`,
+    );
+    await ask("HSET", register, "marks", `${"9".repeat(30)}:1 ${large.slice(0, 100_000)} 1:1`);
+    for (let i = 0; i < 5; i++)
+      await ask("HSET", register, ...Array.from({ length: 2_000 }, (_, n) => [`${i} ${n}`, "1"]).flat());
+    await until(async () => (await users(a)).includes("seen") && (await users(b)).includes("seen"), 8_000);
+    for (const count of ["many", "1e300", "-5", "0.5", "99999999999999999"]) {
+      await ask("HSET", register, "count", count);
+      const user = `after ${count}`;
+      const each = await a.gateway.connect(user);
+      await each.open({});
+      await until(async () => (await users(b)).includes(user), 8_000);
+    }
+    await until(async () => (await statusOf(a)) === "ready" && (await statusOf(b)) === "ready", 8_000);
+    for (const node of nodes) {
+      expect(await users(node)).not.toContain("unseen");
+      expect(await count(node, "bad_input_total")).toBeGreaterThan(2);
+      expect(node.gateway.log.filter((line) => line.length > 2_000)).toEqual([]);
+    }
+    const third = await start();
+    const shown = async (node: Node) => (await users(node)).join();
+    await until(
+      async () => (await shown(third)) === (await shown(a)) && (await shown(a)) === (await shown(b)),
+      8_000,
+    );
+  }, 60_000);
 
   it("reads all rows anew when the log was trimmed before it had read it", async () => {
     const [a, b] = [await start({ NODE_LEASE_MS: "30000" }), await start({ NODE_LEASE_MS: "30000" })];
@@ -254,6 +415,16 @@ describe.skipIf(!hasRedis())("a node and its Redis", () => {
     await until(async () => (await users(b)).length === 1);
     const again = await b.gateway.connect("alice");
     expect(await again.ask({ type: "open", kind: "widget", sessionId })).toMatchObject({ resumed: true });
+    // Also while Redis is full, and to ask how much memory it has.
+    await ask("CONFIG", "SET", "maxmemory", "1mb");
+    again.send({ type: "update", hasFocus: true });
+    await until(async () => (await count(b, "redis_full")) === 1);
+    const third = await start(withRights("c"));
+    await until(() => third.gateway.log.join("").includes("too small for REDIS_LOG_BYTES"));
+    await third.gateway.stop();
+    await ask("CONFIG", "SET", "maxmemory", "0");
+    await until(async () => (await statusOf(a)) === "ready" && (await statusOf(b)) === "ready", 5_000);
+    expect(await count(b, "disconnections_total")).toBe(0);
     await a.gateway.stop();
     await until(async () => (await ask("HGET", register, "i:a")) === null);
     expect(await users(b)).toEqual(["alice"]);

@@ -108,6 +108,26 @@ describe("nodes whose log is lost, older, trimmed, frozen or silent", () => {
     },
   );
 
+  it("leave a session with the later of two takeovers, though the log goes back to the earlier one", () => {
+    const world = worldOf(3);
+    const [a, b, c] = world.nodes;
+    const alice = a!.open("alice", "widget", {});
+    world.heal(40);
+    b!.resume(alice, {});
+    c!.resume(alice, { hasFocus: true });
+    for (const node of [b!, c!]) node.step();
+    b!.serve();
+    const restore = world.log.save();
+    world.heal(100);
+    for (const node of world.nodes) world.cut(node);
+    restore(false);
+    world.heal(LEASE_MS + WINDOW_MS);
+    expect(b!.socket.told).toEqual([`${alice} replaced`]);
+    expect(c!.socket.told).toEqual([]);
+    expect(a!.tenant.table.get(alice)!.hasFocus).toBe(true);
+    world.compare();
+  });
+
   it("read all rows when what they write does not come back to them", () => {
     const world = worldOf(2);
     const [a, b] = world.nodes;

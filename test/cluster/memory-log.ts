@@ -25,6 +25,8 @@ export class MemoryLog {
   #state: State = empty();
   /** Ids rise, as the clock does that Redis takes them from. */
   #clock = 0;
+  /** There is no room for more: what is done are ends, and signs of life. */
+  isFull = false;
 
   get rows(): ReadonlyMap<string, Row> {
     return this.#state.rows;
@@ -76,14 +78,20 @@ export class MemoryLog {
   append({ writer, seq, ops }: Extract<Command, { do: "append" }>): Appended {
     const registration = this.#state.register.get(writer);
     if (registration?.seq === undefined) return { count: this.#state.count, seq: undefined };
+    let isFull = false;
     if (registration.seq + 1 === seq) {
       registration.seq = seq;
+      const isEnd = ({ kind }: Op) => kind === "end" || kind === "kick";
+      isFull = this.isFull;
       const facts = ops
+        .filter((op) => !isFull || isEnd(op))
         .filter((op) => this.#do(writer, op))
         .flatMap(({ sessionId, text }) => [sessionId, text]);
-      this.#add((at) => ({ ...at, kind: "batch", writer, seq, facts }));
+      const entry = { kind: "batch", writer, seq, facts } as const;
+      this.#add((at) => ({ ...at, ...entry, ...(isFull ? { isFull } : {}) }));
     }
-    return { count: this.#state.count, seq: registration.seq };
+    const appended = { count: this.#state.count, seq: registration.seq };
+    return isFull ? { ...appended, isFull } : appended;
   }
 
   bury({ writer, seq }: Extract<Command, { do: "bury" }>): boolean {

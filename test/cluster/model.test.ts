@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { it } from "vitest";
+import { expect, it } from "vitest";
 import { fields, userId } from "../model/arbitraries.ts";
 import { SEED } from "../support/seed.ts";
 import { type FakeNode, LEASE_MS, WINDOW_MS, World } from "./world.ts";
@@ -25,6 +25,16 @@ const doings = fc.oneof(
   { weight: 2, arbitrary: fc.record({ do: a("lose"), session: pick }) },
   { weight: 6, arbitrary: fc.record({ do: a("resume"), session: pick, node: pick, fields }) },
   { weight: 1, arbitrary: fc.record({ do: a("kick"), node: pick, userId }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      do: a("race"),
+      session: pick,
+      node: pick,
+      other: pick,
+      isOtherFirst: fc.boolean(),
+    }),
+  },
 );
 
 const time = fc.record({
@@ -40,6 +50,7 @@ const mishaps = fc.oneof(
   fc.record({ do: a("raise"), count: pick }),
   fc.record({ do: a("trim"), kept: pick }),
   fc.record({ do: a("freeze"), isFrozen: fc.boolean() }),
+  fc.record({ do: a("fill"), isFull: fc.boolean() }),
 );
 
 /** What makes nodes take each other for dead, or forget. */
@@ -67,6 +78,9 @@ type Step = Arbitrary<typeof wild>;
 /** A window has to have so much left for a client to come back in: it takes so long until a dead link is noticed. */
 const MARGIN_MS = 3_500;
 
+/** How wrong the wall clocks of the nodes are. Nobody may notice. */
+const SKEWS_MS = [60_000, -60_000, 0, 3_600_000];
+
 interface Known {
   readonly sessionId: string;
   lostAt: number | undefined;
@@ -85,8 +99,13 @@ class Play {
 
   constructor(nodes: number, isMild: boolean) {
     this.#isMild = isMild;
-    for (let i = 0; i < nodes; i++) this.world.start();
+    for (let i = 0; i < nodes; i++) this.#start();
     this.world.heal(100);
+  }
+
+  #start(): void {
+    const { nodes } = this.world;
+    this.world.start().skew = SKEWS_MS[nodes.length % SKEWS_MS.length]!;
   }
 
   do(step: Step): void {
@@ -126,6 +145,9 @@ class Play {
         if (known.lostAt !== undefined && world.now - known.lostAt > WINDOW_MS - MARGIN_MS) break;
         if (node!.resume(known.sessionId, step.fields)) known.lostAt = undefined;
         break;
+      case "race":
+        this.#race(known, node!, world.nodes[step.other % world.nodes.length]!, step.isOtherFirst);
+        break;
       case "kick":
         if (node!.isPaused) break;
         for (const { sessionId } of node!.tenant.table.user(step.userId)?.sessions ?? []) {
@@ -155,6 +177,9 @@ class Play {
         world.isFrozen = step.isFrozen;
         this.#frozenAt = world.now;
         break;
+      case "fill":
+        world.log.isFull = step.isFull;
+        break;
       case "pause":
         node!.isPaused = true;
         break;
@@ -165,7 +190,7 @@ class Play {
         if (world.nodes.length > 1) world.kill(node!);
         break;
       case "start":
-        if (world.nodes.length < 4) world.start();
+        if (world.nodes.length < 4) this.#start();
         break;
       case "leave":
         if (world.nodes.length === 1 || node!.isPaused) break;
@@ -208,6 +233,32 @@ class Play {
       else if (world.now - (this.#cutAt.get(node) ?? world.now) > LEASE_MS / 4) node.connect();
       else if (!this.#cutAt.has(node)) this.#cutAt.set(node, world.now);
     }
+  }
+
+  /** Two nodes take a session over before they hear of each other: the one whose takeover comes later in the log has it. */
+  #race(known: Known | undefined, one: FakeNode, other: FakeNode, isOtherFirst: boolean): void {
+    const { world } = this;
+    if (known === undefined || one === other) return;
+    world.heal(200);
+    const both = isOtherFirst ? [other, one] : [one, other];
+    const canResume = (node: FakeNode) =>
+      node.tenant.table.get(known.sessionId) !== undefined && !node.socket.held.has(known.sessionId);
+    // After a disaster a healed world may still have to make up its mind.
+    if (!both.every((node) => canResume(node) && node.replicator.isWhole)) return;
+    const before = world.log.entries.length;
+    for (const node of both) node.resume(known.sessionId, {});
+    known.lostAt = undefined;
+    for (const node of both) world.pump(node, 2);
+    world.heal(200);
+    const takeovers = new Map<string, number>();
+    for (const [i, entry] of world.log.entries.slice(before).entries()) {
+      if (entry.kind !== "batch" || !entry.facts.includes(known.sessionId)) continue;
+      const [name] = entry.writer.split("-");
+      if (!takeovers.has(name!)) takeovers.set(name!, i);
+    }
+    const [winner] = [...takeovers].sort(([, i], [, j]) => j - i)[0]!;
+    const holders = world.nodes.filter(({ socket }) => socket.held.has(known.sessionId));
+    expect(holders.map(({ name }) => name)).toEqual([winner]);
   }
 
   #atHolder(

@@ -1,8 +1,9 @@
 import fc from "fast-check";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import type { Command, Entry } from "../../src/cluster/log.ts";
+import type { Command, Entry, Op } from "../../src/cluster/log.ts";
 import { RedisConnection } from "../../src/cluster/redis-connection.ts";
 import { RedisLog } from "../../src/cluster/redis-log.ts";
+import { keysOf } from "../../src/cluster/redis-scripts.ts";
 import { hasRedis, RedisServer } from "../support/redis-server.ts";
 import { PATIENCE_MS } from "../support/until.ts";
 import { MemoryLog } from "./memory-log.ts";
@@ -100,6 +101,62 @@ describe.skipIf(!hasRedis())("a log in Redis", () => {
       { numRuns: 300 },
     );
   });
+});
+
+const BOUND = 4 * 1024 * 1024;
+
+describe.skipIf(!hasRedis())("the size of a log in Redis", () => {
+  let seq: number;
+  beforeEach(async () => {
+    log.close();
+    log = await RedisLog.connect({ urls: [redis.url], shard: 0, keep: 10_000, maxLogBytes: BOUND });
+    await log.join({ do: "join", writer: "w", leaseMs: 1_000, nodeId: "n", formerly: [] });
+    seq = 0;
+  });
+
+  const { log: stream, nodes: register } = keysOf(0);
+  const append = (ops: readonly Op[]) => log.append({ do: "append", writer: "w", seq: ++seq, ops });
+  /** Of this many sessions, each with so much text. */
+  const opsOf = (sessions: number, chars: number, from = 0): Op[] =>
+    Array.from({ length: sessions }, (_, i) => ({
+      kind: "open",
+      sessionId: `session-${String(from + i).padStart(13, "0")}`,
+      text: "x".repeat(chars),
+    }));
+  const used = async (): Promise<number> =>
+    Number((await raw.ask(["MEMORY", "USAGE", stream, "SAMPLES", "0"], 2_000)) ?? 0);
+  const measured = async (): Promise<number> =>
+    Number(String(await raw.ask(["HGET", register, "bytes"], 2_000)).split(" ")[0]);
+
+  it.each([
+    ["signs of life", 0, 0, 9_000],
+    ["one small change", 1, 60, 9_000],
+    ["one change with text", 1, 700, 9_000],
+    ["one large change, of which one goes into a node of the stream", 1, 2_100, 4_000],
+    ["one that is larger than a node of the stream", 1, 4_200, 2_000],
+    ["one just over a size class", 1, 10_300, 1_000],
+    ["many small changes", 512, 60, 200],
+    ["many large changes", 64, 4_096, 60],
+    ["the largest batch of a session", 1, 800_000, 20],
+  ])(
+    "is never more than is measured, nor than its bound: %s",
+    async (_, sessions, chars, times) => {
+      let most = 0;
+      let least = Number.POSITIVE_INFINITY;
+      for (let i = 1; i <= times; i++) {
+        await append(opsOf(sessions, chars));
+        if (i % Math.ceil(times / 20) !== 0) continue;
+        const [real, counted] = [await used(), await measured()];
+        // A stream allocates the whole of its last node, and trims whole nodes only.
+        expect(real).toBeLessThanOrEqual(counted + 2 * 4_096 + 2_048);
+        expect(counted).toBeLessThanOrEqual(BOUND);
+        most = Math.max(most, real / counted);
+        if (i > times / 2) least = Math.min(least, real / counted);
+      }
+      process.stdout.write(`${_}: ${least.toFixed(2)} to ${most.toFixed(2)} of what is measured\n`);
+    },
+    60_000,
+  );
 });
 
 function ask(

@@ -1,5 +1,14 @@
 import { describe, expect, it } from "vitest";
-import { type FakeNode, LEASE_MS, MAX_SESSIONS, TYPING_MS, users, WINDOW_MS, worldOf } from "./world.ts";
+import {
+  APP_ID,
+  type FakeNode,
+  LEASE_MS,
+  MAX_SESSIONS,
+  TYPING_MS,
+  users,
+  WINDOW_MS,
+  worldOf,
+} from "./world.ts";
 
 describe("nodes that share a log", () => {
   it("show each other's sessions, changes and ends", () => {
@@ -159,6 +168,135 @@ describe("nodes that share a log", () => {
     world.compare();
     expect(b!.socket.held.size + c!.socket.held.size).toBe(1);
     expect([...b!.socket.told, ...c!.socket.told]).toEqual([`${alice} replaced`]);
+  });
+
+  it.each([
+    ["ahead", 60_000],
+    ["behind", -60_000],
+    ["equal", 0],
+  ])(
+    "leave it with the later takeover in the log, whatever their clocks say (the first one's is %s)",
+    (_, skew) => {
+      for (const isCut of [false, true]) {
+        const world = worldOf(3);
+        const [a, b, c] = world.nodes;
+        b!.skew = skew;
+        const alice = a!.open("alice", "widget", {});
+        world.heal(40);
+        // Neither hears of the other: the log is too slow, or they are cut off from it.
+        if (isCut) for (const node of [b!, c!]) world.cut(node);
+        b!.resume(alice, { hasFocus: true });
+        c!.resume(alice, { isTyping: true });
+        for (const node of [b!, c!]) {
+          node.connect();
+          world.pump(node, 3);
+        }
+        world.heal(1_000);
+        world.compare();
+        expect(a!.socket.told).toEqual([`${alice} replaced`]);
+        expect(b!.socket.told).toEqual([`${alice} replaced`]);
+        expect(c!.socket.told).toEqual([]);
+        expect(a!.tenant.table.get(alice)!.isTyping).toBe(true);
+      }
+    },
+  );
+
+  it("leave a session where its client is, though who had it meanwhile comes back to the log later", () => {
+    for (const wasSent of [false, true]) {
+      const world = worldOf(3);
+      const [a, b, c] = world.nodes;
+      const alice = a!.open("alice", "widget", {});
+      world.heal(40);
+      if (!wasSent) world.cut(b!);
+      b!.resume(alice, {});
+      b!.step();
+      // What was sent is lost with the link.
+      if (wasSent) b!.cut();
+      b!.socket.held.delete(alice);
+      b!.tenant.lose(b!.tenant.table.get(alice)!, b!.now);
+      c!.resume(alice, { hasFocus: true });
+      world.advance(500, () => 5);
+      world.heal(WINDOW_MS + 5_000);
+      expect(c!.socket.told).toEqual([]);
+      world.compare();
+    }
+  });
+
+  it("count on from the epochs that versions before wrote, which took them from their wall clocks", () => {
+    const world = worldOf(3);
+    const [a, b, c] = world.nodes;
+    const alice = a!.open("alice", "widget", {});
+    world.heal(40);
+    /** As those versions take a session over. */
+    const resumeAsBefore = (node: FakeNode, wall: number) => {
+      node.resume(alice, {});
+      const origin = node.tenant.table.get(alice)!.origin!;
+      origin.term = Math.max(origin.term, wall);
+    };
+    resumeAsBefore(b!, 1_800_000_000_000);
+    world.heal(40);
+    expect(c!.resume(alice, {})).toBe(true);
+    world.heal(40);
+    expect(b!.socket.told).toEqual([`${alice} replaced`]);
+    for (const { tenant } of world.nodes) {
+      expect(tenant.table.get(alice)!.origin!.term).toBe(1_800_000_000_001);
+    }
+    // At the same time, all agree as well.
+    a!.resume(alice, {});
+    resumeAsBefore(b!, 1_800_000_060_000);
+    world.heal(40);
+    world.compare();
+  });
+
+  it("read each other's sessions and takeovers, however large the numbers are that somebody wrote", () => {
+    const world = worldOf(3);
+    const [a, b] = world.nodes;
+    const MAX = 2 ** 52;
+    const text = (kind: string) => JSON.stringify([1, APP_ID, "alice", kind, MAX, MAX, 1, null, {}]);
+    world.log.join({ do: "join", writer: "w", leaseMs: 1_000_000, nodeId: "w", formerly: [] });
+    world.log.append({
+      do: "append",
+      writer: "w",
+      seq: 1,
+      ops: [{ kind: "open", sessionId: "far", text: text("widget") }],
+    });
+    world.heal(40);
+    const later = a!.open("alice", "widget", {});
+    world.heal(40);
+    const last = b!.open("alice", "widget", {});
+    world.heal(40);
+    expect(a!.resume("far", {})).toBe(true);
+    world.heal(40);
+    expect(b!.resume("far", { hasFocus: true })).toBe(true);
+    world.heal(40);
+    const expected = ["far", later, last].sort();
+    for (const node of world.nodes) {
+      expect(node.tenant.table.user("alice")!.sessions.map(({ sessionId }) => sessionId)).toEqual(expected);
+      expect(node.tenant.table.get("far")).toMatchObject({ hasFocus: true });
+      expect(node.events).not.toContain("badInput");
+    }
+    expect(a!.socket.told).toEqual(["far replaced"]);
+    world.compare();
+  });
+
+  it("take in no more sessions of one user than any node lets in, in whatever order they were written", () => {
+    const world = worldOf(1);
+    const [a] = world.nodes;
+    const text = (opened: number) => JSON.stringify([1, APP_ID, "alice", "widget", opened, 0, 1, null, {}]);
+    world.log.join({ do: "join", writer: "w", leaseMs: 1_000_000, nodeId: "w", formerly: [] });
+    const [LIMIT, MORE] = [10_000, 50];
+    for (let i = 0; i < LIMIT + MORE; i += 50) {
+      const ops = Array.from(
+        { length: 50 },
+        (_, n) => ({ kind: "open", sessionId: `s${i + n}`, text: text(LIMIT + MORE - i - n) }) as const,
+      );
+      world.log.append({ do: "append", writer: "w", seq: i / 50 + 1, ops });
+    }
+    world.flush();
+    const { sessions } = a!.tenant.table.user("alice")!;
+    expect(sessions).toHaveLength(LIMIT);
+    expect(sessions[0]!.sessionId).toBe(`s${LIMIT - 1}`);
+    expect(a!.events.filter((event) => event === "badInput")).toHaveLength(MORE);
   });
 
   it("leave a session with who took it over last while they could not hear of each other", () => {

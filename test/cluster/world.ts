@@ -62,6 +62,9 @@ export class FakeNode {
   isPaused = false;
   /** What it writes arrives, but nothing that is written comes to it. */
   isDeaf = false;
+  /** Defects that showed, as the link counts them; thrown on while nobody expects any. */
+  readonly defects: unknown[] = [];
+  isFaulty = false;
   /** Commands on their way to the log, and answers on their way back. */
   commands: Sent[] = [];
   replies: { readonly link: number; readonly deliver: () => void }[] = [];
@@ -95,6 +98,7 @@ export class FakeNode {
         peerBuried: note("peerBuried"),
         resync: (reason) => void events.push(reason),
         badInput: note("badInput"),
+        failed: (error) => this.#failed(error),
         lag: () => {},
       },
     });
@@ -120,6 +124,20 @@ export class FakeNode {
       ),
     });
     tenants.set(APP_ID, this.tenant);
+  }
+
+  #failed(error: unknown): void {
+    if (!this.isFaulty) throw error;
+    this.defects.push(error);
+  }
+
+  /** As the link does it. */
+  #guard(act: () => void): void {
+    try {
+      act();
+    } catch (error) {
+      this.#failed(error);
+    }
   }
 
   connect(): void {
@@ -166,9 +184,12 @@ export class FakeNode {
   step(): void {
     if (this.tenant.next() <= this.now) this.tenant.run(this.now);
     if (this.link === undefined) return;
-    for (const command of this.replicator.step(this.now)) {
-      this.commands.push({ command, link: this.link, at: this.now });
-    }
+    const { link } = this;
+    this.#guard(() => {
+      for (const command of this.replicator.step(this.now)) {
+        this.commands.push({ command, link, at: this.now });
+      }
+    });
     this.tables.settle(this.now);
   }
 
@@ -210,7 +231,7 @@ export class FakeNode {
 
   deliver(): void {
     const reply = this.replies.shift();
-    if (reply !== undefined && reply.link === this.link) reply.deliver();
+    if (reply !== undefined && reply.link === this.link) this.#guard(reply.deliver);
     this.tables.settle(this.now);
   }
 
@@ -218,7 +239,7 @@ export class FakeNode {
     const after = this.replicator.readAfter;
     if (this.link === undefined || after === undefined || this.isDeaf) return;
     const entries: Entry[] = this.#log.read(after, max);
-    this.replicator.read(after, entries, this.now);
+    this.#guard(() => this.replicator.read(after, entries, this.now));
     this.tables.settle(this.now);
   }
 
@@ -308,6 +329,7 @@ export class World {
   /** Everything works again, for so long. */
   heal(ms: number): void {
     this.isFrozen = false;
+    this.log.isFull = false;
     this.raise(this.zombies.length);
     const end = this.now + ms;
     for (let longest = 20; this.now < end; longest = Math.min(longest + 10, 250)) {

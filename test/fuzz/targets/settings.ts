@@ -27,6 +27,7 @@ const GOOD: readonly (readonly [name: string, ...values: string[]])[] = [
   ["NODE_LEASE_MS", "100", "10000"],
   ["REDIS_URL", "redis://localhost", `rediss://user:${CANARY}@host:6379/3`, `redis://a,redis://:${CANARY}@b`],
   ["REDIS_SHARDS", "1", "12"],
+  ["REDIS_LOG_BYTES", "67108864", "4194304"],
   ["TERMINATION_GRACE_MS", "30000"],
   ["METRICS_TOKEN", "a token"],
 ];

@@ -1,0 +1,100 @@
+import { describe, expect, it } from "vitest";
+import { LEASE_MS, users, WINDOW_MS, worldOf } from "./world.ts";
+
+describe("nodes whose log has no room for more", () => {
+  it("declare nobody dead, end nobody, serve on, and agree as soon as there is room", () => {
+    const world = worldOf(3);
+    const [a, b, c] = world.nodes;
+    const alice = a!.open("alice", "widget", {});
+    const moved = a!.open("moved", "widget", {});
+    world.heal(40);
+    world.log.isFull = true;
+    a!.tenant.update(a!.tenant.table.get(alice)!, { custom: { n: "1" } }, a!.now);
+    world.advance(1_000, () => 5);
+    for (const { replicator } of world.nodes) {
+      expect(replicator.isWhole).toBe(false);
+      expect(replicator.isFull).toBe(true);
+    }
+    // A client goes elsewhere, which nobody can be told.
+    a!.socket.held.delete(moved);
+    a!.tenant.lose(a!.tenant.table.get(moved)!, a!.now);
+    expect(b!.resume(moved, { hasFocus: true })).toBe(true);
+    c!.open("carol", "widget", {});
+    world.advance(LEASE_MS + WINDOW_MS + 5_000, () => 5);
+    for (const { events } of world.nodes) {
+      expect(events).not.toContain("peerBuried");
+      expect(events).not.toContain("expelled");
+    }
+    expect(users(world)).toEqual([
+      ["alice", "moved"],
+      ["alice", "moved"],
+      ["alice", "carol", "moved"],
+    ]);
+    world.log.isFull = false;
+    world.advance(5_000, () => 5);
+    world.compare();
+    for (const { replicator } of world.nodes) expect(replicator.isWhole).toBe(true);
+    expect(users(world)).toEqual(Array(3).fill(["alice", "carol", "moved"]));
+    expect(b!.socket.told).toEqual([]);
+    expect(c!.tenant.table.get(alice)!.custom.n).toBe("1");
+    world.heal(LEASE_MS + WINDOW_MS);
+    world.compare();
+  });
+
+  it("end for all what ends meanwhile, which makes room", () => {
+    const world = worldOf(2);
+    const [a, b] = world.nodes;
+    const gone = a!.open("gone", "widget", {});
+    a!.open("alice", "widget", {});
+    world.heal(40);
+    world.log.isFull = true;
+    const [alice] = a!.tenant.table.user("alice")!.sessions;
+    a!.tenant.update(alice!, { hasFocus: true }, a!.now);
+    a!.socket.held.delete(gone);
+    a!.tenant.end(a!.tenant.table.get(gone)!, "closed", a!.now);
+    expect(b!.tenant.kick("alice", b!.now)).toBe(1);
+    world.advance(1_500, () => 5);
+    expect(users(world)).toEqual([[], []]);
+    expect(world.log.rows.size).toBe(0);
+    world.heal(2_000);
+    world.compare();
+  });
+
+  it("say what they had no room for once there is, whatever was said since", () => {
+    const world = worldOf(3);
+    const [a, b, c] = world.nodes;
+    const [one, two, three] = ["one", "two", "three"].map((name) => a!.open(name, "widget", {}));
+    world.heal(40);
+    world.log.isFull = true;
+    // In batches that follow on one another: taken over and changed, taken over and ended, changed and changed again.
+    b!.resume(one!, {});
+    b!.resume(two!, {});
+    a!.tenant.update(a!.tenant.table.get(three!)!, { hasFocus: true }, a!.now);
+    world.advance(10, (node) => (node === c ? 0 : 1));
+    b!.tenant.update(b!.tenant.table.get(one!)!, { custom: { n: "2" } }, b!.now);
+    b!.tenant.end(b!.tenant.table.get(two!)!, "closed", b!.now);
+    b!.socket.held.delete(two!);
+    a!.tenant.update(a!.tenant.table.get(three!)!, { isTyping: true }, a!.now);
+    world.advance(3_000, () => 3);
+    world.heal(2_000);
+    world.compare();
+    expect(users(world)).toEqual(Array(3).fill(["one", "three"]));
+    expect(c!.tenant.table.get(one!)!.custom.n).toBe("2");
+    expect(b!.socket.told).toEqual([]);
+  });
+
+  it("let one go that leaves", () => {
+    const world = worldOf(2);
+    const [a] = world.nodes;
+    const alice = a!.open("alice", "widget", {});
+    world.heal(40);
+    world.log.isFull = true;
+    a!.tenant.update(a!.tenant.table.get(alice)!, { hasFocus: true }, a!.now);
+    world.advance(200, () => 5);
+    a!.tenant.lose(a!.tenant.table.get(alice)!, a!.now);
+    a!.socket.held.delete(alice);
+    a!.replicator.leave();
+    world.advance(1_500, () => 5);
+    expect(a!.replicator.hasLeft).toBe(true);
+  });
+});
