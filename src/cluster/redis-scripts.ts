@@ -37,7 +37,7 @@ function script(body: string): Script {
  * What an entry and each of its fields take in Redis beside their text, at most: a node of the radix tree, the lengths in the listpack;
  * and by how much the allocator rounds up what they take together. A test holds the sums against MEMORY USAGE.
  */
-const ENTRY_BYTES = 192;
+const ENTRY_BYTES = 256;
 const FIELD_BYTES = 16;
 const ROUNDING = 1.25;
 /** The log is cut off at marks, a 32nd of its bound apart: at a few entries it would cost more, and it never loses more than that. */

@@ -27,6 +27,15 @@ it("every metric of a cluster is on the page for operators, and no other", async
   expect(told.filter((name) => name !== "presence_cluster_").sort()).toEqual(shown.sort());
 });
 
+it("every line about Redis' memory on the page for operators is one that nodes say", () => {
+  const source = ["cluster", "redis-memory"].map((name) =>
+    readFileSync(new URL(`../../src/cluster/${name}.ts`, import.meta.url), "utf8"),
+  );
+  const lines = firstCells("Redis' memory").filter((cell) => cell.includes(" "));
+  expect(lines).toHaveLength(4);
+  for (const line of lines) expect(source.join("")).toContain(`"${line}"`);
+});
+
 describe.skipIf(!hasRedis())("two nodes, of whom one is lost for a while", () => {
   let redis: RedisServer;
   let network: TcpProxy;

@@ -48,7 +48,8 @@ describe.each(TRANSPORTS)("with %s, a process that may open few files", (transpo
       const countKept = () => crowd.filter((tcp) => !tcp.closed).length;
       await expect.poll(countKept).toBeLessThan(OPEN_FILES);
       const kept = countKept();
-      expect(kept).toBeGreaterThan(50);
+      // All of them come from one address: a page that was asked for ends its connection when many are open.
+      expect(kept).toBeGreaterThan(20);
 
       const cpuBefore = cpuSeconds(run.child.pid!);
       const latencies: number[] = [];

@@ -75,6 +75,9 @@ describe("docker-compose.yml", () => {
     expect(settings.trustProxy("172.31.252.7", 0)).toBe(false);
     expect(JSON.stringify(compose.networks)).toContain(node1!.environment.TRUST_PROXY);
     expect(node1!.stop_grace_period).toBe(`${Number(node1!.environment.TERMINATION_GRACE_MS) / 1_000}s`);
+    const [, maxmemory] = / --maxmemory (\d+)gb /.exec(valkey!.command.join(" "))!;
+    // The log, and as much again for the rest.
+    expect(Number(maxmemory) * 2 ** 30).toBeGreaterThan(2 * settings.redisLogBytes);
     const user = readmeUser().replace("a-password", VARIABLES.REDIS_PASSWORD!);
     expect(valkey!.command.join(" ")).toContain("--user default off");
     expect(valkey!.command.join(" ").split(" --user ").at(-1)).toBe(user);

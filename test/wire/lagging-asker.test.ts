@@ -5,6 +5,7 @@ import { TRANSPORTS } from "../support/transports.ts";
 
 describe.each(TRANSPORTS)("a reader who lags over %s", (transport) => {
   let gateway: TestGateway;
+  let clock: HandClock;
   beforeEach(async () => {
     const env = {
       MAX_BUFFERED_BYTES: "262144",
@@ -12,8 +13,9 @@ describe.each(TRANSPORTS)("a reader who lags over %s", (transport) => {
       MESSAGES_PER_SECOND: "1000000",
       HTTP_REQUESTS_PER_SECOND: "1000000",
     };
-    // The clock stands still: who is slow for long would be ended.
-    gateway = await TestGateway.start(transport, { clock: new HandClock(), env });
+    // The clock goes on a little with each round: who is slow for long would be ended.
+    clock = new HandClock();
+    gateway = await TestGateway.start(transport, { clock, env });
   });
   afterEach(() => gateway.stop());
 
@@ -32,6 +34,7 @@ describe.each(TRANSPORTS)("a reader who lags over %s", (transport) => {
       round++;
       for (const sessionId of sessionIds) app.send({ type: "update", sessionId, custom: note(round) });
       await app.settled();
+      clock.turn(gateway, 50);
     }
     for (let id = 1; id <= 20; id++) reader.send({ type: "ping", id });
     await app.settled();
