@@ -19,7 +19,9 @@ export function parseEntry(id: string, fields: unknown): Entry {
     case "batch": {
       const seq = parseCount(second);
       if (seq === undefined || !isWriter(third) || !facts.every(isText)) return bad;
-      const batch = { id, kind, count, writer: third, seq, facts: facts.map(shorten) } as const;
+      // Most have none, and need no other list.
+      const fit = facts.some(isTooLong) ? facts.map(shorten) : facts;
+      const batch = { id, kind, count, writer: third, seq, facts: fit } as const;
       return rest[0] === "full" ? { ...batch, isFull: true } : batch;
     }
     case "join": {
@@ -66,7 +68,11 @@ export function parseRegister(fields: unknown): Registered[] {
 
 /** What is too long to be a fact is none: it is not kept, so that nothing is kept that is larger than what nodes write. */
 function shorten(text: string): string {
-  return text.length > MAX_FACT_CHARS ? "" : text;
+  return isTooLong(text) ? "" : text;
+}
+
+function isTooLong(text: string): boolean {
+  return text.length > MAX_FACT_CHARS;
 }
 
 function isText(value: unknown): value is string {
