@@ -47,10 +47,13 @@ export const FLOOD_SECONDS = 6;
 /** So many things of a kind that are due at the same time are done before others are served; the rest comes right after. */
 export const MAX_DUE_PER_TURN = 1_000;
 /**
- * A view rests for so many times what its last flush has cost, delivery included: no view takes more than a tenth of the
- * processor. So do all views together that only one user watches.
+ * A view rests for so many times what its last flush has cost, delivery included, so no view takes more than a quarter
+ * of the processor. With `DIFF_INTERVAL_MS` of 0, which asks for every change at once, it may take half.
  */
-export const REST_PER_COST = 10;
+export const REST_PER_COST = 4;
+export const REST_PER_COST_AT_ONCE = 1;
+/** All views together that only one user watches take no more than a tenth. */
+export const REST_PER_PRIVATE_COST = 10;
 /** A shorter rest than this is not worth a timer: the view rests for `DIFF_INTERVAL_MS` only. */
 export const LONGEST_FREE_FLUSH_MS = 10;
 /** A view whose flush has failed is tried again after this. */

@@ -25,6 +25,8 @@ import {
   LONGEST_FREE_FLUSH_MS,
   MAX_DUE_PER_TURN,
   REST_PER_COST,
+  REST_PER_COST_AT_ONCE,
+  REST_PER_PRIVATE_COST,
   USER_FILTER_FACTOR,
 } from "./limits.ts";
 import type { MemoryGate } from "./memory-gate.ts";
@@ -462,11 +464,11 @@ export class Tenant {
    */
   #rest(view: View<Holder>, costMs: number, payer: FlushPayer | undefined, now: number): void {
     const { diffIntervalMs } = this.#options.limits;
-    let restMs = REST_PER_COST * costMs;
+    let restMs = costMs * (diffIntervalMs === 0 ? REST_PER_COST_AT_ONCE : REST_PER_COST);
     if (view.hasLeftOut) restMs = Math.max(restMs, FAILED_FLUSH_REST_MS);
     if (payer !== undefined) {
-      payer.flushFreeAt = Math.max(now, payer.flushFreeAt) + restMs;
-      restMs = payer.flushFreeAt - now;
+      payer.flushFreeAt = Math.max(now, payer.flushFreeAt) + costMs * REST_PER_PRIVATE_COST;
+      restMs = Math.max(restMs, payer.flushFreeAt - now);
     }
     this.#views.rest(
       view,

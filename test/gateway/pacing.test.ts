@@ -78,7 +78,7 @@ describe("a view rests", () => {
     expect(diffs).toBeLessThanOrEqual(1_000 / limits.diffIntervalMs + 2);
   });
 
-  it("in proportion to what its flushes cost where that is more: it takes a tenth of the processor", () => {
+  it("in proportion to what its flushes cost where that is more: it takes a quarter of the processor", () => {
     const world = setUp(endlessTurn());
     const subscribers = 5_000;
     const watchers = Array.from({ length: subscribers }, () => new Watcher());
