@@ -122,7 +122,8 @@ export async function startGateway(
         now: () => clock.now(),
       },
       bodies: new BodyBudget(memoryBytes()),
-      tcpRefused: (opened) => telemetry.refused(opened === "full" ? "tcp_connections" : "tcp_per_address"),
+      tcpRefused: (opened) =>
+        telemetry.refused("tcp_connections", opened === "full" ? undefined : "the share of an address"),
       bodyRefused: () => telemetry.refused("body_bytes"),
       refuseHandshake: (address, answer) =>
         // What is the node's own fault counts for nobody.

@@ -202,7 +202,7 @@ describe.each(TRANSPORTS)("who hoards over %s", (transport) => {
         for (const client of friends) client.terminate();
         for (const tcp of attackers) tcp.destroy();
         expect(await idleShare(pid)).toBeLessThan(0.2);
-        expect(run.output).toMatch(/"refusal":"tcp_per_address"/);
+        expect(run.output).toMatch(/"refusal":"tcp_connections","detail":"the share of an address"/);
       } finally {
         await run.stop();
       }
