@@ -79,7 +79,9 @@ class Sample {
   #loggedAt = Number.NEGATIVE_INFINITY;
   #unlogged = 0;
 
-  /** Counts an event. The number of events that a line stands for, or undefined if none is to be logged now. */
+  /**
+   * Counts an event. The number of events that a line stands for, or undefined if none is to be logged now.
+   */
   take(now: number): number | undefined {
     this.#unlogged++;
     if (now - this.#loggedAt < SAMPLE_MS) return undefined;
