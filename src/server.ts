@@ -31,7 +31,10 @@ import { VERSION } from "./version.ts";
 /** What the build made of src/dashboard: beside src, as beside what src was built to. */
 const DASHBOARD = new URL("../dist/dashboard/", import.meta.url);
 
-/** TCP connections that an address may have for what is no WebSocket, beside as many as it may have WebSockets. */
+/**
+ * TCP connections that an address may have for what is no WebSocket, beside as many as it may have
+ * WebSockets.
+ */
 const LEFT_FOR_STRANGERS = 100;
 
 export interface Gateway {
@@ -122,7 +125,8 @@ export async function startGateway(
         now: () => clock.now(),
       },
       bodies: new BodyBudget(memoryBytes()),
-      tcpRefused: (opened) => telemetry.refused(opened === "full" ? "tcp_connections" : "tcp_per_address"),
+      tcpRefused: (opened) =>
+        telemetry.refused("tcp_connections", opened === "full" ? undefined : "the share of an address"),
       bodyRefused: () => telemetry.refused("body_bytes"),
       refuseHandshake: (address, answer) =>
         // What is the node's own fault counts for nobody.

@@ -54,14 +54,22 @@ export const SETTINGS: readonly SettingHelp[] = [
   },
   { names: ["CONNECT_TIMEOUT_MS"], standard: "5000", text: "for the first message" },
   { names: ["MAX_CONNECTIONS"], standard: "open-file limit − 512", text: "WebSockets and event streams" },
-  { names: ["MAX_CONNECTIONS_PER_IP"], standard: "1000", text: "of one IPv4 address or IPv6 /64" },
+  {
+    names: ["MAX_CONNECTIONS_PER_IP"],
+    standard: "1000",
+    text: "of one IPv4 address or IPv6 /64; 100 more may be plain TCP",
+  },
   {
     names: ["MAX_CONNECTS_PER_SECOND"],
     standard: "1000",
-    text: "burst twice that; over it 503 with Retry-After",
+    text: "burst twice that, the last quarter for addresses that connect seldom; over it 503 with Retry-After",
   },
   { names: ["MAX_MESSAGE_BYTES"], standard: "262144", text: "8192 before connect" },
-  { names: ["MAX_BUFFERED_BYTES"], standard: "1048576", text: "what may wait for one reader" },
+  {
+    names: ["MAX_BUFFERED_BYTES"],
+    standard: "1048576",
+    text: "what may wait for one reader, on a socket or an HTTP connection",
+  },
   { names: ["MAX_SESSIONS_PER_SOCKET"], standard: "100", text: "100 times that with an app token" },
   { names: ["MAX_SUBSCRIPTIONS_PER_SOCKET"], standard: "100", text: "filters that one socket may watch" },
   {
@@ -93,11 +101,11 @@ export const SETTINGS: readonly SettingHelp[] = [
   {
     names: ["METRICS_TOKEN"],
     standard: "–",
-    text: "bearer token for /metrics; without it only programs on this machine get them, asking for localhost or its address",
+    text: "bearer token for /metrics; without it only programs on this machine get them, asking for localhost or its address, and not through a proxy",
   },
   {
     names: ["TRUST_PROXY"],
     standard: "–",
-    text: "addresses or networks of your proxies, with commas between: their X-Forwarded-For is believed",
+    text: "addresses or networks of your proxies, with commas between: their X-Forwarded-For is believed, and no share of an address holds for them",
   },
 ];

@@ -45,7 +45,9 @@ function isSignature(signature: Buffer, input: string, key: KeyObject): boolean 
   return timingSafeEqual(right, signature);
 }
 
-/** What is said of a part in which an object has a key twice: others may read it in another way than we do. */
+/**
+ * What is said of a part in which an object has a key twice: others may read it in another way than we do.
+ */
 const KEY_TWICE: unique symbol = Symbol("a key twice");
 
 /** The JSON object that a part has; undefined if it has something else. */

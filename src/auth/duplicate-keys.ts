@@ -8,8 +8,9 @@ const OPEN_BRACE = 123;
 const CLOSE_BRACE = 125;
 
 /**
- * Whether an object in a JSON text, at any depth, has the same key twice. JSON.parse takes the last one, others the first:
- * they would read the same text in different ways. Takes time in proportion to the text, which must be valid JSON.
+ * Whether an object in a JSON text, at any depth, has the same key twice. JSON.parse takes the last one,
+ * others the first: they would read the same text in different ways. Takes time in proportion to the text,
+ * which must be valid JSON.
  */
 export function hasDuplicateKeys(json: string): boolean {
   /** The keys of each object around this place; undefined for an array. */

@@ -34,13 +34,15 @@ export class Admitted {
 
 /** Connects a second that still count as seldom, as a share of what all addresses together may do. */
 const SELDOM_SHARE = 0.01;
-/** A bound on the addresses that are remembered; beyond it the quietest is forgotten, and counts as seldom. */
+/**
+ * A bound on the addresses that are remembered; beyond it the quietest is forgotten, and counts as seldom.
+ */
 const MAX_ADDRESSES = 100_000;
 
 /**
- * The rate at which connections are let in: `perSecond`, burst twice that. The last quarter of the burst, and the refill
- * behind it, is for addresses that connected seldom in the last seconds. So one address alone may use the whole rate, and
- * still leaves room for others.
+ * The rate at which connections are let in: `perSecond`, burst twice that. The last quarter of the burst, and
+ * the refill behind it, is for addresses that connected seldom in the last seconds. So one address alone may
+ * use the whole rate, and still leaves room for others.
  */
 export class ConnectRate {
   readonly #all: TokenBucket;

@@ -26,19 +26,27 @@ export type Opened = "taken" | "full" | "share_used";
 
 /** An address may be this share of what is not WebSockets while slots are short. */
 const SHARE_WHEN_SHORT = 1 / 16;
-const LEAST_SHARE = 8;
-const CROWD = LEAST_SHARE;
-/** A connection that says nothing, or does not finish its request, is closed within this time by both transports. */
+/** As many as may come at once from behind one address that many share, when they come back. */
+const LEAST_SHARE = 32;
+/** So few strangers need not be told apart. */
+const CROWD = 8;
+/** Slots are short when less than this share of them is free. */
+const FEW_FREE = 1 / 8;
+/**
+ * A connection that says nothing, or does not finish its request, is closed within this time by both
+ * transports.
+ */
 const SILENCE_MS = 12_000;
 /** A bound on the addresses that are remembered where ends are not told. */
 const MAX_ADDRESSES = 65_536;
 
 /**
- * The TCP connections of the process. A stranger is one that has shown no valid credentials: it is no WebSocket, and no
- * authorized request came over it. Slots are short while more of them are used by what is no WebSocket than are free.
- * Strangers of one address may never be more than half of all slots, and only a few when slots are short: so one address
- * cannot keep others out. Where the transport can end a connection, one that has used its share loses its idlest stranger
- * to the newcomer: so those who share an address with somebody who fills it get in, too.
+ * The TCP connections of the process. A stranger is one that has shown no valid credentials: it is no
+ * WebSocket, and no authorized request came over it. Slots are short while what is no WebSocket uses more
+ * than half of them, or few are free. Strangers of one address may never be more than half of all slots, and
+ * only a few when slots are short: so one address cannot keep others out. Where the transport can end a
+ * connection, one that has used its share loses its idlest stranger to the newcomer: so those who share an
+ * address with somebody who fills it get in, too.
  */
 export class TcpSlots {
   readonly maxConnections: number;
@@ -68,7 +76,9 @@ export class TcpSlots {
 
   /** Whether strangers' connections are to end with their answers, so that others find room. */
   get isShort(): boolean {
-    return this.#connections - this.#webSockets > this.maxConnections - this.#connections;
+    const { maxConnections } = this;
+    const plain = this.#connections - this.#webSockets;
+    return plain > maxConnections / 2 || maxConnections - this.#connections < maxConnections * FEW_FREE;
   }
 
   /**
@@ -85,7 +95,10 @@ export class TcpSlots {
     return !this.#isProxy(peer);
   }
 
-  /** Counts a connection that has come. One that is not taken is to be closed, which is to be told as every end is. */
+  /**
+   * Counts a connection that has come. One that is not taken is to be closed, which is to be told as every
+   * end is.
+   */
   open(peer: string, connection?: StrangerConnection): Opened {
     this.#connections++;
     if (this.#connections > this.maxConnections) return "full";
@@ -178,8 +191,8 @@ class CountedStrangers implements Strangers {
 }
 
 /**
- * Where ends are not told: who came within one to two periods and has not been removed. A stranger that says nothing is
- * gone by then, and one that was answered ends with its answer when slots are short.
+ * Where ends are not told: who came within one to two periods and has not been removed. A stranger that says
+ * nothing is gone by then, and one that was answered ends with its answer when slots are short.
  */
 class RecentStrangers implements Strangers {
   readonly #periodMs: number;

@@ -8,7 +8,6 @@ export const REFUSALS = [
   "connections_per_address",
   "connect_rate",
   "tcp_connections",
-  "tcp_per_address",
   "starting",
   "memory",
   "draining",

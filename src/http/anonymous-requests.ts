@@ -3,7 +3,10 @@ import type { Telemetry } from "../gateway/telemetry.ts";
 import { KeyedBuckets } from "../shared/keyed-buckets.ts";
 import { answerError, type HttpAnswer } from "./exchange.ts";
 
-/** Requests without valid credentials that one address may make: far more than pages, checks and mistakes add up to. */
+/**
+ * Requests without valid credentials that one address may make: far more than pages, checks and mistakes add
+ * up to.
+ */
 export const ANONYMOUS_PER_SECOND = 200;
 export const ANONYMOUS_BURST = 1_000;
 /** A bound on the addresses that are remembered; beyond it the quietest starts anew. */
@@ -45,8 +48,8 @@ export class AnonymousRequests {
   }
 
   /**
-   * Answers a check of health, which is never refused: whoever floods through a proxy that we do not know, or from
-   * behind the same address, must not have this process taken for dead. The connection ends instead.
+   * Answers a check of health, which is never refused: whoever floods through a proxy that we do not know, or
+   * from behind the same address, must not have this process taken for dead. The connection ends instead.
    */
   answerCheck(address: string, make: () => HttpAnswer): HttpAnswer {
     return this.take(address) ? make() : { ...make(), closeAfter: true };

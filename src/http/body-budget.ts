@@ -4,7 +4,9 @@ const SHARE_OF_MEMORY = 1 / 8;
 /** One owner may take this share of them: an app that sends slowly is not to keep the others from sending. */
 const SHARE_OF_OWNER = 1 / 4;
 
-/** The bytes of bodies that wait in this process for the rest of them. A body that came whole counts nothing. */
+/**
+ * The bytes of bodies that wait in this process for the rest of them. A body that came whole counts nothing.
+ */
 export class BodyBudget {
   readonly #maxBytes: number;
   readonly #byOwner = new Map<string, number>();
@@ -19,7 +21,9 @@ export class BodyBudget {
     return this.#bytes;
   }
 
-  /** Counts bytes that have come. False: they are too many, so the body is to be refused; nothing is counted. */
+  /**
+   * Counts bytes that have come. False: they are too many, so the body is to be refused; nothing is counted.
+   */
   take(owner: string, bytes: number): boolean {
     const owned = (this.#byOwner.get(owner) ?? 0) + bytes;
     if (this.#bytes + bytes > this.#maxBytes || owned > SHARE_OF_OWNER * this.#maxBytes) return false;

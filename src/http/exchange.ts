@@ -49,8 +49,8 @@ export interface HttpAnswer {
 }
 
 /**
- * What a handler returns that takes a body, once it has checked who asks and how often: only now is the body read. It is
- * good until `handle` returns, and no longer than its first `await`.
+ * What a handler returns that takes a body, once it has checked who asks and how often: only now is the body
+ * read. It is good until `handle` returns, and no longer than its first `await`.
  */
 export class BodyWanted {
   readonly maxBytes: number;

@@ -46,7 +46,7 @@ function errors(...statuses: number[]): Json {
     413: "The body is over 512 KiB.",
     415: "The body is not JSON.",
     429: "Too many requests or connections.",
-    503: "The node is full, starting or draining.",
+    503: "The node is full, short of memory, starting or draining.",
   };
   return Object.fromEntries(
     statuses.map((status) => [
@@ -99,7 +99,7 @@ export function openApiDocument(version: string): Json {
             description: "A filter; `{}` or nothing asks for everyone with a visible widget.",
             content: json("Filter"),
           },
-          responses: { ...ok("Presences", "The result."), ...errors(400, 401, 404, 413, 415, 429) },
+          responses: { ...ok("Presences", "The result."), ...errors(400, 401, 404, 413, 415, 429, 503) },
         },
       },
       "/v1/{appId}/presences/stream": {
@@ -177,7 +177,7 @@ export function openApiDocument(version: string): Json {
           security: [{ metrics: [] }, {}],
           responses: {
             200: { description: "The metrics.", content: { "text/plain": { schema: { type: "string" } } } },
-            ...errors(401),
+            ...errors(401, 429),
           },
         },
       },
@@ -191,6 +191,7 @@ export function openApiDocument(version: string): Json {
               description: "OpenAPI 3.1.",
               content: { "application/json": { schema: { type: "object" } } },
             },
+            ...errors(429),
           },
         },
       },
@@ -201,6 +202,7 @@ export function openApiDocument(version: string): Json {
           security: [],
           responses: {
             200: { description: "The page.", content: { "text/html": { schema: { type: "string" } } } },
+            ...errors(429),
           },
         },
       },

@@ -31,8 +31,8 @@ interface Asked {
 type AppHandler = (asked: Asked) => HttpAnswer | BodyWanted;
 
 /**
- * A body of this length or less is read while memory is short, too: it came with its head, so reading it makes nothing
- * grow, and those who are there are to be served.
+ * A body of this length or less is read while memory is short, too: it came with its head, so reading it
+ * makes nothing grow, and those who are there are to be served.
  */
 const SMALL_BODY_BYTES = 16 * 1024;
 

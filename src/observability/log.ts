@@ -71,13 +71,17 @@ function standardOutput(): number {
 const SAMPLE_MS = 1_000;
 /** Kinds of crash that are told apart; all others are one kind, so that no defect can fill the memory. */
 const MAX_CRASH_KINDS = 100;
+/** Calls by which crashes of one name are told apart. */
+const CALLERS = 4;
 
 /** What of the events of one kind was logged. */
 class Sample {
   #loggedAt = Number.NEGATIVE_INFINITY;
   #unlogged = 0;
 
-  /** Counts an event. The number of events that a line stands for, or undefined if none is to be logged now. */
+  /**
+   * Counts an event. The number of events that a line stands for, or undefined if none is to be logged now.
+   */
   take(now: number): number | undefined {
     this.#unlogged++;
     if (now - this.#loggedAt < SAMPLE_MS) return undefined;
@@ -111,11 +115,11 @@ export function createCrashLog(log: Logger, now: () => number): (error: unknown)
   };
 }
 
-/** What a crash is and where it happened; not its message, which may differ each time. */
+/** What a crash is, where it happened and who called that; not its message, which may differ each time. */
 function kindOf(error: unknown): string {
   if (!(error instanceof Error)) return typeof error;
-  const place = error.stack?.split("\n").find((line) => /^ +at /.test(line));
-  return `${error.name}${place ?? ""}`;
+  const places = error.stack?.split("\n").filter((line) => /^ +at /.test(line)) ?? [];
+  return [error.name, ...places.slice(0, CALLERS)].join("");
 }
 
 function sampleOf<Kind>(samples: Map<Kind, Sample>, kind: Kind): Sample {

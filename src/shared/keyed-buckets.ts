@@ -5,9 +5,9 @@ interface Bucket {
 }
 
 /**
- * A token bucket for each key, `perSecond` with a burst of `burst`. A key without an entry has a full bucket, so an
- * entry goes as soon as its bucket would be full again. At most `maxKeys` entries are kept; beyond that the key that
- * took nothing for longest starts anew.
+ * A token bucket for each key, `perSecond` with a burst of `burst`. A key without an entry has a full bucket,
+ * so an entry goes as soon as its bucket would be full again. At most `maxKeys` entries are kept; beyond that
+ * the key that took nothing for longest starts anew.
  */
 export class KeyedBuckets {
   readonly #perMs: number;

@@ -41,7 +41,9 @@ export interface HttpServer {
   close(): Promise<void>;
 }
 
-/** HTTP on node:http. `upgrade` gets the requests for WebSockets, and says whether it made one; it may throw. */
+/**
+ * HTTP on node:http. `upgrade` gets the requests for WebSockets, and says whether it made one; it may throw.
+ */
 export function createHttpServer(
   options: TransportOptions,
   upgrade: (request: IncomingMessage, handshake: HandshakeHeaders, socket: Duplex, head: Buffer) => boolean,
@@ -207,8 +209,8 @@ interface Waiting {
 const connections = new WeakMap<TcpSocket, HttpConnection>();
 
 /**
- * One TCP connection. Node hands over all requests that came in one packet at once, and keeps their answers in memory. So
- * they wait here: each is handled when the kernel has taken the answer to the one before.
+ * One TCP connection. Node hands over all requests that came in one packet at once, and keeps their answers
+ * in memory. So they wait here: each is handled when the kernel has taken the answer to the one before.
  */
 class HttpConnection implements StrangerConnection {
   readonly #work: Work;
@@ -413,7 +415,10 @@ function splitUrl(url: string): [string, string] {
   return mark === -1 ? [url, ""] : [url.slice(0, mark), url.slice(mark + 1)];
 }
 
-/** Reads a body; undefined if the client went away, `refused` if there is no room for more of it: the rest is skipped. */
+/**
+ * Reads a body; undefined if the client went away, `refused` if there is no room for more of it: the rest is
+ * skipped.
+ */
 function readBody(
   request: IncomingMessage,
   length: number,

@@ -28,8 +28,8 @@ export const MAX_HEADERS = 100;
 export const MAX_SKIPPED_BYTES = 16 * 1024 * 1024;
 
 /**
- * Requests that may wait on one connection for the answer to an earlier one, or be answered in one turn of the event loop
- * at least. A client that sends more ahead is cut off.
+ * Requests that may wait on one connection for the answer to an earlier one, or be answered in one turn of
+ * the event loop at least. A client that sends more ahead is cut off.
  */
 export const MAX_PIPELINED = 64;
 
@@ -43,7 +43,9 @@ export interface TransportOptions {
   readonly port: number;
   readonly maxMessageBytes: number;
   readonly maxBufferedBytes: number;
-  /** TCP connections of every kind, those that say nothing included: one without a slot is closed as it comes. */
+  /**
+   * TCP connections of every kind, those that say nothing included: one without a slot is closed as it comes.
+   */
   readonly tcp: TcpSlots;
   /** What bodies that are being read may hold. */
   readonly bodies: BodyBudget;
@@ -55,7 +57,10 @@ export interface TransportOptions {
   readonly tcpRefused: (opened: "full" | "share_used") => void;
   /** A body was not read to its end because too many bytes of bodies wait. */
   readonly bodyRefused: () => void;
-  /** The answer to a handshake of this address that is not let in, or another if it has made too many such requests. */
+  /**
+   * The answer to a handshake of this address that is not let in, or another if it has made too many such
+   * requests.
+   */
   readonly refuseHandshake: (address: string, answer: HttpAnswer) => HttpAnswer;
   /** A handler threw. */
   readonly crashed: (error: unknown) => void;
@@ -73,7 +78,10 @@ export interface Transport {
 
 export type Accept = (socket: Socket) => SocketListener;
 
-/** The app id in the path of an upgrade, or undefined if the path is not one for WebSockets. As the router reads it. */
+/**
+ * The app id in the path of an upgrade, or undefined if the path is not one for WebSockets. As the router
+ * reads it.
+ */
 export function realtimeAppId(path: string): string | undefined {
   const segments = path.split("/");
   if (segments.length !== 4) return undefined;
@@ -101,7 +109,10 @@ export function answerRefusal({ status, message, retryAfterS }: UpgradeRefusal):
   return answerError(status, { upgrade: [message] }, headers);
 }
 
-/** Headers by which proxies and networks that deliver say for whom they ask, beside all that begin with x-forwarded. */
+/**
+ * Headers by which proxies and networks that deliver say for whom they ask, beside all that begin with
+ * x-forwarded.
+ */
 const FORWARDING: ReadonlySet<string> = new Set([
   "cdn-loop",
   "cf-connecting-ip",

@@ -22,8 +22,9 @@ export class UwsHttp {
   /** To be called once for each exchange, at its end. */
   readonly finished: () => void;
   /**
-   * The library tells by a body whether bytes wait, and tells nothing of an answer without one. So an address may have
-   * some of these on connections that stay, and then each ends its connection: what is not read cannot pile up.
+   * The library tells by a body whether bytes wait, and tells nothing of an answer without one. So an address
+   * may have some of these on connections that stay, and then each ends its connection: what is not read
+   * cannot pile up.
    */
   readonly bodiless = new KeyedBuckets(0.1, 64, 16_384);
 
@@ -33,9 +34,9 @@ export class UwsHttp {
   }
 
   /**
-   * Sends a whole answer, and ends the connection. The library would run what came with the request, even after such an
-   * answer, and drops the connection if it comes before there is one. So the answer waits until all that has come was
-   * looked at.
+   * Sends a whole answer, and ends the connection. The library would run what came with the request, even
+   * after such an answer, and drops the connection if it comes before there is one. So the answer waits until
+   * all that has come was looked at.
    */
   sendLast(
     response: UwsResponse,
@@ -114,8 +115,8 @@ export class UwsExchange implements HttpRequest {
   }
 
   /**
-   * The same, but for the answer, which waits for the end of this turn of the event loop. The handler does not wait: a body
-   * that nobody asks for in time is lost.
+   * The same, but for the answer, which waits for the end of this turn of the event loop. The handler does
+   * not wait: a body that nobody asks for in time is lost.
    */
   serveLate(): void {
     this.#isLate = true;
@@ -236,8 +237,8 @@ export class UwsExchange implements HttpRequest {
   }
 
   /**
-   * Sends a whole body. What the kernel does not take stays here, and the request has no answer until all is out: the
-   * library drops a connection over which the next request comes before.
+   * Sends a whole body. What the kernel does not take stays here, and the request has no answer until all is
+   * out: the library drops a connection over which the next request comes before.
    */
   #send(answer: HttpAnswer, body: WholeBody): void {
     writeHead(this.#response, answer);
@@ -265,7 +266,8 @@ export class UwsExchange implements HttpRequest {
     if (isWhole(body)) {
       if (!mayStay || this.#isLast(answer, isLast)) return this.#sendLast(answer);
       writeHead(this.#response, answer);
-      // Told the length, the library would wait for a body of it, and drop the connection at the next request.
+      // Told the length, the library would wait for a body of it, and drop the connection at the next
+      // request.
       this.#response.writeHeader("content-length", String(Buffer.byteLength(body)));
     } else if (!mayStay) return this.#sendLast({ ...answer, body: "" });
     else writeHead(this.#response, answer);

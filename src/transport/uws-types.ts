@@ -27,8 +27,8 @@ export interface UwsResponse {
   write(chunk: string | Uint8Array): boolean;
   end(body?: string | Uint8Array, closeConnection?: boolean): UwsResponse;
   /**
-   * Sends a body, or what is left of it, as far as the kernel takes it at once, after a head that says how long all of it
-   * is. First of the pair: all of it is out. Until it is, the request has no answer yet.
+   * Sends a body, or what is left of it, as far as the kernel takes it at once, after a head that says how
+   * long all of it is. First of the pair: all of it is out. Until it is, the request has no answer yet.
    */
   tryEnd(body: string | Uint8Array, totalLength: number): [isOut: boolean, isDone: boolean];
   endWithoutBody(reportedContentLength?: number, closeConnection?: boolean): UwsResponse;

@@ -64,7 +64,8 @@ export async function listenUws(uws: UwsModule, options: TransportOptions): Prom
   const answer = (response: UwsResponse, request: UwsRequest, head: UwsHead) => {
     inHand++;
     const exchange = new UwsExchange(http, response, request, head);
-    // The library closes a connection over which another request comes meanwhile: it had sent too many at once.
+    // The library closes a connection over which another request comes meanwhile: it had sent too many at
+    // once.
     if (quota.take()) exchange.serve();
     else exchange.serveLate();
   };
@@ -81,8 +82,8 @@ export async function listenUws(uws: UwsModule, options: TransportOptions): Prom
   const turn = new UwsTurn(options.crashed);
   /** Of the upgrade under way: `open` is called before it returns. */
   let accepting: Accept | undefined;
-  // The library has no bound of its own. Once the process may open no more files it asks for the waiting connection again
-  // and again, on all of a core, and lets nobody in.
+  // The library has no bound of its own. Once the process may open no more files it asks for the waiting
+  // connection again and again, on all of a core, and lets nobody in.
   app.filter(
     guard((response, change) => {
       // An upgraded connection is counted out when its WebSocket has closed, also should a build tell of it here.

@@ -20,6 +20,8 @@ class Connection implements StrangerConnection {
   }
 }
 
+const SLOTS = 96;
+
 describe("slots of a transport that knows its connections", () => {
   it("count as a list of them does, and leave nothing behind", () => {
     const steps = fc.array(
@@ -28,11 +30,11 @@ describe("slots of a transport that knows its connections", () => {
         peer: fc.constantFrom("127.0.0.1", "127.0.0.1", "127.0.0.2", "::1", "10.0.0.1"),
         pick: fc.nat({ max: 1_000 }),
       }),
-      { maxLength: 200, size: "max" },
+      { maxLength: 400, size: "max" },
     );
     fc.assert(
       fc.property(steps, (all) => {
-        const { tcp } = slots(true, 32);
+        const { tcp } = slots(true, SLOTS);
         const open: { peer: string; connection: Connection; isWebSocket: boolean; isStranger: boolean }[] =
           [];
         const close = (i: number) => {
@@ -47,11 +49,11 @@ describe("slots of a transport that knows its connections", () => {
             const connection = new Connection();
             const webSockets = open.filter(({ isWebSocket }) => isWebSocket).length;
             const plain = open.length + 1 - webSockets;
-            const isShort = plain > 32 - open.length - 1;
-            const share = isShort ? Math.min(16, Math.max(8, Math.floor((32 - webSockets) / 16))) : 16;
+            const isShort = plain > SLOTS / 2 || SLOTS - open.length - 1 < SLOTS / 8;
+            const share = isShort ? 32 : SLOTS / 2;
             const strangers = open.filter((each) => each.isStranger && each.peer === peer);
             const opened = tcp.open(peer, connection);
-            expect(opened).toBe(open.length === 32 ? "full" : "taken");
+            expect(opened).toBe(open.length === SLOTS ? "full" : "taken");
             if (opened === "full") tcp.close(false);
             else {
               const isProxy = peer === "10.0.0.1";
@@ -97,7 +99,8 @@ describe("slots of a transport that does not tell whose connection has ended", (
     for (let i = 0; i < 1_000; i++) open("127.0.0.1");
     expect(tcp.connections).toBe(256);
     for (let i = 0; i < 40; i++) expect(open(`127.0.1.${i}`)).toBe("taken");
-    // Those who say nothing are gone after some seconds. That they are counted for longer keeps nobody else out.
+    // Those who say nothing are gone after some seconds. That they are counted for longer keeps nobody else
+    // out.
     for (let i = 0; i < 256; i++) tcp.close(false);
     clock.now = 13_000;
     for (let i = 0; i < 1_000; i++) open("127.0.0.1");

@@ -10,8 +10,8 @@ import { GatewayProcess } from "../support/process.ts";
 import { TRANSPORTS } from "../support/transports.ts";
 import { until } from "../support/until.ts";
 
-// One address that hoards what belongs to all: memory, by answers that it does not read and bodies that it does not finish,
-// and TCP connections. In a process of its own, whose memory and time are then its own, too.
+// One address that hoards what belongs to all: memory, by answers that it does not read and bodies that it
+// does not finish, and TCP connections. In a process of its own, whose memory and time are then its own, too.
 
 const SECRET = "a secret that is long enough for anybody, and for this";
 const APPS = JSON.stringify([{ id: "app", secrets: [SECRET] }]);
@@ -203,7 +203,9 @@ describe.each(TRANSPORTS)("who hoards over %s", (transport) => {
         for (const tcp of attackers) tcp.destroy();
         expect(await idleShare(pid)).toBeLessThan(0.2);
         // Those who ask make room by themselves: their connections end with their answers.
-        if (text === "") expect(run.output).toMatch(/"refusal":"tcp_per_address"/);
+        if (text === "") {
+          expect(run.output).toMatch(/"refusal":"tcp_connections","detail":"the share of an address"/);
+        }
       } finally {
         await run.stop();
       }

@@ -4,7 +4,10 @@ import type { TransportOptions } from "../../src/transport/transport.ts";
 
 const NO_PROXY = () => false;
 
-/** TCP connections as a transport of this name counts them, with a share for each address that no test reaches. */
+/**
+ * TCP connections as a transport of this name counts them, with a share for each address that no test
+ * reaches.
+ */
 export function tcpSlots(name: "ws" | "uws", maxConnections: number, isProxy = NO_PROXY): TcpSlots {
   const now = () => performance.now();
   const knowsConnections = name === "ws";

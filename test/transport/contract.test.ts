@@ -594,7 +594,8 @@ describe.each(TRANSPORTS)("the %s transport", (name) => {
       expect(text).toMatch(/^HTTP\/1\.1 503 [\s\S]*\r\nretry-after: 1\r\n/i);
       expect(bodyRefused).toBe(1);
       tcp.write("y".repeat(40_000));
-      // A body of which only the last piece is missing holds what came before; another owner has a part of its own.
+      // A body of which only the last piece is missing holds what came before; another owner has a part of
+      // its own.
       tcp.write(post("/a", 10_000) + "z".repeat(9_999));
       await until(() => bodies.bytes > 0);
       await delay(50);
