@@ -74,7 +74,18 @@ export class TcpSlots {
     return this.#strangers.addresses;
   }
 
-  /** Whether strangers' connections are to end with their answers, so that others find room. */
+  /**
+   * Whether the connection of this peer, a stranger's, is to end with its answer: slots are short, or its
+   * address has used half of its share. So whoever asks again and again leaves room, for others behind the
+   * same address, too.
+   */
+  endsWithAnswer(peer: string): boolean {
+    if (this.#isProxy(peer)) return false;
+    if (this.isShort) return true;
+    return this.isCrowded && this.#strangers.count(addressKey(peer), this.#now()) > this.#maxPerAddress / 2;
+  }
+
+  /** Whether others need room. */
   get isShort(): boolean {
     const { maxConnections } = this;
     const plain = this.#connections - this.#webSockets;

@@ -136,6 +136,19 @@ describe("slots of a transport that does not tell whose connection has ended", (
     expect(taken("10.0.0.1")).toBe(512 - 256 - 3 * 32);
   });
 
+  it("answers end connections of an address that has used half of its share, of nobody else", () => {
+    const { tcp } = slots(false, 512, 100);
+    for (let i = 0; i < 51; i++) tcp.open("127.0.0.1");
+    tcp.open("127.0.0.2");
+    tcp.open("10.0.0.1");
+    const ends = () => ["127.0.0.1", "127.0.0.2", "10.0.0.1"].map((peer) => tcp.endsWithAnswer(peer));
+    expect(ends()).toEqual([true, false, false]);
+    tcp.known("127.0.0.1");
+    expect(ends()).toEqual([false, false, false]);
+    for (let i = 0; i < 250; i++) tcp.open(`127.0.1.${i % 250}`);
+    expect(ends()).toEqual([true, true, false]);
+  });
+
   it("remembers a bounded number of addresses", () => {
     const now = () => 0;
     const maxConnections = 1_000_000;
