@@ -74,20 +74,22 @@ export class TcpSlots {
     return this.#strangers.addresses;
   }
 
-  /** Whether strangers' connections are to end with their answers, so that others find room. */
+  /**
+   * Whether the connection of this peer, a stranger's, is to end with its answer: slots are short, or its
+   * address has used half of its share. So whoever asks again and again leaves room, for others behind the
+   * same address, too.
+   */
+  endsWithAnswer(peer: string): boolean {
+    if (this.#isProxy(peer)) return false;
+    if (this.isShort) return true;
+    return this.isCrowded && this.#strangers.count(addressKey(peer), this.#now()) > this.#maxPerAddress / 2;
+  }
+
+  /** Whether others need room. */
   get isShort(): boolean {
     const { maxConnections } = this;
     const plain = this.#connections - this.#webSockets;
     return plain > maxConnections / 2 || maxConnections - this.#connections < maxConnections * FEW_FREE;
-  }
-
-  /**
-   * Whether a stranger's connection of this peer is to end with its answer: slots are short, or the address has used half
-   * of its share. So whoever keeps connections alive finds room for others of the same address, too.
-   */
-  endsWithAnswer(peer: string): boolean {
-    if (this.#isProxy(peer)) return false;
-    return this.isShort || this.#strangers.count(addressKey(peer), this.#now()) >= this.#maxPerAddress / 2;
   }
 
   /** Whether a connection of this peer may be ended for what was asked over it: a proxy's serves others, too. */

@@ -347,7 +347,7 @@ class HttpConnection implements StrangerConnection {
       // Whether the client still sends the body cannot be told, nor what a next request is.
       (expectsContinue && !isRead) ||
       (answer.closeAfter === true && options.tcp.mayEnd(this.#peer)) ||
-      (!this.#isAuthorized && options.tcp.isCrowded && options.tcp.endsWithAnswer(this.#peer));
+      (!this.#isAuthorized && options.tcp.endsWithAnswer(this.#peer));
     await this.#write(answer, request, response, isLast);
   }
 

@@ -225,7 +225,7 @@ export class UwsExchange implements HttpRequest {
       isLast ||
       this.contentLength > MAX_SKIPPED_BYTES ||
       (closeAfter === true && tcp.mayEnd(this.#peer())) ||
-      (!this.#isAuthorized && tcp.isCrowded && tcp.endsWithAnswer(this.#peer()))
+      (!this.#isAuthorized && (tcp.isShort || tcp.isCrowded) && tcp.endsWithAnswer(this.#peer()))
     );
   }
 

@@ -136,16 +136,17 @@ describe("slots of a transport that does not tell whose connection has ended", (
     expect(taken("10.0.0.1")).toBe(512 - 256 - 3 * 32);
   });
 
-  it("a stranger's connection ends with its answer once its address has used half of its share", () => {
-    const { tcp } = slots(false, 1_000, 100);
-    for (let n = 0; n < 49; n++) tcp.open("127.0.0.1");
-    expect(tcp.endsWithAnswer("127.0.0.1")).toBe(false);
-    tcp.open("127.0.0.1");
-    expect(tcp.endsWithAnswer("127.0.0.1")).toBe(true);
-    expect(tcp.endsWithAnswer("127.0.0.2")).toBe(false);
-    expect(tcp.endsWithAnswer("10.0.0.1")).toBe(false);
+  it("answers end connections of an address that has used half of its share, of nobody else", () => {
+    const { tcp } = slots(false, 512, 100);
+    for (let i = 0; i < 51; i++) tcp.open("127.0.0.1");
+    tcp.open("127.0.0.2");
+    tcp.open("10.0.0.1");
+    const ends = () => ["127.0.0.1", "127.0.0.2", "10.0.0.1"].map((peer) => tcp.endsWithAnswer(peer));
+    expect(ends()).toEqual([true, false, false]);
     tcp.known("127.0.0.1");
-    expect(tcp.endsWithAnswer("127.0.0.1")).toBe(false);
+    expect(ends()).toEqual([false, false, false]);
+    for (let i = 0; i < 250; i++) tcp.open(`127.0.1.${i % 250}`);
+    expect(ends()).toEqual([true, true, false]);
   });
 
   it("remembers a bounded number of addresses", () => {
