@@ -110,8 +110,9 @@ export class SubscriptionCharges implements FlushPayer {
   }
 
   /**
-   * Begins a long answer that holds so many bytes while its reader takes it. False if those of the user that were begun
-   * hold too much already: then `retry` is called when one of them ends. One may always be begun.
+   * Begins a long answer that holds so many bytes while its reader takes it. False if those of the user
+   * that were begun hold too much already: then `retry` is called when one of them ends. One may always be
+   * begun.
    */
   beginAnswer(bytes: number, retry: () => void): boolean {
     if (this.#answerBytes > 0 && this.#answerBytes + bytes > this.#limits.maxBytes) {

@@ -186,7 +186,10 @@ export class Subscriptions {
     return unanswered;
   }
 
-  /** Whether a long answer that holds so many bytes may begin. If not, it waits for another of the user's to end. */
+  /**
+   * Whether a long answer that holds so many bytes may begin. If not, it waits for another of the user's to
+   * end.
+   */
   #beginAnswer(bytes: number): boolean {
     if (bytes === 0 || this.#charges === undefined) return true;
     if (!this.#charges.beginAnswer(bytes, this.#retry)) return false;

@@ -417,8 +417,8 @@ export class Tenant {
   }
 
   /**
-   * Flushes what is ready and delivers what is under way, in turns: a view that is ready does not wait for a delivery to
-   * thousands, nor for that of a large diff.
+   * Flushes what is ready and delivers what is under way, in turns: a view that is ready does not wait for
+   * a delivery to thousands, nor for that of a large diff.
    */
   #serve(now: number): void {
     const { flushTurn } = this.#options;
@@ -459,7 +459,10 @@ export class Tenant {
     else this.#deliver(feed, costMs, now);
   }
 
-  /** Sends a diff to some more subscribers, then it is the next one's turn; when all have it, its view rests. */
+  /**
+   * Sends a diff to some more subscribers, then it is the next one's turn; when all have it, its view
+   * rests.
+   */
   #deliver(feed: Feed<Holder>, costMs: number, now: number): void {
     const { flushTurn } = this.#options;
     this.#publishing.delete(feed);
@@ -470,8 +473,8 @@ export class Tenant {
   }
 
   /**
-   * Has a view rest in proportion to what its flush has cost. The views that one user watches alone, or has let go of
-   * last, share what one view may take: until somebody else watches one of them.
+   * Has a view rest in proportion to what its flush has cost. The views that one user watches alone, or has
+   * let go of last, share what one view may take: until somebody else watches one of them.
    */
   #rest(view: View<Holder>, costMs: number, payer: FlushPayer | undefined, now: number): void {
     const { diffIntervalMs } = this.#options.limits;

@@ -48,9 +48,9 @@ export class User<Holder> {
   }
 
   /**
-   * The user's entry in `data`, `"alice":{"status":"online",…}`, listing the sessions that match, those that were opened
-   * first and fit into a message. It is made once per change and set of matching sessions, and the same string serves
-   * diffs, snapshots and answers.
+   * The user's entry in `data`, `"alice":{"status":"online",…}`, listing the sessions that match, those
+   * that were opened first and fit into a message. It is made once per change and set of matching sessions,
+   * and the same string serves diffs, snapshots and answers.
    */
   member(matcher: SessionMatcher): Member {
     const listed = this.#listed(matcher);
@@ -86,7 +86,7 @@ export class User<Holder> {
     let bytes = 0;
     for (const session of this.sessions) {
       if (!matcher.matches(session)) continue;
-      // Few fit surely. There are more only where `MAX_SESSIONS_PER_USER` is set high, or nodes let them in at once.
+      // Few surely fit. There are more only where settings allow them, or several nodes let them in at once.
       if (this.sessions.length > SURELY_FIT) bytes += bytesOf(session);
       if (bytes > MAX_LISTED_BYTES) break;
       if ((session.shape & VISIBLE_SHAPE) !== 0)

@@ -31,9 +31,9 @@ export function filterBytes({ conversationId, userIds }: CompiledFilter): number
 }
 
 /**
- * What the result of a view keeps; while a large view is collected, about what it will keep. What is not measured is
- * taken to be as what is, but for a few entries that are much longer than others: one user with many sessions must not
- * make a view look too large for everybody else.
+ * What the result of a view keeps; while a large view is collected, about what it will keep. What is not
+ * measured is taken to be as what is, but for a few entries that are much longer than others: one user with
+ * many sessions must not make a view look too large for everybody else.
  */
 export function resultBytes<Holder>(view: View<Holder>): number {
   const members = view.members();
@@ -58,7 +58,10 @@ export function leastResultBytes<Holder>(filter: CompiledFilter, table: Table<Ho
   return matching <= COLLECT_AT_ONCE ? 0 : matching * LEAST_SESSION_BYTES;
 }
 
-/** What a snapshot of a view keeps while it is sent: its place in a list for each entry, and entries that changed since. */
+/**
+ * What a snapshot of a view keeps while it is sent: its place in a list for each entry, and entries that
+ * changed since.
+ */
 export function snapshotBytes<Holder>(view: View<Holder>, table: Table<Holder>): number {
   const count = view.isCollecting ? matchingSessions(view.filter, table) : view.size;
   return count <= COLLECT_AT_ONCE ? 0 : count * MEMBER_BYTES;

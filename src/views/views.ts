@@ -246,8 +246,8 @@ export class Views<Holder> {
   }
 
   /**
-   * The diff of a view is out. The view rests for `restMs`, 0 for no rest at all. `debt`: how long it would rest if it
-   * were not for what else its payer has used up.
+   * The diff of a view is out. The view rests for `restMs`, 0 for no rest at all. `debt`: how long it would
+   * rest if it were not for what else its payer has used up.
    */
   rest(view: View<Holder>, restMs: number, now: number, debt?: Debt): void {
     // It may have been dropped since it was flushed.
@@ -261,7 +261,10 @@ export class Views<Holder> {
     }
   }
 
-  /** Somebody watches a view: unless they are the payer that it rests for, it rests only for what it has cost itself. */
+  /**
+   * Somebody watches a view: unless they are the payer that it rests for, it rests only for what it has
+   * cost itself.
+   */
   hasten(view: View<Holder>, payer: object | undefined): void {
     const debt = this.#indebted.get(view);
     if (debt === undefined || debt.payer === payer) return;

@@ -136,7 +136,7 @@ describe("the share of one user", () => {
     expect((idleDiffs - idle) * costMs * REST_PER_COST).toBeLessThanOrEqual(1_000);
   });
 
-  it("once used up does not keep waiting who watches what that user alone has watched, or has let go of", () => {
+  it("once used up keeps nobody waiting who watches what that user alone has watched", () => {
     for (const isIdle of [false, true]) {
       const { tenant, time, watch } = setUp(endlessTurn());
       const owner = { flushFreeAt: 60_000, kept: () => {}, gone: () => {} };

@@ -125,7 +125,7 @@ it("the queries of a user that wait are bounded in bytes, over all sockets", asy
   expect(sockets[0]!.budget.subscriptions!.isEmpty).toBe(true);
 });
 
-it("long answers that a user does not read hold a bounded part of memory, over all sockets; the rest waits", async () => {
+it("long answers that a user does not read hold a bounded part of memory; the rest waits", async () => {
   const world = setUp();
   const copies = crowd(world, 5_000);
   const sockets = Array.from({ length: 12 }, () => world.socket("mallory"));
