@@ -213,6 +213,7 @@ describe("views that nobody watches", () => {
     const { views } = setUp();
     const charged = new Map<string, number>();
     const owner = {
+      flushFreeAt: 0,
       kept: (key: string, bytes: number) => void charged.set(key, bytes),
       gone: (key: string) => void charged.delete(key),
     };
@@ -233,6 +234,24 @@ describe("views that nobody watches", () => {
     views.expireIdle(IDLE_VIEW_MS);
     expect(charged.size).toBe(0);
   });
+});
+
+it("one user with a long entry does not make a large view look too large for others", () => {
+  const table = new Table<object>();
+  const views = new Views(table, 50, () => "view");
+  const users = 20_000;
+  const state = { ...NEW_SESSION, selectedConversationId: "\u4e2d".repeat(250) };
+  for (let i = 0; i < 100; i++) table.open(`m${i}`, "mallory", "widget", state, undefined);
+  for (let i = 0; i < users; i++) table.open(`s${i}`, `u${i}`, "widget", NEW_SESSION, undefined);
+  const view = views.acquire(compile({}));
+  const early = views.bytesOf(view);
+  expect(view.isCollecting).toBe(true);
+  while (views.isCollecting) views.collectMore();
+  const bytes = view.members().reduce((sum, member) => sum + member.length + 96, 0);
+  for (const estimate of [early, views.bytesOf(view)]) {
+    expect(estimate).toBeGreaterThan(0.85 * bytes);
+    expect(estimate).toBeLessThan(1.05 * bytes);
+  }
 });
 
 describe("an event", () => {

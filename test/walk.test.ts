@@ -5,7 +5,8 @@ import { NEW_SESSION, patchState } from "../src/sessions/session.ts";
 import { type Change, Table } from "../src/sessions/table.ts";
 import { CompiledFilter } from "../src/views/compiled-filter.ts";
 import { View } from "../src/views/view.ts";
-import { COLLECT_AT_ONCE, Views } from "../src/views/views.ts";
+import { COLLECT_AT_ONCE } from "../src/views/view-size.ts";
+import { Views } from "../src/views/views.ts";
 import { Walk } from "../src/views/walk.ts";
 import * as arbitraries from "./model/arbitraries.ts";
 

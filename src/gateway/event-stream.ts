@@ -83,8 +83,7 @@ export class EventStream implements Peer, BodyListener {
     this.outbox = new Outbox(sink, hub.limits.maxBufferedBytes, this, hub.pageTurns);
     const feed = this.#feedOf(filter);
     this.#subscription = new Subscription(feed, this.outbox, wording(feed.view.name), this);
-    feed.add(this.#subscription);
-    tenant.subscriptions++;
+    tenant.join(feed, this.#subscription);
     hub.add(this);
     const wallNow = hub.clock.wallNow();
     this.#token =

@@ -5,9 +5,9 @@ import { Snapshot } from "./snapshot.ts";
 import type { Telemetry } from "./telemetry.ts";
 import { deliveryCostMs } from "./turn-budget.ts";
 
-/** Who pays for the flushes of views that nobody else watches: a user. */
+/** Who pays for the flushes of views that nobody else watches, or that it let go of last: a user. */
 export interface FlushPayer {
-  /** Until then the flushes so far have used up the user's share of the processor. */
+  /** Until then, in milliseconds, the flushes so far have used up the user's share of the processor. */
   flushFreeAt: number;
 }
 

@@ -1,8 +1,13 @@
+import type { FlushPayer } from "./feed.ts";
+
 export interface ChargeLimits {
   readonly maxBytes: number;
   /** Different filters, those that were let go of but are still kept included. */
   readonly maxFilters: number;
 }
+
+/** Answers that are tried again when one has ended; all are when none is under way. */
+const RETRIES = 8;
 
 interface Held {
   readonly bytes: number;
@@ -15,7 +20,8 @@ interface Held {
  * of it, so that ever new filters gain nothing: at the limit the user's own idle views go first, the one idle
  * longest before others.
  */
-export class SubscriptionCharges {
+export class SubscriptionCharges implements FlushPayer {
+  flushFreeAt = 0;
   readonly #limits: ChargeLimits;
   /** Drops an idle view. */
   readonly #drop: (key: string) => void;
@@ -24,6 +30,9 @@ export class SubscriptionCharges {
   readonly #idle = new Map<string, number>();
   #heldBytes = 0;
   #idleBytes = 0;
+  /** What the long answers hold that were begun, and those who wait to begin one. */
+  #answerBytes = 0;
+  readonly #waiting = new Set<() => void>();
 
   constructor(limits: ChargeLimits, drop: (key: string) => void) {
     this.#limits = limits;
@@ -40,7 +49,7 @@ export class SubscriptionCharges {
   }
 
   get isEmpty(): boolean {
-    return this.filters === 0 && this.bytes === 0;
+    return this.filters === 0 && this.bytes === 0 && this.#answerBytes === 0;
   }
 
   /** Makes room for a new view of so many bytes; false if there can be none, and then nothing is dropped. */
@@ -98,6 +107,36 @@ export class SubscriptionCharges {
 
   giveBack(bytes: number): void {
     this.#heldBytes -= bytes;
+  }
+
+  /**
+   * Begins a long answer that holds so many bytes while its reader takes it. False if those of the user
+   * that were begun hold too much already: then `retry` is called when one of them ends. One may always be
+   * begun.
+   */
+  beginAnswer(bytes: number, retry: () => void): boolean {
+    if (this.#answerBytes > 0 && this.#answerBytes + bytes > this.#limits.maxBytes) {
+      this.#waiting.add(retry);
+      return false;
+    }
+    this.#answerBytes += bytes;
+    return true;
+  }
+
+  /** A long answer is out, or nobody takes it any more. */
+  endAnswer(bytes: number): void {
+    this.#answerBytes -= bytes;
+    let left = this.#answerBytes === 0 ? this.#waiting.size : RETRIES;
+    for (const retry of this.#waiting) {
+      if (left-- <= 0) return;
+      this.#waiting.delete(retry);
+      retry();
+    }
+  }
+
+  /** Who has waited is gone. */
+  forget(retry: () => void): void {
+    this.#waiting.delete(retry);
   }
 
   #addIdle(key: string, bytes: number): void {

@@ -19,6 +19,14 @@ export interface Wording {
   diff(frame: Frame, version: number): Frame;
 }
 
+/** What the long answers of a user hold while their readers take them, which is bounded. */
+export interface LongAnswers {
+  /** Whether a snapshot of that view may begin. If not, the outbox is woken when it may be tried again. */
+  begin(view: object): boolean;
+  /** The one that was begun is out, or nobody takes it any more. Once is enough, and twice does no harm. */
+  end(): void;
+}
+
 /** Who is told that a subscription cannot go on. */
 export interface SubscriptionOwner {
   onFailure(error: unknown): void;
@@ -34,6 +42,7 @@ export class Subscription<Holder> implements Subscriber {
   readonly wording: Wording;
   readonly payer: FlushPayer | undefined;
   readonly #owner: SubscriptionOwner;
+  readonly #answers: LongAnswers | undefined;
   /** The version that the reader is at, once it is live. */
   #at = 0;
   #snapshotsUnderWay = 0;
@@ -41,6 +50,10 @@ export class Subscription<Holder> implements Subscriber {
   readonly #unanswered: number[] = [];
   #lagged = false;
   #ended = false;
+  /** One of the snapshots under way has begun: it is held until its reader has it. */
+  #hasBegun = false;
+  /** The outbox waits, for this view to be collected or for room, and sends nothing long meanwhile. */
+  #isWaiting = false;
 
   constructor(
     feed: Feed<Holder>,
@@ -48,12 +61,14 @@ export class Subscription<Holder> implements Subscriber {
     wording: Wording,
     owner: SubscriptionOwner,
     payer?: FlushPayer | undefined,
+    answers?: LongAnswers | undefined,
   ) {
     this.feed = feed;
     this.outbox = outbox;
     this.wording = wording;
     this.payer = payer;
     this.#owner = owner;
+    this.#answers = answers;
   }
 
   /** How many requests for a snapshot wait. */
@@ -93,11 +108,19 @@ export class Subscription<Holder> implements Subscriber {
 
   end(): readonly number[] {
     this.#ended = true;
+    if (this.#hasBegun) this.#endAnswer();
+    // The view is given up, and may never be collected: what comes after the snapshot is not to wait for it.
+    if (this.#isWaiting) this.outbox.wake();
     return this.#unanswered.splice(0);
   }
 
   fail(error: unknown): void {
     this.#owner.onFailure(error);
+  }
+
+  #endAnswer(): void {
+    this.#hasBegun = false;
+    this.#answers?.end();
   }
 
   #snapshotJob(requestId: number | undefined): Job {
@@ -107,12 +130,21 @@ export class Subscription<Holder> implements Subscriber {
     let from: number | undefined = 0;
     return {
       step: () => {
+        this.#isWaiting = false;
         if (this.#ended || from === undefined) return "done";
-        snapshot ??= this.feed.snapshot();
+        if (snapshot === undefined) {
+          this.#isWaiting = this.#answers?.begin(view) === false;
+          if (this.#isWaiting) return "waiting";
+          this.#hasBegun = true;
+          snapshot = this.feed.snapshot();
+        }
         const { version } = snapshot;
         const page = snapshot.page(from);
         if (page === undefined) {
-          this.feed.whenCollected(() => this.outbox.wake());
+          this.feed.whenCollected(() => {
+            if (this.#isWaiting) this.outbox.wake();
+          });
+          this.#isWaiting = true;
           return "waiting";
         }
         if (from === 0 && requestId !== undefined) {
@@ -126,6 +158,7 @@ export class Subscription<Holder> implements Subscriber {
         );
         from = page.next;
         if (from !== undefined) return "more";
+        this.#endAnswer();
         this.#snapshotSent(version);
         return "done";
       },

@@ -2,14 +2,15 @@ import { mayWatch, type Principal } from "../auth/principal.ts";
 import { encodeResultPage, encodeSnapshotPage } from "../protocol/codec.ts";
 import type { Message } from "../protocol/messages.ts";
 import { CompiledFilter } from "../views/compiled-filter.ts";
-import { filterBytes } from "../views/view-size.ts";
+import type { View } from "../views/view.ts";
+import { filterBytes, walkBytes } from "../views/view-size.ts";
 import { Frame } from "./frame.ts";
 import { SHORT_OF_MEMORY } from "./held-sessions.ts";
 import { MAX_LONG_RESULTS, MAX_UNANSWERED } from "./limits.ts";
 import type { Outbox } from "./outbox.ts";
 import type { Reply } from "./reply.ts";
 import { ResultPages } from "./result-pages.ts";
-import { Subscription, type SubscriptionOwner, type Wording } from "./subscription.ts";
+import { type LongAnswers, Subscription, type SubscriptionOwner, type Wording } from "./subscription.ts";
 import type { SubscriptionCharges } from "./subscription-charges.ts";
 import type { Holder, Tenant } from "./tenant.ts";
 import type { UserBudget } from "./user-budget.ts";
@@ -29,13 +30,18 @@ export class Subscriptions {
   readonly #reply: Reply;
   readonly #owner: SubscriptionOwner;
   readonly #maxSubscriptions: number;
-  /** What the user pays for; undefined for an app token. */
+  /** What the user pays for, flushes that nobody else watches included; undefined for an app token. */
   readonly #charges: SubscriptionCharges | undefined;
-  /** Who pays for flushes that nobody else watches; undefined for an app token. */
-  readonly #payer: UserBudget | undefined;
   readonly #byView = new Map<string, Subscription<Holder>>();
   /** What the user pays for the queries of this socket that wait. */
   #queryBytes = 0;
+  /** And what the long answer holds that is under way to this socket: there is one at a time. */
+  #answerBytes = 0;
+  readonly #retry = () => this.#outbox.wake();
+  readonly #answers: LongAnswers = {
+    begin: (view) => this.#beginAnswer(this.#tenant.snapshotBytesOf(view as View<Holder>)),
+    end: () => this.#endAnswer(),
+  };
 
   constructor(
     tenant: Tenant,
@@ -51,7 +57,6 @@ export class Subscriptions {
     this.#owner = owner;
     this.#maxSubscriptions = maxSubscriptions;
     this.#charges = tenant.chargesOf(budget);
-    this.#payer = budget.userId === undefined ? undefined : budget;
   }
 
   subscribe(message: Message<"subscribe">, principal: Principal): void {
@@ -101,13 +106,18 @@ export class Subscriptions {
     if (this.#charges?.reserve(bytes) === false) return this.#reply.error(id, "LIMIT_REACHED", TOO_MUCH);
     this.#queryBytes += bytes;
     // Worked out only when the answers before it are out, so that the ones that wait cost next to nothing.
-    const pages = new ResultPages(filter, this.#tenant.table);
+    let pages: ResultPages<Holder> | undefined;
     this.#outbox.start({
       step: () => {
+        if (pages === undefined) {
+          if (!this.#beginAnswer(walkBytes(filter, this.#tenant.table))) return "waiting";
+          pages = new ResultPages(filter, this.#tenant.table);
+        }
         const page = pages.tryNext();
         if (page === undefined) return "more";
         this.#outbox.send(new Frame(encodeResultPage(id, page.members, page.more)));
         if (page.more) return "more";
+        this.#endAnswer();
         this.#giveBack(bytes);
         return "done";
       },
@@ -130,6 +140,8 @@ export class Subscriptions {
   endAll(now: number): void {
     for (const subscription of [...this.#byView.values()]) this.#end(subscription, now);
     this.#giveBack(this.#queryBytes);
+    this.#charges?.forget(this.#retry);
+    this.#endAnswer();
   }
 
   #find(filter: CompiledFilter): Subscription<Holder> | undefined {
@@ -149,7 +161,7 @@ export class Subscriptions {
     const known = tenant.findView(filter);
     if (known === undefined) {
       if (tenant.isShortOfMemory) return SHORT_OF_MEMORY;
-      if (charges?.makeRoom(filterBytes(filter)) === false) return TOO_MUCH;
+      if (charges?.makeRoom(tenant.leastBytesOf(filter)) === false) return TOO_MUCH;
     } else if (charges?.subscribe(filter.key, tenant.bytesOf(known)) === false) return TOO_MUCH;
     const feed = tenant.feed(filter);
     if (known === undefined && charges?.subscribe(filter.key, tenant.bytesOf(feed.view)) === false) {
@@ -157,10 +169,9 @@ export class Subscriptions {
       tenant.discard(feed);
       return TOO_MUCH;
     }
-    const subscription = new Subscription(feed, this.#outbox, WORDING, this.#owner, this.#payer);
-    feed.add(subscription);
+    const subscription = new Subscription(feed, this.#outbox, WORDING, this.#owner, charges, this.#answers);
+    tenant.join(feed, subscription);
     this.#byView.set(feed.view.name, subscription);
-    this.#tenant.subscriptions++;
     return subscription;
   }
 
@@ -173,6 +184,23 @@ export class Subscriptions {
     this.#charges?.unsubscribe(feed.view.filter.key);
     this.#tenant.dismiss(feed, now, this.#charges);
     return unanswered;
+  }
+
+  /**
+   * Whether a long answer that holds so many bytes may begin. If not, it waits for another of the user's to
+   * end.
+   */
+  #beginAnswer(bytes: number): boolean {
+    if (bytes === 0 || this.#charges === undefined) return true;
+    if (!this.#charges.beginAnswer(bytes, this.#retry)) return false;
+    this.#answerBytes = bytes;
+    return true;
+  }
+
+  #endAnswer(): void {
+    const bytes = this.#answerBytes;
+    this.#answerBytes = 0;
+    if (bytes > 0) this.#charges!.endAnswer(bytes);
   }
 
   #giveBack(queryBytes: number): void {

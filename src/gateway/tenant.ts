@@ -17,7 +17,7 @@ import { TokenBucket } from "../shared/token-bucket.ts";
 import type { CompiledFilter } from "../views/compiled-filter.ts";
 import type { Flush, View } from "../views/view.ts";
 import { type Collected, type IdleViewOwner, Views } from "../views/views.ts";
-import { Feed, type FlushPayer } from "./feed.ts";
+import { Feed, type FlushPayer, type Subscriber } from "./feed.ts";
 import type { Journal } from "./journal.ts";
 import {
   FAILED_FLUSH_REST_MS,
@@ -32,7 +32,7 @@ import {
 import type { MemoryGate } from "./memory-gate.ts";
 import { SubscriptionCharges } from "./subscription-charges.ts";
 import type { Telemetry } from "./telemetry.ts";
-import { flushCostMs, type TurnBudget } from "./turn-budget.ts";
+import { DELIVER_AT_ONCE_MS, flushCostMs, type TurnBudget } from "./turn-budget.ts";
 import type { UserBudget } from "./user-budget.ts";
 import { UserBudgets } from "./user-budgets.ts";
 
@@ -295,6 +295,14 @@ export class Tenant {
     return feed;
   }
 
+  /** One more watches a feed. What another user has used up is not for this one to wait for. */
+  join(feed: Feed<Holder>, subscriber: Subscriber): void {
+    feed.add(subscriber);
+    this.subscriptions++;
+    this.#views.hasten(feed.view, subscriber.payer);
+    this.#wake();
+  }
+
   /** The view of a filter, if there is one, and about how many bytes a view keeps. */
   findView(filter: CompiledFilter): View<Holder> | undefined {
     return this.#views.find(filter);
@@ -302,6 +310,15 @@ export class Tenant {
 
   bytesOf(view: View<Holder>): number {
     return this.#views.bytesOf(view);
+  }
+
+  snapshotBytesOf(view: View<Holder>): number {
+    return this.#views.snapshotBytesOf(view);
+  }
+
+  /** What a view that is not there yet would keep at least: a large one is not to be made in vain. */
+  leastBytesOf(filter: CompiledFilter): number {
+    return this.#views.leastBytesOf(filter);
   }
 
   /**
@@ -345,7 +362,7 @@ export class Tenant {
    * called after a batch.
    */
   settle(now: number): void {
-    this.#flushReady(now);
+    this.#serve(now);
     this.#wake();
   }
 
@@ -401,24 +418,23 @@ export class Tenant {
     });
   }
 
-  #flushReady(now: number): void {
+  /**
+   * Flushes what is ready and delivers what is under way, in turns: a view that is ready does not wait for
+   * a delivery to thousands, nor for that of a large diff.
+   */
+  #serve(now: number): void {
     const { flushTurn } = this.#options;
-    while (!this.#views.isAtRest) {
+    while (!this.#views.isAtRest || this.#publishing.size > 0) {
       if (flushTurn.isSpent) return flushTurn.onNextTurn(this.#goOn);
       const view = this.#views.takeReady(now);
-      if (view === undefined) return;
-      this.#flush(view, now);
+      if (view !== undefined) this.#flush(view, now);
+      const [publishing] = this.#publishing;
+      if (publishing !== undefined) this.#deliver(...publishing, now);
+      else if (view === undefined) return;
     }
   }
 
-  readonly #goOn = (): void => {
-    const now = this.#options.clock.now();
-    for (const [feed, costMs] of this.#publishing) {
-      if (this.#options.flushTurn.isSpent) return this.#options.flushTurn.onNextTurn(this.#goOn);
-      this.#deliver(feed, costMs, now);
-    }
-    this.settle(now);
-  };
+  readonly #goOn = (): void => this.settle(this.#options.clock.now());
 
   #flush(view: View<Holder>, now: number): void {
     const { telemetry, flushTurn } = this.#options;
@@ -441,40 +457,40 @@ export class Tenant {
     const feed = this.#feeds.get(view);
     feed?.publish(diff);
     if (diff === undefined) this.#views.rest(view, view.hasLeftOut ? FAILED_FLUSH_REST_MS : 0, now);
-    else if (feed === undefined) this.#rest(view, costMs, undefined, now);
+    else if (feed === undefined) this.#rest(view, costMs, this.#views.ownerOf(view), now);
     else this.#deliver(feed, costMs, now);
   }
 
-  /** Sends a diff to as many subscribers as this turn allows; when all have it, its view rests. */
+  /**
+   * Sends a diff to some more subscribers, then it is the next one's turn; when all have it, its view
+   * rests.
+   */
   #deliver(feed: Feed<Holder>, costMs: number, now: number): void {
     const { flushTurn } = this.#options;
-    const spentMs = feed.deliverSome(flushTurn.leftMs);
-    flushTurn.spend(spentMs);
-    if (feed.isPublishing) {
-      this.#publishing.set(feed, costMs + spentMs);
-      return flushTurn.onNextTurn(this.#goOn);
-    }
     this.#publishing.delete(feed);
+    const spentMs = feed.deliverSome(Math.min(DELIVER_AT_ONCE_MS, flushTurn.leftMs));
+    flushTurn.spend(spentMs);
+    if (feed.isPublishing) return void this.#publishing.set(feed, costMs + spentMs);
     this.#rest(feed.view, costMs + spentMs, feed.payer, now);
   }
 
   /**
-   * Has a view rest in proportion to what its flush has cost. The views that one user watches alone share what one view
-   * may take.
+   * Has a view rest in proportion to what its flush has cost. The views that one user watches alone, or has
+   * let go of last, share what one view may take: until somebody else watches one of them.
    */
   #rest(view: View<Holder>, costMs: number, payer: FlushPayer | undefined, now: number): void {
     const { diffIntervalMs } = this.#options.limits;
-    let restMs = costMs * (diffIntervalMs === 0 ? REST_PER_COST_AT_ONCE : REST_PER_COST);
-    if (view.hasLeftOut) restMs = Math.max(restMs, FAILED_FLUSH_REST_MS);
+    let ownMs = costMs * (diffIntervalMs === 0 ? REST_PER_COST_AT_ONCE : REST_PER_COST);
+    if (view.hasLeftOut) ownMs = Math.max(ownMs, FAILED_FLUSH_REST_MS);
+    let restMs = ownMs;
     if (payer !== undefined) {
       payer.flushFreeAt = Math.max(now, payer.flushFreeAt) + costMs * REST_PER_PRIVATE_COST;
-      restMs = Math.max(restMs, payer.flushFreeAt - now);
+      restMs = Math.max(ownMs, payer.flushFreeAt - now);
     }
-    this.#views.rest(
-      view,
-      restMs > LONGEST_FREE_FLUSH_MS ? Math.max(restMs, diffIntervalMs) : diffIntervalMs,
-      now,
-    );
+    const atLeast = (ms: number) =>
+      ms > LONGEST_FREE_FLUSH_MS ? Math.max(ms, diffIntervalMs) : diffIntervalMs;
+    const debt = payer && { payer, freeAt: now + atLeast(ownMs) };
+    this.#views.rest(view, atLeast(restMs), now, debt);
   }
 
   #collected({ view, error }: Collected<Holder>): void {

@@ -3,6 +3,8 @@
  * are served.
  */
 export const TURN_MS = 4;
+/** So much of a delivery is done before others have their turn. */
+export const DELIVER_AT_ONCE_MS = TURN_MS / 4;
 
 // Estimates of processor time in milliseconds, from `bench` (fan-out, snapshot). They need not be exact: they make a
 // large piece of work count for more than a small one, the same on every machine and in every test.

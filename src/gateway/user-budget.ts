@@ -28,9 +28,7 @@ export class UserBudget {
   readonly userId: string | undefined;
   /** Sockets that the user has at this moment. */
   sockets = 0;
-  /** From when on, in milliseconds, views that only this user watches may be flushed again. */
-  flushFreeAt = 0;
-  /** What the user's subscriptions keep; undefined until there was one. */
+  /** What the user's subscriptions keep, and what their flushes use up; undefined until there was one. */
   subscriptions: SubscriptionCharges | undefined;
   readonly #rates: BudgetRates;
   #messages: number;

@@ -17,6 +17,8 @@ export const MAX_CUSTOM_BYTES = 4_096;
 export const MAX_USER_CUSTOM_BYTES = 65_536;
 /** The gateway sends no larger message, and a client need not take one. */
 export const MAX_SERVER_MESSAGE_BYTES = 1_048_576;
+/** So the sessions that a value lists have no more than this, and the rest of a message around them fits. */
+export const MAX_LISTED_BYTES = MAX_SERVER_MESSAGE_BYTES - 16_384;
 
 const CONTROL = /\p{Cc}/u;
 
@@ -85,7 +87,7 @@ function entryBytes(key: string, value: string): number {
 }
 
 /** The bytes of a text as JSON in UTF-8, with its quotes. */
-function textBytes(text: string): number {
+export function textBytes(text: string): number {
   let bytes = text.length + 2;
   for (let i = 0; i < text.length; i++) {
     const unit = text.charCodeAt(i);

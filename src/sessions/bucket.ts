@@ -67,13 +67,14 @@ export class Bucket<Holder> {
     }
   }
 
-  /** The sessions whose shape is in the set, as they are now. */
+  /** The sessions whose shape is in the set, as they are now. Copied whole: a bucket may be large. */
   list(shapes: number): Session<Holder>[] {
-    const listed: Session<Holder>[] = [];
-    this.forEach(shapes, (session) => {
-      listed.push(session);
-    });
-    return listed;
+    const lists: Session<Holder>[][] = [];
+    for (let shape = 0; shape < SHAPES; shape++) {
+      const list = (shapes & (1 << shape)) === 0 ? undefined : this.#list(shape);
+      if (list !== undefined) lists.push(list);
+    }
+    return lists.length === 1 ? lists[0]!.slice() : lists.flat();
   }
 
   #list(shape: Shape): Session<Holder>[] | undefined {

@@ -1,4 +1,5 @@
 import type { Member } from "../protocol/codec.ts";
+import { MAX_LISTED_BYTES, textBytes } from "../protocol/rules.ts";
 import { append } from "../shared/append.ts";
 import { FOCUSED_SHAPE, isBefore, type Session, TYPING_SHAPE, VISIBLE_SHAPE } from "./session.ts";
 
@@ -47,8 +48,9 @@ export class User<Holder> {
   }
 
   /**
-   * The user's entry in `data`, `"alice":{"status":"online",…}`, listing the sessions that match. It is made once per
-   * change and set of listed sessions, and the same string serves diffs, snapshots and answers.
+   * The user's entry in `data`, `"alice":{"status":"online",…}`, listing the sessions that match, those
+   * that were opened first and fit into a message. It is made once per change and set of matching sessions,
+   * and the same string serves diffs, snapshots and answers.
    */
   member(matcher: SessionMatcher): Member {
     const listed = this.#listed(matcher);
@@ -81,8 +83,12 @@ export class User<Holder> {
   #encode(matcher: SessionMatcher): Member {
     let background = "";
     let widgets = "";
+    let bytes = 0;
     for (const session of this.sessions) {
       if (!matcher.matches(session)) continue;
+      // Few surely fit. There are more only where settings allow them, or several nodes let them in at once.
+      if (this.sessions.length > SURELY_FIT) bytes += bytesOf(session);
+      if (bytes > MAX_LISTED_BYTES) break;
       if ((session.shape & VISIBLE_SHAPE) !== 0)
         widgets += (widgets === "" ? "" : ",") + encodeSession(session);
       else background += (background === "" ? "" : ",") + encodeSession(session);
@@ -106,6 +112,16 @@ const MAX_CACHED = 32;
 const MAX_CACHED_CHARS = 1024 * 1024;
 /** Sessions for which a bit is in one unit of a text. */
 const BITS = 15;
+
+/** So many sessions are listed without a look at their size. */
+const SURELY_FIT = 100;
+/** What is around the texts of a session, with what is false: `"selectedConversationId":` and so on. */
+const NAMES_BYTES = 100;
+
+/** What a session takes in a value, or a little more. */
+function bytesOf({ selectedConversationId, sessionId, customBytes }: Session<unknown>): number {
+  return NAMES_BYTES + textBytes(selectedConversationId ?? "") + textBytes(sessionId) + customBytes;
+}
 
 function encodeSession(session: Session<unknown>): string {
   const { selectedConversationId, custom } = session;

@@ -2,6 +2,9 @@ import type { Table } from "../sessions/table.ts";
 import type { CompiledFilter } from "./compiled-filter.ts";
 import type { View } from "./view.ts";
 
+/** Sessions that are looked at in one go when a view is made. */
+export const COLLECT_AT_ONCE = 1_000;
+
 // Estimates, in bytes: what V8 needs for texts in Latin-1, and about what it needs for the rest. Other texts
 // take up to twice as much, and entries of users that several views list are counted for each of them.
 
@@ -11,8 +14,14 @@ const VIEW_BYTES = 1_024;
 const ID_BYTES = 128;
 /** An entry's place in the map of a view, and the head of its text. */
 const MEMBER_BYTES = 96;
+/** A session's place in the list of a walk, and its user's in the set of those who were looked at. */
+const WALKED_BYTES = 48;
+/** No session takes less in an entry: its id, and the names of the fields. */
+const LEAST_SESSION_BYTES = 90;
 /** The entries of a large view are not all measured: these tell what the others are like. */
 const SAMPLE = 1_000;
+/** An entry that is so many times as long as most says nothing about the others. */
+const OUTLIER = 4;
 
 /** What a filter keeps: its ids, in a set and in its key. */
 export function filterBytes({ conversationId, userIds }: CompiledFilter): number {
@@ -21,14 +30,47 @@ export function filterBytes({ conversationId, userIds }: CompiledFilter): number
   return bytes;
 }
 
-/** What the result of a view keeps; while a large view is collected, about what it will keep. */
-export function resultBytes<Holder>(view: View<Holder>, table: Table<Holder>): number {
+/**
+ * What the result of a view keeps; while a large view is collected, about what it will keep. What is not
+ * measured is taken to be as what is, but for a few entries that are much longer than others: one user with
+ * many sessions must not make a view look too large for everybody else.
+ */
+export function resultBytes<Holder>(view: View<Holder>): number {
   const members = view.members();
-  const sampled = Math.min(members.length, SAMPLE);
-  let characters = 0;
-  for (let i = 0; i < sampled; i++) characters += members[i]!.length;
-  const count = view.isCollecting ? matchingSessions(view.filter, table) : members.length;
-  return sampled === 0 ? 0 : Math.ceil(count * (MEMBER_BYTES + characters / sampled));
+  const lengths: number[] = [];
+  for (let i = 0; i < members.length && i < SAMPLE; i++) lengths.push(members[i]!.length);
+  if (lengths.length === 0) return 0;
+  const count = members.length / view.collectedShare;
+  const measured = sum(lengths);
+  const longest = OUTLIER * lengths.sort((a, b) => a - b)[lengths.length >> 1]!;
+  const usual = sum(lengths.map((length) => Math.min(length, longest))) / lengths.length;
+  return Math.ceil(count * MEMBER_BYTES + measured + (count - lengths.length) * usual);
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, each) => total + each, 0);
+}
+
+/** What a view that has to be collected bit by bit is taken to keep at least, before it is made. */
+export function leastResultBytes<Holder>(filter: CompiledFilter, table: Table<Holder>): number {
+  if (filter.userIds !== undefined) return 0;
+  const matching = matchingSessions(filter, table);
+  return matching <= COLLECT_AT_ONCE ? 0 : matching * LEAST_SESSION_BYTES;
+}
+
+/**
+ * What a snapshot of a view keeps while it is sent: its place in a list for each entry, and entries that
+ * changed since.
+ */
+export function snapshotBytes<Holder>(view: View<Holder>, table: Table<Holder>): number {
+  const count = view.isCollecting ? matchingSessions(view.filter, table) : view.size;
+  return count <= COLLECT_AT_ONCE ? 0 : count * MEMBER_BYTES;
+}
+
+/** What the answer to a query keeps while it is sent: the sessions to look at, and who was looked at. */
+export function walkBytes<Holder>(filter: CompiledFilter, table: Table<Holder>): number {
+  const count = filter.userIds === undefined ? matchingSessions(filter, table) : 0;
+  return count <= COLLECT_AT_ONCE ? 0 : count * WALKED_BYTES;
 }
 
 /** Sessions that a filter without ids matches: there are no more users in its result. */

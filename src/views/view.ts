@@ -85,6 +85,11 @@ export class View<Holder> {
     return this.#walk !== undefined;
   }
 
+  /** How much of the first members is collected, from 0 to 1. */
+  get collectedShare(): number {
+    return this.#walk?.progress ?? 1;
+  }
+
   /**
    * Collects first members from up to `count` more sessions; true when that is done, and then it must not be called
    * again. Until then the view may be touched, but not flushed: what changes meanwhile is collected as it is then, or

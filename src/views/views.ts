@@ -4,7 +4,7 @@ import type { CompiledFilter } from "./compiled-filter.ts";
 import { DiffLog, DiffRings } from "./diff-log.ts";
 import { View } from "./view.ts";
 import { ViewIndex } from "./view-index.ts";
-import { filterBytes, resultBytes } from "./view-size.ts";
+import { COLLECT_AT_ONCE, filterBytes, leastResultBytes, resultBytes, snapshotBytes } from "./view-size.ts";
 
 /** How long a view is kept after its last subscriber left, for those who come back with a position. */
 export const IDLE_VIEW_MS = 60_000;
@@ -15,11 +15,10 @@ export const IDLE_VIEW_MS = 60_000;
 export const MAX_IDLE_VIEWS = 4_096;
 export const MAX_IDLE_BYTES = 64 * 1024 * 1024;
 
-/** Sessions that are looked at in one go when a view is made. */
-export const COLLECT_AT_ONCE = 1_000;
-
 /** Who is charged for an idle view: told when it begins to be kept, and when it is not kept any more. */
 export interface IdleViewOwner {
+  /** See `FlushPayer`: flushes of what is kept cost as much as those of what is watched. */
+  flushFreeAt: number;
   kept(filterKey: string, bytes: number): void;
   gone(filterKey: string): void;
 }
@@ -28,6 +27,13 @@ interface Idle {
   readonly since: number;
   readonly bytes: number;
   readonly owner: IdleViewOwner | undefined;
+}
+
+/** A view rests longer than it would for itself, as its payer has used up more than its own flush cost. */
+interface Debt {
+  readonly payer: object;
+  /** When it would be free otherwise. */
+  readonly freeAt: number;
 }
 
 /** What a view keeps: its ring, and in bytes its filter and its result as of a version. */
@@ -63,6 +69,8 @@ export class Views<Holder> {
   readonly #resting = new Map<View<Holder>, number>();
   /** Views that rest for longer. */
   readonly #restingLonger = new Deadlines<View<Holder>>();
+  /** Those of them that rest for what others of their payer have cost. */
+  readonly #indebted = new Map<View<Holder>, Debt>();
   /** Views without a subscriber, the one idle longest first. */
   readonly #idle = new Map<View<Holder>, Idle>();
   #idleBytes = 0;
@@ -94,6 +102,7 @@ export class Views<Holder> {
       footprints: this.#footprints.size,
       ready: this.#ready.size,
       resting: this.#resting.size + this.#restingLonger.size,
+      indebted: this.#indebted.size,
       index: this.#index.isEmpty ? 0 : 1,
     };
   }
@@ -108,12 +117,22 @@ export class Views<Holder> {
     const { version } = view;
     const footprint = this.#footprints.get(view);
     if (footprint?.measuredAt === version) return footprint.bytes;
-    const bytes = filterBytes(view.filter) + resultBytes(view, this.#table);
+    const bytes = filterBytes(view.filter) + resultBytes(view);
     if (footprint !== undefined && !view.isCollecting) {
       footprint.measuredAt = version;
       footprint.bytes = bytes;
     }
     return bytes;
+  }
+
+  /** What a snapshot of a view keeps while it is sent; nothing where that is little. */
+  snapshotBytesOf(view: View<Holder>): number {
+    return snapshotBytes(view, this.#table);
+  }
+
+  /** What the view of a filter that has none would keep at least. */
+  leastBytesOf(filter: CompiledFilter): number {
+    return filterBytes(filter) + leastResultBytes(filter, this.#table);
   }
 
   /**
@@ -221,14 +240,36 @@ export class Views<Holder> {
     return this.#ready.size === 0 && this.#resting.size === 0 && this.#restingLonger.size === 0;
   }
 
-  /** The diff of a view is out. The view rests for `restMs`, 0 for no rest at all. */
-  rest(view: View<Holder>, restMs: number, now: number): void {
+  /** Who is charged for a view that nobody watches. */
+  ownerOf(view: View<Holder>): IdleViewOwner | undefined {
+    return this.#idle.get(view)?.owner;
+  }
+
+  /**
+   * The diff of a view is out. The view rests for `restMs`, 0 for no rest at all. `debt`: how long it would
+   * rest if it were not for what else its payer has used up.
+   */
+  rest(view: View<Holder>, restMs: number, now: number, debt?: Debt): void {
     // It may have been dropped since it was flushed.
     if (view.phase !== "publishing") return;
     if (restMs <= 0) return this.#wakeUp(view);
     view.phase = "resting";
     if (restMs <= this.#intervalMs) this.#resting.set(view, now + this.#intervalMs);
-    else this.#restingLonger.set(view, now + restMs);
+    else {
+      this.#restingLonger.set(view, now + restMs);
+      if (debt !== undefined && debt.freeAt < now + restMs) this.#indebted.set(view, debt);
+    }
+  }
+
+  /**
+   * Somebody watches a view: unless they are the payer that it rests for, it rests only for what it has
+   * cost itself.
+   */
+  hasten(view: View<Holder>, payer: object | undefined): void {
+    const debt = this.#indebted.get(view);
+    if (debt === undefined || debt.payer === payer) return;
+    this.#indebted.delete(view);
+    this.#restingLonger.set(view, debt.freeAt);
   }
 
   /** Drops the views that were idle for long enough. */
@@ -250,6 +291,7 @@ export class Views<Holder> {
 
   /** The view may be flushed as soon as it is marked. */
   #wakeUp(view: View<Holder>): void {
+    this.#indebted.delete(view);
     view.phase = view.isMarked ? "ready" : "quiet";
     if (view.isMarked) this.#ready.add(view);
   }
@@ -274,6 +316,7 @@ export class Views<Holder> {
     this.#ready.delete(view);
     this.#resting.delete(view);
     this.#restingLonger.delete(view);
+    this.#indebted.delete(view);
     view.phase = "quiet";
   }
 }

@@ -22,6 +22,11 @@ export class Walk<Holder> {
     this.#table = table;
   }
 
+  /** How much of the walk is done, from 0 to 1. */
+  get progress(): number {
+    return this.#sessions === undefined ? 0 : this.#next / this.#sessions.length;
+  }
+
   /** Looks at up to `count` more sessions. Returns true when that was the last step. */
   step(count: number, visit: (user: User<Holder>) => void): boolean {
     this.#sessions ??= this.#begin(count, visit);

@@ -8,7 +8,7 @@ import { User } from "../../src/sessions/user.ts";
 import { readSettings } from "../../src/settings.ts";
 import { CompiledFilter } from "../../src/views/compiled-filter.ts";
 import { View } from "../../src/views/view.ts";
-import { COLLECT_AT_ONCE } from "../../src/views/views.ts";
+import { COLLECT_AT_ONCE } from "../../src/views/view-size.ts";
 import { CauseBook } from "../model/oracle.ts";
 import { Reader } from "../model/reader.ts";
 import { Random } from "../support/random.ts";

@@ -143,3 +143,25 @@ it("a snapshot that begins while its view is collected comes to the same as any 
   );
   expect(early.pages).toBeGreaterThan(500);
 });
+
+it("what comes after the snapshot of a large view does not wait for it once it is unsubscribed", () => {
+  const world = new World();
+  const sent: string[] = [];
+  const sink = { buffered: 0, progress: 0, send: (frame: Frame) => sent.push(frame.text) > 0 };
+  const outbox = new Outbox(sink, 1_000_000, TEST_OWNER, testPageTurns());
+  const subscription = new Subscription(world.feed, outbox, WORDING, TEST_OWNER);
+  world.feed.add(subscription);
+  subscription.requestSnapshot(1);
+  expect([world.view.isCollecting, sent]).toEqual([true, []]);
+  outbox.start({
+    step: () => {
+      outbox.send(new Frame("the answer to a query"));
+      return "done";
+    },
+  });
+  // The view may be dropped now, and never be whole.
+  expect(world.feed.remove(subscription)).toEqual([1]);
+  expect([sent, outbox.jobs]).toEqual([["the answer to a query"], 0]);
+  world.collect();
+  expect(sent.length).toBe(1);
+});

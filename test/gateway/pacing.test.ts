@@ -5,7 +5,7 @@ import type { FlushPayer, Subscriber } from "../../src/gateway/feed.ts";
 import type { Frame } from "../../src/gateway/frame.ts";
 import { REST_PER_COST } from "../../src/gateway/limits.ts";
 import { Tenant } from "../../src/gateway/tenant.ts";
-import { deliveryCostMs, TURN_MS, TurnBudget } from "../../src/gateway/turn-budget.ts";
+import { deliveryCostMs, flushCostMs, TURN_MS, TurnBudget } from "../../src/gateway/turn-budget.ts";
 import { FilterSchema } from "../../src/protocol/filter.ts";
 import { readSettings } from "../../src/settings.ts";
 import { CompiledFilter } from "../../src/views/compiled-filter.ts";
@@ -38,10 +38,11 @@ class Watcher implements Subscriber {
 
 function setUp(flushTurn: TurnBudget) {
   const time = { now: 0 };
+  const telemetry = testTelemetry();
   let ids = 0;
   const tenant = new Tenant(new App({ id: "app", secrets: ["x"] }), {
     limits,
-    telemetry: testTelemetry(),
+    telemetry,
     makeId: () => `id${ids++}`,
     clock: { now: () => time.now, wallNow: () => time.now },
     wakeBy: () => {},
@@ -49,10 +50,10 @@ function setUp(flushTurn: TurnBudget) {
   });
   const watch = (filter: unknown, watchers: readonly Watcher[]) => {
     const feed = tenant.feed(compile(filter));
-    for (const each of watchers) feed.add(each);
+    for (const each of watchers) tenant.join(feed, each);
     return feed;
   };
-  return { tenant, time, watch };
+  return { tenant, telemetry, time, watch };
 }
 
 /** Lets a user type and stop for a second of the clock, a millisecond at a time, and returns the diffs of a watcher. */
@@ -110,6 +111,83 @@ describe("a view rests", () => {
     for (const { versions } of own) expect(versions.length).toBeGreaterThan(1);
     expect(world.tenant.leftovers()).toMatchObject({ ready: 0, publishing: 0 });
   });
+});
+
+describe("the share of one user", () => {
+  it("pays for the views that wait for the user's return, too", () => {
+    const world = setUp(endlessTurn());
+    const { tenant, time, telemetry } = world;
+    const owner = { flushFreeAt: 0, kept: () => {}, gone: () => {} };
+    const idle = 500;
+    for (let i = 0; i < idle; i++) {
+      tenant.dismiss(tenant.feed(compile({ userIds: ["alice", `other-${i}`] })), time.now, owner);
+    }
+    const custom = Object.fromEntries(Array.from({ length: 7 }, (_, i) => [`k${i}`, "x".repeat(500)]));
+    tenant.open("alice", "widget", { custom }, holder, time.now);
+    const bystander = new Watcher();
+    world.watch({ userIds: ["alice"] }, [bystander]);
+    const before = telemetry.diffs;
+    const diffs = diffsInOneSecond(world, bystander);
+    expect(diffs).toBeGreaterThanOrEqual(1_000 / limits.diffIntervalMs - 1);
+    const costMs = flushCostMs(1, 3_500);
+    const idleDiffs = telemetry.diffs - before - diffs;
+    expect(idleDiffs).toBeGreaterThan(idle);
+    // The first flush of each is free.
+    expect((idleDiffs - idle) * costMs * REST_PER_COST).toBeLessThanOrEqual(1_000);
+  });
+
+  it("once used up keeps nobody waiting who watches what that user alone has watched", () => {
+    for (const isIdle of [false, true]) {
+      const { tenant, time, watch } = setUp(endlessTurn());
+      const owner = { flushFreeAt: 60_000, kept: () => {}, gone: () => {} };
+      const filter = { selectedConversationId: "room" };
+      const mallory = new Watcher(owner);
+      const feed = watch(filter, [mallory]);
+      const session = tenant.open("alice", "widget", filter, holder, time.now);
+      if (isIdle) {
+        feed.remove(mallory);
+        tenant.dismiss(feed, time.now, owner);
+      }
+      tenant.settle(time.now);
+      time.now++;
+      tenant.update(session, { hasFocus: true }, time.now);
+      tenant.settle(time.now);
+      // Another socket of that user changes nothing.
+      const again = new Watcher(owner);
+      const joined = watch(filter, [again]);
+      time.now += 2 * limits.diffIntervalMs;
+      tenant.run(time.now);
+      expect([joined.view.version, joined.view.isMarked]).toEqual([2, true]);
+      let isSettled = false;
+      const bystander = new Watcher({ flushFreeAt: 0 });
+      watch(filter, [bystander]).whenSettled(() => {
+        isSettled = true;
+      });
+      expect(tenant.next()).toBeLessThanOrEqual(time.now);
+      tenant.run(time.now);
+      expect([joined.view.version, isSettled]).toEqual([3, true]);
+      expect(bystander.versions).toEqual([3]);
+      expect(tenant.leftovers()).toMatchObject({ indebted: 0 });
+    }
+  });
+});
+
+it("a view that is ready does not wait for a delivery to many", async () => {
+  const { tenant, time, watch } = setUp(new TurnBudget((error) => expect.fail(String(error))));
+  const crowd = watch(
+    { selectedConversationId: "crowd" },
+    Array.from({ length: 20_000 }, () => new Watcher()),
+  );
+  const bystander = new Watcher();
+  watch({ selectedConversationId: "quiet" }, [bystander]);
+  tenant.open("mallory", "widget", { selectedConversationId: "crowd" }, holder, time.now);
+  tenant.settle(time.now);
+  expect(crowd.isPublishing).toBe(true);
+  tenant.open("alice", "widget", { selectedConversationId: "quiet" }, holder, time.now);
+  tenant.settle(time.now);
+  await setImmediate();
+  expect([crowd.isPublishing, bystander.versions]).toEqual([true, [2]]);
+  while (crowd.isPublishing) await setImmediate();
 });
 
 it("a diff to many is delivered in turns of the event loop: in order, once, and to all", async () => {

@@ -1,4 +1,5 @@
-import { expect, it } from "vitest";
+import { setImmediate } from "node:timers/promises";
+import { expect, it, onTestFinished, vi } from "vitest";
 import { App } from "../../src/auth/app.ts";
 import type { Principal } from "../../src/auth/principal.ts";
 import { Hub } from "../../src/gateway/hub.ts";
@@ -7,6 +8,7 @@ import type { Reply } from "../../src/gateway/reply.ts";
 import { Subscriptions } from "../../src/gateway/subscriptions.ts";
 import { createCounters } from "../../src/gateway/telemetry.ts";
 import { FilterSchema } from "../../src/protocol/filter.ts";
+import { Bucket } from "../../src/sessions/bucket.ts";
 import { readSettings } from "../../src/settings.ts";
 import { makeId } from "../../src/shared/ids.ts";
 import { TEST_OWNER, testPageTurns } from "../support/stubs.ts";
@@ -17,9 +19,9 @@ import { until } from "../support/until.ts";
 const MIB = 1024 * 1024;
 const PER_SOCKET = 100;
 
-function setUp() {
+function setUp(maxBytes = MIB) {
   const { limits } = readSettings(
-    { MAX_SUBSCRIPTION_BYTES_PER_USER: String(8 * MIB) },
+    { MAX_SUBSCRIPTION_BYTES_PER_USER: String(maxBytes) },
     { openFiles: 65_536, readFile: () => "" },
   );
   const telemetry = {
@@ -43,7 +45,17 @@ function setUp() {
   };
   /** A socket whose reader takes nothing until it is told to. */
   const socket = (userId: string | undefined) => {
-    const sink = { buffered: MIB, progress: 0, send: () => false };
+    const sink = {
+      buffered: MIB,
+      progress: 0,
+      sent: 0,
+      stops: false,
+      send: () => {
+        sink.sent++;
+        if (sink.stops) sink.buffered = MIB;
+        return false;
+      },
+    };
     const outbox = new Outbox(sink, MIB, TEST_OWNER, testPageTurns());
     const budget = userId === undefined ? tenant.budgets.ofAppToken(0) : tenant.budgets.acquire(userId, 0);
     const subscriptions = new Subscriptions(tenant, outbox, reply, TEST_OWNER, PER_SOCKET, budget);
@@ -56,18 +68,42 @@ function setUp() {
       subscriptions.query({ type: "query", id: 1, filter: FilterSchema.parse({ userIds }) }, principal);
       return errors[before];
     };
+    const queryAll = () => {
+      const before = errors.length;
+      subscriptions.query({ type: "query", id: 1, filter: FilterSchema.parse({}) }, principal);
+      return errors[before];
+    };
+    const subscribe = (filter: unknown) => {
+      const before = errors.length;
+      subscriptions.subscribe({ type: "subscribe", id: 1, filter: FilterSchema.parse(filter) }, principal);
+      return errors[before];
+    };
+    /** The reader takes what waits, and stops again. */
+    const readOne = () => {
+      sink.buffered = 0;
+      outbox.drained();
+    };
     const readAll = async () => {
       sink.buffered = 0;
       outbox.drained();
       await until(() => outbox.jobs === 0);
     };
-    return { query, readAll, subscriptions, budget };
+    return { query, queryAll, subscribe, readOne, readAll, sink, outbox, subscriptions, budget };
   };
-  return { socket };
+  return { socket, tenant };
+}
+
+/** More users than are looked at in one go. */
+function crowd({ tenant }: ReturnType<typeof setUp>, users: number) {
+  const holder = { lose: () => {} };
+  for (let i = 0; i < users; i++) tenant.open(`user-${i}`, "widget", { custom: { n: "0" } }, holder, 0);
+  const copies = vi.spyOn(Bucket.prototype, "list");
+  onTestFinished(() => copies.mockRestore());
+  return copies;
 }
 
 it("the queries of a user that wait are bounded in bytes, over all sockets", async () => {
-  const { socket } = setUp();
+  const { socket } = setUp(8 * MIB);
   const sockets = [socket("mallory"), socket("mallory"), socket("mallory")];
   let waiting = 0;
   let refusal: string | undefined;
@@ -87,4 +123,47 @@ it("the queries of a user that wait are bounded in bytes, over all sockets", asy
   await sockets[1]!.readAll();
   sockets[2]!.subscriptions.endAll(0);
   expect(sockets[0]!.budget.subscriptions!.isEmpty).toBe(true);
+});
+
+it("long answers that a user does not read hold a bounded part of memory; the rest waits", async () => {
+  const world = setUp();
+  const copies = crowd(world, 5_000);
+  const sockets = Array.from({ length: 12 }, () => world.socket("mallory"));
+  for (const { sink, queryAll, readOne } of sockets) {
+    sink.stops = true;
+    expect(queryAll()).toBeUndefined();
+    readOne();
+    await setImmediate();
+  }
+  // Of 1 MiB, 5,000 sessions that are still to be looked at take nearly a quarter.
+  const begun = sockets.filter(({ sink }) => sink.sent > 0);
+  expect([begun.length, copies.mock.calls.length]).toEqual([4, 4]);
+  // Somebody else is answered, and an app.
+  for (const bystander of [world.socket("bystander"), world.socket(undefined)]) {
+    expect(bystander.queryAll()).toBeUndefined();
+    await bystander.readAll();
+    expect(bystander.sink.sent).toBeGreaterThan(1);
+  }
+  // One that is gone makes room for another, and one that reads for the next.
+  begun[0]!.subscriptions.endAll(0);
+  begun[0]!.outbox.close();
+  const rest = sockets.filter((each) => each !== begun[0]);
+  await until(() => rest.filter(({ sink }) => sink.sent > 0).length === 4);
+  for (const { sink } of rest) sink.stops = false;
+  await Promise.all(rest.map(({ readAll }) => readAll()));
+  expect(rest.every(({ sink }) => sink.sent === rest[0]!.sink.sent)).toBe(true);
+  for (const { subscriptions } of rest) subscriptions.endAll(0);
+  expect(begun[0]!.budget.subscriptions!.isEmpty).toBe(true);
+});
+
+it("a large view is not collected to find that the user may not have it", async () => {
+  const world = setUp();
+  const copies = crowd(world, 12_000);
+  const mallory = world.socket("mallory");
+  for (let i = 0; i < 10; i++) expect(mallory.subscribe({ hasFocus: false })).toBe("LIMIT_REACHED");
+  expect([copies.mock.calls.length, world.tenant.leftovers().views]).toEqual([0, 0]);
+  // A small one is had, and an app has the large one.
+  expect(mallory.subscribe({ selectedConversationId: "room" })).toBeUndefined();
+  expect(world.socket(undefined).subscribe({ hasFocus: false })).toBeUndefined();
+  await until(() => world.tenant.leftovers().collecting === 0);
 });

@@ -406,4 +406,39 @@ describe.each(TRANSPORTS)("over %s", (transport) => {
       await expectUnharmed();
     });
   });
+
+  it("more sessions than a message takes, where settings allow them, end nobody who watches", async () => {
+    await start({
+      MAX_SESSIONS_PER_USER: "1500",
+      MAX_SESSIONS_PER_SOCKET: "1500",
+      MESSAGES_PER_SECOND: "10000",
+      DIFF_INTERVAL_MS: "0",
+    });
+    const mallory = await gateway.connect("mallory");
+    // 255 characters of three bytes.
+    const selectedConversationId = "\u4e2d".repeat(255);
+    for (let i = 0; i < 1_400; i += 100) {
+      const opening = Array.from({ length: 100 }, () => mallory.open({ selectedConversationId }));
+      await Promise.all(opening);
+      // A second's worth of bytes comes back.
+      later(1_000);
+    }
+    expect(gateway.tenant().table.user("mallory")!.sessions.length).toBe(1_400);
+    const { view } = await bystander.subscribe({});
+    const watched = () => bystander.views.get(view)!.data;
+    const { mallory: value } = watched();
+    const listed = value.widgets.length;
+    expect(listed).toBeGreaterThan(1_000);
+    expect(listed).toBeLessThan(1_400);
+    // What is listed is the same at every door, and others' changes come.
+    expect((await gateway.query({})).mallory).toEqual(value);
+    await mallory.open({ selectedConversationId });
+    await bystander.ask({ type: "update", custom: { a: "2" } });
+    await until(() => {
+      later(1_000);
+      return watched().bystander.widgets[0].custom.a === "2";
+    });
+    expect(watched().mallory).toEqual(value);
+    await expectUnharmed();
+  });
 });
