@@ -54,7 +54,11 @@ export const SETTINGS: readonly SettingHelp[] = [
   },
   { names: ["CONNECT_TIMEOUT_MS"], standard: "5000", text: "for the first message" },
   { names: ["MAX_CONNECTIONS"], standard: "open-file limit − 512", text: "WebSockets and event streams" },
-  { names: ["MAX_CONNECTIONS_PER_IP"], standard: "1000", text: "of one IPv4 address or IPv6 /64" },
+  {
+    names: ["MAX_CONNECTIONS_PER_IP"],
+    standard: "1000, at most half of MAX_CONNECTIONS",
+    text: "of one IPv4 address or IPv6 /64",
+  },
   {
     names: ["MAX_CONNECTS_PER_SECOND"],
     standard: "1000",
