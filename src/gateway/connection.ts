@@ -270,6 +270,7 @@ export class Connection implements SocketListener, Peer, Reply {
     // The sockets of a user take turns with their long answers; each with an app token is a party of its own.
     if (budget.userId !== undefined) this.outbox.party = budget;
     this.#state = "connected";
+    this.#socket.authorized();
     this.#guard.setRate(principal.kind === "app" ? messagesPerSecond * APP_TOKEN_FACTOR : messagesPerSecond);
     this.#adopt(principal);
     const { nodeId } = this.#hub;
