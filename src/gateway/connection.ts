@@ -13,7 +13,13 @@ import type { Admitted } from "./admission.ts";
 import { Frame } from "./frame.ts";
 import { HeldSessions } from "./held-sessions.ts";
 import type { Hub, Peer } from "./hub.ts";
-import { APP_TOKEN_FACTOR, CLOSE_TIMEOUT_MS, MAX_BYTES_BEFORE_CONNECT } from "./limits.ts";
+import {
+  APP_TOKEN_FACTOR,
+  CLOSE_TIMEOUT_MS,
+  MAX_BAD_BEFORE_CONNECT,
+  MAX_BAD_MESSAGES,
+  MAX_BYTES_BEFORE_CONNECT,
+} from "./limits.ts";
 import { MessageGuard } from "./message-guard.ts";
 import { Outbox } from "./outbox.ts";
 import type { Reply } from "./reply.ts";
@@ -175,7 +181,8 @@ export class Connection implements SocketListener, Peer, Reply {
   bad(id: number | undefined, message: string, issues?: ErrorMessage["issues"]): void {
     this.#refuse("bad_message");
     this.send({ type: "error", id, code: "BAD_MESSAGE", message, issues });
-    if (this.#guard.isTooBad(this.#hub.clock.now())) this.#close("badMessages");
+    const most = this.#state === "new" ? MAX_BAD_BEFORE_CONNECT : MAX_BAD_MESSAGES;
+    if (this.#guard.isTooBad(this.#hub.clock.now(), most)) this.#close("badMessages");
   }
 
   // What comes in

@@ -107,6 +107,17 @@ describe.each(TRANSPORTS)("input that need not be read, over %s", (transport) =>
     }
   });
 
+  it("a stranger's third bad message is the last that is read", async () => {
+    await start();
+    const bystander = await gateway.connect("bystander");
+    const stranger = await gateway.socket();
+    const bad = JSON.stringify({ type: "query", id: 1, filter: { userIds: Array(900).fill(1) } });
+    for (let sent = 0; sent < 20; sent++) stranger.send(bad);
+    expect((await stranger.closed).code).toBe(4400);
+    expect(stranger.inbox.filter(({ code }) => code === "BAD_MESSAGE")).toHaveLength(3);
+    await bystander.settled();
+  });
+
   it("a path that is longer than all that there are is not looked for", async () => {
     await start();
     const seen = await dial();
