@@ -19,6 +19,7 @@ import {
   MAX_BAD_BEFORE_CONNECT,
   MAX_BAD_MESSAGES,
   MAX_BYTES_BEFORE_CONNECT,
+  STRANGER_PER_SECOND,
 } from "./limits.ts";
 import { MessageGuard } from "./message-guard.ts";
 import { Outbox } from "./outbox.ts";
@@ -64,7 +65,7 @@ export class Connection implements SocketListener, Peer, Reply {
     this.#socket = socket;
     this.#admitted = admitted;
     this.outbox = new Outbox(socket, limits.maxBufferedBytes, this, hub.pageTurns);
-    this.#guard = new MessageGuard(limits.messagesPerSecond, now);
+    this.#guard = new MessageGuard(Math.min(STRANGER_PER_SECOND, limits.messagesPerSecond), now);
     this.#sessions = new HeldSessions(tenant, this, limits.maxSessionsPerSocket);
     this.#connectBy = now + limits.connectTimeoutMs;
     tenant.sockets++;

@@ -8,7 +8,7 @@ import { ANONYMOUS_BURST } from "../../src/http/anonymous-requests.ts";
 import { clientAddress } from "../../src/server.ts";
 import { MAX_HEADERS, MAX_PIPELINED } from "../../src/transport/transport.ts";
 import { APP, TestGateway } from "../support/gateway.ts";
-import { frame, RawWebSocket } from "../support/raw-websocket.ts";
+import { frame, PING, PONG, RawWebSocket } from "../support/raw-websocket.ts";
 import { TRANSPORTS } from "../support/transports.ts";
 import { until } from "../support/until.ts";
 
@@ -115,6 +115,18 @@ describe.each(TRANSPORTS)("input that need not be read, over %s", (transport) =>
     for (let sent = 0; sent < 20; sent++) stranger.send(bad);
     expect((await stranger.closed).code).toBe(4400);
     expect(stranger.inbox.filter(({ code }) => code === "BAD_MESSAGE")).toHaveLength(3);
+    await bystander.settled();
+  });
+
+  it("a stranger is answered few pings, and then ended", async () => {
+    await start();
+    const bystander = await gateway.connect("bystander");
+    const stranger = await RawWebSocket.open(gateway.gateway.port, { path: `/v1/${APP}/realtime` });
+    stranger.write(Buffer.concat(Array.from({ length: 100 }, () => frame({ opcode: PING }))));
+    await stranger.until(() => stranger.closeFrame !== undefined);
+    expect(stranger.closeFrame?.closed).toBe(4429);
+    expect(stranger.frames.filter(({ opcode }) => opcode === PONG).length).toBeLessThanOrEqual(50);
+    stranger.destroy();
     await bystander.settled();
   });
 
