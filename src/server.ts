@@ -1,7 +1,5 @@
-import type { IncomingMessage } from "node:http";
 import ipaddr from "ipaddr.js";
 import type { Logger } from "pino";
-import proxyAddr from "proxy-addr";
 import { App, type AppConfig } from "./auth/app.ts";
 import type { Cluster } from "./cluster/cluster.ts";
 import { isPlainIpv4 } from "./gateway/admission.ts";
@@ -251,17 +249,29 @@ function plainAddress(text: string): string {
   return isPlainIpv4(text) || !ipaddr.isValid(text) ? text : ipaddr.process(text).toString();
 }
 
-/** The address nearest to us that is not one of our own proxies. */
-function clientAddress(
+/** A chain of more proxies of ours than this is made up, */
+const MAX_HOPS = 32;
+/** and so is a longer address, with its port. */
+const MAX_HOP_LENGTH = 64;
+
+/**
+ * The address nearest to us that is not one of our own proxies. Each of them has added one at the end, and what stands
+ * before those is what a client made up, of any length: it is not looked at.
+ */
+export function clientAddress(
   peerText: string,
   forwardedFor: string | undefined,
   trustProxy: Settings["trustProxy"],
 ): string {
-  const peer = plainAddress(peerText);
-  if (forwardedFor === undefined || !trustProxy(peer, 0)) return peer;
-  const hops = forwardedFor.split(",").map(withoutPort).join(", ");
-  const request = { socket: { remoteAddress: peer }, headers: { "x-forwarded-for": hops } };
-  return proxyAddr(request as unknown as IncomingMessage, trustProxy);
+  let address = plainAddress(peerText);
+  let end = forwardedFor?.length ?? 0;
+  for (let hop = 0; hop < MAX_HOPS && end > 0 && trustProxy(address, hop); hop++) {
+    const start = forwardedFor!.lastIndexOf(",", end - 1) + 1;
+    const text = withoutPort(forwardedFor!.slice(Math.max(start, end - MAX_HOP_LENGTH), end));
+    if (text !== "") address = text;
+    end = start - 1;
+  }
+  return address;
 }
 
 /** Some proxies write the client's port too, and each connection has another. */

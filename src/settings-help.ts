@@ -57,7 +57,7 @@ export const SETTINGS: readonly SettingHelp[] = [
   {
     names: ["MAX_CONNECTIONS_PER_IP"],
     standard: "1000",
-    text: "of one IPv4 address or IPv6 /64; 100 more may be plain TCP",
+    text: "of one IPv4 address or IPv6 /64, and at most half of an unset MAX_CONNECTIONS; 100 more may be plain TCP",
   },
   {
     names: ["MAX_CONNECTS_PER_SECOND"],

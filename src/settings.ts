@@ -55,6 +55,8 @@ const ASSUMED_OPEN_FILES = 10_000;
 const LEFT_FOR_OTHER_FILES = 512;
 /** Some of these are for connections that are no WebSockets; so many are for what is no connection. */
 const LEFT_FOR_NO_CONNECTION = 128;
+/** The standard for the connections of one address is at least this. */
+const LEAST_PER_IP = 32;
 
 /** Reads the settings from environment variables. Throws SettingsError. */
 export function readSettings(env: NodeJS.ProcessEnv, machine: Machine = thisMachine()): Settings {
@@ -87,14 +89,19 @@ export function readSettings(env: NodeJS.ProcessEnv, machine: Machine = thisMach
   }
   const openFiles = machine.openFiles ?? ASSUMED_OPEN_FILES;
   const capacity = Math.max(64, openFiles - LEFT_FOR_OTHER_FILES);
+  const maxConnections = integer("MAX_CONNECTIONS", capacity, 1, 10_000_000);
+  // Where the machine lets few connect, one address does not take all places, unless somebody asks for it.
+  const perIp = read("MAX_CONNECTIONS")
+    ? 1_000
+    : Math.min(1_000, Math.max(LEAST_PER_IP, Math.floor(capacity / 2)));
   const limits: Limits = {
     diffIntervalMs: integer("DIFF_INTERVAL_MS", 50, 0, 60_000),
     typingTimeoutMs: integer("TYPING_TIMEOUT_MS", 10_000, 10, HOUR),
     resumeWindowMs: integer("RESUME_WINDOW_MS", 15_000, 0, 24 * HOUR),
     heartbeatIntervalMs: integer("HEARTBEAT_INTERVAL_MS", 16_000, 10, HOUR),
     connectTimeoutMs: integer("CONNECT_TIMEOUT_MS", 5_000, 10, HOUR),
-    maxConnections: integer("MAX_CONNECTIONS", capacity, 1, 10_000_000),
-    maxConnectionsPerIp: integer("MAX_CONNECTIONS_PER_IP", 1_000, 1, 10_000_000),
+    maxConnections,
+    maxConnectionsPerIp: integer("MAX_CONNECTIONS_PER_IP", perIp, 1, 10_000_000),
     maxConnectsPerSecond: integer("MAX_CONNECTS_PER_SECOND", 1_000, 1, 1_000_000),
     maxMessageBytes: integer("MAX_MESSAGE_BYTES", 262_144, 256, 16 * 1024 * 1024),
     maxBufferedBytes: integer("MAX_BUFFERED_BYTES", 1_048_576, 1_024, 256 * 1024 * 1024),

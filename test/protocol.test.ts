@@ -6,6 +6,7 @@ import { z } from "zod";
 import { cutPage, PAGE_BYTES, type Page } from "../src/gateway/pages.ts";
 import { decodeMessage, encodeDiff, joinMembers, readMessageId } from "../src/protocol/codec.ts";
 import { CLOSE } from "../src/protocol/codes.ts";
+import { FilterSchema } from "../src/protocol/filter.ts";
 import { readHotMessage, readHotText } from "../src/protocol/hot-messages.ts";
 import { ClientMessage } from "../src/protocol/messages.ts";
 import { customBytes, idProblem } from "../src/protocol/rules.ts";
@@ -152,6 +153,26 @@ describe("decoding", () => {
     const ids = JSON.stringify({ type: "query", id: 1, filter: { userIds: Array(20_000).fill("") } });
     const decoded = decodeMessage(ids);
     expect(decoded.kind === "bad" && decoded.issues.length).toBeLessThanOrEqual(10);
+  });
+
+  it("looks at no more of a bad list than it tells of", () => {
+    for (const [bad, length, most] of [
+      [1, 1_000, 20],
+      ["", 1_000, 20],
+      ["", 100_000, 0],
+    ] as const) {
+      let looks = 0;
+      const userIds = new Proxy(Array(length).fill(bad), {
+        get(list, key, receiver) {
+          if (typeof key === "string" && /^\d+$/.test(key)) looks++;
+          return Reflect.get(list, key, receiver);
+        },
+      });
+      const { error } = FilterSchema.safeParse({ userIds });
+      expect(error!.issues.length).toBeLessThanOrEqual(10);
+      expect(error!.issues[0]!.path[0]).toBe("userIds");
+      expect(looks).toBeLessThanOrEqual(most);
+    }
   });
 
   it("does not touch prototypes", () => {

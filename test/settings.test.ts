@@ -349,6 +349,12 @@ describe("settings", () => {
 
   it("leave room for some connections where few files may be open, or nobody knows how many", () => {
     expect(read({}, machine({}, 256)).limits.maxConnections).toBeGreaterThanOrEqual(64);
+    // One address does not have all places where they are few.
+    expect(read({}, machine({}, 1_024)).limits).toMatchObject({
+      maxConnections: 512,
+      maxConnectionsPerIp: 256,
+    });
+    expect(read({ MAX_CONNECTIONS_PER_IP: "900" }, machine({}, 1_024)).limits.maxConnectionsPerIp).toBe(900);
     expect(read({}, { ...machine(), openFiles: undefined }).limits.maxConnections).toBeGreaterThan(1_000);
   });
 });

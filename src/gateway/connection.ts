@@ -13,7 +13,14 @@ import type { Admitted } from "./admission.ts";
 import { Frame } from "./frame.ts";
 import { HeldSessions } from "./held-sessions.ts";
 import type { Hub, Peer } from "./hub.ts";
-import { APP_TOKEN_FACTOR, CLOSE_TIMEOUT_MS, MAX_BYTES_BEFORE_CONNECT } from "./limits.ts";
+import {
+  APP_TOKEN_FACTOR,
+  CLOSE_TIMEOUT_MS,
+  MAX_BAD_BEFORE_CONNECT,
+  MAX_BAD_MESSAGES,
+  MAX_BYTES_BEFORE_CONNECT,
+  STRANGER_PER_SECOND,
+} from "./limits.ts";
 import { MessageGuard } from "./message-guard.ts";
 import { Outbox } from "./outbox.ts";
 import type { Reply } from "./reply.ts";
@@ -58,7 +65,7 @@ export class Connection implements SocketListener, Peer, Reply {
     this.#socket = socket;
     this.#admitted = admitted;
     this.outbox = new Outbox(socket, limits.maxBufferedBytes, this, hub.pageTurns);
-    this.#guard = new MessageGuard(limits.messagesPerSecond, now);
+    this.#guard = new MessageGuard(Math.min(STRANGER_PER_SECOND, limits.messagesPerSecond), now);
     this.#sessions = new HeldSessions(tenant, this, limits.maxSessionsPerSocket);
     this.#connectBy = now + limits.connectTimeoutMs;
     tenant.sockets++;
@@ -175,7 +182,8 @@ export class Connection implements SocketListener, Peer, Reply {
   bad(id: number | undefined, message: string, issues?: ErrorMessage["issues"]): void {
     this.#refuse("bad_message");
     this.send({ type: "error", id, code: "BAD_MESSAGE", message, issues });
-    if (this.#guard.isTooBad(this.#hub.clock.now())) this.#close("badMessages");
+    const most = this.#state === "new" ? MAX_BAD_BEFORE_CONNECT : MAX_BAD_MESSAGES;
+    if (this.#guard.isTooBad(this.#hub.clock.now(), most)) this.#close("badMessages");
   }
 
   // What comes in
@@ -270,6 +278,7 @@ export class Connection implements SocketListener, Peer, Reply {
     // The sockets of a user take turns with their long answers; each with an app token is a party of its own.
     if (budget.userId !== undefined) this.outbox.party = budget;
     this.#state = "connected";
+    this.#socket.authorized();
     this.#guard.setRate(principal.kind === "app" ? messagesPerSecond * APP_TOKEN_FACTOR : messagesPerSecond);
     this.#adopt(principal);
     const { nodeId } = this.#hub;

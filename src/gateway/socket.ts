@@ -8,6 +8,8 @@ import type { Frame } from "./frame.ts";
 export interface Socket {
   /** Sends a text frame. False: the peer or the network is slow, and bytes wait in this process. */
   send(frame: Frame): boolean;
+  /** The peer has shown a valid token: what was held back from strangers is held back no longer. */
+  authorized(): void;
   /** Sends a WebSocket ping. */
   ping(): void;
   /** Sends a close frame, then ends the connection. A peer that does not answer it has to be terminated. */

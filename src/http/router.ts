@@ -16,6 +16,8 @@ export interface Route {
 }
 
 const MAX_PARAM_LENGTH = 4_096;
+/** No route has a longer path: two parameters, and what stands around them. */
+const MAX_PATH_LENGTH = 3 * MAX_PARAM_LENGTH;
 const METHODS = ["DELETE", "GET", "POST"] as const;
 
 /** Finds the handler of a request; the same for both transports, so that paths mean the same on both. */
@@ -29,6 +31,8 @@ export function createRouter(routes: readonly Route[], anonymous: AnonymousReque
   }
 
   function find(method: string, path: string): { handler: RouteHandler; params: Params } | undefined {
+    // To look for it takes work in proportion to its length, and is done before anything is counted.
+    if (path.length > MAX_PATH_LENGTH) return undefined;
     const found = router.find(method as HTTPMethod, path);
     const handler = handlers.get(found?.handler);
     return found === null || handler === undefined ? undefined : { handler, params: found.params };

@@ -1,6 +1,5 @@
 import { z } from "zod";
-import { length } from "./bounds.ts";
-import { Id } from "./ids.ts";
+import { Id, idList } from "./ids.ts";
 import { MAX_FILTER_USER_IDS } from "./rules.ts";
 
 /** A boolean or "any": null and absent mean the same, and become undefined. */
@@ -24,10 +23,7 @@ export const FilterSchema = z
     }),
     hasFocus: anyOr.meta({ description: "Sessions that have, or have not, the focus." }),
     isTyping: anyOr.meta({ description: "Sessions whose user is, or is not, typing." }),
-    userIds: z
-      .array(Id)
-      .check(length(0, MAX_FILTER_USER_IDS, `must have at most ${MAX_FILTER_USER_IDS} ids`))
-      .meta({ maxItems: MAX_FILTER_USER_IDS })
+    userIds: idList(MAX_FILTER_USER_IDS)
       .nullish()
       .transform((value) => value ?? undefined)
       .meta({ description: "Only these users; an empty list matches nobody." }),

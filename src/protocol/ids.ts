@@ -11,3 +11,36 @@ export const Id = z
     }
   })
   .meta({ minLength: 1, maxLength: MAX_ID_LENGTH });
+
+/** Of a bad list, so many ids are told of; the rest is not looked at. */
+const MAX_BAD_IDS = 10;
+
+/**
+ * A list of at most `max` ids. Checked by hand: the library makes an issue of each bad one, which takes thousands of times
+ * as long as the list was to send.
+ */
+export function idList(max: number): z.ZodType<string[], string[]> {
+  const list = z.any().check(({ value, issues }) => {
+    const add = (message: string, path?: number) => {
+      issues.push({
+        code: "custom",
+        message,
+        input: value,
+        continue: false,
+        ...(path !== undefined && { path: [path] }),
+      });
+    };
+    if (!Array.isArray(value)) return add("must be a list of ids");
+    if (value.length > max) return add(`must have at most ${max} ids`);
+    let bad = 0;
+    for (let i = 0; i < value.length && bad < MAX_BAD_IDS; i++) {
+      const id: unknown = value[i];
+      const problem = typeof id === "string" ? idProblem(id) : "must be a text";
+      if (problem === undefined) continue;
+      bad++;
+      add(problem, i);
+    }
+  });
+  const items = { type: "string", minLength: 1, maxLength: MAX_ID_LENGTH } as const;
+  return list.meta({ type: "array", items, maxItems: max }) as unknown as z.ZodType<string[], string[]>;
+}

@@ -33,6 +33,7 @@ import {
   type TransportOptions,
   tellsOfForwarding,
 } from "./transport.ts";
+import { TurnQuota } from "./turn-quota.ts";
 
 export interface HttpServer {
   /** Resolves with the port. */
@@ -57,8 +58,9 @@ export function createHttpServer(
   });
   // Silence in both directions; WebSockets and streams turn it off and are watched by the gateway.
   server.timeout = HTTP_STALL_MS;
-  // Those over its bound Node leaves out without a word, and they may be the ones that matter: see `refusalOf`.
-  server.maxHeadersCount = 0;
+  // One more than may be: to read all of tens of thousands takes milliseconds. Node leaves out the rest without a word, and
+  // they may be the ones that matter: see `refusalOf`, which is asked before anything is done.
+  server.maxHeadersCount = MAX_HEADERS + 1;
   // Cheaper than to take one and close it.
   server.maxConnections = options.tcp.maxConnections;
   server.on("drop", () => options.tcpRefused("full"));
@@ -67,6 +69,7 @@ export function createHttpServer(
   let onIdle: (() => void) | undefined;
   const work: Work = {
     options,
+    ahead: new TurnQuota(),
     begun: () => void inHand++,
     done() {
       inHand--;
@@ -83,14 +86,19 @@ export function createHttpServer(
   server.on("checkContinue", (request, response) =>
     connections.get(request.socket)?.take(request, response, true),
   );
+  // Left to itself, Node answers at once, and counts nothing.
+  server.on("checkExpectation", (request, response) =>
+    connections.get(request.socket)?.take(request, response, true),
+  );
   server.on("upgrade", (request, socket, head) => {
     const connection = connections.get(request.socket);
     // An earlier request has no answer yet: what is written now would be taken for a part of it.
     if (connection?.isFree !== true) return void socket.destroy();
+    socket.on("error", () => socket.destroy());
+    if (hasTooManyHeaders(request)) return refuse(socket, TOO_MANY_HEADERS);
     const handshake = handshakeOf(request);
     const isGet = request.method === "GET";
     if (!isGet || !asksForWebSocket(handshake)) return ignoreUpgrade(server, request, socket, head);
-    socket.on("error", () => socket.destroy());
     try {
       const refusal = refusalOf(request, ["1.1"]);
       if (refusal !== undefined) refuse(socket, refusal);
@@ -194,6 +202,8 @@ interface AnsweringSocket extends Duplex {
 /** What the connections of one server share. */
 interface Work {
   readonly options: TransportOptions;
+  /** Requests that came before the one ahead of them had its answer. */
+  readonly ahead: TurnQuota;
   /** A request is to be answered; `done` is called once for each. */
   readonly begun: () => void;
   readonly done: () => void;
@@ -207,6 +217,19 @@ interface Waiting {
 }
 
 const connections = new WeakMap<TcpSocket, HttpConnection>();
+
+/** The parser of a connection, and whom it tells of each request; it is not in the public types. */
+interface ParsedSocket extends TcpSocket {
+  readonly parser?: { onIncoming?: unknown } | null;
+}
+
+/** What it is to answer for the parser to leave alone what follows, as it does after an upgrade. */
+const LEAVE_THE_REST = () => 2;
+
+/** Has what follows left unread: Node would make thousands of requests of one packet, for nobody. */
+function leaveTheRest({ parser }: ParsedSocket): void {
+  if (parser) parser.onIncoming = LEAVE_THE_REST;
+}
 
 /**
  * One TCP connection. Node hands over all requests that came in one packet at once, and keeps their answers
@@ -266,7 +289,8 @@ class HttpConnection implements StrangerConnection {
   take(request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void {
     // After an answer that closes nothing else may be done. Node would run what came in the same packet.
     if (this.#isClosing) return;
-    if (this.#waiting.length === MAX_PIPELINED) {
+    const isAhead = this.#current !== undefined;
+    if (this.#waiting.length === MAX_PIPELINED || (isAhead && !this.#work.ahead.take())) {
       this.endRequests();
       this.#tcp.destroy();
       return;
@@ -279,6 +303,7 @@ class HttpConnection implements StrangerConnection {
   /** Answers nothing more than what is being answered. */
   endRequests(): void {
     this.#isClosing = true;
+    leaveTheRest(this.#tcp);
     for (const _ of this.#waiting.splice(0)) this.#work.done();
   }
 
@@ -392,10 +417,14 @@ class HttpConnection implements StrangerConnection {
 /** The answer to what Node takes for a request and uWebSockets.js, or a proxy, might take for something else. */
 function refusalOf({ httpVersion, rawHeaders }: IncomingMessage, versions: string[]): HttpAnswer | undefined {
   if (!versions.includes(httpVersion)) return WRONG_VERSION;
-  if (rawHeaders.length > 2 * MAX_HEADERS) return TOO_MANY_HEADERS;
+  if (hasTooManyHeaders({ rawHeaders })) return TOO_MANY_HEADERS;
   let hosts = 0;
   for (let i = 0; i < rawHeaders.length; i += 2) if (/^host$/i.test(rawHeaders[i]!)) hosts++;
   return hosts === 1 || (hosts === 0 && httpVersion === "1.0") ? undefined : WRONG_HOST;
+}
+
+function hasTooManyHeaders({ rawHeaders }: Pick<IncomingMessage, "rawHeaders">): boolean {
+  return rawHeaders.length > 2 * MAX_HEADERS;
 }
 
 const HEADERS_TOO_LARGE = answerError(431, { headers: ["are too large"] });

@@ -103,6 +103,9 @@ export class UwsSocket implements Socket {
     if (!isAllSent) this.#listener?.onBacklog();
   }
 
+  /** Nothing: the library has one bound on messages for all. */
+  authorized(): void {}
+
   ping(): void {
     if (!this.#isClosed) this.#webSocket.ping();
   }

@@ -4,7 +4,6 @@ import {
   type Accept,
   answerRefusal,
   asksForWebSocket,
-  MAX_PIPELINED,
   NO_SUCH_PATH,
   offersSubprotocol,
   realtimeAppId,
@@ -13,6 +12,7 @@ import {
   type Transport,
   type TransportOptions,
 } from "./transport.ts";
+import { TurnQuota } from "./turn-quota.ts";
 import { peerOf, UwsExchange, UwsHttp } from "./uws-exchange.ts";
 import { UwsHead } from "./uws-head.ts";
 import { UwsSocket, UwsTurn } from "./uws-socket.ts";
@@ -195,21 +195,4 @@ export async function listenUws(uws: UwsModule, options: TransportOptions): Prom
       return closed;
     },
   };
-}
-
-/**
- * Bounds the requests that are handled in one turn of the event loop: one read may carry thousands. At least
- * `MAX_PIPELINED` are in each turn, and at most three times as many.
- */
-class TurnQuota {
-  #taken = 0;
-  readonly #reset = () => {
-    this.#taken = 0;
-  };
-
-  take(): boolean {
-    // To reset it in each turn would cost each request something where there is one in a turn.
-    if (++this.#taken === 2 * MAX_PIPELINED) setImmediate(this.#reset);
-    return this.#taken <= 3 * MAX_PIPELINED;
-  }
 }

@@ -10,6 +10,8 @@ const TEXT = { binary: false, compress: false, fin: true };
 export class WsSocket implements Socket {
   /** Nothing waits any more, after `send` had returned false. */
   onDrain: () => void = () => {};
+  /** The peer has shown a valid token. */
+  onAuthorized: () => void = () => {};
   readonly #webSocket: WebSocket;
   readonly #tcp: TcpSocket;
   #waiting = false;
@@ -39,6 +41,10 @@ export class WsSocket implements Socket {
     if (this.#tcp.writableLength === 0) return true;
     this.#waiting = true;
     return false;
+  }
+
+  authorized(): void {
+    this.onAuthorized();
   }
 
   ping(): void {

@@ -2,7 +2,7 @@ import type { IncomingMessage } from "node:http";
 import type { Socket as TcpSocket } from "node:net";
 import type { Duplex } from "node:stream";
 import { type WebSocket, WebSocketServer } from "ws";
-import { CLOSE_TIMEOUT_MS } from "../gateway/limits.ts";
+import { CLOSE_TIMEOUT_MS, MAX_BYTES_BEFORE_CONNECT } from "../gateway/limits.ts";
 import { answerError, type HttpAnswer } from "../http/exchange.ts";
 import { addressOf, createHttpServer, refuse } from "./node-http.ts";
 import {
@@ -25,6 +25,8 @@ const MAX_FRAGMENTS = 128;
  */
 const LEAST_CHUNK_BYTES = 256;
 const MIN_BUFFERED_CHUNKS = 1_024;
+/** A stranger's only message is short, and a thousand strangers may take all these pieces at once. */
+const CHUNKS_OF_STRANGER = 64;
 
 /** `ws` on node:http: runs wherever Node does. */
 export async function listenWs(options: TransportOptions): Promise<Transport> {
@@ -32,9 +34,9 @@ export async function listenWs(options: TransportOptions): Promise<Transport> {
     noServer: true,
     clientTracking: false,
     perMessageDeflate: false,
-    maxPayload: options.maxMessageBytes,
+    maxPayload: Math.min(MAX_BYTES_BEFORE_CONNECT, options.maxMessageBytes),
     maxFragments: MAX_FRAGMENTS,
-    maxBufferedChunks: Math.max(MIN_BUFFERED_CHUNKS, Math.ceil(options.maxMessageBytes / LEAST_CHUNK_BYTES)),
+    maxBufferedChunks: CHUNKS_OF_STRANGER,
     closeTimeout: CLOSE_TIMEOUT_MS,
     handleProtocols: (offered) => (offered.has(SUBPROTOCOL) ? SUBPROTOCOL : false),
   } as ConstructorParameters<typeof WebSocketServer>[0]);
@@ -69,6 +71,16 @@ function upgrade(
   webSockets.handleUpgrade(request, socket, head, (webSocket) => {
     accepted = true;
     const adapter = new WsSocket(webSocket, socket as TcpSocket);
+    const receiver = (webSocket as ReceivingWebSocket)._receiver;
+    adapter.onAuthorized = () => {
+      if (receiver === undefined) return;
+      const { maxMessageBytes } = options;
+      receiver._maxPayload = maxMessageBytes;
+      receiver._maxBufferedChunks = Math.max(
+        MIN_BUFFERED_CHUNKS,
+        Math.ceil(maxMessageBytes / LEAST_CHUNK_BYTES),
+      );
+    };
     const listener = answer.accept(adapter);
     const guard = (handle: () => void) => {
       try {
@@ -92,7 +104,7 @@ function upgrade(
       guard(() => listener.onClose(code));
     };
     // The peer has said goodbye when its close frame is here; "close" comes only when TCP has ended too.
-    (webSocket as ReceivingWebSocket)._receiver?.on("conclude", onClose);
+    receiver?.on("conclude", onClose);
     webSocket.on("close", onClose);
   });
   // ws answers a handshake that it does not like by itself.
@@ -100,7 +112,11 @@ function upgrade(
   return undefined;
 }
 
-/** What tells of a close frame as it comes in. ws has it in no public type. */
+/** What tells of a close frame as it comes in, and has the bounds on messages. ws has it in no public type. */
 interface ReceivingWebSocket extends WebSocket {
-  readonly _receiver?: { on(event: "conclude", listener: (code: number) => void): unknown };
+  readonly _receiver?: {
+    on(event: "conclude", listener: (code: number) => void): unknown;
+    _maxPayload: number;
+    _maxBufferedChunks: number;
+  };
 }

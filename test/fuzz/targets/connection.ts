@@ -36,6 +36,7 @@ class Peer {
     this.sent.push(JSON.parse(frame.text));
     return true;
   }
+  authorized(): void {}
   ping(): void {}
   close(code: number): void {
     this.closed = code;

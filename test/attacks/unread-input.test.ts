@@ -1,0 +1,209 @@
+import { channel } from "node:diagnostics_channel";
+import { once } from "node:events";
+import type { IncomingMessage } from "node:http";
+import { connect } from "node:net";
+import proxyAddr from "proxy-addr";
+import { afterEach, describe, expect, it } from "vitest";
+import { ANONYMOUS_BURST } from "../../src/http/anonymous-requests.ts";
+import { clientAddress } from "../../src/server.ts";
+import { MAX_HEADERS, MAX_PIPELINED } from "../../src/transport/transport.ts";
+import { APP, TestGateway } from "../support/gateway.ts";
+import { frame, PING, PONG, RawWebSocket } from "../support/raw-websocket.ts";
+import { TRANSPORTS } from "../support/transports.ts";
+import { until } from "../support/until.ts";
+
+// What somebody without credentials sends costs no more than its bytes, and what need not be read is not. Counted, not timed.
+
+const ATTACKER = "127.0.0.3";
+
+describe.each(TRANSPORTS)("input that need not be read, over %s", (transport) => {
+  let gateway: TestGateway;
+  afterEach(() => gateway.stop());
+
+  async function start(env: Record<string, string> = {}): Promise<void> {
+    const now = performance.now();
+    gateway = await TestGateway.start(transport, { env, clock: { now: () => now, wallNow: Date.now } });
+  }
+
+  async function dial() {
+    const tcp = connect({ port: gateway.gateway.port, host: "127.0.0.1", localAddress: ATTACKER });
+    const seen = { tcp, text: "", isOver: false };
+    tcp.setEncoding("latin1");
+    tcp.on("data", (chunk: string) => {
+      seen.text += chunk;
+    });
+    tcp.on("error", () => {});
+    tcp.on("close", () => {
+      seen.isOver = true;
+    });
+    await once(tcp, "connect");
+    return seen;
+  }
+
+  const statusesIn = (text: string) =>
+    [...text.matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, code]) => Number(code));
+
+  /** The requests that node:http makes of what comes in while something is done. */
+  async function made(act: () => Promise<void>): Promise<IncomingMessage[]> {
+    const requests: IncomingMessage[] = [];
+    const starts = channel("http.server.request.start");
+    const take = (message: unknown) => void requests.push((message as { request: IncomingMessage }).request);
+    starts.subscribe(take);
+    try {
+      await act();
+    } finally {
+      starts.unsubscribe(take);
+    }
+    return requests;
+  }
+
+  it.each(["", "Expect: nothing\r\n", "Expect: 100-continue\r\n"])(
+    "thousands of requests in one packet are not made into requests, with %j",
+    async (more) => {
+      await start();
+      const bystander = await gateway.connect("bystander");
+      const attackers = await Promise.all(Array.from({ length: 8 }, dial));
+      const requests = await made(async () => {
+        const request = `GET /nothing HTTP/1.1\r\nHost: a\r\n${more}\r\n`;
+        for (const { tcp } of attackers) tcp.write(request.repeat(1_000));
+        await until(() => attackers.every(({ isOver }) => isOver));
+        await bystander.settled();
+      });
+      expect(requests.length).toBeLessThanOrEqual(8 * (MAX_PIPELINED + 2));
+      for (const { text } of attackers) expect(new Set(statusesIn(text))).not.toContain(417);
+    },
+  );
+
+  it("a request that expects what nobody knows is answered and counted as any other", async () => {
+    await start();
+    const seen = await dial();
+    const ask = "GET /nothing HTTP/1.1\r\nHost: a\r\nExpect: nothing\r\n\r\n";
+    for (let asked = 0; asked < ANONYMOUS_BURST; asked += 20) {
+      seen.tcp.write(ask.repeat(20));
+      await until(() => statusesIn(seen.text).length === 20);
+      expect(new Set(statusesIn(seen.text))).toEqual(new Set([404]));
+      seen.text = "";
+    }
+    seen.tcp.write(ask);
+    await until(() => seen.isOver);
+    expect(statusesIn(seen.text)).toEqual([429]);
+  });
+
+  it("of thousands of headers few are looked at, whatever they offer", async () => {
+    await start();
+    const bystander = await gateway.connect("bystander");
+    const headers = Array.from({ length: 5_000 }, (_, i) => `x${i}: y\r\n`).join("");
+    for (const more of ["", "Connection: Upgrade\r\nUpgrade: h2c\r\n"]) {
+      const seen = await dial();
+      const requests = await made(async () => {
+        seen.tcp.write(`GET /healthz HTTP/1.1\r\nHost: a\r\n${more}${headers}\r\n`);
+        await until(() => seen.isOver);
+        await bystander.settled();
+      });
+      expect(seen.text).toMatch(/^HTTP\/1\.1 431 /);
+      // They come in lots of 32.
+      for (const { rawHeaders } of requests)
+        expect(rawHeaders.length).toBeLessThanOrEqual(2 * (MAX_HEADERS + 33));
+    }
+  });
+
+  it("a stranger's third bad message is the last that is read", async () => {
+    await start();
+    const bystander = await gateway.connect("bystander");
+    const stranger = await gateway.socket();
+    const bad = JSON.stringify({ type: "query", id: 1, filter: { userIds: Array(900).fill(1) } });
+    for (let sent = 0; sent < 20; sent++) stranger.send(bad);
+    expect((await stranger.closed).code).toBe(4400);
+    expect(stranger.inbox.filter(({ code }) => code === "BAD_MESSAGE")).toHaveLength(3);
+    await bystander.settled();
+  });
+
+  it("a stranger is answered few pings, and then ended", async () => {
+    await start();
+    const bystander = await gateway.connect("bystander");
+    const stranger = await RawWebSocket.open(gateway.gateway.port, { path: `/v1/${APP}/realtime` });
+    stranger.write(Buffer.concat(Array.from({ length: 100 }, () => frame({ opcode: PING }))));
+    await stranger.until(() => stranger.closeFrame !== undefined);
+    expect(stranger.closeFrame?.closed).toBe(4429);
+    expect(stranger.frames.filter(({ opcode }) => opcode === PONG).length).toBeLessThanOrEqual(50);
+    stranger.destroy();
+    await bystander.settled();
+  });
+
+  it("a path that is longer than all that there are is not looked for", async () => {
+    await start();
+    const seen = await dial();
+    seen.tcp.write(`GET /v1/${"%41".repeat(4_095)}/stats HTTP/1.1\r\nHost: a\r\n\r\n`);
+    await until(() => seen.text.endsWith("}}"));
+    expect(statusesIn(seen.text)).toEqual([404]);
+    expect(seen.text).toContain('"reasons":{"path"');
+    seen.tcp.destroy();
+  });
+
+  // uWebSockets.js has one bound for all sockets.
+  it.runIf(transport === "ws")(
+    "a stranger's long message is refused before it is there, in pieces, too",
+    async () => {
+      await start();
+      const bystander = await gateway.connect("bystander");
+      const path = `/v1/${APP}/realtime`;
+      const long = await RawWebSocket.open(gateway.gateway.port, { path });
+      long.write(frame({ payload: "{", length: 200_000n }));
+      await long.until(() => long.closeFrame !== undefined);
+      expect(long.closeFrame?.closed).toBe(1009);
+      const slow = await RawWebSocket.open(gateway.gateway.port, { path });
+      const whole = frame({ payload: " ".repeat(1_000) });
+      await slow.writeSliced(Array.from(whole, (byte) => Uint8Array.of(byte)));
+      await slow.until(() => slow.closeFrame !== undefined);
+      expect(slow.closeFrame?.closed).toBe(1008);
+      long.destroy();
+      slow.destroy();
+      bystander.send({
+        type: "query",
+        id: 1,
+        filter: { userIds: ["x".repeat(200)], more: "x".repeat(200_000) },
+      });
+      expect(await bystander.next("result")).toMatchObject({ data: {} });
+    },
+  );
+});
+
+describe("X-Forwarded-For", () => {
+  const trust = proxyAddr.compile(["127.0.0.1", "10.0.0.0/8"]);
+  const CLIENT = "203.0.113.7";
+
+  it("is read from its end, as far as the hops are ours", () => {
+    let asked = 0;
+    const counting = (address: string, hop: number) => {
+      asked++;
+      return trust(address, hop);
+    };
+    const madeUp = "10.0.0.1,".repeat(7_000);
+    expect(clientAddress("127.0.0.1", `${madeUp}${CLIENT}, 10.1.1.1`, counting)).toBe(CLIENT);
+    expect(asked).toBe(3);
+    asked = 0;
+    clientAddress("127.0.0.1", madeUp, counting);
+    expect(asked).toBeLessThan(50);
+    expect(clientAddress("127.0.0.1", "x".repeat(60_000), counting).length).toBeLessThan(100);
+  });
+
+  it.each([
+    "",
+    " ",
+    ",",
+    CLIENT,
+    `,,${CLIENT},,`,
+    `1.1.1.1,${CLIENT} , 10.0.0.1`,
+    "10.0.0.1, 10.0.0.2",
+    `unknown, ${CLIENT}`,
+    "unknown",
+    `${CLIENT},127.0.0.1,10.0.0.9`,
+  ])("%j names whom the library names", (header) => {
+    for (const peer of ["127.0.0.1", "9.9.9.9"]) {
+      const request = { socket: { remoteAddress: peer }, headers: { "x-forwarded-for": header } };
+      expect(clientAddress(peer, header, trust)).toBe(
+        proxyAddr(request as unknown as IncomingMessage, trust),
+      );
+    }
+  });
+});
