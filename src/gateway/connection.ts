@@ -16,8 +16,6 @@ import type { Hub, Peer } from "./hub.ts";
 import {
   APP_TOKEN_FACTOR,
   CLOSE_TIMEOUT_MS,
-  MAX_BAD_BEFORE_CONNECT,
-  MAX_BAD_MESSAGES,
   MAX_BYTES_BEFORE_CONNECT,
   STRANGER_PER_SECOND,
 } from "./limits.ts";
@@ -182,8 +180,7 @@ export class Connection implements SocketListener, Peer, Reply {
   bad(id: number | undefined, message: string, issues?: ErrorMessage["issues"]): void {
     this.#refuse("bad_message");
     this.send({ type: "error", id, code: "BAD_MESSAGE", message, issues });
-    const most = this.#state === "new" ? MAX_BAD_BEFORE_CONNECT : MAX_BAD_MESSAGES;
-    if (this.#guard.isTooBad(this.#hub.clock.now(), most)) this.#close("badMessages");
+    if (this.#guard.isTooBad(this.#hub.clock.now())) this.#close("badMessages");
   }
 
   // What comes in

@@ -41,10 +41,11 @@ export const MAX_LONG_RESULTS = 32;
 export const MAX_UNANSWERED = 8;
 /** So many bad messages within `BAD_MESSAGE_WINDOW_MS` end a socket. */
 export const MAX_BAD_MESSAGES = 20;
-/** A stranger's socket ends with fewer: to read each takes as long as to read a good one, and a new socket costs nothing. */
-export const MAX_BAD_BEFORE_CONNECT = 3;
-/** Messages and control frames a second before `connect`, at most: it is the only message that there is need of. */
-export const STRANGER_PER_SECOND = 5;
+/**
+ * Messages and control frames a second before `connect`, at most, with a burst of twice that. `connect` is the only one
+ * that a client needs, and a client that has it wrong is told so as often as `MAX_BAD_MESSAGES` says.
+ */
+export const STRANGER_PER_SECOND = 15;
 export const BAD_MESSAGE_WINDOW_MS = 60_000;
 /** A socket may exceed its message rate by as much again for so many seconds before it is ended. */
 export const FLOOD_SECONDS = 6;

@@ -63,10 +63,10 @@ export class MessageGuard {
   }
 
   /** To be called for each bad message; true when there were too many. */
-  isTooBad(now: number, most = MAX_BAD_MESSAGES): boolean {
+  isTooBad(now: number): boolean {
     this.#badAt = (this.#badAt ?? []).filter((at) => at > now - BAD_MESSAGE_WINDOW_MS);
     this.#badAt.push(now);
-    return this.#badAt.length >= most;
+    return this.#badAt.length >= MAX_BAD_MESSAGES;
   }
 
   #most(seconds: number): number {

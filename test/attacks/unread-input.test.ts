@@ -107,25 +107,14 @@ describe.each(TRANSPORTS)("input that need not be read, over %s", (transport) =>
     }
   });
 
-  it("a stranger's third bad message is the last that is read", async () => {
-    await start();
-    const bystander = await gateway.connect("bystander");
-    const stranger = await gateway.socket();
-    const bad = JSON.stringify({ type: "query", id: 1, filter: { userIds: Array(900).fill(1) } });
-    for (let sent = 0; sent < 20; sent++) stranger.send(bad);
-    expect((await stranger.closed).code).toBe(4400);
-    expect(stranger.inbox.filter(({ code }) => code === "BAD_MESSAGE")).toHaveLength(3);
-    await bystander.settled();
-  });
-
   it("a stranger is answered few pings, and then ended", async () => {
     await start();
     const bystander = await gateway.connect("bystander");
     const stranger = await RawWebSocket.open(gateway.gateway.port, { path: `/v1/${APP}/realtime` });
-    stranger.write(Buffer.concat(Array.from({ length: 100 }, () => frame({ opcode: PING }))));
+    stranger.write(Buffer.concat(Array.from({ length: 300 }, () => frame({ opcode: PING }))));
     await stranger.until(() => stranger.closeFrame !== undefined);
     expect(stranger.closeFrame?.closed).toBe(4429);
-    expect(stranger.frames.filter(({ opcode }) => opcode === PONG).length).toBeLessThanOrEqual(50);
+    expect(stranger.frames.filter(({ opcode }) => opcode === PONG).length).toBeLessThanOrEqual(150);
     stranger.destroy();
     await bystander.settled();
   });
