@@ -111,10 +111,15 @@ describe.each(TRANSPORTS)("input that need not be read, over %s", (transport) =>
     await start();
     const bystander = await gateway.connect("bystander");
     const stranger = await RawWebSocket.open(gateway.gateway.port, { path: `/v1/${APP}/realtime` });
-    stranger.write(Buffer.concat(Array.from({ length: 300 }, () => frame({ opcode: PING }))));
-    await stranger.until(() => stranger.closeFrame !== undefined);
+    const pongs = () => stranger.frames.filter(({ opcode }) => opcode === PONG).length;
+    // Twenty at a time: ws drops a peer with more pongs under way, and then there is no close frame.
+    for (let sent = 20; stranger.closeFrame === undefined; sent += 20) {
+      expect(sent).toBeLessThanOrEqual(300);
+      stranger.write(Buffer.concat(Array.from({ length: 20 }, () => frame({ opcode: PING }))));
+      await stranger.until(() => stranger.closeFrame !== undefined || pongs() === sent);
+    }
     expect(stranger.closeFrame?.closed).toBe(4429);
-    expect(stranger.frames.filter(({ opcode }) => opcode === PONG).length).toBeLessThanOrEqual(150);
+    expect(pongs()).toBeLessThanOrEqual(150);
     stranger.destroy();
     await bystander.settled();
   });
