@@ -116,6 +116,7 @@ export class Connection implements SocketListener, Peer, Reply {
   // What the outbox tells
 
   onBacklog(): void {
+    this.outbox.markBacklogged();
     this.#hub.backlog(this);
   }
 

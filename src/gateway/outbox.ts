@@ -27,6 +27,14 @@ export interface Job {
   step(): "more" | "waiting" | "done";
 }
 
+/** Those who share a bound on what waits for them: the sockets of one user. */
+export interface OutboxParty {
+  /** How many of them have bytes waiting. */
+  backlogged: number;
+}
+
+/** So many sockets of a user may have `maxBytes` waiting. Where more have, they share what that comes to. */
+const FULL_BACKLOGS = 8;
 /** A frame of a page's size is sent even where `maxBytes` is set lower than that, if nothing else waits. */
 const LARGEST_PIECE = 64 * 1024;
 /** The part of `maxBytes` that may be taken by what can be left out. */
@@ -41,8 +49,6 @@ const LONGEST_PAGE_BYTES = 256 * 1024;
  * long answers wait outside, as a place in a list, and are cut into pages only as fast as the reader takes them.
  */
 export class Outbox implements PageSender {
-  /** Whose turns its pages take. */
-  party: object;
   readonly #sink: Sink;
   readonly #maxBytes: number;
   /** Pages are sent while no more than this waits: what waits stays within `maxBytes` with the page. */
@@ -54,15 +60,28 @@ export class Outbox implements PageSender {
   /** A page is being sent: what that calls back must not send another one amid it. */
   #isSending = false;
   #onDrained: Set<() => void> | undefined;
+  #party: OutboxParty = { backlogged: 0 };
+  #isBacklogged = false;
   #closed = false;
 
   constructor(sink: Sink, maxBytes: number, owner: OutboxOwner, turns: PageTurns) {
-    this.party = this;
     this.#sink = sink;
     this.#maxBytes = maxBytes;
     this.#refillBytes = Math.max(0, Math.min(REFILL_BYTES, maxBytes - LONGEST_PAGE_BYTES));
     this.#owner = owner;
     this.#turns = turns;
+  }
+
+  /** Whose turns its pages take, and who shares the bound on what waits. */
+  get party(): OutboxParty {
+    return this.#party;
+  }
+
+  set party(party: OutboxParty) {
+    const isBacklogged = this.#isBacklogged;
+    this.#unmarkBacklogged();
+    this.#party = party;
+    if (isBacklogged) this.markBacklogged();
   }
 
   get progress(): number {
@@ -82,8 +101,8 @@ export class Outbox implements PageSender {
     const waits = this.#sink.buffered;
     const fits =
       waits === 0
-        ? byteLength <= Math.max(this.#maxBytes, LARGEST_PIECE)
-        : waits + byteLength <= OFFERED * this.#maxBytes;
+        ? byteLength <= Math.max(this.#allowedBytes, LARGEST_PIECE)
+        : waits + byteLength <= OFFERED * this.#allowedBytes;
     if (this.#closed || !fits || byteLength > MAX_SERVER_MESSAGE_BYTES) return false;
     this.send(frame);
     return true;
@@ -91,7 +110,7 @@ export class Outbox implements PageSender {
 
   /** Whether more waits than may. */
   get isFull(): boolean {
-    return this.#closed || this.#sink.buffered > this.#maxBytes;
+    return this.#closed || this.#sink.buffered > this.#allowedBytes;
   }
 
   /**
@@ -106,7 +125,16 @@ export class Outbox implements PageSender {
     if (3 * frame.text.length > MAX_SERVER_MESSAGE_BYTES && frame.byteLength > MAX_SERVER_MESSAGE_BYTES) {
       throw new RangeError(`a frame of ${frame.byteLength} bytes is longer than the protocol allows`);
     }
-    if (!this.#sink.send(frame)) this.#owner.onBacklog();
+    if (this.#sink.send(frame)) return;
+    this.markBacklogged();
+    this.#owner.onBacklog();
+  }
+
+  /** Bytes have begun to wait for the reader. Also for a sink that finds out after `send`. */
+  markBacklogged(): void {
+    if (this.#isBacklogged || this.#closed) return;
+    this.#isBacklogged = true;
+    this.#party.backlogged++;
   }
 
   /** How many long answers are under way. */
@@ -164,6 +192,7 @@ export class Outbox implements PageSender {
 
   /** To be called when nothing waits any more. */
   drained(): void {
+    this.#unmarkBacklogged();
     if (this.#closed) return;
     const callbacks = this.#onDrained;
     this.#onDrained = undefined;
@@ -172,9 +201,24 @@ export class Outbox implements PageSender {
   }
 
   close(): void {
+    this.#unmarkBacklogged();
     this.#closed = true;
     this.#jobs = undefined;
     this.#onDrained = undefined;
     this.#turns.remove(this);
+  }
+
+  #unmarkBacklogged(): void {
+    if (!this.#isBacklogged) return;
+    this.#isBacklogged = false;
+    this.#party.backlogged--;
+  }
+
+  /** What may wait for this reader. One user's sockets that do not read cannot fill the memory by their number. */
+  get #allowedBytes(): number {
+    const { backlogged } = this.#party;
+    if (backlogged <= FULL_BACKLOGS) return this.#maxBytes;
+    const share = (FULL_BACKLOGS * this.#maxBytes) / backlogged;
+    return Math.max(share, Math.min(LARGEST_PIECE, this.#maxBytes));
   }
 }

@@ -85,3 +85,37 @@ it("an answer that cannot be made is told to the owner, and not tried again", ()
   expect(failures).toHaveLength(1);
   expect(outbox.jobs).toBe(0);
 });
+
+it("what waits for all sockets of a user is bounded, however many do not read, and nobody has less for it", () => {
+  const SOCKETS = 1_000;
+  const maxBytes = 1_048_576;
+  const random = new Random(14);
+  const mallory = { backlogged: 0 };
+  const sockets = Array.from({ length: SOCKETS }, () => {
+    const sink = new Sink();
+    const outbox = new Outbox(sink, maxBytes, TEST_OWNER, testPageTurns());
+    outbox.party = mallory;
+    return { sink, outbox };
+  });
+  for (let n = 0; n < 40_000; n++) {
+    random.pick(sockets).outbox.offer(new Frame("d".repeat(random.pick([300, 20_000, 150_000]))));
+  }
+  const waits = sockets.reduce((sum, { sink }) => sum + sink.buffered, 0);
+  // By themselves each could have a mebibyte.
+  expect(waits).toBeLessThan(0.12 * SOCKETS * maxBytes);
+  expect(waits).toBeGreaterThan(8 * maxBytes);
+
+  const sink = new Sink();
+  const bystander = new Outbox(sink, maxBytes, TEST_OWNER, testPageTurns());
+  while (bystander.offer(new Frame("d".repeat(20_000))));
+  expect(sink.buffered).toBeGreaterThan(0.7 * maxBytes);
+
+  // Whoever reads, or goes, gives the share back.
+  expect(mallory.backlogged).toBe(SOCKETS);
+  for (const [i, each] of sockets.entries()) {
+    each.sink.buffered = 0;
+    if (i % 2 === 0) each.outbox.drained();
+    else each.outbox.close();
+  }
+  expect(mallory.backlogged).toBe(0);
+});
