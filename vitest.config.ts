@@ -3,6 +3,7 @@ import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 /** What takes longest begins first, or one core would have nothing to do in the end. */
 const LONGEST = [
+  "process/hoarders",
   "fuzz/fuzz",
   "cluster/faults",
   "cluster/model",

@@ -21,6 +21,7 @@ import { Table } from "../src/sessions/table.ts";
 import { SUBPROTOCOL } from "../src/transport/transport.ts";
 import { WORDS } from "./fuzz/samples.ts";
 import { Random } from "./support/random.ts";
+import { runs } from "./support/seed.ts";
 
 describe("ids", () => {
   it.each([
@@ -61,7 +62,7 @@ describe("decoding", () => {
     fc.assert(
       fc.property(text, (each) => ["message", "bad", "not-json"].includes(decodeMessage(each).kind)),
       {
-        numRuns: 20_000,
+        numRuns: runs(20_000),
       },
     );
   });
@@ -103,7 +104,7 @@ describe("decoding", () => {
         // What it does not know it leaves alone, and the schema leaves out.
         expect(readHotMessage({ ...each, other: true })).toBeUndefined();
       }),
-      { numRuns: 5_000 },
+      { numRuns: runs(5_000) },
     );
     expect(Math.min(seen.taken, seen.left)).toBeGreaterThan(500);
     expect(readHotMessage(JSON.parse('{"type":"update","__proto__":{}}'))).toBeUndefined();
@@ -138,7 +139,7 @@ describe("decoding", () => {
         if (hot !== undefined) expect(hot).toEqual(ClientMessage.parse(JSON.parse(near)));
         seen[hot === undefined ? "left" : "taken"]++;
       }),
-      { numRuns: 5_000 },
+      { numRuns: runs(5_000) },
     );
     expect(Math.min(seen.taken, seen.left)).toBeGreaterThan(100);
   });
@@ -252,7 +253,7 @@ describe("the bytes of custom fields", () => {
           );
         }
       }),
-      { numRuns: 5_000 },
+      { numRuns: runs(5_000) },
     );
   });
 

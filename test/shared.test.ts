@@ -4,6 +4,7 @@ import { BoundedMap } from "../src/shared/bounded-map.ts";
 import { createAwakeClock } from "../src/shared/clock.ts";
 import { Deadlines } from "../src/shared/deadlines.ts";
 import { TokenBucket } from "../src/shared/token-bucket.ts";
+import { runs } from "./support/seed.ts";
 
 describe("the awake clock", () => {
   const setUp = () => {
@@ -80,7 +81,7 @@ describe("deadlines", () => {
           for (const key of [0, 1, 2, 3, 4, 5]) expect(deadlines.get(key)).toBe(naive.get(key));
         }
       }),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     );
   });
 

@@ -9,6 +9,7 @@ import { COLLECT_AT_ONCE } from "../src/views/view-size.ts";
 import { Views } from "../src/views/views.ts";
 import { Walk } from "../src/views/walk.ts";
 import * as arbitraries from "./model/arbitraries.ts";
+import { runs } from "./support/seed.ts";
 
 const kind = fc.constantFrom("background" as const, "widget" as const);
 const opened = fc.record({
@@ -96,7 +97,7 @@ describe("a walk over a table that changes", () => {
           expect(new Set(visited).size).toBe(visited.length);
         },
       ),
-      { numRuns: 2_000 },
+      { numRuns: runs(2_000) },
     );
   });
 
@@ -127,7 +128,7 @@ describe("a walk over a table that changes", () => {
           );
         },
       ),
-      { numRuns: 2_000 },
+      { numRuns: runs(2_000) },
     );
   });
 });

@@ -20,7 +20,7 @@ import type { SessionState } from "../../src/sessions/session.ts";
 import { CompiledFilter } from "../../src/views/compiled-filter.ts";
 import { filter as filters } from "../model/arbitraries.ts";
 import { plain, someone } from "../support/sdk.ts";
-import { SEED } from "../support/seed.ts";
+import { runs, SEED } from "../support/seed.ts";
 
 describe("types that are written twice agree", () => {
   it("filters", () => {
@@ -91,7 +91,7 @@ describe("a filter's key", () => {
         expect(normalFilter(a).key === normalFilter(b).key).toBe(compiled(a) === compiled(b));
         expect(compiled(wire(normalFilter(a)))).toBe(compiled(a));
       }),
-      { numRuns: 3_000, seed: SEED },
+      { numRuns: runs(3_000), seed: SEED },
     );
   });
 
@@ -168,7 +168,7 @@ describe("live users", () => {
           }
         }
       }),
-      { numRuns: 500, seed: SEED },
+      { numRuns: runs(500), seed: SEED },
     );
   });
 

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type Patch, SessionState } from "../../src/client/session-state.ts";
 import type { SessionFields } from "../../src/client/types.ts";
-import { SEED } from "../support/seed.ts";
+import { runs, SEED } from "../support/seed.ts";
 
 /** What a session is, by the rules of PROTOCOL.md, naively. */
 class Oracle {
@@ -138,7 +138,7 @@ describe("a session's state", () => {
         const { app, gateway } = live(steps, before);
         expect(gateway).toEqual(app);
       }),
-      { numRuns: 3_000, seed: SEED },
+      { numRuns: runs(3_000), seed: SEED },
     );
   });
 
@@ -173,7 +173,7 @@ describe("a session's state", () => {
         }
         expect(result.gateway).toEqual(result.app);
       }),
-      { numRuns: 1_000, seed: SEED },
+      { numRuns: runs(1_000), seed: SEED },
     );
   });
 

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
 import { fields, userId } from "../model/arbitraries.ts";
-import { SEED } from "../support/seed.ts";
+import { runs, SEED } from "../support/seed.ts";
 import { type FakeNode, LEASE_MS, WINDOW_MS, World } from "./world.ts";
 
 const pick = fc.nat({ max: 9 });
@@ -293,7 +293,7 @@ class Play {
   }
 }
 
-const RUNS = Number(process.env.MODEL_RUNS ?? 300);
+const RUNS = Number(process.env.MODEL_RUNS ?? runs(300));
 
 function play(steps: readonly Step[], nodes: number, isMild: boolean): void {
   const game = new Play(nodes, isMild);

@@ -5,7 +5,7 @@ import { fuzz, summarize } from "./fuzz.ts";
 import { TARGETS } from "./targets/all.ts";
 
 /** Of a million inputs over all targets. */
-const SHARE = EXPLORES ? 1 : 0.2;
+const SHARE = EXPLORES ? 1 : 0.1;
 
 interface Case {
   readonly name: string;

@@ -10,7 +10,7 @@ import { FilterSchema } from "../../src/protocol/filter.ts";
 import { readSettings } from "../../src/settings.ts";
 import { CompiledFilter } from "../../src/views/compiled-filter.ts";
 import { IDLE_VIEW_MS } from "../../src/views/views.ts";
-import { SEED } from "../support/seed.ts";
+import { runs, SEED } from "../support/seed.ts";
 import { endlessTurn } from "../support/stubs.ts";
 import * as arbitraries from "./arbitraries.ts";
 import { CauseBook, type Fields, Oracle, type OracleFilter, type OracleSession } from "./oracle.ts";
@@ -268,7 +268,7 @@ function parse(members: readonly string[]): Record<string, unknown> {
   return Object.assign(Object.create(null), JSON.parse(`{${members.join(",")}}`));
 }
 
-const RUNS = Number(process.env.MODEL_RUNS ?? 3_000);
+const RUNS = Number(process.env.MODEL_RUNS ?? runs(3_000));
 
 it(`the core equals a naive recomputation after each of any steps (${RUNS} runs, MODEL_SEED=${SEED})`, () => {
   fc.assert(
