@@ -1,12 +1,12 @@
 #!/usr/bin/env node
 import { run } from "./cli/program.ts";
-import { SETTINGS } from "./settings-help.ts";
-import { VERSION } from "./version.ts";
+import { SETTINGS } from "./server/settings/settings-help.ts";
+import { VERSION } from "./server/version.ts";
 
 // The commands get from here what they may not import: the floors stay below the composition root.
 await run(process.argv.slice(2), {
   version: VERSION,
   settings: SETTINGS,
-  serve: async () => await (await import("./serve.ts")).serve(),
-  readHandout: async (port) => (await import("./development.ts")).readHandout(port),
+  serve: async () => await (await import("./server/serve.ts")).serve(),
+  readHandout: async (port) => (await import("./server/development.ts")).readHandout(port),
 });

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { setTimeout as delay } from "node:timers/promises";
-import { mintToken } from "../../src/auth/mint.ts";
+import { mintToken } from "../../src/server/auth/mint.ts";
 import { RedisServer } from "../../test/support/redis-server.ts";
 import { installedVersion, ReverseProxy } from "../../test/support/reverse-proxy.ts";
 import { enterCrowdBy, homeOf } from "../load/crowd.ts";
@@ -39,7 +39,7 @@ const nameOf = (kind: string, setup: Setup) => `${kind}, ${setup.name}`;
 export const cores: Scenario = {
   name: "cores",
   question: "What does every core of a machine bring?",
-  method: `The updates of \`update\`, in ${APPS} apps, through HAProxy with \`test/proxies/haproxy-processes.cfg\`: one port, and an app is in one of the processes. Then processes that share a Redis, with clients of every app on each of them. A process uses one core, so a core does a million by the CPU µs of an update; where the cost stays with more processes, cores add up. Rates by the clock show it only on machines with cores for all processes, HAProxy and the load.`,
+  method: `The updates of \`update\`, in ${APPS} apps, through HAProxy with \`deploy/proxies/haproxy-processes.cfg\`: one port, and an app is in one of the processes. Then processes that share a Redis, with clients of every app on each of them. A process uses one core, so a core does a million by the CPU µs of an update; where the cost stays with more processes, cores add up. Rates by the clock show it only on machines with cores for all processes, HAProxy and the load.`,
   rounds: { quick: 1, normal: 2, full: 4 },
   warmUps: 1,
   targets: [

@@ -1,4 +1,4 @@
-import { readSettings } from "../../src/settings.ts";
+import { readSettings } from "../../src/server/settings/settings.ts";
 import { textFrame } from "../load/light-socket.ts";
 import { pace } from "../load/pace.ts";
 import { ReturningUser } from "../load/returning-user.ts";

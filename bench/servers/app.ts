@@ -1,4 +1,4 @@
-import { mintToken, type TokenClaims } from "../../src/auth/mint.ts";
+import { mintToken, type TokenClaims } from "../../src/server/auth/mint.ts";
 
 /** The app of every benchmark. Its servers listen on the loopback interface only, and for minutes. */
 export const APP = { id: "bench", secrets: ["a secret of the benchmark, and of nothing else"] } as const;

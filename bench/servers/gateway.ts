@@ -1,6 +1,6 @@
-import { createLog } from "../../src/observability/log.ts";
-import { startGateway } from "../../src/server.ts";
-import { readSettings } from "../../src/settings.ts";
+import { createLog } from "../../src/server/observability/log.ts";
+import { startGateway } from "../../src/server/server.ts";
+import { readSettings } from "../../src/server/settings/settings.ts";
 import { APP, appIdOf } from "./app.ts";
 import { serveQuestions } from "./ipc.ts";
 

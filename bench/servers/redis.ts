@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
-import { RedisConnection } from "../../src/cluster/redis-connection.ts";
-import { keysOf } from "../../src/cluster/redis-scripts.ts";
+import { RedisConnection } from "../../src/server/cluster/redis-connection.ts";
+import { keysOf } from "../../src/server/cluster/redis-scripts.ts";
 import { RedisServer } from "../../test/support/redis-server.ts";
 
 /** What a Redis has done so far, as it says. */

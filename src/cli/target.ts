@@ -102,7 +102,7 @@ function preferred(command: Command): TargetOptions {
 }
 
 async function mintAppToken({ appId, secret }: Handout): Promise<string> {
-  const { mintToken } = await import("../auth/mint.ts");
+  const { mintToken } = await import("../server/auth/mint.ts");
   return await mintToken(appId, secret, { tokenType: "app" }, Math.floor(Date.now() / 1000) + TOKEN_SECONDS);
 }
 

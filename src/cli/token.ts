@@ -1,5 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
-import type { TokenClaims } from "../auth/mint.ts";
+import type { TokenClaims } from "../server/auth/mint.ts";
 import { idProblem, MAX_TOKEN_LENGTH } from "../protocol/rules.ts";
 import { CliError } from "./cli-error.ts";
 import { parseDuration } from "./duration.ts";
@@ -71,7 +71,7 @@ export function addToken(program: Command, surroundings: Surroundings): void {
 
 async function print(claims: TokenClaims, options: TokenOptions, surroundings: Surroundings): Promise<void> {
   const { appId, secret } = await findApp(options, surroundings);
-  const { mintToken } = await import("../auth/mint.ts");
+  const { mintToken } = await import("../server/auth/mint.ts");
   const { expires } = options;
   const exp = expires === "never" ? undefined : Math.floor(Date.now() / 1000) + expires;
   const token = await mintToken(appId, secret, claims, exp);

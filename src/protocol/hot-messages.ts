@@ -1,4 +1,4 @@
-import { MADE_ID_LENGTH } from "../shared/ids.ts";
+import { MADE_ID_LENGTH } from "../core/ids.ts";
 import type { Message } from "./messages.ts";
 import { customProblem, idProblem, MAX_TOKEN_LENGTH } from "./rules.ts";
 

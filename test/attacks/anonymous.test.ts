@@ -4,7 +4,7 @@ import { connect, type Socket } from "node:net";
 import { text as readText } from "node:stream/consumers";
 import { afterEach, describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
-import { ANONYMOUS_BURST } from "../../src/http/anonymous-requests.ts";
+import { ANONYMOUS_BURST } from "../../src/server/http/anonymous-requests.ts";
 import { APP, SECRET, TestGateway } from "../support/gateway.ts";
 import { TRANSPORTS } from "../support/transports.ts";
 import { until } from "../support/until.ts";

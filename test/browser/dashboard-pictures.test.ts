@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, it } from "vitest";
-import { NEW_SESSION, type SessionPatch } from "../../src/sessions/session.ts";
+import { NEW_SESSION, type SessionPatch } from "../../src/core/sessions/session.ts";
 import { describeInBrowser } from "../support/browser.ts";
 import { DashboardPage } from "../support/dashboard.ts";
 import { TestGateway } from "../support/gateway.ts";

@@ -1,4 +1,4 @@
-import { mintToken } from "../../src/auth/mint.ts";
+import { mintToken } from "../../src/server/auth/mint.ts";
 import { TcpProxy } from "../support/proxy.ts";
 import type { Random } from "../support/random.ts";
 import { Crowd, type RestingUser } from "./crowd.ts";

@@ -1,5 +1,5 @@
 import { WebSocket } from "ws";
-import { mintToken } from "../../src/auth/mint.ts";
+import { mintToken } from "../../src/server/auth/mint.ts";
 import { createClient } from "../../src/client/index.ts";
 import type { PresenceClient, Session, Subscription, WebSocketConstructor } from "../../src/client/types.ts";
 import { Random } from "../support/random.ts";

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { expect, type TestContext } from "vitest";
-import { mintToken } from "../../src/auth/mint.ts";
+import { mintToken } from "../../src/server/auth/mint.ts";
 import { GatewayUnderTest } from "./gateway-under-test.ts";
 import { Observing } from "./observing.ts";
 import { ChaosOracle } from "./oracle.ts";

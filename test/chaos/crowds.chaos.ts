@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
-import { mintToken } from "../../src/auth/mint.ts";
+import { mintToken } from "../../src/server/auth/mint.ts";
 import { TRANSPORTS } from "../support/transports.ts";
 import { LONG, latencies, percentile, SECRET, say, start } from "./crowded.ts";
 import { Swarm, type SwarmSight } from "./swarm.ts";

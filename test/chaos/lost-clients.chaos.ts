@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, it, type TestContext } from "vitest";
-import { mintToken } from "../../src/auth/mint.ts";
+import { mintToken } from "../../src/server/auth/mint.ts";
 import { TestGateway } from "../support/gateway.ts";
 import { TcpProxy } from "../support/proxy.ts";
 import { TestSdk } from "../support/sdk.ts";

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
-import { keysOf } from "../../src/cluster/redis-scripts.ts";
+import { keysOf } from "../../src/server/cluster/redis-scripts.ts";
 import { until } from "../support/until.ts";
 import { LONG, percentile, say } from "./crowded.ts";
 import type { ClusterNode } from "./nodes/cluster-node.ts";

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { Gate } from "../../src/cli/crowd/gate.ts";
 import { Tab } from "../../src/cli/crowd/tab.ts";
-import type { HeldSession } from "../../src/gateway/tenant.ts";
+import type { HeldSession } from "../../src/server/gateway/tenant.ts";
 import { APP, TestGateway } from "../support/gateway.ts";
 
 let gateway: TestGateway;

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, type TestContext, it as test } from "vitest";
-import type { TokenClaims } from "../../src/auth/mint.ts";
+import type { TokenClaims } from "../../src/server/auth/mint.ts";
 import type { ClientOptions, PresenceSession, SessionEnd } from "../../src/client/types.ts";
 import { APP, TestGateway, type TestGatewayOptions } from "../support/gateway.ts";
 import { HandClock } from "../support/hand-clock.ts";

@@ -16,8 +16,8 @@ import type { ErrorCode, LeaveCause as WireLeaveCause } from "../../src/protocol
 import { type FilterInput, FilterSchema } from "../../src/protocol/filter.ts";
 import type { Message, SessionFields as WireSessionFields } from "../../src/protocol/messages.ts";
 import { MAX_SERVER_MESSAGE_BYTES } from "../../src/protocol/rules.ts";
-import type { SessionState } from "../../src/sessions/session.ts";
-import { CompiledFilter } from "../../src/views/compiled-filter.ts";
+import type { SessionState } from "../../src/core/sessions/session.ts";
+import { CompiledFilter } from "../../src/core/views/compiled-filter.ts";
 import { filter as filters } from "../model/arbitraries.ts";
 import { plain, someone } from "../support/sdk.ts";
 import { runs, SEED } from "../support/seed.ts";
@@ -59,7 +59,7 @@ describe("a message from the gateway", () => {
 
   it("is taken up to the bound that the gateway keeps, and none that is larger", () => {
     // The protocol says so too, and clients by other hands go by that.
-    const protocol = readFileSync(new URL("../../src/protocol/PROTOCOL.md", import.meta.url), "utf8");
+    const protocol = readFileSync(new URL("../../docs/protocol.md", import.meta.url), "utf8");
     expect(protocol).toContain(`at most ${MAX_SERVER_MESSAGE_BYTES.toLocaleString("en")} bytes`);
     expect(MAX_SERVER_MESSAGE_BYTES).toBe(1024 * 1024);
     expect(readMessage(message(MAX_SERVER_MESSAGE_BYTES))).toMatchObject({ type: "error" });

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { nodeWarning } from "../../src/node-floor.ts";
+import { nodeWarning } from "../../src/server/node-support.ts";
 import { PROJECT } from "../support/process.ts";
 
 interface Locked {

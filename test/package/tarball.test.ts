@@ -13,8 +13,8 @@ const PAPERS = [
   "README.md",
   "package.json",
   "src/client/README.md",
-  "src/cluster/OPERATIONS.md",
-  "src/protocol/PROTOCOL.md",
+  "docs/operations.md",
+  "docs/protocol.md",
 ];
 /** A page with what it needs is in this folder, made by a bundler: its files have no sources of the same name. */
 const PAGE = /^dist\/dashboard\/[\w./-]+\.(?:html|js|css|svg)(?:\.gz|\.br)?$/;

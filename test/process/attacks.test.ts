@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
-import { mintToken } from "../../src/auth/mint.ts";
+import { mintToken } from "../../src/server/auth/mint.ts";
 import { TestClient } from "../support/client.ts";
 import { cpuSeconds, residentMiB } from "../support/cpu.ts";
 import { GatewayProcess } from "../support/process.ts";

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
-import { mintToken } from "../../src/auth/mint.ts";
+import { mintToken } from "../../src/server/auth/mint.ts";
 import { CliHost } from "../support/cli-host.ts";
 import { TestGateway } from "../support/gateway.ts";
 import { GatewayProcess, runCli } from "../support/process.ts";

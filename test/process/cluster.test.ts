@@ -1,8 +1,8 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { mintToken } from "../../src/auth/mint.ts";
-import { RedisConnection } from "../../src/cluster/redis-connection.ts";
-import { keysOf } from "../../src/cluster/redis-scripts.ts";
+import { mintToken } from "../../src/server/auth/mint.ts";
+import { RedisConnection } from "../../src/server/cluster/redis-connection.ts";
+import { keysOf } from "../../src/server/cluster/redis-scripts.ts";
 import { TestClient } from "../support/client.ts";
 import { GatewayProcess } from "../support/process.ts";
 import { hasRedis, RedisServer } from "../support/redis-server.ts";

@@ -1,7 +1,7 @@
 import { connect, type Socket } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
-import { mintToken } from "../../src/auth/mint.ts";
+import { mintToken } from "../../src/server/auth/mint.ts";
 import { TestClient } from "../support/client.ts";
 import { cpuSeconds } from "../support/cpu.ts";
 import { GatewayProcess } from "../support/process.ts";

@@ -5,9 +5,9 @@ import { promisify } from "node:util";
 import { SignJWT } from "jose";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
-import type { Limits } from "../../src/gateway/limits.ts";
-import { readSettings } from "../../src/settings.ts";
-import { SETTINGS } from "../../src/settings-help.ts";
+import type { Limits } from "../../src/server/gateway/limits.ts";
+import { readSettings } from "../../src/server/settings/settings.ts";
+import { SETTINGS } from "../../src/server/settings/settings-help.ts";
 import { TestClient } from "../support/client.ts";
 import { GatewayProcess, PROJECT } from "../support/process.ts";
 import { hasTool } from "../support/tools.ts";
@@ -149,7 +149,7 @@ describe("what the README says", () => {
       else expect(documented.get(name), name).toBe(`\`${value}\``);
     }
     const read = [
-      ...readFileSync(join(PROJECT, "src/settings.ts"), "utf8").matchAll(/(?:read|integer|choice)\("(\w+)"/g),
+      ...readFileSync(join(PROJECT, "src/server/settings/settings.ts"), "utf8").matchAll(/(?:read|integer|choice)\("(\w+)"/g),
     ];
     const known = new Set(rows.map(([name]) => name));
     expect(read.map((match) => match[1]!).filter((name) => !known.has(name))).toEqual([]);

@@ -1,8 +1,8 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { findMaster } from "../../src/cluster/redis-master.ts";
-import { keysOf } from "../../src/cluster/redis-scripts.ts";
-import { Shards } from "../../src/cluster/shards.ts";
+import { findMaster } from "../../src/server/cluster/redis-master.ts";
+import { keysOf } from "../../src/server/cluster/redis-scripts.ts";
+import { Shards } from "../../src/server/cluster/shards.ts";
 import { TestClient } from "../support/client.ts";
 import { SECRET, TestGateway } from "../support/gateway.ts";
 import { ownPort } from "../support/own-port.ts";

@@ -3,8 +3,8 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
-import { mintToken } from "../../src/auth/mint.ts";
-import { readSettings } from "../../src/settings.ts";
+import { mintToken } from "../../src/server/auth/mint.ts";
+import { readSettings } from "../../src/server/settings/settings.ts";
 import { TestClient } from "../support/client.ts";
 import { GatewayProcess, PROJECT } from "../support/process.ts";
 import { tell } from "../support/redis-cluster.ts";
@@ -45,11 +45,11 @@ function interpolate<T>(value: T): T {
 }
 
 const compose = interpolate(
-  parse(readFileSync(join(PROJECT, "docker-compose.yml"), "utf8"), { merge: true }),
+  parse(readFileSync(join(PROJECT, "deploy/compose.yml"), "utf8"), { merge: true }),
 ) as { services: Record<string, Service>; networks: Record<string, unknown> };
 const { node1, node2, valkey, proxy } = compose.services as Record<string, Required<Service>>;
 
-describe("docker-compose.yml", () => {
+describe("deploy/compose.yml", () => {
   it.each(Object.entries(compose.services))("gives %s no more than it needs", (name, service) => {
     expect(service).toMatchObject({
       read_only: true,

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import type { BrowserContext, BrowserContextOptions, Locator, Page } from "playwright-core";
 import { expect } from "vitest";
-import { NEW_SESSION } from "../../src/sessions/session.ts";
+import { NEW_SESSION } from "../../src/core/sessions/session.ts";
 import type { TestBrowser } from "./browser.ts";
 import { APP, type TestGateway } from "./gateway.ts";
 

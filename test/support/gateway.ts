@@ -2,11 +2,11 @@ import { once } from "node:events";
 import { Agent, request as httpRequest, type IncomingMessage } from "node:http";
 import { text as readText } from "node:stream/consumers";
 import { pino } from "pino";
-import type { AppConfig } from "../../src/auth/app.ts";
-import { mintToken, type TokenClaims } from "../../src/auth/mint.ts";
-import { type Gateway, startGateway } from "../../src/server.ts";
-import { readSettings } from "../../src/settings.ts";
-import type { Clock } from "../../src/shared/clock.ts";
+import type { AppConfig } from "../../src/server/auth/app.ts";
+import { mintToken, type TokenClaims } from "../../src/server/auth/mint.ts";
+import { type Gateway, startGateway } from "../../src/server/server.ts";
+import { readSettings } from "../../src/server/settings/settings.ts";
+import type { Clock } from "../../src/server/clock.ts";
 import { type ClientOptions, TestClient } from "./client.ts";
 
 export const SECRET = "a secret of the test app, long enough to be one";

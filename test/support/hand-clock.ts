@@ -1,4 +1,4 @@
-import type { Clock } from "../../src/shared/clock.ts";
+import type { Clock } from "../../src/server/clock.ts";
 import type { TestGateway } from "./gateway.ts";
 
 /** So often a gateway looks at its clock while that is turned. */

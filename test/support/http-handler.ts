@@ -1,6 +1,6 @@
-import { AnonymousRequests } from "../../src/http/anonymous-requests.ts";
-import { BodyWanted, type HttpAnswer, type HttpRequest } from "../../src/http/exchange.ts";
-import type { RouteHandler } from "../../src/http/router.ts";
+import { AnonymousRequests } from "../../src/server/http/anonymous-requests.ts";
+import { BodyWanted, type HttpAnswer, type HttpRequest } from "../../src/server/http/exchange.ts";
+import type { RouteHandler } from "../../src/server/http/router.ts";
 
 /** Nobody is refused for asking much. */
 export const UNLIMITED = new AnonymousRequests({

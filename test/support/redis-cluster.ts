@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { RedisConnection } from "../../src/cluster/redis-connection.ts";
+import { RedisConnection } from "../../src/server/cluster/redis-connection.ts";
 import { ownPort } from "./own-port.ts";
 import { RedisServer } from "./redis-server.ts";
 import { PATIENCE_MS, until } from "./until.ts";

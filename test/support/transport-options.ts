@@ -1,6 +1,6 @@
-import { TcpSlots } from "../../src/gateway/tcp-slots.ts";
-import { BodyBudget } from "../../src/http/body-budget.ts";
-import type { TransportOptions } from "../../src/transport/transport.ts";
+import { TcpSlots } from "../../src/server/gateway/tcp-slots.ts";
+import { BodyBudget } from "../../src/server/http/body-budget.ts";
+import type { TransportOptions } from "../../src/server/transport/transport.ts";
 
 const NO_PROXY = () => false;
 

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { brotliDecompressSync, gunzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { dashboardFiles, readDashboard } from "../../src/http/dashboard.ts";
+import { dashboardFiles, readDashboard } from "../../src/server/http/dashboard.ts";
 import { TestGateway } from "../support/gateway.ts";
 import { TRANSPORTS } from "../support/transports.ts";
 

@@ -1,5 +1,5 @@
 import { describe, expect, it, type TestContext } from "vitest";
-import { mintToken } from "../../src/auth/mint.ts";
+import { mintToken } from "../../src/server/auth/mint.ts";
 import { TestClient } from "../support/client.ts";
 import { ownPort } from "../support/own-port.ts";
 import { GatewayProcess } from "../support/process.ts";

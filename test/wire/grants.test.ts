@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { TokenClaims } from "../../src/auth/mint.ts";
+import type { TokenClaims } from "../../src/server/auth/mint.ts";
 import type { TestClient } from "../support/client.ts";
 import { readEvents } from "../support/events.ts";
 import { APP, TestGateway } from "../support/gateway.ts";

@@ -1,6 +1,6 @@
 import { Agent, request as httpRequest } from "node:http";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { TokenClaims } from "../../src/auth/mint.ts";
+import type { TokenClaims } from "../../src/server/auth/mint.ts";
 import { APP, SECRET, TestGateway } from "../support/gateway.ts";
 import { HandClock } from "../support/hand-clock.ts";
 import { sendRaw, statuses } from "../support/raw.ts";

@@ -8,7 +8,7 @@ import {
   Presences,
   Stats,
   UserSessions,
-} from "../../src/http/schemas.ts";
+} from "../../src/server/http/schemas.ts";
 import type { TestClient } from "../support/client.ts";
 import { APP, TestGateway } from "../support/gateway.ts";
 import { TRANSPORTS } from "../support/transports.ts";

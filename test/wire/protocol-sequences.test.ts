@@ -9,7 +9,7 @@ import { until } from "../support/until.ts";
 // Walks the numbered sequences of PROTOCOL.md. In them, "$name" stands for whatever comes there first and for the same
 // text from then on; an object that is received may have more fields than the one that is written.
 
-const DOCUMENT = readFileSync(new URL("../../src/protocol/PROTOCOL.md", import.meta.url), "utf8");
+const DOCUMENT = readFileSync(new URL("../../docs/protocol.md", import.meta.url), "utf8");
 const SEQUENCES = [...DOCUMENT.matchAll(/^### Sequence (.+?)$[^#]*?```sequence\n(.*?)```/gms)].map(
   ([, title, text]) => [title!, text!.trim().split("\n")] as const,
 );

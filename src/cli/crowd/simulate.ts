@@ -1,6 +1,6 @@
 import { setMaxListeners } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
-import { mintToken } from "../../auth/mint.ts";
+import { mintToken } from "../../server/auth/mint.ts";
 import { CliError } from "../cli-error.ts";
 import type { Target } from "../target.ts";
 import { Gate } from "./gate.ts";

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { isDeepStrictEqual } from "node:util";
-import { keysOf } from "../../../src/cluster/redis-scripts.ts";
+import { keysOf } from "../../../src/server/cluster/redis-scripts.ts";
 import { EVERYTHING } from "../app-under-chaos.ts";
 import type { ExpectedSession } from "../oracle.ts";
 import { type Result, rowsOf } from "../result.ts";

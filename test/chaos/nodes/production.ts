@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import { expect, type TestContext } from "vitest";
-import { mintToken } from "../../../src/auth/mint.ts";
+import { mintToken } from "../../../src/server/auth/mint.ts";
 import { until } from "../../support/until.ts";
 import { EVERYTHING } from "../app-under-chaos.ts";
 import { Swarm } from "../swarm.ts";

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { keysOf } from "../../../src/cluster/redis-scripts.ts";
+import { keysOf } from "../../../src/server/cluster/redis-scripts.ts";
 import type { NodesWorld } from "./nodes-world.ts";
 
 /** The longest that a failover has to take. */

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { RedisConnection } from "../../../src/cluster/redis-connection.ts";
+import { RedisConnection } from "../../../src/server/cluster/redis-connection.ts";
 import { TcpProxy } from "../../support/proxy.ts";
 import { RedisServer } from "../../support/redis-server.ts";
 import { until } from "../../support/until.ts";

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { RedisConnection } from "../../../src/cluster/redis-connection.ts";
+import { RedisConnection } from "../../../src/server/cluster/redis-connection.ts";
 import { ownPort } from "../../support/own-port.ts";
 import { until } from "../../support/until.ts";
 

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { mintToken } from "../../../src/auth/mint.ts";
+import { mintToken } from "../../../src/server/auth/mint.ts";
 import { WireClient } from "../wire-client.ts";
 import type { ClusterNode } from "./cluster-node.ts";
 import { APP, type NodesWorld, SECRET } from "./nodes-world.ts";

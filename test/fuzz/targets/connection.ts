@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { setImmediate } from "node:timers/promises";
-import { mintToken } from "../../../src/auth/mint.ts";
-import { Connection } from "../../../src/gateway/connection.ts";
-import type { Frame } from "../../../src/gateway/frame.ts";
+import { mintToken } from "../../../src/server/auth/mint.ts";
+import { Connection } from "../../../src/server/gateway/connection.ts";
+import type { Frame } from "../../../src/server/gateway/frame.ts";
 import { decodeMessage } from "../../../src/protocol/codec.ts";
 import type { Random } from "../../support/random.ts";
 import type { Outcome, Target } from "../fuzz.ts";

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import type { BodySink } from "../../../src/gateway/event-stream.ts";
-import type { HttpAnswer, RequestHeaders } from "../../../src/http/exchange.ts";
-import { nodeRoutes } from "../../../src/http/node-routes.ts";
-import { presenceRoutes } from "../../../src/http/presence-api.ts";
-import { createRouter } from "../../../src/http/router.ts";
+import type { BodySink } from "../../../src/server/gateway/event-stream.ts";
+import type { HttpAnswer, RequestHeaders } from "../../../src/server/http/exchange.ts";
+import { nodeRoutes } from "../../../src/server/http/node-routes.ts";
+import { presenceRoutes } from "../../../src/server/http/presence-api.ts";
+import { createRouter } from "../../../src/server/http/router.ts";
 import { askRouter, UNLIMITED } from "../../support/http-handler.ts";
 import type { Random } from "../../support/random.ts";
 import type { Outcome, Target } from "../fuzz.ts";

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { encodeRow, parseFact, readFact } from "../../../src/cluster/fact.ts";
-import { parseEntry } from "../../../src/cluster/redis-entry.ts";
-import type { HeldSession } from "../../../src/gateway/tenant.ts";
+import { encodeRow, parseFact, readFact } from "../../../src/server/cluster/fact.ts";
+import { parseEntry } from "../../../src/server/cluster/redis-entry.ts";
+import type { HeldSession } from "../../../src/server/gateway/tenant.ts";
 import type { Outcome, Target } from "../fuzz.ts";
 import { nearTo } from "../mutate.ts";
 import { isFact } from "../rules.ts";

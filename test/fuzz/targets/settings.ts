@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { addressKey } from "../../../src/gateway/admission.ts";
-import { readSettings, type Settings, SettingsError } from "../../../src/settings.ts";
+import { addressKey } from "../../../src/server/gateway/admission.ts";
+import { readSettings, type Settings, SettingsError } from "../../../src/server/settings/settings.ts";
 import type { Random } from "../../support/random.ts";
 import type { Outcome, Target } from "../fuzz.ts";
 import { mutateText, nearTo } from "../mutate.ts";

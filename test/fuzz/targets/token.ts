@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
 import { errors, jwtVerify } from "jose";
-import { App } from "../../../src/auth/app.ts";
-import { verifyToken } from "../../../src/auth/token.ts";
+import { App } from "../../../src/server/auth/app.ts";
+import { verifyToken } from "../../../src/server/auth/token.ts";
 import type { Random } from "../../support/random.ts";
 import type { Outcome, Target } from "../fuzz.ts";
 import { mutateText, nearTo } from "../mutate.ts";

@@ -1,0 +1,204 @@
+import { encodeDiff, type Member } from "../../protocol/codec.ts";
+import type { LeaveCause } from "../../protocol/codes.ts";
+import type { Change, Table } from "../sessions/table.ts";
+import type { CompiledFilter } from "./compiled-filter.ts";
+import { type Diff, DiffLog } from "./diff-log.ts";
+import { Walk } from "./walk.ts";
+
+/** A mark on a user whose entry must be looked at again, and who is in the result as far as the view knows. */
+const PRESENT = null;
+
+/** What the registry does with a view next. */
+export type ViewPhase =
+  /** Its first members are not all collected. */
+  | "collecting"
+  /** A mark makes it ready. */
+  | "quiet"
+  /** It is marked, and stands in line for its flush. */
+  | "ready"
+  /** It was flushed, and its diff is on the way to its subscribers. */
+  | "publishing"
+  /** It was flushed lately: marks wait until its rest is over. */
+  | "resting";
+
+/** One flush: what became of the marked users. */
+export interface Flush {
+  /** undefined: the result is as it was. */
+  readonly diff: Diff | undefined;
+  /** Users whose entries changed, those who left included. */
+  readonly changes: number;
+  /** What encoding a user has thrown. These users stay marked, and the diff is about the others. */
+  readonly errors: readonly unknown[];
+}
+
+const NO_ERRORS: readonly unknown[] = [];
+const UNCHANGED: Flush = { diff: undefined, changes: 0, errors: NO_ERRORS };
+
+/**
+ * The live result of one filter. `(name, version)` names one exact state: `members` as of the last flush. Changes since
+ * then are only marks on users, so a burst costs one look at each user it touched.
+ */
+export class View<Holder> {
+  readonly name: string;
+  readonly filter: CompiledFilter;
+  /** Written by the registry alone. */
+  phase: ViewPhase = "collecting";
+  readonly #table: Table<Holder>;
+  readonly #members = new Map<string, Member>();
+  /** Users touched since the last flush: present, or the reason why they last left. */
+  readonly #marks = new Map<string, LeaveCause | typeof PRESENT>();
+  readonly #log: DiffLog;
+  #version = 1;
+  /** Collects the first members; undefined once it is done. */
+  #walk: Walk<Holder> | undefined;
+  /** The members so far, in a list that grows, while a large view is collected. */
+  #collected: Member[] | undefined;
+  /** When the oldest mark was made; for measuring how late diffs are. */
+  markedAt = 0;
+  /** Whether the last flush left out users that it could not encode. */
+  hasLeftOut = false;
+
+  constructor(name: string, filter: CompiledFilter, table: Table<Holder>, log = new DiffLog()) {
+    this.#log = log;
+    this.name = name;
+    this.filter = filter;
+    this.#table = table;
+    this.#walk = new Walk(filter, table);
+  }
+
+  get version(): number {
+    return this.#version;
+  }
+
+  /** How many users are in the result as of `version`. */
+  get size(): number {
+    return this.#members.size;
+  }
+
+  /** Whether users are marked, so that the next flush may bring a diff. */
+  get isMarked(): boolean {
+    return this.#marks.size > 0;
+  }
+
+  /** Whether first members are still to come. */
+  get isCollecting(): boolean {
+    return this.#walk !== undefined;
+  }
+
+  /** How much of the first members is collected, from 0 to 1. */
+  get collectedShare(): number {
+    return this.#walk?.progress ?? 1;
+  }
+
+  /**
+   * Collects first members from up to `count` more sessions; true when that is done, and then it must not be called
+   * again. Until then the view may be touched, but not flushed: what changes meanwhile is collected as it is then, or
+   * marked, or both, and the first flush finds out.
+   *
+   * @throws What encoding a user throws. The view is of no use then.
+   */
+  collect(count: number): boolean {
+    const { filter } = this;
+    const isDone = this.#walk!.step(count, (user) => {
+      const member = user.member(filter);
+      this.#members.set(user.userId, member);
+      this.#collected?.push(member);
+    });
+    if (isDone) {
+      this.#walk = undefined;
+      this.#collected = undefined;
+    } else this.#collected ??= [...this.#members.values()];
+    return isDone;
+  }
+
+  /** The result as of `version`, an entry a user. While the view is collected, those so far; more will be put at the end. */
+  members(): readonly Member[] {
+    return this.#collected ?? [...this.#members.values()];
+  }
+
+  /** The diffs after `version`, or undefined when only a snapshot can help. */
+  since(version: number): readonly Diff[] | undefined {
+    return this.#log.since(version, this.#version);
+  }
+
+  /**
+   * Takes note of a change of a user whom the filter's `userIds` admit: the user is marked now, was marked already, or
+   * the change is nothing to this view.
+   */
+  touch(change: Change<Holder>, now: number): "marked" | "folded" | "untouched" {
+    const { filter } = this;
+    const decides = (filter.shapes & change.shapes) !== 0;
+    if (!decides && !(change.visibilityFlipped && filter.includeBackground)) return "untouched";
+    const { userId } = change.user;
+    const mark = this.#marks.get(userId);
+    const wasIn = mark === undefined ? this.#members.has(userId) : mark === PRESENT;
+    if (this.#marks.size === 0) this.markedAt = now;
+    if (filter.includes(change.user)) this.#marks.set(userId, PRESENT);
+    else if (wasIn) this.#marks.set(userId, change.cause);
+    else return "untouched";
+    return mark === undefined ? "marked" : "folded";
+  }
+
+  /**
+   * Looks at the marked users, and moves on to the next version if the result has changed. The whole diff is made
+   * before anything changes: if it cannot be made, the view stays at its version with its marks.
+   *
+   * @throws What encoding the diff as a whole throws.
+   */
+  flush(): Flush {
+    const entries: Member[] = [];
+    const entered: Member[] = [];
+    const enteredIds: string[] = [];
+    const left = new Map<string, LeaveCause>();
+    let failed: string[] | undefined;
+    let errors: unknown[] | undefined;
+    for (const [userId, mark] of this.#marks) {
+      let member: Member | undefined;
+      try {
+        member = this.#entryOf(userId);
+      } catch (error) {
+        failed ??= [];
+        failed.push(userId);
+        errors ??= [];
+        errors.push(error);
+        continue;
+      }
+      if (member === this.#members.get(userId)) continue;
+      if (member !== undefined) {
+        entries.push(member);
+        entered.push(member);
+        enteredIds.push(userId);
+      } else {
+        entries.push(`${JSON.stringify(userId)}:null`);
+        left.set(userId, mark ?? "changed");
+      }
+    }
+    const version = this.#version + 1;
+    const diff =
+      entries.length === 0 ? undefined : { version, text: encodeDiff(this.name, version, entries, left) };
+
+    // From here on nothing can fail.
+    for (let i = 0; i < entered.length; i++) this.#members.set(enteredIds[i]!, entered[i]!);
+    for (const userId of left.keys()) this.#members.delete(userId);
+    this.#unmarkAllBut(failed);
+    this.hasLeftOut = failed !== undefined;
+    if (diff !== undefined) {
+      this.#version = version;
+      this.#log.push(diff);
+    } else if (failed === undefined) return UNCHANGED;
+    return { diff, changes: entries.length, errors: errors ?? NO_ERRORS };
+  }
+
+  /** The user's entry in the result; undefined for a user who is not in it. */
+  #entryOf(userId: string): Member | undefined {
+    const user = this.#table.user(userId);
+    return user !== undefined && this.filter.includes(user) ? user.member(this.filter) : undefined;
+  }
+
+  #unmarkAllBut(userIds: readonly string[] | undefined): void {
+    if (userIds === undefined) return this.#marks.clear();
+    const kept = userIds.map((userId) => [userId, this.#marks.get(userId)!] as const);
+    this.#marks.clear();
+    for (const [userId, mark] of kept) this.#marks.set(userId, mark);
+  }
+}

@@ -1,0 +1,64 @@
+import { createSecretKey, hash, type KeyObject, timingSafeEqual } from "node:crypto";
+import { z } from "zod";
+import { length } from "../../protocol/bounds.ts";
+import { Id } from "../../protocol/ids.ts";
+import { KnownTokens } from "./known-tokens.ts";
+
+const Origin = z.string().refine((text) => URL.canParse(text) && new URL(text).origin === text, {
+  message: 'must be an origin as browsers send it, such as "https://app.example.com"',
+});
+
+const Secret = z.string().check(length(1, 1024, "must have 1 to 1024 characters"));
+
+/** As many logs as nodes may share. */
+export const MAX_SHARDS = 256;
+
+/** A tenant, as it stands in `APPS`. */
+export const AppConfig = z.strictObject({
+  id: Id,
+  secrets: z.array(Secret).check(length(1, 16, "must have 1 to 16 secrets")),
+  allowedOrigins: z.array(Origin).optional(),
+  userGrant: z.literal("all").optional(),
+  requireExp: z.boolean().optional(),
+  /** Over how many of the cluster's shards its users are spread. */
+  shards: z.int().min(1).max(MAX_SHARDS).optional(),
+});
+export type AppConfig = z.output<typeof AppConfig>;
+
+/** An app, ready to check what its clients show. Secrets live in here as keys and digests, not as text. */
+export class App {
+  readonly id: string;
+  readonly grantsAll: boolean;
+  readonly requireExp: boolean;
+  readonly keys: readonly KeyObject[];
+  readonly knownTokens = new KnownTokens();
+  readonly #digests: readonly Buffer[];
+  readonly #origins: ReadonlySet<string> | undefined;
+
+  constructor(config: AppConfig) {
+    this.id = config.id;
+    this.grantsAll = config.userGrant === "all";
+    this.requireExp = config.requireExp ?? false;
+    this.keys = config.secrets.map((secret) => createSecretKey(secret, "utf8"));
+    this.#digests = config.secrets.map(digest);
+    this.#origins = config.allowedOrigins && new Set(config.allowedOrigins);
+  }
+
+  /** Compares with every secret, in a time that tells nothing about any of them. */
+  isSecret(text: string): boolean {
+    const shown = digest(text);
+    let found = false;
+    for (const secret of this.#digests) if (timingSafeEqual(secret, shown)) found = true;
+    return found;
+  }
+
+  /** Whether a page of this origin may connect. Programs that are no browsers send none. */
+  allowsOrigin(origin: string | undefined): boolean {
+    return origin === undefined || this.#origins === undefined || this.#origins.has(origin);
+  }
+}
+
+function digest(text: string): Buffer {
+  // By way of a text: a buffer that the library makes is several times as dear as one from the pool.
+  return Buffer.from(hash("sha256", text, "binary"), "latin1");
+}

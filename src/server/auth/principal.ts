@@ -1,0 +1,31 @@
+import type { CompiledFilter } from "../../core/views/compiled-filter.ts";
+
+/** What a user may watch beyond themselves. */
+export type Grant =
+  | { readonly kind: "all" }
+  | {
+      readonly kind: "some";
+      readonly userIds: ReadonlySet<string>;
+      readonly conversationIds: ReadonlySet<string>;
+    };
+
+/** Who is at the other end, as a verified token or secret says. `exp`: seconds since 1970. */
+export type Principal =
+  | { readonly kind: "app"; readonly exp: number | undefined }
+  | {
+      readonly kind: "user";
+      readonly userId: string;
+      readonly grant: Grant;
+      readonly exp: number | undefined;
+    };
+
+/** Whether the filter asks only for what the principal may see. */
+export function mayWatch(principal: Principal, filter: CompiledFilter): boolean {
+  if (principal.kind === "app" || principal.grant.kind === "all") return true;
+  const { userId, grant } = principal;
+  const { conversationId, userIds } = filter;
+  if (typeof conversationId === "string" && grant.conversationIds.has(conversationId)) return true;
+  if (userIds === undefined) return false;
+  for (const asked of userIds) if (asked !== userId && !grant.userIds.has(asked)) return false;
+  return true;
+}

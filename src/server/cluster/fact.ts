@@ -1,0 +1,125 @@
+import type { HeldSession, RemoteSession } from "../gateway/tenant.ts";
+import type { EndCause } from "../../protocol/codes.ts";
+import { customBytes, customProblem, idProblem, MAX_CUSTOM_BYTES } from "../../protocol/rules.ts";
+import { type Custom, countKeys, MAX_ORIGIN, NEW_SESSION, type SessionState } from "../../core/sessions/session.ts";
+
+/** What the log says about one session: how it is, or why it ended. */
+export type Fact =
+  | { readonly kind: "row"; readonly session: RemoteSession }
+  | { readonly kind: "end"; readonly cause: EndCause };
+
+/** A fact of which only the app has been looked at, as a node may not serve it. */
+export interface ParsedFact {
+  readonly appId: string;
+  readonly parts: readonly unknown[];
+}
+
+/** The first element of every fact. Whoever reads another version skips it; more elements at the end are no new version. */
+const VERSION = 1;
+const VISIBLE = 1;
+const HAS_FOCUS = 2;
+const IS_TYPING = 4;
+const ALL_FLAGS = 7;
+
+const CAUSES: readonly unknown[] = [
+  "closed",
+  "timeout",
+  "replaced",
+  "kicked",
+  "node-lost",
+] satisfies EndCause[];
+
+/** Longer than any: 32 keys and values of `custom`, and ids, in characters that JSON escapes to six. */
+export const MAX_FACT_CHARS = 131_072;
+
+/**
+ * `[1,"app","alice","widget",1790000000000,0,5,"c1",{"page":"inbox"}]`, and at the end when its socket was
+ * lost, if the other nodes have to know.
+ */
+export function encodeRow(appId: string, session: HeldSession, term = session.origin!.term): string {
+  const { user, kind, origin, visible, hasFocus, isTyping, selectedConversationId, custom } = session;
+  const flags = (visible ? VISIBLE : 0) | (hasFocus ? HAS_FOCUS : 0) | (isTyping ? IS_TYPING : 0);
+  const { opened, lostAt } = origin!;
+  const { userId } = user;
+  const row = [VERSION, appId, userId, kind, opened, term, flags, selectedConversationId, custom];
+  return JSON.stringify(lostAt === undefined ? row : [...row, lostAt]);
+}
+
+/** `[1,"app",null,"closed"]` */
+export function encodeEnd(appId: string, cause: EndCause): string {
+  return JSON.stringify([VERSION, appId, null, cause]);
+}
+
+/** Never throws: what is not a fact, or one of another version, is undefined. */
+export function parseFact(text: string): ParsedFact | undefined {
+  if (text.length > MAX_FACT_CHARS) return undefined;
+  let parts: unknown;
+  try {
+    parts = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  if (!Array.isArray(parts) || parts[0] !== VERSION || typeof parts[1] !== "string") return undefined;
+  return { appId: parts[1], parts };
+}
+
+/** Reads the rest. `known`: the session as it is so far, if it is known: what stays the same need not be checked again. */
+export function readFact({ parts }: ParsedFact, known: HeldSession | undefined): Fact | undefined {
+  const [, , userId, kind, opened, term, flags, selectedConversationId, custom, lostAt] = parts;
+  if (userId === null) return CAUSES.includes(kind) ? { kind: "end", cause: kind as EndCause } : undefined;
+  if (!isId(userId, known?.user.userId) || !(kind === "background" || kind === "widget")) return undefined;
+  if (!isWithin(opened, MAX_ORIGIN) || !isWithin(term, MAX_ORIGIN) || !isWithin(flags, ALL_FLAGS)) {
+    return undefined;
+  }
+  const isNowhere = selectedConversationId === null;
+  if (!isNowhere && !isId(selectedConversationId, known?.selectedConversationId)) return undefined;
+  const checked = checkCustom(custom, known);
+  if (checked === undefined) return undefined;
+  const state = {
+    visible: (flags & VISIBLE) !== 0,
+    selectedConversationId,
+    hasFocus: (flags & HAS_FOCUS) !== 0,
+    isTyping: (flags & IS_TYPING) !== 0,
+    custom: checked.custom,
+    customBytes: checked.customBytes,
+  };
+  // Anything else there is for a version that is not known here.
+  const lost = isWithin(lostAt, MAX_ORIGIN) ? lostAt : undefined;
+  return { kind: "row", session: { userId, kind, opened, term, lostAt: lost, state } };
+}
+
+function isId(value: unknown, known: string | null | undefined): value is string {
+  return typeof value === "string" && (value === known || idProblem(value) === undefined);
+}
+
+function isWithin(value: unknown, max: number): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= max;
+}
+
+type CheckedCustom = Pick<SessionState, "custom" | "customBytes">;
+
+/** The sum over the sessions of a user is not checked: what one node has taken, all nodes show. */
+function checkCustom(custom: unknown, known: CheckedCustom | undefined): CheckedCustom | undefined {
+  if (isEmptyObject(custom)) return NEW_SESSION;
+  if (customProblem(custom) !== undefined) return undefined;
+  const fields = custom as Record<string, string | null>;
+  const keys = Object.keys(fields);
+  if (
+    known !== undefined &&
+    keys.length === countKeys(known.custom) &&
+    keys.every((key) => fields[key] === known.custom[key])
+  ) {
+    return known;
+  }
+  if (keys.some((key) => fields[key] === null)) return undefined;
+  const checked: Custom = Object.freeze(Object.assign(Object.create(null), fields));
+  const bytes = customBytes(checked);
+  return bytes > MAX_CUSTOM_BYTES ? undefined : { custom: checked, customBytes: bytes };
+}
+
+/** Most have no custom fields. */
+function isEmptyObject(value: unknown): boolean {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
+  for (const _ in value) return false;
+  return true;
+}

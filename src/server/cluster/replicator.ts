@@ -1,0 +1,484 @@
+import type { HeldSession } from "../gateway/tenant.ts";
+import type { EndCause } from "../../protocol/codes.ts";
+import { idProblem } from "../../protocol/rules.ts";
+import { MAX_ORIGIN } from "../../core/sessions/session.ts";
+import { parseFact, readFact } from "./fact.ts";
+import { judge } from "./judge.ts";
+import type { Appended, Asked, Command, Entry, Joined, Look, OpKind, Page } from "./log.ts";
+import type { Note } from "./outbound.ts";
+import { type Peer, Peers } from "./peers.ts";
+import { Reader, type ReaderTarget, type ResyncReason } from "./reader.ts";
+import { Sweep } from "./sweep.ts";
+import type { Tables } from "./tables.ts";
+import { Touch } from "./touch.ts";
+import { Writer, type WriterOptions } from "./writer.ts";
+
+/** What the operator may want to know. */
+export interface ReplicatorEvents {
+  joined(writer: string): void;
+  /** This node was declared dead, or the log has lost what it wrote: it will join again. */
+  expelled(): void;
+  /** Another node, which is alive, goes by this node's id. */
+  taken(): void;
+  peerJoined(peer: Peer): void;
+  peerBuried(peer: Peer): void;
+  /** All rows are read. */
+  resync(reason: ResyncReason): void;
+  badInput(): void;
+  /** A defect of ours: what it was about is read again. */
+  failed?(error: unknown): void;
+  /** From the making of a batch until it was read back. */
+  lag(ms: number): void;
+}
+
+export interface ReplicatorOptions extends WriterOptions {
+  /** How long the sessions of a node that is gone can be taken over. */
+  readonly windowMs: number;
+  readonly tables: Tables;
+  readonly events: ReplicatorEvents;
+}
+
+type WrittenBatch = Extract<Entry, { kind: "batch" }>;
+
+/** What the log has done is read back within this time, or this node reads something else than it writes. */
+const READ_BACK_MS = 2_000;
+const JUDGE_INTERVAL_MS = 100;
+/** More of one user than any node lets in: each costs all that the user has. */
+const MAX_SESSIONS_OF_A_USER = 10_000;
+
+/**
+ * Keeps the tables of this node and the log of its cluster the same. It is told of changes, of the time, and of what the log
+ * answers; it says what the log is to be asked (`step`), and writes to the tables. See log.ts for the rules.
+ *
+ * Changes that are made here show here at once. What others say about a session that this node has the last word on, still on
+ * its way, is passed over, as it stands before it in the log. So when all has been read, all nodes show the same.
+ */
+export class Replicator implements ReaderTarget {
+  readonly peers: Peers;
+  readonly #tables: Tables;
+  readonly #events: ReplicatorEvents;
+  readonly #touch: Touch;
+  readonly #reader: Reader;
+  readonly #writer: Writer;
+  readonly #sweep = new Sweep();
+  readonly #wakeBy: (due: number) => void;
+  readonly #leaseMs: number;
+  #judgeAt = Number.NEGATIVE_INFINITY;
+
+  constructor(options: ReplicatorOptions) {
+    this.#tables = options.tables;
+    this.#events = options.events;
+    this.#wakeBy = options.wakeBy;
+    this.#leaseMs = options.leaseMs;
+    this.peers = new Peers(options.windowMs);
+    this.#touch = new Touch(options.leaseMs);
+    this.#reader = new Reader(this, this.#touch);
+    this.#writer = new Writer(options);
+  }
+
+  /** Whether this node shows what all others do, and they hear of it. */
+  get isWhole(): boolean {
+    if (this.#touch.isFull || this.#reader.isInDoubt) return false;
+    return this.#reader.isFollowing && this.#writer.name !== undefined;
+  }
+
+  /** Whether Redis has no room for what the nodes have to say. */
+  get isFull(): boolean {
+    return this.#touch.isFull;
+  }
+
+  get hasLeft(): boolean {
+    return this.#writer.hasLeft;
+  }
+
+  /** After which entry the log is to be read; undefined: not now. */
+  get readAfter(): string | undefined {
+    return this.#reader.after;
+  }
+
+  /** Whether sessions that were lost here may be ended. */
+  mayGiveUp(now: number): boolean {
+    return this.#touch.mayGiveUp(now);
+  }
+
+  /** What shows whether something grows. */
+  leftovers(): Record<string, number> {
+    return { unread: this.#writer.outbound.batches.length, peers: this.peers.size, doubts: this.#sweep.size };
+  }
+
+  // What happens here
+
+  note(kind: OpKind, appId: string, session: HeldSession, isNew = false): void {
+    this.#writer.outbound.note(session.sessionId, { kind, appId, session, cause: "closed", isNew });
+    this.#writer.wake();
+  }
+
+  noteEnd(kind: "end" | "kick", appId: string, sessionId: string, cause: EndCause): void {
+    this.#sweep.ended(sessionId);
+    this.#writer.outbound.note(sessionId, { kind, appId, session: undefined, cause });
+    this.#writer.wake();
+  }
+
+  leave(): void {
+    this.#writer.leave();
+  }
+
+  // What the link to the log tells
+
+  linked(now: number): void {
+    this.#reader.linked(now);
+    this.#writer.linked();
+    this.peers.hearAgain(now);
+  }
+
+  unlinked(now: number): void {
+    this.#reader.unlinked(now);
+    this.#writer.unlinked();
+  }
+
+  /** What follows in the log cannot be read, again and again. */
+  skip(): void {
+    this.#reader.skip();
+  }
+
+  /** What is to be asked now. The answers come by the calls below, from this link only. */
+  step(now: number): Command[] {
+    const commands: Command[] = [];
+    const { outbound, joinAfter, name } = this.#writer;
+    // One after the other, as what one of them asks for has to be asked though another one fails.
+    this.#attempt(now, () => {
+      this.#settleDoubts(now);
+      if (this.#reader.isFollowing && !this.#reader.isInDoubt) this.#touch.found(now);
+      if (now >= this.#judgeAt && this.#touch.mayJudge(now) && this.#hearsItself(now)) {
+        this.#judgeAt = now + JUDGE_INTERVAL_MS;
+        commands.push(...judge(this.peers, this.#tables, outbound, name ?? "", now));
+      }
+    });
+    this.#reader.step(commands, now);
+    const mayJoin = this.#reader.isFollowing && this.#reader.count >= joinAfter;
+    this.#writer.step(commands, mayJoin, now, (error) => this.failed(error, now));
+    if (!this.#isReadBack(now)) this.#reader.restart(now, "not_read_back");
+    return commands;
+  }
+
+  /** A defect showed, and nobody knows what of what was read has been taken in: all rows are read, and show it. */
+  failed(error: unknown, now: number): void {
+    this.#reader.doubt(now);
+    this.#events.failed?.(error);
+  }
+
+  looked(look: Look, now: number): void {
+    const { name } = this.#writer;
+    this.peers.compare(
+      look.register.filter(({ writer }) => writer !== name),
+      now,
+    );
+    const own = look.register.find(({ writer }) => writer === name);
+    if (name !== undefined && own?.seq === undefined) this.#expel(look.end.count, now);
+    this.#reader.looked(look, now);
+  }
+
+  scanned(page: Page, now: number): void {
+    this.#reader.scanned(page, now);
+  }
+
+  read(after: string, entries: readonly Entry[], now: number): void {
+    this.#reader.read(after, entries, now);
+  }
+
+  joined(writer: string, reply: Joined, now: number): void {
+    this.#writer.joined(writer, reply, now);
+    if (!reply.ok) {
+      if (this.peers.get(reply.holder)?.hasSpoken) this.#events.taken();
+      return;
+    }
+    const { outbound } = this.#writer;
+    for (const { appId, session } of this.#tables.all()) {
+      if (isOwn(session) && !outbound.hasLastWord(session.sessionId)) this.note("open", appId, session);
+    }
+    this.#events.joined(writer);
+    this.#wakeBy(now);
+  }
+
+  appended(asked: Asked<"append">, reply: Appended, now: number): void {
+    if (!this.#writer.appended(asked, reply, now)) this.#expel(reply.count, now);
+  }
+
+  buried(writer: string, isDone: boolean): void {
+    if (writer === this.#writer.name) this.#writer.buried(isDone);
+  }
+
+  // What was read
+
+  badInput(): void {
+    this.#events.badInput();
+  }
+
+  apply(entry: Entry, now: number): void {
+    this.#attempt(now, () => this.#apply(entry, now));
+  }
+
+  #apply(entry: Entry, now: number): void {
+    switch (entry.kind) {
+      case "join":
+        if (this.#writer.isCalled(entry.writer)) return;
+        this.peers.joined(entry.writer, entry.leaseMs, entry.nodeId, now);
+        return this.#events.peerJoined(this.peers.get(entry.writer)!);
+      case "bury":
+        if (entry.writer === this.#writer.name) return this.#expel(entry.count, now);
+        this.#bury(entry.writer, now);
+        return;
+      case "batch":
+        this.#touch.wrote(entry.isFull === true, now);
+        this.#writer.isFull = this.#touch.isFull;
+        if (this.#writer.isCalled(entry.writer)) return this.#confirm(entry, now);
+        this.#applyFacts(this.peers.heard(entry.writer, entry.seq, now).writer, entry.facts, now);
+    }
+  }
+
+  #attempt(now: number, act: () => void): void {
+    try {
+      act();
+    } catch (error) {
+      this.failed(error, now);
+    }
+  }
+
+  loading({ register }: Look, reason: ResyncReason): void {
+    this.#events.resync(reason);
+    this.#sweep.begin();
+    // The rows tell what others did, and this may be another log than the one that it was expelled from.
+    this.#writer.joinAfter = 0;
+    const own = register.find(({ writer }) => writer === this.#writer.name);
+    this.#writer.outbound.confirm(own?.seq ?? 0);
+  }
+
+  row(row: Page["rows"][number], now: number): void {
+    this.#attempt(now, () => this.#applyRow(row, now));
+  }
+
+  #applyRow({ sessionId, owner, text }: Page["rows"][number], now: number): void {
+    const parsed = parseFact(text);
+    if (parsed === undefined) return this.#events.badInput();
+    const { appId } = parsed;
+    if (!this.#tables.serves(appId)) return;
+    const session = this.#tables.get(appId, sessionId);
+    const fact = readFact(parsed, session);
+    if (fact?.kind !== "row" || (session === undefined && idProblem(sessionId) !== undefined)) {
+      return this.#events.badInput();
+    }
+    const remote = fact.session;
+    this.#sweep.hear(sessionId);
+    const { outbound } = this.#writer;
+    if (this.#writer.isCalled(owner)) {
+      const isMissing = session === undefined || !isOwn(session);
+      if (isMissing && !outbound.concerns(sessionId)) this.#sweep.missSession(sessionId, appId);
+      return;
+    }
+    if (this.#standsBefore(appId, sessionId, session, remote.term)) return;
+    if (session === undefined && this.#isTooMany(appId, remote.userId)) return this.#events.badInput();
+    if (session === undefined && this.#sweep.withholds(sessionId)) return;
+    if (this.#isOutdated(appId, session, remote.term, now)) return;
+    outbound.drop(sessionId);
+    this.#tables.follow(appId, sessionId, remote, this.peers.know(owner, now).writer, now);
+  }
+
+  loaded(now: number): void {
+    const { outbound } = this.#writer;
+    for (const { appId, session } of this.#tables.all()) {
+      const { sessionId, origin } = session;
+      const isSeen = this.#sweep.hasHeard(sessionId);
+      if (isOwn(session)) {
+        if (!isSeen && !outbound.concerns(sessionId)) this.note("open", appId, session);
+        continue;
+      }
+      const owner = this.peers.know(origin!.owner!, now);
+      if (owner.eraseAt !== undefined) this.#orphan(appId, session, now);
+      if (!isSeen && owner.seq !== undefined) this.#sweep.missRow(sessionId, appId);
+    }
+    this.#sweep.end(now);
+    this.peers.hearAgain(now);
+  }
+
+  /** Each on its own: one that fails keeps none of the others from being taken in. */
+  #applyFacts(owner: string, facts: readonly string[], now: number): void {
+    for (let i = 0; i + 1 < facts.length; i += 2) {
+      try {
+        this.#applyFact(owner, facts[i]!, facts[i + 1]!, now);
+      } catch (error) {
+        this.failed(error, now);
+      }
+    }
+  }
+
+  #applyFact(owner: string, sessionId: string, text: string, now: number): void {
+    const { outbound } = this.#writer;
+    const parsed = parseFact(text);
+    if (parsed === undefined) return this.#events.badInput();
+    const { appId } = parsed;
+    if (!this.#tables.serves(appId)) return;
+    const session = this.#tables.get(appId, sessionId);
+    const fact = readFact(parsed, session);
+    if (fact === undefined || (session === undefined && idProblem(sessionId) !== undefined)) {
+      return this.#events.badInput();
+    }
+    this.#sweep.hear(sessionId);
+    const term = fact.kind === "row" ? fact.session.term : 0;
+    if (this.#standsBefore(appId, sessionId, session, term)) return;
+    if (fact.kind === "row") {
+      if (this.#isOutdated(appId, session, term, now)) return;
+      if (session === undefined && this.#isTooMany(appId, fact.session.userId)) {
+        return this.#events.badInput();
+      }
+      this.#sweep.lives(sessionId);
+      outbound.drop(sessionId);
+      this.#tables.follow(appId, sessionId, fact.session, owner, now);
+    } else if (session !== undefined) this.#endFollowed(appId, session, fact.cause, now);
+  }
+
+  /**
+   * Whether what is said of a session stands in the log before a takeover or kick of this node that was not read back yet. One
+   * of a higher epoch does not: its node has read what is on its way.
+   */
+  #standsBefore(appId: string, sessionId: string, session: HeldSession | undefined, term: number): boolean {
+    const { outbound } = this.#writer;
+    if (!outbound.hasLastWord(sessionId) || hasMoved(session, term)) return false;
+    if (session === undefined || !isOwn(session) || term !== session.origin!.term) return true;
+    // Two nodes have taken the session over without hearing of each other, and this node's takeover is the later one.
+    if (session.holder !== undefined) {
+      // An older copy of the log may lack it, so it gets an epoch of its own.
+      session.origin!.term = Math.min(term + 1, MAX_ORIGIN);
+      this.note("claim", appId, session);
+      return true;
+    }
+    // Its client has left, so the other node keeps the session, if nothing else was written yet.
+    return outbound.hasSentTakeover(sessionId);
+  }
+
+  #isTooMany(appId: string, userId: string): boolean {
+    return this.#tables.sessionsOf(appId, userId) >= MAX_SESSIONS_OF_A_USER;
+  }
+
+  /**
+   * Whether what is said of a session is of a time before it was taken over: the log has gone back, or who says it was away. Who
+   * has taken it over last says so again.
+   */
+  #isOutdated(appId: string, session: HeldSession | undefined, term: number, now: number): boolean {
+    if (session === undefined || term >= session.origin!.term) return false;
+    if (isOwn(session)) this.note("claim", appId, session);
+    else if (this.peers.know(session.origin!.owner!, now).seq === undefined) return false;
+    return true;
+  }
+
+  #endFollowed(appId: string, session: HeldSession, cause: EndCause, now: number): void {
+    const { outbound } = this.#writer;
+    if (cause === "node-lost" && isOwn(session)) {
+      // This node was declared dead, and it is not.
+      if (!outbound.concerns(session.sessionId)) this.note("open", appId, session);
+      return;
+    }
+    outbound.drop(session.sessionId);
+    this.#sweep.ended(session.sessionId);
+    this.#tables.end(appId, session, cause, now);
+  }
+
+  /** What this node wrote has come back. */
+  #confirm({ writer, seq, facts, isFull }: WrittenBatch, now: number): void {
+    if (this.#sweep.isCollecting) for (let i = 0; i < facts.length; i += 2) this.#sweep.hear(facts[i]!);
+    if (!this.#writer.hasWrittenAs(writer)) return;
+    const { outbound } = this.#writer;
+    const batch = outbound.confirm(seq);
+    if (batch === undefined) return;
+    this.#events.lag(now - batch.madeAt);
+    const done = facts.length === 2 * batch.ops.length ? undefined : new Set(facts);
+    for (const { sessionId, kind } of batch.ops) {
+      const isDone = done === undefined || done.has(sessionId);
+      if (isFull && !isDone) outbound.noteAgain(batch, sessionId);
+      if (outbound.concerns(sessionId)) continue;
+      try {
+        this.#settleOp(batch.notes.get(sessionId)!, sessionId, kind, isDone, now);
+      } catch (error) {
+        this.failed(error, now);
+      }
+    }
+    if (isFull) this.#writer.wake();
+  }
+
+  #settleOp({ appId, cause }: Note, sessionId: string, kind: OpKind, isDone: boolean, now: number): void {
+    const session = this.#tables.get(appId, sessionId);
+    if (!isDone) this.#refused(appId, session, kind, now);
+    else if (kind === "end" || kind === "kick") {
+      if (session !== undefined && !isOwn(session)) this.#tables.end(appId, session, cause, now);
+    } else if (session === undefined) {
+      // It was ended from outside before this was written, which has brought it back.
+      this.noteEnd("end", appId, sessionId, "closed");
+    } else if (!isOwn(session)) this.#tables.adopt(appId, session, now);
+  }
+
+  /** What was asked for was not done. If nothing that was read until then says why, rows are missing, or this node missed some. */
+  #refused(appId: string, session: HeldSession | undefined, kind: OpKind, now: number): void {
+    if (session === undefined) return;
+    const { owner } = session.origin!;
+    if (owner === undefined && kind === "patch") this.note("open", appId, session);
+    else if (owner === undefined || this.peers.know(owner, now).seq === undefined)
+      this.#reader.restart(now, "refused");
+  }
+
+  #bury(writer: string, now: number): void {
+    this.peers.bury(writer, now);
+    for (const { appId, session } of this.#tables.all()) {
+      if (session.origin?.owner === writer) this.#orphan(appId, session, now);
+    }
+    this.#events.peerBuried(this.peers.know(writer, now));
+  }
+
+  #orphan(appId: string, session: HeldSession, now: number): void {
+    this.#attempt(now, () => this.#tables.orphan(appId, session, now));
+  }
+
+  #expel(count: number, now: number): void {
+    this.#writer.expel(count);
+    this.#events.expelled();
+    // The log has gone back to an earlier time, or is a new one.
+    if (count < this.#reader.count) this.#reader.restart(now, "log_changed");
+  }
+
+  #settleDoubts(now: number): void {
+    if (!this.#reader.isFollowing) return;
+    if (this.#sweep.takeWithheld(now)) return this.#reader.restart(now, "log_changed");
+    const { withoutRow, withoutSession } = this.#sweep.takeDue(now);
+    for (const [sessionId, appId] of withoutRow) {
+      const session = this.#tables.get(appId, sessionId);
+      if (session === undefined || isOwn(session)) continue;
+      this.#attempt(now, () => this.#tables.end(appId, session, "closed", now));
+    }
+    for (const [sessionId, appId] of withoutSession) {
+      const session = this.#tables.get(appId, sessionId);
+      const isHere = session !== undefined && isOwn(session);
+      if (!isHere && !this.#writer.outbound.concerns(sessionId))
+        this.noteEnd("end", appId, sessionId, "closed");
+    }
+  }
+
+  /** Whoever does not even hear of itself cannot tell that others are silent. */
+  #hearsItself(now: number): boolean {
+    const [oldest] = this.#writer.outbound.batches;
+    return oldest === undefined || now - oldest.madeAt < this.#leaseMs / 2;
+  }
+
+  /** Whether what this node writes comes back to it. */
+  #isReadBack(now: number): boolean {
+    if (!this.isWhole || now - this.#reader.readAt < READ_BACK_MS) return true;
+    const [oldest] = this.#writer.outbound.batches;
+    return oldest?.ackedAt === undefined || now - oldest.ackedAt < READ_BACK_MS;
+  }
+}
+
+/** Whether somebody has taken over the session from who this node knows as its owner. */
+function hasMoved(session: HeldSession | undefined, term: number): boolean {
+  return session !== undefined && term > session.origin!.term;
+}
+
+function isOwn(session: HeldSession): boolean {
+  return session.origin?.owner === undefined;
+}

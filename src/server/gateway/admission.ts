@@ -1,0 +1,140 @@
+import ipaddr from "ipaddr.js";
+import { KeyedBuckets } from "../../core/collections/keyed-buckets.ts";
+import { TokenBucket } from "../../core/collections/token-bucket.ts";
+
+export interface AdmissionLimits {
+  readonly maxConnections: number;
+  readonly maxConnectionsPerAddress: number;
+  readonly connectsPerSecond: number;
+}
+
+export interface NotAdmitted {
+  readonly ok: false;
+  readonly refusal: "connections" | "connections_per_address" | "connect_rate";
+  readonly retryAfterS: number;
+}
+
+/** A connection that was let in. */
+export class Admitted {
+  readonly ok = true;
+  readonly #release: (key: string) => void;
+  #key: string | undefined;
+
+  constructor(key: string, release: (key: string) => void) {
+    this.#key = key;
+    this.#release = release;
+  }
+
+  /** Gives the place back. Once is enough, and twice does no harm. */
+  release(): void {
+    if (this.#key !== undefined) this.#release(this.#key);
+    this.#key = undefined;
+  }
+}
+
+/** Connects a second that still count as seldom, as a share of what all addresses together may do. */
+const SELDOM_SHARE = 0.01;
+/**
+ * A bound on the addresses that are remembered; beyond it the quietest is forgotten, and counts as seldom.
+ */
+const MAX_ADDRESSES = 100_000;
+
+/**
+ * The rate at which connections are let in: `perSecond`, burst twice that. The last quarter of the burst, and
+ * the refill behind it, is for addresses that connected seldom in the last seconds. So one address alone may
+ * use the whole rate, and still leaves room for others.
+ */
+export class ConnectRate {
+  readonly #all: TokenBucket;
+  readonly #seldom: KeyedBuckets;
+  readonly #reserve: number;
+
+  constructor(perSecond: number, now: number) {
+    const burst = 2 * perSecond;
+    this.#reserve = Math.floor(burst / 4);
+    this.#all = new TokenBucket(perSecond, burst, now);
+    const seldom = Math.max(1, SELDOM_SHARE * perSecond);
+    this.#seldom = new KeyedBuckets(seldom, 2 * seldom, MAX_ADDRESSES);
+  }
+
+  /** Addresses that are remembered. */
+  get addresses(): number {
+    return this.#seldom.size;
+  }
+
+  /** Lets in a connection of an address, or returns false and counts nothing. */
+  take(key: string, now: number): boolean {
+    const isOpen = this.#all.has(this.#reserve + 1, now);
+    // Refusals do not count: an address that was kept out is not to be kept out for that.
+    if (!isOpen && (!this.#all.has(1, now) || !this.#seldom.take(key, now))) return false;
+    if (isOpen) this.#seldom.take(key, now);
+    return this.#all.take(now);
+  }
+
+  /** Milliseconds until the address may be let in, if nobody else is meanwhile. */
+  waitMs(key: string, now: number): number {
+    const forAll = this.#all.waitMs(now, this.#reserve + 1);
+    return Math.min(forAll, Math.max(this.#all.waitMs(now), this.#seldom.waitMs(key, now)));
+  }
+}
+
+/** Counts connections, in all and by address, and lets in so many a second. What is let in must be released, once. */
+export class Admissions {
+  readonly #limits: AdmissionLimits;
+  readonly #rate: ConnectRate;
+  readonly #byAddress = new Map<string, number>();
+  #connections = 0;
+
+  constructor(limits: AdmissionLimits, now: number) {
+    this.#limits = limits;
+    this.#rate = new ConnectRate(limits.connectsPerSecond, now);
+  }
+
+  get connections(): number {
+    return this.#connections;
+  }
+
+  /** Addresses that hold a connection; zero when all were released. */
+  get addresses(): number {
+    return this.#byAddress.size;
+  }
+
+  admit(address: string, now: number): Admitted | NotAdmitted {
+    const { maxConnections, maxConnectionsPerAddress } = this.#limits;
+    if (this.#connections >= maxConnections) return { ok: false, refusal: "connections", retryAfterS: 5 };
+    const key = addressKey(address);
+    const held = this.#byAddress.get(key) ?? 0;
+    if (held >= maxConnectionsPerAddress) {
+      return { ok: false, refusal: "connections_per_address", retryAfterS: 5 };
+    }
+    if (!this.#rate.take(key, now)) {
+      const retryAfterS = Math.max(1, Math.ceil(this.#rate.waitMs(key, now) / 1000));
+      return { ok: false, refusal: "connect_rate", retryAfterS };
+    }
+    this.#connections++;
+    this.#byAddress.set(key, held + 1);
+    return new Admitted(key, this.#release);
+  }
+
+  readonly #release = (key: string): void => {
+    this.#connections--;
+    const left = this.#byAddress.get(key)! - 1;
+    if (left === 0) this.#byAddress.delete(key);
+    else this.#byAddress.set(key, left);
+  };
+}
+
+const PLAIN_IPV4 = /^(?:(?:0|[1-9]\d{0,2})\.){3}(?:0|[1-9]\d{0,2})$/;
+
+/** Whether a text, if it is an address at all, is one as everybody writes it: to parse it would tell nothing more. */
+export function isPlainIpv4(text: string): boolean {
+  return PLAIN_IPV4.test(text);
+}
+
+/** One household, one key: an IPv4 address however it is written, or the first 64 bits of an IPv6 address. */
+export function addressKey(address: string): string {
+  if (isPlainIpv4(address) || !ipaddr.isValid(address)) return address;
+  const parsed = ipaddr.process(address);
+  if (parsed.kind() === "ipv4") return parsed.toString();
+  return `${(parsed as ipaddr.IPv6).parts.slice(0, 4).join(":")}::/64`;
+}

@@ -1,0 +1,413 @@
+import type { Principal } from "../auth/principal.ts";
+import { CLOCK_LEEWAY_S, verifyToken } from "../auth/token.ts";
+import {
+  decodeMessage,
+  type ErrorMessage,
+  encodeMessage,
+  readMessageId,
+  type ServerMessage,
+} from "../../protocol/codec.ts";
+import { CLOSE, type CloseReason, type ErrorCode } from "../../protocol/codes.ts";
+import type { ClientMessage, Message } from "../../protocol/messages.ts";
+import type { Admitted } from "./admission.ts";
+import { Frame } from "./frame.ts";
+import { HeldSessions } from "./held-sessions.ts";
+import type { Hub, Peer } from "./hub.ts";
+import {
+  APP_TOKEN_FACTOR,
+  CLOSE_TIMEOUT_MS,
+  MAX_BYTES_BEFORE_CONNECT,
+  STRANGER_PER_SECOND,
+} from "./limits.ts";
+import { MessageGuard } from "./message-guard.ts";
+import { Outbox } from "./outbox.ts";
+import type { Reply } from "./reply.ts";
+import type { Socket, SocketListener } from "./socket.ts";
+import { Subscriptions } from "./subscriptions.ts";
+import type { Refusal } from "./telemetry.ts";
+import type { Tenant } from "./tenant.ts";
+import { TokenWatch } from "./token-watch.ts";
+import type { UserBudget } from "./user-budget.ts";
+
+type State = "new" | "connected" | "closing" | "closed";
+
+/** One WebSocket, from its upgrade to its end: its token, its limits, its heartbeat, and who handles what it says. */
+export class Connection implements SocketListener, Peer, Reply {
+  readonly outbox: Outbox;
+  readonly #hub: Hub;
+  readonly #tenant: Tenant;
+  readonly #socket: Socket;
+  readonly #admitted: Pick<Admitted, "release">;
+  readonly #guard: MessageGuard;
+  readonly #connectBy: number;
+  readonly #sessions: HeldSessions;
+  #subscriptions: Subscriptions | undefined;
+  #state: State = "new";
+  #principal: Principal | undefined;
+  #token: TokenWatch | undefined;
+  /**
+   * Of the user, shared by all of their sockets; or of this socket, with an app token. Undefined before
+   * `connect`.
+   */
+  #budget: UserBudget | undefined;
+  /** When we pinged into the silence; undefined while there is no need. */
+  #pingedAt: number | undefined;
+  #closeAt = Number.POSITIVE_INFINITY;
+
+  /** `admitted` is released when the socket has gone. */
+  constructor(hub: Hub, tenant: Tenant, socket: Socket, admitted: Pick<Admitted, "release">) {
+    const now = hub.clock.now();
+    const { limits } = hub;
+    this.#hub = hub;
+    this.#tenant = tenant;
+    this.#socket = socket;
+    this.#admitted = admitted;
+    this.outbox = new Outbox(socket, limits.maxBufferedBytes, this, hub.pageTurns);
+    this.#guard = new MessageGuard(Math.min(STRANGER_PER_SECOND, limits.messagesPerSecond), now);
+    this.#sessions = new HeldSessions(tenant, this, limits.maxSessionsPerSocket);
+    this.#connectBy = now + limits.connectTimeoutMs;
+    tenant.sockets++;
+    hub.add(this);
+    this.#schedule();
+  }
+
+  // What the transport tells
+
+  onText(text: string, byteLength: number): void {
+    if (this.#isOver) return;
+    try {
+      this.#receive(text, byteLength);
+    } catch (error) {
+      this.#crash(error);
+    }
+  }
+
+  onBinary(): void {
+    this.#close("binary", "binary");
+  }
+
+  onControl(): void {
+    if (this.#isOver) return;
+    const now = this.#hub.clock.now();
+    this.#pingedAt = undefined;
+    const isAdmitted = this.#guard.admit(now) && (this.#budget?.admit(0, now) ?? true);
+    if (!isAdmitted && this.#guard.isFlooding(now)) this.#close("flooding", "flooding");
+  }
+
+  onDrain(): void {
+    try {
+      this.outbox.drained();
+    } catch (error) {
+      this.#crash(error);
+    }
+  }
+
+  onClose(code: number): void {
+    if (this.#state === "closed") return;
+    const wasOver = this.#isOver;
+    this.#state = "closed";
+    // A page that goes away for good says so; any other end may be followed by a return.
+    if (!wasOver) this.#detach(code === 1000 || code === 1005);
+    this.#tenant.sockets--;
+    this.#admitted.release();
+    this.#hub.remove(this);
+  }
+
+  // What the outbox tells
+
+  onBacklog(): void {
+    this.outbox.markBacklogged();
+    this.#hub.backlog(this);
+  }
+
+  /** Also what a subscription tells: this socket cannot be served any more. */
+  onFailure(error: unknown): void {
+    this.#crash(error);
+  }
+
+  // What the hub tells
+
+  onDue(now: number): void {
+    if (this.#state === "closing") this.#drop();
+    else if (now >= this.#closeAt) this.#close("draining");
+    else if (this.#state !== "connected" && now >= this.#connectBy) {
+      this.#close("connectTimeout", "connect_timeout");
+    } else this.#checkHeartbeat(now);
+  }
+
+  onExpiryDue(wallNow: number): void {
+    const token = this.#token;
+    if (this.#state !== "connected" || token === undefined) return;
+    if (token.isOver(wallNow)) return this.#close("tokenExpired", "token_expired");
+    if (token.shouldWarn(wallNow)) {
+      this.send({ type: "token_expiring", expiresInMs: token.leftMs(wallNow) });
+    }
+    this.#hub.expire(this, token.next(wallNow));
+  }
+
+  onStall(): void {
+    this.#close("slowReader");
+    this.#drop();
+  }
+
+  drain(delayMs: number): void {
+    if (this.#isOver) return;
+    if (this.#closeAt === Number.POSITIVE_INFINITY) {
+      this.send({ type: "draining", reconnectInMs: delayMs });
+    }
+    this.#closeAt = this.#hub.clock.now() + delayMs;
+    this.#schedule();
+  }
+
+  // Answers
+
+  send(message: ServerMessage): void {
+    if (this.#isOver) return;
+    if (!this.outbox.isFull) return this.outbox.send(new Frame(encodeMessage(message)));
+    // Someone who asks and asks and does not read the answers.
+    this.#hub.telemetry.cut++;
+    this.#close("slowReader", "slow_reader");
+  }
+
+  ok(id: number | undefined): void {
+    if (id !== undefined) this.send({ type: "ok", id });
+  }
+
+  error(id: number | undefined, code: Exclude<ErrorCode, "BAD_MESSAGE">, message: string): void {
+    this.#refuse(code.toLowerCase() as Lowercase<typeof code>);
+    this.send({ type: "error", id, code, message });
+  }
+
+  bad(id: number | undefined, message: string, issues?: ErrorMessage["issues"]): void {
+    this.#refuse("bad_message");
+    this.send({ type: "error", id, code: "BAD_MESSAGE", message, issues });
+    if (this.#guard.isTooBad(this.#hub.clock.now())) this.#close("badMessages");
+  }
+
+  // What comes in
+
+  #receive(text: string, byteLength: number): void {
+    const now = this.#hub.clock.now();
+    this.#pingedAt = undefined;
+    if (this.#state === "new" && byteLength > MAX_BYTES_BEFORE_CONNECT) {
+      return this.#close("tooLarge", "too_large");
+    }
+    if (!this.#guard.admit(now)) {
+      return this.#refuseOverRate(text, byteLength, now, this.#guard.retryAfterMs());
+    }
+    const budget = this.#budget;
+    if (budget !== undefined && !budget.admit(byteLength, now)) {
+      return this.#refuseOverRate(text, byteLength, now, budget.retryAfterMs(byteLength));
+    }
+    const decoded = decodeMessage(text);
+    if (decoded.kind === "not-json") return this.#close("badMessages", "not_json");
+    if (decoded.kind === "bad") {
+      const message = "the message does not have the form that its type asks for";
+      return this.bad(decoded.id, message, decoded.issues);
+    }
+    this.#hub.telemetry.messages[decoded.message.type]++;
+    this.#handle(decoded.message, byteLength, now);
+  }
+
+  #handle(message: ClientMessage, byteLength: number, now: number): void {
+    if (message.type === "connect") return this.#connect(message, byteLength, now);
+    const principal = this.#principal;
+    if (principal === undefined) {
+      this.error(message.id, "UNAUTHENTICATED", "the first message must be connect");
+      return this.#close("unauthenticated");
+    }
+    switch (message.type) {
+      case "update":
+        return this.#sessions.update(message, now);
+      case "open":
+        return this.#sessions.open(message, principal, now);
+      case "close":
+        return this.#sessions.close(message, now);
+      case "subscribe":
+        return this.#watching().subscribe(message, principal);
+      case "unsubscribe":
+        return this.#watching().unsubscribe(message, now);
+      case "query":
+        this.#watching().query(message, principal);
+        return this.#hub.telemetry.observeQuery(this.#hub.clock.now() - now);
+      case "refresh":
+        return this.#refresh(message, principal, now);
+      case "ping":
+        return this.send({ type: "pong", id: message.id });
+    }
+  }
+
+  /** Most sockets watch nothing, and pay nothing for it. */
+  #watching(): Subscriptions {
+    this.#subscriptions ??= new Subscriptions(
+      this.#tenant,
+      this.outbox,
+      this,
+      this,
+      this.#hub.limits.maxSubscriptionsPerSocket,
+      this.#budget!,
+    );
+    return this.#subscriptions;
+  }
+
+  #refuseOverRate(text: string, byteLength: number, now: number, retryAfterMs: number): void {
+    this.#refuseRate(readMessageId(text), retryAfterMs);
+    const seconds = this.#budget?.secondsOf(byteLength);
+    if (this.#guard.isFlooding(now, seconds)) this.#close("flooding", "flooding");
+  }
+
+  #refuseRate(id: number | undefined, retryAfterMs: number): void {
+    this.#refuse("rate_limited");
+    const message = "too many messages or bytes a second: this message was not done";
+    this.send({ type: "error", id, code: "RATE_LIMITED", message, retryAfterMs });
+  }
+
+  // Tokens
+
+  #connect(message: Message<"connect">, byteLength: number, now: number): void {
+    const { id } = message;
+    if (this.#state !== "new") return this.bad(id, "this socket is connected already");
+    const principal = this.#verify(message);
+    if (principal === undefined) return;
+    const budget = this.#acquireBudget(id, principal, byteLength, now);
+    if (budget === undefined) return;
+    const { heartbeatIntervalMs: heartbeatMs, resumeWindowMs, messagesPerSecond } = this.#hub.limits;
+    this.#budget = budget;
+    // The sockets of a user take turns with their long answers; each with an app token is a party of its own.
+    if (budget.userId !== undefined) this.outbox.party = budget;
+    this.#state = "connected";
+    this.#socket.authorized();
+    this.#guard.setRate(principal.kind === "app" ? messagesPerSecond * APP_TOKEN_FACTOR : messagesPerSecond);
+    this.#adopt(principal);
+    const { nodeId } = this.#hub;
+    this.send({ type: "connected", id, userId: userOf(principal), nodeId, heartbeatMs, resumeWindowMs });
+  }
+
+  /**
+   * The budget that pays for this socket from now on; undefined when the client was told that there is no
+   * room in it.
+   */
+  #acquireBudget(
+    id: number | undefined,
+    principal: Principal,
+    byteLength: number,
+    now: number,
+  ): UserBudget | undefined {
+    const { budgets } = this.#tenant;
+    if (principal.kind === "app") return budgets.ofAppToken(now);
+    const budget = budgets.acquire(principal.userId, now);
+    if (!budget.admit(byteLength, now)) {
+      this.#refuseRate(id, budget.retryAfterMs(byteLength));
+      if (this.#guard.isFlooding(now)) this.#close("flooding", "flooding");
+    } else if (budget.sockets > this.#hub.limits.maxConnectionsPerIp) {
+      this.error(id, "LIMIT_REACHED", "the user has all the sockets that a user may have");
+      this.#close("overload");
+    } else return budget;
+    this.#tenant.releaseBudget(budget, now);
+    return undefined;
+  }
+
+  #refresh(message: Message<"refresh">, before: Principal, now: number): void {
+    const principal = this.#verify(message);
+    if (principal === undefined) return;
+    if (userOf(principal) !== userOf(before)) {
+      return this.#refuseToken(message.id, "the token is for another user");
+    }
+    this.#adopt(principal);
+    this.#subscriptions?.recheck(principal, now);
+    this.ok(message.id);
+  }
+
+  /** Whom the message's token names; undefined when the socket was closed for it. */
+  #verify({ id, token }: Message<"connect" | "refresh">): Principal | undefined {
+    const verified = verifyToken(this.#tenant.app, token, this.#hub.clock.wallNow());
+    if (verified.ok) return verified.principal;
+    this.#refuseToken(id, verified.reason);
+    return undefined;
+  }
+
+  #refuseToken(id: number | undefined, reason: string): void {
+    this.#refuse("unauthenticated", reason);
+    this.send({ type: "error", id, code: "UNAUTHENTICATED", message: reason });
+    this.#close("unauthenticated");
+  }
+
+  /** Acts for this principal from now on. */
+  #adopt(principal: Principal): void {
+    this.#principal = principal;
+    const wallNow = this.#hub.clock.wallNow();
+    this.#token =
+      principal.exp === undefined ? undefined : new TokenWatch(principal.exp, wallNow, CLOCK_LEEWAY_S);
+    this.#hub.expire(this, this.#token?.next(wallNow));
+  }
+
+  // Life and death
+
+  get #isOver(): boolean {
+    return this.#state === "closing" || this.#state === "closed";
+  }
+
+  #checkHeartbeat(now: number): void {
+    const { heartbeatIntervalMs } = this.#hub.limits;
+    // Dead is who left a ping unanswered: this process may itself have been late with it.
+    if (this.#pingedAt !== undefined && now >= this.#pingedAt + heartbeatIntervalMs / 2) {
+      this.#refuse("heartbeat");
+      return this.#drop();
+    }
+    if (this.#pingedAt === undefined && now >= this.#guard.lastHeard + heartbeatIntervalMs) {
+      this.#pingedAt = now;
+      this.#socket.ping();
+    }
+    this.#schedule();
+  }
+
+  /** Sets the one deadline of this connection to whatever comes first. */
+  #schedule(): void {
+    const { heartbeatIntervalMs } = this.#hub.limits;
+    const silentUntil =
+      this.#pingedAt === undefined
+        ? this.#guard.lastHeard + heartbeatIntervalMs
+        : this.#pingedAt + heartbeatIntervalMs / 2;
+    const connectBy = this.#state === "connected" ? Number.POSITIVE_INFINITY : this.#connectBy;
+    this.#hub.schedule(this, Math.min(silentUntil, connectBy, this.#closeAt));
+  }
+
+  /** Ends with a close frame; a peer that does not answer it is dropped later. */
+  #close(reason: CloseReason, refusal?: Refusal): void {
+    if (this.#isOver) return;
+    if (refusal !== undefined) this.#refuse(refusal);
+    this.#state = "closing";
+    this.#detach(false);
+    this.#hub.schedule(this, this.#hub.clock.now() + CLOSE_TIMEOUT_MS);
+    this.#socket.close(CLOSE[reason].code, CLOSE[reason].reason);
+  }
+
+  /** Ends without a word. */
+  #drop(): void {
+    this.#socket.terminate();
+    this.onClose(1006);
+  }
+
+  /** Gives up sessions and subscriptions; `clean` says that the peer meant to end its sessions. */
+  #detach(clean: boolean): void {
+    const now = this.#hub.clock.now();
+    this.outbox.close();
+    this.#subscriptions?.endAll(now);
+    this.#sessions.release(clean, now);
+    if (this.#budget !== undefined) this.#tenant.releaseBudget(this.#budget, now);
+    this.#hub.expire(this, undefined);
+  }
+
+  #refuse(refusal: Refusal, detail?: string): void {
+    this.#hub.telemetry.refused(refusal, detail);
+  }
+
+  #crash(error: unknown): void {
+    this.#hub.telemetry.crashed(error);
+    this.#close("crashed", "handler_crash");
+  }
+}
+
+function userOf(principal: Principal): string | null {
+  return principal.kind === "user" ? principal.userId : null;
+}

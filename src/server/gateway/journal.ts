@@ -1,0 +1,26 @@
+import type { EndCause } from "../../protocol/codes.ts";
+import type { HeldSession } from "./tenant.ts";
+
+/**
+ * Where a tenant writes down what this node does to sessions, for other nodes to read. A session whose origin names no owner
+ * is this node's own. Calls only take note: what is told is how the session is when the note is sent.
+ */
+export interface Journal {
+  opened(session: HeldSession): void;
+  /** A session of this node's own has another state. */
+  changed(session: HeldSession): void;
+  /** A session that another node kept is this node's own from now on. */
+  claimed(session: HeldSession): void;
+  ended(session: HeldSession, cause: EndCause): void;
+  /** Whether lost sessions may end: while this node does not hear of the others, they may have been resumed there. */
+  mayGiveUp(now: number): boolean;
+}
+
+/** The other nodes, as far as a hub has to know of them. */
+export interface Replication {
+  journal(appId: string): Journal;
+  /** Whether this node has shown the sessions of all nodes at least once. */
+  readonly isReady: boolean;
+  /** Whether it cannot tell now that it does. */
+  readonly isDegraded: boolean;
+}

@@ -1,0 +1,31 @@
+import { encodeSnapshotBody, type Member } from "../../protocol/codec.ts";
+import type { View } from "../../core/views/view.ts";
+import { cutPage } from "./pages.ts";
+
+/**
+ * The state of a view at one version, cut into pages as they are asked for. That of a large view may begin while its
+ * first members are still collected.
+ */
+export class Snapshot {
+  readonly #view: View<unknown>;
+  readonly version: number;
+  readonly #members: readonly Member[];
+  /** Kept only if it is the whole: what many ask for at once after a storm is made once. */
+  #whole: string | undefined;
+
+  constructor(view: View<unknown>) {
+    this.#view = view;
+    this.version = view.version;
+    this.#members = view.members();
+  }
+
+  /** The page that starts there; undefined while there are too few members for it, and more are to come. */
+  page(from: number): { readonly body: string; readonly next: number | undefined } | undefined {
+    if (this.#whole !== undefined) return { body: this.#whole, next: undefined };
+    const { members, next } = cutPage(this.#members, from);
+    if (next === undefined && this.#view.isCollecting) return undefined;
+    const body = encodeSnapshotBody(this.#view.name, this.version, members, next !== undefined);
+    if (from === 0 && next === undefined) this.#whole = body;
+    return { body, next };
+  }
+}

@@ -1,0 +1,221 @@
+import { mayWatch, type Principal } from "../auth/principal.ts";
+import { encodeResultPage, encodeSnapshotPage } from "../../protocol/codec.ts";
+import type { Message } from "../../protocol/messages.ts";
+import { CompiledFilter } from "../../core/views/compiled-filter.ts";
+import type { View } from "../../core/views/view.ts";
+import { filterBytes, walkBytes } from "../../core/views/view-size.ts";
+import { Frame } from "./frame.ts";
+import { SHORT_OF_MEMORY } from "./held-sessions.ts";
+import { MAX_LONG_RESULTS, MAX_UNANSWERED } from "./limits.ts";
+import type { Outbox } from "./outbox.ts";
+import type { Reply } from "./reply.ts";
+import { ResultPages } from "./result-pages.ts";
+import { type LongAnswers, Subscription, type SubscriptionOwner, type Wording } from "./subscription.ts";
+import type { SubscriptionCharges } from "./subscription-charges.ts";
+import type { Holder, Tenant } from "./tenant.ts";
+import type { UserBudget } from "./user-budget.ts";
+
+/** WebSocket subscribers get diffs as they are, and snapshots with the id of their request. */
+const WORDING: Wording = {
+  snapshot: (page, requestId) => new Frame(encodeSnapshotPage(requestId, page.body)),
+  diff: (frame) => frame,
+};
+
+const TOO_MUCH = "the subscriptions and waiting queries of the user, over all sockets, keep too much already";
+
+/** What one socket watches, and the messages about it. */
+export class Subscriptions {
+  readonly #tenant: Tenant;
+  readonly #outbox: Outbox;
+  readonly #reply: Reply;
+  readonly #owner: SubscriptionOwner;
+  readonly #maxSubscriptions: number;
+  /** What the user pays for, flushes that nobody else watches included; undefined for an app token. */
+  readonly #charges: SubscriptionCharges | undefined;
+  readonly #byView = new Map<string, Subscription<Holder>>();
+  /** What the user pays for the queries of this socket that wait. */
+  #queryBytes = 0;
+  /** And what the long answer holds that is under way to this socket: there is one at a time. */
+  #answerBytes = 0;
+  readonly #retry = () => this.#outbox.wake();
+  readonly #answers: LongAnswers = {
+    begin: (view) => this.#beginAnswer(this.#tenant.snapshotBytesOf(view as View<Holder>)),
+    end: () => this.#endAnswer(),
+  };
+
+  constructor(
+    tenant: Tenant,
+    outbox: Outbox,
+    reply: Reply,
+    owner: SubscriptionOwner,
+    maxSubscriptions: number,
+    budget: UserBudget,
+  ) {
+    this.#tenant = tenant;
+    this.#outbox = outbox;
+    this.#reply = reply;
+    this.#owner = owner;
+    this.#maxSubscriptions = maxSubscriptions;
+    this.#charges = tenant.chargesOf(budget);
+  }
+
+  subscribe(message: Message<"subscribe">, principal: Principal): void {
+    const { id, since } = message;
+    const filter = this.#allowedFilter(message, principal);
+    if (filter === undefined) return;
+    let subscription = this.#find(filter);
+    if (subscription === undefined) {
+      if (this.#byView.size >= this.#maxSubscriptions) {
+        const limit = `a socket has at most ${this.#maxSubscriptions} subscriptions`;
+        return this.#reply.error(id, "LIMIT_REACHED", limit);
+      }
+      const added = this.#add(filter);
+      if (typeof added === "string") return this.#reply.error(id, "LIMIT_REACHED", added);
+      subscription = added;
+    } else if (subscription.unanswered >= MAX_UNANSWERED) {
+      const limit = "snapshots of this subscription are under way already, wait for them";
+      return this.#reply.error(id, "LIMIT_REACHED", limit);
+    }
+    const missed = since && subscription.missedSince(since.view, since.version);
+    if (since === undefined || missed === undefined) return subscription.requestSnapshot(id);
+    this.#reply.send({ type: "resumed", id, view: since.view, version: since.version });
+    for (const diff of missed) subscription.deliver(new Frame(diff.text), diff.version);
+  }
+
+  unsubscribe(message: Message<"unsubscribe">, now: number): void {
+    const subscription = this.#byView.get(message.view);
+    if (subscription === undefined) {
+      return this.#reply.error(message.id, "NOT_FOUND", "this socket has no subscription to that view");
+    }
+    for (const id of this.#end(subscription, now)) {
+      this.#reply.error(id, "NOT_FOUND", "the subscription ended before its snapshot was sent");
+    }
+    this.#reply.ok(message.id);
+  }
+
+  query(message: Message<"query">, principal: Principal): void {
+    const { id } = message;
+    const filter = this.#allowedFilter(message, principal);
+    if (filter === undefined) return;
+    if (this.#outbox.jobs >= MAX_LONG_RESULTS + this.#maxSubscriptions) {
+      const limit = "too many long answers are under way to this socket, read them first";
+      return this.#reply.error(id, "LIMIT_REACHED", limit);
+    }
+    // What a query that waits keeps is its filter.
+    const bytes = filterBytes(filter);
+    if (this.#charges?.reserve(bytes) === false) return this.#reply.error(id, "LIMIT_REACHED", TOO_MUCH);
+    this.#queryBytes += bytes;
+    // Worked out only when the answers before it are out, so that the ones that wait cost next to nothing.
+    let pages: ResultPages<Holder> | undefined;
+    this.#outbox.start({
+      step: () => {
+        if (pages === undefined) {
+          if (!this.#beginAnswer(walkBytes(filter, this.#tenant.table))) return "waiting";
+          pages = new ResultPages(filter, this.#tenant.table);
+        }
+        const page = pages.tryNext();
+        if (page === undefined) return "more";
+        this.#outbox.send(new Frame(encodeResultPage(id, page.members, page.more)));
+        if (page.more) return "more";
+        this.#endAnswer();
+        this.#giveBack(bytes);
+        return "done";
+      },
+    });
+  }
+
+  /** Ends the subscriptions that a new token does not allow. */
+  recheck(principal: Principal, now: number): void {
+    for (const subscription of [...this.#byView.values()]) {
+      const { view } = subscription.feed;
+      if (mayWatch(principal, view.filter)) continue;
+      for (const id of this.#end(subscription, now)) {
+        this.#reply.error(id, "FORBIDDEN", "the new token does not allow this filter");
+      }
+      const message = "the new token does not allow this subscription, it has ended";
+      this.#reply.send({ type: "error", code: "FORBIDDEN", message, view: view.name });
+    }
+  }
+
+  endAll(now: number): void {
+    for (const subscription of [...this.#byView.values()]) this.#end(subscription, now);
+    this.#giveBack(this.#queryBytes);
+    this.#charges?.forget(this.#retry);
+    this.#endAnswer();
+  }
+
+  #find(filter: CompiledFilter): Subscription<Holder> | undefined {
+    for (const subscription of this.#byView.values()) {
+      if (subscription.feed.view.filter.key === filter.key) return subscription;
+    }
+    return undefined;
+  }
+
+  /**
+   * Returns why the filter may not be watched, if so. To make room, views that only wait for this user are
+   * dropped.
+   */
+  #add(filter: CompiledFilter): Subscription<Holder> | string {
+    const tenant = this.#tenant;
+    const charges = this.#charges;
+    const known = tenant.findView(filter);
+    if (known === undefined) {
+      if (tenant.isShortOfMemory) return SHORT_OF_MEMORY;
+      if (charges?.makeRoom(tenant.leastBytesOf(filter)) === false) return TOO_MUCH;
+    } else if (charges?.subscribe(filter.key, tenant.bytesOf(known)) === false) return TOO_MUCH;
+    const feed = tenant.feed(filter);
+    if (known === undefined && charges?.subscribe(filter.key, tenant.bytesOf(feed.view)) === false) {
+      // How much it keeps shows only now.
+      tenant.discard(feed);
+      return TOO_MUCH;
+    }
+    const subscription = new Subscription(feed, this.#outbox, WORDING, this.#owner, charges, this.#answers);
+    tenant.join(feed, subscription);
+    this.#byView.set(feed.view.name, subscription);
+    return subscription;
+  }
+
+  /** Returns the requests that stay without an answer. */
+  #end(subscription: Subscription<Holder>, now: number): readonly number[] {
+    const { feed } = subscription;
+    this.#byView.delete(feed.view.name);
+    const unanswered = feed.remove(subscription);
+    this.#tenant.subscriptions--;
+    this.#charges?.unsubscribe(feed.view.filter.key);
+    this.#tenant.dismiss(feed, now, this.#charges);
+    return unanswered;
+  }
+
+  /**
+   * Whether a long answer that holds so many bytes may begin. If not, it waits for another of the user's to
+   * end.
+   */
+  #beginAnswer(bytes: number): boolean {
+    if (bytes === 0 || this.#charges === undefined) return true;
+    if (!this.#charges.beginAnswer(bytes, this.#retry)) return false;
+    this.#answerBytes = bytes;
+    return true;
+  }
+
+  #endAnswer(): void {
+    const bytes = this.#answerBytes;
+    this.#answerBytes = 0;
+    if (bytes > 0) this.#charges!.endAnswer(bytes);
+  }
+
+  #giveBack(queryBytes: number): void {
+    this.#queryBytes -= queryBytes;
+    this.#charges?.giveBack(queryBytes);
+  }
+
+  #allowedFilter(
+    message: Message<"subscribe"> | Message<"query">,
+    principal: Principal,
+  ): CompiledFilter | undefined {
+    const filter = new CompiledFilter(message.filter);
+    if (mayWatch(principal, filter)) return filter;
+    const hint = "ask for granted userIds, or for a granted selectedConversationId";
+    this.#reply.error(message.id, "FORBIDDEN", `the token does not allow this filter: ${hint}`);
+    return undefined;
+  }
+}

@@ -1,0 +1,71 @@
+import type { ClientMessageType } from "../../protocol/messages.ts";
+
+/** Reasons for which something was refused: the fixed label set of the metric and of the sampled log lines. */
+export const REFUSALS = [
+  "unknown_app",
+  "origin",
+  "connections",
+  "connections_per_address",
+  "connect_rate",
+  "tcp_connections",
+  "starting",
+  "memory",
+  "draining",
+  "binary",
+  "too_large",
+  "not_json",
+  "bad_message",
+  "unauthenticated",
+  "connect_timeout",
+  "forbidden",
+  "not_found",
+  "limit_reached",
+  "rate_limited",
+  "flooding",
+  "token_expired",
+  "slow_reader",
+  "heartbeat",
+  "http_rate",
+  "anonymous_rate",
+  "body_bytes",
+  "handler_crash",
+] as const;
+export type Refusal = (typeof REFUSALS)[number];
+
+export const MESSAGE_TYPES = [
+  "connect",
+  "open",
+  "update",
+  "close",
+  "subscribe",
+  "unsubscribe",
+  "query",
+  "refresh",
+  "ping",
+] as const satisfies readonly ClientMessageType[];
+
+/** What the gateway counts. Plain numbers on the hot paths; metrics read them when they are asked. */
+export interface Telemetry {
+  readonly messages: Record<ClientMessageType, number>;
+  diffs: number;
+  deliveries: number;
+  lagged: number;
+  cut: number;
+  /** Counts a refusal; `detail` may go to the log, and so must not repeat what a client sent. */
+  refused(refusal: Refusal, detail?: string): void;
+  /** A handler threw: a defect of ours that ended one request or socket and nothing else. */
+  crashed(error: unknown): void;
+  observeDiffDelay(ms: number): void;
+  observeQuery(ms: number): void;
+}
+
+export function createCounters(): Pick<Telemetry, "messages" | "diffs" | "deliveries" | "lagged" | "cut"> {
+  const messages = Object.fromEntries(MESSAGE_TYPES.map((type) => [type, 0]));
+  return {
+    messages: messages as Record<ClientMessageType, number>,
+    diffs: 0,
+    deliveries: 0,
+    lagged: 0,
+    cut: 0,
+  };
+}

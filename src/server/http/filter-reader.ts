@@ -1,0 +1,86 @@
+import { isUtf8 } from "node:buffer";
+import { toIssues } from "../../protocol/codec.ts";
+import { FilterSchema } from "../../protocol/filter.ts";
+import { BoundedMap } from "../../core/collections/bounded-map.ts";
+import { CompiledFilter } from "../../core/views/compiled-filter.ts";
+import { answerError, type HttpAnswer, type Reasons } from "./exchange.ts";
+import { KeptAnswer } from "./kept-answer.ts";
+
+export type Parsed =
+  | { readonly ok: true; readonly filter: CompiledFilter; readonly answer: KeptAnswer }
+  | { readonly ok: false; readonly answer: HttpAnswer };
+
+const MAX_KNOWN = 1_000;
+/** Longer bodies are read anew each time: a bound on what the known ones take. */
+const MAX_KNOWN_BYTES = 512;
+
+const JSON_TYPE = /^application\/(?:[\w.!#$&^+-]+\+)?json *(?:;|$)/i;
+const OTHER_CHARSET = /charset *= *(?!"?utf-?8)/i;
+
+/** Reads the filters of one app's requests. Who asks once asks again: a body that was read before is known by its bytes. */
+export class FilterReader {
+  readonly #known = new BoundedMap<string, Parsed>(MAX_KNOWN);
+
+  ofBody(body: Buffer, type: string | undefined): Parsed {
+    if (body.length === 0) return parseFilter({}, "body");
+    if (type !== undefined && (!JSON_TYPE.test(type) || OTHER_CHARSET.test(type))) {
+      return bad(415, { "content-type": ["send the filter as application/json"] });
+    }
+    if (body.length > MAX_KNOWN_BYTES) return parseBody(body);
+    const bytes = body.toString("latin1");
+    let parsed = this.#known.get(bytes);
+    if (parsed === undefined) {
+      parsed = parseBody(body);
+      if (parsed.ok) this.#known.set(bytes, parsed);
+    }
+    return parsed;
+  }
+}
+
+/** Reads the filter of a stream, which stands in its URL. */
+export function filterOfQuery(query: string): Parsed {
+  try {
+    // URLSearchParams puts a replacement character for what is not UTF-8, and so would ask for another id.
+    decodeURIComponent(query);
+  } catch {
+    return bad(400, { filter: ["is not URL-encoded UTF-8"] });
+  }
+  const text = new URLSearchParams(query).get("filter");
+  return text === null || text === "" ? parseFilter({}, "filter") : parseJson(text, "filter");
+}
+
+function parseBody(body: Buffer): Parsed {
+  return isUtf8(body) ? parseJson(body.toString(), "body") : bad(400, { body: ["is not UTF-8"] });
+}
+
+function parseJson(text: string, name: string): Parsed {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    return bad(400, { [name]: ["is not JSON"] });
+  }
+  return parseFilter(json, name);
+}
+
+/** `name`: what to call the filter as a whole in errors. */
+function parseFilter(json: unknown, name: string): Parsed {
+  const result = FilterSchema.safeParse(json);
+  if (result.success) {
+    const filter = new CompiledFilter(result.data);
+    return { ok: true, filter, answer: new KeptAnswer(filter) };
+  }
+  const reasons: Reasons = {};
+  for (const { path, message } of toIssues(result.error)) {
+    const [field, ...rest] = path.split(".");
+    const where = rest.length > 0 ? `${rest.join(".")}: ` : "";
+    const key = field || name;
+    reasons[key] ??= [];
+    reasons[key].push(where + message);
+  }
+  return bad(400, reasons);
+}
+
+function bad(status: 400 | 415, reasons: Reasons): Parsed {
+  return { ok: false, answer: answerError(status, reasons) };
+}

@@ -1,0 +1,50 @@
+import { ResultPages } from "../gateway/result-pages.ts";
+import { joinMembers, type Member } from "../../protocol/codec.ts";
+import type { Table } from "../../core/sessions/table.ts";
+import type { CompiledFilter } from "../../core/views/compiled-filter.ts";
+
+/** Longer answers are made anew each time: a bound on what the kept ones take. */
+const MAX_KEPT_CHARS = 8_192;
+const HEAD = '{"data":{';
+const TAIL = "}}";
+
+/**
+ * The answer to one filter of one app, kept as long as nothing has changed that it follows from. Who asks over HTTP
+ * asks again and again, and mostly nothing has.
+ */
+export class KeptAnswer {
+  readonly #filter: CompiledFilter;
+  #text = "";
+  /** Of which change the text is; undefined while none is kept. */
+  #changedAt: number | undefined;
+
+  constructor(filter: CompiledFilter) {
+    this.#filter = filter;
+  }
+
+  /** The whole; or, of a long one, pieces that are worked out as they are taken. */
+  read(table: Table<unknown>): string | Iterator<string> {
+    const filter = this.#filter;
+    const changedAt = table.changedAt(filter.conversationId);
+    if (changedAt === this.#changedAt) return this.#text;
+    const pages = new ResultPages(filter, table);
+    const { members, more } = pages.next();
+    if (more) return pieces(members, pages);
+    const text = joinMembers(HEAD, members, TAIL);
+    if (filter.isLocal && text.length <= MAX_KEPT_CHARS) {
+      this.#text = text;
+      this.#changedAt = changedAt;
+    }
+    return text;
+  }
+}
+
+function* pieces(first: readonly Member[], pages: ResultPages<unknown>): Generator<string, undefined> {
+  yield joinMembers(HEAD, first, "");
+  for (let more = true; more; ) {
+    const page = pages.next();
+    more = page.more;
+    if (page.members.length > 0) yield joinMembers(",", page.members, "");
+  }
+  yield TAIL;
+}

@@ -1,0 +1,235 @@
+import { z } from "zod";
+import { FilterSchema } from "../../protocol/filter.ts";
+import { MAX_ID_LENGTH } from "../../protocol/rules.ts";
+import {
+  Ended,
+  ErrorBody,
+  Health,
+  NodeDescription,
+  Presence,
+  PresenceSession,
+  Presences,
+  Stats,
+  UserSessions,
+} from "./schemas.ts";
+
+type Json = Record<string, unknown>;
+
+const COMPONENTS = z.registry<{ id: string }>();
+for (const [id, schema] of Object.entries({
+  Filter: FilterSchema,
+  Presence,
+  PresenceSession,
+  Presences,
+  UserSessions,
+  Stats,
+  NodeDescription,
+  Ended,
+  Health,
+  Error: ErrorBody,
+})) {
+  COMPONENTS.add(schema, { id });
+}
+
+const ref = (name: string): Json => ({ $ref: `#/components/schemas/${name}` });
+const json = (name: string): Json => ({ "application/json": { schema: ref(name) } });
+const ok = (name: string, description: string): Json => ({ 200: { description, content: json(name) } });
+
+const RETRY_AFTER = { "Retry-After": { description: "Seconds to wait.", schema: { type: "integer" } } };
+
+function errors(...statuses: number[]): Json {
+  const descriptions: Record<number, string> = {
+    400: "Bad input; `reasons` says what is wrong, by field.",
+    401: "No valid credentials.",
+    403: "Pages of this origin may not connect.",
+    404: "Unknown app or path.",
+    413: "The body is over 512 KiB.",
+    415: "The body is not JSON.",
+    429: "Too many requests or connections.",
+    503: "The node is full, short of memory, starting or draining.",
+  };
+  return Object.fromEntries(
+    statuses.map((status) => [
+      status,
+      {
+        description: descriptions[status],
+        content: json("Error"),
+        ...(status === 429 || status === 503 ? { headers: RETRY_AFTER } : {}),
+      },
+    ]),
+  );
+}
+
+function parameter(name: string, place: "path" | "query" | "header", description: string): Json {
+  const schema =
+    place === "path" ? { type: "string", minLength: 1, maxLength: MAX_ID_LENGTH } : { type: "string" };
+  return { name, in: place, required: place === "path", description, schema };
+}
+
+const APP_ID = parameter("appId", "path", "The app.");
+const USER_ID = parameter("userId", "path", "The user, percent-encoded.");
+
+/** The HTTP interface as OpenAPI 3.1, from the schemas that check its requests and answers. */
+export function openApiDocument(version: string): Json {
+  const { schemas } = z.toJSONSchema(COMPONENTS, {
+    io: "input",
+    unrepresentable: "any",
+    uri: (id) => `#/components/schemas/${id}`,
+  });
+  for (const schema of Object.values(schemas) as Json[]) {
+    delete schema.$schema;
+    delete schema.$id;
+  }
+  return {
+    openapi: "3.1.0",
+    info: {
+      title: "presence-gateway",
+      version,
+      description: "Who is online, looking and typing, and in which conversation.",
+      license: { name: "MIT", identifier: "MIT" },
+    },
+    security: [{ app: [] }],
+    paths: {
+      "/v1/{appId}/presences": {
+        post: {
+          operationId: "queryPresences",
+          summary: "The users that a filter matches, now.",
+          parameters: [APP_ID],
+          requestBody: {
+            description: "A filter; `{}` or nothing asks for everyone with a visible widget.",
+            content: json("Filter"),
+          },
+          responses: { ...ok("Presences", "The result."), ...errors(400, 401, 404, 413, 415, 429, 503) },
+        },
+      },
+      "/v1/{appId}/presences/stream": {
+        get: {
+          operationId: "streamPresences",
+          summary: "The users that a filter matches, live, as server-sent events.",
+          parameters: [
+            APP_ID,
+            parameter("filter", "query", "A filter as URL-encoded JSON."),
+            parameter(
+              "Last-Event-ID",
+              "header",
+              "The id of the last event that was seen, to go on from there.",
+            ),
+          ],
+          responses: {
+            200: {
+              description:
+                "`event: snapshot` (in pages while `more` is true), then `event: diff`; `id` is `<view>:<version>`.",
+              content: { "text/event-stream": { schema: { type: "string" } } },
+            },
+            ...errors(400, 401, 404, 429, 503),
+          },
+        },
+      },
+      "/v1/{appId}/users/{userId}/sessions": {
+        get: {
+          operationId: "listUserSessions",
+          summary: "The sessions of a user.",
+          parameters: [APP_ID, USER_ID],
+          responses: { ...ok("UserSessions", "The sessions."), ...errors(400, 401, 404, 429) },
+        },
+        delete: {
+          operationId: "endUserSessions",
+          summary: "Ends all sessions of a user, cause `kicked`.",
+          parameters: [APP_ID, USER_ID],
+          responses: { ...ok("Ended", "How many were ended."), ...errors(400, 401, 404, 429) },
+        },
+      },
+      "/v1/{appId}/stats": {
+        get: {
+          operationId: "getStats",
+          summary: "Counts of an app.",
+          parameters: [APP_ID],
+          responses: { ...ok("Stats", "The counts."), ...errors(401, 404, 429) },
+        },
+      },
+      "/v1/{appId}/node": {
+        get: {
+          operationId: "describeNode",
+          summary: "How the node that answers is doing.",
+          parameters: [APP_ID],
+          responses: { ...ok("NodeDescription", "The node."), ...errors(401, 404, 429) },
+        },
+      },
+      "/v1/{appId}/realtime": {
+        get: {
+          operationId: "openRealtime",
+          summary: "The WebSocket, subprotocol `presence.v1`; its token comes in the first message.",
+          security: [],
+          parameters: [APP_ID],
+          responses: {
+            101: { description: "The socket is open." },
+            426: { description: "The request did not ask for a WebSocket.", content: json("Error") },
+            ...errors(403, 404, 429, 503),
+          },
+        },
+      },
+      "/metrics": {
+        get: {
+          operationId: "getMetrics",
+          summary: "Metrics of the node, for Prometheus.",
+          description:
+            "With METRICS_TOKEN set it needs that bearer token; without it only programs on this machine that ask localhost get them.",
+          security: [{ metrics: [] }, {}],
+          responses: {
+            200: { description: "The metrics.", content: { "text/plain": { schema: { type: "string" } } } },
+            ...errors(401, 429),
+          },
+        },
+      },
+      "/openapi.json": {
+        get: {
+          operationId: "getOpenApi",
+          summary: "This document.",
+          security: [],
+          responses: {
+            200: {
+              description: "OpenAPI 3.1.",
+              content: { "application/json": { schema: { type: "object" } } },
+            },
+            ...errors(429),
+          },
+        },
+      },
+      "/dashboard/": {
+        get: {
+          operationId: "getDashboard",
+          summary: "The live page.",
+          security: [],
+          responses: {
+            200: { description: "The page.", content: { "text/html": { schema: { type: "string" } } } },
+            ...errors(429),
+          },
+        },
+      },
+      "/healthz": {
+        get: { operationId: "getHealth", summary: "Alive?", security: [], responses: ok("Health", "Alive.") },
+      },
+      "/readyz": {
+        get: {
+          operationId: "getReadiness",
+          summary: "Ready for traffic?",
+          security: [],
+          responses: {
+            ...ok(
+              "Health",
+              "Ready; the status is `low_memory` while memory is short and nobody new is let in, and `degraded` while other nodes' sessions may be old.",
+            ),
+            503: { description: "Starting or draining.", content: json("Health"), headers: RETRY_AFTER },
+          },
+        },
+      },
+    },
+    components: {
+      schemas,
+      securitySchemes: {
+        app: { type: "http", scheme: "bearer", description: "An app secret, or an app token (JWT, HS256)." },
+        metrics: { type: "http", scheme: "bearer", description: "The METRICS_TOKEN of the node." },
+      },
+    },
+  };
+}

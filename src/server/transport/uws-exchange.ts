@@ -1,0 +1,389 @@
+import { STATUS_CODES } from "node:http";
+import { addressKey } from "../gateway/admission.ts";
+import type { BodyBudget } from "../http/body-budget.ts";
+import {
+  answerError,
+  answerTooLarge,
+  BodyWanted,
+  type HttpAnswer,
+  type HttpRequest,
+  isWhole,
+  type WholeBody,
+} from "../http/exchange.ts";
+import { KeyedBuckets } from "../../core/collections/keyed-buckets.ts";
+import { BODIES_FULL, MAX_SKIPPED_BYTES, PIECES_PER_TURN, type TransportOptions } from "./transport.ts";
+import { UwsBodySink } from "./uws-body-sink.ts";
+import type { UwsHead } from "./uws-head.ts";
+import type { UwsRequest, UwsResponse } from "./uws-types.ts";
+
+/** What the requests of one server share. */
+export class UwsHttp {
+  readonly options: TransportOptions;
+  /** To be called once for each exchange, at its end. */
+  readonly finished: () => void;
+  /**
+   * The library tells by a body whether bytes wait, and tells nothing of an answer without one. So an address
+   * may have some of these on connections that stay, and then each ends its connection: what is not read
+   * cannot pile up.
+   */
+  readonly bodiless = new KeyedBuckets(0.1, 64, 16_384);
+
+  constructor(options: TransportOptions, finished: () => void) {
+    this.options = options;
+    this.finished = finished;
+  }
+
+  /**
+   * Sends a whole answer, and ends the connection. The library would run what came with the request, even
+   * after such an answer, and drops the connection if it comes before there is one. So the answer waits until
+   * all that has come was looked at.
+   */
+  sendLast(
+    response: UwsResponse,
+    answer: HttpAnswer,
+    isHead: boolean,
+    isAborted: () => boolean,
+    sent: () => void = () => {},
+  ): void {
+    setImmediate(() => {
+      if (isAborted()) return;
+      this.options.tcp.known(peerOf(response));
+      response.cork(() => {
+        const body = answer.body as WholeBody;
+        writeHead(response, answer);
+        if (isHead) response.endWithoutBody(Buffer.byteLength(body), true);
+        else response.end(body, true);
+      });
+      sent();
+    });
+  }
+}
+
+/**
+ * One request, until its answer is given or its client gone. Made in the library's handler; what it calls at once is
+ * corked by the library already, as is all that it does when a piece of the body comes.
+ */
+export class UwsExchange implements HttpRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly query: string;
+  readonly headers: UwsHead;
+  readonly #http: UwsHttp;
+  readonly #response: UwsResponse;
+  #isAborted = false;
+  #isAuthorized = false;
+  #isLate = false;
+  #onGone: (() => void) | undefined;
+
+  constructor(http: UwsHttp, response: UwsResponse, request: UwsRequest, head: UwsHead) {
+    this.method = request.getMethod().toUpperCase();
+    this.path = request.getUrl();
+    this.query = request.getQuery() ?? "";
+    this.headers = head;
+    this.#http = http;
+    this.#response = response;
+    response.onAborted(() => {
+      this.#isAborted = true;
+      this.#onGone?.();
+    });
+  }
+
+  get contentLength(): number {
+    return this.headers.contentLength;
+  }
+
+  get isForwarded(): boolean {
+    return this.headers.isForwarded;
+  }
+
+  address(): string {
+    if (this.#isAborted) return "";
+    return this.#http.options.clientAddress(this.#peer(), this.headers["x-forwarded-for"]);
+  }
+
+  authorized(): void {
+    this.#isAuthorized = true;
+    const { tcp } = this.#http.options;
+    // To ask for the address takes a system call.
+    if (tcp.isCrowded && !this.#isAborted) tcp.known(this.#peer());
+  }
+
+  serve(): void {
+    // The library lets them through, as replacement characters if they are not UTF-8.
+    if (!ASCII.test(this.path) || !ASCII.test(this.query)) this.#reply(NOT_ASCII, true);
+    else this.#handle();
+  }
+
+  /**
+   * The same, but for the answer, which waits for the end of this turn of the event loop. The handler does
+   * not wait: a body that nobody asks for in time is lost.
+   */
+  serveLate(): void {
+    this.#isLate = true;
+    this.serve();
+  }
+
+  #peer(): string {
+    return this.#isAborted ? "" : peerOf(this.#response);
+  }
+
+  #handle(): void {
+    try {
+      const answer = this.#http.options.handle(this);
+      if (answer instanceof BodyWanted) this.#read(answer);
+      else this.#take(answer);
+    } catch (error) {
+      this.#crash(error);
+    }
+  }
+
+  /** Takes what a handler has returned. */
+  #take(answer: HttpAnswer | Promise<HttpAnswer>): void {
+    if (!(answer instanceof Promise)) return this.#reply(answer, false);
+    // A request that is gone while it is handled is finished when its handler is.
+    this.#onGone = undefined;
+    answer.then((late) => this.#replyLate(late)).catch((error) => this.#crash(error));
+  }
+
+  #read(wanted: BodyWanted): void {
+    const { contentLength } = this;
+    if (contentLength > wanted.maxBytes) return this.#reply(answerTooLarge(wanted.maxBytes), false);
+    if (contentLength === 0) return this.#take(wanted.handle(NO_BODY));
+    this.#onGone = this.#http.finished;
+    let parts: BodyParts | undefined;
+    let isOver = false;
+    this.#response.onData((chunk, isLast) => {
+      if (isOver) return;
+      // A chunk is good for this call only: one that is the whole body is not needed for longer.
+      const bytes = Buffer.from(chunk);
+      isOver = isLast;
+      if (isLast) return this.#handleBody(wanted, parts === undefined ? bytes : parts.whole(bytes));
+      if (parts === undefined) {
+        const made = new BodyParts(this.#http.options.bodies, wanted.owner);
+        parts = made;
+        this.#onGone = () => {
+          made.release();
+          this.#http.finished();
+        };
+      }
+      if (parts.add(bytes)) return;
+      isOver = true;
+      parts.release();
+      this.#onGone = undefined;
+      this.#http.options.bodyRefused();
+      this.#reply(BODIES_FULL, false);
+    });
+  }
+
+  #handleBody(wanted: BodyWanted, body: Buffer): void {
+    this.#onGone = undefined;
+    try {
+      this.#take(wanted.handle(body));
+    } catch (error) {
+      this.#crash(error);
+    }
+  }
+
+  #crash(error: unknown): void {
+    this.#http.options.crashed(error);
+    this.#http.finished();
+    if (!this.#isAborted) this.#response.close();
+  }
+
+  #replyLate(answer: HttpAnswer): void {
+    if (this.#isAborted) this.#reply(answer, false);
+    else this.#response.cork(() => this.#reply(answer, false));
+  }
+
+  /** `isLast`: the connection must end with this answer. */
+  #reply(answer: HttpAnswer, isLast: boolean): void {
+    if (this.#isLate) return this.#replyAfterTurn(answer, isLast);
+    const { body } = answer;
+    if (typeof body === "function") this.#stream(answer, body);
+    else if (this.#isAborted) this.#http.finished();
+    else if (this.method === "HEAD") this.#sendHead(answer, isLast);
+    else if (!isWhole(body)) {
+      this.#onGone = this.#http.finished;
+      writeHead(this.#response, answer);
+      writePieces(this.#response, body, () => this.#isAborted, this.#http.finished);
+    } else if (body.length === 0) this.#sendHead(answer, isLast);
+    else if (this.#isLast(answer, isLast)) this.#sendLast(answer);
+    else this.#send(answer, body);
+  }
+
+  #replyAfterTurn(answer: HttpAnswer, isLast: boolean): void {
+    this.#isLate = false;
+    setImmediate(() => {
+      if (this.#isAborted) this.#reply(answer, isLast);
+      else this.#response.cork(() => this.#reply(answer, isLast));
+    });
+  }
+
+  #isLast({ closeAfter }: HttpAnswer, isLast: boolean): boolean {
+    const { tcp } = this.#http.options;
+    return (
+      isLast ||
+      this.contentLength > MAX_SKIPPED_BYTES ||
+      (closeAfter === true && tcp.mayEnd(this.#peer())) ||
+      (!this.#isAuthorized && (tcp.isShort || tcp.isCrowded) && tcp.endsWithAnswer(this.#peer()))
+    );
+  }
+
+  #sendLast(answer: HttpAnswer): void {
+    const { finished } = this.#http;
+    this.#onGone = finished;
+    const isHead = this.method === "HEAD";
+    this.#http.sendLast(this.#response, answer, isHead, () => this.#isAborted, finished);
+  }
+
+  /**
+   * Sends a whole body. What the kernel does not take stays here, and the request has no answer until all is
+   * out: the library drops a connection over which the next request comes before.
+   */
+  #send(answer: HttpAnswer, body: WholeBody): void {
+    writeHead(this.#response, answer);
+    const length = Buffer.byteLength(body);
+    if (this.#response.tryEnd(body, length)[0]) this.#http.finished();
+    else this.#sendRest(typeof body === "string" ? Buffer.from(body) : body);
+  }
+
+  #sendRest(body: Uint8Array): void {
+    const response = this.#response;
+    const { finished } = this.#http;
+    this.#onGone = finished;
+    response.onWritable((offset) => {
+      const [isOut] = response.tryEnd(body.subarray(offset), body.length);
+      if (isOut) finished();
+      return isOut;
+    });
+  }
+
+  /** Sends an answer without a body: to HEAD, or where there is none. */
+  #sendHead(answer: HttpAnswer, isLast: boolean): void {
+    const { bodiless, finished } = this.#http;
+    const { body } = answer;
+    const mayStay = bodiless.take(addressKey(this.#peer()), performance.now());
+    if (isWhole(body)) {
+      if (!mayStay || this.#isLast(answer, isLast)) return this.#sendLast(answer);
+      writeHead(this.#response, answer);
+      // Told the length, the library would wait for a body of it, and drop the connection at the next
+      // request.
+      this.#response.writeHeader("content-length", String(Buffer.byteLength(body)));
+    } else if (!mayStay) return this.#sendLast({ ...answer, body: "" });
+    else writeHead(this.#response, answer);
+    this.#response.endWithoutBody();
+    finished();
+  }
+
+  #stream(answer: HttpAnswer, start: Extract<HttpAnswer["body"], (...args: never[]) => unknown>): void {
+    this.#http.finished();
+    const sink = new UwsBodySink(this.#response, () => this.#isAborted);
+    if (!this.#isAborted) writeHead(this.#response, answer);
+    const listener = start(sink);
+    this.#onGone = () => listener.onClose();
+    sink.listener = listener;
+    if (this.#isAborted) listener.onClose();
+  }
+}
+
+/** What has come of a body that has more to come. */
+class BodyParts {
+  readonly #budget: BodyBudget;
+  readonly #owner: string;
+  #chunks: Buffer[] = [];
+  #held = 0;
+
+  constructor(budget: BodyBudget, owner: string) {
+    this.#budget = budget;
+    this.#owner = owner;
+  }
+
+  /** Keeps a copy. False: there is no room for it. */
+  add(bytes: Buffer): boolean {
+    if (!this.#budget.take(this.#owner, bytes.length)) return false;
+    this.#held += bytes.length;
+    this.#chunks.push(Buffer.from(bytes));
+    return true;
+  }
+
+  /** The body, whose last bytes these are. Nothing is held for it any more. */
+  whole(last: Buffer): Buffer {
+    const body = Buffer.concat([...this.#chunks, last]);
+    this.release();
+    return body;
+  }
+
+  release(): void {
+    this.#budget.release(this.#owner, this.#held);
+    this.#held = 0;
+    this.#chunks = [];
+  }
+}
+
+const NO_BODY = Buffer.alloc(0);
+const ASCII = /^[!-~]*$/;
+const NOT_ASCII = answerError(400, { path: ["has characters that must be percent-encoded"] });
+
+/** The address at the other end of a connection. */
+export function peerOf(response: UwsResponse): string {
+  return Buffer.from(response.getRemoteAddressAsText()).toString("latin1");
+}
+
+const STATUS_LINES = new Map(
+  Object.entries(STATUS_CODES).map(([code, text]) => [Number(code), `${code} ${text}`]),
+);
+
+/** Status and headers. Each call into the library costs as much as all headers do in one, so they go as one. */
+function writeHead(response: UwsResponse, { status, headers }: HttpAnswer): void {
+  // 200 is what it writes by itself.
+  if (status !== 200) response.writeStatus(STATUS_LINES.get(status) ?? String(status));
+  let first: string | undefined;
+  let rest = "";
+  for (const name in headers) {
+    if (first === undefined) {
+      first = name;
+      rest = headers[name]!;
+    } else rest += `\r\n${name}: ${headers[name]}`;
+  }
+  if (first !== undefined) response.writeHeader(first, rest);
+}
+
+function writePieces(
+  response: UwsResponse,
+  pieces: Iterator<string>,
+  isAborted: () => boolean,
+  finished: () => void,
+): void {
+  let turn: NodeJS.Immediate | undefined;
+  let isDone = false;
+  /** Returns whether all that was made so far is out, as `onWritable` wants to know. */
+  const pump = () => {
+    for (let sent = 0; sent < PIECES_PER_TURN; sent++) {
+      const piece = pieces.next();
+      if (piece.done) {
+        isDone = true;
+        finished();
+        response.end();
+        return true;
+      }
+      if (!response.write(piece.value)) return false;
+    }
+    // Each piece takes work: others are served between.
+    turn = setImmediate(() => {
+      turn = undefined;
+      corkedPump();
+    });
+    return true;
+  };
+  const corkedPump = () => {
+    let isOut = true;
+    if (!isAborted() && !isDone && turn === undefined) {
+      response.cork(() => {
+        isOut = pump();
+      });
+    }
+    return isOut;
+  };
+  response.onWritable(corkedPump);
+  corkedPump();
+}

@@ -1,0 +1,80 @@
+import { expect, it } from "vitest";
+import { Link } from "../../../src/server/cluster/link.ts";
+import type { Entry, Look } from "../../../src/server/cluster/log.ts";
+import type { RedisLog } from "../../../src/server/cluster/redis-log.ts";
+import type { Replicator } from "../../../src/server/cluster/replicator.ts";
+import { until } from "../../support/until.ts";
+
+const LOOK: Look = { end: { count: 0, id: "0-0" }, found: undefined, register: [] };
+
+/** A log that answers as a test wants. */
+function fakeLog(read: () => Promise<Entry[]>): RedisLog {
+  let end: (reason: Error) => void = () => {};
+  const ended = new Promise<never>((_resolve, reject) => {
+    end = reject;
+  });
+  ended.catch(() => {});
+  return {
+    ended,
+    close: () => end(new Error("closed")),
+    look: async () => LOOK,
+    read,
+  } as unknown as RedisLog;
+}
+
+/** A replicator that reads after an entry, and whose calls fail as a test wants. */
+function fakeReplicator(calls: Partial<Replicator>) {
+  const said: string[] = [];
+  const replicator = {
+    linked: () => void said.push("linked"),
+    unlinked: () => void said.push("unlinked"),
+    readAfter: "7-0",
+    step: () => [],
+    read: () => {},
+    skip: () => void said.push("skip"),
+    failed: (error: Error) => void said.push(error.message),
+    ...calls,
+  };
+  return { said, replicator: replicator as unknown as Replicator };
+}
+
+function link(replicator: Replicator, connect: () => Promise<RedisLog>): Link {
+  return new Link({
+    connect,
+    replicator,
+    settle: () => {},
+    clock: { now: () => performance.now(), wallNow: Date.now },
+    leaseMs: 1_000,
+    counts: { batches: 0, ops: 0, entries: 0, facts: 0 },
+    events: { connected: () => {}, disconnected: () => {}, crashed: () => {} },
+  });
+}
+
+it("what cannot be read three times is gone without", async ({ onTestFinished }) => {
+  const { said, replicator } = fakeReplicator({});
+  const log = () =>
+    fakeLog(async () => {
+      throw new Error("too large to come in time");
+    });
+  const each = link(replicator, async () => log());
+  onTestFinished(() => each.close());
+  await until(() => said.includes("skip"));
+  expect(said.slice(0, said.indexOf("skip")).filter((word) => word === "linked")).toHaveLength(3);
+});
+
+it("what fails while an answer is taken in is told, and the link is made anew", async ({
+  onTestFinished,
+}) => {
+  let looks = 0;
+  const { said, replicator } = fakeReplicator({
+    step: () => (looks++ === 0 ? [{ do: "look", at: undefined }] : []),
+    looked: () => {
+      throw new Error("a defect");
+    },
+  });
+  const never = new Promise<Entry[]>(() => {});
+  const each = link(replicator, async () => fakeLog(() => never));
+  onTestFinished(() => each.close());
+  await until(() => said.filter((word) => word === "linked").length === 2);
+  expect(said.slice(0, 4)).toEqual(["linked", "a defect", "unlinked", "linked"]);
+});

@@ -1,0 +1,95 @@
+import { expect, it } from "vitest";
+import type { OpKind } from "../../../src/server/cluster/log.ts";
+import { MAX_BATCH_OPS, Outbound } from "../../../src/server/cluster/outbound.ts";
+import type { HeldSession } from "../../../src/server/gateway/tenant.ts";
+import { NEW_SESSION, Session } from "../../../src/core/sessions/session.ts";
+import { User } from "../../../src/core/sessions/user.ts";
+
+const session = new Session("s", new User("alice"), "widget", NEW_SESSION, undefined, {
+  opened: 1,
+  owner: undefined,
+  term: 0,
+  lostAt: undefined,
+}) as HeldSession;
+
+function note(outbound: Outbound, kind: OpKind, sessionId = "s"): void {
+  const isEnd = kind === "end" || kind === "kick";
+  outbound.note(sessionId, { kind, appId: "app", session: isEnd ? undefined : session, cause: "closed" });
+}
+
+it.each<[readonly OpKind[], OpKind]>([
+  [["open"], "open"],
+  [["open", "patch"], "open"],
+  [["open", "end"], "end"],
+  [["patch", "patch"], "patch"],
+  [["patch", "end"], "end"],
+  [["claim", "patch"], "claim"],
+  [["claim", "patch", "end"], "kick"],
+  [["end", "claim"], "claim"],
+  [["patch", "kick"], "kick"],
+])("%j is said as %s", (kinds, expected) => {
+  const outbound = new Outbound();
+  for (const kind of kinds) note(outbound, kind);
+  expect(outbound.make(0).ops.map(({ kind }) => kind)).toEqual([expected]);
+});
+
+it("what is to be said does not grow with time, and goes out in pieces", () => {
+  const outbound = new Outbound();
+  for (let i = 0; i < 3 * MAX_BATCH_OPS; i++) note(outbound, "patch", `s${i % (MAX_BATCH_OPS + 1)}`);
+  expect(outbound.make(0).ops).toHaveLength(MAX_BATCH_OPS);
+  expect(outbound.make(0).ops).toHaveLength(1);
+  expect(outbound.isEmpty).toBe(true);
+});
+
+it("who came and went unheard is not told of, unless it may have been heard after all", () => {
+  const outbound = new Outbound();
+  const open = (sessionId: string) =>
+    outbound.note(sessionId, { kind: "open", appId: "app", session, cause: "closed", isNew: true });
+  for (let i = 0; i < 1_000; i++) {
+    open(`s${i}`);
+    note(outbound, "patch", `s${i}`);
+    note(outbound, i % 2 === 0 ? "end" : "kick", `s${i}`);
+  }
+  expect(outbound.size).toBe(0);
+  open("sent");
+  outbound.make(0);
+  note(outbound, "end", "sent");
+  expect(outbound.size).toBe(1);
+  outbound.restart();
+  expect(outbound.make(0).ops.map(({ kind }) => kind)).toEqual(["end"]);
+  open("lost");
+  outbound.make(0);
+  outbound.restart();
+  note(outbound, "end", "lost");
+  expect(outbound.make(0).ops.map(({ sessionId }) => sessionId)).toContain("lost");
+});
+
+it("what nobody has heard is said again by the next writer, the last word on each session", () => {
+  const outbound = new Outbound();
+  note(outbound, "patch");
+  note(outbound, "end", "t");
+  outbound.make(0);
+  note(outbound, "end");
+  outbound.make(0);
+  expect(outbound.confirm(1)?.seq).toBe(1);
+  outbound.restart();
+  expect(outbound.batches).toEqual([]);
+  const batch = outbound.make(0);
+  expect(batch.seq).toBe(1);
+  expect(batch.ops).toEqual([{ kind: "end", sessionId: "s", text: '[1,"app",null,"closed"]' }]);
+});
+
+it.each<[readonly OpKind[], OpKind]>([
+  [["claim", "end"], "kick"],
+  [["claim", "patch"], "claim"],
+  [["claim", "patch", "end"], "kick"],
+  [["open", "patch"], "open"],
+])("what nobody has heard, %j in batches of their own, is said again as %s", (kinds, expected) => {
+  const outbound = new Outbound();
+  for (const kind of kinds) {
+    note(outbound, kind);
+    outbound.make(0);
+  }
+  outbound.restart();
+  expect(outbound.make(0).ops.map(({ kind }) => kind)).toEqual([expected]);
+});

@@ -1,0 +1,73 @@
+import { describe, expect, it } from "vitest";
+import type { Command, Entry, Look } from "../../../src/server/cluster/log.ts";
+import { Reader, type ReaderTarget } from "../../../src/server/cluster/reader.ts";
+import { Touch } from "../../../src/server/cluster/touch.ts";
+
+const entry = (count: number): Entry => ({ id: `${count}-0`, kind: "bury", count, writer: `w${count}` });
+const lookAt = (count: number, found?: Entry): Look => ({
+  end: { count, id: `${count}-0` },
+  found,
+  register: [],
+});
+
+/** A reader whose target does what a test wants at one of the entries. */
+function reading(at: number, act: (reader: Reader) => void) {
+  const seen: string[] = [];
+  const target: ReaderTarget = {
+    apply({ id }) {
+      seen.push(id);
+      if (id === `${at}-0`) act(reader);
+    },
+    loading: () => void seen.push("loading"),
+    row: () => {},
+    loaded: () => void seen.push("loaded"),
+    badInput: () => {},
+  };
+  const reader = new Reader(target, new Touch(1_000));
+  const step = (now: number) => {
+    const commands: Command[] = [];
+    reader.step(commands, now);
+    return commands.map((command) => command.do);
+  };
+  reader.linked(0);
+  expect(step(0)).toEqual(["look"]);
+  reader.looked(lookAt(0), 0);
+  expect(step(0)).toEqual(["scan"]);
+  reader.scanned({ next: undefined, rows: [] }, 0);
+  expect(step(0)).toEqual(["look"]);
+  return { reader, seen, step };
+}
+
+describe("a reader that is made to read all rows by an entry", () => {
+  const restart = (reader: Reader) => reader.restart(5, "refused");
+
+  it("leaves the entries after it to that", () => {
+    const { reader, seen, step } = reading(2, restart);
+    reader.looked(lookAt(0), 0);
+    reader.read("0-0", [entry(1), entry(2), entry(3)], 5);
+    expect(seen).toEqual(["loading", "loaded", "1-0", "2-0"]);
+    expect(reader.after).toBeUndefined();
+    expect(step(2_000)).toEqual(["look"]);
+  });
+
+  it("does not follow the log because of what it had kept", () => {
+    const { reader, seen, step } = reading(1, restart);
+    reader.read("0-0", [entry(1), entry(2)], 0);
+    reader.looked(lookAt(2), 5);
+    expect(seen).toEqual(["loading", "1-0", "2-0"]);
+    expect(reader.isFollowing).toBe(false);
+    expect(step(2_000)).toEqual(["look"]);
+  });
+});
+
+it("a reader in doubt goes on reading, and reads all rows once it may", () => {
+  const { reader, seen, step } = reading(2, (each) => each.doubt(5));
+  reader.looked(lookAt(0), 0);
+  reader.read("0-0", [entry(1), entry(2), entry(3)], 5);
+  expect(seen.slice(-3)).toEqual(["1-0", "2-0", "3-0"]);
+  expect(reader.isInDoubt).toBe(true);
+  expect(step(500)).toEqual([]);
+  expect(step(1_000)).toEqual(["look"]);
+  reader.looked(lookAt(3), 1_000);
+  expect(reader.isInDoubt).toBe(false);
+});

@@ -1,0 +1,261 @@
+import { setImmediate } from "node:timers/promises";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { App } from "../../../src/server/auth/app.ts";
+import { Outbox } from "../../../src/server/gateway/outbox.ts";
+import { type HeldSession, Tenant } from "../../../src/server/gateway/tenant.ts";
+import { FilterSchema } from "../../../src/protocol/filter.ts";
+import { User } from "../../../src/core/sessions/user.ts";
+import { readSettings } from "../../../src/server/settings/settings.ts";
+import { CompiledFilter } from "../../../src/core/views/compiled-filter.ts";
+import { View } from "../../../src/core/views/view.ts";
+import { COLLECT_AT_ONCE } from "../../../src/core/views/view-size.ts";
+import { CauseBook } from "../../model/oracle.ts";
+import { Reader } from "../../model/reader.ts";
+import { Random } from "../../support/random.ts";
+import { endlessTurn, TEST_OWNER, testTelemetry } from "../../support/stubs.ts";
+
+// A defect that shows while one user, view or subscriber is served changes nothing for the others, and leaves no state
+// behind that differs from what was sent. The defects are made here: functions throw.
+
+const { limits } = readSettings({}, { openFiles: 65_536, readFile: () => "" });
+const holder = { lose: () => {} };
+const compile = (filter: unknown) => new CompiledFilter(FilterSchema.parse(filter));
+
+class World {
+  now = 1_000;
+  readonly crashes: unknown[] = [];
+  readonly tenant: Tenant;
+  #ids = 0;
+
+  constructor() {
+    this.tenant = new Tenant(new App({ id: "app", secrets: ["x"] }), {
+      limits,
+      telemetry: testTelemetry((error) => void this.crashes.push(error)),
+      makeId: () => `id${this.#ids++}`,
+      clock: { now: () => this.now, wallNow: () => this.now },
+      wakeBy: () => {},
+      flushTurn: endlessTurn(),
+    });
+  }
+
+  open(userId: string, kind: "widget" | "background" = "widget"): HeldSession {
+    return this.tenant.open(userId, kind, {}, holder, this.now);
+  }
+
+  update(session: HeldSession, hasFocus: boolean): void {
+    this.tenant.update(session, { hasFocus }, this.now);
+    this.tenant.settle(this.now);
+  }
+
+  /** A subscriber that checks every message; `onFailure` is called when it cannot be served any more. */
+  subscribe(filter: unknown, onFailure = TEST_OWNER.onFailure): Reader {
+    const truth = () => this.query(filter);
+    const causes = new CauseBook();
+    causes.isTrue = () => true;
+    const feed = this.tenant.feed(compile(filter));
+    const reader = new Reader(feed, "0", causes, truth, 1_000_000, { onBacklog: () => {}, onFailure });
+    reader.subscription.requestSnapshot(1);
+    return reader;
+  }
+
+  unsubscribe({ subscription }: Reader): void {
+    subscription.feed.remove(subscription);
+    this.tenant.dismiss(subscription.feed, this.now);
+  }
+
+  query(filter: unknown): Record<string, unknown> {
+    const compiled = compile(filter);
+    const members: string[] = [];
+    compiled.forEachUser(this.tenant.table, (user) => members.push(user.member(compiled)));
+    return Object.assign(Object.create(null), JSON.parse(`{${members.join(",")}}`));
+  }
+
+  pass(ms: number): void {
+    this.now += ms;
+    this.tenant.run(this.now);
+  }
+}
+
+afterEach(() => void vi.restoreAllMocks());
+
+/** Has encoding this user throw, until the function that is returned is called. */
+function poison(userId: string): () => void {
+  const { member } = User.prototype;
+  const spy = vi.spyOn(User.prototype, "member").mockImplementation(function (this: User<unknown>, matcher) {
+    if (this.userId === userId) throw new RangeError("Invalid string length");
+    return member.call(this, matcher);
+  });
+  return () => spy.mockRestore();
+}
+
+describe("a user who cannot be encoded", () => {
+  it("keeps no change of others from a view, and is in it as soon as possible", () => {
+    const world = new World();
+    const bob = world.open("bob");
+    const mallory = world.open("mallory");
+    const reader = world.subscribe({});
+    const cure = poison("mallory");
+    world.tenant.update(mallory, { hasFocus: true }, world.now);
+    world.update(bob, true);
+    expect(reader.version).toBe(2);
+    expect(reader.data).toMatchObject({ bob: { widgets: [{ hasFocus: true }] } });
+    expect(reader.data).toMatchObject({ mallory: { widgets: [{ hasFocus: false }] } });
+    for (let n = 0; n < 5; n++) {
+      world.update(bob, n % 2 === 1);
+      world.pass(2_000);
+    }
+    expect(reader.data).toMatchObject({ bob: { widgets: [{ hasFocus: false }] } });
+    expect(world.crashes.length).toBeGreaterThan(0);
+    cure();
+    world.pass(2_000);
+    expect(reader.data).toEqual(world.query({}));
+    expect(reader.data).toMatchObject({ mallory: { widgets: [{ hasFocus: true }] } });
+  });
+
+  it("leaves no view behind that was made half: a later subscriber gets one, and nothing spins", async () => {
+    const world = new World();
+    world.open("bob");
+    world.open("mallory");
+    const cure = poison("mallory");
+    expect(() => world.tenant.feed(compile({}))).toThrow(RangeError);
+    expect(world.tenant.leftovers()).toMatchObject({ views: 0, feeds: 0, collecting: 0, index: 0 });
+    expect(world.tenant.next()).toBe(Number.POSITIVE_INFINITY);
+    cure();
+    const reader = world.subscribe({});
+    expect(reader.data).toEqual(world.query({}));
+  });
+
+  it("ends those who wait for a large view, and nobody else", async () => {
+    const world = new World();
+    for (let i = 0; i < COLLECT_AT_ONCE + 10; i++) world.open(`user-${i}`);
+    const last = world.open("mallory");
+    const other = world.subscribe({ userIds: ["user-1"] });
+    const failed: unknown[] = [];
+    const feed = world.tenant.feed(compile({}));
+    const waiting = {
+      payer: undefined,
+      deliver: () => {},
+      end: () => [],
+      fail: (error: unknown) => void failed.push(error),
+    };
+    feed.add(waiting);
+    const cure = poison("mallory");
+    while (world.tenant.leftovers().collecting! > 0) await setImmediate();
+    expect(failed).toHaveLength(1);
+    feed.remove(waiting);
+    world.tenant.dismiss(feed, world.now);
+    expect(world.tenant.leftovers()).toMatchObject({ feeds: 1, collecting: 0 });
+    cure();
+    world.tenant.end(last, "closed", world.now);
+    world.update(world.tenant.table.get("id1")!, true);
+    expect(other.data).toEqual(world.query({ userIds: ["user-1"] }));
+  });
+});
+
+it("a flush that fails changes nothing: the view stays at its version, others are flushed, and it is made up for", () => {
+  const world = new World();
+  const bob = world.open("bob");
+  const ann = world.open("ann");
+  const everyone = world.subscribe({});
+  const onlyAnn = world.subscribe({ userIds: ["ann"] });
+  const { view } = everyone.subscription.feed;
+  const { flush } = View.prototype;
+  const spy = vi.spyOn(View.prototype, "flush").mockImplementation(function (this: View<unknown>) {
+    if (this === view) throw new Error("a defect");
+    return flush.call(this);
+  });
+  world.tenant.update(bob, { hasFocus: true }, world.now);
+  world.update(ann, true);
+  expect([everyone.version, onlyAnn.version]).toEqual([1, 2]);
+  expect(view.since(1)).toEqual([]);
+  expect(world.crashes).toHaveLength(1);
+  spy.mockRestore();
+  world.pass(5_000);
+  expect(everyone.version).toBe(2);
+  expect(everyone.data).toEqual(world.query({}));
+  expect(onlyAnn.data).toEqual(world.query({ userIds: ["ann"] }));
+});
+
+it("a subscriber that cannot be served is ended by itself: each of the others gets the diff", () => {
+  const world = new World();
+  const bob = world.open("bob");
+  const failed: unknown[] = [];
+  const readers = Array.from({ length: 5 }, () => world.subscribe({}, (error) => void failed.push(error)));
+  const { offer } = Outbox.prototype;
+  vi.spyOn(Outbox.prototype, "offer").mockImplementation(function (this: Outbox, frame) {
+    if (this === readers[2]!.outbox) throw new Error("a defect");
+    return offer.call(this, frame);
+  });
+  world.update(bob, true);
+  expect(failed).toHaveLength(1);
+  expect(readers.map(({ version }) => version)).toEqual([2, 2, 1, 2, 2]);
+});
+
+describe.each([1, 2, 3, 4, 5, 6, 7, 8])("with functions that throw at random (seed %i)", (seed) => {
+  it("what a subscriber is sent comes to what a query answers, once nothing throws any more", async () => {
+    const random = new Random(seed);
+    const world = new World();
+    let isBroken = false;
+    const breakAtRandom = <T extends object>(prototype: T, name: keyof T, oneIn: number) => {
+      // biome-ignore lint/suspicious/noExplicitAny: any method of any class
+      const original = prototype[name] as any;
+      // biome-ignore lint/suspicious/noExplicitAny: as above
+      vi.spyOn(prototype as any, name as string).mockImplementation(function (
+        this: unknown,
+        ...args: unknown[]
+      ) {
+        if (isBroken && random.oneIn(oneIn)) throw new Error(`${String(name)} is broken`);
+        return original.apply(this, args);
+      });
+    };
+    breakAtRandom(User.prototype, "member", 10);
+    breakAtRandom(View.prototype, "flush", 10);
+    breakAtRandom(Outbox.prototype, "offer", 30);
+    breakAtRandom(Outbox.prototype, "send", 60);
+
+    const filters = [
+      {},
+      { hasFocus: true },
+      { includeBackgroundSessions: true },
+      { userIds: ["user-1", "user-2"] },
+    ];
+    const readers: (Reader | undefined)[] = filters.concat(filters).map(() => undefined);
+    const ask = (i: number) => {
+      const fail = () => {
+        const reader = readers[i];
+        readers[i] = undefined;
+        if (reader !== undefined) world.unsubscribe(reader);
+      };
+      try {
+        readers[i] = world.subscribe(filters[i % filters.length], fail);
+      } catch {
+        // The socket would be closed, and its client would come back.
+      }
+    };
+    const sessions: HeldSession[] = [];
+    for (let step = 0; step < 400; step++) {
+      isBroken = true;
+      const session = sessions[random.below(Math.max(1, sessions.length))];
+      const what = random.below(6);
+      if (what === 0 || session === undefined) sessions.push(world.open(`user-${random.below(20)}`));
+      else if (what === 1) {
+        sessions.splice(sessions.indexOf(session), 1);
+        world.tenant.end(session, "closed", world.now);
+      } else if (what === 2) {
+        isBroken = false;
+        for (const i of readers.keys()) if (readers[i] === undefined && random.oneIn(3)) ask(i);
+      } else world.tenant.update(session, { hasFocus: random.oneIn(2), visible: random.oneIn(2) }, world.now);
+      world.tenant.settle(world.now);
+      if (random.oneIn(3)) world.pass(random.pick([10, 60, 2_000]));
+    }
+    isBroken = false;
+    for (const i of readers.keys()) if (readers[i] === undefined) ask(i);
+    world.pass(5_000);
+    await setImmediate();
+    expect(world.crashes.length).toBeGreaterThan(10);
+    for (const [i, reader] of readers.entries()) {
+      expect(reader!.version).toBe(reader!.subscription.feed.view.version);
+      expect(reader!.data).toEqual(world.query(filters[i % filters.length]));
+    }
+  });
+});

@@ -1,0 +1,219 @@
+import { setImmediate } from "node:timers/promises";
+import { describe, expect, it } from "vitest";
+import { App } from "../../../src/server/auth/app.ts";
+import type { FlushPayer, Subscriber } from "../../../src/server/gateway/feed.ts";
+import type { Frame } from "../../../src/server/gateway/frame.ts";
+import { REST_PER_COST } from "../../../src/server/gateway/limits.ts";
+import { Tenant } from "../../../src/server/gateway/tenant.ts";
+import { deliveryCostMs, flushCostMs, TURN_MS, TurnBudget } from "../../../src/server/gateway/turn-budget.ts";
+import { FilterSchema } from "../../../src/protocol/filter.ts";
+import { readSettings } from "../../../src/server/settings/settings.ts";
+import { CompiledFilter } from "../../../src/core/views/compiled-filter.ts";
+import { endlessTurn, testTelemetry } from "../../support/stubs.ts";
+
+const { limits } = readSettings({}, { openFiles: 65_536, readFile: () => "" });
+const holder = { lose: () => {} };
+const compile = (filter: unknown) => new CompiledFilter(FilterSchema.parse(filter));
+
+class Watcher implements Subscriber {
+  readonly payer: FlushPayer | undefined;
+  readonly versions: number[] = [];
+
+  constructor(payer?: FlushPayer) {
+    this.payer = payer;
+  }
+
+  deliver(_frame: Frame, version: number): void {
+    this.versions.push(version);
+  }
+
+  end(): readonly number[] {
+    return [];
+  }
+
+  fail(error: unknown): void {
+    throw error;
+  }
+}
+
+function setUp(flushTurn: TurnBudget) {
+  const time = { now: 0 };
+  const telemetry = testTelemetry();
+  let ids = 0;
+  const tenant = new Tenant(new App({ id: "app", secrets: ["x"] }), {
+    limits,
+    telemetry,
+    makeId: () => `id${ids++}`,
+    clock: { now: () => time.now, wallNow: () => time.now },
+    wakeBy: () => {},
+    flushTurn,
+  });
+  const watch = (filter: unknown, watchers: readonly Watcher[]) => {
+    const feed = tenant.feed(compile(filter));
+    for (const each of watchers) tenant.join(feed, each);
+    return feed;
+  };
+  return { tenant, telemetry, time, watch };
+}
+
+/** Lets a user type and stop for a second of the clock, a millisecond at a time, and returns the diffs of a watcher. */
+function diffsInOneSecond({ tenant, time }: ReturnType<typeof setUp>, watcher: Watcher): number {
+  const session = tenant.open("alice", "widget", {}, holder, time.now);
+  const before = watcher.versions.length;
+  for (let ms = 0; ms < 1_000; ms++) {
+    time.now++;
+    tenant.update(session, { hasFocus: ms % 2 === 0 }, time.now);
+    if (tenant.next() <= time.now) tenant.run(time.now);
+    else tenant.settle(time.now);
+  }
+  return watcher.versions.length - before;
+}
+
+describe("a view rests", () => {
+  it("for the interval where its flushes cost little", () => {
+    const world = setUp(endlessTurn());
+    const watchers = Array.from({ length: 100 }, () => new Watcher());
+    world.watch({}, watchers);
+    const diffs = diffsInOneSecond(world, watchers[0]!);
+    expect(diffs).toBeGreaterThanOrEqual(1_000 / limits.diffIntervalMs);
+    expect(diffs).toBeLessThanOrEqual(1_000 / limits.diffIntervalMs + 2);
+  });
+
+  it("in proportion to what its flushes cost where that is more: it takes a quarter of the processor", () => {
+    const world = setUp(endlessTurn());
+    const subscribers = 5_000;
+    const watchers = Array.from({ length: subscribers }, () => new Watcher());
+    world.watch({}, watchers);
+    const diffs = diffsInOneSecond(world, watchers[0]!);
+    const costMs = subscribers * deliveryCostMs(300);
+    expect(diffs).toBeGreaterThan(1);
+    expect(diffs * costMs * REST_PER_COST).toBeLessThanOrEqual(1_000 + 2 * costMs * REST_PER_COST);
+    // Another view is served as before.
+    const other = new Watcher();
+    world.watch({ hasFocus: true }, [other]);
+    expect(diffsInOneSecond(world, other)).toBeGreaterThanOrEqual(1_000 / limits.diffIntervalMs - 1);
+  });
+
+  it("longer where one user watches many views that nobody else watches: together they take what one may", () => {
+    const world = setUp(endlessTurn());
+    const mallory: FlushPayer = { flushFreeAt: 0 };
+    const own = Array.from({ length: 2_000 }, () => new Watcher(mallory));
+    for (const [i, watcher] of own.entries()) world.watch({ userIds: ["alice", `other-${i}`] }, [watcher]);
+    const shared = new Watcher({ flushFreeAt: 0 });
+    world.watch({ userIds: ["alice"] }, [shared, new Watcher(mallory)]);
+    expect(diffsInOneSecond(world, shared)).toBeGreaterThanOrEqual(1_000 / limits.diffIntervalMs);
+    const diffs = own.reduce((sum, { versions }) => sum + versions.length, 0);
+    const alone = own.length * (1_000 / limits.diffIntervalMs);
+    expect(diffs).toBeLessThan(alone);
+    // In the end all are at the last state.
+    world.time.now += 10_000;
+    world.tenant.run(world.time.now);
+    for (const { versions } of own) expect(versions.length).toBeGreaterThan(1);
+    expect(world.tenant.leftovers()).toMatchObject({ ready: 0, publishing: 0 });
+  });
+});
+
+describe("the share of one user", () => {
+  it("pays for the views that wait for the user's return, too", () => {
+    const world = setUp(endlessTurn());
+    const { tenant, time, telemetry } = world;
+    const owner = { flushFreeAt: 0, kept: () => {}, gone: () => {} };
+    const idle = 500;
+    for (let i = 0; i < idle; i++) {
+      tenant.dismiss(tenant.feed(compile({ userIds: ["alice", `other-${i}`] })), time.now, owner);
+    }
+    const custom = Object.fromEntries(Array.from({ length: 7 }, (_, i) => [`k${i}`, "x".repeat(500)]));
+    tenant.open("alice", "widget", { custom }, holder, time.now);
+    const bystander = new Watcher();
+    world.watch({ userIds: ["alice"] }, [bystander]);
+    const before = telemetry.diffs;
+    const diffs = diffsInOneSecond(world, bystander);
+    expect(diffs).toBeGreaterThanOrEqual(1_000 / limits.diffIntervalMs - 1);
+    const costMs = flushCostMs(1, 3_500);
+    const idleDiffs = telemetry.diffs - before - diffs;
+    expect(idleDiffs).toBeGreaterThan(idle);
+    // The first flush of each is free.
+    expect((idleDiffs - idle) * costMs * REST_PER_COST).toBeLessThanOrEqual(1_000);
+  });
+
+  it("once used up keeps nobody waiting who watches what that user alone has watched", () => {
+    for (const isIdle of [false, true]) {
+      const { tenant, time, watch } = setUp(endlessTurn());
+      const owner = { flushFreeAt: 60_000, kept: () => {}, gone: () => {} };
+      const filter = { selectedConversationId: "room" };
+      const mallory = new Watcher(owner);
+      const feed = watch(filter, [mallory]);
+      const session = tenant.open("alice", "widget", filter, holder, time.now);
+      if (isIdle) {
+        feed.remove(mallory);
+        tenant.dismiss(feed, time.now, owner);
+      }
+      tenant.settle(time.now);
+      time.now++;
+      tenant.update(session, { hasFocus: true }, time.now);
+      tenant.settle(time.now);
+      // Another socket of that user changes nothing.
+      const again = new Watcher(owner);
+      const joined = watch(filter, [again]);
+      time.now += 2 * limits.diffIntervalMs;
+      tenant.run(time.now);
+      expect([joined.view.version, joined.view.isMarked]).toEqual([2, true]);
+      let isSettled = false;
+      const bystander = new Watcher({ flushFreeAt: 0 });
+      watch(filter, [bystander]).whenSettled(() => {
+        isSettled = true;
+      });
+      expect(tenant.next()).toBeLessThanOrEqual(time.now);
+      tenant.run(time.now);
+      expect([joined.view.version, isSettled]).toEqual([3, true]);
+      expect(bystander.versions).toEqual([3]);
+      expect(tenant.leftovers()).toMatchObject({ indebted: 0 });
+    }
+  });
+});
+
+it("a view that is ready does not wait for a delivery to many", async () => {
+  const { tenant, time, watch } = setUp(new TurnBudget((error) => expect.fail(String(error))));
+  const crowd = watch(
+    { selectedConversationId: "crowd" },
+    Array.from({ length: 20_000 }, () => new Watcher()),
+  );
+  const bystander = new Watcher();
+  watch({ selectedConversationId: "quiet" }, [bystander]);
+  tenant.open("mallory", "widget", { selectedConversationId: "crowd" }, holder, time.now);
+  tenant.settle(time.now);
+  expect(crowd.isPublishing).toBe(true);
+  tenant.open("alice", "widget", { selectedConversationId: "quiet" }, holder, time.now);
+  tenant.settle(time.now);
+  await setImmediate();
+  expect([crowd.isPublishing, bystander.versions]).toEqual([true, [2]]);
+  while (crowd.isPublishing) await setImmediate();
+});
+
+it("a diff to many is delivered in turns of the event loop: in order, once, and to all", async () => {
+  const world = setUp(new TurnBudget((error) => expect.fail(String(error))));
+  const { tenant, time } = world;
+  const watchers = Array.from({ length: 10_000 }, () => new Watcher());
+  const feed = world.watch({}, watchers);
+  const session = tenant.open("alice", "widget", {}, holder, time.now);
+  tenant.settle(time.now);
+  const served = () => watchers.filter(({ versions }) => versions.length > 0).length;
+  expect(served()).toBeGreaterThan(0);
+  expect(served()).toBeLessThan(2 * (TURN_MS / deliveryCostMs(300)));
+  // Changes meanwhile wait for the whole delivery, and for the rest after it.
+  tenant.update(session, { hasFocus: true }, time.now);
+  tenant.settle(time.now);
+  feed.remove(watchers.at(-1)!);
+  const late = new Watcher();
+  feed.add(late);
+  let turns = 0;
+  for (; feed.isPublishing; turns++) await setImmediate();
+  expect(turns).toBeGreaterThan(5);
+  expect(served()).toBe(watchers.length - 1);
+  time.now += 10_000;
+  tenant.run(time.now);
+  do await setImmediate();
+  while (feed.isPublishing);
+  expect(watchers.slice(0, -1).every(({ versions }) => versions.join() === "2,3")).toBe(true);
+  expect(late.versions.at(-1)).toBe(3);
+});

@@ -1,0 +1,64 @@
+import { setImmediate } from "node:timers/promises";
+import { expect, it } from "vitest";
+import { App } from "../../../src/server/auth/app.ts";
+import { HeldSessions } from "../../../src/server/gateway/held-sessions.ts";
+import { Hub } from "../../../src/server/gateway/hub.ts";
+import { MAX_DUE_PER_TURN } from "../../../src/server/gateway/limits.ts";
+import type { Reply } from "../../../src/server/gateway/reply.ts";
+import { FilterSchema } from "../../../src/protocol/filter.ts";
+import { readSettings } from "../../../src/server/settings/settings.ts";
+import { makeId } from "../../../src/core/ids.ts";
+import { CompiledFilter } from "../../../src/core/views/compiled-filter.ts";
+import { testTelemetry } from "../../support/stubs.ts";
+
+// The socket of a back end may hold 10,000 sessions, all of which end with it.
+
+const SESSIONS = 10_000;
+
+it.each([
+  ["says goodbye", true],
+  ["is lost", false],
+])("the sessions of a socket that %s end a few at a time, so that others are served", async (name, clean) => {
+  const { limits } = readSettings({}, { openFiles: 65_536, readFile: () => "" });
+  const telemetry = testTelemetry();
+  let now = 0;
+  const clock = { now: () => now, wallNow: () => 0 };
+  const app = new App({ id: "app", secrets: ["x"] });
+  const hub = new Hub({ apps: [app], limits, clock, telemetry, nodeId: "n", makeId, random: Math.random });
+  hub.stop();
+  const tenant = hub.tenant("app")!;
+  const { view } = tenant.feed(new CompiledFilter(FilterSchema.parse({})));
+  const reply: Reply = { send: () => {}, ok: () => {}, error: () => {}, bad: () => {} };
+  const held = new HeldSessions(tenant, reply, SESSIONS);
+  for (let i = 0; i < SESSIONS; i++) {
+    held.open({ type: "open", kind: "widget", userId: `user-${i}` }, { kind: "app", exp: undefined }, now);
+  }
+  now += 1_000;
+  tenant.settle(now);
+  now += 1_000;
+  const causes = new Set<unknown>();
+  let longest = 0;
+  const turn = async (act: () => void) => {
+    // A large flush waits for the next turn of the event loop.
+    await setImmediate();
+    const { sessions } = tenant.table.counts();
+    const [version, startedAt] = [view.version, performance.now()];
+    act();
+    longest = Math.max(longest, performance.now() - startedAt);
+    expect(sessions - tenant.table.counts().sessions).toBeLessThanOrEqual(MAX_DUE_PER_TURN);
+    for (const diff of view.since(version) ?? []) {
+      for (const cause of Object.values(JSON.parse(diff.text).causes)) causes.add(cause);
+    }
+  };
+  await turn(() => held.release(clean, now));
+  if (!clean) now += limits.resumeWindowMs;
+  while (tenant.table.counts().sessions > 0) await turn(() => tenant.run(now));
+  now += 1_000;
+  await turn(() => tenant.run(now));
+  expect(view.size).toBe(0);
+  expect([...causes]).toEqual([clean ? "closed" : "timeout"]);
+  expect(tenant.leftovers()).toMatchObject({ sessions: 0, lost: 0, left: 0 });
+  process.stdout.write(
+    `${SESSIONS} sessions of a socket that ${name}: ended in turns of at most ${longest.toFixed(1)} ms\n`,
+  );
+});

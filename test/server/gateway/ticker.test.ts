@@ -1,0 +1,46 @@
+import { afterEach, expect, it, vi } from "vitest";
+import { GRACE_MS, Ticker } from "../../../src/server/gateway/ticker.ts";
+
+afterEach(() => void vi.useRealTimers());
+
+function setUp() {
+  vi.useFakeTimers();
+  const time = { now: 0 };
+  const runs: number[] = [];
+  let due: number | undefined;
+  const ticker = new Ticker(
+    { now: () => time.now, wallNow: () => 0 },
+    (now) => void runs.push(now),
+    () => due,
+  );
+  const pass = (ms: number) => {
+    time.now += ms;
+    vi.advanceTimersByTime(ms);
+  };
+  return { time, runs, ticker, pass, setDue: (at: number | undefined) => (due = at) };
+}
+
+it("runs when something is due, and at least twice a second", () => {
+  const { runs, pass, ticker, setDue } = setUp();
+  pass(500);
+  expect(runs).toEqual([500]);
+  setDue(600);
+  ticker.wakeBy(600);
+  pass(100);
+  expect(runs).toEqual([500, 600]);
+  ticker.stop();
+});
+
+it("after a busy pause reads what clients sent before it looks at deadlines, and does not wait again and again", () => {
+  const { time, runs, ticker } = setUp();
+  // The event loop was blocked for 5 seconds: the clock went on, and the timer fires late.
+  time.now += 5_000;
+  vi.advanceTimersByTime(500);
+  expect(runs).toEqual([]);
+  // What is said meanwhile does not put it off.
+  ticker.wakeBy(5_001);
+  time.now += 2_000;
+  vi.advanceTimersByTime(GRACE_MS);
+  expect(runs).toEqual([7_000]);
+  ticker.stop();
+});

@@ -1,0 +1,169 @@
+import { setImmediate } from "node:timers/promises";
+import { expect, it, onTestFinished, vi } from "vitest";
+import { App } from "../../../src/server/auth/app.ts";
+import type { Principal } from "../../../src/server/auth/principal.ts";
+import { Hub } from "../../../src/server/gateway/hub.ts";
+import { Outbox } from "../../../src/server/gateway/outbox.ts";
+import type { Reply } from "../../../src/server/gateway/reply.ts";
+import { Subscriptions } from "../../../src/server/gateway/subscriptions.ts";
+import { createCounters } from "../../../src/server/gateway/telemetry.ts";
+import { FilterSchema } from "../../../src/protocol/filter.ts";
+import { Bucket } from "../../../src/core/sessions/bucket.ts";
+import { readSettings } from "../../../src/server/settings/settings.ts";
+import { makeId } from "../../../src/core/ids.ts";
+import { TEST_OWNER, testPageTurns } from "../../support/stubs.ts";
+import { until } from "../../support/until.ts";
+
+// A query that waits for its reader holds its filter, which may have a quarter of a megabyte.
+
+const MIB = 1024 * 1024;
+const PER_SOCKET = 100;
+
+function setUp(maxBytes = MIB) {
+  const { limits } = readSettings(
+    { MAX_SUBSCRIPTION_BYTES_PER_USER: String(maxBytes) },
+    { openFiles: 65_536, readFile: () => "" },
+  );
+  const telemetry = {
+    ...createCounters(),
+    refused: () => {},
+    crashed: (error: unknown) => expect.fail(String(error)),
+    observeDiffDelay: () => {},
+    observeQuery: () => {},
+  };
+  const clock = { now: () => 0, wallNow: () => 0 };
+  const app = new App({ id: "app", secrets: ["x"] });
+  const hub = new Hub({ apps: [app], limits, clock, telemetry, nodeId: "n", makeId, random: () => 0 });
+  hub.stop();
+  const tenant = hub.tenant("app")!;
+  const errors: string[] = [];
+  const reply: Reply = {
+    send: () => {},
+    ok: () => {},
+    error: (_id, code) => void errors.push(code),
+    bad: () => expect.fail("it is no bad message"),
+  };
+  /** A socket whose reader takes nothing until it is told to. */
+  const socket = (userId: string | undefined) => {
+    const sink = {
+      buffered: MIB,
+      progress: 0,
+      sent: 0,
+      stops: false,
+      send: () => {
+        sink.sent++;
+        if (sink.stops) sink.buffered = MIB;
+        return false;
+      },
+    };
+    const outbox = new Outbox(sink, MIB, TEST_OWNER, testPageTurns());
+    const budget = userId === undefined ? tenant.budgets.ofAppToken(0) : tenant.budgets.acquire(userId, 0);
+    const subscriptions = new Subscriptions(tenant, outbox, reply, TEST_OWNER, PER_SOCKET, budget);
+    const exp = undefined;
+    const principal: Principal =
+      userId === undefined ? { kind: "app", exp } : { kind: "user", userId, grant: { kind: "all" }, exp };
+    const query = (name: string) => {
+      const userIds = Array.from({ length: 1_000 }, (_, i) => `${name}-${i}`.padEnd(245, "x"));
+      const before = errors.length;
+      subscriptions.query({ type: "query", id: 1, filter: FilterSchema.parse({ userIds }) }, principal);
+      return errors[before];
+    };
+    const queryAll = () => {
+      const before = errors.length;
+      subscriptions.query({ type: "query", id: 1, filter: FilterSchema.parse({}) }, principal);
+      return errors[before];
+    };
+    const subscribe = (filter: unknown) => {
+      const before = errors.length;
+      subscriptions.subscribe({ type: "subscribe", id: 1, filter: FilterSchema.parse(filter) }, principal);
+      return errors[before];
+    };
+    /** The reader takes what waits, and stops again. */
+    const readOne = () => {
+      sink.buffered = 0;
+      outbox.drained();
+    };
+    const readAll = async () => {
+      sink.buffered = 0;
+      outbox.drained();
+      await until(() => outbox.jobs === 0);
+    };
+    return { query, queryAll, subscribe, readOne, readAll, sink, outbox, subscriptions, budget };
+  };
+  return { socket, tenant };
+}
+
+/** More users than are looked at in one go. */
+function crowd({ tenant }: ReturnType<typeof setUp>, users: number) {
+  const holder = { lose: () => {} };
+  for (let i = 0; i < users; i++) tenant.open(`user-${i}`, "widget", { custom: { n: "0" } }, holder, 0);
+  const copies = vi.spyOn(Bucket.prototype, "list");
+  onTestFinished(() => copies.mockRestore());
+  return copies;
+}
+
+it("the queries of a user that wait are bounded in bytes, over all sockets", async () => {
+  const { socket } = setUp(8 * MIB);
+  const sockets = [socket("mallory"), socket("mallory"), socket("mallory")];
+  let waiting = 0;
+  let refusal: string | undefined;
+  for (let i = 0; refusal === undefined && i < 100; i++) {
+    refusal = sockets[i % 3]!.query(`${i}`);
+    if (refusal === undefined) waiting++;
+  }
+  expect(refusal).toBe("LIMIT_REACHED");
+  expect(waiting).toBeGreaterThan(8);
+  expect(waiting).toBeLessThan(20);
+  expect(sockets[0]!.budget.subscriptions!.bytes).toBeLessThanOrEqual(8 * MIB);
+  // Somebody else, and an app, may ask.
+  expect([socket("bystander").query("b"), socket(undefined).query("c")]).toEqual([undefined, undefined]);
+  // What was answered is given back, and so is what a socket that is gone had asked for.
+  await sockets[0]!.readAll();
+  expect(sockets[1]!.query("again")).toBeUndefined();
+  await sockets[1]!.readAll();
+  sockets[2]!.subscriptions.endAll(0);
+  expect(sockets[0]!.budget.subscriptions!.isEmpty).toBe(true);
+});
+
+it("long answers that a user does not read hold a bounded part of memory; the rest waits", async () => {
+  const world = setUp();
+  const copies = crowd(world, 5_000);
+  const sockets = Array.from({ length: 12 }, () => world.socket("mallory"));
+  for (const { sink, queryAll, readOne } of sockets) {
+    sink.stops = true;
+    expect(queryAll()).toBeUndefined();
+    readOne();
+    await setImmediate();
+  }
+  // Of 1 MiB, 5,000 sessions that are still to be looked at take nearly a quarter.
+  const begun = sockets.filter(({ sink }) => sink.sent > 0);
+  expect([begun.length, copies.mock.calls.length]).toEqual([4, 4]);
+  // Somebody else is answered, and an app.
+  for (const bystander of [world.socket("bystander"), world.socket(undefined)]) {
+    expect(bystander.queryAll()).toBeUndefined();
+    await bystander.readAll();
+    expect(bystander.sink.sent).toBeGreaterThan(1);
+  }
+  // One that is gone makes room for another, and one that reads for the next.
+  begun[0]!.subscriptions.endAll(0);
+  begun[0]!.outbox.close();
+  const rest = sockets.filter((each) => each !== begun[0]);
+  await until(() => rest.filter(({ sink }) => sink.sent > 0).length === 4);
+  for (const { sink } of rest) sink.stops = false;
+  await Promise.all(rest.map(({ readAll }) => readAll()));
+  expect(rest.every(({ sink }) => sink.sent === rest[0]!.sink.sent)).toBe(true);
+  for (const { subscriptions } of rest) subscriptions.endAll(0);
+  expect(begun[0]!.budget.subscriptions!.isEmpty).toBe(true);
+});
+
+it("a large view is not collected to find that the user may not have it", async () => {
+  const world = setUp();
+  const copies = crowd(world, 12_000);
+  const mallory = world.socket("mallory");
+  for (let i = 0; i < 10; i++) expect(mallory.subscribe({ hasFocus: false })).toBe("LIMIT_REACHED");
+  expect([copies.mock.calls.length, world.tenant.leftovers().views]).toEqual([0, 0]);
+  // A small one is had, and an app has the large one.
+  expect(mallory.subscribe({ selectedConversationId: "room" })).toBeUndefined();
+  expect(world.socket(undefined).subscribe({ hasFocus: false })).toBeUndefined();
+  await until(() => world.tenant.leftovers().collecting === 0);
+});

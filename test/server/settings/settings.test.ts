@@ -1,0 +1,406 @@
+import { describe, expect, it } from "vitest";
+import { type Machine, readSettings, SettingsError } from "../../../src/server/settings/settings.ts";
+import { loadUws, uwsCandidates } from "../../../src/server/transport/load-uws.ts";
+
+const LONG = "a secret that is long enough for anybody";
+const APPS = JSON.stringify([{ id: "app", secrets: [LONG] }]);
+
+function machine(files: Record<string, string> = {}, openFiles: number | undefined = 65_536): Machine {
+  return {
+    openFiles,
+    readFile: (path) => {
+      const text = files[path];
+      if (text === undefined) throw Object.assign(new Error(`no such file: ${path}`), { code: "ENOENT" });
+      return text;
+    },
+  };
+}
+
+const read = (env: Record<string, string>, on = machine()) => readSettings(env, on);
+
+/** The message of the one error that a setting may end in. */
+function messageOf(env: Record<string, string>, on = machine()): string {
+  try {
+    read(env, on);
+  } catch (error) {
+    expect(error).toBeInstanceOf(SettingsError);
+    const { message } = error as SettingsError;
+    expect(message).not.toMatch(/[\r\n\u2028\u2029]/);
+    expect(message.length).toBeLessThan(400);
+    return message;
+  }
+  throw new Error(`these settings were taken: ${JSON.stringify(env)}`);
+}
+
+const INTEGERS: [name: string, field: string, standard: number, min: number, max: number][] = [
+  ["DIFF_INTERVAL_MS", "diffIntervalMs", 50, 0, 60_000],
+  ["TYPING_TIMEOUT_MS", "typingTimeoutMs", 10_000, 10, 3_600_000],
+  ["RESUME_WINDOW_MS", "resumeWindowMs", 15_000, 0, 86_400_000],
+  ["HEARTBEAT_INTERVAL_MS", "heartbeatIntervalMs", 16_000, 10, 3_600_000],
+  ["CONNECT_TIMEOUT_MS", "connectTimeoutMs", 5_000, 10, 3_600_000],
+  ["MAX_CONNECTIONS", "maxConnections", 65_536 - 512, 1, 10_000_000],
+  ["MAX_CONNECTIONS_PER_IP", "maxConnectionsPerIp", 1_000, 1, 10_000_000],
+  ["MAX_CONNECTS_PER_SECOND", "maxConnectsPerSecond", 1_000, 1, 1_000_000],
+  ["MAX_MESSAGE_BYTES", "maxMessageBytes", 262_144, 256, 16_777_216],
+  ["MAX_BUFFERED_BYTES", "maxBufferedBytes", 1_048_576, 1_024, 268_435_456],
+  ["MAX_SESSIONS_PER_SOCKET", "maxSessionsPerSocket", 100, 1, 100_000],
+  ["MAX_SUBSCRIPTIONS_PER_SOCKET", "maxSubscriptionsPerSocket", 100, 1, 100_000],
+  ["MAX_SESSIONS_PER_USER", "maxSessionsPerUser", 100, 1, 1_000_000],
+  ["MAX_SUBSCRIPTION_BYTES_PER_USER", "maxSubscriptionBytesPerUser", 33_554_432, 1_048_576, 17_179_869_184],
+  ["MESSAGES_PER_SECOND", "messagesPerSecond", 50, 1, 1_000_000],
+  ["DRAIN_MS", "drainMs", 10_000, 0, 3_600_000],
+  ["HTTP_REQUESTS_PER_SECOND", "httpRequestsPerSecond", 1_000, 1, 10_000_000],
+];
+
+describe("settings", () => {
+  it("have defaults, without apps and with", () => {
+    const settings = read({});
+    expect(settings).toMatchObject({
+      host: "127.0.0.1",
+      port: 8080,
+      transport: "auto",
+      apps: undefined,
+      nodeId: undefined,
+      redisUrls: undefined,
+      nodeLeaseMs: 10_000,
+      logLevel: "info",
+      metricsToken: undefined,
+      warnings: [],
+    });
+    expect(settings.limits).toEqual(
+      Object.fromEntries(INTEGERS.map(([, field, standard]) => [field, standard])),
+    );
+    expect(settings.trustProxy("127.0.0.1", 0)).toBe(false);
+    expect(read({ APPS })).toMatchObject({
+      host: "0.0.0.0",
+      apps: [{ id: "app", secrets: [LONG] }],
+      warnings: [],
+    });
+  });
+
+  it("that are empty are unset", () => {
+    const names = [
+      ...INTEGERS.map(([name]) => name),
+      "HOST",
+      "PORT",
+      "TRANSPORT",
+      "APPS",
+      "APPS_FILE",
+      "LOG_LEVEL",
+    ];
+    names.push(
+      "REDIS_URL",
+      "REDIS_SHARDS",
+      "REDIS_LOG_BYTES",
+      "TERMINATION_GRACE_MS",
+      "NODE_ID",
+      "NODE_LEASE_MS",
+      "METRICS_TOKEN",
+      "TRUST_PROXY",
+    );
+    const empty = read(Object.fromEntries(names.map((name) => [name, ""])));
+    expect(JSON.stringify(empty)).toBe(JSON.stringify(read({})));
+  });
+
+  describe.each(INTEGERS)("%s", (name, field, _standard, min, max) => {
+    it.each([min, max])("may be %d", (value) => {
+      expect(read({ [name]: String(value) }).limits).toHaveProperty(field, value);
+    });
+
+    it.each([
+      String(min - 1),
+      String(max + 1),
+      "x",
+      " ",
+      "1.5",
+      "1e3",
+      "0x10",
+      "+1",
+      "1_000",
+      "1,000",
+      "10s",
+      "NaN",
+      "Infinity",
+      "9".repeat(400),
+      `${min}\n`,
+      "١",
+    ])("may not be %j", (value) => {
+      expect(messageOf({ [name]: value })).toMatch(new RegExp(`^${name} `));
+    });
+  });
+
+  it.each(["-1", "65536", "http", "80 80", "8080/"])("PORT may not be %j", (value) => {
+    expect(messageOf({ PORT: value })).toMatch(/^PORT .* 0 to 65535/);
+  });
+
+  it.each([
+    ["TRANSPORT", "uWebSockets"],
+    ["TRANSPORT", "WS"],
+    ["LOG_LEVEL", "verbose"],
+    ["LOG_LEVEL", "__proto__"],
+    ["LOG_LEVEL", "info\ndebug"],
+    ["NODE_ID", "a\nb"],
+    ["NODE_ID", "x".repeat(256)],
+    ["NODE_LEASE_MS", "99"],
+    ["REDIS_SHARDS", "0"],
+    ["REDIS_SHARDS", "257"],
+    ["REDIS_LOG_BYTES", "4194303"],
+    ["REDIS_LOG_BYTES", "4294967297"],
+    ["REDIS_LOG_BYTES", "64mb"],
+    ["TERMINATION_GRACE_MS", "15s"],
+    ["REDIS_URL", "localhost:6379"],
+    ["REDIS_URL", "http://localhost"],
+    ["REDIS_URL", "redis://"],
+    ["REDIS_URL", "redis://localhost/zero"],
+    ["REDIS_URL", "redis://user:hunter2@local host"],
+    ["REDIS_URL", "redis://a:6379,b:6379"],
+    ["REDIS_URL", "redis://a,redis://user:hunter2@b/x"],
+    ["REDIS_URL", "redis://a,"],
+    ["TRUST_PROXY", "everybody"],
+    ["TRUST_PROXY", "10.0.0.0/33"],
+    ["TRUST_PROXY", "10.0.0.1,"],
+    ["TRUST_PROXY", "10.0.0.1 10.0.0.2"],
+  ])("%s may not be %j", (name, value) => {
+    expect(messageOf({ [name]: value })).toMatch(new RegExp(`^${name} `));
+  });
+
+  it.each(["fatal", "error", "warn", "info", "debug", "trace", "silent"])(
+    "LOG_LEVEL may be %s",
+    (LOG_LEVEL) => {
+      expect(read({ LOG_LEVEL }).logLevel).toBe(LOG_LEVEL);
+    },
+  );
+
+  it("TRUST_PROXY takes addresses, networks and names of networks", () => {
+    const { trustProxy } = read({ TRUST_PROXY: "10.0.0.0/8, loopback ,2001:db8::/32" });
+    for (const address of ["10.9.9.9", "127.0.0.1", "::1", "2001:db8::7"])
+      expect(trustProxy(address, 0)).toBe(true);
+    for (const address of ["11.0.0.1", "2001:db9::1", "x"]) expect(trustProxy(address, 0)).toBe(false);
+  });
+
+  describe("HOST", () => {
+    it.each([
+      "0.0.0.0",
+      "::",
+      "192.168.1.2",
+      "example.com",
+      "127.0.0.1.example.com",
+      "localhost.example.com",
+    ])("%s needs apps", (HOST) => {
+      expect(messageOf({ HOST })).toMatch(/^HOST .*APPS/);
+      expect(read({ HOST, APPS }).host).toBe(HOST);
+    });
+
+    it.each(["127.0.0.1", "127.1.2.3", "::1", "localhost"])("%s does not", (HOST) => {
+      expect(read({ HOST }).host).toBe(HOST);
+    });
+  });
+
+  describe("APPS", () => {
+    const TOLD = "this-one-is-secret-and-told-to-nobody";
+    const BAD: [name: string, apps: unknown][] = [
+      ["no JSON", `[{"id":"app","secrets":["${TOLD}"]`],
+      ["no JSON in another way", `id: app, secrets: ${TOLD}`],
+      ["the secret alone", TOLD],
+      ["no list", { id: "app", secrets: [TOLD] }],
+      ["an empty list", []],
+      ["null", null],
+      ["a text", TOLD],
+      ["no app", [TOLD]],
+      ["no id", [{ secrets: [TOLD] }]],
+      ["an empty id", [{ id: "", secrets: [TOLD] }]],
+      ["an id with a control character", [{ id: "a\u0000", secrets: [TOLD] }]],
+      ["an id that is a number", [{ id: 1, secrets: [TOLD] }]],
+      ["no secrets", [{ id: "app" }]],
+      ["an empty list of secrets", [{ id: "app", secrets: [] }]],
+      ["an empty secret", [{ id: "app", secrets: [TOLD, ""] }]],
+      ["a secret that is a number", [{ id: "app", secrets: [TOLD, 1] }]],
+      ["a secret that is too long", [{ id: "app", secrets: [TOLD.repeat(40)] }]],
+      ["too many secrets", [{ id: "app", secrets: Array.from({ length: 17 }, () => TOLD) }]],
+      ["secrets that are a text", [{ id: "app", secrets: TOLD }]],
+      ["a misspelled field", [{ id: "app", secrets: [TOLD], alowedOrigins: [] }]],
+      ["an origin with a path", [{ id: "app", secrets: [TOLD], allowedOrigins: ["https://example.com/"] }]],
+      ["an origin in capitals", [{ id: "app", secrets: [TOLD], allowedOrigins: ["https://Example.com"] }]],
+      [
+        "an origin with its usual port",
+        [{ id: "app", secrets: [TOLD], allowedOrigins: ["https://example.com:443"] }],
+      ],
+      ["an origin with a star", [{ id: "app", secrets: [TOLD], allowedOrigins: ["*"] }]],
+      ["another grant", [{ id: "app", secrets: [TOLD], userGrant: "some" }]],
+      ["requireExp as a text", [{ id: "app", secrets: [TOLD], requireExp: "yes" }]],
+      [
+        "the same id twice",
+        [
+          { id: "app", secrets: [TOLD] },
+          { id: "app", secrets: [`${TOLD}2`] },
+        ],
+      ],
+    ];
+
+    it.each(BAD)("may not be %s, and the error tells no secret", (_name, apps) => {
+      const text = typeof apps === "string" ? apps : JSON.stringify(apps);
+      const message = messageOf({ APPS: text });
+      expect(message).toMatch(/^APPS /);
+      expect(message).not.toContain(TOLD.slice(0, 12));
+      const fromFile = messageOf({ APPS_FILE: "/apps.json" }, machine({ "/apps.json": text }));
+      expect(fromFile).toMatch(/^APPS_FILE /);
+      expect(fromFile).not.toContain(TOLD.slice(0, 12));
+    });
+
+    it("may come from a file", () => {
+      expect(read({ APPS_FILE: "/apps.json" }, machine({ "/apps.json": `\n${APPS}\n` })).apps).toHaveLength(
+        1,
+      );
+    });
+
+    it("is not looked for in a file that is not there", () => {
+      expect(messageOf({ APPS_FILE: "/nowhere.json" })).toMatch(/^APPS_FILE "\/nowhere.json" .*ENOENT/);
+    });
+
+    it("put into APPS_FILE by mistake is not told either", () => {
+      const message = messageOf({ APPS_FILE: JSON.stringify([{ id: "a", secrets: [TOLD] }]) });
+      expect(message).toMatch(/^APPS_FILE /);
+      expect(message).not.toContain(TOLD.slice(0, 12));
+    });
+
+    it("is set once: here or in a file", () => {
+      expect(messageOf({ APPS, APPS_FILE: "/apps.json" })).toMatch(/APPS or APPS_FILE/);
+    });
+
+    it("may have ids that mean something to JavaScript", () => {
+      const apps = ["__proto__", "constructor", "👩‍💻", "a/b"].map((id) => ({ id, secrets: [LONG] }));
+      expect(read({ APPS: JSON.stringify(apps) }).apps?.map(({ id }) => id)).toEqual(
+        apps.map(({ id }) => id),
+      );
+    });
+  });
+
+  describe("warn of", () => {
+    it.each<[string, Record<string, string>, RegExp]>([
+      [
+        "a secret that could be guessed",
+        { APPS: '[{"id":"app","secrets":["hunter2"]}]' },
+        /secret of app "app"/,
+      ],
+      ["more connections than files", { MAX_CONNECTIONS: "65536" }, /MAX_CONNECTIONS/],
+      ["a window that is short", { RESUME_WINDOW_MS: "1999" }, /RESUME_WINDOW_MS/],
+      ["a heartbeat that is long", { HEARTBEAT_INTERVAL_MS: "50001" }, /HEARTBEAT_INTERVAL_MS/],
+      ["typing that nobody sees", { TYPING_TIMEOUT_MS: "50" }, /TYPING_TIMEOUT_MS/],
+      [
+        "a lease that is short",
+        { APPS, REDIS_URL: "redis://127.0.0.1", NODE_LEASE_MS: "4999", HEARTBEAT_INTERVAL_MS: "10000" },
+        /NODE_LEASE_MS/,
+      ],
+      [
+        "a Redis that is open to all",
+        { APPS, REDIS_URL: "redis://redis.example" },
+        /REDIS_URL has no password/,
+      ],
+      [
+        "one of several that is",
+        { APPS, REDIS_URL: "redis://:hunter2@a,redis://b" },
+        /REDIS_URL has no password/,
+      ],
+      [
+        "clients that notice late that their node has gone",
+        { APPS, REDIS_URL: "redis://127.0.0.1", HEARTBEAT_INTERVAL_MS: "20000" },
+        /HEARTBEAT_INTERVAL_MS .* NODE_LEASE_MS and RESUME_WINDOW_MS/,
+      ],
+      ["nodes that have no secret in common", { REDIS_URL: "redis://127.0.0.1" }, /REDIS_URL without APPS/],
+      ["little room for slow readers", { MAX_BUFFERED_BYTES: "65535" }, /MAX_BUFFERED_BYTES/],
+    ])("%s", (_name, env, expected) => {
+      const { warnings } = read(env);
+      expect(warnings).toEqual([expect.stringMatching(expected)]);
+      expect(warnings[0]).not.toContain("hunter2");
+    });
+
+    it("nothing that is just right", () => {
+      const env = { RESUME_WINDOW_MS: "2000", HEARTBEAT_INTERVAL_MS: "50000", MAX_CONNECTIONS: "65024" };
+      expect(read({ ...env, TYPING_TIMEOUT_MS: "51", MAX_BUFFERED_BYTES: "65536" }).warnings).toEqual([]);
+      const redis = { APPS, REDIS_URL: "rediss://user:hunter2@redis.example/3", NODE_LEASE_MS: "5000" };
+      expect(read({ ...redis, HEARTBEAT_INTERVAL_MS: "14999" }).warnings).toEqual([]);
+    });
+  });
+
+  describe("that do not fit each other", () => {
+    it("end the start, with what to do", () => {
+      const redis = { REDIS_URL: "redis://127.0.0.1" };
+      expect(messageOf({ TERMINATION_GRACE_MS: "14999" })).toMatch(
+        /^TERMINATION_GRACE_MS is 14999, .* raise it to 15000, .* or lower DRAIN_MS$/,
+      );
+      expect(messageOf({ ...redis, APPS: '[{"id":"big","secrets":["x"],"shards":2}]' })).toMatch(
+        /^app "big" has 2 shards, but REDIS_SHARDS is 1/,
+      );
+    });
+
+    it("are those alone", () => {
+      expect(read({ REDIS_URL: "redis://127.0.0.1", NODE_LEASE_MS: "100" }).nodeLeaseMs).toBe(100);
+      expect(read({ TERMINATION_GRACE_MS: "15000" }).warnings).toEqual([]);
+      expect(read({ TERMINATION_GRACE_MS: "5000", DRAIN_MS: "0" }).warnings).toEqual([]);
+      const apps = '[{"id":"big","secrets":["0123456789abcdef0123456789abcdef"],"shards":4}]';
+      expect(read({ APPS: apps, REDIS_SHARDS: "4" })).toMatchObject({ redisShards: 4, warnings: [] });
+    });
+
+    it("several addresses of one Redis Cluster", () => {
+      const { redisUrls } = read({ REDIS_URL: "redis://u:a,b@one:7000, redis://u:a,b@two:7001" });
+      expect(redisUrls).toEqual(["redis://u:a,b@one:7000", "redis://u:a,b@two:7001"]);
+    });
+  });
+
+  it("leave room for some connections where few files may be open, or nobody knows how many", () => {
+    expect(read({}, machine({}, 256)).limits.maxConnections).toBeGreaterThanOrEqual(64);
+    // One address does not have all places where they are few.
+    expect(read({}, machine({}, 1_024)).limits).toMatchObject({
+      maxConnections: 512,
+      maxConnectionsPerIp: 256,
+    });
+    expect(read({ MAX_CONNECTIONS_PER_IP: "900" }, machine({}, 1_024)).limits.maxConnectionsPerIp).toBe(900);
+    expect(read({}, { ...machine(), openFiles: undefined }).limits.maxConnections).toBeGreaterThan(1_000);
+  });
+});
+
+describe("the builds of uWebSockets.js", () => {
+  const missing = (name: string) => {
+    throw Object.assign(new Error(`Cannot find module '${name}'\nRequire stack:\n- x`), {
+      code: "MODULE_NOT_FOUND",
+    });
+  };
+
+  it("are looked for by platform, processor and Node, the user's own first", () => {
+    expect(uwsCandidates("linux", "x64", "22.1.0")).toEqual([
+      "uWebSockets.js",
+      "uwsjs-linux-x64-22-next",
+      "uwsjs-linux-x64-22",
+    ]);
+  });
+
+  it("that do not load leave a reason each, a line long", () => {
+    const loaded = loadUws(
+      (name) => {
+        if (name === "broken") throw new Error("GLIBC_2.38 not found\n(required by …)");
+        if (name === "odd") throw "not even an error";
+        return missing(name);
+      },
+      ["absent", "broken", "odd"],
+    );
+    expect(loaded).toEqual({
+      uws: undefined,
+      reasons: ["absent: not installed", "broken: GLIBC_2.38 not found", "odd: "],
+    });
+  });
+
+  it("are tried until one loads", () => {
+    const tried: string[] = [];
+    const build = {};
+    const loaded = loadUws(
+      (name) => {
+        tried.push(name);
+        return name === "second" ? build : missing(name);
+      },
+      ["first", "second", "third"],
+    );
+    expect(loaded.uws).toBe(build);
+    expect(loaded).toMatchObject({ source: "second" });
+    expect(tried).toEqual(["first", "second"]);
+  });
+});

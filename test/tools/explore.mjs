@@ -1,0 +1,57 @@
+// Runs all tests in which chance has a part, with seeds that nobody has chosen, until one of them finds something.
+
+import { spawnSync } from "node:child_process";
+import { randomInt } from "node:crypto";
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+
+const USAGE = `Usage: npm run test:explore -- [--runs 1] [--minutes 10] [--seed 7]
+Runs the tests with random parts with other seeds than the fixed one, as often, or for as long.
+Exit code 1: a seed has found something; it is printed, and how to have it again.`;
+
+const PROJECT = fileURLToPath(new URL("../..", import.meta.url));
+const { values } = parseArgs({
+  options: {
+    runs: { type: "string" },
+    minutes: { type: "string" },
+    seed: { type: "string" },
+    help: { type: "boolean", short: "h" },
+  },
+});
+if (values.help) {
+  console.log(USAGE);
+  process.exit(0);
+}
+const runs = Number(values.runs ?? (values.minutes === undefined ? 1 : Number.MAX_SAFE_INTEGER));
+const endsAt = performance.now() + 60_000 * Number(values.minutes ?? Number.MAX_SAFE_INTEGER);
+const firstSeed = Number(values.seed ?? randomInt(2 ** 31));
+if (!(runs >= 1) || Number.isNaN(endsAt) || !Number.isSafeInteger(firstSeed)) {
+  console.error(USAGE);
+  process.exit(2);
+}
+
+/** Those that begin with the seed by themselves, or by what fast-check is set to. */
+const files = readdirSync(join(PROJECT, "test"), { recursive: true, encoding: "utf8" })
+  .filter((name) => name.endsWith(".test.ts"))
+  .map((name) => join("test", name))
+  .filter((name) => /support\/seed\.ts"|from "fast-check"/.test(readFileSync(join(PROJECT, name), "utf8")))
+  .sort();
+
+for (let run = 0; run < runs && (run === 0 || performance.now() < endsAt); run++) {
+  const seed = (firstSeed + run) % 2 ** 31;
+  console.log(`run ${run + 1}: MODEL_SEED=${seed}, ${files.length} files`);
+  const vitest = join(dirname(fileURLToPath(import.meta.resolve("vitest"))), "..", "vitest.mjs");
+  const { status } = spawnSync(process.execPath, [vitest, "run", ...files], {
+    cwd: PROJECT,
+    env: { ...process.env, MODEL_SEED: String(seed), EXPLORE: "1" },
+    stdio: "inherit",
+  });
+  if (status === 0) continue;
+  console.error(
+    `\nfound with seed ${seed}. To have it again:\n  EXPLORE=1 MODEL_SEED=${seed} npx vitest run <the file that failed>\n` +
+      "Make a fixed example of it, in the same file or in test/fuzz/corpus, before it is mended.",
+  );
+  process.exit(1);
+}
