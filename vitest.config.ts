@@ -5,8 +5,8 @@ import { BaseSequencer, type TestSpecification } from "vitest/node";
 const LONGEST = [
   "process/hoarders",
   "fuzz/fuzz",
-  "cluster/faults",
-  "cluster/model",
+  "server/cluster/faults",
+  "server/cluster/model",
   "attacks/slow",
   "process/attacks",
   "process/start",
@@ -15,7 +15,7 @@ const LONGEST = [
   "browser/sdk",
   "browser/dashboard-states",
   "package/install",
-  "cluster/two-nodes",
+  "server/cluster/two-nodes",
   "wire/patience",
   "model/live",
 ];

@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
-import type { TokenClaims } from "../server/auth/mint.ts";
 import { idProblem, MAX_TOKEN_LENGTH } from "../protocol/rules.ts";
+import type { TokenClaims } from "../server/auth/mint.ts";
 import { CliError } from "./cli-error.ts";
 import { parseDuration } from "./duration.ts";
 import type { Surroundings } from "./surroundings.ts";

@@ -26,12 +26,12 @@ function compress(): Plugin {
 
 /** Builds the dashboard. Its policy allows nothing inline, so nothing is put inline. */
 export default defineConfig({
-  root: fileURLToPath(new URL("src/dashboard", import.meta.url)),
+  root: fileURLToPath(new URL(".", import.meta.url)),
   base: "/dashboard/",
   publicDir: false,
   oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
   build: {
-    outDir: fileURLToPath(new URL("dist/dashboard", import.meta.url)),
+    outDir: fileURLToPath(new URL("../../dist/dashboard", import.meta.url)),
     emptyOutDir: true,
     target: "es2022",
     assetsInlineLimit: 0,

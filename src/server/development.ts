@@ -3,9 +3,9 @@ import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { nanoid } from "nanoid";
 import { z } from "zod";
+import type { Handout } from "../cli/surroundings.ts";
 import type { AppConfig } from "./auth/app.ts";
 import { mintToken } from "./auth/mint.ts";
-import type { Handout } from "../cli/surroundings.ts";
 
 /** The app of development mode, with a secret that lasts as long as the process. */
 export function createDemoApp(): AppConfig & { secrets: [string] } {

@@ -1,6 +1,8 @@
 import ipaddr from "ipaddr.js";
 import type { Logger } from "pino";
+import { makeId } from "../core/ids.ts";
 import { App, type AppConfig } from "./auth/app.ts";
+import { type Clock, createAwakeClock } from "./clock.ts";
 import type { Cluster } from "./cluster/cluster.ts";
 import { isPlainIpv4 } from "./gateway/admission.ts";
 import { Hub } from "./gateway/hub.ts";
@@ -18,8 +20,6 @@ import { createMetrics, type Metrics } from "./observability/metrics.ts";
 import { watchProcess } from "./observability/process-health.ts";
 import { memoryBytes, watchMemory } from "./observability/process-memory.ts";
 import { type Settings, SettingsError } from "./settings/settings.ts";
-import { type Clock, createAwakeClock } from "./clock.ts";
-import { makeId } from "../core/ids.ts";
 import { loadUws } from "./transport/load-uws.ts";
 import type { Transport, TransportOptions } from "./transport/transport.ts";
 import { listenUws } from "./transport/uws.ts";

@@ -1,7 +1,7 @@
 import { WebSocket } from "ws";
-import { mintToken } from "../../src/server/auth/mint.ts";
 import { createClient } from "../../src/client/index.ts";
 import type { PresenceClient, Session, Subscription, WebSocketConstructor } from "../../src/client/types.ts";
+import { mintToken } from "../../src/server/auth/mint.ts";
 import { Random } from "../support/random.ts";
 import type { CrowdOptions, CrowdOrder, CrowdReport, RestingUser } from "./crowd.ts";
 

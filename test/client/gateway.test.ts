@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, type TestContext, it as test } from "vitest";
-import type { TokenClaims } from "../../src/server/auth/mint.ts";
 import type { ClientOptions, PresenceSession, SessionEnd } from "../../src/client/types.ts";
+import type { TokenClaims } from "../../src/server/auth/mint.ts";
 import { APP, TestGateway, type TestGatewayOptions } from "../support/gateway.ts";
 import { HandClock } from "../support/hand-clock.ts";
 import { TcpProxy } from "../support/proxy.ts";

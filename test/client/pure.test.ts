@@ -12,12 +12,12 @@ import type {
 } from "../../src/client/index.ts";
 import { LiveUsers } from "../../src/client/live-users.ts";
 import { readMessage, type Users } from "../../src/client/server-message.ts";
+import type { SessionState } from "../../src/core/sessions/session.ts";
+import { CompiledFilter } from "../../src/core/views/compiled-filter.ts";
 import type { ErrorCode, LeaveCause as WireLeaveCause } from "../../src/protocol/codes.ts";
 import { type FilterInput, FilterSchema } from "../../src/protocol/filter.ts";
 import type { Message, SessionFields as WireSessionFields } from "../../src/protocol/messages.ts";
 import { MAX_SERVER_MESSAGE_BYTES } from "../../src/protocol/rules.ts";
-import type { SessionState } from "../../src/core/sessions/session.ts";
-import { CompiledFilter } from "../../src/core/views/compiled-filter.ts";
 import { filter as filters } from "../model/arbitraries.ts";
 import { plain, someone } from "../support/sdk.ts";
 import { runs, SEED } from "../support/seed.ts";

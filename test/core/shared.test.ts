@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { BoundedMap } from "../../src/core/collections/bounded-map.ts";
-import { createAwakeClock } from "../../src/server/clock.ts";
 import { Deadlines } from "../../src/core/collections/deadlines.ts";
 import { TokenBucket } from "../../src/core/collections/token-bucket.ts";
+import { createAwakeClock } from "../../src/server/clock.ts";
 import { runs } from "../support/seed.ts";
 
 describe("the awake clock", () => {

@@ -11,10 +11,10 @@ const PACKAGE_BYTES = 440_000;
 const PAPERS = [
   "LICENSE",
   "README.md",
-  "package.json",
-  "src/client/README.md",
   "docs/operations.md",
   "docs/protocol.md",
+  "package.json",
+  "src/client/README.md",
 ];
 /** A page with what it needs is in this folder, made by a bundler: its files have no sources of the same name. */
 const PAGE = /^dist\/dashboard\/[\w./-]+\.(?:html|js|css|svg)(?:\.gz|\.br)?$/;

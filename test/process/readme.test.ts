@@ -149,7 +149,9 @@ describe("what the README says", () => {
       else expect(documented.get(name), name).toBe(`\`${value}\``);
     }
     const read = [
-      ...readFileSync(join(PROJECT, "src/server/settings/settings.ts"), "utf8").matchAll(/(?:read|integer|choice)\("(\w+)"/g),
+      ...readFileSync(join(PROJECT, "src/server/settings/settings.ts"), "utf8").matchAll(
+        /(?:read|integer|choice)\("(\w+)"/g,
+      ),
     ];
     const known = new Set(rows.map(([name]) => name));
     expect(read.map((match) => match[1]!).filter((name) => !known.has(name))).toEqual([]);

@@ -3,13 +3,6 @@ import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import { cutPage, PAGE_BYTES, type Page } from "../../src/server/gateway/pages.ts";
-import { decodeMessage, encodeDiff, joinMembers, readMessageId } from "../../src/protocol/codec.ts";
-import { CLOSE } from "../../src/protocol/codes.ts";
-import { FilterSchema } from "../../src/protocol/filter.ts";
-import { readHotMessage, readHotText } from "../../src/protocol/hot-messages.ts";
-import { ClientMessage } from "../../src/protocol/messages.ts";
-import { customBytes, idProblem } from "../../src/protocol/rules.ts";
 import {
   bytesAfter,
   keysAfter,
@@ -18,6 +11,13 @@ import {
   type SessionState,
 } from "../../src/core/sessions/session.ts";
 import { Table } from "../../src/core/sessions/table.ts";
+import { decodeMessage, encodeDiff, joinMembers, readMessageId } from "../../src/protocol/codec.ts";
+import { CLOSE } from "../../src/protocol/codes.ts";
+import { FilterSchema } from "../../src/protocol/filter.ts";
+import { readHotMessage, readHotText } from "../../src/protocol/hot-messages.ts";
+import { ClientMessage } from "../../src/protocol/messages.ts";
+import { customBytes, idProblem } from "../../src/protocol/rules.ts";
+import { cutPage, PAGE_BYTES, type Page } from "../../src/server/gateway/pages.ts";
 import { SUBPROTOCOL } from "../../src/server/transport/transport.ts";
 import { WORDS } from "../fuzz/samples.ts";
 import { Random } from "../support/random.ts";

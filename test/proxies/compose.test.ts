@@ -62,7 +62,7 @@ describe("deploy/compose.yml", () => {
     const ports = name === "proxy" ? [expect.stringMatching(/^127\.0\.0\.1:8080:80$/)] : undefined;
     expect(service.ports).toEqual(ports);
     const dockerfile = readFileSync(join(PROJECT, "Dockerfile"), "utf8");
-    const isChecked = service.build === "." ? /^HEALTHCHECK/m.test(dockerfile) : service.healthcheck;
+    const isChecked = service.build === ".." ? /^HEALTHCHECK/m.test(dockerfile) : service.healthcheck;
     expect(isChecked).toBeTruthy();
   });
 
@@ -81,8 +81,8 @@ describe("deploy/compose.yml", () => {
     const user = readmeUser().replace("a-password", VARIABLES.REDIS_PASSWORD!);
     expect(valkey!.command.join(" ")).toContain("--user default off");
     expect(valkey!.command.join(" ").split(" --user ").at(-1)).toBe(user);
-    expect(proxy!.volumes[0]).toMatch(new RegExp(`^./test/proxies/${CONFIG}:`));
-    const config = readFileSync(join(PROJECT, "test/proxies", CONFIG), "utf8");
+    expect(proxy!.volumes[0]).toMatch(new RegExp(`^./proxies/${CONFIG}:`));
+    const config = readFileSync(join(PROJECT, "deploy/proxies", CONFIG), "utf8");
     expect([...config.matchAll(/^ {2}server \w+ (\S+)$/gm)].map(([, server]) => server)).toEqual([
       "node1:8080",
       "node2:8080",

@@ -5,69 +5,95 @@ import { expect, it } from "vitest";
 
 const SRC = fileURLToPath(new URL("../../src", import.meta.url));
 
-/** Each floor and those below it that it may import. Data flows down here and comes back as return values. */
-const FLOORS: Record<string, readonly string[]> = {
-  shared: [],
-  protocol: ["shared"],
-  sessions: ["protocol", "shared"],
-  views: ["sessions", "protocol", "shared"],
-  auth: ["views", "protocol", "shared"],
-  gateway: ["auth", "views", "sessions", "protocol", "shared"],
-  http: ["gateway", "auth", "views", "sessions", "protocol", "shared"],
-  transport: ["gateway", "http", "shared"],
-  cluster: ["gateway", "sessions", "protocol", "shared"],
-  observability: ["cluster", "gateway"],
+/** Each layer and those below it that it may import. Data flows down here and comes back as return values. */
+const LAYERS: Record<string, readonly string[]> = {
+  protocol: ["core/ids"],
+  "core/ids": [],
+  "core/collections": [],
+  "core/sessions": ["protocol", "core/collections"],
+  "core/views": ["core/sessions", "protocol", "core/collections"],
+  "server/clock": [],
+  "server/auth": ["core/views", "protocol", "core/collections"],
+  "server/gateway": [
+    "server/auth",
+    "server/clock",
+    "core/views",
+    "core/sessions",
+    "protocol",
+    "core/collections",
+  ],
+  "server/http": [
+    "server/gateway",
+    "server/auth",
+    "core/views",
+    "core/sessions",
+    "protocol",
+    "core/collections",
+  ],
+  "server/transport": ["server/gateway", "server/http", "core/collections"],
+  "server/cluster": ["server/gateway", "server/clock", "core/sessions", "protocol", "core/collections"],
+  "server/observability": ["server/cluster", "server/gateway"],
+  "server/settings": ["server/gateway", "server/auth", "cli", "protocol"],
   // What runs beside the gateway, and knows it by the wire only.
   client: ["protocol"],
   react: ["client"],
   dashboard: ["client"],
-  cli: ["client", "auth", "protocol"],
+  cli: ["client", "server/auth", "protocol"],
 };
-/** The files beside the folders put the floors together, and may import any. */
-const PURE = ["protocol", "sessions", "views"];
+/** The files that put the layers together may import any. */
+const ROOTS = /^(?:main|server\/(?:server|serve|development|node-support|version))\.ts$/;
+const PURE = ["protocol", "core/collections", "core/sessions", "core/views"];
 /** Of the cluster, all but these, which are the edge. */
-const CLUSTER_EDGE = /^cluster\/(cluster|link|redis-\w+)\.ts$/;
+const CLUSTER_EDGE = /^server\/cluster\/(cluster|link|redis-\w+)\.ts$/;
 
 interface SourceFile {
   readonly name: string;
-  readonly floor: string;
+  readonly layer: string;
   readonly text: string;
   readonly imports: readonly string[];
 }
 
+/** `core` and `server` have layers inside: folders, and files that stand alone. */
+function layerOf(name: string): string {
+  const [first, second] = name.split("/");
+  if (ROOTS.test(name)) return "";
+  return first === "core" || first === "server" ? `${first}/${second!.replace(/\.ts$/, "")}` : first!;
+}
+
 const files: SourceFile[] = readdirSync(SRC, { recursive: true, encoding: "utf8" })
-  .filter((name) => /\.tsx?$/.test(name))
+  .filter((name) => /\.tsx?$/.test(name) && !name.endsWith("vite.config.ts"))
   .map((name) => {
     const text = readFileSync(join(SRC, name), "utf8");
     const imports = [...text.matchAll(/(?:from |import |import\()"([^"]+)"/g)].map((match) => match[1]!);
-    return { name, floor: name.includes("/") ? name.split("/")[0]! : "", text, imports };
+    return { name, layer: layerOf(name), text, imports };
   });
 
-it("every folder has its floor", () => {
+it("every folder has its layer", () => {
   expect(files.length).toBeGreaterThan(40);
-  const folders = new Set(files.map((file) => file.floor).filter((floor) => floor !== ""));
-  expect([...folders].sort()).toEqual(Object.keys(FLOORS).sort());
+  const layers = new Set(files.map((file) => file.layer).filter((layer) => layer !== ""));
+  expect([...layers].sort()).toEqual(Object.keys(LAYERS).sort());
 });
 
 it("imports go down only", () => {
-  const wrong = files.flatMap(({ name, floor, imports }) =>
+  const wrong = files.flatMap(({ name, layer, imports }) =>
     imports
       .filter((target) => target.startsWith("."))
-      .map((target) => relative(SRC, join(SRC, dirname(name), target)).split("/"))
+      .map((target) => relative(SRC, join(SRC, dirname(name), target)))
       .filter(
-        (parts) =>
-          floor !== "" && parts[0] !== floor && !(parts.length > 1 && FLOORS[floor]!.includes(parts[0]!)),
+        (target) => layer !== "" && layerOf(target) !== layer && !LAYERS[layer]!.includes(layerOf(target)),
       )
-      .map((parts) => `${name} imports ${parts.join("/")}`),
+      .map((target) => `${name} imports ${target}`),
   );
   expect(wrong).toEqual([]);
 });
 
-it("the pure heart knows no clock, no timers, no process and nothing of Node", () => {
+it("the pure core knows no clock, no timers, no process and nothing of Node", () => {
   const impure =
     /\bDate\b|\bperformance\b|\bset(Timeout|Interval|Immediate)\b|\bprocess\b|\bMath\.random\b|\bBuffer\b/;
   const wrong = files
-    .filter(({ name, floor }) => PURE.includes(floor) || (floor === "cluster" && !CLUSTER_EDGE.test(name)))
+    .filter(
+      ({ name, layer }) => PURE.includes(layer) || (layer === "server/cluster" && !CLUSTER_EDGE.test(name)),
+    )
     .flatMap(({ name, text, imports }) => [
       ...imports.filter((target) => target.startsWith("node:")).map((target) => `${name} imports ${target}`),
       ...withoutComments(text)
@@ -81,7 +107,7 @@ it("the pure heart knows no clock, no timers, no process and nothing of Node", (
 it("only the composition root names concrete transports and the log", () => {
   const wrong = files
     // The command line is a client, which brings its own WebSocket where Node has none.
-    .filter(({ floor }) => !["", "transport", "observability", "cli"].includes(floor))
+    .filter(({ layer }) => !["", "server/transport", "server/observability", "cli"].includes(layer))
     .flatMap(({ name, imports }) =>
       imports
         .filter((target) => target === "pino" || target === "ws")
@@ -90,9 +116,9 @@ it("only the composition root names concrete transports and the log", () => {
   expect(wrong).toEqual([]);
 });
 
-it("Redis is loaded by those who use it only", () => {
+it("only gateways that use Redis load its client", () => {
   const wrong = files
-    .filter(({ floor }) => floor !== "cluster")
+    .filter(({ layer }) => layer !== "server/cluster")
     .flatMap(({ name, text }) =>
       [...text.matchAll(/^import (?!type)[^;]*?"([^"]+)";/gm)]
         .map((match) => match[1]!)

@@ -4,9 +4,9 @@ import { text as readText } from "node:stream/consumers";
 import { pino } from "pino";
 import type { AppConfig } from "../../src/server/auth/app.ts";
 import { mintToken, type TokenClaims } from "../../src/server/auth/mint.ts";
+import type { Clock } from "../../src/server/clock.ts";
 import { type Gateway, startGateway } from "../../src/server/server.ts";
 import { readSettings } from "../../src/server/settings/settings.ts";
-import type { Clock } from "../../src/server/clock.ts";
 import { type ClientOptions, TestClient } from "./client.ts";
 
 export const SECRET = "a secret of the test app, long enough to be one";

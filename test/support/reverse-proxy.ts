@@ -11,7 +11,7 @@ export type ProxyName = "nginx" | "haproxy";
 
 const FILES: Record<ProxyName, string> = { nginx: "nginx.conf", haproxy: "haproxy.cfg" };
 /** npm runs tests and benchmarks in the project's folder, wherever they were built to. */
-const FOLDER = "test/proxies";
+const FOLDER = "deploy/proxies";
 const START_MS = 60_000;
 
 /** Debian has them where only root looks. */

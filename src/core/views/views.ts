@@ -1,5 +1,5 @@
-import type { Change, Table } from "../sessions/table.ts";
 import { Deadlines } from "../collections/deadlines.ts";
+import type { Change, Table } from "../sessions/table.ts";
 import type { CompiledFilter } from "./compiled-filter.ts";
 import { DiffLog, DiffRings } from "./diff-log.ts";
 import { View } from "./view.ts";

@@ -1,7 +1,13 @@
-import type { HeldSession, RemoteSession } from "../gateway/tenant.ts";
+import {
+  type Custom,
+  countKeys,
+  MAX_ORIGIN,
+  NEW_SESSION,
+  type SessionState,
+} from "../../core/sessions/session.ts";
 import type { EndCause } from "../../protocol/codes.ts";
 import { customBytes, customProblem, idProblem, MAX_CUSTOM_BYTES } from "../../protocol/rules.ts";
-import { type Custom, countKeys, MAX_ORIGIN, NEW_SESSION, type SessionState } from "../../core/sessions/session.ts";
+import type { HeldSession, RemoteSession } from "../gateway/tenant.ts";
 
 /** What the log says about one session: how it is, or why it ended. */
 export type Fact =

@@ -1,5 +1,5 @@
-import type { HeldSession } from "../gateway/tenant.ts";
 import type { EndCause } from "../../protocol/codes.ts";
+import type { HeldSession } from "../gateway/tenant.ts";
 import { encodeEnd, encodeRow } from "./fact.ts";
 import type { Op, OpKind } from "./log.ts";
 

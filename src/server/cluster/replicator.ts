@@ -1,7 +1,7 @@
-import type { HeldSession } from "../gateway/tenant.ts";
+import { MAX_ORIGIN } from "../../core/sessions/session.ts";
 import type { EndCause } from "../../protocol/codes.ts";
 import { idProblem } from "../../protocol/rules.ts";
-import { MAX_ORIGIN } from "../../core/sessions/session.ts";
+import type { HeldSession } from "../gateway/tenant.ts";
 import { parseFact, readFact } from "./fact.ts";
 import { judge } from "./judge.ts";
 import type { Appended, Asked, Command, Entry, Joined, Look, OpKind, Page } from "./log.ts";

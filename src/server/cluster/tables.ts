@@ -1,5 +1,5 @@
-import type { HeldSession, RemoteSession } from "../gateway/tenant.ts";
 import type { EndCause } from "../../protocol/codes.ts";
+import type { HeldSession, RemoteSession } from "../gateway/tenant.ts";
 
 /** The tables of this node, as far as the sessions of one log go. */
 export interface Tables {

@@ -1,6 +1,6 @@
+import type { EndCause } from "../../protocol/codes.ts";
 import type { Journal } from "../gateway/journal.ts";
 import type { HeldSession, RemoteSession, Tenant } from "../gateway/tenant.ts";
-import type { EndCause } from "../../protocol/codes.ts";
 import type { Replicator } from "./replicator.ts";
 import type { Tables } from "./tables.ts";
 

@@ -1,5 +1,3 @@
-import type { Principal } from "../auth/principal.ts";
-import { CLOCK_LEEWAY_S, verifyToken } from "../auth/token.ts";
 import {
   decodeMessage,
   type ErrorMessage,
@@ -9,6 +7,8 @@ import {
 } from "../../protocol/codec.ts";
 import { CLOSE, type CloseReason, type ErrorCode } from "../../protocol/codes.ts";
 import type { ClientMessage, Message } from "../../protocol/messages.ts";
+import type { Principal } from "../auth/principal.ts";
+import { CLOCK_LEEWAY_S, verifyToken } from "../auth/token.ts";
 import type { Admitted } from "./admission.ts";
 import { Frame } from "./frame.ts";
 import { HeldSessions } from "./held-sessions.ts";

@@ -1,6 +1,6 @@
+import type { CompiledFilter } from "../../core/views/compiled-filter.ts";
 import type { Principal } from "../auth/principal.ts";
 import { CLOCK_LEEWAY_S } from "../auth/token.ts";
-import type { CompiledFilter } from "../../core/views/compiled-filter.ts";
 import type { Admitted } from "./admission.ts";
 import type { Feed } from "./feed.ts";
 import { Frame } from "./frame.ts";

@@ -1,7 +1,7 @@
-import type { Principal } from "../auth/principal.ts";
+import { bytesAfter, keysAfter, NEW_SESSION } from "../../core/sessions/session.ts";
 import type { Message, SessionFields } from "../../protocol/messages.ts";
 import { MAX_CUSTOM_BYTES, MAX_CUSTOM_KEYS, MAX_USER_CUSTOM_BYTES } from "../../protocol/rules.ts";
-import { bytesAfter, keysAfter, NEW_SESSION } from "../../core/sessions/session.ts";
+import type { Principal } from "../auth/principal.ts";
 import { APP_TOKEN_FACTOR, MAX_DUE_PER_TURN } from "./limits.ts";
 import type { Reply } from "./reply.ts";
 import type { HeldSession, Holder, Tenant } from "./tenant.ts";

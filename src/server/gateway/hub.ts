@@ -1,6 +1,6 @@
+import { Deadlines } from "../../core/collections/deadlines.ts";
 import type { App } from "../auth/app.ts";
 import type { Clock } from "../clock.ts";
-import { Deadlines } from "../../core/collections/deadlines.ts";
 import { Admissions, type Admitted } from "./admission.ts";
 import type { Replication } from "./journal.ts";
 import { type Limits, MAX_DUE_PER_TURN, STALL_MS } from "./limits.ts";

@@ -1,7 +1,7 @@
-import type { Member } from "../../protocol/codec.ts";
 import type { Table } from "../../core/sessions/table.ts";
 import type { CompiledFilter } from "../../core/views/compiled-filter.ts";
 import { Walk } from "../../core/views/walk.ts";
+import type { Member } from "../../protocol/codec.ts";
 import { cutPage } from "./pages.ts";
 
 /** Sessions that are looked at in one go. */

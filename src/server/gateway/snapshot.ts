@@ -1,5 +1,5 @@
-import { encodeSnapshotBody, type Member } from "../../protocol/codec.ts";
 import type { View } from "../../core/views/view.ts";
+import { encodeSnapshotBody, type Member } from "../../protocol/codec.ts";
 import { cutPage } from "./pages.ts";
 
 /**

@@ -1,9 +1,9 @@
-import { mayWatch, type Principal } from "../auth/principal.ts";
-import { encodeResultPage, encodeSnapshotPage } from "../../protocol/codec.ts";
-import type { Message } from "../../protocol/messages.ts";
 import { CompiledFilter } from "../../core/views/compiled-filter.ts";
 import type { View } from "../../core/views/view.ts";
 import { filterBytes, walkBytes } from "../../core/views/view-size.ts";
+import { encodeResultPage, encodeSnapshotPage } from "../../protocol/codec.ts";
+import type { Message } from "../../protocol/messages.ts";
+import { mayWatch, type Principal } from "../auth/principal.ts";
 import { Frame } from "./frame.ts";
 import { SHORT_OF_MEMORY } from "./held-sessions.ts";
 import { MAX_LONG_RESULTS, MAX_UNANSWERED } from "./limits.ts";

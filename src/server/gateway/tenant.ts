@@ -1,5 +1,5 @@
-import type { App } from "../auth/app.ts";
-import type { EndCause } from "../../protocol/codes.ts";
+import { Deadlines } from "../../core/collections/deadlines.ts";
+import { TokenBucket } from "../../core/collections/token-bucket.ts";
 import {
   MAX_ORIGIN,
   NEW_SESSION,
@@ -11,12 +11,12 @@ import {
   type SessionState,
 } from "../../core/sessions/session.ts";
 import { type Change, Table } from "../../core/sessions/table.ts";
-import type { Clock } from "../clock.ts";
-import { Deadlines } from "../../core/collections/deadlines.ts";
-import { TokenBucket } from "../../core/collections/token-bucket.ts";
 import type { CompiledFilter } from "../../core/views/compiled-filter.ts";
 import type { Flush, View } from "../../core/views/view.ts";
 import { type Collected, type IdleViewOwner, Views } from "../../core/views/views.ts";
+import type { EndCause } from "../../protocol/codes.ts";
+import type { App } from "../auth/app.ts";
+import type { Clock } from "../clock.ts";
 import { Feed, type FlushPayer, type Subscriber } from "./feed.ts";
 import type { Journal } from "./journal.ts";
 import {

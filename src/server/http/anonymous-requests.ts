@@ -1,6 +1,6 @@
+import { KeyedBuckets } from "../../core/collections/keyed-buckets.ts";
 import { addressKey } from "../gateway/admission.ts";
 import type { Telemetry } from "../gateway/telemetry.ts";
-import { KeyedBuckets } from "../../core/collections/keyed-buckets.ts";
 import { answerError, type HttpAnswer } from "./exchange.ts";
 
 /**

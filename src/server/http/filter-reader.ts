@@ -1,8 +1,8 @@
 import { isUtf8 } from "node:buffer";
-import { toIssues } from "../../protocol/codec.ts";
-import { FilterSchema } from "../../protocol/filter.ts";
 import { BoundedMap } from "../../core/collections/bounded-map.ts";
 import { CompiledFilter } from "../../core/views/compiled-filter.ts";
+import { toIssues } from "../../protocol/codec.ts";
+import { FilterSchema } from "../../protocol/filter.ts";
 import { answerError, type HttpAnswer, type Reasons } from "./exchange.ts";
 import { KeptAnswer } from "./kept-answer.ts";
 

@@ -1,7 +1,7 @@
-import { ResultPages } from "../gateway/result-pages.ts";
-import { joinMembers, type Member } from "../../protocol/codec.ts";
 import type { Table } from "../../core/sessions/table.ts";
 import type { CompiledFilter } from "../../core/views/compiled-filter.ts";
+import { joinMembers, type Member } from "../../protocol/codec.ts";
+import { ResultPages } from "../gateway/result-pages.ts";
 
 /** Longer answers are made anew each time: a bound on what the kept ones take. */
 const MAX_KEPT_CHARS = 8_192;

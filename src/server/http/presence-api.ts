@@ -1,10 +1,10 @@
+import { TYPING_SHAPE, VISIBLE_SHAPE } from "../../core/sessions/session.ts";
+import { Id } from "../../protocol/ids.ts";
+import { idProblem } from "../../protocol/rules.ts";
 import type { Principal } from "../auth/principal.ts";
 import { EventStream, parsePosition } from "../gateway/event-stream.ts";
 import type { Hub } from "../gateway/hub.ts";
 import type { Tenant } from "../gateway/tenant.ts";
-import { Id } from "../../protocol/ids.ts";
-import { idProblem } from "../../protocol/rules.ts";
-import { TYPING_SHAPE, VISIBLE_SHAPE } from "../../core/sessions/session.ts";
 import type { AnonymousRequests } from "./anonymous-requests.ts";
 import { authorize } from "./authorize.ts";
 import {

@@ -1,10 +1,10 @@
 import { readFileSync } from "node:fs";
 import proxyAddr from "proxy-addr";
 import { z } from "zod";
-import { AppConfig, MAX_SHARDS } from "../auth/app.ts";
-import type { Limits } from "../gateway/limits.ts";
 import { length } from "../../protocol/bounds.ts";
 import { Id } from "../../protocol/ids.ts";
+import { AppConfig, MAX_SHARDS } from "../auth/app.ts";
+import type { Limits } from "../gateway/limits.ts";
 import { type Timing, timingProblem, timingWarnings } from "./timing.ts";
 
 /** A setting is wrong; the message is one line, says which and how to mend it, and holds no secret. */

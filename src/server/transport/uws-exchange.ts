@@ -1,4 +1,5 @@
 import { STATUS_CODES } from "node:http";
+import { KeyedBuckets } from "../../core/collections/keyed-buckets.ts";
 import { addressKey } from "../gateway/admission.ts";
 import type { BodyBudget } from "../http/body-budget.ts";
 import {
@@ -10,7 +11,6 @@ import {
   isWhole,
   type WholeBody,
 } from "../http/exchange.ts";
-import { KeyedBuckets } from "../../core/collections/keyed-buckets.ts";
 import { BODIES_FULL, MAX_SKIPPED_BYTES, PIECES_PER_TURN, type TransportOptions } from "./transport.ts";
 import { UwsBodySink } from "./uws-body-sink.ts";
 import type { UwsHead } from "./uws-head.ts";

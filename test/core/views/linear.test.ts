@@ -1,11 +1,11 @@
 import { expect, it, vi } from "vitest";
-import { ResultPages } from "../../../src/server/gateway/result-pages.ts";
-import { FilterSchema } from "../../../src/protocol/filter.ts";
 import { NEW_SESSION } from "../../../src/core/sessions/session.ts";
 import { Table } from "../../../src/core/sessions/table.ts";
 import { CompiledFilter } from "../../../src/core/views/compiled-filter.ts";
 import { View } from "../../../src/core/views/view.ts";
 import { Views } from "../../../src/core/views/views.ts";
+import { FilterSchema } from "../../../src/protocol/filter.ts";
+import { ResultPages } from "../../../src/server/gateway/result-pages.ts";
 
 // A user may have many sessions and be in no result. What is looked at is linear in the sessions all the same: counted
 // in calls, not in time.

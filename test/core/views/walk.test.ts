@@ -1,6 +1,5 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { FilterSchema } from "../../../src/protocol/filter.ts";
 import { NEW_SESSION, patchState } from "../../../src/core/sessions/session.ts";
 import { type Change, Table } from "../../../src/core/sessions/table.ts";
 import { CompiledFilter } from "../../../src/core/views/compiled-filter.ts";
@@ -8,6 +7,7 @@ import { View } from "../../../src/core/views/view.ts";
 import { COLLECT_AT_ONCE } from "../../../src/core/views/view-size.ts";
 import { Views } from "../../../src/core/views/views.ts";
 import { Walk } from "../../../src/core/views/walk.ts";
+import { FilterSchema } from "../../../src/protocol/filter.ts";
 import * as arbitraries from "../../model/arbitraries.ts";
 import { runs } from "../../support/seed.ts";
 

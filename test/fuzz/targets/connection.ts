@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { setImmediate } from "node:timers/promises";
+import { decodeMessage } from "../../../src/protocol/codec.ts";
 import { mintToken } from "../../../src/server/auth/mint.ts";
 import { Connection } from "../../../src/server/gateway/connection.ts";
 import type { Frame } from "../../../src/server/gateway/frame.ts";
-import { decodeMessage } from "../../../src/protocol/codec.ts";
 import type { Random } from "../../support/random.ts";
 import type { Outcome, Target } from "../fuzz.ts";
 import { nearTo } from "../mutate.ts";

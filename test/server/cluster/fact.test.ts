@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { encodeRow, parseFact, readFact } from "../../../src/server/cluster/fact.ts";
-import type { HeldSession } from "../../../src/server/gateway/tenant.ts";
 import { NEW_SESSION, patchState, Session } from "../../../src/core/sessions/session.ts";
 import { User } from "../../../src/core/sessions/user.ts";
+import { encodeRow, parseFact, readFact } from "../../../src/server/cluster/fact.ts";
+import type { HeldSession } from "../../../src/server/gateway/tenant.ts";
 
 const origin = (lostAt?: number) => ({ opened: 5, owner: undefined, term: 1, lostAt });
 const sessionWith = (custom: Record<string, string>, lostAt?: number) =>

@@ -1,4 +1,13 @@
-import type { Appended, Command, Entry, Joined, Look, Op, Page, Registered } from "../../../src/server/cluster/log.ts";
+import type {
+  Appended,
+  Command,
+  Entry,
+  Joined,
+  Look,
+  Op,
+  Page,
+  Registered,
+} from "../../../src/server/cluster/log.ts";
 
 interface Row {
   owner: string;

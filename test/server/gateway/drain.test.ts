@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
+import { makeId } from "../../../src/core/ids.ts";
 import { Hub, type Peer } from "../../../src/server/gateway/hub.ts";
 import { createCounters } from "../../../src/server/gateway/telemetry.ts";
 import { readSettings } from "../../../src/server/settings/settings.ts";
-import { makeId } from "../../../src/core/ids.ts";
 
 const OVER_MS = 1_500;
 

@@ -1,16 +1,16 @@
 import { setImmediate } from "node:timers/promises";
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { Feed } from "../../../src/server/gateway/feed.ts";
-import { Frame } from "../../../src/server/gateway/frame.ts";
-import { Outbox } from "../../../src/server/gateway/outbox.ts";
-import { Subscription, type Wording } from "../../../src/server/gateway/subscription.ts";
-import { encodeSnapshotPage } from "../../../src/protocol/codec.ts";
-import { FilterSchema } from "../../../src/protocol/filter.ts";
 import { NEW_SESSION, patchState } from "../../../src/core/sessions/session.ts";
 import { Table } from "../../../src/core/sessions/table.ts";
 import { CompiledFilter } from "../../../src/core/views/compiled-filter.ts";
 import { View } from "../../../src/core/views/view.ts";
+import { encodeSnapshotPage } from "../../../src/protocol/codec.ts";
+import { FilterSchema } from "../../../src/protocol/filter.ts";
+import { Feed } from "../../../src/server/gateway/feed.ts";
+import { Frame } from "../../../src/server/gateway/frame.ts";
+import { Outbox } from "../../../src/server/gateway/outbox.ts";
+import { Subscription, type Wording } from "../../../src/server/gateway/subscription.ts";
 import { publish, TEST_OWNER, testPageTurns, testTelemetry } from "../../support/stubs.ts";
 
 const WORDING: Wording = {

@@ -1,14 +1,14 @@
 import { setImmediate } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
+import { CompiledFilter } from "../../../src/core/views/compiled-filter.ts";
+import { FilterSchema } from "../../../src/protocol/filter.ts";
 import { App } from "../../../src/server/auth/app.ts";
 import type { FlushPayer, Subscriber } from "../../../src/server/gateway/feed.ts";
 import type { Frame } from "../../../src/server/gateway/frame.ts";
 import { REST_PER_COST } from "../../../src/server/gateway/limits.ts";
 import { Tenant } from "../../../src/server/gateway/tenant.ts";
 import { deliveryCostMs, flushCostMs, TURN_MS, TurnBudget } from "../../../src/server/gateway/turn-budget.ts";
-import { FilterSchema } from "../../../src/protocol/filter.ts";
 import { readSettings } from "../../../src/server/settings/settings.ts";
-import { CompiledFilter } from "../../../src/core/views/compiled-filter.ts";
 import { endlessTurn, testTelemetry } from "../../support/stubs.ts";
 
 const { limits } = readSettings({}, { openFiles: 65_536, readFile: () => "" });

@@ -1,14 +1,14 @@
 import { setImmediate } from "node:timers/promises";
 import { expect, it } from "vitest";
+import { makeId } from "../../../src/core/ids.ts";
+import { CompiledFilter } from "../../../src/core/views/compiled-filter.ts";
+import { FilterSchema } from "../../../src/protocol/filter.ts";
 import { App } from "../../../src/server/auth/app.ts";
 import { HeldSessions } from "../../../src/server/gateway/held-sessions.ts";
 import { Hub } from "../../../src/server/gateway/hub.ts";
 import { MAX_DUE_PER_TURN } from "../../../src/server/gateway/limits.ts";
 import type { Reply } from "../../../src/server/gateway/reply.ts";
-import { FilterSchema } from "../../../src/protocol/filter.ts";
 import { readSettings } from "../../../src/server/settings/settings.ts";
-import { makeId } from "../../../src/core/ids.ts";
-import { CompiledFilter } from "../../../src/core/views/compiled-filter.ts";
 import { testTelemetry } from "../../support/stubs.ts";
 
 // The socket of a back end may hold 10,000 sessions, all of which end with it.

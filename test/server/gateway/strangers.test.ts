@@ -1,4 +1,8 @@
 import { expect, it } from "vitest";
+import { makeId } from "../../../src/core/ids.ts";
+import { NEW_SESSION } from "../../../src/core/sessions/session.ts";
+import { Table } from "../../../src/core/sessions/table.ts";
+import { decodeMessage } from "../../../src/protocol/codec.ts";
 import { App } from "../../../src/server/auth/app.ts";
 import { Hub } from "../../../src/server/gateway/hub.ts";
 import { answerUpgrade } from "../../../src/server/gateway/upgrade.ts";
@@ -6,11 +10,7 @@ import { AnonymousRequests } from "../../../src/server/http/anonymous-requests.t
 import { presenceRoutes } from "../../../src/server/http/presence-api.ts";
 import { createRouter } from "../../../src/server/http/router.ts";
 import { createMetrics } from "../../../src/server/observability/metrics.ts";
-import { decodeMessage } from "../../../src/protocol/codec.ts";
-import { NEW_SESSION } from "../../../src/core/sessions/session.ts";
-import { Table } from "../../../src/core/sessions/table.ts";
 import { readSettings } from "../../../src/server/settings/settings.ts";
-import { makeId } from "../../../src/core/ids.ts";
 import { askRouter } from "../../support/http-handler.ts";
 
 const MANY = 100_000;

@@ -1,11 +1,11 @@
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { afterEach, describe, expect, it } from "vitest";
+import { makeId } from "../../../src/core/ids.ts";
 import { App } from "../../../src/server/auth/app.ts";
+import { createAwakeClock } from "../../../src/server/clock.ts";
 import { Hub } from "../../../src/server/gateway/hub.ts";
 import { createCounters } from "../../../src/server/gateway/telemetry.ts";
 import { readSettings } from "../../../src/server/settings/settings.ts";
-import { createAwakeClock } from "../../../src/server/clock.ts";
-import { makeId } from "../../../src/core/ids.ts";
 import { TestGateway } from "../../support/gateway.ts";
 import { TRANSPORTS } from "../../support/transports.ts";
 import { until } from "../../support/until.ts";

@@ -1,5 +1,8 @@
 import { setImmediate } from "node:timers/promises";
 import { expect, it, onTestFinished, vi } from "vitest";
+import { makeId } from "../../../src/core/ids.ts";
+import { Bucket } from "../../../src/core/sessions/bucket.ts";
+import { FilterSchema } from "../../../src/protocol/filter.ts";
 import { App } from "../../../src/server/auth/app.ts";
 import type { Principal } from "../../../src/server/auth/principal.ts";
 import { Hub } from "../../../src/server/gateway/hub.ts";
@@ -7,10 +10,7 @@ import { Outbox } from "../../../src/server/gateway/outbox.ts";
 import type { Reply } from "../../../src/server/gateway/reply.ts";
 import { Subscriptions } from "../../../src/server/gateway/subscriptions.ts";
 import { createCounters } from "../../../src/server/gateway/telemetry.ts";
-import { FilterSchema } from "../../../src/protocol/filter.ts";
-import { Bucket } from "../../../src/core/sessions/bucket.ts";
 import { readSettings } from "../../../src/server/settings/settings.ts";
-import { makeId } from "../../../src/core/ids.ts";
 import { TEST_OWNER, testPageTurns } from "../../support/stubs.ts";
 import { until } from "../../support/until.ts";
 

@@ -16,7 +16,11 @@ import {
   type HttpRequest,
 } from "../../../src/server/http/exchange.ts";
 import { loadUws } from "../../../src/server/transport/load-uws.ts";
-import { MAX_PIPELINED, type Transport, type TransportOptions } from "../../../src/server/transport/transport.ts";
+import {
+  MAX_PIPELINED,
+  type Transport,
+  type TransportOptions,
+} from "../../../src/server/transport/transport.ts";
 import { listenUws } from "../../../src/server/transport/uws.ts";
 import { listenWs } from "../../../src/server/transport/ws.ts";
 import { ownPort } from "../../support/own-port.ts";
