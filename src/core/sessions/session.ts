@@ -1,5 +1,5 @@
 import { type CustomPatch, customBytesAfter, EMPTY_CUSTOM_BYTES } from "../../protocol/rules.ts";
-import type { User } from "./user.ts";
+import type { User } from "./user-row.ts";
 
 export type SessionKind = "background" | "widget";
 export type Custom = Readonly<Record<string, string>>;

@@ -11,7 +11,7 @@ import {
   TYPING_SHAPE,
   VISIBLE_SHAPE,
 } from "./session.ts";
-import { User } from "./user.ts";
+import { User } from "./user-row.ts";
 
 /** What one call did to the table: all that a live result needs to know whether it is touched. */
 export interface Change<Holder> {

@@ -1,7 +1,7 @@
 import type { Filter } from "../../protocol/filter.ts";
 import { FOCUSED_SHAPE, type Session, SHAPES, TYPING_SHAPE, VISIBLE_SHAPE } from "../sessions/session.ts";
 import type { Table } from "../sessions/table.ts";
-import type { User } from "../sessions/user.ts";
+import type { User } from "../sessions/user-row.ts";
 
 /** Numbers the walks over a table, so that a user who was looked at in one is known. */
 let walks = 0;

@@ -1,6 +1,6 @@
 import type { Session } from "../sessions/session.ts";
 import type { Table } from "../sessions/table.ts";
-import type { User } from "../sessions/user.ts";
+import type { User } from "../sessions/user-row.ts";
 import type { CompiledFilter } from "./compiled-filter.ts";
 
 /**

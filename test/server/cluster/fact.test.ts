@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { NEW_SESSION, patchState, Session } from "../../../src/core/sessions/session.ts";
-import { User } from "../../../src/core/sessions/user.ts";
+import { User } from "../../../src/core/sessions/user-row.ts";
 import { encodeRow, parseFact, readFact } from "../../../src/server/cluster/fact.ts";
 import type { HeldSession } from "../../../src/server/gateway/tenant.ts";
 

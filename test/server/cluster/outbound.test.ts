@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { NEW_SESSION, Session } from "../../../src/core/sessions/session.ts";
-import { User } from "../../../src/core/sessions/user.ts";
+import { User } from "../../../src/core/sessions/user-row.ts";
 import type { OpKind } from "../../../src/server/cluster/log.ts";
 import { MAX_BATCH_OPS, Outbound } from "../../../src/server/cluster/outbound.ts";
 import type { HeldSession } from "../../../src/server/gateway/tenant.ts";

@@ -1,6 +1,6 @@
 import { setImmediate } from "node:timers/promises";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { User } from "../../../src/core/sessions/user.ts";
+import { User } from "../../../src/core/sessions/user-row.ts";
 import { CompiledFilter } from "../../../src/core/views/compiled-filter.ts";
 import { View } from "../../../src/core/views/view.ts";
 import { COLLECT_AT_ONCE } from "../../../src/core/views/view-size.ts";
