@@ -32,7 +32,7 @@ export interface Population {
 
 function populate({ users, usersPerConversation }: Population): void {
   const tenant = gateway.hub.tenant(APP.id)!;
-  const holder = { lose() {} };
+  const holder = { onSessionLost() {} };
   const now = gateway.hub.clock.now();
   for (let i = 0; i < users; i++) {
     const selectedConversationId = `conversation-${Math.floor(i / usersPerConversation)}`;

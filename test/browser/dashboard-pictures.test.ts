@@ -120,7 +120,9 @@ class Crowd {
 
   #open(userId: string, kind: "background" | "widget", fields: SessionPatch): void {
     const now = this.#gateway.hub.clock.now();
-    this.#gateway.tenant(APP_ID).open(userId, kind, { ...NEW_SESSION, ...fields }, { lose() {} }, now);
+    this.#gateway
+      .tenant(APP_ID)
+      .open(userId, kind, { ...NEW_SESSION, ...fields }, { onSessionLost() {} }, now);
   }
 }
 

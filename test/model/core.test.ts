@@ -1,13 +1,14 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { expect, it } from "vitest";
+import type { Session, SessionConnection } from "../../src/core/sessions/session.ts";
 import { CompiledFilter } from "../../src/core/views/compiled-filter.ts";
 import { IDLE_VIEW_MS } from "../../src/core/views/views.ts";
 import type { LeaveCause } from "../../src/protocol/codes.ts";
 import { FilterSchema } from "../../src/protocol/filter.ts";
 import { App } from "../../src/server/auth/app.ts";
 import { createCounters } from "../../src/server/gateway/telemetry.ts";
-import { type HeldSession, type Holder, Tenant } from "../../src/server/gateway/tenant.ts";
+import { Tenant } from "../../src/server/gateway/tenant.ts";
 import { KeptAnswer } from "../../src/server/http/kept-answer.ts";
 import { readSettings } from "../../src/server/settings/settings.ts";
 import { runs, SEED } from "../support/seed.ts";
@@ -33,9 +34,9 @@ const settings = readSettings(
 );
 const app = new App({ id: "app", secrets: ["secret"] });
 
-class FakeSocket implements Holder {
+class FakeSocket implements SessionConnection {
   readonly sessions = new Set<string>();
-  lose(session: HeldSession): void {
+  onSessionLost(session: Session): void {
     this.sessions.delete(session.sessionId);
   }
 }
@@ -115,7 +116,7 @@ class World {
         break;
       case "close":
         if (live === undefined) return;
-        (live.holder as FakeSocket | undefined)?.lose(live);
+        live.holder?.onSessionLost(live, "kicked");
         tenant.end(live, "closed", now);
         this.#change("closed", () => oracle.end(session!));
         break;

@@ -5,7 +5,6 @@ import type { Frame } from "../../src/server/gateway/frame.ts";
 import { Frame as TextFrame } from "../../src/server/gateway/frame.ts";
 import { Outbox, type Sink } from "../../src/server/gateway/outbox.ts";
 import { Subscription, type Wording } from "../../src/server/gateway/subscription.ts";
-import type { Holder } from "../../src/server/gateway/tenant.ts";
 import { TEST_OWNER, testPageTurns } from "../support/stubs.ts";
 import type { CauseBook } from "./oracle.ts";
 
@@ -13,7 +12,7 @@ import type { CauseBook } from "./oracle.ts";
 export class Reader implements Sink {
   readonly outbox: Outbox;
   readonly filterKey: string;
-  readonly subscription: Subscription<Holder>;
+  readonly subscription: Subscription;
   readonly #causes: CauseBook;
   view = "";
   version = -1;
@@ -25,7 +24,7 @@ export class Reader implements Sink {
 
   /** `truth`: what a query would answer now. */
   constructor(
-    feed: Feed<Holder>,
+    feed: Feed,
     filterKey: string,
     causes: CauseBook,
     truth: () => Record<string, unknown>,

@@ -119,6 +119,6 @@ export function populate(
   const tenant = gateway.tenant();
   const now = gateway.hub.clock.now();
   for (const userId of users)
-    tenant.open(userId, "widget", { ...NEW_SESSION, ...fields }, { lose() {} }, now);
+    tenant.open(userId, "widget", { ...NEW_SESSION, ...fields }, { onSessionLost() {} }, now);
   tenant.settle(now);
 }

@@ -33,7 +33,7 @@ export function testPageTurns(): PageTurns {
 export const TEST_OWNER = { onBacklog: () => {}, onFailure: fail };
 
 /** Flushes the view of a feed, and delivers the diff to all subscribers. */
-export function publish(feed: Feed<object>): void {
+export function publish(feed: Feed): void {
   feed.publish(feed.view.flush().diff);
   feed.deliverSome(Number.POSITIVE_INFINITY);
 }

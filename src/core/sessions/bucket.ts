@@ -1,5 +1,6 @@
 import { append } from "../collections/append.ts";
 import { type Session, SHAPES, type Shape } from "./session.ts";
+import type { SessionRow } from "./session-row.ts";
 
 /** Which of a session's two places a bucket is: each session is in the bucket of all and in one of a conversation. */
 export type Place = "placeInAll" | "placeInConversation";
@@ -8,11 +9,11 @@ export type Place = "placeInAll" | "placeInConversation";
  * A set of sessions, parted by shape, so that the ones that a filter matches are walked without touching any other.
  * Each session knows its place, so adding and removing cost the same at any size.
  */
-export class Bucket<Holder> {
+export class Bucket {
   /** The number of the table's last change that touched it. */
   changedAt = 0;
   /** Just a list while all have one shape, as in most conversations: there are as many buckets as conversations. */
-  #sessions: Session<Holder>[] | Parted<Holder> = [];
+  #sessions: SessionRow[] | Parted = [];
 
   get size(): number {
     if (!(this.#sessions instanceof Parted)) return this.#sessions.length;
@@ -33,7 +34,7 @@ export class Bucket<Holder> {
     return count;
   }
 
-  add(session: Session<Holder>, place: Place): void {
+  add(session: SessionRow, place: Place): void {
     const { shape } = session;
     setPlace(session, place, this.count(shape));
     let sessions = this.#sessions;
@@ -49,7 +50,7 @@ export class Bucket<Holder> {
   }
 
   /** Takes out a session that is in it; `shape` is the one that it had when it came in. */
-  remove(session: Session<Holder>, place: Place, shape: Shape): void {
+  remove(session: SessionRow, place: Place, shape: Shape): void {
     const list = this.#sessions instanceof Parted ? this.#sessions.lists[shape]! : this.#sessions;
     const last = list.pop()!;
     if (last === session) return;
@@ -59,7 +60,7 @@ export class Bucket<Holder> {
   }
 
   /** Calls back for each session whose shape is in the set `shapes` (bit 1 << shape). */
-  forEach(shapes: number, visit: (session: Session<Holder>) => void): void {
+  forEach(shapes: number, visit: (session: Session) => void): void {
     for (let shape = 0; shape < SHAPES; shape++) {
       if ((shapes & (1 << shape)) === 0) continue;
       const list = this.#list(shape);
@@ -68,8 +69,8 @@ export class Bucket<Holder> {
   }
 
   /** The sessions whose shape is in the set, as they are now. Copied whole: a bucket may be large. */
-  list(shapes: number): Session<Holder>[] {
-    const lists: Session<Holder>[][] = [];
+  list(shapes: number): Session[] {
+    const lists: SessionRow[][] = [];
     for (let shape = 0; shape < SHAPES; shape++) {
       const list = (shapes & (1 << shape)) === 0 ? undefined : this.#list(shape);
       if (list !== undefined) lists.push(list);
@@ -77,29 +78,29 @@ export class Bucket<Holder> {
     return lists.length === 1 ? lists[0]!.slice() : lists.flat();
   }
 
-  #list(shape: Shape): Session<Holder>[] | undefined {
+  #list(shape: Shape): SessionRow[] | undefined {
     if (this.#sessions instanceof Parted) return this.#sessions.lists[shape];
     return this.#sessions[0]?.shape === shape ? this.#sessions : undefined;
   }
 }
 
 /** The sessions of a bucket by shape, since there were two shapes. */
-class Parted<Holder> {
-  readonly lists = new Array<Session<Holder>[] | undefined>(SHAPES);
+class Parted {
+  readonly lists = new Array<SessionRow[] | undefined>(SHAPES);
 
   /** `alike`: at least one session, all of one shape. */
-  constructor(alike: Session<Holder>[]) {
+  constructor(alike: SessionRow[]) {
     this.lists[alike[0]!.shape] = alike;
   }
 }
 
 // By name, for V8: both are for each change of a session.
 
-function placeOf(session: Session<unknown>, place: Place): number {
+function placeOf(session: SessionRow, place: Place): number {
   return place === "placeInAll" ? session.placeInAll : session.placeInConversation;
 }
 
-function setPlace(session: Session<unknown>, place: Place, index: number): void {
+function setPlace(session: SessionRow, place: Place, index: number): void {
   if (place === "placeInAll") session.placeInAll = index;
   else session.placeInConversation = index;
 }

@@ -1,5 +1,5 @@
+import type { Member } from "../../protocol/codec.ts";
 import { type CustomPatch, customBytesAfter, EMPTY_CUSTOM_BYTES } from "../../protocol/rules.ts";
-import type { User } from "./user-row.ts";
 
 export type SessionKind = "background" | "widget";
 export type Custom = Readonly<Record<string, string>>;
@@ -53,72 +53,73 @@ export const MAX_ORIGIN = 2 ** 52;
 export interface Origin {
   /** Puts the sessions of a user into the same order on all nodes. */
   readonly opened: number;
-  /** The other node that keeps it, as that calls itself; undefined: this one does. */
-  owner: string | undefined;
+  /** The writer name of the node that keeps the session; undefined: this node does. */
+  readonly owner: string | undefined;
   /** The epoch: a counter that rises by one with each takeover. No clock is part of it. */
-  term: number;
+  readonly term: number;
   /**
-   * When its socket was lost, by the wall clock of its node, as far as nodes tell each other: only where the
-   * user may need its place. Undefined: it has a socket, or it is this node's own and only this node knows.
+   * When the session's socket was lost, by the wall clock of its node. Nodes tell each other only where the user may
+   * need the place. Undefined: it has a socket, or it is this node's own and only this node knows.
    */
-  lostAt: number | undefined;
+  readonly lostAt: number | undefined;
 }
 
-/**
- * One row of the table, and its own state: an event touches one object, and makes none that stays. Only the table
- * writes to it; everyone else reads.
- */
-export class Session<Holder> implements SessionState {
+/** What keeps a session alive. The connection is told when the session is taken from it. */
+export interface SessionConnection {
+  /** Another connection took the session over, or it was ended from outside. */
+  onSessionLost(session: Session, cause: "replaced" | "kicked"): void;
+}
+
+/** One session as everyone reads it. Only its table writes to it: see `Table`. */
+export interface Session extends SessionState {
   readonly sessionId: string;
-  readonly user: User<Holder>;
+  readonly user: User;
   readonly kind: SessionKind;
-  visible: boolean;
-  selectedConversationId: string | null;
-  hasFocus: boolean;
-  isTyping: boolean;
-  custom: Custom;
-  customBytes: number;
-  shape: Shape;
-  /** Who keeps the session alive: a connection, or undefined while it waits to be resumed. */
-  holder: Holder | undefined;
+  readonly shape: Shape;
+  /** Undefined while the session waits to be resumed, and for sessions of other nodes. */
+  readonly holder: SessionConnection | undefined;
   /** undefined where there is one node only. */
   readonly origin: Origin | undefined;
-  /** Places in the bucket of all sessions and in that of the conversation, see bucket.ts. */
-  placeInAll = -1;
-  placeInConversation = -1;
+}
 
-  constructor(
-    sessionId: string,
-    user: User<Holder>,
-    kind: SessionKind,
-    state: SessionState,
-    holder: Holder | undefined,
-    origin: Origin | undefined,
-  ) {
-    this.sessionId = sessionId;
-    this.user = user;
-    this.kind = kind;
-    this.visible = state.visible;
-    this.selectedConversationId = state.selectedConversationId;
-    this.hasFocus = state.hasFocus;
-    this.isTyping = state.isTyping;
-    this.custom = state.custom;
-    this.customBytes = state.customBytes;
-    this.shape = shapeOf(kind, state);
-    this.holder = holder;
-    this.origin = origin;
-  }
+/** A session of another node, as that node describes it. */
+export interface RemoteSession {
+  readonly userId: string;
+  readonly kind: SessionKind;
+  readonly opened: number;
+  readonly term: number;
+  /** See `Origin`. */
+  readonly lostAt: number | undefined;
+  readonly state: SessionState;
+}
 
-  /** For the table, which keeps its indexes in step. */
-  become(state: SessionState, shape: Shape): void {
-    this.visible = state.visible;
-    this.selectedConversationId = state.selectedConversationId;
-    this.hasFocus = state.hasFocus;
-    this.isTyping = state.isTyping;
-    this.custom = state.custom;
-    this.customBytes = state.customBytes;
-    this.shape = shape;
-  }
+/** Chooses the sessions that an entry lists. */
+export interface SessionMatcher {
+  matches(session: Session): boolean;
+}
+
+/** A user who is online, which means at least one session. Only the table writes to it, but for what views mark. */
+export interface User {
+  readonly userId: string;
+  /** In the order in which they were opened. */
+  readonly sessions: readonly Session[];
+  /** How many of the sessions are visible widgets. */
+  readonly visibleWidgets: number;
+  /** The bytes of the `custom` of all sessions. */
+  readonly customBytes: number;
+  /**
+   * No view asks for this user by name, in any conversation. Written by the views: without it, each change would be
+   * looked up among all names that they ask for, and most are not there.
+   */
+  isUnasked: boolean;
+  /** The last walk over the table that has looked at this user. Written by `CompiledFilter`. */
+  lastWalk: number;
+
+  /**
+   * The user's entry in `data`, `"alice":{"status":"online",…}`. It lists the sessions that match, in the order in
+   * which they were opened, as far as they fit into a message.
+   */
+  member(matcher: SessionMatcher): Member;
 }
 
 export function shapeOf(kind: SessionKind, state: SessionState): Shape {
@@ -156,7 +157,7 @@ export function patchState(state: SessionState, patch: SessionPatch): SessionSta
 }
 
 /** Whether `one`, which this node learns of only now, was opened before `other`, another session of the user. */
-export function isBefore(one: Session<unknown>, other: Session<unknown>): boolean {
+export function isBefore(one: Session, other: Session): boolean {
   if (one.origin === undefined || other.origin === undefined) return false;
   const apart = one.origin.opened - other.origin.opened;
   return apart < 0 || (apart === 0 && one.sessionId < other.sessionId);

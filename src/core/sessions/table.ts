@@ -3,19 +3,22 @@ import { Bucket } from "./bucket.ts";
 import {
   FOCUSED_SHAPE,
   type Origin,
-  Session,
+  type Session,
+  type SessionConnection,
   type SessionKind,
   type SessionState,
   SHAPES,
   shapeOf,
   TYPING_SHAPE,
+  type User,
   VISIBLE_SHAPE,
 } from "./session.ts";
-import { User } from "./user-row.ts";
+import { SessionRow } from "./session-row.ts";
+import { UserRow } from "./user-row.ts";
 
 /** What one call did to the table: all that a live result needs to know whether it is touched. */
-export interface Change<Holder> {
-  readonly user: User<Holder>;
+export interface Change {
+  readonly user: User;
   /** The shapes that the session had before and has after, as a bit set. */
   readonly shapes: number;
   /** Its conversation before and after; undefined where there was, or is, no session. */
@@ -36,28 +39,31 @@ export interface Counts {
   typing: number;
 }
 
-/** The sessions of one app, by id, by user and by conversation. No call walks more than it answers with. */
-export class Table<Holder> {
-  readonly #sessions = new Map<string, Session<Holder>>();
-  readonly #users = new Map<string, User<Holder>>();
-  readonly #all = new Bucket<Holder>();
-  readonly #conversations = new Map<string | null, Bucket<Holder>>();
+/**
+ * The sessions of one app, by id, by user and by conversation. It owns its rows: whoever wants to change one calls the
+ * table. No call walks more than it answers with.
+ */
+export class Table {
+  readonly #sessions = new Map<string, SessionRow>();
+  readonly #users = new Map<string, UserRow>();
+  readonly #all = new Bucket();
+  readonly #conversations = new Map<string | null, Bucket>();
   #changes = 0;
 
-  get(sessionId: string): Session<Holder> | undefined {
+  get(sessionId: string): Session | undefined {
     return this.#sessions.get(sessionId);
   }
 
-  user(userId: string): User<Holder> | undefined {
+  user(userId: string): User | undefined {
     return this.#users.get(userId);
   }
 
-  all(): Iterable<Session<Holder>> {
+  all(): Iterable<Session> {
     return this.#sessions.values();
   }
 
   /** The sessions in a conversation (null: in none), or all of them (undefined). */
-  bucket(conversationId: string | null | undefined): Bucket<Holder> | undefined {
+  bucket(conversationId: string | null | undefined): Bucket | undefined {
     return conversationId === undefined ? this.#all : this.#conversations.get(conversationId);
   }
 
@@ -96,15 +102,15 @@ export class Table<Holder> {
     userId: string,
     kind: SessionKind,
     state: SessionState,
-    holder: Holder | undefined,
+    holder: SessionConnection | undefined,
     origin?: Origin,
-  ): Change<Holder> {
+  ): Change {
     let user = this.#users.get(userId);
     if (user === undefined) {
-      user = new User<Holder>(userId);
+      user = new UserRow(userId);
       this.#users.set(userId, user);
     }
-    const session = new Session(sessionId, user, kind, state, holder, origin);
+    const session = new SessionRow(sessionId, user, kind, state, holder, origin);
     this.#sessions.set(sessionId, session);
     user.add(session);
     user.customBytes += state.customBytes;
@@ -124,30 +130,32 @@ export class Table<Holder> {
   }
 
   /** Gives a session of the table another state; undefined when nothing that anybody can see has changed. */
-  update(session: Session<Holder>, state: SessionState): Change<Holder> | undefined {
+  update(session: Session, state: SessionState): Change | undefined {
     if (state === session) return undefined;
-    const { user, shape: shapeBefore, selectedConversationId: from } = session;
-    const shape = shapeOf(session.kind, state);
+    const row = rowOf(session);
+    const { shape: shapeBefore, selectedConversationId: from } = row;
+    const shape = shapeOf(row.kind, state);
     const to = state.selectedConversationId;
-    if (shape === shapeBefore && from === to && state.custom === session.custom) {
-      session.become(state, shape);
+    if (shape === shapeBefore && from === to && state.custom === row.custom) {
+      row.setState(state, shape);
       return undefined;
     }
+    const user = userOf(row);
     user.forget();
-    user.customBytes += state.customBytes - session.customBytes;
+    user.customBytes += state.customBytes - row.customBytes;
     this.#changed();
     const stays = from === to ? this.#conversations.get(to)! : undefined;
     if (shape !== shapeBefore) {
-      this.#all.remove(session, "placeInAll", shapeBefore);
-      stays?.remove(session, "placeInConversation", shapeBefore);
+      this.#all.remove(row, "placeInAll", shapeBefore);
+      stays?.remove(row, "placeInConversation", shapeBefore);
     }
-    if (stays === undefined) this.#leave(session, from, shapeBefore);
-    session.become(state, shape);
+    if (stays === undefined) this.#leave(row, from, shapeBefore);
+    row.setState(state, shape);
     if (shape !== shapeBefore) {
-      this.#all.add(session, "placeInAll");
-      stays?.add(session, "placeInConversation");
+      this.#all.add(row, "placeInAll");
+      stays?.add(row, "placeInConversation");
     }
-    if (stays === undefined) this.#enter(session);
+    if (stays === undefined) this.#enter(row);
     else stays.changedAt = this.#changes;
     const wasVisible = user.visibleWidgets > 0;
     user.visibleWidgets += ((shape & VISIBLE_SHAPE) - (shapeBefore & VISIBLE_SHAPE)) / VISIBLE_SHAPE;
@@ -161,17 +169,41 @@ export class Table<Holder> {
     };
   }
 
+  /** Binds a session to a connection. Nobody else sees a change. */
+  assign(session: Session, connection: SessionConnection): void {
+    rowOf(session).holder = connection;
+  }
+
+  /** Takes the connection from a session, which stays as it is. */
+  detach(session: Session): void {
+    rowOf(session).holder = undefined;
+  }
+
+  /**
+   * Says which node keeps a session of a cluster, since which takeover, and whether it has a socket there; see
+   * `Origin`. Nobody sees a change.
+   */
+  setOwner(session: Session, owner: string | undefined, term: number, lostAt: number | undefined): void {
+    const { origin } = rowOf(session);
+    if (origin === undefined) return;
+    origin.owner = owner;
+    origin.term = term;
+    origin.lostAt = lostAt;
+  }
+
   /** Takes a session out of the table. */
-  end(session: Session<Holder>, cause: LeaveCause): Change<Holder> {
-    const { user, shape } = session;
-    const from = session.selectedConversationId;
-    this.#sessions.delete(session.sessionId);
-    user.sessions.splice(user.sessions.indexOf(session), 1);
-    user.customBytes -= session.customBytes;
+  end(session: Session, cause: LeaveCause): Change {
+    const row = rowOf(session);
+    const { shape } = row;
+    const user = userOf(row);
+    const from = row.selectedConversationId;
+    this.#sessions.delete(row.sessionId);
+    user.sessions.splice(user.sessions.indexOf(row), 1);
+    user.customBytes -= row.customBytes;
     user.forget();
     this.#changed();
-    this.#all.remove(session, "placeInAll", shape);
-    this.#leave(session, from, shape);
+    this.#all.remove(row, "placeInAll", shape);
+    this.#leave(row, from, shape);
     const visible = (shape & VISIBLE_SHAPE) !== 0;
     if (visible) user.visibleWidgets--;
     if (user.sessions.length === 0) this.#users.delete(user.userId);
@@ -190,7 +222,7 @@ export class Table<Holder> {
     this.#all.changedAt = this.#changes;
   }
 
-  #enter(session: Session<Holder>): void {
+  #enter(session: SessionRow): void {
     const { selectedConversationId } = session;
     let bucket = this.#conversations.get(selectedConversationId);
     if (bucket === undefined) {
@@ -201,10 +233,20 @@ export class Table<Holder> {
     bucket.changedAt = this.#changes;
   }
 
-  #leave(session: Session<Holder>, conversationId: string | null, shape: number): void {
+  #leave(session: SessionRow, conversationId: string | null, shape: number): void {
     const bucket = this.#conversations.get(conversationId)!;
     bucket.remove(session, "placeInConversation", shape);
     bucket.changedAt = this.#changes;
     if (bucket.size === 0) this.#conversations.delete(conversationId);
   }
+}
+
+// Sessions and users come from a table only, so each is one of its rows.
+
+function rowOf(session: Session): SessionRow {
+  return session as SessionRow;
+}
+
+function userOf({ user }: SessionRow): UserRow {
+  return user as UserRow;
 }

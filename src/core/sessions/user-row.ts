@@ -1,28 +1,23 @@
 import type { Member } from "../../protocol/codec.ts";
 import { MAX_LISTED_BYTES, textBytes } from "../../protocol/rules.ts";
 import { append } from "../collections/append.ts";
-import { FOCUSED_SHAPE, isBefore, type Session, TYPING_SHAPE, VISIBLE_SHAPE } from "./session.ts";
+import {
+  FOCUSED_SHAPE,
+  isBefore,
+  type Session,
+  type SessionMatcher,
+  TYPING_SHAPE,
+  type User,
+  VISIBLE_SHAPE,
+} from "./session.ts";
 
-/** Chooses the sessions that a value lists. */
-export interface SessionMatcher {
-  matches(session: Session<unknown>): boolean;
-}
-
-/** A user who is online: at least one session. */
-export class User<Holder> {
+/** The table's own record of a user. Everyone else reads a `User`. */
+export class UserRow implements User {
   readonly userId: string;
-  /** In the order in which they were opened. */
-  sessions: Session<Holder>[] = [];
-  /** How many of the sessions are visible widgets. */
+  sessions: Session[] = [];
   visibleWidgets = 0;
-  /** The bytes of the `custom` of all sessions, kept by the table. */
   customBytes = 0;
-  /**
-   * No view asks for this user by name, in any conversation. Kept by the views: each change would be looked up among all
-   * names that they ask for, and most are not there.
-   */
   isUnasked = false;
-  /** The last walk over the table that has looked at this user, see CompiledFilter. */
   lastWalk = 0;
   /** Entries encoded since the last change: pairs of the set of sessions that one lists, and its text. */
   #entries: (number | string)[] | undefined;
@@ -33,7 +28,7 @@ export class User<Holder> {
   }
 
   /** Adds a session: at the end, unless another node opened it before others that are known already. */
-  add(session: Session<Holder>): void {
+  add(session: Session): void {
     let place = this.sessions.length;
     while (place > 0 && isBefore(session, this.sessions[place - 1]!)) place--;
     if (place < this.sessions.length) this.sessions.splice(place, 0, session);
@@ -47,11 +42,7 @@ export class User<Holder> {
     this.#cachedChars = 0;
   }
 
-  /**
-   * The user's entry in `data`, `"alice":{"status":"online",…}`, listing the sessions that match, those
-   * that were opened first and fit into a message. It is made once per change and set of matching sessions,
-   * and the same string serves diffs, snapshots and answers.
-   */
+  /** It is made once per change and set of matching sessions: the same text serves diffs, snapshots and answers. */
   member(matcher: SessionMatcher): Member {
     const listed = this.#listed(matcher);
     this.#entries ??= [];
@@ -119,11 +110,11 @@ const SURELY_FIT = 100;
 const NAMES_BYTES = 100;
 
 /** What a session takes in a value, or a little more. */
-function bytesOf({ selectedConversationId, sessionId, customBytes }: Session<unknown>): number {
+function bytesOf({ selectedConversationId, sessionId, customBytes }: Session): number {
   return NAMES_BYTES + textBytes(selectedConversationId ?? "") + textBytes(sessionId) + customBytes;
 }
 
-function encodeSession(session: Session<unknown>): string {
+function encodeSession(session: Session): string {
   const { selectedConversationId, custom } = session;
   return `{"selectedConversationId":${JSON.stringify(selectedConversationId)},"custom":${JSON.stringify(custom)},"hasFocus":${(session.shape & FOCUSED_SHAPE) !== 0},"isTyping":${(session.shape & TYPING_SHAPE) !== 0},"sessionId":${JSON.stringify(session.sessionId)}}`;
 }

@@ -1,7 +1,13 @@
 import type { Filter } from "../../protocol/filter.ts";
-import { FOCUSED_SHAPE, type Session, SHAPES, TYPING_SHAPE, VISIBLE_SHAPE } from "../sessions/session.ts";
+import {
+  FOCUSED_SHAPE,
+  type Session,
+  SHAPES,
+  TYPING_SHAPE,
+  type User,
+  VISIBLE_SHAPE,
+} from "../sessions/session.ts";
 import type { Table } from "../sessions/table.ts";
-import type { User } from "../sessions/user-row.ts";
 
 /** Numbers the walks over a table, so that a user who was looked at in one is known. */
 let walks = 0;
@@ -48,7 +54,7 @@ export class CompiledFilter {
     return !this.includeBackground && this.userIds === undefined;
   }
 
-  matches(session: Session<unknown>): boolean {
+  matches(session: Session): boolean {
     return (
       ((this.shapes >> session.shape) & 1) !== 0 &&
       (this.conversationId === undefined || this.conversationId === session.selectedConversationId)
@@ -59,7 +65,7 @@ export class CompiledFilter {
    * Whether the user is in the result, `userIds` apart: one of their sessions matches, and a user with a visible widget
    * is judged by the widgets alone. Looks at each session of the user once at most.
    */
-  includes({ sessions, visibleWidgets }: User<unknown>): boolean {
+  includes({ sessions, visibleWidgets }: User): boolean {
     for (let i = 0; i < sessions.length; i++) {
       const session = sessions[i]!;
       if (!this.matches(session)) continue;
@@ -69,7 +75,7 @@ export class CompiledFilter {
   }
 
   /** Calls back once for each user in the result. Walks the ids of the filter or the matching sessions, nothing else. */
-  forEachUser<Holder>(table: Table<Holder>, visit: (user: User<Holder>) => void): void {
+  forEachUser(table: Table, visit: (user: User) => void): void {
     if (this.userIds !== undefined) {
       for (const userId of this.userIds) {
         const user = table.user(userId);

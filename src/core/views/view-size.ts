@@ -35,7 +35,7 @@ export function filterBytes({ conversationId, userIds }: CompiledFilter): number
  * measured is taken to be as what is, but for a few entries that are much longer than others: one user with
  * many sessions must not make a view look too large for everybody else.
  */
-export function resultBytes<Holder>(view: View<Holder>): number {
+export function resultBytes(view: View): number {
   const members = view.members();
   const lengths: number[] = [];
   for (let i = 0; i < members.length && i < SAMPLE; i++) lengths.push(members[i]!.length);
@@ -52,7 +52,7 @@ function sum(numbers: readonly number[]): number {
 }
 
 /** What a view that has to be collected bit by bit is taken to keep at least, before it is made. */
-export function leastResultBytes<Holder>(filter: CompiledFilter, table: Table<Holder>): number {
+export function leastResultBytes(filter: CompiledFilter, table: Table): number {
   if (filter.userIds !== undefined) return 0;
   const matching = matchingSessions(filter, table);
   return matching <= COLLECT_AT_ONCE ? 0 : matching * LEAST_SESSION_BYTES;
@@ -62,18 +62,18 @@ export function leastResultBytes<Holder>(filter: CompiledFilter, table: Table<Ho
  * What a snapshot of a view keeps while it is sent: its place in a list for each entry, and entries that
  * changed since.
  */
-export function snapshotBytes<Holder>(view: View<Holder>, table: Table<Holder>): number {
+export function snapshotBytes(view: View, table: Table): number {
   const count = view.isCollecting ? matchingSessions(view.filter, table) : view.size;
   return count <= COLLECT_AT_ONCE ? 0 : count * MEMBER_BYTES;
 }
 
 /** What the answer to a query keeps while it is sent: the sessions to look at, and who was looked at. */
-export function walkBytes<Holder>(filter: CompiledFilter, table: Table<Holder>): number {
+export function walkBytes(filter: CompiledFilter, table: Table): number {
   const count = filter.userIds === undefined ? matchingSessions(filter, table) : 0;
   return count <= COLLECT_AT_ONCE ? 0 : count * WALKED_BYTES;
 }
 
 /** Sessions that a filter without ids matches: there are no more users in its result. */
-function matchingSessions<Holder>({ conversationId, shapes }: CompiledFilter, table: Table<Holder>): number {
+function matchingSessions({ conversationId, shapes }: CompiledFilter, table: Table): number {
   return table.bucket(conversationId)?.countIn(shapes) ?? 0;
 }

@@ -38,19 +38,19 @@ const UNCHANGED: Flush = { diff: undefined, changes: 0, errors: NO_ERRORS };
  * The live result of one filter. `(name, version)` names one exact state: `members` as of the last flush. Changes since
  * then are only marks on users, so a burst costs one look at each user it touched.
  */
-export class View<Holder> {
+export class View {
   readonly name: string;
   readonly filter: CompiledFilter;
   /** Written by the registry alone. */
   phase: ViewPhase = "collecting";
-  readonly #table: Table<Holder>;
+  readonly #table: Table;
   readonly #members = new Map<string, Member>();
   /** Users touched since the last flush: present, or the reason why they last left. */
   readonly #marks = new Map<string, LeaveCause | typeof PRESENT>();
   readonly #log: DiffLog;
   #version = 1;
   /** Collects the first members; undefined once it is done. */
-  #walk: Walk<Holder> | undefined;
+  #walk: Walk | undefined;
   /** The members so far, in a list that grows, while a large view is collected. */
   #collected: Member[] | undefined;
   /** When the oldest mark was made; for measuring how late diffs are. */
@@ -58,7 +58,7 @@ export class View<Holder> {
   /** Whether the last flush left out users that it could not encode. */
   hasLeftOut = false;
 
-  constructor(name: string, filter: CompiledFilter, table: Table<Holder>, log = new DiffLog()) {
+  constructor(name: string, filter: CompiledFilter, table: Table, log = new DiffLog()) {
     this.#log = log;
     this.name = name;
     this.filter = filter;
@@ -125,7 +125,7 @@ export class View<Holder> {
    * Takes note of a change of a user whom the filter's `userIds` admit: the user is marked now, was marked already, or
    * the change is nothing to this view.
    */
-  touch(change: Change<Holder>, now: number): "marked" | "folded" | "untouched" {
+  touch(change: Change, now: number): "marked" | "folded" | "untouched" {
     const { filter } = this;
     const decides = (filter.shapes & change.shapes) !== 0;
     if (!decides && !(change.visibilityFlipped && filter.includeBackground)) return "untouched";

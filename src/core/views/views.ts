@@ -44,8 +44,8 @@ interface Footprint {
 }
 
 /** A view of which more first members are there. */
-export interface Collected<Holder> {
-  readonly view: View<Holder>;
+export interface Collected {
+  readonly view: View;
   /** Why it could not be collected: it is dropped then. */
   readonly error?: unknown;
 }
@@ -55,31 +55,31 @@ export interface Collected<Holder> {
  * what happens meanwhile is one diff at the end of the rest. Whoever publishes the diff says how long the view rests:
  * at least `intervalMs`, and longer if it was dear.
  */
-export class Views<Holder> {
-  readonly #table: Table<Holder>;
+export class Views {
+  readonly #table: Table;
   readonly #intervalMs: number;
   readonly #makeName: () => string;
-  readonly #byKey = new Map<string, View<Holder>>();
-  readonly #index = new ViewIndex<Holder>();
+  readonly #byKey = new Map<string, View>();
+  readonly #index = new ViewIndex();
   /** Views whose first members are not all collected. */
-  readonly #collecting = new Set<View<Holder>>();
+  readonly #collecting = new Set<View>();
   /** Views to flush, the one marked first in front. */
-  readonly #ready = new Set<View<Holder>>();
+  readonly #ready = new Set<View>();
   /** Views that rest for `intervalMs`, and until when. As all rest equally long, the first to end is in front. */
-  readonly #resting = new Map<View<Holder>, number>();
+  readonly #resting = new Map<View, number>();
   /** Views that rest for longer. */
-  readonly #restingLonger = new Deadlines<View<Holder>>();
+  readonly #restingLonger = new Deadlines<View>();
   /** Those of them that rest for what others of their payer have cost. */
-  readonly #indebted = new Map<View<Holder>, Debt>();
+  readonly #indebted = new Map<View, Debt>();
   /** Views without a subscriber, the one idle longest first. */
-  readonly #idle = new Map<View<Holder>, Idle>();
+  readonly #idle = new Map<View, Idle>();
   #idleBytes = 0;
   readonly #rings = new DiffRings();
-  readonly #footprints = new Map<View<Holder>, Footprint>();
+  readonly #footprints = new Map<View, Footprint>();
   /** Changes that went into a diff together with an earlier one of the same user. */
   folded = 0;
 
-  constructor(table: Table<Holder>, intervalMs: number, makeName: () => string) {
+  constructor(table: Table, intervalMs: number, makeName: () => string) {
     this.#table = table;
     this.#intervalMs = intervalMs;
     this.#makeName = makeName;
@@ -108,12 +108,12 @@ export class Views<Holder> {
   }
 
   /** The view of a filter, if there is one, idle or not. */
-  find(filter: CompiledFilter): View<Holder> | undefined {
+  find(filter: CompiledFilter): View | undefined {
     return this.#byKey.get(filter.key);
   }
 
   /** About how many bytes a view keeps, its ring apart, which has a budget of its own. */
-  bytesOf(view: View<Holder>): number {
+  bytesOf(view: View): number {
     const { version } = view;
     const footprint = this.#footprints.get(view);
     if (footprint?.measuredAt === version) return footprint.bytes;
@@ -126,7 +126,7 @@ export class Views<Holder> {
   }
 
   /** What a snapshot of a view keeps while it is sent; nothing where that is little. */
-  snapshotBytesOf(view: View<Holder>): number {
+  snapshotBytesOf(view: View): number {
     return snapshotBytes(view, this.#table);
   }
 
@@ -140,7 +140,7 @@ export class Views<Holder> {
    *
    * @throws What encoding a user throws. Nothing is left of the view then.
    */
-  acquire(filter: CompiledFilter): View<Holder> {
+  acquire(filter: CompiledFilter): View {
     const existing = this.#byKey.get(filter.key);
     if (existing !== undefined) {
       this.#unidle(existing);
@@ -167,7 +167,7 @@ export class Views<Holder> {
   }
 
   /** Collects some more of the first members of a large view. A view that cannot be collected is dropped. */
-  collectMore(): Collected<Holder> | undefined {
+  collectMore(): Collected | undefined {
     const [view] = this.#collecting;
     if (view === undefined) return undefined;
     this.#collecting.delete(view);
@@ -186,7 +186,7 @@ export class Views<Holder> {
    * Says that the last subscriber of a view has left, and who is charged for keeping it. It may be dropped
    * at once.
    */
-  release(view: View<Holder>, now: number, owner?: IdleViewOwner): void {
+  release(view: View, now: number, owner?: IdleViewOwner): void {
     const bytes = this.bytesOf(view) + (this.#footprints.get(view)?.ring.bytes ?? 0);
     this.#idle.set(view, { since: now, bytes, owner });
     this.#idleBytes += bytes;
@@ -204,7 +204,7 @@ export class Views<Holder> {
   }
 
   /** Marks the user in all views that the change touches. */
-  touch(change: Change<Holder>, now: number): void {
+  touch(change: Change, now: number): void {
     if (this.#index.isEmpty) return;
     this.#index.forEachTouched(change, (view) => {
       const touch = view.touch(change, now);
@@ -217,7 +217,7 @@ export class Views<Holder> {
    * Takes the next view that may be flushed now, if there is one. The caller flushes it, publishes its diff, and then
    * calls `rest`.
    */
-  takeReady(now: number): View<Holder> | undefined {
+  takeReady(now: number): View | undefined {
     for (const [view, restUntil] of this.#resting) {
       if (restUntil > now) break;
       this.#resting.delete(view);
@@ -241,7 +241,7 @@ export class Views<Holder> {
   }
 
   /** Who is charged for a view that nobody watches. */
-  ownerOf(view: View<Holder>): IdleViewOwner | undefined {
+  ownerOf(view: View): IdleViewOwner | undefined {
     return this.#idle.get(view)?.owner;
   }
 
@@ -249,7 +249,7 @@ export class Views<Holder> {
    * The diff of a view is out. The view rests for `restMs`, 0 for no rest at all. `debt`: how long it would
    * rest if it were not for what else its payer has used up.
    */
-  rest(view: View<Holder>, restMs: number, now: number, debt?: Debt): void {
+  rest(view: View, restMs: number, now: number, debt?: Debt): void {
     // It may have been dropped since it was flushed.
     if (view.phase !== "publishing") return;
     if (restMs <= 0) return this.#wakeUp(view);
@@ -265,7 +265,7 @@ export class Views<Holder> {
    * Somebody watches a view: unless they are the payer that it rests for, it rests only for what it has
    * cost itself.
    */
-  hasten(view: View<Holder>, payer: object | undefined): void {
+  hasten(view: View, payer: object | undefined): void {
     const debt = this.#indebted.get(view);
     if (debt === undefined || debt.payer === payer) return;
     this.#indebted.delete(view);
@@ -290,13 +290,13 @@ export class Views<Holder> {
   }
 
   /** The view may be flushed as soon as it is marked. */
-  #wakeUp(view: View<Holder>): void {
+  #wakeUp(view: View): void {
     this.#indebted.delete(view);
     view.phase = view.isMarked ? "ready" : "quiet";
     if (view.isMarked) this.#ready.add(view);
   }
 
-  #unidle(view: View<Holder>): void {
+  #unidle(view: View): void {
     const idle = this.#idle.get(view);
     if (idle === undefined) return;
     this.#idle.delete(view);
@@ -305,7 +305,7 @@ export class Views<Holder> {
   }
 
   /** Takes a view out, as if it had never been. */
-  drop(view: View<Holder>): void {
+  drop(view: View): void {
     this.#unidle(view);
     this.#byKey.delete(view.filter.key);
     this.#index.remove(view);

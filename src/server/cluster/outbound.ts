@@ -2,6 +2,7 @@ import type { EndCause } from "../../protocol/codes.ts";
 import type { HeldSession } from "../gateway/tenant.ts";
 import { encodeEnd, encodeRow } from "./fact.ts";
 import type { Op, OpKind } from "./log.ts";
+import type { Tables } from "./tables.ts";
 
 /** What is to be said about a session. `session` is read when it is sent; undefined for one that has ended. */
 export interface Note {
@@ -34,12 +35,17 @@ const MAX_BATCH_CHARS = 256 * 1024;
  * does not grow with the time for which the log cannot be reached. A batch is never changed once it is made: sent again, it is the same.
  */
 export class Outbound {
+  readonly #rows: Pick<Tables, "setEpoch">;
   readonly #notes = new Map<string, Note>();
   #batches: Batch[] = [];
   /** Sessions about which a batch that was not read back says something that nobody can refuse, and in which. */
   readonly #lastWords = new Map<string, number>();
   #seq = 0;
   #unreadChars = 0;
+
+  constructor(rows: Pick<Tables, "setEpoch">) {
+    this.#rows = rows;
+  }
 
   get isEmpty(): boolean {
     return this.#notes.size === 0;
@@ -114,12 +120,12 @@ export class Outbound {
     let chars = 0;
     for (const [sessionId, taken] of this.#notes) {
       if (ops.length === MAX_BATCH_OPS || chars > MAX_BATCH_CHARS) break;
-      const { kind, session } = taken;
+      const { kind, appId, session } = taken;
       if (!withEnds && isEnd(kind)) continue;
       this.#notes.delete(sessionId);
       try {
         const isTakenBack = isAbandoned(taken);
-        if (isTakenBack) session!.origin!.term = epochBefore(session!);
+        if (isTakenBack) this.#rows.setEpoch(appId, session!, epochBefore(session!));
         const text = encode(taken);
         chars += text.length;
         ops.push({ kind, sessionId, text });

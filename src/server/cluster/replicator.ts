@@ -347,7 +347,7 @@ export class Replicator implements ReaderTarget {
     // Two nodes have taken the session over without hearing of each other, and this node's takeover is the later one.
     if (session.holder !== undefined) {
       // An older copy of the log may lack it, so it gets an epoch of its own.
-      session.origin!.term = Math.min(term + 1, MAX_ORIGIN);
+      this.#tables.setEpoch(appId, session, Math.min(term + 1, MAX_ORIGIN));
       this.note("claim", appId, session);
       return true;
     }

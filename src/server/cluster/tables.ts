@@ -13,6 +13,8 @@ export interface Tables {
   end(appId: string, session: HeldSession, cause: EndCause, now: number): void;
   /** A session that this node has given up is its own after all. */
   adopt(appId: string, session: HeldSession, now: number): void;
+  /** This node's takeover of a session counts as that of another epoch. */
+  setEpoch(appId: string, session: HeldSession, epoch: number): void;
   /** The owner of the session is no more. */
   orphan(appId: string, session: HeldSession, now: number): void;
 }

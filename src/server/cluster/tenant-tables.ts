@@ -57,6 +57,10 @@ export class TenantTables implements Tables {
     this.#touch(appId)?.adopt(session, now);
   }
 
+  setEpoch(appId: string, session: HeldSession, epoch: number): void {
+    this.#tenants.tenant(appId)?.setEpoch(session, epoch);
+  }
+
   orphan(appId: string, session: HeldSession, now: number): void {
     this.#touch(appId)?.orphan(session, now);
   }

@@ -1,5 +1,6 @@
 import type { Appended, Asked, Command, Joined } from "./log.ts";
 import { type Batch, MAX_BATCH_OPS, Outbound } from "./outbound.ts";
+import type { Tables } from "./tables.ts";
 
 /** At most one batch in this time; with a read in the same time, a node asks Redis for one thing each 5 ms. */
 export const BATCH_INTERVAL_MS = 10;
@@ -26,6 +27,7 @@ export interface WriterOptions {
   readonly nodeId: string;
   readonly leaseMs: number;
   readonly makeId: () => string;
+  readonly tables: Pick<Tables, "setEpoch">;
   /** Called when there will be something to write at a time. */
   readonly wakeBy: (due: number) => void;
 }
@@ -35,7 +37,7 @@ export interface WriterOptions {
  * it finds that it is not in the register any more: it was declared dead, or the log has lost what it wrote.
  */
 export class Writer {
-  readonly outbound = new Outbound();
+  readonly outbound: Outbound;
   readonly #options: WriterOptions;
   readonly #beatMs: number;
   #name: string | undefined;
@@ -58,6 +60,7 @@ export class Writer {
 
   constructor(options: WriterOptions) {
     this.#options = options;
+    this.outbound = new Outbound(options.tables);
     this.#beatMs = Math.min(options.leaseMs / 3, MAX_BEAT_MS);
   }
 

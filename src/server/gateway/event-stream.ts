@@ -7,7 +7,7 @@ import { Frame } from "./frame.ts";
 import type { Hub, Peer } from "./hub.ts";
 import { Outbox, type Sink } from "./outbox.ts";
 import { Subscription, type Wording } from "./subscription.ts";
-import type { Holder, Tenant } from "./tenant.ts";
+import type { Tenant } from "./tenant.ts";
 import { TokenWatch } from "./token-watch.ts";
 
 /** The body of an HTTP answer that is written bit by bit. After `end`, `terminate` or `onClose` calls are no-ops. */
@@ -61,7 +61,7 @@ export class EventStream implements Peer, BodyListener {
   readonly #tenant: Tenant;
   readonly #sink: BodySink;
   readonly #admitted: Pick<Admitted, "release">;
-  readonly #subscription: Subscription<Holder>;
+  readonly #subscription: Subscription;
   readonly #token: TokenWatch | undefined;
   #commentAt: number;
   #endAt = Number.POSITIVE_INFINITY;
@@ -156,7 +156,7 @@ export class EventStream implements Peer, BodyListener {
   }
 
   /** @throws What making the view throws; the place of the connection is given back then. */
-  #feedOf(filter: CompiledFilter): Feed<Holder> {
+  #feedOf(filter: CompiledFilter): Feed {
     try {
       return this.#tenant.feed(filter);
     } catch (error) {

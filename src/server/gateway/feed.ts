@@ -31,8 +31,8 @@ interface Publication {
 }
 
 /** A view and those who watch it. Each diff is encoded once, whatever their number. */
-export class Feed<Holder> {
-  readonly view: View<Holder>;
+export class Feed {
+  readonly view: View;
   readonly telemetry: Telemetry;
   readonly #subscribers = new Set<Subscriber>();
   #waiting: (() => void)[] = [];
@@ -43,7 +43,7 @@ export class Feed<Holder> {
   #payer: FlushPayer | undefined;
   #withOtherPayer = 0;
 
-  constructor(view: View<Holder>, telemetry: Telemetry) {
+  constructor(view: View, telemetry: Telemetry) {
     this.view = view;
     this.telemetry = telemetry;
   }

@@ -1,19 +1,26 @@
-import { bytesAfter, keysAfter, NEW_SESSION } from "../../core/sessions/session.ts";
+import {
+  bytesAfter,
+  keysAfter,
+  NEW_SESSION,
+  type Session,
+  type SessionConnection,
+  type User,
+} from "../../core/sessions/session.ts";
 import type { Message, SessionFields } from "../../protocol/messages.ts";
 import { MAX_CUSTOM_BYTES, MAX_CUSTOM_KEYS, MAX_USER_CUSTOM_BYTES } from "../../protocol/rules.ts";
 import type { Principal } from "../auth/principal.ts";
 import { APP_TOKEN_FACTOR, MAX_DUE_PER_TURN } from "./limits.ts";
 import type { Reply } from "./reply.ts";
-import type { HeldSession, Holder, Tenant } from "./tenant.ts";
+import type { Tenant } from "./tenant.ts";
 
 /** The sessions that one socket holds, and the messages about them. */
-export class HeldSessions implements Holder {
+export class HeldSessions implements SessionConnection {
   readonly #tenant: Tenant;
   readonly #reply: Reply;
   readonly #maxSessions: number;
   /** Nearly all sockets have one session, and no set for it. */
-  #first: HeldSession | undefined;
-  #others: Set<HeldSession> | undefined;
+  #first: Session | undefined;
+  #others: Set<Session> | undefined;
 
   constructor(tenant: Tenant, reply: Reply, maxSessions: number) {
     this.#tenant = tenant;
@@ -78,7 +85,7 @@ export class HeldSessions implements Holder {
     this.#tenant.settle(now);
   }
 
-  lose(session: HeldSession, cause: "replaced" | "kicked"): void {
+  onSessionLost(session: Session, cause: "replaced" | "kicked"): void {
     this.#remove(session);
     this.#reply.send({ type: "closed", sessionId: session.sessionId, cause });
   }
@@ -97,7 +104,7 @@ export class HeldSessions implements Holder {
   }
 
   /** The session that a message is about, or undefined when the client was told that there is none. */
-  #find({ id, sessionId }: Message<"update"> | Message<"close">): HeldSession | undefined {
+  #find({ id, sessionId }: Message<"update"> | Message<"close">): Session | undefined {
     const first = this.#first;
     if (sessionId !== undefined) {
       // That spares a look into the table.
@@ -120,7 +127,7 @@ export class HeldSessions implements Holder {
     return (this.#first === undefined ? 0 : 1) + (this.#others?.size ?? 0);
   }
 
-  #add(session: HeldSession): void {
+  #add(session: Session): void {
     if (this.#first === undefined) this.#first = session;
     else {
       this.#others ??= new Set();
@@ -128,7 +135,7 @@ export class HeldSessions implements Holder {
     }
   }
 
-  #remove(session: HeldSession): void {
+  #remove(session: Session): void {
     if (session !== this.#first) this.#others?.delete(session);
     else {
       const [next] = this.#others ?? [];
@@ -137,7 +144,7 @@ export class HeldSessions implements Holder {
     }
   }
 
-  *#all(): Iterable<HeldSession> {
+  *#all(): Iterable<Session> {
     if (this.#first !== undefined) yield this.#first;
     if (this.#others !== undefined) yield* this.#others;
   }
@@ -148,8 +155,8 @@ export class HeldSessions implements Holder {
    */
   #mayHaveCustom(
     id: number | undefined,
-    session: HeldSession | undefined,
-    user: HeldSession["user"] | undefined,
+    session: Session | undefined,
+    user: User | undefined,
     patch: SessionFields,
     freed = 0,
   ): boolean {

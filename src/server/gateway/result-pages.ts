@@ -15,13 +15,13 @@ export interface ResultPage {
 }
 
 /** The answer to a query in pages, each worked out when it is asked for: a large one costs as it is read. */
-export class ResultPages<Holder> {
+export class ResultPages {
   readonly #filter: CompiledFilter;
-  readonly #walk: Walk<Holder>;
+  readonly #walk: Walk;
   #members: Member[] = [];
   #done = false;
 
-  constructor(filter: CompiledFilter, table: Table<Holder>) {
+  constructor(filter: CompiledFilter, table: Table) {
     this.#filter = filter;
     this.#walk = new Walk(filter, table);
   }

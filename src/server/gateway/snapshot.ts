@@ -7,13 +7,13 @@ import { cutPage } from "./pages.ts";
  * first members are still collected.
  */
 export class Snapshot {
-  readonly #view: View<unknown>;
+  readonly #view: View;
   readonly version: number;
   readonly #members: readonly Member[];
   /** Kept only if it is the whole: what many ask for at once after a storm is made once. */
   #whole: string | undefined;
 
-  constructor(view: View<unknown>) {
+  constructor(view: View) {
     this.#view = view;
     this.version = view.version;
     this.#members = view.members();

@@ -36,8 +36,8 @@ export interface SubscriptionOwner {
  * One subscriber of a view. It is live, and gets each diff; or snapshots are under way to it, and it gets no diff until
  * the last of them has been sent; or it lagged: it gets nothing until it has drained, then a snapshot.
  */
-export class Subscription<Holder> implements Subscriber {
-  readonly feed: Feed<Holder>;
+export class Subscription implements Subscriber {
+  readonly feed: Feed;
   readonly outbox: Outbox;
   readonly wording: Wording;
   readonly payer: FlushPayer | undefined;
@@ -56,7 +56,7 @@ export class Subscription<Holder> implements Subscriber {
   #isWaiting = false;
 
   constructor(
-    feed: Feed<Holder>,
+    feed: Feed,
     outbox: Outbox,
     wording: Wording,
     owner: SubscriptionOwner,

@@ -12,7 +12,7 @@ import type { Reply } from "./reply.ts";
 import { ResultPages } from "./result-pages.ts";
 import { type LongAnswers, Subscription, type SubscriptionOwner, type Wording } from "./subscription.ts";
 import type { SubscriptionCharges } from "./subscription-charges.ts";
-import type { Holder, Tenant } from "./tenant.ts";
+import type { Tenant } from "./tenant.ts";
 import type { UserBudget } from "./user-budget.ts";
 
 /** WebSocket subscribers get diffs as they are, and snapshots with the id of their request. */
@@ -32,14 +32,14 @@ export class Subscriptions {
   readonly #maxSubscriptions: number;
   /** What the user pays for, flushes that nobody else watches included; undefined for an app token. */
   readonly #charges: SubscriptionCharges | undefined;
-  readonly #byView = new Map<string, Subscription<Holder>>();
+  readonly #byView = new Map<string, Subscription>();
   /** What the user pays for the queries of this socket that wait. */
   #queryBytes = 0;
   /** And what the long answer holds that is under way to this socket: there is one at a time. */
   #answerBytes = 0;
   readonly #retry = () => this.#outbox.wake();
   readonly #answers: LongAnswers = {
-    begin: (view) => this.#beginAnswer(this.#tenant.snapshotBytesOf(view as View<Holder>)),
+    begin: (view) => this.#beginAnswer(this.#tenant.snapshotBytesOf(view as View)),
     end: () => this.#endAnswer(),
   };
 
@@ -106,7 +106,7 @@ export class Subscriptions {
     if (this.#charges?.reserve(bytes) === false) return this.#reply.error(id, "LIMIT_REACHED", TOO_MUCH);
     this.#queryBytes += bytes;
     // Worked out only when the answers before it are out, so that the ones that wait cost next to nothing.
-    let pages: ResultPages<Holder> | undefined;
+    let pages: ResultPages | undefined;
     this.#outbox.start({
       step: () => {
         if (pages === undefined) {
@@ -144,7 +144,7 @@ export class Subscriptions {
     this.#endAnswer();
   }
 
-  #find(filter: CompiledFilter): Subscription<Holder> | undefined {
+  #find(filter: CompiledFilter): Subscription | undefined {
     for (const subscription of this.#byView.values()) {
       if (subscription.feed.view.filter.key === filter.key) return subscription;
     }
@@ -155,7 +155,7 @@ export class Subscriptions {
    * Returns why the filter may not be watched, if so. To make room, views that only wait for this user are
    * dropped.
    */
-  #add(filter: CompiledFilter): Subscription<Holder> | string {
+  #add(filter: CompiledFilter): Subscription | string {
     const tenant = this.#tenant;
     const charges = this.#charges;
     const known = tenant.findView(filter);
@@ -176,7 +176,7 @@ export class Subscriptions {
   }
 
   /** Returns the requests that stay without an answer. */
-  #end(subscription: Subscription<Holder>, now: number): readonly number[] {
+  #end(subscription: Subscription, now: number): readonly number[] {
     const { feed } = subscription;
     this.#byView.delete(feed.view.name);
     const unanswered = feed.remove(subscription);

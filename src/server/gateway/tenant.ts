@@ -5,7 +5,9 @@ import {
   NEW_SESSION,
   type Origin,
   patchState,
+  type RemoteSession,
   type Session,
+  type SessionConnection,
   type SessionKind,
   type SessionPatch,
   type SessionState,
@@ -36,23 +38,8 @@ import { DELIVER_AT_ONCE_MS, flushCostMs, type TurnBudget } from "./turn-budget.
 import type { UserBudget } from "./user-budget.ts";
 import { UserBudgets } from "./user-budgets.ts";
 
-/** Who holds a session: told when it is taken away. */
-export interface Holder {
-  /** The session is no longer theirs: another socket took it over, or it was ended from outside. */
-  lose(session: HeldSession, cause: "replaced" | "kicked"): void;
-}
-export type HeldSession = Session<Holder>;
-
-/** How another node says that a session is. */
-export interface RemoteSession {
-  readonly userId: string;
-  readonly kind: SessionKind;
-  readonly opened: number;
-  readonly term: number;
-  /** See `Origin`. */
-  readonly lostAt: number | undefined;
-  readonly state: SessionState;
-}
+export type HeldSession = Session;
+export type { RemoteSession };
 
 export interface TenantOptions {
   readonly limits: Limits;
@@ -75,18 +62,18 @@ export interface TenantOptions {
  */
 export class Tenant {
   readonly app: App;
-  readonly table = new Table<Holder>();
+  readonly table = new Table();
   readonly httpRate: TokenBucket;
   /** What each user may cost. */
   readonly budgets: UserBudgets;
-  readonly #views: Views<Holder>;
-  readonly #feeds = new Map<View<Holder>, Feed<Holder>>();
+  readonly #views: Views;
+  readonly #feeds = new Map<View, Feed>();
   /** Feeds whose last diff has not reached all subscribers yet, and what it has cost so far in milliseconds. */
-  readonly #publishing = new Map<Feed<Holder>, number>();
-  readonly #typing = new Deadlines<HeldSession>();
-  readonly #lost = new Deadlines<HeldSession>();
+  readonly #publishing = new Map<Feed, number>();
+  readonly #typing = new Deadlines<Session>();
+  readonly #lost = new Deadlines<Session>();
   /** Sessions whose socket has said goodbye, and that are too many to end in one turn. */
-  readonly #left = new Deadlines<HeldSession>();
+  readonly #left = new Deadlines<Session>();
   readonly #options: TenantOptions;
   #collecting: NodeJS.Immediate | undefined;
   sockets = 0;
@@ -138,10 +125,10 @@ export class Tenant {
    * Which session of a user has to end before one more is opened: undefined if none has to, "full" if none
    * may. It is the one whose socket was lost the longest ago, on whichever node, as far as this node knows.
    */
-  sessionToEvict(userId: string, now: number): HeldSession | "full" | undefined {
+  sessionToEvict(userId: string, now: number): Session | "full" | undefined {
     const sessions = this.table.user(userId)?.sessions ?? [];
     if (sessions.length < this.#options.limits.maxSessionsPerUser) return undefined;
-    let evicted: HeldSession | undefined;
+    let evicted: Session | undefined;
     let longest = Number.NEGATIVE_INFINITY;
     for (const session of sessions) {
       const lostForMs = this.#lostForMs(session, now);
@@ -153,15 +140,21 @@ export class Tenant {
   }
 
   /** Ends a lost session before its time, as the user opens another. */
-  evict(session: HeldSession, now: number): void {
+  evict(session: Session, now: number): void {
     this.end(session, this.#left.get(session) === undefined ? "timeout" : "closed", now);
   }
 
   /** Opens a session with a fresh id. Whether the user may have one more is for the caller to find out. */
-  open(userId: string, kind: SessionKind, patch: SessionPatch, holder: Holder, now: number): HeldSession {
+  open(
+    userId: string,
+    kind: SessionKind,
+    patch: SessionPatch,
+    connection: SessionConnection,
+    now: number,
+  ): Session {
     const sessionId = this.#options.makeId();
     const state = patchState(NEW_SESSION, patch);
-    this.#note(this.table.open(sessionId, userId, kind, state, holder, this.#origin(userId)), now);
+    this.#note(this.table.open(sessionId, userId, kind, state, connection, this.#origin(userId)), now);
     const session = this.table.get(sessionId)!;
     if (state.isTyping) this.#startTyping(session, now);
     this.#options.journal?.opened(session);
@@ -169,30 +162,27 @@ export class Tenant {
   }
 
   /** The session of that id if this user may resume it as that kind. */
-  resumable(sessionId: string, userId: string, kind: SessionKind): HeldSession | undefined {
+  resumable(sessionId: string, userId: string, kind: SessionKind): Session | undefined {
     const session = this.table.get(sessionId);
     return session?.user.userId === userId && session.kind === kind ? session : undefined;
   }
 
   /** Gives a session another holder; the one that it had is told, on whichever node. Nobody else sees a change. */
-  takeOver(session: HeldSession, holder: Holder, now: number): void {
+  takeOver(session: Session, connection: SessionConnection, now: number): void {
     const before = session.holder;
-    session.holder = holder;
+    this.table.assign(session, connection);
     this.#lost.delete(session);
     this.#left.delete(session);
-    if (before !== undefined && before !== holder) before.lose(session, "replaced");
+    if (before !== undefined && before !== connection) before.onSessionLost(session, "replaced");
     const { origin } = session;
     if (origin === undefined) return;
     if (origin.owner !== undefined && session.isTyping) this.#startTyping(session, now);
-    origin.owner = undefined;
-    origin.lostAt = undefined;
-    // Under a partition the session may have been at another node meanwhile, so the epoch also advances for this node's
-    // own.
-    origin.term = Math.min(origin.term + 1, MAX_ORIGIN);
+    // Under a partition the most recent takeover wins, so the epoch also advances for sessions that this node owns.
+    this.table.setOwner(session, undefined, Math.min(origin.term + 1, MAX_ORIGIN), undefined);
     this.#options.journal?.claimed(session);
   }
 
-  update(session: HeldSession, patch: SessionPatch, now: number): void {
+  update(session: Session, patch: SessionPatch, now: number): void {
     const state = patchState(session, patch);
     if (state.isTyping && patch.isTyping === true) this.#startTyping(session, now);
     else if (session.isTyping && !state.isTyping) this.#typing.delete(session);
@@ -200,22 +190,22 @@ export class Tenant {
     if (state !== session && session.origin?.owner === undefined) this.#options.journal?.changed(session);
   }
 
-  end(session: HeldSession, cause: EndCause, now: number): void {
+  end(session: Session, cause: EndCause, now: number): void {
     this.#options.journal?.ended(session, cause);
     this.#forget(session);
     this.#note(this.table.end(session, cause), now);
   }
 
   /** The session's socket has said goodbye: it ends as soon as others were served. */
-  leave(session: HeldSession, now: number): void {
-    session.holder = undefined;
+  leave(session: Session, now: number): void {
+    this.table.detach(session);
     this.#left.set(session, now);
     this.#options.wakeBy(now);
   }
 
   /** The session's socket was lost: it stays as it is, and can be resumed, until the window is over. */
-  lose(session: HeldSession, now: number): void {
-    session.holder = undefined;
+  lose(session: Session, now: number): void {
+    this.table.detach(session);
     const { resumeWindowMs, maxSessionsPerUser } = this.#options.limits;
     const due = now + resumeWindowMs;
     this.#lost.set(session, due);
@@ -225,7 +215,7 @@ export class Tenant {
     // Other nodes have to know only if the user may soon need its place: a lost network is not to be told of
     // by all.
     const isScarce = 2 * user.sessions.length >= maxSessionsPerUser;
-    origin.lostAt = isScarce ? this.#wallNow() : undefined;
+    this.table.setOwner(session, undefined, origin.term, isScarce ? this.#wallNow() : undefined);
     if (isScarce) this.#options.journal?.changed(session);
   }
 
@@ -235,7 +225,7 @@ export class Tenant {
     for (const session of sessions) {
       const { holder } = session;
       this.end(session, "kicked", now);
-      holder?.lose(session, "kicked");
+      holder?.onSessionLost(session, "kicked");
     }
     return sessions.length;
   }
@@ -251,40 +241,47 @@ export class Tenant {
     }
     const { user, origin, holder } = session;
     if (user.userId !== userId || session.kind !== kind || origin === undefined) return;
-    if (origin.owner !== owner) {
-      this.#forget(session);
-      origin.owner = owner;
-      holder?.lose(session, "replaced");
-    }
-    origin.term = term;
-    origin.lostAt = lostAt;
+    const hasMoved = origin.owner !== owner;
+    if (hasMoved) this.#forget(session);
+    this.table.setOwner(session, owner, term, lostAt);
+    if (hasMoved) holder?.onSessionLost(session, "replaced");
     this.#put(session, state, now);
   }
 
   /** Another node says that a session has ended. */
-  endFollowed(session: HeldSession, cause: EndCause, now: number): void {
+  endFollowed(session: Session, cause: EndCause, now: number): void {
     const { holder } = session;
     this.#forget(session);
     this.#note(this.table.end(session, cause), now);
-    holder?.lose(session, cause === "kicked" ? "kicked" : "replaced");
+    holder?.onSessionLost(session, cause === "kicked" ? "kicked" : "replaced");
   }
 
   /** A session that was given up is this node's own after all, and waits to be resumed. */
-  adopt(session: HeldSession, now: number): void {
-    if (session.origin === undefined) return;
-    session.origin.owner = undefined;
+  adopt(session: Session, now: number): void {
+    const { origin } = session;
+    if (origin === undefined) return;
+    this.table.setOwner(session, undefined, origin.term, origin.lostAt);
     if (session.isTyping) this.#startTyping(session, now);
     this.lose(session, now);
   }
 
+  /** This node's last takeover of a session counts as that of another epoch. */
+  setEpoch(session: Session, epoch: number): void {
+    const { origin } = session;
+    if (origin !== undefined) this.table.setOwner(session, origin.owner, epoch, origin.lostAt);
+  }
+
   /** The owner of a session is no more: if its user types, nobody else will say when that ends. */
-  orphan(session: HeldSession, now: number): void {
-    if (session.origin !== undefined) session.origin.lostAt ??= this.#wallNow();
+  orphan(session: Session, now: number): void {
+    const { origin } = session;
+    if (origin !== undefined) {
+      this.table.setOwner(session, origin.owner, origin.term, origin.lostAt ?? this.#wallNow());
+    }
     if (session.isTyping) this.#startTyping(session, now);
   }
 
   /** The feed of a filter, made if there is none. A feed without a subscriber has to be given back by `dismiss`. */
-  feed(filter: CompiledFilter): Feed<Holder> {
+  feed(filter: CompiledFilter): Feed {
     const view = this.#views.acquire(filter);
     let feed = this.#feeds.get(view);
     if (feed === undefined) {
@@ -296,7 +293,7 @@ export class Tenant {
   }
 
   /** One more watches a feed. What another user has used up is not for this one to wait for. */
-  join(feed: Feed<Holder>, subscriber: Subscriber): void {
+  join(feed: Feed, subscriber: Subscriber): void {
     feed.add(subscriber);
     this.subscriptions++;
     this.#views.hasten(feed.view, subscriber.payer);
@@ -304,15 +301,15 @@ export class Tenant {
   }
 
   /** The view of a filter, if there is one, and about how many bytes a view keeps. */
-  findView(filter: CompiledFilter): View<Holder> | undefined {
+  findView(filter: CompiledFilter): View | undefined {
     return this.#views.find(filter);
   }
 
-  bytesOf(view: View<Holder>): number {
+  bytesOf(view: View): number {
     return this.#views.bytesOf(view);
   }
 
-  snapshotBytesOf(view: View<Holder>): number {
+  snapshotBytesOf(view: View): number {
     return this.#views.snapshotBytesOf(view);
   }
 
@@ -339,14 +336,14 @@ export class Tenant {
    * Lets go of a feed if nobody is subscribed to it. Its view stays a while, for those who come back, and
    * `owner` is charged for it.
    */
-  dismiss(feed: Feed<Holder>, now: number, owner?: IdleViewOwner): void {
+  dismiss(feed: Feed, now: number, owner?: IdleViewOwner): void {
     if (feed.size > 0 || !this.#feeds.delete(feed.view)) return;
     this.#views.release(feed.view, now, owner);
     this.#wake();
   }
 
   /** Lets go of a feed that was made for somebody who may not have it, and of its view. */
-  discard(feed: Feed<Holder>): void {
+  discard(feed: Feed): void {
     if (feed.size === 0 && this.#feeds.delete(feed.view)) this.#views.drop(feed.view);
   }
 
@@ -368,8 +365,7 @@ export class Tenant {
 
   /** Does what is due, or a good part of it: `next` tells whether there is more. */
   run(now: number): void {
-    const each = (act: (session: HeldSession) => void) => (session: HeldSession) =>
-      this.#guard(() => act(session));
+    const each = (act: (session: Session) => void) => (session: Session) => this.#guard(() => act(session));
     this.#typing.forEachDue(
       now,
       MAX_DUE_PER_TURN,
@@ -436,7 +432,7 @@ export class Tenant {
 
   readonly #goOn = (): void => this.settle(this.#options.clock.now());
 
-  #flush(view: View<Holder>, now: number): void {
+  #flush(view: View, now: number): void {
     const { telemetry, flushTurn } = this.#options;
     let flush: Flush;
     try {
@@ -465,7 +461,7 @@ export class Tenant {
    * Sends a diff to some more subscribers, then it is the next one's turn; when all have it, its view
    * rests.
    */
-  #deliver(feed: Feed<Holder>, costMs: number, now: number): void {
+  #deliver(feed: Feed, costMs: number, now: number): void {
     const { flushTurn } = this.#options;
     this.#publishing.delete(feed);
     const spentMs = feed.deliverSome(Math.min(DELIVER_AT_ONCE_MS, flushTurn.leftMs));
@@ -478,7 +474,7 @@ export class Tenant {
    * Has a view rest in proportion to what its flush has cost. The views that one user watches alone, or has
    * let go of last, share what one view may take: until somebody else watches one of them.
    */
-  #rest(view: View<Holder>, costMs: number, payer: FlushPayer | undefined, now: number): void {
+  #rest(view: View, costMs: number, payer: FlushPayer | undefined, now: number): void {
     const { diffIntervalMs } = this.#options.limits;
     let ownMs = costMs * (diffIntervalMs === 0 ? REST_PER_COST_AT_ONCE : REST_PER_COST);
     if (view.hasLeftOut) ownMs = Math.max(ownMs, FAILED_FLUSH_REST_MS);
@@ -493,7 +489,7 @@ export class Tenant {
     this.#views.rest(view, atLeast(restMs), now, debt);
   }
 
-  #collected({ view, error }: Collected<Holder>): void {
+  #collected({ view, error }: Collected): void {
     const feed = this.#feeds.get(view);
     if (error === undefined) return feed?.collected();
     this.#options.telemetry.crashed(error);
@@ -510,14 +506,14 @@ export class Tenant {
     }
   }
 
-  #put(session: HeldSession, state: SessionState, now: number): void {
+  #put(session: Session, state: SessionState, now: number): void {
     const change = this.table.update(session, state);
     if (change !== undefined) this.#note(change, now);
   }
 
   /** Nobody holds the session here any more, and no time is measured for it. */
-  #forget(session: HeldSession): void {
-    session.holder = undefined;
+  #forget(session: Session): void {
+    this.table.detach(session);
     this.#typing.delete(session);
     this.#lost.delete(session);
     this.#left.delete(session);
@@ -527,7 +523,7 @@ export class Tenant {
    * For how long a session has had no socket; undefined: it has one, or another node has not said that it
    * has none.
    */
-  #lostForMs(session: HeldSession, now: number): number | undefined {
+  #lostForMs(session: Session, now: number): number | undefined {
     if (session.holder !== undefined) return undefined;
     if (this.#left.get(session) !== undefined) return Number.POSITIVE_INFINITY;
     const due = this.#lost.get(session);
@@ -553,11 +549,11 @@ export class Tenant {
     return { opened, owner: undefined, term: 0, lostAt: undefined };
   }
 
-  #note(change: Change<Holder>, now: number): void {
+  #note(change: Change, now: number): void {
     this.#views.touch(change, now);
   }
 
-  #startTyping(session: HeldSession, now: number): void {
+  #startTyping(session: Session, now: number): void {
     const due = now + this.#options.limits.typingTimeoutMs;
     this.#typing.set(session, due);
     this.#options.wakeBy(due);

@@ -23,7 +23,7 @@ export class KeptAnswer {
   }
 
   /** The whole; or, of a long one, pieces that are worked out as they are taken. */
-  read(table: Table<unknown>): string | Iterator<string> {
+  read(table: Table): string | Iterator<string> {
     const filter = this.#filter;
     const changedAt = table.changedAt(filter.conversationId);
     if (changedAt === this.#changedAt) return this.#text;
@@ -39,7 +39,7 @@ export class KeptAnswer {
   }
 }
 
-function* pieces(first: readonly Member[], pages: ResultPages<unknown>): Generator<string, undefined> {
+function* pieces(first: readonly Member[], pages: ResultPages): Generator<string, undefined> {
   yield joinMembers(HEAD, first, "");
   for (let more = true; more; ) {
     const page = pages.next();

@@ -14,16 +14,22 @@ const SESSIONS = 1_000;
 
 /** A user with a visible widget elsewhere, whose background sessions in a room therefore count for nothing. */
 function hiddenInRoom() {
-  const table = new Table<object>();
+  const table = new Table();
   const widget = table.open(
     "w",
     "mallory",
     "widget",
     { ...NEW_SESSION, selectedConversationId: "elsewhere" },
-    {},
+    undefined,
   );
   for (let i = 0; i < SESSIONS; i++) {
-    table.open(`s${i}`, "mallory", "background", { ...NEW_SESSION, selectedConversationId: "room" }, {});
+    table.open(
+      `s${i}`,
+      "mallory",
+      "background",
+      { ...NEW_SESSION, selectedConversationId: "room" },
+      undefined,
+    );
   }
   const filter = new CompiledFilter(
     FilterSchema.parse({ selectedConversationId: "room", includeBackgroundSessions: true }),
@@ -48,7 +54,7 @@ it("so does a view that is made", () => {
 it("a change of visibility looks at each view once or twice, however many sessions are where it looks", () => {
   const { table } = hiddenInRoom();
   let names = 0;
-  const views = new Views<object>(table, 50, () => `v${names++}`);
+  const views = new Views(table, 50, () => `v${names++}`);
   const view = views.acquire(
     new CompiledFilter(
       FilterSchema.parse({ selectedConversationId: "room", includeBackgroundSessions: true }),

@@ -134,7 +134,7 @@ describe("filters with the same meaning", () => {
 describe("views that nobody watches", () => {
   const setUp = () => {
     let names = 0;
-    const table = new Table<object>();
+    const table = new Table();
     return { table, views: new Views(table, 50, () => `view${names++}`) };
   };
 
@@ -237,7 +237,7 @@ describe("views that nobody watches", () => {
 });
 
 it("one user with a long entry does not make a large view look too large for others", () => {
-  const table = new Table<object>();
+  const table = new Table();
   const views = new Views(table, 50, () => "view");
   const users = 20_000;
   const state = { ...NEW_SESSION, selectedConversationId: "\u4e2d".repeat(250) };
@@ -257,8 +257,8 @@ it("one user with a long entry does not make a large view look too large for oth
 describe("an event", () => {
   it("looks at no view that it cannot change, however many there are", () => {
     let names = 0;
-    const table = new Table<object>();
-    const views = new Views<object>(table, 50, () => `view${names++}`);
+    const table = new Table();
+    const views = new Views(table, 50, () => `view${names++}`);
     let looks = 0;
     for (let i = 0; i < 2_000; i++) {
       const filter = i % 2 === 0 ? { selectedConversationId: `c${i}` } : { userIds: [`u${i}`] };

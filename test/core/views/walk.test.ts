@@ -35,9 +35,9 @@ const history = {
 
 /** A table whose changes are told. */
 class World {
-  readonly table = new Table<object>();
+  readonly table = new Table();
   readonly ids: string[] = [];
-  onChange: (change: Change<object>) => void = () => {};
+  onChange: (change: Change) => void = () => {};
 
   open({ userId, kind: sessionKind, fields }: typeof opened extends fc.Arbitrary<infer T> ? T : never): void {
     const sessionId = `s${this.ids.length}`;
@@ -166,10 +166,7 @@ describe("large views", () => {
   });
 });
 
-function touches(
-  { user, from, to, visibilityFlipped }: Change<object>,
-  conversationId: string | null,
-): boolean {
+function touches({ user, from, to, visibilityFlipped }: Change, conversationId: string | null): boolean {
   const elsewhere = user.sessions.some((session) => session.selectedConversationId === conversationId);
   return from === conversationId || to === conversationId || (visibilityFlipped && elsewhere);
 }

@@ -19,7 +19,7 @@ const world = new World({
 });
 const { tenant } = world;
 for (const [i, userId] of ["alice", "bob", "__proto__"].entries()) {
-  const holder = { lose: () => {} };
+  const holder = { onSessionLost: () => {} };
   const patch = { selectedConversationId: "c1", hasFocus: i === 0, custom: { mood: "calm" } };
   tenant.open(userId, i === 1 ? "background" : "widget", patch, holder, 0);
 }

@@ -1,16 +1,16 @@
 import { expect, it } from "vitest";
-import { NEW_SESSION, Session } from "../../../src/core/sessions/session.ts";
-import { User } from "../../../src/core/sessions/user-row.ts";
+import { NEW_SESSION, type Session } from "../../../src/core/sessions/session.ts";
+import { SessionRow } from "../../../src/core/sessions/session-row.ts";
+import { UserRow } from "../../../src/core/sessions/user-row.ts";
 import type { OpKind } from "../../../src/server/cluster/log.ts";
 import { MAX_BATCH_OPS, Outbound } from "../../../src/server/cluster/outbound.ts";
-import type { HeldSession } from "../../../src/server/gateway/tenant.ts";
 
-const session = new Session("s", new User("alice"), "widget", NEW_SESSION, undefined, {
+const session: Session = new SessionRow("s", new UserRow("alice"), "widget", NEW_SESSION, undefined, {
   opened: 1,
   owner: undefined,
   term: 0,
   lostAt: undefined,
-}) as HeldSession;
+});
 
 function note(outbound: Outbound, kind: OpKind, sessionId = "s"): void {
   const isEnd = kind === "end" || kind === "kick";
@@ -28,13 +28,13 @@ it.each<[readonly OpKind[], OpKind]>([
   [["end", "claim"], "claim"],
   [["patch", "kick"], "kick"],
 ])("%j is said as %s", (kinds, expected) => {
-  const outbound = new Outbound();
+  const outbound = new Outbound({ setEpoch: () => {} });
   for (const kind of kinds) note(outbound, kind);
   expect(outbound.make(0).ops.map(({ kind }) => kind)).toEqual([expected]);
 });
 
 it("what is to be said does not grow with time, and goes out in pieces", () => {
-  const outbound = new Outbound();
+  const outbound = new Outbound({ setEpoch: () => {} });
   for (let i = 0; i < 3 * MAX_BATCH_OPS; i++) note(outbound, "patch", `s${i % (MAX_BATCH_OPS + 1)}`);
   expect(outbound.make(0).ops).toHaveLength(MAX_BATCH_OPS);
   expect(outbound.make(0).ops).toHaveLength(1);
@@ -42,7 +42,7 @@ it("what is to be said does not grow with time, and goes out in pieces", () => {
 });
 
 it("who came and went unheard is not told of, unless it may have been heard after all", () => {
-  const outbound = new Outbound();
+  const outbound = new Outbound({ setEpoch: () => {} });
   const open = (sessionId: string) =>
     outbound.note(sessionId, { kind: "open", appId: "app", session, cause: "closed", isNew: true });
   for (let i = 0; i < 1_000; i++) {
@@ -65,7 +65,7 @@ it("who came and went unheard is not told of, unless it may have been heard afte
 });
 
 it("what nobody has heard is said again by the next writer, the last word on each session", () => {
-  const outbound = new Outbound();
+  const outbound = new Outbound({ setEpoch: () => {} });
   note(outbound, "patch");
   note(outbound, "end", "t");
   outbound.make(0);
@@ -85,7 +85,7 @@ it.each<[readonly OpKind[], OpKind]>([
   [["claim", "patch", "end"], "kick"],
   [["open", "patch"], "open"],
 ])("what nobody has heard, %j in batches of their own, is said again as %s", (kinds, expected) => {
-  const outbound = new Outbound();
+  const outbound = new Outbound({ setEpoch: () => {} });
   for (const kind of kinds) {
     note(outbound, kind);
     outbound.make(0);

@@ -230,8 +230,8 @@ describe("nodes that share a log", () => {
     /** As those versions take a session over. */
     const resumeAsBefore = (node: FakeNode, wall: number) => {
       node.resume(alice, {});
-      const origin = node.tenant.table.get(alice)!.origin!;
-      origin.term = Math.max(origin.term, wall);
+      const session = node.tenant.table.get(alice)!;
+      node.tenant.setEpoch(session, Math.max(session.origin!.term, wall));
     };
     resumeAsBefore(b!, 1_800_000_000_000);
     world.heal(40);

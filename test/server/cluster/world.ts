@@ -1,12 +1,17 @@
 import { isDeepStrictEqual } from "node:util";
 import { expect } from "vitest";
-import type { SessionKind, SessionPatch } from "../../../src/core/sessions/session.ts";
+import type {
+  Session,
+  SessionConnection,
+  SessionKind,
+  SessionPatch,
+} from "../../../src/core/sessions/session.ts";
 import { App } from "../../../src/server/auth/app.ts";
 import type { Command, Entry } from "../../../src/server/cluster/log.ts";
 import { Replicator } from "../../../src/server/cluster/replicator.ts";
 import { createJournal, TenantTables } from "../../../src/server/cluster/tenant-tables.ts";
 import { createCounters } from "../../../src/server/gateway/telemetry.ts";
-import { type HeldSession, type Holder, Tenant } from "../../../src/server/gateway/tenant.ts";
+import { Tenant } from "../../../src/server/gateway/tenant.ts";
 import { readSettings } from "../../../src/server/settings/settings.ts";
 import { endlessTurn } from "../../support/stubs.ts";
 import { MemoryLog } from "./memory-log.ts";
@@ -32,11 +37,11 @@ const { limits } = readSettings(
 );
 
 /** A socket, as far as it holds sessions. */
-export class FakeSocket implements Holder {
+export class FakeSocket implements SessionConnection {
   readonly held = new Set<string>();
   readonly told: string[] = [];
 
-  lose(session: HeldSession, cause: string): void {
+  onSessionLost(session: Session, cause: string): void {
     this.held.delete(session.sessionId);
     this.told.push(`${session.sessionId} ${cause}`);
   }

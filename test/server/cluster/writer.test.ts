@@ -7,6 +7,7 @@ import { BATCH_INTERVAL_MS, Writer } from "../../../src/server/cluster/writer.ts
 function writing() {
   const wakes: number[] = [];
   const options = {
+    tables: { setEpoch: () => {} },
     nodeId: "n",
     leaseMs: 10_000,
     makeId: () => "w",

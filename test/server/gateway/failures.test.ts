@@ -1,13 +1,14 @@
 import { setImmediate } from "node:timers/promises";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { User } from "../../../src/core/sessions/user-row.ts";
+import type { Session } from "../../../src/core/sessions/session.ts";
+import { UserRow } from "../../../src/core/sessions/user-row.ts";
 import { CompiledFilter } from "../../../src/core/views/compiled-filter.ts";
 import { View } from "../../../src/core/views/view.ts";
 import { COLLECT_AT_ONCE } from "../../../src/core/views/view-size.ts";
 import { FilterSchema } from "../../../src/protocol/filter.ts";
 import { App } from "../../../src/server/auth/app.ts";
 import { Outbox } from "../../../src/server/gateway/outbox.ts";
-import { type HeldSession, Tenant } from "../../../src/server/gateway/tenant.ts";
+import { Tenant } from "../../../src/server/gateway/tenant.ts";
 import { readSettings } from "../../../src/server/settings/settings.ts";
 import { CauseBook } from "../../model/oracle.ts";
 import { Reader } from "../../model/reader.ts";
@@ -18,7 +19,7 @@ import { endlessTurn, TEST_OWNER, testTelemetry } from "../../support/stubs.ts";
 // behind that differs from what was sent. The defects are made here: functions throw.
 
 const { limits } = readSettings({}, { openFiles: 65_536, readFile: () => "" });
-const holder = { lose: () => {} };
+const holder = { onSessionLost: () => {} };
 const compile = (filter: unknown) => new CompiledFilter(FilterSchema.parse(filter));
 
 class World {
@@ -38,11 +39,11 @@ class World {
     });
   }
 
-  open(userId: string, kind: "widget" | "background" = "widget"): HeldSession {
+  open(userId: string, kind: "widget" | "background" = "widget"): Session {
     return this.tenant.open(userId, kind, {}, holder, this.now);
   }
 
-  update(session: HeldSession, hasFocus: boolean): void {
+  update(session: Session, hasFocus: boolean): void {
     this.tenant.update(session, { hasFocus }, this.now);
     this.tenant.settle(this.now);
   }
@@ -80,8 +81,8 @@ afterEach(() => void vi.restoreAllMocks());
 
 /** Has encoding this user throw, until the function that is returned is called. */
 function poison(userId: string): () => void {
-  const { member } = User.prototype;
-  const spy = vi.spyOn(User.prototype, "member").mockImplementation(function (this: User<unknown>, matcher) {
+  const { member } = UserRow.prototype;
+  const spy = vi.spyOn(UserRow.prototype, "member").mockImplementation(function (this: UserRow, matcher) {
     if (this.userId === userId) throw new RangeError("Invalid string length");
     return member.call(this, matcher);
   });
@@ -160,7 +161,7 @@ it("a flush that fails changes nothing: the view stays at its version, others ar
   const onlyAnn = world.subscribe({ userIds: ["ann"] });
   const { view } = everyone.subscription.feed;
   const { flush } = View.prototype;
-  const spy = vi.spyOn(View.prototype, "flush").mockImplementation(function (this: View<unknown>) {
+  const spy = vi.spyOn(View.prototype, "flush").mockImplementation(function (this: View) {
     if (this === view) throw new Error("a defect");
     return flush.call(this);
   });
@@ -208,7 +209,7 @@ describe.each([1, 2, 3, 4, 5, 6, 7, 8])("with functions that throw at random (se
         return original.apply(this, args);
       });
     };
-    breakAtRandom(User.prototype, "member", 10);
+    breakAtRandom(UserRow.prototype, "member", 10);
     breakAtRandom(View.prototype, "flush", 10);
     breakAtRandom(Outbox.prototype, "offer", 30);
     breakAtRandom(Outbox.prototype, "send", 60);
@@ -232,7 +233,7 @@ describe.each([1, 2, 3, 4, 5, 6, 7, 8])("with functions that throw at random (se
         // The socket would be closed, and its client would come back.
       }
     };
-    const sessions: HeldSession[] = [];
+    const sessions: Session[] = [];
     for (let step = 0; step < 400; step++) {
       isBroken = true;
       const session = sessions[random.below(Math.max(1, sessions.length))];

@@ -35,9 +35,9 @@ const telemetry = testTelemetry();
 /** A view of many users, each with a number that changes. */
 class World {
   readonly numbers = new Array<number>(USERS).fill(0);
-  readonly #table = new Table<object>();
-  readonly view: View<object>;
-  readonly feed: Feed<object>;
+  readonly #table = new Table();
+  readonly view: View;
+  readonly feed: Feed;
 
   constructor() {
     for (let i = 0; i < USERS; i++) {

@@ -83,7 +83,7 @@ it("ids that are made to meet in V8's tables cost what others cost", () => {
     let best = Number.POSITIVE_INFINITY;
     for (let round = 0; round < 3; round++) {
       const fresh = JSON.parse(JSON.stringify(ids)) as string[];
-      const table = new Table<object>();
+      const table = new Table();
       const started = process.cpuUsage();
       expect(decodeMessage(text).kind).toBe("message");
       for (const id of fresh)

@@ -18,7 +18,7 @@ const WORDING: Wording = {
 };
 
 it("a reader so slow with the pages of a snapshot that the diffs after it are gone gets another snapshot", async () => {
-  const table = new Table<object>();
+  const table = new Table();
   const state = patchState(NEW_SESSION, { custom: { note: "n".repeat(500) } });
   for (let i = 0; i < 300; i++) table.open(`s${i}`, `u${i}`, "widget", state, undefined);
   const view = new View("view", new CompiledFilter(FilterSchema.parse({})), table);

@@ -94,7 +94,7 @@ describe(`deadlines of ${SESSIONS} sessions at once`, () => {
     const app = new App({ id: "app", secrets: ["x"] });
     const hub = new Hub({ apps: [app], limits, clock, telemetry, nodeId: "n", makeId, random: Math.random });
     const tenant = hub.tenant("app")!;
-    const holder = { lose: () => {} };
+    const holder = { onSessionLost: () => {} };
     for (let i = 0; i < SESSIONS; i++) {
       const patch = { selectedConversationId: `c${i % 1_000}`, isTyping: true };
       const session = tenant.open(`user-${i}`, "widget", patch, holder, time);

@@ -95,7 +95,7 @@ function setUp(maxBytes = MIB) {
 
 /** More users than are looked at in one go. */
 function crowd({ tenant }: ReturnType<typeof setUp>, users: number) {
-  const holder = { lose: () => {} };
+  const holder = { onSessionLost: () => {} };
   for (let i = 0; i < users; i++) tenant.open(`user-${i}`, "widget", { custom: { n: "0" } }, holder, 0);
   const copies = vi.spyOn(Bucket.prototype, "list");
   onTestFinished(() => copies.mockRestore());
