@@ -35,11 +35,11 @@ export class Reader implements Sink {
     this.filterKey = filterKey;
     this.#causes = causes;
     this.outbox = new Outbox(this, maxBytes, owner, testPageTurns());
-    const wording: Wording = {
+    const encoder: Wording = {
       snapshot: (page, requestId) => new TextFrame(encodeSnapshotPage(requestId, page.body)),
       diff: (frame) => frame,
     };
-    this.subscription = new Subscription(feed, this.outbox, wording, owner);
+    this.subscription = new Subscription(feed, { outbox: this.outbox, encoder, owner });
     feed.add(this.subscription);
   }
 
@@ -101,7 +101,7 @@ export class Reader implements Sink {
     if (
       message.type === "snapshot" &&
       message.reason === undefined &&
-      !this.subscription.feed.view.isMarked
+      !this.subscription.channel.view.isMarked
     ) {
       const data = Object.assign(Object.create(null), message.data);
       if (!isDeepStrictEqual(data, this.#truth()))

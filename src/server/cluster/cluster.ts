@@ -175,6 +175,7 @@ export class Cluster implements Replication {
     const tables = new TenantTables(
       tenantsIn(hub, layout, shard),
       (appId, userId) => layout.find(appId, userId) === shard,
+      hub.flushBatch,
     );
     let link: Link | undefined;
     const replicator = new Replicator({
@@ -194,8 +195,8 @@ export class Cluster implements Replication {
         return redisLog;
       },
       replicator,
-      settle: (now) => {
-        tables.settle(now);
+      transact: (now, act) => {
+        tables.transact(now, act);
         this.#look();
       },
       clock,

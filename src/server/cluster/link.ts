@@ -7,8 +7,8 @@ import type { Replicator } from "./replicator.ts";
 export interface LinkOptions {
   readonly connect: () => Promise<RedisLog>;
   readonly replicator: Replicator;
-  /** Called after the replicator may have written to the tables. */
-  readonly settle: (now: number) => void;
+  /** Does what may have the replicator write to the tables, then shows what was written. */
+  readonly transact: (now: number, act: () => void) => void;
   readonly clock: Clock;
   readonly leaseMs: number;
   readonly counts: LinkCounts;
@@ -190,15 +190,16 @@ export class Link {
    * else nobody knows how far it came, so the link is made anew, which begins everything from what is known for sure.
    */
   #guard(act: () => void, steps = true): void {
-    const { clock, replicator, settle, events } = this.#options;
+    const { clock, replicator, transact, events } = this.#options;
     try {
-      act();
-    } catch (error) {
-      replicator.failed(error, clock.now());
-      this.#log?.close();
-    }
-    try {
-      settle(clock.now());
+      transact(clock.now(), () => {
+        try {
+          act();
+        } catch (error) {
+          replicator.failed(error, clock.now());
+          this.#log?.close();
+        }
+      });
     } catch (error) {
       events.crashed(error);
     }

@@ -125,7 +125,7 @@ export class Outbound {
       this.#notes.delete(sessionId);
       try {
         const isTakenBack = isAbandoned(taken);
-        if (isTakenBack) this.#rows.setEpoch(appId, session!, epochBefore(session!));
+        if (isTakenBack) this.#rows.setEpoch(appId, session!, epochBefore(session!), now);
         const text = encode(taken);
         chars += text.length;
         ops.push({ kind, sessionId, text });

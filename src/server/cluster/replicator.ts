@@ -275,7 +275,7 @@ export class Replicator implements ReaderTarget {
       if (isMissing && !outbound.concerns(sessionId)) this.#sweep.missSession(sessionId, appId);
       return;
     }
-    if (this.#standsBefore(appId, sessionId, session, remote.term)) return;
+    if (this.#standsBefore(appId, sessionId, session, remote.term, now)) return;
     if (session === undefined && this.#isTooMany(appId, remote.userId)) return this.#events.badInput();
     if (session === undefined && this.#sweep.withholds(sessionId)) return;
     if (this.#isOutdated(appId, session, remote.term, now)) return;
@@ -324,7 +324,7 @@ export class Replicator implements ReaderTarget {
     }
     this.#sweep.hear(sessionId);
     const term = fact.kind === "row" ? fact.session.term : 0;
-    if (this.#standsBefore(appId, sessionId, session, term)) return;
+    if (this.#standsBefore(appId, sessionId, session, term, now)) return;
     if (fact.kind === "row") {
       if (this.#isOutdated(appId, session, term, now)) return;
       if (session === undefined && this.#isTooMany(appId, fact.session.userId)) {
@@ -340,14 +340,20 @@ export class Replicator implements ReaderTarget {
    * Whether what is said of a session stands in the log before a takeover or kick of this node that was not read back yet. One
    * of a higher epoch does not: its node has read what is on its way.
    */
-  #standsBefore(appId: string, sessionId: string, session: HeldSession | undefined, term: number): boolean {
+  #standsBefore(
+    appId: string,
+    sessionId: string,
+    session: HeldSession | undefined,
+    term: number,
+    now: number,
+  ): boolean {
     const { outbound } = this.#writer;
     if (!outbound.hasLastWord(sessionId) || hasMoved(session, term)) return false;
     if (session === undefined || !isOwn(session) || term !== session.origin!.term) return true;
     // Two nodes have taken the session over without hearing of each other, and this node's takeover is the later one.
     if (session.holder !== undefined) {
       // An older copy of the log may lack it, so it gets an epoch of its own.
-      this.#tables.setEpoch(appId, session, Math.min(term + 1, MAX_ORIGIN));
+      this.#tables.setEpoch(appId, session, Math.min(term + 1, MAX_ORIGIN), now);
       this.note("claim", appId, session);
       return true;
     }

@@ -14,7 +14,7 @@ export interface Tables {
   /** A session that this node has given up is its own after all. */
   adopt(appId: string, session: HeldSession, now: number): void;
   /** This node's takeover of a session counts as that of another epoch. */
-  setEpoch(appId: string, session: HeldSession, epoch: number): void;
+  setEpoch(appId: string, session: HeldSession, epoch: number, now: number): void;
   /** The owner of the session is no more. */
   orphan(appId: string, session: HeldSession, now: number): void;
 }

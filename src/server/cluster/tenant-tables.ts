@@ -1,5 +1,7 @@
 import type { EndCause } from "../../protocol/codes.ts";
+import type { FlushBatch } from "../gateway/flush-batch.ts";
 import type { Journal } from "../gateway/journal.ts";
+import type { SessionLife } from "../gateway/session-life.ts";
 import type { HeldSession, RemoteSession, Tenant } from "../gateway/tenant.ts";
 import type { Replicator } from "./replicator.ts";
 import type { Tables } from "./tables.ts";
@@ -15,11 +17,12 @@ export class TenantTables implements Tables {
   readonly #tenants: Tenants;
   /** Whether the sessions of a user belong to the log that these tables are for. */
   readonly #belongs: (appId: string, userId: string) => boolean;
-  readonly #touched = new Set<Tenant>();
+  readonly #batch: FlushBatch;
 
-  constructor(tenants: Tenants, belongs: (appId: string, userId: string) => boolean) {
+  constructor(tenants: Tenants, belongs: (appId: string, userId: string) => boolean, batch: FlushBatch) {
     this.#tenants = tenants;
     this.#belongs = belongs;
+    this.#batch = batch;
   }
 
   serves(appId: string): boolean {
@@ -46,43 +49,32 @@ export class TenantTables implements Tables {
   follow(appId: string, sessionId: string, remote: RemoteSession, owner: string, now: number): void {
     // What stands in another log than it should: no node that has the same settings wrote it.
     if (!this.#belongs(appId, remote.userId)) return;
-    this.#touch(appId)?.follow(sessionId, remote, owner, now);
+    this.#change(appId, now, ({ replicated }) => replicated.applyRemote(sessionId, remote, owner));
   }
 
   end(appId: string, session: HeldSession, cause: EndCause, now: number): void {
-    this.#touch(appId)?.endFollowed(session, cause, now);
+    this.#change(appId, now, ({ replicated }) => replicated.applyRemoteEnd(session, cause));
   }
 
   adopt(appId: string, session: HeldSession, now: number): void {
-    this.#touch(appId)?.adopt(session, now);
+    this.#change(appId, now, ({ replicated }) => replicated.reclaim(session));
   }
 
-  setEpoch(appId: string, session: HeldSession, epoch: number): void {
-    this.#tenants.tenant(appId)?.setEpoch(session, epoch);
+  setEpoch(appId: string, session: HeldSession, epoch: number, now: number): void {
+    this.#change(appId, now, ({ replicated }) => replicated.setEpoch(session, epoch));
   }
 
   orphan(appId: string, session: HeldSession, now: number): void {
-    this.#touch(appId)?.orphan(session, now);
+    this.#change(appId, now, ({ replicated }) => replicated.onOwnerLost(session));
   }
 
-  /** Shows what was written since the last time. Where that fails in one app, the others are served before it is told. */
-  settle(now: number): void {
-    const errors: unknown[] = [];
-    for (const tenant of this.#touched) {
-      this.#touched.delete(tenant);
-      try {
-        tenant.settle(now);
-      } catch (error) {
-        errors.push(error);
-      }
-    }
-    if (errors.length > 0) throw errors[0];
+  /** Does everything in `act`, then shows what was written: once for each app. */
+  transact(now: number, act: () => void): void {
+    this.#batch.run(now, act);
   }
 
-  #touch(appId: string): Tenant | undefined {
-    const tenant = this.#tenants.tenant(appId);
-    if (tenant !== undefined) this.#touched.add(tenant);
-    return tenant;
+  #change(appId: string, now: number, act: (sessions: SessionLife) => void): void {
+    this.#tenants.tenant(appId)?.transact(now, act);
   }
 }
 

@@ -2,11 +2,10 @@ import type { CompiledFilter } from "../../core/views/compiled-filter.ts";
 import type { Principal } from "../auth/principal.ts";
 import { CLOCK_LEEWAY_S } from "../auth/token.ts";
 import type { Admitted } from "./admission.ts";
-import type { Feed } from "./feed.ts";
 import { Frame } from "./frame.ts";
 import type { Hub, Peer } from "./hub.ts";
 import { Outbox, type Sink } from "./outbox.ts";
-import { Subscription, type Wording } from "./subscription.ts";
+import type { Subscription, Wording } from "./subscription.ts";
 import type { Tenant } from "./tenant.ts";
 import { TokenWatch } from "./token-watch.ts";
 
@@ -43,16 +42,14 @@ export function parsePosition(lastEventId: string | undefined): StreamPosition |
 }
 
 /** Server-sent events carry the messages of a subscription; their id is the position, once the state is whole. */
-function wording(viewName: string): Wording {
-  return {
-    snapshot: ({ view, version, body, more }, requestId) => {
-      const id = more ? "" : `id: ${view}:${version}\n`;
-      const reason = requestId === undefined ? '"reason":"lagged",' : "";
-      return new Frame(`event: snapshot\n${id}data: {"type":"snapshot",${reason}${body}\n\n`);
-    },
-    diff: (frame, version) => frame.asEvent("diff", `${viewName}:${version}`),
-  };
-}
+const ENCODER: Wording = {
+  snapshot: ({ view, version, body, more }, requestId) => {
+    const id = more ? "" : `id: ${view}:${version}\n`;
+    const reason = requestId === undefined ? '"reason":"lagged",' : "";
+    return new Frame(`event: snapshot\n${id}data: {"type":"snapshot",${reason}${body}\n\n`);
+  },
+  diff: (frame, view, version) => frame.asEvent("diff", `${view}:${version}`),
+};
 
 /** One subscription, streamed over HTTP. */
 export class EventStream implements Peer, BodyListener {
@@ -81,9 +78,7 @@ export class EventStream implements Peer, BodyListener {
     this.#sink = sink;
     this.#admitted = admitted;
     this.outbox = new Outbox(sink, hub.limits.maxBufferedBytes, this, hub.pageTurns);
-    const feed = this.#feedOf(filter);
-    this.#subscription = new Subscription(feed, this.outbox, wording(feed.view.name), this);
-    tenant.join(feed, this.#subscription);
+    this.#subscription = this.#attach(filter);
     hub.add(this);
     const wallNow = hub.clock.wallNow();
     this.#token =
@@ -116,10 +111,7 @@ export class EventStream implements Peer, BodyListener {
     if (this.#closed) return;
     this.#closed = true;
     this.outbox.close();
-    const { feed } = this.#subscription;
-    feed.remove(this.#subscription);
-    this.#tenant.subscriptions--;
-    this.#tenant.dismiss(feed, this.#hub.clock.now());
+    this.#tenant.liveViews.detach(this.#subscription, this.#hub.clock.now());
     this.#admitted.release();
     this.#hub.remove(this);
   }
@@ -156,9 +148,10 @@ export class EventStream implements Peer, BodyListener {
   }
 
   /** @throws What making the view throws; the place of the connection is given back then. */
-  #feedOf(filter: CompiledFilter): Feed {
+  #attach(filter: CompiledFilter): Subscription {
     try {
-      return this.#tenant.feed(filter);
+      // There is always room: a stream has an app token, which is charged nothing.
+      return this.#tenant.liveViews.attach(filter, { outbox: this.outbox, encoder: ENCODER, owner: this })!;
     } catch (error) {
       this.#admitted.release();
       throw error;

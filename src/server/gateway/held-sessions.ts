@@ -11,6 +11,7 @@ import { MAX_CUSTOM_BYTES, MAX_CUSTOM_KEYS, MAX_USER_CUSTOM_BYTES } from "../../
 import type { Principal } from "../auth/principal.ts";
 import { APP_TOKEN_FACTOR, MAX_DUE_PER_TURN } from "./limits.ts";
 import type { Reply } from "./reply.ts";
+import type { SessionLife } from "./session-life.ts";
 import type { Tenant } from "./tenant.ts";
 
 /** The sessions that one socket holds, and the messages about them. */
@@ -29,7 +30,7 @@ export class HeldSessions implements SessionConnection {
   }
 
   open(message: Message<"open">, principal: Principal, now: number): void {
-    const { id, kind, sessionId, userId: asked } = message;
+    const { id, userId: asked } = message;
     if (principal.kind === "user" && asked !== undefined && asked !== principal.userId) {
       return this.#reply.error(id, "FORBIDDEN", "a user token opens sessions of its own user only");
     }
@@ -38,40 +39,45 @@ export class HeldSessions implements SessionConnection {
       const issue = { path: "userId", message: "is required: an app token has no user of its own" };
       return this.#reply.bad(id, "a session needs a user", [issue]);
     }
-    const resumed = sessionId === undefined ? undefined : this.#tenant.resumable(sessionId, userId, kind);
     const limit = principal.kind === "app" ? this.#maxSessions * APP_TOKEN_FACTOR : this.#maxSessions;
+    this.#tenant.transact(now, (sessions) => this.#open(sessions, message, userId, limit));
+  }
+
+  #open(sessions: SessionLife, message: Message<"open">, userId: string, limit: number): void {
+    const { id, kind, sessionId } = message;
+    const resumed = sessionId === undefined ? undefined : sessions.resumable(sessionId, userId, kind);
     if (this.#count >= limit && resumed?.holder !== this) {
       return this.#reply.error(id, "LIMIT_REACHED", `a socket holds at most ${limit} sessions`);
     }
     if (resumed === undefined && this.#tenant.isShortOfMemory) {
       return this.#reply.error(id, "LIMIT_REACHED", SHORT_OF_MEMORY);
     }
-    const evicted = resumed === undefined ? this.#tenant.sessionToEvict(userId, now) : undefined;
+    const evicted = resumed === undefined ? sessions.sessionToEvict(userId) : undefined;
     if (evicted === "full") {
       return this.#reply.error(id, "LIMIT_REACHED", "the user has all the sessions that a user may have");
     }
     const freed = evicted?.customBytes ?? 0;
     if (!this.#mayHaveCustom(id, resumed, this.#tenant.table.user(userId), message, freed)) return;
-    if (evicted !== undefined) this.#tenant.evict(evicted, now);
+    if (evicted !== undefined) sessions.evict(evicted);
     const isHeld = resumed?.holder === this;
-    const session = resumed ?? this.#tenant.open(userId, kind, message, this, now);
+    const session = resumed ?? sessions.open(userId, kind, message, this);
     if (!isHeld) this.#add(session);
     if (resumed !== undefined) {
-      this.#tenant.takeOver(resumed, this, now);
-      this.#tenant.update(resumed, message, now);
+      sessions.takeOver(resumed, this);
+      sessions.update(resumed, message);
     }
     const { sessionId: openedId } = session;
     this.#reply.send({ type: "opened", id, sessionId: openedId, resumed: resumed !== undefined });
-    this.#tenant.settle(now);
   }
 
   update(message: Message<"update">, now: number): void {
     const session = this.#find(message);
     if (session === undefined) return;
     if (message.custom != null && !this.#mayHaveCustom(message.id, session, session.user, message)) return;
-    this.#tenant.update(session, message, now);
-    this.#reply.ok(message.id);
-    this.#tenant.settle(now);
+    this.#tenant.transact(now, (sessions) => {
+      sessions.update(session, message);
+      this.#reply.ok(message.id);
+    });
   }
 
   close(message: Message<"close">, now: number): void {
@@ -80,9 +86,10 @@ export class HeldSessions implements SessionConnection {
     const { id } = message;
     const { sessionId } = session;
     this.#remove(session);
-    this.#tenant.end(session, "closed", now);
-    if (id !== undefined) this.#reply.send({ type: "closed", id, sessionId, cause: "closed" });
-    this.#tenant.settle(now);
+    this.#tenant.transact(now, (sessions) => {
+      sessions.end(session, "closed");
+      if (id !== undefined) this.#reply.send({ type: "closed", id, sessionId, cause: "closed" });
+    });
   }
 
   onSessionLost(session: Session, cause: "replaced" | "kicked"): void {
@@ -92,15 +99,17 @@ export class HeldSessions implements SessionConnection {
 
   /** The socket is gone: `clean` ends its sessions at once, otherwise they wait to be resumed. */
   release(clean: boolean, now: number): void {
-    let ended = 0;
-    for (const session of this.#all()) {
-      if (!clean) this.#tenant.lose(session, now);
-      else if (ended++ < MAX_DUE_PER_TURN) this.#tenant.end(session, "closed", now);
-      else this.#tenant.leave(session, now);
-    }
-    this.#first = undefined;
-    this.#others = undefined;
-    if (clean) this.#tenant.settle(now);
+    if (this.#first === undefined) return;
+    this.#tenant.transact(now, (sessions) => {
+      let ended = 0;
+      for (const session of this.#all()) {
+        if (!clean) sessions.markDisconnected(session);
+        else if (ended++ < MAX_DUE_PER_TURN) sessions.end(session, "closed");
+        else sessions.endLater(session);
+      }
+      this.#first = undefined;
+      this.#others = undefined;
+    });
   }
 
   /** The session that a message is about, or undefined when the client was told that there is none. */

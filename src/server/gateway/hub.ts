@@ -2,6 +2,7 @@ import { Deadlines } from "../../core/collections/deadlines.ts";
 import type { App } from "../auth/app.ts";
 import type { Clock } from "../clock.ts";
 import { Admissions, type Admitted } from "./admission.ts";
+import { FlushBatch } from "./flush-batch.ts";
 import type { Replication } from "./journal.ts";
 import { type Limits, MAX_DUE_PER_TURN, STALL_MS } from "./limits.ts";
 import { MemoryGate } from "./memory-gate.ts";
@@ -55,6 +56,8 @@ export class Hub {
   readonly admissions: Admissions;
   /** Whoever watches the process tells it. */
   readonly memory = new MemoryGate();
+  /** Other nodes change sessions of many apps at once. */
+  readonly flushBatch = new FlushBatch();
   /** Who sends pages of long answers, in turns. */
   readonly pageTurns: PageTurns;
   /** Deadlines of peers on the awake clock, and on the wall clock for what tokens say. */
@@ -83,7 +86,8 @@ export class Hub {
     this.pageTurns = new PageTurns(new TurnBudget(crashed));
     const flushTurn = new TurnBudget(crashed);
     const wakeBy = (due: number) => this.#ticker.wakeBy(due);
-    const shared = { limits, telemetry, makeId, clock, wakeBy, flushTurn, memory: this.memory };
+    const { memory, flushBatch } = this;
+    const shared = { limits, telemetry, makeId, clock, wakeBy, flushTurn, flushBatch, memory };
     this.#tenants = new Map(
       apps.map((app) => {
         return [app.id, new Tenant(app, { ...shared, journal: options.replication?.journal(app.id) })];

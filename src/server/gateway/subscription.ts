@@ -1,8 +1,10 @@
 import type { Diff } from "../../core/views/diff-log.ts";
-import type { Feed, FlushPayer, Subscriber } from "./feed.ts";
+import type { View } from "../../core/views/view.ts";
+import type { Feed, Subscriber } from "./feed.ts";
 import { Frame } from "./frame.ts";
 import type { Job, Outbox } from "./outbox.ts";
 import type { Snapshot } from "./snapshot.ts";
+import type { SubscriptionCharges } from "./subscription-charges.ts";
 
 /** A page of a snapshot as the feed hands it out; the reader's protocol is put around it by the subscription. */
 export interface SnapshotPage {
@@ -12,17 +14,17 @@ export interface SnapshotPage {
   readonly more: boolean;
 }
 
-/** How a subscriber's protocol words what a feed says. */
+/** Puts what a channel sends into the messages of a subscriber's protocol. */
 export interface Wording {
   /** `requestId`: the request that this answers; undefined for a snapshot that nobody asked for, after a lag. */
   snapshot(page: SnapshotPage, requestId: number | undefined): Frame;
-  diff(frame: Frame, version: number): Frame;
+  diff(frame: Frame, view: string, version: number): Frame;
 }
 
 /** What the long answers of a user hold while their readers take them, which is bounded. */
 export interface LongAnswers {
   /** Whether a snapshot of that view may begin. If not, the outbox is woken when it may be tried again. */
-  begin(view: object): boolean;
+  begin(view: View): boolean;
   /** The one that was begun is out, or nobody takes it any more. Once is enough, and twice does no harm. */
   end(): void;
 }
@@ -32,15 +34,25 @@ export interface SubscriptionOwner {
   onFailure(error: unknown): void;
 }
 
+/** What a subscription needs of the one who reads it: a socket or an event stream. */
+export interface SubscriptionReader {
+  readonly outbox: Outbox;
+  readonly encoder: Wording;
+  readonly owner: SubscriptionOwner;
+  /** What the reader's user is charged; undefined for one who is charged nothing. */
+  readonly charges?: SubscriptionCharges | undefined;
+  readonly answers?: LongAnswers | undefined;
+}
+
 /**
  * One subscriber of a view. It is live, and gets each diff; or snapshots are under way to it, and it gets no diff until
  * the last of them has been sent; or it lagged: it gets nothing until it has drained, then a snapshot.
  */
 export class Subscription implements Subscriber {
-  readonly feed: Feed;
-  readonly outbox: Outbox;
-  readonly wording: Wording;
-  readonly payer: FlushPayer | undefined;
+  readonly channel: Feed;
+  readonly payer: SubscriptionCharges | undefined;
+  readonly #outbox: Outbox;
+  readonly #encoder: Wording;
   readonly #owner: SubscriptionOwner;
   readonly #answers: LongAnswers | undefined;
   /** The version that the reader is at, once it is live. */
@@ -55,18 +67,11 @@ export class Subscription implements Subscriber {
   /** The outbox waits, for this view to be collected or for room, and sends nothing long meanwhile. */
   #isWaiting = false;
 
-  constructor(
-    feed: Feed,
-    outbox: Outbox,
-    wording: Wording,
-    owner: SubscriptionOwner,
-    payer?: FlushPayer | undefined,
-    answers?: LongAnswers | undefined,
-  ) {
-    this.feed = feed;
-    this.outbox = outbox;
-    this.wording = wording;
-    this.payer = payer;
+  constructor(channel: Feed, { outbox, encoder, owner, charges, answers }: SubscriptionReader) {
+    this.channel = channel;
+    this.payer = charges;
+    this.#outbox = outbox;
+    this.#encoder = encoder;
     this.#owner = owner;
     this.#answers = answers;
   }
@@ -78,8 +83,8 @@ export class Subscription implements Subscriber {
 
   /** Takes up at a position if its diffs are kept: the missed ones are returned, and the caller delivers them. */
   missedSince(view: string, version: number): readonly Diff[] | undefined {
-    if (this.#snapshotsUnderWay > 0 || this.#lagged || view !== this.feed.view.name) return undefined;
-    const missed = this.feed.view.since(version);
+    if (this.#snapshotsUnderWay > 0 || this.#lagged || view !== this.channel.view.name) return undefined;
+    const missed = this.channel.view.since(version);
     if (missed !== undefined) this.#at = version;
     return missed;
   }
@@ -88,10 +93,10 @@ export class Subscription implements Subscriber {
   requestSnapshot(requestId: number | undefined): void {
     this.#snapshotsUnderWay++;
     if (requestId !== undefined) this.#unanswered.push(requestId);
-    this.feed.whenSettled(() => {
+    this.channel.whenSettled(() => {
       if (this.#ended) return;
       try {
-        this.outbox.start(this.#snapshotJob(requestId));
+        this.#outbox.start(this.#snapshotJob(requestId));
       } catch (error) {
         this.fail(error);
       }
@@ -101,16 +106,20 @@ export class Subscription implements Subscriber {
   /** Sends the diff that leads to `version`, unless the reader is there already. */
   deliver(frame: Frame, version: number): void {
     if (this.#snapshotsUnderWay > 0 || this.#lagged || this.#ended || version <= this.#at) return;
-    if (version !== this.#at + 1 || !this.outbox.offer(this.wording.diff(frame, version))) return this.#lag();
+    if (
+      version !== this.#at + 1 ||
+      !this.#outbox.offer(this.#encoder.diff(frame, this.channel.view.name, version))
+    )
+      return this.#lag();
     this.#at = version;
-    this.feed.telemetry.deliveries++;
+    this.channel.telemetry.deliveries++;
   }
 
   end(): readonly number[] {
     this.#ended = true;
     if (this.#hasBegun) this.#endAnswer();
     // The view is given up, and may never be collected: what comes after the snapshot is not to wait for it.
-    if (this.#isWaiting) this.outbox.wake();
+    if (this.#isWaiting) this.#outbox.wake();
     return this.#unanswered.splice(0);
   }
 
@@ -124,7 +133,7 @@ export class Subscription implements Subscriber {
   }
 
   #snapshotJob(requestId: number | undefined): Job {
-    const { view } = this.feed;
+    const { view } = this.channel;
     // Taken when the first page is sent: an answer that waits for its reader keeps no old state alive.
     let snapshot: Snapshot | undefined;
     let from: number | undefined = 0;
@@ -136,13 +145,13 @@ export class Subscription implements Subscriber {
           this.#isWaiting = this.#answers?.begin(view) === false;
           if (this.#isWaiting) return "waiting";
           this.#hasBegun = true;
-          snapshot = this.feed.snapshot();
+          snapshot = this.channel.snapshot();
         }
         const { version } = snapshot;
         const page = snapshot.page(from);
         if (page === undefined) {
-          this.feed.whenCollected(() => {
-            if (this.#isWaiting) this.outbox.wake();
+          this.channel.whenCollected(() => {
+            if (this.#isWaiting) this.#outbox.wake();
           });
           this.#isWaiting = true;
           return "waiting";
@@ -150,8 +159,8 @@ export class Subscription implements Subscriber {
         if (from === 0 && requestId !== undefined) {
           this.#unanswered.splice(this.#unanswered.indexOf(requestId), 1);
         }
-        this.outbox.send(
-          this.wording.snapshot(
+        this.#outbox.send(
+          this.#encoder.snapshot(
             { view: view.name, version, body: page.body, more: page.next !== undefined },
             requestId,
           ),
@@ -170,7 +179,7 @@ export class Subscription implements Subscriber {
     this.#snapshotsUnderWay--;
     if (this.#snapshotsUnderWay > 0) return;
     this.#at = version;
-    const missed = this.feed.view.since(version);
+    const missed = this.channel.view.since(version);
     if (missed === undefined) this.#lag();
     else for (const diff of missed) this.deliver(new Frame(diff.text), diff.version);
   }
@@ -178,8 +187,8 @@ export class Subscription implements Subscriber {
   #lag(): void {
     if (this.#lagged) return;
     this.#lagged = true;
-    this.feed.telemetry.lagged++;
-    this.outbox.whenDrained(() => {
+    this.channel.telemetry.lagged++;
+    this.#outbox.whenDrained(() => {
       this.#lagged = false;
       if (!this.#ended) this.requestSnapshot(undefined);
     });

@@ -1,5 +1,4 @@
 import { CompiledFilter } from "../../core/views/compiled-filter.ts";
-import type { View } from "../../core/views/view.ts";
 import { filterBytes, walkBytes } from "../../core/views/view-size.ts";
 import { encodeResultPage, encodeSnapshotPage } from "../../protocol/codec.ts";
 import type { Message } from "../../protocol/messages.ts";
@@ -10,13 +9,13 @@ import { MAX_LONG_RESULTS, MAX_UNANSWERED } from "./limits.ts";
 import type { Outbox } from "./outbox.ts";
 import type { Reply } from "./reply.ts";
 import { ResultPages } from "./result-pages.ts";
-import { type LongAnswers, Subscription, type SubscriptionOwner, type Wording } from "./subscription.ts";
+import type { LongAnswers, Subscription, SubscriptionOwner, Wording } from "./subscription.ts";
 import type { SubscriptionCharges } from "./subscription-charges.ts";
 import type { Tenant } from "./tenant.ts";
 import type { UserBudget } from "./user-budget.ts";
 
-/** WebSocket subscribers get diffs as they are, and snapshots with the id of their request. */
-const WORDING: Wording = {
+/** Diffs go to WebSockets as they are, snapshots with the id of the request that they answer. */
+const ENCODER: Wording = {
   snapshot: (page, requestId) => new Frame(encodeSnapshotPage(requestId, page.body)),
   diff: (frame) => frame,
 };
@@ -39,7 +38,7 @@ export class Subscriptions {
   #answerBytes = 0;
   readonly #retry = () => this.#outbox.wake();
   readonly #answers: LongAnswers = {
-    begin: (view) => this.#beginAnswer(this.#tenant.snapshotBytesOf(view as View)),
+    begin: (view) => this.#beginAnswer(this.#tenant.liveViews.views.snapshotBytesOf(view)),
     end: () => this.#endAnswer(),
   };
 
@@ -127,7 +126,7 @@ export class Subscriptions {
   /** Ends the subscriptions that a new token does not allow. */
   recheck(principal: Principal, now: number): void {
     for (const subscription of [...this.#byView.values()]) {
-      const { view } = subscription.feed;
+      const { view } = subscription.channel;
       if (mayWatch(principal, view.filter)) continue;
       for (const id of this.#end(subscription, now)) {
         this.#reply.error(id, "FORBIDDEN", "the new token does not allow this filter");
@@ -146,44 +145,31 @@ export class Subscriptions {
 
   #find(filter: CompiledFilter): Subscription | undefined {
     for (const subscription of this.#byView.values()) {
-      if (subscription.feed.view.filter.key === filter.key) return subscription;
+      if (subscription.channel.view.filter.key === filter.key) return subscription;
     }
     return undefined;
   }
 
-  /**
-   * Returns why the filter may not be watched, if so. To make room, views that only wait for this user are
-   * dropped.
-   */
+  /** Returns why the filter may not be watched, if so. */
   #add(filter: CompiledFilter): Subscription | string {
-    const tenant = this.#tenant;
-    const charges = this.#charges;
-    const known = tenant.findView(filter);
-    if (known === undefined) {
-      if (tenant.isShortOfMemory) return SHORT_OF_MEMORY;
-      if (charges?.makeRoom(tenant.leastBytesOf(filter)) === false) return TOO_MUCH;
-    } else if (charges?.subscribe(filter.key, tenant.bytesOf(known)) === false) return TOO_MUCH;
-    const feed = tenant.feed(filter);
-    if (known === undefined && charges?.subscribe(filter.key, tenant.bytesOf(feed.view)) === false) {
-      // How much it keeps shows only now.
-      tenant.discard(feed);
-      return TOO_MUCH;
-    }
-    const subscription = new Subscription(feed, this.#outbox, WORDING, this.#owner, charges, this.#answers);
-    tenant.join(feed, subscription);
-    this.#byView.set(feed.view.name, subscription);
+    const { liveViews, isShortOfMemory } = this.#tenant;
+    if (isShortOfMemory && liveViews.views.find(filter) === undefined) return SHORT_OF_MEMORY;
+    const subscription = liveViews.attach(filter, {
+      outbox: this.#outbox,
+      encoder: ENCODER,
+      owner: this.#owner,
+      charges: this.#charges,
+      answers: this.#answers,
+    });
+    if (subscription === undefined) return TOO_MUCH;
+    this.#byView.set(subscription.channel.view.name, subscription);
     return subscription;
   }
 
   /** Returns the requests that stay without an answer. */
   #end(subscription: Subscription, now: number): readonly number[] {
-    const { feed } = subscription;
-    this.#byView.delete(feed.view.name);
-    const unanswered = feed.remove(subscription);
-    this.#tenant.subscriptions--;
-    this.#charges?.unsubscribe(feed.view.filter.key);
-    this.#tenant.dismiss(feed, now, this.#charges);
-    return unanswered;
+    this.#byView.delete(subscription.channel.view.name);
+    return this.#tenant.liveViews.detach(subscription, now);
   }
 
   /**

@@ -1,40 +1,19 @@
-import { Deadlines } from "../../core/collections/deadlines.ts";
 import { TokenBucket } from "../../core/collections/token-bucket.ts";
-import {
-  MAX_ORIGIN,
-  NEW_SESSION,
-  type Origin,
-  patchState,
-  type RemoteSession,
-  type Session,
-  type SessionConnection,
-  type SessionKind,
-  type SessionPatch,
-  type SessionState,
-} from "../../core/sessions/session.ts";
-import { type Change, Table } from "../../core/sessions/table.ts";
-import type { CompiledFilter } from "../../core/views/compiled-filter.ts";
-import type { Flush, View } from "../../core/views/view.ts";
-import { type Collected, type IdleViewOwner, Views } from "../../core/views/views.ts";
-import type { EndCause } from "../../protocol/codes.ts";
+import type { RemoteSession, Session } from "../../core/sessions/session.ts";
+import { Table } from "../../core/sessions/table.ts";
 import type { App } from "../auth/app.ts";
 import type { Clock } from "../clock.ts";
-import { Feed, type FlushPayer, type Subscriber } from "./feed.ts";
+import { FlushBatch } from "./flush-batch.ts";
 import type { Journal } from "./journal.ts";
-import {
-  FAILED_FLUSH_REST_MS,
-  type Limits,
-  LONGEST_FREE_FLUSH_MS,
-  MAX_DUE_PER_TURN,
-  REST_PER_COST,
-  REST_PER_COST_AT_ONCE,
-  REST_PER_PRIVATE_COST,
-  USER_FILTER_FACTOR,
-} from "./limits.ts";
+import { type Limits, USER_FILTER_FACTOR } from "./limits.ts";
+import { LiveViews } from "./live-views.ts";
 import type { MemoryGate } from "./memory-gate.ts";
+import { SessionDeadlines } from "./session-deadlines.ts";
+import { SessionLife } from "./session-life.ts";
 import { SubscriptionCharges } from "./subscription-charges.ts";
 import type { Telemetry } from "./telemetry.ts";
-import { DELIVER_AT_ONCE_MS, flushCostMs, type TurnBudget } from "./turn-budget.ts";
+import { TransactionTime } from "./transaction-time.ts";
+import type { TurnBudget } from "./turn-budget.ts";
 import type { UserBudget } from "./user-budget.ts";
 import { UserBudgets } from "./user-budgets.ts";
 
@@ -46,73 +25,82 @@ export interface TenantOptions {
   readonly telemetry: Telemetry;
   readonly makeId: () => string;
   readonly clock: Clock;
-  /** Called when something of this tenant will be due at a time. */
+  /** Called when something of this app will be due at a time. */
   readonly wakeBy: (due: number) => void;
   /** The node's time for flushes in one turn of the event loop. */
   readonly flushTurn: TurnBudget;
+  /** The node's batches of transactions; undefined: none is ever open. */
+  readonly flushBatch?: FlushBatch | undefined;
   /** Where other nodes read of what happens here; undefined: there are none. */
   readonly journal?: Journal | undefined;
   /** Whether there is memory for more; undefined: always. */
   readonly memory?: Pick<MemoryGate, "isShort"> | undefined;
 }
 
-/**
- * All that belongs to one app, and the one door through which its table is written. Every method that changes sessions
- * takes the time, tells the views, and expects `settle` to be called once after a batch of them.
- */
+/** Who of one app is present, and all that belongs to that. It puts the parts together, and keeps their order. */
 export class Tenant {
   readonly app: App;
+  /** Sessions are read here, and changed by `transact` only. */
   readonly table = new Table();
+  readonly liveViews: LiveViews;
   readonly httpRate: TokenBucket;
   /** What each user may cost. */
   readonly budgets: UserBudgets;
-  readonly #views: Views;
-  readonly #feeds = new Map<View, Feed>();
-  /** Feeds whose last diff has not reached all subscribers yet, and what it has cost so far in milliseconds. */
-  readonly #publishing = new Map<Feed, number>();
-  readonly #typing = new Deadlines<Session>();
-  readonly #lost = new Deadlines<Session>();
-  /** Sessions whose socket has said goodbye, and that are too many to end in one turn. */
-  readonly #left = new Deadlines<Session>();
-  readonly #options: TenantOptions;
-  #collecting: NodeJS.Immediate | undefined;
   sockets = 0;
-  subscriptions = 0;
+  readonly #options: TenantOptions;
+  readonly #time = new TransactionTime();
+  readonly #deadlines: SessionDeadlines;
+  readonly #sessions: SessionLife;
+  readonly #flushBatch: FlushBatch;
 
   constructor(app: App, options: TenantOptions) {
-    const { limits } = options;
+    const { limits, telemetry, clock, wakeBy } = options;
     this.app = app;
     this.#options = options;
-    this.#views = new Views(this.table, limits.diffIntervalMs, options.makeId);
+    this.#flushBatch = options.flushBatch ?? new FlushBatch();
+    this.liveViews = new LiveViews({ ...options, table: this.table });
+    this.#deadlines = new SessionDeadlines(limits, wakeBy, (error) => telemetry.crashed(error));
+    const { views } = this.liveViews;
+    this.#sessions = new SessionLife({
+      table: this.table,
+      limits,
+      makeId: options.makeId,
+      clock,
+      time: this.#time,
+      deadlines: this.#deadlines,
+      onChange: (change, now) => views.touch(change, now),
+      journal: options.journal,
+    });
     this.budgets = new UserBudgets(limits);
     this.httpRate = new TokenBucket(
       limits.httpRequestsPerSecond,
       2 * limits.httpRequestsPerSecond,
-      options.clock.now(),
+      clock.now(),
     );
   }
 
+  /** Views with a subscriber. */
   get views(): number {
-    return this.#views.active;
+    return this.liveViews.views.active;
   }
 
+  get subscriptions(): number {
+    return this.liveViews.subscriptions;
+  }
+
+  /** Changes that went into a diff together with an earlier one of the same user. */
   get foldedEvents(): number {
-    return this.#views.folded;
+    return this.liveViews.views.folded;
   }
 
   /** Numbers that must all be zero when everybody has left and the idle views have expired. */
   leftovers(): Record<string, number> {
     return {
       ...this.table.leftovers(),
-      ...this.#views.leftovers(),
-      feeds: this.#feeds.size,
-      publishing: this.#publishing.size,
-      typing: this.#typing.size,
-      lost: this.#lost.size,
-      left: this.#left.size,
+      ...this.#deadlines.leftovers(),
+      ...this.liveViews.leftovers(),
       budgets: this.budgets.size,
       sockets: this.sockets,
-      subscriptions: this.subscriptions,
     };
   }
 
@@ -122,229 +110,32 @@ export class Tenant {
   }
 
   /**
-   * Which session of a user has to end before one more is opened: undefined if none has to, "full" if none
-   * may. It is the one whose socket was lost the longest ago, on whichever node, as far as this node knows.
+   * The one way to change sessions: does everything in `act` at the time `now`, then sends what has become of it to
+   * those who watch, also if `act` throws half way. Inside another transaction it is a part of that.
+   *
+   * @throws What `act` throws.
    */
-  sessionToEvict(userId: string, now: number): Session | "full" | undefined {
-    const sessions = this.table.user(userId)?.sessions ?? [];
-    if (sessions.length < this.#options.limits.maxSessionsPerUser) return undefined;
-    let evicted: Session | undefined;
-    let longest = Number.NEGATIVE_INFINITY;
-    for (const session of sessions) {
-      const lostForMs = this.#lostForMs(session, now);
-      if (lostForMs === undefined || lostForMs <= longest) continue;
-      evicted = session;
-      longest = lostForMs;
+  transact<T>(now: number, act: (sessions: SessionLife) => T): T {
+    const outer = this.#time.begin(now);
+    try {
+      return act(this.#sessions);
+    } finally {
+      this.#time.end(outer);
+      if (outer === undefined) this.#flushBatch.flush(this.liveViews.flusher, now);
     }
-    return evicted ?? "full";
-  }
-
-  /** Ends a lost session before its time, as the user opens another. */
-  evict(session: Session, now: number): void {
-    this.end(session, this.#left.get(session) === undefined ? "timeout" : "closed", now);
-  }
-
-  /** Opens a session with a fresh id. Whether the user may have one more is for the caller to find out. */
-  open(
-    userId: string,
-    kind: SessionKind,
-    patch: SessionPatch,
-    connection: SessionConnection,
-    now: number,
-  ): Session {
-    const sessionId = this.#options.makeId();
-    const state = patchState(NEW_SESSION, patch);
-    this.#note(this.table.open(sessionId, userId, kind, state, connection, this.#origin(userId)), now);
-    const session = this.table.get(sessionId)!;
-    if (state.isTyping) this.#startTyping(session, now);
-    this.#options.journal?.opened(session);
-    return session;
-  }
-
-  /** The session of that id if this user may resume it as that kind. */
-  resumable(sessionId: string, userId: string, kind: SessionKind): Session | undefined {
-    const session = this.table.get(sessionId);
-    return session?.user.userId === userId && session.kind === kind ? session : undefined;
-  }
-
-  /** Gives a session another holder; the one that it had is told, on whichever node. Nobody else sees a change. */
-  takeOver(session: Session, connection: SessionConnection, now: number): void {
-    const before = session.holder;
-    this.table.assign(session, connection);
-    this.#lost.delete(session);
-    this.#left.delete(session);
-    if (before !== undefined && before !== connection) before.onSessionLost(session, "replaced");
-    const { origin } = session;
-    if (origin === undefined) return;
-    if (origin.owner !== undefined && session.isTyping) this.#startTyping(session, now);
-    // Under a partition the most recent takeover wins, so the epoch also advances for sessions that this node owns.
-    this.table.setOwner(session, undefined, Math.min(origin.term + 1, MAX_ORIGIN), undefined);
-    this.#options.journal?.claimed(session);
-  }
-
-  update(session: Session, patch: SessionPatch, now: number): void {
-    const state = patchState(session, patch);
-    if (state.isTyping && patch.isTyping === true) this.#startTyping(session, now);
-    else if (session.isTyping && !state.isTyping) this.#typing.delete(session);
-    this.#put(session, state, now);
-    if (state !== session && session.origin?.owner === undefined) this.#options.journal?.changed(session);
-  }
-
-  end(session: Session, cause: EndCause, now: number): void {
-    this.#options.journal?.ended(session, cause);
-    this.#forget(session);
-    this.#note(this.table.end(session, cause), now);
-  }
-
-  /** The session's socket has said goodbye: it ends as soon as others were served. */
-  leave(session: Session, now: number): void {
-    this.table.detach(session);
-    this.#left.set(session, now);
-    this.#options.wakeBy(now);
-  }
-
-  /** The session's socket was lost: it stays as it is, and can be resumed, until the window is over. */
-  lose(session: Session, now: number): void {
-    this.table.detach(session);
-    const { resumeWindowMs, maxSessionsPerUser } = this.#options.limits;
-    const due = now + resumeWindowMs;
-    this.#lost.set(session, due);
-    this.#options.wakeBy(due);
-    const { origin, user } = session;
-    if (origin === undefined || origin.owner !== undefined) return;
-    // Other nodes have to know only if the user may soon need its place: a lost network is not to be told of
-    // by all.
-    const isScarce = 2 * user.sessions.length >= maxSessionsPerUser;
-    this.table.setOwner(session, undefined, origin.term, isScarce ? this.#wallNow() : undefined);
-    if (isScarce) this.#options.journal?.changed(session);
-  }
-
-  /** Ends all sessions of a user; returns how many. */
-  kick(userId: string, now: number): number {
-    const sessions = [...(this.table.user(userId)?.sessions ?? [])];
-    for (const session of sessions) {
-      const { holder } = session;
-      this.end(session, "kicked", now);
-      holder?.onSessionLost(session, "kicked");
-    }
-    return sessions.length;
-  }
-
-  /** Another node says how a session of its own is. One that was held here has been taken over there. */
-  follow(sessionId: string, remote: RemoteSession, owner: string, now: number): void {
-    const { userId, kind, opened, term, lostAt, state } = remote;
-    const session = this.table.get(sessionId);
-    if (session === undefined) {
-      const origin = { opened, owner, term, lostAt };
-      this.#note(this.table.open(sessionId, userId, kind, state, undefined, origin), now);
-      return;
-    }
-    const { user, origin, holder } = session;
-    if (user.userId !== userId || session.kind !== kind || origin === undefined) return;
-    const hasMoved = origin.owner !== owner;
-    if (hasMoved) this.#forget(session);
-    this.table.setOwner(session, owner, term, lostAt);
-    if (hasMoved) holder?.onSessionLost(session, "replaced");
-    this.#put(session, state, now);
-  }
-
-  /** Another node says that a session has ended. */
-  endFollowed(session: Session, cause: EndCause, now: number): void {
-    const { holder } = session;
-    this.#forget(session);
-    this.#note(this.table.end(session, cause), now);
-    holder?.onSessionLost(session, cause === "kicked" ? "kicked" : "replaced");
-  }
-
-  /** A session that was given up is this node's own after all, and waits to be resumed. */
-  adopt(session: Session, now: number): void {
-    const { origin } = session;
-    if (origin === undefined) return;
-    this.table.setOwner(session, undefined, origin.term, origin.lostAt);
-    if (session.isTyping) this.#startTyping(session, now);
-    this.lose(session, now);
-  }
-
-  /** This node's last takeover of a session counts as that of another epoch. */
-  setEpoch(session: Session, epoch: number): void {
-    const { origin } = session;
-    if (origin !== undefined) this.table.setOwner(session, origin.owner, epoch, origin.lostAt);
-  }
-
-  /** The owner of a session is no more: if its user types, nobody else will say when that ends. */
-  orphan(session: Session, now: number): void {
-    const { origin } = session;
-    if (origin !== undefined) {
-      this.table.setOwner(session, origin.owner, origin.term, origin.lostAt ?? this.#wallNow());
-    }
-    if (session.isTyping) this.#startTyping(session, now);
-  }
-
-  /** The feed of a filter, made if there is none. A feed without a subscriber has to be given back by `dismiss`. */
-  feed(filter: CompiledFilter): Feed {
-    const view = this.#views.acquire(filter);
-    let feed = this.#feeds.get(view);
-    if (feed === undefined) {
-      feed = new Feed(view, this.#options.telemetry);
-      this.#feeds.set(view, feed);
-    }
-    this.#collect();
-    return feed;
-  }
-
-  /** One more watches a feed. What another user has used up is not for this one to wait for. */
-  join(feed: Feed, subscriber: Subscriber): void {
-    feed.add(subscriber);
-    this.subscriptions++;
-    this.#views.hasten(feed.view, subscriber.payer);
-    this.#wake();
-  }
-
-  /** The view of a filter, if there is one, and about how many bytes a view keeps. */
-  findView(filter: CompiledFilter): View | undefined {
-    return this.#views.find(filter);
-  }
-
-  bytesOf(view: View): number {
-    return this.#views.bytesOf(view);
-  }
-
-  snapshotBytesOf(view: View): number {
-    return this.#views.snapshotBytesOf(view);
-  }
-
-  /** What a view that is not there yet would keep at least: a large one is not to be made in vain. */
-  leastBytesOf(filter: CompiledFilter): number {
-    return this.#views.leastBytesOf(filter);
   }
 
   /**
-   * What the user of a budget is charged for subscriptions; undefined for an app token, which is charged
-   * nothing.
+   * What the user of a budget is charged for subscriptions; undefined for an app token, which is charged nothing.
    */
   chargesOf(budget: UserBudget): SubscriptionCharges | undefined {
     if (budget.userId === undefined) return undefined;
     const { maxSubscriptionBytesPerUser: maxBytes, maxSubscriptionsPerSocket } = this.#options.limits;
     budget.subscriptions ??= new SubscriptionCharges(
       { maxBytes, maxFilters: USER_FILTER_FACTOR * maxSubscriptionsPerSocket },
-      (key) => this.#views.dropIdle(key),
+      (key) => this.liveViews.views.dropIdle(key),
     );
     return budget.subscriptions;
-  }
-
-  /**
-   * Lets go of a feed if nobody is subscribed to it. Its view stays a while, for those who come back, and
-   * `owner` is charged for it.
-   */
-  dismiss(feed: Feed, now: number, owner?: IdleViewOwner): void {
-    if (feed.size > 0 || !this.#feeds.delete(feed.view)) return;
-    this.#views.release(feed.view, now, owner);
-    this.#wake();
-  }
-
-  /** Lets go of a feed that was made for somebody who may not have it, and of its view. */
-  discard(feed: Feed): void {
-    if (feed.size === 0 && this.#feeds.delete(feed.view)) this.#views.drop(feed.view);
   }
 
   /** A socket of the user of a budget is gone. */
@@ -354,213 +145,25 @@ export class Tenant {
     if (due !== undefined) this.#options.wakeBy(due);
   }
 
-  /**
-   * Sends what has become of the changes so far, as far as the views' rests and this turn of the event loop allow. To be
-   * called after a batch.
-   */
-  settle(now: number): void {
-    this.#serve(now);
-    this.#wake();
-  }
-
   /** Does what is due, or a good part of it: `next` tells whether there is more. */
   run(now: number): void {
-    const each = (act: (session: Session) => void) => (session: Session) => this.#guard(() => act(session));
-    this.#typing.forEachDue(
-      now,
-      MAX_DUE_PER_TURN,
-      each((session) => this.update(session, { isTyping: false }, now)),
-    );
-    if (this.#mayGiveUp(now)) {
-      this.#lost.forEachDue(
-        now,
-        MAX_DUE_PER_TURN,
-        each((session) => this.end(session, "timeout", now)),
-      );
-    }
-    this.#left.forEachDue(
-      now,
-      MAX_DUE_PER_TURN,
-      each((session) => this.end(session, "closed", now)),
-    );
-    this.#views.expireIdle(now);
-    this.budgets.expire(now);
-    this.settle(now);
+    this.transact(now, (sessions) => {
+      this.#deadlines.run(now, this.#mayGiveUp(now), sessions);
+      this.liveViews.views.expireIdle(now);
+      this.budgets.expire(now);
+    });
   }
 
-  /** When `run` next has something to do. */
+  /** When `run` next has something to do; infinity if never. */
   next(): number {
-    const lost = this.#mayGiveUp(this.#options.clock.now()) ? this.#lost.next() : undefined;
     return Math.min(
-      this.#typing.next() ?? Number.POSITIVE_INFINITY,
-      lost ?? Number.POSITIVE_INFINITY,
-      this.#left.next() ?? Number.POSITIVE_INFINITY,
-      this.#views.next() ?? Number.POSITIVE_INFINITY,
+      this.#deadlines.nextDueAt(this.#mayGiveUp(this.#options.clock.now())),
+      this.liveViews.views.next() ?? Number.POSITIVE_INFINITY,
       this.budgets.next() ?? Number.POSITIVE_INFINITY,
     );
   }
 
-  /** Goes on with large views that are being made, a little at a time, so that others are served between. */
-  #collect(): void {
-    if (this.#collecting !== undefined || !this.#views.isCollecting) return;
-    this.#collecting = setImmediate(() => {
-      this.#collecting = undefined;
-      this.#guard(() => {
-        const collected = this.#views.collectMore();
-        if (collected !== undefined) this.#collected(collected);
-        this.settle(this.#options.clock.now());
-      });
-      this.#collect();
-    });
-  }
-
-  /**
-   * Flushes what is ready and delivers what is under way, in turns: a view that is ready does not wait for
-   * a delivery to thousands, nor for that of a large diff.
-   */
-  #serve(now: number): void {
-    const { flushTurn } = this.#options;
-    while (!this.#views.isAtRest || this.#publishing.size > 0) {
-      if (flushTurn.isSpent) return flushTurn.onNextTurn(this.#goOn);
-      const view = this.#views.takeReady(now);
-      if (view !== undefined) this.#flush(view, now);
-      const [publishing] = this.#publishing;
-      if (publishing !== undefined) this.#deliver(...publishing, now);
-      else if (view === undefined) return;
-    }
-  }
-
-  readonly #goOn = (): void => this.settle(this.#options.clock.now());
-
-  #flush(view: View, now: number): void {
-    const { telemetry, flushTurn } = this.#options;
-    let flush: Flush;
-    try {
-      flush = view.flush();
-    } catch (error) {
-      // Nothing has changed: it is tried again, and other views are served meanwhile.
-      telemetry.crashed(error);
-      return this.#views.rest(view, FAILED_FLUSH_REST_MS, now);
-    }
-    const { diff, changes, errors } = flush;
-    if (errors.length > 0) telemetry.crashed(errors[0]);
-    if (diff !== undefined) {
-      telemetry.diffs++;
-      telemetry.observeDiffDelay(now - view.markedAt);
-    }
-    const costMs = flushCostMs(changes, diff?.text.length ?? 0);
-    flushTurn.spend(costMs);
-    const feed = this.#feeds.get(view);
-    feed?.publish(diff);
-    if (diff === undefined) this.#views.rest(view, view.hasLeftOut ? FAILED_FLUSH_REST_MS : 0, now);
-    else if (feed === undefined) this.#rest(view, costMs, this.#views.ownerOf(view), now);
-    else this.#deliver(feed, costMs, now);
-  }
-
-  /**
-   * Sends a diff to some more subscribers, then it is the next one's turn; when all have it, its view
-   * rests.
-   */
-  #deliver(feed: Feed, costMs: number, now: number): void {
-    const { flushTurn } = this.#options;
-    this.#publishing.delete(feed);
-    const spentMs = feed.deliverSome(Math.min(DELIVER_AT_ONCE_MS, flushTurn.leftMs));
-    flushTurn.spend(spentMs);
-    if (feed.isPublishing) return void this.#publishing.set(feed, costMs + spentMs);
-    this.#rest(feed.view, costMs + spentMs, feed.payer, now);
-  }
-
-  /**
-   * Has a view rest in proportion to what its flush has cost. The views that one user watches alone, or has
-   * let go of last, share what one view may take: until somebody else watches one of them.
-   */
-  #rest(view: View, costMs: number, payer: FlushPayer | undefined, now: number): void {
-    const { diffIntervalMs } = this.#options.limits;
-    let ownMs = costMs * (diffIntervalMs === 0 ? REST_PER_COST_AT_ONCE : REST_PER_COST);
-    if (view.hasLeftOut) ownMs = Math.max(ownMs, FAILED_FLUSH_REST_MS);
-    let restMs = ownMs;
-    if (payer !== undefined) {
-      payer.flushFreeAt = Math.max(now, payer.flushFreeAt) + costMs * REST_PER_PRIVATE_COST;
-      restMs = Math.max(ownMs, payer.flushFreeAt - now);
-    }
-    const atLeast = (ms: number) =>
-      ms > LONGEST_FREE_FLUSH_MS ? Math.max(ms, diffIntervalMs) : diffIntervalMs;
-    const debt = payer && { payer, freeAt: now + atLeast(ownMs) };
-    this.#views.rest(view, atLeast(restMs), now, debt);
-  }
-
-  #collected({ view, error }: Collected): void {
-    const feed = this.#feeds.get(view);
-    if (error === undefined) return feed?.collected();
-    this.#options.telemetry.crashed(error);
-    this.#feeds.delete(view);
-    feed?.fail(error);
-  }
-
-  /** A defect that shows with one session or view does not stop the others. */
-  #guard(act: () => void): void {
-    try {
-      act();
-    } catch (error) {
-      this.#options.telemetry.crashed(error);
-    }
-  }
-
-  #put(session: Session, state: SessionState, now: number): void {
-    const change = this.table.update(session, state);
-    if (change !== undefined) this.#note(change, now);
-  }
-
-  /** Nobody holds the session here any more, and no time is measured for it. */
-  #forget(session: Session): void {
-    this.table.detach(session);
-    this.#typing.delete(session);
-    this.#lost.delete(session);
-    this.#left.delete(session);
-  }
-
-  /**
-   * For how long a session has had no socket; undefined: it has one, or another node has not said that it
-   * has none.
-   */
-  #lostForMs(session: Session, now: number): number | undefined {
-    if (session.holder !== undefined) return undefined;
-    if (this.#left.get(session) !== undefined) return Number.POSITIVE_INFINITY;
-    const due = this.#lost.get(session);
-    if (due !== undefined) return now - (due - this.#options.limits.resumeWindowMs);
-    const { lostAt } = session.origin ?? {};
-    return lostAt === undefined ? undefined : this.#wallNow() - lostAt;
-  }
-
-  #wallNow(): number {
-    return Math.floor(this.#options.clock.wallNow());
-  }
-
   #mayGiveUp(now: number): boolean {
     return this.#options.journal?.mayGiveUp(now) ?? true;
-  }
-
-  /** For a session of this node: opened after all of the user's that are known here, whatever the clocks of other nodes say. */
-  #origin(userId: string): Origin | undefined {
-    if (this.#options.journal === undefined) return undefined;
-    const last = this.table.user(userId)?.sessions.at(-1)?.origin?.opened ?? 0;
-    // What other nodes wrote may be as large as can be: then the session ids decide.
-    const opened = Math.min(Math.max(this.#options.clock.wallNow(), last + 1), MAX_ORIGIN);
-    return { opened, owner: undefined, term: 0, lostAt: undefined };
-  }
-
-  #note(change: Change, now: number): void {
-    this.#views.touch(change, now);
-  }
-
-  #startTyping(session: Session, now: number): void {
-    const due = now + this.#options.limits.typingTimeoutMs;
-    this.#typing.set(session, due);
-    this.#options.wakeBy(due);
-  }
-
-  #wake(): void {
-    const next = this.#views.next();
-    if (next !== undefined) this.#options.wakeBy(next);
   }
 }

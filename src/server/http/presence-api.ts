@@ -169,8 +169,7 @@ function userSessions(tenant: Tenant, userId: string): HttpAnswer {
 }
 
 function kick(tenant: Tenant, userId: string, now: number): HttpAnswer {
-  const ended = tenant.kick(userId, now);
-  tenant.settle(now);
+  const ended = tenant.transact(now, (sessions) => sessions.forceEndAll(userId));
   return answerJson(200, { ended });
 }
 

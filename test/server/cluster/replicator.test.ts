@@ -19,11 +19,13 @@ describe("nodes that share a log", () => {
     world.heal(40);
     world.compare();
     expect(users(world)).toEqual(Array(3).fill(["alice", "bob"]));
-    a!.tenant.update(a!.tenant.table.get(alice)!, { hasFocus: true, isTyping: true }, a!.now);
+    a!.transact((sessions) =>
+      sessions.update(a!.tenant.table.get(alice)!, { hasFocus: true, isTyping: true }),
+    );
     world.heal(40);
     world.compare();
     expect(b!.tenant.table.get(alice)!).toMatchObject({ hasFocus: true, isTyping: true });
-    a!.tenant.end(a!.tenant.table.get(alice)!, "closed", a!.now);
+    a!.transact((sessions) => sessions.end(a!.tenant.table.get(alice)!, "closed"));
     a!.socket.held.delete(alice);
     world.heal(40);
     world.compare();
@@ -58,7 +60,7 @@ describe("nodes that share a log", () => {
     };
     const lose = (node: FakeNode, sessionId: string) => {
       node.socket.held.delete(sessionId);
-      node.tenant.lose(node.tenant.table.get(sessionId)!, node.now);
+      node.transact((sessions) => sessions.markDisconnected(node.tenant.table.get(sessionId)!));
     };
 
     it("and refuse one more, whichever it comes to", () => {
@@ -144,7 +146,7 @@ describe("nodes that share a log", () => {
       const [a, b] = world.nodes;
       const alice = a!.open("alice", "widget", {});
       world.heal(40);
-      a!.tenant.update(a!.tenant.table.get(alice)!, { hasFocus: true }, a!.now);
+      a!.transact((sessions) => sessions.update(a!.tenant.table.get(alice)!, { hasFocus: true }));
       world.advance(10, (node) => (node === a ? 2 : 0));
       expect(b!.resume(alice, { isTyping: true })).toBe(true);
       if (how === "sent") b!.step();
@@ -213,7 +215,7 @@ describe("nodes that share a log", () => {
       // What was sent is lost with the link.
       if (wasSent) b!.cut();
       b!.socket.held.delete(alice);
-      b!.tenant.lose(b!.tenant.table.get(alice)!, b!.now);
+      b!.transact((sessions) => sessions.markDisconnected(b!.tenant.table.get(alice)!));
       c!.resume(alice, { hasFocus: true });
       world.advance(500, () => 5);
       world.heal(WINDOW_MS + 5_000);
@@ -231,7 +233,7 @@ describe("nodes that share a log", () => {
     const resumeAsBefore = (node: FakeNode, wall: number) => {
       node.resume(alice, {});
       const session = node.tenant.table.get(alice)!;
-      node.tenant.setEpoch(session, Math.max(session.origin!.term, wall));
+      node.transact(({ replicated }) => replicated.setEpoch(session, Math.max(session.origin!.term, wall)));
     };
     resumeAsBefore(b!, 1_800_000_000_000);
     world.heal(40);
@@ -314,7 +316,8 @@ describe("nodes that share a log", () => {
     for (const [node, sessionId] of moves) {
       world.advance(1_000, () => 5);
       for (const { socket, tenant, now } of world.nodes) {
-        if (socket.held.delete(sessionId)) tenant.lose(tenant.table.get(sessionId)!, now);
+        if (socket.held.delete(sessionId))
+          tenant.transact(now, (sessions) => sessions.markDisconnected(tenant.table.get(sessionId)!));
       }
       expect(node.resume(sessionId, {})).toBe(true);
     }
@@ -329,9 +332,9 @@ describe("nodes that share a log", () => {
     const [a, b] = world.nodes;
     const alice = a!.open("alice", "widget", {});
     world.heal(40);
-    expect(b!.tenant.kick("alice", b!.now)).toBe(1);
+    expect(b!.transact((sessions) => sessions.forceEndAll("alice"))).toBe(1);
     // What its owner says before it has heard of that revives nothing.
-    a!.tenant.update(a!.tenant.table.get(alice)!, { hasFocus: true }, a!.now);
+    a!.transact((sessions) => sessions.update(a!.tenant.table.get(alice)!, { hasFocus: true }));
     world.heal(40);
     expect(a!.socket.told).toEqual([`${alice} kicked`]);
     world.compare();
@@ -385,7 +388,7 @@ describe("nodes that share a log", () => {
     const [a, b] = world.nodes;
     const alice = a!.open("alice", "widget", {});
     world.heal(40);
-    a!.tenant.lose(a!.tenant.table.get(alice)!, a!.now);
+    a!.transact((sessions) => sessions.markDisconnected(a!.tenant.table.get(alice)!));
     a!.replicator.leave();
     world.heal(100);
     expect(a!.replicator.hasLeft).toBe(true);
@@ -439,7 +442,7 @@ describe("nodes that share a log", () => {
     const alice = a!.open("alice", "widget", {});
     world.heal(40);
     b!.resume(alice, {});
-    b!.tenant.end(b!.tenant.table.get(alice)!, "closed", b!.now);
+    b!.transact((sessions) => sessions.end(b!.tenant.table.get(alice)!, "closed"));
     b!.socket.held.clear();
     world.heal(40);
     world.compare();

@@ -10,6 +10,8 @@ import { App } from "../../../src/server/auth/app.ts";
 import type { Command, Entry } from "../../../src/server/cluster/log.ts";
 import { Replicator } from "../../../src/server/cluster/replicator.ts";
 import { createJournal, TenantTables } from "../../../src/server/cluster/tenant-tables.ts";
+import { FlushBatch } from "../../../src/server/gateway/flush-batch.ts";
+import type { SessionLife } from "../../../src/server/gateway/session-life.ts";
 import { createCounters } from "../../../src/server/gateway/telemetry.ts";
 import { Tenant } from "../../../src/server/gateway/tenant.ts";
 import { readSettings } from "../../../src/server/settings/settings.ts";
@@ -82,9 +84,11 @@ export class FakeNode {
     this.now = now;
     this.#log = log;
     const tenants = new Map<string, Tenant>();
+    const flushBatch = new FlushBatch();
     this.tables = new TenantTables(
       { tenant: (appId) => tenants.get(appId), tenants: () => tenants.values() },
       () => true,
+      flushBatch,
     );
     const { events } = this;
     const note = (event: string) => () => void events.push(event);
@@ -122,6 +126,7 @@ export class FakeNode {
       clock: { now: () => this.now, wallNow: () => this.now + this.skew },
       wakeBy: () => {},
       flushTurn: endlessTurn(),
+      flushBatch,
       journal: createJournal(
         APP_ID,
         () => this.replicator,
@@ -138,11 +143,17 @@ export class FakeNode {
 
   /** As the link does it. */
   #guard(act: () => void): void {
-    try {
-      act();
-    } catch (error) {
-      this.#failed(error);
-    }
+    this.tables.transact(this.now, () => {
+      try {
+        act();
+      } catch (error) {
+        this.#failed(error);
+      }
+    });
+  }
+
+  transact<T>(act: (sessions: SessionLife) => T): T {
+    return this.tenant.transact(this.now, act);
   }
 
   connect(): void {
@@ -161,16 +172,16 @@ export class FakeNode {
   }
 
   open(userId: string, kind: SessionKind, patch: SessionPatch): string {
-    const { sessionId } = this.tenant.open(userId, kind, patch, this.socket, this.now);
+    const { sessionId } = this.transact((sessions) => sessions.open(userId, kind, patch, this.socket));
     this.socket.held.add(sessionId);
     return sessionId;
   }
 
   /** As `open`, within the limit of a user: what was opened, and which session ended for it. */
   openWithin(userId: string, kind: SessionKind, patch: SessionPatch): { opened?: string; evicted?: string } {
-    const evicted = this.tenant.sessionToEvict(userId, this.now);
+    const evicted = this.transact((sessions) => sessions.sessionToEvict(userId));
     if (evicted === "full") return {};
-    if (evicted !== undefined) this.tenant.evict(evicted, this.now);
+    if (evicted !== undefined) this.transact((sessions) => sessions.evict(evicted));
     const opened = this.open(userId, kind, patch);
     return evicted === undefined ? { opened } : { opened, evicted: evicted.sessionId };
   }
@@ -179,8 +190,10 @@ export class FakeNode {
   resume(sessionId: string, patch: SessionPatch): boolean {
     const session = this.tenant.table.get(sessionId);
     if (session === undefined) return false;
-    this.tenant.takeOver(session, this.socket, this.now);
-    this.tenant.update(session, patch, this.now);
+    this.transact((sessions) => {
+      sessions.takeOver(session, this.socket);
+      sessions.update(session, patch);
+    });
     this.socket.held.add(sessionId);
     return true;
   }
@@ -195,7 +208,6 @@ export class FakeNode {
         this.commands.push({ command, link, at: this.now });
       }
     });
-    this.tables.settle(this.now);
   }
 
   /** The log does the first command that is on its way. */
@@ -237,7 +249,6 @@ export class FakeNode {
   deliver(): void {
     const reply = this.replies.shift();
     if (reply !== undefined && reply.link === this.link) this.#guard(reply.deliver);
-    this.tables.settle(this.now);
   }
 
   read(max: number): void {
@@ -245,7 +256,6 @@ export class FakeNode {
     if (this.link === undefined || after === undefined || this.isDeaf) return;
     const entries: Entry[] = this.#log.read(after, max);
     this.#guard(() => this.replicator.read(after, entries, this.now));
-    this.tables.settle(this.now);
   }
 
   get isLate(): boolean {

@@ -8,6 +8,7 @@ import { COLLECT_AT_ONCE } from "../../../src/core/views/view-size.ts";
 import { FilterSchema } from "../../../src/protocol/filter.ts";
 import { App } from "../../../src/server/auth/app.ts";
 import { Outbox } from "../../../src/server/gateway/outbox.ts";
+import type { SessionLife } from "../../../src/server/gateway/session-life.ts";
 import { Tenant } from "../../../src/server/gateway/tenant.ts";
 import { readSettings } from "../../../src/server/settings/settings.ts";
 import { CauseBook } from "../../model/oracle.ts";
@@ -40,12 +41,15 @@ class World {
   }
 
   open(userId: string, kind: "widget" | "background" = "widget"): Session {
-    return this.tenant.open(userId, kind, {}, holder, this.now);
+    return this.tenant.transact(this.now, (sessions) => sessions.open(userId, kind, {}, holder));
+  }
+
+  transact(act: (sessions: SessionLife) => void): void {
+    this.tenant.transact(this.now, act);
   }
 
   update(session: Session, hasFocus: boolean): void {
-    this.tenant.update(session, { hasFocus }, this.now);
-    this.tenant.settle(this.now);
+    this.transact((sessions) => sessions.update(session, { hasFocus }));
   }
 
   /** A subscriber that checks every message; `onFailure` is called when it cannot be served any more. */
@@ -53,15 +57,16 @@ class World {
     const truth = () => this.query(filter);
     const causes = new CauseBook();
     causes.isTrue = () => true;
-    const feed = this.tenant.feed(compile(filter));
+    const feed = this.tenant.liveViews.channel(compile(filter));
     const reader = new Reader(feed, "0", causes, truth, 1_000_000, { onBacklog: () => {}, onFailure });
     reader.subscription.requestSnapshot(1);
     return reader;
   }
 
   unsubscribe({ subscription }: Reader): void {
-    subscription.feed.remove(subscription);
-    this.tenant.dismiss(subscription.feed, this.now);
+    const { channel } = subscription;
+    channel.remove(subscription);
+    this.tenant.liveViews.releaseChannel(channel, this.now);
   }
 
   query(filter: unknown): Record<string, unknown> {
@@ -96,8 +101,10 @@ describe("a user who cannot be encoded", () => {
     const mallory = world.open("mallory");
     const reader = world.subscribe({});
     const cure = poison("mallory");
-    world.tenant.update(mallory, { hasFocus: true }, world.now);
-    world.update(bob, true);
+    world.transact((sessions) => {
+      sessions.update(mallory, { hasFocus: true });
+      sessions.update(bob, { hasFocus: true });
+    });
     expect(reader.version).toBe(2);
     expect(reader.data).toMatchObject({ bob: { widgets: [{ hasFocus: true }] } });
     expect(reader.data).toMatchObject({ mallory: { widgets: [{ hasFocus: false }] } });
@@ -118,7 +125,7 @@ describe("a user who cannot be encoded", () => {
     world.open("bob");
     world.open("mallory");
     const cure = poison("mallory");
-    expect(() => world.tenant.feed(compile({}))).toThrow(RangeError);
+    expect(() => world.tenant.liveViews.channel(compile({}))).toThrow(RangeError);
     expect(world.tenant.leftovers()).toMatchObject({ views: 0, feeds: 0, collecting: 0, index: 0 });
     expect(world.tenant.next()).toBe(Number.POSITIVE_INFINITY);
     cure();
@@ -132,7 +139,7 @@ describe("a user who cannot be encoded", () => {
     const last = world.open("mallory");
     const other = world.subscribe({ userIds: ["user-1"] });
     const failed: unknown[] = [];
-    const feed = world.tenant.feed(compile({}));
+    const feed = world.tenant.liveViews.channel(compile({}));
     const waiting = {
       payer: undefined,
       deliver: () => {},
@@ -144,11 +151,13 @@ describe("a user who cannot be encoded", () => {
     while (world.tenant.leftovers().collecting! > 0) await setImmediate();
     expect(failed).toHaveLength(1);
     feed.remove(waiting);
-    world.tenant.dismiss(feed, world.now);
+    world.tenant.liveViews.releaseChannel(feed, world.now);
     expect(world.tenant.leftovers()).toMatchObject({ feeds: 1, collecting: 0 });
     cure();
-    world.tenant.end(last, "closed", world.now);
-    world.update(world.tenant.table.get("id1")!, true);
+    world.transact((sessions) => {
+      sessions.end(last, "closed");
+      sessions.update(world.tenant.table.get("id1")!, { hasFocus: true });
+    });
     expect(other.data).toEqual(world.query({ userIds: ["user-1"] }));
   });
 });
@@ -159,14 +168,16 @@ it("a flush that fails changes nothing: the view stays at its version, others ar
   const ann = world.open("ann");
   const everyone = world.subscribe({});
   const onlyAnn = world.subscribe({ userIds: ["ann"] });
-  const { view } = everyone.subscription.feed;
+  const { view } = everyone.subscription.channel;
   const { flush } = View.prototype;
   const spy = vi.spyOn(View.prototype, "flush").mockImplementation(function (this: View) {
     if (this === view) throw new Error("a defect");
     return flush.call(this);
   });
-  world.tenant.update(bob, { hasFocus: true }, world.now);
-  world.update(ann, true);
+  world.transact((sessions) => {
+    sessions.update(bob, { hasFocus: true });
+    sessions.update(ann, { hasFocus: true });
+  });
   expect([everyone.version, onlyAnn.version]).toEqual([1, 2]);
   expect(view.since(1)).toEqual([]);
   expect(world.crashes).toHaveLength(1);
@@ -241,12 +252,14 @@ describe.each([1, 2, 3, 4, 5, 6, 7, 8])("with functions that throw at random (se
       if (what === 0 || session === undefined) sessions.push(world.open(`user-${random.below(20)}`));
       else if (what === 1) {
         sessions.splice(sessions.indexOf(session), 1);
-        world.tenant.end(session, "closed", world.now);
+        world.transact((sessions) => sessions.end(session, "closed"));
       } else if (what === 2) {
         isBroken = false;
         for (const i of readers.keys()) if (readers[i] === undefined && random.oneIn(3)) ask(i);
-      } else world.tenant.update(session, { hasFocus: random.oneIn(2), visible: random.oneIn(2) }, world.now);
-      world.tenant.settle(world.now);
+      } else {
+        const patch = { hasFocus: random.oneIn(2), visible: random.oneIn(2) };
+        world.transact((sessions) => sessions.update(session, patch));
+      }
       if (random.oneIn(3)) world.pass(random.pick([10, 60, 2_000]));
     }
     isBroken = false;
@@ -255,7 +268,7 @@ describe.each([1, 2, 3, 4, 5, 6, 7, 8])("with functions that throw at random (se
     await setImmediate();
     expect(world.crashes.length).toBeGreaterThan(10);
     for (const [i, reader] of readers.entries()) {
-      expect(reader!.version).toBe(reader!.subscription.feed.view.version);
+      expect(reader!.version).toBe(reader!.subscription.channel.view.version);
       expect(reader!.data).toEqual(world.query(filters[i % filters.length]));
     }
   });

@@ -13,7 +13,7 @@ import { Outbox } from "../../../src/server/gateway/outbox.ts";
 import { Subscription, type Wording } from "../../../src/server/gateway/subscription.ts";
 import { publish, TEST_OWNER, testPageTurns, testTelemetry } from "../../support/stubs.ts";
 
-const WORDING: Wording = {
+const ENCODER: Wording = {
   snapshot: (page, requestId) => new Frame(encodeSnapshotPage(requestId, page.body)),
   diff: (frame) => frame,
 };
@@ -80,7 +80,7 @@ class Reader {
       },
     };
     const outbox = new Outbox(sink, 1_000_000, TEST_OWNER, testPageTurns());
-    const subscription = new Subscription(world.feed, outbox, WORDING, TEST_OWNER);
+    const subscription = new Subscription(world.feed, { outbox, encoder: ENCODER, owner: TEST_OWNER });
     world.feed.add(subscription);
     this.#asked = [...world.numbers];
     subscription.requestSnapshot(1);
@@ -149,7 +149,7 @@ it("what comes after the snapshot of a large view does not wait for it once it i
   const sent: string[] = [];
   const sink = { buffered: 0, progress: 0, send: (frame: Frame) => sent.push(frame.text) > 0 };
   const outbox = new Outbox(sink, 1_000_000, TEST_OWNER, testPageTurns());
-  const subscription = new Subscription(world.feed, outbox, WORDING, TEST_OWNER);
+  const subscription = new Subscription(world.feed, { outbox, encoder: ENCODER, owner: TEST_OWNER });
   world.feed.add(subscription);
   subscription.requestSnapshot(1);
   expect([world.view.isCollecting, sent]).toEqual([true, []]);

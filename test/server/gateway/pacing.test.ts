@@ -49,8 +49,8 @@ function setUp(flushTurn: TurnBudget) {
     flushTurn,
   });
   const watch = (filter: unknown, watchers: readonly Watcher[]) => {
-    const feed = tenant.feed(compile(filter));
-    for (const each of watchers) tenant.join(feed, each);
+    const feed = tenant.liveViews.channel(compile(filter));
+    for (const each of watchers) tenant.liveViews.join(feed, each);
     return feed;
   };
   return { tenant, telemetry, time, watch };
@@ -58,13 +58,12 @@ function setUp(flushTurn: TurnBudget) {
 
 /** Lets a user type and stop for a second of the clock, a millisecond at a time, and returns the diffs of a watcher. */
 function diffsInOneSecond({ tenant, time }: ReturnType<typeof setUp>, watcher: Watcher): number {
-  const session = tenant.open("alice", "widget", {}, holder, time.now);
   const before = watcher.versions.length;
+  const session = tenant.transact(time.now, (sessions) => sessions.open("alice", "widget", {}, holder));
   for (let ms = 0; ms < 1_000; ms++) {
     time.now++;
-    tenant.update(session, { hasFocus: ms % 2 === 0 }, time.now);
+    tenant.transact(time.now, (sessions) => sessions.update(session, { hasFocus: ms % 2 === 0 }));
     if (tenant.next() <= time.now) tenant.run(time.now);
-    else tenant.settle(time.now);
   }
   return watcher.versions.length - before;
 }
@@ -117,13 +116,15 @@ describe("the share of one user", () => {
   it("pays for the views that wait for the user's return, too", () => {
     const world = setUp(endlessTurn());
     const { tenant, time, telemetry } = world;
+    const { liveViews } = tenant;
     const owner = { flushFreeAt: 0, kept: () => {}, gone: () => {} };
     const idle = 500;
     for (let i = 0; i < idle; i++) {
-      tenant.dismiss(tenant.feed(compile({ userIds: ["alice", `other-${i}`] })), time.now, owner);
+      const channel = liveViews.channel(compile({ userIds: ["alice", `other-${i}`] }));
+      liveViews.releaseChannel(channel, time.now, owner);
     }
     const custom = Object.fromEntries(Array.from({ length: 7 }, (_, i) => [`k${i}`, "x".repeat(500)]));
-    tenant.open("alice", "widget", { custom }, holder, time.now);
+    tenant.transact(time.now, (sessions) => sessions.open("alice", "widget", { custom }, holder));
     const bystander = new Watcher();
     world.watch({ userIds: ["alice"] }, [bystander]);
     const before = telemetry.diffs;
@@ -139,19 +140,21 @@ describe("the share of one user", () => {
   it("once used up keeps nobody waiting who watches what that user alone has watched", () => {
     for (const isIdle of [false, true]) {
       const { tenant, time, watch } = setUp(endlessTurn());
+      const { liveViews } = tenant;
       const owner = { flushFreeAt: 60_000, kept: () => {}, gone: () => {} };
       const filter = { selectedConversationId: "room" };
       const mallory = new Watcher(owner);
       const feed = watch(filter, [mallory]);
-      const session = tenant.open("alice", "widget", filter, holder, time.now);
-      if (isIdle) {
-        feed.remove(mallory);
-        tenant.dismiss(feed, time.now, owner);
-      }
-      tenant.settle(time.now);
+      const session = tenant.transact(time.now, (sessions) => {
+        const opened = sessions.open("alice", "widget", filter, holder);
+        if (isIdle) {
+          feed.remove(mallory);
+          liveViews.releaseChannel(feed, time.now, owner);
+        }
+        return opened;
+      });
       time.now++;
-      tenant.update(session, { hasFocus: true }, time.now);
-      tenant.settle(time.now);
+      tenant.transact(time.now, (sessions) => sessions.update(session, { hasFocus: true }));
       // Another socket of that user changes nothing.
       const again = new Watcher(owner);
       const joined = watch(filter, [again]);
@@ -180,11 +183,13 @@ it("a view that is ready does not wait for a delivery to many", async () => {
   );
   const bystander = new Watcher();
   watch({ selectedConversationId: "quiet" }, [bystander]);
-  tenant.open("mallory", "widget", { selectedConversationId: "crowd" }, holder, time.now);
-  tenant.settle(time.now);
+  tenant.transact(time.now, (sessions) =>
+    sessions.open("mallory", "widget", { selectedConversationId: "crowd" }, holder),
+  );
   expect(crowd.isPublishing).toBe(true);
-  tenant.open("alice", "widget", { selectedConversationId: "quiet" }, holder, time.now);
-  tenant.settle(time.now);
+  tenant.transact(time.now, (sessions) =>
+    sessions.open("alice", "widget", { selectedConversationId: "quiet" }, holder),
+  );
   await setImmediate();
   expect([crowd.isPublishing, bystander.versions]).toEqual([true, [2]]);
   while (crowd.isPublishing) await setImmediate();
@@ -195,14 +200,12 @@ it("a diff to many is delivered in turns of the event loop: in order, once, and 
   const { tenant, time } = world;
   const watchers = Array.from({ length: 10_000 }, () => new Watcher());
   const feed = world.watch({}, watchers);
-  const session = tenant.open("alice", "widget", {}, holder, time.now);
-  tenant.settle(time.now);
+  const session = tenant.transact(time.now, (sessions) => sessions.open("alice", "widget", {}, holder));
   const served = () => watchers.filter(({ versions }) => versions.length > 0).length;
   expect(served()).toBeGreaterThan(0);
   expect(served()).toBeLessThan(2 * (TURN_MS / deliveryCostMs(300)));
   // Changes meanwhile wait for the whole delivery, and for the rest after it.
-  tenant.update(session, { hasFocus: true }, time.now);
-  tenant.settle(time.now);
+  tenant.transact(time.now, (sessions) => sessions.update(session, { hasFocus: true }));
   feed.remove(watchers.at(-1)!);
   const late = new Watcher();
   feed.add(late);

@@ -27,14 +27,14 @@ it.each([
   const hub = new Hub({ apps: [app], limits, clock, telemetry, nodeId: "n", makeId, random: Math.random });
   hub.stop();
   const tenant = hub.tenant("app")!;
-  const { view } = tenant.feed(new CompiledFilter(FilterSchema.parse({})));
+  const { view } = tenant.liveViews.channel(new CompiledFilter(FilterSchema.parse({})));
   const reply: Reply = { send: () => {}, ok: () => {}, error: () => {}, bad: () => {} };
   const held = new HeldSessions(tenant, reply, SESSIONS);
   for (let i = 0; i < SESSIONS; i++) {
     held.open({ type: "open", kind: "widget", userId: `user-${i}` }, { kind: "app", exp: undefined }, now);
   }
   now += 1_000;
-  tenant.settle(now);
+  tenant.transact(now, () => {});
   now += 1_000;
   const causes = new Set<unknown>();
   let longest = 0;

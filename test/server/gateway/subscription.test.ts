@@ -12,7 +12,7 @@ import { Outbox } from "../../../src/server/gateway/outbox.ts";
 import { Subscription, type Wording } from "../../../src/server/gateway/subscription.ts";
 import { publish, TEST_OWNER, testPageTurns, testTelemetry } from "../../support/stubs.ts";
 
-const WORDING: Wording = {
+const ENCODER: Wording = {
   snapshot: (page, requestId) => new Frame(encodeSnapshotPage(requestId, page.body)),
   diff: (frame) => frame,
 };
@@ -37,7 +37,7 @@ it("a reader so slow with the pages of a snapshot that the diffs after it are go
     },
   };
   const outbox = new Outbox(sink, 1_000_000, TEST_OWNER, testPageTurns());
-  const subscription = new Subscription(feed, outbox, WORDING, TEST_OWNER);
+  const subscription = new Subscription(feed, { outbox, encoder: ENCODER, owner: TEST_OWNER });
   feed.add(subscription);
 
   // The reader does not take the first page: no other is sent while so much waits.

@@ -95,12 +95,13 @@ describe(`deadlines of ${SESSIONS} sessions at once`, () => {
     const hub = new Hub({ apps: [app], limits, clock, telemetry, nodeId: "n", makeId, random: Math.random });
     const tenant = hub.tenant("app")!;
     const holder = { onSessionLost: () => {} };
-    for (let i = 0; i < SESSIONS; i++) {
-      const patch = { selectedConversationId: `c${i % 1_000}`, isTyping: true };
-      const session = tenant.open(`user-${i}`, "widget", patch, holder, time);
-      if (!isTyping) tenant.lose(session, time);
-    }
-    tenant.settle(time);
+    tenant.transact(time, (sessions) => {
+      for (let i = 0; i < SESSIONS; i++) {
+        const patch = { selectedConversationId: `c${i % 1_000}`, isTyping: true };
+        const session = sessions.open(`user-${i}`, "widget", patch, holder);
+        if (!isTyping) sessions.markDisconnected(session);
+      }
+    });
     const delay = monitorEventLoopDelay({ resolution: 5 });
     delay.enable();
     await pause(20);

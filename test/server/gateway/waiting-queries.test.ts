@@ -96,7 +96,9 @@ function setUp(maxBytes = MIB) {
 /** More users than are looked at in one go. */
 function crowd({ tenant }: ReturnType<typeof setUp>, users: number) {
   const holder = { onSessionLost: () => {} };
-  for (let i = 0; i < users; i++) tenant.open(`user-${i}`, "widget", { custom: { n: "0" } }, holder, 0);
+  tenant.transact(0, (sessions) => {
+    for (let i = 0; i < users; i++) sessions.open(`user-${i}`, "widget", { custom: { n: "0" } }, holder);
+  });
   const copies = vi.spyOn(Bucket.prototype, "list");
   onTestFinished(() => copies.mockRestore());
   return copies;

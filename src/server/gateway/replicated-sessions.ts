@@ -1,0 +1,78 @@
+import type { RemoteSession, Session } from "../../core/sessions/session.ts";
+import type { EndCause } from "../../protocol/codes.ts";
+import type { SessionContext } from "./session-context.ts";
+
+/** What other nodes do to the sessions of one app, and what their end means for sessions here. */
+export class ReplicatedSessions {
+  readonly #context: SessionContext;
+  readonly #markDisconnected: (session: Session) => void;
+
+  constructor(context: SessionContext, markDisconnected: (session: Session) => void) {
+    this.#context = context;
+    this.#markDisconnected = markDisconnected;
+  }
+
+  /** Another node describes a session that it owns. One that was held here has been taken over there. */
+  applyRemote(sessionId: string, remote: RemoteSession, owner: string): void {
+    const { table, time, onChange } = this.#context;
+    const { userId, kind, opened, term, lostAt, state } = remote;
+    const { now } = time;
+    const session = table.get(sessionId);
+    if (session === undefined) {
+      const origin = { opened, owner, term, lostAt };
+      onChange(table.open(sessionId, userId, kind, state, undefined, origin), now);
+      return;
+    }
+    const { user, origin, holder } = session;
+    if (user.userId !== userId || session.kind !== kind || origin === undefined) return;
+    const hasMoved = origin.owner !== owner;
+    if (hasMoved) this.#release(session);
+    table.setOwner(session, owner, term, lostAt);
+    if (hasMoved) holder?.onSessionLost(session, "replaced");
+    const change = table.update(session, state);
+    if (change !== undefined) onChange(change, now);
+  }
+
+  /** Another node says that a session has ended. */
+  applyRemoteEnd(session: Session, cause: EndCause): void {
+    const { table, time, onChange } = this.#context;
+    const { now } = time;
+    const { holder } = session;
+    this.#release(session);
+    onChange(table.end(session, cause), now);
+    holder?.onSessionLost(session, cause === "kicked" ? "kicked" : "replaced");
+  }
+
+  /** A session that was given up is this node's own after all, and waits to be resumed. */
+  reclaim(session: Session): void {
+    const { table, deadlines, time } = this.#context;
+    const { origin } = session;
+    if (origin === undefined) return;
+    table.setOwner(session, undefined, origin.term, origin.lostAt);
+    if (session.isTyping) deadlines.startTyping(session, time.now);
+    this.#markDisconnected(session);
+  }
+
+  /** The owner of a session is no more: if its user types, nobody else will say when that ends. */
+  onOwnerLost(session: Session): void {
+    const { table, clock, deadlines, time } = this.#context;
+    const { origin } = session;
+    if (origin !== undefined) {
+      const lostAt = origin.lostAt ?? Math.floor(clock.wallNow());
+      table.setOwner(session, origin.owner, origin.term, lostAt);
+    }
+    if (session.isTyping) deadlines.startTyping(session, time.now);
+  }
+
+  /** This node's last takeover of a session counts as that of another epoch. Nobody sees a change. */
+  setEpoch(session: Session, epoch: number): void {
+    const { origin } = session;
+    if (origin !== undefined) this.#context.table.setOwner(session, origin.owner, epoch, origin.lostAt);
+  }
+
+  /** No connection holds the session here any more, and no time is measured for it. */
+  #release(session: Session): void {
+    this.#context.table.detach(session);
+    this.#context.deadlines.delete(session);
+  }
+}

@@ -1,0 +1,20 @@
+import type { Change, Table } from "../../core/sessions/table.ts";
+import type { Clock } from "../clock.ts";
+import type { Journal } from "./journal.ts";
+import type { Limits } from "./limits.ts";
+import type { SessionDeadlines } from "./session-deadlines.ts";
+import type { TransactionTime } from "./transaction-time.ts";
+
+/** What those who change the sessions of one app share. */
+export interface SessionContext {
+  readonly table: Table;
+  readonly limits: Pick<Limits, "resumeWindowMs" | "maxSessionsPerUser">;
+  readonly makeId: () => string;
+  readonly clock: Clock;
+  readonly time: TransactionTime;
+  readonly deadlines: SessionDeadlines;
+  /** Told of each change that somebody can see. */
+  readonly onChange: (change: Change, now: number) => void;
+  /** Where other nodes read of what happens here; undefined: there are none. */
+  readonly journal: Journal | undefined;
+}
