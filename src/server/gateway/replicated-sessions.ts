@@ -14,13 +14,13 @@ export class ReplicatedSessions {
 
   /** Another node describes a session that it owns. One that was held here has been taken over there. */
   applyRemote(sessionId: string, remote: RemoteSession, owner: string): void {
-    const { table, time, onChange } = this.#context;
+    const { table, time, views } = this.#context;
     const { userId, kind, opened, term, lostAt, state } = remote;
     const { now } = time;
     const session = table.get(sessionId);
     if (session === undefined) {
       const origin = { opened, owner, term, lostAt };
-      onChange(table.open(sessionId, userId, kind, state, undefined, origin), now);
+      views.touch(table.open(sessionId, userId, kind, state, undefined, origin), now);
       return;
     }
     const { user, origin, holder } = session;
@@ -30,16 +30,16 @@ export class ReplicatedSessions {
     table.setOwner(session, owner, term, lostAt);
     if (hasMoved) holder?.onSessionLost(session, "replaced");
     const change = table.update(session, state);
-    if (change !== undefined) onChange(change, now);
+    if (change !== undefined) views.touch(change, now);
   }
 
   /** Another node says that a session has ended. */
   applyRemoteEnd(session: Session, cause: EndCause): void {
-    const { table, time, onChange } = this.#context;
+    const { table, time, views } = this.#context;
     const { now } = time;
     const { holder } = session;
     this.#release(session);
-    onChange(table.end(session, cause), now);
+    views.touch(table.end(session, cause), now);
     holder?.onSessionLost(session, cause === "kicked" ? "kicked" : "replaced");
   }
 

@@ -1,4 +1,5 @@
-import type { Change, Table } from "../../core/sessions/table.ts";
+import type { Table } from "../../core/sessions/table.ts";
+import type { Views } from "../../core/views/views.ts";
 import type { Clock } from "../clock.ts";
 import type { Journal } from "./journal.ts";
 import type { Limits } from "./limits.ts";
@@ -13,8 +14,8 @@ export interface SessionContext {
   readonly clock: Clock;
   readonly time: TransactionTime;
   readonly deadlines: SessionDeadlines;
-  /** Told of each change that somebody can see. */
-  readonly onChange: (change: Change, now: number) => void;
+  /** Marked by each change that somebody can see. */
+  readonly views: Pick<Views, "touch">;
   /** Where other nodes read of what happens here; undefined: there are none. */
   readonly journal: Journal | undefined;
 }

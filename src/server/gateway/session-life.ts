@@ -61,10 +61,11 @@ export class SessionLife implements DueSessions {
   /** Opens a session with a fresh id. The caller finds out whether the user may have one more. */
   open(userId: string, kind: SessionKind, patch: SessionPatch, connection: SessionConnection): Session {
     const { now } = this.#time;
-    const { makeId, journal, onChange } = this.#context;
+    const { makeId, journal, views } = this.#context;
     const sessionId = makeId();
     const state = patchState(NEW_SESSION, patch);
-    onChange(this.#table.open(sessionId, userId, kind, state, connection, this.#ownOrigin(userId)), now);
+    const origin = this.#ownOrigin(userId);
+    views.touch(this.#table.open(sessionId, userId, kind, state, connection, origin), now);
     const session = this.#table.get(sessionId)!;
     if (state.isTyping) this.#deadlines.startTyping(session, now);
     journal?.opened(session);
@@ -101,7 +102,7 @@ export class SessionLife implements DueSessions {
     else if (session.isTyping && !state.isTyping) this.#deadlines.stopTyping(session);
     if (state === session) return;
     const change = this.#table.update(session, state);
-    if (change !== undefined) this.#context.onChange(change, now);
+    if (change !== undefined) this.#context.views.touch(change, now);
     if (session.origin?.owner === undefined) this.#context.journal?.changed(session);
   }
 
@@ -114,7 +115,7 @@ export class SessionLife implements DueSessions {
     this.#context.journal?.ended(session, cause);
     this.#table.detach(session);
     this.#deadlines.delete(session);
-    this.#context.onChange(this.#table.end(session, cause), now);
+    this.#context.views.touch(this.#table.end(session, cause), now);
   }
 
   /** The session's socket has said goodbye: it ends as soon as others were served. */

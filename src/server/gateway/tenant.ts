@@ -16,6 +16,7 @@ import { TransactionTime } from "./transaction-time.ts";
 import type { TurnBudget } from "./turn-budget.ts";
 import type { UserBudget } from "./user-budget.ts";
 import { UserBudgets } from "./user-budgets.ts";
+import type { ViewFlusher } from "./view-flusher.ts";
 
 export type HeldSession = Session;
 export type { RemoteSession };
@@ -51,6 +52,7 @@ export class Tenant {
   readonly #time = new TransactionTime();
   readonly #deadlines: SessionDeadlines;
   readonly #sessions: SessionLife;
+  readonly #flusher: ViewFlusher;
   readonly #flushBatch: FlushBatch;
 
   constructor(app: App, options: TenantOptions) {
@@ -59,8 +61,8 @@ export class Tenant {
     this.#options = options;
     this.#flushBatch = options.flushBatch ?? new FlushBatch();
     this.liveViews = new LiveViews({ ...options, table: this.table });
+    this.#flusher = this.liveViews.flusher;
     this.#deadlines = new SessionDeadlines(limits, wakeBy, (error) => telemetry.crashed(error));
-    const { views } = this.liveViews;
     this.#sessions = new SessionLife({
       table: this.table,
       limits,
@@ -68,7 +70,7 @@ export class Tenant {
       clock,
       time: this.#time,
       deadlines: this.#deadlines,
-      onChange: (change, now) => views.touch(change, now),
+      views: this.liveViews.views,
       journal: options.journal,
     });
     this.budgets = new UserBudgets(limits);
@@ -121,7 +123,7 @@ export class Tenant {
       return act(this.#sessions);
     } finally {
       this.#time.end(outer);
-      if (outer === undefined) this.#flushBatch.flush(this.liveViews.flusher, now);
+      if (outer === undefined) this.#flushBatch.flush(this.#flusher, now);
     }
   }
 

@@ -53,11 +53,14 @@ export class ViewFlusher {
    */
   flush(now: number): void {
     if (this.#isFlushing) return;
-    this.#isFlushing = true;
-    try {
-      this.#flushReady(now);
-    } finally {
-      this.#isFlushing = false;
+    // Most messages touch no view.
+    if (!this.#views.isAtRest || this.#publishing.size > 0) {
+      this.#isFlushing = true;
+      try {
+        this.#flushReady(now);
+      } finally {
+        this.#isFlushing = false;
+      }
     }
     this.wake();
   }

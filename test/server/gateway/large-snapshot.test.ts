@@ -1,6 +1,6 @@
 import { setImmediate } from "node:timers/promises";
 import fc from "fast-check";
-import { expect, it } from "vitest";
+import { expect, it, onTestFinished, vi } from "vitest";
 import { NEW_SESSION, patchState } from "../../../src/core/sessions/session.ts";
 import { Table } from "../../../src/core/sessions/table.ts";
 import { CompiledFilter } from "../../../src/core/views/compiled-filter.ts";
@@ -10,6 +10,7 @@ import { FilterSchema } from "../../../src/protocol/filter.ts";
 import { Feed } from "../../../src/server/gateway/feed.ts";
 import { Frame } from "../../../src/server/gateway/frame.ts";
 import { Outbox } from "../../../src/server/gateway/outbox.ts";
+import { Snapshot } from "../../../src/server/gateway/snapshot.ts";
 import { Subscription, type Wording } from "../../../src/server/gateway/subscription.ts";
 import { publish, TEST_OWNER, testPageTurns, testTelemetry } from "../../support/stubs.ts";
 
@@ -164,4 +165,23 @@ it("what comes after the snapshot of a large view does not wait for it once it i
   expect([sent, outbox.jobs]).toEqual([["the answer to a query"], 0]);
   world.collect();
   expect(sent.length).toBe(1);
+});
+
+it("a snapshot that waits for its view is woken by it, and not looked at before", async () => {
+  const pages = vi.spyOn(Snapshot.prototype, "page");
+  onTestFinished(() => pages.mockRestore());
+  const world = new World();
+  const reader = new Reader(world);
+  expect(reader.sent).toEqual([]);
+  const looks = () => pages.mock.calls.length;
+  while (world.view.isCollecting) {
+    const before = looks();
+    for (let turn = 0; turn < 10; turn++) await setImmediate();
+    expect(looks()).toBe(before);
+    world.collect();
+    expect(looks()).toBeGreaterThan(before);
+    await setImmediate();
+  }
+  for (let turn = 0; turn < 4; turn++) await setImmediate();
+  reader.check(world.numbers);
 });
