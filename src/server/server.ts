@@ -73,6 +73,7 @@ export async function startGateway(
     nodeId,
     makeId,
     random: Math.random,
+    memoryLimit: memoryBytes(),
     replication: cluster,
   });
   metrics.observe(hub);

@@ -36,11 +36,10 @@ interface Debt {
   readonly freeAt: number;
 }
 
-/** What a view keeps: its ring, and in bytes its filter and its result as of a version. */
+/** What a view keeps beside its result: its ring, and in bytes its filter. */
 interface Footprint {
   readonly ring: DiffLog;
-  measuredAt: number | undefined;
-  bytes: number;
+  readonly filterBytes: number;
 }
 
 /** A view of which more first members are there. */
@@ -114,15 +113,13 @@ export class Views<Holder> {
 
   /** About how many bytes a view keeps, its ring apart, which has a budget of its own. */
   bytesOf(view: View<Holder>): number {
-    const { version } = view;
-    const footprint = this.#footprints.get(view);
-    if (footprint?.measuredAt === version) return footprint.bytes;
-    const bytes = filterBytes(view.filter) + resultBytes(view);
-    if (footprint !== undefined && !view.isCollecting) {
-      footprint.measuredAt = version;
-      footprint.bytes = bytes;
-    }
-    return bytes;
+    return (this.#footprints.get(view)?.filterBytes ?? 0) + resultBytes(view);
+  }
+
+  /** The same for the view of a filter; undefined if there is none, or it is not known yet. */
+  bytesOfKey(filterKey: string): number | undefined {
+    const view = this.#byKey.get(filterKey);
+    return view === undefined || view.isCollecting ? undefined : this.bytesOf(view);
   }
 
   /** What a snapshot of a view keeps while it is sent; nothing where that is little. */
@@ -151,7 +148,7 @@ export class Views<Holder> {
     // Before the view is registered: if this fails, there is nothing to take back.
     if (view.collect(COLLECT_AT_ONCE)) view.phase = "quiet";
     else this.#collecting.add(view);
-    this.#footprints.set(view, { ring, measuredAt: undefined, bytes: 0 });
+    this.#footprints.set(view, { ring, filterBytes: filterBytes(filter) });
     this.#byKey.set(filter.key, view);
     this.#index.add(view);
     for (const userId of filter.userIds ?? []) {

@@ -331,6 +331,7 @@ export class Tenant {
     budget.subscriptions ??= new SubscriptionCharges(
       { maxBytes, maxFilters: USER_FILTER_FACTOR * maxSubscriptionsPerSocket },
       (key) => this.#views.dropIdle(key),
+      (key) => this.#views.bytesOfKey(key),
     );
     return budget.subscriptions;
   }

@@ -65,7 +65,12 @@ function upgrade(
   const appId = realtimeAppId(path);
   const fault = appId === undefined ? NO_SUCH_PATH : refuseHandshake(handshake);
   if (fault !== undefined) return options.refuseHandshake(address, fault);
-  const answer = options.upgrade({ appId: appId!, origin: request.headers.origin, address });
+  const answer = options.upgrade({
+    appId: appId!,
+    origin: request.headers.origin,
+    address,
+    boundsFirstMessage: true,
+  });
   if (!answer.ok) return options.refuseHandshake(address, answerRefusal(answer));
   let accepted = false;
   webSockets.handleUpgrade(request, socket, head, (webSocket) => {
