@@ -43,6 +43,8 @@ export class View<Holder> {
   readonly filter: CompiledFilter;
   /** Written by the registry alone. */
   phase: ViewPhase = "collecting";
+  /** Whether its last flush was dear. Written by the registry alone, too. */
+  isDear = false;
   readonly #table: Table<Holder>;
   readonly #members = new Map<string, Member>();
   /** Users touched since the last flush: present, or the reason why they last left. */
