@@ -7,7 +7,7 @@ import { describePackage, type Packed, pack, run, temporaryFolder } from "../sup
 import { PROJECT } from "../support/process.ts";
 
 /** Compressed; half of it the dashboard, which is there as it is and compressed in two ways. */
-const PACKAGE_BYTES = 470_000;
+const PACKAGE_BYTES = 460_000;
 const PAPERS = [
   "CHANGELOG.md",
   "LICENSE",
