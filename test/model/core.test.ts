@@ -100,14 +100,16 @@ class World {
     const live = session && tenant.table.get(session.sessionId)!;
     switch (step.do) {
       case "open": {
-        const evicted = sessions.sessionToEvict(step.userId);
+        const evicted = sessions.sessionsToEvict(step.userId);
         const expected = oracle.sessionToEvict(step.userId, MAX_SESSIONS);
-        const id = (each: typeof evicted | typeof expected) =>
-          typeof each === "object" ? each.sessionId : each;
-        assert.equal(id(evicted), id(expected));
-        if (evicted === "full" || expected === "full") break;
-        if (evicted !== undefined) {
-          sessions.evict(evicted);
+        if (evicted === "full" || expected === "full") {
+          assert.equal(evicted, expected);
+          break;
+        }
+        const ids = evicted.map(({ sessionId }) => sessionId);
+        assert.deepEqual(ids, expected === undefined ? [] : [expected.sessionId]);
+        for (const disconnected of evicted) {
+          sessions.evict(disconnected);
           this.#change("timeout", () => oracle.end(expected!));
         }
         const opened = sessions.open(step.userId, step.kind, step.fields, socket!);

@@ -52,14 +52,15 @@ export class HeldSessions implements SessionConnection {
     if (resumed === undefined && this.#tenant.isShortOfMemory) {
       return this.#reply.error(id, "LIMIT_REACHED", SHORT_OF_MEMORY);
     }
-    const evicted = resumed === undefined ? sessions.sessionToEvict(userId) : undefined;
+    const isHeld = resumed?.holder === this;
+    const evicted = isHeld ? [] : sessions.sessionsToEvict(userId, resumed);
     if (evicted === "full") {
       return this.#reply.error(id, "LIMIT_REACHED", "the user has all the sessions that a user may have");
     }
-    const freed = evicted?.customBytes ?? 0;
+    let freed = 0;
+    for (const { customBytes } of evicted) freed += customBytes;
     if (!this.#mayHaveCustom(id, resumed, this.#tenant.table.user(userId), message, freed)) return;
-    if (evicted !== undefined) sessions.evict(evicted);
-    const isHeld = resumed?.holder === this;
+    for (const disconnected of evicted) sessions.evict(disconnected);
     const session = resumed ?? sessions.open(userId, kind, message, this);
     if (!isHeld) this.#add(session);
     if (resumed !== undefined) {
@@ -160,7 +161,7 @@ export class HeldSessions implements SessionConnection {
 
   /**
    * Whether the custom fields keep within their bounds after a patch, of a session or of a new one of that
-   * user; answers if not. `freed`: bytes of a session that ends for it.
+   * user; answers if not. `freed`: bytes of the sessions that end for it.
    */
   #mayHaveCustom(
     id: number | undefined,
@@ -178,8 +179,11 @@ export class HeldSessions implements SessionConnection {
       this.#reply.bad(id, "too many custom fields, or too large ones", [issue]);
       return false;
     }
-    const grows = bytes - (session?.customBytes ?? 0) - freed;
-    if (grows <= 0 || (user?.customBytes ?? 0) + grows <= MAX_USER_CUSTOM_BYTES) return true;
+    const grows = bytes - (session?.customBytes ?? 0);
+    // A session that does not grow may stay, but no new one comes while there is too much: others may end
+    // the same sessions for one of their own.
+    if (session !== undefined && grows <= 0) return true;
+    if ((user?.customBytes ?? 0) + grows - freed <= MAX_USER_CUSTOM_BYTES) return true;
     const limit = `custom of all sessions of a user has at most ${MAX_USER_CUSTOM_BYTES} bytes of JSON`;
     this.#reply.error(id, "LIMIT_REACHED", limit);
     return false;

@@ -10,6 +10,7 @@ import {
 } from "../../core/sessions/session.ts";
 import type { Table } from "../../core/sessions/table.ts";
 import type { EndCause } from "../../protocol/codes.ts";
+import { MAX_USER_CUSTOM_BYTES } from "../../protocol/rules.ts";
 import { ReplicatedSessions } from "./replicated-sessions.ts";
 import type { SessionContext } from "./session-context.ts";
 import type { DueSessions, SessionDeadlines } from "./session-deadlines.ts";
@@ -36,21 +37,35 @@ export class SessionLife implements DueSessions {
   }
 
   /**
-   * Which session of a user has to end before one more is opened: undefined if none has to, "full" if none may. It is
-   * the one whose socket was lost the longest ago, on whichever node, as far as this node knows.
+   * Which sessions of a user have to end before one more is opened, or `resumed` is: none, those that are disconnected
+   * the longest, on whichever node, as far as this node knows, or "full" if too few are disconnected. Only where nodes
+   * did not hear of each other in time may a user have more than the limits, so that a resumed one has to make room.
    */
-  sessionToEvict(userId: string): Session | "full" | undefined {
-    const sessions = this.#table.user(userId)?.sessions ?? [];
-    if (sessions.length < this.#context.limits.maxSessionsPerUser) return undefined;
-    let evicted: Session | undefined;
-    let longest = Number.NEGATIVE_INFINITY;
-    for (const session of sessions) {
-      const ms = this.#disconnectedForMs(session);
-      if (ms === undefined || ms <= longest) continue;
-      evicted = session;
-      longest = ms;
+  sessionsToEvict(userId: string, resumed?: Session): readonly Session[] | "full" {
+    const user = this.#table.user(userId);
+    if (user === undefined) return [];
+    const more = resumed === undefined ? 1 : 0;
+    let tooMany = user.sessions.length + more - this.#context.limits.maxSessionsPerUser;
+    // Those that one more may have are for the caller to count.
+    let tooLarge = resumed === undefined ? 0 : user.customBytes - MAX_USER_CUSTOM_BYTES;
+    if (tooMany <= 0 && tooLarge <= 0) return [];
+    const disconnected: Disconnected[] = [];
+    for (const session of user.sessions) {
+      const forMs = session === resumed ? undefined : this.#disconnectedForMs(session);
+      if (forMs !== undefined) disconnected.push({ session, forMs });
     }
-    return evicted ?? "full";
+    if (tooMany === 1 && tooLarge <= 0 && disconnected.length > 0) {
+      return [disconnected.reduce(longerDisconnected).session];
+    }
+    // Equal ones may be infinite, and have no difference.
+    disconnected.sort((one, other) => other.forMs - one.forMs || 0);
+    const evicted: Session[] = [];
+    for (const { session } of disconnected) {
+      evicted.push(session);
+      tooLarge -= session.customBytes;
+      if (--tooMany <= 0 && tooLarge <= 0) return evicted;
+    }
+    return "full";
   }
 
   /** Ends a disconnected session before its time, as the user opens another. */
@@ -174,6 +189,15 @@ export class SessionLife implements DueSessions {
   #wallNow(): number {
     return Math.floor(this.#context.clock.wallNow());
   }
+}
+
+interface Disconnected {
+  readonly session: Session;
+  readonly forMs: number;
+}
+
+function longerDisconnected(one: Disconnected, other: Disconnected): Disconnected {
+  return other.forMs > one.forMs ? other : one;
 }
 
 const NOT_TYPING: SessionPatch = { isTyping: false };

@@ -136,6 +136,7 @@ export class Tenant {
     budget.subscriptions ??= new SubscriptionCharges(
       { maxBytes, maxFilters: USER_FILTER_FACTOR * maxSubscriptionsPerSocket },
       (key) => this.liveViews.views.dropIdle(key),
+      (key) => this.liveViews.views.bytesOfKey(key),
     );
     return budget.subscriptions;
   }

@@ -104,6 +104,7 @@ export class ViewFlusher {
     }
     const costMs = flushCostMs(changes, diff?.text.length ?? 0);
     flushTurn.spend(costMs);
+    this.#views.flushed(view, costMs);
     const channel = this.#options.channels.get(view);
     channel?.publish(diff);
     if (diff === undefined) this.#views.rest(view, view.hasLeftOut ? FAILED_FLUSH_REST_MS : 0, now);

@@ -177,13 +177,18 @@ export class FakeNode {
     return sessionId;
   }
 
-  /** As `open`, within the limit of a user: what was opened, and which session ended for it. */
-  openWithin(userId: string, kind: SessionKind, patch: SessionPatch): { opened?: string; evicted?: string } {
-    const evicted = this.transact((sessions) => sessions.sessionToEvict(userId));
-    if (evicted === "full") return {};
-    if (evicted !== undefined) this.transact((sessions) => sessions.evict(evicted));
-    const opened = this.open(userId, kind, patch);
-    return evicted === undefined ? { opened } : { opened, evicted: evicted.sessionId };
+  /** As `open`, within the limit of a user: what was opened, and which sessions ended for it. */
+  openWithin(
+    userId: string,
+    kind: SessionKind,
+    patch: SessionPatch,
+  ): { opened?: string; evicted: readonly string[] } {
+    const evicted = this.transact((sessions) => sessions.sessionsToEvict(userId));
+    if (evicted === "full") return { evicted: [] };
+    this.transact((sessions) => {
+      for (const session of evicted) sessions.evict(session);
+    });
+    return { opened: this.open(userId, kind, patch), evicted: evicted.map(({ sessionId }) => sessionId) };
   }
 
   /** The user's client comes here and asks to go on with a session; false if there is none to go on with. */
