@@ -6,8 +6,8 @@ import { RESYNC_REASONS, type ResyncReason } from "./reader.ts";
 import { DEFAULT_LOG_BYTES, RedisLog } from "./redis-log.ts";
 import { RedisMemoryCheck } from "./redis-memory.ts";
 import { Replicator, type ReplicatorEvents } from "./replicator.ts";
+import { createJournal, type Tenants, TenantTables } from "./shard-presence.ts";
 import { type ShardedApp, Shards } from "./shards.ts";
-import { createJournal, type Tenants, TenantTables } from "./tenant-tables.ts";
 
 export interface ClusterOptions {
   readonly redisUrls: readonly string[];

@@ -1,5 +1,5 @@
 import type { Command, Entry, Look, Page, Position } from "./log.ts";
-import type { Touch } from "./touch.ts";
+import type { Touch } from "./quorum-tracker.ts";
 
 /** Why all rows are read. */
 export const RESYNC_REASONS = [

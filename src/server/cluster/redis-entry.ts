@@ -1,5 +1,5 @@
-import { MAX_FACT_CHARS } from "./fact.ts";
 import type { Entry, Page, Registered } from "./log.ts";
+import { MAX_FACT_CHARS } from "./record.ts";
 
 /** More fields than any version of ours puts into an entry. */
 const MAX_FIELDS = 8_192;

@@ -2,15 +2,15 @@ import { MAX_ORIGIN } from "../../core/sessions/session.ts";
 import type { EndCause } from "../../protocol/codes.ts";
 import { idProblem } from "../../protocol/rules.ts";
 import type { HeldSession } from "../gateway/tenant.ts";
-import { parseFact, readFact } from "./fact.ts";
-import { judge } from "./judge.ts";
+import { judge } from "./detect-failures.ts";
 import type { Appended, Asked, Command, Entry, Joined, Look, OpKind, Page } from "./log.ts";
-import type { Note } from "./outbound.ts";
-import { type Peer, Peers } from "./peers.ts";
+import { Touch } from "./quorum-tracker.ts";
 import { Reader, type ReaderTarget, type ResyncReason } from "./reader.ts";
-import { Sweep } from "./sweep.ts";
+import { Sweep } from "./reconciler.ts";
+import { parseFact, readFact } from "./record.ts";
+import { type Peer, Peers } from "./remote-nodes.ts";
 import type { Tables } from "./tables.ts";
-import { Touch } from "./touch.ts";
+import type { Note } from "./write-buffer.ts";
 import { Writer, type WriterOptions } from "./writer.ts";
 
 /** What the operator may want to know. */

@@ -1,5 +1,5 @@
 import type { Appended, Asked, Command, Joined } from "./log.ts";
-import { type Batch, MAX_BATCH_OPS, Outbound } from "./outbound.ts";
+import { type Batch, MAX_BATCH_OPS, Outbound } from "./write-buffer.ts";
 
 /** At most one batch in this time; with a read in the same time, a node asks Redis for one thing each 5 ms. */
 export const BATCH_INTERVAL_MS = 10;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { encodeRow, parseFact, readFact } from "../../../src/server/cluster/fact.ts";
+import { encodeRow, parseFact, readFact } from "../../../src/server/cluster/record.ts";
 import { parseEntry } from "../../../src/server/cluster/redis-entry.ts";
 import type { HeldSession } from "../../../src/server/gateway/tenant.ts";
 import type { Outcome, Target } from "../fuzz.ts";

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Command, Entry, Look } from "../../../src/server/cluster/log.ts";
+import { Touch } from "../../../src/server/cluster/quorum-tracker.ts";
 import { Reader, type ReaderTarget } from "../../../src/server/cluster/reader.ts";
-import { Touch } from "../../../src/server/cluster/touch.ts";
 
 const entry = (count: number): Entry => ({ id: `${count}-0`, kind: "bury", count, writer: `w${count}` });
 const lookAt = (count: number, found?: Entry): Look => ({

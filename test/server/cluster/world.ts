@@ -4,7 +4,7 @@ import type { SessionKind, SessionPatch } from "../../../src/core/sessions/sessi
 import { App } from "../../../src/server/auth/app.ts";
 import type { Command, Entry } from "../../../src/server/cluster/log.ts";
 import { Replicator } from "../../../src/server/cluster/replicator.ts";
-import { createJournal, TenantTables } from "../../../src/server/cluster/tenant-tables.ts";
+import { createJournal, TenantTables } from "../../../src/server/cluster/shard-presence.ts";
 import { createCounters } from "../../../src/server/gateway/telemetry.ts";
 import { type HeldSession, type Holder, Tenant } from "../../../src/server/gateway/tenant.ts";
 import { readSettings } from "../../../src/server/settings/settings.ts";

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import type { Command } from "../../../src/server/cluster/log.ts";
-import { MAX_BATCH_OPS } from "../../../src/server/cluster/outbound.ts";
+import { MAX_BATCH_OPS } from "../../../src/server/cluster/write-buffer.ts";
 import { BATCH_INTERVAL_MS, Writer } from "../../../src/server/cluster/writer.ts";
 
 /** A writer that has joined, and has just written its first batch. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { NEW_SESSION, patchState, Session } from "../../../src/core/sessions/session.ts";
 import { User } from "../../../src/core/sessions/user.ts";
-import { encodeRow, parseFact, readFact } from "../../../src/server/cluster/fact.ts";
+import { encodeRow, parseFact, readFact } from "../../../src/server/cluster/record.ts";
 import type { HeldSession } from "../../../src/server/gateway/tenant.ts";
 
 const origin = (lostAt?: number) => ({ opened: 5, owner: undefined, term: 1, lostAt });

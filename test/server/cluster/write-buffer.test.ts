@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import { NEW_SESSION, Session } from "../../../src/core/sessions/session.ts";
 import { User } from "../../../src/core/sessions/user.ts";
 import type { OpKind } from "../../../src/server/cluster/log.ts";
-import { MAX_BATCH_OPS, Outbound } from "../../../src/server/cluster/outbound.ts";
+import { MAX_BATCH_OPS, Outbound } from "../../../src/server/cluster/write-buffer.ts";
 import type { HeldSession } from "../../../src/server/gateway/tenant.ts";
 
 const session = new Session("s", new User("alice"), "widget", NEW_SESSION, undefined, {

@@ -1,7 +1,7 @@
 import type { EndCause } from "../../protocol/codes.ts";
 import type { HeldSession } from "../gateway/tenant.ts";
-import { encodeEnd, encodeRow } from "./fact.ts";
 import type { Op, OpKind } from "./log.ts";
+import { encodeEnd, encodeRow } from "./record.ts";
 
 /** What is to be said about a session. `session` is read when it is sent; undefined for one that has ended. */
 export interface Note {

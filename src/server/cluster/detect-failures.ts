@@ -1,8 +1,8 @@
 import type { EndCause } from "../../protocol/codes.ts";
 import type { Command } from "./log.ts";
-import type { Outbound } from "./outbound.ts";
-import type { Peers } from "./peers.ts";
+import type { Peers } from "./remote-nodes.ts";
 import type { Tables } from "./tables.ts";
+import type { Outbound } from "./write-buffer.ts";
 
 /** Those who are alive act one after the other, so that mostly one of them has to. */
 const STAGGER_MS = 500;
