@@ -6,7 +6,7 @@ import { RESYNC_REASONS, type ResyncReason } from "./reader.ts";
 import { DEFAULT_LOG_BYTES, RedisLog } from "./redis-log.ts";
 import { RedisMemoryCheck } from "./redis-memory.ts";
 import { Replicator, type ReplicatorEvents } from "./replicator.ts";
-import { createJournal, type Tenants, TenantTables } from "./shard-presence.ts";
+import { type AppLookup, createReplicationSink, ShardPresence } from "./shard-presence.ts";
 import { type ShardedApp, Shards } from "./shards.ts";
 
 export interface ClusterOptions {
@@ -21,13 +21,13 @@ export interface ClusterOptions {
   readonly shards: number;
   readonly apps: readonly ShardedApp[];
   /** About how many entries a log keeps. */
-  readonly keep?: number;
+  readonly maxLogLength?: number;
   /** How much memory of Redis a log takes at most. */
   readonly maxLogBytes?: number;
   readonly observeLag: (ms: number) => void;
   readonly crashed: (error: unknown) => void;
   /** Another node, which is alive, goes by this node's id. */
-  readonly taken: () => void;
+  readonly nodeIdConflict: () => void;
 }
 
 export interface ClusterLog {
@@ -64,7 +64,7 @@ export class Cluster implements Replication {
     batches: 0,
     ops: 0,
     entries: 0,
-    facts: 0,
+    records: 0,
     resyncs: Object.fromEntries(RESYNC_REASONS.map((reason) => [reason, 0])) as ClusterCounts["resyncs"],
     badInputs: 0,
     failures: 0,
@@ -116,8 +116,11 @@ export class Cluster implements Replication {
   }
 
   /** Other nodes, as far as they are alive. */
-  get peers(): number {
-    return Math.max(0, ...Array.from(this.#shards.values(), ({ replicator }) => replicator.peers.alive));
+  get liveRemoteNodes(): number {
+    return Math.max(
+      0,
+      ...Array.from(this.#shards.values(), ({ replicator }) => replicator.remoteNodes.alive),
+    );
   }
 
   /** What is left of the shortest of its leases: from 0 on the others may declare this node dead. */
@@ -131,11 +134,11 @@ export class Cluster implements Replication {
   journal(appId: string): Journal {
     const replicator = (shard: number) => this.#shards.get(shard)?.replicator;
     const shards = this.#layout.of(appId);
-    return createJournal(
+    return createReplicationSink(
       appId,
       (userId) => replicator(this.#layout.find(appId, userId)!)!,
       // Before the start nobody is lost.
-      (now) => shards.every((shard) => replicator(shard)?.mayGiveUp(now) ?? true),
+      (now) => shards.every((shard) => replicator(shard)?.canExpireSessions(now) ?? true),
     );
   }
 
@@ -170,9 +173,18 @@ export class Cluster implements Replication {
   }
 
   #open(hub: Hub, shard: number): Shard {
-    const { redisUrls, nodeId, leaseMs, windowMs, clock, makeId, keep = KEEP, maxLogBytes } = this.#options;
+    const {
+      redisUrls,
+      nodeId,
+      leaseMs,
+      windowMs,
+      clock,
+      makeId,
+      maxLogLength = KEEP,
+      maxLogBytes,
+    } = this.#options;
     const layout = this.#layout;
-    const tables = new TenantTables(
+    const tables = new ShardPresence(
       tenantsIn(hub, layout, shard),
       (appId, userId) => layout.find(appId, userId) === shard,
     );
@@ -182,20 +194,20 @@ export class Cluster implements Replication {
       leaseMs,
       windowMs,
       makeId,
-      tables,
+      presence: tables,
       wakeBy: (due) => link?.wakeBy(due),
       events: this.#events(shard),
     });
     let isLost = false;
     link = new Link({
       connect: async () => {
-        const redisLog = await RedisLog.connect({ urls: redisUrls, shard, keep, maxLogBytes });
+        const redisLog = await RedisLog.connect({ urls: redisUrls, shard, maxLogLength, maxLogBytes });
         this.#memory.check(redisLog.url, shard);
         return redisLog;
       },
       replicator,
-      settle: (now) => {
-        tables.settle(now);
+      flush: (now) => {
+        tables.flush(now);
         this.#look();
       },
       clock,
@@ -228,7 +240,7 @@ export class Cluster implements Replication {
   }
 
   #events(shard: number): ReplicatorEvents {
-    const { log, clock, observeLag, taken } = this.#options;
+    const { log, clock, observeLag, nodeIdConflict } = this.#options;
     const { counts } = this;
     return {
       joined: (writer) => {
@@ -242,9 +254,9 @@ export class Cluster implements Replication {
           "this node is not in the cluster any more, as others took it for dead or Redis forgot: it joins again",
         );
       },
-      taken,
-      peerJoined: ({ nodeId, writer }) => log.info({ shard, peer: nodeId, writer }, "a node has joined"),
-      peerBuried: ({ nodeId, writer, heardAt, leaseMs }) => {
+      nodeIdConflict,
+      nodeJoined: ({ nodeId, writer }) => log.info({ shard, peer: nodeId, writer }, "a node has joined"),
+      nodeEvicted: ({ nodeId, writer, heardAt, leaseMs }) => {
         counts.nodesLost++;
         const silentMs = Math.round(clock.now() - heardAt);
         // Who leaves has just said so; signs of life come every third of a lease.
@@ -315,7 +327,7 @@ export class Cluster implements Replication {
 }
 
 /** The tenants that have sessions in a shard. */
-function tenantsIn(hub: Hub, layout: Shards, shard: number): Tenants {
+function tenantsIn(hub: Hub, layout: Shards, shard: number): AppLookup {
   const isIn = (appId: string) => layout.of(appId).includes(shard);
   return {
     tenant: (appId) => (isIn(appId) ? hub.tenant(appId) : undefined),

@@ -1,8 +1,8 @@
 import type { EndCause } from "../../protocol/codes.ts";
 import type { Command } from "./log.ts";
-import type { Peers } from "./remote-nodes.ts";
+import type { RemoteNodes } from "./remote-nodes.ts";
 import type { Tables } from "./tables.ts";
-import type { Outbound } from "./write-buffer.ts";
+import type { WriteBuffer } from "./write-buffer.ts";
 
 /** Those who are alive act one after the other, so that mostly one of them has to. */
 const STAGGER_MS = 500;
@@ -16,10 +16,10 @@ const MAX_BURIALS = 8;
  * Declares those dead who have not been heard of for a lease, and ends the sessions that they left and nobody took over within
  * the window. Both are said in the log: so it is done once, and for all nodes at the same place among all that happens.
  */
-export function judge(
-  peers: Peers,
+export function detectFailures(
+  peers: RemoteNodes,
   tables: Tables,
-  outbound: Outbound,
+  outbound: WriteBuffer,
   self: string,
   now: number,
 ): Command[] {
@@ -27,13 +27,13 @@ export function judge(
   const gone = new Set<string>();
   const rankedMs = peers.rank(self) * STAGGER_MS;
   for (const peer of [...peers]) {
-    const { writer, seq, heardAt, leaseMs, eraseAt } = peer;
+    const { writer, seq, heardAt, leaseMs, expireSessionsAt } = peer;
     if (now < peer.retryAt) continue;
-    if (eraseAt === undefined) {
+    if (expireSessionsAt === undefined) {
       if (now < heardAt + leaseMs || commands.length === MAX_BURIALS) continue;
-      commands.push({ do: "bury", writer, seq });
+      commands.push({ do: "evict", writer, seq });
     } else {
-      if (now < eraseAt + rankedMs) continue;
+      if (now < expireSessionsAt + rankedMs) continue;
       gone.add(writer);
     }
     peer.retryAt = now + RETRY_MS;
@@ -49,14 +49,14 @@ export function judge(
 }
 
 /** Returns those who have any. */
-function endSessionsOf(gone: ReadonlySet<string>, tables: Tables, outbound: Outbound): Set<string> {
+function endSessionsOf(gone: ReadonlySet<string>, tables: Tables, outbound: WriteBuffer): Set<string> {
   const owners = new Set<string>();
   for (const { appId, session } of tables.all()) {
     const owner = session.origin?.owner;
     if (owner === undefined || !gone.has(owner)) continue;
     owners.add(owner);
-    if (outbound.concerns(session.sessionId)) continue;
-    outbound.note(session.sessionId, { kind: "end", appId, session: undefined, cause: NODE_LOST });
+    if (outbound.hasUnconfirmedWrite(session.sessionId)) continue;
+    outbound.add(session.sessionId, { kind: "end", appId, session: undefined, cause: NODE_LOST });
   }
   return owners;
 }

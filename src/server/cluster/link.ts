@@ -8,7 +8,7 @@ export interface LinkOptions {
   readonly connect: () => Promise<RedisLog>;
   readonly replicator: Replicator;
   /** Called after the replicator may have written to the tables. */
-  readonly settle: (now: number) => void;
+  readonly flush: (now: number) => void;
   readonly clock: Clock;
   readonly leaseMs: number;
   readonly counts: LinkCounts;
@@ -24,7 +24,7 @@ export interface LinkCounts {
   batches: number;
   ops: number;
   entries: number;
-  facts: number;
+  records: number;
 }
 
 /** Shorter than the time for which those who were without Redis wait for each other. */
@@ -128,7 +128,7 @@ export class Link {
         throw error;
       });
       counts.entries += entries.length;
-      for (const entry of entries) if (entry.kind === "batch") counts.facts += entry.facts.length / 2;
+      for (const entry of entries) if (entry.kind === "batch") counts.records += entry.records.length / 2;
       this.#guard(() => replicator.read(after, entries, clock.now()));
       const rest = startedAt + READ_INTERVAL_MS - clock.now();
       if (rest >= 1) await delay(rest);
@@ -140,7 +140,7 @@ export class Link {
     this.#failedReads = { after, times };
     if (times < MAX_FAILED_READS || this.#isClosed) return;
     this.#failedReads = { after: "", times: 0 };
-    this.#options.replicator.skip();
+    this.#options.replicator.skipUnreadable();
   }
 
   #step(): void {
@@ -165,8 +165,8 @@ export class Link {
         () => {},
       );
     switch (command.do) {
-      case "look":
-        return void answer(log.look(command), (reply, now) => replicator.looked(reply, now));
+      case "readStatus":
+        return void answer(log.readStatus(command), (reply, now) => replicator.statusRead(reply, now));
       case "scan":
         return void answer(log.scan(command), (reply, now) => replicator.scanned(reply, now));
       case "join":
@@ -178,8 +178,8 @@ export class Link {
           if (reply.seq !== undefined) this.#acknowledgedAt = now;
           replicator.appended(command, reply, now);
         });
-      case "bury":
-        return void answer(log.bury(command), (isDone) => replicator.buried(command.writer, isDone));
+      case "evict":
+        return void answer(log.evict(command), (isDone) => replicator.evicted(command.writer, isDone));
       case "forget":
         return void answer(log.forget(command), () => {});
     }
@@ -190,7 +190,7 @@ export class Link {
    * else nobody knows how far it came, so the link is made anew, which begins everything from what is known for sure.
    */
   #guard(act: () => void, steps = true): void {
-    const { clock, replicator, settle, events } = this.#options;
+    const { clock, replicator, flush, events } = this.#options;
     try {
       act();
     } catch (error) {
@@ -198,7 +198,7 @@ export class Link {
       this.#log?.close();
     }
     try {
-      settle(clock.now());
+      flush(clock.now());
     } catch (error) {
       events.crashed(error);
     }

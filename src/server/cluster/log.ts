@@ -28,7 +28,7 @@
  */
 
 /** How sure a writer must be of a row to write it: the first letter is what goes over the wire. */
-export type OpKind = "open" | "patch" | "claim" | "end" | "kick";
+export type OpKind = "open" | "patch" | "takeover" | "end" | "forceEnd";
 
 /** What a writer asks for one session. */
 export interface Op {
@@ -51,7 +51,7 @@ export type Entry = { readonly id: string } & (
       readonly count: number;
       readonly writer: string;
       readonly seq: number;
-      readonly facts: readonly string[];
+      readonly records: readonly string[];
       /** Redis was out of memory: of what the batch asked for only ends were done. */
       readonly isFull?: true;
     }
@@ -62,7 +62,7 @@ export type Entry = { readonly id: string } & (
       readonly leaseMs: number;
       readonly nodeId: string;
     }
-  | { readonly kind: "bury"; readonly count: number; readonly writer: string }
+  | { readonly kind: "evict"; readonly count: number; readonly writer: string }
   /** What a later version writes. */
   | { readonly kind: "unknown"; readonly count: number }
   /** What no version of ours wrote: it has no place in the count. */
@@ -70,34 +70,34 @@ export type Entry = { readonly id: string } & (
 );
 
 /** A writer as the register has it; `seq` is that of its last batch, undefined once it is buried. */
-export interface Registered {
+export interface RegisteredWriter {
   readonly writer: string;
   readonly seq: number | undefined;
   readonly leaseMs: number;
   readonly nodeId: string;
 }
 
-export interface Look {
+export interface LogStatus {
   /** Where the log is now. */
   readonly end: Position;
   /** The entry of the name that was asked for. */
   readonly found: Entry | undefined;
-  readonly register: readonly Registered[];
+  readonly register: readonly RegisteredWriter[];
 }
 
-export interface Page {
+export interface ScanBatch {
   /** Where to go on; undefined: that was all. */
   readonly next: string | undefined;
   readonly rows: readonly { readonly sessionId: string; readonly owner: string; readonly text: string }[];
 }
 
-export type Joined =
+export type JoinReply =
   | { readonly ok: true }
   /** The node id is taken, by this writer. */
   | { readonly ok: false; readonly holder: string };
 
 /** `seq` is that of the last batch of this writer that was done; undefined: it is not in the register. */
-export interface Appended {
+export interface AppendReply {
   readonly count: number;
   readonly seq: number | undefined;
   /** As in the entry. */
@@ -106,7 +106,7 @@ export interface Appended {
 
 /** What a replicator wants done; each is answered by the call of the same name on it. */
 export type Command =
-  | { readonly do: "look"; readonly at: string | undefined }
+  | { readonly do: "readStatus"; readonly at: string | undefined }
   | { readonly do: "scan"; readonly from: string }
   | {
       readonly do: "join";
@@ -118,8 +118,8 @@ export type Command =
     }
   | { readonly do: "append"; readonly writer: string; readonly seq: number; readonly ops: readonly Op[] }
   /** Only if the writer has done nothing since the batch `seq`; undefined: it was not in the register. */
-  | { readonly do: "bury"; readonly writer: string; readonly seq: number | undefined }
+  | { readonly do: "evict"; readonly writer: string; readonly seq: number | undefined }
   /** Takes a buried writer out of the register. */
   | { readonly do: "forget"; readonly writer: string };
 
-export type Asked<Name extends Command["do"]> = Extract<Command, { do: Name }>;
+export type CommandOf<Name extends Command["do"]> = Extract<Command, { do: Name }>;

@@ -6,7 +6,7 @@ const MAX_PATIENCE_MS = 60_000;
 const RELIEF_MS = 1_000;
 
 /** Whether this node knows what the others did lately, and so may say that somebody has gone. Times are of its awake clock. */
-export class Touch {
+export class QuorumTracker {
   readonly #settleMs: number;
   #foundAt: number | undefined;
   #lostAt = Number.NEGATIVE_INFINITY;
@@ -17,7 +17,7 @@ export class Touch {
     this.#settleMs = Math.min(SETTLE_MS, leaseMs);
   }
 
-  get isThere(): boolean {
+  get isReachable(): boolean {
     return this.#foundAt !== undefined;
   }
 
@@ -34,7 +34,7 @@ export class Touch {
     } else if (this.#fullAt !== undefined && now >= this.#fullAt + RELIEF_MS) this.#fullAt = undefined;
   }
 
-  found(now: number): void {
+  reached(now: number): void {
     if (this.isFull) return;
     // At the first time there is nothing to wait for.
     this.#foundAt ??= this.#lostAt === Number.NEGATIVE_INFINITY ? Number.NEGATIVE_INFINITY : now;
@@ -47,12 +47,12 @@ export class Touch {
   }
 
   /** Others may be declared dead. */
-  mayJudge(now: number): boolean {
+  canDetectFailures(now: number): boolean {
     return this.#foundAt !== undefined && now - this.#foundAt >= this.#settleMs;
   }
 
   /** Sessions of this node that nobody came back for may end: they have not been taken over elsewhere, or it has waited enough. */
-  mayGiveUp(now: number): boolean {
-    return this.#foundAt === undefined ? now - this.#lostAt > MAX_PATIENCE_MS : this.mayJudge(now);
+  canExpireSessions(now: number): boolean {
+    return this.#foundAt === undefined ? now - this.#lostAt > MAX_PATIENCE_MS : this.canDetectFailures(now);
   }
 }

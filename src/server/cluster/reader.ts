@@ -1,5 +1,5 @@
-import type { Command, Entry, Look, Page, Position } from "./log.ts";
-import type { Touch } from "./quorum-tracker.ts";
+import type { Command, Entry, LogStatus, Position, ScanBatch } from "./log.ts";
+import type { QuorumTracker } from "./quorum-tracker.ts";
 
 /** Why all rows are read. */
 export const RESYNC_REASONS = [
@@ -24,8 +24,8 @@ export type ResyncReason = (typeof RESYNC_REASONS)[number];
 export interface ReaderTarget {
   apply(entry: Entry, now: number): void;
   /** All rows will come now, at least as new as this look, each once or more; then what happened meanwhile; then `loaded`. */
-  loading(look: Look, reason: ResyncReason): void;
-  row(row: Page["rows"][number], now: number): void;
+  loading(look: LogStatus, reason: ResyncReason): void;
+  row(row: ScanBatch["rows"][number], now: number): void;
   loaded(now: number): void;
   badInput(): void;
 }
@@ -65,7 +65,7 @@ const CALM_MS = 120_000;
  */
 export class Reader {
   readonly #target: ReaderTarget;
-  readonly #touch: Touch;
+  readonly #touch: QuorumTracker;
   #state: State = { at: "unlinked" };
   #position: Position | undefined;
   /** What tells the entry at the position from another one that came to have its name; undefined: it was not read. */
@@ -79,7 +79,7 @@ export class Reader {
   /** When entries last came. */
   readAt = Number.NEGATIVE_INFINITY;
 
-  constructor(target: ReaderTarget, touch: Touch) {
+  constructor(target: ReaderTarget, touch: QuorumTracker) {
     this.#target = target;
     this.#touch = touch;
   }
@@ -148,16 +148,16 @@ export class Reader {
     const state = this.#state;
     if (state.at === "looking" && !state.isAsked && now >= state.from) {
       state.isAsked = true;
-      commands.push({ do: "look", at: this.#position?.id });
+      commands.push({ do: "readStatus", at: this.#position?.id });
     } else if (state.at === "loading" && !state.isAsked) {
       state.isAsked = true;
       commands.push(
-        state.next === undefined ? { do: "look", at: undefined } : { do: "scan", from: state.next },
+        state.next === undefined ? { do: "readStatus", at: undefined } : { do: "scan", from: state.next },
       );
     }
   }
 
-  looked(look: Look, now: number): void {
+  statusRead(look: LogStatus, now: number): void {
     const { end, found } = look;
     const state = this.#state;
     if (state.at === "loading") {
@@ -175,7 +175,7 @@ export class Reader {
     }
   }
 
-  scanned(page: Page, now: number): void {
+  scanned(page: ScanBatch, now: number): void {
     const state = this.#state;
     if (state.at !== "loading") return;
     state.next = page.next;
@@ -214,9 +214,9 @@ export class Reader {
 
   #keep(state: Loading, entry: Entry, now: number): void {
     state.kept.push(entry);
-    const facts = entry.kind === "batch" ? entry.facts : [];
-    state.keptFacts += 1 + facts.length / 2;
-    for (const text of facts) state.keptChars += text.length;
+    const records = entry.kind === "batch" ? entry.records : [];
+    state.keptFacts += 1 + records.length / 2;
+    for (const text of records) state.keptChars += text.length;
     if (state.keptFacts > MAX_KEPT_FACTS || state.keptChars > MAX_KEPT_CHARS) this.#applyKept(state, now);
   }
 
@@ -239,7 +239,7 @@ export class Reader {
     this.#state = { at: "following" };
     this.#reason = "log_changed";
     this.readAt = now;
-    if (!this.isInDoubt) this.#touch.found(now);
+    if (!this.isInDoubt) this.#touch.reached(now);
   }
 }
 

@@ -11,7 +11,7 @@ const MAX_ENDED = 10_000;
  * which it has no session, and rows of others whose session has ended as far as this node knows. Where the log has lost
  * something, others are about to write it again: so these wait.
  */
-export class Sweep {
+export class Reconciler {
   /** Sessions that were told of since all rows began to be read; undefined when that is over. */
   #heard: Set<string> | undefined;
   /** By session, its app. */
@@ -37,7 +37,7 @@ export class Sweep {
   }
 
   /** A row or the log says something about a session. */
-  hear(sessionId: string): void {
+  heard(sessionId: string): void {
     this.#heard?.add(sessionId);
     if (this.size === 0) return;
     this.#withoutRow.delete(sessionId);
@@ -46,17 +46,17 @@ export class Sweep {
   }
 
   /** A session has ended, as far as this node knows. */
-  ended(sessionId: string): void {
+  markEnded(sessionId: string): void {
     this.#ended.set(sessionId, true);
   }
 
   /** Its owner says how a session is: it has not ended. */
-  lives(sessionId: string): void {
+  markAlive(sessionId: string): void {
     this.#ended.delete(sessionId);
   }
 
   /** Whether a row is of a session that has ended, so that it is not to be believed at once: the log may have gone back. */
-  withholds(sessionId: string): boolean {
+  quarantines(sessionId: string): boolean {
     if (this.#ended.get(sessionId) === undefined) return false;
     this.#withheld.add(sessionId);
     return true;
@@ -66,11 +66,11 @@ export class Sweep {
     return this.#heard?.has(sessionId) === true;
   }
 
-  missRow(sessionId: string, appId: string): void {
+  addWithoutRow(sessionId: string, appId: string): void {
     this.#withoutRow.set(sessionId, appId);
   }
 
-  missSession(sessionId: string, appId: string): void {
+  addWithoutSession(sessionId: string, appId: string): void {
     this.#withoutSession.set(sessionId, appId);
   }
 
@@ -81,7 +81,7 @@ export class Sweep {
   }
 
   /** Whether there are rows that nobody has ended in time: then they are right, and are to be read again. */
-  takeWithheld(now: number): boolean {
+  releaseQuarantined(now: number): boolean {
     if (this.#withheld.size === 0 || now < this.#loadedAt + WITHHELD_MS) return false;
     for (const sessionId of this.#withheld) this.#ended.delete(sessionId);
     this.#withheld.clear();
@@ -89,7 +89,7 @@ export class Sweep {
   }
 
   /** What nobody has settled in time. */
-  takeDue(now: number): {
+  takeUnresolved(now: number): {
     readonly withoutRow: [string, string][];
     readonly withoutSession: [string, string][];
   } {

@@ -10,12 +10,12 @@ import { customBytes, customProblem, idProblem, MAX_CUSTOM_BYTES } from "../../p
 import type { HeldSession, RemoteSession } from "../gateway/tenant.ts";
 
 /** What the log says about one session: how it is, or why it ended. */
-export type Fact =
+export type SessionRecord =
   | { readonly kind: "row"; readonly session: RemoteSession }
   | { readonly kind: "end"; readonly cause: EndCause };
 
 /** A fact of which only the app has been looked at, as a node may not serve it. */
-export interface ParsedFact {
+export interface ParsedRecord {
   readonly appId: string;
   readonly parts: readonly unknown[];
 }
@@ -36,7 +36,7 @@ const CAUSES: readonly unknown[] = [
 ] satisfies EndCause[];
 
 /** Longer than any: 32 keys and values of `custom`, and ids, in characters that JSON escapes to six. */
-export const MAX_FACT_CHARS = 131_072;
+export const MAX_RECORD_CHARS = 131_072;
 
 /**
  * `[1,"app","alice","widget",1790000000000,0,5,"c1",{"page":"inbox"}]`, and at the end when its socket was
@@ -57,8 +57,8 @@ export function encodeEnd(appId: string, cause: EndCause): string {
 }
 
 /** Never throws: what is not a fact, or one of another version, is undefined. */
-export function parseFact(text: string): ParsedFact | undefined {
-  if (text.length > MAX_FACT_CHARS) return undefined;
+export function parseRecord(text: string): ParsedRecord | undefined {
+  if (text.length > MAX_RECORD_CHARS) return undefined;
   let parts: unknown;
   try {
     parts = JSON.parse(text);
@@ -70,7 +70,10 @@ export function parseFact(text: string): ParsedFact | undefined {
 }
 
 /** Reads the rest. `known`: the session as it is so far, if it is known: what stays the same need not be checked again. */
-export function readFact({ parts }: ParsedFact, known: HeldSession | undefined): Fact | undefined {
+export function readRecord(
+  { parts }: ParsedRecord,
+  known: HeldSession | undefined,
+): SessionRecord | undefined {
   const [, , userId, kind, opened, term, flags, selectedConversationId, custom, lostAt] = parts;
   if (userId === null) return CAUSES.includes(kind) ? { kind: "end", cause: kind as EndCause } : undefined;
   if (!isId(userId, known?.user.userId) || !(kind === "background" || kind === "widget")) return undefined;

@@ -1,4 +1,4 @@
-import type { Appended, Asked, Entry, Joined, Look, Page } from "./log.ts";
+import type { AppendReply, CommandOf, Entry, JoinReply, LogStatus, OpKind, ScanBatch } from "./log.ts";
 import { RedisConnection } from "./redis-connection.ts";
 import { parseEntry, parseRegister, parseRows } from "./redis-entry.ts";
 import { findMaster } from "./redis-master.ts";
@@ -14,12 +14,21 @@ const MAX_ENTRIES_A_READ = 64;
 const MAX_ROWS_A_PAGE = 1_000;
 const ANSWER_CHARS = 2 * 1024 * 1024;
 
+/** The word of each operation in the scripts. */
+const WIRE_KINDS = {
+  open: "open",
+  patch: "patch",
+  takeover: "claim",
+  end: "end",
+  forceEnd: "kick",
+} as const satisfies Record<OpKind, string>;
+
 export interface RedisLogOptions {
   /** One Redis, or some nodes of one Redis Cluster. */
   readonly urls: readonly string[];
   readonly shard: number;
   /** About how many entries the log has at most. */
-  readonly keep: number;
+  readonly maxLogLength: number;
   /** How much memory of Redis the log takes at most. */
   readonly maxLogBytes?: number | undefined;
 }
@@ -51,7 +60,7 @@ export class RedisLog {
     this.#commands = commands;
     this.#reads = reads;
     this.#keys = keysOf(options.shard);
-    this.#keep = String(options.keep);
+    this.#keep = String(options.maxLogLength);
     this.#maxBytes = String(options.maxLogBytes ?? DEFAULT_LOG_BYTES);
     this.ended = Promise.race([commands.ended, reads.ended]);
     this.ended.catch(() => this.close());
@@ -72,8 +81,8 @@ export class RedisLog {
     }
   }
 
-  async look({ at }: Asked<"look">): Promise<Look> {
-    const [count, id, held, nodes] = asArray(await this.#run(SCRIPTS.look, at ?? "0-0"));
+  async readStatus({ at }: CommandOf<"readStatus">): Promise<LogStatus> {
+    const [count, id, held, nodes] = asArray(await this.#run(SCRIPTS.status, at ?? "0-0"));
     return {
       end: { count: Number(count), id: String(id) },
       found: held === null ? undefined : parseEntry(String(at), held),
@@ -81,31 +90,31 @@ export class RedisLog {
     };
   }
 
-  async scan({ from }: Asked<"scan">): Promise<Page> {
+  async scan({ from }: CommandOf<"scan">): Promise<ScanBatch> {
     const args = ["HSCAN", this.#keys.rows, from, "COUNT", String(this.#rowsAPage.count)];
     const [next, fields] = asArray(await this.#commands.ask(args, DEADLINE_MS));
     this.#rowsAPage.learn(asArray(fields).length / 2, charsIn(fields));
     return { next: next === "0" ? undefined : String(next), rows: parseRows(fields) };
   }
 
-  async join({ writer, leaseMs, nodeId, formerly }: Asked<"join">): Promise<Joined> {
+  async join({ writer, leaseMs, nodeId, formerly }: CommandOf<"join">): Promise<JoinReply> {
     const holder = await this.#run(SCRIPTS.join, writer, String(leaseMs), nodeId, ...formerly);
     return holder === "" ? { ok: true } : { ok: false, holder: String(holder) };
   }
 
-  async append({ writer, seq, ops }: Asked<"append">): Promise<Appended> {
+  async append({ writer, seq, ops }: CommandOf<"append">): Promise<AppendReply> {
     const args = [writer, String(seq)];
-    for (const { kind, sessionId, text } of ops) args.push(kind, sessionId, text);
+    for (const { kind, sessionId, text } of ops) args.push(WIRE_KINDS[kind], sessionId, text);
     const [count, last, full] = asArray(await this.#run(SCRIPTS.append, ...args));
     const appended = { count: Number(count), seq: last === -1 ? undefined : Number(last) };
     return full === 1 ? { ...appended, isFull: true } : appended;
   }
 
-  async bury({ writer, seq = -1 }: Asked<"bury">): Promise<boolean> {
-    return (await this.#run(SCRIPTS.bury, writer, String(seq))) === 1;
+  async evict({ writer, seq = -1 }: CommandOf<"evict">): Promise<boolean> {
+    return (await this.#run(SCRIPTS.evict, writer, String(seq))) === 1;
   }
 
-  async forget({ writer }: Asked<"forget">): Promise<void> {
+  async forget({ writer }: CommandOf<"forget">): Promise<void> {
     await this.#run(SCRIPTS.forget, writer);
   }
 

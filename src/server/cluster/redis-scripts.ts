@@ -194,7 +194,7 @@ return ''
 `);
 
 /** ARGV: writer, the seq that it must have, -1 if it must not be in the register. */
-const bury = script(`
+const evict = script(`
 local seq = redis.call('HGET', nodes, 's:' .. ARGV[3]) or '-1'
 if seq ~= ARGV[4] then return 0 end
 bury(ARGV[3])
@@ -211,11 +211,11 @@ return redis.call('HDEL', nodes, 's:' .. writer, 'l:' .. writer, 'n:' .. writer)
 `);
 
 /** ARGV: the id of an entry. */
-const look = script(`
+const status = script(`
 local last = redis.call('XREVRANGE', log, '+', '-', 'COUNT', 1)
 local held = redis.call('XRANGE', log, ARGV[3], ARGV[3])
 return {count, last[1] and last[1][1] or '0-0', held[1] and held[1][2] or false, redis.call('HGETALL', nodes)}
 `);
 
 /** Each does its work in one step, so that what it decides on cannot change meanwhile. */
-export const SCRIPTS = { append, join, bury, forget, look };
+export const SCRIPTS = { append, join, evict, forget, status };

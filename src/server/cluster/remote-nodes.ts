@@ -1,7 +1,7 @@
-import type { Registered } from "./log.ts";
+import type { RegisteredWriter } from "./log.ts";
 
 /** Another writer, as far as this node has heard of it. */
-export interface Peer {
+export interface RemoteNode {
   readonly writer: string;
   nodeId: string;
   leaseMs: number;
@@ -9,9 +9,9 @@ export interface Peer {
   seq: number | undefined;
   heardAt: number;
   /** It has written something since this node knows of it. */
-  hasSpoken: boolean;
+  hasWritten: boolean;
   /** When the sessions that it left may be ended; undefined while it is not buried. */
-  eraseAt: number | undefined;
+  expireSessionsAt: number | undefined;
   /** Not to be asked for again before. */
   retryAt: number;
 }
@@ -20,15 +20,15 @@ export interface Peer {
 const UNKNOWN_LEASE_MS = 10_000;
 
 /** The other writers: which are alive, and whose sessions wait to be taken over. Times are of this node's awake clock. */
-export class Peers implements Iterable<Peer> {
-  readonly #peers = new Map<string, Peer>();
+export class RemoteNodes implements Iterable<RemoteNode> {
+  readonly #peers = new Map<string, RemoteNode>();
   readonly #windowMs: number;
 
   constructor(windowMs: number) {
     this.#windowMs = windowMs;
   }
 
-  [Symbol.iterator](): Iterator<Peer> {
+  [Symbol.iterator](): Iterator<RemoteNode> {
     return this.#peers.values();
   }
 
@@ -38,63 +38,69 @@ export class Peers implements Iterable<Peer> {
 
   get alive(): number {
     let alive = 0;
-    for (const { eraseAt, seq } of this.#peers.values())
-      if (eraseAt === undefined && seq !== undefined) alive++;
+    for (const { expireSessionsAt, seq } of this.#peers.values())
+      if (expireSessionsAt === undefined && seq !== undefined) alive++;
     return alive;
   }
 
-  get(writer: string): Peer | undefined {
+  get(writer: string): RemoteNode | undefined {
     return this.#peers.get(writer);
   }
 
   /** The peer of that name, which may be one that nobody has told of. */
-  know(writer: string, now: number): Peer {
+  getOrAdd(writer: string, now: number): RemoteNode {
     let peer = this.#peers.get(writer);
     if (peer === undefined) {
-      const base = { writer, nodeId: "", leaseMs: UNKNOWN_LEASE_MS, seq: undefined, eraseAt: undefined };
-      peer = { ...base, heardAt: now, hasSpoken: false, retryAt: now };
+      const base = {
+        writer,
+        nodeId: "",
+        leaseMs: UNKNOWN_LEASE_MS,
+        seq: undefined,
+        expireSessionsAt: undefined,
+      };
+      peer = { ...base, heardAt: now, hasWritten: false, retryAt: now };
       this.#peers.set(writer, peer);
     }
     return peer;
   }
 
   joined(writer: string, leaseMs: number, nodeId: string, now: number): void {
-    Object.assign(this.know(writer, now), { leaseMs, nodeId, seq: 0, heardAt: now });
+    Object.assign(this.getOrAdd(writer, now), { leaseMs, nodeId, seq: 0, heardAt: now });
   }
 
-  heard(writer: string, seq: number, now: number): Peer {
-    const peer = this.know(writer, now);
+  heardFrom(writer: string, seq: number, now: number): RemoteNode {
+    const peer = this.getOrAdd(writer, now);
     peer.seq = seq;
     peer.heardAt = now;
-    peer.hasSpoken = true;
+    peer.hasWritten = true;
     return peer;
   }
 
-  bury(writer: string, now: number): void {
-    const peer = this.know(writer, now);
+  evict(writer: string, now: number): void {
+    const peer = this.getOrAdd(writer, now);
     peer.seq = undefined;
-    peer.eraseAt ??= now + this.#windowMs;
+    peer.expireSessionsAt ??= now + this.#windowMs;
   }
 
   /** Compares with what the register says. Who is not in it keeps its lease: it may be about to join again. */
-  compare(register: readonly Registered[], now: number): void {
+  compare(register: readonly RegisteredWriter[], now: number): void {
     const missing = new Set(this.#peers.keys());
     for (const { writer, seq, leaseMs, nodeId } of register) {
       missing.delete(writer);
-      const peer = this.know(writer, now);
+      const peer = this.getOrAdd(writer, now);
       Object.assign(peer, { leaseMs, nodeId });
-      if (seq === undefined) this.bury(writer, now);
+      if (seq === undefined) this.evict(writer, now);
       // One that was buried may be back, in a log that has gone back to an earlier time.
-      else Object.assign(peer, { seq, eraseAt: undefined });
+      else Object.assign(peer, { seq, expireSessionsAt: undefined });
     }
     for (const writer of missing) this.#peers.get(writer)!.seq = undefined;
   }
 
   /** Nothing could be heard until now: nobody's silence until now counts. */
-  hearAgain(now: number): void {
+  restartLeases(now: number): void {
     for (const peer of this.#peers.values()) {
       peer.heardAt = now;
-      if (peer.eraseAt !== undefined) peer.eraseAt = now + this.#windowMs;
+      if (peer.expireSessionsAt !== undefined) peer.expireSessionsAt = now + this.#windowMs;
     }
   }
 
@@ -105,7 +111,8 @@ export class Peers implements Iterable<Peer> {
   /** How many of those alive have a name before this one: whoever has the least acts first. */
   rank(writer: string): number {
     let rank = 0;
-    for (const peer of this.#peers.values()) if (peer.eraseAt === undefined && peer.writer < writer) rank++;
+    for (const peer of this.#peers.values())
+      if (peer.expireSessionsAt === undefined && peer.writer < writer) rank++;
     return rank;
   }
 }

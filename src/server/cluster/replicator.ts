@@ -2,15 +2,24 @@ import { MAX_ORIGIN } from "../../core/sessions/session.ts";
 import type { EndCause } from "../../protocol/codes.ts";
 import { idProblem } from "../../protocol/rules.ts";
 import type { HeldSession } from "../gateway/tenant.ts";
-import { judge } from "./detect-failures.ts";
-import type { Appended, Asked, Command, Entry, Joined, Look, OpKind, Page } from "./log.ts";
-import { Touch } from "./quorum-tracker.ts";
+import { detectFailures } from "./detect-failures.ts";
+import type {
+  AppendReply,
+  Command,
+  CommandOf,
+  Entry,
+  JoinReply,
+  LogStatus,
+  OpKind,
+  ScanBatch,
+} from "./log.ts";
+import { QuorumTracker } from "./quorum-tracker.ts";
 import { Reader, type ReaderTarget, type ResyncReason } from "./reader.ts";
-import { Sweep } from "./reconciler.ts";
-import { parseFact, readFact } from "./record.ts";
-import { type Peer, Peers } from "./remote-nodes.ts";
+import { Reconciler } from "./reconciler.ts";
+import { parseRecord, readRecord } from "./record.ts";
+import { type RemoteNode, RemoteNodes } from "./remote-nodes.ts";
 import type { Tables } from "./tables.ts";
-import type { Note } from "./write-buffer.ts";
+import type { PendingWrite } from "./write-buffer.ts";
 import { Writer, type WriterOptions } from "./writer.ts";
 
 /** What the operator may want to know. */
@@ -19,9 +28,9 @@ export interface ReplicatorEvents {
   /** This node was declared dead, or the log has lost what it wrote: it will join again. */
   expelled(): void;
   /** Another node, which is alive, goes by this node's id. */
-  taken(): void;
-  peerJoined(peer: Peer): void;
-  peerBuried(peer: Peer): void;
+  nodeIdConflict(): void;
+  nodeJoined(peer: RemoteNode): void;
+  nodeEvicted(peer: RemoteNode): void;
   /** All rows are read. */
   resync(reason: ResyncReason): void;
   badInput(): void;
@@ -34,7 +43,7 @@ export interface ReplicatorEvents {
 export interface ReplicatorOptions extends WriterOptions {
   /** How long the sessions of a node that is gone can be taken over. */
   readonly windowMs: number;
-  readonly tables: Tables;
+  readonly presence: Tables;
   readonly events: ReplicatorEvents;
 }
 
@@ -54,24 +63,24 @@ const MAX_SESSIONS_OF_A_USER = 10_000;
  * its way, is passed over, as it stands before it in the log. So when all has been read, all nodes show the same.
  */
 export class Replicator implements ReaderTarget {
-  readonly peers: Peers;
+  readonly remoteNodes: RemoteNodes;
   readonly #tables: Tables;
   readonly #events: ReplicatorEvents;
-  readonly #touch: Touch;
+  readonly #touch: QuorumTracker;
   readonly #reader: Reader;
   readonly #writer: Writer;
-  readonly #sweep = new Sweep();
+  readonly #sweep = new Reconciler();
   readonly #wakeBy: (due: number) => void;
   readonly #leaseMs: number;
   #judgeAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: ReplicatorOptions) {
-    this.#tables = options.tables;
+    this.#tables = options.presence;
     this.#events = options.events;
     this.#wakeBy = options.wakeBy;
     this.#leaseMs = options.leaseMs;
-    this.peers = new Peers(options.windowMs);
-    this.#touch = new Touch(options.leaseMs);
+    this.remoteNodes = new RemoteNodes(options.windowMs);
+    this.#touch = new QuorumTracker(options.leaseMs);
     this.#reader = new Reader(this, this.#touch);
     this.#writer = new Writer(options);
   }
@@ -97,25 +106,29 @@ export class Replicator implements ReaderTarget {
   }
 
   /** Whether sessions that were lost here may be ended. */
-  mayGiveUp(now: number): boolean {
-    return this.#touch.mayGiveUp(now);
+  canExpireSessions(now: number): boolean {
+    return this.#touch.canExpireSessions(now);
   }
 
   /** What shows whether something grows. */
-  leftovers(): Record<string, number> {
-    return { unread: this.#writer.outbound.batches.length, peers: this.peers.size, doubts: this.#sweep.size };
+  debugCounts(): Record<string, number> {
+    return {
+      unread: this.#writer.buffer.unconfirmed.length,
+      peers: this.remoteNodes.size,
+      doubts: this.#sweep.size,
+    };
   }
 
   // What happens here
 
   note(kind: OpKind, appId: string, session: HeldSession, isNew = false): void {
-    this.#writer.outbound.note(session.sessionId, { kind, appId, session, cause: "closed", isNew });
+    this.#writer.buffer.add(session.sessionId, { kind, appId, session, cause: "closed", isNew });
     this.#writer.wake();
   }
 
-  noteEnd(kind: "end" | "kick", appId: string, sessionId: string, cause: EndCause): void {
-    this.#sweep.ended(sessionId);
-    this.#writer.outbound.note(sessionId, { kind, appId, session: undefined, cause });
+  noteEnd(kind: "end" | "forceEnd", appId: string, sessionId: string, cause: EndCause): void {
+    this.#sweep.markEnded(sessionId);
+    this.#writer.buffer.add(sessionId, { kind, appId, session: undefined, cause });
     this.#writer.wake();
   }
 
@@ -128,7 +141,7 @@ export class Replicator implements ReaderTarget {
   linked(now: number): void {
     this.#reader.linked(now);
     this.#writer.linked();
-    this.peers.hearAgain(now);
+    this.remoteNodes.restartLeases(now);
   }
 
   unlinked(now: number): void {
@@ -137,21 +150,21 @@ export class Replicator implements ReaderTarget {
   }
 
   /** What follows in the log cannot be read, again and again. */
-  skip(): void {
+  skipUnreadable(): void {
     this.#reader.skip();
   }
 
   /** What is to be asked now. The answers come by the calls below, from this link only. */
   step(now: number): Command[] {
     const commands: Command[] = [];
-    const { outbound, joinAfter, name } = this.#writer;
+    const { buffer, joinAfter, name } = this.#writer;
     // One after the other, as what one of them asks for has to be asked though another one fails.
     this.#attempt(now, () => {
       this.#settleDoubts(now);
-      if (this.#reader.isFollowing && !this.#reader.isInDoubt) this.#touch.found(now);
-      if (now >= this.#judgeAt && this.#touch.mayJudge(now) && this.#hearsItself(now)) {
+      if (this.#reader.isFollowing && !this.#reader.isInDoubt) this.#touch.reached(now);
+      if (now >= this.#judgeAt && this.#touch.canDetectFailures(now) && this.#hearsItself(now)) {
         this.#judgeAt = now + JUDGE_INTERVAL_MS;
-        commands.push(...judge(this.peers, this.#tables, outbound, name ?? "", now));
+        commands.push(...detectFailures(this.remoteNodes, this.#tables, buffer, name ?? "", now));
       }
     });
     this.#reader.step(commands, now);
@@ -167,18 +180,18 @@ export class Replicator implements ReaderTarget {
     this.#events.failed?.(error);
   }
 
-  looked(look: Look, now: number): void {
+  statusRead(look: LogStatus, now: number): void {
     const { name } = this.#writer;
-    this.peers.compare(
+    this.remoteNodes.compare(
       look.register.filter(({ writer }) => writer !== name),
       now,
     );
     const own = look.register.find(({ writer }) => writer === name);
     if (name !== undefined && own?.seq === undefined) this.#expel(look.end.count, now);
-    this.#reader.looked(look, now);
+    this.#reader.statusRead(look, now);
   }
 
-  scanned(page: Page, now: number): void {
+  scanned(page: ScanBatch, now: number): void {
     this.#reader.scanned(page, now);
   }
 
@@ -186,26 +199,27 @@ export class Replicator implements ReaderTarget {
     this.#reader.read(after, entries, now);
   }
 
-  joined(writer: string, reply: Joined, now: number): void {
+  joined(writer: string, reply: JoinReply, now: number): void {
     this.#writer.joined(writer, reply, now);
     if (!reply.ok) {
-      if (this.peers.get(reply.holder)?.hasSpoken) this.#events.taken();
+      if (this.remoteNodes.get(reply.holder)?.hasWritten) this.#events.nodeIdConflict();
       return;
     }
-    const { outbound } = this.#writer;
+    const { buffer } = this.#writer;
     for (const { appId, session } of this.#tables.all()) {
-      if (isOwn(session) && !outbound.hasLastWord(session.sessionId)) this.note("open", appId, session);
+      if (isOwn(session) && !buffer.hasUnconfirmedOverride(session.sessionId))
+        this.note("open", appId, session);
     }
     this.#events.joined(writer);
     this.#wakeBy(now);
   }
 
-  appended(asked: Asked<"append">, reply: Appended, now: number): void {
+  appended(asked: CommandOf<"append">, reply: AppendReply, now: number): void {
     if (!this.#writer.appended(asked, reply, now)) this.#expel(reply.count, now);
   }
 
-  buried(writer: string, isDone: boolean): void {
-    if (writer === this.#writer.name) this.#writer.buried(isDone);
+  evicted(writer: string, isDone: boolean): void {
+    if (writer === this.#writer.name) this.#writer.evicted(isDone);
   }
 
   // What was read
@@ -221,18 +235,18 @@ export class Replicator implements ReaderTarget {
   #apply(entry: Entry, now: number): void {
     switch (entry.kind) {
       case "join":
-        if (this.#writer.isCalled(entry.writer)) return;
-        this.peers.joined(entry.writer, entry.leaseMs, entry.nodeId, now);
-        return this.#events.peerJoined(this.peers.get(entry.writer)!);
-      case "bury":
+        if (this.#writer.wasWriter(entry.writer)) return;
+        this.remoteNodes.joined(entry.writer, entry.leaseMs, entry.nodeId, now);
+        return this.#events.nodeJoined(this.remoteNodes.get(entry.writer)!);
+      case "evict":
         if (entry.writer === this.#writer.name) return this.#expel(entry.count, now);
         this.#bury(entry.writer, now);
         return;
       case "batch":
         this.#touch.wrote(entry.isFull === true, now);
         this.#writer.isFull = this.#touch.isFull;
-        if (this.#writer.isCalled(entry.writer)) return this.#confirm(entry, now);
-        this.#applyFacts(this.peers.heard(entry.writer, entry.seq, now).writer, entry.facts, now);
+        if (this.#writer.wasWriter(entry.writer)) return this.#confirm(entry, now);
+        this.#applyFacts(this.remoteNodes.heardFrom(entry.writer, entry.seq, now).writer, entry.records, now);
     }
   }
 
@@ -244,67 +258,68 @@ export class Replicator implements ReaderTarget {
     }
   }
 
-  loading({ register }: Look, reason: ResyncReason): void {
+  loading({ register }: LogStatus, reason: ResyncReason): void {
     this.#events.resync(reason);
     this.#sweep.begin();
     // The rows tell what others did, and this may be another log than the one that it was expelled from.
     this.#writer.joinAfter = 0;
     const own = register.find(({ writer }) => writer === this.#writer.name);
-    this.#writer.outbound.confirm(own?.seq ?? 0);
+    this.#writer.buffer.confirm(own?.seq ?? 0);
   }
 
-  row(row: Page["rows"][number], now: number): void {
+  row(row: ScanBatch["rows"][number], now: number): void {
     this.#attempt(now, () => this.#applyRow(row, now));
   }
 
-  #applyRow({ sessionId, owner, text }: Page["rows"][number], now: number): void {
-    const parsed = parseFact(text);
+  #applyRow({ sessionId, owner, text }: ScanBatch["rows"][number], now: number): void {
+    const parsed = parseRecord(text);
     if (parsed === undefined) return this.#events.badInput();
     const { appId } = parsed;
     if (!this.#tables.serves(appId)) return;
     const session = this.#tables.get(appId, sessionId);
-    const fact = readFact(parsed, session);
+    const fact = readRecord(parsed, session);
     if (fact?.kind !== "row" || (session === undefined && idProblem(sessionId) !== undefined)) {
       return this.#events.badInput();
     }
     const remote = fact.session;
-    this.#sweep.hear(sessionId);
-    const { outbound } = this.#writer;
-    if (this.#writer.isCalled(owner)) {
+    this.#sweep.heard(sessionId);
+    const { buffer } = this.#writer;
+    if (this.#writer.wasWriter(owner)) {
       const isMissing = session === undefined || !isOwn(session);
-      if (isMissing && !outbound.concerns(sessionId)) this.#sweep.missSession(sessionId, appId);
+      if (isMissing && !buffer.hasUnconfirmedWrite(sessionId))
+        this.#sweep.addWithoutSession(sessionId, appId);
       return;
     }
     if (this.#standsBefore(appId, sessionId, session, remote.term)) return;
     if (session === undefined && this.#isTooMany(appId, remote.userId)) return this.#events.badInput();
-    if (session === undefined && this.#sweep.withholds(sessionId)) return;
+    if (session === undefined && this.#sweep.quarantines(sessionId)) return;
     if (this.#isOutdated(appId, session, remote.term, now)) return;
-    outbound.drop(sessionId);
-    this.#tables.follow(appId, sessionId, remote, this.peers.know(owner, now).writer, now);
+    buffer.drop(sessionId);
+    this.#tables.applyRemote(appId, sessionId, remote, this.remoteNodes.getOrAdd(owner, now).writer, now);
   }
 
   loaded(now: number): void {
-    const { outbound } = this.#writer;
+    const { buffer } = this.#writer;
     for (const { appId, session } of this.#tables.all()) {
       const { sessionId, origin } = session;
       const isSeen = this.#sweep.hasHeard(sessionId);
       if (isOwn(session)) {
-        if (!isSeen && !outbound.concerns(sessionId)) this.note("open", appId, session);
+        if (!isSeen && !buffer.hasUnconfirmedWrite(sessionId)) this.note("open", appId, session);
         continue;
       }
-      const owner = this.peers.know(origin!.owner!, now);
-      if (owner.eraseAt !== undefined) this.#orphan(appId, session, now);
-      if (!isSeen && owner.seq !== undefined) this.#sweep.missRow(sessionId, appId);
+      const owner = this.remoteNodes.getOrAdd(origin!.owner!, now);
+      if (owner.expireSessionsAt !== undefined) this.#orphan(appId, session, now);
+      if (!isSeen && owner.seq !== undefined) this.#sweep.addWithoutRow(sessionId, appId);
     }
     this.#sweep.end(now);
-    this.peers.hearAgain(now);
+    this.remoteNodes.restartLeases(now);
   }
 
   /** Each on its own: one that fails keeps none of the others from being taken in. */
-  #applyFacts(owner: string, facts: readonly string[], now: number): void {
-    for (let i = 0; i + 1 < facts.length; i += 2) {
+  #applyFacts(owner: string, records: readonly string[], now: number): void {
+    for (let i = 0; i + 1 < records.length; i += 2) {
       try {
-        this.#applyFact(owner, facts[i]!, facts[i + 1]!, now);
+        this.#applyFact(owner, records[i]!, records[i + 1]!, now);
       } catch (error) {
         this.failed(error, now);
       }
@@ -312,17 +327,17 @@ export class Replicator implements ReaderTarget {
   }
 
   #applyFact(owner: string, sessionId: string, text: string, now: number): void {
-    const { outbound } = this.#writer;
-    const parsed = parseFact(text);
+    const { buffer } = this.#writer;
+    const parsed = parseRecord(text);
     if (parsed === undefined) return this.#events.badInput();
     const { appId } = parsed;
     if (!this.#tables.serves(appId)) return;
     const session = this.#tables.get(appId, sessionId);
-    const fact = readFact(parsed, session);
+    const fact = readRecord(parsed, session);
     if (fact === undefined || (session === undefined && idProblem(sessionId) !== undefined)) {
       return this.#events.badInput();
     }
-    this.#sweep.hear(sessionId);
+    this.#sweep.heard(sessionId);
     const term = fact.kind === "row" ? fact.session.term : 0;
     if (this.#standsBefore(appId, sessionId, session, term)) return;
     if (fact.kind === "row") {
@@ -330,9 +345,9 @@ export class Replicator implements ReaderTarget {
       if (session === undefined && this.#isTooMany(appId, fact.session.userId)) {
         return this.#events.badInput();
       }
-      this.#sweep.lives(sessionId);
-      outbound.drop(sessionId);
-      this.#tables.follow(appId, sessionId, fact.session, owner, now);
+      this.#sweep.markAlive(sessionId);
+      buffer.drop(sessionId);
+      this.#tables.applyRemote(appId, sessionId, fact.session, owner, now);
     } else if (session !== undefined) this.#endFollowed(appId, session, fact.cause, now);
   }
 
@@ -341,22 +356,22 @@ export class Replicator implements ReaderTarget {
    * of a higher epoch does not: its node has read what is on its way.
    */
   #standsBefore(appId: string, sessionId: string, session: HeldSession | undefined, term: number): boolean {
-    const { outbound } = this.#writer;
-    if (!outbound.hasLastWord(sessionId) || hasMoved(session, term)) return false;
+    const { buffer } = this.#writer;
+    if (!buffer.hasUnconfirmedOverride(sessionId) || hasMoved(session, term)) return false;
     if (session === undefined || !isOwn(session) || term !== session.origin!.term) return true;
     // Two nodes have taken the session over without hearing of each other, and this node's takeover is the later one.
     if (session.holder !== undefined) {
       // An older copy of the log may lack it, so it gets an epoch of its own.
       session.origin!.term = Math.min(term + 1, MAX_ORIGIN);
-      this.note("claim", appId, session);
+      this.note("takeover", appId, session);
       return true;
     }
     // Its client has left, so the other node keeps the session, if nothing else was written yet.
-    return outbound.hasSentTakeover(sessionId);
+    return buffer.hasSentOverride(sessionId);
   }
 
   #isTooMany(appId: string, userId: string): boolean {
-    return this.#tables.sessionsOf(appId, userId) >= MAX_SESSIONS_OF_A_USER;
+    return this.#tables.countSessions(appId, userId) >= MAX_SESSIONS_OF_A_USER;
   }
 
   /**
@@ -365,38 +380,38 @@ export class Replicator implements ReaderTarget {
    */
   #isOutdated(appId: string, session: HeldSession | undefined, term: number, now: number): boolean {
     if (session === undefined || term >= session.origin!.term) return false;
-    if (isOwn(session)) this.note("claim", appId, session);
-    else if (this.peers.know(session.origin!.owner!, now).seq === undefined) return false;
+    if (isOwn(session)) this.note("takeover", appId, session);
+    else if (this.remoteNodes.getOrAdd(session.origin!.owner!, now).seq === undefined) return false;
     return true;
   }
 
   #endFollowed(appId: string, session: HeldSession, cause: EndCause, now: number): void {
-    const { outbound } = this.#writer;
+    const { buffer } = this.#writer;
     if (cause === "node-lost" && isOwn(session)) {
       // This node was declared dead, and it is not.
-      if (!outbound.concerns(session.sessionId)) this.note("open", appId, session);
+      if (!buffer.hasUnconfirmedWrite(session.sessionId)) this.note("open", appId, session);
       return;
     }
-    outbound.drop(session.sessionId);
-    this.#sweep.ended(session.sessionId);
-    this.#tables.end(appId, session, cause, now);
+    buffer.drop(session.sessionId);
+    this.#sweep.markEnded(session.sessionId);
+    this.#tables.applyRemoteEnd(appId, session, cause, now);
   }
 
   /** What this node wrote has come back. */
-  #confirm({ writer, seq, facts, isFull }: WrittenBatch, now: number): void {
-    if (this.#sweep.isCollecting) for (let i = 0; i < facts.length; i += 2) this.#sweep.hear(facts[i]!);
+  #confirm({ writer, seq, records, isFull }: WrittenBatch, now: number): void {
+    if (this.#sweep.isCollecting) for (let i = 0; i < records.length; i += 2) this.#sweep.heard(records[i]!);
     if (!this.#writer.hasWrittenAs(writer)) return;
-    const { outbound } = this.#writer;
-    const batch = outbound.confirm(seq);
+    const { buffer } = this.#writer;
+    const batch = buffer.confirm(seq);
     if (batch === undefined) return;
     this.#events.lag(now - batch.madeAt);
-    const done = facts.length === 2 * batch.ops.length ? undefined : new Set(facts);
+    const done = records.length === 2 * batch.ops.length ? undefined : new Set(records);
     for (const { sessionId, kind } of batch.ops) {
       const isDone = done === undefined || done.has(sessionId);
-      if (isFull && !isDone) outbound.noteAgain(batch, sessionId);
-      if (outbound.concerns(sessionId)) continue;
+      if (isFull && !isDone) buffer.addAgain(batch, sessionId);
+      if (buffer.hasUnconfirmedWrite(sessionId)) continue;
       try {
-        this.#settleOp(batch.notes.get(sessionId)!, sessionId, kind, isDone, now);
+        this.#settleOp(batch.writes.get(sessionId)!, sessionId, kind, isDone, now);
       } catch (error) {
         this.failed(error, now);
       }
@@ -404,15 +419,21 @@ export class Replicator implements ReaderTarget {
     if (isFull) this.#writer.wake();
   }
 
-  #settleOp({ appId, cause }: Note, sessionId: string, kind: OpKind, isDone: boolean, now: number): void {
+  #settleOp(
+    { appId, cause }: PendingWrite,
+    sessionId: string,
+    kind: OpKind,
+    isDone: boolean,
+    now: number,
+  ): void {
     const session = this.#tables.get(appId, sessionId);
     if (!isDone) this.#refused(appId, session, kind, now);
-    else if (kind === "end" || kind === "kick") {
-      if (session !== undefined && !isOwn(session)) this.#tables.end(appId, session, cause, now);
+    else if (kind === "end" || kind === "forceEnd") {
+      if (session !== undefined && !isOwn(session)) this.#tables.applyRemoteEnd(appId, session, cause, now);
     } else if (session === undefined) {
       // It was ended from outside before this was written, which has brought it back.
       this.noteEnd("end", appId, sessionId, "closed");
-    } else if (!isOwn(session)) this.#tables.adopt(appId, session, now);
+    } else if (!isOwn(session)) this.#tables.reclaim(appId, session, now);
   }
 
   /** What was asked for was not done. If nothing that was read until then says why, rows are missing, or this node missed some. */
@@ -420,24 +441,24 @@ export class Replicator implements ReaderTarget {
     if (session === undefined) return;
     const { owner } = session.origin!;
     if (owner === undefined && kind === "patch") this.note("open", appId, session);
-    else if (owner === undefined || this.peers.know(owner, now).seq === undefined)
+    else if (owner === undefined || this.remoteNodes.getOrAdd(owner, now).seq === undefined)
       this.#reader.restart(now, "refused");
   }
 
   #bury(writer: string, now: number): void {
-    this.peers.bury(writer, now);
+    this.remoteNodes.evict(writer, now);
     for (const { appId, session } of this.#tables.all()) {
       if (session.origin?.owner === writer) this.#orphan(appId, session, now);
     }
-    this.#events.peerBuried(this.peers.know(writer, now));
+    this.#events.nodeEvicted(this.remoteNodes.getOrAdd(writer, now));
   }
 
   #orphan(appId: string, session: HeldSession, now: number): void {
-    this.#attempt(now, () => this.#tables.orphan(appId, session, now));
+    this.#attempt(now, () => this.#tables.onOwnerLost(appId, session, now));
   }
 
   #expel(count: number, now: number): void {
-    this.#writer.expel(count);
+    this.#writer.markExpelled(count);
     this.#events.expelled();
     // The log has gone back to an earlier time, or is a new one.
     if (count < this.#reader.count) this.#reader.restart(now, "log_changed");
@@ -445,32 +466,32 @@ export class Replicator implements ReaderTarget {
 
   #settleDoubts(now: number): void {
     if (!this.#reader.isFollowing) return;
-    if (this.#sweep.takeWithheld(now)) return this.#reader.restart(now, "log_changed");
-    const { withoutRow, withoutSession } = this.#sweep.takeDue(now);
+    if (this.#sweep.releaseQuarantined(now)) return this.#reader.restart(now, "log_changed");
+    const { withoutRow, withoutSession } = this.#sweep.takeUnresolved(now);
     for (const [sessionId, appId] of withoutRow) {
       const session = this.#tables.get(appId, sessionId);
       if (session === undefined || isOwn(session)) continue;
-      this.#attempt(now, () => this.#tables.end(appId, session, "closed", now));
+      this.#attempt(now, () => this.#tables.applyRemoteEnd(appId, session, "closed", now));
     }
     for (const [sessionId, appId] of withoutSession) {
       const session = this.#tables.get(appId, sessionId);
       const isHere = session !== undefined && isOwn(session);
-      if (!isHere && !this.#writer.outbound.concerns(sessionId))
+      if (!isHere && !this.#writer.buffer.hasUnconfirmedWrite(sessionId))
         this.noteEnd("end", appId, sessionId, "closed");
     }
   }
 
   /** Whoever does not even hear of itself cannot tell that others are silent. */
   #hearsItself(now: number): boolean {
-    const [oldest] = this.#writer.outbound.batches;
+    const [oldest] = this.#writer.buffer.unconfirmed;
     return oldest === undefined || now - oldest.madeAt < this.#leaseMs / 2;
   }
 
   /** Whether what this node writes comes back to it. */
   #isReadBack(now: number): boolean {
     if (!this.isWhole || now - this.#reader.readAt < READ_BACK_MS) return true;
-    const [oldest] = this.#writer.outbound.batches;
-    return oldest?.ackedAt === undefined || now - oldest.ackedAt < READ_BACK_MS;
+    const [oldest] = this.#writer.buffer.unconfirmed;
+    return oldest?.acknowledgedAt === undefined || now - oldest.acknowledgedAt < READ_BACK_MS;
   }
 }
 

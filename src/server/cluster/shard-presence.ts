@@ -5,19 +5,19 @@ import type { Replicator } from "./replicator.ts";
 import type { Tables } from "./tables.ts";
 
 /** The tables of a node's tenants, which is what a hub has. */
-export interface Tenants {
+export interface AppLookup {
   tenant(appId: string): Tenant | undefined;
   tenants(): Iterable<Tenant>;
 }
 
 /** Writes through the tenants, as everything that writes to their tables does. */
-export class TenantTables implements Tables {
-  readonly #tenants: Tenants;
+export class ShardPresence implements Tables {
+  readonly #tenants: AppLookup;
   /** Whether the sessions of a user belong to the log that these tables are for. */
   readonly #belongs: (appId: string, userId: string) => boolean;
   readonly #touched = new Set<Tenant>();
 
-  constructor(tenants: Tenants, belongs: (appId: string, userId: string) => boolean) {
+  constructor(tenants: AppLookup, belongs: (appId: string, userId: string) => boolean) {
     this.#tenants = tenants;
     this.#belongs = belongs;
   }
@@ -30,7 +30,7 @@ export class TenantTables implements Tables {
     return this.#tenants.tenant(appId)?.table.get(sessionId);
   }
 
-  sessionsOf(appId: string, userId: string): number {
+  countSessions(appId: string, userId: string): number {
     return this.#tenants.tenant(appId)?.table.user(userId)?.sessions.length ?? 0;
   }
 
@@ -43,26 +43,26 @@ export class TenantTables implements Tables {
     }
   }
 
-  follow(appId: string, sessionId: string, remote: RemoteSession, owner: string, now: number): void {
+  applyRemote(appId: string, sessionId: string, remote: RemoteSession, owner: string, now: number): void {
     // What stands in another log than it should: no node that has the same settings wrote it.
     if (!this.#belongs(appId, remote.userId)) return;
     this.#touch(appId)?.follow(sessionId, remote, owner, now);
   }
 
-  end(appId: string, session: HeldSession, cause: EndCause, now: number): void {
+  applyRemoteEnd(appId: string, session: HeldSession, cause: EndCause, now: number): void {
     this.#touch(appId)?.endFollowed(session, cause, now);
   }
 
-  adopt(appId: string, session: HeldSession, now: number): void {
+  reclaim(appId: string, session: HeldSession, now: number): void {
     this.#touch(appId)?.adopt(session, now);
   }
 
-  orphan(appId: string, session: HeldSession, now: number): void {
+  onOwnerLost(appId: string, session: HeldSession, now: number): void {
     this.#touch(appId)?.orphan(session, now);
   }
 
   /** Shows what was written since the last time. Where that fails in one app, the others are served before it is told. */
-  settle(now: number): void {
+  flush(now: number): void {
     const errors: unknown[] = [];
     for (const tenant of this.#touched) {
       this.#touched.delete(tenant);
@@ -83,22 +83,22 @@ export class TenantTables implements Tables {
 }
 
 /** What a tenant does, told to the replicator of the log that the user belongs to. */
-export function createJournal(
+export function createReplicationSink(
   appId: string,
   replicatorOf: (userId: string) => Replicator,
   mayGiveUp: (now: number) => boolean,
 ): Journal {
-  const note = (kind: "open" | "patch" | "claim", session: HeldSession) =>
+  const note = (kind: "open" | "patch" | "takeover", session: HeldSession) =>
     replicatorOf(session.user.userId).note(kind, appId, session);
   return {
     mayGiveUp,
     opened: (session) => replicatorOf(session.user.userId).note("open", appId, session, true),
     changed: (session) => note("patch", session),
-    claimed: (session) => note("claim", session),
+    claimed: (session) => note("takeover", session),
     ended(session, cause) {
       const { sessionId, user, origin } = session;
       // Whoever is kicked goes, also one who was taken over at this moment; and so does what is not ours.
-      const kind = cause === "kicked" || origin?.owner !== undefined ? "kick" : "end";
+      const kind = cause === "kicked" || origin?.owner !== undefined ? "forceEnd" : "end";
       replicatorOf(user.userId).noteEnd(kind, appId, sessionId, cause);
     },
   };

@@ -6,13 +6,13 @@ export interface Tables {
   serves(appId: string): boolean;
   get(appId: string, sessionId: string): HeldSession | undefined;
   /** How many sessions the user of a new one has already. */
-  sessionsOf(appId: string, userId: string): number;
+  countSessions(appId: string, userId: string): number;
   all(): Iterable<{ readonly appId: string; readonly session: HeldSession }>;
   /** Another node says how a session is that it owns, or has taken over. */
-  follow(appId: string, sessionId: string, remote: RemoteSession, owner: string, now: number): void;
-  end(appId: string, session: HeldSession, cause: EndCause, now: number): void;
+  applyRemote(appId: string, sessionId: string, remote: RemoteSession, owner: string, now: number): void;
+  applyRemoteEnd(appId: string, session: HeldSession, cause: EndCause, now: number): void;
   /** A session that this node has given up is its own after all. */
-  adopt(appId: string, session: HeldSession, now: number): void;
+  reclaim(appId: string, session: HeldSession, now: number): void;
   /** The owner of the session is no more. */
-  orphan(appId: string, session: HeldSession, now: number): void;
+  onOwnerLost(appId: string, session: HeldSession, now: number): void;
 }

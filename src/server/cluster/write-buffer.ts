@@ -4,7 +4,7 @@ import type { Op, OpKind } from "./log.ts";
 import { encodeEnd, encodeRow } from "./record.ts";
 
 /** What is to be said about a session. `session` is read when it is sent; undefined for one that has ended. */
-export interface Note {
+export interface PendingWrite {
   readonly kind: OpKind;
   readonly appId: string;
   readonly session: HeldSession | undefined;
@@ -18,11 +18,11 @@ export interface Note {
 export interface Batch {
   readonly seq: number;
   readonly ops: readonly Op[];
-  readonly notes: ReadonlyMap<string, Note>;
+  readonly writes: ReadonlyMap<string, PendingWrite>;
   readonly chars: number;
   readonly madeAt: number;
   /** When the log said that it is done. */
-  ackedAt: number | undefined;
+  acknowledgedAt: number | undefined;
 }
 
 /** Bounds of one batch, which keeps the log's other users waiting while it is written. */
@@ -33,8 +33,8 @@ const MAX_BATCH_CHARS = 256 * 1024;
  * What a writer has to say, and has said but not read back yet. What it has to say is the last word on each session, so it
  * does not grow with the time for which the log cannot be reached. A batch is never changed once it is made: sent again, it is the same.
  */
-export class Outbound {
-  readonly #notes = new Map<string, Note>();
+export class WriteBuffer {
+  readonly #notes = new Map<string, PendingWrite>();
   #batches: Batch[] = [];
   /** Sessions about which a batch that was not read back says something that nobody can refuse, and in which. */
   readonly #lastWords = new Map<string, number>();
@@ -46,7 +46,7 @@ export class Outbound {
   }
 
   /** Whether there is something to say. `withEnds`: of sessions that ended, too. */
-  hasToSay(withEnds: boolean): boolean {
+  hasPending(withEnds: boolean): boolean {
     if (withEnds) return this.#notes.size > 0;
     for (const { kind } of this.#notes.values()) if (!isEnd(kind)) return true;
     return false;
@@ -59,16 +59,16 @@ export class Outbound {
 
   /** Whether all batches are known to be done. */
   get isAcknowledged(): boolean {
-    return this.#batches.every((batch) => batch.ackedAt !== undefined);
+    return this.#batches.every((batch) => batch.acknowledgedAt !== undefined);
   }
 
   /** Batches that were not read back, the oldest first. */
-  get batches(): readonly Batch[] {
+  get unconfirmed(): readonly Batch[] {
     return this.#batches;
   }
 
   /** How much text is in them. */
-  get unreadChars(): number {
+  get unconfirmedChars(): number {
     return this.#unreadChars;
   }
 
@@ -78,7 +78,7 @@ export class Outbound {
   }
 
   /** Takes a note. What was noted about the session before is said by this one too. */
-  note(sessionId: string, note: Note): void {
+  add(sessionId: string, note: PendingWrite): void {
     const before = this.#notes.get(sessionId);
     if (before === undefined) this.#notes.set(sessionId, note);
     // Nobody has to hear of it, or while the log cannot be reached, everybody who comes and goes would be kept.
@@ -92,12 +92,12 @@ export class Outbound {
   }
 
   /** Whether something is noted or on its way about a session. */
-  concerns(sessionId: string): boolean {
-    return this.#notes.has(sessionId) || this.#batches.some((batch) => batch.notes.has(sessionId));
+  hasUnconfirmedWrite(sessionId: string): boolean {
+    return this.#notes.has(sessionId) || this.#batches.some((batch) => batch.writes.has(sessionId));
   }
 
   /** Whether what this writer has to say about a session will be done whatever others have said before. */
-  hasLastWord(sessionId: string): boolean {
+  hasUnconfirmedOverride(sessionId: string): boolean {
     if (this.#lastWords.size > 0 && this.#lastWords.has(sessionId)) return true;
     if (this.#notes.size === 0) return false;
     return isLastWord(this.#notes.get(sessionId)?.kind);
@@ -107,10 +107,10 @@ export class Outbound {
    * Makes the next batch of what is noted, as far as it goes into one and may be said; it may be empty, as a sign of life.
    * `failed`: called for each session that cannot be told of, which is left out.
    */
-  make(now: number, withEnds = true, failed: (error: unknown) => void = () => {}): Batch {
+  makeBatch(now: number, withEnds = true, failed: (error: unknown) => void = () => {}): Batch {
     const seq = this.#seq + 1;
     const ops: Op[] = [];
-    const notes = new Map<string, Note>();
+    const writes = new Map<string, PendingWrite>();
     let chars = 0;
     for (const [sessionId, taken] of this.#notes) {
       if (ops.length === MAX_BATCH_OPS || chars > MAX_BATCH_CHARS) break;
@@ -123,13 +123,13 @@ export class Outbound {
         const text = encode(taken);
         chars += text.length;
         ops.push({ kind, sessionId, text });
-        notes.set(sessionId, isTakenBack ? { ...taken, isTakenBack } : taken);
+        writes.set(sessionId, isTakenBack ? { ...taken, isTakenBack } : taken);
         if (isLastWord(kind)) this.#lastWords.set(sessionId, seq);
       } catch (error) {
         failed(error);
       }
     }
-    const batch = { seq, ops, notes, chars, madeAt: now, ackedAt: undefined };
+    const batch = { seq, ops, writes, chars, madeAt: now, acknowledgedAt: undefined };
     this.#seq = seq;
     this.#batches.push(batch);
     this.#unreadChars += chars;
@@ -141,11 +141,11 @@ export class Outbound {
    * is still on its way, makes no difference for what comes after it: they have the same number, sessions and kinds. But a takeover
    * whose client has left meanwhile is not to win against one that was made since.
    */
-  renew(): readonly Batch[] {
+  batchesToResend(): readonly Batch[] {
     this.#batches = this.#batches.map((batch) => {
-      if (![...batch.notes.values()].some(isAbandoned)) return batch;
+      if (![...batch.writes.values()].some(isAbandoned)) return batch;
       const ops = batch.ops.map((op) => {
-        const note = batch.notes.get(op.sessionId)!;
+        const note = batch.writes.get(op.sessionId)!;
         if (!isAbandoned(note)) return op;
         // This node's own epoch stays: the copy that tells of it may be the one that is done.
         return { ...op, text: encodeRow(note.appId, note.session!, epochBefore(note.session!)) };
@@ -156,7 +156,7 @@ export class Outbound {
   }
 
   /** Whether a batch that was not read back takes the session over. */
-  hasSentTakeover(sessionId: string): boolean {
+  hasSentOverride(sessionId: string): boolean {
     return this.#lastWords.has(sessionId);
   }
 
@@ -164,7 +164,7 @@ export class Outbound {
   acknowledge(seq: number, now: number): void {
     for (const batch of this.#batches) {
       if (batch.seq > seq) break;
-      batch.ackedAt ??= now;
+      batch.acknowledgedAt ??= now;
     }
   }
 
@@ -174,7 +174,7 @@ export class Outbound {
     while (this.#batches.length > 0 && this.#batches[0]!.seq <= seq) {
       last = this.#batches.shift()!;
       this.#unreadChars -= last.chars;
-      for (const sessionId of last.notes.keys()) {
+      for (const sessionId of last.writes.keys()) {
         if (this.#lastWords.get(sessionId) === last.seq) this.#lastWords.delete(sessionId);
       }
     }
@@ -183,8 +183,8 @@ export class Outbound {
 
   /** Begins to number anew, as another writer. What was not read back is noted again, with what was noted since. */
   restart(): void {
-    for (const { notes } of this.#batches.reverse()) {
-      for (const [sessionId, note] of notes) {
+    for (const { writes } of this.#batches.reverse()) {
+      for (const [sessionId, note] of writes) {
         // Others may have taken it over meanwhile.
         if (note.session?.origin?.owner !== undefined) continue;
         this.#notes.set(sessionId, { ...after(note, this.#notes.get(sessionId)), isNew: false });
@@ -197,16 +197,16 @@ export class Outbound {
   }
 
   /** The log had no room for what a batch, which is confirmed, said about a session: it is noted again, with what was said since. */
-  noteAgain(batch: Batch, sessionId: string): void {
-    let note = batch.notes.get(sessionId)!;
-    for (const { notes } of this.#batches) note = after(note, notes.get(sessionId));
+  addAgain(batch: Batch, sessionId: string): void {
+    let note = batch.writes.get(sessionId)!;
+    for (const { writes } of this.#batches) note = after(note, writes.get(sessionId));
     note = after(note, this.#notes.get(sessionId));
     // Others may have taken it over meanwhile.
     if (note.session?.origin?.owner === undefined) this.#notes.set(sessionId, { ...note, isNew: false });
   }
 }
 
-function encode({ appId, session, cause }: Note): string {
+function encode({ appId, session, cause }: PendingWrite): string {
   return session === undefined ? encodeEnd(appId, cause) : encodeRow(appId, session);
 }
 
@@ -214,8 +214,8 @@ function encode({ appId, session, cause }: Note): string {
  * Whether the client that made a takeover has left before it was written. It is written at the epoch before: it moves the session
  * here, where it waits to be resumed, unless another node has taken it over since.
  */
-function isAbandoned({ kind, session, isTakenBack }: Note): boolean {
-  if (kind !== "claim" || session === undefined || isTakenBack === true) return false;
+function isAbandoned({ kind, session, isTakenBack }: PendingWrite): boolean {
+  if (kind !== "takeover" || session === undefined || isTakenBack === true) return false;
   return session.holder === undefined && session.origin?.owner === undefined;
 }
 
@@ -224,24 +224,24 @@ function epochBefore(session: HeldSession): number {
 }
 
 function isLastWord(kind: OpKind | undefined): boolean {
-  return kind === "claim" || kind === "kick";
+  return kind === "takeover" || kind === "forceEnd";
 }
 
 function isEnd(kind: OpKind): boolean {
-  return kind === "end" || kind === "kick";
+  return kind === "end" || kind === "forceEnd";
 }
 
 /** One note that says what both would have said, one after the other. */
-function after(before: Note, next: Note | undefined): Note {
+function after(before: PendingWrite, next: PendingWrite | undefined): PendingWrite {
   if (next === undefined) return before;
-  const isTakenBack = before.isTakenBack === true && next.kind !== "claim";
+  const isTakenBack = before.isTakenBack === true && next.kind !== "takeover";
   return { ...next, kind: join(before.kind, next.kind), isTakenBack };
 }
 
 /** One kind that does what both would have done, one after the other. */
 function join(before: OpKind, next: OpKind): OpKind {
-  if (before === "claim" && next === "patch") return "claim";
-  if (before === "claim" && next === "end") return "kick";
+  if (before === "takeover" && next === "patch") return "takeover";
+  if (before === "takeover" && next === "end") return "forceEnd";
   if (before === "open" && next === "patch") return "open";
   return next;
 }

@@ -1,5 +1,5 @@
-import type { Appended, Asked, Command, Joined } from "./log.ts";
-import { type Batch, MAX_BATCH_OPS, Outbound } from "./write-buffer.ts";
+import type { AppendReply, Command, CommandOf, JoinReply } from "./log.ts";
+import { type Batch, MAX_BATCH_OPS, WriteBuffer } from "./write-buffer.ts";
 
 /** At most one batch in this time; with a read in the same time, a node asks Redis for one thing each 5 ms. */
 export const BATCH_INTERVAL_MS = 10;
@@ -35,7 +35,7 @@ export interface WriterOptions {
  * it finds that it is not in the register any more: it was declared dead, or the log has lost what it wrote.
  */
 export class Writer {
-  readonly outbound = new Outbound();
+  readonly buffer = new WriteBuffer();
   readonly #options: WriterOptions;
   readonly #beatMs: number;
   #name: string | undefined;
@@ -76,7 +76,7 @@ export class Writer {
   }
 
   /** Whether this node goes by that name, or did, or is about to. */
-  isCalled(name: string): boolean {
+  wasWriter(name: string): boolean {
     return this.#names.includes(name);
   }
 
@@ -84,7 +84,7 @@ export class Writer {
     this.#isLinked = true;
     this.#isAsked = false;
     // What was done may not have been told, and what was sent may not have been done.
-    this.#again = [...this.outbound.renew()];
+    this.#again = [...this.buffer.batchesToResend()];
   }
 
   unlinked(): void {
@@ -118,10 +118,10 @@ export class Writer {
     commands.push({ do: "join", writer, leaseMs, nodeId, formerly });
   }
 
-  joined(writer: string, reply: Joined, now: number): void {
+  joined(writer: string, reply: JoinReply, now: number): void {
     this.#isAsked = false;
     if (reply.ok) {
-      this.outbound.restart();
+      this.buffer.restart();
       // They were written under another name, and are noted anew.
       this.#again = [];
       if (this.#lastName !== undefined) this.#endsFrom = now + HOLD_ENDS_MS;
@@ -132,13 +132,13 @@ export class Writer {
   }
 
   /** Returns false if the log does not know this writer, or not as it is. */
-  appended(asked: Asked<"append">, { seq }: Appended, now: number): boolean {
+  appended(asked: CommandOf<"append">, { seq }: AppendReply, now: number): boolean {
     if (asked.writer !== this.#name) return true;
     if (seq !== undefined) {
-      this.outbound.acknowledge(seq, now);
+      this.buffer.acknowledge(seq, now);
       // It may be late: later ones have been done, and read back, already.
       if (seq >= asked.seq) return true;
-      const missing = this.outbound.batches.find((batch) => batch.ackedAt === undefined);
+      const missing = this.buffer.unconfirmed.find((batch) => batch.acknowledgedAt === undefined);
       // Anything between is lost: the log has gone back to a time before batches that are not kept any more.
       if (missing === undefined || missing.seq <= seq + 1) return true;
     }
@@ -146,13 +146,13 @@ export class Writer {
   }
 
   /** The answer to a burial of this node, by itself. */
-  buried(isDone: boolean): void {
+  evicted(isDone: boolean): void {
     this.#isAsked = false;
     this.#hasLeft = isDone;
   }
 
   /** This node is not in the register any more. It may join when the log has been read up to `count`. */
-  expel(count: number): void {
+  markExpelled(count: number): void {
     if (this.#name === undefined) return;
     if (this.#isLeaving) this.#hasLeft = true;
     this.#name = undefined;
@@ -162,31 +162,31 @@ export class Writer {
 
   get #mayWriteAt(): number {
     if (this.isFull) return this.#wroteAt + FULL_INTERVAL_MS;
-    return this.#wroteAt + (this.outbound.size > HURRY_NOTES ? HURRY_INTERVAL_MS : BATCH_INTERVAL_MS);
+    return this.#wroteAt + (this.buffer.size > HURRY_NOTES ? HURRY_INTERVAL_MS : BATCH_INTERVAL_MS);
   }
 
   get #mayBury(): boolean {
-    return !this.#isAsked && this.outbound.isAcknowledged;
+    return !this.#isAsked && this.buffer.isAcknowledged;
   }
 
   #write(writer: string, commands: Command[], now: number, failed?: (error: unknown) => void): void {
-    const { outbound } = this;
+    const { buffer } = this;
     for (const { seq, ops } of this.#again) commands.push({ do: "append", writer, seq, ops });
     this.#again = [];
     const isTime = now >= this.#mayWriteAt;
     const hasCapacity =
-      outbound.batches.length < MAX_UNREAD_BATCHES && outbound.unreadChars < MAX_UNREAD_CHARS;
+      buffer.unconfirmed.length < MAX_UNREAD_BATCHES && buffer.unconfirmedChars < MAX_UNREAD_CHARS;
     const mayWrite = isTime && hasCapacity;
     const withEnds = this.#isLeaving || now >= this.#endsFrom;
-    if (mayWrite && (outbound.hasToSay(withEnds) || now >= this.#wroteAt + this.#beatMs)) {
+    if (mayWrite && (buffer.hasPending(withEnds) || now >= this.#wroteAt + this.#beatMs)) {
       this.#wroteAt = now;
-      const { seq, ops } = outbound.make(now, withEnds, failed);
+      const { seq, ops } = buffer.makeBatch(now, withEnds, failed);
       commands.push({ do: "append", writer, seq, ops });
-      if (outbound.hasToSay(withEnds)) this.wake();
-    } else if (this.#isLeaving && (outbound.isEmpty || this.isFull) && this.#mayBury) {
+      if (buffer.hasPending(withEnds)) this.wake();
+    } else if (this.#isLeaving && (buffer.isEmpty || this.isFull) && this.#mayBury) {
       this.#isAsked = true;
-      commands.push({ do: "bury", writer, seq: outbound.seq });
-    } else if (!isTime && outbound.hasToSay(withEnds)) {
+      commands.push({ do: "evict", writer, seq: buffer.seq });
+    } else if (!isTime && buffer.hasPending(withEnds)) {
       // It was woken for something else, or by a timer that was a little early.
       this.wake();
     }

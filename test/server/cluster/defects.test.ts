@@ -3,13 +3,13 @@ import type { Tables } from "../../../src/server/cluster/tables.ts";
 import { Random } from "../../support/random.ts";
 import { type FakeNode, LEASE_MS, users, WINDOW_MS, worldOf } from "./world.ts";
 
-type Write = "follow" | "end" | "adopt" | "orphan";
+type Write = "applyRemote" | "applyRemoteEnd" | "reclaim" | "onOwnerLost";
 
 /** Makes a node's tables fail, before or after they have done what they are asked for. */
 function breakTables(node: FakeNode, when: (write: Write) => "before" | "after" | undefined): void {
   node.isFaulty = true;
   const tables = node.tables as Tables;
-  for (const write of ["follow", "end", "adopt", "orphan"] as const) {
+  for (const write of ["applyRemote", "applyRemoteEnd", "reclaim", "onOwnerLost"] as const) {
     const real = tables[write].bind(tables) as (...args: unknown[]) => void;
     Object.assign(tables, {
       [write]: (...args: unknown[]) => {
@@ -47,11 +47,11 @@ describe("a defect that shows while something is taken in", () => {
     const [a, b] = world.nodes;
     let isBroken = true;
     const { tables } = b!;
-    const { follow } = tables;
+    const { applyRemote } = tables;
     b!.isFaulty = true;
-    tables.follow = (appId, sessionId, remote, owner, now) => {
+    tables.applyRemote = (appId, sessionId, remote, owner, now) => {
       if (isBroken && remote.userId === "poison") throw new Error("it cannot be taken in");
-      follow.call(tables, appId, sessionId, remote, owner, now);
+      applyRemote.call(tables, appId, sessionId, remote, owner, now);
     };
     a!.open("poison", "widget", {});
     a!.open("alice", "widget", {});

@@ -239,6 +239,6 @@ describe("nodes whose log is lost, older, trimmed, frozen or silent", () => {
     }
     const said = world.nodes.flatMap(({ commands }) => commands.map(({ command }) => command.do));
     expect(said).toContain("append");
-    expect(said).not.toContain("bury");
+    expect(said).not.toContain("evict");
   });
 });

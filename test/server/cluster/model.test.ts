@@ -252,7 +252,7 @@ class Play {
     world.heal(200);
     const takeovers = new Map<string, number>();
     for (const [i, entry] of world.log.entries.slice(before).entries()) {
-      if (entry.kind !== "batch" || !entry.facts.includes(known.sessionId)) continue;
+      if (entry.kind !== "batch" || !entry.records.includes(known.sessionId)) continue;
       const [name] = entry.writer.split("-");
       if (!takeovers.has(name!)) takeovers.set(name!, i);
     }

@@ -4,7 +4,7 @@ import type { SessionKind, SessionPatch } from "../../../src/core/sessions/sessi
 import { App } from "../../../src/server/auth/app.ts";
 import type { Command, Entry } from "../../../src/server/cluster/log.ts";
 import { Replicator } from "../../../src/server/cluster/replicator.ts";
-import { createJournal, TenantTables } from "../../../src/server/cluster/shard-presence.ts";
+import { createReplicationSink, ShardPresence } from "../../../src/server/cluster/shard-presence.ts";
 import { createCounters } from "../../../src/server/gateway/telemetry.ts";
 import { type HeldSession, type Holder, Tenant } from "../../../src/server/gateway/tenant.ts";
 import { readSettings } from "../../../src/server/settings/settings.ts";
@@ -54,7 +54,7 @@ export class FakeNode {
   readonly tenant: Tenant;
   readonly replicator: Replicator;
   readonly socket = new FakeSocket();
-  readonly tables: TenantTables;
+  readonly tables: ShardPresence;
   readonly events: string[] = [];
   now: number;
   /** How wrong its wall clock is. */
@@ -77,7 +77,7 @@ export class FakeNode {
     this.now = now;
     this.#log = log;
     const tenants = new Map<string, Tenant>();
-    this.tables = new TenantTables(
+    this.tables = new ShardPresence(
       { tenant: (appId) => tenants.get(appId), tenants: () => tenants.values() },
       () => true,
     );
@@ -88,14 +88,14 @@ export class FakeNode {
       leaseMs: LEASE_MS,
       windowMs: WINDOW_MS,
       makeId: () => `${name}-${makeId()}`,
-      tables: this.tables,
+      presence: this.tables,
       wakeBy: () => {},
       events: {
         joined: note("joined"),
         expelled: note("expelled"),
-        taken: note("taken"),
-        peerJoined: note("peerJoined"),
-        peerBuried: note("peerBuried"),
+        nodeIdConflict: note("taken"),
+        nodeJoined: note("peerJoined"),
+        nodeEvicted: note("peerBuried"),
         resync: (reason) => void events.push(reason),
         badInput: note("badInput"),
         failed: (error) => this.#failed(error),
@@ -117,10 +117,10 @@ export class FakeNode {
       clock: { now: () => this.now, wallNow: () => this.now + this.skew },
       wakeBy: () => {},
       flushTurn: endlessTurn(),
-      journal: createJournal(
+      journal: createReplicationSink(
         APP_ID,
         () => this.replicator,
-        (at) => this.replicator.mayGiveUp(at),
+        (at) => this.replicator.canExpireSessions(at),
       ),
     });
     tenants.set(APP_ID, this.tenant);
@@ -190,7 +190,7 @@ export class FakeNode {
         this.commands.push({ command, link, at: this.now });
       }
     });
-    this.tables.settle(this.now);
+    this.tables.flush(this.now);
   }
 
   /** The log does the first command that is on its way. */
@@ -204,9 +204,9 @@ export class FakeNode {
     const { replicator } = this;
     const answer = (deliver: () => void) => this.replies.push({ link, deliver });
     switch (command.do) {
-      case "look": {
-        const look = log.look(command);
-        return void answer(() => replicator.looked(look, this.now));
+      case "readStatus": {
+        const look = log.readStatus(command);
+        return void answer(() => replicator.statusRead(look, this.now));
       }
       case "scan": {
         const page = log.scan(command);
@@ -220,9 +220,9 @@ export class FakeNode {
         const appended = log.append(command);
         return void answer(() => replicator.appended(command, appended, this.now));
       }
-      case "bury": {
-        const isDone = log.bury(command);
-        return void answer(() => replicator.buried(command.writer, isDone));
+      case "evict": {
+        const isDone = log.evict(command);
+        return void answer(() => replicator.evicted(command.writer, isDone));
       }
       case "forget":
         return log.forget(command);
@@ -232,7 +232,7 @@ export class FakeNode {
   deliver(): void {
     const reply = this.replies.shift();
     if (reply !== undefined && reply.link === this.link) this.#guard(reply.deliver);
-    this.tables.settle(this.now);
+    this.tables.flush(this.now);
   }
 
   read(max: number): void {
@@ -240,7 +240,7 @@ export class FakeNode {
     if (this.link === undefined || after === undefined || this.isDeaf) return;
     const entries: Entry[] = this.#log.read(after, max);
     this.#guard(() => this.replicator.read(after, entries, this.now));
-    this.tables.settle(this.now);
+    this.tables.flush(this.now);
   }
 
   get isLate(): boolean {

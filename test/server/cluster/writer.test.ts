@@ -19,7 +19,7 @@ function writing() {
     return commands;
   };
   const note = (sessionId: string) => {
-    writer.outbound.note(sessionId, { kind: "end", appId: "app", session: undefined, cause: "closed" });
+    writer.buffer.add(sessionId, { kind: "end", appId: "app", session: undefined, cause: "closed" });
     writer.wake();
   };
   writer.linked();
@@ -57,7 +57,7 @@ it("writes under a new name what was not read back, once, and as it is by then",
   expect(
     writer.appended({ do: "append", writer: "w", seq: 1, ops: [] }, { count: 0, seq: undefined }, 1),
   ).toBe(false);
-  writer.expel(0);
+  writer.markExpelled(0);
   // The link breaks before it has joined again.
   writer.unlinked();
   writer.linked();
