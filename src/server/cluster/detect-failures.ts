@@ -1,62 +1,66 @@
-import type { EndCause } from "../../protocol/codes.ts";
+import type { HeldSession } from "../gateway/tenant.ts";
+import type { Knowledge } from "./decisions.ts";
+import type { Effect } from "./effect.ts";
 import type { Command } from "./log.ts";
 import type { RemoteNodes } from "./remote-nodes.ts";
-import type { Tables } from "./tables.ts";
-import type { WriteBuffer } from "./write-buffer.ts";
 
-/** Those who are alive act one after the other, so that mostly one of them has to. */
+/** Live nodes act one after the other, so that mostly only one of them has to. */
 const STAGGER_MS = 500;
 const RETRY_MS = 1_000;
-const NODE_LOST: EndCause = "node-lost";
+/** The rest waits for the next time: each eviction costs every node a walk through all sessions. */
+const MAX_EVICTIONS = 8;
 
-/** More are left for the next time: each costs all nodes a walk through all sessions. */
-const MAX_BURIALS = 8;
-
-/**
- * Declares those dead who have not been heard of for a lease, and ends the sessions that they left and nobody took over within
- * the window. Both are said in the log: so it is done once, and for all nodes at the same place among all that happens.
- */
-export function detectFailures(
-  peers: RemoteNodes,
-  tables: Tables,
-  outbound: WriteBuffer,
-  self: string,
-  now: number,
-): Command[] {
-  const commands: Command[] = [];
-  const gone = new Set<string>();
-  const rankedMs = peers.rank(self) * STAGGER_MS;
-  for (const peer of [...peers]) {
-    const { writer, seq, heardAt, leaseMs, expireSessionsAt } = peer;
-    if (now < peer.retryAt) continue;
-    if (expireSessionsAt === undefined) {
-      if (now < heardAt + leaseMs || commands.length === MAX_BURIALS) continue;
-      commands.push({ do: "evict", writer, seq });
-    } else {
-      if (now < expireSessionsAt + rankedMs) continue;
-      gone.add(writer);
-    }
-    peer.retryAt = now + RETRY_MS;
-  }
-  if (gone.size === 0) return commands;
-  const owners = endSessionsOf(gone, tables, outbound);
-  for (const writer of gone) {
-    if (owners.has(writer)) continue;
-    commands.push({ do: "forget", writer });
-    peers.forget(writer);
-  }
-  return commands;
+export interface Detection {
+  readonly commands: readonly Command[];
+  readonly effects: readonly Effect[];
 }
 
-/** Returns those who have any. */
-function endSessionsOf(gone: ReadonlySet<string>, tables: Tables, outbound: WriteBuffer): Set<string> {
-  const owners = new Set<string>();
-  for (const { appId, session } of tables.all()) {
-    const owner = session.origin?.owner;
-    if (owner === undefined || !gone.has(owner)) continue;
-    owners.add(owner);
-    if (outbound.hasUnconfirmedWrite(session.sessionId)) continue;
-    outbound.add(session.sessionId, { kind: "end", appId, session: undefined, cause: NODE_LOST });
+export interface DetectionInput {
+  readonly remoteNodes: RemoteNodes;
+  readonly sessions: Iterable<{ readonly appId: string; readonly session: HeldSession }>;
+  readonly knowledge: Knowledge;
+  /** The name of this node as a writer. */
+  readonly self: string;
+}
+
+/**
+ * Evicts nodes that have been silent for a lease, and ends the sessions of evicted nodes that no node took
+ * over within the window. Both are written to the log. So each happens once, and at the same position for all
+ * nodes.
+ */
+export function detectFailures(
+  { remoteNodes, sessions, knowledge, self }: DetectionInput,
+  now: number,
+): Detection {
+  const commands: Command[] = [];
+  const expired = new Set<string>();
+  const staggerMs = remoteNodes.rank(self) * STAGGER_MS;
+  for (const node of remoteNodes) {
+    const { writer, seq, heardAt, leaseMs, expireSessionsAt } = node;
+    if (now < node.retryAt) continue;
+    if (expireSessionsAt === undefined) {
+      if (now < heardAt + leaseMs || commands.length === MAX_EVICTIONS) continue;
+      commands.push({ do: "evict", writer, seq });
+    } else {
+      if (now < expireSessionsAt + staggerMs) continue;
+      expired.add(writer);
+    }
+    node.retryAt = now + RETRY_MS;
   }
-  return owners;
+  if (expired.size === 0) return { commands, effects: [] };
+  const effects: Effect[] = [];
+  const owners = new Set<string>();
+  for (const { appId, session } of sessions) {
+    const owner = session.origin?.owner;
+    if (owner === undefined || !expired.has(owner)) continue;
+    owners.add(owner);
+    const { sessionId } = session;
+    if (!knowledge.hasUnconfirmedWrite(sessionId)) effects.push({ do: "expire", appId, sessionId });
+  }
+  for (const writer of expired) {
+    if (owners.has(writer)) continue;
+    commands.push({ do: "forget", writer });
+    remoteNodes.forget(writer);
+  }
+  return { commands, effects };
 }

@@ -1,32 +1,37 @@
-/** After a time without the others they are given so long, or a lease if that is less, to say what they did meanwhile. */
-const SETTLE_MS = 3_000;
-/** Without the others for longer than this, a node goes by what it knows. */
+/**
+ * After a time without the other nodes, they have this long, or one lease if that is less, to write what they
+ * did.
+ */
+const CATCH_UP_MS = 3_000;
+/** After this long without the other nodes, a node acts on what it knows. */
 const MAX_PATIENCE_MS = 60_000;
-/** Redis has room again when nobody was refused for so long: at the edge it refuses one write and takes the next. */
+/**
+ * Redis has room again when it refused nobody for this long. At its limit it refuses one write and takes the
+ * next.
+ */
 const RELIEF_MS = 1_000;
 
-/** Whether this node knows what the others did lately, and so may say that somebody has gone. Times are of its awake clock. */
+/**
+ * Whether this node knows what the other nodes did lately, so that it may declare a node or a session gone.
+ * Times are of its awake clock.
+ */
 export class QuorumTracker {
-  readonly #settleMs: number;
-  #foundAt: number | undefined;
+  readonly #catchUpMs: number;
+  #reachedAt: number | undefined;
   #lostAt = Number.NEGATIVE_INFINITY;
-  /** When a node was last refused a write as Redis was full; undefined while it is not. */
+  /** When Redis last refused some node a write as it was full; undefined while it has room. */
   #fullAt: number | undefined;
 
   constructor(leaseMs: number) {
-    this.#settleMs = Math.min(SETTLE_MS, leaseMs);
+    this.#catchUpMs = Math.min(CATCH_UP_MS, leaseMs);
   }
 
-  get isReachable(): boolean {
-    return this.#foundAt !== undefined;
-  }
-
-  /** Redis is out of memory: nodes are alive, but what they do is not told. */
+  /** Whether Redis is out of memory: other nodes are alive, but what they do is not written. */
   get isFull(): boolean {
     return this.#fullAt !== undefined;
   }
 
-  /** A node has written, all that it had or, as Redis was full, only that it is alive. */
+  /** A node has written a batch. `isFull`: only its ends were done, as Redis was full. */
   wrote(isFull: boolean, now: number): void {
     if (isFull) {
       this.#fullAt = now;
@@ -34,25 +39,30 @@ export class QuorumTracker {
     } else if (this.#fullAt !== undefined && now >= this.#fullAt + RELIEF_MS) this.#fullAt = undefined;
   }
 
+  /** This node reads what the others write. */
   reached(now: number): void {
     if (this.isFull) return;
-    // At the first time there is nothing to wait for.
-    this.#foundAt ??= this.#lostAt === Number.NEGATIVE_INFINITY ? Number.NEGATIVE_INFINITY : now;
+    // After the start there is nothing to catch up with.
+    this.#reachedAt ??= this.#lostAt === Number.NEGATIVE_INFINITY ? Number.NEGATIVE_INFINITY : now;
   }
 
+  /** This node does not read what the others write any more. */
   lost(now: number): void {
-    if (this.#foundAt === undefined) return;
-    this.#foundAt = undefined;
+    if (this.#reachedAt === undefined) return;
+    this.#reachedAt = undefined;
     this.#lostAt = now;
   }
 
-  /** Others may be declared dead. */
+  /** Whether other nodes may be declared dead. */
   canDetectFailures(now: number): boolean {
-    return this.#foundAt !== undefined && now - this.#foundAt >= this.#settleMs;
+    return this.#reachedAt !== undefined && now - this.#reachedAt >= this.#catchUpMs;
   }
 
-  /** Sessions of this node that nobody came back for may end: they have not been taken over elsewhere, or it has waited enough. */
+  /**
+   * Whether sessions of this node that lost their socket may end: no other node has taken them over, or this
+   * node has waited long enough.
+   */
   canExpireSessions(now: number): boolean {
-    return this.#foundAt === undefined ? now - this.#lostAt > MAX_PATIENCE_MS : this.canDetectFailures(now);
+    return this.#reachedAt === undefined ? now - this.#lostAt > MAX_PATIENCE_MS : this.canDetectFailures(now);
   }
 }

@@ -1,48 +1,64 @@
 import { BoundedMap } from "../../core/collections/bounded-map.ts";
 
-/** After rows were read anew, the others are given so long to say that a session is still there, or is theirs. */
+/**
+ * After all rows were read, other nodes have this long to write that a session is still there, or is theirs.
+ */
 const GRACE_MS = 3_000;
-/** Whose session it was ends it again after that grace, which may begin a little later there. */
-const WITHHELD_MS = GRACE_MS + 1_000;
+/**
+ * The former owner ends a quarantined session after that grace period, which may begin a little later on its
+ * node.
+ */
+const QUARANTINE_MS = GRACE_MS + 1_000;
 const MAX_ENDED = 10_000;
 
 /**
- * What is left over when the tables were held against the rows: sessions of others that have no row, rows of this node for
- * which it has no session, and rows of others whose session has ended as far as this node knows. Where the log has lost
- * something, others are about to write it again: so these wait.
+ * What remains when the sessions of this node are compared with all rows: sessions of other nodes that have
+ * no row, rows of this node that have no session, and rows of sessions that have ended as far as this node
+ * knows. If the log has lost something, other nodes are about to write it again. So these cases wait for a
+ * grace period.
  */
 export class Reconciler {
-  /** Sessions that were told of since all rows began to be read; undefined when that is over. */
-  #heard: Set<string> | undefined;
-  /** By session, its app. */
+  /**
+   * Sessions named by a row or a record since all rows began to be read; undefined when all rows have been
+   * read.
+   */
+  #named: Set<string> | undefined;
+  /** App by session. */
   readonly #withoutRow = new Map<string, string>();
   readonly #withoutSession = new Map<string, string>();
-  readonly #withheld = new Set<string>();
+  readonly #quarantined = new Set<string>();
   /** The sessions that ended last. */
   readonly #ended = new BoundedMap<string, true>(MAX_ENDED);
   #loadedAt = Number.POSITIVE_INFINITY;
 
   get size(): number {
-    return this.#withoutRow.size + this.#withoutSession.size + this.#withheld.size;
+    return this.#withoutRow.size + this.#withoutSession.size + this.#quarantined.size;
   }
 
   get isCollecting(): boolean {
-    return this.#heard !== undefined;
+    return this.#named !== undefined;
   }
 
   /** All rows are about to be read. */
   begin(): void {
-    this.#clear();
-    this.#heard = new Set();
+    this.#named = new Set();
+    this.#withoutRow.clear();
+    this.#withoutSession.clear();
+    this.#quarantined.clear();
+    this.#loadedAt = Number.POSITIVE_INFINITY;
   }
 
-  /** A row or the log says something about a session. */
+  /** A row or a record names a session, so nothing about it is open any more. */
   heard(sessionId: string): void {
-    this.#heard?.add(sessionId);
+    this.#named?.add(sessionId);
     if (this.size === 0) return;
     this.#withoutRow.delete(sessionId);
     this.#withoutSession.delete(sessionId);
-    this.#withheld.delete(sessionId);
+    this.#quarantined.delete(sessionId);
+  }
+
+  hasHeard(sessionId: string): boolean {
+    return this.#named?.has(sessionId) === true;
   }
 
   /** A session has ended, as far as this node knows. */
@@ -50,20 +66,18 @@ export class Reconciler {
     this.#ended.set(sessionId, true);
   }
 
-  /** Its owner says how a session is: it has not ended. */
+  /** The owner of a session says how it is, so it has not ended. */
   markAlive(sessionId: string): void {
     this.#ended.delete(sessionId);
   }
 
-  /** Whether a row is of a session that has ended, so that it is not to be believed at once: the log may have gone back. */
-  quarantines(sessionId: string): boolean {
-    if (this.#ended.get(sessionId) === undefined) return false;
-    this.#withheld.add(sessionId);
-    return true;
+  hasEnded(sessionId: string): boolean {
+    return this.#ended.get(sessionId) !== undefined;
   }
 
-  hasHeard(sessionId: string): boolean {
-    return this.#heard?.has(sessionId) === true;
+  /** Keeps back the row of a session that has ended. If nobody writes its end in time, the row is right. */
+  quarantine(sessionId: string): void {
+    this.#quarantined.add(sessionId);
   }
 
   addWithoutRow(sessionId: string, appId: string): void {
@@ -74,39 +88,31 @@ export class Reconciler {
     this.#withoutSession.set(sessionId, appId);
   }
 
-  /** All rows have been read: from now on the rest waits. */
+  /** All rows have been read: the grace period of what is open begins. */
   end(now: number): void {
-    this.#heard = undefined;
+    this.#named = undefined;
     this.#loadedAt = now;
   }
 
-  /** Whether there are rows that nobody has ended in time: then they are right, and are to be read again. */
+  /**
+   * Whether nobody ended some quarantined sessions in time. Their rows are right, and have to be read again.
+   */
   releaseQuarantined(now: number): boolean {
-    if (this.#withheld.size === 0 || now < this.#loadedAt + WITHHELD_MS) return false;
-    for (const sessionId of this.#withheld) this.#ended.delete(sessionId);
-    this.#withheld.clear();
+    if (this.#quarantined.size === 0 || now < this.#loadedAt + QUARANTINE_MS) return false;
+    for (const sessionId of this.#quarantined) this.#ended.delete(sessionId);
+    this.#quarantined.clear();
     return true;
   }
 
-  /** What nobody has settled in time. */
+  /** Takes out what is still open after the grace period: pairs of session and app. */
   takeUnresolved(now: number): {
-    readonly withoutRow: [string, string][];
-    readonly withoutSession: [string, string][];
+    readonly withoutRow: readonly [string, string][];
+    readonly withoutSession: readonly [string, string][];
   } {
-    const due = { withoutRow: [] as [string, string][], withoutSession: [] as [string, string][] };
-    if (now < this.#loadedAt + GRACE_MS) return due;
-    due.withoutRow.push(...this.#withoutRow);
-    due.withoutSession.push(...this.#withoutSession);
+    if (now < this.#loadedAt + GRACE_MS) return { withoutRow: [], withoutSession: [] };
+    const unresolved = { withoutRow: [...this.#withoutRow], withoutSession: [...this.#withoutSession] };
     this.#withoutRow.clear();
     this.#withoutSession.clear();
-    return due;
-  }
-
-  #clear(): void {
-    this.#heard = undefined;
-    this.#withoutRow.clear();
-    this.#withoutSession.clear();
-    this.#withheld.clear();
-    this.#loadedAt = Number.POSITIVE_INFINITY;
+    return unresolved;
   }
 }

@@ -1,12 +1,12 @@
 import type { Entry, RegisteredWriter, ScanBatch } from "./log.ts";
 import { MAX_RECORD_CHARS } from "./record.ts";
 
-/** More fields than any version of ours puts into an entry. */
+/** More fields than any version of this gateway puts into an entry. */
 const MAX_FIELDS = 8_192;
 const MAX_HEADER_CHARS = 1_024;
 const MAX_COUNT = Number.MAX_SAFE_INTEGER;
 
-/** Reads what XREAD tells of an entry. Never throws: what is not ours is `bad`. */
+/** Reads an entry as XREAD returns it. Never throws: an entry that no node wrote is `bad`. */
 export function parseEntry(id: string, fields: unknown): Entry {
   const bad = { id, kind: "bad" } as const;
   if (!Array.isArray(fields) || fields.length < 2 || fields.length > MAX_FIELDS) return bad;
@@ -19,7 +19,7 @@ export function parseEntry(id: string, fields: unknown): Entry {
     case "batch": {
       const seq = parseCount(second);
       if (seq === undefined || !isWriter(third) || !records.every(isText)) return bad;
-      // Most have none, and need no other list.
+      // Most batches have no such record, and need no second list.
       const fit = records.some(isTooLong) ? records.map(shorten) : records;
       const batch = { id, kind, count, writer: third, seq, records: fit } as const;
       return rest[0] === "full" ? { ...batch, isFull: true } : batch;
@@ -36,7 +36,7 @@ export function parseEntry(id: string, fields: unknown): Entry {
   }
 }
 
-/** Reads what HSCAN tells of the rows: what is not one is left out. */
+/** Reads rows as HSCAN returns them. What is not a row is left out. */
 export function parseRows(fields: unknown): ScanBatch["rows"] {
   const rows: { sessionId: string; owner: string; text: string }[] = [];
   if (!Array.isArray(fields)) return rows;
@@ -50,7 +50,7 @@ export function parseRows(fields: unknown): ScanBatch["rows"] {
   return rows;
 }
 
-/** Reads the register, as HGETALL tells it. */
+/** Reads the register as HGETALL returns it. */
 export function parseRegister(fields: unknown): RegisteredWriter[] {
   const values = new Map<string, string>();
   if (Array.isArray(fields)) {
@@ -66,7 +66,7 @@ export function parseRegister(fields: unknown): RegisteredWriter[] {
   return register;
 }
 
-/** What is too long to be a fact is none: it is not kept, so that nothing is kept that is larger than what nodes write. */
+/** Replaces what is too long to be a record, so that nothing is kept that is larger than what nodes write. */
 function shorten(text: string): string {
   return isTooLong(text) ? "" : text;
 }

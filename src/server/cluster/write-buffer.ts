@@ -2,16 +2,20 @@ import type { EndCause } from "../../protocol/codes.ts";
 import type { HeldSession } from "../gateway/tenant.ts";
 import type { Op, OpKind } from "./log.ts";
 import { encodeEnd, encodeRow } from "./record.ts";
+import type { ShardPresence } from "./shard-presence.ts";
 
-/** What is to be said about a session. `session` is read when it is sent; undefined for one that has ended. */
+/**
+ * What is to be written about a session. `session` is encoded when it is sent; undefined for one that has
+ * ended.
+ */
 export interface PendingWrite {
   readonly kind: OpKind;
   readonly appId: string;
   readonly session: HeldSession | undefined;
   readonly cause: EndCause;
-  /** Of a session that is new: nothing was ever said about it. */
+  /** The session is new: nothing was ever written about it. */
   readonly isNew?: boolean;
-  /** A takeover that has taken its epoch back, see `isAbandoned`. */
+  /** A takeover that was written at the epoch before its own, see `isAbandoned`. */
   readonly isTakenBack?: boolean;
 }
 
@@ -21,55 +25,64 @@ export interface Batch {
   readonly writes: ReadonlyMap<string, PendingWrite>;
   readonly chars: number;
   readonly madeAt: number;
-  /** When the log said that it is done. */
+  /** When the log replied that it is done. */
   acknowledgedAt: number | undefined;
 }
 
-/** Bounds of one batch, which keeps the log's other users waiting while it is written. */
+/** Where the epoch of a takeover is taken back, see `isAbandoned`. */
+export type EpochSetter = Pick<ShardPresence, "setEpoch">;
+
+/** Bounds of one batch: Redis serves nobody else while it does one. */
 export const MAX_BATCH_OPS = 512;
 const MAX_BATCH_CHARS = 256 * 1024;
 
 /**
- * What a writer has to say, and has said but not read back yet. What it has to say is the last word on each session, so it
- * does not grow with the time for which the log cannot be reached. A batch is never changed once it is made: sent again, it is the same.
+ * What this node has yet to write, and the batches that it has written but not read back. Keeps only the
+ * latest pending write per session, so it stays bounded while Redis is down. A batch never changes: sent
+ * again, it is the same.
  */
 export class WriteBuffer {
-  readonly #notes = new Map<string, PendingWrite>();
-  #batches: Batch[] = [];
-  /** Sessions about which a batch that was not read back says something that nobody can refuse, and in which. */
-  readonly #lastWords = new Map<string, number>();
+  readonly #presence: EpochSetter;
+  readonly #pending = new Map<string, PendingWrite>();
+  #unconfirmed: Batch[] = [];
+  /** By session, the number of the last unconfirmed batch that takes it over or forces its end. */
+  readonly #sentOverrides = new Map<string, number>();
   #seq = 0;
-  #unreadChars = 0;
+  #unconfirmedChars = 0;
 
-  get isEmpty(): boolean {
-    return this.#notes.size === 0;
+  constructor(presence: EpochSetter) {
+    this.#presence = presence;
   }
 
-  /** Whether there is something to say. `withEnds`: of sessions that ended, too. */
+  get isEmpty(): boolean {
+    return this.#pending.size === 0;
+  }
+
+  /** Whether something is pending. `withEnds`: ends count too. */
   hasPending(withEnds: boolean): boolean {
-    if (withEnds) return this.#notes.size > 0;
-    for (const { kind } of this.#notes.values()) if (!isEnd(kind)) return true;
+    if (withEnds) return this.#pending.size > 0;
+    for (const { kind } of this.#pending.values()) if (!isEnd(kind)) return true;
     return false;
   }
 
-  /** Sessions about which there is something to say. */
+  /** The number of sessions with a pending write. */
   get size(): number {
-    return this.#notes.size;
+    return this.#pending.size;
   }
 
-  /** Whether all batches are known to be done. */
+  /** Whether the log has replied to all batches. */
   get isAcknowledged(): boolean {
-    return this.#batches.every((batch) => batch.acknowledgedAt !== undefined);
+    return this.#unconfirmed.every((batch) => batch.acknowledgedAt !== undefined);
   }
 
-  /** Batches that were not read back, the oldest first. */
+  /** The batches that were not read back, the oldest first. */
   get unconfirmed(): readonly Batch[] {
-    return this.#batches;
+    return this.#unconfirmed;
   }
 
   /** How much text is in them. */
   get unconfirmedChars(): number {
-    return this.#unreadChars;
+    return this.#unconfirmedChars;
   }
 
   /** The number of the last batch. */
@@ -77,132 +90,135 @@ export class WriteBuffer {
     return this.#seq;
   }
 
-  /** Takes a note. What was noted about the session before is said by this one too. */
-  add(sessionId: string, note: PendingWrite): void {
-    const before = this.#notes.get(sessionId);
-    if (before === undefined) this.#notes.set(sessionId, note);
-    // Nobody has to hear of it, or while the log cannot be reached, everybody who comes and goes would be kept.
-    else if (before.isNew && isEnd(note.kind)) this.#notes.delete(sessionId);
-    else this.#notes.set(sessionId, { ...after(before, note), isNew: before.isNew === true });
+  /** Adds a write. If one is pending for the session, the result does what both would have done. */
+  add(sessionId: string, write: PendingWrite): void {
+    const before = this.#pending.get(sessionId);
+    if (before === undefined) this.#pending.set(sessionId, write);
+    // No other node knows the session. Otherwise every visitor would be kept while the log cannot be reached.
+    else if (before.isNew && isEnd(write.kind)) this.#pending.delete(sessionId);
+    else this.#pending.set(sessionId, { ...merge(before, write), isNew: before.isNew === true });
   }
 
-  /** Drops the note about a session, if there is one. */
+  /** Drops the pending write of a session, if there is one. */
   drop(sessionId: string): void {
-    this.#notes.delete(sessionId);
+    this.#pending.delete(sessionId);
   }
 
-  /** Whether something is noted or on its way about a session. */
+  /** Whether a write about a session is pending, or was sent and not read back. */
   hasUnconfirmedWrite(sessionId: string): boolean {
-    return this.#notes.has(sessionId) || this.#batches.some((batch) => batch.writes.has(sessionId));
+    return this.#pending.has(sessionId) || this.#unconfirmed.some(({ writes }) => writes.has(sessionId));
   }
 
-  /** Whether what this writer has to say about a session will be done whatever others have said before. */
+  /** The same for a takeover or a forced end, which the log does whatever others have written before. */
   hasUnconfirmedOverride(sessionId: string): boolean {
-    if (this.#lastWords.size > 0 && this.#lastWords.has(sessionId)) return true;
-    if (this.#notes.size === 0) return false;
-    return isLastWord(this.#notes.get(sessionId)?.kind);
+    if (this.#sentOverrides.size > 0 && this.#sentOverrides.has(sessionId)) return true;
+    if (this.#pending.size === 0) return false;
+    return isOverride(this.#pending.get(sessionId)?.kind);
+  }
+
+  /** Whether a takeover or a forced end was sent and not read back. */
+  hasSentOverride(sessionId: string): boolean {
+    return this.#sentOverrides.has(sessionId);
   }
 
   /**
-   * Makes the next batch of what is noted, as far as it goes into one and may be said; it may be empty, as a sign of life.
-   * `failed`: called for each session that cannot be told of, which is left out.
+   * Makes the next batch of pending writes, as many as fit. Without any it is empty, a sign of life.
+   * `withEnds`: whether it may contain ends. `failed`: called for each session that cannot be encoded, which
+   * is left out.
    */
   makeBatch(now: number, withEnds = true, failed: (error: unknown) => void = () => {}): Batch {
     const seq = this.#seq + 1;
     const ops: Op[] = [];
     const writes = new Map<string, PendingWrite>();
     let chars = 0;
-    for (const [sessionId, taken] of this.#notes) {
+    for (const [sessionId, write] of this.#pending) {
       if (ops.length === MAX_BATCH_OPS || chars > MAX_BATCH_CHARS) break;
-      const { kind, session } = taken;
+      const { kind, appId, session } = write;
       if (!withEnds && isEnd(kind)) continue;
-      this.#notes.delete(sessionId);
+      this.#pending.delete(sessionId);
       try {
-        const isTakenBack = isAbandoned(taken);
-        if (isTakenBack) session!.origin!.term = epochBefore(session!);
-        const text = encode(taken);
+        const isTakenBack = isAbandoned(write);
+        if (isTakenBack) this.#presence.setEpoch(appId, session!, epochBefore(session!));
+        const text = encode(write);
         chars += text.length;
         ops.push({ kind, sessionId, text });
-        writes.set(sessionId, isTakenBack ? { ...taken, isTakenBack } : taken);
-        if (isLastWord(kind)) this.#lastWords.set(sessionId, seq);
+        writes.set(sessionId, isTakenBack ? { ...write, isTakenBack } : write);
+        if (isOverride(kind)) this.#sentOverrides.set(sessionId, seq);
       } catch (error) {
         failed(error);
       }
     }
     const batch = { seq, ops, writes, chars, madeAt: now, acknowledgedAt: undefined };
     this.#seq = seq;
-    this.#batches.push(batch);
-    this.#unreadChars += chars;
+    this.#unconfirmed.push(batch);
+    this.#unconfirmedChars += chars;
     return batch;
   }
 
   /**
-   * The batches that were not read back, to be sent again over another link. Which of the two copies the log does, if the first one
-   * is still on its way, makes no difference for what comes after it: they have the same number, sessions and kinds. But a takeover
-   * whose client has left meanwhile is not to win against one that was made since.
+   * The unconfirmed batches, to be sent again over a new link. The first copy may still arrive. Both copies
+   * have the same number, sessions and kinds, so it makes no difference which one the log does. One thing
+   * does change: a takeover whose client has left meanwhile must not win against a takeover that was made
+   * since.
    */
   batchesToResend(): readonly Batch[] {
-    this.#batches = this.#batches.map((batch) => {
+    this.#unconfirmed = this.#unconfirmed.map((batch) => {
       if (![...batch.writes.values()].some(isAbandoned)) return batch;
       const ops = batch.ops.map((op) => {
-        const note = batch.writes.get(op.sessionId)!;
-        if (!isAbandoned(note)) return op;
-        // This node's own epoch stays: the copy that tells of it may be the one that is done.
-        return { ...op, text: encodeRow(note.appId, note.session!, epochBefore(note.session!)) };
+        const write = batch.writes.get(op.sessionId)!;
+        if (!isAbandoned(write)) return op;
+        // The session keeps its epoch here: the log may do the first copy, which has that one.
+        return { ...op, text: encodeRow(write.appId, write.session!, epochBefore(write.session!)) };
       });
       return { ...batch, ops };
     });
-    return this.#batches;
+    return this.#unconfirmed;
   }
 
-  /** Whether a batch that was not read back takes the session over. */
-  hasSentOverride(sessionId: string): boolean {
-    return this.#lastWords.has(sessionId);
-  }
-
-  /** Says that the log has done everything up to this batch. */
+  /** The log has replied that everything up to this batch is done. */
   acknowledge(seq: number, now: number): void {
-    for (const batch of this.#batches) {
+    for (const batch of this.#unconfirmed) {
       if (batch.seq > seq) break;
       batch.acknowledgedAt ??= now;
     }
   }
 
-  /** Takes out the batches up to this one, and returns it. */
+  /** The batches up to this one were read back. Returns this one, if it was among the unconfirmed. */
   confirm(seq: number): Batch | undefined {
     let last: Batch | undefined;
-    while (this.#batches.length > 0 && this.#batches[0]!.seq <= seq) {
-      last = this.#batches.shift()!;
-      this.#unreadChars -= last.chars;
+    while (this.#unconfirmed.length > 0 && this.#unconfirmed[0]!.seq <= seq) {
+      last = this.#unconfirmed.shift()!;
+      this.#unconfirmedChars -= last.chars;
       for (const sessionId of last.writes.keys()) {
-        if (this.#lastWords.get(sessionId) === last.seq) this.#lastWords.delete(sessionId);
+        if (this.#sentOverrides.get(sessionId) === last.seq) this.#sentOverrides.delete(sessionId);
       }
     }
     return last?.seq === seq ? last : undefined;
   }
 
-  /** Begins to number anew, as another writer. What was not read back is noted again, with what was noted since. */
+  /**
+   * Starts numbering at 1, as another writer. What was not read back is pending again, merged with what came
+   * since.
+   */
   restart(): void {
-    for (const { writes } of this.#batches.reverse()) {
-      for (const [sessionId, note] of writes) {
-        // Others may have taken it over meanwhile.
-        if (note.session?.origin?.owner !== undefined) continue;
-        this.#notes.set(sessionId, { ...after(note, this.#notes.get(sessionId)), isNew: false });
+    for (const { writes } of this.#unconfirmed.reverse()) {
+      for (const [sessionId, write] of writes) {
+        if (isElsewhere(write)) continue;
+        this.#pending.set(sessionId, { ...merge(write, this.#pending.get(sessionId)), isNew: false });
       }
     }
-    this.#batches = [];
-    this.#lastWords.clear();
+    this.#unconfirmed = [];
+    this.#sentOverrides.clear();
     this.#seq = 0;
-    this.#unreadChars = 0;
+    this.#unconfirmedChars = 0;
   }
 
-  /** The log had no room for what a batch, which is confirmed, said about a session: it is noted again, with what was said since. */
+  /** Redis had no room for a write of a confirmed batch. It is pending again, merged with what came since. */
   addAgain(batch: Batch, sessionId: string): void {
-    let note = batch.writes.get(sessionId)!;
-    for (const { writes } of this.#batches) note = after(note, writes.get(sessionId));
-    note = after(note, this.#notes.get(sessionId));
-    // Others may have taken it over meanwhile.
-    if (note.session?.origin?.owner === undefined) this.#notes.set(sessionId, { ...note, isNew: false });
+    let write = batch.writes.get(sessionId)!;
+    for (const { writes } of this.#unconfirmed) write = merge(write, writes.get(sessionId));
+    write = merge(write, this.#pending.get(sessionId));
+    if (!isElsewhere(write)) this.#pending.set(sessionId, { ...write, isNew: false });
   }
 }
 
@@ -210,9 +226,15 @@ function encode({ appId, session, cause }: PendingWrite): string {
   return session === undefined ? encodeEnd(appId, cause) : encodeRow(appId, session);
 }
 
+/** Whether another node has taken the session over meanwhile. */
+function isElsewhere({ session }: PendingWrite): boolean {
+  return session?.origin?.owner !== undefined;
+}
+
 /**
- * Whether the client that made a takeover has left before it was written. It is written at the epoch before: it moves the session
- * here, where it waits to be resumed, unless another node has taken it over since.
+ * Whether the client that caused a takeover has left before it was written. Such a takeover is written at the
+ * epoch before. It moves the session here, where it waits to be resumed, unless another node has taken it
+ * over since.
  */
 function isAbandoned({ kind, session, isTakenBack }: PendingWrite): boolean {
   if (kind !== "takeover" || session === undefined || isTakenBack === true) return false;
@@ -223,7 +245,7 @@ function epochBefore(session: HeldSession): number {
   return Math.max(0, session.origin!.term - 1);
 }
 
-function isLastWord(kind: OpKind | undefined): boolean {
+function isOverride(kind: OpKind | undefined): boolean {
   return kind === "takeover" || kind === "forceEnd";
 }
 
@@ -231,15 +253,14 @@ function isEnd(kind: OpKind): boolean {
   return kind === "end" || kind === "forceEnd";
 }
 
-/** One note that says what both would have said, one after the other. */
-function after(before: PendingWrite, next: PendingWrite | undefined): PendingWrite {
+/** One write that does what both would have done, one after the other. */
+function merge(before: PendingWrite, next: PendingWrite | undefined): PendingWrite {
   if (next === undefined) return before;
   const isTakenBack = before.isTakenBack === true && next.kind !== "takeover";
-  return { ...next, kind: join(before.kind, next.kind), isTakenBack };
+  return { ...next, kind: mergeKinds(before.kind, next.kind), isTakenBack };
 }
 
-/** One kind that does what both would have done, one after the other. */
-function join(before: OpKind, next: OpKind): OpKind {
+function mergeKinds(before: OpKind, next: OpKind): OpKind {
   if (before === "takeover" && next === "patch") return "takeover";
   if (before === "takeover" && next === "end") return "forceEnd";
   if (before === "open" && next === "patch") return "open";

@@ -60,7 +60,9 @@ export class MemoryLog {
     };
   }
 
-  /** As Redis does it: what is there all the time comes, whatever is put in and taken out between the pages. */
+  /**
+   * As Redis does it: what is there all the time comes, whatever is put in and taken out between the pages.
+   */
   scan({ from }: Extract<Command, { do: "scan" }>, size = 3): ScanBatch {
     const rows = [...this.#state.rows]
       .map(([sessionId, row]) => ({ sessionId, ...row }))
@@ -132,7 +134,9 @@ export class MemoryLog {
     this.#state = empty();
   }
 
-  /** Returns what brings the log back to how it is now; `isClockBack`: with ids that have been there before. */
+  /**
+   * Returns what brings the log back to how it is now; `isClockBack`: with ids that have been there before.
+   */
   save(): (isClockBack: boolean) => void {
     const saved = structuredClone(this.#state);
     const clock = this.#clock;

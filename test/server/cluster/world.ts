@@ -3,8 +3,9 @@ import { expect } from "vitest";
 import type { SessionKind, SessionPatch } from "../../../src/core/sessions/session.ts";
 import { App } from "../../../src/server/auth/app.ts";
 import type { Command, Entry } from "../../../src/server/cluster/log.ts";
+import { createReplicationSink } from "../../../src/server/cluster/replication-sink.ts";
 import { Replicator } from "../../../src/server/cluster/replicator.ts";
-import { createReplicationSink, ShardPresence } from "../../../src/server/cluster/shard-presence.ts";
+import { ShardPresence } from "../../../src/server/cluster/shard-presence.ts";
 import { createCounters } from "../../../src/server/gateway/telemetry.ts";
 import { type HeldSession, type Holder, Tenant } from "../../../src/server/gateway/tenant.ts";
 import { readSettings } from "../../../src/server/settings/settings.ts";
@@ -48,13 +49,15 @@ interface Sent {
   readonly at: number;
 }
 
-/** One gateway's core, its replicator, and a link to the log that is as slow and unreliable as the test wants. */
+/**
+ * One gateway's core, its replicator, and a link to the log that is as slow and unreliable as the test wants.
+ */
 export class FakeNode {
   readonly name: string;
   readonly tenant: Tenant;
   readonly replicator: Replicator;
   readonly socket = new FakeSocket();
-  readonly tables: ShardPresence;
+  readonly presence: ShardPresence;
   readonly events: string[] = [];
   now: number;
   /** How wrong its wall clock is. */
@@ -77,7 +80,7 @@ export class FakeNode {
     this.now = now;
     this.#log = log;
     const tenants = new Map<string, Tenant>();
-    this.tables = new ShardPresence(
+    this.presence = new ShardPresence(
       { tenant: (appId) => tenants.get(appId), tenants: () => tenants.values() },
       () => true,
     );
@@ -88,7 +91,7 @@ export class FakeNode {
       leaseMs: LEASE_MS,
       windowMs: WINDOW_MS,
       makeId: () => `${name}-${makeId()}`,
-      presence: this.tables,
+      presence: this.presence,
       wakeBy: () => {},
       events: {
         joined: note("joined"),
@@ -190,7 +193,7 @@ export class FakeNode {
         this.commands.push({ command, link, at: this.now });
       }
     });
-    this.tables.flush(this.now);
+    this.presence.flush(this.now);
   }
 
   /** The log does the first command that is on its way. */
@@ -232,7 +235,7 @@ export class FakeNode {
   deliver(): void {
     const reply = this.replies.shift();
     if (reply !== undefined && reply.link === this.link) this.#guard(reply.deliver);
-    this.tables.flush(this.now);
+    this.presence.flush(this.now);
   }
 
   read(max: number): void {
@@ -240,7 +243,7 @@ export class FakeNode {
     if (this.link === undefined || after === undefined || this.isDeaf) return;
     const entries: Entry[] = this.#log.read(after, max);
     this.#guard(() => this.replicator.read(after, entries, this.now));
-    this.tables.flush(this.now);
+    this.presence.flush(this.now);
   }
 
   get isLate(): boolean {
