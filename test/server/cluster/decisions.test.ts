@@ -14,6 +14,7 @@ import {
 } from "../../../src/server/cluster/decisions.ts";
 import type { Effect } from "../../../src/server/cluster/effect.ts";
 import type { HeldSession, RemoteSession } from "../../../src/server/gateway/tenant.ts";
+import { knowing } from "./knowing.ts";
 
 const HEAD = readFileSync(new URL("../../../src/server/cluster/decisions.ts", import.meta.url), "utf8");
 const OF_SESSION_ID = { appId: "app", sessionId: "s" };
@@ -32,21 +33,6 @@ const sessionOf = (owner?: string, hasClient = false) =>
 const own = () => sessionOf();
 const remote = () => sessionOf("other");
 
-/** A node that knows nothing but what a case says. */
-const knowing = (known: Partial<Record<keyof Knowledge, boolean>> = {}): Knowledge => {
-  const answer = (name: keyof Knowledge) => () => known[name] ?? false;
-  return {
-    wasWriter: answer("wasWriter"),
-    isRegistered: answer("isRegistered"),
-    isEvicted: answer("isEvicted"),
-    hasUnconfirmedWrite: answer("hasUnconfirmedWrite"),
-    hasUnconfirmedOverride: answer("hasUnconfirmedOverride"),
-    hasSentOverride: answer("hasSentOverride"),
-    hasEnded: answer("hasEnded"),
-    hasHeard: answer("hasHeard"),
-    isUserFull: answer("isUserFull"),
-  };
-};
 const overriding = knowing({ hasUnconfirmedWrite: true, hasUnconfirmedOverride: true });
 const sent = knowing({ hasUnconfirmedWrite: true, hasUnconfirmedOverride: true, hasSentOverride: true });
 const registered = knowing({ isRegistered: true });
