@@ -1,5 +1,4 @@
 import { TokenBucket } from "../../core/collections/token-bucket.ts";
-import type { RemoteSession, Session } from "../../core/sessions/session.ts";
 import { Table } from "../../core/sessions/table.ts";
 import type { App } from "../auth/app.ts";
 import type { Clock } from "../clock.ts";
@@ -17,9 +16,6 @@ import type { TurnBudget } from "./turn-budget.ts";
 import type { UserBudget } from "./user-budget.ts";
 import { UserBudgets } from "./user-budgets.ts";
 import type { ViewFlusher } from "./view-flusher.ts";
-
-export type HeldSession = Session;
-export type { RemoteSession };
 
 export interface TenantOptions {
   readonly limits: Limits;

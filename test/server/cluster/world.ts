@@ -8,8 +8,9 @@ import type {
 } from "../../../src/core/sessions/session.ts";
 import { App } from "../../../src/server/auth/app.ts";
 import type { Command, Entry } from "../../../src/server/cluster/log.ts";
+import { createReplicationSink } from "../../../src/server/cluster/replication-sink.ts";
 import { Replicator } from "../../../src/server/cluster/replicator.ts";
-import { createJournal, TenantTables } from "../../../src/server/cluster/tenant-tables.ts";
+import { ShardPresence } from "../../../src/server/cluster/shard-presence.ts";
 import { FlushBatch } from "../../../src/server/gateway/flush-batch.ts";
 import type { SessionLife } from "../../../src/server/gateway/session-life.ts";
 import { createCounters } from "../../../src/server/gateway/telemetry.ts";
@@ -55,13 +56,15 @@ interface Sent {
   readonly at: number;
 }
 
-/** One gateway's core, its replicator, and a link to the log that is as slow and unreliable as the test wants. */
+/**
+ * One gateway's core, its replicator, and a link to the log that is as slow and unreliable as the test wants.
+ */
 export class FakeNode {
   readonly name: string;
   readonly tenant: Tenant;
   readonly replicator: Replicator;
   readonly socket = new FakeSocket();
-  readonly tables: TenantTables;
+  readonly presence: ShardPresence;
   readonly events: string[] = [];
   now: number;
   /** How wrong its wall clock is. */
@@ -85,7 +88,7 @@ export class FakeNode {
     this.#log = log;
     const tenants = new Map<string, Tenant>();
     const flushBatch = new FlushBatch();
-    this.tables = new TenantTables(
+    this.presence = new ShardPresence(
       { tenant: (appId) => tenants.get(appId), tenants: () => tenants.values() },
       () => true,
       flushBatch,
@@ -97,14 +100,14 @@ export class FakeNode {
       leaseMs: LEASE_MS,
       windowMs: WINDOW_MS,
       makeId: () => `${name}-${makeId()}`,
-      tables: this.tables,
+      presence: this.presence,
       wakeBy: () => {},
       events: {
         joined: note("joined"),
         expelled: note("expelled"),
-        taken: note("taken"),
-        peerJoined: note("peerJoined"),
-        peerBuried: note("peerBuried"),
+        nodeIdConflict: note("taken"),
+        nodeJoined: note("peerJoined"),
+        nodeEvicted: note("peerBuried"),
         resync: (reason) => void events.push(reason),
         badInput: note("badInput"),
         failed: (error) => this.#failed(error),
@@ -127,10 +130,10 @@ export class FakeNode {
       wakeBy: () => {},
       flushTurn: endlessTurn(),
       flushBatch,
-      journal: createJournal(
+      journal: createReplicationSink(
         APP_ID,
         () => this.replicator,
-        (at) => this.replicator.mayGiveUp(at),
+        (at) => this.replicator.canExpireSessions(at),
       ),
     });
     tenants.set(APP_ID, this.tenant);
@@ -143,7 +146,7 @@ export class FakeNode {
 
   /** As the link does it. */
   #guard(act: () => void): void {
-    this.tables.transact(this.now, () => {
+    this.presence.transact(this.now, () => {
       try {
         act();
       } catch (error) {
@@ -226,9 +229,9 @@ export class FakeNode {
     const { replicator } = this;
     const answer = (deliver: () => void) => this.replies.push({ link, deliver });
     switch (command.do) {
-      case "look": {
-        const look = log.look(command);
-        return void answer(() => replicator.looked(look, this.now));
+      case "readStatus": {
+        const look = log.readStatus(command);
+        return void answer(() => replicator.statusRead(look, this.now));
       }
       case "scan": {
         const page = log.scan(command);
@@ -242,9 +245,9 @@ export class FakeNode {
         const appended = log.append(command);
         return void answer(() => replicator.appended(command, appended, this.now));
       }
-      case "bury": {
-        const isDone = log.bury(command);
-        return void answer(() => replicator.buried(command.writer, isDone));
+      case "evict": {
+        const isDone = log.evict(command);
+        return void answer(() => replicator.evicted(command.writer, isDone));
       }
       case "forget":
         return log.forget(command);

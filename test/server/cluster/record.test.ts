@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { NEW_SESSION, patchState, type Session } from "../../../src/core/sessions/session.ts";
 import { SessionRow } from "../../../src/core/sessions/session-row.ts";
 import { UserRow } from "../../../src/core/sessions/user-row.ts";
-import { encodeRow, parseFact, readFact } from "../../../src/server/cluster/fact.ts";
+import { encodeRow, parseRecord, readRecord } from "../../../src/server/cluster/record.ts";
 
 const origin = (lostAt?: number) => ({ opened: 5, owner: undefined, term: 1, lostAt });
 const sessionWith = (custom: Record<string, string>, lostAt?: number) =>
@@ -14,7 +14,7 @@ const sessionWith = (custom: Record<string, string>, lostAt?: number) =>
     undefined,
     origin(lostAt),
   );
-const read = (text: string, known?: Session) => readFact(parseFact(text)!, known);
+const read = (text: string, known?: Session) => readRecord(parseRecord(text)!, known);
 
 describe("what nodes say of a session", () => {
   it("has when its socket was lost only if others have to know", () => {
