@@ -1,3 +1,5 @@
+import type { CustomPatch } from "./wire.ts";
+
 /** What may be an id, and what may be custom: plain functions, so that the client SDK has them without the schema library. */
 
 /** The longest id of a user, conversation, session or app, in UTF-16 units. */
@@ -29,9 +31,6 @@ export function idProblem(text: string): string | undefined {
     ? undefined
     : `must have 1 to ${MAX_ID_LENGTH} characters, no control characters, and be well-formed Unicode`;
 }
-
-/** A patch of `custom`: a string sets a key, null deletes it. Its own property `__proto__` is a key like any other. */
-export type CustomPatch = Readonly<Record<string, string | null>>;
 
 /** What is wrong with a patch of `custom`, or undefined. */
 export function customProblem(patch: unknown): string | undefined {
