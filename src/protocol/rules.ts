@@ -5,6 +5,8 @@ import type { CustomPatch } from "./wire.ts";
 /** The longest id of a user, conversation, session or app, in UTF-16 units. */
 export const MAX_ID_LENGTH = 255;
 export const MAX_FILTER_USER_IDS = 1000;
+/** The length of the ids that the gateway makes, see core/ids.ts. */
+export const MADE_ID_LENGTH = 21;
 /** Longer than any token we take; a bound for what is handed to the verifier. */
 export const MAX_TOKEN_LENGTH = 8192;
 export const MAX_CUSTOM_KEYS = 32;

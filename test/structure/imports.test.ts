@@ -9,8 +9,8 @@ const SRC = fileURLToPath(new URL("../../src", import.meta.url));
 const LAYERS: Record<string, readonly string[]> = {
   // Plain types, codes, limits: without any package, for the SDK is built of it too.
   "protocol/wire": [],
-  protocol: ["protocol/wire", "core/ids"],
-  "core/ids": [],
+  protocol: ["protocol/wire"],
+  "core/ids": ["protocol/wire"],
   "core/collections": [],
   "core/sessions": ["protocol", "core/collections"],
   "core/views": ["core/sessions", "protocol", "core/collections"],
@@ -38,7 +38,8 @@ const LAYERS: Record<string, readonly string[]> = {
   "server/settings": ["server/gateway", "server/auth", "cli", "protocol"],
   // What runs beside the gateway, and knows it by the wire only.
   client: ["protocol/wire"],
-  react: ["client"],
+  // Packages of their own are imported by name.
+  react: [],
   dashboard: ["client"],
   cli: ["client", "server/auth", "protocol"],
 };
@@ -65,7 +66,7 @@ function layerOf(name: string): string {
 }
 
 const files: SourceFile[] = readdirSync(SRC, { recursive: true, encoding: "utf8" })
-  .filter((name) => /\.tsx?$/.test(name) && !name.endsWith("vite.config.ts"))
+  .filter((name) => /\.tsx?$/.test(name) && !/(?:^|\/)dist\//.test(name) && !name.endsWith("vite.config.ts"))
   .map((name) => {
     const text = readFileSync(join(SRC, name), "utf8");
     const imports = [...text.matchAll(/(?:from |import |import\()"([^"]+)"/g)].map((match) => match[1]!);
@@ -102,6 +103,14 @@ it("the SDK, and what it shares with the gateway, depend on no package", () => {
       imports.filter((target) => !target.startsWith(".")).map((target) => `${name} imports ${target}`),
     );
   expect(wrong).toEqual([]);
+});
+
+it("the hooks have the client as applications have it", () => {
+  const packages = files.filter(({ layer }) => layer === "react").flatMap(({ imports }) => imports);
+  expect([...new Set(packages.filter((target) => !target.startsWith(".")))].sort()).toEqual([
+    "@presence-gateway/client",
+    "react",
+  ]);
 });
 
 it("the pure core knows no clock, no timers, no process and nothing of Node", () => {
