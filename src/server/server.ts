@@ -6,7 +6,7 @@ import { type Clock, createAwakeClock } from "./clock.ts";
 import type { Cluster } from "./cluster/cluster.ts";
 import { isPlainIpv4 } from "./gateway/admission.ts";
 import { Hub } from "./gateway/hub.ts";
-import { TcpSlots, type TcpSlotsOptions } from "./gateway/tcp-slots.ts";
+import { type TcpRefusal, TcpSlots, type TcpSlotsOptions } from "./gateway/tcp-slots.ts";
 import { answerUpgrade } from "./gateway/upgrade.ts";
 import { AnonymousRequests } from "./http/anonymous-requests.ts";
 import { BodyBudget } from "./http/body-budget.ts";
@@ -34,6 +34,18 @@ const DASHBOARD = new URL("../../dist/dashboard/", import.meta.url);
  * WebSockets.
  */
 const LEFT_FOR_STRANGERS = 100;
+/**
+ * On `ws`, so many strangers may come from one address in a second, or as many as all addresses together may make
+ * WebSockets, if that is more.
+ */
+const STRANGERS_PER_SECOND = 1_000;
+
+/** What the log says of a TCP connection that was not taken. */
+const TCP_REFUSALS: Readonly<Record<TcpRefusal, string | undefined>> = {
+  full: undefined,
+  share_used: "the share of an address",
+  too_often: "too many a second from an address",
+};
 
 export interface Gateway {
   readonly hub: Hub;
@@ -73,6 +85,7 @@ export async function startGateway(
     nodeId,
     makeId,
     random: Math.random,
+    memoryLimit: memoryBytes(),
     replication: cluster,
   });
   metrics.observe(hub);
@@ -123,8 +136,7 @@ export async function startGateway(
         now: () => clock.now(),
       },
       bodies: new BodyBudget(memoryBytes()),
-      tcpRefused: (opened) =>
-        telemetry.refused("tcp_connections", opened === "full" ? undefined : "the share of an address"),
+      tcpRefused: (refusal) => telemetry.refused("tcp_connections", TCP_REFUSALS[refusal]),
       bodyRefused: () => telemetry.refused("body_bytes"),
       refuseHandshake: (address, answer) =>
         // What is the node's own fault counts for nobody.
@@ -220,11 +232,15 @@ async function createCluster(
 }
 
 interface ListenOptions extends Omit<TransportOptions, "tcp"> {
-  readonly tcp: Omit<TcpSlotsOptions, "knowsConnections">;
+  readonly tcp: Omit<TcpSlotsOptions, "knowsConnections" | "perSecondOfAddress">;
 }
 
 async function listen(settings: Settings, log: Logger, options: ListenOptions): Promise<Transport> {
-  const onWs = () => listenWs({ ...options, tcp: new TcpSlots({ ...options.tcp, knowsConnections: true }) });
+  const onWs = () => {
+    const perSecondOfAddress = Math.max(STRANGERS_PER_SECOND, settings.limits.maxConnectsPerSecond);
+    const tcp = new TcpSlots({ ...options.tcp, knowsConnections: true, perSecondOfAddress });
+    return listenWs({ ...options, tcp });
+  };
   if (settings.transport === "ws") {
     log.info({ transport: "ws" }, "transport chosen by TRANSPORT");
     return await onWs();

@@ -15,6 +15,7 @@ import {
   STRANGER_PER_SECOND,
 } from "./limits.ts";
 import { MessageGuard } from "./message-guard.ts";
+import type { Newcomer } from "./newcomers.ts";
 import { Outbox } from "./outbox.ts";
 import type { Reply } from "./reply.ts";
 import type { Socket, SocketListener } from "./socket.ts";
@@ -24,6 +25,9 @@ import type { Tenant } from "./tenant.ts";
 import { TokenWatch } from "./token-watch.ts";
 import type { UserBudget } from "./user-budget.ts";
 
+/** What only a whole message brings about before `connect`: nothing unfinished is held then. */
+const FOLLOWS_MESSAGE: ReadonlySet<CloseReason> = new Set(["unauthenticated", "badMessages", "overload"]);
+
 type State = "new" | "connected" | "closing" | "closed";
 
 /** One WebSocket, from its upgrade to its end: its token, its limits, its heartbeat, and who handles what it says. */
@@ -32,12 +36,16 @@ export class Connection implements SocketListener, Peer, Reply {
   readonly #hub: Hub;
   readonly #tenant: Tenant;
   readonly #socket: Socket;
-  readonly #admitted: Pick<Admitted, "release">;
+  readonly #admitted: Pick<Admitted, "release" | "mayAsk">;
+  /** Until it has connected, where that is bounded. */
+  readonly #newcomer: Newcomer | undefined;
   readonly #guard: MessageGuard;
   readonly #connectBy: number;
   readonly #sessions: HeldSessions;
   #subscriptions: Subscriptions | undefined;
   #state: State = "new";
+  /** A message has come before there was a valid token. */
+  #hasAsked = false;
   #principal: Principal | undefined;
   #token: TokenWatch | undefined;
   /**
@@ -50,13 +58,20 @@ export class Connection implements SocketListener, Peer, Reply {
   #closeAt = Number.POSITIVE_INFINITY;
 
   /** `admitted` is released when the socket has gone. */
-  constructor(hub: Hub, tenant: Tenant, socket: Socket, admitted: Pick<Admitted, "release">) {
+  constructor(
+    hub: Hub,
+    tenant: Tenant,
+    socket: Socket,
+    admitted: Pick<Admitted, "release" | "mayAsk">,
+    newcomer?: Newcomer | undefined,
+  ) {
     const now = hub.clock.now();
     const { limits } = hub;
     this.#hub = hub;
     this.#tenant = tenant;
     this.#socket = socket;
     this.#admitted = admitted;
+    this.#newcomer = newcomer;
     this.outbox = new Outbox(socket, limits.maxBufferedBytes, this, hub.pageTurns);
     this.#guard = new MessageGuard(Math.min(STRANGER_PER_SECOND, limits.messagesPerSecond), now);
     this.#sessions = new HeldSessions(tenant, this, limits.maxSessionsPerSocket);
@@ -105,6 +120,7 @@ export class Connection implements SocketListener, Peer, Reply {
     if (!wasOver) this.#detach(code === 1000 || code === 1005);
     this.#tenant.sockets--;
     this.#admitted.release();
+    this.#newcomer?.ended(this.#hub.clock.now());
     this.#hub.remove(this);
   }
 
@@ -184,8 +200,13 @@ export class Connection implements SocketListener, Peer, Reply {
   #receive(text: string, byteLength: number): void {
     const now = this.#hub.clock.now();
     this.#pingedAt = undefined;
-    if (this.#state === "new" && byteLength > MAX_BYTES_BEFORE_CONNECT) {
-      return this.#close("tooLarge", "too_large");
+    if (this.#state === "new") {
+      if (byteLength > MAX_BYTES_BEFORE_CONNECT) return this.#close("tooLarge", "too_large");
+      // The first of each is bounded by the connects of a second.
+      if (this.#hasAsked && !this.#admitted.mayAsk(byteLength, now)) {
+        return this.#close("flooding", "flooding");
+      }
+      this.#hasAsked = true;
     }
     if (!this.#guard.admit(now)) {
       return this.#refuseOverRate(text, byteLength, now, this.#guard.retryAfterMs());
@@ -272,6 +293,7 @@ export class Connection implements SocketListener, Peer, Reply {
     if (budget.userId !== undefined) this.outbox.party = budget;
     this.#state = "connected";
     this.#socket.authorized();
+    this.#newcomer?.release();
     this.#guard.setRate(principal.kind === "app" ? messagesPerSecond * APP_TOKEN_FACTOR : messagesPerSecond);
     this.#adopt(principal);
     const { nodeId } = this.#hub;
@@ -372,6 +394,7 @@ export class Connection implements SocketListener, Peer, Reply {
     if (this.#isOver) return;
     if (refusal !== undefined) this.#refuse(refusal);
     this.#state = "closing";
+    if (FOLLOWS_MESSAGE.has(reason)) this.#newcomer?.release();
     this.#detach(false);
     this.#hub.schedule(this, this.#hub.clock.now() + CLOSE_TIMEOUT_MS);
     this.#socket.close(CLOSE[reason].code, CLOSE[reason].reason);

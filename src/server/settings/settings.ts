@@ -245,6 +245,11 @@ function warningsFor(limits: Limits, apps: readonly AppConfig[], { openFiles }: 
       `MAX_CONNECTIONS is ${limits.maxConnections}, but this process may open only ${openFiles} files: raise the limit (ulimit -n) or lower the setting`,
     );
   }
+  if (limits.maxConnectionsPerIp >= limits.maxConnections) {
+    warnings.push(
+      `MAX_CONNECTIONS_PER_IP is ${limits.maxConnectionsPerIp} and MAX_CONNECTIONS ${limits.maxConnections}: one address can keep all others out`,
+    );
+  }
   if (limits.resumeWindowMs < 2_000) {
     warnings.push(
       "RESUME_WINDOW_MS is under 2 s: a page change or a short loss of network will show as leaving",

@@ -10,6 +10,7 @@ import type { Duplex } from "node:stream";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { BodySink } from "../gateway/event-stream.ts";
 import type { Frame } from "../gateway/frame.ts";
+import { CLOSE_TIMEOUT_MS } from "../gateway/limits.ts";
 import type { StrangerConnection } from "../gateway/tcp-slots.ts";
 import {
   answerError,
@@ -76,9 +77,20 @@ export function createHttpServer(
       if (inHand === 0) onIdle?.();
     },
   };
+  // Node takes one connection in a turn of the loop, so a newcomer waits for all that came before it. What is
+  // not to stay goes before it has a parser, which is most of what a connection costs.
+  const [parse] = server.listeners("connection") as [(this: Server, tcp: TcpSocket) => void];
+  server.removeListener("connection", parse);
   server.on("connection", (tcp) => {
     // A connection whose offer of another protocol is left alone comes again.
-    if (!connections.has(tcp)) connections.set(tcp, new HttpConnection(work, tcp));
+    if (!connections.has(tcp)) {
+      // It was reset while it waited. Nobody is there to be counted or answered.
+      if (tcp.remoteAddress === undefined) return void tcp.destroy();
+      const connection = new HttpConnection(work, tcp);
+      if (!connection.isTaken) return;
+      connections.set(tcp, connection);
+    }
+    parse.call(server, tcp);
   });
   server.on("request", (request, response) =>
     connections.get(request.socket)?.take(request, response, false),
@@ -94,7 +106,8 @@ export function createHttpServer(
     const connection = connections.get(request.socket);
     // An earlier request has no answer yet: what is written now would be taken for a part of it.
     if (connection?.isFree !== true) return void socket.destroy();
-    socket.on("error", () => socket.destroy());
+    // Once: a connection comes again with each offer of another protocol that is left alone.
+    socket.off("error", destroyOnError).on("error", destroyOnError);
     if (hasTooManyHeaders(request)) return refuse(socket, TOO_MANY_HEADERS);
     const handshake = handshakeOf(request);
     const isGet = request.method === "GET";
@@ -164,6 +177,14 @@ export function refuse(socket: Duplex, { status, headers, body }: HttpAnswer): v
   const head = Object.entries({ ...headers, "content-length": Buffer.byteLength(text), connection: "close" });
   const lines = head.map(([name, value]) => `${name}: ${value}\r\n`).join("");
   socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\n${lines}\r\n${text}`);
+  // Bytes that nobody reads would hide the end of the connection, and it would stay for good.
+  socket.resume();
+  const patience = setTimeout(() => socket.destroy(), CLOSE_TIMEOUT_MS);
+  socket.on("close", () => clearTimeout(patience));
+}
+
+function destroyOnError(this: Duplex): void {
+  this.destroy();
 }
 
 // Upgrades
@@ -236,6 +257,8 @@ function leaveTheRest({ parser }: ParsedSocket): void {
  * in memory. So they wait here: each is handled when the kernel has taken the answer to the one before.
  */
 class HttpConnection implements StrangerConnection {
+  /** Whether it may stay. One that may not is ended at once. */
+  readonly isTaken: boolean;
   readonly #work: Work;
   readonly #tcp: TcpSocket;
   readonly #peer: string;
@@ -253,15 +276,18 @@ class HttpConnection implements StrangerConnection {
     this.#peer = tcp.remoteAddress ?? "";
     const { options } = work;
     const opened = options.tcp.open(this.#peer, this);
-    this.#isStranger = opened === "taken";
+    this.isTaken = opened === "taken";
+    this.#isStranger = this.isTaken;
     tcp.on("close", () => {
       this.endRequests();
-      this.#known();
+      if (this.#isStranger) options.tcp.strangerLeft(this.#peer, this);
       options.tcp.close(this.#isWebSocket);
     });
     if (opened === "taken") return;
     options.tcpRefused(opened);
-    tcp.destroy();
+    // A reset leaves nothing behind in the kernel, where thousands a second would pile up.
+    if (opened === "too_often") tcp.resetAndDestroy();
+    else tcp.destroy();
   }
 
   /** The last answer was given, or nothing is to be answered any more. */

@@ -6,7 +6,7 @@ import type {
   UpgradeRefusal,
   UpgradeRequest,
 } from "../gateway/socket.ts";
-import type { TcpSlots } from "../gateway/tcp-slots.ts";
+import type { TcpRefusal, TcpSlots } from "../gateway/tcp-slots.ts";
 import type { BodyBudget } from "../http/body-budget.ts";
 import { answerError, type HttpAnswer, type HttpHandler } from "../http/exchange.ts";
 
@@ -52,7 +52,7 @@ export interface TransportOptions {
   /** The client's address, from that of the peer and its X-Forwarded-For. */
   readonly clientAddress: (peer: string, forwardedFor: string | undefined) => string;
   /** A TCP connection was closed because there were too many, of all or of its address. */
-  readonly tcpRefused: (opened: "full" | "share_used") => void;
+  readonly tcpRefused: (refusal: TcpRefusal) => void;
   /** A body was not read to its end because too many bytes of bodies wait. */
   readonly bodyRefused: () => void;
   /**
@@ -81,7 +81,8 @@ export type Accept = (socket: Socket) => SocketListener;
  * reads it.
  */
 export function realtimeAppId(path: string): string | undefined {
-  const segments = path.split("/");
+  // One more than it may have: to cut tens of thousands takes milliseconds.
+  const segments = path.split("/", 5);
   if (segments.length !== 4) return undefined;
   try {
     const [root, version, appId, name] = segments.map(decodeURIComponent);
@@ -158,10 +159,14 @@ export interface HandshakeHeaders {
 
 /** Whether a GET asks for a WebSocket. One that does not, as a proxy would see it, is an ordinary request. */
 export function asksForWebSocket({ upgrade = "", connection = "", key = "" }: HandshakeHeaders): boolean {
-  const isUpgrade =
-    /^websocket$/i.test(upgrade) && listOf(connection).some((each) => /^upgrade$/i.test(each));
-  return isUpgrade && /^[+/\dA-Za-z]{22}==$/.test(key);
+  return /^websocket$/i.test(upgrade) && UPGRADE.test(connection) && /^[+/\dA-Za-z]{22}==$/.test(key);
 }
+
+/** `upgrade` in a list. The list may be long, so it is not taken apart. */
+const UPGRADE = /(?:^|,)\s*upgrade\s*(?:,|$)/i;
+
+/** No client offers nearly as many. To take a list of tens of thousands apart takes milliseconds. */
+const MAX_PROTOCOLS_LENGTH = 4_096;
 
 /** The answer to a request for a WebSocket that cannot be one; undefined if it can. */
 export function refuseHandshake({ version, protocol }: HandshakeHeaders): HttpAnswer | undefined {
@@ -169,6 +174,11 @@ export function refuseHandshake({ version, protocol }: HandshakeHeaders): HttpAn
     return answerError(426, { "sec-websocket-version": ["must be 13"] }, { "sec-websocket-version": "13" });
   }
   if (protocol === undefined) return undefined;
+  if (protocol.length > MAX_PROTOCOLS_LENGTH) {
+    return answerError(400, {
+      "sec-websocket-protocol": [`must have at most ${MAX_PROTOCOLS_LENGTH} characters`],
+    });
+  }
   const offered = listOf(protocol);
   if (new Set(offered).size === offered.length && offered.every((each) => TOKEN.test(each))) return undefined;
   return answerError(400, { "sec-websocket-protocol": ["must be a list of names, each of them once"] });

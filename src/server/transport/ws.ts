@@ -28,6 +28,13 @@ const MIN_BUFFERED_CHUNKS = 1_024;
 /** A stranger's only message is short, and a thousand strangers may take all these pieces at once. */
 const CHUNKS_OF_STRANGER = 64;
 
+/**
+ * What a peer may still send after our close frame, which it may not have read yet: bytes, and each message or control
+ * frame as so many at least. ws goes on taking apart all that comes, for as long as the peer has to answer.
+ */
+const MAX_AFTER_CLOSE = 1_048_576;
+const LEAST_AFTER_CLOSE = 1_024;
+
 /** `ws` on node:http: runs wherever Node does. */
 export async function listenWs(options: TransportOptions): Promise<Transport> {
   const webSockets = new WebSocketServer({
@@ -65,7 +72,12 @@ function upgrade(
   const appId = realtimeAppId(path);
   const fault = appId === undefined ? NO_SUCH_PATH : refuseHandshake(handshake);
   if (fault !== undefined) return options.refuseHandshake(address, fault);
-  const answer = options.upgrade({ appId: appId!, origin: request.headers.origin, address });
+  const answer = options.upgrade({
+    appId: appId!,
+    origin: request.headers.origin,
+    address,
+    boundsFirstMessage: true,
+  });
   if (!answer.ok) return options.refuseHandshake(address, answerRefusal(answer));
   let accepted = false;
   webSockets.handleUpgrade(request, socket, head, (webSocket) => {
@@ -89,14 +101,26 @@ function upgrade(
         options.crashed(error);
       }
     };
+    let afterClose = 0;
+    /** Something has come, of so many bytes. */
+    const hear = (bytes: number, handle: () => void) => {
+      if (!adapter.isClosing) return guard(handle);
+      afterClose += Math.max(bytes, LEAST_AFTER_CLOSE);
+      if (afterClose <= MAX_AFTER_CLOSE) return;
+      // What is left of this packet, which may hold thousands, too.
+      if (receiver !== undefined) receiver._loop = false;
+      adapter.terminate();
+    };
     adapter.onDrain = () => guard(() => listener.onDrain());
     // ws says what is wrong with a frame and closes by itself; without a listener the process would end.
     webSocket.on("error", () => {});
     webSocket.on("message", (data: Buffer, isBinary) =>
-      guard(() => (isBinary ? listener.onBinary() : listener.onText(data.toString(), data.length))),
+      hear(data.length, () =>
+        isBinary ? listener.onBinary() : listener.onText(data.toString(), data.length),
+      ),
     );
-    webSocket.on("ping", () => guard(() => listener.onControl()));
-    webSocket.on("pong", () => guard(() => listener.onControl()));
+    webSocket.on("ping", () => hear(0, () => listener.onControl()));
+    webSocket.on("pong", () => hear(0, () => listener.onControl()));
     let isClosed = false;
     const onClose = (code: number) => {
       if (isClosed) return;
@@ -116,6 +140,8 @@ function upgrade(
 interface ReceivingWebSocket extends WebSocket {
   readonly _receiver?: {
     on(event: "conclude", listener: (code: number) => void): unknown;
+    /** Whether it goes on with what it has. */
+    _loop: boolean;
     _maxPayload: number;
     _maxBufferedChunks: number;
   };
