@@ -192,7 +192,7 @@ export async function startGateway(
   };
 }
 
-interface Surroundings {
+interface ClusterDependencies {
   readonly nodeId: string;
   readonly log: Logger;
   readonly clock: Clock;
@@ -203,7 +203,7 @@ interface Surroundings {
 async function createCluster(
   settings: Settings,
   apps: readonly AppConfig[],
-  { nodeId, log, clock, metrics }: Surroundings,
+  { nodeId, log, clock, metrics }: ClusterDependencies,
 ): Promise<{ readonly cluster: Cluster | undefined; readonly failed: Promise<SettingsError> }> {
   const { redisUrls, redisShards, redisLogBytes, nodeLeaseMs, limits } = settings;
   if (redisUrls === undefined) return { cluster: undefined, failed: new Promise(() => {}) };
@@ -225,7 +225,8 @@ async function createCluster(
     log,
     observeLag: metrics.observeLag,
     crashed: metrics.telemetry.crashed,
-    taken: () => fail(new SettingsError(`NODE_ID ${JSON.stringify(nodeId)} is taken by another node`)),
+    nodeIdConflict: () =>
+      fail(new SettingsError(`NODE_ID ${JSON.stringify(nodeId)} is taken by another node`)),
   });
   metrics.observeCluster(cluster);
   return { cluster, failed };

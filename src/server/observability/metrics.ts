@@ -157,7 +157,7 @@ export function createMetrics(
     gauge(
       "cluster_nodes",
       "Nodes of the cluster that are alive, this one among them.",
-      () => cluster.peers + 1,
+      () => cluster.liveRemoteNodes + 1,
     );
     gauge("cluster_degraded", "1 while this node cannot tell whether it shows what all others do.", () =>
       cluster.isDegraded ? 1 : 0,
@@ -174,7 +174,7 @@ export function createMetrics(
       "Entries of the log that were read, own ones among them.",
       () => counts.entries,
     );
-    counter("cluster_changes_in", "Changes in them.", () => counts.facts);
+    counter("cluster_changes_in", "Changes in them.", () => counts.records);
     counter("cluster_gaps", "Times that entries between two were missed.", () => counts.resyncs.gap);
     labelled("cluster_resyncs", "Times that all rows were read, by reason.", "reason", counts.resyncs);
     counter("cluster_bad_input", "What was read from Redis and left out.", () => counts.badInputs);
