@@ -1,13 +1,5 @@
-import type {
-  Custom,
-  Origin,
-  Session,
-  SessionConnection,
-  SessionKind,
-  SessionState,
-  Shape,
-  User,
-} from "./session.ts";
+import type { SessionKind } from "../../protocol/wire.ts";
+import type { Custom, Origin, Session, SessionConnection, SessionState, Shape, User } from "./session.ts";
 import { shapeOf } from "./session.ts";
 
 type Writable<T> = { -readonly [Key in keyof T]: T[Key] };

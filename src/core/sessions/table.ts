@@ -1,11 +1,11 @@
 import type { LeaveCause } from "../../protocol/codes.ts";
+import type { SessionKind } from "../../protocol/wire.ts";
 import { Bucket } from "./bucket.ts";
 import {
   FOCUSED_SHAPE,
   type Origin,
   type Session,
   type SessionConnection,
-  type SessionKind,
   type SessionState,
   SHAPES,
   shapeOf,

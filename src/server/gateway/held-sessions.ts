@@ -6,8 +6,9 @@ import {
   type SessionConnection,
   type User,
 } from "../../core/sessions/session.ts";
-import type { Message, SessionFields } from "../../protocol/messages.ts";
+import type { Message } from "../../protocol/messages.ts";
 import { MAX_CUSTOM_BYTES, MAX_CUSTOM_KEYS, MAX_USER_CUSTOM_BYTES } from "../../protocol/rules.ts";
+import type { SessionPatch } from "../../protocol/wire.ts";
 import type { Principal } from "../auth/principal.ts";
 import { APP_TOKEN_FACTOR, MAX_DUE_PER_TURN } from "./limits.ts";
 import type { Reply } from "./reply.ts";
@@ -167,7 +168,7 @@ export class HeldSessions implements SessionConnection {
     id: number | undefined,
     session: Session | undefined,
     user: User | undefined,
-    patch: SessionFields,
+    patch: SessionPatch,
     freed = 0,
   ): boolean {
     const before = session ?? NEW_SESSION;

@@ -5,12 +5,11 @@ import {
   patchState,
   type Session,
   type SessionConnection,
-  type SessionKind,
-  type SessionPatch,
 } from "../../core/sessions/session.ts";
 import type { Table } from "../../core/sessions/table.ts";
 import type { EndCause } from "../../protocol/codes.ts";
 import { MAX_USER_CUSTOM_BYTES } from "../../protocol/rules.ts";
+import type { SessionKind, SessionPatch } from "../../protocol/wire.ts";
 import { ReplicatedSessions } from "./replicated-sessions.ts";
 import type { SessionContext } from "./session-context.ts";
 import type { DueSessions, SessionDeadlines } from "./session-deadlines.ts";

@@ -1,3 +1,4 @@
+import { SUBPROTOCOL } from "../../protocol/wire.ts";
 import type {
   Socket,
   SocketListener,
@@ -8,9 +9,6 @@ import type {
 import type { TcpRefusal, TcpSlots } from "../gateway/tcp-slots.ts";
 import type { BodyBudget } from "../http/body-budget.ts";
 import { answerError, type HttpAnswer, type HttpHandler } from "../http/exchange.ts";
-
-/** The WebSocket subprotocol; clients may offer it and need not. */
-export const SUBPROTOCOL = "presence.v1";
 
 /** A client that takes none of an answer for this long, or sends none of a request, is dropped. */
 export const HTTP_STALL_MS = 10_000;

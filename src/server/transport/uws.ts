@@ -1,3 +1,4 @@
+import { SUBPROTOCOL } from "../../protocol/wire.ts";
 import type { SocketListener } from "../gateway/socket.ts";
 import type { HttpAnswer } from "../http/exchange.ts";
 import {
@@ -8,7 +9,6 @@ import {
   offersSubprotocol,
   realtimeAppId,
   refuseHandshake,
-  SUBPROTOCOL,
   type Transport,
   type TransportOptions,
 } from "./transport.ts";

@@ -1,11 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { expect } from "vitest";
-import type {
-  Session,
-  SessionConnection,
-  SessionKind,
-  SessionPatch,
-} from "../../../src/core/sessions/session.ts";
+import type { Session, SessionConnection } from "../../../src/core/sessions/session.ts";
+import type { SessionKind, SessionPatch } from "../../../src/protocol/wire.ts";
 import { App } from "../../../src/server/auth/app.ts";
 import type { Command, Entry } from "../../../src/server/cluster/log.ts";
 import { createReplicationSink } from "../../../src/server/cluster/replication-sink.ts";
