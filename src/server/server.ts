@@ -5,7 +5,7 @@ import { App, type AppConfig } from "./auth/app.ts";
 import { type Clock, createAwakeClock } from "./clock.ts";
 import type { Cluster } from "./cluster/cluster.ts";
 import { isPlainIpv4 } from "./gateway/admission.ts";
-import { Hub } from "./gateway/hub.ts";
+import { Hub } from "./gateway/gateway-node.ts";
 import { type TcpRefusal, TcpSlots, type TcpSlotsOptions } from "./gateway/tcp-slots.ts";
 import { answerUpgrade } from "./gateway/upgrade.ts";
 import { AnonymousRequests } from "./http/anonymous-requests.ts";

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { IDLE_VIEW_MS } from "../../src/core/views/views.ts";
+import { IDLE_VIEW_MS } from "../../src/core/views/view-registry.ts";
 import { APP, TestGateway } from "../support/gateway.ts";
 import { PROJECT } from "../support/process.ts";
 import { TcpProxy } from "../support/proxy.ts";

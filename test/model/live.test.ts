@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { IDLE_VIEW_MS } from "../../src/core/views/views.ts";
+import { IDLE_VIEW_MS } from "../../src/core/views/view-registry.ts";
 import type { TestClient } from "../support/client.ts";
 import { readEvents } from "../support/events.ts";
 import { APP, TestGateway } from "../support/gateway.ts";

@@ -1,10 +1,10 @@
 import { isDeepStrictEqual } from "node:util";
 import { encodeSnapshotPage } from "../../src/protocol/codec.ts";
-import type { Feed } from "../../src/server/gateway/feed.ts";
 import type { Frame } from "../../src/server/gateway/frame.ts";
 import { Frame as TextFrame } from "../../src/server/gateway/frame.ts";
-import { Outbox, type Sink } from "../../src/server/gateway/outbox.ts";
+import { Outbox, type Sink } from "../../src/server/gateway/send-queue.ts";
 import { Subscription, type Wording } from "../../src/server/gateway/subscription.ts";
+import type { Feed } from "../../src/server/gateway/view-channel.ts";
 import { TEST_OWNER, testPageTurns } from "../support/stubs.ts";
 import type { CauseBook } from "./oracle.ts";
 

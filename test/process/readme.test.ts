@@ -5,7 +5,7 @@ import { promisify } from "node:util";
 import { SignJWT } from "jose";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
-import type { Limits } from "../../src/server/gateway/limits.ts";
+import type { Limits } from "../../src/server/gateway/gateway-config.ts";
 import { readSettings } from "../../src/server/settings/settings.ts";
 import { SETTINGS } from "../../src/server/settings/settings-help.ts";
 import { TestClient } from "../support/client.ts";

@@ -1,8 +1,8 @@
 import { expect } from "vitest";
-import type { Feed } from "../../src/server/gateway/feed.ts";
 import { PageTurns } from "../../src/server/gateway/page-turns.ts";
 import { createCounters, type Telemetry } from "../../src/server/gateway/telemetry.ts";
 import { TurnBudget } from "../../src/server/gateway/turn-budget.ts";
+import type { Feed } from "../../src/server/gateway/view-channel.ts";
 
 /** Telemetry for tests without a gateway; a defect fails the test, unless `crashed` says otherwise. */
 export function testTelemetry(crashed = (error: unknown): void => expect.fail(String(error))): Telemetry {

@@ -2,8 +2,8 @@ import { encodeDiff, type Member } from "../../protocol/codec.ts";
 import type { LeaveCause } from "../../protocol/codes.ts";
 import type { Change, Table } from "../sessions/table.ts";
 import type { CompiledFilter } from "./compiled-filter.ts";
+import { Walk } from "./cursor.ts";
 import { type Diff, DiffLog } from "./diff-log.ts";
-import { Walk } from "./walk.ts";
 
 /** A mark on a user whose entry must be looked at again, and who is in the result as far as the view knows. */
 const PRESENT = null;

@@ -1,6 +1,6 @@
 import type { Clock } from "../clock.ts";
-import type { Hub } from "../gateway/hub.ts";
-import type { Journal, Replication } from "../gateway/journal.ts";
+import type { Hub } from "../gateway/gateway-node.ts";
+import type { Journal, Replication } from "../gateway/replication-sink.ts";
 import { Link, type LinkCounts } from "./link.ts";
 import { RESYNC_REASONS, type ResyncReason } from "./reader.ts";
 import { DEFAULT_LOG_BYTES, RedisLog } from "./redis-log.ts";

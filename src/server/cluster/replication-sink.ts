@@ -1,5 +1,5 @@
 import type { Session } from "../../core/sessions/session.ts";
-import type { Journal } from "../gateway/journal.ts";
+import type { Journal } from "../gateway/replication-sink.ts";
 import type { Replicator } from "./replicator.ts";
 
 /**

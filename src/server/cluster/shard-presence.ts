@@ -1,8 +1,8 @@
 import type { RemoteSession, Session } from "../../core/sessions/session.ts";
 import type { EndCause } from "../../protocol/codes.ts";
+import type { Tenant } from "../gateway/app-presence.ts";
 import type { FlushBatch } from "../gateway/flush-batch.ts";
 import type { SessionLife } from "../gateway/session-life.ts";
-import type { Tenant } from "../gateway/tenant.ts";
 
 /** The apps of a node. */
 export interface AppLookup {

@@ -5,24 +5,24 @@ import type { Issue } from "../../protocol/wire.ts";
 import type { Principal } from "../auth/principal.ts";
 import { CLOCK_LEEWAY_S, verifyToken } from "../auth/token.ts";
 import type { Admitted } from "./admission.ts";
+import type { Tenant } from "./app-presence.ts";
 import { Frame } from "./frame.ts";
-import { HeldSessions } from "./held-sessions.ts";
-import type { Hub, Peer } from "./hub.ts";
 import {
   APP_TOKEN_FACTOR,
   CLOSE_TIMEOUT_MS,
   MAX_BYTES_BEFORE_CONNECT,
   STRANGER_PER_SECOND,
-} from "./limits.ts";
-import { MessageGuard } from "./message-guard.ts";
+} from "./gateway-config.ts";
+import type { Hub, Peer } from "./gateway-node.ts";
 import type { Newcomer } from "./newcomers.ts";
-import { Outbox } from "./outbox.ts";
+import { MessageGuard } from "./rate-limiter.ts";
 import type { Reply } from "./reply.ts";
+import { Outbox } from "./send-queue.ts";
 import type { Socket, SocketListener } from "./socket.ts";
+import { HeldSessions } from "./socket-sessions.ts";
 import { Subscriptions } from "./subscriptions.ts";
 import type { Refusal } from "./telemetry.ts";
-import type { Tenant } from "./tenant.ts";
-import { TokenWatch } from "./token-watch.ts";
+import { TokenWatch } from "./token-expiry.ts";
 import type { UserBudget } from "./user-budget.ts";
 
 /** What only a whole message brings about before `connect`: nothing unfinished is held then. */

@@ -2,12 +2,12 @@ import type { CompiledFilter } from "../../core/views/compiled-filter.ts";
 import type { Principal } from "../auth/principal.ts";
 import { CLOCK_LEEWAY_S } from "../auth/token.ts";
 import type { Admitted } from "./admission.ts";
+import type { Tenant } from "./app-presence.ts";
 import { Frame } from "./frame.ts";
-import type { Hub, Peer } from "./hub.ts";
-import { Outbox, type Sink } from "./outbox.ts";
+import type { Hub, Peer } from "./gateway-node.ts";
+import { Outbox, type Sink } from "./send-queue.ts";
 import type { Subscription, Wording } from "./subscription.ts";
-import type { Tenant } from "./tenant.ts";
-import { TokenWatch } from "./token-watch.ts";
+import { TokenWatch } from "./token-expiry.ts";
 
 /** The body of an HTTP answer that is written bit by bit. After `end`, `terminate` or `onClose` calls are no-ops. */
 export interface BodySink extends Sink {

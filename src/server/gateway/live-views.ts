@@ -1,13 +1,13 @@
 import type { Table } from "../../core/sessions/table.ts";
 import type { CompiledFilter } from "../../core/views/compiled-filter.ts";
 import type { View } from "../../core/views/view.ts";
-import { type Collected, type IdleViewOwner, Views } from "../../core/views/views.ts";
+import { type Collected, type IdleViewOwner, Views } from "../../core/views/view-registry.ts";
 import type { Clock } from "../clock.ts";
-import { Feed, type Subscriber } from "./feed.ts";
-import type { Limits } from "./limits.ts";
+import type { Limits } from "./gateway-config.ts";
 import { Subscription, type SubscriptionReader } from "./subscription.ts";
 import type { Telemetry } from "./telemetry.ts";
 import type { TurnBudget } from "./turn-budget.ts";
+import { Feed, type Subscriber } from "./view-channel.ts";
 import { ViewFlusher } from "./view-flusher.ts";
 
 export interface LiveViewsOptions {

@@ -1,5 +1,5 @@
 import { addressKey } from "./admission.ts";
-import type { Limits } from "./limits.ts";
+import type { Limits } from "./gateway-config.ts";
 
 /** What all of them may hold: the memory gate, which closes at four fifths, leaves room for that. */
 const SHARE_OF_MEMORY = 1 / 8;

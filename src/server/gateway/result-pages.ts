@@ -1,6 +1,6 @@
 import type { Table } from "../../core/sessions/table.ts";
 import type { CompiledFilter } from "../../core/views/compiled-filter.ts";
-import { Walk } from "../../core/views/walk.ts";
+import { Walk } from "../../core/views/cursor.ts";
 import type { Member } from "../../protocol/codec.ts";
 import { cutPage } from "./pages.ts";
 

@@ -1,8 +1,8 @@
 import type { Table } from "../../core/sessions/table.ts";
-import type { Views } from "../../core/views/views.ts";
+import type { Views } from "../../core/views/view-registry.ts";
 import type { Clock } from "../clock.ts";
-import type { Journal } from "./journal.ts";
-import type { Limits } from "./limits.ts";
+import type { Limits } from "./gateway-config.ts";
+import type { Journal } from "./replication-sink.ts";
 import type { SessionDeadlines } from "./session-deadlines.ts";
 import type { TransactionTime } from "./transaction-time.ts";
 

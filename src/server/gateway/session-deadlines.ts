@@ -1,6 +1,6 @@
 import { Deadlines } from "../../core/collections/deadlines.ts";
 import type { Session } from "../../core/sessions/session.ts";
-import { type Limits, MAX_DUE_PER_TURN } from "./limits.ts";
+import { type Limits, MAX_DUE_PER_TURN } from "./gateway-config.ts";
 
 /** What is done with a session whose time has come. */
 export interface DueSessions {

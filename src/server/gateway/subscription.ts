@@ -1,10 +1,10 @@
 import type { Diff } from "../../core/views/diff-log.ts";
 import type { View } from "../../core/views/view.ts";
-import type { Feed, Subscriber } from "./feed.ts";
 import { Frame } from "./frame.ts";
-import type { Job, Outbox } from "./outbox.ts";
+import type { Job, Outbox } from "./send-queue.ts";
 import type { Snapshot } from "./snapshot.ts";
 import type { SubscriptionCharges } from "./subscription-charges.ts";
+import type { Feed, Subscriber } from "./view-channel.ts";
 
 /** A page of a snapshot as the feed hands it out; the reader's protocol is put around it by the subscription. */
 export interface SnapshotPage {

@@ -3,15 +3,15 @@ import { filterBytes, walkBytes } from "../../core/views/view-size.ts";
 import { encodeResultPage, encodeSnapshotPage } from "../../protocol/codec.ts";
 import type { Message } from "../../protocol/messages.ts";
 import { mayWatch, type Principal } from "../auth/principal.ts";
+import type { Tenant } from "./app-presence.ts";
 import { Frame } from "./frame.ts";
-import { SHORT_OF_MEMORY } from "./held-sessions.ts";
-import { MAX_LONG_RESULTS, MAX_UNANSWERED } from "./limits.ts";
-import type { Outbox } from "./outbox.ts";
+import { MAX_LONG_RESULTS, MAX_UNANSWERED } from "./gateway-config.ts";
 import type { Reply } from "./reply.ts";
 import { ResultPages } from "./result-pages.ts";
+import type { Outbox } from "./send-queue.ts";
+import { SHORT_OF_MEMORY } from "./socket-sessions.ts";
 import type { LongAnswers, Subscription, SubscriptionOwner, Wording } from "./subscription.ts";
 import type { SubscriptionCharges } from "./subscription-charges.ts";
-import type { Tenant } from "./tenant.ts";
 import type { UserBudget } from "./user-budget.ts";
 
 /** Diffs go to WebSockets as they are, snapshots with the id of the request that they answer. */

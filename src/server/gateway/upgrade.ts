@@ -1,5 +1,5 @@
 import { Connection } from "./connection.ts";
-import type { Hub } from "./hub.ts";
+import type { Hub } from "./gateway-node.ts";
 import type { UpgradeAnswer, UpgradeRequest } from "./socket.ts";
 
 /** Decides on a request for a WebSocket, before the upgrade. */

@@ -1,5 +1,10 @@
-import type { Limits } from "./limits.ts";
-import { APP_TOKEN_FACTOR, BURST_SECONDS, USER_BYTES_PER_SECOND, USER_RATE_FACTOR } from "./limits.ts";
+import type { Limits } from "./gateway-config.ts";
+import {
+  APP_TOKEN_FACTOR,
+  BURST_SECONDS,
+  USER_BYTES_PER_SECOND,
+  USER_RATE_FACTOR,
+} from "./gateway-config.ts";
 import { type BudgetRates, refillMs, UserBudget } from "./user-budget.ts";
 
 type RateLimits = Pick<Limits, "messagesPerSecond" | "maxMessageBytes">;

@@ -1,7 +1,6 @@
 import type { Flush, View } from "../../core/views/view.ts";
-import type { Views } from "../../core/views/views.ts";
+import type { Views } from "../../core/views/view-registry.ts";
 import type { Clock } from "../clock.ts";
-import type { Feed, FlushPayer } from "./feed.ts";
 import {
   FAILED_FLUSH_REST_MS,
   type Limits,
@@ -9,9 +8,10 @@ import {
   REST_PER_COST,
   REST_PER_COST_AT_ONCE,
   REST_PER_PRIVATE_COST,
-} from "./limits.ts";
+} from "./gateway-config.ts";
 import type { Telemetry } from "./telemetry.ts";
 import { DELIVER_AT_ONCE_MS, flushCostMs, type TurnBudget } from "./turn-budget.ts";
+import type { Feed, FlushPayer } from "./view-channel.ts";
 
 export interface ViewFlusherOptions {
   readonly views: Views;

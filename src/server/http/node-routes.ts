@@ -1,6 +1,6 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import ipaddr from "ipaddr.js";
-import type { Hub } from "../gateway/hub.ts";
+import type { Hub } from "../gateway/gateway-node.ts";
 import type { AnonymousRequests } from "./anonymous-requests.ts";
 import { readBearer } from "./authorize.ts";
 import { type DashboardFile, dashboardFiles } from "./dashboard.ts";

@@ -2,9 +2,9 @@ import { TYPING_SHAPE, VISIBLE_SHAPE } from "../../core/sessions/session.ts";
 import { Id } from "../../protocol/ids.ts";
 import { idProblem } from "../../protocol/rules.ts";
 import type { Principal } from "../auth/principal.ts";
+import type { Tenant } from "../gateway/app-presence.ts";
 import { EventStream, parsePosition } from "../gateway/event-stream.ts";
-import type { Hub } from "../gateway/hub.ts";
-import type { Tenant } from "../gateway/tenant.ts";
+import type { Hub } from "../gateway/gateway-node.ts";
 import type { AnonymousRequests } from "./anonymous-requests.ts";
 import { authorize } from "./authorize.ts";
 import {

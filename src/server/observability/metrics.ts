@@ -1,6 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
 import type { Cluster } from "../cluster/cluster.ts";
-import type { Hub } from "../gateway/hub.ts";
+import type { Hub } from "../gateway/gateway-node.ts";
 import {
   createCounters,
   type MESSAGE_TYPES,

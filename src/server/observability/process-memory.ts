@@ -7,7 +7,7 @@ import {
 } from "node:perf_hooks";
 import { getHeapStatistics, setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import type { MemoryUse } from "../gateway/memory-gate.ts";
+import type { MemoryUse } from "../gateway/load-shedder.ts";
 
 const SAMPLE_MS = 500;
 

@@ -4,7 +4,7 @@ import { z } from "zod";
 import { length } from "../../protocol/bounds.ts";
 import { Id } from "../../protocol/ids.ts";
 import { AppConfig, MAX_SHARDS } from "../auth/app.ts";
-import type { Limits } from "../gateway/limits.ts";
+import type { Limits } from "../gateway/gateway-config.ts";
 import { type Timing, timingProblem, timingWarnings } from "./timing.ts";
 
 /** A setting is wrong; the message is one line, says which and how to mend it, and holds no secret. */

@@ -1,4 +1,4 @@
-import type { Limits } from "../gateway/limits.ts";
+import type { Limits } from "../gateway/gateway-config.ts";
 
 /** The times that have to fit each other for several nodes to be one gateway, and for one to go down gently. */
 export interface Timing {

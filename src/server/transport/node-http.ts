@@ -10,7 +10,7 @@ import type { Duplex } from "node:stream";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { BodySink } from "../gateway/event-stream.ts";
 import type { Frame } from "../gateway/frame.ts";
-import { CLOSE_TIMEOUT_MS } from "../gateway/limits.ts";
+import { CLOSE_TIMEOUT_MS } from "../gateway/gateway-config.ts";
 import type { StrangerConnection } from "../gateway/tcp-slots.ts";
 import {
   answerError,

@@ -3,7 +3,7 @@ import { NEW_SESSION } from "../../../src/core/sessions/session.ts";
 import { Table } from "../../../src/core/sessions/table.ts";
 import { CompiledFilter } from "../../../src/core/views/compiled-filter.ts";
 import { View } from "../../../src/core/views/view.ts";
-import { Views } from "../../../src/core/views/views.ts";
+import { Views } from "../../../src/core/views/view-registry.ts";
 import { FilterSchema } from "../../../src/protocol/filter.ts";
 import { ResultPages } from "../../../src/server/gateway/result-pages.ts";
 

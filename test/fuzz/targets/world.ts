@@ -1,10 +1,10 @@
 import { CompiledFilter } from "../../../src/core/views/compiled-filter.ts";
 import { FilterSchema } from "../../../src/protocol/filter.ts";
 import { App, type AppConfig } from "../../../src/server/auth/app.ts";
-import { Hub } from "../../../src/server/gateway/hub.ts";
+import type { Tenant } from "../../../src/server/gateway/app-presence.ts";
+import { Hub } from "../../../src/server/gateway/gateway-node.ts";
 import { ResultPages } from "../../../src/server/gateway/result-pages.ts";
 import { createCounters } from "../../../src/server/gateway/telemetry.ts";
-import type { Tenant } from "../../../src/server/gateway/tenant.ts";
 import { readSettings } from "../../../src/server/settings/settings.ts";
 
 export const APP_ID = "test-app";

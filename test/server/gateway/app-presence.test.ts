@@ -2,10 +2,10 @@ import { describe, expect, it } from "vitest";
 import { CompiledFilter } from "../../../src/core/views/compiled-filter.ts";
 import { FilterSchema } from "../../../src/protocol/filter.ts";
 import { App } from "../../../src/server/auth/app.ts";
-import type { Subscriber } from "../../../src/server/gateway/feed.ts";
+import { Tenant } from "../../../src/server/gateway/app-presence.ts";
 import { FlushBatch } from "../../../src/server/gateway/flush-batch.ts";
 import type { SessionLife } from "../../../src/server/gateway/session-life.ts";
-import { Tenant } from "../../../src/server/gateway/tenant.ts";
+import type { Subscriber } from "../../../src/server/gateway/view-channel.ts";
 import { readSettings } from "../../../src/server/settings/settings.ts";
 import { endlessTurn, testTelemetry } from "../../support/stubs.ts";
 

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
 import { makeId } from "../../../src/core/ids.ts";
-import { Hub, type Peer } from "../../../src/server/gateway/hub.ts";
+import { Hub, type Peer } from "../../../src/server/gateway/gateway-node.ts";
 import { createCounters } from "../../../src/server/gateway/telemetry.ts";
 import { readSettings } from "../../../src/server/settings/settings.ts";
 

@@ -3,7 +3,7 @@ import { retryDelay } from "../../../src/client/retry.ts";
 import { makeId } from "../../../src/core/ids.ts";
 import { App } from "../../../src/server/auth/app.ts";
 import { mintToken } from "../../../src/server/auth/mint.ts";
-import { Hub } from "../../../src/server/gateway/hub.ts";
+import { Hub } from "../../../src/server/gateway/gateway-node.ts";
 import { Newcomer, Newcomers } from "../../../src/server/gateway/newcomers.ts";
 import type { Socket, SocketListener, UpgradeRefusal } from "../../../src/server/gateway/socket.ts";
 import type { Refusal } from "../../../src/server/gateway/telemetry.ts";

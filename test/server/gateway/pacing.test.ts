@@ -3,11 +3,11 @@ import { describe, expect, it } from "vitest";
 import { CompiledFilter } from "../../../src/core/views/compiled-filter.ts";
 import { FilterSchema } from "../../../src/protocol/filter.ts";
 import { App } from "../../../src/server/auth/app.ts";
-import type { FlushPayer, Subscriber } from "../../../src/server/gateway/feed.ts";
+import { Tenant } from "../../../src/server/gateway/app-presence.ts";
 import type { Frame } from "../../../src/server/gateway/frame.ts";
-import { REST_PER_COST } from "../../../src/server/gateway/limits.ts";
-import { Tenant } from "../../../src/server/gateway/tenant.ts";
+import { REST_PER_COST } from "../../../src/server/gateway/gateway-config.ts";
 import { deliveryCostMs, flushCostMs, TURN_MS, TurnBudget } from "../../../src/server/gateway/turn-budget.ts";
+import type { FlushPayer, Subscriber } from "../../../src/server/gateway/view-channel.ts";
 import { readSettings } from "../../../src/server/settings/settings.ts";
 import { endlessTurn, testTelemetry } from "../../support/stubs.ts";
 

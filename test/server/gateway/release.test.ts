@@ -4,10 +4,10 @@ import { makeId } from "../../../src/core/ids.ts";
 import { CompiledFilter } from "../../../src/core/views/compiled-filter.ts";
 import { FilterSchema } from "../../../src/protocol/filter.ts";
 import { App } from "../../../src/server/auth/app.ts";
-import { HeldSessions } from "../../../src/server/gateway/held-sessions.ts";
-import { Hub } from "../../../src/server/gateway/hub.ts";
-import { MAX_DUE_PER_TURN } from "../../../src/server/gateway/limits.ts";
+import { MAX_DUE_PER_TURN } from "../../../src/server/gateway/gateway-config.ts";
+import { Hub } from "../../../src/server/gateway/gateway-node.ts";
 import type { Reply } from "../../../src/server/gateway/reply.ts";
+import { HeldSessions } from "../../../src/server/gateway/socket-sessions.ts";
 import { readSettings } from "../../../src/server/settings/settings.ts";
 import { testTelemetry } from "../../support/stubs.ts";
 

@@ -4,7 +4,7 @@ import { NEW_SESSION } from "../../../src/core/sessions/session.ts";
 import { Table } from "../../../src/core/sessions/table.ts";
 import { decodeMessage } from "../../../src/protocol/codec.ts";
 import { App } from "../../../src/server/auth/app.ts";
-import { Hub } from "../../../src/server/gateway/hub.ts";
+import { Hub } from "../../../src/server/gateway/gateway-node.ts";
 import { answerUpgrade } from "../../../src/server/gateway/upgrade.ts";
 import { AnonymousRequests } from "../../../src/server/http/anonymous-requests.ts";
 import { presenceRoutes } from "../../../src/server/http/presence-api.ts";

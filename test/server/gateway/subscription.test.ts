@@ -6,10 +6,10 @@ import { MAX_DIFFS } from "../../../src/core/views/diff-log.ts";
 import { View } from "../../../src/core/views/view.ts";
 import { encodeSnapshotPage } from "../../../src/protocol/codec.ts";
 import { FilterSchema } from "../../../src/protocol/filter.ts";
-import { Feed } from "../../../src/server/gateway/feed.ts";
 import { Frame } from "../../../src/server/gateway/frame.ts";
-import { Outbox } from "../../../src/server/gateway/outbox.ts";
+import { Outbox } from "../../../src/server/gateway/send-queue.ts";
 import { Subscription, type Wording } from "../../../src/server/gateway/subscription.ts";
+import { Feed } from "../../../src/server/gateway/view-channel.ts";
 import { publish, TEST_OWNER, testPageTurns, testTelemetry } from "../../support/stubs.ts";
 
 const ENCODER: Wording = {

@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import { makeId } from "../../../src/core/ids.ts";
 import { App } from "../../../src/server/auth/app.ts";
 import { createAwakeClock } from "../../../src/server/clock.ts";
-import { Hub } from "../../../src/server/gateway/hub.ts";
+import { Hub } from "../../../src/server/gateway/gateway-node.ts";
 import { createCounters } from "../../../src/server/gateway/telemetry.ts";
 import { readSettings } from "../../../src/server/settings/settings.ts";
 import { TestGateway } from "../../support/gateway.ts";

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
-import { FLOOD_SECONDS } from "../../../src/server/gateway/limits.ts";
-import { MessageGuard } from "../../../src/server/gateway/message-guard.ts";
+import { FLOOD_SECONDS } from "../../../src/server/gateway/gateway-config.ts";
+import { MessageGuard } from "../../../src/server/gateway/rate-limiter.ts";
 
 /** How many of `tries` messages at a time are admitted. */
 function admitted(guard: MessageGuard, now: number, tries: number): number {

@@ -1,4 +1,4 @@
-import { BAD_MESSAGE_WINDOW_MS, BURST_SECONDS, FLOOD_SECONDS, MAX_BAD_MESSAGES } from "./limits.ts";
+import { BAD_MESSAGE_WINDOW_MS, BURST_SECONDS, FLOOD_SECONDS, MAX_BAD_MESSAGES } from "./gateway-config.ts";
 
 /** Allowances are in thousandths of a message: each millisecond as many come back as messages are allowed a second. */
 const MESSAGE = 1_000;

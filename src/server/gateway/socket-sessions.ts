@@ -10,10 +10,10 @@ import type { Message } from "../../protocol/messages.ts";
 import { MAX_CUSTOM_BYTES, MAX_CUSTOM_KEYS, MAX_USER_CUSTOM_BYTES } from "../../protocol/rules.ts";
 import type { SessionPatch } from "../../protocol/wire.ts";
 import type { Principal } from "../auth/principal.ts";
-import { APP_TOKEN_FACTOR, MAX_DUE_PER_TURN } from "./limits.ts";
+import type { Tenant } from "./app-presence.ts";
+import { APP_TOKEN_FACTOR, MAX_DUE_PER_TURN } from "./gateway-config.ts";
 import type { Reply } from "./reply.ts";
 import type { SessionLife } from "./session-life.ts";
-import type { Tenant } from "./tenant.ts";
 
 /** The sessions that one socket holds, and the messages about them. */
 export class HeldSessions implements SessionConnection {

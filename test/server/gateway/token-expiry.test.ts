@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { TokenWatch } from "../../../src/server/gateway/token-watch.ts";
+import { TokenWatch } from "../../../src/server/gateway/token-expiry.ts";
 
 const NOW = 1_000_000_000_000;
 const inSeconds = (seconds: number) => NOW / 1000 + seconds;

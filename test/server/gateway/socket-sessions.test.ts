@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { MAX_USER_CUSTOM_BYTES } from "../../../src/protocol/rules.ts";
 import { App } from "../../../src/server/auth/app.ts";
-import { HeldSessions } from "../../../src/server/gateway/held-sessions.ts";
+import { Tenant } from "../../../src/server/gateway/app-presence.ts";
 import type { Reply } from "../../../src/server/gateway/reply.ts";
-import { Tenant } from "../../../src/server/gateway/tenant.ts";
+import { HeldSessions } from "../../../src/server/gateway/socket-sessions.ts";
 import { readSettings } from "../../../src/server/settings/settings.ts";
 import { endlessTurn, testTelemetry } from "../../support/stubs.ts";
 

@@ -3,7 +3,12 @@ import { NEW_SESSION, patchState } from "../../../src/core/sessions/session.ts";
 import { Table } from "../../../src/core/sessions/table.ts";
 import { CompiledFilter } from "../../../src/core/views/compiled-filter.ts";
 import { DiffLog, DiffRings, MAX_DIFF_CHARS, MAX_DIFFS } from "../../../src/core/views/diff-log.ts";
-import { IDLE_VIEW_MS, MAX_IDLE_BYTES, MAX_IDLE_VIEWS, Views } from "../../../src/core/views/views.ts";
+import {
+  IDLE_VIEW_MS,
+  MAX_IDLE_BYTES,
+  MAX_IDLE_VIEWS,
+  Views,
+} from "../../../src/core/views/view-registry.ts";
 import { FilterSchema } from "../../../src/protocol/filter.ts";
 import { Random } from "../../support/random.ts";
 

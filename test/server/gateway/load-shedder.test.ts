@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { MemoryGate } from "../../../src/server/gateway/memory-gate.ts";
+import { MemoryGate } from "../../../src/server/gateway/load-shedder.ts";
 
 const use = (resident: number, heap: number) => ({ resident, residentLimit: 1_000, heap, heapLimit: 500 });
 

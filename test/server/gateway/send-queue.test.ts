@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { MAX_SERVER_MESSAGE_BYTES } from "../../../src/protocol/rules.ts";
 import { Frame } from "../../../src/server/gateway/frame.ts";
-import { type Job, Outbox } from "../../../src/server/gateway/outbox.ts";
+import { type Job, Outbox } from "../../../src/server/gateway/send-queue.ts";
 import { Random } from "../../support/random.ts";
 import { TEST_OWNER, testPageTurns } from "../../support/stubs.ts";
 
