@@ -31,7 +31,7 @@ export interface Population {
 }
 
 function populate({ users, usersPerConversation }: Population): void {
-  const tenant = gateway.hub.tenant(APP.id)!;
+  const tenant = gateway.hub.presence(APP.id)!;
   const holder = { onSessionLost() {} };
   const now = gateway.hub.clock.now();
   tenant.transact(now, (sessions) => {

@@ -7,7 +7,7 @@ import { IDLE_VIEW_MS } from "../../src/core/views/view-registry.ts";
 import type { LeaveCause } from "../../src/protocol/codes.ts";
 import { FilterSchema } from "../../src/protocol/filter.ts";
 import { App } from "../../src/server/auth/app.ts";
-import { Tenant } from "../../src/server/gateway/app-presence.ts";
+import { AppPresence } from "../../src/server/gateway/app-presence.ts";
 import type { SessionLife } from "../../src/server/gateway/session-life.ts";
 import { createCounters } from "../../src/server/gateway/telemetry.ts";
 import { KeptAnswer } from "../../src/server/http/kept-answer.ts";
@@ -50,7 +50,7 @@ class World {
   readonly sockets = Array.from({ length: 4 }, () => new FakeSocket());
   readonly readers: Reader[] = [];
   readonly filters: { key: string; plain: OracleFilter; compiled: CompiledFilter; kept: KeptAnswer }[];
-  readonly tenant: Tenant;
+  readonly tenant: AppPresence;
   #ids = 0;
 
   constructor(filters: readonly OracleFilter[]) {
@@ -58,7 +58,7 @@ class World {
       const compiled = new CompiledFilter(FilterSchema.parse(plain));
       return { key: String(index), plain, compiled, kept: new KeptAnswer(compiled) };
     });
-    this.tenant = new Tenant(app, {
+    this.tenant = new AppPresence(app, {
       limits: settings.limits,
       telemetry: {
         ...createCounters(),
@@ -126,7 +126,7 @@ class World {
         break;
       case "close":
         if (live === undefined) return;
-        live.holder?.onSessionLost(live, "kicked");
+        live.connection?.onSessionLost(live, "kicked");
         sessions.end(live, "closed");
         this.#change("closed", () => oracle.end(session!));
         break;
@@ -222,7 +222,7 @@ class World {
     const expected = this.filters.map(({ plain }) => oracle.query(plain));
     for (const [i, { compiled, kept }] of this.filters.entries()) {
       const members: string[] = [];
-      compiled.forEachUser(tenant.table, (user) => members.push(user.member(compiled)));
+      compiled.forEachUser(tenant.table, (user) => members.push(user.encodedEntry(compiled)));
       assert.deepEqual(parse(members), expected[i]);
       const answer = JSON.parse(kept.read(tenant.table) as string);
       assert.deepEqual(Object.assign(Object.create(null), answer.data), expected[i]);
@@ -262,9 +262,9 @@ class World {
       this.now += IDLE_VIEW_MS;
       this.tenant.run(this.now);
     }
-    const leftovers = this.tenant.leftovers();
+    const leftovers = this.tenant.debugCounts();
     expect(leftovers).toEqual(Object.fromEntries(Object.keys(leftovers).map((name) => [name, 0])));
-    expect(this.tenant.next()).toBe(Number.POSITIVE_INFINITY);
+    expect(this.tenant.nextDueAt()).toBe(Number.POSITIVE_INFINITY);
   }
 }
 

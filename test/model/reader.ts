@@ -2,15 +2,15 @@ import { isDeepStrictEqual } from "node:util";
 import { encodeSnapshotPage } from "../../src/protocol/codec.ts";
 import type { Frame } from "../../src/server/gateway/frame.ts";
 import { Frame as TextFrame } from "../../src/server/gateway/frame.ts";
-import { Outbox, type Sink } from "../../src/server/gateway/send-queue.ts";
-import { Subscription, type Wording } from "../../src/server/gateway/subscription.ts";
-import type { Feed } from "../../src/server/gateway/view-channel.ts";
+import { SendQueue, type Sink } from "../../src/server/gateway/send-queue.ts";
+import { type MessageEncoder, Subscription } from "../../src/server/gateway/subscription.ts";
+import type { ViewChannel } from "../../src/server/gateway/view-channel.ts";
 import { TEST_OWNER, testPageTurns } from "../support/stubs.ts";
 import type { CauseBook } from "./oracle.ts";
 
 /** A subscriber without a socket: it rebuilds the state from what it is sent, and holds every diff to the contract. */
 export class Reader implements Sink {
-  readonly outbox: Outbox;
+  readonly outbox: SendQueue;
   readonly filterKey: string;
   readonly subscription: Subscription;
   readonly #causes: CauseBook;
@@ -24,7 +24,7 @@ export class Reader implements Sink {
 
   /** `truth`: what a query would answer now. */
   constructor(
-    feed: Feed,
+    feed: ViewChannel,
     filterKey: string,
     causes: CauseBook,
     truth: () => Record<string, unknown>,
@@ -34,12 +34,12 @@ export class Reader implements Sink {
     this.#truth = truth;
     this.filterKey = filterKey;
     this.#causes = causes;
-    this.outbox = new Outbox(this, maxBytes, owner, testPageTurns());
-    const encoder: Wording = {
+    this.outbox = new SendQueue(this, maxBytes, owner, testPageTurns());
+    const encoder: MessageEncoder = {
       snapshot: (page, requestId) => new TextFrame(encodeSnapshotPage(requestId, page.body)),
       diff: (frame) => frame,
     };
-    this.subscription = new Subscription(feed, { outbox: this.outbox, encoder, owner });
+    this.subscription = new Subscription(feed, { sendQueue: this.outbox, encoder, owner });
     feed.add(this.subscription);
   }
 

@@ -5,7 +5,7 @@ import { promisify } from "node:util";
 import { SignJWT } from "jose";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
-import type { Limits } from "../../src/server/gateway/gateway-config.ts";
+import type { GatewayConfig } from "../../src/server/gateway/gateway-config.ts";
 import { readSettings } from "../../src/server/settings/settings.ts";
 import { SETTINGS } from "../../src/server/settings/settings-help.ts";
 import { TestClient } from "../support/client.ts";
@@ -143,7 +143,7 @@ describe("what the README says", () => {
     const settings = readSettings({}, { openFiles: 20_000, readFile: () => "" });
     const camel = (name: string) => name.toLowerCase().replace(/_(\w)/g, (_, letter) => letter.toUpperCase());
     const documented = new Map(rows.map(([name, standard]) => [camel(name), standard]));
-    for (const [name, value] of Object.entries(settings.limits) as [keyof Limits, number][]) {
+    for (const [name, value] of Object.entries(settings.limits) as [keyof GatewayConfig, number][]) {
       expect(documented.get(name), name).toBeDefined();
       if (name === "maxConnections") expect(value).toBe(20_000 - 512);
       else expect(documented.get(name), name).toBe(`\`${value}\``);

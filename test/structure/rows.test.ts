@@ -19,17 +19,17 @@ it("nothing of a session can be written by those who read it", () => {
   // For the compiler: each of these lines would be an error.
   const write = (session: Session, user: User) => {
     // @ts-expect-error
-    session.holder = undefined;
+    session.connection = undefined;
     // @ts-expect-error
     session.isTyping = false;
     // @ts-expect-error
-    session.shape = 0;
+    session.statusBits = 0;
     // @ts-expect-error
-    if (session.origin !== undefined) session.origin.owner = undefined;
+    if (session.ownership !== undefined) session.ownership.owner = undefined;
     // @ts-expect-error
-    if (session.origin !== undefined) session.origin.term = 0;
+    if (session.ownership !== undefined) session.ownership.epoch = 0;
     // @ts-expect-error
-    if (session.origin !== undefined) session.origin.lostAt = 0;
+    if (session.ownership !== undefined) session.ownership.lostAt = 0;
     // @ts-expect-error
     user.sessions.push(session);
     // @ts-expect-error

@@ -56,7 +56,7 @@ export class Deadlines<K> {
   }
 
   /** No key is due before this time; undefined when none is waiting. */
-  next(): number | undefined {
+  nextDueAt(): number | undefined {
     return this.#heap.peek()?.queuedAt;
   }
 

@@ -1,6 +1,14 @@
 import type { SessionKind } from "../../protocol/wire.ts";
-import type { Custom, Origin, Session, SessionConnection, SessionState, Shape, User } from "./session.ts";
-import { shapeOf } from "./session.ts";
+import type {
+  Custom,
+  Ownership,
+  Session,
+  SessionConnection,
+  SessionState,
+  StatusBits,
+  User,
+} from "./session.ts";
+import { statusBitsOf } from "./session.ts";
 
 type Writable<T> = { -readonly [Key in keyof T]: T[Key] };
 
@@ -18,20 +26,20 @@ export class SessionRow implements Session {
   isTyping: boolean;
   custom: Custom;
   customBytes: number;
-  shape: Shape;
-  holder: SessionConnection | undefined;
-  readonly origin: Writable<Origin> | undefined;
+  statusBits: StatusBits;
+  connection: SessionConnection | undefined;
+  readonly ownership: Writable<Ownership> | undefined;
   /** Its index in the bucket of all sessions and in that of its conversation, see bucket.ts. */
-  placeInAll = -1;
-  placeInConversation = -1;
+  slotInAll = -1;
+  slotInConversation = -1;
 
   constructor(
     sessionId: string,
     user: User,
     kind: SessionKind,
     state: SessionState,
-    holder: SessionConnection | undefined,
-    origin: Origin | undefined,
+    connection: SessionConnection | undefined,
+    ownership: Ownership | undefined,
   ) {
     this.sessionId = sessionId;
     this.user = user;
@@ -42,18 +50,18 @@ export class SessionRow implements Session {
     this.isTyping = state.isTyping;
     this.custom = state.custom;
     this.customBytes = state.customBytes;
-    this.shape = shapeOf(kind, state);
-    this.holder = holder;
-    this.origin = origin;
+    this.statusBits = statusBitsOf(kind, state);
+    this.connection = connection;
+    this.ownership = ownership;
   }
 
-  setState(state: SessionState, shape: Shape): void {
+  setState(state: SessionState, statusBits: StatusBits): void {
     this.visible = state.visible;
     this.selectedConversationId = state.selectedConversationId;
     this.hasFocus = state.hasFocus;
     this.isTyping = state.isTyping;
     this.custom = state.custom;
     this.customBytes = state.customBytes;
-    this.shape = shape;
+    this.statusBits = statusBits;
   }
 }

@@ -1,4 +1,4 @@
-import type { Member } from "../../protocol/codec.ts";
+import type { EncodedEntry } from "../../protocol/codec.ts";
 import { customBytesAfter, EMPTY_CUSTOM_BYTES } from "../../protocol/rules.ts";
 import type { CustomPatch, SessionKind, SessionPatch } from "../../protocol/wire.ts";
 
@@ -27,27 +27,27 @@ export const NEW_SESSION: SessionState = {
 };
 
 /**
- * A shape says in three bits what filters ask about a session apart from its conversation: whether it is a visible
- * widget, has the focus, is typing; as reported, so a hidden widget never has the focus and never types. The eight
- * shapes partition all sessions, and a filter is the set of shapes that it matches.
+ * The status bits say what filters ask about a session apart from its conversation: whether it is a visible widget, has
+ * the focus, is typing; as reported, so a hidden widget never has the focus and never types. Their eight values
+ * partition all sessions, and a filter is the set of values that it matches.
  */
-export type Shape = number;
-export const SHAPES = 8;
-export const VISIBLE_SHAPE = 4;
-export const FOCUSED_SHAPE = 2;
-export const TYPING_SHAPE = 1;
+export type StatusBits = number;
+export const STATUS_VALUES = 8;
+export const VISIBLE_BIT = 4;
+export const FOCUSED_BIT = 2;
+export const TYPING_BIT = 1;
 
-/** The largest `opened` and `term`: what is read from other nodes is bounded by it, so what is written stays within it. */
-export const MAX_ORIGIN = 2 ** 52;
+/** The largest `opened` and `epoch`. What is read from other nodes is bounded by it, so what is written stays within. */
+export const MAX_OWNERSHIP_NUMBER = 2 ** 52;
 
 /** What nodes that share their sessions know about one besides its state. */
-export interface Origin {
+export interface Ownership {
   /** Puts the sessions of a user into the same order on all nodes. */
   readonly opened: number;
   /** The writer name of the node that keeps the session; undefined: this node does. */
   readonly owner: string | undefined;
   /** The epoch: a counter that rises by one with each takeover. No clock is part of it. */
-  readonly term: number;
+  readonly epoch: number;
   /**
    * When the session's socket was lost, by the wall clock of its node. Nodes tell each other only where the user may
    * need the place. Undefined: it has a socket, or it is this node's own and only this node knows.
@@ -66,11 +66,11 @@ export interface Session extends SessionState {
   readonly sessionId: string;
   readonly user: User;
   readonly kind: SessionKind;
-  readonly shape: Shape;
+  readonly statusBits: StatusBits;
   /** Undefined while the session waits to be resumed, and for sessions of other nodes. */
-  readonly holder: SessionConnection | undefined;
+  readonly connection: SessionConnection | undefined;
   /** undefined where there is one node only. */
-  readonly origin: Origin | undefined;
+  readonly ownership: Ownership | undefined;
 }
 
 /** A session of another node, as that node describes it. */
@@ -78,7 +78,7 @@ export interface RemoteSession {
   readonly userId: string;
   readonly kind: SessionKind;
   readonly opened: number;
-  readonly term: number;
+  readonly epoch: number;
   /** See `Origin`. */
   readonly lostAt: number | undefined;
   readonly state: SessionState;
@@ -102,7 +102,7 @@ export interface User {
    * No view asks for this user by name, in any conversation. Written by the views: without it, each change would be
    * looked up among all names that they ask for, and most are not there.
    */
-  isUnasked: boolean;
+  hasNoNamedViews: boolean;
   /** The last walk over the table that has looked at this user. Written by `CompiledFilter`. */
   lastWalk: number;
 
@@ -110,15 +110,13 @@ export interface User {
    * The user's entry in `data`, `"alice":{"status":"online",…}`. It lists the sessions that match, in the order in
    * which they were opened, as far as they fit into a message.
    */
-  member(matcher: SessionMatcher): Member;
+  encodedEntry(matcher: SessionMatcher): EncodedEntry;
 }
 
-export function shapeOf(kind: SessionKind, state: SessionState): Shape {
+export function statusBitsOf(kind: SessionKind, state: SessionState): StatusBits {
   const { visible, hasFocus, isTyping } = state;
   if (kind === "widget" && !visible) return 0;
-  return (
-    (kind === "widget" ? VISIBLE_SHAPE : 0) | (hasFocus ? FOCUSED_SHAPE : 0) | (isTyping ? TYPING_SHAPE : 0)
-  );
+  return (kind === "widget" ? VISIBLE_BIT : 0) | (hasFocus ? FOCUSED_BIT : 0) | (isTyping ? TYPING_BIT : 0);
 }
 
 /**
@@ -149,8 +147,8 @@ export function patchState(state: SessionState, patch: SessionPatch): SessionSta
 
 /** Whether `one`, which this node learns of only now, was opened before `other`, another session of the user. */
 export function isBefore(one: Session, other: Session): boolean {
-  if (one.origin === undefined || other.origin === undefined) return false;
-  const apart = one.origin.opened - other.origin.opened;
+  if (one.ownership === undefined || other.ownership === undefined) return false;
+  const apart = one.ownership.opened - other.ownership.opened;
   return apart < 0 || (apart === 0 && one.sessionId < other.sessionId);
 }
 

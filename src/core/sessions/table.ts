@@ -2,16 +2,16 @@ import type { LeaveCause } from "../../protocol/codes.ts";
 import type { SessionKind } from "../../protocol/wire.ts";
 import { Bucket } from "./bucket.ts";
 import {
-  FOCUSED_SHAPE,
-  type Origin,
+  FOCUSED_BIT,
+  type Ownership,
   type Session,
   type SessionConnection,
   type SessionState,
-  SHAPES,
-  shapeOf,
-  TYPING_SHAPE,
+  STATUS_VALUES,
+  statusBitsOf,
+  TYPING_BIT,
   type User,
-  VISIBLE_SHAPE,
+  VISIBLE_BIT,
 } from "./session.ts";
 import { SessionRow } from "./session-row.ts";
 import { UserRow } from "./user-row.ts";
@@ -19,8 +19,8 @@ import { UserRow } from "./user-row.ts";
 /** What one call did to the table: all that a live result needs to know whether it is touched. */
 export interface Change {
   readonly user: User;
-  /** The shapes that the session had before and has after, as a bit set. */
-  readonly shapes: number;
+  /** The status bits that the session had before and has after, as a bit set. */
+  readonly statusSet: number;
   /** Its conversation before and after; undefined where there was, or is, no session. */
   readonly from: string | null | undefined;
   readonly to: string | null | undefined;
@@ -77,17 +77,17 @@ export class Table {
 
   counts(): Counts {
     const counts = { users: this.#users.size, sessions: this.#all.size, widgets: 0, focused: 0, typing: 0 };
-    for (let shape = 0; shape < SHAPES; shape++) {
-      const n = this.#all.count(shape);
-      if ((shape & VISIBLE_SHAPE) !== 0) counts.widgets += n;
-      if ((shape & FOCUSED_SHAPE) !== 0) counts.focused += n;
-      if ((shape & TYPING_SHAPE) !== 0) counts.typing += n;
+    for (let statusBits = 0; statusBits < STATUS_VALUES; statusBits++) {
+      const n = this.#all.count(statusBits);
+      if ((statusBits & VISIBLE_BIT) !== 0) counts.widgets += n;
+      if ((statusBits & FOCUSED_BIT) !== 0) counts.focused += n;
+      if ((statusBits & TYPING_BIT) !== 0) counts.typing += n;
     }
     return { ...counts, backgroundSessions: counts.sessions - counts.widgets };
   }
 
   /** Numbers that must all be zero when everybody has left. */
-  leftovers(): Record<string, number> {
+  debugCounts(): Record<string, number> {
     return {
       sessions: this.#sessions.size,
       users: this.#users.size,
@@ -102,26 +102,26 @@ export class Table {
     userId: string,
     kind: SessionKind,
     state: SessionState,
-    holder: SessionConnection | undefined,
-    origin?: Origin,
+    connection: SessionConnection | undefined,
+    ownership?: Ownership,
   ): Change {
     let user = this.#users.get(userId);
     if (user === undefined) {
       user = new UserRow(userId);
       this.#users.set(userId, user);
     }
-    const session = new SessionRow(sessionId, user, kind, state, holder, origin);
+    const session = new SessionRow(sessionId, user, kind, state, connection, ownership);
     this.#sessions.set(sessionId, session);
     user.add(session);
     user.customBytes += state.customBytes;
     this.#changed();
-    this.#all.add(session, "placeInAll");
+    this.#all.add(session, "slotInAll");
     this.#enter(session);
-    const visible = (session.shape & VISIBLE_SHAPE) !== 0;
+    const visible = (session.statusBits & VISIBLE_BIT) !== 0;
     if (visible) user.visibleWidgets++;
     return {
       user,
-      shapes: 1 << session.shape,
+      statusSet: 1 << session.statusBits,
       from: undefined,
       to: state.selectedConversationId,
       visibilityFlipped: visible && user.visibleWidgets === 1,
@@ -133,35 +133,35 @@ export class Table {
   update(session: Session, state: SessionState): Change | undefined {
     if (state === session) return undefined;
     const row = rowOf(session);
-    const { shape: shapeBefore, selectedConversationId: from } = row;
-    const shape = shapeOf(row.kind, state);
+    const { statusBits: statusBefore, selectedConversationId: from } = row;
+    const statusBits = statusBitsOf(row.kind, state);
     const to = state.selectedConversationId;
-    if (shape === shapeBefore && from === to && state.custom === row.custom) {
-      row.setState(state, shape);
+    if (statusBits === statusBefore && from === to && state.custom === row.custom) {
+      row.setState(state, statusBits);
       return undefined;
     }
     const user = userOf(row);
-    user.forget();
+    user.invalidateCache();
     user.customBytes += state.customBytes - row.customBytes;
     this.#changed();
     const stays = from === to ? this.#conversations.get(to)! : undefined;
-    if (shape !== shapeBefore) {
-      this.#all.remove(row, "placeInAll", shapeBefore);
-      stays?.remove(row, "placeInConversation", shapeBefore);
+    if (statusBits !== statusBefore) {
+      this.#all.remove(row, "slotInAll", statusBefore);
+      stays?.remove(row, "slotInConversation", statusBefore);
     }
-    if (stays === undefined) this.#leave(row, from, shapeBefore);
-    row.setState(state, shape);
-    if (shape !== shapeBefore) {
-      this.#all.add(row, "placeInAll");
-      stays?.add(row, "placeInConversation");
+    if (stays === undefined) this.#leave(row, from, statusBefore);
+    row.setState(state, statusBits);
+    if (statusBits !== statusBefore) {
+      this.#all.add(row, "slotInAll");
+      stays?.add(row, "slotInConversation");
     }
     if (stays === undefined) this.#enter(row);
     else stays.changedAt = this.#changes;
     const wasVisible = user.visibleWidgets > 0;
-    user.visibleWidgets += ((shape & VISIBLE_SHAPE) - (shapeBefore & VISIBLE_SHAPE)) / VISIBLE_SHAPE;
+    user.visibleWidgets += ((statusBits & VISIBLE_BIT) - (statusBefore & VISIBLE_BIT)) / VISIBLE_BIT;
     return {
       user,
-      shapes: (1 << shape) | (1 << shapeBefore),
+      statusSet: (1 << statusBits) | (1 << statusBefore),
       from,
       to,
       visibilityFlipped: wasVisible !== user.visibleWidgets > 0,
@@ -171,45 +171,45 @@ export class Table {
 
   /** Binds a session to a connection. Nobody else sees a change. */
   assign(session: Session, connection: SessionConnection): void {
-    rowOf(session).holder = connection;
+    rowOf(session).connection = connection;
   }
 
   /** Takes the connection from a session, which stays as it is. */
   detach(session: Session): void {
-    rowOf(session).holder = undefined;
+    rowOf(session).connection = undefined;
   }
 
   /**
    * Says which node keeps a session of a cluster, since which takeover, and whether it has a socket there; see
    * `Origin`. Nobody sees a change.
    */
-  setOwner(session: Session, owner: string | undefined, term: number, lostAt: number | undefined): void {
-    const { origin } = rowOf(session);
-    if (origin === undefined) return;
-    origin.owner = owner;
-    origin.term = term;
-    origin.lostAt = lostAt;
+  setOwner(session: Session, owner: string | undefined, epoch: number, lostAt: number | undefined): void {
+    const { ownership } = rowOf(session);
+    if (ownership === undefined) return;
+    ownership.owner = owner;
+    ownership.epoch = epoch;
+    ownership.lostAt = lostAt;
   }
 
   /** Takes a session out of the table. */
   end(session: Session, cause: LeaveCause): Change {
     const row = rowOf(session);
-    const { shape } = row;
+    const { statusBits } = row;
     const user = userOf(row);
     const from = row.selectedConversationId;
     this.#sessions.delete(row.sessionId);
     user.sessions.splice(user.sessions.indexOf(row), 1);
     user.customBytes -= row.customBytes;
-    user.forget();
+    user.invalidateCache();
     this.#changed();
-    this.#all.remove(row, "placeInAll", shape);
-    this.#leave(row, from, shape);
-    const visible = (shape & VISIBLE_SHAPE) !== 0;
+    this.#all.remove(row, "slotInAll", statusBits);
+    this.#leave(row, from, statusBits);
+    const visible = (statusBits & VISIBLE_BIT) !== 0;
     if (visible) user.visibleWidgets--;
     if (user.sessions.length === 0) this.#users.delete(user.userId);
     return {
       user,
-      shapes: 1 << shape,
+      statusSet: 1 << statusBits,
       from,
       to: undefined,
       visibilityFlipped: visible && user.visibleWidgets === 0,
@@ -229,13 +229,13 @@ export class Table {
       bucket = new Bucket();
       this.#conversations.set(selectedConversationId, bucket);
     }
-    bucket.add(session, "placeInConversation");
+    bucket.add(session, "slotInConversation");
     bucket.changedAt = this.#changes;
   }
 
-  #leave(session: SessionRow, conversationId: string | null, shape: number): void {
+  #leave(session: SessionRow, conversationId: string | null, statusBits: number): void {
     const bucket = this.#conversations.get(conversationId)!;
-    bucket.remove(session, "placeInConversation", shape);
+    bucket.remove(session, "slotInConversation", statusBits);
     bucket.changedAt = this.#changes;
     if (bucket.size === 0) this.#conversations.delete(conversationId);
   }

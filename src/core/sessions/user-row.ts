@@ -1,14 +1,14 @@
-import type { Member } from "../../protocol/codec.ts";
+import type { EncodedEntry } from "../../protocol/codec.ts";
 import { MAX_LISTED_BYTES, textBytes } from "../../protocol/rules.ts";
 import { append } from "../collections/append.ts";
 import {
-  FOCUSED_SHAPE,
+  FOCUSED_BIT,
   isBefore,
   type Session,
   type SessionMatcher,
-  TYPING_SHAPE,
+  TYPING_BIT,
   type User,
-  VISIBLE_SHAPE,
+  VISIBLE_BIT,
 } from "./session.ts";
 
 /** The table's own record of a user. Everyone else reads a `User`. */
@@ -17,7 +17,7 @@ export class UserRow implements User {
   sessions: Session[] = [];
   visibleWidgets = 0;
   customBytes = 0;
-  isUnasked = false;
+  hasNoNamedViews = false;
   lastWalk = 0;
   /** Entries encoded since the last change: pairs of the set of sessions that one lists, and its text. */
   #entries: (number | string)[] | undefined;
@@ -29,25 +29,26 @@ export class UserRow implements User {
 
   /** Adds a session: at the end, unless another node opened it before others that are known already. */
   add(session: Session): void {
-    let place = this.sessions.length;
-    while (place > 0 && isBefore(session, this.sessions[place - 1]!)) place--;
-    if (place < this.sessions.length) this.sessions.splice(place, 0, session);
+    let slot = this.sessions.length;
+    while (slot > 0 && isBefore(session, this.sessions[slot - 1]!)) slot--;
+    if (slot < this.sessions.length) this.sessions.splice(slot, 0, session);
     else this.sessions = append(this.sessions, session);
-    this.forget();
+    this.invalidateCache();
   }
 
   /** To be called at each change of a session. */
-  forget(): void {
+  invalidateCache(): void {
     this.#entries = undefined;
     this.#cachedChars = 0;
   }
 
   /** It is made once per change and set of matching sessions: the same text serves diffs, snapshots and answers. */
-  member(matcher: SessionMatcher): Member {
+  encodedEntry(matcher: SessionMatcher): EncodedEntry {
     const listed = this.#listed(matcher);
     this.#entries ??= [];
     const entries = this.#entries;
-    for (let i = 0; i < entries.length; i += 2) if (entries[i] === listed) return entries[i + 1] as Member;
+    for (let i = 0; i < entries.length; i += 2)
+      if (entries[i] === listed) return entries[i + 1] as EncodedEntry;
     const member = this.#encode(matcher);
     if (entries.length < 2 * MAX_CACHED && this.#cachedChars < MAX_CACHED_CHARS) {
       entries.push(listed, member);
@@ -71,7 +72,7 @@ export class UserRow implements User {
     return sessions.length <= BITS ? bits : text + String.fromCharCode(bits);
   }
 
-  #encode(matcher: SessionMatcher): Member {
+  #encode(matcher: SessionMatcher): EncodedEntry {
     let background = "";
     let widgets = "";
     let bytes = 0;
@@ -80,7 +81,7 @@ export class UserRow implements User {
       // Few surely fit. There are more only where settings allow them, or several nodes let them in at once.
       if (this.sessions.length > SURELY_FIT) bytes += bytesOf(session);
       if (bytes > MAX_LISTED_BYTES) break;
-      if ((session.shape & VISIBLE_SHAPE) !== 0)
+      if ((session.statusBits & VISIBLE_BIT) !== 0)
         widgets += (widgets === "" ? "" : ",") + encodeSession(session);
       else background += (background === "" ? "" : ",") + encodeSession(session);
     }
@@ -116,5 +117,5 @@ function bytesOf({ selectedConversationId, sessionId, customBytes }: Session): n
 
 function encodeSession(session: Session): string {
   const { selectedConversationId, custom } = session;
-  return `{"selectedConversationId":${JSON.stringify(selectedConversationId)},"custom":${JSON.stringify(custom)},"hasFocus":${(session.shape & FOCUSED_SHAPE) !== 0},"isTyping":${(session.shape & TYPING_SHAPE) !== 0},"sessionId":${JSON.stringify(session.sessionId)}}`;
+  return `{"selectedConversationId":${JSON.stringify(selectedConversationId)},"custom":${JSON.stringify(custom)},"hasFocus":${(session.statusBits & FOCUSED_BIT) !== 0},"isTyping":${(session.statusBits & TYPING_BIT) !== 0},"sessionId":${JSON.stringify(session.sessionId)}}`;
 }

@@ -1,11 +1,11 @@
 import type { Filter } from "../../protocol/filter.ts";
 import {
-  FOCUSED_SHAPE,
+  FOCUSED_BIT,
   type Session,
-  SHAPES,
-  TYPING_SHAPE,
+  STATUS_VALUES,
+  TYPING_BIT,
   type User,
-  VISIBLE_SHAPE,
+  VISIBLE_BIT,
 } from "../sessions/session.ts";
 import type { Table } from "../sessions/table.ts";
 
@@ -15,14 +15,14 @@ let walks = 0;
 /**
  * The one evaluator of filters: HTTP, queries, subscriptions and streams all ask it.
  *
- * A filter matches a session by its shape (one bit test) and its conversation. Background shapes are in the set only
+ * A filter matches a session by its status bits (one bit test) and its conversation. Background status bits are in the set only
  * with `includeBackgroundSessions`, so "is listed" and "matches" are the same question.
  */
 export class CompiledFilter {
   /** undefined: any. */
   readonly conversationId: string | null | undefined;
-  /** Which shapes match, as a bit set. */
-  readonly shapes: number;
+  /** Which status bits match, as a bit set. */
+  readonly statusSet: number;
   readonly includeBackground: boolean;
   /** undefined: everyone. */
   readonly userIds: ReadonlySet<string> | undefined;
@@ -31,7 +31,7 @@ export class CompiledFilter {
   constructor(filter: Filter) {
     this.conversationId = filter.selectedConversationId;
     this.includeBackground = filter.includeBackgroundSessions ?? false;
-    this.shapes = shapesOf(filter, this.includeBackground);
+    this.statusSet = statusSetOf(filter, this.includeBackground);
     this.userIds = filter.userIds && new Set(filter.userIds);
   }
 
@@ -39,7 +39,7 @@ export class CompiledFilter {
   get key(): string {
     this.#key ??= JSON.stringify([
       this.conversationId === undefined ? 0 : this.conversationId,
-      this.shapes,
+      this.statusSet,
       this.includeBackground,
       this.userIds === undefined ? 0 : [...this.userIds].sort(),
     ]);
@@ -56,7 +56,7 @@ export class CompiledFilter {
 
   matches(session: Session): boolean {
     return (
-      ((this.shapes >> session.shape) & 1) !== 0 &&
+      ((this.statusSet >> session.statusBits) & 1) !== 0 &&
       (this.conversationId === undefined || this.conversationId === session.selectedConversationId)
     );
   }
@@ -69,7 +69,7 @@ export class CompiledFilter {
     for (let i = 0; i < sessions.length; i++) {
       const session = sessions[i]!;
       if (!this.matches(session)) continue;
-      if (visibleWidgets === 0 || (session.shape & VISIBLE_SHAPE) !== 0) return true;
+      if (visibleWidgets === 0 || (session.statusBits & VISIBLE_BIT) !== 0) return true;
     }
     return false;
   }
@@ -86,7 +86,7 @@ export class CompiledFilter {
     // Several sessions of a user may match. The user is looked at with the first of them only.
     walks = (walks + 1) | 0;
     const walk = walks;
-    table.bucket(this.conversationId)?.forEach(this.shapes, ({ user }) => {
+    table.bucket(this.conversationId)?.forEach(this.statusSet, ({ user }) => {
       if (user.lastWalk === walk) return;
       user.lastWalk = walk;
       if (this.includes(user)) visit(user);
@@ -94,16 +94,16 @@ export class CompiledFilter {
   }
 }
 
-function shapesOf(filter: Filter, includeBackground: boolean): number {
-  let shapes = 0;
-  for (let shape = 0; shape < SHAPES; shape++) {
-    const hasFocus = (shape & FOCUSED_SHAPE) !== 0;
-    const isTyping = (shape & TYPING_SHAPE) !== 0;
-    const isWidget = (shape & VISIBLE_SHAPE) !== 0;
+function statusSetOf(filter: Filter, includeBackground: boolean): number {
+  let statusSet = 0;
+  for (let statusBits = 0; statusBits < STATUS_VALUES; statusBits++) {
+    const hasFocus = (statusBits & FOCUSED_BIT) !== 0;
+    const isTyping = (statusBits & TYPING_BIT) !== 0;
+    const isWidget = (statusBits & VISIBLE_BIT) !== 0;
     if (!isWidget && !includeBackground) continue;
     if (filter.hasFocus !== undefined && filter.hasFocus !== hasFocus) continue;
     if (filter.isTyping !== undefined && filter.isTyping !== isTyping) continue;
-    shapes |= 1 << shape;
+    statusSet |= 1 << statusBits;
   }
-  return shapes;
+  return statusSet;
 }

@@ -7,7 +7,7 @@ import type { CompiledFilter } from "./compiled-filter.ts";
  * may change between steps. Whoever was in the result all the time is visited once; who came or left meanwhile may be
  * visited or not; nobody is visited twice. Each is visited as they are at that moment.
  */
-export class Walk {
+export class Cursor {
   readonly #filter: CompiledFilter;
   readonly #table: Table;
   /** Those that matched when the walk began; undefined until it turns out that one step is not enough. */
@@ -43,9 +43,9 @@ export class Walk {
 
   /** Does all of it, if it is small enough; else returns what has to be walked. Ids that a filter names are few. */
   #begin(count: number, visit: (user: User) => void): readonly Session[] | undefined {
-    const { userIds, conversationId, shapes } = this.#filter;
+    const { userIds, conversationId, statusSet } = this.#filter;
     const bucket = userIds === undefined ? this.#table.bucket(conversationId) : undefined;
-    if (bucket !== undefined && bucket.size > count) return bucket.list(shapes);
+    if (bucket !== undefined && bucket.size > count) return bucket.list(statusSet);
     this.#filter.forEachUser(this.#table, visit);
     return undefined;
   }

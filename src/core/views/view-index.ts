@@ -2,7 +2,7 @@ import type { Change } from "../sessions/table.ts";
 import type { View } from "./view.ts";
 
 /** The views of one conversation (or of any), parted by the users that they ask for. */
-class Branch {
+class IndexNode {
   readonly #everyone = new Set<View>();
   /** Most users are asked for by one view at most: it needs no set. */
   readonly #byUser = new Map<string, View | Set<View>>();
@@ -55,8 +55,8 @@ class Branch {
  */
 export class ViewIndex {
   /** The views that ask for any conversation: apart, as each change is looked up there. */
-  readonly #anywhere = new Branch();
-  readonly #conversations = new Map<string | null, Branch>();
+  readonly #anywhere = new IndexNode();
+  readonly #conversations = new Map<string | null, IndexNode>();
 
   get isEmpty(): boolean {
     return this.#conversations.size === 0 && this.#anywhere.isEmpty;
@@ -65,20 +65,20 @@ export class ViewIndex {
   add(view: View): void {
     const { conversationId } = view.filter;
     if (conversationId === undefined) return this.#anywhere.add(view);
-    let branch = this.#conversations.get(conversationId);
-    if (branch === undefined) {
-      branch = new Branch();
-      this.#conversations.set(conversationId, branch);
+    let node = this.#conversations.get(conversationId);
+    if (node === undefined) {
+      node = new IndexNode();
+      this.#conversations.set(conversationId, node);
     }
-    branch.add(view);
+    node.add(view);
   }
 
   remove(view: View): void {
     const { conversationId } = view.filter;
     if (conversationId === undefined) return this.#anywhere.remove(view);
-    const branch = this.#conversations.get(conversationId);
-    branch?.remove(view);
-    if (branch?.isEmpty) this.#conversations.delete(conversationId);
+    const node = this.#conversations.get(conversationId);
+    node?.remove(view);
+    if (node?.isEmpty) this.#conversations.delete(conversationId);
   }
 
   /** Calls back for each view that the change can touch, perhaps more than once. */
@@ -86,7 +86,7 @@ export class ViewIndex {
     const { user, from, to } = change;
     const { userId } = user;
     this.#anywhere.visitEveryone(visit);
-    if (!user.isUnasked) user.isUnasked = !this.#anywhere.visitNamed(userId, visit);
+    if (!user.hasNoNamedViews) user.hasNoNamedViews = !this.#anywhere.visitNamed(userId, visit);
     if (this.#conversations.size === 0) return;
     if (from !== undefined) this.#conversations.get(from)?.visit(userId, visit);
     if (to !== undefined && to !== from) this.#conversations.get(to)?.visit(userId, visit);

@@ -4,7 +4,7 @@ import type { CompiledFilter } from "./compiled-filter.ts";
 import { DiffLog, DiffRings } from "./diff-log.ts";
 import { View } from "./view.ts";
 import { ViewIndex } from "./view-index.ts";
-import { COLLECT_AT_ONCE, filterBytes, leastResultBytes, resultBytes, snapshotBytes } from "./view-size.ts";
+import { filterBytes, HYDRATE_AT_ONCE, leastResultBytes, resultBytes, snapshotBytes } from "./view-size.ts";
 
 /** How long a view is kept after its last subscriber left, for those who come back with a position. */
 export const IDLE_VIEW_MS = 60_000;
@@ -48,9 +48,9 @@ interface Footprint {
 }
 
 /** A view of which more first members are there. */
-export interface Collected {
+export interface Hydrated {
   readonly view: View;
-  /** Why it could not be collected: it is dropped then. */
+  /** Why it could not be hydrated: it is dropped then. */
   readonly error?: unknown;
 }
 
@@ -59,14 +59,14 @@ export interface Collected {
  * what happens meanwhile is one diff at the end of the rest. Whoever publishes the diff says how long the view rests:
  * at least `intervalMs`, and longer if it was dear.
  */
-export class Views {
+export class ViewRegistry {
   readonly #table: Table;
   readonly #intervalMs: number;
   readonly #makeName: () => string;
   readonly #byKey = new Map<string, View>();
   readonly #index = new ViewIndex();
-  /** Views whose first members are not all collected. */
-  readonly #collecting = new Set<View>();
+  /** Views whose first members are not all hydrated. */
+  readonly #hydrating = new Set<View>();
   /** Views to flush, the one marked first in front. Those whose last diff was dear stand in a line of their own. */
   readonly #ready = new Set<View>();
   readonly #readyDear = new Set<View>();
@@ -84,7 +84,7 @@ export class Views {
   readonly #rings = new DiffRings();
   readonly #footprints = new Map<View, Footprint>();
   /** Changes that went into a diff together with an earlier one of the same user. */
-  folded = 0;
+  coalesced = 0;
 
   constructor(table: Table, intervalMs: number, makeName: () => string) {
     this.#table = table;
@@ -98,10 +98,10 @@ export class Views {
   }
 
   /** Numbers that must all be zero when all views are gone. */
-  leftovers(): Record<string, number> {
+  debugCounts(): Record<string, number> {
     return {
       views: this.#byKey.size,
-      collecting: this.#collecting.size,
+      collecting: this.#hydrating.size,
       idle: this.#idle.size,
       idleBytes: this.#idleBytes,
       rings: this.#rings.size,
@@ -127,7 +127,7 @@ export class Views {
   /** The same for the view of a filter; undefined if there is none, or it is not known yet. */
   bytesOfKey(filterKey: string): number | undefined {
     const view = this.#byKey.get(filterKey);
-    return view === undefined || view.isCollecting ? undefined : this.bytesOf(view);
+    return view === undefined || view.isHydrating ? undefined : this.bytesOf(view);
   }
 
   /** What a snapshot of a view keeps while it is sent; nothing where that is little. */
@@ -154,32 +154,32 @@ export class Views {
     const ring = new DiffLog(this.#rings);
     const view = new View(this.#makeName(), filter, this.#table, ring);
     // Before the view is registered: if this fails, there is nothing to take back.
-    if (view.collect(COLLECT_AT_ONCE)) view.phase = "quiet";
-    else this.#collecting.add(view);
+    if (view.hydrate(HYDRATE_AT_ONCE)) view.phase = "quiet";
+    else this.#hydrating.add(view);
     this.#footprints.set(view, { ring, filterBytes: filterBytes(filter) });
     this.#byKey.set(filter.key, view);
     this.#index.add(view);
     for (const userId of filter.userIds ?? []) {
       const user = this.#table.user(userId);
-      if (user !== undefined) user.isUnasked = false;
+      if (user !== undefined) user.hasNoNamedViews = false;
     }
     return view;
   }
 
-  /** Whether `collectMore` has something to do. */
-  get isCollecting(): boolean {
-    return this.#collecting.size > 0;
+  /** Whether `hydrateMore` has something to do. */
+  get isHydrating(): boolean {
+    return this.#hydrating.size > 0;
   }
 
-  /** Collects some more of the first members of a large view. A view that cannot be collected is dropped. */
-  collectMore(): Collected | undefined {
-    const [view] = this.#collecting;
+  /** Hydrates some more of the first members of a large view. A view that cannot be hydrated is dropped. */
+  hydrateMore(): Hydrated | undefined {
+    const [view] = this.#hydrating;
     if (view === undefined) return undefined;
-    this.#collecting.delete(view);
+    this.#hydrating.delete(view);
     try {
-      if (view.collect(COLLECT_AT_ONCE)) this.#wakeUp(view);
+      if (view.hydrate(HYDRATE_AT_ONCE)) this.#wakeUp(view);
       // To the end of the line: large views take turns.
-      else this.#collecting.add(view);
+      else this.#hydrating.add(view);
       return { view };
     } catch (error) {
       this.drop(view);
@@ -213,7 +213,7 @@ export class Views {
     if (this.#index.isEmpty) return;
     this.#index.forEachTouched(change, (view) => {
       const touch = view.touch(change, now);
-      if (touch === "folded") this.folded++;
+      if (touch === "coalesced") this.coalesced++;
       else if (touch === "marked" && view.phase === "quiet") this.#wakeUp(view);
     });
   }
@@ -246,7 +246,7 @@ export class Views {
    * What the flush of a view has cost. While both wait, the dear ones have no more time than the others: one user whom
    * many watch, each in a view of their own, would keep everybody else waiting until all those are flushed.
    */
-  flushed(view: View, costMs: number): void {
+  recordFlushCost(view: View, costMs: number): void {
     const spentMs = Math.max(costMs, LEAST_FLUSH_MS);
     if (view.isDear) this.#dearLeadMs = Math.min(this.#dearLeadMs + spentMs, MAX_DEAR_LEAD_MS);
     else this.#dearLeadMs = Math.max(0, this.#dearLeadMs - spentMs);
@@ -299,12 +299,12 @@ export class Views {
   }
 
   /** When `takeReady` or `expireIdle` next has something to do; undefined if never. */
-  next(): number | undefined {
+  nextDueAt(): number | undefined {
     if (this.#resting.size === 0 && this.#idle.size === 0 && this.#restingLonger.size === 0) return undefined;
     const [restUntil = Number.POSITIVE_INFINITY] = this.#resting.values();
     const [idle] = this.#idle.values();
     const idleUntil = idle === undefined ? Number.POSITIVE_INFINITY : idle.since + IDLE_VIEW_MS;
-    return Math.min(restUntil, this.#restingLonger.next() ?? Number.POSITIVE_INFINITY, idleUntil);
+    return Math.min(restUntil, this.#restingLonger.nextDueAt() ?? Number.POSITIVE_INFINITY, idleUntil);
   }
 
   /** The view may be flushed as soon as it is marked. */
@@ -343,7 +343,7 @@ export class Views {
     const footprint = this.#footprints.get(view);
     if (footprint !== undefined) this.#rings.remove(footprint.ring);
     this.#footprints.delete(view);
-    this.#collecting.delete(view);
+    this.#hydrating.delete(view);
     this.#unready(view);
     this.#resting.delete(view);
     this.#restingLonger.delete(view);

@@ -69,7 +69,7 @@
  * | F4 | the same, but the session is own by now, or something is unconfirmed | ignore |
  */
 
-import { MAX_ORIGIN, type Session } from "../../core/sessions/session.ts";
+import { MAX_OWNERSHIP_NUMBER, type Session } from "../../core/sessions/session.ts";
 import type { EndCause } from "../../protocol/codes.ts";
 import type { Effect } from "./effect.ts";
 import type { OpKind } from "./log.ts";
@@ -132,7 +132,7 @@ export function decideRecord(
     if (isMissing && !node.hasUnconfirmedWrite(sessionId)) return { do: "missSession", appId, sessionId };
     return IGNORE;
   }
-  const epoch = record.kind === "row" ? record.session.term : 0;
+  const epoch = record.kind === "row" ? record.session.epoch : 0;
   if (node.hasUnconfirmedOverride(sessionId)) {
     const effect = decideAgainstOverride(appId, sessionId, epoch, session, node);
     if (effect !== undefined) return effect;
@@ -141,9 +141,9 @@ export function decideRecord(
   if (session === undefined) {
     if (node.isUserFull(appId, record.session.userId)) return REJECT;
     if (source === "scan" && node.hasEnded(sessionId)) return { do: "quarantine", sessionId };
-  } else if (epoch < session.origin!.term) {
+  } else if (epoch < session.ownership!.epoch) {
     if (isOwn(session)) return { do: "writeAgain", kind: "takeover", appId, session };
-    if (node.isRegistered(session.origin!.owner!)) return IGNORE;
+    if (node.isRegistered(session.ownership!.owner!)) return IGNORE;
   }
   return { do: "applyRow", appId, sessionId, remote: record.session, owner: writer };
 }
@@ -157,11 +157,11 @@ function decideAgainstOverride(
   node: Knowledge,
 ): Effect | undefined {
   if (session === undefined) return IGNORE;
-  const { term: ownEpoch } = session.origin!;
+  const { epoch: ownEpoch } = session.ownership!;
   if (epoch > ownEpoch) return undefined;
   if (!isOwn(session) || epoch < ownEpoch) return IGNORE;
-  if (session.holder !== undefined) {
-    return { do: "outbid", appId, session, epoch: Math.min(epoch + 1, MAX_ORIGIN) };
+  if (session.connection !== undefined) {
+    return { do: "outbid", appId, session, epoch: Math.min(epoch + 1, MAX_OWNERSHIP_NUMBER) };
   }
   return node.hasSentOverride(sessionId) ? IGNORE : undefined;
 }
@@ -188,19 +188,19 @@ export function decideConfirmation(op: ConfirmedOp, session: Session | undefined
  */
 function decideRefusal(kind: OpKind, appId: string, session: Session | undefined, node: Knowledge): Effect {
   if (session === undefined) return IGNORE;
-  const { owner } = session.origin!;
+  const { owner } = session.ownership!;
   if (owner === undefined && kind === "patch") return { do: "writeAgain", kind: "open", appId, session };
   return owner === undefined || !node.isRegistered(owner) ? RELOAD : IGNORE;
 }
 
 export function decideAfterReload(appId: string, session: Session, node: Knowledge): Effect {
-  const { sessionId, origin } = session;
+  const { sessionId, ownership } = session;
   const hasRow = node.hasHeard(sessionId);
   if (isOwn(session)) {
     if (hasRow || node.hasUnconfirmedWrite(sessionId)) return IGNORE;
     return { do: "writeAgain", kind: "open", appId, session };
   }
-  const owner = origin!.owner!;
+  const owner = ownership!.owner!;
   if (node.isEvicted(owner)) return { do: "ownerLost", appId, session };
   return hasRow || !node.isRegistered(owner) ? IGNORE : { do: "missRow", appId, sessionId };
 }
@@ -222,5 +222,5 @@ export function decideWithoutSession(
 
 /** Whether this node owns a session. */
 export function isOwn(session: Session): boolean {
-  return session.origin?.owner === undefined;
+  return session.ownership?.owner === undefined;
 }

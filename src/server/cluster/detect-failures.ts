@@ -51,7 +51,7 @@ export function detectFailures(
   const effects: Effect[] = [];
   const owners = new Set<string>();
   for (const { appId, session } of sessions) {
-    const owner = session.origin?.owner;
+    const owner = session.ownership?.owner;
     if (owner === undefined || !expired.has(owner)) continue;
     owners.add(owner);
     const { sessionId } = session;

@@ -269,7 +269,7 @@ export class Replicator implements ReaderTarget {
 
   loaded(now: number): void {
     for (const { appId, session } of this.#presence.all()) {
-      if (!isOwn(session)) this.remoteNodes.getOrAdd(session.origin!.owner!, now);
+      if (!isOwn(session)) this.remoteNodes.getOrAdd(session.ownership!.owner!, now);
       this.#perform(decideAfterReload(appId, session, this.#knowledge), now);
     }
     this.#reconciler.end(now);
@@ -299,7 +299,7 @@ export class Replicator implements ReaderTarget {
   #evict(writer: string, now: number): void {
     const node = this.remoteNodes.evict(writer, now);
     for (const { appId, session } of this.#presence.all()) {
-      if (session.origin?.owner === writer) this.#perform({ do: "ownerLost", appId, session }, now);
+      if (session.ownership?.owner === writer) this.#perform({ do: "ownerLost", appId, session }, now);
     }
     this.#events.nodeEvicted(node);
   }

@@ -1,13 +1,13 @@
 import type { RemoteSession, Session } from "../../core/sessions/session.ts";
 import type { EndCause } from "../../protocol/codes.ts";
-import type { Tenant } from "../gateway/app-presence.ts";
+import type { AppPresence } from "../gateway/app-presence.ts";
 import type { FlushBatch } from "../gateway/flush-batch.ts";
 import type { SessionLife } from "../gateway/session-life.ts";
 
 /** The apps of a node. */
 export interface AppLookup {
-  tenant(appId: string): Tenant | undefined;
-  tenants(): Iterable<Tenant>;
+  tenant(appId: string): AppPresence | undefined;
+  tenants(): Iterable<AppPresence>;
 }
 
 /**

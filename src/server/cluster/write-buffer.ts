@@ -228,7 +228,7 @@ function encode({ appId, session, cause }: PendingWrite): string {
 
 /** Whether another node has taken the session over meanwhile. */
 function isElsewhere({ session }: PendingWrite): boolean {
-  return session?.origin?.owner !== undefined;
+  return session?.ownership?.owner !== undefined;
 }
 
 /**
@@ -238,11 +238,11 @@ function isElsewhere({ session }: PendingWrite): boolean {
  */
 function isAbandoned({ kind, session, isTakenBack }: PendingWrite): boolean {
   if (kind !== "takeover" || session === undefined || isTakenBack === true) return false;
-  return session.holder === undefined && session.origin?.owner === undefined;
+  return session.connection === undefined && session.ownership?.owner === undefined;
 }
 
 function epochBefore(session: Session): number {
-  return Math.max(0, session.origin!.term - 1);
+  return Math.max(0, session.ownership!.epoch - 1);
 }
 
 function isOverride(kind: OpKind | undefined): boolean {

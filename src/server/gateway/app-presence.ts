@@ -3,10 +3,10 @@ import { Table } from "../../core/sessions/table.ts";
 import type { App } from "../auth/app.ts";
 import type { Clock } from "../clock.ts";
 import { FlushBatch } from "./flush-batch.ts";
-import { type Limits, USER_FILTER_FACTOR } from "./gateway-config.ts";
+import { type GatewayConfig, USER_FILTER_FACTOR } from "./gateway-config.ts";
 import { LiveViews } from "./live-views.ts";
-import type { MemoryGate } from "./load-shedder.ts";
-import type { Journal } from "./replication-sink.ts";
+import type { LoadShedder } from "./load-shedder.ts";
+import type { ReplicationSink } from "./replication-sink.ts";
 import { SessionDeadlines } from "./session-deadlines.ts";
 import { SessionLife } from "./session-life.ts";
 import { SubscriptionCharges } from "./subscription-charges.ts";
@@ -17,8 +17,8 @@ import type { UserBudget } from "./user-budget.ts";
 import { UserBudgets } from "./user-budgets.ts";
 import type { ViewFlusher } from "./view-flusher.ts";
 
-export interface TenantOptions {
-  readonly limits: Limits;
+export interface AppPresenceOptions {
+  readonly limits: GatewayConfig;
   readonly telemetry: Telemetry;
   readonly makeId: () => string;
   readonly clock: Clock;
@@ -29,13 +29,13 @@ export interface TenantOptions {
   /** The node's batches of transactions; undefined: none is ever open. */
   readonly flushBatch?: FlushBatch | undefined;
   /** Where other nodes read of what happens here; undefined: there are none. */
-  readonly journal?: Journal | undefined;
+  readonly replicationSink?: ReplicationSink | undefined;
   /** Whether there is memory for more; undefined: always. */
-  readonly memory?: Pick<MemoryGate, "isShort"> | undefined;
+  readonly loadShedder?: Pick<LoadShedder, "isShort"> | undefined;
 }
 
 /** Who of one app is present, and all that belongs to that. It puts the parts together, and keeps their order. */
-export class Tenant {
+export class AppPresence {
   readonly app: App;
   /** Sessions are read here, and changed by `transact` only. */
   readonly table = new Table();
@@ -44,14 +44,14 @@ export class Tenant {
   /** What each user may cost. */
   readonly budgets: UserBudgets;
   sockets = 0;
-  readonly #options: TenantOptions;
+  readonly #options: AppPresenceOptions;
   readonly #time = new TransactionTime();
   readonly #deadlines: SessionDeadlines;
   readonly #sessions: SessionLife;
   readonly #flusher: ViewFlusher;
   readonly #flushBatch: FlushBatch;
 
-  constructor(app: App, options: TenantOptions) {
+  constructor(app: App, options: AppPresenceOptions) {
     const { limits, telemetry, clock, wakeBy } = options;
     this.app = app;
     this.#options = options;
@@ -67,7 +67,7 @@ export class Tenant {
       time: this.#time,
       deadlines: this.#deadlines,
       views: this.liveViews.views,
-      journal: options.journal,
+      replicationSink: options.replicationSink,
     });
     this.budgets = new UserBudgets(limits);
     this.httpRate = new TokenBucket(
@@ -87,16 +87,16 @@ export class Tenant {
   }
 
   /** Changes that went into a diff together with an earlier one of the same user. */
-  get foldedEvents(): number {
-    return this.liveViews.views.folded;
+  get coalescedChanges(): number {
+    return this.liveViews.views.coalesced;
   }
 
   /** Numbers that must all be zero when everybody has left and the idle views have expired. */
-  leftovers(): Record<string, number> {
+  debugCounts(): Record<string, number> {
     return {
-      ...this.table.leftovers(),
-      ...this.#deadlines.leftovers(),
-      ...this.liveViews.leftovers(),
+      ...this.table.debugCounts(),
+      ...this.#deadlines.debugCounts(),
+      ...this.liveViews.debugCounts(),
       budgets: this.budgets.size,
       sockets: this.sockets,
     };
@@ -104,7 +104,7 @@ export class Tenant {
 
   /** Whether nothing may be made that takes more memory. */
   get isShortOfMemory(): boolean {
-    return this.#options.memory?.isShort ?? false;
+    return this.#options.loadShedder?.isShort ?? false;
   }
 
   /**
@@ -140,7 +140,7 @@ export class Tenant {
   /** A socket of the user of a budget is gone. */
   releaseBudget(budget: UserBudget, now: number): void {
     this.budgets.release(budget, now);
-    const due = this.budgets.next();
+    const due = this.budgets.nextDueAt();
     if (due !== undefined) this.#options.wakeBy(due);
   }
 
@@ -154,15 +154,15 @@ export class Tenant {
   }
 
   /** When `run` next has something to do; infinity if never. */
-  next(): number {
+  nextDueAt(): number {
     return Math.min(
       this.#deadlines.nextDueAt(this.#mayGiveUp(this.#options.clock.now())),
-      this.liveViews.views.next() ?? Number.POSITIVE_INFINITY,
-      this.budgets.next() ?? Number.POSITIVE_INFINITY,
+      this.liveViews.views.nextDueAt() ?? Number.POSITIVE_INFINITY,
+      this.budgets.nextDueAt() ?? Number.POSITIVE_INFINITY,
     );
   }
 
   #mayGiveUp(now: number): boolean {
-    return this.#options.journal?.mayGiveUp(now) ?? true;
+    return this.#options.replicationSink?.canExpireSessions(now) ?? true;
   }
 }

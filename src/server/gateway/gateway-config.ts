@@ -1,5 +1,5 @@
 /** The settings that the gateway itself reads; times in milliseconds. See settings.ts for names and defaults. */
-export interface Limits {
+export interface GatewayConfig {
   readonly diffIntervalMs: number;
   readonly typingTimeoutMs: number;
   readonly resumeWindowMs: number;

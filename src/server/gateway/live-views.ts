@@ -1,18 +1,18 @@
 import type { Table } from "../../core/sessions/table.ts";
 import type { CompiledFilter } from "../../core/views/compiled-filter.ts";
 import type { View } from "../../core/views/view.ts";
-import { type Collected, type IdleViewOwner, Views } from "../../core/views/view-registry.ts";
+import { type Hydrated, type IdleViewOwner, ViewRegistry } from "../../core/views/view-registry.ts";
 import type { Clock } from "../clock.ts";
-import type { Limits } from "./gateway-config.ts";
+import type { GatewayConfig } from "./gateway-config.ts";
 import { Subscription, type SubscriptionReader } from "./subscription.ts";
 import type { Telemetry } from "./telemetry.ts";
 import type { TurnBudget } from "./turn-budget.ts";
-import { Feed, type Subscriber } from "./view-channel.ts";
+import { type Subscriber, ViewChannel } from "./view-channel.ts";
 import { ViewFlusher } from "./view-flusher.ts";
 
 export interface LiveViewsOptions {
   readonly table: Table;
-  readonly limits: Pick<Limits, "diffIntervalMs">;
+  readonly limits: Pick<GatewayConfig, "diffIntervalMs">;
   readonly telemetry: Telemetry;
   readonly makeId: () => string;
   readonly clock: Clock;
@@ -24,17 +24,17 @@ export interface LiveViewsOptions {
 
 /** The views of one app and those who watch them. */
 export class LiveViews {
-  readonly views: Views;
+  readonly views: ViewRegistry;
   readonly flusher: ViewFlusher;
   readonly #options: LiveViewsOptions;
-  readonly #channels = new Map<View, Feed>();
+  readonly #channels = new Map<View, ViewChannel>();
   #hydrating: NodeJS.Immediate | undefined;
   #subscriptions = 0;
 
   constructor(options: LiveViewsOptions) {
     const { table, limits, makeId } = options;
     this.#options = options;
-    this.views = new Views(table, limits.diffIntervalMs, makeId);
+    this.views = new ViewRegistry(table, limits.diffIntervalMs, makeId);
     this.flusher = new ViewFlusher({ ...options, views: this.views, channels: this.#channels });
   }
 
@@ -44,9 +44,9 @@ export class LiveViews {
   }
 
   /** Numbers that must all be zero when everybody has left and the idle views have expired. */
-  leftovers(): Record<string, number> {
+  debugCounts(): Record<string, number> {
     return {
-      ...this.views.leftovers(),
+      ...this.views.debugCounts(),
       feeds: this.#channels.size,
       publishing: this.flusher.publishing,
       subscriptions: this.#subscriptions,
@@ -92,11 +92,11 @@ export class LiveViews {
   }
 
   /** The channel of a filter, made if there is none. If nobody joins it, it has to be given back by `releaseChannel`. */
-  channel(filter: CompiledFilter): Feed {
+  channel(filter: CompiledFilter): ViewChannel {
     const view = this.views.acquire(filter);
     let channel = this.#channels.get(view);
     if (channel === undefined) {
-      channel = new Feed(view, this.#options.telemetry);
+      channel = new ViewChannel(view, this.#options.telemetry);
       this.#channels.set(view, channel);
     }
     this.#hydrate();
@@ -104,7 +104,7 @@ export class LiveViews {
   }
 
   /** One more watches a channel. It does not wait for what another user has used up. */
-  join(channel: Feed, subscriber: Subscriber): void {
+  join(channel: ViewChannel, subscriber: Subscriber): void {
     channel.add(subscriber);
     this.#subscriptions++;
     this.views.hasten(channel.view, subscriber.payer);
@@ -115,7 +115,7 @@ export class LiveViews {
    * Lets go of a channel if nobody is subscribed to it. Its view stays a while, for those who come back, and `owner` is
    * charged for it.
    */
-  releaseChannel(channel: Feed, now: number, owner?: IdleViewOwner): void {
+  releaseChannel(channel: ViewChannel, now: number, owner?: IdleViewOwner): void {
     if (channel.size > 0 || !this.#channels.delete(channel.view)) return;
     this.views.release(channel.view, now, owner);
     this.flusher.wake();
@@ -123,12 +123,12 @@ export class LiveViews {
 
   /** Goes on with large views that are being made, a little at a time, so that others are served between. */
   #hydrate(): void {
-    if (this.#hydrating !== undefined || !this.views.isCollecting) return;
+    if (this.#hydrating !== undefined || !this.views.isHydrating) return;
     this.#hydrating = setImmediate(() => {
       this.#hydrating = undefined;
       try {
-        const collected = this.views.collectMore();
-        if (collected !== undefined) this.#hydrated(collected);
+        const hydrated = this.views.hydrateMore();
+        if (hydrated !== undefined) this.#hydrated(hydrated);
         this.flusher.flush(this.#options.clock.now());
       } catch (error) {
         this.#options.telemetry.crashed(error);
@@ -137,9 +137,9 @@ export class LiveViews {
     });
   }
 
-  #hydrated({ view, error }: Collected): void {
+  #hydrated({ view, error }: Hydrated): void {
     const channel = this.#channels.get(view);
-    if (error === undefined) return channel?.collected();
+    if (error === undefined) return channel?.hydrated();
     this.#options.telemetry.crashed(error);
     this.#channels.delete(view);
     channel?.fail(error);

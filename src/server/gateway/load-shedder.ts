@@ -13,7 +13,7 @@ const SHORT = 0.8;
 const ENOUGH = 0.75;
 
 /** Whether there is memory for somebody new. */
-export class MemoryGate {
+export class LoadShedder {
   #isShort = false;
   /** The most who were there since memory became short, or since the last collection. */
   #most = 0;

@@ -7,7 +7,7 @@ const MESSAGE = 1_000;
  * Bounds what one socket may send: so many messages a second, so few bad ones, and neither without end. There is one for
  * each socket, and it is asked for each message, so it counts in whole numbers: V8 keeps others beside the object.
  */
-export class MessageGuard {
+export class RateLimiter {
   /** In whole milliseconds. */
   lastHeard: number;
   #perSecond: number;

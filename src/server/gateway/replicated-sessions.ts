@@ -15,20 +15,20 @@ export class ReplicatedSessions {
   /** Another node describes a session that it owns. One that was held here has been taken over there. */
   applyRemote(sessionId: string, remote: RemoteSession, owner: string): void {
     const { table, time, views } = this.#context;
-    const { userId, kind, opened, term, lostAt, state } = remote;
+    const { userId, kind, opened, epoch, lostAt, state } = remote;
     const { now } = time;
     const session = table.get(sessionId);
     if (session === undefined) {
-      const origin = { opened, owner, term, lostAt };
-      views.touch(table.open(sessionId, userId, kind, state, undefined, origin), now);
+      const ownership = { opened, owner, epoch, lostAt };
+      views.touch(table.open(sessionId, userId, kind, state, undefined, ownership), now);
       return;
     }
-    const { user, origin, holder } = session;
-    if (user.userId !== userId || session.kind !== kind || origin === undefined) return;
-    const hasMoved = origin.owner !== owner;
+    const { user, ownership, connection } = session;
+    if (user.userId !== userId || session.kind !== kind || ownership === undefined) return;
+    const hasMoved = ownership.owner !== owner;
     if (hasMoved) this.#release(session);
-    table.setOwner(session, owner, term, lostAt);
-    if (hasMoved) holder?.onSessionLost(session, "replaced");
+    table.setOwner(session, owner, epoch, lostAt);
+    if (hasMoved) connection?.onSessionLost(session, "replaced");
     const change = table.update(session, state);
     if (change !== undefined) views.touch(change, now);
   }
@@ -37,18 +37,18 @@ export class ReplicatedSessions {
   applyRemoteEnd(session: Session, cause: EndCause): void {
     const { table, time, views } = this.#context;
     const { now } = time;
-    const { holder } = session;
+    const { connection } = session;
     this.#release(session);
     views.touch(table.end(session, cause), now);
-    holder?.onSessionLost(session, cause === "kicked" ? "kicked" : "replaced");
+    connection?.onSessionLost(session, cause === "kicked" ? "kicked" : "replaced");
   }
 
   /** A session that was given up is this node's own after all, and waits to be resumed. */
   reclaim(session: Session): void {
     const { table, deadlines, time } = this.#context;
-    const { origin } = session;
-    if (origin === undefined) return;
-    table.setOwner(session, undefined, origin.term, origin.lostAt);
+    const { ownership } = session;
+    if (ownership === undefined) return;
+    table.setOwner(session, undefined, ownership.epoch, ownership.lostAt);
     if (session.isTyping) deadlines.startTyping(session, time.now);
     this.#markDisconnected(session);
   }
@@ -56,18 +56,19 @@ export class ReplicatedSessions {
   /** The owner of a session is no more: if its user types, nobody else will say when that ends. */
   onOwnerLost(session: Session): void {
     const { table, clock, deadlines, time } = this.#context;
-    const { origin } = session;
-    if (origin !== undefined) {
-      const lostAt = origin.lostAt ?? Math.floor(clock.wallNow());
-      table.setOwner(session, origin.owner, origin.term, lostAt);
+    const { ownership } = session;
+    if (ownership !== undefined) {
+      const lostAt = ownership.lostAt ?? Math.floor(clock.wallNow());
+      table.setOwner(session, ownership.owner, ownership.epoch, lostAt);
     }
     if (session.isTyping) deadlines.startTyping(session, time.now);
   }
 
   /** This node's last takeover of a session counts as that of another epoch. Nobody sees a change. */
   setEpoch(session: Session, epoch: number): void {
-    const { origin } = session;
-    if (origin !== undefined) this.#context.table.setOwner(session, origin.owner, epoch, origin.lostAt);
+    const { ownership } = session;
+    if (ownership !== undefined)
+      this.#context.table.setOwner(session, ownership.owner, epoch, ownership.lostAt);
   }
 
   /** No connection holds the session here any more, and no time is measured for it. */

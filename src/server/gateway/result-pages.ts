@@ -1,7 +1,7 @@
 import type { Table } from "../../core/sessions/table.ts";
 import type { CompiledFilter } from "../../core/views/compiled-filter.ts";
-import { Walk } from "../../core/views/cursor.ts";
-import type { Member } from "../../protocol/codec.ts";
+import { Cursor } from "../../core/views/cursor.ts";
+import type { EncodedEntry } from "../../protocol/codec.ts";
 import { cutPage } from "./pages.ts";
 
 /** Sessions that are looked at in one go. */
@@ -10,32 +10,32 @@ const SESSIONS_AT_ONCE = 250;
 const STEPS_AT_ONCE = 16;
 
 export interface ResultPage {
-  readonly members: readonly Member[];
+  readonly members: readonly EncodedEntry[];
   readonly more: boolean;
 }
 
 /** The answer to a query in pages, each worked out when it is asked for: a large one costs as it is read. */
 export class ResultPages {
   readonly #filter: CompiledFilter;
-  readonly #walk: Walk;
-  #members: Member[] = [];
+  readonly #walk: Cursor;
+  #members: EncodedEntry[] = [];
   #done = false;
 
   constructor(filter: CompiledFilter, table: Table) {
     this.#filter = filter;
-    this.#walk = new Walk(filter, table);
+    this.#walk = new Cursor(filter, table);
   }
 
   /** The next page; not to be called after one that said that there are no more. */
-  next(): ResultPage {
+  nextPage(): ResultPage {
     for (;;) {
-      const page = this.tryNext();
+      const page = this.tryNextPage();
       if (page !== undefined) return page;
     }
   }
 
   /** Works towards the next page for a while; undefined if it is not there yet. */
-  tryNext(): ResultPage | undefined {
+  tryNextPage(): ResultPage | undefined {
     for (let step = 0; ; step++) {
       const page = cutPage(this.#members, 0);
       if (page.next !== undefined) {
@@ -44,7 +44,9 @@ export class ResultPages {
       }
       if (this.#done) return { members: page.members, more: false };
       if (step === STEPS_AT_ONCE) return undefined;
-      this.#done = this.#walk.step(SESSIONS_AT_ONCE, (user) => this.#members.push(user.member(this.#filter)));
+      this.#done = this.#walk.step(SESSIONS_AT_ONCE, (user) =>
+        this.#members.push(user.encodedEntry(this.#filter)),
+      );
     }
   }
 }

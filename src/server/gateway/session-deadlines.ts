@@ -1,6 +1,6 @@
 import { Deadlines } from "../../core/collections/deadlines.ts";
 import type { Session } from "../../core/sessions/session.ts";
-import { type Limits, MAX_DUE_PER_TURN } from "./gateway-config.ts";
+import { type GatewayConfig, MAX_DUE_PER_TURN } from "./gateway-config.ts";
 
 /** What is done with a session whose time has come. */
 export interface DueSessions {
@@ -10,7 +10,7 @@ export interface DueSessions {
 
 /** When something becomes of the sessions of one app by itself: typing ends, resume windows end. */
 export class SessionDeadlines {
-  readonly #limits: Pick<Limits, "typingTimeoutMs" | "resumeWindowMs">;
+  readonly #limits: Pick<GatewayConfig, "typingTimeoutMs" | "resumeWindowMs">;
   readonly #wakeBy: (due: number) => void;
   readonly #onFailure: (error: unknown) => void;
   readonly #typing = new Deadlines<Session>();
@@ -20,7 +20,7 @@ export class SessionDeadlines {
 
   /** `onFailure` is told what ending one session throws; the others are ended all the same. */
   constructor(
-    limits: Pick<Limits, "typingTimeoutMs" | "resumeWindowMs">,
+    limits: Pick<GatewayConfig, "typingTimeoutMs" | "resumeWindowMs">,
     wakeBy: (due: number) => void,
     onFailure: (error: unknown) => void,
   ) {
@@ -30,7 +30,7 @@ export class SessionDeadlines {
   }
 
   /** Numbers that must all be zero when everybody has left. */
-  leftovers(): Record<string, number> {
+  debugCounts(): Record<string, number> {
     return { typing: this.#typing.size, lost: this.#disconnected.size, left: this.#ending.size };
   }
 
@@ -83,11 +83,11 @@ export class SessionDeadlines {
 
   /** When `run` next has something to do; infinity if never. */
   nextDueAt(canExpire: boolean): number {
-    const disconnected = canExpire ? this.#disconnected.next() : undefined;
+    const disconnected = canExpire ? this.#disconnected.nextDueAt() : undefined;
     return Math.min(
-      this.#typing.next() ?? Number.POSITIVE_INFINITY,
+      this.#typing.nextDueAt() ?? Number.POSITIVE_INFINITY,
       disconnected ?? Number.POSITIVE_INFINITY,
-      this.#ending.next() ?? Number.POSITIVE_INFINITY,
+      this.#ending.nextDueAt() ?? Number.POSITIVE_INFINITY,
     );
   }
 

@@ -1,7 +1,7 @@
 import {
-  MAX_ORIGIN,
+  MAX_OWNERSHIP_NUMBER,
   NEW_SESSION,
-  type Origin,
+  type Ownership,
   patchState,
   type Session,
   type SessionConnection,
@@ -75,14 +75,14 @@ export class SessionLife implements DueSessions {
   /** Opens a session with a fresh id. The caller finds out whether the user may have one more. */
   open(userId: string, kind: SessionKind, patch: SessionPatch, connection: SessionConnection): Session {
     const { now } = this.#time;
-    const { makeId, journal, views } = this.#context;
+    const { makeId, replicationSink, views } = this.#context;
     const sessionId = makeId();
     const state = patchState(NEW_SESSION, patch);
     const origin = this.#ownOrigin(userId);
     views.touch(this.#table.open(sessionId, userId, kind, state, connection, origin), now);
     const session = this.#table.get(sessionId)!;
     if (state.isTyping) this.#deadlines.startTyping(session, now);
-    journal?.opened(session);
+    replicationSink?.opened(session);
     return session;
   }
 
@@ -97,16 +97,16 @@ export class SessionLife implements DueSessions {
    */
   takeOver(session: Session, connection: SessionConnection): void {
     const { now } = this.#time;
-    const before = session.holder;
+    const before = session.connection;
     this.#table.assign(session, connection);
     this.#deadlines.resume(session);
     if (before !== undefined && before !== connection) before.onSessionLost(session, "replaced");
-    const { origin } = session;
-    if (origin === undefined) return;
-    if (origin.owner !== undefined && session.isTyping) this.#deadlines.startTyping(session, now);
+    const { ownership } = session;
+    if (ownership === undefined) return;
+    if (ownership.owner !== undefined && session.isTyping) this.#deadlines.startTyping(session, now);
     // Under a partition the most recent takeover wins, so the epoch also advances for sessions that this node owns.
-    this.#table.setOwner(session, undefined, Math.min(origin.term + 1, MAX_ORIGIN), undefined);
-    this.#context.journal?.claimed(session);
+    this.#table.setOwner(session, undefined, Math.min(ownership.epoch + 1, MAX_OWNERSHIP_NUMBER), undefined);
+    this.#context.replicationSink?.claimed(session);
   }
 
   update(session: Session, patch: SessionPatch): void {
@@ -117,7 +117,7 @@ export class SessionLife implements DueSessions {
     if (state === session) return;
     const change = this.#table.update(session, state);
     if (change !== undefined) this.#context.views.touch(change, now);
-    if (session.origin?.owner === undefined) this.#context.journal?.changed(session);
+    if (session.ownership?.owner === undefined) this.#context.replicationSink?.changed(session);
   }
 
   stopTyping(session: Session): void {
@@ -126,7 +126,7 @@ export class SessionLife implements DueSessions {
 
   end(session: Session, cause: EndCause): void {
     const { now } = this.#time;
-    this.#context.journal?.ended(session, cause);
+    this.#context.replicationSink?.ended(session, cause);
     this.#table.detach(session);
     this.#deadlines.delete(session);
     this.#context.views.touch(this.#table.end(session, cause), now);
@@ -142,21 +142,21 @@ export class SessionLife implements DueSessions {
   markDisconnected(session: Session): void {
     this.#table.detach(session);
     this.#deadlines.startResumeWindow(session, this.#time.now);
-    const { origin, user } = session;
-    if (origin === undefined || origin.owner !== undefined) return;
+    const { ownership, user } = session;
+    if (ownership === undefined || ownership.owner !== undefined) return;
     // Other nodes hear of it only if the user may soon need the place: a lost network would make all tell it to all.
     const isScarce = 2 * user.sessions.length >= this.#context.limits.maxSessionsPerUser;
-    this.#table.setOwner(session, undefined, origin.term, isScarce ? this.#wallNow() : undefined);
-    if (isScarce) this.#context.journal?.changed(session);
+    this.#table.setOwner(session, undefined, ownership.epoch, isScarce ? this.#wallNow() : undefined);
+    if (isScarce) this.#context.replicationSink?.changed(session);
   }
 
   /** Ends all sessions of a user; returns how many. */
   forceEndAll(userId: string): number {
     const sessions = [...(this.#table.user(userId)?.sessions ?? [])];
     for (const session of sessions) {
-      const { holder } = session;
+      const { connection } = session;
       this.end(session, "kicked");
-      holder?.onSessionLost(session, "kicked");
+      connection?.onSessionLost(session, "kicked");
     }
     return sessions.length;
   }
@@ -165,11 +165,11 @@ export class SessionLife implements DueSessions {
    * For how long a session has had no socket; undefined: it has one, or another node has not said that it has none.
    */
   #disconnectedForMs(session: Session): number | undefined {
-    if (session.holder !== undefined) return undefined;
+    if (session.connection !== undefined) return undefined;
     if (this.#deadlines.isEnding(session)) return Number.POSITIVE_INFINITY;
     const ms = this.#deadlines.disconnectedForMs(session, this.#time.now);
     if (ms !== undefined) return ms;
-    const { lostAt } = session.origin ?? {};
+    const { lostAt } = session.ownership ?? {};
     return lostAt === undefined ? undefined : this.#wallNow() - lostAt;
   }
 
@@ -177,12 +177,12 @@ export class SessionLife implements DueSessions {
    * For a session of this node: opened after all of the user's that are known here, whatever the clocks of other nodes
    * say.
    */
-  #ownOrigin(userId: string): Origin | undefined {
-    if (this.#context.journal === undefined) return undefined;
-    const last = this.#table.user(userId)?.sessions.at(-1)?.origin?.opened ?? 0;
+  #ownOrigin(userId: string): Ownership | undefined {
+    if (this.#context.replicationSink === undefined) return undefined;
+    const last = this.#table.user(userId)?.sessions.at(-1)?.ownership?.opened ?? 0;
     // What other nodes wrote may be as large as can be: then the session ids decide.
-    const opened = Math.min(Math.max(this.#context.clock.wallNow(), last + 1), MAX_ORIGIN);
-    return { opened, owner: undefined, term: 0, lostAt: undefined };
+    const opened = Math.min(Math.max(this.#context.clock.wallNow(), last + 1), MAX_OWNERSHIP_NUMBER);
+    return { opened, owner: undefined, epoch: 0, lostAt: undefined };
   }
 
   #wallNow(): number {

@@ -10,22 +10,22 @@ import type { Message } from "../../protocol/messages.ts";
 import { MAX_CUSTOM_BYTES, MAX_CUSTOM_KEYS, MAX_USER_CUSTOM_BYTES } from "../../protocol/rules.ts";
 import type { SessionPatch } from "../../protocol/wire.ts";
 import type { Principal } from "../auth/principal.ts";
-import type { Tenant } from "./app-presence.ts";
+import type { AppPresence } from "./app-presence.ts";
 import { APP_TOKEN_FACTOR, MAX_DUE_PER_TURN } from "./gateway-config.ts";
 import type { Reply } from "./reply.ts";
 import type { SessionLife } from "./session-life.ts";
 
 /** The sessions that one socket holds, and the messages about them. */
-export class HeldSessions implements SessionConnection {
-  readonly #tenant: Tenant;
+export class SocketSessions implements SessionConnection {
+  readonly #presence: AppPresence;
   readonly #reply: Reply;
   readonly #maxSessions: number;
   /** Nearly all sockets have one session, and no set for it. */
   #first: Session | undefined;
   #others: Set<Session> | undefined;
 
-  constructor(tenant: Tenant, reply: Reply, maxSessions: number) {
-    this.#tenant = tenant;
+  constructor(presence: AppPresence, reply: Reply, maxSessions: number) {
+    this.#presence = presence;
     this.#reply = reply;
     this.#maxSessions = maxSessions;
   }
@@ -38,29 +38,29 @@ export class HeldSessions implements SessionConnection {
     const userId = principal.kind === "user" ? principal.userId : asked;
     if (userId === undefined) {
       const issue = { path: "userId", message: "is required: an app token has no user of its own" };
-      return this.#reply.bad(id, "a session needs a user", [issue]);
+      return this.#reply.badMessage(id, "a session needs a user", [issue]);
     }
     const limit = principal.kind === "app" ? this.#maxSessions * APP_TOKEN_FACTOR : this.#maxSessions;
-    this.#tenant.transact(now, (sessions) => this.#open(sessions, message, userId, limit));
+    this.#presence.transact(now, (sessions) => this.#open(sessions, message, userId, limit));
   }
 
   #open(sessions: SessionLife, message: Message<"open">, userId: string, limit: number): void {
     const { id, kind, sessionId } = message;
     const resumed = sessionId === undefined ? undefined : sessions.resumable(sessionId, userId, kind);
-    if (this.#count >= limit && resumed?.holder !== this) {
+    if (this.#count >= limit && resumed?.connection !== this) {
       return this.#reply.error(id, "LIMIT_REACHED", `a socket holds at most ${limit} sessions`);
     }
-    if (resumed === undefined && this.#tenant.isShortOfMemory) {
+    if (resumed === undefined && this.#presence.isShortOfMemory) {
       return this.#reply.error(id, "LIMIT_REACHED", SHORT_OF_MEMORY);
     }
-    const isHeld = resumed?.holder === this;
+    const isHeld = resumed?.connection === this;
     const evicted = isHeld ? [] : sessions.sessionsToEvict(userId, resumed);
     if (evicted === "full") {
       return this.#reply.error(id, "LIMIT_REACHED", "the user has all the sessions that a user may have");
     }
     let freed = 0;
     for (const { customBytes } of evicted) freed += customBytes;
-    if (!this.#mayHaveCustom(id, resumed, this.#tenant.table.user(userId), message, freed)) return;
+    if (!this.#mayHaveCustom(id, resumed, this.#presence.table.user(userId), message, freed)) return;
     for (const disconnected of evicted) sessions.evict(disconnected);
     const session = resumed ?? sessions.open(userId, kind, message, this);
     if (!isHeld) this.#add(session);
@@ -76,7 +76,7 @@ export class HeldSessions implements SessionConnection {
     const session = this.#find(message);
     if (session === undefined) return;
     if (message.custom != null && !this.#mayHaveCustom(message.id, session, session.user, message)) return;
-    this.#tenant.transact(now, (sessions) => {
+    this.#presence.transact(now, (sessions) => {
       sessions.update(session, message);
       this.#reply.ok(message.id);
     });
@@ -88,7 +88,7 @@ export class HeldSessions implements SessionConnection {
     const { id } = message;
     const { sessionId } = session;
     this.#remove(session);
-    this.#tenant.transact(now, (sessions) => {
+    this.#presence.transact(now, (sessions) => {
       sessions.end(session, "closed");
       if (id !== undefined) this.#reply.send({ type: "closed", id, sessionId, cause: "closed" });
     });
@@ -102,7 +102,7 @@ export class HeldSessions implements SessionConnection {
   /** The socket is gone: `clean` ends its sessions at once, otherwise they wait to be resumed. */
   release(clean: boolean, now: number): void {
     if (this.#first === undefined) return;
-    this.#tenant.transact(now, (sessions) => {
+    this.#presence.transact(now, (sessions) => {
       let ended = 0;
       for (const session of this.#all()) {
         if (!clean) sessions.markDisconnected(session);
@@ -120,8 +120,8 @@ export class HeldSessions implements SessionConnection {
     if (sessionId !== undefined) {
       // That spares a look into the table.
       if (first?.sessionId === sessionId) return first;
-      const session = this.#tenant.table.get(sessionId);
-      if (session?.holder === this) return session;
+      const session = this.#presence.table.get(sessionId);
+      if (session?.connection === this) return session;
       this.#reply.error(id, "NOT_FOUND", "this socket holds no session with that sessionId");
     } else if (this.#count === 1) {
       return first;
@@ -129,7 +129,7 @@ export class HeldSessions implements SessionConnection {
       this.#reply.error(id, "NOT_FOUND", "this socket holds no session, open one first");
     } else {
       const issue = { path: "sessionId", message: "is required" };
-      this.#reply.bad(id, "this socket holds several sessions", [issue]);
+      this.#reply.badMessage(id, "this socket holds several sessions", [issue]);
     }
     return undefined;
   }
@@ -177,7 +177,7 @@ export class HeldSessions implements SessionConnection {
     if (isTooMany || bytes > MAX_CUSTOM_BYTES) {
       const bound = isTooMany ? `${MAX_CUSTOM_KEYS} keys` : `${MAX_CUSTOM_BYTES} bytes of JSON`;
       const issue = { path: "custom", message: `would have more than ${bound}` };
-      this.#reply.bad(id, "too many custom fields, or too large ones", [issue]);
+      this.#reply.badMessage(id, "too many custom fields, or too large ones", [issue]);
       return false;
     }
     const grows = bytes - (session?.customBytes ?? 0);

@@ -1,12 +1,12 @@
 import type { Diff } from "../../core/views/diff-log.ts";
 import type { View } from "../../core/views/view.ts";
 import { Frame } from "./frame.ts";
-import type { Job, Outbox } from "./send-queue.ts";
+import type { PagedResponse, SendQueue } from "./send-queue.ts";
 import type { Snapshot } from "./snapshot.ts";
 import type { SubscriptionCharges } from "./subscription-charges.ts";
-import type { Feed, Subscriber } from "./view-channel.ts";
+import type { Subscriber, ViewChannel } from "./view-channel.ts";
 
-/** A page of a snapshot as the feed hands it out; the reader's protocol is put around it by the subscription. */
+/** A page of a snapshot as the channel hands it out; the reader's protocol is put around it by the subscription. */
 export interface SnapshotPage {
   readonly view: string;
   readonly version: number;
@@ -15,7 +15,7 @@ export interface SnapshotPage {
 }
 
 /** Puts what a channel sends into the messages of a subscriber's protocol. */
-export interface Wording {
+export interface MessageEncoder {
   /** `requestId`: the request that this answers; undefined for a snapshot that nobody asked for, after a lag. */
   snapshot(page: SnapshotPage, requestId: number | undefined): Frame;
   diff(frame: Frame, view: string, version: number): Frame;
@@ -23,7 +23,7 @@ export interface Wording {
 
 /** What the long answers of a user hold while their readers take them, which is bounded. */
 export interface LongAnswers {
-  /** Whether a snapshot of that view may begin. If not, the outbox is woken when it may be tried again. */
+  /** Whether a snapshot of that view may begin. If not, the send queue is woken when it may be tried again. */
   begin(view: View): boolean;
   /** The one that was begun is out, or nobody takes it any more. Once is enough, and twice does no harm. */
   end(): void;
@@ -36,8 +36,8 @@ export interface SubscriptionOwner {
 
 /** What a subscription needs of the one who reads it: a socket or an event stream. */
 export interface SubscriptionReader {
-  readonly outbox: Outbox;
-  readonly encoder: Wording;
+  readonly sendQueue: SendQueue;
+  readonly encoder: MessageEncoder;
   readonly owner: SubscriptionOwner;
   /** What the reader's user is charged; undefined for one who is charged nothing. */
   readonly charges?: SubscriptionCharges | undefined;
@@ -49,10 +49,10 @@ export interface SubscriptionReader {
  * the last of them has been sent; or it lagged: it gets nothing until it has drained, then a snapshot.
  */
 export class Subscription implements Subscriber {
-  readonly channel: Feed;
+  readonly channel: ViewChannel;
   readonly payer: SubscriptionCharges | undefined;
-  readonly #outbox: Outbox;
-  readonly #encoder: Wording;
+  readonly #sendQueue: SendQueue;
+  readonly #encoder: MessageEncoder;
   readonly #owner: SubscriptionOwner;
   readonly #answers: LongAnswers | undefined;
   /** The version that the reader is at, once it is live. */
@@ -64,13 +64,13 @@ export class Subscription implements Subscriber {
   #ended = false;
   /** One of the snapshots under way has begun: it is held until its reader has it. */
   #hasBegun = false;
-  /** The outbox waits, for this view to be collected or for room, and sends nothing long meanwhile. */
+  /** The send queue waits, for this view to be hydrated or for room, and sends nothing long meanwhile. */
   #isWaiting = false;
 
-  constructor(channel: Feed, { outbox, encoder, owner, charges, answers }: SubscriptionReader) {
+  constructor(channel: ViewChannel, { sendQueue, encoder, owner, charges, answers }: SubscriptionReader) {
     this.channel = channel;
     this.payer = charges;
-    this.#outbox = outbox;
+    this.#sendQueue = sendQueue;
     this.#encoder = encoder;
     this.#owner = owner;
     this.#answers = answers;
@@ -93,10 +93,10 @@ export class Subscription implements Subscriber {
   requestSnapshot(requestId: number | undefined): void {
     this.#snapshotsUnderWay++;
     if (requestId !== undefined) this.#unanswered.push(requestId);
-    this.channel.whenSettled(() => {
+    this.channel.onceFlushed(() => {
       if (this.#ended) return;
       try {
-        this.#outbox.start(this.#snapshotJob(requestId));
+        this.#sendQueue.start(this.#snapshotJob(requestId));
       } catch (error) {
         this.fail(error);
       }
@@ -108,7 +108,7 @@ export class Subscription implements Subscriber {
     if (this.#snapshotsUnderWay > 0 || this.#lagged || this.#ended || version <= this.#at) return;
     if (
       version !== this.#at + 1 ||
-      !this.#outbox.offer(this.#encoder.diff(frame, this.channel.view.name, version))
+      !this.#sendQueue.offer(this.#encoder.diff(frame, this.channel.view.name, version))
     )
       return this.#lag();
     this.#at = version;
@@ -118,8 +118,8 @@ export class Subscription implements Subscriber {
   end(): readonly number[] {
     this.#ended = true;
     if (this.#hasBegun) this.#endAnswer();
-    // The view is given up, and may never be collected: what comes after the snapshot is not to wait for it.
-    if (this.#isWaiting) this.#outbox.wake();
+    // The view is given up, and may never be hydrated: what comes after the snapshot is not to wait for it.
+    if (this.#isWaiting) this.#sendQueue.wake();
     return this.#unanswered.splice(0);
   }
 
@@ -132,7 +132,7 @@ export class Subscription implements Subscriber {
     this.#answers?.end();
   }
 
-  #snapshotJob(requestId: number | undefined): Job {
+  #snapshotJob(requestId: number | undefined): PagedResponse {
     const { view } = this.channel;
     // Taken when the first page is sent: an answer that waits for its reader keeps no old state alive.
     let snapshot: Snapshot | undefined;
@@ -150,8 +150,8 @@ export class Subscription implements Subscriber {
         const { version } = snapshot;
         const page = snapshot.page(from);
         if (page === undefined) {
-          this.channel.whenCollected(() => {
-            if (this.#isWaiting) this.#outbox.wake();
+          this.channel.onceHydrated(() => {
+            if (this.#isWaiting) this.#sendQueue.wake();
           });
           this.#isWaiting = true;
           return "waiting";
@@ -159,7 +159,7 @@ export class Subscription implements Subscriber {
         if (from === 0 && requestId !== undefined) {
           this.#unanswered.splice(this.#unanswered.indexOf(requestId), 1);
         }
-        this.#outbox.send(
+        this.#sendQueue.send(
           this.#encoder.snapshot(
             { view: view.name, version, body: page.body, more: page.next !== undefined },
             requestId,
@@ -188,7 +188,7 @@ export class Subscription implements Subscriber {
     if (this.#lagged) return;
     this.#lagged = true;
     this.channel.telemetry.lagged++;
-    this.#outbox.whenDrained(() => {
+    this.#sendQueue.whenDrained(() => {
       this.#lagged = false;
       if (!this.#ended) this.requestSnapshot(undefined);
     });

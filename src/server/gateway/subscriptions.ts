@@ -1,21 +1,21 @@
 import { CompiledFilter } from "../../core/views/compiled-filter.ts";
-import { filterBytes, walkBytes } from "../../core/views/view-size.ts";
+import { cursorBytes, filterBytes } from "../../core/views/view-size.ts";
 import { encodeResultPage, encodeSnapshotPage } from "../../protocol/codec.ts";
 import type { Message } from "../../protocol/messages.ts";
 import { mayWatch, type Principal } from "../auth/principal.ts";
-import type { Tenant } from "./app-presence.ts";
+import type { AppPresence } from "./app-presence.ts";
 import { Frame } from "./frame.ts";
 import { MAX_LONG_RESULTS, MAX_UNANSWERED } from "./gateway-config.ts";
 import type { Reply } from "./reply.ts";
 import { ResultPages } from "./result-pages.ts";
-import type { Outbox } from "./send-queue.ts";
+import type { SendQueue } from "./send-queue.ts";
 import { SHORT_OF_MEMORY } from "./socket-sessions.ts";
-import type { LongAnswers, Subscription, SubscriptionOwner, Wording } from "./subscription.ts";
+import type { LongAnswers, MessageEncoder, Subscription, SubscriptionOwner } from "./subscription.ts";
 import type { SubscriptionCharges } from "./subscription-charges.ts";
 import type { UserBudget } from "./user-budget.ts";
 
 /** Diffs go to WebSockets as they are, snapshots with the id of the request that they answer. */
-const ENCODER: Wording = {
+const ENCODER: MessageEncoder = {
   snapshot: (page, requestId) => new Frame(encodeSnapshotPage(requestId, page.body)),
   diff: (frame) => frame,
 };
@@ -24,8 +24,8 @@ const TOO_MUCH = "the subscriptions and waiting queries of the user, over all so
 
 /** What one socket watches, and the messages about it. */
 export class Subscriptions {
-  readonly #tenant: Tenant;
-  readonly #outbox: Outbox;
+  readonly #presence: AppPresence;
+  readonly #sendQueue: SendQueue;
   readonly #reply: Reply;
   readonly #owner: SubscriptionOwner;
   readonly #maxSubscriptions: number;
@@ -36,26 +36,26 @@ export class Subscriptions {
   #queryBytes = 0;
   /** And what the long answer holds that is under way to this socket: there is one at a time. */
   #answerBytes = 0;
-  readonly #retry = () => this.#outbox.wake();
+  readonly #retry = () => this.#sendQueue.wake();
   readonly #answers: LongAnswers = {
-    begin: (view) => this.#beginAnswer(this.#tenant.liveViews.views.snapshotBytesOf(view)),
+    begin: (view) => this.#beginAnswer(this.#presence.liveViews.views.snapshotBytesOf(view)),
     end: () => this.#endAnswer(),
   };
 
   constructor(
-    tenant: Tenant,
-    outbox: Outbox,
+    presence: AppPresence,
+    sendQueue: SendQueue,
     reply: Reply,
     owner: SubscriptionOwner,
     maxSubscriptions: number,
     budget: UserBudget,
   ) {
-    this.#tenant = tenant;
-    this.#outbox = outbox;
+    this.#presence = presence;
+    this.#sendQueue = sendQueue;
     this.#reply = reply;
     this.#owner = owner;
     this.#maxSubscriptions = maxSubscriptions;
-    this.#charges = tenant.chargesOf(budget);
+    this.#charges = presence.chargesOf(budget);
   }
 
   subscribe(message: Message<"subscribe">, principal: Principal): void {
@@ -96,7 +96,7 @@ export class Subscriptions {
     const { id } = message;
     const filter = this.#allowedFilter(message, principal);
     if (filter === undefined) return;
-    if (this.#outbox.jobs >= MAX_LONG_RESULTS + this.#maxSubscriptions) {
+    if (this.#sendQueue.pagedResponses >= MAX_LONG_RESULTS + this.#maxSubscriptions) {
       const limit = "too many long answers are under way to this socket, read them first";
       return this.#reply.error(id, "LIMIT_REACHED", limit);
     }
@@ -106,15 +106,15 @@ export class Subscriptions {
     this.#queryBytes += bytes;
     // Worked out only when the answers before it are out, so that the ones that wait cost next to nothing.
     let pages: ResultPages | undefined;
-    this.#outbox.start({
+    this.#sendQueue.start({
       step: () => {
         if (pages === undefined) {
-          if (!this.#beginAnswer(walkBytes(filter, this.#tenant.table))) return "waiting";
-          pages = new ResultPages(filter, this.#tenant.table);
+          if (!this.#beginAnswer(cursorBytes(filter, this.#presence.table))) return "waiting";
+          pages = new ResultPages(filter, this.#presence.table);
         }
-        const page = pages.tryNext();
+        const page = pages.tryNextPage();
         if (page === undefined) return "more";
-        this.#outbox.send(new Frame(encodeResultPage(id, page.members, page.more)));
+        this.#sendQueue.send(new Frame(encodeResultPage(id, page.members, page.more)));
         if (page.more) return "more";
         this.#endAnswer();
         this.#giveBack(bytes);
@@ -152,10 +152,10 @@ export class Subscriptions {
 
   /** Returns why the filter may not be watched, if so. */
   #add(filter: CompiledFilter): Subscription | string {
-    const { liveViews, isShortOfMemory } = this.#tenant;
+    const { liveViews, isShortOfMemory } = this.#presence;
     if (isShortOfMemory && liveViews.views.find(filter) === undefined) return SHORT_OF_MEMORY;
     const subscription = liveViews.attach(filter, {
-      outbox: this.#outbox,
+      sendQueue: this.#sendQueue,
       encoder: ENCODER,
       owner: this.#owner,
       charges: this.#charges,
@@ -169,7 +169,7 @@ export class Subscriptions {
   /** Returns the requests that stay without an answer. */
   #end(subscription: Subscription, now: number): readonly number[] {
     this.#byView.delete(subscription.channel.view.name);
-    return this.#tenant.liveViews.detach(subscription, now);
+    return this.#presence.liveViews.detach(subscription, now);
   }
 
   /**

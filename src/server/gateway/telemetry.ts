@@ -52,7 +52,7 @@ export interface Telemetry {
   diffs: number;
   deliveries: number;
   lagged: number;
-  cut: number;
+  slowReadersDisconnected: number;
   /** Counts a refusal; `detail` may go to the log, and so must not repeat what a client sent. */
   refused(refusal: Refusal, detail?: string): void;
   /** A handler threw: a defect of ours that ended one request or socket and nothing else. */
@@ -61,13 +61,16 @@ export interface Telemetry {
   observeQuery(ms: number): void;
 }
 
-export function createCounters(): Pick<Telemetry, "messages" | "diffs" | "deliveries" | "lagged" | "cut"> {
+export function createCounters(): Pick<
+  Telemetry,
+  "messages" | "diffs" | "deliveries" | "lagged" | "slowReadersDisconnected"
+> {
   const messages = Object.fromEntries(MESSAGE_TYPES.map((type) => [type, 0]));
   return {
     messages: messages as Record<ClientMessageType, number>,
     diffs: 0,
     deliveries: 0,
     lagged: 0,
-    cut: 0,
+    slowReadersDisconnected: 0,
   };
 }

@@ -4,7 +4,7 @@ const WARN_BEFORE_MS = 60_000;
 const FAR_MS = 24 * 60 * 60_000;
 
 /** Follows the expiry of one token on the wall clock. */
-export class TokenWatch {
+export class TokenExpiry {
   readonly #overAt: number;
   readonly #warnAt: number;
   #warned = false;
@@ -35,7 +35,7 @@ export class TokenWatch {
   }
 
   /** When to look again. */
-  next(wallNow: number): number {
+  nextCheckAt(wallNow: number): number {
     return Math.min(this.#warned ? this.#overAt : this.#warnAt, wallNow + FAR_MS);
   }
 }

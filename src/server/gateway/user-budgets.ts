@@ -1,4 +1,4 @@
-import type { Limits } from "./gateway-config.ts";
+import type { GatewayConfig } from "./gateway-config.ts";
 import {
   APP_TOKEN_FACTOR,
   BURST_SECONDS,
@@ -7,7 +7,7 @@ import {
 } from "./gateway-config.ts";
 import { type BudgetRates, refillMs, UserBudget } from "./user-budget.ts";
 
-type RateLimits = Pick<Limits, "messagesPerSecond" | "maxMessageBytes">;
+type RateLimits = Pick<GatewayConfig, "messagesPerSecond" | "maxMessageBytes">;
 
 /**
  * The budgets of the users of one app. There is one for each user who has a socket, or had one so shortly ago
@@ -73,7 +73,7 @@ export class UserBudgets {
   }
 
   /** When `expire` next has something to do; undefined if never. */
-  next(): number | undefined {
+  nextDueAt(): number | undefined {
     const [due] = this.#resting.values();
     return due;
   }

@@ -31,7 +31,7 @@ interface Publication {
 }
 
 /** A view and those who watch it. Each diff is encoded once, whatever their number. */
-export class Feed {
+export class ViewChannel {
   readonly view: View;
   readonly telemetry: Telemetry;
   readonly #subscribers = new Set<Subscriber>();
@@ -71,22 +71,22 @@ export class Feed {
   }
 
   /**
-   * Calls back once the view shows all that has happened, those who are still to be collected apart: now, or after its
+   * Calls back once the view shows all that has happened, those who are still to be hydrated apart: now, or after its
    * next flush. So a snapshot is never older than the request for it, and a storm of subscribers does not make the view
    * flush more often than its interval.
    */
-  whenSettled(callback: () => void): void {
+  onceFlushed(callback: () => void): void {
     if (this.view.isMarked) this.#waiting.push(callback);
     else callback();
   }
 
   /** Calls back once, when more of the first members of a large view are there. */
-  whenCollected(callback: () => void): void {
+  onceHydrated(callback: () => void): void {
     this.#onCollected.push(callback);
   }
 
-  /** To be called when the view has collected more of its first members, or all. */
-  collected(): void {
+  /** To be called when the view has hydrated more of its first members, or all. */
+  hydrated(): void {
     const callbacks = this.#onCollected;
     this.#onCollected = [];
     for (const callback of callbacks) this.#guard(callback);

@@ -1,9 +1,9 @@
 import type { Flush, View } from "../../core/views/view.ts";
-import type { Views } from "../../core/views/view-registry.ts";
+import type { ViewRegistry } from "../../core/views/view-registry.ts";
 import type { Clock } from "../clock.ts";
 import {
   FAILED_FLUSH_REST_MS,
-  type Limits,
+  type GatewayConfig,
   LONGEST_FREE_FLUSH_MS,
   REST_PER_COST,
   REST_PER_COST_AT_ONCE,
@@ -11,13 +11,13 @@ import {
 } from "./gateway-config.ts";
 import type { Telemetry } from "./telemetry.ts";
 import { DELIVER_AT_ONCE_MS, flushCostMs, type TurnBudget } from "./turn-budget.ts";
-import type { Feed, FlushPayer } from "./view-channel.ts";
+import type { FlushPayer, ViewChannel } from "./view-channel.ts";
 
 export interface ViewFlusherOptions {
-  readonly views: Views;
+  readonly views: ViewRegistry;
   /** The channel of each view that somebody watches. */
-  readonly channels: ReadonlyMap<View, Feed>;
-  readonly limits: Pick<Limits, "diffIntervalMs">;
+  readonly channels: ReadonlyMap<View, ViewChannel>;
+  readonly limits: Pick<GatewayConfig, "diffIntervalMs">;
   readonly telemetry: Telemetry;
   readonly clock: Clock;
   /** Called when a view will be due at a time. */
@@ -32,9 +32,9 @@ export interface ViewFlusherOptions {
  */
 export class ViewFlusher {
   readonly #options: ViewFlusherOptions;
-  readonly #views: Views;
+  readonly #views: ViewRegistry;
   /** Channels whose last diff has not reached all subscribers yet, and what it has cost so far in milliseconds. */
-  readonly #publishing = new Map<Feed, number>();
+  readonly #publishing = new Map<ViewChannel, number>();
   #isFlushing = false;
 
   constructor(options: ViewFlusherOptions) {
@@ -67,7 +67,7 @@ export class ViewFlusher {
 
   /** Has `wakeBy` called for the view that is due next. */
   wake(): void {
-    const next = this.#views.next();
+    const next = this.#views.nextDueAt();
     if (next !== undefined) this.#options.wakeBy(next);
   }
 
@@ -104,7 +104,7 @@ export class ViewFlusher {
     }
     const costMs = flushCostMs(changes, diff?.text.length ?? 0);
     flushTurn.spend(costMs);
-    this.#views.flushed(view, costMs);
+    this.#views.recordFlushCost(view, costMs);
     const channel = this.#options.channels.get(view);
     channel?.publish(diff);
     if (diff === undefined) this.#views.rest(view, view.hasLeftOut ? FAILED_FLUSH_REST_MS : 0, now);
@@ -116,7 +116,7 @@ export class ViewFlusher {
    * Sends a diff to some more subscribers, then it is the next one's turn; when all have it, its view
    * rests.
    */
-  #deliver(channel: Feed, costMs: number, now: number): void {
+  #deliver(channel: ViewChannel, costMs: number, now: number): void {
     const { flushTurn } = this.#options;
     this.#publishing.delete(channel);
     const spentMs = channel.deliverSome(Math.min(DELIVER_AT_ONCE_MS, flushTurn.leftMs));

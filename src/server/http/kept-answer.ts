@@ -1,6 +1,6 @@
 import type { Table } from "../../core/sessions/table.ts";
 import type { CompiledFilter } from "../../core/views/compiled-filter.ts";
-import { joinMembers, type Member } from "../../protocol/codec.ts";
+import { type EncodedEntry, joinMembers } from "../../protocol/codec.ts";
 import { ResultPages } from "../gateway/result-pages.ts";
 
 /** Longer answers are made anew each time: a bound on what the kept ones take. */
@@ -28,7 +28,7 @@ export class KeptAnswer {
     const changedAt = table.changedAt(filter.conversationId);
     if (changedAt === this.#changedAt) return this.#text;
     const pages = new ResultPages(filter, table);
-    const { members, more } = pages.next();
+    const { members, more } = pages.nextPage();
     if (more) return pieces(members, pages);
     const text = joinMembers(HEAD, members, TAIL);
     if (filter.isLocal && text.length <= MAX_KEPT_CHARS) {
@@ -39,10 +39,10 @@ export class KeptAnswer {
   }
 }
 
-function* pieces(first: readonly Member[], pages: ResultPages): Generator<string, undefined> {
+function* pieces(first: readonly EncodedEntry[], pages: ResultPages): Generator<string, undefined> {
   yield joinMembers(HEAD, first, "");
   for (let more = true; more; ) {
-    const page = pages.next();
+    const page = pages.nextPage();
     more = page.more;
     if (page.members.length > 0) yield joinMembers(",", page.members, "");
   }

@@ -1,6 +1,6 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import ipaddr from "ipaddr.js";
-import type { Hub } from "../gateway/gateway-node.ts";
+import type { GatewayNode } from "../gateway/gateway-node.ts";
 import type { AnonymousRequests } from "./anonymous-requests.ts";
 import { readBearer } from "./authorize.ts";
 import { type DashboardFile, dashboardFiles } from "./dashboard.ts";
@@ -16,7 +16,7 @@ import { openApiDocument } from "./openapi.ts";
 import type { Route } from "./router.ts";
 
 export interface NodeRoutesOptions {
-  readonly hub: Hub;
+  readonly hub: GatewayNode;
   readonly anonymous: AnonymousRequests;
   /** Whether an address is a proxy of ours: nothing that it asks comes from this machine. */
   readonly isProxy: (address: string) => boolean;
@@ -62,7 +62,7 @@ function readiness({ hub, isReady }: NodeRoutesOptions): HttpAnswer {
   if (!isReady() || !hub.isReady) return answerJson(503, { status: "starting" }, { "retry-after": "1" });
   // Still 200: whoever took it out of service for this would cut off those that it serves.
   const degraded = hub.isDegraded ? "degraded" : "ready";
-  return answerJson(200, { status: hub.memory.isShort ? "low_memory" : degraded });
+  return answerJson(200, { status: hub.loadShedder.isShort ? "low_memory" : degraded });
 }
 
 function metrics(request: HttpRequest, options: NodeRoutesOptions): HttpAnswer | Promise<HttpAnswer> {

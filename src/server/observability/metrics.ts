@@ -1,6 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
 import type { Cluster } from "../cluster/cluster.ts";
-import type { Hub } from "../gateway/gateway-node.ts";
+import type { GatewayNode } from "../gateway/gateway-node.ts";
 import {
   createCounters,
   type MESSAGE_TYPES,
@@ -13,7 +13,7 @@ import { TimeHistogram } from "./time-histogram.ts";
 export interface Metrics {
   readonly telemetry: Telemetry;
   /** The hub whose state the gauges show. */
-  observe(hub: Hub): void;
+  observe(hub: GatewayNode): void;
   /** Shows the state of a cluster too. */
   observeCluster(cluster: Cluster): void;
   /** How long a change of this node took until it came back from the log. */
@@ -33,7 +33,7 @@ export function createMetrics(
   const registers = [registry];
   const refusals = Object.fromEntries(REFUSALS.map((refusal) => [refusal, 0])) as Record<Refusal, number>;
   let crashes = 0;
-  let hub: Hub | undefined;
+  let hub: GatewayNode | undefined;
 
   const diffDelay = new TimeHistogram(
     "presence_diff_delay_seconds",
@@ -86,10 +86,10 @@ export function createMetrics(
     });
   };
   const sum = (
-    value: (tenant: ReturnType<Hub["tenants"]> extends Iterable<infer T> ? T : never) => number,
+    value: (tenant: ReturnType<GatewayNode["presences"]> extends Iterable<infer T> ? T : never) => number,
   ) => {
     let total = 0;
-    for (const tenant of hub?.tenants() ?? []) total += value(tenant);
+    for (const tenant of hub?.presences() ?? []) total += value(tenant);
     return total;
   };
   const gauge = (name: string, help: string, value: () => number) => {
@@ -136,14 +136,18 @@ export function createMetrics(
   counter("diffs", "Diffs made.", () => telemetry.diffs);
   counter("deliveries", "Diffs sent to subscribers.", () => telemetry.deliveries);
   counter("folded_events", "Events that went into a diff with an earlier one.", () =>
-    sum((tenant) => tenant.foldedEvents),
+    sum((tenant) => tenant.coalescedChanges),
   );
   counter(
     "lagged_readers",
     "Times that a subscriber fell behind and got a snapshot instead.",
     () => telemetry.lagged,
   );
-  counter("cut_readers", "Connections ended because they did not read.", () => telemetry.cut);
+  counter(
+    "cut_readers",
+    "Connections ended because they did not read.",
+    () => telemetry.slowReadersDisconnected,
+  );
   counter("handler_crashes", "Exceptions caught in a handler: defects.", () => crashes);
 
   let lag: TimeHistogram | undefined;

@@ -4,7 +4,7 @@ import { z } from "zod";
 import { length } from "../../protocol/bounds.ts";
 import { Id } from "../../protocol/ids.ts";
 import { AppConfig, MAX_SHARDS } from "../auth/app.ts";
-import type { Limits } from "../gateway/gateway-config.ts";
+import type { GatewayConfig } from "../gateway/gateway-config.ts";
 import { type Timing, timingProblem, timingWarnings } from "./timing.ts";
 
 /** A setting is wrong; the message is one line, says which and how to mend it, and holds no secret. */
@@ -27,7 +27,7 @@ export interface Settings {
   readonly redisLogBytes: number;
   readonly nodeLeaseMs: number;
   readonly logLevel: LogLevel;
-  readonly limits: Limits;
+  readonly limits: GatewayConfig;
   /** TCP connections of every kind; less than the process may open, so that it is never out of files. */
   readonly maxTcpConnections: number;
   readonly metricsToken: string | undefined;
@@ -94,7 +94,7 @@ export function readSettings(env: NodeJS.ProcessEnv, machine: Machine = thisMach
   const perIp = read("MAX_CONNECTIONS")
     ? 1_000
     : Math.min(1_000, Math.max(LEAST_PER_IP, Math.floor(capacity / 2)));
-  const limits: Limits = {
+  const limits: GatewayConfig = {
     diffIntervalMs: integer("DIFF_INTERVAL_MS", 50, 0, 60_000),
     typingTimeoutMs: integer("TYPING_TIMEOUT_MS", 10_000, 10, HOUR),
     resumeWindowMs: integer("RESUME_WINDOW_MS", 15_000, 0, 24 * HOUR),
@@ -231,7 +231,7 @@ function readTrustProxy(text: string | undefined): Settings["trustProxy"] {
 
 const SAFE_SECRET_BYTES = 32;
 
-function warningsFor(limits: Limits, apps: readonly AppConfig[], { openFiles }: Machine): string[] {
+function warningsFor(limits: GatewayConfig, apps: readonly AppConfig[], { openFiles }: Machine): string[] {
   const warnings: string[] = [];
   for (const { id, secrets } of apps) {
     if (secrets.some((secret) => Buffer.byteLength(secret) < SAFE_SECRET_BYTES)) {

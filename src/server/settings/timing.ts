@@ -1,8 +1,8 @@
-import type { Limits } from "../gateway/gateway-config.ts";
+import type { GatewayConfig } from "../gateway/gateway-config.ts";
 
 /** The times that have to fit each other for several nodes to be one gateway, and for one to go down gently. */
 export interface Timing {
-  readonly limits: Pick<Limits, "drainMs" | "heartbeatIntervalMs" | "resumeWindowMs">;
+  readonly limits: Pick<GatewayConfig, "drainMs" | "heartbeatIntervalMs" | "resumeWindowMs">;
   /** undefined: there are no other nodes. */
   readonly nodeLeaseMs: number | undefined;
   /** How long whoever sends SIGTERM waits before SIGKILL, if that was told. */

@@ -21,9 +21,9 @@ export const fact: Target = {
     if (read === undefined) return "refused";
     if (read.kind === "end") return "taken";
     // Written again, it says the same; and read by one who knows it, nothing is new.
-    const { userId, kind, opened, term, lostAt, state } = read.session;
-    const origin = { opened, term, lostAt };
-    const session = { user: { userId }, kind, origin, ...state } as unknown as Session;
+    const { userId, kind, opened, epoch, lostAt, state } = read.session;
+    const ownership = { opened, epoch, lostAt };
+    const session = { user: { userId }, kind, ownership, ...state } as unknown as Session;
     const again = readRecord(parseRecord(encodeRow(parsed!.appId, session))!, session);
     assert(again?.kind === "row");
     assert.equal(JSON.stringify(again.session), JSON.stringify(read.session));

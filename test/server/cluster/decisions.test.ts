@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
 import {
-  MAX_ORIGIN,
+  MAX_OWNERSHIP_NUMBER,
   NEW_SESSION,
   type RemoteSession,
   type Session,
@@ -28,11 +28,11 @@ const SOCKET = { onSessionLost: () => {} };
 const EPOCH = 5;
 
 /** A session as this node shows it, at epoch 5. Without an owner it is this node's own. */
-const sessionOf = (owner?: string, hasClient = false, term = EPOCH) =>
+const sessionOf = (owner?: string, hasClient = false, epoch = EPOCH) =>
   new SessionRow("s", new UserRow("alice"), "widget", NEW_SESSION, hasClient ? SOCKET : undefined, {
     opened: 1,
     owner,
-    term,
+    epoch,
     lostAt: undefined,
   });
 const own = () => sessionOf();
@@ -46,7 +46,7 @@ const rowAt = (epoch: number): RemoteSession => ({
   userId: "alice",
   kind: "widget",
   opened: 1,
-  term: epoch,
+  epoch: epoch,
   lostAt: undefined,
   state: NEW_SESSION,
 });
@@ -201,15 +201,15 @@ it("the table of decisions and these cases have the same rows", () => {
 it.each(CASES.map(([row, ...rest], i) => [`${row} (case ${i})`, ...rest] as const))(
   "is decided as the table says: %s",
   (_, session, decide, expected) => {
-    const before = JSON.stringify(session?.origin);
+    const before = JSON.stringify(session?.ownership);
     expect(decide(session)).toEqual(typeof expected === "function" ? expected(session!) : expected);
     // A decision changes nothing.
-    expect(JSON.stringify(session?.origin)).toBe(before);
+    expect(JSON.stringify(session?.ownership)).toBe(before);
   },
 );
 
 it("the epoch of a takeover stays at the largest number once it is there", () => {
-  const session = sessionOf(undefined, true, MAX_ORIGIN);
-  const effect = decideRecord(inLog(MAX_ORIGIN), session, overriding);
-  expect(effect).toEqual({ do: "outbid", appId: "app", session, epoch: MAX_ORIGIN });
+  const session = sessionOf(undefined, true, MAX_OWNERSHIP_NUMBER);
+  const effect = decideRecord(inLog(MAX_OWNERSHIP_NUMBER), session, overriding);
+  expect(effect).toEqual({ do: "outbid", appId: "app", session, epoch: MAX_OWNERSHIP_NUMBER });
 });

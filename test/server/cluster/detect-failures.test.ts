@@ -15,7 +15,7 @@ const sessionOf = (sessionId: string, owner: string) => ({
   session: new SessionRow(sessionId, new UserRow("alice"), "widget", NEW_SESSION, undefined, {
     opened: 1,
     owner,
-    term: 0,
+    epoch: 0,
     lostAt: undefined,
   }),
 });

@@ -8,14 +8,14 @@ import { EffectApplier, type EffectTargets } from "../../../src/server/cluster/e
 const session = new SessionRow("s", new UserRow("alice"), "widget", NEW_SESSION, undefined, {
   opened: 1,
   owner: undefined,
-  term: 5,
+  epoch: 5,
   lostAt: undefined,
 });
 const remote: RemoteSession = {
   userId: "alice",
   kind: "widget",
   opened: 1,
-  term: 6,
+  epoch: 6,
   lostAt: undefined,
   state: NEW_SESSION,
 };

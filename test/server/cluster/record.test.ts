@@ -4,7 +4,7 @@ import { SessionRow } from "../../../src/core/sessions/session-row.ts";
 import { UserRow } from "../../../src/core/sessions/user-row.ts";
 import { encodeRow, parseRecord, readRecord } from "../../../src/server/cluster/record.ts";
 
-const origin = (lostAt?: number) => ({ opened: 5, owner: undefined, term: 1, lostAt });
+const origin = (lostAt?: number) => ({ opened: 5, owner: undefined, epoch: 1, lostAt });
 const sessionWith = (custom: Record<string, string>, lostAt?: number) =>
   new SessionRow(
     "s",

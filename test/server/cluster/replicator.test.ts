@@ -82,12 +82,14 @@ describe("nodes that share a log", () => {
       world.heal(100);
       lose(a, ids[1]!);
       world.heal(100);
-      expect(b.tenant.table.get(ids[3]!)!.origin!.lostAt).toBe(a.tenant.table.get(ids[3]!)!.origin!.lostAt);
+      expect(b.tenant.table.get(ids[3]!)!.ownership!.lostAt).toBe(
+        a.tenant.table.get(ids[3]!)!.ownership!.lostAt,
+      );
       expect(b.openWithin("alice", "widget", {})).toMatchObject({ evicted: [ids[3]] });
       expect(a.tenant.table.get(ids[3]!)).toBeDefined();
       world.heal(100);
       expect(a.tenant.table.get(ids[3]!)).toBeUndefined();
-      expect(a.tenant.leftovers().lost).toBe(1);
+      expect(a.tenant.debugCounts().lost).toBe(1);
       expect(b.openWithin("alice", "widget", {})).toMatchObject({ evicted: [ids[1]] });
       world.heal(100);
       expect(b.openWithin("alice", "widget", {})).toEqual(NOTHING);
@@ -101,7 +103,7 @@ describe("nodes that share a log", () => {
       expect(a.resume(ids[0]!, {})).toBe(true);
       expect(b.resume(ids[1]!, {})).toBe(true);
       world.heal(100);
-      const lostAt = (node: FakeNode, i: number) => node.tenant.table.get(ids[i]!)!.origin!.lostAt;
+      const lostAt = (node: FakeNode, i: number) => node.tenant.table.get(ids[i]!)!.ownership!.lostAt;
       for (const node of world.nodes) {
         expect([lostAt(node, 0), lostAt(node, 1)]).toEqual([undefined, undefined]);
         expect(lostAt(node, 2)).toBeTypeOf("number");
@@ -185,7 +187,7 @@ describe("nodes that share a log", () => {
       world.heal(40);
       expect(rowOf(few[0]!)).toBe(before);
       expect(JSON.parse(rowOf(many[0]!))).toHaveLength(10);
-      expect(b!.tenant.table.get(few[0]!)!.origin!.lostAt).toBeUndefined();
+      expect(b!.tenant.table.get(few[0]!)!.ownership!.lostAt).toBeUndefined();
       // It ends as ever.
       world.heal(WINDOW_MS);
       world.compare();
@@ -286,7 +288,9 @@ describe("nodes that share a log", () => {
     const resumeAsBefore = (node: FakeNode, wall: number) => {
       node.resume(alice, {});
       const session = node.tenant.table.get(alice)!;
-      node.transact(({ replicated }) => replicated.setEpoch(session, Math.max(session.origin!.term, wall)));
+      node.transact(({ replicated }) =>
+        replicated.setEpoch(session, Math.max(session.ownership!.epoch, wall)),
+      );
     };
     resumeAsBefore(b!, 1_800_000_000_000);
     world.heal(40);
@@ -294,7 +298,7 @@ describe("nodes that share a log", () => {
     world.heal(40);
     expect(b!.socket.told).toEqual([`${alice} replaced`]);
     for (const { tenant } of world.nodes) {
-      expect(tenant.table.get(alice)!.origin!.term).toBe(1_800_000_000_001);
+      expect(tenant.table.get(alice)!.ownership!.epoch).toBe(1_800_000_000_001);
     }
     // At the same time, all agree as well.
     a!.resume(alice, {});

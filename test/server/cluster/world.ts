@@ -7,7 +7,7 @@ import type { Command, Entry } from "../../../src/server/cluster/log.ts";
 import { createReplicationSink } from "../../../src/server/cluster/replication-sink.ts";
 import { Replicator } from "../../../src/server/cluster/replicator.ts";
 import { ShardPresence } from "../../../src/server/cluster/shard-presence.ts";
-import { Tenant } from "../../../src/server/gateway/app-presence.ts";
+import { AppPresence } from "../../../src/server/gateway/app-presence.ts";
 import { FlushBatch } from "../../../src/server/gateway/flush-batch.ts";
 import type { SessionLife } from "../../../src/server/gateway/session-life.ts";
 import { createCounters } from "../../../src/server/gateway/telemetry.ts";
@@ -57,7 +57,7 @@ interface Sent {
  */
 export class FakeNode {
   readonly name: string;
-  readonly tenant: Tenant;
+  readonly tenant: AppPresence;
   readonly replicator: Replicator;
   readonly socket = new FakeSocket();
   readonly presence: ShardPresence;
@@ -82,7 +82,7 @@ export class FakeNode {
     this.name = name;
     this.now = now;
     this.#log = log;
-    const tenants = new Map<string, Tenant>();
+    const tenants = new Map<string, AppPresence>();
     const flushBatch = new FlushBatch();
     this.presence = new ShardPresence(
       { tenant: (appId) => tenants.get(appId), tenants: () => tenants.values() },
@@ -110,7 +110,7 @@ export class FakeNode {
         lag: () => {},
       },
     });
-    this.tenant = new Tenant(app, {
+    this.tenant = new AppPresence(app, {
       limits,
       telemetry: {
         ...createCounters(),
@@ -126,7 +126,7 @@ export class FakeNode {
       wakeBy: () => {},
       flushTurn: endlessTurn(),
       flushBatch,
-      journal: createReplicationSink(
+      replicationSink: createReplicationSink(
         APP_ID,
         () => this.replicator,
         (at) => this.replicator.canExpireSessions(at),
@@ -204,7 +204,7 @@ export class FakeNode {
 
   /** Does what is due, and asks what there is to ask. */
   step(): void {
-    if (this.tenant.next() <= this.now) this.tenant.run(this.now);
+    if (this.tenant.nextDueAt() <= this.now) this.tenant.run(this.now);
     if (this.link === undefined) return;
     const { link } = this;
     this.#guard(() => {
@@ -367,15 +367,15 @@ export class World {
   dump(node: FakeNode): Map<string, unknown> {
     const rows = new Map<string, unknown>();
     for (const session of node.tenant.table.all()) {
-      const { sessionId, user, kind, origin } = session;
+      const { sessionId, user, kind, ownership } = session;
       const { visible, selectedConversationId, hasFocus, isTyping, custom } = session;
-      const owner = origin!.owner ?? node.name;
+      const owner = ownership!.owner ?? node.name;
       rows.set(sessionId, {
         userId: user.userId,
         kind,
         state: { visible, selectedConversationId, hasFocus, isTyping, custom: { ...custom } },
-        opened: origin!.opened,
-        lostAt: origin!.lostAt,
+        opened: ownership!.opened,
+        lostAt: ownership!.lostAt,
         node: owner.split("-")[0],
         order: user.sessions.map((each) => each.sessionId),
       });

@@ -8,7 +8,7 @@ import { MAX_BATCH_OPS, WriteBuffer } from "../../../src/server/cluster/write-bu
 const session = new SessionRow("s", new UserRow("alice"), "widget", NEW_SESSION, undefined, {
   opened: 1,
   owner: undefined,
-  term: 0,
+  epoch: 0,
   lostAt: undefined,
 });
 

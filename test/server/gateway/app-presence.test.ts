@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { CompiledFilter } from "../../../src/core/views/compiled-filter.ts";
 import { FilterSchema } from "../../../src/protocol/filter.ts";
 import { App } from "../../../src/server/auth/app.ts";
-import { Tenant } from "../../../src/server/gateway/app-presence.ts";
+import { AppPresence } from "../../../src/server/gateway/app-presence.ts";
 import { FlushBatch } from "../../../src/server/gateway/flush-batch.ts";
 import type { SessionLife } from "../../../src/server/gateway/session-life.ts";
 import type { Subscriber } from "../../../src/server/gateway/view-channel.ts";
@@ -16,7 +16,7 @@ const EVERYONE = new CompiledFilter(FilterSchema.parse({}));
 function setUp(flushBatch = new FlushBatch()) {
   const time = { now: 1_000 };
   let ids = 0;
-  const presence = new Tenant(new App({ id: "app", secrets: ["x"] }), {
+  const presence = new AppPresence(new App({ id: "app", secrets: ["x"] }), {
     limits,
     telemetry: testTelemetry(),
     makeId: () => `id${ids++}`,
@@ -77,7 +77,7 @@ describe("a transaction", () => {
       sessions.open("bob", "widget", { isTyping: true }, connection);
     });
     expect(diffs).toHaveLength(1);
-    expect(presence.next()).toBe(time.now + limits.diffIntervalMs);
+    expect(presence.nextDueAt()).toBe(time.now + limits.diffIntervalMs);
     presence.run(time.now + limits.typingTimeoutMs);
     expect(presence.table.counts()).toMatchObject({ users: 2, typing: 0 });
   });
@@ -95,7 +95,7 @@ describe("a transaction", () => {
     expect(diffs).toHaveLength(1);
     presence.run(time.now + limits.diffIntervalMs);
     expect(diffs[1]).toEqual({ alice: null });
-    expect(presence.leftovers()).toMatchObject({ sessions: 0, ready: 0, publishing: 0 });
+    expect(presence.debugCounts()).toMatchObject({ sessions: 0, ready: 0, publishing: 0 });
   });
 
   it("is the only way to change sessions", () => {

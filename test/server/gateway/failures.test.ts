@@ -4,11 +4,11 @@ import type { Session } from "../../../src/core/sessions/session.ts";
 import { UserRow } from "../../../src/core/sessions/user-row.ts";
 import { CompiledFilter } from "../../../src/core/views/compiled-filter.ts";
 import { View } from "../../../src/core/views/view.ts";
-import { COLLECT_AT_ONCE } from "../../../src/core/views/view-size.ts";
+import { HYDRATE_AT_ONCE } from "../../../src/core/views/view-size.ts";
 import { FilterSchema } from "../../../src/protocol/filter.ts";
 import { App } from "../../../src/server/auth/app.ts";
-import { Tenant } from "../../../src/server/gateway/app-presence.ts";
-import { Outbox } from "../../../src/server/gateway/send-queue.ts";
+import { AppPresence } from "../../../src/server/gateway/app-presence.ts";
+import { SendQueue } from "../../../src/server/gateway/send-queue.ts";
 import type { SessionLife } from "../../../src/server/gateway/session-life.ts";
 import { readSettings } from "../../../src/server/settings/settings.ts";
 import { CauseBook } from "../../model/oracle.ts";
@@ -26,11 +26,11 @@ const compile = (filter: unknown) => new CompiledFilter(FilterSchema.parse(filte
 class World {
   now = 1_000;
   readonly crashes: unknown[] = [];
-  readonly tenant: Tenant;
+  readonly tenant: AppPresence;
   #ids = 0;
 
   constructor() {
-    this.tenant = new Tenant(new App({ id: "app", secrets: ["x"] }), {
+    this.tenant = new AppPresence(new App({ id: "app", secrets: ["x"] }), {
       limits,
       telemetry: testTelemetry((error) => void this.crashes.push(error)),
       makeId: () => `id${this.#ids++}`,
@@ -72,7 +72,7 @@ class World {
   query(filter: unknown): Record<string, unknown> {
     const compiled = compile(filter);
     const members: string[] = [];
-    compiled.forEachUser(this.tenant.table, (user) => members.push(user.member(compiled)));
+    compiled.forEachUser(this.tenant.table, (user) => members.push(user.encodedEntry(compiled)));
     return Object.assign(Object.create(null), JSON.parse(`{${members.join(",")}}`));
   }
 
@@ -86,10 +86,13 @@ afterEach(() => void vi.restoreAllMocks());
 
 /** Has encoding this user throw, until the function that is returned is called. */
 function poison(userId: string): () => void {
-  const { member } = UserRow.prototype;
-  const spy = vi.spyOn(UserRow.prototype, "member").mockImplementation(function (this: UserRow, matcher) {
+  const { encodedEntry } = UserRow.prototype;
+  const spy = vi.spyOn(UserRow.prototype, "encodedEntry").mockImplementation(function (
+    this: UserRow,
+    matcher,
+  ) {
     if (this.userId === userId) throw new RangeError("Invalid string length");
-    return member.call(this, matcher);
+    return encodedEntry.call(this, matcher);
   });
   return () => spy.mockRestore();
 }
@@ -126,8 +129,8 @@ describe("a user who cannot be encoded", () => {
     world.open("mallory");
     const cure = poison("mallory");
     expect(() => world.tenant.liveViews.channel(compile({}))).toThrow(RangeError);
-    expect(world.tenant.leftovers()).toMatchObject({ views: 0, feeds: 0, collecting: 0, index: 0 });
-    expect(world.tenant.next()).toBe(Number.POSITIVE_INFINITY);
+    expect(world.tenant.debugCounts()).toMatchObject({ views: 0, feeds: 0, collecting: 0, index: 0 });
+    expect(world.tenant.nextDueAt()).toBe(Number.POSITIVE_INFINITY);
     cure();
     const reader = world.subscribe({});
     expect(reader.data).toEqual(world.query({}));
@@ -135,7 +138,7 @@ describe("a user who cannot be encoded", () => {
 
   it("ends those who wait for a large view, and nobody else", async () => {
     const world = new World();
-    for (let i = 0; i < COLLECT_AT_ONCE + 10; i++) world.open(`user-${i}`);
+    for (let i = 0; i < HYDRATE_AT_ONCE + 10; i++) world.open(`user-${i}`);
     const last = world.open("mallory");
     const other = world.subscribe({ userIds: ["user-1"] });
     const failed: unknown[] = [];
@@ -148,11 +151,11 @@ describe("a user who cannot be encoded", () => {
     };
     feed.add(waiting);
     const cure = poison("mallory");
-    while (world.tenant.leftovers().collecting! > 0) await setImmediate();
+    while (world.tenant.debugCounts().collecting! > 0) await setImmediate();
     expect(failed).toHaveLength(1);
     feed.remove(waiting);
     world.tenant.liveViews.releaseChannel(feed, world.now);
-    expect(world.tenant.leftovers()).toMatchObject({ feeds: 1, collecting: 0 });
+    expect(world.tenant.debugCounts()).toMatchObject({ feeds: 1, collecting: 0 });
     cure();
     world.transact((sessions) => {
       sessions.end(last, "closed");
@@ -193,8 +196,8 @@ it("a subscriber that cannot be served is ended by itself: each of the others ge
   const bob = world.open("bob");
   const failed: unknown[] = [];
   const readers = Array.from({ length: 5 }, () => world.subscribe({}, (error) => void failed.push(error)));
-  const { offer } = Outbox.prototype;
-  vi.spyOn(Outbox.prototype, "offer").mockImplementation(function (this: Outbox, frame) {
+  const { offer } = SendQueue.prototype;
+  vi.spyOn(SendQueue.prototype, "offer").mockImplementation(function (this: SendQueue, frame) {
     if (this === readers[2]!.outbox) throw new Error("a defect");
     return offer.call(this, frame);
   });
@@ -220,10 +223,10 @@ describe.each([1, 2, 3, 4, 5, 6, 7, 8])("with functions that throw at random (se
         return original.apply(this, args);
       });
     };
-    breakAtRandom(UserRow.prototype, "member", 10);
+    breakAtRandom(UserRow.prototype, "encodedEntry", 10);
     breakAtRandom(View.prototype, "flush", 10);
-    breakAtRandom(Outbox.prototype, "offer", 30);
-    breakAtRandom(Outbox.prototype, "send", 60);
+    breakAtRandom(SendQueue.prototype, "offer", 30);
+    breakAtRandom(SendQueue.prototype, "send", 60);
 
     const filters = [
       {},

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { CompiledFilter } from "../../../src/core/views/compiled-filter.ts";
 import { FilterSchema } from "../../../src/protocol/filter.ts";
 import { App } from "../../../src/server/auth/app.ts";
-import { Tenant } from "../../../src/server/gateway/app-presence.ts";
+import { AppPresence } from "../../../src/server/gateway/app-presence.ts";
 import type { Frame } from "../../../src/server/gateway/frame.ts";
 import { REST_PER_COST } from "../../../src/server/gateway/gateway-config.ts";
 import { deliveryCostMs, flushCostMs, TURN_MS, TurnBudget } from "../../../src/server/gateway/turn-budget.ts";
@@ -40,7 +40,7 @@ function setUp(flushTurn: TurnBudget) {
   const time = { now: 0 };
   const telemetry = testTelemetry();
   let ids = 0;
-  const tenant = new Tenant(new App({ id: "app", secrets: ["x"] }), {
+  const tenant = new AppPresence(new App({ id: "app", secrets: ["x"] }), {
     limits,
     telemetry,
     makeId: () => `id${ids++}`,
@@ -63,7 +63,7 @@ function diffsInOneSecond({ tenant, time }: ReturnType<typeof setUp>, watcher: W
   for (let ms = 0; ms < 1_000; ms++) {
     time.now++;
     tenant.transact(time.now, (sessions) => sessions.update(session, { hasFocus: ms % 2 === 0 }));
-    if (tenant.next() <= time.now) tenant.run(time.now);
+    if (tenant.nextDueAt() <= time.now) tenant.run(time.now);
   }
   return watcher.versions.length - before;
 }
@@ -108,7 +108,7 @@ describe("a view rests", () => {
     world.time.now += 10_000;
     world.tenant.run(world.time.now);
     for (const { versions } of own) expect(versions.length).toBeGreaterThan(1);
-    expect(world.tenant.leftovers()).toMatchObject({ ready: 0, publishing: 0 });
+    expect(world.tenant.debugCounts()).toMatchObject({ ready: 0, publishing: 0 });
   });
 });
 
@@ -163,14 +163,14 @@ describe("the share of one user", () => {
       expect([joined.view.version, joined.view.isMarked]).toEqual([2, true]);
       let isSettled = false;
       const bystander = new Watcher({ flushFreeAt: 0 });
-      watch(filter, [bystander]).whenSettled(() => {
+      watch(filter, [bystander]).onceFlushed(() => {
         isSettled = true;
       });
-      expect(tenant.next()).toBeLessThanOrEqual(time.now);
+      expect(tenant.nextDueAt()).toBeLessThanOrEqual(time.now);
       tenant.run(time.now);
       expect([joined.view.version, isSettled]).toEqual([3, true]);
       expect(bystander.versions).toEqual([3]);
-      expect(tenant.leftovers()).toMatchObject({ indebted: 0 });
+      expect(tenant.debugCounts()).toMatchObject({ indebted: 0 });
     }
   });
 });
@@ -210,7 +210,7 @@ it("a view does not wait until all who watch somebody's large value, each in a v
   const settleAll = async () => {
     time.now += 10_000;
     tenant.run(time.now);
-    for (let turns = 0; tenant.leftovers().ready! > 0 && turns < 10_000; turns++) await setImmediate();
+    for (let turns = 0; tenant.debugCounts().ready! > 0 && turns < 10_000; turns++) await setImmediate();
     time.now += 10_000;
     tenant.run(time.now);
   };

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { MAX_USER_CUSTOM_BYTES } from "../../../src/protocol/rules.ts";
 import { App } from "../../../src/server/auth/app.ts";
-import { Tenant } from "../../../src/server/gateway/app-presence.ts";
+import { AppPresence } from "../../../src/server/gateway/app-presence.ts";
 import type { Reply } from "../../../src/server/gateway/reply.ts";
-import { HeldSessions } from "../../../src/server/gateway/socket-sessions.ts";
+import { SocketSessions } from "../../../src/server/gateway/socket-sessions.ts";
 import { readSettings } from "../../../src/server/settings/settings.ts";
 import { endlessTurn, testTelemetry } from "../../support/stubs.ts";
 
@@ -19,7 +19,7 @@ const custom = Object.fromEntries(Array.from({ length: 8 }, (_, i) => [`k${i}`, 
 /** A user who has more than the bounds allow: nodes that did not hear of each other in time have let them in. */
 function setUp(count = MAX_SESSIONS) {
   let ids = 0;
-  const tenant = new Tenant(new App({ id: "app", secrets: ["x"] }), {
+  const tenant = new AppPresence(new App({ id: "app", secrets: ["x"] }), {
     limits,
     telemetry: testTelemetry(),
     makeId: () => `id${ids++}`,
@@ -35,9 +35,9 @@ function setUp(count = MAX_SESSIONS) {
     send: (message) => said.push(message),
     ok: () => said.push("ok"),
     error: (_id, code) => said.push(code),
-    bad: () => said.push("BAD_MESSAGE"),
+    badMessage: () => said.push("BAD_MESSAGE"),
   };
-  const held = new HeldSessions(tenant, reply, 100);
+  const held = new SocketSessions(tenant, reply, 100);
   const open = (fields: { sessionId?: string; custom?: Record<string, string> }) => {
     held.open({ type: "open", kind: "widget", ...fields }, { kind: "user", userId: "alice" } as never, 0);
     return said.pop();
@@ -71,6 +71,6 @@ describe("a user with more custom fields than a user may have", () => {
     const { sessions, open, user } = setUp();
     expect(open({ sessionId: sessions[0]!.sessionId })).toBe("LIMIT_REACHED");
     expect(user().sessions).toHaveLength(MAX_SESSIONS);
-    expect(sessions[0]!.holder).toBe(holder);
+    expect(sessions[0]!.connection).toBe(holder);
   });
 });
