@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, it } from "vitest";
 import type { Session, User } from "../../src/core/sessions/session.ts";
+import type { AppPresence } from "../../src/server/gateway/app-presence.ts";
 
 const SRC = fileURLToPath(new URL("../../src", import.meta.url));
 
@@ -17,7 +18,7 @@ it("only the folder of the table knows the classes of its rows", () => {
 
 it("nothing of a session can be written by those who read it", () => {
   // For the compiler: each of these lines would be an error.
-  const write = (session: Session, user: User) => {
+  const write = (session: Session, user: User, { table }: AppPresence) => {
     // @ts-expect-error
     session.connection = undefined;
     // @ts-expect-error
@@ -34,6 +35,10 @@ it("nothing of a session can be written by those who read it", () => {
     user.sessions.push(session);
     // @ts-expect-error
     user.customBytes = 0;
+    // @ts-expect-error
+    table.update(session, session);
+    // @ts-expect-error
+    table.detach(session);
   };
   expect(write).toBeTypeOf("function");
 });

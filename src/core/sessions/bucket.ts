@@ -5,6 +5,11 @@ import type { SessionRow } from "./session-row.ts";
 /** Which of a session's two places a bucket is: each session is in the bucket of all and in one of a conversation. */
 export type BucketSlot = "slotInAll" | "slotInConversation";
 
+/** A bucket for everyone but its table. */
+export type ReadonlyBucket = Readonly<
+  Pick<Bucket, "changedAt" | "size" | "count" | "countIn" | "forEach" | "list">
+>;
+
 /**
  * A set of sessions, sharded by status bits, so that the ones that a filter matches are walked without touching any other.
  * Each session knows its place, so adding and removing cost the same at any size.

@@ -1,6 +1,6 @@
 import type { LeaveCause } from "../../protocol/codes.ts";
 import type { SessionKind } from "../../protocol/wire.ts";
-import { Bucket } from "./bucket.ts";
+import { Bucket, type ReadonlyBucket } from "./bucket.ts";
 import {
   FOCUSED_BIT,
   type Ownership,
@@ -37,6 +37,13 @@ export interface Counts {
   backgroundSessions: number;
   focused: number;
   typing: number;
+}
+
+/** The table for everyone who may not change it. */
+export interface ReadonlyTable
+  extends Pick<Table, "get" | "user" | "all" | "changedAt" | "counts" | "debugCounts"> {
+  /** See `Table.bucket`. */
+  bucket(conversationId: string | null | undefined): ReadonlyBucket | undefined;
 }
 
 /**

@@ -7,7 +7,7 @@ import {
   type User,
   VISIBLE_BIT,
 } from "../sessions/session.ts";
-import type { Table } from "../sessions/table.ts";
+import type { ReadonlyTable } from "../sessions/table.ts";
 
 /** Numbers the walks over a table, so that a user who was looked at in one is known. */
 let walks = 0;
@@ -75,7 +75,7 @@ export class CompiledFilter {
   }
 
   /** Calls back once for each user in the result. Walks the ids of the filter or the matching sessions, nothing else. */
-  forEachUser(table: Table, visit: (user: User) => void): void {
+  forEachUser(table: ReadonlyTable, visit: (user: User) => void): void {
     if (this.userIds !== undefined) {
       for (const userId of this.userIds) {
         const user = table.user(userId);

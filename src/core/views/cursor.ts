@@ -1,5 +1,5 @@
 import type { Session, User } from "../sessions/session.ts";
-import type { Table } from "../sessions/table.ts";
+import type { ReadonlyTable } from "../sessions/table.ts";
 import type { CompiledFilter } from "./compiled-filter.ts";
 
 /**
@@ -9,14 +9,14 @@ import type { CompiledFilter } from "./compiled-filter.ts";
  */
 export class Cursor {
   readonly #filter: CompiledFilter;
-  readonly #table: Table;
+  readonly #table: ReadonlyTable;
   /** Those that matched when the walk began; undefined until it turns out that one step is not enough. */
   #sessions: readonly Session[] | undefined;
   #next = 0;
   /** Users that were looked at, in the result or not: each is looked at once. */
   #seen: Set<User> | undefined;
 
-  constructor(filter: CompiledFilter, table: Table) {
+  constructor(filter: CompiledFilter, table: ReadonlyTable) {
     this.#filter = filter;
     this.#table = table;
   }

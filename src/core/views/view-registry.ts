@@ -1,5 +1,5 @@
 import { Deadlines } from "../collections/deadlines.ts";
-import type { Change, Table } from "../sessions/table.ts";
+import type { Change, ReadonlyTable } from "../sessions/table.ts";
 import type { CompiledFilter } from "./compiled-filter.ts";
 import { DiffLog, DiffRings } from "./diff-log.ts";
 import { View } from "./view.ts";
@@ -60,7 +60,7 @@ export interface Hydrated {
  * at least `intervalMs`, and longer if it was dear.
  */
 export class ViewRegistry {
-  readonly #table: Table;
+  readonly #table: ReadonlyTable;
   readonly #intervalMs: number;
   readonly #makeName: () => string;
   readonly #byKey = new Map<string, View>();
@@ -86,7 +86,7 @@ export class ViewRegistry {
   /** Changes that went into a diff together with an earlier one of the same user. */
   coalesced = 0;
 
-  constructor(table: Table, intervalMs: number, makeName: () => string) {
+  constructor(table: ReadonlyTable, intervalMs: number, makeName: () => string) {
     this.#table = table;
     this.#intervalMs = intervalMs;
     this.#makeName = makeName;

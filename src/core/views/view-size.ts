@@ -1,4 +1,4 @@
-import type { Table } from "../sessions/table.ts";
+import type { ReadonlyTable } from "../sessions/table.ts";
 import type { CompiledFilter } from "./compiled-filter.ts";
 import type { View } from "./view.ts";
 
@@ -53,7 +53,7 @@ function sum(numbers: readonly number[]): number {
 }
 
 /** What a view that has to be hydrated bit by bit is taken to keep at least, before it is made. */
-export function leastResultBytes(filter: CompiledFilter, table: Table): number {
+export function leastResultBytes(filter: CompiledFilter, table: ReadonlyTable): number {
   if (filter.userIds !== undefined) return 0;
   const matching = matchingSessions(filter, table);
   return matching <= HYDRATE_AT_ONCE ? 0 : matching * LEAST_SESSION_BYTES;
@@ -63,18 +63,18 @@ export function leastResultBytes(filter: CompiledFilter, table: Table): number {
  * What a snapshot of a view keeps while it is sent: its place in a list for each entry, and entries that
  * changed since.
  */
-export function snapshotBytes(view: View, table: Table): number {
+export function snapshotBytes(view: View, table: ReadonlyTable): number {
   const count = view.isHydrating ? matchingSessions(view.filter, table) : view.size;
   return count <= HYDRATE_AT_ONCE ? 0 : count * MEMBER_BYTES;
 }
 
 /** What the answer to a query keeps while it is sent: the sessions to look at, and who was looked at. */
-export function cursorBytes(filter: CompiledFilter, table: Table): number {
+export function cursorBytes(filter: CompiledFilter, table: ReadonlyTable): number {
   const count = filter.userIds === undefined ? matchingSessions(filter, table) : 0;
   return count <= HYDRATE_AT_ONCE ? 0 : count * WALKED_BYTES;
 }
 
 /** Sessions that a filter without ids matches: there are no more users in its result. */
-function matchingSessions({ conversationId, statusSet }: CompiledFilter, table: Table): number {
+function matchingSessions({ conversationId, statusSet }: CompiledFilter, table: ReadonlyTable): number {
   return table.bucket(conversationId)?.countIn(statusSet) ?? 0;
 }

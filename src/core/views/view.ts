@@ -1,6 +1,6 @@
 import { type EncodedEntry, encodeDiff } from "../../protocol/codec.ts";
 import type { LeaveCause } from "../../protocol/codes.ts";
-import type { Change, Table } from "../sessions/table.ts";
+import type { Change, ReadonlyTable } from "../sessions/table.ts";
 import type { CompiledFilter } from "./compiled-filter.ts";
 import { Cursor } from "./cursor.ts";
 import { type Diff, DiffLog } from "./diff-log.ts";
@@ -45,7 +45,7 @@ export class View {
   phase: ViewPhase = "hydrating";
   /** Whether its last flush was dear. Written by the registry alone, too. */
   isDear = false;
-  readonly #table: Table;
+  readonly #table: ReadonlyTable;
   readonly #members = new Map<string, EncodedEntry>();
   /** Users touched since the last flush: present, or the reason why they last left. */
   readonly #marks = new Map<string, LeaveCause | typeof PRESENT>();
@@ -62,7 +62,7 @@ export class View {
   /** Whether the last flush left out users that it could not encode. */
   hasLeftOut = false;
 
-  constructor(name: string, filter: CompiledFilter, table: Table, log = new DiffLog()) {
+  constructor(name: string, filter: CompiledFilter, table: ReadonlyTable, log = new DiffLog()) {
     this.#log = log;
     this.name = name;
     this.filter = filter;

@@ -1,5 +1,5 @@
 import { TokenBucket } from "../../core/collections/token-bucket.ts";
-import { Table } from "../../core/sessions/table.ts";
+import { type ReadonlyTable, Table } from "../../core/sessions/table.ts";
 import type { App } from "../auth/app.ts";
 import type { Clock } from "../clock.ts";
 import { FlushBatch } from "./flush-batch.ts";
@@ -38,7 +38,7 @@ export interface AppPresenceOptions {
 export class AppPresence {
   readonly app: App;
   /** Sessions are read here, and changed by `transact` only. */
-  readonly table = new Table();
+  readonly table: ReadonlyTable;
   readonly liveViews: LiveViews;
   readonly httpRate: TokenBucket;
   /** What each user may cost. */
@@ -56,11 +56,13 @@ export class AppPresence {
     this.app = app;
     this.#options = options;
     this.#flushBatch = options.flushBatch ?? new FlushBatch();
-    this.liveViews = new LiveViews({ ...options, table: this.table });
+    const table = new Table();
+    this.table = table;
+    this.liveViews = new LiveViews({ ...options, table });
     this.#flusher = this.liveViews.flusher;
     this.#deadlines = new SessionDeadlines(limits, wakeBy, (error) => telemetry.crashed(error));
     this.#sessions = new SessionLife({
-      table: this.table,
+      table,
       limits,
       makeId: options.makeId,
       clock,

@@ -1,4 +1,4 @@
-import type { Table } from "../../core/sessions/table.ts";
+import type { ReadonlyTable } from "../../core/sessions/table.ts";
 import type { CompiledFilter } from "../../core/views/compiled-filter.ts";
 import type { View } from "../../core/views/view.ts";
 import { type Hydrated, type IdleViewOwner, ViewRegistry } from "../../core/views/view-registry.ts";
@@ -11,7 +11,7 @@ import { type Subscriber, ViewChannel } from "./view-channel.ts";
 import { ViewFlusher } from "./view-flusher.ts";
 
 export interface LiveViewsOptions {
-  readonly table: Table;
+  readonly table: ReadonlyTable;
   readonly limits: Pick<GatewayConfig, "diffIntervalMs">;
   readonly telemetry: Telemetry;
   readonly makeId: () => string;

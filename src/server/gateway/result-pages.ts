@@ -1,4 +1,4 @@
-import type { Table } from "../../core/sessions/table.ts";
+import type { ReadonlyTable } from "../../core/sessions/table.ts";
 import type { CompiledFilter } from "../../core/views/compiled-filter.ts";
 import { Cursor } from "../../core/views/cursor.ts";
 import type { EncodedEntry } from "../../protocol/codec.ts";
@@ -21,7 +21,7 @@ export class ResultPages {
   #members: EncodedEntry[] = [];
   #done = false;
 
-  constructor(filter: CompiledFilter, table: Table) {
+  constructor(filter: CompiledFilter, table: ReadonlyTable) {
     this.#filter = filter;
     this.#walk = new Cursor(filter, table);
   }

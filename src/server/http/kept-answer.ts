@@ -1,4 +1,4 @@
-import type { Table } from "../../core/sessions/table.ts";
+import type { ReadonlyTable } from "../../core/sessions/table.ts";
 import type { CompiledFilter } from "../../core/views/compiled-filter.ts";
 import { type EncodedEntry, joinMembers } from "../../protocol/codec.ts";
 import { ResultPages } from "../gateway/result-pages.ts";
@@ -23,7 +23,7 @@ export class KeptAnswer {
   }
 
   /** The whole; or, of a long one, pieces that are worked out as they are taken. */
-  read(table: Table): string | Iterator<string> {
+  read(table: ReadonlyTable): string | Iterator<string> {
     const filter = this.#filter;
     const changedAt = table.changedAt(filter.conversationId);
     if (changedAt === this.#changedAt) return this.#text;
