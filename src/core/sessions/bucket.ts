@@ -2,7 +2,10 @@ import { append } from "../collections/append.ts";
 import { type Session, STATUS_VALUES, type StatusBits } from "./session.ts";
 import type { SessionRow } from "./session-row.ts";
 
-/** Which of a session's two places a bucket is: each session is in the bucket of all and in one of a conversation. */
+/**
+ * Which of a session's two places a bucket is: each session is in the bucket of all and in one of a
+ * conversation.
+ */
 export type BucketSlot = "slotInAll" | "slotInConversation";
 
 /** A bucket for everyone but its table. */
@@ -11,13 +14,16 @@ export type ReadonlyBucket = Readonly<
 >;
 
 /**
- * A set of sessions, sharded by status bits, so that the ones that a filter matches are walked without touching any other.
- * Each session knows its place, so adding and removing cost the same at any size.
+ * A set of sessions, sharded by status bits, so that the ones that a filter matches are walked without
+ * touching any other. Each session knows its place, so adding and removing cost the same at any size.
  */
 export class Bucket {
   /** The number of the table's last change that touched it. */
   changedAt = 0;
-  /** Just a list while all have the same status bits, as in most conversations: there are as many buckets as conversations. */
+  /**
+   * Just a list while all have the same status bits, as in most conversations: there are as many buckets as
+   * conversations.
+   */
   #sessions: SessionRow[] | ShardedBucket = [];
 
   get size(): number {

@@ -27,9 +27,9 @@ export const NEW_SESSION: SessionState = {
 };
 
 /**
- * The status bits say what filters ask about a session apart from its conversation: whether it is a visible widget, has
- * the focus, is typing; as reported, so a hidden widget never has the focus and never types. Their eight values
- * partition all sessions, and a filter is the set of values that it matches.
+ * The status bits say what filters ask about a session apart from its conversation: whether it is a visible
+ * widget, has the focus, is typing; as reported, so a hidden widget never has the focus and never types.
+ * Their eight values partition all sessions, and a filter is the set of values that it matches.
  */
 export type StatusBits = number;
 export const STATUS_VALUES = 8;
@@ -37,7 +37,10 @@ export const VISIBLE_BIT = 4;
 export const FOCUSED_BIT = 2;
 export const TYPING_BIT = 1;
 
-/** The largest `opened` and `epoch`. What is read from other nodes is bounded by it, so what is written stays within. */
+/**
+ * The largest `opened` and `epoch`. What is read from other nodes is bounded by it, so what is written stays
+ * within.
+ */
 export const MAX_OWNERSHIP_NUMBER = 2 ** 52;
 
 /** What nodes that share their sessions know about one besides its state. */
@@ -49,8 +52,8 @@ export interface Ownership {
   /** The epoch: a counter that rises by one with each takeover. No clock is part of it. */
   readonly epoch: number;
   /**
-   * When the session's socket was lost, by the wall clock of its node. Nodes tell each other only where the user may
-   * need the place. Undefined: it has a socket, or it is this node's own and only this node knows.
+   * When the session's socket was lost, by the wall clock of its node. Nodes tell each other only where the
+   * user may need the place. Undefined: it has a socket, or it is this node's own and only this node knows.
    */
   readonly lostAt: number | undefined;
 }
@@ -89,7 +92,10 @@ export interface SessionMatcher {
   matches(session: Session): boolean;
 }
 
-/** A user who is online, which means at least one session. Only the table writes to it, but for what views mark. */
+/**
+ * A user who is online, which means at least one session. Only the table writes to it, but for what views
+ * mark.
+ */
 export interface User {
   readonly userId: string;
   /** In the order in which they were opened. */
@@ -99,16 +105,16 @@ export interface User {
   /** The bytes of the `custom` of all sessions. */
   readonly customBytes: number;
   /**
-   * No view asks for this user by name, in any conversation. Written by the views: without it, each change would be
-   * looked up among all names that they ask for, and most are not there.
+   * No view asks for this user by name, in any conversation. Written by the views: without it, each change
+   * would be looked up among all names that they ask for, and most are not there.
    */
   hasNoNamedViews: boolean;
   /** The last walk over the table that has looked at this user. Written by `CompiledFilter`. */
   lastWalk: number;
 
   /**
-   * The user's entry in `data`, `"alice":{"status":"online",…}`. It lists the sessions that match, in the order in
-   * which they were opened, as far as they fit into a message.
+   * The user's entry in `data`, `"alice":{"status":"online",…}`. It lists the sessions that match, in the
+   * order in which they were opened, as far as they fit into a message.
    */
   encodedEntry(matcher: SessionMatcher): EncodedEntry;
 }
@@ -120,8 +126,8 @@ export function statusBitsOf(kind: SessionKind, state: SessionState): StatusBits
 }
 
 /**
- * The state after a patch; the same object if nothing changed. Selecting another conversation ends typing, unless the
- * patch sets it again.
+ * The state after a patch; the same object if nothing changed. Selecting another conversation ends typing,
+ * unless the patch sets it again.
  */
 export function patchState(state: SessionState, patch: SessionPatch): SessionState {
   const visible = patch.visible ?? state.visible;
@@ -145,7 +151,9 @@ export function patchState(state: SessionState, patch: SessionPatch): SessionSta
   return { visible, selectedConversationId, hasFocus, isTyping, custom, customBytes };
 }
 
-/** Whether `one`, which this node learns of only now, was opened before `other`, another session of the user. */
+/**
+ * Whether `one`, which this node learns of only now, was opened before `other`, another session of the user.
+ */
 export function isBefore(one: Session, other: Session): boolean {
   if (one.ownership === undefined || other.ownership === undefined) return false;
   const apart = one.ownership.opened - other.ownership.opened;

@@ -24,7 +24,10 @@ export interface Change {
   /** Its conversation before and after; undefined where there was, or is, no session. */
   readonly from: string | null | undefined;
   readonly to: string | null | undefined;
-  /** The user's first visible widget appeared or the last one went: their background sessions count otherwise now. */
+  /**
+   * The user's first visible widget appeared or the last one went: their background sessions count otherwise
+   * now.
+   */
   readonly visibilityFlipped: boolean;
   /** Why the user left a result, if this change made them leave it. */
   readonly cause: LeaveCause;
@@ -47,8 +50,8 @@ export interface ReadonlyTable
 }
 
 /**
- * The sessions of one app, by id, by user and by conversation. It owns its rows: whoever wants to change one calls the
- * table. No call walks more than it answers with.
+ * The sessions of one app, by id, by user and by conversation. It owns its rows: whoever wants to change one
+ * calls the table. No call walks more than it answers with.
  */
 export class Table {
   readonly #sessions = new Map<string, SessionRow>();
@@ -75,8 +78,8 @@ export class Table {
   }
 
   /**
-   * Differs from what it was if anything about the sessions in a conversation (null: in none), or about any of them
-   * (undefined), has changed since.
+   * Differs from what it was if anything about the sessions in a conversation (null: in none), or about any
+   * of them (undefined), has changed since.
    */
   changedAt(conversationId: string | null | undefined): number {
     return this.bucket(conversationId)?.changedAt ?? 0;
@@ -187,8 +190,8 @@ export class Table {
   }
 
   /**
-   * Says which node keeps a session of a cluster, since which takeover, and whether it has a socket there; see
-   * `Origin`. Nobody sees a change.
+   * Says which node keeps a session of a cluster, since which takeover, and whether it has a socket there;
+   * see `Origin`. Nobody sees a change.
    */
   setOwner(session: Session, owner: string | undefined, epoch: number, lostAt: number | undefined): void {
     const { ownership } = rowOf(session);

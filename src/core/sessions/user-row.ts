@@ -42,7 +42,10 @@ export class UserRow implements User {
     this.#cachedChars = 0;
   }
 
-  /** It is made once per change and set of matching sessions: the same text serves diffs, snapshots and answers. */
+  /**
+   * It is made once per change and set of matching sessions: the same text serves diffs, snapshots and
+   * answers.
+   */
   encodedEntry(matcher: SessionMatcher): EncodedEntry {
     const listed = this.#listed(matcher);
     this.#entries ??= [];
@@ -57,7 +60,9 @@ export class UserRow implements User {
     return member;
   }
 
-  /** Which sessions match: a bit for each, in a number where they fit, else in a text of as many bits a unit. */
+  /**
+   * Which sessions match: a bit for each, in a number where they fit, else in a text of as many bits a unit.
+   */
   #listed(matcher: SessionMatcher): number | string {
     const { sessions } = this;
     let text = "";
@@ -86,7 +91,8 @@ export class UserRow implements User {
       else background += (background === "" ? "" : ",") + encodeSession(session);
     }
     const id = JSON.stringify(this.userId);
-    // Joined, and so in one piece: V8 keeps a text that was added up as a tree of its parts, and goes over it each time.
+    // Joined, and so in one piece: V8 keeps a text that was added up as a tree of its parts, and goes over it
+    // each time.
     return [
       id,
       ':{"status":"online","backgroundSessions":[',

@@ -15,8 +15,8 @@ let walks = 0;
 /**
  * The one evaluator of filters: HTTP, queries, subscriptions and streams all ask it.
  *
- * A filter matches a session by its status bits (one bit test) and its conversation. Background status bits are in the set only
- * with `includeBackgroundSessions`, so "is listed" and "matches" are the same question.
+ * A filter matches a session by its status bits (one bit test) and its conversation. Background status bits
+ * are in the set only with `includeBackgroundSessions`, so "is listed" and "matches" are the same question.
  */
 export class CompiledFilter {
   /** undefined: any. */
@@ -47,8 +47,8 @@ export class CompiledFilter {
   }
 
   /**
-   * Whether the answer follows from the sessions in its conversation alone: with background sessions or ids, it takes
-   * those who are elsewhere too.
+   * Whether the answer follows from the sessions in its conversation alone: with background sessions or ids,
+   * it takes those who are elsewhere too.
    */
   get isLocal(): boolean {
     return !this.includeBackground && this.userIds === undefined;
@@ -62,8 +62,8 @@ export class CompiledFilter {
   }
 
   /**
-   * Whether the user is in the result, `userIds` apart: one of their sessions matches, and a user with a visible widget
-   * is judged by the widgets alone. Looks at each session of the user once at most.
+   * Whether the user is in the result, `userIds` apart: one of their sessions matches, and a user with a
+   * visible widget is judged by the widgets alone. Looks at each session of the user once at most.
    */
   includes({ sessions, visibleWidgets }: User): boolean {
     for (let i = 0; i < sessions.length; i++) {
@@ -74,7 +74,10 @@ export class CompiledFilter {
     return false;
   }
 
-  /** Calls back once for each user in the result. Walks the ids of the filter or the matching sessions, nothing else. */
+  /**
+   * Calls back once for each user in the result. Walks the ids of the filter or the matching sessions,
+   * nothing else.
+   */
   forEachUser(table: ReadonlyTable, visit: (user: User) => void): void {
     if (this.userIds !== undefined) {
       for (const userId of this.userIds) {

@@ -3,9 +3,9 @@ import type { ReadonlyTable } from "../sessions/table.ts";
 import type { CompiledFilter } from "./compiled-filter.ts";
 
 /**
- * A walk over the users in a filter's result, some at a time, so that a large result keeps nobody waiting. The table
- * may change between steps. Whoever was in the result all the time is visited once; who came or left meanwhile may be
- * visited or not; nobody is visited twice. Each is visited as they are at that moment.
+ * A walk over the users in a filter's result, some at a time, so that a large result keeps nobody waiting.
+ * The table may change between steps. Whoever was in the result all the time is visited once; who came or
+ * left meanwhile may be visited or not; nobody is visited twice. Each is visited as they are at that moment.
  */
 export class Cursor {
   readonly #filter: CompiledFilter;
@@ -41,7 +41,10 @@ export class Cursor {
     return end === this.#sessions.length;
   }
 
-  /** Does all of it, if it is small enough; else returns what has to be walked. Ids that a filter names are few. */
+  /**
+   * Does all of it, if it is small enough; else returns what has to be walked. Ids that a filter names are
+   * few.
+   */
   #begin(count: number, visit: (user: User) => void): readonly Session[] | undefined {
     const { userIds, conversationId, statusSet } = this.#filter;
     const bucket = userIds === undefined ? this.#table.bucket(conversationId) : undefined;

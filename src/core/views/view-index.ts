@@ -91,8 +91,8 @@ export class ViewIndex {
     if (from !== undefined) this.#conversations.get(from)?.visit(userId, visit);
     if (to !== undefined && to !== from) this.#conversations.get(to)?.visit(userId, visit);
     if (!change.visibilityFlipped) return;
-    // Background sessions of the user count otherwise now, in whichever conversation they are. Each conversation is
-    // looked up once, however many sessions of the user are in it.
+    // Background sessions of the user count otherwise now, in whichever conversation they are. Each
+    // conversation is looked up once, however many sessions of the user are in it.
     const seen = new Set([from, to]);
     for (const { selectedConversationId: elsewhere } of user.sessions) {
       if (seen.has(elsewhere)) continue;

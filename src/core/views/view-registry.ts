@@ -55,9 +55,9 @@ export interface Hydrated {
 }
 
 /**
- * All views of one app: one per filter, shared by its subscribers. A view that was quiet is flushed at once, then rests;
- * what happens meanwhile is one diff at the end of the rest. Whoever publishes the diff says how long the view rests:
- * at least `intervalMs`, and longer if it was dear.
+ * All views of one app: one per filter, shared by its subscribers. A view that was quiet is flushed at once,
+ * then rests; what happens meanwhile is one diff at the end of the rest. Whoever publishes the diff says how
+ * long the view rests: at least `intervalMs`, and longer if it was dear.
  */
 export class ViewRegistry {
   readonly #table: ReadonlyTable;
@@ -67,12 +67,17 @@ export class ViewRegistry {
   readonly #index = new ViewIndex();
   /** Views whose first members are not all hydrated. */
   readonly #hydrating = new Set<View>();
-  /** Views to flush, the one marked first in front. Those whose last diff was dear stand in a line of their own. */
+  /**
+   * Views to flush, the one marked first in front. Those whose last diff was dear stand in a line of their
+   * own.
+   */
   readonly #ready = new Set<View>();
   readonly #readyDear = new Set<View>();
   /** How much more time the dear ones have had than the others, in milliseconds. */
   #dearLeadMs = 0;
-  /** Views that rest for `intervalMs`, and until when. As all rest equally long, the first to end is in front. */
+  /**
+   * Views that rest for `intervalMs`, and until when. As all rest equally long, the first to end is in front.
+   */
   readonly #resting = new Map<View, number>();
   /** Views that rest for longer. */
   readonly #restingLonger = new Deadlines<View>();
@@ -219,8 +224,8 @@ export class ViewRegistry {
   }
 
   /**
-   * Takes the next view that may be flushed now, if there is one. The caller flushes it, publishes its diff, and then
-   * calls `rest`.
+   * Takes the next view that may be flushed now, if there is one. The caller flushes it, publishes its diff,
+   * and then calls `rest`.
    */
   takeReady(now: number): View | undefined {
     for (const [view, restUntil] of this.#resting) {
@@ -243,8 +248,9 @@ export class ViewRegistry {
   }
 
   /**
-   * What the flush of a view has cost. While both wait, the dear ones have no more time than the others: one user whom
-   * many watch, each in a view of their own, would keep everybody else waiting until all those are flushed.
+   * What the flush of a view has cost. While both wait, the dear ones have no more time than the others: one
+   * user whom many watch, each in a view of their own, would keep everybody else waiting until all those are
+   * flushed.
    */
   recordFlushCost(view: View, costMs: number): void {
     const spentMs = Math.max(costMs, LEAST_FLUSH_MS);

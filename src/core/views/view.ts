@@ -5,7 +5,9 @@ import type { CompiledFilter } from "./compiled-filter.ts";
 import { Cursor } from "./cursor.ts";
 import { type Diff, DiffLog } from "./diff-log.ts";
 
-/** A mark on a user whose entry must be looked at again, and who is in the result as far as the view knows. */
+/**
+ * A mark on a user whose entry must be looked at again, and who is in the result as far as the view knows.
+ */
 const PRESENT = null;
 
 /** What the registry does with a view next. */
@@ -35,8 +37,8 @@ const NO_ERRORS: readonly unknown[] = [];
 const UNCHANGED: Flush = { diff: undefined, changes: 0, errors: NO_ERRORS };
 
 /**
- * The live result of one filter. `(name, version)` names one exact state: `members` as of the last flush. Changes since
- * then are only marks on users, so a burst costs one look at each user it touched.
+ * The live result of one filter. `(name, version)` names one exact state: `members` as of the last flush.
+ * Changes since then are only marks on users, so a burst costs one look at each user it touched.
  */
 export class View {
   readonly name: string;
@@ -100,9 +102,9 @@ export class View {
   }
 
   /**
-   * Hydrates first members from up to `count` more sessions; true when that is done, and then it must not be called
-   * again. Until then the view may be touched, but not flushed: what changes meanwhile is hydrated as it is then, or
-   * marked, or both, and the first flush finds out.
+   * Hydrates first members from up to `count` more sessions; true when that is done, and then it must not be
+   * called again. Until then the view may be touched, but not flushed: what changes meanwhile is hydrated as
+   * it is then, or marked, or both, and the first flush finds out.
    *
    * @throws What encoding a user throws. The view is of no use then.
    */
@@ -121,7 +123,10 @@ export class View {
     return isDone;
   }
 
-  /** The result as of `version`, an entry a user. While the view is hydrated, those so far; more will be put at the end. */
+  /**
+   * The result as of `version`, an entry a user. While the view is hydrated, those so far; more will be put
+   * at the end.
+   */
   members(): readonly EncodedEntry[] {
     return this.#hydrated ?? [...this.#members.values()];
   }
@@ -132,8 +137,8 @@ export class View {
   }
 
   /**
-   * Takes note of a change of a user whom the filter's `userIds` admit: the user is marked now, was marked already, or
-   * the change is nothing to this view.
+   * Takes note of a change of a user whom the filter's `userIds` admit: the user is marked now, was marked
+   * already, or the change is nothing to this view.
    */
   touch(change: Change, now: number): "marked" | "coalesced" | "untouched" {
     const { filter } = this;
@@ -150,8 +155,8 @@ export class View {
   }
 
   /**
-   * Looks at the marked users, and moves on to the next version if the result has changed. The whole diff is made
-   * before anything changes: if it cannot be made, the view stays at its version with its marks.
+   * Looks at the marked users, and moves on to the next version if the result has changed. The whole diff is
+   * made before anything changes: if it cannot be made, the view stays at its version with its marks.
    *
    * @throws What encoding the diff as a whole throws.
    */

@@ -34,7 +34,9 @@ export interface AppPresenceOptions {
   readonly loadShedder?: Pick<LoadShedder, "isShort"> | undefined;
 }
 
-/** Who of one app is present, and all that belongs to that. It puts the parts together, and keeps their order. */
+/**
+ * Who of one app is present, and all that belongs to that. It puts the parts together, and keeps their order.
+ */
 export class AppPresence {
   readonly app: App;
   /** Sessions are read here, and changed by `transact` only. */
@@ -110,8 +112,8 @@ export class AppPresence {
   }
 
   /**
-   * The one way to change sessions: does everything in `act` at the time `now`, then sends what has become of it to
-   * those who watch, also if `act` throws half way. Inside another transaction it is a part of that.
+   * The one way to change sessions: does everything in `act` at the time `now`, then sends what has become of
+   * it to those who watch, also if `act` throws half way. Inside another transaction it is a part of that.
    *
    * @throws What `act` throws.
    */
@@ -126,7 +128,8 @@ export class AppPresence {
   }
 
   /**
-   * What the user of a budget is charged for subscriptions; undefined for an app token, which is charged nothing.
+   * What the user of a budget is charged for subscriptions; undefined for an app token, which is charged
+   * nothing.
    */
   chargesOf(budget: UserBudget): SubscriptionCharges | undefined {
     if (budget.userId === undefined) return undefined;

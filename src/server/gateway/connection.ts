@@ -30,7 +30,10 @@ const FOLLOWS_MESSAGE: ReadonlySet<CloseReason> = new Set(["unauthenticated", "b
 
 type State = "new" | "connected" | "closing" | "closed";
 
-/** One WebSocket, from its upgrade to its end: its token, its limits, its heartbeat, and who handles what it says. */
+/**
+ * One WebSocket, from its upgrade to its end: its token, its limits, its heartbeat, and who handles what it
+ * says.
+ */
 export class Connection implements SocketListener, ManagedConnection, Reply {
   readonly sendQueue: SendQueue;
   readonly #node: GatewayNode;

@@ -9,7 +9,10 @@ import { SendQueue, type Sink } from "./send-queue.ts";
 import type { MessageEncoder, Subscription } from "./subscription.ts";
 import { TokenExpiry } from "./token-expiry.ts";
 
-/** The body of an HTTP answer that is written bit by bit. After `end`, `terminate` or `onClose` calls are no-ops. */
+/**
+ * The body of an HTTP answer that is written bit by bit. After `end`, `terminate` or `onClose` calls are
+ * no-ops.
+ */
 export interface BodySink extends Sink {
   /** Ends the body; what waits is still sent. */
   end(): void;
@@ -41,7 +44,9 @@ export function parsePosition(lastEventId: string | undefined): StreamPosition |
   return match === null ? undefined : { view: match[1]!, version: Number(match[2]) };
 }
 
-/** Server-sent events carry the messages of a subscription; their id is the position, once the state is whole. */
+/**
+ * Server-sent events carry the messages of a subscription; their id is the position, once the state is whole.
+ */
 const ENCODER: MessageEncoder = {
   snapshot: ({ view, version, body, more }, requestId) => {
     const id = more ? "" : `id: ${view}:${version}\n`;

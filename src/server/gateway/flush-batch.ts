@@ -4,8 +4,9 @@ export interface Flushable {
 }
 
 /**
- * Decides when a transaction flushes: at its end, or, while a batch is open, at the end of that. What one read from
- * other nodes brings is many transactions of many apps, and each app flushes once. One for a whole node.
+ * Decides when a transaction flushes: at its end, or, while a batch is open, at the end of that. What one
+ * read from other nodes brings is many transactions of many apps, and each app flushes once. One for a whole
+ * node.
  */
 export class FlushBatch {
   readonly #waiting = new Set<Flushable>();

@@ -50,7 +50,10 @@ interface Stall {
 
 const STALL_CHECK_MS = 1_000;
 
-/** Everything that one node serves: its apps, its connections, and the one timer behind all of their deadlines. */
+/**
+ * Everything that one node serves: its apps, its connections, and the one timer behind all of their
+ * deadlines.
+ */
 export class GatewayNode {
   readonly limits: GatewayConfig;
   readonly clock: Clock;
@@ -230,8 +233,8 @@ export class GatewayNode {
   }
 
   /**
-   * Lets nobody in any more and tells every connection a delay of its own, spread over `overMs`, after which it is ended.
-   * Resolves when the last has gone. Called again, it makes the rest shorter.
+   * Lets nobody in any more and tells every connection a delay of its own, spread over `overMs`, after which
+   * it is ended. Resolves when the last has gone. Called again, it makes the rest shorter.
    */
   async drain(overMs = this.limits.drainMs): Promise<void> {
     this.#draining = true;
@@ -261,8 +264,8 @@ export class GatewayNode {
   }
 
   /**
-   * Does what is due. The ticker calls it, and calls it again soon if much was due at once; a test with a clock of its own
-   * may call it too.
+   * Does what is due. The ticker calls it, and calls it again soon if much was due at once; a test with a
+   * clock of its own may call it too.
    */
   run(now: number): void {
     for (const presence of this.#presences.values()) {

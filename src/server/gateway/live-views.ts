@@ -54,8 +54,8 @@ export class LiveViews {
   }
 
   /**
-   * Subscribes a reader to a filter. Its user is charged for the view; undefined: the user has no room for it, and
-   * nothing is left of the attempt. To make room, views that are only kept for this user are dropped.
+   * Subscribes a reader to a filter. Its user is charged for the view; undefined: the user has no room for
+   * it, and nothing is left of the attempt. To make room, views that are only kept for this user are dropped.
    *
    * @throws What making the view throws.
    */
@@ -91,7 +91,10 @@ export class LiveViews {
     return unanswered;
   }
 
-  /** The channel of a filter, made if there is none. If nobody joins it, it has to be given back by `releaseChannel`. */
+  /**
+   * The channel of a filter, made if there is none. If nobody joins it, it has to be given back by
+   * `releaseChannel`.
+   */
   channel(filter: CompiledFilter): ViewChannel {
     const view = this.views.acquire(filter);
     let channel = this.#channels.get(view);
@@ -112,8 +115,8 @@ export class LiveViews {
   }
 
   /**
-   * Lets go of a channel if nobody is subscribed to it. Its view stays a while, for those who come back, and `owner` is
-   * charged for it.
+   * Lets go of a channel if nobody is subscribed to it. Its view stays a while, for those who come back, and
+   * `owner` is charged for it.
    */
   releaseChannel(channel: ViewChannel, now: number, owner?: IdleViewOwner): void {
     if (channel.size > 0 || !this.#channels.delete(channel.view)) return;

@@ -31,8 +31,9 @@ export class LoadShedder {
   }
 
   /**
-   * Whether to collect the heap now, with so many there: most have left since memory became short. Node alone may take
-   * minutes to notice that, where few are left to do anything, and nobody would be let in for as long.
+   * Whether to collect the heap now, with so many there: most have left since memory became short. Node alone
+   * may take minutes to notice that, where few are left to do anything, and nobody would be let in for as
+   * long.
    */
   shouldCollect(present: number): boolean {
     this.#most = this.#isShort ? Math.max(this.#most, present) : 0;

@@ -10,7 +10,9 @@ export interface Page {
   readonly next: number | undefined;
 }
 
-/** One page of `members` from index `from`; always at least one member, however long, and a page even of none. */
+/**
+ * One page of `members` from index `from`; always at least one member, however long, and a page even of none.
+ */
 export function cutPage(members: readonly EncodedEntry[], from: number): Page {
   if (from === 0 && surelyFit(members)) return { members, next: undefined };
   let end = from;

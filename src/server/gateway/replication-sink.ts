@@ -2,8 +2,9 @@ import type { Session } from "../../core/sessions/session.ts";
 import type { EndCause } from "../../protocol/codes.ts";
 
 /**
- * Where a app writes down what this node does to sessions, for other nodes to read. A session whose origin names no owner
- * is this node's own. Calls only take note: what is told is how the session is when the note is sent.
+ * Where a app writes down what this node does to sessions, for other nodes to read. A session whose origin
+ * names no owner is this node's own. Calls only take note: what is told is how the session is when the note
+ * is sent.
  */
 export interface ReplicationSink {
   opened(session: Session): void;
@@ -12,7 +13,10 @@ export interface ReplicationSink {
   /** A session that another node kept is this node's own from now on. */
   claimed(session: Session): void;
   ended(session: Session, cause: EndCause): void;
-  /** Whether lost sessions may end: while this node does not hear of the others, they may have been resumed there. */
+  /**
+   * Whether lost sessions may end: while this node does not hear of the others, they may have been resumed
+   * there.
+   */
   canExpireSessions(now: number): boolean;
 }
 

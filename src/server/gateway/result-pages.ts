@@ -6,7 +6,10 @@ import { cutPage } from "./pages.ts";
 
 /** Sessions that are looked at in one go. */
 const SESSIONS_AT_ONCE = 250;
-/** A page of which not enough is found in so many goes is worked on later: many sessions may be looked at for few users. */
+/**
+ * A page of which not enough is found in so many goes is worked on later: many sessions may be looked at for
+ * few users.
+ */
 const STEPS_AT_ONCE = 16;
 
 export interface ResultPage {

@@ -21,8 +21,8 @@ export interface SendQueueOwner {
 /** Something long, sent a page at a time as the reader takes it. */
 export interface PagedResponse {
   /**
-   * Sends the next page, if it is there, or works towards it. `done`: that was the last, or there is no need to go on.
-   * `waiting`: there is nothing to do until `SendQueue.wake` is called.
+   * Sends the next page, if it is there, or works towards it. `done`: that was the last, or there is no need
+   * to go on. `waiting`: there is nothing to do until `SendQueue.wake` is called.
    */
   step(): "more" | "waiting" | "done";
 }
@@ -41,12 +41,16 @@ const LARGEST_PIECE = 64 * 1024;
 const OFFERED = 0.75;
 /** Pages are sent while no more than this waits. */
 const REFILL_BYTES = 64 * 1024;
-/** A page is longer than 64 KiB where the entry of one user is; by the limits of a user it is shorter than this. */
+/**
+ * A page is longer than 64 KiB where the entry of one user is; by the limits of a user it is shorter than
+ * this.
+ */
 const LONGEST_PAGE_BYTES = 256 * 1024;
 
 /**
- * Everything that goes to one reader, in order and bounded: while more than `maxBytes` wait, nothing more is accepted;
- * long answers wait outside, as a place in a list, and are cut into pages only as fast as the reader takes them.
+ * Everything that goes to one reader, in order and bounded: while more than `maxBytes` wait, nothing more is
+ * accepted; long answers wait outside, as a place in a list, and are cut into pages only as fast as the
+ * reader takes them.
  */
 export class SendQueue implements PageSender {
   readonly #sink: Sink;
@@ -93,8 +97,8 @@ export class SendQueue implements PageSender {
   }
 
   /**
-   * Sends a frame unless too much would wait with it; false if it was not sent. The last part of what may wait is left
-   * to answers, so that a reader whose diffs were left out can still ask and be answered.
+   * Sends a frame unless too much would wait with it; false if it was not sent. The last part of what may
+   * wait is left to answers, so that a reader whose diffs were left out can still ask and be answered.
    */
   offer(frame: Frame): boolean {
     const { byteLength } = frame;
@@ -116,8 +120,8 @@ export class SendQueue implements PageSender {
   /**
    * Sends a frame that the caller made sure is within the bounds.
    *
-   * @throws RangeError for a frame that is longer than the protocol allows: a defect, as the limits of a user make it
-   * impossible.
+   * @throws RangeError for a frame that is longer than the protocol allows: a defect, as the limits of a user
+   * make it impossible.
    */
   send(frame: Frame): void {
     if (this.#closed) return;
@@ -214,7 +218,10 @@ export class SendQueue implements PageSender {
     this.#party.backlogged--;
   }
 
-  /** What may wait for this reader. One user's sockets that do not read cannot fill the memory by their number. */
+  /**
+   * What may wait for this reader. One user's sockets that do not read cannot fill the memory by their
+   * number.
+   */
   get #allowedBytes(): number {
     const { backlogged } = this.#party;
     if (backlogged <= FULL_BACKLOGS) return this.#maxBytes;

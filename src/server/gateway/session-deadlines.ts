@@ -74,7 +74,9 @@ export class SessionDeadlines {
     this.resume(session);
   }
 
-  /** Does what is due, a bounded part of each kind. `canExpire`: whether disconnected sessions may end now. */
+  /**
+   * Does what is due, a bounded part of each kind. `canExpire`: whether disconnected sessions may end now.
+   */
   run(now: number, canExpire: boolean, sessions: DueSessions): void {
     this.#forEachDue(this.#typing, now, (session) => sessions.stopTyping(session));
     if (canExpire) this.#forEachDue(this.#disconnected, now, (session) => sessions.end(session, "timeout"));

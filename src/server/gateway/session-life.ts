@@ -16,8 +16,8 @@ import type { DueSessions, SessionDeadlines } from "./session-deadlines.ts";
 import type { TransactionTime } from "./transaction-time.ts";
 
 /**
- * The life of the sessions of one app, from their opening to their end: the one door through which its table is
- * written. A transaction of the app hands it out; outside of one, its methods throw.
+ * The life of the sessions of one app, from their opening to their end: the one door through which its table
+ * is written. A transaction of the app hands it out; outside of one, its methods throw.
  */
 export class SessionLife implements DueSessions {
   /** What other nodes do to sessions. */
@@ -36,9 +36,10 @@ export class SessionLife implements DueSessions {
   }
 
   /**
-   * Which sessions of a user have to end before one more is opened, or `resumed` is: none, those that are disconnected
-   * the longest, on whichever node, as far as this node knows, or "full" if too few are disconnected. Only where nodes
-   * did not hear of each other in time may a user have more than the limits, so that a resumed one has to make room.
+   * Which sessions of a user have to end before one more is opened, or `resumed` is: none, those that are
+   * disconnected the longest, on whichever node, as far as this node knows, or "full" if too few are
+   * disconnected. Only where nodes did not hear of each other in time may a user have more than the limits,
+   * so that a resumed one has to make room.
    */
   sessionsToEvict(userId: string, resumed?: Session): readonly Session[] | "full" {
     const user = this.#table.user(userId);
@@ -93,7 +94,8 @@ export class SessionLife implements DueSessions {
   }
 
   /**
-   * Gives a session another connection; the one that it had is told, on whichever node. Nobody else sees a change.
+   * Gives a session another connection; the one that it had is told, on whichever node. Nobody else sees a
+   * change.
    */
   takeOver(session: Session, connection: SessionConnection): void {
     const { now } = this.#time;
@@ -104,7 +106,8 @@ export class SessionLife implements DueSessions {
     const { ownership } = session;
     if (ownership === undefined) return;
     if (ownership.owner !== undefined && session.isTyping) this.#deadlines.startTyping(session, now);
-    // Under a partition the most recent takeover wins, so the epoch also advances for sessions that this node owns.
+    // Under a partition the most recent takeover wins, so the epoch also advances for sessions that this node
+    // owns.
     this.#table.setOwner(session, undefined, Math.min(ownership.epoch + 1, MAX_OWNERSHIP_NUMBER), undefined);
     this.#context.replicationSink?.claimed(session);
   }
@@ -144,7 +147,8 @@ export class SessionLife implements DueSessions {
     this.#deadlines.startResumeWindow(session, this.#time.now);
     const { ownership, user } = session;
     if (ownership === undefined || ownership.owner !== undefined) return;
-    // Other nodes hear of it only if the user may soon need the place: a lost network would make all tell it to all.
+    // Other nodes hear of it only if the user may soon need the place: a lost network would make all tell it
+    // to all.
     const isScarce = 2 * user.sessions.length >= this.#context.limits.maxSessionsPerUser;
     this.#table.setOwner(session, undefined, ownership.epoch, isScarce ? this.#wallNow() : undefined);
     if (isScarce) this.#context.replicationSink?.changed(session);
@@ -162,7 +166,8 @@ export class SessionLife implements DueSessions {
   }
 
   /**
-   * For how long a session has had no socket; undefined: it has one, or another node has not said that it has none.
+   * For how long a session has had no socket; undefined: it has one, or another node has not said that it has
+   * none.
    */
   #disconnectedForMs(session: Session): number | undefined {
     if (session.connection !== undefined) return undefined;
@@ -174,8 +179,8 @@ export class SessionLife implements DueSessions {
   }
 
   /**
-   * For a session of this node: opened after all of the user's that are known here, whatever the clocks of other nodes
-   * say.
+   * For a session of this node: opened after all of the user's that are known here, whatever the clocks of
+   * other nodes say.
    */
   #ownOrigin(userId: string): Ownership | undefined {
     if (this.#context.replicationSink === undefined) return undefined;

@@ -3,8 +3,8 @@ import { type EncodedEntry, encodeSnapshotBody } from "../../protocol/codec.ts";
 import { cutPage } from "./pages.ts";
 
 /**
- * The state of a view at one version, cut into pages as they are asked for. That of a large view may begin while its
- * first members are still hydrated.
+ * The state of a view at one version, cut into pages as they are asked for. That of a large view may begin
+ * while its first members are still hydrated.
  */
 export class Snapshot {
   readonly #view: View;

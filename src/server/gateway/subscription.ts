@@ -6,7 +6,10 @@ import type { Snapshot } from "./snapshot.ts";
 import type { SubscriptionCharges } from "./subscription-charges.ts";
 import type { Subscriber, ViewChannel } from "./view-channel.ts";
 
-/** A page of a snapshot as the channel hands it out; the reader's protocol is put around it by the subscription. */
+/**
+ * A page of a snapshot as the channel hands it out; the reader's protocol is put around it by the
+ * subscription.
+ */
 export interface SnapshotPage {
   readonly view: string;
   readonly version: number;
@@ -16,14 +19,18 @@ export interface SnapshotPage {
 
 /** Puts what a channel sends into the messages of a subscriber's protocol. */
 export interface MessageEncoder {
-  /** `requestId`: the request that this answers; undefined for a snapshot that nobody asked for, after a lag. */
+  /**
+   * `requestId`: the request that this answers; undefined for a snapshot that nobody asked for, after a lag.
+   */
   snapshot(page: SnapshotPage, requestId: number | undefined): Frame;
   diff(frame: Frame, view: string, version: number): Frame;
 }
 
 /** What the long answers of a user hold while their readers take them, which is bounded. */
 export interface LongAnswers {
-  /** Whether a snapshot of that view may begin. If not, the send queue is woken when it may be tried again. */
+  /**
+   * Whether a snapshot of that view may begin. If not, the send queue is woken when it may be tried again.
+   */
   begin(view: View): boolean;
   /** The one that was begun is out, or nobody takes it any more. Once is enough, and twice does no harm. */
   end(): void;
@@ -45,8 +52,9 @@ export interface SubscriptionReader {
 }
 
 /**
- * One subscriber of a view. It is live, and gets each diff; or snapshots are under way to it, and it gets no diff until
- * the last of them has been sent; or it lagged: it gets nothing until it has drained, then a snapshot.
+ * One subscriber of a view. It is live, and gets each diff; or snapshots are under way to it, and it gets no
+ * diff until the last of them has been sent; or it lagged: it gets nothing until it has drained, then a
+ * snapshot.
  */
 export class Subscription implements Subscriber {
   readonly channel: ViewChannel;
@@ -81,7 +89,9 @@ export class Subscription implements Subscriber {
     return this.#unanswered.length;
   }
 
-  /** Takes up at a position if its diffs are kept: the missed ones are returned, and the caller delivers them. */
+  /**
+   * Takes up at a position if its diffs are kept: the missed ones are returned, and the caller delivers them.
+   */
   missedSince(view: string, version: number): readonly Diff[] | undefined {
     if (this.#snapshotsUnderWay > 0 || this.#lagged || view !== this.channel.view.name) return undefined;
     const missed = this.channel.view.since(version);

@@ -1,6 +1,8 @@
 import type { ClientMessageType } from "../../protocol/messages.ts";
 
-/** Reasons for which something was refused: the fixed label set of the metric and of the sampled log lines. */
+/**
+ * Reasons for which something was refused: the fixed label set of the metric and of the sampled log lines.
+ */
 export const REFUSALS = [
   "unknown_app",
   "origin",

@@ -10,8 +10,8 @@ export class TokenExpiry {
   #warned = false;
 
   /**
-   * `exp` in seconds since 1970. A token that was taken within the leeway after its expiry holds until the leeway ends;
-   * any other ends when it says.
+   * `exp` in seconds since 1970. A token that was taken within the leeway after its expiry holds until the
+   * leeway ends; any other ends when it says.
    */
   constructor(exp: number, wallNow: number, leewayS: number) {
     const expMs = exp * 1000;

@@ -12,7 +12,9 @@ export class TransactionTime {
     return this.#now;
   }
 
-  /** Opens a transaction. Returns the time of the one that it is nested in; undefined for an outermost one. */
+  /**
+   * Opens a transaction. Returns the time of the one that it is nested in; undefined for an outermost one.
+   */
   begin(now: number): number | undefined {
     const outer = this.#now;
     this.#now = now;

@@ -71,9 +71,9 @@ export class ViewChannel {
   }
 
   /**
-   * Calls back once the view shows all that has happened, those who are still to be hydrated apart: now, or after its
-   * next flush. So a snapshot is never older than the request for it, and a storm of subscribers does not make the view
-   * flush more often than its interval.
+   * Calls back once the view shows all that has happened, those who are still to be hydrated apart: now, or
+   * after its next flush. So a snapshot is never older than the request for it, and a storm of subscribers
+   * does not make the view flush more often than its interval.
    */
   onceFlushed(callback: () => void): void {
     if (this.view.isMarked) this.#waiting.push(callback);
@@ -117,8 +117,8 @@ export class ViewChannel {
   }
 
   /**
-   * Sends the diff to more subscribers, until that has cost `maxMs` or all have it. Returns the cost. A subscriber that
-   * cannot be served is ended, and the others are served.
+   * Sends the diff to more subscribers, until that has cost `maxMs` or all have it. Returns the cost. A
+   * subscriber that cannot be served is ended, and the others are served.
    */
   deliverSome(maxMs: number): number {
     const publication = this.#publication;

@@ -27,13 +27,16 @@ export interface ViewFlusherOptions {
 }
 
 /**
- * Flushes the views of one app and delivers their diffs, as far as the rests of the views and the turn of the event
- * loop allow. What does not fit into this turn follows in a later one.
+ * Flushes the views of one app and delivers their diffs, as far as the rests of the views and the turn of the
+ * event loop allow. What does not fit into this turn follows in a later one.
  */
 export class ViewFlusher {
   readonly #options: ViewFlusherOptions;
   readonly #views: ViewRegistry;
-  /** Channels whose last diff has not reached all subscribers yet, and what it has cost so far in milliseconds. */
+  /**
+   * Channels whose last diff has not reached all subscribers yet, and what it has cost so far in
+   * milliseconds.
+   */
   readonly #publishing = new Map<ViewChannel, number>();
   #isFlushing = false;
 
@@ -48,8 +51,8 @@ export class ViewFlusher {
   }
 
   /**
-   * Sends what has become of the changes so far. Called from within, as when a subscriber cannot be served and its
-   * sessions end, it leaves the work to the flush that goes on.
+   * Sends what has become of the changes so far. Called from within, as when a subscriber cannot be served
+   * and its sessions end, it leaves the work to the flush that goes on.
    */
   flush(now: number): void {
     if (this.#isFlushing) return;
@@ -71,7 +74,9 @@ export class ViewFlusher {
     if (next !== undefined) this.#options.wakeBy(next);
   }
 
-  /** In turns: a view that is ready does not wait for a delivery to thousands, nor for that of a large diff. */
+  /**
+   * In turns: a view that is ready does not wait for a delivery to thousands, nor for that of a large diff.
+   */
   #flushReady(now: number): void {
     const { flushTurn } = this.#options;
     while (!this.#views.isAtRest || this.#publishing.size > 0) {
