@@ -8,7 +8,8 @@ export interface Handout {
 /** A setting of the gateway, or several that belong together, as `serve --help` and the README show it. */
 export interface SettingHelp {
   readonly names: readonly string[];
-  readonly standard: string;
+  /** undefined: there is no default. */
+  readonly default: string | undefined;
   readonly text: string;
 }
 

@@ -2,7 +2,8 @@ import { CliError } from "../cli/cli-error.ts";
 import { createDemoApp, welcome, writeHandout } from "./development.ts";
 import { createLog } from "./observability/log.ts";
 import { startGateway } from "./server.ts";
-import { readSettings, SettingsError } from "./settings/settings.ts";
+import { readSettings } from "./settings/settings.ts";
+import { SettingsError } from "./settings/settings-error.ts";
 
 /** Runs a gateway as the environment says, and ends the process gently when it is signalled. Returns only by an error. */
 export async function serve(): Promise<void> {

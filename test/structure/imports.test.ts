@@ -33,7 +33,8 @@ const LAYERS: Record<string, readonly string[]> = {
   "server/transport": ["server/gateway", "server/http", "core/collections"],
   "server/cluster": ["server/gateway", "server/clock", "core/sessions", "protocol", "core/collections"],
   "server/observability": ["server/cluster", "server/gateway"],
-  "server/settings": ["server/gateway", "server/auth", "cli", "protocol"],
+  "server/internals": [],
+  "server/settings": ["server/internals", "server/gateway", "server/auth", "protocol"],
   // What runs beside the gateway, and knows it by the wire only.
   client: ["protocol"],
   react: ["client"],
