@@ -1,6 +1,6 @@
-import { constants, fstatSync, openSync } from "node:fs";
 import { destination, type Logger, pino } from "pino";
 import type { Refusal } from "../gateway/telemetry.ts";
+import { nonBlockingStdout } from "../internals/non-blocking-stdout.ts";
 
 /** How long the last lines may take. */
 const LAST_LINES_MS = 500;
@@ -21,7 +21,7 @@ export interface Log {
 export function createLog(level: string): Log {
   // With a minLength of 0, flush would wait for nothing.
   const output = destination({
-    dest: standardOutput(),
+    dest: nonBlockingStdout(),
     sync: false,
     minLength: 1,
     maxLength: MAX_WAITING,
@@ -53,19 +53,6 @@ export function createLog(level: string): Log {
       silence();
     },
   };
-}
-
-/**
- * Standard output such that no write waits in it. One that waits for the reader of a full pipe holds a thread for as long,
- * and a process that is to end waits for its threads. A pipe is opened anew for that, as those who share it want it as it is.
- */
-function standardOutput(): number {
-  try {
-    if (fstatSync(1).isFIFO()) return openSync("/proc/self/fd/1", constants.O_WRONLY | constants.O_NONBLOCK);
-  } catch {
-    // It is closed, its reader has gone, or this is no Linux.
-  }
-  return 1;
 }
 
 const SAMPLE_MS = 1_000;

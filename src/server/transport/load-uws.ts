@@ -1,4 +1,5 @@
 import { createRequire } from "node:module";
+import { setUwsHeaderLimit } from "../internals/uws-header-limit.ts";
 import { MAX_HEADER_BYTES } from "./transport.ts";
 import type { UwsModule } from "./uws-types.ts";
 
@@ -14,14 +15,13 @@ export function uwsCandidates(platform: string, arch: string, nodeVersion: strin
 }
 
 /**
- * Loads the first build that loads. Many machines have none: a native library must fit platform, Node and libc. It
- * reads its bound on headers from the environment as it loads; its own, 4 KiB, is too small for the URLs of streams.
+ * Loads the first build that loads. Many machines have none: a native library must fit platform, Node and libc.
  */
 export function loadUws(
   require: (name: string) => unknown = createRequire(import.meta.url),
   candidates: readonly string[] = uwsCandidates(process.platform, process.arch, process.versions.node),
 ): LoadedUws {
-  process.env.UWS_HTTP_MAX_HEADERS_SIZE ||= String(MAX_HEADER_BYTES);
+  setUwsHeaderLimit(MAX_HEADER_BYTES);
   const reasons: string[] = [];
   for (const name of candidates) {
     try {

@@ -19,7 +19,9 @@ import {
   type HttpRequest,
   isWhole,
 } from "../http/exchange.ts";
-import { bytesTaken } from "./tcp-progress.ts";
+import { bytesTaken } from "../internals/bytes-taken.ts";
+import { isResponseUnderWay } from "../internals/response-under-way.ts";
+import { stopParsing } from "../internals/stop-parsing.ts";
 import {
   asksForWebSocket,
   BODIES_FULL,
@@ -113,7 +115,7 @@ export function createHttpServer(
     // An answer is on its way: another one amid or after it would be taken for a part of it.
     if (connection?.isClosing === true) return;
     connection?.endRequests();
-    if ((socket as AnsweringSocket)._httpMessage?.headersSent) return void socket.destroy();
+    if (isResponseUnderWay(socket)) return void socket.destroy();
     if (!socket.writable || error.code === "ECONNRESET") return void socket.destroy();
     if (error.code === "HPE_HEADER_OVERFLOW") refuse(socket, HEADERS_TOO_LARGE);
     else if (error.code === "ERR_HTTP_REQUEST_TIMEOUT") refuse(socket, TOOK_TOO_LONG);
@@ -194,11 +196,6 @@ function ignoreUpgrade(server: Server, request: IncomingMessage, socket: Duplex,
 
 // Requests
 
-/** What is being answered on a connection; Node's own handling of errors reads it, it is not in the public types. */
-interface AnsweringSocket extends Duplex {
-  readonly _httpMessage?: ServerResponse | null;
-}
-
 /** What the connections of one server share. */
 interface Work {
   readonly options: TransportOptions;
@@ -217,19 +214,6 @@ interface Waiting {
 }
 
 const connections = new WeakMap<TcpSocket, HttpConnection>();
-
-/** The parser of a connection, and whom it tells of each request; it is not in the public types. */
-interface ParsedSocket extends TcpSocket {
-  readonly parser?: { onIncoming?: unknown } | null;
-}
-
-/** What it is to answer for the parser to leave alone what follows, as it does after an upgrade. */
-const LEAVE_THE_REST = () => 2;
-
-/** Has what follows left unread: Node would make thousands of requests of one packet, for nobody. */
-function leaveTheRest({ parser }: ParsedSocket): void {
-  if (parser) parser.onIncoming = LEAVE_THE_REST;
-}
 
 /**
  * One TCP connection. Node hands over all requests that came in one packet at once, and keeps their answers
@@ -303,7 +287,7 @@ class HttpConnection implements StrangerConnection {
   /** Answers nothing more than what is being answered. */
   endRequests(): void {
     this.#isClosing = true;
-    leaveTheRest(this.#tcp);
+    stopParsing(this.#tcp);
     for (const _ of this.#waiting.splice(0)) this.#work.done();
   }
 

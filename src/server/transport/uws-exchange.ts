@@ -11,6 +11,7 @@ import {
   isWhole,
   type WholeBody,
 } from "../http/exchange.ts";
+import { writeHeaderLines } from "../internals/uws-header-lines.ts";
 import { BODIES_FULL, MAX_SKIPPED_BYTES, PIECES_PER_TURN, type TransportOptions } from "./transport.ts";
 import { UwsBodySink } from "./uws-body-sink.ts";
 import type { UwsHead } from "./uws-head.ts";
@@ -333,19 +334,10 @@ const STATUS_LINES = new Map(
   Object.entries(STATUS_CODES).map(([code, text]) => [Number(code), `${code} ${text}`]),
 );
 
-/** Status and headers. Each call into the library costs as much as all headers do in one, so they go as one. */
 function writeHead(response: UwsResponse, { status, headers }: HttpAnswer): void {
   // 200 is what it writes by itself.
   if (status !== 200) response.writeStatus(STATUS_LINES.get(status) ?? String(status));
-  let first: string | undefined;
-  let rest = "";
-  for (const name in headers) {
-    if (first === undefined) {
-      first = name;
-      rest = headers[name]!;
-    } else rest += `\r\n${name}: ${headers[name]}`;
-  }
-  if (first !== undefined) response.writeHeader(first, rest);
+  writeHeaderLines(response, headers);
 }
 
 function writePieces(

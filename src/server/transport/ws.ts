@@ -1,9 +1,10 @@
 import type { IncomingMessage } from "node:http";
 import type { Socket as TcpSocket } from "node:net";
 import type { Duplex } from "node:stream";
-import { type WebSocket, WebSocketServer } from "ws";
+import { WebSocketServer } from "ws";
 import { CLOSE_TIMEOUT_MS, MAX_BYTES_BEFORE_CONNECT } from "../gateway/limits.ts";
 import { answerError, type HttpAnswer } from "../http/exchange.ts";
+import { onCloseFrame, setReceiverLimits } from "../internals/ws-receiver.ts";
 import { addressOf, createHttpServer, refuse } from "./node-http.ts";
 import {
   answerRefusal,
@@ -23,10 +24,10 @@ const MAX_FRAGMENTS = 128;
  * The pieces in which a message may arrive, by its length: less on the average than the smallest packets of honest
  * networks, and enough for what a piece takes besides its bytes, some 280 of them.
  */
-const LEAST_CHUNK_BYTES = 256;
+const MEAN_CHUNK_BYTES = 256;
 const MIN_BUFFERED_CHUNKS = 1_024;
 /** A stranger's only message is short, and a thousand strangers may take all these pieces at once. */
-const CHUNKS_OF_STRANGER = 64;
+const CHUNKS_BEFORE_CONNECT = 64;
 
 /** `ws` on node:http: runs wherever Node does. */
 export async function listenWs(options: TransportOptions): Promise<Transport> {
@@ -36,7 +37,7 @@ export async function listenWs(options: TransportOptions): Promise<Transport> {
     perMessageDeflate: false,
     maxPayload: Math.min(MAX_BYTES_BEFORE_CONNECT, options.maxMessageBytes),
     maxFragments: MAX_FRAGMENTS,
-    maxBufferedChunks: CHUNKS_OF_STRANGER,
+    maxBufferedChunks: CHUNKS_BEFORE_CONNECT,
     closeTimeout: CLOSE_TIMEOUT_MS,
     handleProtocols: (offered) => (offered.has(SUBPROTOCOL) ? SUBPROTOCOL : false),
   } as ConstructorParameters<typeof WebSocketServer>[0]);
@@ -67,20 +68,16 @@ function upgrade(
   if (fault !== undefined) return options.refuseHandshake(address, fault);
   const answer = options.upgrade({ appId: appId!, origin: request.headers.origin, address });
   if (!answer.ok) return options.refuseHandshake(address, answerRefusal(answer));
+  const { maxMessageBytes } = options;
+  const authorizedLimits = {
+    maxPayload: maxMessageBytes,
+    maxBufferedChunks: Math.max(MIN_BUFFERED_CHUNKS, Math.ceil(maxMessageBytes / MEAN_CHUNK_BYTES)),
+  };
   let accepted = false;
   webSockets.handleUpgrade(request, socket, head, (webSocket) => {
     accepted = true;
     const adapter = new WsSocket(webSocket, socket as TcpSocket);
-    const receiver = (webSocket as ReceivingWebSocket)._receiver;
-    adapter.onAuthorized = () => {
-      if (receiver === undefined) return;
-      const { maxMessageBytes } = options;
-      receiver._maxPayload = maxMessageBytes;
-      receiver._maxBufferedChunks = Math.max(
-        MIN_BUFFERED_CHUNKS,
-        Math.ceil(maxMessageBytes / LEAST_CHUNK_BYTES),
-      );
-    };
+    adapter.onAuthorized = () => setReceiverLimits(webSocket, authorizedLimits);
     const listener = answer.accept(adapter);
     const guard = (handle: () => void) => {
       try {
@@ -104,19 +101,10 @@ function upgrade(
       guard(() => listener.onClose(code));
     };
     // The peer has said goodbye when its close frame is here; "close" comes only when TCP has ended too.
-    receiver?.on("conclude", onClose);
+    onCloseFrame(webSocket, onClose);
     webSocket.on("close", onClose);
   });
   // ws answers a handshake that it does not like by itself.
   if (!accepted) answer.abandon();
   return undefined;
-}
-
-/** What tells of a close frame as it comes in, and has the bounds on messages. ws has it in no public type. */
-interface ReceivingWebSocket extends WebSocket {
-  readonly _receiver?: {
-    on(event: "conclude", listener: (code: number) => void): unknown;
-    _maxPayload: number;
-    _maxBufferedChunks: number;
-  };
 }
