@@ -36,6 +36,12 @@ const DASHBOARD = new URL("../../dist/dashboard/", import.meta.url);
  */
 const LEFT_FOR_STRANGERS = 100;
 
+/** What the log says of a TCP connection that is refused, beside that it is. */
+const TCP_REFUSAL_DETAILS = {
+  full: undefined,
+  share_used: "the share of an address",
+} as const satisfies Record<Parameters<TransportOptions["tcpRefused"]>[0], string | undefined>;
+
 export interface Gateway {
   readonly hub: Hub;
   readonly transport: Transport["name"];
@@ -124,8 +130,7 @@ export async function startGateway(
         now: () => clock.now(),
       },
       bodies: new BodyBudget(memoryBytes()),
-      tcpRefused: (opened) =>
-        telemetry.refused("tcp_connections", opened === "full" ? undefined : "the share of an address"),
+      tcpRefused: (reason) => telemetry.refused("tcp_connections", TCP_REFUSAL_DETAILS[reason]),
       bodyRefused: () => telemetry.refused("body_bytes"),
       refuseHandshake: (address, answer) =>
         // What is the node's own fault counts for nobody.

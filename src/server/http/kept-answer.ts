@@ -14,9 +14,7 @@ const TAIL = "}}";
  */
 export class KeptAnswer {
   readonly #filter: CompiledFilter;
-  #text = "";
-  /** Of which change the text is; undefined while none is kept. */
-  #changedAt: number | undefined;
+  #cached: { readonly text: string; readonly changedAt: number } | undefined;
 
   constructor(filter: CompiledFilter) {
     this.#filter = filter;
@@ -26,14 +24,13 @@ export class KeptAnswer {
   read(table: Table<unknown>): string | Iterator<string> {
     const filter = this.#filter;
     const changedAt = table.changedAt(filter.conversationId);
-    if (changedAt === this.#changedAt) return this.#text;
+    if (changedAt === this.#cached?.changedAt) return this.#cached.text;
     const pages = new ResultPages(filter, table);
     const { members, more } = pages.next();
     if (more) return pieces(members, pages);
     const text = joinMembers(HEAD, members, TAIL);
     if (filter.isLocal && text.length <= MAX_KEPT_CHARS) {
-      this.#text = text;
-      this.#changedAt = changedAt;
+      this.#cached = { text, changedAt };
     }
     return text;
   }
