@@ -8,5 +8,5 @@ await run(process.argv.slice(2), {
   version: VERSION,
   settings: settingsHelp(),
   serve: async () => await (await import("./server/serve.ts")).serve(),
-  readHandout: async (port) => (await import("./server/development.ts")).readHandout(port),
+  readDevCredentials: async (port) => (await import("./server/development.ts")).readDevCredentials(port),
 });

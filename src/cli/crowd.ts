@@ -1,7 +1,7 @@
 import { Argument, type Command, Option } from "commander";
 import { CliError } from "./cli-error.ts";
 import { finish } from "./finish.ts";
-import type { Surroundings } from "./surroundings.ts";
+import type { CliDependencies } from "./surroundings.ts";
 import { addTargetOptions, findTarget } from "./target.ts";
 import { wholeNumber } from "./whole-number.ts";
 
@@ -16,7 +16,7 @@ const MAX_USERS = 50_000;
 const MAX_SECONDS = 1_000_000;
 const USERS = 200;
 
-export function addCrowd(program: Command, surroundings: Surroundings): void {
+export function addCrowd(program: Command, dependencies: CliDependencies): void {
   const crowd = program
     .command("crowd")
     .summary("fill a gateway with simulated users")
@@ -43,7 +43,7 @@ Examples:
       if (argument !== undefined && options.users !== undefined) {
         throw new CliError("say how many users once: crowd 200, or crowd --users 200");
       }
-      const target = await findTarget(command, surroundings);
+      const target = await findTarget(command, dependencies);
       // Each of its users has a token of their own: it is not offered to bring one.
       const secret = target.secret!;
       const stop = new AbortController();

@@ -1,8 +1,8 @@
 import type { Command } from "commander";
 import { CliError } from "./cli-error.ts";
-import type { Surroundings } from "./surroundings.ts";
+import type { CliDependencies } from "./surroundings.ts";
 
-export function addServe(program: Command, { serve, settings }: Surroundings): void {
+export function addServe(program: Command, { serve, settings }: CliDependencies): void {
   const rows = settings.map(({ names, default: fallback, text }) => {
     const name = names.join(", ");
     return `  ${name.padEnd(30)} ${text}${fallback === undefined ? "" : ` (${fallback})`}`;

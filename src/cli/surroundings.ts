@@ -1,5 +1,5 @@
 /** What a program on this machine needs to use a gateway in development mode. */
-export interface Handout {
+export interface DevCredentials {
   readonly url: string;
   readonly appId: string;
   readonly secret: string;
@@ -14,11 +14,11 @@ export interface SettingHelp {
 }
 
 /** What the commands need of the parts that only the composition root may put together; it hands them in. */
-export interface Surroundings {
+export interface CliDependencies {
   readonly version: string;
   readonly settings: readonly SettingHelp[];
   /** Starts a gateway; resolves when it listens. */
   readonly serve: () => Promise<void>;
   /** What the gateway in development mode on this port of this machine has left for us. */
-  readonly readHandout: (port: number) => Promise<Handout | undefined>;
+  readonly readDevCredentials: (port: number) => Promise<DevCredentials | undefined>;
 }

@@ -1,5 +1,5 @@
 import { CliError } from "../cli/cli-error.ts";
-import { createDemoApp, welcome, writeHandout } from "./development.ts";
+import { createDemoApp, welcome, writeDevCredentials } from "./development.ts";
 import { createLog } from "./observability/log.ts";
 import { startGateway } from "./server.ts";
 import { readSettings } from "./settings/settings.ts";
@@ -21,10 +21,10 @@ async function run(): Promise<never> {
   const log = createLog(settings.logLevel);
   const demo = settings.apps === undefined ? createDemoApp() : undefined;
   const starting = startGateway(settings, settings.apps ?? [demo!], log.logger);
-  let removeHandout = () => {};
+  let removeCredentials = () => {};
   const end = async () => {
     await (await starting).stop();
-    removeHandout();
+    removeCredentials();
     await log.end();
   };
   const stop = async () => {
@@ -41,9 +41,9 @@ async function run(): Promise<never> {
   // Last, so that whoever waits for it may use it, and stop us in the proper way.
   if (demo !== undefined) {
     const host = settings.host.includes(":") ? `[${settings.host}]` : settings.host;
-    const handout = { url: `http://${host}:${gateway.port}`, appId: demo.id, secret: demo.secrets[0] };
-    removeHandout = writeHandout(gateway.port, handout);
-    process.stdout.write(`${await welcome(handout)}\n`);
+    const credentials = { url: `http://${host}:${gateway.port}`, appId: demo.id, secret: demo.secrets[0] };
+    removeCredentials = writeDevCredentials(gateway.port, credentials);
+    process.stdout.write(`${await welcome(credentials)}\n`);
   }
   const failure = await gateway.failed;
   await end();

@@ -17,8 +17,8 @@ import { createRouter } from "./http/router.ts";
 import { nodeWarning } from "./node-support.ts";
 import { createCrashLog, createRefusalLog } from "./observability/log.ts";
 import { createMetrics, type Metrics } from "./observability/metrics.ts";
-import { watchProcess } from "./observability/process-health.ts";
-import { memoryBytes, watchMemory } from "./observability/process-memory.ts";
+import { monitorProcess } from "./observability/process-health.ts";
+import { memoryBytes, monitorMemory } from "./observability/process-memory.ts";
 import type { Settings } from "./settings/settings.ts";
 import { SettingsError } from "./settings/settings-error.ts";
 import { loadUws } from "./transport/load-uws.ts";
@@ -83,8 +83,8 @@ export async function startGateway(
     replication: cluster,
   });
   metrics.observe(hub);
-  const health = watchProcess();
-  const memory = watchMemory((use) => {
+  const health = monitorProcess();
+  const memory = monitorMemory((use) => {
     if (hub.memory.sample(use)) {
       if (hub.memory.isShort) log.warn(use, "short of memory, so nobody new is let in");
       else log.info(use, "enough memory again");
@@ -134,7 +134,7 @@ export async function startGateway(
       bodyRefused: () => telemetry.refused("body_bytes"),
       refuseHandshake: (address, answer) =>
         // What is the node's own fault counts for nobody.
-        answer.status >= 500 ? answer : anonymous.answer(address, () => answer),
+        answer.status >= 500 ? answer : anonymous.respond(address, () => answer),
       upgrade: (request) => answerUpgrade(hub, request),
       handle: (request) => handle(request, {}),
       clientAddress: (peer, forwardedFor) => clientAddress(peer, forwardedFor, settings.trustProxy),
@@ -186,7 +186,7 @@ export async function startGateway(
   };
 }
 
-interface Surroundings {
+interface ClusterDependencies {
   readonly nodeId: string;
   readonly log: Logger;
   readonly clock: Clock;
@@ -197,7 +197,7 @@ interface Surroundings {
 async function createCluster(
   settings: Settings,
   apps: readonly AppConfig[],
-  { nodeId, log, clock, metrics }: Surroundings,
+  { nodeId, log, clock, metrics }: ClusterDependencies,
 ): Promise<{ readonly cluster: Cluster | undefined; readonly failed: Promise<SettingsError> }> {
   const { redisUrls, redisShards, redisLogBytes, nodeLeaseMs, limits } = settings;
   if (redisUrls === undefined) return { cluster: undefined, failed: new Promise(() => {}) };

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
 /** Lets so many through a second, evenly, in the order in which they came: a crowd must not arrive as a storm. */
-export class Gate {
+export class Pacer {
   readonly #intervalMs: number;
   #freeAt = 0;
 
@@ -9,7 +9,7 @@ export class Gate {
     this.#intervalMs = 1000 / perSecond;
   }
 
-  async pass(signal: AbortSignal): Promise<void> {
+  async wait(signal: AbortSignal): Promise<void> {
     const now = performance.now();
     const at = Math.max(now, this.#freeAt);
     this.#freeAt = at + this.#intervalMs;

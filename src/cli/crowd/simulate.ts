@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { mintToken } from "../../server/auth/mint.ts";
 import { CliError } from "../cli-error.ts";
 import type { Target } from "../target.ts";
-import { Gate } from "./gate.ts";
+import { Pacer } from "./gate.ts";
 import { Progress } from "./progress.ts";
 import { readStats } from "./stats.ts";
 import { SimulatedUser } from "./user.ts";
@@ -35,7 +35,7 @@ export async function simulate(
   let refusal: string | undefined;
   const shared = {
     url: `${url.replace(/^http/, "ws")}/v1/${encodeURIComponent(appId)}/realtime`,
-    gate: new Gate(crowd.rate),
+    pacer: new Pacer(crowd.rate),
     conversations: Array.from({ length: crowd.conversations }, (_, i) => `conversation-${i + 1}`),
     signal,
     onRefused: (reason: string) => {

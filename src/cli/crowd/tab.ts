@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { WebSocket } from "ws";
 import { CLOSE } from "../../protocol/codes.ts";
-import type { Gate } from "./gate.ts";
+import type { Pacer } from "./gate.ts";
 
 export interface TabOptions {
   /** The address of the WebSocket endpoint. */
   readonly url: string;
   readonly token: string;
-  readonly gate: Gate;
+  readonly pacer: Pacer;
   /** false: a page that is open somewhere, and shows no conversation. */
   readonly hasWidget: boolean;
   /** Ends the tab: it says goodbye, and does not come back. */
@@ -67,9 +67,9 @@ export class Tab {
 
   /** Stays connected until `leave` is called, the tab's signal ends it, or the gateway refuses it for good. */
   async stay(): Promise<void> {
-    const { gate, signal } = this.#options;
+    const { pacer, signal } = this.#options;
     for (;;) {
-      await gate.pass(signal);
+      await pacer.wait(signal);
       const code = await this.#connection();
       if (code === 1000 || FINAL.includes(code)) return;
       // Full jitter: those who lost their sockets together do not come back together.

@@ -1,7 +1,7 @@
 import { KeyedBuckets } from "../../core/collections/keyed-buckets.ts";
 import { addressKey } from "../gateway/admission.ts";
 import type { Telemetry } from "../gateway/telemetry.ts";
-import { answerError, type HttpAnswer } from "./exchange.ts";
+import { errorResponse, type HttpResponse } from "./exchange.ts";
 
 /**
  * Requests without valid credentials that one address may make: far more than pages, checks and mistakes add
@@ -13,8 +13,8 @@ export const ANONYMOUS_BURST = 1_000;
 const MAX_ADDRESSES = 16_384;
 
 const RETRY_AFTER = { "retry-after": "1" };
-const TOO_MANY: HttpAnswer = {
-  ...answerError(429, { rate: ["too many requests without valid credentials"] }, RETRY_AFTER),
+const TOO_MANY: HttpResponse = {
+  ...errorResponse(429, { rate: ["too many requests without valid credentials"] }, RETRY_AFTER),
   closeAfter: true,
 };
 
@@ -42,8 +42,8 @@ export class AnonymousRequests {
     return false;
   }
 
-  /** Answers a request of this address; the answer is made only if it is not one too many. */
-  answer<Made>(address: string, make: () => Made): Made | HttpAnswer {
+  /** Answers a request of this address; the response is made only if it is not one too many. */
+  respond<Made>(address: string, make: () => Made): Made | HttpResponse {
     return this.take(address) ? make() : TOO_MANY;
   }
 
@@ -51,7 +51,7 @@ export class AnonymousRequests {
    * Answers a check of health, which is never refused: whoever floods through a proxy that we do not know, or
    * from behind the same address, must not have this process taken for dead. The connection ends instead.
    */
-  answerCheck(address: string, make: () => HttpAnswer): HttpAnswer {
+  respondToCheck(address: string, make: () => HttpResponse): HttpResponse {
     return this.take(address) ? make() : { ...make(), closeAfter: true };
   }
 }

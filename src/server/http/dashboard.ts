@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { extname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { HttpAnswer, HttpRequest } from "./exchange.ts";
+import type { HttpRequest, HttpResponse } from "./exchange.ts";
 
 /** A file of the built page, as it is and as the build compressed it. */
 export interface DashboardFile {
@@ -73,7 +73,7 @@ export function readDashboard(folder: URL): DashboardFile[] {
 /** What is answered at a path. */
 export interface ServedFile {
   readonly path: string;
-  readonly answer: (request: HttpRequest) => HttpAnswer;
+  readonly respond: (request: HttpRequest) => HttpResponse;
 }
 
 /** Each file with its path, and the page at the folder itself. */
@@ -87,15 +87,15 @@ export function dashboardFiles(files: readonly DashboardFile[]): ServedFile[] {
   const assets = files.filter(({ name }) => name !== PAGE);
   return [
     // Asked for each time: it names the others, whose names change when they do.
-    { path: "/dashboard/", answer: serve(page, "no-cache") },
+    { path: "/dashboard/", respond: serve(page, "no-cache") },
     ...assets.map((file) => ({
       path: `/dashboard/${file.name}`,
-      answer: serve(file, "public, max-age=31536000, immutable"),
+      respond: serve(file, "public, max-age=31536000, immutable"),
     })),
   ];
 }
 
-function serve(file: DashboardFile, cacheControl: string): (request: HttpRequest) => HttpAnswer {
+function serve(file: DashboardFile, cacheControl: string): (request: HttpRequest) => HttpResponse {
   const headers = {
     ...HEADERS,
     "content-type": CONTENT_TYPES[extname(file.name)]!,

@@ -39,12 +39,12 @@ export interface RequestHeaders {
 /** A text, or bytes that are never written to again. */
 export type WholeBody = string | Uint8Array;
 
-export interface HttpAnswer {
+export interface HttpResponse {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   /** The whole; or pieces of a text, taken as fast as the client reads; or a stream that starts when the head is out. */
   readonly body: WholeBody | Iterator<string> | ((sink: BodySink) => BodyListener);
-  /** The connection ends with this answer, unless a proxy of ours made it for many. Only for whole bodies. */
+  /** The connection ends with this response, unless a proxy of ours made it for many. Only for whole bodies. */
   readonly closeAfter?: boolean;
 }
 
@@ -56,11 +56,11 @@ export class BodyWanted {
   readonly maxBytes: number;
   /** Whom the bytes are charged to while they are read. */
   readonly owner: string;
-  readonly handle: (body: Buffer) => HttpAnswer | Promise<HttpAnswer>;
+  readonly handle: (body: Buffer) => HttpResponse | Promise<HttpResponse>;
 
   constructor(
     owner: string,
-    handle: (body: Buffer) => HttpAnswer | Promise<HttpAnswer>,
+    handle: (body: Buffer) => HttpResponse | Promise<HttpResponse>,
     maxBytes = MAX_BODY_BYTES,
   ) {
     this.owner = owner;
@@ -69,47 +69,47 @@ export class BodyWanted {
   }
 }
 
-export type HttpHandler = (request: HttpRequest) => HttpAnswer | BodyWanted | Promise<HttpAnswer>;
+export type HttpHandler = (request: HttpRequest) => HttpResponse | BodyWanted | Promise<HttpResponse>;
 
 const COMMON = { "x-content-type-options": "nosniff", "cache-control": "no-store" };
 const JSON_HEADERS = { ...COMMON, "content-type": "application/json; charset=utf-8" };
 
-export function answerJson(status: number, value: unknown, headers?: Record<string, string>): HttpAnswer {
-  return answerText(status, JSON.stringify(value), headers);
+export function jsonResponse(status: number, value: unknown, headers?: Record<string, string>): HttpResponse {
+  return textResponse(status, JSON.stringify(value), headers);
 }
 
 /** `body` is JSON already. */
-export function answerText(
+export function textResponse(
   status: number,
   body: string | Iterator<string>,
   headers?: Record<string, string>,
-): HttpAnswer {
+): HttpResponse {
   return { status, headers: headers === undefined ? JSON_HEADERS : { ...JSON_HEADERS, ...headers }, body };
 }
 
-export function answerPlain(
+export function plainResponse(
   status: number,
   contentType: string,
   body: string,
   headers?: Record<string, string>,
-): HttpAnswer {
+): HttpResponse {
   return { status, headers: { ...COMMON, "content-type": contentType, ...headers }, body };
 }
 
 /** 413: the body is longer than a route takes. */
-export function answerTooLarge(maxBytes: number): HttpAnswer {
-  return answerError(413, { body: [`must have at most ${maxBytes} bytes`] });
+export function tooLargeResponse(maxBytes: number): HttpResponse {
+  return errorResponse(413, { body: [`must have at most ${maxBytes} bytes`] });
 }
 
-export function isWhole(body: HttpAnswer["body"]): body is WholeBody {
+export function isWhole(body: HttpResponse["body"]): body is WholeBody {
   return typeof body === "string" || body instanceof Uint8Array;
 }
 
-export function answerRedirect(location: string): HttpAnswer {
-  return answerPlain(308, "text/plain; charset=utf-8", `see ${location}\n`, { location });
+export function redirectResponse(location: string): HttpResponse {
+  return plainResponse(308, "text/plain; charset=utf-8", `see ${location}\n`, { location });
 }
 
-export function answerStream(contentType: string, start: (sink: BodySink) => BodyListener): HttpAnswer {
+export function streamResponse(contentType: string, start: (sink: BodySink) => BodyListener): HttpResponse {
   // x-accel-buffering: nginx would hold events back until its buffer is full.
   return {
     status: 200,
@@ -137,10 +137,10 @@ const ERROR_CODES = {
 export type ErrorStatus = keyof typeof ERROR_CODES;
 export type Reasons = Record<string, string[]>;
 
-export function answerError(
+export function errorResponse(
   status: ErrorStatus,
   reasons: Reasons,
   headers?: Record<string, string>,
-): HttpAnswer {
-  return answerJson(status, { errorCode: ERROR_CODES[status], reasons }, headers);
+): HttpResponse {
+  return jsonResponse(status, { errorCode: ERROR_CODES[status], reasons }, headers);
 }

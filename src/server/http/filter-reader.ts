@@ -3,12 +3,12 @@ import { BoundedMap } from "../../core/collections/bounded-map.ts";
 import { CompiledFilter } from "../../core/views/compiled-filter.ts";
 import { toIssues } from "../../protocol/codec.ts";
 import { FilterSchema } from "../../protocol/filter.ts";
-import { answerError, type HttpAnswer, type Reasons } from "./exchange.ts";
-import { KeptAnswer } from "./kept-answer.ts";
+import { errorResponse, type HttpResponse, type Reasons } from "./exchange.ts";
+import { CachedResponse } from "./kept-answer.ts";
 
 export type Parsed =
-  | { readonly ok: true; readonly filter: CompiledFilter; readonly answer: KeptAnswer }
-  | { readonly ok: false; readonly answer: HttpAnswer };
+  | { readonly ok: true; readonly filter: CompiledFilter; readonly response: CachedResponse }
+  | { readonly ok: false; readonly response: HttpResponse };
 
 const MAX_KNOWN = 1_000;
 /** Longer bodies are read anew each time: a bound on what the known ones take. */
@@ -17,7 +17,7 @@ const MAX_KNOWN_BYTES = 512;
 const JSON_TYPE = /^application\/(?:[\w.!#$&^+-]+\+)?json *(?:;|$)/i;
 const OTHER_CHARSET = /charset *= *(?!"?utf-?8)/i;
 
-/** Reads the filters of one app's requests. Who asks once asks again: a body that was read before is known by its bytes. */
+/** Reads the filters of one app's requests. Clients repeat their queries, so a body that was read is known by its bytes. */
 export class FilterReader {
   readonly #known = new BoundedMap<string, Parsed>(MAX_KNOWN);
 
@@ -68,7 +68,7 @@ function parseFilter(json: unknown, name: string): Parsed {
   const result = FilterSchema.safeParse(json);
   if (result.success) {
     const filter = new CompiledFilter(result.data);
-    return { ok: true, filter, answer: new KeptAnswer(filter) };
+    return { ok: true, filter, response: new CachedResponse(filter) };
   }
   const reasons: Reasons = {};
   for (const { path, message } of toIssues(result.error)) {
@@ -82,5 +82,5 @@ function parseFilter(json: unknown, name: string): Parsed {
 }
 
 function bad(status: 400 | 415, reasons: Reasons): Parsed {
-  return { ok: false, answer: answerError(status, reasons) };
+  return { ok: false, response: errorResponse(status, reasons) };
 }

@@ -4,15 +4,15 @@ import { joinMembers, type Member } from "../../protocol/codec.ts";
 import { ResultPages } from "../gateway/result-pages.ts";
 
 /** Longer answers are made anew each time: a bound on what the kept ones take. */
-const MAX_KEPT_CHARS = 8_192;
+const MAX_CACHED_CHARS = 8_192;
 const HEAD = '{"data":{';
 const TAIL = "}}";
 
 /**
- * The answer to one filter of one app, kept as long as nothing has changed that it follows from. Who asks over HTTP
+ * The response to one filter of one app, kept as long as nothing has changed that it follows from. Who asks over HTTP
  * asks again and again, and mostly nothing has.
  */
-export class KeptAnswer {
+export class CachedResponse {
   readonly #filter: CompiledFilter;
   #cached: { readonly text: string; readonly changedAt: number } | undefined;
 
@@ -29,7 +29,7 @@ export class KeptAnswer {
     const { members, more } = pages.next();
     if (more) return pieces(members, pages);
     const text = joinMembers(HEAD, members, TAIL);
-    if (filter.isLocal && text.length <= MAX_KEPT_CHARS) {
+    if (filter.isLocal && text.length <= MAX_CACHED_CHARS) {
       this.#cached = { text, changedAt };
     }
     return text;

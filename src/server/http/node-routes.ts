@@ -5,12 +5,12 @@ import type { AnonymousRequests } from "./anonymous-requests.ts";
 import { readBearer } from "./authorize.ts";
 import { type DashboardFile, dashboardFiles } from "./dashboard.ts";
 import {
-  answerError,
-  answerJson,
-  answerPlain,
-  answerRedirect,
-  type HttpAnswer,
+  errorResponse,
   type HttpRequest,
+  type HttpResponse,
+  jsonResponse,
+  plainResponse,
+  redirectResponse,
 } from "./exchange.ts";
 import { openApiDocument } from "./openapi.ts";
 import type { Route } from "./router.ts";
@@ -33,58 +33,58 @@ export interface NodeRoutesOptions {
 export function nodeRoutes(options: NodeRoutesOptions): Route[] {
   const { anonymous } = options;
   const openApi = JSON.stringify(openApiDocument(options.version));
-  const open = (path: string, answer: (request: HttpRequest) => HttpAnswer): Route => ({
+  const open = (path: string, respond: (request: HttpRequest) => HttpResponse): Route => ({
     method: "GET",
     path,
-    handler: (request) => anonymous.answer(request.address(), () => answer(request)),
+    handler: (request) => anonymous.respond(request.address(), () => respond(request)),
   });
-  const check = (path: string, answer: () => HttpAnswer): Route => ({
+  const check = (path: string, respond: () => HttpResponse): Route => ({
     method: "GET",
     path,
-    handler: (request) => anonymous.answerCheck(request.address(), answer),
+    handler: (request) => anonymous.respondToCheck(request.address(), respond),
   });
   return [
-    check("/healthz", () => answerJson(200, { status: "alive" })),
+    check("/healthz", () => jsonResponse(200, { status: "alive" })),
     check("/readyz", () => readiness(options)),
     {
       method: "GET",
       path: "/metrics",
       handler: (request) => metrics(request, options),
     },
-    open("/openapi.json", () => answerPlain(200, "application/json; charset=utf-8", openApi)),
-    ...dashboardFiles(options.dashboard).map(({ path, answer }) => open(path, answer)),
-    open("/dashboard", () => answerRedirect("/dashboard/")),
+    open("/openapi.json", () => plainResponse(200, "application/json; charset=utf-8", openApi)),
+    ...dashboardFiles(options.dashboard).map(({ path, respond }) => open(path, respond)),
+    open("/dashboard", () => redirectResponse("/dashboard/")),
   ];
 }
 
-function readiness({ hub, isReady }: NodeRoutesOptions): HttpAnswer {
-  if (hub.isDraining) return answerJson(503, { status: "draining" }, { "retry-after": "1" });
-  if (!isReady() || !hub.isReady) return answerJson(503, { status: "starting" }, { "retry-after": "1" });
+function readiness({ hub, isReady }: NodeRoutesOptions): HttpResponse {
+  if (hub.isDraining) return jsonResponse(503, { status: "draining" }, { "retry-after": "1" });
+  if (!isReady() || !hub.isReady) return jsonResponse(503, { status: "starting" }, { "retry-after": "1" });
   // Still 200: whoever took it out of service for this would cut off those that it serves.
   const degraded = hub.isDegraded ? "degraded" : "ready";
-  return answerJson(200, { status: hub.memory.isShort ? "low_memory" : degraded });
+  return jsonResponse(200, { status: hub.memory.isShort ? "low_memory" : degraded });
 }
 
-function metrics(request: HttpRequest, options: NodeRoutesOptions): HttpAnswer | Promise<HttpAnswer> {
+function metrics(request: HttpRequest, options: NodeRoutesOptions): HttpResponse | Promise<HttpResponse> {
   const { anonymous, metricsToken } = options;
   const shownToken = hasMetricsToken(request, metricsToken);
   if (shownToken) {
     request.authorized();
     return renderedMetrics(options);
   }
-  return anonymous.answer(request.address(), () => {
+  return anonymous.respond(request.address(), () => {
     if (metricsToken === undefined && isLocal(request, options)) return renderedMetrics(options);
     const hint =
       metricsToken === undefined
         ? "only for programs on the same machine that ask localhost, unless METRICS_TOKEN is set"
         : "send Authorization: Bearer <METRICS_TOKEN>";
-    return answerError(401, { authorization: [hint] }, { "www-authenticate": "Bearer" });
+    return errorResponse(401, { authorization: [hint] }, { "www-authenticate": "Bearer" });
   });
 }
 
-async function renderedMetrics({ renderMetrics }: NodeRoutesOptions): Promise<HttpAnswer> {
+async function renderedMetrics({ renderMetrics }: NodeRoutesOptions): Promise<HttpResponse> {
   const { contentType, text } = await renderMetrics();
-  return answerPlain(200, contentType, text);
+  return plainResponse(200, contentType, text);
 }
 
 function hasMetricsToken({ headers }: HttpRequest, metricsToken: string | undefined): boolean {

@@ -1,12 +1,12 @@
 import FindMyWay, { type HTTPMethod } from "find-my-way";
 import type { AnonymousRequests } from "./anonymous-requests.ts";
-import { answerError, type BodyWanted, type HttpAnswer, type HttpRequest } from "./exchange.ts";
+import { type BodyWanted, errorResponse, type HttpRequest, type HttpResponse } from "./exchange.ts";
 
 export type Params = Readonly<Record<string, string | undefined>>;
 export type RouteHandler = (
   request: HttpRequest,
   params: Params,
-) => HttpAnswer | BodyWanted | Promise<HttpAnswer>;
+) => HttpResponse | BodyWanted | Promise<HttpResponse>;
 
 export interface Route {
   readonly method: "GET" | "POST" | "DELETE";
@@ -44,14 +44,14 @@ export function createRouter(routes: readonly Route[], anonymous: AnonymousReque
     const method = request.method === "HEAD" ? "GET" : request.method;
     const found = find(method, path);
     if (found !== undefined) return found.handler(request, found.params);
-    return anonymous.answer(request.address(), () => noRoute(path));
+    return anonymous.respond(request.address(), () => noRoute(path));
   };
 
-  function noRoute(path: string): HttpAnswer {
+  function noRoute(path: string): HttpResponse {
     const allowed: string[] = METHODS.filter((each) => find(each, path) !== undefined);
-    if (allowed.length === 0) return answerError(404, { path: ["there is nothing at this path"] });
+    if (allowed.length === 0) return errorResponse(404, { path: ["there is nothing at this path"] });
     if (allowed.includes("GET")) allowed.push("HEAD");
     const allow = allowed.sort().join(", ");
-    return answerError(405, { method: [`use ${allow}`] }, { allow });
+    return errorResponse(405, { method: [`use ${allow}`] }, { allow });
   }
 }

@@ -20,7 +20,7 @@ export interface LiveHeap {
  * Why: `heapUsed` at any other time may be half garbage, and would close the gateway to new clients for nothing.
  * Without it: `bytes` stays undefined, and only resident memory closes the gateway to new clients.
  */
-export function watchLiveHeap(): LiveHeap {
+export function monitorLiveHeap(): LiveHeap {
   let bytes: number | undefined;
   const collections = new PerformanceObserver((list) => {
     if (list.getEntries().some(isOfWholeHeap)) bytes = getHeapStatistics().used_heap_size;

@@ -14,7 +14,7 @@ const WINDOW_MS = 10_000;
  * Watches this process. The delay is that of the last full window, so that any number of readers see the same. It has a
  * histogram of its own: the one behind the metrics begins anew whenever they are scraped.
  */
-export function watchProcess(): { read(): ProcessHealth; stop(): void } {
+export function monitorProcess(): { read(): ProcessHealth; stop(): void } {
   const histogram = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
   histogram.enable();
   // It counts the whole time from tick to tick, and is NaN before the first.

@@ -2,21 +2,21 @@ import { totalmem } from "node:os";
 import { getHeapStatistics } from "node:v8";
 import type { MemoryUse } from "../gateway/memory-gate.ts";
 import { createCollector } from "../internals/force-collection.ts";
-import { watchLiveHeap } from "../internals/live-heap.ts";
+import { monitorLiveHeap } from "../internals/live-heap.ts";
 
 const SAMPLE_MS = 500;
 
-export interface MemoryWatch {
+export interface MemoryMonitor {
   /** Collects all garbage of the heap, and does nothing else meanwhile. */
   collect(): void;
   stop(): void;
 }
 
 /** Tells twice a second what memory this process uses, until it is stopped. */
-export function watchMemory(onSample: (use: MemoryUse) => void): MemoryWatch {
+export function monitorMemory(onSample: (use: MemoryUse) => void): MemoryMonitor {
   const residentLimit = memoryBytes();
   const { heap_size_limit: heapLimit } = getHeapStatistics();
-  const liveHeap = watchLiveHeap();
+  const liveHeap = monitorLiveHeap();
   const timer = setInterval(() => {
     const resident = process.memoryUsage.rss();
     onSample({ resident, residentLimit, heap: liveHeap.bytes ?? 0, heapLimit });

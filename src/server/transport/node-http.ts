@@ -12,28 +12,28 @@ import type { BodySink } from "../gateway/event-stream.ts";
 import type { Frame } from "../gateway/frame.ts";
 import type { StrangerConnection } from "../gateway/tcp-slots.ts";
 import {
-  answerError,
-  answerTooLarge,
   BodyWanted,
-  type HttpAnswer,
+  errorResponse,
   type HttpRequest,
+  type HttpResponse,
   isWhole,
+  tooLargeResponse,
 } from "../http/exchange.ts";
 import { bytesTaken } from "../internals/bytes-taken.ts";
 import { isResponseUnderWay } from "../internals/response-under-way.ts";
 import { stopParsing } from "../internals/stop-parsing.ts";
 import {
-  asksForWebSocket,
   BODIES_FULL,
   type HandshakeHeaders,
   HTTP_STALL_MS,
+  isForwardingHeader,
+  isWebSocketRequest,
   MAX_HEADER_BYTES,
   MAX_HEADERS,
   MAX_PIPELINED,
   MAX_SKIPPED_BYTES,
   PIECES_PER_TURN,
   type TransportOptions,
-  tellsOfForwarding,
 } from "./transport.ts";
 import { TurnQuota } from "./turn-quota.ts";
 
@@ -94,13 +94,13 @@ export function createHttpServer(
   );
   server.on("upgrade", (request, socket, head) => {
     const connection = connections.get(request.socket);
-    // An earlier request has no answer yet: what is written now would be taken for a part of it.
+    // An earlier request has no response yet: what is written now would be taken for a part of it.
     if (connection?.isFree !== true) return void socket.destroy();
     socket.on("error", () => socket.destroy());
     if (hasTooManyHeaders(request)) return refuse(socket, TOO_MANY_HEADERS);
     const handshake = handshakeOf(request);
     const isGet = request.method === "GET";
-    if (!isGet || !asksForWebSocket(handshake)) return ignoreUpgrade(server, request, socket, head);
+    if (!isGet || !isWebSocketRequest(handshake)) return ignoreUpgrade(server, request, socket, head);
     try {
       const refusal = refusalOf(request, ["1.1"]);
       if (refusal !== undefined) refuse(socket, refusal);
@@ -112,7 +112,7 @@ export function createHttpServer(
   });
   server.on("clientError", (error: NodeJS.ErrnoException, socket) => {
     const connection = connections.get(socket as TcpSocket);
-    // An answer is on its way: another one amid or after it would be taken for a part of it.
+    // A response is on its way: another one amid or after it would be taken for a part of it.
     if (connection?.isClosing === true) return;
     connection?.endRequests();
     if (isResponseUnderWay(socket)) return void socket.destroy();
@@ -161,7 +161,7 @@ export function addressOf(options: TransportOptions, request: IncomingMessage): 
 }
 
 /** Answers on a bare socket, and ends it. */
-export function refuse(socket: Duplex, { status, headers, body }: HttpAnswer): void {
+export function refuse(socket: Duplex, { status, headers, body }: HttpResponse): void {
   const text = body as string;
   const head = Object.entries({ ...headers, "content-length": Buffer.byteLength(text), connection: "close" });
   const lines = head.map(([name, value]) => `${name}: ${value}\r\n`).join("");
@@ -199,7 +199,7 @@ function ignoreUpgrade(server: Server, request: IncomingMessage, socket: Duplex,
 /** What the connections of one server share. */
 interface Work {
   readonly options: TransportOptions;
-  /** Requests that came before the one ahead of them had its answer. */
+  /** Requests that came before the one ahead of them had its response. */
   readonly ahead: TurnQuota;
   /** A request is to be answered; `done` is called once for each. */
   readonly begun: () => void;
@@ -217,7 +217,7 @@ const connections = new WeakMap<TcpSocket, HttpConnection>();
 
 /**
  * One TCP connection. Node hands over all requests that came in one packet at once, and keeps their answers
- * in memory. So they wait here: each is handled when the kernel has taken the answer to the one before.
+ * in memory. So they wait here: each is handled when the kernel has taken the response to the one before.
  */
 class HttpConnection implements StrangerConnection {
   readonly #work: Work;
@@ -248,7 +248,7 @@ class HttpConnection implements StrangerConnection {
     tcp.destroy();
   }
 
-  /** The last answer was given, or nothing is to be answered any more. */
+  /** The last response was given, or nothing is to be answered any more. */
   get isClosing(): boolean {
     return this.#isClosing;
   }
@@ -264,14 +264,14 @@ class HttpConnection implements StrangerConnection {
     this.#tcp.destroy();
   }
 
-  /** Whether every answer so far was handed to TCP. */
+  /** Whether every response so far was handed to TCP. */
   get isFree(): boolean {
     const isOpen = !this.#isClosing && this.#waiting.length === 0;
     return isOpen && (this.#current === undefined || this.#current.writableEnded);
   }
 
   take(request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void {
-    // After an answer that closes nothing else may be done. Node would run what came in the same packet.
+    // After a response that closes nothing else may be done. Node would run what came in the same packet.
     if (this.#isClosing) return;
     const isAhead = this.#current !== undefined;
     if (this.#waiting.length === MAX_PIPELINED || (isAhead && !this.#work.ahead.take())) {
@@ -338,26 +338,26 @@ class HttpConnection implements StrangerConnection {
       return await this.#write(NO_TRANSFER_ENCODING, request, response, true);
     }
     const length = Number(request.headers["content-length"] ?? 0);
-    const asked = options.handle(this.#describe(request, length));
-    let answer: HttpAnswer;
+    const handled = options.handle(this.#describe(request, length));
+    let reply: HttpResponse;
     let isRead = length === 0;
-    if (!(asked instanceof BodyWanted)) answer = asked instanceof Promise ? await asked : asked;
-    else if (length > asked.maxBytes) answer = answerTooLarge(asked.maxBytes);
+    if (!(handled instanceof BodyWanted)) reply = handled instanceof Promise ? await handled : handled;
+    else if (length > handled.maxBytes) reply = tooLargeResponse(handled.maxBytes);
     else {
       if (expectsContinue) response.writeContinue();
-      const body = length === 0 ? NO_BODY : await readBody(request, length, asked.owner, options);
+      const body = length === 0 ? NO_BODY : await readBody(request, length, handled.owner, options);
       // The client went away in the middle of its request.
       if (body === undefined) return;
       isRead = true;
-      answer = body === "refused" ? BODIES_FULL : await asked.handle(body);
+      reply = body === "refused" ? BODIES_FULL : await handled.handle(body);
     }
     const isLast =
       length > MAX_SKIPPED_BYTES ||
       // Whether the client still sends the body cannot be told, nor what a next request is.
       (expectsContinue && !isRead) ||
-      (answer.closeAfter === true && options.tcp.mayEnd(this.#peer)) ||
+      (reply.closeAfter === true && options.tcp.mayEnd(this.#peer)) ||
       (!this.#isAuthorized && options.tcp.endsWithAnswer(this.#peer));
-    await this.#write(answer, request, response, isLast);
+    await this.#write(reply, request, response, isLast);
   }
 
   #describe(request: IncomingMessage, contentLength: number): HttpRequest {
@@ -377,7 +377,7 @@ class HttpConnection implements StrangerConnection {
       },
       contentLength,
       get isForwarded() {
-        return Object.keys(headers).some(tellsOfForwarding);
+        return Object.keys(headers).some(isForwardingHeader);
       },
       address: () => addressOf(this.#work.options, request),
       authorized: () => this.authorized(),
@@ -385,21 +385,24 @@ class HttpConnection implements StrangerConnection {
   }
 
   async #write(
-    answer: HttpAnswer,
+    reply: HttpResponse,
     request: IncomingMessage,
     response: ServerResponse,
     isLast: boolean,
   ): Promise<void> {
-    if (isLast && isWhole(answer.body)) {
+    if (isLast && isWhole(reply.body)) {
       this.endRequests();
       response.setHeader("connection", "close");
     }
-    await write(answer, request, response);
+    await write(reply, request, response);
   }
 }
 
-/** The answer to what Node takes for a request and uWebSockets.js, or a proxy, might take for something else. */
-function refusalOf({ httpVersion, rawHeaders }: IncomingMessage, versions: string[]): HttpAnswer | undefined {
+/** The response to what Node takes for a request and uWebSockets.js, or a proxy, might take for something else. */
+function refusalOf(
+  { httpVersion, rawHeaders }: IncomingMessage,
+  versions: string[],
+): HttpResponse | undefined {
   if (!versions.includes(httpVersion)) return WRONG_VERSION;
   if (hasTooManyHeaders({ rawHeaders })) return TOO_MANY_HEADERS;
   let hosts = 0;
@@ -411,14 +414,14 @@ function hasTooManyHeaders({ rawHeaders }: Pick<IncomingMessage, "rawHeaders">):
   return rawHeaders.length > 2 * MAX_HEADERS;
 }
 
-const HEADERS_TOO_LARGE = answerError(431, { headers: ["are too large"] });
-const TOO_MANY_HEADERS = answerError(431, { headers: [`must be at most ${MAX_HEADERS}`] });
-const TOOK_TOO_LONG = answerError(408, { request: ["took too long"] });
-const NOT_HTTP = answerError(400, { request: ["is not valid HTTP"] });
-const WRONG_VERSION = answerError(400, { request: ["must be HTTP/1.1"] });
-const WRONG_HOST = answerError(400, { host: ["must be there once"] });
-// uWebSockets.js cannot take these safely (see uws.ts), and the two transports answer alike.
-const NO_TRANSFER_ENCODING = answerError(400, {
+const HEADERS_TOO_LARGE = errorResponse(431, { headers: ["are too large"] });
+const TOO_MANY_HEADERS = errorResponse(431, { headers: [`must be at most ${MAX_HEADERS}`] });
+const TOOK_TOO_LONG = errorResponse(408, { request: ["took too long"] });
+const NOT_HTTP = errorResponse(400, { request: ["is not valid HTTP"] });
+const WRONG_VERSION = errorResponse(400, { request: ["must be HTTP/1.1"] });
+const WRONG_HOST = errorResponse(400, { host: ["must be there once"] });
+// uWebSockets.js cannot take these safely (see uws.ts), and the two transports response alike.
+const NO_TRANSFER_ENCODING = errorResponse(400, {
   "transfer-encoding": ["is not supported, send Content-Length"],
 });
 const NO_BODY = Buffer.alloc(0);
@@ -469,8 +472,8 @@ function readBody(
 
 // Answers
 
-async function write(answer: HttpAnswer, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const { status, headers, body } = answer;
+async function write(reply: HttpResponse, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const { status, headers, body } = reply;
   if (isWhole(body)) {
     const length = Buffer.byteLength(body);
     response.writeHead(status, { ...headers, "content-length": length });
@@ -506,7 +509,7 @@ async function write(answer: HttpAnswer, request: IncomingMessage, response: Ser
 const SURELY_TAKEN_BYTES = 16 * 1024;
 const STALL_CHECKS = 5;
 
-/** Drops a client that takes nothing of its answer for `HTTP_STALL_MS`: Node by itself waits for twice its timeout. */
+/** Drops a client that takes nothing of its response for `HTTP_STALL_MS`: Node by itself waits for twice its timeout. */
 function endOnStall(response: ServerResponse, tcp: TcpSocket): void {
   let taken = -1;
   let idleChecks = 0;

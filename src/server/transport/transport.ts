@@ -7,12 +7,12 @@ import type {
 } from "../gateway/socket.ts";
 import type { TcpSlots } from "../gateway/tcp-slots.ts";
 import type { BodyBudget } from "../http/body-budget.ts";
-import { answerError, type HttpAnswer, type HttpHandler } from "../http/exchange.ts";
+import { errorResponse, type HttpHandler, type HttpResponse } from "../http/exchange.ts";
 
 /** The WebSocket subprotocol; clients may offer it and need not. */
 export const SUBPROTOCOL = "presence.v1";
 
-/** A client that takes none of an answer for this long, or sends none of a request, is dropped. */
+/** A client that takes none of a response for this long, or sends none of a request, is dropped. */
 export const HTTP_STALL_MS = 10_000;
 
 /** The most that a request's line and headers may have: a stream's filter of a thousand ids stands in its URL. */
@@ -23,17 +23,17 @@ export const MAX_HEADERS = 100;
 
 /**
  * A body that is too large is still read to its end if it is no longer than this, and thrown away: a client that is
- * cut off while it sends sees a broken connection, and not the answer.
+ * cut off while it sends sees a broken connection, and not the response.
  */
 export const MAX_SKIPPED_BYTES = 16 * 1024 * 1024;
 
 /**
- * Requests that may wait on one connection for the answer to an earlier one, or be answered in one turn of
+ * Requests that may wait on one connection for the response to an earlier one, or be answered in one turn of
  * the event loop at least. A client that sends more ahead is cut off.
  */
 export const MAX_PIPELINED = 64;
 
-/** So many pieces of a long answer are made before others are served. */
+/** So many pieces of a long response are made before others are served. */
 export const PIECES_PER_TURN = 4;
 
 /** What a transport is given. It translates bytes and calls; every decision is made behind these functions. */
@@ -58,10 +58,10 @@ export interface TransportOptions {
   /** A body was not read to its end because too many bytes of bodies wait. */
   readonly bodyRefused: () => void;
   /**
-   * The answer to a handshake of this address that is not let in, or another if it has made too many such
+   * The response to a handshake of this address that is not let in, or another if it has made too many such
    * requests.
    */
-  readonly refuseHandshake: (address: string, answer: HttpAnswer) => HttpAnswer;
+  readonly refuseHandshake: (address: string, reply: HttpResponse) => HttpResponse;
   /** A handler threw. */
   readonly crashed: (error: unknown) => void;
 }
@@ -70,7 +70,7 @@ export interface Transport {
   readonly name: "ws" | "uws";
   readonly port: number;
   /**
-   * Accepts no new TCP connection and ends the idle ones; resolves when every request in hand has its answer. May be
+   * Accepts no new TCP connection and ends the idle ones; resolves when every request in hand has its response. May be
    * called again.
    */
   close(): Promise<void>;
@@ -93,27 +93,27 @@ export function realtimeAppId(path: string): string | undefined {
   }
 }
 
-/** The answer to a body when too many bytes of bodies wait for the rest of them. */
-export const BODIES_FULL = answerError(
+/** The response to a body when too many bytes of bodies wait for the rest of them. */
+export const BODIES_FULL = errorResponse(
   503,
   { body: ["too many bodies are being read"] },
   { "retry-after": "1" },
 );
 
-/** The answer to an upgrade at a path that has no WebSockets. */
-export const NO_SUCH_PATH = answerError(404, { path: ["there is nothing for WebSockets at this path"] });
+/** The response to an upgrade at a path that has no WebSockets. */
+export const NO_SUCH_PATH = errorResponse(404, { path: ["there is nothing for WebSockets at this path"] });
 
-/** The answer to an upgrade that the gateway refuses. */
-export function answerRefusal({ status, message, retryAfterS }: UpgradeRefusal): HttpAnswer {
+/** The response to an upgrade that the gateway refuses. */
+export function refusalResponse({ status, message, retryAfterS }: UpgradeRefusal): HttpResponse {
   const headers = retryAfterS === undefined ? undefined : { "retry-after": String(retryAfterS) };
-  return answerError(status, { upgrade: [message] }, headers);
+  return errorResponse(status, { upgrade: [message] }, headers);
 }
 
 /**
  * Headers by which proxies and networks that deliver say for whom they ask, beside all that begin with
  * x-forwarded.
  */
-const FORWARDING: ReadonlySet<string> = new Set([
+const FORWARDING_HEADERS: ReadonlySet<string> = new Set([
   "cdn-loop",
   "cf-connecting-ip",
   "cf-connecting-ipv6",
@@ -145,8 +145,8 @@ const FORWARDING: ReadonlySet<string> = new Set([
 ]);
 
 /** Whether a header of this name, in small letters, says that somebody has passed the request on. */
-export function tellsOfForwarding(name: string): boolean {
-  return FORWARDING.has(name) || name.startsWith("x-forwarded");
+export function isForwardingHeader(name: string): boolean {
+  return FORWARDING_HEADERS.has(name) || name.startsWith("x-forwarded");
 }
 
 /** The headers of a handshake: undefined where there is none, with commas between where there are several. */
@@ -159,21 +159,21 @@ export interface HandshakeHeaders {
 }
 
 /** Whether a GET asks for a WebSocket. One that does not, as a proxy would see it, is an ordinary request. */
-export function asksForWebSocket({ upgrade = "", connection = "", key = "" }: HandshakeHeaders): boolean {
+export function isWebSocketRequest({ upgrade = "", connection = "", key = "" }: HandshakeHeaders): boolean {
   const isUpgrade =
     /^websocket$/i.test(upgrade) && listOf(connection).some((each) => /^upgrade$/i.test(each));
   return isUpgrade && /^[+/\dA-Za-z]{22}==$/.test(key);
 }
 
-/** The answer to a request for a WebSocket that cannot be one; undefined if it can. */
-export function refuseHandshake({ version, protocol }: HandshakeHeaders): HttpAnswer | undefined {
+/** The response to a request for a WebSocket that cannot be one; undefined if it can. */
+export function handshakeError({ version, protocol }: HandshakeHeaders): HttpResponse | undefined {
   if (version !== "13") {
-    return answerError(426, { "sec-websocket-version": ["must be 13"] }, { "sec-websocket-version": "13" });
+    return errorResponse(426, { "sec-websocket-version": ["must be 13"] }, { "sec-websocket-version": "13" });
   }
   if (protocol === undefined) return undefined;
   const offered = listOf(protocol);
   if (new Set(offered).size === offered.length && offered.every((each) => TOKEN.test(each))) return undefined;
-  return answerError(400, { "sec-websocket-protocol": ["must be a list of names, each of them once"] });
+  return errorResponse(400, { "sec-websocket-protocol": ["must be a list of names, each of them once"] });
 }
 
 /** What HTTP takes for a name. */

@@ -2,7 +2,7 @@ import type { BodyListener, BodySink } from "../gateway/event-stream.ts";
 import type { Frame } from "../gateway/frame.ts";
 import type { UwsResponse } from "./uws-types.ts";
 
-/** The body of an answer of uWebSockets.js that is written bit by bit. */
+/** The body of a response of uWebSockets.js that is written bit by bit. */
 export class UwsBodySink implements BodySink {
   listener: BodyListener | undefined;
   readonly #response: UwsResponse;

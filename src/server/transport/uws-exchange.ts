@@ -3,12 +3,12 @@ import { KeyedBuckets } from "../../core/collections/keyed-buckets.ts";
 import { addressKey } from "../gateway/admission.ts";
 import type { BodyBudget } from "../http/body-budget.ts";
 import {
-  answerError,
-  answerTooLarge,
   BodyWanted,
-  type HttpAnswer,
+  errorResponse,
   type HttpRequest,
+  type HttpResponse,
   isWhole,
+  tooLargeResponse,
   type WholeBody,
 } from "../http/exchange.ts";
 import { writeHeaderLines } from "../internals/uws-header-lines.ts";
@@ -23,7 +23,7 @@ export class UwsHttp {
   /** To be called once for each exchange, at its end. */
   readonly finished: () => void;
   /**
-   * The library tells by a body whether bytes wait, and tells nothing of an answer without one. So an address
+   * The library tells by a body whether bytes wait, and tells nothing of a response without one. So an address
    * may have some of these on connections that stay, and then each ends its connection: what is not read
    * cannot pile up.
    */
@@ -35,13 +35,13 @@ export class UwsHttp {
   }
 
   /**
-   * Sends a whole answer, and ends the connection. The library would run what came with the request, even
-   * after such an answer, and drops the connection if it comes before there is one. So the answer waits until
+   * Sends a whole response, and ends the connection. The library would run what came with the request, even
+   * after such a response, and drops the connection if it comes before there is one. So the response waits until
    * all that has come was looked at.
    */
   sendLast(
     response: UwsResponse,
-    answer: HttpAnswer,
+    reply: HttpResponse,
     isHead: boolean,
     isAborted: () => boolean,
     sent: () => void = () => {},
@@ -50,8 +50,8 @@ export class UwsHttp {
       if (isAborted()) return;
       this.options.tcp.known(peerOf(response));
       response.cork(() => {
-        const body = answer.body as WholeBody;
-        writeHead(response, answer);
+        const body = reply.body as WholeBody;
+        writeHead(response, reply);
         if (isHead) response.endWithoutBody(Buffer.byteLength(body), true);
         else response.end(body, true);
       });
@@ -61,7 +61,7 @@ export class UwsHttp {
 }
 
 /**
- * One request, until its answer is given or its client gone. Made in the library's handler; what it calls at once is
+ * One request, until its response is given or its client gone. Made in the library's handler; what it calls at once is
  * corked by the library already, as is all that it does when a piece of the body comes.
  */
 export class UwsExchange implements HttpRequest {
@@ -116,7 +116,7 @@ export class UwsExchange implements HttpRequest {
   }
 
   /**
-   * The same, but for the answer, which waits for the end of this turn of the event loop. The handler does
+   * The same, but for the response, which waits for the end of this turn of the event loop. The handler does
    * not wait: a body that nobody asks for in time is lost.
    */
   serveLate(): void {
@@ -130,25 +130,25 @@ export class UwsExchange implements HttpRequest {
 
   #handle(): void {
     try {
-      const answer = this.#http.options.handle(this);
-      if (answer instanceof BodyWanted) this.#read(answer);
-      else this.#take(answer);
+      const reply = this.#http.options.handle(this);
+      if (reply instanceof BodyWanted) this.#read(reply);
+      else this.#take(reply);
     } catch (error) {
       this.#crash(error);
     }
   }
 
   /** Takes what a handler has returned. */
-  #take(answer: HttpAnswer | Promise<HttpAnswer>): void {
-    if (!(answer instanceof Promise)) return this.#reply(answer, false);
+  #take(reply: HttpResponse | Promise<HttpResponse>): void {
+    if (!(reply instanceof Promise)) return this.#reply(reply, false);
     // A request that is gone while it is handled is finished when its handler is.
     this.#onGone = undefined;
-    answer.then((late) => this.#replyLate(late)).catch((error) => this.#crash(error));
+    reply.then((late) => this.#replyLate(late)).catch((error) => this.#crash(error));
   }
 
   #read(wanted: BodyWanted): void {
     const { contentLength } = this;
-    if (contentLength > wanted.maxBytes) return this.#reply(answerTooLarge(wanted.maxBytes), false);
+    if (contentLength > wanted.maxBytes) return this.#reply(tooLargeResponse(wanted.maxBytes), false);
     if (contentLength === 0) return this.#take(wanted.handle(NO_BODY));
     this.#onGone = this.#http.finished;
     let parts: BodyParts | undefined;
@@ -191,36 +191,36 @@ export class UwsExchange implements HttpRequest {
     if (!this.#isAborted) this.#response.close();
   }
 
-  #replyLate(answer: HttpAnswer): void {
-    if (this.#isAborted) this.#reply(answer, false);
-    else this.#response.cork(() => this.#reply(answer, false));
+  #replyLate(reply: HttpResponse): void {
+    if (this.#isAborted) this.#reply(reply, false);
+    else this.#response.cork(() => this.#reply(reply, false));
   }
 
-  /** `isLast`: the connection must end with this answer. */
-  #reply(answer: HttpAnswer, isLast: boolean): void {
-    if (this.#isLate) return this.#replyAfterTurn(answer, isLast);
-    const { body } = answer;
-    if (typeof body === "function") this.#stream(answer, body);
+  /** `isLast`: the connection must end with this response. */
+  #reply(reply: HttpResponse, isLast: boolean): void {
+    if (this.#isLate) return this.#replyAfterTurn(reply, isLast);
+    const { body } = reply;
+    if (typeof body === "function") this.#stream(reply, body);
     else if (this.#isAborted) this.#http.finished();
-    else if (this.method === "HEAD") this.#sendHead(answer, isLast);
+    else if (this.method === "HEAD") this.#sendHead(reply, isLast);
     else if (!isWhole(body)) {
       this.#onGone = this.#http.finished;
-      writeHead(this.#response, answer);
+      writeHead(this.#response, reply);
       writePieces(this.#response, body, () => this.#isAborted, this.#http.finished);
-    } else if (body.length === 0) this.#sendHead(answer, isLast);
-    else if (this.#isLast(answer, isLast)) this.#sendLast(answer);
-    else this.#send(answer, body);
+    } else if (body.length === 0) this.#sendHead(reply, isLast);
+    else if (this.#isLast(reply, isLast)) this.#sendLast(reply);
+    else this.#send(reply, body);
   }
 
-  #replyAfterTurn(answer: HttpAnswer, isLast: boolean): void {
+  #replyAfterTurn(reply: HttpResponse, isLast: boolean): void {
     this.#isLate = false;
     setImmediate(() => {
-      if (this.#isAborted) this.#reply(answer, isLast);
-      else this.#response.cork(() => this.#reply(answer, isLast));
+      if (this.#isAborted) this.#reply(reply, isLast);
+      else this.#response.cork(() => this.#reply(reply, isLast));
     });
   }
 
-  #isLast({ closeAfter }: HttpAnswer, isLast: boolean): boolean {
+  #isLast({ closeAfter }: HttpResponse, isLast: boolean): boolean {
     const { tcp } = this.#http.options;
     return (
       isLast ||
@@ -230,19 +230,19 @@ export class UwsExchange implements HttpRequest {
     );
   }
 
-  #sendLast(answer: HttpAnswer): void {
+  #sendLast(reply: HttpResponse): void {
     const { finished } = this.#http;
     this.#onGone = finished;
     const isHead = this.method === "HEAD";
-    this.#http.sendLast(this.#response, answer, isHead, () => this.#isAborted, finished);
+    this.#http.sendLast(this.#response, reply, isHead, () => this.#isAborted, finished);
   }
 
   /**
-   * Sends a whole body. What the kernel does not take stays here, and the request has no answer until all is
+   * Sends a whole body. What the kernel does not take stays here, and the request has no response until all is
    * out: the library drops a connection over which the next request comes before.
    */
-  #send(answer: HttpAnswer, body: WholeBody): void {
-    writeHead(this.#response, answer);
+  #send(reply: HttpResponse, body: WholeBody): void {
+    writeHead(this.#response, reply);
     const length = Buffer.byteLength(body);
     if (this.#response.tryEnd(body, length)[0]) this.#http.finished();
     else this.#sendRest(typeof body === "string" ? Buffer.from(body) : body);
@@ -259,27 +259,27 @@ export class UwsExchange implements HttpRequest {
     });
   }
 
-  /** Sends an answer without a body: to HEAD, or where there is none. */
-  #sendHead(answer: HttpAnswer, isLast: boolean): void {
+  /** Sends a response without a body: to HEAD, or where there is none. */
+  #sendHead(reply: HttpResponse, isLast: boolean): void {
     const { bodiless, finished } = this.#http;
-    const { body } = answer;
+    const { body } = reply;
     const mayStay = bodiless.take(addressKey(this.#peer()), performance.now());
     if (isWhole(body)) {
-      if (!mayStay || this.#isLast(answer, isLast)) return this.#sendLast(answer);
-      writeHead(this.#response, answer);
+      if (!mayStay || this.#isLast(reply, isLast)) return this.#sendLast(reply);
+      writeHead(this.#response, reply);
       // Told the length, the library would wait for a body of it, and drop the connection at the next
       // request.
       this.#response.writeHeader("content-length", String(Buffer.byteLength(body)));
-    } else if (!mayStay) return this.#sendLast({ ...answer, body: "" });
-    else writeHead(this.#response, answer);
+    } else if (!mayStay) return this.#sendLast({ ...reply, body: "" });
+    else writeHead(this.#response, reply);
     this.#response.endWithoutBody();
     finished();
   }
 
-  #stream(answer: HttpAnswer, start: Extract<HttpAnswer["body"], (...args: never[]) => unknown>): void {
+  #stream(reply: HttpResponse, start: Extract<HttpResponse["body"], (...args: never[]) => unknown>): void {
     this.#http.finished();
     const sink = new UwsBodySink(this.#response, () => this.#isAborted);
-    if (!this.#isAborted) writeHead(this.#response, answer);
+    if (!this.#isAborted) writeHead(this.#response, reply);
     const listener = start(sink);
     this.#onGone = () => listener.onClose();
     sink.listener = listener;
@@ -323,7 +323,7 @@ class BodyParts {
 
 const NO_BODY = Buffer.alloc(0);
 const ASCII = /^[!-~]*$/;
-const NOT_ASCII = answerError(400, { path: ["has characters that must be percent-encoded"] });
+const NOT_ASCII = errorResponse(400, { path: ["has characters that must be percent-encoded"] });
 
 /** The address at the other end of a connection. */
 export function peerOf(response: UwsResponse): string {
@@ -334,7 +334,7 @@ const STATUS_LINES = new Map(
   Object.entries(STATUS_CODES).map(([code, text]) => [Number(code), `${code} ${text}`]),
 );
 
-function writeHead(response: UwsResponse, { status, headers }: HttpAnswer): void {
+function writeHead(response: UwsResponse, { status, headers }: HttpResponse): void {
   // 200 is what it writes by itself.
   if (status !== 200) response.writeStatus(STATUS_LINES.get(status) ?? String(status));
   writeHeaderLines(response, headers);

@@ -1,5 +1,5 @@
 import type { RequestHeaders } from "../http/exchange.ts";
-import { type HandshakeHeaders, tellsOfForwarding } from "./transport.ts";
+import { type HandshakeHeaders, isForwardingHeader } from "./transport.ts";
 import type { UwsRequest } from "./uws-types.ts";
 
 /**
@@ -74,7 +74,7 @@ export class UwsHead implements RequestHeaders, HandshakeHeaders {
         this.isSmuggling = true;
         break;
       default:
-        if (tellsOfForwarding(name)) this.isForwarded = true;
+        if (isForwardingHeader(name)) this.isForwarded = true;
     }
   }
 }

@@ -4,9 +4,9 @@ import type { Accept } from "./transport.ts";
 import type { UwsWebSocket } from "./uws-types.ts";
 
 /** From here on a frame waits for the end of the handler of another socket, see UwsTurn. */
-const LARGE = 1_024;
+const LARGE_FRAME_BYTES = 1_024;
 /** More than this does not wait for that: little beside what a slow reader may have waiting, so it is not counted as such. */
-const MOST_LATER = 32_768;
+const MAX_DEFERRED_BYTES = 32_768;
 
 /**
  * Whose message is handled. While it is, the library has its only send buffer for that socket; what is sent to any other goes
@@ -24,7 +24,7 @@ export class UwsTurn {
   }
 
   /** Has this socket flushed at the end of the turn. */
-  later(socket: UwsSocket): void {
+  flushLater(socket: UwsSocket): void {
     if (this.#later.length === 0) setImmediate(() => this.#flush());
     this.#later.push(socket);
   }
@@ -81,14 +81,15 @@ export class UwsSocket implements Socket {
     const { length } = frame.payload;
     if (this.#later === undefined) {
       const { socket } = this.#turn;
-      const isForLater = length >= LARGE && socket !== undefined && socket !== this && !this.#waiting;
+      const isForLater =
+        length >= LARGE_FRAME_BYTES && socket !== undefined && socket !== this && !this.#waiting;
       if (!isForLater) return this.#send(frame);
       this.#later = [];
-      this.#turn.later(this);
+      this.#turn.flushLater(this);
     }
     this.#later.push(frame);
     this.#laterBytes += length;
-    if (this.#laterBytes > MOST_LATER) this.flush();
+    if (this.#laterBytes > MAX_DEFERRED_BYTES) this.flush();
     return true;
   }
 

@@ -1,13 +1,13 @@
 import type { SocketListener } from "../gateway/socket.ts";
-import type { HttpAnswer } from "../http/exchange.ts";
+import type { HttpResponse } from "../http/exchange.ts";
 import {
   type Accept,
-  answerRefusal,
-  asksForWebSocket,
+  handshakeError,
+  isWebSocketRequest,
   NO_SUCH_PATH,
   offersSubprotocol,
   realtimeAppId,
-  refuseHandshake,
+  refusalResponse,
   SUBPROTOCOL,
   type Transport,
   type TransportOptions,
@@ -61,7 +61,7 @@ export async function listenUws(uws: UwsModule, options: TransportOptions): Prom
   const { tcp } = options;
   const http = new UwsHttp(options, finished);
   const quota = new TurnQuota();
-  const answer = (response: UwsResponse, request: UwsRequest, head: UwsHead) => {
+  const serve = (response: UwsResponse, request: UwsRequest, head: UwsHead) => {
     inHand++;
     const exchange = new UwsExchange(http, response, request, head);
     // The library closes a connection over which another request comes meanwhile: it had sent too many at
@@ -70,7 +70,7 @@ export async function listenUws(uws: UwsModule, options: TransportOptions): Prom
     else exchange.serveLate();
   };
   /** Answers a request for an upgrade, and closes: a proxy may take what follows it for WebSocket frames. */
-  const refuse = (response: UwsResponse, refusal: HttpAnswer) => {
+  const refuse = (response: UwsResponse, refusal: HttpResponse) => {
     let isAborted = false;
     response.onAborted(() => {
       isAborted = true;
@@ -111,15 +111,15 @@ export async function listenUws(uws: UwsModule, options: TransportOptions): Prom
       if (head.isSmuggling) return void response.close();
       // The library asks for a key only. What a proxy takes for an ordinary request must not become a WebSocket: the
       // proxy would take its frames for answers.
-      if (!asksForWebSocket(head)) return answer(response, request, head);
+      if (!isWebSocketRequest(head)) return serve(response, request, head);
       const peer = peerOf(response);
       const address = options.clientAddress(peer, head["x-forwarded-for"]);
       const appId = realtimeAppId(request.getUrl());
-      const fault = appId === undefined ? NO_SUCH_PATH : refuseHandshake(head);
+      const fault = appId === undefined ? NO_SUCH_PATH : handshakeError(head);
       if (fault !== undefined) return refuse(response, options.refuseHandshake(address, fault));
       const admission = options.upgrade({ appId: appId!, origin: head.origin, address });
       if (!admission.ok) {
-        return refuse(response, options.refuseHandshake(address, answerRefusal(admission)));
+        return refuse(response, options.refuseHandshake(address, refusalResponse(admission)));
       }
       accepting = admission.accept;
       try {
@@ -170,7 +170,7 @@ export async function listenUws(uws: UwsModule, options: TransportOptions): Prom
       // A body whose length can be read in two ways can hide another request, and the library would run it even after
       // an answer with "connection: close". Dropping the connection first is what helps.
       if (head.isSmuggling) return void response.close();
-      answer(response, request, head);
+      serve(response, request, head);
     }),
   );
 

@@ -3,15 +3,15 @@ import type { Socket as TcpSocket } from "node:net";
 import type { Duplex } from "node:stream";
 import { WebSocketServer } from "ws";
 import { CLOSE_TIMEOUT_MS, MAX_BYTES_BEFORE_CONNECT } from "../gateway/limits.ts";
-import { answerError, type HttpAnswer } from "../http/exchange.ts";
+import { errorResponse, type HttpResponse } from "../http/exchange.ts";
 import { onCloseFrame, setReceiverLimits } from "../internals/ws-receiver.ts";
 import { addressOf, createHttpServer, refuse } from "./node-http.ts";
 import {
-  answerRefusal,
   type HandshakeHeaders,
+  handshakeError,
   NO_SUCH_PATH,
   realtimeAppId,
-  refuseHandshake,
+  refusalResponse,
   SUBPROTOCOL,
   type Transport,
   type TransportOptions,
@@ -42,7 +42,7 @@ export async function listenWs(options: TransportOptions): Promise<Transport> {
     handleProtocols: (offered) => (offered.has(SUBPROTOCOL) ? SUBPROTOCOL : false),
   } as ConstructorParameters<typeof WebSocketServer>[0]);
   webSockets.on("wsClientError", (error, socket) =>
-    refuse(socket, answerError(400, { upgrade: [error.message] })),
+    refuse(socket, errorResponse(400, { upgrade: [error.message] })),
   );
   const http = createHttpServer(options, (request, handshake, socket, head) => {
     const refusal = upgrade(options, webSockets, request, handshake, socket, head);
@@ -52,7 +52,7 @@ export async function listenWs(options: TransportOptions): Promise<Transport> {
   return { name: "ws", port: await http.listen(), close: () => http.close() };
 }
 
-/** Makes a WebSocket of the connection, or returns the answer that says why not. */
+/** Makes a WebSocket of the connection, or returns the response that says why not. */
 function upgrade(
   options: TransportOptions,
   webSockets: WebSocketServer,
@@ -60,14 +60,14 @@ function upgrade(
   handshake: HandshakeHeaders,
   socket: Duplex,
   head: Buffer,
-): HttpAnswer | undefined {
+): HttpResponse | undefined {
   const [path = ""] = (request.url ?? "").split("?", 1);
   const address = addressOf(options, request);
   const appId = realtimeAppId(path);
-  const fault = appId === undefined ? NO_SUCH_PATH : refuseHandshake(handshake);
+  const fault = appId === undefined ? NO_SUCH_PATH : handshakeError(handshake);
   if (fault !== undefined) return options.refuseHandshake(address, fault);
-  const answer = options.upgrade({ appId: appId!, origin: request.headers.origin, address });
-  if (!answer.ok) return options.refuseHandshake(address, answerRefusal(answer));
+  const admission = options.upgrade({ appId: appId!, origin: request.headers.origin, address });
+  if (!admission.ok) return options.refuseHandshake(address, refusalResponse(admission));
   const { maxMessageBytes } = options;
   const authorizedLimits = {
     maxPayload: maxMessageBytes,
@@ -78,7 +78,7 @@ function upgrade(
     accepted = true;
     const adapter = new WsSocket(webSocket, socket as TcpSocket);
     adapter.onAuthorized = () => setReceiverLimits(webSocket, authorizedLimits);
-    const listener = answer.accept(adapter);
+    const listener = admission.accept(adapter);
     const guard = (handle: () => void) => {
       try {
         handle();
@@ -105,6 +105,6 @@ function upgrade(
     webSocket.on("close", onClose);
   });
   // ws answers a handshake that it does not like by itself.
-  if (!accepted) answer.abandon();
+  if (!accepted) admission.abandon();
   return undefined;
 }

@@ -7,7 +7,7 @@ const reader = new FilterReader();
 function read(body: Buffer | string, type?: string): unknown {
   const answers = [1, 2].map(() => {
     const parsed = reader.ofBody(Buffer.from(body as string), type);
-    return parsed.ok ? parsed.filter.conversationId : parsed.answer.status;
+    return parsed.ok ? parsed.filter.conversationId : parsed.response.status;
   });
   expect(answers[1]).toEqual(answers[0]);
   return answers[0];

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { createCollector } from "../../../src/server/internals/force-collection.ts";
-import { watchLiveHeap } from "../../../src/server/internals/live-heap.ts";
+import { monitorLiveHeap } from "../../../src/server/internals/live-heap.ts";
 
 it("V8 still gives a new context its collector, without --expose-gc, and collects at once", async () => {
   const collect = createCollector();
@@ -15,7 +15,7 @@ it("V8 still gives a new context its collector, without --expose-gc, and collect
 });
 
 it("Node still reports collections of the whole heap, with what is alive after them", async () => {
-  const heap = watchLiveHeap();
+  const heap = monitorLiveHeap();
   expect(heap.bytes).toBeUndefined();
   createCollector()();
   await expect
