@@ -1,7 +1,7 @@
 import { Argument, type Command, Option } from "commander";
+import type { CliDependencies } from "./cli-dependencies.ts";
 import { CliError } from "./cli-error.ts";
 import { finish } from "./finish.ts";
-import type { CliDependencies } from "./surroundings.ts";
 import { addTargetOptions, findTarget } from "./target.ts";
 import { wholeNumber } from "./whole-number.ts";
 
@@ -49,7 +49,7 @@ Examples:
       const stop = new AbortController();
       for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => stop.abort());
       if (options.seconds !== undefined) setTimeout(() => stop.abort(), options.seconds * 1000).unref();
-      const { simulate } = await import("./crowd/simulate.ts");
+      const { simulate } = await import("./simulator/simulate.ts");
       const { rate, conversations } = options;
       await simulate(
         { ...target, secret },

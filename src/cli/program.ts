@@ -1,10 +1,10 @@
 import { Command, CommanderError } from "commander";
+import type { CliDependencies } from "./cli-dependencies.ts";
 import { CliError } from "./cli-error.ts";
 import { addCrowd } from "./crowd.ts";
 import { endWithReader } from "./finish.ts";
 import { addQuery } from "./query.ts";
 import { addServe } from "./serve.ts";
-import type { CliDependencies } from "./surroundings.ts";
 import { addToken } from "./token.ts";
 import { addWatch } from "./watch.ts";
 

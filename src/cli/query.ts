@@ -1,8 +1,8 @@
 import type { Command } from "commander";
 import type { PresenceSnapshot } from "../client/types.ts";
+import type { CliDependencies } from "./cli-dependencies.ts";
 import { addFilterOptions, type FilterOptions, readFilter } from "./filter-options.ts";
 import { finish } from "./finish.ts";
-import type { CliDependencies } from "./surroundings.ts";
 import { addTargetOptions, findTarget } from "./target.ts";
 
 interface QueryOptions extends FilterOptions {

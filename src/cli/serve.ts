@@ -1,6 +1,6 @@
 import type { Command } from "commander";
+import type { CliDependencies } from "./cli-dependencies.ts";
 import { CliError } from "./cli-error.ts";
-import type { CliDependencies } from "./surroundings.ts";
 
 export function addServe(program: Command, { serve, settings }: CliDependencies): void {
   const rows = settings.map(({ names, default: fallback, text }) => {

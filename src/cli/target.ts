@@ -1,8 +1,8 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { TokenSource } from "../client/types.ts";
 import { idProblem } from "../protocol/rules.ts";
+import type { CliDependencies, DevCredentials } from "./cli-dependencies.ts";
 import { CliError } from "./cli-error.ts";
-import type { CliDependencies, DevCredentials } from "./surroundings.ts";
 
 export interface AppOptions {
   readonly app?: string;

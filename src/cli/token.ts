@@ -1,9 +1,9 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { idProblem, MAX_TOKEN_LENGTH } from "../protocol/rules.ts";
 import type { TokenClaims } from "../server/auth/mint.ts";
+import type { CliDependencies } from "./cli-dependencies.ts";
 import { CliError } from "./cli-error.ts";
 import { parseDuration } from "./duration.ts";
-import type { CliDependencies } from "./surroundings.ts";
 import { type AppOptions, addAppOptions, findApp } from "./target.ts";
 
 interface TokenOptions extends AppOptions {

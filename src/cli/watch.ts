@@ -1,7 +1,7 @@
 import type { Command } from "commander";
+import type { CliDependencies } from "./cli-dependencies.ts";
 import { addFilterOptions, type FilterOptions, readFilter } from "./filter-options.ts";
 import { finish } from "./finish.ts";
-import type { CliDependencies } from "./surroundings.ts";
 import { addTargetOptions, findTarget, type Target } from "./target.ts";
 import type { WatchOutput } from "./watch/watch-output.ts";
 

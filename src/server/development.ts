@@ -3,7 +3,7 @@ import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { nanoid } from "nanoid";
 import { z } from "zod";
-import type { DevCredentials } from "../cli/surroundings.ts";
+import type { DevCredentials } from "../cli/cli-dependencies.ts";
 import type { AppConfig } from "./auth/app.ts";
 import { mintToken } from "./auth/mint.ts";
 

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { Pacer } from "../../src/cli/crowd/gate.ts";
-import { Tab } from "../../src/cli/crowd/tab.ts";
+import { Pacer } from "../../src/cli/simulator/pacer.ts";
+import { Tab } from "../../src/cli/simulator/tab.ts";
 import type { HeldSession } from "../../src/server/gateway/tenant.ts";
 import { APP, TestGateway } from "../support/gateway.ts";
 

@@ -8,7 +8,7 @@ import { FilterSchema } from "../../src/protocol/filter.ts";
 import { App } from "../../src/server/auth/app.ts";
 import { createCounters } from "../../src/server/gateway/telemetry.ts";
 import { type HeldSession, type Holder, Tenant } from "../../src/server/gateway/tenant.ts";
-import { CachedResponse } from "../../src/server/http/kept-answer.ts";
+import { CachedResponse } from "../../src/server/http/cached-response.ts";
 import { readSettings } from "../../src/server/settings/settings.ts";
 import { runs, SEED } from "../support/seed.ts";
 import { endlessTurn } from "../support/stubs.ts";

@@ -3,8 +3,8 @@ import { BoundedMap } from "../../core/collections/bounded-map.ts";
 import { CompiledFilter } from "../../core/views/compiled-filter.ts";
 import { toIssues } from "../../protocol/codec.ts";
 import { FilterSchema } from "../../protocol/filter.ts";
+import { CachedResponse } from "./cached-response.ts";
 import { errorResponse, type HttpResponse, type Reasons } from "./exchange.ts";
-import { CachedResponse } from "./kept-answer.ts";
 
 export type Parsed =
   | { readonly ok: true; readonly filter: CompiledFilter; readonly response: CachedResponse }

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { mintToken } from "../../server/auth/mint.ts";
 import { CliError } from "../cli-error.ts";
 import type { Target } from "../target.ts";
-import { Pacer } from "./gate.ts";
+import { Pacer } from "./pacer.ts";
 import { Progress } from "./progress.ts";
 import { readStats } from "./stats.ts";
 import { SimulatedUser } from "./user.ts";

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { WebSocket } from "ws";
 import { CLOSE } from "../../protocol/codes.ts";
-import type { Pacer } from "./gate.ts";
+import type { Pacer } from "./pacer.ts";
 
 export interface TabOptions {
   /** The address of the WebSocket endpoint. */
