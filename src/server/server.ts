@@ -1,15 +1,14 @@
-import ipaddr from "ipaddr.js";
 import type { Logger } from "pino";
 import { makeId } from "../core/ids.ts";
 import { App, type AppConfig } from "./auth/app.ts";
 import { type Clock, createAwakeClock } from "./clock.ts";
 import type { Cluster } from "./cluster/cluster.ts";
-import { isPlainIpv4 } from "./gateway/admission.ts";
 import { Hub } from "./gateway/hub.ts";
 import { TcpSlots, type TcpSlotsOptions } from "./gateway/tcp-slots.ts";
 import { answerUpgrade } from "./gateway/upgrade.ts";
 import { AnonymousRequests } from "./http/anonymous-requests.ts";
 import { BodyBudget } from "./http/body-budget.ts";
+import { clientAddress, plainAddress } from "./http/client-address.ts";
 import { readDashboard } from "./http/dashboard.ts";
 import { nodeRoutes } from "./http/node-routes.ts";
 import { presenceRoutes } from "./http/presence-api.ts";
@@ -27,14 +26,11 @@ import { listenUws } from "./transport/uws.ts";
 import { listenWs } from "./transport/ws.ts";
 import { VERSION } from "./version.ts";
 
-/** What the build made of src/dashboard: beside src, as beside what src was built to. */
+/** The built dashboard. The path holds for this file in src and in dist. */
 const DASHBOARD = new URL("../../dist/dashboard/", import.meta.url);
 
-/**
- * TCP connections that an address may have for what is no WebSocket, beside as many as it may have
- * WebSockets.
- */
-const LEFT_FOR_STRANGERS = 100;
+/** TCP connections that an address may have for plain HTTP, beside as many as it may have WebSockets. */
+const EXTRA_TCP_PER_ADDRESS = 100;
 
 /** What the log says of a TCP connection that is refused, beside that it is. */
 const TCP_REFUSAL_DETAILS = {
@@ -46,18 +42,18 @@ export interface Gateway {
   readonly hub: Hub;
   readonly transport: Transport["name"];
   readonly port: number;
-  /** Counts and logs a defect that showed outside of every handler. */
+  /** Counts and logs an exception that no handler has caught: a defect. */
   crashed(error: unknown): void;
-  /** Resolves if this node finds that it must not be there. */
+  /** Resolves if this node finds that it must not run, because another node has its id. */
   readonly failed: Promise<SettingsError>;
   /**
-   * Goes down gently: tells every client a delay of its own, ends them over the drain time, answers the requests in
-   * hand. Called again, it ends the rest at once.
+   * Shuts down gently: tells each client when to reconnect, disconnects the clients over the drain time, and answers the
+   * requests in hand. A second call ends the rest at once.
    */
   stop(): Promise<void>;
 }
 
-/** Puts a gateway together and starts it: the one place that knows every part by name. */
+/** Puts a gateway together and starts it. This is the one place that knows every part by name. */
 export async function startGateway(
   settings: Settings,
   apps: readonly AppConfig[],
@@ -125,7 +121,7 @@ export async function startGateway(
       maxBufferedBytes: settings.limits.maxBufferedBytes,
       tcp: {
         maxConnections: settings.maxTcpConnections,
-        maxPerAddress: settings.limits.maxConnectionsPerIp + LEFT_FOR_STRANGERS,
+        maxPerAddress: settings.limits.maxConnectionsPerIp + EXTRA_TCP_PER_ADDRESS,
         isProxy,
         now: () => clock.now(),
       },
@@ -133,7 +129,7 @@ export async function startGateway(
       tcpRefused: (reason) => telemetry.refused("tcp_connections", TCP_REFUSAL_DETAILS[reason]),
       bodyRefused: () => telemetry.refused("body_bytes"),
       refuseHandshake: (address, answer) =>
-        // What is the node's own fault counts for nobody.
+        // A failure of this node does not count against the address.
         answer.status >= 500 ? answer : anonymous.respond(address, () => answer),
       upgrade: (request) => answerUpgrade(hub, request),
       handle: (request) => handle(request, {}),
@@ -167,7 +163,7 @@ export async function startGateway(
     failed,
     stop() {
       if (stopped !== undefined) {
-        // The second call: no more waiting, not even for requests in hand.
+        // The second call waits for nothing, not even for requests in hand.
         hub.drain(0).then(hurry, telemetry.crashed);
         return stopped;
       }
@@ -193,7 +189,7 @@ interface ClusterDependencies {
   readonly metrics: Metrics;
 }
 
-/** The other nodes, if there are any to be: without Redis, nothing of it is loaded. */
+/** This node's part in a cluster, if it has a Redis. Without one, no code of the cluster is loaded. */
 async function createCluster(
   settings: Settings,
   apps: readonly AppConfig[],
@@ -229,11 +225,12 @@ interface ListenOptions extends Omit<TransportOptions, "tcp"> {
   readonly tcp: Omit<TcpSlotsOptions, "knowsConnections">;
 }
 
+/** Listens with the transport that the settings ask for, or with the best one that loads. */
 async function listen(settings: Settings, log: Logger, options: ListenOptions): Promise<Transport> {
-  const onWs = () => listenWs({ ...options, tcp: new TcpSlots({ ...options.tcp, knowsConnections: true }) });
-  if (settings.transport === "ws") {
+  const { transport: wanted } = settings;
+  if (wanted === "ws") {
     log.info({ transport: "ws" }, "transport chosen by TRANSPORT");
-    return await onWs();
+    return await listenOnWs(options);
   }
   const loaded = loadUws();
   if (loaded.uws !== undefined) {
@@ -241,46 +238,21 @@ async function listen(settings: Settings, log: Logger, options: ListenOptions): 
     const tcp = new TcpSlots({ ...options.tcp, knowsConnections: false });
     return await listenUws(loaded.uws, { ...options, tcp });
   }
-  if (settings.transport === "uws") {
-    throw new SettingsError(
-      `TRANSPORT=uws, but no build of uWebSockets.js loads here (${loaded.reasons.join("; ")})`,
-    );
+  switch (wanted) {
+    case "auto": {
+      const { reasons } = loaded;
+      log.info({ transport: "ws", reasons }, "no build of uWebSockets.js loads here, using ws");
+      return await listenOnWs(options);
+    }
+    case "uws":
+      throw new SettingsError(
+        `TRANSPORT=uws, but no build of uWebSockets.js loads here (${loaded.reasons.join("; ")})`,
+      );
+    default:
+      return wanted satisfies never;
   }
-  log.info({ transport: "ws", reasons: loaded.reasons }, "no build of uWebSockets.js loads here, using ws");
-  return await onWs();
 }
 
-/** An address in one spelling: the transports write the same one in different ways. */
-function plainAddress(text: string): string {
-  return isPlainIpv4(text) || !ipaddr.isValid(text) ? text : ipaddr.process(text).toString();
-}
-
-/** A chain of more proxies of ours than this is made up, */
-const MAX_HOPS = 32;
-/** and so is a longer address, with its port. */
-const MAX_HOP_LENGTH = 64;
-
-/**
- * The address nearest to us that is not one of our own proxies. Each of them has added one at the end, and what stands
- * before those is what a client made up, of any length: it is not looked at.
- */
-export function clientAddress(
-  peerText: string,
-  forwardedFor: string | undefined,
-  trustProxy: Settings["trustProxy"],
-): string {
-  let address = plainAddress(peerText);
-  let end = forwardedFor?.length ?? 0;
-  for (let hop = 0; hop < MAX_HOPS && end > 0 && trustProxy(address, hop); hop++) {
-    const start = forwardedFor!.lastIndexOf(",", end - 1) + 1;
-    const text = withoutPort(forwardedFor!.slice(Math.max(start, end - MAX_HOP_LENGTH), end));
-    if (text !== "") address = text;
-    end = start - 1;
-  }
-  return address;
-}
-
-/** Some proxies write the client's port too, and each connection has another. */
-function withoutPort(hop: string): string {
-  return hop.trim().replace(/^(?:\[([\da-f:.]+)\]|(\d+\.\d+\.\d+\.\d+))(?::\d+)?$/i, "$1$2");
+async function listenOnWs(options: ListenOptions): Promise<Transport> {
+  return await listenWs({ ...options, tcp: new TcpSlots({ ...options.tcp, knowsConnections: true }) });
 }
