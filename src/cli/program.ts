@@ -65,7 +65,9 @@ async function complain(message: string, isLine = true): Promise<void> {
   process.stderr.write(`presence-gateway: ${isLine ? visible(message) : message}\n`);
 }
 
-/** One line, which repeats no value: `--secrte=…` is a secret too, and so may be what was taken for a command. */
+/**
+ * One line, which repeats no value: `--secrte=…` is a secret too, and so may be what was taken for a command.
+ */
 function tidy(message: string): string {
   return message
     .replace(/^error: /, "")

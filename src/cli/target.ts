@@ -95,7 +95,10 @@ export async function findTarget(command: Command, { readDevCredentials }: CliDe
   return { ...base, secret, token: () => mintAppToken({ ...base, secret: secret! }) };
 }
 
-/** What is on the command line goes before what is in the environment; and a token, which may do less, before a secret. */
+/**
+ * What is on the command line goes before what is in the environment; and a token, which may do less, before
+ * a secret.
+ */
 function preferred(command: Command): TargetOptions {
   const options: TargetOptions = command.opts();
   const isGiven = (name: string) => command.getOptionValueSource(name) === "cli";

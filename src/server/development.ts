@@ -18,7 +18,7 @@ const DevCredentialsSchema: z.ZodType<DevCredentials> = z.object({
   secret: z.string(),
 });
 
-/** A file that only this user can read: how commands in another terminal learn the secret of the day. */
+/** The file by which commands in another terminal learn the secret. Only this user can read it. */
 function devCredentialsPath(port: number): string {
   const { uid, username } = userInfo();
   return join(tmpdir(), `presence-gateway-${uid === -1 ? username : uid}`, `${port}.json`);
@@ -29,7 +29,7 @@ export function writeDevCredentials(port: number, credentials: DevCredentials): 
   const path = devCredentialsPath(port);
   const folder = join(path, "..");
   mkdirSync(folder, { recursive: true, mode: 0o700 });
-  // Others may write to the folder above: what they put there is not to be followed.
+  // Other users may write to the folder above, so a link in the place of this folder is not followed.
   const found = lstatSync(folder);
   if (!found.isDirectory() || (process.getuid !== undefined && found.uid !== process.getuid())) {
     throw new Error(`${folder} is not a folder of this user: remove it`);
@@ -39,7 +39,7 @@ export function writeDevCredentials(port: number, credentials: DevCredentials): 
   return () => rmSync(path, { force: true });
 }
 
-/** Reads what a gateway in development mode on this port wrote; undefined if there is none. */
+/** Reads the file of a gateway in development mode on this port; undefined if there is none. */
 export function readDevCredentials(port: number): DevCredentials | undefined {
   try {
     return DevCredentialsSchema.parse(JSON.parse(readFileSync(devCredentialsPath(port), "utf8")));
@@ -48,7 +48,7 @@ export function readDevCredentials(port: number): DevCredentials | undefined {
   }
 }
 
-/** What a first run prints: commands that work when pasted. */
+/** The text that a first run prints: commands that work when pasted. */
 export async function welcome({ url, appId, secret }: DevCredentials): Promise<string> {
   const token = await mintToken(appId, secret, { tokenType: "app" });
   const webSocketUrl = `${url.replace("http", "ws")}/v1/${appId}/realtime`;

@@ -47,8 +47,8 @@ export interface Gateway {
   /** Resolves if this node finds that it must not run, because another node has its id. */
   readonly failed: Promise<SettingsError>;
   /**
-   * Shuts down gently: tells each client when to reconnect, disconnects the clients over the drain time, and answers the
-   * requests in hand. A second call ends the rest at once.
+   * Shuts down gently: tells each client when to reconnect, disconnects the clients over the drain time, and
+   * answers the requests in hand. A second call ends the rest at once.
    */
   stop(): Promise<void>;
 }

@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
-/** Lets so many through a second, evenly, in the order in which they came: a crowd must not arrive as a storm. */
+/**
+ * Lets so many through a second, evenly, in the order in which they came: a crowd must not arrive as a storm.
+ */
 export class Pacer {
   readonly #intervalMs: number;
   #freeAt = 0;

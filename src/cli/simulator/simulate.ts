@@ -15,7 +15,10 @@ export interface Crowd {
   readonly conversations: number;
 }
 
-/** Gateways let in 1,000 connections an address; more come from several addresses, which loopback has plenty of. */
+/**
+ * Gateways let in 1,000 connections an address; more come from several addresses, which loopback has plenty
+ * of.
+ */
 const USERS_PER_ADDRESS = 500;
 const GOODBYE_MS = 2_000;
 const TOKEN_SECONDS = 30 * 86_400;

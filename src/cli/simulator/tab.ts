@@ -41,7 +41,10 @@ const FINAL: readonly number[] = Object.values(CLOSE)
 const BACKGROUND = 1;
 const WIDGET = 2;
 
-/** One browser tab: a socket with a background session, and mostly a widget. It reconnects, and resumes what it had. */
+/**
+ * One browser tab: a socket with a background session, and mostly a widget. It reconnects, and resumes what
+ * it had.
+ */
 export class Tab {
   readonly #options: TabOptions;
   readonly #widget: WidgetState = { selectedConversationId: null, hasFocus: false, isTyping: false };
@@ -65,7 +68,9 @@ export class Tab {
     return this.#options.hasWidget;
   }
 
-  /** Stays connected until `leave` is called, the tab's signal ends it, or the gateway refuses it for good. */
+  /**
+   * Stays connected until `leave` is called, the tab's signal ends it, or the gateway refuses it for good.
+   */
   async stay(): Promise<void> {
     const { pacer, signal } = this.#options;
     for (;;) {

@@ -7,7 +7,9 @@ export interface UserOptions extends Omit<TabOptions, "hasWidget"> {
 
 const TYPING_REPEAT_MS = 3_000;
 
-/** Somebody with one tab or two, who reads, types, looks away, goes, comes back and passes through tunnels. */
+/**
+ * Somebody with one tab or two, who reads, types, looks away, goes, comes back and passes through tunnels.
+ */
 export class SimulatedUser {
   readonly #options: UserOptions;
   readonly #tabs: readonly Tab[];

@@ -3,14 +3,14 @@ import type { CompiledFilter } from "../../core/views/compiled-filter.ts";
 import { joinMembers, type Member } from "../../protocol/codec.ts";
 import { ResultPages } from "../gateway/result-pages.ts";
 
-/** Longer answers are made anew each time: a bound on what the kept ones take. */
+/** Longer responses are not cached: a bound on the memory of the cache. */
 const MAX_CACHED_CHARS = 8_192;
 const HEAD = '{"data":{';
 const TAIL = "}}";
 
 /**
- * The response to one filter of one app, kept as long as nothing has changed that it follows from. Who asks over HTTP
- * asks again and again, and mostly nothing has.
+ * The response to one filter of one app. It is cached until a session changes that could matter to it: back
+ * ends that use HTTP repeat the same query, and mostly nothing has changed.
  */
 export class CachedResponse {
   readonly #filter: CompiledFilter;
@@ -20,7 +20,7 @@ export class CachedResponse {
     this.#filter = filter;
   }
 
-  /** The whole; or, of a long one, pieces that are worked out as they are taken. */
+  /** The whole text; or, of a long response, pieces that are made one by one as they are taken. */
   read(table: Table<unknown>): string | Iterator<string> {
     const filter = this.#filter;
     const changedAt = table.changedAt(filter.conversationId);

@@ -1,7 +1,9 @@
 import ipaddr from "ipaddr.js";
 import { isPlainIpv4 } from "../gateway/admission.ts";
 
-/** Whether the program at this address is a proxy of ours; `hop` counts from the one that is connected to us. */
+/**
+ * Whether the program at this address is a proxy of ours; `hop` counts from the one that is connected to us.
+ */
 export type IsTrustedProxy = (address: string, hop: number) => boolean;
 
 /** More hops than this were made up by the client. */
@@ -16,7 +18,8 @@ export function plainAddress(text: string): string {
 
 /**
  * The address nearest to us that is not one of our own proxies. Each proxy adds an address at the end of
- * X-Forwarded-For. What stands before those was made up by the client and may be of any length, so it is not read.
+ * X-Forwarded-For. What stands before those was made up by the client and may be of any length, so it is not
+ * read.
  */
 export function clientAddress(
   peerAddress: string,

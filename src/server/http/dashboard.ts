@@ -19,10 +19,10 @@ const CONTENT_TYPES: Readonly<Record<string, string>> = {
   ".css": "text/css; charset=utf-8",
   ".svg": "image/svg+xml",
 };
-/** Names that the build gives: nothing that means something in a route. */
+/** The names that the build gives to files. None of their characters has a meaning in a route. */
 const NAME = /^(?:assets\/)?[\w-][\w.-]*$/;
 
-/** Everything comes from here, nothing is inline, and no text becomes markup or script. */
+/** Everything comes from this server, nothing is inline, and no text becomes markup or script. */
 const CONTENT_SECURITY_POLICY = [
   "default-src 'none'",
   "script-src 'self'",
@@ -57,7 +57,7 @@ const NOT_BUILT = `<!doctype html>
 </html>
 `;
 
-/** Reads what the build made, once: only these files are ever served. */
+/** Reads the built files, once. Only these files are served. */
 export function readDashboard(folder: URL): DashboardFile[] {
   const path = fileURLToPath(folder);
   if (!existsSync(join(path, PAGE))) return [];
@@ -70,7 +70,7 @@ export function readDashboard(folder: URL): DashboardFile[] {
     .map((name) => ({ name, plain: read(name)!, br: read(`${name}.br`), gzip: read(`${name}.gz`) }));
 }
 
-/** What is answered at a path. */
+/** A path, and the response to a GET of it. */
 export interface ServedFile {
   readonly path: string;
   readonly respond: (request: HttpRequest) => HttpResponse;
@@ -86,7 +86,7 @@ export function dashboardFiles(files: readonly DashboardFile[]): ServedFile[] {
   };
   const assets = files.filter(({ name }) => name !== PAGE);
   return [
-    // Asked for each time: it names the others, whose names change when they do.
+    // Not cached: it names the other files, whose names change with their content.
     { path: "/dashboard/", respond: serve(page, "no-cache") },
     ...assets.map((file) => ({
       path: `/dashboard/${file.name}`,

@@ -11,13 +11,16 @@ export type Parsed =
   | { readonly ok: false; readonly response: HttpResponse };
 
 const MAX_KNOWN = 1_000;
-/** Longer bodies are read anew each time: a bound on what the known ones take. */
+/** Longer bodies are not remembered: a bound on the memory of those that are. */
 const MAX_KNOWN_BYTES = 512;
 
 const JSON_TYPE = /^application\/(?:[\w.!#$&^+-]+\+)?json *(?:;|$)/i;
 const OTHER_CHARSET = /charset *= *(?!"?utf-?8)/i;
 
-/** Reads the filters of one app's requests. Clients repeat their queries, so a body that was read is known by its bytes. */
+/**
+ * Reads the filters of one app's requests. Clients repeat their queries, so a body that was read is known by
+ * its bytes.
+ */
 export class FilterReader {
   readonly #known = new BoundedMap<string, Parsed>(MAX_KNOWN);
 
@@ -37,10 +40,10 @@ export class FilterReader {
   }
 }
 
-/** Reads the filter of a stream, which stands in its URL. */
+/** Reads the filter of an event stream, from the query of its URL. */
 export function filterOfQuery(query: string): Parsed {
   try {
-    // URLSearchParams puts a replacement character for what is not UTF-8, and so would ask for another id.
+    // URLSearchParams replaces bytes that are not UTF-8, and so would make another id of this one.
     decodeURIComponent(query);
   } catch {
     return bad(400, { filter: ["is not URL-encoded UTF-8"] });
@@ -63,7 +66,7 @@ function parseJson(text: string, name: string): Parsed {
   return parseFilter(json, name);
 }
 
-/** `name`: what to call the filter as a whole in errors. */
+/** `name`: the name of the filter as a whole in error messages. */
 function parseFilter(json: unknown, name: string): Parsed {
   const result = FilterSchema.safeParse(json);
   if (result.success) {

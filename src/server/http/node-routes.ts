@@ -18,14 +18,17 @@ import type { Route } from "./router.ts";
 export interface NodeRoutesOptions {
   readonly hub: Hub;
   readonly anonymous: AnonymousRequests;
-  /** Whether an address is a proxy of ours: nothing that it asks comes from this machine. */
+  /**
+   * Whether an address is a proxy of ours. Its requests come from other machines, even if it runs on this
+   * one.
+   */
   readonly isProxy: (address: string) => boolean;
   readonly isReady: () => boolean;
   readonly renderMetrics: () => Promise<{ contentType: string; text: string }>;
   /** The bearer token for /metrics; without one, only programs on this machine get them. */
   readonly metricsToken: string | undefined;
   readonly version: string;
-  /** What the dashboard was built to; none when it was not built. */
+  /** The files of the dashboard; none if it was not built. */
   readonly dashboard: readonly DashboardFile[];
 }
 
@@ -60,7 +63,7 @@ export function nodeRoutes(options: NodeRoutesOptions): Route[] {
 function readiness({ hub, isReady }: NodeRoutesOptions): HttpResponse {
   if (hub.isDraining) return jsonResponse(503, { status: "draining" }, { "retry-after": "1" });
   if (!isReady() || !hub.isReady) return jsonResponse(503, { status: "starting" }, { "retry-after": "1" });
-  // Still 200: whoever took it out of service for this would cut off those that it serves.
+  // Still 200: a load balancer that took this node out would disconnect the clients that it serves.
   const degraded = hub.isDegraded ? "degraded" : "ready";
   return jsonResponse(200, { status: hub.memory.isShort ? "low_memory" : degraded });
 }
@@ -93,11 +96,12 @@ function hasMetricsToken({ headers }: HttpRequest, metricsToken: string | undefi
   return shown !== undefined && timingSafeEqual(digest(shown), digest(metricsToken));
 }
 
-/** Whether a program on this machine asks, and not a proxy on it, which makes everyone look local. */
+/** Whether the request comes from a program on this machine, and not through a proxy on it. */
 function isLocal(request: HttpRequest, { isProxy }: NodeRoutesOptions): boolean {
   const address = request.address();
   if (request.isForwarded || isProxy(address)) return false;
-  // A page whose name was made to mean this machine (DNS rebinding) comes from a browser on it, and says that name.
+  // DNS rebinding: a page in a browser on this machine can connect to it, but then Host is the name of the
+  // page.
   return isLoopback(address) && namesThisMachine(request.headers.host);
 }
 
@@ -105,7 +109,7 @@ function isLoopback(address: string): boolean {
   return ipaddr.isValid(address) && ipaddr.process(address).range() === "loopback";
 }
 
-/** Whether a Host header is a name for this machine that no name server has a say in. */
+/** Whether a Host header names this machine without the help of a name server. */
 function namesThisMachine(host: string | undefined): boolean {
   const [, ipv6, name = ""] = /^(?:\[([\da-f:.]+)\]|([^:[\]]+))(?::\d*)?$/i.exec(host ?? "") ?? [];
   return name.toLowerCase() === "localhost" || isLoopback(ipv6 ?? name);

@@ -31,12 +31,12 @@ interface AppRequest {
 type AppHandler = (request: AppRequest) => HttpResponse | BodyWanted;
 
 /**
- * A body of this length or less is read while memory is short, too: it came with its head, so reading it
- * makes nothing grow, and those who are there are to be served.
+ * A body of at most this length is read even while memory is short. It arrived together with its head, so
+ * reading it takes no further memory.
  */
 const SMALL_BODY_BYTES = 16 * 1024;
 
-/** The routes under `/v1/{appId}`; `describeNode` makes what `node` answers. */
+/** The routes under `/v1/{appId}`. `describeNode` makes the body of `/v1/{appId}/node`. */
 export function presenceRoutes(
   hub: Hub,
   anonymous: AnonymousRequests,
@@ -82,7 +82,7 @@ export function presenceRoutes(
   ];
 }
 
-/** Finds the app, checks who asks and how often, then handles. */
+/** Finds the app, checks credentials and rate, then calls the handler. */
 function withApp(hub: Hub, anonymous: AnonymousRequests, handler: AppHandler): RouteHandler {
   return (request, params) => {
     const tenant = hub.tenant(params.appId ?? "");
@@ -111,7 +111,7 @@ function withApp(hub: Hub, anonymous: AnonymousRequests, handler: AppHandler): R
   };
 }
 
-/** Has the body read, unless that would make memory grow that is short. */
+/** Has the body read, unless memory is short and the body is long. */
 function readBody(
   hub: Hub,
   { http, tenant }: AppRequest,

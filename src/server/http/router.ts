@@ -16,11 +16,11 @@ export interface Route {
 }
 
 const MAX_PARAM_LENGTH = 4_096;
-/** No route has a longer path: two parameters, and what stands around them. */
+/** No route has a longer path: two parameters, and the text around them. */
 const MAX_PATH_LENGTH = 3 * MAX_PARAM_LENGTH;
 const METHODS = ["DELETE", "GET", "POST"] as const;
 
-/** Finds the handler of a request; the same for both transports, so that paths mean the same on both. */
+/** Finds the handler of a request. Both transports use it, so a path means the same on both. */
 export function createRouter(routes: readonly Route[], anonymous: AnonymousRequests): RouteHandler {
   const router = FindMyWay({ maxParamLength: MAX_PARAM_LENGTH });
   const handlers = new Map<unknown, RouteHandler>();
@@ -31,7 +31,7 @@ export function createRouter(routes: readonly Route[], anonymous: AnonymousReque
   }
 
   function find(method: string, path: string): { handler: RouteHandler; params: Params } | undefined {
-    // To look for it takes work in proportion to its length, and is done before anything is counted.
+    // Matching takes time in proportion to the length, and happens before any rate limit.
     if (path.length > MAX_PATH_LENGTH) return undefined;
     const found = router.find(method as HTTPMethod, path);
     const handler = handlers.get(found?.handler);

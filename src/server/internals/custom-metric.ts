@@ -23,9 +23,10 @@ export interface CustomMetric {
 /**
  * Adds a metric of our own to a registry of prom-client.
  *
- * Relies on: a registry takes any object with a name, and calls its `get` when it renders. Its types ask for one of its
- * own classes.
- * Why: the library's histogram takes a microsecond to observe a value, which is a good part of what is measured here.
+ * Relies on: a registry takes any object with a name, and calls its `get` when it renders. Its types ask for
+ * one of its own classes.
+ * Why: the library's histogram takes a microsecond to observe a value, which is a good part of what is
+ * measured here.
  * Without it: rendering would fail, or leave the metric out.
  */
 export function registerCustomMetric(registry: Registry, metric: CustomMetric): void {

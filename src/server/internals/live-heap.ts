@@ -15,9 +15,11 @@ export interface LiveHeap {
 /**
  * Measures the live data in the JavaScript heap, without its garbage.
  *
- * Relies on: Node reports a collection of the whole heap to a performance observer right after it, as an entry of type
- * `gc` whose `detail.kind` is `NODE_PERFORMANCE_GC_MAJOR`. What is in the heap at that moment is alive.
- * Why: `heapUsed` at any other time may be half garbage, and would close the gateway to new clients for nothing.
+ * Relies on: Node reports a collection of the whole heap to a performance observer right after it, as an
+ * entry of type `gc` whose `detail.kind` is `NODE_PERFORMANCE_GC_MAJOR`. What is in the heap at that moment
+ * is alive.
+ * Why: `heapUsed` at any other time may be half garbage, and would close the gateway to new clients for
+ * nothing.
  * Without it: `bytes` stays undefined, and only resident memory closes the gateway to new clients.
  */
 export function monitorLiveHeap(): LiveHeap {

@@ -1,7 +1,8 @@
 /**
  * Writes the headers of a response of uWebSockets.js, all in one call.
  *
- * Relies on: `writeHeader` copies the value as it is, line ends included, so a value may hold further header lines.
+ * Relies on: `writeHeader` copies the value as it is, line ends included, so a value may hold further header
+ * lines.
  * Why: each call into the library costs as much as all headers do in one.
  * Without it: a build that refuses or escapes line ends would lose the headers after the first.
  */

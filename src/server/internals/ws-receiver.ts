@@ -21,9 +21,10 @@ export interface ReceiverLimits {
 /**
  * Sets other limits than those that the WebSocket began with.
  *
- * Relies on: `_receiver` of a WebSocket of ws, which reads `_maxPayload` and `_maxBufferedChunks` for each frame.
- * Why: before `connect` a client may send little, and after it more. ws takes the limits of all WebSockets when the
- * server is made.
+ * Relies on: `_receiver` of a WebSocket of ws, which reads `_maxPayload` and `_maxBufferedChunks` for each
+ * frame.
+ * Why: before `connect` a client may send little, and after it more. ws takes the limits of all WebSockets
+ * when the server is made.
  * Without it: the limits from before `connect` hold for good, and longer messages end the socket.
  */
 export function setReceiverLimits(webSocket: WebSocket, limits: ReceiverLimits): void {
@@ -37,8 +38,8 @@ export function setReceiverLimits(webSocket: WebSocket, limits: ReceiverLimits):
  * Calls the listener when a close frame of the peer comes in.
  *
  * Relies on: the event `conclude` of the `_receiver` of a WebSocket of ws.
- * Why: the peer has left with that frame. The public event `close` comes only when TCP has ended too, which a peer may
- * delay.
+ * Why: the peer has left with that frame. The public event `close` comes only when TCP has ended too, which a
+ * peer may delay.
  * Without it: a leave shows when TCP ends, up to two seconds later.
  */
 export function onCloseFrame(webSocket: WebSocket, listener: (code: number) => void): void {

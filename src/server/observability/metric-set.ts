@@ -6,7 +6,9 @@ export interface CounterInfo {
   readonly help: string;
 }
 
-/** The Prometheus metrics of this process. Every value is a plain number, which is read when somebody scrapes. */
+/**
+ * The Prometheus metrics of this process. Every value is a plain number, which is read when somebody scrapes.
+ */
 export class MetricSet {
   readonly registry = new Registry();
   readonly #registers = [this.registry];

@@ -7,12 +7,12 @@ import { monitorLiveHeap } from "../internals/live-heap.ts";
 const SAMPLE_MS = 500;
 
 export interface MemoryMonitor {
-  /** Collects all garbage of the heap, and does nothing else meanwhile. */
+  /** Collects all garbage of the heap. The process does nothing else meanwhile. */
   collect(): void;
   stop(): void;
 }
 
-/** Tells twice a second what memory this process uses, until it is stopped. */
+/** Calls `onSample` twice a second with the memory that this process uses, until it is stopped. */
 export function monitorMemory(onSample: (use: MemoryUse) => void): MemoryMonitor {
   const residentLimit = memoryBytes();
   const { heap_size_limit: heapLimit } = getHeapStatistics();
@@ -36,7 +36,10 @@ export function memoryBytes(): number {
   return memoryLimit(process.constrainedMemory?.(), totalmem());
 }
 
-/** What a container may use, or else all that there is: where nothing is set Node says nothing, 0, or more than there is. */
+/**
+ * The limit of the container, or else all memory. Without a limit Node says nothing, 0, or more than there
+ * is.
+ */
 export function memoryLimit(constrained: number | undefined, total: number): number {
   return constrained !== undefined && constrained > 0 && constrained < total ? constrained : total;
 }

@@ -6,7 +6,9 @@ import { SettingsError } from "./settings-error.ts";
 
 const Apps = z.array(AppConfig).check(length(1, 10_000, "must have 1 to 10000 apps"));
 
-/** Checks the list of apps that came from the variable `env`. @throws SettingsError, which repeats no secret. */
+/**
+ * Checks the list of apps that came from the variable `env`. @throws SettingsError, which repeats no secret.
+ */
 export function parseApps(value: unknown, env: string): readonly AppConfig[] {
   const result = Apps.safeParse(value);
   if (!result.success) {

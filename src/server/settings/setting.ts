@@ -16,8 +16,8 @@ export interface SettingsSource {
 }
 
 /**
- * One setting. Its reader, the text of `serve --help`, the row in the README and the tests all follow from it.
- * `help` and `defaultText` are Markdown.
+ * One setting. Its reader, the text of `serve --help`, the row in the README and the tests all follow from
+ * it. `help` and `defaultText` are Markdown.
  */
 export interface Setting<Value> {
   /** The environment variables that set it. */
@@ -154,7 +154,10 @@ export function text<Value>(options: {
   };
 }
 
-/** A setting that is JSON, in a variable or in a file that another variable names; undefined if neither is set. */
+/**
+ * A setting that is JSON, in a variable or in a file that another variable names; undefined if neither is
+ * set.
+ */
 export interface JsonSetting<Value> extends Setting<Value | undefined> {
   readonly kind: "json";
 }

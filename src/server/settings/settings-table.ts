@@ -58,22 +58,24 @@ export const NODE_SETTINGS = {
     shape: 'an array such as [{"id":"my-app","secrets":["…"]}]',
     parse: parseApps,
     help:
-      "JSON array of `{id, secrets[], allowedOrigins?, userGrant?, requireExp?, shards?}`, or a file with it. " +
-      "With neither: development mode, this machine only",
+      "JSON array of `{id, secrets[], allowedOrigins?, userGrant?, requireExp?, shards?}`, " +
+      "or a file with it. With neither: development mode, this machine only",
   }),
   redisUrls: text({
     env: "REDIS_URL",
     parse: parseRedisUrls,
     help:
-      "`redis://[user:password@]host[:port][/database]`, or `rediss://` for TLS: nodes with the same Redis or " +
-      "Valkey are one gateway. Of a Redis Cluster one address or, with commas between, several",
+      "`redis://[user:password@]host[:port][/database]`, or `rediss://` for TLS: nodes with the same " +
+      "Redis or Valkey are one gateway. Of a Redis Cluster one address or, with commas between, several",
   }),
   redisShards: integer({
     env: "REDIS_SHARDS",
     default: 1,
     min: 1,
     max: MAX_SHARDS,
-    help: "how many logs the apps are spread over, on a Redis Cluster some for each master; the same on all nodes",
+    help:
+      "how many logs the apps are spread over, on a Redis Cluster some for each master; " +
+      "the same on all nodes",
   }),
   redisLogBytes: integer({
     env: "REDIS_LOG_BYTES",

@@ -18,7 +18,10 @@ const SAFE_HEARTBEAT_MS = 50_000;
 const SAFE_DIFF_INTERVAL_MS = 2_000;
 const SAFE_BUFFERED_BYTES = 65_536;
 
-/** Settings that work and would hurt in production, a line for each. `timingWarnings` has those about a cluster. */
+/**
+ * Settings that work and would hurt in production, a line for each. `timingWarnings` has those about a
+ * cluster.
+ */
 export function settingsWarnings({ apps, limits, redisUrls, openFiles }: WarningsInput): string[] {
   return [
     ...secretWarnings(apps ?? []),

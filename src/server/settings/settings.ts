@@ -23,7 +23,9 @@ export interface Settings extends Omit<ValuesOf<typeof NODE_SETTINGS>, "host"> {
   readonly warnings: readonly string[];
 }
 
-/** Reads the settings from environment variables, and checks that they fit each other. @throws SettingsError. */
+/**
+ * Reads the settings from environment variables, and checks that they fit each other. @throws SettingsError.
+ */
 export function readSettings(env: NodeJS.ProcessEnv, host: HostInfo = thisHost()): Settings {
   const source: SettingsSource = { text: (name) => env[name] || undefined, host };
   const node = readValues(NODE_SETTINGS, source);

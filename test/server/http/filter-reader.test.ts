@@ -17,7 +17,8 @@ const asks = (conversationId: string) => JSON.stringify({ selectedConversationId
 
 it("a body that is known is the same to the last byte", () => {
   for (const id of ["c1", "c2", "é", "Ã©", "\ufffd", "x".repeat(255)]) expect(read(asks(id))).toBe(id);
-  // The bytes of "é" in Latin-1 are no UTF-8, and the replacement character that stands for such is known by now.
+  // The bytes of "é" in Latin-1 are no UTF-8, and the replacement character that stands for such is known by
+  // now.
   expect(read(Buffer.from(asks("é"), "latin1"))).toBe(400);
   expect(read(`${asks("c1")} `)).toBe("c1");
   expect(read(asks("c1").slice(0, -1))).toBe(400);

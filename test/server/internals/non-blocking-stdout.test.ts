@@ -18,7 +18,8 @@ process.stderr.write(JSON.stringify({ isAnew: own !== 1, code }));
 it.skipIf(process.platform !== "linux")(
   "Linux still opens a full pipe anew, such that no write waits",
   async () => {
-    // The reader of this pipe holds it open, and does not read. It ends, so a write that waits fails the test.
+    // The reader of this pipe holds it open, and does not read. It ends, so a write that waits fails the
+    // test.
     const command = `"${process.execPath}" --input-type=module -e '${SCRIPT}' | sleep 2`;
     const { stderr } = await promisify(execFile)("sh", ["-c", command]);
     expect(JSON.parse(stderr), "/proc/self/fd/1 has changed: see internals/non-blocking-stdout.ts").toEqual({
