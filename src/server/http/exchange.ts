@@ -1,5 +1,5 @@
 import type { Buffer } from "node:buffer";
-import type { BodyListener, BodySink } from "../gateway/event-stream.ts";
+import type { BodyListener, BodySink } from "../gateway/body-sink.ts";
 
 /** The longest body that a route accepts, unless the route says otherwise. */
 export const MAX_BODY_BYTES = 512 * 1024;

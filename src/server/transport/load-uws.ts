@@ -8,14 +8,17 @@ export type LoadedUws =
   /** Why there is none, a line for each candidate. */
   | { readonly uws: undefined; readonly reasons: readonly string[] };
 
-/** The builds that may serve this process, best first: the user's own, then the packaged ones, newest first. */
+/**
+ * Names of builds that may load here, best first: the one that the user installed, then ours, newest first.
+ */
 export function uwsCandidates(platform: string, arch: string, nodeVersion: string): string[] {
   const packaged = `uwsjs-${platform}-${arch}-${Number.parseInt(nodeVersion, 10)}`;
   return ["uWebSockets.js", `${packaged}-next`, packaged];
 }
 
 /**
- * Loads the first build that loads. Many machines have none: a native library must fit platform, Node and libc.
+ * Loads the first build that loads. Many machines have none: a native library must fit platform, Node and
+ * libc.
  */
 export function loadUws(
   require: (name: string) => unknown = createRequire(import.meta.url),

@@ -8,7 +8,7 @@ import {
 import type { Socket as TcpSocket } from "node:net";
 import type { Duplex } from "node:stream";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import type { BodySink } from "../gateway/event-stream.ts";
+import type { BodySink } from "../gateway/body-sink.ts";
 import type { Frame } from "../gateway/frame.ts";
 import type { StrangerConnection } from "../gateway/tcp-slots.ts";
 import {
@@ -60,8 +60,9 @@ export function createHttpServer(
   });
   // Silence in both directions; WebSockets and streams turn it off and are watched by the gateway.
   server.timeout = HTTP_STALL_MS;
-  // One more than may be: to read all of tens of thousands takes milliseconds. Node leaves out the rest without a word, and
-  // they may be the ones that matter: see `refusalOf`, which is asked before anything is done.
+  // One more than may be: to read all of tens of thousands takes milliseconds. Node leaves out the rest
+  // without a word, and they may be the ones that matter: see `refusalOf`, which is asked before anything is
+  // done.
   server.maxHeadersCount = MAX_HEADERS + 1;
   // Cheaper than to take one and close it.
   server.maxConnections = options.tcp.maxConnections;
@@ -181,8 +182,8 @@ function handshakeOf({ headers }: IncomingMessage): HandshakeHeaders {
 }
 
 /**
- * An offer of another protocol may be left alone, and some clients make one with their first request (h2c). Node hands
- * over the bare connection with each, so the request goes back in without the offer.
+ * An offer of another protocol may be left alone, and some clients make one with their first request (h2c).
+ * Node hands over the bare connection with each, so the request goes back in without the offer.
  */
 function ignoreUpgrade(server: Server, request: IncomingMessage, socket: Duplex, head: Buffer): void {
   const { method, url, httpVersion, rawHeaders } = request;
@@ -398,7 +399,10 @@ class HttpConnection implements StrangerConnection {
   }
 }
 
-/** The response to what Node takes for a request and uWebSockets.js, or a proxy, might take for something else. */
+/**
+ * The response to what Node takes for a request and uWebSockets.js, or a proxy, might take for something
+ * else.
+ */
 function refusalOf(
   { httpVersion, rawHeaders }: IncomingMessage,
   versions: string[],
@@ -509,7 +513,10 @@ async function write(reply: HttpResponse, request: IncomingMessage, response: Se
 const SURELY_TAKEN_BYTES = 16 * 1024;
 const STALL_CHECKS = 5;
 
-/** Drops a client that takes nothing of its response for `HTTP_STALL_MS`: Node by itself waits for twice its timeout. */
+/**
+ * Drops a client that takes nothing of its response for `HTTP_STALL_MS`: Node by itself waits for twice its
+ * timeout.
+ */
 function endOnStall(response: ServerResponse, tcp: TcpSocket): void {
   let taken = -1;
   let idleChecks = 0;
@@ -539,7 +546,9 @@ class ResponseSink implements BodySink {
   readonly #response: ServerResponse;
   readonly #tcp: TcpSocket;
   #waiting = false;
-  /** Not the response's "drain" event: that comes only after more has waited than Node's own high-water mark. */
+  /**
+   * Not the response's "drain" event: that comes only after more has waited than Node's own high-water mark.
+   */
   readonly #flushed = () => {
     if (!this.#waiting || this.#response.writableLength > 0) return;
     this.#waiting = false;

@@ -1,8 +1,8 @@
-import type { BodyListener, BodySink } from "../gateway/event-stream.ts";
+import type { BodyListener, BodySink } from "../gateway/body-sink.ts";
 import type { Frame } from "../gateway/frame.ts";
 import type { UwsResponse } from "./uws-types.ts";
 
-/** The body of a response of uWebSockets.js that is written bit by bit. */
+/** The body of a response of uWebSockets.js, written bit by bit. */
 export class UwsBodySink implements BodySink {
   listener: BodyListener | undefined;
   readonly #response: UwsResponse;
@@ -36,7 +36,8 @@ export class UwsBodySink implements BodySink {
       sent = this.#response.write(frame.payload);
     });
     if (!sent) this.#buffered += frame.bytes.length;
-    // What waited has gone out with it, and then the library has nothing to tell. Told after this turn.
+    // The library sent what waited together with this, and then calls no handler. The listener hears of it
+    // after this turn, because the caller is busy.
     else if (this.#buffered > 0) setImmediate(() => this.#drained());
     return sent;
   }

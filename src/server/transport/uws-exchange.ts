@@ -23,9 +23,9 @@ export class UwsHttp {
   /** To be called once for each exchange, at its end. */
   readonly finished: () => void;
   /**
-   * The library tells by a body whether bytes wait, and tells nothing of a response without one. So an address
-   * may have some of these on connections that stay, and then each ends its connection: what is not read
-   * cannot pile up.
+   * The library reports bytes that wait for a response with a body, and nothing for one without. So an
+   * address gets a few responses without a body on connections that stay open. Beyond them each ends its
+   * connection, so that unread responses cannot pile up.
    */
   readonly bodiless = new KeyedBuckets(0.1, 64, 16_384);
 
@@ -35,9 +35,9 @@ export class UwsHttp {
   }
 
   /**
-   * Sends a whole response, and ends the connection. The library would run what came with the request, even
-   * after such a response, and drops the connection if it comes before there is one. So the response waits until
-   * all that has come was looked at.
+   * Sends a whole response, and ends the connection. The library would handle further requests of the same
+   * packet even after such a response, and drops the connection if they arrive before a response. So the
+   * response is sent when the whole packet has been read.
    */
   sendLast(
     response: UwsResponse,
@@ -61,8 +61,9 @@ export class UwsHttp {
 }
 
 /**
- * One request, until its response is given or its client gone. Made in the library's handler; what it calls at once is
- * corked by the library already, as is all that it does when a piece of the body comes.
+ * One request, until its response is sent or its client has gone. It is created in the library's handler. All
+ * calls within that handler, and within the handler for a piece of the body, are corked by the library
+ * already.
  */
 export class UwsExchange implements HttpRequest {
   readonly method: string;
@@ -110,14 +111,14 @@ export class UwsExchange implements HttpRequest {
   }
 
   serve(): void {
-    // The library lets them through, as replacement characters if they are not UTF-8.
+    // The library accepts such paths, and replaces bytes that are not UTF-8.
     if (!ASCII.test(this.path) || !ASCII.test(this.query)) this.#reply(NOT_ASCII, true);
     else this.#handle();
   }
 
   /**
-   * The same, but for the response, which waits for the end of this turn of the event loop. The handler does
-   * not wait: a body that nobody asks for in time is lost.
+   * Serves the request, and sends the response at the end of this turn of the event loop. The handler is
+   * called at once: the library drops a body that nobody has asked for by then.
    */
   serveLate(): void {
     this.#isLate = true;
@@ -141,7 +142,7 @@ export class UwsExchange implements HttpRequest {
   /** Takes what a handler has returned. */
   #take(reply: HttpResponse | Promise<HttpResponse>): void {
     if (!(reply instanceof Promise)) return this.#reply(reply, false);
-    // A request that is gone while it is handled is finished when its handler is.
+    // A request whose client goes away meanwhile is finished when its handler is.
     this.#onGone = undefined;
     reply.then((late) => this.#replyLate(late)).catch((error) => this.#crash(error));
   }
@@ -155,7 +156,7 @@ export class UwsExchange implements HttpRequest {
     let isOver = false;
     this.#response.onData((chunk, isLast) => {
       if (isOver) return;
-      // A chunk is good for this call only: one that is the whole body is not needed for longer.
+      // The bytes are valid during this call only. A body that arrives whole is handled within it.
       const bytes = Buffer.from(chunk);
       isOver = isLast;
       if (isLast) return this.#handleBody(wanted, parts === undefined ? bytes : parts.whole(bytes));
@@ -238,8 +239,8 @@ export class UwsExchange implements HttpRequest {
   }
 
   /**
-   * Sends a whole body. What the kernel does not take stays here, and the request has no response until all is
-   * out: the library drops a connection over which the next request comes before.
+   * Sends a whole body. What the kernel does not take is kept here, and the request counts as not answered
+   * until all of it is sent: the library drops a connection if the next request arrives before that.
    */
   #send(reply: HttpResponse, body: WholeBody): void {
     writeHead(this.#response, reply);
@@ -267,8 +268,8 @@ export class UwsExchange implements HttpRequest {
     if (isWhole(body)) {
       if (!mayStay || this.#isLast(reply, isLast)) return this.#sendLast(reply);
       writeHead(this.#response, reply);
-      // Told the length, the library would wait for a body of it, and drop the connection at the next
-      // request.
+      // The length is written as a header. If the library knew it, it would wait for a body of this length,
+      // and drop the connection at the next request.
       this.#response.writeHeader("content-length", String(Buffer.byteLength(body)));
     } else if (!mayStay) return this.#sendLast({ ...reply, body: "" });
     else writeHead(this.#response, reply);
@@ -287,7 +288,7 @@ export class UwsExchange implements HttpRequest {
   }
 }
 
-/** What has come of a body that has more to come. */
+/** The pieces of a body that is not complete. */
 class BodyParts {
   readonly #budget: BodyBudget;
   readonly #owner: string;
@@ -299,7 +300,7 @@ class BodyParts {
     this.#owner = owner;
   }
 
-  /** Keeps a copy. False: there is no room for it. */
+  /** Keeps a copy of the bytes. False: there is no room for them. */
   add(bytes: Buffer): boolean {
     if (!this.#budget.take(this.#owner, bytes.length)) return false;
     this.#held += bytes.length;
@@ -307,7 +308,7 @@ class BodyParts {
     return true;
   }
 
-  /** The body, whose last bytes these are. Nothing is held for it any more. */
+  /** The whole body, of which these are the last bytes. Its bytes no longer count. */
   whole(last: Buffer): Buffer {
     const body = Buffer.concat([...this.#chunks, last]);
     this.release();
@@ -348,7 +349,7 @@ function writePieces(
 ): void {
   let turn: NodeJS.Immediate | undefined;
   let isDone = false;
-  /** Returns whether all that was made so far is out, as `onWritable` wants to know. */
+  /** Returns whether all that was made so far is sent, as `onWritable` wants to know. */
   const pump = () => {
     for (let sent = 0; sent < PIECES_PER_TURN; sent++) {
       const piece = pieces.next();
@@ -360,7 +361,7 @@ function writePieces(
       }
       if (!response.write(piece.value)) return false;
     }
-    // Each piece takes work: others are served between.
+    // Each piece takes work, so other requests are served in between.
     turn = setImmediate(() => {
       turn = undefined;
       corkedPump();

@@ -3,9 +3,9 @@ import { type HandshakeHeaders, isForwardingHeader } from "./transport.ts";
 import type { UwsRequest } from "./uws-types.ts";
 
 /**
- * What is read of a request's headers, in one walk over them. Those that come in several lines are joined as node:http
- * joins them. The library's own `getHeader` returns the first line, which may be what a client made up where a proxy
- * added one; and the same for an empty header and none.
+ * The headers of a request that are read, in one walk over all. Headers of several lines are joined as
+ * node:http joins them. The library's own `getHeader` returns the first line only, which a client may have
+ * made up before a proxy added another one, and it does not tell an empty header from a missing one.
  */
 export class UwsHead implements RequestHeaders, HandshakeHeaders {
   "accept-encoding": string | undefined = undefined;
@@ -20,7 +20,7 @@ export class UwsHead implements RequestHeaders, HandshakeHeaders {
   key: string | undefined = undefined;
   version: string | undefined = undefined;
   protocol: string | undefined = undefined;
-  /** Somebody has passed the request on. */
+  /** A proxy has forwarded the request. */
   isForwarded = false;
   /** Its length can be read in two ways: a second Content-Length, an empty one, or any Transfer-Encoding. */
   isSmuggling = false;
@@ -66,7 +66,7 @@ export class UwsHead implements RequestHeaders, HandshakeHeaders {
         this.protocol = joined(this.protocol, value);
         break;
       case "content-length":
-        // The library takes an empty one for zero; others might not.
+        // The library reads an empty length as zero; a proxy might not.
         if (this.#length !== undefined || value === "") this.isSmuggling = true;
         this.#length = Number(value);
         break;

@@ -3,18 +3,19 @@ import type { Socket, SocketListener } from "../gateway/socket.ts";
 import type { Accept } from "./transport.ts";
 import type { UwsWebSocket } from "./uws-types.ts";
 
-/** From here on a frame waits for the end of the handler of another socket, see UwsTurn. */
+/** A frame of at least this length waits for the end of another socket's handler, see UwsTurn. */
 const LARGE_FRAME_BYTES = 1_024;
-/** More than this does not wait for that: little beside what a slow reader may have waiting, so it is not counted as such. */
+/** At most so many bytes of one socket wait for that. They are few, so `buffered` does not count them. */
 const MAX_DEFERRED_BYTES = 32_768;
 
 /**
- * Whose message is handled. While it is, the library has its only send buffer for that socket; what is sent to any other goes
- * through memory that is taken, zeroed and given back for each send, which large frames feel. So those wait until all that has
- * come in is handled: the same turn of the event loop, before any timer.
+ * Sends large frames after the handler of a message. While the library handles a message, its only send
+ * buffer belongs to that socket. A frame to any other socket then needs memory that is allocated, zeroed and
+ * freed for that frame, which is slow for large ones. So large frames wait until all messages that have
+ * arrived are handled: in the same turn of the event loop, before any timer.
  */
 export class UwsTurn {
-  /** Whose message is handled now. */
+  /** The socket whose message is being handled. */
   socket: UwsSocket | undefined;
   readonly #crashed: (error: unknown) => void;
   #later: UwsSocket[] = [];
@@ -23,7 +24,7 @@ export class UwsTurn {
     this.#crashed = crashed;
   }
 
-  /** Has this socket flushed at the end of the turn. */
+  /** Flushes this socket at the end of the turn. */
   flushLater(socket: UwsSocket): void {
     if (this.#later.length === 0) setImmediate(() => this.#flush());
     this.#later.push(socket);
@@ -42,14 +43,14 @@ export class UwsTurn {
   }
 }
 
-/** A WebSocket of uWebSockets.js as the gateway wants it. Any call on one that has closed would throw. */
+/** A WebSocket of uWebSockets.js as the gateway wants it. The library throws at any call on a closed one. */
 export class UwsSocket implements Socket {
   readonly #turn: UwsTurn;
   #listener: SocketListener | undefined;
   #webSocket!: UwsWebSocket<unknown>;
   #isClosed = false;
   #waiting = false;
-  /** How much waited when we last looked, to tell progress from what we ourselves add. */
+  /** The bytes that waited at the last measurement, to tell progress from bytes that we add. */
   #waited = 0;
   #progress = 0;
   /** Frames for the end of the turn. */
@@ -60,7 +61,7 @@ export class UwsSocket implements Socket {
     this.#turn = turn;
   }
 
-  /** To be called once, before anything else. Returns who is to be told of what comes. */
+  /** Connects the library's WebSocket with the gateway. Called once, before anything else. */
   open(webSocket: UwsWebSocket<unknown>, accept: Accept): SocketListener {
     this.#webSocket = webSocket;
     this.#listener = accept(this);
@@ -93,7 +94,7 @@ export class UwsSocket implements Socket {
     return true;
   }
 
-  /** Sends what was left for the end of the turn. */
+  /** Sends the frames that wait for the end of the turn. */
   flush(): void {
     const frames = this.#later;
     if (frames === undefined) return;
@@ -104,7 +105,7 @@ export class UwsSocket implements Socket {
     if (!isAllSent) this.#listener?.onBacklog();
   }
 
-  /** Nothing: the library has one bound on messages for all. */
+  /** Does nothing: the library has one limit on messages for all sockets. */
   authorized(): void {}
 
   ping(): void {
@@ -141,12 +142,14 @@ export class UwsSocket implements Socket {
     this.#measure();
     const result = this.#webSocket.send(frame.payload, false, false);
     if (result === 1) {
-      // What waited has gone out with it, and then no drain event comes. Told after this turn: the caller is busy.
+      // The library sent what waited together with this, and then emits no drain event. The listener hears of
+      // it after this turn, because the caller is busy.
       if (this.#waiting) setImmediate(() => this.checkDrained());
       return true;
     }
     if (result === 2) {
-      // Dropped, though the bound is far above what the gateway allows: an end is better than a gap.
+      // The library dropped the frame, though its limit is far above what the gateway allows. An end is
+      // better than a gap.
       this.terminate();
       return true;
     }

@@ -35,7 +35,7 @@ export async function listenUws(uws: UwsModule, options: TransportOptions): Prom
     if (inHand === 0) onIdle?.();
   };
 
-  /** An exception that reached the library would end the process. */
+  /** Catches exceptions: one that reached the library would end the process. */
   const guard =
     <Args extends unknown[]>(handler: (...args: Args) => void) =>
     (...args: Args) => {
@@ -46,7 +46,9 @@ export async function listenUws(uws: UwsModule, options: TransportOptions): Prom
       }
     };
 
-  /** The same for handlers of requests; the library also ends the process if one returns without an answer. */
+  /**
+   * The same for handlers of requests; the library also ends the process if one returns without an answer.
+   */
   const guardRequest =
     <Args extends unknown[]>(handler: (response: UwsResponse, ...args: Args) => void) =>
     (response: UwsResponse, ...args: Args) => {
@@ -64,12 +66,12 @@ export async function listenUws(uws: UwsModule, options: TransportOptions): Prom
   const serve = (response: UwsResponse, request: UwsRequest, head: UwsHead) => {
     inHand++;
     const exchange = new UwsExchange(http, response, request, head);
-    // The library closes a connection over which another request comes meanwhile: it had sent too many at
-    // once.
+    // The library closes a connection over which another request arrives meanwhile: the client has sent too
+    // many at once.
     if (quota.take()) exchange.serve();
     else exchange.serveLate();
   };
-  /** Answers a request for an upgrade, and closes: a proxy may take what follows it for WebSocket frames. */
+  /** Refuses an upgrade, and closes the connection: a proxy may pass on what follows as WebSocket frames. */
   const refuse = (response: UwsResponse, refusal: HttpResponse) => {
     let isAborted = false;
     response.onAborted(() => {
@@ -80,15 +82,15 @@ export async function listenUws(uws: UwsModule, options: TransportOptions): Prom
 
   const app = uws.App();
   const turn = new UwsTurn(options.crashed);
-  /** Of the upgrade under way: `open` is called before it returns. */
+  /** Of the upgrade under way: the library calls `open` before `upgrade` returns. */
   let accepting: Accept | undefined;
-  // The library has no bound of its own. Once the process may open no more files it asks for the waiting
-  // connection again and again, on all of a core, and lets nobody in.
+  // The library has no limit on connections. When the process may open no more files, it tries to accept the
+  // next one again and again, uses a whole core for that, and accepts nobody.
   app.filter(
     guard((response, change) => {
-      // An upgraded connection is counted out when its WebSocket has closed, also should a build tell of it here.
+      // An upgraded connection is counted when its WebSocket closes, even if a build reports it here too.
       if (accepting !== undefined) return;
-      // Whose connection has ended is not told: there is no address any more, and no object stays the same.
+      // The library does not say which connection has ended: it has no address any more, and no identity.
       if (change < 0) return tcp.close(false);
       const opened = tcp.open(peerOf(response));
       if (opened === "taken") return;
@@ -98,7 +100,8 @@ export async function listenUws(uws: UwsModule, options: TransportOptions): Prom
   );
   app.ws<UserData>("/*", {
     maxPayloadLength: options.maxMessageBytes,
-    // The gateway bounds what waits; what it allows must never be dropped here, for a dropped diff is a silent gap.
+    // The gateway limits what waits. What it allows must never be dropped here, because a dropped diff is a
+    // silent gap.
     maxBackpressure: 4 * options.maxBufferedBytes + 4 * options.maxMessageBytes + 1024 * 1024,
     closeOnBackpressureLimit: false,
     // The gateway has its own heartbeat.
@@ -109,8 +112,8 @@ export async function listenUws(uws: UwsModule, options: TransportOptions): Prom
     upgrade: guardRequest((response, request, context: UwsContext) => {
       const head = new UwsHead(request);
       if (head.isSmuggling) return void response.close();
-      // The library asks for a key only. What a proxy takes for an ordinary request must not become a WebSocket: the
-      // proxy would take its frames for answers.
+      // The library only checks that there is a key. What a proxy treats as an ordinary request must not
+      // become a WebSocket: the proxy would pass on its frames as responses.
       if (!isWebSocketRequest(head)) return serve(response, request, head);
       const peer = peerOf(response);
       const address = options.clientAddress(peer, head["x-forwarded-for"]);
@@ -146,7 +149,7 @@ export async function listenUws(uws: UwsModule, options: TransportOptions): Prom
         const { socket, listener } = webSocket.getUserData();
         turn.socket = socket;
         if (isBinary) listener?.onBinary();
-        // The bytes are gone when this handler returns: the text is a copy.
+        // The bytes are valid during this call only; the text is a copy.
         else listener?.onText(UTF_8.decode(message), message.byteLength);
       } catch (error) {
         options.crashed(error);
@@ -167,8 +170,8 @@ export async function listenUws(uws: UwsModule, options: TransportOptions): Prom
     "/*",
     guardRequest((response, request) => {
       const head = new UwsHead(request);
-      // A body whose length can be read in two ways can hide another request, and the library would run it even after
-      // an answer with "connection: close". Dropping the connection first is what helps.
+      // A body whose length can be read in two ways can hide another request. The library would handle that
+      // one even after a response with "connection: close", so the connection is dropped first.
       if (head.isSmuggling) return void response.close();
       serve(response, request, head);
     }),

@@ -15,7 +15,10 @@ export class WsSocket implements Socket {
   readonly #webSocket: WebSocket;
   readonly #tcp: TcpSocket;
   #waiting = false;
-  /** Not the "drain" event of TCP: that comes only after more has waited than Node's own high-water mark. */
+  /**
+   * Called after each send. The "drain" event of TCP comes only after more has waited than Node's high-water
+   * mark.
+   */
   readonly #flushed = () => {
     if (!this.#waiting || this.#tcp.writableLength > 0) return;
     this.#waiting = false;

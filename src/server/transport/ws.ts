@@ -18,15 +18,18 @@ import {
 } from "./transport.ts";
 import { WsSocket } from "./ws-socket.ts";
 
-/** Ordinary clients do not fragment: this is ample, and bounds what a hostile one can pile up. */
+/** Ordinary clients do not send fragments. This is ample, and bounds what a hostile client can pile up. */
 const MAX_FRAGMENTS = 128;
 /**
- * The pieces in which a message may arrive, by its length: less on the average than the smallest packets of honest
- * networks, and enough for what a piece takes besides its bytes, some 280 of them.
+ * The mean length of the pieces in which a message may arrive. The packets of honest networks are larger, and
+ * a piece takes some 280 bytes of memory besides its own bytes.
  */
 const MEAN_CHUNK_BYTES = 256;
 const MIN_BUFFERED_CHUNKS = 1_024;
-/** A stranger's only message is short, and a thousand strangers may take all these pieces at once. */
+/**
+ * Before `connect` the only message is short, and a thousand clients may hold so many pieces at the same
+ * time.
+ */
 const CHUNKS_BEFORE_CONNECT = 64;
 
 /** `ws` on node:http: runs wherever Node does. */
@@ -52,7 +55,7 @@ export async function listenWs(options: TransportOptions): Promise<Transport> {
   return { name: "ws", port: await http.listen(), close: () => http.close() };
 }
 
-/** Makes a WebSocket of the connection, or returns the response that says why not. */
+/** Makes a WebSocket of the connection, or returns the response that refuses it. */
 function upgrade(
   options: TransportOptions,
   webSockets: WebSocketServer,
@@ -87,7 +90,7 @@ function upgrade(
       }
     };
     adapter.onDrain = () => guard(() => listener.onDrain());
-    // ws says what is wrong with a frame and closes by itself; without a listener the process would end.
+    // ws closes by itself when a frame is invalid. Without a listener for the error the process would end.
     webSocket.on("error", () => {});
     webSocket.on("message", (data: Buffer, isBinary) =>
       guard(() => (isBinary ? listener.onBinary() : listener.onText(data.toString(), data.length))),
@@ -100,11 +103,11 @@ function upgrade(
       isClosed = true;
       guard(() => listener.onClose(code));
     };
-    // The peer has said goodbye when its close frame is here; "close" comes only when TCP has ended too.
+    // The peer has left when its close frame arrives; "close" comes only when TCP has ended too.
     onCloseFrame(webSocket, onClose);
     webSocket.on("close", onClose);
   });
-  // ws answers a handshake that it does not like by itself.
+  // ws itself refuses a handshake that is not valid.
   if (!accepted) admission.abandon();
   return undefined;
 }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { BodySink } from "../../../src/server/gateway/event-stream.ts";
+import type { BodySink } from "../../../src/server/gateway/body-sink.ts";
 import type { HttpResponse, RequestHeaders } from "../../../src/server/http/exchange.ts";
 import { nodeRoutes } from "../../../src/server/http/node-routes.ts";
 import { presenceRoutes } from "../../../src/server/http/presence-api.ts";

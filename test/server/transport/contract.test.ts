@@ -3,7 +3,7 @@ import { connect, type Socket as TcpSocket } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
-import type { BodySink } from "../../../src/server/gateway/event-stream.ts";
+import type { BodySink } from "../../../src/server/gateway/body-sink.ts";
 import { Frame } from "../../../src/server/gateway/frame.ts";
 import type { Socket, UpgradeAnswer, UpgradeRequest } from "../../../src/server/gateway/socket.ts";
 import { BodyBudget } from "../../../src/server/http/body-budget.ts";
