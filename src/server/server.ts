@@ -4,7 +4,7 @@ import { App, type AppConfig } from "./auth/app.ts";
 import { type Clock, createAwakeClock } from "./clock.ts";
 import type { Cluster } from "./cluster/cluster.ts";
 import { Hub } from "./gateway/hub.ts";
-import { TcpSlots, type TcpSlotsOptions } from "./gateway/tcp-slots.ts";
+import { type TcpRefusal, TcpSlots, type TcpSlotsOptions } from "./gateway/tcp-slots.ts";
 import { answerUpgrade } from "./gateway/upgrade.ts";
 import { AnonymousRequests } from "./http/anonymous-requests.ts";
 import { BodyBudget } from "./http/body-budget.ts";
@@ -31,12 +31,18 @@ const DASHBOARD = new URL("../../dist/dashboard/", import.meta.url);
 
 /** TCP connections that an address may have for plain HTTP, beside as many as it may have WebSockets. */
 const EXTRA_TCP_PER_ADDRESS = 100;
+/**
+ * New connections a second from one address on `ws`, if `MAX_CONNECTS_PER_SECOND` is not more. Those that become
+ * WebSockets or show valid credentials do not count.
+ */
+const MIN_STRANGERS_PER_SECOND = 1_000;
 
-/** What the log says of a TCP connection that is refused, beside that it is. */
+/** What the log adds to the refusal of a TCP connection. */
 const TCP_REFUSAL_DETAILS = {
   full: undefined,
   share_used: "the share of an address",
-} as const satisfies Record<Parameters<TransportOptions["tcpRefused"]>[0], string | undefined>;
+  too_often: "too many a second from an address",
+} as const satisfies Readonly<Record<TcpRefusal, string | undefined>>;
 
 export interface Gateway {
   readonly hub: Hub;
@@ -76,6 +82,7 @@ export async function startGateway(
     nodeId,
     makeId,
     random: Math.random,
+    memoryLimit: memoryBytes(),
     replication: cluster,
   });
   metrics.observe(hub);
@@ -222,7 +229,7 @@ async function createCluster(
 }
 
 interface ListenOptions extends Omit<TransportOptions, "tcp"> {
-  readonly tcp: Omit<TcpSlotsOptions, "knowsConnections">;
+  readonly tcp: Omit<TcpSlotsOptions, "knowsConnections" | "perSecondOfAddress">;
 }
 
 /** Listens with the transport that the settings ask for, or with the best one that loads. */
@@ -230,7 +237,7 @@ async function listen(settings: Settings, log: Logger, options: ListenOptions): 
   const { transport: wanted } = settings;
   if (wanted === "ws") {
     log.info({ transport: "ws" }, "transport chosen by TRANSPORT");
-    return await listenOnWs(options);
+    return await listenOnWs(settings, options);
   }
   const loaded = loadUws();
   if (loaded.uws !== undefined) {
@@ -242,7 +249,7 @@ async function listen(settings: Settings, log: Logger, options: ListenOptions): 
     case "auto": {
       const { reasons } = loaded;
       log.info({ transport: "ws", reasons }, "no build of uWebSockets.js loads here, using ws");
-      return await listenOnWs(options);
+      return await listenOnWs(settings, options);
     }
     case "uws":
       throw new SettingsError(
@@ -253,6 +260,8 @@ async function listen(settings: Settings, log: Logger, options: ListenOptions): 
   }
 }
 
-async function listenOnWs(options: ListenOptions): Promise<Transport> {
-  return await listenWs({ ...options, tcp: new TcpSlots({ ...options.tcp, knowsConnections: true }) });
+async function listenOnWs({ limits }: Settings, options: ListenOptions): Promise<Transport> {
+  const perSecondOfAddress = Math.max(MIN_STRANGERS_PER_SECOND, limits.maxConnectsPerSecond);
+  const tcp = new TcpSlots({ ...options.tcp, knowsConnections: true, perSecondOfAddress });
+  return await listenWs({ ...options, tcp });
 }

@@ -13,6 +13,9 @@ import {
   upgradeRequest,
 } from "../support/raw-websocket.ts";
 
+/** Not that of others: who never connects uses up what an address may have. */
+const ADDRESS = "127.0.0.66";
+
 /** Those who do not keep to any protocol: raw TCP, at the gateway's port. */
 export class RudeSocket {
   readonly tcp: Socket;
@@ -21,7 +24,7 @@ export class RudeSocket {
   readonly closed: Promise<void>;
 
   constructor(port: number, appId: string) {
-    this.tcp = connect({ port, host: "127.0.0.1", noDelay: true });
+    this.tcp = connect({ port, host: "127.0.0.1", localAddress: ADDRESS, noDelay: true });
     this.tcp.on("error", () => {});
     this.closed = new Promise((resolve) => this.tcp.once("close", () => resolve()));
     this.tcp.write(upgradeRequest({ path: `/v1/${appId}/realtime` }));

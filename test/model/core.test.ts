@@ -91,14 +91,16 @@ class World {
     const live = session && tenant.table.get(session.sessionId)!;
     switch (step.do) {
       case "open": {
-        const evicted = tenant.sessionToEvict(step.userId, now);
+        const evicted = tenant.sessionsToEvict(step.userId, now);
         const expected = oracle.sessionToEvict(step.userId, MAX_SESSIONS);
-        const id = (each: typeof evicted | typeof expected) =>
-          typeof each === "object" ? each.sessionId : each;
-        assert.equal(id(evicted), id(expected));
-        if (evicted === "full" || expected === "full") break;
-        if (evicted !== undefined) {
-          tenant.evict(evicted, now);
+        if (evicted === "full" || expected === "full") {
+          assert.equal(evicted, expected);
+          break;
+        }
+        const ids = evicted.map(({ sessionId }) => sessionId);
+        assert.deepEqual(ids, expected === undefined ? [] : [expected.sessionId]);
+        for (const lost of evicted) {
+          tenant.evict(lost, now);
           this.#change("timeout", () => oracle.end(expected!));
         }
         const opened = tenant.open(step.userId, step.kind, step.fields, socket!, now);

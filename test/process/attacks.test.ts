@@ -1,6 +1,8 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { mintToken } from "../../src/server/auth/mint.ts";
+import { Newcomers } from "../../src/server/gateway/newcomers.ts";
+import { memoryBytes } from "../../src/server/observability/process-memory.ts";
 import { TestClient } from "../support/client.ts";
 import { cpuSeconds, residentMiB } from "../support/cpu.ts";
 import { GatewayProcess } from "../support/process.ts";
@@ -17,6 +19,9 @@ const PATH = "/v1/app/realtime";
 const MAY_GROW_MIB = 80;
 /** Processor time is the gateway's own, however busy the machine is; how long answers take is not, and is only told. */
 const MAY_USE_S = 4;
+/** Sockets of an address that have not connected are bounded on uWebSockets.js: those over it are not let in. */
+const LIMITS = { maxMessageBytes: 262_144 };
+const OF_ADDRESS = { ws: 1_000, uws: new Newcomers(memoryBytes(), LIMITS).maxPerAddress };
 
 describe.concurrent.each(TRANSPORTS)("swarms over %s", (transport) => {
   it("cost little, end in time, and others are served", async () => {
@@ -30,17 +35,32 @@ describe.concurrent.each(TRANSPORTS)("swarms over %s", (transport) => {
       healthy.send({ type: "connect", token: appToken });
       await healthy.next("connected");
 
-      const open = (count: number, token?: string) =>
+      const open = (count: number, token?: string, localAddress?: string) =>
         Promise.all(
           Array.from({ length: count }, async () => {
-            const client = await RawWebSocket.open(port, { path: PATH });
+            const client = await RawWebSocket.open(port, { path: PATH, localAddress });
             if (token !== undefined) {
+              expect(client.status).toBe(101);
               client.send({ type: "connect", token });
               await client.until(() => client.frames.length > 0);
             }
             return client;
           }),
         );
+      /** A few at a time, as an address may have only so many that have not connected. */
+      const openConnected = async (count: number, token: string) => {
+        const clients: RawWebSocket[] = [];
+        while (clients.length < count)
+          clients.push(...(await open(Math.min(25, count - clients.length), token)));
+        return clients;
+      };
+      /** Those of so many strangers that are let in, from an address of their own. */
+      const openStrangers = async (count: number, localAddress: string) => {
+        const clients = await open(count, undefined, localAddress);
+        const letIn = clients.filter(({ status }) => status === 101);
+        expect(letIn).toHaveLength(Math.min(count, OF_ADDRESS[transport]));
+        return letIn;
+      };
       /** Does it, and says what it cost: memory, time, and the slowest answer to somebody else. */
       const measured = async (name: string, attack: () => Promise<string>) => {
         const [memory, cpu, started] = [residentMiB(pid) ?? 0, cpuSeconds(pid) ?? 0, performance.now()];
@@ -72,7 +92,7 @@ describe.concurrent.each(TRANSPORTS)("swarms over %s", (transport) => {
       };
 
       await measured("500 sockets with 1000 fragments of a byte each", async () => {
-        const clients = await open(500, appToken);
+        const clients = await openConnected(500, appToken);
         const byte = frame({ opcode: CONTINUATION, fin: false, payload: " " });
         const hundred = Buffer.concat(Array.from({ length: 100 }, () => byte));
         for (const client of clients) client.write(frame({ opcode: TEXT, fin: false, payload: "{" }));
@@ -88,7 +108,7 @@ describe.concurrent.each(TRANSPORTS)("swarms over %s", (transport) => {
       });
 
       await measured("50 sockets with a message of 100 MiB, half of them in fragments", async () => {
-        const clients = await open(50, appToken);
+        const clients = await openConnected(50, appToken);
         const megabyte = Buffer.alloc(1024 * 1024, " ");
         await Promise.all(
           clients.map(async (client, i) => {
@@ -114,7 +134,7 @@ describe.concurrent.each(TRANSPORTS)("swarms over %s", (transport) => {
         ["messages", frame({ payload: '{"type":"ping"}' })],
       ] as const) {
         await measured(`40 sockets with 10000 ${name} each, of which they read nothing`, async () => {
-          const clients = await open(40, userToken);
+          const clients = await openConnected(40, userToken);
           const hundred = Buffer.concat(Array.from({ length: 100 }, () => bytes));
           for (const client of clients) client.tcp.pause();
           const started = performance.now();
@@ -133,7 +153,7 @@ describe.concurrent.each(TRANSPORTS)("swarms over %s", (transport) => {
       await measured("900 sockets that never say who they are", async () => {
         const before = residentMiB(pid) ?? 0;
         const started = performance.now();
-        const clients = await open(900);
+        const clients = await openStrangers(900, "127.0.0.70");
         const each = (1_024 * ((residentMiB(pid) ?? 0) - before)) / clients.length;
         const times = await Promise.all(
           clients.map(async (client) => {
@@ -145,11 +165,11 @@ describe.concurrent.each(TRANSPORTS)("swarms over %s", (transport) => {
         );
         const [least, most] = [Math.min(...times), Math.max(...times)];
         expect(least).toBeGreaterThan(4.9);
-        return `closed with 4408 after ${least.toFixed(1)} to ${most.toFixed(1)} s, ${each.toFixed(0)} KiB each`;
+        return `${clients.length} closed with 4408 after ${least.toFixed(1)} to ${most.toFixed(1)} s, ${each.toFixed(0)} KiB each`;
       });
 
       await measured("300 sockets that say too much before who they are", async () => {
-        const clients = await open(300);
+        const clients = await openStrangers(300, "127.0.0.71");
         for (const client of clients) client.send({ type: "connect", token: "x".repeat(16_384) });
         await Promise.all(clients.map((client) => client.until(() => client.closeFrame !== undefined)));
         expect(new Set(clients.map((client) => client.closeFrame?.closed))).toEqual(new Set([1009]));

@@ -66,6 +66,8 @@ export interface UpgradeOptions {
   readonly headers?: Readonly<Record<string, string | undefined>>;
   /** Lines that follow these, as they are. */
   readonly lines?: readonly string[];
+  /** From which of this machine's addresses; the whole of 127/8 is. */
+  readonly localAddress?: string | undefined;
 }
 
 /** The request for an upgrade, whole and right but for what is asked for. */
@@ -132,8 +134,8 @@ export class RawWebSocket {
   }
 
   /** Connects TCP and says nothing. */
-  static async dial(port: number, host = "127.0.0.1"): Promise<RawWebSocket> {
-    const tcp = connect({ port, host });
+  static async dial(port: number, host = "127.0.0.1", localAddress?: string): Promise<RawWebSocket> {
+    const tcp = connect({ port, host, ...(localAddress === undefined ? {} : { localAddress }) });
     const client = new RawWebSocket(tcp);
     await once(tcp, "connect");
     return client;
@@ -141,7 +143,7 @@ export class RawWebSocket {
 
   /** Sends the request for an upgrade and waits for the end of the answer's head, or that of the connection. */
   static async open(port: number, options: UpgradeOptions): Promise<RawWebSocket> {
-    const client = await RawWebSocket.dial(port);
+    const client = await RawWebSocket.dial(port, undefined, options.localAddress);
     client.tcp.write(upgradeRequest(options));
     await client.until(() => client.head !== "");
     return client;

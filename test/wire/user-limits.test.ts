@@ -407,6 +407,37 @@ describe.each(TRANSPORTS)("over %s", (transport) => {
     });
   });
 
+  it("a view that has grown beyond what a user may keep stays, and no other is added", async () => {
+    await start({ MAX_SUBSCRIPTION_BYTES_PER_USER: "1048576", DIFF_INTERVAL_MS: "0" });
+    const grant = { tokenType: "user", sub: "mallory", read: { conversationIds: ["c", "d"] } } as const;
+    const [client, other] = [await gateway.connect(grant), await gateway.connect(grant)];
+    const filter = { selectedConversationId: "c" };
+    const { view } = await client.subscribe(filter);
+    const app = await gateway.connect();
+    const ids: string[] = [];
+    for (let i = 0; i < 300; i++) {
+      const custom = customOf(4_000);
+      ids.push(await app.open({ userId: `u${i}`, selectedConversationId: "c", custom }));
+    }
+    const size = () => Object.keys(client.views.get(view)!.data).length;
+    await until(() => {
+      later(1_000);
+      return size() === 300;
+    });
+    expect(await client.subscribe({ selectedConversationId: "d" })).toMatchObject(LIMIT);
+    // What the user has goes on, on other sockets too, and so do queries.
+    expect(await other.subscribe(filter)).toMatchObject({ type: "snapshot", view });
+    later(2_000);
+    expect((await other.ask({ type: "query", filter: { selectedConversationId: "d" } })).type).toBe("result");
+    for (const sessionId of ids.slice(100)) await app.ask({ type: "close", sessionId });
+    await until(() => {
+      later(1_000);
+      return size() === 100;
+    });
+    expect((await client.subscribe({ selectedConversationId: "d" })).type).toBe("snapshot");
+    await expectUnharmed();
+  });
+
   it("more sessions than a message takes, where settings allow them, end nobody who watches", async () => {
     await start({
       MAX_SESSIONS_PER_USER: "1500",

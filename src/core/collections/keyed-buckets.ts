@@ -40,6 +40,12 @@ export class KeyedBuckets {
     return true;
   }
 
+  /** Puts back a token that the key has taken. */
+  giveBack(key: string): void {
+    const bucket = this.#buckets.get(key);
+    if (bucket !== undefined) bucket.tokens = Math.min(this.#burst, bucket.tokens + 1);
+  }
+
   /** Milliseconds until the key will have a token; 0 if it has one. */
   waitMs(key: string, now: number): number {
     const bucket = this.#buckets.get(key);

@@ -18,7 +18,7 @@ const MEMBER_BYTES = 96;
 const WALKED_BYTES = 48;
 /** No session takes less in an entry: its id, and the names of the fields. */
 const LEAST_SESSION_BYTES = 90;
-/** The entries of a large view are not all measured: these tell what the others are like. */
+/** The entries of a view that is being collected are not all measured: these tell what the others are like. */
 const SAMPLE = 1_000;
 /** An entry that is so many times as long as most says nothing about the others. */
 const OUTLIER = 4;
@@ -36,6 +36,7 @@ export function filterBytes({ conversationId, userIds }: CompiledFilter): number
  * many sessions must not make a view look too large for everybody else.
  */
 export function resultBytes<Holder>(view: View<Holder>): number {
+  if (!view.isCollecting) return view.size * MEMBER_BYTES + view.length;
   const members = view.members();
   const lengths: number[] = [];
   for (let i = 0; i < members.length && i < SAMPLE; i++) lengths.push(members[i]!.length);

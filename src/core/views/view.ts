@@ -43,10 +43,14 @@ export class View<Holder> {
   readonly filter: CompiledFilter;
   /** Written by the registry alone. */
   phase: ViewPhase = "collecting";
+  /** Whether its last flush was dear. Written by the registry alone, too. */
+  isDear = false;
   readonly #table: Table<Holder>;
   readonly #members = new Map<string, Member>();
   /** Users touched since the last flush: present, or the reason why they last left. */
   readonly #marks = new Map<string, LeaveCause | typeof PRESENT>();
+  /** Characters of all members. */
+  #length = 0;
   readonly #log: DiffLog;
   #version = 1;
   /** Collects the first members; undefined once it is done. */
@@ -75,6 +79,11 @@ export class View<Holder> {
     return this.#members.size;
   }
 
+  /** How many characters the entries in the result have. */
+  get length(): number {
+    return this.#length;
+  }
+
   /** Whether users are marked, so that the next flush may bring a diff. */
   get isMarked(): boolean {
     return this.#marks.size > 0;
@@ -101,6 +110,7 @@ export class View<Holder> {
     const { filter } = this;
     const isDone = this.#walk!.step(count, (user) => {
       const member = user.member(filter);
+      this.#length += member.length - (this.#members.get(user.userId)?.length ?? 0);
       this.#members.set(user.userId, member);
       this.#collected?.push(member);
     });
@@ -150,6 +160,7 @@ export class View<Holder> {
     const entered: Member[] = [];
     const enteredIds: string[] = [];
     const left = new Map<string, LeaveCause>();
+    let grown = 0;
     let failed: string[] | undefined;
     let errors: unknown[] | undefined;
     for (const [userId, mark] of this.#marks) {
@@ -163,7 +174,9 @@ export class View<Holder> {
         errors.push(error);
         continue;
       }
-      if (member === this.#members.get(userId)) continue;
+      const before = this.#members.get(userId);
+      if (member === before) continue;
+      grown += (member?.length ?? 0) - (before?.length ?? 0);
       if (member !== undefined) {
         entries.push(member);
         entered.push(member);
@@ -180,6 +193,7 @@ export class View<Holder> {
     // From here on nothing can fail.
     for (let i = 0; i < entered.length; i++) this.#members.set(enteredIds[i]!, entered[i]!);
     for (const userId of left.keys()) this.#members.delete(userId);
+    this.#length += grown;
     this.#unmarkAllBut(failed);
     this.hasLeftOut = failed !== undefined;
     if (diff !== undefined) {

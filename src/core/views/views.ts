@@ -14,6 +14,11 @@ export const IDLE_VIEW_MS = 60_000;
  */
 export const MAX_IDLE_VIEWS = 4_096;
 export const MAX_IDLE_BYTES = 64 * 1024 * 1024;
+/** A flush that costs more than this is dear; every one counts for a little. See `flushed`. */
+const DEAR_FLUSH_MS = 0.1;
+const LEAST_FLUSH_MS = 0.002;
+/** Dear ones need not wait for longer for what they had while nobody else waited. */
+const MAX_DEAR_LEAD_MS = 1;
 
 /** Who is charged for an idle view: told when it begins to be kept, and when it is not kept any more. */
 export interface IdleViewOwner {
@@ -36,11 +41,10 @@ interface Debt {
   readonly freeAt: number;
 }
 
-/** What a view keeps: its ring, and in bytes its filter and its result as of a version. */
+/** What a view keeps beside its result: its ring, and in bytes its filter. */
 interface Footprint {
   readonly ring: DiffLog;
-  measuredAt: number | undefined;
-  bytes: number;
+  readonly filterBytes: number;
 }
 
 /** A view of which more first members are there. */
@@ -63,8 +67,11 @@ export class Views<Holder> {
   readonly #index = new ViewIndex<Holder>();
   /** Views whose first members are not all collected. */
   readonly #collecting = new Set<View<Holder>>();
-  /** Views to flush, the one marked first in front. */
+  /** Views to flush, the one marked first in front. Those whose last diff was dear stand in a line of their own. */
   readonly #ready = new Set<View<Holder>>();
+  readonly #readyDear = new Set<View<Holder>>();
+  /** How much more time the dear ones have had than the others, in milliseconds. */
+  #dearLeadMs = 0;
   /** Views that rest for `intervalMs`, and until when. As all rest equally long, the first to end is in front. */
   readonly #resting = new Map<View<Holder>, number>();
   /** Views that rest for longer. */
@@ -100,7 +107,7 @@ export class Views<Holder> {
       rings: this.#rings.size,
       ringBytes: this.#rings.bytes,
       footprints: this.#footprints.size,
-      ready: this.#ready.size,
+      ready: this.#ready.size + this.#readyDear.size,
       resting: this.#resting.size + this.#restingLonger.size,
       indebted: this.#indebted.size,
       index: this.#index.isEmpty ? 0 : 1,
@@ -114,15 +121,13 @@ export class Views<Holder> {
 
   /** About how many bytes a view keeps, its ring apart, which has a budget of its own. */
   bytesOf(view: View<Holder>): number {
-    const { version } = view;
-    const footprint = this.#footprints.get(view);
-    if (footprint?.measuredAt === version) return footprint.bytes;
-    const bytes = filterBytes(view.filter) + resultBytes(view);
-    if (footprint !== undefined && !view.isCollecting) {
-      footprint.measuredAt = version;
-      footprint.bytes = bytes;
-    }
-    return bytes;
+    return (this.#footprints.get(view)?.filterBytes ?? 0) + resultBytes(view);
+  }
+
+  /** The same for the view of a filter; undefined if there is none, or it is not known yet. */
+  bytesOfKey(filterKey: string): number | undefined {
+    const view = this.#byKey.get(filterKey);
+    return view === undefined || view.isCollecting ? undefined : this.bytesOf(view);
   }
 
   /** What a snapshot of a view keeps while it is sent; nothing where that is little. */
@@ -151,7 +156,7 @@ export class Views<Holder> {
     // Before the view is registered: if this fails, there is nothing to take back.
     if (view.collect(COLLECT_AT_ONCE)) view.phase = "quiet";
     else this.#collecting.add(view);
-    this.#footprints.set(view, { ring, measuredAt: undefined, bytes: 0 });
+    this.#footprints.set(view, { ring, filterBytes: filterBytes(filter) });
     this.#byKey.set(filter.key, view);
     this.#index.add(view);
     for (const userId of filter.userIds ?? []) {
@@ -228,16 +233,29 @@ export class Views<Holder> {
         this.#wakeUp(view);
       }
     }
-    const [view] = this.#ready;
+    const [plain] = this.#ready;
+    const [dear] = this.#readyDear;
+    const view = dear === undefined || this.#dearLeadMs > 0 ? (plain ?? dear) : dear;
     if (view === undefined) return undefined;
-    this.#ready.delete(view);
+    this.#unready(view);
     view.phase = "publishing";
     return view;
   }
 
+  /**
+   * What the flush of a view has cost. While both wait, the dear ones have no more time than the others: one user whom
+   * many watch, each in a view of their own, would keep everybody else waiting until all those are flushed.
+   */
+  flushed(view: View<Holder>, costMs: number): void {
+    const spentMs = Math.max(costMs, LEAST_FLUSH_MS);
+    if (view.isDear) this.#dearLeadMs = Math.min(this.#dearLeadMs + spentMs, MAX_DEAR_LEAD_MS);
+    else this.#dearLeadMs = Math.max(0, this.#dearLeadMs - spentMs);
+    view.isDear = costMs > DEAR_FLUSH_MS;
+  }
+
   /** Whether `takeReady` may have something to give. Asked after every message: most touch no view. */
   get isAtRest(): boolean {
-    return this.#ready.size === 0 && this.#resting.size === 0 && this.#restingLonger.size === 0;
+    return !this.#hasReady && this.#resting.size === 0 && this.#restingLonger.size === 0;
   }
 
   /** Who is charged for a view that nobody watches. */
@@ -292,8 +310,21 @@ export class Views<Holder> {
   /** The view may be flushed as soon as it is marked. */
   #wakeUp(view: View<Holder>): void {
     this.#indebted.delete(view);
-    view.phase = view.isMarked ? "ready" : "quiet";
-    if (view.isMarked) this.#ready.add(view);
+    view.phase = "quiet";
+    if (view.isMarked) this.#makeReady(view);
+  }
+
+  get #hasReady(): boolean {
+    return this.#ready.size > 0 || this.#readyDear.size > 0;
+  }
+
+  #makeReady(view: View<Holder>): void {
+    view.phase = "ready";
+    (view.isDear ? this.#readyDear : this.#ready).add(view);
+  }
+
+  #unready(view: View<Holder>): void {
+    (view.isDear ? this.#readyDear : this.#ready).delete(view);
   }
 
   #unidle(view: View<Holder>): void {
@@ -313,7 +344,7 @@ export class Views<Holder> {
     if (footprint !== undefined) this.#rings.remove(footprint.ring);
     this.#footprints.delete(view);
     this.#collecting.delete(view);
-    this.#ready.delete(view);
+    this.#unready(view);
     this.#resting.delete(view);
     this.#restingLonger.delete(view);
     this.#indebted.delete(view);

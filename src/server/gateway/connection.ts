@@ -20,6 +20,7 @@ import {
   STRANGER_PER_SECOND,
 } from "./limits.ts";
 import { MessageGuard } from "./message-guard.ts";
+import type { Newcomer } from "./newcomers.ts";
 import { Outbox } from "./outbox.ts";
 import type { Reply } from "./reply.ts";
 import type { Socket, SocketListener } from "./socket.ts";
@@ -28,6 +29,9 @@ import type { Refusal } from "./telemetry.ts";
 import type { Tenant } from "./tenant.ts";
 import { TokenWatch } from "./token-watch.ts";
 import type { UserBudget } from "./user-budget.ts";
+
+/** What only a whole message brings about before `connect`: nothing unfinished is held then. */
+const FOLLOWS_MESSAGE: ReadonlySet<CloseReason> = new Set(["unauthenticated", "badMessages", "overload"]);
 
 type State = "new" | "connected" | "closing" | "closed";
 
@@ -38,6 +42,8 @@ export class Connection implements SocketListener, Peer, Reply {
   readonly #tenant: Tenant;
   readonly #socket: Socket;
   readonly #admitted: Pick<Admitted, "release">;
+  /** Until it has connected, where that is bounded. */
+  readonly #newcomer: Newcomer | undefined;
   readonly #guard: MessageGuard;
   readonly #connectBy: number;
   readonly #sessions: HeldSessions;
@@ -55,13 +61,20 @@ export class Connection implements SocketListener, Peer, Reply {
   #closeAt = Number.POSITIVE_INFINITY;
 
   /** `admitted` is released when the socket has gone. */
-  constructor(hub: Hub, tenant: Tenant, socket: Socket, admitted: Pick<Admitted, "release">) {
+  constructor(
+    hub: Hub,
+    tenant: Tenant,
+    socket: Socket,
+    admitted: Pick<Admitted, "release">,
+    newcomer?: Newcomer | undefined,
+  ) {
     const now = hub.clock.now();
     const { limits } = hub;
     this.#hub = hub;
     this.#tenant = tenant;
     this.#socket = socket;
     this.#admitted = admitted;
+    this.#newcomer = newcomer;
     this.outbox = new Outbox(socket, limits.maxBufferedBytes, this, hub.pageTurns);
     this.#guard = new MessageGuard(Math.min(STRANGER_PER_SECOND, limits.messagesPerSecond), now);
     this.#sessions = new HeldSessions(tenant, this, limits.maxSessionsPerSocket);
@@ -110,6 +123,7 @@ export class Connection implements SocketListener, Peer, Reply {
     if (!wasOver) this.#detach(code === 1000 || code === 1005);
     this.#tenant.sockets--;
     this.#admitted.release();
+    this.#newcomer?.ended(this.#hub.clock.now());
     this.#hub.remove(this);
   }
 
@@ -277,6 +291,7 @@ export class Connection implements SocketListener, Peer, Reply {
     if (budget.userId !== undefined) this.outbox.party = budget;
     this.#state = "connected";
     this.#socket.authorized();
+    this.#newcomer?.release();
     this.#guard.setRate(principal.kind === "app" ? messagesPerSecond * APP_TOKEN_FACTOR : messagesPerSecond);
     this.#adopt(principal);
     const { nodeId } = this.#hub;
@@ -377,6 +392,7 @@ export class Connection implements SocketListener, Peer, Reply {
     if (this.#isOver) return;
     if (refusal !== undefined) this.#refuse(refusal);
     this.#state = "closing";
+    if (FOLLOWS_MESSAGE.has(reason)) this.#newcomer?.release();
     this.#detach(false);
     this.#hub.schedule(this, this.#hub.clock.now() + CLOSE_TIMEOUT_MS);
     this.#socket.close(CLOSE[reason].code, CLOSE[reason].reason);

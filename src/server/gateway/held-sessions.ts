@@ -39,14 +39,15 @@ export class HeldSessions implements Holder {
     if (resumed === undefined && this.#tenant.isShortOfMemory) {
       return this.#reply.error(id, "LIMIT_REACHED", SHORT_OF_MEMORY);
     }
-    const evicted = resumed === undefined ? this.#tenant.sessionToEvict(userId, now) : undefined;
+    const isHeld = resumed?.holder === this;
+    const evicted = isHeld ? [] : this.#tenant.sessionsToEvict(userId, now, resumed);
     if (evicted === "full") {
       return this.#reply.error(id, "LIMIT_REACHED", "the user has all the sessions that a user may have");
     }
-    const freed = evicted?.customBytes ?? 0;
+    let freed = 0;
+    for (const { customBytes } of evicted) freed += customBytes;
     if (!this.#mayHaveCustom(id, resumed, this.#tenant.table.user(userId), message, freed)) return;
-    if (evicted !== undefined) this.#tenant.evict(evicted, now);
-    const isHeld = resumed?.holder === this;
+    for (const lost of evicted) this.#tenant.evict(lost, now);
     const session = resumed ?? this.#tenant.open(userId, kind, message, this, now);
     if (!isHeld) this.#add(session);
     if (resumed !== undefined) {
@@ -144,7 +145,7 @@ export class HeldSessions implements Holder {
 
   /**
    * Whether the custom fields keep within their bounds after a patch, of a session or of a new one of that
-   * user; answers if not. `freed`: bytes of a session that ends for it.
+   * user; answers if not. `freed`: bytes of the sessions that end for it.
    */
   #mayHaveCustom(
     id: number | undefined,
@@ -162,8 +163,11 @@ export class HeldSessions implements Holder {
       this.#reply.bad(id, "too many custom fields, or too large ones", [issue]);
       return false;
     }
-    const grows = bytes - (session?.customBytes ?? 0) - freed;
-    if (grows <= 0 || (user?.customBytes ?? 0) + grows <= MAX_USER_CUSTOM_BYTES) return true;
+    const grows = bytes - (session?.customBytes ?? 0);
+    // A session that does not grow may stay, but no new one comes while there is too much: others may end
+    // the same sessions for one of their own.
+    if (session !== undefined && grows <= 0) return true;
+    if ((user?.customBytes ?? 0) + grows - freed <= MAX_USER_CUSTOM_BYTES) return true;
     const limit = `custom of all sessions of a user has at most ${MAX_USER_CUSTOM_BYTES} bytes of JSON`;
     this.#reply.error(id, "LIMIT_REACHED", limit);
     return false;

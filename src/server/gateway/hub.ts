@@ -5,6 +5,7 @@ import { Admissions, type Admitted } from "./admission.ts";
 import type { Replication } from "./journal.ts";
 import { type Limits, MAX_DUE_PER_TURN, STALL_MS } from "./limits.ts";
 import { MemoryGate } from "./memory-gate.ts";
+import { type Newcomer, Newcomers } from "./newcomers.ts";
 import type { Outbox } from "./outbox.ts";
 import { PageTurns } from "./page-turns.ts";
 import type { UpgradeRefusal } from "./socket.ts";
@@ -22,6 +23,8 @@ export interface HubOptions {
   readonly makeId: () => string;
   /** A number in [0, 1), for delays that should differ. */
   readonly random: () => number;
+  /** Bytes that this process may use; undefined: as many as it likes. */
+  readonly memoryLimit?: number | undefined;
   /** undefined: this node is the only one. */
   readonly replication?: Replication | undefined;
 }
@@ -53,6 +56,7 @@ export class Hub {
   readonly telemetry: Telemetry;
   readonly nodeId: string;
   readonly admissions: Admissions;
+  readonly newcomers: Newcomers;
   /** Whoever watches the process tells it. */
   readonly memory = new MemoryGate();
   /** Who sends pages of long answers, in turns. */
@@ -97,6 +101,7 @@ export class Hub {
       },
       now,
     );
+    this.newcomers = new Newcomers(options.memoryLimit ?? Number.POSITIVE_INFINITY, limits);
     this.#ticker = new Ticker(
       clock,
       (at) => this.run(at),
@@ -143,6 +148,7 @@ export class Hub {
       expiries: this.#expiries.size,
       connections: this.admissions.connections,
       addresses: this.admissions.addresses,
+      newcomers: this.newcomers.present,
     };
   }
 
@@ -162,10 +168,24 @@ export class Hub {
     }
     const admission = this.admissions.admit(address, this.clock.now());
     if (admission.ok) return admission;
-    const { refusal, retryAfterS } = admission;
+    return this.#refuse(admission.refusal, admission.retryAfterS);
+  }
+
+  /** Lets in a socket of which we do not see what it sends before it is whole, or says why not. */
+  admitNewcomer(address: string): Newcomer | UpgradeRefusal {
+    const admission = this.newcomers.admit(address, this.clock.now());
+    // Most of those who are there have connected within a second.
+    return typeof admission === "string" ? this.#refuse(admission, 1) : admission;
+  }
+
+  #refuse(refusal: keyof typeof REFUSED, retryAfterS: number): UpgradeRefusal {
     this.telemetry.refused(refusal);
-    const status = refusal === "connections_per_address" ? 429 : 503;
-    return { ok: false, status, message: REFUSED[refusal], retryAfterS };
+    return {
+      ok: false,
+      status: refusal.endsWith("_per_address") ? 429 : 503,
+      message: REFUSED[refusal],
+      retryAfterS,
+    };
   }
 
   add(peer: Peer): void {
@@ -291,4 +311,6 @@ const REFUSED = {
   connections: "this node has all the connections that it can take",
   connections_per_address: "too many connections from this address",
   connect_rate: "too many new connections a second",
+  newcomers: "too many sockets have not connected yet",
+  newcomers_per_address: "too many sockets from this address have not connected yet",
 } as const;

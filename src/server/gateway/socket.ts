@@ -42,6 +42,8 @@ export interface UpgradeRequest {
   readonly origin: string | undefined;
   /** The client's address, proxies that we trust looked through. */
   readonly address: string;
+  /** Whether the transport holds no more of a first message than may be taken. */
+  readonly boundsFirstMessage: boolean;
 }
 
 export interface UpgradeRefusal {

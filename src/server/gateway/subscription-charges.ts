@@ -10,6 +10,7 @@ export interface ChargeLimits {
 const RETRIES = 8;
 
 interface Held {
+  /** When it was subscribed to. */
   readonly bytes: number;
   subscriptions: number;
 }
@@ -18,13 +19,16 @@ interface Held {
  * What the subscriptions of one user keep in memory, over all of the user's sockets. A view is charged once,
  * however many sockets watch it. It stays charged while it is kept idle after the user was the last to let go
  * of it, so that ever new filters gain nothing: at the limit the user's own idle views go first, the one idle
- * longest before others.
+ * longest before others. What a held view has grown by since then counts when the user subscribes to
+ * another: what they have, they keep.
  */
 export class SubscriptionCharges implements FlushPayer {
   flushFreeAt = 0;
   readonly #limits: ChargeLimits;
   /** Drops an idle view. */
   readonly #drop: (key: string) => void;
+  /** What a view keeps now, where that is known at once. */
+  readonly #bytesOf: (key: string) => number | undefined;
   /** By the key of the filter: that stays the same, whatever becomes of the view. */
   readonly #held = new Map<string, Held>();
   readonly #idle = new Map<string, number>();
@@ -34,9 +38,14 @@ export class SubscriptionCharges implements FlushPayer {
   #answerBytes = 0;
   readonly #waiting = new Set<() => void>();
 
-  constructor(limits: ChargeLimits, drop: (key: string) => void) {
+  constructor(
+    limits: ChargeLimits,
+    drop: (key: string) => void,
+    bytesOf: (key: string) => number | undefined,
+  ) {
     this.#limits = limits;
     this.#drop = drop;
+    this.#bytesOf = bytesOf;
   }
 
   get bytes(): number {
@@ -146,9 +155,18 @@ export class SubscriptionCharges implements FlushPayer {
 
   #makeRoom(bytes: number, filters: number): boolean {
     const { maxBytes, maxFilters } = this.#limits;
-    if (this.#heldBytes + bytes > maxBytes || this.#held.size + filters > maxFilters) return false;
-    this.#dropIdle(() => this.bytes + bytes > maxBytes || this.filters + filters > maxFilters);
+    // A query that waits is not refused for what others have added to a view.
+    const more = bytes + (filters > 0 ? this.#growth() : 0);
+    if (this.#heldBytes + more > maxBytes || this.#held.size + filters > maxFilters) return false;
+    this.#dropIdle(() => this.bytes + more > maxBytes || this.filters + filters > maxFilters);
     return true;
+  }
+
+  /** What the held views keep beyond what they were charged, or less. */
+  #growth(): number {
+    let growth = 0;
+    for (const [key, { bytes }] of this.#held) growth += (this.#bytesOf(key) ?? bytes) - bytes;
+    return growth;
   }
 
   #dropIdle(isTooMuch: () => boolean): void {

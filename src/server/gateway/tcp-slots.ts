@@ -1,3 +1,4 @@
+import { KeyedBuckets } from "../../core/collections/keyed-buckets.ts";
 import { addressKey } from "./admission.ts";
 
 export interface TcpSlotsOptions {
@@ -5,6 +6,11 @@ export interface TcpSlotsOptions {
   readonly maxConnections: number;
   /** Strangers of one address, while there is room for everybody. */
   readonly maxPerAddress: number;
+  /**
+   * Strangers that may come from one address in a second, burst twice that. One that does not remain a stranger
+   * counts no longer. Undefined: any number.
+   */
+  readonly perSecondOfAddress?: number | undefined;
   /** Whether a peer is a proxy of ours: it connects for many, so no share holds for it. */
   readonly isProxy: (peer: string) => boolean;
   /** Whether the transport knows one connection from another: which has ended, and how to end one. */
@@ -21,8 +27,9 @@ export interface StrangerConnection {
   end(): void;
 }
 
-/** `full`: no connection is left; `share_used`: none is left for this address. */
-export type Opened = "taken" | "full" | "share_used";
+/** Why a connection is not taken: none is left, none is left for this address, or too many come from it. */
+export type TcpRefusal = "full" | "share_used" | "too_often";
+export type Opened = "taken" | TcpRefusal;
 
 /** An address may be this share of what is not WebSockets while slots are short. */
 const SHARE_WHEN_SHORT = 1 / 16;
@@ -37,7 +44,7 @@ const FEW_FREE = 1 / 8;
  * transports.
  */
 const SILENCE_MS = 12_000;
-/** A bound on the addresses that are remembered where ends are not told. */
+/** A bound on the addresses that are remembered for a time. */
 const MAX_ADDRESSES = 65_536;
 
 /**
@@ -54,15 +61,20 @@ export class TcpSlots {
   readonly #isProxy: (peer: string) => boolean;
   readonly #now: () => number;
   readonly #strangers: Strangers;
+  readonly #rate: KeyedBuckets | undefined;
   #connections = 0;
   #webSockets = 0;
 
-  constructor({ maxConnections, maxPerAddress, isProxy, knowsConnections, now }: TcpSlotsOptions) {
+  constructor(options: TcpSlotsOptions) {
+    const { maxConnections, maxPerAddress, perSecondOfAddress, isProxy, knowsConnections, now } = options;
     this.maxConnections = maxConnections;
     this.#now = now;
     this.#maxPerAddress = Math.min(maxPerAddress, Math.floor(maxConnections / 2));
     this.#isProxy = isProxy;
     this.#strangers = knowsConnections ? new CountedStrangers() : new RecentStrangers(SILENCE_MS);
+    if (perSecondOfAddress !== undefined) {
+      this.#rate = new KeyedBuckets(perSecondOfAddress, 2 * perSecondOfAddress, MAX_ADDRESSES);
+    }
   }
 
   get connections(): number {
@@ -107,6 +119,7 @@ export class TcpSlots {
     if (this.#isProxy(peer)) return "taken";
     const key = addressKey(peer);
     const now = this.#now();
+    if (this.#rate?.take(key, now) === false) return "too_often";
     const rest = this.maxConnections - this.#webSockets;
     const share = this.isShort
       ? Math.min(this.#maxPerAddress, Math.max(LEAST_SHARE, Math.floor(SHARE_WHEN_SHORT * rest)))
@@ -116,8 +129,14 @@ export class TcpSlots {
     return "taken";
   }
 
-  /** A connection of this address is a stranger's no longer: it has ended, or has shown credentials. */
+  /** A connection of this address is a stranger's no longer: it is a WebSocket, or has shown credentials. */
   known(peer: string, connection?: StrangerConnection): void {
+    this.strangerLeft(peer, connection);
+    this.#rate?.giveBack(addressKey(peer));
+  }
+
+  /** A connection of this address has ended as a stranger's. */
+  strangerLeft(peer: string, connection?: StrangerConnection): void {
     if (!this.#isProxy(peer)) this.#strangers.remove(addressKey(peer), this.#now(), connection);
   }
 

@@ -7,6 +7,8 @@ export const REFUSALS = [
   "connections",
   "connections_per_address",
   "connect_rate",
+  "newcomers",
+  "newcomers_per_address",
   "tcp_connections",
   "starting",
   "memory",

@@ -15,6 +15,7 @@ import type { CompiledFilter } from "../../core/views/compiled-filter.ts";
 import type { Flush, View } from "../../core/views/view.ts";
 import { type Collected, type IdleViewOwner, Views } from "../../core/views/views.ts";
 import type { EndCause } from "../../protocol/codes.ts";
+import { MAX_USER_CUSTOM_BYTES } from "../../protocol/rules.ts";
 import type { App } from "../auth/app.ts";
 import type { Clock } from "../clock.ts";
 import { Feed, type FlushPayer, type Subscriber } from "./feed.ts";
@@ -135,21 +136,33 @@ export class Tenant {
   }
 
   /**
-   * Which session of a user has to end before one more is opened: undefined if none has to, "full" if none
-   * may. It is the one whose socket was lost the longest ago, on whichever node, as far as this node knows.
+   * Which sessions of a user have to end before one more is opened, or one is resumed: none, those whose sockets were
+   * lost the longest ago, on whichever node, as far as this node knows, or "full" if too few are lost. Only where nodes
+   * did not hear of each other in time may a user have more than the limits, so that a resumed one has to make room.
    */
-  sessionToEvict(userId: string, now: number): HeldSession | "full" | undefined {
-    const sessions = this.table.user(userId)?.sessions ?? [];
-    if (sessions.length < this.#options.limits.maxSessionsPerUser) return undefined;
-    let evicted: HeldSession | undefined;
-    let longest = Number.NEGATIVE_INFINITY;
-    for (const session of sessions) {
-      const lostForMs = this.#lostForMs(session, now);
-      if (lostForMs === undefined || lostForMs <= longest) continue;
-      evicted = session;
-      longest = lostForMs;
+  sessionsToEvict(userId: string, now: number, resumed?: HeldSession): readonly HeldSession[] | "full" {
+    const user = this.table.user(userId);
+    if (user === undefined) return [];
+    const more = resumed === undefined ? 1 : 0;
+    let tooMany = user.sessions.length + more - this.#options.limits.maxSessionsPerUser;
+    // Those that one more may have are for the caller to count.
+    let tooLarge = resumed === undefined ? 0 : user.customBytes - MAX_USER_CUSTOM_BYTES;
+    if (tooMany <= 0 && tooLarge <= 0) return [];
+    const lost: Lost[] = [];
+    for (const session of user.sessions) {
+      const forMs = session === resumed ? undefined : this.#lostForMs(session, now);
+      if (forMs !== undefined) lost.push({ session, forMs });
     }
-    return evicted ?? "full";
+    if (tooMany === 1 && tooLarge <= 0 && lost.length > 0) return [lost.reduce(longerLost).session];
+    // Equal ones may be infinite, and have no difference.
+    lost.sort((one, other) => other.forMs - one.forMs || 0);
+    const evicted: HeldSession[] = [];
+    for (const { session } of lost) {
+      evicted.push(session);
+      tooLarge -= session.customBytes;
+      if (--tooMany <= 0 && tooLarge <= 0) return evicted;
+    }
+    return "full";
   }
 
   /** Ends a lost session before its time, as the user opens another. */
@@ -331,6 +344,7 @@ export class Tenant {
     budget.subscriptions ??= new SubscriptionCharges(
       { maxBytes, maxFilters: USER_FILTER_FACTOR * maxSubscriptionsPerSocket },
       (key) => this.#views.dropIdle(key),
+      (key) => this.#views.bytesOfKey(key),
     );
     return budget.subscriptions;
   }
@@ -454,6 +468,7 @@ export class Tenant {
     }
     const costMs = flushCostMs(changes, diff?.text.length ?? 0);
     flushTurn.spend(costMs);
+    this.#views.flushed(view, costMs);
     const feed = this.#feeds.get(view);
     feed?.publish(diff);
     if (diff === undefined) this.#views.rest(view, view.hasLeftOut ? FAILED_FLUSH_REST_MS : 0, now);
@@ -567,4 +582,13 @@ export class Tenant {
     const next = this.#views.next();
     if (next !== undefined) this.#options.wakeBy(next);
   }
+}
+
+interface Lost {
+  readonly session: HeldSession;
+  readonly forMs: number;
+}
+
+function longerLost(one: Lost, other: Lost): Lost {
+  return other.forMs > one.forMs ? other : one;
 }

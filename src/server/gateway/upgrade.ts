@@ -13,11 +13,19 @@ export function answerUpgrade(hub: Hub, request: UpgradeRequest): UpgradeAnswer 
     hub.telemetry.refused("origin");
     return { ok: false, status: 403, message: "pages of this origin may not connect to this app" };
   }
+  const newcomer = request.boundsFirstMessage ? undefined : hub.admitNewcomer(request.address);
+  if (newcomer !== undefined && !newcomer.ok) return newcomer;
   const admission = hub.admit(request.address);
-  if (!admission.ok) return admission;
+  if (!admission.ok) {
+    newcomer?.release();
+    return admission;
+  }
   return {
     ok: true,
-    accept: (socket) => new Connection(hub, tenant, socket, admission),
-    abandon: () => admission.release(),
+    accept: (socket) => new Connection(hub, tenant, socket, admission, newcomer),
+    abandon: () => {
+      newcomer?.release();
+      admission.release();
+    },
   };
 }

@@ -79,9 +79,20 @@ export function createHttpServer(
       if (inHand === 0) onIdle?.();
     },
   };
+  // Node takes one connection in a turn of the loop, so a newcomer waits for all that came before it. What is
+  // not to stay goes before it has a parser, which is most of what a connection costs.
+  const [parse] = server.listeners("connection") as [(this: Server, tcp: TcpSocket) => void];
+  server.removeListener("connection", parse);
   server.on("connection", (tcp) => {
     // A connection whose offer of another protocol is left alone comes again.
-    if (!connections.has(tcp)) connections.set(tcp, new HttpConnection(work, tcp));
+    if (!connections.has(tcp)) {
+      // It was reset while it waited. Nobody is there to be counted or answered.
+      if (tcp.remoteAddress === undefined) return void tcp.destroy();
+      const connection = new HttpConnection(work, tcp);
+      if (!connection.isTaken) return;
+      connections.set(tcp, connection);
+    }
+    parse.call(server, tcp);
   });
   server.on("request", (request, response) =>
     connections.get(request.socket)?.take(request, response, false),
@@ -221,6 +232,8 @@ const connections = new WeakMap<TcpSocket, HttpConnection>();
  * in memory. So they wait here: each is handled when the kernel has taken the response to the one before.
  */
 class HttpConnection implements StrangerConnection {
+  /** Whether it may stay. One that may not is ended at once. */
+  readonly isTaken: boolean;
   readonly #work: Work;
   readonly #tcp: TcpSocket;
   readonly #peer: string;
@@ -238,15 +251,18 @@ class HttpConnection implements StrangerConnection {
     this.#peer = tcp.remoteAddress ?? "";
     const { options } = work;
     const opened = options.tcp.open(this.#peer, this);
-    this.#isStranger = opened === "taken";
+    this.isTaken = opened === "taken";
+    this.#isStranger = this.isTaken;
     tcp.on("close", () => {
       this.endRequests();
-      this.#known();
+      if (this.#isStranger) options.tcp.strangerLeft(this.#peer, this);
       options.tcp.close(this.#isWebSocket);
     });
     if (opened === "taken") return;
     options.tcpRefused(opened);
-    tcp.destroy();
+    // A reset leaves nothing behind in the kernel, where thousands a second would pile up.
+    if (opened === "too_often") tcp.resetAndDestroy();
+    else tcp.destroy();
   }
 
   /** The last response was given, or nothing is to be answered any more. */

@@ -5,7 +5,7 @@ import type {
   UpgradeRefusal,
   UpgradeRequest,
 } from "../gateway/socket.ts";
-import type { TcpSlots } from "../gateway/tcp-slots.ts";
+import type { TcpRefusal, TcpSlots } from "../gateway/tcp-slots.ts";
 import type { BodyBudget } from "../http/body-budget.ts";
 import { errorResponse, type HttpHandler, type HttpResponse } from "../http/exchange.ts";
 
@@ -54,7 +54,7 @@ export interface TransportOptions {
   /** The client's address, from that of the peer and its X-Forwarded-For. */
   readonly clientAddress: (peer: string, forwardedFor: string | undefined) => string;
   /** A TCP connection was closed because there are too many: of all clients, or of its address. */
-  readonly tcpRefused: (opened: "full" | "share_used") => void;
+  readonly tcpRefused: (refusal: TcpRefusal) => void;
   /** A body was not read to its end because unfinished bodies hold too many bytes. */
   readonly bodyRefused: () => void;
   /**

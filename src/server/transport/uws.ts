@@ -120,7 +120,13 @@ export async function listenUws(uws: UwsModule, options: TransportOptions): Prom
       const appId = realtimeAppId(request.getUrl());
       const fault = appId === undefined ? NO_SUCH_PATH : handshakeError(head);
       if (fault !== undefined) return refuse(response, options.refuseHandshake(address, fault));
-      const admission = options.upgrade({ appId: appId!, origin: head.origin, address });
+      const admission = options.upgrade({
+        appId: appId!,
+        origin: head.origin,
+        address,
+        // The library puts fragments together by itself, up to the bound on every message.
+        boundsFirstMessage: false,
+      });
       if (!admission.ok) {
         return refuse(response, options.refuseHandshake(address, refusalResponse(admission)));
       }

@@ -69,7 +69,12 @@ function upgrade(
   const appId = realtimeAppId(path);
   const fault = appId === undefined ? NO_SUCH_PATH : handshakeError(handshake);
   if (fault !== undefined) return options.refuseHandshake(address, fault);
-  const admission = options.upgrade({ appId: appId!, origin: request.headers.origin, address });
+  const admission = options.upgrade({
+    appId: appId!,
+    origin: request.headers.origin,
+    address,
+    boundsFirstMessage: true,
+  });
   if (!admission.ok) return options.refuseHandshake(address, refusalResponse(admission));
   const { maxMessageBytes } = options;
   const authorizedLimits = {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { NEW_SESSION } from "../../../src/core/sessions/session.ts";
+import { NEW_SESSION, patchState } from "../../../src/core/sessions/session.ts";
 import { Table } from "../../../src/core/sessions/table.ts";
 import { CompiledFilter } from "../../../src/core/views/compiled-filter.ts";
 import { DiffLog, DiffRings, MAX_DIFF_CHARS, MAX_DIFFS } from "../../../src/core/views/diff-log.ts";
@@ -252,6 +252,42 @@ it("one user with a long entry does not make a large view look too large for oth
     expect(estimate).toBeGreaterThan(0.85 * bytes);
     expect(estimate).toBeLessThan(1.05 * bytes);
   }
+});
+
+it("what a view keeps is measured anew after each flush", () => {
+  const random = new Random(5);
+  const table = new Table<object>();
+  const views = new Views(table, 50, () => "view");
+  const custom = () => ({ custom: { x: "x".repeat(random.below(50)) } });
+  for (let i = 0; i < 1_500; i++) {
+    table.open(`s${i}`, `u${i % 1_100}`, "widget", patchState(NEW_SESSION, custom()), undefined);
+  }
+  const { filter } = views.acquire(compile({}));
+  const view = views.find(filter)!;
+  // Estimates are for who is to be let in, not for who is.
+  expect([view.isCollecting, views.bytesOfKey(filter.key)]).toEqual([true, undefined]);
+  const open = (i: number) =>
+    table.open(`s${i}`, `u${random.below(1_200)}`, "widget", patchState(NEW_SESSION, custom()), undefined);
+  views.touch(open(1_500), 0);
+  while (views.isCollecting) views.collectMore();
+  const empty = new Views(table, 50, () => "empty");
+  const alone = empty.bytesOf(empty.acquire(compile({ hasFocus: true })));
+  for (let round = 0; round < 200; round++) {
+    const session = table.get(`s${random.below(1_500 + round)}`);
+    const change =
+      session === undefined
+        ? open(1_501 + round)
+        : random.oneIn(3)
+          ? table.end(session, "closed")
+          : table.update(session, patchState(session, custom()));
+    if (change !== undefined) views.touch(change, round);
+    if (round % 4 > 0) continue;
+    if (view.isMarked) view.flush();
+    const members = view.members().reduce((sum, member) => sum + member.length + 96, 0);
+    expect(views.bytesOfKey(filter.key)).toBe(alone + members);
+  }
+  views.drop(view);
+  expect(views.bytesOfKey(filter.key)).toBe(undefined);
 });
 
 describe("an event", () => {

@@ -119,7 +119,7 @@ class Play {
         if (node!.isPaused) break;
         {
           const { opened, evicted } = node!.openWithin(step.userId, step.kind, step.fields);
-          if (evicted !== undefined) this.#ended.add(evicted);
+          for (const sessionId of evicted) this.#ended.add(sessionId);
           if (opened !== undefined) this.#sessions.push({ sessionId: opened, lostAt: undefined });
         }
         break;

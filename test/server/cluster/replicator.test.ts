@@ -61,9 +61,14 @@ describe("nodes that share a log", () => {
       node.tenant.lose(node.tenant.table.get(sessionId)!, node.now);
     };
 
+    const NOTHING = { evicted: [] };
+
     it("and refuse one more, whichever it comes to", () => {
       const { world, a, b } = full();
-      expect([a.openWithin("alice", "widget", {}), b.openWithin("alice", "widget", {})]).toEqual([{}, {}]);
+      expect([a.openWithin("alice", "widget", {}), b.openWithin("alice", "widget", {})]).toEqual([
+        NOTHING,
+        NOTHING,
+      ]);
       expect(b.openWithin("bob", "widget", {}).opened).toBeDefined();
       world.heal(40);
       world.compare();
@@ -76,14 +81,14 @@ describe("nodes that share a log", () => {
       lose(a, ids[1]!);
       world.heal(100);
       expect(b.tenant.table.get(ids[3]!)!.origin!.lostAt).toBe(a.tenant.table.get(ids[3]!)!.origin!.lostAt);
-      expect(b.openWithin("alice", "widget", {})).toMatchObject({ evicted: ids[3] });
+      expect(b.openWithin("alice", "widget", {})).toMatchObject({ evicted: [ids[3]] });
       expect(a.tenant.table.get(ids[3]!)).toBeDefined();
       world.heal(100);
       expect(a.tenant.table.get(ids[3]!)).toBeUndefined();
       expect(a.tenant.leftovers().lost).toBe(1);
-      expect(b.openWithin("alice", "widget", {})).toMatchObject({ evicted: ids[1] });
+      expect(b.openWithin("alice", "widget", {})).toMatchObject({ evicted: [ids[1]] });
       world.heal(100);
-      expect(b.openWithin("alice", "widget", {})).toEqual({});
+      expect(b.openWithin("alice", "widget", {})).toEqual(NOTHING);
       world.compare();
     });
 
@@ -100,9 +105,9 @@ describe("nodes that share a log", () => {
         expect(lostAt(node, 2)).toBeTypeOf("number");
       }
       for (let i = 2; i < MAX_SESSIONS; i++) {
-        expect(b.openWithin("alice", "widget", {})).toMatchObject({ evicted: ids[i] });
+        expect(b.openWithin("alice", "widget", {})).toMatchObject({ evicted: [ids[i]] });
       }
-      expect(b.openWithin("alice", "widget", {})).toEqual({});
+      expect(b.openWithin("alice", "widget", {})).toEqual(NOTHING);
       world.heal(100);
       world.compare();
     });
@@ -110,11 +115,59 @@ describe("nodes that share a log", () => {
     it("and take for lost those of a node that is no more", () => {
       const { world, a, b, ids } = full();
       world.kill(a);
-      expect(b.openWithin("alice", "widget", {})).toEqual({});
+      expect(b.openWithin("alice", "widget", {})).toEqual(NOTHING);
       world.heal(LEASE_MS + 1_000);
-      expect(ids).toContain(b.openWithin("alice", "widget", {}).evicted);
+      expect(ids).toContain(b.openWithin("alice", "widget", {}).evicted[0]);
       world.heal(100);
       expect(b.tenant.table.user("alice")!.sessions).toHaveLength(MAX_SESSIONS);
+    });
+
+    it("and come back to the limit by the next that is opened, after they did not hear of each other in time", () => {
+      const { world, a, b, ids } = full();
+      for (const sessionId of ids) lose(a, sessionId);
+      world.heal(100);
+      // Each of the two ends the same sessions for its own, again and again. They once gained as many each time.
+      const most: number[] = [];
+      for (let round = 0; round < 4; round++) {
+        for (const node of [a, b]) {
+          const opened = ids.map(() => node.openWithin("alice", "widget", {}).opened!);
+          for (const sessionId of opened) lose(node, sessionId);
+        }
+        world.heal(100);
+        most.push(a.tenant.table.user("alice")!.sessions.length);
+      }
+      expect(most).toEqual(Array.from({ length: 4 }, () => 2 * MAX_SESSIONS));
+      expect(b.openWithin("alice", "widget", {}).evicted).toHaveLength(MAX_SESSIONS + 1);
+      world.heal(100);
+      for (const { tenant } of world.nodes) {
+        expect(tenant.table.user("alice")!.sessions).toHaveLength(MAX_SESSIONS);
+      }
+    });
+
+    it("and let nobody go on with one while there are too many, unless lost ones make room", () => {
+      const { world, a, b, ids } = full();
+      // Each is closed, replaced by another, and taken over by the other node, which has not heard of it yet.
+      for (const sessionId of ids) {
+        a.socket.held.delete(sessionId);
+        a.tenant.end(a.tenant.table.get(sessionId)!, "closed", a.now);
+      }
+      const others = ids.map(() => a.openWithin("alice", "widget", {}).opened!);
+      for (const sessionId of ids) expect(b.resume(sessionId, {})).toBe(true);
+      world.heal(100);
+      expect(a.tenant.table.user("alice")!.sessions).toHaveLength(2 * MAX_SESSIONS);
+      const evictedFor = (node: FakeNode, sessionId: string) =>
+        node.tenant.sessionsToEvict("alice", node.now, node.tenant.table.get(sessionId)!);
+      for (const node of world.nodes) {
+        for (const sessionId of [...ids, ...others]) expect(evictedFor(node, sessionId)).toBe("full");
+      }
+      world.compare();
+      for (const sessionId of others) {
+        lose(a, sessionId);
+        world.heal(40);
+      }
+      expect(evictedFor(a, others[0]!)).toBe("full");
+      const oldest = others.map((sessionId) => b.tenant.table.get(sessionId)!);
+      expect(evictedFor(b, ids[0]!)).toEqual(oldest);
     });
 
     it("and tell each other of a lost socket only where the user may need the place", () => {

@@ -161,13 +161,16 @@ export class FakeNode {
     return sessionId;
   }
 
-  /** As `open`, within the limit of a user: what was opened, and which session ended for it. */
-  openWithin(userId: string, kind: SessionKind, patch: SessionPatch): { opened?: string; evicted?: string } {
-    const evicted = this.tenant.sessionToEvict(userId, this.now);
-    if (evicted === "full") return {};
-    if (evicted !== undefined) this.tenant.evict(evicted, this.now);
-    const opened = this.open(userId, kind, patch);
-    return evicted === undefined ? { opened } : { opened, evicted: evicted.sessionId };
+  /** As `open`, within the limit of a user: what was opened, and which sessions ended for it. */
+  openWithin(
+    userId: string,
+    kind: SessionKind,
+    patch: SessionPatch,
+  ): { opened?: string; evicted: readonly string[] } {
+    const evicted = this.tenant.sessionsToEvict(userId, this.now);
+    if (evicted === "full") return { evicted: [] };
+    for (const session of evicted) this.tenant.evict(session, this.now);
+    return { opened: this.open(userId, kind, patch), evicted: evicted.map(({ sessionId }) => sessionId) };
   }
 
   /** The user's client comes here and asks to go on with a session; false if there is none to go on with. */

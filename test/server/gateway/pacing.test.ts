@@ -190,6 +190,45 @@ it("a view that is ready does not wait for a delivery to many", async () => {
   while (crowd.isPublishing) await setImmediate();
 });
 
+it("a view does not wait until all who watch somebody's large value, each in a view of their own, have it", async () => {
+  const { tenant, time, watch } = setUp(new TurnBudget((error) => expect.fail(String(error))));
+  const crowd = Array.from({ length: 500 }, () => new Watcher({ flushFreeAt: 0 }));
+  for (const [i, watcher] of crowd.entries()) watch({ userIds: ["mallory", `other-${i}`] }, [watcher]);
+  const bystander = new Watcher({ flushFreeAt: 0 });
+  watch({ userIds: ["alice"] }, [bystander]);
+  const custom = Object.fromEntries(Array.from({ length: 8 }, (_, i) => [`k${i}`, "x".repeat(492)]));
+  const sessions = Array.from({ length: 16 }, () =>
+    tenant.open("mallory", "widget", { custom }, holder, time.now),
+  );
+  const alice = tenant.open("alice", "widget", {}, holder, time.now);
+  const atVersion = (version: number) => crowd.filter(({ versions }) => versions.at(-1) === version).length;
+  const settleAll = async () => {
+    time.now += 10_000;
+    tenant.run(time.now);
+    for (let turns = 0; tenant.leftovers().ready! > 0 && turns < 10_000; turns++) await setImmediate();
+    time.now += 10_000;
+    tenant.run(time.now);
+  };
+  await settleAll();
+  expect([atVersion(2), bystander.versions]).toEqual([crowd.length, [2]]);
+  tenant.update(sessions[0]!, { isTyping: true }, time.now);
+  tenant.settle(time.now);
+  tenant.update(alice, { isTyping: true }, time.now);
+  tenant.settle(time.now);
+  await setImmediate();
+  await setImmediate();
+  expect(bystander.versions).toEqual([2, 3]);
+  expect(atVersion(3)).toBeLessThan(crowd.length / 4);
+  // And the crowd does not wait without an end, though somebody else goes on and on.
+  for (let i = 0; i < 2_000 && atVersion(3) < crowd.length; i++) {
+    time.now += limits.diffIntervalMs;
+    tenant.update(alice, { hasFocus: i % 2 === 0 }, time.now);
+    tenant.settle(time.now);
+    await setImmediate();
+  }
+  expect(atVersion(3)).toBe(crowd.length);
+});
+
 it("a diff to many is delivered in turns of the event loop: in order, once, and to all", async () => {
   const world = setUp(new TurnBudget((error) => expect.fail(String(error))));
   const { tenant, time } = world;

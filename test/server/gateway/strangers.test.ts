@@ -53,7 +53,12 @@ it(`${MANY} strangers' paths, methods, apps and ids leave the metrics as large a
     ][i % 4] as [string, string];
     const address = () => `10.${i % 250}.0.1`;
     await askRouter(handle, { method, path, query: `x=${i}`, headers, address, body: Buffer.alloc(0) });
-    answerUpgrade(hub, { appId: `app-${i}`, origin: `https://${i}.example`, address: `stranger ${i}` });
+    answerUpgrade(hub, {
+      appId: `app-${i}`,
+      origin: `https://${i}.example`,
+      address: `stranger ${i}`,
+      boundsFirstMessage: i % 2 === 0,
+    });
     if (i % 10 > 0) continue;
     const decoded = decodeMessage(`{"type":"type-${i}","id":${i}}`);
     if (decoded.kind === "bad") telemetry.refused("bad_message");

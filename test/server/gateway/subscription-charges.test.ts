@@ -4,10 +4,14 @@ import { Random } from "../../support/random.ts";
 
 function setUp(maxBytes = 100, maxFilters = 4) {
   const dropped: string[] = [];
-  const charges: SubscriptionCharges = new SubscriptionCharges({ maxBytes, maxFilters }, (view) => {
-    dropped.push(view);
-  });
-  return { charges, dropped };
+  /** What views keep now; those that are not listed keep what they were charged. */
+  const sizes = new Map<string, number>();
+  const charges: SubscriptionCharges = new SubscriptionCharges(
+    { maxBytes, maxFilters },
+    (view) => void dropped.push(view),
+    (view) => sizes.get(view),
+  );
+  return { charges, dropped, sizes };
 }
 
 describe("what subscriptions are charged", () => {
@@ -74,6 +78,29 @@ describe("what subscriptions are charged", () => {
     const { charges, dropped } = setUp();
     charges.kept("a", 101);
     expect([dropped, charges.isEmpty]).toEqual([["a"], true]);
+  });
+
+  it("counts what held views have grown by, for what is new only", () => {
+    const { charges, dropped, sizes } = setUp();
+    charges.subscribe("a", 10);
+    charges.subscribe("b", 10);
+    charges.kept("c", 30);
+    sizes.set("a", 200);
+    expect([charges.makeRoom(1), charges.subscribe("d", 1)]).toEqual([false, false]);
+    // What the user has goes on, and so do queries.
+    expect([charges.subscribe("a", 200), charges.subscribe("b", 10), charges.reserve(40)]).toEqual([
+      true,
+      true,
+      true,
+    ]);
+    expect([dropped, charges.bytes]).toEqual([[], 90]);
+    charges.giveBack(40);
+    // Smaller again, there is room, once the idle view is gone.
+    sizes.set("a", 60);
+    expect([charges.subscribe("d", 20), dropped, charges.bytes]).toEqual([true, ["c"], 40]);
+    // What was charged is given back, and nothing is left of what had grown.
+    for (const view of ["a", "a", "b", "b", "d"]) charges.unsubscribe(view);
+    expect(charges.isEmpty).toBe(true);
   });
 
   it("counts queries that wait", () => {

@@ -88,6 +88,67 @@ describe("slots of a transport that knows its connections", () => {
   });
 });
 
+describe("the rate at which strangers come from one address", () => {
+  const PER_SECOND = 10;
+
+  function start() {
+    const clock = { now: 0 };
+    const tcp = new TcpSlots({
+      maxConnections: 1_000,
+      maxPerAddress: 500,
+      perSecondOfAddress: PER_SECOND,
+      isProxy: (peer) => peer === "10.0.0.1",
+      knowsConnections: true,
+      now: () => clock.now,
+    });
+    /** Opens and closes so many; how many were taken. */
+    const taken = (peer: string, count: number) => {
+      let all = 0;
+      for (let i = 0; i < count; i++) {
+        const connection = new Connection();
+        const opened = tcp.open(peer, connection);
+        if (opened === "taken") all++;
+        else expect(opened).toBe("too_often");
+        tcp.strangerLeft(peer, connection);
+        tcp.close(false);
+      }
+      return all;
+    };
+    return { clock, tcp, taken };
+  }
+
+  it("is bounded, whether they stay or not, and nobody else's is", () => {
+    const { clock, tcp, taken } = start();
+    expect(taken("127.0.0.1", 1_000)).toBe(2 * PER_SECOND);
+    expect(taken("127.0.0.2", 1)).toBe(1);
+    // What is refused does not count: whoever shares the address gets in as soon as there is room.
+    clock.now += 1_000 / PER_SECOND;
+    expect(taken("127.0.0.1", 1_000)).toBe(1);
+    clock.now += 1_000;
+    expect(taken("127.0.0.1", 1_000)).toBe(PER_SECOND);
+    expect(tcp.connections).toBe(0);
+  });
+
+  it("does not count who becomes known", () => {
+    const { tcp, taken } = start();
+    for (let i = 0; i < 1_000; i++) {
+      const connection = new Connection();
+      expect(tcp.open("127.0.0.1", connection)).toBe("taken");
+      tcp.known("127.0.0.1", connection);
+      tcp.close(false);
+    }
+    expect(taken("127.0.0.1", 1_000)).toBe(2 * PER_SECOND);
+    expect(tcp.addresses).toBe(0);
+  });
+
+  it("is one for a household with IPv6, and none for a proxy of ours", () => {
+    const { taken } = start();
+    expect(taken("2001:db8::1", 15)).toBe(15);
+    expect(taken("2001:db8::2", 15)).toBe(5);
+    expect(taken("10.0.0.1", 1_000)).toBe(1_000);
+  });
+});
+
 describe("slots of a transport that does not tell whose connection has ended", () => {
   it("an address that opens without end leaves others half of them, and more when it goes on", () => {
     const { tcp, clock } = slots(false, 512);
