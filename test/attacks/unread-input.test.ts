@@ -2,17 +2,21 @@ import { channel } from "node:diagnostics_channel";
 import { once } from "node:events";
 import type { IncomingMessage } from "node:http";
 import { connect } from "node:net";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import * as ws from "ws";
 import { ANONYMOUS_BURST } from "../../src/server/http/anonymous-requests.ts";
 import { MAX_HEADERS, MAX_PIPELINED } from "../../src/server/transport/transport.ts";
 import { APP, TestGateway } from "../support/gateway.ts";
-import { frame, PING, PONG, RawWebSocket } from "../support/raw-websocket.ts";
+import { BINARY, frame, PING, PONG, RawWebSocket, TEXT } from "../support/raw-websocket.ts";
 import { TRANSPORTS } from "../support/transports.ts";
 import { until } from "../support/until.ts";
 
 // What somebody without credentials sends costs no more than its bytes, and what need not be read is not. Counted, not timed.
 
 const ATTACKER = "127.0.0.3";
+
+/** What takes frames apart, which is in no public type: one call for each. */
+const { Receiver } = ws as unknown as { Receiver: { prototype: { getInfo(): void } } };
 
 describe.each(TRANSPORTS)("input that need not be read, over %s", (transport) => {
   let gateway: TestGateway;
@@ -120,6 +124,42 @@ describe.each(TRANSPORTS)("input that need not be read, over %s", (transport) =>
     expect(pongs()).toBeLessThanOrEqual(150);
     stranger.destroy();
     await bystander.settled();
+  });
+
+  it("a stranger's messages before connect are few for an address, beside the first of each socket", async () => {
+    await start();
+    const path = `/v1/${APP}/realtime`;
+    // What is read of each ends with an answer; 8 KB of JSON take up to a millisecond.
+    const bad = frame({ payload: JSON.stringify({ type: "x", more: "x".repeat(8_000) }) });
+    const ends: unknown[] = [];
+    let answered = 0;
+    for (let i = 0; i < 6; i++) {
+      const stranger = await RawWebSocket.open(gateway.gateway.port, { path });
+      stranger.write(Buffer.concat(Array.from({ length: 19 }, () => bad)));
+      await stranger.until(() => stranger.frames.length === 19 || stranger.closeFrame !== undefined);
+      ends.push(stranger.closeFrame?.closed);
+      answered += stranger.frames.filter(({ opcode }) => opcode === TEXT).length;
+      stranger.destroy();
+    }
+    expect(ends).toEqual([undefined, 4429, 4429, 4429, 4429, 4429]);
+    // 256 KiB, and one of each.
+    expect(answered).toBe(32 + 6);
+    // Who has a token needs no more than the first.
+    const bystander = await gateway.connect("bystander");
+    await bystander.settled();
+  });
+
+  it("what comes after a close frame is not taken apart for long", async () => {
+    await start();
+    const looks = vi.spyOn(Receiver.prototype, "getInfo");
+    const stranger = await RawWebSocket.open(gateway.gateway.port, { path: `/v1/${APP}/realtime` });
+    looks.mockClear();
+    const pings = Array.from({ length: 20_000 }, () => frame({ opcode: PING }));
+    stranger.write(Buffer.concat([frame({ opcode: BINARY }), ...pings]));
+    await stranger.ended;
+    const looked = looks.mock.calls.length;
+    looks.mockRestore();
+    expect(looked).toBeLessThan(2_000);
   });
 
   it("a path that is longer than all that there are is not looked for", async () => {

@@ -67,17 +67,23 @@ export function handshakes(path: string): Handshake[] {
       "",
     ),
     header(
-      "5000 subprotocols, ours the last",
+      "500 subprotocols, ours the last",
       101,
-      { [PROTOCOL]: `${Array.from({ length: 5_000 }, (_, i) => `p${i}`).join(",")},presence.v1` },
+      { [PROTOCOL]: `${Array.from({ length: 500 }, (_, i) => `p${i}`).join(",")},presence.v1` },
       "presence.v1",
     ),
+    header("5000 subprotocols, ours the last", 400, {
+      [PROTOCOL]: `${Array.from({ length: 5_000 }, (_, i) => `p${i}`).join(",")},presence.v1`,
+    }),
     header(
-      "a subprotocol and 32 Ki spaces",
+      "a subprotocol and 2 Ki spaces",
       101,
-      { [PROTOCOL]: `presence.v1${" ".repeat(32 * KIB)}, a` },
+      { [PROTOCOL]: `presence.v1${" ".repeat(2 * KIB)}, a` },
       "presence.v1",
     ),
+    header("a subprotocol and 32 Ki spaces", 400, {
+      [PROTOCOL]: `presence.v1${" ".repeat(32 * KIB)}, a`,
+    }),
     header("a subprotocol, 32 Ki spaces, and another without a comma", 400, {
       [PROTOCOL]: `a${" ".repeat(32 * KIB)}b`,
     }),
@@ -133,6 +139,11 @@ export function handshakes(path: string): Handshake[] {
     header("no Connection", 426, { Connection: undefined }),
     header("Connection: close", 426, { Connection: "close" }),
     header("Connection: keep-alive, Upgrade", 101, { Connection: "keep-alive, Upgrade" }),
+    header("10000 options in Connection, Upgrade the last", 101, {
+      Connection: `${"a,".repeat(10_000)} Upgrade`,
+    }),
+    header("16 Ki spaces in Connection", 426, { Connection: `keep-alive,${" ".repeat(16 * KIB)}x` }),
+    make("a path of 30000 slashes", 404, { line: `GET ${"/".repeat(30_000)} HTTP/1.1` }),
     header("header names in small letters", 101, {
       Host: undefined,
       host: "gateway",

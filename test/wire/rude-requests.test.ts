@@ -2,7 +2,11 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { APP, SECRET, TestGateway } from "../support/gateway.ts";
+import { upgradeRequest } from "../support/raw-websocket.ts";
 import { TRANSPORTS } from "../support/transports.ts";
+import { until } from "../support/until.ts";
+
+const VERSION_8 = { "Sec-WebSocket-Version": "8" };
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -68,6 +72,39 @@ describe.each(TRANSPORTS)("rude HTTP clients over %s", (transport) => {
       socket.destroy();
     },
   );
+
+  it("may offer another protocol again and again, and nothing of it stays on the connection", async () => {
+    const warnings: Error[] = [];
+    const warn = (warning: Error) => void warnings.push(warning);
+    process.on("warning", warn);
+    const socket = await dial();
+    for (let i = 0; i < 15; i++) {
+      socket.write("GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n");
+      const [answer] = await once(socket, "data");
+      expect(String(answer)).toMatch(/^HTTP\/1.1 200 OK\r\n/);
+    }
+    socket.destroy();
+    process.off("warning", warn);
+    expect(warnings).toEqual([]);
+  });
+
+  // uWebSockets.js ends them by itself.
+  it.runIf(transport === "ws").each([
+    ["is no HTTP", "GET\r\n\r\n"],
+    [
+      "is no WebSocket of ours",
+      upgradeRequest({ path: `/v1/${APP}/realtime`, headers: VERSION_8 }).toString(),
+    ],
+  ])("lose their connection after an answer to what %s, also if they go on", async (_, request) => {
+    const tcp = connect({ port: gateway.gateway.port, host: "127.0.0.1", allowHalfOpen: true });
+    tcp.on("error", () => {});
+    await once(tcp, "connect");
+    tcp.write(request);
+    await once(tcp, "data");
+    const going = setInterval(() => tcp.write("x"), 50);
+    await until(() => tcp.closed);
+    clearInterval(going);
+  });
 
   it("cannot make up addresses in X-Forwarded-For lines before that of the proxy", async () => {
     const proxied = await TestGateway.start(transport, {

@@ -27,14 +27,14 @@ export class KeyedBuckets {
     return this.#buckets.size;
   }
 
-  /** Takes one token of the key, or returns false and takes none. */
-  take(key: string, now: number): boolean {
+  /** Takes one token of the key, or as many as are asked for, or returns false and takes none. */
+  take(key: string, now: number, tokens = 1): boolean {
     this.#drop(now);
     let bucket = this.#buckets.get(key);
     if (bucket === undefined) bucket = { tokens: this.#burst, at: now };
     else this.#refill(bucket, now);
-    if (bucket.tokens < 1) return false;
-    bucket.tokens -= 1;
+    if (bucket.tokens < tokens) return false;
+    bucket.tokens -= tokens;
     this.#buckets.delete(key);
     this.#buckets.set(key, bucket);
     return true;

@@ -17,17 +17,22 @@ export interface NotAdmitted {
 /** A connection that was let in. */
 export class Admitted {
   readonly ok = true;
-  readonly #release: (key: string) => void;
+  readonly #admissions: Admissions;
   #key: string | undefined;
 
-  constructor(key: string, release: (key: string) => void) {
+  constructor(key: string, admissions: Admissions) {
     this.#key = key;
-    this.#release = release;
+    this.#admissions = admissions;
+  }
+
+  /** Whether one more message of so many bytes may be looked at, before there was a valid token. */
+  mayAsk(bytes: number, now: number): boolean {
+    return this.#key === undefined || this.#admissions.mayAsk(this.#key, bytes, now);
   }
 
   /** Gives the place back. Once is enough, and twice does no harm. */
   release(): void {
-    if (this.#key !== undefined) this.#release(this.#key);
+    if (this.#key !== undefined) this.#admissions.release(this.#key);
     this.#key = undefined;
   }
 }
@@ -78,11 +83,23 @@ export class ConnectRate {
   }
 }
 
+/**
+ * Bytes a second that WebSockets of one address may send before `connect`, beside the first message of
+ * each. To read the JSON of a kilobyte takes up to a tenth of a millisecond, and a client that is what it
+ * should be sends none.
+ */
+const STRANGER_BYTES_PER_SECOND = 65_536;
+const STRANGER_BURST_BYTES = 262_144;
+/** A message counts as so many at least. */
+const LEAST_STRANGER_BYTES = 128;
+const MAX_STRANGERS = 16_384;
+
 /** Counts connections, in all and by address, and lets in so many a second. What is let in must be released, once. */
 export class Admissions {
   readonly #limits: AdmissionLimits;
   readonly #rate: ConnectRate;
   readonly #byAddress = new Map<string, number>();
+  readonly #strangerBytes = new KeyedBuckets(STRANGER_BYTES_PER_SECOND, STRANGER_BURST_BYTES, MAX_STRANGERS);
   #connections = 0;
 
   constructor(limits: AdmissionLimits, now: number) {
@@ -113,15 +130,21 @@ export class Admissions {
     }
     this.#connections++;
     this.#byAddress.set(key, held + 1);
-    return new Admitted(key, this.#release);
+    return new Admitted(key, this);
   }
 
-  readonly #release = (key: string): void => {
+  /** Takes a message of an address from what its strangers may send; false if that is used up. */
+  mayAsk(key: string, bytes: number, now: number): boolean {
+    return this.#strangerBytes.take(key, now, Math.max(bytes, LEAST_STRANGER_BYTES));
+  }
+
+  /** To be called by what was let in, once. */
+  release(key: string): void {
     this.#connections--;
     const left = this.#byAddress.get(key)! - 1;
     if (left === 0) this.#byAddress.delete(key);
     else this.#byAddress.set(key, left);
-  };
+  }
 }
 
 const PLAIN_IPV4 = /^(?:(?:0|[1-9]\d{0,2})\.){3}(?:0|[1-9]\d{0,2})$/;

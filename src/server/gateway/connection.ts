@@ -41,7 +41,7 @@ export class Connection implements SocketListener, Peer, Reply {
   readonly #hub: Hub;
   readonly #tenant: Tenant;
   readonly #socket: Socket;
-  readonly #admitted: Pick<Admitted, "release">;
+  readonly #admitted: Pick<Admitted, "release" | "mayAsk">;
   /** Until it has connected, where that is bounded. */
   readonly #newcomer: Newcomer | undefined;
   readonly #guard: MessageGuard;
@@ -49,6 +49,8 @@ export class Connection implements SocketListener, Peer, Reply {
   readonly #sessions: HeldSessions;
   #subscriptions: Subscriptions | undefined;
   #state: State = "new";
+  /** A message has come before there was a valid token. */
+  #hasAsked = false;
   #principal: Principal | undefined;
   #token: TokenWatch | undefined;
   /**
@@ -65,7 +67,7 @@ export class Connection implements SocketListener, Peer, Reply {
     hub: Hub,
     tenant: Tenant,
     socket: Socket,
-    admitted: Pick<Admitted, "release">,
+    admitted: Pick<Admitted, "release" | "mayAsk">,
     newcomer?: Newcomer | undefined,
   ) {
     const now = hub.clock.now();
@@ -203,8 +205,13 @@ export class Connection implements SocketListener, Peer, Reply {
   #receive(text: string, byteLength: number): void {
     const now = this.#hub.clock.now();
     this.#pingedAt = undefined;
-    if (this.#state === "new" && byteLength > MAX_BYTES_BEFORE_CONNECT) {
-      return this.#close("tooLarge", "too_large");
+    if (this.#state === "new") {
+      if (byteLength > MAX_BYTES_BEFORE_CONNECT) return this.#close("tooLarge", "too_large");
+      // The first of each is bounded by the connects of a second.
+      if (this.#hasAsked && !this.#admitted.mayAsk(byteLength, now)) {
+        return this.#close("flooding", "flooding");
+      }
+      this.#hasAsked = true;
     }
     if (!this.#guard.admit(now)) {
       return this.#refuseOverRate(text, byteLength, now, this.#guard.retryAfterMs());

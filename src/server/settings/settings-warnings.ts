@@ -47,6 +47,12 @@ function limitWarnings(limits: Limits, openFiles: number | undefined): string[] 
         "raise the limit (ulimit -n) or lower the setting",
     );
   }
+  if (limits.maxConnectionsPerIp >= limits.maxConnections) {
+    warnings.push(
+      `MAX_CONNECTIONS_PER_IP is ${limits.maxConnectionsPerIp} and MAX_CONNECTIONS ${limits.maxConnections}: ` +
+        "one address can keep all others out",
+    );
+  }
   if (limits.resumeWindowMs < SAFE_WINDOW_MS) {
     warnings.push(
       "RESUME_WINDOW_MS is under 2 s: a page change or a short loss of network will show as leaving",

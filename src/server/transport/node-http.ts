@@ -10,6 +10,7 @@ import type { Duplex } from "node:stream";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { BodySink } from "../gateway/body-sink.ts";
 import type { Frame } from "../gateway/frame.ts";
+import { CLOSE_TIMEOUT_MS } from "../gateway/limits.ts";
 import type { StrangerConnection } from "../gateway/tcp-slots.ts";
 import {
   BodyWanted,
@@ -108,7 +109,8 @@ export function createHttpServer(
     const connection = connections.get(request.socket);
     // An earlier request has no response yet: what is written now would be taken for a part of it.
     if (connection?.isFree !== true) return void socket.destroy();
-    socket.on("error", () => socket.destroy());
+    // Once: a connection comes again with each offer of another protocol that is left alone.
+    socket.off("error", destroyOnError).on("error", destroyOnError);
     if (hasTooManyHeaders(request)) return refuse(socket, TOO_MANY_HEADERS);
     const handshake = handshakeOf(request);
     const isGet = request.method === "GET";
@@ -178,6 +180,14 @@ export function refuse(socket: Duplex, { status, headers, body }: HttpResponse):
   const head = Object.entries({ ...headers, "content-length": Buffer.byteLength(text), connection: "close" });
   const lines = head.map(([name, value]) => `${name}: ${value}\r\n`).join("");
   socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\n${lines}\r\n${text}`);
+  // Bytes that nobody reads would hide the end of the connection, and it would stay for good.
+  socket.resume();
+  const patience = setTimeout(() => socket.destroy(), CLOSE_TIMEOUT_MS);
+  socket.on("close", () => clearTimeout(patience));
+}
+
+function destroyOnError(this: Duplex): void {
+  this.destroy();
 }
 
 // Upgrades

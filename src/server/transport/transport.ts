@@ -83,7 +83,8 @@ export type Accept = (socket: Socket) => SocketListener;
  * reads it.
  */
 export function realtimeAppId(path: string): string | undefined {
-  const segments = path.split("/");
+  // One more than it may have: to cut tens of thousands takes milliseconds.
+  const segments = path.split("/", 5);
   if (segments.length !== 4) return undefined;
   try {
     const [root, version, appId, name] = segments.map(decodeURIComponent);
@@ -157,10 +158,14 @@ export interface HandshakeHeaders {
 
 /** Whether a GET asks for a WebSocket, as a proxy would read it. If not, it is an ordinary request. */
 export function isWebSocketRequest({ upgrade = "", connection = "", key = "" }: HandshakeHeaders): boolean {
-  const isUpgrade =
-    /^websocket$/i.test(upgrade) && listOf(connection).some((each) => /^upgrade$/i.test(each));
-  return isUpgrade && /^[+/\dA-Za-z]{22}==$/.test(key);
+  return /^websocket$/i.test(upgrade) && UPGRADE.test(connection) && /^[+/\dA-Za-z]{22}==$/.test(key);
 }
+
+/** `upgrade` in a list. The list may be long, so it is not split. */
+const UPGRADE = /(?:^|,)\s*upgrade\s*(?:,|$)/i;
+
+/** No client offers nearly as many. Splitting a list of tens of thousands takes milliseconds. */
+const MAX_PROTOCOLS_LENGTH = 4_096;
 
 /** The response to a request for a WebSocket that cannot be one; undefined if it can. */
 export function handshakeError({ version, protocol }: HandshakeHeaders): HttpResponse | undefined {
@@ -168,6 +173,11 @@ export function handshakeError({ version, protocol }: HandshakeHeaders): HttpRes
     return errorResponse(426, { "sec-websocket-version": ["must be 13"] }, { "sec-websocket-version": "13" });
   }
   if (protocol === undefined) return undefined;
+  if (protocol.length > MAX_PROTOCOLS_LENGTH) {
+    return errorResponse(400, {
+      "sec-websocket-protocol": [`must have at most ${MAX_PROTOCOLS_LENGTH} characters`],
+    });
+  }
   const offered = listOf(protocol);
   if (new Set(offered).size === offered.length && offered.every((each) => TOKEN.test(each))) return undefined;
   return errorResponse(400, { "sec-websocket-protocol": ["must be a list of names, each of them once"] });

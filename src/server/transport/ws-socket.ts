@@ -12,6 +12,8 @@ export class WsSocket implements Socket {
   onDrain: () => void = () => {};
   /** The peer has shown a valid token. */
   onAuthorized: () => void = () => {};
+  /** Our close frame is under way. */
+  isClosing = false;
   readonly #webSocket: WebSocket;
   readonly #tcp: TcpSocket;
   #waiting = false;
@@ -55,6 +57,7 @@ export class WsSocket implements Socket {
   }
 
   close(code: number, reason: string): void {
+    this.isClosing = true;
     this.#webSocket.close(code, reason);
   }
 

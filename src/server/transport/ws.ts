@@ -4,7 +4,7 @@ import type { Duplex } from "node:stream";
 import { WebSocketServer } from "ws";
 import { CLOSE_TIMEOUT_MS, MAX_BYTES_BEFORE_CONNECT } from "../gateway/limits.ts";
 import { errorResponse, type HttpResponse } from "../http/exchange.ts";
-import { onCloseFrame, setReceiverLimits } from "../internals/ws-receiver.ts";
+import { onCloseFrame, setReceiverLimits, stopReceiving } from "../internals/ws-receiver.ts";
 import { addressOf, createHttpServer, refuse } from "./node-http.ts";
 import {
   type HandshakeHeaders,
@@ -31,6 +31,14 @@ const MIN_BUFFERED_CHUNKS = 1_024;
  * time.
  */
 const CHUNKS_BEFORE_CONNECT = 64;
+
+/**
+ * The bytes that a peer may still send after our close frame, which it may not have read yet. ws goes on
+ * parsing until the peer has answered that frame.
+ */
+const MAX_BYTES_AFTER_CLOSE = 1_048_576;
+/** Each message or control frame counts as at least so many of them. */
+const MIN_BYTES_AFTER_CLOSE = 1_024;
 
 /** `ws` on node:http: runs wherever Node does. */
 export async function listenWs(options: TransportOptions): Promise<Transport> {
@@ -94,14 +102,26 @@ function upgrade(
         options.crashed(error);
       }
     };
+    let bytesAfterClose = 0;
+    /** Handles a message or control frame of so many bytes. */
+    const hear = (bytes: number, handle: () => void) => {
+      if (!adapter.isClosing) return guard(handle);
+      bytesAfterClose += Math.max(bytes, MIN_BYTES_AFTER_CLOSE);
+      if (bytesAfterClose <= MAX_BYTES_AFTER_CLOSE) return;
+      // The rest of this packet may hold thousands of frames.
+      stopReceiving(webSocket);
+      adapter.terminate();
+    };
     adapter.onDrain = () => guard(() => listener.onDrain());
     // ws closes by itself when a frame is invalid. Without a listener for the error the process would end.
     webSocket.on("error", () => {});
     webSocket.on("message", (data: Buffer, isBinary) =>
-      guard(() => (isBinary ? listener.onBinary() : listener.onText(data.toString(), data.length))),
+      hear(data.length, () =>
+        isBinary ? listener.onBinary() : listener.onText(data.toString(), data.length),
+      ),
     );
-    webSocket.on("ping", () => guard(() => listener.onControl()));
-    webSocket.on("pong", () => guard(() => listener.onControl()));
+    webSocket.on("ping", () => hear(0, () => listener.onControl()));
+    webSocket.on("pong", () => hear(0, () => listener.onControl()));
     let isClosed = false;
     const onClose = (code: number) => {
       if (isClosed) return;

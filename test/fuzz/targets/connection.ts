@@ -29,7 +29,10 @@ class Peer {
   readonly progress = 0;
 
   constructor(world: World) {
-    this.connection = new Connection(world.hub, world.tenant, this, { release: () => {} });
+    this.connection = new Connection(world.hub, world.tenant, this, {
+      release: () => {},
+      mayAsk: () => true,
+    });
   }
 
   send(frame: Frame): boolean {

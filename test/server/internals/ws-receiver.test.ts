@@ -1,7 +1,8 @@
 import { once } from "node:events";
+import type { Socket } from "node:net";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { WebSocket, WebSocketServer } from "ws";
-import { onCloseFrame, setReceiverLimits } from "../../../src/server/internals/ws-receiver.ts";
+import { onCloseFrame, setReceiverLimits, stopReceiving } from "../../../src/server/internals/ws-receiver.ts";
 
 const MISSING = "_receiver of a WebSocket of ws has changed: see internals/ws-receiver.ts";
 
@@ -48,4 +49,21 @@ it("ws still tells of a close frame before TCP has ended", async () => {
   accepted.on("close", () => events.push("close"));
   client.close(4000);
   await expect.poll(() => events, { message: MISSING }).toEqual(["frame 4000", "close"]);
+});
+
+it("ws still leaves the rest of a packet alone when it is told to", async () => {
+  const seen: string[] = [];
+  accepted.on("message", (data) => {
+    seen.push(String(data));
+    stopReceiving(accepted);
+  });
+  // Small frames that are written together arrive in one packet.
+  const tcp = (client as unknown as { readonly _socket: Socket })._socket;
+  tcp.cork();
+  for (const text of ["one", "two", "three"]) client.send(text);
+  tcp.uncork();
+  await expect.poll(() => seen).not.toEqual([]);
+  // A later packet is read, and with it what was left.
+  client.send("four");
+  await expect.poll(() => seen, { message: MISSING }).toEqual(["one", "two"]);
 });

@@ -299,6 +299,11 @@ describe("settings", () => {
         /secret of app "app"/,
       ],
       ["more connections than files", { MAX_CONNECTIONS: "65536" }, /MAX_CONNECTIONS/],
+      [
+        "places that one address may take",
+        { MAX_CONNECTIONS: "1000" },
+        /one address can keep all others out/,
+      ],
       ["a window that is short", { RESUME_WINDOW_MS: "1999" }, /RESUME_WINDOW_MS/],
       ["a heartbeat that is long", { HEARTBEAT_INTERVAL_MS: "50001" }, /HEARTBEAT_INTERVAL_MS/],
       ["typing that nobody sees", { TYPING_TIMEOUT_MS: "50" }, /TYPING_TIMEOUT_MS/],
