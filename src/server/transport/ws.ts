@@ -5,7 +5,9 @@ import { WebSocketServer } from "ws";
 import { CLOSE_TIMEOUT_MS, MAX_BYTES_BEFORE_CONNECT } from "../gateway/limits.ts";
 import { errorResponse, type HttpResponse } from "../http/exchange.ts";
 import { onCloseFrame, setReceiverLimits, stopReceiving } from "../internals/ws-receiver.ts";
-import { addressOf, createHttpServer, refuse } from "./node-http.ts";
+import { addressOf } from "./node-head.ts";
+import { createHttpServer } from "./node-http.ts";
+import { refuse } from "./node-response.ts";
 import {
   type HandshakeHeaders,
   handshakeError,
