@@ -20,10 +20,10 @@ import { monitorProcess } from "./observability/process-health.ts";
 import { memoryBytes, monitorMemory } from "./observability/process-memory.ts";
 import type { Settings } from "./settings/settings.ts";
 import { SettingsError } from "./settings/settings-error.ts";
-import { loadUws } from "./transport/load-uws.ts";
 import type { Transport, TransportOptions } from "./transport/transport.ts";
-import { listenUws } from "./transport/uws.ts";
-import { listenWs } from "./transport/ws.ts";
+import { loadUws } from "./transport/uws/load-uws.ts";
+import { listenUws } from "./transport/uws/uws.ts";
+import { listenWs } from "./transport/ws/ws.ts";
 import { VERSION } from "./version.ts";
 
 /** The built dashboard. The path holds for this file in src and in dist. */

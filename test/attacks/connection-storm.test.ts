@@ -6,7 +6,7 @@ import { WebSocket } from "ws";
 import { type StrangerConnection, TcpSlots } from "../../src/server/gateway/tcp-slots.ts";
 import { jsonResponse } from "../../src/server/http/exchange.ts";
 import type { Transport } from "../../src/server/transport/transport.ts";
-import { listenWs } from "../../src/server/transport/ws.ts";
+import { listenWs } from "../../src/server/transport/ws/ws.ts";
 import { ownPort } from "../support/own-port.ts";
 import { limitsOf } from "../support/transport-options.ts";
 import { until } from "../support/until.ts";

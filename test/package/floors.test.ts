@@ -35,7 +35,7 @@ describe("what is installed with the gateway", () => {
   });
 
   it.each([
-    // Bounds on fragments and chunks, which transport/ws.ts sets.
+    // Bounds on fragments and chunks, which transport/ws/ws.ts sets.
     ["ws", "8.23.0"],
     ["jose", "6.0.0"],
     ["find-my-way", "9.0.0"],

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { jsonResponse } from "../../src/server/http/exchange.ts";
-import { loadUws } from "../../src/server/transport/load-uws.ts";
 import type { Transport, TransportOptions } from "../../src/server/transport/transport.ts";
-import { listenUws } from "../../src/server/transport/uws.ts";
-import { listenWs } from "../../src/server/transport/ws.ts";
+import { loadUws } from "../../src/server/transport/uws/load-uws.ts";
+import { listenUws } from "../../src/server/transport/uws/uws.ts";
+import { listenWs } from "../../src/server/transport/ws/ws.ts";
 import { behind, type Make, PROBES } from "../support/hidden-requests.ts";
 import { sendRaw, statuses } from "../support/raw.ts";
 import { installedProxies, ReverseProxy } from "../support/reverse-proxy.ts";

@@ -2,9 +2,9 @@ import { once } from "node:events";
 import { request as httpRequest, type IncomingMessage } from "node:http";
 import { expect, it } from "vitest";
 import { writeHeaderLines } from "../../../src/server/internals/uws-header-lines.ts";
-import { loadUws } from "../../../src/server/transport/load-uws.ts";
 import { MAX_HEADER_BYTES } from "../../../src/server/transport/transport.ts";
-import type { UwsListenSocket } from "../../../src/server/transport/uws-types.ts";
+import { loadUws } from "../../../src/server/transport/uws/load-uws.ts";
+import type { UwsListenSocket } from "../../../src/server/transport/uws/uws-types.ts";
 
 const loaded = loadUws();
 

@@ -15,14 +15,14 @@ import {
   streamResponse,
   textResponse,
 } from "../../../src/server/http/exchange.ts";
-import { loadUws } from "../../../src/server/transport/load-uws.ts";
 import {
   MAX_PIPELINED,
   type Transport,
   type TransportOptions,
 } from "../../../src/server/transport/transport.ts";
-import { listenUws } from "../../../src/server/transport/uws.ts";
-import { listenWs } from "../../../src/server/transport/ws.ts";
+import { loadUws } from "../../../src/server/transport/uws/load-uws.ts";
+import { listenUws } from "../../../src/server/transport/uws/uws.ts";
+import { listenWs } from "../../../src/server/transport/ws/ws.ts";
 import { ownPort } from "../../support/own-port.ts";
 import { limitsOf, tcpSlots } from "../../support/transport-options.ts";
 import { TRANSPORTS } from "../../support/transports.ts";

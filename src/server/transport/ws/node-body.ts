@@ -1,5 +1,5 @@
 import type { IncomingMessage } from "node:http";
-import type { TransportOptions } from "./transport.ts";
+import type { TransportOptions } from "../transport.ts";
 
 export type BodyRead =
   | { readonly kind: "whole"; readonly bytes: Buffer }

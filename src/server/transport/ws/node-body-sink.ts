@@ -1,8 +1,8 @@
 import type { ServerResponse } from "node:http";
 import type { Socket as TcpSocket } from "node:net";
-import type { BodyListener, BodySink } from "../gateway/body-sink.ts";
-import type { Frame } from "../gateway/frame.ts";
-import { bytesTaken } from "../internals/bytes-taken.ts";
+import type { BodyListener, BodySink } from "../../gateway/body-sink.ts";
+import type { Frame } from "../../gateway/frame.ts";
+import { bytesTaken } from "../../internals/bytes-taken.ts";
 
 /** The body of a response of node:http, written bit by bit. */
 export class NodeBodySink implements BodySink {

@@ -1,6 +1,6 @@
-import type { Frame } from "../gateway/frame.ts";
-import type { Socket, SocketListener } from "../gateway/socket.ts";
-import type { Accept } from "./transport.ts";
+import type { Frame } from "../../gateway/frame.ts";
+import type { Socket, SocketListener } from "../../gateway/socket.ts";
+import type { Accept } from "../transport.ts";
 import type { UwsWebSocket } from "./uws-types.ts";
 
 /** A frame of at least this length waits for the end of another socket's handler, see UwsTurn. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { loadUws, uwsCandidates } from "../../../src/server/transport/load-uws.ts";
+import { loadUws, uwsCandidates } from "../../../../src/server/transport/uws/load-uws.ts";
 
 describe("the builds of uWebSockets.js", () => {
   const missing = (name: string) => {

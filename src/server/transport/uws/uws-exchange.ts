@@ -1,7 +1,7 @@
 import { STATUS_CODES } from "node:http";
-import { KeyedBuckets } from "../../core/collections/keyed-buckets.ts";
-import { addressKey } from "../gateway/admission.ts";
-import type { BodyBudget } from "../http/body-budget.ts";
+import { KeyedBuckets } from "../../../core/collections/keyed-buckets.ts";
+import { addressKey } from "../../gateway/admission.ts";
+import type { BodyBudget } from "../../http/body-budget.ts";
 import {
   BodyWanted,
   errorResponse,
@@ -10,9 +10,9 @@ import {
   isWhole,
   tooLargeResponse,
   type WholeBody,
-} from "../http/exchange.ts";
-import { writeHeaderLines } from "../internals/uws-header-lines.ts";
-import { BODIES_FULL, MAX_SKIPPED_BYTES, PIECES_PER_TURN, type TransportOptions } from "./transport.ts";
+} from "../../http/exchange.ts";
+import { writeHeaderLines } from "../../internals/uws-header-lines.ts";
+import { BODIES_FULL, MAX_SKIPPED_BYTES, PIECES_PER_TURN, type TransportOptions } from "../transport.ts";
 import { UwsBodySink } from "./uws-body-sink.ts";
 import type { UwsHead } from "./uws-head.ts";
 import type { UwsRequest, UwsResponse } from "./uws-types.ts";

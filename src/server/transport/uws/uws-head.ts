@@ -1,5 +1,5 @@
-import type { RequestHeaders } from "../http/exchange.ts";
-import { type HandshakeHeaders, isForwardingHeader } from "./transport.ts";
+import type { RequestHeaders } from "../../http/exchange.ts";
+import { type HandshakeHeaders, isForwardingHeader } from "../transport.ts";
 import type { UwsRequest } from "./uws-types.ts";
 
 /**

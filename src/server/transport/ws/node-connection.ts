@@ -1,10 +1,10 @@
 import type { ServerResponse } from "node:http";
 import type { Socket as TcpSocket } from "node:net";
-import type { StrangerConnection } from "../gateway/tcp-slots.ts";
-import { stopParsing } from "../internals/stop-parsing.ts";
+import type { StrangerConnection } from "../../gateway/tcp-slots.ts";
+import { stopParsing } from "../../internals/stop-parsing.ts";
+import { MAX_PIPELINED, type TransportOptions } from "../transport.ts";
+import { TurnQuota } from "../turn-quota.ts";
 import { type ExchangeConnection, type NodeRequest, serveNodeRequest } from "./node-exchange.ts";
-import { MAX_PIPELINED, type TransportOptions } from "./transport.ts";
-import { TurnQuota } from "./turn-quota.ts";
 
 /** What the connections of one server share. */
 export class NodeHttp {

@@ -1,5 +1,5 @@
-import type { BodyListener, BodySink } from "../gateway/body-sink.ts";
-import type { Frame } from "../gateway/frame.ts";
+import type { BodyListener, BodySink } from "../../gateway/body-sink.ts";
+import type { Frame } from "../../gateway/frame.ts";
 import type { UwsResponse } from "./uws-types.ts";
 
 /** The body of a response of uWebSockets.js, written bit by bit. */

@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import { Frame } from "../../../src/server/gateway/frame.ts";
-import type { SocketListener } from "../../../src/server/gateway/socket.ts";
-import { UwsSocket, UwsTurn } from "../../../src/server/transport/uws-socket.ts";
-import type { UwsWebSocket } from "../../../src/server/transport/uws-types.ts";
+import { Frame } from "../../../../src/server/gateway/frame.ts";
+import type { SocketListener } from "../../../../src/server/gateway/socket.ts";
+import { UwsSocket, UwsTurn } from "../../../../src/server/transport/uws/uws-socket.ts";
+import type { UwsWebSocket } from "../../../../src/server/transport/uws/uws-types.ts";
 
 /** The library as far as it is asked here; `room` is what the kernel would take. */
 class FakeWebSocket {

@@ -1,5 +1,5 @@
-import type { SocketListener } from "../gateway/socket.ts";
-import type { HttpResponse } from "../http/exchange.ts";
+import type { SocketListener } from "../../gateway/socket.ts";
+import type { HttpResponse } from "../../http/exchange.ts";
 import {
   type Accept,
   handshakeError,
@@ -11,8 +11,8 @@ import {
   SUBPROTOCOL,
   type Transport,
   type TransportOptions,
-} from "./transport.ts";
-import { TurnQuota } from "./turn-quota.ts";
+} from "../transport.ts";
+import { TurnQuota } from "../turn-quota.ts";
 import { peerOf, UwsExchange, UwsHttp } from "./uws-exchange.ts";
 import { UwsHead } from "./uws-head.ts";
 import { UwsSocket, UwsTurn } from "./uws-socket.ts";

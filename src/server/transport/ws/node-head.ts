@@ -1,6 +1,6 @@
 import type { IncomingMessage } from "node:http";
-import { errorResponse, type HttpResponse, type RequestHeaders } from "../http/exchange.ts";
-import { type HandshakeHeaders, MAX_HEADERS, type TransportOptions } from "./transport.ts";
+import { errorResponse, type HttpResponse, type RequestHeaders } from "../../http/exchange.ts";
+import { type HandshakeHeaders, MAX_HEADERS, type TransportOptions } from "../transport.ts";
 
 export const TOO_MANY_HEADERS = errorResponse(431, { headers: [`must be at most ${MAX_HEADERS}`] });
 const WRONG_VERSION = errorResponse(400, { request: ["must be HTTP/1.1"] });

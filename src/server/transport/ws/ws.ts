@@ -2,12 +2,9 @@ import type { IncomingMessage } from "node:http";
 import type { Socket as TcpSocket } from "node:net";
 import type { Duplex } from "node:stream";
 import { WebSocketServer } from "ws";
-import { CLOSE_TIMEOUT_MS, MAX_BYTES_BEFORE_CONNECT } from "../gateway/limits.ts";
-import { errorResponse, type HttpResponse } from "../http/exchange.ts";
-import { onCloseFrame, setReceiverLimits, stopReceiving } from "../internals/ws-receiver.ts";
-import { addressOf } from "./node-head.ts";
-import { createHttpServer } from "./node-http.ts";
-import { refuse } from "./node-response.ts";
+import { CLOSE_TIMEOUT_MS, MAX_BYTES_BEFORE_CONNECT } from "../../gateway/limits.ts";
+import { errorResponse, type HttpResponse } from "../../http/exchange.ts";
+import { onCloseFrame, setReceiverLimits, stopReceiving } from "../../internals/ws-receiver.ts";
 import {
   type HandshakeHeaders,
   handshakeError,
@@ -17,7 +14,10 @@ import {
   SUBPROTOCOL,
   type Transport,
   type TransportOptions,
-} from "./transport.ts";
+} from "../transport.ts";
+import { addressOf } from "./node-head.ts";
+import { createHttpServer } from "./node-http.ts";
+import { refuse } from "./node-response.ts";
 import { WsSocket } from "./ws-socket.ts";
 
 /** Ordinary clients do not send fragments. This is ample, and bounds what a hostile client can pile up. */

@@ -1,6 +1,6 @@
 import { createRequire } from "node:module";
-import { setUwsHeaderLimit } from "../internals/uws-header-limit.ts";
-import { MAX_HEADER_BYTES } from "./transport.ts";
+import { setUwsHeaderLimit } from "../../internals/uws-header-limit.ts";
+import { MAX_HEADER_BYTES } from "../transport.ts";
 import type { UwsModule } from "./uws-types.ts";
 
 export type LoadedUws =

@@ -1,12 +1,9 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Socket as TcpSocket } from "node:net";
 import type { Duplex } from "node:stream";
-import { errorResponse } from "../http/exchange.ts";
-import { takeConnectionListener } from "../internals/connection-listener.ts";
-import { isResponseUnderWay } from "../internals/response-under-way.ts";
-import { NodeConnection, NodeHttp } from "./node-connection.ts";
-import { hasTooManyHeaders, headError, readHandshake, TOO_MANY_HEADERS } from "./node-head.ts";
-import { refuse } from "./node-response.ts";
+import { errorResponse } from "../../http/exchange.ts";
+import { takeConnectionListener } from "../../internals/connection-listener.ts";
+import { isResponseUnderWay } from "../../internals/response-under-way.ts";
 import {
   type HandshakeHeaders,
   HTTP_STALL_MS,
@@ -14,7 +11,10 @@ import {
   MAX_HEADER_BYTES,
   MAX_HEADERS,
   type TransportOptions,
-} from "./transport.ts";
+} from "../transport.ts";
+import { NodeConnection, NodeHttp } from "./node-connection.ts";
+import { hasTooManyHeaders, headError, readHandshake, TOO_MANY_HEADERS } from "./node-head.ts";
+import { refuse } from "./node-response.ts";
 
 const HEADERS_TOO_LARGE = errorResponse(431, { headers: ["are too large"] });
 const TOOK_TOO_LONG = errorResponse(408, { request: ["took too long"] });

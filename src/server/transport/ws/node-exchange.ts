@@ -6,11 +6,11 @@ import {
   isWhole,
   type RequestHeaders,
   tooLargeResponse,
-} from "../http/exchange.ts";
+} from "../../http/exchange.ts";
+import { BODIES_FULL, isForwardingHeader, MAX_SKIPPED_BYTES, type TransportOptions } from "../transport.ts";
 import { readBody } from "./node-body.ts";
 import { addressOf, bodyError, headError, readHeaders, splitUrl } from "./node-head.ts";
 import { sendResponse } from "./node-response.ts";
-import { BODIES_FULL, isForwardingHeader, MAX_SKIPPED_BYTES, type TransportOptions } from "./transport.ts";
 
 /** A request as node:http hands it over. */
 export interface NodeRequest {

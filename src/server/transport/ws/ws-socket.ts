@@ -1,8 +1,8 @@
 import type { Socket as TcpSocket } from "node:net";
 import type { WebSocket } from "ws";
-import type { Frame } from "../gateway/frame.ts";
-import type { Socket } from "../gateway/socket.ts";
-import { bytesTaken } from "../internals/bytes-taken.ts";
+import type { Frame } from "../../gateway/frame.ts";
+import type { Socket } from "../../gateway/socket.ts";
+import { bytesTaken } from "../../internals/bytes-taken.ts";
 
 const TEXT = { binary: false, compress: false, fin: true };
 

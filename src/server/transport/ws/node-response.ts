@@ -2,12 +2,12 @@ import { type IncomingMessage, type ServerResponse, STATUS_CODES } from "node:ht
 import type { Socket as TcpSocket } from "node:net";
 import type { Duplex } from "node:stream";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import type { BodyListener, BodySink } from "../gateway/body-sink.ts";
-import { CLOSE_TIMEOUT_MS } from "../gateway/limits.ts";
-import { type HttpResponse, isWhole, type WholeBody } from "../http/exchange.ts";
-import { bytesTaken } from "../internals/bytes-taken.ts";
+import type { BodyListener, BodySink } from "../../gateway/body-sink.ts";
+import { CLOSE_TIMEOUT_MS } from "../../gateway/limits.ts";
+import { type HttpResponse, isWhole, type WholeBody } from "../../http/exchange.ts";
+import { bytesTaken } from "../../internals/bytes-taken.ts";
+import { HTTP_STALL_MS, PIECES_PER_TURN } from "../transport.ts";
 import { NodeBodySink } from "./node-body-sink.ts";
-import { HTTP_STALL_MS, PIECES_PER_TURN } from "./transport.ts";
 
 /** The kernel takes so many bytes at once from a connection on which nothing waits. */
 const SURELY_TAKEN_BYTES = 16 * 1024;
