@@ -8,7 +8,7 @@ import { SECRET, TestGateway } from "../support/gateway.ts";
 import { ownPort } from "../support/own-port.ts";
 import { GatewayProcess } from "../support/process.ts";
 import { RedisCluster, type RedisClusterNode, tell } from "../support/redis-cluster.ts";
-import { hasRedis, RedisServer, readmeUser } from "../support/redis-server.ts";
+import { documentedUser, hasRedis, RedisServer } from "../support/redis-server.ts";
 import { PATIENCE_MS, until } from "../support/until.ts";
 
 const LEASE_MS = 2_000;
@@ -26,7 +26,7 @@ describe.skipIf(!hasRedis())("nodes on a Redis Cluster of three masters", () => 
   let a: TestGateway;
   let b: TestGateway;
   const env = () => ({
-    // With no more rights than the README says.
+    // With no more rights than docs/operations.md says.
     REDIS_URL: redis.url.replaceAll("//", "//presence:a-password@"),
     REDIS_SHARDS: String(SHARDS),
     NODE_LEASE_MS: String(LEASE_MS),
@@ -41,7 +41,7 @@ describe.skipIf(!hasRedis())("nodes on a Redis Cluster of three masters", () => 
   }
 
   beforeAll(async () => {
-    redis = await RedisCluster.start(3, 1, readmeUser());
+    redis = await RedisCluster.start(3, 1, documentedUser());
     [a, b] = await Promise.all([start(), start()]);
   });
   afterAll(async () => {

@@ -139,7 +139,7 @@ describe("decoding", () => {
         if (hot !== undefined) expect(hot).toEqual(ClientMessage.parse(JSON.parse(near)));
         seen[hot === undefined ? "left" : "taken"]++;
       }),
-      { numRuns: runs(5_000) },
+      { numRuns: 5_000 },
     );
     expect(Math.min(seen.taken, seen.left)).toBeGreaterThan(100);
   });

@@ -8,7 +8,7 @@ import { readSettings } from "../../src/server/settings/settings.ts";
 import { TestClient } from "../support/client.ts";
 import { GatewayProcess, PROJECT } from "../support/process.ts";
 import { tell } from "../support/redis-cluster.ts";
-import { hasRedis, RedisServer, readmeUser } from "../support/redis-server.ts";
+import { documentedUser, hasRedis, RedisServer } from "../support/redis-server.ts";
 import { installedProxies, ReverseProxy } from "../support/reverse-proxy.ts";
 import { until } from "../support/until.ts";
 
@@ -78,7 +78,7 @@ describe("deploy/compose.yml", () => {
     const [, maxmemory] = / --maxmemory (\d+)gb /.exec(valkey!.command.join(" "))!;
     // The log, and as much again for the rest.
     expect(Number(maxmemory) * 2 ** 30).toBeGreaterThan(2 * settings.redisLogBytes);
-    const user = readmeUser().replace("a-password", VARIABLES.REDIS_PASSWORD!);
+    const user = documentedUser().replace("a-password", VARIABLES.REDIS_PASSWORD!);
     expect(valkey!.command.join(" ")).toContain("--user default off");
     expect(valkey!.command.join(" ").split(" --user ").at(-1)).toBe(user);
     expect(proxy!.volumes[0]).toMatch(new RegExp(`^./proxies/${CONFIG}:`));

@@ -7,7 +7,7 @@ import { installedProxies, ReverseProxy, type ReverseProxyOptions } from "../sup
 import { TRANSPORTS } from "../support/transports.ts";
 import { until } from "../support/until.ts";
 
-// The configurations beside this file do what the README says that a proxy has to do.
+// The configurations in deploy/proxies do what docs/operations.md says that a proxy has to do.
 
 const PATH = `/v1/${APP}/realtime`;
 const PAIRS = installedProxies().flatMap((proxy) =>

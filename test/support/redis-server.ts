@@ -83,8 +83,8 @@ export class RedisServer {
   }
 }
 
-/** The user that the README says a gateway is to be: its name, and then the rules. */
-export function readmeUser(): string {
-  const readme = readFileSync(new URL("../../README.md", import.meta.url), "utf8");
-  return /^ACL SETUSER (presence .*)$/m.exec(readme)![1]!;
+/** The user that docs/operations.md says a gateway is to be: its name, and then the rules. */
+export function documentedUser(): string {
+  const page = readFileSync(new URL("../../docs/operations.md", import.meta.url), "utf8");
+  return /^ACL SETUSER (presence .*)$/m.exec(page)![1]!;
 }

@@ -4,7 +4,7 @@ import { RedisConnection } from "../../../src/server/cluster/redis-connection.ts
 import { keysOf } from "../../../src/server/cluster/redis-scripts.ts";
 import { APP, TestGateway } from "../../support/gateway.ts";
 import { TcpProxy } from "../../support/proxy.ts";
-import { hasRedis, RedisServer, readmeUser } from "../../support/redis-server.ts";
+import { documentedUser, hasRedis, RedisServer } from "../../support/redis-server.ts";
 import { PATIENCE_MS, until } from "../../support/until.ts";
 
 const LEASE_MS = 2_000;
@@ -402,8 +402,8 @@ describe.skipIf(!hasRedis())("a node and its Redis", () => {
     }
   });
 
-  it("needs no more rights than the README says", async () => {
-    await ask("ACL", "SETUSER", ...readmeUser().split(" "));
+  it("needs no more rights than docs/operations.md says", async () => {
+    await ask("ACL", "SETUSER", ...documentedUser().split(" "));
     await ask("ACL", "SETUSER", "default", "nopass", "+@all");
     const withRights = (node: string) => ({
       REDIS_URL: redis.url.replace("//", "//presence:a-password@"),

@@ -1,0 +1,55 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { describe, expect, it } from "vitest";
+
+const PROJECT = fileURLToPath(new URL("../..", import.meta.url));
+/** The longest README that a newcomer reads to its end. */
+const README_WORDS = 2_300;
+
+const read = (path: string) => readFileSync(join(PROJECT, path), "utf8");
+
+const DOCUMENTS = [
+  ...readdirSync(PROJECT).filter((name) => name.endsWith(".md")),
+  ...["docs", "src", "bench", "deploy", ".github"].flatMap((folder) =>
+    readdirSync(join(PROJECT, folder), { recursive: true, encoding: "utf8" })
+      .filter((name) => name.endsWith(".md") && !name.includes("node_modules"))
+      .map((name) => join(folder, name)),
+  ),
+].sort();
+
+/** The anchor that GitHub makes of a heading. */
+const anchorOf = (heading: string) =>
+  heading
+    .toLowerCase()
+    .replace(/[^\p{L}\p{N}\s_-]/gu, "")
+    .trim()
+    .replaceAll(" ", "-");
+
+describe.each(DOCUMENTS)("%s", (path) => {
+  const text = read(path);
+
+  it("links to files and headings that exist", () => {
+    const links = [...text.matchAll(/\]\((?!\w+:)([^)\s]+)\)/g)].map((match) => match[1]!);
+    const broken = links.filter((link) => {
+      const [file, anchor] = link.split("#");
+      const target = file === "" ? path : join(dirname(path), file!);
+      if (!existsSync(join(PROJECT, target))) return true;
+      if (anchor === undefined) return false;
+      const headings = [...read(target).matchAll(/^#+ (.*)$/gm)].map((match) => anchorOf(match[1]!));
+      return !headings.includes(anchor);
+    });
+    expect(broken).toEqual([]);
+  });
+
+  it("names files and folders that exist", () => {
+    const named = [...text.matchAll(/`((?:src|test|docs|deploy|bench|\.ci)\/[\w./-]+)`/g)].map(
+      (match) => match[1]!,
+    );
+    expect(named.filter((name) => !existsSync(join(PROJECT, name)))).toEqual([]);
+  });
+});
+
+it("the README is short enough to be read", () => {
+  expect(read("README.md").split(/\s+/).length).toBeLessThanOrEqual(README_WORDS);
+});
