@@ -1,7 +1,5 @@
-import { STATUS_CODES } from "node:http";
 import { KeyedBuckets } from "../../../core/collections/keyed-buckets.ts";
 import { addressKey } from "../../gateway/admission.ts";
-import type { BodyBudget } from "../../http/body-budget.ts";
 import {
   BodyWanted,
   errorResponse,
@@ -11,10 +9,11 @@ import {
   tooLargeResponse,
   type WholeBody,
 } from "../../http/exchange.ts";
-import { writeHeaderLines } from "../../internals/uws-header-lines.ts";
-import { BODIES_FULL, MAX_SKIPPED_BYTES, PIECES_PER_TURN, type TransportOptions } from "../transport.ts";
+import { BODIES_FULL, MAX_SKIPPED_BYTES, type TransportOptions } from "../transport.ts";
+import { BodyParts } from "./uws-body.ts";
 import { UwsBodySink } from "./uws-body-sink.ts";
 import type { UwsHead } from "./uws-head.ts";
+import { peerOf, writeHead, writePieces } from "./uws-response.ts";
 import type { UwsRequest, UwsResponse } from "./uws-types.ts";
 
 /** What the requests of one server share. */
@@ -288,95 +287,6 @@ export class UwsExchange implements HttpRequest {
   }
 }
 
-/** The pieces of a body that is not complete. */
-class BodyParts {
-  readonly #budget: BodyBudget;
-  readonly #owner: string;
-  #chunks: Buffer[] = [];
-  #held = 0;
-
-  constructor(budget: BodyBudget, owner: string) {
-    this.#budget = budget;
-    this.#owner = owner;
-  }
-
-  /** Keeps a copy of the bytes. False: there is no room for them. */
-  add(bytes: Buffer): boolean {
-    if (!this.#budget.take(this.#owner, bytes.length)) return false;
-    this.#held += bytes.length;
-    this.#chunks.push(Buffer.from(bytes));
-    return true;
-  }
-
-  /** The whole body, of which these are the last bytes. Its bytes no longer count. */
-  whole(last: Buffer): Buffer {
-    const body = Buffer.concat([...this.#chunks, last]);
-    this.release();
-    return body;
-  }
-
-  release(): void {
-    this.#budget.release(this.#owner, this.#held);
-    this.#held = 0;
-    this.#chunks = [];
-  }
-}
-
 const NO_BODY = Buffer.alloc(0);
 const ASCII = /^[!-~]*$/;
 const NOT_ASCII = errorResponse(400, { path: ["has characters that must be percent-encoded"] });
-
-/** The address at the other end of a connection. */
-export function peerOf(response: UwsResponse): string {
-  return Buffer.from(response.getRemoteAddressAsText()).toString("latin1");
-}
-
-const STATUS_LINES = new Map(
-  Object.entries(STATUS_CODES).map(([code, text]) => [Number(code), `${code} ${text}`]),
-);
-
-function writeHead(response: UwsResponse, { status, headers }: HttpResponse): void {
-  // 200 is what it writes by itself.
-  if (status !== 200) response.writeStatus(STATUS_LINES.get(status) ?? String(status));
-  writeHeaderLines(response, headers);
-}
-
-function writePieces(
-  response: UwsResponse,
-  pieces: Iterator<string>,
-  isAborted: () => boolean,
-  finished: () => void,
-): void {
-  let turn: NodeJS.Immediate | undefined;
-  let isDone = false;
-  /** Returns whether all that was made so far is sent, as `onWritable` wants to know. */
-  const pump = () => {
-    for (let sent = 0; sent < PIECES_PER_TURN; sent++) {
-      const piece = pieces.next();
-      if (piece.done) {
-        isDone = true;
-        finished();
-        response.end();
-        return true;
-      }
-      if (!response.write(piece.value)) return false;
-    }
-    // Each piece takes work, so other requests are served in between.
-    turn = setImmediate(() => {
-      turn = undefined;
-      corkedPump();
-    });
-    return true;
-  };
-  const corkedPump = () => {
-    let isOut = true;
-    if (!isAborted() && !isDone && turn === undefined) {
-      response.cork(() => {
-        isOut = pump();
-      });
-    }
-    return isOut;
-  };
-  response.onWritable(corkedPump);
-  corkedPump();
-}

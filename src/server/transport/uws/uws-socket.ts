@@ -1,7 +1,7 @@
 import type { Frame } from "../../gateway/frame.ts";
 import type { Socket, SocketListener } from "../../gateway/socket.ts";
 import type { Accept } from "../transport.ts";
-import type { UwsWebSocket } from "./uws-types.ts";
+import { SEND_STATUS, type UwsWebSocket } from "./uws-types.ts";
 
 /** A frame of at least this length waits for the end of another socket's handler, see UwsTurn. */
 const LARGE_FRAME_BYTES = 1_024;
@@ -140,22 +140,22 @@ export class UwsSocket implements Socket {
 
   #send(frame: Frame): boolean {
     this.#measure();
-    const result = this.#webSocket.send(frame.payload, false, false);
-    if (result === 1) {
-      // The library sent what waited together with this, and then emits no drain event. The listener hears of
-      // it after this turn, because the caller is busy.
-      if (this.#waiting) setImmediate(() => this.checkDrained());
-      return true;
+    switch (this.#webSocket.send(frame.payload, false, false)) {
+      case SEND_STATUS.sent:
+        // The library sent what waited together with this, and then emits no drain event. The listener hears
+        // of it after this turn, because the caller is busy.
+        if (this.#waiting) setImmediate(() => this.checkDrained());
+        return true;
+      case SEND_STATUS.queued:
+        this.#waiting = true;
+        this.#waited = this.#webSocket.getBufferedAmount();
+        return false;
+      case SEND_STATUS.dropped:
+        // The library dropped the frame, though its limit is far above what the gateway allows. An end is
+        // better than a gap.
+        this.terminate();
+        return true;
     }
-    if (result === 2) {
-      // The library dropped the frame, though its limit is far above what the gateway allows. An end is
-      // better than a gap.
-      this.terminate();
-      return true;
-    }
-    this.#waiting = true;
-    this.#waited = this.#webSocket.getBufferedAmount();
-    return false;
   }
 
   #measure(): void {

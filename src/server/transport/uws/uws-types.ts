@@ -1,9 +1,15 @@
 // The part of uWebSockets.js that is used here. Its packaged builds come without types.
 
+/**
+ * What the library did with a message: some of it waits for the network, all of it is sent, or none of it
+ * will be.
+ */
+export const SEND_STATUS = { queued: 0, sent: 1, dropped: 2 } as const;
+export type SendStatus = (typeof SEND_STATUS)[keyof typeof SEND_STATUS];
+
 export interface UwsWebSocket<UserData> {
   getUserData(): UserData;
-  /** 1: sent; 0: queued behind backpressure; 2: dropped. */
-  send(message: string | Uint8Array, isBinary: boolean, compress: boolean): 0 | 1 | 2;
+  send(message: string | Uint8Array, isBinary: boolean, compress: boolean): SendStatus;
   ping(): number;
   /** Sends a close frame; calls the close handler before it returns. */
   end(code: number, reason: string): void;

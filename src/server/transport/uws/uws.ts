@@ -13,8 +13,9 @@ import {
   type TransportOptions,
 } from "../transport.ts";
 import { TurnQuota } from "../turn-quota.ts";
-import { peerOf, UwsExchange, UwsHttp } from "./uws-exchange.ts";
+import { UwsExchange, UwsHttp } from "./uws-exchange.ts";
 import { UwsHead } from "./uws-head.ts";
+import { peerOf } from "./uws-response.ts";
 import { UwsSocket, UwsTurn } from "./uws-socket.ts";
 import type { UwsContext, UwsListenSocket, UwsModule, UwsRequest, UwsResponse } from "./uws-types.ts";
 
