@@ -3,10 +3,13 @@
 FROM node:24-trixie-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json ./
+COPY src/client/package.json src/client/
+COPY src/react/package.json src/react/
 RUN npm ci --ignore-scripts
-COPY tsconfig.json tsconfig.build.json ./
+COPY tsconfig.json ./
 COPY src ./src
-RUN npm run build && npm prune --omit=dev --ignore-scripts
+RUN npm run build:gateway && npm run build:dashboard
+RUN npm prune --omit=dev --workspaces=false --ignore-scripts
 
 FROM node:24-trixie-slim
 ENV NODE_ENV=production

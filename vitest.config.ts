@@ -1,3 +1,4 @@
+import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 
@@ -31,6 +32,10 @@ class LongestFirst extends BaseSequencer {
 }
 
 export default defineConfig({
+  // The hooks name the client as applications do; here it is the source, and not what was built last.
+  resolve: {
+    alias: { "@presence-gateway/client": fileURLToPath(new URL("src/client/index.ts", import.meta.url)) },
+  },
   test: {
     include: ["test/**/*.test.ts"],
     // Processes, for uWebSockets.js is a native addon. Files share them, which halves what the suite costs; what looks at memory

@@ -8,8 +8,8 @@ import { promisify } from "node:util";
 const FOLDER = join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "presence-gateway-bench");
 /** The program, once it is built. */
 export const CENTRIFUGE = join(FOLDER, "centrifuge");
-// This file is in dist-bench/bench/peers when it runs.
-const SOURCE = fileURLToPath(new URL("../../../bench/peers/centrifuge", import.meta.url));
+// This file is in dist/dev/bench/peers when it runs.
+const SOURCE = fileURLToPath(new URL("../../../../bench/peers/centrifuge", import.meta.url));
 const LONGEST_BUILD_MS = 5 * 60_000;
 
 /** Builds the program, which takes a minute or two the first time and a second after; says why if it cannot be built. */

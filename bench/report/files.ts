@@ -4,7 +4,7 @@ import type { RunResult } from "../measure/result.ts";
 import { renderReport } from "./readme.ts";
 
 // Paths from the project's folder, where npm starts scripts.
-const STORED = "dist-bench/results";
+const STORED = "dist/dev/bench-results";
 const PUBLISHED = "bench";
 
 export function readRun(path: string): RunResult {

@@ -99,7 +99,7 @@ function readme(run: RunResult): string {
     npm run bench -- --full --write        # makes this page of it
     npm run bench -- --from FILE [--write] # prints a stored run, or makes this page of it
 
-Every run is stored as JSON in \`dist-bench/results\`, round by round. \`BENCH_PROFILE=folder npm run bench -- --only query\` writes a CPU
+Every run is stored as JSON in \`dist/dev/bench-results\`, round by round. \`BENCH_PROFILE=folder npm run bench -- --only query\` writes a CPU
 profile of every server there. The quick form fails if a ratio is worse than twice its target. The simulated users of \`npm run demo\` are a command of
 the gateway: \`npx presence-gateway crowd --help\`.
 

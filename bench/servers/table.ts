@@ -1,6 +1,7 @@
 import { makeId } from "../../src/core/ids.ts";
-import { NEW_SESSION, patchState, type SessionPatch } from "../../src/core/sessions/session.ts";
+import { NEW_SESSION, patchState } from "../../src/core/sessions/session.ts";
 import { Table } from "../../src/core/sessions/table.ts";
+import type { SessionPatch } from "../../src/protocol/wire.ts";
 import { serveQuestions } from "./ipc.ts";
 
 // A table and nothing else. The parent says which one to build, and asks for the heap before and after.

@@ -1,10 +1,11 @@
+import type { ErrorMessage } from "../protocol/wire.ts";
 import { Connection, type ConnectionOwner } from "./connection.ts";
 import { PresenceError } from "./errors.ts";
 import { checkId } from "./filter.ts";
 import { watchPage } from "./page.ts";
 import { Query } from "./query.ts";
 import { Requests } from "./requests.ts";
-import type { Content, ServerMessage } from "./server-message.ts";
+import type { Content } from "./server-message.ts";
 import { Sessions } from "./sessions.ts";
 import type { ClientEvents, ClientOptions, PresenceClient, WebSocketConstructor } from "./types.ts";
 import { Watches } from "./watches.ts";
@@ -67,7 +68,7 @@ export function createClient(options: ClientOptions): PresenceClient {
     else if (type === "snapshot") watches.page(message);
   }
 
-  function refused({ id, view, code, message }: ServerMessage & { type: "error" }): void {
+  function refused({ id, view, code, message }: ErrorMessage): void {
     const error = new PresenceError(code, message);
     if (view !== undefined) watches.ended(view, error);
     else if (id !== undefined && requests.refused(id, error)) return;

@@ -1,6 +1,8 @@
+import { retryAfter } from "../protocol/codes.ts";
+import { type ClientMessage, type ServerMessage, SUBPROTOCOL } from "../protocol/wire.ts";
 import { PresenceError, violation } from "./errors.ts";
-import { retryAfter, retryDelay } from "./retry.ts";
-import { type Content, readMessage, type ServerMessage } from "./server-message.ts";
+import { retryDelay } from "./retry.ts";
+import { type Content, readMessage } from "./server-message.ts";
 import type {
   ClientEvents,
   Status,
@@ -10,7 +12,6 @@ import type {
   WebSocketLike,
 } from "./types.ts";
 
-const SUBPROTOCOL = "presence.v1";
 /** To get a token, and to be connected then. */
 const TOKEN_MS = 30_000;
 const CONNECT_MS = 10_000;
@@ -104,7 +105,7 @@ export class Connection {
   }
 
   /** Does nothing while not connected: whoever has a state says it again then. */
-  send(message: object): void {
+  send(message: ClientMessage): void {
     if (this.#status === "connected") this.#socket?.send(JSON.stringify(message));
   }
 

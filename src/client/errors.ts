@@ -1,11 +1,8 @@
+import type { ErrorCode } from "../protocol/codes.ts";
+
 /** What the gateway says, and what the SDK says where the gateway can't. */
 export type PresenceErrorCode =
-  | "BAD_MESSAGE"
-  | "UNAUTHENTICATED"
-  | "FORBIDDEN"
-  | "NOT_FOUND"
-  | "LIMIT_REACHED"
-  | "RATE_LIMITED"
+  | ErrorCode
   /** The connection was lost or could not be made. */
   | "DISCONNECTED"
   /** The gateway broke the protocol. */

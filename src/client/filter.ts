@@ -8,7 +8,10 @@ export interface NormalFilter {
   readonly filter: PresenceFilter;
 }
 
-/** Null and absent are the same, but for the conversation; so are false and absent for background sessions; so are ids in any order. */
+/**
+ * One form for all filters that mean the same, for bindings to a framework whose filters are written in place. Null and absent are the same, but for the conversation; so are false and absent for background sessions; so
+ * are ids in any order.
+ */
 export function normalFilter(given: PresenceFilter): NormalFilter {
   const { includeBackgroundSessions, selectedConversationId, hasFocus, isTyping, userIds } = given;
   const filter = {

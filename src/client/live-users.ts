@@ -1,5 +1,5 @@
+import type { Diff, Position, ResultPage, SnapshotPage } from "../protocol/wire.ts";
 import { PresenceError, violation } from "./errors.ts";
-import type { Diff, Page, Users } from "./server-message.ts";
 import type { LeaveCause, PresenceChange, PresenceSnapshot, PresenceValue } from "./types.ts";
 
 type Change = { entered: string[]; updated: string[]; left: { userId: string; cause: LeaveCause }[] };
@@ -38,7 +38,7 @@ class BoundedUsers {
 /** The users of one filter, as the gateway's snapshots and diffs make them. Pure: it returns what changed. */
 export class LiveUsers {
   /** The state that it is, to take up at after a break. */
-  position: { readonly view: string; readonly version: number } | undefined;
+  position: Position | undefined;
   readonly #maxUsers: number;
   #users: BoundedUsers | undefined;
   #pages: Pages | undefined;
@@ -58,7 +58,7 @@ export class LiveUsers {
    * Takes a page of a snapshot; returns what changed when it was the last, undefined before.
    * @param awaitsMissing Whether those who are missing are kept until they are back or given up.
    */
-  page(page: Page, awaitsMissing = false): PresenceChange | undefined {
+  page(page: SnapshotPage, awaitsMissing = false): PresenceChange | undefined {
     this.#pages ??= new Pages(this.#maxUsers);
     const users = this.#pages.add(page);
     if (users === undefined) return undefined;
@@ -120,7 +120,7 @@ export class LiveUsers {
     this.#pages = undefined;
   }
 
-  #move({ view, version }: Page | Diff): void {
+  #move({ view, version }: Position): void {
     this.position = { view, version };
     this.#pages = undefined;
   }
@@ -136,7 +136,7 @@ export class Pages {
   }
 
   /** Returns everybody when it was the last page. */
-  add({ data, more }: { readonly data: Users; readonly more?: boolean }): BoundedUsers | undefined {
+  add({ data, more }: ResultPage): BoundedUsers | undefined {
     const users = this.#users;
     const before = users.map.size;
     for (const [userId, value] of Object.entries(data)) users.set(userId, value);

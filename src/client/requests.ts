@@ -1,14 +1,19 @@
+import type { ClientMessage, ServerMessage } from "../protocol/wire.ts";
 import type { Connection } from "./connection.ts";
 import type { PresenceError } from "./errors.ts";
-import type { ServerMessage } from "./server-message.ts";
 
 export type Answer = Extract<
   ServerMessage,
   { readonly type: "opened" | "closed" | "ok" | "snapshot" | "resumed" | "result" }
 >;
 
+type WithoutId<Message> = Message extends unknown ? Omit<Message, "id"> : never;
+
+/** A message whose id is not known yet. */
+export type Unnumbered = WithoutId<ClientMessage>;
+
 export interface Request {
-  readonly message: object;
+  readonly message: Unnumbered;
   /** Returns true when more answers to the same request follow. */
   readonly answered: (answer: Answer) => boolean;
   readonly refused: (error: PresenceError) => void;
@@ -38,7 +43,7 @@ export class Requests {
   }
 
   /** Asks for what has no other answer than that it is done. What is gone already is no less gone. */
-  tell(message: object): void {
+  tell(message: Unnumbered): void {
     this.ask({ message, answered: () => false, refused() {} });
   }
 

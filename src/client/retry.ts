@@ -18,9 +18,3 @@ export function retryDelay(
   const leftMs = resumeWindowMs - lostForMs;
   return random * (leftMs > 0 ? Math.min(longest, Math.max(first, leftMs / 2)) : longest);
 }
-
-/** What to make of a close code: the table of PROTOCOL.md, a test holds that. */
-export function retryAfter(closeCode: number): "backoff" | "new-token" | "never" {
-  if (closeCode === 4401 || closeCode === 4410) return "new-token";
-  return closeCode === 4400 ? "never" : "backoff";
-}

@@ -1,53 +1,13 @@
 import { MAX_ID_LENGTH, MAX_SERVER_MESSAGE_BYTES } from "../protocol/rules.ts";
-import { type PresenceErrorCode, violation } from "./errors.ts";
-import type { LeaveCause, PresenceValue } from "./types.ts";
+import type { ServerMessage } from "../protocol/wire.ts";
+import { violation } from "./errors.ts";
 
-/** By user id; to be walked by its entries, never indexed by what is inherited: a user may be called `__proto__`. */
-export type Users = Readonly<Record<string, PresenceValue>>;
-
-export interface Page {
-  readonly view: string;
-  readonly version: number;
-  readonly data: Users;
-  readonly more?: boolean;
-}
-
-export interface Diff {
-  readonly view: string;
-  readonly version: number;
-  /** null for one who left. */
-  readonly data: Readonly<Record<string, PresenceValue | null>>;
-  readonly causes?: Readonly<Record<string, LeaveCause>>;
-}
-
-/** What the gateway says, checked. Its answer `pong` says nothing that is used. */
-export type ServerMessage =
-  | {
-      readonly type: "connected";
-      readonly nodeId: string;
-      readonly heartbeatMs: number;
-      readonly resumeWindowMs: number;
-    }
-  | { readonly type: "opened"; readonly id: number; readonly sessionId: string }
-  | { readonly type: "closed"; readonly id?: number; readonly sessionId: string; readonly cause: string }
-  | { readonly type: "ok"; readonly id?: number }
-  | ({ readonly type: "snapshot"; readonly id?: number } & Page)
-  | { readonly type: "resumed"; readonly id: number; readonly view: string; readonly version: number }
-  | ({ readonly type: "diff" } & Diff)
-  | { readonly type: "result"; readonly id: number; readonly data: Users; readonly more?: boolean }
-  | { readonly type: "token_expiring" }
-  | { readonly type: "draining"; readonly reconnectInMs: number }
-  | {
-      readonly type: "error";
-      readonly id?: number;
-      readonly view?: string;
-      readonly code: PresenceErrorCode;
-      readonly message: string;
-    };
+/** The answer `pong` says nothing that is used: that anything arrives is enough. */
+export type HandledMessage = Exclude<ServerMessage, { readonly type: "pong" }>;
 
 /** What is about the connection, and not about what it is for. */
 type Control = "connected" | "token_expiring" | "draining";
-export type Content = Exclude<ServerMessage, { readonly type: Control }>;
+export type Content = Exclude<HandledMessage, { readonly type: Control }>;
 
 type Raw = Readonly<Record<string, unknown>>;
 type Check = (value: unknown) => boolean;
@@ -93,7 +53,8 @@ const isValue = isShape({
 const position = { view: isId, version: isCount };
 const page = { data: isMapOf(isValue), more: isMaybe(isFlag) };
 
-const CHECKS: Readonly<Record<string, Check>> = {
+/** A code or a cause may be one that only newer gateways have, so any text is taken. */
+const CHECKS: Readonly<Record<HandledMessage["type"], Check>> = {
   connected: isShape({ nodeId: isId, heartbeatMs: isCount, resumeWindowMs: isCount }),
   opened: isShape({ id: isCount, sessionId: isId }),
   closed: isShape({ id: isMaybe(isCount), sessionId: isId, cause: isText }),
@@ -117,7 +78,7 @@ const CHECKS: Readonly<Record<string, Check>> = {
 };
 
 /** Reads a message; undefined for a type that needs nothing done, or is not known yet. Throws a `PresenceError` for what breaks the protocol. */
-export function readMessage(data: unknown): ServerMessage | undefined {
+export function readMessage(data: unknown): HandledMessage | undefined {
   let message: unknown;
   try {
     if (typeof data === "string" && data.length <= MAX_SERVER_MESSAGE_BYTES) message = JSON.parse(data);
@@ -127,6 +88,6 @@ export function readMessage(data: unknown): ServerMessage | undefined {
   if (!isObject(message)) throw violation("no JSON object");
   const { type } = message;
   if (typeof type !== "string" || !Object.hasOwn(CHECKS, type)) return undefined;
-  if (!CHECKS[type]!(message)) throw violation(`bad ${type}`);
-  return message as unknown as ServerMessage;
+  if (!CHECKS[type as HandledMessage["type"]](message)) throw violation(`bad ${type}`);
+  return message as unknown as HandledMessage;
 }

@@ -1,17 +1,13 @@
 import { customProblem, MAX_CUSTOM_BYTES, MAX_CUSTOM_KEYS } from "../protocol/rules.ts";
+import type { SessionPatch } from "../protocol/wire.ts";
 import { checkId } from "./filter.ts";
 import type { SessionFields } from "./types.ts";
 
 /** Deleted keys are told again after a break; instead of more, all is cleared and what is left said anew. */
 const MAX_REMEMBERED = 64;
 
-export interface Patch {
-  visible?: boolean | undefined;
-  selectedConversationId?: string | null | undefined;
-  hasFocus?: boolean | undefined;
-  isTyping?: boolean | undefined;
-  custom?: Record<string, string | null> | null | undefined;
-}
+/** A patch while it is put together. */
+type Patch = { -readonly [Field in keyof SessionPatch]: SessionPatch[Field] };
 
 const FLAGS = ["visible", "hasFocus"] as const;
 
@@ -56,7 +52,7 @@ export class SessionState {
   }
 
   /** The next to tell the gateway; undefined: nothing. To clear and to set takes two messages: there may be another. */
-  takeUntold(): Patch | undefined {
+  takeUntold(): SessionPatch | undefined {
     const told = this.#untold;
     this.#untold = told?.custom === null && this.#custom.size > 0 ? this.#wholeCustom() : undefined;
     return told;

@@ -1,36 +1,9 @@
-/**
- * What the SDK takes and gives. Plain types, without the schema library: a test holds that they agree with the schemas
- * that the gateway checks with.
- */
+/** What the SDK takes and gives. What goes over the wire as it is comes from the module that the gateway shares. */
+import type { LeaveCause as WireLeaveCause } from "../protocol/codes.ts";
+import type { PresenceFilter, PresenceValue, SessionFields, SessionKind } from "../protocol/wire.ts";
 import type { PresenceError } from "./errors.ts";
 
-/** Which sessions, and so which users, an answer is about. Every field is optional: `{}` is everyone with a visible widget. */
-export interface PresenceFilter {
-  /** Also users without a visible widget, and background sessions that match. */
-  readonly includeBackgroundSessions?: boolean | null | undefined;
-  /** Sessions in this conversation; null: in none; absent: in any. */
-  readonly selectedConversationId?: string | null | undefined;
-  readonly hasFocus?: boolean | null | undefined;
-  readonly isTyping?: boolean | null | undefined;
-  /** Only these users, at most 1000; an empty list matches nobody. */
-  readonly userIds?: readonly string[] | null | undefined;
-}
-
-/** One page or widget of a user, as others see it. */
-export interface PresenceSession {
-  readonly sessionId: string;
-  readonly selectedConversationId: string | null;
-  readonly hasFocus: boolean;
-  readonly isTyping: boolean;
-  readonly custom: Readonly<Record<string, string>>;
-}
-
-/** A user who is in the result: the sessions that match, in the order in which they were opened. */
-export interface PresenceValue {
-  readonly status: "online";
-  readonly backgroundSessions: readonly PresenceSession[];
-  readonly widgets: readonly PresenceSession[];
-}
+export type { PresenceFilter, PresenceSession, PresenceValue, SessionFields } from "../protocol/wire.ts";
 
 /** By user id. Never changed: each change makes another, in which users who did not change are the same objects. */
 export type PresenceSnapshot = ReadonlyMap<string, PresenceValue>;
@@ -39,7 +12,7 @@ export type PresenceSnapshot = ReadonlyMap<string, PresenceValue>;
  * Why a user left the result: their session was closed, lost for too long (`timeout`), taken over, ended by the back end, they
  * no longer match (`changed`), or their node died. `unknown`: they left while we were not connected.
  */
-export type LeaveCause = "closed" | "timeout" | "replaced" | "kicked" | "changed" | "node-lost" | "unknown";
+export type LeaveCause = WireLeaveCause | "unknown";
 
 /** What happened between one snapshot and the next. The first snapshot has everyone as entered. */
 export interface PresenceChange {
@@ -70,18 +43,8 @@ export interface SubscribeOptions {
   readonly onError?: (error: PresenceError) => void;
 }
 
-/** What a session says of itself. */
-export interface SessionFields {
-  /** Whether the widget is on screen; a hidden one counts as a background page. */
-  readonly visible?: boolean | undefined;
-  readonly selectedConversationId?: string | null | undefined;
-  readonly hasFocus?: boolean | undefined;
-  /** A patch: a string sets a key, null deletes it, null for the whole clears all. At most 32 keys of 64 and values of 512 characters. */
-  readonly custom?: Readonly<Record<string, string | null>> | null | undefined;
-}
-
 export interface OpenOptions extends SessionFields {
-  readonly kind: "background" | "widget";
+  readonly kind: SessionKind;
   /** For app tokens only, which have no user of their own. */
   readonly userId?: string | undefined;
   /** Says by itself whether the page is visible and has the focus (and the widget is visible). */

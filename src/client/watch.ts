@@ -1,8 +1,8 @@
+import type { Diff, SnapshotPage } from "../protocol/wire.ts";
 import { PresenceError, violation } from "./errors.ts";
 import type { NormalFilter } from "./filter.ts";
 import { LiveUsers } from "./live-users.ts";
 import type { Requests } from "./requests.ts";
-import type { Diff, Page } from "./server-message.ts";
 import type {
   PresenceChange,
   PresenceListener,
@@ -79,7 +79,7 @@ export class Watch {
   }
 
   /** @param graceMs How long those who are missing may take to come back, unseen by anybody. */
-  page(page: Page, graceMs = 0): void {
+  page(page: SnapshotPage, graceMs = 0): void {
     this.#bind(page.view);
     if (graceMs > 0) {
       clearTimeout(this.#graceTimer);

@@ -1,8 +1,8 @@
+import type { Diff, SnapshotPage } from "../protocol/wire.ts";
 import type { Connection } from "./connection.ts";
 import type { PresenceError } from "./errors.ts";
 import { normalFilter } from "./filter.ts";
 import type { Requests } from "./requests.ts";
-import type { Diff, Page } from "./server-message.ts";
 import type { PresenceFilter, PresenceListener, SubscribeOptions, Subscription } from "./types.ts";
 import { Watch, type WatchesByView, type WatchKeeper, WatchSubscription } from "./watch.ts";
 
@@ -58,7 +58,7 @@ export class Watches implements WatchKeeper {
   }
 
   /** A snapshot that nobody asked for: we were too slow. */
-  page(page: Page): void {
+  page(page: SnapshotPage): void {
     this.#byView.get(page.view)?.page(page);
   }
 

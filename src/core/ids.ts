@@ -1,9 +1,9 @@
 import { random, urlAlphabet } from "nanoid";
+import { MADE_ID_LENGTH } from "../protocol/rules.ts";
 
 /** Makes names that nobody can guess: 21 characters of A-Z a-z 0-9 _ -, 126 random bits. */
 export type MakeId = () => string;
 
-export const MADE_ID_LENGTH = 21;
 const CODES = Uint8Array.from(urlAlphabet, (character) => character.charCodeAt(0));
 
 /**

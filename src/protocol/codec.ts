@@ -1,13 +1,8 @@
 import type { z } from "zod";
-import type { ErrorCode, LeaveCause } from "./codes.ts";
+import type { LeaveCause } from "./codes.ts";
 import { readHotMessage, readHotText } from "./hot-messages.ts";
 import { ClientMessage } from "./messages.ts";
-
-/** One thing wrong with an input: where (`filter.userIds.3`, empty for the whole) and what. */
-export interface Issue {
-  readonly path: string;
-  readonly message: string;
-}
+import type { Issue, ServerMessage } from "./wire.ts";
 
 export type Decoded =
   | { readonly kind: "message"; readonly message: ClientMessage }
@@ -69,37 +64,10 @@ function readId(json: unknown): number | undefined {
   return Number.isSafeInteger(id) && (id as number) >= 0 ? (id as number) : undefined;
 }
 
-/** Messages from the gateway that are made for one socket. `snapshot`, `result` and `diff` are joined from ready parts below. */
-export type ServerMessage =
-  | {
-      type: "connected";
-      id?: number | undefined;
-      userId: string | null;
-      nodeId: string;
-      heartbeatMs: number;
-      resumeWindowMs: number;
-    }
-  | { type: "opened"; id?: number | undefined; sessionId: string; resumed: boolean }
-  | { type: "closed"; id?: number | undefined; sessionId: string; cause: "closed" | "replaced" | "kicked" }
-  | { type: "resumed"; id: number; view: string; version: number }
-  | { type: "ok"; id: number }
-  | { type: "pong"; id?: number | undefined }
-  | { type: "token_expiring"; expiresInMs: number }
-  | { type: "draining"; reconnectInMs: number }
-  | ErrorMessage;
+/** Messages that are made for one socket. The others are joined below from parts that are encoded once for all. */
+export type SingleMessage = Exclude<ServerMessage, { readonly type: "snapshot" | "result" | "diff" }>;
 
-export interface ErrorMessage {
-  type: "error";
-  id?: number | undefined;
-  code: ErrorCode;
-  message: string;
-  issues?: readonly Issue[] | undefined;
-  retryAfterMs?: number | undefined;
-  /** The view of a subscription that ended with this error. */
-  view?: string | undefined;
-}
-
-export function encodeMessage(message: ServerMessage): string {
+export function encodeMessage(message: SingleMessage): string {
   return JSON.stringify(message);
 }
 

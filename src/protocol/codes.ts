@@ -25,6 +25,11 @@ export const CLOSE = {
 
 export type CloseReason = keyof typeof CLOSE;
 
+/** What a client does after a close code. A code that is not in the table, such as 1006, asks for nothing else than `backoff`. */
+export function retryAfter(closeCode: number): Retry {
+  return Object.values(CLOSE).find(({ code }) => code === closeCode)?.retry ?? "backoff";
+}
+
 /** Codes of `error` messages. */
 export const ERROR_CODES = [
   "BAD_MESSAGE",
@@ -36,8 +41,11 @@ export const ERROR_CODES = [
 ] as const;
 export type ErrorCode = (typeof ERROR_CODES)[number];
 
+/** Why a session ended, as the socket that held it is told: its client closed it, another socket or a back end did. */
+export type CloseCause = "closed" | "replaced" | "kicked";
+
 /** Why a session ended. */
-export type EndCause = "closed" | "timeout" | "replaced" | "kicked" | "node-lost";
+export type EndCause = CloseCause | "timeout" | "node-lost";
 
 /** Why a user left a result: a session of theirs ended, or none matches any more. */
 export type LeaveCause = EndCause | "changed";

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { Id, idList } from "./ids.ts";
 import { MAX_FILTER_USER_IDS } from "./rules.ts";
+import type { PresenceFilter } from "./wire.ts";
 
 /** A boolean or "any": null and absent mean the same, and become undefined. */
 const anyOr = z
@@ -28,7 +29,10 @@ export const FilterSchema = z
       .transform((value) => value ?? undefined)
       .meta({ description: "Only these users; an empty list matches nobody." }),
   })
-  .meta({ id: "Filter", description: "Which sessions, and so which users, an answer is about." });
+  .meta({
+    id: "Filter",
+    description: "Which sessions, and so which users, an answer is about.",
+  }) satisfies z.ZodType<PresenceFilter, PresenceFilter>;
 
+/** A filter that was checked. */
 export type Filter = z.output<typeof FilterSchema>;
-export type FilterInput = z.input<typeof FilterSchema>;

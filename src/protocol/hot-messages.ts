@@ -1,6 +1,5 @@
-import { MADE_ID_LENGTH } from "../core/ids.ts";
 import type { Message } from "./messages.ts";
-import { customProblem, idProblem, MAX_TOKEN_LENGTH } from "./rules.ts";
+import { customProblem, idProblem, MADE_ID_LENGTH, MAX_TOKEN_LENGTH } from "./rules.ts";
 
 type HotMessage = Message<"update"> | Message<"open"> | Message<"connect">;
 type Fields = Record<string, unknown>;

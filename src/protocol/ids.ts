@@ -19,7 +19,7 @@ const MAX_BAD_IDS = 10;
  * A list of at most `max` ids. Checked by hand: the library makes an issue of each bad one, which takes thousands of times
  * as long as the list was to send.
  */
-export function idList(max: number): z.ZodType<string[], string[]> {
+export function idList(max: number): z.ZodType<string[], readonly string[]> {
   const list = z.any().check(({ value, issues }) => {
     const add = (message: string, path?: number) => {
       issues.push({
@@ -42,5 +42,8 @@ export function idList(max: number): z.ZodType<string[], string[]> {
     }
   });
   const items = { type: "string", minLength: 1, maxLength: MAX_ID_LENGTH } as const;
-  return list.meta({ type: "array", items, maxItems: max }) as unknown as z.ZodType<string[], string[]>;
+  return list.meta({ type: "array", items, maxItems: max }) as unknown as z.ZodType<
+    string[],
+    readonly string[]
+  >;
 }

@@ -2,7 +2,8 @@ import { z } from "zod";
 import { length } from "./bounds.ts";
 import { FilterSchema } from "./filter.ts";
 import { Id } from "./ids.ts";
-import { type CustomPatch, customProblem, MAX_TOKEN_LENGTH } from "./rules.ts";
+import { customProblem, MAX_TOKEN_LENGTH } from "./rules.ts";
+import type { CustomPatch, SessionPatch, ClientMessage as WireMessage } from "./wire.ts";
 
 /** Checked by hand: zod's records drop a key named `__proto__`, and nothing here may be lost silently. */
 const Custom = z.custom<CustomPatch>().check((context) => {
@@ -21,7 +22,7 @@ const sessionFields = {
   hasFocus: z.boolean().optional(),
   isTyping: z.boolean().optional(),
   custom: Custom.nullable().optional(),
-};
+} satisfies Record<keyof SessionPatch, z.ZodType>;
 
 /** An empty one is a bad token and not a bad message: the socket is closed, as with every other. */
 const Token = z
@@ -56,12 +57,9 @@ export const ClientMessage = z.discriminatedUnion("type", [
   z.object({ type: z.literal("connect"), ...id, token: Token }),
   z.object({ type: z.literal("refresh"), ...id, token: Token }),
   z.object({ type: z.literal("ping"), ...id }),
-]);
+]) satisfies z.ZodType<WireMessage, WireMessage>;
 
+/** A message that was checked. */
 export type ClientMessage = z.output<typeof ClientMessage>;
 export type ClientMessageType = ClientMessage["type"];
 export type Message<Type extends ClientMessageType> = Extract<ClientMessage, { type: Type }>;
-export type SessionFields = Pick<
-  Message<"update">,
-  "visible" | "selectedConversationId" | "hasFocus" | "isTyping" | "custom"
->;

@@ -1,8 +1,12 @@
+import type { CustomPatch } from "./wire.ts";
+
 /** What may be an id, and what may be custom: plain functions, so that the client SDK has them without the schema library. */
 
 /** The longest id of a user, conversation, session or app, in UTF-16 units. */
 export const MAX_ID_LENGTH = 255;
 export const MAX_FILTER_USER_IDS = 1000;
+/** The length of the ids that the gateway makes, see core/ids.ts. */
+export const MADE_ID_LENGTH = 21;
 /** Longer than any token we take; a bound for what is handed to the verifier. */
 export const MAX_TOKEN_LENGTH = 8192;
 export const MAX_CUSTOM_KEYS = 32;
@@ -29,9 +33,6 @@ export function idProblem(text: string): string | undefined {
     ? undefined
     : `must have 1 to ${MAX_ID_LENGTH} characters, no control characters, and be well-formed Unicode`;
 }
-
-/** A patch of `custom`: a string sets a key, null deletes it. Its own property `__proto__` is a key like any other. */
-export type CustomPatch = Readonly<Record<string, string | null>>;
 
 /** What is wrong with a patch of `custom`, or undefined. */
 export function customProblem(patch: unknown): string | undefined {

@@ -1,4 +1,6 @@
-/** `presence-gateway/react`: hooks on the client SDK. */
+"use client";
+
+/** `@presence-gateway/react`: hooks on the client SDK. */
 export { PresenceProvider, type PresenceProviderProps, usePresenceClient } from "./provider.ts";
 export { type Presence, usePresence } from "./use-presence.ts";
 export { type SessionControls, useSession } from "./use-session.ts";

@@ -1,3 +1,6 @@
+"use client";
+
+import { type ClientOptions, createClient, type PresenceClient } from "@presence-gateway/client";
 import {
   createContext,
   createElement,
@@ -8,8 +11,6 @@ import {
   useMemo,
   useRef,
 } from "react";
-import { createClient } from "../client/client.ts";
-import type { ClientOptions, PresenceClient } from "../client/types.ts";
 
 export type PresenceProviderProps = { readonly children?: ReactNode } & (
   | (ClientOptions & { readonly client?: undefined })

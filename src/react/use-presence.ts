@@ -1,13 +1,15 @@
+"use client";
+
+import {
+  normalFilter,
+  type PresenceClient,
+  type PresenceError,
+  type PresenceFilter,
+  type PresenceSnapshot,
+  type Subscription,
+  type SubscriptionState,
+} from "@presence-gateway/client";
 import { useMemo, useSyncExternalStore } from "react";
-import type { PresenceError } from "../client/errors.ts";
-import { normalFilter } from "../client/filter.ts";
-import type {
-  PresenceClient,
-  PresenceFilter,
-  PresenceSnapshot,
-  Subscription,
-  SubscriptionState,
-} from "../client/types.ts";
 import { usePresenceClient } from "./provider.ts";
 
 export interface Presence {

@@ -1,5 +1,7 @@
+"use client";
+
+import type { OpenOptions, PresenceClient, Session, SessionFields } from "@presence-gateway/client";
 import { useEffect, useState } from "react";
-import type { OpenOptions, PresenceClient, Session, SessionFields } from "../client/types.ts";
 import { usePresenceClient } from "./provider.ts";
 
 /** What a component does with its session; what the session says of itself comes from the options. */

@@ -1,5 +1,7 @@
+"use client";
+
+import type { Status } from "@presence-gateway/client";
 import { useCallback, useSyncExternalStore } from "react";
-import type { Status } from "../client/types.ts";
 import { usePresenceClient } from "./provider.ts";
 
 /** How the connection is, to show that what is on screen may be old. */

@@ -10,7 +10,8 @@ const random = new Random(Number(process.env.CHAOS_FAULT_SEED ?? 1));
 let until = 0;
 
 async function breakAtRandom(file: string, className: string, method: string, oneIn: number): Promise<void> {
-  const url = new URL(`../../../dist/${file}`, import.meta.url);
+  // From dist/dev/test/chaos, where this file is when it runs.
+  const url = new URL(`../../../${file}`, import.meta.url);
   const { prototype } = ((await import(url.href)) as Record<string, { prototype: Record<string, Method> }>)[
     className
   ]!;
@@ -21,11 +22,11 @@ async function breakAtRandom(file: string, className: string, method: string, on
   };
 }
 
-await breakAtRandom("sessions/user.js", "User", "member", 50);
-await breakAtRandom("views/view.js", "View", "flush", 20);
-await breakAtRandom("gateway/subscription.js", "Subscription", "deliver", 100);
-await breakAtRandom("gateway/outbox.js", "Outbox", "offer", 100);
-await breakAtRandom("gateway/outbox.js", "Outbox", "send", 500);
+await breakAtRandom("core/sessions/user.js", "User", "member", 50);
+await breakAtRandom("core/views/view.js", "View", "flush", 20);
+await breakAtRandom("server/gateway/subscription.js", "Subscription", "deliver", 100);
+await breakAtRandom("server/gateway/outbox.js", "Outbox", "offer", 100);
+await breakAtRandom("server/gateway/outbox.js", "Outbox", "send", 500);
 
 process.on("SIGUSR2", () => {
   until = performance.now() + FAULTS_MS;

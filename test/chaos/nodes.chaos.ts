@@ -13,7 +13,7 @@ it.skipIf(!hasRedis())(
   `chaos over three nodes that share a Redis breaks no promise (--seed ${seed})`,
   async () => {
     const args = ["--nodes", "3", "--seed", String(seed), "--minutes", "0.6"];
-    const child = spawn(process.execPath, ["dist-chaos/test/chaos/run.js", ...args], { cwd: PROJECT });
+    const child = spawn(process.execPath, ["dist/dev/test/chaos/run.js", ...args], { cwd: PROJECT });
     let output = "";
     for (const stream of [child.stdout, child.stderr])
       stream.setEncoding("utf8").on("data", (data) => {

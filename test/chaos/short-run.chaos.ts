@@ -26,7 +26,7 @@ describe("chaos", () => {
     "over $transport breaks no promise (--seed $seed)",
     async ({ transport, seed }) => {
       const args = ["--transport", transport, "--seed", String(seed), "--minutes", MINUTES];
-      const { code, output } = await run(["dist-chaos/test/chaos/run.js", ...args]);
+      const { code, output } = await run(["dist/dev/test/chaos/run.js", ...args]);
       process.stdout.write(output);
       expect(output).toContain("all agree");
       expect(code).toBe(0);

@@ -45,7 +45,7 @@ export interface SwarmSight {
   readonly isOpen: boolean;
 }
 
-const SCRIPT = new URL("../../dist-chaos/test/chaos/swarm-process.js", import.meta.url).pathname;
+const SCRIPT = new URL("../../dist/dev/test/chaos/swarm-process.js", import.meta.url).pathname;
 
 /** Many plain clients in a process of their own. */
 export class Swarm {

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { createClient } from "../../src/client/index.ts";
-import { retryAfter, retryDelay } from "../../src/client/retry.ts";
+import { retryDelay } from "../../src/client/retry.ts";
 import type { ClientOptions, PresenceClient, SessionEnd, StatusDetail } from "../../src/client/types.ts";
 import { CLOSE } from "../../src/protocol/codes.ts";
 import { type FakeSocket, fakeSockets } from "../support/fake-socket.ts";
@@ -408,12 +408,6 @@ describe("a token", () => {
 });
 
 describe("a lost connection", () => {
-  it("means by its code what the table says", () => {
-    for (const { code, retry } of Object.values(CLOSE)) expect(retryAfter(code)).toBe(retry);
-    for (const code of [1000, 1001, 1005, 1006, 1007, 1015, 3000, 4000, 4999])
-      expect(retryAfter(code)).toBe("backoff");
-  });
-
   const backoff = Object.values(CLOSE).filter(({ retry }) => retry === "backoff");
   it.each([1000, 1001, 1005, 1006, 1007, ...backoff.map(({ code }) => code)])(
     "is made again after %d",

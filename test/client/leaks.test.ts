@@ -60,7 +60,7 @@ describe.each(TRANSPORTS)("over %s, a client that is closed", (transport) => {
 async function program(body: string, url: string, token: string, onReady = () => {}) {
   const text = `
     import { WebSocket } from "ws";
-    import { createClient } from "presence-gateway/client";
+    import { createClient } from "@presence-gateway/client";
     const client = createClient({ url: "${url}", appId: "${APP}", token: ${token}, WebSocket });
     ${body}`;
   const child = spawn(process.execPath, ["--input-type=module", "-e", text], { cwd: PROJECT });

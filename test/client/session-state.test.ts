@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type Patch, SessionState } from "../../src/client/session-state.ts";
+import { SessionState } from "../../src/client/session-state.ts";
 import type { SessionFields } from "../../src/client/types.ts";
+import type { SessionPatch } from "../../src/protocol/wire.ts";
 import { runs, SEED } from "../support/seed.ts";
 
 /** What a session is, by the rules of PROTOCOL.md, naively. */
@@ -12,7 +13,7 @@ class Oracle {
   isTyping = false;
   custom = new Map<string, string>();
 
-  apply({ visible, hasFocus, isTyping, selectedConversationId, custom }: Patch): void {
+  apply({ visible, hasFocus, isTyping, selectedConversationId, custom }: SessionPatch): void {
     if (visible !== undefined) this.visible = visible;
     if (hasFocus !== undefined) this.hasFocus = hasFocus;
     if (selectedConversationId !== undefined && selectedConversationId !== this.conversation) {
@@ -74,14 +75,14 @@ const step = (keys: readonly string[]): fc.Arbitrary<Step> =>
   );
 
 /** Does the steps at a state that the app uses and a gateway that gets any prefix of what was sent before each break. */
-function live(steps: readonly Step[], leftByPageBefore: Patch) {
+function live(steps: readonly Step[], leftByPageBefore: SessionPatch) {
   const app = new Oracle();
   const gateway = new Oracle();
   const state = new SessionState();
   app.apply(leftByPageBefore);
   gateway.apply(leftByPageBefore);
   /** Sent on this connection, and not yet known to have arrived. */
-  let wire: Patch[] = [];
+  let wire: SessionPatch[] = [];
   let selected: string | null | undefined;
   const set = (change: SessionFields) => {
     state.set(change);
@@ -127,7 +128,7 @@ function live(steps: readonly Step[], leftByPageBefore: Patch) {
 }
 
 describe("a session's state", () => {
-  const inherited = fc.constantFrom<Patch>(
+  const inherited = fc.constantFrom<SessionPatch>(
     {},
     { custom: { a: "old", old: "o" }, selectedConversationId: "c1" },
   );

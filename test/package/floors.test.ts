@@ -14,7 +14,10 @@ interface Locked {
 const lock = JSON.parse(readFileSync(join(PROJECT, "package-lock.json"), "utf8")) as {
   readonly packages: Readonly<Record<string, Locked>>;
 };
-const shipped = Object.entries(lock.packages).filter(([path, { dev }]) => path !== "" && !dev);
+const shipped = Object.entries(lock.packages).filter(
+  // Without the packages that are made here.
+  ([path, { dev, link }]) => path.startsWith("node_modules/") && !dev && !link,
+);
 
 function isAtLeast(version: string, floor: string): boolean {
   const [a, b] = [version, floor].map((text) => text.split(".").map(Number));

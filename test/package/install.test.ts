@@ -59,7 +59,7 @@ function withDeclarations(block: string): string {
   const isMissing = (name: string) =>
     new RegExp(`\\b${name}\\b`).test(block) && !new RegExp(`\\b(?:const|import \\{) ${name}\\b`).test(block);
   return [
-    isMissing("presence") && 'declare const presence: import("presence-gateway/client").PresenceClient;',
+    isMissing("presence") && 'declare const presence: import("@presence-gateway/client").PresenceClient;',
     isMissing("token") && "declare const token: string;",
     block,
     "export {};",
@@ -73,7 +73,11 @@ describePackage("an application that installs the package", () => {
   let whyNot: string | undefined;
 
   beforeAll(async () => {
-    whyNot = await project.install();
+    whyNot = await project.install([
+      "presence-gateway",
+      "@presence-gateway/client",
+      "@presence-gateway/react",
+    ]);
     if (whyNot !== undefined) process.stdout.write(`not tested, the package as it is installed: ${whyNot}\n`);
     project.lend(["react", "react-dom", "@types/react", "@types/react-dom", "typescript"]);
     // Nothing of Node is found from beside them.
@@ -112,7 +116,7 @@ describePackage("an application that installs the package", () => {
         const { code, output } = await project.run(process.execPath, tsc);
         expect(code, output.replaceAll(/^\/.*\n/gm, "")).toBe(0);
         expect(output).toContain(
-          join(project.folder, "node_modules/presence-gateway/dist/client/index.d.ts"),
+          join(project.folder, "node_modules/@presence-gateway/client/dist/esm/client/index.d.ts"),
         );
         expect(output.includes("@types/node/")).toBe(folder === "program");
       });

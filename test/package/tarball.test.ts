@@ -2,91 +2,165 @@ import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join, posix } from "node:path";
 import { publint } from "publint";
 import { formatMessage } from "publint/utils";
-import { afterAll, beforeAll, expect, it } from "vitest";
-import { describePackage, type Packed, pack, run, temporaryFolder } from "../support/package.ts";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import {
+  describePackage,
+  PACKAGES,
+  type PackageName,
+  type Packed,
+  pack,
+  run,
+  temporaryFolder,
+} from "../support/package.ts";
 import { PROJECT } from "../support/process.ts";
 
-/** Compressed; half of it the dashboard, which is there as it is and compressed in two ways. */
-const PACKAGE_BYTES = 460_000;
-const PAPERS = [
-  "CHANGELOG.md",
-  "LICENSE",
-  "README.md",
-  "SECURITY.md",
-  ...readdirSync(join(PROJECT, "docs"), { recursive: true, encoding: "utf8" })
-    .filter((name) => name.endsWith(".md") && name !== "reliability.md")
-    .map((name) => posix.join("docs", name)),
-  "package.json",
-  "src/client/README.md",
-].sort();
+interface Expected {
+  /** Compressed. */
+  readonly bytes: number;
+  /** What is in it beside what was built. */
+  readonly papers: readonly string[];
+  /** The sources of what was built, from the project's folder. */
+  sourceOf(path: string): string;
+  /** The sources that are there. */
+  readonly sources: readonly string[];
+}
+
+const sourcesOf = (folder: string) =>
+  readdirSync(join(PROJECT, folder), { recursive: true, encoding: "utf8" })
+    .map((name) => posix.join(folder, name))
+    .filter((name) => name.endsWith(".ts") && !name.includes("/dist/"));
+const SOURCES = sourcesOf("src");
+const CLIENT_SOURCES = sourcesOf("src/client");
+/** What the SDK shares with the gateway. */
+const WIRE = ["codes", "rules", "wire"].map((name) => `src/protocol/${name}.ts`);
+const DOCUMENTS = readdirSync(join(PROJECT, "docs"), { recursive: true, encoding: "utf8" })
+  .filter((name) => name.endsWith(".md") && name !== "reliability.md")
+  .map((name) => posix.join("docs", name));
+const BUILT = /\.js$|\.d\.ts$/;
+
+const EXPECTED: Record<PackageName, Expected> = {
+  "presence-gateway": {
+    // Half of it the dashboard, which is there as it is and compressed in two ways.
+    bytes: 460_000,
+    papers: [
+      "CHANGELOG.md",
+      "LICENSE",
+      "README.md",
+      "SECURITY.md",
+      ...DOCUMENTS,
+      "package.json",
+      "src/client/README.md",
+    ].sort(),
+    sourceOf: (path) => path.replace(/^dist/, "src").replace(/\.js$/, ".ts"),
+    sources: SOURCES.filter((name) => !/^src\/(?:dashboard|react)\/|^src\/client\/index\.ts$/.test(name)),
+  },
+  "@presence-gateway/client": {
+    bytes: 50_000,
+    papers: ["LICENSE", "README.md", "dist/cjs/package.json", "package.json"],
+    sourceOf: (path) => path.replace(/^dist\/(?:esm|cjs)/, "src").replace(BUILT, ".ts"),
+    sources: [...CLIENT_SOURCES, ...WIRE],
+  },
+  "@presence-gateway/react": {
+    bytes: 10_000,
+    papers: ["LICENSE", "README.md", "dist/cjs/package.json", "package.json"],
+    sourceOf: (path) => path.replace(/^dist\/(?:esm|cjs)/, "src/react").replace(BUILT, ".ts"),
+    sources: sourcesOf("src/react"),
+  },
+};
+
 /** A page with what it needs is in this folder, made by a bundler: its files have no sources of the same name. */
 const PAGE = /^dist\/dashboard\/[\w./-]+\.(?:html|js|css|svg)(?:\.gz|\.br)?$/;
 
-const read = (path: string) => readFileSync(join(PROJECT, path), "utf8");
-
-describePackage("the package", () => {
-  let folder: string;
-  let packed: Packed;
-  let paths: readonly string[];
-
-  beforeAll(async () => {
-    folder = temporaryFolder();
-    packed = await pack(folder);
-    paths = packed.files.map(({ path }) => path);
+describePackage("what is published", () => {
+  let scratch: string;
+  beforeAll(() => {
+    scratch = temporaryFolder();
   });
-  afterAll(() => rmSync(folder, { recursive: true }));
+  afterAll(() => rmSync(scratch, { recursive: true }));
 
-  it("is what was built, what it says of itself, and nothing else", () => {
-    const others = paths.filter((path) => !PAGE.test(path));
-    const built = others.filter((path) => /^dist\/.*(?:\.js|\.d\.ts)$/.test(path));
-    expect(others.filter((path) => !built.includes(path)).sort()).toEqual(PAPERS);
-    const sourceOf = (path: string) => path.replace(/^dist/, "src").replace(/(?:\.d\.ts|\.js)$/, ".ts");
-    const stale = built.filter((path) => !existsSync(join(PROJECT, sourceOf(path))));
-    expect(stale, "built of sources that are gone: remove dist, and build").toEqual([]);
-    const sources = readdirSync(join(PROJECT, "src"), { recursive: true, encoding: "utf8" })
-      .map((name) => posix.join("src", name))
-      .filter((name) => name.endsWith(".ts") && !name.startsWith("src/dashboard/"));
-    expect(sources.filter((source) => !built.some((path) => sourceOf(path) === source))).toEqual([]);
+  describe.each(Object.entries(EXPECTED) as [PackageName, Expected][])("%s", (name, expected) => {
+    const folder = PACKAGES[name];
+    const read = (path: string) => readFileSync(join(PROJECT, folder, path), "utf8");
+    let packed: Packed;
+    let paths: readonly string[];
+
+    beforeAll(async () => {
+      packed = await pack(scratch, name);
+      paths = packed.files.map(({ path }) => path);
+    });
+
+    it("is what was built, what it says of itself, and nothing else", () => {
+      const others = paths.filter((path) => !PAGE.test(path));
+      const built = others.filter((path) => path.startsWith("dist/") && BUILT.test(path));
+      expect(others.filter((path) => !built.includes(path)).sort()).toEqual(expected.papers);
+      const stale = built.filter((path) => !existsSync(join(PROJECT, expected.sourceOf(path))));
+      expect(stale, "built of sources that are gone: remove dist, and build").toEqual([]);
+      const used = new Set(built.map(expected.sourceOf));
+      expect([...used].sort(), "sources that are built").toEqual([...expected.sources].sort());
+    });
+
+    it("has the license, and the version, of all", () => {
+      expect(read("LICENSE")).toBe(readFileSync(join(PROJECT, "LICENSE"), "utf8"));
+      const { version, repository } = JSON.parse(read("package.json"));
+      const gateway = JSON.parse(readFileSync(join(PROJECT, "package.json"), "utf8"));
+      expect([version, repository.url]).toEqual([gateway.version, gateway.repository.url]);
+    });
+
+    it("is small", () => {
+      const whole = packed.size.toLocaleString("en");
+      const bound = expected.bytes.toLocaleString("en");
+      process.stdout.write(`${name}: ${whole} bytes packed of ${bound}, ${paths.length} files\n`);
+      expect(packed.size).toBeLessThanOrEqual(expected.bytes);
+    });
+
+    it("names no file that it does not have, and no place where it was made", () => {
+      const texts = paths
+        .filter((path) => !/\.(?:gz|br)$/.test(path))
+        .map((path) => [path, read(path)] as const);
+      for (const [path, text] of texts) {
+        for (const own of ["src/", "dist/", "node_modules/"]) expect(text, path).not.toContain(PROJECT + own);
+        expect(text, path).not.toContain("sourceMappingURL");
+      }
+      for (const [path, text] of texts.filter(([each]) => each.endsWith("README.md"))) {
+        // Who develops has the whole repository; pictures are for it, too.
+        const [forUsers] = text.split("## Development");
+        const links = [...forUsers!.matchAll(/(?<!!)\[[^\]]*\]\((?!\w+:|#)([^)#]+)/g)];
+        const targets = links.map(([, target]) => posix.join(posix.dirname(path), target!));
+        expect(
+          targets.filter((target) => !paths.includes(target)),
+          path,
+        ).toEqual([]);
+      }
+    });
+
+    it("is what bundlers and Node expect, as publint sees it", async () => {
+      const file = readFileSync(packed.path);
+      const tarball = file.buffer.slice(file.byteOffset, file.byteOffset + file.byteLength);
+      const { messages, pkg } = await publint({ pack: { tarball }, strict: true });
+      expect(messages.map((message) => formatMessage(message, pkg))).toEqual([]);
+    });
+
+    // Nobody imports the gateway.
+    if (name === "presence-gateway") return;
+
+    it("has types for whoever imports it, and requires it", async () => {
+      const attw = join(PROJECT, "node_modules/.bin/attw");
+      const { code, output } = await run(scratch, attw, [packed.path, "--no-color"]);
+      expect(code, output).toBe(0);
+      expect(output).toContain(`"${name}"`);
+      for (const kind of ["node16 (from CJS)", "node16 (from ESM)", "bundler"])
+        expect(output).toContain(kind);
+    });
   });
 
-  it("is small", () => {
-    const whole = packed.size.toLocaleString("en");
-    const bound = PACKAGE_BYTES.toLocaleString("en");
-    process.stdout.write(`presence-gateway: ${whole} bytes packed of ${bound}, ${paths.length} files\n`);
-    expect(packed.size).toBeLessThanOrEqual(PACKAGE_BYTES);
-  });
-
-  it("names no file that it does not have, and no place where it was made", () => {
-    const texts = paths
-      .filter((path) => !/\.(?:gz|br)$/.test(path))
-      .map((path) => [path, read(path)] as const);
-    for (const [path, text] of texts) {
-      for (const own of ["src/", "dist/", "node_modules/"]) expect(text, path).not.toContain(PROJECT + own);
-      expect(text, path).not.toContain("sourceMappingURL");
+  it("has hooks of which each module says that it is for the browser", async () => {
+    const folder = PACKAGES["@presence-gateway/react"];
+    const { files } = await pack(scratch, "@presence-gateway/react");
+    const modules = files.map(({ path }) => path).filter((path) => path.endsWith(".js"));
+    expect(modules).toHaveLength(10);
+    for (const path of modules) {
+      const text = readFileSync(join(PROJECT, folder, path), "utf8");
+      expect(text, path).toMatch(/^(?:"use strict";\n)?"use client";\n/);
     }
-    for (const [path, text] of texts.filter(([name]) => name.endsWith("README.md"))) {
-      // Who develops has the whole repository; pictures are for it, too.
-      const [forUsers] = text.split("## Development");
-      const links = [...forUsers!.matchAll(/(?<!!)\[[^\]]*\]\((?!\w+:|#)([^)#]+)/g)];
-      const targets = links.map(([, target]) => posix.join(posix.dirname(path), target!));
-      expect(
-        targets.filter((target) => !paths.includes(target)),
-        path,
-      ).toEqual([]);
-    }
-  });
-
-  it("is what bundlers and Node expect, as publint sees it", async () => {
-    const file = readFileSync(packed.path);
-    const tarball = file.buffer.slice(file.byteOffset, file.byteOffset + file.byteLength);
-    const { messages, pkg } = await publint({ pack: { tarball }, strict: true });
-    expect(messages.map((message) => formatMessage(message, pkg))).toEqual([]);
-  });
-
-  it("has types that are found where its modules are", async () => {
-    const attw = join(PROJECT, "node_modules/.bin/attw");
-    const { code, output } = await run(folder, attw, [packed.path, "--profile=esm-only", "--no-color"]);
-    expect(code, output).toBe(0);
-    for (const entry of ["client", "react"]) expect(output).toContain(`"presence-gateway/${entry}"`);
   });
 });

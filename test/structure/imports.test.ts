@@ -7,8 +7,10 @@ const SRC = fileURLToPath(new URL("../../src", import.meta.url));
 
 /** Each layer and those below it that it may import. Data flows down here and comes back as return values. */
 const LAYERS: Record<string, readonly string[]> = {
-  protocol: ["core/ids"],
-  "core/ids": [],
+  // Plain types, codes, limits: without any package, for the SDK is built of it too.
+  "protocol/wire": [],
+  protocol: ["protocol/wire"],
+  "core/ids": ["protocol/wire"],
   "core/collections": [],
   "core/sessions": ["protocol", "core/collections"],
   "core/views": ["core/sessions", "protocol", "core/collections"],
@@ -30,20 +32,22 @@ const LAYERS: Record<string, readonly string[]> = {
     "protocol",
     "core/collections",
   ],
-  "server/transport": ["server/internals", "server/gateway", "server/http", "core/collections"],
+  "server/transport": ["server/internals", "server/gateway", "server/http", "protocol", "core/collections"],
   "server/cluster": ["server/gateway", "server/clock", "core/sessions", "protocol", "core/collections"],
   "server/observability": ["server/internals", "server/cluster", "server/gateway"],
   "server/internals": [],
   "server/settings": ["server/internals", "server/gateway", "server/auth", "protocol"],
   // What runs beside the gateway, and knows it by the wire only.
-  client: ["protocol"],
-  react: ["client"],
+  client: ["protocol/wire"],
+  // Packages of their own are imported by name.
+  react: [],
   dashboard: ["client"],
   cli: ["client", "server/auth", "protocol"],
 };
 /** The files that put the layers together may import any. */
 const ROOTS = /^(?:main|server\/(?:server|serve|development|node-support|version))\.ts$/;
-const PURE = ["protocol", "core/collections", "core/sessions", "core/views"];
+const PURE = ["protocol/wire", "protocol", "core/collections", "core/sessions", "core/views"];
+const PLAIN = /^protocol\/(?:wire|codes|rules)\.ts$/;
 /** Of the cluster, all but these, which are the edge. */
 const CLUSTER_EDGE = /^server\/cluster\/(cluster|link|redis-\w+)\.ts$/;
 
@@ -58,11 +62,12 @@ interface SourceFile {
 function layerOf(name: string): string {
   const [first, second] = name.split("/");
   if (ROOTS.test(name)) return "";
+  if (PLAIN.test(name)) return "protocol/wire";
   return first === "core" || first === "server" ? `${first}/${second!.replace(/\.ts$/, "")}` : first!;
 }
 
 const files: SourceFile[] = readdirSync(SRC, { recursive: true, encoding: "utf8" })
-  .filter((name) => /\.tsx?$/.test(name) && !name.endsWith("vite.config.ts"))
+  .filter((name) => /\.tsx?$/.test(name) && !/(?:^|\/)dist\//.test(name) && !name.endsWith("vite.config.ts"))
   .map((name) => {
     const text = readFileSync(join(SRC, name), "utf8");
     const imports = [...text.matchAll(/(?:from |import |import\()"([^"]+)"/g)].map((match) => match[1]!);
@@ -80,12 +85,33 @@ it("imports go down only", () => {
     imports
       .filter((target) => target.startsWith("."))
       .map((target) => relative(SRC, join(SRC, dirname(name), target)))
-      .filter(
-        (target) => layer !== "" && layerOf(target) !== layer && !LAYERS[layer]!.includes(layerOf(target)),
-      )
+      .filter((target) => layer !== "" && layerOf(target) !== layer && !mayImport(layer, layerOf(target)))
       .map((target) => `${name} imports ${target}`),
   );
   expect(wrong).toEqual([]);
+});
+
+/** Who may import the schemas may import what they are schemas of. */
+function mayImport(layer: string, target: string): boolean {
+  const allowed = LAYERS[layer]!;
+  return allowed.includes(target) || (target === "protocol/wire" && allowed.includes("protocol"));
+}
+
+it("the SDK, and what it shares with the gateway, depend on no package", () => {
+  const wrong = files
+    .filter(({ layer }) => layer === "client" || layer === "protocol/wire")
+    .flatMap(({ name, imports }) =>
+      imports.filter((target) => !target.startsWith(".")).map((target) => `${name} imports ${target}`),
+    );
+  expect(wrong).toEqual([]);
+});
+
+it("the hooks have the client as applications have it", () => {
+  const packages = files.filter(({ layer }) => layer === "react").flatMap(({ imports }) => imports);
+  expect([...new Set(packages.filter((target) => !target.startsWith(".")))].sort()).toEqual([
+    "@presence-gateway/client",
+    "react",
+  ]);
 });
 
 it("the pure core knows no clock, no timers, no process and nothing of Node", () => {

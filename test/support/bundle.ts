@@ -5,7 +5,7 @@ export interface BundleOptions {
   readonly minify?: boolean;
   /** As libraries are while one develops, with their warnings. */
   readonly development?: boolean;
-  /** The folder whose packages are found; the project's unless it is given, and there `presence-gateway/…` is what was built last. */
+  /** The folder whose packages are found; the project's unless it is given, and there `@presence-gateway/…` are what was built last. */
   readonly root?: string;
   /** Packages that are left out, and imported by what is made. */
   readonly external?: readonly string[];

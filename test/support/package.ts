@@ -69,28 +69,40 @@ export interface Packed {
   readonly files: readonly PackedFile[];
 }
 
+/** The folder of each package that is published. */
+export const PACKAGES = {
+  "presence-gateway": ".",
+  "@presence-gateway/client": "src/client",
+  "@presence-gateway/react": "src/react",
+} as const;
+export type PackageName = keyof typeof PACKAGES;
+
 /** Makes the tarball that would be published, of what was built last. */
-export async function pack(folder: string): Promise<Packed> {
+export async function pack(folder: string, name: PackageName): Promise<Packed> {
+  const workspace = name === "presence-gateway" ? [] : ["-w", name];
   // Without scripts: to build again would take `dist` away from the tests beside this one.
-  const args = ["pack", "--json", "--ignore-scripts", "--loglevel=error", "--pack-destination", folder];
+  const quiet = ["--json", "--ignore-scripts", "--loglevel=error"];
+  const args = ["pack", ...workspace, ...quiet, "--pack-destination", folder];
   const { code, stdout, output } = await run(PROJECT, "npm", args);
   if (code !== 0) throw new Error(output);
   const [{ filename, size, files }] = JSON.parse(stdout);
   return { path: join(folder, filename), size, files };
 }
 
-/** An application that has nothing but this package and what it brings, and the packages of ours that are lent to it. */
+/** An application that has nothing but packages of ours and what they bring, and what is lent to it of what we have. */
 export class InstalledProject {
   readonly folder = temporaryFolder();
 
   /** Returns why it can't be, if that is because nobody reaches the registry. */
-  async install(): Promise<string | undefined> {
-    const { path } = await pack(this.folder);
+  async install(names: readonly PackageName[]): Promise<string | undefined> {
+    const packed = await Promise.all(names.map((name) => pack(this.folder, name)));
     this.write("package.json", JSON.stringify({ name: "application", private: true, type: "module" }));
     // Of npm's own, and short: where there may be no network, nobody should wait for it.
     const retries = ["--fetch-retries=2", "--fetch-retry-mintimeout=500", "--fetch-retry-maxtimeout=1000"];
     const quiet = ["--no-audit", "--no-fund", "--loglevel=error"];
-    const args = ["install", "--prefer-offline", "--ignore-scripts", ...quiet, ...retries, path];
+    // React is lent.
+    const own = ["--prefer-offline", "--ignore-scripts", "--legacy-peer-deps"];
+    const args = ["install", ...own, ...quiet, ...retries, ...packed.map(({ path }) => path)];
     const { code, output } = await run(this.folder, "npm", args);
     if (code === 0) return undefined;
     const [reason] = NETWORK_ERROR.exec(output) ?? [];

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { ServerMessageSchema } from "../protocol/server-messages.ts";
 import type { TestClient } from "../support/client.ts";
 import { APP, TestGateway } from "../support/gateway.ts";
 import { HandClock } from "../support/hand-clock.ts";
@@ -65,7 +66,9 @@ async function walk(gateway: TestGateway, clock: HandClock, lines: readonly stri
       await settle();
       if (inbox.length === 0) clock.turn(gateway, STEP_MS);
     }
-    return inbox.shift();
+    const message = inbox.shift();
+    expect(ServerMessageSchema.safeParse(message).error?.issues, line).toBeUndefined();
+    return message;
   };
   for (const line of lines) {
     const [subject = "", verb = "", ...rest] = line.split(" ");

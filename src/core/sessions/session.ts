@@ -1,7 +1,7 @@
-import { type CustomPatch, customBytesAfter, EMPTY_CUSTOM_BYTES } from "../../protocol/rules.ts";
+import { customBytesAfter, EMPTY_CUSTOM_BYTES } from "../../protocol/rules.ts";
+import type { CustomPatch, SessionKind, SessionPatch } from "../../protocol/wire.ts";
 import type { User } from "./user.ts";
 
-export type SessionKind = "background" | "widget";
 export type Custom = Readonly<Record<string, string>>;
 
 /** What a client may set of a session. */
@@ -13,15 +13,6 @@ export interface SessionState {
   readonly custom: Custom;
   /** The bytes of `custom` as JSON. They are kept, so that a patch is checked for what the patch costs. */
   readonly customBytes: number;
-}
-
-/** A change that a client asks for: what is absent stays as it is. */
-export interface SessionPatch {
-  readonly visible?: boolean | undefined;
-  readonly selectedConversationId?: string | null | undefined;
-  readonly hasFocus?: boolean | undefined;
-  readonly isTyping?: boolean | undefined;
-  readonly custom?: CustomPatch | null | undefined;
 }
 
 export const NO_CUSTOM: Custom = Object.freeze(Object.create(null));

@@ -1,10 +1,10 @@
 import type { LeaveCause } from "../../protocol/codes.ts";
+import type { SessionKind } from "../../protocol/wire.ts";
 import { Bucket } from "./bucket.ts";
 import {
   FOCUSED_SHAPE,
   type Origin,
   Session,
-  type SessionKind,
   type SessionState,
   SHAPES,
   shapeOf,

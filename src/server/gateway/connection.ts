@@ -1,12 +1,7 @@
-import {
-  decodeMessage,
-  type ErrorMessage,
-  encodeMessage,
-  readMessageId,
-  type ServerMessage,
-} from "../../protocol/codec.ts";
+import { decodeMessage, encodeMessage, readMessageId, type SingleMessage } from "../../protocol/codec.ts";
 import { CLOSE, type CloseReason, type ErrorCode } from "../../protocol/codes.ts";
 import type { ClientMessage, Message } from "../../protocol/messages.ts";
+import type { Issue } from "../../protocol/wire.ts";
 import type { Principal } from "../auth/principal.ts";
 import { CLOCK_LEEWAY_S, verifyToken } from "../auth/token.ts";
 import type { Admitted } from "./admission.ts";
@@ -177,7 +172,7 @@ export class Connection implements SocketListener, Peer, Reply {
 
   // Answers
 
-  send(message: ServerMessage): void {
+  send(message: SingleMessage): void {
     if (this.#isOver) return;
     if (!this.outbox.isFull) return this.outbox.send(new Frame(encodeMessage(message)));
     // Someone who asks and asks and does not read the answers.
@@ -194,7 +189,7 @@ export class Connection implements SocketListener, Peer, Reply {
     this.send({ type: "error", id, code, message });
   }
 
-  bad(id: number | undefined, message: string, issues?: ErrorMessage["issues"]): void {
+  bad(id: number | undefined, message: string, issues?: readonly Issue[]): void {
     this.#refuse("bad_message");
     this.send({ type: "error", id, code: "BAD_MESSAGE", message, issues });
     if (this.#guard.isTooBad(this.#hub.clock.now())) this.#close("badMessages");

@@ -1,6 +1,7 @@
 import { bytesAfter, keysAfter, NEW_SESSION } from "../../core/sessions/session.ts";
-import type { Message, SessionFields } from "../../protocol/messages.ts";
+import type { Message } from "../../protocol/messages.ts";
 import { MAX_CUSTOM_BYTES, MAX_CUSTOM_KEYS, MAX_USER_CUSTOM_BYTES } from "../../protocol/rules.ts";
+import type { SessionPatch } from "../../protocol/wire.ts";
 import type { Principal } from "../auth/principal.ts";
 import { APP_TOKEN_FACTOR, MAX_DUE_PER_TURN } from "./limits.ts";
 import type { Reply } from "./reply.ts";
@@ -151,7 +152,7 @@ export class HeldSessions implements Holder {
     id: number | undefined,
     session: HeldSession | undefined,
     user: HeldSession["user"] | undefined,
-    patch: SessionFields,
+    patch: SessionPatch,
     freed = 0,
   ): boolean {
     const before = session ?? NEW_SESSION;

@@ -6,8 +6,6 @@ import {
   type Origin,
   patchState,
   type Session,
-  type SessionKind,
-  type SessionPatch,
   type SessionState,
 } from "../../core/sessions/session.ts";
 import { type Change, Table } from "../../core/sessions/table.ts";
@@ -16,6 +14,7 @@ import type { Flush, View } from "../../core/views/view.ts";
 import { type Collected, type IdleViewOwner, Views } from "../../core/views/views.ts";
 import type { EndCause } from "../../protocol/codes.ts";
 import { MAX_USER_CUSTOM_BYTES } from "../../protocol/rules.ts";
+import type { SessionKind, SessionPatch } from "../../protocol/wire.ts";
 import type { App } from "../auth/app.ts";
 import type { Clock } from "../clock.ts";
 import { Feed, type FlushPayer, type Subscriber } from "./feed.ts";

@@ -1,3 +1,4 @@
+import { SUBPROTOCOL } from "../../protocol/wire.ts";
 import type {
   Socket,
   SocketListener,
@@ -9,10 +10,9 @@ import type { TcpRefusal, TcpSlots } from "../gateway/tcp-slots.ts";
 import type { BodyBudget } from "../http/body-budget.ts";
 import { errorResponse, type HttpHandler, type HttpResponse } from "../http/exchange.ts";
 
-/** The WebSocket subprotocol; clients may offer it and need not. */
-export const SUBPROTOCOL = "presence.v1";
-
-/** A client that takes none of a response for this long, or sends none of a request, is dropped. */
+/**
+ * A client that takes nothing of a response for this long, or sends nothing of a request, is disconnected.
+ */
 export const HTTP_STALL_MS = 10_000;
 
 /** The most bytes of a request's line and headers: the URL of an event stream may name a thousand ids. */

@@ -1,5 +1,5 @@
 // A chat of one input, as an application would have it: it comes up with each page, and notes what it saw.
-import { createClient, type PresenceChange, type Status } from "presence-gateway/client";
+import { createClient, type PresenceChange, type Status } from "@presence-gateway/client";
 
 declare const config: { readonly url: string; readonly appId: string; readonly token: string };
 

@@ -5,8 +5,8 @@ import {
   type OpenOptions,
   type PresenceFilter,
   type PresenceValue,
-} from "presence-gateway/client";
-import { PresenceProvider, usePresence, useSession, useStatus } from "presence-gateway/react";
+} from "@presence-gateway/client";
+import { PresenceProvider, usePresence, useSession, useStatus } from "@presence-gateway/react";
 import { memo, StrictMode } from "react";
 import { createRoot, type Root } from "react-dom/client";
 

@@ -3,7 +3,10 @@ import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync } f
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-/** What nodes are replaced from, and back to. To be moved on with each release. */
+/**
+ * What nodes are replaced from, and back to. To be moved on with each release; the next one is built with `tsc -p src`,
+ * and has no tsconfig.build.json.
+ */
 export const PREVIOUS_COMMIT = "528b16ea25ea470ed6a26e694ceb325c72da8196";
 
 /** As for the build of now: where `npm run` is. */

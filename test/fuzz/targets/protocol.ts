@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { PresenceError } from "../../../src/client/errors.ts";
 import { readMessage } from "../../../src/client/server-message.ts";
-import { decodeMessage, type Issue, MAX_PARSED_FOR_ID, readMessageId } from "../../../src/protocol/codec.ts";
+import { decodeMessage, MAX_PARSED_FOR_ID, readMessageId } from "../../../src/protocol/codec.ts";
 import { readHotMessage, readHotText } from "../../../src/protocol/hot-messages.ts";
 import { ClientMessage } from "../../../src/protocol/messages.ts";
+import type { Issue } from "../../../src/protocol/wire.ts";
 import type { Outcome, Target } from "../fuzz.ts";
 import { nearTo } from "../mutate.ts";
 import { isClientMessage } from "../rules.ts";

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import { expect } from "vitest";
-import type { SessionKind, SessionPatch } from "../../../src/core/sessions/session.ts";
+import type { SessionKind, SessionPatch } from "../../../src/protocol/wire.ts";
 import { App } from "../../../src/server/auth/app.ts";
 import type { Command, Entry } from "../../../src/server/cluster/log.ts";
 import { Replicator } from "../../../src/server/cluster/replicator.ts";

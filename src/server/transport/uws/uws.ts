@@ -1,3 +1,4 @@
+import { SUBPROTOCOL } from "../../../protocol/wire.ts";
 import type { SocketListener } from "../../gateway/socket.ts";
 import type { HttpResponse } from "../../http/exchange.ts";
 import {
@@ -8,7 +9,6 @@ import {
   offersSubprotocol,
   realtimeAppId,
   refusalResponse,
-  SUBPROTOCOL,
   type Transport,
   type TransportOptions,
 } from "../transport.ts";

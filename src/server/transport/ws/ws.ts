@@ -2,6 +2,7 @@ import type { IncomingMessage } from "node:http";
 import type { Socket as TcpSocket } from "node:net";
 import type { Duplex } from "node:stream";
 import { WebSocketServer } from "ws";
+import { SUBPROTOCOL } from "../../../protocol/wire.ts";
 import { CLOSE_TIMEOUT_MS, MAX_BYTES_BEFORE_CONNECT } from "../../gateway/limits.ts";
 import { errorResponse, type HttpResponse } from "../../http/exchange.ts";
 import { onCloseFrame, setReceiverLimits, stopReceiving } from "../../internals/ws-receiver.ts";
@@ -11,7 +12,6 @@ import {
   NO_SUCH_PATH,
   realtimeAppId,
   refusalResponse,
-  SUBPROTOCOL,
   type Transport,
   type TransportOptions,
 } from "../transport.ts";

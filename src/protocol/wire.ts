@@ -1,0 +1,160 @@
+/**
+ * The wire as plain types: every message, and what is in it. The gateway and the SDK both import this module, so it
+ * depends on nothing. The schemas beside it check what arrives, and must agree with these types.
+ */
+import type { CloseCause, ErrorCode, LeaveCause } from "./codes.ts";
+
+/** The WebSocket subprotocol, with the version of the wire; clients may offer it and need not. */
+export const SUBPROTOCOL = "presence.v1";
+
+/** Which sessions, and so which users, an answer is about. Every field is optional: `{}` is everyone with a visible widget. */
+export interface PresenceFilter {
+  /** Also users without a visible widget, and background sessions that match. */
+  readonly includeBackgroundSessions?: boolean | null | undefined;
+  /** Sessions in this conversation; null: in none; absent: in any. */
+  readonly selectedConversationId?: string | null | undefined;
+  readonly hasFocus?: boolean | null | undefined;
+  readonly isTyping?: boolean | null | undefined;
+  /** Only these users, at most 1000; an empty list matches nobody. */
+  readonly userIds?: readonly string[] | null | undefined;
+}
+
+export type SessionKind = "background" | "widget";
+
+/** A patch of `custom`: a string sets a key, null deletes it. Its own property `__proto__` is a key like any other. */
+export type CustomPatch = Readonly<Record<string, string | null>>;
+
+/** What a session says of itself, besides typing. What is absent stays as it is. */
+export interface SessionFields {
+  /** Whether the widget is on screen; a hidden one counts as a background page. */
+  readonly visible?: boolean | undefined;
+  readonly selectedConversationId?: string | null | undefined;
+  readonly hasFocus?: boolean | undefined;
+  /** A patch: a string sets a key, null deletes it, null for the whole clears all. At most 32 keys of 64 and values of 512 characters. */
+  readonly custom?: CustomPatch | null | undefined;
+}
+
+/** A change of a session: what is absent stays as it is. */
+export interface SessionPatch extends SessionFields {
+  readonly isTyping?: boolean | undefined;
+}
+
+/** One page or widget of a user, as others see it. */
+export interface PresenceSession {
+  readonly sessionId: string;
+  readonly selectedConversationId: string | null;
+  readonly hasFocus: boolean;
+  readonly isTyping: boolean;
+  readonly custom: Readonly<Record<string, string>>;
+}
+
+/** A user who is in the result: the sessions that match, in the order in which they were opened. */
+export interface PresenceValue {
+  readonly status: "online";
+  readonly backgroundSessions: readonly PresenceSession[];
+  readonly widgets: readonly PresenceSession[];
+}
+
+/** By user id. Read its entries, never an index that may be inherited: a user may be called `__proto__`. */
+export type PresenceData = Readonly<Record<string, PresenceValue>>;
+
+/** A state of a view. `version` rises by one with each diff. */
+export interface Position {
+  readonly view: string;
+  readonly version: number;
+}
+
+/** Names a message; its answer repeats it. */
+interface MaybeId {
+  readonly id?: number | undefined;
+}
+
+interface HasId {
+  readonly id: number;
+}
+
+interface OfSession extends MaybeId {
+  /** May be left out while the socket holds exactly one session. */
+  readonly sessionId?: string | undefined;
+}
+
+/** What a client sends. */
+export type ClientMessage =
+  | ({ readonly type: "connect"; readonly token: string } & MaybeId)
+  | ({ readonly type: "refresh"; readonly token: string } & MaybeId)
+  | ({
+      readonly type: "open";
+      readonly kind: SessionKind;
+      /** For app tokens only, which have no user of their own. */
+      readonly userId?: string | undefined;
+    } & OfSession &
+      SessionPatch)
+  | ({ readonly type: "update" } & OfSession & SessionPatch)
+  | ({ readonly type: "close" } & OfSession)
+  | ({
+      readonly type: "subscribe";
+      readonly filter: PresenceFilter;
+      /** The state that the client has already. */
+      readonly since?: Position | undefined;
+    } & HasId)
+  | ({ readonly type: "unsubscribe"; readonly view: string } & MaybeId)
+  | ({ readonly type: "query"; readonly filter: PresenceFilter } & HasId)
+  | ({ readonly type: "ping" } & MaybeId);
+
+/** Some of the users of a result: as many as fit into one message. */
+export interface ResultPage {
+  readonly data: PresenceData;
+  /** More pages of the same result follow. */
+  readonly more?: boolean | undefined;
+}
+
+export interface SnapshotPage extends ResultPage, Position {}
+
+export interface Diff extends Position {
+  /** null for a user who left. */
+  readonly data: Readonly<Record<string, PresenceValue | null>>;
+  /** Why, for each user who left; absent if nobody did. */
+  readonly causes?: Readonly<Record<string, LeaveCause>> | undefined;
+}
+
+/** One thing wrong with an input: where (`filter.userIds.3`, empty for the whole) and what. */
+export interface Issue {
+  readonly path: string;
+  readonly message: string;
+}
+
+export interface ErrorMessage extends MaybeId {
+  readonly type: "error";
+  readonly code: ErrorCode;
+  /** For people; may change. */
+  readonly message: string;
+  readonly issues?: readonly Issue[] | undefined;
+  readonly retryAfterMs?: number | undefined;
+  /** The view of a subscription that ended with this error. */
+  readonly view?: string | undefined;
+}
+
+/** What the gateway sends. */
+export type ServerMessage =
+  | ({
+      readonly type: "connected";
+      /** null for an app token. */
+      readonly userId: string | null;
+      readonly nodeId: string;
+      readonly heartbeatMs: number;
+      readonly resumeWindowMs: number;
+    } & MaybeId)
+  | ({ readonly type: "opened"; readonly sessionId: string; readonly resumed: boolean } & MaybeId)
+  | ({ readonly type: "closed"; readonly sessionId: string; readonly cause: CloseCause } & MaybeId)
+  | ({ readonly type: "snapshot" } & HasId & SnapshotPage)
+  | ({ readonly type: "snapshot"; readonly id?: undefined; readonly reason: "lagged" } & SnapshotPage)
+  | ({ readonly type: "resumed" } & HasId & Position)
+  | ({ readonly type: "diff" } & Diff)
+  | ({ readonly type: "result" } & HasId & ResultPage)
+  | ({ readonly type: "ok" } & HasId)
+  | ({ readonly type: "pong" } & MaybeId)
+  | { readonly type: "token_expiring"; readonly expiresInMs: number }
+  | { readonly type: "draining"; readonly reconnectInMs: number }
+  | ErrorMessage;
+
+export type ServerMessageType = ServerMessage["type"];

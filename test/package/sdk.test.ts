@@ -1,0 +1,161 @@
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describePackage, InstalledProject } from "../support/package.ts";
+
+/** What an application is told of the client, however it came by it. */
+const REPORT = `
+  const names = Object.keys(sdk).filter((name) => name !== "default" && name !== "module.exports").sort();
+  const client = sdk.createClient({ url: "http://127.0.0.1:1", appId: "a", token: "t", WebSocket: class {} });
+  console.log(names.join(), client.status(), new sdk.PresenceError("TOKEN", "x").name);
+`;
+const REPORTED = "PresenceError,createClient,normalFilter idle PresenceError\n";
+
+/** As Jest runs modules: each in a function of its own, in a context that is not Node's. */
+const LIKE_JEST = `
+  const { readFileSync } = require("node:fs");
+  const { createRequire } = require("node:module");
+  const { createContext, compileFunction } = require("node:vm");
+  const context = createContext({ console, setTimeout, clearTimeout, performance, queueMicrotask, URL });
+  const known = new Map();
+  function load(path) {
+    if (known.has(path)) return known.get(path).exports;
+    const module = { exports: {} };
+    known.set(path, module);
+    const { resolve } = createRequire(path);
+    const parameters = ["module", "exports", "require"];
+    const options = { filename: path, parsingContext: context };
+    const run = compileFunction(readFileSync(path, "utf8"), parameters, options);
+    run.call(module.exports, module, module.exports, (name) => load(resolve(name)));
+    return module.exports;
+  }
+  const sdk = load(require.resolve("@presence-gateway/client"));
+`;
+
+const CREATE = `
+  const options = { url: "http://127.0.0.1:1", appId: "a", token: "t", WebSocket: class {} };
+  function Page() {
+    const { users, state } = hooks.usePresence({ isTyping: true });
+    hooks.useSession({ kind: "widget" });
+    return createElement("p", {}, [users.size, state, hooks.useStatus()].join());
+  }
+  console.log(renderToString(createElement(hooks.PresenceProvider, options, createElement(Page))));
+`;
+const RENDERED = "<p>0,pending,idle</p>\n";
+
+/** Of a module that both kinds of modules can hold. */
+const TYPED = `import { createClient, type PresenceClient, PresenceError } from "@presence-gateway/client";
+import { PresenceProvider, usePresence } from "@presence-gateway/react";
+
+export const presence: PresenceClient = createClient({ url: "http://127.0.0.1:8080", appId: "a", token: "t" });
+export const provider: typeof PresenceProvider = PresenceProvider;
+export const typing = () => [...usePresence({ isTyping: true }).users.keys()];
+export const isFinal = (error: unknown) => error instanceof PresenceError && error.code === "CLOSED";
+// @ts-expect-error there is no such filter
+presence.subscribe({ typing: true }, () => {});
+`;
+const OPTIONS = {
+  target: "es2022",
+  lib: ["es2022", "dom", "dom.iterable"],
+  types: [],
+  strict: true,
+  skipLibCheck: false,
+  skipDefaultLibCheck: true,
+  noEmit: true,
+};
+/** The options, the kind of module that the file is, and where the types then come from. */
+const COMPILED = {
+  "an ES module, for Node": { module: "nodenext", type: "module", folder: "esm" },
+  "CommonJS, for Node": { module: "nodenext", type: "commonjs", folder: "cjs" },
+  "CommonJS, for a Node that can't require ES modules": { module: "node16", type: "commonjs", folder: "cjs" },
+  "an ES module, for a bundler": {
+    module: "esnext",
+    moduleResolution: "bundler",
+    type: "module",
+    folder: "esm",
+  },
+} as const;
+
+describePackage("an application that installs the client", () => {
+  const project = new InstalledProject();
+  const report = async (name: string, text: string) => {
+    const path = project.write(name, text);
+    const { stdout, output } = await project.run(process.execPath, [path]);
+    expect(stdout, output).not.toBe("");
+    return stdout;
+  };
+
+  beforeAll(async () => {
+    // It has no dependencies, so no registry is needed.
+    expect(await project.install(["@presence-gateway/client"])).toBeUndefined();
+  });
+  afterAll(() => project.remove());
+
+  it("has one folder more", () => {
+    const folders = (path: string) =>
+      readdirSync(join(project.folder, path)).filter((name) => !name.startsWith("."));
+    expect(folders("node_modules")).toEqual(["@presence-gateway"]);
+    expect(folders("node_modules/@presence-gateway")).toEqual(["client"]);
+    expect(folders("node_modules/@presence-gateway/client")).not.toContain("node_modules");
+  });
+
+  it("imports it", async () => {
+    const text = `import * as sdk from "@presence-gateway/client";${REPORT}`;
+    expect(await report("imports.mjs", text)).toBe(REPORTED);
+  });
+
+  it("requires it", async () => {
+    const text = `const sdk = require("@presence-gateway/client");${REPORT}`;
+    expect(await report("requires.cjs", text)).toBe(REPORTED);
+  });
+
+  it("has it where modules are loaded as Jest does", async () => {
+    expect(await report("like-jest.cjs", LIKE_JEST + REPORT)).toBe(REPORTED);
+  });
+});
+
+describePackage("an application that installs the hooks", () => {
+  const project = new InstalledProject();
+
+  beforeAll(async () => {
+    expect(await project.install(["@presence-gateway/client", "@presence-gateway/react"])).toBeUndefined();
+    project.lend(["react", "react-dom", "@types/react", "typescript"]);
+  });
+  afterAll(() => project.remove());
+
+  it.each([
+    [
+      "imports",
+      "renders.mjs",
+      `import * as hooks from "@presence-gateway/react";
+      import { createElement } from "react";
+      import { renderToString } from "react-dom/server";`,
+    ],
+    [
+      "requires",
+      "renders.cjs",
+      `const hooks = require("@presence-gateway/react");
+      const { createElement } = require("react");
+      const { renderToString } = require("react-dom/server");`,
+    ],
+  ])("%s them, and renders on a server", async (_how, name, imports) => {
+    const path = project.write(name, imports + CREATE);
+    const { stdout, output } = await project.run(process.execPath, [path]);
+    expect(stdout, output).toBe(RENDERED);
+  });
+
+  describe("type-checks as", () => {
+    it.each(Object.entries(COMPILED))("%s", async (name, { type, folder, ...options }) => {
+      const place = name.replaceAll(/\W+/g, "-");
+      project.write(`${place}/package.json`, JSON.stringify({ type }));
+      project.write(`${place}/app.ts`, TYPED);
+      const config = { compilerOptions: { ...OPTIONS, ...options }, include: ["*.ts"] };
+      const path = project.write(`${place}/tsconfig.json`, JSON.stringify(config));
+      const tsc = ["node_modules/typescript/bin/tsc", "-p", path, "--pretty", "false", "--listFiles"];
+      const { code, output } = await project.run(process.execPath, tsc);
+      expect(code, output.replaceAll(/^\/.*\n/gm, "")).toBe(0);
+      for (const module of ["client/dist/%/client/index.d.ts", "react/dist/%/index.d.ts"])
+        expect(output).toContain(`/node_modules/@presence-gateway/${module.replace("%", folder)}`);
+    });
+  });
+});

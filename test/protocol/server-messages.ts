@@ -1,0 +1,61 @@
+import { z } from "zod";
+import { ERROR_CODES } from "../../src/protocol/codes.ts";
+import { Id } from "../../src/protocol/ids.ts";
+import type { ServerMessage } from "../../src/protocol/wire.ts";
+import { Presence } from "../../src/server/http/schemas.ts";
+
+// What the gateway sends, as schemas. It makes its messages by hand, and is fast for that; the tests check them.
+
+const count = z.int().min(0);
+const id = { id: count };
+const maybeId = { id: count.optional() };
+const position = { view: Id, version: count };
+const page = { data: z.record(z.string(), Presence), more: z.boolean().optional() };
+const Cause = z.enum(["closed", "timeout", "replaced", "kicked", "node-lost", "changed"]);
+
+export const ServerMessageSchema = z.union([
+  z.object({
+    type: z.literal("connected"),
+    ...maybeId,
+    userId: Id.nullable(),
+    nodeId: Id,
+    heartbeatMs: count,
+    resumeWindowMs: count,
+  }),
+  z.object({ type: z.literal("opened"), ...maybeId, sessionId: Id, resumed: z.boolean() }),
+  z.object({
+    type: z.literal("closed"),
+    ...maybeId,
+    sessionId: Id,
+    cause: z.enum(["closed", "replaced", "kicked"]),
+  }),
+  z.object({ type: z.literal("snapshot"), ...id, ...position, ...page }),
+  z.object({
+    type: z.literal("snapshot"),
+    id: z.undefined().optional(),
+    reason: z.literal("lagged"),
+    ...position,
+    ...page,
+  }),
+  z.object({ type: z.literal("resumed"), ...id, ...position }),
+  z.object({
+    type: z.literal("diff"),
+    ...position,
+    data: z.record(z.string(), Presence.nullable()),
+    causes: z.record(z.string(), Cause).optional(),
+  }),
+  z.object({ type: z.literal("result"), ...id, ...page }),
+  z.object({ type: z.literal("ok"), ...id }),
+  z.object({ type: z.literal("pong"), ...maybeId }),
+  z.object({ type: z.literal("token_expiring"), expiresInMs: count }),
+  z.object({ type: z.literal("draining"), reconnectInMs: count }),
+  z.object({
+    type: z.literal("error"),
+    ...maybeId,
+    code: z.enum(ERROR_CODES),
+    message: z.string(),
+    issues: z.array(z.object({ path: z.string(), message: z.string() })).optional(),
+    retryAfterMs: count.optional(),
+    view: Id.optional(),
+  }),
+]) satisfies z.ZodType<ServerMessage, ServerMessage>;

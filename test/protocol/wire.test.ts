@@ -1,0 +1,129 @@
+import { createHash } from "node:crypto";
+import { describe, expect, expectTypeOf, it } from "vitest";
+import { z } from "zod";
+import type { SessionState } from "../../src/core/sessions/session.ts";
+import { CLOSE, ERROR_CODES, retryAfter } from "../../src/protocol/codes.ts";
+import { FilterSchema } from "../../src/protocol/filter.ts";
+import { ClientMessage } from "../../src/protocol/messages.ts";
+import {
+  type PresenceFilter,
+  type PresenceSession,
+  type PresenceValue,
+  type ServerMessage,
+  type SessionPatch,
+  SUBPROTOCOL,
+  type ClientMessage as WireMessage,
+} from "../../src/protocol/wire.ts";
+import * as bodies from "../../src/server/http/schemas.ts";
+import { ServerMessageSchema } from "./server-messages.ts";
+
+/** One shape for types that mean the same: intersections merged, everything readonly. */
+type Plain<T> = T extends readonly (infer Item)[]
+  ? readonly Plain<Item>[]
+  : T extends object
+    ? { readonly [Key in keyof T]: Plain<T[Key]> }
+    : T;
+type InputOf<Type extends WireMessage["type"]> = Plain<
+  Extract<z.input<typeof ClientMessage>, { type: Type }>
+>;
+type SentAs<Type extends WireMessage["type"]> = Plain<Extract<WireMessage, { type: Type }>>;
+type SchemaOf<Type extends ServerMessage["type"]> = Plain<
+  Extract<z.output<typeof ServerMessageSchema>, { type: Type }>
+>;
+type Received<Type extends ServerMessage["type"]> = Plain<Extract<ServerMessage, { type: Type }>>;
+
+describe("the schemas agree with the plain types, field by field", () => {
+  it("of what clients send", () => {
+    expectTypeOf<z.input<typeof ClientMessage>["type"]>().toEqualTypeOf<WireMessage["type"]>();
+    expectTypeOf<InputOf<"open">>().toEqualTypeOf<SentAs<"open">>();
+    expectTypeOf<InputOf<"update">>().toEqualTypeOf<SentAs<"update">>();
+    expectTypeOf<InputOf<"close">>().toEqualTypeOf<SentAs<"close">>();
+    expectTypeOf<InputOf<"subscribe">>().toEqualTypeOf<SentAs<"subscribe">>();
+    expectTypeOf<InputOf<"unsubscribe">>().toEqualTypeOf<SentAs<"unsubscribe">>();
+    expectTypeOf<InputOf<"query">>().toEqualTypeOf<SentAs<"query">>();
+    expectTypeOf<InputOf<"connect">>().toEqualTypeOf<SentAs<"connect">>();
+    expectTypeOf<InputOf<"refresh">>().toEqualTypeOf<SentAs<"refresh">>();
+    expectTypeOf<InputOf<"ping">>().toEqualTypeOf<SentAs<"ping">>();
+    expectTypeOf<Plain<z.input<typeof FilterSchema>>>().toEqualTypeOf<Plain<PresenceFilter>>();
+  });
+
+  it("of what the gateway sends", () => {
+    expectTypeOf<z.output<typeof ServerMessageSchema>["type"]>().toEqualTypeOf<ServerMessage["type"]>();
+    expectTypeOf<SchemaOf<"connected">>().toEqualTypeOf<Received<"connected">>();
+    expectTypeOf<SchemaOf<"opened">>().toEqualTypeOf<Received<"opened">>();
+    expectTypeOf<SchemaOf<"closed">>().toEqualTypeOf<Received<"closed">>();
+    expectTypeOf<SchemaOf<"snapshot">>().toEqualTypeOf<Received<"snapshot">>();
+    expectTypeOf<SchemaOf<"resumed">>().toEqualTypeOf<Received<"resumed">>();
+    expectTypeOf<SchemaOf<"diff">>().toEqualTypeOf<Received<"diff">>();
+    expectTypeOf<SchemaOf<"result">>().toEqualTypeOf<Received<"result">>();
+    expectTypeOf<SchemaOf<"ok">>().toEqualTypeOf<Received<"ok">>();
+    expectTypeOf<SchemaOf<"pong">>().toEqualTypeOf<Received<"pong">>();
+    expectTypeOf<SchemaOf<"token_expiring">>().toEqualTypeOf<Received<"token_expiring">>();
+    expectTypeOf<SchemaOf<"draining">>().toEqualTypeOf<Received<"draining">>();
+    expectTypeOf<SchemaOf<"error">>().toEqualTypeOf<Received<"error">>();
+  });
+
+  it("of users and their sessions, over HTTP too", () => {
+    expectTypeOf<Plain<z.output<typeof bodies.Presence>>>().toEqualTypeOf<Plain<PresenceValue>>();
+    expectTypeOf<Plain<z.output<typeof bodies.PresenceSession>>>().toEqualTypeOf<Plain<PresenceSession>>();
+    expectTypeOf<keyof Omit<PresenceSession, "sessionId"> | "visible">().toEqualTypeOf<
+      keyof Omit<SessionState, "customBytes">
+    >();
+    expectTypeOf<keyof SessionPatch>().toEqualTypeOf<keyof Omit<SessionState, "customBytes">>();
+  });
+});
+
+describe("codes", () => {
+  it("of a socket's close fit its frame, and each says one thing about coming back", () => {
+    for (const { code, reason, retry } of Object.values(CLOSE)) {
+      expect(Buffer.byteLength(reason)).toBeLessThanOrEqual(123);
+      expect(retryAfter(code)).toBe(retry);
+    }
+  });
+
+  it("that no gateway sends are those of a lost connection", () => {
+    for (const code of [1000, 1001, 1005, 1006, 1007, 1015, 3000, 4000, 4999])
+      expect(retryAfter(code)).toBe("backoff");
+  });
+});
+
+const WHAT_TO_DO = `The wire has changed: clients and gateways out there must go on working together.
+- By mistake: undo it.
+- On purpose, and old clients and old gateways can ignore it (a field that may be absent, a message that nobody has to
+  understand): write it into docs/protocol.md, and put the new hash here.
+- On purpose, and they can not: also give SUBPROTOCOL another number, and serve the version before beside it.`;
+
+it("the wire is that of this version of the protocol", () => {
+  const schemas = {
+    clientMessages: shape(ClientMessage, "input"),
+    filter: shape(FilterSchema, "input"),
+    serverMessages: shape(ServerMessageSchema, "output"),
+    bodies: Object.fromEntries(
+      Object.entries(bodies).map(([name, schema]) => [name, shape(schema, "output")]),
+    ),
+    closeCodes: Object.values(CLOSE).map(({ code, retry }) => [code, retry]),
+    errorCodes: ERROR_CODES,
+  };
+  const hashes = Object.fromEntries(Object.entries(schemas).map(([name, schema]) => [name, hashOf(schema)]));
+  expect({ SUBPROTOCOL, ...hashes }, WHAT_TO_DO).toEqual({
+    SUBPROTOCOL: "presence.v1",
+    clientMessages: "ef8d8e26e6733698",
+    filter: "1fb64eb8d5a514c7",
+    serverMessages: "4d2cc0b31886b00b",
+    bodies: "7b38ba36280c36b8",
+    closeCodes: "d4f0cb06a4a25331",
+    errorCodes: "5419d9ea7092b364",
+  });
+});
+
+/** The JSON schema without its prose, which is for people. */
+function shape(schema: z.ZodType, io: "input" | "output"): unknown {
+  const text = JSON.stringify(z.toJSONSchema(schema, { io, unrepresentable: "any" }));
+  return JSON.parse(text, (key, value) =>
+    key === "description" && typeof value === "string" ? undefined : value,
+  );
+}
+
+function hashOf(json: unknown): string {
+  return createHash("sha256").update(JSON.stringify(json)).digest("hex").slice(0, 16);
+}
