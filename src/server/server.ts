@@ -222,7 +222,8 @@ async function createCluster(
     log,
     observeLag: metrics.observeLag,
     crashed: metrics.telemetry.crashed,
-    taken: () => fail(new SettingsError(`NODE_ID ${JSON.stringify(nodeId)} is taken by another node`)),
+    nodeIdConflict: () =>
+      fail(new SettingsError(`NODE_ID ${JSON.stringify(nodeId)} is taken by another node`)),
   });
   metrics.observeCluster(cluster);
   return { cluster, failed };

@@ -11,7 +11,7 @@ const COUNTERS = {
     name: "cluster_entries",
     help: "Number of log entries read from Redis since start, entries of this node included.",
   },
-  facts: { name: "cluster_changes_in", help: "Number of changes read from Redis since start." },
+  records: { name: "cluster_changes_in", help: "Number of changes read from Redis since start." },
   badInputs: {
     name: "cluster_bad_input",
     help: "Number of log entries left out since start because they could not be read.",
@@ -62,7 +62,7 @@ export function addClusterMetrics(metrics: MetricSet, cluster: Cluster): void {
   metrics.gauge(
     "cluster_nodes",
     "Nodes of the cluster that are alive, this one included.",
-    () => cluster.peers + 1,
+    () => cluster.liveRemoteNodes + 1,
   );
   metrics.gauge(
     "cluster_degraded",

@@ -9,18 +9,21 @@ import type { EndCause } from "../../protocol/codes.ts";
 import { customBytes, customProblem, idProblem, MAX_CUSTOM_BYTES } from "../../protocol/rules.ts";
 import type { HeldSession, RemoteSession } from "../gateway/tenant.ts";
 
-/** What the log says about one session: how it is, or why it ended. */
-export type Fact =
+/** What a record says about one session: how it is, or why it ended. */
+export type SessionRecord =
   | { readonly kind: "row"; readonly session: RemoteSession }
   | { readonly kind: "end"; readonly cause: EndCause };
 
-/** A fact of which only the app has been looked at, as a node may not serve it. */
-export interface ParsedFact {
+/** A record of which only the app was read so far, as this node may not serve that app. */
+export interface ParsedRecord {
   readonly appId: string;
   readonly parts: readonly unknown[];
 }
 
-/** The first element of every fact. Whoever reads another version skips it; more elements at the end are no new version. */
+/**
+ * The first element of every record. A node skips other versions. More elements at the end are no new
+ * version.
+ */
 const VERSION = 1;
 const VISIBLE = 1;
 const HAS_FOCUS = 2;
@@ -35,19 +38,22 @@ const CAUSES: readonly unknown[] = [
   "node-lost",
 ] satisfies EndCause[];
 
-/** Longer than any: 32 keys and values of `custom`, and ids, in characters that JSON escapes to six. */
-export const MAX_FACT_CHARS = 131_072;
+/**
+ * Longer than any record: 32 keys and values of `custom`, and ids, in characters that JSON escapes to six.
+ */
+export const MAX_RECORD_CHARS = 131_072;
 
 /**
- * `[1,"app","alice","widget",1790000000000,0,5,"c1",{"page":"inbox"}]`, and at the end when its socket was
- * lost, if the other nodes have to know.
+ * `[1,"app","alice","widget",1790000000000,0,5,"c1",{"page":"inbox"}]`: version, app, user, kind, when it was
+ * opened, epoch, flags, conversation, `custom`. At the end stands when its socket was lost, if the other
+ * nodes have to know.
  */
-export function encodeRow(appId: string, session: HeldSession, term = session.origin!.term): string {
+export function encodeRow(appId: string, session: HeldSession, epoch = session.origin!.term): string {
   const { user, kind, origin, visible, hasFocus, isTyping, selectedConversationId, custom } = session;
   const flags = (visible ? VISIBLE : 0) | (hasFocus ? HAS_FOCUS : 0) | (isTyping ? IS_TYPING : 0);
   const { opened, lostAt } = origin!;
   const { userId } = user;
-  const row = [VERSION, appId, userId, kind, opened, term, flags, selectedConversationId, custom];
+  const row = [VERSION, appId, userId, kind, opened, epoch, flags, selectedConversationId, custom];
   return JSON.stringify(lostAt === undefined ? row : [...row, lostAt]);
 }
 
@@ -56,9 +62,9 @@ export function encodeEnd(appId: string, cause: EndCause): string {
   return JSON.stringify([VERSION, appId, null, cause]);
 }
 
-/** Never throws: what is not a fact, or one of another version, is undefined. */
-export function parseFact(text: string): ParsedFact | undefined {
-  if (text.length > MAX_FACT_CHARS) return undefined;
+/** Returns undefined for what is not a record, or one of another version. Never throws. */
+export function parseRecord(text: string): ParsedRecord | undefined {
+  if (text.length > MAX_RECORD_CHARS) return undefined;
   let parts: unknown;
   try {
     parts = JSON.parse(text);
@@ -69,12 +75,18 @@ export function parseFact(text: string): ParsedFact | undefined {
   return { appId: parts[1], parts };
 }
 
-/** Reads the rest. `known`: the session as it is so far, if it is known: what stays the same need not be checked again. */
-export function readFact({ parts }: ParsedFact, known: HeldSession | undefined): Fact | undefined {
-  const [, , userId, kind, opened, term, flags, selectedConversationId, custom, lostAt] = parts;
+/**
+ * Reads the rest of a record; undefined if a value is not allowed. `known`: the session so far, if it is
+ * known. What stays the same is not checked again.
+ */
+export function readRecord(
+  { parts }: ParsedRecord,
+  known: HeldSession | undefined,
+): SessionRecord | undefined {
+  const [, , userId, kind, opened, epoch, flags, selectedConversationId, custom, lostAt] = parts;
   if (userId === null) return CAUSES.includes(kind) ? { kind: "end", cause: kind as EndCause } : undefined;
   if (!isId(userId, known?.user.userId) || !(kind === "background" || kind === "widget")) return undefined;
-  if (!isWithin(opened, MAX_ORIGIN) || !isWithin(term, MAX_ORIGIN) || !isWithin(flags, ALL_FLAGS)) {
+  if (!isWithin(opened, MAX_ORIGIN) || !isWithin(epoch, MAX_ORIGIN) || !isWithin(flags, ALL_FLAGS)) {
     return undefined;
   }
   const isNowhere = selectedConversationId === null;
@@ -89,9 +101,9 @@ export function readFact({ parts }: ParsedFact, known: HeldSession | undefined):
     custom: checked.custom,
     customBytes: checked.customBytes,
   };
-  // Anything else there is for a version that is not known here.
+  // Anything else in its place belongs to a later version.
   const lost = isWithin(lostAt, MAX_ORIGIN) ? lostAt : undefined;
-  return { kind: "row", session: { userId, kind, opened, term, lostAt: lost, state } };
+  return { kind: "row", session: { userId, kind, opened, term: epoch, lostAt: lost, state } };
 }
 
 function isId(value: unknown, known: string | null | undefined): value is string {
@@ -104,7 +116,7 @@ function isWithin(value: unknown, max: number): value is number {
 
 type CheckedCustom = Pick<SessionState, "custom" | "customBytes">;
 
-/** The sum over the sessions of a user is not checked: what one node has taken, all nodes show. */
+/** The sum over the sessions of a user is not checked: all nodes show what one node has let in. */
 function checkCustom(custom: unknown, known: CheckedCustom | undefined): CheckedCustom | undefined {
   if (isEmptyObject(custom)) return NEW_SESSION;
   if (customProblem(custom) !== undefined) return undefined;
@@ -123,7 +135,7 @@ function checkCustom(custom: unknown, known: CheckedCustom | undefined): Checked
   return bytes > MAX_CUSTOM_BYTES ? undefined : { custom: checked, customBytes: bytes };
 }
 
-/** Most have no custom fields. */
+/** A shortcut: most sessions have no custom fields. */
 function isEmptyObject(value: unknown): boolean {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
   for (const _ in value) return false;

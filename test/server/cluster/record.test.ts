@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { NEW_SESSION, patchState, Session } from "../../../src/core/sessions/session.ts";
 import { User } from "../../../src/core/sessions/user.ts";
-import { encodeRow, parseFact, readFact } from "../../../src/server/cluster/fact.ts";
+import { encodeRow, parseRecord, readRecord } from "../../../src/server/cluster/record.ts";
 import type { HeldSession } from "../../../src/server/gateway/tenant.ts";
 
 const origin = (lostAt?: number) => ({ opened: 5, owner: undefined, term: 1, lostAt });
@@ -14,7 +14,7 @@ const sessionWith = (custom: Record<string, string>, lostAt?: number) =>
     undefined,
     origin(lostAt),
   ) as HeldSession;
-const read = (text: string, known?: HeldSession) => readFact(parseFact(text)!, known);
+const read = (text: string, known?: HeldSession) => readRecord(parseRecord(text)!, known);
 
 describe("what nodes say of a session", () => {
   it("has when its socket was lost only if others have to know", () => {
