@@ -3,29 +3,12 @@ import type { Principal } from "../auth/principal.ts";
 import { CLOCK_LEEWAY_S } from "../auth/token.ts";
 import type { Admitted } from "./admission.ts";
 import type { AppPresence } from "./app-presence.ts";
+import type { BodyListener, BodySink } from "./body-sink.ts";
 import { Frame } from "./frame.ts";
 import type { GatewayNode, ManagedConnection } from "./gateway-node.ts";
-import { SendQueue, type Sink } from "./send-queue.ts";
+import { SendQueue } from "./send-queue.ts";
 import type { MessageEncoder, Subscription } from "./subscription.ts";
 import { TokenExpiry } from "./token-expiry.ts";
-
-/**
- * The body of an HTTP answer that is written bit by bit. After `end`, `terminate` or `onClose` calls are
- * no-ops.
- */
-export interface BodySink extends Sink {
-  /** Ends the body; what waits is still sent. */
-  end(): void;
-  /** Drops the connection. */
-  terminate(): void;
-}
-
-export interface BodyListener {
-  /** Nothing waits any more, after `send` had returned false. */
-  onDrain(): void;
-  /** The body has ended or its connection is gone. Called once. */
-  onClose(): void;
-}
 
 /** A comment line goes out this often, so that proxies and readers see a living stream. */
 export const COMMENT_MS = 15_000;
