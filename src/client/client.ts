@@ -2,13 +2,13 @@ import type { ErrorMessage } from "../protocol/wire.ts";
 import { Connection, type ConnectionOwner } from "./connection.ts";
 import { PresenceError } from "./errors.ts";
 import { checkId } from "./filter.ts";
-import { watchPage } from "./page.ts";
+import { watchPage } from "./page-lifecycle.ts";
 import { Query } from "./query.ts";
 import { Requests } from "./requests.ts";
 import type { Content } from "./server-message.ts";
 import { Sessions } from "./sessions.ts";
+import { Watches } from "./subscriptions.ts";
 import type { ClientEvents, ClientOptions, PresenceClient, WebSocketConstructor } from "./types.ts";
-import { Watches } from "./watches.ts";
 
 const MAX_USERS = 250_000;
 

@@ -1,7 +1,7 @@
 import { idProblem } from "../protocol/rules.ts";
 import { ClientSession } from "./client-session.ts";
 import type { Connection } from "./connection.ts";
-import { leave, pageHasFocus, take } from "./page.ts";
+import { leave, pageHasFocus, take } from "./page-lifecycle.ts";
 import type { Requests } from "./requests.ts";
 import type { OpenOptions, Session, SessionEnd } from "./types.ts";
 

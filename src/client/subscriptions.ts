@@ -3,8 +3,8 @@ import type { Connection } from "./connection.ts";
 import type { PresenceError } from "./errors.ts";
 import { normalFilter } from "./filter.ts";
 import type { Requests } from "./requests.ts";
+import { Watch, type WatchesByView, type WatchKeeper, WatchSubscription } from "./shared-subscription.ts";
 import type { PresenceFilter, PresenceListener, SubscribeOptions, Subscription } from "./types.ts";
-import { Watch, type WatchesByView, type WatchKeeper, WatchSubscription } from "./watch.ts";
 
 /** A page that takes one list down and puts another up has the same filter again a moment later. */
 const LINGER_MS = 100;
