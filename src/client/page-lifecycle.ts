@@ -1,4 +1,6 @@
-/** The parts of a browser that are used, so that the SDK needs no DOM types and runs where there is no page. */
+/**
+ * The parts of a browser that are used, so that the SDK needs no DOM types and runs where there is no page.
+ */
 interface Listenable {
   addEventListener(type: string, listener: (event: { persisted?: boolean }) => void): void;
   removeEventListener(type: string, listener: (event: { persisted?: boolean }) => void): void;
@@ -14,40 +16,41 @@ interface Storage {
 }
 
 export interface PageListener {
-  /** It was brought to the front, thawed, or got the network back. */
-  awake(): void;
-  /** It is left: for good, or until `shown`. */
-  hidden(): void;
-  /** It is there again as it was left. */
-  shown(): void;
-  /** Whether the user sees it, and it has the focus. */
-  focused(hasFocus: boolean): void;
+  /** The page was brought to the front, thawed, or got the network back. */
+  wake(): void;
+  /** The page is left: for good, or until `pageshow`. */
+  pagehide(): void;
+  /** The page is there again as it was left. */
+  pageshow(): void;
+  /** Whether the user sees the page, and it has the focus. */
+  focus(hasFocus: boolean): void;
 }
 
 const browser = globalThis as Browser;
 
-/** Tells what happens to the page; returns a function that ends it. Does nothing where there is no page. */
-export function watchPage(listener: PageListener): () => void {
+/** Tells what happens to the page. Returns a function that ends it. Does nothing where there is no page. */
+export function watchPageLifecycle(listener: PageListener): () => void {
   const { document } = browser;
-  if (document === undefined || browser.addEventListener === undefined) return () => {};
+  if (!document || !browser.addEventListener) return () => {};
   const window = browser as Listenable;
-  const focus = () => listener.focused(pageHasFocus());
+  const focus = () => listener.focus(pageHasFocus());
   const visibility = () => {
     focus();
-    if (document.visibilityState === "visible") listener.awake();
+    if (document.visibilityState === "visible") listener.wake();
   };
   const shown = ({ persisted }: { persisted?: boolean }) => {
-    if (persisted) listener.shown();
+    if (persisted) listener.pageshow();
     focus();
   };
-  // Losing the network is asked about too: browsers say it of networks that the gateway does not need.
   const each = (change: "addEventListener" | "removeEventListener") => {
-    for (const type of ["online", "offline"]) window[change](type, listener.awake);
+    // `offline` is a reason to check the connection: browsers also say it of networks that the gateway does
+    // not need.
+    for (const type of ["online", "offline"]) window[change](type, listener.wake);
     for (const type of ["focus", "blur"]) window[change](type, focus);
-    window[change]("pagehide", listener.hidden);
+    window[change]("pagehide", listener.pagehide);
     window[change]("pageshow", shown);
     document[change]("visibilitychange", visibility);
-    document[change]("resume", listener.awake);
+    document[change]("resume", listener.wake);
   };
   each("addEventListener");
   return () => each("removeEventListener");
@@ -60,10 +63,10 @@ export function pageHasFocus(): boolean {
 }
 
 /**
- * Leaves something for the next page of this tab. It is there only while no page is: a tab that is duplicated copies the
- * storage, and must not find what the first one still uses.
+ * Leaves a value for the next page of this tab. It is stored only while no page uses it: a tab that is
+ * duplicated copies the storage, and must not find what the first tab still uses.
  */
-export function leave(key: string, value: string): void {
+export function stash(key: string, value: string): void {
   try {
     browser.sessionStorage?.setItem(key, value);
   } catch {
@@ -71,11 +74,11 @@ export function leave(key: string, value: string): void {
   }
 }
 
-/** Takes what the page before left. */
-export function take(key: string): string | undefined {
+/** Takes the value that the page before has left, out of the storage. */
+export function unstash(key: string): string | null | undefined {
   try {
-    const value = browser.sessionStorage?.getItem(key) ?? undefined;
-    if (value !== undefined) browser.sessionStorage?.removeItem(key);
+    const value = browser.sessionStorage?.getItem(key);
+    browser.sessionStorage?.removeItem(key);
     return value;
   } catch {
     return undefined;

@@ -2,20 +2,19 @@ import type { Diff, SnapshotPage } from "../protocol/wire.ts";
 import type { Connection } from "./connection.ts";
 import type { PresenceError } from "./errors.ts";
 import { normalFilter } from "./filter.ts";
+import { LINGER_MS } from "./limits.ts";
 import type { Requests } from "./requests.ts";
-import { Watch, type WatchesByView, type WatchKeeper, WatchSubscription } from "./shared-subscription.ts";
+import { SharedSubscription, type SharedSubscriptionOwner } from "./shared-subscription.ts";
+import { Subscriber } from "./subscriber.ts";
 import type { PresenceFilter, PresenceListener, SubscribeOptions, Subscription } from "./types.ts";
 
-/** A page that takes one list down and puts another up has the same filter again a moment later. */
-const LINGER_MS = 100;
-
-/** All watches of a client: one for each filter. */
-export class Watches implements WatchKeeper {
+/** All subscriptions of a client: one shared subscription for each filter. */
+export class Subscriptions implements SharedSubscriptionOwner {
   readonly #connection: Connection;
   readonly #requests: Requests;
   readonly #maxUsers: number;
-  readonly #byFilter = new Map<string, Watch>();
-  readonly #byView: WatchesByView = new Map();
+  readonly #byFilter = new Map<string, SharedSubscription>();
+  readonly byView = new Map<string, SharedSubscription>();
 
   constructor(connection: Connection, requests: Requests, maxUsers: number) {
     this.#connection = connection;
@@ -29,71 +28,63 @@ export class Watches implements WatchKeeper {
 
   subscribe(filter: PresenceFilter, listener: PresenceListener, options: SubscribeOptions): Subscription {
     const normal = normalFilter(filter);
-    let watch = this.#byFilter.get(normal.key);
-    if (watch === undefined) {
-      watch = new Watch(normal, this.#byView, this, this.#maxUsers);
-      this.#byFilter.set(normal.key, watch);
-      if (this.#connection.isConnected) watch.ask(this.#requests);
+    const existing = this.#byFilter.get(normal.key);
+    const shared = existing ?? new SharedSubscription(normal, this, this.#maxUsers);
+    if (!existing) {
+      this.#byFilter.set(normal.key, shared);
+      if (this.#connection.isConnected) shared.request(this.#requests);
     }
-    const shared = watch;
-    const subscription = new WatchSubscription(listener, options, (ended) => {
+    const subscriber = new Subscriber(listener, options.onError, (ended) => {
       shared.subscribers.delete(ended);
       setTimeout(() => this.settled(shared), LINGER_MS);
     });
-    watch.add(subscription);
-    return subscription;
+    shared.add(subscriber);
+    return subscriber;
   }
 
-  /** On a new connection: asks for everything again. */
+  /** On a new connection: subscribes to everything again. */
   connected(graceMs: number): void {
-    for (const watch of this.#byFilter.values()) {
-      if (watch.subscribers.size === 0) this.#byFilter.delete(watch.filter.key);
-      else watch.ask(this.#requests, graceMs);
+    for (const shared of this.#byFilter.values()) {
+      if (shared.subscribers.size > 0) shared.request(this.#requests, graceMs);
+      else this.settled(shared);
     }
   }
 
   lost(): void {
-    this.#byView.clear();
-    for (const watch of this.#byFilter.values()) watch.interrupted();
+    for (const shared of this.#byFilter.values()) shared.lost();
   }
 
-  /** A snapshot that nobody asked for: we were too slow. */
-  page(page: SnapshotPage): void {
-    this.#byView.get(page.view)?.page(page);
+  /** A snapshot without a request: this client was too slow for the diffs. */
+  addPage(page: SnapshotPage): void {
+    this.byView.get(page.view)?.addPage(page);
   }
 
-  /** One that was unsubscribed from a moment ago may still say something: it is let be. */
-  diff(diff: Diff): void {
-    this.#byView.get(diff.view)?.diff(diff);
+  /** A diff of a view that was unsubscribed a moment ago is ignored. */
+  addDiff(diff: Diff): void {
+    this.byView.get(diff.view)?.addDiff(diff);
   }
 
-  /** The gateway has ended one. */
+  /** The gateway has ended a view. */
   ended(view: string, error: PresenceError): void {
-    const watch = this.#byView.get(view);
-    if (watch === undefined) return;
-    this.#byFilter.delete(watch.filter.key);
-    watch.end(error);
+    const shared = this.byView.get(view);
+    if (!shared) return;
+    // There is no view to unsubscribe from any more.
+    shared.lost();
+    this.settled(shared, error);
   }
 
   endAll(error: PresenceError): void {
-    for (const watch of this.#byFilter.values()) watch.end(error);
+    for (const shared of this.#byFilter.values()) shared.end(error);
     this.#byFilter.clear();
   }
 
-  failed(watch: Watch, error: PresenceError): void {
-    this.#unsubscribe(watch);
-    watch.end(error);
-  }
-
-  settled(watch: Watch): void {
-    // Once it was asked for, only the answer says what to unsubscribe from.
-    if (watch.subscribers.size > 0 || watch.isAsked || this.#byFilter.get(watch.filter.key) !== watch) return;
-    this.#unsubscribe(watch);
-    watch.end();
-  }
-
-  #unsubscribe(watch: Watch): void {
-    this.#byFilter.delete(watch.filter.key);
-    if (watch.view !== undefined) this.#requests.tell({ type: "unsubscribe", view: watch.view });
+  settled(shared: SharedSubscription, error?: PresenceError): void {
+    const { subscribers, isRequested, filter, view } = shared;
+    // Once it is requested, only the answer brings the view to unsubscribe from.
+    const isNeeded = subscribers.size > 0 || isRequested || this.#byFilter.get(filter.key) !== shared;
+    if (isNeeded && !error) return;
+    this.#byFilter.delete(filter.key);
+    if (view) this.#requests.notify({ type: "unsubscribe", view });
+    shared.end(error);
   }
 }
