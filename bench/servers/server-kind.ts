@@ -1,5 +1,4 @@
 import type { Dialect } from "../load/dialect.ts";
-import type { Effort } from "../measure/scenario.ts";
 import type { LoopDelay, Usage } from "./ipc.ts";
 
 /** A server that takes part: the gateway on a transport, the floor under it, or what people would use instead. */
@@ -36,11 +35,4 @@ export interface RunningServer {
 /** For a contender: what it is called, and what it is compared with. */
 export function labelOf({ name, floor }: ServerKind): { name: string; floor?: string } {
   return floor === undefined ? { name } : { name, floor };
-}
-
-/** For long scenarios, which go without the second transport in all but full runs. */
-export function shortList(kinds: readonly ServerKind[], effort: Effort): readonly ServerKind[] {
-  const first = kinds.find(({ role }) => role === "gateway");
-  if (effort === "full" || first === undefined) return kinds;
-  return kinds.filter((kind) => kind.role === "peer" || kind === first || kind.name === first.floor);
 }

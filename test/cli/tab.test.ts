@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { Gate } from "../../src/cli/crowd/gate.ts";
-import { Tab } from "../../src/cli/crowd/tab.ts";
-import type { HeldSession } from "../../src/server/gateway/tenant.ts";
+import { Pacer } from "../../src/cli/simulator/pacer.ts";
+import { Tab } from "../../src/cli/simulator/tab.ts";
+import type { Session } from "../../src/core/sessions/session.ts";
 import { APP, TestGateway } from "../support/gateway.ts";
 
 let gateway: TestGateway;
@@ -25,7 +25,7 @@ async function open(secret?: string): Promise<{ tab: Tab; over: Promise<void> }>
   const tab = new Tab({
     url,
     token,
-    gate: new Gate(1_000),
+    pacer: new Pacer(1_000),
     hasWidget: true,
     signal,
     onRefused,
@@ -68,7 +68,7 @@ test("a tab whose token is not valid says so and does not try again", async () =
   expect(onRefused).toHaveBeenCalledExactlyOnceWith("no valid token");
 });
 
-function rowOf(session: HeldSession) {
+function rowOf(session: Session) {
   const { sessionId, kind, visible, selectedConversationId, hasFocus, isTyping, custom } = session;
   return { sessionId, kind, visible, selectedConversationId, hasFocus, isTyping, custom };
 }

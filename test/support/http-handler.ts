@@ -1,5 +1,5 @@
 import { AnonymousRequests } from "../../src/server/http/anonymous-requests.ts";
-import { BodyWanted, type HttpAnswer, type HttpRequest } from "../../src/server/http/exchange.ts";
+import { BodyWanted, type HttpRequest, type HttpResponse } from "../../src/server/http/exchange.ts";
 import type { RouteHandler } from "../../src/server/http/router.ts";
 
 /** Nobody is refused for asking much. */
@@ -14,7 +14,7 @@ export type PlainRequest = Omit<HttpRequest, "contentLength" | "isForwarded" | "
 };
 
 /** What a router answers to a request, its body read as a transport would read it. */
-export async function askRouter(handle: RouteHandler, request: PlainRequest): Promise<HttpAnswer> {
+export async function askRouter(handle: RouteHandler, request: PlainRequest): Promise<HttpResponse> {
   const { body, ...head } = request;
   const contentLength = body.length;
   const asked = await handle({ ...head, contentLength, isForwarded: false, authorized: () => {} }, {});

@@ -3,8 +3,9 @@ import { SORT_KEYS, type SortKey, type View } from "../model/view-address.ts";
 import { useTopic } from "../store/use-topic.ts";
 import type { ChangeView } from "../store/use-view.ts";
 import type { Watch } from "../store/watch.ts";
-import { PresenceTable, type TableActions } from "./presence-table.tsx";
+import { PresenceTable } from "./presence-table.tsx";
 import { StateNotice } from "./state-notice.tsx";
+import type { TableActions } from "./table-actions.ts";
 import { COLUMNS } from "./table-columns.ts";
 
 interface Props extends TableActions {

@@ -6,15 +6,10 @@ import { useTopic } from "../store/use-topic.ts";
 import type { ChangeView } from "../store/use-view.ts";
 import type { Watch } from "../store/watch.ts";
 import { type Cell, moveCell } from "./move-cell.ts";
+import type { TableActions } from "./table-actions.ts";
 import { COLUMNS } from "./table-columns.ts";
 import { TableHead } from "./table-head.tsx";
 import { cellId, TableRow } from "./table-row.tsx";
-
-export interface TableActions {
-  readonly onSelect: (userId: string) => void;
-  readonly onUser: (userId: string) => void;
-  readonly onConversation: (id: string | null) => void;
-}
 
 interface Props extends TableActions {
   readonly watch: Watch;

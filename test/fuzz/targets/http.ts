@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import type { BodySink } from "../../../src/server/gateway/event-stream.ts";
-import type { HttpAnswer, RequestHeaders } from "../../../src/server/http/exchange.ts";
+import type { BodySink } from "../../../src/server/gateway/body-sink.ts";
+import type { HttpResponse, RequestHeaders } from "../../../src/server/http/exchange.ts";
 import { nodeRoutes } from "../../../src/server/http/node-routes.ts";
 import { presenceRoutes } from "../../../src/server/http/presence-api.ts";
 import { createRouter } from "../../../src/server/http/router.ts";
@@ -19,9 +19,9 @@ const world = new World({
 });
 const { tenant } = world;
 for (const [i, userId] of ["alice", "bob", "__proto__"].entries()) {
-  const holder = { lose: () => {} };
+  const holder = { onSessionLost: () => {} };
   const patch = { selectedConversationId: "c1", hasFocus: i === 0, custom: { mood: "calm" } };
-  tenant.open(userId, i === 1 ? "background" : "widget", patch, holder, 0);
+  tenant.transact(0, (sessions) => sessions.open(userId, i === 1 ? "background" : "widget", patch, holder));
 }
 
 const node = {
@@ -76,7 +76,7 @@ interface Request {
 }
 
 /** An answer to a request as a transport would take it, streams begun and ended. */
-async function ask(request: Request): Promise<HttpAnswer> {
+async function ask(request: Request): Promise<HttpResponse> {
   world.time += 1_000;
   const body = Buffer.from(request.body);
   const answer = await askRouter(handle, { ...request, address: () => "127.0.0.1", body });
@@ -84,7 +84,7 @@ async function ask(request: Request): Promise<HttpAnswer> {
   return answer;
 }
 
-function checkAnswer({ status, headers, body }: HttpAnswer): void {
+function checkAnswer({ status, headers, body }: HttpResponse): void {
   assert([200, 308, 400, 401, 404, 405, 415, 426].includes(status), `status ${status}`);
   assert.equal(headers["x-content-type-options"], "nosniff");
   for (const [name, value] of Object.entries(headers)) assert.match(`${name}: ${value}`, /^[\t -~]+$/);

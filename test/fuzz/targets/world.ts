@@ -1,10 +1,10 @@
 import { CompiledFilter } from "../../../src/core/views/compiled-filter.ts";
 import { FilterSchema } from "../../../src/protocol/filter.ts";
 import { App, type AppConfig } from "../../../src/server/auth/app.ts";
-import { Hub } from "../../../src/server/gateway/hub.ts";
+import type { AppPresence } from "../../../src/server/gateway/app-presence.ts";
+import { GatewayNode } from "../../../src/server/gateway/gateway-node.ts";
 import { ResultPages } from "../../../src/server/gateway/result-pages.ts";
 import { createCounters } from "../../../src/server/gateway/telemetry.ts";
-import type { Tenant } from "../../../src/server/gateway/tenant.ts";
 import { readSettings } from "../../../src/server/settings/settings.ts";
 
 export const APP_ID = "test-app";
@@ -18,15 +18,15 @@ const NO_FILES = { openFiles: 65_536, readFile: () => "" };
 
 /** A gateway without sockets and on a clock of its own, whose whole state can be looked at. A defect ends the run. */
 export class World {
-  readonly hub: Hub;
-  readonly tenant: Tenant;
+  readonly hub: GatewayNode;
+  readonly tenant: AppPresence;
   /** Milliseconds, turned by hand. */
   time = 0;
 
   constructor(env: Record<string, string> = {}, app: Partial<AppConfig> = {}) {
     let ids = 0;
     const { limits } = readSettings(env, NO_FILES);
-    this.hub = new Hub({
+    this.hub = new GatewayNode({
       apps: [new App({ id: APP_ID, secrets: [SECRET], ...app })],
       limits,
       clock: { now: () => this.time, wallNow: () => WALL_NOW },
@@ -45,7 +45,7 @@ export class World {
     });
     // Nothing happens here but what an input does.
     this.hub.stop();
-    this.tenant = this.hub.tenant(APP_ID)!;
+    this.tenant = this.hub.presence(APP_ID)!;
   }
 
   /** Everything that anybody could see, as a text. */
@@ -55,7 +55,7 @@ export class World {
     for (const filter of [EVERYBODY, WIDGETS]) {
       const pages = new ResultPages(filter, table);
       for (let more = true; more; ) {
-        const page = pages.next();
+        const page = pages.nextPage();
         data += page.members.join(",");
         more = page.more;
       }

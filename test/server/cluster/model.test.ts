@@ -75,7 +75,10 @@ const wild = fc.oneof({ weight: 10, arbitrary: mild }, { weight: 2, arbitrary: d
 type Arbitrary<T> = T extends fc.Arbitrary<infer U> ? U : never;
 type Step = Arbitrary<typeof wild>;
 
-/** A window has to have so much left for a client to come back in: it takes so long until a dead link is noticed. */
+/**
+ * A window has to have so much left for a client to come back in: it takes so long until a dead link is
+ * noticed.
+ */
 const MARGIN_MS = 3_500;
 
 /** How wrong the wall clocks of the nodes are. Nobody may notice. */
@@ -124,20 +127,22 @@ class Play {
         }
         break;
       case "update":
-        this.#atHolder(known, (holder, session) => holder.tenant.update(session, step.fields, holder.now));
+        this.#atHolder(known, (holder, session) =>
+          holder.transact((sessions) => sessions.update(session, step.fields)),
+        );
         break;
       case "close":
         this.#atHolder(known, (holder, session) => {
           this.#ended.add(session.sessionId);
           holder.socket.held.delete(session.sessionId);
-          holder.tenant.end(session, "closed", holder.now);
+          holder.transact((sessions) => sessions.end(session, "closed"));
         });
         break;
       case "lose":
         this.#atHolder(known, (holder, session) => {
           known!.lostAt = world.now;
           holder.socket.held.delete(session.sessionId);
-          holder.tenant.lose(session, holder.now);
+          holder.transact((sessions) => sessions.markDisconnected(session));
         });
         break;
       case "resume":
@@ -153,7 +158,7 @@ class Play {
         for (const { sessionId } of node!.tenant.table.user(step.userId)?.sessions ?? []) {
           this.#ended.add(sessionId);
         }
-        node!.tenant.kick(step.userId, node!.now);
+        node!.transact((sessions) => sessions.forceEndAll(step.userId));
         break;
       case "advance":
         this.#advance(step.ms, (each) => step.speeds[world.nodes.indexOf(each) % step.speeds.length]!);
@@ -195,7 +200,7 @@ class Play {
       case "leave":
         if (world.nodes.length === 1 || node!.isPaused) break;
         for (const sessionId of node!.socket.held) {
-          node!.tenant.lose(node!.tenant.table.get(sessionId)!, node!.now);
+          node!.transact((sessions) => sessions.markDisconnected(node!.tenant.table.get(sessionId)!));
         }
         node!.replicator.leave();
         world.pump(node!, 20);
@@ -235,7 +240,10 @@ class Play {
     }
   }
 
-  /** Two nodes take a session over before they hear of each other: the one whose takeover comes later in the log has it. */
+  /**
+   * Two nodes take a session over before they hear of each other: the one whose takeover comes later in the
+   * log has it.
+   */
   #race(known: Known | undefined, one: FakeNode, other: FakeNode, isOtherFirst: boolean): void {
     const { world } = this;
     if (known === undefined || one === other) return;
@@ -252,7 +260,7 @@ class Play {
     world.heal(200);
     const takeovers = new Map<string, number>();
     for (const [i, entry] of world.log.entries.slice(before).entries()) {
-      if (entry.kind !== "batch" || !entry.facts.includes(known.sessionId)) continue;
+      if (entry.kind !== "batch" || !entry.records.includes(known.sessionId)) continue;
       const [name] = entry.writer.split("-");
       if (!takeovers.has(name!)) takeovers.set(name!, i);
     }

@@ -1,0 +1,88 @@
+import type { RemoteSession, Session } from "../../core/sessions/session.ts";
+import type { EndCause } from "../../protocol/codes.ts";
+import type { AppPresence } from "../gateway/app-presence.ts";
+import type { FlushBatch } from "../gateway/flush-batch.ts";
+import type { SessionLife } from "../gateway/session-life.ts";
+
+/** The apps of a node. */
+export interface AppLookup {
+  tenant(appId: string): AppPresence | undefined;
+  tenants(): Iterable<AppPresence>;
+}
+
+/**
+ * The sessions of one shard, as this node shows them. Changes go through the tenants of the apps, as all
+ * changes do. They happen inside `transact`, which tells the views of them.
+ */
+export class ShardPresence {
+  readonly #apps: AppLookup;
+  /** Whether the sessions of a user are in this shard. */
+  readonly #belongs: (appId: string, userId: string) => boolean;
+  readonly #batch: FlushBatch;
+
+  /** `batch`: the node's. */
+  constructor(apps: AppLookup, belongs: (appId: string, userId: string) => boolean, batch: FlushBatch) {
+    this.#apps = apps;
+    this.#belongs = belongs;
+    this.#batch = batch;
+  }
+
+  serves(appId: string): boolean {
+    return this.#apps.tenant(appId) !== undefined;
+  }
+
+  get(appId: string, sessionId: string): Session | undefined {
+    return this.#apps.tenant(appId)?.table.get(sessionId);
+  }
+
+  countSessions(appId: string, userId: string): number {
+    return this.#apps.tenant(appId)?.table.user(userId)?.sessions.length ?? 0;
+  }
+
+  *all(): Generator<{ appId: string; session: Session }> {
+    for (const tenant of this.#apps.tenants()) {
+      const appId = tenant.app.id;
+      for (const session of tenant.table.all()) {
+        if (this.#belongs(appId, session.user.userId)) yield { appId, session };
+      }
+    }
+  }
+
+  /** Shows a session as the node that owns it, or has taken it over, describes it. */
+  applyRemote(appId: string, sessionId: string, remote: RemoteSession, owner: string, now: number): void {
+    // A row in the log of another shard was written by a node with other settings.
+    if (!this.#belongs(appId, remote.userId)) return;
+    this.#change(appId, now, ({ replicated }) => replicated.applyRemote(sessionId, remote, owner));
+  }
+
+  applyRemoteEnd(appId: string, session: Session, cause: EndCause, now: number): void {
+    this.#change(appId, now, ({ replicated }) => replicated.applyRemoteEnd(session, cause));
+  }
+
+  /** A session that this node has given up is its own after all. */
+  reclaim(appId: string, session: Session, now: number): void {
+    this.#change(appId, now, ({ replicated }) => replicated.reclaim(session));
+  }
+
+  /** Changes the epoch of a session of this node. No view shows it. */
+  setEpoch(appId: string, session: Session, epoch: number, now: number): void {
+    this.#change(appId, now, ({ replicated }) => replicated.setEpoch(session, epoch));
+  }
+
+  /** The owner of the session has left the cluster. */
+  onOwnerLost(appId: string, session: Session, now: number): void {
+    this.#change(appId, now, ({ replicated }) => replicated.onOwnerLost(session));
+  }
+
+  /**
+   * Does everything in `act`, then tells the views of each app of its changes, once. If one app fails, the others are
+   * told before this throws.
+   */
+  transact(now: number, act: () => void): void {
+    this.#batch.run(now, act);
+  }
+
+  #change(appId: string, now: number, act: (sessions: SessionLife) => void): void {
+    this.#apps.tenant(appId)?.transact(now, act);
+  }
+}

@@ -1,0 +1,328 @@
+import { Deadlines } from "../../core/collections/deadlines.ts";
+import type { App } from "../auth/app.ts";
+import type { Clock } from "../clock.ts";
+import { Admissions, type Admitted } from "./admission.ts";
+import { AppPresence } from "./app-presence.ts";
+import { FlushBatch } from "./flush-batch.ts";
+import { type GatewayConfig, MAX_DUE_PER_TURN, STALL_MS } from "./gateway-config.ts";
+import { LoadShedder } from "./load-shedder.ts";
+import { type Newcomer, Newcomers } from "./newcomers.ts";
+import { PageTurns } from "./page-turns.ts";
+import type { Replication } from "./replication-sink.ts";
+import type { SendQueue } from "./send-queue.ts";
+import type { UpgradeRefusal } from "./socket.ts";
+import type { Telemetry } from "./telemetry.ts";
+import { Ticker } from "./ticker.ts";
+import { TurnBudget } from "./turn-budget.ts";
+
+export interface GatewayNodeOptions {
+  readonly apps: readonly App[];
+  readonly limits: GatewayConfig;
+  readonly clock: Clock;
+  readonly telemetry: Telemetry;
+  readonly nodeId: string;
+  readonly makeId: () => string;
+  /** A number in [0, 1), for delays that should differ. */
+  readonly random: () => number;
+  /** Bytes that this process may use; undefined: as many as it likes. */
+  readonly memoryLimit?: number | undefined;
+  /** undefined: this node is the only one. */
+  readonly replication?: Replication | undefined;
+}
+
+/** A connection or stream, as far as time and its end concern it. */
+export interface ManagedConnection {
+  readonly sendQueue: SendQueue;
+  /** A time that was set for it by `schedule` has come. */
+  onDue(now: number): void;
+  /** A wall-clock time that was set for it by `expire` has come. */
+  onExpiryDue(wallNow: number): void;
+  /** The reader has taken none of its waiting bytes for `STALL_MS`. */
+  onStall(): void;
+  /** The node goes down: the connection is told so, and is ended after `delayMs`. */
+  drain(delayMs: number): void;
+}
+
+interface Stall {
+  progress: number;
+  since: number;
+}
+
+const STALL_CHECK_MS = 1_000;
+
+/**
+ * Everything that one node serves: its apps, its connections, and the one timer behind all of their
+ * deadlines.
+ */
+export class GatewayNode {
+  readonly limits: GatewayConfig;
+  readonly clock: Clock;
+  readonly telemetry: Telemetry;
+  readonly nodeId: string;
+  readonly admissions: Admissions;
+  readonly newcomers: Newcomers;
+  /** Whoever watches the process tells it. */
+  readonly loadShedder = new LoadShedder();
+  /** Other nodes change sessions of many apps at once. */
+  readonly flushBatch = new FlushBatch();
+  /** Who sends pages of long answers, in turns. */
+  readonly pageTurns: PageTurns;
+  /** Deadlines of connections on the awake clock, and on the wall clock for what tokens say. */
+  readonly #timers = new Deadlines<ManagedConnection>();
+  readonly #expiries = new Deadlines<ManagedConnection>();
+  readonly #presences: ReadonlyMap<string, AppPresence>;
+  readonly #connections = new Set<ManagedConnection>();
+  readonly #backlogged = new Map<ManagedConnection, Stall>();
+  readonly #ticker: Ticker;
+  readonly #random: () => number;
+  readonly #replication: Replication | undefined;
+  #stallCheckAt = 0;
+  #draining = false;
+  readonly #onEmpty: (() => void)[] = [];
+
+  constructor(options: GatewayNodeOptions) {
+    const { apps, limits, clock, telemetry, makeId } = options;
+    this.limits = limits;
+    this.clock = clock;
+    this.telemetry = telemetry;
+    this.nodeId = options.nodeId;
+    this.#random = options.random;
+    this.#replication = options.replication;
+    const now = clock.now();
+    const crashed = (error: unknown) => telemetry.crashed(error);
+    this.pageTurns = new PageTurns(new TurnBudget(crashed));
+    const flushTurn = new TurnBudget(crashed);
+    const wakeBy = (due: number) => this.#ticker.wakeBy(due);
+    const { loadShedder, flushBatch } = this;
+    const shared = { limits, telemetry, makeId, clock, wakeBy, flushTurn, flushBatch, loadShedder };
+    this.#presences = new Map(
+      apps.map((app) => {
+        return [
+          app.id,
+          new AppPresence(app, { ...shared, replicationSink: options.replication?.sinkOf(app.id) }),
+        ];
+      }),
+    );
+    this.admissions = new Admissions(
+      {
+        maxConnections: limits.maxConnections,
+        maxConnectionsPerAddress: limits.maxConnectionsPerIp,
+        connectsPerSecond: limits.maxConnectsPerSecond,
+      },
+      now,
+    );
+    this.newcomers = new Newcomers(options.memoryLimit ?? Number.POSITIVE_INFINITY, limits);
+    this.#ticker = new Ticker(
+      clock,
+      (at) => this.run(at),
+      () => this.#next(),
+    );
+  }
+
+  /** Whether this node knows what it is asked for. */
+  get isReady(): boolean {
+    return this.#replication?.isReady ?? true;
+  }
+
+  /** Whether what it knows of other nodes may be old. */
+  get isDegraded(): boolean {
+    return this.#replication?.isDegraded ?? false;
+  }
+
+  get isDraining(): boolean {
+    return this.#draining;
+  }
+
+  presence(appId: string): AppPresence | undefined {
+    return this.#presences.get(appId);
+  }
+
+  presences(): Iterable<AppPresence> {
+    return this.#presences.values();
+  }
+
+  /** Connections and sessions: what memory goes to. */
+  get present(): number {
+    let present = this.admissions.connections;
+    for (const { table } of this.#presences.values()) present += table.counts().sessions;
+    return present;
+  }
+
+  /** Numbers that must all be zero when everybody has left. */
+  debugCounts(): Record<string, number> {
+    return {
+      peers: this.#connections.size,
+      backlogged: this.#backlogged.size,
+      pageSenders: this.pageTurns.size,
+      timers: this.#timers.size,
+      expiries: this.#expiries.size,
+      connections: this.admissions.connections,
+      addresses: this.admissions.addresses,
+      newcomers: this.newcomers.present,
+    };
+  }
+
+  /** Lets in a connection or stream from an address, or says why not. */
+  admit(address: string): Admitted | UpgradeRefusal {
+    if (this.#draining) {
+      this.telemetry.refused("draining");
+      return { ok: false, status: 503, message: "this node is going down", retryAfterS: 1 };
+    }
+    if (!this.isReady) {
+      this.telemetry.refused("starting");
+      return { ok: false, status: 503, message: "this node is starting", retryAfterS: 1 };
+    }
+    if (this.loadShedder.isShort) {
+      this.telemetry.refused("memory");
+      return { ok: false, status: 503, message: "this node is short of memory", retryAfterS: 5 };
+    }
+    const admission = this.admissions.admit(address, this.clock.now());
+    if (admission.ok) return admission;
+    return this.#refuse(admission.refusal, admission.retryAfterS);
+  }
+
+  /** Lets in a socket of which we do not see what it sends before it is whole, or says why not. */
+  admitNewcomer(address: string): Newcomer | UpgradeRefusal {
+    const admission = this.newcomers.admit(address, this.clock.now());
+    // Most of those who are there have connected within a second.
+    return typeof admission === "string" ? this.#refuse(admission, 1) : admission;
+  }
+
+  #refuse(refusal: keyof typeof REFUSED, retryAfterS: number): UpgradeRefusal {
+    this.telemetry.refused(refusal);
+    return {
+      ok: false,
+      status: refusal.endsWith("_per_address") ? 429 : 503,
+      message: REFUSED[refusal],
+      retryAfterS,
+    };
+  }
+
+  add(connection: ManagedConnection): void {
+    this.#connections.add(connection);
+  }
+
+  remove(connection: ManagedConnection): void {
+    this.#connections.delete(connection);
+    this.#backlogged.delete(connection);
+    this.#timers.delete(connection);
+    this.#expiries.delete(connection);
+    if (this.#connections.size === 0) for (const resolve of this.#onEmpty.splice(0)) resolve();
+  }
+
+  /** Bytes have begun to wait for this connection. */
+  backlog(connection: ManagedConnection): void {
+    if (!this.#backlogged.has(connection)) {
+      this.#backlogged.set(connection, { progress: connection.sendQueue.progress, since: this.clock.now() });
+    }
+  }
+
+  /** Sets the one deadline of a connection: `onDue` will be called at that time of the awake clock. */
+  schedule(connection: ManagedConnection, due: number): void {
+    this.#timers.set(connection, due);
+    this.#ticker.wakeBy(due);
+  }
+
+  /** Sets when `onExpiryDue` will be called, by the wall clock; undefined: never. */
+  expire(connection: ManagedConnection, wallDue: number | undefined): void {
+    if (wallDue === undefined) this.#expiries.delete(connection);
+    else {
+      this.#expiries.set(connection, wallDue);
+      this.#ticker.wakeBy(this.clock.now() + wallDue - this.clock.wallNow());
+    }
+  }
+
+  /**
+   * Lets nobody in any more and tells every connection a delay of its own, spread over `overMs`, after which
+   * it is ended. Resolves when the last has gone. Called again, it makes the rest shorter.
+   */
+  async drain(overMs = this.limits.drainMs): Promise<void> {
+    this.#draining = true;
+    const connections = [...this.#connections];
+    const order = connections
+      .map((connection) => ({ connection, at: this.#random() }))
+      .sort((a, b) => a.at - b.at);
+    // In slots of whole milliseconds: no two delays are the same where there are enough of them.
+    const slotAt = (i: number) => Math.floor((i * overMs) / connections.length);
+    for (const [i, { connection }] of order.entries()) {
+      const from = slotAt(i);
+      connection.drain(from + Math.floor(this.#random() * (slotAt(i + 1) - from)));
+    }
+    await this.#empty();
+  }
+
+  /** Resolves when there is no connection any more. */
+  #empty(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#connections.size === 0) resolve();
+      else this.#onEmpty.push(resolve);
+    });
+  }
+
+  stop(): void {
+    this.#ticker.stop();
+  }
+
+  /**
+   * Does what is due. The ticker calls it, and calls it again soon if much was due at once; a test with a
+   * clock of its own may call it too.
+   */
+  run(now: number): void {
+    for (const presence of this.#presences.values()) {
+      if (presence.nextDueAt() <= now) this.#guard(() => presence.run(now));
+    }
+    this.#timers.forEachDue(now, MAX_DUE_PER_TURN, (connection) => this.#guard(() => connection.onDue(now)));
+    const wallNow = this.clock.wallNow();
+    this.#expiries.forEachDue(wallNow, MAX_DUE_PER_TURN, (connection) =>
+      this.#guard(() => connection.onExpiryDue(wallNow)),
+    );
+    if (now >= this.#stallCheckAt) {
+      this.#stallCheckAt = now + STALL_CHECK_MS;
+      this.#checkStalls(now);
+    }
+  }
+
+  /** A defect that shows with one app or connection is not to stop the others. */
+  #guard(act: () => void): void {
+    try {
+      act();
+    } catch (error) {
+      this.telemetry.crashed(error);
+    }
+  }
+
+  #next(): number | undefined {
+    const expiry = this.#expiries.nextDueAt() ?? Number.POSITIVE_INFINITY;
+    const expiryIn = expiry - this.clock.wallNow();
+    let next = Math.min(this.#timers.nextDueAt() ?? Number.POSITIVE_INFINITY, this.clock.now() + expiryIn);
+    for (const presence of this.#presences.values()) next = Math.min(next, presence.nextDueAt());
+    return next;
+  }
+
+  #checkStalls(now: number): void {
+    for (const [connection, stall] of this.#backlogged) {
+      const { buffered, progress } = connection.sendQueue;
+      if (buffered === 0) {
+        this.#backlogged.delete(connection);
+        // Transports tell of this, but should one fail to, nobody is to wait for ever.
+        this.#guard(() => connection.sendQueue.drained());
+      } else if (progress !== stall.progress) {
+        stall.progress = progress;
+        stall.since = now;
+      } else if (now - stall.since >= STALL_MS) {
+        this.#backlogged.delete(connection);
+        this.telemetry.slowReadersDisconnected++;
+        this.telemetry.refused("slow_reader");
+        this.#guard(() => connection.onStall());
+      }
+    }
+  }
+}
+
+const REFUSED = {
+  connections: "this node has all the connections that it can take",
+  connections_per_address: "too many connections from this address",
+  connect_rate: "too many new connections a second",
+  newcomers: "too many sockets have not connected yet",
+  newcomers_per_address: "too many sockets from this address have not connected yet",
+} as const;

@@ -1,0 +1,194 @@
+import {
+  bytesAfter,
+  keysAfter,
+  NEW_SESSION,
+  type Session,
+  type SessionConnection,
+  type User,
+} from "../../core/sessions/session.ts";
+import type { Message } from "../../protocol/messages.ts";
+import { MAX_CUSTOM_BYTES, MAX_CUSTOM_KEYS, MAX_USER_CUSTOM_BYTES } from "../../protocol/rules.ts";
+import type { SessionPatch } from "../../protocol/wire.ts";
+import type { Principal } from "../auth/principal.ts";
+import type { AppPresence } from "./app-presence.ts";
+import { APP_TOKEN_FACTOR, MAX_DUE_PER_TURN } from "./gateway-config.ts";
+import type { Reply } from "./reply.ts";
+import type { SessionLife } from "./session-life.ts";
+
+/** The sessions that one socket holds, and the messages about them. */
+export class SocketSessions implements SessionConnection {
+  readonly #presence: AppPresence;
+  readonly #reply: Reply;
+  readonly #maxSessions: number;
+  /** Nearly all sockets have one session, and no set for it. */
+  #first: Session | undefined;
+  #others: Set<Session> | undefined;
+
+  constructor(presence: AppPresence, reply: Reply, maxSessions: number) {
+    this.#presence = presence;
+    this.#reply = reply;
+    this.#maxSessions = maxSessions;
+  }
+
+  open(message: Message<"open">, principal: Principal, now: number): void {
+    const { id, userId: asked } = message;
+    if (principal.kind === "user" && asked !== undefined && asked !== principal.userId) {
+      return this.#reply.error(id, "FORBIDDEN", "a user token opens sessions of its own user only");
+    }
+    const userId = principal.kind === "user" ? principal.userId : asked;
+    if (userId === undefined) {
+      const issue = { path: "userId", message: "is required: an app token has no user of its own" };
+      return this.#reply.badMessage(id, "a session needs a user", [issue]);
+    }
+    const limit = principal.kind === "app" ? this.#maxSessions * APP_TOKEN_FACTOR : this.#maxSessions;
+    this.#presence.transact(now, (sessions) => this.#open(sessions, message, userId, limit));
+  }
+
+  #open(sessions: SessionLife, message: Message<"open">, userId: string, limit: number): void {
+    const { id, kind, sessionId } = message;
+    const resumed = sessionId === undefined ? undefined : sessions.resumable(sessionId, userId, kind);
+    if (this.#count >= limit && resumed?.connection !== this) {
+      return this.#reply.error(id, "LIMIT_REACHED", `a socket holds at most ${limit} sessions`);
+    }
+    if (resumed === undefined && this.#presence.isShortOfMemory) {
+      return this.#reply.error(id, "LIMIT_REACHED", SHORT_OF_MEMORY);
+    }
+    const isHeld = resumed?.connection === this;
+    const evicted = isHeld ? [] : sessions.sessionsToEvict(userId, resumed);
+    if (evicted === "full") {
+      return this.#reply.error(id, "LIMIT_REACHED", "the user has all the sessions that a user may have");
+    }
+    let freed = 0;
+    for (const { customBytes } of evicted) freed += customBytes;
+    if (!this.#mayHaveCustom(id, resumed, this.#presence.table.user(userId), message, freed)) return;
+    for (const disconnected of evicted) sessions.evict(disconnected);
+    const session = resumed ?? sessions.open(userId, kind, message, this);
+    if (!isHeld) this.#add(session);
+    if (resumed !== undefined) {
+      sessions.takeOver(resumed, this);
+      sessions.update(resumed, message);
+    }
+    const { sessionId: openedId } = session;
+    this.#reply.send({ type: "opened", id, sessionId: openedId, resumed: resumed !== undefined });
+  }
+
+  update(message: Message<"update">, now: number): void {
+    const session = this.#find(message);
+    if (session === undefined) return;
+    if (message.custom != null && !this.#mayHaveCustom(message.id, session, session.user, message)) return;
+    this.#presence.transact(now, (sessions) => {
+      sessions.update(session, message);
+      this.#reply.ok(message.id);
+    });
+  }
+
+  close(message: Message<"close">, now: number): void {
+    const session = this.#find(message);
+    if (session === undefined) return;
+    const { id } = message;
+    const { sessionId } = session;
+    this.#remove(session);
+    this.#presence.transact(now, (sessions) => {
+      sessions.end(session, "closed");
+      if (id !== undefined) this.#reply.send({ type: "closed", id, sessionId, cause: "closed" });
+    });
+  }
+
+  onSessionLost(session: Session, cause: "replaced" | "kicked"): void {
+    this.#remove(session);
+    this.#reply.send({ type: "closed", sessionId: session.sessionId, cause });
+  }
+
+  /** The socket is gone: `clean` ends its sessions at once, otherwise they wait to be resumed. */
+  release(clean: boolean, now: number): void {
+    if (this.#first === undefined) return;
+    this.#presence.transact(now, (sessions) => {
+      let ended = 0;
+      for (const session of this.#all()) {
+        if (!clean) sessions.markDisconnected(session);
+        else if (ended++ < MAX_DUE_PER_TURN) sessions.end(session, "closed");
+        else sessions.endLater(session);
+      }
+      this.#first = undefined;
+      this.#others = undefined;
+    });
+  }
+
+  /** The session that a message is about, or undefined when the client was told that there is none. */
+  #find({ id, sessionId }: Message<"update"> | Message<"close">): Session | undefined {
+    const first = this.#first;
+    if (sessionId !== undefined) {
+      // That spares a look into the table.
+      if (first?.sessionId === sessionId) return first;
+      const session = this.#presence.table.get(sessionId);
+      if (session?.connection === this) return session;
+      this.#reply.error(id, "NOT_FOUND", "this socket holds no session with that sessionId");
+    } else if (this.#count === 1) {
+      return first;
+    } else if (first === undefined) {
+      this.#reply.error(id, "NOT_FOUND", "this socket holds no session, open one first");
+    } else {
+      const issue = { path: "sessionId", message: "is required" };
+      this.#reply.badMessage(id, "this socket holds several sessions", [issue]);
+    }
+    return undefined;
+  }
+
+  get #count(): number {
+    return (this.#first === undefined ? 0 : 1) + (this.#others?.size ?? 0);
+  }
+
+  #add(session: Session): void {
+    if (this.#first === undefined) this.#first = session;
+    else {
+      this.#others ??= new Set();
+      this.#others.add(session);
+    }
+  }
+
+  #remove(session: Session): void {
+    if (session !== this.#first) this.#others?.delete(session);
+    else {
+      const [next] = this.#others ?? [];
+      this.#first = next;
+      if (next !== undefined) this.#others?.delete(next);
+    }
+  }
+
+  *#all(): Iterable<Session> {
+    if (this.#first !== undefined) yield this.#first;
+    if (this.#others !== undefined) yield* this.#others;
+  }
+
+  /**
+   * Whether the custom fields keep within their bounds after a patch, of a session or of a new one of that
+   * user; answers if not. `freed`: bytes of the sessions that end for it.
+   */
+  #mayHaveCustom(
+    id: number | undefined,
+    session: Session | undefined,
+    user: User | undefined,
+    patch: SessionPatch,
+    freed = 0,
+  ): boolean {
+    const before = session ?? NEW_SESSION;
+    const bytes = bytesAfter(before, patch);
+    const isTooMany = keysAfter(before, patch) > MAX_CUSTOM_KEYS;
+    if (isTooMany || bytes > MAX_CUSTOM_BYTES) {
+      const bound = isTooMany ? `${MAX_CUSTOM_KEYS} keys` : `${MAX_CUSTOM_BYTES} bytes of JSON`;
+      const issue = { path: "custom", message: `would have more than ${bound}` };
+      this.#reply.badMessage(id, "too many custom fields, or too large ones", [issue]);
+      return false;
+    }
+    const grows = bytes - (session?.customBytes ?? 0);
+    // A session that does not grow may stay, but no new one comes while there is too much: others may end
+    // the same sessions for one of their own.
+    if (session !== undefined && grows <= 0) return true;
+    if ((user?.customBytes ?? 0) + grows - freed <= MAX_USER_CUSTOM_BYTES) return true;
+    const limit = `custom of all sessions of a user has at most ${MAX_USER_CUSTOM_BYTES} bytes of JSON`;
+    this.#reply.error(id, "LIMIT_REACHED", limit);
+    return false;
+  }
+}
+
+export const SHORT_OF_MEMORY = "this node is short of memory, try again later";

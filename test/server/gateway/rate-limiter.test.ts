@@ -1,0 +1,50 @@
+import { expect, it } from "vitest";
+import { FLOOD_SECONDS } from "../../../src/server/gateway/gateway-config.ts";
+import { RateLimiter } from "../../../src/server/gateway/rate-limiter.ts";
+
+/** How many of `tries` messages at a time are admitted. */
+function admitted(guard: RateLimiter, now: number, tries: number): number {
+  return Array.from({ length: tries }, () => guard.admit(now)).filter((each) => each).length;
+}
+
+it.each([1, 3, 50, 5_000])(
+  "lets a burst of twice the rate through, then the rate: %i a second",
+  (perSecond) => {
+    const guard = new RateLimiter(perSecond, 0.7);
+    expect(admitted(guard, 0.9, 3 * perSecond)).toBe(2 * perSecond);
+    // Time comes in fractions of milliseconds, and none of it is lost.
+    let more = 0;
+    for (let now = 1; now <= 10_000; now += 0.73) more += admitted(guard, now, 6);
+    expect(Math.abs(more - 10 * perSecond)).toBeLessThanOrEqual(Math.ceil(perSecond / 100));
+    expect(admitted(guard, 1e6, 3 * perSecond)).toBe(2 * perSecond);
+  },
+);
+
+it("says when to come back, and then takes one", () => {
+  const guard = new RateLimiter(3, 0);
+  expect(admitted(guard, 0, 7)).toBe(6);
+  expect(guard.retryAfterMs()).toBe(334);
+  expect(guard.admit(333)).toBe(false);
+  expect(guard.retryAfterMs()).toBe(1);
+  expect(guard.admit(334)).toBe(true);
+});
+
+it("has enough of a flood, not of one that is no more than the rate again", () => {
+  const flooded = (excess: number) => {
+    const guard = new RateLimiter(50, 0);
+    for (let ms = 0; ms < 60_000; ms += 100) {
+      for (let i = 0; i < excess; i++) if (guard.isFlooding(ms)) return ms;
+    }
+    return undefined;
+  };
+  expect(flooded(5)).toBeUndefined();
+  // Twice the rate uses up in this time what may be sent over it.
+  expect(Math.abs(flooded(10)! - 1_000 * FLOOD_SECONDS)).toBeLessThanOrEqual(100);
+});
+
+it("forgets what was sent under another rate", () => {
+  const guard = new RateLimiter(50, 0);
+  admitted(guard, 0, 100);
+  guard.setRate(2);
+  expect(admitted(guard, 0, 10)).toBe(4);
+});
