@@ -1,250 +1,10 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { createClient } from "../../src/client/index.ts";
-import { retryDelay } from "../../src/client/retry.ts";
-import type { ClientOptions, PresenceClient, SessionEnd, StatusDetail } from "../../src/client/types.ts";
+import { describe, expect, it, vi } from "vitest";
+import type { SessionEnd } from "../../src/client/types.ts";
 import { CLOSE } from "../../src/protocol/codes.ts";
-import { type FakeSocket, fakeSockets } from "../support/fake-socket.ts";
+import type { FakeSocket } from "../support/fake-socket.ts";
+import { holdClock, make, pass, sleep, withSession } from "./fake-clock.ts";
 
-// The clock is the test's here: what takes minutes takes none.
-
-let slept = 0;
-let clients: PresenceClient[] = [];
-
-beforeEach(() => {
-  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
-  slept = 0;
-  clients = [];
-  const now = performance.now.bind(performance);
-  vi.spyOn(performance, "now").mockImplementation(() => now() + slept);
-});
-
-afterEach(async () => {
-  for (const client of clients) {
-    const closed = client.close();
-    await pass(2_100);
-    await closed;
-  }
-  // Whatever it went through, nothing of a closed client is left.
-  expect(vi.getTimerCount()).toBe(0);
-  vi.restoreAllMocks();
-  vi.useRealTimers();
-});
-
-const pass = (ms: number) => vi.advanceTimersByTimeAsync(ms);
-
-function make(options: Partial<ClientOptions> = {}, onMade?: (socket: FakeSocket) => void) {
-  const { sockets, WebSocket } = fakeSockets(onMade);
-  const client = createClient({
-    url: "http://gateway/base/",
-    appId: "an app",
-    token: "token",
-    WebSocket,
-    ...options,
-  });
-  clients.push(client);
-  const told: [string, StatusDetail][] = [];
-  client.on("status", (status, detail) => told.push([status, detail]));
-  return { client, sockets, told };
-}
-
-/** A client with an open session. */
-async function withSession(options: Partial<ClientOptions> = {}) {
-  const made = make(options);
-  const session = made.client.open({ kind: "widget" });
-  await pass(0);
-  const socket = made.sockets[0]!;
-  socket.accept();
-  socket.opened();
-  await pass(100);
-  return {
-    ...made,
-    session,
-    socket,
-    updates: () => socket.sent.filter(({ message }) => message.type === "update"),
-  };
-}
-
-describe("what a session says", () => {
-  it("while typing: at most one message every 4 s, and that it ended 5 s after the last key", async () => {
-    const { session, updates } = await withSession();
-    for (let i = 0; i < 130; i++) {
-      session.typing();
-      await pass(100);
-    }
-    expect(updates().map(({ message }) => message.isTyping)).toEqual([true, true, true, true]);
-    const times = updates().map(({ at }) => at);
-    for (let i = 1; i < times.length; i++) expect(times[i]! - times[i - 1]!).toBeGreaterThanOrEqual(3_990);
-    await pass(4_800);
-    expect(updates()).toHaveLength(4);
-    await pass(300);
-    expect(updates().at(-1)!.message).toEqual({ type: "update", sessionId: "session", isTyping: false });
-    await pass(60_000);
-    expect(updates()).toHaveLength(5);
-  });
-
-  it("after stopTyping, select and close: typing has ended once, and nothing comes later", async () => {
-    const { session, updates } = await withSession();
-    session.typing();
-    await pass(60);
-    session.stopTyping();
-    session.stopTyping();
-    await pass(60);
-    expect(updates().map(({ message }) => message.isTyping)).toEqual([true, false]);
-    session.typing();
-    await pass(60);
-    session.select("c1");
-    await pass(60);
-    expect(updates().at(-1)!.message).toMatchObject({ isTyping: false, selectedConversationId: "c1" });
-    session.typing();
-    await pass(60);
-    expect(updates().at(-1)!.message).toMatchObject({ isTyping: true });
-    const count = updates().length;
-    session.close();
-    session.typing();
-    session.set({ hasFocus: true });
-    session.stopTyping();
-    await pass(20_000);
-    expect(updates()).toHaveLength(count);
-  });
-
-  it("while typing over a reconnect: what is true by then", async () => {
-    const { session, socket, sockets } = await withSession();
-    session.typing();
-    await pass(60);
-    socket.end(1006);
-    await pass(1_000);
-    sockets[1]!.accept();
-    expect(sockets[1]!.messages("open")).toMatchObject([{ sessionId: "session", isTyping: true }]);
-    sockets[1]!.end(1006);
-    await pass(6_000);
-    sockets[2]!.accept();
-    expect(sockets[2]!.messages("open")).toMatchObject([{ sessionId: "session", isTyping: false }]);
-  });
-
-  it("in one turn: one update, the last of each", async () => {
-    const { session, updates } = await withSession();
-    for (let i = 0; i < 1_000; i++)
-      session.set({ selectedConversationId: `c${i}`, custom: { [`k${i % 3}`]: `${i}` } });
-    await pass(1_000);
-    expect(updates().map(({ message }) => message)).toEqual([
-      {
-        type: "update",
-        sessionId: "session",
-        selectedConversationId: "c999",
-        custom: { k0: "999", k1: "997", k2: "998" },
-      },
-    ]);
-  });
-
-  it("in a second of changes without end: at most 20 updates, and the last state", async () => {
-    const { session, updates } = await withSession();
-    for (let i = 0; i < 1_000; i++) {
-      // To clear and to set takes two messages: they count.
-      session.set({ custom: null });
-      session.set({ custom: { a: `${i}` } });
-      await pass(1);
-    }
-    expect(updates().length).toBeLessThanOrEqual(21);
-    await pass(200);
-    expect(updates().at(-1)!.message.custom).toEqual({ a: "999" });
-    const count = updates().length;
-    await pass(10_000);
-    expect(updates()).toHaveLength(count);
-  });
-
-  it("to a socket that takes nothing: waits, and is folded", async () => {
-    const { session, socket, updates } = await withSession();
-    socket.bufferedAmount = 1_000_000;
-    for (let i = 0; i < 100; i++) {
-      session.set({ selectedConversationId: `c${i}` });
-      await pass(50);
-    }
-    expect(updates()).toHaveLength(0);
-    socket.bufferedAmount = 0;
-    await pass(60);
-    expect(updates().map(({ message }) => message.selectedConversationId)).toEqual(["c99"]);
-  });
-
-  it("that came too fast: waits, and says all of it again once, however often it is told so", async () => {
-    const { session, socket, updates } = await withSession();
-    session.set({ selectedConversationId: "c1", custom: { a: "1" } });
-    await pass(60);
-    for (let i = 0; i < 10_000; i++)
-      socket.say({ type: "error", code: "RATE_LIMITED", message: "", retryAfterMs: 0 });
-    session.set({ hasFocus: true });
-    expect(vi.getTimerCount()).toBeLessThan(5);
-    await pass(2_100);
-    expect(
-      updates()
-        .slice(1)
-        .map(({ message }) => message),
-    ).toEqual([
-      {
-        type: "update",
-        sessionId: "session",
-        selectedConversationId: "c1",
-        hasFocus: true,
-        custom: { a: "1" },
-      },
-    ]);
-    await pass(10_000);
-    expect(updates()).toHaveLength(2);
-  });
-});
-
-describe("a request that came too fast", () => {
-  it("is asked again once, however often it is refused", async () => {
-    const { client, sockets } = make();
-    const answer = client.query({});
-    await pass(0);
-    const socket = sockets[0]!;
-    socket.accept();
-    const { id } = socket.messages("query")[0];
-    for (let i = 0; i < 10_000; i++) {
-      socket.say({ type: "error", id, code: "RATE_LIMITED", message: "", retryAfterMs: 9e15 });
-    }
-    expect(vi.getTimerCount()).toBeLessThan(5);
-    await pass(2_100);
-    expect(socket.messages("query")).toHaveLength(2);
-    socket.say({ type: "result", id, data: {} });
-    expect((await answer).size).toBe(0);
-  });
-
-  it("is closing a session, or unsubscribing: done in the end", async () => {
-    const { session, socket, client } = await withSession();
-    const subscription = client.subscribe({}, () => {});
-    socket.say({ type: "snapshot", id: socket.messages("subscribe")[0].id, view: "v", version: 1, data: {} });
-    session.close();
-    subscription.unsubscribe();
-    await pass(150);
-    const asked = [socket.messages("close")[0], socket.messages("unsubscribe")[0]];
-    for (const { id } of asked)
-      socket.say({ type: "error", id, code: "RATE_LIMITED", message: "", retryAfterMs: 20 });
-    await pass(2_100);
-    expect(socket.messages("close")).toEqual([asked[0], asked[0]]);
-    expect(socket.messages("unsubscribe")).toEqual([asked[1], asked[1]]);
-    socket.say({ type: "closed", id: asked[0].id, sessionId: "session", cause: "closed" });
-    socket.say({ type: "ok", id: asked[1].id });
-    await pass(10_000);
-    expect(socket.messages("close")).toHaveLength(2);
-  });
-
-  it("does not outlive its connection", async () => {
-    const { client, sockets } = make();
-    const answer = client.query({});
-    await pass(0);
-    sockets[0]!.accept();
-    const { id } = sockets[0]!.messages("query")[0];
-    sockets[0]!.say({ type: "error", id, code: "RATE_LIMITED", message: "", retryAfterMs: 1_000 });
-    sockets[0]!.end(1006);
-    await pass(1_000);
-    sockets[1]!.accept();
-    await pass(5_000);
-    expect(sockets[1]!.messages("query")).toHaveLength(1);
-    sockets[1]!.say({ type: "result", id: sockets[1]!.messages("query")[0].id, data: {} });
-    await answer;
-  });
-});
+holdClock();
 
 describe("a token", () => {
   const never = () => new Promise<string>(() => {});
@@ -432,26 +192,6 @@ describe("a lost connection", () => {
     expect(sockets).toHaveLength(1);
   });
 
-  it("is made again first well inside the resume window, then more slowly, each with full jitter", () => {
-    for (const windowMs of [400, 2_000, 15_000, 600_000]) {
-      expect(retryDelay(0, windowMs, 0, 1)).toBeLessThanOrEqual(windowMs / 5);
-      expect(retryDelay(0, windowMs, 0, 0)).toBe(0);
-      for (let attempt = 1; attempt < 100; attempt++) {
-        const longest = retryDelay(attempt, windowMs, windowMs, 1);
-        expect(longest).toBeGreaterThanOrEqual(retryDelay(attempt - 1, windowMs, windowMs, 1));
-        expect(longest).toBeLessThanOrEqual(30_000);
-        expect(retryDelay(attempt, windowMs, windowMs, 0.5)).toBe(longest / 2);
-        // While the sessions are kept, half of the time that is left for them is the most.
-        expect(retryDelay(attempt, windowMs, windowMs / 2, 1)).toBe(Math.min(longest, windowMs / 4));
-      }
-      expect(retryDelay(1_000_000, windowMs, windowMs, 1)).toBe(30_000);
-      expect(retryDelay(100, windowMs, 0.999 * windowMs, 1)).toBe(retryDelay(0, windowMs, windowMs, 1));
-    }
-    // A gateway without a window is none to hurry for, and none to hammer.
-    expect(retryDelay(0, 0, 0, 1)).toBe(50);
-    expect(retryDelay(0, 2 ** 53, 0, 1)).toBe(1_000);
-  });
-
   it("is made again in time for its sessions, however often it is refused", async () => {
     const { sockets } = await withSession();
     vi.spyOn(Math, "random").mockReturnValue(0.999);
@@ -609,7 +349,7 @@ describe("a dead connection", () => {
     const { client, socket } = await withSession();
     await pass(16_000);
     expect(socket.messages("ping")).toHaveLength(1);
-    slept += 3_600_000;
+    sleep(3_600_000);
     await pass(5_000);
     expect(client.status()).toBe("connected");
     expect(socket.messages("ping")).toHaveLength(2);
@@ -617,7 +357,7 @@ describe("a dead connection", () => {
     socket.say({ type: "pong" });
     await pass(2_000);
     expect(client.status()).toBe("connected");
-    slept += 3_600_000;
+    sleep(3_600_000);
     await pass(16_000);
     await pass(5_100);
     expect(client.status()).toBe("reconnecting");
@@ -637,62 +377,5 @@ describe("a dead connection", () => {
       await pass(126_000);
       expect(client.status()).toBe("reconnecting");
     }
-  });
-});
-
-describe("a client that is closed", () => {
-  it.each<[string, (socket: FakeSocket | undefined) => void]>([
-    ["before it connects", () => {}],
-    ["while it connects", (socket) => socket?.open()],
-    ["while connected", (socket) => socket?.accept()],
-    [
-      "while its peer is dead",
-      (socket) => {
-        socket?.accept();
-        socket!.answersClose = false;
-      },
-    ],
-    ["after its connection was lost", (socket) => socket?.end(1006)],
-    ["after it failed", (socket) => socket?.end(4400)],
-  ])("%s leaves nothing, and all that comes later ends with CLOSED", async (_, bring) => {
-    const { client, sockets } = make();
-    const query = client.query({}).catch((error) => error);
-    const session = client.open({ kind: "widget" });
-    const subscription = client.subscribe({}, () => {});
-    await pass(0);
-    bring(sockets[0]);
-    const closed = client.close();
-    expect(client.status()).toBe("closed");
-    expect(session.state).toBe("closed");
-    await pass(2_000);
-    await closed;
-    expect((await query).name).toBe("PresenceError");
-    expect(["error", "unsubscribed"]).toContain(subscription.state);
-    await pass(200);
-    expect(vi.getTimerCount()).toBe(0);
-    expect(client.open({ kind: "widget" }).state).toBe("closed");
-    await expect(client.query({})).rejects.toMatchObject({ code: "CLOSED" });
-    const late = client.subscribe({}, () => {});
-    await expect(late.connected).rejects.toMatchObject({ code: "CLOSED" });
-    expect(late.state).toBe("unsubscribed");
-    await client.close();
-    await pass(100_000);
-    expect(sockets).toHaveLength(1);
-  });
-
-  it("tells the gateway that it means it", async () => {
-    const { client, socket } = await withSession();
-    await client.close();
-    expect(socket.closeCode).toBe(1000);
-  });
-
-  it("no longer tells who was taken off the list", async () => {
-    const { client } = make();
-    const listener = vi.fn();
-    const off = client.on("status", listener);
-    client.open({ kind: "widget" });
-    off();
-    await pass(10);
-    expect(listener).not.toHaveBeenCalled();
   });
 });
