@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ownPort } from "../../test/support/own-port.ts";
+import { ownPort } from "../../test/programs/own-port.ts";
 import { serveForeign } from "./foreign-server.ts";
 import { findNchan, findNginx } from "./nchan.ts";
 

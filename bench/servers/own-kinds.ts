@@ -9,7 +9,7 @@ export const OWN_KINDS: readonly ServerKind[] = [
     ...own("gateway", transport, "gateway.js"),
     floor: `floor-${transport}`,
   })),
-  ...(["uws", "ws"] as const).map((transport) => own("floor", transport, `floor-${transport}.js`)),
+  ...(["uws", "ws"] as const).map((transport) => own("floor", transport, `baseline-${transport}.js`)),
 ];
 
 function own(role: "gateway" | "floor", transport: "uws" | "ws", script: string): ServerKind {

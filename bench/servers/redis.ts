@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { RedisConnection } from "../../src/server/cluster/redis-connection.ts";
 import { keysOf } from "../../src/server/cluster/redis-scripts.ts";
-import { RedisServer } from "../../test/support/redis-server.ts";
+import { RedisServer } from "../../test/programs/redis-server.ts";
 
 /** What a Redis has done so far, as it says. */
 export interface RedisUsage {

@@ -1,17 +1,17 @@
 import { useEffect, useState } from "preact/hooks";
 import type { Credentials } from "./model/credentials.ts";
+import { FeedPanel } from "./parts/activity-panel.tsx";
 import { Announcer } from "./parts/announcer.tsx";
 import { ChartStrip } from "./parts/chart-strip.tsx";
 import { CurlPanel } from "./parts/curl-panel.tsx";
 import { DetailsPanel } from "./parts/details-panel.tsx";
-import { FeedPanel } from "./parts/feed-panel.tsx";
 import { FilterBar } from "./parts/filter-bar.tsx";
 import { NodePanel } from "./parts/node-panel.tsx";
 import { PresencePanel } from "./parts/presence-panel.tsx";
 import { TopBar } from "./parts/top-bar.tsx";
 import { NodePoll } from "./store/node-poll.ts";
-import { useView } from "./store/use-view.ts";
-import { Watch } from "./store/watch.ts";
+import { Watch } from "./store/presence-store.ts";
+import { useView } from "./store/use-dashboard-state.ts";
 
 interface Props {
   readonly credentials: Credentials;

@@ -7,7 +7,7 @@ import { type StrangerConnection, TcpSlots } from "../../src/server/gateway/tcp-
 import { answerJson } from "../../src/server/http/exchange.ts";
 import type { Transport } from "../../src/server/transport/transport.ts";
 import { listenWs } from "../../src/server/transport/ws.ts";
-import { ownPort } from "../support/own-port.ts";
+import { ownPort } from "../programs/own-port.ts";
 import { limitsOf } from "../support/transport-options.ts";
 import { until } from "../support/until.ts";
 

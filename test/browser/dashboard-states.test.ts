@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, it } from "vitest";
+import { ownPort } from "../programs/own-port.ts";
 import { describeInBrowser } from "../support/browser.ts";
 import { accessibilityProblems, DashboardPage, type PageElement, populate } from "../support/dashboard.ts";
 import { appToken, forge } from "../support/forge.ts";
 import { TestGateway } from "../support/gateway.ts";
-import { ownPort } from "../support/own-port.ts";
 
 const THEMES = ["light", "dark"] as const;
 const PHONE = { width: 360, height: 740 };

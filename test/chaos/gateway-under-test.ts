@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readdirSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
-import { ownPort } from "../support/own-port.ts";
+import { ownPort } from "../programs/own-port.ts";
 
 export interface NodeHealth {
   readonly rssBytes: number;

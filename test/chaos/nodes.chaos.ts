@@ -1,8 +1,8 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { expect, it } from "vitest";
+import { hasRedis } from "../programs/redis-server.ts";
 import { PROJECT } from "../support/process.ts";
-import { hasRedis } from "../support/redis-server.ts";
 import { SEED } from "../support/seed.ts";
 
 // A short run of `npm run chaos -- --nodes 3`: another few of its faults with each seed.

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { FEED_LENGTH, Feed } from "../../src/dashboard/model/feed.ts";
+import { FEED_LENGTH, Feed } from "../../src/dashboard/model/activity-log.ts";
 import { duration, fewDigits } from "../../src/dashboard/model/format.ts";
 import { HISTORY_SECONDS, History } from "../../src/dashboard/model/history.ts";
 import { Ring } from "../../src/dashboard/model/ring.ts";

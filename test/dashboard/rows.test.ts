@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { PresenceChange, PresenceSession, PresenceValue } from "../../src/client/types.ts";
+import { SORT_KEYS } from "../../src/dashboard/model/dashboard-state.ts";
 import { Rows } from "../../src/dashboard/model/rows.ts";
-import { SORT_KEYS } from "../../src/dashboard/model/view-address.ts";
 
 function session(fields: Partial<PresenceSession> = {}): PresenceSession {
   return {

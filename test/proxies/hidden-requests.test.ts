@@ -4,9 +4,9 @@ import { loadUws } from "../../src/server/transport/load-uws.ts";
 import type { Transport, TransportOptions } from "../../src/server/transport/transport.ts";
 import { listenUws } from "../../src/server/transport/uws.ts";
 import { listenWs } from "../../src/server/transport/ws.ts";
+import { installedProxies, ReverseProxy } from "../programs/reverse-proxy.ts";
 import { behind, type Make, PROBES } from "../support/hidden-requests.ts";
 import { sendRaw, statuses } from "../support/raw.ts";
-import { installedProxies, ReverseProxy } from "../support/reverse-proxy.ts";
 import { limitsOf } from "../support/transport-options.ts";
 import { TRANSPORTS } from "../support/transports.ts";
 

@@ -3,9 +3,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { WebSocket } from "ws";
 import { mintToken } from "../../src/server/auth/mint.ts";
+import { ownPort } from "../programs/own-port.ts";
 import { TestClient } from "./client.ts";
 import { FakeServer } from "./fake-server.ts";
-import { ownPort } from "./own-port.ts";
 import { until } from "./until.ts";
 
 let server: FakeServer;

@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { RedisConnection } from "../../src/server/cluster/redis-connection.ts";
-import { ownPort } from "./own-port.ts";
-import { RedisServer } from "./redis-server.ts";
+import { ownPort } from "../programs/own-port.ts";
+import { RedisServer } from "../programs/redis-server.ts";
 import { PATIENCE_MS, until } from "./until.ts";
 
 const SLOTS = 16_384;

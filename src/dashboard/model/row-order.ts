@@ -1,5 +1,5 @@
+import type { Sort, SortKey } from "./dashboard-state.ts";
 import { type Row, STATUSES } from "./row.ts";
-import type { Sort, SortKey } from "./view-address.ts";
 
 export type Compare = (one: Row, other: Row) => number;
 

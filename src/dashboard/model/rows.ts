@@ -1,8 +1,8 @@
 import type { PresenceChange, PresenceSnapshot } from "../../client/types.ts";
 import { type Counts, count, noCounts } from "./counts.ts";
+import { DEFAULT_SORT, type Sort } from "./dashboard-state.ts";
 import { makeRow, matchesSearch, type Row } from "./row.ts";
 import { type Compare, compareBy, insertSorted, placeOf } from "./row-order.ts";
-import { DEFAULT_SORT, type Sort } from "./view-address.ts";
 
 /**
  * The table's rows: everyone in the snapshot, and of them those that the search finds, sorted. A change puts only the

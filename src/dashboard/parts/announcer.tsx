@@ -1,7 +1,7 @@
 import { useRef } from "preact/hooks";
 import { plural } from "../model/format.ts";
+import type { Watch } from "../store/presence-store.ts";
 import { useTopic } from "../store/use-topic.ts";
-import type { Watch } from "../store/watch.ts";
 
 /**
  * Tells those who do not see the page what changed as a whole: the connection, and the answer to another filter. Counts

@@ -1,6 +1,6 @@
 import { clockTime } from "../model/format.ts";
+import type { Watch } from "../store/presence-store.ts";
 import { useTopic } from "../store/use-topic.ts";
-import type { Watch } from "../store/watch.ts";
 import { Chart } from "./chart.tsx";
 
 /** What happened in the last quarter of an hour, of the filter that is shown. */

@@ -2,8 +2,8 @@ import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 import type uPlot from "uplot";
 import { clockTime, fewDigits, wholeNumber } from "../model/format.ts";
 import { HISTORY_SECONDS, type Measure } from "../model/history.ts";
+import type { Watch } from "../store/presence-store.ts";
 import { useTopic } from "../store/use-topic.ts";
-import type { Watch } from "../store/watch.ts";
 import { makePlot } from "./make-plot.ts";
 
 interface Props {

@@ -1,7 +1,7 @@
 import { useEffect, useRef } from "preact/hooks";
 import type { PresenceSession } from "../../client/types.ts";
+import type { Watch } from "../store/presence-store.ts";
 import { useTopic } from "../store/use-topic.ts";
-import type { Watch } from "../store/watch.ts";
 import { UserText } from "./user-text.tsx";
 
 interface Props {

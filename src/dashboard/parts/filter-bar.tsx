@@ -1,6 +1,6 @@
 import type { PresenceFilter } from "../../client/types.ts";
-import type { View } from "../model/view-address.ts";
-import type { ChangeView } from "../store/use-view.ts";
+import type { View } from "../model/dashboard-state.ts";
+import type { ChangeView } from "../store/use-dashboard-state.ts";
 import { Choice } from "./choice.tsx";
 import { ConversationField } from "./conversation-field.tsx";
 import { UsersField } from "./users-field.tsx";

@@ -1,8 +1,8 @@
+import { SORT_KEYS, type SortKey, type View } from "../model/dashboard-state.ts";
 import { plural, wholeNumber } from "../model/format.ts";
-import { SORT_KEYS, type SortKey, type View } from "../model/view-address.ts";
+import type { Watch } from "../store/presence-store.ts";
+import type { ChangeView } from "../store/use-dashboard-state.ts";
 import { useTopic } from "../store/use-topic.ts";
-import type { ChangeView } from "../store/use-view.ts";
-import type { Watch } from "../store/watch.ts";
 import { PresenceTable, type TableActions } from "./presence-table.tsx";
 import { StateNotice } from "./state-notice.tsx";
 import { COLUMNS } from "./table-columns.ts";

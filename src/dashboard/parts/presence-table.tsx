@@ -1,10 +1,10 @@
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
-import type { Sort } from "../model/view-address.ts";
+import type { Sort } from "../model/dashboard-state.ts";
 import { scrollTopFor, windowOf } from "../model/window-of.ts";
+import type { Watch } from "../store/presence-store.ts";
+import type { ChangeView } from "../store/use-dashboard-state.ts";
 import { useMedia } from "../store/use-media.ts";
 import { useTopic } from "../store/use-topic.ts";
-import type { ChangeView } from "../store/use-view.ts";
-import type { Watch } from "../store/watch.ts";
 import { type Cell, moveCell } from "./move-cell.ts";
 import { COLUMNS } from "./table-columns.ts";
 import { TableHead } from "./table-head.tsx";

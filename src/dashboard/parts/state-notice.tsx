@@ -1,6 +1,6 @@
 import { clockTime } from "../model/format.ts";
+import type { Watch } from "../store/presence-store.ts";
 import { useTopic } from "../store/use-topic.ts";
-import type { Watch } from "../store/watch.ts";
 
 /** What is to be said of the table, or in its place; nothing while all is well. */
 export function StateNotice({ watch, search }: { readonly watch: Watch; readonly search: string }) {

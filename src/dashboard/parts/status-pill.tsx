@@ -1,6 +1,6 @@
 import { clockTime } from "../model/format.ts";
+import type { Phase, Watch } from "../store/presence-store.ts";
 import { useTopic } from "../store/use-topic.ts";
-import type { Phase, Watch } from "../store/watch.ts";
 
 /** In a word or a sentence: whether what is shown is live. */
 export function StatusPill({ watch }: { readonly watch: Watch }) {

@@ -1,4 +1,4 @@
-import type { SortKey } from "../model/view-address.ts";
+import type { SortKey } from "../model/dashboard-state.ts";
 
 export interface Column {
   readonly name: "user" | "status" | "conversation" | "sessions" | "custom" | "changed";

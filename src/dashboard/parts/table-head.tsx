@@ -1,5 +1,5 @@
-import type { Sort } from "../model/view-address.ts";
-import type { ChangeView } from "../store/use-view.ts";
+import type { Sort } from "../model/dashboard-state.ts";
+import type { ChangeView } from "../store/use-dashboard-state.ts";
 import { COLUMNS } from "./table-columns.ts";
 
 interface Props {

@@ -1,5 +1,5 @@
+import type { Watch } from "../store/presence-store.ts";
 import { useTheme } from "../store/use-theme.ts";
-import type { Watch } from "../store/watch.ts";
 import { StatusPill } from "./status-pill.tsx";
 import { UserText } from "./user-text.tsx";
 

@@ -1,5 +1,5 @@
 import { takeToken } from "../model/credentials.ts";
-import { readView, type View, writeView } from "../model/view-address.ts";
+import { readView, type View, writeView } from "../model/dashboard-state.ts";
 
 /** Takes the token out of the page's address, where it came to us, before anything else sees it there. */
 export function takeTokenFromAddress(): string | undefined {

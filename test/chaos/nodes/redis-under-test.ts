@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { RedisConnection } from "../../../src/server/cluster/redis-connection.ts";
+import { RedisServer } from "../../programs/redis-server.ts";
 import { TcpProxy } from "../../support/proxy.ts";
-import { RedisServer } from "../../support/redis-server.ts";
 import { until } from "../../support/until.ts";
 import { Sentinels } from "./sentinels.ts";
 

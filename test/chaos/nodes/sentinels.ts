@@ -4,7 +4,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { RedisConnection } from "../../../src/server/cluster/redis-connection.ts";
-import { ownPort } from "../../support/own-port.ts";
+import { ownPort } from "../../programs/own-port.ts";
 import { until } from "../../support/until.ts";
 
 const COUNT = 3;

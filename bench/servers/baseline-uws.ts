@@ -1,6 +1,6 @@
 import { loadUws } from "../../src/server/transport/load-uws.ts";
 import type { UwsApp, UwsModule, UwsWebSocket } from "../../src/server/transport/uws-types.ts";
-import { createFloor } from "./floor.ts";
+import { createFloor } from "./baseline.ts";
 import { serveQuestions } from "./ipc.ts";
 
 // Publishing is the library's own way to reach many; the gateway does not use it, so its types leave it out.

@@ -1,5 +1,5 @@
 import { useCallback, useEffect, useState } from "preact/hooks";
-import type { View } from "../model/view-address.ts";
+import type { View } from "../model/dashboard-state.ts";
 import { readAddress, writeAddress } from "./address.ts";
 
 /** Changes the view. `isStep: false` for what is changed letter by letter: going back skips it. */

@@ -9,11 +9,11 @@ import type {
   StatusDetail,
   Subscription,
 } from "../../client/types.ts";
+import { Feed } from "../model/activity-log.ts";
 import type { Credentials } from "../model/credentials.ts";
-import { Feed } from "../model/feed.ts";
+import { isSameFilter, type View } from "../model/dashboard-state.ts";
 import { History } from "../model/history.ts";
 import { Rows } from "../model/rows.ts";
-import { isSameFilter, type View } from "../model/view-address.ts";
 import { Topic } from "./topic.ts";
 
 /** How it stands between the page and the gateway. Times are milliseconds since 1970. */

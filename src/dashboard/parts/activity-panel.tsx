@@ -1,8 +1,8 @@
 import type { ComponentChild, TargetedKeyboardEvent } from "preact";
-import { CAUSE_TEXTS, type FeedEntry } from "../model/feed.ts";
+import { CAUSE_TEXTS, type FeedEntry } from "../model/activity-log.ts";
 import { clockTime } from "../model/format.ts";
+import type { Watch } from "../store/presence-store.ts";
 import { useTopic } from "../store/use-topic.ts";
-import type { Watch } from "../store/watch.ts";
 import { UserText } from "./user-text.tsx";
 
 interface Props {

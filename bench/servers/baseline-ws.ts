@@ -1,7 +1,7 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { type WebSocket, WebSocketServer } from "ws";
-import { createFloor } from "./floor.ts";
+import { createFloor } from "./baseline.ts";
 import { serveQuestions } from "./ipc.ts";
 
 const floor = createFloor();

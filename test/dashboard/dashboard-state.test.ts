@@ -7,7 +7,7 @@ import {
   SORT_KEYS,
   type View,
   writeView,
-} from "../../src/dashboard/model/view-address.ts";
+} from "../../src/dashboard/model/dashboard-state.ts";
 
 const id = fc
   .string({ minLength: 1, maxLength: 255, unit: "grapheme" })
