@@ -85,8 +85,8 @@ describeInBrowser("texts of users in the dashboard", (browser) => {
     await dashboard.expectStatus("Live");
     await expect.poll(() => dashboard.page.locator(".notice").textContent()).toContain("Nobody is here");
     populate(gateway, PAYLOADS);
-    await expect.poll(() => dashboard.page.locator(".feed-list li").count()).toBe(200);
-    const shown = await textsOf(dashboard, ".feed-list .user-text");
+    await expect.poll(() => dashboard.page.locator(".activity-list li").count()).toBe(200);
+    const shown = await textsOf(dashboard, ".activity-list .user-text");
     expect(new Set(shown).size).toBe(200);
     for (const text of shown) expect(PAYLOADS).toContain(text);
     const tenant = gateway.tenant();

@@ -39,7 +39,7 @@ describeInBrowser("the dashboard's states", (browser) => {
     await expect.poll(() => dashboard.page.locator(".status-pill").textContent()).toBe("Live");
     await dashboard.expectUsers("bob", "carol");
     expect(await dashboard.grid.getAttribute("class")).not.toContain("stale");
-    const feed = (await dashboard.page.locator(".feed-list li").allTextContents()).join();
+    const feed = (await dashboard.page.locator(".activity-list li").allTextContents()).join();
     expect(feed).toMatch(/aliceleft: connection lost/);
     expect(feed).toMatch(/carolentered/);
   });

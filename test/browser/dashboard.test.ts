@@ -227,7 +227,7 @@ describeInBrowser("the dashboard", (browser) => {
   it("tells who entered and who left, and why", async () => {
     const dashboard = await open("conversation=c1");
     await dashboard.expectUsers("alice", "bob");
-    const entries = () => dashboard.page.locator(".feed-list li").allTextContents();
+    const entries = () => dashboard.page.locator(".activity-list li").allTextContents();
     const expectNewest = (text: RegExp) => expect.poll(async () => (await entries())[0]).toMatch(text);
     const sessionId = await client.open({ userId: "erin", selectedConversationId: "c1" });
     await expectNewest(/^\d\d:\d\d:\d\derinentered$/);

@@ -63,7 +63,7 @@ for (const transport of TRANSPORTS) {
       await expect.poll(() => dashboard.users()).toEqual([]);
       const feed = () =>
         dashboard.page
-          .locator(".feed li")
+          .locator(".activity li")
           .evaluateAll((items) =>
             (items as unknown as { innerText: string }[]).map(({ innerText }) =>
               innerText.replace(/^[\d:.\sAPM]+/, "").replace(/\s+/g, " "),

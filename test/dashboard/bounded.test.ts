@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { FEED_LENGTH, Feed } from "../../src/dashboard/model/activity-log.ts";
+import { ACTIVITY_LOG_LENGTH, ActivityLog } from "../../src/dashboard/model/activity-log.ts";
 import { duration, fewDigits } from "../../src/dashboard/model/format.ts";
 import { HISTORY_SECONDS, History } from "../../src/dashboard/model/history.ts";
 import { Ring } from "../../src/dashboard/model/ring.ts";
@@ -22,16 +22,16 @@ describe("a ring", () => {
 
 describe("the feed", () => {
   it("has the newest first, and no more than fit", () => {
-    const feed = new Feed();
+    const feed = new ActivityLog();
     const users = Array.from({ length: 1_000 }, (_, i) => `user-${i}`);
-    feed.note({ entered: users, updated: users, left: [] }, 1);
-    feed.note({ entered: ["alice"], updated: [], left: [{ userId: "bob", cause: "timeout" }] }, 2);
+    feed.add({ entered: users, updated: users, left: [] }, 1);
+    feed.add({ entered: ["alice"], updated: [], left: [{ userId: "bob", cause: "timeout" }] }, 2);
     const entries = feed.entries();
-    expect(entries).toHaveLength(FEED_LENGTH);
+    expect(entries).toHaveLength(ACTIVITY_LOG_LENGTH);
     expect(entries[0]).toMatchObject({ userId: "alice", cause: undefined, at: 2 });
     expect(entries[1]).toMatchObject({ userId: "bob", cause: "timeout" });
     expect(entries[2]).toMatchObject({ userId: "user-999" });
-    expect(new Set(entries.map(({ number }) => number)).size).toBe(FEED_LENGTH);
+    expect(new Set(entries.map(({ number }) => number)).size).toBe(ACTIVITY_LOG_LENGTH);
   });
 });
 

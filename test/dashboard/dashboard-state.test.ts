@@ -1,19 +1,19 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
-  DEFAULT_VIEW,
+  type DashboardState,
+  DEFAULT_STATE,
+  formatState,
   isSameFilter,
-  readView,
+  parseState,
   SORT_KEYS,
-  type View,
-  writeView,
 } from "../../src/dashboard/model/dashboard-state.ts";
 
 const id = fc
   .string({ minLength: 1, maxLength: 255, unit: "grapheme" })
   .filter((text) => text.isWellFormed());
 const maybe = <Value>(value: fc.Arbitrary<Value>) => fc.option(value, { nil: undefined });
-const views: fc.Arbitrary<View> = fc.record({
+const states: fc.Arbitrary<DashboardState> = fc.record({
   filter: fc
     .record({
       includeBackgroundSessions: maybe(fc.constant(true)),
@@ -27,30 +27,32 @@ const views: fc.Arbitrary<View> = fc.record({
   sort: fc.record({ key: fc.constantFrom(...SORT_KEYS), isDescending: fc.boolean() }),
 });
 
-describe("a view in the address", () => {
+describe("a state in the address", () => {
   it("comes back as it was", () => {
     fc.assert(
-      fc.property(views, (view) => {
-        expect(readView(writeView(view))).toEqual(view);
+      fc.property(states, (state) => {
+        expect(parseState(formatState(state))).toEqual(state);
       }),
     );
   });
 
   it("is short and plain, and nothing for what is shown without one", () => {
-    expect(writeView(DEFAULT_VIEW)).toBe("");
+    expect(formatState(DEFAULT_STATE)).toBe("");
     const filter = { isTyping: true, hasFocus: false, selectedConversationId: "c 1", userIds: ["a", "b&c"] };
-    expect(writeView({ ...DEFAULT_VIEW, filter })).toBe(
+    expect(formatState({ ...DEFAULT_STATE, filter })).toBe(
       "#conversation=c+1&focus=no&typing=yes&user=a&user=b%26c",
     );
-    expect(writeView({ ...DEFAULT_VIEW, filter: { selectedConversationId: null } })).toBe("#conversation=");
+    expect(formatState({ ...DEFAULT_STATE, filter: { selectedConversationId: null } })).toBe(
+      "#conversation=",
+    );
   });
 
   it("is read without what it can't mean", () => {
-    expect(readView("")).toEqual(DEFAULT_VIEW);
-    expect(readView("#focus=maybe&typing=&background=no&user=&sort=up.desc&color=red&%zz")).toEqual(
-      DEFAULT_VIEW,
+    expect(parseState("")).toEqual(DEFAULT_STATE);
+    expect(parseState("#focus=maybe&typing=&background=no&user=&sort=up.desc&color=red&%zz")).toEqual(
+      DEFAULT_STATE,
     );
-    expect(readView("#user=a&user=a&sort=status.up").filter).toEqual({ userIds: ["a"] });
+    expect(parseState("#user=a&user=a&sort=status.up").filter).toEqual({ userIds: ["a"] });
   });
 });
 

@@ -1,17 +1,17 @@
 import type { LeaveCause, PresenceChange } from "../../client/types.ts";
 import { Ring } from "./ring.ts";
 
-export interface FeedEntry {
-  /** Rises with each entry. */
+export interface ActivityEntry {
+  /** Increases by one with each entry. */
   readonly number: number;
   /** Milliseconds since 1970. */
   readonly at: number;
   readonly userId: string;
-  /** Why they left; undefined: they entered. */
+  /** Why the user left. Undefined means that the user entered. */
   readonly cause: LeaveCause | undefined;
 }
 
-export const FEED_LENGTH = 200;
+export const ACTIVITY_LOG_LENGTH = 200;
 
 export const CAUSE_TEXTS: Readonly<Record<LeaveCause, string>> = {
   closed: "closed",
@@ -23,27 +23,27 @@ export const CAUSE_TEXTS: Readonly<Record<LeaveCause, string>> = {
   unknown: "while not connected",
 };
 
-/** Who entered and who left, the last of them. */
-export class Feed {
-  readonly #entries = new Ring<FeedEntry>(FEED_LENGTH);
+/** The most recent users that entered or left the result. */
+export class ActivityLog {
+  readonly #entries = new Ring<ActivityEntry>(ACTIVITY_LOG_LENGTH);
   #number = 0;
 
-  note({ entered, left }: PresenceChange, at: number): void {
-    // Those before the last few would be pushed out at once.
-    for (const { userId, cause } of left.slice(-FEED_LENGTH)) this.#push({ at, userId, cause });
-    for (const userId of entered.slice(-FEED_LENGTH)) this.#push({ at, userId, cause: undefined });
+  add({ entered, left }: PresenceChange, at: number): void {
+    // Earlier ones would be pushed out at once, so they are skipped.
+    for (const { userId, cause } of left.slice(-ACTIVITY_LOG_LENGTH)) this.#push({ at, userId, cause });
+    for (const userId of entered.slice(-ACTIVITY_LOG_LENGTH)) this.#push({ at, userId, cause: undefined });
   }
 
   clear(): void {
     this.#entries.clear();
   }
 
-  /** The newest first. */
-  entries(): FeedEntry[] {
+  /** Newest first. */
+  entries(): ActivityEntry[] {
     return this.#entries.toArray().reverse();
   }
 
-  #push(entry: Omit<FeedEntry, "number">): void {
+  #push(entry: Omit<ActivityEntry, "number">): void {
     this.#entries.push({ number: this.#number++, ...entry });
   }
 }

@@ -8,21 +8,21 @@ export interface Sort {
   readonly isDescending: boolean;
 }
 
-/** What the page shows, as its address says it. A field that asks for anything is absent from the filter. */
-export interface View {
+/** Filter, search and sort order of the page. The address holds it. A filter field that matches anything is absent. */
+export interface DashboardState {
   readonly filter: PresenceFilter;
   readonly search: string;
   readonly sort: Sort;
 }
 
 export const DEFAULT_SORT: Sort = { key: "user", isDescending: false };
-export const DEFAULT_VIEW: View = { filter: {}, search: "", sort: DEFAULT_SORT };
+export const DEFAULT_STATE: DashboardState = { filter: {}, search: "", sort: DEFAULT_SORT };
 
 /**
- * The view in the fragment of an address: the fragment, as it is not sent to any server. An empty `conversation` is the
- * filter's null (no id is empty); `user` comes once for each id. What is not understood is left out.
+ * Reads the state from the fragment of an address. The fragment is used because browsers send it to no server. An empty
+ * `conversation` means null (no id is empty). `user` occurs once per id. Unknown or invalid fields are ignored.
  */
-export function readView(fragment: string): View {
+export function parseState(fragment: string): DashboardState {
   const fields = new URLSearchParams(fragment.replace(/^#/, ""));
   const conversation = fields.get("conversation");
   const hasFocus = readYesNo(fields.get("focus"));
@@ -42,8 +42,8 @@ export function readView(fragment: string): View {
   };
 }
 
-/** The fragment that `readView` reads; empty for the view that is shown without one. */
-export function writeView({ filter, search, sort }: View): string {
+/** The fragment that `parseState` reads. It is empty for the default state. */
+export function formatState({ filter, search, sort }: DashboardState): string {
   const fields = new URLSearchParams();
   if (filter.includeBackgroundSessions) fields.set("background", "yes");
   if (filter.selectedConversationId !== undefined) {
@@ -60,10 +60,10 @@ export function writeView({ filter, search, sort }: View): string {
   return text === "" ? "" : `#${text}`;
 }
 
-/** Whether two filters, as `readView` makes them, ask for the same. */
+/** Whether two filters, as `parseState` returns them, match the same users. */
 export function isSameFilter(one: PresenceFilter, other: PresenceFilter): boolean {
   const text = (filter: PresenceFilter) =>
-    writeView({
+    formatState({
       filter: { ...filter, userIds: [...(filter.userIds ?? [])].sort() },
       search: "",
       sort: DEFAULT_SORT,

@@ -1,27 +1,30 @@
 import type { ComponentChild, TargetedKeyboardEvent } from "preact";
-import { CAUSE_TEXTS, type FeedEntry } from "../model/activity-log.ts";
+import { type ActivityEntry, CAUSE_TEXTS } from "../model/activity-log.ts";
 import { clockTime } from "../model/format.ts";
-import type { Watch } from "../store/presence-store.ts";
+import type { PresenceStore } from "../store/presence-store.ts";
 import { useTopic } from "../store/use-topic.ts";
 import { UserText } from "./user-text.tsx";
 
 interface Props {
-  readonly watch: Watch;
+  readonly store: PresenceStore;
   readonly onSelect: (userId: string) => void;
 }
 
-/** Who entered the result and who left it, and why; the newest first. */
-export function FeedPanel({ watch, onSelect }: Props) {
-  useTopic(watch.changed);
-  const entries = watch.feed.entries();
+/** Users that entered or left the result and the cause of each leave, newest first. */
+export function ActivityPanel({ store, onSelect }: Props) {
+  useTopic(store.changed);
+  const entries = store.activity.entries();
   return (
-    <section class={watch.isLive ? "panel feed" : "panel feed stale"} aria-labelledby="feed-title">
-      <h2 id="feed-title">Entered and left</h2>
+    <section
+      class={store.isLive ? "panel activity" : "panel activity stale"}
+      aria-labelledby="activity-title"
+    >
+      <h2 id="activity-title">Entered and left</h2>
       {entries.length === 0 ? (
-        <p class="muted">Nobody yet since the page began to look.</p>
+        <p class="muted">No changes since this filter was applied.</p>
       ) : (
-        // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keyboard
-        <ol class="feed-list" tabIndex={0} aria-labelledby="feed-title" onKeyDown={moveFocus}>
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: the keyboard must be able to scroll it
+        <ol class="activity-list" tabIndex={0} aria-labelledby="activity-title" onKeyDown={moveFocus}>
           {entries.map((entry) => rendered(entry, onSelect))}
         </ol>
       )}
@@ -29,7 +32,7 @@ export function FeedPanel({ watch, onSelect }: Props) {
   );
 }
 
-/** The arrow keys go from user to user: two hundred of them are no stops for the tab key. */
+/** The arrow keys move between the entries. The tab key would need two hundred stops. */
 function moveFocus(event: TargetedKeyboardEvent<HTMLOListElement>): void {
   const step = event.key === "ArrowDown" ? 1 : event.key === "ArrowUp" ? -1 : 0;
   if (step === 0) return;
@@ -39,10 +42,10 @@ function moveFocus(event: TargetedKeyboardEvent<HTMLOListElement>): void {
   buttons[Math.max(0, Math.min(at + step, buttons.length - 1))]?.focus();
 }
 
-/** An entry never changes: the same node again costs no work. */
-const nodes = new WeakMap<FeedEntry, ComponentChild>();
+/** Rendered entries. An entry never changes, and Preact skips a node that is identical. */
+const nodes = new WeakMap<ActivityEntry, ComponentChild>();
 
-function rendered(entry: FeedEntry, onSelect: (userId: string) => void): ComponentChild {
+function rendered(entry: ActivityEntry, onSelect: (userId: string) => void): ComponentChild {
   let node = nodes.get(entry);
   if (node === undefined) {
     const { number, at, userId, cause } = entry;
@@ -52,7 +55,7 @@ function rendered(entry: FeedEntry, onSelect: (userId: string) => void): Compone
         <button type="button" class="link" tabIndex={-1} onClick={() => onSelect(userId)}>
           <UserText text={userId} />
         </button>
-        <span class="feed-what">{cause === undefined ? "entered" : `left: ${CAUSE_TEXTS[cause]}`}</span>
+        <span class="activity-cause">{cause === undefined ? "entered" : `left: ${CAUSE_TEXTS[cause]}`}</span>
       </li>
     );
     nodes.set(entry, node);

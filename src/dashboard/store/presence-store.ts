@@ -9,41 +9,42 @@ import type {
   StatusDetail,
   Subscription,
 } from "../../client/types.ts";
-import { Feed } from "../model/activity-log.ts";
+import { ActivityLog } from "../model/activity-log.ts";
 import type { Credentials } from "../model/credentials.ts";
-import { isSameFilter, type View } from "../model/dashboard-state.ts";
+import { type DashboardState, isSameFilter } from "../model/dashboard-state.ts";
 import { History } from "../model/history.ts";
 import { Rows } from "../model/rows.ts";
 import { Topic } from "./topic.ts";
 
-/** How it stands between the page and the gateway. Times are milliseconds since 1970. */
+/** State of the connection between the page and the gateway. Times are in milliseconds since 1970. */
 export type Phase =
   | { readonly kind: "connecting" }
   | { readonly kind: "live" }
   | { readonly kind: "reconnecting"; readonly asOf: number | undefined; readonly retryAt: number | undefined }
-  /** The gateway does not want this token, or not for this filter. */
+  /** The gateway refuses this token, or refuses this filter for this token. */
   | { readonly kind: "refused"; readonly message: string }
   | { readonly kind: "failed"; readonly message: string };
 
 const SECOND = 1_000;
-/** The one thing of ours that the gateway can find fault with. */
+/** The filter is the only input of the user that can make a message invalid. */
 const BAD_FILTER =
-  "The gateway does not take this filter: ids have at most 255 characters and no control characters, and there are at most 1,000 of users.";
+  "The gateway does not accept this filter. An id has at most 255 characters and no control characters. " +
+  "A filter has at most 1,000 user ids.";
 
-/** What the page knows of who is there: follows one filter at a time, and counts it every second. */
-export class Watch {
+/** All presence data of the page. It subscribes to one filter at a time and samples its counts every second. */
+export class PresenceStore {
   readonly rows = new Rows();
-  readonly feed = new Feed();
+  readonly activity = new ActivityLog();
   readonly history = new History();
-  /** Rows, feed, counts or phase have changed. */
+  /** Notifies when rows, activity, counts or phase change. */
   readonly changed = new Topic();
-  /** A second has passed. */
+  /** Notifies once a second. */
   readonly ticked = new Topic();
   readonly #credentials: Credentials;
   readonly #timer: ReturnType<typeof setInterval>;
   #client: PresenceClient;
   #subscription: Subscription | undefined;
-  #view: View;
+  #state: DashboardState;
   #phase: Phase = { kind: "connecting" };
   #isPending = true;
   #since = 0;
@@ -51,12 +52,12 @@ export class Watch {
   #diffs = 0;
   #sampledAt = Date.now();
 
-  constructor(credentials: Credentials, view: View) {
+  constructor(credentials: Credentials, state: DashboardState) {
     this.#credentials = credentials;
-    this.#view = view;
-    this.rows.arrange(view.search, view.sort);
+    this.#state = state;
+    this.rows.arrange(state.search, state.sort);
     this.#client = this.#connect();
-    this.#subscribe(view.filter);
+    this.#subscribe(state.filter);
     this.#timer = setInterval(() => this.#tick(), SECOND);
   }
 
@@ -64,38 +65,38 @@ export class Watch {
     return this.#phase;
   }
 
-  /** Whether the rows are not those of the filter yet. */
+  /** Whether the first snapshot of the filter is still missing, so the rows are those of the previous filter. */
   get isPending(): boolean {
     return this.#isPending;
   }
 
-  /** Whether what is shown is what there is. */
+  /** Whether the rows are up to date. */
   get isLive(): boolean {
     return this.#phase.kind === "live";
   }
 
-  /** Since when this filter is followed. */
+  /** When the first snapshot of this filter arrived, in milliseconds since 1970; 0 before that. */
   get since(): number {
     return this.#since;
   }
 
-  show(view: View): void {
-    const before = this.#view;
-    this.#view = view;
-    this.rows.arrange(view.search, view.sort);
-    if (!isSameFilter(before.filter, view.filter)) {
+  show(state: DashboardState): void {
+    const before = this.#state;
+    this.#state = state;
+    this.rows.arrange(state.search, state.sort);
+    if (!isSameFilter(before.filter, state.filter)) {
       this.#isPending = true;
-      this.#subscribe(view.filter);
+      this.#subscribe(state.filter);
     }
     this.changed.notify();
   }
 
-  /** Begins anew after a failure. */
+  /** Connects again after a failure. */
   retry(): void {
     void this.#client.close();
     this.#phase = { kind: "connecting" };
     this.#client = this.#connect();
-    this.#subscribe(this.#view.filter);
+    this.#subscribe(this.#state.filter);
     this.changed.notify();
   }
 
@@ -108,12 +109,12 @@ export class Watch {
     const { appId, token } = this.#credentials;
     const client = createClient({ url: location.origin, appId, token });
     client.on("status", (status, detail) => {
-      if (client === this.#client) this.#follow(status, detail);
+      if (client === this.#client) this.#onStatus(status, detail);
     });
     return client;
   }
 
-  #follow(status: Status, { error, retryInMs }: StatusDetail): void {
+  #onStatus(status: Status, { error, retryInMs }: StatusDetail): void {
     const now = Date.now();
     if (this.#phase.kind === "live") this.#liveAt = now;
     if (status === "connected") this.#phase = { kind: "live" };
@@ -133,7 +134,7 @@ export class Watch {
     }
     let isFirst = true;
     const listener = (snapshot: PresenceSnapshot, change: PresenceChange) => {
-      if (isFirst) this.#begin(snapshot);
+      if (isFirst) this.#start(snapshot);
       else this.#apply(snapshot, change);
       isFirst = false;
       this.changed.notify();
@@ -145,21 +146,21 @@ export class Watch {
         },
       });
       this.#subscription = subscription;
-      // The same error comes to onError.
+      // onError receives the same error.
       subscription.connected.catch(() => {});
     } catch (error) {
       this.#subscription = undefined;
-      this.#phase = { kind: "failed", message: `The filter cannot be: ${(error as Error).message}` };
+      this.#phase = { kind: "failed", message: `The filter is not valid: ${(error as Error).message}` };
     }
-    // After the next one is there, so that the connection is wanted all the time.
+    // Only now: a client without any subscription would close its connection.
     before?.unsubscribe();
   }
 
-  #begin(snapshot: PresenceSnapshot): void {
+  #start(snapshot: PresenceSnapshot): void {
     this.#isPending = false;
     this.#since = Date.now();
     this.rows.reset(snapshot);
-    this.feed.clear();
+    this.activity.clear();
     this.history.clear();
     this.#diffs = 0;
     this.#sample();
@@ -169,12 +170,12 @@ export class Watch {
     const now = Date.now();
     this.#diffs++;
     this.rows.apply(snapshot, change, now);
-    this.feed.note(change, now);
+    this.activity.add(change, now);
   }
 
   #fail(error: PresenceError | undefined): void {
     const message =
-      error?.code === "BAD_MESSAGE" ? BAD_FILTER : (error?.message ?? "The gateway does not say why.");
+      error?.code === "BAD_MESSAGE" ? BAD_FILTER : (error?.message ?? "The gateway gives no reason.");
     const isRefused = error?.code === "FORBIDDEN" || error?.code === "UNAUTHENTICATED";
     this.#phase = { kind: isRefused ? "refused" : "failed", message };
     this.changed.notify();
@@ -188,7 +189,7 @@ export class Watch {
   #sample(): void {
     const now = Date.now();
     const { users, focused, typing } = this.rows.counts;
-    // A page in the background has its timers called more seldom.
+    // Browsers run the timers of a background page less often.
     const seconds = Math.max(0.2, (now - this.#sampledAt) / SECOND);
     const isKnown = this.#phase.kind === "live";
     this.history.push(now / SECOND, {

@@ -1,15 +1,15 @@
 import { useCallback, useEffect, useState } from "preact/hooks";
-import type { View } from "../model/dashboard-state.ts";
+import type { DashboardState } from "../model/dashboard-state.ts";
 import { readAddress, writeAddress } from "./address.ts";
 
-/** Changes the view. `isStep: false` for what is changed letter by letter: going back skips it. */
-export type ChangeView = (change: Partial<View>, isStep?: boolean) => void;
+/** Changes the state. With `isStep: false`, for text typed letter by letter, the change adds no history entry. */
+export type ChangeState = (change: Partial<DashboardState>, isStep?: boolean) => void;
 
-/** The view that the page's address says, followed back and forth. */
-export function useView(): readonly [View, ChangeView] {
-  const [view, setView] = useState(readAddress);
+/** The state held in the page's address. It follows the browser's back and forward buttons. */
+export function useDashboardState(): readonly [DashboardState, ChangeState] {
+  const [state, setState] = useState(readAddress);
   useEffect(() => {
-    const onMove = () => setView(readAddress());
+    const onMove = () => setState(readAddress());
     addEventListener("popstate", onMove);
     addEventListener("hashchange", onMove);
     return () => {
@@ -17,12 +17,12 @@ export function useView(): readonly [View, ChangeView] {
       removeEventListener("hashchange", onMove);
     };
   }, []);
-  const change: ChangeView = useCallback((part, isStep = true) => {
-    setView((before) => {
+  const change: ChangeState = useCallback((part, isStep = true) => {
+    setState((before) => {
       const after = { ...before, ...part };
       writeAddress(after, isStep);
       return after;
     });
   }, []);
-  return [view, change];
+  return [state, change];
 }
