@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { curlLine } from "../../src/dashboard/model/curl-line.ts";
 
-/** What a shell gives to `curl`. */
+/** The arguments that a shell passes to `curl`. */
 function wordsOf(line: string, token = ""): string[] {
   const script = `curl() { for word; do printf '%s\\0' "$word"; done; }; ${line}`;
   const output = execFileSync("sh", ["-c", script], { env: { TOKEN: token }, encoding: "utf8" });
@@ -11,7 +11,7 @@ function wordsOf(line: string, token = ""): string[] {
 }
 
 describe("the curl line", () => {
-  it("asks for the filter, with a token from the shell", () => {
+  it("queries with the filter and takes the token from the shell", () => {
     const line = curlLine("https://gateway.example", "my app/1", { isTyping: true });
     expect(line).toBe(
       `curl -s 'https://gateway.example/v1/my%20app%2F1/presences' -H "authorization: Bearer $TOKEN" ` +
@@ -20,7 +20,7 @@ describe("the curl line", () => {
     expect(wordsOf(line, "a.b.c")).toContain("authorization: Bearer a.b.c");
   });
 
-  it("has the token where it is asked for", () => {
+  it("contains the token on request", () => {
     expect(wordsOf(curlLine("http://x", "a", {}, "t'o$(k)en"))).toContain("authorization: Bearer t'o$(k)en");
   });
 
@@ -35,14 +35,14 @@ describe("the curl line", () => {
     "!!",
     "-o x",
     "@/etc/passwd",
-  ])("carries %j whole", (text) => {
+  ])("passes %j unchanged", (text) => {
     const filter = { selectedConversationId: text, userIds: [text] };
     const words = wordsOf(curlLine("http://x", text, filter));
     expect(words).toHaveLength(8);
     expect(JSON.parse(words[7]!)).toEqual(filter);
   });
 
-  it("carries any text whole", () => {
+  it("passes any text unchanged", () => {
     const text = fc.string({ unit: "grapheme", minLength: 1 }).filter((each) => each.isWellFormed());
     fc.assert(
       fc.property(text, (id) => {

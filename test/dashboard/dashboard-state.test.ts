@@ -27,8 +27,8 @@ const states: fc.Arbitrary<DashboardState> = fc.record({
   sort: fc.record({ key: fc.constantFrom(...SORT_KEYS), isDescending: fc.boolean() }),
 });
 
-describe("a state in the address", () => {
-  it("comes back as it was", () => {
+describe("the state in the address", () => {
+  it("is read as it was written", () => {
     fc.assert(
       fc.property(states, (state) => {
         expect(parseState(formatState(state))).toEqual(state);
@@ -36,7 +36,7 @@ describe("a state in the address", () => {
     );
   });
 
-  it("is short and plain, and nothing for what is shown without one", () => {
+  it("is short, readable and empty for the default state", () => {
     expect(formatState(DEFAULT_STATE)).toBe("");
     const filter = { isTyping: true, hasFocus: false, selectedConversationId: "c 1", userIds: ["a", "b&c"] };
     expect(formatState({ ...DEFAULT_STATE, filter })).toBe(
@@ -47,7 +47,7 @@ describe("a state in the address", () => {
     );
   });
 
-  it("is read without what it can't mean", () => {
+  it("is read without its invalid fields", () => {
     expect(parseState("")).toEqual(DEFAULT_STATE);
     expect(parseState("#focus=maybe&typing=&background=no&user=&sort=up.desc&color=red&%zz")).toEqual(
       DEFAULT_STATE,
@@ -56,7 +56,7 @@ describe("a state in the address", () => {
   });
 });
 
-it("filters are the same whatever the order of their ids", () => {
+it("filters are the same whatever the order of their user ids", () => {
   expect(isSameFilter({ userIds: ["a", "b"] }, { userIds: ["b", "a"] })).toBe(true);
   expect(isSameFilter({}, { selectedConversationId: null })).toBe(false);
   expect(isSameFilter({ hasFocus: false }, {})).toBe(false);

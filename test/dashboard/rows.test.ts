@@ -1,23 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { PresenceChange, PresenceSession, PresenceValue } from "../../src/client/types.ts";
+import type { PresenceChange, PresenceValue } from "../../src/client/types.ts";
 import { SORT_KEYS } from "../../src/dashboard/model/dashboard-state.ts";
 import { Rows } from "../../src/dashboard/model/rows.ts";
-
-function session(fields: Partial<PresenceSession> = {}): PresenceSession {
-  return {
-    sessionId: "s",
-    selectedConversationId: null,
-    hasFocus: false,
-    isTyping: false,
-    custom: {},
-    ...fields,
-  };
-}
-
-function value(widgets: PresenceSession[], backgroundSessions: PresenceSession[] = []): PresenceValue {
-  return { status: "online", widgets, backgroundSessions };
-}
+import { session, value } from "./values.ts";
 
 const here = value([session()]);
 const NO_CHANGE: PresenceChange = { entered: [], updated: [], left: [] };
@@ -30,7 +16,7 @@ const rowsOf = (entries: Record<string, PresenceValue>) => {
 };
 
 describe("rows", () => {
-  it("are in the order that people count in, and any text is a user", () => {
+  it("are in natural order, and any text can be a user id", () => {
     const rows = new Rows();
     const users = ["user-10", "user-9", "User-1", "é", "__proto__", "user-9a"];
     rows.reset(new Map(users.map((userId) => [userId, here])));
@@ -39,7 +25,7 @@ describe("rows", () => {
     expect(rows.indexOf("nobody")).toBe(-1);
   });
 
-  it("are sorted by what their users do, the one who does most first", () => {
+  it("are sorted by activity, the most active user first", () => {
     const rows = rowsOf({
       idle: here,
       back: value([], [session()]),
@@ -53,7 +39,7 @@ describe("rows", () => {
     expect(rows.counts).toEqual({ users: 4, widgets: 4, backgroundSessions: 1, focused: 2, typing: 1 });
   });
 
-  it("are found by user, conversation and custom field, in any case", () => {
+  it("are found by user, conversation and custom field, ignoring case", () => {
     const rows = rowsOf({
       alice: here,
       bob: value([session({ selectedConversationId: "Order-ALICE" })]),
@@ -62,7 +48,7 @@ describe("rows", () => {
     });
     rows.arrange(" aLiCe ", BY_USER);
     expect(shownOf(rows)).toEqual(["alice", "bob", "carol"]);
-    // Counts are of the filter, not of the search.
+    // The counts cover the filter, not the search.
     expect(rows.counts.users).toBe(4);
     expect(rows.indexOf("dave")).toBe(-1);
     rows.apply(
@@ -74,7 +60,7 @@ describe("rows", () => {
     expect(rows.get("dave")).toMatchObject({ changedAt: 5, changes: 1 });
   });
 
-  it("after any changes are as if they had been made at once", () => {
+  it("are the same after incremental changes as after a fresh snapshot", () => {
     const values = fc.record({
       typing: fc.boolean(),
       conversation: fc.constantFrom(null, "c2", "c10", "C3"),
@@ -123,14 +109,14 @@ describe("rows", () => {
     );
   });
 
-  it("of 20,000 users take changes in a few milliseconds", () => {
+  it("of 20,000 users take changes in a few milliseconds of processor time", () => {
     const snapshot = new Map(Array.from({ length: 20_000 }, (_, i) => [`user-${i}`, here] as const));
     const rows = new Rows();
     rows.reset(snapshot);
     const updated = Array.from({ length: 50 }, (_, i) => `user-${i * 400}`);
     const before = process.cpuUsage();
     for (let i = 0; i < 20; i++) rows.apply(snapshot, { ...NO_CHANGE, updated }, i);
-    // Of processor time, which is this process's own. A tenth of it on a quiet machine.
+    // Processor time of this process, so other load does not count. A quiet machine needs a tenth of it.
     expect(process.cpuUsage(before).user / 1_000 / 20).toBeLessThan(20);
     expect(rows.shown).toHaveLength(20_000);
   });
