@@ -1,17 +1,17 @@
 import { loadUws } from "../../src/server/transport/load-uws.ts";
 import type { UwsApp, UwsModule, UwsWebSocket } from "../../src/server/transport/uws-types.ts";
-import { createFloor } from "./baseline.ts";
-import { serveQuestions } from "./ipc.ts";
+import { createBaseline } from "./baseline.ts";
+import { serveRequests } from "./ipc.ts";
 
-// Publishing is the library's own way to reach many; the gateway does not use it, so its types leave it out.
+// The gateway does not use the library's `publish`, so the gateway's types do not declare it.
 type Publisher = UwsApp & { publish(topic: string, text: string, isBinary: boolean): boolean };
 type Subscriber = UwsWebSocket<object> & { subscribe(topic: string): void };
 
 const TOPIC = "view";
 const uws = loadUws().uws as UwsModule;
 const app = uws.App() as Publisher;
-const floor = createFloor();
-const publish = () => app.publish(TOPIC, floor.said, false);
+const baseline = createBaseline();
+const publish = () => app.publish(TOPIC, baseline.text, false);
 
 app.ws<object>("/*", {
   maxPayloadLength: 1024 * 1024,
@@ -27,7 +27,7 @@ app.ws<object>("/*", {
   open() {},
   message(webSocket, message) {
     const subscribe = () => (webSocket as Subscriber).subscribe(TOPIC);
-    const answer = floor.receive(Buffer.from(message).toString(), subscribe, publish);
+    const answer = baseline.receive(Buffer.from(message).toString(), subscribe, publish);
     if (answer !== undefined) webSocket.send(answer, false, false);
   },
   drain() {},
@@ -44,14 +44,14 @@ app.any("/*", (response) => {
     if (!isLast) return;
     JSON.parse(Buffer.concat(chunks).toString());
     response.cork(() => {
-      response.writeHeader("content-type", "application/json; charset=utf-8").end(floor.said);
+      response.writeHeader("content-type", "application/json; charset=utf-8").end(baseline.text);
     });
   });
 });
 
 app.listen("127.0.0.1", 0, uws.LIBUS_LISTEN_EXCLUSIVE_PORT, (socket) => {
   if (socket === false) throw new Error("cannot listen");
-  serveQuestions(uws.us_socket_local_port(socket), (text) => {
-    floor.said = text;
+  serveRequests(uws.us_socket_local_port(socket), (text) => {
+    baseline.text = text;
   });
 });

@@ -1,13 +1,13 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { type WebSocket, WebSocketServer } from "ws";
-import { createFloor } from "./baseline.ts";
-import { serveQuestions } from "./ipc.ts";
+import { createBaseline } from "./baseline.ts";
+import { serveRequests } from "./ipc.ts";
 
-const floor = createFloor();
+const baseline = createBaseline();
 const subscribers = new Set<WebSocket>();
 const publish = () => {
-  const bytes = Buffer.from(floor.said);
+  const bytes = Buffer.from(baseline.text);
   for (const subscriber of subscribers) subscriber.send(bytes, { binary: false });
 };
 
@@ -17,21 +17,21 @@ const server = createServer(async (request, response) => {
   JSON.parse(Buffer.concat(chunks).toString());
   response.writeHead(200, {
     "content-type": "application/json; charset=utf-8",
-    "content-length": Buffer.byteLength(floor.said),
+    "content-length": Buffer.byteLength(baseline.text),
   });
-  response.end(floor.said);
+  response.end(baseline.text);
 });
 const webSockets = new WebSocketServer({ server, perMessageDeflate: false, clientTracking: false });
 webSockets.on("connection", (webSocket) => {
   webSocket.on("error", () => {});
   webSocket.on("close", () => subscribers.delete(webSocket));
   webSocket.on("message", (data: Buffer) => {
-    const answer = floor.receive(data.toString(), () => subscribers.add(webSocket), publish);
+    const answer = baseline.receive(data.toString(), () => subscribers.add(webSocket), publish);
     if (answer !== undefined) webSocket.send(answer);
   });
 });
 server.listen({ host: "127.0.0.1", port: 0, backlog: 4_096 }, () => {
-  serveQuestions((server.address() as AddressInfo).port, (text) => {
-    floor.said = text;
+  serveRequests((server.address() as AddressInfo).port, (text) => {
+    baseline.text = text;
   });
 });

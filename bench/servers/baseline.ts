@@ -1,31 +1,31 @@
 import { nanoid } from "nanoid";
 
 /** The messages of the gateway's protocol that the benchmarks send. */
-interface FloorMessage {
+interface BaselineMessage {
   readonly type: "connect" | "open" | "update" | "subscribe";
   readonly id?: number;
   readonly sessionId?: string;
 }
 
-/** What a floor does for one message: who is answered what. */
-export interface Floor {
-  /** Text for queries and for `publish`. */
-  said: string;
-  /** Returns the answer, if there is one. `subscribe` and `publish` act on the socket that the message came from. */
+/** How a baseline processes one message. */
+export interface Baseline {
+  /** The response to queries, and the text that `publish` sends. */
+  text: string;
+  /** Returns the reply, if there is one. `subscribe` acts on the socket that sent the message. */
   receive(text: string, subscribe: () => void, publish: () => void): string | undefined;
 }
 
 /**
- * The least that a server can do with the same bytes: parse the JSON, set a Map, answer what has an id. It checks
- * nothing, verifies no token, and keeps no index.
+ * The least work that a server can do for the same messages: parse the JSON, set a Map entry, reply to a
+ * message with an id. It checks nothing, verifies no token, and keeps no index.
  */
-export function createFloor(): Floor {
-  const sessions = new Map<string, FloorMessage>();
+export function createBaseline(): Baseline {
+  const sessions = new Map<string, BaselineMessage>();
   const fold = createFold(Number(process.env.DIFF_INTERVAL_MS ?? 0));
-  const floor: Floor = {
-    said: "",
+  const baseline: Baseline = {
+    text: "",
     receive(text, subscribe, publish) {
-      const message: FloorMessage = JSON.parse(text);
+      const message: BaselineMessage = JSON.parse(text);
       const { type, id } = message;
       if (type === "connect") return JSON.stringify({ type: "connected", id });
       if (type === "subscribe") {
@@ -35,14 +35,14 @@ export function createFloor(): Floor {
       const sessionId = message.sessionId ?? nanoid();
       sessions.set(sessionId, message);
       if (type === "open") return JSON.stringify({ type: "opened", id, sessionId });
-      if (floor.said !== "") fold(publish);
+      if (baseline.text !== "") fold(publish);
       return id === undefined ? undefined : JSON.stringify({ type: "ok", id });
     },
   };
-  return floor;
+  return baseline;
 }
 
-/** Does something at once, and then once at the end of every interval in which it was asked for. */
+/** Returns a function that acts at once, and then at most once per interval, at its end. */
 function createFold(intervalMs: number): (act: () => void) => void {
   let isResting = false;
   let isMarked = false;

@@ -21,7 +21,7 @@ function scenario(
     targets,
     contenders: Object.entries(contenders).map(([name, rounds]) => ({
       name,
-      ...(name.startsWith("gateway") ? { floor: "floor" } : {}),
+      ...(name.startsWith("gateway") ? { baseline: "baseline" } : {}),
       rounds,
     })),
     notes: ["the <peer> is missing"],
@@ -39,32 +39,35 @@ const verdict = (contenders: Record<string, readonly Figures[]>, target: Target)
 describe("a figure beside its target", () => {
   it("is the median of the rounds, and of ratios of the same round", () => {
     // The second round was slow for both: it is no outlier of the ratio.
-    const [table] = tablesOf(scenario({ gateway: costs(12, 50, 13), floor: costs(10, 40, 10) }, []));
+    const [table] = tablesOf(scenario({ gateway: costs(12, 50, 13), baseline: costs(10, 40, 10) }, []));
     expect(table!.figure).toBe(COST);
     expect(table!.rows[0]!.value).toEqual({ median: 13, min: 12, max: 50 });
-    expect(table!.rows[0]!.ratio).toEqual({ median: 1.25, min: 1.2, max: 1.3, to: "floor" });
+    expect(table!.rows[0]!.ratio).toEqual({ median: 1.25, min: 1.2, max: 1.3, to: "baseline" });
     expect(table!.rows[1]!.ratio).toBeUndefined();
   });
 
-  const ratio: Target = { figure: COST, of: "gateway", over: "floor", atMost: 1.2 };
+  const ratio: Target = { figure: COST, of: "gateway", over: "baseline", atMost: 1.2 };
   it.each([
     [11, "met", false],
     [15, "missed by 25.0 %", false],
     [24, "missed by 100 %", false],
     [25, "missed by 108 %", true],
   ])("of %d to 10, at most 1.2 times: %s", (cost, words, isFar) => {
-    expect(verdict({ gateway: costs(cost), floor: costs(10) }, ratio)).toMatchObject({
+    expect(verdict({ gateway: costs(cost), baseline: costs(10) }, ratio)).toMatchObject({
       isMet: words === "met",
       distance: words,
       isFar,
     });
-    expect(inWords(ratio)).toBe("at most 1.2 × floor");
+    expect(inWords(ratio)).toBe("at most 1.2 × baseline");
   });
 
   it("is not far when only the machine is slow, or when it was not measured", () => {
     const absolute: Target = { figure: COST, of: "gateway", atMost: 1 };
     expect(verdict({ gateway: costs(9) }, absolute)).toMatchObject({ isMet: false, isFar: false });
-    expect(verdict({ floor: costs(9) }, absolute)).toMatchObject({ distance: "not measured", isFar: false });
+    expect(verdict({ baseline: costs(9) }, absolute)).toMatchObject({
+      distance: "not measured",
+      isFar: false,
+    });
     expect(verdict({ gateway: costs(9) }, ratio)).toMatchObject({ distance: "not measured", isFar: false });
   });
 
@@ -84,13 +87,13 @@ describe("a figure beside its target", () => {
 });
 
 describe("the report of a run", () => {
-  const target: Target = { figure: COST, of: "gateway", over: "floor", atMost: 1.1 };
+  const target: Target = { figure: COST, of: "gateway", over: "baseline", atMost: 1.1 };
   const run: RunResult = {
     machine: "a machine",
     effort: "normal",
     notes: [],
     scenarios: [
-      scenario({ gateway: costs(12, 14), floor: costs(10, 10), "a <peer>": costs(1234) }, [target]),
+      scenario({ gateway: costs(12, 14), baseline: costs(10, 10), "a <peer>": costs(1234) }, [target]),
     ],
     seconds: 61.7,
   };
@@ -103,10 +106,10 @@ describe("the report of a run", () => {
       expect(form).toContain("How far?");
       expect(form).toContain("the <peer> is missing");
       expect(form).toContain("12.0 – 14.0");
-      expect(form).toContain("at most 1.1 × floor");
+      expect(form).toContain("at most 1.1 × baseline");
       expect(form).toContain("missed by 18.2 %");
     }
-    expect(page).toContain("62 s in all");
+    expect(page).toContain("62 s in total");
     expect([...files.keys()]).toEqual(["README.md", "charts/targets.svg", "charts/walk.svg"]);
     expect(page).toContain("(charts/walk.svg)");
   });
@@ -114,9 +117,9 @@ describe("the report of a run", () => {
   it("draws a bar for each contender, and the target on the bar that it is for", () => {
     const svg = renderReport(run).get("charts/walk.svg")!;
     const widths = [...svg.matchAll(/<rect class="(\w+)"[^>]* width="([\d.]+)" height="16"/g)];
-    expect(widths.map(([, kind]) => kind)).toEqual(["gateway", "floor", "other"]);
-    const [ours, floor, peer] = widths.map(([, , width]) => Number(width));
-    expect(peer! > ours! && ours! > floor! && floor! > 0).toBe(true);
+    expect(widths.map(([, kind]) => kind)).toEqual(["gateway", "baseline", "other"]);
+    const [ours, baseline, peer] = widths.map(([, , width]) => Number(width));
+    expect(peer! > ours! && ours! > baseline! && baseline! > 0).toBe(true);
     expect(svg.match(/<line class="target"/g)).toHaveLength(1);
     expect(svg).toContain("a &#60;peer&#62;");
     expect(svg).toContain("prefers-color-scheme: dark");
