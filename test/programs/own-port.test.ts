@@ -3,7 +3,7 @@ import { createServer } from "node:net";
 import { expect, it } from "vitest";
 import { OwnPorts, ownPort, rangeBeside } from "./own-port.ts";
 
-it("two processes never have a port in common, and each has as many as it asks for", async ({
+it("no two processes share a port, and each gets as many ports as it requests", async ({
   onTestFinished,
 }) => {
   const processes = [new OwnPorts(), new OwnPorts(), new OwnPorts()];
@@ -16,7 +16,7 @@ it("two processes never have a port in common, and each has as many as it asks f
   expect(new Set(taken).size).toBe(taken.length);
 });
 
-it("a port that somebody has is passed over", async ({ onTestFinished }) => {
+it("a port that is in use is skipped", async ({ onTestFinished }) => {
   const ports = new OwnPorts();
   onTestFinished(() => ports.release());
   const stranger = createServer().listen((await ports.take()) + 1, "127.0.0.1");
@@ -26,7 +26,7 @@ it("a port that somebody has is passed over", async ({ onTestFinished }) => {
   expect(await ports.take()).toBe(port + 1);
 });
 
-it("a port is none of those that the system hands out", async () => {
+it("a port is outside the range that the system assigns", async () => {
   expect(rangeBeside({ first: 32_768, last: 60_999 })).toEqual({ first: 12_000, last: 29_999 });
   expect(rangeBeside({ first: 20_000, last: 60_999 })).toEqual({ first: 12_000, last: 19_999 });
   expect(rangeBeside({ first: 1_024, last: 60_999 })).toEqual({ first: 61_000, last: 65_535 });

@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs";
 import { createServer, type Server } from "node:net";
 
-/** A block begins with the port that says whose it is. */
+/** Number of ports in a block. The first port of a block is its lock. */
 const BLOCK = 32;
-/** Where blocks are looked for, unless the system hands out ports of that range by itself. */
+/** The default range for blocks, unless the system assigns ports from it. */
 const USUAL: PortRange = { first: 12_000, last: 29_999 };
 const LEAST_BLOCKS = 64;
 
@@ -13,9 +13,9 @@ interface PortRange {
 }
 
 /**
- * Ports for programs that must be told theirs, or that come back to the same one. Nobody else on the machine is given
- * them meanwhile: they lie outside of what the system hands out by itself, and a block of them belongs to the process that
- * listens on its first port, for as long as it lives. A port of it that somebody has all the same is passed over.
+ * Ports for programs that need a fixed port, or that restart on the same one. No other process on the machine
+ * gets them. They are outside the range that the system assigns. A block belongs to the process that listens
+ * on its first port, as long as that process lives. A port of a block that is in use anyway is skipped.
  */
 export class OwnPorts {
   readonly #range: PortRange;
@@ -28,14 +28,14 @@ export class OwnPorts {
     this.#range = range;
   }
 
-  /** A port that it has not given before. */
+  /** A port that was not returned before. */
   take(): Promise<number> {
     const taken = this.#turn.then(() => this.#take());
     this.#turn = taken.catch(() => {});
     return taken;
   }
 
-  /** Gives all of them back. The end of the process does that, too. */
+  /** Releases all ports. The end of the process does the same. */
   async release(): Promise<void> {
     await this.#turn;
     this.#next = this.#end;
@@ -56,7 +56,7 @@ export class OwnPorts {
   async #takeBlock(): Promise<void> {
     const { first, last } = this.#range;
     const count = Math.floor((last - first + 1) / BLOCK);
-    // Processes have different numbers: most begin where nobody else does.
+    // Process ids differ, so most processes start at different blocks.
     for (let i = 0; i < count; i++) {
       const start = first + ((process.pid + i) % count) * BLOCK;
       const lock = await listen(start);
@@ -71,30 +71,33 @@ export class OwnPorts {
   }
 }
 
-/** Test files that share a process share its ports, whether or not they share their modules. */
+/** Test files in one process share its ports, even if they do not share modules. */
 const shared = globalThis as { [PORTS]?: OwnPorts };
 const PORTS = Symbol.for("presence-gateway.own-ports");
 
-/** A port that is this process's own, whether anything listens on it at the moment or not. */
+/** A port that belongs to this process, whether a program listens on it or not. */
 export function ownPort(): Promise<number> {
   shared[PORTS] ??= new OwnPorts();
   return shared[PORTS].take();
 }
 
-/** The usual range, or what of it the system leaves alone, or what is above the system's; where that is all, the usual one. */
+/**
+ * The part of the default range that the system does not use. Otherwise the range above the system's, or else
+ * the default range.
+ */
 export function rangeBeside(system: PortRange): PortRange {
   const below = { first: USUAL.first, last: Math.min(USUAL.last, system.first - 1) };
   const above = { first: system.last + 1, last: 65_535 };
   return [below, above].find(({ first, last }) => last - first >= LEAST_BLOCKS * BLOCK) ?? USUAL;
 }
 
-/** The ports that the system hands out by itself, to clients too. */
+/** The ports that the system assigns, also to clients. */
 function systemRange(): PortRange {
   try {
     const [first, last] = readFileSync("/proc/sys/net/ipv4/ip_local_port_range", "utf8").trim().split(/\s+/);
     return { first: Number(first), last: Number(last) };
   } catch {
-    // As other systems have it.
+    // The default of other systems.
     return { first: 49_152, last: 65_535 };
   }
 }

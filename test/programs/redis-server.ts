@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { ownPort } from "./own-port.ts";
 
-/** Whether there is a redis-server to test with. In CI it is a failure if not, unless REDIS_TESTS is "off". */
+/** Whether redis-server is installed. Without it, CI fails unless REDIS_TESTS is "off". */
 export function hasRedis(): boolean {
   const isOff = process.env.REDIS_TESTS === "off";
   if (!isOff && spawnSync("redis-server", ["--version"]).status === 0) return true;
@@ -15,7 +15,7 @@ export function hasRedis(): boolean {
   return false;
 }
 
-/** A redis-server of the test's own, on a port of its own, that keeps nothing on disk unless it is told to. */
+/** A redis-server for one test or benchmark, on its own port. By default it stores nothing on disk. */
 export class RedisServer {
   readonly port: number;
   readonly #args: readonly string[];
@@ -40,7 +40,7 @@ export class RedisServer {
     return this.#child!.pid!;
   }
 
-  /** Starts it as it was, unless it runs. */
+  /** Starts the server again with the same port and arguments, unless it runs. */
   async startAgain(): Promise<void> {
     if (this.#child !== undefined) return;
     const own = ["--port", String(this.port), "--bind", "127.0.0.1", "--save", "", "--daemonize", "no"];
@@ -56,7 +56,7 @@ export class RedisServer {
           if (isReady()) resolve();
         });
       child.once("error", reject);
-      // When all that it said has been read.
+      // After all of its output has been read.
       child.once("close", (code, signal) => {
         if (this.#child === child) this.#child = undefined;
         reject(new Error(`redis-server did not start, or ended with ${code ?? signal}:\n${output}`));
@@ -64,7 +64,7 @@ export class RedisServer {
     });
   }
 
-  /** It stands still, as a process that was stopped, or a machine that does not answer. */
+  /** Pauses the process. It then looks like a machine that does not respond. */
   freeze(): void {
     this.#child!.kill("SIGSTOP");
   }
@@ -83,7 +83,7 @@ export class RedisServer {
   }
 }
 
-/** The user that docs/operations.md says a gateway is to be: its name, and then the rules. */
+/** The Redis user that docs/operations.md describes for a gateway: its name, then its rules. */
 export function documentedUser(): string {
   const page = readFileSync(new URL("../../docs/operations.md", import.meta.url), "utf8");
   return /^ACL SETUSER (presence .*)$/m.exec(page)![1]!;

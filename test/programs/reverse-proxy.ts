@@ -10,14 +10,14 @@ import { ownPort } from "./own-port.ts";
 export type ProxyName = "nginx" | "haproxy";
 
 const FILES: Record<ProxyName, string> = { nginx: "nginx.conf", haproxy: "haproxy.cfg" };
-/** npm runs tests and benchmarks in the project's folder, wherever they were built to. */
+/** Relative to the project's folder, where npm runs tests and benchmarks, also compiled ones. */
 const FOLDER = "deploy/proxies";
 const START_MS = 60_000;
 
-/** Debian has them where only root looks. */
+/** Debian installs both in a folder that is only in root's PATH. */
 const PATH = `${process.env.PATH}:/usr/sbin:/usr/local/sbin`;
 
-/** What a proxy says of its version; undefined: it is not installed. */
+/** The version that a proxy reports; undefined if it is not installed. */
 export function installedVersion(name: ProxyName): string | undefined {
   const { status, stdout, stderr } = spawnSync(name, ["-v"], {
     env: { ...process.env, PATH },
@@ -26,7 +26,7 @@ export function installedVersion(name: ProxyName): string | undefined {
   return status === 0 ? `${stdout}${stderr}`.split("\n")[0] : undefined;
 }
 
-/** The proxies that can be tested here. In CI it is a failure if one is not installed, unless PROXY_TESTS is "off". */
+/** The proxies that can be tested here. If one is missing, CI fails unless PROXY_TESTS is "off". */
 export function installedProxies(): readonly ProxyName[] {
   const names = Object.keys(FILES) as ProxyName[];
   if (process.env.PROXY_TESTS === "off") {
@@ -43,15 +43,15 @@ export function installedProxies(): readonly ProxyName[] {
 }
 
 export interface ReverseProxyOptions {
-  /** Another configuration than the one for a single gateway. */
+  /** A configuration other than the one for a single gateway. */
   readonly file?: string;
-  /** In place of the 60 s of the configuration. */
+  /** Replaces the 60 s of the configuration. */
   readonly idleSeconds?: number;
-  /** Lines of the configuration to leave out. */
+  /** Lines of the configuration to omit. */
   readonly without?: RegExp;
 }
 
-/** nginx or HAProxy with a configuration in test/proxies, in front of a gateway, or of several. */
+/** nginx or HAProxy with a configuration of deploy/proxies, in front of one or several gateways. */
 export class ReverseProxy {
   readonly port: number;
   readonly #child: ChildProcess;
@@ -70,7 +70,7 @@ export class ReverseProxy {
   ): Promise<ReverseProxy> {
     const port = await ownPort();
     const folder = mkdtempSync(join(tmpdir(), "presence-proxy-"));
-    // nginx's workers are somebody else if it is started by root.
+    // If root starts nginx, its workers run as another user.
     chmodSync(folder, 0o755);
     const written = readFileSync(join(FOLDER, file), "utf8");
     const config = join(folder, file);
@@ -128,7 +128,7 @@ function serverLine(port: number, i: number): string {
   return `  server node${i + 1} 127.0.0.1:${port}\n`;
 }
 
-/** Why it will not start any more, if that is so: nginx tries for seconds to get a port that somebody has. */
+/** The reason why the proxy will not start. nginx retries for seconds if its port is in use. */
 function refusal({ exitCode, signalCode }: ChildProcess, said: string): string | undefined {
   if (exitCode !== null || signalCode !== null) return `it ended with ${exitCode ?? signalCode}`;
   return /\bbind\(\) to .* failed/.exec(said)?.[0];
