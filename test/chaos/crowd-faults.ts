@@ -4,7 +4,7 @@ import type { AppUnderChaos, Slot } from "./app-under-chaos.ts";
 import type { ChaosWorld } from "./chaos-world.ts";
 import { LATEST_DETECTION_MS, SLACK_MS, SOONEST_DETECTION_MS, TIMES } from "./times.ts";
 
-/** What happens to crowds, each a process behind a network of its own. Undefined: there is none to do it to. */
+/** Faults of crowds. Each crowd is a process behind its own network. Undefined if no crowd is available. */
 export class CrowdFaults {
   readonly #world: ChaosWorld;
   readonly #a: AppUnderChaos;
@@ -48,7 +48,7 @@ export class CrowdFaults {
     });
   }
 
-  /** What it says may be old from now on; and it may be taken for dead before long. */
+  /** From now on its state may be outdated, and the gateway may soon consider it dead. */
   #doubt(slot: Slot, why: string): void {
     const at = Date.now();
     slot.crowd.isDoubtful = true;
@@ -86,7 +86,7 @@ export class CrowdFaults {
     });
   }
 
-  /** The gateway notices at once. Whoever is back in time is told of by `holds`. */
+  /** The gateway notices at once. `holds` reports the users that return in time. */
   #lose(slot: Slot, why: string): void {
     const at = Date.now();
     for (const userId of slot.crowd.userIds) {

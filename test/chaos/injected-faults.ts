@@ -1,8 +1,8 @@
 import { Random } from "../support/random.ts";
 import { FAULTS_MS, INJECTED } from "./times.ts";
 
-// Loaded into a gateway before it starts (`node --import`): for a moment after each SIGUSR2, functions that encode,
-// flush and deliver throw at random. Nothing of it is in the gateway itself.
+// Loaded into a gateway before it starts (`node --import`). For a moment after each SIGUSR2, functions that
+// encode, flush and deliver throw at random. The gateway itself contains nothing of this.
 
 type Method = (this: unknown, ...args: unknown[]) => unknown;
 
@@ -10,7 +10,7 @@ const random = new Random(Number(process.env.CHAOS_FAULT_SEED ?? 1));
 let until = 0;
 
 async function breakAtRandom(file: string, className: string, method: string, oneIn: number): Promise<void> {
-  // From dist/dev/test/chaos, where this file is when it runs.
+  // Relative to dist/dev/test/chaos, where this file runs.
   const url = new URL(`../../../${file}`, import.meta.url);
   const { prototype } = ((await import(url.href)) as Record<string, { prototype: Record<string, Method> }>)[
     className

@@ -5,7 +5,7 @@ import { hasRedis } from "../programs/redis-server.ts";
 import { PROJECT } from "../support/process.ts";
 import { SEED } from "../support/seed.ts";
 
-// A short run of `npm run chaos -- --nodes 3`: another few of its faults with each seed.
+// A short run of `npm run chaos -- --nodes 3`. Each seed selects other faults.
 
 const seed = Number(process.env.CHAOS_SEED ?? SEED);
 

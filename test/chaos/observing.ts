@@ -5,7 +5,7 @@ import { WireClient } from "./wire-client.ts";
 
 const AGAIN_MS = 150;
 
-/** An observer with a socket, which is made again, and goes on where it was, whenever it is lost. */
+/** An observer with a socket. It reconnects and resumes whenever the socket is lost. */
 export class Observing {
   readonly observer: Observer;
   readonly filter: object;
@@ -26,7 +26,7 @@ export class Observing {
     void again(live, AGAIN_MS, () => this.#isOver);
   }
 
-  /** Resolves when all that was sent to it before has been seen; false if that takes too long. */
+  /** Resolves when everything sent to it before has arrived. False if that takes too long. */
   async settled(patienceMs: number): Promise<boolean> {
     const deadline = Date.now() + patienceMs;
     while (Date.now() < deadline) {

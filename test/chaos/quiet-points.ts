@@ -6,7 +6,7 @@ import { TIMES } from "./times.ts";
 
 const LONGEST_RETURN_MS = 60_000;
 
-/** The points at which nothing happens, so that what everybody sees can be compared. */
+/** Points at which nothing changes, so that the states of all clients can be compared. */
 export class QuietPoints {
   readonly #world: ChaosWorld;
   readonly #gateway: GatewayUnderTest;
@@ -25,7 +25,7 @@ export class QuietPoints {
     this.#say = say;
   }
 
-  /** Waits until all are back and nothing is under way, and compares what everybody sees. */
+  /** Waits until all clients have returned and nothing is pending, then compares all states. */
   async reach(name: string): Promise<void> {
     for (const { proxy, crowd } of this.#world.slots()) {
       proxy.limit(Number.POSITIVE_INFINITY);
@@ -84,7 +84,7 @@ export class QuietPoints {
     );
   }
 
-  /** What clients say that they hold, once all of them hold all that they want. */
+  /** The sessions of the clients, once all of them have everything that they want. */
   async #allBack(startedAt: number) {
     for (;;) {
       const [a, b] = [await this.#a.expected(), await this.#b.expected()];
@@ -99,13 +99,13 @@ export class QuietPoints {
     }
   }
 
-  /** What the node tells of itself: no secrets, no other app's data, no long delays. */
+  /** The node's own reports: no secrets, no data of another app, no long delays. */
   async #lookAround(isAwake: boolean): Promise<void> {
     const at = Date.now();
     for (const app of this.#world.apps) {
       for (const path of [`/v1/${app.id}/stats`, `/v1/${app.id}/node`, "/healthz", "/openapi.json"])
         app.oracle.output(path, (await this.#gateway.get(path, app.secret)).text, at);
-      // The metrics are for the operator: of all apps, but with no names.
+      // Metrics are for the operator: they cover all apps, but contain no names.
       app.oracle.output("/metrics", (await this.#gateway.get("/metrics", "")).text, at);
     }
     await this.#world.countLagged();

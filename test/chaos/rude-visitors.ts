@@ -4,7 +4,7 @@ import type { ChaosWorld } from "./chaos-world.ts";
 import { RudeSocket } from "./rude-socket.ts";
 import { SLACK_MS, TIMES } from "./times.ts";
 
-/** What those do who keep to no protocol. */
+/** Actions of clients that follow no protocol. */
 export class RudeVisitors {
   readonly #world: ChaosWorld;
   readonly #a: AppUnderChaos;

@@ -11,7 +11,7 @@ what has this text in its name.
 Exit code 1: an invariant was broken; the seed, and what happened before, are printed.
 `;
 
-/** One defect may show in very many ways. */
+/** One defect may cause very many violations. */
 const MOST_PRINTED = 10;
 
 function megabytes(bytes: number | undefined): string {
@@ -84,7 +84,7 @@ async function main(): Promise<void> {
   process.stdout.write(
     `chaos over ${nodes > 1 ? `${nodes} nodes` : (transport ?? "uws")} for ${minutes} minutes, seed ${seed}\n`,
   );
-  // Something is stuck if it takes much longer; the processes that were started end with this one.
+  // A run that takes much longer is stuck. The started processes end with this one.
   setTimeout(
     () => fail(new Error("it takes too long, so something is stuck")),
     minutes * 60_000 + 180_000,

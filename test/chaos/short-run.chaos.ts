@@ -5,7 +5,7 @@ import { PROJECT } from "../support/process.ts";
 import { SEED } from "../support/seed.ts";
 import { TRANSPORTS } from "../support/transports.ts";
 
-// A short run of `npm run chaos`, both transports beside each other: most of it is waiting.
+// A short run of `npm run chaos` with both transports in parallel, because most of it is waiting.
 
 const seed = Number(process.env.CHAOS_SEED ?? SEED);
 const MINUTES = "0.6";

@@ -13,7 +13,7 @@ export interface Visit {
   readonly sessionId: string;
 }
 
-/** What single visitors do, good and bad ones. */
+/** Actions of single visitors, good and bad ones. */
 export class Visitors {
   readonly #world: ChaosWorld;
   readonly #gateway: GatewayUnderTest;
@@ -154,7 +154,7 @@ export class Visitors {
       wrong("another's session was resumed", stolen);
     else oracle.mayEnd(stolen.sessionId, 0);
     this.leave(mallory, "goodbye");
-    // Another app's token here, and ours there.
+    // A token of the other app, in each direction.
     const foreign = await WireClient.connect(this.#gateway.url, this.#a.id, this.#b.appToken).catch(
       () => undefined,
     );
@@ -186,7 +186,7 @@ export class Visitors {
     this.#world.settles(TIMES.windowMs + SLACK_MS);
   }
 
-  /** Sessions that change a lot, much at a time: more than slow readers can take. */
+  /** Sessions with many large changes: more than slow readers can read. */
   async loud(): Promise<void> {
     const client = await WireClient.connect(this.#gateway.url, this.#a.id, this.#a.appToken);
     const ids: string[] = [];

@@ -12,7 +12,7 @@ export interface Deviation {
   readonly why: string;
 }
 
-/** In 7.7 the peer closes with a code, and the standard requires the same code in reply. */
+/** Excludes 7.7. There the client closes with a code, and the expected reply contains the same code. */
 const DROPPED = { transport: "uws", cases: /^(?!7\.7)/, sees: ["dropped"] } as const;
 const LENIENT_LENGTHS = {
   cases: /^x\.length\.(9|10|11)$/,

@@ -10,7 +10,7 @@ import { Tabs } from "./tabs.ts";
 
 export interface NodesDriverOptions extends NodesOptions {
   readonly minutes: number;
-  /** Faults whose name has this in it. */
+  /** Only faults whose name contains this text. */
   readonly only: string;
   readonly say: (line: string) => void;
 }
@@ -27,7 +27,7 @@ export interface NodesSummary {
 
 type Fault = readonly [name: string, act: () => Promise<void> | undefined];
 
-/** Does to the nodes of a cluster, and to their Redis, whatever happens to them, and compares what all see whenever it pauses. */
+/** Applies faults to the nodes of a cluster and to their Redis, and compares all states at each pause. */
 export class NodesDriver {
   readonly #options: NodesDriverOptions;
   readonly #busy = new Set<Promise<void>>();
@@ -55,7 +55,7 @@ export class NodesDriver {
       if (faults.length === 0) throw new Error(`no fault is called "${this.#options.only}"`);
       let turns: Fault[] = [];
       for (let round = 1; Date.now() < endsAt - 12_000 || round === 1; round++) {
-        // Each has its turn before any has it again.
+        // Each one has its turn before any is repeated.
         if (turns.length === 0) turns = world.random.shuffle(faults);
         await quietPoints.reach(`round ${round}: ${await this.#round(turns.pop()!)}`);
       }
@@ -76,7 +76,7 @@ export class NodesDriver {
     const fault = Promise.resolve(act()).finally(() => {
       isOver = true;
     });
-    // Awaited below: until then a failure is nobody's, and would end the process without its end of what it started.
+    // Awaited below. Until then a rejection would end the process before it stops its children.
     fault.catch(() => {});
     const until = Date.now() + random.between(2_500, 4_000);
     const doings: readonly (() => void)[] = [
@@ -130,7 +130,7 @@ export class NodesDriver {
     ];
   }
 
-  /** A balancer sends the clients of a slot to another node. */
+  /** A load balancer sends the clients of a slot to another node. */
   #move(): void {
     const slot = this.#freeSlot();
     if (slot === undefined) return;

@@ -15,7 +15,10 @@ const FILTERS = [
   { hasFocus: true, includeBackgroundSessions: true },
 ] as const;
 
-/** The points at which nothing happens on any node, so that what is seen at every door of every node can be compared. */
+/**
+ * Points at which nothing changes on any node, so that the results of every interface of every node can be
+ * compared.
+ */
 export class NodesQuietPoints {
   readonly #world: NodesWorld;
   readonly #tabs: Tabs;
@@ -63,7 +66,7 @@ export class NodesQuietPoints {
     );
   }
 
-  /** Every door of a node, beside what clients say and what the first node answers. */
+  /** Every interface of a node, compared with the clients and with the first node. */
   async #look(
     node: ClusterNode,
     result: Result,
@@ -92,7 +95,7 @@ export class NodesQuietPoints {
       oracle.violated("I4", at, userId, `${name} tells of ${sessions} sessions, not ${shown}`);
   }
 
-  /** Redis keeps a row for each session, and no other. */
+  /** Redis keeps a row for each session, and no other row. */
   async #lookIntoRedis(expected: ReadonlyMap<string, readonly ExpectedSession[]>): Promise<void> {
     const { redis, nodes } = this.#world;
     const rows = (await redis.ask("HKEYS", keysOf(0).rows)) as string[];
@@ -106,7 +109,7 @@ export class NodesQuietPoints {
       );
   }
 
-  /** What clients say that they hold, once all of them hold all that they want. */
+  /** The sessions of the clients, once all of them have everything that they want. */
   async #allBack(startedAt: number): Promise<Map<string, ExpectedSession[]>> {
     for (;;) {
       const reports = await Promise.all(this.#world.slots.map(({ crowd }) => crowd.report()));
