@@ -10,7 +10,9 @@ interface Entry {
   readonly problem?: string;
 }
 
-/** The sign-in form, or the dashboard after sign-in. The token is kept in this state only, never in storage. */
+/**
+ * The sign-in form, or the dashboard after sign-in. The token is kept in this state only, never in storage.
+ */
 export function App({ token }: { readonly token: string | undefined }) {
   const [entry, setEntry] = useState(() => enter(token));
   useEffect(() => {

@@ -7,7 +7,10 @@ import { defineConfig, type Plugin } from "vite";
 /** Bytes. A smaller file fits into one packet anyway, so compressing it saves nothing. */
 const SMALLEST_COMPRESSED = 1024;
 
-/** Writes a compressed copy beside each file. The build compresses once, at the best level, so no request has to. */
+/**
+ * Writes a compressed copy beside each file. The build compresses once, at the best level, so no request has
+ * to.
+ */
 function compress(): Plugin {
   return {
     name: "compress",
@@ -24,7 +27,10 @@ function compress(): Plugin {
   };
 }
 
-/** Builds the dashboard. Its content security policy forbids inline scripts and styles, so the build inlines none. */
+/**
+ * Builds the dashboard. Its content security policy forbids inline scripts and styles, so the build inlines
+ * none.
+ */
 export default defineConfig({
   root: fileURLToPath(new URL(".", import.meta.url)),
   base: "/dashboard/",

@@ -11,7 +11,7 @@ function diff(users: Record<string, boolean | null>): Buffer {
   return Buffer.from(JSON.stringify({ type: "diff", data }));
 }
 
-it("an event has come with the state that it made, and so have those folded into it", () => {
+it("an event has arrived with the state that it made, and so have all events merged into it", () => {
   const arrived: number[] = [];
   const clock = new DiffClock("isTyping", (tookMs, due) => {
     expect(tookMs).toBeGreaterThanOrEqual(0);
@@ -19,7 +19,7 @@ it("an event has come with the state that it made, and so have those folded into
   });
   clock.expect("alice", true, 1);
   clock.expect("bob", true, 2);
-  // A diff from before: it says what was so then.
+  // A diff from before the event: it contains the earlier state.
   expect(clock.read(diff({ alice: false, carol: true }))).toBe(0);
   expect(clock.read(diff({ alice: true }))).toBe(1);
   clock.expect("alice", false, 3);

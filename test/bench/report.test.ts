@@ -36,9 +36,9 @@ const verdict = (contenders: Record<string, readonly Figures[]>, target: Target)
   return { ...found!, distance: distance(found!) };
 };
 
-describe("a figure beside its target", () => {
-  it("is the median of the rounds, and of ratios of the same round", () => {
-    // The second round was slow for both: it is no outlier of the ratio.
+describe("a figure and its target", () => {
+  it("the figure is the median of the rounds, and a ratio that of the same rounds", () => {
+    // The second round was slow for both contenders, so it is not an outlier of the ratio.
     const [table] = tablesOf(scenario({ gateway: costs(12, 50, 13), baseline: costs(10, 40, 10) }, []));
     expect(table!.figure).toBe(COST);
     expect(table!.rows[0]!.value).toEqual({ median: 13, min: 12, max: 50 });
@@ -61,7 +61,7 @@ describe("a figure beside its target", () => {
     expect(inWords(ratio)).toBe("at most 1.2 × baseline");
   });
 
-  it("is not far when only the machine is slow, or when it was not measured", () => {
+  it("a figure is not far if only the machine is slow, or if it was not measured", () => {
     const absolute: Target = { figure: COST, of: "gateway", atMost: 1 };
     expect(verdict({ gateway: costs(9) }, absolute)).toMatchObject({ isMet: false, isFar: false });
     expect(verdict({ baseline: costs(9) }, absolute)).toMatchObject({
@@ -71,13 +71,13 @@ describe("a figure beside its target", () => {
     expect(verdict({ gateway: costs(9) }, ratio)).toMatchObject({ distance: "not measured", isFar: false });
   });
 
-  it("may be a lower bound", () => {
+  it("a target may be a lower bound", () => {
     const atLeast: Target = { figure: COST, of: "gateway", atLeast: 100 };
     expect(verdict({ gateway: costs(120) }, atLeast).distance).toBe("met");
     expect(verdict({ gateway: costs(75) }, atLeast).distance).toBe("missed by 25.0 %");
   });
 
-  it("that is never to happen, happened if it did in any round", () => {
+  it("a target of zero is missed by any round above zero", () => {
     const never: Target = { figure: COST, of: "gateway", atMost: 0 };
     expect(verdict({ gateway: costs(0, 0, 0) }, never)).toMatchObject({ isMet: true });
     expect(verdict({ gateway: costs(0, 7, 0) }, never)).toMatchObject({
@@ -98,7 +98,7 @@ describe("the report of a run", () => {
     seconds: 61.7,
   };
 
-  it("has the figures, the verdicts and what is missing, as text and as a page with charts", () => {
+  it("contains figures, verdicts and missing peers, as text and as a page with charts", () => {
     const text = scenarioText(run.scenarios[0]!);
     const files = renderReport(run);
     const page = files.get("README.md")!;
@@ -114,7 +114,7 @@ describe("the report of a run", () => {
     expect(page).toContain("(charts/walk.svg)");
   });
 
-  it("draws a bar for each contender, and the target on the bar that it is for", () => {
+  it("draws a bar for each contender, and the target on the bar of its figure", () => {
     const svg = renderReport(run).get("charts/walk.svg")!;
     const widths = [...svg.matchAll(/<rect class="(\w+)"[^>]* width="([\d.]+)" height="16"/g)];
     expect(widths.map(([, kind]) => kind)).toEqual(["gateway", "baseline", "other"]);
@@ -127,7 +127,7 @@ describe("the report of a run", () => {
 });
 
 describe("bench/README.md", () => {
-  it("and its charts are made of the stored run", () => {
+  it("and its charts are generated from the stored run", () => {
     const stored: RunResult = JSON.parse(readFileSync(join(BENCH, "result.json"), "utf8"));
     const files = renderReport(stored);
     for (const [path, text] of files) expect(readFileSync(join(BENCH, path), "utf8"), path).toBe(text);

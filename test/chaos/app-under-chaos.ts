@@ -121,7 +121,7 @@ export class AppUnderChaos {
       },
       {
         lost: (userId, at) => {
-          oracle.note(at, userId, "its client has lost its connection");
+          oracle.record(at, userId, "its client has lost its connection");
           oracle.mayLeave(userId, at + TIMES.windowMs);
         },
         holds: (userId, ids, at) => oracle.holds(userId, ids, at),

@@ -27,7 +27,7 @@ export class ChaosWorld {
   slowProxy!: TcpProxy;
   flakyProxy!: TcpProxy;
   /** When the effects of all faults so far are over. */
-  settledBy = 0;
+  effectsUntil = 0;
   /** How often a slow reader got a snapshot instead of diffs, over all gateways. */
   lagged = 0;
   #laggedBefore = 0;
@@ -97,17 +97,17 @@ export class ChaosWorld {
     return `${kind}-${++this.#visitors}`;
   }
 
-  settles(ms: number): void {
-    this.settledBy = Math.max(this.settledBy, Date.now() + ms);
+  extendEffects(ms: number): void {
+    this.effectsUntil = Math.max(this.effectsUntil, Date.now() + ms);
   }
 
   count(name: string): void {
     this.events.set(name, (this.events.get(name) ?? 0) + 1);
-    this.a.oracle.note(Date.now(), undefined, name);
+    this.a.oracle.record(Date.now(), undefined, name);
   }
 
-  note(text: string): void {
-    for (const { oracle } of this.apps) oracle.note(Date.now(), undefined, text);
+  record(text: string): void {
+    for (const { oracle } of this.apps) oracle.record(Date.now(), undefined, text);
   }
 
   async stats(app: AppUnderChaos) {

@@ -21,10 +21,10 @@ export class CrowdFaults {
       slot.crowd.kill();
       const at = Date.now();
       for (const userId of slot.crowd.userIds) {
-        this.#a.oracle.note(at, userId, "killed");
+        this.#a.oracle.record(at, userId, "killed");
         this.#a.oracle.mayLeave(userId, at + TIMES.windowMs, at + TIMES.windowMs + SLACK_MS);
       }
-      this.#world.settles(TIMES.windowMs + SLACK_MS);
+      this.#world.extendEffects(TIMES.windowMs + SLACK_MS);
       await delay(this.#random.between(500, 5_000));
       this.#a.revive(slot);
     });
@@ -53,10 +53,10 @@ export class CrowdFaults {
     const at = Date.now();
     slot.crowd.isDoubtful = true;
     for (const userId of slot.crowd.userIds) {
-      this.#a.oracle.note(at, userId, why);
+      this.#a.oracle.record(at, userId, why);
       this.#a.oracle.mayLeave(userId, at + SOONEST_DETECTION_MS + TIMES.windowMs);
     }
-    this.#world.settles(LATEST_DETECTION_MS + TIMES.windowMs + SLACK_MS);
+    this.#world.extendEffects(LATEST_DETECTION_MS + TIMES.windowMs + SLACK_MS);
   }
 
   cut(times: number): Promise<void> | undefined {
@@ -90,10 +90,10 @@ export class CrowdFaults {
   #lose(slot: Slot, why: string): void {
     const at = Date.now();
     for (const userId of slot.crowd.userIds) {
-      this.#a.oracle.note(at, userId, why);
+      this.#a.oracle.record(at, userId, why);
       this.#a.oracle.mayLeave(userId, at + TIMES.windowMs);
     }
-    this.#world.settles(TIMES.windowMs + SLACK_MS);
+    this.#world.extendEffects(TIMES.windowMs + SLACK_MS);
   }
 
   #withSlot(act: (slot: Slot) => Promise<void>): Promise<void> | undefined {

@@ -13,7 +13,7 @@ import { WireClient } from "./wire-client.ts";
 export const LONG = process.env.LONG === "1";
 export const SECRET = "the secret of an app that is crowded";
 
-export function say(line: string): void {
+export function print(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 

@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { mintToken } from "../../src/server/auth/mint.ts";
 import { TRANSPORTS } from "../support/transports.ts";
-import { LONG, latencies, percentile, SECRET, say, start } from "./crowded.ts";
+import { LONG, latencies, percentile, print, SECRET, start } from "./crowded.ts";
 import { Swarm, type SwarmSight } from "./swarm.ts";
 
 // Very many connected clients, and the effect of some on the others.
@@ -22,7 +22,7 @@ describe.each(TRANSPORTS)("crowds, over %s", (transport) => {
         flooders.order<{ closed: number; attempts: number }>({ kind: "flood", what, ms: 1_500 }),
       ]);
       const { eventLoopDelayMs } = await node();
-      say(
+      print(
         `R43 ${transport}, ${what}: ${what === "handshakes" ? `${attempts} handshakes` : `${closed} of 5 flooders closed`}; healthy p50 ${percentile(during, 0.5)}, ` +
           `p99 ${percentile(during, 0.99)}, max ${percentile(during, 1)} ms (quiet: p50 ${percentile(quiet, 0.5)}, p99 ${percentile(quiet, 0.99)}); loop delay p99 ${eventLoopDelayMs.p99} ms`,
       );
@@ -86,7 +86,7 @@ describe.each(TRANSPORTS)("crowds, over %s", (transport) => {
       (await gateway.get("/metrics", "")).text,
     )?.[1];
     const grewBy = (after.rssBytes - before.rssBytes) / 1e6;
-    say(
+    print(
       `R30 ${transport}: ${readers} slow: ${agree} have the end, ${ended} were ended, lagged ${lagged} times; ${fine} of ${readers} healthy have it, p50 ${percentile(during, 0.5)}, p99 ${percentile(during, 0.99)} ms ` +
         `(quiet p50 ${percentile(quiet, 0.5)}, p99 ${percentile(quiet, 0.99)}); resident memory +${grewBy.toFixed(1)} MB; loop delay p99 ${after.eventLoopDelayMs.p99} ms`,
     );
@@ -127,14 +127,14 @@ describe.each(TRANSPORTS)("crowds, over %s", (transport) => {
     clearInterval(joining);
     await joiner.ask({ type: "ping" });
     await delay(200);
-    expect(await observing.settled(5_000)).toBe(true);
+    expect(await observing.caughtUp(5_000)).toBe(true);
     observing.observer.compare(await query(filter), Date.now());
     expect(oracle.violations).toEqual([]);
     const largest = Math.max(
       ...(await readers.order<SwarmSight[]>({ kind: "look" })).map((each) => each.largestFrame),
     );
     const { eventLoopDelayMs } = await node();
-    say(
+    print(
       `R90 ${transport}: a view of ${sessions} and ${joined} who join it, 20 subscribers at once: whole snapshot after p50 ${percentile(took, 0.5)}, p99 ${percentile(took, 0.99)} ms, ` +
         `largest frame ${largest} bytes; loop delay p99 ${eventLoopDelayMs.p99} ms; snapshot and diffs equal the query`,
     );

@@ -16,7 +16,7 @@ export interface DriverOptions {
   readonly transport: "ws" | "uws";
   readonly seed: number;
   readonly minutes: number;
-  readonly say: (line: string) => void;
+  readonly print: (line: string) => void;
 }
 
 /** Idle HTTP connections of this process. There are more after concurrent requests. */
@@ -38,7 +38,7 @@ export class Driver {
   constructor(options: DriverOptions) {
     this.#options = options;
     this.#world = new ChaosWorld(options.transport, options.seed);
-    this.#quietPoints = new QuietPoints(this.#world, options.say);
+    this.#quietPoints = new QuietPoints(this.#world, options.print);
     this.#crowds = new CrowdFaults(this.#world);
     this.#visitors = new Visitors(this.#world);
     this.#rude = new RudeVisitors(this.#world);

@@ -25,13 +25,13 @@ export class GatewayFaults {
     const token = await this.#a.userToken(userId);
     const patient = await Promise.all(Array.from({ length: 10 }, () => this.#visitors.visit(userId, token)));
     this.#world.healthy!.disturbed();
-    this.#world.note(`the gateway is stopped for ${ms} ms`);
+    this.#world.record(`the gateway is stopped for ${ms} ms`);
     this.#gateway.signal("SIGSTOP");
     for (const app of this.#world.apps) app.oracle.postpone(ms + 1_000);
     await delay(ms);
     this.#gateway.signal("SIGCONT");
     this.#world.healthy!.disturbed();
-    this.#world.note("the gateway is woken");
+    this.#world.record("the gateway is woken");
     // Longer than it takes to detect a dead client and to end its session.
     await delay(LATEST_DETECTION_MS + TIMES.windowMs + 500);
     for (const { client, sessionId } of patient) {
@@ -59,7 +59,7 @@ export class GatewayFaults {
 
   async restart(signal: "SIGTERM" | "SIGKILL"): Promise<void> {
     this.#world.healthy!.disturbed();
-    this.#world.note(`the gateway gets ${signal}`);
+    this.#world.record(`the gateway gets ${signal}`);
     await this.#world.countLagged();
     const code = await this.#gateway.end(signal);
     if (signal === "SIGTERM" && code !== 0)

@@ -32,7 +32,7 @@ export class HostileUser {
     const endsAt = Date.now() + ACTING_MS;
     await Promise.all(Array.from({ length: SOCKETS }, () => this.#onOneSocketAfterAnother(token, endsAt)));
     // The sessions of the last sockets wait to be resumed.
-    this.#world.settles(TIMES.windowMs + SLACK_MS);
+    this.#world.extendEffects(TIMES.windowMs + SLACK_MS);
   }
 
   async #onOneSocketAfterAnother(token: string, endsAt: number): Promise<void> {

@@ -21,7 +21,7 @@ const SECRET = "the secret of an app whose clients are lost";
 const WINDOW_MS = LONG ? 15_000 : 3_000;
 const HEARTBEAT_MS = LONG ? 16_000 : 2_000;
 
-function say(line: string): void {
+function print(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
@@ -102,7 +102,7 @@ describe.concurrent.each(TRANSPORTS)("clients that are lost, over %s", (transpor
     const swarms = Array.from({ length: 5 }, (_, i) => swarm(`s${i}-`, 100));
     await Promise.all(swarms.map((each) => each.order({ kind: "connect" })));
     await Promise.all(swarms.map((each) => each.order({ kind: "open", overMs: 500 })));
-    await observing.settled(5_000);
+    await observing.caughtUp(5_000);
     await hold();
     const killedAt = new Map<string, number>();
     for (const i of [3, 0, 4, 1, 2]) {
@@ -124,13 +124,13 @@ describe.concurrent.each(TRANSPORTS)("clients that are lost, over %s", (transpor
     const after = [...leaves].map(([userId, [at]]) => at! - killedAt.get(userId)!);
     expect([...leaves.values()].filter(({ length }) => length !== 1)).toEqual([]);
     expect(await stats()).toMatchObject({ users: 0, sessions: 0, sockets: 1 });
-    say(
+    print(
       `R01 ${transport}: 500 killed, ${leaves.size} left once, ${Math.min(...after)} to ${Math.max(...after)} ms after (window ${WINDOW_MS})`,
     );
   }, 60_000);
 
   const lacking = noNetwork();
-  if (lacking !== undefined) say(`R02 is not tested: no network namespace can be made here (${lacking})`);
+  if (lacking !== undefined) print(`R02 is not tested: no network namespace can be made here (${lacking})`);
   it.skipIf(lacking !== undefined)(
     "R02: 200 whose cable is pulled are found out and leave",
     async (context) => {
@@ -167,7 +167,7 @@ describe.concurrent.each(TRANSPORTS)("clients that are lost, over %s", (transpor
         await each.order({ kind: "connect" });
         await each.order({ kind: "open", overMs: 300 });
       }
-      await observing.settled(5_000);
+      await observing.caughtUp(5_000);
       await hold();
       const at = Date.now();
       const latest = HEARTBEAT_MS * 1.5 + WINDOW_MS + 4_000;
@@ -181,7 +181,7 @@ describe.concurrent.each(TRANSPORTS)("clients that are lost, over %s", (transpor
       expect(problems).toEqual([]);
       expect(Object.keys(await query())).toHaveLength(20);
       expect(await stats()).toMatchObject({ sockets: 21, sessions: 20 });
-      say(
+      print(
         `R02 ${transport}: 200 without a cable, the last left after ${took} ms (allowed ${latest}), sockets freed`,
       );
     },
@@ -222,7 +222,7 @@ describe.concurrent.each(TRANSPORTS)("clients that are lost, over %s", (transpor
     expect(observer.inbox.filter(({ type }) => type === "diff")).toEqual([]);
     expect((await gateway.query(EVERYTHING)).flapper.widgets).toHaveLength(1);
     expect(back).toBeGreaterThanOrEqual(LONG ? 3 : 8);
-    say(
+    print(
       `R07 ${transport}: 20 resets, ${back} times back before the next, 0 diffs at an observer, one session id`,
     );
   }, 400_000);
@@ -278,7 +278,7 @@ describe.concurrent.each(TRANSPORTS)("clients that are lost, over %s", (transpor
     expect(counts.size).toBe(200);
     const wrong = [...counts].filter(([, { joins, leaves }]) => joins !== rounds || leaves !== rounds);
     expect(wrong).toEqual([]);
-    say(
+    print(
       `R08 ${transport}: 200 users, 5 tabs, ${rounds} rounds: ${200 * rounds} joins and as many leaves, 0 violations`,
     );
   }, 600_000);

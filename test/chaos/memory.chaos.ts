@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { TRANSPORTS } from "../support/transports.ts";
-import { LONG, say, start } from "./crowded.ts";
+import { LONG, print, start } from "./crowded.ts";
 import type { SwarmArrival } from "./swarm.ts";
 
 // More clients than memory, in a control group that limits the memory of its processes.
@@ -10,8 +10,8 @@ import type { SwarmArrival } from "./swarm.ts";
 const MEMORY_MB = 256;
 const folder = `/sys/fs/cgroup/memory/chaos-${process.pid}`;
 const lacking = whyNone();
-if (lacking !== undefined) say(`R40 is not tested: memory can't be bounded here (${lacking})`);
-if (!LONG) say("R40: that 18,000 fit is not tested: LONG=1 does that");
+if (lacking !== undefined) print(`R40 is not tested: memory can't be bounded here (${lacking})`);
+if (!LONG) print("R40: that 18,000 fit is not tested: LONG=1 does that");
 
 function makeFolder(): void {
   mkdirSync(folder);
@@ -77,7 +77,7 @@ describe.skipIf(lacking !== undefined).each(TRANSPORTS)("with little memory, ove
     const { rssBytes: atLast } = await node();
     expect(await there.ask({ type: "ping" })).toMatchObject({ type: "pong" });
     const kills = /oom_kill (\d+)/.exec(read("oom_control"))?.[1];
-    say(
+    print(
       `R40 ${transport}: ${arrived} of ${visitors} let in, ${statuses.length} refused with 503, ${refusals.length - statuses.length} sessions refused; resident ${mb(atFirst)}, then ${mb(atMost)} MB of ${MEMORY_MB} MiB, bounded memory at most ` +
         `${mb(Number(read("max_usage_in_bytes")))} MB, its limit hit ${read("failcnt").trim()} times, ${kills} kills; when all had left, others were let in after ${(backMs / 1000).toFixed(1)} s, resident ${mb(atLast)} MB`,
     );
@@ -95,7 +95,7 @@ describe.skipIf(lacking !== undefined).each(TRANSPORTS)("with little memory, ove
       await Promise.all(swarms.map((each) => each.order({ kind: "open", overMs: 5_000 })));
       const { sessions, sockets } = await stats();
       const open = await node();
-      say(
+      print(
         `R40 ${transport}: ${sockets} sockets and ${sessions} sessions within ${MEMORY_MB} MiB: resident ${mb(begin.rssBytes)} MB at the beginning, ` +
           `${mb(connected.rssBytes)} connected, ${mb(open.rssBytes)} with sessions; the limit was hit ${read("failcnt").trim()} times`,
       );

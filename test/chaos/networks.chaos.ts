@@ -6,7 +6,7 @@ import { TestSdk } from "../support/sdk.ts";
 import { TRANSPORTS } from "../support/transports.ts";
 import { until } from "../support/until.ts";
 import { EVERYTHING } from "./app-under-chaos.ts";
-import { LONG, say, start } from "./crowded.ts";
+import { LONG, print, start } from "./crowded.ts";
 
 // Networks that are bad without being cut.
 
@@ -33,7 +33,7 @@ describe.concurrent.each(TRANSPORTS)("bad networks, over %s", (transport) => {
     await crowd.order({ kind: "connect" });
     await crowd.order({ kind: "open", overMs: 200 });
     const observing = observe("observer", EVERYTHING);
-    await observing.settled(5_000);
+    await observing.caughtUp(5_000);
     expect((await stats()).sessions).toBe(clients);
     // 64 kbit per second, a mean delay of 400 ms that varies, pieces of 100 bytes. Lost packets are silence
     // until they are sent again.
@@ -51,12 +51,12 @@ describe.concurrent.each(TRANSPORTS)("bad networks, over %s", (transport) => {
         proxy.blackhole(false);
       }
     }
-    await observing.settled(5_000);
+    await observing.caughtUp(5_000);
     observing.observer.compare(await query(EVERYTHING), Date.now());
     expect(oracle.violations).toEqual([]);
     expect(observing.observer.diffs).toBe(0);
     expect(await stats()).toMatchObject({ sessions: clients, sockets: clients + 1 });
-    say(
+    print(
       `R67 ${transport}: ${clients} clients, ${lastsMs / 1_000} s at 64 kbit/s, 200 to 600 ms late, ${silences} silences of up to ${longestSilenceMs} ms: all there, 0 diffs`,
     );
   }, 700_000);
@@ -98,7 +98,7 @@ describe.concurrent.each(TRANSPORTS)("bad networks, over %s", (transport) => {
     };
     await context.expect.poll(agree, { timeout: 30_000 }).toBe(true);
     const lost = people.reduce((sum, person) => sum + person.reconnects, 0);
-    say(
+    print(
       `R86 ${transport}: one bit of 10,000 bytes changed for ${lastsMs / 1_000} s: ${lost} connections made again, ${reloads} clients were told to stay away, all agree afterwards`,
     );
   }, 700_000);

@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { keysOf } from "../../src/server/cluster/redis-scripts.ts";
 import { until } from "../support/until.ts";
-import { LONG, percentile, say } from "./crowded.ts";
+import { LONG, percentile, print } from "./crowded.ts";
 import type { ClusterNode } from "./nodes/cluster-node.ts";
 import { LEASE_MS, SLACK_MS, start, WINDOW_MS } from "./nodes/production.ts";
 import type { Witness } from "./nodes/witness.ts";
@@ -18,7 +18,7 @@ function leaves(witness: Witness, prefix: string) {
   return { left, users: new Set(left.map(({ userId }) => userId)).size, back: sights.length - left.length };
 }
 
-if (!LONG) say("nodes with the periods of production are not tested: LONG=1 does that, in minutes");
+if (!LONG) print("nodes with the periods of production are not tested: LONG=1 does that, in minutes");
 describe.skipIf(!LONG)("nodes with the periods of production (LONG=1)", () => {
   it("R03: a node with 5,000 sessions is killed: half of them continue elsewhere unnoticed, the others leave once", async (context) => {
     const half = 2_500;
@@ -39,7 +39,7 @@ describe.skipIf(!LONG)("nodes with the periods of production (LONG=1)", () => {
     await delay(3_000);
     const { left } = leaves(seen, "gone-");
     const after = left.map(({ at }) => at - killedAt);
-    say(
+    print(
       `R03: ${resumed} of ${half} resumed, the last after ${Math.max(...tookMs)} ms, ${seen.of("back-").length} events of theirs; ` +
         `${left.length} of ${half} left, after ${Math.min(...after)} to ${Math.max(...after)} ms (allowed ${LEASE_MS + WINDOW_MS + SLACK_MS})`,
     );
@@ -78,7 +78,7 @@ describe.skipIf(!LONG)("nodes with the periods of production (LONG=1)", () => {
       await until(() => witnesses.every(({ present }) => present.size === 0));
     }
     for (const { sights } of witnesses) expect(sights).toHaveLength(2 * users * rounds);
-    say(
+    print(
       `R08: ${users} users, 5 tabs on 2 nodes, ${rounds} rounds: ${users * rounds} joins and leaves each, 0 wrong`,
     );
   }, 240_000);
@@ -105,7 +105,7 @@ describe.skipIf(!LONG)("nodes with the periods of production (LONG=1)", () => {
     }
     const ms = await agreed(20_000);
     const grew = (Math.max(await rss(a), await rss(b)) - before) / 1e6;
-    say(
+    print(
       `R34: degraded after ${degraded} ms; ${n} changes meanwhile; 0 left; agreed ${ms} ms after; resident +${grew.toFixed(1)} MB`,
     );
     for (const each of witnesses) expect([...each.of("a-"), ...each.of("b-")]).toEqual([]);
@@ -131,7 +131,7 @@ describe.skipIf(!LONG)("nodes with the periods of production (LONG=1)", () => {
     await delay(Math.max(0, stoppedAt + 30_000 - Date.now()));
     a.gateway.signal("SIGCONT");
     const ms = await agreed(20_000);
-    say(
+    print(
       `R36: ${written} entries, all but one gone: noticed ${(await a.count("gaps_total")) - gaps} times, agreed after ${ms} ms`,
     );
     expect(await a.count("gaps_total")).toBeGreaterThan(gaps);
@@ -156,7 +156,7 @@ describe.skipIf(!LONG)("nodes with the periods of production (LONG=1)", () => {
     const ms = await agreed(20_000);
     const { left, back } = leaves(onB, "a-");
     const after = left.map(({ at }) => at - cutAt);
-    say(
+    print(
       `R38: degraded after ${degraded} ms; ${left.length} of ${users} left after ${Math.min(...after)} to ${Math.max(...after)} ms, ${back} came back; ` +
         `${onA.sights.length} events on the node itself; agreed ${ms} ms after`,
     );
@@ -182,7 +182,7 @@ describe.skipIf(!LONG)("nodes with the periods of production (LONG=1)", () => {
     const ms = await agreed(20_000);
     await delay(5_000);
     const { left, back } = leaves(onB, "a-");
-    say(
+    print(
       `R58: ${seconds} s: ${left.length} left, ${back} came back, ${onA.sights.length} events on the node itself; agreed after ${ms} ms`,
     );
     // Within lease and window no user leaves.
@@ -219,7 +219,7 @@ describe.skipIf(!LONG)("nodes with the periods of production (LONG=1)", () => {
     const stale = await wholeAgain();
     await delay(LEASE_MS + WINDOW_MS + SLACK_MS);
     const seen = witnesses.flatMap((each) => [...each.of("a-"), ...each.of("b-")]);
-    say(
+    print(
       `R35: empty, ${2 * users} rows written again and agreed after ${empty} ms. R37: a copy 2 s behind, agreed after ${stale} ms; ${seen.length} events`,
     );
     expect(seen).toEqual([]);
@@ -250,7 +250,7 @@ describe.skipIf(!LONG)("nodes with the periods of production (LONG=1)", () => {
     }
     await until(() => ended.size === users);
     const took = [...ended].map(([userId, at]) => at - kickedAt.get(userId)!);
-    say(
+    print(
       `R66: ${users} users put out by the other node: p50 ${percentile(took, 0.5)}, p99 ${percentile(took, 0.99)} ms, 0 left over`,
     );
     expect(percentile(took, 0.99)).toBeLessThan(1_000);

@@ -27,8 +27,8 @@ export class Observing {
   }
 
   /** Resolves when everything sent to it before has arrived. False if that takes too long. */
-  async settled(patienceMs: number): Promise<boolean> {
-    const deadline = Date.now() + patienceMs;
+  async caughtUp(timeoutMs: number): Promise<boolean> {
+    const deadline = Date.now() + timeoutMs;
     while (Date.now() < deadline) {
       if ((await this.#client?.ask({ type: "ping" }))?.type === "pong") return true;
       await delay(50);

@@ -199,8 +199,8 @@ describe("the oracle of the chaos runs", () => {
   });
 
   it("knows the previous events of a user, and those that affect all", () => {
-    oracle.note(1, "bob", "not hers");
-    oracle.note(2, undefined, "the gateway slept");
+    oracle.record(1, "bob", "not hers");
+    oracle.record(2, undefined, "the gateway slept");
     diff({ alice: null }, 2, 10, { alice: "timeout" });
     const history = oracle.history("alice", 50).join("\n");
     expect(history).toMatch(/holds a1[\s\S]*the gateway slept[\s\S]*VIOLATION of I2/);

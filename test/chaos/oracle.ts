@@ -73,7 +73,7 @@ export class ChaosOracle {
       known.isHeld = true;
       known.mayLeaveFrom = Number.POSITIVE_INFINITY;
       known.by = Number.POSITIVE_INFINITY;
-      this.note(at, userId, `holds ${sessionId}`);
+      this.record(at, userId, `holds ${sessionId}`);
     }
   }
 
@@ -110,7 +110,7 @@ export class ChaosOracle {
   ended(sessionId: string, at: number): void {
     this.mayEnd(sessionId, at, at + AT_ONCE_MS + this.#options.toleranceMs);
     const userId = this.#sessions.get(sessionId)?.userId;
-    this.note(at, userId, `ended ${sessionId}`);
+    this.record(at, userId, `ended ${sessionId}`);
   }
 
   /** The gateway was paused for this long and could keep no promise meanwhile. */
@@ -122,7 +122,7 @@ export class ChaosOracle {
   restarted(at: number): void {
     this.#sessions.clear();
     for (const observer of this.#observers) observer.forget();
-    this.note(at, undefined, "the gateway was started again");
+    this.record(at, undefined, "the gateway was started again");
   }
 
   // Observations
@@ -159,7 +159,7 @@ export class ChaosOracle {
     if (at > known.by + this.#options.toleranceMs)
       this.violated("I1", at, userId, `${sessionId} left ${Math.round(at - known.by)} ms too late`);
     known.leftAt ??= at;
-    this.note(at, userId, `${sessionId} left (${cause})`);
+    this.record(at, userId, `${sessionId} left (${cause})`);
   }
 
   /** Messages and logs contain no data of another app and no secret. */
@@ -208,13 +208,14 @@ export class ChaosOracle {
           continue;
         }
         for (const [field, want] of Object.entries(session.fields)) {
-          if (!isDeepStrictEqual(row[field], want))
-            this.violated(
-              "I4",
-              at,
-              userId,
-              `${field} of ${row.sessionId} is ${JSON.stringify(row[field])}, last said was ${JSON.stringify(want)}`,
-            );
+          if (isDeepStrictEqual(row[field], want)) continue;
+          const [is, last] = [JSON.stringify(row[field]), JSON.stringify(want)];
+          this.violated(
+            "I4",
+            at,
+            userId,
+            `${field} of ${row.sessionId} is ${is}, the last update was ${last}`,
+          );
         }
       }
     }
@@ -244,7 +245,7 @@ export class ChaosOracle {
     }
   }
 
-  note(at: number, userId: string | undefined, text: string): void {
+  record(at: number, userId: string | undefined, text: string): void {
     this.#events.push({ at, userId, text });
     if (this.#events.length > 2 * LATEST_EVENTS) this.#events = this.#events.slice(-LATEST_EVENTS);
   }
@@ -263,7 +264,7 @@ export class ChaosOracle {
     if (this.#told.has(key)) return;
     this.#told.add(key);
     this.violations.push({ invariant, at, userId, what });
-    this.note(at, userId, `VIOLATION of ${invariant}: ${what}`);
+    this.record(at, userId, `VIOLATION of ${invariant}: ${what}`);
   }
 
   #know(sessionId: string, userId: string): Known {

@@ -12,17 +12,17 @@ export class QuietPoints {
   readonly #gateway: GatewayUnderTest;
   readonly #a: AppUnderChaos;
   readonly #b: AppUnderChaos;
-  readonly #say: (line: string) => void;
+  readonly #print: (line: string) => void;
   count = 0;
   slowReturns = 0;
   worstDelay = { p99: 0, max: 0 };
 
-  constructor(world: ChaosWorld, say: (line: string) => void) {
+  constructor(world: ChaosWorld, print: (line: string) => void) {
     this.#world = world;
     this.#gateway = world.gateway;
     this.#a = world.a;
     this.#b = world.b;
-    this.#say = say;
+    this.#print = print;
   }
 
   /** Waits until all clients have returned and nothing is pending, then compares all states. */
@@ -43,8 +43,8 @@ export class QuietPoints {
     const returnedMs = Date.now() - startedAt;
     if (returnedMs > TIMES.windowMs) this.slowReturns++;
     for (let round = 0; round < 5; round++) {
-      const settledBy = Math.max(this.#world.settledBy, Date.now() + TIMES.windowMs + 1_200);
-      await delay(settledBy - Date.now());
+      const effectsUntil = Math.max(this.#world.effectsUntil, Date.now() + TIMES.windowMs + 1_200);
+      await delay(effectsUntil - Date.now());
       const again = await this.#allBack(startedAt);
       const isSame =
         JSON.stringify([...again.a, ...again.b]) === JSON.stringify([...expected.a, ...expected.b]);
@@ -61,14 +61,14 @@ export class QuietPoints {
     ] as const) {
       const result = await app.query(EVERYTHING);
       const at = Date.now();
-      app.oracle.note(at, undefined, `quiet: ${name}`);
+      app.oracle.record(at, undefined, `quiet: ${name}`);
       app.oracle.quiet(result, wanted, at);
       const { sessions: count } = await this.#world.stats(app);
       sessions += count;
       const inC1 = await app.query({ selectedConversationId: "c1" });
       for (const seen of app.watched) app.oracle.compare("a client of the SDK", seen, inC1, Date.now());
       for (const observing of app.observers) {
-        if (!(await observing.settled(15_000)))
+        if (!(await observing.caughtUp(15_000)))
           app.oracle.violated("I6", Date.now(), undefined, `${observing.observer.name} gets no answer`);
         observing.observer.compare(await app.query(observing.filter), Date.now());
       }
@@ -78,9 +78,9 @@ export class QuietPoints {
     this.count++;
     const diffs = this.#a.observers[0]!.observer.diffs;
     const found = this.#world.violations - before;
-    this.#say(
-      `quiet point ${this.count} (${name}): ${sessions} sessions, all back in ${(returnedMs / 1000).toFixed(1)} s, ` +
-        `${diffs} diffs so far, ${found === 0 ? "all agree" : `${found} VIOLATIONS`}`,
+    this.#print(
+      `quiet point ${this.count} (${name}): ${sessions} sessions, ` +
+        `all back in ${(returnedMs / 1000).toFixed(1)} s, ${diffs} diffs so far, ${found === 0 ? "all agree" : `${found} VIOLATIONS`}`,
     );
   }
 

@@ -43,6 +43,6 @@ export class RudeVisitors {
     rude.playDead();
     await delay(6_000);
     rude.end();
-    this.#world.settles(TIMES.windowMs + SLACK_MS);
+    this.#world.extendEffects(TIMES.windowMs + SLACK_MS);
   }
 }

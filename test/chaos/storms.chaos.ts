@@ -3,7 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { cpuSeconds } from "../support/cpu.ts";
 import { TRANSPORTS } from "../support/transports.ts";
-import { LONG, percentile, say, start } from "./crowded.ts";
+import { LONG, percentile, print, start } from "./crowded.ts";
 import { type Message, WireClient } from "./wire-client.ts";
 
 // Very many clients at once.
@@ -26,7 +26,7 @@ describe.each(TRANSPORTS)("storms, over %s", (transport) => {
     await Promise.all(swarms.map((each) => each.order({ kind: "open", overMs: 1_000 })));
     const observing = observe("observer", {});
     await delay(1_000);
-    expect(await observing.settled(10_000)).toBe(true);
+    expect(await observing.caughtUp(10_000)).toBe(true);
     expect(Object.keys(await query({}))).toHaveLength(clients);
     const { diffs } = observing.observer;
     const cutAt = Date.now();
@@ -46,9 +46,9 @@ describe.each(TRANSPORTS)("storms, over %s", (transport) => {
     clearInterval(looking);
     const worst = (which: "p99" | "max") => Math.max(...delays.map((each) => each[which]));
     const cpu = (cpuSeconds(gateway.pid) ?? 0) - cpuBefore;
-    await observing.settled(10_000);
+    await observing.caughtUp(10_000);
     expect(oracle.violations).toEqual([]);
-    say(
+    print(
       `R33 ${transport}: ${clients} cut, ${resumed} resumed, ${attempts} attempts, back after p50 ${percentile(took, 0.5)}, p99 ${percentile(took, 0.99)}, ` +
         `max ${percentile(took, 1)} ms, ${took.filter((ms) => ms > 15_000).length} after 15 s; ${observing.observer.diffs - diffs} diffs seen; ` +
         `loop delay p99 ${worst("p99")}, max ${worst("max")} ms, ${cpu.toFixed(1)} s of CPU; ${Date.now() - cutAt} ms in all, load ${loadavg()[0]!.toFixed(1)}`,
@@ -89,7 +89,7 @@ describe.each(TRANSPORTS)("storms, over %s", (transport) => {
       .flat()
       .flatMap(([userId, at]) => frames.map((_, i) => seenAt.get(`${i} ${userId}`)! - at));
     const { eventLoopDelayMs } = await node();
-    say(
+    print(
       `R57 ${transport}: ${joiners} joined within ${lastedMs} ms, seen by 5 observers after p50 ${percentile(took, 0.5)}, p99 ${percentile(took, 0.99)}, ` +
         `max ${percentile(took, 1)} ms, in ${Math.max(...frames)} frames each; loop delay p99 ${eventLoopDelayMs.p99} ms`,
     );
@@ -118,7 +118,7 @@ describe.each(TRANSPORTS)("storms, over %s", (transport) => {
     const rounds = [await round(cycles / 4), await round(cycles / 4), await round(cycles / 4)];
     const last = rounds.at(-1)!;
     const mb = (bytes: number) => (bytes / 1e6).toFixed(1);
-    say(
+    print(
       `R71 ${transport}: ${cycles} visits; resident MB by quarter ${[first, ...rounds].map((each) => mb(each.rssBytes)).join(", ")}, ` +
         `heap MB ${[first, ...rounds].map((each) => mb(each.heapUsedBytes)).join(", ")}; files ${first.files}, then ${last.files}`,
     );

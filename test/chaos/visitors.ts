@@ -49,7 +49,7 @@ export class Visitors {
     for (let i = 0; i < 3; i++) {
       await delay(this.#random.between(50, 400));
       const at = Date.now();
-      this.#a.oracle.note(at, userId, "leaves the page");
+      this.#a.oracle.record(at, userId, "leaves the page");
       this.#a.oracle.mayEnd(tab.sessionId, at + TIMES.windowMs);
       if (this.#random.next() < 0.5) tab.client.socket.close(1001);
       else tab.client.terminate();
@@ -127,7 +127,7 @@ export class Visitors {
         `closed with ${client.closeCode}, ${Date.now() - exp * 1_000} ms after exp`,
       );
     client.terminate();
-    if (opened.type === "opened") this.#world.settles(TIMES.windowMs + SLACK_MS);
+    if (opened.type === "opened") this.#world.extendEffects(TIMES.windowMs + SLACK_MS);
   }
 
   async lie(): Promise<void> {
@@ -183,7 +183,7 @@ export class Visitors {
         `3000 messages in a moment, and closed with ${client.closeCode}`,
       );
     client.terminate();
-    this.#world.settles(TIMES.windowMs + SLACK_MS);
+    this.#world.extendEffects(TIMES.windowMs + SLACK_MS);
   }
 
   /** Sessions with many large changes: more than slow readers can read. */
@@ -217,7 +217,7 @@ export class Visitors {
     const { oracle } = this.#a;
     if (how === "gone") {
       oracle.mayEnd(sessionId, at + TIMES.windowMs, at + TIMES.windowMs + SLACK_MS);
-      this.#world.settles(TIMES.windowMs + SLACK_MS);
+      this.#world.extendEffects(TIMES.windowMs + SLACK_MS);
       return client.terminate();
     }
     oracle.ended(sessionId, at);

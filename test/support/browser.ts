@@ -52,7 +52,7 @@ function findChromium(
   const places = env.CHROMIUM ? [env.CHROMIUM] : hasWindows ? PLACES : [SHELL, ...PLACES];
   const path = places.find((place) => existsSync(place));
   if (path !== undefined) return { path };
-  const why = `no Chromium at ${places.join(", ")}: install it, or say by CHROMIUM where it is`;
+  const why = `no Chromium at ${places.join(", ")}: install it, or set CHROMIUM to its path`;
   return { why, isFine: !env.CHROMIUM && !env.CI };
 }
 

@@ -1,6 +1,9 @@
 import type { PresenceFilter } from "../../client/types.ts";
 
-/** A `curl` command for a POSIX shell that runs the page's query. Without a token it uses the shell's `$TOKEN`. */
+/**
+ * A `curl` command for a POSIX shell that runs the page's query. Without a token it uses the shell's
+ * `$TOKEN`.
+ */
 export function curlLine(origin: string, appId: string, filter: PresenceFilter, token?: string): string {
   const url = `${origin}/v1/${encodeURIComponent(appId)}/presences`;
   const authorization =

@@ -8,7 +8,10 @@ export interface Sort {
   readonly isDescending: boolean;
 }
 
-/** Filter, search and sort order of the page. The address holds it. A filter field that matches anything is absent. */
+/**
+ * Filter, search and sort order of the page. The address holds it. A filter field that matches anything is
+ * absent.
+ */
 export interface DashboardState {
   readonly filter: PresenceFilter;
   readonly search: string;
@@ -19,8 +22,9 @@ export const DEFAULT_SORT: Sort = { key: "user", isDescending: false };
 export const DEFAULT_STATE: DashboardState = { filter: {}, search: "", sort: DEFAULT_SORT };
 
 /**
- * Reads the state from the fragment of an address. The fragment is used because browsers send it to no server. An empty
- * `conversation` means null (no id is empty). `user` occurs once per id. Unknown or invalid fields are ignored.
+ * Reads the state from the fragment of an address. The fragment is used because browsers send it to no
+ * server. An empty `conversation` means null (no id is empty). `user` occurs once per id. Unknown or invalid
+ * fields are ignored.
  */
 export function parseState(fragment: string): DashboardState {
   const fields = new URLSearchParams(fragment.replace(/^#/, ""));

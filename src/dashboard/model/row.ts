@@ -58,7 +58,9 @@ function conversationKey(id: string | null | undefined, before: Row | undefined)
   return before?.main?.selectedConversationId === id ? before.conversationKey : naturalKey(id);
 }
 
-/** A key whose order by code units is the natural order. Comparing by locale takes seconds for 20,000 rows. */
+/**
+ * A key whose order by code units is the natural order. Comparing by locale takes seconds for 20,000 rows.
+ */
 function naturalKey(text: string): string {
   return text
     .normalize("NFKD")

@@ -5,8 +5,8 @@ import { makeRow, matchesSearch, type Row } from "./row.ts";
 import { type Compare, compareBy, insertionIndex, insertSorted } from "./row-order.ts";
 
 /**
- * The rows of the table: one for each user of the snapshot, and the sorted ones that match the search. A change moves
- * only the rows that it affects.
+ * The rows of the table: one for each user of the snapshot, and the sorted ones that match the search. A
+ * change moves only the rows that it affects.
  */
 export class Rows {
   #byUser = new Map<string, Row>();

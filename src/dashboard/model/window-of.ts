@@ -14,7 +14,9 @@ export function windowOf(scrollTop: number, height: number, rowHeight: number, c
   return { first: Math.max(0, Math.min(first, count)), end: Math.max(0, Math.min(end, count)) };
 }
 
-/** The scroll position nearest to the current one at which a row is fully visible below the table's header. */
+/**
+ * The scroll position nearest to the current one at which a row is fully visible below the table's header.
+ */
 export function scrollTopFor(index: number, scrollTop: number, height: number, rowHeight: number): number {
   const top = index * rowHeight;
   if (top < scrollTop) return top;

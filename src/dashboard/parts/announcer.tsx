@@ -4,8 +4,8 @@ import type { PresenceStore } from "../store/presence-store.ts";
 import { useTopic } from "../store/use-topic.ts";
 
 /**
- * Announces changes of the connection and the result of a new filter to screen readers. Counts change all the time, so
- * they are not announced.
+ * Announces changes of the connection and the result of a new filter to screen readers. Counts change all the
+ * time, so they are not announced.
  */
 export function Announcer({ store }: { readonly store: PresenceStore }) {
   useTopic(store.changed);

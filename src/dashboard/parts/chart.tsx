@@ -12,7 +12,9 @@ interface Props {
   readonly title: string;
 }
 
-/** The current value of a measure and its last 15 minutes. Pointing at the chart shows the value at that time. */
+/**
+ * The current value of a measure and its last 15 minutes. Pointing at the chart shows the value at that time.
+ */
 export function Chart({ store, measure, title }: Props) {
   useTopic(store.changed);
   useTopic(store.ticked);

@@ -7,7 +7,10 @@ export interface Cell {
   readonly column: number;
 }
 
-/** The cell that a key makes active; undefined for a key that moves nothing. `index` is -1 if no cell is active. */
+/**
+ * The cell that a key makes active; undefined for a key that moves nothing. `index` is -1 if no cell is
+ * active.
+ */
 export function moveCell(
   key: string,
   withControl: boolean,

@@ -31,7 +31,9 @@ const BAD_FILTER =
   "The gateway does not accept this filter. An id has at most 255 characters and no control characters. " +
   "A filter has at most 1,000 user ids.";
 
-/** All presence data of the page. It subscribes to one filter at a time and samples its counts every second. */
+/**
+ * All presence data of the page. It subscribes to one filter at a time and samples its counts every second.
+ */
 export class PresenceStore {
   readonly rows = new Rows();
   readonly activity = new ActivityLog();
@@ -65,7 +67,9 @@ export class PresenceStore {
     return this.#phase;
   }
 
-  /** Whether the first snapshot of the filter is still missing, so the rows are those of the previous filter. */
+  /**
+   * Whether the first snapshot of the filter is still missing, so the rows are those of the previous filter.
+   */
   get isPending(): boolean {
     return this.#isPending;
   }

@@ -1,4 +1,7 @@
-/** Notifies listeners of changes, at most once per animation frame. A hidden page has no frames, so no notifications. */
+/**
+ * Notifies listeners of changes, at most once per animation frame. A hidden page has no frames, so no
+ * notifications.
+ */
 export class Topic {
   readonly #listeners = new Set<() => void>();
   #frame: number | undefined;

@@ -2,7 +2,9 @@ import { useCallback, useEffect, useState } from "preact/hooks";
 import type { DashboardState } from "../model/dashboard-state.ts";
 import { readAddress, writeAddress } from "./address.ts";
 
-/** Changes the state. With `isStep: false`, for text typed letter by letter, the change adds no history entry. */
+/**
+ * Changes the state. With `isStep: false`, for text typed letter by letter, the change adds no history entry.
+ */
 export type ChangeState = (change: Partial<DashboardState>, isStep?: boolean) => void;
 
 /** The state held in the page's address. It follows the browser's back and forward buttons. */

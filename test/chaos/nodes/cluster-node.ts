@@ -86,6 +86,6 @@ export class ClusterNode {
     if (!line.startsWith("{")) return this.oracle.crashed(`${this.name} printed: ${line.slice(0, 500)}`, at);
     const { level, msg, reason } = JSON.parse(line);
     if (level >= 50) this.oracle.crashed(`${this.name} logged: ${line.slice(0, 500)}`, at);
-    if (level >= 30) this.oracle.note(at, undefined, `${this.name}: ${msg} ${reason ?? ""}`);
+    if (level >= 30) this.oracle.record(at, undefined, `${this.name}: ${msg} ${reason ?? ""}`);
   }
 }

@@ -93,7 +93,7 @@ export class NodeFaults {
   /** Before its silence others may lack its last changes. After the silence the nodes must agree first. */
   #fallSilent(node: ClusterNode, ms: number): void {
     this.#world.disturb(ms, [node]);
-    this.#world.settles(ms + LEASE_MS + TIMES.windowMs + SLACK_MS);
+    this.#world.extendEffects(ms + LEASE_MS + TIMES.windowMs + SLACK_MS);
     // Shorter pauses end no session.
     if (ms > LEASE_MS / 2) this.#world.strand(node);
   }

@@ -12,7 +12,7 @@ export interface NodesDriverOptions extends NodesOptions {
   readonly minutes: number;
   /** Only faults whose name contains this text. */
   readonly only: string;
-  readonly say: (line: string) => void;
+  readonly print: (line: string) => void;
 }
 
 export interface NodesSummary {
@@ -39,17 +39,17 @@ export class NodesDriver {
   }
 
   async run(): Promise<NodesSummary> {
-    const { minutes, say } = this.#options;
+    const { minutes, print } = this.#options;
     const endsAt = Date.now() + minutes * 60_000;
     const previous = previousProgram();
     if (previous === undefined)
-      say(`SKIPPED: replacement by the previous build, as git does not know ${PREVIOUS_COMMIT}`);
+      print(`SKIPPED: replacement by the previous build, as git does not know ${PREVIOUS_COMMIT}`);
     const world = await NodesWorld.start(this.#options);
     this.#world = world;
     try {
       await world.populate();
       this.#tabs = new Tabs(world);
-      const quietPoints = new NodesQuietPoints(world, this.#tabs, say);
+      const quietPoints = new NodesQuietPoints(world, this.#tabs, print);
       await quietPoints.reach("at the beginning");
       const faults = this.#faults(previous).filter(([name]) => name.includes(this.#options.only));
       if (faults.length === 0) throw new Error(`no fault is called "${this.#options.only}"`);
@@ -181,7 +181,7 @@ export class NodesDriver {
   #start(name: string, acting: Promise<void>): void {
     this.#world.count(name);
     const guarded = acting
-      .catch((error) => this.#world.note(`${name}: ${error}`))
+      .catch((error) => this.#world.record(`${name}: ${error}`))
       .finally(() => this.#busy.delete(guarded));
     this.#busy.add(guarded);
   }

@@ -22,14 +22,14 @@ const FILTERS = [
 export class NodesQuietPoints {
   readonly #world: NodesWorld;
   readonly #tabs: Tabs;
-  readonly #say: (line: string) => void;
+  readonly #print: (line: string) => void;
   count = 0;
   #found = 0;
 
-  constructor(world: NodesWorld, tabs: Tabs, say: (line: string) => void) {
+  constructor(world: NodesWorld, tabs: Tabs, print: (line: string) => void) {
     this.#world = world;
     this.#tabs = tabs;
-    this.#say = say;
+    this.#print = print;
   }
 
   async reach(name: string): Promise<void> {
@@ -45,7 +45,7 @@ export class NodesQuietPoints {
     const readyMs = Date.now() - startedAt;
     let expected = await this.#allBack(startedAt);
     for (let round = 0; round < 5; round++) {
-      await delay(Math.max(world.settledBy, Date.now() + TIMES.windowMs + 1_200) - Date.now());
+      await delay(Math.max(world.effectsUntil, Date.now() + TIMES.windowMs + 1_200) - Date.now());
       const again = await this.#allBack(startedAt);
       const isSame = isDeepStrictEqual([...again], [...expected]);
       expected = again;
@@ -60,9 +60,9 @@ export class NodesQuietPoints {
     const found = world.violations.length - this.#found;
     this.#found += found;
     const sessions = [...expected.values()].flat().length;
-    this.#say(
-      `quiet point ${this.count} (${name}): ${sessions} sessions on ${world.nodes.length} nodes, ready after ${(readyMs / 1000).toFixed(1)} s, ` +
-        `${found === 0 ? "all agree" : `${found} VIOLATIONS`}`,
+    this.#print(
+      `quiet point ${this.count} (${name}): ${sessions} sessions on ${world.nodes.length} nodes, ` +
+        `ready after ${(readyMs / 1000).toFixed(1)} s, ${found === 0 ? "all agree" : `${found} VIOLATIONS`}`,
     );
   }
 
@@ -92,7 +92,7 @@ export class NodesQuietPoints {
     const sessions = JSON.parse((await gateway.get(path, SECRET)).text).length;
     const shown = rowsOf(first[userId ?? ""] ?? { widgets: [], backgroundSessions: [] }).length;
     if (sessions !== shown)
-      oracle.violated("I4", at, userId, `${name} tells of ${sessions} sessions, not ${shown}`);
+      oracle.violated("I4", at, userId, `${name} reports ${sessions} sessions, not ${shown}`);
   }
 
   /** Redis keeps a row for each session, and no other row. */

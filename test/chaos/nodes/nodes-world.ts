@@ -60,7 +60,7 @@ export class NodesWorld {
   /** The node of each session at its last confirmation. */
   readonly #places = new Map<string, ClusterNode>();
   /** When the effects of all faults so far are over. */
-  settledBy = 0;
+  effectsUntil = 0;
   #visitors = 0;
 
   private constructor(options: NodesOptions, redis: RedisUnderTest, nodes: ClusterNode[], appToken: string) {
@@ -144,19 +144,19 @@ export class NodesWorld {
 
   count(name: string): void {
     this.events.set(name, (this.events.get(name) ?? 0) + 1);
-    this.note(name);
+    this.record(name);
   }
 
-  note(text: string): void {
-    this.tell((oracle) => oracle.note(Date.now(), undefined, text));
+  record(text: string): void {
+    this.tell((oracle) => oracle.record(Date.now(), undefined, text));
   }
 
-  tell(say: (oracle: ChaosOracle, node: ClusterNode) => void): void {
-    for (const node of this.nodes) say(node.oracle, node);
+  tell(print: (oracle: ChaosOracle, node: ClusterNode) => void): void {
+    for (const node of this.nodes) print(node.oracle, node);
   }
 
-  settles(ms: number): void {
-    this.settledBy = Math.max(this.settledBy, Date.now() + ms);
+  extendEffects(ms: number): void {
+    this.effectsUntil = Math.max(this.effectsUntil, Date.now() + ms);
   }
 
   /** A client on a node has just received a confirmation of these sessions. */
@@ -169,7 +169,7 @@ export class NodesWorld {
   /** A client has lost its connection, or was killed. */
   loses(userId: string, at: number, why: string): void {
     this.tell((oracle) => {
-      oracle.note(at, userId, why);
+      oracle.record(at, userId, why);
       oracle.mayLeave(userId, at + TIMES.windowMs);
     });
   }
@@ -188,8 +188,8 @@ export class NodesWorld {
     const at = Date.now();
     const by = at + LEASE_MS + TIMES.windowMs + SLACK_MS;
     for (const userId of userIds) this.tell((oracle) => oracle.mayLeave(userId, at + TIMES.windowMs, by));
-    this.note(`${node.name} is dead`);
-    this.settles(LEASE_MS + TIMES.windowMs + SLACK_MS);
+    this.record(`${node.name} is dead`);
+    this.extendEffects(LEASE_MS + TIMES.windowMs + SLACK_MS);
   }
 
   /** The client closed its session. If the node stops at the same time, the close may be lost. */
@@ -198,7 +198,7 @@ export class NodesWorld {
     const isHeard = node.isWell && this.nodes.every((each) => each.isCalm);
     const by = isHeard ? at + AT_ONCE_MS : Number.POSITIVE_INFINITY;
     this.tell((oracle) => {
-      oracle.note(at, userId, `ended ${sessionId}`);
+      oracle.record(at, userId, `ended ${sessionId}`);
       oracle.mayEnd(sessionId, at, by);
     });
   }
@@ -211,7 +211,7 @@ export class NodesWorld {
     const until = Date.now() + ms + AGREED_MS;
     for (const node of nodes) node.calmFrom = Math.max(node.calmFrom, until);
     this.tell((oracle) => oracle.postpone(Number.POSITIVE_INFINITY));
-    this.settles(ms + AGREED_MS);
+    this.extendEffects(ms + AGREED_MS);
   }
 
   /** From now on the users of a slot use another node. */
