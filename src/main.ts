@@ -1,12 +1,12 @@
 #!/usr/bin/env node
 import { run } from "./cli/program.ts";
-import { SETTINGS } from "./server/settings/settings-help.ts";
+import { settingsHelp } from "./server/settings/settings-docs.ts";
 import { VERSION } from "./server/version.ts";
 
-// The commands get from here what they may not import: the floors stay below the composition root.
+// The commands get from here what they may not import: the layers stay below the composition root.
 await run(process.argv.slice(2), {
   version: VERSION,
-  settings: SETTINGS,
+  settings: settingsHelp(),
   serve: async () => await (await import("./server/serve.ts")).serve(),
-  readHandout: async (port) => (await import("./server/development.ts")).readHandout(port),
+  readDevCredentials: async (port) => (await import("./server/development.ts")).readDevCredentials(port),
 });

@@ -1,5 +1,5 @@
 import { cpus, release, totalmem } from "node:os";
-import { loadUws } from "../../src/server/transport/load-uws.ts";
+import { loadUws } from "../../src/server/transport/uws/load-uws.ts";
 import { VERSION } from "../../src/server/version.ts";
 
 /** The machine and the versions that the figures belong to, in one line. */

@@ -1,8 +1,8 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { Server, type Socket } from "socket.io";
-import { loadUws } from "../../src/server/transport/load-uws.ts";
-import type { UwsApp, UwsModule } from "../../src/server/transport/uws-types.ts";
+import { loadUws } from "../../src/server/transport/uws/load-uws.ts";
+import type { UwsApp, UwsModule } from "../../src/server/transport/uws/uws-types.ts";
 import { SECRET } from "../servers/app.ts";
 import { serveRequests } from "../servers/ipc.ts";
 import { userOf } from "./tokens.ts";

@@ -1,5 +1,5 @@
-import { loadUws } from "../../src/server/transport/load-uws.ts";
-import type { UwsApp, UwsModule, UwsWebSocket } from "../../src/server/transport/uws-types.ts";
+import { loadUws } from "../../src/server/transport/uws/load-uws.ts";
+import type { UwsApp, UwsModule, UwsWebSocket } from "../../src/server/transport/uws/uws-types.ts";
 import { createBaseline } from "./baseline.ts";
 import { serveRequests } from "./ipc.ts";
 

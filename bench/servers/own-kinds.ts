@@ -1,4 +1,4 @@
-import { loadUws } from "../../src/server/transport/load-uws.ts";
+import { loadUws } from "../../src/server/transport/uws/load-uws.ts";
 import { gatewayDialect } from "../load/gateway-dialect.ts";
 import type { ServerKind } from "./server-kind.ts";
 import { ServerProcess } from "./server-process.ts";

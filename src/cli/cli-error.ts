@@ -1,4 +1,7 @@
-/** What whoever called the command can mend: shown as one line, without a stack. It holds no secret and no token. */
+/**
+ * What whoever called the command can mend: shown as one line, without a stack. It holds no secret and no
+ * token.
+ */
 export class CliError extends Error {
   override readonly name = "CliError";
   readonly exitCode: number;

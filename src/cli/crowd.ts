@@ -1,7 +1,7 @@
 import { Argument, type Command, Option } from "commander";
+import type { CliDependencies } from "./cli-dependencies.ts";
 import { CliError } from "./cli-error.ts";
 import { finish } from "./finish.ts";
-import type { Surroundings } from "./surroundings.ts";
 import { addTargetOptions, findTarget } from "./target.ts";
 import { wholeNumber } from "./whole-number.ts";
 
@@ -16,7 +16,7 @@ const MAX_USERS = 50_000;
 const MAX_SECONDS = 1_000_000;
 const USERS = 200;
 
-export function addCrowd(program: Command, surroundings: Surroundings): void {
+export function addCrowd(program: Command, dependencies: CliDependencies): void {
   const crowd = program
     .command("crowd")
     .summary("fill a gateway with simulated users")
@@ -43,13 +43,13 @@ Examples:
       if (argument !== undefined && options.users !== undefined) {
         throw new CliError("say how many users once: crowd 200, or crowd --users 200");
       }
-      const target = await findTarget(command, surroundings);
+      const target = await findTarget(command, dependencies);
       // Each of its users has a token of their own: it is not offered to bring one.
       const secret = target.secret!;
       const stop = new AbortController();
       for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => stop.abort());
       if (options.seconds !== undefined) setTimeout(() => stop.abort(), options.seconds * 1000).unref();
-      const { simulate } = await import("./crowd/simulate.ts");
+      const { simulate } = await import("./simulator/simulate.ts");
       const { rate, conversations } = options;
       await simulate(
         { ...target, secret },

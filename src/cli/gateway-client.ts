@@ -8,7 +8,10 @@ import type { Target } from "./target.ts";
 
 export interface GatewayClient {
   readonly client: PresenceClient;
-  /** Rejects when the first try to connect comes to nothing: most likely it is not there, and waiting would not help. */
+  /**
+   * Rejects when the first try to connect comes to nothing: most likely it is not there, and waiting would
+   * not help.
+   */
   readonly unreachable: Promise<never>;
   /** Why the connection was last lost or not made, as far as is known. */
   readonly problem: () => string | undefined;

@@ -36,7 +36,10 @@ function conversations(sessions: readonly PresenceSession[]): string {
 
 const byName = new Intl.Collator(undefined, { numeric: true }).compare;
 
-/** The first users by name, at most so many: a screen shows few of many, and sorting all at each change would take long. */
+/**
+ * The first users by name, at most so many: a screen shows few of many, and sorting all at each change would
+ * take long.
+ */
 export function firstIds(snapshot: PresenceSnapshot, count = snapshot.size): string[] {
   if (count >= snapshot.size) return [...snapshot.keys()].sort(compare);
   const first: string[] = [];

@@ -1,10 +1,10 @@
 import { Command, CommanderError } from "commander";
+import type { CliDependencies } from "./cli-dependencies.ts";
 import { CliError } from "./cli-error.ts";
 import { addCrowd } from "./crowd.ts";
 import { endWithReader } from "./finish.ts";
 import { addQuery } from "./query.ts";
 import { addServe } from "./serve.ts";
-import type { Surroundings } from "./surroundings.ts";
 import { addToken } from "./token.ts";
 import { addWatch } from "./watch.ts";
 
@@ -18,32 +18,32 @@ Exit codes: 0 done (query: somebody matches), 1 query: nobody matches, or serve:
 2 wrong usage, or no answer from the gateway.`;
 
 /** The command line, as a tree of commands. What they do is loaded when it is asked for. */
-export function createProgram(surroundings: Surroundings): Command {
+export function createProgram(dependencies: CliDependencies): Command {
   const program = new Command("presence-gateway")
     .description("Who is online, looking and typing, answered exactly and pushed live.")
     .usage("[command] [options]")
-    .version(surroundings.version, "--version", "print the version")
+    .version(dependencies.version, "--version", "print the version")
     .helpOption("-h, --help", "print help")
     .helpCommand("help [command]", "print help for a command")
     .addHelpText("after", AFTER)
     // Errors are thrown, and shown in one place.
     .exitOverride()
     .configureOutput({ outputError: () => {} });
-  addServe(program, surroundings);
-  addToken(program, surroundings);
-  addQuery(program, surroundings);
-  addWatch(program, surroundings);
-  addCrowd(program, surroundings);
+  addServe(program, dependencies);
+  addToken(program, dependencies);
+  addQuery(program, dependencies);
+  addWatch(program, dependencies);
+  addCrowd(program, dependencies);
   return program;
 }
 
 /** Runs what these arguments ask for, and ends the process with one line if it can't be done. */
-export async function run(args: readonly string[], surroundings: Surroundings): Promise<void> {
+export async function run(args: readonly string[], dependencies: CliDependencies): Promise<void> {
   const isServe = (args[0] ?? "serve") === "serve";
   // A gateway outlives whoever reads its log; a command is there for its reader.
   if (!isServe) endWithReader();
   try {
-    await createProgram(surroundings).parseAsync(args.length === 0 ? ["serve"] : args, { from: "user" });
+    await createProgram(dependencies).parseAsync(args.length === 0 ? ["serve"] : args, { from: "user" });
   } catch (error) {
     if (error instanceof CommanderError) {
       // Help and version are "errors" too, and help that was not asked for has been printed.
@@ -65,7 +65,9 @@ async function complain(message: string, isLine = true): Promise<void> {
   process.stderr.write(`presence-gateway: ${isLine ? visible(message) : message}\n`);
 }
 
-/** One line, which repeats no value: `--secrte=…` is a secret too, and so may be what was taken for a command. */
+/**
+ * One line, which repeats no value: `--secrte=…` is a secret too, and so may be what was taken for a command.
+ */
 function tidy(message: string): string {
   return message
     .replace(/^error: /, "")

@@ -1,15 +1,15 @@
 import type { Command } from "commander";
 import type { PresenceSnapshot } from "../client/types.ts";
+import type { CliDependencies } from "./cli-dependencies.ts";
 import { addFilterOptions, type FilterOptions, readFilter } from "./filter-options.ts";
 import { finish } from "./finish.ts";
-import type { Surroundings } from "./surroundings.ts";
 import { addTargetOptions, findTarget } from "./target.ts";
 
 interface QueryOptions extends FilterOptions {
   readonly json?: true;
 }
 
-export function addQuery(program: Command, surroundings: Surroundings): void {
+export function addQuery(program: Command, dependencies: CliDependencies): void {
   const query = program
     .command("query")
     .summary("ask once who is there")
@@ -29,7 +29,7 @@ Examples:
     )
     .action(async (options: QueryOptions, command: Command) => {
       const filter = await readFilter(options);
-      const target = await findTarget(command, surroundings);
+      const target = await findTarget(command, dependencies);
       const { connectTo, toCliError } = await import("./gateway-client.ts");
       const gateway = connectTo(target);
       let snapshot: PresenceSnapshot;

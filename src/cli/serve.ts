@@ -1,11 +1,11 @@
 import type { Command } from "commander";
+import type { CliDependencies } from "./cli-dependencies.ts";
 import { CliError } from "./cli-error.ts";
-import type { Surroundings } from "./surroundings.ts";
 
-export function addServe(program: Command, { serve, settings }: Surroundings): void {
-  const rows = settings.map(({ names, standard, text }) => {
+export function addServe(program: Command, { serve, settings }: CliDependencies): void {
+  const rows = settings.map(({ names, default: fallback, text }) => {
     const name = names.join(", ");
-    return `  ${name.padEnd(30)} ${text}${standard === "–" ? "" : ` (${standard})`}`;
+    return `  ${name.padEnd(30)} ${text}${fallback === undefined ? "" : ` (${fallback})`}`;
   });
   program
     .command("serve")

@@ -3,7 +3,10 @@ import { cut, displayWidth, pad, visible } from "./terminal-text.ts";
 const GAP = "  ";
 const NARROWEST = 4;
 
-/** Lines of a table whose columns are as wide as they must be, or less if it has to fit. Cells may hold any text. */
+/**
+ * Lines of a table whose columns are as wide as they must be, or less if it has to fit. Cells may hold any
+ * text.
+ */
 export function renderTable(
   header: readonly string[],
   rows: readonly (readonly string[])[],

@@ -1,8 +1,8 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { TokenSource } from "../client/types.ts";
 import { idProblem } from "../protocol/rules.ts";
+import type { CliDependencies, DevCredentials } from "./cli-dependencies.ts";
 import { CliError } from "./cli-error.ts";
-import type { Handout, Surroundings } from "./surroundings.ts";
 
 export interface AppOptions {
   readonly app?: string;
@@ -59,26 +59,29 @@ export function addTargetOptions(command: Command, takesToken = true): Command {
 }
 
 /** The app and secret to sign with. */
-export async function findApp(options: AppOptions, { readHandout }: Surroundings): Promise<Handout> {
+export async function findApp(
+  options: AppOptions,
+  { readDevCredentials }: CliDependencies,
+): Promise<DevCredentials> {
   const { app, secret } = options;
   if (app && secret) return { url: "", appId: app, secret };
   if (app || secret) throw incomplete([!app && "--app (APP_ID)", !secret && "--secret (APP_SECRET)"]);
-  return await handoutOr(readHandout, "--app and --secret (APP_ID, APP_SECRET)");
+  return await credentialsOr(readDevCredentials, "--app and --secret (APP_ID, APP_SECRET)");
 }
 
 /** The gateway that the options, the environment or the gateway in development mode name. */
-export async function findTarget(command: Command, { readHandout }: Surroundings): Promise<Target> {
+export async function findTarget(command: Command, { readDevCredentials }: CliDependencies): Promise<Target> {
   const { url, app, secret, token } = preferred(command);
   const takesToken = command.options.some(({ long }) => long === "--token");
   if (!url && !app && !secret) {
     const orSay = takesToken
       ? "--url, --app and --secret or --token (GATEWAY_URL, APP_ID, APP_SECRET or APP_TOKEN)"
       : "--url, --app and --secret (GATEWAY_URL, APP_ID, APP_SECRET)";
-    const handout = await handoutOr(readHandout, orSay);
-    if (token) return { ...handout, secret: undefined, token };
+    const credentials = await credentialsOr(readDevCredentials, orSay);
+    if (token) return { ...credentials, secret: undefined, token };
     // Another start has another secret, and leaves it in the same place.
-    const current = async () => (await readHandout(port())) ?? handout;
-    return { ...handout, token: async () => await mintAppToken(await current()) };
+    const current = async () => (await readDevCredentials(port())) ?? credentials;
+    return { ...credentials, token: async () => await mintAppToken(await current()) };
   }
   if (!url || !app || !(secret || token)) {
     throw incomplete([
@@ -92,7 +95,10 @@ export async function findTarget(command: Command, { readHandout }: Surroundings
   return { ...base, secret, token: () => mintAppToken({ ...base, secret: secret! }) };
 }
 
-/** What is on the command line goes before what is in the environment; and a token, which may do less, before a secret. */
+/**
+ * What is on the command line goes before what is in the environment; and a token, which may do less, before
+ * a secret.
+ */
 function preferred(command: Command): TargetOptions {
   const options: TargetOptions = command.opts();
   const isGiven = (name: string) => command.getOptionValueSource(name) === "cli";
@@ -101,14 +107,17 @@ function preferred(command: Command): TargetOptions {
   return others;
 }
 
-async function mintAppToken({ appId, secret }: Handout): Promise<string> {
+async function mintAppToken({ appId, secret }: DevCredentials): Promise<string> {
   const { mintToken } = await import("../server/auth/mint.ts");
   return await mintToken(appId, secret, { tokenType: "app" }, Math.floor(Date.now() / 1000) + TOKEN_SECONDS);
 }
 
-async function handoutOr(readHandout: Surroundings["readHandout"], orSay: string): Promise<Handout> {
-  const handout = await readHandout(port());
-  if (handout !== undefined) return handout;
+async function credentialsOr(
+  read: CliDependencies["readDevCredentials"],
+  orSay: string,
+): Promise<DevCredentials> {
+  const credentials = await read(port());
+  if (credentials !== undefined) return credentials;
   throw new CliError(
     `no gateway in development mode runs on port ${port()} of this machine: start one (npx presence-gateway), or set ${orSay}`,
   );

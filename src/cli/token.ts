@@ -1,9 +1,9 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { idProblem, MAX_TOKEN_LENGTH } from "../protocol/rules.ts";
 import type { TokenClaims } from "../server/auth/mint.ts";
+import type { CliDependencies } from "./cli-dependencies.ts";
 import { CliError } from "./cli-error.ts";
 import { parseDuration } from "./duration.ts";
-import type { Surroundings } from "./surroundings.ts";
 import { type AppOptions, addAppOptions, findApp } from "./target.ts";
 
 interface TokenOptions extends AppOptions {
@@ -23,7 +23,7 @@ Examples:
   $ npx presence-gateway token app --expires 15m
   $ APP_ID=my-app APP_SECRET=… npx presence-gateway token user alice --read-all --expires 7d`;
 
-export function addToken(program: Command, surroundings: Surroundings): void {
+export function addToken(program: Command, dependencies: CliDependencies): void {
   const token = program
     .command("token")
     .summary("make a token for a user, or for the app")
@@ -47,7 +47,7 @@ export function addToken(program: Command, surroundings: Surroundings): void {
       await print(
         { tokenType: "user", sub: userId, ...(read !== undefined && { read }) },
         options,
-        surroundings,
+        dependencies,
       );
     });
   const app = token
@@ -56,7 +56,7 @@ export function addToken(program: Command, surroundings: Surroundings): void {
     .description(
       "Makes a token for the app: it watches everyone, opens sessions of any user, and works over HTTP too.",
     )
-    .action(async (options: TokenOptions) => await print({ tokenType: "app" }, options, surroundings));
+    .action(async (options: TokenOptions) => await print({ tokenType: "app" }, options, dependencies));
   for (const command of [user, app]) {
     command
       .optionsGroup("Options:")
@@ -69,8 +69,12 @@ export function addToken(program: Command, surroundings: Surroundings): void {
   }
 }
 
-async function print(claims: TokenClaims, options: TokenOptions, surroundings: Surroundings): Promise<void> {
-  const { appId, secret } = await findApp(options, surroundings);
+async function print(
+  claims: TokenClaims,
+  options: TokenOptions,
+  dependencies: CliDependencies,
+): Promise<void> {
+  const { appId, secret } = await findApp(options, dependencies);
   const { mintToken } = await import("../server/auth/mint.ts");
   const { expires } = options;
   const exp = expires === "never" ? undefined : Math.floor(Date.now() / 1000) + expires;

@@ -1,7 +1,7 @@
 import type { Command } from "commander";
+import type { CliDependencies } from "./cli-dependencies.ts";
 import { addFilterOptions, type FilterOptions, readFilter } from "./filter-options.ts";
 import { finish } from "./finish.ts";
-import type { Surroundings } from "./surroundings.ts";
 import { addTargetOptions, findTarget, type Target } from "./target.ts";
 import type { WatchOutput } from "./watch/watch-output.ts";
 
@@ -9,7 +9,7 @@ interface WatchOptions extends FilterOptions {
   readonly json?: true;
 }
 
-export function addWatch(program: Command, surroundings: Surroundings): void {
+export function addWatch(program: Command, dependencies: CliDependencies): void {
   const watch = program
     .command("watch")
     .summary("see live who is there")
@@ -34,7 +34,7 @@ Examples:
     )
     .action(async (options: WatchOptions, command: Command) => {
       const filter = await readFilter(options);
-      const target = await findTarget(command, surroundings);
+      const target = await findTarget(command, dependencies);
       const { connectTo, toCliError } = await import("./gateway-client.ts");
       const output = await createOutput(options, target);
       const gateway = connectTo(target);

@@ -1,4 +1,4 @@
-/** Where time comes from. Everything that measures a period takes one of these, so tests can turn it by hand. */
+/** The source of time. Everything that measures a period takes a clock, so that tests can set the time. */
 export interface Clock {
   /** Milliseconds of a clock that never goes back; its zero means nothing. */
   now(): number;
@@ -6,7 +6,7 @@ export interface Clock {
   wallNow(): number;
 }
 
-/** A longer time between two readings is a pause: the process was busy with one thing, or was not running. */
+/** A longer time between two readings is a pause: the process was busy, or it was not running. */
 export const LONGEST_PLAIN_PAUSE_MS = 1_000;
 /** How old the last reading of the processor time may be when a pause begins. */
 const PROCESSOR_READING_MS = 250;
@@ -17,10 +17,10 @@ function processorTime(): number {
 }
 
 /**
- * A monotonic clock that stands still while the process is not running (SIGSTOP, a sleeping laptop), so that a gateway
- * that wakes up does not take its own sleep for the silence of its clients. It goes on while the process is busy: a
- * client that keeps the gateway busy must not be able to stop the clock. The processor time that was used in a pause
- * tells the two apart. The clock must be read more often than once a second.
+ * A monotonic clock that stands still while the process is not running (SIGSTOP, a sleeping laptop), so that
+ * a gateway that wakes up does not take its own sleep for the silence of its clients. It goes on while the
+ * process is busy: a client that keeps the gateway busy must not be able to stop the clock. The processor
+ * time that was used in a pause tells the two apart. The clock must be read more often than once a second.
  *
  * @param monotonic Milliseconds of a clock that never goes back.
  * @param wall Milliseconds since 1970.

@@ -3,7 +3,7 @@ import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { nanoid } from "nanoid";
 import { z } from "zod";
-import type { Handout } from "../cli/surroundings.ts";
+import type { DevCredentials } from "../cli/cli-dependencies.ts";
 import type { AppConfig } from "./auth/app.ts";
 import { mintToken } from "./auth/mint.ts";
 
@@ -12,44 +12,44 @@ export function createDemoApp(): AppConfig & { secrets: [string] } {
   return { id: "demo", secrets: [nanoid(43)] };
 }
 
-const HandoutSchema: z.ZodType<Handout> = z.object({
+const DevCredentialsSchema: z.ZodType<DevCredentials> = z.object({
   url: z.url(),
   appId: z.string(),
   secret: z.string(),
 });
 
-/** A file that only this user can read: how commands in another terminal learn the secret of the day. */
-function handoutPath(port: number): string {
+/** The file by which commands in another terminal learn the secret. Only this user can read it. */
+function devCredentialsPath(port: number): string {
   const { uid, username } = userInfo();
   return join(tmpdir(), `presence-gateway-${uid === -1 ? username : uid}`, `${port}.json`);
 }
 
 /** Writes the file; returns a function that removes it. */
-export function writeHandout(port: number, handout: Handout): () => void {
-  const path = handoutPath(port);
+export function writeDevCredentials(port: number, credentials: DevCredentials): () => void {
+  const path = devCredentialsPath(port);
   const folder = join(path, "..");
   mkdirSync(folder, { recursive: true, mode: 0o700 });
-  // Others may write to the folder above: what they put there is not to be followed.
+  // Other users may write to the folder above, so a link in the place of this folder is not followed.
   const found = lstatSync(folder);
   if (!found.isDirectory() || (process.getuid !== undefined && found.uid !== process.getuid())) {
     throw new Error(`${folder} is not a folder of this user: remove it`);
   }
   chmodSync(folder, 0o700);
-  writeFileSync(path, JSON.stringify(handout), { mode: 0o600 });
+  writeFileSync(path, JSON.stringify(credentials), { mode: 0o600 });
   return () => rmSync(path, { force: true });
 }
 
-/** Reads what a gateway in development mode on this port wrote; undefined if there is none. */
-export function readHandout(port: number): Handout | undefined {
+/** Reads the file of a gateway in development mode on this port; undefined if there is none. */
+export function readDevCredentials(port: number): DevCredentials | undefined {
   try {
-    return HandoutSchema.parse(JSON.parse(readFileSync(handoutPath(port), "utf8")));
+    return DevCredentialsSchema.parse(JSON.parse(readFileSync(devCredentialsPath(port), "utf8")));
   } catch {
     return undefined;
   }
 }
 
-/** What a first run prints: commands that work when pasted. */
-export async function welcome({ url, appId, secret }: Handout): Promise<string> {
+/** The text that a first run prints: commands that work when pasted. */
+export async function welcome({ url, appId, secret }: DevCredentials): Promise<string> {
   const token = await mintToken(appId, secret, { tokenType: "app" });
   const webSocketUrl = `${url.replace("http", "ws")}/v1/${appId}/realtime`;
   const connect = JSON.stringify({ type: "connect", token });

@@ -1,15 +1,14 @@
-import ipaddr from "ipaddr.js";
 import type { Logger } from "pino";
 import { makeId } from "../core/ids.ts";
 import { App, type AppConfig } from "./auth/app.ts";
 import { type Clock, createAwakeClock } from "./clock.ts";
 import type { Cluster } from "./cluster/cluster.ts";
-import { isPlainIpv4 } from "./gateway/admission.ts";
 import { Hub } from "./gateway/hub.ts";
 import { type TcpRefusal, TcpSlots, type TcpSlotsOptions } from "./gateway/tcp-slots.ts";
 import { answerUpgrade } from "./gateway/upgrade.ts";
 import { AnonymousRequests } from "./http/anonymous-requests.ts";
 import { BodyBudget } from "./http/body-budget.ts";
+import { clientAddress, plainAddress } from "./http/client-address.ts";
 import { readDashboard } from "./http/dashboard.ts";
 import { nodeRoutes } from "./http/node-routes.ts";
 import { presenceRoutes } from "./http/presence-api.ts";
@@ -17,52 +16,50 @@ import { createRouter } from "./http/router.ts";
 import { nodeWarning } from "./node-support.ts";
 import { createCrashLog, createRefusalLog } from "./observability/log.ts";
 import { createMetrics, type Metrics } from "./observability/metrics.ts";
-import { watchProcess } from "./observability/process-health.ts";
-import { memoryBytes, watchMemory } from "./observability/process-memory.ts";
-import { type Settings, SettingsError } from "./settings/settings.ts";
-import { loadUws } from "./transport/load-uws.ts";
+import { monitorProcess } from "./observability/process-health.ts";
+import { memoryBytes, monitorMemory } from "./observability/process-memory.ts";
+import type { Settings } from "./settings/settings.ts";
+import { SettingsError } from "./settings/settings-error.ts";
 import type { Transport, TransportOptions } from "./transport/transport.ts";
-import { listenUws } from "./transport/uws.ts";
-import { listenWs } from "./transport/ws.ts";
+import { loadUws } from "./transport/uws/load-uws.ts";
+import { listenUws } from "./transport/uws/uws.ts";
+import { listenWs } from "./transport/ws/ws.ts";
 import { VERSION } from "./version.ts";
 
-/** What the build made of src/dashboard: beside src, as beside what src was built to. */
+/** The built dashboard. The path holds for this file in src and in dist. */
 const DASHBOARD = new URL("../../dist/dashboard/", import.meta.url);
 
+/** TCP connections that an address may have for plain HTTP, beside as many as it may have WebSockets. */
+const EXTRA_TCP_PER_ADDRESS = 100;
 /**
- * TCP connections that an address may have for what is no WebSocket, beside as many as it may have
- * WebSockets.
+ * New connections a second from one address on `ws`, if `MAX_CONNECTS_PER_SECOND` is not more. Those that become
+ * WebSockets or show valid credentials do not count.
  */
-const LEFT_FOR_STRANGERS = 100;
-/**
- * On `ws`, so many strangers may come from one address in a second, or as many as all addresses together may make
- * WebSockets, if that is more.
- */
-const STRANGERS_PER_SECOND = 1_000;
+const MIN_STRANGERS_PER_SECOND = 1_000;
 
-/** What the log says of a TCP connection that was not taken. */
-const TCP_REFUSALS: Readonly<Record<TcpRefusal, string | undefined>> = {
+/** What the log adds to the refusal of a TCP connection. */
+const TCP_REFUSAL_DETAILS = {
   full: undefined,
   share_used: "the share of an address",
   too_often: "too many a second from an address",
-};
+} as const satisfies Readonly<Record<TcpRefusal, string | undefined>>;
 
 export interface Gateway {
   readonly hub: Hub;
   readonly transport: Transport["name"];
   readonly port: number;
-  /** Counts and logs a defect that showed outside of every handler. */
+  /** Counts and logs an exception that no handler has caught: a defect. */
   crashed(error: unknown): void;
-  /** Resolves if this node finds that it must not be there. */
+  /** Resolves if this node finds that it must not run, because another node has its id. */
   readonly failed: Promise<SettingsError>;
   /**
-   * Goes down gently: tells every client a delay of its own, ends them over the drain time, answers the requests in
-   * hand. Called again, it ends the rest at once.
+   * Shuts down gently: tells each client when to reconnect, disconnects the clients over the drain time, and
+   * answers the requests in hand. A second call ends the rest at once.
    */
   stop(): Promise<void>;
 }
 
-/** Puts a gateway together and starts it: the one place that knows every part by name. */
+/** Puts a gateway together and starts it. This is the one place that knows every part by name. */
 export async function startGateway(
   settings: Settings,
   apps: readonly AppConfig[],
@@ -89,8 +86,8 @@ export async function startGateway(
     replication: cluster,
   });
   metrics.observe(hub);
-  const health = watchProcess();
-  const memory = watchMemory((use) => {
+  const health = monitorProcess();
+  const memory = monitorMemory((use) => {
     if (hub.memory.sample(use)) {
       if (hub.memory.isShort) log.warn(use, "short of memory, so nobody new is let in");
       else log.info(use, "enough memory again");
@@ -131,16 +128,16 @@ export async function startGateway(
       maxBufferedBytes: settings.limits.maxBufferedBytes,
       tcp: {
         maxConnections: settings.maxTcpConnections,
-        maxPerAddress: settings.limits.maxConnectionsPerIp + LEFT_FOR_STRANGERS,
+        maxPerAddress: settings.limits.maxConnectionsPerIp + EXTRA_TCP_PER_ADDRESS,
         isProxy,
         now: () => clock.now(),
       },
       bodies: new BodyBudget(memoryBytes()),
-      tcpRefused: (refusal) => telemetry.refused("tcp_connections", TCP_REFUSALS[refusal]),
+      tcpRefused: (reason) => telemetry.refused("tcp_connections", TCP_REFUSAL_DETAILS[reason]),
       bodyRefused: () => telemetry.refused("body_bytes"),
       refuseHandshake: (address, answer) =>
-        // What is the node's own fault counts for nobody.
-        answer.status >= 500 ? answer : anonymous.answer(address, () => answer),
+        // A failure of this node does not count against the address.
+        answer.status >= 500 ? answer : anonymous.respond(address, () => answer),
       upgrade: (request) => answerUpgrade(hub, request),
       handle: (request) => handle(request, {}),
       clientAddress: (peer, forwardedFor) => clientAddress(peer, forwardedFor, settings.trustProxy),
@@ -173,7 +170,7 @@ export async function startGateway(
     failed,
     stop() {
       if (stopped !== undefined) {
-        // The second call: no more waiting, not even for requests in hand.
+        // The second call waits for nothing, not even for requests in hand.
         hub.drain(0).then(hurry, telemetry.crashed);
         return stopped;
       }
@@ -192,18 +189,18 @@ export async function startGateway(
   };
 }
 
-interface Surroundings {
+interface ClusterDependencies {
   readonly nodeId: string;
   readonly log: Logger;
   readonly clock: Clock;
   readonly metrics: Metrics;
 }
 
-/** The other nodes, if there are any to be: without Redis, nothing of it is loaded. */
+/** This node's part in a cluster, if it has a Redis. Without one, no code of the cluster is loaded. */
 async function createCluster(
   settings: Settings,
   apps: readonly AppConfig[],
-  { nodeId, log, clock, metrics }: Surroundings,
+  { nodeId, log, clock, metrics }: ClusterDependencies,
 ): Promise<{ readonly cluster: Cluster | undefined; readonly failed: Promise<SettingsError> }> {
   const { redisUrls, redisShards, redisLogBytes, nodeLeaseMs, limits } = settings;
   if (redisUrls === undefined) return { cluster: undefined, failed: new Promise(() => {}) };
@@ -225,7 +222,8 @@ async function createCluster(
     log,
     observeLag: metrics.observeLag,
     crashed: metrics.telemetry.crashed,
-    taken: () => fail(new SettingsError(`NODE_ID ${JSON.stringify(nodeId)} is taken by another node`)),
+    nodeIdConflict: () =>
+      fail(new SettingsError(`NODE_ID ${JSON.stringify(nodeId)} is taken by another node`)),
   });
   metrics.observeCluster(cluster);
   return { cluster, failed };
@@ -235,15 +233,12 @@ interface ListenOptions extends Omit<TransportOptions, "tcp"> {
   readonly tcp: Omit<TcpSlotsOptions, "knowsConnections" | "perSecondOfAddress">;
 }
 
+/** Listens with the transport that the settings ask for, or with the best one that loads. */
 async function listen(settings: Settings, log: Logger, options: ListenOptions): Promise<Transport> {
-  const onWs = () => {
-    const perSecondOfAddress = Math.max(STRANGERS_PER_SECOND, settings.limits.maxConnectsPerSecond);
-    const tcp = new TcpSlots({ ...options.tcp, knowsConnections: true, perSecondOfAddress });
-    return listenWs({ ...options, tcp });
-  };
-  if (settings.transport === "ws") {
+  const { transport: wanted } = settings;
+  if (wanted === "ws") {
     log.info({ transport: "ws" }, "transport chosen by TRANSPORT");
-    return await onWs();
+    return await listenOnWs(settings, options);
   }
   const loaded = loadUws();
   if (loaded.uws !== undefined) {
@@ -251,46 +246,23 @@ async function listen(settings: Settings, log: Logger, options: ListenOptions): 
     const tcp = new TcpSlots({ ...options.tcp, knowsConnections: false });
     return await listenUws(loaded.uws, { ...options, tcp });
   }
-  if (settings.transport === "uws") {
-    throw new SettingsError(
-      `TRANSPORT=uws, but no build of uWebSockets.js loads here (${loaded.reasons.join("; ")})`,
-    );
+  switch (wanted) {
+    case "auto": {
+      const { reasons } = loaded;
+      log.info({ transport: "ws", reasons }, "no build of uWebSockets.js loads here, using ws");
+      return await listenOnWs(settings, options);
+    }
+    case "uws":
+      throw new SettingsError(
+        `TRANSPORT=uws, but no build of uWebSockets.js loads here (${loaded.reasons.join("; ")})`,
+      );
+    default:
+      return wanted satisfies never;
   }
-  log.info({ transport: "ws", reasons: loaded.reasons }, "no build of uWebSockets.js loads here, using ws");
-  return await onWs();
 }
 
-/** An address in one spelling: the transports write the same one in different ways. */
-function plainAddress(text: string): string {
-  return isPlainIpv4(text) || !ipaddr.isValid(text) ? text : ipaddr.process(text).toString();
-}
-
-/** A chain of more proxies of ours than this is made up, */
-const MAX_HOPS = 32;
-/** and so is a longer address, with its port. */
-const MAX_HOP_LENGTH = 64;
-
-/**
- * The address nearest to us that is not one of our own proxies. Each of them has added one at the end, and what stands
- * before those is what a client made up, of any length: it is not looked at.
- */
-export function clientAddress(
-  peerText: string,
-  forwardedFor: string | undefined,
-  trustProxy: Settings["trustProxy"],
-): string {
-  let address = plainAddress(peerText);
-  let end = forwardedFor?.length ?? 0;
-  for (let hop = 0; hop < MAX_HOPS && end > 0 && trustProxy(address, hop); hop++) {
-    const start = forwardedFor!.lastIndexOf(",", end - 1) + 1;
-    const text = withoutPort(forwardedFor!.slice(Math.max(start, end - MAX_HOP_LENGTH), end));
-    if (text !== "") address = text;
-    end = start - 1;
-  }
-  return address;
-}
-
-/** Some proxies write the client's port too, and each connection has another. */
-function withoutPort(hop: string): string {
-  return hop.trim().replace(/^(?:\[([\da-f:.]+)\]|(\d+\.\d+\.\d+\.\d+))(?::\d+)?$/i, "$1$2");
+async function listenOnWs({ limits }: Settings, options: ListenOptions): Promise<Transport> {
+  const perSecondOfAddress = Math.max(MIN_STRANGERS_PER_SECOND, limits.maxConnectsPerSecond);
+  const tcp = new TcpSlots({ ...options.tcp, knowsConnections: true, perSecondOfAddress });
+  return await listenWs({ ...options, tcp });
 }

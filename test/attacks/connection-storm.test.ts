@@ -4,9 +4,9 @@ import { connect } from "node:net";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { WebSocket } from "ws";
 import { type StrangerConnection, TcpSlots } from "../../src/server/gateway/tcp-slots.ts";
-import { answerJson } from "../../src/server/http/exchange.ts";
+import { jsonResponse } from "../../src/server/http/exchange.ts";
 import type { Transport } from "../../src/server/transport/transport.ts";
-import { listenWs } from "../../src/server/transport/ws.ts";
+import { listenWs } from "../../src/server/transport/ws/ws.ts";
 import { ownPort } from "../programs/own-port.ts";
 import { limitsOf } from "../support/transport-options.ts";
 import { until } from "../support/until.ts";
@@ -68,7 +68,7 @@ beforeEach(async () => {
     }),
     handle: (request) => {
       if (request.headers.authorization !== undefined) request.authorized();
-      return answerJson(200, {});
+      return jsonResponse(200, {});
     },
     clientAddress: (peer) => peer,
     crashed: (error) => crashes.push(error),

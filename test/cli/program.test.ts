@@ -7,7 +7,7 @@ const program = createProgram({
   version: "0",
   settings: [],
   serve: async () => {},
-  readHandout: async () => undefined,
+  readDevCredentials: async () => undefined,
 });
 
 function all(command: Command): Command[] {

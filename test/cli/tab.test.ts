@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { Gate } from "../../src/cli/crowd/gate.ts";
-import { Tab } from "../../src/cli/crowd/tab.ts";
+import { Pacer } from "../../src/cli/simulator/pacer.ts";
+import { Tab } from "../../src/cli/simulator/tab.ts";
 import type { HeldSession } from "../../src/server/gateway/tenant.ts";
 import { APP, TestGateway } from "../support/gateway.ts";
 
@@ -25,7 +25,7 @@ async function open(secret?: string): Promise<{ tab: Tab; over: Promise<void> }>
   const tab = new Tab({
     url,
     token,
-    gate: new Gate(1_000),
+    pacer: new Pacer(1_000),
     hasWidget: true,
     signal,
     onRefused,

@@ -140,7 +140,7 @@ const sample = <T>(arbitrary: fc.Arbitrary<T>, count = 400): T[] =>
 
 const count = fc.nat({ max: 2 ** 30 });
 
-/** Entries that nodes of a cluster exchange, see src/server/cluster/fact.ts. */
+/** Entries that nodes of a cluster exchange, see src/server/cluster/record.ts. */
 const row = [
   fc.constant(1),
   id,

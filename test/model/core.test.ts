@@ -8,7 +8,7 @@ import { FilterSchema } from "../../src/protocol/filter.ts";
 import { App } from "../../src/server/auth/app.ts";
 import { createCounters } from "../../src/server/gateway/telemetry.ts";
 import { type HeldSession, type Holder, Tenant } from "../../src/server/gateway/tenant.ts";
-import { KeptAnswer } from "../../src/server/http/kept-answer.ts";
+import { CachedResponse } from "../../src/server/http/cached-response.ts";
 import { readSettings } from "../../src/server/settings/settings.ts";
 import { runs, SEED } from "../support/seed.ts";
 import { endlessTurn } from "../support/stubs.ts";
@@ -47,14 +47,14 @@ class World {
   readonly causes = new CauseBook();
   readonly sockets = Array.from({ length: 4 }, () => new FakeSocket());
   readonly readers: Reader[] = [];
-  readonly filters: { key: string; plain: OracleFilter; compiled: CompiledFilter; kept: KeptAnswer }[];
+  readonly filters: { key: string; plain: OracleFilter; compiled: CompiledFilter; kept: CachedResponse }[];
   readonly tenant: Tenant;
   #ids = 0;
 
   constructor(filters: readonly OracleFilter[]) {
     this.filters = filters.map((plain, index) => {
       const compiled = new CompiledFilter(FilterSchema.parse(plain));
-      return { key: String(index), plain, compiled, kept: new KeptAnswer(compiled) };
+      return { key: String(index), plain, compiled, kept: new CachedResponse(compiled) };
     });
     this.tenant = new Tenant(app, {
       limits: settings.limits,

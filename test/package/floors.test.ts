@@ -1,7 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { nodeWarning } from "../../src/server/node-support.ts";
 import { PROJECT } from "../support/process.ts";
 
 interface Locked {
@@ -39,7 +38,7 @@ describe("what is installed with the gateway", () => {
   });
 
   it.each([
-    // Bounds on fragments and chunks, which transport/ws.ts sets.
+    // Bounds on fragments and chunks, which transport/ws/ws.ts sets.
     ["ws", "8.23.0"],
     ["jose", "6.0.0"],
     ["find-my-way", "9.0.0"],
@@ -49,19 +48,4 @@ describe("what is installed with the gateway", () => {
     const { version } = lock.packages[`node_modules/${name}`]!;
     expect(isAtLeast(version, floor), version).toBe(true);
   });
-});
-
-describe("a Node with known holes", () => {
-  it.each(["20.19.0", "20.20.1", "22.12.0", "22.22.1", "24.14.0", "23.11.0", "21.7.3"])(
-    "%s is warned of",
-    (version) => {
-      expect(nodeWarning(version)).toMatch(/known vulnerabilities: take 2\d/);
-    },
-  );
-  it.each(["20.20.2", "20.21.0", "22.22.2", "22.23.0", "24.14.1", "24.20.0", "25.0.0", "26.1.0"])(
-    "%s is not",
-    (version) => {
-      expect(nodeWarning(version)).toBeUndefined();
-    },
-  );
 });

@@ -5,9 +5,6 @@ import { promisify } from "node:util";
 import { SignJWT } from "jose";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
-import type { Limits } from "../../src/server/gateway/limits.ts";
-import { readSettings } from "../../src/server/settings/settings.ts";
-import { SETTINGS } from "../../src/server/settings/settings-help.ts";
 import { TestClient } from "../support/client.ts";
 import { GatewayProcess, PROJECT } from "../support/process.ts";
 import { hasTool } from "../support/tools.ts";
@@ -127,45 +124,6 @@ describe("the README's commands", () => {
 });
 
 describe("what the README says", () => {
-  it("of settings is what they are", () => {
-    const rows = [...README.matchAll(/^\| (`[A-Z].*?) \| (.*?) \|/gm)].flatMap(([, names, standard]) =>
-      [...names!.matchAll(/`(\w+)`/g)].map((match) => [match[1]!, standard!] as const),
-    );
-    const plain = (text: string) => text.replaceAll("`", "");
-    expect(
-      [...README.matchAll(/^\| (`[A-Z].*?) \| (.*?) \| (.*?) ?\|$/gm)].map(([, names, standard, text]) => ({
-        names: plain(names!).split(", "),
-        standard: plain(standard!),
-        text: plain(text!),
-      })),
-      "serve --help",
-    ).toEqual(SETTINGS);
-    const settings = readSettings({}, { openFiles: 20_000, readFile: () => "" });
-    const camel = (name: string) => name.toLowerCase().replace(/_(\w)/g, (_, letter) => letter.toUpperCase());
-    const documented = new Map(rows.map(([name, standard]) => [camel(name), standard]));
-    for (const [name, value] of Object.entries(settings.limits) as [keyof Limits, number][]) {
-      expect(documented.get(name), name).toBeDefined();
-      if (name === "maxConnections") expect(value).toBe(20_000 - 512);
-      else expect(documented.get(name), name).toBe(`\`${value}\``);
-    }
-    const read = [
-      ...readFileSync(join(PROJECT, "src/server/settings/settings.ts"), "utf8").matchAll(
-        /(?:read|integer|choice)\("(\w+)"/g,
-      ),
-    ];
-    const known = new Set(rows.map(([name]) => name));
-    expect(read.map((match) => match[1]!).filter((name) => !known.has(name))).toEqual([]);
-    for (const [name, value] of [
-      ["port", 8080],
-      ["transport", "auto"],
-      ["logLevel", "info"],
-      ["nodeLeaseMs", 10_000],
-    ] as const) {
-      expect(settings[name]).toBe(value);
-      expect(documented.get(name)).toBe(`\`${value}\``);
-    }
-  });
-
   it("of commands and files is there", () => {
     for (const [, script] of README.matchAll(/npm (?:run )?(start|test|demo|check|lint|bench)\b/g)) {
       expect(SCRIPTS).toContain(script);

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { answerJson } from "../../src/server/http/exchange.ts";
-import { loadUws } from "../../src/server/transport/load-uws.ts";
+import { jsonResponse } from "../../src/server/http/exchange.ts";
 import type { Transport, TransportOptions } from "../../src/server/transport/transport.ts";
-import { listenUws } from "../../src/server/transport/uws.ts";
-import { listenWs } from "../../src/server/transport/ws.ts";
+import { loadUws } from "../../src/server/transport/uws/load-uws.ts";
+import { listenUws } from "../../src/server/transport/uws/uws.ts";
+import { listenWs } from "../../src/server/transport/ws/ws.ts";
 import { installedProxies, ReverseProxy } from "../programs/reverse-proxy.ts";
 import { behind, type Make, PROBES } from "../support/hidden-requests.ts";
 import { sendRaw, statuses } from "../support/raw.ts";
@@ -39,7 +39,7 @@ describe.concurrent.each(PAIRS)("behind %s, over %s", (proxyName, name) => {
           : { ok: true, accept: () => LISTENER, abandon: () => {} },
       handle: ({ path, headers }) => {
         if (path !== "/readyz") handled.push(path);
-        return answerJson(200, { path, by: headers.authorization });
+        return jsonResponse(200, { path, by: headers.authorization });
       },
       clientAddress: (peer) => peer,
       crashed: (error) => crashes.push(error),

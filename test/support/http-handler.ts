@@ -1,5 +1,5 @@
 import { AnonymousRequests } from "../../src/server/http/anonymous-requests.ts";
-import { BodyWanted, type HttpAnswer, type HttpRequest } from "../../src/server/http/exchange.ts";
+import { BodyWanted, type HttpRequest, type HttpResponse } from "../../src/server/http/exchange.ts";
 import type { RouteHandler } from "../../src/server/http/router.ts";
 
 /** Limits that no test reaches. */
@@ -14,7 +14,7 @@ export type PlainRequest = Omit<HttpRequest, "contentLength" | "isForwarded" | "
 };
 
 /** The response of a router to a request. The body is read as a transport reads it. */
-export async function askRouter(handle: RouteHandler, request: PlainRequest): Promise<HttpAnswer> {
+export async function askRouter(handle: RouteHandler, request: PlainRequest): Promise<HttpResponse> {
   const { body, ...head } = request;
   const contentLength = body.length;
   const asked = await handle({ ...head, contentLength, isForwarded: false, authorized: () => {} }, {});

@@ -1,4 +1,4 @@
-import { loadUws } from "../../src/server/transport/load-uws.ts";
+import { loadUws } from "../../src/server/transport/uws/load-uws.ts";
 
 const uws = loadUws();
 if (uws.uws === undefined) {

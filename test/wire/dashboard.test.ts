@@ -155,7 +155,7 @@ describe("the files of the dashboard", () => {
     expect(readDashboard(new URL("file:///nowhere/at/all/"))).toEqual([]);
     const files = dashboardFiles([]);
     expect(files.map(({ path }) => path)).toEqual(["/dashboard/"]);
-    const answer = files[0]!.answer({ headers: {} } as never);
+    const answer = files[0]!.respond({ headers: {} } as never);
     expect(answer).toMatchObject({ status: 200, body: expect.any(Buffer) });
     expect(String(answer.body)).toContain("npm run build");
   });

@@ -5,9 +5,10 @@ import { Link, type LinkCounts } from "./link.ts";
 import { RESYNC_REASONS, type ResyncReason } from "./reader.ts";
 import { DEFAULT_LOG_BYTES, RedisLog } from "./redis-log.ts";
 import { RedisMemoryCheck } from "./redis-memory.ts";
+import { createReplicationSink } from "./replication-sink.ts";
 import { Replicator, type ReplicatorEvents } from "./replicator.ts";
+import { type AppLookup, ShardPresence } from "./shard-presence.ts";
 import { type ShardedApp, Shards } from "./shards.ts";
-import { createJournal, type Tenants, TenantTables } from "./tenant-tables.ts";
 
 export interface ClusterOptions {
   readonly redisUrls: readonly string[];
@@ -17,17 +18,18 @@ export interface ClusterOptions {
   readonly clock: Clock;
   readonly makeId: () => string;
   readonly log: ClusterLog;
-  /** How many logs there are, the same on all nodes; and the apps of this one, which follows those that it needs. */
+  /** The number of logs, the same on all nodes. */
   readonly shards: number;
+  /** The apps of this node, which follows the logs that their sessions are in. */
   readonly apps: readonly ShardedApp[];
-  /** About how many entries a log keeps. */
-  readonly keep?: number;
+  /** About how many entries a log keeps at most. */
+  readonly maxLogLength?: number;
   /** How much memory of Redis a log takes at most. */
   readonly maxLogBytes?: number;
   readonly observeLag: (ms: number) => void;
   readonly crashed: (error: unknown) => void;
-  /** Another node, which is alive, goes by this node's id. */
-  readonly taken: () => void;
+  /** Called when another node, which is alive, has the id of this node. */
+  readonly nodeIdConflict: () => void;
 }
 
 export interface ClusterLog {
@@ -39,7 +41,7 @@ export interface ClusterLog {
 export interface ClusterCounts extends LinkCounts {
   readonly resyncs: Record<ResyncReason, number>;
   badInputs: number;
-  /** Defects that showed while something was taken in or told. */
+  /** Defects that have shown while something was taken in or written. */
   failures: number;
   joins: number;
   expulsions: number;
@@ -48,9 +50,9 @@ export interface ClusterCounts extends LinkCounts {
   disconnections: number;
 }
 
-const KEEP = 10_000;
+const DEFAULT_LOG_LENGTH = 10_000;
 const SAMPLE_MS = 1_000;
-/** How long the last words may take. */
+/** How long leaving may take. */
 const LEAVE_MS = 2_000;
 
 interface Shard {
@@ -58,13 +60,13 @@ interface Shard {
   readonly link: Link;
 }
 
-/** This node's part in a cluster: its tables are those of all nodes that share a Redis. */
+/** This node's part in a cluster: it shows the sessions of all nodes that share a Redis. */
 export class Cluster implements Replication {
   readonly counts: ClusterCounts = {
     batches: 0,
     ops: 0,
     entries: 0,
-    facts: 0,
+    records: 0,
     resyncs: Object.fromEntries(RESYNC_REASONS.map((reason) => [reason, 0])) as ClusterCounts["resyncs"],
     badInputs: 0,
     failures: 0,
@@ -82,7 +84,7 @@ export class Cluster implements Replication {
   #degradedSince: number | undefined;
   #badInputsLoggedAt = Number.NEGATIVE_INFINITY;
   #failuresLoggedAt = Number.NEGATIVE_INFINITY;
-  /** Shards of which it was said that Redis is full. */
+  /** The shards that were last logged as being in a full Redis. */
   readonly #full = new Set<number>();
   readonly #memory: RedisMemoryCheck;
   #left: (() => void) | undefined;
@@ -94,48 +96,51 @@ export class Cluster implements Replication {
     this.#memory = new RedisMemoryCheck(maxLogBytes, (details, message) => log.warn(details, message));
   }
 
-  /** Whether this node has shown the whole at least once. */
+  /** Whether this node has shown the sessions of all nodes at least once. */
   get isReady(): boolean {
     return this.#wasReady;
   }
 
-  /** Whether it cannot vouch now that it shows what all nodes do, and they what it does. */
+  /** Whether this node may not show the same sessions as the others now. */
   get isDegraded(): boolean {
     return !this.#every(({ replicator }) => replicator.isWhole);
   }
 
-  /** Whether Redis has no room for what the nodes have to say, in one shard at least. */
+  /** Whether Redis is out of memory for at least one shard. */
   get isRedisFull(): boolean {
     return !this.#every(({ replicator }) => !replicator.isFull);
   }
 
-  /** For how long it was, together. */
+  /** For how long this node was degraded since its start. */
   get degradedMs(): number {
     const { clock } = this.#options;
     return this.#degradedMs + (this.#degradedSince === undefined ? 0 : clock.now() - this.#degradedSince);
   }
 
-  /** Other nodes, as far as they are alive. */
-  get peers(): number {
-    return Math.max(0, ...Array.from(this.#shards.values(), ({ replicator }) => replicator.peers.alive));
+  /** How many other nodes are alive. */
+  get liveRemoteNodes(): number {
+    return Math.max(
+      0,
+      ...Array.from(this.#shards.values(), ({ replicator }) => replicator.remoteNodes.alive),
+    );
   }
 
-  /** What is left of the shortest of its leases: from 0 on the others may declare this node dead. */
+  /** What is left of this node's shortest lease. At 0, other nodes may declare this node dead. */
   get leaseLeftMs(): number {
     const { clock, leaseMs } = this.#options;
     const acknowledgedAt = Math.min(...Array.from(this.#shards.values(), ({ link }) => link.acknowledgedAt));
     return Math.max(0, acknowledgedAt + leaseMs - clock.now());
   }
 
-  /** For the tenant of an app. */
+  /** Where the tenant of an app writes what this node does to its sessions. */
   journal(appId: string): Journal {
     const replicator = (shard: number) => this.#shards.get(shard)?.replicator;
     const shards = this.#layout.of(appId);
-    return createJournal(
+    return createReplicationSink(
       appId,
       (userId) => replicator(this.#layout.find(appId, userId)!)!,
-      // Before the start nobody is lost.
-      (now) => shards.every((shard) => replicator(shard)?.mayGiveUp(now) ?? true),
+      // Before the start, no session can have lost its socket.
+      (now) => shards.every((shard) => replicator(shard)?.canExpireSessions(now) ?? true),
     );
   }
 
@@ -143,7 +148,7 @@ export class Cluster implements Replication {
     for (const shard of this.#layout.used) this.#shards.set(shard, this.#open(hub, shard));
   }
 
-  /** Says what there is to say, and leaves this node's sessions to the others; then ends. */
+  /** Writes what is pending, leaves this node's sessions to the other nodes, and closes. */
   async leave(): Promise<void> {
     for (const { replicator } of this.#shards.values()) replicator.leave();
     const left = new Promise<void>((resolve) => {
@@ -153,13 +158,13 @@ export class Cluster implements Replication {
     const late = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, LEAVE_MS);
     });
-    this.#look();
+    this.#updateStatus();
     await Promise.race([left, late]);
     clearTimeout(timer);
     await this.close();
   }
 
-  /** Ends without a word. */
+  /** Closes at once. The other nodes find out when the lease of this node is over. */
   async close(): Promise<void> {
     await Promise.all(Array.from(this.#shards.values(), ({ link }) => link.close()));
   }
@@ -170,10 +175,19 @@ export class Cluster implements Replication {
   }
 
   #open(hub: Hub, shard: number): Shard {
-    const { redisUrls, nodeId, leaseMs, windowMs, clock, makeId, keep = KEEP, maxLogBytes } = this.#options;
+    const {
+      redisUrls,
+      nodeId,
+      leaseMs,
+      windowMs,
+      clock,
+      makeId,
+      maxLogLength = DEFAULT_LOG_LENGTH,
+      maxLogBytes,
+    } = this.#options;
     const layout = this.#layout;
-    const tables = new TenantTables(
-      tenantsIn(hub, layout, shard),
+    const presence = new ShardPresence(
+      appsIn(hub, layout, shard),
       (appId, userId) => layout.find(appId, userId) === shard,
     );
     let link: Link | undefined;
@@ -182,35 +196,38 @@ export class Cluster implements Replication {
       leaseMs,
       windowMs,
       makeId,
-      tables,
+      presence,
       wakeBy: (due) => link?.wakeBy(due),
       events: this.#events(shard),
     });
-    let isLost = false;
+    let isDisconnected = false;
     link = new Link({
       connect: async () => {
-        const redisLog = await RedisLog.connect({ urls: redisUrls, shard, keep, maxLogBytes });
+        const redisLog = await RedisLog.connect({ urls: redisUrls, shard, maxLogLength, maxLogBytes });
         this.#memory.check(redisLog.url, shard);
         return redisLog;
       },
       replicator,
-      settle: (now) => {
-        tables.settle(now);
-        this.#look();
+      flush: (now) => {
+        presence.flush(now);
+        this.#updateStatus();
       },
       clock,
       leaseMs,
       counts: this.counts,
       events: {
         connected: () => {
-          if (isLost || !this.#wasReady) this.#options.log.info({ shard }, "Redis is connected");
-          isLost = false;
+          if (isDisconnected || !this.#wasReady) this.#options.log.info({ shard }, "Redis is connected");
+          isDisconnected = false;
         },
         disconnected: ({ message }) => {
-          isLost = true;
+          isDisconnected = true;
           this.counts.disconnections++;
-          this.#options.log.warn({ shard, reason: message }, "Redis is lost: this node serves what it knows");
-          this.#look();
+          this.#options.log.warn(
+            { shard, reason: message },
+            "connection to Redis lost: this node serves what it knows",
+          );
+          this.#updateStatus();
         },
         crashed: (error) => this.#failed(error),
       },
@@ -218,7 +235,10 @@ export class Cluster implements Replication {
     return { replicator, link };
   }
 
-  /** Each is counted; of many that come together, as of a row that no node can take in, the log has one a second. */
+  /**
+   * Counts a defect. At most one a second is logged: a row that no node can take in shows one with each
+   * reading.
+   */
   #failed(error: unknown): void {
     this.counts.failures++;
     const now = this.#options.clock.now();
@@ -228,7 +248,7 @@ export class Cluster implements Replication {
   }
 
   #events(shard: number): ReplicatorEvents {
-    const { log, clock, observeLag, taken } = this.#options;
+    const { log, clock, observeLag, nodeIdConflict } = this.#options;
     const { counts } = this;
     return {
       joined: (writer) => {
@@ -239,15 +259,15 @@ export class Cluster implements Replication {
         counts.expulsions++;
         log.warn(
           { shard },
-          "this node is not in the cluster any more, as others took it for dead or Redis forgot: it joins again",
+          "expelled from the cluster: another node declared this node dead, or Redis lost it; it joins again",
         );
       },
-      taken,
-      peerJoined: ({ nodeId, writer }) => log.info({ shard, peer: nodeId, writer }, "a node has joined"),
-      peerBuried: ({ nodeId, writer, heardAt, leaseMs }) => {
+      nodeIdConflict,
+      nodeJoined: ({ nodeId, writer }) => log.info({ shard, peer: nodeId, writer }, "a node has joined"),
+      nodeEvicted: ({ nodeId, writer, heardAt, leaseMs }) => {
         counts.nodesLost++;
         const silentMs = Math.round(clock.now() - heardAt);
-        // Who leaves has just said so; signs of life come every third of a lease.
+        // A node that leaves has just written so. Otherwise signs of life come every third of a lease.
         if (silentMs < leaseMs / 2) {
           log.info({ shard, peer: nodeId, writer }, "a node has left: its sessions wait to be resumed");
           return;
@@ -260,52 +280,49 @@ export class Cluster implements Replication {
       },
       resync: (reason) => {
         counts.resyncs[reason]++;
-        log[reason === "start" ? "info" : "warn"]({ shard, reason }, "all rows are read");
+        log[reason === "start" ? "info" : "warn"]({ shard, reason }, "reading all rows");
       },
       badInput: () => {
         counts.badInputs++;
         const now = this.#options.clock.now();
         if (now < this.#badInputsLoggedAt + SAMPLE_MS) return;
         this.#badInputsLoggedAt = now;
-        log.warn(
-          { count: counts.badInputs },
-          "Redis has what no node wrote, or one of another version: it is left out",
-        );
+        log.warn({ count: counts.badInputs }, "ignored data in Redis that no node of this version wrote");
       },
       failed: (error) => this.#failed(error),
       lag: observeLag,
     };
   }
 
-  /** Sees whether something has changed that others want to know. */
-  #look(): void {
+  /** Logs changes of this node's status, and finds out whether it has left. */
+  #updateStatus(): void {
     const now = this.#options.clock.now();
-    this.#lookAtRoom();
+    this.#logRoom();
     const { isDegraded } = this;
     if (!isDegraded) this.#wasReady = true;
-    // Who leaves is not in the cluster any more, as it should be.
+    // A node that leaves is not in the cluster any more, as it should be.
     const isMissing = this.#wasReady && isDegraded && this.#left === undefined;
     if (isMissing && this.#degradedSince === undefined) {
       this.#degradedSince = now;
-      this.#options.log.warn({}, "degraded: this node cannot tell whether it shows what all others do");
+      this.#options.log.warn({}, "degraded: this node may not show the same sessions as the others");
     } else if (!isDegraded && this.#degradedSince !== undefined) {
       const ms = now - this.#degradedSince;
       this.#degradedSince = undefined;
       this.#degradedMs += ms;
       this.#options.log.info(
         { degradedMs: Math.round(ms) },
-        "agreed again: this node shows what all others do",
+        "in sync again: this node shows the same sessions as the others",
       );
     }
     if (this.#every(({ replicator }) => replicator.hasLeft)) this.#left?.();
   }
 
-  #lookAtRoom(): void {
+  #logRoom(): void {
     for (const [shard, { replicator }] of this.#shards) {
       if (replicator.isFull === this.#full.has(shard)) continue;
       if (replicator.isFull) {
         this.#full.add(shard);
-        this.#options.log.warn({ shard }, "Redis is full: it takes signs of life and ends, and nothing else");
+        this.#options.log.warn({ shard }, "Redis is full: it takes only signs of life and ends");
       } else {
         this.#full.delete(shard);
         this.#options.log.info({ shard }, "Redis has room again");
@@ -314,8 +331,8 @@ export class Cluster implements Replication {
   }
 }
 
-/** The tenants that have sessions in a shard. */
-function tenantsIn(hub: Hub, layout: Shards, shard: number): Tenants {
+/** The apps that have sessions in a shard. */
+function appsIn(hub: Hub, layout: Shards, shard: number): AppLookup {
   const isIn = (appId: string) => layout.of(appId).includes(shard);
   return {
     tenant: (appId) => (isIn(appId) ? hub.tenant(appId) : undefined),

@@ -7,14 +7,14 @@ import type { Replicator } from "./replicator.ts";
 export interface LinkOptions {
   readonly connect: () => Promise<RedisLog>;
   readonly replicator: Replicator;
-  /** Called after the replicator may have written to the tables. */
-  readonly settle: (now: number) => void;
+  /** Called after each call of the replicator, which may have changed sessions. */
+  readonly flush: (now: number) => void;
   readonly clock: Clock;
   readonly leaseMs: number;
   readonly counts: LinkCounts;
   readonly events: {
     connected(): void;
-    /** For the first of several attempts that fail. */
+    /** Called once for several attempts that fail in a row. */
     disconnected(reason: Error): void;
     crashed(error: unknown): void;
   };
@@ -24,21 +24,27 @@ export interface LinkCounts {
   batches: number;
   ops: number;
   entries: number;
-  facts: number;
+  records: number;
 }
 
-/** Shorter than the time for which those who were without Redis wait for each other. */
+/** Shorter than the time for which nodes that were without Redis wait for each other. */
 const MAX_BACKOFF_MS = 1_000;
 const MIN_BACKOFF_MS = 50;
 const MAX_TICK_MS = 250;
-/** One that breaks before is as good as one that was never made: it does not make the next attempt come sooner. */
+/** A link that breaks sooner counts as a failed attempt, so the next attempts come less often. */
 const STEADY_MS = 1_000;
-/** At most one read in this time: what several nodes wrote meanwhile comes with one. */
+/** At most one read in this time: one read returns what several nodes wrote meanwhile. */
 const READ_INTERVAL_MS = 10;
-/** What cannot be read for so many times, as it is too large to come in time, is gone without. */
+/**
+ * Entries that fail to be read this many times, for example as they are too large to come in time, are
+ * skipped.
+ */
 const MAX_FAILED_READS = 3;
 
-/** Does what a replicator asks for, tells it what came of that and of the time, and connects again whenever that fails. */
+/**
+ * Carries out the commands of a replicator, tells it the replies and the time, and connects again after a
+ * failure.
+ */
 export class Link {
   readonly #options: LinkOptions;
   readonly #running: Promise<void>;
@@ -50,7 +56,7 @@ export class Link {
   #armedFor = Number.POSITIVE_INFINITY;
   #resumeReading = () => {};
   #acknowledgedAt = Number.NEGATIVE_INFINITY;
-  /** After which entry reading failed, and how many times. */
+  /** The entry after which reading failed, and how many times. */
   #failedReads = { after: "", times: 0 };
 
   constructor(options: LinkOptions) {
@@ -59,23 +65,23 @@ export class Link {
     this.#running = this.#run();
   }
 
-  /** When the log last took what this node writes, if only a sign of life. */
+  /** When the log last took a batch of this node, if only a sign of life. */
   get acknowledgedAt(): number {
     return this.#acknowledgedAt;
   }
 
-  /** There will be something to do at a time. */
+  /** Has the replicator called at a time, when there will be something to do. */
   wakeBy(due: number): void {
     if (this.#log === undefined || due >= this.#armedFor) return;
     this.#disarm();
     this.#armedFor = due;
     const ms = due - this.#options.clock.now();
-    // After everything that came in together.
+    // After everything that came in during this turn of the event loop.
     if (ms <= 0) this.#immediate = setImmediate(() => this.#step());
     else this.#timer = setTimeout(() => this.#step(), ms);
   }
 
-  /** Ends the link; what is on its way is lost. */
+  /** Ends the link. Batches that are on their way may be lost. */
   async close(): Promise<void> {
     this.#isClosed = true;
     clearInterval(this.#ticker);
@@ -124,23 +130,23 @@ export class Link {
       }
       const startedAt = clock.now();
       const entries = await log.read(after).catch((error) => {
-        this.#noteFailedRead(after);
+        this.#countFailedRead(after);
         throw error;
       });
       counts.entries += entries.length;
-      for (const entry of entries) if (entry.kind === "batch") counts.facts += entry.facts.length / 2;
+      for (const entry of entries) if (entry.kind === "batch") counts.records += entry.records.length / 2;
       this.#guard(() => replicator.read(after, entries, clock.now()));
       const rest = startedAt + READ_INTERVAL_MS - clock.now();
       if (rest >= 1) await delay(rest);
     }
   }
 
-  #noteFailedRead(after: string): void {
+  #countFailedRead(after: string): void {
     const times = this.#failedReads.after === after ? this.#failedReads.times + 1 : 1;
     this.#failedReads = { after, times };
     if (times < MAX_FAILED_READS || this.#isClosed) return;
     this.#failedReads = { after: "", times: 0 };
-    this.#options.replicator.skip();
+    this.#options.replicator.skipUnreadable();
   }
 
   #step(): void {
@@ -156,41 +162,43 @@ export class Link {
 
   #perform(log: RedisLog, command: Command): void {
     const { replicator, clock, counts } = this.#options;
-    const answer = <T>(asked: Promise<T>, tell: (reply: T, now: number) => void) =>
+    const whenDone = <T>(asked: Promise<T>, tell: (reply: T, now: number) => void) =>
       asked.then(
         (reply) => {
-          // Of a link that is lost, nobody wants to know.
+          // A reply over an earlier link is of no use.
           if (this.#log === log) this.#guard(() => tell(reply, clock.now()));
         },
         () => {},
       );
     switch (command.do) {
-      case "look":
-        return void answer(log.look(command), (reply, now) => replicator.looked(reply, now));
+      case "readStatus":
+        return void whenDone(log.readStatus(command), (reply, now) => replicator.statusRead(reply, now));
       case "scan":
-        return void answer(log.scan(command), (reply, now) => replicator.scanned(reply, now));
+        return void whenDone(log.scan(command), (reply, now) => replicator.scanned(reply, now));
       case "join":
-        return void answer(log.join(command), (reply, now) => replicator.joined(command.writer, reply, now));
+        return void whenDone(log.join(command), (reply, now) =>
+          replicator.joined(command.writer, reply, now),
+        );
       case "append":
         counts.batches++;
         counts.ops += command.ops.length;
-        return void answer(log.append(command), (reply, now) => {
+        return void whenDone(log.append(command), (reply, now) => {
           if (reply.seq !== undefined) this.#acknowledgedAt = now;
           replicator.appended(command, reply, now);
         });
-      case "bury":
-        return void answer(log.bury(command), (isDone) => replicator.buried(command.writer, isDone));
+      case "evict":
+        return void whenDone(log.evict(command), (isDone) => replicator.evicted(command.writer, isDone));
       case "forget":
-        return void answer(log.forget(command), () => {});
+        return void whenDone(log.forget(command), () => {});
     }
   }
 
   /**
-   * A defect of ours does not end the process. The replicator says itself what becomes of a session, entry or row that fails; of anything
-   * else nobody knows how far it came, so the link is made anew, which begins everything from what is known for sure.
+   * A defect does not end the process. The replicator itself deals with a record, entry or row that fails.
+   * How far any other call came is unknown, so this connects again, which starts from what is known for sure.
    */
   #guard(act: () => void, steps = true): void {
-    const { clock, replicator, settle, events } = this.#options;
+    const { clock, replicator, flush, events } = this.#options;
     try {
       act();
     } catch (error) {
@@ -198,7 +206,7 @@ export class Link {
       this.#log?.close();
     }
     try {
-      settle(clock.now());
+      flush(clock.now());
     } catch (error) {
       events.crashed(error);
     }

@@ -1,31 +1,34 @@
-import type { Command, Entry, Look, Page, Position } from "./log.ts";
-import type { Touch } from "./touch.ts";
+import type { Command, Entry, LogStatus, Position, ScanBatch, ScannedRow } from "./log.ts";
+import type { QuorumTracker } from "./quorum-tracker.ts";
 
 /** Why all rows are read. */
 export const RESYNC_REASONS = [
-  /** This node has just begun. */
+  /** This node has just started. */
   "start",
   /** Entries are missing between two that were read. */
   "gap",
   /** The log does not have the entry that was read last: it was trimmed, emptied, or is an older copy. */
   "log_changed",
-  /** A change was refused, and nothing that was read says why. */
+  /** The log refused a change, and nothing that was read explains why. */
   "refused",
-  /** What this node wrote did not come back to it. */
+  /** This node did not read back what it wrote. */
   "not_read_back",
-  /** Redis was lost while the rows were read. */
+  /** The connection to Redis was lost while the rows were read. */
   "interrupted",
-  /** A defect showed while something was taken in, so nobody knows what of it was. */
+  /** A defect has shown while something was taken in, so it is unknown how much of it was. */
   "defect",
 ] as const;
 export type ResyncReason = (typeof RESYNC_REASONS)[number];
 
-/** What becomes of what was read. None of it throws: what fails is told by `doubt`. */
+/** Takes what was read. None of its methods throws: it reports a failure by `Reader.doubt`. */
 export interface ReaderTarget {
   apply(entry: Entry, now: number): void;
-  /** All rows will come now, at least as new as this look, each once or more; then what happened meanwhile; then `loaded`. */
-  loading(look: Look, reason: ResyncReason): void;
-  row(row: Page["rows"][number], now: number): void;
+  /**
+   * All rows follow, each at least once and at least as new as this status; then the entries since; then
+   * `loaded`.
+   */
+  loading(status: LogStatus, reason: ResyncReason): void;
+  row(row: ScannedRow, now: number): void;
   loaded(now: number): void;
   badInput(): void;
 }
@@ -33,79 +36,85 @@ export interface ReaderTarget {
 type State =
   | { readonly at: "unlinked" }
   /** Finds out whether the log still has the entry that was read last. */
-  | { readonly at: "looking"; readonly from: number; isAsked: boolean }
+  | { readonly at: "checking"; readonly from: number; isAsked: boolean }
   | Loading
   | { readonly at: "following" };
 
 interface Loading {
   readonly at: "loading";
-  /** Where the scan of the rows goes on; undefined: it is over. */
+  /** Where the scan of the rows continues; undefined: it is complete. */
   next: string | undefined;
   isAsked: boolean;
   /** How far the log has to be read until it is as new as the rows. */
   until: number | undefined;
-  kept: Entry[];
-  keptFacts: number;
-  keptChars: number;
+  deferred: Entry[];
+  deferredRecords: number;
+  deferredChars: number;
 }
 
-const NOTHING_KEPT = () => ({ kept: [] as Entry[], keptFacts: 0, keptChars: 0 });
+const NOTHING_DEFERRED = () => ({ deferred: [] as Entry[], deferredRecords: 0, deferredChars: 0 });
 
 const RETRY_MS = 1_000;
-/** What waits until the rows have been read. If it is more, it is applied before, and the tables may go back and forth. */
-const MAX_KEPT_FACTS = 20_000;
-const MAX_KEPT_CHARS = 16 * 1024 * 1024;
-/** Where all rows were read and a defect shows again, twice as long passes each time until the next try, up to 64 s. */
+/**
+ * How much is deferred until all rows have been read. Beyond it, entries are applied earlier, and some
+ * sessions may go back and forth.
+ */
+const MAX_DEFERRED_RECORDS = 20_000;
+const MAX_DEFERRED_CHARS = 16 * 1024 * 1024;
+/** If a defect shows again after all rows were read, the time until the next try doubles, up to 64 s. */
 const MAX_DOUBTS = 6;
 const CALM_MS = 120_000;
 
 /**
- * The reading half: entries in their order, each once, and never silently less. When some are missing, or the log is
- * another one than before, all rows are read anew.
+ * The reading half of a replicator: entries in their order, each once, and never silently fewer. If some are
+ * missing, or the log is not the same as before, it reads all rows again.
  */
 export class Reader {
   readonly #target: ReaderTarget;
-  readonly #touch: Touch;
+  readonly #quorum: QuorumTracker;
   #state: State = { at: "unlinked" };
   #position: Position | undefined;
-  /** What tells the entry at the position from another one that came to have its name; undefined: it was not read. */
+  /**
+   * Tells the entry at the position from another one that got the same id; undefined: that entry was not
+   * read.
+   */
   #mark: string | undefined;
   #loadedAt = Number.NEGATIVE_INFINITY;
-  /** Why all rows are to be read, while they are. */
+  /** Why all rows will be read, or are being read. */
   #reason: ResyncReason = "start";
-  /** When all rows are to be read because of a defect; undefined: there was none since they were. */
+  /** When all rows have to be read because of a defect; undefined: none has shown since they were read. */
   #doubtDueAt: number | undefined;
   #doubts = 0;
-  /** When entries last came. */
+  /** When entries came last. */
   readAt = Number.NEGATIVE_INFINITY;
 
-  constructor(target: ReaderTarget, touch: Touch) {
+  constructor(target: ReaderTarget, quorum: QuorumTracker) {
     this.#target = target;
-    this.#touch = touch;
+    this.#quorum = quorum;
   }
 
   get isFollowing(): boolean {
     return this.#state.at === "following";
   }
 
-  /** Whether something that was read was not taken in as it should be. */
+  /** Whether something that was read may not have been taken in. */
   get isInDoubt(): boolean {
     return this.#doubtDueAt !== undefined;
   }
 
-  /** How many entries have been read, or done without. */
+  /** The count of the last entry that was read or skipped. */
   get count(): number {
     return this.#position?.count ?? 0;
   }
 
-  /** After which entry the log is to be read; undefined: not now. */
+  /** The id of the entry after which the log has to be read; undefined: not now. */
   get after(): string | undefined {
     const { at } = this.#state;
     return at === "following" || at === "loading" ? this.#position?.id : undefined;
   }
 
   linked(now: number): void {
-    this.#state = { at: "looking", from: now, isAsked: false };
+    this.#state = { at: "checking", from: now, isAsked: false };
   }
 
   unlinked(now: number): void {
@@ -114,28 +123,31 @@ export class Reader {
       this.#reason = "interrupted";
     }
     this.#state = { at: "unlinked" };
-    this.#touch.lost(now);
+    this.#quorum.lost(now);
   }
 
-  /** Reads all rows, as what was read so far is not what it should be. */
+  /** Starts to read all rows, as what was read so far is wrong or incomplete. */
   restart(now: number, reason: ResyncReason): void {
     if (this.#state.at !== "following" && this.#state.at !== "loading") return;
     this.#position = undefined;
     this.#reason = reason;
-    this.#touch.lost(now);
-    this.#state = { at: "looking", from: Math.max(now, this.#loadedAt + RETRY_MS), isAsked: false };
+    this.#quorum.lost(now);
+    this.#state = { at: "checking", from: Math.max(now, this.#loadedAt + RETRY_MS), isAsked: false };
   }
 
-  /** What was read may not have been taken in: all rows are to be read. Until then it goes on with what comes. */
+  /**
+   * Something that was read may not have been taken in, so all rows will be read. Until then it goes on
+   * reading.
+   */
   doubt(now: number): void {
     if (this.#doubtDueAt !== undefined) return;
     if (now - this.#loadedAt > CALM_MS) this.#doubts = 0;
     this.#doubtDueAt = Math.max(now, this.#loadedAt + RETRY_MS * 2 ** this.#doubts);
-    this.#touch.lost(now);
+    this.#quorum.lost(now);
   }
 
-  /** What comes after the last entry cannot be read: it is gone without, if the rows can be. */
-  skip(): void {
+  /** The entries after the last one cannot be read, so all rows are read instead. */
+  skipUnreadable(): void {
     this.#position = undefined;
     this.#reason = "gap";
   }
@@ -146,19 +158,19 @@ export class Reader {
       this.restart(now, "defect");
     }
     const state = this.#state;
-    if (state.at === "looking" && !state.isAsked && now >= state.from) {
+    if (state.at === "checking" && !state.isAsked && now >= state.from) {
       state.isAsked = true;
-      commands.push({ do: "look", at: this.#position?.id });
+      commands.push({ do: "readStatus", at: this.#position?.id });
     } else if (state.at === "loading" && !state.isAsked) {
       state.isAsked = true;
       commands.push(
-        state.next === undefined ? { do: "look", at: undefined } : { do: "scan", from: state.next },
+        state.next === undefined ? { do: "readStatus", at: undefined } : { do: "scan", from: state.next },
       );
     }
   }
 
-  looked(look: Look, now: number): void {
-    const { end, found } = look;
+  statusRead(status: LogStatus, now: number): void {
+    const { end, found } = status;
     const state = this.#state;
     if (state.at === "loading") {
       state.until = end.count;
@@ -170,25 +182,25 @@ export class Reader {
       this.#mark = undefined;
       this.#loadedAt = now;
       this.#doubtDueAt = undefined;
-      this.#state = { at: "loading", next: "0", isAsked: false, until: undefined, ...NOTHING_KEPT() };
-      this.#target.loading(look, this.#reason);
+      this.#state = { at: "loading", next: "0", isAsked: false, until: undefined, ...NOTHING_DEFERRED() };
+      this.#target.loading(status, this.#reason);
     }
   }
 
-  scanned(page: Page, now: number): void {
+  scanned(batch: ScanBatch, now: number): void {
     const state = this.#state;
     if (state.at !== "loading") return;
-    state.next = page.next;
+    state.next = batch.next;
     state.isAsked = false;
-    for (const row of page.rows) this.#target.row(row, now);
+    for (const row of batch.rows) this.#target.row(row, now);
   }
 
-  /** `after`: which entry was asked for. */
+  /** `after`: the id after which these entries were asked for. */
   read(after: string, entries: readonly Entry[], now: number): void {
     if (after !== this.after) return;
     if (entries.length > 0) this.readAt = now;
     for (const entry of entries) {
-      // What the last one brought may have made it begin anew.
+      // The entry before may have led to reading all rows.
       if (this.#position === undefined) return;
       const { count } = this.#position;
       this.#mark = markOf(entry);
@@ -197,7 +209,7 @@ export class Reader {
         this.#position = { count, id: entry.id };
       } else if (entry.count === count + 1) {
         this.#position = { count: entry.count, id: entry.id };
-        if (this.#state.at === "loading") this.#keep(this.#state, entry, now);
+        if (this.#state.at === "loading") this.#defer(this.#state, entry, now);
         else this.#target.apply(entry, now);
       } else {
         return this.restart(now, "gap");
@@ -206,30 +218,31 @@ export class Reader {
     if (this.#state.at === "loading") this.#finish(this.#state, now);
   }
 
-  /** Whether what the log has at the position is what this node has read there. */
+  /** Whether the log has at the position what this node has read there. */
   #isThere(found: Entry | undefined): boolean {
     if (this.#position === undefined || found === undefined) return false;
     return this.#mark === undefined || this.#mark === markOf(found);
   }
 
-  #keep(state: Loading, entry: Entry, now: number): void {
-    state.kept.push(entry);
-    const facts = entry.kind === "batch" ? entry.facts : [];
-    state.keptFacts += 1 + facts.length / 2;
-    for (const text of facts) state.keptChars += text.length;
-    if (state.keptFacts > MAX_KEPT_FACTS || state.keptChars > MAX_KEPT_CHARS) this.#applyKept(state, now);
+  #defer(state: Loading, entry: Entry, now: number): void {
+    state.deferred.push(entry);
+    const records = entry.kind === "batch" ? entry.records : [];
+    state.deferredRecords += 1 + records.length / 2;
+    for (const text of records) state.deferredChars += text.length;
+    if (state.deferredRecords > MAX_DEFERRED_RECORDS || state.deferredChars > MAX_DEFERRED_CHARS)
+      this.#applyDeferred(state, now);
   }
 
-  #applyKept(state: Loading, now: number): void {
-    const { kept } = state;
-    Object.assign(state, NOTHING_KEPT());
-    for (const entry of kept) this.#target.apply(entry, now);
+  #applyDeferred(state: Loading, now: number): void {
+    const { deferred } = state;
+    Object.assign(state, NOTHING_DEFERRED());
+    for (const entry of deferred) this.#target.apply(entry, now);
   }
 
   #finish(state: Loading, now: number): void {
     if (state.until === undefined || this.count < state.until) return;
-    // In one go, so that nobody is shown what is older than the rows.
-    this.#applyKept(state, now);
+    // Without a pause, so that no client is shown a state that is older than the rows.
+    this.#applyDeferred(state, now);
     if (this.#state !== state) return;
     this.#target.loaded(now);
     this.#follow(now);
@@ -239,7 +252,7 @@ export class Reader {
     this.#state = { at: "following" };
     this.#reason = "log_changed";
     this.readAt = now;
-    if (!this.isInDoubt) this.#touch.found(now);
+    if (!this.isInDoubt) this.#quorum.reached(now);
   }
 }
 

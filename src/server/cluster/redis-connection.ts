@@ -2,17 +2,20 @@ import { RedisClient } from "@redis/client";
 
 const CONNECT_TIMEOUT_MS = 2_000;
 const RESP = 2;
-/** Made once: the library's own makes a class of all commands anew for each address that is not the last one's, in tens of ms. */
+/**
+ * Made once: the library's own function makes a class of all commands for each new address, which takes tens
+ * of ms.
+ */
 const createClient = RedisClient.factory({ RESP });
 
-/** A command was not answered in time. */
+/** Redis did not reply in time. */
 class DeadlineError extends Error {
   override readonly name = "DeadlineError";
 }
 
 /**
- * One connection to Redis, for as long as it works: it is never mended, and nothing waits for it to be. The first thing that
- * goes wrong ends it, an error in an answer too, as then nobody knows what was done.
+ * One connection to Redis, for as long as it works. It is never repaired, and nothing waits for that. The
+ * first failure ends it; so does an error reply, as then it is unknown what was done.
  */
 export class RedisConnection {
   /** Rejects when the connection has ended, with the reason. */
@@ -30,12 +33,12 @@ export class RedisConnection {
     this.ended.catch(() => {});
     const options = {
       url,
-      // The types would not have it here too, but without it the connection is made as for RESP 3.
+      // The types do not ask for it here, but without it the connection is made for RESP 3.
       RESP,
       disableOfflineQueue: true,
       disableClientInfo: true,
       maintNotifications: "disabled",
-      // Deadlines are ours, see `ask`: those of the library are for commands that it has not sent yet.
+      // `ask` has deadlines of its own: those of the library are for commands that it has not sent yet.
       commandOptions: { timeout: 0 },
       socket: { reconnectStrategy: false, connectTimeout: CONNECT_TIMEOUT_MS },
     } as const;
@@ -45,9 +48,9 @@ export class RedisConnection {
 
   static async open(url: string): Promise<RedisConnection> {
     const connection = new RedisConnection(url);
-    // The library waits for ever for a server that takes the connection and says nothing.
+    // The library waits forever for a server that accepts the connection and sends nothing.
     const timer = setTimeout(
-      () => connection.#end(new DeadlineError("Redis does not answer")),
+      () => connection.#end(new DeadlineError("Redis does not reply")),
       2 * CONNECT_TIMEOUT_MS,
     );
     try {
@@ -61,11 +64,14 @@ export class RedisConnection {
     }
   }
 
-  /** Sends a command; its answer, unless it is an error or comes too late: then the connection ends. */
+  /**
+   * Sends a command and resolves to its reply. If that is an error or comes too late, this rejects and the
+   * connection ends.
+   */
   async ask(args: string[], deadlineMs: number): Promise<unknown> {
     const late = () =>
-      this.#end(new DeadlineError(`Redis did not answer ${args[0]} within ${deadlineMs} ms`));
-    // A process that stood still finds its timers due before it has read what came meanwhile.
+      this.#end(new DeadlineError(`Redis did not reply to ${args[0]} within ${deadlineMs} ms`));
+    // After a pause of the process, timers fire before it reads what came meanwhile.
     let immediate: NodeJS.Immediate | undefined;
     const timer = setTimeout(() => {
       immediate = setImmediate(late);

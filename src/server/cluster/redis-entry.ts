@@ -1,16 +1,16 @@
-import { MAX_FACT_CHARS } from "./fact.ts";
-import type { Entry, Page, Registered } from "./log.ts";
+import type { Entry, RegisteredWriter, ScanBatch } from "./log.ts";
+import { MAX_RECORD_CHARS } from "./record.ts";
 
-/** More fields than any version of ours puts into an entry. */
+/** More fields than any version of this gateway puts into an entry. */
 const MAX_FIELDS = 8_192;
 const MAX_HEADER_CHARS = 1_024;
 const MAX_COUNT = Number.MAX_SAFE_INTEGER;
 
-/** Reads what XREAD tells of an entry. Never throws: what is not ours is `bad`. */
+/** Reads an entry as XREAD returns it. Never throws: an entry that no node wrote is `bad`. */
 export function parseEntry(id: string, fields: unknown): Entry {
   const bad = { id, kind: "bad" } as const;
   if (!Array.isArray(fields) || fields.length < 2 || fields.length > MAX_FIELDS) return bad;
-  const [kind, header, ...facts] = fields as unknown[];
+  const [kind, header, ...records] = fields as unknown[];
   if (typeof header !== "string" || header.length > MAX_HEADER_CHARS) return bad;
   const [countText = "", second = "", third = "", ...rest] = header.split(" ");
   const count = parseCount(countText);
@@ -18,10 +18,10 @@ export function parseEntry(id: string, fields: unknown): Entry {
   switch (kind) {
     case "batch": {
       const seq = parseCount(second);
-      if (seq === undefined || !isWriter(third) || !facts.every(isText)) return bad;
-      // Most have none, and need no other list.
-      const fit = facts.some(isTooLong) ? facts.map(shorten) : facts;
-      const batch = { id, kind, count, writer: third, seq, facts: fit } as const;
+      if (seq === undefined || !isWriter(third) || !records.every(isText)) return bad;
+      // Most batches have no such record, and need no second list.
+      const fit = records.some(isTooLong) ? records.map(shorten) : records;
+      const batch = { id, kind, count, writer: third, seq, records: fit } as const;
       return rest[0] === "full" ? { ...batch, isFull: true } : batch;
     }
     case "join": {
@@ -30,14 +30,14 @@ export function parseEntry(id: string, fields: unknown): Entry {
       return { id, kind, count, writer: third, leaseMs, nodeId: rest.join(" ") };
     }
     case "bury":
-      return isWriter(second) ? { id, kind, count, writer: second } : bad;
+      return isWriter(second) ? { id, kind: "evict", count, writer: second } : bad;
     default:
       return { id, kind: "unknown", count };
   }
 }
 
-/** Reads what HSCAN tells of the rows: what is not one is left out. */
-export function parseRows(fields: unknown): Page["rows"] {
+/** Reads rows as HSCAN returns them. What is not a row is left out. */
+export function parseRows(fields: unknown): ScanBatch["rows"] {
   const rows: { sessionId: string; owner: string; text: string }[] = [];
   if (!Array.isArray(fields)) return rows;
   for (let i = 0; i + 1 < fields.length; i += 2) {
@@ -50,13 +50,13 @@ export function parseRows(fields: unknown): Page["rows"] {
   return rows;
 }
 
-/** Reads the register, as HGETALL tells it. */
-export function parseRegister(fields: unknown): Registered[] {
+/** Reads the register as HGETALL returns it. */
+export function parseRegister(fields: unknown): RegisteredWriter[] {
   const values = new Map<string, string>();
   if (Array.isArray(fields)) {
     for (let i = 0; i + 1 < fields.length; i += 2) values.set(String(fields[i]), String(fields[i + 1]));
   }
-  const register: Registered[] = [];
+  const register: RegisteredWriter[] = [];
   for (const [name, seq] of values) {
     const writer = name.slice(2);
     if (!name.startsWith("s:") || !isWriter(writer)) continue;
@@ -66,13 +66,13 @@ export function parseRegister(fields: unknown): Registered[] {
   return register;
 }
 
-/** What is too long to be a fact is none: it is not kept, so that nothing is kept that is larger than what nodes write. */
+/** Replaces what is too long to be a record, so that nothing is kept that is larger than what nodes write. */
 function shorten(text: string): string {
   return isTooLong(text) ? "" : text;
 }
 
 function isTooLong(text: string): boolean {
-  return text.length > MAX_FACT_CHARS;
+  return text.length > MAX_RECORD_CHARS;
 }
 
 function isText(value: unknown): value is string {

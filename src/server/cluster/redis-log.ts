@@ -1,45 +1,59 @@
-import type { Appended, Asked, Entry, Joined, Look, Page } from "./log.ts";
+import type { AppendReply, CommandOf, Entry, JoinReply, LogStatus, OpKind, ScanBatch } from "./log.ts";
 import { RedisConnection } from "./redis-connection.ts";
 import { parseEntry, parseRegister, parseRows } from "./redis-entry.ts";
 import { findMaster } from "./redis-master.ts";
 import { keysOf, type LogKeys, SCRIPTS, type Script } from "./redis-scripts.ts";
 
-/** A command that is not answered by then is as good as lost. */
+/** A command without a reply after this time counts as lost. */
 const DEADLINE_MS = 2_000;
-/** How long a read waits for an entry, and how long after that until nobody believes in it any more. */
+/** How long a read waits for an entry, and how much longer its reply may take. */
 const BLOCK_MS = 1_000;
 const BLOCK_GRACE_MS = 1_000;
-/** At most so many entries, or rows, in an answer, and about so much text: what waits to be sent is in the memory of Redis too. */
+/**
+ * Bounds of a reply, which takes memory in Redis until it is sent: entries or rows, and about how much text.
+ */
 const MAX_ENTRIES_A_READ = 64;
-const MAX_ROWS_A_PAGE = 1_000;
-const ANSWER_CHARS = 2 * 1024 * 1024;
+const MAX_ROWS_A_SCAN = 1_000;
+const REPLY_CHARS = 2 * 1024 * 1024;
+
+/** The word of each operation in the scripts. */
+const WIRE_KINDS = {
+  open: "open",
+  patch: "patch",
+  takeover: "claim",
+  end: "end",
+  forceEnd: "kick",
+} as const satisfies Record<OpKind, string>;
 
 export interface RedisLogOptions {
   /** One Redis, or some nodes of one Redis Cluster. */
   readonly urls: readonly string[];
   readonly shard: number;
-  /** About how many entries the log has at most. */
-  readonly keep: number;
+  /** About how many entries the log keeps at most. */
+  readonly maxLogLength: number;
   /** How much memory of Redis the log takes at most. */
   readonly maxLogBytes?: number | undefined;
 }
 
-/** Of entries with small sessions this is more than `keep` of them take. */
+/** More than `maxLogLength` entries with small sessions take. */
 export const DEFAULT_LOG_BYTES = 64 * 1024 * 1024;
 
-/** A log in Redis, for as long as the two connections to it work: a read waits on one of them while commands go over the other. */
+/**
+ * A log in Redis, for as long as its two connections work. Reads wait on one of them, while commands go over
+ * the other.
+ */
 export class RedisLog {
   readonly ended: Promise<never>;
-  /** Of the Redis that has its keys. */
+  /** The address of the Redis that has its keys. */
   readonly url: string;
   readonly #commands: RedisConnection;
   readonly #reads: RedisConnection;
   readonly #keys: LogKeys;
-  readonly #keep: string;
+  readonly #maxLength: string;
   readonly #maxBytes: string;
-  /** How much to ask for: learned from the answers, as sizes differ a thousandfold. */
-  #entriesARead = new AnswerSize(MAX_ENTRIES_A_READ);
-  #rowsAPage = new AnswerSize(MAX_ROWS_A_PAGE);
+  /** How much to ask for. It is learned from the replies, as sizes differ a thousandfold. */
+  #entriesARead = new ReplySize(MAX_ENTRIES_A_READ);
+  #rowsAScan = new ReplySize(MAX_ROWS_A_SCAN);
 
   private constructor(
     url: string,
@@ -51,7 +65,7 @@ export class RedisLog {
     this.#commands = commands;
     this.#reads = reads;
     this.#keys = keysOf(options.shard);
-    this.#keep = String(options.keep);
+    this.#maxLength = String(options.maxLogLength);
     this.#maxBytes = String(options.maxLogBytes ?? DEFAULT_LOG_BYTES);
     this.ended = Promise.race([commands.ended, reads.ended]);
     this.ended.catch(() => this.close());
@@ -61,7 +75,7 @@ export class RedisLog {
     const { url, connection: commands } = await findMaster(options.urls, keysOf(options.shard).nodes);
     try {
       const log = new RedisLog(url, commands, await RedisConnection.open(url), options);
-      // Once for each connection, so that no command finds its script missing while the next one does not.
+      // Once for each connection, so that no command finds its script missing and the next one does not.
       await Promise.all(
         Object.values(SCRIPTS).map(({ text }) => commands.ask(["SCRIPT", "LOAD", text], DEADLINE_MS)),
       );
@@ -72,8 +86,8 @@ export class RedisLog {
     }
   }
 
-  async look({ at }: Asked<"look">): Promise<Look> {
-    const [count, id, held, nodes] = asArray(await this.#run(SCRIPTS.look, at ?? "0-0"));
+  async readStatus({ at }: CommandOf<"readStatus">): Promise<LogStatus> {
+    const [count, id, held, nodes] = asArray(await this.#run(SCRIPTS.status, at ?? "0-0"));
     return {
       end: { count: Number(count), id: String(id) },
       found: held === null ? undefined : parseEntry(String(at), held),
@@ -81,35 +95,35 @@ export class RedisLog {
     };
   }
 
-  async scan({ from }: Asked<"scan">): Promise<Page> {
-    const args = ["HSCAN", this.#keys.rows, from, "COUNT", String(this.#rowsAPage.count)];
+  async scan({ from }: CommandOf<"scan">): Promise<ScanBatch> {
+    const args = ["HSCAN", this.#keys.rows, from, "COUNT", String(this.#rowsAScan.count)];
     const [next, fields] = asArray(await this.#commands.ask(args, DEADLINE_MS));
-    this.#rowsAPage.learn(asArray(fields).length / 2, charsIn(fields));
+    this.#rowsAScan.learn(asArray(fields).length / 2, charsIn(fields));
     return { next: next === "0" ? undefined : String(next), rows: parseRows(fields) };
   }
 
-  async join({ writer, leaseMs, nodeId, formerly }: Asked<"join">): Promise<Joined> {
+  async join({ writer, leaseMs, nodeId, formerly }: CommandOf<"join">): Promise<JoinReply> {
     const holder = await this.#run(SCRIPTS.join, writer, String(leaseMs), nodeId, ...formerly);
     return holder === "" ? { ok: true } : { ok: false, holder: String(holder) };
   }
 
-  async append({ writer, seq, ops }: Asked<"append">): Promise<Appended> {
+  async append({ writer, seq, ops }: CommandOf<"append">): Promise<AppendReply> {
     const args = [writer, String(seq)];
-    for (const { kind, sessionId, text } of ops) args.push(kind, sessionId, text);
+    for (const { kind, sessionId, text } of ops) args.push(WIRE_KINDS[kind], sessionId, text);
     const [count, last, full] = asArray(await this.#run(SCRIPTS.append, ...args));
     const appended = { count: Number(count), seq: last === -1 ? undefined : Number(last) };
     return full === 1 ? { ...appended, isFull: true } : appended;
   }
 
-  async bury({ writer, seq = -1 }: Asked<"bury">): Promise<boolean> {
-    return (await this.#run(SCRIPTS.bury, writer, String(seq))) === 1;
+  async evict({ writer, seq = -1 }: CommandOf<"evict">): Promise<boolean> {
+    return (await this.#run(SCRIPTS.evict, writer, String(seq))) === 1;
   }
 
-  async forget({ writer }: Asked<"forget">): Promise<void> {
+  async forget({ writer }: CommandOf<"forget">): Promise<void> {
     await this.#run(SCRIPTS.forget, writer);
   }
 
-  /** The entries after one; waits a while if there are none. */
+  /** Reads the entries after one. Waits for a while if there are none. */
   async read(after: string): Promise<Entry[]> {
     const { log } = this.#keys;
     const entries = String(this.#entriesARead.count);
@@ -134,13 +148,13 @@ export class RedisLog {
 
   #run({ sha }: Script, ...args: string[]): Promise<unknown> {
     const { log, rows, nodes } = this.#keys;
-    const command = ["EVALSHA", sha, "3", log, rows, nodes, this.#keep, this.#maxBytes, ...args];
+    const command = ["EVALSHA", sha, "3", log, rows, nodes, this.#maxLength, this.#maxBytes, ...args];
     return this.#commands.ask(command, DEADLINE_MS);
   }
 }
 
-/** How many things to ask for at once, so that an answer is not much larger than it should be. */
-class AnswerSize {
+/** How many things to ask for at once, so that a reply is not much larger than `REPLY_CHARS`. */
+class ReplySize {
   readonly #max: number;
   #count: number;
 
@@ -155,7 +169,7 @@ class AnswerSize {
 
   learn(things: number, chars: number): void {
     if (things === 0) return;
-    const fitting = Math.max(1, Math.floor((ANSWER_CHARS * things) / Math.max(1, chars)));
+    const fitting = Math.max(1, Math.floor((REPLY_CHARS * things) / Math.max(1, chars)));
     this.#count = Math.min(this.#max, 2 * this.#count, fitting);
   }
 }

@@ -1,19 +1,22 @@
 import { RedisConnection } from "./redis-connection.ts";
 
 const DEADLINE_MS = 2_000;
-/** Where slots have just moved, masters may name each other once or twice. */
+/** Masters whose slots have just moved may name each other once or twice. */
 const MAX_REDIRECTIONS = 3;
 
-/** The Redis that has the keys of a log, and a connection to it. */
+/** The Redis that has the keys of a log, with a connection to it. */
 export interface RedisMaster {
   readonly url: string;
   readonly connection: RedisConnection;
 }
 
 /**
- * Finds who has a key. A Redis of its own has all; of a Redis Cluster any node tells who has it, so several addresses are asked at
- * once, as some may be down. This is all there is to a cluster: when the key moves, or its master is another, the connection ends
- * as by any error, and whoever wants it looks again. So a redirection is never followed amid commands, and nothing waits for one.
+ * Finds the Redis that has a key. A single Redis has all keys. Any node of a Redis Cluster names the master
+ * of a key; several addresses are asked at once, as some may be down. This is all the support that a Redis
+ * Cluster needs: when the key moves to another master, the connection ends like after any error, and the
+ * caller searches again. So no redirection is followed between commands, and no command waits for one.
+ *
+ * Throws the error of one of the addresses if none leads to a master.
  */
 export async function findMaster(urls: readonly string[], key: string): Promise<RedisMaster> {
   const searches = urls.map((url) => follow(url, key, urls.length > 1));
@@ -36,7 +39,7 @@ async function follow(
 ): Promise<RedisMaster> {
   const connection = await RedisConnection.open(url);
   try {
-    // An error if it is none: nodes that take any of several Redises would not find each other.
+    // Fails on a single Redis: nodes that each take another one of several would not find each other.
     if (isCluster) await connection.ask(["READWRITE"], DEADLINE_MS);
     await connection.ask(["HGET", key, "count"], DEADLINE_MS);
     return { url, connection };
@@ -47,7 +50,10 @@ async function follow(
   }
 }
 
-/** `MOVED 3999 10.0.0.7:6379`, with the same rights and the same TLS as who says it. Without a host it is the same host. */
+/**
+ * Reads `MOVED 3999 10.0.0.7:6379`. User, password and TLS are those of the address that replied. Without a
+ * host it is the same host.
+ */
 function readRedirection(from: string, message: string): string | undefined {
   const [, host, port] = /^MOVED \d+ (\S*):(\d{1,5})$/.exec(message) ?? [];
   if (host === undefined || port === undefined) return undefined;

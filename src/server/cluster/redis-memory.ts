@@ -1,14 +1,19 @@
 import { RedisConnection } from "./redis-connection.ts";
 
 const DEADLINE_MS = 2_000;
-/** The log, and as much again for the rows, for what waits in Redis to be read and sent, and for what it needs itself. */
+/**
+ * The log, and as much again for the rows, for what waits in Redis to be read or sent, and for Redis itself.
+ */
 const SHARE = 2;
 
-/** Warns, once for each Redis and shard, of a Redis that has less memory than the logs take, or throws away what is in it. */
+/**
+ * Warns, once per Redis and shard, of a Redis that has less memory than the logs take, or that may delete
+ * data.
+ */
 export class RedisMemoryCheck {
   readonly #logBytes: number;
   readonly #warn: (details: object, message: string) => void;
-  /** By Redis, the shards that are in it. */
+  /** The shards of each Redis. */
   readonly #shards = new Map<string, Set<number>>();
 
   constructor(logBytes: number, warn: (details: object, message: string) => void) {
@@ -16,30 +21,32 @@ export class RedisMemoryCheck {
     this.#warn = warn;
   }
 
-  /** The log of a shard is there. Whoever may not ask how much memory there is says nothing. */
+  /**
+   * Checks the Redis that has the log of a shard. Without the right to ask for its memory, nothing is logged.
+   */
   check(url: string, shard: number): void {
     const shards = this.#shards.get(url) ?? new Set();
     if (shards.has(shard)) return;
     this.#shards.set(url, shards.add(shard));
     readMemory(url).then(
-      (memory) => this.#judge(memory, shard, shards.size),
+      (memory) => this.#warnIfUnfit(memory, shard, shards.size),
       () => {},
     );
   }
 
-  #judge({ maxBytes, policy }: RedisMemory, shard: number, shards: number): void {
+  #warnIfUnfit({ maxBytes, policy }: RedisMemory, shard: number, shards: number): void {
     if (!(maxBytes > 0)) return;
     const needed = SHARE * this.#logBytes * shards;
     if (maxBytes < needed) {
       this.#warn(
         { shard, maxmemory: maxBytes, needed },
-        "maxmemory of this Redis is too small for REDIS_LOG_BYTES: raise the one or lower the other",
+        "maxmemory of this Redis is too small for REDIS_LOG_BYTES: raise maxmemory or lower REDIS_LOG_BYTES",
       );
     }
     if (policy !== "noeviction") {
       this.#warn(
         { shard, policy },
-        "maxmemory-policy of this Redis is to be noeviction: it may throw away the sessions",
+        "maxmemory-policy of this Redis is not noeviction: Redis may delete sessions",
       );
     }
   }
@@ -50,7 +57,7 @@ interface RedisMemory {
   readonly policy: string | undefined;
 }
 
-/** Over a connection of its own, as a refusal ends it. */
+/** Uses a connection of its own, as a refusal ends the connection. */
 async function readMemory(url: string): Promise<RedisMemory> {
   const connection = await RedisConnection.open(url);
   try {

@@ -1,16 +1,22 @@
 import { createHash } from "node:crypto";
 
-/** Part of every key: data of another layout is never touched. */
+/** Part of every key, so that data of another layout is never touched. */
 const FORMAT = 1;
 
-/** The keys of one log. No text from outside is part of a key, so none can be made to collide; the tag keeps them together. */
+/**
+ * The keys of one log. No text from outside is part of a key, so nobody can make two keys collide. The tag
+ * keeps the keys in one slot of a Redis Cluster.
+ */
 export interface LogKeys {
-  /** A stream of entries. */
+  /** A stream: the entries. */
   readonly log: string;
-  /** A hash: by session, `<owner> <row>`. */
+  /** A hash: by session, its owner and its record, as `<owner> <record>`. */
   readonly rows: string;
-  /** A hash: `count` of the entries, `bytes` and `marks` see below; by writer, `s:` the number of its last batch or `x` once it is buried, `l:` its lease, `n:` its node
-   * id; and by node id, `i:` the writer. */
+  /**
+   * A hash: the register. `count` of the entries; `bytes` and `marks`, see below; by writer, `s:` the number
+   * of its last batch or `x` once it is evicted, `l:` its lease, `n:` its node id; by node id, `i:` the
+   * writer.
+   */
   readonly nodes: string;
 }
 
@@ -25,8 +31,8 @@ export interface Script {
 }
 
 /**
- * KEYS and first arguments are the same for all: the keys in the order above, then how many entries the log keeps at most, and how
- * many bytes of them.
+ * KEYS and the first arguments are the same for all scripts: the keys in the order above; how many entries
+ * the log keeps at most, and how many bytes.
  */
 function script(body: string): Script {
   const text = `${PRELUDE}${body}`;
@@ -34,23 +40,29 @@ function script(body: string): Script {
 }
 
 /**
- * What an entry and each of its fields take in Redis beside their text, at most: a node of the radix tree, the lengths in the listpack;
- * and by how much the allocator rounds up what they take together. A test holds the sums against MEMORY USAGE.
+ * The most that an entry and each of its fields take in Redis beside their text: a node of the radix tree,
+ * and the lengths in the listpack. `ROUNDING` is by how much the allocator rounds up. A test compares the
+ * sums with MEMORY USAGE.
  */
 const ENTRY_BYTES = 256;
 const FIELD_BYTES = 16;
 const ROUNDING = 1.25;
-/** The log is cut off at marks, a 32nd of its bound apart: at a few entries it would cost more, and it never loses more than that. */
+/**
+ * The log is trimmed at marks, a 32nd of its bound apart: it never loses more than that, and trimming is
+ * cheap.
+ */
 const STRETCHES = 32;
 
 /**
- * The log is measured as it is written. `bytes` has the size of the log, the count before its first entry, and the size at which the next
- * mark is due; `marks` has the size and the count at some entries, the oldest first: at one of them the log is cut off when it grows out
- * of its bound. A log that was not measured, as by a version before, is cut off at the first write.
+ * The log is measured as it is written. `bytes` holds the size of the log, the count before its first entry,
+ * and the size at which the next mark is due. `marks` holds the size and the count at some entries, the
+ * oldest first. When the log outgrows its bound, it is trimmed at one of them. A log that an earlier version
+ * wrote was not measured, and is trimmed at the first write.
  *
- * A full Redis refuses the first write of a script that needs memory, and then nothing is done. If that happens (`put` is false) XTRIM
- * comes first (`relieve`), which needs none, and after it every write is taken. So the rest of the script has to see to it that
- * Redis grows no further: what it writes is paid for by the trimming, or is a sign of life, an end, a node that comes or goes.
+ * A full Redis refuses the first write of a script that needs memory, and nothing is done. Then (`put`
+ * returns false) XTRIM comes first (`relieve`). It needs no memory, and after it Redis takes every write of
+ * the script. So the script itself has to keep Redis from growing: what it writes fits into what was freed,
+ * or is a sign of life, an end, or a node that comes or goes.
  */
 const PRELUDE = `
 local log, rows, nodes, kept, bound = KEYS[1], KEYS[2], KEYS[3], tonumber(ARGV[1]), tonumber(ARGV[2])
@@ -136,7 +148,10 @@ local function bury(writer)
 end
 `;
 
-/** ARGV: writer, seq, then for each op its kind, session and text. A third in the answer: Redis is full, and only ends are done. */
+/**
+ * ARGV: writer, seq, then for each op its kind, session and text. A third value in the reply: Redis is full,
+ * only ends are done.
+ */
 const append = script(`
 local writer, seq = ARGV[3], tonumber(ARGV[4])
 local last = tonumber(redis.call('HGET', nodes, 's:' .. writer) or nil)
@@ -177,7 +192,10 @@ if #dels > 0 then redis.call('HDEL', rows, unpack(dels)) end
 return {count, seq, full}
 `);
 
-/** ARGV: writer, lease, node id, former writers. Returns the writer that holds the node id, or nothing. */
+/**
+ * ARGV: writer, lease, node id, former writers. Returns the live writer that holds the node id, or an empty
+ * text.
+ */
 const join = script(`
 local writer, lease, node = ARGV[3], ARGV[4], ARGV[5]
 local holder = redis.call('HGET', nodes, 'i:' .. node)
@@ -193,8 +211,8 @@ add('join', lease .. ' ' .. writer .. ' ' .. node, fields)
 return ''
 `);
 
-/** ARGV: writer, the seq that it must have, -1 if it must not be in the register. */
-const bury = script(`
+/** ARGV: writer, the seq that it must have, or -1 if it must not be in the register. */
+const evict = script(`
 local seq = redis.call('HGET', nodes, 's:' .. ARGV[3]) or '-1'
 if seq ~= ARGV[4] then return 0 end
 bury(ARGV[3])
@@ -211,11 +229,11 @@ return redis.call('HDEL', nodes, 's:' .. writer, 'l:' .. writer, 'n:' .. writer)
 `);
 
 /** ARGV: the id of an entry. */
-const look = script(`
+const status = script(`
 local last = redis.call('XREVRANGE', log, '+', '-', 'COUNT', 1)
 local held = redis.call('XRANGE', log, ARGV[3], ARGV[3])
 return {count, last[1] and last[1][1] or '0-0', held[1] and held[1][2] or false, redis.call('HGETALL', nodes)}
 `);
 
-/** Each does its work in one step, so that what it decides on cannot change meanwhile. */
-export const SCRIPTS = { append, join, bury, forget, look };
+/** Redis runs each script in one step, so nothing changes between what it checks and what it writes. */
+export const SCRIPTS = { append, join, evict, forget, status };

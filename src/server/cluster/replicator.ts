@@ -1,124 +1,162 @@
-import { MAX_ORIGIN } from "../../core/sessions/session.ts";
 import type { EndCause } from "../../protocol/codes.ts";
-import { idProblem } from "../../protocol/rules.ts";
 import type { HeldSession } from "../gateway/tenant.ts";
-import { parseFact, readFact } from "./fact.ts";
-import { judge } from "./judge.ts";
-import type { Appended, Asked, Command, Entry, Joined, Look, OpKind, Page } from "./log.ts";
-import type { Note } from "./outbound.ts";
-import { type Peer, Peers } from "./peers.ts";
+import { decideAfterReload, decideWithoutRow, decideWithoutSession, isOwn } from "./decisions.ts";
+import { detectFailures } from "./detect-failures.ts";
+import type { Effect } from "./effect.ts";
+import { EffectApplier } from "./effect-applier.ts";
+import { LocalKnowledge } from "./local-knowledge.ts";
+import type {
+  AppendReply,
+  Command,
+  CommandOf,
+  Entry,
+  JoinReply,
+  LogStatus,
+  ScanBatch,
+  ScannedRow,
+} from "./log.ts";
+import { QuorumTracker } from "./quorum-tracker.ts";
 import { Reader, type ReaderTarget, type ResyncReason } from "./reader.ts";
-import { Sweep } from "./sweep.ts";
-import type { Tables } from "./tables.ts";
-import { Touch } from "./touch.ts";
+import { Reconciler } from "./reconciler.ts";
+import { RecordIntake } from "./record-intake.ts";
+import { type RemoteNode, RemoteNodes } from "./remote-nodes.ts";
+import type { ShardPresence } from "./shard-presence.ts";
 import { Writer, type WriterOptions } from "./writer.ts";
 
-/** What the operator may want to know. */
+/** What an operator may want to know. */
 export interface ReplicatorEvents {
   joined(writer: string): void;
-  /** This node was declared dead, or the log has lost what it wrote: it will join again. */
+  /** This node was declared dead, or the log has lost what it wrote. It will join again. */
   expelled(): void;
-  /** Another node, which is alive, goes by this node's id. */
-  taken(): void;
-  peerJoined(peer: Peer): void;
-  peerBuried(peer: Peer): void;
-  /** All rows are read. */
+  /** Another node, which is alive, has the id of this node. */
+  nodeIdConflict(): void;
+  nodeJoined(node: RemoteNode): void;
+  nodeEvicted(node: RemoteNode): void;
+  /** All rows are about to be read. */
   resync(reason: ResyncReason): void;
+  /** A record was left out that no node with the same version and settings can have written. */
   badInput(): void;
-  /** A defect of ours: what it was about is read again. */
+  /** A defect in this code has shown. What it was about is read again. */
   failed?(error: unknown): void;
-  /** From the making of a batch until it was read back. */
+  /** The time from the making of a batch until it was read back. */
   lag(ms: number): void;
 }
 
 export interface ReplicatorOptions extends WriterOptions {
-  /** How long the sessions of a node that is gone can be taken over. */
+  /** How long the sessions of a node that has left can be taken over. */
   readonly windowMs: number;
-  readonly tables: Tables;
+  readonly presence: ShardPresence;
   readonly events: ReplicatorEvents;
 }
 
-type WrittenBatch = Extract<Entry, { kind: "batch" }>;
-
-/** What the log has done is read back within this time, or this node reads something else than it writes. */
+/** A node that does not read back within this time what the log has done reads another log than it writes. */
 const READ_BACK_MS = 2_000;
-const JUDGE_INTERVAL_MS = 100;
-/** More of one user than any node lets in: each costs all that the user has. */
-const MAX_SESSIONS_OF_A_USER = 10_000;
+const DETECT_INTERVAL_MS = 100;
 
 /**
- * Keeps the tables of this node and the log of its cluster the same. It is told of changes, of the time, and of what the log
- * answers; it says what the log is to be asked (`step`), and writes to the tables. See log.ts for the rules.
+ * Keeps the sessions of one shard the same on all nodes. It is told of local changes, of the time, and of the
+ * replies of the log. It returns what the log is to do (`step`), and applies what it reads to this node's
+ * presence. See log.ts for the log, and decisions.ts for which record wins.
  *
- * Changes that are made here show here at once. What others say about a session that this node has the last word on, still on
- * its way, is passed over, as it stands before it in the log. So when all has been read, all nodes show the same.
+ * A local change shows on this node at once. Until it is read back, older records of other nodes do not undo
+ * it. So when everything has been read, all nodes show the same.
  */
 export class Replicator implements ReaderTarget {
-  readonly peers: Peers;
-  readonly #tables: Tables;
+  readonly remoteNodes: RemoteNodes;
+  readonly #presence: ShardPresence;
   readonly #events: ReplicatorEvents;
-  readonly #touch: Touch;
+  readonly #quorum: QuorumTracker;
   readonly #reader: Reader;
   readonly #writer: Writer;
-  readonly #sweep = new Sweep();
+  readonly #reconciler = new Reconciler();
+  readonly #knowledge: LocalKnowledge;
+  readonly #effects: EffectApplier;
+  readonly #intake: RecordIntake;
   readonly #wakeBy: (due: number) => void;
   readonly #leaseMs: number;
-  #judgeAt = Number.NEGATIVE_INFINITY;
+  #detectAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: ReplicatorOptions) {
-    this.#tables = options.tables;
-    this.#events = options.events;
+    const { presence, events, leaseMs } = options;
+    this.#presence = presence;
+    this.#events = events;
     this.#wakeBy = options.wakeBy;
-    this.#leaseMs = options.leaseMs;
-    this.peers = new Peers(options.windowMs);
-    this.#touch = new Touch(options.leaseMs);
-    this.#reader = new Reader(this, this.#touch);
-    this.#writer = new Writer(options);
+    this.#leaseMs = leaseMs;
+    const remoteNodes = new RemoteNodes(options.windowMs);
+    this.remoteNodes = remoteNodes;
+    this.#quorum = new QuorumTracker(leaseMs);
+    const reader = new Reader(this, this.#quorum);
+    this.#reader = reader;
+    const writer = new Writer(options);
+    this.#writer = writer;
+    const reconciler = this.#reconciler;
+    const rejected = () => events.badInput();
+    const knowledge = new LocalKnowledge({ presence, remoteNodes, writer, reconciler });
+    this.#knowledge = knowledge;
+    const effects = new EffectApplier({ presence, remoteNodes, writer, reconciler, reader, rejected });
+    this.#effects = effects;
+    this.#intake = new RecordIntake({
+      presence,
+      writer,
+      reconciler,
+      knowledge,
+      effects,
+      rejected,
+      observeLag: (ms) => events.lag(ms),
+      failed: (error, now) => this.failed(error, now),
+    });
   }
 
-  /** Whether this node shows what all others do, and they hear of it. */
+  /** Whether this node shows what all others show, and they are told what it does. */
   get isWhole(): boolean {
-    if (this.#touch.isFull || this.#reader.isInDoubt) return false;
+    if (this.#quorum.isFull || this.#reader.isInDoubt) return false;
     return this.#reader.isFollowing && this.#writer.name !== undefined;
   }
 
-  /** Whether Redis has no room for what the nodes have to say. */
+  /** Whether Redis is out of memory. */
   get isFull(): boolean {
-    return this.#touch.isFull;
+    return this.#quorum.isFull;
   }
 
   get hasLeft(): boolean {
     return this.#writer.hasLeft;
   }
 
-  /** After which entry the log is to be read; undefined: not now. */
+  /** The id of the entry after which the log has to be read; undefined: not now. */
   get readAfter(): string | undefined {
     return this.#reader.after;
   }
 
-  /** Whether sessions that were lost here may be ended. */
-  mayGiveUp(now: number): boolean {
-    return this.#touch.mayGiveUp(now);
+  /** Whether sessions that lost their socket here may be ended. */
+  canExpireSessions(now: number): boolean {
+    return this.#quorum.canExpireSessions(now);
   }
 
-  /** What shows whether something grows. */
-  leftovers(): Record<string, number> {
-    return { unread: this.#writer.outbound.batches.length, peers: this.peers.size, doubts: this.#sweep.size };
+  /** Sizes of what must not grow without bound. */
+  debugCounts(): Record<string, number> {
+    return {
+      unconfirmed: this.#writer.buffer.unconfirmed.length,
+      remoteNodes: this.remoteNodes.size,
+      unresolved: this.#reconciler.size,
+    };
   }
 
-  // What happens here
+  // Local changes
 
-  note(kind: OpKind, appId: string, session: HeldSession, isNew = false): void {
-    this.#writer.outbound.note(session.sessionId, { kind, appId, session, cause: "closed", isNew });
-    this.#writer.wake();
+  /** Writes how a session of this node is. `isNew`: no other node can have heard of it. */
+  writeRow(kind: "open" | "patch" | "takeover", appId: string, session: HeldSession, isNew = false): void {
+    this.#writer.writeRow(kind, appId, session, isNew);
   }
 
-  noteEnd(kind: "end" | "kick", appId: string, sessionId: string, cause: EndCause): void {
-    this.#sweep.ended(sessionId);
-    this.#writer.outbound.note(sessionId, { kind, appId, session: undefined, cause });
-    this.#writer.wake();
+  /** Writes that a session has ended on this node. */
+  writeEnd(kind: "end" | "forceEnd", appId: string, sessionId: string, cause: EndCause): void {
+    this.#reconciler.markEnded(sessionId);
+    this.#writer.writeEnd(kind, appId, sessionId, cause);
   }
 
+  /**
+   * Leaves the cluster once everything is written. The other nodes may then take this node's sessions over.
+   */
   leave(): void {
     this.#writer.leave();
   }
@@ -128,7 +166,7 @@ export class Replicator implements ReaderTarget {
   linked(now: number): void {
     this.#reader.linked(now);
     this.#writer.linked();
-    this.peers.hearAgain(now);
+    this.remoteNodes.restartLeases(now);
   }
 
   unlinked(now: number): void {
@@ -136,79 +174,77 @@ export class Replicator implements ReaderTarget {
     this.#writer.unlinked();
   }
 
-  /** What follows in the log cannot be read, again and again. */
-  skip(): void {
-    this.#reader.skip();
+  /** The next entries failed to be read several times. */
+  skipUnreadable(): void {
+    this.#reader.skipUnreadable();
   }
 
-  /** What is to be asked now. The answers come by the calls below, from this link only. */
+  /** What the log is to do now. The replies come by the methods below, from this link only. */
   step(now: number): Command[] {
     const commands: Command[] = [];
-    const { outbound, joinAfter, name } = this.#writer;
-    // One after the other, as what one of them asks for has to be asked though another one fails.
     this.#attempt(now, () => {
-      this.#settleDoubts(now);
-      if (this.#reader.isFollowing && !this.#reader.isInDoubt) this.#touch.found(now);
-      if (now >= this.#judgeAt && this.#touch.mayJudge(now) && this.#hearsItself(now)) {
-        this.#judgeAt = now + JUDGE_INTERVAL_MS;
-        commands.push(...judge(this.peers, this.#tables, outbound, name ?? "", now));
+      this.#resolve(now);
+      if (this.#reader.isFollowing && !this.#reader.isInDoubt) this.#quorum.reached(now);
+      if (now >= this.#detectAt && this.#quorum.canDetectFailures(now) && this.#hearsItself(now)) {
+        this.#detectAt = now + DETECT_INTERVAL_MS;
+        commands.push(...this.#detectFailures(now));
       }
     });
     this.#reader.step(commands, now);
-    const mayJoin = this.#reader.isFollowing && this.#reader.count >= joinAfter;
+    const mayJoin = this.#reader.isFollowing && this.#reader.count >= this.#writer.joinAfter;
     this.#writer.step(commands, mayJoin, now, (error) => this.failed(error, now));
     if (!this.#isReadBack(now)) this.#reader.restart(now, "not_read_back");
     return commands;
   }
 
-  /** A defect showed, and nobody knows what of what was read has been taken in: all rows are read, and show it. */
+  /** A defect has shown, so a record may not have been taken in. All rows will be read again. */
   failed(error: unknown, now: number): void {
     this.#reader.doubt(now);
     this.#events.failed?.(error);
   }
 
-  looked(look: Look, now: number): void {
+  statusRead(status: LogStatus, now: number): void {
     const { name } = this.#writer;
-    this.peers.compare(
-      look.register.filter(({ writer }) => writer !== name),
+    this.remoteNodes.compare(
+      status.register.filter(({ writer }) => writer !== name),
       now,
     );
-    const own = look.register.find(({ writer }) => writer === name);
-    if (name !== undefined && own?.seq === undefined) this.#expel(look.end.count, now);
-    this.#reader.looked(look, now);
+    const own = status.register.find(({ writer }) => writer === name);
+    if (name !== undefined && own?.seq === undefined) this.#expel(status.end.count, now);
+    this.#reader.statusRead(status, now);
   }
 
-  scanned(page: Page, now: number): void {
-    this.#reader.scanned(page, now);
+  scanned(batch: ScanBatch, now: number): void {
+    this.#reader.scanned(batch, now);
   }
 
   read(after: string, entries: readonly Entry[], now: number): void {
     this.#reader.read(after, entries, now);
   }
 
-  joined(writer: string, reply: Joined, now: number): void {
+  joined(writer: string, reply: JoinReply, now: number): void {
     this.#writer.joined(writer, reply, now);
     if (!reply.ok) {
-      if (this.peers.get(reply.holder)?.hasSpoken) this.#events.taken();
+      if (this.remoteNodes.get(reply.holder)?.hasWritten) this.#events.nodeIdConflict();
       return;
     }
-    const { outbound } = this.#writer;
-    for (const { appId, session } of this.#tables.all()) {
-      if (isOwn(session) && !outbound.hasLastWord(session.sessionId)) this.note("open", appId, session);
+    for (const { appId, session } of this.#presence.all()) {
+      if (!isOwn(session) || this.#knowledge.hasUnconfirmedOverride(session.sessionId)) continue;
+      this.writeRow("open", appId, session);
     }
     this.#events.joined(writer);
     this.#wakeBy(now);
   }
 
-  appended(asked: Asked<"append">, reply: Appended, now: number): void {
-    if (!this.#writer.appended(asked, reply, now)) this.#expel(reply.count, now);
+  appended(command: CommandOf<"append">, reply: AppendReply, now: number): void {
+    if (!this.#writer.appended(command, reply, now)) this.#expel(reply.count, now);
   }
 
-  buried(writer: string, isDone: boolean): void {
-    if (writer === this.#writer.name) this.#writer.buried(isDone);
+  evicted(writer: string, isDone: boolean): void {
+    if (writer === this.#writer.name) this.#writer.evicted(isDone);
   }
 
-  // What was read
+  // What the reader has read
 
   badInput(): void {
     this.#events.badInput();
@@ -218,22 +254,90 @@ export class Replicator implements ReaderTarget {
     this.#attempt(now, () => this.#apply(entry, now));
   }
 
+  loading({ register }: LogStatus, reason: ResyncReason): void {
+    this.#events.resync(reason);
+    this.#reconciler.begin();
+    // The rows tell what other nodes did, and this may be another log than the one that expelled this node.
+    this.#writer.joinAfter = 0;
+    const own = register.find(({ writer }) => writer === this.#writer.name);
+    this.#writer.buffer.confirm(own?.seq ?? 0);
+  }
+
+  row(row: ScannedRow, now: number): void {
+    this.#intake.takeRow(row, now);
+  }
+
+  loaded(now: number): void {
+    for (const { appId, session } of this.#presence.all()) {
+      if (!isOwn(session)) this.remoteNodes.getOrAdd(session.origin!.owner!, now);
+      this.#perform(decideAfterReload(appId, session, this.#knowledge), now);
+    }
+    this.#reconciler.end(now);
+    this.remoteNodes.restartLeases(now);
+  }
+
   #apply(entry: Entry, now: number): void {
     switch (entry.kind) {
       case "join":
-        if (this.#writer.isCalled(entry.writer)) return;
-        this.peers.joined(entry.writer, entry.leaseMs, entry.nodeId, now);
-        return this.#events.peerJoined(this.peers.get(entry.writer)!);
-      case "bury":
-        if (entry.writer === this.#writer.name) return this.#expel(entry.count, now);
-        this.#bury(entry.writer, now);
-        return;
+        if (this.#writer.wasWriter(entry.writer)) return;
+        return this.#events.nodeJoined(
+          this.remoteNodes.joined(entry.writer, entry.leaseMs, entry.nodeId, now),
+        );
+      case "evict":
+        return entry.writer === this.#writer.name
+          ? this.#expel(entry.count, now)
+          : this.#evict(entry.writer, now);
       case "batch":
-        this.#touch.wrote(entry.isFull === true, now);
-        this.#writer.isFull = this.#touch.isFull;
-        if (this.#writer.isCalled(entry.writer)) return this.#confirm(entry, now);
-        this.#applyFacts(this.peers.heard(entry.writer, entry.seq, now).writer, entry.facts, now);
+        this.#quorum.wrote(entry.isFull === true, now);
+        this.#writer.isFull = this.#quorum.isFull;
+        if (this.#writer.wasWriter(entry.writer)) return this.#intake.confirm(entry, now);
+        this.remoteNodes.heardFrom(entry.writer, entry.seq, now);
+        this.#intake.takeBatch(entry.writer, entry.records, now);
     }
+  }
+
+  #evict(writer: string, now: number): void {
+    const node = this.remoteNodes.evict(writer, now);
+    for (const { appId, session } of this.#presence.all()) {
+      if (session.origin?.owner === writer) this.#perform({ do: "ownerLost", appId, session }, now);
+    }
+    this.#events.nodeEvicted(node);
+  }
+
+  /** This node is not in the register any more, as of the position `count`. */
+  #expel(count: number, now: number): void {
+    this.#writer.markExpelled(count);
+    this.#events.expelled();
+    // The log has gone back to an earlier time, or is a new one.
+    if (count < this.#reader.count) this.#reader.restart(now, "log_changed");
+  }
+
+  #detectFailures(now: number): readonly Command[] {
+    const { remoteNodes } = this;
+    const knowledge = this.#knowledge;
+    const self = this.#writer.name ?? "";
+    const sessions = this.#presence.all();
+    const { commands, effects } = detectFailures({ remoteNodes, sessions, knowledge, self }, now);
+    for (const effect of effects) this.#perform(effect, now);
+    return commands;
+  }
+
+  /** Decides what the last reading of all rows has left open, once the other nodes have had their time. */
+  #resolve(now: number): void {
+    if (!this.#reader.isFollowing) return;
+    if (this.#reconciler.releaseQuarantined(now)) return this.#reader.restart(now, "log_changed");
+    const { withoutRow, withoutSession } = this.#reconciler.takeUnresolved(now);
+    for (const [sessionId, appId] of withoutRow) {
+      this.#perform(decideWithoutRow(appId, this.#presence.get(appId, sessionId)), now);
+    }
+    for (const [sessionId, appId] of withoutSession) {
+      const session = this.#presence.get(appId, sessionId);
+      this.#perform(decideWithoutSession(appId, sessionId, session, this.#knowledge), now);
+    }
+  }
+
+  #perform(effect: Effect, now: number): void {
+    this.#attempt(now, () => this.#effects.apply(effect, now));
   }
 
   #attempt(now: number, act: () => void): void {
@@ -244,241 +348,16 @@ export class Replicator implements ReaderTarget {
     }
   }
 
-  loading({ register }: Look, reason: ResyncReason): void {
-    this.#events.resync(reason);
-    this.#sweep.begin();
-    // The rows tell what others did, and this may be another log than the one that it was expelled from.
-    this.#writer.joinAfter = 0;
-    const own = register.find(({ writer }) => writer === this.#writer.name);
-    this.#writer.outbound.confirm(own?.seq ?? 0);
-  }
-
-  row(row: Page["rows"][number], now: number): void {
-    this.#attempt(now, () => this.#applyRow(row, now));
-  }
-
-  #applyRow({ sessionId, owner, text }: Page["rows"][number], now: number): void {
-    const parsed = parseFact(text);
-    if (parsed === undefined) return this.#events.badInput();
-    const { appId } = parsed;
-    if (!this.#tables.serves(appId)) return;
-    const session = this.#tables.get(appId, sessionId);
-    const fact = readFact(parsed, session);
-    if (fact?.kind !== "row" || (session === undefined && idProblem(sessionId) !== undefined)) {
-      return this.#events.badInput();
-    }
-    const remote = fact.session;
-    this.#sweep.hear(sessionId);
-    const { outbound } = this.#writer;
-    if (this.#writer.isCalled(owner)) {
-      const isMissing = session === undefined || !isOwn(session);
-      if (isMissing && !outbound.concerns(sessionId)) this.#sweep.missSession(sessionId, appId);
-      return;
-    }
-    if (this.#standsBefore(appId, sessionId, session, remote.term)) return;
-    if (session === undefined && this.#isTooMany(appId, remote.userId)) return this.#events.badInput();
-    if (session === undefined && this.#sweep.withholds(sessionId)) return;
-    if (this.#isOutdated(appId, session, remote.term, now)) return;
-    outbound.drop(sessionId);
-    this.#tables.follow(appId, sessionId, remote, this.peers.know(owner, now).writer, now);
-  }
-
-  loaded(now: number): void {
-    const { outbound } = this.#writer;
-    for (const { appId, session } of this.#tables.all()) {
-      const { sessionId, origin } = session;
-      const isSeen = this.#sweep.hasHeard(sessionId);
-      if (isOwn(session)) {
-        if (!isSeen && !outbound.concerns(sessionId)) this.note("open", appId, session);
-        continue;
-      }
-      const owner = this.peers.know(origin!.owner!, now);
-      if (owner.eraseAt !== undefined) this.#orphan(appId, session, now);
-      if (!isSeen && owner.seq !== undefined) this.#sweep.missRow(sessionId, appId);
-    }
-    this.#sweep.end(now);
-    this.peers.hearAgain(now);
-  }
-
-  /** Each on its own: one that fails keeps none of the others from being taken in. */
-  #applyFacts(owner: string, facts: readonly string[], now: number): void {
-    for (let i = 0; i + 1 < facts.length; i += 2) {
-      try {
-        this.#applyFact(owner, facts[i]!, facts[i + 1]!, now);
-      } catch (error) {
-        this.failed(error, now);
-      }
-    }
-  }
-
-  #applyFact(owner: string, sessionId: string, text: string, now: number): void {
-    const { outbound } = this.#writer;
-    const parsed = parseFact(text);
-    if (parsed === undefined) return this.#events.badInput();
-    const { appId } = parsed;
-    if (!this.#tables.serves(appId)) return;
-    const session = this.#tables.get(appId, sessionId);
-    const fact = readFact(parsed, session);
-    if (fact === undefined || (session === undefined && idProblem(sessionId) !== undefined)) {
-      return this.#events.badInput();
-    }
-    this.#sweep.hear(sessionId);
-    const term = fact.kind === "row" ? fact.session.term : 0;
-    if (this.#standsBefore(appId, sessionId, session, term)) return;
-    if (fact.kind === "row") {
-      if (this.#isOutdated(appId, session, term, now)) return;
-      if (session === undefined && this.#isTooMany(appId, fact.session.userId)) {
-        return this.#events.badInput();
-      }
-      this.#sweep.lives(sessionId);
-      outbound.drop(sessionId);
-      this.#tables.follow(appId, sessionId, fact.session, owner, now);
-    } else if (session !== undefined) this.#endFollowed(appId, session, fact.cause, now);
-  }
-
-  /**
-   * Whether what is said of a session stands in the log before a takeover or kick of this node that was not read back yet. One
-   * of a higher epoch does not: its node has read what is on its way.
-   */
-  #standsBefore(appId: string, sessionId: string, session: HeldSession | undefined, term: number): boolean {
-    const { outbound } = this.#writer;
-    if (!outbound.hasLastWord(sessionId) || hasMoved(session, term)) return false;
-    if (session === undefined || !isOwn(session) || term !== session.origin!.term) return true;
-    // Two nodes have taken the session over without hearing of each other, and this node's takeover is the later one.
-    if (session.holder !== undefined) {
-      // An older copy of the log may lack it, so it gets an epoch of its own.
-      session.origin!.term = Math.min(term + 1, MAX_ORIGIN);
-      this.note("claim", appId, session);
-      return true;
-    }
-    // Its client has left, so the other node keeps the session, if nothing else was written yet.
-    return outbound.hasSentTakeover(sessionId);
-  }
-
-  #isTooMany(appId: string, userId: string): boolean {
-    return this.#tables.sessionsOf(appId, userId) >= MAX_SESSIONS_OF_A_USER;
-  }
-
-  /**
-   * Whether what is said of a session is of a time before it was taken over: the log has gone back, or who says it was away. Who
-   * has taken it over last says so again.
-   */
-  #isOutdated(appId: string, session: HeldSession | undefined, term: number, now: number): boolean {
-    if (session === undefined || term >= session.origin!.term) return false;
-    if (isOwn(session)) this.note("claim", appId, session);
-    else if (this.peers.know(session.origin!.owner!, now).seq === undefined) return false;
-    return true;
-  }
-
-  #endFollowed(appId: string, session: HeldSession, cause: EndCause, now: number): void {
-    const { outbound } = this.#writer;
-    if (cause === "node-lost" && isOwn(session)) {
-      // This node was declared dead, and it is not.
-      if (!outbound.concerns(session.sessionId)) this.note("open", appId, session);
-      return;
-    }
-    outbound.drop(session.sessionId);
-    this.#sweep.ended(session.sessionId);
-    this.#tables.end(appId, session, cause, now);
-  }
-
-  /** What this node wrote has come back. */
-  #confirm({ writer, seq, facts, isFull }: WrittenBatch, now: number): void {
-    if (this.#sweep.isCollecting) for (let i = 0; i < facts.length; i += 2) this.#sweep.hear(facts[i]!);
-    if (!this.#writer.hasWrittenAs(writer)) return;
-    const { outbound } = this.#writer;
-    const batch = outbound.confirm(seq);
-    if (batch === undefined) return;
-    this.#events.lag(now - batch.madeAt);
-    const done = facts.length === 2 * batch.ops.length ? undefined : new Set(facts);
-    for (const { sessionId, kind } of batch.ops) {
-      const isDone = done === undefined || done.has(sessionId);
-      if (isFull && !isDone) outbound.noteAgain(batch, sessionId);
-      if (outbound.concerns(sessionId)) continue;
-      try {
-        this.#settleOp(batch.notes.get(sessionId)!, sessionId, kind, isDone, now);
-      } catch (error) {
-        this.failed(error, now);
-      }
-    }
-    if (isFull) this.#writer.wake();
-  }
-
-  #settleOp({ appId, cause }: Note, sessionId: string, kind: OpKind, isDone: boolean, now: number): void {
-    const session = this.#tables.get(appId, sessionId);
-    if (!isDone) this.#refused(appId, session, kind, now);
-    else if (kind === "end" || kind === "kick") {
-      if (session !== undefined && !isOwn(session)) this.#tables.end(appId, session, cause, now);
-    } else if (session === undefined) {
-      // It was ended from outside before this was written, which has brought it back.
-      this.noteEnd("end", appId, sessionId, "closed");
-    } else if (!isOwn(session)) this.#tables.adopt(appId, session, now);
-  }
-
-  /** What was asked for was not done. If nothing that was read until then says why, rows are missing, or this node missed some. */
-  #refused(appId: string, session: HeldSession | undefined, kind: OpKind, now: number): void {
-    if (session === undefined) return;
-    const { owner } = session.origin!;
-    if (owner === undefined && kind === "patch") this.note("open", appId, session);
-    else if (owner === undefined || this.peers.know(owner, now).seq === undefined)
-      this.#reader.restart(now, "refused");
-  }
-
-  #bury(writer: string, now: number): void {
-    this.peers.bury(writer, now);
-    for (const { appId, session } of this.#tables.all()) {
-      if (session.origin?.owner === writer) this.#orphan(appId, session, now);
-    }
-    this.#events.peerBuried(this.peers.know(writer, now));
-  }
-
-  #orphan(appId: string, session: HeldSession, now: number): void {
-    this.#attempt(now, () => this.#tables.orphan(appId, session, now));
-  }
-
-  #expel(count: number, now: number): void {
-    this.#writer.expel(count);
-    this.#events.expelled();
-    // The log has gone back to an earlier time, or is a new one.
-    if (count < this.#reader.count) this.#reader.restart(now, "log_changed");
-  }
-
-  #settleDoubts(now: number): void {
-    if (!this.#reader.isFollowing) return;
-    if (this.#sweep.takeWithheld(now)) return this.#reader.restart(now, "log_changed");
-    const { withoutRow, withoutSession } = this.#sweep.takeDue(now);
-    for (const [sessionId, appId] of withoutRow) {
-      const session = this.#tables.get(appId, sessionId);
-      if (session === undefined || isOwn(session)) continue;
-      this.#attempt(now, () => this.#tables.end(appId, session, "closed", now));
-    }
-    for (const [sessionId, appId] of withoutSession) {
-      const session = this.#tables.get(appId, sessionId);
-      const isHere = session !== undefined && isOwn(session);
-      if (!isHere && !this.#writer.outbound.concerns(sessionId))
-        this.noteEnd("end", appId, sessionId, "closed");
-    }
-  }
-
-  /** Whoever does not even hear of itself cannot tell that others are silent. */
+  /** A node that does not even hear of itself cannot tell that others are silent. */
   #hearsItself(now: number): boolean {
-    const [oldest] = this.#writer.outbound.batches;
+    const [oldest] = this.#writer.buffer.unconfirmed;
     return oldest === undefined || now - oldest.madeAt < this.#leaseMs / 2;
   }
 
-  /** Whether what this node writes comes back to it. */
+  /** Whether this node reads back what it writes. */
   #isReadBack(now: number): boolean {
     if (!this.isWhole || now - this.#reader.readAt < READ_BACK_MS) return true;
-    const [oldest] = this.#writer.outbound.batches;
-    return oldest?.ackedAt === undefined || now - oldest.ackedAt < READ_BACK_MS;
+    const [oldest] = this.#writer.buffer.unconfirmed;
+    return oldest?.acknowledgedAt === undefined || now - oldest.acknowledgedAt < READ_BACK_MS;
   }
-}
-
-/** Whether somebody has taken over the session from who this node knows as its owner. */
-function hasMoved(session: HeldSession | undefined, term: number): boolean {
-  return session !== undefined && term > session.origin!.term;
-}
-
-function isOwn(session: HeldSession): boolean {
-  return session.origin?.owner === undefined;
 }

@@ -1,13 +1,14 @@
-/** An app, as far as it matters where its sessions are. */
+/** What of an app decides in which shards its sessions are. */
 export interface ShardedApp {
   readonly id: string;
-  /** Over how many shards its users are spread; 1 unless it is given. */
+  /** Over how many shards its users are spread; 1 by default. */
   readonly shards?: number | undefined;
 }
 
 /**
- * Which sessions are in which log. All of an app are in one shard, or for an app that is too large for one, in several, each user's in
- * one of them. It follows from the settings alone, so every node finds the same.
+ * Which sessions are in which shard. All sessions of an app are in one shard. An app that is too large for
+ * one is spread over several, and all sessions of a user are in one of them. The settings alone decide, so
+ * all nodes agree.
  */
 export class Shards {
   readonly #byApp: ReadonlyMap<string, readonly number[]>;
@@ -21,7 +22,7 @@ export class Shards {
     );
   }
 
-  /** Those that a node with these apps has to follow. */
+  /** The shards that a node with these apps has to follow. */
   get used(): ReadonlySet<number> {
     return new Set([...this.#byApp.values()].flat());
   }

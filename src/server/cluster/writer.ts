@@ -1,23 +1,28 @@
-import type { Appended, Asked, Command, Joined } from "./log.ts";
-import { type Batch, MAX_BATCH_OPS, Outbound } from "./outbound.ts";
+import type { EndCause } from "../../protocol/codes.ts";
+import type { HeldSession } from "../gateway/tenant.ts";
+import type { AppendReply, Command, CommandOf, JoinReply } from "./log.ts";
+import { type Batch, type EpochSetter, MAX_BATCH_OPS, WriteBuffer } from "./write-buffer.ts";
 
-/** At most one batch in this time; with a read in the same time, a node asks Redis for one thing each 5 ms. */
+/**
+ * At most one batch in this time. With a read in the same time, a node sends Redis one command every 5 ms.
+ */
 export const BATCH_INTERVAL_MS = 10;
-/** Who has to say all that it has, as after Redis was emptied, says it faster. */
+/** The interval while more than a few batches are pending, as after Redis was emptied. */
 const HURRY_INTERVAL_MS = 5;
-const HURRY_NOTES = 4 * MAX_BATCH_OPS;
-/** While Redis is full, what it refused is tried again so often: it is a sign of life too. */
+const HURRY_WRITES = 4 * MAX_BATCH_OPS;
+/** While Redis is full, what it refused is tried again at this interval. It is a sign of life too. */
 const FULL_INTERVAL_MS = 500;
-/** A sign of life comes at least this often: it also finds out whether the log still knows this node. */
-const MAX_BEAT_MS = 2_000;
-/** So many batches may be on their way: enough for one each interval over a slow network. */
-export const MAX_UNREAD_BATCHES = 64;
-/** And so much text: until Redis has read it, it is in its memory. */
-const MAX_UNREAD_CHARS = 4 * 1024 * 1024;
+/** The longest time between signs of life. Each also finds out whether the log still knows this node. */
+const MAX_HEARTBEAT_MS = 2_000;
+/** How many batches may be unconfirmed: enough for one each interval over a slow network. */
+export const MAX_UNCONFIRMED_BATCHES = 64;
+/** How much text may be unconfirmed: until Redis has read it, it takes memory there. */
+const MAX_UNCONFIRMED_CHARS = 4 * 1024 * 1024;
 const RETRY_MS = 1_000;
 /**
- * Who joins again says so long after it what has ended. The log may have been emptied: it does not remember who has ended, so whoever
- * came back later than this would go on showing them, or, being their node, open them again.
+ * After it has joined again, a node waits this long before it writes ends. The log may have been emptied, so
+ * it does not remember what has ended. A node that comes back later than an end would go on showing the
+ * session, or, if it owns the session, open it again.
  */
 const HOLD_ENDS_MS = 2_000;
 const MAX_FORMER_NAMES = 16;
@@ -26,31 +31,35 @@ export interface WriterOptions {
   readonly nodeId: string;
   readonly leaseMs: number;
   readonly makeId: () => string;
-  /** Called when there will be something to write at a time. */
+  readonly presence: EpochSetter;
+  /** Called with the time at which there will be something to write. */
   readonly wakeBy: (due: number) => void;
 }
 
 /**
- * The writing half: who this node is in the log, and what it has to say there. It joins under a fresh name, and again when
- * it finds that it is not in the register any more: it was declared dead, or the log has lost what it wrote.
+ * The writing half of a replicator: the name of this node in the log, and what it writes there. It joins
+ * under a new name, and again when it is not in the register any more: it was declared dead, or the log has
+ * lost what it wrote.
  */
 export class Writer {
-  readonly outbound = new Outbound();
+  readonly buffer: WriteBuffer;
   readonly #options: WriterOptions;
-  readonly #beatMs: number;
+  readonly #heartbeatMs: number;
   #name: string | undefined;
-  /** Under which the batches in `outbound` were written. */
+  /** The name under which the batches in `buffer` were written. */
   #lastName: string | undefined;
-  /** Names that it has asked to join under, the latest last. */
+  /** The names under which it has asked to join, the latest last. */
   #names: string[] = [];
-  /** So much of the log has to be read before joining, so that what others did meanwhile is known. */
+  /**
+   * How far the log has to be read before this node joins, so that it knows what the others did meanwhile.
+   */
   joinAfter = 0;
-  /** Redis is out of memory. */
+  /** Whether Redis is out of memory. */
   isFull = false;
   #isAsked = false;
   #notBefore = Number.NEGATIVE_INFINITY;
   #isLinked = false;
-  #again: Batch[] = [];
+  #toResend: readonly Batch[] = [];
   #wroteAt = Number.NEGATIVE_INFINITY;
   #endsFrom = Number.NEGATIVE_INFINITY;
   #isLeaving = false;
@@ -58,10 +67,11 @@ export class Writer {
 
   constructor(options: WriterOptions) {
     this.#options = options;
-    this.#beatMs = Math.min(options.leaseMs / 3, MAX_BEAT_MS);
+    this.buffer = new WriteBuffer(options.presence);
+    this.#heartbeatMs = Math.min(options.leaseMs / 3, MAX_HEARTBEAT_MS);
   }
 
-  /** Who this node is in the log; undefined while it is not in the register. */
+  /** The name of this node in the log; undefined while it is not in the register. */
   get name(): string | undefined {
     return this.#name;
   }
@@ -70,35 +80,48 @@ export class Writer {
     return this.#hasLeft;
   }
 
-  /** Whether batches of that name are among those that were not read back. */
+  /** Whether the unconfirmed batches were written under this name. */
   hasWrittenAs(name: string): boolean {
     return name === this.#lastName;
   }
 
-  /** Whether this node goes by that name, or did, or is about to. */
-  isCalled(name: string): boolean {
+  /** Whether this node has this name as a writer, had it, or has asked for it. */
+  wasWriter(name: string): boolean {
     return this.#names.includes(name);
   }
 
   linked(): void {
     this.#isLinked = true;
     this.#isAsked = false;
-    // What was done may not have been told, and what was sent may not have been done.
-    this.#again = [...this.outbound.renew()];
+    // The reply to a batch that was done may be lost, and so may a batch that was sent.
+    this.#toResend = [...this.buffer.batchesToResend()];
   }
 
   unlinked(): void {
     this.#isLinked = false;
   }
 
-  /** To be called after a note was taken. */
+  /** Writes how a session of this node is. `isNew`: no other node can have heard of it. */
+  writeRow(kind: "open" | "patch" | "takeover", appId: string, session: HeldSession, isNew = false): void {
+    this.buffer.add(session.sessionId, { kind, appId, session, cause: "closed", isNew });
+    this.wake();
+  }
+
+  writeEnd(kind: "end" | "forceEnd", appId: string, sessionId: string, cause: EndCause): void {
+    this.buffer.add(sessionId, { kind, appId, session: undefined, cause });
+    this.wake();
+  }
+
+  /** Asks to be called when the next batch may be written. Has to be called after a write was added. */
   wake(): void {
     if (this.#isLinked && this.#name !== undefined) {
       this.#options.wakeBy(this.#mayWriteAt);
     }
   }
 
-  /** This node goes: what it has to say is said, then its sessions are left to the others. */
+  /**
+   * Leaves the cluster once everything is written. The other nodes may then take this node's sessions over.
+   */
   leave(): void {
     this.#isLeaving = true;
     if (this.#name === undefined) this.#hasLeft = true;
@@ -112,18 +135,18 @@ export class Writer {
     this.#isAsked = true;
     const { makeId, leaseMs, nodeId } = this.#options;
     const writer = makeId();
-    // Whether an earlier attempt was done may not have been told.
+    // The reply to an earlier attempt that was done may be lost.
     const formerly = this.#names.slice(-MAX_FORMER_NAMES);
     this.#names = [...formerly, writer];
     commands.push({ do: "join", writer, leaseMs, nodeId, formerly });
   }
 
-  joined(writer: string, reply: Joined, now: number): void {
+  joined(writer: string, reply: JoinReply, now: number): void {
     this.#isAsked = false;
     if (reply.ok) {
-      this.outbound.restart();
-      // They were written under another name, and are noted anew.
-      this.#again = [];
+      this.buffer.restart();
+      // They were written under another name, and their writes are pending again.
+      this.#toResend = [];
       if (this.#lastName !== undefined) this.#endsFrom = now + HOLD_ENDS_MS;
       this.#name = writer;
       this.#lastName = writer;
@@ -131,63 +154,66 @@ export class Writer {
     } else this.#notBefore = now + RETRY_MS;
   }
 
-  /** Returns false if the log does not know this writer, or not as it is. */
-  appended(asked: Asked<"append">, { seq }: Appended, now: number): boolean {
-    if (asked.writer !== this.#name) return true;
+  /**
+   * Takes the reply to a batch. Returns false if the log does not know this writer, or knows it as of an
+   * earlier time.
+   */
+  appended(command: CommandOf<"append">, { seq }: AppendReply, now: number): boolean {
+    if (command.writer !== this.#name) return true;
     if (seq !== undefined) {
-      this.outbound.acknowledge(seq, now);
-      // It may be late: later ones have been done, and read back, already.
-      if (seq >= asked.seq) return true;
-      const missing = this.outbound.batches.find((batch) => batch.ackedAt === undefined);
-      // Anything between is lost: the log has gone back to a time before batches that are not kept any more.
+      this.buffer.acknowledge(seq, now);
+      // The reply may be late, after later batches were done and read back.
+      if (seq >= command.seq) return true;
+      const missing = this.buffer.unconfirmed.find((batch) => batch.acknowledgedAt === undefined);
+      // If there is a gap, the log has gone back to a time before batches that are not kept any more.
       if (missing === undefined || missing.seq <= seq + 1) return true;
     }
     return false;
   }
 
-  /** The answer to a burial of this node, by itself. */
-  buried(isDone: boolean): void {
+  /** Takes the reply to the eviction of this node by itself. */
+  evicted(isDone: boolean): void {
     this.#isAsked = false;
     this.#hasLeft = isDone;
   }
 
   /** This node is not in the register any more. It may join when the log has been read up to `count`. */
-  expel(count: number): void {
+  markExpelled(count: number): void {
     if (this.#name === undefined) return;
     if (this.#isLeaving) this.#hasLeft = true;
     this.#name = undefined;
     this.joinAfter = count;
-    this.#again = [];
+    this.#toResend = [];
   }
 
   get #mayWriteAt(): number {
     if (this.isFull) return this.#wroteAt + FULL_INTERVAL_MS;
-    return this.#wroteAt + (this.outbound.size > HURRY_NOTES ? HURRY_INTERVAL_MS : BATCH_INTERVAL_MS);
+    return this.#wroteAt + (this.buffer.size > HURRY_WRITES ? HURRY_INTERVAL_MS : BATCH_INTERVAL_MS);
   }
 
-  get #mayBury(): boolean {
-    return !this.#isAsked && this.outbound.isAcknowledged;
+  get #mayEvictItself(): boolean {
+    return !this.#isAsked && this.buffer.isAcknowledged;
   }
 
   #write(writer: string, commands: Command[], now: number, failed?: (error: unknown) => void): void {
-    const { outbound } = this;
-    for (const { seq, ops } of this.#again) commands.push({ do: "append", writer, seq, ops });
-    this.#again = [];
+    const { buffer } = this;
+    for (const { seq, ops } of this.#toResend) commands.push({ do: "append", writer, seq, ops });
+    this.#toResend = [];
     const isTime = now >= this.#mayWriteAt;
     const hasCapacity =
-      outbound.batches.length < MAX_UNREAD_BATCHES && outbound.unreadChars < MAX_UNREAD_CHARS;
+      buffer.unconfirmed.length < MAX_UNCONFIRMED_BATCHES && buffer.unconfirmedChars < MAX_UNCONFIRMED_CHARS;
     const mayWrite = isTime && hasCapacity;
     const withEnds = this.#isLeaving || now >= this.#endsFrom;
-    if (mayWrite && (outbound.hasToSay(withEnds) || now >= this.#wroteAt + this.#beatMs)) {
+    if (mayWrite && (buffer.hasPending(withEnds) || now >= this.#wroteAt + this.#heartbeatMs)) {
       this.#wroteAt = now;
-      const { seq, ops } = outbound.make(now, withEnds, failed);
+      const { seq, ops } = buffer.makeBatch(now, withEnds, failed);
       commands.push({ do: "append", writer, seq, ops });
-      if (outbound.hasToSay(withEnds)) this.wake();
-    } else if (this.#isLeaving && (outbound.isEmpty || this.isFull) && this.#mayBury) {
+      if (buffer.hasPending(withEnds)) this.wake();
+    } else if (this.#isLeaving && (buffer.isEmpty || this.isFull) && this.#mayEvictItself) {
       this.#isAsked = true;
-      commands.push({ do: "bury", writer, seq: outbound.seq });
-    } else if (!isTime && outbound.hasToSay(withEnds)) {
-      // It was woken for something else, or by a timer that was a little early.
+      commands.push({ do: "evict", writer, seq: buffer.seq });
+    } else if (!isTime && buffer.hasPending(withEnds)) {
+      // It was woken for something else, or by a timer that fired a little early.
       this.wake();
     }
   }

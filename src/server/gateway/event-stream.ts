@@ -2,28 +2,14 @@ import type { CompiledFilter } from "../../core/views/compiled-filter.ts";
 import type { Principal } from "../auth/principal.ts";
 import { CLOCK_LEEWAY_S } from "../auth/token.ts";
 import type { Admitted } from "./admission.ts";
+import type { BodyListener, BodySink } from "./body-sink.ts";
 import type { Feed } from "./feed.ts";
 import { Frame } from "./frame.ts";
 import type { Hub, Peer } from "./hub.ts";
-import { Outbox, type Sink } from "./outbox.ts";
+import { Outbox } from "./outbox.ts";
 import { Subscription, type Wording } from "./subscription.ts";
 import type { Holder, Tenant } from "./tenant.ts";
 import { TokenWatch } from "./token-watch.ts";
-
-/** The body of an HTTP answer that is written bit by bit. After `end`, `terminate` or `onClose` calls are no-ops. */
-export interface BodySink extends Sink {
-  /** Ends the body; what waits is still sent. */
-  end(): void;
-  /** Drops the connection. */
-  terminate(): void;
-}
-
-export interface BodyListener {
-  /** Nothing waits any more, after `send` had returned false. */
-  onDrain(): void;
-  /** The body has ended or its connection is gone. Called once. */
-  onClose(): void;
-}
 
 /** A comment line goes out this often, so that proxies and readers see a living stream. */
 export const COMMENT_MS = 15_000;

@@ -1,31 +1,31 @@
 import { KeyedBuckets } from "../../core/collections/keyed-buckets.ts";
 import { addressKey } from "../gateway/admission.ts";
 import type { Telemetry } from "../gateway/telemetry.ts";
-import { answerError, type HttpAnswer } from "./exchange.ts";
+import { errorResponse, type HttpResponse } from "./exchange.ts";
 
 /**
- * Requests without valid credentials that one address may make: far more than pages, checks and mistakes add
- * up to.
+ * Requests without valid credentials that one address may make: far more than pages, checks and mistakes
+ * need.
  */
 export const ANONYMOUS_PER_SECOND = 200;
 export const ANONYMOUS_BURST = 1_000;
-/** A bound on the addresses that are remembered; beyond it the quietest starts anew. */
+/** A bound on the addresses that are remembered. Beyond it, the quietest address is forgotten. */
 const MAX_ADDRESSES = 16_384;
 
 const RETRY_AFTER = { "retry-after": "1" };
-const TOO_MANY: HttpAnswer = {
-  ...answerError(429, { rate: ["too many requests without valid credentials"] }, RETRY_AFTER),
+const TOO_MANY: HttpResponse = {
+  ...errorResponse(429, { rate: ["too many requests without valid credentials"] }, RETRY_AFTER),
   closeAfter: true,
 };
 
 export interface AnonymousRequestsOptions {
   readonly telemetry: Telemetry;
   readonly now: () => number;
-  /** Whether an address is a proxy of ours, which asks for many. */
+  /** Whether an address is a proxy of ours, which makes requests for many clients. */
   readonly isProxy: (address: string) => boolean;
 }
 
-/** Requests that show no valid credentials: what one address may ask for. */
+/** Limits the requests without valid credentials of each address. */
 export class AnonymousRequests {
   readonly #options: AnonymousRequestsOptions;
   readonly #rate = new KeyedBuckets(ANONYMOUS_PER_SECOND, ANONYMOUS_BURST, MAX_ADDRESSES);
@@ -34,7 +34,7 @@ export class AnonymousRequests {
     this.#options = options;
   }
 
-  /** Counts a request of this address. False: it has made too many. */
+  /** Counts a request of this address. False: the address has made too many. */
   take(address: string): boolean {
     const { isProxy, now, telemetry } = this.#options;
     if (isProxy(address) || this.#rate.take(addressKey(address), now())) return true;
@@ -42,16 +42,16 @@ export class AnonymousRequests {
     return false;
   }
 
-  /** Answers a request of this address; the answer is made only if it is not one too many. */
-  answer<Made>(address: string, make: () => Made): Made | HttpAnswer {
+  /** Responds to a request of this address: with 429 if it is one too many, else with what `make` returns. */
+  respond<Made>(address: string, make: () => Made): Made | HttpResponse {
     return this.take(address) ? make() : TOO_MANY;
   }
 
   /**
-   * Answers a check of health, which is never refused: whoever floods through a proxy that we do not know, or
-   * from behind the same address, must not have this process taken for dead. The connection ends instead.
+   * Responds to a health check, which is never refused. A flood through an unknown proxy, or from behind the
+   * same address, must not make this process look dead. Instead of a refusal, the connection ends.
    */
-  answerCheck(address: string, make: () => HttpAnswer): HttpAnswer {
+  respondToCheck(address: string, make: () => HttpResponse): HttpResponse {
     return this.take(address) ? make() : { ...make(), closeAfter: true };
   }
 }

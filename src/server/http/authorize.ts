@@ -8,7 +8,7 @@ const USER_TOKEN: Verified = {
 };
 const BEARER = /^Bearer +(\S.*)$/i;
 
-/** Who makes a request of the API: the app itself, by secret or token. */
+/** Checks the credentials of a request of the API: a secret of the app, or an app token. */
 export function authorize(app: App, authorization: string | undefined, wallNow: number): Verified {
   const credentials = readBearer(authorization);
   if (credentials === undefined) {

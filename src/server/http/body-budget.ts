@@ -1,12 +1,10 @@
 const MAX_BYTES = 64 * 1024 * 1024;
 /** Bodies that are being read may take this share of the memory that the process may use. */
 const SHARE_OF_MEMORY = 1 / 8;
-/** One owner may take this share of them: an app that sends slowly is not to keep the others from sending. */
+/** One app may take this share of them, so that an app that sends slowly does not stop the others. */
 const SHARE_OF_OWNER = 1 / 4;
 
-/**
- * The bytes of bodies that wait in this process for the rest of them. A body that came whole counts nothing.
- */
+/** Limits the bytes of unfinished bodies in this process. A body that arrives in one piece is not counted. */
 export class BodyBudget {
   readonly #maxBytes: number;
   readonly #byOwner = new Map<string, number>();
@@ -22,7 +20,7 @@ export class BodyBudget {
   }
 
   /**
-   * Counts bytes that have come. False: they are too many, so the body is to be refused; nothing is counted.
+   * Counts bytes that have arrived. False: they are too many and are not counted; the body is to be refused.
    */
   take(owner: string, bytes: number): boolean {
     const owned = (this.#byOwner.get(owner) ?? 0) + bytes;
@@ -32,7 +30,7 @@ export class BodyBudget {
     return true;
   }
 
-  /** Gives back what was counted. */
+  /** Gives back bytes that were counted. */
   release(owner: string, bytes: number): void {
     if (bytes === 0) return;
     this.#bytes -= bytes;

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { extname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { HttpAnswer, HttpRequest } from "./exchange.ts";
+import type { HttpRequest, HttpResponse } from "./exchange.ts";
 
 /** A file of the built page, as it is and as the build compressed it. */
 export interface DashboardFile {
@@ -19,10 +19,10 @@ const CONTENT_TYPES: Readonly<Record<string, string>> = {
   ".css": "text/css; charset=utf-8",
   ".svg": "image/svg+xml",
 };
-/** Names that the build gives: nothing that means something in a route. */
+/** The names that the build gives to files. None of their characters has a meaning in a route. */
 const NAME = /^(?:assets\/)?[\w-][\w.-]*$/;
 
-/** Everything comes from here, nothing is inline, and no text becomes markup or script. */
+/** Everything comes from this server, nothing is inline, and no text becomes markup or script. */
 const CONTENT_SECURITY_POLICY = [
   "default-src 'none'",
   "script-src 'self'",
@@ -57,7 +57,7 @@ const NOT_BUILT = `<!doctype html>
 </html>
 `;
 
-/** Reads what the build made, once: only these files are ever served. */
+/** Reads the built files, once. Only these files are served. */
 export function readDashboard(folder: URL): DashboardFile[] {
   const path = fileURLToPath(folder);
   if (!existsSync(join(path, PAGE))) return [];
@@ -70,10 +70,10 @@ export function readDashboard(folder: URL): DashboardFile[] {
     .map((name) => ({ name, plain: read(name)!, br: read(`${name}.br`), gzip: read(`${name}.gz`) }));
 }
 
-/** What is answered at a path. */
+/** A path, and the response to a GET of it. */
 export interface ServedFile {
   readonly path: string;
-  readonly answer: (request: HttpRequest) => HttpAnswer;
+  readonly respond: (request: HttpRequest) => HttpResponse;
 }
 
 /** Each file with its path, and the page at the folder itself. */
@@ -86,16 +86,16 @@ export function dashboardFiles(files: readonly DashboardFile[]): ServedFile[] {
   };
   const assets = files.filter(({ name }) => name !== PAGE);
   return [
-    // Asked for each time: it names the others, whose names change when they do.
-    { path: "/dashboard/", answer: serve(page, "no-cache") },
+    // Not cached: it names the other files, whose names change with their content.
+    { path: "/dashboard/", respond: serve(page, "no-cache") },
     ...assets.map((file) => ({
       path: `/dashboard/${file.name}`,
-      answer: serve(file, "public, max-age=31536000, immutable"),
+      respond: serve(file, "public, max-age=31536000, immutable"),
     })),
   ];
 }
 
-function serve(file: DashboardFile, cacheControl: string): (request: HttpRequest) => HttpAnswer {
+function serve(file: DashboardFile, cacheControl: string): (request: HttpRequest) => HttpResponse {
   const headers = {
     ...HEADERS,
     "content-type": CONTENT_TYPES[extname(file.name)]!,

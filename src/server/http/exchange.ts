@@ -1,10 +1,10 @@
 import type { Buffer } from "node:buffer";
-import type { BodyListener, BodySink } from "../gateway/event-stream.ts";
+import type { BodyListener, BodySink } from "../gateway/body-sink.ts";
 
-/** The longest body that a route takes, unless it says otherwise. */
+/** The longest body that a route accepts, unless the route says otherwise. */
 export const MAX_BODY_BYTES = 512 * 1024;
 
-/** The head of a request as both transports hand it over, copied out of theirs. */
+/** The head of a request, the same from both transports. */
 export interface HttpRequest {
   /** In capitals. */
   readonly method: string;
@@ -15,18 +15,18 @@ export interface HttpRequest {
   readonly headers: RequestHeaders;
   /** Bytes of the body; 0 without one. */
   readonly contentLength: number;
-  /** Whether a header says that somebody has passed this request on. */
+  /** Whether a header says that a proxy has forwarded the request. */
   readonly isForwarded: boolean;
   /**
-   * The client's address, trusted proxies looked through; empty once the client has gone. It takes a system call, so
-   * that routes that do not need it do not ask.
+   * The client's address, behind trusted proxies too; empty once the client has gone. It takes a system call,
+   * so only routes that need it call it.
    */
   address(): string;
-  /** To be called when the request has shown valid credentials: its connection is no stranger's any more. */
+  /** To be called when the request has shown valid credentials. Its connection is trusted from then on. */
   authorized(): void;
 }
 
-/** The only headers that are looked at. */
+/** The headers that handlers may read. */
 export interface RequestHeaders {
   readonly "accept-encoding": string | undefined;
   readonly authorization: string | undefined;
@@ -36,31 +36,36 @@ export interface RequestHeaders {
   readonly "x-forwarded-for": string | undefined;
 }
 
-/** A text, or bytes that are never written to again. */
+/** A text, or bytes that nobody changes any more. */
 export type WholeBody = string | Uint8Array;
 
-export interface HttpAnswer {
+export interface HttpResponse {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
-  /** The whole; or pieces of a text, taken as fast as the client reads; or a stream that starts when the head is out. */
+  /**
+   * A whole body; or pieces of a text, taken as fast as the client reads; or a stream that starts after the
+   * head.
+   */
   readonly body: WholeBody | Iterator<string> | ((sink: BodySink) => BodyListener);
-  /** The connection ends with this answer, unless a proxy of ours made it for many. Only for whole bodies. */
+  /**
+   * The connection ends after this response, unless a trusted proxy uses it for many. Only for whole bodies.
+   */
   readonly closeAfter?: boolean;
 }
 
 /**
- * What a handler returns that takes a body, once it has checked who asks and how often: only now is the body
- * read. It is good until `handle` returns, and no longer than its first `await`.
+ * What a handler returns to have the body read, after it has checked credentials and rate. The bytes that
+ * `handle` gets are valid until it returns, or until its first `await`.
  */
 export class BodyWanted {
   readonly maxBytes: number;
-  /** Whom the bytes are charged to while they are read. */
+  /** The app that the bytes are charged to while the body is read. */
   readonly owner: string;
-  readonly handle: (body: Buffer) => HttpAnswer | Promise<HttpAnswer>;
+  readonly handle: (body: Buffer) => HttpResponse | Promise<HttpResponse>;
 
   constructor(
     owner: string,
-    handle: (body: Buffer) => HttpAnswer | Promise<HttpAnswer>,
+    handle: (body: Buffer) => HttpResponse | Promise<HttpResponse>,
     maxBytes = MAX_BODY_BYTES,
   ) {
     this.owner = owner;
@@ -69,48 +74,48 @@ export class BodyWanted {
   }
 }
 
-export type HttpHandler = (request: HttpRequest) => HttpAnswer | BodyWanted | Promise<HttpAnswer>;
+export type HttpHandler = (request: HttpRequest) => HttpResponse | BodyWanted | Promise<HttpResponse>;
 
 const COMMON = { "x-content-type-options": "nosniff", "cache-control": "no-store" };
 const JSON_HEADERS = { ...COMMON, "content-type": "application/json; charset=utf-8" };
 
-export function answerJson(status: number, value: unknown, headers?: Record<string, string>): HttpAnswer {
-  return answerText(status, JSON.stringify(value), headers);
+export function jsonResponse(status: number, value: unknown, headers?: Record<string, string>): HttpResponse {
+  return textResponse(status, JSON.stringify(value), headers);
 }
 
-/** `body` is JSON already. */
-export function answerText(
+/** A response whose body is JSON already. */
+export function textResponse(
   status: number,
   body: string | Iterator<string>,
   headers?: Record<string, string>,
-): HttpAnswer {
+): HttpResponse {
   return { status, headers: headers === undefined ? JSON_HEADERS : { ...JSON_HEADERS, ...headers }, body };
 }
 
-export function answerPlain(
+export function plainResponse(
   status: number,
   contentType: string,
   body: string,
   headers?: Record<string, string>,
-): HttpAnswer {
+): HttpResponse {
   return { status, headers: { ...COMMON, "content-type": contentType, ...headers }, body };
 }
 
-/** 413: the body is longer than a route takes. */
-export function answerTooLarge(maxBytes: number): HttpAnswer {
-  return answerError(413, { body: [`must have at most ${maxBytes} bytes`] });
+/** 413: the body is longer than the route accepts. */
+export function tooLargeResponse(maxBytes: number): HttpResponse {
+  return errorResponse(413, { body: [`must have at most ${maxBytes} bytes`] });
 }
 
-export function isWhole(body: HttpAnswer["body"]): body is WholeBody {
+export function isWhole(body: HttpResponse["body"]): body is WholeBody {
   return typeof body === "string" || body instanceof Uint8Array;
 }
 
-export function answerRedirect(location: string): HttpAnswer {
-  return answerPlain(308, "text/plain; charset=utf-8", `see ${location}\n`, { location });
+export function redirectResponse(location: string): HttpResponse {
+  return plainResponse(308, "text/plain; charset=utf-8", `see ${location}\n`, { location });
 }
 
-export function answerStream(contentType: string, start: (sink: BodySink) => BodyListener): HttpAnswer {
-  // x-accel-buffering: nginx would hold events back until its buffer is full.
+export function streamResponse(contentType: string, start: (sink: BodySink) => BodyListener): HttpResponse {
+  // x-accel-buffering: without it nginx holds events back until its buffer is full.
   return {
     status: 200,
     headers: { ...COMMON, "content-type": contentType, "x-accel-buffering": "no" },
@@ -118,7 +123,7 @@ export function answerStream(contentType: string, start: (sink: BodySink) => Bod
   };
 }
 
-/** Error codes of HTTP answers by status. */
+/** The error code in the body, by status. */
 const ERROR_CODES = {
   400: "BAD_REQUEST",
   401: "UNAUTHORIZED",
@@ -137,10 +142,10 @@ const ERROR_CODES = {
 export type ErrorStatus = keyof typeof ERROR_CODES;
 export type Reasons = Record<string, string[]>;
 
-export function answerError(
+export function errorResponse(
   status: ErrorStatus,
   reasons: Reasons,
   headers?: Record<string, string>,
-): HttpAnswer {
-  return answerJson(status, { errorCode: ERROR_CODES[status], reasons }, headers);
+): HttpResponse {
+  return jsonResponse(status, { errorCode: ERROR_CODES[status], reasons }, headers);
 }

@@ -3,21 +3,24 @@ import { BoundedMap } from "../../core/collections/bounded-map.ts";
 import { CompiledFilter } from "../../core/views/compiled-filter.ts";
 import { toIssues } from "../../protocol/codec.ts";
 import { FilterSchema } from "../../protocol/filter.ts";
-import { answerError, type HttpAnswer, type Reasons } from "./exchange.ts";
-import { KeptAnswer } from "./kept-answer.ts";
+import { CachedResponse } from "./cached-response.ts";
+import { errorResponse, type HttpResponse, type Reasons } from "./exchange.ts";
 
 export type Parsed =
-  | { readonly ok: true; readonly filter: CompiledFilter; readonly answer: KeptAnswer }
-  | { readonly ok: false; readonly answer: HttpAnswer };
+  | { readonly ok: true; readonly filter: CompiledFilter; readonly response: CachedResponse }
+  | { readonly ok: false; readonly response: HttpResponse };
 
 const MAX_KNOWN = 1_000;
-/** Longer bodies are read anew each time: a bound on what the known ones take. */
+/** Longer bodies are not remembered: a bound on the memory of those that are. */
 const MAX_KNOWN_BYTES = 512;
 
 const JSON_TYPE = /^application\/(?:[\w.!#$&^+-]+\+)?json *(?:;|$)/i;
 const OTHER_CHARSET = /charset *= *(?!"?utf-?8)/i;
 
-/** Reads the filters of one app's requests. Who asks once asks again: a body that was read before is known by its bytes. */
+/**
+ * Reads the filters of one app's requests. Clients repeat their queries, so a body that was read is known by
+ * its bytes.
+ */
 export class FilterReader {
   readonly #known = new BoundedMap<string, Parsed>(MAX_KNOWN);
 
@@ -37,10 +40,10 @@ export class FilterReader {
   }
 }
 
-/** Reads the filter of a stream, which stands in its URL. */
+/** Reads the filter of an event stream, from the query of its URL. */
 export function filterOfQuery(query: string): Parsed {
   try {
-    // URLSearchParams puts a replacement character for what is not UTF-8, and so would ask for another id.
+    // URLSearchParams replaces bytes that are not UTF-8, and so would make another id of this one.
     decodeURIComponent(query);
   } catch {
     return bad(400, { filter: ["is not URL-encoded UTF-8"] });
@@ -63,12 +66,12 @@ function parseJson(text: string, name: string): Parsed {
   return parseFilter(json, name);
 }
 
-/** `name`: what to call the filter as a whole in errors. */
+/** `name`: the name of the filter as a whole in error messages. */
 function parseFilter(json: unknown, name: string): Parsed {
   const result = FilterSchema.safeParse(json);
   if (result.success) {
     const filter = new CompiledFilter(result.data);
-    return { ok: true, filter, answer: new KeptAnswer(filter) };
+    return { ok: true, filter, response: new CachedResponse(filter) };
   }
   const reasons: Reasons = {};
   for (const { path, message } of toIssues(result.error)) {
@@ -82,5 +85,5 @@ function parseFilter(json: unknown, name: string): Parsed {
 }
 
 function bad(status: 400 | 415, reasons: Reasons): Parsed {
-  return { ok: false, answer: answerError(status, reasons) };
+  return { ok: false, response: errorResponse(status, reasons) };
 }

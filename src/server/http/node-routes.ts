@@ -5,12 +5,12 @@ import type { AnonymousRequests } from "./anonymous-requests.ts";
 import { readBearer } from "./authorize.ts";
 import { type DashboardFile, dashboardFiles } from "./dashboard.ts";
 import {
-  answerError,
-  answerJson,
-  answerPlain,
-  answerRedirect,
-  type HttpAnswer,
+  errorResponse,
   type HttpRequest,
+  type HttpResponse,
+  jsonResponse,
+  plainResponse,
+  redirectResponse,
 } from "./exchange.ts";
 import { openApiDocument } from "./openapi.ts";
 import type { Route } from "./router.ts";
@@ -18,14 +18,17 @@ import type { Route } from "./router.ts";
 export interface NodeRoutesOptions {
   readonly hub: Hub;
   readonly anonymous: AnonymousRequests;
-  /** Whether an address is a proxy of ours: nothing that it asks comes from this machine. */
+  /**
+   * Whether an address is a proxy of ours. Its requests come from other machines, even if it runs on this
+   * one.
+   */
   readonly isProxy: (address: string) => boolean;
   readonly isReady: () => boolean;
   readonly renderMetrics: () => Promise<{ contentType: string; text: string }>;
   /** The bearer token for /metrics; without one, only programs on this machine get them. */
   readonly metricsToken: string | undefined;
   readonly version: string;
-  /** What the dashboard was built to; none when it was not built. */
+  /** The files of the dashboard; none if it was not built. */
   readonly dashboard: readonly DashboardFile[];
 }
 
@@ -33,58 +36,58 @@ export interface NodeRoutesOptions {
 export function nodeRoutes(options: NodeRoutesOptions): Route[] {
   const { anonymous } = options;
   const openApi = JSON.stringify(openApiDocument(options.version));
-  const open = (path: string, answer: (request: HttpRequest) => HttpAnswer): Route => ({
+  const open = (path: string, respond: (request: HttpRequest) => HttpResponse): Route => ({
     method: "GET",
     path,
-    handler: (request) => anonymous.answer(request.address(), () => answer(request)),
+    handler: (request) => anonymous.respond(request.address(), () => respond(request)),
   });
-  const check = (path: string, answer: () => HttpAnswer): Route => ({
+  const check = (path: string, respond: () => HttpResponse): Route => ({
     method: "GET",
     path,
-    handler: (request) => anonymous.answerCheck(request.address(), answer),
+    handler: (request) => anonymous.respondToCheck(request.address(), respond),
   });
   return [
-    check("/healthz", () => answerJson(200, { status: "alive" })),
+    check("/healthz", () => jsonResponse(200, { status: "alive" })),
     check("/readyz", () => readiness(options)),
     {
       method: "GET",
       path: "/metrics",
       handler: (request) => metrics(request, options),
     },
-    open("/openapi.json", () => answerPlain(200, "application/json; charset=utf-8", openApi)),
-    ...dashboardFiles(options.dashboard).map(({ path, answer }) => open(path, answer)),
-    open("/dashboard", () => answerRedirect("/dashboard/")),
+    open("/openapi.json", () => plainResponse(200, "application/json; charset=utf-8", openApi)),
+    ...dashboardFiles(options.dashboard).map(({ path, respond }) => open(path, respond)),
+    open("/dashboard", () => redirectResponse("/dashboard/")),
   ];
 }
 
-function readiness({ hub, isReady }: NodeRoutesOptions): HttpAnswer {
-  if (hub.isDraining) return answerJson(503, { status: "draining" }, { "retry-after": "1" });
-  if (!isReady() || !hub.isReady) return answerJson(503, { status: "starting" }, { "retry-after": "1" });
-  // Still 200: whoever took it out of service for this would cut off those that it serves.
+function readiness({ hub, isReady }: NodeRoutesOptions): HttpResponse {
+  if (hub.isDraining) return jsonResponse(503, { status: "draining" }, { "retry-after": "1" });
+  if (!isReady() || !hub.isReady) return jsonResponse(503, { status: "starting" }, { "retry-after": "1" });
+  // Still 200: a load balancer that took this node out would disconnect the clients that it serves.
   const degraded = hub.isDegraded ? "degraded" : "ready";
-  return answerJson(200, { status: hub.memory.isShort ? "low_memory" : degraded });
+  return jsonResponse(200, { status: hub.memory.isShort ? "low_memory" : degraded });
 }
 
-function metrics(request: HttpRequest, options: NodeRoutesOptions): HttpAnswer | Promise<HttpAnswer> {
+function metrics(request: HttpRequest, options: NodeRoutesOptions): HttpResponse | Promise<HttpResponse> {
   const { anonymous, metricsToken } = options;
   const shownToken = hasMetricsToken(request, metricsToken);
   if (shownToken) {
     request.authorized();
     return renderedMetrics(options);
   }
-  return anonymous.answer(request.address(), () => {
+  return anonymous.respond(request.address(), () => {
     if (metricsToken === undefined && isLocal(request, options)) return renderedMetrics(options);
     const hint =
       metricsToken === undefined
         ? "only for programs on the same machine that ask localhost, unless METRICS_TOKEN is set"
         : "send Authorization: Bearer <METRICS_TOKEN>";
-    return answerError(401, { authorization: [hint] }, { "www-authenticate": "Bearer" });
+    return errorResponse(401, { authorization: [hint] }, { "www-authenticate": "Bearer" });
   });
 }
 
-async function renderedMetrics({ renderMetrics }: NodeRoutesOptions): Promise<HttpAnswer> {
+async function renderedMetrics({ renderMetrics }: NodeRoutesOptions): Promise<HttpResponse> {
   const { contentType, text } = await renderMetrics();
-  return answerPlain(200, contentType, text);
+  return plainResponse(200, contentType, text);
 }
 
 function hasMetricsToken({ headers }: HttpRequest, metricsToken: string | undefined): boolean {
@@ -93,11 +96,12 @@ function hasMetricsToken({ headers }: HttpRequest, metricsToken: string | undefi
   return shown !== undefined && timingSafeEqual(digest(shown), digest(metricsToken));
 }
 
-/** Whether a program on this machine asks, and not a proxy on it, which makes everyone look local. */
+/** Whether the request comes from a program on this machine, and not through a proxy on it. */
 function isLocal(request: HttpRequest, { isProxy }: NodeRoutesOptions): boolean {
   const address = request.address();
   if (request.isForwarded || isProxy(address)) return false;
-  // A page whose name was made to mean this machine (DNS rebinding) comes from a browser on it, and says that name.
+  // DNS rebinding: a page in a browser on this machine can connect to it, but then Host is the name of the
+  // page.
   return isLoopback(address) && namesThisMachine(request.headers.host);
 }
 
@@ -105,7 +109,7 @@ function isLoopback(address: string): boolean {
   return ipaddr.isValid(address) && ipaddr.process(address).range() === "loopback";
 }
 
-/** Whether a Host header is a name for this machine that no name server has a say in. */
+/** Whether a Host header names this machine without the help of a name server. */
 function namesThisMachine(host: string | undefined): boolean {
   const [, ipv6, name = ""] = /^(?:\[([\da-f:.]+)\]|([^:[\]]+))(?::\d*)?$/i.exec(host ?? "") ?? [];
   return name.toLowerCase() === "localhost" || isLoopback(ipv6 ?? name);

@@ -173,7 +173,8 @@ export function openApiDocument(version: string): Json {
           operationId: "getMetrics",
           summary: "Metrics of the node, for Prometheus.",
           description:
-            "With METRICS_TOKEN set it needs that bearer token; without it only programs on this machine that ask localhost get them.",
+            "With METRICS_TOKEN set it needs that bearer token; " +
+            "without it only programs on this machine that ask localhost get them.",
           security: [{ metrics: [] }, {}],
           responses: {
             200: { description: "The metrics.", content: { "text/plain": { schema: { type: "string" } } } },
@@ -217,7 +218,8 @@ export function openApiDocument(version: string): Json {
           responses: {
             ...ok(
               "Health",
-              "Ready; the status is `low_memory` while memory is short and nobody new is let in, and `degraded` while other nodes' sessions may be old.",
+              "Ready; the status is `low_memory` while memory is short and nobody new is let in, " +
+                "and `degraded` while other nodes' sessions may be old.",
             ),
             503: { description: "Starting or draining.", content: json("Health"), headers: RETRY_AFTER },
           },

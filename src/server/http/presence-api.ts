@@ -8,35 +8,35 @@ import type { Tenant } from "../gateway/tenant.ts";
 import type { AnonymousRequests } from "./anonymous-requests.ts";
 import { authorize } from "./authorize.ts";
 import {
-  answerError,
-  answerJson,
-  answerStream,
-  answerText,
   BodyWanted,
-  type HttpAnswer,
+  errorResponse,
   type HttpRequest,
+  type HttpResponse,
+  jsonResponse,
+  streamResponse,
+  textResponse,
 } from "./exchange.ts";
 import { FilterReader, filterOfQuery } from "./filter-reader.ts";
 import type { Params, Route, RouteHandler } from "./router.ts";
 import type { NodeDescription } from "./schemas.ts";
 
-/** A request of somebody who may make it. */
-interface Asked {
-  readonly request: HttpRequest;
+/** A request with the rights to be handled. */
+interface AppRequest {
+  readonly http: HttpRequest;
   readonly params: Params;
   readonly tenant: Tenant;
   readonly principal: Principal;
   readonly now: number;
 }
-type AppHandler = (asked: Asked) => HttpAnswer | BodyWanted;
+type AppHandler = (request: AppRequest) => HttpResponse | BodyWanted;
 
 /**
- * A body of this length or less is read while memory is short, too: it came with its head, so reading it
- * makes nothing grow, and those who are there are to be served.
+ * A body of at most this length is read even while memory is short. It arrived together with its head, so
+ * reading it takes no further memory.
  */
 const SMALL_BODY_BYTES = 16 * 1024;
 
-/** The routes under `/v1/{appId}`; `describeNode` makes what `node` answers. */
+/** The routes under `/v1/{appId}`. `describeNode` makes the body of `/v1/{appId}/node`. */
 export function presenceRoutes(
   hub: Hub,
   anonymous: AnonymousRequests,
@@ -48,14 +48,14 @@ export function presenceRoutes(
     {
       method: "POST",
       path: "/v1/:appId/presences",
-      handler: forApp((asked) =>
-        readBody(hub, asked, (body) => presences(hub, asked, body, filters.get(asked.tenant)!)),
+      handler: forApp((request) =>
+        readBody(hub, request, (body) => presences(hub, request, body, filters.get(request.tenant)!)),
       ),
     },
     {
       method: "GET",
       path: "/v1/:appId/presences/stream",
-      handler: forApp((asked) => stream(hub, asked)),
+      handler: forApp((request) => stream(hub, request)),
     },
     {
       method: "GET",
@@ -68,32 +68,32 @@ export function presenceRoutes(
       handler: forApp(({ tenant, params, now }) => withUser(params, (id) => kick(tenant, id, now))),
     },
     { method: "GET", path: "/v1/:appId/stats", handler: forApp(({ tenant }) => stats(tenant)) },
-    { method: "GET", path: "/v1/:appId/node", handler: forApp(() => answerJson(200, describeNode())) },
+    { method: "GET", path: "/v1/:appId/node", handler: forApp(() => jsonResponse(200, describeNode())) },
     {
       method: "GET",
       path: "/v1/:appId/realtime",
       handler: (request, params) =>
-        anonymous.answer(request.address(), () =>
+        anonymous.respond(request.address(), () =>
           hub.tenant(params.appId ?? "") === undefined
             ? unknownApp()
-            : answerError(426, { upgrade: ["this path is for WebSockets"] }, { upgrade: "websocket" }),
+            : errorResponse(426, { upgrade: ["this path is for WebSockets"] }, { upgrade: "websocket" }),
         ),
     },
   ];
 }
 
-/** Finds the app, checks who asks and how often, then handles. */
+/** Finds the app, checks credentials and rate, then calls the handler. */
 function withApp(hub: Hub, anonymous: AnonymousRequests, handler: AppHandler): RouteHandler {
   return (request, params) => {
     const tenant = hub.tenant(params.appId ?? "");
-    if (tenant === undefined) return anonymous.answer(request.address(), unknownApp);
-    if (!hub.isReady) return answerError(503, { node: ["is starting"] }, { "retry-after": "1" });
+    if (tenant === undefined) return anonymous.respond(request.address(), unknownApp);
+    if (!hub.isReady) return errorResponse(503, { node: ["is starting"] }, { "retry-after": "1" });
     const authorized = authorize(tenant.app, request.headers.authorization, hub.clock.wallNow());
     if (!authorized.ok) {
       const { reason } = authorized;
-      return anonymous.answer(request.address(), () => {
+      return anonymous.respond(request.address(), () => {
         hub.telemetry.refused("unauthenticated", reason);
-        return answerError(401, { authorization: [reason] }, { "www-authenticate": "Bearer" });
+        return errorResponse(401, { authorization: [reason] }, { "www-authenticate": "Bearer" });
       });
     }
     request.authorized();
@@ -101,60 +101,60 @@ function withApp(hub: Hub, anonymous: AnonymousRequests, handler: AppHandler): R
     if (!tenant.httpRate.take(now)) {
       hub.telemetry.refused("http_rate");
       const retryAfter = Math.max(1, Math.ceil(tenant.httpRate.waitMs(now) / 1000));
-      return answerError(
+      return errorResponse(
         429,
         { rate: ["too many requests a second"] },
         { "retry-after": String(retryAfter) },
       );
     }
-    return handler({ request, params, tenant, principal: authorized.principal, now });
+    return handler({ http: request, params, tenant, principal: authorized.principal, now });
   };
 }
 
-/** Has the body read, unless that would make memory grow that is short. */
+/** Has the body read, unless memory is short and the body is long. */
 function readBody(
   hub: Hub,
-  { request, tenant }: Asked,
-  handle: (body: Buffer) => HttpAnswer,
+  { http, tenant }: AppRequest,
+  handle: (body: Buffer) => HttpResponse,
   maxBytes?: number,
-): HttpAnswer | BodyWanted {
-  if (!hub.memory.isShort || request.contentLength <= SMALL_BODY_BYTES) {
+): HttpResponse | BodyWanted {
+  if (!hub.memory.isShort || http.contentLength <= SMALL_BODY_BYTES) {
     return new BodyWanted(tenant.app.id, handle, maxBytes);
   }
   hub.telemetry.refused("memory");
-  return answerError(503, { body: ["this node is short of memory"] }, { "retry-after": "5" });
+  return errorResponse(503, { body: ["this node is short of memory"] }, { "retry-after": "5" });
 }
 
 function presences(
   hub: Hub,
-  { request, tenant, now }: Asked,
+  { http, tenant, now }: AppRequest,
   body: Buffer,
   filters: FilterReader,
-): HttpAnswer {
-  const parsed = filters.ofBody(body, request.headers["content-type"]);
-  if (!parsed.ok) return parsed.answer;
-  const text = parsed.answer.read(tenant.table);
+): HttpResponse {
+  const parsed = filters.ofBody(body, http.headers["content-type"]);
+  if (!parsed.ok) return parsed.response;
+  const text = parsed.response.read(tenant.table);
   hub.telemetry.observeQuery(hub.clock.now() - now);
-  return answerText(200, text);
+  return textResponse(200, text);
 }
 
-function stream(hub: Hub, { request, tenant, principal }: Asked): HttpAnswer {
-  const parsed = filterOfQuery(request.query);
-  if (!parsed.ok) return parsed.answer;
-  const since = parsePosition(request.headers["last-event-id"]);
-  if (request.method === "HEAD") return answerText(200, "", { "content-type": "text/event-stream" });
-  const admission = hub.admit(request.address());
+function stream(hub: Hub, { http, tenant, principal }: AppRequest): HttpResponse {
+  const parsed = filterOfQuery(http.query);
+  if (!parsed.ok) return parsed.response;
+  const since = parsePosition(http.headers["last-event-id"]);
+  if (http.method === "HEAD") return textResponse(200, "", { "content-type": "text/event-stream" });
+  const admission = hub.admit(http.address());
   if (!admission.ok) {
     const { status, message, retryAfterS = 1 } = admission;
-    return answerError(status, { connections: [message] }, { "retry-after": String(retryAfterS) });
+    return errorResponse(status, { connections: [message] }, { "retry-after": String(retryAfterS) });
   }
-  return answerStream(
+  return streamResponse(
     "text/event-stream; charset=utf-8",
     (sink) => new EventStream(hub, tenant, principal, parsed.filter, since, sink, admission),
   );
 }
 
-function userSessions(tenant: Tenant, userId: string): HttpAnswer {
+function userSessions(tenant: Tenant, userId: string): HttpResponse {
   const background = [];
   const widgets = [];
   for (const { shape, selectedConversationId } of tenant.table.user(userId)?.sessions ?? []) {
@@ -165,26 +165,26 @@ function userSessions(tenant: Tenant, userId: string): HttpAnswer {
     if ((shape & VISIBLE_SHAPE) !== 0) widgets.push(row);
     else background.push(row);
   }
-  return answerJson(200, [...background, ...widgets]);
+  return jsonResponse(200, [...background, ...widgets]);
 }
 
-function kick(tenant: Tenant, userId: string, now: number): HttpAnswer {
+function kick(tenant: Tenant, userId: string, now: number): HttpResponse {
   const ended = tenant.kick(userId, now);
   tenant.settle(now);
-  return answerJson(200, { ended });
+  return jsonResponse(200, { ended });
 }
 
-function stats(tenant: Tenant): HttpAnswer {
+function stats(tenant: Tenant): HttpResponse {
   const { sockets, subscriptions, views } = tenant;
-  return answerJson(200, { ...tenant.table.counts(), sockets, subscriptions, views });
+  return jsonResponse(200, { ...tenant.table.counts(), sockets, subscriptions, views });
 }
 
-function withUser(params: Params, handle: (userId: string) => HttpAnswer): HttpAnswer {
+function withUser(params: Params, handle: (userId: string) => HttpResponse): HttpResponse {
   const result = Id.safeParse(params.userId);
   if (result.success) return handle(result.data);
-  return answerError(400, { userId: [idProblem(params.userId ?? "") ?? "is not valid"] });
+  return errorResponse(400, { userId: [idProblem(params.userId ?? "") ?? "is not valid"] });
 }
 
-function unknownApp(): HttpAnswer {
-  return answerError(404, { appId: ["there is no such app"] });
+function unknownApp(): HttpResponse {
+  return errorResponse(404, { appId: ["there is no such app"] });
 }

@@ -1,12 +1,12 @@
 import FindMyWay, { type HTTPMethod } from "find-my-way";
 import type { AnonymousRequests } from "./anonymous-requests.ts";
-import { answerError, type BodyWanted, type HttpAnswer, type HttpRequest } from "./exchange.ts";
+import { type BodyWanted, errorResponse, type HttpRequest, type HttpResponse } from "./exchange.ts";
 
 export type Params = Readonly<Record<string, string | undefined>>;
 export type RouteHandler = (
   request: HttpRequest,
   params: Params,
-) => HttpAnswer | BodyWanted | Promise<HttpAnswer>;
+) => HttpResponse | BodyWanted | Promise<HttpResponse>;
 
 export interface Route {
   readonly method: "GET" | "POST" | "DELETE";
@@ -16,11 +16,11 @@ export interface Route {
 }
 
 const MAX_PARAM_LENGTH = 4_096;
-/** No route has a longer path: two parameters, and what stands around them. */
+/** No route has a longer path: two parameters, and the text around them. */
 const MAX_PATH_LENGTH = 3 * MAX_PARAM_LENGTH;
 const METHODS = ["DELETE", "GET", "POST"] as const;
 
-/** Finds the handler of a request; the same for both transports, so that paths mean the same on both. */
+/** Finds the handler of a request. Both transports use it, so a path means the same on both. */
 export function createRouter(routes: readonly Route[], anonymous: AnonymousRequests): RouteHandler {
   const router = FindMyWay({ maxParamLength: MAX_PARAM_LENGTH });
   const handlers = new Map<unknown, RouteHandler>();
@@ -31,7 +31,7 @@ export function createRouter(routes: readonly Route[], anonymous: AnonymousReque
   }
 
   function find(method: string, path: string): { handler: RouteHandler; params: Params } | undefined {
-    // To look for it takes work in proportion to its length, and is done before anything is counted.
+    // Matching takes time in proportion to the length, and happens before any rate limit.
     if (path.length > MAX_PATH_LENGTH) return undefined;
     const found = router.find(method as HTTPMethod, path);
     const handler = handlers.get(found?.handler);
@@ -44,14 +44,14 @@ export function createRouter(routes: readonly Route[], anonymous: AnonymousReque
     const method = request.method === "HEAD" ? "GET" : request.method;
     const found = find(method, path);
     if (found !== undefined) return found.handler(request, found.params);
-    return anonymous.answer(request.address(), () => noRoute(path));
+    return anonymous.respond(request.address(), () => noRoute(path));
   };
 
-  function noRoute(path: string): HttpAnswer {
+  function noRoute(path: string): HttpResponse {
     const allowed: string[] = METHODS.filter((each) => find(each, path) !== undefined);
-    if (allowed.length === 0) return answerError(404, { path: ["there is nothing at this path"] });
+    if (allowed.length === 0) return errorResponse(404, { path: ["there is nothing at this path"] });
     if (allowed.includes("GET")) allowed.push("HEAD");
     const allow = allowed.sort().join(", ");
-    return answerError(405, { method: [`use ${allow}`] }, { allow });
+    return errorResponse(405, { method: [`use ${allow}`] }, { allow });
   }
 }

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { MAX_ID_LENGTH } from "../../protocol/rules.ts";
 
-// What the routes answer. Requests are checked with the schemas of protocol/; these describe, and tests check them.
+// The bodies of responses, for the OpenAPI document. Tests check that the routes respond with them.
 
 const id = z.string().min(1).max(MAX_ID_LENGTH);
 

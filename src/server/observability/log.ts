@@ -1,27 +1,27 @@
-import { constants, fstatSync, openSync } from "node:fs";
 import { destination, type Logger, pino } from "pino";
 import type { Refusal } from "../gateway/telemetry.ts";
+import { nonBlockingStdout } from "../internals/non-blocking-stdout.ts";
 
-/** How long the last lines may take. */
+/** How long `end` waits for the last lines. */
 const LAST_LINES_MS = 500;
-/** What may wait for a reader who is slow; lines after it are lost. */
+/** Bytes that may wait for a slow reader of the log. Lines beyond it are lost. */
 const MAX_WAITING = 1024 * 1024;
 
 export interface Log {
   readonly logger: Logger;
-  /** Resolves when the last lines are out, or when that takes too long; nothing is logged after it. */
+  /** Resolves when the last lines are written, or after half a second. Nothing is logged after it. */
   end(): Promise<void>;
 }
 
 /**
- * The log: JSON lines on standard output, so control characters arrive escaped. Nothing that a client sent is ever
- * handed to it: no token, no secret, no custom field. A full disk or a reader that is gone silences it and does nothing
- * else: the output would throw at each write, and at exit try for ever.
+ * The log: JSON lines on standard output, so control characters are escaped. Callers never log what a client
+ * sent: no token, no secret, no custom field. A full disk or a reader that has gone silences the log, and the
+ * process goes on. Otherwise the output would throw at each write, and would try for ever at exit.
  */
 export function createLog(level: string): Log {
-  // With a minLength of 0, flush would wait for nothing.
+  // With a minLength of 0, flush does not wait.
   const output = destination({
-    dest: standardOutput(),
+    dest: nonBlockingStdout(),
     sync: false,
     minLength: 1,
     maxLength: MAX_WAITING,
@@ -55,33 +55,18 @@ export function createLog(level: string): Log {
   };
 }
 
-/**
- * Standard output such that no write waits in it. One that waits for the reader of a full pipe holds a thread for as long,
- * and a process that is to end waits for its threads. A pipe is opened anew for that, as those who share it want it as it is.
- */
-function standardOutput(): number {
-  try {
-    if (fstatSync(1).isFIFO()) return openSync("/proc/self/fd/1", constants.O_WRONLY | constants.O_NONBLOCK);
-  } catch {
-    // It is closed, its reader has gone, or this is no Linux.
-  }
-  return 1;
-}
-
 const SAMPLE_MS = 1_000;
-/** Kinds of crash that are told apart; all others are one kind, so that no defect can fill the memory. */
+/** Kinds of crash that are logged apart. All others are one kind, so that no defect can fill the memory. */
 const MAX_CRASH_KINDS = 100;
-/** Calls by which crashes of one name are told apart. */
+/** The number of stack frames that tell crashes of one name apart. */
 const CALLERS = 4;
 
-/** What of the events of one kind was logged. */
+/** Samples the events of one kind for the log. */
 class Sample {
   #loggedAt = Number.NEGATIVE_INFINITY;
   #unlogged = 0;
 
-  /**
-   * Counts an event. The number of events that a line stands for, or undefined if none is to be logged now.
-   */
+  /** Counts an event. Returns the number of events that a line now stands for; undefined: log no line. */
   take(now: number): number | undefined {
     this.#unlogged++;
     if (now - this.#loggedAt < SAMPLE_MS) return undefined;
@@ -92,7 +77,9 @@ class Sample {
   }
 }
 
-/** Logs refusals, at most one line a second for each reason, with the number that it stands for. */
+/**
+ * Logs refusals: at most one line a second for each reason, with the number of refusals that it stands for.
+ */
 export function createRefusalLog(
   log: Logger,
   now: () => number,
@@ -104,7 +91,7 @@ export function createRefusalLog(
   };
 }
 
-/** Logs crashes of handlers, at most one line a second for each kind, with the number that it stands for. */
+/** Logs crashes of handlers: at most one line a second for each kind, with the number that it stands for. */
 export function createCrashLog(log: Logger, now: () => number): (error: unknown) => void {
   const byKind = new Map<string, Sample>();
   return (error) => {
@@ -115,7 +102,7 @@ export function createCrashLog(log: Logger, now: () => number): (error: unknown)
   };
 }
 
-/** What a crash is, where it happened and who called that; not its message, which may differ each time. */
+/** The kind of a crash: its name and its innermost stack frames. Its message may differ each time. */
 function kindOf(error: unknown): string {
   if (!(error instanceof Error)) return typeof error;
   const places = error.stack?.split("\n").filter((line) => /^ +at /.test(line)) ?? [];

@@ -1,13 +1,8 @@
-import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
 import type { Cluster } from "../cluster/cluster.ts";
 import type { Hub } from "../gateway/hub.ts";
-import {
-  createCounters,
-  type MESSAGE_TYPES,
-  REFUSALS,
-  type Refusal,
-  type Telemetry,
-} from "../gateway/telemetry.ts";
+import { createCounters, REFUSALS, type Refusal, type Telemetry } from "../gateway/telemetry.ts";
+import { addClusterMetrics } from "./cluster-metrics.ts";
+import { type CounterInfo, MetricSet } from "./metric-set.ts";
 import { TimeHistogram } from "./time-histogram.ts";
 
 export interface Metrics {
@@ -16,31 +11,47 @@ export interface Metrics {
   observe(hub: Hub): void;
   /** Shows the state of a cluster too. */
   observeCluster(cluster: Cluster): void;
-  /** How long a change of this node took until it came back from the log. */
+  /** Milliseconds from a change on this node until it came back from the log. */
   observeLag(ms: number): void;
   render(): Promise<{ contentType: string; text: string }>;
 }
 
+/** The fields of `Telemetry` that are plain counts. */
+type Count = { [Key in keyof Telemetry]: Telemetry[Key] extends number ? Key : never }[keyof Telemetry];
+
+const COUNTERS = {
+  diffs: { name: "diffs", help: "Number of diffs made since start." },
+  deliveries: { name: "deliveries", help: "Number of diffs sent to subscribers since start." },
+  lagged: {
+    name: "lagged_readers",
+    help: "Number of times since start that a subscriber fell behind and got a snapshot instead of diffs.",
+  },
+  cut: {
+    name: "cut_readers",
+    help: "Number of connections ended since start because the client did not read.",
+  },
+} as const satisfies Readonly<Record<Count, CounterInfo>>;
+
+type Tenant = ReturnType<Hub["tenants"]> extends Iterable<infer Item> ? Item : never;
+
 /**
- * Counts are plain numbers and gauges are read from the hub when somebody asks; every label set is fixed. `onRefusal`
- * and `onCrash` see each event, for the log.
+ * The metrics of this node. Counts are plain numbers, and gauges are read from the hub when somebody scrapes;
+ * every set of labels is fixed. `onRefusal` and `onCrash` see each event, for the log.
  */
 export function createMetrics(
   onRefusal: (refusal: Refusal, detail: string | undefined) => void,
   onCrash: (error: unknown) => void,
 ): Metrics {
-  const registry = new Registry();
-  const registers = [registry];
+  const metrics = new MetricSet();
+  const { registry } = metrics;
   const refusals = Object.fromEntries(REFUSALS.map((refusal) => [refusal, 0])) as Record<Refusal, number>;
   let crashes = 0;
-  let hub: Hub | undefined;
-
   const diffDelay = new TimeHistogram(
     "presence_diff_delay_seconds",
-    "From the first event of a diff to its sending.",
+    "Seconds from the first event of a diff until the diff is sent.",
     registry,
   );
-  const query = new TimeHistogram("presence_query_seconds", "Time to evaluate a query.", registry);
+  const query = new TimeHistogram("presence_query_seconds", "Seconds to evaluate a query.", registry);
   const telemetry: Telemetry = {
     ...createCounters(),
     refused(refusal, detail) {
@@ -55,176 +66,69 @@ export function createMetrics(
     observeQuery: (ms) => query.observe(ms / 1000),
   };
 
-  collectDefaultMetrics({ prefix: "presence_", register: registry });
+  metrics.counters(COUNTERS, telemetry);
+  metrics.labelledCounter(
+    { name: "messages_in", help: "Number of messages from clients since start, by type." },
+    "type",
+    telemetry.messages,
+  );
+  metrics.labelledCounter(
+    { name: "refusals", help: "Number of refusals since start, by reason." },
+    "reason",
+    refusals,
+  );
+  metrics.counter(
+    { name: "handler_crashes", help: "Number of exceptions caught in handlers since start: defects." },
+    () => crashes,
+  );
 
-  const counter = (name: string, help: string, value: () => number) => {
-    new Counter({
-      name: `presence_${name}_total`,
-      help,
-      registers,
-      collect() {
-        this.reset();
-        this.inc(value());
-      },
-    });
-  };
-  const labelled = <Label extends string>(
-    name: string,
-    help: string,
-    label: string,
-    values: Record<Label, number>,
-  ) => {
-    new Counter({
-      name: `presence_${name}_total`,
-      help,
-      labelNames: [label],
-      registers,
-      collect() {
-        this.reset();
-        for (const value of Object.keys(values) as Label[]) this.inc({ [label]: value }, values[value]);
-      },
-    });
-  };
-  const sum = (
-    value: (tenant: ReturnType<Hub["tenants"]> extends Iterable<infer T> ? T : never) => number,
-  ) => {
+  let hub: Hub | undefined;
+  const sum = (value: (tenant: Tenant) => number) => {
     let total = 0;
     for (const tenant of hub?.tenants() ?? []) total += value(tenant);
     return total;
   };
-  const gauge = (name: string, help: string, value: () => number) => {
-    new Gauge({
-      name: `presence_${name}`,
-      help,
-      registers,
-      collect() {
-        this.set(value());
-      },
-    });
-  };
-
-  gauge("connections", "Open WebSockets and event streams.", () => hub?.admissions.connections ?? 0);
-  gauge("sockets", "Open WebSockets.", () => sum((tenant) => tenant.sockets));
-  gauge("users", "Users who are online.", () => sum((tenant) => tenant.table.counts().users));
-  gauge("views", "Views with a subscriber.", () => sum((tenant) => tenant.views));
-  gauge("subscriptions", "Subscriptions, on WebSockets and event streams.", () =>
+  metrics.counter(
+    { name: "folded_events", help: "Number of events since start that joined a diff with an earlier event." },
+    () => sum((tenant) => tenant.foldedEvents),
+  );
+  metrics.gauge("connections", "Open WebSockets and event streams.", () => hub?.admissions.connections ?? 0);
+  metrics.gauge("sockets", "Open WebSockets.", () => sum((tenant) => tenant.sockets));
+  metrics.gauge("users", "Users who are online.", () => sum((tenant) => tenant.table.counts().users));
+  metrics.gauge("views", "Views with a subscriber.", () => sum((tenant) => tenant.views));
+  metrics.gauge("subscriptions", "Subscriptions, on WebSockets and event streams.", () =>
     sum((tenant) => tenant.subscriptions),
   );
-  new Gauge({
-    name: "presence_sessions",
-    help: "Sessions by kind: visible widgets, and all others.",
-    labelNames: ["kind"],
-    registers,
-    collect() {
-      this.set(
-        { kind: "widget" },
-        sum((tenant) => tenant.table.counts().widgets),
-      );
-      this.set(
-        { kind: "background" },
-        sum((tenant) => tenant.table.counts().backgroundSessions),
-      );
-    },
+  metrics.labelledGauge("sessions", "Sessions by kind: visible widgets, and all others.", "kind", {
+    widget: () => sum((tenant) => tenant.table.counts().widgets),
+    background: () => sum((tenant) => tenant.table.counts().backgroundSessions),
   });
-  labelled(
-    "messages_in",
-    "Messages from clients, by type.",
-    "type",
-    telemetry.messages satisfies Record<(typeof MESSAGE_TYPES)[number], number>,
-  );
-  labelled("refusals", "What was refused, by reason.", "reason", refusals);
-  counter("diffs", "Diffs made.", () => telemetry.diffs);
-  counter("deliveries", "Diffs sent to subscribers.", () => telemetry.deliveries);
-  counter("folded_events", "Events that went into a diff with an earlier one.", () =>
-    sum((tenant) => tenant.foldedEvents),
-  );
-  counter(
-    "lagged_readers",
-    "Times that a subscriber fell behind and got a snapshot instead.",
-    () => telemetry.lagged,
-  );
-  counter("cut_readers", "Connections ended because they did not read.", () => telemetry.cut);
-  counter("handler_crashes", "Exceptions caught in a handler: defects.", () => crashes);
 
   let lag: TimeHistogram | undefined;
-  const observeCluster = (cluster: Cluster) => {
-    const { counts } = cluster;
-    lag = new TimeHistogram(
-      "presence_cluster_lag_seconds",
-      "From a change on this node until it came back from Redis.",
-      registry,
-    );
-    gauge(
-      "cluster_nodes",
-      "Nodes of the cluster that are alive, this one among them.",
-      () => cluster.peers + 1,
-    );
-    gauge("cluster_degraded", "1 while this node cannot tell whether it shows what all others do.", () =>
-      cluster.isDegraded ? 1 : 0,
-    );
-    counter("cluster_degraded_seconds", "Time for which it could not.", () => cluster.degradedMs / 1000);
-    counter(
-      "cluster_batches",
-      "Batches of changes sent to Redis, signs of life among them.",
-      () => counts.batches,
-    );
-    counter("cluster_changes_out", "Changes in them.", () => counts.ops);
-    counter(
-      "cluster_entries",
-      "Entries of the log that were read, own ones among them.",
-      () => counts.entries,
-    );
-    counter("cluster_changes_in", "Changes in them.", () => counts.facts);
-    counter("cluster_gaps", "Times that entries between two were missed.", () => counts.resyncs.gap);
-    labelled("cluster_resyncs", "Times that all rows were read, by reason.", "reason", counts.resyncs);
-    counter("cluster_bad_input", "What was read from Redis and left out.", () => counts.badInputs);
-    counter(
-      "cluster_failures",
-      "Defects that showed while something was taken in or told.",
-      () => counts.failures,
-    );
-    gauge("cluster_redis_full", "1 while Redis has no room for what the nodes have to say.", () =>
-      cluster.isRedisFull ? 1 : 0,
-    );
-    counter("cluster_joins", "Times that this node joined the cluster.", () => counts.joins);
-    counter("cluster_expulsions", "Times that it was taken for dead, or forgotten.", () => counts.expulsions);
-    counter("cluster_nodes_lost", "Nodes that went, or were declared dead.", () => counts.nodesLost);
-    counter(
-      "cluster_nodes_declared_dead",
-      "Those of them that nothing was heard of for their lease.",
-      () => counts.nodesDeclaredDead,
-    );
-    gauge(
-      "cluster_lease_seconds",
-      "What is left of this node's lease: from 0 on others may declare it dead.",
-      () => cluster.leaseLeftMs / 1000,
-    );
-    counter(
-      "cluster_disconnections",
-      "Times that the connection to Redis was lost.",
-      () => counts.disconnections,
-    );
-  };
-
   let rendering: Promise<{ contentType: string; text: string }> | undefined;
-  /** To render takes milliseconds: those who ask meanwhile get the same text. */
-  const render = () => {
-    rendering ??= registry
-      .metrics()
-      .then((text) => ({ contentType: registry.contentType, text }))
-      .finally(() => {
-        rendering = undefined;
-      });
-    return rendering;
-  };
-
   return {
     telemetry,
     observe: (observed) => {
       hub = observed;
     },
-    observeCluster,
+    observeCluster: (cluster) => {
+      lag = new TimeHistogram(
+        "presence_cluster_lag_seconds",
+        "Seconds from a change on this node until it came back from Redis.",
+        registry,
+      );
+      addClusterMetrics(metrics, cluster);
+    },
     observeLag: (ms) => lag?.observe(ms / 1000),
-    render,
+    render: () => {
+      // Rendering takes milliseconds: all who ask meanwhile get the same text.
+      rendering ??= registry
+        .metrics()
+        .then((text) => ({ contentType: registry.contentType, text }))
+        .finally(() => {
+          rendering = undefined;
+        });
+      return rendering;
+    },
   };
 }

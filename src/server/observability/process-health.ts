@@ -11,13 +11,13 @@ const RESOLUTION_MS = 20;
 const WINDOW_MS = 10_000;
 
 /**
- * Watches this process. The delay is that of the last full window, so that any number of readers see the same. It has a
- * histogram of its own: the one behind the metrics begins anew whenever they are scraped.
+ * Monitors this process. The event-loop delay is that of the last full window, so all readers see the same.
+ * It has a histogram of its own: the histogram behind the metrics starts again at each scrape.
  */
-export function watchProcess(): { read(): ProcessHealth; stop(): void } {
+export function monitorProcess(): { read(): ProcessHealth; stop(): void } {
   const histogram = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
   histogram.enable();
-  // It counts the whole time from tick to tick, and is NaN before the first.
+  // The histogram holds the whole time from tick to tick, and is NaN before the first tick.
   const beyondTick = (nanoseconds: number) =>
     Math.round(1000 * Math.max(0, (nanoseconds || 0) / 1e6 - RESOLUTION_MS)) / 1000;
   const summarize = () => ({

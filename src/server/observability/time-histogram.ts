@@ -1,13 +1,11 @@
-import type { Histogram, Registry } from "prom-client";
+import type { Registry } from "prom-client";
+import { type CustomMetric, registerCustomMetric } from "../internals/custom-metric.ts";
 
 /** Upper bounds of the buckets, in seconds. */
 const BOUNDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
 
-/**
- * A histogram of times for a registry of prom-client. Its own takes a microsecond to observe one, which is a good part
- * of what is measured here.
- */
-export class TimeHistogram {
+/** A histogram of times, cheaper to observe than the one of prom-client. */
+export class TimeHistogram implements CustomMetric {
   readonly name: string;
   readonly help: string;
   /** By bucket; the last are those beyond all bounds. */
@@ -17,7 +15,7 @@ export class TimeHistogram {
   constructor(name: string, help: string, registry: Registry) {
     this.name = name;
     this.help = help;
-    registry.registerMetric(this as unknown as Histogram);
+    registerCustomMetric(registry, this);
   }
 
   observe(seconds: number): void {
@@ -27,8 +25,7 @@ export class TimeHistogram {
     this.#sum += seconds;
   }
 
-  /** What a registry asks for. */
-  async get(): Promise<object> {
+  async get(): ReturnType<CustomMetric["get"]> {
     let count = 0;
     const buckets = this.#counts.map((inBucket, i) => {
       count += inBucket;
@@ -39,6 +36,12 @@ export class TimeHistogram {
       { metricName: `${this.name}_sum`, labels: {}, value: this.#sum },
       { metricName: `${this.name}_count`, labels: {}, value: count },
     ];
-    return { name: this.name, help: this.help, type: "histogram", values, aggregator: "sum" };
+    return {
+      name: this.name,
+      help: this.help,
+      type: "histogram" as const,
+      values,
+      aggregator: "sum" as const,
+    };
   }
 }

@@ -1,32 +1,41 @@
 import type { Limits } from "../gateway/limits.ts";
 
-/** The times that have to fit each other for several nodes to be one gateway, and for one to go down gently. */
+/**
+ * The times that must fit each other: for several nodes to be one gateway, and for one node to go down
+ * gently.
+ */
 export interface Timing {
   readonly limits: Pick<Limits, "drainMs" | "heartbeatIntervalMs" | "resumeWindowMs">;
   /** undefined: there are no other nodes. */
   readonly nodeLeaseMs: number | undefined;
-  /** How long whoever sends SIGTERM waits before SIGKILL, if that was told. */
+  /** How long the supervisor waits between SIGTERM and SIGKILL; undefined if it is not known. */
   readonly terminationGraceMs: number | undefined;
 }
 
-/** After the drain: requests in hand, the last words to the other nodes (2 s), the last lines of the log (0.5 s). */
+/**
+ * After the drain: requests in hand, the goodbye to the other nodes (2 s), the last lines of the log (0.5 s).
+ */
 const AFTER_DRAIN_MS = 5_000;
 /** A sign of life every 2 s, 2 s until a lost command is noticed, 1 s to connect again. */
 const SAFE_LEASE_MS = 5_000;
-/** How long a client of the SDK waits for an answer before it takes its node for gone. */
-const CLIENT_PATIENCE_MS = 5_000;
+/** How long a client of the SDK waits for an answer before it treats its node as gone. */
+const CLIENT_TIMEOUT_MS = 5_000;
 
-/** What cannot work, and what to do about it; undefined if all can. */
+/** Why these times cannot work, and what to change; undefined if they can. */
 export function timingProblem({ limits, terminationGraceMs }: Timing): string | undefined {
   const { drainMs } = limits;
   const downMs = drainMs + AFTER_DRAIN_MS;
   if (terminationGraceMs !== undefined && terminationGraceMs < downMs) {
-    return `TERMINATION_GRACE_MS is ${terminationGraceMs}, but this node needs DRAIN_MS (${drainMs}) and ${AFTER_DRAIN_MS} to go down: raise it to ${downMs}, here and where the process is run, or lower DRAIN_MS`;
+    return (
+      `TERMINATION_GRACE_MS is ${terminationGraceMs}, but this node needs DRAIN_MS (${drainMs}) ` +
+      `and ${AFTER_DRAIN_MS} to go down: raise it to ${downMs}, here and where the process is run, ` +
+      "or lower DRAIN_MS"
+    );
   }
   return undefined;
 }
 
-/** What works until something goes wrong. */
+/** Times that work only until something goes wrong, a line for each. */
 export function timingWarnings({ limits, nodeLeaseMs }: Timing): string[] {
   const { heartbeatIntervalMs, resumeWindowMs } = limits;
   const warnings: string[] = [];
@@ -36,10 +45,13 @@ export function timingWarnings({ limits, nodeLeaseMs }: Timing): string[] {
       "NODE_LEASE_MS is under 5 s: a pause of a node, or of its network, will be taken for its death",
     );
   }
-  // Those whose node has gone without a word find out when it does not answer, and are to be back before they are missed.
-  if (heartbeatIntervalMs + CLIENT_PATIENCE_MS >= nodeLeaseMs + resumeWindowMs) {
+  // A client learns that its node has died when a heartbeat stays without an answer. By then its sessions
+  // must not have ended.
+  if (heartbeatIntervalMs + CLIENT_TIMEOUT_MS >= nodeLeaseMs + resumeWindowMs) {
     warnings.push(
-      `clients of a node that is cut off notice after HEARTBEAT_INTERVAL_MS and ${CLIENT_PATIENCE_MS}, which is not before NODE_LEASE_MS and RESUME_WINDOW_MS are over: they will show as gone, so lower the first or raise one of the others`,
+      `clients of a node that is cut off notice after HEARTBEAT_INTERVAL_MS and ${CLIENT_TIMEOUT_MS}, ` +
+        "which is not before NODE_LEASE_MS and RESUME_WINDOW_MS are over: they will show as gone, " +
+        "so lower the first or raise one of the others",
     );
   }
   return warnings;

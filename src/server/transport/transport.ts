@@ -8,58 +8,60 @@ import type {
 } from "../gateway/socket.ts";
 import type { TcpRefusal, TcpSlots } from "../gateway/tcp-slots.ts";
 import type { BodyBudget } from "../http/body-budget.ts";
-import { answerError, type HttpAnswer, type HttpHandler } from "../http/exchange.ts";
+import { errorResponse, type HttpHandler, type HttpResponse } from "../http/exchange.ts";
 
-/** A client that takes none of an answer for this long, or sends none of a request, is dropped. */
+/**
+ * A client that takes nothing of a response for this long, or sends nothing of a request, is disconnected.
+ */
 export const HTTP_STALL_MS = 10_000;
 
-/** The most that a request's line and headers may have: a stream's filter of a thousand ids stands in its URL. */
+/** The most bytes of a request's line and headers: the URL of an event stream may name a thousand ids. */
 export const MAX_HEADER_BYTES = 64 * 1024;
 
-/** The most headers that a request may have. Neither library is asked what it does with those that it has no room for. */
+/**
+ * The most headers of a request. More are refused here, because each library would treat them in its own way.
+ */
 export const MAX_HEADERS = 100;
 
 /**
- * A body that is too large is still read to its end if it is no longer than this, and thrown away: a client that is
- * cut off while it sends sees a broken connection, and not the answer.
+ * A body that is too large is still read to its end if it is no longer than this, and thrown away: a client
+ * that is cut off while it sends sees a broken connection, and not the response.
  */
 export const MAX_SKIPPED_BYTES = 16 * 1024 * 1024;
 
 /**
- * Requests that may wait on one connection for the answer to an earlier one, or be answered in one turn of
+ * Requests that may wait on one connection for the response to an earlier one, or be answered in one turn of
  * the event loop at least. A client that sends more ahead is cut off.
  */
 export const MAX_PIPELINED = 64;
 
-/** So many pieces of a long answer are made before others are served. */
+/** The number of pieces of a long response that are made before other requests are served. */
 export const PIECES_PER_TURN = 4;
 
-/** What a transport is given. It translates bytes and calls; every decision is made behind these functions. */
+/** What a transport needs. It translates bytes and calls; every decision is made behind these functions. */
 export interface TransportOptions {
   readonly host: string;
   /** 0: any free port. */
   readonly port: number;
   readonly maxMessageBytes: number;
   readonly maxBufferedBytes: number;
-  /**
-   * TCP connections of every kind, those that say nothing included: one without a slot is closed as it comes.
-   */
+  /** Slots for TCP connections of every kind. A connection without a slot is closed when it arrives. */
   readonly tcp: TcpSlots;
-  /** What bodies that are being read may hold. */
+  /** The limit for bytes of unfinished bodies. */
   readonly bodies: BodyBudget;
   readonly upgrade: (request: UpgradeRequest) => UpgradeAnswer;
   readonly handle: HttpHandler;
   /** The client's address, from that of the peer and its X-Forwarded-For. */
   readonly clientAddress: (peer: string, forwardedFor: string | undefined) => string;
-  /** A TCP connection was closed because there were too many, of all or of its address. */
+  /** A TCP connection was closed because there are too many: of all clients, or of its address. */
   readonly tcpRefused: (refusal: TcpRefusal) => void;
-  /** A body was not read to its end because too many bytes of bodies wait. */
+  /** A body was not read to its end because unfinished bodies hold too many bytes. */
   readonly bodyRefused: () => void;
   /**
-   * The answer to a handshake of this address that is not let in, or another if it has made too many such
+   * The response to a handshake of this address that is not let in, or another if it has made too many such
    * requests.
    */
-  readonly refuseHandshake: (address: string, answer: HttpAnswer) => HttpAnswer;
+  readonly refuseHandshake: (address: string, reply: HttpResponse) => HttpResponse;
   /** A handler threw. */
   readonly crashed: (error: unknown) => void;
 }
@@ -68,8 +70,8 @@ export interface Transport {
   readonly name: "ws" | "uws";
   readonly port: number;
   /**
-   * Accepts no new TCP connection and ends the idle ones; resolves when every request in hand has its answer. May be
-   * called again.
+   * Accepts no new TCP connection and ends the idle ones; resolves when every request in hand has its
+   * response. May be called again.
    */
   close(): Promise<void>;
 }
@@ -92,27 +94,24 @@ export function realtimeAppId(path: string): string | undefined {
   }
 }
 
-/** The answer to a body when too many bytes of bodies wait for the rest of them. */
-export const BODIES_FULL = answerError(
+/** The response to a body while unfinished bodies hold too many bytes. */
+export const BODIES_FULL = errorResponse(
   503,
   { body: ["too many bodies are being read"] },
   { "retry-after": "1" },
 );
 
-/** The answer to an upgrade at a path that has no WebSockets. */
-export const NO_SUCH_PATH = answerError(404, { path: ["there is nothing for WebSockets at this path"] });
+/** The response to an upgrade at a path without WebSockets. */
+export const NO_SUCH_PATH = errorResponse(404, { path: ["there is nothing for WebSockets at this path"] });
 
-/** The answer to an upgrade that the gateway refuses. */
-export function answerRefusal({ status, message, retryAfterS }: UpgradeRefusal): HttpAnswer {
+/** The response to an upgrade that the gateway refuses. */
+export function refusalResponse({ status, message, retryAfterS }: UpgradeRefusal): HttpResponse {
   const headers = retryAfterS === undefined ? undefined : { "retry-after": String(retryAfterS) };
-  return answerError(status, { upgrade: [message] }, headers);
+  return errorResponse(status, { upgrade: [message] }, headers);
 }
 
-/**
- * Headers by which proxies and networks that deliver say for whom they ask, beside all that begin with
- * x-forwarded.
- */
-const FORWARDING: ReadonlySet<string> = new Set([
+/** Headers by which proxies and CDNs name the client, beside all that begin with x-forwarded. */
+const FORWARDING_HEADERS: ReadonlySet<string> = new Set([
   "cdn-loop",
   "cf-connecting-ip",
   "cf-connecting-ipv6",
@@ -143,9 +142,9 @@ const FORWARDING: ReadonlySet<string> = new Set([
   "x-varnish",
 ]);
 
-/** Whether a header of this name, in small letters, says that somebody has passed the request on. */
-export function tellsOfForwarding(name: string): boolean {
-  return FORWARDING.has(name) || name.startsWith("x-forwarded");
+/** Whether a header of this name, in lower case, says that a proxy has forwarded the request. */
+export function isForwardingHeader(name: string): boolean {
+  return FORWARDING_HEADERS.has(name) || name.startsWith("x-forwarded");
 }
 
 /** The headers of a handshake: undefined where there is none, with commas between where there are several. */
@@ -157,34 +156,34 @@ export interface HandshakeHeaders {
   readonly protocol: string | undefined;
 }
 
-/** Whether a GET asks for a WebSocket. One that does not, as a proxy would see it, is an ordinary request. */
-export function asksForWebSocket({ upgrade = "", connection = "", key = "" }: HandshakeHeaders): boolean {
+/** Whether a GET asks for a WebSocket, as a proxy would read it. If not, it is an ordinary request. */
+export function isWebSocketRequest({ upgrade = "", connection = "", key = "" }: HandshakeHeaders): boolean {
   return /^websocket$/i.test(upgrade) && UPGRADE.test(connection) && /^[+/\dA-Za-z]{22}==$/.test(key);
 }
 
-/** `upgrade` in a list. The list may be long, so it is not taken apart. */
+/** `upgrade` in a list. The list may be long, so it is not split. */
 const UPGRADE = /(?:^|,)\s*upgrade\s*(?:,|$)/i;
 
-/** No client offers nearly as many. To take a list of tens of thousands apart takes milliseconds. */
+/** No client offers nearly as many. Splitting a list of tens of thousands takes milliseconds. */
 const MAX_PROTOCOLS_LENGTH = 4_096;
 
-/** The answer to a request for a WebSocket that cannot be one; undefined if it can. */
-export function refuseHandshake({ version, protocol }: HandshakeHeaders): HttpAnswer | undefined {
+/** The response to a request for a WebSocket that cannot be one; undefined if it can. */
+export function handshakeError({ version, protocol }: HandshakeHeaders): HttpResponse | undefined {
   if (version !== "13") {
-    return answerError(426, { "sec-websocket-version": ["must be 13"] }, { "sec-websocket-version": "13" });
+    return errorResponse(426, { "sec-websocket-version": ["must be 13"] }, { "sec-websocket-version": "13" });
   }
   if (protocol === undefined) return undefined;
   if (protocol.length > MAX_PROTOCOLS_LENGTH) {
-    return answerError(400, {
+    return errorResponse(400, {
       "sec-websocket-protocol": [`must have at most ${MAX_PROTOCOLS_LENGTH} characters`],
     });
   }
   const offered = listOf(protocol);
   if (new Set(offered).size === offered.length && offered.every((each) => TOKEN.test(each))) return undefined;
-  return answerError(400, { "sec-websocket-protocol": ["must be a list of names, each of them once"] });
+  return errorResponse(400, { "sec-websocket-protocol": ["must be a list of names, each of them once"] });
 }
 
-/** What HTTP takes for a name. */
+/** A token, as HTTP defines it. */
 const TOKEN = /^[!#$%&'*+.^_`|~\w-]+$/;
 
 /** Whether a Sec-WebSocket-Protocol header offers our subprotocol. */

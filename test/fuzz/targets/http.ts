@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import type { BodySink } from "../../../src/server/gateway/event-stream.ts";
-import type { HttpAnswer, RequestHeaders } from "../../../src/server/http/exchange.ts";
+import type { BodySink } from "../../../src/server/gateway/body-sink.ts";
+import type { HttpResponse, RequestHeaders } from "../../../src/server/http/exchange.ts";
 import { nodeRoutes } from "../../../src/server/http/node-routes.ts";
 import { presenceRoutes } from "../../../src/server/http/presence-api.ts";
 import { createRouter } from "../../../src/server/http/router.ts";
@@ -76,7 +76,7 @@ interface Request {
 }
 
 /** The response to a request as a transport receives it, including streams. */
-async function ask(request: Request): Promise<HttpAnswer> {
+async function ask(request: Request): Promise<HttpResponse> {
   world.time += 1_000;
   const body = Buffer.from(request.body);
   const answer = await askRouter(handle, { ...request, address: () => "127.0.0.1", body });
@@ -84,7 +84,7 @@ async function ask(request: Request): Promise<HttpAnswer> {
   return answer;
 }
 
-function checkAnswer({ status, headers, body }: HttpAnswer): void {
+function checkAnswer({ status, headers, body }: HttpResponse): void {
   assert([200, 308, 400, 401, 404, 405, 415, 426].includes(status), `status ${status}`);
   assert.equal(headers["x-content-type-options"], "nosniff");
   for (const [name, value] of Object.entries(headers)) assert.match(`${name}: ${value}`, /^[\t -~]+$/);

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { encodeRow, parseFact, readFact } from "../../../src/server/cluster/fact.ts";
+import { encodeRow, parseRecord, readRecord } from "../../../src/server/cluster/record.ts";
 import { parseEntry } from "../../../src/server/cluster/redis-entry.ts";
 import type { HeldSession } from "../../../src/server/gateway/tenant.ts";
 import type { Outcome, Target } from "../fuzz.ts";
@@ -15,8 +15,8 @@ export const fact: Target = {
   inputs: 100_000,
   make: nearTo(FACTS, WORDS),
   check(input): Outcome {
-    const parsed = parseFact(input);
-    const read = parsed && readFact(parsed, undefined);
+    const parsed = parseRecord(input);
+    const read = parsed && readRecord(parsed, undefined);
     assert.equal(read !== undefined, isFact(parse(input)?.value));
     if (read === undefined) return "refused";
     if (read.kind === "end") return "taken";
@@ -24,7 +24,7 @@ export const fact: Target = {
     const { userId, kind, opened, term, lostAt, state } = read.session;
     const origin = { opened, term, lostAt };
     const session = { user: { userId }, kind, origin, ...state } as unknown as HeldSession;
-    const again = readFact(parseFact(encodeRow(parsed!.appId, session))!, session);
+    const again = readRecord(parseRecord(encodeRow(parsed!.appId, session))!, session);
     assert(again?.kind === "row");
     assert.equal(JSON.stringify(again.session), JSON.stringify(read.session));
     assert.equal(again.session.state.custom, state.custom);
@@ -58,7 +58,7 @@ export const entry: Target = {
     assert(Number.isSafeInteger(read.count) && read.count >= 0);
     if (read.kind === "batch") {
       assert.match(read.writer, /^[\w-]{1,64}$/);
-      assert(read.facts.every((each) => typeof each === "string"));
+      assert(read.records.every((each) => typeof each === "string"));
     }
     return "taken";
   },

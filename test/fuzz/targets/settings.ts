@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { addressKey } from "../../../src/server/gateway/admission.ts";
-import { readSettings, type Settings, SettingsError } from "../../../src/server/settings/settings.ts";
+import { readSettings, type Settings } from "../../../src/server/settings/settings.ts";
+import { SettingsError } from "../../../src/server/settings/settings-error.ts";
 import type { Random } from "../../support/random.ts";
 import type { Outcome, Target } from "../fuzz.ts";
 import { mutateText, nearTo } from "../mutate.ts";

@@ -1,17 +1,16 @@
 import { describe, expect, it } from "vitest";
-import type { Tables } from "../../../src/server/cluster/tables.ts";
 import { Random } from "../../support/random.ts";
 import { type FakeNode, LEASE_MS, users, WINDOW_MS, worldOf } from "./world.ts";
 
-type Write = "follow" | "end" | "adopt" | "orphan";
+type Write = "applyRemote" | "applyRemoteEnd" | "reclaim" | "onOwnerLost";
 
-/** Makes a node's tables fail, before or after they have done what they are asked for. */
-function breakTables(node: FakeNode, when: (write: Write) => "before" | "after" | undefined): void {
+/** Makes the writes to a node's presence fail, before or after they have done what they are asked for. */
+function breakPresence(node: FakeNode, when: (write: Write) => "before" | "after" | undefined): void {
   node.isFaulty = true;
-  const tables = node.tables as Tables;
-  for (const write of ["follow", "end", "adopt", "orphan"] as const) {
-    const real = tables[write].bind(tables) as (...args: unknown[]) => void;
-    Object.assign(tables, {
+  const { presence } = node;
+  for (const write of ["applyRemote", "applyRemoteEnd", "reclaim", "onOwnerLost"] as const) {
+    const real = presence[write].bind(presence) as (...args: unknown[]) => void;
+    Object.assign(presence, {
       [write]: (...args: unknown[]) => {
         const where = when(write);
         if (where === "before") throw new Error(`${write} fails`);
@@ -27,7 +26,7 @@ describe("a defect that shows while something is taken in", () => {
     const world = worldOf(2);
     const [a, b] = world.nodes;
     let calls = 0;
-    breakTables(b!, () => (++calls === 3 ? "before" : undefined));
+    breakPresence(b!, () => (++calls === 3 ? "before" : undefined));
     for (let i = 0; i < 5; i++) a!.open(`user-${i}`, "widget", {});
     world.pump(a!, 3);
     // All five in one entry, of which the third fails.
@@ -46,12 +45,12 @@ describe("a defect that shows while something is taken in", () => {
     const world = worldOf(2);
     const [a, b] = world.nodes;
     let isBroken = true;
-    const { tables } = b!;
-    const { follow } = tables;
+    const { presence } = b!;
+    const { applyRemote } = presence;
     b!.isFaulty = true;
-    tables.follow = (appId, sessionId, remote, owner, now) => {
+    presence.applyRemote = (appId, sessionId, remote, owner, now) => {
       if (isBroken && remote.userId === "poison") throw new Error("it cannot be taken in");
-      follow.call(tables, appId, sessionId, remote, owner, now);
+      applyRemote.call(presence, appId, sessionId, remote, owner, now);
     };
     a!.open("poison", "widget", {});
     a!.open("alice", "widget", {});
@@ -77,7 +76,7 @@ describe("a defect that shows while something is taken in", () => {
       const world = worldOf(3);
       let isBroken = true;
       for (const node of world.nodes) {
-        breakTables(node, () => {
+        breakPresence(node, () => {
           if (!isBroken || !random.oneIn(8)) return undefined;
           return random.oneIn(2) ? "before" : "after";
         });

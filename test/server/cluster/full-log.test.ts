@@ -66,7 +66,8 @@ describe("nodes whose log has no room for more", () => {
     const [one, two, three] = ["one", "two", "three"].map((name) => a!.open(name, "widget", {}));
     world.heal(40);
     world.log.isFull = true;
-    // In batches that follow on one another: taken over and changed, taken over and ended, changed and changed again.
+    // In batches that follow on one another: taken over and changed, taken over and ended, changed and
+    // changed again.
     b!.resume(one!, {});
     b!.resume(two!, {});
     a!.tenant.update(a!.tenant.table.get(three!)!, { hasFocus: true }, a!.now);

@@ -1,11 +1,11 @@
 import { expect, it } from "vitest";
 import { Link } from "../../../src/server/cluster/link.ts";
-import type { Entry, Look } from "../../../src/server/cluster/log.ts";
+import type { Entry, LogStatus } from "../../../src/server/cluster/log.ts";
 import type { RedisLog } from "../../../src/server/cluster/redis-log.ts";
 import type { Replicator } from "../../../src/server/cluster/replicator.ts";
 import { until } from "../../support/until.ts";
 
-const LOOK: Look = { end: { count: 0, id: "0-0" }, found: undefined, register: [] };
+const STATUS: LogStatus = { end: { count: 0, id: "0-0" }, found: undefined, register: [] };
 
 /** A log that answers as a test wants. */
 function fakeLog(read: () => Promise<Entry[]>): RedisLog {
@@ -17,7 +17,7 @@ function fakeLog(read: () => Promise<Entry[]>): RedisLog {
   return {
     ended,
     close: () => end(new Error("closed")),
-    look: async () => LOOK,
+    readStatus: async () => STATUS,
     read,
   } as unknown as RedisLog;
 }
@@ -31,7 +31,7 @@ function fakeReplicator(calls: Partial<Replicator>) {
     readAfter: "7-0",
     step: () => [],
     read: () => {},
-    skip: () => void said.push("skip"),
+    skipUnreadable: () => void said.push("skip"),
     failed: (error: Error) => void said.push(error.message),
     ...calls,
   };
@@ -42,10 +42,10 @@ function link(replicator: Replicator, connect: () => Promise<RedisLog>): Link {
   return new Link({
     connect,
     replicator,
-    settle: () => {},
+    flush: () => {},
     clock: { now: () => performance.now(), wallNow: Date.now },
     leaseMs: 1_000,
-    counts: { batches: 0, ops: 0, entries: 0, facts: 0 },
+    counts: { batches: 0, ops: 0, entries: 0, records: 0 },
     events: { connected: () => {}, disconnected: () => {}, crashed: () => {} },
   });
 }
@@ -67,8 +67,8 @@ it("what fails while an answer is taken in is told, and the link is made anew", 
 }) => {
   let looks = 0;
   const { said, replicator } = fakeReplicator({
-    step: () => (looks++ === 0 ? [{ do: "look", at: undefined }] : []),
-    looked: () => {
+    step: () => (looks++ === 0 ? [{ do: "readStatus", at: undefined }] : []),
+    statusRead: () => {
       throw new Error("a defect");
     },
   });

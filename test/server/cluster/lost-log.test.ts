@@ -149,7 +149,8 @@ describe("nodes whose log is lost, older, trimmed, frozen or silent", () => {
     a!.open("alice", "widget", {});
     world.heal(40);
     for (const node of world.nodes) world.cut(node);
-    // Redis went back to a time before alice came; and a client of the one went to the other, which tells of it when it can.
+    // Redis went back to a time before alice came; and a client of the one went to the other, which tells of
+    // it when it can.
     restore(false);
     b!.tenant.lose(b!.tenant.table.get(moved)!, b!.now);
     b!.socket.held.delete(moved);
@@ -239,6 +240,6 @@ describe("nodes whose log is lost, older, trimmed, frozen or silent", () => {
     }
     const said = world.nodes.flatMap(({ commands }) => commands.map(({ command }) => command.do));
     expect(said).toContain("append");
-    expect(said).not.toContain("bury");
+    expect(said).not.toContain("evict");
   });
 });

@@ -1,12 +1,12 @@
 import type {
-  Appended,
+  AppendReply,
   Command,
   Entry,
-  Joined,
-  Look,
+  JoinReply,
+  LogStatus,
   Op,
-  Page,
-  Registered,
+  RegisteredWriter,
+  ScanBatch,
 } from "../../../src/server/cluster/log.ts";
 
 interface Row {
@@ -49,17 +49,21 @@ export class MemoryLog {
     return this.#state.entries;
   }
 
-  look({ at }: Extract<Command, { do: "look" }>): Look {
+  readStatus({ at }: Extract<Command, { do: "readStatus" }>): LogStatus {
     const { count, entries, register, lastId } = this.#state;
     return {
       end: { count, id: lastId },
       found: entries.find(({ id }) => id === at),
-      register: [...register].map(([writer, registration]): Registered => ({ writer, ...registration })),
+      register: [...register].map(
+        ([writer, registration]): RegisteredWriter => ({ writer, ...registration }),
+      ),
     };
   }
 
-  /** As Redis does it: what is there all the time comes, whatever is put in and taken out between the pages. */
-  scan({ from }: Extract<Command, { do: "scan" }>, size = 3): Page {
+  /**
+   * As Redis does it: what is there all the time comes, whatever is put in and taken out between the pages.
+   */
+  scan({ from }: Extract<Command, { do: "scan" }>, size = 3): ScanBatch {
     const rows = [...this.#state.rows]
       .map(([sessionId, row]) => ({ sessionId, ...row }))
       .filter(({ sessionId }) => sessionId > from)
@@ -72,43 +76,43 @@ export class MemoryLog {
     return this.#state.entries.filter(({ id }) => isAfter(id, after)).slice(0, max);
   }
 
-  join({ writer, leaseMs, nodeId, formerly }: Extract<Command, { do: "join" }>): Joined {
+  join({ writer, leaseMs, nodeId, formerly }: Extract<Command, { do: "join" }>): JoinReply {
     const { register, names } = this.#state;
     const holder = names.get(nodeId);
     if (holder !== undefined && !formerly.includes(holder) && this.#isAlive(holder))
       return { ok: false, holder };
-    for (const name of formerly) if (this.#isAlive(name)) this.#bury(name);
+    for (const name of formerly) if (this.#isAlive(name)) this.#evict(name);
     register.set(writer, { seq: 0, leaseMs, nodeId });
     names.set(nodeId, writer);
     this.#add((at) => ({ ...at, kind: "join", writer, leaseMs, nodeId }));
     return { ok: true };
   }
 
-  append({ writer, seq, ops }: Extract<Command, { do: "append" }>): Appended {
+  append({ writer, seq, ops }: Extract<Command, { do: "append" }>): AppendReply {
     const registration = this.#state.register.get(writer);
     if (registration?.seq === undefined) return { count: this.#state.count, seq: undefined };
     let isFull = false;
     if (registration.seq + 1 === seq) {
       registration.seq = seq;
-      const isEnd = ({ kind }: Op) => kind === "end" || kind === "kick";
+      const isEnd = ({ kind }: Op) => kind === "end" || kind === "forceEnd";
       isFull = this.isFull;
-      const facts = ops
+      const records = ops
         .filter((op) => !isFull || isEnd(op))
         .filter((op) => this.#do(writer, op))
         .flatMap(({ sessionId, text }) => [sessionId, text]);
-      const entry = { kind: "batch", writer, seq, facts } as const;
+      const entry = { kind: "batch", writer, seq, records } as const;
       this.#add((at) => ({ ...at, ...entry, ...(isFull ? { isFull } : {}) }));
     }
     const appended = { count: this.#state.count, seq: registration.seq };
     return isFull ? { ...appended, isFull } : appended;
   }
 
-  bury({ writer, seq }: Extract<Command, { do: "bury" }>): boolean {
+  evict({ writer, seq }: Extract<Command, { do: "evict" }>): boolean {
     const registration = this.#state.register.get(writer);
     if (registration !== undefined && (registration.seq === undefined || registration.seq !== seq))
       return false;
     if (registration === undefined && seq !== undefined) return false;
-    this.#bury(writer);
+    this.#evict(writer);
     return true;
   }
 
@@ -130,7 +134,9 @@ export class MemoryLog {
     this.#state = empty();
   }
 
-  /** Returns what brings the log back to how it is now; `isClockBack`: with ids that have been there before. */
+  /**
+   * Returns what brings the log back to how it is now; `isClockBack`: with ids that have been there before.
+   */
   save(): (isClockBack: boolean) => void {
     const saved = structuredClone(this.#state);
     const clock = this.#clock;
@@ -147,7 +153,7 @@ export class MemoryLog {
     if (kind === "patch" ? owner === undefined || !isFree : (kind === "open" || kind === "end") && !isFree) {
       return false;
     }
-    if (kind === "end" || kind === "kick") rows.delete(sessionId);
+    if (kind === "end" || kind === "forceEnd") rows.delete(sessionId);
     else rows.set(sessionId, { owner: writer, text });
     return true;
   }
@@ -156,11 +162,11 @@ export class MemoryLog {
     return this.#state.register.get(writer)?.seq !== undefined;
   }
 
-  #bury(writer: string): void {
+  #evict(writer: string): void {
     const { register } = this.#state;
     const { leaseMs = 0, nodeId = "" } = register.get(writer) ?? {};
     register.set(writer, { seq: undefined, leaseMs, nodeId });
-    this.#add((at) => ({ ...at, kind: "bury", writer }));
+    this.#add((at) => ({ ...at, kind: "evict", writer }));
   }
 
   #add(make: (at: { id: string; count: number }) => Entry): void {

@@ -75,7 +75,10 @@ const wild = fc.oneof({ weight: 10, arbitrary: mild }, { weight: 2, arbitrary: d
 type Arbitrary<T> = T extends fc.Arbitrary<infer U> ? U : never;
 type Step = Arbitrary<typeof wild>;
 
-/** A window has to have so much left for a client to come back in: it takes so long until a dead link is noticed. */
+/**
+ * A window has to have so much left for a client to come back in: it takes so long until a dead link is
+ * noticed.
+ */
 const MARGIN_MS = 3_500;
 
 /** How wrong the wall clocks of the nodes are. Nobody may notice. */
@@ -235,7 +238,10 @@ class Play {
     }
   }
 
-  /** Two nodes take a session over before they hear of each other: the one whose takeover comes later in the log has it. */
+  /**
+   * Two nodes take a session over before they hear of each other: the one whose takeover comes later in the
+   * log has it.
+   */
   #race(known: Known | undefined, one: FakeNode, other: FakeNode, isOtherFirst: boolean): void {
     const { world } = this;
     if (known === undefined || one === other) return;
@@ -252,7 +258,7 @@ class Play {
     world.heal(200);
     const takeovers = new Map<string, number>();
     for (const [i, entry] of world.log.entries.slice(before).entries()) {
-      if (entry.kind !== "batch" || !entry.facts.includes(known.sessionId)) continue;
+      if (entry.kind !== "batch" || !entry.records.includes(known.sessionId)) continue;
       const [name] = entry.writer.split("-");
       if (!takeovers.has(name!)) takeovers.set(name!, i);
     }

@@ -118,19 +118,19 @@ describe.skipIf(!hasRedis())("two nodes, of whom one is lost for a while", () =>
     expect(await metric(a, "nodes_declared_dead_total")).toBe(1);
 
     const said = messagesOf(b);
-    expect(said.slice(0, 3)).toEqual(["Redis is connected", "all rows are read", "joined the cluster"]);
-    const lost = said.findIndex((line) => line.startsWith("Redis is lost"));
+    expect(said.slice(0, 3)).toEqual(["Redis is connected", "reading all rows", "joined the cluster"]);
+    const lost = said.findIndex((line) => line.startsWith("connection to Redis lost"));
     const inOrder = [
       /^degraded/,
       /^Redis is connected/,
-      /^this node is not in the cluster any more/,
+      /^expelled from the cluster/,
       /^joined the cluster/,
-      /^agreed again/,
+      /^in sync again/,
     ];
     const after = said.slice(lost).filter((line) => inOrder.some((pattern) => pattern.test(line)));
     expect(after.slice(0, inOrder.length)).toEqual(inOrder.map((pattern) => expect.stringMatching(pattern)));
     expect(said.at(-1)).not.toMatch(/^degraded/);
-    const resyncs = linesOf(a).filter(({ msg }) => msg === "all rows are read");
+    const resyncs = linesOf(a).filter(({ msg }) => msg === "reading all rows");
     expect(resyncs[0]).toMatchObject({ shard: 0, reason: "start", level: 30 });
     expect(resyncs).toContainEqual(expect.objectContaining({ shard: 0, reason: "gap", level: 40 }));
     expect(linesOf(a).find(({ msg }) => msg.startsWith("a node was declared dead"))).toMatchObject({

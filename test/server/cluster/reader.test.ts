@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
-import type { Command, Entry, Look } from "../../../src/server/cluster/log.ts";
+import type { Command, Entry, LogStatus } from "../../../src/server/cluster/log.ts";
+import { QuorumTracker } from "../../../src/server/cluster/quorum-tracker.ts";
 import { Reader, type ReaderTarget } from "../../../src/server/cluster/reader.ts";
-import { Touch } from "../../../src/server/cluster/touch.ts";
 
-const entry = (count: number): Entry => ({ id: `${count}-0`, kind: "bury", count, writer: `w${count}` });
-const lookAt = (count: number, found?: Entry): Look => ({
+const entry = (count: number): Entry => ({ id: `${count}-0`, kind: "evict", count, writer: `w${count}` });
+const lookAt = (count: number, found?: Entry): LogStatus => ({
   end: { count, id: `${count}-0` },
   found,
   register: [],
@@ -23,18 +23,18 @@ function reading(at: number, act: (reader: Reader) => void) {
     loaded: () => void seen.push("loaded"),
     badInput: () => {},
   };
-  const reader = new Reader(target, new Touch(1_000));
+  const reader = new Reader(target, new QuorumTracker(1_000));
   const step = (now: number) => {
     const commands: Command[] = [];
     reader.step(commands, now);
     return commands.map((command) => command.do);
   };
   reader.linked(0);
-  expect(step(0)).toEqual(["look"]);
-  reader.looked(lookAt(0), 0);
+  expect(step(0)).toEqual(["readStatus"]);
+  reader.statusRead(lookAt(0), 0);
   expect(step(0)).toEqual(["scan"]);
   reader.scanned({ next: undefined, rows: [] }, 0);
-  expect(step(0)).toEqual(["look"]);
+  expect(step(0)).toEqual(["readStatus"]);
   return { reader, seen, step };
 }
 
@@ -43,31 +43,31 @@ describe("a reader that is made to read all rows by an entry", () => {
 
   it("leaves the entries after it to that", () => {
     const { reader, seen, step } = reading(2, restart);
-    reader.looked(lookAt(0), 0);
+    reader.statusRead(lookAt(0), 0);
     reader.read("0-0", [entry(1), entry(2), entry(3)], 5);
     expect(seen).toEqual(["loading", "loaded", "1-0", "2-0"]);
     expect(reader.after).toBeUndefined();
-    expect(step(2_000)).toEqual(["look"]);
+    expect(step(2_000)).toEqual(["readStatus"]);
   });
 
   it("does not follow the log because of what it had kept", () => {
     const { reader, seen, step } = reading(1, restart);
     reader.read("0-0", [entry(1), entry(2)], 0);
-    reader.looked(lookAt(2), 5);
+    reader.statusRead(lookAt(2), 5);
     expect(seen).toEqual(["loading", "1-0", "2-0"]);
     expect(reader.isFollowing).toBe(false);
-    expect(step(2_000)).toEqual(["look"]);
+    expect(step(2_000)).toEqual(["readStatus"]);
   });
 });
 
 it("a reader in doubt goes on reading, and reads all rows once it may", () => {
   const { reader, seen, step } = reading(2, (each) => each.doubt(5));
-  reader.looked(lookAt(0), 0);
+  reader.statusRead(lookAt(0), 0);
   reader.read("0-0", [entry(1), entry(2), entry(3)], 5);
   expect(seen.slice(-3)).toEqual(["1-0", "2-0", "3-0"]);
   expect(reader.isInDoubt).toBe(true);
   expect(step(500)).toEqual([]);
-  expect(step(1_000)).toEqual(["look"]);
-  reader.looked(lookAt(3), 1_000);
+  expect(step(1_000)).toEqual(["readStatus"]);
+  reader.statusRead(lookAt(3), 1_000);
   expect(reader.isInDoubt).toBe(false);
 });

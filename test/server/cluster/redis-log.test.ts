@@ -22,14 +22,14 @@ afterAll(async () => {
 });
 beforeEach(async () => {
   await raw.ask(["FLUSHALL"], PATIENCE_MS);
-  log = await RedisLog.connect({ urls: [redis.url], shard: 0, keep: 1_000 });
+  log = await RedisLog.connect({ urls: [redis.url], shard: 0, maxLogLength: 1_000 });
 });
 afterEach(() => log.close());
 
 const writer = fc.constantFrom("w1", "w2", "w3");
 const sessionId = fc.constantFrom("s1", "s2", "__proto__", "a b", "é\u0000\n");
 const op = fc.record({
-  kind: fc.constantFrom("open", "patch", "claim", "end", "kick"),
+  kind: fc.constantFrom("open", "patch", "takeover", "end", "forceEnd"),
   sessionId,
   text: fc.constantFrom("[1]", "{}", "ü x", ""),
 });
@@ -56,7 +56,7 @@ const command = fc.oneof(
   {
     weight: 1,
     arbitrary: fc.record({
-      do: fc.constant("bury" as const),
+      do: fc.constant("evict" as const),
       writer,
       seq: fc.option(fc.nat({ max: 4 }), { nil: undefined }),
     }),
@@ -80,8 +80,8 @@ describe.skipIf(!hasRedis())("a log in Redis", () => {
           expect(await both.redis).toEqual(both.memory);
         }
         const [look, should] = [
-          await log.look({ do: "look", at: undefined }),
-          memory.look({ do: "look", at: undefined }),
+          await log.readStatus({ do: "readStatus", at: undefined }),
+          memory.readStatus({ do: "readStatus", at: undefined }),
         ];
         expect(look.end.count).toBe(should.end.count);
         expect(sorted(look.register)).toEqual(sorted(should.register));
@@ -92,10 +92,10 @@ describe.skipIf(!hasRedis())("a log in Redis", () => {
         const ids = [...memory.entries.keys()];
         const entries = ids.length > 0 ? await log.read("0-0") : [];
         for (const i of ids.slice(-2)) {
-          const { found } = await log.look({ do: "look", at: entries[i]!.id });
+          const { found } = await log.readStatus({ do: "readStatus", at: entries[i]!.id });
           expect({ ...found, id: undefined }).toEqual({ ...memory.entries[i], id: undefined });
         }
-        expect((await log.look({ do: "look", at: "1-1" })).found).toBeUndefined();
+        expect((await log.readStatus({ do: "readStatus", at: "1-1" })).found).toBeUndefined();
         if (memory.entries.length > 0) expect(plain(await log.read("0-0"))).toEqual(plain(memory.entries));
       }),
       { numRuns: 300 },
@@ -109,7 +109,7 @@ describe.skipIf(!hasRedis())("the size of a log in Redis", () => {
   let seq: number;
   beforeEach(async () => {
     log.close();
-    log = await RedisLog.connect({ urls: [redis.url], shard: 0, keep: 10_000, maxLogBytes: BOUND });
+    log = await RedisLog.connect({ urls: [redis.url], shard: 0, maxLogLength: 10_000, maxLogBytes: BOUND });
     await log.join({ do: "join", writer: "w", leaseMs: 1_000, nodeId: "n", formerly: [] });
     seq = 0;
   });
@@ -169,8 +169,8 @@ function ask(
       return { redis: redisLog.join(each), memory: memory.join(each) };
     case "append":
       return { redis: redisLog.append(each), memory: memory.append(each) };
-    case "bury":
-      return { redis: redisLog.bury(each), memory: memory.bury(each) };
+    case "evict":
+      return { redis: redisLog.evict(each), memory: memory.evict(each) };
     case "forget":
       return { redis: redisLog.forget(each), memory: memory.forget(each) };
     default:

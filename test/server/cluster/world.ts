@@ -3,8 +3,9 @@ import { expect } from "vitest";
 import type { SessionKind, SessionPatch } from "../../../src/protocol/wire.ts";
 import { App } from "../../../src/server/auth/app.ts";
 import type { Command, Entry } from "../../../src/server/cluster/log.ts";
+import { createReplicationSink } from "../../../src/server/cluster/replication-sink.ts";
 import { Replicator } from "../../../src/server/cluster/replicator.ts";
-import { createJournal, TenantTables } from "../../../src/server/cluster/tenant-tables.ts";
+import { ShardPresence } from "../../../src/server/cluster/shard-presence.ts";
 import { createCounters } from "../../../src/server/gateway/telemetry.ts";
 import { type HeldSession, type Holder, Tenant } from "../../../src/server/gateway/tenant.ts";
 import { readSettings } from "../../../src/server/settings/settings.ts";
@@ -48,13 +49,15 @@ interface Sent {
   readonly at: number;
 }
 
-/** One gateway's core, its replicator, and a link to the log that is as slow and unreliable as the test wants. */
+/**
+ * One gateway's core, its replicator, and a link to the log that is as slow and unreliable as the test wants.
+ */
 export class FakeNode {
   readonly name: string;
   readonly tenant: Tenant;
   readonly replicator: Replicator;
   readonly socket = new FakeSocket();
-  readonly tables: TenantTables;
+  readonly presence: ShardPresence;
   readonly events: string[] = [];
   now: number;
   /** How wrong its wall clock is. */
@@ -77,7 +80,7 @@ export class FakeNode {
     this.now = now;
     this.#log = log;
     const tenants = new Map<string, Tenant>();
-    this.tables = new TenantTables(
+    this.presence = new ShardPresence(
       { tenant: (appId) => tenants.get(appId), tenants: () => tenants.values() },
       () => true,
     );
@@ -88,14 +91,14 @@ export class FakeNode {
       leaseMs: LEASE_MS,
       windowMs: WINDOW_MS,
       makeId: () => `${name}-${makeId()}`,
-      tables: this.tables,
+      presence: this.presence,
       wakeBy: () => {},
       events: {
         joined: note("joined"),
         expelled: note("expelled"),
-        taken: note("taken"),
-        peerJoined: note("peerJoined"),
-        peerBuried: note("peerBuried"),
+        nodeIdConflict: note("taken"),
+        nodeJoined: note("peerJoined"),
+        nodeEvicted: note("peerBuried"),
         resync: (reason) => void events.push(reason),
         badInput: note("badInput"),
         failed: (error) => this.#failed(error),
@@ -117,10 +120,10 @@ export class FakeNode {
       clock: { now: () => this.now, wallNow: () => this.now + this.skew },
       wakeBy: () => {},
       flushTurn: endlessTurn(),
-      journal: createJournal(
+      journal: createReplicationSink(
         APP_ID,
         () => this.replicator,
-        (at) => this.replicator.mayGiveUp(at),
+        (at) => this.replicator.canExpireSessions(at),
       ),
     });
     tenants.set(APP_ID, this.tenant);
@@ -193,7 +196,7 @@ export class FakeNode {
         this.commands.push({ command, link, at: this.now });
       }
     });
-    this.tables.settle(this.now);
+    this.presence.flush(this.now);
   }
 
   /** The log does the first command that is on its way. */
@@ -207,9 +210,9 @@ export class FakeNode {
     const { replicator } = this;
     const answer = (deliver: () => void) => this.replies.push({ link, deliver });
     switch (command.do) {
-      case "look": {
-        const look = log.look(command);
-        return void answer(() => replicator.looked(look, this.now));
+      case "readStatus": {
+        const look = log.readStatus(command);
+        return void answer(() => replicator.statusRead(look, this.now));
       }
       case "scan": {
         const page = log.scan(command);
@@ -223,9 +226,9 @@ export class FakeNode {
         const appended = log.append(command);
         return void answer(() => replicator.appended(command, appended, this.now));
       }
-      case "bury": {
-        const isDone = log.bury(command);
-        return void answer(() => replicator.buried(command.writer, isDone));
+      case "evict": {
+        const isDone = log.evict(command);
+        return void answer(() => replicator.evicted(command.writer, isDone));
       }
       case "forget":
         return log.forget(command);
@@ -235,7 +238,7 @@ export class FakeNode {
   deliver(): void {
     const reply = this.replies.shift();
     if (reply !== undefined && reply.link === this.link) this.#guard(reply.deliver);
-    this.tables.settle(this.now);
+    this.presence.flush(this.now);
   }
 
   read(max: number): void {
@@ -243,7 +246,7 @@ export class FakeNode {
     if (this.link === undefined || after === undefined || this.isDeaf) return;
     const entries: Entry[] = this.#log.read(after, max);
     this.#guard(() => this.replicator.read(after, entries, this.now));
-    this.tables.settle(this.now);
+    this.presence.flush(this.now);
   }
 
   get isLate(): boolean {

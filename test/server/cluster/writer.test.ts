@@ -1,12 +1,13 @@
 import { expect, it } from "vitest";
 import type { Command } from "../../../src/server/cluster/log.ts";
-import { MAX_BATCH_OPS } from "../../../src/server/cluster/outbound.ts";
+import { MAX_BATCH_OPS } from "../../../src/server/cluster/write-buffer.ts";
 import { BATCH_INTERVAL_MS, Writer } from "../../../src/server/cluster/writer.ts";
 
 /** A writer that has joined, and has just written its first batch. */
 function writing() {
   const wakes: number[] = [];
   const options = {
+    presence: { setEpoch: () => {} },
     nodeId: "n",
     leaseMs: 10_000,
     makeId: () => "w",
@@ -18,23 +19,22 @@ function writing() {
     writer.step(commands, true, now);
     return commands;
   };
-  const note = (sessionId: string) => {
-    writer.outbound.note(sessionId, { kind: "end", appId: "app", session: undefined, cause: "closed" });
-    writer.wake();
+  const end = (sessionId: string) => {
+    writer.writeEnd("end", "app", sessionId, "closed");
   };
   writer.linked();
   expect(step(0)).toMatchObject([{ do: "join", writer: "w" }]);
   writer.joined("w", { ok: true }, 0);
-  note("first");
+  end("first");
   expect(step(0)).toMatchObject([{ do: "append", seq: 1 }]);
   wakes.length = 0;
-  return { writer, wakes, step, note };
+  return { writer, wakes, step, end };
 }
 
 it("makes one batch in its time, and asks again to be woken if it was woken too early", () => {
-  const { wakes, step, note } = writing();
-  note("second");
-  note("third");
+  const { wakes, step, end } = writing();
+  end("second");
+  end("third");
   expect(wakes).toEqual([BATCH_INTERVAL_MS, BATCH_INTERVAL_MS]);
   expect(step(BATCH_INTERVAL_MS - 0.5)).toEqual([]);
   expect(wakes).toHaveLength(3);
@@ -43,8 +43,8 @@ it("makes one batch in its time, and asks again to be woken if it was woken too 
 });
 
 it("says faster what does not go into a few batches", () => {
-  const { wakes, step, note } = writing();
-  for (let i = 0; i < 6 * MAX_BATCH_OPS; i++) note(`s${i}`);
+  const { wakes, step, end } = writing();
+  for (let i = 0; i < 6 * MAX_BATCH_OPS; i++) end(`s${i}`);
   const times = [];
   for (let now = 0; now < 100; now++) if (step(now).length > 0) times.push(now);
   const hurry = BATCH_INTERVAL_MS / 2;
@@ -53,17 +53,17 @@ it("says faster what does not go into a few batches", () => {
 });
 
 it("writes under a new name what was not read back, once, and as it is by then", () => {
-  const { writer, step, note } = writing();
+  const { writer, step, end } = writing();
   expect(
     writer.appended({ do: "append", writer: "w", seq: 1, ops: [] }, { count: 0, seq: undefined }, 1),
   ).toBe(false);
-  writer.expel(0);
+  writer.markExpelled(0);
   // The link breaks before it has joined again.
   writer.unlinked();
   writer.linked();
   expect(step(10)).toMatchObject([{ do: "join", formerly: ["w"] }]);
   writer.joined("w2", { ok: true }, 10);
-  note("second");
+  end("second");
   const sessions = { ops: [{ sessionId: "first" }, { sessionId: "second" }] };
   // Ends are held back for a while, as others may not be back yet.
   expect(step(2_010)).toMatchObject([{ do: "append", writer: "w2", seq: 1, ...sessions }]);

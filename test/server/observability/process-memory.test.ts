@@ -2,7 +2,7 @@ import { totalmem } from "node:os";
 import { getHeapStatistics } from "node:v8";
 import { expect, it } from "vitest";
 import type { MemoryUse } from "../../../src/server/gateway/memory-gate.ts";
-import { memoryLimit, watchMemory } from "../../../src/server/observability/process-memory.ts";
+import { memoryLimit, monitorMemory } from "../../../src/server/observability/process-memory.ts";
 
 it.each([
   ["a container's", 256, 256],
@@ -16,7 +16,7 @@ it.each([
 
 it("garbage does not count as heap once it was collected", async () => {
   const samples: MemoryUse[] = [];
-  const memory = watchMemory((use) => samples.push(use));
+  const memory = monitorMemory((use) => samples.push(use));
   const garbage = Array.from({ length: 300_000 }, (_, i) => ({ text: `garbage ${i}` }));
   memory.collect();
   await expect.poll(() => samples.at(-1)?.heap).toBeGreaterThan(0);

@@ -1,11 +1,15 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { type Machine, readSettings, SettingsError } from "../../../src/server/settings/settings.ts";
-import { loadUws, uwsCandidates } from "../../../src/server/transport/load-uws.ts";
+import type { HostInfo, SettingsSource } from "../../../src/server/settings/setting.ts";
+import { readSettings } from "../../../src/server/settings/settings.ts";
+import { settingsHelp, settingsMarkdown } from "../../../src/server/settings/settings-docs.ts";
+import { SettingsError } from "../../../src/server/settings/settings-error.ts";
+import { LIMIT_SETTINGS, SETTINGS } from "../../../src/server/settings/settings-table.ts";
 
 const LONG = "a secret that is long enough for anybody";
 const APPS = JSON.stringify([{ id: "app", secrets: [LONG] }]);
 
-function machine(files: Record<string, string> = {}, openFiles: number | undefined = 65_536): Machine {
+function machine(files: Record<string, string> = {}, openFiles: number | undefined = 65_536): HostInfo {
   return {
     openFiles,
     readFile: (path) => {
@@ -32,25 +36,106 @@ function messageOf(env: Record<string, string>, on = machine()): string {
   throw new Error(`these settings were taken: ${JSON.stringify(env)}`);
 }
 
-const INTEGERS: [name: string, field: string, standard: number, min: number, max: number][] = [
-  ["DIFF_INTERVAL_MS", "diffIntervalMs", 50, 0, 60_000],
-  ["TYPING_TIMEOUT_MS", "typingTimeoutMs", 10_000, 10, 3_600_000],
-  ["RESUME_WINDOW_MS", "resumeWindowMs", 15_000, 0, 86_400_000],
-  ["HEARTBEAT_INTERVAL_MS", "heartbeatIntervalMs", 16_000, 10, 3_600_000],
-  ["CONNECT_TIMEOUT_MS", "connectTimeoutMs", 5_000, 10, 3_600_000],
-  ["MAX_CONNECTIONS", "maxConnections", 65_536 - 512, 1, 10_000_000],
-  ["MAX_CONNECTIONS_PER_IP", "maxConnectionsPerIp", 1_000, 1, 10_000_000],
-  ["MAX_CONNECTS_PER_SECOND", "maxConnectsPerSecond", 1_000, 1, 1_000_000],
-  ["MAX_MESSAGE_BYTES", "maxMessageBytes", 262_144, 256, 16_777_216],
-  ["MAX_BUFFERED_BYTES", "maxBufferedBytes", 1_048_576, 1_024, 268_435_456],
-  ["MAX_SESSIONS_PER_SOCKET", "maxSessionsPerSocket", 100, 1, 100_000],
-  ["MAX_SUBSCRIPTIONS_PER_SOCKET", "maxSubscriptionsPerSocket", 100, 1, 100_000],
-  ["MAX_SESSIONS_PER_USER", "maxSessionsPerUser", 100, 1, 1_000_000],
-  ["MAX_SUBSCRIPTION_BYTES_PER_USER", "maxSubscriptionBytesPerUser", 33_554_432, 1_048_576, 17_179_869_184],
-  ["MESSAGES_PER_SECOND", "messagesPerSecond", 50, 1, 1_000_000],
-  ["DRAIN_MS", "drainMs", 10_000, 0, 3_600_000],
-  ["HTTP_REQUESTS_PER_SECOND", "httpRequestsPerSecond", 1_000, 1, 10_000_000],
+/** Values of a whole number that are none. */
+const NO_INTEGERS = [
+  "x",
+  " ",
+  "1.5",
+  "1e3",
+  "0x10",
+  "+1",
+  "1_000",
+  "1,000",
+  "10s",
+  "NaN",
+  "Infinity",
+  "9".repeat(400),
+  "100\n",
+  "١",
 ];
+
+const ALL = Object.entries(SETTINGS);
+const INTEGERS = ALL.flatMap(([field, setting]) =>
+  setting.kind === "integer" ? [{ field, name: setting.env[0], setting }] : [],
+);
+const CHOICES = ALL.flatMap(([field, setting]) =>
+  setting.kind === "choice" ? [{ field, name: setting.env[0], setting }] : [],
+);
+
+const source = (env: Record<string, string>): SettingsSource => ({
+  text: (name) => env[name],
+  host: machine(),
+});
+
+describe("the table of settings", () => {
+  it("has each variable once, with a line of help", () => {
+    const names = ALL.flatMap(([, { env }]) => env);
+    expect(new Set(names).size).toBe(names.length);
+    for (const name of names) expect(name).toMatch(/^[A-Z]+(_[A-Z]+)*$/);
+    for (const [, { help }] of ALL) expect(help).toMatch(/^[^\n|]+$/);
+    expect(INTEGERS.length + CHOICES.length).toBeGreaterThan(20);
+  });
+
+  it("is what the README says", () => {
+    const readme = readFileSync(new URL("../../../README.md", import.meta.url), "utf8");
+    const table = settingsMarkdown();
+    expect(
+      readme.includes(table),
+      `README.md has another table of settings. Paste this one:\n\n${table}\n`,
+    ).toBe(true);
+  });
+
+  it("is what serve --help says, without Markdown", () => {
+    const help = settingsHelp();
+    expect(help.flatMap(({ names }) => names)).toEqual(ALL.flatMap(([, { env }]) => env));
+    expect(help).toContainEqual({
+      names: ["NODE_ID"],
+      default: "random",
+      text: "the nodeId that clients are told; of two nodes with the same, the second does not start",
+    });
+    expect(help).toContainEqual({ names: ["PORT"], default: "8080", text: "0: any free port" });
+    expect(help.find(({ names }) => names[0] === "METRICS_TOKEN")?.default).toBeUndefined();
+    expect(JSON.stringify(help)).not.toContain("`");
+  });
+
+  describe.each(INTEGERS)("$name", ({ name, setting }) => {
+    const { min, max } = setting;
+
+    it("has a default within its bounds, or none", () => {
+      const value = setting.read(source({}));
+      expect(value === undefined || (value >= min && value <= max)).toBe(true);
+      if (typeof setting.default === "number") expect(setting.defaultText).toBe(`\`${value}\``);
+    });
+
+    it.each([min, max])("may be %d", (value) => {
+      expect(setting.read(source({ [name]: String(value) }))).toBe(value);
+    });
+
+    it.each([String(min - 1), String(max + 1), ...NO_INTEGERS])("may not be %j", (value) => {
+      const message = messageOf({ [name]: value });
+      expect(message).toMatch(
+        new RegExp(`^${name} must be a whole number.* from ${min} to ${max}, but is "`),
+      );
+    });
+  });
+
+  describe.each(CHOICES)("$name", ({ name, setting }) => {
+    const choices: readonly string[] = setting.choices;
+
+    it.each(choices)("may be %s", (value) => {
+      expect(setting.read(source({ [name]: value }))).toBe(value);
+    });
+
+    it.each([choices[0]!.toUpperCase(), "other", "__proto__", `${choices[0]}\n${choices[1]}`])(
+      "may not be %j",
+      (value) => {
+        expect(messageOf({ [name]: value })).toMatch(
+          new RegExp(`^${name} must be one of ${choices.join(", ")}, `),
+        );
+      },
+    );
+  });
+});
 
 describe("settings", () => {
   it("have defaults, without apps and with", () => {
@@ -67,9 +152,8 @@ describe("settings", () => {
       metricsToken: undefined,
       warnings: [],
     });
-    expect(settings.limits).toEqual(
-      Object.fromEntries(INTEGERS.map(([, field, standard]) => [field, standard])),
-    );
+    expect(settings.limits).toMatchObject({ maxConnections: 65_536 - 512, maxConnectionsPerIp: 1_000 });
+    expect(Object.keys(settings.limits)).toEqual(Object.keys(LIMIT_SETTINGS));
     expect(settings.trustProxy("127.0.0.1", 0)).toBe(false);
     expect(read({ APPS })).toMatchObject({
       host: "0.0.0.0",
@@ -79,75 +163,14 @@ describe("settings", () => {
   });
 
   it("that are empty are unset", () => {
-    const names = [
-      ...INTEGERS.map(([name]) => name),
-      "HOST",
-      "PORT",
-      "TRANSPORT",
-      "APPS",
-      "APPS_FILE",
-      "LOG_LEVEL",
-    ];
-    names.push(
-      "REDIS_URL",
-      "REDIS_SHARDS",
-      "REDIS_LOG_BYTES",
-      "TERMINATION_GRACE_MS",
-      "NODE_ID",
-      "NODE_LEASE_MS",
-      "METRICS_TOKEN",
-      "TRUST_PROXY",
-    );
+    const names = ALL.flatMap(([, { env }]) => env);
     const empty = read(Object.fromEntries(names.map((name) => [name, ""])));
     expect(JSON.stringify(empty)).toBe(JSON.stringify(read({})));
   });
 
-  describe.each(INTEGERS)("%s", (name, field, _standard, min, max) => {
-    it.each([min, max])("may be %d", (value) => {
-      expect(read({ [name]: String(value) }).limits).toHaveProperty(field, value);
-    });
-
-    it.each([
-      String(min - 1),
-      String(max + 1),
-      "x",
-      " ",
-      "1.5",
-      "1e3",
-      "0x10",
-      "+1",
-      "1_000",
-      "1,000",
-      "10s",
-      "NaN",
-      "Infinity",
-      "9".repeat(400),
-      `${min}\n`,
-      "١",
-    ])("may not be %j", (value) => {
-      expect(messageOf({ [name]: value })).toMatch(new RegExp(`^${name} `));
-    });
-  });
-
-  it.each(["-1", "65536", "http", "80 80", "8080/"])("PORT may not be %j", (value) => {
-    expect(messageOf({ PORT: value })).toMatch(/^PORT .* 0 to 65535/);
-  });
-
   it.each([
-    ["TRANSPORT", "uWebSockets"],
-    ["TRANSPORT", "WS"],
-    ["LOG_LEVEL", "verbose"],
-    ["LOG_LEVEL", "__proto__"],
-    ["LOG_LEVEL", "info\ndebug"],
     ["NODE_ID", "a\nb"],
     ["NODE_ID", "x".repeat(256)],
-    ["NODE_LEASE_MS", "99"],
-    ["REDIS_SHARDS", "0"],
-    ["REDIS_SHARDS", "257"],
-    ["REDIS_LOG_BYTES", "4194303"],
-    ["REDIS_LOG_BYTES", "4294967297"],
-    ["REDIS_LOG_BYTES", "64mb"],
-    ["TERMINATION_GRACE_MS", "15s"],
     ["REDIS_URL", "localhost:6379"],
     ["REDIS_URL", "http://localhost"],
     ["REDIS_URL", "redis://"],
@@ -163,13 +186,6 @@ describe("settings", () => {
   ])("%s may not be %j", (name, value) => {
     expect(messageOf({ [name]: value })).toMatch(new RegExp(`^${name} `));
   });
-
-  it.each(["fatal", "error", "warn", "info", "debug", "trace", "silent"])(
-    "LOG_LEVEL may be %s",
-    (LOG_LEVEL) => {
-      expect(read({ LOG_LEVEL }).logLevel).toBe(LOG_LEVEL);
-    },
-  );
 
   it("TRUST_PROXY takes addresses, networks and names of networks", () => {
     const { trustProxy } = read({ TRUST_PROXY: "10.0.0.0/8, loopback ,2001:db8::/32" });
@@ -361,51 +377,5 @@ describe("settings", () => {
     });
     expect(read({ MAX_CONNECTIONS_PER_IP: "900" }, machine({}, 1_024)).limits.maxConnectionsPerIp).toBe(900);
     expect(read({}, { ...machine(), openFiles: undefined }).limits.maxConnections).toBeGreaterThan(1_000);
-  });
-});
-
-describe("the builds of uWebSockets.js", () => {
-  const missing = (name: string) => {
-    throw Object.assign(new Error(`Cannot find module '${name}'\nRequire stack:\n- x`), {
-      code: "MODULE_NOT_FOUND",
-    });
-  };
-
-  it("are looked for by platform, processor and Node, the user's own first", () => {
-    expect(uwsCandidates("linux", "x64", "22.1.0")).toEqual([
-      "uWebSockets.js",
-      "uwsjs-linux-x64-22-next",
-      "uwsjs-linux-x64-22",
-    ]);
-  });
-
-  it("that do not load leave a reason each, a line long", () => {
-    const loaded = loadUws(
-      (name) => {
-        if (name === "broken") throw new Error("GLIBC_2.38 not found\n(required by …)");
-        if (name === "odd") throw "not even an error";
-        return missing(name);
-      },
-      ["absent", "broken", "odd"],
-    );
-    expect(loaded).toEqual({
-      uws: undefined,
-      reasons: ["absent: not installed", "broken: GLIBC_2.38 not found", "odd: "],
-    });
-  });
-
-  it("are tried until one loads", () => {
-    const tried: string[] = [];
-    const build = {};
-    const loaded = loadUws(
-      (name) => {
-        tried.push(name);
-        return name === "second" ? build : missing(name);
-      },
-      ["first", "second", "third"],
-    );
-    expect(loaded.uws).toBe(build);
-    expect(loaded).toMatchObject({ source: "second" });
-    expect(tried).toEqual(["first", "second"]);
   });
 });

@@ -3,26 +3,26 @@ import { connect, type Socket as TcpSocket } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
-import type { BodySink } from "../../../src/server/gateway/event-stream.ts";
+import type { BodySink } from "../../../src/server/gateway/body-sink.ts";
 import { Frame } from "../../../src/server/gateway/frame.ts";
 import type { Socket, UpgradeAnswer, UpgradeRequest } from "../../../src/server/gateway/socket.ts";
 import { BodyBudget } from "../../../src/server/http/body-budget.ts";
 import {
-  answerJson,
-  answerStream,
-  answerText,
   BodyWanted,
   type HttpHandler,
   type HttpRequest,
+  jsonResponse,
+  streamResponse,
+  textResponse,
 } from "../../../src/server/http/exchange.ts";
-import { loadUws } from "../../../src/server/transport/load-uws.ts";
 import {
   MAX_PIPELINED,
   type Transport,
   type TransportOptions,
 } from "../../../src/server/transport/transport.ts";
-import { listenUws } from "../../../src/server/transport/uws.ts";
-import { listenWs } from "../../../src/server/transport/ws.ts";
+import { loadUws } from "../../../src/server/transport/uws/load-uws.ts";
+import { listenUws } from "../../../src/server/transport/uws/uws.ts";
+import { listenWs } from "../../../src/server/transport/ws/ws.ts";
 import { ownPort } from "../../programs/own-port.ts";
 import { limitsOf, tcpSlots } from "../../support/transport-options.ts";
 import { TRANSPORTS } from "../../support/transports.ts";
@@ -77,7 +77,7 @@ describe.each(TRANSPORTS)("the %s transport", (name) => {
     handle = (request) => {
       const { method, path, query, headers, contentLength, isForwarded } = request;
       const head = { method, path, query, headers, contentLength, isForwarded, address: request.address() };
-      return new BodyWanted("app", (body) => answerJson(200, { ...head, body: body.toString() }));
+      return new BodyWanted("app", (body) => jsonResponse(200, { ...head, body: body.toString() }));
     };
     const options: TransportOptions = {
       host: "127.0.0.1",
@@ -391,7 +391,7 @@ describe.each(TRANSPORTS)("the %s transport", (name) => {
     });
 
     it("leaves out the body of an answer to HEAD, and keeps its length", async () => {
-      handle = () => answerText(200, '{"a":1}');
+      handle = () => textResponse(200, '{"a":1}');
       const response = await fetch(url("/"), { method: "HEAD" });
       expect(response.headers.get("content-length")).toBe("7");
       expect(await response.text()).toBe("");
@@ -401,7 +401,7 @@ describe.each(TRANSPORTS)("the %s transport", (name) => {
       handle = async ({ path }) => {
         await delay(20);
         if (path === "/bad") throw new Error("a defect");
-        return answerText(200, "{}");
+        return textResponse(200, "{}");
       };
       await expect(fetch(url("/bad"))).rejects.toThrow();
       expect(await (await fetch(url("/good"))).text()).toBe("{}");
@@ -415,7 +415,7 @@ describe.each(TRANSPORTS)("the %s transport", (name) => {
     it("survives a client that goes away in the middle of anything", async () => {
       handle = async () => {
         await delay(10);
-        return answerText(200, "{}");
+        return textResponse(200, "{}");
       };
       for (let i = 0; i < 50; i++) {
         const tcp = await raw(
@@ -432,7 +432,7 @@ describe.each(TRANSPORTS)("the %s transport", (name) => {
       function* pieces(): Generator<string, undefined> {
         for (; made < 400; made++) yield `${made}`.padEnd(65_536, ".");
       }
-      handle = () => answerText(200, pieces());
+      handle = () => textResponse(200, pieces());
       const tcp = await raw("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
       tcp.pause();
       await until(() => made > 0);
@@ -450,7 +450,7 @@ describe.each(TRANSPORTS)("the %s transport", (name) => {
       const events: string[] = [];
       let sink!: BodySink;
       handle = () =>
-        answerStream("text/event-stream", (opened) => {
+        streamResponse("text/event-stream", (opened) => {
           sink = opened;
           return { onDrain: () => events.push("drain"), onClose: () => events.push("close") };
         });
@@ -529,7 +529,7 @@ describe.each(TRANSPORTS)("the %s transport", (name) => {
       const handled: string[] = [];
       handle = ({ path }) => {
         handled.push(path);
-        return answerText(200, JSON.stringify(path));
+        return textResponse(200, JSON.stringify(path));
       };
       const request = (i: number) => `GET /${i} HTTP/1.1\r\nHost: x\r\n\r\n`;
       const requests = (count: number) => Array.from({ length: count }, (_, i) => request(i)).join("");
@@ -554,7 +554,7 @@ describe.each(TRANSPORTS)("the %s transport", (name) => {
       handle = (request) => {
         // Else connections would end with their answers, as there are so many.
         request.authorized();
-        return new BodyWanted("app", (body) => answerText(200, `${request.path}=${body}`));
+        return new BodyWanted("app", (body) => textResponse(200, `${request.path}=${body}`));
       };
       const asking = await Promise.all(
         Array.from({ length: 400 }, async (_, i) => {
@@ -583,7 +583,7 @@ describe.each(TRANSPORTS)("the %s transport", (name) => {
       handle = ({ path }) =>
         new BodyWanted(path, (body) => {
           kept.push(String(body));
-          return answerText(200, "{}");
+          return textResponse(200, "{}");
         });
       const post = (path: string, length: number) =>
         `POST ${path} HTTP/1.1\r\nHost: x\r\nContent-Length: ${length}\r\n\r\n`;
@@ -624,7 +624,7 @@ describe.each(TRANSPORTS)("the %s transport", (name) => {
       const handled: string[] = [];
       handle = ({ path }) => {
         handled.push(path);
-        return { ...answerText(429, "{}"), closeAfter: true };
+        return { ...textResponse(429, "{}"), closeAfter: true };
       };
       const tcp = await raw("GET /1 HTTP/1.1\r\nHost: x\r\n\r\n");
       let text = "";
@@ -641,7 +641,7 @@ describe.each(TRANSPORTS)("the %s transport", (name) => {
 
     it("can end a stream", async () => {
       handle = () =>
-        answerStream("text/event-stream", (sink) => {
+        streamResponse("text/event-stream", (sink) => {
           sink.send(new Frame("data: 1\n\n"));
           setTimeout(() => sink.end(), 20);
           return { onDrain: () => {}, onClose: () => {} };
@@ -654,7 +654,7 @@ describe.each(TRANSPORTS)("the %s transport", (name) => {
       handle = async () => {
         isAsked = true;
         await delay(100);
-        return answerText(200, "{}");
+        return textResponse(200, "{}");
       };
       const inHand = fetch(url("/"));
       await until(() => isAsked);

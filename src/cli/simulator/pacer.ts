@@ -1,0 +1,20 @@
+import { setTimeout as sleep } from "node:timers/promises";
+
+/**
+ * Lets so many through a second, evenly, in the order in which they came: a crowd must not arrive as a storm.
+ */
+export class Pacer {
+  readonly #intervalMs: number;
+  #freeAt = 0;
+
+  constructor(perSecond: number) {
+    this.#intervalMs = 1000 / perSecond;
+  }
+
+  async wait(signal: AbortSignal): Promise<void> {
+    const now = performance.now();
+    const at = Math.max(now, this.#freeAt);
+    this.#freeAt = at + this.#intervalMs;
+    await sleep(at - now, undefined, { signal });
+  }
+}

@@ -1,0 +1,105 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { Tab, type TabOptions } from "./tab.ts";
+
+export interface UserOptions extends Omit<TabOptions, "hasWidget"> {
+  readonly conversations: readonly string[];
+}
+
+const TYPING_REPEAT_MS = 3_000;
+
+/**
+ * Somebody with one tab or two, who reads, types, looks away, goes, comes back and passes through tunnels.
+ */
+export class SimulatedUser {
+  readonly #options: UserOptions;
+  readonly #tabs: readonly Tab[];
+  #active: Tab;
+
+  constructor(options: UserOptions) {
+    this.#options = options;
+    const isWatching = chance(0.9);
+    const tabs = [new Tab({ ...options, hasWidget: isWatching })];
+    if (isWatching && chance(0.15)) tabs.push(new Tab({ ...options, hasWidget: chance(0.5) }));
+    this.#tabs = tabs;
+    this.#active = tabs[0]!;
+  }
+
+  get tabs(): readonly Tab[] {
+    return this.#tabs;
+  }
+
+  /** Lives until the signal ends it. */
+  async live(): Promise<void> {
+    const { signal } = this.#options;
+    for (const tab of this.#tabs) this.#visit(tab).catch(ended);
+    if (this.#active.hasWidget) {
+      this.#active.update({ hasFocus: true, selectedConversationId: pick(this.#options.conversations) });
+    }
+    try {
+      for (;;) {
+        await sleep(between(1_000, 6_000), undefined, { signal });
+        await this.#act();
+      }
+    } catch (error) {
+      ended(error);
+    }
+  }
+
+  async #act(): Promise<void> {
+    const tab = this.#active;
+    const { hasFocus } = tab.widget;
+    const dice = Math.random();
+    if (dice < 0.02) tab.drop();
+    else if (dice < 0.05) tab.leave();
+    else if (!tab.hasWidget) return;
+    else if (dice < 0.2) tab.update({ hasFocus: !hasFocus, isTyping: false });
+    else if (dice < 0.25) this.#switchTabs();
+    else if (dice < 0.45) {
+      tab.update({ selectedConversationId: pick(this.#options.conversations), isTyping: false });
+    } else if (dice < 0.75 && hasFocus) await this.#type(tab);
+  }
+
+  /** The gateway forgets that somebody types unless it is told again. */
+  async #type(tab: Tab): Promise<void> {
+    const { signal } = this.#options;
+    for (let left = between(1_000, 9_000); left > 0; left -= TYPING_REPEAT_MS) {
+      tab.update({ isTyping: true });
+      await sleep(Math.min(left, TYPING_REPEAT_MS), undefined, { signal });
+    }
+    tab.update({ isTyping: false });
+  }
+
+  #switchTabs(): void {
+    const other = this.#tabs.find((tab) => tab !== this.#active && tab.hasWidget);
+    if (other === undefined) return;
+    this.#active.update({ hasFocus: false, isTyping: false });
+    other.update({ hasFocus: true, selectedConversationId: pick(this.#options.conversations) });
+    this.#active = other;
+  }
+
+  /** Opens a tab, and some time after it was left, opens it again. */
+  async #visit(tab: Tab): Promise<void> {
+    const { signal } = this.#options;
+    while (!signal.aborted) {
+      await tab.stay();
+      await sleep(between(3_000, 15_000), undefined, { signal });
+    }
+  }
+}
+
+function chance(probability: number): boolean {
+  return Math.random() < probability;
+}
+
+function between(min: number, max: number): number {
+  return min + Math.random() * (max - min);
+}
+
+function pick<T>(list: readonly T[]): T {
+  return list[Math.floor(Math.random() * list.length)]!;
+}
+
+/** Being told to end is no error. */
+function ended(error: unknown): void {
+  if ((error as Error).name !== "AbortError") throw error;
+}

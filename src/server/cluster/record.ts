@@ -1,0 +1,143 @@
+import {
+  type Custom,
+  countKeys,
+  MAX_ORIGIN,
+  NEW_SESSION,
+  type SessionState,
+} from "../../core/sessions/session.ts";
+import type { EndCause } from "../../protocol/codes.ts";
+import { customBytes, customProblem, idProblem, MAX_CUSTOM_BYTES } from "../../protocol/rules.ts";
+import type { HeldSession, RemoteSession } from "../gateway/tenant.ts";
+
+/** What a record says about one session: how it is, or why it ended. */
+export type SessionRecord =
+  | { readonly kind: "row"; readonly session: RemoteSession }
+  | { readonly kind: "end"; readonly cause: EndCause };
+
+/** A record of which only the app was read so far, as this node may not serve that app. */
+export interface ParsedRecord {
+  readonly appId: string;
+  readonly parts: readonly unknown[];
+}
+
+/**
+ * The first element of every record. A node skips other versions. More elements at the end are no new
+ * version.
+ */
+const VERSION = 1;
+const VISIBLE = 1;
+const HAS_FOCUS = 2;
+const IS_TYPING = 4;
+const ALL_FLAGS = 7;
+
+const CAUSES: readonly unknown[] = [
+  "closed",
+  "timeout",
+  "replaced",
+  "kicked",
+  "node-lost",
+] satisfies EndCause[];
+
+/**
+ * Longer than any record: 32 keys and values of `custom`, and ids, in characters that JSON escapes to six.
+ */
+export const MAX_RECORD_CHARS = 131_072;
+
+/**
+ * `[1,"app","alice","widget",1790000000000,0,5,"c1",{"page":"inbox"}]`: version, app, user, kind, when it was
+ * opened, epoch, flags, conversation, `custom`. At the end stands when its socket was lost, if the other
+ * nodes have to know.
+ */
+export function encodeRow(appId: string, session: HeldSession, epoch = session.origin!.term): string {
+  const { user, kind, origin, visible, hasFocus, isTyping, selectedConversationId, custom } = session;
+  const flags = (visible ? VISIBLE : 0) | (hasFocus ? HAS_FOCUS : 0) | (isTyping ? IS_TYPING : 0);
+  const { opened, lostAt } = origin!;
+  const { userId } = user;
+  const row = [VERSION, appId, userId, kind, opened, epoch, flags, selectedConversationId, custom];
+  return JSON.stringify(lostAt === undefined ? row : [...row, lostAt]);
+}
+
+/** `[1,"app",null,"closed"]` */
+export function encodeEnd(appId: string, cause: EndCause): string {
+  return JSON.stringify([VERSION, appId, null, cause]);
+}
+
+/** Returns undefined for what is not a record, or one of another version. Never throws. */
+export function parseRecord(text: string): ParsedRecord | undefined {
+  if (text.length > MAX_RECORD_CHARS) return undefined;
+  let parts: unknown;
+  try {
+    parts = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  if (!Array.isArray(parts) || parts[0] !== VERSION || typeof parts[1] !== "string") return undefined;
+  return { appId: parts[1], parts };
+}
+
+/**
+ * Reads the rest of a record; undefined if a value is not allowed. `known`: the session so far, if it is
+ * known. What stays the same is not checked again.
+ */
+export function readRecord(
+  { parts }: ParsedRecord,
+  known: HeldSession | undefined,
+): SessionRecord | undefined {
+  const [, , userId, kind, opened, epoch, flags, selectedConversationId, custom, lostAt] = parts;
+  if (userId === null) return CAUSES.includes(kind) ? { kind: "end", cause: kind as EndCause } : undefined;
+  if (!isId(userId, known?.user.userId) || !(kind === "background" || kind === "widget")) return undefined;
+  if (!isWithin(opened, MAX_ORIGIN) || !isWithin(epoch, MAX_ORIGIN) || !isWithin(flags, ALL_FLAGS)) {
+    return undefined;
+  }
+  const isNowhere = selectedConversationId === null;
+  if (!isNowhere && !isId(selectedConversationId, known?.selectedConversationId)) return undefined;
+  const checked = checkCustom(custom, known);
+  if (checked === undefined) return undefined;
+  const state = {
+    visible: (flags & VISIBLE) !== 0,
+    selectedConversationId,
+    hasFocus: (flags & HAS_FOCUS) !== 0,
+    isTyping: (flags & IS_TYPING) !== 0,
+    custom: checked.custom,
+    customBytes: checked.customBytes,
+  };
+  // Anything else in its place belongs to a later version.
+  const lost = isWithin(lostAt, MAX_ORIGIN) ? lostAt : undefined;
+  return { kind: "row", session: { userId, kind, opened, term: epoch, lostAt: lost, state } };
+}
+
+function isId(value: unknown, known: string | null | undefined): value is string {
+  return typeof value === "string" && (value === known || idProblem(value) === undefined);
+}
+
+function isWithin(value: unknown, max: number): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= max;
+}
+
+type CheckedCustom = Pick<SessionState, "custom" | "customBytes">;
+
+/** The sum over the sessions of a user is not checked: all nodes show what one node has let in. */
+function checkCustom(custom: unknown, known: CheckedCustom | undefined): CheckedCustom | undefined {
+  if (isEmptyObject(custom)) return NEW_SESSION;
+  if (customProblem(custom) !== undefined) return undefined;
+  const fields = custom as Record<string, string | null>;
+  const keys = Object.keys(fields);
+  if (
+    known !== undefined &&
+    keys.length === countKeys(known.custom) &&
+    keys.every((key) => fields[key] === known.custom[key])
+  ) {
+    return known;
+  }
+  if (keys.some((key) => fields[key] === null)) return undefined;
+  const checked: Custom = Object.freeze(Object.assign(Object.create(null), fields));
+  const bytes = customBytes(checked);
+  return bytes > MAX_CUSTOM_BYTES ? undefined : { custom: checked, customBytes: bytes };
+}
+
+/** A shortcut: most sessions have no custom fields. */
+function isEmptyObject(value: unknown): boolean {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
+  for (const _ in value) return false;
+  return true;
+}

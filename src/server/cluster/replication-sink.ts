@@ -1,0 +1,30 @@
+import type { Journal } from "../gateway/journal.ts";
+import type { HeldSession } from "../gateway/tenant.ts";
+import type { Replicator } from "./replicator.ts";
+
+/**
+ * Tells the changes of an app to the replicator of the shard that the user is in.
+ *
+ * `canExpireSessions`: whether sessions that lost their socket may end, see `QuorumTracker`.
+ */
+export function createReplicationSink(
+  appId: string,
+  replicatorOf: (userId: string) => Replicator,
+  canExpireSessions: (now: number) => boolean,
+): Journal {
+  const write = (kind: "open" | "patch" | "takeover", session: HeldSession, isNew = false) =>
+    replicatorOf(session.user.userId).writeRow(kind, appId, session, isNew);
+  return {
+    mayGiveUp: canExpireSessions,
+    opened: (session) => write("open", session, true),
+    changed: (session) => write("patch", session),
+    claimed: (session) => write("takeover", session),
+    ended(session, cause) {
+      const { sessionId, user, origin } = session;
+      // A kicked session ends even if another node takes it over at this moment, and so does one of another
+      // node.
+      const kind = cause === "kicked" || origin?.owner !== undefined ? "forceEnd" : "end";
+      replicatorOf(user.userId).writeEnd(kind, appId, sessionId, cause);
+    },
+  };
+}

@@ -1,0 +1,86 @@
+import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
+
+/** Name and help text of a counter, without the prefix of all names and the ending of counters. */
+export interface CounterInfo {
+  readonly name: string;
+  readonly help: string;
+}
+
+/**
+ * The Prometheus metrics of this process. Every value is a plain number, which is read when somebody scrapes.
+ */
+export class MetricSet {
+  readonly registry = new Registry();
+  readonly #registers = [this.registry];
+
+  constructor() {
+    collectDefaultMetrics({ prefix: "presence_", register: this.registry });
+  }
+
+  counter({ name, help }: CounterInfo, value: () => number): void {
+    new Counter({
+      name: `presence_${name}_total`,
+      help,
+      registers: this.#registers,
+      collect() {
+        this.reset();
+        this.inc(value());
+      },
+    });
+  }
+
+  /** A counter for each of the fields of `infos`, which shows the field of that name of `values`. */
+  counters<Infos extends Readonly<Record<string, CounterInfo>>>(
+    infos: Infos,
+    values: Readonly<Record<keyof Infos, number>>,
+  ): void {
+    for (const [field, info] of Object.entries(infos)) this.counter(info, () => values[field]!);
+  }
+
+  /** One counter with a label. The values of the label are the keys of `values`, and fixed. */
+  labelledCounter<Label extends string>(
+    { name, help }: CounterInfo,
+    label: string,
+    values: Readonly<Record<Label, number>>,
+  ): void {
+    new Counter({
+      name: `presence_${name}_total`,
+      help,
+      labelNames: [label],
+      registers: this.#registers,
+      collect() {
+        this.reset();
+        for (const value of Object.keys(values) as Label[]) this.inc({ [label]: value }, values[value]);
+      },
+    });
+  }
+
+  gauge(name: string, help: string, value: () => number): void {
+    new Gauge({
+      name: `presence_${name}`,
+      help,
+      registers: this.#registers,
+      collect() {
+        this.set(value());
+      },
+    });
+  }
+
+  /** One gauge with a label, whose values are the keys of `values`. */
+  labelledGauge(
+    name: string,
+    help: string,
+    label: string,
+    values: Readonly<Record<string, () => number>>,
+  ): void {
+    new Gauge({
+      name: `presence_${name}`,
+      help,
+      labelNames: [label],
+      registers: this.#registers,
+      collect() {
+        for (const [value, read] of Object.entries(values)) this.set({ [label]: value }, read());
+      },
+    });
+  }
+}

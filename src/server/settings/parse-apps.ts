@@ -1,0 +1,25 @@
+import { z } from "zod";
+import { length } from "../../protocol/bounds.ts";
+import { AppConfig } from "../auth/app.ts";
+import { oneLine, quote } from "./one-line.ts";
+import { SettingsError } from "./settings-error.ts";
+
+const Apps = z.array(AppConfig).check(length(1, 10_000, "must have 1 to 10000 apps"));
+
+/**
+ * Checks the list of apps that came from the variable `env`. @throws SettingsError, which repeats no secret.
+ */
+export function parseApps(value: unknown, env: string): readonly AppConfig[] {
+  const result = Apps.safeParse(value);
+  if (!result.success) {
+    const issue = result.error.issues[0]!;
+    const where = issue.path.length > 0 ? ` at ${issue.path.map(String).join(".")}` : "";
+    throw new SettingsError(`${env} is not valid${where}: ${oneLine(issue.message)}`);
+  }
+  const ids = new Set<string>();
+  for (const { id } of result.data) {
+    if (ids.has(id)) throw new SettingsError(`${env} names the app ${quote(id)} twice`);
+    ids.add(id);
+  }
+  return result.data;
+}

@@ -1,0 +1,280 @@
+import { Id } from "../../protocol/ids.ts";
+import { MAX_SHARDS } from "../auth/app.ts";
+import type { Limits } from "../gateway/limits.ts";
+import { parseApps } from "./parse-apps.ts";
+import { parseRedisUrls } from "./parse-redis-urls.ts";
+import { parseTrustProxy } from "./parse-trust-proxy.ts";
+import { choice, type IntegerSetting, integer, json, type SettingsSource, text } from "./setting.ts";
+import { SettingsError } from "./settings-error.ts";
+
+const HOUR = 3_600_000;
+const MIB = 1_048_576;
+
+const ASSUMED_OPEN_FILES = 10_000;
+/** Files that are left for what is neither a WebSocket nor an event stream. */
+export const OTHER_OPEN_FILES = 512;
+/** Some of those are for other TCP connections; so many are left for what is no connection. */
+const OPEN_FILES_BESIDE_TCP = 128;
+const MIN_CONNECTIONS = 64;
+/** The default for the connections of one address is at least this. */
+const MIN_DEFAULT_PER_IP = 32;
+const MAX_DEFAULT_PER_IP = 1_000;
+
+/** WebSockets and event streams for which this process has files. */
+function connectionCapacity({ host }: SettingsSource): number {
+  return Math.max(MIN_CONNECTIONS, (host.openFiles ?? ASSUMED_OPEN_FILES) - OTHER_OPEN_FILES);
+}
+
+/** TCP connections of every kind for which this process has files. */
+export function tcpCapacity({ host }: SettingsSource): number {
+  return Math.max(MIN_CONNECTIONS, (host.openFiles ?? ASSUMED_OPEN_FILES) - OPEN_FILES_BESIDE_TCP);
+}
+
+/** Where the machine lets few connect, one address does not take all places, unless somebody asks for it. */
+function defaultPerIp(source: SettingsSource): number {
+  if (source.text("MAX_CONNECTIONS") !== undefined) return MAX_DEFAULT_PER_IP;
+  const half = Math.floor(connectionCapacity(source) / 2);
+  return Math.min(MAX_DEFAULT_PER_IP, Math.max(MIN_DEFAULT_PER_IP, half));
+}
+
+/** What this node is: its address, its apps, its cluster. */
+export const NODE_SETTINGS = {
+  host: text({
+    env: "HOST",
+    defaultText: "`127.0.0.1` without apps, else `0.0.0.0`",
+    parse: (host) => host,
+    help: "the address to listen on",
+  }),
+  port: integer({ env: "PORT", default: 8080, min: 0, max: 65_535, help: "0: any free port" }),
+  transport: choice({
+    env: "TRANSPORT",
+    default: "auto",
+    choices: ["auto", "uws", "ws"],
+    help: "`uws`, `ws`, or the first that loads",
+  }),
+  apps: json({
+    env: "APPS",
+    fileEnv: "APPS_FILE",
+    shape: 'an array such as [{"id":"my-app","secrets":["…"]}]',
+    parse: parseApps,
+    help:
+      "JSON array of `{id, secrets[], allowedOrigins?, userGrant?, requireExp?, shards?}`, " +
+      "or a file with it. With neither: development mode, this machine only",
+  }),
+  redisUrls: text({
+    env: "REDIS_URL",
+    parse: parseRedisUrls,
+    help:
+      "`redis://[user:password@]host[:port][/database]`, or `rediss://` for TLS: nodes with the same " +
+      "Redis or Valkey are one gateway. Of a Redis Cluster one address or, with commas between, several",
+  }),
+  redisShards: integer({
+    env: "REDIS_SHARDS",
+    default: 1,
+    min: 1,
+    max: MAX_SHARDS,
+    help:
+      "how many logs the apps are spread over, on a Redis Cluster some for each master; " +
+      "the same on all nodes",
+  }),
+  redisLogBytes: integer({
+    env: "REDIS_LOG_BYTES",
+    default: 64 * MIB,
+    min: 4 * MIB,
+    max: 4_096 * MIB,
+    unit: "bytes",
+    help: "how much memory of Redis each log takes at most; Redis needs twice as much",
+  }),
+  nodeId: text({
+    env: "NODE_ID",
+    defaultText: "random",
+    parse: parseNodeId,
+    help: "the `nodeId` that clients are told; of two nodes with the same, the second does not start",
+  }),
+  nodeLeaseMs: integer({
+    env: "NODE_LEASE_MS",
+    default: 10_000,
+    min: 100,
+    max: HOUR,
+    unit: "milliseconds",
+    help: "a node that is not heard of for so long is dead: its sessions wait to be resumed elsewhere",
+  }),
+  logLevel: choice({
+    env: "LOG_LEVEL",
+    default: "info",
+    choices: ["fatal", "error", "warn", "info", "debug", "trace", "silent"],
+    help: "`fatal`, `error`, `warn`, `info`, `debug`, `trace`, `silent`",
+  }),
+} as const;
+
+/** What clients may do, and when the gateway acts. */
+export const LIMIT_SETTINGS = {
+  diffIntervalMs: integer({
+    env: "DIFF_INTERVAL_MS",
+    default: 50,
+    min: 0,
+    max: 60_000,
+    unit: "milliseconds",
+    help: "at most one diff per view in this time; 0: every change at once",
+  }),
+  typingTimeoutMs: integer({
+    env: "TYPING_TIMEOUT_MS",
+    default: 10_000,
+    min: 10,
+    max: HOUR,
+    unit: "milliseconds",
+    help: "typing ends after this unless it is repeated",
+  }),
+  resumeWindowMs: integer({
+    env: "RESUME_WINDOW_MS",
+    default: 15_000,
+    min: 0,
+    max: 24 * HOUR,
+    unit: "milliseconds",
+    help: "how long the sessions of a lost socket wait for it",
+  }),
+  heartbeatIntervalMs: integer({
+    env: "HEARTBEAT_INTERVAL_MS",
+    default: 16_000,
+    min: 10,
+    max: HOUR,
+    unit: "milliseconds",
+    help: "a ping after this silence; after 1.5 times it the socket is dead",
+  }),
+  connectTimeoutMs: integer({
+    env: "CONNECT_TIMEOUT_MS",
+    default: 5_000,
+    min: 10,
+    max: HOUR,
+    unit: "milliseconds",
+    help: "for the first message",
+  }),
+  maxConnections: integer({
+    env: "MAX_CONNECTIONS",
+    default: { text: `open-file limit − ${OTHER_OPEN_FILES}`, of: connectionCapacity },
+    min: 1,
+    max: 10_000_000,
+    help: "WebSockets and event streams",
+  }),
+  maxConnectionsPerIp: integer({
+    env: "MAX_CONNECTIONS_PER_IP",
+    default: { text: `\`${MAX_DEFAULT_PER_IP}\``, of: defaultPerIp },
+    min: 1,
+    max: 10_000_000,
+    help:
+      "of one IPv4 address or IPv6 /64, and at most half of an unset `MAX_CONNECTIONS`; " +
+      "100 more may be plain TCP",
+  }),
+  maxConnectsPerSecond: integer({
+    env: "MAX_CONNECTS_PER_SECOND",
+    default: 1_000,
+    min: 1,
+    max: 1_000_000,
+    help:
+      "burst twice that, the last quarter for addresses that connect seldom; " +
+      "over it 503 with `Retry-After`",
+  }),
+  maxMessageBytes: integer({
+    env: "MAX_MESSAGE_BYTES",
+    default: 256 * 1024,
+    min: 256,
+    max: 16 * MIB,
+    unit: "bytes",
+    help: "8192 before `connect`",
+  }),
+  maxBufferedBytes: integer({
+    env: "MAX_BUFFERED_BYTES",
+    default: MIB,
+    min: 1_024,
+    max: 256 * MIB,
+    unit: "bytes",
+    help: "what may wait for one reader, on a socket or an HTTP connection",
+  }),
+  maxSessionsPerSocket: integer({
+    env: "MAX_SESSIONS_PER_SOCKET",
+    default: 100,
+    min: 1,
+    max: 100_000,
+    help: "100 times that with an app token",
+  }),
+  maxSubscriptionsPerSocket: integer({
+    env: "MAX_SUBSCRIPTIONS_PER_SOCKET",
+    default: 100,
+    min: 1,
+    max: 100_000,
+    help: "filters that one socket may watch",
+  }),
+  maxSessionsPerUser: integer({
+    env: "MAX_SESSIONS_PER_USER",
+    default: 100,
+    min: 1,
+    max: 1_000_000,
+    help: "sessions of one user over all sockets and nodes, lost ones included",
+  }),
+  maxSubscriptionBytesPerUser: integer({
+    env: "MAX_SUBSCRIPTION_BYTES_PER_USER",
+    default: 32 * MIB,
+    min: MIB,
+    max: 16_384 * MIB,
+    unit: "bytes",
+    help: "what the subscriptions of one user may keep: filters, ids and results",
+  }),
+  messagesPerSecond: integer({
+    env: "MESSAGES_PER_SECOND",
+    default: 50,
+    min: 1,
+    max: 1_000_000,
+    help:
+      "per socket, burst twice that; 4 times that for all sockets of a user, " +
+      "100 times that with an app token",
+  }),
+  httpRequestsPerSecond: integer({
+    env: "HTTP_REQUESTS_PER_SECOND",
+    default: 1_000,
+    min: 1,
+    max: 10_000_000,
+    help: "per app, burst twice that",
+  }),
+  drainMs: integer({
+    env: "DRAIN_MS",
+    default: 10_000,
+    min: 0,
+    max: HOUR,
+    unit: "milliseconds",
+    help: "a node that goes down sends its clients away over this time",
+  }),
+} as const satisfies Readonly<Record<keyof Limits, IntegerSetting>>;
+
+/** What this node runs beside: its supervisor, its monitoring, its proxies. */
+export const PLATFORM_SETTINGS = {
+  terminationGraceMs: integer({
+    env: "TERMINATION_GRACE_MS",
+    default: undefined,
+    min: 0,
+    max: 24 * HOUR,
+    unit: "milliseconds",
+    help: "how long after SIGTERM the process will be killed: a node that would need longer does not start",
+  }),
+  metricsToken: text({
+    env: "METRICS_TOKEN",
+    parse: (token) => token,
+    help:
+      "bearer token for `/metrics`; without it only programs on this machine get them, " +
+      "asking for localhost or its address, and not through a proxy",
+  }),
+  trustProxy: text({
+    env: "TRUST_PROXY",
+    parse: parseTrustProxy,
+    help:
+      "addresses or networks of your proxies, with commas between: their `X-Forwarded-For` is believed, " +
+      "and no share of an address holds for them",
+  }),
+} as const;
+
+/** Every setting by its field, in the order in which they are documented. */
+export const SETTINGS = { ...NODE_SETTINGS, ...LIMIT_SETTINGS, ...PLATFORM_SETTINGS } as const;
+
+function parseNodeId(id: string, env: string): string {
+  if (Id.safeParse(id).success) return id;
+  throw new SettingsError(`${env} must have 1 to 255 characters, none of them a control character`);
+}

@@ -1,0 +1,67 @@
+import type { BodyListener, BodySink } from "../../gateway/body-sink.ts";
+import type { Frame } from "../../gateway/frame.ts";
+import type { UwsResponse } from "./uws-types.ts";
+
+/** The body of a response of uWebSockets.js, written bit by bit. */
+export class UwsBodySink implements BodySink {
+  listener: BodyListener | undefined;
+  readonly #response: UwsResponse;
+  readonly #isAborted: () => boolean;
+  #ended = false;
+  #buffered = 0;
+  #progress = 0;
+
+  constructor(response: UwsResponse, isAborted: () => boolean) {
+    this.#response = response;
+    this.#isAborted = isAborted;
+    if (isAborted()) return;
+    response.onWritable(() => {
+      this.#drained();
+      return true;
+    });
+  }
+
+  get buffered(): number {
+    return this.#buffered;
+  }
+
+  get progress(): number {
+    return this.#progress;
+  }
+
+  send(frame: Frame): boolean {
+    if (this.#isOver) return true;
+    let sent = true;
+    this.#response.cork(() => {
+      sent = this.#response.write(frame.payload);
+    });
+    if (!sent) this.#buffered += frame.bytes.length;
+    // The library sent what waited together with this, and then calls no handler. The listener hears of it
+    // after this turn, because the caller is busy.
+    else if (this.#buffered > 0) setImmediate(() => this.#drained());
+    return sent;
+  }
+
+  #drained(): void {
+    if (this.#buffered === 0 || this.#isOver) return;
+    this.#progress++;
+    this.#buffered = 0;
+    this.listener?.onDrain();
+  }
+
+  end(): void {
+    if (this.#isOver) return;
+    this.#ended = true;
+    this.#response.cork(() => this.#response.end());
+  }
+
+  terminate(): void {
+    if (this.#isOver) return;
+    this.#ended = true;
+    this.#response.close();
+  }
+
+  get #isOver(): boolean {
+    return this.#ended || this.#isAborted();
+  }
+}

@@ -1,0 +1,292 @@
+import { KeyedBuckets } from "../../../core/collections/keyed-buckets.ts";
+import { addressKey } from "../../gateway/admission.ts";
+import {
+  BodyWanted,
+  errorResponse,
+  type HttpRequest,
+  type HttpResponse,
+  isWhole,
+  tooLargeResponse,
+  type WholeBody,
+} from "../../http/exchange.ts";
+import { BODIES_FULL, MAX_SKIPPED_BYTES, type TransportOptions } from "../transport.ts";
+import { BodyParts } from "./uws-body.ts";
+import { UwsBodySink } from "./uws-body-sink.ts";
+import type { UwsHead } from "./uws-head.ts";
+import { peerOf, writeHead, writePieces } from "./uws-response.ts";
+import type { UwsRequest, UwsResponse } from "./uws-types.ts";
+
+/** What the requests of one server share. */
+export class UwsHttp {
+  readonly options: TransportOptions;
+  /** To be called once for each exchange, at its end. */
+  readonly finished: () => void;
+  /**
+   * The library reports bytes that wait for a response with a body, and nothing for one without. So an
+   * address gets a few responses without a body on connections that stay open. Beyond them each ends its
+   * connection, so that unread responses cannot pile up.
+   */
+  readonly bodiless = new KeyedBuckets(0.1, 64, 16_384);
+
+  constructor(options: TransportOptions, finished: () => void) {
+    this.options = options;
+    this.finished = finished;
+  }
+
+  /**
+   * Sends a whole response, and ends the connection. The library would handle further requests of the same
+   * packet even after such a response, and drops the connection if they arrive before a response. So the
+   * response is sent when the whole packet has been read.
+   */
+  sendLast(
+    response: UwsResponse,
+    reply: HttpResponse,
+    isHead: boolean,
+    isAborted: () => boolean,
+    sent: () => void = () => {},
+  ): void {
+    setImmediate(() => {
+      if (isAborted()) return;
+      this.options.tcp.known(peerOf(response));
+      response.cork(() => {
+        const body = reply.body as WholeBody;
+        writeHead(response, reply);
+        if (isHead) response.endWithoutBody(Buffer.byteLength(body), true);
+        else response.end(body, true);
+      });
+      sent();
+    });
+  }
+}
+
+/**
+ * One request, until its response is sent or its client has gone. It is created in the library's handler. All
+ * calls within that handler, and within the handler for a piece of the body, are corked by the library
+ * already.
+ */
+export class UwsExchange implements HttpRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly query: string;
+  readonly headers: UwsHead;
+  readonly #http: UwsHttp;
+  readonly #response: UwsResponse;
+  #isAborted = false;
+  #isAuthorized = false;
+  #isLate = false;
+  #onGone: (() => void) | undefined;
+
+  constructor(http: UwsHttp, response: UwsResponse, request: UwsRequest, head: UwsHead) {
+    this.method = request.getMethod().toUpperCase();
+    this.path = request.getUrl();
+    this.query = request.getQuery() ?? "";
+    this.headers = head;
+    this.#http = http;
+    this.#response = response;
+    response.onAborted(() => {
+      this.#isAborted = true;
+      this.#onGone?.();
+    });
+  }
+
+  get contentLength(): number {
+    return this.headers.contentLength;
+  }
+
+  get isForwarded(): boolean {
+    return this.headers.isForwarded;
+  }
+
+  address(): string {
+    if (this.#isAborted) return "";
+    return this.#http.options.clientAddress(this.#peer(), this.headers["x-forwarded-for"]);
+  }
+
+  authorized(): void {
+    this.#isAuthorized = true;
+    const { tcp } = this.#http.options;
+    // To ask for the address takes a system call.
+    if (tcp.isCrowded && !this.#isAborted) tcp.known(this.#peer());
+  }
+
+  serve(): void {
+    // The library accepts such paths, and replaces bytes that are not UTF-8.
+    if (!ASCII.test(this.path) || !ASCII.test(this.query)) this.#reply(NOT_ASCII, true);
+    else this.#handle();
+  }
+
+  /**
+   * Serves the request, and sends the response at the end of this turn of the event loop. The handler is
+   * called at once: the library drops a body that nobody has asked for by then.
+   */
+  serveLate(): void {
+    this.#isLate = true;
+    this.serve();
+  }
+
+  #peer(): string {
+    return this.#isAborted ? "" : peerOf(this.#response);
+  }
+
+  #handle(): void {
+    try {
+      const reply = this.#http.options.handle(this);
+      if (reply instanceof BodyWanted) this.#read(reply);
+      else this.#take(reply);
+    } catch (error) {
+      this.#crash(error);
+    }
+  }
+
+  /** Takes what a handler has returned. */
+  #take(reply: HttpResponse | Promise<HttpResponse>): void {
+    if (!(reply instanceof Promise)) return this.#reply(reply, false);
+    // A request whose client goes away meanwhile is finished when its handler is.
+    this.#onGone = undefined;
+    reply.then((late) => this.#replyLate(late)).catch((error) => this.#crash(error));
+  }
+
+  #read(wanted: BodyWanted): void {
+    const { contentLength } = this;
+    if (contentLength > wanted.maxBytes) return this.#reply(tooLargeResponse(wanted.maxBytes), false);
+    if (contentLength === 0) return this.#take(wanted.handle(NO_BODY));
+    this.#onGone = this.#http.finished;
+    let parts: BodyParts | undefined;
+    let isOver = false;
+    this.#response.onData((chunk, isLast) => {
+      if (isOver) return;
+      // The bytes are valid during this call only. A body that arrives whole is handled within it.
+      const bytes = Buffer.from(chunk);
+      isOver = isLast;
+      if (isLast) return this.#handleBody(wanted, parts === undefined ? bytes : parts.whole(bytes));
+      if (parts === undefined) {
+        const made = new BodyParts(this.#http.options.bodies, wanted.owner);
+        parts = made;
+        this.#onGone = () => {
+          made.release();
+          this.#http.finished();
+        };
+      }
+      if (parts.add(bytes)) return;
+      isOver = true;
+      parts.release();
+      this.#onGone = undefined;
+      this.#http.options.bodyRefused();
+      this.#reply(BODIES_FULL, false);
+    });
+  }
+
+  #handleBody(wanted: BodyWanted, body: Buffer): void {
+    this.#onGone = undefined;
+    try {
+      this.#take(wanted.handle(body));
+    } catch (error) {
+      this.#crash(error);
+    }
+  }
+
+  #crash(error: unknown): void {
+    this.#http.options.crashed(error);
+    this.#http.finished();
+    if (!this.#isAborted) this.#response.close();
+  }
+
+  #replyLate(reply: HttpResponse): void {
+    if (this.#isAborted) this.#reply(reply, false);
+    else this.#response.cork(() => this.#reply(reply, false));
+  }
+
+  /** `isLast`: the connection must end with this response. */
+  #reply(reply: HttpResponse, isLast: boolean): void {
+    if (this.#isLate) return this.#replyAfterTurn(reply, isLast);
+    const { body } = reply;
+    if (typeof body === "function") this.#stream(reply, body);
+    else if (this.#isAborted) this.#http.finished();
+    else if (this.method === "HEAD") this.#sendHead(reply, isLast);
+    else if (!isWhole(body)) {
+      this.#onGone = this.#http.finished;
+      writeHead(this.#response, reply);
+      writePieces(this.#response, body, () => this.#isAborted, this.#http.finished);
+    } else if (body.length === 0) this.#sendHead(reply, isLast);
+    else if (this.#isLast(reply, isLast)) this.#sendLast(reply);
+    else this.#send(reply, body);
+  }
+
+  #replyAfterTurn(reply: HttpResponse, isLast: boolean): void {
+    this.#isLate = false;
+    setImmediate(() => {
+      if (this.#isAborted) this.#reply(reply, isLast);
+      else this.#response.cork(() => this.#reply(reply, isLast));
+    });
+  }
+
+  #isLast({ closeAfter }: HttpResponse, isLast: boolean): boolean {
+    const { tcp } = this.#http.options;
+    return (
+      isLast ||
+      this.contentLength > MAX_SKIPPED_BYTES ||
+      (closeAfter === true && tcp.mayEnd(this.#peer())) ||
+      (!this.#isAuthorized && (tcp.isShort || tcp.isCrowded) && tcp.endsWithAnswer(this.#peer()))
+    );
+  }
+
+  #sendLast(reply: HttpResponse): void {
+    const { finished } = this.#http;
+    this.#onGone = finished;
+    const isHead = this.method === "HEAD";
+    this.#http.sendLast(this.#response, reply, isHead, () => this.#isAborted, finished);
+  }
+
+  /**
+   * Sends a whole body. What the kernel does not take is kept here, and the request counts as not answered
+   * until all of it is sent: the library drops a connection if the next request arrives before that.
+   */
+  #send(reply: HttpResponse, body: WholeBody): void {
+    writeHead(this.#response, reply);
+    const length = Buffer.byteLength(body);
+    if (this.#response.tryEnd(body, length)[0]) this.#http.finished();
+    else this.#sendRest(typeof body === "string" ? Buffer.from(body) : body);
+  }
+
+  #sendRest(body: Uint8Array): void {
+    const response = this.#response;
+    const { finished } = this.#http;
+    this.#onGone = finished;
+    response.onWritable((offset) => {
+      const [isOut] = response.tryEnd(body.subarray(offset), body.length);
+      if (isOut) finished();
+      return isOut;
+    });
+  }
+
+  /** Sends a response without a body: to HEAD, or where there is none. */
+  #sendHead(reply: HttpResponse, isLast: boolean): void {
+    const { bodiless, finished } = this.#http;
+    const { body } = reply;
+    const mayStay = bodiless.take(addressKey(this.#peer()), performance.now());
+    if (isWhole(body)) {
+      if (!mayStay || this.#isLast(reply, isLast)) return this.#sendLast(reply);
+      writeHead(this.#response, reply);
+      // The length is written as a header. If the library knew it, it would wait for a body of this length,
+      // and drop the connection at the next request.
+      this.#response.writeHeader("content-length", String(Buffer.byteLength(body)));
+    } else if (!mayStay) return this.#sendLast({ ...reply, body: "" });
+    else writeHead(this.#response, reply);
+    this.#response.endWithoutBody();
+    finished();
+  }
+
+  #stream(reply: HttpResponse, start: Extract<HttpResponse["body"], (...args: never[]) => unknown>): void {
+    this.#http.finished();
+    const sink = new UwsBodySink(this.#response, () => this.#isAborted);
+    if (!this.#isAborted) writeHead(this.#response, reply);
+    const listener = start(sink);
+    this.#onGone = () => listener.onClose();
+    sink.listener = listener;
+    if (this.#isAborted) listener.onClose();
+  }
+}
+
+const NO_BODY = Buffer.alloc(0);
+const ASCII = /^[!-~]*$/;
+const NOT_ASCII = errorResponse(400, { path: ["has characters that must be percent-encoded"] });

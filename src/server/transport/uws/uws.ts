@@ -1,0 +1,208 @@
+import { SUBPROTOCOL } from "../../../protocol/wire.ts";
+import type { SocketListener } from "../../gateway/socket.ts";
+import type { HttpResponse } from "../../http/exchange.ts";
+import {
+  type Accept,
+  handshakeError,
+  isWebSocketRequest,
+  NO_SUCH_PATH,
+  offersSubprotocol,
+  realtimeAppId,
+  refusalResponse,
+  type Transport,
+  type TransportOptions,
+} from "../transport.ts";
+import { TurnQuota } from "../turn-quota.ts";
+import { UwsExchange, UwsHttp } from "./uws-exchange.ts";
+import { UwsHead } from "./uws-head.ts";
+import { peerOf } from "./uws-response.ts";
+import { UwsSocket, UwsTurn } from "./uws-socket.ts";
+import type { UwsContext, UwsListenSocket, UwsModule, UwsRequest, UwsResponse } from "./uws-types.ts";
+
+/** A byte order mark is part of the text, and no JSON. */
+const UTF_8 = new TextDecoder("utf-8", { ignoreBOM: true });
+
+interface UserData {
+  readonly socket: UwsSocket;
+  listener: SocketListener | undefined;
+}
+
+/** uWebSockets.js: the fast one, where a build of it loads. */
+export async function listenUws(uws: UwsModule, options: TransportOptions): Promise<Transport> {
+  let inHand = 0;
+  let onIdle: (() => void) | undefined;
+  const finished = () => {
+    inHand--;
+    if (inHand === 0) onIdle?.();
+  };
+
+  /** Catches exceptions: one that reached the library would end the process. */
+  const guard =
+    <Args extends unknown[]>(handler: (...args: Args) => void) =>
+    (...args: Args) => {
+      try {
+        handler(...args);
+      } catch (error) {
+        options.crashed(error);
+      }
+    };
+
+  /**
+   * The same for handlers of requests; the library also ends the process if one returns without an answer.
+   */
+  const guardRequest =
+    <Args extends unknown[]>(handler: (response: UwsResponse, ...args: Args) => void) =>
+    (response: UwsResponse, ...args: Args) => {
+      try {
+        handler(response, ...args);
+      } catch (error) {
+        options.crashed(error);
+        guard(() => response.close())();
+      }
+    };
+
+  const { tcp } = options;
+  const http = new UwsHttp(options, finished);
+  const quota = new TurnQuota();
+  const serve = (response: UwsResponse, request: UwsRequest, head: UwsHead) => {
+    inHand++;
+    const exchange = new UwsExchange(http, response, request, head);
+    // The library closes a connection over which another request arrives meanwhile: the client has sent too
+    // many at once.
+    if (quota.take()) exchange.serve();
+    else exchange.serveLate();
+  };
+  /** Refuses an upgrade, and closes the connection: a proxy may pass on what follows as WebSocket frames. */
+  const refuse = (response: UwsResponse, refusal: HttpResponse) => {
+    let isAborted = false;
+    response.onAborted(() => {
+      isAborted = true;
+    });
+    http.sendLast(response, refusal, false, () => isAborted);
+  };
+
+  const app = uws.App();
+  const turn = new UwsTurn(options.crashed);
+  /** Of the upgrade under way: the library calls `open` before `upgrade` returns. */
+  let accepting: Accept | undefined;
+  // The library has no limit on connections. When the process may open no more files, it tries to accept the
+  // next one again and again, uses a whole core for that, and accepts nobody.
+  app.filter(
+    guard((response, change) => {
+      // An upgraded connection is counted when its WebSocket closes, even if a build reports it here too.
+      if (accepting !== undefined) return;
+      // The library does not say which connection has ended: it has no address any more, and no identity.
+      if (change < 0) return tcp.close(false);
+      const opened = tcp.open(peerOf(response));
+      if (opened === "taken") return;
+      options.tcpRefused(opened);
+      response.close();
+    }),
+  );
+  app.ws<UserData>("/*", {
+    maxPayloadLength: options.maxMessageBytes,
+    // The gateway limits what waits. What it allows must never be dropped here, because a dropped diff is a
+    // silent gap.
+    maxBackpressure: 4 * options.maxBufferedBytes + 4 * options.maxMessageBytes + 1024 * 1024,
+    closeOnBackpressureLimit: false,
+    // The gateway has its own heartbeat.
+    idleTimeout: 0,
+    maxLifetime: 0,
+    sendPingsAutomatically: false,
+    compression: uws.DISABLED,
+    upgrade: guardRequest((response, request, context: UwsContext) => {
+      const head = new UwsHead(request);
+      if (head.isSmuggling) return void response.close();
+      // The library only checks that there is a key. What a proxy treats as an ordinary request must not
+      // become a WebSocket: the proxy would pass on its frames as responses.
+      if (!isWebSocketRequest(head)) return serve(response, request, head);
+      const peer = peerOf(response);
+      const address = options.clientAddress(peer, head["x-forwarded-for"]);
+      const appId = realtimeAppId(request.getUrl());
+      const fault = appId === undefined ? NO_SUCH_PATH : handshakeError(head);
+      if (fault !== undefined) return refuse(response, options.refuseHandshake(address, fault));
+      const admission = options.upgrade({
+        appId: appId!,
+        origin: head.origin,
+        address,
+        // The library puts fragments together by itself, up to the bound on every message.
+        boundsFirstMessage: false,
+      });
+      if (!admission.ok) {
+        return refuse(response, options.refuseHandshake(address, refusalResponse(admission)));
+      }
+      accepting = admission.accept;
+      try {
+        response.upgrade<UserData>(
+          { socket: new UwsSocket(turn), listener: undefined },
+          head.key!,
+          offersSubprotocol(head) ? SUBPROTOCOL : "",
+          "",
+          context,
+        );
+        tcp.known(peer);
+      } finally {
+        accepting = undefined;
+      }
+    }),
+    open: guard((webSocket) => {
+      tcp.upgraded();
+      const data = webSocket.getUserData();
+      data.listener = data.socket.open(webSocket, accepting!);
+    }),
+    message(webSocket, message, isBinary) {
+      // `guard` by hand: this is called more than all others together.
+      try {
+        const { socket, listener } = webSocket.getUserData();
+        turn.socket = socket;
+        if (isBinary) listener?.onBinary();
+        // The bytes are valid during this call only; the text is a copy.
+        else listener?.onText(UTF_8.decode(message), message.byteLength);
+      } catch (error) {
+        options.crashed(error);
+      } finally {
+        turn.socket = undefined;
+      }
+    },
+    drain: guard((webSocket) => webSocket.getUserData().socket.checkDrained()),
+    ping: guard((webSocket) => webSocket.getUserData().listener?.onControl()),
+    pong: guard((webSocket) => webSocket.getUserData().listener?.onControl()),
+    close: guard((webSocket, code) => {
+      tcp.close(true);
+      webSocket.getUserData().socket.closed(code);
+    }),
+  });
+
+  app.any(
+    "/*",
+    guardRequest((response, request) => {
+      const head = new UwsHead(request);
+      // A body whose length can be read in two ways can hide another request. The library would handle that
+      // one even after a response with "connection: close", so the connection is dropped first.
+      if (head.isSmuggling) return void response.close();
+      serve(response, request, head);
+    }),
+  );
+
+  const listenSocket = await new Promise<UwsListenSocket | false>((resolve) => {
+    app.listen(options.host, options.port, uws.LIBUS_LISTEN_EXCLUSIVE_PORT, resolve);
+  });
+  if (listenSocket === false) {
+    const message = `cannot listen on ${options.host}:${options.port}: it is in use or not permitted`;
+    throw Object.assign(new Error(message), { code: "EADDRINUSE" });
+  }
+  let closed: Promise<void> | undefined;
+  return {
+    name: "uws",
+    port: uws.us_socket_local_port(listenSocket),
+    close() {
+      // Closing the listening socket twice would be a use after free.
+      closed ??= new Promise<void>((resolve) => {
+        uws.us_listen_socket_close(listenSocket);
+        onIdle = resolve;
+        if (inHand === 0) resolve();
+      }).then(() => void app.close());
+      return closed;
+    },
+  };
+}

@@ -1,0 +1,211 @@
+import { readFileSync } from "node:fs";
+import { expect, it } from "vitest";
+import { MAX_ORIGIN, NEW_SESSION, Session } from "../../../src/core/sessions/session.ts";
+import { User } from "../../../src/core/sessions/user.ts";
+import {
+  type ConfirmedOp,
+  decideAfterReload,
+  decideConfirmation,
+  decideRecord,
+  decideWithoutRow,
+  decideWithoutSession,
+  type Knowledge,
+  type ReceivedRecord,
+} from "../../../src/server/cluster/decisions.ts";
+import type { Effect } from "../../../src/server/cluster/effect.ts";
+import type { HeldSession, RemoteSession } from "../../../src/server/gateway/tenant.ts";
+import { knowing } from "./knowing.ts";
+
+const HEAD = readFileSync(new URL("../../../src/server/cluster/decisions.ts", import.meta.url), "utf8");
+const OF_SESSION_ID = { appId: "app", sessionId: "s" };
+const IGNORE: Effect = { do: "ignore" };
+const SOCKET = { lose: () => {} };
+const EPOCH = 5;
+
+/** A session as this node shows it, at epoch 5. Without an owner it is this node's own. */
+const sessionOf = (owner?: string, hasClient = false) =>
+  new Session("s", new User("alice"), "widget", NEW_SESSION, hasClient ? SOCKET : undefined, {
+    opened: 1,
+    owner,
+    term: EPOCH,
+    lostAt: undefined,
+  }) as HeldSession;
+const own = () => sessionOf();
+const remote = () => sessionOf("other");
+
+const overriding = knowing({ hasUnconfirmedWrite: true, hasUnconfirmedOverride: true });
+const sent = knowing({ hasUnconfirmedWrite: true, hasUnconfirmedOverride: true, hasSentOverride: true });
+const registered = knowing({ isRegistered: true });
+
+const rowAt = (epoch: number): RemoteSession => ({
+  userId: "alice",
+  kind: "widget",
+  opened: 1,
+  term: epoch,
+  lostAt: undefined,
+  state: NEW_SESSION,
+});
+const received = (source: ReceivedRecord["source"], epoch: number): ReceivedRecord => ({
+  source,
+  writer: "writer",
+  ...OF_SESSION_ID,
+  record: { kind: "row", session: rowAt(epoch) },
+});
+const inLog = (epoch: number) => received("log", epoch);
+const scanned = (epoch: number) => received("scan", epoch);
+const ended = (cause: "closed" | "node-lost"): ReceivedRecord => ({
+  ...inLog(0),
+  record: { kind: "end", cause },
+});
+const applied = (epoch: number): Effect => ({
+  do: "applyRow",
+  ...OF_SESSION_ID,
+  remote: rowAt(epoch),
+  owner: "writer",
+});
+const op = (kind: ConfirmedOp["kind"], isDone: boolean): ConfirmedOp => ({
+  kind,
+  ...OF_SESSION_ID,
+  cause: "closed",
+  isDone,
+});
+
+/** What is decided, and how, by the session that the effect is about. */
+type Case = readonly [
+  row: string,
+  session: HeldSession | undefined,
+  decide: (session: HeldSession | undefined) => Effect,
+  expected: Effect | ((session: HeldSession) => Effect),
+];
+
+const record = (what: ReceivedRecord, node: Knowledge) => (session: HeldSession | undefined) =>
+  decideRecord(what, session, node);
+const confirmation = (what: ConfirmedOp, node: Knowledge) => (session: HeldSession | undefined) =>
+  decideConfirmation(what, session, node);
+const afterReload = (node: Knowledge) => (session: HeldSession | undefined) =>
+  decideAfterReload("app", session!, node);
+const withoutRow = (session: HeldSession | undefined) => decideWithoutRow("app", session);
+const withoutSession = (node: Knowledge) => (session: HeldSession | undefined) =>
+  decideWithoutSession("app", "s", session, node);
+const writeAgain =
+  (kind: "open" | "takeover") =>
+  (session: HeldSession): Effect => ({ do: "writeAgain", kind, appId: "app", session });
+const removed = (session: HeldSession): Effect => ({
+  do: "removeRow",
+  appId: "app",
+  session,
+  cause: "closed",
+});
+
+const WAS_WRITER = knowing({ wasWriter: true });
+const MISS_SESSION: Effect = { do: "missSession", ...OF_SESSION_ID };
+const RELOAD: Effect = { do: "reload", reason: "refused" };
+const WRITE_END: Effect = { do: "writeEnd", ...OF_SESSION_ID };
+
+const CASES: readonly Case[] = [
+  ["A1", undefined, record(scanned(9), WAS_WRITER), MISS_SESSION],
+  ["A1", remote(), record(scanned(9), WAS_WRITER), MISS_SESSION],
+  ["A2", own(), record(scanned(9), WAS_WRITER), IGNORE],
+  ["A2", undefined, record(scanned(9), knowing({ wasWriter: true, hasUnconfirmedWrite: true })), IGNORE],
+  ["A3", undefined, record(inLog(9), overriding), IGNORE],
+  ["A3", undefined, record(ended("closed"), overriding), IGNORE],
+  ["A4", remote(), record(inLog(EPOCH), overriding), IGNORE],
+  ["A4", remote(), record(ended("closed"), overriding), IGNORE],
+  ["A5", sessionOf(undefined, true), record(inLog(EPOCH - 1), overriding), IGNORE],
+  ["A5", own(), record(ended("closed"), overriding), IGNORE],
+  [
+    "A6",
+    sessionOf(undefined, true),
+    record(inLog(EPOCH), overriding),
+    (session) => ({ do: "outbid", appId: "app", session, epoch: EPOCH + 1 }),
+  ],
+  ["A7", own(), record(inLog(EPOCH), sent), IGNORE],
+  ["B1", undefined, record(inLog(0), knowing({ isUserFull: true })), { do: "reject" }],
+  ["B1", undefined, record(scanned(0), knowing({ isUserFull: true, hasEnded: true })), { do: "reject" }],
+  ["B2", undefined, record(scanned(9), knowing({ hasEnded: true })), { do: "quarantine", sessionId: "s" }],
+  ["B3", own(), record(inLog(EPOCH - 1), knowing()), writeAgain("takeover")],
+  ["B4", remote(), record(inLog(EPOCH - 1), registered), IGNORE],
+  ["B4", remote(), record(scanned(EPOCH - 1), registered), IGNORE],
+  ["B5", undefined, record(inLog(0), knowing({ hasEnded: true })), applied(0)],
+  ["B5", undefined, record(scanned(0), knowing()), applied(0)],
+  ["B5", remote(), record(inLog(EPOCH), registered), applied(EPOCH)],
+  ["B5", own(), record(inLog(EPOCH), knowing()), applied(EPOCH)],
+  ["B5: its owner has left", remote(), record(inLog(EPOCH - 1), knowing()), applied(EPOCH - 1)],
+  ["B5: a higher epoch", sessionOf(undefined, true), record(inLog(EPOCH + 1), sent), applied(EPOCH + 1)],
+  ["B5: a higher epoch", remote(), record(inLog(EPOCH + 1), sent), applied(EPOCH + 1)],
+  ["B5: the client left before it was sent", own(), record(inLog(EPOCH), overriding), applied(EPOCH)],
+  ["C1", undefined, record(ended("closed"), knowing()), IGNORE],
+  ["C2", own(), record(ended("node-lost"), knowing({ hasUnconfirmedWrite: true })), IGNORE],
+  ["C3", own(), record(ended("node-lost"), knowing()), writeAgain("open")],
+  [
+    "C4",
+    own(),
+    record(ended("closed"), knowing({ hasUnconfirmedWrite: true })),
+    (session) => ({ do: "applyEnd", appId: "app", session, cause: "closed" }),
+  ],
+  [
+    "C4",
+    remote(),
+    record(ended("node-lost"), knowing()),
+    (session) => ({ do: "applyEnd", appId: "app", session, cause: "node-lost" }),
+  ],
+  ["D1", undefined, confirmation(op("end", false), knowing()), IGNORE],
+  ["D2", own(), confirmation(op("patch", false), knowing()), writeAgain("open")],
+  ["D3", own(), confirmation(op("open", false), knowing()), RELOAD],
+  ["D4", remote(), confirmation(op("patch", false), knowing()), RELOAD],
+  ["D5", remote(), confirmation(op("patch", false), registered), IGNORE],
+  ["D6", remote(), confirmation(op("end", true), registered), removed],
+  ["D6", remote(), confirmation(op("forceEnd", true), knowing()), removed],
+  ["D7", own(), confirmation(op("end", true), knowing()), IGNORE],
+  ["D7", undefined, confirmation(op("forceEnd", true), knowing()), IGNORE],
+  ["D8", undefined, confirmation(op("patch", true), knowing()), WRITE_END],
+  [
+    "D9",
+    remote(),
+    confirmation(op("takeover", true), registered),
+    (session) => ({ do: "reclaim", appId: "app", session }),
+  ],
+  ["D10", own(), confirmation(op("open", true), knowing()), IGNORE],
+  ["E1", own(), afterReload(knowing()), writeAgain("open")],
+  ["E2", own(), afterReload(knowing({ hasHeard: true })), IGNORE],
+  ["E2", own(), afterReload(knowing({ hasUnconfirmedWrite: true })), IGNORE],
+  [
+    "E3",
+    remote(),
+    afterReload(knowing({ isEvicted: true, hasHeard: true })),
+    (session) => ({ do: "ownerLost", appId: "app", session }),
+  ],
+  ["E4", remote(), afterReload(registered), { do: "missRow", ...OF_SESSION_ID }],
+  ["E5", remote(), afterReload(knowing()), IGNORE],
+  ["E5", remote(), afterReload(knowing({ isRegistered: true, hasHeard: true })), IGNORE],
+  ["F1", remote(), withoutRow, removed],
+  ["F2", undefined, withoutRow, IGNORE],
+  ["F2", own(), withoutRow, IGNORE],
+  ["F3", undefined, withoutSession(knowing()), WRITE_END],
+  ["F3", remote(), withoutSession(knowing()), WRITE_END],
+  ["F4", own(), withoutSession(knowing()), IGNORE],
+  ["F4", undefined, withoutSession(knowing({ hasUnconfirmedWrite: true })), IGNORE],
+];
+
+it("the table of decisions and these cases have the same rows", () => {
+  const rows = [...HEAD.matchAll(/^ \* \| ([A-F]\d+) \|/gm)].map(([, row]) => row);
+  expect(rows.length).toBeGreaterThan(30);
+  expect(new Set(CASES.map(([row]) => row.split(":")[0]))).toEqual(new Set(rows));
+});
+
+it.each(CASES.map(([row, ...rest], i) => [`${row} (case ${i})`, ...rest] as const))(
+  "is decided as the table says: %s",
+  (_, session, decide, expected) => {
+    const before = JSON.stringify(session?.origin);
+    expect(decide(session)).toEqual(typeof expected === "function" ? expected(session!) : expected);
+    // A decision changes nothing.
+    expect(JSON.stringify(session?.origin)).toBe(before);
+  },
+);
+
+it("the epoch of a takeover stays at the largest number once it is there", () => {
+  const session = sessionOf(undefined, true);
+  session.origin!.term = MAX_ORIGIN;
+  const effect = decideRecord(inLog(MAX_ORIGIN), session, overriding);
+  expect(effect).toEqual({ do: "outbid", appId: "app", session, epoch: MAX_ORIGIN });
+});
