@@ -21,8 +21,8 @@ export function addCrowd(program: Command, dependencies: CliDependencies): void 
     .command("crowd")
     .summary("fill a gateway with simulated users")
     .description(
-      "Fills a gateway with simulated users, until Ctrl-C or for a time: they connect, look, type, change tabs " +
-        "and conversations, lose their network, come back, and leave. Each has a WebSocket or two.",
+      "Fills a gateway with simulated users, until Ctrl-C or for a time: they connect, look, type, change " +
+        "tabs and conversations, lose their network, come back, and leave. Each has a WebSocket or two.",
     )
     .addArgument(new Argument("[users]", `how many (${USERS})`).argParser(wholeNumber(MAX_USERS)))
     .addOption(option("-n, --users <n>", "the same as the argument", MAX_USERS))
