@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
-import { NodePoll } from "../../src/dashboard/store/node-poll.ts";
+import { NodePoll } from "../../../src/dashboard/store/node-poll.ts";
 import { fakeFrames } from "./fake-frames.ts";
 
 const PERIOD_MS = 5_000;

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
-import { Topic } from "../../src/dashboard/store/topic.ts";
+import { Topic } from "../../../src/dashboard/store/topic.ts";
 import { fakeFrames } from "./fake-frames.ts";
 
 let runFrame: () => void;

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { Ring } from "../../src/dashboard/model/ring.ts";
+import { Ring } from "../../../src/dashboard/model/ring.ts";
 
 it("keeps the last items, oldest first", () => {
   const ring = new Ring<number>(3);

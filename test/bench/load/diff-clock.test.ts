@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { DiffClock } from "../../bench/load/diff-clock.ts";
+import { DiffClock } from "../../../bench/load/diff-clock.ts";
 
 function diff(users: Record<string, boolean | null>): Buffer {
   const data = Object.fromEntries(

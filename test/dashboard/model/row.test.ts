@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { makeRow, matchesSearch, sessionsOf } from "../../src/dashboard/model/row.ts";
+import { makeRow, matchesSearch, sessionsOf } from "../../../src/dashboard/model/row.ts";
 import { session, value } from "./values.ts";
 
 describe("makeRow", () => {

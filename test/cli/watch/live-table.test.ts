@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { firstIds } from "../../src/cli/presence-rows.ts";
-import { displayWidth } from "../../src/cli/terminal-text.ts";
-import { LiveTable, renderLive } from "../../src/cli/watch/live-table.ts";
-import { Screen } from "../../src/cli/watch/screen.ts";
-import type { PresenceSession, PresenceValue } from "../../src/client/types.ts";
+import { firstIds } from "../../../src/cli/presence-rows.ts";
+import { displayWidth } from "../../../src/cli/terminal-text.ts";
+import { LiveTable, renderLive } from "../../../src/cli/watch/live-table.ts";
+import { Screen } from "../../../src/cli/watch/screen.ts";
+import type { PresenceSession, PresenceValue } from "../../../src/client/types.ts";
 
 function value(fields: Partial<PresenceSession> = {}): PresenceValue {
   const session = {

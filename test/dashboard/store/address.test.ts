@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
-import { DEFAULT_STATE } from "../../src/dashboard/model/dashboard-state.ts";
-import { readAddress, takeTokenFromAddress, writeAddress } from "../../src/dashboard/store/address.ts";
+import { DEFAULT_STATE } from "../../../src/dashboard/model/dashboard-state.ts";
+import { readAddress, takeTokenFromAddress, writeAddress } from "../../../src/dashboard/store/address.ts";
 
 const pushState = vi.fn<(data: unknown, unused: string, url: string) => void>();
 const replaceState = vi.fn<(data: unknown, unused: string, url: string) => void>();

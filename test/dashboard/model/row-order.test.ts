@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { SORT_KEYS } from "../../src/dashboard/model/dashboard-state.ts";
-import { makeRow, type Row } from "../../src/dashboard/model/row.ts";
-import { compareBy, insertionIndex, insertSorted } from "../../src/dashboard/model/row-order.ts";
+import { SORT_KEYS } from "../../../src/dashboard/model/dashboard-state.ts";
+import { makeRow, type Row } from "../../../src/dashboard/model/row.ts";
+import { compareBy, insertionIndex, insertSorted } from "../../../src/dashboard/model/row-order.ts";
 import { session, value } from "./values.ts";
 
 const rowOf = (userId: string, conversation: string | null = null, changedAt = 0): Row =>

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { ACTIVITY_LOG_LENGTH, ActivityLog } from "../../src/dashboard/model/activity-log.ts";
+import { ACTIVITY_LOG_LENGTH, ActivityLog } from "../../../src/dashboard/model/activity-log.ts";
 
 it("lists the newest entry first and is bounded", () => {
   const log = new ActivityLog();

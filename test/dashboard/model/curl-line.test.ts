@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { curlLine } from "../../src/dashboard/model/curl-line.ts";
+import { curlLine } from "../../../src/dashboard/model/curl-line.ts";
 
 /** The arguments that a shell passes to `curl`. */
 function wordsOf(line: string, token = ""): string[] {

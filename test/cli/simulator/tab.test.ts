@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { Pacer } from "../../src/cli/simulator/pacer.ts";
-import { Tab } from "../../src/cli/simulator/tab.ts";
-import type { HeldSession } from "../../src/server/gateway/tenant.ts";
-import { APP, TestGateway } from "../support/gateway.ts";
+import { Pacer } from "../../../src/cli/simulator/pacer.ts";
+import { Tab } from "../../../src/cli/simulator/tab.ts";
+import type { HeldSession } from "../../../src/server/gateway/tenant.ts";
+import { APP, TestGateway } from "../../support/gateway.ts";
 
 let gateway: TestGateway;
 let stop: AbortController;

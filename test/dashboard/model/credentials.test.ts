@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { readCredentials, takeToken } from "../../src/dashboard/model/credentials.ts";
-import { APP_CLAIMS, encode, forge, userToken } from "../support/forge.ts";
-import { APP } from "../support/gateway.ts";
+import { readCredentials, takeToken } from "../../../src/dashboard/model/credentials.ts";
+import { APP_CLAIMS, encode, forge, userToken } from "../../support/forge.ts";
+import { APP } from "../../support/gateway.ts";
 
 describe("readCredentials", () => {
   it("reads the app of an app token", () => {

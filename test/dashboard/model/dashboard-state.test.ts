@@ -7,7 +7,7 @@ import {
   isSameFilter,
   parseState,
   SORT_KEYS,
-} from "../../src/dashboard/model/dashboard-state.ts";
+} from "../../../src/dashboard/model/dashboard-state.ts";
 
 const id = fc
   .string({ minLength: 1, maxLength: 255, unit: "grapheme" })

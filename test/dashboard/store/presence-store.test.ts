@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { WebSocket } from "ws";
-import { DEFAULT_STATE } from "../../src/dashboard/model/dashboard-state.ts";
-import { PresenceStore } from "../../src/dashboard/store/presence-store.ts";
-import { FakeServer } from "../support/fake-server.ts";
-import { someone } from "../support/sdk.ts";
+import { DEFAULT_STATE } from "../../../src/dashboard/model/dashboard-state.ts";
+import { PresenceStore } from "../../../src/dashboard/store/presence-store.ts";
+import { FakeServer } from "../../support/fake-server.ts";
+import { someone } from "../../support/sdk.ts";
 import { fakeFrames } from "./fake-frames.ts";
 
 let server: FakeServer;

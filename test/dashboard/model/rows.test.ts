@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { PresenceChange, PresenceValue } from "../../src/client/types.ts";
-import { SORT_KEYS } from "../../src/dashboard/model/dashboard-state.ts";
-import { Rows } from "../../src/dashboard/model/rows.ts";
+import type { PresenceChange, PresenceValue } from "../../../src/client/types.ts";
+import { SORT_KEYS } from "../../../src/dashboard/model/dashboard-state.ts";
+import { Rows } from "../../../src/dashboard/model/rows.ts";
 import { session, value } from "./values.ts";
 
 const here = value([session()]);

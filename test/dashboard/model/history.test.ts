@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { HISTORY_SECONDS, History } from "../../src/dashboard/model/history.ts";
+import { HISTORY_SECONDS, History } from "../../../src/dashboard/model/history.ts";
 
 const sample = (online: number | null) => ({ online, focused: 0, typing: 0, diffsPerSecond: 1.5 });
 

@@ -1,4 +1,4 @@
-import type { PresenceSession, PresenceValue } from "../../src/client/types.ts";
+import type { PresenceSession, PresenceValue } from "../../../src/client/types.ts";
 
 /** A session without a conversation, focus or typing, unless `fields` says otherwise. */
 export function session(fields: Partial<PresenceSession> = {}): PresenceSession {

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
-import { countRow, zeroCounts } from "../../src/dashboard/model/counts.ts";
-import { makeRow } from "../../src/dashboard/model/row.ts";
+import { countRow, zeroCounts } from "../../../src/dashboard/model/counts.ts";
+import { makeRow } from "../../../src/dashboard/model/row.ts";
 import { session, value } from "./values.ts";
 
 it("counts a user once, whatever the number of focused and typing sessions", () => {

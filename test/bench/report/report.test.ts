@@ -1,12 +1,12 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import type { RunResult, ScenarioResult } from "../../bench/measure/result.ts";
-import type { Figures, Target } from "../../bench/measure/scenario.ts";
-import { distance, inWords, tablesOf, verdictsOf } from "../../bench/report/reading.ts";
-import { renderReport } from "../../bench/report/readme.ts";
-import { scenarioText } from "../../bench/report/text.ts";
-import { PROJECT } from "../support/process.ts";
+import type { RunResult, ScenarioResult } from "../../../bench/measure/result.ts";
+import type { Figures, Target } from "../../../bench/measure/scenario.ts";
+import { distance, inWords, tablesOf, verdictsOf } from "../../../bench/report/reading.ts";
+import { renderReport } from "../../../bench/report/readme.ts";
+import { scenarioText } from "../../../bench/report/text.ts";
+import { PROJECT } from "../../support/process.ts";
 
 const BENCH = join(PROJECT, "bench");
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { scrollTopFor, windowOf } from "../../src/dashboard/model/window-of.ts";
+import { scrollTopFor, windowOf } from "../../../src/dashboard/model/window-of.ts";
 
 describe("windowOf", () => {
   it.each([

@@ -6,7 +6,7 @@ import {
   megabytes,
   plural,
   wholeNumber,
-} from "../../src/dashboard/model/format.ts";
+} from "../../../src/dashboard/model/format.ts";
 
 it.each([
   [0, "0 s"],
