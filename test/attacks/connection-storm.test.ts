@@ -141,7 +141,8 @@ it("a proxy of ours opens as many as it likes", async () => {
 });
 
 it("connections that were reset before they were taken are neither counted nor answered", async () => {
-  // This process does nothing else meanwhile, so all of them wait, and all are over when it looks at the first.
+  // This process does nothing else meanwhile, so all of them wait, and all are over when it looks at the
+  // first.
   const storm = `
     const { connect } = require("node:net");
     const all = [];

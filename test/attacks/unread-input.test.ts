@@ -11,7 +11,8 @@ import { BINARY, frame, PING, PONG, RawWebSocket, TEXT } from "../support/raw-we
 import { TRANSPORTS } from "../support/transports.ts";
 import { until } from "../support/until.ts";
 
-// What somebody without credentials sends costs no more than its bytes, and what need not be read is not. Counted, not timed.
+// What somebody without credentials sends costs no more than its bytes, and what need not be read is not.
+// Counted, not timed.
 
 const ATTACKER = "127.0.0.3";
 

@@ -22,8 +22,9 @@ describe.each(TRANSPORTS)("crowds, over %s", (transport) => {
         flooders.order<{ closed: number; attempts: number }>({ kind: "flood", what, ms: 1_500 }),
       ]);
       const { eventLoopDelayMs } = await node();
+      const effect = what === "handshakes" ? `${attempts} handshakes` : `${closed} of 5 flooders closed`;
       print(
-        `R43 ${transport}, ${what}: ${what === "handshakes" ? `${attempts} handshakes` : `${closed} of 5 flooders closed`}; healthy p50 ${percentile(during, 0.5)}, ` +
+        `R43 ${transport}, ${what}: ${effect}; healthy p50 ${percentile(during, 0.5)}, ` +
           `p99 ${percentile(during, 0.99)}, max ${percentile(during, 1)} ms (quiet: p50 ${percentile(quiet, 0.5)}, p99 ${percentile(quiet, 0.99)}); loop delay p99 ${eventLoopDelayMs.p99} ms`,
       );
       if (what !== "handshakes") expect(closed).toBe(5);

@@ -86,7 +86,9 @@ describe.each(TRANSPORTS)("over %s a log that can't be written", (TRANSPORT) => 
     for (const pid of pids) if (isThere(pid)) process.kill(pid, "SIGKILL");
   });
 
-  /** A gateway whose standard output is what the shell makes of `command`, in which `gateway` stands for it. */
+  /**
+   * A gateway whose standard output is what the shell makes of `command`, in which `gateway` stands for it.
+   */
   async function run(command: string) {
     // Nobody reads where it says which port it was given.
     const port = await ownPort();

@@ -38,7 +38,7 @@ function sessions() {
   return gateway.tenant().table.user("alice")?.sessions ?? [];
 }
 
-test("a tab opens its sessions, and resumes them as they were when its socket is lost", async () => {
+test("a tab opens its sessions, and resumes them unchanged after it lost its socket", async () => {
   const { tab } = await open();
   tab.update({ selectedConversationId: "room", hasFocus: true });
   await vi.waitFor(() => expect(tab.isConnected).toBe(true));
@@ -54,7 +54,7 @@ test("a tab opens its sessions, and resumes them as they were when its socket is
   expect(sessions().map(rowOf)).toEqual(before);
 });
 
-test("a tab that is left ends its sessions at once and does not come back by itself", async () => {
+test("a closed tab ends its sessions at once and does not reconnect", async () => {
   const { tab, over } = await open();
   await vi.waitFor(() => expect(tab.isConnected).toBe(true));
   tab.leave();
@@ -62,7 +62,7 @@ test("a tab that is left ends its sessions at once and does not come back by its
   await vi.waitFor(() => expect(sessions()).toEqual([]));
 });
 
-test("a tab whose token is not valid says so and does not try again", async () => {
+test("a tab with an invalid token reports it and does not retry", async () => {
   const { over } = await open("another secret");
   await over;
   expect(onRefused).toHaveBeenCalledExactlyOnceWith("no valid token");

@@ -1,20 +1,12 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { firstIds } from "../../../src/cli/presence-rows.ts";
 import { displayWidth } from "../../../src/cli/terminal-text.ts";
 import { LiveTable, renderLive } from "../../../src/cli/watch/live-table.ts";
 import { Screen } from "../../../src/cli/watch/screen.ts";
-import type { PresenceSession, PresenceValue } from "../../../src/client/types.ts";
+import type { PresenceValue } from "../../../src/client/types.ts";
+import { someone } from "../../support/sdk.ts";
 
-function value(fields: Partial<PresenceSession> = {}): PresenceValue {
-  const session = {
-    sessionId: "s",
-    selectedConversationId: "c1",
-    hasFocus: false,
-    isTyping: false,
-    custom: {},
-  };
-  return { status: "online", backgroundSessions: [], widgets: [{ ...session, ...fields }] };
-}
+const value = (fields: Record<string, unknown> = {}) =>
+  someone("s", { selectedConversationId: "c1", ...fields });
 
 function crowd(count: number): Map<string, PresenceValue> {
   return new Map(Array.from({ length: count }, (_, i) => [`user-${count - i}`, value()]));
@@ -24,7 +16,7 @@ const NOTHING = { entered: [], updated: [], left: [] };
 const texts = (state: Parameters<typeof renderLive>[0], columns: number, rows: number) =>
   renderLive(state, columns, rows).map(({ text }) => text);
 
-test("shows who is there, in the order of their names", () => {
+test("lists users in the order of their names", () => {
   const snapshot = new Map([
     ["user-10", value({ hasFocus: true, isTyping: true })],
     ["user-9", value({ selectedConversationId: null })],
@@ -39,7 +31,7 @@ test("shows who is there, in the order of their names", () => {
   ]);
 });
 
-test("fits every terminal, and says how many it does not show", () => {
+test("fits every terminal, and counts the hidden users", () => {
   const snapshot = crowd(100);
   for (const [columns, rows] of [
     [80, 24],
@@ -61,14 +53,7 @@ test("fits every terminal, and says how many it does not show", () => {
   expect(texts({ title: "", status: "", snapshot }, 80, 24).at(-1)).toBe("… and 81 more");
 });
 
-test("the first users are the same, be all sorted or only as many as are shown", () => {
-  const snapshot = crowd(50);
-  expect(firstIds(snapshot, 7)).toEqual(firstIds(snapshot).slice(0, 7));
-  expect(firstIds(snapshot, 0)).toEqual([]);
-  expect(firstIds(snapshot, 3)).toEqual(["user-1", "user-2", "user-3"]);
-});
-
-test("whatever users are called, the terminal is sent no sequence but the screen's own", () => {
+test("sends only the codes of the screen to the terminal, whatever users are called", () => {
   const snapshot = new Map([["\x1b]52;c;ZXZpbA==\x07\u202e", value({ selectedConversationId: "\x9b2J" })]]);
   const written: string[] = [];
   const screen = new Screen({ columns: 120, rows: 24, write: (text) => written.push(text) });
@@ -79,10 +64,6 @@ test("whatever users are called, the terminal is sent no sequence but the screen
   expect(rest).toContain("\\u{1b}]52;c;ZXZpbA==\\u{7}\\u{202e}");
 });
 
-test("a terminal without a size is taken for an ordinary one", () => {
-  expect(new Screen({ columns: 0, rows: 0, write: () => {} }).size).toEqual({ columns: 80, rows: 24 });
-});
-
 beforeEach(() => {
   vi.useFakeTimers();
 });
@@ -90,7 +71,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-test("draws a few times a second at most, counts down to the next try, and nothing after its end", () => {
+test("draws at most a few times per second, counts down to the next retry, and draws nothing after its end", () => {
   const written: string[] = [];
   const screen = new Screen({ columns: 100, rows: 24, write: (text) => written.push(text) });
   const table = new LiveTable(screen, "demo");
