@@ -4,8 +4,9 @@ import { pace } from "../load/pace.ts";
 import { closeAll, quiet, times } from "../load/sockets.ts";
 import { Latencies } from "../measure/latencies.ts";
 import type { Contender, Effort, Scenario } from "../measure/scenario.ts";
+import { shortList } from "../measure/short-list.ts";
 import { appToken, userToken } from "../servers/app.ts";
-import { labelOf, type ServerKind, shortList } from "../servers/server-kind.ts";
+import { labelOf, type ServerKind } from "../servers/server-kind.ts";
 
 const ROOM = "room-1";
 const TYPISTS = 100;

@@ -7,10 +7,11 @@ import { installedVersion, ReverseProxy } from "../../test/programs/reverse-prox
 import { enterCrowdBy, homeOf } from "../load/crowd.ts";
 import { LightSocket } from "../load/light-socket.ts";
 import type { Contender, Effort, Scenario } from "../measure/scenario.ts";
+import { shortList } from "../measure/short-list.ts";
 import { appIdOf, SECRET } from "../servers/app.ts";
 import { ready } from "../servers/nodes.ts";
 import { redisVersion } from "../servers/redis.ts";
-import { type RunningServer, type ServerKind, shortList } from "../servers/server-kind.ts";
+import type { RunningServer, ServerKind } from "../servers/server-kind.ts";
 
 const MESSAGES: Readonly<Record<Effort, number>> = { quick: 14, normal: 21, full: 28 };
 const APPS = 32;

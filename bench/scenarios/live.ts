@@ -2,8 +2,9 @@ import { LiveUsers } from "../load/live-users.ts";
 import { arrivals, paced } from "../load/paced.ts";
 import { Latencies } from "../measure/latencies.ts";
 import type { Contender, Effort, Scenario } from "../measure/scenario.ts";
+import { shortList } from "../measure/short-list.ts";
 import { appToken } from "../servers/app.ts";
-import { type ServerKind, shortList } from "../servers/server-kind.ts";
+import type { ServerKind } from "../servers/server-kind.ts";
 
 interface Size {
   readonly filters: number;

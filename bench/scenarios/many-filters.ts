@@ -2,8 +2,9 @@ import { cpuPerChange, enterCrowd, homeOf } from "../load/crowd.ts";
 import { textFrame } from "../load/light-socket.ts";
 import { closeAll, connectSocket, times } from "../load/sockets.ts";
 import type { Contender, Effort, Scenario } from "../measure/scenario.ts";
+import { shortList } from "../measure/short-list.ts";
 import { appToken } from "../servers/app.ts";
-import { type ServerKind, shortList } from "../servers/server-kind.ts";
+import type { ServerKind } from "../servers/server-kind.ts";
 
 const MESSAGES: Readonly<Record<Effort, number>> = { quick: 14, normal: 14, full: 14 };
 const OTHERS: Readonly<Record<Effort, number>> = { quick: 10_000, normal: 50_000, full: 50_000 };

@@ -2,9 +2,10 @@ import { type Dialect, enterNew, type HttpQuery } from "../load/dialect.ts";
 import { HttpLoad } from "../load/http-load.ts";
 import { closeAll, times } from "../load/sockets.ts";
 import type { Contender, Effort, Scenario } from "../measure/scenario.ts";
+import { shortList } from "../measure/short-list.ts";
 import { SECRET, userToken } from "../servers/app.ts";
 import type { Population } from "../servers/gateway.ts";
-import { labelOf, type RunningServer, shortList } from "../servers/server-kind.ts";
+import { labelOf, type RunningServer } from "../servers/server-kind.ts";
 
 const SESSIONS = 1_000;
 const USERS_PER_CONVERSATION = 20;

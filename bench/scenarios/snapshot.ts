@@ -4,9 +4,10 @@ import { textFrame } from "../load/light-socket.ts";
 import { pace } from "../load/pace.ts";
 import { closeAll, connectSocket } from "../load/sockets.ts";
 import type { Contender, Effort, Scenario } from "../measure/scenario.ts";
+import { shortList } from "../measure/short-list.ts";
 import { appToken, userToken } from "../servers/app.ts";
 import type { Population } from "../servers/gateway.ts";
-import { type ServerKind, shortList } from "../servers/server-kind.ts";
+import type { ServerKind } from "../servers/server-kind.ts";
 
 const USERS: Readonly<Record<Effort, number>> = { quick: 20_000, normal: 100_000, full: 100_000 };
 const EVENTS_PER_SECOND = 500;

@@ -4,9 +4,10 @@ import { pace } from "../load/pace.ts";
 import { ReturningUser } from "../load/returning-user.ts";
 import { closeAll, connectSocket, quiet, times } from "../load/sockets.ts";
 import type { Contender, Effort, Figures, Scenario } from "../measure/scenario.ts";
+import { shortList } from "../measure/short-list.ts";
 import { spreadOf } from "../measure/statistics.ts";
 import { appToken, userToken } from "../servers/app.ts";
-import { type RunningServer, type ServerKind, shortList } from "../servers/server-kind.ts";
+import type { RunningServer, ServerKind } from "../servers/server-kind.ts";
 
 const SOCKETS: Readonly<Record<Effort, number>> = { quick: 3_000, normal: 15_000, full: 15_000 };
 const ENTERING_PER_SECOND = 950;

@@ -31,14 +31,15 @@ export interface Population {
 }
 
 function populate({ users, usersPerConversation }: Population): void {
-  const tenant = gateway.hub.tenant(APP.id)!;
-  const holder = { lose() {} };
+  const tenant = gateway.hub.presence(APP.id)!;
+  const holder = { onSessionLost() {} };
   const now = gateway.hub.clock.now();
-  for (let i = 0; i < users; i++) {
-    const selectedConversationId = `conversation-${Math.floor(i / usersPerConversation)}`;
-    tenant.open(`user-${i}`, "widget", { selectedConversationId }, holder, now);
-  }
-  tenant.settle(now);
+  tenant.transact(now, (sessions) => {
+    for (let i = 0; i < users; i++) {
+      const selectedConversationId = `conversation-${Math.floor(i / usersPerConversation)}`;
+      sessions.open(`user-${i}`, "widget", { selectedConversationId }, holder);
+    }
+  });
 }
 
 serveRequests(gateway.port, (text) => populate(JSON.parse(text)));

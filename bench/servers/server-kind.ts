@@ -1,5 +1,4 @@
 import type { Dialect } from "../load/dialect.ts";
-import type { Effort } from "../measure/scenario.ts";
 import type { LoopDelay, Usage } from "./ipc.ts";
 
 /** A kind of server under test: the gateway on a transport, the baseline of a transport, or a peer. */
@@ -39,11 +38,4 @@ export interface RunningServer {
 /** The name of a contender, and the name of its baseline. */
 export function labelOf({ name, baseline }: ServerKind): { name: string; baseline?: string } {
   return baseline === undefined ? { name } : { name, baseline };
-}
-
-/** The kinds for long scenarios. Only full runs include the second transport. */
-export function shortList(kinds: readonly ServerKind[], effort: Effort): readonly ServerKind[] {
-  const first = kinds.find(({ role }) => role === "gateway");
-  if (effort === "full" || first === undefined) return kinds;
-  return kinds.filter((kind) => kind.role === "peer" || kind === first || kind.name === first.baseline);
 }

@@ -12,11 +12,11 @@ export interface TablePlan {
   readonly usersPerConversation: number;
 }
 
-const tables: Table<object>[] = [];
+const tables: Table[] = [];
 
 function build({ sessions, sessionsPerUser, usersPerConversation }: TablePlan): void {
-  const table = new Table<object>();
-  const holder = {};
+  const table = new Table();
+  const holder = { onSessionLost() {} };
   for (let i = 0; i < sessions; i++) {
     const user = Math.floor(i / sessionsPerUser);
     const conversation = Math.floor(user / usersPerConversation);

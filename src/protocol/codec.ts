@@ -72,13 +72,13 @@ export function encodeMessage(message: SingleMessage): string {
 }
 
 /** A user and their value as they stand in `data`: `"alice":{…}`, or `"alice":null` for one who left. */
-export type Member = string;
+export type EncodedEntry = string;
 
 /**
  * Members with commas between them, in one piece with what comes before and after. Put together in any other way, they
  * would all be copied once more when the text is sent.
  */
-export function joinMembers(before: string, members: readonly Member[], after: string): string {
+export function joinMembers(before: string, members: readonly EncodedEntry[], after: string): string {
   if (members.length === 0) return before + after;
   const parts = members.slice();
   parts[0] = before + parts[0];
@@ -90,7 +90,7 @@ export function joinMembers(before: string, members: readonly Member[], after: s
 export function encodeDiff(
   view: string,
   version: number,
-  members: readonly Member[],
+  members: readonly EncodedEntry[],
   left: ReadonlyMap<string, LeaveCause>,
 ): string {
   let causes = "";
@@ -104,7 +104,7 @@ export function encodeDiff(
 export function encodeSnapshotBody(
   view: string,
   version: number,
-  members: readonly Member[],
+  members: readonly EncodedEntry[],
   more: boolean,
 ): string {
   return joinMembers(`"view":${JSON.stringify(view)},"version":${version},"data":{`, members, endOf(more));
@@ -117,7 +117,7 @@ export function encodeSnapshotPage(id: number | undefined, body: string): string
     : `{"type":"snapshot","id":${id},${body}`;
 }
 
-export function encodeResultPage(id: number, members: readonly Member[], more: boolean): string {
+export function encodeResultPage(id: number, members: readonly EncodedEntry[], more: boolean): string {
   return joinMembers(`{"type":"result","id":${id},"data":{`, members, endOf(more));
 }
 

@@ -3,7 +3,7 @@ import { makeId } from "../core/ids.ts";
 import { App, type AppConfig } from "./auth/app.ts";
 import { type Clock, createAwakeClock } from "./clock.ts";
 import type { Cluster } from "./cluster/cluster.ts";
-import { Hub } from "./gateway/hub.ts";
+import { GatewayNode } from "./gateway/gateway-node.ts";
 import { type TcpRefusal, TcpSlots, type TcpSlotsOptions } from "./gateway/tcp-slots.ts";
 import { answerUpgrade } from "./gateway/upgrade.ts";
 import { AnonymousRequests } from "./http/anonymous-requests.ts";
@@ -45,7 +45,7 @@ const TCP_REFUSAL_DETAILS = {
 } as const satisfies Readonly<Record<TcpRefusal, string | undefined>>;
 
 export interface Gateway {
-  readonly hub: Hub;
+  readonly hub: GatewayNode;
   readonly transport: Transport["name"];
   readonly port: number;
   /** Counts and logs an exception that no handler has caught: a defect. */
@@ -74,7 +74,7 @@ export async function startGateway(
   const { telemetry } = metrics;
   const nodeId = settings.nodeId ?? makeId();
   const { cluster, failed } = await createCluster(settings, apps, { nodeId, log, clock, metrics });
-  const hub = new Hub({
+  const hub = new GatewayNode({
     apps: apps.map((app) => new App(app)),
     limits: settings.limits,
     clock,
@@ -88,11 +88,11 @@ export async function startGateway(
   metrics.observe(hub);
   const health = monitorProcess();
   const memory = monitorMemory((use) => {
-    if (hub.memory.sample(use)) {
-      if (hub.memory.isShort) log.warn(use, "short of memory, so nobody new is let in");
+    if (hub.loadShedder.sample(use)) {
+      if (hub.loadShedder.isShort) log.warn(use, "short of memory, so nobody new is let in");
       else log.info(use, "enough memory again");
     }
-    if (hub.memory.shouldCollect(hub.present)) memory.collect();
+    if (hub.loadShedder.shouldCollect(hub.present)) memory.collect();
   });
   let isReady = false;
   let transport: Transport | undefined;

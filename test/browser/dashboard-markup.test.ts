@@ -99,8 +99,9 @@ describeInBrowser("texts of users in the dashboard", (browser) => {
     expect(new Set(shown).size).toBe(200);
     for (const text of shown) expect(PAYLOADS).toContain(text);
     const tenant = gateway.tenant();
-    for (const payload of PAYLOADS) tenant.kick(payload, gateway.hub.clock.now());
-    tenant.settle(gateway.hub.clock.now());
+    tenant.transact(gateway.hub.clock.now(), (sessions) => {
+      for (const payload of PAYLOADS) sessions.forceEndAll(payload);
+    });
     await expect.poll(() => dashboard.rows.count()).toBe(0);
     await expectNothingRan(dashboard);
   });

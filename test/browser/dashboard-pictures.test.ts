@@ -104,25 +104,30 @@ class Crowd {
   act(times: number): void {
     const tenant = this.#gateway.tenant(APP_ID);
     const now = this.#gateway.hub.clock.now();
-    for (let i = 0; i < times; i++) {
-      const dice = Math.random();
-      if (dice < 0.16 + (170 - this.#here.length) / 400) this.enter();
-      else if (dice < 0.3) {
-        const [userId] = this.#here.splice(Math.floor(Math.random() * this.#here.length), 1);
-        for (const session of [...(tenant.table.user(userId!)?.sessions ?? [])]) {
-          tenant.end(session, Math.random() < 0.7 ? "closed" : "timeout", now);
+    tenant.transact(now, (sessions) => {
+      for (let i = 0; i < times; i++) {
+        const dice = Math.random();
+        if (dice < 0.16 + (170 - this.#here.length) / 400) this.enter();
+        else if (dice < 0.3) {
+          const [userId] = this.#here.splice(Math.floor(Math.random() * this.#here.length), 1);
+          for (const session of [...(tenant.table.user(userId!)?.sessions ?? [])]) {
+            sessions.end(session, Math.random() < 0.7 ? "closed" : "timeout");
+          }
+        } else {
+          const widget = tenant.table.user(pick(this.#here))?.sessions.find(({ kind }) => kind === "widget");
+          if (widget !== undefined) sessions.update(widget, activity());
         }
-      } else {
-        const widget = tenant.table.user(pick(this.#here))?.sessions.find(({ kind }) => kind === "widget");
-        if (widget !== undefined) tenant.update(widget, activity(), now);
       }
-    }
-    tenant.settle(now);
+    });
   }
 
   #open(userId: string, kind: "background" | "widget", fields: SessionPatch): void {
     const now = this.#gateway.hub.clock.now();
-    this.#gateway.tenant(APP_ID).open(userId, kind, { ...NEW_SESSION, ...fields }, { lose() {} }, now);
+    this.#gateway
+      .tenant(APP_ID)
+      .transact(now, (sessions) =>
+        sessions.open(userId, kind, { ...NEW_SESSION, ...fields }, { onSessionLost() {} }),
+      );
   }
 }
 

@@ -193,12 +193,13 @@ describeInBrowser("the dashboard's states", (browser) => {
     const changes = setInterval(() => {
       const tenant = gateway.tenant();
       const now = gateway.hub.clock.now();
-      for (let i = 0; i < 20; i++) {
-        const [session] = tenant.table.user(`user-${1 + ((turn * 20 + i) % 20_000)}`)!.sessions;
-        tenant.update(session!, { hasFocus: turn % 2 === 0 }, now);
-      }
+      tenant.transact(now, (sessions) => {
+        for (let i = 0; i < 20; i++) {
+          const [session] = tenant.table.user(`user-${1 + ((turn * 20 + i) % 20_000)}`)!.sessions;
+          sessions.update(session!, { hasFocus: turn % 2 === 0 });
+        }
+      });
       turn++;
-      tenant.settle(now);
     }, 100);
     try {
       const frames = (await page.evaluate(`new Promise((resolve) => {

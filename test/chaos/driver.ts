@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { MAX_RING_BYTES } from "../../src/core/views/diff-log.ts";
-import { IDLE_VIEW_MS, MAX_IDLE_BYTES } from "../../src/core/views/views.ts";
+import { IDLE_VIEW_MS, MAX_IDLE_BYTES } from "../../src/core/views/view-registry.ts";
 import { EVERYTHING } from "./app-under-chaos.ts";
 import { ChaosWorld, type Measured } from "./chaos-world.ts";
 import { CrowdFaults } from "./crowd-faults.ts";

@@ -415,7 +415,7 @@ describe.concurrent.each(TRANSPORTS)("the SDK with a gateway over %s", (transpor
     await sdk.client.query({ userIds: ["alice"] });
     expect((await widgets(world.gateway, "alice")).map(({ sessionId }) => sessionId)).toEqual([another.id]);
     another.close();
-    await until(() => world.gateway.tenant().leftovers().lost === 0);
+    await until(() => world.gateway.tenant().debugCounts().lost === 0);
     expect(ends).toHaveLength(1);
   });
 
@@ -434,7 +434,7 @@ describe.concurrent.each(TRANSPORTS)("the SDK with a gateway over %s", (transpor
     await until(() => observer.subscription.snapshot?.size === 0);
     expect(observer.changes.at(-1)!.left).toEqual([{ userId: "alice", cause: "closed" }]);
     await until(() => world.gateway.tenant().sockets === 1);
-    expect(world.gateway.tenant().leftovers()).toMatchObject({ lost: 0, subscriptions: 1 });
+    expect(world.gateway.tenant().debugCounts()).toMatchObject({ lost: 0, subscriptions: 1 });
     expect(ends).toEqual([]);
     expect(sdk.errors).toEqual([]);
   });

@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { IDLE_VIEW_MS } from "../../src/core/views/views.ts";
+import { IDLE_VIEW_MS } from "../../src/core/views/view-registry.ts";
 import { APP, TestGateway } from "../support/gateway.ts";
 import { PROJECT } from "../support/process.ts";
 import { TcpProxy } from "../support/proxy.ts";
@@ -46,12 +46,12 @@ describe.each(TRANSPORTS)("over %s, a client that is closed", (transport) => {
     for (let i = 0; i < CYCLES; i += 20)
       await Promise.all(Array.from({ length: 20 }, (_, k) => cycle(i + k)));
     await until(() => timers() <= before);
-    await until(() => gateway.hub.leftovers().peers === 0);
+    await until(() => gateway.hub.debugCounts().peers === 0);
     for (let i = 0; i < 3; i++) {
       skippedMs += IDLE_VIEW_MS;
       gateway.hub.run(performance.now() + skippedMs);
     }
-    const leftovers = { ...gateway.hub.leftovers(), ...gateway.tenant().leftovers() };
+    const leftovers = { ...gateway.hub.debugCounts(), ...gateway.tenant().debugCounts() };
     expect(leftovers).toEqual(Object.fromEntries(Object.keys(leftovers).map((name) => [name, 0])));
   });
 });

@@ -77,7 +77,7 @@ describe("deadlines", () => {
           }
           expect(deadlines.size).toBe(naive.size);
           const earliest = Math.min(...naive.values());
-          expect(deadlines.next() ?? Number.POSITIVE_INFINITY).toBeLessThanOrEqual(earliest);
+          expect(deadlines.nextDueAt() ?? Number.POSITIVE_INFINITY).toBeLessThanOrEqual(earliest);
           for (const key of [0, 1, 2, 3, 4, 5]) expect(deadlines.get(key)).toBe(naive.get(key));
         }
       }),

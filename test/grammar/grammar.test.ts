@@ -121,7 +121,7 @@ describe.each(TRANSPORTS)("frames over %s", (transport) => {
     expect(Object.keys(await gateway.query())).toEqual(["witness"]);
     expect(gateway.log.filter((line) => line.includes("crash"))).toEqual([]);
     await expect
-      .poll(() => gateway.hub.leftovers())
+      .poll(() => gateway.hub.debugCounts())
       .toMatchObject({ peers: 1, connections: 1, addresses: 1, timers: 1 });
   });
 });

@@ -1,13 +1,15 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { expect, it } from "vitest";
+import type { Session, SessionConnection } from "../../src/core/sessions/session.ts";
 import { CompiledFilter } from "../../src/core/views/compiled-filter.ts";
-import { IDLE_VIEW_MS } from "../../src/core/views/views.ts";
+import { IDLE_VIEW_MS } from "../../src/core/views/view-registry.ts";
 import type { LeaveCause } from "../../src/protocol/codes.ts";
 import { FilterSchema } from "../../src/protocol/filter.ts";
 import { App } from "../../src/server/auth/app.ts";
+import { AppPresence } from "../../src/server/gateway/app-presence.ts";
+import type { SessionLife } from "../../src/server/gateway/session-life.ts";
 import { createCounters } from "../../src/server/gateway/telemetry.ts";
-import { type HeldSession, type Holder, Tenant } from "../../src/server/gateway/tenant.ts";
 import { CachedResponse } from "../../src/server/http/cached-response.ts";
 import { readSettings } from "../../src/server/settings/settings.ts";
 import { runs, SEED } from "../support/seed.ts";
@@ -33,9 +35,9 @@ const settings = readSettings(
 );
 const app = new App({ id: "app", secrets: ["secret"] });
 
-class FakeSocket implements Holder {
+class FakeSocket implements SessionConnection {
   readonly sessions = new Set<string>();
-  lose(session: HeldSession): void {
+  onSessionLost(session: Session): void {
     this.sessions.delete(session.sessionId);
   }
 }
@@ -48,7 +50,7 @@ class World {
   readonly sockets = Array.from({ length: 4 }, () => new FakeSocket());
   readonly readers: Reader[] = [];
   readonly filters: { key: string; plain: OracleFilter; compiled: CompiledFilter; kept: CachedResponse }[];
-  readonly tenant: Tenant;
+  readonly tenant: AppPresence;
   #ids = 0;
 
   constructor(filters: readonly OracleFilter[]) {
@@ -56,7 +58,7 @@ class World {
       const compiled = new CompiledFilter(FilterSchema.parse(plain));
       return { key: String(index), plain, compiled, kept: new CachedResponse(compiled) };
     });
-    this.tenant = new Tenant(app, {
+    this.tenant = new AppPresence(app, {
       limits: settings.limits,
       telemetry: {
         ...createCounters(),
@@ -84,14 +86,21 @@ class World {
   }
 
   do(step: arbitraries.Step): void {
+    if (step.do === "advance") this.advance(step.ms);
+    else this.tenant.transact(this.now, (sessions) => this.#do(step, sessions));
+    this.compare();
+  }
+
+  #do(step: Exclude<arbitraries.Step, { do: "advance" }>, sessions: SessionLife): void {
     const { oracle, tenant, now } = this;
+    const { liveViews } = tenant;
     const session =
       "session" in step ? oracle.sessions[step.session % Math.max(1, oracle.sessions.length)] : undefined;
     const socket = "socket" in step ? this.sockets[step.socket % this.sockets.length]! : undefined;
     const live = session && tenant.table.get(session.sessionId)!;
     switch (step.do) {
       case "open": {
-        const evicted = tenant.sessionsToEvict(step.userId, now);
+        const evicted = sessions.sessionsToEvict(step.userId);
         const expected = oracle.sessionToEvict(step.userId, MAX_SESSIONS);
         if (evicted === "full" || expected === "full") {
           assert.equal(evicted, expected);
@@ -99,11 +108,11 @@ class World {
         }
         const ids = evicted.map(({ sessionId }) => sessionId);
         assert.deepEqual(ids, expected === undefined ? [] : [expected.sessionId]);
-        for (const lost of evicted) {
-          tenant.evict(lost, now);
+        for (const disconnected of evicted) {
+          sessions.evict(disconnected);
           this.#change("timeout", () => oracle.end(expected!));
         }
-        const opened = tenant.open(step.userId, step.kind, step.fields, socket!, now);
+        const opened = sessions.open(step.userId, step.kind, step.fields, socket!);
         socket!.sessions.add(opened.sessionId);
         this.#change("changed", () =>
           oracle.open(opened.sessionId, step.userId, step.kind, step.fields as Fields, socket, now),
@@ -112,23 +121,23 @@ class World {
       }
       case "update":
         if (live === undefined) return;
-        tenant.update(live, step.fields, now);
+        sessions.update(live, step.fields);
         this.#change("changed", () => oracle.update(session!, step.fields as Fields, now));
         break;
       case "close":
         if (live === undefined) return;
-        (live.holder as FakeSocket | undefined)?.lose(live);
-        tenant.end(live, "closed", now);
+        live.connection?.onSessionLost(live, "kicked");
+        sessions.end(live, "closed");
         this.#change("closed", () => oracle.end(session!));
         break;
       case "leave":
         for (const sessionId of socket!.sessions) {
           const held = oracle.sessions.find((each) => each.sessionId === sessionId)!;
           if (step.clean) {
-            tenant.end(tenant.table.get(sessionId)!, "closed", now);
+            sessions.end(tenant.table.get(sessionId)!, "closed");
             this.#change("closed", () => oracle.end(held));
           } else {
-            tenant.lose(tenant.table.get(sessionId)!, now);
+            sessions.markDisconnected(tenant.table.get(sessionId)!);
             oracle.lose(held, now);
           }
         }
@@ -136,21 +145,18 @@ class World {
         break;
       case "resume":
         if (live === undefined) return;
-        tenant.takeOver(live, socket!, now);
+        sessions.takeOver(live, socket!);
         socket!.sessions.add(live.sessionId);
-        tenant.update(live, step.fields, now);
+        sessions.update(live, step.fields);
         session!.holder = socket;
         this.#change("changed", () => oracle.update(session!, step.fields as Fields, now));
         break;
       case "kick": {
         const theirs = oracle.sessions.filter((each) => each.userId === step.userId);
-        expect(tenant.kick(step.userId, now)).toBe(theirs.length);
+        expect(sessions.forceEndAll(step.userId)).toBe(theirs.length);
         for (const each of theirs) this.#change("kicked", () => oracle.end(each));
         break;
       }
-      case "advance":
-        this.advance(step.ms);
-        break;
       case "subscribe": {
         const { key, plain, compiled } = this.filters[step.filter % this.filters.length]!;
         const again = this.readers[step.reader];
@@ -159,7 +165,7 @@ class World {
           break;
         }
         const reader = new Reader(
-          tenant.feed(compiled),
+          liveViews.channel(compiled),
           key,
           this.causes,
           () => parsed(oracle.query(plain)),
@@ -172,8 +178,8 @@ class World {
       case "unsubscribe": {
         const [reader] = this.readers.splice(step.reader % Math.max(1, this.readers.length), 1);
         if (reader === undefined) return;
-        reader.subscription.feed.remove(reader.subscription);
-        tenant.dismiss(reader.subscription.feed, now);
+        reader.subscription.channel.remove(reader.subscription);
+        liveViews.releaseChannel(reader.subscription.channel, now);
         this.#comeBack(reader);
         break;
       }
@@ -181,13 +187,11 @@ class World {
         this.readers[step.reader]?.setSlow(step.isSlow);
         break;
     }
-    tenant.settle(this.now);
-    this.compare();
   }
 
   /** Unsubscribed readers try to take up where they were: missed diffs or nothing, never a wrong state. */
   #comeBack(reader: Reader): void {
-    const { view } = reader.subscription.feed;
+    const { view } = reader.subscription.channel;
     const missed = view.since(reader.version);
     if (missed === undefined || reader.view !== view.name || reader.buffered > 0) return;
     for (const { text } of missed) reader.take(text);
@@ -218,14 +222,14 @@ class World {
     const expected = this.filters.map(({ plain }) => oracle.query(plain));
     for (const [i, { compiled, kept }] of this.filters.entries()) {
       const members: string[] = [];
-      compiled.forEachUser(tenant.table, (user) => members.push(user.member(compiled)));
+      compiled.forEachUser(tenant.table, (user) => members.push(user.encodedEntry(compiled)));
       assert.deepEqual(parse(members), expected[i]);
       const answer = JSON.parse(kept.read(tenant.table) as string);
       assert.deepEqual(Object.assign(Object.create(null), answer.data), expected[i]);
     }
     assert.deepEqual(tenant.table.counts(), oracle.counts());
     for (const reader of this.readers) {
-      const { view } = reader.subscription.feed;
+      const { view } = reader.subscription.channel;
       if (view.isMarked || reader.version !== view.version) continue;
       assert.deepEqual(reader.data, expected[Number(reader.filterKey)]);
     }
@@ -236,8 +240,8 @@ class World {
     for (const reader of this.readers) reader.setSlow(false);
     this.advance(settings.limits.diffIntervalMs);
     for (const reader of this.readers) {
-      expect(reader.version).toBe(reader.subscription.feed.view.version);
-      expect(reader.subscription.feed.view.isMarked).toBe(false);
+      expect(reader.version).toBe(reader.subscription.channel.view.version);
+      expect(reader.subscription.channel.view.isMarked).toBe(false);
     }
     this.compare();
   }
@@ -245,19 +249,22 @@ class World {
   /** Everybody leaves: nothing may stay. */
   end(): void {
     for (const socket of this.sockets) {
-      for (const sessionId of socket.sessions) this.tenant.lose(this.tenant.table.get(sessionId)!, this.now);
+      for (const sessionId of socket.sessions) {
+        const session = this.tenant.table.get(sessionId)!;
+        this.tenant.transact(this.now, (sessions) => sessions.markDisconnected(session));
+      }
     }
     for (const { subscription } of this.readers) {
-      subscription.feed.remove(subscription);
-      this.tenant.dismiss(subscription.feed, this.now);
+      subscription.channel.remove(subscription);
+      this.tenant.liveViews.releaseChannel(subscription.channel, this.now);
     }
     for (let i = 0; i < 3; i++) {
       this.now += IDLE_VIEW_MS;
       this.tenant.run(this.now);
     }
-    const leftovers = this.tenant.leftovers();
+    const leftovers = this.tenant.debugCounts();
     expect(leftovers).toEqual(Object.fromEntries(Object.keys(leftovers).map((name) => [name, 0])));
-    expect(this.tenant.next()).toBe(Number.POSITIVE_INFINITY);
+    expect(this.tenant.nextDueAt()).toBe(Number.POSITIVE_INFINITY);
   }
 }
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { IDLE_VIEW_MS } from "../../src/core/views/views.ts";
+import { IDLE_VIEW_MS } from "../../src/core/views/view-registry.ts";
 import type { TestClient } from "../support/client.ts";
 import { readEvents } from "../support/events.ts";
 import { APP, TestGateway } from "../support/gateway.ts";
@@ -145,10 +145,10 @@ class LiveWorld {
 
   async #leave(index: number, clean: boolean): Promise<void> {
     const socket = this.#sockets[index]!;
-    const { peers } = this.#gateway.hub.leftovers();
+    const { peers } = this.#gateway.hub.debugCounts();
     if (clean) socket.socket.close(1000);
     else socket.terminate();
-    await until(() => this.#gateway.hub.leftovers().peers === peers! - 1);
+    await until(() => this.#gateway.hub.debugCounts().peers === peers! - 1);
     for (const session of this.#oracle.sessions.filter((each) => each.holder === socket)) {
       if (clean) this.#oracle.end(session);
       else this.#oracle.lose(session, this.#clock.time);
@@ -201,15 +201,15 @@ class LiveWorld {
       expect(plain(JSON.parse((await events.next()).data).data)).toEqual(plain(this.#oracle.query(filter)));
       events.close();
     }
-    await until(() => this.#gateway.hub.leftovers().peers === SOCKETS + 1);
+    await until(() => this.#gateway.hub.debugCounts().peers === SOCKETS + 1);
   }
 
   async end(): Promise<void> {
     const { hub } = this.#gateway;
     for (const client of [...this.#sockets, this.#watcher]) client.terminate();
-    await until(() => hub.leftovers().peers === 0);
+    await until(() => hub.debugCounts().peers === 0);
     for (let i = 0; i < 3; i++) this.advance(IDLE_VIEW_MS);
-    const leftovers = { ...hub.leftovers(), ...this.#gateway.tenant().leftovers() };
+    const leftovers = { ...hub.debugCounts(), ...this.#gateway.tenant().debugCounts() };
     expect(leftovers).toEqual(Object.fromEntries(Object.keys(leftovers).map((name) => [name, 0])));
   }
 }

@@ -1,11 +1,10 @@
 import { isDeepStrictEqual } from "node:util";
 import { encodeSnapshotPage } from "../../src/protocol/codec.ts";
-import type { Feed } from "../../src/server/gateway/feed.ts";
 import type { Frame } from "../../src/server/gateway/frame.ts";
 import { Frame as TextFrame } from "../../src/server/gateway/frame.ts";
-import { Outbox, type Sink } from "../../src/server/gateway/outbox.ts";
-import { Subscription, type Wording } from "../../src/server/gateway/subscription.ts";
-import type { Holder } from "../../src/server/gateway/tenant.ts";
+import { SendQueue, type Sink } from "../../src/server/gateway/send-queue.ts";
+import { type MessageEncoder, Subscription } from "../../src/server/gateway/subscription.ts";
+import type { ViewChannel } from "../../src/server/gateway/view-channel.ts";
 import { TEST_OWNER, testPageTurns } from "../support/stubs.ts";
 import type { CauseBook } from "./oracle.ts";
 
@@ -14,9 +13,9 @@ import type { CauseBook } from "./oracle.ts";
  * contract.
  */
 export class Reader implements Sink {
-  readonly outbox: Outbox;
+  readonly outbox: SendQueue;
   readonly filterKey: string;
-  readonly subscription: Subscription<Holder>;
+  readonly subscription: Subscription;
   readonly #causes: CauseBook;
   view = "";
   version = -1;
@@ -28,7 +27,7 @@ export class Reader implements Sink {
 
   /** `truth`: what a query would answer now. */
   constructor(
-    feed: Feed<Holder>,
+    feed: ViewChannel,
     filterKey: string,
     causes: CauseBook,
     truth: () => Record<string, unknown>,
@@ -38,12 +37,12 @@ export class Reader implements Sink {
     this.#truth = truth;
     this.filterKey = filterKey;
     this.#causes = causes;
-    this.outbox = new Outbox(this, maxBytes, owner, testPageTurns());
-    const wording: Wording = {
+    this.outbox = new SendQueue(this, maxBytes, owner, testPageTurns());
+    const encoder: MessageEncoder = {
       snapshot: (page, requestId) => new TextFrame(encodeSnapshotPage(requestId, page.body)),
       diff: (frame) => frame,
     };
-    this.subscription = new Subscription(feed, this.outbox, wording, owner);
+    this.subscription = new Subscription(feed, { sendQueue: this.outbox, encoder, owner });
     feed.add(this.subscription);
   }
 
@@ -108,7 +107,7 @@ export class Reader implements Sink {
     if (
       message.type === "snapshot" &&
       message.reason === undefined &&
-      !this.subscription.feed.view.isMarked
+      !this.subscription.channel.view.isMarked
     ) {
       const data = Object.assign(Object.create(null), message.data);
       if (!isDeepStrictEqual(data, this.#truth()))

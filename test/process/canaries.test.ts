@@ -200,8 +200,7 @@ describe.each(TRANSPORTS)("canaries over %s", (TRANSPORT) => {
     const broken = () => {
       throw new Error("a defect");
     };
-    gateway.tenant().table.open = broken;
-    gateway.tenant().table.counts = broken;
+    Object.assign(gateway.tenant().table, { open: broken, counts: broken });
     const client = await gateway.connect("alice");
     client.send({ type: "open", kind: "widget", custom: { mood: PRIVATE } });
     expect((await client.closed).code).toBe(1011);

@@ -245,7 +245,7 @@ describe("the bytes of custom fields", () => {
   });
 
   it("are kept by the table for each session, and summed for each user", () => {
-    const table = new Table<object>();
+    const table = new Table();
     const random = new Random(5);
     for (let step = 0; step < 2_000; step++) {
       const id = `s${random.below(10)}`;

@@ -118,7 +118,8 @@ export function populate(
 ): void {
   const tenant = gateway.tenant();
   const now = gateway.hub.clock.now();
-  for (const userId of users)
-    tenant.open(userId, "widget", { ...NEW_SESSION, ...fields }, { lose() {} }, now);
-  tenant.settle(now);
+  const connection = { onSessionLost() {} };
+  tenant.transact(now, (sessions) => {
+    for (const userId of users) sessions.open(userId, "widget", { ...NEW_SESSION, ...fields }, connection);
+  });
 }

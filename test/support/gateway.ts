@@ -64,7 +64,7 @@ export class TestGateway {
   }
 
   tenant(appId = APP) {
-    return this.gateway.hub.tenant(appId)!;
+    return this.gateway.hub.presence(appId)!;
   }
 
   token(claims: TokenClaims, exp?: number, appId = APP, secret = SECRET): Promise<string> {

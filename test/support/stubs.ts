@@ -1,8 +1,8 @@
 import { expect } from "vitest";
-import type { Feed } from "../../src/server/gateway/feed.ts";
 import { PageTurns } from "../../src/server/gateway/page-turns.ts";
 import { createCounters, type Telemetry } from "../../src/server/gateway/telemetry.ts";
 import { TurnBudget } from "../../src/server/gateway/turn-budget.ts";
+import type { ViewChannel } from "../../src/server/gateway/view-channel.ts";
 
 /** Telemetry for tests without a gateway. An internal error fails the test, unless `crashed` handles it. */
 export function testTelemetry(crashed = (error: unknown): void => expect.fail(String(error))): Telemetry {
@@ -32,8 +32,8 @@ export function testPageTurns(): PageTurns {
 /** An owner for outboxes and subscriptions that must not fail. */
 export const TEST_OWNER = { onBacklog: () => {}, onFailure: fail };
 
-/** Flushes the view of a feed and delivers the diff to all subscribers. */
-export function publish(feed: Feed<object>): void {
+/** Flushes the view of a channel and delivers the diff to all subscribers. */
+export function publish(feed: ViewChannel): void {
   feed.publish(feed.view.flush().diff);
   feed.deliverSome(Number.POSITIVE_INFINITY);
 }

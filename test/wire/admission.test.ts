@@ -169,7 +169,7 @@ describe.each(TRANSPORTS)("admission over %s", (transport) => {
     await expect.poll(connections).toBe(1);
     silent!.terminate();
     await expect
-      .poll(() => gateway.hub.leftovers())
+      .poll(() => gateway.hub.debugCounts())
       .toMatchObject({ connections: 0, addresses: 0, peers: 0 });
   });
 

@@ -14,7 +14,7 @@ describe.each(TRANSPORTS)("limits over %s", (transport) => {
   const turn = (ms: number) => clock.turn(gateway, ms);
   afterEach(async () => {
     await gateway.stop();
-    const { peers, connections, addresses, timers } = gateway.hub.leftovers();
+    const { peers, connections, addresses, timers } = gateway.hub.debugCounts();
     expect({ peers, connections, addresses, timers }).toEqual({
       peers: 0,
       connections: 0,

@@ -203,9 +203,9 @@ describe.each(TRANSPORTS)("readers over %s", (transport) => {
       reader.socket.pause();
       await until(() => {
         for (let id = 0; id < 2_000; id++) reader.send({ type: "unsubscribe", id, view: "v".repeat(200) });
-        return gateway.hub.telemetry.cut > 0;
+        return gateway.hub.telemetry.slowReadersDisconnected > 0;
       });
-      await until(() => gateway.hub.leftovers().peers === 0);
+      await until(() => gateway.hub.debugCounts().peers === 0);
     });
   });
 
@@ -245,7 +245,7 @@ describe.each(TRANSPORTS)("readers over %s", (transport) => {
       });
       for (const reader of readers) reader.close();
       await until(() => gateway.tenant().subscriptions === 0);
-      expect(gateway.hub.leftovers()).toMatchObject({ peers: 0, connections: 0, addresses: 0 });
+      expect(gateway.hub.debugCounts()).toMatchObject({ peers: 0, connections: 0, addresses: 0 });
     });
 
     it("are refused without a token, and told why", async () => {

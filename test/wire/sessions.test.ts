@@ -23,7 +23,7 @@ describe.each(TRANSPORTS)("sessions over %s", (transport) => {
   afterAll(() => gateway.stop());
 
   const turn = (ms?: number) => clock.turn(gateway, ms);
-  const lost = () => gateway.tenant().leftovers().lost!;
+  const lost = () => gateway.tenant().debugCounts().lost!;
   /** Waits until the gateway has lost a socket's session, though its client knew earlier. */
   const losing = async (act: () => void) => {
     const before = lost();

@@ -266,7 +266,7 @@ describe.each(TRANSPORTS)("the life of a token over %s", (transport) => {
 
   it("leaves no deadline behind", async () => {
     await expect
-      .poll(() => gateway.hub.leftovers())
+      .poll(() => gateway.hub.debugCounts())
       .toMatchObject({
         peers: 0,
         timers: 0,

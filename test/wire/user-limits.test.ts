@@ -150,7 +150,7 @@ describe.each(TRANSPORTS)("over %s", (transport) => {
         await lose(client);
       }
       expect(sessionsOf("mallory")).toHaveLength(10);
-      expect(gateway.tenant().leftovers()).toMatchObject({ sessions: 11, lost: 10 });
+      expect(gateway.tenant().debugCounts()).toMatchObject({ sessions: 11, lost: 10 });
       await expectUnharmed();
     });
   });
@@ -252,7 +252,7 @@ describe.each(TRANSPORTS)("over %s", (transport) => {
       await until(() => gateway.tenant().sockets === 0);
       // The other user let go of a view, which is kept, and charged to them, for a minute.
       later(61_000);
-      expect(gateway.tenant().leftovers().budgets).toBe(0);
+      expect(gateway.tenant().debugCounts().budgets).toBe(0);
     });
 
     it("have 262144 bytes a second, with a burst of twice that, and are not read when that is used up", async () => {
@@ -354,7 +354,7 @@ describe.each(TRANSPORTS)("over %s", (transport) => {
         later(2_000);
       }
       // Of the twenty views the last is kept.
-      const left = gateway.tenant().leftovers();
+      const left = gateway.tenant().debugCounts();
       expect(left.idle).toBe(2);
       expect(left.idleBytes).toBeLessThan(1_048_576 + 65_536);
       expect(await own.subscribe({ userIds: ["bystander"] }, { view, version })).toMatchObject({
@@ -364,7 +364,7 @@ describe.each(TRANSPORTS)("over %s", (transport) => {
       await lose(client);
       later(61_000);
       later(2_100);
-      expect(gateway.tenant().leftovers()).toMatchObject({ budgets: 1, idle: 0, idleBytes: 0 });
+      expect(gateway.tenant().debugCounts()).toMatchObject({ budgets: 1, idle: 0, idleBytes: 0 });
       await expectUnharmed();
     });
 
@@ -380,7 +380,7 @@ describe.each(TRANSPORTS)("over %s", (transport) => {
       expect((await sockets[4]!.subscribe(filter(0))).type).toBe("snapshot");
       await sockets[3]!.ask({ type: "unsubscribe", view: views.at(-1) });
       expect((await sockets[4]!.subscribe(filter(n))).type).toBe("snapshot");
-      expect(gateway.tenant().leftovers().idle).toBe(0);
+      expect(gateway.tenant().debugCounts().idle).toBe(0);
       await expectUnharmed();
     });
 
@@ -398,7 +398,7 @@ describe.each(TRANSPORTS)("over %s", (transport) => {
       await app.settled();
       const client = await gateway.connect(grant);
       expect(await client.subscribe({ selectedConversationId: "c" })).toMatchObject(LIMIT);
-      expect(gateway.tenant().leftovers()).toMatchObject({ views: 0, idle: 0 });
+      expect(gateway.tenant().debugCounts()).toMatchObject({ views: 0, idle: 0 });
       const answer = await client.ask({ type: "query", filter: { selectedConversationId: "c" } });
       expect(answer.type).toBe("result");
       // An app token is not charged.

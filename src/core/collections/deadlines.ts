@@ -9,9 +9,10 @@ interface Entry<K> {
 }
 
 /**
- * Deadlines by key, for any number of keys behind one timer. Putting a deadline off, by far the most common call, only
- * writes a number: the entry keeps its early place in the heap and moves when that place is reached. So the heap holds
- * one entry a key however often its deadline changes, and one more for each time that it was brought forward.
+ * Deadlines by key, for any number of keys behind one timer. Putting a deadline off, by far the most common
+ * call, only writes a number: the entry keeps its early place in the heap and moves when that place is
+ * reached. So the heap holds one entry a key however often its deadline changes, and one more for each time
+ * that it was brought forward.
  */
 export class Deadlines<K> {
   readonly #entries = new Map<K, Entry<K>>();
@@ -56,7 +57,7 @@ export class Deadlines<K> {
   }
 
   /** No key is due before this time; undefined when none is waiting. */
-  next(): number | undefined {
+  nextDueAt(): number | undefined {
     return this.#heap.peek()?.queuedAt;
   }
 
@@ -79,7 +80,10 @@ export class Deadlines<K> {
     }
   }
 
-  /** Calls back for each key that is due and removes it, at most `max` of them; those that are left are still due. */
+  /**
+   * Calls back for each key that is due and removes it, at most `max` of them; those that are left are still
+   * due.
+   */
   forEachDue(now: number, max: number, act: (key: K) => void): void {
     for (let n = 0; n < max; n++) {
       const key = this.takeDue(now);
@@ -88,7 +92,10 @@ export class Deadlines<K> {
     }
   }
 
-  /** Drops the places of deleted keys once they are the most: churn leaves nothing behind, for little work a call. */
+  /**
+   * Drops the places of deleted keys once they are the most: churn leaves nothing behind, for little work a
+   * call.
+   */
   #tidy(): void {
     if (this.#live > 0 && this.#heap.length <= 64 + 2 * this.#live) return;
     const kept: Entry<K>[] = [];

@@ -1,105 +1,117 @@
 import { append } from "../collections/append.ts";
-import { type Session, SHAPES, type Shape } from "./session.ts";
-
-/** Which of a session's two places a bucket is: each session is in the bucket of all and in one of a conversation. */
-export type Place = "placeInAll" | "placeInConversation";
+import { type Session, STATUS_VALUES, type StatusBits } from "./session.ts";
+import type { SessionRow } from "./session-row.ts";
 
 /**
- * A set of sessions, parted by shape, so that the ones that a filter matches are walked without touching any other.
- * Each session knows its place, so adding and removing cost the same at any size.
+ * Which of a session's two places a bucket is: each session is in the bucket of all and in one of a
+ * conversation.
  */
-export class Bucket<Holder> {
+export type BucketSlot = "slotInAll" | "slotInConversation";
+
+/** A bucket for everyone but its table. */
+export type ReadonlyBucket = Readonly<
+  Pick<Bucket, "changedAt" | "size" | "count" | "countIn" | "forEach" | "list">
+>;
+
+/**
+ * A set of sessions, sharded by status bits, so that the ones that a filter matches are walked without
+ * touching any other. Each session knows its place, so adding and removing cost the same at any size.
+ */
+export class Bucket {
   /** The number of the table's last change that touched it. */
   changedAt = 0;
-  /** Just a list while all have one shape, as in most conversations: there are as many buckets as conversations. */
-  #sessions: Session<Holder>[] | Parted<Holder> = [];
+  /**
+   * Just a list while all have the same status bits, as in most conversations: there are as many buckets as
+   * conversations.
+   */
+  #sessions: SessionRow[] | ShardedBucket = [];
 
   get size(): number {
-    if (!(this.#sessions instanceof Parted)) return this.#sessions.length;
+    if (!(this.#sessions instanceof ShardedBucket)) return this.#sessions.length;
     let size = 0;
-    for (let shape = 0; shape < SHAPES; shape++) size += this.count(shape);
+    for (let statusBits = 0; statusBits < STATUS_VALUES; statusBits++) size += this.count(statusBits);
     return size;
   }
 
-  count(shape: Shape): number {
-    return this.#list(shape)?.length ?? 0;
+  count(statusBits: StatusBits): number {
+    return this.#list(statusBits)?.length ?? 0;
   }
 
-  /** How many sessions have a shape that is in the set `shapes` (bit 1 << shape). */
-  countIn(shapes: number): number {
+  /** How many sessions have status bits that are in `statusSet` (bit `1 << statusBits`). */
+  countIn(statusSet: number): number {
     let count = 0;
-    for (let shape = 0; shape < SHAPES; shape++)
-      if ((shapes & (1 << shape)) !== 0) count += this.count(shape);
+    for (let statusBits = 0; statusBits < STATUS_VALUES; statusBits++)
+      if ((statusSet & (1 << statusBits)) !== 0) count += this.count(statusBits);
     return count;
   }
 
-  add(session: Session<Holder>, place: Place): void {
-    const { shape } = session;
-    setPlace(session, place, this.count(shape));
+  add(session: SessionRow, slot: BucketSlot): void {
+    const { statusBits } = session;
+    setSlot(session, slot, this.count(statusBits));
     let sessions = this.#sessions;
-    if (!(sessions instanceof Parted)) {
-      if (sessions.length === 0 || sessions[0]!.shape === shape) {
+    if (!(sessions instanceof ShardedBucket)) {
+      if (sessions.length === 0 || sessions[0]!.statusBits === statusBits) {
         this.#sessions = append(sessions, session);
         return;
       }
-      sessions = new Parted(sessions);
+      sessions = new ShardedBucket(sessions);
       this.#sessions = sessions;
     }
-    sessions.lists[shape] = append(sessions.lists[shape] ?? [], session);
+    sessions.lists[statusBits] = append(sessions.lists[statusBits] ?? [], session);
   }
 
-  /** Takes out a session that is in it; `shape` is the one that it had when it came in. */
-  remove(session: Session<Holder>, place: Place, shape: Shape): void {
-    const list = this.#sessions instanceof Parted ? this.#sessions.lists[shape]! : this.#sessions;
+  /** Takes out a session that is in it; `statusBits`: those that it had when it came in. */
+  remove(session: SessionRow, slot: BucketSlot, statusBits: StatusBits): void {
+    const list = this.#sessions instanceof ShardedBucket ? this.#sessions.lists[statusBits]! : this.#sessions;
     const last = list.pop()!;
     if (last === session) return;
-    const index = placeOf(session, place);
+    const index = slotOf(session, slot);
     list[index] = last;
-    setPlace(last, place, index);
+    setSlot(last, slot, index);
   }
 
-  /** Calls back for each session whose shape is in the set `shapes` (bit 1 << shape). */
-  forEach(shapes: number, visit: (session: Session<Holder>) => void): void {
-    for (let shape = 0; shape < SHAPES; shape++) {
-      if ((shapes & (1 << shape)) === 0) continue;
-      const list = this.#list(shape);
+  /** Calls back for each session whose status bits are in `statusSet` (bit `1 << statusBits`). */
+  forEach(statusSet: number, visit: (session: Session) => void): void {
+    for (let statusBits = 0; statusBits < STATUS_VALUES; statusBits++) {
+      if ((statusSet & (1 << statusBits)) === 0) continue;
+      const list = this.#list(statusBits);
       if (list !== undefined) for (let i = 0; i < list.length; i++) visit(list[i]!);
     }
   }
 
-  /** The sessions whose shape is in the set, as they are now. Copied whole: a bucket may be large. */
-  list(shapes: number): Session<Holder>[] {
-    const lists: Session<Holder>[][] = [];
-    for (let shape = 0; shape < SHAPES; shape++) {
-      const list = (shapes & (1 << shape)) === 0 ? undefined : this.#list(shape);
+  /** The sessions whose status bits are in the set, as they are now. Copied whole: a bucket may be large. */
+  list(statusSet: number): Session[] {
+    const lists: SessionRow[][] = [];
+    for (let statusBits = 0; statusBits < STATUS_VALUES; statusBits++) {
+      const list = (statusSet & (1 << statusBits)) === 0 ? undefined : this.#list(statusBits);
       if (list !== undefined) lists.push(list);
     }
     return lists.length === 1 ? lists[0]!.slice() : lists.flat();
   }
 
-  #list(shape: Shape): Session<Holder>[] | undefined {
-    if (this.#sessions instanceof Parted) return this.#sessions.lists[shape];
-    return this.#sessions[0]?.shape === shape ? this.#sessions : undefined;
+  #list(statusBits: StatusBits): SessionRow[] | undefined {
+    if (this.#sessions instanceof ShardedBucket) return this.#sessions.lists[statusBits];
+    return this.#sessions[0]?.statusBits === statusBits ? this.#sessions : undefined;
   }
 }
 
-/** The sessions of a bucket by shape, since there were two shapes. */
-class Parted<Holder> {
-  readonly lists = new Array<Session<Holder>[] | undefined>(SHAPES);
+/** The sessions of a bucket by their status bits, once those differ. */
+class ShardedBucket {
+  readonly lists = new Array<SessionRow[] | undefined>(STATUS_VALUES);
 
-  /** `alike`: at least one session, all of one shape. */
-  constructor(alike: Session<Holder>[]) {
-    this.lists[alike[0]!.shape] = alike;
+  /** `alike`: at least one session, all with the same status bits. */
+  constructor(alike: SessionRow[]) {
+    this.lists[alike[0]!.statusBits] = alike;
   }
 }
 
 // By name, for V8: both are for each change of a session.
 
-function placeOf(session: Session<unknown>, place: Place): number {
-  return place === "placeInAll" ? session.placeInAll : session.placeInConversation;
+function slotOf(session: SessionRow, slot: BucketSlot): number {
+  return slot === "slotInAll" ? session.slotInAll : session.slotInConversation;
 }
 
-function setPlace(session: Session<unknown>, place: Place, index: number): void {
-  if (place === "placeInAll") session.placeInAll = index;
-  else session.placeInConversation = index;
+function setSlot(session: SessionRow, slot: BucketSlot, index: number): void {
+  if (slot === "slotInAll") session.slotInAll = index;
+  else session.slotInConversation = index;
 }

@@ -1,6 +1,6 @@
+import type { EncodedEntry } from "../../protocol/codec.ts";
 import { customBytesAfter, EMPTY_CUSTOM_BYTES } from "../../protocol/rules.ts";
 import type { CustomPatch, SessionKind, SessionPatch } from "../../protocol/wire.ts";
-import type { User } from "./user.ts";
 
 export type Custom = Readonly<Record<string, string>>;
 
@@ -27,102 +27,107 @@ export const NEW_SESSION: SessionState = {
 };
 
 /**
- * A shape says in three bits what filters ask about a session apart from its conversation: whether it is a visible
- * widget, has the focus, is typing; as reported, so a hidden widget never has the focus and never types. The eight
- * shapes partition all sessions, and a filter is the set of shapes that it matches.
+ * The status bits say what filters ask about a session apart from its conversation: whether it is a visible
+ * widget, has the focus, is typing; as reported, so a hidden widget never has the focus and never types.
+ * Their eight values partition all sessions, and a filter is the set of values that it matches.
  */
-export type Shape = number;
-export const SHAPES = 8;
-export const VISIBLE_SHAPE = 4;
-export const FOCUSED_SHAPE = 2;
-export const TYPING_SHAPE = 1;
+export type StatusBits = number;
+export const STATUS_VALUES = 8;
+export const VISIBLE_BIT = 4;
+export const FOCUSED_BIT = 2;
+export const TYPING_BIT = 1;
 
-/** The largest `opened` and `term`: what is read from other nodes is bounded by it, so what is written stays within it. */
-export const MAX_ORIGIN = 2 ** 52;
+/**
+ * The largest `opened` and `epoch`. What is read from other nodes is bounded by it, so what is written stays
+ * within.
+ */
+export const MAX_OWNERSHIP_NUMBER = 2 ** 52;
 
 /** What nodes that share their sessions know about one besides its state. */
-export interface Origin {
+export interface Ownership {
   /** Puts the sessions of a user into the same order on all nodes. */
   readonly opened: number;
-  /** The other node that keeps it, as that calls itself; undefined: this one does. */
-  owner: string | undefined;
+  /** The writer name of the node that keeps the session; undefined: this node does. */
+  readonly owner: string | undefined;
   /** The epoch: a counter that rises by one with each takeover. No clock is part of it. */
-  term: number;
+  readonly epoch: number;
   /**
-   * When its socket was lost, by the wall clock of its node, as far as nodes tell each other: only where the
-   * user may need its place. Undefined: it has a socket, or it is this node's own and only this node knows.
+   * When the session's socket was lost, by the wall clock of its node. Nodes tell each other only where the
+   * user may need the place. Undefined: it has a socket, or it is this node's own and only this node knows.
    */
-  lostAt: number | undefined;
+  readonly lostAt: number | undefined;
+}
+
+/** What keeps a session alive. The connection is told when the session is taken from it. */
+export interface SessionConnection {
+  /** Another connection took the session over, or it was ended from outside. */
+  onSessionLost(session: Session, cause: "replaced" | "kicked"): void;
+}
+
+/** One session as everyone reads it. Only its table writes to it: see `Table`. */
+export interface Session extends SessionState {
+  readonly sessionId: string;
+  readonly user: User;
+  readonly kind: SessionKind;
+  readonly statusBits: StatusBits;
+  /** Undefined while the session waits to be resumed, and for sessions of other nodes. */
+  readonly connection: SessionConnection | undefined;
+  /** undefined where there is one node only. */
+  readonly ownership: Ownership | undefined;
+}
+
+/** A session of another node, as that node describes it. */
+export interface RemoteSession {
+  readonly userId: string;
+  readonly kind: SessionKind;
+  readonly opened: number;
+  readonly epoch: number;
+  /** See `Origin`. */
+  readonly lostAt: number | undefined;
+  readonly state: SessionState;
+}
+
+/** Chooses the sessions that an entry lists. */
+export interface SessionMatcher {
+  matches(session: Session): boolean;
 }
 
 /**
- * One row of the table, and its own state: an event touches one object, and makes none that stays. Only the table
- * writes to it; everyone else reads.
+ * A user who is online, which means at least one session. Only the table writes to it, but for what views
+ * mark.
  */
-export class Session<Holder> implements SessionState {
-  readonly sessionId: string;
-  readonly user: User<Holder>;
-  readonly kind: SessionKind;
-  visible: boolean;
-  selectedConversationId: string | null;
-  hasFocus: boolean;
-  isTyping: boolean;
-  custom: Custom;
-  customBytes: number;
-  shape: Shape;
-  /** Who keeps the session alive: a connection, or undefined while it waits to be resumed. */
-  holder: Holder | undefined;
-  /** undefined where there is one node only. */
-  readonly origin: Origin | undefined;
-  /** Places in the bucket of all sessions and in that of the conversation, see bucket.ts. */
-  placeInAll = -1;
-  placeInConversation = -1;
+export interface User {
+  readonly userId: string;
+  /** In the order in which they were opened. */
+  readonly sessions: readonly Session[];
+  /** How many of the sessions are visible widgets. */
+  readonly visibleWidgets: number;
+  /** The bytes of the `custom` of all sessions. */
+  readonly customBytes: number;
+  /**
+   * No view asks for this user by name, in any conversation. Written by the views: without it, each change
+   * would be looked up among all names that they ask for, and most are not there.
+   */
+  hasNoNamedViews: boolean;
+  /** The last walk over the table that has looked at this user. Written by `CompiledFilter`. */
+  lastWalk: number;
 
-  constructor(
-    sessionId: string,
-    user: User<Holder>,
-    kind: SessionKind,
-    state: SessionState,
-    holder: Holder | undefined,
-    origin: Origin | undefined,
-  ) {
-    this.sessionId = sessionId;
-    this.user = user;
-    this.kind = kind;
-    this.visible = state.visible;
-    this.selectedConversationId = state.selectedConversationId;
-    this.hasFocus = state.hasFocus;
-    this.isTyping = state.isTyping;
-    this.custom = state.custom;
-    this.customBytes = state.customBytes;
-    this.shape = shapeOf(kind, state);
-    this.holder = holder;
-    this.origin = origin;
-  }
-
-  /** For the table, which keeps its indexes in step. */
-  become(state: SessionState, shape: Shape): void {
-    this.visible = state.visible;
-    this.selectedConversationId = state.selectedConversationId;
-    this.hasFocus = state.hasFocus;
-    this.isTyping = state.isTyping;
-    this.custom = state.custom;
-    this.customBytes = state.customBytes;
-    this.shape = shape;
-  }
+  /**
+   * The user's entry in `data`, `"alice":{"status":"online",…}`. It lists the sessions that match, in the
+   * order in which they were opened, as far as they fit into a message.
+   */
+  encodedEntry(matcher: SessionMatcher): EncodedEntry;
 }
 
-export function shapeOf(kind: SessionKind, state: SessionState): Shape {
+export function statusBitsOf(kind: SessionKind, state: SessionState): StatusBits {
   const { visible, hasFocus, isTyping } = state;
   if (kind === "widget" && !visible) return 0;
-  return (
-    (kind === "widget" ? VISIBLE_SHAPE : 0) | (hasFocus ? FOCUSED_SHAPE : 0) | (isTyping ? TYPING_SHAPE : 0)
-  );
+  return (kind === "widget" ? VISIBLE_BIT : 0) | (hasFocus ? FOCUSED_BIT : 0) | (isTyping ? TYPING_BIT : 0);
 }
 
 /**
- * The state after a patch; the same object if nothing changed. Selecting another conversation ends typing, unless the
- * patch sets it again.
+ * The state after a patch; the same object if nothing changed. Selecting another conversation ends typing,
+ * unless the patch sets it again.
  */
 export function patchState(state: SessionState, patch: SessionPatch): SessionState {
   const visible = patch.visible ?? state.visible;
@@ -146,10 +151,12 @@ export function patchState(state: SessionState, patch: SessionPatch): SessionSta
   return { visible, selectedConversationId, hasFocus, isTyping, custom, customBytes };
 }
 
-/** Whether `one`, which this node learns of only now, was opened before `other`, another session of the user. */
-export function isBefore(one: Session<unknown>, other: Session<unknown>): boolean {
-  if (one.origin === undefined || other.origin === undefined) return false;
-  const apart = one.origin.opened - other.origin.opened;
+/**
+ * Whether `one`, which this node learns of only now, was opened before `other`, another session of the user.
+ */
+export function isBefore(one: Session, other: Session): boolean {
+  if (one.ownership === undefined || other.ownership === undefined) return false;
+  const apart = one.ownership.opened - other.ownership.opened;
   return apart < 0 || (apart === 0 && one.sessionId < other.sessionId);
 }
 

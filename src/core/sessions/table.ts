@@ -1,27 +1,33 @@
 import type { LeaveCause } from "../../protocol/codes.ts";
 import type { SessionKind } from "../../protocol/wire.ts";
-import { Bucket } from "./bucket.ts";
+import { Bucket, type ReadonlyBucket } from "./bucket.ts";
 import {
-  FOCUSED_SHAPE,
-  type Origin,
-  Session,
+  FOCUSED_BIT,
+  type Ownership,
+  type Session,
+  type SessionConnection,
   type SessionState,
-  SHAPES,
-  shapeOf,
-  TYPING_SHAPE,
-  VISIBLE_SHAPE,
+  STATUS_VALUES,
+  statusBitsOf,
+  TYPING_BIT,
+  type User,
+  VISIBLE_BIT,
 } from "./session.ts";
-import { User } from "./user.ts";
+import { SessionRow } from "./session-row.ts";
+import { UserRow } from "./user-row.ts";
 
 /** What one call did to the table: all that a live result needs to know whether it is touched. */
-export interface Change<Holder> {
-  readonly user: User<Holder>;
-  /** The shapes that the session had before and has after, as a bit set. */
-  readonly shapes: number;
+export interface Change {
+  readonly user: User;
+  /** The status bits that the session had before and has after, as a bit set. */
+  readonly statusSet: number;
   /** Its conversation before and after; undefined where there was, or is, no session. */
   readonly from: string | null | undefined;
   readonly to: string | null | undefined;
-  /** The user's first visible widget appeared or the last one went: their background sessions count otherwise now. */
+  /**
+   * The user's first visible widget appeared or the last one went: their background sessions count otherwise
+   * now.
+   */
   readonly visibilityFlipped: boolean;
   /** Why the user left a result, if this change made them leave it. */
   readonly cause: LeaveCause;
@@ -36,34 +42,44 @@ export interface Counts {
   typing: number;
 }
 
-/** The sessions of one app, by id, by user and by conversation. No call walks more than it answers with. */
-export class Table<Holder> {
-  readonly #sessions = new Map<string, Session<Holder>>();
-  readonly #users = new Map<string, User<Holder>>();
-  readonly #all = new Bucket<Holder>();
-  readonly #conversations = new Map<string | null, Bucket<Holder>>();
+/** The table for everyone who may not change it. */
+export interface ReadonlyTable
+  extends Pick<Table, "get" | "user" | "all" | "changedAt" | "counts" | "debugCounts"> {
+  /** See `Table.bucket`. */
+  bucket(conversationId: string | null | undefined): ReadonlyBucket | undefined;
+}
+
+/**
+ * The sessions of one app, by id, by user and by conversation. It owns its rows: whoever wants to change one
+ * calls the table. No call walks more than it answers with.
+ */
+export class Table {
+  readonly #sessions = new Map<string, SessionRow>();
+  readonly #users = new Map<string, UserRow>();
+  readonly #all = new Bucket();
+  readonly #conversations = new Map<string | null, Bucket>();
   #changes = 0;
 
-  get(sessionId: string): Session<Holder> | undefined {
+  get(sessionId: string): Session | undefined {
     return this.#sessions.get(sessionId);
   }
 
-  user(userId: string): User<Holder> | undefined {
+  user(userId: string): User | undefined {
     return this.#users.get(userId);
   }
 
-  all(): Iterable<Session<Holder>> {
+  all(): Iterable<Session> {
     return this.#sessions.values();
   }
 
   /** The sessions in a conversation (null: in none), or all of them (undefined). */
-  bucket(conversationId: string | null | undefined): Bucket<Holder> | undefined {
+  bucket(conversationId: string | null | undefined): Bucket | undefined {
     return conversationId === undefined ? this.#all : this.#conversations.get(conversationId);
   }
 
   /**
-   * Differs from what it was if anything about the sessions in a conversation (null: in none), or about any of them
-   * (undefined), has changed since.
+   * Differs from what it was if anything about the sessions in a conversation (null: in none), or about any
+   * of them (undefined), has changed since.
    */
   changedAt(conversationId: string | null | undefined): number {
     return this.bucket(conversationId)?.changedAt ?? 0;
@@ -71,17 +87,17 @@ export class Table<Holder> {
 
   counts(): Counts {
     const counts = { users: this.#users.size, sessions: this.#all.size, widgets: 0, focused: 0, typing: 0 };
-    for (let shape = 0; shape < SHAPES; shape++) {
-      const n = this.#all.count(shape);
-      if ((shape & VISIBLE_SHAPE) !== 0) counts.widgets += n;
-      if ((shape & FOCUSED_SHAPE) !== 0) counts.focused += n;
-      if ((shape & TYPING_SHAPE) !== 0) counts.typing += n;
+    for (let statusBits = 0; statusBits < STATUS_VALUES; statusBits++) {
+      const n = this.#all.count(statusBits);
+      if ((statusBits & VISIBLE_BIT) !== 0) counts.widgets += n;
+      if ((statusBits & FOCUSED_BIT) !== 0) counts.focused += n;
+      if ((statusBits & TYPING_BIT) !== 0) counts.typing += n;
     }
     return { ...counts, backgroundSessions: counts.sessions - counts.widgets };
   }
 
   /** Numbers that must all be zero when everybody has left. */
-  leftovers(): Record<string, number> {
+  debugCounts(): Record<string, number> {
     return {
       sessions: this.#sessions.size,
       users: this.#users.size,
@@ -96,26 +112,26 @@ export class Table<Holder> {
     userId: string,
     kind: SessionKind,
     state: SessionState,
-    holder: Holder | undefined,
-    origin?: Origin,
-  ): Change<Holder> {
+    connection: SessionConnection | undefined,
+    ownership?: Ownership,
+  ): Change {
     let user = this.#users.get(userId);
     if (user === undefined) {
-      user = new User<Holder>(userId);
+      user = new UserRow(userId);
       this.#users.set(userId, user);
     }
-    const session = new Session(sessionId, user, kind, state, holder, origin);
+    const session = new SessionRow(sessionId, user, kind, state, connection, ownership);
     this.#sessions.set(sessionId, session);
     user.add(session);
     user.customBytes += state.customBytes;
     this.#changed();
-    this.#all.add(session, "placeInAll");
+    this.#all.add(session, "slotInAll");
     this.#enter(session);
-    const visible = (session.shape & VISIBLE_SHAPE) !== 0;
+    const visible = (session.statusBits & VISIBLE_BIT) !== 0;
     if (visible) user.visibleWidgets++;
     return {
       user,
-      shapes: 1 << session.shape,
+      statusSet: 1 << session.statusBits,
       from: undefined,
       to: state.selectedConversationId,
       visibilityFlipped: visible && user.visibleWidgets === 1,
@@ -124,36 +140,38 @@ export class Table<Holder> {
   }
 
   /** Gives a session of the table another state; undefined when nothing that anybody can see has changed. */
-  update(session: Session<Holder>, state: SessionState): Change<Holder> | undefined {
+  update(session: Session, state: SessionState): Change | undefined {
     if (state === session) return undefined;
-    const { user, shape: shapeBefore, selectedConversationId: from } = session;
-    const shape = shapeOf(session.kind, state);
+    const row = rowOf(session);
+    const { statusBits: statusBefore, selectedConversationId: from } = row;
+    const statusBits = statusBitsOf(row.kind, state);
     const to = state.selectedConversationId;
-    if (shape === shapeBefore && from === to && state.custom === session.custom) {
-      session.become(state, shape);
+    if (statusBits === statusBefore && from === to && state.custom === row.custom) {
+      row.setState(state, statusBits);
       return undefined;
     }
-    user.forget();
-    user.customBytes += state.customBytes - session.customBytes;
+    const user = userOf(row);
+    user.invalidateCache();
+    user.customBytes += state.customBytes - row.customBytes;
     this.#changed();
     const stays = from === to ? this.#conversations.get(to)! : undefined;
-    if (shape !== shapeBefore) {
-      this.#all.remove(session, "placeInAll", shapeBefore);
-      stays?.remove(session, "placeInConversation", shapeBefore);
+    if (statusBits !== statusBefore) {
+      this.#all.remove(row, "slotInAll", statusBefore);
+      stays?.remove(row, "slotInConversation", statusBefore);
     }
-    if (stays === undefined) this.#leave(session, from, shapeBefore);
-    session.become(state, shape);
-    if (shape !== shapeBefore) {
-      this.#all.add(session, "placeInAll");
-      stays?.add(session, "placeInConversation");
+    if (stays === undefined) this.#leave(row, from, statusBefore);
+    row.setState(state, statusBits);
+    if (statusBits !== statusBefore) {
+      this.#all.add(row, "slotInAll");
+      stays?.add(row, "slotInConversation");
     }
-    if (stays === undefined) this.#enter(session);
+    if (stays === undefined) this.#enter(row);
     else stays.changedAt = this.#changes;
     const wasVisible = user.visibleWidgets > 0;
-    user.visibleWidgets += ((shape & VISIBLE_SHAPE) - (shapeBefore & VISIBLE_SHAPE)) / VISIBLE_SHAPE;
+    user.visibleWidgets += ((statusBits & VISIBLE_BIT) - (statusBefore & VISIBLE_BIT)) / VISIBLE_BIT;
     return {
       user,
-      shapes: (1 << shape) | (1 << shapeBefore),
+      statusSet: (1 << statusBits) | (1 << statusBefore),
       from,
       to,
       visibilityFlipped: wasVisible !== user.visibleWidgets > 0,
@@ -161,23 +179,47 @@ export class Table<Holder> {
     };
   }
 
+  /** Binds a session to a connection. Nobody else sees a change. */
+  assign(session: Session, connection: SessionConnection): void {
+    rowOf(session).connection = connection;
+  }
+
+  /** Takes the connection from a session, which stays as it is. */
+  detach(session: Session): void {
+    rowOf(session).connection = undefined;
+  }
+
+  /**
+   * Says which node keeps a session of a cluster, since which takeover, and whether it has a socket there;
+   * see `Origin`. Nobody sees a change.
+   */
+  setOwner(session: Session, owner: string | undefined, epoch: number, lostAt: number | undefined): void {
+    const { ownership } = rowOf(session);
+    if (ownership === undefined) return;
+    ownership.owner = owner;
+    ownership.epoch = epoch;
+    ownership.lostAt = lostAt;
+  }
+
   /** Takes a session out of the table. */
-  end(session: Session<Holder>, cause: LeaveCause): Change<Holder> {
-    const { user, shape } = session;
-    const from = session.selectedConversationId;
-    this.#sessions.delete(session.sessionId);
-    user.sessions.splice(user.sessions.indexOf(session), 1);
-    user.customBytes -= session.customBytes;
-    user.forget();
+  end(session: Session, cause: LeaveCause): Change {
+    const row = rowOf(session);
+    const { statusBits } = row;
+    const user = userOf(row);
+    const from = row.selectedConversationId;
+    this.#sessions.delete(row.sessionId);
+    user.sessions.splice(user.sessions.indexOf(row), 1);
+    user.customBytes -= row.customBytes;
+    user.invalidateCache();
     this.#changed();
-    this.#all.remove(session, "placeInAll", shape);
-    this.#leave(session, from, shape);
-    const visible = (shape & VISIBLE_SHAPE) !== 0;
+    this.#all.remove(row, "slotInAll", statusBits);
+    this.#leave(row, from, statusBits);
+    const visible = (statusBits & VISIBLE_BIT) !== 0;
     if (visible) user.visibleWidgets--;
     if (user.sessions.length === 0) this.#users.delete(user.userId);
     return {
       user,
-      shapes: 1 << shape,
+      statusSet: 1 << statusBits,
       from,
       to: undefined,
       visibilityFlipped: visible && user.visibleWidgets === 0,
@@ -190,21 +232,31 @@ export class Table<Holder> {
     this.#all.changedAt = this.#changes;
   }
 
-  #enter(session: Session<Holder>): void {
+  #enter(session: SessionRow): void {
     const { selectedConversationId } = session;
     let bucket = this.#conversations.get(selectedConversationId);
     if (bucket === undefined) {
       bucket = new Bucket();
       this.#conversations.set(selectedConversationId, bucket);
     }
-    bucket.add(session, "placeInConversation");
+    bucket.add(session, "slotInConversation");
     bucket.changedAt = this.#changes;
   }
 
-  #leave(session: Session<Holder>, conversationId: string | null, shape: number): void {
+  #leave(session: SessionRow, conversationId: string | null, statusBits: number): void {
     const bucket = this.#conversations.get(conversationId)!;
-    bucket.remove(session, "placeInConversation", shape);
+    bucket.remove(session, "slotInConversation", statusBits);
     bucket.changedAt = this.#changes;
     if (bucket.size === 0) this.#conversations.delete(conversationId);
   }
+}
+
+// Sessions and users come from a table only, so each is one of its rows.
+
+function rowOf(session: Session): SessionRow {
+  return session as SessionRow;
+}
+
+function userOf({ user }: SessionRow): UserRow {
+  return user as UserRow;
 }

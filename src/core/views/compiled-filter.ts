@@ -1,7 +1,13 @@
 import type { Filter } from "../../protocol/filter.ts";
-import { FOCUSED_SHAPE, type Session, SHAPES, TYPING_SHAPE, VISIBLE_SHAPE } from "../sessions/session.ts";
-import type { Table } from "../sessions/table.ts";
-import type { User } from "../sessions/user.ts";
+import {
+  FOCUSED_BIT,
+  type Session,
+  STATUS_VALUES,
+  TYPING_BIT,
+  type User,
+  VISIBLE_BIT,
+} from "../sessions/session.ts";
+import type { ReadonlyTable } from "../sessions/table.ts";
 
 /** Numbers the walks over a table, so that a user who was looked at in one is known. */
 let walks = 0;
@@ -9,14 +15,14 @@ let walks = 0;
 /**
  * The one evaluator of filters: HTTP, queries, subscriptions and streams all ask it.
  *
- * A filter matches a session by its shape (one bit test) and its conversation. Background shapes are in the set only
- * with `includeBackgroundSessions`, so "is listed" and "matches" are the same question.
+ * A filter matches a session by its status bits (one bit test) and its conversation. Background status bits
+ * are in the set only with `includeBackgroundSessions`, so "is listed" and "matches" are the same question.
  */
 export class CompiledFilter {
   /** undefined: any. */
   readonly conversationId: string | null | undefined;
-  /** Which shapes match, as a bit set. */
-  readonly shapes: number;
+  /** Which status bits match, as a bit set. */
+  readonly statusSet: number;
   readonly includeBackground: boolean;
   /** undefined: everyone. */
   readonly userIds: ReadonlySet<string> | undefined;
@@ -25,7 +31,7 @@ export class CompiledFilter {
   constructor(filter: Filter) {
     this.conversationId = filter.selectedConversationId;
     this.includeBackground = filter.includeBackgroundSessions ?? false;
-    this.shapes = shapesOf(filter, this.includeBackground);
+    this.statusSet = statusSetOf(filter, this.includeBackground);
     this.userIds = filter.userIds && new Set(filter.userIds);
   }
 
@@ -33,7 +39,7 @@ export class CompiledFilter {
   get key(): string {
     this.#key ??= JSON.stringify([
       this.conversationId === undefined ? 0 : this.conversationId,
-      this.shapes,
+      this.statusSet,
       this.includeBackground,
       this.userIds === undefined ? 0 : [...this.userIds].sort(),
     ]);
@@ -41,35 +47,38 @@ export class CompiledFilter {
   }
 
   /**
-   * Whether the answer follows from the sessions in its conversation alone: with background sessions or ids, it takes
-   * those who are elsewhere too.
+   * Whether the answer follows from the sessions in its conversation alone: with background sessions or ids,
+   * it takes those who are elsewhere too.
    */
   get isLocal(): boolean {
     return !this.includeBackground && this.userIds === undefined;
   }
 
-  matches(session: Session<unknown>): boolean {
+  matches(session: Session): boolean {
     return (
-      ((this.shapes >> session.shape) & 1) !== 0 &&
+      ((this.statusSet >> session.statusBits) & 1) !== 0 &&
       (this.conversationId === undefined || this.conversationId === session.selectedConversationId)
     );
   }
 
   /**
-   * Whether the user is in the result, `userIds` apart: one of their sessions matches, and a user with a visible widget
-   * is judged by the widgets alone. Looks at each session of the user once at most.
+   * Whether the user is in the result, `userIds` apart: one of their sessions matches, and a user with a
+   * visible widget is judged by the widgets alone. Looks at each session of the user once at most.
    */
-  includes({ sessions, visibleWidgets }: User<unknown>): boolean {
+  includes({ sessions, visibleWidgets }: User): boolean {
     for (let i = 0; i < sessions.length; i++) {
       const session = sessions[i]!;
       if (!this.matches(session)) continue;
-      if (visibleWidgets === 0 || (session.shape & VISIBLE_SHAPE) !== 0) return true;
+      if (visibleWidgets === 0 || (session.statusBits & VISIBLE_BIT) !== 0) return true;
     }
     return false;
   }
 
-  /** Calls back once for each user in the result. Walks the ids of the filter or the matching sessions, nothing else. */
-  forEachUser<Holder>(table: Table<Holder>, visit: (user: User<Holder>) => void): void {
+  /**
+   * Calls back once for each user in the result. Walks the ids of the filter or the matching sessions,
+   * nothing else.
+   */
+  forEachUser(table: ReadonlyTable, visit: (user: User) => void): void {
     if (this.userIds !== undefined) {
       for (const userId of this.userIds) {
         const user = table.user(userId);
@@ -80,7 +89,7 @@ export class CompiledFilter {
     // Several sessions of a user may match. The user is looked at with the first of them only.
     walks = (walks + 1) | 0;
     const walk = walks;
-    table.bucket(this.conversationId)?.forEach(this.shapes, ({ user }) => {
+    table.bucket(this.conversationId)?.forEach(this.statusSet, ({ user }) => {
       if (user.lastWalk === walk) return;
       user.lastWalk = walk;
       if (this.includes(user)) visit(user);
@@ -88,16 +97,16 @@ export class CompiledFilter {
   }
 }
 
-function shapesOf(filter: Filter, includeBackground: boolean): number {
-  let shapes = 0;
-  for (let shape = 0; shape < SHAPES; shape++) {
-    const hasFocus = (shape & FOCUSED_SHAPE) !== 0;
-    const isTyping = (shape & TYPING_SHAPE) !== 0;
-    const isWidget = (shape & VISIBLE_SHAPE) !== 0;
+function statusSetOf(filter: Filter, includeBackground: boolean): number {
+  let statusSet = 0;
+  for (let statusBits = 0; statusBits < STATUS_VALUES; statusBits++) {
+    const hasFocus = (statusBits & FOCUSED_BIT) !== 0;
+    const isTyping = (statusBits & TYPING_BIT) !== 0;
+    const isWidget = (statusBits & VISIBLE_BIT) !== 0;
     if (!isWidget && !includeBackground) continue;
     if (filter.hasFocus !== undefined && filter.hasFocus !== hasFocus) continue;
     if (filter.isTyping !== undefined && filter.isTyping !== isTyping) continue;
-    shapes |= 1 << shape;
+    statusSet |= 1 << statusBits;
   }
-  return shapes;
+  return statusSet;
 }

@@ -43,7 +43,10 @@ export class DiffLog {
     return before - this.bytes;
   }
 
-  /** The diffs that lead from `version` to `current`; undefined when one of them is no longer, or was never, there. */
+  /**
+   * The diffs that lead from `version` to `current`; undefined when one of them is no longer, or was never,
+   * there.
+   */
   since(version: number, current: number): readonly Diff[] | undefined {
     const missed = current - version;
     if (missed < 0 || missed > this.#diffs.length) return undefined;
@@ -56,13 +59,17 @@ export class DiffLog {
 }
 
 /**
- * The rings of all views of an app, which share one budget in bytes. While they are within it, each is bounded by
- * itself only. When they go over it, the largest ones are cut in half until they are within it again, so a ring that is
- * within its fair share loses nothing. A client that comes back to a ring that was cut gets a snapshot.
+ * The rings of all views of an app, which share one budget in bytes. While they are within it, each is
+ * bounded by itself only. When they go over it, the largest ones are cut in half until they are within it
+ * again, so a ring that is within its fair share loses nothing. A client that comes back to a ring that was
+ * cut gets a snapshot.
  */
 export class DiffRings {
   readonly #maxBytes: number;
-  /** Rings that keep a diff, by the number of binary digits of their bytes: the largest are found without a search. */
+  /**
+   * Rings that keep a diff, by the number of binary digits of their bytes: the largest are found without a
+   * search.
+   */
   readonly #bySize: Set<DiffLog>[] = Array.from({ length: 33 }, () => new Set());
   #bytes = 0;
 

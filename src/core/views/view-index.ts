@@ -2,16 +2,16 @@ import type { Change } from "../sessions/table.ts";
 import type { View } from "./view.ts";
 
 /** The views of one conversation (or of any), parted by the users that they ask for. */
-class Branch<Holder> {
-  readonly #everyone = new Set<View<Holder>>();
+class IndexNode {
+  readonly #everyone = new Set<View>();
   /** Most users are asked for by one view at most: it needs no set. */
-  readonly #byUser = new Map<string, View<Holder> | Set<View<Holder>>>();
+  readonly #byUser = new Map<string, View | Set<View>>();
 
   get isEmpty(): boolean {
     return this.#everyone.size === 0 && this.#byUser.size === 0;
   }
 
-  add(view: View<Holder>): void {
+  add(view: View): void {
     const { userIds } = view.filter;
     if (userIds === undefined) this.#everyone.add(view);
     for (const userId of userIds ?? []) {
@@ -22,7 +22,7 @@ class Branch<Holder> {
     }
   }
 
-  remove(view: View<Holder>): void {
+  remove(view: View): void {
     this.#everyone.delete(view);
     for (const userId of view.filter.userIds ?? []) {
       const views = this.#byUser.get(userId);
@@ -31,17 +31,17 @@ class Branch<Holder> {
     }
   }
 
-  visit(userId: string, visit: (view: View<Holder>) => void): void {
+  visit(userId: string, visit: (view: View) => void): void {
     this.visitEveryone(visit);
     this.visitNamed(userId, visit);
   }
 
-  visitEveryone(visit: (view: View<Holder>) => void): void {
+  visitEveryone(visit: (view: View) => void): void {
     if (this.#everyone.size > 0) for (const view of this.#everyone) visit(view);
   }
 
   /** Returns whether any view asks for this user. */
-  visitNamed(userId: string, visit: (view: View<Holder>) => void): boolean {
+  visitNamed(userId: string, visit: (view: View) => void): boolean {
     if (this.#byUser.size === 0) return false;
     const views = this.#byUser.get(userId);
     if (views instanceof Set) for (const view of views) visit(view);
@@ -53,46 +53,46 @@ class Branch<Holder> {
 /**
  * Finds the views that a change can touch, first by conversation, then by user, without looking at any other.
  */
-export class ViewIndex<Holder> {
+export class ViewIndex {
   /** The views that ask for any conversation: apart, as each change is looked up there. */
-  readonly #anywhere = new Branch<Holder>();
-  readonly #conversations = new Map<string | null, Branch<Holder>>();
+  readonly #anywhere = new IndexNode();
+  readonly #conversations = new Map<string | null, IndexNode>();
 
   get isEmpty(): boolean {
     return this.#conversations.size === 0 && this.#anywhere.isEmpty;
   }
 
-  add(view: View<Holder>): void {
+  add(view: View): void {
     const { conversationId } = view.filter;
     if (conversationId === undefined) return this.#anywhere.add(view);
-    let branch = this.#conversations.get(conversationId);
-    if (branch === undefined) {
-      branch = new Branch();
-      this.#conversations.set(conversationId, branch);
+    let node = this.#conversations.get(conversationId);
+    if (node === undefined) {
+      node = new IndexNode();
+      this.#conversations.set(conversationId, node);
     }
-    branch.add(view);
+    node.add(view);
   }
 
-  remove(view: View<Holder>): void {
+  remove(view: View): void {
     const { conversationId } = view.filter;
     if (conversationId === undefined) return this.#anywhere.remove(view);
-    const branch = this.#conversations.get(conversationId);
-    branch?.remove(view);
-    if (branch?.isEmpty) this.#conversations.delete(conversationId);
+    const node = this.#conversations.get(conversationId);
+    node?.remove(view);
+    if (node?.isEmpty) this.#conversations.delete(conversationId);
   }
 
   /** Calls back for each view that the change can touch, perhaps more than once. */
-  forEachTouched(change: Change<Holder>, visit: (view: View<Holder>) => void): void {
+  forEachTouched(change: Change, visit: (view: View) => void): void {
     const { user, from, to } = change;
     const { userId } = user;
     this.#anywhere.visitEveryone(visit);
-    if (!user.isUnasked) user.isUnasked = !this.#anywhere.visitNamed(userId, visit);
+    if (!user.hasNoNamedViews) user.hasNoNamedViews = !this.#anywhere.visitNamed(userId, visit);
     if (this.#conversations.size === 0) return;
     if (from !== undefined) this.#conversations.get(from)?.visit(userId, visit);
     if (to !== undefined && to !== from) this.#conversations.get(to)?.visit(userId, visit);
     if (!change.visibilityFlipped) return;
-    // Background sessions of the user count otherwise now, in whichever conversation they are. Each conversation is
-    // looked up once, however many sessions of the user are in it.
+    // Background sessions of the user count otherwise now, in whichever conversation they are. Each
+    // conversation is looked up once, however many sessions of the user are in it.
     const seen = new Set([from, to]);
     for (const { selectedConversationId: elsewhere } of user.sessions) {
       if (seen.has(elsewhere)) continue;

@@ -1,17 +1,19 @@
-import { encodeDiff, type Member } from "../../protocol/codec.ts";
+import { type EncodedEntry, encodeDiff } from "../../protocol/codec.ts";
 import type { LeaveCause } from "../../protocol/codes.ts";
-import type { Change, Table } from "../sessions/table.ts";
+import type { Change, ReadonlyTable } from "../sessions/table.ts";
 import type { CompiledFilter } from "./compiled-filter.ts";
+import { Cursor } from "./cursor.ts";
 import { type Diff, DiffLog } from "./diff-log.ts";
-import { Walk } from "./walk.ts";
 
-/** A mark on a user whose entry must be looked at again, and who is in the result as far as the view knows. */
+/**
+ * A mark on a user whose entry must be looked at again, and who is in the result as far as the view knows.
+ */
 const PRESENT = null;
 
 /** What the registry does with a view next. */
 export type ViewPhase =
-  /** Its first members are not all collected. */
-  | "collecting"
+  /** Its first members are not all hydrated. */
+  | "hydrating"
   /** A mark makes it ready. */
   | "quiet"
   /** It is marked, and stands in line for its flush. */
@@ -35,39 +37,39 @@ const NO_ERRORS: readonly unknown[] = [];
 const UNCHANGED: Flush = { diff: undefined, changes: 0, errors: NO_ERRORS };
 
 /**
- * The live result of one filter. `(name, version)` names one exact state: `members` as of the last flush. Changes since
- * then are only marks on users, so a burst costs one look at each user it touched.
+ * The live result of one filter. `(name, version)` names one exact state: `members` as of the last flush.
+ * Changes since then are only marks on users, so a burst costs one look at each user it touched.
  */
-export class View<Holder> {
+export class View {
   readonly name: string;
   readonly filter: CompiledFilter;
   /** Written by the registry alone. */
-  phase: ViewPhase = "collecting";
+  phase: ViewPhase = "hydrating";
   /** Whether its last flush was dear. Written by the registry alone, too. */
   isDear = false;
-  readonly #table: Table<Holder>;
-  readonly #members = new Map<string, Member>();
+  readonly #table: ReadonlyTable;
+  readonly #members = new Map<string, EncodedEntry>();
   /** Users touched since the last flush: present, or the reason why they last left. */
   readonly #marks = new Map<string, LeaveCause | typeof PRESENT>();
   /** Characters of all members. */
   #length = 0;
   readonly #log: DiffLog;
   #version = 1;
-  /** Collects the first members; undefined once it is done. */
-  #walk: Walk<Holder> | undefined;
-  /** The members so far, in a list that grows, while a large view is collected. */
-  #collected: Member[] | undefined;
+  /** Hydrates the first members; undefined once it is done. */
+  #cursor: Cursor | undefined;
+  /** The members so far, in a list that grows, while a large view is hydrated. */
+  #hydrated: EncodedEntry[] | undefined;
   /** When the oldest mark was made; for measuring how late diffs are. */
   markedAt = 0;
   /** Whether the last flush left out users that it could not encode. */
   hasLeftOut = false;
 
-  constructor(name: string, filter: CompiledFilter, table: Table<Holder>, log = new DiffLog()) {
+  constructor(name: string, filter: CompiledFilter, table: ReadonlyTable, log = new DiffLog()) {
     this.#log = log;
     this.name = name;
     this.filter = filter;
     this.#table = table;
-    this.#walk = new Walk(filter, table);
+    this.#cursor = new Cursor(filter, table);
   }
 
   get version(): number {
@@ -90,40 +92,43 @@ export class View<Holder> {
   }
 
   /** Whether first members are still to come. */
-  get isCollecting(): boolean {
-    return this.#walk !== undefined;
+  get isHydrating(): boolean {
+    return this.#cursor !== undefined;
   }
 
-  /** How much of the first members is collected, from 0 to 1. */
-  get collectedShare(): number {
-    return this.#walk?.progress ?? 1;
+  /** How much of the first members is hydrated, from 0 to 1. */
+  get hydratedShare(): number {
+    return this.#cursor?.progress ?? 1;
   }
 
   /**
-   * Collects first members from up to `count` more sessions; true when that is done, and then it must not be called
-   * again. Until then the view may be touched, but not flushed: what changes meanwhile is collected as it is then, or
-   * marked, or both, and the first flush finds out.
+   * Hydrates first members from up to `count` more sessions; true when that is done, and then it must not be
+   * called again. Until then the view may be touched, but not flushed: what changes meanwhile is hydrated as
+   * it is then, or marked, or both, and the first flush finds out.
    *
    * @throws What encoding a user throws. The view is of no use then.
    */
-  collect(count: number): boolean {
+  hydrate(count: number): boolean {
     const { filter } = this;
-    const isDone = this.#walk!.step(count, (user) => {
-      const member = user.member(filter);
+    const isDone = this.#cursor!.step(count, (user) => {
+      const member = user.encodedEntry(filter);
       this.#length += member.length - (this.#members.get(user.userId)?.length ?? 0);
       this.#members.set(user.userId, member);
-      this.#collected?.push(member);
+      this.#hydrated?.push(member);
     });
     if (isDone) {
-      this.#walk = undefined;
-      this.#collected = undefined;
-    } else this.#collected ??= [...this.#members.values()];
+      this.#cursor = undefined;
+      this.#hydrated = undefined;
+    } else this.#hydrated ??= [...this.#members.values()];
     return isDone;
   }
 
-  /** The result as of `version`, an entry a user. While the view is collected, those so far; more will be put at the end. */
-  members(): readonly Member[] {
-    return this.#collected ?? [...this.#members.values()];
+  /**
+   * The result as of `version`, an entry a user. While the view is hydrated, those so far; more will be put
+   * at the end.
+   */
+  members(): readonly EncodedEntry[] {
+    return this.#hydrated ?? [...this.#members.values()];
   }
 
   /** The diffs after `version`, or undefined when only a snapshot can help. */
@@ -132,12 +137,12 @@ export class View<Holder> {
   }
 
   /**
-   * Takes note of a change of a user whom the filter's `userIds` admit: the user is marked now, was marked already, or
-   * the change is nothing to this view.
+   * Takes note of a change of a user whom the filter's `userIds` admit: the user is marked now, was marked
+   * already, or the change is nothing to this view.
    */
-  touch(change: Change<Holder>, now: number): "marked" | "folded" | "untouched" {
+  touch(change: Change, now: number): "marked" | "coalesced" | "untouched" {
     const { filter } = this;
-    const decides = (filter.shapes & change.shapes) !== 0;
+    const decides = (filter.statusSet & change.statusSet) !== 0;
     if (!decides && !(change.visibilityFlipped && filter.includeBackground)) return "untouched";
     const { userId } = change.user;
     const mark = this.#marks.get(userId);
@@ -146,25 +151,25 @@ export class View<Holder> {
     if (filter.includes(change.user)) this.#marks.set(userId, PRESENT);
     else if (wasIn) this.#marks.set(userId, change.cause);
     else return "untouched";
-    return mark === undefined ? "marked" : "folded";
+    return mark === undefined ? "marked" : "coalesced";
   }
 
   /**
-   * Looks at the marked users, and moves on to the next version if the result has changed. The whole diff is made
-   * before anything changes: if it cannot be made, the view stays at its version with its marks.
+   * Looks at the marked users, and moves on to the next version if the result has changed. The whole diff is
+   * made before anything changes: if it cannot be made, the view stays at its version with its marks.
    *
    * @throws What encoding the diff as a whole throws.
    */
   flush(): Flush {
-    const entries: Member[] = [];
-    const entered: Member[] = [];
+    const entries: EncodedEntry[] = [];
+    const entered: EncodedEntry[] = [];
     const enteredIds: string[] = [];
     const left = new Map<string, LeaveCause>();
     let grown = 0;
     let failed: string[] | undefined;
     let errors: unknown[] | undefined;
     for (const [userId, mark] of this.#marks) {
-      let member: Member | undefined;
+      let member: EncodedEntry | undefined;
       try {
         member = this.#entryOf(userId);
       } catch (error) {
@@ -204,9 +209,9 @@ export class View<Holder> {
   }
 
   /** The user's entry in the result; undefined for a user who is not in it. */
-  #entryOf(userId: string): Member | undefined {
+  #entryOf(userId: string): EncodedEntry | undefined {
     const user = this.#table.user(userId);
-    return user !== undefined && this.filter.includes(user) ? user.member(this.filter) : undefined;
+    return user !== undefined && this.filter.includes(user) ? user.encodedEntry(this.filter) : undefined;
   }
 
   #unmarkAllBut(userIds: readonly string[] | undefined): void {

@@ -3,8 +3,9 @@ import { plural, wholeNumber } from "../model/format.ts";
 import type { PresenceStore } from "../store/presence-store.ts";
 import type { ChangeState } from "../store/use-dashboard-state.ts";
 import { useTopic } from "../store/use-topic.ts";
-import { PresenceTable, type TableActions } from "./presence-table.tsx";
+import { PresenceTable } from "./presence-table.tsx";
 import { StateNotice } from "./state-notice.tsx";
+import type { TableActions } from "./table-actions.ts";
 import { COLUMNS } from "./table-columns.ts";
 
 interface Props extends TableActions {

@@ -6,15 +6,10 @@ import type { ChangeState } from "../store/use-dashboard-state.ts";
 import { useMedia } from "../store/use-media.ts";
 import { useTopic } from "../store/use-topic.ts";
 import { type Cell, moveCell } from "./move-cell.ts";
+import type { TableActions } from "./table-actions.ts";
 import { COLUMNS } from "./table-columns.ts";
 import { TableHead } from "./table-head.tsx";
 import { cellId, TableRow } from "./table-row.tsx";
-
-export interface TableActions {
-  readonly onSelect: (userId: string) => void;
-  readonly onUser: (userId: string) => void;
-  readonly onConversation: (id: string | null) => void;
-}
 
 interface Props extends TableActions {
   readonly store: PresenceStore;

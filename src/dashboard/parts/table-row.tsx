@@ -1,6 +1,6 @@
 import { clockTime, plural } from "../model/format.ts";
 import { type Row, sessionsOf, type UserStatus } from "../model/row.ts";
-import type { TableActions } from "./presence-table.tsx";
+import type { TableActions } from "./table-actions.ts";
 import { COLUMNS } from "./table-columns.ts";
 import { UserText } from "./user-text.tsx";
 

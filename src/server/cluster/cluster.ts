@@ -1,6 +1,6 @@
 import type { Clock } from "../clock.ts";
-import type { Hub } from "../gateway/hub.ts";
-import type { Journal, Replication } from "../gateway/journal.ts";
+import type { GatewayNode } from "../gateway/gateway-node.ts";
+import type { Replication, ReplicationSink } from "../gateway/replication-sink.ts";
 import { Link, type LinkCounts } from "./link.ts";
 import { RESYNC_REASONS, type ResyncReason } from "./reader.ts";
 import { DEFAULT_LOG_BYTES, RedisLog } from "./redis-log.ts";
@@ -133,7 +133,7 @@ export class Cluster implements Replication {
   }
 
   /** Where the tenant of an app writes what this node does to its sessions. */
-  journal(appId: string): Journal {
+  sinkOf(appId: string): ReplicationSink {
     const replicator = (shard: number) => this.#shards.get(shard)?.replicator;
     const shards = this.#layout.of(appId);
     return createReplicationSink(
@@ -144,7 +144,7 @@ export class Cluster implements Replication {
     );
   }
 
-  start(hub: Hub): void {
+  start(hub: GatewayNode): void {
     for (const shard of this.#layout.used) this.#shards.set(shard, this.#open(hub, shard));
   }
 
@@ -174,7 +174,7 @@ export class Cluster implements Replication {
     return true;
   }
 
-  #open(hub: Hub, shard: number): Shard {
+  #open(hub: GatewayNode, shard: number): Shard {
     const {
       redisUrls,
       nodeId,
@@ -189,6 +189,7 @@ export class Cluster implements Replication {
     const presence = new ShardPresence(
       appsIn(hub, layout, shard),
       (appId, userId) => layout.find(appId, userId) === shard,
+      hub.flushBatch,
     );
     let link: Link | undefined;
     const replicator = new Replicator({
@@ -208,8 +209,8 @@ export class Cluster implements Replication {
         return redisLog;
       },
       replicator,
-      flush: (now) => {
-        presence.flush(now);
+      transact: (now, act) => {
+        presence.transact(now, act);
         this.#updateStatus();
       },
       clock,
@@ -332,10 +333,10 @@ export class Cluster implements Replication {
 }
 
 /** The apps that have sessions in a shard. */
-function appsIn(hub: Hub, layout: Shards, shard: number): AppLookup {
+function appsIn(hub: GatewayNode, layout: Shards, shard: number): AppLookup {
   const isIn = (appId: string) => layout.of(appId).includes(shard);
   return {
-    tenant: (appId) => (isIn(appId) ? hub.tenant(appId) : undefined),
-    tenants: () => Array.from(hub.tenants()).filter(({ app }) => isIn(app.id)),
+    tenant: (appId) => (isIn(appId) ? hub.presence(appId) : undefined),
+    tenants: () => Array.from(hub.presences()).filter(({ app }) => isIn(app.id)),
   };
 }

@@ -69,9 +69,8 @@
  * | F4 | the same, but the session is own by now, or something is unconfirmed | ignore |
  */
 
-import { MAX_ORIGIN } from "../../core/sessions/session.ts";
+import { MAX_OWNERSHIP_NUMBER, type Session } from "../../core/sessions/session.ts";
 import type { EndCause } from "../../protocol/codes.ts";
-import type { HeldSession } from "../gateway/tenant.ts";
 import type { Effect } from "./effect.ts";
 import type { OpKind } from "./log.ts";
 import type { SessionRecord } from "./record.ts";
@@ -124,7 +123,7 @@ const RELOAD: Effect = { do: "reload", reason: "refused" };
 
 export function decideRecord(
   received: ReceivedRecord,
-  session: HeldSession | undefined,
+  session: Session | undefined,
   node: Knowledge,
 ): Effect {
   const { source, writer, appId, sessionId, record } = received;
@@ -133,7 +132,7 @@ export function decideRecord(
     if (isMissing && !node.hasUnconfirmedWrite(sessionId)) return { do: "missSession", appId, sessionId };
     return IGNORE;
   }
-  const epoch = record.kind === "row" ? record.session.term : 0;
+  const epoch = record.kind === "row" ? record.session.epoch : 0;
   if (node.hasUnconfirmedOverride(sessionId)) {
     const effect = decideAgainstOverride(appId, sessionId, epoch, session, node);
     if (effect !== undefined) return effect;
@@ -142,9 +141,9 @@ export function decideRecord(
   if (session === undefined) {
     if (node.isUserFull(appId, record.session.userId)) return REJECT;
     if (source === "scan" && node.hasEnded(sessionId)) return { do: "quarantine", sessionId };
-  } else if (epoch < session.origin!.term) {
+  } else if (epoch < session.ownership!.epoch) {
     if (isOwn(session)) return { do: "writeAgain", kind: "takeover", appId, session };
-    if (node.isRegistered(session.origin!.owner!)) return IGNORE;
+    if (node.isRegistered(session.ownership!.owner!)) return IGNORE;
   }
   return { do: "applyRow", appId, sessionId, remote: record.session, owner: writer };
 }
@@ -154,36 +153,27 @@ function decideAgainstOverride(
   appId: string,
   sessionId: string,
   epoch: number,
-  session: HeldSession | undefined,
+  session: Session | undefined,
   node: Knowledge,
 ): Effect | undefined {
   if (session === undefined) return IGNORE;
-  const { term: ownEpoch } = session.origin!;
+  const { epoch: ownEpoch } = session.ownership!;
   if (epoch > ownEpoch) return undefined;
   if (!isOwn(session) || epoch < ownEpoch) return IGNORE;
-  if (session.holder !== undefined) {
-    return { do: "outbid", appId, session, epoch: Math.min(epoch + 1, MAX_ORIGIN) };
+  if (session.connection !== undefined) {
+    return { do: "outbid", appId, session, epoch: Math.min(epoch + 1, MAX_OWNERSHIP_NUMBER) };
   }
   return node.hasSentOverride(sessionId) ? IGNORE : undefined;
 }
 
-function decideEnd(
-  appId: string,
-  session: HeldSession | undefined,
-  cause: EndCause,
-  node: Knowledge,
-): Effect {
+function decideEnd(appId: string, session: Session | undefined, cause: EndCause, node: Knowledge): Effect {
   if (session === undefined) return IGNORE;
   if (cause !== NODE_LOST || !isOwn(session)) return { do: "applyEnd", appId, session, cause };
   if (node.hasUnconfirmedWrite(session.sessionId)) return IGNORE;
   return { do: "writeAgain", kind: "open", appId, session };
 }
 
-export function decideConfirmation(
-  op: ConfirmedOp,
-  session: HeldSession | undefined,
-  node: Knowledge,
-): Effect {
+export function decideConfirmation(op: ConfirmedOp, session: Session | undefined, node: Knowledge): Effect {
   const { kind, appId, sessionId, cause, isDone } = op;
   if (!isDone) return decideRefusal(kind, appId, session, node);
   if (kind === "end" || kind === "forceEnd") {
@@ -196,31 +186,26 @@ export function decideConfirmation(
 /**
  * If no record that was read so far explains the refusal, rows are missing, or this node has missed entries.
  */
-function decideRefusal(
-  kind: OpKind,
-  appId: string,
-  session: HeldSession | undefined,
-  node: Knowledge,
-): Effect {
+function decideRefusal(kind: OpKind, appId: string, session: Session | undefined, node: Knowledge): Effect {
   if (session === undefined) return IGNORE;
-  const { owner } = session.origin!;
+  const { owner } = session.ownership!;
   if (owner === undefined && kind === "patch") return { do: "writeAgain", kind: "open", appId, session };
   return owner === undefined || !node.isRegistered(owner) ? RELOAD : IGNORE;
 }
 
-export function decideAfterReload(appId: string, session: HeldSession, node: Knowledge): Effect {
-  const { sessionId, origin } = session;
+export function decideAfterReload(appId: string, session: Session, node: Knowledge): Effect {
+  const { sessionId, ownership } = session;
   const hasRow = node.hasHeard(sessionId);
   if (isOwn(session)) {
     if (hasRow || node.hasUnconfirmedWrite(sessionId)) return IGNORE;
     return { do: "writeAgain", kind: "open", appId, session };
   }
-  const owner = origin!.owner!;
+  const owner = ownership!.owner!;
   if (node.isEvicted(owner)) return { do: "ownerLost", appId, session };
   return hasRow || !node.isRegistered(owner) ? IGNORE : { do: "missRow", appId, sessionId };
 }
 
-export function decideWithoutRow(appId: string, session: HeldSession | undefined): Effect {
+export function decideWithoutRow(appId: string, session: Session | undefined): Effect {
   if (session === undefined || isOwn(session)) return IGNORE;
   return { do: "removeRow", appId, session, cause: "closed" };
 }
@@ -228,7 +213,7 @@ export function decideWithoutRow(appId: string, session: HeldSession | undefined
 export function decideWithoutSession(
   appId: string,
   sessionId: string,
-  session: HeldSession | undefined,
+  session: Session | undefined,
   node: Knowledge,
 ): Effect {
   const isHere = session !== undefined && isOwn(session);
@@ -236,6 +221,6 @@ export function decideWithoutSession(
 }
 
 /** Whether this node owns a session. */
-export function isOwn(session: HeldSession): boolean {
-  return session.origin?.owner === undefined;
+export function isOwn(session: Session): boolean {
+  return session.ownership?.owner === undefined;
 }

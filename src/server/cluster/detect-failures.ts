@@ -1,4 +1,4 @@
-import type { HeldSession } from "../gateway/tenant.ts";
+import type { Session } from "../../core/sessions/session.ts";
 import type { Knowledge } from "./decisions.ts";
 import type { Effect } from "./effect.ts";
 import type { Command } from "./log.ts";
@@ -17,7 +17,7 @@ export interface Detection {
 
 export interface DetectionInput {
   readonly remoteNodes: RemoteNodes;
-  readonly sessions: Iterable<{ readonly appId: string; readonly session: HeldSession }>;
+  readonly sessions: Iterable<{ readonly appId: string; readonly session: Session }>;
   readonly knowledge: Knowledge;
   /** The name of this node as a writer. */
   readonly self: string;
@@ -51,7 +51,7 @@ export function detectFailures(
   const effects: Effect[] = [];
   const owners = new Set<string>();
   for (const { appId, session } of sessions) {
-    const owner = session.origin?.owner;
+    const owner = session.ownership?.owner;
     if (owner === undefined || !expired.has(owner)) continue;
     owners.add(owner);
     const { sessionId } = session;

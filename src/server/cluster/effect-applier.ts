@@ -18,8 +18,8 @@ export interface EffectTargets {
 
 /**
  * Carries out decisions. It is the only place from which the log changes the sessions that this node shows.
- * The views are told in one batch, when the link calls `ShardPresence.flush` after everything that came in
- * together.
+ * The views are told in one batch, as the link has everything that came in together applied inside
+ * `ShardPresence.transact`.
  */
 export class EffectApplier {
   readonly #targets: EffectTargets;
@@ -57,7 +57,7 @@ export class EffectApplier {
       case "writeAgain":
         return writer.writeRow(effect.kind, effect.appId, effect.session);
       case "outbid":
-        presence.setEpoch(effect.appId, effect.session, effect.epoch);
+        presence.setEpoch(effect.appId, effect.session, effect.epoch, now);
         return writer.writeRow("takeover", effect.appId, effect.session);
       case "writeEnd":
         reconciler.markEnded(effect.sessionId);

@@ -1,10 +1,10 @@
+import type { RemoteSession, Session } from "../../core/sessions/session.ts";
 import type { EndCause } from "../../protocol/codes.ts";
-import type { HeldSession, RemoteSession } from "../gateway/tenant.ts";
 import type { ResyncReason } from "./reader.ts";
 
 interface OfSession {
   readonly appId: string;
-  readonly session: HeldSession;
+  readonly session: Session;
 }
 
 interface OfSessionId {

@@ -7,8 +7,8 @@ import type { Replicator } from "./replicator.ts";
 export interface LinkOptions {
   readonly connect: () => Promise<RedisLog>;
   readonly replicator: Replicator;
-  /** Called after each call of the replicator, which may have changed sessions. */
-  readonly flush: (now: number) => void;
+  /** Does what calls the replicator, which may change sessions, then has the changes shown. */
+  readonly transact: (now: number, act: () => void) => void;
   readonly clock: Clock;
   readonly leaseMs: number;
   readonly counts: LinkCounts;
@@ -198,15 +198,16 @@ export class Link {
    * How far any other call came is unknown, so this connects again, which starts from what is known for sure.
    */
   #guard(act: () => void, steps = true): void {
-    const { clock, replicator, flush, events } = this.#options;
+    const { clock, replicator, transact, events } = this.#options;
     try {
-      act();
-    } catch (error) {
-      replicator.failed(error, clock.now());
-      this.#log?.close();
-    }
-    try {
-      flush(clock.now());
+      transact(clock.now(), () => {
+        try {
+          act();
+        } catch (error) {
+          replicator.failed(error, clock.now());
+          this.#log?.close();
+        }
+      });
     } catch (error) {
       events.crashed(error);
     }

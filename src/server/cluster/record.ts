@@ -1,13 +1,14 @@
 import {
   type Custom,
   countKeys,
-  MAX_ORIGIN,
+  MAX_OWNERSHIP_NUMBER,
   NEW_SESSION,
+  type RemoteSession,
+  type Session,
   type SessionState,
 } from "../../core/sessions/session.ts";
 import type { EndCause } from "../../protocol/codes.ts";
 import { customBytes, customProblem, idProblem, MAX_CUSTOM_BYTES } from "../../protocol/rules.ts";
-import type { HeldSession, RemoteSession } from "../gateway/tenant.ts";
 
 /** What a record says about one session: how it is, or why it ended. */
 export type SessionRecord =
@@ -48,10 +49,10 @@ export const MAX_RECORD_CHARS = 131_072;
  * opened, epoch, flags, conversation, `custom`. At the end stands when its socket was lost, if the other
  * nodes have to know.
  */
-export function encodeRow(appId: string, session: HeldSession, epoch = session.origin!.term): string {
-  const { user, kind, origin, visible, hasFocus, isTyping, selectedConversationId, custom } = session;
+export function encodeRow(appId: string, session: Session, epoch = session.ownership!.epoch): string {
+  const { user, kind, ownership, visible, hasFocus, isTyping, selectedConversationId, custom } = session;
   const flags = (visible ? VISIBLE : 0) | (hasFocus ? HAS_FOCUS : 0) | (isTyping ? IS_TYPING : 0);
-  const { opened, lostAt } = origin!;
+  const { opened, lostAt } = ownership!;
   const { userId } = user;
   const row = [VERSION, appId, userId, kind, opened, epoch, flags, selectedConversationId, custom];
   return JSON.stringify(lostAt === undefined ? row : [...row, lostAt]);
@@ -79,14 +80,15 @@ export function parseRecord(text: string): ParsedRecord | undefined {
  * Reads the rest of a record; undefined if a value is not allowed. `known`: the session so far, if it is
  * known. What stays the same is not checked again.
  */
-export function readRecord(
-  { parts }: ParsedRecord,
-  known: HeldSession | undefined,
-): SessionRecord | undefined {
+export function readRecord({ parts }: ParsedRecord, known: Session | undefined): SessionRecord | undefined {
   const [, , userId, kind, opened, epoch, flags, selectedConversationId, custom, lostAt] = parts;
   if (userId === null) return CAUSES.includes(kind) ? { kind: "end", cause: kind as EndCause } : undefined;
   if (!isId(userId, known?.user.userId) || !(kind === "background" || kind === "widget")) return undefined;
-  if (!isWithin(opened, MAX_ORIGIN) || !isWithin(epoch, MAX_ORIGIN) || !isWithin(flags, ALL_FLAGS)) {
+  if (
+    !isWithin(opened, MAX_OWNERSHIP_NUMBER) ||
+    !isWithin(epoch, MAX_OWNERSHIP_NUMBER) ||
+    !isWithin(flags, ALL_FLAGS)
+  ) {
     return undefined;
   }
   const isNowhere = selectedConversationId === null;
@@ -102,8 +104,8 @@ export function readRecord(
     customBytes: checked.customBytes,
   };
   // Anything else in its place belongs to a later version.
-  const lost = isWithin(lostAt, MAX_ORIGIN) ? lostAt : undefined;
-  return { kind: "row", session: { userId, kind, opened, term: epoch, lostAt: lost, state } };
+  const lost = isWithin(lostAt, MAX_OWNERSHIP_NUMBER) ? lostAt : undefined;
+  return { kind: "row", session: { userId, kind, opened, epoch: epoch, lostAt: lost, state } };
 }
 
 function isId(value: unknown, known: string | null | undefined): value is string {

@@ -1,5 +1,5 @@
-import type { Journal } from "../gateway/journal.ts";
-import type { HeldSession } from "../gateway/tenant.ts";
+import type { Session } from "../../core/sessions/session.ts";
+import type { ReplicationSink } from "../gateway/replication-sink.ts";
 import type { Replicator } from "./replicator.ts";
 
 /**
@@ -11,19 +11,19 @@ export function createReplicationSink(
   appId: string,
   replicatorOf: (userId: string) => Replicator,
   canExpireSessions: (now: number) => boolean,
-): Journal {
-  const write = (kind: "open" | "patch" | "takeover", session: HeldSession, isNew = false) =>
+): ReplicationSink {
+  const write = (kind: "open" | "patch" | "takeover", session: Session, isNew = false) =>
     replicatorOf(session.user.userId).writeRow(kind, appId, session, isNew);
   return {
-    mayGiveUp: canExpireSessions,
+    canExpireSessions: canExpireSessions,
     opened: (session) => write("open", session, true),
     changed: (session) => write("patch", session),
     claimed: (session) => write("takeover", session),
     ended(session, cause) {
-      const { sessionId, user, origin } = session;
+      const { sessionId, user, ownership } = session;
       // A kicked session ends even if another node takes it over at this moment, and so does one of another
       // node.
-      const kind = cause === "kicked" || origin?.owner !== undefined ? "forceEnd" : "end";
+      const kind = cause === "kicked" || ownership?.owner !== undefined ? "forceEnd" : "end";
       replicatorOf(user.userId).writeEnd(kind, appId, sessionId, cause);
     },
   };

@@ -1,5 +1,5 @@
+import type { Session } from "../../core/sessions/session.ts";
 import type { EndCause } from "../../protocol/codes.ts";
-import type { HeldSession } from "../gateway/tenant.ts";
 import { decideAfterReload, decideWithoutRow, decideWithoutSession, isOwn } from "./decisions.ts";
 import { detectFailures } from "./detect-failures.ts";
 import type { Effect } from "./effect.ts";
@@ -144,7 +144,7 @@ export class Replicator implements ReaderTarget {
   // Local changes
 
   /** Writes how a session of this node is. `isNew`: no other node can have heard of it. */
-  writeRow(kind: "open" | "patch" | "takeover", appId: string, session: HeldSession, isNew = false): void {
+  writeRow(kind: "open" | "patch" | "takeover", appId: string, session: Session, isNew = false): void {
     this.#writer.writeRow(kind, appId, session, isNew);
   }
 
@@ -269,7 +269,7 @@ export class Replicator implements ReaderTarget {
 
   loaded(now: number): void {
     for (const { appId, session } of this.#presence.all()) {
-      if (!isOwn(session)) this.remoteNodes.getOrAdd(session.origin!.owner!, now);
+      if (!isOwn(session)) this.remoteNodes.getOrAdd(session.ownership!.owner!, now);
       this.#perform(decideAfterReload(appId, session, this.#knowledge), now);
     }
     this.#reconciler.end(now);
@@ -299,7 +299,7 @@ export class Replicator implements ReaderTarget {
   #evict(writer: string, now: number): void {
     const node = this.remoteNodes.evict(writer, now);
     for (const { appId, session } of this.#presence.all()) {
-      if (session.origin?.owner === writer) this.#perform({ do: "ownerLost", appId, session }, now);
+      if (session.ownership?.owner === writer) this.#perform({ do: "ownerLost", appId, session }, now);
     }
     this.#events.nodeEvicted(node);
   }

@@ -1,32 +1,37 @@
+import type { RemoteSession, Session } from "../../core/sessions/session.ts";
 import type { EndCause } from "../../protocol/codes.ts";
-import type { HeldSession, RemoteSession, Tenant } from "../gateway/tenant.ts";
+import type { AppPresence } from "../gateway/app-presence.ts";
+import type { FlushBatch } from "../gateway/flush-batch.ts";
+import type { SessionLife } from "../gateway/session-life.ts";
 
 /** The apps of a node. */
 export interface AppLookup {
-  tenant(appId: string): Tenant | undefined;
-  tenants(): Iterable<Tenant>;
+  tenant(appId: string): AppPresence | undefined;
+  tenants(): Iterable<AppPresence>;
 }
 
 /**
  * The sessions of one shard, as this node shows them. Changes go through the tenants of the apps, as all
- * changes do. `flush` has to be called once after a batch of changes.
+ * changes do. They happen inside `transact`, which tells the views of them.
  */
 export class ShardPresence {
   readonly #apps: AppLookup;
   /** Whether the sessions of a user are in this shard. */
   readonly #belongs: (appId: string, userId: string) => boolean;
-  readonly #changed = new Set<Tenant>();
+  readonly #batch: FlushBatch;
 
-  constructor(apps: AppLookup, belongs: (appId: string, userId: string) => boolean) {
+  /** `batch`: the node's. */
+  constructor(apps: AppLookup, belongs: (appId: string, userId: string) => boolean, batch: FlushBatch) {
     this.#apps = apps;
     this.#belongs = belongs;
+    this.#batch = batch;
   }
 
   serves(appId: string): boolean {
     return this.#apps.tenant(appId) !== undefined;
   }
 
-  get(appId: string, sessionId: string): HeldSession | undefined {
+  get(appId: string, sessionId: string): Session | undefined {
     return this.#apps.tenant(appId)?.table.get(sessionId);
   }
 
@@ -34,7 +39,7 @@ export class ShardPresence {
     return this.#apps.tenant(appId)?.table.user(userId)?.sessions.length ?? 0;
   }
 
-  *all(): Generator<{ appId: string; session: HeldSession }> {
+  *all(): Generator<{ appId: string; session: Session }> {
     for (const tenant of this.#apps.tenants()) {
       const appId = tenant.app.id;
       for (const session of tenant.table.all()) {
@@ -47,48 +52,37 @@ export class ShardPresence {
   applyRemote(appId: string, sessionId: string, remote: RemoteSession, owner: string, now: number): void {
     // A row in the log of another shard was written by a node with other settings.
     if (!this.#belongs(appId, remote.userId)) return;
-    this.#change(appId)?.follow(sessionId, remote, owner, now);
+    this.#change(appId, now, ({ replicated }) => replicated.applyRemote(sessionId, remote, owner));
   }
 
-  applyRemoteEnd(appId: string, session: HeldSession, cause: EndCause, now: number): void {
-    this.#change(appId)?.endFollowed(session, cause, now);
+  applyRemoteEnd(appId: string, session: Session, cause: EndCause, now: number): void {
+    this.#change(appId, now, ({ replicated }) => replicated.applyRemoteEnd(session, cause));
   }
 
   /** A session that this node has given up is its own after all. */
-  reclaim(appId: string, session: HeldSession, now: number): void {
-    this.#change(appId)?.adopt(session, now);
+  reclaim(appId: string, session: Session, now: number): void {
+    this.#change(appId, now, ({ replicated }) => replicated.reclaim(session));
   }
 
   /** Changes the epoch of a session of this node. No view shows it. */
-  setEpoch(_appId: string, session: HeldSession, epoch: number): void {
-    session.origin!.term = epoch;
+  setEpoch(appId: string, session: Session, epoch: number, now: number): void {
+    this.#change(appId, now, ({ replicated }) => replicated.setEpoch(session, epoch));
   }
 
   /** The owner of the session has left the cluster. */
-  onOwnerLost(appId: string, session: HeldSession, now: number): void {
-    this.#change(appId)?.orphan(session, now);
+  onOwnerLost(appId: string, session: Session, now: number): void {
+    this.#change(appId, now, ({ replicated }) => replicated.onOwnerLost(session));
   }
 
   /**
-   * Tells the views of all changes since the last flush. If one app fails, the others are told before this
-   * throws.
+   * Does everything in `act`, then tells the views of each app of its changes, once. If one app fails, the others are
+   * told before this throws.
    */
-  flush(now: number): void {
-    const errors: unknown[] = [];
-    for (const tenant of this.#changed) {
-      this.#changed.delete(tenant);
-      try {
-        tenant.settle(now);
-      } catch (error) {
-        errors.push(error);
-      }
-    }
-    if (errors.length > 0) throw errors[0];
+  transact(now: number, act: () => void): void {
+    this.#batch.run(now, act);
   }
 
-  #change(appId: string): Tenant | undefined {
-    const tenant = this.#apps.tenant(appId);
-    if (tenant !== undefined) this.#changed.add(tenant);
-    return tenant;
+  #change(appId: string, now: number, act: (sessions: SessionLife) => void): void {
+    this.#apps.tenant(appId)?.transact(now, act);
   }
 }

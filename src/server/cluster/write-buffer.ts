@@ -1,5 +1,5 @@
+import type { Session } from "../../core/sessions/session.ts";
 import type { EndCause } from "../../protocol/codes.ts";
-import type { HeldSession } from "../gateway/tenant.ts";
 import type { Op, OpKind } from "./log.ts";
 import { encodeEnd, encodeRow } from "./record.ts";
 import type { ShardPresence } from "./shard-presence.ts";
@@ -11,7 +11,7 @@ import type { ShardPresence } from "./shard-presence.ts";
 export interface PendingWrite {
   readonly kind: OpKind;
   readonly appId: string;
-  readonly session: HeldSession | undefined;
+  readonly session: Session | undefined;
   readonly cause: EndCause;
   /** The session is new: nothing was ever written about it. */
   readonly isNew?: boolean;
@@ -138,7 +138,7 @@ export class WriteBuffer {
       this.#pending.delete(sessionId);
       try {
         const isTakenBack = isAbandoned(write);
-        if (isTakenBack) this.#presence.setEpoch(appId, session!, epochBefore(session!));
+        if (isTakenBack) this.#presence.setEpoch(appId, session!, epochBefore(session!), now);
         const text = encode(write);
         chars += text.length;
         ops.push({ kind, sessionId, text });
@@ -228,7 +228,7 @@ function encode({ appId, session, cause }: PendingWrite): string {
 
 /** Whether another node has taken the session over meanwhile. */
 function isElsewhere({ session }: PendingWrite): boolean {
-  return session?.origin?.owner !== undefined;
+  return session?.ownership?.owner !== undefined;
 }
 
 /**
@@ -238,11 +238,11 @@ function isElsewhere({ session }: PendingWrite): boolean {
  */
 function isAbandoned({ kind, session, isTakenBack }: PendingWrite): boolean {
   if (kind !== "takeover" || session === undefined || isTakenBack === true) return false;
-  return session.holder === undefined && session.origin?.owner === undefined;
+  return session.connection === undefined && session.ownership?.owner === undefined;
 }
 
-function epochBefore(session: HeldSession): number {
-  return Math.max(0, session.origin!.term - 1);
+function epochBefore(session: Session): number {
+  return Math.max(0, session.ownership!.epoch - 1);
 }
 
 function isOverride(kind: OpKind | undefined): boolean {

@@ -1,5 +1,5 @@
+import type { Session } from "../../core/sessions/session.ts";
 import type { EndCause } from "../../protocol/codes.ts";
-import type { HeldSession } from "../gateway/tenant.ts";
 import type { AppendReply, Command, CommandOf, JoinReply } from "./log.ts";
 import { type Batch, type EpochSetter, MAX_BATCH_OPS, WriteBuffer } from "./write-buffer.ts";
 
@@ -102,7 +102,7 @@ export class Writer {
   }
 
   /** Writes how a session of this node is. `isNew`: no other node can have heard of it. */
-  writeRow(kind: "open" | "patch" | "takeover", appId: string, session: HeldSession, isNew = false): void {
+  writeRow(kind: "open" | "patch" | "takeover", appId: string, session: Session, isNew = false): void {
     this.buffer.add(session.sessionId, { kind, appId, session, cause: "closed", isNew });
     this.wake();
   }

@@ -94,7 +94,10 @@ const STRANGER_BURST_BYTES = 262_144;
 const LEAST_STRANGER_BYTES = 128;
 const MAX_STRANGERS = 16_384;
 
-/** Counts connections, in all and by address, and lets in so many a second. What is let in must be released, once. */
+/**
+ * Counts connections, in all and by address, and lets in so many a second. What is let in must be released,
+ * once.
+ */
 export class Admissions {
   readonly #limits: AdmissionLimits;
   readonly #rate: ConnectRate;
@@ -149,7 +152,10 @@ export class Admissions {
 
 const PLAIN_IPV4 = /^(?:(?:0|[1-9]\d{0,2})\.){3}(?:0|[1-9]\d{0,2})$/;
 
-/** Whether a text, if it is an address at all, is one as everybody writes it: to parse it would tell nothing more. */
+/**
+ * Whether a text, if it is an address at all, is one as everybody writes it: to parse it would tell nothing
+ * more.
+ */
 export function isPlainIpv4(text: string): boolean {
   return PLAIN_IPV4.test(text);
 }

@@ -1,4 +1,4 @@
-import type { Sink } from "./outbox.ts";
+import type { Sink } from "./send-queue.ts";
 
 /**
  * The body of an HTTP response that is written bit by bit, as the gateway wants it; an adapter in transport/ translates

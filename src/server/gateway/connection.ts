@@ -5,24 +5,24 @@ import type { Issue } from "../../protocol/wire.ts";
 import type { Principal } from "../auth/principal.ts";
 import { CLOCK_LEEWAY_S, verifyToken } from "../auth/token.ts";
 import type { Admitted } from "./admission.ts";
+import type { AppPresence } from "./app-presence.ts";
 import { Frame } from "./frame.ts";
-import { HeldSessions } from "./held-sessions.ts";
-import type { Hub, Peer } from "./hub.ts";
 import {
   APP_TOKEN_FACTOR,
   CLOSE_TIMEOUT_MS,
   MAX_BYTES_BEFORE_CONNECT,
   STRANGER_PER_SECOND,
-} from "./limits.ts";
-import { MessageGuard } from "./message-guard.ts";
+} from "./gateway-config.ts";
+import type { GatewayNode, ManagedConnection } from "./gateway-node.ts";
 import type { Newcomer } from "./newcomers.ts";
-import { Outbox } from "./outbox.ts";
+import { RateLimiter } from "./rate-limiter.ts";
 import type { Reply } from "./reply.ts";
+import { SendQueue } from "./send-queue.ts";
 import type { Socket, SocketListener } from "./socket.ts";
+import { SocketSessions } from "./socket-sessions.ts";
 import { Subscriptions } from "./subscriptions.ts";
 import type { Refusal } from "./telemetry.ts";
-import type { Tenant } from "./tenant.ts";
-import { TokenWatch } from "./token-watch.ts";
+import { TokenExpiry } from "./token-expiry.ts";
 import type { UserBudget } from "./user-budget.ts";
 
 /** What only a whole message brings about before `connect`: nothing unfinished is held then. */
@@ -30,24 +30,27 @@ const FOLLOWS_MESSAGE: ReadonlySet<CloseReason> = new Set(["unauthenticated", "b
 
 type State = "new" | "connected" | "closing" | "closed";
 
-/** One WebSocket, from its upgrade to its end: its token, its limits, its heartbeat, and who handles what it says. */
-export class Connection implements SocketListener, Peer, Reply {
-  readonly outbox: Outbox;
-  readonly #hub: Hub;
-  readonly #tenant: Tenant;
+/**
+ * One WebSocket, from its upgrade to its end: its token, its limits, its heartbeat, and who handles what it
+ * says.
+ */
+export class Connection implements SocketListener, ManagedConnection, Reply {
+  readonly sendQueue: SendQueue;
+  readonly #node: GatewayNode;
+  readonly #presence: AppPresence;
   readonly #socket: Socket;
   readonly #admitted: Pick<Admitted, "release" | "mayAsk">;
   /** Until it has connected, where that is bounded. */
   readonly #newcomer: Newcomer | undefined;
-  readonly #guard: MessageGuard;
+  readonly #rateLimiter: RateLimiter;
   readonly #connectBy: number;
-  readonly #sessions: HeldSessions;
+  readonly #sessions: SocketSessions;
   #subscriptions: Subscriptions | undefined;
   #state: State = "new";
   /** A message has come before there was a valid token. */
   #hasAsked = false;
   #principal: Principal | undefined;
-  #token: TokenWatch | undefined;
+  #token: TokenExpiry | undefined;
   /**
    * Of the user, shared by all of their sockets; or of this socket, with an app token. Undefined before
    * `connect`.
@@ -59,25 +62,25 @@ export class Connection implements SocketListener, Peer, Reply {
 
   /** `admitted` is released when the socket has gone. */
   constructor(
-    hub: Hub,
-    tenant: Tenant,
+    node: GatewayNode,
+    presence: AppPresence,
     socket: Socket,
     admitted: Pick<Admitted, "release" | "mayAsk">,
     newcomer?: Newcomer | undefined,
   ) {
-    const now = hub.clock.now();
-    const { limits } = hub;
-    this.#hub = hub;
-    this.#tenant = tenant;
+    const now = node.clock.now();
+    const { limits } = node;
+    this.#node = node;
+    this.#presence = presence;
     this.#socket = socket;
     this.#admitted = admitted;
     this.#newcomer = newcomer;
-    this.outbox = new Outbox(socket, limits.maxBufferedBytes, this, hub.pageTurns);
-    this.#guard = new MessageGuard(Math.min(STRANGER_PER_SECOND, limits.messagesPerSecond), now);
-    this.#sessions = new HeldSessions(tenant, this, limits.maxSessionsPerSocket);
+    this.sendQueue = new SendQueue(socket, limits.maxBufferedBytes, this, node.pageTurns);
+    this.#rateLimiter = new RateLimiter(Math.min(STRANGER_PER_SECOND, limits.messagesPerSecond), now);
+    this.#sessions = new SocketSessions(presence, this, limits.maxSessionsPerSocket);
     this.#connectBy = now + limits.connectTimeoutMs;
-    tenant.sockets++;
-    hub.add(this);
+    presence.sockets++;
+    node.add(this);
     this.#schedule();
   }
 
@@ -98,15 +101,15 @@ export class Connection implements SocketListener, Peer, Reply {
 
   onControl(): void {
     if (this.#isOver) return;
-    const now = this.#hub.clock.now();
+    const now = this.#node.clock.now();
     this.#pingedAt = undefined;
-    const isAdmitted = this.#guard.admit(now) && (this.#budget?.admit(0, now) ?? true);
-    if (!isAdmitted && this.#guard.isFlooding(now)) this.#close("flooding", "flooding");
+    const isAdmitted = this.#rateLimiter.admit(now) && (this.#budget?.admit(0, now) ?? true);
+    if (!isAdmitted && this.#rateLimiter.isFlooding(now)) this.#close("flooding", "flooding");
   }
 
   onDrain(): void {
     try {
-      this.outbox.drained();
+      this.sendQueue.drained();
     } catch (error) {
       this.#crash(error);
     }
@@ -118,17 +121,17 @@ export class Connection implements SocketListener, Peer, Reply {
     this.#state = "closed";
     // A page that goes away for good says so; any other end may be followed by a return.
     if (!wasOver) this.#detach(code === 1000 || code === 1005);
-    this.#tenant.sockets--;
+    this.#presence.sockets--;
     this.#admitted.release();
-    this.#newcomer?.ended(this.#hub.clock.now());
-    this.#hub.remove(this);
+    this.#newcomer?.ended(this.#node.clock.now());
+    this.#node.remove(this);
   }
 
-  // What the outbox tells
+  // What the send queue tells
 
   onBacklog(): void {
-    this.outbox.markBacklogged();
-    this.#hub.backlog(this);
+    this.sendQueue.markBacklogged();
+    this.#node.backlog(this);
   }
 
   /** Also what a subscription tells: this socket cannot be served any more. */
@@ -136,7 +139,7 @@ export class Connection implements SocketListener, Peer, Reply {
     this.#crash(error);
   }
 
-  // What the hub tells
+  // What the node tells
 
   onDue(now: number): void {
     if (this.#state === "closing") this.#drop();
@@ -153,7 +156,7 @@ export class Connection implements SocketListener, Peer, Reply {
     if (token.shouldWarn(wallNow)) {
       this.send({ type: "token_expiring", expiresInMs: token.leftMs(wallNow) });
     }
-    this.#hub.expire(this, token.next(wallNow));
+    this.#node.expire(this, token.nextCheckAt(wallNow));
   }
 
   onStall(): void {
@@ -166,7 +169,7 @@ export class Connection implements SocketListener, Peer, Reply {
     if (this.#closeAt === Number.POSITIVE_INFINITY) {
       this.send({ type: "draining", reconnectInMs: delayMs });
     }
-    this.#closeAt = this.#hub.clock.now() + delayMs;
+    this.#closeAt = this.#node.clock.now() + delayMs;
     this.#schedule();
   }
 
@@ -174,9 +177,9 @@ export class Connection implements SocketListener, Peer, Reply {
 
   send(message: SingleMessage): void {
     if (this.#isOver) return;
-    if (!this.outbox.isFull) return this.outbox.send(new Frame(encodeMessage(message)));
+    if (!this.sendQueue.isFull) return this.sendQueue.send(new Frame(encodeMessage(message)));
     // Someone who asks and asks and does not read the answers.
-    this.#hub.telemetry.cut++;
+    this.#node.telemetry.slowReadersDisconnected++;
     this.#close("slowReader", "slow_reader");
   }
 
@@ -189,16 +192,16 @@ export class Connection implements SocketListener, Peer, Reply {
     this.send({ type: "error", id, code, message });
   }
 
-  bad(id: number | undefined, message: string, issues?: readonly Issue[]): void {
+  badMessage(id: number | undefined, message: string, issues?: readonly Issue[]): void {
     this.#refuse("bad_message");
     this.send({ type: "error", id, code: "BAD_MESSAGE", message, issues });
-    if (this.#guard.isTooBad(this.#hub.clock.now())) this.#close("badMessages");
+    if (this.#rateLimiter.isTooBad(this.#node.clock.now())) this.#close("badMessages");
   }
 
   // What comes in
 
   #receive(text: string, byteLength: number): void {
-    const now = this.#hub.clock.now();
+    const now = this.#node.clock.now();
     this.#pingedAt = undefined;
     if (this.#state === "new") {
       if (byteLength > MAX_BYTES_BEFORE_CONNECT) return this.#close("tooLarge", "too_large");
@@ -208,8 +211,8 @@ export class Connection implements SocketListener, Peer, Reply {
       }
       this.#hasAsked = true;
     }
-    if (!this.#guard.admit(now)) {
-      return this.#refuseOverRate(text, byteLength, now, this.#guard.retryAfterMs());
+    if (!this.#rateLimiter.admit(now)) {
+      return this.#refuseOverRate(text, byteLength, now, this.#rateLimiter.retryAfterMs());
     }
     const budget = this.#budget;
     if (budget !== undefined && !budget.admit(byteLength, now)) {
@@ -219,9 +222,9 @@ export class Connection implements SocketListener, Peer, Reply {
     if (decoded.kind === "not-json") return this.#close("badMessages", "not_json");
     if (decoded.kind === "bad") {
       const message = "the message does not have the form that its type asks for";
-      return this.bad(decoded.id, message, decoded.issues);
+      return this.badMessage(decoded.id, message, decoded.issues);
     }
-    this.#hub.telemetry.messages[decoded.message.type]++;
+    this.#node.telemetry.messages[decoded.message.type]++;
     this.#handle(decoded.message, byteLength, now);
   }
 
@@ -245,7 +248,7 @@ export class Connection implements SocketListener, Peer, Reply {
         return this.#watching().unsubscribe(message, now);
       case "query":
         this.#watching().query(message, principal);
-        return this.#hub.telemetry.observeQuery(this.#hub.clock.now() - now);
+        return this.#node.telemetry.observeQuery(this.#node.clock.now() - now);
       case "refresh":
         return this.#refresh(message, principal, now);
       case "ping":
@@ -256,11 +259,11 @@ export class Connection implements SocketListener, Peer, Reply {
   /** Most sockets watch nothing, and pay nothing for it. */
   #watching(): Subscriptions {
     this.#subscriptions ??= new Subscriptions(
-      this.#tenant,
-      this.outbox,
+      this.#presence,
+      this.sendQueue,
       this,
       this,
-      this.#hub.limits.maxSubscriptionsPerSocket,
+      this.#node.limits.maxSubscriptionsPerSocket,
       this.#budget!,
     );
     return this.#subscriptions;
@@ -269,7 +272,7 @@ export class Connection implements SocketListener, Peer, Reply {
   #refuseOverRate(text: string, byteLength: number, now: number, retryAfterMs: number): void {
     this.#refuseRate(readMessageId(text), retryAfterMs);
     const seconds = this.#budget?.secondsOf(byteLength);
-    if (this.#guard.isFlooding(now, seconds)) this.#close("flooding", "flooding");
+    if (this.#rateLimiter.isFlooding(now, seconds)) this.#close("flooding", "flooding");
   }
 
   #refuseRate(id: number | undefined, retryAfterMs: number): void {
@@ -282,21 +285,23 @@ export class Connection implements SocketListener, Peer, Reply {
 
   #connect(message: Message<"connect">, byteLength: number, now: number): void {
     const { id } = message;
-    if (this.#state !== "new") return this.bad(id, "this socket is connected already");
+    if (this.#state !== "new") return this.badMessage(id, "this socket is connected already");
     const principal = this.#verify(message);
     if (principal === undefined) return;
     const budget = this.#acquireBudget(id, principal, byteLength, now);
     if (budget === undefined) return;
-    const { heartbeatIntervalMs: heartbeatMs, resumeWindowMs, messagesPerSecond } = this.#hub.limits;
+    const { heartbeatIntervalMs: heartbeatMs, resumeWindowMs, messagesPerSecond } = this.#node.limits;
     this.#budget = budget;
     // The sockets of a user take turns with their long answers; each with an app token is a party of its own.
-    if (budget.userId !== undefined) this.outbox.party = budget;
+    if (budget.userId !== undefined) this.sendQueue.party = budget;
     this.#state = "connected";
     this.#socket.authorized();
     this.#newcomer?.release();
-    this.#guard.setRate(principal.kind === "app" ? messagesPerSecond * APP_TOKEN_FACTOR : messagesPerSecond);
+    this.#rateLimiter.setRate(
+      principal.kind === "app" ? messagesPerSecond * APP_TOKEN_FACTOR : messagesPerSecond,
+    );
     this.#adopt(principal);
-    const { nodeId } = this.#hub;
+    const { nodeId } = this.#node;
     this.send({ type: "connected", id, userId: userOf(principal), nodeId, heartbeatMs, resumeWindowMs });
   }
 
@@ -310,17 +315,17 @@ export class Connection implements SocketListener, Peer, Reply {
     byteLength: number,
     now: number,
   ): UserBudget | undefined {
-    const { budgets } = this.#tenant;
+    const { budgets } = this.#presence;
     if (principal.kind === "app") return budgets.ofAppToken(now);
     const budget = budgets.acquire(principal.userId, now);
     if (!budget.admit(byteLength, now)) {
       this.#refuseRate(id, budget.retryAfterMs(byteLength));
-      if (this.#guard.isFlooding(now)) this.#close("flooding", "flooding");
-    } else if (budget.sockets > this.#hub.limits.maxConnectionsPerIp) {
+      if (this.#rateLimiter.isFlooding(now)) this.#close("flooding", "flooding");
+    } else if (budget.sockets > this.#node.limits.maxConnectionsPerIp) {
       this.error(id, "LIMIT_REACHED", "the user has all the sockets that a user may have");
       this.#close("overload");
     } else return budget;
-    this.#tenant.releaseBudget(budget, now);
+    this.#presence.releaseBudget(budget, now);
     return undefined;
   }
 
@@ -337,7 +342,7 @@ export class Connection implements SocketListener, Peer, Reply {
 
   /** Whom the message's token names; undefined when the socket was closed for it. */
   #verify({ id, token }: Message<"connect" | "refresh">): Principal | undefined {
-    const verified = verifyToken(this.#tenant.app, token, this.#hub.clock.wallNow());
+    const verified = verifyToken(this.#presence.app, token, this.#node.clock.wallNow());
     if (verified.ok) return verified.principal;
     this.#refuseToken(id, verified.reason);
     return undefined;
@@ -352,10 +357,10 @@ export class Connection implements SocketListener, Peer, Reply {
   /** Acts for this principal from now on. */
   #adopt(principal: Principal): void {
     this.#principal = principal;
-    const wallNow = this.#hub.clock.wallNow();
+    const wallNow = this.#node.clock.wallNow();
     this.#token =
-      principal.exp === undefined ? undefined : new TokenWatch(principal.exp, wallNow, CLOCK_LEEWAY_S);
-    this.#hub.expire(this, this.#token?.next(wallNow));
+      principal.exp === undefined ? undefined : new TokenExpiry(principal.exp, wallNow, CLOCK_LEEWAY_S);
+    this.#node.expire(this, this.#token?.nextCheckAt(wallNow));
   }
 
   // Life and death
@@ -365,13 +370,13 @@ export class Connection implements SocketListener, Peer, Reply {
   }
 
   #checkHeartbeat(now: number): void {
-    const { heartbeatIntervalMs } = this.#hub.limits;
+    const { heartbeatIntervalMs } = this.#node.limits;
     // Dead is who left a ping unanswered: this process may itself have been late with it.
     if (this.#pingedAt !== undefined && now >= this.#pingedAt + heartbeatIntervalMs / 2) {
       this.#refuse("heartbeat");
       return this.#drop();
     }
-    if (this.#pingedAt === undefined && now >= this.#guard.lastHeard + heartbeatIntervalMs) {
+    if (this.#pingedAt === undefined && now >= this.#rateLimiter.lastHeard + heartbeatIntervalMs) {
       this.#pingedAt = now;
       this.#socket.ping();
     }
@@ -380,13 +385,13 @@ export class Connection implements SocketListener, Peer, Reply {
 
   /** Sets the one deadline of this connection to whatever comes first. */
   #schedule(): void {
-    const { heartbeatIntervalMs } = this.#hub.limits;
+    const { heartbeatIntervalMs } = this.#node.limits;
     const silentUntil =
       this.#pingedAt === undefined
-        ? this.#guard.lastHeard + heartbeatIntervalMs
+        ? this.#rateLimiter.lastHeard + heartbeatIntervalMs
         : this.#pingedAt + heartbeatIntervalMs / 2;
     const connectBy = this.#state === "connected" ? Number.POSITIVE_INFINITY : this.#connectBy;
-    this.#hub.schedule(this, Math.min(silentUntil, connectBy, this.#closeAt));
+    this.#node.schedule(this, Math.min(silentUntil, connectBy, this.#closeAt));
   }
 
   /** Ends with a close frame; a peer that does not answer it is dropped later. */
@@ -396,7 +401,7 @@ export class Connection implements SocketListener, Peer, Reply {
     this.#state = "closing";
     if (FOLLOWS_MESSAGE.has(reason)) this.#newcomer?.release();
     this.#detach(false);
-    this.#hub.schedule(this, this.#hub.clock.now() + CLOSE_TIMEOUT_MS);
+    this.#node.schedule(this, this.#node.clock.now() + CLOSE_TIMEOUT_MS);
     this.#socket.close(CLOSE[reason].code, CLOSE[reason].reason);
   }
 
@@ -408,20 +413,20 @@ export class Connection implements SocketListener, Peer, Reply {
 
   /** Gives up sessions and subscriptions; `clean` says that the peer meant to end its sessions. */
   #detach(clean: boolean): void {
-    const now = this.#hub.clock.now();
-    this.outbox.close();
+    const now = this.#node.clock.now();
+    this.sendQueue.close();
     this.#subscriptions?.endAll(now);
     this.#sessions.release(clean, now);
-    if (this.#budget !== undefined) this.#tenant.releaseBudget(this.#budget, now);
-    this.#hub.expire(this, undefined);
+    if (this.#budget !== undefined) this.#presence.releaseBudget(this.#budget, now);
+    this.#node.expire(this, undefined);
   }
 
   #refuse(refusal: Refusal, detail?: string): void {
-    this.#hub.telemetry.refused(refusal, detail);
+    this.#node.telemetry.refused(refusal, detail);
   }
 
   #crash(error: unknown): void {
-    this.#hub.telemetry.crashed(error);
+    this.#node.telemetry.crashed(error);
     this.#close("crashed", "handler_crash");
   }
 }

@@ -2,14 +2,13 @@ import type { CompiledFilter } from "../../core/views/compiled-filter.ts";
 import type { Principal } from "../auth/principal.ts";
 import { CLOCK_LEEWAY_S } from "../auth/token.ts";
 import type { Admitted } from "./admission.ts";
+import type { AppPresence } from "./app-presence.ts";
 import type { BodyListener, BodySink } from "./body-sink.ts";
-import type { Feed } from "./feed.ts";
 import { Frame } from "./frame.ts";
-import type { Hub, Peer } from "./hub.ts";
-import { Outbox } from "./outbox.ts";
-import { Subscription, type Wording } from "./subscription.ts";
-import type { Holder, Tenant } from "./tenant.ts";
-import { TokenWatch } from "./token-watch.ts";
+import type { GatewayNode, ManagedConnection } from "./gateway-node.ts";
+import { SendQueue } from "./send-queue.ts";
+import type { MessageEncoder, Subscription } from "./subscription.ts";
+import { TokenExpiry } from "./token-expiry.ts";
 
 /** A comment line goes out this often, so that proxies and readers see a living stream. */
 export const COMMENT_MS = 15_000;
@@ -28,71 +27,69 @@ export function parsePosition(lastEventId: string | undefined): StreamPosition |
   return match === null ? undefined : { view: match[1]!, version: Number(match[2]) };
 }
 
-/** Server-sent events carry the messages of a subscription; their id is the position, once the state is whole. */
-function wording(viewName: string): Wording {
-  return {
-    snapshot: ({ view, version, body, more }, requestId) => {
-      const id = more ? "" : `id: ${view}:${version}\n`;
-      const reason = requestId === undefined ? '"reason":"lagged",' : "";
-      return new Frame(`event: snapshot\n${id}data: {"type":"snapshot",${reason}${body}\n\n`);
-    },
-    diff: (frame, version) => frame.asEvent("diff", `${viewName}:${version}`),
-  };
-}
+/**
+ * Server-sent events carry the messages of a subscription; their id is the position, once the state is whole.
+ */
+const ENCODER: MessageEncoder = {
+  snapshot: ({ view, version, body, more }, requestId) => {
+    const id = more ? "" : `id: ${view}:${version}\n`;
+    const reason = requestId === undefined ? '"reason":"lagged",' : "";
+    return new Frame(`event: snapshot\n${id}data: {"type":"snapshot",${reason}${body}\n\n`);
+  },
+  diff: (frame, view, version) => frame.asEvent("diff", `${view}:${version}`),
+};
 
 /** One subscription, streamed over HTTP. */
-export class EventStream implements Peer, BodyListener {
-  readonly outbox: Outbox;
-  readonly #hub: Hub;
-  readonly #tenant: Tenant;
+export class EventStream implements ManagedConnection, BodyListener {
+  readonly sendQueue: SendQueue;
+  readonly #node: GatewayNode;
+  readonly #presence: AppPresence;
   readonly #sink: BodySink;
   readonly #admitted: Pick<Admitted, "release">;
-  readonly #subscription: Subscription<Holder>;
-  readonly #token: TokenWatch | undefined;
+  readonly #subscription: Subscription;
+  readonly #token: TokenExpiry | undefined;
   #commentAt: number;
   #endAt = Number.POSITIVE_INFINITY;
   #closed = false;
 
   constructor(
-    hub: Hub,
-    tenant: Tenant,
+    node: GatewayNode,
+    presence: AppPresence,
     principal: Principal,
     filter: CompiledFilter,
     since: StreamPosition | undefined,
     sink: BodySink,
     admitted: Pick<Admitted, "release">,
   ) {
-    this.#hub = hub;
-    this.#tenant = tenant;
+    this.#node = node;
+    this.#presence = presence;
     this.#sink = sink;
     this.#admitted = admitted;
-    this.outbox = new Outbox(sink, hub.limits.maxBufferedBytes, this, hub.pageTurns);
-    const feed = this.#feedOf(filter);
-    this.#subscription = new Subscription(feed, this.outbox, wording(feed.view.name), this);
-    tenant.join(feed, this.#subscription);
-    hub.add(this);
-    const wallNow = hub.clock.wallNow();
+    this.sendQueue = new SendQueue(sink, node.limits.maxBufferedBytes, this, node.pageTurns);
+    this.#subscription = this.#attach(filter);
+    node.add(this);
+    const wallNow = node.clock.wallNow();
     this.#token =
-      principal.exp === undefined ? undefined : new TokenWatch(principal.exp, wallNow, CLOCK_LEEWAY_S);
-    hub.expire(this, this.#token?.next(wallNow));
-    this.#commentAt = hub.clock.now() + COMMENT_MS;
-    hub.schedule(this, this.#commentAt);
+      principal.exp === undefined ? undefined : new TokenExpiry(principal.exp, wallNow, CLOCK_LEEWAY_S);
+    node.expire(this, this.#token?.nextCheckAt(wallNow));
+    this.#commentAt = node.clock.now() + COMMENT_MS;
+    node.schedule(this, this.#commentAt);
     this.#start(since);
   }
 
   onBacklog(): void {
-    this.#hub.backlog(this);
+    this.#node.backlog(this);
   }
 
   /** Also what the subscription tells: this reader cannot be served any more. */
   onFailure(error: unknown): void {
-    this.#hub.telemetry.crashed(error);
+    this.#node.telemetry.crashed(error);
     this.onStall();
   }
 
   onDrain(): void {
     try {
-      this.outbox.drained();
+      this.sendQueue.drained();
     } catch (error) {
       this.onFailure(error);
     }
@@ -101,32 +98,29 @@ export class EventStream implements Peer, BodyListener {
   onClose(): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.outbox.close();
-    const { feed } = this.#subscription;
-    feed.remove(this.#subscription);
-    this.#tenant.subscriptions--;
-    this.#tenant.dismiss(feed, this.#hub.clock.now());
+    this.sendQueue.close();
+    this.#presence.liveViews.detach(this.#subscription, this.#node.clock.now());
     this.#admitted.release();
-    this.#hub.remove(this);
+    this.#node.remove(this);
   }
 
   onDue(now: number): void {
     if (now >= this.#endAt) return this.#end();
     if (now >= this.#commentAt) {
-      if (this.#sink.buffered === 0) this.outbox.send(COMMENT);
+      if (this.#sink.buffered === 0) this.sendQueue.send(COMMENT);
       this.#commentAt = now + COMMENT_MS;
     }
-    this.#hub.schedule(this, Math.min(this.#commentAt, this.#endAt));
+    this.#node.schedule(this, Math.min(this.#commentAt, this.#endAt));
   }
 
   onExpiryDue(wallNow: number): void {
     if (this.#token === undefined) return;
     if (this.#token.isOver(wallNow)) {
-      this.#hub.telemetry.refused("token_expired");
+      this.#node.telemetry.refused("token_expired");
       this.#end();
     } else {
       this.#token.shouldWarn(wallNow);
-      this.#hub.expire(this, this.#token.next(wallNow));
+      this.#node.expire(this, this.#token.nextCheckAt(wallNow));
     }
   }
 
@@ -136,15 +130,20 @@ export class EventStream implements Peer, BodyListener {
   }
 
   drain(delayMs: number): void {
-    if (this.#endAt === Number.POSITIVE_INFINITY) this.outbox.offer(new Frame(`retry: ${delayMs}\n\n`));
-    this.#endAt = this.#hub.clock.now() + delayMs;
-    this.#hub.schedule(this, this.#endAt);
+    if (this.#endAt === Number.POSITIVE_INFINITY) this.sendQueue.offer(new Frame(`retry: ${delayMs}\n\n`));
+    this.#endAt = this.#node.clock.now() + delayMs;
+    this.#node.schedule(this, this.#endAt);
   }
 
   /** @throws What making the view throws; the place of the connection is given back then. */
-  #feedOf(filter: CompiledFilter): Feed<Holder> {
+  #attach(filter: CompiledFilter): Subscription {
     try {
-      return this.#tenant.feed(filter);
+      // There is always room: a stream has an app token, which is charged nothing.
+      return this.#presence.liveViews.attach(filter, {
+        sendQueue: this.sendQueue,
+        encoder: ENCODER,
+        owner: this,
+      })!;
     } catch (error) {
       this.#admitted.release();
       throw error;
@@ -154,7 +153,7 @@ export class EventStream implements Peer, BodyListener {
   #start(since: StreamPosition | undefined): void {
     const missed = since && this.#subscription.missedSince(since.view, since.version);
     if (missed === undefined) return this.#subscription.requestSnapshot(0);
-    this.outbox.send(RESUMED);
+    this.sendQueue.send(RESUMED);
     for (const diff of missed) this.#subscription.deliver(new Frame(diff.text), diff.version);
   }
 

@@ -28,7 +28,10 @@ export class Frame {
     return this;
   }
 
-  /** The bytes if there are any, for a sink that takes both: encoding a text for one reader is left to the library. */
+  /**
+   * The bytes if there are any, for a sink that takes both: encoding a text for one reader is left to the
+   * library.
+   */
   get payload(): string | Buffer {
     return this.#bytes ?? this.text;
   }

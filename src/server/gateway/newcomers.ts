@@ -1,5 +1,5 @@
 import { addressKey } from "./admission.ts";
-import type { Limits } from "./limits.ts";
+import type { GatewayConfig } from "./gateway-config.ts";
 
 /** What all of them may hold: the memory gate, which closes at four fifths, leaves room for that. */
 const SHARE_OF_MEMORY = 1 / 8;
@@ -60,7 +60,7 @@ export class Newcomers {
   #count = 0;
 
   /** `memoryLimit`: bytes that this process may use. */
-  constructor(memoryLimit: number, { maxMessageBytes }: Pick<Limits, "maxMessageBytes">) {
+  constructor(memoryLimit: number, { maxMessageBytes }: Pick<GatewayConfig, "maxMessageBytes">) {
     this.max = Math.max(LEAST, Math.floor((SHARE_OF_MEMORY * memoryLimit) / maxMessageBytes));
     this.maxPerAddress = Math.floor(SHARE_OF_ADDRESS * this.max);
   }

@@ -15,8 +15,8 @@ export interface PageSender {
 const PAGES_AT_ONCE = 4;
 
 /**
- * Sends the pages of long answers, so many in one turn of the event loop. Parties take turns, and so do the senders of
- * a party: a user with many sockets gets no more pages than a user with one.
+ * Sends the pages of long answers, so many in one turn of the event loop. Parties take turns, and so do the
+ * senders of a party: a user with many sockets gets no more pages than a user with one.
  */
 export class PageTurns {
   readonly #turn: TurnBudget;

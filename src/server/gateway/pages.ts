@@ -1,17 +1,19 @@
 import { Buffer } from "node:buffer";
-import type { Member } from "../../protocol/codec.ts";
+import type { EncodedEntry } from "../../protocol/codec.ts";
 
 /** The `data` of a snapshot or answer is cut into pages of about this many bytes of JSON. */
 export const PAGE_BYTES = 64 * 1024 - 512;
 
 export interface Page {
-  readonly members: readonly Member[];
+  readonly members: readonly EncodedEntry[];
   /** Where the next page starts; undefined after the last. */
   readonly next: number | undefined;
 }
 
-/** One page of `members` from index `from`; always at least one member, however long, and a page even of none. */
-export function cutPage(members: readonly Member[], from: number): Page {
+/**
+ * One page of `members` from index `from`; always at least one member, however long, and a page even of none.
+ */
+export function cutPage(members: readonly EncodedEntry[], from: number): Page {
   if (from === 0 && surelyFit(members)) return { members, next: undefined };
   let end = from;
   let bytes = 0;
@@ -24,7 +26,7 @@ export function cutPage(members: readonly Member[], from: number): Page {
 }
 
 /** Whether they need no counting of bytes: a UTF-16 unit has three of them at most. */
-function surelyFit(members: readonly Member[]): boolean {
+function surelyFit(members: readonly EncodedEntry[]): boolean {
   let units = members.length;
   for (let i = 0; i < members.length && 3 * units <= PAGE_BYTES; i++) units += members[i]!.length;
   return 3 * units <= PAGE_BYTES;

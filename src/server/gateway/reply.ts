@@ -9,5 +9,5 @@ export interface Reply {
   ok(id: number | undefined): void;
   error(id: number | undefined, code: Exclude<ErrorCode, "BAD_MESSAGE">, message: string): void;
   /** A message broke the contract; a socket that goes on sending such is ended. */
-  bad(id: number | undefined, message: string, issues?: readonly Issue[]): void;
+  badMessage(id: number | undefined, message: string, issues?: readonly Issue[]): void;
 }

@@ -1,19 +1,19 @@
 import type { View } from "../../core/views/view.ts";
-import { encodeSnapshotBody, type Member } from "../../protocol/codec.ts";
+import { type EncodedEntry, encodeSnapshotBody } from "../../protocol/codec.ts";
 import { cutPage } from "./pages.ts";
 
 /**
- * The state of a view at one version, cut into pages as they are asked for. That of a large view may begin while its
- * first members are still collected.
+ * The state of a view at one version, cut into pages as they are asked for. That of a large view may begin
+ * while its first members are still hydrated.
  */
 export class Snapshot {
-  readonly #view: View<unknown>;
+  readonly #view: View;
   readonly version: number;
-  readonly #members: readonly Member[];
+  readonly #members: readonly EncodedEntry[];
   /** Kept only if it is the whole: what many ask for at once after a storm is made once. */
   #whole: string | undefined;
 
-  constructor(view: View<unknown>) {
+  constructor(view: View) {
     this.#view = view;
     this.version = view.version;
     this.#members = view.members();
@@ -23,7 +23,7 @@ export class Snapshot {
   page(from: number): { readonly body: string; readonly next: number | undefined } | undefined {
     if (this.#whole !== undefined) return { body: this.#whole, next: undefined };
     const { members, next } = cutPage(this.#members, from);
-    if (next === undefined && this.#view.isCollecting) return undefined;
+    if (next === undefined && this.#view.isHydrating) return undefined;
     const body = encodeSnapshotBody(this.#view.name, this.version, members, next !== undefined);
     if (from === 0 && next === undefined) this.#whole = body;
     return { body, next };

@@ -1,9 +1,9 @@
 import type { Frame } from "./frame.ts";
 
 /**
- * The WebSocket that the gateway wants; an adapter in transport/ translates it to a library and does nothing else.
- * After `close` or `terminate`, or once `onClose` was called, every call is a no-op. `onClose` may be called before
- * `close` or `terminate` returns, and is called once.
+ * The WebSocket that the gateway wants; an adapter in transport/ translates it to a library and does nothing
+ * else. After `close` or `terminate`, or once `onClose` was called, every call is a no-op. `onClose` may be
+ * called before `close` or `terminate` returns, and is called once.
  */
 export interface Socket {
   /** Sends a text frame. False: the peer or the network is slow, and bytes wait in this process. */
@@ -22,7 +22,10 @@ export interface Socket {
   readonly progress: number;
 }
 
-/** What the gateway wants to be told of a socket. Bytes are decoded already; invalid UTF-8 never comes this far. */
+/**
+ * What the gateway wants to be told of a socket. Bytes are decoded already; invalid UTF-8 never comes this
+ * far.
+ */
 export interface SocketListener {
   onText(text: string, byteLength: number): void;
   onBinary(): void;

@@ -1,4 +1,4 @@
-import type { FlushPayer } from "./feed.ts";
+import type { FlushPayer } from "./view-channel.ts";
 
 export interface ChargeLimits {
   readonly maxBytes: number;

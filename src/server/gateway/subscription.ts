@@ -1,10 +1,15 @@
 import type { Diff } from "../../core/views/diff-log.ts";
-import type { Feed, FlushPayer, Subscriber } from "./feed.ts";
+import type { View } from "../../core/views/view.ts";
 import { Frame } from "./frame.ts";
-import type { Job, Outbox } from "./outbox.ts";
+import type { PagedResponse, SendQueue } from "./send-queue.ts";
 import type { Snapshot } from "./snapshot.ts";
+import type { SubscriptionCharges } from "./subscription-charges.ts";
+import type { Subscriber, ViewChannel } from "./view-channel.ts";
 
-/** A page of a snapshot as the feed hands it out; the reader's protocol is put around it by the subscription. */
+/**
+ * A page of a snapshot as the channel hands it out; the reader's protocol is put around it by the
+ * subscription.
+ */
 export interface SnapshotPage {
   readonly view: string;
   readonly version: number;
@@ -12,17 +17,21 @@ export interface SnapshotPage {
   readonly more: boolean;
 }
 
-/** How a subscriber's protocol words what a feed says. */
-export interface Wording {
-  /** `requestId`: the request that this answers; undefined for a snapshot that nobody asked for, after a lag. */
+/** Puts what a channel sends into the messages of a subscriber's protocol. */
+export interface MessageEncoder {
+  /**
+   * `requestId`: the request that this answers; undefined for a snapshot that nobody asked for, after a lag.
+   */
   snapshot(page: SnapshotPage, requestId: number | undefined): Frame;
-  diff(frame: Frame, version: number): Frame;
+  diff(frame: Frame, view: string, version: number): Frame;
 }
 
 /** What the long answers of a user hold while their readers take them, which is bounded. */
 export interface LongAnswers {
-  /** Whether a snapshot of that view may begin. If not, the outbox is woken when it may be tried again. */
-  begin(view: object): boolean;
+  /**
+   * Whether a snapshot of that view may begin. If not, the send queue is woken when it may be tried again.
+   */
+  begin(view: View): boolean;
   /** The one that was begun is out, or nobody takes it any more. Once is enough, and twice does no harm. */
   end(): void;
 }
@@ -32,15 +41,26 @@ export interface SubscriptionOwner {
   onFailure(error: unknown): void;
 }
 
+/** What a subscription needs of the one who reads it: a socket or an event stream. */
+export interface SubscriptionReader {
+  readonly sendQueue: SendQueue;
+  readonly encoder: MessageEncoder;
+  readonly owner: SubscriptionOwner;
+  /** What the reader's user is charged; undefined for one who is charged nothing. */
+  readonly charges?: SubscriptionCharges | undefined;
+  readonly answers?: LongAnswers | undefined;
+}
+
 /**
- * One subscriber of a view. It is live, and gets each diff; or snapshots are under way to it, and it gets no diff until
- * the last of them has been sent; or it lagged: it gets nothing until it has drained, then a snapshot.
+ * One subscriber of a view. It is live, and gets each diff; or snapshots are under way to it, and it gets no
+ * diff until the last of them has been sent; or it lagged: it gets nothing until it has drained, then a
+ * snapshot.
  */
-export class Subscription<Holder> implements Subscriber {
-  readonly feed: Feed<Holder>;
-  readonly outbox: Outbox;
-  readonly wording: Wording;
-  readonly payer: FlushPayer | undefined;
+export class Subscription implements Subscriber {
+  readonly channel: ViewChannel;
+  readonly payer: SubscriptionCharges | undefined;
+  readonly #sendQueue: SendQueue;
+  readonly #encoder: MessageEncoder;
   readonly #owner: SubscriptionOwner;
   readonly #answers: LongAnswers | undefined;
   /** The version that the reader is at, once it is live. */
@@ -52,21 +72,14 @@ export class Subscription<Holder> implements Subscriber {
   #ended = false;
   /** One of the snapshots under way has begun: it is held until its reader has it. */
   #hasBegun = false;
-  /** The outbox waits, for this view to be collected or for room, and sends nothing long meanwhile. */
+  /** The send queue waits, for this view to be hydrated or for room, and sends nothing long meanwhile. */
   #isWaiting = false;
 
-  constructor(
-    feed: Feed<Holder>,
-    outbox: Outbox,
-    wording: Wording,
-    owner: SubscriptionOwner,
-    payer?: FlushPayer | undefined,
-    answers?: LongAnswers | undefined,
-  ) {
-    this.feed = feed;
-    this.outbox = outbox;
-    this.wording = wording;
-    this.payer = payer;
+  constructor(channel: ViewChannel, { sendQueue, encoder, owner, charges, answers }: SubscriptionReader) {
+    this.channel = channel;
+    this.payer = charges;
+    this.#sendQueue = sendQueue;
+    this.#encoder = encoder;
     this.#owner = owner;
     this.#answers = answers;
   }
@@ -76,10 +89,12 @@ export class Subscription<Holder> implements Subscriber {
     return this.#unanswered.length;
   }
 
-  /** Takes up at a position if its diffs are kept: the missed ones are returned, and the caller delivers them. */
+  /**
+   * Takes up at a position if its diffs are kept: the missed ones are returned, and the caller delivers them.
+   */
   missedSince(view: string, version: number): readonly Diff[] | undefined {
-    if (this.#snapshotsUnderWay > 0 || this.#lagged || view !== this.feed.view.name) return undefined;
-    const missed = this.feed.view.since(version);
+    if (this.#snapshotsUnderWay > 0 || this.#lagged || view !== this.channel.view.name) return undefined;
+    const missed = this.channel.view.since(version);
     if (missed !== undefined) this.#at = version;
     return missed;
   }
@@ -88,10 +103,10 @@ export class Subscription<Holder> implements Subscriber {
   requestSnapshot(requestId: number | undefined): void {
     this.#snapshotsUnderWay++;
     if (requestId !== undefined) this.#unanswered.push(requestId);
-    this.feed.whenSettled(() => {
+    this.channel.onceFlushed(() => {
       if (this.#ended) return;
       try {
-        this.outbox.start(this.#snapshotJob(requestId));
+        this.#sendQueue.start(this.#snapshotJob(requestId));
       } catch (error) {
         this.fail(error);
       }
@@ -101,16 +116,20 @@ export class Subscription<Holder> implements Subscriber {
   /** Sends the diff that leads to `version`, unless the reader is there already. */
   deliver(frame: Frame, version: number): void {
     if (this.#snapshotsUnderWay > 0 || this.#lagged || this.#ended || version <= this.#at) return;
-    if (version !== this.#at + 1 || !this.outbox.offer(this.wording.diff(frame, version))) return this.#lag();
+    if (
+      version !== this.#at + 1 ||
+      !this.#sendQueue.offer(this.#encoder.diff(frame, this.channel.view.name, version))
+    )
+      return this.#lag();
     this.#at = version;
-    this.feed.telemetry.deliveries++;
+    this.channel.telemetry.deliveries++;
   }
 
   end(): readonly number[] {
     this.#ended = true;
     if (this.#hasBegun) this.#endAnswer();
-    // The view is given up, and may never be collected: what comes after the snapshot is not to wait for it.
-    if (this.#isWaiting) this.outbox.wake();
+    // The view is given up, and may never be hydrated: what comes after the snapshot is not to wait for it.
+    if (this.#isWaiting) this.#sendQueue.wake();
     return this.#unanswered.splice(0);
   }
 
@@ -123,8 +142,8 @@ export class Subscription<Holder> implements Subscriber {
     this.#answers?.end();
   }
 
-  #snapshotJob(requestId: number | undefined): Job {
-    const { view } = this.feed;
+  #snapshotJob(requestId: number | undefined): PagedResponse {
+    const { view } = this.channel;
     // Taken when the first page is sent: an answer that waits for its reader keeps no old state alive.
     let snapshot: Snapshot | undefined;
     let from: number | undefined = 0;
@@ -136,13 +155,13 @@ export class Subscription<Holder> implements Subscriber {
           this.#isWaiting = this.#answers?.begin(view) === false;
           if (this.#isWaiting) return "waiting";
           this.#hasBegun = true;
-          snapshot = this.feed.snapshot();
+          snapshot = this.channel.snapshot();
         }
         const { version } = snapshot;
         const page = snapshot.page(from);
         if (page === undefined) {
-          this.feed.whenCollected(() => {
-            if (this.#isWaiting) this.outbox.wake();
+          this.channel.onceHydrated(() => {
+            if (this.#isWaiting) this.#sendQueue.wake();
           });
           this.#isWaiting = true;
           return "waiting";
@@ -150,8 +169,8 @@ export class Subscription<Holder> implements Subscriber {
         if (from === 0 && requestId !== undefined) {
           this.#unanswered.splice(this.#unanswered.indexOf(requestId), 1);
         }
-        this.outbox.send(
-          this.wording.snapshot(
+        this.#sendQueue.send(
+          this.#encoder.snapshot(
             { view: view.name, version, body: page.body, more: page.next !== undefined },
             requestId,
           ),
@@ -170,7 +189,7 @@ export class Subscription<Holder> implements Subscriber {
     this.#snapshotsUnderWay--;
     if (this.#snapshotsUnderWay > 0) return;
     this.#at = version;
-    const missed = this.feed.view.since(version);
+    const missed = this.channel.view.since(version);
     if (missed === undefined) this.#lag();
     else for (const diff of missed) this.deliver(new Frame(diff.text), diff.version);
   }
@@ -178,8 +197,8 @@ export class Subscription<Holder> implements Subscriber {
   #lag(): void {
     if (this.#lagged) return;
     this.#lagged = true;
-    this.feed.telemetry.lagged++;
-    this.outbox.whenDrained(() => {
+    this.channel.telemetry.lagged++;
+    this.#sendQueue.whenDrained(() => {
       this.#lagged = false;
       if (!this.#ended) this.requestSnapshot(undefined);
     });

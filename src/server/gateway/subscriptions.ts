@@ -1,22 +1,21 @@
 import { CompiledFilter } from "../../core/views/compiled-filter.ts";
-import type { View } from "../../core/views/view.ts";
-import { filterBytes, walkBytes } from "../../core/views/view-size.ts";
+import { cursorBytes, filterBytes } from "../../core/views/view-size.ts";
 import { encodeResultPage, encodeSnapshotPage } from "../../protocol/codec.ts";
 import type { Message } from "../../protocol/messages.ts";
 import { mayWatch, type Principal } from "../auth/principal.ts";
+import type { AppPresence } from "./app-presence.ts";
 import { Frame } from "./frame.ts";
-import { SHORT_OF_MEMORY } from "./held-sessions.ts";
-import { MAX_LONG_RESULTS, MAX_UNANSWERED } from "./limits.ts";
-import type { Outbox } from "./outbox.ts";
+import { MAX_LONG_RESULTS, MAX_UNANSWERED } from "./gateway-config.ts";
 import type { Reply } from "./reply.ts";
 import { ResultPages } from "./result-pages.ts";
-import { type LongAnswers, Subscription, type SubscriptionOwner, type Wording } from "./subscription.ts";
+import type { SendQueue } from "./send-queue.ts";
+import { SHORT_OF_MEMORY } from "./socket-sessions.ts";
+import type { LongAnswers, MessageEncoder, Subscription, SubscriptionOwner } from "./subscription.ts";
 import type { SubscriptionCharges } from "./subscription-charges.ts";
-import type { Holder, Tenant } from "./tenant.ts";
 import type { UserBudget } from "./user-budget.ts";
 
-/** WebSocket subscribers get diffs as they are, and snapshots with the id of their request. */
-const WORDING: Wording = {
+/** Diffs go to WebSockets as they are, snapshots with the id of the request that they answer. */
+const ENCODER: MessageEncoder = {
   snapshot: (page, requestId) => new Frame(encodeSnapshotPage(requestId, page.body)),
   diff: (frame) => frame,
 };
@@ -25,38 +24,38 @@ const TOO_MUCH = "the subscriptions and waiting queries of the user, over all so
 
 /** What one socket watches, and the messages about it. */
 export class Subscriptions {
-  readonly #tenant: Tenant;
-  readonly #outbox: Outbox;
+  readonly #presence: AppPresence;
+  readonly #sendQueue: SendQueue;
   readonly #reply: Reply;
   readonly #owner: SubscriptionOwner;
   readonly #maxSubscriptions: number;
   /** What the user pays for, flushes that nobody else watches included; undefined for an app token. */
   readonly #charges: SubscriptionCharges | undefined;
-  readonly #byView = new Map<string, Subscription<Holder>>();
+  readonly #byView = new Map<string, Subscription>();
   /** What the user pays for the queries of this socket that wait. */
   #queryBytes = 0;
   /** And what the long answer holds that is under way to this socket: there is one at a time. */
   #answerBytes = 0;
-  readonly #retry = () => this.#outbox.wake();
+  readonly #retry = () => this.#sendQueue.wake();
   readonly #answers: LongAnswers = {
-    begin: (view) => this.#beginAnswer(this.#tenant.snapshotBytesOf(view as View<Holder>)),
+    begin: (view) => this.#beginAnswer(this.#presence.liveViews.views.snapshotBytesOf(view)),
     end: () => this.#endAnswer(),
   };
 
   constructor(
-    tenant: Tenant,
-    outbox: Outbox,
+    presence: AppPresence,
+    sendQueue: SendQueue,
     reply: Reply,
     owner: SubscriptionOwner,
     maxSubscriptions: number,
     budget: UserBudget,
   ) {
-    this.#tenant = tenant;
-    this.#outbox = outbox;
+    this.#presence = presence;
+    this.#sendQueue = sendQueue;
     this.#reply = reply;
     this.#owner = owner;
     this.#maxSubscriptions = maxSubscriptions;
-    this.#charges = tenant.chargesOf(budget);
+    this.#charges = presence.chargesOf(budget);
   }
 
   subscribe(message: Message<"subscribe">, principal: Principal): void {
@@ -97,7 +96,7 @@ export class Subscriptions {
     const { id } = message;
     const filter = this.#allowedFilter(message, principal);
     if (filter === undefined) return;
-    if (this.#outbox.jobs >= MAX_LONG_RESULTS + this.#maxSubscriptions) {
+    if (this.#sendQueue.pagedResponses >= MAX_LONG_RESULTS + this.#maxSubscriptions) {
       const limit = "too many long answers are under way to this socket, read them first";
       return this.#reply.error(id, "LIMIT_REACHED", limit);
     }
@@ -106,16 +105,16 @@ export class Subscriptions {
     if (this.#charges?.reserve(bytes) === false) return this.#reply.error(id, "LIMIT_REACHED", TOO_MUCH);
     this.#queryBytes += bytes;
     // Worked out only when the answers before it are out, so that the ones that wait cost next to nothing.
-    let pages: ResultPages<Holder> | undefined;
-    this.#outbox.start({
+    let pages: ResultPages | undefined;
+    this.#sendQueue.start({
       step: () => {
         if (pages === undefined) {
-          if (!this.#beginAnswer(walkBytes(filter, this.#tenant.table))) return "waiting";
-          pages = new ResultPages(filter, this.#tenant.table);
+          if (!this.#beginAnswer(cursorBytes(filter, this.#presence.table))) return "waiting";
+          pages = new ResultPages(filter, this.#presence.table);
         }
-        const page = pages.tryNext();
+        const page = pages.tryNextPage();
         if (page === undefined) return "more";
-        this.#outbox.send(new Frame(encodeResultPage(id, page.members, page.more)));
+        this.#sendQueue.send(new Frame(encodeResultPage(id, page.members, page.more)));
         if (page.more) return "more";
         this.#endAnswer();
         this.#giveBack(bytes);
@@ -127,7 +126,7 @@ export class Subscriptions {
   /** Ends the subscriptions that a new token does not allow. */
   recheck(principal: Principal, now: number): void {
     for (const subscription of [...this.#byView.values()]) {
-      const { view } = subscription.feed;
+      const { view } = subscription.channel;
       if (mayWatch(principal, view.filter)) continue;
       for (const id of this.#end(subscription, now)) {
         this.#reply.error(id, "FORBIDDEN", "the new token does not allow this filter");
@@ -144,46 +143,33 @@ export class Subscriptions {
     this.#endAnswer();
   }
 
-  #find(filter: CompiledFilter): Subscription<Holder> | undefined {
+  #find(filter: CompiledFilter): Subscription | undefined {
     for (const subscription of this.#byView.values()) {
-      if (subscription.feed.view.filter.key === filter.key) return subscription;
+      if (subscription.channel.view.filter.key === filter.key) return subscription;
     }
     return undefined;
   }
 
-  /**
-   * Returns why the filter may not be watched, if so. To make room, views that only wait for this user are
-   * dropped.
-   */
-  #add(filter: CompiledFilter): Subscription<Holder> | string {
-    const tenant = this.#tenant;
-    const charges = this.#charges;
-    const known = tenant.findView(filter);
-    if (known === undefined) {
-      if (tenant.isShortOfMemory) return SHORT_OF_MEMORY;
-      if (charges?.makeRoom(tenant.leastBytesOf(filter)) === false) return TOO_MUCH;
-    } else if (charges?.subscribe(filter.key, tenant.bytesOf(known)) === false) return TOO_MUCH;
-    const feed = tenant.feed(filter);
-    if (known === undefined && charges?.subscribe(filter.key, tenant.bytesOf(feed.view)) === false) {
-      // How much it keeps shows only now.
-      tenant.discard(feed);
-      return TOO_MUCH;
-    }
-    const subscription = new Subscription(feed, this.#outbox, WORDING, this.#owner, charges, this.#answers);
-    tenant.join(feed, subscription);
-    this.#byView.set(feed.view.name, subscription);
+  /** Returns why the filter may not be watched, if so. */
+  #add(filter: CompiledFilter): Subscription | string {
+    const { liveViews, isShortOfMemory } = this.#presence;
+    if (isShortOfMemory && liveViews.views.find(filter) === undefined) return SHORT_OF_MEMORY;
+    const subscription = liveViews.attach(filter, {
+      sendQueue: this.#sendQueue,
+      encoder: ENCODER,
+      owner: this.#owner,
+      charges: this.#charges,
+      answers: this.#answers,
+    });
+    if (subscription === undefined) return TOO_MUCH;
+    this.#byView.set(subscription.channel.view.name, subscription);
     return subscription;
   }
 
   /** Returns the requests that stay without an answer. */
-  #end(subscription: Subscription<Holder>, now: number): readonly number[] {
-    const { feed } = subscription;
-    this.#byView.delete(feed.view.name);
-    const unanswered = feed.remove(subscription);
-    this.#tenant.subscriptions--;
-    this.#charges?.unsubscribe(feed.view.filter.key);
-    this.#tenant.dismiss(feed, now, this.#charges);
-    return unanswered;
+  #end(subscription: Subscription, now: number): readonly number[] {
+    this.#byView.delete(subscription.channel.view.name);
+    return this.#presence.liveViews.detach(subscription, now);
   }
 
   /**

@@ -7,8 +7,8 @@ export interface TcpSlotsOptions {
   /** Strangers of one address, while there is room for everybody. */
   readonly maxPerAddress: number;
   /**
-   * Strangers that may come from one address in a second, burst twice that. One that does not remain a stranger
-   * counts no longer. Undefined: any number.
+   * Strangers that may come from one address in a second, burst twice that. One that does not remain a
+   * stranger counts no longer. Undefined: any number.
    */
   readonly perSecondOfAddress?: number | undefined;
   /** Whether a peer is a proxy of ours: it connects for many, so no share holds for it. */
@@ -104,7 +104,9 @@ export class TcpSlots {
     return plain > maxConnections / 2 || maxConnections - this.#connections < maxConnections * FEW_FREE;
   }
 
-  /** Whether a connection of this peer may be ended for what was asked over it: a proxy's serves others, too. */
+  /**
+   * Whether a connection of this peer may be ended for what was asked over it: a proxy's serves others, too.
+   */
   mayEnd(peer: string): boolean {
     return !this.#isProxy(peer);
   }

@@ -1,6 +1,8 @@
 import type { ClientMessageType } from "../../protocol/messages.ts";
 
-/** Reasons for which something was refused: the fixed label set of the metric and of the sampled log lines. */
+/**
+ * Reasons for which something was refused: the fixed label set of the metric and of the sampled log lines.
+ */
 export const REFUSALS = [
   "unknown_app",
   "origin",
@@ -53,7 +55,7 @@ export interface Telemetry {
   diffs: number;
   deliveries: number;
   lagged: number;
-  cut: number;
+  slowReadersDisconnected: number;
   /** Counts a refusal; `detail` may go to the log, and so must not repeat what a client sent. */
   refused(refusal: Refusal, detail?: string): void;
   /** A handler threw: a defect of ours that ended one request or socket and nothing else. */
@@ -62,6 +64,9 @@ export interface Telemetry {
   observeQuery(ms: number): void;
 }
 
-export function createCounters(): Pick<Telemetry, "messages" | "diffs" | "deliveries" | "lagged" | "cut"> {
-  return { messages: { ...NO_MESSAGES }, diffs: 0, deliveries: 0, lagged: 0, cut: 0 };
+export function createCounters(): Pick<
+  Telemetry,
+  "messages" | "diffs" | "deliveries" | "lagged" | "slowReadersDisconnected"
+> {
+  return { messages: { ...NO_MESSAGES }, diffs: 0, deliveries: 0, lagged: 0, slowReadersDisconnected: 0 };
 }

@@ -3,8 +3,8 @@ import { type Clock, LONGEST_PLAIN_PAUSE_MS } from "../clock.ts";
 /** The awake clock has to be read this often, and tokens expire by the wall clock, which may jump. */
 const LONGEST_SLEEP_MS = 500;
 /**
- * After a pause in which the process was busy, what clients sent meanwhile is read first, and clients that were not
- * served get so long to come back, before any deadline is looked at.
+ * After a pause in which the process was busy, what clients sent meanwhile is read first, and clients that
+ * were not served get so long to come back, before any deadline is looked at.
  */
 export const GRACE_MS = 250;
 

@@ -1,13 +1,13 @@
 /**
- * So much work of a kind, in milliseconds of the estimates below, is done in one turn of the event loop before others
- * are served.
+ * So much work of a kind, in milliseconds of the estimates below, is done in one turn of the event loop
+ * before others are served.
  */
 export const TURN_MS = 4;
 /** So much of a delivery is done before others have their turn. */
 export const DELIVER_AT_ONCE_MS = TURN_MS / 4;
 
-// Estimates of processor time in milliseconds, from `bench` (fan-out, snapshot). They need not be exact: they make a
-// large piece of work count for more than a small one, the same on every machine and in every test.
+// Estimates of processor time in milliseconds, from `bench` (fan-out, snapshot). They need not be exact: they
+// make a large piece of work count for more than a small one, the same on every machine and in every test.
 
 /** One frame to one reader, whatever its size. */
 const DELIVERY_MS = 0.005;
@@ -58,7 +58,9 @@ export class TurnBudget {
     this.#arm();
   }
 
-  /** Calls back in the next turn that has time for it: once, however often it is asked for the same function. */
+  /**
+   * Calls back in the next turn that has time for it: once, however often it is asked for the same function.
+   */
   onNextTurn(callback: () => void): void {
     this.#waiting.add(callback);
     this.#arm();

@@ -1,28 +1,28 @@
 import { Connection } from "./connection.ts";
-import type { Hub } from "./hub.ts";
+import type { GatewayNode } from "./gateway-node.ts";
 import type { UpgradeAnswer, UpgradeRequest } from "./socket.ts";
 
 /** Decides on a request for a WebSocket, before the upgrade. */
-export function answerUpgrade(hub: Hub, request: UpgradeRequest): UpgradeAnswer {
-  const tenant = hub.tenant(request.appId);
-  if (tenant === undefined) {
-    hub.telemetry.refused("unknown_app");
+export function answerUpgrade(node: GatewayNode, request: UpgradeRequest): UpgradeAnswer {
+  const presence = node.presence(request.appId);
+  if (presence === undefined) {
+    node.telemetry.refused("unknown_app");
     return { ok: false, status: 404, message: "there is no such app" };
   }
-  if (!tenant.app.allowsOrigin(request.origin)) {
-    hub.telemetry.refused("origin");
+  if (!presence.app.allowsOrigin(request.origin)) {
+    node.telemetry.refused("origin");
     return { ok: false, status: 403, message: "pages of this origin may not connect to this app" };
   }
-  const newcomer = request.boundsFirstMessage ? undefined : hub.admitNewcomer(request.address);
+  const newcomer = request.boundsFirstMessage ? undefined : node.admitNewcomer(request.address);
   if (newcomer !== undefined && !newcomer.ok) return newcomer;
-  const admission = hub.admit(request.address);
+  const admission = node.admit(request.address);
   if (!admission.ok) {
     newcomer?.release();
     return admission;
   }
   return {
     ok: true,
-    accept: (socket) => new Connection(hub, tenant, socket, admission, newcomer),
+    accept: (socket) => new Connection(node, presence, socket, admission, newcomer),
     abandon: () => {
       newcomer?.release();
       admission.release();

@@ -28,7 +28,7 @@ export class UserBudget {
   readonly userId: string | undefined;
   /** Sockets that the user has at this moment. */
   sockets = 0;
-  /** How many of them have bytes waiting: they share a bound, see Outbox. */
+  /** How many of them have bytes waiting: they share a bound, see SendQueue. */
   backlogged = 0;
   /** What the user's subscriptions keep, and what their flushes use up; undefined until there was one. */
   subscriptions: SubscriptionCharges | undefined;

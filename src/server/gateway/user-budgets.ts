@@ -1,8 +1,13 @@
-import type { Limits } from "./limits.ts";
-import { APP_TOKEN_FACTOR, BURST_SECONDS, USER_BYTES_PER_SECOND, USER_RATE_FACTOR } from "./limits.ts";
+import type { GatewayConfig } from "./gateway-config.ts";
+import {
+  APP_TOKEN_FACTOR,
+  BURST_SECONDS,
+  USER_BYTES_PER_SECOND,
+  USER_RATE_FACTOR,
+} from "./gateway-config.ts";
 import { type BudgetRates, refillMs, UserBudget } from "./user-budget.ts";
 
-type RateLimits = Pick<Limits, "messagesPerSecond" | "maxMessageBytes">;
+type RateLimits = Pick<GatewayConfig, "messagesPerSecond" | "maxMessageBytes">;
 
 /**
  * The budgets of the users of one app. There is one for each user who has a socket, or had one so shortly ago
@@ -68,7 +73,7 @@ export class UserBudgets {
   }
 
   /** When `expire` next has something to do; undefined if never. */
-  next(): number | undefined {
+  nextDueAt(): number | undefined {
     const [due] = this.#resting.values();
     return due;
   }

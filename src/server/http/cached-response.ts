@@ -1,6 +1,6 @@
-import type { Table } from "../../core/sessions/table.ts";
+import type { ReadonlyTable } from "../../core/sessions/table.ts";
 import type { CompiledFilter } from "../../core/views/compiled-filter.ts";
-import { joinMembers, type Member } from "../../protocol/codec.ts";
+import { type EncodedEntry, joinMembers } from "../../protocol/codec.ts";
 import { ResultPages } from "../gateway/result-pages.ts";
 
 /** Longer responses are not cached: a bound on the memory of the cache. */
@@ -21,12 +21,12 @@ export class CachedResponse {
   }
 
   /** The whole text; or, of a long response, pieces that are made one by one as they are taken. */
-  read(table: Table<unknown>): string | Iterator<string> {
+  read(table: ReadonlyTable): string | Iterator<string> {
     const filter = this.#filter;
     const changedAt = table.changedAt(filter.conversationId);
     if (changedAt === this.#cached?.changedAt) return this.#cached.text;
     const pages = new ResultPages(filter, table);
-    const { members, more } = pages.next();
+    const { members, more } = pages.nextPage();
     if (more) return pieces(members, pages);
     const text = joinMembers(HEAD, members, TAIL);
     if (filter.isLocal && text.length <= MAX_CACHED_CHARS) {
@@ -36,10 +36,10 @@ export class CachedResponse {
   }
 }
 
-function* pieces(first: readonly Member[], pages: ResultPages<unknown>): Generator<string, undefined> {
+function* pieces(first: readonly EncodedEntry[], pages: ResultPages): Generator<string, undefined> {
   yield joinMembers(HEAD, first, "");
   for (let more = true; more; ) {
-    const page = pages.next();
+    const page = pages.nextPage();
     more = page.more;
     if (page.members.length > 0) yield joinMembers(",", page.members, "");
   }

@@ -1,6 +1,6 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import ipaddr from "ipaddr.js";
-import type { Hub } from "../gateway/hub.ts";
+import type { GatewayNode } from "../gateway/gateway-node.ts";
 import type { AnonymousRequests } from "./anonymous-requests.ts";
 import { readBearer } from "./authorize.ts";
 import { type DashboardFile, dashboardFiles } from "./dashboard.ts";
@@ -16,7 +16,7 @@ import { openApiDocument } from "./openapi.ts";
 import type { Route } from "./router.ts";
 
 export interface NodeRoutesOptions {
-  readonly hub: Hub;
+  readonly hub: GatewayNode;
   readonly anonymous: AnonymousRequests;
   /**
    * Whether an address is a proxy of ours. Its requests come from other machines, even if it runs on this
@@ -65,7 +65,7 @@ function readiness({ hub, isReady }: NodeRoutesOptions): HttpResponse {
   if (!isReady() || !hub.isReady) return jsonResponse(503, { status: "starting" }, { "retry-after": "1" });
   // Still 200: a load balancer that took this node out would disconnect the clients that it serves.
   const degraded = hub.isDegraded ? "degraded" : "ready";
-  return jsonResponse(200, { status: hub.memory.isShort ? "low_memory" : degraded });
+  return jsonResponse(200, { status: hub.loadShedder.isShort ? "low_memory" : degraded });
 }
 
 function metrics(request: HttpRequest, options: NodeRoutesOptions): HttpResponse | Promise<HttpResponse> {

@@ -1,10 +1,10 @@
-import { TYPING_SHAPE, VISIBLE_SHAPE } from "../../core/sessions/session.ts";
+import { TYPING_BIT, VISIBLE_BIT } from "../../core/sessions/session.ts";
 import { Id } from "../../protocol/ids.ts";
 import { idProblem } from "../../protocol/rules.ts";
 import type { Principal } from "../auth/principal.ts";
+import type { AppPresence } from "../gateway/app-presence.ts";
 import { EventStream, parsePosition } from "../gateway/event-stream.ts";
-import type { Hub } from "../gateway/hub.ts";
-import type { Tenant } from "../gateway/tenant.ts";
+import type { GatewayNode } from "../gateway/gateway-node.ts";
 import type { AnonymousRequests } from "./anonymous-requests.ts";
 import { authorize } from "./authorize.ts";
 import {
@@ -24,7 +24,7 @@ import type { NodeDescription } from "./schemas.ts";
 interface AppRequest {
   readonly http: HttpRequest;
   readonly params: Params;
-  readonly tenant: Tenant;
+  readonly tenant: AppPresence;
   readonly principal: Principal;
   readonly now: number;
 }
@@ -38,12 +38,12 @@ const SMALL_BODY_BYTES = 16 * 1024;
 
 /** The routes under `/v1/{appId}`. `describeNode` makes the body of `/v1/{appId}/node`. */
 export function presenceRoutes(
-  hub: Hub,
+  hub: GatewayNode,
   anonymous: AnonymousRequests,
   describeNode: () => NodeDescription,
 ): Route[] {
   const forApp = (handler: AppHandler) => withApp(hub, anonymous, handler);
-  const filters = new Map([...hub.tenants()].map((tenant) => [tenant, new FilterReader()]));
+  const filters = new Map([...hub.presences()].map((tenant) => [tenant, new FilterReader()]));
   return [
     {
       method: "POST",
@@ -74,7 +74,7 @@ export function presenceRoutes(
       path: "/v1/:appId/realtime",
       handler: (request, params) =>
         anonymous.respond(request.address(), () =>
-          hub.tenant(params.appId ?? "") === undefined
+          hub.presence(params.appId ?? "") === undefined
             ? unknownApp()
             : errorResponse(426, { upgrade: ["this path is for WebSockets"] }, { upgrade: "websocket" }),
         ),
@@ -83,9 +83,9 @@ export function presenceRoutes(
 }
 
 /** Finds the app, checks credentials and rate, then calls the handler. */
-function withApp(hub: Hub, anonymous: AnonymousRequests, handler: AppHandler): RouteHandler {
+function withApp(hub: GatewayNode, anonymous: AnonymousRequests, handler: AppHandler): RouteHandler {
   return (request, params) => {
-    const tenant = hub.tenant(params.appId ?? "");
+    const tenant = hub.presence(params.appId ?? "");
     if (tenant === undefined) return anonymous.respond(request.address(), unknownApp);
     if (!hub.isReady) return errorResponse(503, { node: ["is starting"] }, { "retry-after": "1" });
     const authorized = authorize(tenant.app, request.headers.authorization, hub.clock.wallNow());
@@ -113,12 +113,12 @@ function withApp(hub: Hub, anonymous: AnonymousRequests, handler: AppHandler): R
 
 /** Has the body read, unless memory is short and the body is long. */
 function readBody(
-  hub: Hub,
+  hub: GatewayNode,
   { http, tenant }: AppRequest,
   handle: (body: Buffer) => HttpResponse,
   maxBytes?: number,
 ): HttpResponse | BodyWanted {
-  if (!hub.memory.isShort || http.contentLength <= SMALL_BODY_BYTES) {
+  if (!hub.loadShedder.isShort || http.contentLength <= SMALL_BODY_BYTES) {
     return new BodyWanted(tenant.app.id, handle, maxBytes);
   }
   hub.telemetry.refused("memory");
@@ -126,7 +126,7 @@ function readBody(
 }
 
 function presences(
-  hub: Hub,
+  hub: GatewayNode,
   { http, tenant, now }: AppRequest,
   body: Buffer,
   filters: FilterReader,
@@ -138,7 +138,7 @@ function presences(
   return textResponse(200, text);
 }
 
-function stream(hub: Hub, { http, tenant, principal }: AppRequest): HttpResponse {
+function stream(hub: GatewayNode, { http, tenant, principal }: AppRequest): HttpResponse {
   const parsed = filterOfQuery(http.query);
   if (!parsed.ok) return parsed.response;
   const since = parsePosition(http.headers["last-event-id"]);
@@ -154,27 +154,26 @@ function stream(hub: Hub, { http, tenant, principal }: AppRequest): HttpResponse
   );
 }
 
-function userSessions(tenant: Tenant, userId: string): HttpResponse {
+function userSessions(tenant: AppPresence, userId: string): HttpResponse {
   const background = [];
   const widgets = [];
-  for (const { shape, selectedConversationId } of tenant.table.user(userId)?.sessions ?? []) {
+  for (const { statusBits, selectedConversationId } of tenant.table.user(userId)?.sessions ?? []) {
     const row = {
-      isTyping: (shape & TYPING_SHAPE) !== 0,
+      isTyping: (statusBits & TYPING_BIT) !== 0,
       currentConversationId: selectedConversationId,
     };
-    if ((shape & VISIBLE_SHAPE) !== 0) widgets.push(row);
+    if ((statusBits & VISIBLE_BIT) !== 0) widgets.push(row);
     else background.push(row);
   }
   return jsonResponse(200, [...background, ...widgets]);
 }
 
-function kick(tenant: Tenant, userId: string, now: number): HttpResponse {
-  const ended = tenant.kick(userId, now);
-  tenant.settle(now);
+function kick(tenant: AppPresence, userId: string, now: number): HttpResponse {
+  const ended = tenant.transact(now, (sessions) => sessions.forceEndAll(userId));
   return jsonResponse(200, { ended });
 }
 
-function stats(tenant: Tenant): HttpResponse {
+function stats(tenant: AppPresence): HttpResponse {
   const { sockets, subscriptions, views } = tenant;
   return jsonResponse(200, { ...tenant.table.counts(), sockets, subscriptions, views });
 }

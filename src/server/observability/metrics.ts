@@ -1,5 +1,5 @@
 import type { Cluster } from "../cluster/cluster.ts";
-import type { Hub } from "../gateway/hub.ts";
+import type { GatewayNode } from "../gateway/gateway-node.ts";
 import { createCounters, REFUSALS, type Refusal, type Telemetry } from "../gateway/telemetry.ts";
 import { addClusterMetrics } from "./cluster-metrics.ts";
 import { type CounterInfo, MetricSet } from "./metric-set.ts";
@@ -8,7 +8,7 @@ import { TimeHistogram } from "./time-histogram.ts";
 export interface Metrics {
   readonly telemetry: Telemetry;
   /** The hub whose state the gauges show. */
-  observe(hub: Hub): void;
+  observe(hub: GatewayNode): void;
   /** Shows the state of a cluster too. */
   observeCluster(cluster: Cluster): void;
   /** Milliseconds from a change on this node until it came back from the log. */
@@ -26,13 +26,13 @@ const COUNTERS = {
     name: "lagged_readers",
     help: "Number of times since start that a subscriber fell behind and got a snapshot instead of diffs.",
   },
-  cut: {
+  slowReadersDisconnected: {
     name: "cut_readers",
     help: "Number of connections ended since start because the client did not read.",
   },
 } as const satisfies Readonly<Record<Count, CounterInfo>>;
 
-type Tenant = ReturnType<Hub["tenants"]> extends Iterable<infer Item> ? Item : never;
+type Tenant = ReturnType<GatewayNode["presences"]> extends Iterable<infer Item> ? Item : never;
 
 /**
  * The metrics of this node. Counts are plain numbers, and gauges are read from the hub when somebody scrapes;
@@ -82,15 +82,15 @@ export function createMetrics(
     () => crashes,
   );
 
-  let hub: Hub | undefined;
+  let hub: GatewayNode | undefined;
   const sum = (value: (tenant: Tenant) => number) => {
     let total = 0;
-    for (const tenant of hub?.tenants() ?? []) total += value(tenant);
+    for (const tenant of hub?.presences() ?? []) total += value(tenant);
     return total;
   };
   metrics.counter(
     { name: "folded_events", help: "Number of events since start that joined a diff with an earlier event." },
-    () => sum((tenant) => tenant.foldedEvents),
+    () => sum((tenant) => tenant.coalescedChanges),
   );
   metrics.gauge("connections", "Open WebSockets and event streams.", () => hub?.admissions.connections ?? 0);
   metrics.gauge("sockets", "Open WebSockets.", () => sum((tenant) => tenant.sockets));

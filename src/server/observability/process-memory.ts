@@ -1,6 +1,6 @@
 import { totalmem } from "node:os";
 import { getHeapStatistics } from "node:v8";
-import type { MemoryUse } from "../gateway/memory-gate.ts";
+import type { MemoryUse } from "../gateway/load-shedder.ts";
 import { createCollector } from "../internals/force-collection.ts";
 import { monitorLiveHeap } from "../internals/live-heap.ts";
 

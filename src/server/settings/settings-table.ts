@@ -1,6 +1,6 @@
 import { Id } from "../../protocol/ids.ts";
 import { MAX_SHARDS } from "../auth/app.ts";
-import type { Limits } from "../gateway/limits.ts";
+import type { GatewayConfig } from "../gateway/gateway-config.ts";
 import { parseApps } from "./parse-apps.ts";
 import { parseRedisUrls } from "./parse-redis-urls.ts";
 import { parseTrustProxy } from "./parse-trust-proxy.ts";
@@ -243,7 +243,7 @@ export const LIMIT_SETTINGS = {
     unit: "milliseconds",
     help: "a node that goes down sends its clients away over this time",
   }),
-} as const satisfies Readonly<Record<keyof Limits, IntegerSetting>>;
+} as const satisfies Readonly<Record<keyof GatewayConfig, IntegerSetting>>;
 
 /** What this node runs beside: its supervisor, its monitoring, its proxies. */
 export const PLATFORM_SETTINGS = {

@@ -1,5 +1,5 @@
 import type { AppConfig } from "../auth/app.ts";
-import type { Limits } from "../gateway/limits.ts";
+import type { GatewayConfig } from "../gateway/gateway-config.ts";
 import { isLoopback } from "./is-loopback.ts";
 import { quote } from "./one-line.ts";
 import { OTHER_OPEN_FILES } from "./settings-table.ts";
@@ -7,7 +7,7 @@ import { OTHER_OPEN_FILES } from "./settings-table.ts";
 /** The settings that these warnings are about. */
 export interface WarningsInput {
   readonly apps: readonly AppConfig[] | undefined;
-  readonly limits: Limits;
+  readonly limits: GatewayConfig;
   readonly redisUrls: readonly string[] | undefined;
   readonly openFiles: number | undefined;
 }
@@ -39,7 +39,7 @@ function secretWarnings(apps: readonly AppConfig[]): string[] {
     );
 }
 
-function limitWarnings(limits: Limits, openFiles: number | undefined): string[] {
+function limitWarnings(limits: GatewayConfig, openFiles: number | undefined): string[] {
   const warnings: string[] = [];
   if (openFiles !== undefined && limits.maxConnections > openFiles - OTHER_OPEN_FILES) {
     warnings.push(

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import type { AppConfig } from "../auth/app.ts";
-import type { Limits } from "../gateway/limits.ts";
+import type { GatewayConfig } from "../gateway/gateway-config.ts";
 import { openFileLimit } from "../internals/open-file-limit.ts";
 import { isLoopback } from "./is-loopback.ts";
 import { quote } from "./one-line.ts";
@@ -14,7 +14,7 @@ import { type Timing, timingProblem, timingWarnings } from "./timing.ts";
 /** The settings of one node, checked. `settings-table.ts` says what each of them means. */
 export interface Settings extends Omit<ValuesOf<typeof NODE_SETTINGS>, "host"> {
   readonly host: string;
-  readonly limits: Limits;
+  readonly limits: GatewayConfig;
   /** TCP connections of every kind; less than the process may open, so that it is never out of files. */
   readonly maxTcpConnections: number;
   readonly metricsToken: string | undefined;
@@ -29,7 +29,7 @@ export interface Settings extends Omit<ValuesOf<typeof NODE_SETTINGS>, "host"> {
 export function readSettings(env: NodeJS.ProcessEnv, host: HostInfo = thisHost()): Settings {
   const source: SettingsSource = { text: (name) => env[name] || undefined, host };
   const node = readValues(NODE_SETTINGS, source);
-  const limits: Limits = readValues(LIMIT_SETTINGS, source);
+  const limits: GatewayConfig = readValues(LIMIT_SETTINGS, source);
   const { terminationGraceMs, metricsToken, trustProxy } = readValues(PLATFORM_SETTINGS, source);
   const { apps, redisUrls } = node;
   requireShards(apps, node.redisShards);

@@ -1,11 +1,11 @@
-import type { Limits } from "../gateway/limits.ts";
+import type { GatewayConfig } from "../gateway/gateway-config.ts";
 
 /**
  * The times that must fit each other: for several nodes to be one gateway, and for one node to go down
  * gently.
  */
 export interface Timing {
-  readonly limits: Pick<Limits, "drainMs" | "heartbeatIntervalMs" | "resumeWindowMs">;
+  readonly limits: Pick<GatewayConfig, "drainMs" | "heartbeatIntervalMs" | "resumeWindowMs">;
   /** undefined: there are no other nodes. */
   readonly nodeLeaseMs: number | undefined;
   /** How long the supervisor waits between SIGTERM and SIGKILL; undefined if it is not known. */

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { Pacer } from "../../../src/cli/simulator/pacer.ts";
 import { Tab } from "../../../src/cli/simulator/tab.ts";
-import type { HeldSession } from "../../../src/server/gateway/tenant.ts";
+import type { Session } from "../../../src/core/sessions/session.ts";
 import { APP, TestGateway } from "../../support/gateway.ts";
 
 let gateway: TestGateway;
@@ -68,7 +68,7 @@ test("a tab with an invalid token reports it and does not retry", async () => {
   expect(onRefused).toHaveBeenCalledExactlyOnceWith("no valid token");
 });
 
-function rowOf(session: HeldSession) {
+function rowOf(session: Session) {
   const { sessionId, kind, visible, selectedConversationId, hasFocus, isTyping, custom } = session;
   return { sessionId, kind, visible, selectedConversationId, hasFocus, isTyping, custom };
 }

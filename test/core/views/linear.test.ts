@@ -3,7 +3,7 @@ import { NEW_SESSION } from "../../../src/core/sessions/session.ts";
 import { Table } from "../../../src/core/sessions/table.ts";
 import { CompiledFilter } from "../../../src/core/views/compiled-filter.ts";
 import { View } from "../../../src/core/views/view.ts";
-import { Views } from "../../../src/core/views/views.ts";
+import { ViewRegistry } from "../../../src/core/views/view-registry.ts";
 import { FilterSchema } from "../../../src/protocol/filter.ts";
 import { ResultPages } from "../../../src/server/gateway/result-pages.ts";
 
@@ -14,16 +14,22 @@ const SESSIONS = 1_000;
 
 /** A user with a visible widget elsewhere, whose background sessions in a room therefore count for nothing. */
 function hiddenInRoom() {
-  const table = new Table<object>();
+  const table = new Table();
   const widget = table.open(
     "w",
     "mallory",
     "widget",
     { ...NEW_SESSION, selectedConversationId: "elsewhere" },
-    {},
+    undefined,
   );
   for (let i = 0; i < SESSIONS; i++) {
-    table.open(`s${i}`, "mallory", "background", { ...NEW_SESSION, selectedConversationId: "room" }, {});
+    table.open(
+      `s${i}`,
+      "mallory",
+      "background",
+      { ...NEW_SESSION, selectedConversationId: "room" },
+      undefined,
+    );
   }
   const filter = new CompiledFilter(
     FilterSchema.parse({ selectedConversationId: "room", includeBackgroundSessions: true }),
@@ -33,14 +39,14 @@ function hiddenInRoom() {
 
 it("a query looks at each session of a user who is not in the result once or twice", () => {
   const { table, filter, matches } = hiddenInRoom();
-  expect(new ResultPages(filter, table).next()).toEqual({ members: [], more: false });
+  expect(new ResultPages(filter, table).nextPage()).toEqual({ members: [], more: false });
   expect(matches.mock.calls.length).toBeLessThanOrEqual(2 * (SESSIONS + 1));
 });
 
 it("so does a view that is made", () => {
   const { table, filter, matches } = hiddenInRoom();
   const view = new View("v", filter, table);
-  while (!view.collect(100));
+  while (!view.hydrate(100));
   expect(view.size).toBe(0);
   expect(matches.mock.calls.length).toBeLessThanOrEqual(2 * (SESSIONS + 1));
 });
@@ -48,7 +54,7 @@ it("so does a view that is made", () => {
 it("a change of visibility looks at each view once or twice, however many sessions are where it looks", () => {
   const { table } = hiddenInRoom();
   let names = 0;
-  const views = new Views<object>(table, 50, () => `v${names++}`);
+  const views = new ViewRegistry(table, 50, () => `v${names++}`);
   const view = views.acquire(
     new CompiledFilter(
       FilterSchema.parse({ selectedConversationId: "room", includeBackgroundSessions: true }),

@@ -77,8 +77,8 @@ function meet(): Peer {
 
 function part(gone: Peer): void {
   gone.connection.onClose(1000);
-  world.tenant.kick("alice", world.time);
-  world.tenant.kick("bob", world.time);
+  world.tenant.transact(world.time, (sessions) => sessions.forceEndAll("alice"));
+  world.tenant.transact(world.time, (sessions) => sessions.forceEndAll("bob"));
 }
 
 const near = nearTo(CLIENT_MESSAGES, WORDS, 20);

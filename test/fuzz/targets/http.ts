@@ -19,9 +19,9 @@ const world = new World({
 });
 const { tenant } = world;
 for (const [i, userId] of ["alice", "bob", "__proto__"].entries()) {
-  const holder = { lose: () => {} };
+  const holder = { onSessionLost: () => {} };
   const patch = { selectedConversationId: "c1", hasFocus: i === 0, custom: { mood: "calm" } };
-  tenant.open(userId, i === 1 ? "background" : "widget", patch, holder, 0);
+  tenant.transact(0, (sessions) => sessions.open(userId, i === 1 ? "background" : "widget", patch, holder));
 }
 
 const node = {

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import type { Session } from "../../../src/core/sessions/session.ts";
 import { encodeRow, parseRecord, readRecord } from "../../../src/server/cluster/record.ts";
 import { parseEntry } from "../../../src/server/cluster/redis-entry.ts";
-import type { HeldSession } from "../../../src/server/gateway/tenant.ts";
 import type { Outcome, Target } from "../fuzz.ts";
 import { nearTo } from "../mutate.ts";
 import { isFact } from "../rules.ts";
@@ -21,9 +21,9 @@ export const fact: Target = {
     if (read === undefined) return "refused";
     if (read.kind === "end") return "taken";
     // Writing it again gives the same entry, and applying it again changes nothing.
-    const { userId, kind, opened, term, lostAt, state } = read.session;
-    const origin = { opened, term, lostAt };
-    const session = { user: { userId }, kind, origin, ...state } as unknown as HeldSession;
+    const { userId, kind, opened, epoch, lostAt, state } = read.session;
+    const ownership = { opened, epoch, lostAt };
+    const session = { user: { userId }, kind, ownership, ...state } as unknown as Session;
     const again = readRecord(parseRecord(encodeRow(parsed!.appId, session))!, session);
     assert(again?.kind === "row");
     assert.equal(JSON.stringify(again.session), JSON.stringify(read.session));

@@ -1,10 +1,10 @@
 import { CompiledFilter } from "../../../src/core/views/compiled-filter.ts";
 import { FilterSchema } from "../../../src/protocol/filter.ts";
 import { App, type AppConfig } from "../../../src/server/auth/app.ts";
-import { Hub } from "../../../src/server/gateway/hub.ts";
+import type { AppPresence } from "../../../src/server/gateway/app-presence.ts";
+import { GatewayNode } from "../../../src/server/gateway/gateway-node.ts";
 import { ResultPages } from "../../../src/server/gateway/result-pages.ts";
 import { createCounters } from "../../../src/server/gateway/telemetry.ts";
-import type { Tenant } from "../../../src/server/gateway/tenant.ts";
 import { readSettings } from "../../../src/server/settings/settings.ts";
 
 export const APP_ID = "test-app";
@@ -21,15 +21,15 @@ const NO_FILES = { openFiles: 65_536, readFile: () => "" };
  * run.
  */
 export class World {
-  readonly hub: Hub;
-  readonly tenant: Tenant;
+  readonly hub: GatewayNode;
+  readonly tenant: AppPresence;
   /** Milliseconds, set by the test. */
   time = 0;
 
   constructor(env: Record<string, string> = {}, app: Partial<AppConfig> = {}) {
     let ids = 0;
     const { limits } = readSettings(env, NO_FILES);
-    this.hub = new Hub({
+    this.hub = new GatewayNode({
       apps: [new App({ id: APP_ID, secrets: [SECRET], ...app })],
       limits,
       clock: { now: () => this.time, wallNow: () => WALL_NOW },
@@ -48,7 +48,7 @@ export class World {
     });
     // Nothing happens here except by an input.
     this.hub.stop();
-    this.tenant = this.hub.tenant(APP_ID)!;
+    this.tenant = this.hub.presence(APP_ID)!;
   }
 
   /** Everything that a client could see, as text. */
@@ -58,7 +58,7 @@ export class World {
     for (const filter of [EVERYBODY, WIDGETS]) {
       const pages = new ResultPages(filter, table);
       for (let more = true; more; ) {
-        const page = pages.next();
+        const page = pages.nextPage();
         data += page.members.join(",");
         more = page.more;
       }

@@ -1,7 +1,13 @@
 import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
-import { MAX_ORIGIN, NEW_SESSION, Session } from "../../../src/core/sessions/session.ts";
-import { User } from "../../../src/core/sessions/user.ts";
+import {
+  MAX_OWNERSHIP_NUMBER,
+  NEW_SESSION,
+  type RemoteSession,
+  type Session,
+} from "../../../src/core/sessions/session.ts";
+import { SessionRow } from "../../../src/core/sessions/session-row.ts";
+import { UserRow } from "../../../src/core/sessions/user-row.ts";
 import {
   type ConfirmedOp,
   decideAfterReload,
@@ -13,23 +19,22 @@ import {
   type ReceivedRecord,
 } from "../../../src/server/cluster/decisions.ts";
 import type { Effect } from "../../../src/server/cluster/effect.ts";
-import type { HeldSession, RemoteSession } from "../../../src/server/gateway/tenant.ts";
 import { knowing } from "./knowing.ts";
 
 const HEAD = readFileSync(new URL("../../../src/server/cluster/decisions.ts", import.meta.url), "utf8");
 const OF_SESSION_ID = { appId: "app", sessionId: "s" };
 const IGNORE: Effect = { do: "ignore" };
-const SOCKET = { lose: () => {} };
+const SOCKET = { onSessionLost: () => {} };
 const EPOCH = 5;
 
 /** A session as this node shows it, at epoch 5. Without an owner it is this node's own. */
-const sessionOf = (owner?: string, hasClient = false) =>
-  new Session("s", new User("alice"), "widget", NEW_SESSION, hasClient ? SOCKET : undefined, {
+const sessionOf = (owner?: string, hasClient = false, epoch = EPOCH) =>
+  new SessionRow("s", new UserRow("alice"), "widget", NEW_SESSION, hasClient ? SOCKET : undefined, {
     opened: 1,
     owner,
-    term: EPOCH,
+    epoch,
     lostAt: undefined,
-  }) as HeldSession;
+  });
 const own = () => sessionOf();
 const remote = () => sessionOf("other");
 
@@ -41,7 +46,7 @@ const rowAt = (epoch: number): RemoteSession => ({
   userId: "alice",
   kind: "widget",
   opened: 1,
-  term: epoch,
+  epoch: epoch,
   lostAt: undefined,
   state: NEW_SESSION,
 });
@@ -73,24 +78,24 @@ const op = (kind: ConfirmedOp["kind"], isDone: boolean): ConfirmedOp => ({
 /** What is decided, and how, by the session that the effect is about. */
 type Case = readonly [
   row: string,
-  session: HeldSession | undefined,
-  decide: (session: HeldSession | undefined) => Effect,
-  expected: Effect | ((session: HeldSession) => Effect),
+  session: Session | undefined,
+  decide: (session: Session | undefined) => Effect,
+  expected: Effect | ((session: Session) => Effect),
 ];
 
-const record = (what: ReceivedRecord, node: Knowledge) => (session: HeldSession | undefined) =>
+const record = (what: ReceivedRecord, node: Knowledge) => (session: Session | undefined) =>
   decideRecord(what, session, node);
-const confirmation = (what: ConfirmedOp, node: Knowledge) => (session: HeldSession | undefined) =>
+const confirmation = (what: ConfirmedOp, node: Knowledge) => (session: Session | undefined) =>
   decideConfirmation(what, session, node);
-const afterReload = (node: Knowledge) => (session: HeldSession | undefined) =>
+const afterReload = (node: Knowledge) => (session: Session | undefined) =>
   decideAfterReload("app", session!, node);
-const withoutRow = (session: HeldSession | undefined) => decideWithoutRow("app", session);
-const withoutSession = (node: Knowledge) => (session: HeldSession | undefined) =>
+const withoutRow = (session: Session | undefined) => decideWithoutRow("app", session);
+const withoutSession = (node: Knowledge) => (session: Session | undefined) =>
   decideWithoutSession("app", "s", session, node);
 const writeAgain =
   (kind: "open" | "takeover") =>
-  (session: HeldSession): Effect => ({ do: "writeAgain", kind, appId: "app", session });
-const removed = (session: HeldSession): Effect => ({
+  (session: Session): Effect => ({ do: "writeAgain", kind, appId: "app", session });
+const removed = (session: Session): Effect => ({
   do: "removeRow",
   appId: "app",
   session,
@@ -196,16 +201,15 @@ it("the table of decisions and these cases have the same rows", () => {
 it.each(CASES.map(([row, ...rest], i) => [`${row} (case ${i})`, ...rest] as const))(
   "is decided as the table says: %s",
   (_, session, decide, expected) => {
-    const before = JSON.stringify(session?.origin);
+    const before = JSON.stringify(session?.ownership);
     expect(decide(session)).toEqual(typeof expected === "function" ? expected(session!) : expected);
     // A decision changes nothing.
-    expect(JSON.stringify(session?.origin)).toBe(before);
+    expect(JSON.stringify(session?.ownership)).toBe(before);
   },
 );
 
 it("the epoch of a takeover stays at the largest number once it is there", () => {
-  const session = sessionOf(undefined, true);
-  session.origin!.term = MAX_ORIGIN;
-  const effect = decideRecord(inLog(MAX_ORIGIN), session, overriding);
-  expect(effect).toEqual({ do: "outbid", appId: "app", session, epoch: MAX_ORIGIN });
+  const session = sessionOf(undefined, true, MAX_OWNERSHIP_NUMBER);
+  const effect = decideRecord(inLog(MAX_OWNERSHIP_NUMBER), session, overriding);
+  expect(effect).toEqual({ do: "outbid", appId: "app", session, epoch: MAX_OWNERSHIP_NUMBER });
 });

@@ -92,7 +92,8 @@ describe("a defect that shows while something is taken in", () => {
             node.open(`user-${random.below(6)}`, "widget", {});
             break;
           case 2:
-            if (isHeld) node.tenant.update(session, { custom: { n: String(round) } }, node.now);
+            if (isHeld)
+              node.transact((sessions) => sessions.update(session, { custom: { n: String(round) } }));
             break;
           case 3:
             if (session !== undefined && !isHeld) node.resume(session.sessionId, { hasFocus: true });
@@ -100,10 +101,10 @@ describe("a defect that shows while something is taken in", () => {
           case 4:
             if (!isHeld) break;
             node.socket.held.delete(session.sessionId);
-            node.tenant.end(session, "closed", node.now);
+            node.transact((sessions) => sessions.end(session, "closed"));
             break;
           default:
-            node.tenant.kick(`user-${random.below(6)}`, node.now);
+            node.transact((sessions) => sessions.forceEndAll(`user-${random.below(6)}`));
         }
         world.advance(random.pick([10, 50, 300]), () => random.below(4));
       }

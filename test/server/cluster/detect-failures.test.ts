@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { NEW_SESSION, Session } from "../../../src/core/sessions/session.ts";
-import { User } from "../../../src/core/sessions/user.ts";
+import { NEW_SESSION } from "../../../src/core/sessions/session.ts";
+import { SessionRow } from "../../../src/core/sessions/session-row.ts";
+import { UserRow } from "../../../src/core/sessions/user-row.ts";
 import { detectFailures } from "../../../src/server/cluster/detect-failures.ts";
 import { RemoteNodes } from "../../../src/server/cluster/remote-nodes.ts";
-import type { HeldSession } from "../../../src/server/gateway/tenant.ts";
 import { knowing } from "./knowing.ts";
 
 const LEASE_MS = 1_000;
@@ -12,12 +12,12 @@ const STAGGER_MS = 500;
 
 const sessionOf = (sessionId: string, owner: string) => ({
   appId: "app",
-  session: new Session(sessionId, new User("alice"), "widget", NEW_SESSION, undefined, {
+  session: new SessionRow(sessionId, new UserRow("alice"), "widget", NEW_SESSION, undefined, {
     opened: 1,
     owner,
-    term: 0,
+    epoch: 0,
     lostAt: undefined,
-  }) as HeldSession,
+  }),
 });
 
 function nodesOf(...writers: string[]): RemoteNodes {

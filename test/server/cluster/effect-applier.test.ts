@@ -1,21 +1,21 @@
 import { expect, it } from "vitest";
-import { NEW_SESSION, Session } from "../../../src/core/sessions/session.ts";
-import { User } from "../../../src/core/sessions/user.ts";
+import { NEW_SESSION, type RemoteSession } from "../../../src/core/sessions/session.ts";
+import { SessionRow } from "../../../src/core/sessions/session-row.ts";
+import { UserRow } from "../../../src/core/sessions/user-row.ts";
 import type { Effect } from "../../../src/server/cluster/effect.ts";
 import { EffectApplier, type EffectTargets } from "../../../src/server/cluster/effect-applier.ts";
-import type { HeldSession, RemoteSession } from "../../../src/server/gateway/tenant.ts";
 
-const session = new Session("s", new User("alice"), "widget", NEW_SESSION, undefined, {
+const session = new SessionRow("s", new UserRow("alice"), "widget", NEW_SESSION, undefined, {
   opened: 1,
   owner: undefined,
-  term: 5,
+  epoch: 5,
   lostAt: undefined,
-}) as HeldSession;
+});
 const remote: RemoteSession = {
   userId: "alice",
   kind: "widget",
   opened: 1,
-  term: 6,
+  epoch: 6,
   lostAt: undefined,
   state: NEW_SESSION,
 };
@@ -62,7 +62,7 @@ it.each<[Effect, string[]]>([
   [{ do: "reclaim", ...ofSession }, ["presence.reclaim app 9"]],
   [{ do: "ownerLost", ...ofSession }, ["presence.onOwnerLost app 9"]],
   [{ do: "writeAgain", kind: "open", ...ofSession }, ["writeRow open app"]],
-  [{ do: "outbid", ...ofSession, epoch: 6 }, ["presence.setEpoch app 6", "writeRow takeover app"]],
+  [{ do: "outbid", ...ofSession, epoch: 6 }, ["presence.setEpoch app 6 9", "writeRow takeover app"]],
   [{ do: "writeEnd", ...ofId }, ["reconciler.markEnded s", "writeEnd end app s closed"]],
   // It is shown until its end is read back.
   [{ do: "expire", ...ofId }, ["writeEnd end app s node-lost"]],

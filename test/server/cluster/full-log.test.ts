@@ -9,7 +9,7 @@ describe("nodes whose log has no room for more", () => {
     const moved = a!.open("moved", "widget", {});
     world.heal(40);
     world.log.isFull = true;
-    a!.tenant.update(a!.tenant.table.get(alice)!, { custom: { n: "1" } }, a!.now);
+    a!.transact((sessions) => sessions.update(a!.tenant.table.get(alice)!, { custom: { n: "1" } }));
     world.advance(1_000, () => 5);
     for (const { replicator } of world.nodes) {
       expect(replicator.isWhole).toBe(false);
@@ -17,7 +17,7 @@ describe("nodes whose log has no room for more", () => {
     }
     // A client goes elsewhere, which nobody can be told.
     a!.socket.held.delete(moved);
-    a!.tenant.lose(a!.tenant.table.get(moved)!, a!.now);
+    a!.transact((sessions) => sessions.markDisconnected(a!.tenant.table.get(moved)!));
     expect(b!.resume(moved, { hasFocus: true })).toBe(true);
     c!.open("carol", "widget", {});
     world.advance(LEASE_MS + WINDOW_MS + 5_000, () => 5);
@@ -49,10 +49,10 @@ describe("nodes whose log has no room for more", () => {
     world.heal(40);
     world.log.isFull = true;
     const [alice] = a!.tenant.table.user("alice")!.sessions;
-    a!.tenant.update(alice!, { hasFocus: true }, a!.now);
+    a!.transact((sessions) => sessions.update(alice!, { hasFocus: true }));
     a!.socket.held.delete(gone);
-    a!.tenant.end(a!.tenant.table.get(gone)!, "closed", a!.now);
-    expect(b!.tenant.kick("alice", b!.now)).toBe(1);
+    a!.transact((sessions) => sessions.end(a!.tenant.table.get(gone)!, "closed"));
+    expect(b!.transact((sessions) => sessions.forceEndAll("alice"))).toBe(1);
     world.advance(1_500, () => 5);
     expect(users(world)).toEqual([[], []]);
     expect(world.log.rows.size).toBe(0);
@@ -70,12 +70,12 @@ describe("nodes whose log has no room for more", () => {
     // changed again.
     b!.resume(one!, {});
     b!.resume(two!, {});
-    a!.tenant.update(a!.tenant.table.get(three!)!, { hasFocus: true }, a!.now);
+    a!.transact((sessions) => sessions.update(a!.tenant.table.get(three!)!, { hasFocus: true }));
     world.advance(10, (node) => (node === c ? 0 : 1));
-    b!.tenant.update(b!.tenant.table.get(one!)!, { custom: { n: "2" } }, b!.now);
-    b!.tenant.end(b!.tenant.table.get(two!)!, "closed", b!.now);
+    b!.transact((sessions) => sessions.update(b!.tenant.table.get(one!)!, { custom: { n: "2" } }));
+    b!.transact((sessions) => sessions.end(b!.tenant.table.get(two!)!, "closed"));
     b!.socket.held.delete(two!);
-    a!.tenant.update(a!.tenant.table.get(three!)!, { isTyping: true }, a!.now);
+    a!.transact((sessions) => sessions.update(a!.tenant.table.get(three!)!, { isTyping: true }));
     world.advance(3_000, () => 3);
     world.heal(2_000);
     world.compare();
@@ -90,9 +90,9 @@ describe("nodes whose log has no room for more", () => {
     const alice = a!.open("alice", "widget", {});
     world.heal(40);
     world.log.isFull = true;
-    a!.tenant.update(a!.tenant.table.get(alice)!, { hasFocus: true }, a!.now);
+    a!.transact((sessions) => sessions.update(a!.tenant.table.get(alice)!, { hasFocus: true }));
     world.advance(200, () => 5);
-    a!.tenant.lose(a!.tenant.table.get(alice)!, a!.now);
+    a!.transact((sessions) => sessions.markDisconnected(a!.tenant.table.get(alice)!));
     a!.socket.held.delete(alice);
     a!.replicator.leave();
     world.advance(1_500, () => 5);

@@ -9,7 +9,7 @@ describe("nodes whose log is lost, older, trimmed, frozen or silent", () => {
     const bob = b!.open("bob", "widget", {});
     world.heal(40);
     world.log.lose();
-    b!.tenant.update(b!.tenant.table.get(bob)!, { hasFocus: true }, b!.now);
+    b!.transact((sessions) => sessions.update(b!.tenant.table.get(bob)!, { hasFocus: true }));
     for (let i = 0; i < 50; i++) {
       world.heal(100);
       expect(users(world)).toEqual(Array(3).fill(["alice", "bob"]));
@@ -32,8 +32,8 @@ describe("nodes whose log is lost, older, trimmed, frozen or silent", () => {
       for (const node of world.nodes) world.cut(node);
       world.log.lose();
       a!.socket.held.delete(bob);
-      a!.tenant.end(a!.tenant.table.get(bob)!, "closed", a!.now);
-      b!.tenant.kick("carol", b!.now);
+      a!.transact((sessions) => sessions.end(a!.tenant.table.get(bob)!, "closed"));
+      b!.transact((sessions) => sessions.forceEndAll("carol"));
       world.nodes[first]!.connect();
       world.advance(1_000, () => 5);
       world.heal(4_000);
@@ -90,7 +90,7 @@ describe("nodes whose log is lost, older, trimmed, frozen or silent", () => {
       const moved = a!.open("moved", "widget", {});
       world.heal(40);
       const restore = world.log.save();
-      a!.tenant.end(a!.tenant.table.get(ended)!, "closed", a!.now);
+      a!.transact((sessions) => sessions.end(a!.tenant.table.get(ended)!, "closed"));
       a!.socket.held.delete(ended);
       b!.resume(moved, { hasFocus: true });
       b!.open("new", "widget", {});
@@ -152,7 +152,7 @@ describe("nodes whose log is lost, older, trimmed, frozen or silent", () => {
     // Redis went back to a time before alice came; and a client of the one went to the other, which tells of
     // it when it can.
     restore(false);
-    b!.tenant.lose(b!.tenant.table.get(moved)!, b!.now);
+    b!.transact((sessions) => sessions.markDisconnected(b!.tenant.table.get(moved)!));
     b!.socket.held.delete(moved);
     a!.resume(moved, {});
     world.advance(WINDOW_MS + 100, () => 0);
@@ -175,7 +175,7 @@ describe("nodes whose log is lost, older, trimmed, frozen or silent", () => {
     world.heal(40);
     b!.isPaused = true;
     a!.open("new", "widget", {});
-    a!.tenant.end(a!.tenant.table.get(gone)!, "closed", a!.now);
+    a!.transact((sessions) => sessions.end(a!.tenant.table.get(gone)!, "closed"));
     a!.socket.held.delete(gone);
     world.flush();
     a!.open("newer", "widget", {});
@@ -195,7 +195,7 @@ describe("nodes whose log is lost, older, trimmed, frozen or silent", () => {
     const moved = b!.open("moved", "widget", {});
     world.heal(40);
     world.isFrozen = true;
-    b!.tenant.lose(b!.tenant.table.get(moved)!, b!.now);
+    b!.transact((sessions) => sessions.markDisconnected(b!.tenant.table.get(moved)!));
     b!.socket.held.delete(moved);
     world.advance(3_000, () => 1);
     a!.resume(moved, {});

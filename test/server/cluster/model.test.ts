@@ -127,20 +127,22 @@ class Play {
         }
         break;
       case "update":
-        this.#atHolder(known, (holder, session) => holder.tenant.update(session, step.fields, holder.now));
+        this.#atHolder(known, (holder, session) =>
+          holder.transact((sessions) => sessions.update(session, step.fields)),
+        );
         break;
       case "close":
         this.#atHolder(known, (holder, session) => {
           this.#ended.add(session.sessionId);
           holder.socket.held.delete(session.sessionId);
-          holder.tenant.end(session, "closed", holder.now);
+          holder.transact((sessions) => sessions.end(session, "closed"));
         });
         break;
       case "lose":
         this.#atHolder(known, (holder, session) => {
           known!.lostAt = world.now;
           holder.socket.held.delete(session.sessionId);
-          holder.tenant.lose(session, holder.now);
+          holder.transact((sessions) => sessions.markDisconnected(session));
         });
         break;
       case "resume":
@@ -156,7 +158,7 @@ class Play {
         for (const { sessionId } of node!.tenant.table.user(step.userId)?.sessions ?? []) {
           this.#ended.add(sessionId);
         }
-        node!.tenant.kick(step.userId, node!.now);
+        node!.transact((sessions) => sessions.forceEndAll(step.userId));
         break;
       case "advance":
         this.#advance(step.ms, (each) => step.speeds[world.nodes.indexOf(each) % step.speeds.length]!);
@@ -198,7 +200,7 @@ class Play {
       case "leave":
         if (world.nodes.length === 1 || node!.isPaused) break;
         for (const sessionId of node!.socket.held) {
-          node!.tenant.lose(node!.tenant.table.get(sessionId)!, node!.now);
+          node!.transact((sessions) => sessions.markDisconnected(node!.tenant.table.get(sessionId)!));
         }
         node!.replicator.leave();
         world.pump(node!, 20);

@@ -1,20 +1,20 @@
 import { describe, expect, it } from "vitest";
-import { NEW_SESSION, patchState, Session } from "../../../src/core/sessions/session.ts";
-import { User } from "../../../src/core/sessions/user.ts";
+import { NEW_SESSION, patchState, type Session } from "../../../src/core/sessions/session.ts";
+import { SessionRow } from "../../../src/core/sessions/session-row.ts";
+import { UserRow } from "../../../src/core/sessions/user-row.ts";
 import { encodeRow, parseRecord, readRecord } from "../../../src/server/cluster/record.ts";
-import type { HeldSession } from "../../../src/server/gateway/tenant.ts";
 
-const origin = (lostAt?: number) => ({ opened: 5, owner: undefined, term: 1, lostAt });
+const origin = (lostAt?: number) => ({ opened: 5, owner: undefined, epoch: 1, lostAt });
 const sessionWith = (custom: Record<string, string>, lostAt?: number) =>
-  new Session(
+  new SessionRow(
     "s",
-    new User("alice"),
+    new UserRow("alice"),
     "widget",
     patchState(NEW_SESSION, { custom }),
     undefined,
     origin(lostAt),
-  ) as HeldSession;
-const read = (text: string, known?: HeldSession) => readRecord(parseRecord(text)!, known);
+  );
+const read = (text: string, known?: Session) => readRecord(parseRecord(text)!, known);
 
 describe("what nodes say of a session", () => {
   it("has when its socket was lost only if others have to know", () => {

@@ -19,11 +19,13 @@ describe("nodes that share a log", () => {
     world.heal(40);
     world.compare();
     expect(users(world)).toEqual(Array(3).fill(["alice", "bob"]));
-    a!.tenant.update(a!.tenant.table.get(alice)!, { hasFocus: true, isTyping: true }, a!.now);
+    a!.transact((sessions) =>
+      sessions.update(a!.tenant.table.get(alice)!, { hasFocus: true, isTyping: true }),
+    );
     world.heal(40);
     world.compare();
     expect(b!.tenant.table.get(alice)!).toMatchObject({ hasFocus: true, isTyping: true });
-    a!.tenant.end(a!.tenant.table.get(alice)!, "closed", a!.now);
+    a!.transact((sessions) => sessions.end(a!.tenant.table.get(alice)!, "closed"));
     a!.socket.held.delete(alice);
     world.heal(40);
     world.compare();
@@ -58,7 +60,7 @@ describe("nodes that share a log", () => {
     };
     const lose = (node: FakeNode, sessionId: string) => {
       node.socket.held.delete(sessionId);
-      node.tenant.lose(node.tenant.table.get(sessionId)!, node.now);
+      node.transact((sessions) => sessions.markDisconnected(node.tenant.table.get(sessionId)!));
     };
 
     const NOTHING = { evicted: [] };
@@ -80,12 +82,14 @@ describe("nodes that share a log", () => {
       world.heal(100);
       lose(a, ids[1]!);
       world.heal(100);
-      expect(b.tenant.table.get(ids[3]!)!.origin!.lostAt).toBe(a.tenant.table.get(ids[3]!)!.origin!.lostAt);
+      expect(b.tenant.table.get(ids[3]!)!.ownership!.lostAt).toBe(
+        a.tenant.table.get(ids[3]!)!.ownership!.lostAt,
+      );
       expect(b.openWithin("alice", "widget", {})).toMatchObject({ evicted: [ids[3]] });
       expect(a.tenant.table.get(ids[3]!)).toBeDefined();
       world.heal(100);
       expect(a.tenant.table.get(ids[3]!)).toBeUndefined();
-      expect(a.tenant.leftovers().lost).toBe(1);
+      expect(a.tenant.debugCounts().lost).toBe(1);
       expect(b.openWithin("alice", "widget", {})).toMatchObject({ evicted: [ids[1]] });
       world.heal(100);
       expect(b.openWithin("alice", "widget", {})).toEqual(NOTHING);
@@ -99,7 +103,7 @@ describe("nodes that share a log", () => {
       expect(a.resume(ids[0]!, {})).toBe(true);
       expect(b.resume(ids[1]!, {})).toBe(true);
       world.heal(100);
-      const lostAt = (node: FakeNode, i: number) => node.tenant.table.get(ids[i]!)!.origin!.lostAt;
+      const lostAt = (node: FakeNode, i: number) => node.tenant.table.get(ids[i]!)!.ownership!.lostAt;
       for (const node of world.nodes) {
         expect([lostAt(node, 0), lostAt(node, 1)]).toEqual([undefined, undefined]);
         expect(lostAt(node, 2)).toBeTypeOf("number");
@@ -149,14 +153,14 @@ describe("nodes that share a log", () => {
       // Each is closed, replaced by another, and taken over by the other node, which has not heard of it yet.
       for (const sessionId of ids) {
         a.socket.held.delete(sessionId);
-        a.tenant.end(a.tenant.table.get(sessionId)!, "closed", a.now);
+        a.transact((sessions) => sessions.end(a.tenant.table.get(sessionId)!, "closed"));
       }
       const others = ids.map(() => a.openWithin("alice", "widget", {}).opened!);
       for (const sessionId of ids) expect(b.resume(sessionId, {})).toBe(true);
       world.heal(100);
       expect(a.tenant.table.user("alice")!.sessions).toHaveLength(2 * MAX_SESSIONS);
       const evictedFor = (node: FakeNode, sessionId: string) =>
-        node.tenant.sessionsToEvict("alice", node.now, node.tenant.table.get(sessionId)!);
+        node.transact((sessions) => sessions.sessionsToEvict("alice", node.tenant.table.get(sessionId)!));
       for (const node of world.nodes) {
         for (const sessionId of [...ids, ...others]) expect(evictedFor(node, sessionId)).toBe("full");
       }
@@ -183,7 +187,7 @@ describe("nodes that share a log", () => {
       world.heal(40);
       expect(rowOf(few[0]!)).toBe(before);
       expect(JSON.parse(rowOf(many[0]!))).toHaveLength(10);
-      expect(b!.tenant.table.get(few[0]!)!.origin!.lostAt).toBeUndefined();
+      expect(b!.tenant.table.get(few[0]!)!.ownership!.lostAt).toBeUndefined();
       // It ends as ever.
       world.heal(WINDOW_MS);
       world.compare();
@@ -197,7 +201,7 @@ describe("nodes that share a log", () => {
       const [a, b] = world.nodes;
       const alice = a!.open("alice", "widget", {});
       world.heal(40);
-      a!.tenant.update(a!.tenant.table.get(alice)!, { hasFocus: true }, a!.now);
+      a!.transact((sessions) => sessions.update(a!.tenant.table.get(alice)!, { hasFocus: true }));
       world.advance(10, (node) => (node === a ? 2 : 0));
       expect(b!.resume(alice, { isTyping: true })).toBe(true);
       if (how === "sent") b!.step();
@@ -266,7 +270,7 @@ describe("nodes that share a log", () => {
       // What was sent is lost with the link.
       if (wasSent) b!.cut();
       b!.socket.held.delete(alice);
-      b!.tenant.lose(b!.tenant.table.get(alice)!, b!.now);
+      b!.transact((sessions) => sessions.markDisconnected(b!.tenant.table.get(alice)!));
       c!.resume(alice, { hasFocus: true });
       world.advance(500, () => 5);
       world.heal(WINDOW_MS + 5_000);
@@ -283,8 +287,10 @@ describe("nodes that share a log", () => {
     /** As those versions take a session over. */
     const resumeAsBefore = (node: FakeNode, wall: number) => {
       node.resume(alice, {});
-      const origin = node.tenant.table.get(alice)!.origin!;
-      origin.term = Math.max(origin.term, wall);
+      const session = node.tenant.table.get(alice)!;
+      node.transact(({ replicated }) =>
+        replicated.setEpoch(session, Math.max(session.ownership!.epoch, wall)),
+      );
     };
     resumeAsBefore(b!, 1_800_000_000_000);
     world.heal(40);
@@ -292,7 +298,7 @@ describe("nodes that share a log", () => {
     world.heal(40);
     expect(b!.socket.told).toEqual([`${alice} replaced`]);
     for (const { tenant } of world.nodes) {
-      expect(tenant.table.get(alice)!.origin!.term).toBe(1_800_000_000_001);
+      expect(tenant.table.get(alice)!.ownership!.epoch).toBe(1_800_000_000_001);
     }
     // At the same time, all agree as well.
     a!.resume(alice, {});
@@ -367,7 +373,8 @@ describe("nodes that share a log", () => {
     for (const [node, sessionId] of moves) {
       world.advance(1_000, () => 5);
       for (const { socket, tenant, now } of world.nodes) {
-        if (socket.held.delete(sessionId)) tenant.lose(tenant.table.get(sessionId)!, now);
+        if (socket.held.delete(sessionId))
+          tenant.transact(now, (sessions) => sessions.markDisconnected(tenant.table.get(sessionId)!));
       }
       expect(node.resume(sessionId, {})).toBe(true);
     }
@@ -382,9 +389,9 @@ describe("nodes that share a log", () => {
     const [a, b] = world.nodes;
     const alice = a!.open("alice", "widget", {});
     world.heal(40);
-    expect(b!.tenant.kick("alice", b!.now)).toBe(1);
+    expect(b!.transact((sessions) => sessions.forceEndAll("alice"))).toBe(1);
     // What its owner says before it has heard of that revives nothing.
-    a!.tenant.update(a!.tenant.table.get(alice)!, { hasFocus: true }, a!.now);
+    a!.transact((sessions) => sessions.update(a!.tenant.table.get(alice)!, { hasFocus: true }));
     world.heal(40);
     expect(a!.socket.told).toEqual([`${alice} kicked`]);
     world.compare();
@@ -438,7 +445,7 @@ describe("nodes that share a log", () => {
     const [a, b] = world.nodes;
     const alice = a!.open("alice", "widget", {});
     world.heal(40);
-    a!.tenant.lose(a!.tenant.table.get(alice)!, a!.now);
+    a!.transact((sessions) => sessions.markDisconnected(a!.tenant.table.get(alice)!));
     a!.replicator.leave();
     world.heal(100);
     expect(a!.replicator.hasLeft).toBe(true);
@@ -492,7 +499,7 @@ describe("nodes that share a log", () => {
     const alice = a!.open("alice", "widget", {});
     world.heal(40);
     b!.resume(alice, {});
-    b!.tenant.end(b!.tenant.table.get(alice)!, "closed", b!.now);
+    b!.transact((sessions) => sessions.end(b!.tenant.table.get(alice)!, "closed"));
     b!.socket.held.clear();
     world.heal(40);
     world.compare();

@@ -1,13 +1,16 @@
 import { isDeepStrictEqual } from "node:util";
 import { expect } from "vitest";
+import type { Session, SessionConnection } from "../../../src/core/sessions/session.ts";
 import type { SessionKind, SessionPatch } from "../../../src/protocol/wire.ts";
 import { App } from "../../../src/server/auth/app.ts";
 import type { Command, Entry } from "../../../src/server/cluster/log.ts";
 import { createReplicationSink } from "../../../src/server/cluster/replication-sink.ts";
 import { Replicator } from "../../../src/server/cluster/replicator.ts";
 import { ShardPresence } from "../../../src/server/cluster/shard-presence.ts";
+import { AppPresence } from "../../../src/server/gateway/app-presence.ts";
+import { FlushBatch } from "../../../src/server/gateway/flush-batch.ts";
+import type { SessionLife } from "../../../src/server/gateway/session-life.ts";
 import { createCounters } from "../../../src/server/gateway/telemetry.ts";
-import { type HeldSession, type Holder, Tenant } from "../../../src/server/gateway/tenant.ts";
 import { readSettings } from "../../../src/server/settings/settings.ts";
 import { endlessTurn } from "../../support/stubs.ts";
 import { MemoryLog } from "./memory-log.ts";
@@ -33,11 +36,11 @@ const { limits } = readSettings(
 );
 
 /** A socket, as far as it holds sessions. */
-export class FakeSocket implements Holder {
+export class FakeSocket implements SessionConnection {
   readonly held = new Set<string>();
   readonly told: string[] = [];
 
-  lose(session: HeldSession, cause: string): void {
+  onSessionLost(session: Session, cause: string): void {
     this.held.delete(session.sessionId);
     this.told.push(`${session.sessionId} ${cause}`);
   }
@@ -54,7 +57,7 @@ interface Sent {
  */
 export class FakeNode {
   readonly name: string;
-  readonly tenant: Tenant;
+  readonly tenant: AppPresence;
   readonly replicator: Replicator;
   readonly socket = new FakeSocket();
   readonly presence: ShardPresence;
@@ -79,10 +82,12 @@ export class FakeNode {
     this.name = name;
     this.now = now;
     this.#log = log;
-    const tenants = new Map<string, Tenant>();
+    const tenants = new Map<string, AppPresence>();
+    const flushBatch = new FlushBatch();
     this.presence = new ShardPresence(
       { tenant: (appId) => tenants.get(appId), tenants: () => tenants.values() },
       () => true,
+      flushBatch,
     );
     const { events } = this;
     const note = (event: string) => () => void events.push(event);
@@ -105,7 +110,7 @@ export class FakeNode {
         lag: () => {},
       },
     });
-    this.tenant = new Tenant(app, {
+    this.tenant = new AppPresence(app, {
       limits,
       telemetry: {
         ...createCounters(),
@@ -120,7 +125,8 @@ export class FakeNode {
       clock: { now: () => this.now, wallNow: () => this.now + this.skew },
       wakeBy: () => {},
       flushTurn: endlessTurn(),
-      journal: createReplicationSink(
+      flushBatch,
+      replicationSink: createReplicationSink(
         APP_ID,
         () => this.replicator,
         (at) => this.replicator.canExpireSessions(at),
@@ -136,11 +142,17 @@ export class FakeNode {
 
   /** As the link does it. */
   #guard(act: () => void): void {
-    try {
-      act();
-    } catch (error) {
-      this.#failed(error);
-    }
+    this.presence.transact(this.now, () => {
+      try {
+        act();
+      } catch (error) {
+        this.#failed(error);
+      }
+    });
+  }
+
+  transact<T>(act: (sessions: SessionLife) => T): T {
+    return this.tenant.transact(this.now, act);
   }
 
   connect(): void {
@@ -159,7 +171,7 @@ export class FakeNode {
   }
 
   open(userId: string, kind: SessionKind, patch: SessionPatch): string {
-    const { sessionId } = this.tenant.open(userId, kind, patch, this.socket, this.now);
+    const { sessionId } = this.transact((sessions) => sessions.open(userId, kind, patch, this.socket));
     this.socket.held.add(sessionId);
     return sessionId;
   }
@@ -170,9 +182,11 @@ export class FakeNode {
     kind: SessionKind,
     patch: SessionPatch,
   ): { opened?: string; evicted: readonly string[] } {
-    const evicted = this.tenant.sessionsToEvict(userId, this.now);
+    const evicted = this.transact((sessions) => sessions.sessionsToEvict(userId));
     if (evicted === "full") return { evicted: [] };
-    for (const session of evicted) this.tenant.evict(session, this.now);
+    this.transact((sessions) => {
+      for (const session of evicted) sessions.evict(session);
+    });
     return { opened: this.open(userId, kind, patch), evicted: evicted.map(({ sessionId }) => sessionId) };
   }
 
@@ -180,15 +194,17 @@ export class FakeNode {
   resume(sessionId: string, patch: SessionPatch): boolean {
     const session = this.tenant.table.get(sessionId);
     if (session === undefined) return false;
-    this.tenant.takeOver(session, this.socket, this.now);
-    this.tenant.update(session, patch, this.now);
+    this.transact((sessions) => {
+      sessions.takeOver(session, this.socket);
+      sessions.update(session, patch);
+    });
     this.socket.held.add(sessionId);
     return true;
   }
 
   /** Does what is due, and asks what there is to ask. */
   step(): void {
-    if (this.tenant.next() <= this.now) this.tenant.run(this.now);
+    if (this.tenant.nextDueAt() <= this.now) this.tenant.run(this.now);
     if (this.link === undefined) return;
     const { link } = this;
     this.#guard(() => {
@@ -196,7 +212,6 @@ export class FakeNode {
         this.commands.push({ command, link, at: this.now });
       }
     });
-    this.presence.flush(this.now);
   }
 
   /** The log does the first command that is on its way. */
@@ -238,7 +253,6 @@ export class FakeNode {
   deliver(): void {
     const reply = this.replies.shift();
     if (reply !== undefined && reply.link === this.link) this.#guard(reply.deliver);
-    this.presence.flush(this.now);
   }
 
   read(max: number): void {
@@ -246,7 +260,6 @@ export class FakeNode {
     if (this.link === undefined || after === undefined || this.isDeaf) return;
     const entries: Entry[] = this.#log.read(after, max);
     this.#guard(() => this.replicator.read(after, entries, this.now));
-    this.presence.flush(this.now);
   }
 
   get isLate(): boolean {
@@ -354,15 +367,15 @@ export class World {
   dump(node: FakeNode): Map<string, unknown> {
     const rows = new Map<string, unknown>();
     for (const session of node.tenant.table.all()) {
-      const { sessionId, user, kind, origin } = session;
+      const { sessionId, user, kind, ownership } = session;
       const { visible, selectedConversationId, hasFocus, isTyping, custom } = session;
-      const owner = origin!.owner ?? node.name;
+      const owner = ownership!.owner ?? node.name;
       rows.set(sessionId, {
         userId: user.userId,
         kind,
         state: { visible, selectedConversationId, hasFocus, isTyping, custom: { ...custom } },
-        opened: origin!.opened,
-        lostAt: origin!.lostAt,
+        opened: ownership!.opened,
+        lostAt: ownership!.lostAt,
         node: owner.split("-")[0],
         order: user.sessions.map((each) => each.sessionId),
       });

@@ -1,16 +1,16 @@
 import { expect, it } from "vitest";
-import { NEW_SESSION, Session } from "../../../src/core/sessions/session.ts";
-import { User } from "../../../src/core/sessions/user.ts";
+import { NEW_SESSION } from "../../../src/core/sessions/session.ts";
+import { SessionRow } from "../../../src/core/sessions/session-row.ts";
+import { UserRow } from "../../../src/core/sessions/user-row.ts";
 import type { OpKind } from "../../../src/server/cluster/log.ts";
 import { MAX_BATCH_OPS, WriteBuffer } from "../../../src/server/cluster/write-buffer.ts";
-import type { HeldSession } from "../../../src/server/gateway/tenant.ts";
 
-const session = new Session("s", new User("alice"), "widget", NEW_SESSION, undefined, {
+const session = new SessionRow("s", new UserRow("alice"), "widget", NEW_SESSION, undefined, {
   opened: 1,
   owner: undefined,
-  term: 0,
+  epoch: 0,
   lostAt: undefined,
-}) as HeldSession;
+});
 
 function write(buffer: WriteBuffer, kind: OpKind, sessionId = "s"): void {
   const isEnd = kind === "end" || kind === "forceEnd";

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
 import { makeId } from "../../../src/core/ids.ts";
-import { Hub, type Peer } from "../../../src/server/gateway/hub.ts";
+import { GatewayNode, type ManagedConnection } from "../../../src/server/gateway/gateway-node.ts";
 import { createCounters } from "../../../src/server/gateway/telemetry.ts";
 import { readSettings } from "../../../src/server/settings/settings.ts";
 
@@ -17,10 +17,11 @@ function delaysOf(peers: number, random: () => number): number[] {
     observeQuery: () => {},
   };
   const clock = { now: () => 0, wallNow: () => 0 };
-  const hub = new Hub({ apps: [], limits, clock, telemetry, nodeId: "n", makeId, random });
+  const hub = new GatewayNode({ apps: [], limits, clock, telemetry, nodeId: "n", makeId, random });
   hub.stop();
   const delays: number[] = [];
-  for (let i = 0; i < peers; i++) hub.add({ drain: (ms: number) => delays.push(ms) } as unknown as Peer);
+  for (let i = 0; i < peers; i++)
+    hub.add({ drain: (ms: number) => delays.push(ms) } as unknown as ManagedConnection);
   void hub.drain(OVER_MS);
   return delays;
 }

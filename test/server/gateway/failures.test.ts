@@ -1,13 +1,15 @@
 import { setImmediate } from "node:timers/promises";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { User } from "../../../src/core/sessions/user.ts";
+import type { Session } from "../../../src/core/sessions/session.ts";
+import { UserRow } from "../../../src/core/sessions/user-row.ts";
 import { CompiledFilter } from "../../../src/core/views/compiled-filter.ts";
 import { View } from "../../../src/core/views/view.ts";
-import { COLLECT_AT_ONCE } from "../../../src/core/views/view-size.ts";
+import { HYDRATE_AT_ONCE } from "../../../src/core/views/view-size.ts";
 import { FilterSchema } from "../../../src/protocol/filter.ts";
 import { App } from "../../../src/server/auth/app.ts";
-import { Outbox } from "../../../src/server/gateway/outbox.ts";
-import { type HeldSession, Tenant } from "../../../src/server/gateway/tenant.ts";
+import { AppPresence } from "../../../src/server/gateway/app-presence.ts";
+import { SendQueue } from "../../../src/server/gateway/send-queue.ts";
+import type { SessionLife } from "../../../src/server/gateway/session-life.ts";
 import { readSettings } from "../../../src/server/settings/settings.ts";
 import { CauseBook } from "../../model/oracle.ts";
 import { Reader } from "../../model/reader.ts";
@@ -18,17 +20,17 @@ import { endlessTurn, TEST_OWNER, testTelemetry } from "../../support/stubs.ts";
 // behind that differs from what was sent. The defects are made here: functions throw.
 
 const { limits } = readSettings({}, { openFiles: 65_536, readFile: () => "" });
-const holder = { lose: () => {} };
+const holder = { onSessionLost: () => {} };
 const compile = (filter: unknown) => new CompiledFilter(FilterSchema.parse(filter));
 
 class World {
   now = 1_000;
   readonly crashes: unknown[] = [];
-  readonly tenant: Tenant;
+  readonly tenant: AppPresence;
   #ids = 0;
 
   constructor() {
-    this.tenant = new Tenant(new App({ id: "app", secrets: ["x"] }), {
+    this.tenant = new AppPresence(new App({ id: "app", secrets: ["x"] }), {
       limits,
       telemetry: testTelemetry((error) => void this.crashes.push(error)),
       makeId: () => `id${this.#ids++}`,
@@ -38,13 +40,16 @@ class World {
     });
   }
 
-  open(userId: string, kind: "widget" | "background" = "widget"): HeldSession {
-    return this.tenant.open(userId, kind, {}, holder, this.now);
+  open(userId: string, kind: "widget" | "background" = "widget"): Session {
+    return this.tenant.transact(this.now, (sessions) => sessions.open(userId, kind, {}, holder));
   }
 
-  update(session: HeldSession, hasFocus: boolean): void {
-    this.tenant.update(session, { hasFocus }, this.now);
-    this.tenant.settle(this.now);
+  transact(act: (sessions: SessionLife) => void): void {
+    this.tenant.transact(this.now, act);
+  }
+
+  update(session: Session, hasFocus: boolean): void {
+    this.transact((sessions) => sessions.update(session, { hasFocus }));
   }
 
   /** A subscriber that checks every message; `onFailure` is called when it cannot be served any more. */
@@ -52,21 +57,22 @@ class World {
     const truth = () => this.query(filter);
     const causes = new CauseBook();
     causes.isTrue = () => true;
-    const feed = this.tenant.feed(compile(filter));
+    const feed = this.tenant.liveViews.channel(compile(filter));
     const reader = new Reader(feed, "0", causes, truth, 1_000_000, { onBacklog: () => {}, onFailure });
     reader.subscription.requestSnapshot(1);
     return reader;
   }
 
   unsubscribe({ subscription }: Reader): void {
-    subscription.feed.remove(subscription);
-    this.tenant.dismiss(subscription.feed, this.now);
+    const { channel } = subscription;
+    channel.remove(subscription);
+    this.tenant.liveViews.releaseChannel(channel, this.now);
   }
 
   query(filter: unknown): Record<string, unknown> {
     const compiled = compile(filter);
     const members: string[] = [];
-    compiled.forEachUser(this.tenant.table, (user) => members.push(user.member(compiled)));
+    compiled.forEachUser(this.tenant.table, (user) => members.push(user.encodedEntry(compiled)));
     return Object.assign(Object.create(null), JSON.parse(`{${members.join(",")}}`));
   }
 
@@ -80,10 +86,13 @@ afterEach(() => void vi.restoreAllMocks());
 
 /** Has encoding this user throw, until the function that is returned is called. */
 function poison(userId: string): () => void {
-  const { member } = User.prototype;
-  const spy = vi.spyOn(User.prototype, "member").mockImplementation(function (this: User<unknown>, matcher) {
+  const { encodedEntry } = UserRow.prototype;
+  const spy = vi.spyOn(UserRow.prototype, "encodedEntry").mockImplementation(function (
+    this: UserRow,
+    matcher,
+  ) {
     if (this.userId === userId) throw new RangeError("Invalid string length");
-    return member.call(this, matcher);
+    return encodedEntry.call(this, matcher);
   });
   return () => spy.mockRestore();
 }
@@ -95,8 +104,10 @@ describe("a user who cannot be encoded", () => {
     const mallory = world.open("mallory");
     const reader = world.subscribe({});
     const cure = poison("mallory");
-    world.tenant.update(mallory, { hasFocus: true }, world.now);
-    world.update(bob, true);
+    world.transact((sessions) => {
+      sessions.update(mallory, { hasFocus: true });
+      sessions.update(bob, { hasFocus: true });
+    });
     expect(reader.version).toBe(2);
     expect(reader.data).toMatchObject({ bob: { widgets: [{ hasFocus: true }] } });
     expect(reader.data).toMatchObject({ mallory: { widgets: [{ hasFocus: false }] } });
@@ -117,9 +128,9 @@ describe("a user who cannot be encoded", () => {
     world.open("bob");
     world.open("mallory");
     const cure = poison("mallory");
-    expect(() => world.tenant.feed(compile({}))).toThrow(RangeError);
-    expect(world.tenant.leftovers()).toMatchObject({ views: 0, feeds: 0, collecting: 0, index: 0 });
-    expect(world.tenant.next()).toBe(Number.POSITIVE_INFINITY);
+    expect(() => world.tenant.liveViews.channel(compile({}))).toThrow(RangeError);
+    expect(world.tenant.debugCounts()).toMatchObject({ views: 0, feeds: 0, collecting: 0, index: 0 });
+    expect(world.tenant.nextDueAt()).toBe(Number.POSITIVE_INFINITY);
     cure();
     const reader = world.subscribe({});
     expect(reader.data).toEqual(world.query({}));
@@ -127,11 +138,11 @@ describe("a user who cannot be encoded", () => {
 
   it("ends those who wait for a large view, and nobody else", async () => {
     const world = new World();
-    for (let i = 0; i < COLLECT_AT_ONCE + 10; i++) world.open(`user-${i}`);
+    for (let i = 0; i < HYDRATE_AT_ONCE + 10; i++) world.open(`user-${i}`);
     const last = world.open("mallory");
     const other = world.subscribe({ userIds: ["user-1"] });
     const failed: unknown[] = [];
-    const feed = world.tenant.feed(compile({}));
+    const feed = world.tenant.liveViews.channel(compile({}));
     const waiting = {
       payer: undefined,
       deliver: () => {},
@@ -140,14 +151,16 @@ describe("a user who cannot be encoded", () => {
     };
     feed.add(waiting);
     const cure = poison("mallory");
-    while (world.tenant.leftovers().collecting! > 0) await setImmediate();
+    while (world.tenant.debugCounts().collecting! > 0) await setImmediate();
     expect(failed).toHaveLength(1);
     feed.remove(waiting);
-    world.tenant.dismiss(feed, world.now);
-    expect(world.tenant.leftovers()).toMatchObject({ feeds: 1, collecting: 0 });
+    world.tenant.liveViews.releaseChannel(feed, world.now);
+    expect(world.tenant.debugCounts()).toMatchObject({ feeds: 1, collecting: 0 });
     cure();
-    world.tenant.end(last, "closed", world.now);
-    world.update(world.tenant.table.get("id1")!, true);
+    world.transact((sessions) => {
+      sessions.end(last, "closed");
+      sessions.update(world.tenant.table.get("id1")!, { hasFocus: true });
+    });
     expect(other.data).toEqual(world.query({ userIds: ["user-1"] }));
   });
 });
@@ -158,14 +171,16 @@ it("a flush that fails changes nothing: the view stays at its version, others ar
   const ann = world.open("ann");
   const everyone = world.subscribe({});
   const onlyAnn = world.subscribe({ userIds: ["ann"] });
-  const { view } = everyone.subscription.feed;
+  const { view } = everyone.subscription.channel;
   const { flush } = View.prototype;
-  const spy = vi.spyOn(View.prototype, "flush").mockImplementation(function (this: View<unknown>) {
+  const spy = vi.spyOn(View.prototype, "flush").mockImplementation(function (this: View) {
     if (this === view) throw new Error("a defect");
     return flush.call(this);
   });
-  world.tenant.update(bob, { hasFocus: true }, world.now);
-  world.update(ann, true);
+  world.transact((sessions) => {
+    sessions.update(bob, { hasFocus: true });
+    sessions.update(ann, { hasFocus: true });
+  });
   expect([everyone.version, onlyAnn.version]).toEqual([1, 2]);
   expect(view.since(1)).toEqual([]);
   expect(world.crashes).toHaveLength(1);
@@ -181,8 +196,8 @@ it("a subscriber that cannot be served is ended by itself: each of the others ge
   const bob = world.open("bob");
   const failed: unknown[] = [];
   const readers = Array.from({ length: 5 }, () => world.subscribe({}, (error) => void failed.push(error)));
-  const { offer } = Outbox.prototype;
-  vi.spyOn(Outbox.prototype, "offer").mockImplementation(function (this: Outbox, frame) {
+  const { offer } = SendQueue.prototype;
+  vi.spyOn(SendQueue.prototype, "offer").mockImplementation(function (this: SendQueue, frame) {
     if (this === readers[2]!.outbox) throw new Error("a defect");
     return offer.call(this, frame);
   });
@@ -208,10 +223,10 @@ describe.each([1, 2, 3, 4, 5, 6, 7, 8])("with functions that throw at random (se
         return original.apply(this, args);
       });
     };
-    breakAtRandom(User.prototype, "member", 10);
+    breakAtRandom(UserRow.prototype, "encodedEntry", 10);
     breakAtRandom(View.prototype, "flush", 10);
-    breakAtRandom(Outbox.prototype, "offer", 30);
-    breakAtRandom(Outbox.prototype, "send", 60);
+    breakAtRandom(SendQueue.prototype, "offer", 30);
+    breakAtRandom(SendQueue.prototype, "send", 60);
 
     const filters = [
       {},
@@ -232,7 +247,7 @@ describe.each([1, 2, 3, 4, 5, 6, 7, 8])("with functions that throw at random (se
         // The socket would be closed, and its client would come back.
       }
     };
-    const sessions: HeldSession[] = [];
+    const sessions: Session[] = [];
     for (let step = 0; step < 400; step++) {
       isBroken = true;
       const session = sessions[random.below(Math.max(1, sessions.length))];
@@ -240,12 +255,14 @@ describe.each([1, 2, 3, 4, 5, 6, 7, 8])("with functions that throw at random (se
       if (what === 0 || session === undefined) sessions.push(world.open(`user-${random.below(20)}`));
       else if (what === 1) {
         sessions.splice(sessions.indexOf(session), 1);
-        world.tenant.end(session, "closed", world.now);
+        world.transact((sessions) => sessions.end(session, "closed"));
       } else if (what === 2) {
         isBroken = false;
         for (const i of readers.keys()) if (readers[i] === undefined && random.oneIn(3)) ask(i);
-      } else world.tenant.update(session, { hasFocus: random.oneIn(2), visible: random.oneIn(2) }, world.now);
-      world.tenant.settle(world.now);
+      } else {
+        const patch = { hasFocus: random.oneIn(2), visible: random.oneIn(2) };
+        world.transact((sessions) => sessions.update(session, patch));
+      }
       if (random.oneIn(3)) world.pass(random.pick([10, 60, 2_000]));
     }
     isBroken = false;
@@ -254,7 +271,7 @@ describe.each([1, 2, 3, 4, 5, 6, 7, 8])("with functions that throw at random (se
     await setImmediate();
     expect(world.crashes.length).toBeGreaterThan(10);
     for (const [i, reader] of readers.entries()) {
-      expect(reader!.version).toBe(reader!.subscription.feed.view.version);
+      expect(reader!.version).toBe(reader!.subscription.channel.view.version);
       expect(reader!.data).toEqual(world.query(filters[i % filters.length]));
     }
   });

@@ -1,19 +1,20 @@
 import { setImmediate } from "node:timers/promises";
 import fc from "fast-check";
-import { expect, it } from "vitest";
+import { expect, it, onTestFinished, vi } from "vitest";
 import { NEW_SESSION, patchState } from "../../../src/core/sessions/session.ts";
 import { Table } from "../../../src/core/sessions/table.ts";
 import { CompiledFilter } from "../../../src/core/views/compiled-filter.ts";
 import { View } from "../../../src/core/views/view.ts";
 import { encodeSnapshotPage } from "../../../src/protocol/codec.ts";
 import { FilterSchema } from "../../../src/protocol/filter.ts";
-import { Feed } from "../../../src/server/gateway/feed.ts";
 import { Frame } from "../../../src/server/gateway/frame.ts";
-import { Outbox } from "../../../src/server/gateway/outbox.ts";
-import { Subscription, type Wording } from "../../../src/server/gateway/subscription.ts";
+import { SendQueue } from "../../../src/server/gateway/send-queue.ts";
+import { Snapshot } from "../../../src/server/gateway/snapshot.ts";
+import { type MessageEncoder, Subscription } from "../../../src/server/gateway/subscription.ts";
+import { ViewChannel } from "../../../src/server/gateway/view-channel.ts";
 import { publish, TEST_OWNER, testPageTurns, testTelemetry } from "../../support/stubs.ts";
 
-const WORDING: Wording = {
+const ENCODER: MessageEncoder = {
   snapshot: (page, requestId) => new Frame(encodeSnapshotPage(requestId, page.body)),
   diff: (frame) => frame,
 };
@@ -35,9 +36,9 @@ const telemetry = testTelemetry();
 /** A view of many users, each with a number that changes. */
 class World {
   readonly numbers = new Array<number>(USERS).fill(0);
-  readonly #table = new Table<object>();
-  readonly view: View<object>;
-  readonly feed: Feed<object>;
+  readonly #table = new Table();
+  readonly view: View;
+  readonly feed: ViewChannel;
 
   constructor() {
     for (let i = 0; i < USERS; i++) {
@@ -45,14 +46,14 @@ class World {
       this.#table.open(`s${i}`, `u${i}`, "widget", state, undefined);
     }
     this.view = new View("view", new CompiledFilter(FilterSchema.parse({})), this.#table);
-    this.feed = new Feed(this.view, telemetry);
-    this.view.collect(COLLECT);
+    this.feed = new ViewChannel(this.view, telemetry);
+    this.view.hydrate(COLLECT);
   }
 
   collect(): void {
-    if (!this.view.isCollecting) return;
-    if (this.view.collect(COLLECT) && this.view.isMarked) this.flush();
-    this.feed.collected();
+    if (!this.view.isHydrating) return;
+    if (this.view.hydrate(COLLECT) && this.view.isMarked) this.flush();
+    this.feed.hydrated();
   }
 
   change(user: number): void {
@@ -62,7 +63,7 @@ class World {
   }
 
   flush(): void {
-    if (!this.view.isCollecting) publish(this.feed);
+    if (!this.view.isHydrating) publish(this.feed);
   }
 }
 
@@ -79,8 +80,8 @@ class Reader {
         return true;
       },
     };
-    const outbox = new Outbox(sink, 1_000_000, TEST_OWNER, testPageTurns());
-    const subscription = new Subscription(world.feed, outbox, WORDING, TEST_OWNER);
+    const sendQueue = new SendQueue(sink, 1_000_000, TEST_OWNER, testPageTurns());
+    const subscription = new Subscription(world.feed, { sendQueue, encoder: ENCODER, owner: TEST_OWNER });
     world.feed.add(subscription);
     this.#asked = [...world.numbers];
     subscription.requestSnapshot(1);
@@ -124,16 +125,16 @@ it("a snapshot that begins while its view is collected comes to the same as any 
     fc.asyncProperty(fc.array(step, { maxLength: 40, size: "max" }), async (steps) => {
       const world = new World();
       const readers = [new Reader(world)];
-      if (world.view.isCollecting) early.pages += readers[0]!.sent.length;
+      if (world.view.isHydrating) early.pages += readers[0]!.sent.length;
       for (const each of steps) {
         if (each === "collect") world.collect();
         else if (each === "flush") world.flush();
         else if (each === "turn") await setImmediate();
         else if (each === "ask") readers.push(new Reader(world));
         else world.change(each);
-        if (world.view.isCollecting) early.pages += readers[0]!.sent.length;
+        if (world.view.isHydrating) early.pages += readers[0]!.sent.length;
       }
-      while (world.view.isCollecting) world.collect();
+      while (world.view.isHydrating) world.collect();
       world.flush();
       // Pages go out a few in a turn, to each reader.
       for (let turn = 0; turn < 4; turn++) await setImmediate();
@@ -148,20 +149,39 @@ it("what comes after the snapshot of a large view does not wait for it once it i
   const world = new World();
   const sent: string[] = [];
   const sink = { buffered: 0, progress: 0, send: (frame: Frame) => sent.push(frame.text) > 0 };
-  const outbox = new Outbox(sink, 1_000_000, TEST_OWNER, testPageTurns());
-  const subscription = new Subscription(world.feed, outbox, WORDING, TEST_OWNER);
+  const sendQueue = new SendQueue(sink, 1_000_000, TEST_OWNER, testPageTurns());
+  const subscription = new Subscription(world.feed, { sendQueue, encoder: ENCODER, owner: TEST_OWNER });
   world.feed.add(subscription);
   subscription.requestSnapshot(1);
-  expect([world.view.isCollecting, sent]).toEqual([true, []]);
-  outbox.start({
+  expect([world.view.isHydrating, sent]).toEqual([true, []]);
+  sendQueue.start({
     step: () => {
-      outbox.send(new Frame("the answer to a query"));
+      sendQueue.send(new Frame("the answer to a query"));
       return "done";
     },
   });
   // The view may be dropped now, and never be whole.
   expect(world.feed.remove(subscription)).toEqual([1]);
-  expect([sent, outbox.jobs]).toEqual([["the answer to a query"], 0]);
+  expect([sent, sendQueue.pagedResponses]).toEqual([["the answer to a query"], 0]);
   world.collect();
   expect(sent.length).toBe(1);
+});
+
+it("a snapshot that waits for its view is woken by it, and not looked at before", async () => {
+  const pages = vi.spyOn(Snapshot.prototype, "page");
+  onTestFinished(() => pages.mockRestore());
+  const world = new World();
+  const reader = new Reader(world);
+  expect(reader.sent).toEqual([]);
+  const looks = () => pages.mock.calls.length;
+  while (world.view.isHydrating) {
+    const before = looks();
+    for (let turn = 0; turn < 10; turn++) await setImmediate();
+    expect(looks()).toBe(before);
+    world.collect();
+    expect(looks()).toBeGreaterThan(before);
+    await setImmediate();
+  }
+  for (let turn = 0; turn < 4; turn++) await setImmediate();
+  reader.check(world.numbers);
 });

@@ -3,7 +3,7 @@ import { retryDelay } from "../../../src/client/retry.ts";
 import { makeId } from "../../../src/core/ids.ts";
 import { App } from "../../../src/server/auth/app.ts";
 import { mintToken } from "../../../src/server/auth/mint.ts";
-import { Hub } from "../../../src/server/gateway/hub.ts";
+import { GatewayNode } from "../../../src/server/gateway/gateway-node.ts";
 import { Newcomer, Newcomers } from "../../../src/server/gateway/newcomers.ts";
 import type { Socket, SocketListener, UpgradeRefusal } from "../../../src/server/gateway/socket.ts";
 import type { Refusal } from "../../../src/server/gateway/telemetry.ts";
@@ -158,7 +158,7 @@ describe("a gateway that does not see unfinished messages", () => {
     const clock = { now: () => now, wallNow: () => Date.now() };
     const refused: Refusal[] = [];
     const telemetry = { ...testTelemetry(), refused: (refusal: Refusal) => void refused.push(refusal) };
-    const hub = new Hub({
+    const hub = new GatewayNode({
       apps: [new App({ id: "app", secrets: [SECRET] })],
       limits,
       clock,
@@ -208,7 +208,7 @@ describe("a gateway that does not see unfinished messages", () => {
     expect(upgrade("10.0.0.1")).toMatchObject(FULL);
     expect(refused).toEqual(["newcomers_per_address"]);
     // What is refused has taken no place.
-    expect(hub.leftovers()).toMatchObject({ connections: 32, newcomers: 32 });
+    expect(hub.debugCounts()).toMatchObject({ connections: 32, newcomers: 32 });
     const token = await mintToken("app", SECRET, { tokenType: "user", sub: "alice" });
     say(all[0]!, { type: "connect", token });
     expect(hub.newcomers.present).toBe(31);
@@ -216,7 +216,7 @@ describe("a gateway that does not see unfinished messages", () => {
     // One that has connected, and ends, changes nothing.
     all[0]!.onClose(1000);
     expect(upgrade("10.0.0.1")).toMatchObject(FULL);
-    expect(hub.leftovers()).toMatchObject({ connections: 32, newcomers: 32 });
+    expect(hub.debugCounts()).toMatchObject({ connections: 32, newcomers: 32 });
   });
 
   it("refuses those of all addresses when there are too many in all", () => {
@@ -256,8 +256,9 @@ describe("a gateway that does not see unfinished messages", () => {
     const { hub, upgrade, letIn, pass } = setUp();
     const all = letIn(32);
     act(all[0]!, pass);
-    if (hub.newcomers.present === 0) expect(hub.leftovers()).toMatchObject({ connections: 0, newcomers: 0 });
-    else expect(hub.leftovers()).toMatchObject({ connections: 31, newcomers: 31 });
+    if (hub.newcomers.present === 0)
+      expect(hub.debugCounts()).toMatchObject({ connections: 0, newcomers: 0 });
+    else expect(hub.debugCounts()).toMatchObject({ connections: 31, newcomers: 31 });
     if (lingers) {
       expect(upgrade("10.0.0.1")).toMatchObject(FULL);
       pass(LINGER_MS - 1);

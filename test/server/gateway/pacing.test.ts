@@ -3,16 +3,16 @@ import { describe, expect, it } from "vitest";
 import { CompiledFilter } from "../../../src/core/views/compiled-filter.ts";
 import { FilterSchema } from "../../../src/protocol/filter.ts";
 import { App } from "../../../src/server/auth/app.ts";
-import type { FlushPayer, Subscriber } from "../../../src/server/gateway/feed.ts";
+import { AppPresence } from "../../../src/server/gateway/app-presence.ts";
 import type { Frame } from "../../../src/server/gateway/frame.ts";
-import { REST_PER_COST } from "../../../src/server/gateway/limits.ts";
-import { Tenant } from "../../../src/server/gateway/tenant.ts";
+import { REST_PER_COST } from "../../../src/server/gateway/gateway-config.ts";
 import { deliveryCostMs, flushCostMs, TURN_MS, TurnBudget } from "../../../src/server/gateway/turn-budget.ts";
+import type { FlushPayer, Subscriber } from "../../../src/server/gateway/view-channel.ts";
 import { readSettings } from "../../../src/server/settings/settings.ts";
 import { endlessTurn, testTelemetry } from "../../support/stubs.ts";
 
 const { limits } = readSettings({}, { openFiles: 65_536, readFile: () => "" });
-const holder = { lose: () => {} };
+const holder = { onSessionLost: () => {} };
 const compile = (filter: unknown) => new CompiledFilter(FilterSchema.parse(filter));
 
 class Watcher implements Subscriber {
@@ -40,7 +40,7 @@ function setUp(flushTurn: TurnBudget) {
   const time = { now: 0 };
   const telemetry = testTelemetry();
   let ids = 0;
-  const tenant = new Tenant(new App({ id: "app", secrets: ["x"] }), {
+  const tenant = new AppPresence(new App({ id: "app", secrets: ["x"] }), {
     limits,
     telemetry,
     makeId: () => `id${ids++}`,
@@ -49,8 +49,8 @@ function setUp(flushTurn: TurnBudget) {
     flushTurn,
   });
   const watch = (filter: unknown, watchers: readonly Watcher[]) => {
-    const feed = tenant.feed(compile(filter));
-    for (const each of watchers) tenant.join(feed, each);
+    const feed = tenant.liveViews.channel(compile(filter));
+    for (const each of watchers) tenant.liveViews.join(feed, each);
     return feed;
   };
   return { tenant, telemetry, time, watch };
@@ -58,13 +58,12 @@ function setUp(flushTurn: TurnBudget) {
 
 /** Lets a user type and stop for a second of the clock, a millisecond at a time, and returns the diffs of a watcher. */
 function diffsInOneSecond({ tenant, time }: ReturnType<typeof setUp>, watcher: Watcher): number {
-  const session = tenant.open("alice", "widget", {}, holder, time.now);
   const before = watcher.versions.length;
+  const session = tenant.transact(time.now, (sessions) => sessions.open("alice", "widget", {}, holder));
   for (let ms = 0; ms < 1_000; ms++) {
     time.now++;
-    tenant.update(session, { hasFocus: ms % 2 === 0 }, time.now);
-    if (tenant.next() <= time.now) tenant.run(time.now);
-    else tenant.settle(time.now);
+    tenant.transact(time.now, (sessions) => sessions.update(session, { hasFocus: ms % 2 === 0 }));
+    if (tenant.nextDueAt() <= time.now) tenant.run(time.now);
   }
   return watcher.versions.length - before;
 }
@@ -109,7 +108,7 @@ describe("a view rests", () => {
     world.time.now += 10_000;
     world.tenant.run(world.time.now);
     for (const { versions } of own) expect(versions.length).toBeGreaterThan(1);
-    expect(world.tenant.leftovers()).toMatchObject({ ready: 0, publishing: 0 });
+    expect(world.tenant.debugCounts()).toMatchObject({ ready: 0, publishing: 0 });
   });
 });
 
@@ -117,13 +116,15 @@ describe("the share of one user", () => {
   it("pays for the views that wait for the user's return, too", () => {
     const world = setUp(endlessTurn());
     const { tenant, time, telemetry } = world;
+    const { liveViews } = tenant;
     const owner = { flushFreeAt: 0, kept: () => {}, gone: () => {} };
     const idle = 500;
     for (let i = 0; i < idle; i++) {
-      tenant.dismiss(tenant.feed(compile({ userIds: ["alice", `other-${i}`] })), time.now, owner);
+      const channel = liveViews.channel(compile({ userIds: ["alice", `other-${i}`] }));
+      liveViews.releaseChannel(channel, time.now, owner);
     }
     const custom = Object.fromEntries(Array.from({ length: 7 }, (_, i) => [`k${i}`, "x".repeat(500)]));
-    tenant.open("alice", "widget", { custom }, holder, time.now);
+    tenant.transact(time.now, (sessions) => sessions.open("alice", "widget", { custom }, holder));
     const bystander = new Watcher();
     world.watch({ userIds: ["alice"] }, [bystander]);
     const before = telemetry.diffs;
@@ -139,19 +140,21 @@ describe("the share of one user", () => {
   it("once used up keeps nobody waiting who watches what that user alone has watched", () => {
     for (const isIdle of [false, true]) {
       const { tenant, time, watch } = setUp(endlessTurn());
+      const { liveViews } = tenant;
       const owner = { flushFreeAt: 60_000, kept: () => {}, gone: () => {} };
       const filter = { selectedConversationId: "room" };
       const mallory = new Watcher(owner);
       const feed = watch(filter, [mallory]);
-      const session = tenant.open("alice", "widget", filter, holder, time.now);
-      if (isIdle) {
-        feed.remove(mallory);
-        tenant.dismiss(feed, time.now, owner);
-      }
-      tenant.settle(time.now);
+      const session = tenant.transact(time.now, (sessions) => {
+        const opened = sessions.open("alice", "widget", filter, holder);
+        if (isIdle) {
+          feed.remove(mallory);
+          liveViews.releaseChannel(feed, time.now, owner);
+        }
+        return opened;
+      });
       time.now++;
-      tenant.update(session, { hasFocus: true }, time.now);
-      tenant.settle(time.now);
+      tenant.transact(time.now, (sessions) => sessions.update(session, { hasFocus: true }));
       // Another socket of that user changes nothing.
       const again = new Watcher(owner);
       const joined = watch(filter, [again]);
@@ -160,14 +163,14 @@ describe("the share of one user", () => {
       expect([joined.view.version, joined.view.isMarked]).toEqual([2, true]);
       let isSettled = false;
       const bystander = new Watcher({ flushFreeAt: 0 });
-      watch(filter, [bystander]).whenSettled(() => {
+      watch(filter, [bystander]).onceFlushed(() => {
         isSettled = true;
       });
-      expect(tenant.next()).toBeLessThanOrEqual(time.now);
+      expect(tenant.nextDueAt()).toBeLessThanOrEqual(time.now);
       tenant.run(time.now);
       expect([joined.view.version, isSettled]).toEqual([3, true]);
       expect(bystander.versions).toEqual([3]);
-      expect(tenant.leftovers()).toMatchObject({ indebted: 0 });
+      expect(tenant.debugCounts()).toMatchObject({ indebted: 0 });
     }
   });
 });
@@ -180,11 +183,13 @@ it("a view that is ready does not wait for a delivery to many", async () => {
   );
   const bystander = new Watcher();
   watch({ selectedConversationId: "quiet" }, [bystander]);
-  tenant.open("mallory", "widget", { selectedConversationId: "crowd" }, holder, time.now);
-  tenant.settle(time.now);
+  tenant.transact(time.now, (sessions) =>
+    sessions.open("mallory", "widget", { selectedConversationId: "crowd" }, holder),
+  );
   expect(crowd.isPublishing).toBe(true);
-  tenant.open("alice", "widget", { selectedConversationId: "quiet" }, holder, time.now);
-  tenant.settle(time.now);
+  tenant.transact(time.now, (sessions) =>
+    sessions.open("alice", "widget", { selectedConversationId: "quiet" }, holder),
+  );
   await setImmediate();
   expect([crowd.isPublishing, bystander.versions]).toEqual([true, [2]]);
   while (crowd.isPublishing) await setImmediate();
@@ -197,24 +202,22 @@ it("a view does not wait until all who watch somebody's large value, each in a v
   const bystander = new Watcher({ flushFreeAt: 0 });
   watch({ userIds: ["alice"] }, [bystander]);
   const custom = Object.fromEntries(Array.from({ length: 8 }, (_, i) => [`k${i}`, "x".repeat(492)]));
-  const sessions = Array.from({ length: 16 }, () =>
-    tenant.open("mallory", "widget", { custom }, holder, time.now),
-  );
-  const alice = tenant.open("alice", "widget", {}, holder, time.now);
+  const [mallory, alice] = tenant.transact(time.now, (sessions) => {
+    const all = Array.from({ length: 16 }, () => sessions.open("mallory", "widget", { custom }, holder));
+    return [all[0]!, sessions.open("alice", "widget", {}, holder)] as const;
+  });
   const atVersion = (version: number) => crowd.filter(({ versions }) => versions.at(-1) === version).length;
   const settleAll = async () => {
     time.now += 10_000;
     tenant.run(time.now);
-    for (let turns = 0; tenant.leftovers().ready! > 0 && turns < 10_000; turns++) await setImmediate();
+    for (let turns = 0; tenant.debugCounts().ready! > 0 && turns < 10_000; turns++) await setImmediate();
     time.now += 10_000;
     tenant.run(time.now);
   };
   await settleAll();
   expect([atVersion(2), bystander.versions]).toEqual([crowd.length, [2]]);
-  tenant.update(sessions[0]!, { isTyping: true }, time.now);
-  tenant.settle(time.now);
-  tenant.update(alice, { isTyping: true }, time.now);
-  tenant.settle(time.now);
+  tenant.transact(time.now, (sessions) => sessions.update(mallory, { isTyping: true }));
+  tenant.transact(time.now, (sessions) => sessions.update(alice, { isTyping: true }));
   await setImmediate();
   await setImmediate();
   expect(bystander.versions).toEqual([2, 3]);
@@ -222,8 +225,7 @@ it("a view does not wait until all who watch somebody's large value, each in a v
   // And the crowd does not wait without an end, though somebody else goes on and on.
   for (let i = 0; i < 2_000 && atVersion(3) < crowd.length; i++) {
     time.now += limits.diffIntervalMs;
-    tenant.update(alice, { hasFocus: i % 2 === 0 }, time.now);
-    tenant.settle(time.now);
+    tenant.transact(time.now, (sessions) => sessions.update(alice, { hasFocus: i % 2 === 0 }));
     await setImmediate();
   }
   expect(atVersion(3)).toBe(crowd.length);
@@ -234,14 +236,12 @@ it("a diff to many is delivered in turns of the event loop: in order, once, and 
   const { tenant, time } = world;
   const watchers = Array.from({ length: 10_000 }, () => new Watcher());
   const feed = world.watch({}, watchers);
-  const session = tenant.open("alice", "widget", {}, holder, time.now);
-  tenant.settle(time.now);
+  const session = tenant.transact(time.now, (sessions) => sessions.open("alice", "widget", {}, holder));
   const served = () => watchers.filter(({ versions }) => versions.length > 0).length;
   expect(served()).toBeGreaterThan(0);
   expect(served()).toBeLessThan(2 * (TURN_MS / deliveryCostMs(300)));
   // Changes meanwhile wait for the whole delivery, and for the rest after it.
-  tenant.update(session, { hasFocus: true }, time.now);
-  tenant.settle(time.now);
+  tenant.transact(time.now, (sessions) => sessions.update(session, { hasFocus: true }));
   feed.remove(watchers.at(-1)!);
   const late = new Watcher();
   feed.add(late);

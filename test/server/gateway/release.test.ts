@@ -4,10 +4,10 @@ import { makeId } from "../../../src/core/ids.ts";
 import { CompiledFilter } from "../../../src/core/views/compiled-filter.ts";
 import { FilterSchema } from "../../../src/protocol/filter.ts";
 import { App } from "../../../src/server/auth/app.ts";
-import { HeldSessions } from "../../../src/server/gateway/held-sessions.ts";
-import { Hub } from "../../../src/server/gateway/hub.ts";
-import { MAX_DUE_PER_TURN } from "../../../src/server/gateway/limits.ts";
+import { MAX_DUE_PER_TURN } from "../../../src/server/gateway/gateway-config.ts";
+import { GatewayNode } from "../../../src/server/gateway/gateway-node.ts";
 import type { Reply } from "../../../src/server/gateway/reply.ts";
+import { SocketSessions } from "../../../src/server/gateway/socket-sessions.ts";
 import { readSettings } from "../../../src/server/settings/settings.ts";
 import { testTelemetry } from "../../support/stubs.ts";
 
@@ -24,17 +24,25 @@ it.each([
   let now = 0;
   const clock = { now: () => now, wallNow: () => 0 };
   const app = new App({ id: "app", secrets: ["x"] });
-  const hub = new Hub({ apps: [app], limits, clock, telemetry, nodeId: "n", makeId, random: Math.random });
+  const hub = new GatewayNode({
+    apps: [app],
+    limits,
+    clock,
+    telemetry,
+    nodeId: "n",
+    makeId,
+    random: Math.random,
+  });
   hub.stop();
-  const tenant = hub.tenant("app")!;
-  const { view } = tenant.feed(new CompiledFilter(FilterSchema.parse({})));
-  const reply: Reply = { send: () => {}, ok: () => {}, error: () => {}, bad: () => {} };
-  const held = new HeldSessions(tenant, reply, SESSIONS);
+  const tenant = hub.presence("app")!;
+  const { view } = tenant.liveViews.channel(new CompiledFilter(FilterSchema.parse({})));
+  const reply: Reply = { send: () => {}, ok: () => {}, error: () => {}, badMessage: () => {} };
+  const held = new SocketSessions(tenant, reply, SESSIONS);
   for (let i = 0; i < SESSIONS; i++) {
     held.open({ type: "open", kind: "widget", userId: `user-${i}` }, { kind: "app", exp: undefined }, now);
   }
   now += 1_000;
-  tenant.settle(now);
+  tenant.transact(now, () => {});
   now += 1_000;
   const causes = new Set<unknown>();
   let longest = 0;
@@ -57,7 +65,7 @@ it.each([
   await turn(() => tenant.run(now));
   expect(view.size).toBe(0);
   expect([...causes]).toEqual([clean ? "closed" : "timeout"]);
-  expect(tenant.leftovers()).toMatchObject({ sessions: 0, lost: 0, left: 0 });
+  expect(tenant.debugCounts()).toMatchObject({ sessions: 0, lost: 0, left: 0 });
   process.stdout.write(
     `${SESSIONS} sessions of a socket that ${name}: ended in turns of at most ${longest.toFixed(1)} ms\n`,
   );

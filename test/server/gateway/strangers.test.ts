@@ -4,7 +4,7 @@ import { NEW_SESSION } from "../../../src/core/sessions/session.ts";
 import { Table } from "../../../src/core/sessions/table.ts";
 import { decodeMessage } from "../../../src/protocol/codec.ts";
 import { App } from "../../../src/server/auth/app.ts";
-import { Hub } from "../../../src/server/gateway/hub.ts";
+import { GatewayNode } from "../../../src/server/gateway/gateway-node.ts";
 import { answerUpgrade } from "../../../src/server/gateway/upgrade.ts";
 import { AnonymousRequests } from "../../../src/server/http/anonymous-requests.ts";
 import { presenceRoutes } from "../../../src/server/http/presence-api.ts";
@@ -28,7 +28,15 @@ it(`${MANY} strangers' paths, methods, apps and ids leave the metrics as large a
   const clock = { now: () => 0, wallNow: () => 0 };
   const app = new App({ id: "app", secrets: ["x"] });
   const { telemetry } = metrics;
-  const hub = new Hub({ apps: [app], limits, clock, telemetry, nodeId: "n", makeId, random: Math.random });
+  const hub = new GatewayNode({
+    apps: [app],
+    limits,
+    clock,
+    telemetry,
+    nodeId: "n",
+    makeId,
+    random: Math.random,
+  });
   hub.stop();
   metrics.observe(hub);
   const anonymous = new AnonymousRequests({ telemetry, now: () => 0, isProxy: () => false });
@@ -88,7 +96,7 @@ it("ids that are made to meet in V8's tables cost what others cost", () => {
     let best = Number.POSITIVE_INFINITY;
     for (let round = 0; round < 3; round++) {
       const fresh = JSON.parse(JSON.stringify(ids)) as string[];
-      const table = new Table<object>();
+      const table = new Table();
       const started = process.cpuUsage();
       expect(decodeMessage(text).kind).toBe("message");
       for (const id of fresh)

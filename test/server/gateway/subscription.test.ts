@@ -6,25 +6,25 @@ import { MAX_DIFFS } from "../../../src/core/views/diff-log.ts";
 import { View } from "../../../src/core/views/view.ts";
 import { encodeSnapshotPage } from "../../../src/protocol/codec.ts";
 import { FilterSchema } from "../../../src/protocol/filter.ts";
-import { Feed } from "../../../src/server/gateway/feed.ts";
 import { Frame } from "../../../src/server/gateway/frame.ts";
-import { Outbox } from "../../../src/server/gateway/outbox.ts";
-import { Subscription, type Wording } from "../../../src/server/gateway/subscription.ts";
+import { SendQueue } from "../../../src/server/gateway/send-queue.ts";
+import { type MessageEncoder, Subscription } from "../../../src/server/gateway/subscription.ts";
+import { ViewChannel } from "../../../src/server/gateway/view-channel.ts";
 import { publish, TEST_OWNER, testPageTurns, testTelemetry } from "../../support/stubs.ts";
 
-const WORDING: Wording = {
+const ENCODER: MessageEncoder = {
   snapshot: (page, requestId) => new Frame(encodeSnapshotPage(requestId, page.body)),
   diff: (frame) => frame,
 };
 
 it("a reader so slow with the pages of a snapshot that the diffs after it are gone gets another snapshot", async () => {
-  const table = new Table<object>();
+  const table = new Table();
   const state = patchState(NEW_SESSION, { custom: { note: "n".repeat(500) } });
   for (let i = 0; i < 300; i++) table.open(`s${i}`, `u${i}`, "widget", state, undefined);
   const view = new View("view", new CompiledFilter(FilterSchema.parse({})), table);
-  view.collect(1_000);
+  view.hydrate(1_000);
   const telemetry = testTelemetry();
-  const feed = new Feed(view, telemetry);
+  const feed = new ViewChannel(view, telemetry);
   const sent: { type: string; version: number; more?: boolean; reason?: string }[] = [];
   let isSlow = true;
   const sink = {
@@ -36,8 +36,8 @@ it("a reader so slow with the pages of a snapshot that the diffs after it are go
       return sink.buffered === 0;
     },
   };
-  const outbox = new Outbox(sink, 1_000_000, TEST_OWNER, testPageTurns());
-  const subscription = new Subscription(feed, outbox, WORDING, TEST_OWNER);
+  const sendQueue = new SendQueue(sink, 1_000_000, TEST_OWNER, testPageTurns());
+  const subscription = new Subscription(feed, { sendQueue, encoder: ENCODER, owner: TEST_OWNER });
   feed.add(subscription);
 
   // The reader does not take the first page: no other is sent while so much waits.
@@ -50,7 +50,7 @@ it("a reader so slow with the pages of a snapshot that the diffs after it are go
   expect(sent).toHaveLength(1);
   isSlow = false;
   sink.buffered = 0;
-  outbox.drained();
+  sendQueue.drained();
   // Pages go out a few in a turn.
   for (let turn = 0; turn < 10; turn++) await new Promise((resolve) => setImmediate(resolve));
 

@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import { makeId } from "../../../src/core/ids.ts";
 import { App } from "../../../src/server/auth/app.ts";
 import { createAwakeClock } from "../../../src/server/clock.ts";
-import { Hub } from "../../../src/server/gateway/hub.ts";
+import { GatewayNode } from "../../../src/server/gateway/gateway-node.ts";
 import { createCounters } from "../../../src/server/gateway/telemetry.ts";
 import { readSettings } from "../../../src/server/settings/settings.ts";
 import { TestGateway } from "../../support/gateway.ts";
@@ -92,15 +92,24 @@ describe(`deadlines of ${SESSIONS} sessions at once`, () => {
       observeQuery: () => {},
     };
     const app = new App({ id: "app", secrets: ["x"] });
-    const hub = new Hub({ apps: [app], limits, clock, telemetry, nodeId: "n", makeId, random: Math.random });
-    const tenant = hub.tenant("app")!;
-    const holder = { lose: () => {} };
-    for (let i = 0; i < SESSIONS; i++) {
-      const patch = { selectedConversationId: `c${i % 1_000}`, isTyping: true };
-      const session = tenant.open(`user-${i}`, "widget", patch, holder, time);
-      if (!isTyping) tenant.lose(session, time);
-    }
-    tenant.settle(time);
+    const hub = new GatewayNode({
+      apps: [app],
+      limits,
+      clock,
+      telemetry,
+      nodeId: "n",
+      makeId,
+      random: Math.random,
+    });
+    const tenant = hub.presence("app")!;
+    const holder = { onSessionLost: () => {} };
+    tenant.transact(time, (sessions) => {
+      for (let i = 0; i < SESSIONS; i++) {
+        const patch = { selectedConversationId: `c${i % 1_000}`, isTyping: true };
+        const session = sessions.open(`user-${i}`, "widget", patch, holder);
+        if (!isTyping) sessions.markDisconnected(session);
+      }
+    });
     const delay = monitorEventLoopDelay({ resolution: 5 });
     delay.enable();
     await pause(20);

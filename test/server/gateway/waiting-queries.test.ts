@@ -5,9 +5,9 @@ import { Bucket } from "../../../src/core/sessions/bucket.ts";
 import { FilterSchema } from "../../../src/protocol/filter.ts";
 import { App } from "../../../src/server/auth/app.ts";
 import type { Principal } from "../../../src/server/auth/principal.ts";
-import { Hub } from "../../../src/server/gateway/hub.ts";
-import { Outbox } from "../../../src/server/gateway/outbox.ts";
+import { GatewayNode } from "../../../src/server/gateway/gateway-node.ts";
 import type { Reply } from "../../../src/server/gateway/reply.ts";
+import { SendQueue } from "../../../src/server/gateway/send-queue.ts";
 import { Subscriptions } from "../../../src/server/gateway/subscriptions.ts";
 import { createCounters } from "../../../src/server/gateway/telemetry.ts";
 import { readSettings } from "../../../src/server/settings/settings.ts";
@@ -33,15 +33,23 @@ function setUp(maxBytes = MIB) {
   };
   const clock = { now: () => 0, wallNow: () => 0 };
   const app = new App({ id: "app", secrets: ["x"] });
-  const hub = new Hub({ apps: [app], limits, clock, telemetry, nodeId: "n", makeId, random: () => 0 });
+  const hub = new GatewayNode({
+    apps: [app],
+    limits,
+    clock,
+    telemetry,
+    nodeId: "n",
+    makeId,
+    random: () => 0,
+  });
   hub.stop();
-  const tenant = hub.tenant("app")!;
+  const tenant = hub.presence("app")!;
   const errors: string[] = [];
   const reply: Reply = {
     send: () => {},
     ok: () => {},
     error: (_id, code) => void errors.push(code),
-    bad: () => expect.fail("it is no bad message"),
+    badMessage: () => expect.fail("it is no bad message"),
   };
   /** A socket whose reader takes nothing until it is told to. */
   const socket = (userId: string | undefined) => {
@@ -56,7 +64,7 @@ function setUp(maxBytes = MIB) {
         return false;
       },
     };
-    const outbox = new Outbox(sink, MIB, TEST_OWNER, testPageTurns());
+    const outbox = new SendQueue(sink, MIB, TEST_OWNER, testPageTurns());
     const budget = userId === undefined ? tenant.budgets.ofAppToken(0) : tenant.budgets.acquire(userId, 0);
     const subscriptions = new Subscriptions(tenant, outbox, reply, TEST_OWNER, PER_SOCKET, budget);
     const exp = undefined;
@@ -86,7 +94,7 @@ function setUp(maxBytes = MIB) {
     const readAll = async () => {
       sink.buffered = 0;
       outbox.drained();
-      await until(() => outbox.jobs === 0);
+      await until(() => outbox.pagedResponses === 0);
     };
     return { query, queryAll, subscribe, readOne, readAll, sink, outbox, subscriptions, budget };
   };
@@ -95,8 +103,10 @@ function setUp(maxBytes = MIB) {
 
 /** More users than are looked at in one go. */
 function crowd({ tenant }: ReturnType<typeof setUp>, users: number) {
-  const holder = { lose: () => {} };
-  for (let i = 0; i < users; i++) tenant.open(`user-${i}`, "widget", { custom: { n: "0" } }, holder, 0);
+  const holder = { onSessionLost: () => {} };
+  tenant.transact(0, (sessions) => {
+    for (let i = 0; i < users; i++) sessions.open(`user-${i}`, "widget", { custom: { n: "0" } }, holder);
+  });
   const copies = vi.spyOn(Bucket.prototype, "list");
   onTestFinished(() => copies.mockRestore());
   return copies;
@@ -161,9 +171,9 @@ it("a large view is not collected to find that the user may not have it", async 
   const copies = crowd(world, 12_000);
   const mallory = world.socket("mallory");
   for (let i = 0; i < 10; i++) expect(mallory.subscribe({ hasFocus: false })).toBe("LIMIT_REACHED");
-  expect([copies.mock.calls.length, world.tenant.leftovers().views]).toEqual([0, 0]);
+  expect([copies.mock.calls.length, world.tenant.debugCounts().views]).toEqual([0, 0]);
   // A small one is had, and an app has the large one.
   expect(mallory.subscribe({ selectedConversationId: "room" })).toBeUndefined();
   expect(world.socket(undefined).subscribe({ hasFocus: false })).toBeUndefined();
-  await until(() => world.tenant.leftovers().collecting === 0);
+  await until(() => world.tenant.debugCounts().collecting === 0);
 });

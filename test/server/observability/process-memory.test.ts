@@ -1,7 +1,7 @@
 import { totalmem } from "node:os";
 import { getHeapStatistics } from "node:v8";
 import { expect, it } from "vitest";
-import type { MemoryUse } from "../../../src/server/gateway/memory-gate.ts";
+import type { MemoryUse } from "../../../src/server/gateway/load-shedder.ts";
 import { memoryLimit, monitorMemory } from "../../../src/server/observability/process-memory.ts";
 
 it.each([

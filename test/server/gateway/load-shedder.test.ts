@@ -1,10 +1,10 @@
 import { expect, it } from "vitest";
-import { MemoryGate } from "../../../src/server/gateway/memory-gate.ts";
+import { LoadShedder } from "../../../src/server/gateway/load-shedder.ts";
 
 const use = (resident: number, heap: number) => ({ resident, residentLimit: 1_000, heap, heapLimit: 500 });
 
 it("memory is short from 80 % of either limit on, until both are under 75 %", () => {
-  const gate = new MemoryGate();
+  const gate = new LoadShedder();
   const samples: [resident: number, heap: number, isShort: boolean][] = [
     [0, 0, false],
     [799, 399, false],
@@ -25,7 +25,7 @@ it("memory is short from 80 % of either limit on, until both are under 75 %", ()
 });
 
 it("garbage is collected when more than half have left since memory became short, once for each half", () => {
-  const gate = new MemoryGate();
+  const gate = new LoadShedder();
   expect([1_000, 10].map((present) => gate.shouldCollect(present))).toEqual([false, false]);
   gate.sample(use(900, 0));
   const counts = [1_000, 1_200, 600, 599, 599, 300, 299, 0, 0, 0, 100, 49];

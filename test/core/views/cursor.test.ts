@@ -3,10 +3,10 @@ import { describe, expect, it } from "vitest";
 import { NEW_SESSION, patchState } from "../../../src/core/sessions/session.ts";
 import { type Change, Table } from "../../../src/core/sessions/table.ts";
 import { CompiledFilter } from "../../../src/core/views/compiled-filter.ts";
+import { Cursor } from "../../../src/core/views/cursor.ts";
 import { View } from "../../../src/core/views/view.ts";
-import { COLLECT_AT_ONCE } from "../../../src/core/views/view-size.ts";
-import { Views } from "../../../src/core/views/views.ts";
-import { Walk } from "../../../src/core/views/walk.ts";
+import { ViewRegistry } from "../../../src/core/views/view-registry.ts";
+import { HYDRATE_AT_ONCE } from "../../../src/core/views/view-size.ts";
 import { FilterSchema } from "../../../src/protocol/filter.ts";
 import * as arbitraries from "../../model/arbitraries.ts";
 import { runs } from "../../support/seed.ts";
@@ -35,9 +35,9 @@ const history = {
 
 /** A table whose changes are told. */
 class World {
-  readonly table = new Table<object>();
+  readonly table = new Table();
   readonly ids: string[] = [];
-  onChange: (change: Change<object>) => void = () => {};
+  onChange: (change: Change) => void = () => {};
 
   open({ userId, kind: sessionKind, fields }: typeof opened extends fc.Arbitrary<infer T> ? T : never): void {
     const sessionId = `s${this.ids.length}`;
@@ -62,7 +62,7 @@ class World {
 
   result(filter: CompiledFilter): Map<string, string> {
     const result = new Map<string, string>();
-    filter.forEachUser(this.table, (user) => result.set(user.userId, user.member(filter)));
+    filter.forEachUser(this.table, (user) => result.set(user.userId, user.encodedEntry(filter)));
     return result;
   }
 }
@@ -79,7 +79,7 @@ describe("a walk over a table that changes", () => {
           const world = new World();
           for (const session of before) world.open(session);
           const throughout = new Set(world.result(filter).keys());
-          const walk = new Walk(filter, world.table);
+          const walk = new Cursor(filter, world.table);
           const visited: string[] = [];
           let done = false;
           const go = () => {
@@ -119,9 +119,9 @@ describe("a walk over a table that changes", () => {
           let done = false;
           for (const each of steps) {
             world.do(each);
-            if (each.do === "step" && !done) done = view.collect(count);
+            if (each.do === "step" && !done) done = view.hydrate(count);
           }
-          while (!done) done = view.collect(count);
+          while (!done) done = view.hydrate(count);
           view.flush();
           expect(new Map(view.members().map((member) => [memberId(member), member]))).toEqual(
             world.result(filter),
@@ -143,21 +143,21 @@ describe("large views", () => {
       isTyping: false,
       custom: {},
     };
-    for (let i = 0; i < 3 * COLLECT_AT_ONCE; i++) world.open({ userId: `u${i}`, kind: "widget", fields });
+    for (let i = 0; i < 3 * HYDRATE_AT_ONCE; i++) world.open({ userId: `u${i}`, kind: "widget", fields });
     let names = 0;
-    const views = new Views(world.table, 0, () => `view${names++}`);
+    const views = new ViewRegistry(world.table, 0, () => `view${names++}`);
     world.onChange = (change) => views.touch(change, 0);
     const view = views.acquire(new CompiledFilter(FilterSchema.parse({})));
     const other = views.acquire(new CompiledFilter(FilterSchema.parse({ hasFocus: false })));
-    expect([view.isCollecting, other.isCollecting]).toEqual([true, true]);
-    expect(view.size).toBe(COLLECT_AT_ONCE);
+    expect([view.isHydrating, other.isHydrating]).toEqual([true, true]);
+    expect(view.size).toBe(HYDRATE_AT_ONCE);
     // Both a user who is collected already and one who is not yet.
-    for (const userId of ["u1", `u${2 * COLLECT_AT_ONCE}`]) world.open({ userId, kind: "widget", fields });
+    for (const userId of ["u1", `u${2 * HYDRATE_AT_ONCE}`]) world.open({ userId, kind: "widget", fields });
     expect(views.takeReady(0)).toBeUndefined();
     const collected = [];
-    while (views.isCollecting) {
-      const { view: next } = views.collectMore()!;
-      if (!next.isCollecting) collected.push(next);
+    while (views.isHydrating) {
+      const { view: next } = views.hydrateMore()!;
+      if (!next.isHydrating) collected.push(next);
     }
     expect(collected).toEqual([view, other]);
     expect([views.takeReady(0), views.takeReady(0), views.takeReady(0)]).toEqual([view, other, undefined]);
@@ -166,10 +166,7 @@ describe("large views", () => {
   });
 });
 
-function touches(
-  { user, from, to, visibilityFlipped }: Change<object>,
-  conversationId: string | null,
-): boolean {
+function touches({ user, from, to, visibilityFlipped }: Change, conversationId: string | null): boolean {
   const elsewhere = user.sessions.some((session) => session.selectedConversationId === conversationId);
   return from === conversationId || to === conversationId || (visibilityFlipped && elsewhere);
 }

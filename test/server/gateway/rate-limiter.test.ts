@@ -1,16 +1,16 @@
 import { expect, it } from "vitest";
-import { FLOOD_SECONDS } from "../../../src/server/gateway/limits.ts";
-import { MessageGuard } from "../../../src/server/gateway/message-guard.ts";
+import { FLOOD_SECONDS } from "../../../src/server/gateway/gateway-config.ts";
+import { RateLimiter } from "../../../src/server/gateway/rate-limiter.ts";
 
 /** How many of `tries` messages at a time are admitted. */
-function admitted(guard: MessageGuard, now: number, tries: number): number {
+function admitted(guard: RateLimiter, now: number, tries: number): number {
   return Array.from({ length: tries }, () => guard.admit(now)).filter((each) => each).length;
 }
 
 it.each([1, 3, 50, 5_000])(
   "lets a burst of twice the rate through, then the rate: %i a second",
   (perSecond) => {
-    const guard = new MessageGuard(perSecond, 0.7);
+    const guard = new RateLimiter(perSecond, 0.7);
     expect(admitted(guard, 0.9, 3 * perSecond)).toBe(2 * perSecond);
     // Time comes in fractions of milliseconds, and none of it is lost.
     let more = 0;
@@ -21,7 +21,7 @@ it.each([1, 3, 50, 5_000])(
 );
 
 it("says when to come back, and then takes one", () => {
-  const guard = new MessageGuard(3, 0);
+  const guard = new RateLimiter(3, 0);
   expect(admitted(guard, 0, 7)).toBe(6);
   expect(guard.retryAfterMs()).toBe(334);
   expect(guard.admit(333)).toBe(false);
@@ -31,7 +31,7 @@ it("says when to come back, and then takes one", () => {
 
 it("has enough of a flood, not of one that is no more than the rate again", () => {
   const flooded = (excess: number) => {
-    const guard = new MessageGuard(50, 0);
+    const guard = new RateLimiter(50, 0);
     for (let ms = 0; ms < 60_000; ms += 100) {
       for (let i = 0; i < excess; i++) if (guard.isFlooding(ms)) return ms;
     }
@@ -43,7 +43,7 @@ it("has enough of a flood, not of one that is no more than the rate again", () =
 });
 
 it("forgets what was sent under another rate", () => {
-  const guard = new MessageGuard(50, 0);
+  const guard = new RateLimiter(50, 0);
   admitted(guard, 0, 100);
   guard.setRate(2);
   expect(admitted(guard, 0, 10)).toBe(4);

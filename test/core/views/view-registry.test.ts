@@ -3,7 +3,12 @@ import { NEW_SESSION, patchState } from "../../../src/core/sessions/session.ts";
 import { Table } from "../../../src/core/sessions/table.ts";
 import { CompiledFilter } from "../../../src/core/views/compiled-filter.ts";
 import { DiffLog, DiffRings, MAX_DIFF_CHARS, MAX_DIFFS } from "../../../src/core/views/diff-log.ts";
-import { IDLE_VIEW_MS, MAX_IDLE_BYTES, MAX_IDLE_VIEWS, Views } from "../../../src/core/views/views.ts";
+import {
+  IDLE_VIEW_MS,
+  MAX_IDLE_BYTES,
+  MAX_IDLE_VIEWS,
+  ViewRegistry,
+} from "../../../src/core/views/view-registry.ts";
 import { FilterSchema } from "../../../src/protocol/filter.ts";
 import { Random } from "../../support/random.ts";
 
@@ -134,8 +139,8 @@ describe("filters with the same meaning", () => {
 describe("views that nobody watches", () => {
   const setUp = () => {
     let names = 0;
-    const table = new Table<object>();
-    return { table, views: new Views(table, 50, () => `view${names++}`) };
+    const table = new Table();
+    return { table, views: new ViewRegistry(table, 50, () => `view${names++}`) };
   };
 
   it("stay for those who come back, under the same name, and go after a minute", () => {
@@ -146,9 +151,9 @@ describe("views that nobody watches", () => {
     expect(views.acquire(compile({}))).toBe(view);
     views.release(view, 100);
     views.expireIdle(IDLE_VIEW_MS + 99);
-    expect(views.leftovers().views).toBe(1);
+    expect(views.debugCounts().views).toBe(1);
     views.expireIdle(IDLE_VIEW_MS + 100);
-    expect(Object.values(views.leftovers()).every((left) => left === 0)).toBe(true);
+    expect(Object.values(views.debugCounts()).every((left) => left === 0)).toBe(true);
     expect(views.acquire(compile({})).name).not.toBe(view.name);
   });
 
@@ -157,7 +162,7 @@ describe("views that nobody watches", () => {
     const first = views.acquire(compile({ userIds: ["first"] }));
     views.release(first, 0);
     for (let i = 0; i < MAX_IDLE_VIEWS; i++) views.release(views.acquire(compile({ userIds: [`${i}`] })), 1);
-    expect(views.leftovers().idle).toBe(MAX_IDLE_VIEWS);
+    expect(views.debugCounts().idle).toBe(MAX_IDLE_VIEWS);
     expect(views.acquire(compile({ userIds: ["first"] }))).not.toBe(first);
   });
 
@@ -176,7 +181,7 @@ describe("views that nobody watches", () => {
     for (let i = 0; i < enough; i++) {
       views.release(views.acquire(compile({ userIds: [...users.slice(1), `extra${i}`] })), 1);
     }
-    const left = views.leftovers();
+    const left = views.debugCounts();
     expect(left.idleBytes).toBeLessThanOrEqual(MAX_IDLE_BYTES);
     expect(left.idle).toBeGreaterThan(0.9 * enough);
     expect(views.acquire(compile({ userIds: users }))).not.toBe(first);
@@ -186,7 +191,7 @@ describe("views that nobody watches", () => {
     const { views } = setUp();
     const ids = (i: number) => [...Array(1_000)].map((_, n) => `${i}-${n}`.padEnd(245, "x"));
     for (let i = 0; i < 200; i++) views.release(views.acquire(compile({ userIds: ids(i) })), i);
-    const { idle, idleBytes } = views.leftovers();
+    const { idle, idleBytes } = views.debugCounts();
     expect(idleBytes).toBeLessThanOrEqual(MAX_IDLE_BYTES);
     // Their ids, once as they are and once in the key of the filter, are half a megabyte.
     expect(idle).toBeLessThan(MAX_IDLE_BYTES / 490_000);
@@ -204,9 +209,9 @@ describe("views that nobody watches", () => {
     }
     const withoutRing = views.bytesOf(view);
     views.release(view, 10_000);
-    expect(views.leftovers().idleBytes).toBeGreaterThan(withoutRing + 100 * 200);
+    expect(views.debugCounts().idleBytes).toBeGreaterThan(withoutRing + 100 * 200);
     views.expireIdle(10_000 + IDLE_VIEW_MS);
-    expect(Object.values(views.leftovers()).every((left) => left === 0)).toBe(true);
+    expect(Object.values(views.debugCounts()).every((left) => left === 0)).toBe(true);
   });
 
   it("tell who is charged for them, until they are watched again or dropped", () => {
@@ -225,7 +230,7 @@ describe("views that nobody watches", () => {
     views.release(view, 0, owner);
     views.dropIdle(view.filter.key);
     expect(charged.size).toBe(0);
-    expect(views.leftovers().views).toBe(0);
+    expect(views.debugCounts().views).toBe(0);
     // One that is watched stays.
     const watched = views.acquire(compile({}));
     views.dropIdle(watched.filter.key);
@@ -237,16 +242,16 @@ describe("views that nobody watches", () => {
 });
 
 it("one user with a long entry does not make a large view look too large for others", () => {
-  const table = new Table<object>();
-  const views = new Views(table, 50, () => "view");
+  const table = new Table();
+  const views = new ViewRegistry(table, 50, () => "view");
   const users = 20_000;
   const state = { ...NEW_SESSION, selectedConversationId: "\u4e2d".repeat(250) };
   for (let i = 0; i < 100; i++) table.open(`m${i}`, "mallory", "widget", state, undefined);
   for (let i = 0; i < users; i++) table.open(`s${i}`, `u${i}`, "widget", NEW_SESSION, undefined);
   const view = views.acquire(compile({}));
   const early = views.bytesOf(view);
-  expect(view.isCollecting).toBe(true);
-  while (views.isCollecting) views.collectMore();
+  expect(view.isHydrating).toBe(true);
+  while (views.isHydrating) views.hydrateMore();
   const bytes = view.members().reduce((sum, member) => sum + member.length + 96, 0);
   for (const estimate of [early, views.bytesOf(view)]) {
     expect(estimate).toBeGreaterThan(0.85 * bytes);
@@ -256,8 +261,8 @@ it("one user with a long entry does not make a large view look too large for oth
 
 it("what a view keeps is measured anew after each flush", () => {
   const random = new Random(5);
-  const table = new Table<object>();
-  const views = new Views(table, 50, () => "view");
+  const table = new Table();
+  const views = new ViewRegistry(table, 50, () => "view");
   const custom = () => ({ custom: { x: "x".repeat(random.below(50)) } });
   for (let i = 0; i < 1_500; i++) {
     table.open(`s${i}`, `u${i % 1_100}`, "widget", patchState(NEW_SESSION, custom()), undefined);
@@ -265,12 +270,12 @@ it("what a view keeps is measured anew after each flush", () => {
   const { filter } = views.acquire(compile({}));
   const view = views.find(filter)!;
   // Estimates are for who is to be let in, not for who is.
-  expect([view.isCollecting, views.bytesOfKey(filter.key)]).toEqual([true, undefined]);
+  expect([view.isHydrating, views.bytesOfKey(filter.key)]).toEqual([true, undefined]);
   const open = (i: number) =>
     table.open(`s${i}`, `u${random.below(1_200)}`, "widget", patchState(NEW_SESSION, custom()), undefined);
   views.touch(open(1_500), 0);
-  while (views.isCollecting) views.collectMore();
-  const empty = new Views(table, 50, () => "empty");
+  while (views.isHydrating) views.hydrateMore();
+  const empty = new ViewRegistry(table, 50, () => "empty");
   const alone = empty.bytesOf(empty.acquire(compile({ hasFocus: true })));
   for (let round = 0; round < 200; round++) {
     const session = table.get(`s${random.below(1_500 + round)}`);
@@ -293,8 +298,8 @@ it("what a view keeps is measured anew after each flush", () => {
 describe("an event", () => {
   it("looks at no view that it cannot change, however many there are", () => {
     let names = 0;
-    const table = new Table<object>();
-    const views = new Views<object>(table, 50, () => `view${names++}`);
+    const table = new Table();
+    const views = new ViewRegistry(table, 50, () => `view${names++}`);
     let looks = 0;
     for (let i = 0; i < 2_000; i++) {
       const filter = i % 2 === 0 ? { selectedConversationId: `c${i}` } : { userIds: [`u${i}`] };

@@ -2,7 +2,7 @@ import { MAX_SERVER_MESSAGE_BYTES } from "../../protocol/rules.ts";
 import type { Frame } from "./frame.ts";
 import type { PageSender, PageTurns } from "./page-turns.ts";
 
-/** Where an outbox puts its frames: a WebSocket or a stream of server-sent events. */
+/** Where an send queue puts its frames: a WebSocket or a stream of server-sent events. */
 export interface Sink {
   /** False: bytes may wait in this process. */
   send(frame: Frame): boolean;
@@ -10,8 +10,8 @@ export interface Sink {
   readonly progress: number;
 }
 
-/** What an outbox tells its owner. */
-export interface OutboxOwner {
+/** What an send queue tells its owner. */
+export interface SendQueueOwner {
   /** Bytes have begun to wait. */
   onBacklog(): void;
   /** A long answer could not be made: the reader cannot be served any more. */
@@ -19,16 +19,16 @@ export interface OutboxOwner {
 }
 
 /** Something long, sent a page at a time as the reader takes it. */
-export interface Job {
+export interface PagedResponse {
   /**
-   * Sends the next page, if it is there, or works towards it. `done`: that was the last, or there is no need to go on.
-   * `waiting`: there is nothing to do until `Outbox.wake` is called.
+   * Sends the next page, if it is there, or works towards it. `done`: that was the last, or there is no need
+   * to go on. `waiting`: there is nothing to do until `SendQueue.wake` is called.
    */
   step(): "more" | "waiting" | "done";
 }
 
 /** Those who share a bound on what waits for them: the sockets of one user. */
-export interface OutboxParty {
+export interface SendQueueParty {
   /** How many of them have bytes waiting. */
   backlogged: number;
 }
@@ -41,30 +41,34 @@ const LARGEST_PIECE = 64 * 1024;
 const OFFERED = 0.75;
 /** Pages are sent while no more than this waits. */
 const REFILL_BYTES = 64 * 1024;
-/** A page is longer than 64 KiB where the entry of one user is; by the limits of a user it is shorter than this. */
+/**
+ * A page is longer than 64 KiB where the entry of one user is; by the limits of a user it is shorter than
+ * this.
+ */
 const LONGEST_PAGE_BYTES = 256 * 1024;
 
 /**
- * Everything that goes to one reader, in order and bounded: while more than `maxBytes` wait, nothing more is accepted;
- * long answers wait outside, as a place in a list, and are cut into pages only as fast as the reader takes them.
+ * Everything that goes to one reader, in order and bounded: while more than `maxBytes` wait, nothing more is
+ * accepted; long answers wait outside, as a place in a list, and are cut into pages only as fast as the
+ * reader takes them.
  */
-export class Outbox implements PageSender {
+export class SendQueue implements PageSender {
   readonly #sink: Sink;
   readonly #maxBytes: number;
   /** Pages are sent while no more than this waits: what waits stays within `maxBytes` with the page. */
   readonly #refillBytes: number;
-  readonly #owner: OutboxOwner;
+  readonly #owner: SendQueueOwner;
   readonly #turns: PageTurns;
-  #jobs: Job[] | undefined;
-  #isJobWaiting = false;
+  #responses: PagedResponse[] | undefined;
+  #isResponseWaiting = false;
   /** A page is being sent: what that calls back must not send another one amid it. */
   #isSending = false;
   #onDrained: Set<() => void> | undefined;
-  #party: OutboxParty = { backlogged: 0 };
+  #party: SendQueueParty = { backlogged: 0 };
   #isBacklogged = false;
   #closed = false;
 
-  constructor(sink: Sink, maxBytes: number, owner: OutboxOwner, turns: PageTurns) {
+  constructor(sink: Sink, maxBytes: number, owner: SendQueueOwner, turns: PageTurns) {
     this.#sink = sink;
     this.#maxBytes = maxBytes;
     this.#refillBytes = Math.max(0, Math.min(REFILL_BYTES, maxBytes - LONGEST_PAGE_BYTES));
@@ -73,11 +77,11 @@ export class Outbox implements PageSender {
   }
 
   /** Whose turns its pages take, and who shares the bound on what waits. */
-  get party(): OutboxParty {
+  get party(): SendQueueParty {
     return this.#party;
   }
 
-  set party(party: OutboxParty) {
+  set party(party: SendQueueParty) {
     const isBacklogged = this.#isBacklogged;
     this.#unmarkBacklogged();
     this.#party = party;
@@ -93,8 +97,8 @@ export class Outbox implements PageSender {
   }
 
   /**
-   * Sends a frame unless too much would wait with it; false if it was not sent. The last part of what may wait is left
-   * to answers, so that a reader whose diffs were left out can still ask and be answered.
+   * Sends a frame unless too much would wait with it; false if it was not sent. The last part of what may
+   * wait is left to answers, so that a reader whose diffs were left out can still ask and be answered.
    */
   offer(frame: Frame): boolean {
     const { byteLength } = frame;
@@ -116,8 +120,8 @@ export class Outbox implements PageSender {
   /**
    * Sends a frame that the caller made sure is within the bounds.
    *
-   * @throws RangeError for a frame that is longer than the protocol allows: a defect, as the limits of a user make it
-   * impossible.
+   * @throws RangeError for a frame that is longer than the protocol allows: a defect, as the limits of a user
+   * make it impossible.
    */
   send(frame: Frame): void {
     if (this.#closed) return;
@@ -138,48 +142,48 @@ export class Outbox implements PageSender {
   }
 
   /** How many long answers are under way. */
-  get jobs(): number {
-    return this.#jobs?.length ?? 0;
+  get pagedResponses(): number {
+    return this.#responses?.length ?? 0;
   }
 
   /** Starts a long answer, after those that were started before. */
-  start(job: Job): void {
+  start(response: PagedResponse): void {
     if (this.#closed) return;
-    this.#jobs ??= [];
-    this.#jobs.push(job);
+    this.#responses ??= [];
+    this.#responses.push(response);
     this.#turns.start(this);
   }
 
   /** Goes on with a long answer that was waiting. */
   wake(): void {
-    this.#isJobWaiting = false;
+    this.#isResponseWaiting = false;
     if (this.canSendPage) this.#turns.start(this);
   }
 
   get canSendPage(): boolean {
-    if (this.#jobs === undefined || this.#isJobWaiting || this.#isSending) return false;
+    if (this.#responses === undefined || this.#isResponseWaiting || this.#isSending) return false;
     return this.#sink.buffered <= this.#refillBytes;
   }
 
   sendPage(): void {
-    const jobs = this.#jobs!;
+    const responses = this.#responses!;
     this.#isSending = true;
-    let outcome: ReturnType<Job["step"]>;
+    let outcome: ReturnType<PagedResponse["step"]>;
     try {
-      outcome = jobs[0]!.step();
+      outcome = responses[0]!.step();
     } finally {
       this.#isSending = false;
     }
-    if (outcome === "waiting") this.#isJobWaiting = true;
-    // The job may have closed the outbox.
+    if (outcome === "waiting") this.#isResponseWaiting = true;
+    // The job may have closed the send queue.
     if (outcome !== "done" || this.#closed) return;
-    jobs.shift();
-    if (jobs.length === 0) this.#jobs = undefined;
+    responses.shift();
+    if (responses.length === 0) this.#responses = undefined;
   }
 
   onFailure(error: unknown): void {
-    // Should the owner keep this outbox open: the answer that failed would fail again and again.
-    this.#jobs = undefined;
+    // Should the owner keep this send queue open: the answer that failed would fail again and again.
+    this.#responses = undefined;
     this.#owner.onFailure(error);
   }
 
@@ -203,7 +207,7 @@ export class Outbox implements PageSender {
   close(): void {
     this.#unmarkBacklogged();
     this.#closed = true;
-    this.#jobs = undefined;
+    this.#responses = undefined;
     this.#onDrained = undefined;
     this.#turns.remove(this);
   }
@@ -214,7 +218,10 @@ export class Outbox implements PageSender {
     this.#party.backlogged--;
   }
 
-  /** What may wait for this reader. One user's sockets that do not read cannot fill the memory by their number. */
+  /**
+   * What may wait for this reader. One user's sockets that do not read cannot fill the memory by their
+   * number.
+   */
   get #allowedBytes(): number {
     const { backlogged } = this.#party;
     if (backlogged <= FULL_BACKLOGS) return this.#maxBytes;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { MAX_SERVER_MESSAGE_BYTES } from "../../../src/protocol/rules.ts";
 import { Frame } from "../../../src/server/gateway/frame.ts";
-import { type Job, Outbox } from "../../../src/server/gateway/outbox.ts";
+import { type PagedResponse, SendQueue } from "../../../src/server/gateway/send-queue.ts";
 import { Random } from "../../support/random.ts";
 import { TEST_OWNER, testPageTurns } from "../../support/stubs.ts";
 
@@ -21,7 +21,7 @@ class Sink {
 }
 
 /** Pages of an answer, each of the given length in bytes. */
-function pagesOf(outbox: Outbox, lengths: readonly number[]): Job {
+function pagesOf(outbox: SendQueue, lengths: readonly number[]): PagedResponse {
   let next = 0;
   return {
     step: () => {
@@ -39,12 +39,12 @@ describe.each([1_024, 65_536, 300_000, 1_048_576, 16 * 1_048_576])(
     it.each([1, 2, 3, 4])("no more waits for a reader, whatever is sent to it (seed %i)", (seed) => {
       const random = new Random(seed);
       const sink = new Sink();
-      const outbox = new Outbox(sink, maxBytes, TEST_OWNER, testPageTurns());
+      const outbox = new SendQueue(sink, maxBytes, TEST_OWNER, testPageTurns());
       for (let n = 0; n < 2_000; n++) {
         const what = random.below(5);
         if (what < 2)
           outbox.offer(new Frame("é".repeat(random.below(random.pick([100, 40_000, 1_000_000])))));
-        else if (what === 2 && outbox.jobs < 20) {
+        else if (what === 2 && outbox.pagedResponses < 20) {
           const pages = Array.from({ length: 1 + random.below(5) }, () => random.below(LONGEST_VALUE));
           outbox.start(pagesOf(outbox, pages));
         } else if (what === 3) {
@@ -65,7 +65,7 @@ describe.each([1_024, 65_536, 300_000, 1_048_576, 16 * 1_048_576])(
 
 it("a frame that the protocol does not allow is a defect, and not sent", () => {
   const sink = new Sink();
-  const outbox = new Outbox(sink, 16 * MAX_SERVER_MESSAGE_BYTES, TEST_OWNER, testPageTurns());
+  const outbox = new SendQueue(sink, 16 * MAX_SERVER_MESSAGE_BYTES, TEST_OWNER, testPageTurns());
   outbox.send(new Frame("x".repeat(MAX_SERVER_MESSAGE_BYTES)));
   expect(() => outbox.send(new Frame("x".repeat(MAX_SERVER_MESSAGE_BYTES + 1)))).toThrow(RangeError);
   expect(() => outbox.send(new Frame("é".repeat(MAX_SERVER_MESSAGE_BYTES / 2 + 1)))).toThrow(RangeError);
@@ -75,7 +75,7 @@ it("a frame that the protocol does not allow is a defect, and not sent", () => {
 it("an answer that cannot be made is told to the owner, and not tried again", () => {
   const failures: unknown[] = [];
   const owner = { onBacklog: () => {}, onFailure: (error: unknown) => void failures.push(error) };
-  const outbox = new Outbox(new Sink(), 1_000_000, owner, testPageTurns());
+  const outbox = new SendQueue(new Sink(), 1_000_000, owner, testPageTurns());
   outbox.start({
     step: () => {
       throw new Error("a defect");
@@ -83,7 +83,7 @@ it("an answer that cannot be made is told to the owner, and not tried again", ()
   });
   outbox.drained();
   expect(failures).toHaveLength(1);
-  expect(outbox.jobs).toBe(0);
+  expect(outbox.pagedResponses).toBe(0);
 });
 
 it("what waits for all sockets of a user is bounded, however many do not read, and nobody has less for it", () => {
@@ -93,7 +93,7 @@ it("what waits for all sockets of a user is bounded, however many do not read, a
   const mallory = { backlogged: 0 };
   const sockets = Array.from({ length: SOCKETS }, () => {
     const sink = new Sink();
-    const outbox = new Outbox(sink, maxBytes, TEST_OWNER, testPageTurns());
+    const outbox = new SendQueue(sink, maxBytes, TEST_OWNER, testPageTurns());
     outbox.party = mallory;
     return { sink, outbox };
   });
@@ -106,7 +106,7 @@ it("what waits for all sockets of a user is bounded, however many do not read, a
   expect(waits).toBeGreaterThan(8 * maxBytes);
 
   const sink = new Sink();
-  const bystander = new Outbox(sink, maxBytes, TEST_OWNER, testPageTurns());
+  const bystander = new SendQueue(sink, maxBytes, TEST_OWNER, testPageTurns());
   while (bystander.offer(new Frame("d".repeat(20_000))));
   expect(sink.buffered).toBeGreaterThan(0.7 * maxBytes);
 

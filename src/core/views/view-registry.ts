@@ -1,10 +1,10 @@
 import { Deadlines } from "../collections/deadlines.ts";
-import type { Change, Table } from "../sessions/table.ts";
+import type { Change, ReadonlyTable } from "../sessions/table.ts";
 import type { CompiledFilter } from "./compiled-filter.ts";
 import { DiffLog, DiffRings } from "./diff-log.ts";
 import { View } from "./view.ts";
 import { ViewIndex } from "./view-index.ts";
-import { COLLECT_AT_ONCE, filterBytes, leastResultBytes, resultBytes, snapshotBytes } from "./view-size.ts";
+import { filterBytes, HYDRATE_AT_ONCE, leastResultBytes, resultBytes, snapshotBytes } from "./view-size.ts";
 
 /** How long a view is kept after its last subscriber left, for those who come back with a position. */
 export const IDLE_VIEW_MS = 60_000;
@@ -48,45 +48,50 @@ interface Footprint {
 }
 
 /** A view of which more first members are there. */
-export interface Collected<Holder> {
-  readonly view: View<Holder>;
-  /** Why it could not be collected: it is dropped then. */
+export interface Hydrated {
+  readonly view: View;
+  /** Why it could not be hydrated: it is dropped then. */
   readonly error?: unknown;
 }
 
 /**
- * All views of one app: one per filter, shared by its subscribers. A view that was quiet is flushed at once, then rests;
- * what happens meanwhile is one diff at the end of the rest. Whoever publishes the diff says how long the view rests:
- * at least `intervalMs`, and longer if it was dear.
+ * All views of one app: one per filter, shared by its subscribers. A view that was quiet is flushed at once,
+ * then rests; what happens meanwhile is one diff at the end of the rest. Whoever publishes the diff says how
+ * long the view rests: at least `intervalMs`, and longer if it was dear.
  */
-export class Views<Holder> {
-  readonly #table: Table<Holder>;
+export class ViewRegistry {
+  readonly #table: ReadonlyTable;
   readonly #intervalMs: number;
   readonly #makeName: () => string;
-  readonly #byKey = new Map<string, View<Holder>>();
-  readonly #index = new ViewIndex<Holder>();
-  /** Views whose first members are not all collected. */
-  readonly #collecting = new Set<View<Holder>>();
-  /** Views to flush, the one marked first in front. Those whose last diff was dear stand in a line of their own. */
-  readonly #ready = new Set<View<Holder>>();
-  readonly #readyDear = new Set<View<Holder>>();
+  readonly #byKey = new Map<string, View>();
+  readonly #index = new ViewIndex();
+  /** Views whose first members are not all hydrated. */
+  readonly #hydrating = new Set<View>();
+  /**
+   * Views to flush, the one marked first in front. Those whose last diff was dear stand in a line of their
+   * own.
+   */
+  readonly #ready = new Set<View>();
+  readonly #readyDear = new Set<View>();
   /** How much more time the dear ones have had than the others, in milliseconds. */
   #dearLeadMs = 0;
-  /** Views that rest for `intervalMs`, and until when. As all rest equally long, the first to end is in front. */
-  readonly #resting = new Map<View<Holder>, number>();
+  /**
+   * Views that rest for `intervalMs`, and until when. As all rest equally long, the first to end is in front.
+   */
+  readonly #resting = new Map<View, number>();
   /** Views that rest for longer. */
-  readonly #restingLonger = new Deadlines<View<Holder>>();
+  readonly #restingLonger = new Deadlines<View>();
   /** Those of them that rest for what others of their payer have cost. */
-  readonly #indebted = new Map<View<Holder>, Debt>();
+  readonly #indebted = new Map<View, Debt>();
   /** Views without a subscriber, the one idle longest first. */
-  readonly #idle = new Map<View<Holder>, Idle>();
+  readonly #idle = new Map<View, Idle>();
   #idleBytes = 0;
   readonly #rings = new DiffRings();
-  readonly #footprints = new Map<View<Holder>, Footprint>();
+  readonly #footprints = new Map<View, Footprint>();
   /** Changes that went into a diff together with an earlier one of the same user. */
-  folded = 0;
+  coalesced = 0;
 
-  constructor(table: Table<Holder>, intervalMs: number, makeName: () => string) {
+  constructor(table: ReadonlyTable, intervalMs: number, makeName: () => string) {
     this.#table = table;
     this.#intervalMs = intervalMs;
     this.#makeName = makeName;
@@ -98,10 +103,10 @@ export class Views<Holder> {
   }
 
   /** Numbers that must all be zero when all views are gone. */
-  leftovers(): Record<string, number> {
+  debugCounts(): Record<string, number> {
     return {
       views: this.#byKey.size,
-      collecting: this.#collecting.size,
+      collecting: this.#hydrating.size,
       idle: this.#idle.size,
       idleBytes: this.#idleBytes,
       rings: this.#rings.size,
@@ -115,23 +120,23 @@ export class Views<Holder> {
   }
 
   /** The view of a filter, if there is one, idle or not. */
-  find(filter: CompiledFilter): View<Holder> | undefined {
+  find(filter: CompiledFilter): View | undefined {
     return this.#byKey.get(filter.key);
   }
 
   /** About how many bytes a view keeps, its ring apart, which has a budget of its own. */
-  bytesOf(view: View<Holder>): number {
+  bytesOf(view: View): number {
     return (this.#footprints.get(view)?.filterBytes ?? 0) + resultBytes(view);
   }
 
   /** The same for the view of a filter; undefined if there is none, or it is not known yet. */
   bytesOfKey(filterKey: string): number | undefined {
     const view = this.#byKey.get(filterKey);
-    return view === undefined || view.isCollecting ? undefined : this.bytesOf(view);
+    return view === undefined || view.isHydrating ? undefined : this.bytesOf(view);
   }
 
   /** What a snapshot of a view keeps while it is sent; nothing where that is little. */
-  snapshotBytesOf(view: View<Holder>): number {
+  snapshotBytesOf(view: View): number {
     return snapshotBytes(view, this.#table);
   }
 
@@ -145,7 +150,7 @@ export class Views<Holder> {
    *
    * @throws What encoding a user throws. Nothing is left of the view then.
    */
-  acquire(filter: CompiledFilter): View<Holder> {
+  acquire(filter: CompiledFilter): View {
     const existing = this.#byKey.get(filter.key);
     if (existing !== undefined) {
       this.#unidle(existing);
@@ -154,32 +159,32 @@ export class Views<Holder> {
     const ring = new DiffLog(this.#rings);
     const view = new View(this.#makeName(), filter, this.#table, ring);
     // Before the view is registered: if this fails, there is nothing to take back.
-    if (view.collect(COLLECT_AT_ONCE)) view.phase = "quiet";
-    else this.#collecting.add(view);
+    if (view.hydrate(HYDRATE_AT_ONCE)) view.phase = "quiet";
+    else this.#hydrating.add(view);
     this.#footprints.set(view, { ring, filterBytes: filterBytes(filter) });
     this.#byKey.set(filter.key, view);
     this.#index.add(view);
     for (const userId of filter.userIds ?? []) {
       const user = this.#table.user(userId);
-      if (user !== undefined) user.isUnasked = false;
+      if (user !== undefined) user.hasNoNamedViews = false;
     }
     return view;
   }
 
-  /** Whether `collectMore` has something to do. */
-  get isCollecting(): boolean {
-    return this.#collecting.size > 0;
+  /** Whether `hydrateMore` has something to do. */
+  get isHydrating(): boolean {
+    return this.#hydrating.size > 0;
   }
 
-  /** Collects some more of the first members of a large view. A view that cannot be collected is dropped. */
-  collectMore(): Collected<Holder> | undefined {
-    const [view] = this.#collecting;
+  /** Hydrates some more of the first members of a large view. A view that cannot be hydrated is dropped. */
+  hydrateMore(): Hydrated | undefined {
+    const [view] = this.#hydrating;
     if (view === undefined) return undefined;
-    this.#collecting.delete(view);
+    this.#hydrating.delete(view);
     try {
-      if (view.collect(COLLECT_AT_ONCE)) this.#wakeUp(view);
+      if (view.hydrate(HYDRATE_AT_ONCE)) this.#wakeUp(view);
       // To the end of the line: large views take turns.
-      else this.#collecting.add(view);
+      else this.#hydrating.add(view);
       return { view };
     } catch (error) {
       this.drop(view);
@@ -191,7 +196,7 @@ export class Views<Holder> {
    * Says that the last subscriber of a view has left, and who is charged for keeping it. It may be dropped
    * at once.
    */
-  release(view: View<Holder>, now: number, owner?: IdleViewOwner): void {
+  release(view: View, now: number, owner?: IdleViewOwner): void {
     const bytes = this.bytesOf(view) + (this.#footprints.get(view)?.ring.bytes ?? 0);
     this.#idle.set(view, { since: now, bytes, owner });
     this.#idleBytes += bytes;
@@ -209,20 +214,20 @@ export class Views<Holder> {
   }
 
   /** Marks the user in all views that the change touches. */
-  touch(change: Change<Holder>, now: number): void {
+  touch(change: Change, now: number): void {
     if (this.#index.isEmpty) return;
     this.#index.forEachTouched(change, (view) => {
       const touch = view.touch(change, now);
-      if (touch === "folded") this.folded++;
+      if (touch === "coalesced") this.coalesced++;
       else if (touch === "marked" && view.phase === "quiet") this.#wakeUp(view);
     });
   }
 
   /**
-   * Takes the next view that may be flushed now, if there is one. The caller flushes it, publishes its diff, and then
-   * calls `rest`.
+   * Takes the next view that may be flushed now, if there is one. The caller flushes it, publishes its diff,
+   * and then calls `rest`.
    */
-  takeReady(now: number): View<Holder> | undefined {
+  takeReady(now: number): View | undefined {
     for (const [view, restUntil] of this.#resting) {
       if (restUntil > now) break;
       this.#resting.delete(view);
@@ -243,10 +248,11 @@ export class Views<Holder> {
   }
 
   /**
-   * What the flush of a view has cost. While both wait, the dear ones have no more time than the others: one user whom
-   * many watch, each in a view of their own, would keep everybody else waiting until all those are flushed.
+   * What the flush of a view has cost. While both wait, the dear ones have no more time than the others: one
+   * user whom many watch, each in a view of their own, would keep everybody else waiting until all those are
+   * flushed.
    */
-  flushed(view: View<Holder>, costMs: number): void {
+  recordFlushCost(view: View, costMs: number): void {
     const spentMs = Math.max(costMs, LEAST_FLUSH_MS);
     if (view.isDear) this.#dearLeadMs = Math.min(this.#dearLeadMs + spentMs, MAX_DEAR_LEAD_MS);
     else this.#dearLeadMs = Math.max(0, this.#dearLeadMs - spentMs);
@@ -259,7 +265,7 @@ export class Views<Holder> {
   }
 
   /** Who is charged for a view that nobody watches. */
-  ownerOf(view: View<Holder>): IdleViewOwner | undefined {
+  ownerOf(view: View): IdleViewOwner | undefined {
     return this.#idle.get(view)?.owner;
   }
 
@@ -267,7 +273,7 @@ export class Views<Holder> {
    * The diff of a view is out. The view rests for `restMs`, 0 for no rest at all. `debt`: how long it would
    * rest if it were not for what else its payer has used up.
    */
-  rest(view: View<Holder>, restMs: number, now: number, debt?: Debt): void {
+  rest(view: View, restMs: number, now: number, debt?: Debt): void {
     // It may have been dropped since it was flushed.
     if (view.phase !== "publishing") return;
     if (restMs <= 0) return this.#wakeUp(view);
@@ -283,7 +289,7 @@ export class Views<Holder> {
    * Somebody watches a view: unless they are the payer that it rests for, it rests only for what it has
    * cost itself.
    */
-  hasten(view: View<Holder>, payer: object | undefined): void {
+  hasten(view: View, payer: object | undefined): void {
     const debt = this.#indebted.get(view);
     if (debt === undefined || debt.payer === payer) return;
     this.#indebted.delete(view);
@@ -299,16 +305,16 @@ export class Views<Holder> {
   }
 
   /** When `takeReady` or `expireIdle` next has something to do; undefined if never. */
-  next(): number | undefined {
+  nextDueAt(): number | undefined {
     if (this.#resting.size === 0 && this.#idle.size === 0 && this.#restingLonger.size === 0) return undefined;
     const [restUntil = Number.POSITIVE_INFINITY] = this.#resting.values();
     const [idle] = this.#idle.values();
     const idleUntil = idle === undefined ? Number.POSITIVE_INFINITY : idle.since + IDLE_VIEW_MS;
-    return Math.min(restUntil, this.#restingLonger.next() ?? Number.POSITIVE_INFINITY, idleUntil);
+    return Math.min(restUntil, this.#restingLonger.nextDueAt() ?? Number.POSITIVE_INFINITY, idleUntil);
   }
 
   /** The view may be flushed as soon as it is marked. */
-  #wakeUp(view: View<Holder>): void {
+  #wakeUp(view: View): void {
     this.#indebted.delete(view);
     view.phase = "quiet";
     if (view.isMarked) this.#makeReady(view);
@@ -318,16 +324,16 @@ export class Views<Holder> {
     return this.#ready.size > 0 || this.#readyDear.size > 0;
   }
 
-  #makeReady(view: View<Holder>): void {
+  #makeReady(view: View): void {
     view.phase = "ready";
     (view.isDear ? this.#readyDear : this.#ready).add(view);
   }
 
-  #unready(view: View<Holder>): void {
+  #unready(view: View): void {
     (view.isDear ? this.#readyDear : this.#ready).delete(view);
   }
 
-  #unidle(view: View<Holder>): void {
+  #unidle(view: View): void {
     const idle = this.#idle.get(view);
     if (idle === undefined) return;
     this.#idle.delete(view);
@@ -336,14 +342,14 @@ export class Views<Holder> {
   }
 
   /** Takes a view out, as if it had never been. */
-  drop(view: View<Holder>): void {
+  drop(view: View): void {
     this.#unidle(view);
     this.#byKey.delete(view.filter.key);
     this.#index.remove(view);
     const footprint = this.#footprints.get(view);
     if (footprint !== undefined) this.#rings.remove(footprint.ring);
     this.#footprints.delete(view);
-    this.#collecting.delete(view);
+    this.#hydrating.delete(view);
     this.#unready(view);
     this.#resting.delete(view);
     this.#restingLonger.delete(view);

@@ -1,23 +1,22 @@
-import type { Session } from "../sessions/session.ts";
-import type { Table } from "../sessions/table.ts";
-import type { User } from "../sessions/user.ts";
+import type { Session, User } from "../sessions/session.ts";
+import type { ReadonlyTable } from "../sessions/table.ts";
 import type { CompiledFilter } from "./compiled-filter.ts";
 
 /**
- * A walk over the users in a filter's result, some at a time, so that a large result keeps nobody waiting. The table
- * may change between steps. Whoever was in the result all the time is visited once; who came or left meanwhile may be
- * visited or not; nobody is visited twice. Each is visited as they are at that moment.
+ * A walk over the users in a filter's result, some at a time, so that a large result keeps nobody waiting.
+ * The table may change between steps. Whoever was in the result all the time is visited once; who came or
+ * left meanwhile may be visited or not; nobody is visited twice. Each is visited as they are at that moment.
  */
-export class Walk<Holder> {
+export class Cursor {
   readonly #filter: CompiledFilter;
-  readonly #table: Table<Holder>;
+  readonly #table: ReadonlyTable;
   /** Those that matched when the walk began; undefined until it turns out that one step is not enough. */
-  #sessions: readonly Session<Holder>[] | undefined;
+  #sessions: readonly Session[] | undefined;
   #next = 0;
   /** Users that were looked at, in the result or not: each is looked at once. */
-  #seen: Set<User<Holder>> | undefined;
+  #seen: Set<User> | undefined;
 
-  constructor(filter: CompiledFilter, table: Table<Holder>) {
+  constructor(filter: CompiledFilter, table: ReadonlyTable) {
     this.#filter = filter;
     this.#table = table;
   }
@@ -28,7 +27,7 @@ export class Walk<Holder> {
   }
 
   /** Looks at up to `count` more sessions. Returns true when that was the last step. */
-  step(count: number, visit: (user: User<Holder>) => void): boolean {
+  step(count: number, visit: (user: User) => void): boolean {
     this.#sessions ??= this.#begin(count, visit);
     if (this.#sessions === undefined) return true;
     this.#seen ??= new Set();
@@ -42,11 +41,14 @@ export class Walk<Holder> {
     return end === this.#sessions.length;
   }
 
-  /** Does all of it, if it is small enough; else returns what has to be walked. Ids that a filter names are few. */
-  #begin(count: number, visit: (user: User<Holder>) => void): readonly Session<Holder>[] | undefined {
-    const { userIds, conversationId, shapes } = this.#filter;
+  /**
+   * Does all of it, if it is small enough; else returns what has to be walked. Ids that a filter names are
+   * few.
+   */
+  #begin(count: number, visit: (user: User) => void): readonly Session[] | undefined {
+    const { userIds, conversationId, statusSet } = this.#filter;
     const bucket = userIds === undefined ? this.#table.bucket(conversationId) : undefined;
-    if (bucket !== undefined && bucket.size > count) return bucket.list(shapes);
+    if (bucket !== undefined && bucket.size > count) return bucket.list(statusSet);
     this.#filter.forEachUser(this.#table, visit);
     return undefined;
   }

@@ -31,8 +31,8 @@ interface Publication {
 }
 
 /** A view and those who watch it. Each diff is encoded once, whatever their number. */
-export class Feed<Holder> {
-  readonly view: View<Holder>;
+export class ViewChannel {
+  readonly view: View;
   readonly telemetry: Telemetry;
   readonly #subscribers = new Set<Subscriber>();
   #waiting: (() => void)[] = [];
@@ -43,7 +43,7 @@ export class Feed<Holder> {
   #payer: FlushPayer | undefined;
   #withOtherPayer = 0;
 
-  constructor(view: View<Holder>, telemetry: Telemetry) {
+  constructor(view: View, telemetry: Telemetry) {
     this.view = view;
     this.telemetry = telemetry;
   }
@@ -71,22 +71,22 @@ export class Feed<Holder> {
   }
 
   /**
-   * Calls back once the view shows all that has happened, those who are still to be collected apart: now, or after its
-   * next flush. So a snapshot is never older than the request for it, and a storm of subscribers does not make the view
-   * flush more often than its interval.
+   * Calls back once the view shows all that has happened, those who are still to be hydrated apart: now, or
+   * after its next flush. So a snapshot is never older than the request for it, and a storm of subscribers
+   * does not make the view flush more often than its interval.
    */
-  whenSettled(callback: () => void): void {
+  onceFlushed(callback: () => void): void {
     if (this.view.isMarked) this.#waiting.push(callback);
     else callback();
   }
 
   /** Calls back once, when more of the first members of a large view are there. */
-  whenCollected(callback: () => void): void {
+  onceHydrated(callback: () => void): void {
     this.#onCollected.push(callback);
   }
 
-  /** To be called when the view has collected more of its first members, or all. */
-  collected(): void {
+  /** To be called when the view has hydrated more of its first members, or all. */
+  hydrated(): void {
     const callbacks = this.#onCollected;
     this.#onCollected = [];
     for (const callback of callbacks) this.#guard(callback);
@@ -117,8 +117,8 @@ export class Feed<Holder> {
   }
 
   /**
-   * Sends the diff to more subscribers, until that has cost `maxMs` or all have it. Returns the cost. A subscriber that
-   * cannot be served is ended, and the others are served.
+   * Sends the diff to more subscribers, until that has cost `maxMs` or all have it. Returns the cost. A
+   * subscriber that cannot be served is ended, and the others are served.
    */
   deliverSome(maxMs: number): number {
     const publication = this.#publication;

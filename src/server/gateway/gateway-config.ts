@@ -1,5 +1,7 @@
-/** The settings that the gateway itself reads; times in milliseconds. See settings.ts for names and defaults. */
-export interface Limits {
+/**
+ * The settings that the gateway itself reads; times in milliseconds. See settings.ts for names and defaults.
+ */
+export interface GatewayConfig {
   readonly diffIntervalMs: number;
   readonly typingTimeoutMs: number;
   readonly resumeWindowMs: number;
@@ -42,18 +44,23 @@ export const MAX_UNANSWERED = 8;
 /** So many bad messages within `BAD_MESSAGE_WINDOW_MS` end a socket. */
 export const MAX_BAD_MESSAGES = 20;
 /**
- * Messages and control frames a second before `connect`, at most, with a burst of twice that. `connect` is the only one
- * that a client needs, and a client that has it wrong is told so as often as `MAX_BAD_MESSAGES` says.
+ * Messages and control frames a second before `connect`, at most, with a burst of twice that. `connect` is
+ * the only one that a client needs, and a client that has it wrong is told so as often as `MAX_BAD_MESSAGES`
+ * says.
  */
 export const STRANGER_PER_SECOND = 15;
 export const BAD_MESSAGE_WINDOW_MS = 60_000;
 /** A socket may exceed its message rate by as much again for so many seconds before it is ended. */
 export const FLOOD_SECONDS = 6;
-/** So many things of a kind that are due at the same time are done before others are served; the rest comes right after. */
+/**
+ * So many things of a kind that are due at the same time are done before others are served; the rest comes
+ * right after.
+ */
 export const MAX_DUE_PER_TURN = 1_000;
 /**
- * A view rests for so many times what its last flush has cost, delivery included, so no view takes more than a quarter
- * of the processor. With `DIFF_INTERVAL_MS` of 0, which asks for every change at once, it may take half.
+ * A view rests for so many times what its last flush has cost, delivery included, so no view takes more than
+ * a quarter of the processor. With `DIFF_INTERVAL_MS` of 0, which asks for every change at once, it may take
+ * half.
  */
 export const REST_PER_COST = 4;
 export const REST_PER_COST_AT_ONCE = 1;

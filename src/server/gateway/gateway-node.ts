@@ -2,21 +2,22 @@ import { Deadlines } from "../../core/collections/deadlines.ts";
 import type { App } from "../auth/app.ts";
 import type { Clock } from "../clock.ts";
 import { Admissions, type Admitted } from "./admission.ts";
-import type { Replication } from "./journal.ts";
-import { type Limits, MAX_DUE_PER_TURN, STALL_MS } from "./limits.ts";
-import { MemoryGate } from "./memory-gate.ts";
+import { AppPresence } from "./app-presence.ts";
+import { FlushBatch } from "./flush-batch.ts";
+import { type GatewayConfig, MAX_DUE_PER_TURN, STALL_MS } from "./gateway-config.ts";
+import { LoadShedder } from "./load-shedder.ts";
 import { type Newcomer, Newcomers } from "./newcomers.ts";
-import type { Outbox } from "./outbox.ts";
 import { PageTurns } from "./page-turns.ts";
+import type { Replication } from "./replication-sink.ts";
+import type { SendQueue } from "./send-queue.ts";
 import type { UpgradeRefusal } from "./socket.ts";
 import type { Telemetry } from "./telemetry.ts";
-import { Tenant } from "./tenant.ts";
 import { Ticker } from "./ticker.ts";
 import { TurnBudget } from "./turn-budget.ts";
 
-export interface HubOptions {
+export interface GatewayNodeOptions {
   readonly apps: readonly App[];
-  readonly limits: Limits;
+  readonly limits: GatewayConfig;
   readonly clock: Clock;
   readonly telemetry: Telemetry;
   readonly nodeId: string;
@@ -30,15 +31,15 @@ export interface HubOptions {
 }
 
 /** A connection or stream, as far as time and its end concern it. */
-export interface Peer {
-  readonly outbox: Outbox;
+export interface ManagedConnection {
+  readonly sendQueue: SendQueue;
   /** A time that was set for it by `schedule` has come. */
   onDue(now: number): void;
   /** A wall-clock time that was set for it by `expire` has come. */
   onExpiryDue(wallNow: number): void;
   /** The reader has taken none of its waiting bytes for `STALL_MS`. */
   onStall(): void;
-  /** The node goes down: the peer is told so, and is ended after `delayMs`. */
+  /** The node goes down: the connection is told so, and is ended after `delayMs`. */
   drain(delayMs: number): void;
 }
 
@@ -49,24 +50,29 @@ interface Stall {
 
 const STALL_CHECK_MS = 1_000;
 
-/** Everything that one node serves: its tenants, its peers, and the one timer behind all of their deadlines. */
-export class Hub {
-  readonly limits: Limits;
+/**
+ * Everything that one node serves: its apps, its connections, and the one timer behind all of their
+ * deadlines.
+ */
+export class GatewayNode {
+  readonly limits: GatewayConfig;
   readonly clock: Clock;
   readonly telemetry: Telemetry;
   readonly nodeId: string;
   readonly admissions: Admissions;
   readonly newcomers: Newcomers;
   /** Whoever watches the process tells it. */
-  readonly memory = new MemoryGate();
+  readonly loadShedder = new LoadShedder();
+  /** Other nodes change sessions of many apps at once. */
+  readonly flushBatch = new FlushBatch();
   /** Who sends pages of long answers, in turns. */
   readonly pageTurns: PageTurns;
-  /** Deadlines of peers on the awake clock, and on the wall clock for what tokens say. */
-  readonly #timers = new Deadlines<Peer>();
-  readonly #expiries = new Deadlines<Peer>();
-  readonly #tenants: ReadonlyMap<string, Tenant>;
-  readonly #peers = new Set<Peer>();
-  readonly #backlogged = new Map<Peer, Stall>();
+  /** Deadlines of connections on the awake clock, and on the wall clock for what tokens say. */
+  readonly #timers = new Deadlines<ManagedConnection>();
+  readonly #expiries = new Deadlines<ManagedConnection>();
+  readonly #presences: ReadonlyMap<string, AppPresence>;
+  readonly #connections = new Set<ManagedConnection>();
+  readonly #backlogged = new Map<ManagedConnection, Stall>();
   readonly #ticker: Ticker;
   readonly #random: () => number;
   readonly #replication: Replication | undefined;
@@ -74,7 +80,7 @@ export class Hub {
   #draining = false;
   readonly #onEmpty: (() => void)[] = [];
 
-  constructor(options: HubOptions) {
+  constructor(options: GatewayNodeOptions) {
     const { apps, limits, clock, telemetry, makeId } = options;
     this.limits = limits;
     this.clock = clock;
@@ -87,10 +93,14 @@ export class Hub {
     this.pageTurns = new PageTurns(new TurnBudget(crashed));
     const flushTurn = new TurnBudget(crashed);
     const wakeBy = (due: number) => this.#ticker.wakeBy(due);
-    const shared = { limits, telemetry, makeId, clock, wakeBy, flushTurn, memory: this.memory };
-    this.#tenants = new Map(
+    const { loadShedder, flushBatch } = this;
+    const shared = { limits, telemetry, makeId, clock, wakeBy, flushTurn, flushBatch, loadShedder };
+    this.#presences = new Map(
       apps.map((app) => {
-        return [app.id, new Tenant(app, { ...shared, journal: options.replication?.journal(app.id) })];
+        return [
+          app.id,
+          new AppPresence(app, { ...shared, replicationSink: options.replication?.sinkOf(app.id) }),
+        ];
       }),
     );
     this.admissions = new Admissions(
@@ -123,25 +133,25 @@ export class Hub {
     return this.#draining;
   }
 
-  tenant(appId: string): Tenant | undefined {
-    return this.#tenants.get(appId);
+  presence(appId: string): AppPresence | undefined {
+    return this.#presences.get(appId);
   }
 
-  tenants(): Iterable<Tenant> {
-    return this.#tenants.values();
+  presences(): Iterable<AppPresence> {
+    return this.#presences.values();
   }
 
   /** Connections and sessions: what memory goes to. */
   get present(): number {
     let present = this.admissions.connections;
-    for (const { table } of this.#tenants.values()) present += table.counts().sessions;
+    for (const { table } of this.#presences.values()) present += table.counts().sessions;
     return present;
   }
 
   /** Numbers that must all be zero when everybody has left. */
-  leftovers(): Record<string, number> {
+  debugCounts(): Record<string, number> {
     return {
-      peers: this.#peers.size,
+      peers: this.#connections.size,
       backlogged: this.#backlogged.size,
       pageSenders: this.pageTurns.size,
       timers: this.#timers.size,
@@ -162,7 +172,7 @@ export class Hub {
       this.telemetry.refused("starting");
       return { ok: false, status: 503, message: "this node is starting", retryAfterS: 1 };
     }
-    if (this.memory.isShort) {
+    if (this.loadShedder.isShort) {
       this.telemetry.refused("memory");
       return { ok: false, status: 503, message: "this node is short of memory", retryAfterS: 5 };
     }
@@ -188,61 +198,63 @@ export class Hub {
     };
   }
 
-  add(peer: Peer): void {
-    this.#peers.add(peer);
+  add(connection: ManagedConnection): void {
+    this.#connections.add(connection);
   }
 
-  remove(peer: Peer): void {
-    this.#peers.delete(peer);
-    this.#backlogged.delete(peer);
-    this.#timers.delete(peer);
-    this.#expiries.delete(peer);
-    if (this.#peers.size === 0) for (const resolve of this.#onEmpty.splice(0)) resolve();
+  remove(connection: ManagedConnection): void {
+    this.#connections.delete(connection);
+    this.#backlogged.delete(connection);
+    this.#timers.delete(connection);
+    this.#expiries.delete(connection);
+    if (this.#connections.size === 0) for (const resolve of this.#onEmpty.splice(0)) resolve();
   }
 
-  /** Bytes have begun to wait for this peer. */
-  backlog(peer: Peer): void {
-    if (!this.#backlogged.has(peer)) {
-      this.#backlogged.set(peer, { progress: peer.outbox.progress, since: this.clock.now() });
+  /** Bytes have begun to wait for this connection. */
+  backlog(connection: ManagedConnection): void {
+    if (!this.#backlogged.has(connection)) {
+      this.#backlogged.set(connection, { progress: connection.sendQueue.progress, since: this.clock.now() });
     }
   }
 
-  /** Sets the one deadline of a peer: `onDue` will be called at that time of the awake clock. */
-  schedule(peer: Peer, due: number): void {
-    this.#timers.set(peer, due);
+  /** Sets the one deadline of a connection: `onDue` will be called at that time of the awake clock. */
+  schedule(connection: ManagedConnection, due: number): void {
+    this.#timers.set(connection, due);
     this.#ticker.wakeBy(due);
   }
 
   /** Sets when `onExpiryDue` will be called, by the wall clock; undefined: never. */
-  expire(peer: Peer, wallDue: number | undefined): void {
-    if (wallDue === undefined) this.#expiries.delete(peer);
+  expire(connection: ManagedConnection, wallDue: number | undefined): void {
+    if (wallDue === undefined) this.#expiries.delete(connection);
     else {
-      this.#expiries.set(peer, wallDue);
+      this.#expiries.set(connection, wallDue);
       this.#ticker.wakeBy(this.clock.now() + wallDue - this.clock.wallNow());
     }
   }
 
   /**
-   * Lets nobody in any more and tells every peer a delay of its own, spread over `overMs`, after which it is ended.
-   * Resolves when the last has gone. Called again, it makes the rest shorter.
+   * Lets nobody in any more and tells every connection a delay of its own, spread over `overMs`, after which
+   * it is ended. Resolves when the last has gone. Called again, it makes the rest shorter.
    */
   async drain(overMs = this.limits.drainMs): Promise<void> {
     this.#draining = true;
-    const peers = [...this.#peers];
-    const order = peers.map((peer) => ({ peer, at: this.#random() })).sort((a, b) => a.at - b.at);
+    const connections = [...this.#connections];
+    const order = connections
+      .map((connection) => ({ connection, at: this.#random() }))
+      .sort((a, b) => a.at - b.at);
     // In slots of whole milliseconds: no two delays are the same where there are enough of them.
-    const slotAt = (i: number) => Math.floor((i * overMs) / peers.length);
-    for (const [i, { peer }] of order.entries()) {
+    const slotAt = (i: number) => Math.floor((i * overMs) / connections.length);
+    for (const [i, { connection }] of order.entries()) {
       const from = slotAt(i);
-      peer.drain(from + Math.floor(this.#random() * (slotAt(i + 1) - from)));
+      connection.drain(from + Math.floor(this.#random() * (slotAt(i + 1) - from)));
     }
     await this.#empty();
   }
 
-  /** Resolves when there is no peer any more. */
+  /** Resolves when there is no connection any more. */
   #empty(): Promise<void> {
     return new Promise((resolve) => {
-      if (this.#peers.size === 0) resolve();
+      if (this.#connections.size === 0) resolve();
       else this.#onEmpty.push(resolve);
     });
   }
@@ -252,17 +264,17 @@ export class Hub {
   }
 
   /**
-   * Does what is due. The ticker calls it, and calls it again soon if much was due at once; a test with a clock of its own
-   * may call it too.
+   * Does what is due. The ticker calls it, and calls it again soon if much was due at once; a test with a
+   * clock of its own may call it too.
    */
   run(now: number): void {
-    for (const tenant of this.#tenants.values()) {
-      if (tenant.next() <= now) this.#guard(() => tenant.run(now));
+    for (const presence of this.#presences.values()) {
+      if (presence.nextDueAt() <= now) this.#guard(() => presence.run(now));
     }
-    this.#timers.forEachDue(now, MAX_DUE_PER_TURN, (peer) => this.#guard(() => peer.onDue(now)));
+    this.#timers.forEachDue(now, MAX_DUE_PER_TURN, (connection) => this.#guard(() => connection.onDue(now)));
     const wallNow = this.clock.wallNow();
-    this.#expiries.forEachDue(wallNow, MAX_DUE_PER_TURN, (peer) =>
-      this.#guard(() => peer.onExpiryDue(wallNow)),
+    this.#expiries.forEachDue(wallNow, MAX_DUE_PER_TURN, (connection) =>
+      this.#guard(() => connection.onExpiryDue(wallNow)),
     );
     if (now >= this.#stallCheckAt) {
       this.#stallCheckAt = now + STALL_CHECK_MS;
@@ -270,7 +282,7 @@ export class Hub {
     }
   }
 
-  /** A defect that shows with one tenant or peer is not to stop the others. */
+  /** A defect that shows with one app or connection is not to stop the others. */
   #guard(act: () => void): void {
     try {
       act();
@@ -280,28 +292,28 @@ export class Hub {
   }
 
   #next(): number | undefined {
-    const expiry = this.#expiries.next() ?? Number.POSITIVE_INFINITY;
+    const expiry = this.#expiries.nextDueAt() ?? Number.POSITIVE_INFINITY;
     const expiryIn = expiry - this.clock.wallNow();
-    let next = Math.min(this.#timers.next() ?? Number.POSITIVE_INFINITY, this.clock.now() + expiryIn);
-    for (const tenant of this.#tenants.values()) next = Math.min(next, tenant.next());
+    let next = Math.min(this.#timers.nextDueAt() ?? Number.POSITIVE_INFINITY, this.clock.now() + expiryIn);
+    for (const presence of this.#presences.values()) next = Math.min(next, presence.nextDueAt());
     return next;
   }
 
   #checkStalls(now: number): void {
-    for (const [peer, stall] of this.#backlogged) {
-      const { buffered, progress } = peer.outbox;
+    for (const [connection, stall] of this.#backlogged) {
+      const { buffered, progress } = connection.sendQueue;
       if (buffered === 0) {
-        this.#backlogged.delete(peer);
+        this.#backlogged.delete(connection);
         // Transports tell of this, but should one fail to, nobody is to wait for ever.
-        this.#guard(() => peer.outbox.drained());
+        this.#guard(() => connection.sendQueue.drained());
       } else if (progress !== stall.progress) {
         stall.progress = progress;
         stall.since = now;
       } else if (now - stall.since >= STALL_MS) {
-        this.#backlogged.delete(peer);
-        this.telemetry.cut++;
+        this.#backlogged.delete(connection);
+        this.telemetry.slowReadersDisconnected++;
         this.telemetry.refused("slow_reader");
-        this.#guard(() => peer.onStall());
+        this.#guard(() => connection.onStall());
       }
     }
   }

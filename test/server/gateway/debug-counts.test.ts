@@ -50,9 +50,9 @@ describe.each(TRANSPORTS)("what is left after churn over %s", (transport) => {
     await events.next();
     events.close();
     await gateway.http("DELETE", "/v1/test-app/users/user-1/sessions");
-    await until(() => gateway.hub.leftovers().peers === 0);
+    await until(() => gateway.hub.debugCounts().peers === 0);
     const left = () =>
-      Object.entries({ ...gateway.hub.leftovers(), ...gateway.tenant().leftovers() }).filter(
+      Object.entries({ ...gateway.hub.debugCounts(), ...gateway.tenant().debugCounts() }).filter(
         ([, count]) => count !== 0,
       );
     // First the sessions end, then nobody has been subscribed to any view for a minute.

@@ -1,13 +1,17 @@
-import { BAD_MESSAGE_WINDOW_MS, BURST_SECONDS, FLOOD_SECONDS, MAX_BAD_MESSAGES } from "./limits.ts";
+import { BAD_MESSAGE_WINDOW_MS, BURST_SECONDS, FLOOD_SECONDS, MAX_BAD_MESSAGES } from "./gateway-config.ts";
 
-/** Allowances are in thousandths of a message: each millisecond as many come back as messages are allowed a second. */
+/**
+ * Allowances are in thousandths of a message: each millisecond as many come back as messages are allowed a
+ * second.
+ */
 const MESSAGE = 1_000;
 
 /**
- * Bounds what one socket may send: so many messages a second, so few bad ones, and neither without end. There is one for
- * each socket, and it is asked for each message, so it counts in whole numbers: V8 keeps others beside the object.
+ * Bounds what one socket may send: so many messages a second, so few bad ones, and neither without end. There
+ * is one for each socket, and it is asked for each message, so it counts in whole numbers: V8 keeps others
+ * beside the object.
  */
-export class MessageGuard {
+export class RateLimiter {
   /** In whole milliseconds. */
   lastHeard: number;
   #perSecond: number;

@@ -4,14 +4,14 @@ const WARN_BEFORE_MS = 60_000;
 const FAR_MS = 24 * 60 * 60_000;
 
 /** Follows the expiry of one token on the wall clock. */
-export class TokenWatch {
+export class TokenExpiry {
   readonly #overAt: number;
   readonly #warnAt: number;
   #warned = false;
 
   /**
-   * `exp` in seconds since 1970. A token that was taken within the leeway after its expiry holds until the leeway ends;
-   * any other ends when it says.
+   * `exp` in seconds since 1970. A token that was taken within the leeway after its expiry holds until the
+   * leeway ends; any other ends when it says.
    */
   constructor(exp: number, wallNow: number, leewayS: number) {
     const expMs = exp * 1000;
@@ -35,7 +35,7 @@ export class TokenWatch {
   }
 
   /** When to look again. */
-  next(wallNow: number): number {
+  nextCheckAt(wallNow: number): number {
     return Math.min(this.#warned ? this.#overAt : this.#warnAt, wallNow + FAR_MS);
   }
 }

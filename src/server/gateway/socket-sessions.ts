@@ -1,72 +1,85 @@
-import { bytesAfter, keysAfter, NEW_SESSION } from "../../core/sessions/session.ts";
+import {
+  bytesAfter,
+  keysAfter,
+  NEW_SESSION,
+  type Session,
+  type SessionConnection,
+  type User,
+} from "../../core/sessions/session.ts";
 import type { Message } from "../../protocol/messages.ts";
 import { MAX_CUSTOM_BYTES, MAX_CUSTOM_KEYS, MAX_USER_CUSTOM_BYTES } from "../../protocol/rules.ts";
 import type { SessionPatch } from "../../protocol/wire.ts";
 import type { Principal } from "../auth/principal.ts";
-import { APP_TOKEN_FACTOR, MAX_DUE_PER_TURN } from "./limits.ts";
+import type { AppPresence } from "./app-presence.ts";
+import { APP_TOKEN_FACTOR, MAX_DUE_PER_TURN } from "./gateway-config.ts";
 import type { Reply } from "./reply.ts";
-import type { HeldSession, Holder, Tenant } from "./tenant.ts";
+import type { SessionLife } from "./session-life.ts";
 
 /** The sessions that one socket holds, and the messages about them. */
-export class HeldSessions implements Holder {
-  readonly #tenant: Tenant;
+export class SocketSessions implements SessionConnection {
+  readonly #presence: AppPresence;
   readonly #reply: Reply;
   readonly #maxSessions: number;
   /** Nearly all sockets have one session, and no set for it. */
-  #first: HeldSession | undefined;
-  #others: Set<HeldSession> | undefined;
+  #first: Session | undefined;
+  #others: Set<Session> | undefined;
 
-  constructor(tenant: Tenant, reply: Reply, maxSessions: number) {
-    this.#tenant = tenant;
+  constructor(presence: AppPresence, reply: Reply, maxSessions: number) {
+    this.#presence = presence;
     this.#reply = reply;
     this.#maxSessions = maxSessions;
   }
 
   open(message: Message<"open">, principal: Principal, now: number): void {
-    const { id, kind, sessionId, userId: asked } = message;
+    const { id, userId: asked } = message;
     if (principal.kind === "user" && asked !== undefined && asked !== principal.userId) {
       return this.#reply.error(id, "FORBIDDEN", "a user token opens sessions of its own user only");
     }
     const userId = principal.kind === "user" ? principal.userId : asked;
     if (userId === undefined) {
       const issue = { path: "userId", message: "is required: an app token has no user of its own" };
-      return this.#reply.bad(id, "a session needs a user", [issue]);
+      return this.#reply.badMessage(id, "a session needs a user", [issue]);
     }
-    const resumed = sessionId === undefined ? undefined : this.#tenant.resumable(sessionId, userId, kind);
     const limit = principal.kind === "app" ? this.#maxSessions * APP_TOKEN_FACTOR : this.#maxSessions;
-    if (this.#count >= limit && resumed?.holder !== this) {
+    this.#presence.transact(now, (sessions) => this.#open(sessions, message, userId, limit));
+  }
+
+  #open(sessions: SessionLife, message: Message<"open">, userId: string, limit: number): void {
+    const { id, kind, sessionId } = message;
+    const resumed = sessionId === undefined ? undefined : sessions.resumable(sessionId, userId, kind);
+    if (this.#count >= limit && resumed?.connection !== this) {
       return this.#reply.error(id, "LIMIT_REACHED", `a socket holds at most ${limit} sessions`);
     }
-    if (resumed === undefined && this.#tenant.isShortOfMemory) {
+    if (resumed === undefined && this.#presence.isShortOfMemory) {
       return this.#reply.error(id, "LIMIT_REACHED", SHORT_OF_MEMORY);
     }
-    const isHeld = resumed?.holder === this;
-    const evicted = isHeld ? [] : this.#tenant.sessionsToEvict(userId, now, resumed);
+    const isHeld = resumed?.connection === this;
+    const evicted = isHeld ? [] : sessions.sessionsToEvict(userId, resumed);
     if (evicted === "full") {
       return this.#reply.error(id, "LIMIT_REACHED", "the user has all the sessions that a user may have");
     }
     let freed = 0;
     for (const { customBytes } of evicted) freed += customBytes;
-    if (!this.#mayHaveCustom(id, resumed, this.#tenant.table.user(userId), message, freed)) return;
-    for (const lost of evicted) this.#tenant.evict(lost, now);
-    const session = resumed ?? this.#tenant.open(userId, kind, message, this, now);
+    if (!this.#mayHaveCustom(id, resumed, this.#presence.table.user(userId), message, freed)) return;
+    for (const disconnected of evicted) sessions.evict(disconnected);
+    const session = resumed ?? sessions.open(userId, kind, message, this);
     if (!isHeld) this.#add(session);
     if (resumed !== undefined) {
-      this.#tenant.takeOver(resumed, this, now);
-      this.#tenant.update(resumed, message, now);
+      sessions.takeOver(resumed, this);
+      sessions.update(resumed, message);
     }
     const { sessionId: openedId } = session;
     this.#reply.send({ type: "opened", id, sessionId: openedId, resumed: resumed !== undefined });
-    this.#tenant.settle(now);
   }
 
   update(message: Message<"update">, now: number): void {
     const session = this.#find(message);
     if (session === undefined) return;
     if (message.custom != null && !this.#mayHaveCustom(message.id, session, session.user, message)) return;
-    this.#tenant.update(session, message, now);
-    this.#reply.ok(message.id);
-    this.#tenant.settle(now);
+    this.#presence.transact(now, (sessions) => {
+      sessions.update(session, message);
+      this.#reply.ok(message.id);
+    });
   }
 
   close(message: Message<"close">, now: number): void {
@@ -75,37 +88,40 @@ export class HeldSessions implements Holder {
     const { id } = message;
     const { sessionId } = session;
     this.#remove(session);
-    this.#tenant.end(session, "closed", now);
-    if (id !== undefined) this.#reply.send({ type: "closed", id, sessionId, cause: "closed" });
-    this.#tenant.settle(now);
+    this.#presence.transact(now, (sessions) => {
+      sessions.end(session, "closed");
+      if (id !== undefined) this.#reply.send({ type: "closed", id, sessionId, cause: "closed" });
+    });
   }
 
-  lose(session: HeldSession, cause: "replaced" | "kicked"): void {
+  onSessionLost(session: Session, cause: "replaced" | "kicked"): void {
     this.#remove(session);
     this.#reply.send({ type: "closed", sessionId: session.sessionId, cause });
   }
 
   /** The socket is gone: `clean` ends its sessions at once, otherwise they wait to be resumed. */
   release(clean: boolean, now: number): void {
-    let ended = 0;
-    for (const session of this.#all()) {
-      if (!clean) this.#tenant.lose(session, now);
-      else if (ended++ < MAX_DUE_PER_TURN) this.#tenant.end(session, "closed", now);
-      else this.#tenant.leave(session, now);
-    }
-    this.#first = undefined;
-    this.#others = undefined;
-    if (clean) this.#tenant.settle(now);
+    if (this.#first === undefined) return;
+    this.#presence.transact(now, (sessions) => {
+      let ended = 0;
+      for (const session of this.#all()) {
+        if (!clean) sessions.markDisconnected(session);
+        else if (ended++ < MAX_DUE_PER_TURN) sessions.end(session, "closed");
+        else sessions.endLater(session);
+      }
+      this.#first = undefined;
+      this.#others = undefined;
+    });
   }
 
   /** The session that a message is about, or undefined when the client was told that there is none. */
-  #find({ id, sessionId }: Message<"update"> | Message<"close">): HeldSession | undefined {
+  #find({ id, sessionId }: Message<"update"> | Message<"close">): Session | undefined {
     const first = this.#first;
     if (sessionId !== undefined) {
       // That spares a look into the table.
       if (first?.sessionId === sessionId) return first;
-      const session = this.#tenant.table.get(sessionId);
-      if (session?.holder === this) return session;
+      const session = this.#presence.table.get(sessionId);
+      if (session?.connection === this) return session;
       this.#reply.error(id, "NOT_FOUND", "this socket holds no session with that sessionId");
     } else if (this.#count === 1) {
       return first;
@@ -113,7 +129,7 @@ export class HeldSessions implements Holder {
       this.#reply.error(id, "NOT_FOUND", "this socket holds no session, open one first");
     } else {
       const issue = { path: "sessionId", message: "is required" };
-      this.#reply.bad(id, "this socket holds several sessions", [issue]);
+      this.#reply.badMessage(id, "this socket holds several sessions", [issue]);
     }
     return undefined;
   }
@@ -122,7 +138,7 @@ export class HeldSessions implements Holder {
     return (this.#first === undefined ? 0 : 1) + (this.#others?.size ?? 0);
   }
 
-  #add(session: HeldSession): void {
+  #add(session: Session): void {
     if (this.#first === undefined) this.#first = session;
     else {
       this.#others ??= new Set();
@@ -130,7 +146,7 @@ export class HeldSessions implements Holder {
     }
   }
 
-  #remove(session: HeldSession): void {
+  #remove(session: Session): void {
     if (session !== this.#first) this.#others?.delete(session);
     else {
       const [next] = this.#others ?? [];
@@ -139,7 +155,7 @@ export class HeldSessions implements Holder {
     }
   }
 
-  *#all(): Iterable<HeldSession> {
+  *#all(): Iterable<Session> {
     if (this.#first !== undefined) yield this.#first;
     if (this.#others !== undefined) yield* this.#others;
   }
@@ -150,8 +166,8 @@ export class HeldSessions implements Holder {
    */
   #mayHaveCustom(
     id: number | undefined,
-    session: HeldSession | undefined,
-    user: HeldSession["user"] | undefined,
+    session: Session | undefined,
+    user: User | undefined,
     patch: SessionPatch,
     freed = 0,
   ): boolean {
@@ -161,7 +177,7 @@ export class HeldSessions implements Holder {
     if (isTooMany || bytes > MAX_CUSTOM_BYTES) {
       const bound = isTooMany ? `${MAX_CUSTOM_KEYS} keys` : `${MAX_CUSTOM_BYTES} bytes of JSON`;
       const issue = { path: "custom", message: `would have more than ${bound}` };
-      this.#reply.bad(id, "too many custom fields, or too large ones", [issue]);
+      this.#reply.badMessage(id, "too many custom fields, or too large ones", [issue]);
       return false;
     }
     const grows = bytes - (session?.customBytes ?? 0);

@@ -13,7 +13,7 @@ const SHORT = 0.8;
 const ENOUGH = 0.75;
 
 /** Whether there is memory for somebody new. */
-export class MemoryGate {
+export class LoadShedder {
   #isShort = false;
   /** The most who were there since memory became short, or since the last collection. */
   #most = 0;
@@ -31,8 +31,9 @@ export class MemoryGate {
   }
 
   /**
-   * Whether to collect the heap now, with so many there: most have left since memory became short. Node alone may take
-   * minutes to notice that, where few are left to do anything, and nobody would be let in for as long.
+   * Whether to collect the heap now, with so many there: most have left since memory became short. Node alone
+   * may take minutes to notice that, where few are left to do anything, and nobody would be let in for as
+   * long.
    */
   shouldCollect(present: number): boolean {
     this.#most = this.#isShort ? Math.max(this.#most, present) : 0;

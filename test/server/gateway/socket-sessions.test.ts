@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { MAX_USER_CUSTOM_BYTES } from "../../../src/protocol/rules.ts";
 import { App } from "../../../src/server/auth/app.ts";
-import { HeldSessions } from "../../../src/server/gateway/held-sessions.ts";
+import { AppPresence } from "../../../src/server/gateway/app-presence.ts";
 import type { Reply } from "../../../src/server/gateway/reply.ts";
-import { Tenant } from "../../../src/server/gateway/tenant.ts";
+import { SocketSessions } from "../../../src/server/gateway/socket-sessions.ts";
 import { readSettings } from "../../../src/server/settings/settings.ts";
 import { endlessTurn, testTelemetry } from "../../support/stubs.ts";
 
@@ -12,14 +12,14 @@ const { limits } = readSettings(
   { MAX_SESSIONS_PER_USER: String(MAX_SESSIONS) },
   { openFiles: undefined, readFile: () => "" },
 );
-const holder = { lose: () => {} };
+const holder = { onSessionLost: () => {} };
 /** Each has 4,000 bytes, so that all that a user may have are too large together. */
 const custom = Object.fromEntries(Array.from({ length: 8 }, (_, i) => [`k${i}`, "x".repeat(492)]));
 
 /** A user who has more than the bounds allow: nodes that did not hear of each other in time have let them in. */
 function setUp(count = MAX_SESSIONS) {
   let ids = 0;
-  const tenant = new Tenant(new App({ id: "app", secrets: ["x"] }), {
+  const tenant = new AppPresence(new App({ id: "app", secrets: ["x"] }), {
     limits,
     telemetry: testTelemetry(),
     makeId: () => `id${ids++}`,
@@ -27,15 +27,17 @@ function setUp(count = MAX_SESSIONS) {
     wakeBy: () => {},
     flushTurn: endlessTurn(),
   });
-  const sessions = Array.from({ length: count }, () => tenant.open("alice", "widget", { custom }, holder, 0));
+  const sessions = Array.from({ length: count }, () =>
+    tenant.transact(0, (sessions) => sessions.open("alice", "widget", { custom }, holder)),
+  );
   const said: unknown[] = [];
   const reply: Reply = {
     send: (message) => said.push(message),
     ok: () => said.push("ok"),
     error: (_id, code) => said.push(code),
-    bad: () => said.push("BAD_MESSAGE"),
+    badMessage: () => said.push("BAD_MESSAGE"),
   };
-  const held = new HeldSessions(tenant, reply, 100);
+  const held = new SocketSessions(tenant, reply, 100);
   const open = (fields: { sessionId?: string; custom?: Record<string, string> }) => {
     held.open({ type: "open", kind: "widget", ...fields }, { kind: "user", userId: "alice" } as never, 0);
     return said.pop();
@@ -47,7 +49,7 @@ function setUp(count = MAX_SESSIONS) {
 describe("a user with more custom fields than a user may have", () => {
   it("opens no session that has some, in place of a lost one that had as many", () => {
     const { tenant, sessions, open, user } = setUp();
-    for (const session of sessions) tenant.lose(session, 0);
+    for (const session of sessions) tenant.transact(0, (sessions) => sessions.markDisconnected(session));
     const before = user().customBytes;
     expect(before).toBeGreaterThan(MAX_USER_CUSTOM_BYTES);
     expect(open({ custom })).toBe("LIMIT_REACHED");
@@ -57,7 +59,8 @@ describe("a user with more custom fields than a user may have", () => {
   it("goes on with one when lost ones have made room, those lost the longest ago first", () => {
     const { tenant, sessions, open, user } = setUp();
     const tooMany = Math.ceil((user().customBytes - MAX_USER_CUSTOM_BYTES) / sessions[0]!.customBytes);
-    for (const [i, session] of sessions.entries()) tenant.lose(session, i);
+    for (const [i, session] of sessions.entries())
+      tenant.transact(i, (sessions) => sessions.markDisconnected(session));
     expect(open({ sessionId: sessions[1]!.sessionId })).toMatchObject({ resumed: true });
     const ended = sessions.filter(({ sessionId }) => tenant.table.get(sessionId) === undefined);
     expect(ended).toEqual(sessions.filter((_, i) => i !== 1).slice(0, tooMany));
@@ -68,6 +71,6 @@ describe("a user with more custom fields than a user may have", () => {
     const { sessions, open, user } = setUp();
     expect(open({ sessionId: sessions[0]!.sessionId })).toBe("LIMIT_REACHED");
     expect(user().sessions).toHaveLength(MAX_SESSIONS);
-    expect(sessions[0]!.holder).toBe(holder);
+    expect(sessions[0]!.connection).toBe(holder);
   });
 });

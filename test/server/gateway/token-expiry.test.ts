@@ -1,42 +1,42 @@
 import { describe, expect, it } from "vitest";
-import { TokenWatch } from "../../../src/server/gateway/token-watch.ts";
+import { TokenExpiry } from "../../../src/server/gateway/token-expiry.ts";
 
 const NOW = 1_000_000_000_000;
 const inSeconds = (seconds: number) => NOW / 1000 + seconds;
 
 describe("the watch over a token", () => {
   it("warns a minute ahead, once, and ends at the expiry", () => {
-    const watch = new TokenWatch(inSeconds(600), NOW, 5);
-    expect(watch.next(NOW)).toBe(NOW + 540_000);
+    const watch = new TokenExpiry(inSeconds(600), NOW, 5);
+    expect(watch.nextCheckAt(NOW)).toBe(NOW + 540_000);
     expect(watch.shouldWarn(NOW + 539_999)).toBe(false);
     expect(watch.shouldWarn(NOW + 540_000)).toBe(true);
     expect(watch.leftMs(NOW + 540_000)).toBe(60_000);
     expect(watch.shouldWarn(NOW + 541_000)).toBe(false);
-    expect(watch.next(NOW + 541_000)).toBe(NOW + 600_000);
+    expect(watch.nextCheckAt(NOW + 541_000)).toBe(NOW + 600_000);
     expect(watch.isOver(NOW + 599_999)).toBe(false);
     expect(watch.isOver(NOW + 600_000)).toBe(true);
   });
 
   it("warns at half of the life left if that is less than a minute", () => {
-    expect(new TokenWatch(inSeconds(10), NOW, 5).next(NOW)).toBe(NOW + 5_000);
+    expect(new TokenExpiry(inSeconds(10), NOW, 5).nextCheckAt(NOW)).toBe(NOW + 5_000);
   });
 
   it("lets one that was taken within the leeway last until the leeway ends", () => {
-    const watch = new TokenWatch(inSeconds(-2), NOW, 5);
+    const watch = new TokenExpiry(inSeconds(-2), NOW, 5);
     expect(watch.isOver(NOW + 2_999)).toBe(false);
     expect(watch.isOver(NOW + 3_000)).toBe(true);
   });
 
   it("ends at once when the wall clock steps over the expiry, and not before when it steps back", () => {
-    const watch = new TokenWatch(inSeconds(600), NOW, 5);
+    const watch = new TokenExpiry(inSeconds(600), NOW, 5);
     expect(watch.isOver(NOW + 300_000)).toBe(false);
     expect(watch.isOver(NOW - 300_000)).toBe(false);
     expect(watch.isOver(NOW + 601_000)).toBe(true);
   });
 
   it("looks again in time at what lies far ahead, also beyond any date", () => {
-    const watch = new TokenWatch(1e300, NOW, 5);
-    expect(watch.next(NOW)).toBeLessThanOrEqual(NOW + 24 * 3_600_000);
+    const watch = new TokenExpiry(1e300, NOW, 5);
+    expect(watch.nextCheckAt(NOW)).toBeLessThanOrEqual(NOW + 24 * 3_600_000);
     expect(watch.isOver(NOW + 1e12)).toBe(false);
   });
 });

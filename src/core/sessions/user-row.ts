@@ -1,28 +1,23 @@
-import type { Member } from "../../protocol/codec.ts";
+import type { EncodedEntry } from "../../protocol/codec.ts";
 import { MAX_LISTED_BYTES, textBytes } from "../../protocol/rules.ts";
 import { append } from "../collections/append.ts";
-import { FOCUSED_SHAPE, isBefore, type Session, TYPING_SHAPE, VISIBLE_SHAPE } from "./session.ts";
+import {
+  FOCUSED_BIT,
+  isBefore,
+  type Session,
+  type SessionMatcher,
+  TYPING_BIT,
+  type User,
+  VISIBLE_BIT,
+} from "./session.ts";
 
-/** Chooses the sessions that a value lists. */
-export interface SessionMatcher {
-  matches(session: Session<unknown>): boolean;
-}
-
-/** A user who is online: at least one session. */
-export class User<Holder> {
+/** The table's own record of a user. Everyone else reads a `User`. */
+export class UserRow implements User {
   readonly userId: string;
-  /** In the order in which they were opened. */
-  sessions: Session<Holder>[] = [];
-  /** How many of the sessions are visible widgets. */
+  sessions: Session[] = [];
   visibleWidgets = 0;
-  /** The bytes of the `custom` of all sessions, kept by the table. */
   customBytes = 0;
-  /**
-   * No view asks for this user by name, in any conversation. Kept by the views: each change would be looked up among all
-   * names that they ask for, and most are not there.
-   */
-  isUnasked = false;
-  /** The last walk over the table that has looked at this user, see CompiledFilter. */
+  hasNoNamedViews = false;
   lastWalk = 0;
   /** Entries encoded since the last change: pairs of the set of sessions that one lists, and its text. */
   #entries: (number | string)[] | undefined;
@@ -33,30 +28,30 @@ export class User<Holder> {
   }
 
   /** Adds a session: at the end, unless another node opened it before others that are known already. */
-  add(session: Session<Holder>): void {
-    let place = this.sessions.length;
-    while (place > 0 && isBefore(session, this.sessions[place - 1]!)) place--;
-    if (place < this.sessions.length) this.sessions.splice(place, 0, session);
+  add(session: Session): void {
+    let slot = this.sessions.length;
+    while (slot > 0 && isBefore(session, this.sessions[slot - 1]!)) slot--;
+    if (slot < this.sessions.length) this.sessions.splice(slot, 0, session);
     else this.sessions = append(this.sessions, session);
-    this.forget();
+    this.invalidateCache();
   }
 
   /** To be called at each change of a session. */
-  forget(): void {
+  invalidateCache(): void {
     this.#entries = undefined;
     this.#cachedChars = 0;
   }
 
   /**
-   * The user's entry in `data`, `"alice":{"status":"online",…}`, listing the sessions that match, those
-   * that were opened first and fit into a message. It is made once per change and set of matching sessions,
-   * and the same string serves diffs, snapshots and answers.
+   * It is made once per change and set of matching sessions: the same text serves diffs, snapshots and
+   * answers.
    */
-  member(matcher: SessionMatcher): Member {
+  encodedEntry(matcher: SessionMatcher): EncodedEntry {
     const listed = this.#listed(matcher);
     this.#entries ??= [];
     const entries = this.#entries;
-    for (let i = 0; i < entries.length; i += 2) if (entries[i] === listed) return entries[i + 1] as Member;
+    for (let i = 0; i < entries.length; i += 2)
+      if (entries[i] === listed) return entries[i + 1] as EncodedEntry;
     const member = this.#encode(matcher);
     if (entries.length < 2 * MAX_CACHED && this.#cachedChars < MAX_CACHED_CHARS) {
       entries.push(listed, member);
@@ -65,7 +60,9 @@ export class User<Holder> {
     return member;
   }
 
-  /** Which sessions match: a bit for each, in a number where they fit, else in a text of as many bits a unit. */
+  /**
+   * Which sessions match: a bit for each, in a number where they fit, else in a text of as many bits a unit.
+   */
   #listed(matcher: SessionMatcher): number | string {
     const { sessions } = this;
     let text = "";
@@ -80,7 +77,7 @@ export class User<Holder> {
     return sessions.length <= BITS ? bits : text + String.fromCharCode(bits);
   }
 
-  #encode(matcher: SessionMatcher): Member {
+  #encode(matcher: SessionMatcher): EncodedEntry {
     let background = "";
     let widgets = "";
     let bytes = 0;
@@ -89,12 +86,13 @@ export class User<Holder> {
       // Few surely fit. There are more only where settings allow them, or several nodes let them in at once.
       if (this.sessions.length > SURELY_FIT) bytes += bytesOf(session);
       if (bytes > MAX_LISTED_BYTES) break;
-      if ((session.shape & VISIBLE_SHAPE) !== 0)
+      if ((session.statusBits & VISIBLE_BIT) !== 0)
         widgets += (widgets === "" ? "" : ",") + encodeSession(session);
       else background += (background === "" ? "" : ",") + encodeSession(session);
     }
     const id = JSON.stringify(this.userId);
-    // Joined, and so in one piece: V8 keeps a text that was added up as a tree of its parts, and goes over it each time.
+    // Joined, and so in one piece: V8 keeps a text that was added up as a tree of its parts, and goes over it
+    // each time.
     return [
       id,
       ':{"status":"online","backgroundSessions":[',
@@ -119,11 +117,11 @@ const SURELY_FIT = 100;
 const NAMES_BYTES = 100;
 
 /** What a session takes in a value, or a little more. */
-function bytesOf({ selectedConversationId, sessionId, customBytes }: Session<unknown>): number {
+function bytesOf({ selectedConversationId, sessionId, customBytes }: Session): number {
   return NAMES_BYTES + textBytes(selectedConversationId ?? "") + textBytes(sessionId) + customBytes;
 }
 
-function encodeSession(session: Session<unknown>): string {
+function encodeSession(session: Session): string {
   const { selectedConversationId, custom } = session;
-  return `{"selectedConversationId":${JSON.stringify(selectedConversationId)},"custom":${JSON.stringify(custom)},"hasFocus":${(session.shape & FOCUSED_SHAPE) !== 0},"isTyping":${(session.shape & TYPING_SHAPE) !== 0},"sessionId":${JSON.stringify(session.sessionId)}}`;
+  return `{"selectedConversationId":${JSON.stringify(selectedConversationId)},"custom":${JSON.stringify(custom)},"hasFocus":${(session.statusBits & FOCUSED_BIT) !== 0},"isTyping":${(session.statusBits & TYPING_BIT) !== 0},"sessionId":${JSON.stringify(session.sessionId)}}`;
 }

@@ -1,0 +1,49 @@
+/** What sends the diffs of one app to its subscribers. */
+export interface Flushable {
+  flush(now: number): void;
+}
+
+/**
+ * Decides when a transaction flushes: at its end, or, while a batch is open, at the end of that. What one
+ * read from other nodes brings is many transactions of many apps, and each app flushes once. One for a whole
+ * node.
+ */
+export class FlushBatch {
+  readonly #waiting = new Set<Flushable>();
+  #isOpen = false;
+
+  /** To be called at the end of a transaction. */
+  flush(app: Flushable, now: number): void {
+    if (this.#isOpen) this.#waiting.add(app);
+    else app.flush(now);
+  }
+
+  /**
+   * Does everything in `act`, then flushes the apps that it has changed, also if it throws.
+   *
+   * @throws What `act` throws; else what the first flush that fails throws, after the others are done.
+   */
+  run(now: number, act: () => void): void {
+    if (this.#isOpen) return act();
+    this.#isOpen = true;
+    try {
+      act();
+    } finally {
+      this.#isOpen = false;
+      this.#flushAll(now);
+    }
+  }
+
+  #flushAll(now: number): void {
+    const errors: unknown[] = [];
+    for (const app of this.#waiting) {
+      this.#waiting.delete(app);
+      try {
+        app.flush(now);
+      } catch (error) {
+        errors.push(error);
+      }
+    }
+    if (errors.length > 0) throw errors[0];
+  }
+}

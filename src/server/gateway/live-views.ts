@@ -1,0 +1,150 @@
+import type { ReadonlyTable } from "../../core/sessions/table.ts";
+import type { CompiledFilter } from "../../core/views/compiled-filter.ts";
+import type { View } from "../../core/views/view.ts";
+import { type Hydrated, type IdleViewOwner, ViewRegistry } from "../../core/views/view-registry.ts";
+import type { Clock } from "../clock.ts";
+import type { GatewayConfig } from "./gateway-config.ts";
+import { Subscription, type SubscriptionReader } from "./subscription.ts";
+import type { Telemetry } from "./telemetry.ts";
+import type { TurnBudget } from "./turn-budget.ts";
+import { type Subscriber, ViewChannel } from "./view-channel.ts";
+import { ViewFlusher } from "./view-flusher.ts";
+
+export interface LiveViewsOptions {
+  readonly table: ReadonlyTable;
+  readonly limits: Pick<GatewayConfig, "diffIntervalMs">;
+  readonly telemetry: Telemetry;
+  readonly makeId: () => string;
+  readonly clock: Clock;
+  /** Called when a view will be due at a time. */
+  readonly wakeBy: (due: number) => void;
+  /** The node's time for flushes in one turn of the event loop. */
+  readonly flushTurn: TurnBudget;
+}
+
+/** The views of one app and those who watch them. */
+export class LiveViews {
+  readonly views: ViewRegistry;
+  readonly flusher: ViewFlusher;
+  readonly #options: LiveViewsOptions;
+  readonly #channels = new Map<View, ViewChannel>();
+  #hydrating: NodeJS.Immediate | undefined;
+  #subscriptions = 0;
+
+  constructor(options: LiveViewsOptions) {
+    const { table, limits, makeId } = options;
+    this.#options = options;
+    this.views = new ViewRegistry(table, limits.diffIntervalMs, makeId);
+    this.flusher = new ViewFlusher({ ...options, views: this.views, channels: this.#channels });
+  }
+
+  /** How many subscribers there are, each counted for each view that it watches. */
+  get subscriptions(): number {
+    return this.#subscriptions;
+  }
+
+  /** Numbers that must all be zero when everybody has left and the idle views have expired. */
+  debugCounts(): Record<string, number> {
+    return {
+      ...this.views.debugCounts(),
+      feeds: this.#channels.size,
+      publishing: this.flusher.publishing,
+      subscriptions: this.#subscriptions,
+    };
+  }
+
+  /**
+   * Subscribes a reader to a filter. Its user is charged for the view; undefined: the user has no room for
+   * it, and nothing is left of the attempt. To make room, views that are only kept for this user are dropped.
+   *
+   * @throws What making the view throws.
+   */
+  attach(filter: CompiledFilter, reader: SubscriptionReader): Subscription | undefined {
+    const { charges } = reader;
+    const { key } = filter;
+    const known = this.views.find(filter);
+    if (charges !== undefined) {
+      const hasRoom =
+        known === undefined
+          ? charges.makeRoom(this.views.leastBytesOf(filter))
+          : charges.subscribe(key, this.views.bytesOf(known));
+      if (!hasRoom) return undefined;
+    }
+    const channel = this.channel(filter);
+    if (known === undefined && charges?.subscribe(key, this.views.bytesOf(channel.view)) === false) {
+      // How much it keeps shows only now.
+      if (channel.size === 0 && this.#channels.delete(channel.view)) this.views.drop(channel.view);
+      return undefined;
+    }
+    const subscription = new Subscription(channel, reader);
+    this.join(channel, subscription);
+    return subscription;
+  }
+
+  /** Ends what `attach` began. Returns the requests that stay without an answer. */
+  detach(subscription: Subscription, now: number): readonly number[] {
+    const { channel, payer } = subscription;
+    const unanswered = channel.remove(subscription);
+    this.#subscriptions--;
+    payer?.unsubscribe(channel.view.filter.key);
+    this.releaseChannel(channel, now, payer);
+    return unanswered;
+  }
+
+  /**
+   * The channel of a filter, made if there is none. If nobody joins it, it has to be given back by
+   * `releaseChannel`.
+   */
+  channel(filter: CompiledFilter): ViewChannel {
+    const view = this.views.acquire(filter);
+    let channel = this.#channels.get(view);
+    if (channel === undefined) {
+      channel = new ViewChannel(view, this.#options.telemetry);
+      this.#channels.set(view, channel);
+    }
+    this.#hydrate();
+    return channel;
+  }
+
+  /** One more watches a channel. It does not wait for what another user has used up. */
+  join(channel: ViewChannel, subscriber: Subscriber): void {
+    channel.add(subscriber);
+    this.#subscriptions++;
+    this.views.hasten(channel.view, subscriber.payer);
+    this.flusher.wake();
+  }
+
+  /**
+   * Lets go of a channel if nobody is subscribed to it. Its view stays a while, for those who come back, and
+   * `owner` is charged for it.
+   */
+  releaseChannel(channel: ViewChannel, now: number, owner?: IdleViewOwner): void {
+    if (channel.size > 0 || !this.#channels.delete(channel.view)) return;
+    this.views.release(channel.view, now, owner);
+    this.flusher.wake();
+  }
+
+  /** Goes on with large views that are being made, a little at a time, so that others are served between. */
+  #hydrate(): void {
+    if (this.#hydrating !== undefined || !this.views.isHydrating) return;
+    this.#hydrating = setImmediate(() => {
+      this.#hydrating = undefined;
+      try {
+        const hydrated = this.views.hydrateMore();
+        if (hydrated !== undefined) this.#hydrated(hydrated);
+        this.flusher.flush(this.#options.clock.now());
+      } catch (error) {
+        this.#options.telemetry.crashed(error);
+      }
+      this.#hydrate();
+    });
+  }
+
+  #hydrated({ view, error }: Hydrated): void {
+    const channel = this.#channels.get(view);
+    if (error === undefined) return channel?.hydrated();
+    this.#options.telemetry.crashed(error);
+    this.#channels.delete(view);
+    channel?.fail(error);
+  }
+}

@@ -1,0 +1,207 @@
+import {
+  MAX_OWNERSHIP_NUMBER,
+  NEW_SESSION,
+  type Ownership,
+  patchState,
+  type Session,
+  type SessionConnection,
+} from "../../core/sessions/session.ts";
+import type { Table } from "../../core/sessions/table.ts";
+import type { EndCause } from "../../protocol/codes.ts";
+import { MAX_USER_CUSTOM_BYTES } from "../../protocol/rules.ts";
+import type { SessionKind, SessionPatch } from "../../protocol/wire.ts";
+import { ReplicatedSessions } from "./replicated-sessions.ts";
+import type { SessionContext } from "./session-context.ts";
+import type { DueSessions, SessionDeadlines } from "./session-deadlines.ts";
+import type { TransactionTime } from "./transaction-time.ts";
+
+/**
+ * The life of the sessions of one app, from their opening to their end: the one door through which its table
+ * is written. A transaction of the app hands it out; outside of one, its methods throw.
+ */
+export class SessionLife implements DueSessions {
+  /** What other nodes do to sessions. */
+  readonly replicated: ReplicatedSessions;
+  readonly #context: SessionContext;
+  readonly #table: Table;
+  readonly #time: TransactionTime;
+  readonly #deadlines: SessionDeadlines;
+
+  constructor(context: SessionContext) {
+    this.#context = context;
+    this.#table = context.table;
+    this.#time = context.time;
+    this.#deadlines = context.deadlines;
+    this.replicated = new ReplicatedSessions(context, (session) => this.markDisconnected(session));
+  }
+
+  /**
+   * Which sessions of a user have to end before one more is opened, or `resumed` is: none, those that are
+   * disconnected the longest, on whichever node, as far as this node knows, or "full" if too few are
+   * disconnected. Only where nodes did not hear of each other in time may a user have more than the limits,
+   * so that a resumed one has to make room.
+   */
+  sessionsToEvict(userId: string, resumed?: Session): readonly Session[] | "full" {
+    const user = this.#table.user(userId);
+    if (user === undefined) return [];
+    const more = resumed === undefined ? 1 : 0;
+    let tooMany = user.sessions.length + more - this.#context.limits.maxSessionsPerUser;
+    // Those that one more may have are for the caller to count.
+    let tooLarge = resumed === undefined ? 0 : user.customBytes - MAX_USER_CUSTOM_BYTES;
+    if (tooMany <= 0 && tooLarge <= 0) return [];
+    const disconnected: Disconnected[] = [];
+    for (const session of user.sessions) {
+      const forMs = session === resumed ? undefined : this.#disconnectedForMs(session);
+      if (forMs !== undefined) disconnected.push({ session, forMs });
+    }
+    if (tooMany === 1 && tooLarge <= 0 && disconnected.length > 0) {
+      return [disconnected.reduce(longerDisconnected).session];
+    }
+    // Equal ones may be infinite, and have no difference.
+    disconnected.sort((one, other) => other.forMs - one.forMs || 0);
+    const evicted: Session[] = [];
+    for (const { session } of disconnected) {
+      evicted.push(session);
+      tooLarge -= session.customBytes;
+      if (--tooMany <= 0 && tooLarge <= 0) return evicted;
+    }
+    return "full";
+  }
+
+  /** Ends a disconnected session before its time, as the user opens another. */
+  evict(session: Session): void {
+    this.end(session, this.#deadlines.isEnding(session) ? "closed" : "timeout");
+  }
+
+  /** Opens a session with a fresh id. The caller finds out whether the user may have one more. */
+  open(userId: string, kind: SessionKind, patch: SessionPatch, connection: SessionConnection): Session {
+    const { now } = this.#time;
+    const { makeId, replicationSink, views } = this.#context;
+    const sessionId = makeId();
+    const state = patchState(NEW_SESSION, patch);
+    const origin = this.#ownOrigin(userId);
+    views.touch(this.#table.open(sessionId, userId, kind, state, connection, origin), now);
+    const session = this.#table.get(sessionId)!;
+    if (state.isTyping) this.#deadlines.startTyping(session, now);
+    replicationSink?.opened(session);
+    return session;
+  }
+
+  /** The session of that id if this user may resume it as that kind. */
+  resumable(sessionId: string, userId: string, kind: SessionKind): Session | undefined {
+    const session = this.#table.get(sessionId);
+    return session?.user.userId === userId && session.kind === kind ? session : undefined;
+  }
+
+  /**
+   * Gives a session another connection; the one that it had is told, on whichever node. Nobody else sees a
+   * change.
+   */
+  takeOver(session: Session, connection: SessionConnection): void {
+    const { now } = this.#time;
+    const before = session.connection;
+    this.#table.assign(session, connection);
+    this.#deadlines.resume(session);
+    if (before !== undefined && before !== connection) before.onSessionLost(session, "replaced");
+    const { ownership } = session;
+    if (ownership === undefined) return;
+    if (ownership.owner !== undefined && session.isTyping) this.#deadlines.startTyping(session, now);
+    // Under a partition the most recent takeover wins, so the epoch also advances for sessions that this node
+    // owns.
+    this.#table.setOwner(session, undefined, Math.min(ownership.epoch + 1, MAX_OWNERSHIP_NUMBER), undefined);
+    this.#context.replicationSink?.claimed(session);
+  }
+
+  update(session: Session, patch: SessionPatch): void {
+    const { now } = this.#time;
+    const state = patchState(session, patch);
+    if (state.isTyping && patch.isTyping === true) this.#deadlines.startTyping(session, now);
+    else if (session.isTyping && !state.isTyping) this.#deadlines.stopTyping(session);
+    if (state === session) return;
+    const change = this.#table.update(session, state);
+    if (change !== undefined) this.#context.views.touch(change, now);
+    if (session.ownership?.owner === undefined) this.#context.replicationSink?.changed(session);
+  }
+
+  stopTyping(session: Session): void {
+    this.update(session, NOT_TYPING);
+  }
+
+  end(session: Session, cause: EndCause): void {
+    const { now } = this.#time;
+    this.#context.replicationSink?.ended(session, cause);
+    this.#table.detach(session);
+    this.#deadlines.delete(session);
+    this.#context.views.touch(this.#table.end(session, cause), now);
+  }
+
+  /** The session's socket has said goodbye: it ends as soon as others were served. */
+  endLater(session: Session): void {
+    this.#table.detach(session);
+    this.#deadlines.endSoon(session, this.#time.now);
+  }
+
+  /** The session's socket was lost: it stays as it is, and can be resumed, until the window is over. */
+  markDisconnected(session: Session): void {
+    this.#table.detach(session);
+    this.#deadlines.startResumeWindow(session, this.#time.now);
+    const { ownership, user } = session;
+    if (ownership === undefined || ownership.owner !== undefined) return;
+    // Other nodes hear of it only if the user may soon need the place: a lost network would make all tell it
+    // to all.
+    const isScarce = 2 * user.sessions.length >= this.#context.limits.maxSessionsPerUser;
+    this.#table.setOwner(session, undefined, ownership.epoch, isScarce ? this.#wallNow() : undefined);
+    if (isScarce) this.#context.replicationSink?.changed(session);
+  }
+
+  /** Ends all sessions of a user; returns how many. */
+  forceEndAll(userId: string): number {
+    const sessions = [...(this.#table.user(userId)?.sessions ?? [])];
+    for (const session of sessions) {
+      const { connection } = session;
+      this.end(session, "kicked");
+      connection?.onSessionLost(session, "kicked");
+    }
+    return sessions.length;
+  }
+
+  /**
+   * For how long a session has had no socket; undefined: it has one, or another node has not said that it has
+   * none.
+   */
+  #disconnectedForMs(session: Session): number | undefined {
+    if (session.connection !== undefined) return undefined;
+    if (this.#deadlines.isEnding(session)) return Number.POSITIVE_INFINITY;
+    const ms = this.#deadlines.disconnectedForMs(session, this.#time.now);
+    if (ms !== undefined) return ms;
+    const { lostAt } = session.ownership ?? {};
+    return lostAt === undefined ? undefined : this.#wallNow() - lostAt;
+  }
+
+  /**
+   * For a session of this node: opened after all of the user's that are known here, whatever the clocks of
+   * other nodes say.
+   */
+  #ownOrigin(userId: string): Ownership | undefined {
+    if (this.#context.replicationSink === undefined) return undefined;
+    const last = this.#table.user(userId)?.sessions.at(-1)?.ownership?.opened ?? 0;
+    // What other nodes wrote may be as large as can be: then the session ids decide.
+    const opened = Math.min(Math.max(this.#context.clock.wallNow(), last + 1), MAX_OWNERSHIP_NUMBER);
+    return { opened, owner: undefined, epoch: 0, lostAt: undefined };
+  }
+
+  #wallNow(): number {
+    return Math.floor(this.#context.clock.wallNow());
+  }
+}
+
+interface Disconnected {
+  readonly session: Session;
+  readonly forMs: number;
+}
+
+function longerDisconnected(one: Disconnected, other: Disconnected): Disconnected {
+  return other.forMs > one.forMs ? other : one;
+}
+
+const NOT_TYPING: SessionPatch = { isTyping: false };

@@ -1,0 +1,127 @@
+import { describe, expect, it } from "vitest";
+import { CompiledFilter } from "../../../src/core/views/compiled-filter.ts";
+import { FilterSchema } from "../../../src/protocol/filter.ts";
+import { App } from "../../../src/server/auth/app.ts";
+import { AppPresence } from "../../../src/server/gateway/app-presence.ts";
+import { FlushBatch } from "../../../src/server/gateway/flush-batch.ts";
+import type { SessionLife } from "../../../src/server/gateway/session-life.ts";
+import type { Subscriber } from "../../../src/server/gateway/view-channel.ts";
+import { readSettings } from "../../../src/server/settings/settings.ts";
+import { endlessTurn, testTelemetry } from "../../support/stubs.ts";
+
+const { limits } = readSettings({}, { openFiles: 65_536, readFile: () => "" });
+const connection = { onSessionLost: () => {} };
+const EVERYONE = new CompiledFilter(FilterSchema.parse({}));
+
+function setUp(flushBatch = new FlushBatch()) {
+  const time = { now: 1_000 };
+  let ids = 0;
+  const presence = new AppPresence(new App({ id: "app", secrets: ["x"] }), {
+    limits,
+    telemetry: testTelemetry(),
+    makeId: () => `id${ids++}`,
+    clock: { now: () => time.now, wallNow: () => time.now },
+    wakeBy: () => {},
+    flushTurn: endlessTurn(),
+    flushBatch,
+  });
+  const diffs: Record<string, unknown>[] = [];
+  const watch = (onDeliver = () => {}) => {
+    const subscriber: Subscriber = {
+      payer: undefined,
+      deliver: (frame) => {
+        diffs.push(JSON.parse(frame.text).data);
+        onDeliver();
+      },
+      end: () => [],
+      fail: (error) => expect.fail(String(error)),
+    };
+    presence.liveViews.join(presence.liveViews.channel(EVERYONE), subscriber);
+  };
+  const transact = <T>(act: (sessions: SessionLife) => T) => presence.transact(time.now, act);
+  return { presence, diffs, watch, transact, time };
+}
+
+describe("a transaction", () => {
+  it("sends all of its changes at its end, as one diff", () => {
+    const { diffs, watch, transact } = setUp();
+    watch();
+    transact((sessions) => {
+      for (const userId of ["alice", "bob"]) sessions.open(userId, "widget", {}, connection);
+      expect(diffs).toEqual([]);
+    });
+    expect(diffs.map((data) => Object.keys(data))).toEqual([["alice", "bob"]]);
+  });
+
+  it("sends what it has changed before it threw", () => {
+    const { diffs, watch, transact } = setUp();
+    watch();
+    const fail = () =>
+      transact((sessions) => {
+        sessions.open("alice", "widget", {}, connection);
+        throw new Error("a defect");
+      });
+    expect(fail).toThrow("a defect");
+    expect(diffs.map((data) => Object.keys(data))).toEqual([["alice"]]);
+    // Nothing of it is left open.
+    transact((sessions) => sessions.forceEndAll("alice"));
+    expect(diffs).toHaveLength(1);
+  });
+
+  it("inside another one is a part of that, and leaves it its time", () => {
+    const { presence, diffs, watch, transact, time } = setUp();
+    watch();
+    transact((sessions) => {
+      presence.transact(time.now + 7_000, (inner) => inner.open("alice", "widget", {}, connection));
+      expect(diffs).toEqual([]);
+      sessions.open("bob", "widget", { isTyping: true }, connection);
+    });
+    expect(diffs).toHaveLength(1);
+    expect(presence.nextDueAt()).toBe(time.now + limits.diffIntervalMs);
+    presence.run(time.now + limits.typingTimeoutMs);
+    expect(presence.table.counts()).toMatchObject({ users: 2, typing: 0 });
+  });
+
+  it("that a delivery begins is flushed by the flush that goes on", () => {
+    const { presence, diffs, watch, transact, time } = setUp();
+    let isFirst = true;
+    watch(() => {
+      if (!isFirst) return;
+      isFirst = false;
+      // As when a subscriber cannot be served, and its sessions end.
+      transact((sessions) => sessions.forceEndAll("alice"));
+    });
+    transact((sessions) => sessions.open("alice", "widget", {}, connection));
+    expect(diffs).toHaveLength(1);
+    presence.run(time.now + limits.diffIntervalMs);
+    expect(diffs[1]).toEqual({ alice: null });
+    expect(presence.debugCounts()).toMatchObject({ sessions: 0, ready: 0, publishing: 0 });
+  });
+
+  it("is the only way to change sessions", () => {
+    const { transact } = setUp();
+    const kept = transact((sessions) => sessions);
+    expect(() => kept.open("alice", "widget", {}, connection)).toThrow("inside a transaction only");
+    expect(() => kept.replicated.applyRemoteEnd({} as never, "closed")).toThrow("inside a transaction only");
+  });
+});
+
+describe("a batch of transactions", () => {
+  it("has each app flush once, at its end, also if it throws", () => {
+    const batch = new FlushBatch();
+    const apps = [setUp(batch), setUp(batch)];
+    for (const { watch } of apps) watch();
+    const openAll = () =>
+      batch.run(0, () => {
+        for (const userId of ["alice", "bob"]) {
+          for (const { transact } of apps) {
+            transact((sessions) => sessions.open(userId, "widget", {}, connection));
+          }
+        }
+        expect(apps.flatMap(({ diffs }) => diffs)).toEqual([]);
+        throw new Error("a defect");
+      });
+    expect(openAll).toThrow("a defect");
+    for (const { diffs } of apps) expect(diffs.map((data) => Object.keys(data))).toEqual([["alice", "bob"]]);
+  });
+});
