@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { WebSocket } from "ws";
 import { PATIENCE_MS } from "./until.ts";
+import { Waiters } from "./waiters.ts";
 
 // biome-ignore lint/suspicious/noExplicitAny: tests look at messages of every shape
 export type Received = any;
@@ -25,7 +26,7 @@ export class TestClient {
   /** The state and version of each view, computed from its snapshots and diffs. */
   readonly views = new Map<string, { version: number; data: Record<string, Received> }>();
   pings = 0;
-  #waiters = new Set<() => void>();
+  readonly #waiters = new Waiters();
   #nextId = 1_000;
 
   private constructor(socket: WebSocket) {
@@ -36,12 +37,12 @@ export class TestClient {
       const message = JSON.parse(String(data));
       this.#follow(message);
       this.inbox.push(message);
-      for (const wake of this.#waiters) wake();
+      this.#waiters.wake();
     });
     this.closed = new Promise((resolve) => {
       socket.on("close", (code, reason) => {
         resolve({ code, reason: String(reason) });
-        for (const wake of this.#waiters) wake();
+        this.#waiters.wake();
       });
     });
   }
@@ -104,15 +105,7 @@ export class TestClient {
           `no such message came ${why}; there are ${JSON.stringify(this.inbox).slice(0, 2_000)}`,
         );
       }
-      await new Promise<void>((resolve) => {
-        const wake = () => {
-          clearTimeout(timer);
-          this.#waiters.delete(wake);
-          resolve();
-        };
-        const timer = setTimeout(wake, left);
-        this.#waiters.add(wake);
-      });
+      await this.#waiters.wait(left);
     }
   }
 

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { PATIENCE_MS } from "./until.ts";
+import { Waiters } from "./waiters.ts";
 
 // A WebSocket client that sends anything, correct or not, and checks everything that it receives.
 
@@ -112,7 +113,7 @@ export class RawWebSocket {
   #closeFrame: { closed: number; reason: string } | undefined;
   #isOver = false;
   #held: Buffer = Buffer.alloc(0);
-  #waiters = new Set<() => void>();
+  readonly #waiters = new Waiters();
 
   private constructor(tcp: Socket) {
     this.tcp = tcp;
@@ -193,15 +194,7 @@ export class RawWebSocket {
     while (!isSo() && !this.#isOver) {
       const left = deadline - performance.now();
       if (left <= 0) throw new Error(`not so within ${patienceMs} ms: ${isSo}`);
-      await new Promise<void>((resolve) => {
-        const wake = () => {
-          clearTimeout(timer);
-          this.#waiters.delete(wake);
-          resolve();
-        };
-        const timer = setTimeout(wake, left);
-        this.#waiters.add(wake);
-      });
+      await this.#waiters.wait(left);
     }
   }
 
@@ -210,7 +203,7 @@ export class RawWebSocket {
   }
 
   #wake(): void {
-    for (const wake of [...this.#waiters]) wake();
+    this.#waiters.wake();
   }
 
   get #isUpgraded(): boolean {

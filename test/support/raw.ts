@@ -1,4 +1,5 @@
-import { connect } from "node:net";
+import { once } from "node:events";
+import { connect, type Socket } from "node:net";
 
 /** A connection that is silent for this long has sent everything. */
 const QUIET_MS = 150;
@@ -50,4 +51,28 @@ export function sendRaw(
 /** The status of each response in a result of `sendRaw`. */
 export function statuses(text: string): number[] {
   return [...text.matchAll(/(?:^|\n|\})HTTP\/1\.1 (\d{3})/g)].map((match) => Number(match[1]));
+}
+
+/** A TCP connection with the text that it has received. */
+export interface RawConnection {
+  readonly tcp: Socket;
+  text: string;
+  /** Whether the connection has ended. */
+  isOver: boolean;
+}
+
+/** Opens a TCP connection from a local address and collects what it receives. */
+export async function dial(port: number, localAddress: string): Promise<RawConnection> {
+  const tcp = connect({ port, host: "127.0.0.1", localAddress });
+  const connection: RawConnection = { tcp, text: "", isOver: false };
+  tcp.setEncoding("latin1");
+  tcp.on("data", (chunk: string) => {
+    connection.text += chunk;
+  });
+  tcp.on("error", () => {});
+  tcp.on("close", () => {
+    connection.isOver = true;
+  });
+  await once(tcp, "connect");
+  return connection;
 }
