@@ -53,7 +53,7 @@ describeInBrowser("the dashboard", (browser) => {
       expect(await page.getByRole("grid").count()).toBe(0);
       for (const [text, problem] of [
         ["", "Enter an app token"],
-        ["nonsense", "no token"],
+        ["nonsense", "not a token"],
         [await gateway.token({ tokenType: "user", sub: "alice", read: "all" }), "for one user"],
       ] as const) {
         await field.fill(text);
