@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
+import { installedProxies, ReverseProxy, type ReverseProxyOptions } from "../programs/reverse-proxy.ts";
 import { TestClient } from "../support/client.ts";
 import { readEvents } from "../support/events.ts";
 import { APP, SECRET, TestGateway } from "../support/gateway.ts";
-import { installedProxies, ReverseProxy, type ReverseProxyOptions } from "../support/reverse-proxy.ts";
 import { TRANSPORTS } from "../support/transports.ts";
 import { until } from "../support/until.ts";
 
