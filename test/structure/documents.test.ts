@@ -1,22 +1,11 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
+import { PROJECT } from "../support/process.ts";
+import { DOCUMENTS, read } from "./documents.ts";
 
-const PROJECT = fileURLToPath(new URL("../..", import.meta.url));
 /** The longest README that a newcomer reads to its end. */
 const README_WORDS = 2_000;
-
-const read = (path: string) => readFileSync(join(PROJECT, path), "utf8");
-
-const DOCUMENTS = [
-  ...readdirSync(PROJECT).filter((name) => name.endsWith(".md")),
-  ...["docs", "src", "bench", "deploy", ".github"].flatMap((folder) =>
-    readdirSync(join(PROJECT, folder), { recursive: true, encoding: "utf8" })
-      .filter((name) => name.endsWith(".md") && !name.includes("node_modules"))
-      .map((name) => join(folder, name)),
-  ),
-].sort();
 
 /** The anchor that GitHub makes of a heading. */
 const anchorOf = (heading: string) =>

@@ -65,8 +65,8 @@ export const NODE_SETTINGS = {
     env: "REDIS_URL",
     parse: parseRedisUrls,
     help:
-      "`redis://[user:password@]host[:port][/database]`, or `rediss://` for TLS. Nodes with the same " +
-      "Redis or Valkey are one gateway. For a Redis Cluster, addresses separated by commas",
+      "`redis://[user:password@]host[:port][/database]`, or `rediss://` for TLS; " +
+      "for a Redis Cluster, several separated by commas",
   }),
   redisShards: integer({
     env: "REDIS_SHARDS",
@@ -87,7 +87,7 @@ export const NODE_SETTINGS = {
     env: "NODE_ID",
     defaultText: "random",
     parse: parseNodeId,
-    help: "the `nodeId` that clients are told; unique, or the second node does not start",
+    help: "the `nodeId` that clients are told; unique among nodes",
   }),
   nodeLeaseMs: integer({
     env: "NODE_LEASE_MS",
@@ -255,7 +255,7 @@ export const PLATFORM_SETTINGS = {
   trustProxy: text({
     env: "TRUST_PROXY",
     parse: parseTrustProxy,
-    help: "your proxies, separated by commas: addresses or networks whose `X-Forwarded-For` is believed",
+    help: "addresses or networks of your proxies, separated by commas",
   }),
 } as const;
 
