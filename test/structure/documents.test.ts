@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { PROJECT } from "../support/process.ts";
@@ -37,6 +37,28 @@ describe.each(DOCUMENTS)("%s", (path) => {
     );
     expect(named.filter((name) => !existsSync(join(PROJECT, name)))).toEqual([]);
   });
+});
+
+it("the commands of docs/reliability.md name tests that there are", () => {
+  const commands = [...read("docs/reliability.md").matchAll(/`([^`\n]*(?:vitest run|test:chaos)[^`\n]*)`/g)];
+  const chaos = readdirSync(join(PROJECT, "test/chaos")).filter((name) => name.endsWith(".chaos.ts"));
+  const named = chaos.map((name) => read(join("test/chaos", name)));
+  expect(commands.length).toBeGreaterThan(80);
+  for (const [, command] of commands) {
+    for (const path of command!.split(" ").filter((word) => word.startsWith("test/")))
+      expect(existsSync(join(PROJECT, path)), command).toBe(true);
+    const [, file, number] = /test:chaos --(?: ([\w.-]+))??(?: -t (R\d+))?$/.exec(command!) ?? [];
+    if (file !== undefined)
+      expect(
+        chaos.some((name) => name.includes(file)),
+        command,
+      ).toBe(true);
+    if (number !== undefined)
+      expect(
+        named.some((text) => new RegExp(`"[^"]*\\b${number}\\b`).test(text) || text.includes(`${number}:`)),
+        command,
+      ).toBe(true);
+  }
 });
 
 it("the README is short enough to be read", () => {

@@ -26,6 +26,7 @@ const STARTS_ANEW = "it installs the whole project anew, which .ci/run does";
 const NOT_PUBLISHED = "nothing is published yet: test/package/install.test.ts installs what would be";
 
 const EXAMPLES: readonly Example[] = [
+  { document: "CONTRIBUTING.md", begins: "npm ci && npm run build", why: STARTS_ANEW },
   { document: "README.md", begins: "npm ci && npm start", why: STARTS_ANEW },
   { document: "README.md", begins: "npm run demo", test: "test/process/crowd.test.ts" },
   { document: "README.md", begins: "npx presence-gateway watch", test: "test/process/watch.test.ts" },
