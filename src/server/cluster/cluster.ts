@@ -209,8 +209,8 @@ export class Cluster implements Replication {
         return redisLog;
       },
       replicator,
-      transact: (now, act) => {
-        presence.transact(now, act);
+      transact: (act) => {
+        presence.transact(() => clock.now(), act);
         this.#updateStatus();
       },
       clock,

@@ -8,7 +8,7 @@ export interface LinkOptions {
   readonly connect: () => Promise<RedisLog>;
   readonly replicator: Replicator;
   /** Does what calls the replicator, which may change sessions, then has the changes shown. */
-  readonly transact: (now: number, act: () => void) => void;
+  readonly transact: (act: () => void) => void;
   readonly clock: Clock;
   readonly leaseMs: number;
   readonly counts: LinkCounts;
@@ -200,7 +200,7 @@ export class Link {
   #guard(act: () => void, steps = true): void {
     const { clock, replicator, transact, events } = this.#options;
     try {
-      transact(clock.now(), () => {
+      transact(() => {
         try {
           act();
         } catch (error) {

@@ -19,18 +19,20 @@ export class FlushBatch {
   }
 
   /**
-   * Does everything in `act`, then flushes the apps that it has changed, also if it throws.
+   * Does everything in `act`, then flushes the apps that it has changed, also if it throws. `now` is asked
+   * after `act`, which may take long: a flush is never earlier than the changes that it sends, and its views
+   * rest from then on.
    *
    * @throws What `act` throws; else what the first flush that fails throws, after the others are done.
    */
-  run(now: number, act: () => void): void {
+  run(now: () => number, act: () => void): void {
     if (this.#isOpen) return act();
     this.#isOpen = true;
     try {
       act();
     } finally {
       this.#isOpen = false;
-      this.#flushAll(now);
+      this.#flushAll(now());
     }
   }
 

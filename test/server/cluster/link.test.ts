@@ -42,7 +42,7 @@ function link(replicator: Replicator, connect: () => Promise<RedisLog>): Link {
   return new Link({
     connect,
     replicator,
-    transact: (_now, act) => act(),
+    transact: (act) => act(),
     clock: { now: () => performance.now(), wallNow: Date.now },
     leaseMs: 1_000,
     counts: { batches: 0, ops: 0, entries: 0, records: 0 },

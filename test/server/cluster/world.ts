@@ -133,13 +133,16 @@ export class FakeNode {
 
   /** As the link does it. */
   #guard(act: () => void): void {
-    this.presence.transact(this.now, () => {
-      try {
-        act();
-      } catch (error) {
-        this.#failed(error);
-      }
-    });
+    this.presence.transact(
+      () => this.now,
+      () => {
+        try {
+          act();
+        } catch (error) {
+          this.#failed(error);
+        }
+      },
+    );
   }
 
   transact<T>(act: (sessions: SessionLife) => T): T {

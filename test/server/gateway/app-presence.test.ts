@@ -112,16 +112,37 @@ describe("a batch of transactions", () => {
     const apps = [setUp(batch), setUp(batch)];
     for (const { watch } of apps) watch();
     const openAll = () =>
-      batch.run(0, () => {
-        for (const userId of ["alice", "bob"]) {
-          for (const { transact } of apps) {
-            transact((sessions) => sessions.open(userId, "widget", {}, connection));
+      batch.run(
+        () => 0,
+        () => {
+          for (const userId of ["alice", "bob"]) {
+            for (const { transact } of apps) {
+              transact((sessions) => sessions.open(userId, "widget", {}, connection));
+            }
           }
-        }
-        expect(apps.flatMap(({ diffs }) => diffs)).toEqual([]);
-        throw new Error("a defect");
-      });
+          expect(apps.flatMap(({ diffs }) => diffs)).toEqual([]);
+          throw new Error("a defect");
+        },
+      );
     expect(openAll).toThrow("a defect");
     for (const { diffs } of apps) expect(diffs.map((data) => Object.keys(data))).toEqual([["alice", "bob"]]);
+  });
+
+  it("flushes at the time of its end, from which its views rest", () => {
+    const batch = new FlushBatch();
+    const { presence, watch, transact, time, diffs } = setUp(batch);
+    watch();
+    const open = (userId: string) => transact((sessions) => sessions.open(userId, "widget", {}, connection));
+    batch.run(
+      () => time.now,
+      () => {
+        open("alice");
+        time.now += 2 * limits.diffIntervalMs;
+        open("bob");
+      },
+    );
+    open("carol");
+    expect(diffs.map((data) => Object.keys(data))).toEqual([["alice", "bob"]]);
+    expect(presence.nextDueAt()).toBe(time.now + limits.diffIntervalMs);
   });
 });
