@@ -1,10 +1,8 @@
-import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import type { HostInfo, SettingsSource } from "../../../src/server/settings/setting.ts";
+import type { HostInfo } from "../../../src/server/settings/setting.ts";
 import { readSettings } from "../../../src/server/settings/settings.ts";
-import { settingsHelp, settingsMarkdown } from "../../../src/server/settings/settings-docs.ts";
-import { SettingsError } from "../../../src/server/settings/settings-error.ts";
 import { LIMIT_SETTINGS, SETTINGS } from "../../../src/server/settings/settings-table.ts";
+import { settingsErrorOf } from "../../support/settings-error.ts";
 
 const LONG = "a secret that is long enough for anybody";
 const APPS = JSON.stringify([{ id: "app", secrets: [LONG] }]);
@@ -22,120 +20,9 @@ function machine(files: Record<string, string> = {}, openFiles: number | undefin
 
 const read = (env: Record<string, string>, on = machine()) => readSettings(env, on);
 
-/** The message of the one error that a setting may end in. */
-function messageOf(env: Record<string, string>, on = machine()): string {
-  try {
-    read(env, on);
-  } catch (error) {
-    expect(error).toBeInstanceOf(SettingsError);
-    const { message } = error as SettingsError;
-    expect(message).not.toMatch(/[\r\n\u2028\u2029]/);
-    expect(message.length).toBeLessThan(400);
-    return message;
-  }
-  throw new Error(`these settings were taken: ${JSON.stringify(env)}`);
-}
+const messageOf = (env: Record<string, string>, on = machine()) => settingsErrorOf(() => read(env, on));
 
-/** Values of a whole number that are none. */
-const NO_INTEGERS = [
-  "x",
-  " ",
-  "1.5",
-  "1e3",
-  "0x10",
-  "+1",
-  "1_000",
-  "1,000",
-  "10s",
-  "NaN",
-  "Infinity",
-  "9".repeat(400),
-  "100\n",
-  "١",
-];
-
-const ALL = Object.entries(SETTINGS);
-const INTEGERS = ALL.flatMap(([field, setting]) =>
-  setting.kind === "integer" ? [{ field, name: setting.env[0], setting }] : [],
-);
-const CHOICES = ALL.flatMap(([field, setting]) =>
-  setting.kind === "choice" ? [{ field, name: setting.env[0], setting }] : [],
-);
-
-const source = (env: Record<string, string>): SettingsSource => ({
-  text: (name) => env[name],
-  host: machine(),
-});
-
-describe("the table of settings", () => {
-  it("has each variable once, with a line of help", () => {
-    const names = ALL.flatMap(([, { env }]) => env);
-    expect(new Set(names).size).toBe(names.length);
-    for (const name of names) expect(name).toMatch(/^[A-Z]+(_[A-Z]+)*$/);
-    for (const [, { help }] of ALL) expect(help).toMatch(/^[^\n|]+$/);
-    expect(INTEGERS.length + CHOICES.length).toBeGreaterThan(20);
-  });
-
-  it("is what the README says", () => {
-    const readme = readFileSync(new URL("../../../README.md", import.meta.url), "utf8");
-    const table = settingsMarkdown();
-    expect(
-      readme.includes(table),
-      `README.md has another table of settings. Paste this one:\n\n${table}\n`,
-    ).toBe(true);
-  });
-
-  it("is what serve --help says, without Markdown", () => {
-    const help = settingsHelp();
-    expect(help.flatMap(({ names }) => names)).toEqual(ALL.flatMap(([, { env }]) => env));
-    expect(help).toContainEqual({
-      names: ["NODE_ID"],
-      default: "random",
-      text: "the nodeId that clients are told; of two nodes with the same, the second does not start",
-    });
-    expect(help).toContainEqual({ names: ["PORT"], default: "8080", text: "0: any free port" });
-    expect(help.find(({ names }) => names[0] === "METRICS_TOKEN")?.default).toBeUndefined();
-    expect(JSON.stringify(help)).not.toContain("`");
-  });
-
-  describe.each(INTEGERS)("$name", ({ name, setting }) => {
-    const { min, max } = setting;
-
-    it("has a default within its bounds, or none", () => {
-      const value = setting.read(source({}));
-      expect(value === undefined || (value >= min && value <= max)).toBe(true);
-      if (typeof setting.default === "number") expect(setting.defaultText).toBe(`\`${value}\``);
-    });
-
-    it.each([min, max])("may be %d", (value) => {
-      expect(setting.read(source({ [name]: String(value) }))).toBe(value);
-    });
-
-    it.each([String(min - 1), String(max + 1), ...NO_INTEGERS])("may not be %j", (value) => {
-      const message = messageOf({ [name]: value });
-      expect(message).toMatch(
-        new RegExp(`^${name} must be a whole number.* from ${min} to ${max}, but is "`),
-      );
-    });
-  });
-
-  describe.each(CHOICES)("$name", ({ name, setting }) => {
-    const choices: readonly string[] = setting.choices;
-
-    it.each(choices)("may be %s", (value) => {
-      expect(setting.read(source({ [name]: value }))).toBe(value);
-    });
-
-    it.each([choices[0]!.toUpperCase(), "other", "__proto__", `${choices[0]}\n${choices[1]}`])(
-      "may not be %j",
-      (value) => {
-        expect(messageOf({ [name]: value })).toMatch(
-          new RegExp(`^${name} must be one of ${choices.join(", ")}, `),
-        );
-      },
-    );
-  });
-});
+const NAMES = Object.values(SETTINGS).flatMap(({ env }) => env);
 
 describe("settings", () => {
   it("have defaults, without apps and with", () => {
@@ -163,8 +50,7 @@ describe("settings", () => {
   });
 
   it("that are empty are unset", () => {
-    const names = ALL.flatMap(([, { env }]) => env);
-    const empty = read(Object.fromEntries(names.map((name) => [name, ""])));
+    const empty = read(Object.fromEntries(NAMES.map((name) => [name, ""])));
     expect(JSON.stringify(empty)).toBe(JSON.stringify(read({})));
   });
 
@@ -172,26 +58,9 @@ describe("settings", () => {
     ["NODE_ID", "a\nb"],
     ["NODE_ID", "x".repeat(256)],
     ["REDIS_URL", "localhost:6379"],
-    ["REDIS_URL", "http://localhost"],
-    ["REDIS_URL", "redis://"],
-    ["REDIS_URL", "redis://localhost/zero"],
-    ["REDIS_URL", "redis://user:hunter2@local host"],
-    ["REDIS_URL", "redis://a:6379,b:6379"],
-    ["REDIS_URL", "redis://a,redis://user:hunter2@b/x"],
-    ["REDIS_URL", "redis://a,"],
     ["TRUST_PROXY", "everybody"],
-    ["TRUST_PROXY", "10.0.0.0/33"],
-    ["TRUST_PROXY", "10.0.0.1,"],
-    ["TRUST_PROXY", "10.0.0.1 10.0.0.2"],
   ])("%s may not be %j", (name, value) => {
     expect(messageOf({ [name]: value })).toMatch(new RegExp(`^${name} `));
-  });
-
-  it("TRUST_PROXY takes addresses, networks and names of networks", () => {
-    const { trustProxy } = read({ TRUST_PROXY: "10.0.0.0/8, loopback ,2001:db8::/32" });
-    for (const address of ["10.9.9.9", "127.0.0.1", "::1", "2001:db8::7"])
-      expect(trustProxy(address, 0)).toBe(true);
-    for (const address of ["11.0.0.1", "2001:db9::1", "x"]) expect(trustProxy(address, 0)).toBe(false);
   });
 
   describe("HOST", () => {
@@ -300,22 +169,9 @@ describe("settings", () => {
       ],
       ["more connections than files", { MAX_CONNECTIONS: "65536" }, /MAX_CONNECTIONS/],
       [
-        "places that one address may take",
-        { MAX_CONNECTIONS: "1000" },
-        /one address can keep all others out/,
-      ],
-      ["a window that is short", { RESUME_WINDOW_MS: "1999" }, /RESUME_WINDOW_MS/],
-      ["a heartbeat that is long", { HEARTBEAT_INTERVAL_MS: "50001" }, /HEARTBEAT_INTERVAL_MS/],
-      ["typing that nobody sees", { TYPING_TIMEOUT_MS: "50" }, /TYPING_TIMEOUT_MS/],
-      [
         "a lease that is short",
         { APPS, REDIS_URL: "redis://127.0.0.1", NODE_LEASE_MS: "4999", HEARTBEAT_INTERVAL_MS: "10000" },
         /NODE_LEASE_MS/,
-      ],
-      [
-        "a Redis that is open to all",
-        { APPS, REDIS_URL: "redis://redis.example" },
-        /REDIS_URL has no password/,
       ],
       [
         "one of several that is",
@@ -327,8 +183,6 @@ describe("settings", () => {
         { APPS, REDIS_URL: "redis://127.0.0.1", HEARTBEAT_INTERVAL_MS: "20000" },
         /HEARTBEAT_INTERVAL_MS .* NODE_LEASE_MS and RESUME_WINDOW_MS/,
       ],
-      ["nodes that have no secret in common", { REDIS_URL: "redis://127.0.0.1" }, /REDIS_URL without APPS/],
-      ["little room for slow readers", { MAX_BUFFERED_BYTES: "65535" }, /MAX_BUFFERED_BYTES/],
     ])("%s", (_name, env, expected) => {
       const { warnings } = read(env);
       expect(warnings).toEqual([expect.stringMatching(expected)]);
