@@ -239,7 +239,7 @@ describe.runIf(TRANSPORTS.length > 1)("both transports", () => {
     "a reset": (client) => client.tcp.resetAndDestroy(),
   };
 
-  it("agree on which ends are goodbyes: the sessions of those end at once, and the others wait to be resumed", async () => {
+  it("agree on which closes end the sessions at once, and after which closes the sessions wait to be resumed", async () => {
     const left: Record<string, Record<string, number>> = {};
     for (const transport of ["ws", "uws"] as const) {
       const gateway = await TestGateway.start(transport);

@@ -102,7 +102,7 @@ describe.each(TRANSPORTS)("canaries over %s", (TRANSPORT) => {
     });
   }
 
-  it("go in at every door", async () => {
+  it("go in by every interface", async () => {
     for (const token of [...tokens, SECRET, OTHER_SECRET, METRICS_TOKEN]) {
       await tell([JSON.stringify({ type: "connect", token })], "/v1/other/realtime");
       const authorization = `Bearer ${token.trim()}`;
@@ -182,7 +182,7 @@ describe.each(TRANSPORTS)("canaries over %s", (TRANSPORT) => {
     expect(answers.length).toBeGreaterThan(150);
   });
 
-  it("come out of none", async () => {
+  it("come out of none of them", async () => {
     expect(await run.stop()).toBe(0);
     expectNone(run.output, tokens, "the log");
     expect(run.errors).toBe("");
@@ -257,7 +257,7 @@ describe("canaries on the command line and in the environment", () => {
     expectNone(output + errors, [], "what is printed");
   });
 
-  it("a token says what it has to, and not the secret", async () => {
+  it("a token has its claims, and not the secret", async () => {
     const { code, output } = await runCli(["token", "app", "-a", "app"], { APP_SECRET: SECRET });
     expect(code).toBe(0);
     expect(output).toMatch(/^[\w-]+\.[\w-]+\.[\w-]+\n$/);

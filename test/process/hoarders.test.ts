@@ -103,8 +103,8 @@ const PIPELINED: readonly [name: string, request: string][] = [
   ],
 ];
 
-describe.each(TRANSPORTS)("who hoards over %s", (transport) => {
-  it("answers that nobody reads take bounded memory, and others are served between", async () => {
+describe.each(TRANSPORTS)("clients that hold memory over %s", (transport) => {
+  it("responses that are not read take bounded memory, and others are served meanwhile", async () => {
     const run = new GatewayProcess({ ...ENV, TRANSPORT: transport });
     try {
       const port = await run.port();
@@ -134,7 +134,7 @@ describe.each(TRANSPORTS)("who hoards over %s", (transport) => {
     }
   }, 120_000);
 
-  it("bodies of those who may not send them are not kept", async () => {
+  it("bodies of requests without rights are not kept", async () => {
     const run = new GatewayProcess({ ...ENV, TRANSPORT: transport });
     try {
       const port = await run.port();

@@ -20,7 +20,7 @@ const CLIENTS = 1_000;
 const HELD_MS = 3_000;
 
 describe.each(TRANSPORTS)("with %s, a process that may open few files", (transport) => {
-  it("takes what it can of a thousand clients, rests, keeps those it has, and takes others when they go", async () => {
+  it("takes as many of a thousand clients as it can, uses no processor time for the rest, keeps those it has, and takes others when they go", async () => {
     const env = { APPS, HOST: "127.0.0.1", DRAIN_MS: "0", TRANSPORT: transport };
     const run = new GatewayProcess(env, ["-c", `ulimit -n ${OPEN_FILES} && exec node dist/main.js`], "sh");
     try {

@@ -76,7 +76,7 @@ describe.concurrent.each(PAIRS)("behind %s, over %s", (proxyName, name) => {
     expect(await probe(behind("Content-Length: 0"), -1, 2)).toEqual({ times: 1, answers: 2 });
   });
 
-  it("nothing is done that the proxy did not ask for, and nobody gets another's answer", async () => {
+  it("only requests that the proxy sent are handled, and no client gets another's response", async () => {
     const wrong: string[] = [];
     const left = [...PROBES.entries()];
     const worker = async () => {

@@ -113,7 +113,7 @@ describe.each(TRANSPORTS)("admission over %s", (transport) => {
     expect((await upgrade()).status).toBe(101);
   });
 
-  it("while memory is short it is 503 with Retry-After, and those who are there are served", async () => {
+  it("while memory is short it is 503 with Retry-After, and connected clients are served", async () => {
     const resident = vi.spyOn(process.memoryUsage, "rss");
     await start({});
     const client = await gateway.connect("alice");

@@ -76,7 +76,7 @@ describe.each(TRANSPORTS)("the built dashboard over %s", (transport) => {
     }
   });
 
-  it("comes compressed to those who take it, and is the same", async () => {
+  it("is compressed for clients that accept that, and has the same content", async () => {
     for (const path of assets.filter((asset) => /\.(js|css)$/.test(asset))) {
       const plain = await ask(gateway.url + path);
       expect(plain.headers["content-encoding"]).toBeUndefined();

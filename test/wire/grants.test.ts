@@ -146,7 +146,7 @@ describe.each(TRANSPORTS)("grants over %s", (transport) => {
       await leave(client);
     });
 
-    it("may be asked for wrongly any number of times", async () => {
+    it("may be refused any number of times", async () => {
       const client = await gateway.connect({ tokenType: "user", sub: "alice" });
       for (let i = 0; i < 30; i++) {
         expect(await client.ask({ type: "query", filter: {} })).toMatchObject({ code: "FORBIDDEN" });
@@ -157,7 +157,7 @@ describe.each(TRANSPORTS)("grants over %s", (transport) => {
       client.terminate();
     });
 
-    it("does not grow by the name of a view that somebody else has", async () => {
+    it("does not grow by the name of another client's view", async () => {
       const watcher = await gateway.connect();
       const { view, version } = await watcher.subscribe(EVERYONE);
       const bob = await gateway.connect({ tokenType: "user", sub: "bob" });
@@ -224,7 +224,7 @@ describe.each(TRANSPORTS)("grants over %s", (transport) => {
       alice.terminate();
     });
 
-    it("an app token opens: anybody's, but it has to say whose", async () => {
+    it("an app token opens: any user's, but it has to name the user", async () => {
       const app = await gateway.connect();
       const answer = await app.ask({ type: "open", kind: "widget" });
       expect(answer).toMatchObject({ type: "error", code: "BAD_MESSAGE" });

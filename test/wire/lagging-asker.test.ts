@@ -3,7 +3,7 @@ import { TestGateway } from "../support/gateway.ts";
 import { HandClock } from "../support/hand-clock.ts";
 import { TRANSPORTS } from "../support/transports.ts";
 
-describe.each(TRANSPORTS)("a reader who lags over %s", (transport) => {
+describe.each(TRANSPORTS)("a reader that lags over %s", (transport) => {
   let gateway: TestGateway;
   let clock: HandClock;
   beforeEach(async () => {
@@ -19,7 +19,7 @@ describe.each(TRANSPORTS)("a reader who lags over %s", (transport) => {
   });
   afterEach(() => gateway.stop());
 
-  it("may go on asking: what is left out for it is diffs, not answers", async () => {
+  it("may go on with queries: the gateway leaves out diffs, not responses", async () => {
     const reader = await gateway.connect("reader");
     const { view } = await reader.subscribe({});
     const app = await gateway.connect();

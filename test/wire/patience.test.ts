@@ -45,7 +45,7 @@ describe.each(TRANSPORTS)("with patience, over %s", (transport) => {
     await gateway.stop();
   });
 
-  it("an event stream says that it is alive every 15 s, where nothing happens", async () => {
+  it("an event stream sends a sign of life every 15 s while nothing happens", async () => {
     const clock = new HandClock();
     const gateway = await TestGateway.start(transport, { clock });
     const events = await readEvents(gateway, {});

@@ -89,7 +89,7 @@ describe.each(TRANSPORTS)("readers over %s", (transport) => {
       }
     });
 
-    it("get everybody who was there all the time once, while others come and go between the pages", async () => {
+    it("get every user who was online all the time once, while others come and go between the pages", async () => {
       gateway = await TestGateway.start(transport);
       const there = 2_000;
       await crowd(there);
@@ -169,7 +169,7 @@ describe.each(TRANSPORTS)("readers over %s", (transport) => {
       expect({ ...healthy.views.get(view)!.data }).toEqual(truth);
     });
 
-    it("and ask meanwhile are not forgotten when an answer pushes out what waited", async () => {
+    it("and send queries meanwhile get their snapshot even if a response pushes out the waiting diffs", async () => {
       const clock = new HandClock();
       gateway = await TestGateway.start(transport, {
         clock,
@@ -195,7 +195,7 @@ describe.each(TRANSPORTS)("readers over %s", (transport) => {
       await expect.poll(() => ({ ...slow.views.get(view)!.data })).toEqual(truth);
     });
 
-    it("and ask without reading the answers are ended", async () => {
+    it("and send queries without reading the responses are disconnected", async () => {
       gateway = await TestGateway.start(transport, {
         env: { MAX_BUFFERED_BYTES: "20000", MESSAGES_PER_SECOND: "100000", MAX_MESSAGE_BYTES: "1000" },
       });

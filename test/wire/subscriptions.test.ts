@@ -69,7 +69,7 @@ describe.each(TRANSPORTS)("subscriptions over %s", (transport) => {
     expect(client.inbox).toEqual([]);
   });
 
-  it("that wait for a snapshot wait for a few only, and a socket that goes meanwhile goes as it says", async () => {
+  it("that wait for a snapshot wait for a few only, and a socket that closes meanwhile closes with its own code", async () => {
     const env = { DIFF_INTERVAL_MS: "1000" };
     gateway = await TestGateway.start(transport, { clock: new HandClock(), env });
     const client = await gateway.connect();
@@ -101,7 +101,7 @@ describe.each(TRANSPORTS)("subscriptions over %s", (transport) => {
     });
   });
 
-  it("take up after the socket was lost, with what was missed and nothing else", async () => {
+  it("resume after the socket was lost, with the missed changes and no others", async () => {
     gateway = await TestGateway.start(transport, { env: { DIFF_INTERVAL_MS: "0" } });
     const writer = await gateway.connect();
     const reader = await gateway.connect();

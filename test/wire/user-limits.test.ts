@@ -128,7 +128,7 @@ describe.each(TRANSPORTS)("over %s", (transport) => {
       await expectUnharmed();
     });
 
-    it("end as those whose window is over, for those who watch", async () => {
+    it("end with the cause timeout for subscribers, as if their window were over", async () => {
       await start({ MAX_SESSIONS_PER_USER: "2" });
       const watcher = await gateway.connect();
       const gone = await gateway.connect("mallory");
@@ -384,7 +384,7 @@ describe.each(TRANSPORTS)("over %s", (transport) => {
       await expectUnharmed();
     });
 
-    it("are charged for what the result has, and for queries", async () => {
+    it("are charged for the size of the result, and for queries", async () => {
       const app = await gateway.connect();
       for (let i = 0; i < 400; i++) {
         app.send({
@@ -438,7 +438,7 @@ describe.each(TRANSPORTS)("over %s", (transport) => {
     await expectUnharmed();
   });
 
-  it("more sessions than a message takes, where settings allow them, end nobody who watches", async () => {
+  it("more sessions than fit into a message, where settings allow them, end no subscription", async () => {
     await start({
       MAX_SESSIONS_PER_USER: "1500",
       MAX_SESSIONS_PER_SOCKET: "1500",

@@ -210,7 +210,7 @@ describe.skipIf(!hasRedis())("a node and its Redis", () => {
     process.stdout.write(`10 MB of changes: the log had at most ${(most / 1e6).toFixed(2)} MB\n`);
   }, 60_000);
 
-  it("makes room by itself in a Redis that its log has filled, and nobody notices", async () => {
+  it("makes room by itself in a Redis that its log has filled, and no client notices", async () => {
     const env = { MESSAGES_PER_SECOND: "1000" };
     const [a, b] = [await start(env), await start(env)];
     const write = await openLarge(a);
@@ -228,7 +228,7 @@ describe.skipIf(!hasRedis())("a node and its Redis", () => {
     for (const node of nodes) expect(await count(node, "disconnections_total")).toBe(0);
   }, 60_000);
 
-  it("warns at its start of a Redis that is too small, or throws away what is in it", async () => {
+  it("warns at its start of a Redis that is too small, or that may delete data", async () => {
     const warnings = ({ gateway }: Node) => gateway.log.filter((line) => line.includes("of this Redis is"));
     await ask("CONFIG", "SET", "maxmemory", "100mb");
     const small = await start();
@@ -317,7 +317,7 @@ describe.skipIf(!hasRedis())("a node and its Redis", () => {
     );
   }, 60_000);
 
-  it("reads all rows anew when the log was trimmed before it had read it", async () => {
+  it("reads all rows again when the log was trimmed before it had read it", async () => {
     const [a, b] = [await start({ NODE_LEASE_MS: "30000" }), await start({ NODE_LEASE_MS: "30000" })];
     const alice = await a.gateway.connect("alice");
     const sessionId = await alice.open({});
@@ -338,7 +338,7 @@ describe.skipIf(!hasRedis())("a node and its Redis", () => {
     expect(await users(b)).toEqual(await users(a));
   });
 
-  it("is not moved by what others put into its Redis", async () => {
+  it("is not affected by foreign data in its Redis", async () => {
     const [a, b] = [await start(), await start()];
     const alice = await a.gateway.connect("alice");
     await alice.open({});
@@ -379,7 +379,7 @@ describe.skipIf(!hasRedis())("a node and its Redis", () => {
     expect(await users(a)).toEqual(["alice", "bob"]);
   });
 
-  it("notices when what it needs is deleted under it", async () => {
+  it("notices when its keys are deleted", async () => {
     const [a, b] = [await start(), await start()];
     const alice = await a.gateway.connect("alice");
     await alice.open({});
@@ -403,7 +403,7 @@ describe.skipIf(!hasRedis())("a node and its Redis", () => {
     }
   });
 
-  it("needs no more rights than docs/operations.md says", async () => {
+  it("needs no more rights in Redis than docs/operations.md says", async () => {
     await ask("ACL", "SETUSER", ...documentedUser().split(" "));
     await ask("ACL", "SETUSER", "default", "nopass", "+@all");
     const withRights = (node: string) => ({

@@ -21,7 +21,7 @@ it("a limit that the operator has set is kept", () => {
   expect(process.env.UWS_HTTP_MAX_HEADERS_SIZE).toBe("1000");
 });
 
-it.skipIf(loaded.uws === undefined)("uWebSockets.js still takes heads as long as it was told", async () => {
+it.skipIf(loaded.uws === undefined)("uWebSockets.js still accepts heads up to the limit", async () => {
   const uws = loaded.uws!;
   const app = uws.App();
   app.any("/*", (response) => void response.end("body"));

@@ -122,7 +122,7 @@ describe("settings", () => {
       ],
     ];
 
-    it.each(BAD)("may not be %s, and the error tells no secret", (_name, apps) => {
+    it.each(BAD)("may not be %s, and the error repeats no secret", (_name, apps) => {
       const text = typeof apps === "string" ? apps : JSON.stringify(apps);
       const message = messageOf({ APPS: text });
       expect(message).toMatch(/^APPS /);
@@ -142,7 +142,7 @@ describe("settings", () => {
       expect(messageOf({ APPS_FILE: "/nowhere.json" })).toMatch(/^APPS_FILE "\/nowhere.json" .*ENOENT/);
     });
 
-    it("put into APPS_FILE by mistake is not told either", () => {
+    it("put into APPS_FILE by mistake is not repeated either", () => {
       const message = messageOf({ APPS_FILE: JSON.stringify([{ id: "a", secrets: [TOLD] }]) });
       expect(message).toMatch(/^APPS_FILE /);
       expect(message).not.toContain(TOLD.slice(0, 12));
@@ -198,7 +198,7 @@ describe("settings", () => {
   });
 
   describe("that do not fit each other", () => {
-    it("end the start, with what to do", () => {
+    it("stop the start, and the error says what to change", () => {
       const redis = { REDIS_URL: "redis://127.0.0.1" };
       expect(messageOf({ TERMINATION_GRACE_MS: "14999" })).toMatch(
         /^TERMINATION_GRACE_MS is 14999, .* raise it to 15000, .* or lower DRAIN_MS$/,
@@ -222,7 +222,7 @@ describe("settings", () => {
     });
   });
 
-  it("leave room for some connections where few files may be open, or nobody knows how many", () => {
+  it("leave room for some connections where few files may be open, or their limit is unknown", () => {
     expect(read({}, machine({}, 256)).limits.maxConnections).toBeGreaterThanOrEqual(64);
     // One address does not have all places where they are few.
     expect(read({}, machine({}, 1_024)).limits).toMatchObject({
