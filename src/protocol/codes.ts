@@ -25,9 +25,18 @@ export const CLOSE = {
 
 export type CloseReason = keyof typeof CLOSE;
 
+type Closes = (typeof CLOSE)[CloseReason];
+
+/** What a client needs of the table: the compiler holds that it has every code that asks for more than `backoff`. */
+const RETRY: { readonly [Row in Exclude<Closes, { retry: "backoff" }> as Row["code"]]: Row["retry"] } = {
+  4400: "never",
+  4401: "new-token",
+  4410: "new-token",
+};
+
 /** What a client does after a close code. A code that is not in the table, such as 1006, asks for nothing else than `backoff`. */
 export function retryAfter(closeCode: number): Retry {
-  return Object.values(CLOSE).find(({ code }) => code === closeCode)?.retry ?? "backoff";
+  return (RETRY as Readonly<Record<number, Retry>>)[closeCode] ?? "backoff";
 }
 
 /** Codes of `error` messages. */

@@ -170,8 +170,8 @@ export class CauseBook {
   }
 
   /**
-   * Several sessions of a user ended at the same time, in an order that nobody promises. Between two of these ends the
-   * user may have been in the result once more, so this cause is as true as the one before.
+   * Several sessions of a user ended at the same time, in an order that nobody promises. Between two of these
+   * ends the user may have been in the result once more, so this cause is as true as the one before.
    */
   alsoTrue(filterKey: string, userId: string, cause: LeaveCause): void {
     this.#last.get(`${filterKey} ${userId}`)?.add(cause);

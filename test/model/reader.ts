@@ -8,7 +8,10 @@ import type { ViewChannel } from "../../src/server/gateway/view-channel.ts";
 import { TEST_OWNER, testPageTurns } from "../support/stubs.ts";
 import type { CauseBook } from "./oracle.ts";
 
-/** A subscriber without a socket: it rebuilds the state from what it is sent, and holds every diff to the contract. */
+/**
+ * A subscriber without a socket: it rebuilds the state from what it is sent, and holds every diff to the
+ * contract.
+ */
 export class Reader implements Sink {
   readonly outbox: SendQueue;
   readonly filterKey: string;
@@ -94,7 +97,10 @@ export class Reader implements Sink {
     }
   }
 
-  /** What holds at the time of sending: an answer is not older than its question, and a diff tells why users left. */
+  /**
+   * What holds at the time of sending: an answer is not older than its question, and a diff tells why users
+   * left.
+   */
   // biome-ignore lint/suspicious/noExplicitAny: a message of either type
   #check(message: any): void {
     // What is marked is not in the state of the view yet: diffs follow.
