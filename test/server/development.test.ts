@@ -10,7 +10,7 @@ import {
   welcome,
   writeDevCredentials,
 } from "../../src/server/development.ts";
-import { ownPort } from "../support/own-port.ts";
+import { ownPort } from "../programs/own-port.ts";
 
 const credentials = { url: "http://127.0.0.1:8080", appId: "demo", secret: "secret" };
 

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { findMaster } from "../../../src/server/cluster/redis-master.ts";
+import { ownPort } from "../../programs/own-port.ts";
 import { FakeRedis, type Reply } from "../../support/fake-redis.ts";
-import { ownPort } from "../../support/own-port.ts";
 
 const KEY = "presence:1:{0}:nodes";
 const OK: Reply = () => "+OK\r\n";
