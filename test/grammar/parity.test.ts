@@ -174,7 +174,7 @@ async function play(gateway: TestGateway, script: Script): Promise<string[]> {
       .replace(/\$app|\$alice/g, (name) => tokens[name]!)
       .replace(/\$(\d+)/g, (name, i) => names[i] ?? name);
     client.write(frame({ payload: filled }));
-    // Its answer comes after those to what was sent before, but for what waits for a token to be verified.
+    // Its reply comes after the replies to all earlier messages.
     const pongs = () => client.frames.filter(({ payload }) => payload.includes('"id":31337')).length;
     const asked = pongs();
     if (/"type":"(connect|refresh)"/.test(text)) {

@@ -65,7 +65,7 @@ describe.skipIf(!hasRedis())("nodes on a Redis Cluster of three masters", () => 
     return client;
   }
 
-  /** An app whose keys are on one of these now, and who watches a user of it on the other node. */
+  /** An app whose keys are on one of these now, and a client that watches a user of it on the other node. */
   async function appOn(
     nodes: readonly RedisClusterNode[],
     userId: string,

@@ -17,7 +17,7 @@ import { until } from "../support/until.ts";
 
 const SECRET = "a secret that must not be in any log, whatever happens";
 const APPS = JSON.stringify([{ id: "app", secrets: [SECRET] }]);
-/** A connection that says nothing is ended after ten seconds: whoever waits for it waits as long. */
+/** A silent connection is ended after ten seconds: a stop that waits for it takes as long. */
 const SILENCE_MS = 9_000;
 
 const runs: GatewayProcess[] = [];

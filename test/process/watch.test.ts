@@ -122,7 +122,7 @@ it("ends quietly when the reader of its output goes", async () => {
   void piped.finally(() => {
     isOver = true;
   });
-  // It learns that nobody reads when it has something to say.
+  // It notices the missing reader at its next write.
   while (!isOver) {
     await client.open({ userId: "alice" });
     await client.settled();

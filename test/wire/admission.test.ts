@@ -152,7 +152,7 @@ describe.each(TRANSPORTS)("admission over %s", (transport) => {
     expect((await gateway.http("POST", `/v1/${APP}/presences`, long)).status).toBe(200);
     await client.open({});
     expect((await client.subscribe({ userIds: ["alice", "bob"] })).type).toBe("snapshot");
-    // Each change is told once, however often memory is looked at.
+    // Each change is logged once, however often memory is sampled.
     const told = gateway.log.map((line) => JSON.parse(line)).filter(({ residentLimit }) => residentLimit);
     expect(told.map(({ level }) => level)).toEqual([40, 30]);
   });

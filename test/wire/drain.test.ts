@@ -17,7 +17,7 @@ describe.concurrent.each(TRANSPORTS)("going down over %s", (transport) => {
       HOST: "127.0.0.1",
       TRANSPORT: transport,
       DRAIN_MS: String(drainMs),
-      // Its own, so that nobody else is there when it has gone.
+      // A port of its own, so that no other program listens on it when the gateway has gone.
       PORT: String(await ownPort()),
       ...env,
     });

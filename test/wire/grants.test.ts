@@ -13,7 +13,7 @@ const TWIN_SECRET = "a secret of an app with the same users and conversations";
 const NO_READ = undefined;
 const EVERYONE = { userIds: ["alice", "bob", "carol"] };
 
-/** A token of alice's with a `read`, a filter, and the users that she gets to see; undefined: none, it is FORBIDDEN. */
+/** The `read` of alice's token, a filter, and the users that she sees; undefined: the filter is FORBIDDEN. */
 type Case = [read: (TokenClaims & { tokenType: "user" })["read"], filter: object, seen: string[] | undefined];
 
 const CASES: Case[] = [
@@ -133,7 +133,7 @@ describe.each(TRANSPORTS)("grants over %s", (transport) => {
       if (seen === undefined) {
         expect(result).toMatchObject({ type: "error", code: "FORBIDDEN" });
         expect(snapshot).toMatchObject({ type: "error", code: "FORBIDDEN" });
-        // The error is all there is: nothing of what was asked for, and no subscription that would tell later.
+        // There is only the error: no result, and no subscription that would deliver one later.
         expect(JSON.stringify([result, snapshot])).not.toMatch(/"data"|"view"|bob|carol/);
         expect(gateway.tenant().subscriptions).toBe(0);
       } else {

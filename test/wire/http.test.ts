@@ -72,7 +72,7 @@ describe.each(TRANSPORTS)("HTTP over %s", (transport) => {
     expect(JSON.stringify(json)).not.toMatch(/\bat \S+:\d+|node_modules|\.ts\b|\.js\b/);
   }
 
-  /** The page may be kept, and is asked for again each time; all else is of the moment. */
+  /** The page may be cached, and is revalidated each time; everything else is not cached. */
   const cacheControlOf = (path: string) => (path === "/dashboard/" ? "no-cache" : "no-store");
   const stream = `${V1}/presences/stream`;
   const ROUTES: [method: string, path: string, status: number, contentType: string][] = [

@@ -13,8 +13,8 @@ const id = fc.oneof(
 );
 
 /**
- * Whatever one asks for that belongs to another app, or to a user whom one may not watch, the answer is the one for what does
- * not exist: nobody can find out what there is.
+ * A request for something of another app, or of a user that the client may not watch, gets the same response
+ * as one for something that does not exist. So no client can find out what exists.
  */
 describe.each(TRANSPORTS)(
   "sessions and apps of others look as if they did not exist, over %s",

@@ -13,7 +13,7 @@ describe.each(TRANSPORTS)("a reader that lags over %s", (transport) => {
       MESSAGES_PER_SECOND: "1000000",
       HTTP_REQUESTS_PER_SECOND: "1000000",
     };
-    // The clock goes on a little with each round: who is slow for long would be ended.
+    // The clock goes on a little with each round: a reader that is slow for long would be disconnected.
     clock = new HandClock();
     gateway = await TestGateway.start(transport, { clock, env });
   });

@@ -28,7 +28,7 @@ describe.each(TRANSPORTS)("limits over %s", (transport) => {
       await start({ CONNECT_TIMEOUT_MS: "200" });
       const client = await gateway.socket();
       turn(199);
-      // All that has been said until now has come.
+      // All messages until now have arrived.
       await (await gateway.connect()).settled();
       expect(client.socket.readyState).toBe(client.socket.OPEN);
       turn(1);

@@ -84,7 +84,7 @@ describe.each(TRANSPORTS)("metrics over %s", (transport) => {
       expect(await statusFor(`Host: ${host}\r\n`)).toBe(200);
     });
 
-    // A page whose name was made to mean this machine would read them in the browser of whoever runs the gateway.
+    // DNS rebinding: a page whose name resolves to this machine would read them in the operator's browser.
     it.each([
       "evil.example",
       "evil.example:8080",

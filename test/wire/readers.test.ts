@@ -135,7 +135,7 @@ describe.each(TRANSPORTS)("readers over %s", (transport) => {
 
   describe("that are slow", () => {
     it("miss diffs at bounded memory, then get a snapshot that says so, and the diffs after it without a gap", async () => {
-      // It stands still: who is slow for long would be ended.
+      // The clock stands still: a reader that is slow for long would be disconnected.
       const clock = new HandClock();
       gateway = await TestGateway.start(transport, {
         clock,
@@ -180,7 +180,7 @@ describe.each(TRANSPORTS)("readers over %s", (transport) => {
       const slow = await gateway.connect();
       const { view } = await slow.subscribe({});
       slow.socket.pause();
-      // Snapshot upon snapshot, until the kernel takes no more; and a ping now and then.
+      // Snapshots, until the kernel takes no more, and a ping now and then.
       for (let n = 0; gateway.hub.telemetry.lagged <= 3; n++) {
         if (n > 1_000) throw new Error("nobody ever lags");
         for (const sessionId of ids) writer.send({ type: "update", sessionId, custom: { n: String(n) } });

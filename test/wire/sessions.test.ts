@@ -123,7 +123,7 @@ describe.each(TRANSPORTS)("sessions over %s", (transport) => {
     const made = await own.ask({ type: "open", kind: "widget", sessionId: "made up" });
     expect(made.resumed).toBe(false);
     expect(made.sessionId).not.toBe("made up");
-    // And the one who holds it still does.
+    // The socket that holds it keeps it.
     expect(await client.ask({ type: "update", sessionId, hasFocus: true })).toMatchObject({ type: "ok" });
   });
 

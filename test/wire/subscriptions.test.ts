@@ -28,7 +28,7 @@ describe.each(TRANSPORTS)("subscriptions over %s", (transport) => {
       expect(diffs).toHaveLength(interval + 1);
       expect(diffs.at(-1).data.alice.widgets[0].custom).toEqual({ n: `${interval} 10` });
     }
-    // Where nothing happens, nothing is said; and after that, the first change at once again.
+    // Without changes there are no diffs; the first change after that comes at once again.
     expect(await diffsAfter(2_000)).toHaveLength(6);
     await client.ask({ type: "update", custom: { n: "last" } });
     expect(await diffsAfter(0)).toHaveLength(7);

@@ -95,7 +95,7 @@ export class Reconciler {
   }
 
   /**
-   * Whether some quarantined sessions were not ended in time. Their rows are right, and have to be read again.
+   * Whether some quarantined sessions were not ended in time. Their rows are right, and must be read again.
    */
   releaseQuarantined(now: number): boolean {
     if (this.#quarantined.size === 0 || now < this.#loadedAt + QUARANTINE_MS) return false;

@@ -4,7 +4,7 @@ import { type FakeNode, LEASE_MS, users, WINDOW_MS, worldOf } from "./world.ts";
 
 type Write = "applyRemote" | "applyRemoteEnd" | "reclaim" | "onOwnerLost";
 
-/** Makes the writes to a node's presence fail, before or after they have done what they are asked for. */
+/** Makes the writes to a node's presence fail, before or after they have taken effect. */
 function breakPresence(node: FakeNode, when: (write: Write) => "before" | "after" | undefined): void {
   node.isFaulty = true;
   const { presence } = node;

@@ -45,7 +45,7 @@ const count = async ({ gateway }: Node, metric: string): Promise<number> => {
   return Number(new RegExp(`^presence_cluster_${metric} (\\d+)$`, "m").exec(text)?.[1]);
 };
 
-/** Redis is asked from beside, by a hand that no node knows of. */
+/** Sends a command to Redis over a connection that no node knows of. */
 const ask = (...args: string[]) => raw.ask(args, PATIENCE_MS);
 const { log, rows, nodes: register } = keysOf(0);
 
@@ -88,8 +88,7 @@ describe.skipIf(!hasRedis())("a node and its Redis", () => {
     const { view } = await watcher.subscribe({});
     const alice = await a.gateway.connect("alice");
     const update = (n: number) => alice.ask({ type: "update", custom: { n: String(n) } });
-    // As far as can be: what is said arrives only when this test says so, however long the machine stands
-    // still.
+    // As far as possible: writes arrive only when this test says so, however long the machine stands still.
     a.network.blackhole(true);
     await alice.open({});
     await Promise.all(Array.from({ length: 50 }, (_, i) => update(i + 1)));
@@ -154,7 +153,7 @@ describe.skipIf(!hasRedis())("a node and its Redis", () => {
     await delay(LEASE_MS + WINDOW_MS + 1_000);
     expect(await users(a)).toEqual(["alice", "bob", "carol"]);
     expect(await users(b)).toEqual(["alice", "carol"]);
-    // What ends makes room, so it is told.
+    // Ends make room, so they are written.
     carol.send({ type: "close" });
     await until(async () => (await users(b)).length === 1);
     for (const node of nodes) {
@@ -333,7 +332,7 @@ describe.skipIf(!hasRedis())("a node and its Redis", () => {
     b.network.blackhole(false);
     b.network.cut();
     await until(async () => (await users(b)).includes("user-19"));
-    // Of whom nothing is there any more, it waits a little for somebody to say something.
+    // For a session without a row, it waits a little for another node to write again.
     await until(async () => !(await users(b)).includes("alice"));
     expect(await users(b)).toEqual(await users(a));
   });

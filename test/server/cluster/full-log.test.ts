@@ -15,7 +15,7 @@ describe("nodes whose log has no room for more", () => {
       expect(replicator.isWhole).toBe(false);
       expect(replicator.isFull).toBe(true);
     }
-    // A client goes elsewhere, which nobody can be told.
+    // A client moves to another node, which cannot be written.
     a!.socket.held.delete(moved);
     a!.transact((sessions) => sessions.markDisconnected(a!.tenant.table.get(moved)!));
     expect(b!.resume(moved, { hasFocus: true })).toBe(true);

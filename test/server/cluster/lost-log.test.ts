@@ -231,7 +231,7 @@ describe("nodes whose log is lost, older, trimmed, frozen or silent", () => {
   it("declare no node dead as long as they do not read their own writes", () => {
     const world = worldOf(2);
     world.isFrozen = true;
-    // What they say would be done when the log goes on, so it must not be said.
+    // Their writes would be done when the log goes on, so they must not be sent.
     for (let ms = 0; ms < 2 * LEASE_MS; ms += 50) {
       for (const node of world.nodes) {
         node.now += 50;

@@ -71,7 +71,7 @@ describe.skipIf(!hasRedis())("two nodes, one of which is lost for a while", () =
     const line = text.split("\n").find((each) => each.startsWith(`presence_cluster_${name} `));
     return Number(line?.split(" ").at(-1));
   };
-  /** What is said of the cluster, in its order: what names a shard, and what the page has beside that. */
+  /** Log lines about the cluster, in order: those with a shard, and others that the page lists. */
   const linesOf = (node: TestGateway) =>
     node.log
       .map((line) => JSON.parse(line))

@@ -130,7 +130,7 @@ describe("nodes that share a log", () => {
       const { world, a, b, ids } = full();
       for (const sessionId of ids) lose(a, sessionId);
       world.heal(100);
-      // Each of the two ends the same sessions for its own, again and again. They once gained as many each time.
+      // Each of the two nodes ends the same sessions, round after round. They once gained as many each time.
       const most: number[] = [];
       for (let round = 0; round < 4; round++) {
         for (const node of [a, b]) {

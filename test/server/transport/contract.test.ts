@@ -28,7 +28,7 @@ import { limitsOf, tcpSlots } from "../../support/transport-options.ts";
 import { TRANSPORTS } from "../../support/transports.ts";
 import { until } from "../../support/until.ts";
 
-// What the gateway relies on, asked of each adapter without a gateway behind it.
+// The contract that the gateway relies on, tested on each adapter without a gateway behind it.
 
 /** One address may have half of them where a transport does not tell whose connection has ended. */
 const MAX_TCP_CONNECTIONS = 600;
@@ -81,7 +81,7 @@ describe.each(TRANSPORTS)("the %s transport", (name) => {
     };
     const options: TransportOptions = {
       host: "127.0.0.1",
-      // Its own, so that nobody else is there when it is closed.
+      // A port of its own, so that no other program listens on it when it is closed.
       port: await ownPort(),
       maxMessageBytes: 1_000,
       maxBufferedBytes: 1_048_576,
@@ -272,7 +272,7 @@ describe.each(TRANSPORTS)("the %s transport", (name) => {
       let sent = 0;
       while (socket.send(frame(sent++))) if (sent > 1_000) throw new Error("nothing ever waits");
       expect(socket.buffered).toBeGreaterThan(0);
-      // The kernel takes some more when it is asked again; after this much it has no room left.
+      // The kernel takes some more at each write; after this much it has no room left.
       for (let i = 0; i < 50; i++) socket.send(frame(sent++));
       const more = socket.buffered;
       expect(socket.send(frame(sent++))).toBe(false);
@@ -492,7 +492,7 @@ describe.each(TRANSPORTS)("the %s transport", (name) => {
 
     it("sends a whole answer to a slow reader exactly, and handles no next request before it is out", async () => {
       const text = "é✓x".repeat(1_000_000);
-      // Than the kernel takes for a reader who takes nothing, at both ends.
+      // More than the kernel takes at both ends for a reader that takes nothing.
       const moreThanFits = Buffer.alloc(32 * 1_024 * 1_024, "x");
       const handled: string[] = [];
       for (const body of [text, Buffer.from(text)]) {

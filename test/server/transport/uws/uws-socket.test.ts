@@ -4,7 +4,7 @@ import type { SocketListener } from "../../../../src/server/gateway/socket.ts";
 import { UwsSocket, UwsTurn } from "../../../../src/server/transport/uws/uws-socket.ts";
 import type { UwsWebSocket } from "../../../../src/server/transport/uws/uws-types.ts";
 
-/** The library as far as it is asked here; `room` is what the kernel would take. */
+/** The part of the library that is used here; `room` is what the kernel would take. */
 class FakeWebSocket {
   room = 0;
   waits = 0;
@@ -41,7 +41,7 @@ it("reports a drain when a later send took along all waiting bytes, as the libra
   expect(drained).toBe(1);
   expect(socket.buffered).toBe(0);
   expect(socket.progress).not.toBe(progress);
-  // Nothing waited now, so there is nothing to tell.
+  // Nothing waited now, so there is no drain to report.
   expect(socket.send(new Frame("pong"))).toBe(true);
   await nextTurn();
   expect(drained).toBe(1);
