@@ -32,8 +32,8 @@ const DASHBOARD = new URL("../../dist/dashboard/", import.meta.url);
 /** TCP connections that an address may have for plain HTTP, beside as many as it may have WebSockets. */
 const EXTRA_TCP_PER_ADDRESS = 100;
 /**
- * New connections a second from one address on `ws`, if `MAX_CONNECTS_PER_SECOND` is not more. Those that become
- * WebSockets or show valid credentials do not count.
+ * New connections a second from one address on `ws`, if `MAX_CONNECTS_PER_SECOND` is not more. Those that
+ * become WebSockets or show valid credentials do not count.
  */
 const MIN_STRANGERS_PER_SECOND = 1_000;
 

@@ -39,7 +39,7 @@ describe.each(TRANSPORTS)("connections that are reset, over %s", (transport) => 
     const http = (line: string, rest = "") =>
       Buffer.from(`${line} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${SECRET}\r\n${rest}\r\n`);
     const presences = `POST /v1/${APP}/presences`;
-    /** What is said, piece by piece; the reset comes amid it, or some time after. */
+    /** What is sent, piece by piece; the reset comes between the pieces, or some time later. */
     const PHASES: readonly (readonly Buffer[])[] = [
       [],
       [upgrade.subarray(0, 40)],

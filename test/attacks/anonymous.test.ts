@@ -106,7 +106,7 @@ describe.each(TRANSPORTS)("without valid credentials over %s", (transport) => {
     bystander.end();
   });
 
-  it("the allowance is the client's behind a proxy of ours, and the proxy itself has none", async () => {
+  it("behind a proxy of ours each client has its own allowance, and the proxy itself has no limit", async () => {
     await start({ TRUST_PROXY: ATTACKER });
     const proxy = client(ATTACKER);
     for (let asked = 0; asked < ANONYMOUS_BURST; asked += 20) {

@@ -11,8 +11,8 @@ import { ownPort } from "../programs/own-port.ts";
 import { limitsOf } from "../support/transport-options.ts";
 import { until } from "../support/until.ts";
 
-// On `ws`, Node takes one connection in a turn of the event loop. So whoever opens thousands a second makes
-// others wait, the longer the more each of them costs. uWebSockets.js takes all that wait.
+// On `ws`, Node takes one connection in a turn of the event loop. So a client that opens thousands a
+// second makes others wait, the longer the more each costs. uWebSockets.js accepts all that wait.
 
 const ATTACKER = "127.0.0.66";
 const BYSTANDER = "127.0.0.4";

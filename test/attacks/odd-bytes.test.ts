@@ -141,7 +141,7 @@ describe.concurrent.each(TRANSPORTS)("odd bytes over %s", (transport) => {
     expect(text).not.toMatch(/access-control/i);
   });
 
-  it("of more requests than may be are 429 with Retry-After, and WebSockets do not wait", async () => {
+  it("of too many requests get 429 with Retry-After, and WebSockets do not wait", async () => {
     const clock = new HandClock();
     const small = await TestGateway.start(transport, { clock, env: { HTTP_REQUESTS_PER_SECOND: "20" } });
     const client = await small.connect();

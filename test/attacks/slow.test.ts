@@ -63,7 +63,7 @@ const KINDS: readonly Kind[] = [
 ];
 
 describe.concurrent.each(TRANSPORTS)("slow clients over %s", (transport) => {
-  it("are closed, and nobody waits because of them", async () => {
+  it("are closed, and no other client waits because of them", async () => {
     const gateway = await TestGateway.start(transport);
     const writer = await gateway.connect();
     const custom = Object.fromEntries(Array.from({ length: 7 }, (_, i) => [`key-${i}`, "x".repeat(512)]));

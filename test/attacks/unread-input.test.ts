@@ -63,7 +63,7 @@ describe.each(TRANSPORTS)("input that need not be read, over %s", (transport) =>
     },
   );
 
-  it("a request that expects what nobody knows is answered and counted as any other", async () => {
+  it("a request with an unknown Expect is handled and counted as any other", async () => {
     await start();
     const seen = await dialGateway();
     const ask = "GET /nothing HTTP/1.1\r\nHost: a\r\nExpect: nothing\r\n\r\n";
@@ -136,7 +136,7 @@ describe.each(TRANSPORTS)("input that need not be read, over %s", (transport) =>
     await bystander.settled();
   });
 
-  it("what comes after a close frame is not taken apart for long", async () => {
+  it("frames after a close frame are parsed for a short time only", async () => {
     await start();
     const looks = vi.spyOn(Receiver.prototype, "getInfo");
     const stranger = await RawWebSocket.open(gateway.gateway.port, { path: `/v1/${APP}/realtime` });
@@ -149,7 +149,7 @@ describe.each(TRANSPORTS)("input that need not be read, over %s", (transport) =>
     expect(looked).toBeLessThan(2_000);
   });
 
-  it("a path that is longer than all that there are is not looked for", async () => {
+  it("a path that is longer than any route is not matched", async () => {
     await start();
     const seen = await dialGateway();
     seen.tcp.write(`GET /v1/${"%41".repeat(4_095)}/stats HTTP/1.1\r\nHost: a\r\n\r\n`);

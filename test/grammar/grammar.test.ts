@@ -112,7 +112,7 @@ describe.each(TRANSPORTS)("frames over %s", (transport) => {
     expect(listed.filter((each) => !deviations.has(each))).toEqual([]);
   });
 
-  it("and nobody else noticed", async () => {
+  it("and no other client noticed", async () => {
     clearInterval(witnessing);
     await witness.settled();
     const answered = witness.inbox.filter(({ type }) => type === "pong").map(({ id }) => id);

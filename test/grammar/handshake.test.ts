@@ -8,7 +8,7 @@ import { until } from "../support/until.ts";
 import { type Handshake, handshakes } from "./handshakes.ts";
 
 const PATH = `/v1/${APP}/realtime`;
-/** What answers at all answers at once: who has not by then waits for more. */
+/** A server that responds does so at once: one that has not by then waits for more bytes. */
 const SILENT_MS = 1_000;
 
 describe.concurrent.each(TRANSPORTS)("handshakes over %s", (transport) => {
@@ -100,7 +100,7 @@ describe.concurrent.each(TRANSPORTS)("handshakes over %s", (transport) => {
   });
 
   it("look at the last of many headers as at the first, or refuse them all", async () => {
-    // Node leaves out what is over a thousand: an address that a proxy added would be one that nobody added.
+    // Node drops headers over its limit: the address that a proxy added would be missing.
     const last = ["Origin: https://evil.example", "X-Forwarded-For: 203.0.113.7"];
     const guarded = await TestGateway.start(transport, {
       env: { TRUST_PROXY: "127.0.0.1", MAX_CONNECTIONS_PER_IP: "1" },

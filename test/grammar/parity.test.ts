@@ -174,7 +174,7 @@ async function play(gateway: TestGateway, script: Script): Promise<string[]> {
       .replace(/\$app|\$alice/g, (name) => tokens[name]!)
       .replace(/\$(\d+)/g, (name, i) => names[i] ?? name);
     client.write(frame({ payload: filled }));
-    // Its answer comes after those to what was sent before, but for what waits for a token to be verified.
+    // Its reply comes after the replies to all earlier messages.
     const pongs = () => client.frames.filter(({ payload }) => payload.includes('"id":31337')).length;
     const asked = pongs();
     if (/"type":"(connect|refresh)"/.test(text)) {
@@ -241,7 +241,7 @@ describe.runIf(TRANSPORTS.length > 1)("both transports", () => {
     "a reset": (client) => client.tcp.resetAndDestroy(),
   };
 
-  it("agree on which ends are goodbyes: the sessions of those end at once, and the others wait to be resumed", async () => {
+  it("agree on which closes end the sessions at once, and after which closes the sessions wait to be resumed", async () => {
     const left: Record<string, Record<string, number>> = {};
     for (const transport of ["ws", "uws"] as const) {
       const gateway = await TestGateway.start(transport);

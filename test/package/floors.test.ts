@@ -25,8 +25,8 @@ function isAtLeast(version: string, floor: string): boolean {
   return i === -1 || a![i]! > b![i]!;
 }
 
-describe("what is installed with the gateway", () => {
-  it("is what was locked, byte for byte, native builds included", () => {
+describe("the packages that are installed with the gateway", () => {
+  it("are those of the lock file, byte for byte, native builds included", () => {
     expect(shipped.length).toBeGreaterThan(10);
     const loose = shipped.filter(([, { integrity }]) => !/^sha512-[\w+/]{86}==$/.test(integrity ?? ""));
     expect(loose.map(([path]) => path)).toEqual([]);

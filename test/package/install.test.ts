@@ -145,7 +145,7 @@ describePackage("an application that installs the package", () => {
       expect(await gateway?.stop()).toBe(whyNot === undefined ? 0 : undefined);
     });
 
-    it("shows in Node who is there", async () => {
+    it("shows in Node who is online", async () => {
       const script = project.write(
         "program.mjs",
         `const token = ${JSON.stringify(tokens.get("alice"))};

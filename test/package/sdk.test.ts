@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { describePackage, InstalledProject } from "../support/package.ts";
 
-/** What an application is told of the client, however it came by it. */
+/** What an application imports from the client, in whichever way. */
 const REPORT = `
   const names = Object.keys(sdk).filter((name) => name !== "default" && name !== "module.exports").sort();
   const client = sdk.createClient({ url: "http://127.0.0.1:1", appId: "a", token: "t", WebSocket: class {} });

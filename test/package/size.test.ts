@@ -14,7 +14,7 @@ const OWN_FOLDERS = ["src/client/dist/esm/", "src/react/dist/esm/"];
 const zipped = ({ code }: Bundle) => gzipSync(code, { level: 9 }).length;
 const count = (bytes: number) => bytes.toLocaleString("en");
 
-describePackage("what the SDK adds to a page", () => {
+describePackage("the size that the SDK adds to a page", () => {
   let folder: string;
 
   beforeAll(() => {
@@ -62,7 +62,7 @@ describePackage("what the SDK adds to a page", () => {
     }
   });
 
-  it("is only what is used of it", async () => {
+  it("is only that of the parts in use", async () => {
     const page = await pageWith("PresenceError", "client");
     expect(page.code).toContain("PresenceError");
     expect(Buffer.byteLength(page.code)).toBeLessThan(1_024);

@@ -73,7 +73,7 @@ const EXPECTED: Record<PackageName, Expected> = {
  */
 const PAGE = /^dist\/dashboard\/[\w./-]+\.(?:html|js|css|svg)(?:\.gz|\.br)?$/;
 
-describePackage("what is published", () => {
+describePackage("the published package", () => {
   let scratch: string;
   beforeAll(() => {
     scratch = temporaryFolder();
@@ -91,7 +91,7 @@ describePackage("what is published", () => {
       paths = packed.files.map(({ path }) => path);
     });
 
-    it("is what was built, what it says of itself, and nothing else", () => {
+    it("holds the build and its documents, and nothing else", () => {
       const others = paths.filter((path) => !PAGE.test(path));
       const built = others.filter((path) => path.startsWith("dist/") && BUILT.test(path));
       expect(others.filter((path) => !built.includes(path)).sort()).toEqual(expected.papers);
@@ -135,7 +135,7 @@ describePackage("what is published", () => {
       }
     });
 
-    it("is what bundlers and Node expect, as publint sees it", async () => {
+    it("is as bundlers and Node expect it, according to publint", async () => {
       const file = readFileSync(packed.path);
       const tarball = file.buffer.slice(file.byteOffset, file.byteOffset + file.byteLength);
       const { messages, pkg } = await publint({ pack: { tarball }, strict: true });
@@ -155,7 +155,7 @@ describePackage("what is published", () => {
     });
   });
 
-  it("has hooks of which each module says that it is for the browser", async () => {
+  it("has hooks whose modules are all marked as for the browser", async () => {
     const folder = PACKAGES["@presence-gateway/react"];
     const { files } = await pack(scratch, "@presence-gateway/react");
     const modules = files.map(({ path }) => path).filter((path) => path.endsWith(".js"));

@@ -66,7 +66,7 @@ describe.concurrent.each(TRANSPORTS)("swarms over %s", (transport) => {
         expect(letIn).toHaveLength(Math.min(count, OF_ADDRESS[transport]));
         return letIn;
       };
-      /** Does it, and says what it cost: memory, time, and the slowest answer to somebody else. */
+      /** Does it, and returns its cost: memory, time, and the slowest response to another client. */
       const measured = async (name: string, attack: () => Promise<string>) => {
         const [memory, cpu, started] = [residentMiB(pid) ?? 0, cpuSeconds(pid) ?? 0, performance.now()];
         let highest = memory;

@@ -8,14 +8,13 @@ import { GatewayProcess, runCli } from "../support/process.ts";
 import { sendRaw } from "../support/raw.ts";
 import { TRANSPORTS } from "../support/transports.ts";
 
-// Texts that nobody else would write, put wherever something secret or private goes in, and looked for in all
-// that comes out.
+// Unique texts stand wherever something secret or private goes in. The tests search all output for them.
 
 const MARK = `canary${randomBytes(6).toString("hex")}`;
 const SECRET = `${MARK}-secret-that-is-long-enough-for-anybody`;
 const OTHER_SECRET = `${MARK}-secret-of-the-other-app-long-enough`;
 const METRICS_TOKEN = `${MARK}-metrics-token`;
-/** What users say of themselves: it goes to those who may watch them, and to no log. */
+/** Data of users: it goes to those who may watch them, and to no log. */
 const PRIVATE = `${MARK}-private`;
 const APPS = JSON.stringify([
   { id: "app", secrets: [SECRET] },
@@ -78,7 +77,7 @@ describe.each(TRANSPORTS)("canaries over %s", (TRANSPORT) => {
     return response.status;
   }
 
-  /** What a socket is told until it is closed, or has said all. */
+  /** What a socket receives until it is closed, or has sent everything. */
   async function tell(messages: readonly string[], path = "/v1/app/realtime", headers = {}): Promise<void> {
     const socket = new WebSocket(`ws://127.0.0.1:${port}${path}`, ["presence.v1"], { headers });
     socket.on("message", (data) => answers.push(String(data)));
@@ -103,7 +102,7 @@ describe.each(TRANSPORTS)("canaries over %s", (TRANSPORT) => {
     });
   }
 
-  it("go in at every door", async () => {
+  it("go in by every interface", async () => {
     for (const token of [...tokens, SECRET, OTHER_SECRET, METRICS_TOKEN]) {
       await tell([JSON.stringify({ type: "connect", token })], "/v1/other/realtime");
       const authorization = `Bearer ${token.trim()}`;
@@ -183,7 +182,7 @@ describe.each(TRANSPORTS)("canaries over %s", (TRANSPORT) => {
     expect(answers.length).toBeGreaterThan(150);
   });
 
-  it("come out of none", async () => {
+  it("come out of none of them", async () => {
     expect(await run.stop()).toBe(0);
     expectNone(run.output, tokens, "the log");
     expect(run.errors).toBe("");
@@ -258,7 +257,7 @@ describe("canaries on the command line and in the environment", () => {
     expectNone(output + errors, [], "what is printed");
   });
 
-  it("a token says what it has to, and not the secret", async () => {
+  it("a token has its claims, and not the secret", async () => {
     const { code, output } = await runCli(["token", "app", "-a", "app"], { APP_SECRET: SECRET });
     expect(code).toBe(0);
     expect(output).toMatch(/^[\w-]+\.[\w-]+\.[\w-]+\n$/);

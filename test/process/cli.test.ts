@@ -100,7 +100,7 @@ describe("wrong usage", () => {
   });
 });
 
-describe("a gateway that is not to be reached", () => {
+describe("a gateway that cannot be reached", () => {
   it.each<[string, Record<string, string>, RegExp]>([
     [
       "that is not named",
@@ -159,7 +159,7 @@ describe("token", () => {
     return JSON.parse(Buffer.from(output.split(".")[1]!, "base64url").toString());
   }
 
-  it("has the grants and the life that were asked for", async () => {
+  it("has the grants and the lifetime of the options", async () => {
     const now = Math.floor(Date.now() / 1000);
     const alice = { iss: APP, tokenType: "user", sub: "alice" };
     const { exp, ...hour } = await claims("user", "alice");
@@ -178,7 +178,7 @@ describe("token", () => {
     expect(await claims("app", "--expires", "never")).toEqual({ iss: APP, tokenType: "app" });
   });
 
-  it("is taken by the gateway, and reaches as far as it says", async () => {
+  it("is accepted by the gateway, and grants what it says", async () => {
     const { output } = await runCli(["token", "user", "dan", "--read-conversation", "c1"], env);
     const socket = await gateway.socket();
     socket.send({ type: "connect", token: output.trim() });
@@ -219,7 +219,7 @@ describe("query", () => {
     expect(code).toBe(expected.length > 0 ? 0 : 1);
   });
 
-  it("prints the answer of the HTTP API as JSON, without what a terminal would obey", async () => {
+  it("prints the response of the HTTP API as JSON, without control characters of a terminal", async () => {
     const { output } = await runCli(["query", "--json"], env);
     expect(JSON.parse(output).data).toEqual(await gateway.query());
     expect(output.trimEnd()).not.toMatch(/\p{Cc}|\p{Bidi_Control}/u);

@@ -60,7 +60,7 @@ describe.skipIf(!hasRedis())("processes that share a Redis", () => {
     return client;
   }
 
-  it("must have names of their own: the second ends, with a line that says why", async () => {
+  it("must have ids of their own: the second node ends, with a line that says why", async () => {
     await start({ NODE_ID: "node-1" });
     const second = run({ NODE_ID: "node-1" });
     expect(await second.exited).toBe(1);
@@ -82,7 +82,7 @@ describe.skipIf(!hasRedis())("processes that share a Redis", () => {
     expect(await again.ask({ type: "open", kind: "widget", sessionId })).toMatchObject({ resumed: true });
   });
 
-  it("lose one by kill -9: who comes back is not missed, who does not leaves once", async () => {
+  it("lose one by kill -9: users who come back never leave, the others leave once", async () => {
     const [a, b] = [await start(), await start()];
     const watcher = await connect(b.port);
     const { view } = await watcher.subscribe({});
@@ -121,7 +121,7 @@ describe.skipIf(!hasRedis())("processes that share a Redis", () => {
     );
   });
 
-  it("stand still and go on: nobody is missed before the lease is over, and all are back after it", async () => {
+  it("stand still and go on: no user leaves before the lease is over, and all are back after it", async () => {
     const [a, b] = [await start(), await start()];
     const watcher = await connect(b.port);
     await watcher.subscribe({});

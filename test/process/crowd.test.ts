@@ -15,7 +15,7 @@ afterAll(async () => await gateway.stop());
 
 const users = () => gateway.tenant().table.counts().users;
 
-it("a crowd comes, is seen, and leaves when it is asked to", async () => {
+it("a crowd connects, is visible, and leaves on a signal", async () => {
   const run = new CliProcess(env, ["crowd", "30", "--rate", "500", "--conversations", "2"]);
   await until(() => users() >= 28);
   await run.printed(
@@ -42,7 +42,7 @@ it("a crowd leaves after its time", async () => {
   await until(() => users() === 0);
 });
 
-it("a crowd that the gateway turns away says why", async () => {
+it("a crowd that the gateway refuses says why", async () => {
   const PORT = String(await ownPort());
   const other = await TestGateway.start("ws", {
     env: { PORT },

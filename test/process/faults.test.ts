@@ -152,7 +152,7 @@ describe.each(TRANSPORTS)("over %s a log that can't be written", (TRANSPORT) => 
     const { eventLoopDelayMs } = await node();
     process.stdout.write(`a log that ${name}, over ${TRANSPORT}: loop ${JSON.stringify(eventLoopDelayMs)}\n`);
     process.kill(pid, "SIGTERM");
-    // Five seconds on a quiet machine; who sleeps before he reads the pipe does so for thirty.
+    // Five seconds on a quiet machine; the reader that sleeps before it reads the pipe does so for thirty.
     await until(() => !isThere(pid));
     expect(errors()).toBe(`pid ${pid}\n`);
     child.kill();
@@ -161,7 +161,7 @@ describe.each(TRANSPORTS)("over %s a log that can't be written", (TRANSPORT) => 
 
 function isThere(pid: number): boolean {
   try {
-    // One that has ended and that nobody has asked after is a zombie.
+    // A process that has ended and was not waited for is a zombie.
     return !/^State:\tZ/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
   } catch {
     return false;

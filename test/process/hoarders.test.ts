@@ -103,8 +103,8 @@ const PIPELINED: readonly [name: string, request: string][] = [
   ],
 ];
 
-describe.each(TRANSPORTS)("who hoards over %s", (transport) => {
-  it("answers that nobody reads take bounded memory, and others are served between", async () => {
+describe.each(TRANSPORTS)("clients that hold memory over %s", (transport) => {
+  it("responses that are not read take bounded memory, and others are served meanwhile", async () => {
     const run = new GatewayProcess({ ...ENV, TRANSPORT: transport });
     try {
       const port = await run.port();
@@ -134,7 +134,7 @@ describe.each(TRANSPORTS)("who hoards over %s", (transport) => {
     }
   }, 120_000);
 
-  it("bodies of those who may not send them are not kept", async () => {
+  it("bodies of requests without rights are not kept", async () => {
     const run = new GatewayProcess({ ...ENV, TRANSPORT: transport });
     try {
       const port = await run.port();
@@ -148,7 +148,7 @@ describe.each(TRANSPORTS)("who hoards over %s", (transport) => {
         const body = Buffer.alloc(length - 1, "x");
         for (const tcp of attackers) {
           tcp.write(head);
-          // All but its last byte: who kept it would wait for that.
+          // All but its last byte: a gateway that keeps the body would wait for it.
           tcp.write(body);
           tcp.resume();
         }
@@ -249,7 +249,7 @@ describe.each(TRANSPORTS)("who hoards over %s", (transport) => {
         };
         const friends = [];
         for (let i = 0; i < 40; i++) friends.push(await honest(`127.0.1.${i + 1}`));
-        // The attacker goes on, and those who are in stay.
+        // The attacker goes on, and connected clients stay.
         for (const tcp of attackers) if (!tcp.destroyed && more !== "") tcp.write(more);
         for (let i = 0; i < 40; i++) friends.push(await honest(`127.0.2.${i + 1}`));
         for (const client of friends) await client.settled();
@@ -260,7 +260,7 @@ describe.each(TRANSPORTS)("who hoards over %s", (transport) => {
         for (const client of friends) client.terminate();
         for (const tcp of attackers) tcp.destroy();
         expect(await idleShare(pid)).toBeLessThan(0.2);
-        // Those who ask make room by themselves: their connections end with their answers.
+        // HTTP clients make room by themselves: their connections end with their responses.
         if (text === "") {
           expect(run.output).toMatch(/"refusal":"tcp_connections","detail":"the share of an address"/);
         }

@@ -9,8 +9,8 @@ import { upgradeRequest } from "../support/raw-websocket.ts";
 import { TRANSPORTS } from "../support/transports.ts";
 import { PATIENCE_MS } from "../support/until.ts";
 
-// More clients than the process may open files. uWebSockets.js by itself would use a whole core to ask for
-// the connection that it cannot take, and let nobody in.
+// More clients than the process may open files. uWebSockets.js by itself would use a whole core for the
+// connection that it cannot accept, and accept no other.
 
 const SECRET = "a secret that is long enough for anybody, and for this";
 const APPS = JSON.stringify([{ id: "app", secrets: [SECRET] }]);
@@ -20,7 +20,7 @@ const CLIENTS = 1_000;
 const HELD_MS = 3_000;
 
 describe.each(TRANSPORTS)("with %s, a process that may open few files", (transport) => {
-  it("takes what it can of a thousand clients, rests, keeps those it has, and takes others when they go", async () => {
+  it("takes as many of a thousand clients as it can, uses no processor time for the rest, keeps those it has, and takes others when they go", async () => {
     const env = { APPS, HOST: "127.0.0.1", DRAIN_MS: "0", TRANSPORT: transport };
     const run = new GatewayProcess(env, ["-c", `ulimit -n ${OPEN_FILES} && exec node dist/main.js`], "sh");
     try {
@@ -48,7 +48,7 @@ describe.each(TRANSPORTS)("with %s, a process that may open few files", (transpo
       const countKept = () => crowd.filter((tcp) => !tcp.closed).length;
       await expect.poll(countKept).toBeLessThan(OPEN_FILES);
       const kept = countKept();
-      // All of them come from one address: a page that was asked for ends its connection when many are open.
+      // All of them come from one address: when many are open, a response ends its connection.
       expect(kept).toBeGreaterThan(20);
 
       const cpuBefore = cpuSeconds(run.child.pid!);

@@ -58,7 +58,7 @@ describe("the README's examples", () => {
     await expect.poll(() => socket.readyState).toBe(WebSocket.CLOSED);
   });
 
-  it.skipIf(!hasTool("curl"))("ask and watch with curl", async () => {
+  it.skipIf(!hasTool("curl"))("query and watch with curl", async () => {
     client = await TestClient.open(`ws://127.0.0.1:${port}/v1/my-app/realtime`);
     const token = await new SignJWT({ tokenType: "app", iss: "my-app" })
       .setProtectedHeader({ alg: "HS256" })
@@ -101,7 +101,7 @@ describe("the README's commands", () => {
     expect(response.status).toBe(200);
   });
 
-  it("say whether alice is watching, and make a token", async () => {
+  it("tell whether alice is watching, and make a token", async () => {
     const [block] = blocks("sh").filter((each) => each.startsWith("export GATEWAY_URL"));
     const lines = block!
       .replaceAll(":8080", `:${port}`)

@@ -65,7 +65,7 @@ describe.skipIf(!hasRedis())("nodes on a Redis Cluster of three masters", () => 
     return client;
   }
 
-  /** An app whose keys are on one of these now, and who watches a user of it on the other node. */
+  /** An app whose keys are on one of these now, and a client that watches a user of it on the other node. */
   async function appOn(
     nodes: readonly RedisClusterNode[],
     userId: string,
@@ -141,7 +141,7 @@ describe.skipIf(!hasRedis())("nodes on a Redis Cluster of three masters", () => 
     await areReady();
   });
 
-  it("lose a master, and have it back empty: apps of the others do not notice, nobody leaves", async ({
+  it("lose a master, which comes back empty: apps on the other masters are not affected, no user leaves", async ({
     onTestFinished,
   }) => {
     const { appId, watcher, master } = await appOn([redis.masters[2]!], "carol");
@@ -183,7 +183,7 @@ describe.skipIf(!hasRedis())("nodes on a Redis Cluster of three masters", () => 
     expect(watcher.inbox).toEqual([]);
   });
 
-  it("lose one of them: who comes back is not missed, who does not leaves once", async () => {
+  it("lose one of them: users who come back never leave, the others leave once", async () => {
     const node = new GatewayProcess({ ...env(), APPS: JSON.stringify(APPS), HOST: "127.0.0.1" });
     try {
       const port = await node.port();

@@ -17,7 +17,7 @@ import { until } from "../support/until.ts";
 
 const SECRET = "a secret that must not be in any log, whatever happens";
 const APPS = JSON.stringify([{ id: "app", secrets: [SECRET] }]);
-/** A connection that says nothing is ended after ten seconds: whoever waits for it waits as long. */
+/** A silent connection is ended after ten seconds: a stop that waits for it takes as long. */
 const SILENCE_MS = 9_000;
 
 const runs: GatewayProcess[] = [];
@@ -99,7 +99,7 @@ describe.each(TRANSPORTS)("SIGTERM over %s", (TRANSPORT) => {
     return performance.now() - before;
   }
 
-  it("ends it with 0, be nobody there or somebody", async () => {
+  it("ends it with 0, with clients or without", async () => {
     const { run: quiet } = await startGateway({ TRANSPORT });
     expect(await stop(quiet, "SIGINT")).toBeLessThan(SILENCE_MS);
     const { run: busy, port } = await startGateway({ TRANSPORT });
@@ -111,7 +111,7 @@ describe.each(TRANSPORTS)("SIGTERM over %s", (TRANSPORT) => {
     expect(busy.output).toContain('"msg":"stopped"');
   });
 
-  it("does not wait for connections that ask for nothing, or for half a thing", async () => {
+  it("does not wait for connections without a request, or with half of one", async () => {
     const { run, port } = await startGateway({ TRANSPORT });
     const sockets: Socket[] = [];
     for (const text of ["", "GET /healthz HT", "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"]) {
@@ -126,7 +126,7 @@ describe.each(TRANSPORTS)("SIGTERM over %s", (TRANSPORT) => {
     for (const socket of sockets) socket.destroy();
   });
 
-  it("ends it though whoever started it, and read its output, is gone", async () => {
+  it("ends it though the process that started it, and read its output, has gone", async () => {
     const starter = `
       const child = require("node:child_process").spawn(process.execPath, ["dist/main.js"]);
       child.stdout.on("data", (data) => {

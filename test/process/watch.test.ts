@@ -84,7 +84,7 @@ it("--json prints a snapshot, and then every change, over a restart of the gatew
   expect(run.errors).toBe("");
 });
 
-it("prints plain lines where there is no terminal, and ends with 0 when it is asked to", async () => {
+it("prints plain lines without a terminal, and ends with 0 on a signal", async () => {
   const client = await gateway.connect();
   await client.open({ userId: "alice", selectedConversationId: "c1", hasFocus: true });
   const run = watch();
@@ -111,7 +111,7 @@ it("ends with 2 and a line when its token stops being good", async () => {
   expect(run.errors).not.toContain(output.trim());
 });
 
-it("a reader who has seen enough ends it quietly", async () => {
+it("ends quietly when the reader of its output goes", async () => {
   const client = await gateway.connect();
   const command = "node dist/main.js watch --json; echo $? >&2";
   const piped = promisify(execFile)("sh", ["-c", `(${command}) | head -1`], {
@@ -122,7 +122,7 @@ it("a reader who has seen enough ends it quietly", async () => {
   void piped.finally(() => {
     isOver = true;
   });
-  // It learns that nobody reads when it has something to say.
+  // It notices the missing reader at its next write.
   while (!isOver) {
     await client.open({ userId: "alice" });
     await client.settled();

@@ -66,7 +66,7 @@ describe("deploy/compose.yml", () => {
     expect(isChecked).toBeTruthy();
   });
 
-  it("has settings that a node takes, and that fit what is around it", () => {
+  it("has settings that a node accepts, and that fit the other services", () => {
     expect(node2).toEqual(node1);
     const settings = readSettings(node1!.environment, { openFiles: 65_536, readFile: () => "" });
     expect(settings.warnings).toEqual([]);

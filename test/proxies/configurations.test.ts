@@ -92,7 +92,7 @@ describe.concurrent.each(PAIRS)("%s in front of %s", (...pair) => {
     events.close();
   });
 
-  it("says where clients come from, whatever they say", async ({ onTestFinished }) => {
+  it("gives the addresses of clients, whatever they claim", async ({ onTestFinished }) => {
     const { upgradeFrom } = await start(pair, onTestFinished, { MAX_CONNECTIONS_PER_IP: "1" });
     expect(await upgradeFrom("127.0.0.2")).toBe(101);
     expect(await upgradeFrom("127.0.0.2")).toBe(429);

@@ -10,8 +10,8 @@ import { sendRaw, statuses } from "../support/raw.ts";
 import { limitsOf } from "../support/transport-options.ts";
 import { TRANSPORTS } from "../support/transports.ts";
 
-// What the proxy and the gateway make of the same bytes may differ: then one has an answer too many, and the
-// next client on that connection gets it. A transport without a gateway counts what it is asked to do.
+// If the proxy and the gateway read the same bytes in different ways, there is a response too many, and the
+// next client on that connection gets it. A transport without a gateway counts the requests that it handles.
 
 const PAIRS = installedProxies().flatMap((proxy) =>
   TRANSPORTS.map((transport) => [proxy, transport] as const),
@@ -63,7 +63,7 @@ describe.concurrent.each(PAIRS)("behind %s, over %s", (proxyName, name) => {
     // late.
     const isEnough = (text: string) => statuses(text).length > (times() || least - 1);
     const answers = statuses(await sendRaw(proxy.port, bytes, quietMs, isEnough)).length;
-    // On the connections that the proxy keeps to the gateway there may be an answer that nobody asked for.
+    // On the connections that the proxy keeps to the gateway there may be a response without a request.
     for (let j = 0; j < 3; j++) {
       const path = `/innocent/${i}/${j}`;
       const response = await fetch(`http://127.0.0.1:${proxy.port}${path}`);
@@ -77,7 +77,7 @@ describe.concurrent.each(PAIRS)("behind %s, over %s", (proxyName, name) => {
     expect(await probe(behind("Content-Length: 0"), -1, 2)).toEqual({ times: 1, answers: 2 });
   });
 
-  it("nothing is done that the proxy did not ask for, and nobody gets another's answer", async () => {
+  it("only requests that the proxy sent are handled, and no client gets another's response", async () => {
     const wrong: string[] = [];
     const left = [...PROBES.entries()];
     const worker = async () => {

@@ -17,7 +17,6 @@ const PENDING: readonly string[] = [
   "test/client",
   "test/core",
   "test/server",
-  "test/wire",
 ];
 
 /** Build output and packages. */

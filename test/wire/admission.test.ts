@@ -113,7 +113,7 @@ describe.each(TRANSPORTS)("admission over %s", (transport) => {
     expect((await upgrade()).status).toBe(101);
   });
 
-  it("while memory is short it is 503 with Retry-After, and those who are there are served", async () => {
+  it("while memory is short it is 503 with Retry-After, and connected clients are served", async () => {
     const resident = vi.spyOn(process.memoryUsage, "rss");
     await start({});
     const client = await gateway.connect("alice");
@@ -152,7 +152,7 @@ describe.each(TRANSPORTS)("admission over %s", (transport) => {
     expect((await gateway.http("POST", `/v1/${APP}/presences`, long)).status).toBe(200);
     await client.open({});
     expect((await client.subscribe({ userIds: ["alice", "bob"] })).type).toBe("snapshot");
-    // Each change is told once, however often memory is looked at.
+    // Each change is logged once, however often memory is sampled.
     const told = gateway.log.map((line) => JSON.parse(line)).filter(({ residentLimit }) => residentLimit);
     expect(told.map(({ level }) => level)).toEqual([40, 30]);
   });

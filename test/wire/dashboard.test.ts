@@ -1,11 +1,6 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { request } from "node:http";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { pathToFileURL } from "node:url";
 import { brotliDecompressSync, gunzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { dashboardFiles, readDashboard } from "../../src/server/http/dashboard.ts";
 import { TestGateway } from "../support/gateway.ts";
 import { TRANSPORTS } from "../support/transports.ts";
 
@@ -81,7 +76,7 @@ describe.each(TRANSPORTS)("the built dashboard over %s", (transport) => {
     }
   });
 
-  it("comes compressed to those who take it, and is the same", async () => {
+  it("is compressed for clients that accept that, and has the same content", async () => {
     for (const path of assets.filter((asset) => /\.(js|css)$/.test(asset))) {
       const plain = await ask(gateway.url + path);
       expect(plain.headers["content-encoding"]).toBeUndefined();
@@ -125,38 +120,5 @@ describe.each(TRANSPORTS)("the built dashboard over %s", (transport) => {
 
   it("does not have its compressed files as files", async () => {
     for (const path of assets) expect((await ask(`${gateway.url + path}.br`)).status).toBe(404);
-  });
-});
-
-describe("the files of the dashboard", () => {
-  it("are those that a build makes, and no others", () => {
-    const folder = mkdtempSync(join(tmpdir(), "dashboard-"));
-    mkdirSync(join(folder, "assets"));
-    for (const name of [
-      "index.html",
-      "assets/a-1.js",
-      "assets/a-1.js.br",
-      "assets/:x.js",
-      "notes.txt",
-      ".env",
-    ]) {
-      writeFileSync(join(folder, name), name);
-    }
-    const files = readDashboard(pathToFileURL(`${folder}/`));
-    expect(files.map(({ name }) => name).sort()).toEqual(["assets/a-1.js", "index.html"]);
-    expect(files.find(({ name }) => name === "assets/a-1.js")).toMatchObject({
-      br: Buffer.from("assets/a-1.js.br"),
-      gzip: undefined,
-    });
-    rmSync(folder, { recursive: true });
-  });
-
-  it("that were not built leave a page that says how to build them", () => {
-    expect(readDashboard(new URL("file:///nowhere/at/all/"))).toEqual([]);
-    const files = dashboardFiles([]);
-    expect(files.map(({ path }) => path)).toEqual(["/dashboard/"]);
-    const answer = files[0]!.respond({ headers: {} } as never);
-    expect(answer).toMatchObject({ status: 200, body: expect.any(Buffer) });
-    expect(String(answer.body)).toContain("npm run build");
   });
 });

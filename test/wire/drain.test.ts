@@ -17,7 +17,7 @@ describe.concurrent.each(TRANSPORTS)("going down over %s", (transport) => {
       HOST: "127.0.0.1",
       TRANSPORT: transport,
       DRAIN_MS: String(drainMs),
-      // Its own, so that nobody else is there when it has gone.
+      // A port of its own, so that no other program listens on it when the gateway has gone.
       PORT: String(await ownPort()),
       ...env,
     });
@@ -34,7 +34,7 @@ describe.concurrent.each(TRANSPORTS)("going down over %s", (transport) => {
     return { gateway, port, connect, socketUrl, headers: { authorization: `Bearer ${SECRET}` } };
   }
 
-  it("tells every socket a delay of its own, closes each after it, lets nobody in, and exits with 0", async (context) => {
+  it("gives every socket a delay of its own, closes it after that delay, takes no new clients, and exits with 0", async (context) => {
     const { gateway, port, connect, socketUrl, headers } = await start(context, DRAIN_MS);
     const clients = await Promise.all([...Array(50).keys()].map(connect));
     const stream = await fetch(`http://127.0.0.1:${port}/v1/app/presences/stream`, { headers });
@@ -75,7 +75,7 @@ describe.concurrent.each(TRANSPORTS)("going down over %s", (transport) => {
     expect(await gateway.exited).toBe(0);
   });
 
-  it("ends at once at the second signal, and with nobody there", async (context) => {
+  it("ends at once at the second signal, and when there are no clients", async (context) => {
     const { gateway, connect } = await start(context, ENDLESS_MS);
     const clients = await Promise.all([...Array(5).keys()].map(connect));
     gateway.child.kill("SIGTERM");

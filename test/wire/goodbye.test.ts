@@ -18,7 +18,7 @@ describe.each(TRANSPORTS)("saying goodbye over %s", (transport) => {
       await alice.open({});
       await observer.next("diff");
 
-      // Not reading, it never sees that the gateway has answered, and so keeps its end of the connection open.
+      // It does not read, so it never sees the gateway's close frame and keeps its end of TCP open.
       alice.socket.pause();
       alice.socket.close(code);
 

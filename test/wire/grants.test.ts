@@ -13,7 +13,7 @@ const TWIN_SECRET = "a secret of an app with the same users and conversations";
 const NO_READ = undefined;
 const EVERYONE = { userIds: ["alice", "bob", "carol"] };
 
-/** A token of alice's with a `read`, a filter, and the users that she gets to see; undefined: none, it is FORBIDDEN. */
+/** The `read` of alice's token, a filter, and the users that she sees; undefined: the filter is FORBIDDEN. */
 type Case = [read: (TokenClaims & { tokenType: "user" })["read"], filter: object, seen: string[] | undefined];
 
 const CASES: Case[] = [
@@ -133,7 +133,7 @@ describe.each(TRANSPORTS)("grants over %s", (transport) => {
       if (seen === undefined) {
         expect(result).toMatchObject({ type: "error", code: "FORBIDDEN" });
         expect(snapshot).toMatchObject({ type: "error", code: "FORBIDDEN" });
-        // The error is all there is: nothing of what was asked for, and no subscription that would tell later.
+        // There is only the error: no result, and no subscription that would deliver one later.
         expect(JSON.stringify([result, snapshot])).not.toMatch(/"data"|"view"|bob|carol/);
         expect(gateway.tenant().subscriptions).toBe(0);
       } else {
@@ -146,7 +146,7 @@ describe.each(TRANSPORTS)("grants over %s", (transport) => {
       await leave(client);
     });
 
-    it("may be asked for wrongly any number of times", async () => {
+    it("may be refused any number of times", async () => {
       const client = await gateway.connect({ tokenType: "user", sub: "alice" });
       for (let i = 0; i < 30; i++) {
         expect(await client.ask({ type: "query", filter: {} })).toMatchObject({ code: "FORBIDDEN" });
@@ -157,7 +157,7 @@ describe.each(TRANSPORTS)("grants over %s", (transport) => {
       client.terminate();
     });
 
-    it("does not grow by the name of a view that somebody else has", async () => {
+    it("does not grow by the name of another client's view", async () => {
       const watcher = await gateway.connect();
       const { view, version } = await watcher.subscribe(EVERYONE);
       const bob = await gateway.connect({ tokenType: "user", sub: "bob" });
@@ -224,7 +224,7 @@ describe.each(TRANSPORTS)("grants over %s", (transport) => {
       alice.terminate();
     });
 
-    it("an app token opens: anybody's, but it has to say whose", async () => {
+    it("an app token opens: any user's, but it has to name the user", async () => {
       const app = await gateway.connect();
       const answer = await app.ask({ type: "open", kind: "widget" });
       expect(answer).toMatchObject({ type: "error", code: "BAD_MESSAGE" });

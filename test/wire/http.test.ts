@@ -72,7 +72,7 @@ describe.each(TRANSPORTS)("HTTP over %s", (transport) => {
     expect(JSON.stringify(json)).not.toMatch(/\bat \S+:\d+|node_modules|\.ts\b|\.js\b/);
   }
 
-  /** The page may be kept, and is asked for again each time; all else is of the moment. */
+  /** The page may be cached, and is revalidated each time; everything else is not cached. */
   const cacheControlOf = (path: string) => (path === "/dashboard/" ? "no-cache" : "no-store");
   const stream = `${V1}/presences/stream`;
   const ROUTES: [method: string, path: string, status: number, contentType: string][] = [
@@ -119,7 +119,7 @@ describe.each(TRANSPORTS)("HTTP over %s", (transport) => {
     expect(statuses(text)).toEqual([200, 200]);
   });
 
-  it("HEAD for a stream starts none", async () => {
+  it("HEAD for a stream starts no stream", async () => {
     const { status, headers } = await gateway.http("HEAD", stream);
     expect(status).toBe(200);
     expect(headers.get("content-type")).toMatch(/^text\/event-stream/);
@@ -271,7 +271,7 @@ describe.each(TRANSPORTS)("HTTP over %s", (transport) => {
       return { status: response.status, headers: response.headers, text, json: JSON.parse(text) };
     }
 
-    it("may be empty, {}, or not there", async () => {
+    it("may be empty, {} or missing", async () => {
       for (const body of [undefined, "", "{}", " {} ", '{"unknown":1}', '{"__proto__":{"userIds":1}}']) {
         const { status, json } = await gateway.http("POST", `${V1}/presences`, body);
         expect(status).toBe(200);
@@ -312,7 +312,7 @@ describe.each(TRANSPORTS)("HTTP over %s", (transport) => {
       await expectError(await postBytes(body), 400, "BAD_REQUEST");
     });
 
-    it("that is nested as deep as it can be is 400, or 200 where it says nothing to us", async () => {
+    it("that is nested as deep as it can be is 400, or 200 where the gateway ignores it", async () => {
       const deep = "[".repeat(100 * 1024) + "]".repeat(100 * 1024);
       await expectError(await post(deep), 400, "BAD_REQUEST");
       await expectError(await post(`{"userIds":${deep}}`), 400, "BAD_REQUEST");
@@ -487,7 +487,7 @@ describe.each(TRANSPORTS)("HTTP over %s", (transport) => {
       client.terminate();
     });
 
-    it("are ended on every socket, those of others are not, and the lost ones cannot be resumed", async () => {
+    it("are ended on every socket, those of other users are not, and disconnected ones cannot be resumed", async () => {
       const [one, two, lost] = [
         await gateway.connect("alice"),
         await gateway.connect("alice"),
@@ -509,7 +509,7 @@ describe.each(TRANSPORTS)("HTTP over %s", (transport) => {
     });
   });
 
-  it("stats count what there is", async () => {
+  it("stats count users, sessions and views", async () => {
     const client = await gateway.connect();
     await client.open({ userId: "alice", hasFocus: true, isTyping: true });
     await client.open({ userId: "alice", visible: false, hasFocus: true });
@@ -536,7 +536,7 @@ describe.each(TRANSPORTS)("HTTP over %s", (transport) => {
     await expect.poll(async () => (await gateway.http("GET", `${V1}/stats`)).json).toEqual(zeros);
   });
 
-  it("the node says who it is and how it does, and nothing of apps", async () => {
+  it("the node describes itself and its health, and says nothing about apps", async () => {
     const { json } = await gateway.http("GET", `${V1}/node`);
     expect(json).toEqual({
       nodeId: gateway.hub.nodeId,
@@ -588,7 +588,7 @@ describe.each(TRANSPORTS)("HTTP over %s", (transport) => {
       agent.destroy();
     });
 
-    it("may say HTTP/1.1 in any case of its header names", async () => {
+    it("may write its header names in any case", async () => {
       const head = `GET ${V1}/stats HTTP/1.1\r\nhOsT: x\r\nAUTHORIZATION: bearer ${SECRET}\r\n\r\n`;
       expect(statuses(await sendRaw(gateway.gateway.port, head))).toEqual([200]);
     });
@@ -596,7 +596,7 @@ describe.each(TRANSPORTS)("HTTP over %s", (transport) => {
 });
 
 describe.each(TRANSPORTS)("readiness and rates over %s", (transport) => {
-  it("a node that goes down is alive, not ready, and lets nobody in", async () => {
+  it("a node that drains is alive, not ready, and takes no new clients", async () => {
     const gateway = await TestGateway.start(transport, { env: { DRAIN_MS: "60000" } });
     expect((await gateway.http("GET", "/readyz")).json).toEqual({ status: "ready" });
     expect((await gateway.http("GET", "/healthz")).json).toEqual({ status: "alive" });

@@ -3,7 +3,7 @@ import { TestGateway } from "../support/gateway.ts";
 import { HandClock } from "../support/hand-clock.ts";
 import { TRANSPORTS } from "../support/transports.ts";
 
-describe.each(TRANSPORTS)("a reader who lags over %s", (transport) => {
+describe.each(TRANSPORTS)("a reader that lags over %s", (transport) => {
   let gateway: TestGateway;
   let clock: HandClock;
   beforeEach(async () => {
@@ -13,13 +13,13 @@ describe.each(TRANSPORTS)("a reader who lags over %s", (transport) => {
       MESSAGES_PER_SECOND: "1000000",
       HTTP_REQUESTS_PER_SECOND: "1000000",
     };
-    // The clock goes on a little with each round: who is slow for long would be ended.
+    // The clock goes on a little with each round: a reader that is slow for long would be disconnected.
     clock = new HandClock();
     gateway = await TestGateway.start(transport, { clock, env });
   });
   afterEach(() => gateway.stop());
 
-  it("may go on asking: what is left out for it is diffs, not answers", async () => {
+  it("may go on with queries: the gateway leaves out diffs, not responses", async () => {
     const reader = await gateway.connect("reader");
     const { view } = await reader.subscribe({});
     const app = await gateway.connect();

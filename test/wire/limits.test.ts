@@ -28,7 +28,7 @@ describe.each(TRANSPORTS)("limits over %s", (transport) => {
       await start({ CONNECT_TIMEOUT_MS: "200" });
       const client = await gateway.socket();
       turn(199);
-      // All that has been said until now has come.
+      // All messages until now have arrived.
       await (await gateway.connect()).settled();
       expect(client.socket.readyState).toBe(client.socket.OPEN);
       turn(1);
@@ -76,7 +76,7 @@ describe.each(TRANSPORTS)("limits over %s", (transport) => {
     });
   });
 
-  describe("what is no message", () => {
+  describe("input that is not a message", () => {
     it.each([
       ["a binary frame", Buffer.from([1]), 1003],
       ["text that is not JSON", "{type:ping}", 4400],
@@ -184,7 +184,7 @@ describe.each(TRANSPORTS)("limits over %s", (transport) => {
   });
 
   describe("how much", () => {
-    it("messages over the rate are not done, and say when to come again", async () => {
+    it("messages over the rate are refused, and the error says when to try again", async () => {
       await start({ MESSAGES_PER_SECOND: "10" });
       const client = await gateway.connect("alice");
       await client.open({});
@@ -324,7 +324,7 @@ describe.each(TRANSPORTS)("limits over %s", (transport) => {
       await client.settled();
     });
 
-    it("one that talks needs none", async () => {
+    it("a socket that sends messages gets no pings", async () => {
       await start({ HEARTBEAT_INTERVAL_MS: "2000" });
       const client = await gateway.connect("alice");
       for (let times = 0; times < 10; times++) {

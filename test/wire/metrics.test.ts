@@ -51,7 +51,7 @@ describe.each(TRANSPORTS)("metrics over %s", (transport) => {
       expect(text).not.toContain("presence_");
     });
 
-    it("are not for a proxy of ours, even where it is on this machine and tells nothing", async () => {
+    it("are not for a proxy of ours, even if it runs on this machine and sends no headers of a proxy", async () => {
       const behind = await TestGateway.start(transport, { env: { TRUST_PROXY: "127.0.0.1" } });
       const { status } = await behind.http("GET", "/metrics", undefined, { authorization: "" });
       expect(status).toBe(401);
@@ -84,7 +84,7 @@ describe.each(TRANSPORTS)("metrics over %s", (transport) => {
       expect(await statusFor(`Host: ${host}\r\n`)).toBe(200);
     });
 
-    // A page whose name was made to mean this machine would read them in the browser of whoever runs the gateway.
+    // DNS rebinding: a page whose name resolves to this machine would read them in the operator's browser.
     it.each([
       "evil.example",
       "evil.example:8080",
@@ -109,7 +109,7 @@ describe.each(TRANSPORTS)("metrics over %s", (transport) => {
       expect(await statusFor(`Host: ${host}\r\n`)).toBe(401);
     });
 
-    it("are not for who says no Host, or several", async () => {
+    it("are not for a request without a Host, or with several", async () => {
       expect(await statusFor("")).not.toBe(200);
       expect(await statusFor("Host: evil.example\r\nHost: localhost\r\n")).not.toBe(200);
     });
@@ -165,7 +165,7 @@ describe.each(TRANSPORTS)("metrics over %s", (transport) => {
     const get = (authorization: string, headers = {}) =>
       gateway.http("GET", "/metrics", undefined, { authorization, ...headers });
 
-    it("are for who has it, from anywhere", async () => {
+    it("are for every request that has the token, from anywhere", async () => {
       expect((await get(`Bearer ${TOKEN}`)).status).toBe(200);
       const rebound = `GET /metrics HTTP/1.1\r\nHost: metrics.example\r\nAuthorization: Bearer ${TOKEN}\r\n\r\n`;
       expect(statuses(await sendRaw(gateway.gateway.port, rebound))).toEqual([200]);

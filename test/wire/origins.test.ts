@@ -85,7 +85,7 @@ describe.each(TRANSPORTS)("origins over %s", (transport) => {
     expect((await upgrade(CLOSED, `Origin: ${origin}`)).status).toBe(403);
   });
 
-  it.concurrent.each(REFUSED)("%s may not, and is told so before the upgrade", async (origin) => {
+  it.concurrent.each(REFUSED)("%s may not, and is refused before the upgrade", async (origin) => {
     const { status, text } = await upgrade(GUARDED, `Origin: ${origin}`);
     expect(status).toBe(403);
     expect(text).toMatch(/content-type: application\/json/i);

@@ -29,7 +29,7 @@ describe.each(TRANSPORTS)("with patience, over %s", (transport) => {
       clock.turn(gateway, 1);
       if (n % 100 === 0) client.write(frame({ opcode: PONG }));
     }
-    // In the kernel bytes go on for a moment from one end to the other, and now and then later on: whenever they do, it has taken some.
+    // In the kernel bytes move on for a moment, and sometimes later. Each time the reader has taken some.
     await delay(500);
     let waited = 0;
     for (; telemetry.slowReadersDisconnected === 0 && waited < 120_000; waited += 500) {
@@ -45,7 +45,7 @@ describe.each(TRANSPORTS)("with patience, over %s", (transport) => {
     await gateway.stop();
   });
 
-  it("an event stream says that it is alive every 15 s, where nothing happens", async () => {
+  it("an event stream sends a sign of life every 15 s while nothing happens", async () => {
     const clock = new HandClock();
     const gateway = await TestGateway.start(transport, { clock });
     const events = await readEvents(gateway, {});

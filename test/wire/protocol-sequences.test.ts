@@ -7,8 +7,8 @@ import { HandClock } from "../support/hand-clock.ts";
 import { TRANSPORTS } from "../support/transports.ts";
 import { until } from "../support/until.ts";
 
-// Walks the numbered sequences of docs/protocol.md. In them, "$name" stands for whatever comes there first and for the same
-// text from then on; an object that is received may have more fields than the one that is written.
+// Walks the numbered sequences of docs/protocol.md. In them, "$name" stands for the first text at that place, and
+// for the same text from then on. A received object may have more fields than the written one.
 
 const DOCUMENT = readFileSync(new URL("../../docs/protocol.md", import.meta.url), "utf8");
 const SEQUENCES = [...DOCUMENT.matchAll(/^### Sequence (.+?)$[^#]*?```sequence\n(.*?)```/gms)].map(
@@ -55,7 +55,7 @@ async function walk(gateway: TestGateway, clock: HandClock, lines: readonly stri
     clients.set(name, known);
     return known;
   };
-  /** What was said until now has come, here and there. */
+  /** All messages until now have arrived, at both ends. */
   const settle = async () => {
     for (let i = 0; i < 2; i++) await gateway.query({});
   };

@@ -89,7 +89,7 @@ describe.each(TRANSPORTS)("readers over %s", (transport) => {
       }
     });
 
-    it("get everybody who was there all the time once, while others come and go between the pages", async () => {
+    it("get every user who was online all the time once, while others come and go between the pages", async () => {
       gateway = await TestGateway.start(transport);
       const there = 2_000;
       await crowd(there);
@@ -135,7 +135,7 @@ describe.each(TRANSPORTS)("readers over %s", (transport) => {
 
   describe("that are slow", () => {
     it("miss diffs at bounded memory, then get a snapshot that says so, and the diffs after it without a gap", async () => {
-      // It stands still: who is slow for long would be ended.
+      // The clock stands still: a reader that is slow for long would be disconnected.
       const clock = new HandClock();
       gateway = await TestGateway.start(transport, {
         clock,
@@ -169,7 +169,7 @@ describe.each(TRANSPORTS)("readers over %s", (transport) => {
       expect({ ...healthy.views.get(view)!.data }).toEqual(truth);
     });
 
-    it("and ask meanwhile are not forgotten when an answer pushes out what waited", async () => {
+    it("and send queries meanwhile get their snapshot even if a response pushes out the waiting diffs", async () => {
       const clock = new HandClock();
       gateway = await TestGateway.start(transport, {
         clock,
@@ -180,7 +180,7 @@ describe.each(TRANSPORTS)("readers over %s", (transport) => {
       const slow = await gateway.connect();
       const { view } = await slow.subscribe({});
       slow.socket.pause();
-      // Snapshot upon snapshot, until the kernel takes no more; and a ping now and then.
+      // Snapshots, until the kernel takes no more, and a ping now and then.
       for (let n = 0; gateway.hub.telemetry.lagged <= 3; n++) {
         if (n > 1_000) throw new Error("nobody ever lags");
         for (const sessionId of ids) writer.send({ type: "update", sessionId, custom: { n: String(n) } });
@@ -195,7 +195,7 @@ describe.each(TRANSPORTS)("readers over %s", (transport) => {
       await expect.poll(() => ({ ...slow.views.get(view)!.data })).toEqual(truth);
     });
 
-    it("and ask without reading the answers are ended", async () => {
+    it("and send queries without reading the responses are disconnected", async () => {
       gateway = await TestGateway.start(transport, {
         env: { MAX_BUFFERED_BYTES: "20000", MESSAGES_PER_SECOND: "100000", MAX_MESSAGE_BYTES: "1000" },
       });

@@ -123,11 +123,11 @@ describe.each(TRANSPORTS)("sessions over %s", (transport) => {
     const made = await own.ask({ type: "open", kind: "widget", sessionId: "made up" });
     expect(made.resumed).toBe(false);
     expect(made.sessionId).not.toBe("made up");
-    // And the one who holds it still does.
+    // The socket that holds it keeps it.
     expect(await client.ask({ type: "update", sessionId, hasFocus: true })).toMatchObject({ type: "ok" });
   });
 
-  it("are taken over from a live socket, which is told and lives on; nobody sees a change", async () => {
+  it("are taken over from a live socket, which is told and stays open; subscribers see no change", async () => {
     const { user, watcher, client } = await setUp();
     const sessionId = await client.open({ isTyping: true });
     await watcher.next("diff");
@@ -151,7 +151,7 @@ describe.each(TRANSPORTS)("sessions over %s", (transport) => {
     expect(await other.ask({ type: "update", hasFocus: true })).toMatchObject({ type: "ok" });
   });
 
-  it("of five tabs make one coming and one going, in whatever order the tabs go", async () => {
+  it("of five tabs are one join and one leave, in whatever order the tabs close", async () => {
     const { user, watcher, client } = await setUp();
     const tabs = [client, ...(await Promise.all([1, 2, 3, 4].map(() => gateway.connect(user))))];
     for (const tab of tabs) await tab.open({});
@@ -189,7 +189,7 @@ describe.each(TRANSPORTS)("sessions over %s", (transport) => {
     expect((await gateway.http("DELETE", `/v1/${APP}/users/nobody/sessions`)).json).toEqual({ ended: 0 });
   });
 
-  it("keep their order, and list only what matches", async () => {
+  it("keep their order, and list only the sessions that match", async () => {
     const { user, client } = await setUp();
     const first = await client.open({ selectedConversationId: "c1" });
     const second = await client.open({ selectedConversationId: "c2", hasFocus: true });
@@ -230,7 +230,7 @@ describe.each(TRANSPORTS)("sessions over %s", (transport) => {
     expect(({} as Record<string, unknown>).polluted).toBeUndefined();
   });
 
-  it("answer successes only to messages with an id, but for open, and errors always", async () => {
+  it("confirm only messages with an id, except open, and always report errors", async () => {
     const { client } = await setUp();
     client.send({ type: "open", kind: "background" });
     client.send({ type: "update", hasFocus: true });

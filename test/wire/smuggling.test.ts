@@ -4,8 +4,8 @@ import { behind, type Make, PROBES, request } from "../support/hidden-requests.t
 import { sendRaw, statuses } from "../support/raw.ts";
 import { TRANSPORTS } from "../support/transports.ts";
 
-// A request is hidden where something in front of the gateway would see the body of another one. Each of these hides a
-// kick, and the user whom it is about must still be there.
+// A request is hidden if a proxy in front of the gateway would read it as the body of another one. Each of
+// these hides a request that ends a user's sessions, and the user must still be online.
 
 describe.each(TRANSPORTS)("hidden requests over %s", (transport) => {
   let gateway: TestGateway;
@@ -40,7 +40,7 @@ describe.each(TRANSPORTS)("hidden requests over %s", (transport) => {
   it.concurrent.each(PROBES)("%s", async (_name, make) => {
     const { isDone, answer } = await probe(make);
     expect(isDone).toBe(false);
-    // One request, one answer: a second one would be taken for that to somebody else's next request.
+    // One request, one response: a proxy would give a second one to another client's next request.
     expect(statuses(answer).length).toBeLessThanOrEqual(1);
   });
 });

@@ -6,7 +6,7 @@ let gateway: TestGateway;
 afterEach(() => gateway.stop());
 
 describe.each(TRANSPORTS)("stopping again over %s", (transport) => {
-  it("ends at once what the first stop gave time, and both stops come to an end", async () => {
+  it("ends at once the connections that the first stop gave time, and both stops finish", async () => {
     gateway = await TestGateway.start(transport, { env: { DRAIN_MS: "60000" } });
     const clients = await Promise.all([1, 2, 3, 4].map((user) => gateway.connect(`user-${user}`)));
 

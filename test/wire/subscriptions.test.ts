@@ -28,7 +28,7 @@ describe.each(TRANSPORTS)("subscriptions over %s", (transport) => {
       expect(diffs).toHaveLength(interval + 1);
       expect(diffs.at(-1).data.alice.widgets[0].custom).toEqual({ n: `${interval} 10` });
     }
-    // Where nothing happens, nothing is said; and after that, the first change at once again.
+    // Without changes there are no diffs; the first change after that comes at once again.
     expect(await diffsAfter(2_000)).toHaveLength(6);
     await client.ask({ type: "update", custom: { n: "last" } });
     expect(await diffsAfter(0)).toHaveLength(7);
@@ -69,7 +69,7 @@ describe.each(TRANSPORTS)("subscriptions over %s", (transport) => {
     expect(client.inbox).toEqual([]);
   });
 
-  it("that wait for a snapshot wait for a few only, and a socket that goes meanwhile goes as it says", async () => {
+  it("that wait for a snapshot wait for a few only, and a socket that closes meanwhile closes with its own code", async () => {
     const env = { DIFF_INTERVAL_MS: "1000" };
     gateway = await TestGateway.start(transport, { clock: new HandClock(), env });
     const client = await gateway.connect();
@@ -101,7 +101,7 @@ describe.each(TRANSPORTS)("subscriptions over %s", (transport) => {
     });
   });
 
-  it("take up after the socket was lost, with what was missed and nothing else", async () => {
+  it("resume after the socket was lost, with the missed changes and no others", async () => {
     gateway = await TestGateway.start(transport, { env: { DIFF_INTERVAL_MS: "0" } });
     const writer = await gateway.connect();
     const reader = await gateway.connect();

@@ -70,7 +70,7 @@ describe.each(TRANSPORTS)("the life of a token over %s", (transport) => {
       again.terminate();
     });
 
-    it("refresh keeps a socket, and its warnings start anew", async () => {
+    it("refresh keeps a socket open, and the warnings before its expiry start again", async () => {
       const client = await connectFor(ALICE, 1_600);
       turn(800);
       await client.next("token_expiring");

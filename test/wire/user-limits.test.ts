@@ -4,8 +4,8 @@ import { TestGateway } from "../support/gateway.ts";
 import { TRANSPORTS } from "../support/transports.ts";
 import { until } from "../support/until.ts";
 
-// What one user can cost the others. In every test one user does all that is possible, and another one, who
-// has nothing to do with it, finds that all is done for them, and that their limits are theirs.
+// What one user can cost the others. In every test one user does all that is possible. Another user finds
+// that everything still works for them, and that their limits are their own.
 
 const LIMIT = { type: "error", code: "LIMIT_REACHED" };
 const RATE = { type: "error", code: "RATE_LIMITED" };
@@ -87,7 +87,7 @@ describe.each(TRANSPORTS)("over %s", (transport) => {
       expect(await app.ask({ type: "open", kind: "widget", userId: "mallory" })).toMatchObject(LIMIT);
       expect(sessionsOf("mallory")).toHaveLength(100);
       await app.open({ userId: "somebody" });
-      // What is there may be resumed, changed and closed; who closes one may open one.
+      // Existing sessions may be resumed, changed and closed; a user that closes one may open one.
       const [sessionId] = sessionsOf("mallory");
       expect(await sockets[3]!.ask({ type: "open", kind: "widget", sessionId })).toMatchObject({
         resumed: true,
@@ -128,7 +128,7 @@ describe.each(TRANSPORTS)("over %s", (transport) => {
       await expectUnharmed();
     });
 
-    it("end as those whose window is over, for those who watch", async () => {
+    it("end with the cause timeout for subscribers, as if their window were over", async () => {
       await start({ MAX_SESSIONS_PER_USER: "2" });
       const watcher = await gateway.connect();
       const gone = await gateway.connect("mallory");
@@ -266,7 +266,7 @@ describe.each(TRANSPORTS)("over %s", (transport) => {
       expect(refusal).toMatchObject(RATE);
       expect(refusal.retryAfterMs).toBeGreaterThan(980);
       expect(refusal.retryAfterMs).toBeLessThan(1_000);
-      // It is no JSON, which nobody looks at.
+      // It is not JSON, and is not parsed.
       other.send(`{"type":"ping","id":7,${pad}`);
       expect(await other.next("error")).toMatchObject({ ...RATE, id: 7 });
       later(refusal.retryAfterMs);
@@ -360,7 +360,7 @@ describe.each(TRANSPORTS)("over %s", (transport) => {
       expect(await own.subscribe({ userIds: ["bystander"] }, { view, version })).toMatchObject({
         type: "resumed",
       });
-      // Idle views expire, and with them what the user was charged; then nothing is kept of who left.
+      // Idle views expire, and with them the charges; then nothing is kept for a user that left.
       await lose(client);
       later(61_000);
       later(2_100);
@@ -384,7 +384,7 @@ describe.each(TRANSPORTS)("over %s", (transport) => {
       await expectUnharmed();
     });
 
-    it("are charged for what the result has, and for queries", async () => {
+    it("are charged for the size of the result, and for queries", async () => {
       const app = await gateway.connect();
       for (let i = 0; i < 400; i++) {
         app.send({
@@ -438,7 +438,7 @@ describe.each(TRANSPORTS)("over %s", (transport) => {
     await expectUnharmed();
   });
 
-  it("more sessions than a message takes, where settings allow them, end nobody who watches", async () => {
+  it("more sessions than fit into a message, where settings allow them, end no subscription", async () => {
     await start({
       MAX_SESSIONS_PER_USER: "1500",
       MAX_SESSIONS_PER_SOCKET: "1500",

@@ -125,7 +125,7 @@ export class Cluster implements Replication {
     );
   }
 
-  /** What is left of this node's shortest lease. At 0, other nodes may declare this node dead. */
+  /** The rest of this node's shortest lease, in ms. At 0, other nodes may declare this node dead. */
   get leaseLeftMs(): number {
     const { clock, leaseMs } = this.#options;
     const acknowledgedAt = Math.min(...Array.from(this.#shards.values(), ({ link }) => link.acknowledgedAt));

@@ -6,8 +6,8 @@ const CATCH_UP_MS = 3_000;
 /** After this long without the other nodes, a node acts on what it knows. */
 const MAX_PATIENCE_MS = 60_000;
 /**
- * Redis has room again when it refused nobody for this long. At its limit it refuses one write and takes the
- * next.
+ * Redis has room again when it refused no write for this long. At its limit it refuses one write and takes
+ * the next.
  */
 const RELIEF_MS = 1_000;
 

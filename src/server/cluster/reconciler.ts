@@ -75,7 +75,7 @@ export class Reconciler {
     return this.#ended.get(sessionId) !== undefined;
   }
 
-  /** Keeps back the row of a session that has ended. If nobody writes its end in time, the row is right. */
+  /** Keeps back the row of a session that has ended. If no node writes its end in time, the row is right. */
   quarantine(sessionId: string): void {
     this.#quarantined.add(sessionId);
   }
@@ -95,7 +95,7 @@ export class Reconciler {
   }
 
   /**
-   * Whether nobody ended some quarantined sessions in time. Their rows are right, and have to be read again.
+   * Whether some quarantined sessions were not ended in time. Their rows are right, and must be read again.
    */
   releaseQuarantined(now: number): boolean {
     if (this.#quarantined.size === 0 || now < this.#loadedAt + QUARANTINE_MS) return false;

@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 const FORMAT = 1;
 
 /**
- * The keys of one log. No text from outside is part of a key, so nobody can make two keys collide. The tag
+ * The keys of one log. No text from outside is part of a key, so no two keys can be made to collide. The tag
  * keeps the keys in one slot of a Redis Cluster.
  */
 export interface LogKeys {

@@ -98,7 +98,7 @@ export class RemoteNodes implements Iterable<RemoteNode> {
     for (const writer of missing) this.#nodes.get(writer)!.seq = undefined;
   }
 
-  /** This node could hear nobody until now, so nobody's silence until now counts. */
+  /** This node could not read the log until now, so no node's silence until now counts. */
   restartLeases(now: number): void {
     for (const node of this.#nodes.values()) {
       node.heardAt = now;

@@ -32,7 +32,7 @@ export interface Batch {
 /** Where the epoch of a takeover is taken back, see `isAbandoned`. */
 export type EpochSetter = Pick<ShardPresence, "setEpoch">;
 
-/** Bounds of one batch: Redis serves nobody else while it does one. */
+/** Bounds of one batch: Redis serves no other client while it does one. */
 export const MAX_BATCH_OPS = 512;
 const MAX_BATCH_CHARS = 256 * 1024;
 

@@ -36,7 +36,7 @@ export interface RequestHeaders {
   readonly "x-forwarded-for": string | undefined;
 }
 
-/** A text, or bytes that nobody changes any more. */
+/** A text, or bytes that do not change any more. */
 export type WholeBody = string | Uint8Array;
 
 export interface HttpResponse {

@@ -7,7 +7,7 @@ export interface MetricValue {
   readonly value: number;
 }
 
-/** A metric that counts by itself, and is asked when somebody scrapes. */
+/** A metric that counts by itself, and is read at each scrape. */
 export interface CustomMetric {
   readonly name: string;
   readonly help: string;

@@ -3,7 +3,7 @@ import { constants, fstatSync, openSync } from "node:fs";
 /**
  * A file descriptor for standard output on which no write waits.
  *
- * Relies on: Linux opens a pipe anew through `/proc/self/fd/1`, with flags of its own. The flags of
+ * Relies on: Linux opens a pipe again through `/proc/self/fd/1`, with flags of its own. The flags of
  * descriptor 1 are shared with other processes that write to the same pipe, so they stay as they are.
  * Why: a write that waits for the reader of a full pipe holds a thread, and a process that is to end waits
  * for its threads.

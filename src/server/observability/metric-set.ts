@@ -7,7 +7,7 @@ export interface CounterInfo {
 }
 
 /**
- * The Prometheus metrics of this process. Every value is a plain number, which is read when somebody scrapes.
+ * The Prometheus metrics of this process. Every value is a plain number, which is read at each scrape.
  */
 export class MetricSet {
   readonly registry = new Registry();

@@ -35,7 +35,7 @@ const COUNTERS = {
 type Tenant = ReturnType<GatewayNode["presences"]> extends Iterable<infer Item> ? Item : never;
 
 /**
- * The metrics of this node. Counts are plain numbers, and gauges are read from the hub when somebody scrapes;
+ * The metrics of this node. Counts are plain numbers, and gauges are read from the hub at each scrape;
  * every set of labels is fixed. `onRefusal` and `onCrash` see each event, for the log.
  */
 export function createMetrics(
@@ -121,7 +121,7 @@ export function createMetrics(
     },
     observeLag: (ms) => lag?.observe(ms / 1000),
     render: () => {
-      // Rendering takes milliseconds: all who ask meanwhile get the same text.
+      // Rendering takes milliseconds: all scrapes meanwhile get the same text.
       rendering ??= registry
         .metrics()
         .then((text) => ({ contentType: registry.contentType, text }))

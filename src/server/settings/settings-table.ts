@@ -30,7 +30,7 @@ export function tcpCapacity({ host }: SettingsSource): number {
   return Math.max(MIN_CONNECTIONS, (host.openFiles ?? ASSUMED_OPEN_FILES) - OPEN_FILES_BESIDE_TCP);
 }
 
-/** Where the machine lets few connect, one address does not take all places, unless somebody asks for it. */
+/** Where few connections are possible, one address does not take all of them, unless a setting says so. */
 function defaultPerIp(source: SettingsSource): number {
   if (source.text("MAX_CONNECTIONS") !== undefined) return MAX_DEFAULT_PER_IP;
   const half = Math.floor(connectionCapacity(source) / 2);

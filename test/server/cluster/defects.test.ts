@@ -4,7 +4,7 @@ import { type FakeNode, LEASE_MS, users, WINDOW_MS, worldOf } from "./world.ts";
 
 type Write = "applyRemote" | "applyRemoteEnd" | "reclaim" | "onOwnerLost";
 
-/** Makes the writes to a node's presence fail, before or after they have done what they are asked for. */
+/** Makes the writes to a node's presence fail, before or after they have taken effect. */
 function breakPresence(node: FakeNode, when: (write: Write) => "before" | "after" | undefined): void {
   node.isFaulty = true;
   const { presence } = node;
@@ -22,7 +22,7 @@ function breakPresence(node: FakeNode, when: (write: Write) => "before" | "after
 }
 
 describe("a defect that shows while something is taken in", () => {
-  it("keeps nothing else from being taken in, and what it was about is read again", () => {
+  it("does not keep other records from being taken in, and its session is read again", () => {
     const world = worldOf(2);
     const [a, b] = world.nodes;
     let calls = 0;

@@ -45,7 +45,7 @@ const count = async ({ gateway }: Node, metric: string): Promise<number> => {
   return Number(new RegExp(`^presence_cluster_${metric} (\\d+)$`, "m").exec(text)?.[1]);
 };
 
-/** Redis is asked from beside, by a hand that no node knows of. */
+/** Sends a command to Redis over a connection that no node knows of. */
 const ask = (...args: string[]) => raw.ask(args, PATIENCE_MS);
 const { log, rows, nodes: register } = keysOf(0);
 
@@ -88,8 +88,7 @@ describe.skipIf(!hasRedis())("a node and its Redis", () => {
     const { view } = await watcher.subscribe({});
     const alice = await a.gateway.connect("alice");
     const update = (n: number) => alice.ask({ type: "update", custom: { n: String(n) } });
-    // As far as can be: what is said arrives only when this test says so, however long the machine stands
-    // still.
+    // As far as possible: writes arrive only when this test says so, however long the machine stands still.
     a.network.blackhole(true);
     await alice.open({});
     await Promise.all(Array.from({ length: 50 }, (_, i) => update(i + 1)));
@@ -154,7 +153,7 @@ describe.skipIf(!hasRedis())("a node and its Redis", () => {
     await delay(LEASE_MS + WINDOW_MS + 1_000);
     expect(await users(a)).toEqual(["alice", "bob", "carol"]);
     expect(await users(b)).toEqual(["alice", "carol"]);
-    // What ends makes room, so it is told.
+    // Ends make room, so they are written.
     carol.send({ type: "close" });
     await until(async () => (await users(b)).length === 1);
     for (const node of nodes) {
@@ -210,7 +209,7 @@ describe.skipIf(!hasRedis())("a node and its Redis", () => {
     process.stdout.write(`10 MB of changes: the log had at most ${(most / 1e6).toFixed(2)} MB\n`);
   }, 60_000);
 
-  it("makes room by itself in a Redis that its log has filled, and nobody notices", async () => {
+  it("makes room by itself in a Redis that its log has filled, and no client notices", async () => {
     const env = { MESSAGES_PER_SECOND: "1000" };
     const [a, b] = [await start(env), await start(env)];
     const write = await openLarge(a);
@@ -228,7 +227,7 @@ describe.skipIf(!hasRedis())("a node and its Redis", () => {
     for (const node of nodes) expect(await count(node, "disconnections_total")).toBe(0);
   }, 60_000);
 
-  it("warns at its start of a Redis that is too small, or throws away what is in it", async () => {
+  it("warns at its start of a Redis that is too small, or that may delete data", async () => {
     const warnings = ({ gateway }: Node) => gateway.log.filter((line) => line.includes("of this Redis is"));
     await ask("CONFIG", "SET", "maxmemory", "100mb");
     const small = await start();
@@ -317,7 +316,7 @@ describe.skipIf(!hasRedis())("a node and its Redis", () => {
     );
   }, 60_000);
 
-  it("reads all rows anew when the log was trimmed before it had read it", async () => {
+  it("reads all rows again when the log was trimmed before it had read it", async () => {
     const [a, b] = [await start({ NODE_LEASE_MS: "30000" }), await start({ NODE_LEASE_MS: "30000" })];
     const alice = await a.gateway.connect("alice");
     const sessionId = await alice.open({});
@@ -333,12 +332,12 @@ describe.skipIf(!hasRedis())("a node and its Redis", () => {
     b.network.blackhole(false);
     b.network.cut();
     await until(async () => (await users(b)).includes("user-19"));
-    // Of whom nothing is there any more, it waits a little for somebody to say something.
+    // For a session without a row, it waits a little for another node to write again.
     await until(async () => !(await users(b)).includes("alice"));
     expect(await users(b)).toEqual(await users(a));
   });
 
-  it("is not moved by what others put into its Redis", async () => {
+  it("is not affected by foreign data in its Redis", async () => {
     const [a, b] = [await start(), await start()];
     const alice = await a.gateway.connect("alice");
     await alice.open({});
@@ -379,7 +378,7 @@ describe.skipIf(!hasRedis())("a node and its Redis", () => {
     expect(await users(a)).toEqual(["alice", "bob"]);
   });
 
-  it("notices when what it needs is deleted under it", async () => {
+  it("notices when its keys are deleted", async () => {
     const [a, b] = [await start(), await start()];
     const alice = await a.gateway.connect("alice");
     await alice.open({});
@@ -403,7 +402,7 @@ describe.skipIf(!hasRedis())("a node and its Redis", () => {
     }
   });
 
-  it("needs no more rights than docs/operations.md says", async () => {
+  it("needs no more rights in Redis than docs/operations.md says", async () => {
     await ask("ACL", "SETUSER", ...documentedUser().split(" "));
     await ask("ACL", "SETUSER", "default", "nopass", "+@all");
     const withRights = (node: string) => ({

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { LEASE_MS, users, WINDOW_MS, worldOf } from "./world.ts";
 
 describe("nodes whose log has no room for more", () => {
-  it("declare nobody dead, end nobody, serve on, and agree as soon as there is room", () => {
+  it("declare no node dead, end no session, go on serving, and agree as soon as there is room", () => {
     const world = worldOf(3);
     const [a, b, c] = world.nodes;
     const alice = a!.open("alice", "widget", {});
@@ -15,7 +15,7 @@ describe("nodes whose log has no room for more", () => {
       expect(replicator.isWhole).toBe(false);
       expect(replicator.isFull).toBe(true);
     }
-    // A client goes elsewhere, which nobody can be told.
+    // A client moves to another node, which cannot be written.
     a!.socket.held.delete(moved);
     a!.transact((sessions) => sessions.markDisconnected(a!.tenant.table.get(moved)!));
     expect(b!.resume(moved, { hasFocus: true })).toBe(true);
@@ -41,7 +41,7 @@ describe("nodes whose log has no room for more", () => {
     world.compare();
   });
 
-  it("end for all what ends meanwhile, which makes room", () => {
+  it("still write ends, which make room", () => {
     const world = worldOf(2);
     const [a, b] = world.nodes;
     const gone = a!.open("gone", "widget", {});
@@ -60,7 +60,7 @@ describe("nodes whose log has no room for more", () => {
     world.compare();
   });
 
-  it("say what they had no room for once there is, whatever was said since", () => {
+  it("write what had no room once there is some, whatever was written since", () => {
     const world = worldOf(3);
     const [a, b, c] = world.nodes;
     const [one, two, three] = ["one", "two", "three"].map((name) => a!.open(name, "widget", {}));

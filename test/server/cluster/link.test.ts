@@ -50,7 +50,7 @@ function link(replicator: Replicator, connect: () => Promise<RedisLog>): Link {
   });
 }
 
-it("what cannot be read three times is gone without", async ({ onTestFinished }) => {
+it("an entry that cannot be taken in three times is skipped", async ({ onTestFinished }) => {
   const { said, replicator } = fakeReplicator({});
   const log = () =>
     fakeLog(async () => {
@@ -62,7 +62,7 @@ it("what cannot be read three times is gone without", async ({ onTestFinished })
   expect(said.slice(0, said.indexOf("skip")).filter((word) => word === "linked")).toHaveLength(3);
 });
 
-it("what fails while an answer is taken in is told, and the link is made anew", async ({
+it("a failure while a reply is taken in is reported, and the link is opened again", async ({
   onTestFinished,
 }) => {
   let looks = 0;

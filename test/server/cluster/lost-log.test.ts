@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { LEASE_MS, users, WINDOW_MS, worldOf } from "./world.ts";
 
 describe("nodes whose log is lost, older, trimmed, frozen or silent", () => {
-  it("write again what a log has lost, and report nobody gone", () => {
+  it("write again what a log has lost, and no user leaves", () => {
     const world = worldOf(3);
     const [a, b, c] = world.nodes;
     a!.open("alice", "widget", {});
@@ -63,7 +63,7 @@ describe("nodes whose log is lost, older, trimmed, frozen or silent", () => {
     world.compare();
   });
 
-  it("leave a session with who took it over last, though the log was emptied and who had it before is back first", () => {
+  it("leave a session with the node that took it over last, though the log was emptied and the former owner is back first", () => {
     const world = worldOf(3);
     const [a, b] = world.nodes;
     const alice = b!.open("alice", "widget", {});
@@ -128,7 +128,7 @@ describe("nodes whose log is lost, older, trimmed, frozen or silent", () => {
     world.compare();
   });
 
-  it("read all rows when what they write does not come back to them", () => {
+  it("read all rows when their writes do not come back", () => {
     const world = worldOf(2);
     const [a, b] = world.nodes;
     b!.isDeaf = true;
@@ -168,7 +168,7 @@ describe("nodes whose log is lost, older, trimmed, frozen or silent", () => {
     expect(users(world)[1]).toEqual(["alice", "moved"]);
   });
 
-  it("read the rows anew when entries were trimmed before they were read", () => {
+  it("read the rows again when entries were trimmed before they were read", () => {
     const world = worldOf(2);
     const [a, b] = world.nodes;
     const gone = a!.open("gone", "widget", {});
@@ -188,7 +188,7 @@ describe("nodes whose log is lost, older, trimmed, frozen or silent", () => {
     expect(users(world)[1]).toEqual(["new", "newer"]);
   });
 
-  it("judge nobody while the log is frozen, however long, and agree soon after", () => {
+  it("declare no node dead while the log is frozen, however long, and agree soon after", () => {
     const world = worldOf(3);
     const [a, b] = world.nodes;
     a!.open("alice", "widget", {});
@@ -208,7 +208,7 @@ describe("nodes whose log is lost, older, trimmed, frozen or silent", () => {
     world.compare();
   });
 
-  it("stay in the cluster when what they wrote is read back long before they are told that it is done", () => {
+  it("stay in the cluster when a write is read back long before its reply comes", () => {
     const world = worldOf(1);
     const [a] = world.nodes;
     for (let i = 0; i < 5; i++) {
@@ -228,10 +228,10 @@ describe("nodes whose log is lost, older, trimmed, frozen or silent", () => {
     world.compare();
   });
 
-  it("declare nobody dead as long as they do not hear of themselves", () => {
+  it("declare no node dead as long as they do not read their own writes", () => {
     const world = worldOf(2);
     world.isFrozen = true;
-    // What they say would be done when the log goes on, so it must not be said.
+    // Their writes would be done when the log goes on, so they must not be sent.
     for (let ms = 0; ms < 2 * LEASE_MS; ms += 50) {
       for (const node of world.nodes) {
         node.now += 50;

@@ -43,7 +43,7 @@ const time = fc.record({
   speeds: fc.tuple(speed, speed, speed, speed),
 });
 
-/** What happens to links and to the log, and is to be nobody's loss. */
+/** What happens to links and to the log, and must lose no session. */
 const mishaps = fc.oneof(
   fc.record({ do: a("cut"), node: pick }),
   fc.record({ do: a("connect"), node: pick }),
@@ -97,7 +97,7 @@ class Play {
   #restore: (isClockBack: boolean) => void = () => {};
   #cutAt = new Map<FakeNode, number>();
   #frozenAt = 0;
-  /** Sessions that may go, as somebody ended them. */
+  /** Sessions that may end, because a client ended them. */
   readonly #ended = new Set<string>();
 
   constructor(nodes: number, isMild: boolean) {

@@ -27,7 +27,7 @@ it("every metric of a cluster is on the page for operators, and no other", async
   expect(told.filter((name) => name !== "presence_cluster_").sort()).toEqual(shown.sort());
 });
 
-it("every line about Redis' memory on the page for operators is one that nodes say", () => {
+it("every line about Redis' memory on the page for operators is one that nodes log", () => {
   const source = ["cluster", "redis-memory"].map((name) =>
     readFileSync(new URL(`../../../src/server/cluster/${name}.ts`, import.meta.url), "utf8"),
   );
@@ -36,7 +36,7 @@ it("every line about Redis' memory on the page for operators is one that nodes s
   for (const line of lines) expect(source.join("")).toContain(`"${line}"`);
 });
 
-describe.skipIf(!hasRedis())("two nodes, of whom one is lost for a while", () => {
+describe.skipIf(!hasRedis())("two nodes, one of which is lost for a while", () => {
   let redis: RedisServer;
   let network: TcpProxy;
   let nodes: TestGateway[];
@@ -71,14 +71,14 @@ describe.skipIf(!hasRedis())("two nodes, of whom one is lost for a while", () =>
     const line = text.split("\n").find((each) => each.startsWith(`presence_cluster_${name} `));
     return Number(line?.split(" ").at(-1));
   };
-  /** What is said of the cluster, in its order: what names a shard, and what the page has beside that. */
+  /** Log lines about the cluster, in order: those with a shard, and others that the page lists. */
   const linesOf = (node: TestGateway) =>
     node.log
       .map((line) => JSON.parse(line))
       .filter(({ msg, shard }) => shard !== undefined || firstCells("Log").includes(msg));
   const messagesOf = (node: TestGateway) => linesOf(node).map(({ msg }) => msg as string);
 
-  it("say each transition in the log, and count it", async () => {
+  it("log each transition, and count it", async () => {
     const a = await start(redis.port);
     const b = await start(network.port);
     const alice = await b.connect("alice");

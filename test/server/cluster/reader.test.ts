@@ -50,7 +50,7 @@ describe("a reader that is made to read all rows by an entry", () => {
     expect(step(2_000)).toEqual(["readStatus"]);
   });
 
-  it("does not follow the log because of what it had kept", () => {
+  it("does not follow the log because of entries that it had kept", () => {
     const { reader, seen, step } = reading(1, restart);
     reader.read("0-0", [entry(1), entry(2)], 0);
     reader.statusRead(lookAt(2), 5);

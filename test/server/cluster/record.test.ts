@@ -16,8 +16,8 @@ const sessionWith = (custom: Record<string, string>, lostAt?: number) =>
   );
 const read = (text: string, known?: Session) => readRecord(parseRecord(text)!, known);
 
-describe("what nodes say of a session", () => {
-  it("has when its socket was lost only if others have to know", () => {
+describe("the record of a session", () => {
+  it("has the time when its socket was lost only if other nodes have to know", () => {
     expect(JSON.parse(encodeRow("app", sessionWith({})))).toHaveLength(9);
     const row = encodeRow("app", sessionWith({}, 1_790_000_000_000));
     expect(JSON.parse(row)).toHaveLength(10);

@@ -70,7 +70,7 @@ function plain(entries: readonly Entry[]): unknown[] {
 }
 
 describe.skipIf(!hasRedis())("a log in Redis", () => {
-  it("decides as the rules say, whatever it is asked", async () => {
+  it("decides by the rules, whatever the commands", async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(command, { maxLength: 30, size: "max" }), async (commands) => {
         await raw.ask(["FLUSHALL"], PATIENCE_MS);

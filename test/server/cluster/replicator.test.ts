@@ -32,7 +32,7 @@ describe("nodes that share a log", () => {
     expect(users(world)).toEqual(Array(3).fill(["bob"]));
   });
 
-  it("let a session be taken over by any of them, and nobody sees a change", () => {
+  it("let any of them take a session over, and no subscriber sees a change", () => {
     const world = worldOf(3);
     const [a, b, c] = world.nodes;
     const alice = a!.open("alice", "widget", { isTyping: true });
@@ -96,7 +96,7 @@ describe("nodes that share a log", () => {
       world.compare();
     });
 
-    it("and take nobody for lost who was resumed", () => {
+    it("and do not count resumed sessions as lost", () => {
       const { world, a, b, ids } = full();
       for (const sessionId of ids) lose(a, sessionId);
       world.heal(100);
@@ -130,7 +130,7 @@ describe("nodes that share a log", () => {
       const { world, a, b, ids } = full();
       for (const sessionId of ids) lose(a, sessionId);
       world.heal(100);
-      // Each of the two ends the same sessions for its own, again and again. They once gained as many each time.
+      // Each of the two nodes ends the same sessions, round after round. They once gained as many each time.
       const most: number[] = [];
       for (let round = 0; round < 4; round++) {
         for (const node of [a, b]) {
@@ -148,7 +148,7 @@ describe("nodes that share a log", () => {
       }
     });
 
-    it("and let nobody go on with one while there are too many, unless lost ones make room", () => {
+    it("and resume none while there are too many, unless lost ones make room", () => {
       const { world, a, b, ids } = full();
       // Each is closed, replaced by another, and taken over by the other node, which has not heard of it yet.
       for (const sessionId of ids) {
@@ -214,7 +214,7 @@ describe("nodes that share a log", () => {
     },
   );
 
-  it("agree on who has a session that two took over at the same time", () => {
+  it("agree on the owner of a session that two took over at the same time", () => {
     const world = worldOf(3);
     const [a, b, c] = world.nodes;
     const alice = a!.open("alice", "widget", {});
@@ -258,7 +258,7 @@ describe("nodes that share a log", () => {
     },
   );
 
-  it("leave a session where its client is, though who had it meanwhile comes back to the log later", () => {
+  it("leave a session where its client is, though the owner in between comes back to the log later", () => {
     for (const wasSent of [false, true]) {
       const world = worldOf(3);
       const [a, b, c] = world.nodes;
@@ -307,7 +307,7 @@ describe("nodes that share a log", () => {
     world.compare();
   });
 
-  it("read each other's sessions and takeovers, however large the numbers are that somebody wrote", () => {
+  it("read each other's sessions and takeovers, however large the numbers in the records are", () => {
     const world = worldOf(3);
     const [a, b] = world.nodes;
     const MAX = 2 ** 52;
@@ -358,7 +358,7 @@ describe("nodes that share a log", () => {
     expect(a!.events.filter((event) => event === "badInput")).toHaveLength(MORE);
   });
 
-  it("leave a session with who took it over last while they could not hear of each other", () => {
+  it("under a partition, leave a session with the node that took it over last", () => {
     const world = worldOf(3);
     const [a, b, c] = world.nodes;
     const [alice, bob] = [a!.open("alice", "widget", {}), a!.open("bob", "widget", {})];
@@ -398,7 +398,7 @@ describe("nodes that share a log", () => {
     expect(users(world)).toEqual([[], []]);
   });
 
-  it("list a user's sessions in one order, whatever their clocks say", () => {
+  it("list a user's sessions in one order, however wrong their clocks are", () => {
     const world = worldOf(2);
     const [a, b] = world.nodes;
     b!.skew = -60_000;
@@ -415,7 +415,7 @@ describe("nodes that share a log", () => {
     }
   });
 
-  it("leave the sessions of one that died to be resumed, then end them as lost", () => {
+  it("keep the sessions of a dead node for the window, then end them as lost", () => {
     const world = worldOf(3);
     const [a, b, c] = world.nodes;
     const kept = a!.open("alice", "widget", { isTyping: true });
@@ -478,7 +478,7 @@ describe("nodes that share a log", () => {
     expect(world.log.register.size).toBe(2);
   });
 
-  it("give each other a whole lease after they heard of nobody", () => {
+  it("give each other a whole lease after a time without the log", () => {
     const world = worldOf(2);
     const [a, b] = world.nodes;
     for (const node of world.nodes) world.cut(node);
@@ -493,7 +493,7 @@ describe("nodes that share a log", () => {
     world.compare();
   });
 
-  it("end for all what is taken over and ended at once", () => {
+  it("end a session on all nodes if it is taken over and ended at the same time", () => {
     const world = worldOf(2);
     const [a, b] = world.nodes;
     const alice = a!.open("alice", "widget", {});
@@ -507,7 +507,7 @@ describe("nodes that share a log", () => {
     expect(a!.socket.told).toEqual([`${alice} replaced`]);
   });
 
-  it("have names of their own: the second of a name is told so while the first is alive", () => {
+  it("have ids of their own: a second node with the same id is refused while the first is alive", () => {
     const world = worldOf(1);
     const [first] = world.nodes;
     const second = world.start(first!.name);

@@ -71,7 +71,7 @@ describe.skipIf(!hasRedis()).each(TRANSPORTS)("two nodes on one Redis, over %s",
     expect((await watcher.next("diff")).causes).toEqual({ alice: "closed" });
   });
 
-  it.concurrent("resume each other's sessions, and nobody sees it", async (context) => {
+  it.concurrent("resume each other's sessions, and no subscriber sees a change", async (context) => {
     const { join } = await setUp(context, transport);
     const [a, b] = [await join(), await join()];
     const watcher = await a.connect();
@@ -122,7 +122,7 @@ describe.skipIf(!hasRedis()).each(TRANSPORTS)("two nodes on one Redis, over %s",
     expect(watcher.inbox).toEqual([]);
   });
 
-  it.concurrent("start when Redis does, and say until then that they do", async (context) => {
+  it.concurrent("start when Redis does, and report until then that they are starting", async (context) => {
     const { redis, start, ready } = await setUp(context, transport);
     await redis.stop();
     const node = await start();

@@ -67,7 +67,7 @@ export class FakeNode {
   isPaused = false;
   /** What it writes arrives, but nothing that is written comes to it. */
   isDeaf = false;
-  /** Defects that showed, as the link counts them; thrown on while nobody expects any. */
+  /** Defects that showed, as the link counts them. They are thrown unless `isFaulty`. */
   readonly defects: unknown[] = [];
   isFaulty = false;
   /** Commands on their way to the log, and answers on their way back. */
@@ -357,7 +357,7 @@ export class World {
     }
   }
 
-  /** The rows of a node, as anybody could see them, and who it thinks keeps them. */
+  /** The rows of a node as clients see them, and the owners that it knows. */
   dump(node: FakeNode): Map<string, unknown> {
     const rows = new Map<string, unknown>();
     for (const session of node.tenant.table.all()) {

@@ -33,7 +33,7 @@ it.each<[readonly OpKind[], OpKind]>([
   expect(buffer.makeBatch(0).ops.map(({ kind }) => kind)).toEqual([expected]);
 });
 
-it("what is to be said does not grow with time, and goes out in pieces", () => {
+it("pending writes do not grow with time, and are sent in batches", () => {
   const buffer = new WriteBuffer({ setEpoch: () => {} });
   for (let i = 0; i < 3 * MAX_BATCH_OPS; i++) write(buffer, "patch", `s${i % (MAX_BATCH_OPS + 1)}`);
   expect(buffer.makeBatch(0).ops).toHaveLength(MAX_BATCH_OPS);
@@ -41,7 +41,7 @@ it("what is to be said does not grow with time, and goes out in pieces", () => {
   expect(buffer.isEmpty).toBe(true);
 });
 
-it("who came and went unheard is not told of, unless it may have been heard after all", () => {
+it("a session that opened and ended unwritten is not written, unless other nodes may know it", () => {
   const buffer = new WriteBuffer({ setEpoch: () => {} });
   const open = (sessionId: string) =>
     buffer.add(sessionId, { kind: "open", appId: "app", session, cause: "closed", isNew: true });
@@ -64,7 +64,7 @@ it("who came and went unheard is not told of, unless it may have been heard afte
   expect(buffer.makeBatch(0).ops.map(({ sessionId }) => sessionId)).toContain("lost");
 });
 
-it("what nobody has heard is said again by the next writer, the last word on each session", () => {
+it("the next writer writes again what was not read back, the latest write of each session", () => {
   const buffer = new WriteBuffer({ setEpoch: () => {} });
   write(buffer, "patch");
   write(buffer, "end", "t");

@@ -42,7 +42,7 @@ it("makes one batch in its time, and asks again to be woken if it was woken too 
   expect(wakes).toHaveLength(3);
 });
 
-it("says faster what does not go into a few batches", () => {
+it("writes faster what does not fit into a few batches", () => {
   const { wakes, step, end } = writing();
   for (let i = 0; i < 6 * MAX_BATCH_OPS; i++) end(`s${i}`);
   const times = [];
@@ -52,7 +52,7 @@ it("says faster what does not go into a few batches", () => {
   expect(wakes.at(-1)).toBe(times.at(-1));
 });
 
-it("writes under a new name what was not read back, once, and as it is by then", () => {
+it("writes what was not read back under a new name, once, in its latest state", () => {
   const { writer, step, end } = writing();
   expect(
     writer.appended({ do: "append", writer: "w", seq: 1, ops: [] }, { count: 0, seq: undefined }, 1),

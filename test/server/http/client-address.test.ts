@@ -33,7 +33,7 @@ describe("X-Forwarded-For", () => {
     `unknown, ${CLIENT}`,
     "unknown",
     `${CLIENT},127.0.0.1,10.0.0.9`,
-  ])("%j names whom the library names", (header) => {
+  ])("%j gives the same address as the library", (header) => {
     for (const peer of ["127.0.0.1", "9.9.9.9"]) {
       const request = { socket: { remoteAddress: peer }, headers: { "x-forwarded-for": header } };
       expect(clientAddress(peer, header, trust)).toBe(

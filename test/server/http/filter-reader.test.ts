@@ -3,7 +3,7 @@ import { FilterReader } from "../../../src/server/http/filter-reader.ts";
 
 const reader = new FilterReader();
 
-/** What a body asks for, or the status of its refusal; asked twice, as the second time it is known. */
+/** The conversation of a body, or the status of its refusal. It is read twice: the second time it is known. */
 function read(body: Buffer | string, type?: string): unknown {
   const answers = [1, 2].map(() => {
     const parsed = reader.ofBody(Buffer.from(body as string), type);
@@ -15,7 +15,7 @@ function read(body: Buffer | string, type?: string): unknown {
 
 const asks = (conversationId: string) => JSON.stringify({ selectedConversationId: conversationId });
 
-it("a body that is known is the same to the last byte", () => {
+it("a known body is one that is the same to the last byte", () => {
   for (const id of ["c1", "c2", "é", "Ã©", "\ufffd", "x".repeat(255)]) expect(read(asks(id))).toBe(id);
   // The bytes of "é" in Latin-1 are no UTF-8, and the replacement character that stands for such is known by
   // now.
@@ -24,7 +24,7 @@ it("a body that is known is the same to the last byte", () => {
   expect(read(asks("c1").slice(0, -1))).toBe(400);
 });
 
-it("a body that is known is still refused under another type", () => {
+it("a known body is still refused under another type", () => {
   expect(read(asks("c1"), "application/json; charset=utf-8")).toBe("c1");
   expect(read(asks("c1"), "text/plain")).toBe(415);
   expect(read(asks("c1"), "application/json; charset=latin1")).toBe(415);

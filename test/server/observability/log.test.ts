@@ -13,7 +13,7 @@ function crashes() {
 const inOnePlace = (message: string) => new Error(message);
 const inAnother = (message: string) => new TypeError(message);
 
-it("crashes of a kind are one line a second, with the number of those that it stands for", () => {
+it("crashes of one kind are one line a second, with their number", () => {
   const { lines, clock, crashed } = crashes();
   for (let i = 0; i <= 1_000; i++) {
     clock.now = i;
@@ -24,7 +24,7 @@ it("crashes of a kind are one line a second, with the number of those that it st
   expect(lines[1]!.err.message).toBe("another kind is told at once");
 });
 
-it("kinds without end are told as one", () => {
+it("unlimited kinds of crashes are logged as one kind", () => {
   const { lines, crashed } = crashes();
   for (let i = 0; i < 10_000; i++) {
     const error = new Error("x");

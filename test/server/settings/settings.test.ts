@@ -1,10 +1,8 @@
-import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import type { HostInfo, SettingsSource } from "../../../src/server/settings/setting.ts";
+import type { HostInfo } from "../../../src/server/settings/setting.ts";
 import { readSettings } from "../../../src/server/settings/settings.ts";
-import { settingsHelp, settingsMarkdown } from "../../../src/server/settings/settings-docs.ts";
-import { SettingsError } from "../../../src/server/settings/settings-error.ts";
 import { LIMIT_SETTINGS, SETTINGS } from "../../../src/server/settings/settings-table.ts";
+import { settingsErrorOf } from "../../support/settings-error.ts";
 
 const LONG = "a secret that is long enough for anybody";
 const APPS = JSON.stringify([{ id: "app", secrets: [LONG] }]);
@@ -22,20 +20,9 @@ function machine(files: Record<string, string> = {}, openFiles: number | undefin
 
 const read = (env: Record<string, string>, on = machine()) => readSettings(env, on);
 
-/** The message of the one error that a setting may end in. */
-function messageOf(env: Record<string, string>, on = machine()): string {
-  try {
-    read(env, on);
-  } catch (error) {
-    expect(error).toBeInstanceOf(SettingsError);
-    const { message } = error as SettingsError;
-    expect(message).not.toMatch(/[\r\n\u2028\u2029]/);
-    expect(message.length).toBeLessThan(400);
-    return message;
-  }
-  throw new Error(`these settings were taken: ${JSON.stringify(env)}`);
-}
+const messageOf = (env: Record<string, string>, on = machine()) => settingsErrorOf(() => read(env, on));
 
+<<<<<<< HEAD
 /** Values of a whole number that are none. */
 const NO_INTEGERS = [
   "x",
@@ -136,6 +123,9 @@ describe("the table of settings", () => {
     );
   });
 });
+=======
+const NAMES = Object.values(SETTINGS).flatMap(({ env }) => env);
+>>>>>>> h-mirror
 
 describe("settings", () => {
   it("have defaults, without apps and with", () => {
@@ -163,8 +153,7 @@ describe("settings", () => {
   });
 
   it("that are empty are unset", () => {
-    const names = ALL.flatMap(([, { env }]) => env);
-    const empty = read(Object.fromEntries(names.map((name) => [name, ""])));
+    const empty = read(Object.fromEntries(NAMES.map((name) => [name, ""])));
     expect(JSON.stringify(empty)).toBe(JSON.stringify(read({})));
   });
 
@@ -172,26 +161,9 @@ describe("settings", () => {
     ["NODE_ID", "a\nb"],
     ["NODE_ID", "x".repeat(256)],
     ["REDIS_URL", "localhost:6379"],
-    ["REDIS_URL", "http://localhost"],
-    ["REDIS_URL", "redis://"],
-    ["REDIS_URL", "redis://localhost/zero"],
-    ["REDIS_URL", "redis://user:hunter2@local host"],
-    ["REDIS_URL", "redis://a:6379,b:6379"],
-    ["REDIS_URL", "redis://a,redis://user:hunter2@b/x"],
-    ["REDIS_URL", "redis://a,"],
     ["TRUST_PROXY", "everybody"],
-    ["TRUST_PROXY", "10.0.0.0/33"],
-    ["TRUST_PROXY", "10.0.0.1,"],
-    ["TRUST_PROXY", "10.0.0.1 10.0.0.2"],
   ])("%s may not be %j", (name, value) => {
     expect(messageOf({ [name]: value })).toMatch(new RegExp(`^${name} `));
-  });
-
-  it("TRUST_PROXY takes addresses, networks and names of networks", () => {
-    const { trustProxy } = read({ TRUST_PROXY: "10.0.0.0/8, loopback ,2001:db8::/32" });
-    for (const address of ["10.9.9.9", "127.0.0.1", "::1", "2001:db8::7"])
-      expect(trustProxy(address, 0)).toBe(true);
-    for (const address of ["11.0.0.1", "2001:db9::1", "x"]) expect(trustProxy(address, 0)).toBe(false);
   });
 
   describe("HOST", () => {
@@ -253,7 +225,7 @@ describe("settings", () => {
       ],
     ];
 
-    it.each(BAD)("may not be %s, and the error tells no secret", (_name, apps) => {
+    it.each(BAD)("may not be %s, and the error repeats no secret", (_name, apps) => {
       const text = typeof apps === "string" ? apps : JSON.stringify(apps);
       const message = messageOf({ APPS: text });
       expect(message).toMatch(/^APPS /);
@@ -273,7 +245,7 @@ describe("settings", () => {
       expect(messageOf({ APPS_FILE: "/nowhere.json" })).toMatch(/^APPS_FILE "\/nowhere.json" .*ENOENT/);
     });
 
-    it("put into APPS_FILE by mistake is not told either", () => {
+    it("put into APPS_FILE by mistake is not repeated either", () => {
       const message = messageOf({ APPS_FILE: JSON.stringify([{ id: "a", secrets: [TOLD] }]) });
       expect(message).toMatch(/^APPS_FILE /);
       expect(message).not.toContain(TOLD.slice(0, 12));
@@ -300,22 +272,9 @@ describe("settings", () => {
       ],
       ["more connections than files", { MAX_CONNECTIONS: "65536" }, /MAX_CONNECTIONS/],
       [
-        "places that one address may take",
-        { MAX_CONNECTIONS: "1000" },
-        /one address can keep all others out/,
-      ],
-      ["a window that is short", { RESUME_WINDOW_MS: "1999" }, /RESUME_WINDOW_MS/],
-      ["a heartbeat that is long", { HEARTBEAT_INTERVAL_MS: "50001" }, /HEARTBEAT_INTERVAL_MS/],
-      ["typing that nobody sees", { TYPING_TIMEOUT_MS: "50" }, /TYPING_TIMEOUT_MS/],
-      [
         "a lease that is short",
         { APPS, REDIS_URL: "redis://127.0.0.1", NODE_LEASE_MS: "4999", HEARTBEAT_INTERVAL_MS: "10000" },
         /NODE_LEASE_MS/,
-      ],
-      [
-        "a Redis that is open to all",
-        { APPS, REDIS_URL: "redis://redis.example" },
-        /REDIS_URL has no password/,
       ],
       [
         "one of several that is",
@@ -327,8 +286,6 @@ describe("settings", () => {
         { APPS, REDIS_URL: "redis://127.0.0.1", HEARTBEAT_INTERVAL_MS: "20000" },
         /HEARTBEAT_INTERVAL_MS .* NODE_LEASE_MS and RESUME_WINDOW_MS/,
       ],
-      ["nodes that have no secret in common", { REDIS_URL: "redis://127.0.0.1" }, /REDIS_URL without APPS/],
-      ["little room for slow readers", { MAX_BUFFERED_BYTES: "65535" }, /MAX_BUFFERED_BYTES/],
     ])("%s", (_name, env, expected) => {
       const { warnings } = read(env);
       expect(warnings).toEqual([expect.stringMatching(expected)]);
@@ -344,7 +301,7 @@ describe("settings", () => {
   });
 
   describe("that do not fit each other", () => {
-    it("end the start, with what to do", () => {
+    it("stop the start, and the error says what to change", () => {
       const redis = { REDIS_URL: "redis://127.0.0.1" };
       expect(messageOf({ TERMINATION_GRACE_MS: "14999" })).toMatch(
         /^TERMINATION_GRACE_MS is 14999, .* raise it to 15000, .* or lower DRAIN_MS$/,
@@ -368,7 +325,7 @@ describe("settings", () => {
     });
   });
 
-  it("leave room for some connections where few files may be open, or nobody knows how many", () => {
+  it("leave room for some connections where few files may be open, or their limit is unknown", () => {
     expect(read({}, machine({}, 256)).limits.maxConnections).toBeGreaterThanOrEqual(64);
     // One address does not have all places where they are few.
     expect(read({}, machine({}, 1_024)).limits).toMatchObject({

@@ -28,7 +28,7 @@ import { limitsOf, tcpSlots } from "../../support/transport-options.ts";
 import { TRANSPORTS } from "../../support/transports.ts";
 import { until } from "../../support/until.ts";
 
-// What the gateway relies on, asked of each adapter without a gateway behind it.
+// The contract that the gateway relies on, tested on each adapter without a gateway behind it.
 
 /** One address may have half of them where a transport does not tell whose connection has ended. */
 const MAX_TCP_CONNECTIONS = 600;
@@ -81,7 +81,7 @@ describe.each(TRANSPORTS)("the %s transport", (name) => {
     };
     const options: TransportOptions = {
       host: "127.0.0.1",
-      // Its own, so that nobody else is there when it is closed.
+      // A port of its own, so that no other program listens on it when it is closed.
       port: await ownPort(),
       maxMessageBytes: 1_000,
       maxBufferedBytes: 1_048_576,
@@ -123,7 +123,7 @@ describe.each(TRANSPORTS)("the %s transport", (name) => {
   const url = (path: string) => `http://127.0.0.1:${transport.port}${path}`;
 
   describe("upgrades", () => {
-    it("tells app, origin and address, and answers with the subprotocol only if it was offered", async () => {
+    it("passes on app, origin and address, and answers with the subprotocol only if it was offered", async () => {
       const first = await open("/v1/a%2Fb%20%C3%A9/realtime?x=1", ["other", "presence.v1"], {
         origin: "https://a.example",
         headers: { "x-forwarded-for": "1.2.3.4" },
@@ -166,7 +166,7 @@ describe.each(TRANSPORTS)("the %s transport", (name) => {
       client.terminate();
     });
 
-    it("gives up what it was let in for when the handshake is broken", async () => {
+    it("gives its place back when the handshake is broken", async () => {
       const tcp = await raw(
         "GET /v1/app/realtime HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: short\r\n\r\n",
       );
@@ -190,7 +190,7 @@ describe.each(TRANSPORTS)("the %s transport", (name) => {
       client.terminate();
     });
 
-    it("tell of binary frames, pings and pongs, and answer pings", async () => {
+    it("report binary frames, pings and pongs, and answer pings", async () => {
       const client = await open();
       client.send(Buffer.from([1, 2]), { binary: true });
       await until(() => recorder.count("binary") === 1);
@@ -264,7 +264,7 @@ describe.each(TRANSPORTS)("the %s transport", (name) => {
       expect(recorder.count("text")).toBe(0);
     });
 
-    it("say when bytes wait, how many, whether any go, and when none waits any more; in order and complete", async () => {
+    it("report when bytes wait, how many, whether some are taken, and when none waits any more; in order and complete", async () => {
       const client = await open();
       client.pause();
       const { socket } = recorder;
@@ -272,7 +272,7 @@ describe.each(TRANSPORTS)("the %s transport", (name) => {
       let sent = 0;
       while (socket.send(frame(sent++))) if (sent > 1_000) throw new Error("nothing ever waits");
       expect(socket.buffered).toBeGreaterThan(0);
-      // The kernel takes some more when it is asked again; after this much it has no room left.
+      // The kernel takes some more at each write; after this much it has no room left.
       for (let i = 0; i < 50; i++) socket.send(frame(sent++));
       const more = socket.buffered;
       expect(socket.send(frame(sent++))).toBe(false);
@@ -298,7 +298,7 @@ describe.each(TRANSPORTS)("the %s transport", (name) => {
     });
   });
 
-  it("sends in order what one socket has for another, large and small, while its message is handled", async () => {
+  it("sends frames of one socket to another in order, large and small, while a message is handled", async () => {
     const sockets: Socket[] = [];
     const size = (n: number) => [10, 40_000, 10, 2_000, 1_023, 1_024][n % 6]!;
     let sent = 0;
@@ -329,7 +329,7 @@ describe.each(TRANSPORTS)("the %s transport", (name) => {
   });
 
   describe("TCP connections", () => {
-    it("are closed at once over their number, whatever they are, and there is room again when others end", async () => {
+    it("are closed at once over their limit, whatever their kind, and there is room again when others end", async () => {
       const waves = [];
       for (let wave = 0; wave < 3; wave++) {
         const webSockets = await Promise.all(Array.from({ length: 10 }, () => open()));
@@ -362,7 +362,7 @@ describe.each(TRANSPORTS)("the %s transport", (name) => {
   });
 
   describe("HTTP", () => {
-    it("hands over a request, and its answer back", async () => {
+    it("passes on a request, and sends its response", async () => {
       const response = await fetch(url("/a%20b/c?d=%7B%7D&e"), {
         method: "POST",
         body: "bödy",
@@ -395,7 +395,7 @@ describe.each(TRANSPORTS)("the %s transport", (name) => {
       expect(Object.keys(request.headers)).not.toContain("x-other");
     });
 
-    it("leaves out the body of an answer to HEAD, and keeps its length", async () => {
+    it("leaves out the body of a response to HEAD, and keeps its length", async () => {
       handle = () => textResponse(200, '{"a":1}');
       const response = await fetch(url("/"), { method: "HEAD" });
       expect(response.headers.get("content-length")).toBe("7");
@@ -417,7 +417,7 @@ describe.each(TRANSPORTS)("the %s transport", (name) => {
       expect(crashes.splice(0)).toHaveLength(2);
     });
 
-    it("survives a client that goes away in the middle of anything", async () => {
+    it("survives clients that go away at any point", async () => {
       handle = async () => {
         await delay(10);
         return textResponse(200, "{}");
@@ -432,7 +432,7 @@ describe.each(TRANSPORTS)("the %s transport", (name) => {
       expect((await fetch(url("/"))).status).toBe(200);
     });
 
-    it("sends a long answer as fast as it is read, and makes no more of it than that", async () => {
+    it("makes a long response only as fast as it is read", async () => {
       let made = 0;
       function* pieces(): Generator<string, undefined> {
         for (; made < 400; made++) yield `${made}`.padEnd(65_536, ".");
@@ -451,7 +451,7 @@ describe.each(TRANSPORTS)("the %s transport", (name) => {
       expect(made).toBe(400);
     });
 
-    it("streams, tells when bytes wait and when none does any more, and when the reader is gone", async () => {
+    it("streams, and reports when bytes wait, when none waits any more, and when the reader has gone", async () => {
       const events: string[] = [];
       let sink!: BodySink;
       handle = () =>
@@ -492,7 +492,7 @@ describe.each(TRANSPORTS)("the %s transport", (name) => {
 
     it("sends a whole answer to a slow reader exactly, and handles no next request before it is out", async () => {
       const text = "é✓x".repeat(1_000_000);
-      // Than the kernel takes for a reader who takes nothing, at both ends.
+      // More than the kernel takes at both ends for a reader that takes nothing.
       const moreThanFits = Buffer.alloc(32 * 1_024 * 1_024, "x");
       const handled: string[] = [];
       for (const body of [text, Buffer.from(text)]) {
@@ -530,7 +530,7 @@ describe.each(TRANSPORTS)("the %s transport", (name) => {
       }
     });
 
-    it("answers requests that are sent ahead in order, and cuts off who sends too many", async () => {
+    it("answers pipelined requests in order, and disconnects a client that sends too many", async () => {
       const handled: string[] = [];
       handle = ({ path }) => {
         handled.push(path);
@@ -555,7 +555,7 @@ describe.each(TRANSPORTS)("the %s transport", (name) => {
       expect((await fetch(url("/"))).status).toBe(200);
     });
 
-    it("answers many who ask at once, each with the body that it sent", async () => {
+    it("answers many requests at the same time, each with its own body", async () => {
       handle = (request) => {
         // Else connections would end with their answers, as there are so many.
         request.authorized();
@@ -583,7 +583,7 @@ describe.each(TRANSPORTS)("the %s transport", (name) => {
       for (const { tcp } of asking) tcp.destroy();
     });
 
-    it("refuses a body for which there is no room, skips the rest of it, and takes the next", async () => {
+    it("refuses a body for which there is no room, skips the rest of it, and accepts the next request", async () => {
       const kept: string[] = [];
       handle = ({ path }) =>
         new BodyWanted(path, (body) => {
@@ -625,7 +625,7 @@ describe.each(TRANSPORTS)("the %s transport", (name) => {
       await until(() => bodies.bytes === 0);
     });
 
-    it("closes after an answer that says so, and handles nothing that came behind it", async () => {
+    it("closes after a response that asks for it, and handles no request behind it", async () => {
       const handled: string[] = [];
       handle = ({ path }) => {
         handled.push(path);
@@ -670,7 +670,7 @@ describe.each(TRANSPORTS)("the %s transport", (name) => {
     });
   });
 
-  it("says that a port is taken", async () => {
+  it("rejects when the port is in use", async () => {
     const options = { ...limitsOf(name), host: "127.0.0.1", port: transport.port } as TransportOptions;
     const { uws } = loadUws();
     await expect(name === "uws" ? listenUws(uws!, options) : listenWs(options)).rejects.toMatchObject({

@@ -117,7 +117,7 @@ export class UwsExchange implements HttpRequest {
 
   /**
    * Serves the request, and sends the response at the end of this turn of the event loop. The handler is
-   * called at once: the library drops a body that nobody has asked for by then.
+   * called at once: the library drops a body that has no reader by then.
    */
   serveLate(): void {
     this.#isLate = true;

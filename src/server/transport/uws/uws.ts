@@ -86,7 +86,7 @@ export async function listenUws(uws: UwsModule, options: TransportOptions): Prom
   /** Of the upgrade under way: the library calls `open` before `upgrade` returns. */
   let accepting: Accept | undefined;
   // The library has no limit on connections. When the process may open no more files, it tries to accept the
-  // next one again and again, uses a whole core for that, and accepts nobody.
+  // next one again and again, uses a whole core for that, and accepts no connection.
   app.filter(
     guard((response, change) => {
       // An upgraded connection is counted when its WebSocket closes, even if a build reports it here too.

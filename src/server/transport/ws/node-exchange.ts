@@ -114,7 +114,7 @@ class NodeExchange implements HttpRequest {
   }
 
   /**
-   * `isUnread`: the client was not told to send the body. It may send it all the same, so nobody can tell
+   * `isUnread`: the client was not told to send the body. It may send it all the same, so it is unknown
    * where the next request begins.
    */
   #respond(reply: HttpResponse, isUnread: boolean): void | Promise<void> {

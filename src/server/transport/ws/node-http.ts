@@ -57,7 +57,7 @@ export function createHttpServer(
   server.on("connection", (tcp) => {
     // A connection comes here again if `ignoreUpgrade` has put its request back.
     if (!connections.has(tcp)) {
-      // It was reset while it waited, so there is nobody to count or to respond to.
+      // It was reset while it waited, so there is no client to count or to respond to.
       if (tcp.remoteAddress === undefined) return void tcp.destroy();
       const connection = new NodeConnection(http, tcp);
       if (!connection.isTaken) return;
@@ -73,7 +73,7 @@ export function createHttpServer(
   server.on("checkExpectation", (request, response) => take(request, response, true));
   server.on("upgrade", (request, socket, head) => {
     const connection = connections.get(request.socket);
-    // An earlier request has no response yet. What is written now would be read as a part of it.
+    // An earlier request has no response yet. An error response would be read as a part of it.
     if (connection?.isFree !== true) return void socket.destroy();
     // One listener for each connection: it comes here again if `ignoreUpgrade` has put its request back.
     socket.off("error", destroyOnError).on("error", destroyOnError);

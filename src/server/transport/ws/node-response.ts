@@ -36,7 +36,7 @@ export function refuse(socket: Duplex, { status, headers, body }: HttpResponse):
   const head = Object.entries({ ...headers, "content-length": Buffer.byteLength(text), connection: "close" });
   const lines = head.map(([name, value]) => `${name}: ${value}\r\n`).join("");
   socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\n${lines}\r\n${text}`);
-  // Bytes that nobody reads would hide the end of the connection, and it would stay for good.
+  // Unread bytes would hide the end of the connection, and it would stay for good.
   socket.resume();
   const patience = setTimeout(() => socket.destroy(), CLOSE_TIMEOUT_MS);
   socket.on("close", () => clearTimeout(patience));

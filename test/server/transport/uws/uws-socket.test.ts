@@ -4,7 +4,7 @@ import type { SocketListener } from "../../../../src/server/gateway/socket.ts";
 import { UwsSocket, UwsTurn } from "../../../../src/server/transport/uws/uws-socket.ts";
 import type { UwsWebSocket } from "../../../../src/server/transport/uws/uws-types.ts";
 
-/** The library as far as it is asked here; `room` is what the kernel would take. */
+/** The part of the library that is used here; `room` is what the kernel would take. */
 class FakeWebSocket {
   room = 0;
   waits = 0;
@@ -25,7 +25,7 @@ class FakeWebSocket {
 
 const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
 
-it("tells that it has drained when a later send took all that waited along, for the library does not", async () => {
+it("reports a drain when a later send took along all waiting bytes, as the library does not", async () => {
   const library = new FakeWebSocket();
   let drained = 0;
   const listener = { onDrain: () => drained++, onClose: () => {} };
@@ -41,13 +41,13 @@ it("tells that it has drained when a later send took all that waited along, for 
   expect(drained).toBe(1);
   expect(socket.buffered).toBe(0);
   expect(socket.progress).not.toBe(progress);
-  // Nothing waited now, so there is nothing to tell.
+  // Nothing waited now, so there is no drain to report.
   expect(socket.send(new Frame("pong"))).toBe(true);
   await nextTurn();
   expect(drained).toBe(1);
 });
 
-it("does not tell so when only some was taken, nor after its end", async () => {
+it("does not report a drain when some bytes still wait, nor after its end", async () => {
   const library = new FakeWebSocket();
   let drained = 0;
   const listener = { onDrain: () => drained++, onClose: () => {} };
@@ -107,7 +107,7 @@ describe("while the message of another socket is handled", () => {
     expect(events).toEqual([]);
   });
 
-  it("no more waits than a little, and none behind what the network has not taken", async () => {
+  it("only a few bytes wait, and none behind bytes that the network has not taken", async () => {
     for (let n = 0; n < 17; n++) socket.send(frame(String(n % 10)));
     expect(library.sent.join("")).toBe("01234567890123456");
     library.room = 0;
@@ -119,13 +119,13 @@ describe("while the message of another socket is handled", () => {
     expect(socket.buffered).toBe(4_000);
   });
 
-  it("its own are sent at once", () => {
+  it("a socket's own frames are sent at once", () => {
     turn.socket = socket;
     expect(socket.send(frame("1"))).toBe(true);
     expect(library.sent).toEqual(["1"]);
   });
 
-  it("what the network does not take then is told of", async () => {
+  it("bytes that the network does not take then are reported as a backlog", async () => {
     library.room = 0;
     expect(socket.send(frame("1"))).toBe(true);
     await nextTurn();
@@ -136,7 +136,7 @@ describe("while the message of another socket is handled", () => {
     expect(events).toEqual(["backlog", "drain"]);
   });
 
-  it("a close frame comes after what was left, and nothing after the end", async () => {
+  it("a close frame comes after the deferred frames, and nothing after the end", async () => {
     socket.send(frame("1"));
     socket.close(4000, "");
     expect(library.sent).toEqual(["1", "4000"]);
@@ -149,7 +149,7 @@ describe("while the message of another socket is handled", () => {
     expect(crashes).toEqual([]);
   });
 
-  it("one that fails does not keep the others from theirs", async () => {
+  it("a socket that fails does not keep the others from sending", async () => {
     const failing = new UwsSocket(turn);
     const broken = {
       send: () => {

@@ -1,0 +1,50 @@
+import { statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, it } from "vitest";
+import { App } from "../../src/server/auth/app.ts";
+import { verifyToken } from "../../src/server/auth/token.ts";
+import {
+  createDemoApp,
+  readDevCredentials,
+  welcome,
+  writeDevCredentials,
+} from "../../src/server/development.ts";
+import { ownPort } from "../programs/own-port.ts";
+
+const credentials = { url: "http://127.0.0.1:8080", appId: "demo", secret: "secret" };
+
+it("each process has a secret of its own", () => {
+  const [one, other] = [createDemoApp(), createDemoApp()];
+  expect(one.id).toBe(other.id);
+  expect(one.secrets[0]).not.toBe(other.secrets[0]);
+  expect(one.secrets[0].length).toBeGreaterThanOrEqual(32);
+});
+
+it("another program of this user reads the credentials of a port until they are removed", async () => {
+  const port = await ownPort();
+  expect(readDevCredentials(port)).toBeUndefined();
+  const remove = writeDevCredentials(port, credentials);
+  expect(readDevCredentials(port)).toEqual(credentials);
+  remove();
+  remove();
+  expect(readDevCredentials(port)).toBeUndefined();
+});
+
+it.skipIf(process.platform === "win32")("nobody else can read them", async () => {
+  const port = await ownPort();
+  const remove = writeDevCredentials(port, credentials);
+  const folder = join(tmpdir(), `presence-gateway-${process.getuid!()}`);
+  const modeOf = (path: string) => statSync(path).mode & 0o777;
+  expect([modeOf(folder), modeOf(join(folder, `${port}.json`))]).toEqual([0o700, 0o600]);
+  remove();
+});
+
+it("the welcome has commands that work when pasted, with a token of the app", async () => {
+  const text = await welcome(credentials);
+  expect(text).toContain("curl -s http://127.0.0.1:8080/v1/demo/presences -H 'authorization: Bearer secret'");
+  expect(text).toContain('"ws://127.0.0.1:8080/v1/demo/realtime"');
+  const token = /#token=(\S+)/.exec(text)![1]!;
+  const verified = verifyToken(new App({ id: "demo", secrets: ["secret"] }), token, 0);
+  expect(verified).toEqual({ ok: true, principal: { kind: "app", exp: undefined } });
+});

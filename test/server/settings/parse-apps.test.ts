@@ -1,0 +1,36 @@
+import { expect, it } from "vitest";
+import { parseApps } from "../../../src/server/settings/parse-apps.ts";
+import { settingsErrorOf } from "../../support/settings-error.ts";
+
+const SECRET = "hunter2-hunter2";
+const app = (fields: object = {}) => ({ id: "app", secrets: [SECRET], ...fields });
+
+it("takes a list of apps, with all of their fields", () => {
+  const apps = [
+    app({ allowedOrigins: ["https://app.example"], userGrant: "all", requireExp: true, shards: 4 }),
+    app({ id: "other" }),
+  ];
+  expect(parseApps(apps, "APPS")).toEqual(apps);
+});
+
+it.each<[unknown, RegExp]>([
+  [null, /^APPS is not valid: /],
+  [[], /must have 1 to 10000 apps$/],
+  [[app(), "x"], /^APPS is not valid at 1: /],
+  [[{ id: "app" }], /at 0\.secrets: /],
+  [[app({ secrets: [SECRET, ""] })], /at 0\.secrets\.1: must have 1 to 1024 characters$/],
+  [[app({ allowedOrigins: ["*"] })], /at 0\.allowedOrigins\.0: must be an origin/],
+  [[app({ alowedOrigins: [] })], /at 0: .*alowedOrigins/],
+  [[app({ shards: 257 })], /at 0\.shards: /],
+])("says where %j is wrong, and repeats no secret", (apps, expected) => {
+  const message = settingsErrorOf(() => parseApps(apps, "APPS"));
+  expect(message).toMatch(expected);
+  expect(message).not.toContain(SECRET);
+});
+
+it("does not take two apps of one id", () => {
+  const twice = [app({ id: "a\u202eb" }), app({ id: "a\u202eb" })];
+  expect(settingsErrorOf(() => parseApps(twice, "APPS_FILE"))).toBe(
+    'APPS_FILE names the app "a\\u{202e}b" twice',
+  );
+});

@@ -1,0 +1,73 @@
+import { expect, it } from "vitest";
+import { Frame } from "../../../../src/server/gateway/frame.ts";
+import { UwsBodySink } from "../../../../src/server/transport/uws/uws-body-sink.ts";
+import type { UwsResponse } from "../../../../src/server/transport/uws/uws-types.ts";
+
+const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
+
+/** A response whose network takes what is written while `isFree`. */
+function sinkOn({ isAborted = false } = {}) {
+  const state = { isAborted, isFree: true, calls: [] as string[], onWritable: () => true as boolean };
+  const response: Partial<Record<keyof UwsResponse, unknown>> = {
+    cork: (write: () => void) => write(),
+    write: (chunk: string | Uint8Array) => {
+      state.calls.push(String(chunk));
+      return state.isFree;
+    },
+    end: () => state.calls.push("end"),
+    close: () => state.calls.push("close"),
+    onWritable: (handler: () => boolean) => {
+      state.onWritable = handler;
+    },
+  };
+  const sink = new UwsBodySink(response as unknown as UwsResponse, () => state.isAborted);
+  let drained = 0;
+  sink.listener = { onDrain: () => drained++, onClose: () => {} };
+  return { sink, state, drained: () => drained };
+}
+
+it("what is taken does not wait", () => {
+  const { sink, state } = sinkOn();
+  expect(sink.send(new Frame("é"))).toBe(true);
+  expect([state.calls, sink.buffered]).toEqual([["é"], 0]);
+});
+
+it("what waits is counted in bytes until the library says that there is room", () => {
+  const { sink, state, drained } = sinkOn();
+  state.isFree = false;
+  expect(sink.send(new Frame("é"))).toBe(false);
+  expect(sink.send(new Frame("x"))).toBe(false);
+  expect([sink.buffered, sink.progress]).toEqual([3, 0]);
+  expect(state.onWritable()).toBe(true);
+  expect([sink.buffered, sink.progress, drained()]).toEqual([0, 1, 1]);
+  state.onWritable();
+  expect(drained()).toBe(1);
+});
+
+it("a later write that takes along what waited is told after the turn", async () => {
+  const { sink, state, drained } = sinkOn();
+  state.isFree = false;
+  sink.send(new Frame("1"));
+  state.isFree = true;
+  expect(sink.send(new Frame("2"))).toBe(true);
+  expect(drained()).toBe(0);
+  await nextTurn();
+  expect([drained(), sink.buffered]).toEqual([1, 0]);
+});
+
+it.each(["end", "terminate"] as const)("nothing follows %s", (name) => {
+  const { sink, state } = sinkOn();
+  sink[name]();
+  sink.send(new Frame("late"));
+  sink.end();
+  sink.terminate();
+  expect(state.calls).toEqual([name === "end" ? "end" : "close"]);
+});
+
+it("nothing is written for a client that has gone, for the library throws then", () => {
+  const { sink, state } = sinkOn({ isAborted: true });
+  expect(sink.send(new Frame("x"))).toBe(true);
+  sink.end();
+  sink.terminate();
+  expect(state.calls).toEqual([]);
+});

@@ -1,0 +1,29 @@
+import { expect, it } from "vitest";
+import { BodyBudget } from "../../../../src/server/http/body-budget.ts";
+import { BodyParts } from "../../../../src/server/transport/uws/uws-body.ts";
+
+/** Each owner may have 100 bytes. */
+const budgetOf100 = () => new BodyBudget(8 * 400);
+
+it("a body is whole in the end, though the library uses the memory of its pieces again", () => {
+  const budget = budgetOf100();
+  const parts = new BodyParts(budget, "app");
+  const memory = Buffer.from("one");
+  expect(parts.add(memory)).toBe(true);
+  memory.write("two");
+  expect(parts.add(memory)).toBe(true);
+  expect(budget.bytes).toBe(6);
+  expect(String(parts.whole(Buffer.from("end")))).toBe("onetwoend");
+  expect(budget.bytes).toBe(0);
+});
+
+it("a piece for which there is no room is not kept, and what was kept is given back", () => {
+  const budget = budgetOf100();
+  const parts = new BodyParts(budget, "app");
+  expect(parts.add(Buffer.alloc(60))).toBe(true);
+  expect(parts.add(Buffer.alloc(60))).toBe(false);
+  expect(budget.bytes).toBe(60);
+  parts.release();
+  parts.release();
+  expect(budget.bytes).toBe(0);
+});

@@ -1,0 +1,58 @@
+import { EventEmitter } from "node:events";
+import type { IncomingMessage } from "node:http";
+import { expect, it } from "vitest";
+import { BodyBudget } from "../../../../src/server/http/body-budget.ts";
+import type { TransportOptions } from "../../../../src/server/transport/transport.ts";
+import { readBody } from "../../../../src/server/transport/ws/node-body.ts";
+
+/** Reads a body of which the test sends the pieces; each owner may have 100 bytes. */
+function read(length: number) {
+  const bodies = new BodyBudget(8 * 400);
+  const request = Object.assign(new EventEmitter(), { isResumed: false, resume: () => {} });
+  request.resume = () => {
+    request.isResumed = true;
+  };
+  let refused = 0;
+  const options = { bodies, bodyRefused: () => refused++ } as unknown as TransportOptions;
+  const body = readBody(request as unknown as IncomingMessage, length, "app", options);
+  return { bodies, body, refused: () => refused, request };
+}
+
+it("a body that comes at once is never counted", async () => {
+  const { bodies, body, request } = read(500);
+  const bytes = Buffer.alloc(500, "x");
+  request.emit("data", bytes);
+  expect(bodies.bytes).toBe(0);
+  request.emit("end");
+  expect(await body).toEqual({ kind: "whole", bytes });
+});
+
+it("the pieces of a body are counted until it is whole", async () => {
+  const { bodies, body, request } = read(6);
+  request.emit("data", Buffer.from("ab"));
+  request.emit("data", Buffer.from("cd"));
+  expect(bodies.bytes).toBe(4);
+  request.emit("data", Buffer.from("ef"));
+  request.emit("end");
+  expect(await body).toEqual({ kind: "whole", bytes: Buffer.from("abcdef") });
+  expect(bodies.bytes).toBe(0);
+});
+
+it("a body for which there is no room is refused, and its rest is skipped", async () => {
+  const { bodies, body, refused, request } = read(500);
+  request.emit("data", Buffer.alloc(60));
+  request.emit("data", Buffer.alloc(60));
+  expect(await body).toEqual({ kind: "refused" });
+  expect([refused(), bodies.bytes, request.isResumed]).toEqual([1, 0, true]);
+  // The client may still go away, which is no crash.
+  expect(() => request.emit("error", new Error("reset"))).not.toThrow();
+});
+
+it.each(["close", "error"])("a client that goes away gives back its bytes: %s", async (event) => {
+  const { bodies, body, request } = read(500);
+  request.emit("data", Buffer.alloc(60));
+  request.emit(event, new Error("reset"));
+  expect(await body).toEqual({ kind: "gone" });
+  expect(bodies.bytes).toBe(0);
+  expect(request.listenerCount("data")).toBe(0);
+});
