@@ -33,7 +33,8 @@ const VARIABLES: Record<string, string> = {
 };
 const CONFIG = "haproxy-nodes.cfg";
 const LEASE_MS = 2_000;
-const WINDOW_MS = 3_000;
+/** Long enough for a client to come back in time on a machine that is busy with other things. */
+const WINDOW_MS = 8_000;
 
 /** As `docker compose` does: what is missing ends it. */
 function interpolate<T>(value: T): T {

@@ -7,8 +7,8 @@ import { HandClock } from "../support/hand-clock.ts";
 import { TRANSPORTS } from "../support/transports.ts";
 import { until } from "../support/until.ts";
 
-// Walks the numbered sequences of docs/protocol.md. In them, "$name" stands for the first text at that place, and
-// for the same text from then on. A received object may have more fields than the written one.
+// Walks the numbered sequences of docs/protocol.md. In them, "$name" stands for the first text at that place,
+// and for the same text from then on. A received object may have more fields than the written one.
 
 const DOCUMENT = readFileSync(new URL("../../docs/protocol.md", import.meta.url), "utf8");
 const SEQUENCES = [...DOCUMENT.matchAll(/^### Sequence (.+?)$[^#]*?```sequence\n(.*?)```/gms)].map(

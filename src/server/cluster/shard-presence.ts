@@ -75,13 +75,8 @@ export class ShardPresence {
   }
 
   /**
-<<<<<<< HEAD
    * Does everything in `act`, then tells the views of each app of its changes, once, at the time that `now`
    * has then. If one app fails, the others are told before this throws.
-=======
-   * Does everything in `act`, then tells the views of each app of its changes, once. If one app fails, the
-   * others are told before this throws.
->>>>>>> h-mirror
    */
   transact(now: () => number, act: () => void): void {
     this.#batch.run(now, act);

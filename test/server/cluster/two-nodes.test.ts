@@ -6,7 +6,8 @@ import { TRANSPORTS } from "../../support/transports.ts";
 import { until } from "../../support/until.ts";
 
 const LEASE_MS = 2_000;
-const WINDOW_MS = 2_000;
+/** Long enough for a client to come back in time on a machine that is busy with other things. */
+const WINDOW_MS = 8_000;
 
 /** A Redis of the test's own, and nodes that share it, until the test ends. */
 async function setUp({ onTestFinished }: TestContext, transport: (typeof TRANSPORTS)[number]) {
