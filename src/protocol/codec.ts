@@ -78,7 +78,7 @@ export type EncodedEntry = string;
  * Members with commas between them, in one piece with what comes before and after. Put together in any other way, they
  * would all be copied once more when the text is sent.
  */
-export function joinMembers(before: string, members: readonly EncodedEntry[], after: string): string {
+export function joinEntries(before: string, members: readonly EncodedEntry[], after: string): string {
   if (members.length === 0) return before + after;
   const parts = members.slice();
   parts[0] = before + parts[0];
@@ -97,7 +97,7 @@ export function encodeDiff(
   for (const [userId, cause] of left)
     causes += `${causes === "" ? "" : ","}${JSON.stringify(userId)}:"${cause}"`;
   const head = `{"type":"diff","view":${JSON.stringify(view)},"version":${version},"data":{`;
-  return joinMembers(head, members, causes === "" ? "}}" : `},"causes":{${causes}}}`);
+  return joinEntries(head, members, causes === "" ? "}}" : `},"causes":{${causes}}}`);
 }
 
 /** The part of a snapshot page that is the same for all who get it; `encodeSnapshotPage` puts the rest around it. */
@@ -107,7 +107,7 @@ export function encodeSnapshotBody(
   members: readonly EncodedEntry[],
   more: boolean,
 ): string {
-  return joinMembers(`"view":${JSON.stringify(view)},"version":${version},"data":{`, members, endOf(more));
+  return joinEntries(`"view":${JSON.stringify(view)},"version":${version},"data":{`, members, endOf(more));
 }
 
 /** `id` for the answer to a `subscribe`; without it the page is one of a snapshot for a reader that lagged. */
@@ -118,7 +118,7 @@ export function encodeSnapshotPage(id: number | undefined, body: string): string
 }
 
 export function encodeResultPage(id: number, members: readonly EncodedEntry[], more: boolean): string {
-  return joinMembers(`{"type":"result","id":${id},"data":{`, members, endOf(more));
+  return joinEntries(`{"type":"result","id":${id},"data":{`, members, endOf(more));
 }
 
 function endOf(more: boolean): string {

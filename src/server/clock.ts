@@ -7,7 +7,7 @@ export interface Clock {
 }
 
 /** A longer time between two readings is a pause: the process was busy, or it was not running. */
-export const LONGEST_PLAIN_PAUSE_MS = 1_000;
+export const MIN_PAUSE_MS = 1_000;
 /** How old the last reading of the processor time may be when a pause begins. */
 const PROCESSOR_READING_MS = 250;
 
@@ -32,7 +32,7 @@ export function createAwakeClock(
   processor: () => number = processorTime,
 ): Clock {
   let last = monotonic();
-  let stoodStill = 0;
+  let pausedMs = 0;
   let used = processor();
   let usedAt = last;
   return {
@@ -40,15 +40,15 @@ export function createAwakeClock(
       const real = monotonic();
       const pause = real - last;
       last = real;
-      if (pause > LONGEST_PLAIN_PAUSE_MS) {
+      if (pause > MIN_PAUSE_MS) {
         const idle = pause - (processor() - used);
-        if (idle > LONGEST_PLAIN_PAUSE_MS) stoodStill += idle;
+        if (idle > MIN_PAUSE_MS) pausedMs += idle;
       }
       if (real - usedAt >= PROCESSOR_READING_MS) {
         used = processor();
         usedAt = real;
       }
-      return real - stoodStill;
+      return real - pausedMs;
     },
     wallNow: wall,
   };

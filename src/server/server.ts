@@ -45,7 +45,7 @@ const TCP_REFUSAL_DETAILS = {
 } as const satisfies Readonly<Record<TcpRefusal, string | undefined>>;
 
 export interface Gateway {
-  readonly hub: GatewayNode;
+  readonly node: GatewayNode;
   readonly transport: Transport["name"];
   readonly port: number;
   /** Counts and logs an exception that no handler has caught: a defect. */
@@ -74,7 +74,7 @@ export async function startGateway(
   const { telemetry } = metrics;
   const nodeId = settings.nodeId ?? makeId();
   const { cluster, failed } = await createCluster(settings, apps, { nodeId, log, clock, metrics });
-  const hub = new GatewayNode({
+  const node = new GatewayNode({
     apps: apps.map((app) => new App(app)),
     limits: settings.limits,
     clock,
@@ -85,30 +85,30 @@ export async function startGateway(
     memoryLimit: memoryBytes(),
     replication: cluster,
   });
-  metrics.observe(hub);
+  metrics.observe(node);
   const health = monitorProcess();
   const memory = monitorMemory((use) => {
-    if (hub.loadShedder.sample(use)) {
-      if (hub.loadShedder.isShort) log.warn(use, "short of memory, so nobody new is let in");
+    if (node.loadShedder.sample(use)) {
+      if (node.loadShedder.isShort) log.warn(use, "short of memory, so nobody new is let in");
       else log.info(use, "enough memory again");
     }
-    if (hub.loadShedder.shouldCollect(hub.present)) memory.collect();
+    if (node.loadShedder.shouldCollect(node.present)) memory.collect();
   });
   let isReady = false;
   let transport: Transport | undefined;
   const isProxy = (address: string) => settings.trustProxy(plainAddress(address), 0);
   const anonymous = new AnonymousRequests({ telemetry, now: () => clock.now(), isProxy });
   const describeNode = () => ({
-    nodeId: hub.nodeId,
+    nodeId: node.nodeId,
     version: VERSION,
     transport: transport?.name,
     ...health.read(),
   });
   const handle = createRouter(
     [
-      ...presenceRoutes(hub, anonymous, describeNode),
+      ...presenceRoutes(node, anonymous, describeNode),
       ...nodeRoutes({
-        hub,
+        node,
         anonymous,
         isProxy,
         isReady: () => isReady,
@@ -138,32 +138,32 @@ export async function startGateway(
       refuseHandshake: (address, answer) =>
         // A failure of this node does not count against the address.
         answer.status >= 500 ? answer : anonymous.respond(address, () => answer),
-      upgrade: (request) => answerUpgrade(hub, request),
+      upgrade: (request) => answerUpgrade(node, request),
       handle: (request) => handle(request, {}),
       clientAddress: (peer, forwardedFor) => clientAddress(peer, forwardedFor, settings.trustProxy),
       crashed: telemetry.crashed,
     });
   } catch (error) {
-    hub.stop();
+    node.stop();
     health.stop();
     memory.stop();
     throw error;
   }
   isReady = true;
-  cluster?.start(hub);
+  cluster?.start(node);
   const { name, port } = transport;
-  log.info({ node: hub.nodeId, host: settings.host, port, transport: name, version: VERSION }, "started");
-  const ofNode = nodeWarning(process.versions.node);
-  if (ofNode !== undefined) log.warn(ofNode);
+  log.info({ node: node.nodeId, host: settings.host, port, transport: name, version: VERSION }, "started");
+  const nodeProblem = nodeWarning(process.versions.node);
+  if (nodeProblem !== undefined) log.warn(nodeProblem);
   for (const warning of settings.warnings) log.warn(warning);
 
   let stopped: Promise<void> | undefined;
-  let hurry = () => {};
-  const hurried = new Promise<void>((resolve) => {
-    hurry = resolve;
+  let stopNow = () => {};
+  const stoppedNow = new Promise<void>((resolve) => {
+    stopNow = resolve;
   });
   return {
-    hub,
+    node,
     transport: name,
     port,
     crashed: telemetry.crashed,
@@ -171,14 +171,14 @@ export async function startGateway(
     stop() {
       if (stopped !== undefined) {
         // The second call waits for nothing, not even for requests in hand.
-        hub.drain(0).then(hurry, telemetry.crashed);
+        node.drain(0).then(stopNow, telemetry.crashed);
         return stopped;
       }
-      log.info({ connections: hub.admissions.connections }, "draining");
+      log.info({ connections: node.admissions.connections }, "draining");
       stopped = (async () => {
-        await hub.drain();
-        await Promise.race([transport.close(), hurried]);
-        hub.stop();
+        await node.drain();
+        await Promise.race([transport.close(), stoppedNow]);
+        node.stop();
         health.stop();
         memory.stop();
         await cluster?.leave();

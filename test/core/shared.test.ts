@@ -95,7 +95,7 @@ describe("deadlines", () => {
       deadlines.delete(`once ${i}`);
     }
     expect(deadlines.size).toBe(1);
-    expect(deadlines.places).toBeLessThan(200);
+    expect(deadlines.heapSize).toBeLessThan(200);
   });
 });
 

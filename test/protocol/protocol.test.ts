@@ -9,12 +9,12 @@ import {
   type SessionState,
 } from "../../src/core/sessions/session.ts";
 import { Table } from "../../src/core/sessions/table.ts";
-import { decodeMessage, encodeDiff, joinMembers, readMessageId } from "../../src/protocol/codec.ts";
+import { decodeMessage, encodeDiff, joinEntries, readMessageId } from "../../src/protocol/codec.ts";
 import { FilterSchema } from "../../src/protocol/filter.ts";
 import { readHotMessage, readHotText } from "../../src/protocol/hot-messages.ts";
 import { ClientMessage } from "../../src/protocol/messages.ts";
 import { customBytes, idProblem } from "../../src/protocol/rules.ts";
-import { cutPage, PAGE_BYTES, type Page } from "../../src/server/gateway/pages.ts";
+import { cutPage, type EntryPage, PAGE_BYTES } from "../../src/server/gateway/pages.ts";
 import { WORDS } from "../fuzz/samples.ts";
 import { Random } from "../support/random.ts";
 import { runs } from "../support/seed.ts";
@@ -200,8 +200,8 @@ it("pages hold everything once, in order, none too large but for what is too lar
       const members = sizes.map((size) => "é".repeat(size / 2));
       const pages: string[] = [];
       for (let from: number | undefined = 0; from !== undefined; ) {
-        const page: Page = cutPage(members, from);
-        const text = joinMembers("", page.members, "");
+        const page: EntryPage = cutPage(members, from);
+        const text = joinEntries("", page.members, "");
         expect(Buffer.byteLength(text) <= PAGE_BYTES || !text.includes(",")).toBe(true);
         pages.push(text);
         from = page.next;

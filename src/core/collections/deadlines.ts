@@ -36,7 +36,7 @@ export class Deadlines<K> {
     if (entry !== undefined) entry.due = undefined;
     this.#entries.set(key, fresh);
     this.#heap.push(fresh);
-    this.#tidy();
+    this.#compact();
   }
 
   delete(key: K): void {
@@ -44,7 +44,7 @@ export class Deadlines<K> {
     if (entry?.due === undefined) return;
     entry.due = undefined;
     this.#live--;
-    this.#tidy();
+    this.#compact();
   }
 
   get(key: K): number | undefined {
@@ -52,7 +52,7 @@ export class Deadlines<K> {
   }
 
   /** Places in the heap: bounded by a few for each key, and shown so that a test can see it. */
-  get places(): number {
+  get heapSize(): number {
     return this.#heap.length;
   }
 
@@ -96,7 +96,7 @@ export class Deadlines<K> {
    * Drops the places of deleted keys once they are the most: churn leaves nothing behind, for little work a
    * call.
    */
-  #tidy(): void {
+  #compact(): void {
     if (this.#live > 0 && this.#heap.length <= 64 + 2 * this.#live) return;
     const kept: Entry<K>[] = [];
     for (const [key, entry] of this.#entries) {

@@ -131,10 +131,10 @@ export function statusBitsOf(kind: SessionKind, state: SessionState): StatusBits
  */
 export function patchState(state: SessionState, patch: SessionPatch): SessionState {
   const visible = patch.visible ?? state.visible;
-  const asked = patch.selectedConversationId;
-  const selectedConversationId = asked === undefined ? state.selectedConversationId : asked;
+  const requested = patch.selectedConversationId;
+  const selectedConversationId = requested === undefined ? state.selectedConversationId : requested;
   const hasFocus = patch.hasFocus ?? state.hasFocus;
-  const moved = asked !== undefined && asked !== state.selectedConversationId;
+  const moved = requested !== undefined && requested !== state.selectedConversationId;
   const isTyping = patch.isTyping ?? (moved ? false : state.isTyping);
   const custom = patch.custom === undefined ? state.custom : patchCustom(state.custom, patch.custom);
   const isSameCustom = custom === state.custom;
@@ -154,10 +154,10 @@ export function patchState(state: SessionState, patch: SessionPatch): SessionSta
 /**
  * Whether `one`, which this node learns of only now, was opened before `other`, another session of the user.
  */
-export function isBefore(one: Session, other: Session): boolean {
+export function wasOpenedBefore(one: Session, other: Session): boolean {
   if (one.ownership === undefined || other.ownership === undefined) return false;
-  const apart = one.ownership.opened - other.ownership.opened;
-  return apart < 0 || (apart === 0 && one.sessionId < other.sessionId);
+  const difference = one.ownership.opened - other.ownership.opened;
+  return difference < 0 || (difference === 0 && one.sessionId < other.sessionId);
 }
 
 export function countKeys(custom: Custom): number {

@@ -126,7 +126,7 @@ export class Table {
     user.customBytes += state.customBytes;
     this.#changed();
     this.#all.add(session, "slotInAll");
-    this.#enter(session);
+    this.#addToConversation(session);
     const visible = (session.statusBits & VISIBLE_BIT) !== 0;
     if (visible) user.visibleWidgets++;
     return {
@@ -154,19 +154,19 @@ export class Table {
     user.invalidateCache();
     user.customBytes += state.customBytes - row.customBytes;
     this.#changed();
-    const stays = from === to ? this.#conversations.get(to)! : undefined;
+    const sameBucket = from === to ? this.#conversations.get(to)! : undefined;
     if (statusBits !== statusBefore) {
       this.#all.remove(row, "slotInAll", statusBefore);
-      stays?.remove(row, "slotInConversation", statusBefore);
+      sameBucket?.remove(row, "slotInConversation", statusBefore);
     }
-    if (stays === undefined) this.#leave(row, from, statusBefore);
+    if (sameBucket === undefined) this.#removeFromConversation(row, from, statusBefore);
     row.setState(state, statusBits);
     if (statusBits !== statusBefore) {
       this.#all.add(row, "slotInAll");
-      stays?.add(row, "slotInConversation");
+      sameBucket?.add(row, "slotInConversation");
     }
-    if (stays === undefined) this.#enter(row);
-    else stays.changedAt = this.#changes;
+    if (sameBucket === undefined) this.#addToConversation(row);
+    else sameBucket.changedAt = this.#changes;
     const wasVisible = user.visibleWidgets > 0;
     user.visibleWidgets += ((statusBits & VISIBLE_BIT) - (statusBefore & VISIBLE_BIT)) / VISIBLE_BIT;
     return {
@@ -184,7 +184,7 @@ export class Table {
     rowOf(session).connection = connection;
   }
 
-  /** Takes the connection from a session, which stays as it is. */
+  /** Takes the connection from a session, which sameBucket as it is. */
   detach(session: Session): void {
     rowOf(session).connection = undefined;
   }
@@ -213,7 +213,7 @@ export class Table {
     user.invalidateCache();
     this.#changed();
     this.#all.remove(row, "slotInAll", statusBits);
-    this.#leave(row, from, statusBits);
+    this.#removeFromConversation(row, from, statusBits);
     const visible = (statusBits & VISIBLE_BIT) !== 0;
     if (visible) user.visibleWidgets--;
     if (user.sessions.length === 0) this.#users.delete(user.userId);
@@ -232,7 +232,7 @@ export class Table {
     this.#all.changedAt = this.#changes;
   }
 
-  #enter(session: SessionRow): void {
+  #addToConversation(session: SessionRow): void {
     const { selectedConversationId } = session;
     let bucket = this.#conversations.get(selectedConversationId);
     if (bucket === undefined) {
@@ -243,7 +243,7 @@ export class Table {
     bucket.changedAt = this.#changes;
   }
 
-  #leave(session: SessionRow, conversationId: string | null, statusBits: number): void {
+  #removeFromConversation(session: SessionRow, conversationId: string | null, statusBits: number): void {
     const bucket = this.#conversations.get(conversationId)!;
     bucket.remove(session, "slotInConversation", statusBits);
     bucket.changedAt = this.#changes;

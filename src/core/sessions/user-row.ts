@@ -3,12 +3,12 @@ import { MAX_LISTED_BYTES, textBytes } from "../../protocol/rules.ts";
 import { append } from "../collections/append.ts";
 import {
   FOCUSED_BIT,
-  isBefore,
   type Session,
   type SessionMatcher,
   TYPING_BIT,
   type User,
   VISIBLE_BIT,
+  wasOpenedBefore,
 } from "./session.ts";
 
 /** The table's own record of a user. Everyone else reads a `User`. */
@@ -30,7 +30,7 @@ export class UserRow implements User {
   /** Adds a session: at the end, unless another node opened it before others that are known already. */
   add(session: Session): void {
     let slot = this.sessions.length;
-    while (slot > 0 && isBefore(session, this.sessions[slot - 1]!)) slot--;
+    while (slot > 0 && wasOpenedBefore(session, this.sessions[slot - 1]!)) slot--;
     if (slot < this.sessions.length) this.sessions.splice(slot, 0, session);
     else this.sessions = append(this.sessions, session);
     this.invalidateCache();
@@ -52,12 +52,12 @@ export class UserRow implements User {
     const entries = this.#entries;
     for (let i = 0; i < entries.length; i += 2)
       if (entries[i] === listed) return entries[i + 1] as EncodedEntry;
-    const member = this.#encode(matcher);
+    const entry = this.#encode(matcher);
     if (entries.length < 2 * MAX_CACHED && this.#cachedChars < MAX_CACHED_CHARS) {
-      entries.push(listed, member);
-      this.#cachedChars += member.length;
+      entries.push(listed, entry);
+      this.#cachedChars += entry.length;
     }
-    return member;
+    return entry;
   }
 
   /**

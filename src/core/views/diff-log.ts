@@ -7,18 +7,18 @@ export interface Diff {
 export const MAX_DIFFS = 256;
 export const MAX_DIFF_CHARS = 256 * 1024;
 /** The rings of all views of an app together, in bytes as `DiffLog` estimates them. */
-export const MAX_RING_BYTES = 32 * 1024 * 1024;
+export const MAX_DIFF_LOG_BYTES = 32 * 1024 * 1024;
 /** A diff's object, its place in the list, and the head of its text. */
 const DIFF_BYTES = 64;
 /** The last diffs of a view, bounded in number and size, for subscribers that come back. */
 export class DiffLog {
-  readonly #rings: DiffRings | undefined;
+  readonly #budget: DiffLogBudget | undefined;
   readonly #diffs: Diff[] = [];
   #chars = 0;
 
   /** `rings`: told of what this one keeps, and may cut it. */
-  constructor(rings?: DiffRings) {
-    this.#rings = rings;
+  constructor(logs?: DiffLogBudget) {
+    this.#budget = logs;
   }
 
   /** About what is kept. */
@@ -31,13 +31,13 @@ export class DiffLog {
     this.#diffs.push(diff);
     this.#chars += diff.text.length;
     while (this.#diffs.length > MAX_DIFFS || this.#chars > MAX_DIFF_CHARS) this.#shift();
-    this.#rings?.grown(this, this.bytes - before);
+    this.#budget?.onResize(this, this.bytes - before);
   }
 
   /**
    * Forgets the oldest diffs until no more than so many bytes are kept. Returns how many bytes that freed.
    */
-  cutTo(bytes: number): number {
+  trimTo(bytes: number): number {
     const before = this.bytes;
     while (this.bytes > bytes) this.#shift();
     return before - this.bytes;
@@ -64,7 +64,7 @@ export class DiffLog {
  * again, so a ring that is within its fair share loses nothing. A client that comes back to a ring that was
  * cut gets a snapshot.
  */
-export class DiffRings {
+export class DiffLogBudget {
   readonly #maxBytes: number;
   /**
    * Rings that keep a diff, by the number of binary digits of their bytes: the largest are found without a
@@ -73,7 +73,7 @@ export class DiffRings {
   readonly #bySize: Set<DiffLog>[] = Array.from({ length: 33 }, () => new Set());
   #bytes = 0;
 
-  constructor(maxBytes = MAX_RING_BYTES) {
+  constructor(maxBytes = MAX_DIFF_LOG_BYTES) {
     this.#maxBytes = maxBytes;
   }
 
@@ -83,34 +83,34 @@ export class DiffRings {
 
   /** Rings that keep a diff; zero when all views are gone. */
   get size(): number {
-    return this.#bySize.reduce((sum, rings) => sum + rings.size, 0);
+    return this.#bySize.reduce((sum, logs) => sum + logs.size, 0);
   }
 
   /** A ring keeps so many bytes more, or less. */
-  grown(ring: DiffLog, bytes: number): void {
-    this.#move(ring, ring.bytes - bytes, ring.bytes);
+  onResize(log: DiffLog, bytes: number): void {
+    this.#move(log, log.bytes - bytes, log.bytes);
     for (let size = 32; this.#bytes > this.#maxBytes; ) {
       const [largest] = this.#bySize[size]!;
       if (largest === undefined) size--;
       else {
         const before = largest.bytes;
-        largest.cutTo(Math.floor(before / 2));
+        largest.trimTo(Math.floor(before / 2));
         this.#move(largest, before, largest.bytes);
       }
     }
   }
 
   /** The view of a ring is dropped. */
-  remove(ring: DiffLog): void {
-    if (this.#bySize[digits(ring.bytes)]!.has(ring)) this.#move(ring, ring.bytes, 0);
+  remove(log: DiffLog): void {
+    if (this.#bySize[digits(log.bytes)]!.has(log)) this.#move(log, log.bytes, 0);
   }
 
-  #move(ring: DiffLog, before: number, after: number): void {
+  #move(log: DiffLog, before: number, after: number): void {
     this.#bytes += after - before;
     const [from, to] = [digits(before), digits(after)];
     if (from === to) return;
-    this.#bySize[from]!.delete(ring);
-    if (after > 0) this.#bySize[to]!.add(ring);
+    this.#bySize[from]!.delete(log);
+    if (after > 0) this.#bySize[to]!.add(log);
   }
 }
 

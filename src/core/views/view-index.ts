@@ -82,7 +82,7 @@ export class ViewIndex {
   }
 
   /** Calls back for each view that the change can touch, perhaps more than once. */
-  forEachTouched(change: Change, visit: (view: View) => void): void {
+  forEachAffected(change: Change, visit: (view: View) => void): void {
     const { user, from, to } = change;
     const { userId } = user;
     this.#anywhere.visitEveryone(visit);

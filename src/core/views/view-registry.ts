@@ -1,10 +1,10 @@
 import { Deadlines } from "../collections/deadlines.ts";
 import type { Change, ReadonlyTable } from "../sessions/table.ts";
 import type { CompiledFilter } from "./compiled-filter.ts";
-import { DiffLog, DiffRings } from "./diff-log.ts";
+import { DiffLog, DiffLogBudget } from "./diff-log.ts";
 import { View } from "./view.ts";
 import { ViewIndex } from "./view-index.ts";
-import { filterBytes, HYDRATE_AT_ONCE, leastResultBytes, resultBytes, snapshotBytes } from "./view-size.ts";
+import { filterBytes, HYDRATE_AT_ONCE, minResultBytes, resultBytes, snapshotBytes } from "./view-size.ts";
 
 /** How long a view is kept after its last subscriber left, for those who come back with a position. */
 export const IDLE_VIEW_MS = 60_000;
@@ -15,20 +15,20 @@ export const IDLE_VIEW_MS = 60_000;
 export const MAX_IDLE_VIEWS = 4_096;
 export const MAX_IDLE_BYTES = 64 * 1024 * 1024;
 /** A flush that costs more than this is dear; every one counts for a little. See `flushed`. */
-const DEAR_FLUSH_MS = 0.1;
-const LEAST_FLUSH_MS = 0.002;
+const COSTLY_FLUSH_MS = 0.1;
+const MIN_FLUSH_MS = 0.002;
 /** Dear ones need not wait for longer for what they had while nobody else waited. */
-const MAX_DEAR_LEAD_MS = 1;
+const MAX_COSTLY_LEAD_MS = 1;
 
 /** Who is charged for an idle view: told when it begins to be kept, and when it is not kept any more. */
 export interface IdleViewOwner {
   /** See `FlushPayer`: flushes of what is kept cost as much as those of what is watched. */
   flushFreeAt: number;
-  kept(filterKey: string, bytes: number): void;
-  gone(filterKey: string): void;
+  onIdle(filterKey: string, bytes: number): void;
+  onIdleEnd(filterKey: string): void;
 }
 
-interface Idle {
+interface IdleView {
   readonly since: number;
   readonly bytes: number;
   readonly owner: IdleViewOwner | undefined;
@@ -43,7 +43,7 @@ interface Debt {
 
 /** What a view keeps beside its result: its ring, and in bytes its filter. */
 interface Footprint {
-  readonly ring: DiffLog;
+  readonly log: DiffLog;
   readonly filterBytes: number;
 }
 
@@ -72,9 +72,9 @@ export class ViewRegistry {
    * own.
    */
   readonly #ready = new Set<View>();
-  readonly #readyDear = new Set<View>();
+  readonly #readyCostly = new Set<View>();
   /** How much more time the dear ones have had than the others, in milliseconds. */
-  #dearLeadMs = 0;
+  #costlyLeadMs = 0;
   /**
    * Views that rest for `intervalMs`, and until when. As all rest equally long, the first to end is in front.
    */
@@ -84,9 +84,9 @@ export class ViewRegistry {
   /** Those of them that rest for what others of their payer have cost. */
   readonly #indebted = new Map<View, Debt>();
   /** Views without a subscriber, the one idle longest first. */
-  readonly #idle = new Map<View, Idle>();
+  readonly #idle = new Map<View, IdleView>();
   #idleBytes = 0;
-  readonly #rings = new DiffRings();
+  readonly #diffLogs = new DiffLogBudget();
   readonly #footprints = new Map<View, Footprint>();
   /** Changes that went into a diff together with an earlier one of the same user. */
   coalesced = 0;
@@ -106,13 +106,13 @@ export class ViewRegistry {
   debugCounts(): Record<string, number> {
     return {
       views: this.#byKey.size,
-      collecting: this.#hydrating.size,
+      hydrating: this.#hydrating.size,
       idle: this.#idle.size,
       idleBytes: this.#idleBytes,
-      rings: this.#rings.size,
-      ringBytes: this.#rings.bytes,
+      diffLogs: this.#diffLogs.size,
+      diffLogBytes: this.#diffLogs.bytes,
       footprints: this.#footprints.size,
-      ready: this.#ready.size + this.#readyDear.size,
+      ready: this.#ready.size + this.#readyCostly.size,
       resting: this.#resting.size + this.#restingLonger.size,
       indebted: this.#indebted.size,
       index: this.#index.isEmpty ? 0 : 1,
@@ -141,8 +141,8 @@ export class ViewRegistry {
   }
 
   /** What the view of a filter that has none would keep at least. */
-  leastBytesOf(filter: CompiledFilter): number {
-    return filterBytes(filter) + leastResultBytes(filter, this.#table);
+  minBytesOf(filter: CompiledFilter): number {
+    return filterBytes(filter) + minResultBytes(filter, this.#table);
   }
 
   /**
@@ -153,15 +153,15 @@ export class ViewRegistry {
   acquire(filter: CompiledFilter): View {
     const existing = this.#byKey.get(filter.key);
     if (existing !== undefined) {
-      this.#unidle(existing);
+      this.#endIdle(existing);
       return existing;
     }
-    const ring = new DiffLog(this.#rings);
-    const view = new View(this.#makeName(), filter, this.#table, ring);
+    const log = new DiffLog(this.#diffLogs);
+    const view = new View(this.#makeName(), filter, this.#table, log);
     // Before the view is registered: if this fails, there is nothing to take back.
     if (view.hydrate(HYDRATE_AT_ONCE)) view.phase = "quiet";
     else this.#hydrating.add(view);
-    this.#footprints.set(view, { ring, filterBytes: filterBytes(filter) });
+    this.#footprints.set(view, { log, filterBytes: filterBytes(filter) });
     this.#byKey.set(filter.key, view);
     this.#index.add(view);
     for (const userId of filter.userIds ?? []) {
@@ -197,10 +197,10 @@ export class ViewRegistry {
    * at once.
    */
   release(view: View, now: number, owner?: IdleViewOwner): void {
-    const bytes = this.bytesOf(view) + (this.#footprints.get(view)?.ring.bytes ?? 0);
+    const bytes = this.bytesOf(view) + (this.#footprints.get(view)?.log.bytes ?? 0);
     this.#idle.set(view, { since: now, bytes, owner });
     this.#idleBytes += bytes;
-    owner?.kept(view.filter.key, bytes);
+    owner?.onIdle(view.filter.key, bytes);
     while (this.#idle.size > MAX_IDLE_VIEWS || this.#idleBytes > MAX_IDLE_BYTES) {
       const [oldest] = this.#idle.keys();
       this.drop(oldest!);
@@ -214,12 +214,12 @@ export class ViewRegistry {
   }
 
   /** Marks the user in all views that the change touches. */
-  touch(change: Change, now: number): void {
+  markDirty(change: Change, now: number): void {
     if (this.#index.isEmpty) return;
-    this.#index.forEachTouched(change, (view) => {
-      const touch = view.touch(change, now);
-      if (touch === "coalesced") this.coalesced++;
-      else if (touch === "marked" && view.phase === "quiet") this.#wakeUp(view);
+    this.#index.forEachAffected(change, (view) => {
+      const mark = view.markDirty(change, now);
+      if (mark === "coalesced") this.coalesced++;
+      else if (mark === "marked" && view.phase === "quiet") this.#wakeUp(view);
     });
   }
 
@@ -239,10 +239,10 @@ export class ViewRegistry {
       }
     }
     const [plain] = this.#ready;
-    const [dear] = this.#readyDear;
-    const view = dear === undefined || this.#dearLeadMs > 0 ? (plain ?? dear) : dear;
+    const [costly] = this.#readyCostly;
+    const view = costly === undefined || this.#costlyLeadMs > 0 ? (plain ?? costly) : costly;
     if (view === undefined) return undefined;
-    this.#unready(view);
+    this.#removeReady(view);
     view.phase = "publishing";
     return view;
   }
@@ -253,10 +253,10 @@ export class ViewRegistry {
    * flushed.
    */
   recordFlushCost(view: View, costMs: number): void {
-    const spentMs = Math.max(costMs, LEAST_FLUSH_MS);
-    if (view.isDear) this.#dearLeadMs = Math.min(this.#dearLeadMs + spentMs, MAX_DEAR_LEAD_MS);
-    else this.#dearLeadMs = Math.max(0, this.#dearLeadMs - spentMs);
-    view.isDear = costMs > DEAR_FLUSH_MS;
+    const spentMs = Math.max(costMs, MIN_FLUSH_MS);
+    if (view.isCostly) this.#costlyLeadMs = Math.min(this.#costlyLeadMs + spentMs, MAX_COSTLY_LEAD_MS);
+    else this.#costlyLeadMs = Math.max(0, this.#costlyLeadMs - spentMs);
+    view.isCostly = costMs > COSTLY_FLUSH_MS;
   }
 
   /** Whether `takeReady` may have something to give. Asked after every message: most touch no view. */
@@ -289,7 +289,7 @@ export class ViewRegistry {
    * Somebody watches a view: unless they are the payer that it rests for, it rests only for what it has
    * cost itself.
    */
-  hasten(view: View, payer: object | undefined): void {
+  shortenRest(view: View, payer: object | undefined): void {
     const debt = this.#indebted.get(view);
     if (debt === undefined || debt.payer === payer) return;
     this.#indebted.delete(view);
@@ -321,36 +321,36 @@ export class ViewRegistry {
   }
 
   get #hasReady(): boolean {
-    return this.#ready.size > 0 || this.#readyDear.size > 0;
+    return this.#ready.size > 0 || this.#readyCostly.size > 0;
   }
 
   #makeReady(view: View): void {
     view.phase = "ready";
-    (view.isDear ? this.#readyDear : this.#ready).add(view);
+    (view.isCostly ? this.#readyCostly : this.#ready).add(view);
   }
 
-  #unready(view: View): void {
-    (view.isDear ? this.#readyDear : this.#ready).delete(view);
+  #removeReady(view: View): void {
+    (view.isCostly ? this.#readyCostly : this.#ready).delete(view);
   }
 
-  #unidle(view: View): void {
+  #endIdle(view: View): void {
     const idle = this.#idle.get(view);
     if (idle === undefined) return;
     this.#idle.delete(view);
     this.#idleBytes -= idle.bytes;
-    idle.owner?.gone(view.filter.key);
+    idle.owner?.onIdleEnd(view.filter.key);
   }
 
   /** Takes a view out, as if it had never been. */
   drop(view: View): void {
-    this.#unidle(view);
+    this.#endIdle(view);
     this.#byKey.delete(view.filter.key);
     this.#index.remove(view);
     const footprint = this.#footprints.get(view);
-    if (footprint !== undefined) this.#rings.remove(footprint.ring);
+    if (footprint !== undefined) this.#diffLogs.remove(footprint.log);
     this.#footprints.delete(view);
     this.#hydrating.delete(view);
-    this.#unready(view);
+    this.#removeReady(view);
     this.#resting.delete(view);
     this.#restingLonger.delete(view);
     this.#indebted.delete(view);

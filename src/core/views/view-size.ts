@@ -13,11 +13,11 @@ const VIEW_BYTES = 1_024;
 /** An id's text, its place in the filter's set, and its place in the index of views. */
 const ID_BYTES = 128;
 /** An entry's place in the map of a view, and the head of its text. */
-const MEMBER_BYTES = 96;
+const ENTRY_BYTES = 96;
 /** A session's place in the list of a walk, and its user's in the set of those who were looked at. */
 const WALKED_BYTES = 48;
 /** No session takes less in an entry: its id, and the names of the fields. */
-const LEAST_SESSION_BYTES = 90;
+const MIN_SESSION_BYTES = 90;
 /** The entries of a view that is being hydrated are not all measured: these tell what the others are like. */
 const SAMPLE = 1_000;
 /** An entry that is so many times as long as most says nothing about the others. */
@@ -36,7 +36,7 @@ export function filterBytes({ conversationId, userIds }: CompiledFilter): number
  * many sessions must not make a view look too large for everybody else.
  */
 export function resultBytes(view: View): number {
-  if (!view.isHydrating) return view.size * MEMBER_BYTES + view.length;
+  if (!view.isHydrating) return view.size * ENTRY_BYTES + view.length;
   const members = view.members();
   const lengths: number[] = [];
   for (let i = 0; i < members.length && i < SAMPLE; i++) lengths.push(members[i]!.length);
@@ -45,7 +45,7 @@ export function resultBytes(view: View): number {
   const measured = sum(lengths);
   const longest = OUTLIER * lengths.sort((a, b) => a - b)[lengths.length >> 1]!;
   const usual = sum(lengths.map((length) => Math.min(length, longest))) / lengths.length;
-  return Math.ceil(count * MEMBER_BYTES + measured + (count - lengths.length) * usual);
+  return Math.ceil(count * ENTRY_BYTES + measured + (count - lengths.length) * usual);
 }
 
 function sum(numbers: readonly number[]): number {
@@ -53,10 +53,10 @@ function sum(numbers: readonly number[]): number {
 }
 
 /** What a view that has to be hydrated bit by bit is taken to keep at least, before it is made. */
-export function leastResultBytes(filter: CompiledFilter, table: ReadonlyTable): number {
+export function minResultBytes(filter: CompiledFilter, table: ReadonlyTable): number {
   if (filter.userIds !== undefined) return 0;
   const matching = matchingSessions(filter, table);
-  return matching <= HYDRATE_AT_ONCE ? 0 : matching * LEAST_SESSION_BYTES;
+  return matching <= HYDRATE_AT_ONCE ? 0 : matching * MIN_SESSION_BYTES;
 }
 
 /**
@@ -65,7 +65,7 @@ export function leastResultBytes(filter: CompiledFilter, table: ReadonlyTable): 
  */
 export function snapshotBytes(view: View, table: ReadonlyTable): number {
   const count = view.isHydrating ? matchingSessions(view.filter, table) : view.size;
-  return count <= HYDRATE_AT_ONCE ? 0 : count * MEMBER_BYTES;
+  return count <= HYDRATE_AT_ONCE ? 0 : count * ENTRY_BYTES;
 }
 
 /** What the answer to a query keeps while it is sent: the sessions to look at, and who was looked at. */

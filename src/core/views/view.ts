@@ -46,7 +46,7 @@ export class View {
   /** Written by the registry alone. */
   phase: ViewPhase = "hydrating";
   /** Whether its last flush was dear. Written by the registry alone, too. */
-  isDear = false;
+  isCostly = false;
   readonly #table: ReadonlyTable;
   readonly #members = new Map<string, EncodedEntry>();
   /** Users touched since the last flush: present, or the reason why they last left. */
@@ -111,10 +111,10 @@ export class View {
   hydrate(count: number): boolean {
     const { filter } = this;
     const isDone = this.#cursor!.step(count, (user) => {
-      const member = user.encodedEntry(filter);
-      this.#length += member.length - (this.#members.get(user.userId)?.length ?? 0);
-      this.#members.set(user.userId, member);
-      this.#hydrated?.push(member);
+      const entry = user.encodedEntry(filter);
+      this.#length += entry.length - (this.#members.get(user.userId)?.length ?? 0);
+      this.#members.set(user.userId, entry);
+      this.#hydrated?.push(entry);
     });
     if (isDone) {
       this.#cursor = undefined;
@@ -140,17 +140,17 @@ export class View {
    * Takes note of a change of a user whom the filter's `userIds` admit: the user is marked now, was marked
    * already, or the change is nothing to this view.
    */
-  touch(change: Change, now: number): "marked" | "coalesced" | "untouched" {
+  markDirty(change: Change, now: number): "marked" | "coalesced" | "unaffected" {
     const { filter } = this;
-    const decides = (filter.statusSet & change.statusSet) !== 0;
-    if (!decides && !(change.visibilityFlipped && filter.includeBackground)) return "untouched";
+    const affectsStatus = (filter.statusSet & change.statusSet) !== 0;
+    if (!affectsStatus && !(change.visibilityFlipped && filter.includeBackground)) return "unaffected";
     const { userId } = change.user;
     const mark = this.#marks.get(userId);
     const wasIn = mark === undefined ? this.#members.has(userId) : mark === PRESENT;
     if (this.#marks.size === 0) this.markedAt = now;
     if (filter.includes(change.user)) this.#marks.set(userId, PRESENT);
     else if (wasIn) this.#marks.set(userId, change.cause);
-    else return "untouched";
+    else return "unaffected";
     return mark === undefined ? "marked" : "coalesced";
   }
 
@@ -169,9 +169,9 @@ export class View {
     let failed: string[] | undefined;
     let errors: unknown[] | undefined;
     for (const [userId, mark] of this.#marks) {
-      let member: EncodedEntry | undefined;
+      let entry: EncodedEntry | undefined;
       try {
-        member = this.#entryOf(userId);
+        entry = this.#entryOf(userId);
       } catch (error) {
         failed ??= [];
         failed.push(userId);
@@ -180,11 +180,11 @@ export class View {
         continue;
       }
       const before = this.#members.get(userId);
-      if (member === before) continue;
-      grown += (member?.length ?? 0) - (before?.length ?? 0);
-      if (member !== undefined) {
-        entries.push(member);
-        entered.push(member);
+      if (entry === before) continue;
+      grown += (entry?.length ?? 0) - (before?.length ?? 0);
+      if (entry !== undefined) {
+        entries.push(entry);
+        entered.push(entry);
         enteredIds.push(userId);
       } else {
         entries.push(`${JSON.stringify(userId)}:null`);

@@ -13,7 +13,7 @@ const Secret = z.string().check(length(1, 1024, "must have 1 to 1024 characters"
 /** As many logs as nodes may share. */
 export const MAX_SHARDS = 256;
 
-/** A tenant, as it stands in `APPS`. */
+/** A presence, as it stands in `APPS`. */
 export const AppConfig = z.strictObject({
   id: Id,
   secrets: z.array(Secret).check(length(1, 16, "must have 1 to 16 secrets")),

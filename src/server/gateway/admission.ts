@@ -26,8 +26,8 @@ export class Admitted {
   }
 
   /** Whether one more message of so many bytes may be looked at, before there was a valid token. */
-  mayAsk(bytes: number, now: number): boolean {
-    return this.#key === undefined || this.#admissions.mayAsk(this.#key, bytes, now);
+  admitMessage(bytes: number, now: number): boolean {
+    return this.#key === undefined || this.#admissions.admitMessage(this.#key, bytes, now);
   }
 
   /** Gives the place back. Once is enough, and twice does no harm. */
@@ -91,7 +91,7 @@ export class ConnectRate {
 const STRANGER_BYTES_PER_SECOND = 65_536;
 const STRANGER_BURST_BYTES = 262_144;
 /** A message counts as so many at least. */
-const LEAST_STRANGER_BYTES = 128;
+const MIN_STRANGER_BYTES = 128;
 const MAX_STRANGERS = 16_384;
 
 /**
@@ -137,8 +137,8 @@ export class Admissions {
   }
 
   /** Takes a message of an address from what its strangers may send; false if that is used up. */
-  mayAsk(key: string, bytes: number, now: number): boolean {
-    return this.#strangerBytes.take(key, now, Math.max(bytes, LEAST_STRANGER_BYTES));
+  admitMessage(key: string, bytes: number, now: number): boolean {
+    return this.#strangerBytes.take(key, now, Math.max(bytes, MIN_STRANGER_BYTES));
   }
 
   /** To be called by what was let in, once. */

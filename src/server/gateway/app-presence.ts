@@ -152,7 +152,7 @@ export class AppPresence {
   /** Does what is due, or a good part of it: `next` tells whether there is more. */
   run(now: number): void {
     this.transact(now, (sessions) => {
-      this.#deadlines.run(now, this.#mayGiveUp(now), sessions);
+      this.#deadlines.run(now, this.#canExpireSessions(now), sessions);
       this.liveViews.views.expireIdle(now);
       this.budgets.expire(now);
     });
@@ -161,13 +161,13 @@ export class AppPresence {
   /** When `run` next has something to do; infinity if never. */
   nextDueAt(): number {
     return Math.min(
-      this.#deadlines.nextDueAt(this.#mayGiveUp(this.#options.clock.now())),
+      this.#deadlines.nextDueAt(this.#canExpireSessions(this.#options.clock.now())),
       this.liveViews.views.nextDueAt() ?? Number.POSITIVE_INFINITY,
       this.budgets.nextDueAt() ?? Number.POSITIVE_INFINITY,
     );
   }
 
-  #mayGiveUp(now: number): boolean {
+  #canExpireSessions(now: number): boolean {
     return this.#options.replicationSink?.canExpireSessions(now) ?? true;
   }
 }

@@ -39,7 +39,7 @@ export class Connection implements SocketListener, ManagedConnection, Reply {
   readonly #node: GatewayNode;
   readonly #presence: AppPresence;
   readonly #socket: Socket;
-  readonly #admitted: Pick<Admitted, "release" | "mayAsk">;
+  readonly #admitted: Pick<Admitted, "release" | "admitMessage">;
   /** Until it has connected, where that is bounded. */
   readonly #newcomer: Newcomer | undefined;
   readonly #rateLimiter: RateLimiter;
@@ -48,7 +48,7 @@ export class Connection implements SocketListener, ManagedConnection, Reply {
   #subscriptions: Subscriptions | undefined;
   #state: State = "new";
   /** A message has come before there was a valid token. */
-  #hasAsked = false;
+  #hasSentMessage = false;
   #principal: Principal | undefined;
   #token: TokenExpiry | undefined;
   /**
@@ -65,7 +65,7 @@ export class Connection implements SocketListener, ManagedConnection, Reply {
     node: GatewayNode,
     presence: AppPresence,
     socket: Socket,
-    admitted: Pick<Admitted, "release" | "mayAsk">,
+    admitted: Pick<Admitted, "release" | "admitMessage">,
     newcomer?: Newcomer | undefined,
   ) {
     const now = node.clock.now();
@@ -206,10 +206,10 @@ export class Connection implements SocketListener, ManagedConnection, Reply {
     if (this.#state === "new") {
       if (byteLength > MAX_BYTES_BEFORE_CONNECT) return this.#close("tooLarge", "too_large");
       // The first of each is bounded by the connects of a second.
-      if (this.#hasAsked && !this.#admitted.mayAsk(byteLength, now)) {
+      if (this.#hasSentMessage && !this.#admitted.admitMessage(byteLength, now)) {
         return this.#close("flooding", "flooding");
       }
-      this.#hasAsked = true;
+      this.#hasSentMessage = true;
     }
     if (!this.#rateLimiter.admit(now)) {
       return this.#refuseOverRate(text, byteLength, now, this.#rateLimiter.retryAfterMs());
@@ -243,11 +243,11 @@ export class Connection implements SocketListener, ManagedConnection, Reply {
       case "close":
         return this.#sessions.close(message, now);
       case "subscribe":
-        return this.#watching().subscribe(message, principal);
+        return this.#ensureSubscriptions().subscribe(message, principal);
       case "unsubscribe":
-        return this.#watching().unsubscribe(message, now);
+        return this.#ensureSubscriptions().unsubscribe(message, now);
       case "query":
-        this.#watching().query(message, principal);
+        this.#ensureSubscriptions().query(message, principal);
         return this.#node.telemetry.observeQuery(this.#node.clock.now() - now);
       case "refresh":
         return this.#refresh(message, principal, now);
@@ -257,7 +257,7 @@ export class Connection implements SocketListener, ManagedConnection, Reply {
   }
 
   /** Most sockets watch nothing, and pay nothing for it. */
-  #watching(): Subscriptions {
+  #ensureSubscriptions(): Subscriptions {
     this.#subscriptions ??= new Subscriptions(
       this.#presence,
       this.sendQueue,
@@ -300,7 +300,7 @@ export class Connection implements SocketListener, ManagedConnection, Reply {
     this.#rateLimiter.setRate(
       principal.kind === "app" ? messagesPerSecond * APP_TOKEN_FACTOR : messagesPerSecond,
     );
-    this.#adopt(principal);
+    this.#setPrincipal(principal);
     const { nodeId } = this.#node;
     this.send({ type: "connected", id, userId: userOf(principal), nodeId, heartbeatMs, resumeWindowMs });
   }
@@ -335,7 +335,7 @@ export class Connection implements SocketListener, ManagedConnection, Reply {
     if (userOf(principal) !== userOf(before)) {
       return this.#refuseToken(message.id, "the token is for another user");
     }
-    this.#adopt(principal);
+    this.#setPrincipal(principal);
     this.#subscriptions?.recheck(principal, now);
     this.ok(message.id);
   }
@@ -355,7 +355,7 @@ export class Connection implements SocketListener, ManagedConnection, Reply {
   }
 
   /** Acts for this principal from now on. */
-  #adopt(principal: Principal): void {
+  #setPrincipal(principal: Principal): void {
     this.#principal = principal;
     const wallNow = this.#node.clock.wallNow();
     this.#token =

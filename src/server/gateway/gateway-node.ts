@@ -115,7 +115,7 @@ export class GatewayNode {
     this.#ticker = new Ticker(
       clock,
       (at) => this.run(at),
-      () => this.#next(),
+      () => this.#nextDueAt(),
     );
   }
 
@@ -151,7 +151,7 @@ export class GatewayNode {
   /** Numbers that must all be zero when everybody has left. */
   debugCounts(): Record<string, number> {
     return {
-      peers: this.#connections.size,
+      managedConnections: this.#connections.size,
       backlogged: this.#backlogged.size,
       pageSenders: this.pageTurns.size,
       timers: this.#timers.size,
@@ -248,11 +248,11 @@ export class GatewayNode {
       const from = slotAt(i);
       connection.drain(from + Math.floor(this.#random() * (slotAt(i + 1) - from)));
     }
-    await this.#empty();
+    await this.#whenEmpty();
   }
 
   /** Resolves when there is no connection any more. */
-  #empty(): Promise<void> {
+  #whenEmpty(): Promise<void> {
     return new Promise((resolve) => {
       if (this.#connections.size === 0) resolve();
       else this.#onEmpty.push(resolve);
@@ -291,7 +291,7 @@ export class GatewayNode {
     }
   }
 
-  #next(): number | undefined {
+  #nextDueAt(): number | undefined {
     const expiry = this.#expiries.nextDueAt() ?? Number.POSITIVE_INFINITY;
     const expiryIn = expiry - this.clock.wallNow();
     let next = Math.min(this.#timers.nextDueAt() ?? Number.POSITIVE_INFINITY, this.clock.now() + expiryIn);

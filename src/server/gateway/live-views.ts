@@ -47,7 +47,7 @@ export class LiveViews {
   debugCounts(): Record<string, number> {
     return {
       ...this.views.debugCounts(),
-      feeds: this.#channels.size,
+      channels: this.#channels.size,
       publishing: this.flusher.publishing,
       subscriptions: this.#subscriptions,
     };
@@ -66,7 +66,7 @@ export class LiveViews {
     if (charges !== undefined) {
       const hasRoom =
         known === undefined
-          ? charges.makeRoom(this.views.leastBytesOf(filter))
+          ? charges.makeRoom(this.views.minBytesOf(filter))
           : charges.subscribe(key, this.views.bytesOf(known));
       if (!hasRoom) return undefined;
     }
@@ -110,7 +110,7 @@ export class LiveViews {
   join(channel: ViewChannel, subscriber: Subscriber): void {
     channel.add(subscriber);
     this.#subscriptions++;
-    this.views.hasten(channel.view, subscriber.payer);
+    this.views.shortenRest(channel.view, subscriber.payer);
     this.flusher.wake();
   }
 

@@ -8,15 +8,15 @@ export interface MemoryUse {
 }
 
 /** The rest is for those who are there already, and for garbage that is not collected yet. */
-const SHORT = 0.8;
+const SHORT_AT = 0.8;
 /** Lower, so that those who leave make room for more than one. */
-const ENOUGH = 0.75;
+const ENOUGH_AT = 0.75;
 
 /** Whether there is memory for somebody new. */
 export class LoadShedder {
   #isShort = false;
   /** The most who were there since memory became short, or since the last collection. */
-  #most = 0;
+  #maxPresent = 0;
 
   get isShort(): boolean {
     return this.#isShort;
@@ -26,7 +26,7 @@ export class LoadShedder {
   sample({ resident, residentLimit, heap, heapLimit }: MemoryUse): boolean {
     const wasShort = this.#isShort;
     const share = Math.max(resident / residentLimit, heap / heapLimit);
-    this.#isShort = share >= (wasShort ? ENOUGH : SHORT);
+    this.#isShort = share >= (wasShort ? ENOUGH_AT : SHORT_AT);
     return this.#isShort !== wasShort;
   }
 
@@ -36,9 +36,9 @@ export class LoadShedder {
    * long.
    */
   shouldCollect(present: number): boolean {
-    this.#most = this.#isShort ? Math.max(this.#most, present) : 0;
-    if (present >= this.#most / 2) return false;
-    this.#most = present;
+    this.#maxPresent = this.#isShort ? Math.max(this.#maxPresent, present) : 0;
+    if (present >= this.#maxPresent / 2) return false;
+    this.#maxPresent = present;
     return true;
   }
 }

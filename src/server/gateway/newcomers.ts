@@ -6,7 +6,7 @@ const SHARE_OF_MEMORY = 1 / 8;
 /** One address may hold this share of it. */
 const SHARE_OF_ADDRESS = 1 / 4;
 /** A crowd of any node comes in through fewer, though more slowly. */
-const LEAST = 128;
+const MIN_NEWCOMERS = 128;
 /** For 4 s after a close frame the library may keep the connection, to see the peer's end of it. */
 const LINGER_MS = 5_000;
 
@@ -21,12 +21,12 @@ interface Lingering {
 /** A socket that is charged as a newcomer until it is released or has ended. Twice does no harm. */
 export class Newcomer {
   readonly ok = true;
-  readonly #leave: (key: string, until: number | undefined) => void;
+  readonly #onEnd: (key: string, until: number | undefined) => void;
   #key: string | undefined;
 
-  constructor(key: string, leave: (key: string, until: number | undefined) => void) {
+  constructor(key: string, onEnd: (key: string, until: number | undefined) => void) {
     this.#key = key;
-    this.#leave = leave;
+    this.#onEnd = onEnd;
   }
 
   /** It has connected, or is known to hold nothing. */
@@ -40,7 +40,7 @@ export class Newcomer {
   }
 
   #end(until: number | undefined): void {
-    if (this.#key !== undefined) this.#leave(this.#key, until);
+    if (this.#key !== undefined) this.#onEnd(this.#key, until);
     this.#key = undefined;
   }
 }
@@ -61,7 +61,7 @@ export class Newcomers {
 
   /** `memoryLimit`: bytes that this process may use. */
   constructor(memoryLimit: number, { maxMessageBytes }: Pick<GatewayConfig, "maxMessageBytes">) {
-    this.max = Math.max(LEAST, Math.floor((SHARE_OF_MEMORY * memoryLimit) / maxMessageBytes));
+    this.max = Math.max(MIN_NEWCOMERS, Math.floor((SHARE_OF_MEMORY * memoryLimit) / maxMessageBytes));
     this.maxPerAddress = Math.floor(SHARE_OF_ADDRESS * this.max);
   }
 
@@ -75,7 +75,7 @@ export class Newcomers {
     for (const each of this.#lingering) {
       if (each.until > now) break;
       this.#lingering.delete(each);
-      this.#forget(each.key);
+      this.#uncount(each.key);
     }
     if (this.#count >= this.max) return "newcomers";
     const key = addressKey(address);
@@ -83,15 +83,15 @@ export class Newcomers {
     if (held >= this.maxPerAddress) return "newcomers_per_address";
     this.#count++;
     this.#byAddress.set(key, held + 1);
-    return new Newcomer(key, this.#leave);
+    return new Newcomer(key, this.#onEnd);
   }
 
-  readonly #leave = (key: string, until: number | undefined): void => {
-    if (until === undefined) this.#forget(key);
+  readonly #onEnd = (key: string, until: number | undefined): void => {
+    if (until === undefined) this.#uncount(key);
     else this.#lingering.add({ key, until });
   };
 
-  #forget(key: string): void {
+  #uncount(key: string): void {
     this.#count--;
     const left = this.#byAddress.get(key)! - 1;
     if (left === 0) this.#byAddress.delete(key);

@@ -4,7 +4,7 @@ import type { EncodedEntry } from "../../protocol/codec.ts";
 /** The `data` of a snapshot or answer is cut into pages of about this many bytes of JSON. */
 export const PAGE_BYTES = 64 * 1024 - 512;
 
-export interface Page {
+export interface EntryPage {
   readonly members: readonly EncodedEntry[];
   /** Where the next page starts; undefined after the last. */
   readonly next: number | undefined;
@@ -13,7 +13,7 @@ export interface Page {
 /**
  * One page of `members` from index `from`; always at least one member, however long, and a page even of none.
  */
-export function cutPage(members: readonly EncodedEntry[], from: number): Page {
+export function cutPage(members: readonly EncodedEntry[], from: number): EntryPage {
   if (from === 0 && surelyFit(members)) return { members, next: undefined };
   let end = from;
   let bytes = 0;

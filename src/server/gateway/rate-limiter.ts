@@ -24,13 +24,13 @@ export class RateLimiter {
   constructor(perSecond: number, now: number) {
     this.lastHeard = Math.floor(now);
     this.#perSecond = perSecond;
-    this.#allowance = this.#most(BURST_SECONDS);
+    this.#allowance = this.#maxAllowance(BURST_SECONDS);
   }
 
   /** Allows another rate from now on. */
   setRate(perSecond: number): void {
     this.#perSecond = perSecond;
-    this.#allowance = this.#most(BURST_SECONDS);
+    this.#allowance = this.#maxAllowance(BURST_SECONDS);
     this.#floodAllowance = undefined;
   }
 
@@ -38,7 +38,7 @@ export class RateLimiter {
   admit(now: number): boolean {
     const at = Math.floor(now);
     const gained = (at - this.lastHeard) * this.#perSecond;
-    const allowance = Math.min(this.#allowance + gained, this.#most(BURST_SECONDS));
+    const allowance = Math.min(this.#allowance + gained, this.#maxAllowance(BURST_SECONDS));
     this.lastHeard = at;
     const isAllowed = allowance >= MESSAGE;
     this.#allowance = isAllowed ? allowance - MESSAGE : allowance;
@@ -51,12 +51,12 @@ export class RateLimiter {
    */
   isFlooding(now: number, secondsOfBytes = 0): boolean {
     const at = Math.floor(now);
-    const most = this.#most(FLOOD_SECONDS);
+    const max = this.#maxAllowance(FLOOD_SECONDS);
     const gained = (at - this.#floodedAt) * this.#perSecond;
-    const allowance = Math.min((this.#floodAllowance ?? most) + gained, most);
+    const allowance = Math.min((this.#floodAllowance ?? max) + gained, max);
     this.#floodedAt = at;
     const isFlooding = allowance < MESSAGE;
-    const cost = Math.max(MESSAGE, Math.floor(secondsOfBytes * this.#most(1)));
+    const cost = Math.max(MESSAGE, Math.floor(secondsOfBytes * this.#maxAllowance(1)));
     this.#floodAllowance = isFlooding ? allowance : allowance - cost;
     return isFlooding;
   }
@@ -73,7 +73,7 @@ export class RateLimiter {
     return this.#badAt.length >= MAX_BAD_MESSAGES;
   }
 
-  #most(seconds: number): number {
+  #maxAllowance(seconds: number): number {
     return seconds * MESSAGE * this.#perSecond;
   }
 }

@@ -20,7 +20,7 @@ export class ReplicatedSessions {
     const session = table.get(sessionId);
     if (session === undefined) {
       const ownership = { opened, owner, epoch, lostAt };
-      views.touch(table.open(sessionId, userId, kind, state, undefined, ownership), now);
+      views.markDirty(table.open(sessionId, userId, kind, state, undefined, ownership), now);
       return;
     }
     const { user, ownership, connection } = session;
@@ -30,7 +30,7 @@ export class ReplicatedSessions {
     table.setOwner(session, owner, epoch, lostAt);
     if (hasMoved) connection?.onSessionLost(session, "replaced");
     const change = table.update(session, state);
-    if (change !== undefined) views.touch(change, now);
+    if (change !== undefined) views.markDirty(change, now);
   }
 
   /** Another node says that a session has ended. */
@@ -39,7 +39,7 @@ export class ReplicatedSessions {
     const { now } = time;
     const { connection } = session;
     this.#release(session);
-    views.touch(table.end(session, cause), now);
+    views.markDirty(table.end(session, cause), now);
     connection?.onSessionLost(session, cause === "kicked" ? "kicked" : "replaced");
   }
 

@@ -11,7 +11,7 @@ export interface ReplicationSink {
   /** A session of this node's own has another state. */
   changed(session: Session): void;
   /** A session that another node kept is this node's own from now on. */
-  claimed(session: Session): void;
+  takenOver(session: Session): void;
   ended(session: Session, cause: EndCause): void;
   /**
    * Whether lost sessions may end: while this node does not hear of the others, they may have been resumed

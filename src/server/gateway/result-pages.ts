@@ -20,13 +20,13 @@ export interface ResultPage {
 /** The answer to a query in pages, each worked out when it is asked for: a large one costs as it is read. */
 export class ResultPages {
   readonly #filter: CompiledFilter;
-  readonly #walk: Cursor;
+  readonly #cursor: Cursor;
   #members: EncodedEntry[] = [];
   #done = false;
 
   constructor(filter: CompiledFilter, table: ReadonlyTable) {
     this.#filter = filter;
-    this.#walk = new Cursor(filter, table);
+    this.#cursor = new Cursor(filter, table);
   }
 
   /** The next page; not to be called after one that said that there are no more. */
@@ -47,7 +47,7 @@ export class ResultPages {
       }
       if (this.#done) return { members: page.members, more: false };
       if (step === STEPS_AT_ONCE) return undefined;
-      this.#done = this.#walk.step(SESSIONS_AT_ONCE, (user) =>
+      this.#done = this.#cursor.step(SESSIONS_AT_ONCE, (user) =>
         this.#members.push(user.encodedEntry(this.#filter)),
       );
     }

@@ -15,7 +15,7 @@ export interface SessionContext {
   readonly time: TransactionTime;
   readonly deadlines: SessionDeadlines;
   /** Marked by each change that somebody can see. */
-  readonly views: Pick<ViewRegistry, "touch">;
+  readonly views: Pick<ViewRegistry, "markDirty">;
   /** Where other nodes read of what happens here; undefined: there are none. */
   readonly replicationSink: ReplicationSink | undefined;
 }

@@ -31,7 +31,7 @@ export class SessionDeadlines {
 
   /** Numbers that must all be zero when everybody has left. */
   debugCounts(): Record<string, number> {
-    return { typing: this.#typing.size, lost: this.#disconnected.size, left: this.#ending.size };
+    return { typing: this.#typing.size, disconnected: this.#disconnected.size, ending: this.#ending.size };
   }
 
   startTyping(session: Session, now: number): void {

@@ -79,8 +79,8 @@ export class SessionLife implements DueSessions {
     const { makeId, replicationSink, views } = this.#context;
     const sessionId = makeId();
     const state = patchState(NEW_SESSION, patch);
-    const origin = this.#ownOrigin(userId);
-    views.touch(this.#table.open(sessionId, userId, kind, state, connection, origin), now);
+    const ownership = this.#newOwnership(userId);
+    views.markDirty(this.#table.open(sessionId, userId, kind, state, connection, ownership), now);
     const session = this.#table.get(sessionId)!;
     if (state.isTyping) this.#deadlines.startTyping(session, now);
     replicationSink?.opened(session);
@@ -109,7 +109,7 @@ export class SessionLife implements DueSessions {
     // Under a partition the most recent takeover wins, so the epoch also advances for sessions that this node
     // owns.
     this.#table.setOwner(session, undefined, Math.min(ownership.epoch + 1, MAX_OWNERSHIP_NUMBER), undefined);
-    this.#context.replicationSink?.claimed(session);
+    this.#context.replicationSink?.takenOver(session);
   }
 
   update(session: Session, patch: SessionPatch): void {
@@ -119,7 +119,7 @@ export class SessionLife implements DueSessions {
     else if (session.isTyping && !state.isTyping) this.#deadlines.stopTyping(session);
     if (state === session) return;
     const change = this.#table.update(session, state);
-    if (change !== undefined) this.#context.views.touch(change, now);
+    if (change !== undefined) this.#context.views.markDirty(change, now);
     if (session.ownership?.owner === undefined) this.#context.replicationSink?.changed(session);
   }
 
@@ -132,7 +132,7 @@ export class SessionLife implements DueSessions {
     this.#context.replicationSink?.ended(session, cause);
     this.#table.detach(session);
     this.#deadlines.delete(session);
-    this.#context.views.touch(this.#table.end(session, cause), now);
+    this.#context.views.markDirty(this.#table.end(session, cause), now);
   }
 
   /** The session's socket has said goodbye: it ends as soon as others were served. */
@@ -182,7 +182,7 @@ export class SessionLife implements DueSessions {
    * For a session of this node: opened after all of the user's that are known here, whatever the clocks of
    * other nodes say.
    */
-  #ownOrigin(userId: string): Ownership | undefined {
+  #newOwnership(userId: string): Ownership | undefined {
     if (this.#context.replicationSink === undefined) return undefined;
     const last = this.#table.user(userId)?.sessions.at(-1)?.ownership?.opened ?? 0;
     // What other nodes wrote may be as large as can be: then the session ids decide.

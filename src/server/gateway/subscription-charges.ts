@@ -75,7 +75,7 @@ export class SubscriptionCharges implements FlushPayer {
     }
     const idleBytes = this.#idle.get(key);
     // It must not be dropped to make room for itself.
-    if (idleBytes !== undefined) this.gone(key);
+    if (idleBytes !== undefined) this.onIdleEnd(key);
     if (!this.#makeRoom(bytes, 1)) {
       if (idleBytes !== undefined) this.#addIdle(key, idleBytes);
       return false;
@@ -96,13 +96,13 @@ export class SubscriptionCharges implements FlushPayer {
   /**
    * A view is kept idle from now on, and the user was the last to let go of it. It may be dropped at once.
    */
-  kept(key: string, bytes: number): void {
+  onIdle(key: string, bytes: number): void {
     this.#addIdle(key, bytes);
     this.#dropIdle(() => this.bytes > this.#limits.maxBytes || this.filters > this.#limits.maxFilters);
   }
 
   /** An idle view was dropped, or somebody watches it again. */
-  gone(key: string): void {
+  onIdleEnd(key: string): void {
     this.#idleBytes -= this.#idle.get(key) ?? 0;
     this.#idle.delete(key);
   }
@@ -144,7 +144,7 @@ export class SubscriptionCharges implements FlushPayer {
   }
 
   /** Who has waited is gone. */
-  forget(retry: () => void): void {
+  cancelRetry(retry: () => void): void {
     this.#waiting.delete(retry);
   }
 
@@ -173,7 +173,7 @@ export class SubscriptionCharges implements FlushPayer {
     for (const key of this.#idle.keys()) {
       if (!isTooMuch()) return;
       this.#drop(key);
-      this.gone(key);
+      this.onIdleEnd(key);
     }
   }
 }

@@ -106,7 +106,7 @@ export class Subscription implements Subscriber {
     this.channel.onceFlushed(() => {
       if (this.#ended) return;
       try {
-        this.#sendQueue.start(this.#snapshotJob(requestId));
+        this.#sendQueue.start(this.#pagedSnapshot(requestId));
       } catch (error) {
         this.fail(error);
       }
@@ -142,7 +142,7 @@ export class Subscription implements Subscriber {
     this.#answers?.end();
   }
 
-  #snapshotJob(requestId: number | undefined): PagedResponse {
+  #pagedSnapshot(requestId: number | undefined): PagedResponse {
     const { view } = this.channel;
     // Taken when the first page is sent: an answer that waits for its reader keeps no old state alive.
     let snapshot: Snapshot | undefined;

@@ -139,7 +139,7 @@ export class Subscriptions {
   endAll(now: number): void {
     for (const subscription of [...this.#byView.values()]) this.#end(subscription, now);
     this.#giveBack(this.#queryBytes);
-    this.#charges?.forget(this.#retry);
+    this.#charges?.cancelRetry(this.#retry);
     this.#endAnswer();
   }
 

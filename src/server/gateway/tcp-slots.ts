@@ -29,14 +29,14 @@ export interface StrangerConnection {
 
 /** Why a connection is not taken: none is left, none is left for this address, or too many come from it. */
 export type TcpRefusal = "full" | "share_used" | "too_often";
-export type Opened = "taken" | TcpRefusal;
+export type OpenOutcome = "taken" | TcpRefusal;
 
 /** An address may be this share of what is not WebSockets while slots are short. */
 const SHARE_WHEN_SHORT = 1 / 16;
 /** As many as may come at once from behind one address that many share, when they come back. */
-const LEAST_SHARE = 32;
+const MIN_SHARE = 32;
 /** So few strangers need not be told apart. */
-const CROWD = 8;
+const CROWDED_AT = 8;
 /** Slots are short when less than this share of them is free. */
 const FEW_FREE = 1 / 8;
 /**
@@ -115,7 +115,7 @@ export class TcpSlots {
    * Counts a connection that has come. One that is not taken is to be closed, which is to be told as every
    * end is.
    */
-  open(peer: string, connection?: StrangerConnection): Opened {
+  open(peer: string, connection?: StrangerConnection): OpenOutcome {
     this.#connections++;
     if (this.#connections > this.maxConnections) return "full";
     if (this.#isProxy(peer)) return "taken";
@@ -124,7 +124,7 @@ export class TcpSlots {
     if (this.#rate?.take(key, now) === false) return "too_often";
     const rest = this.maxConnections - this.#webSockets;
     const share = this.isShort
-      ? Math.min(this.#maxPerAddress, Math.max(LEAST_SHARE, Math.floor(SHARE_WHEN_SHORT * rest)))
+      ? Math.min(this.#maxPerAddress, Math.max(MIN_SHARE, Math.floor(SHARE_WHEN_SHORT * rest)))
       : this.#maxPerAddress;
     if (this.#strangers.count(key, now) >= share && !this.#strangers.makeRoom(key)) return "share_used";
     this.#strangers.add(key, now, connection);
@@ -144,7 +144,7 @@ export class TcpSlots {
 
   /** Whether there are so many strangers that it matters whose connection is no longer one. */
   get isCrowded(): boolean {
-    return this.#strangers.total >= CROWD;
+    return this.#strangers.total >= CROWDED_AT;
   }
 
   /** A connection has become a WebSocket. */
@@ -238,12 +238,12 @@ class RecentStrangers implements Strangers {
   }
 
   count(key: string, now: number): number {
-    this.#turn(now);
+    this.#rotate(now);
     return (this.#recent.get(key) ?? 0) + (this.#before.get(key) ?? 0);
   }
 
   add(key: string, now: number): void {
-    this.#turn(now);
+    this.#rotate(now);
     const count = this.#recent.get(key) ?? 0;
     if (count === 0 && this.#recent.size >= MAX_ADDRESSES) return;
     this.#recent.set(key, count + 1);
@@ -251,7 +251,7 @@ class RecentStrangers implements Strangers {
   }
 
   remove(key: string, now: number): void {
-    this.#turn(now);
+    this.#rotate(now);
     if (takeOne(this.#before, key)) this.#totalBefore--;
     else if (takeOne(this.#recent, key)) this.#totalRecent--;
   }
@@ -260,7 +260,7 @@ class RecentStrangers implements Strangers {
     return false;
   }
 
-  #turn(now: number): void {
+  #rotate(now: number): void {
     this.#since ??= now;
     const passed = now - this.#since;
     if (passed < this.#periodMs) return;

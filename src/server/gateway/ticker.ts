@@ -1,4 +1,4 @@
-import { type Clock, LONGEST_PLAIN_PAUSE_MS } from "../clock.ts";
+import { type Clock, MIN_PAUSE_MS } from "../clock.ts";
 
 /** The awake clock has to be read this often, and tokens expire by the wall clock, which may jump. */
 const LONGEST_SLEEP_MS = 500;
@@ -12,15 +12,15 @@ export const GRACE_MS = 250;
 export class Ticker {
   readonly #clock: Clock;
   readonly #run: (now: number) => void;
-  readonly #next: () => number | undefined;
+  readonly #nextDueAt: () => number | undefined;
   #timer: NodeJS.Timeout | undefined;
   #armedFor = Number.POSITIVE_INFINITY;
   #stopped = false;
 
-  constructor(clock: Clock, run: (now: number) => void, next: () => number | undefined) {
+  constructor(clock: Clock, run: (now: number) => void, nextDueAt: () => number | undefined) {
     this.#clock = clock;
     this.#run = run;
-    this.#next = next;
+    this.#nextDueAt = nextDueAt;
     this.#arm();
   }
 
@@ -37,14 +37,14 @@ export class Ticker {
   #arm(): void {
     clearTimeout(this.#timer);
     const now = this.#clock.now();
-    this.#armedFor = Math.min(this.#next() ?? Number.POSITIVE_INFINITY, now + LONGEST_SLEEP_MS);
+    this.#armedFor = Math.min(this.#nextDueAt() ?? Number.POSITIVE_INFINITY, now + LONGEST_SLEEP_MS);
     this.#timer = setTimeout(() => this.#fire(), Math.max(1, Math.ceil(this.#armedFor - now)));
   }
 
   #fire(): void {
     const late = this.#clock.now() - this.#armedFor;
     this.#armedFor = Number.NEGATIVE_INFINITY;
-    if (late > LONGEST_PLAIN_PAUSE_MS) this.#timer = setTimeout(() => this.#runNow(), GRACE_MS);
+    if (late > MIN_PAUSE_MS) this.#timer = setTimeout(() => this.#runNow(), GRACE_MS);
     else this.#runNow();
   }
 

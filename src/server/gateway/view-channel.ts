@@ -36,7 +36,7 @@ export class ViewChannel {
   readonly telemetry: Telemetry;
   readonly #subscribers = new Set<Subscriber>();
   #waiting: (() => void)[] = [];
-  #onCollected: (() => void)[] = [];
+  #onHydrated: (() => void)[] = [];
   #snapshot: Snapshot | undefined;
   #publication: Publication | undefined;
   /** The payer of the first subscriber, and how many subscribers have another one. */
@@ -82,13 +82,13 @@ export class ViewChannel {
 
   /** Calls back once, when more of the first members of a large view are there. */
   onceHydrated(callback: () => void): void {
-    this.#onCollected.push(callback);
+    this.#onHydrated.push(callback);
   }
 
   /** To be called when the view has hydrated more of its first members, or all. */
   hydrated(): void {
-    const callbacks = this.#onCollected;
-    this.#onCollected = [];
+    const callbacks = this.#onHydrated;
+    this.#onHydrated = [];
     for (const callback of callbacks) this.#guard(callback);
   }
 

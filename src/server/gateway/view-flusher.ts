@@ -80,7 +80,7 @@ export class ViewFlusher {
   #flushReady(now: number): void {
     const { flushTurn } = this.#options;
     while (!this.#views.isAtRest || this.#publishing.size > 0) {
-      if (flushTurn.isSpent) return flushTurn.onNextTurn(this.#goOn);
+      if (flushTurn.isSpent) return flushTurn.onNextTurn(this.#continue);
       const view = this.#views.takeReady(now);
       if (view !== undefined) this.#flush(view, now);
       const [publishing] = this.#publishing;
@@ -89,7 +89,7 @@ export class ViewFlusher {
     }
   }
 
-  readonly #goOn = (): void => this.flush(this.#options.clock.now());
+  readonly #continue = (): void => this.flush(this.#options.clock.now());
 
   #flush(view: View, now: number): void {
     const { telemetry, flushTurn } = this.#options;

@@ -114,7 +114,7 @@ describe("a walk over a table that changes", () => {
           const view = new View("view", filter, world.table);
           world.onChange = (change) => {
             if (filter.conversationId === undefined || touches(change, filter.conversationId))
-              view.touch(change, 0);
+              view.markDirty(change, 0);
           };
           let done = false;
           for (const each of steps) {
@@ -146,7 +146,7 @@ describe("large views", () => {
     for (let i = 0; i < 3 * HYDRATE_AT_ONCE; i++) world.open({ userId: `u${i}`, kind: "widget", fields });
     let names = 0;
     const views = new ViewRegistry(world.table, 0, () => `view${names++}`);
-    world.onChange = (change) => views.touch(change, 0);
+    world.onChange = (change) => views.markDirty(change, 0);
     const view = views.acquire(new CompiledFilter(FilterSchema.parse({})));
     const other = views.acquire(new CompiledFilter(FilterSchema.parse({ hasFocus: false })));
     expect([view.isHydrating, other.isHydrating]).toEqual([true, true]);

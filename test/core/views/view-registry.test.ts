@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { NEW_SESSION, patchState } from "../../../src/core/sessions/session.ts";
 import { Table } from "../../../src/core/sessions/table.ts";
 import { CompiledFilter } from "../../../src/core/views/compiled-filter.ts";
-import { DiffLog, DiffRings, MAX_DIFF_CHARS, MAX_DIFFS } from "../../../src/core/views/diff-log.ts";
+import { DiffLog, DiffLogBudget, MAX_DIFF_CHARS, MAX_DIFFS } from "../../../src/core/views/diff-log.ts";
 import {
   IDLE_VIEW_MS,
   MAX_IDLE_BYTES,
@@ -52,21 +52,21 @@ describe("the log of diffs", () => {
   });
 });
 
-describe("the rings of an app", () => {
+describe("the diff logs of an app", () => {
   const text = "x".repeat(936);
   const DIFF = 1_000;
 
   it("are bounded by themselves only, while all together are within their budget", () => {
-    const rings = new DiffRings(300 * DIFF);
-    const log = new DiffLog(rings);
+    const budget = new DiffLogBudget(300 * DIFF);
+    const log = new DiffLog(budget);
     for (let version = 2; version < 202; version++) log.push({ version, text });
     expect(log.since(1, 201)).toHaveLength(200);
-    expect(rings.bytes).toBe(200 * DIFF);
+    expect(budget.bytes).toBe(200 * DIFF);
   });
 
   it("shrink to their fair share when they go over it, and those below it keep all", () => {
-    const rings = new DiffRings(300 * DIFF);
-    const [large, small, other] = [new DiffLog(rings), new DiffLog(rings), new DiffLog(rings)];
+    const budget = new DiffLogBudget(300 * DIFF);
+    const [large, small, other] = [new DiffLog(budget), new DiffLog(budget), new DiffLog(budget)];
     for (let version = 2; version < 12; version++) small.push({ version, text });
     for (let version = 2; version < 202; version++) large.push({ version, text });
     for (let version = 2; version < 93; version++) other.push({ version, text });
@@ -76,38 +76,38 @@ describe("the rings of an app", () => {
     expect(large.since(100, 201)).toBeUndefined();
     expect(small.since(1, 11)).toHaveLength(10);
     expect(other.since(1, 92)).toHaveLength(91);
-    expect(rings.bytes).toBe(201 * DIFF);
-    rings.remove(large);
-    rings.remove(large);
-    expect(rings.bytes).toBe(101 * DIFF);
-    expect(rings.size).toBe(2);
+    expect(budget.bytes).toBe(201 * DIFF);
+    budget.remove(large);
+    budget.remove(large);
+    expect(budget.bytes).toBe(101 * DIFF);
+    expect(budget.size).toBe(2);
   });
 
   it("never exceed it, and tell only what is so, whatever is pushed and dropped", () => {
-    const rings = new DiffRings(50_000);
+    const budget = new DiffLogBudget(50_000);
     const random = new Random(14);
     const models = new Map<DiffLog, { version: number; texts: string[] }>();
     for (let step = 0; step < 4_000; step++) {
-      const log = [...models.keys()][random.below(40)] ?? new DiffLog(rings);
+      const log = [...models.keys()][random.below(40)] ?? new DiffLog(budget);
       const model = models.get(log) ?? { version: 1, texts: [] };
       models.set(log, model);
       if (random.oneIn(200)) {
-        rings.remove(log);
+        budget.remove(log);
         models.delete(log);
         continue;
       }
       model.version++;
       model.texts.push(`${model.version}`.padEnd(random.below(random.oneIn(10) ? 60_000 : 600), "y"));
       log.push({ version: model.version, text: model.texts.at(-1)! });
-      expect(rings.bytes).toBeLessThanOrEqual(50_000);
-      expect(rings.bytes).toBe([...models.keys()].reduce((sum, each) => sum + each.bytes, 0));
+      expect(budget.bytes).toBeLessThanOrEqual(50_000);
+      expect(budget.bytes).toBe([...models.keys()].reduce((sum, each) => sum + each.bytes, 0));
       const from = 1 + random.below(model.version + 1);
       const missed = log.since(from, model.version);
       if (missed !== undefined) expect(missed.map((diff) => diff.text)).toEqual(model.texts.slice(from - 1));
       expect(log.since(model.version, model.version)).toEqual([]);
     }
-    for (const log of models.keys()) rings.remove(log);
-    expect([rings.bytes, rings.size]).toEqual([0, 0]);
+    for (const log of models.keys()) budget.remove(log);
+    expect([budget.bytes, budget.size]).toEqual([0, 0]);
   });
 });
 
@@ -197,19 +197,19 @@ describe("views that nobody watches", () => {
     expect(idle).toBeLessThan(MAX_IDLE_BYTES / 490_000);
   });
 
-  it("count with what their rings keep", () => {
+  it("count with what their diff logs keep", () => {
     const { table, views } = setUp();
     const view = views.acquire(compile({}));
     const state = (n: number) => ({ ...NEW_SESSION, selectedConversationId: `c${n}` });
     const { user } = table.open("s", "u", "widget", state(0), undefined);
     for (let n = 1; n <= 100; n++) {
-      views.touch(table.update(user.sessions[0]!, state(n))!, 100 * n);
+      views.markDirty(table.update(user.sessions[0]!, state(n))!, 100 * n);
       views.takeReady(100 * n)!.flush();
       views.rest(view, 50, 100 * n);
     }
-    const withoutRing = views.bytesOf(view);
+    const withoutLog = views.bytesOf(view);
     views.release(view, 10_000);
-    expect(views.debugCounts().idleBytes).toBeGreaterThan(withoutRing + 100 * 200);
+    expect(views.debugCounts().idleBytes).toBeGreaterThan(withoutLog + 100 * 200);
     views.expireIdle(10_000 + IDLE_VIEW_MS);
     expect(Object.values(views.debugCounts()).every((left) => left === 0)).toBe(true);
   });
@@ -219,8 +219,8 @@ describe("views that nobody watches", () => {
     const charged = new Map<string, number>();
     const owner = {
       flushFreeAt: 0,
-      kept: (key: string, bytes: number) => void charged.set(key, bytes),
-      gone: (key: string) => void charged.delete(key),
+      onIdle: (key: string, bytes: number) => void charged.set(key, bytes),
+      onIdleEnd: (key: string) => void charged.delete(key),
     };
     const view = views.acquire(compile({}));
     views.release(view, 0, owner);
@@ -273,7 +273,7 @@ it("what a view keeps is measured anew after each flush", () => {
   expect([view.isHydrating, views.bytesOfKey(filter.key)]).toEqual([true, undefined]);
   const open = (i: number) =>
     table.open(`s${i}`, `u${random.below(1_200)}`, "widget", patchState(NEW_SESSION, custom()), undefined);
-  views.touch(open(1_500), 0);
+  views.markDirty(open(1_500), 0);
   while (views.isHydrating) views.hydrateMore();
   const empty = new ViewRegistry(table, 50, () => "empty");
   const alone = empty.bytesOf(empty.acquire(compile({ hasFocus: true })));
@@ -285,7 +285,7 @@ it("what a view keeps is measured anew after each flush", () => {
         : random.oneIn(3)
           ? table.end(session, "closed")
           : table.update(session, patchState(session, custom()));
-    if (change !== undefined) views.touch(change, round);
+    if (change !== undefined) views.markDirty(change, round);
     if (round % 4 > 0) continue;
     if (view.isMarked) view.flush();
     const members = view.members().reduce((sum, member) => sum + member.length + 96, 0);
@@ -304,10 +304,10 @@ describe("an event", () => {
     for (let i = 0; i < 2_000; i++) {
       const filter = i % 2 === 0 ? { selectedConversationId: `c${i}` } : { userIds: [`u${i}`] };
       const view = views.acquire(compile(filter));
-      const touch = view.touch.bind(view);
-      view.touch = (...args) => {
+      const markDirty = view.markDirty.bind(view);
+      view.markDirty = (...args) => {
         looks++;
-        return touch(...args);
+        return markDirty(...args);
       };
     }
     const change = table.open(
@@ -317,7 +317,7 @@ describe("an event", () => {
       { ...NEW_SESSION, selectedConversationId: "c2" },
       undefined,
     );
-    views.touch(change, 0);
+    views.markDirty(change, 0);
     expect(looks).toBe(2);
   });
 });

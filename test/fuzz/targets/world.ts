@@ -18,15 +18,15 @@ const NO_FILES = { openFiles: 65_536, readFile: () => "" };
 
 /** A gateway without sockets and on a clock of its own, whose whole state can be looked at. A defect ends the run. */
 export class World {
-  readonly hub: GatewayNode;
-  readonly tenant: AppPresence;
+  readonly node: GatewayNode;
+  readonly presence: AppPresence;
   /** Milliseconds, turned by hand. */
   time = 0;
 
   constructor(env: Record<string, string> = {}, app: Partial<AppConfig> = {}) {
     let ids = 0;
     const { limits } = readSettings(env, NO_FILES);
-    this.hub = new GatewayNode({
+    this.node = new GatewayNode({
       apps: [new App({ id: APP_ID, secrets: [SECRET], ...app })],
       limits,
       clock: { now: () => this.time, wallNow: () => WALL_NOW },
@@ -44,13 +44,13 @@ export class World {
       random: Math.random,
     });
     // Nothing happens here but what an input does.
-    this.hub.stop();
-    this.tenant = this.hub.presence(APP_ID)!;
+    this.node.stop();
+    this.presence = this.node.presence(APP_ID)!;
   }
 
   /** Everything that anybody could see, as a text. */
   state(): string {
-    const { table, views, subscriptions } = this.tenant;
+    const { table, views, subscriptions } = this.presence;
     let data = "";
     for (const filter of [EVERYBODY, WIDGETS]) {
       const pages = new ResultPages(filter, table);
@@ -60,6 +60,6 @@ export class World {
         more = page.more;
       }
     }
-    return JSON.stringify([table.counts(), views, subscriptions, this.hub.admissions.connections, data]);
+    return JSON.stringify([table.counts(), views, subscriptions, this.node.admissions.connections, data]);
   }
 }

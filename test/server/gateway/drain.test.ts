@@ -17,12 +17,12 @@ function delaysOf(peers: number, random: () => number): number[] {
     observeQuery: () => {},
   };
   const clock = { now: () => 0, wallNow: () => 0 };
-  const hub = new GatewayNode({ apps: [], limits, clock, telemetry, nodeId: "n", makeId, random });
-  hub.stop();
+  const node = new GatewayNode({ apps: [], limits, clock, telemetry, nodeId: "n", makeId, random });
+  node.stop();
   const delays: number[] = [];
   for (let i = 0; i < peers; i++)
-    hub.add({ drain: (ms: number) => delays.push(ms) } as unknown as ManagedConnection);
-  void hub.drain(OVER_MS);
+    node.add({ drain: (ms: number) => delays.push(ms) } as unknown as ManagedConnection);
+  void node.drain(OVER_MS);
   return delays;
 }
 

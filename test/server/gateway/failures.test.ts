@@ -26,11 +26,11 @@ const compile = (filter: unknown) => new CompiledFilter(FilterSchema.parse(filte
 class World {
   now = 1_000;
   readonly crashes: unknown[] = [];
-  readonly tenant: AppPresence;
+  readonly presence: AppPresence;
   #ids = 0;
 
   constructor() {
-    this.tenant = new AppPresence(new App({ id: "app", secrets: ["x"] }), {
+    this.presence = new AppPresence(new App({ id: "app", secrets: ["x"] }), {
       limits,
       telemetry: testTelemetry((error) => void this.crashes.push(error)),
       makeId: () => `id${this.#ids++}`,
@@ -41,11 +41,11 @@ class World {
   }
 
   open(userId: string, kind: "widget" | "background" = "widget"): Session {
-    return this.tenant.transact(this.now, (sessions) => sessions.open(userId, kind, {}, holder));
+    return this.presence.transact(this.now, (sessions) => sessions.open(userId, kind, {}, holder));
   }
 
   transact(act: (sessions: SessionLife) => void): void {
-    this.tenant.transact(this.now, act);
+    this.presence.transact(this.now, act);
   }
 
   update(session: Session, hasFocus: boolean): void {
@@ -57,7 +57,7 @@ class World {
     const truth = () => this.query(filter);
     const causes = new CauseBook();
     causes.isTrue = () => true;
-    const feed = this.tenant.liveViews.channel(compile(filter));
+    const feed = this.presence.liveViews.channel(compile(filter));
     const reader = new Reader(feed, "0", causes, truth, 1_000_000, { onBacklog: () => {}, onFailure });
     reader.subscription.requestSnapshot(1);
     return reader;
@@ -66,19 +66,19 @@ class World {
   unsubscribe({ subscription }: Reader): void {
     const { channel } = subscription;
     channel.remove(subscription);
-    this.tenant.liveViews.releaseChannel(channel, this.now);
+    this.presence.liveViews.releaseChannel(channel, this.now);
   }
 
   query(filter: unknown): Record<string, unknown> {
     const compiled = compile(filter);
     const members: string[] = [];
-    compiled.forEachUser(this.tenant.table, (user) => members.push(user.encodedEntry(compiled)));
+    compiled.forEachUser(this.presence.table, (user) => members.push(user.encodedEntry(compiled)));
     return Object.assign(Object.create(null), JSON.parse(`{${members.join(",")}}`));
   }
 
   pass(ms: number): void {
     this.now += ms;
-    this.tenant.run(this.now);
+    this.presence.run(this.now);
   }
 }
 
@@ -128,9 +128,9 @@ describe("a user who cannot be encoded", () => {
     world.open("bob");
     world.open("mallory");
     const cure = poison("mallory");
-    expect(() => world.tenant.liveViews.channel(compile({}))).toThrow(RangeError);
-    expect(world.tenant.debugCounts()).toMatchObject({ views: 0, feeds: 0, collecting: 0, index: 0 });
-    expect(world.tenant.nextDueAt()).toBe(Number.POSITIVE_INFINITY);
+    expect(() => world.presence.liveViews.channel(compile({}))).toThrow(RangeError);
+    expect(world.presence.debugCounts()).toMatchObject({ views: 0, channels: 0, hydrating: 0, index: 0 });
+    expect(world.presence.nextDueAt()).toBe(Number.POSITIVE_INFINITY);
     cure();
     const reader = world.subscribe({});
     expect(reader.data).toEqual(world.query({}));
@@ -142,7 +142,7 @@ describe("a user who cannot be encoded", () => {
     const last = world.open("mallory");
     const other = world.subscribe({ userIds: ["user-1"] });
     const failed: unknown[] = [];
-    const feed = world.tenant.liveViews.channel(compile({}));
+    const feed = world.presence.liveViews.channel(compile({}));
     const waiting = {
       payer: undefined,
       deliver: () => {},
@@ -151,15 +151,15 @@ describe("a user who cannot be encoded", () => {
     };
     feed.add(waiting);
     const cure = poison("mallory");
-    while (world.tenant.debugCounts().collecting! > 0) await setImmediate();
+    while (world.presence.debugCounts().hydrating! > 0) await setImmediate();
     expect(failed).toHaveLength(1);
     feed.remove(waiting);
-    world.tenant.liveViews.releaseChannel(feed, world.now);
-    expect(world.tenant.debugCounts()).toMatchObject({ feeds: 1, collecting: 0 });
+    world.presence.liveViews.releaseChannel(feed, world.now);
+    expect(world.presence.debugCounts()).toMatchObject({ channels: 1, hydrating: 0 });
     cure();
     world.transact((sessions) => {
       sessions.end(last, "closed");
-      sessions.update(world.tenant.table.get("id1")!, { hasFocus: true });
+      sessions.update(world.presence.table.get("id1")!, { hasFocus: true });
     });
     expect(other.data).toEqual(world.query({ userIds: ["user-1"] }));
   });

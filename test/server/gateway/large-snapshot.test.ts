@@ -59,7 +59,7 @@ class World {
   change(user: number): void {
     const session = this.#table.get(`s${user}`)!;
     const n = String(++this.numbers[user]!);
-    this.view.touch(this.#table.update(session, patchState(session, { custom: { n } }))!, 0);
+    this.view.markDirty(this.#table.update(session, patchState(session, { custom: { n } }))!, 0);
   }
 
   flush(): void {

@@ -44,7 +44,7 @@ it("a reader so slow with the pages of a snapshot that the diffs after it are go
   subscription.requestSnapshot(1);
   const session = table.get("s0")!;
   for (let n = 0; n <= MAX_DIFFS; n++) {
-    view.touch(table.update(session, patchState(session, { custom: { n: String(n) } }))!, 0);
+    view.markDirty(table.update(session, patchState(session, { custom: { n: String(n) } }))!, 0);
     publish(feed);
   }
   expect(sent).toHaveLength(1);

@@ -39,7 +39,7 @@ describe.each(TRANSPORTS)("a wall clock that jumps, over %s", (transport) => {
     for (const to of [5, -5, 0, 60 * 24 * 365, -60 * 24 * 365, 0]) {
       jump = to * MINUTES;
       // The gateway does what it takes to be due.
-      gateway.hub.run(gateway.hub.clock.now());
+      gateway.node.run(gateway.node.clock.now());
       await watcher.settled();
     }
     expect(watcher.inbox).toEqual([]);
@@ -92,7 +92,7 @@ describe(`deadlines of ${SESSIONS} sessions at once`, () => {
       observeQuery: () => {},
     };
     const app = new App({ id: "app", secrets: ["x"] });
-    const hub = new GatewayNode({
+    const node = new GatewayNode({
       apps: [app],
       limits,
       clock,
@@ -101,9 +101,9 @@ describe(`deadlines of ${SESSIONS} sessions at once`, () => {
       makeId,
       random: Math.random,
     });
-    const tenant = hub.presence("app")!;
+    const presence = node.presence("app")!;
     const holder = { onSessionLost: () => {} };
-    tenant.transact(time, (sessions) => {
+    presence.transact(time, (sessions) => {
       for (let i = 0; i < SESSIONS; i++) {
         const patch = { selectedConversationId: `c${i % 1_000}`, isTyping: true };
         const session = sessions.open(`user-${i}`, "widget", patch, holder);
@@ -114,7 +114,7 @@ describe(`deadlines of ${SESSIONS} sessions at once`, () => {
     delay.enable();
     await pause(20);
     time += isTyping ? limits.typingTimeoutMs : limits.resumeWindowMs;
-    const left = () => tenant.table.counts()[isTyping ? "typing" : "sessions"];
+    const left = () => presence.table.counts()[isTyping ? "typing" : "sessions"];
     await until(() => left() < SESSIONS);
     const before = performance.now();
     // Others are served in between: it takes many turns.
@@ -123,9 +123,9 @@ describe(`deadlines of ${SESSIONS} sessions at once`, () => {
     const ms = performance.now() - before;
     await pause(20);
     delay.disable();
-    hub.stop();
+    node.stop();
     expect(turns).toBeGreaterThan(10);
-    expect(tenant.table.counts().sessions).toBe(isTyping ? SESSIONS : 0);
+    expect(presence.table.counts().sessions).toBe(isTyping ? SESSIONS : 0);
     expect(defects).toEqual([]);
     process.stdout.write(
       `${SESSIONS}× ${what} at once: ${Math.round(ms)} ms, event loop late by ${Math.round(delay.max / 1e6)} ms at most\n`,

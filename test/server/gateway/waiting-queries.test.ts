@@ -33,7 +33,7 @@ function setUp(maxBytes = MIB) {
   };
   const clock = { now: () => 0, wallNow: () => 0 };
   const app = new App({ id: "app", secrets: ["x"] });
-  const hub = new GatewayNode({
+  const node = new GatewayNode({
     apps: [app],
     limits,
     clock,
@@ -42,8 +42,8 @@ function setUp(maxBytes = MIB) {
     makeId,
     random: () => 0,
   });
-  hub.stop();
-  const tenant = hub.presence("app")!;
+  node.stop();
+  const presence = node.presence("app")!;
   const errors: string[] = [];
   const reply: Reply = {
     send: () => {},
@@ -65,8 +65,9 @@ function setUp(maxBytes = MIB) {
       },
     };
     const outbox = new SendQueue(sink, MIB, TEST_OWNER, testPageTurns());
-    const budget = userId === undefined ? tenant.budgets.ofAppToken(0) : tenant.budgets.acquire(userId, 0);
-    const subscriptions = new Subscriptions(tenant, outbox, reply, TEST_OWNER, PER_SOCKET, budget);
+    const budget =
+      userId === undefined ? presence.budgets.ofAppToken(0) : presence.budgets.acquire(userId, 0);
+    const subscriptions = new Subscriptions(presence, outbox, reply, TEST_OWNER, PER_SOCKET, budget);
     const exp = undefined;
     const principal: Principal =
       userId === undefined ? { kind: "app", exp } : { kind: "user", userId, grant: { kind: "all" }, exp };
@@ -98,13 +99,13 @@ function setUp(maxBytes = MIB) {
     };
     return { query, queryAll, subscribe, readOne, readAll, sink, outbox, subscriptions, budget };
   };
-  return { socket, tenant };
+  return { socket, presence };
 }
 
 /** More users than are looked at in one go. */
-function crowd({ tenant }: ReturnType<typeof setUp>, users: number) {
+function crowd({ presence }: ReturnType<typeof setUp>, users: number) {
   const holder = { onSessionLost: () => {} };
-  tenant.transact(0, (sessions) => {
+  presence.transact(0, (sessions) => {
     for (let i = 0; i < users; i++) sessions.open(`user-${i}`, "widget", { custom: { n: "0" } }, holder);
   });
   const copies = vi.spyOn(Bucket.prototype, "list");
@@ -171,9 +172,9 @@ it("a large view is not collected to find that the user may not have it", async 
   const copies = crowd(world, 12_000);
   const mallory = world.socket("mallory");
   for (let i = 0; i < 10; i++) expect(mallory.subscribe({ hasFocus: false })).toBe("LIMIT_REACHED");
-  expect([copies.mock.calls.length, world.tenant.debugCounts().views]).toEqual([0, 0]);
+  expect([copies.mock.calls.length, world.presence.debugCounts().views]).toEqual([0, 0]);
   // A small one is had, and an app has the large one.
   expect(mallory.subscribe({ selectedConversationId: "room" })).toBeUndefined();
   expect(world.socket(undefined).subscribe({ hasFocus: false })).toBeUndefined();
-  await until(() => world.tenant.debugCounts().collecting === 0);
+  await until(() => world.presence.debugCounts().hydrating === 0);
 });
