@@ -34,5 +34,5 @@ export const FilterSchema = z
     description: "Which sessions, and so which users, an answer is about.",
   }) satisfies z.ZodType<PresenceFilter, PresenceFilter>;
 
-/** A filter that was checked. */
+/** A validated filter. */
 export type Filter = z.output<typeof FilterSchema>;

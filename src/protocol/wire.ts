@@ -24,7 +24,7 @@ export type SessionKind = "background" | "widget";
 /** A patch of `custom`: a string sets a key, null deletes it. Its own property `__proto__` is a key like any other. */
 export type CustomPatch = Readonly<Record<string, string | null>>;
 
-/** What a session says of itself, besides typing. What is absent stays as it is. */
+/** The fields of a session that its client sets, except `isTyping`. Absent fields stay as they are. */
 export interface SessionFields {
   /** Whether the widget is on screen; a hidden one counts as a background page. */
   readonly visible?: boolean | undefined;
@@ -34,7 +34,7 @@ export interface SessionFields {
   readonly custom?: CustomPatch | null | undefined;
 }
 
-/** A change of a session: what is absent stays as it is. */
+/** A change of a session. Absent fields stay as they are. */
 export interface SessionPatch extends SessionFields {
   readonly isTyping?: boolean | undefined;
 }
@@ -101,7 +101,7 @@ export type ClientMessage =
   | ({ readonly type: "query"; readonly filter: PresenceFilter } & HasId)
   | ({ readonly type: "ping" } & MaybeId);
 
-/** Some of the users of a result: as many as fit into one message. */
+/** Some of the users of a result, as many as fit into one message. */
 export interface ResultPage {
   readonly data: PresenceData;
   /** More pages of the same result follow. */
@@ -117,7 +117,7 @@ export interface Diff extends Position {
   readonly causes?: Readonly<Record<string, LeaveCause>> | undefined;
 }
 
-/** One thing wrong with an input: where (`filter.userIds.3`, empty for the whole) and what. */
+/** One problem of an input: its path (`filter.userIds.3`; empty for the whole input) and its description. */
 export interface Issue {
   readonly path: string;
   readonly message: string;

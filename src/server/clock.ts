@@ -1,6 +1,6 @@
 /** The source of time. Everything that measures a period takes a clock, so that tests can set the time. */
 export interface Clock {
-  /** Milliseconds of a clock that never goes back; its zero means nothing. */
+  /** Milliseconds of a clock that never goes back, since an arbitrary moment. */
   now(): number;
   /** Milliseconds since 1970, as tokens count them. */
   wallNow(): number;

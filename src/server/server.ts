@@ -26,14 +26,14 @@ import { listenUws } from "./transport/uws/uws.ts";
 import { listenWs } from "./transport/ws/ws.ts";
 import { VERSION } from "./version.ts";
 
-/** The built dashboard. The path holds for this file in src and in dist. */
+/** The built dashboard. The path is valid for this file in `src` and in `dist`. */
 const DASHBOARD = new URL("../../dist/dashboard/", import.meta.url);
 
-/** TCP connections that an address may have for plain HTTP, beside as many as it may have WebSockets. */
+/** TCP connections that an address may have for plain HTTP, in addition to its WebSockets. */
 const EXTRA_TCP_PER_ADDRESS = 100;
 /**
- * New connections a second from one address on `ws`, if `MAX_CONNECTS_PER_SECOND` is not more. Those that become
- * WebSockets or show valid credentials do not count.
+ * New connections a second that one address may make on `ws`, unless `MAX_CONNECTS_PER_SECOND` is more.
+ * Connections that become WebSockets or show valid credentials do not count.
  */
 const MIN_STRANGERS_PER_SECOND = 1_000;
 
@@ -50,16 +50,20 @@ export interface Gateway {
   readonly port: number;
   /** Counts and logs an exception that no handler has caught: a defect. */
   crashed(error: unknown): void;
-  /** Resolves if this node finds that it must not run, because another node has its id. */
+  /** Resolves if this node must not run, because another node has its id. */
   readonly failed: Promise<SettingsError>;
   /**
    * Shuts down gently: tells each client when to reconnect, disconnects the clients over the drain time, and
-   * answers the requests in hand. A second call ends the rest at once.
+   * answers the requests that are under way. A second call ends the rest at once.
    */
   stop(): Promise<void>;
 }
 
-/** Puts a gateway together and starts it. This is the one place that knows every part by name. */
+/**
+ * Assembles a gateway and starts it. This is the only place that knows every part.
+ *
+ * @throws SettingsError if the chosen transport does not load; also what listening on the port throws.
+ */
 export async function startGateway(
   settings: Settings,
   apps: readonly AppConfig[],
@@ -170,7 +174,7 @@ export async function startGateway(
     failed,
     stop() {
       if (stopped !== undefined) {
-        // The second call waits for nothing, not even for requests in hand.
+        // The second call waits for nothing, not even for requests that are under way.
         node.drain(0).then(stopNow, telemetry.crashed);
         return stopped;
       }
@@ -196,7 +200,7 @@ interface ClusterDependencies {
   readonly metrics: Metrics;
 }
 
-/** This node's part in a cluster, if it has a Redis. Without one, no code of the cluster is loaded. */
+/** This node's part in a cluster, if a Redis is configured. Otherwise no code of the cluster is loaded. */
 async function createCluster(
   settings: Settings,
   apps: readonly AppConfig[],

@@ -1,27 +1,27 @@
-/** What sends the diffs of one app to its subscribers. */
+/** Sends the diffs of one app to its subscribers. */
 export interface Flushable {
   flush(now: number): void;
 }
 
 /**
- * Decides when a transaction flushes: at its end, or, while a batch is open, at the end of that. What one
- * read from other nodes brings is many transactions of many apps, and each app flushes once. One for a whole
- * node.
+ * Decides when a transaction flushes: at its own end, or, while a batch is open, at the end of the batch. One
+ * read from other nodes causes many transactions of many apps, and each app flushes once. There is one batch
+ * for a whole node.
  */
 export class FlushBatch {
   readonly #waiting = new Set<Flushable>();
   #isOpen = false;
 
-  /** To be called at the end of a transaction. */
+  /** Called at the end of a transaction. */
   flush(app: Flushable, now: number): void {
     if (this.#isOpen) this.#waiting.add(app);
     else app.flush(now);
   }
 
   /**
-   * Does everything in `act`, then flushes the apps that it has changed, also if it throws.
+   * Runs `act`, then flushes the apps that it has changed, even if it throws.
    *
-   * @throws What `act` throws; else what the first flush that fails throws, after the others are done.
+   * @throws What `act` throws; otherwise what the first failed flush throws, after the other flushes.
    */
   run(now: number, act: () => void): void {
     if (this.#isOpen) return act();

@@ -1,28 +1,31 @@
-/** What a process uses, and may use, in bytes. */
+/** The memory that a process uses and may use, in bytes. */
 export interface MemoryUse {
   readonly resident: number;
   readonly residentLimit: number;
-  /** What the last collection of the whole JavaScript heap left in it: the rest may be garbage. */
+  /** The size of the JavaScript heap after the last full collection. What was added since may be garbage. */
   readonly heap: number;
   readonly heapLimit: number;
 }
 
-/** The rest is for those who are there already, and for garbage that is not collected yet. */
+/**
+ * Memory is low from this share on. The rest is for clients that are there already, and for garbage that is
+ * not collected yet.
+ */
 const SHORT_AT = 0.8;
-/** Lower, so that those who leave make room for more than one. */
+/** Memory is sufficient again below this share. It is lower, so that clients are not let in one by one. */
 const ENOUGH_AT = 0.75;
 
-/** Whether there is memory for somebody new. */
+/** Decides whether there is memory for new clients. */
 export class LoadShedder {
   #isShort = false;
-  /** The most who were there since memory became short, or since the last collection. */
+  /** The most connections and sessions since memory became low, or since the last collection. */
   #maxPresent = 0;
 
   get isShort(): boolean {
     return this.#isShort;
   }
 
-  /** Takes a sample; true if it changes the answer. */
+  /** Takes a sample. Returns true if `isShort` has changed. */
   sample({ resident, residentLimit, heap, heapLimit }: MemoryUse): boolean {
     const wasShort = this.#isShort;
     const share = Math.max(resident / residentLimit, heap / heapLimit);
@@ -31,9 +34,9 @@ export class LoadShedder {
   }
 
   /**
-   * Whether to collect the heap now, with so many there: most have left since memory became short. Node alone
-   * may take minutes to notice that, where few are left to do anything, and nobody would be let in for as
-   * long.
+   * Whether to collect the heap now: more than half of the connections and sessions have gone since memory
+   * became low. Node alone may take minutes to collect in a process that does little, and would refuse new
+   * clients for as long.
    */
   shouldCollect(present: number): boolean {
     this.#maxPresent = this.#isShort ? Math.max(this.#maxPresent, present) : 0;

@@ -1,14 +1,17 @@
 import { type Clock, MIN_PAUSE_MS } from "../clock.ts";
 
-/** The awake clock has to be read this often, and tokens expire by the wall clock, which may jump. */
+/**
+ * The longest time between two runs, in milliseconds: the awake clock must be read this often, and the wall
+ * clock, by which tokens expire, may jump.
+ */
 const LONGEST_SLEEP_MS = 500;
 /**
- * After a pause in which the process was busy, what clients sent meanwhile is read first, and clients that
- * were not served get so long to come back, before any deadline is looked at.
+ * After a pause in which the process was busy, it first reads what clients sent meanwhile. Clients that were
+ * not served get this many milliseconds to answer before any deadline is checked.
  */
 export const GRACE_MS = 250;
 
-/** The one timer of a gateway: calls `run` when something is due, and at least twice a second. */
+/** The single timer of a gateway: calls `run` when something is due, and at least twice a second. */
 export class Ticker {
   readonly #clock: Clock;
   readonly #run: (now: number) => void;
@@ -24,7 +27,7 @@ export class Ticker {
     this.#arm();
   }
 
-  /** Says that something will be due at `due`. */
+  /** Something will be due at `due`. */
   wakeBy(due: number): void {
     if (due < this.#armedFor && !this.#stopped) this.#arm();
   }
