@@ -10,8 +10,8 @@ const anyOr = z
   .transform((value) => value ?? undefined);
 
 /**
- * A presence query as clients write it. Every field is optional and unknown fields are ignored. Parsed, "any" is always
- * `undefined`; for `selectedConversationId` null stays null, "no conversation selected".
+ * A presence query as clients write it. Every field is optional and unknown fields are ignored. Parsed, "any"
+ * is always `undefined`; for `selectedConversationId` null stays null, "no conversation selected".
  */
 export const FilterSchema = z
   .object({

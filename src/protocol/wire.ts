@@ -1,13 +1,16 @@
 /**
- * The wire as plain types: every message, and what is in it. The gateway and the SDK both import this module, so it
- * depends on nothing. The schemas beside it check what arrives, and must agree with these types.
+ * The wire as plain types: every message, and what is in it. The gateway and the SDK both import this module,
+ * so it depends on nothing. The schemas beside it check what arrives, and must agree with these types.
  */
 import type { CloseCause, ErrorCode, LeaveCause } from "./codes.ts";
 
 /** The WebSocket subprotocol, with the version of the wire; clients may offer it and need not. */
 export const SUBPROTOCOL = "presence.v1";
 
-/** Which sessions, and so which users, an answer is about. Every field is optional: `{}` is everyone with a visible widget. */
+/**
+ * Which sessions, and so which users, an answer is about. Every field is optional: `{}` is everyone with a
+ * visible widget.
+ */
 export interface PresenceFilter {
   /** Also users without a visible widget, and background sessions that match. */
   readonly includeBackgroundSessions?: boolean | null | undefined;
@@ -21,7 +24,10 @@ export interface PresenceFilter {
 
 export type SessionKind = "background" | "widget";
 
-/** A patch of `custom`: a string sets a key, null deletes it. Its own property `__proto__` is a key like any other. */
+/**
+ * A patch of `custom`: a string sets a key, null deletes it. Its own property `__proto__` is a key like any
+ * other.
+ */
 export type CustomPatch = Readonly<Record<string, string | null>>;
 
 /** The fields of a session that its client sets, except `isTyping`. Absent fields stay as they are. */
@@ -30,7 +36,10 @@ export interface SessionFields {
   readonly visible?: boolean | undefined;
   readonly selectedConversationId?: string | null | undefined;
   readonly hasFocus?: boolean | undefined;
-  /** A patch: a string sets a key, null deletes it, null for the whole clears all. At most 32 keys of 64 and values of 512 characters. */
+  /**
+   * A patch: a string sets a key, null deletes it, null for the whole clears all. At most 32 keys of 64 and
+   * values of 512 characters.
+   */
   readonly custom?: CustomPatch | null | undefined;
 }
 

@@ -148,7 +148,7 @@ class World {
         sessions.takeOver(live, socket!);
         socket!.sessions.add(live.sessionId);
         sessions.update(live, step.fields);
-        session!.holder = socket;
+        session!.connection = socket;
         this.#change("changed", () => oracle.update(session!, step.fields as Fields, now));
         break;
       case "kick": {

@@ -77,11 +77,11 @@ class LiveWorld {
         const { sessionId, userId, kind } = session;
         const answer = await socket.ask({ type: "open", userId, kind, sessionId, ...step.fields });
         expect(answer).toMatchObject({ type: "opened", sessionId, resumed: true });
-        if (session.holder !== undefined && session.holder !== socket) {
-          const closed = await (session.holder as TestClient).next("closed");
+        if (session.connection !== undefined && session.connection !== socket) {
+          const closed = await (session.connection as TestClient).next("closed");
           expect(closed).toEqual({ type: "closed", sessionId, cause: "replaced" });
         }
-        session.holder = socket;
+        session.connection = socket;
         oracle.update(session, step.fields as Fields, now);
         break;
       }
@@ -91,8 +91,8 @@ class LiveWorld {
         expect((await this.#gateway.http("DELETE", path)).json).toEqual({ ended: theirs.length });
         for (const each of theirs) {
           const { sessionId } = each;
-          if (each.holder !== undefined) {
-            const closed = await (each.holder as TestClient).take(
+          if (each.connection !== undefined) {
+            const closed = await (each.connection as TestClient).take(
               (message) => message.sessionId === sessionId,
             );
             expect(closed).toEqual({ type: "closed", sessionId, cause: "kicked" });
@@ -136,9 +136,9 @@ class LiveWorld {
     fields: object,
     apply: () => void,
   ): Promise<void> {
-    if (session?.holder === undefined) return;
+    if (session?.connection === undefined) return;
     const { sessionId } = session;
-    const answer = await (session.holder as TestClient).ask({ type, sessionId, ...fields });
+    const answer = await (session.connection as TestClient).ask({ type, sessionId, ...fields });
     expect(answer.type).not.toBe("error");
     apply();
   }
@@ -149,7 +149,7 @@ class LiveWorld {
     if (clean) socket.socket.close(1000);
     else socket.terminate();
     await until(() => this.#gateway.node.debugCounts().managedConnections === managedConnections! - 1);
-    for (const session of this.#oracle.sessions.filter((each) => each.holder === socket)) {
+    for (const session of this.#oracle.sessions.filter((each) => each.connection === socket)) {
       if (clean) this.#oracle.end(session);
       else this.#oracle.lose(session, this.#clock.time);
     }

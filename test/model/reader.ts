@@ -8,9 +8,12 @@ import type { ViewChannel } from "../../src/server/gateway/view-channel.ts";
 import { TEST_OWNER, testPageTurns } from "../support/stubs.ts";
 import type { CauseBook } from "./oracle.ts";
 
-/** A subscriber without a socket: it rebuilds the state from what it is sent, and holds every diff to the contract. */
+/**
+ * A subscriber without a socket: it rebuilds the state from what it is sent, and holds every diff to the
+ * contract.
+ */
 export class Reader implements Sink {
-  readonly outbox: SendQueue;
+  readonly sendQueue: SendQueue;
   readonly filterKey: string;
   readonly subscription: Subscription;
   readonly #causes: CauseBook;
@@ -24,7 +27,7 @@ export class Reader implements Sink {
 
   /** `truth`: what a query would answer now. */
   constructor(
-    feed: ViewChannel,
+    channel: ViewChannel,
     filterKey: string,
     causes: CauseBook,
     truth: () => Record<string, unknown>,
@@ -34,13 +37,13 @@ export class Reader implements Sink {
     this.#truth = truth;
     this.filterKey = filterKey;
     this.#causes = causes;
-    this.outbox = new SendQueue(this, maxBytes, owner, testPageTurns());
+    this.sendQueue = new SendQueue(this, maxBytes, owner, testPageTurns());
     const encoder: MessageEncoder = {
       snapshot: (page, requestId) => new TextFrame(encodeSnapshotPage(requestId, page.body)),
       diff: (frame) => frame,
     };
-    this.subscription = new Subscription(feed, { sendQueue: this.outbox, encoder, owner });
-    feed.add(this.subscription);
+    this.subscription = new Subscription(channel, { sendQueue: this.sendQueue, encoder, owner });
+    channel.add(this.subscription);
   }
 
   get progress(): number {
@@ -65,7 +68,7 @@ export class Reader implements Sink {
     const held = this.#held;
     this.#held = [];
     for (const frame of held) this.take(frame.text);
-    this.outbox.drained();
+    this.sendQueue.drained();
   }
 
   take(text: string): void {
@@ -94,7 +97,10 @@ export class Reader implements Sink {
     }
   }
 
-  /** What holds at the time of sending: an answer is not older than its question, and a diff tells why users left. */
+  /**
+   * What holds at the time of sending: an answer is not older than its question, and a diff tells why users
+   * left.
+   */
   // biome-ignore lint/suspicious/noExplicitAny: a message of either type
   #check(message: any): void {
     // What is marked is not in the state of the view yet: diffs follow.

@@ -4,7 +4,8 @@ import { Id } from "../../src/protocol/ids.ts";
 import type { ServerMessage } from "../../src/protocol/wire.ts";
 import { Presence } from "../../src/server/http/schemas.ts";
 
-// What the gateway sends, as schemas. It makes its messages by hand, and is fast for that; the tests check them.
+// What the gateway sends, as schemas. It makes its messages by hand, and is fast for that; the tests check
+// them.
 
 const count = z.int().min(0);
 const id = { id: count };

@@ -24,16 +24,16 @@ export function endlessTurn(): TurnBudget {
   return new TurnBudget(fail, Number.POSITIVE_INFINITY);
 }
 
-/** Pages for outboxes that belong to no gateway: all in one turn. */
+/** Pages for send queues that belong to no gateway: all in one turn. */
 export function testPageTurns(): PageTurns {
   return new PageTurns(endlessTurn());
 }
 
-/** For outboxes and subscriptions that are not to fail. */
+/** For send queues and subscriptions that are not to fail. */
 export const TEST_OWNER = { onBacklog: () => {}, onFailure: fail };
 
-/** Flushes the view of a feed, and delivers the diff to all subscribers. */
-export function publish(feed: ViewChannel): void {
-  feed.publish(feed.view.flush().diff);
-  feed.deliverSome(Number.POSITIVE_INFINITY);
+/** Flushes the view of a channel, and delivers the diff to all subscribers. */
+export function publish(channel: ViewChannel): void {
+  channel.publish(channel.view.flush().diff);
+  channel.deliverSome(Number.POSITIVE_INFINITY);
 }

@@ -18,8 +18,8 @@ export class DiffLog {
   #chars = 0;
 
   /** `budget`: the shared budget, which may trim this log. */
-  constructor(logs?: DiffLogBudget) {
-    this.#budget = logs;
+  constructor(budget?: DiffLogBudget) {
+    this.#budget = budget;
   }
 
   /** Estimated bytes that the log keeps. */

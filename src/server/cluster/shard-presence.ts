@@ -75,8 +75,8 @@ export class ShardPresence {
   }
 
   /**
-   * Does everything in `act`, then tells the views of each app of its changes, once. If one app fails, the others are
-   * told before this throws.
+   * Does everything in `act`, then tells the views of each app of its changes, once. If one app fails, the
+   * others are told before this throws.
    */
   transact(now: number, act: () => void): void {
     this.#batch.run(now, act);

@@ -113,7 +113,10 @@ function serve(file: DashboardFile, cacheControl: string): (request: HttpRequest
   };
 }
 
-/** No browser's list of codings is nearly as long. A longer one is not read: to take it apart takes milliseconds. */
+/**
+ * No browser's list of codings is nearly as long. A longer one is not read: to take it apart takes
+ * milliseconds.
+ */
 const MAX_ACCEPT_ENCODING = 1_024;
 
 /** The codings that an Accept-Encoding header names, without those of quality 0. */

@@ -35,8 +35,8 @@ const COUNTERS = {
 type Presence = ReturnType<GatewayNode["presences"]> extends Iterable<infer Item> ? Item : never;
 
 /**
- * The metrics of this node. Counts are plain numbers, and gauges are read from the node when somebody scrapes;
- * every set of labels is fixed. `onRefusal` and `onCrash` see each event, for the log.
+ * The metrics of this node. Counts are plain numbers, and gauges are read from the node when somebody
+ * scrapes; every set of labels is fixed. `onRefusal` and `onCrash` see each event, for the log.
  */
 export function createMetrics(
   onRefusal: (refusal: Refusal, detail: string | undefined) => void,

@@ -7,12 +7,14 @@ import { ViewRegistry } from "../../../src/core/views/view-registry.ts";
 import { FilterSchema } from "../../../src/protocol/filter.ts";
 import { ResultPages } from "../../../src/server/gateway/result-pages.ts";
 
-// A user may have many sessions and be in no result. What is looked at is linear in the sessions all the same: counted
-// in calls, not in time.
+// A user may have many sessions and be in no result. What is looked at is linear in the sessions all the
+// same: counted in calls, not in time.
 
 const SESSIONS = 1_000;
 
-/** A user with a visible widget elsewhere, whose background sessions in a room therefore count for nothing. */
+/**
+ * A user with a visible widget elsewhere, whose background sessions in a room therefore count for nothing.
+ */
 function hiddenInRoom() {
   const table = new Table();
   const widget = table.open(

@@ -19,9 +19,11 @@ const world = new World({
 });
 const { presence } = world;
 for (const [i, userId] of ["alice", "bob", "__proto__"].entries()) {
-  const holder = { onSessionLost: () => {} };
+  const connection = { onSessionLost: () => {} };
   const patch = { selectedConversationId: "c1", hasFocus: i === 0, custom: { mood: "calm" } };
-  presence.transact(0, (sessions) => sessions.open(userId, i === 1 ? "background" : "widget", patch, holder));
+  presence.transact(0, (sessions) =>
+    sessions.open(userId, i === 1 ? "background" : "widget", patch, connection),
+  );
 }
 
 const node = {

@@ -16,11 +16,11 @@ import { Reader } from "../../model/reader.ts";
 import { Random } from "../../support/random.ts";
 import { endlessTurn, TEST_OWNER, testTelemetry } from "../../support/stubs.ts";
 
-// A defect that shows while one user, view or subscriber is served changes nothing for the others, and leaves no state
-// behind that differs from what was sent. The defects are made here: functions throw.
+// A defect that shows while one user, view or subscriber is served changes nothing for the others, and leaves
+// no state behind that differs from what was sent. The defects are made here: functions throw.
 
 const { limits } = readSettings({}, { openFiles: 65_536, readFile: () => "" });
-const holder = { onSessionLost: () => {} };
+const connection = { onSessionLost: () => {} };
 const compile = (filter: unknown) => new CompiledFilter(FilterSchema.parse(filter));
 
 class World {
@@ -41,7 +41,7 @@ class World {
   }
 
   open(userId: string, kind: "widget" | "background" = "widget"): Session {
-    return this.presence.transact(this.now, (sessions) => sessions.open(userId, kind, {}, holder));
+    return this.presence.transact(this.now, (sessions) => sessions.open(userId, kind, {}, connection));
   }
 
   transact(act: (sessions: SessionLife) => void): void {
@@ -57,8 +57,8 @@ class World {
     const truth = () => this.query(filter);
     const causes = new CauseBook();
     causes.isTrue = () => true;
-    const feed = this.presence.liveViews.channel(compile(filter));
-    const reader = new Reader(feed, "0", causes, truth, 1_000_000, { onBacklog: () => {}, onFailure });
+    const channel = this.presence.liveViews.channel(compile(filter));
+    const reader = new Reader(channel, "0", causes, truth, 1_000_000, { onBacklog: () => {}, onFailure });
     reader.subscription.requestSnapshot(1);
     return reader;
   }
@@ -142,19 +142,19 @@ describe("a user who cannot be encoded", () => {
     const last = world.open("mallory");
     const other = world.subscribe({ userIds: ["user-1"] });
     const failed: unknown[] = [];
-    const feed = world.presence.liveViews.channel(compile({}));
+    const channel = world.presence.liveViews.channel(compile({}));
     const waiting = {
       payer: undefined,
       deliver: () => {},
       end: () => [],
       fail: (error: unknown) => void failed.push(error),
     };
-    feed.add(waiting);
+    channel.add(waiting);
     const cure = poison("mallory");
     while (world.presence.debugCounts().hydrating! > 0) await setImmediate();
     expect(failed).toHaveLength(1);
-    feed.remove(waiting);
-    world.presence.liveViews.releaseChannel(feed, world.now);
+    channel.remove(waiting);
+    world.presence.liveViews.releaseChannel(channel, world.now);
     expect(world.presence.debugCounts()).toMatchObject({ channels: 1, hydrating: 0 });
     cure();
     world.transact((sessions) => {
@@ -198,7 +198,7 @@ it("a subscriber that cannot be served is ended by itself: each of the others ge
   const readers = Array.from({ length: 5 }, () => world.subscribe({}, (error) => void failed.push(error)));
   const { offer } = SendQueue.prototype;
   vi.spyOn(SendQueue.prototype, "offer").mockImplementation(function (this: SendQueue, frame) {
-    if (this === readers[2]!.outbox) throw new Error("a defect");
+    if (this === readers[2]!.sendQueue) throw new Error("a defect");
     return offer.call(this, frame);
   });
   world.update(bob, true);

@@ -12,7 +12,7 @@ import { readSettings } from "../../../src/server/settings/settings.ts";
 import { endlessTurn, testTelemetry } from "../../support/stubs.ts";
 
 const { limits } = readSettings({}, { openFiles: 65_536, readFile: () => "" });
-const holder = { onSessionLost: () => {} };
+const connection = { onSessionLost: () => {} };
 const compile = (filter: unknown) => new CompiledFilter(FilterSchema.parse(filter));
 
 class Watcher implements Subscriber {
@@ -49,17 +49,20 @@ function setUp(flushTurn: TurnBudget) {
     flushTurn,
   });
   const watch = (filter: unknown, watchers: readonly Watcher[]) => {
-    const feed = presence.liveViews.channel(compile(filter));
-    for (const each of watchers) presence.liveViews.join(feed, each);
-    return feed;
+    const channel = presence.liveViews.channel(compile(filter));
+    for (const each of watchers) presence.liveViews.join(channel, each);
+    return channel;
   };
   return { presence, telemetry, time, watch };
 }
 
-/** Lets a user type and stop for a second of the clock, a millisecond at a time, and returns the diffs of a watcher. */
+/**
+ * Lets a user type and stop for a second of the clock, a millisecond at a time, and returns the diffs of a
+ * watcher.
+ */
 function diffsInOneSecond({ presence, time }: ReturnType<typeof setUp>, watcher: Watcher): number {
   const before = watcher.versions.length;
-  const session = presence.transact(time.now, (sessions) => sessions.open("alice", "widget", {}, holder));
+  const session = presence.transact(time.now, (sessions) => sessions.open("alice", "widget", {}, connection));
   for (let ms = 0; ms < 1_000; ms++) {
     time.now++;
     presence.transact(time.now, (sessions) => sessions.update(session, { hasFocus: ms % 2 === 0 }));
@@ -124,7 +127,7 @@ describe("the share of one user", () => {
       liveViews.releaseChannel(channel, time.now, owner);
     }
     const custom = Object.fromEntries(Array.from({ length: 7 }, (_, i) => [`k${i}`, "x".repeat(500)]));
-    presence.transact(time.now, (sessions) => sessions.open("alice", "widget", { custom }, holder));
+    presence.transact(time.now, (sessions) => sessions.open("alice", "widget", { custom }, connection));
     const bystander = new Watcher();
     world.watch({ userIds: ["alice"] }, [bystander]);
     const before = telemetry.diffs;
@@ -144,12 +147,12 @@ describe("the share of one user", () => {
       const owner = { flushFreeAt: 60_000, onIdle: () => {}, onIdleEnd: () => {} };
       const filter = { selectedConversationId: "room" };
       const mallory = new Watcher(owner);
-      const feed = watch(filter, [mallory]);
+      const channel = watch(filter, [mallory]);
       const session = presence.transact(time.now, (sessions) => {
-        const opened = sessions.open("alice", "widget", filter, holder);
+        const opened = sessions.open("alice", "widget", filter, connection);
         if (isIdle) {
-          feed.remove(mallory);
-          liveViews.releaseChannel(feed, time.now, owner);
+          channel.remove(mallory);
+          liveViews.releaseChannel(channel, time.now, owner);
         }
         return opened;
       });
@@ -184,11 +187,11 @@ it("a view that is ready does not wait for a delivery to many", async () => {
   const bystander = new Watcher();
   watch({ selectedConversationId: "quiet" }, [bystander]);
   presence.transact(time.now, (sessions) =>
-    sessions.open("mallory", "widget", { selectedConversationId: "crowd" }, holder),
+    sessions.open("mallory", "widget", { selectedConversationId: "crowd" }, connection),
   );
   expect(crowd.isPublishing).toBe(true);
   presence.transact(time.now, (sessions) =>
-    sessions.open("alice", "widget", { selectedConversationId: "quiet" }, holder),
+    sessions.open("alice", "widget", { selectedConversationId: "quiet" }, connection),
   );
   await setImmediate();
   expect([crowd.isPublishing, bystander.versions]).toEqual([true, [2]]);
@@ -203,8 +206,8 @@ it("a view does not wait until all who watch somebody's large value, each in a v
   watch({ userIds: ["alice"] }, [bystander]);
   const custom = Object.fromEntries(Array.from({ length: 8 }, (_, i) => [`k${i}`, "x".repeat(492)]));
   const [mallory, alice] = presence.transact(time.now, (sessions) => {
-    const all = Array.from({ length: 16 }, () => sessions.open("mallory", "widget", { custom }, holder));
-    return [all[0]!, sessions.open("alice", "widget", {}, holder)] as const;
+    const all = Array.from({ length: 16 }, () => sessions.open("mallory", "widget", { custom }, connection));
+    return [all[0]!, sessions.open("alice", "widget", {}, connection)] as const;
   });
   const atVersion = (version: number) => crowd.filter(({ versions }) => versions.at(-1) === version).length;
   const settleAll = async () => {
@@ -235,24 +238,24 @@ it("a diff to many is delivered in turns of the event loop: in order, once, and 
   const world = setUp(new TurnBudget((error) => expect.fail(String(error))));
   const { presence, time } = world;
   const watchers = Array.from({ length: 10_000 }, () => new Watcher());
-  const feed = world.watch({}, watchers);
-  const session = presence.transact(time.now, (sessions) => sessions.open("alice", "widget", {}, holder));
+  const channel = world.watch({}, watchers);
+  const session = presence.transact(time.now, (sessions) => sessions.open("alice", "widget", {}, connection));
   const served = () => watchers.filter(({ versions }) => versions.length > 0).length;
   expect(served()).toBeGreaterThan(0);
   expect(served()).toBeLessThan(2 * (TURN_MS / deliveryCostMs(300)));
   // Changes meanwhile wait for the whole delivery, and for the rest after it.
   presence.transact(time.now, (sessions) => sessions.update(session, { hasFocus: true }));
-  feed.remove(watchers.at(-1)!);
+  channel.remove(watchers.at(-1)!);
   const late = new Watcher();
-  feed.add(late);
+  channel.add(late);
   let turns = 0;
-  for (; feed.isPublishing; turns++) await setImmediate();
+  for (; channel.isPublishing; turns++) await setImmediate();
   expect(turns).toBeGreaterThan(5);
   expect(served()).toBe(watchers.length - 1);
   time.now += 10_000;
   presence.run(time.now);
   do await setImmediate();
-  while (feed.isPublishing);
+  while (channel.isPublishing);
   expect(watchers.slice(0, -1).every(({ versions }) => versions.join() === "2,3")).toBe(true);
   expect(late.versions.at(-1)).toBe(3);
 });

@@ -12,11 +12,13 @@ const { limits } = readSettings(
   { MAX_SESSIONS_PER_USER: String(MAX_SESSIONS) },
   { openFiles: undefined, readFile: () => "" },
 );
-const holder = { onSessionLost: () => {} };
+const connection = { onSessionLost: () => {} };
 /** Each has 4,000 bytes, so that all that a user may have are too large together. */
 const custom = Object.fromEntries(Array.from({ length: 8 }, (_, i) => [`k${i}`, "x".repeat(492)]));
 
-/** A user who has more than the bounds allow: nodes that did not hear of each other in time have let them in. */
+/**
+ * A user who has more than the bounds allow: nodes that did not hear of each other in time have let them in.
+ */
 function setUp(count = MAX_SESSIONS) {
   let ids = 0;
   const presence = new AppPresence(new App({ id: "app", secrets: ["x"] }), {
@@ -28,7 +30,7 @@ function setUp(count = MAX_SESSIONS) {
     flushTurn: endlessTurn(),
   });
   const sessions = Array.from({ length: count }, () =>
-    presence.transact(0, (sessions) => sessions.open("alice", "widget", { custom }, holder)),
+    presence.transact(0, (sessions) => sessions.open("alice", "widget", { custom }, connection)),
   );
   const said: unknown[] = [];
   const reply: Reply = {
@@ -71,6 +73,6 @@ describe("a user with more custom fields than a user may have", () => {
     const { sessions, open, user } = setUp();
     expect(open({ sessionId: sessions[0]!.sessionId })).toBe("LIMIT_REACHED");
     expect(user().sessions).toHaveLength(MAX_SESSIONS);
-    expect(sessions[0]!.connection).toBe(holder);
+    expect(sessions[0]!.connection).toBe(connection);
   });
 });

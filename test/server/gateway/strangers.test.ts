@@ -86,7 +86,8 @@ it(`${MANY} strangers' paths, methods, apps and ids leave the metrics as large a
 
 it("ids that are made to meet in V8's tables cost what others cost", () => {
   const count = 20_000;
-  // Numbers as texts had a hash that follows from their value, and these differ only above the bits that were looked at.
+  // Numbers as texts had a hash that follows from their value, and these differ only above the bits that were
+  // looked at.
   const crafted = Array.from({ length: count }, (_, i) => String(i * 65_536));
   const random = Array.from({ length: count }, (_, i) =>
     String(2_000_000_000 + (Math.imul(i, 2_654_435_761) % 1_000_000_000)),

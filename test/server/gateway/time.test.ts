@@ -102,11 +102,11 @@ describe(`deadlines of ${SESSIONS} sessions at once`, () => {
       random: Math.random,
     });
     const presence = node.presence("app")!;
-    const holder = { onSessionLost: () => {} };
+    const connection = { onSessionLost: () => {} };
     presence.transact(time, (sessions) => {
       for (let i = 0; i < SESSIONS; i++) {
         const patch = { selectedConversationId: `c${i % 1_000}`, isTyping: true };
-        const session = sessions.open(`user-${i}`, "widget", patch, holder);
+        const session = sessions.open(`user-${i}`, "widget", patch, connection);
         if (!isTyping) sessions.markDisconnected(session);
       }
     });

@@ -64,10 +64,10 @@ function setUp(maxBytes = MIB) {
         return false;
       },
     };
-    const outbox = new SendQueue(sink, MIB, TEST_OWNER, testPageTurns());
+    const sendQueue = new SendQueue(sink, MIB, TEST_OWNER, testPageTurns());
     const budget =
       userId === undefined ? presence.budgets.ofAppToken(0) : presence.budgets.acquire(userId, 0);
-    const subscriptions = new Subscriptions(presence, outbox, reply, TEST_OWNER, PER_SOCKET, budget);
+    const subscriptions = new Subscriptions(presence, sendQueue, reply, TEST_OWNER, PER_SOCKET, budget);
     const exp = undefined;
     const principal: Principal =
       userId === undefined ? { kind: "app", exp } : { kind: "user", userId, grant: { kind: "all" }, exp };
@@ -90,23 +90,23 @@ function setUp(maxBytes = MIB) {
     /** The reader takes what waits, and stops again. */
     const readOne = () => {
       sink.buffered = 0;
-      outbox.drained();
+      sendQueue.drained();
     };
     const readAll = async () => {
       sink.buffered = 0;
-      outbox.drained();
-      await until(() => outbox.pagedResponses === 0);
+      sendQueue.drained();
+      await until(() => sendQueue.pagedResponses === 0);
     };
-    return { query, queryAll, subscribe, readOne, readAll, sink, outbox, subscriptions, budget };
+    return { query, queryAll, subscribe, readOne, readAll, sink, sendQueue, subscriptions, budget };
   };
   return { socket, presence };
 }
 
 /** More users than are looked at in one go. */
 function crowd({ presence }: ReturnType<typeof setUp>, users: number) {
-  const holder = { onSessionLost: () => {} };
+  const connection = { onSessionLost: () => {} };
   presence.transact(0, (sessions) => {
-    for (let i = 0; i < users; i++) sessions.open(`user-${i}`, "widget", { custom: { n: "0" } }, holder);
+    for (let i = 0; i < users; i++) sessions.open(`user-${i}`, "widget", { custom: { n: "0" } }, connection);
   });
   const copies = vi.spyOn(Bucket.prototype, "list");
   onTestFinished(() => copies.mockRestore());
@@ -157,7 +157,7 @@ it("long answers that a user does not read hold a bounded part of memory; the re
   }
   // One that is gone makes room for another, and one that reads for the next.
   begun[0]!.subscriptions.endAll(0);
-  begun[0]!.outbox.close();
+  begun[0]!.sendQueue.close();
   const rest = sockets.filter((each) => each !== begun[0]);
   await until(() => rest.filter(({ sink }) => sink.sent > 0).length === 4);
   for (const { sink } of rest) sink.stops = false;
