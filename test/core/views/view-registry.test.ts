@@ -2,7 +2,6 @@ import { describe, expect, it } from "vitest";
 import { NEW_SESSION, patchState } from "../../../src/core/sessions/session.ts";
 import { Table } from "../../../src/core/sessions/table.ts";
 import { CompiledFilter } from "../../../src/core/views/compiled-filter.ts";
-import { DiffLog, DiffLogBudget, MAX_DIFF_CHARS, MAX_DIFFS } from "../../../src/core/views/diff-log.ts";
 import {
   IDLE_VIEW_MS,
   MAX_IDLE_BYTES,
@@ -13,128 +12,6 @@ import { FilterSchema } from "../../../src/protocol/filter.ts";
 import { Random } from "../../support/random.ts";
 
 const compile = (filter: unknown) => new CompiledFilter(FilterSchema.parse(filter));
-
-describe("the log of diffs", () => {
-  const filled = (count: number, text = "x") => {
-    const log = new DiffLog();
-    for (let version = 2; version < count + 2; version++) log.push({ version, text });
-    return log;
-  };
-
-  it("gives what was missed, and nothing to one who missed nothing", () => {
-    expect(
-      filled(3)
-        .since(2, 4)
-        ?.map((diff) => diff.version),
-    ).toEqual([3, 4]);
-    expect(filled(3).since(4, 4)).toEqual([]);
-  });
-
-  it("knows when it cannot help: too old, or from the future", () => {
-    expect(filled(3).since(0, 4)).toBeUndefined();
-    expect(filled(3).since(5, 4)).toBeUndefined();
-  });
-
-  it("keeps a bounded number of diffs", () => {
-    const current = MAX_DIFFS + 11;
-    const log = filled(MAX_DIFFS + 10);
-    expect(log.since(current - MAX_DIFFS, current)).toHaveLength(MAX_DIFFS);
-    expect(log.since(current - MAX_DIFFS - 1, current)).toBeUndefined();
-  });
-
-  it("keeps a bounded number of characters, so that one huge diff is not kept at all", () => {
-    const log = filled(5, "x".repeat(MAX_DIFF_CHARS / 2));
-    expect(log.since(4, 6)).toHaveLength(2);
-    expect(log.since(3, 6)).toBeUndefined();
-    log.push({ version: 7, text: "x".repeat(MAX_DIFF_CHARS + 1) });
-    expect(log.since(6, 7)).toBeUndefined();
-    expect(log.since(7, 7)).toEqual([]);
-  });
-});
-
-describe("the diff logs of an app", () => {
-  const text = "x".repeat(936);
-  const DIFF = 1_000;
-
-  it("are bounded by themselves only, while all together are within their budget", () => {
-    const budget = new DiffLogBudget(300 * DIFF);
-    const log = new DiffLog(budget);
-    for (let version = 2; version < 202; version++) log.push({ version, text });
-    expect(log.since(1, 201)).toHaveLength(200);
-    expect(budget.bytes).toBe(200 * DIFF);
-  });
-
-  it("shrink to their fair share when they go over it, and those below it keep all", () => {
-    const budget = new DiffLogBudget(300 * DIFF);
-    const [large, small, other] = [new DiffLog(budget), new DiffLog(budget), new DiffLog(budget)];
-    for (let version = 2; version < 12; version++) small.push({ version, text });
-    for (let version = 2; version < 202; version++) large.push({ version, text });
-    for (let version = 2; version < 93; version++) other.push({ version, text });
-    // The 301st diff was too much: the largest is cut in half.
-    expect(large.bytes).toBe(100 * DIFF);
-    expect(large.since(101, 201)).toHaveLength(100);
-    expect(large.since(100, 201)).toBeUndefined();
-    expect(small.since(1, 11)).toHaveLength(10);
-    expect(other.since(1, 92)).toHaveLength(91);
-    expect(budget.bytes).toBe(201 * DIFF);
-    budget.remove(large);
-    budget.remove(large);
-    expect(budget.bytes).toBe(101 * DIFF);
-    expect(budget.size).toBe(2);
-  });
-
-  it("never exceed it, and tell only what is so, whatever is pushed and dropped", () => {
-    const budget = new DiffLogBudget(50_000);
-    const random = new Random(14);
-    const models = new Map<DiffLog, { version: number; texts: string[] }>();
-    for (let step = 0; step < 4_000; step++) {
-      const log = [...models.keys()][random.below(40)] ?? new DiffLog(budget);
-      const model = models.get(log) ?? { version: 1, texts: [] };
-      models.set(log, model);
-      if (random.oneIn(200)) {
-        budget.remove(log);
-        models.delete(log);
-        continue;
-      }
-      model.version++;
-      model.texts.push(`${model.version}`.padEnd(random.below(random.oneIn(10) ? 60_000 : 600), "y"));
-      log.push({ version: model.version, text: model.texts.at(-1)! });
-      expect(budget.bytes).toBeLessThanOrEqual(50_000);
-      expect(budget.bytes).toBe([...models.keys()].reduce((sum, each) => sum + each.bytes, 0));
-      const from = 1 + random.below(model.version + 1);
-      const missed = log.since(from, model.version);
-      if (missed !== undefined) expect(missed.map((diff) => diff.text)).toEqual(model.texts.slice(from - 1));
-      expect(log.since(model.version, model.version)).toEqual([]);
-    }
-    for (const log of models.keys()) budget.remove(log);
-    expect([budget.bytes, budget.size]).toEqual([0, 0]);
-  });
-});
-
-describe("filters with the same meaning", () => {
-  it("share a key, whatever the order and repetition of their ids, and whether null or absent", () => {
-    const { key } = compile({ userIds: ["a", "b"], hasFocus: null });
-    expect(compile({ userIds: ["b", "a", "b"], isTyping: null, unknown: 1 }).key).toBe(key);
-  });
-
-  it("have other keys when they mean something else", () => {
-    const filters = [
-      {},
-      { userIds: [] },
-      { userIds: ["a"] },
-      { userIds: ["a,b"] },
-      { userIds: ["a", "b"] },
-      { selectedConversationId: null },
-      { selectedConversationId: "a" },
-      { selectedConversationId: "0" },
-      { selectedConversationId: "null" },
-      { hasFocus: true },
-      { isTyping: true },
-      { includeBackgroundSessions: true },
-    ];
-    expect(new Set(filters.map((filter) => compile(filter).key)).size).toBe(filters.length);
-  });
-});
 
 describe("views that nobody watches", () => {
   const setUp = () => {
@@ -241,24 +118,6 @@ describe("views that nobody watches", () => {
   });
 });
 
-it("one user with a long entry does not make a large view look too large for others", () => {
-  const table = new Table();
-  const views = new ViewRegistry(table, 50, () => "view");
-  const users = 20_000;
-  const state = { ...NEW_SESSION, selectedConversationId: "\u4e2d".repeat(250) };
-  for (let i = 0; i < 100; i++) table.open(`m${i}`, "mallory", "widget", state, undefined);
-  for (let i = 0; i < users; i++) table.open(`s${i}`, `u${i}`, "widget", NEW_SESSION, undefined);
-  const view = views.acquire(compile({}));
-  const early = views.bytesOf(view);
-  expect(view.isHydrating).toBe(true);
-  while (views.isHydrating) views.hydrateMore();
-  const bytes = view.members().reduce((sum, member) => sum + member.length + 96, 0);
-  for (const estimate of [early, views.bytesOf(view)]) {
-    expect(estimate).toBeGreaterThan(0.85 * bytes);
-    expect(estimate).toBeLessThan(1.05 * bytes);
-  }
-});
-
 it("what a view keeps is measured anew after each flush", () => {
   const random = new Random(5);
   const table = new Table();
@@ -293,31 +152,4 @@ it("what a view keeps is measured anew after each flush", () => {
   }
   views.drop(view);
   expect(views.bytesOfKey(filter.key)).toBe(undefined);
-});
-
-describe("an event", () => {
-  it("looks at no view that it cannot change, however many there are", () => {
-    let names = 0;
-    const table = new Table();
-    const views = new ViewRegistry(table, 50, () => `view${names++}`);
-    let looks = 0;
-    for (let i = 0; i < 2_000; i++) {
-      const filter = i % 2 === 0 ? { selectedConversationId: `c${i}` } : { userIds: [`u${i}`] };
-      const view = views.acquire(compile(filter));
-      const markDirty = view.markDirty.bind(view);
-      view.markDirty = (...args) => {
-        looks++;
-        return markDirty(...args);
-      };
-    }
-    const change = table.open(
-      "s",
-      "u1",
-      "widget",
-      { ...NEW_SESSION, selectedConversationId: "c2" },
-      undefined,
-    );
-    views.markDirty(change, 0);
-    expect(looks).toBe(2);
-  });
 });
