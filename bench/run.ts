@@ -49,8 +49,9 @@ const USAGE = `Usage: npm run bench -- [--only ${NAMES}]
     [--servers ${SERVER_KINDS.map(({ name }) => name).join(",")}]
     [--quick | --full | --from FILE] [--write]
 
-Measures the gateway beside the bare libraries that it runs on, each in a process of its own. With --from, shows
-a stored run instead. With --write, makes bench/README.md of all scenarios. See there.
+Measures the gateway and the bare libraries that it runs on, each in a process of its own.
+--from shows a stored run instead. --write generates bench/README.md from a run of all scenarios.
+See bench/README.md.
 `;
 
 function choose(only: string | undefined): readonly Scenario[] {
@@ -58,12 +59,12 @@ function choose(only: string | undefined): readonly Scenario[] {
   return only.split(",").map((name) => {
     const scenario = SCENARIOS.find((each) => each.name === name.trim());
     if (scenario === undefined)
-      throw new Error(`there is no scenario ${JSON.stringify(name)}; there are ${NAMES}`);
+      throw new Error(`unknown scenario ${JSON.stringify(name)}. The scenarios are ${NAMES}`);
     return scenario;
   });
 }
 
-/** Something is stuck if it takes this long; the servers end with this process. */
+/** A run that takes longer is stuck. The servers end together with this process. */
 const LONGEST_RUN_MS: Readonly<Record<Effort, number>> = {
   quick: 10 * 60_000,
   normal: 30 * 60_000,
@@ -84,7 +85,7 @@ async function main(): Promise<void> {
   });
   if (values.help) return void print(USAGE);
   if (values.write && (values.only ?? values.servers) !== undefined)
-    throw new Error("--write takes a run of everything: leave out --only and --servers");
+    throw new Error("--write needs a run of all scenarios: omit --only and --servers");
   const effort: Effort = values.quick ? "quick" : values.full ? "full" : "normal";
   const run =
     values.from === undefined
@@ -101,7 +102,7 @@ async function measure(
 ): Promise<RunResult> {
   const chosen = choose(only);
   const wanted = servers?.split(",");
-  // A smoke run is about ourselves; peers take more time than all else.
+  // A smoke run checks only the gateway. Peers take more time than everything else together.
   const isWanted = ({ name, role }: ServerKind) =>
     wanted?.includes(name) ?? (effort !== "quick" || role !== "peer");
   const { kinds, notes } = await availableKinds(SERVER_KINDS.filter(isWanted));
@@ -109,7 +110,7 @@ async function measure(
   print(`${[machine, ...notes].join("\n")}\n\n`);
   const startedAt = performance.now();
   setTimeout(
-    () => fail(new Error("it takes too long, so something is stuck")),
+    () => fail(new Error("the run takes too long, so something is stuck")),
     LONGEST_RUN_MS[effort],
   ).unref();
   const scenarios: ScenarioResult[] = [];
@@ -119,14 +120,14 @@ async function measure(
       print(`${scenarioText(result)}\n`);
       scenarios.push(result);
     } catch (error) {
-      // What was measured before, and will be, is good without it.
+      // The other scenarios are valid without this one.
       process.exitCode = 1;
-      process.stderr.write(`bench: ${scenario.name} is left out: ${(error as Error).message}\n`);
+      process.stderr.write(`bench: ${scenario.name} failed and is left out: ${(error as Error).message}\n`);
     }
   }
   const seconds = (performance.now() - startedAt) / 1000;
   const run = { machine, effort, notes, scenarios, seconds };
-  print(`${Math.round(seconds)} s in all, stored in ${storeRun(run)}\n`);
+  print(`${Math.round(seconds)} s in total, stored in ${storeRun(run)}\n`);
   return run;
 }
 
@@ -139,13 +140,17 @@ function publish(run: RunResult): void {
   const missing = SCENARIOS.filter(({ name }) => !run.scenarios.some((each) => each.name === name));
   if (missing.length > 0)
     throw new Error(
-      `not written, as one run is to have all scenarios; this one lacks ${missing.map(({ name }) => name).join(", ")}`,
+      "not written: the page needs all scenarios of one run, " +
+        `but this run lacks ${missing.map(({ name }) => name).join(", ")}`,
     );
   publishRun(run);
-  print("bench/README.md, its charts and bench/result.json are written\n");
+  print("bench/README.md, its charts and bench/result.json were written\n");
 }
 
-/** A quick run fails when something is far from its target: it runs on shared machines, where little may mean nothing. */
+/**
+ * A quick run fails only if a figure is far from its target. On a shared machine a small distance means
+ * nothing.
+ */
 function guard({ scenarios }: RunResult): void {
   const far = scenarios.flatMap((scenario) =>
     verdictsOf(scenario)

@@ -6,9 +6,11 @@ import { closeAll, times } from "./sockets.ts";
 const USERS = 1_000;
 export const USERS_PER_CONVERSATION = 20;
 
-/** Users on sockets of their own, twenty in a conversation. */
+/** Users on a socket each, twenty per conversation. */
 export interface Crowd {
-  /** Everybody makes so many changes, and all of them are done; returns how many there were. */
+  /**
+   * Every user makes `times` changes. Resolves with the number of changes when the server has processed all.
+   */
   change(times: number): Promise<number>;
   leave(): Promise<void>;
 }
@@ -17,7 +19,7 @@ export function enterCrowd(dialect: Dialect, port: number): Promise<Crowd> {
   return enterCrowdBy(async (i) => enterNew(dialect, port, await userToken(`user-${i}`), homeOf(i)));
 }
 
-/** @param pacers How many of the last users are waited for before the next turn: one for each server that takes part. */
+/** @param pacers How many users, from the end, must get a reply before the next turn: one per server. */
 export async function enterCrowdBy(enter: (user: number) => Promise<Member>, pacers = 1): Promise<Crowd> {
   const members = await times(USERS, enter);
   const cycles = members.map((member, i) => cycleOf(homeOf(i)).map((change) => member.frame(change)));
@@ -28,18 +30,18 @@ export async function enterCrowdBy(enter: (user: number) => Promise<Member>, pac
           const cycle = cycles[user]!;
           socket.write(cycle[i % cycle.length]!);
         }
-        // So that messages do not pile up and each is read by itself, as it is from sockets of real users.
-        await Promise.all(members.slice(-pacers).map((member) => member.ask(LAST)));
+        // Without waiting, the server would read several messages of a socket at once. Real users are slower.
+        await Promise.all(members.slice(-pacers).map((member) => member.request(LAST)));
       }
-      // An answer to everybody: nothing that was sent is still on its way.
-      await Promise.all(members.map((member) => member.ask(LAST)));
+      // A reply to every user shows that no message is still in transit.
+      await Promise.all(members.map((member) => member.request(LAST)));
       return USERS * (times + 1) + pacers * times;
     },
     leave: () => closeAll(members.map(({ socket }) => socket)),
   };
 }
 
-/** Microseconds of the server's CPU for each change, when everybody makes so many. */
+/** Microseconds of the server's CPU per change, when every user makes `times` changes. */
 export async function cpuPerChange(server: RunningServer, crowd: Crowd, times: number): Promise<number> {
   const before = await server.usage();
   const changes = await crowd.change(times);
@@ -47,14 +49,14 @@ export async function cpuPerChange(server: RunningServer, crowd: Crowd, times: n
   return (after.cpuMicros - before.cpuMicros) / changes;
 }
 
-/** Always answered. */
+/** A change that always gets a reply. */
 const LAST: Change = { hasFocus: false };
 
 export function homeOf(user: number): string {
   return `conversation-${Math.floor(user / USERS_PER_CONVERSATION)}`;
 }
 
-/** Each is a real change after the one before it, the first after the last. */
+/** Changes in a cycle. Each one differs from the state before it, so the server cannot skip it. */
 function cycleOf(home: string): readonly Change[] {
   return [
     { hasFocus: true },

@@ -1,28 +1,39 @@
 import type { LightSocket } from "./light-socket.ts";
 
-/** How a client talks to one kind of server: the same work in the server's own words. */
+/** How a client talks to one kind of server: the same work in that server's protocol. */
 export interface Dialect {
-  /** Whether several events of a user may be told as one. */
+  /** Whether the server may merge several events of a user into one message. */
   readonly folds: boolean;
-  /** An accepted socket of somebody who is to be in the conversation; nothing is said yet beyond what the protocol wants. */
+  /**
+   * Opens a socket for a future member of the conversation. The client sends only what the handshake
+   * requires.
+   */
   open(port: number, conversation: string): Promise<LightSocket>;
-  /** Shows the token of a user, who is in the conversation from then on. */
+  /** Authenticates with the token of a user and enters the conversation. */
   enter(socket: LightSocket, token: string, conversation: string): Promise<Member>;
-  /** A socket that has shown a token and got the state of the conversation; every change of it follows as a text. */
+  /**
+   * Opens an authenticated socket that has received the state of the conversation. Each change then arrives
+   * as a text.
+   */
   watch(port: number, token: string, conversation: string): Promise<LightSocket>;
-  /** What a text tells a watcher: the users it names, and what became of them. */
+  /** The changes in a text that a watcher received. */
   changesIn(text: Buffer): Changes;
-  /** The HTTP request that asks who is in a conversation, if the server answers that; the secret is its bearer token. */
+  /**
+   * The HTTP request for the users of a conversation, if the server supports it. The secret is its bearer
+   * token.
+   */
   query?(conversation: string): HttpQuery;
 }
 
-/** A user who is in a conversation. */
+/** A user in a conversation. */
 export interface Member {
   readonly socket: LightSocket;
-  /** A text frame that makes a change. */
+  /** A text frame that requests a change. */
   frame(change: Change): Buffer;
-  /** Makes a change and resolves with its answer, when all that the socket said before is done as well. */
-  ask(change: Change): Promise<void>;
+  /**
+   * Requests a change. Resolves with the reply, so all earlier messages of the socket are processed as well.
+   */
+  request(change: Change): Promise<void>;
 }
 
 export interface Change {
@@ -32,7 +43,7 @@ export interface Change {
   readonly custom?: Readonly<Record<string, string>>;
 }
 
-/** Ids of users and what they are now; null: gone. */
+/** User ids with the new state of each user; null means that the user left. */
 export type Changes = readonly (readonly [
   userId: string,
   value: { readonly widgets: readonly Readonly<Record<string, unknown>>[] } | null,
@@ -41,11 +52,11 @@ export type Changes = readonly (readonly [
 export interface HttpQuery {
   readonly path: string;
   readonly body: string;
-  /** How many users an answer names. */
+  /** The number of users in a response. */
   users(answer: string): number;
 }
 
-/** A member and the socket it is on. */
+/** Opens a socket and enters the conversation with it. */
 export async function enterNew(
   dialect: Dialect,
   port: number,

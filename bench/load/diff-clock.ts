@@ -6,14 +6,16 @@ interface Pending {
   readonly state: boolean;
 }
 
-/** One subscriber's clock: it knows which events are on their way, and takes the time of those that a diff brings. */
+/**
+ * The clock of one subscriber. It knows the pending events and measures how long each takes until its diff.
+ */
 export class DiffClock {
   readonly #field: "hasFocus" | "isTyping";
   readonly #dialect: Dialect;
   readonly #onArrival: (tookMs: number, due: number) => void;
   readonly #pending = new Map<string, Pending[]>();
 
-  /** @param field What the events change, of users with one widget each. */
+  /** @param field The field that the events change, for users with one widget each. */
   constructor(
     field: "hasFocus" | "isTyping",
     onArrival: (tookMs: number, due: number) => void,
@@ -24,12 +26,14 @@ export class DiffClock {
     this.#dialect = dialect;
   }
 
-  /** Users of whom an event is on its way. */
+  /** Number of users with a pending event. */
   get waiting(): number {
     return this.#pending.size;
   }
 
-  /** An event was due at that time. */
+  /**
+   * Registers an event. `due` is the time at which it had to be sent, in milliseconds of `performance.now()`.
+   */
   expect(userId: string, state: boolean, due: number): void {
     const pending = this.#pending.get(userId);
     if (pending === undefined) this.#pending.set(userId, [{ due, state }]);
@@ -37,8 +41,8 @@ export class DiffClock {
   }
 
   /**
-   * Takes the time of the events in a diff; returns how many there were. An event has come with the state that it made, and
-   * so have all before it, where they may have been folded into it.
+   * Measures the events that a diff contains and returns their number. An event has arrived with the state
+   * that it made. If the server merges events, all earlier events of the user have arrived with it.
    */
   read(payload: Buffer): number {
     const now = performance.now();

@@ -3,7 +3,7 @@ import type { Changes, Dialect } from "./dialect.ts";
 import { textFrame } from "./light-socket.ts";
 import { connectSocket, expect, openSession, openSocket, showToken } from "./sockets.ts";
 
-/** presence.v1, which the floors speak as well, as far as it goes here. */
+/** The protocol presence.v1. The baselines speak the part of it that the benchmarks use. */
 export const gatewayDialect: Dialect = {
   folds: true,
   open: openSocket,
@@ -13,15 +13,15 @@ export const gatewayDialect: Dialect = {
     return {
       socket,
       frame: (change) => textFrame({ type: "update", sessionId, ...change }),
-      async ask(change) {
-        expect(await socket.ask(textFrame({ type: "update", id: 1, sessionId, ...change })), "ok");
+      async request(change) {
+        expect(await socket.request(textFrame({ type: "update", id: 1, sessionId, ...change })), "ok");
       },
     };
   },
   async watch(port, token, conversation) {
     const socket = await connectSocket(port, token);
     const subscribe = { type: "subscribe", id: 1, filter: { selectedConversationId: conversation } };
-    expect(await socket.ask(textFrame(subscribe)), "snapshot");
+    expect(await socket.request(textFrame(subscribe)), "snapshot");
     return socket;
   },
   changesIn: (text) => Object.entries(JSON.parse(text.toString()).data) as unknown as Changes,

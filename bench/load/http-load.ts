@@ -4,7 +4,7 @@ import { connect, type Socket } from "node:net";
 const OK = Buffer.from("HTTP/1.1 200");
 const HEAD_END = Buffer.from("\r\n\r\n");
 
-/** Keep-alive connections that each send one request, wait for the whole answer, and send the next. */
+/** Keep-alive connections. Each one sends a request, waits for the complete response, and sends the next. */
 export class HttpLoad {
   readonly #request: Buffer;
   readonly #connections: readonly Socket[];
@@ -23,7 +23,10 @@ export class HttpLoad {
     return new HttpLoad(request, await Promise.all(opened));
   }
 
-  /** Sends `count` requests over all connections; resolves with the last answer. Throws if one is not a 200. */
+  /**
+   * Sends `count` requests over all connections. Resolves with the last response. Rejects if one is not a
+   * 200.
+   */
   run(count: number): Promise<void> {
     let toSend = count;
     let toCome = count;
@@ -37,7 +40,7 @@ export class HttpLoad {
         toCome--;
         if (toCome === 0) resolve();
       };
-      const gone = () => reject(new Error("the server has dropped a connection"));
+      const gone = () => reject(new Error("the server dropped a connection"));
       for (const tcp of this.#connections) {
         if (tcp.destroyed) return gone();
         tcp.removeAllListeners();
@@ -49,7 +52,7 @@ export class HttpLoad {
           missing -= chunk.length;
           if (missing > 0) return;
           if (missing < 0)
-            return void reject(new Error(`not the answer expected: ${chunk.toString().slice(0, 200)}`));
+            return void reject(new Error(`unexpected response: ${chunk.toString().slice(0, 200)}`));
           done();
           next(tcp);
         });
@@ -67,13 +70,13 @@ export class HttpLoad {
   }
 }
 
-/** Bytes of a whole answer, from its first piece: all servers here write the head at once. */
+/** Bytes of a complete response, from its first chunk. All servers here write the head in one piece. */
 function lengthOf(chunk: Buffer): number {
   const end = chunk.indexOf(HEAD_END);
   const head = chunk.toString("latin1", 0, end);
   const length = /content-length: (\d+)/i.exec(head)?.[1];
   if (!chunk.subarray(0, OK.length).equals(OK) || end === -1 || length === undefined) {
-    return 0; // Less than has come: an error to the caller.
+    return 0; // Less than the chunk: the caller reports an error.
   }
   return end + HEAD_END.length + Number(length);
 }

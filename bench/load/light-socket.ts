@@ -9,20 +9,20 @@ const PING = 9;
 const PONG = 10;
 
 export interface OpenOptions {
-  /** Where it comes from, if that matters. */
+  /** The local address to connect from. */
   readonly localAddress?: string;
-  /** Until it is accepted. */
-  readonly patienceMs?: number;
+  /** Time limit for the upgrade. */
+  readonly timeoutMs?: number;
 }
 
 /**
- * A WebSocket client that does next to nothing, as it shares the machine with the server that it measures: it writes
- * frames that were made before, counts the ones that come, and answers pings.
+ * A WebSocket client with minimal cost, because it shares the machine with the server under test. It writes
+ * prepared frames, counts received frames, and answers pings.
  */
 export class LightSocket {
-  /** Text frames that came in. */
+  /** Number of received text frames. */
   received = 0;
-  /** Called for each of them; the payload is good for the call only. */
+  /** Called for each text frame. The payload is valid only during the call. */
   onText: ((payload: Buffer) => void) | undefined;
   readonly #tcp: Socket;
   #rest: Buffer | undefined;
@@ -34,10 +34,10 @@ export class LightSocket {
   static async open(
     port: number,
     path: string,
-    { localAddress, patienceMs = 60_000 }: OpenOptions = {},
+    { localAddress, timeoutMs = 60_000 }: OpenOptions = {},
   ): Promise<LightSocket> {
     const tcp = connect({ host: "127.0.0.1", port, noDelay: true, ...(localAddress && { localAddress }) });
-    const timer = setTimeout(() => tcp.destroy(new Error("no answer in time")), patienceMs);
+    const timer = setTimeout(() => tcp.destroy(new Error("no response in time")), timeoutMs);
     tcp.write(
       `GET ${path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
         `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${randomBytes(16).toString("base64")}\r\n\r\n`,
@@ -49,7 +49,7 @@ export class LightSocket {
       throw new Error(`no upgrade: ${head.toString().slice(0, 200)}`);
     }
     const socket = new LightSocket(tcp);
-    // The first message may have come with the head: it is read when the caller had its chance to listen.
+    // The first message may have arrived with the head. It is read after the caller can set `onText`.
     tcp.pause();
     tcp.unshift(head.subarray(end + HANDSHAKE_END.length));
     tcp.on("data", (chunk) => socket.#read(chunk));
@@ -58,9 +58,9 @@ export class LightSocket {
     return socket;
   }
 
-  /** Calls back when the connection goes, which it should not while something is to come. Returns how to stop that. */
+  /** Calls back when the connection closes. Returns a function that cancels the callback. */
   onGone(gone: (error: Error) => void): () => void {
-    const onClose = () => gone(new Error("the server has dropped a socket of the benchmark"));
+    const onClose = () => gone(new Error("the server dropped a socket of the benchmark"));
     this.#tcp.once("close", onClose);
     return () => this.#tcp.off("close", onClose);
   }
@@ -69,21 +69,21 @@ export class LightSocket {
     this.#tcp.write(frame);
   }
 
-  /** Writes a frame and returns the text of the next one that comes, or of the next that is the answer. */
-  ask(frame: Buffer, isAnswer?: (text: string) => boolean): Promise<string> {
+  /** Writes a frame. Resolves with the next text frame, or with the next one that `isAnswer` accepts. */
+  request(frame: Buffer, isAnswer?: (text: string) => boolean): Promise<string> {
     const answer = this.next(isAnswer);
     this.write(frame);
     return answer;
   }
 
-  /** Writes frames and returns as many texts, the next ones that come. */
-  askAll(frames: readonly Buffer[]): Promise<string[]> {
+  /** Writes frames. Resolves with the same number of received texts. */
+  requestAll(frames: readonly Buffer[]): Promise<string[]> {
     const answers = this.#nextTexts(frames.length);
     this.write(Buffer.concat(frames));
     return answers;
   }
 
-  /** The next text that comes, or the next that is meant. */
+  /** The next text, or the next one that `isMeant` accepts. */
   async next(isMeant?: (text: string) => boolean): Promise<string> {
     const [text] = await this.#nextTexts(1, isMeant);
     return text!;
@@ -105,7 +105,7 @@ export class LightSocket {
     });
   }
 
-  /** Says goodbye with 1000, so that the server ends its sessions, and resolves when the connection is gone. */
+  /** Closes with code 1000, so that the server ends the sessions. Resolves when the connection is closed. */
   async close(): Promise<void> {
     if (this.#tcp.destroyed) return;
     const closed = once(this.#tcp, "close");
@@ -113,7 +113,7 @@ export class LightSocket {
     await closed;
   }
 
-  /** Is gone without a word, as when the network is lost. */
+  /** Resets the connection without a close frame, like a lost network. */
   cut(): void {
     this.#tcp.resetAndDestroy();
   }
@@ -148,7 +148,7 @@ export class LightSocket {
   }
 }
 
-/** A frame as a client sends it, masked. */
+/** A masked frame, as clients send it. */
 export function makeFrame(payload: Buffer, opcode: number): Buffer {
   const { length } = payload;
   const head =

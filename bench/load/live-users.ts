@@ -8,24 +8,24 @@ const FILTERS_PER_SOCKET = 2;
 
 export interface LivePlan {
   readonly filters: number;
-  /** How many of the filters a user is in. */
+  /** Number of filters that match a user. */
   readonly watchers: number;
-  /** The gateway that is watched on, if that is another than the users are on. */
+  /** Port of the gateway that the watchers use, if it is not the gateway of the users. */
   readonly watchPort?: number;
 }
 
 /**
- * Users who gain and lose the focus, and filters that watch them. The users come in as many groups as there are filters, and
- * filter f watches the groups after it: f + 1 and on, as many as its users have watchers. A socket has two groups and two filters;
- * where users and watchers are on two gateways, two groups or two filters.
+ * Users that gain and lose the focus, and filters that watch them. There are as many groups of users as
+ * filters. Filter f watches the groups from f + 1 on, as many groups as a user has watchers. A socket has two
+ * groups and two filters. If users and watchers are on two gateways, a socket has two groups or two filters.
  */
 export class LiveUsers {
-  /** Transitions that reach their last watcher are called back, with how many did. */
+  /** Called with the number of transitions that have reached their last watcher. */
   onArrival: (transitions: number) => void = () => {};
   readonly #plan: LivePlan;
   readonly #users: number;
   #sockets: LightSocket[] = [];
-  /** The same ones, where users and watchers are on one gateway. */
+  /** The same sockets, if users and watchers are on one gateway. */
   #watching: LightSocket[] = [];
   readonly #sessionIds: string[];
   readonly #hasFocus: Uint8Array;
@@ -52,12 +52,12 @@ export class LiveUsers {
     return live;
   }
 
-  /** Takes the time of all that is sent from now on. */
+  /** Measures the latency of all transitions from now on. */
   measure(latencies: Latencies): void {
     this.#clocks = this.#sockets.map(() => new DiffClock("hasFocus", (ms) => latencies.add(ms)));
   }
 
-  /** The next user, of another group than the one before, gains or loses the focus. */
+  /** The next user gains or loses the focus. Consecutive users are in different groups. */
   transition(due: number): void {
     const user = this.#next++ % this.#users;
     const hasFocus = this.#hasFocus[user] === 0;
@@ -79,7 +79,7 @@ export class LiveUsers {
     const users: number[] = [];
     for (let user = index; user < this.#users; user += this.#sockets.length) users.push(user);
     const opens = users.map((user) => textFrame({ type: "open", kind: "widget", userId: userId(user) }));
-    const answers = await this.#sockets[index]!.askAll(opens);
+    const answers = await this.#sockets[index]!.requestAll(opens);
     for (const [i, user] of users.entries())
       this.#sessionIds[user] = expect(answers[i]!, "opened").sessionId as string;
   }
@@ -91,7 +91,7 @@ export class LiveUsers {
       subscribes.push(
         textFrame({ type: "subscribe", id: filter, filter: { userIds: this.#usersOf(filter) } }),
       );
-    for (const text of await socket.askAll(subscribes)) expect(text, "snapshot");
+    for (const text of await socket.requestAll(subscribes)) expect(text, "snapshot");
     socket.onText = (payload) => {
       this.#arrivals += this.#clocks[index]?.read(payload) ?? 0;
       const { watchers } = this.#plan;

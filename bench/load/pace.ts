@@ -1,6 +1,6 @@
 /**
- * Calls `act` so many times a second, with the time when it was due. Calls that are late follow at once, so that a slow
- * server, or a slow sender, makes no event less.
+ * Calls `act` a number of times per second, with the time at which the call was due. Late calls follow at
+ * once, so a slow server or a slow sender never reduces the number of events.
  */
 export function pace(perSecond: number, ms: number, act: (i: number, due: number) => void): Promise<void> {
   const count = Math.round((perSecond * ms) / 1_000);

@@ -2,10 +2,12 @@ import { Latencies } from "../measure/latencies.ts";
 import type { LiveUsers } from "./live-users.ts";
 import { pace } from "./pace.ts";
 
-/** A server that is so far behind does not keep up. */
-const PATIENCE_MS = 20_000;
+/** A server that delivers nothing for this long does not keep up. */
+const TIMEOUT_MS = 20_000;
 
-/** Makes so many transitions a second, and waits until all have come; resolves with the time that they took. */
+/**
+ * Makes a number of transitions per second and waits until all have arrived. Resolves with their latencies.
+ */
 export async function paced(live: LiveUsers, perSecond: number, ms: number): Promise<Latencies> {
   const latencies = new Latencies();
   live.measure(latencies);
@@ -15,7 +17,7 @@ export async function paced(live: LiveUsers, perSecond: number, ms: number): Pro
   return latencies;
 }
 
-/** Resolves when so many transitions have reached all their watchers. */
+/** Resolves when `count` transitions have reached all their watchers. */
 export function arrivals(
   live: LiveUsers,
   count: number,
@@ -25,9 +27,9 @@ export function arrivals(
     let left = count;
     let seenAt = performance.now();
     const timer = setInterval(() => {
-      if (performance.now() - seenAt < PATIENCE_MS) return;
+      if (performance.now() - seenAt < TIMEOUT_MS) return;
       clearInterval(timer);
-      reject(new Error(`${left} of ${count} transitions were never seen`));
+      reject(new Error(`${left} of ${count} transitions never arrived`));
     }, 1_000);
     live.onArrival = (transitions) => {
       seenAt = performance.now();

@@ -3,14 +3,17 @@ import { APP } from "../servers/app.ts";
 import { LightSocket, textFrame } from "./light-socket.ts";
 import { expect } from "./sockets.ts";
 
-/** The SDK's. */
-const PATIENCE_MS = 10_000;
-/** Nobody waits for longer: whoever is not let in by then is kept out by something else than a storm. */
+/** The same limit as in the SDK. */
+const TIMEOUT_MS = 10_000;
+/** A user that is still refused after this time is not kept out by the storm. */
 const LONGEST_MS = 120_000;
 
-/** A session and a subscription that outlive their sockets: comes back as the protocol wants, with the SDK's delays. */
+/**
+ * A user whose session and subscription outlive their socket. It reconnects as the SDK does, with the SDK's
+ * delays.
+ */
 export class ReturningUser {
-  /** Upgrades that were tried since the socket was lost. */
+  /** Upgrade attempts since the socket was lost. */
   attempts = 0;
   readonly #port: number;
   readonly #connect: Buffer;
@@ -29,7 +32,7 @@ export class ReturningUser {
     this.#localAddress = localAddress;
   }
 
-  /** Comes in, trying until it is let in; whether its session is the one that it had before. */
+  /** Connects, retrying until the gateway accepts. Resolves with whether it resumed its previous session. */
   async enter(): Promise<boolean> {
     const startedAt = performance.now();
     for (this.attempts = 1; ; this.attempts++) {
@@ -37,13 +40,13 @@ export class ReturningUser {
         return await this.#tryToEnter();
       } catch (error) {
         if (performance.now() > startedAt + LONGEST_MS) throw error;
-        // Refused, or dropped before all was said: both are part of a storm.
+        // A storm includes refused upgrades and connections that drop during the handshake.
         await this.#wait(this.attempts);
       }
     }
   }
 
-  /** Is gone without a word, and comes back. */
+  /** Resets the connection and reconnects. */
   async loseAndReturn(): Promise<boolean> {
     this.#socket?.cut();
     this.#lostAt = performance.now();
@@ -59,13 +62,13 @@ export class ReturningUser {
   async #tryToEnter(): Promise<boolean> {
     const socket = await LightSocket.open(this.#port, `/v1/${APP.id}/realtime`, {
       localAddress: this.#localAddress,
-      patienceMs: PATIENCE_MS,
+      timeoutMs: TIMEOUT_MS,
     });
     this.#socket = socket;
-    const connected = expect(await socket.ask(this.#connect), "connected");
+    const connected = expect(await socket.request(this.#connect), "connected");
     this.#resumeWindowMs = connected.resumeWindowMs as number;
     const conversation = { selectedConversationId: this.#conversation };
-    const [opened, subscribed] = await socket.askAll([
+    const [opened, subscribed] = await socket.requestAll([
       textFrame({ type: "open", kind: "widget", sessionId: this.#sessionId, ...conversation }),
       textFrame({ type: "subscribe", id: 1, filter: conversation, since: this.#position }),
     ]);

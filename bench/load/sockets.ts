@@ -3,7 +3,7 @@ import { LightSocket, textFrame } from "./light-socket.ts";
 
 const AT_ONCE = 50;
 
-/** Does something `count` times, a bounded number at once; the results are in order. */
+/** Calls `make` `count` times with bounded concurrency. The results are in the order of the indexes. */
 export async function times<T>(count: number, make: (index: number) => Promise<T>): Promise<T[]> {
   const results = new Array<T>(count);
   let next = 0;
@@ -25,7 +25,7 @@ export async function connectSocket(port: number, token: string): Promise<LightS
 }
 
 export async function showToken(socket: LightSocket, token: string): Promise<void> {
-  expect(await socket.ask(textFrame({ type: "connect", token })), "connected");
+  expect(await socket.request(textFrame({ type: "connect", token })), "connected");
 }
 
 export interface SessionFields {
@@ -33,17 +33,19 @@ export interface SessionFields {
   readonly selectedConversationId?: string;
 }
 
-/** Opens a visible widget and returns its id. */
+/** Opens a visible widget and resolves with its session id. */
 export async function openSession(socket: LightSocket, fields: SessionFields): Promise<string> {
   const frame = textFrame({ type: "open", id: 1, kind: "widget", ...fields });
-  return expect(await socket.ask(frame), "opened").sessionId as string;
+  return expect(await socket.request(frame), "opened").sessionId as string;
 }
 
 export async function closeAll(sockets: readonly LightSocket[]): Promise<void> {
   await times(sockets.length, (i) => sockets[i]!.close());
 }
 
-/** Resolves when the sockets have received `count` more text frames between them; tells of each. */
+/**
+ * Resolves when the sockets together have received `count` more text frames. Calls `onEach` for each frame.
+ */
 export function received(
   sockets: readonly LightSocket[],
   count: number,
@@ -51,7 +53,7 @@ export function received(
 ): Promise<void> {
   return new Promise((resolve, reject) => {
     let left = count;
-    // One will do: a server that dies drops all.
+    // One socket is enough: a server that dies drops all of them.
     const stop = sockets[0]!.onGone(reject);
     const onText = () => {
       onEach();
@@ -66,7 +68,7 @@ export function received(
 
 const QUIET_MS = 150;
 
-/** Resolves when nothing more comes in. */
+/** Resolves when the sockets have received nothing for a while. */
 export async function quiet(sockets: readonly LightSocket[]): Promise<void> {
   const count = () => sockets.reduce((sum, socket) => sum + socket.received, 0);
   for (let last = -1; last !== count(); ) {

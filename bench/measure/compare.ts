@@ -1,23 +1,26 @@
 import type { ScenarioResult } from "./result.ts";
 import type { Contender, Figures, Scenario, ScenarioOptions } from "./scenario.ts";
 
-/** Runs the contenders of a scenario in turn, so that a slow minute of the machine hits all of them. */
+/**
+ * Runs the contenders of a scenario alternately, so that a slow minute of the machine affects all of them.
+ */
 export async function compare(
   scenario: Scenario,
-  options: Omit<ScenarioOptions, "note">,
+  options: Omit<ScenarioOptions, "addNote">,
 ): Promise<ScenarioResult> {
   const startedAt = performance.now();
   const notes: string[] = [];
   const kinds = options.kinds.filter(({ scenarios }) => scenarios?.includes(scenario.name) ?? true);
-  const contenders = await scenario.contenders({ ...options, kinds, note: (text) => notes.push(text) });
+  const contenders = await scenario.contenders({ ...options, kinds, addNote: (text) => notes.push(text) });
   const peers = new Set(kinds.filter(({ role }) => role === "peer").map(({ name }) => name));
   const found = new Map<Contender, Figures[]>(contenders.map((each) => [each, []]));
-  /** Peers that did not do the work: no reason to end the whole run. */
+  /** Peers that failed. A failed peer does not end the run. */
   const failed = new Set<Contender>();
   const warmUps = options.effort === "quick" ? Math.min(1, scenario.warmUps) : scenario.warmUps;
   try {
     const rounds = scenario.rounds[options.effort];
-    // Peers are far enough from the gateway that one round to warm up, of several, and a sixth of the others will do.
+    // Peers differ so much from the gateway that one warm-up round and a sixth of the other rounds are
+    // enough.
     const peerWarmUps = warmUps > 1 ? 1 : 0;
     const peerRounds = Math.max(1, Math.floor(rounds / 6));
     for (let round = -warmUps; round < rounds; round++) {
@@ -45,9 +48,9 @@ export async function compare(
     targets,
     contenders: [...found]
       .filter(([contender]) => !failed.has(contender))
-      .map(([{ name, floor }, rounds]) => ({
+      .map(([{ name, baseline }, rounds]) => ({
         name,
-        ...(floor === undefined ? {} : { floor }),
+        ...(baseline === undefined ? {} : { baseline }),
         rounds,
       })),
     notes,

@@ -1,16 +1,16 @@
 import { createHistogram } from "node:perf_hooks";
 import type { Figures } from "./scenario.ts";
 
-/** How long things took, to the microsecond. */
+/** Collects durations with a resolution of a microsecond. */
 export class Latencies {
   readonly #micros = createHistogram();
 
   add(ms: number): void {
-    // A histogram begins at 1.
+    // The smallest value of a histogram is 1.
     this.#micros.record(Math.max(1, Math.round(ms * 1_000)));
   }
 
-  /** Milliseconds that half, and all but a hundredth, of them took at most. */
+  /** The median and the 99th percentile, in milliseconds. */
   figures(what: string): Figures {
     return {
       [`${what}, ms p50`]: this.#micros.percentile(50) / 1_000,

@@ -2,7 +2,7 @@ import { cpus, release, totalmem } from "node:os";
 import { loadUws } from "../../src/server/transport/uws/load-uws.ts";
 import { VERSION } from "../../src/server/version.ts";
 
-/** What the figures were measured on, in one line, to be quoted with them. */
+/** The machine and the versions that the figures belong to, in one line. */
 export function machineLine(): string {
   const processors = cpus();
   const { uws, ...loaded } = loadUws();

@@ -1,10 +1,10 @@
 import type { Effort, Figures, Target } from "./scenario.ts";
 
-// What a run found, as it is stored: rounds as they were measured, and everything that is needed to read them.
+// The stored result of a run: the measured rounds and everything that is needed to interpret them.
 
 export interface ContenderResult {
   readonly name: string;
-  readonly floor?: string;
+  readonly baseline?: string;
   readonly rounds: readonly Figures[];
 }
 

@@ -10,7 +10,7 @@ export function spreadOf(values: readonly number[]): Spread {
   return { median: middle, min: sorted[0]!, max: sorted[sorted.length - 1]! };
 }
 
-/** Three significant digits, thousands parted. */
+/** Three significant digits, with separators between thousands. */
 export function format(value: number): string {
   const digits =
     value === 0 || Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : Math.abs(value) >= 1 ? 2 : 3;

@@ -6,15 +6,17 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
 const FOLDER = join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "presence-gateway-bench");
-/** The program, once it is built. */
+/** Path of the program after the build. */
 export const CENTRIFUGE = join(FOLDER, "centrifuge");
-// This file is in dist/dev/bench/peers when it runs.
+// At run time this file is in dist/dev/bench/peers.
 const SOURCE = fileURLToPath(new URL("../../../../bench/peers/centrifuge", import.meta.url));
 const LONGEST_BUILD_MS = 5 * 60_000;
 
-/** Builds the program, which takes a minute or two the first time and a second after; says why if it cannot be built. */
+/**
+ * Builds the program, which takes a minute or two the first time. Resolves with a reason if the build fails.
+ */
 export async function buildCentrifuge(): Promise<string | undefined> {
-  // The second is where Go's own installer has it.
+  // The second folder is where Go's installer puts it.
   const PATH = [process.env.PATH, "/usr/local/go/bin"].join(delimiter);
   try {
     await promisify(execFile)("go", ["build", "-o", CENTRIFUGE, "."], {
@@ -25,7 +27,7 @@ export async function buildCentrifuge(): Promise<string | undefined> {
     return undefined;
   } catch (error) {
     const { code, stderr, message } = error as Error & { code?: unknown; stderr?: string };
-    if (code === "ENOENT") return "it is built with Go 1.26 or newer: https://go.dev/dl";
+    if (code === "ENOENT") return "it needs Go 1.26 or newer: https://go.dev/dl";
     return `it does not build: ${(stderr || message).trim().split("\n").at(-1)}`;
   }
 }

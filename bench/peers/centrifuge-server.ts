@@ -1,4 +1,4 @@
-import { ownPort } from "../../test/support/own-port.ts";
+import { ownPort } from "../../test/programs/own-port.ts";
 import { APP, SECRET } from "../servers/app.ts";
 import { CENTRIFUGE } from "./centrifuge-build.ts";
 import { serveForeign } from "./foreign-server.ts";

@@ -8,10 +8,11 @@ import { changesOf, type WholeState, wholeState } from "./whole-state.ts";
 
 const PATH = "/connection/websocket";
 const MAP = { type: 1 };
-/** Of a map subscription that begins with the state, and of one that has it. */
+/** Phases of a map subscription: sending the state, and live. */
 const [STATE, LIVE] = [2, undefined];
 
-// Commands and replies are lines of JSON; every command is answered. A command that is waited for has an id of its own.
+// Commands and replies are lines of JSON. Each command gets a reply. Only the awaited command has the second
+// id.
 const [ANY, ASKED] = [1, 2];
 type Command = Readonly<Record<string, object>>;
 
@@ -19,7 +20,7 @@ interface Reply {
   readonly id?: number;
   readonly error?: object;
   readonly subscribe?: { readonly phase?: number };
-  /** Without data: an entry is removed. */
+  /** Without data, the entry was removed. */
   readonly push?: { readonly pub?: { readonly data?: WholeState } };
 }
 
@@ -40,7 +41,7 @@ const dialect: Dialect = {
     return {
       socket,
       frame: (change) => frameOf(publish(change), ANY),
-      async ask(change) {
+      async request(change) {
         await ask(socket, publish(change));
       },
     };
@@ -49,7 +50,7 @@ const dialect: Dialect = {
     const socket = await LightSocket.open(port, PATH);
     await ask(socket, [{ connect: { token } }]);
     const reply = await ask(socket, [{ subscribe: { ...MAP, channel: conversation, phase: STATE } }]);
-    if (reply.subscribe?.phase !== LIVE) throw new Error("the state comes in pages, which is not expected");
+    if (reply.subscribe?.phase !== LIVE) throw new Error("unexpected: the state arrives in pages");
     return socket;
   },
   changesIn: (text) =>
@@ -61,12 +62,12 @@ const dialect: Dialect = {
   }),
 };
 
-/** Resolves with the answer to the last of the commands. */
+/** Resolves with the reply to the last command. */
 async function ask(socket: LightSocket, commands: readonly Command[]): Promise<Reply> {
-  const text = await socket.ask(frameOf(commands, ASKED), (text) => text.includes(`"id":${ASKED}`));
+  const text = await socket.request(frameOf(commands, ASKED), (text) => text.includes(`"id":${ASKED}`));
   const reply = repliesIn(text).findLast(({ id }) => id === ASKED);
   if (reply === undefined || reply.error !== undefined)
-    throw new Error(`not expected: ${text.slice(0, 200)}`);
+    throw new Error(`unexpected reply: ${text.slice(0, 200)}`);
   return reply;
 }
 
@@ -80,14 +81,15 @@ function frameOf(commands: readonly Command[], id: number): Buffer {
 }
 
 /**
- * Centrifuge, the Go library that Centrifugo is made of, with a map subscription for each conversation. Not Centrifugo
- * itself, as the Go module proxy says of its module that it is not available.
+ * Centrifuge, the Go library of Centrifugo, with a map subscription per conversation. Centrifugo itself is
+ * not used, because the Go module proxy does not provide its module.
  */
 export const centrifuge: ServerKind = {
   name: "centrifuge",
   role: "peer",
   about: () =>
-    `Centrifuge ${centrifugeVersion()}, the Go library that Centrifugo is made of, a recoverable map subscription for each conversation, in memory`,
+    `Centrifuge ${centrifugeVersion()}, the Go library of Centrifugo, in memory, ` +
+    "with a recoverable map subscription per conversation",
   dialect,
   missing: async () => procMissing() ?? buildCentrifuge(),
   start: () => ServerProcess.start(new URL("centrifuge-server.js", import.meta.url), "centrifuge"),

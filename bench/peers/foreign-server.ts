@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { connect } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
-import { type Measured, serveQuestions } from "../servers/ipc.ts";
+import { type Measured, serveRequests } from "../servers/ipc.ts";
 import { usageOf } from "./proc.ts";
 
 const START_MS = 10_000;
@@ -12,13 +12,16 @@ export interface ForeignServer {
   readonly args: readonly string[];
   readonly port: number;
   readonly env?: Readonly<Record<string, string>>;
-  /** Makes the process collect its garbage, if it has any. */
+  /** Makes the process collect its garbage, if it has a garbage collector. */
   collect?(pid: number): void;
-  /** Removes what was made for it. */
+  /** Removes its temporary files. */
   cleanUp?(): void;
 }
 
-/** Runs a server that is not Node's as a child of this process, which answers for it and ends with it. */
+/**
+ * Runs a server that is not in Node as a child. This process serves the benchmark's requests and ends with
+ * the child.
+ */
 export async function serveForeign(server: ForeignServer): Promise<void> {
   const { command, args, port } = server;
   const child = spawn(command, args, {
@@ -26,7 +29,7 @@ export async function serveForeign(server: ForeignServer): Promise<void> {
     env: { ...process.env, ...server.env },
   });
   child.on("error", (error) => fail(error.message));
-  const onExit = (code: number | null) => fail(`${command} has ended by itself with ${code}`);
+  const onExit = (code: number | null) => fail(`${command} exited unexpectedly with ${code}`);
   child.on("exit", onExit);
   process.on("exit", () => {
     child.kill();
@@ -35,7 +38,7 @@ export async function serveForeign(server: ForeignServer): Promise<void> {
   await listening(port);
   const measured: Measured = {
     usage: () => usageOf(child.pid!),
-    async settle() {
+    async collectGarbage() {
       server.collect?.(child.pid!);
       await delay(500);
     },
@@ -45,7 +48,7 @@ export async function serveForeign(server: ForeignServer): Promise<void> {
       if (child.exitCode === null) await once(child, "exit");
     },
   };
-  serveQuestions(port, undefined, measured);
+  serveRequests(port, undefined, measured);
 }
 
 async function listening(port: number): Promise<void> {
@@ -60,7 +63,7 @@ async function listening(port: number): Promise<void> {
     if (isOpen) return;
     await delay(20);
   }
-  fail("it does not listen");
+  fail("the server does not listen");
 }
 
 function fail(reason: string): never {

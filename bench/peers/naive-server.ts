@@ -3,11 +3,11 @@ import type { AddressInfo } from "node:net";
 import { nanoid } from "nanoid";
 import { type WebSocket, WebSocketServer } from "ws";
 import { SECRET } from "../servers/app.ts";
-import { serveQuestions } from "../servers/ipc.ts";
+import { serveRequests } from "../servers/ipc.ts";
 import { userOf } from "./tokens.ts";
 
-// What one writes in an afternoon: a Map of rows, and with each event a look at every socket, whether it is concerned.
-// It speaks as much of presence.v1 as the benchmarks need.
+// A simple server, written in an afternoon: a Map of rows, and a loop over all sockets for each event.
+// It supports the part of presence.v1 that the benchmarks use.
 
 interface Row {
   readonly sessionId: string;
@@ -91,5 +91,5 @@ new WebSocketServer({ server }).on("connection", (socket) => {
   });
 });
 server.listen({ host: "127.0.0.1", port: 0, backlog: 4_096 }, () => {
-  serveQuestions((server.address() as AddressInfo).port);
+  serveRequests((server.address() as AddressInfo).port);
 });

@@ -3,11 +3,11 @@ import type { ServerKind } from "../servers/server-kind.ts";
 import { ServerProcess } from "../servers/server-process.ts";
 import { packageVersion } from "./package-version.ts";
 
-/** A gateway over ws as one would write it without much thought, which speaks presence.v1. */
+/** A simple gateway over ws that speaks presence.v1. */
 export const naive: ServerKind = {
   name: "naive-ws",
   role: "peer",
-  about: () => `ws ${packageVersion("ws")}, a Map of rows, and a look at every socket with each event`,
+  about: () => `ws ${packageVersion("ws")}, a Map of rows, and a loop over all sockets for each event`,
   dialect: { ...gatewayDialect, folds: false },
   missing: async () => undefined,
   start: () => ServerProcess.start(new URL("naive-server.js", import.meta.url), "naive-ws"),

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ownPort } from "../../test/support/own-port.ts";
+import { ownPort } from "../../test/programs/own-port.ts";
 import { serveForeign } from "./foreign-server.ts";
 import { findNchan, findNginx } from "./nchan.ts";
 
@@ -11,7 +11,8 @@ const configuration = join(folder, "nginx.conf");
 writeFileSync(
   configuration,
   `daemon off;
-# Several lose messages under load: what one publishes when its clock lags is "a message from the past" to the others.
+# Several workers lose messages under load: if the clock of one lags,
+# the others reject "a message from the past".
 worker_processes 1;
 load_module ${findNchan()};
 pid nginx.pid;

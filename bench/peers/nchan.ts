@@ -10,7 +10,7 @@ import { changesOf, wholeState } from "./whole-state.ts";
 
 const MODULE = "ngx_nchan_module.so";
 
-/** It hands on what a conversation's members publish, and knows nothing of them: no state, no token. */
+/** It forwards the messages that members of a conversation publish. It keeps no state and checks no token. */
 const dialect: Dialect = {
   folds: false,
   open: (port, conversation) => LightSocket.open(port, `/publish/${conversation}`),
@@ -20,8 +20,8 @@ const dialect: Dialect = {
     return {
       socket,
       frame,
-      async ask(change) {
-        await socket.ask(frame(change));
+      async request(change) {
+        await socket.request(frame(change));
       },
     };
   },
@@ -34,7 +34,8 @@ export const nchan: ServerKind = {
   name: "nginx-nchan",
   role: "peer",
   about: () =>
-    `${nginxVersion()} with nchan, a channel for each conversation; it hands on what it is sent, keeps no state and looks at no token`,
+    `${nginxVersion()} with nchan, a channel per conversation; ` +
+    "it forwards messages, keeps no state and checks no token",
   scenarios: ["fan-out", "burst"],
   dialect,
   async missing() {
@@ -46,7 +47,7 @@ export const nchan: ServerKind = {
 };
 
 export function findNginx(): string | undefined {
-  // Debian has it where only root looks.
+  // Debian installs it in a folder that is only in root's PATH.
   const folders = [...(process.env.PATH ?? "").split(delimiter), "/usr/sbin"];
   return folders.map((folder) => join(folder, "nginx")).find((path) => existsSync(path));
 }

@@ -4,5 +4,5 @@ import { naive } from "./naive.ts";
 import { nchan } from "./nchan.ts";
 import { socketIo, socketIoUws } from "./socket-io.ts";
 
-/** What people would use instead of the gateway, each set up as its users would. */
+/** Servers that people use instead of the gateway, each with its usual set-up. */
 export const PEERS: readonly ServerKind[] = [naive, socketIo, socketIoUws, centrifuge, nchan];

@@ -1,15 +1,16 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import type { Usage } from "../servers/ipc.ts";
 
-/** Why the usage of a process that is not Node's cannot be told here. */
+/** The reason why this machine cannot measure a process that is not Node; undefined if it can. */
 export function procMissing(): string | undefined {
   if (existsSync("/proc/self/schedstat")) return undefined;
   return "its usage is read from /proc/<pid>/schedstat and status, which only Linux has";
 }
 
 /**
- * What a process and its children have used. From schedstat, as it has nanoseconds where stat has ticks of 10 ms: user and
- * system time of the threads that live. Pages that several processes share count for each.
+ * Resources used by a process and its children. CPU time comes from schedstat, because stat has a resolution
+ * of only 10 ms. It covers the user and system time of living threads. Memory pages shared by processes count
+ * for each of them.
  */
 export function usageOf(pid: number): Usage {
   const pids = familyOf(pid);

@@ -4,11 +4,11 @@ import { Server, type Socket } from "socket.io";
 import { loadUws } from "../../src/server/transport/uws/load-uws.ts";
 import type { UwsApp, UwsModule } from "../../src/server/transport/uws/uws-types.ts";
 import { SECRET } from "../servers/app.ts";
-import { serveQuestions } from "../servers/ipc.ts";
+import { serveRequests } from "../servers/ipc.ts";
 import { userOf } from "./tokens.ts";
 
-// Presence with rooms, as Socket.IO's guides have it: middleware looks at the token, those who are in a conversation are
-// one room, those who watch it another, and a change goes to the second.
+// Presence with rooms, as in the guides of Socket.IO. Middleware verifies the token. Members of a
+// conversation are in one room and its watchers in another. A change goes to the room of the watchers.
 
 interface State {
   readonly hasFocus: boolean;
@@ -32,7 +32,7 @@ type PresenceSocket = Socket<FromClient, ToClient, object, SocketData>;
 
 const io = new Server<FromClient, ToClient, object, SocketData>({
   serveClient: false,
-  // As the others, it is quiet when nothing happens, so that no ping is taken for an event.
+  // Like the other servers, it sends nothing without an event, so that no ping counts as an event.
   pingInterval: 3_600_000,
 });
 const here = (conversation: string) => `here:${conversation}`;
@@ -101,12 +101,12 @@ if (process.env.TRANSPORT === "uws") {
   io.attachApp(app);
   app.listen("127.0.0.1", 0, uws.LIBUS_LISTEN_EXCLUSIVE_PORT, (socket) => {
     if (socket === false) throw new Error("cannot listen");
-    serveQuestions(uws.us_socket_local_port(socket));
+    serveRequests(uws.us_socket_local_port(socket));
   });
 } else {
   const server = createServer(answer);
   io.attach(server);
   server.listen({ host: "127.0.0.1", port: 0, backlog: 4_096 }, () => {
-    serveQuestions((server.address() as AddressInfo).port);
+    serveRequests((server.address() as AddressInfo).port);
   });
 }

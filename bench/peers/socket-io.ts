@@ -5,8 +5,8 @@ import type { ServerKind } from "../servers/server-kind.ts";
 import { ServerProcess } from "../servers/server-process.ts";
 import { packageVersion } from "./package-version.ts";
 
-// Engine.IO packets are a digit and text: 0 open, 4 message. In a message Socket.IO's are a digit, perhaps the id of an
-// acknowledgement, and JSON: 0 connect, 2 event, 3 acknowledgement.
+// An Engine.IO packet is a digit and text: 0 open, 4 message. A message contains a Socket.IO packet: a digit,
+// an optional acknowledgement id, and JSON. The digits are 0 connect, 2 event, 3 acknowledgement.
 const EVENT = "42";
 const event = (name: string, ...args: unknown[]) =>
   rawTextFrame(`${EVENT}${JSON.stringify([name, ...args])}`);
@@ -18,17 +18,17 @@ const dialect: Dialect = {
   open,
   async enter(socket, token, conversation) {
     await showToken(socket, token);
-    expect(await socket.ask(asked("join", conversation)), ANSWER);
+    expect(await socket.request(asked("join", conversation)), ANSWER);
     return {
       socket,
       frame: (change: Change) => event("state", change),
-      ask: async (change) => expect(await socket.ask(asked("state", change)), ANSWER),
+      request: async (change) => expect(await socket.request(asked("state", change)), ANSWER),
     };
   },
   async watch(port, token, conversation) {
     const socket = await open(port);
     await showToken(socket, token);
-    expect(await socket.ask(asked("watch", conversation)), ANSWER);
+    expect(await socket.request(asked("watch", conversation)), ANSWER);
     return socket;
   },
   changesIn(text) {
@@ -43,7 +43,7 @@ const query: NonNullable<Dialect["query"]> = (conversation) => ({
   users: (answer) => Object.keys(JSON.parse(answer)).length,
 });
 
-/** Socket.IO 4 with rooms, on the ws that it brings and on uWebSockets.js. */
+/** Socket.IO 4 with rooms, on its own version of ws and on uWebSockets.js. */
 export const socketIo = kind("socket.io", "ws");
 export const socketIoUws = kind("socket.io-uws", "uws");
 
@@ -52,7 +52,8 @@ function kind(name: string, transport: "ws" | "uws"): ServerKind {
     name,
     role: "peer",
     about: () =>
-      `Socket.IO ${packageVersion("socket.io")} on ${transport === "ws" ? "ws" : "uWebSockets.js"}, WebSocket only: those who are in a conversation are a room, those who watch it another`,
+      `Socket.IO ${packageVersion("socket.io")} on ${transport === "ws" ? "ws" : "uWebSockets.js"}, ` +
+      "WebSocket only: the members of a conversation are one room, its watchers another",
     dialect: transport === "ws" ? { ...dialect, query } : dialect,
     async missing() {
       try {
@@ -74,7 +75,7 @@ async function open(port: number): Promise<LightSocket> {
 }
 
 async function showToken(socket: LightSocket, token: string): Promise<void> {
-  expect(await socket.ask(rawTextFrame(`40${JSON.stringify({ token })}`)), "40");
+  expect(await socket.request(rawTextFrame(`40${JSON.stringify({ token })}`)), "40");
 }
 
 function expect(text: string, start: string): void {

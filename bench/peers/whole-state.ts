@@ -1,7 +1,7 @@
 import { decodeJwt } from "jose";
 import type { Change, Changes } from "../load/dialect.ts";
 
-/** What a user is, as the gateway's diffs have it. */
+/** The state of a user, in the form of the gateway's diffs. */
 export interface WholeState {
   readonly userId: string;
   readonly status: "online";
@@ -9,7 +9,7 @@ export interface WholeState {
   readonly widgets: readonly Readonly<Record<string, unknown>>[];
 }
 
-/** Makes whole states of changes, for servers that hand on what they are sent. */
+/** Turns changes into complete states, for servers that only forward messages. */
 export function wholeState(token: string, conversation: string): (change: Change) => WholeState {
   let session = { selectedConversationId: conversation, custom: {}, hasFocus: false, isTyping: false };
   const userId = decodeJwt(token).sub!;

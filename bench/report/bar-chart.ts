@@ -3,8 +3,8 @@ import { format, type Spread } from "../measure/statistics.ts";
 export interface Bar {
   readonly label: string;
   readonly value: Spread;
-  readonly kind: "gateway" | "floor" | "other";
-  /** Where the target lies. */
+  readonly kind: "gateway" | "baseline" | "other";
+  /** The target, in the unit of the value. */
   readonly target?: number;
 }
 
@@ -16,13 +16,13 @@ const HEADER = 48;
 const ROW = 30;
 const BAR = 16;
 
-/** Readable by itself, in light and dark mode: it brings its own ground. */
+/** Has its own background, so the chart is readable on light and dark pages. */
 const STYLE = `
   .ground { fill: #ffffff; stroke: #d0d7de }
   text { font: 13px system-ui, sans-serif; fill: #1f2328 }
   .title { font-weight: 600 }
   .small { font-size: 11px; fill: #59636e }
-  .gateway { fill: #2f6fdb } .floor { fill: #a3acb6 } .other { fill: #c9822b }
+  .gateway { fill: #2f6fdb } .baseline { fill: #a3acb6 } .other { fill: #c9822b }
   .range { stroke: #1f2328; stroke-width: 1.5 }
   .target { stroke: #1a7f37; stroke-width: 2; stroke-dasharray: 4 3 }
   .key { fill: #1a7f37 }
@@ -30,7 +30,7 @@ const STYLE = `
     .ground { fill: #0d1117; stroke: #3d444d }
     text { fill: #f0f6fc }
     .small { fill: #9198a1 }
-    .gateway { fill: #4c8dff } .floor { fill: #6e7681 } .other { fill: #d29a4a }
+    .gateway { fill: #4c8dff } .baseline { fill: #6e7681 } .other { fill: #d29a4a }
     .range { stroke: #f0f6fc }
     .target { stroke: #3fb950 }
     .key { fill: #3fb950 }
@@ -38,8 +38,8 @@ const STYLE = `
 `;
 
 /**
- * Bars of medians with the range of the rounds, and the targets, as an SVG that needs nothing else.
- * @param longest Where the scale ends; what is beyond is cut off.
+ * A self-contained SVG with a bar for each median, the range of the rounds, and the targets.
+ * @param longest End of the scale. Longer bars are cut off.
  */
 export function barChart(title: string, bars: readonly Bar[], longest = longestOf(bars)): string {
   const height = HEADER + bars.length * ROW + MARGIN;
@@ -71,7 +71,7 @@ ${hasTarget ? key : ""}${rows.join("\n")}
 `;
 }
 
-/** One wild round is not to make all bars short. */
+/** A single outlier must not shorten all bars. */
 function longestOf(bars: readonly Bar[]): number {
   return Math.max(...bars.map(({ value, target = 0 }) => Math.max(1.3 * value.median, target)));
 }

@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import type { RunResult } from "../measure/result.ts";
 import { renderReport } from "./readme.ts";
 
-// Paths from the project's folder, where npm starts scripts.
+// Paths relative to the project's folder, where npm starts scripts.
 const STORED = "dist/dev/bench-results";
 const PUBLISHED = "bench";
 
@@ -11,14 +11,14 @@ export function readRun(path: string): RunResult {
   return JSON.parse(readFileSync(path, "utf8"));
 }
 
-/** Keeps a run for later; returns where. */
+/** Stores a run. Returns the path of the file. */
 export function storeRun(run: RunResult): string {
   const path = join(STORED, `${new Date().toISOString().replaceAll(":", "-")}-${run.effort}.json`);
   write(path, toJson(run));
   return path;
 }
 
-/** Makes bench/README.md and its charts of a run, and keeps it beside them. */
+/** Generates bench/README.md and its charts from a run, and stores the run beside them. */
 export function publishRun(run: RunResult): void {
   const json = toJson(run);
   rmSync(join(PUBLISHED, "charts"), { recursive: true, force: true });
@@ -26,7 +26,7 @@ export function publishRun(run: RunResult): void {
   for (const [path, text] of renderReport(JSON.parse(json))) write(join(PUBLISHED, path), text);
 }
 
-/** Six digits are more than are true. */
+/** Rounds to six digits, which is more than the precision of the measurements. */
 function toJson(run: RunResult): string {
   const shorter = (_: string, value: unknown) =>
     typeof value === "number" ? Number(value.toPrecision(6)) : value;

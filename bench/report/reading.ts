@@ -2,11 +2,11 @@ import type { ScenarioResult } from "../measure/result.ts";
 import type { Target } from "../measure/scenario.ts";
 import { format, type Spread, spreadOf } from "../measure/statistics.ts";
 
-/** One contender's row in the table of a figure. */
+/** The row of one contender in the table of a figure. */
 export interface Row {
   readonly contender: string;
   readonly value: Spread;
-  /** How many times the value of another contender, round by round. */
+  /** Ratio to the value of another contender, round by round. */
   readonly ratio?: Spread & { readonly to: string };
 }
 
@@ -15,7 +15,10 @@ export interface FigureTable {
   readonly rows: readonly Row[];
 }
 
-/** The figures of a scenario in the order in which they were first said; a contender may lack some. */
+/**
+ * One table per figure, in the order in which the rounds first report them. A contender may lack some
+ * figures.
+ */
 export function tablesOf({ contenders }: ScenarioResult): FigureTable[] {
   const figures = new Set(contenders.flatMap(({ rounds }) => rounds.flatMap((round) => Object.keys(round))));
   return [...figures].map((figure) => {
@@ -26,16 +29,16 @@ export function tablesOf({ contenders }: ScenarioResult): FigureTable[] {
     }
     const rows = contenders
       .filter(({ name }) => values.has(name))
-      .map(({ name, floor }): Row => {
-        const ratio = floor === undefined ? undefined : ratioOf(values.get(name), values.get(floor));
+      .map(({ name, baseline }): Row => {
+        const ratio = baseline === undefined ? undefined : ratioOf(values.get(name), values.get(baseline));
         const row = { contender: name, value: spreadOf(values.get(name)!) };
-        return ratio === undefined ? row : { ...row, ratio: { ...ratio, to: floor! } };
+        return ratio === undefined ? row : { ...row, ratio: { ...ratio, to: baseline! } };
       });
     return { figure, rows };
   });
 }
 
-/** Of the same round each: a slow minute of the machine is in both and cancels out. */
+/** Ratios of values from the same round. A slow minute of the machine affects both values and cancels out. */
 function ratioOf(
   values: readonly number[] | undefined,
   others: readonly number[] | undefined,
@@ -46,10 +49,10 @@ function ratioOf(
 
 export interface Verdict {
   readonly target: Target;
-  /** undefined: not measured in this run. */
+  /** Undefined if this run did not measure it. */
   readonly value: number | undefined;
   readonly isMet: boolean;
-  /** Whether it is so far from the target that no shared machine explains it. */
+  /** Whether it is too far from the target to be explained by a shared machine. */
   readonly isFar: boolean;
 }
 
@@ -60,7 +63,7 @@ export function verdictsOf(result: ScenarioResult): Verdict[] {
     const value = measured(target, result);
     const { over, atMost = Number.POSITIVE_INFINITY, atLeast = Number.NEGATIVE_INFINITY } = target;
     const isMet = value !== undefined && value <= atMost && value >= atLeast;
-    // How long something takes is another figure on another machine; a ratio is not.
+    // A ratio is comparable between machines. A duration is not.
     const isPortable = over !== undefined;
     const isFar = isPortable && value !== undefined && (value > FAR * atMost || value < atLeast / FAR);
     return { target, value, isMet, isFar };
@@ -76,18 +79,18 @@ function measured(target: Target, { contenders }: ScenarioResult): number | unde
       .filter((value) => value !== undefined);
   const own = values(of);
   if (own === undefined || own.length === 0) return undefined;
-  // What is never to happen is not to happen in any round.
+  // A target of zero must be met in every round.
   if (target.atMost === 0) return spreadOf(own).max;
   return over === undefined ? spreadOf(own).median : ratioOf(own, values(over))?.median;
 }
 
-/** The target in words, such as `at most 1.15 × floor-uws`. */
+/** The target in words, for example `at most 1.15 × baseline-uws`. */
 export function inWords({ over, atMost, atLeast }: Target): string {
   const bound = atMost === undefined ? `at least ${short(atLeast!)}` : `at most ${short(atMost)}`;
   return over === undefined ? bound : `${bound} × ${over}`;
 }
 
-/** `met`, or how far from it. */
+/** `met`, or the distance from the target in words. */
 export function distance({ target, value, isMet }: Verdict): string {
   if (value === undefined) return "not measured";
   if (isMet) return "met";

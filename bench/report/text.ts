@@ -1,22 +1,32 @@
 import type { ScenarioResult } from "../measure/result.ts";
 import { format } from "../measure/statistics.ts";
-import { distance, type FigureTable, formatRange, inWords, tablesOf, verdictsOf } from "./reading.ts";
+import {
+  distance,
+  type FigureTable,
+  formatRange,
+  inWords,
+  tablesOf,
+  type Verdict,
+  verdictsOf,
+} from "./reading.ts";
 
-/** The figures of a scenario for a terminal, each target beside what was found. */
+/** The figures and targets of a scenario as text for a terminal. */
 export function scenarioText(result: ScenarioResult): string {
   const { name, question, notes, seconds } = result;
   return [
     `${name}: ${question}`,
     ...notes.map((note) => `  ${note}`),
     ...tablesOf(result).flatMap(tableLines),
-    ...verdictsOf(result).map(
-      (verdict) =>
-        `  ${verdict.isMet ? "✓" : "✗"} ${verdict.target.of}: ${verdict.target.figure} ${inWords(verdict.target)}: ` +
-        `${verdict.value === undefined ? "" : `${format(verdict.value)}, `}${distance(verdict)}`,
-    ),
+    ...verdictsOf(result).map(verdictLine),
     `  ${Math.round(seconds)} s`,
     "",
   ].join("\n");
+}
+
+function verdictLine(verdict: Verdict): string {
+  const { target, value, isMet } = verdict;
+  const found = value === undefined ? "" : `${format(value)}, `;
+  return `  ${isMet ? "✓" : "✗"} ${target.of}: ${target.figure} ${inWords(target)}: ${found}${distance(verdict)}`;
 }
 
 function tableLines({ figure, rows }: FigureTable): string[] {

@@ -12,14 +12,16 @@ const ROOM = "room-1";
 const TYPISTS = 100;
 const SUBSCRIBERS = 1_000;
 const EVENTS_PER_SECOND = 1_000;
-/** Times in which everybody is as at the beginning again. */
+/** Durations after which every typist has its initial state again. */
 const SECONDS: Readonly<Record<Effort, number>> = { quick: 1, normal: 1.2, full: 2 };
-/** Subscribers whose diffs are read, evenly spread: the others' load would be the machine's. */
+/**
+ * Number of subscribers whose diffs are parsed, evenly spread. Parsing all would load the machine too much.
+ */
 const READ = 20;
 const DIFF_INTERVAL_MS = 50;
-/** So that the next round begins with the states that this one began with. */
+/** Two turns bring every typist back to its initial state for the next round. */
 const EVERYBODY_TWICE_MS = (2_000 * TYPISTS) / EVENTS_PER_SECOND;
-/** Peers send every event by itself, a million texts a second: this much takes them seconds. */
+/** Peers send each event separately, a million texts per second. Even this short time takes them seconds. */
 const PEER_MS = EVERYBODY_TWICE_MS;
 const LONGEST_DRAIN_MS = 60_000;
 
@@ -28,8 +30,13 @@ const DELAY = "from event to diff";
 
 export const burst: Scenario = {
   name: "burst",
-  question: "What does a busy room cost? 1,000 events a second by 100 typists, 1,000 subscribers.",
-  method: `Typists begin and stop typing, each ten times a second, on sockets of their own; every subscriber gets what became of it once in ${DIFF_INTERVAL_MS} ms (\`DIFF_INTERVAL_MS\`). The floor publishes the bytes of such a diff as often. Latency is that of ${READ} of the subscribers. Peers send every event by itself, a million texts a second, which they cannot: their events come in ${PEER_MS} ms, and the latency says how the queue grew.`,
+  question: "What does a busy room cost? 1,000 events per second from 100 typists, 1,000 subscribers.",
+  method:
+    "Typists begin and stop typing, each ten times per second, on their own sockets. Every subscriber " +
+    `receives the merged changes once per ${DIFF_INTERVAL_MS} ms (\`DIFF_INTERVAL_MS\`). The baseline ` +
+    `publishes the bytes of such a diff as often. The latency is that of ${READ} of the subscribers. ` +
+    "Peers send each event separately, a million texts per second, which they cannot sustain. Their " +
+    `events come within ${PEER_MS} ms, so their latency shows how the queue grew.`,
   rounds: { quick: 1, normal: 3, full: 5 },
   warmUps: 1,
   targets: [
@@ -39,7 +46,7 @@ export const burst: Scenario = {
   async contenders({ kinds, effort }) {
     const contenders: Contender[] = [];
     let diff = "";
-    // Gateways come first: the floors are told what one of them sent.
+    // Gateways are first, because the baselines send what a gateway sent.
     for (const kind of shortList(kinds, effort)) {
       if (kind.role === "peer" && effort === "quick") continue;
       const { contender, sample } = await prepare(kind, effort, diff);
@@ -62,7 +69,7 @@ async function prepare(
   const token = await appToken();
   const subscribers = await times(SUBSCRIBERS, () => kind.dialect.watch(server.port, token, ROOM));
   const frames = typists.map((typist) => [true, false].map((isTyping) => typist.frame({ isTyping })));
-  /** Everybody changes once in a turn, to the other state in the next. */
+  /** Each typist changes once per turn, and back in the next turn. */
   const write = (i: number) => {
     const typist = i % TYPISTS;
     const isTyping = Math.floor(i / TYPISTS) % 2 === 0;
@@ -78,7 +85,7 @@ async function prepare(
     for (const [i, reader] of readers.entries()) {
       reader.onText = (payload) => {
         onDiff(payload);
-        if (kind.role !== "floor") clocks[i]!.read(payload);
+        if (kind.role !== "baseline") clocks[i]!.read(payload);
       };
     }
     await pace(EVENTS_PER_SECOND, ms, (i, due) => {
@@ -96,7 +103,7 @@ async function prepare(
     const texts: string[] = [];
     await run(EVERYBODY_TWICE_MS, (payload) => texts.push(payload.toString()));
     sample = texts.sort((a, b) => a.length - b.length)[texts.length >> 1]!;
-  } else await server.say?.(diff);
+  } else await server.prepare?.(diff);
   return {
     sample,
     contender: {
@@ -108,7 +115,7 @@ async function prepare(
         const events = (EVENTS_PER_SECOND * ms) / 1_000;
         return {
           [COST]: (cpuMicros - before.cpuMicros) / events / SUBSCRIBERS,
-          ...(kind.role !== "floor" ? latencies.figures(DELAY) : {}),
+          ...(kind.role !== "baseline" ? latencies.figures(DELAY) : {}),
         };
       },
       async close() {
@@ -119,11 +126,12 @@ async function prepare(
   };
 }
 
-/** What a server could not send at once is on its way for long. */
+/** Resolves when no event is pending. A server that cannot send everything at once needs a long time. */
 async function allArrived(clocks: readonly DiffClock[]): Promise<void> {
   const deadline = performance.now() + LONGEST_DRAIN_MS;
   while (clocks.some(({ waiting }) => waiting > 0)) {
-    if (performance.now() > deadline) throw new Error("it has lost events, or not brought them in a minute");
+    if (performance.now() > deadline)
+      throw new Error("it lost events, or did not deliver them within a minute");
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }

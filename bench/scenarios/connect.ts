@@ -10,9 +10,11 @@ const WHOLE = "CPU µs to come in";
 
 export const connect: Scenario = {
   name: "connect",
-  question: "What does it cost to come in: to be accepted, to have a token verified, to open a session?",
+  question: "What does connecting cost: to accept a socket, verify a token and open a session?",
   method:
-    "1,000 sockets come in; then each verifies the token of a user of its own, never seen before, and opens a session. The floor accepts as well, but verifies nothing. Six rounds go before those that count: what comes in is a few microseconds here and there, in code that V8 compiles late.",
+    "1,000 sockets connect. Each one then authenticates with a new user's token and opens a session. " +
+    "The baseline accepts them too, but verifies nothing. Six warm-up rounds come first, because V8 " +
+    "compiles this code late.",
   rounds: { quick: 1, normal: 5, full: 11 },
   warmUps: 6,
   targets: [
@@ -30,7 +32,7 @@ async function contender(kind: ServerKind, count: number): Promise<Contender> {
     ...labelOf(kind),
     async round() {
       rounds++;
-      // Never seen before: a token that was verified once may cost less the second time.
+      // New tokens in each round, because verifying a known token may cost less.
       const tokens = await times(count, (i) => userToken(`user-${rounds}-${i}`));
       const start = await server.usage();
       const sockets: LightSocket[] = await times(count, () => kind.dialect.open(server.port, CONVERSATION));

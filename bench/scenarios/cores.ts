@@ -2,8 +2,8 @@ import { readFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { setTimeout as delay } from "node:timers/promises";
 import { mintToken } from "../../src/server/auth/mint.ts";
-import { RedisServer } from "../../test/support/redis-server.ts";
-import { installedVersion, ReverseProxy } from "../../test/support/reverse-proxy.ts";
+import { RedisServer } from "../../test/programs/redis-server.ts";
+import { installedVersion, ReverseProxy } from "../../test/programs/reverse-proxy.ts";
 import { enterCrowdBy, homeOf } from "../load/crowd.ts";
 import { LightSocket } from "../load/light-socket.ts";
 import type { Contender, Effort, Scenario } from "../measure/scenario.ts";
@@ -15,12 +15,12 @@ import type { RunningServer, ServerKind } from "../servers/server-kind.ts";
 
 const MESSAGES: Readonly<Record<Effort, number>> = { quick: 14, normal: 21, full: 28 };
 const APPS = 32;
-/** One core is for the load, and one for HAProxy; on small machines they share. */
+/** One core is for the load and one for HAProxy. On small machines all share the cores. */
 const PROCESSES = Math.max(2, Math.min(8, cpus().length - 2));
 
 const COST = "CPU µs per update";
 
-/** Processes behind HAProxy: an app in one of them, or, where they share a Redis, wherever its clients come to. */
+/** Processes behind HAProxy. Each app is in one process or, if they share a Redis, in all of them. */
 interface Setup {
   readonly name: string;
   readonly processes: number;
@@ -39,19 +39,25 @@ const nameOf = (kind: string, setup: Setup) => `${kind}, ${setup.name}`;
 
 export const cores: Scenario = {
   name: "cores",
-  question: "What does every core of a machine bring?",
-  method: `The updates of \`update\`, in ${APPS} apps, through HAProxy with \`deploy/proxies/haproxy-processes.cfg\`: one port, and an app is in one of the processes. Then processes that share a Redis, with clients of every app on each of them. A process uses one core, so a core does a million by the CPU µs of an update; where the cost stays with more processes, cores add up. Rates by the clock show it only on machines with cores for all processes, HAProxy and the load.`,
+  question: "What does each core of a machine add?",
+  method:
+    `The updates of \`update\` in ${APPS} apps, through HAProxy with ` +
+    "`deploy/proxies/haproxy-processes.cfg`: one port, and each app is in one of the processes. Then " +
+    "processes that share a Redis, with clients of every app on each process. A process uses one core, " +
+    "so a core handles a million updates divided by the CPU µs of an update. If the cost stays equal " +
+    "with more processes, cores add up. Rates show this only on machines with enough cores for all " +
+    "processes, HAProxy and the load.",
   rounds: { quick: 1, normal: 2, full: 4 },
   warmUps: 1,
   targets: [
     { figure: COST, of: nameOf("gateway-uws", HASHED), over: nameOf("gateway-uws", ONE), atMost: 1.1 },
   ],
-  async contenders({ kinds, effort, note }) {
+  async contenders({ kinds, effort, addNote }) {
     const haproxy = installedVersion("haproxy");
-    note(haproxy ?? "HAProxy is missing: apt-get install haproxy");
+    addNote(haproxy ?? "HAProxy is missing: apt-get install haproxy");
     if (haproxy === undefined) return [];
     const redis = redisVersion();
-    note(redis ?? "Redis is missing: apt-get install redis-server");
+    addNote(redis ?? "Redis is missing: apt-get install redis-server");
     const setups = redis === undefined ? [ONE, HASHED] : [ONE, HASHED, SHARED];
     const contenders: Contender[] = [];
     for (const kind of shortList(kinds, effort).filter(({ role }) => role === "gateway"))
@@ -76,7 +82,7 @@ async function contender(kind: ServerKind, setup: Setup, messages: number): Prom
   const ports = servers.map(({ port }) => port);
   const proxy = await ReverseProxy.start("haproxy", ports, {
     file: "haproxy-processes.cfg",
-    // What is left is a turn for each.
+    // Without these lines HAProxy uses round robin.
     ...(sharesRedis && { without: /balance hash|hash-type/ }),
   });
   const crowd = await enterCrowdBy(async (i) => {
@@ -87,7 +93,7 @@ async function contender(kind: ServerKind, setup: Setup, messages: number): Prom
   }, APPS);
 
   async function cpuMicros(): Promise<{ gateways: number; haproxy: number; redis: number }> {
-    // What is on its way to the other processes gets there.
+    // Time for pending changes to reach the other processes.
     if (redis !== undefined) await delay(500);
     const usages = await Promise.all(servers.map((server) => server.usage()));
     return {
@@ -99,7 +105,7 @@ async function contender(kind: ServerKind, setup: Setup, messages: number): Prom
 
   return {
     name: nameOf(kind.name, setup),
-    ...(setup === ONE ? {} : { floor: nameOf(kind.name, ONE) }),
+    ...(setup === ONE ? {} : { baseline: nameOf(kind.name, ONE) }),
     async round() {
       const before = await cpuMicros();
       const startedAt = performance.now();
@@ -124,7 +130,7 @@ async function contender(kind: ServerKind, setup: Setup, messages: number): Prom
   };
 }
 
-/** What another process has used, from the kernel, which counts in hundredths of a second. */
+/** CPU time of another process. The kernel counts it in hundredths of a second. */
 function cpuMicrosOf(pid: number): number {
   const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
   const [user, system] = stat.slice(stat.lastIndexOf(")")).split(" ").slice(12, 14).map(Number);

@@ -12,7 +12,10 @@ export const idle: Scenario = {
   name: "idle",
   question: "How much memory does a quiet socket with one session hold?",
   method:
-    "Growth of a process that has a crowd already, by 1,000 sockets with a session each (3,000 in full runs), garbage collected; a new process each round. Kernel buffers are not in it. The resident set of ws is mostly what its heap had reserved before: read its heap figure instead. The floor holds a socket and a Map entry.",
+    "Growth of a process that already has users, after 1,000 more sockets with a session each (3,000 in " +
+    "full runs), after garbage collection. Each round starts a new process. Kernel buffers are not " +
+    "included. The resident set of ws is mostly heap that was reserved before, so use its heap figure " +
+    "instead. The baseline holds a socket and a Map entry.",
   rounds: { quick: 1, normal: 2, full: 3 },
   warmUps: 0,
   targets: [
@@ -29,9 +32,9 @@ function contender(kind: ServerKind, count: number): Contender {
       const server = await kind.start();
       try {
         const first = await openMany(kind.dialect, server.port, "first", count / 2);
-        const before = await server.settledUsage();
+        const before = await server.usageAfterGc();
         const second = await openMany(kind.dialect, server.port, "second", count);
-        const after = await server.settledUsage();
+        const after = await server.usageAfterGc();
         await closeAll([...first, ...second]);
         return {
           [RESIDENT]: (after.rssBytes - before.rssBytes) / count / 1024,

@@ -17,7 +17,7 @@ const SIZES: Readonly<Record<Effort, Size>> = {
   normal: { filters: 10_000, transitionsPerSecond: 10_000, seconds: 2 },
   full: { filters: 10_000, transitionsPerSecond: 10_000, seconds: 2 },
 };
-/** Transitions under way when as many as possible are made. */
+/** Number of pending transitions at saturation. */
 const WINDOW = 1_000;
 
 const KEPT_UP = "kept up with 10,000 a second, %";
@@ -25,8 +25,13 @@ const DELAY = "from event to diff";
 
 export const live: Scenario = {
   name: "live",
-  question: "How many transitions a second reach those who watch, under 10,000 filters of 20 users each?",
-  method: `5,000 sockets hold the sessions of 40 users each, and watch two filters of 20 users of other sockets, so that every gain or loss of focus is a diff to one socket. First 10,000 transitions a second, each at its time and from its socket; then as many as go, ${WINDOW} of them under way at any time: the load then takes its part of the machine, too. Full runs have users with five watchers as well. (The quick form: 1,000 of each.)`,
+  question: "How many transitions per second reach their watchers, with 10,000 filters of 20 users each?",
+  method:
+    "5,000 sockets hold the sessions of 40 users each and watch two filters of 20 users of other " +
+    "sockets. Each gain or loss of focus is a diff to one socket. First, 10,000 transitions per second, " +
+    `each at its due time. Then as many as possible, with ${WINDOW} pending at any time; the load then ` +
+    "uses its share of the machine too. Full runs also have users with five watchers. (Quick runs: " +
+    "1,000 of each.)",
   rounds: { quick: 1, normal: 3, full: 3 },
   warmUps: 1,
   targets: [
@@ -38,7 +43,7 @@ export const live: Scenario = {
     for (const kind of shortList(kinds, effort)) {
       if (kind.role !== "gateway") continue;
       contenders.push(await contender(kind, kind.name, SIZES[effort], 1));
-      // For one of them: more sockets than these would be more files than a process may open by default.
+      // Only for one of them: more sockets would exceed the default limit of open files.
       if (effort === "full" && contenders.length === 1)
         contenders.push(await contender(kind, `${kind.name}, five watchers`, SIZES[effort], 5));
     }

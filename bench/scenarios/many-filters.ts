@@ -8,7 +8,7 @@ import type { ServerKind } from "../servers/server-kind.ts";
 
 const MESSAGES: Readonly<Record<Effort, number>> = { quick: 14, normal: 14, full: 14 };
 const OTHERS: Readonly<Record<Effort, number>> = { quick: 10_000, normal: 50_000, full: 50_000 };
-/** As many as the gateway allows by default. */
+/** The gateway's default limit. */
 const FILTERS_PER_SOCKET = 100;
 const USERS_PER_FILTER = 20;
 
@@ -17,8 +17,11 @@ const nameOf = (kind: string, others: number) => `${kind}, ${others === 0 ? "1 f
 
 export const manyFilters: Scenario = {
   name: "many-filters",
-  question: "Does an update cost more when 50,000 other filters are watched?",
-  method: `The updates of \`update\`. One of their conversations is watched; then 50,000 other filters as well, of which half are by conversation and half name ${USERS_PER_FILTER} users each (10,000 in the quick form).`,
+  question: "Does an update cost more with 50,000 other filters?",
+  method:
+    "The updates of `update`, with one of their conversations watched. Then with 50,000 other filters " +
+    `as well: half are by conversation and half name ${USERS_PER_FILTER} users each (10,000 in quick ` +
+    "runs).",
   rounds: { quick: 1, normal: 7, full: 15 },
   warmUps: 4,
   targets: [{ figure: COST, of: nameOf("gateway-uws", 1), over: nameOf("gateway-uws", 0), atMost: 1.1 }],
@@ -42,7 +45,7 @@ async function contender(kind: ServerKind, others: number, messages: number): Pr
   );
   return {
     name: nameOf(kind.name, others),
-    ...(others === 0 ? {} : { floor: nameOf(kind.name, 0) }),
+    ...(others === 0 ? {} : { baseline: nameOf(kind.name, 0) }),
     round: async () => ({ [COST]: await cpuPerChange(server, crowd, messages) }),
     async close() {
       await crowd.leave();
@@ -52,7 +55,7 @@ async function contender(kind: ServerKind, others: number, messages: number): Pr
   };
 }
 
-/** Filters that nothing of the crowd is ever in. */
+/** Filters that never match a user of the crowd. */
 function otherFilters(first: number): object[] {
   return Array.from({ length: FILTERS_PER_SOCKET }, (_, i) => {
     const number = first + i;
@@ -61,9 +64,9 @@ function otherFilters(first: number): object[] {
   });
 }
 
-/** A socket that watches all of these, and has all of their snapshots. */
+/** Opens a socket that subscribes to all filters. Resolves after all snapshots. */
 async function watch(port: number, token: string, filters: readonly object[]) {
   const socket = await connectSocket(port, token);
-  await socket.askAll(filters.map((filter, id) => textFrame({ type: "subscribe", id, filter })));
+  await socket.requestAll(filters.map((filter, id) => textFrame({ type: "subscribe", id, filter })));
   return socket;
 }

@@ -13,7 +13,8 @@ export const nodesCost: Scenario = {
   name: "nodes-cost",
   question: "What does a change cost the other nodes?",
   method:
-    "The changes of `update`, made on a gateway without Redis; on one of two nodes that share a Redis; and what they cost the other of the two, where nobody watches either.",
+    "The changes of `update` on a gateway without Redis, then on one of two nodes that share a Redis, " +
+    "and their cost on the other node. Neither node has subscribers.",
   rounds: { quick: 1, normal: 4, full: 7 },
   warmUps: 4,
   targets: [
@@ -41,7 +42,7 @@ async function alone(kind: ServerKind, messages: number): Promise<Contender> {
   };
 }
 
-/** The two sides of a change are measured in rounds of their own, as they are compared with each other. */
+/** Separate contenders for the two sides of a change, because they are compared with each other. */
 async function pair(kind: ServerKind, messages: number): Promise<Contender[]> {
   const nodes = await Nodes.start(kind, 2);
   const [here, there] = nodes.servers;
@@ -49,7 +50,7 @@ async function pair(kind: ServerKind, messages: number): Promise<Contender[]> {
   return [
     {
       name: onRedis(kind.name),
-      floor: kind.name,
+      baseline: kind.name,
       async round() {
         let count = 0;
         const usage = await nodes.measure(async () => {
@@ -65,9 +66,9 @@ async function pair(kind: ServerKind, messages: number): Promise<Contender[]> {
     },
     {
       name: remote(kind.name),
-      floor: kind.name,
+      baseline: kind.name,
       async round() {
-        // Some were folded on their way.
+        // Counted on the other node, because changes of one session may be merged on the way.
         const before = await changesIn(there!.port);
         const { cpuMicros } = await nodes.measure(() => crowd.change(messages));
         return { [COST]: cpuMicros[1]! / ((await changesIn(there!.port)) - before) };
@@ -80,7 +81,7 @@ async function pair(kind: ServerKind, messages: number): Promise<Contender[]> {
   ];
 }
 
-/** The changes that a node has read from Redis so far. */
+/** Number of changes that a node has read from Redis so far. */
 async function changesIn(port: number): Promise<number> {
   const metrics = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
   return Number(/^presence_cluster_changes_in_total (\d+)$/m.exec(metrics)![1]);

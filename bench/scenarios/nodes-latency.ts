@@ -24,9 +24,11 @@ const at = (kind: string, rate: number) => `${kind}, ${rate.toLocaleString("en-U
 
 export const nodesLatency: Scenario = {
   name: "nodes-latency",
-  question: "How long does a change take from one node to those who watch on another?",
+  question: "How long does a change take from one node to the watchers on another node?",
   method:
-    "20,000 sessions on one of two nodes that share a Redis gain and lose the focus, each at its time; 1,000 filters on the other node watch 20 of them each, so that every change is a diff to one socket. (The quick form: a tenth of them, and the lower rate.)",
+    "20,000 sessions on one of two nodes that share a Redis gain and lose the focus, each at its due " +
+    "time. 1,000 filters on the other node watch 20 of them each, so each change is a diff to one " +
+    "socket. (Quick runs: a tenth of them, and only the lower rate.)",
   rounds: { quick: 1, normal: 2, full: 4 },
   warmUps: 1,
   targets: [
@@ -39,7 +41,7 @@ export const nodesLatency: Scenario = {
   },
 };
 
-/** They share the nodes. */
+/** One contender per rate. All of them share the nodes. */
 async function pair(kind: ServerKind, { filters, rates, seconds }: Size): Promise<Contender[]> {
   const nodes = await Nodes.start(kind, 2);
   const [here, there] = nodes.servers;

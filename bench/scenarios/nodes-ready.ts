@@ -18,16 +18,18 @@ const among = (kind: string, sessions: number) =>
 
 export const nodesReady: Scenario = {
   name: "nodes-ready",
-  question: "How soon is a new node ready, and what do sessions cost that only are there?",
+  question: "How soon is a new node ready, and what do idle sessions cost?",
   method:
-    "A node has 100,000 sessions, put into its table from inside, and is left alone for a while; then another one starts, from its process to the 200 of `/readyz`, and is asked whether it has them all.",
+    "A node with 100,000 sessions, created inside its process, is idle for a while. Then a second node " +
+    "starts. The time is from its start until `/readyz` responds with 200. The second node must then " +
+    "know all sessions.",
   rounds: { quick: 0, normal: 1, full: 3 },
   warmUps: 0,
   targets: [{ figure: IDLE, of: among("gateway-uws", SESSIONS), atMost: 3 }],
   async contenders(options) {
-    const { effort, note } = options;
+    const { effort, addNote } = options;
     const kind = effort === "quick" ? undefined : nodeKind(options);
-    if (effort === "quick") note("Not in the quick form.");
+    if (effort === "quick") addNote("Not in the quick form.");
     if (kind === undefined) return [];
     return Promise.all([0, SESSIONS].map((sessions) => contender(kind, sessions, IDLE_MS[effort])));
   },
@@ -43,7 +45,7 @@ async function contender(kind: ServerKind, sessions: number, idleMs: number): Pr
     return {
       [IDLE]: (redisCommands * 1_000) / ms,
       "bytes in Redis per session": rowBytes / sessions,
-      // So far it tells of nothing but these.
+      // The log contains only these changes so far.
       "bytes in the log per change": logBytes / sessions,
     };
   }
@@ -57,8 +59,8 @@ async function contender(kind: ServerKind, sessions: number, idleMs: number): Pr
       const readyMs = performance.now() - startedAt;
       const { cpuMicros } = await added.usage();
       const shown = await sessionsOf(added.port);
-      if (shown !== sessions) throw new Error(`a node is ready with ${shown} of ${sessions} sessions`);
-      const { heapBytes } = await added.settledUsage();
+      if (shown !== sessions) throw new Error(`a node reports ready with ${shown} of ${sessions} sessions`);
+      const { heapBytes } = await added.usageAfterGc();
       await nodes.remove();
       return {
         [READY]: readyMs,
@@ -71,14 +73,14 @@ async function contender(kind: ServerKind, sessions: number, idleMs: number): Pr
   };
 }
 
-/** The one node there is has so many sessions, and has told Redis of them. */
+/** Fills the only node with sessions. Resolves when Redis has all of them. */
 async function fill(nodes: Nodes, sessions: number): Promise<void> {
   if (sessions === 0) return;
   const population: Population = { users: sessions, usersPerConversation: USERS_PER_CONVERSATION };
-  await nodes.servers[0]!.say!(JSON.stringify(population));
+  await nodes.servers[0]!.prepare!(JSON.stringify(population));
   const deadline = performance.now() + LONGEST_FILL_MS;
   while ((await nodes.redis.sessions()) < sessions) {
-    if (performance.now() > deadline) throw new Error("the sessions do not get to Redis");
+    if (performance.now() > deadline) throw new Error("the sessions do not reach Redis");
     await delay(100);
   }
 }

@@ -13,16 +13,19 @@ const of = (kind: string, count: number) => `${kind}, ${count === 1 ? "1 node" :
 
 export const nodesThroughput: Scenario = {
   name: "nodes-throughput",
-  question: "How many changes a second do one, two and three nodes take together, as fast as they can?",
+  question: "How many changes per second can one, two and three nodes process together?",
   method:
-    "The updates of `update`, of one app, with clients on every node: each node does its own and those of all others. By the CPU of the node that used most, as if each had a core to itself, and by the clock, where nodes, Redis and load share the machine.",
+    "The updates of `update` in one app, with clients on every node. Each node processes its own " +
+    "changes and those of all other nodes. The first figure uses the CPU of the busiest node, as if " +
+    "each node had a core to itself. The second uses elapsed time, while nodes, Redis and load share " +
+    "the machine.",
   rounds: { quick: 0, normal: 2, full: 4 },
   warmUps: 1,
   targets: COUNTS.map((count) => ({ figure: COMMANDS, of: of("gateway-uws", count), atMost: 1 })),
   async contenders(options) {
-    const { effort, note } = options;
+    const { effort, addNote } = options;
     const kind = effort === "quick" ? undefined : nodeKind(options);
-    if (effort === "quick") note("Not in the quick form.");
+    if (effort === "quick") addNote("Not in the quick form.");
     if (kind === undefined) return [];
     return Promise.all(COUNTS.map((count) => contender(kind, count, MESSAGES[effort])));
   },
@@ -36,7 +39,7 @@ async function contender(kind: ServerKind, count: number, messages: number): Pro
   }, count);
   return {
     name: of(kind.name, count),
-    ...(count === 1 ? {} : { floor: of(kind.name, 1) }),
+    ...(count === 1 ? {} : { baseline: of(kind.name, 1) }),
     async round() {
       let updates = 0;
       const usage = await nodes.measure(async () => {

@@ -17,25 +17,27 @@ const COST = "CPU µs per query";
 
 export const query: Scenario = {
   name: "query",
-  question: "What does a query over HTTP cost, and does it cost more among very many?",
+  question: "What does a query over HTTP cost, and does it cost more with very many sessions?",
   method:
-    "Who is in this conversation? 20 users among 1,000 sessions; then among 1,000,000, put into the table from inside (100,000 in the quick form). 50 keep-alive connections. The floor reads and parses the same body and answers with the same bytes, ready made; that of ws is node:http.",
+    "The users of a conversation: 20 users among 1,000 sessions, then among 1,000,000 sessions created " +
+    "inside the process (100,000 in quick runs). 50 keep-alive connections. The baseline parses the " +
+    "same body and responds with the same bytes, prepared in advance. The baseline of ws is node:http.",
   rounds: { quick: 1, normal: 7, full: 15 },
   warmUps: 3,
   targets: [
-    { figure: COST, of: "gateway-uws", over: "floor-uws", atMost: 1.3 },
+    { figure: COST, of: "gateway-uws", over: "baseline-uws", atMost: 1.3 },
     { figure: COST, of: amongMany("gateway-uws"), over: "gateway-uws", atMost: 1.1 },
   ],
   async contenders({ kinds, effort }) {
     const contenders: Contender[] = [];
     let answer = "";
-    // Gateways come first: the floors are told what one of them answered.
+    // Gateways are first, because the baselines respond with the response of a gateway.
     for (const kind of kinds) {
       const { query } = kind.dialect;
       if (query === undefined) continue;
       const server = await kind.start();
-      const leave = kind.role === "floor" ? async () => {} : await fill(server.port, kind.dialect);
-      if (kind.role === "floor") await server.say?.(answer);
+      const leave = kind.role === "baseline" ? async () => {} : await fill(server.port, kind.dialect);
+      if (kind.role === "baseline") await server.prepare?.(answer);
       else {
         const answered = await ask(server.port, query(CONVERSATION));
         if (kind.role === "gateway") answer = answered;
@@ -47,9 +49,9 @@ export const query: Scenario = {
       if (kind.role !== "gateway" || query === undefined) continue;
       const server = await kind.start();
       const population = { users: MANY[effort], usersPerConversation: USERS_PER_CONVERSATION };
-      await server.say?.(JSON.stringify(population satisfies Population));
+      await server.prepare?.(JSON.stringify(population satisfies Population));
       await ask(server.port, query(CONVERSATION));
-      const label = { name: amongMany(kind.name), floor: kind.name };
+      const label = { name: amongMany(kind.name), baseline: kind.name };
       contenders.push(contender(label, server, query(CONVERSATION), effort, async () => {}));
     }
     return contenders;
@@ -61,7 +63,7 @@ function amongMany(name: string): string {
 }
 
 function contender(
-  label: { name: string; floor?: string },
+  label: { name: string; baseline?: string },
   server: RunningServer,
   query: HttpQuery,
   effort: Effort,
@@ -72,7 +74,7 @@ function contender(
   return {
     ...label,
     async round() {
-      // Fresh connections: a server may close those that were quiet while the others had their turns.
+      // New connections: a server may have closed idle ones while the other contenders had their turns.
       const load = await HttpLoad.open(server.port, CONNECTIONS, request);
       await load.run(CONNECTIONS);
       const before = await server.usage();
@@ -112,7 +114,7 @@ function requestOf(port: number, { path, body }: HttpQuery): Buffer {
   );
 }
 
-/** Asks once, and looks at the answer. */
+/** Sends one query and checks the response. */
 async function ask(port: number, { path, body, users }: HttpQuery): Promise<string> {
   const headers = { authorization: `Bearer ${SECRET}`, "content-type": "application/json" };
   const response = await fetch(`http://127.0.0.1:${port}${path}`, { method: "POST", headers, body });

@@ -11,7 +11,7 @@ import type { ServerKind } from "../servers/server-kind.ts";
 
 const USERS: Readonly<Record<Effort, number>> = { quick: 20_000, normal: 100_000, full: 100_000 };
 const EVENTS_PER_SECOND = 500;
-/** Of events without a snapshot, and again with one. */
+/** Duration of the events without a snapshot, and again with one. */
 const WINDOW_MS = 1_000;
 const ROOM = "a quiet room";
 
@@ -20,8 +20,12 @@ const OTHERS = "longest delay of another's event, ms";
 
 export const snapshot: Scenario = {
   name: "snapshot",
-  question: "How soon does a snapshot of 100,000 users begin, and who has to wait for it?",
-  method: `A socket subscribes to a filter that all of 100,000 users match (20,000 in the quick form), of whom no view exists yet. Meanwhile a user of a quiet room begins and stops typing ${EVENTS_PER_SECOND} times a second, seen by another; \`DIFF_INTERVAL_MS=0\`, so that every delay is one of the server, or of the load. The users are put into the table from inside.`,
+  question: "How soon does a snapshot of 100,000 users begin, and does it delay other users?",
+  method:
+    "A socket subscribes to a filter that matches all 100,000 users (20,000 in quick runs) and has no " +
+    `view yet. Meanwhile a user of a quiet room begins and stops typing ${EVENTS_PER_SECOND} times per ` +
+    "second, watched by another. With `DIFF_INTERVAL_MS=0`, each delay comes from the server or the " +
+    "load. The users are created inside the process.",
   rounds: { quick: 1, normal: 5, full: 9 },
   warmUps: 1,
   targets: [
@@ -36,14 +40,14 @@ export const snapshot: Scenario = {
 
 async function contender(kind: ServerKind, users: number): Promise<Contender> {
   const server = await kind.start({ DIFF_INTERVAL_MS: "0" });
-  await server.say!(JSON.stringify({ users, usersPerConversation: 20 } satisfies Population));
+  await server.prepare!(JSON.stringify({ users, usersPerConversation: 20 } satisfies Population));
   const token = await appToken();
   const typist = await enterNew(kind.dialect, server.port, await userToken("typist"), ROOM);
   const frames = [true, false].map((isTyping) => typist.frame({ isTyping }));
   const watcher = await kind.dialect.watch(server.port, token, ROOM);
   let rounds = 0;
 
-  /** Types for a while; returns when each event was due, and how long it took. */
+  /** Types for a while. Resolves with the due time and the latency of each event. */
   async function type(): Promise<{ due: number; tookMs: number }[]> {
     const arrived: { due: number; tookMs: number }[] = [];
     const clock = new DiffClock("isTyping", (tookMs, due) => arrived.push({ due, tookMs }));
@@ -55,7 +59,10 @@ async function contender(kind: ServerKind, users: number): Promise<Contender> {
     return arrived;
   }
 
-  /** Takes a snapshot of everybody; when it was asked for, and when its first and last pages were there. */
+  /**
+   * Requests a snapshot of all users. Resolves with the times of the request, the first page and the last
+   * page.
+   */
   async function take(): Promise<{ from: number; first: number; last: number }> {
     const socket = await connectSocket(server.port, token);
     const from = performance.now();
@@ -93,7 +100,10 @@ async function contender(kind: ServerKind, users: number): Promise<Contender> {
   };
 }
 
-/** One of several filters that all users match; a view that is kept for those who come back is not asked for again. */
+/**
+ * One of several filters that match all users. A filter that still has a view from a previous round is not
+ * reused.
+ */
 function filterOf(round: number): object {
   const bit = (i: number) => ((round >> i) & 1) === 1;
   return {

@@ -11,9 +11,9 @@ import type { RunningServer, ServerKind } from "../servers/server-kind.ts";
 
 const SOCKETS: Readonly<Record<Effort, number>> = { quick: 3_000, normal: 15_000, full: 15_000 };
 const ENTERING_PER_SECOND = 950;
-/** As no address may have more than a thousand. */
+/** Several addresses, because an address may have at most a thousand connections. */
 const ADDRESSES = Array.from({ length: 20 }, (_, i) => `127.0.1.${i + 1}`);
-/** What stands in the way elsewhere is the question here: the defaults. */
+/** Default limits. Other scenarios raise them, but this one measures them. */
 const DEFAULTS = {
   MAX_CONNECTIONS_PER_IP: "",
   MAX_CONNECTS_PER_SECOND: "",
@@ -29,9 +29,12 @@ const LOOP = "event-loop delay, ms p99";
 
 export const storm: Scenario = {
   name: "storm",
-  question: "15,000 sockets are lost at once: when are they back, and does anybody notice?",
+  question: "15,000 sockets are lost at once. When are they back, and do subscribers notice?",
   method:
-    "Each socket has a user, a session and a subscription to its conversation. All are cut without a word and come back with the SDK's delays, take up their session, and their subscription where it was. Default settings: 1,000 connections a second, after a burst of 2,000. One more subscriber watches everybody. (3,000 sockets in the quick form.)",
+    "Each socket has a user, a session and a subscription to its conversation. All connections are " +
+    "reset at once. The clients reconnect with the SDK's delays, resume their session, and resume their " +
+    "subscription. Default settings: 1,000 connections per second after a burst of 2,000. One more " +
+    "subscriber watches all users. (3,000 sockets in quick runs.)",
   rounds: { quick: 1, normal: 1, full: 2 },
   warmUps: 0,
   targets: [
@@ -40,11 +43,12 @@ export const storm: Scenario = {
     { figure: SEEN, of: "gateway-uws", atMost: 0 },
     { figure: LOOP, of: "gateway-uws", atMost: 100 },
   ],
-  async contenders({ kinds, effort, note }) {
+  async contenders({ kinds, effort, addNote }) {
     const count = SOCKETS[effort];
     if (process.platform !== "linux" || readSettings({}).limits.maxConnections < count + 100) {
-      note(
-        `not run here: it takes Linux's loopback addresses, and an open-file limit (ulimit -n) of ${count + 1_000}`,
+      addNote(
+        "not run here: it needs the loopback addresses of Linux " +
+          `and an open-file limit (ulimit -n) of ${count + 1_000}`,
       );
       return [];
     }
@@ -53,7 +57,7 @@ export const storm: Scenario = {
   },
 };
 
-/** Who comes in for a round goes after it: one process has not the open files for the users of two servers. */
+/** Each round opens and closes its sockets, because one process cannot open enough files for two servers. */
 function contender(kind: ServerKind, count: number): Contender {
   return {
     name: kind.name,

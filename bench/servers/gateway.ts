@@ -2,9 +2,9 @@ import { createLog } from "../../src/server/observability/log.ts";
 import { startGateway } from "../../src/server/server.ts";
 import { readSettings } from "../../src/server/settings/settings.ts";
 import { APP, appIdOf } from "./app.ts";
-import { serveQuestions } from "./ipc.ts";
+import { serveRequests } from "./ipc.ts";
 
-/** The gateway as it is, with the limits out of the way: its load comes from one address, as fast as it can. */
+/** The gateway with its limits raised, because the load comes from one address as fast as possible. */
 const HOUR_MS = "3600000";
 const apps = Array.from({ length: Number(process.env.BENCH_APPS ?? 1) }, (_, i) => ({
   ...APP,
@@ -24,7 +24,7 @@ const settings = readSettings({
 });
 const gateway = await startGateway(settings, settings.apps!, createLog("silent").logger);
 
-/** Sessions that are there without sockets, as many as no benchmark could open over the wire. */
+/** Sessions without sockets, in numbers that a benchmark cannot open over the network. */
 export interface Population {
   readonly users: number;
   readonly usersPerConversation: number;
@@ -42,4 +42,4 @@ function populate({ users, usersPerConversation }: Population): void {
   });
 }
 
-serveQuestions(gateway.port, (text) => populate(JSON.parse(text)));
+serveRequests(gateway.port, (text) => populate(JSON.parse(text)));

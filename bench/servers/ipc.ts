@@ -1,59 +1,61 @@
 import { monitorEventLoopDelay } from "node:perf_hooks";
 
-/** What the process of the benchmark asks a server under test. */
-export type Question =
-  | { readonly ask: "usage" }
-  /** As "usage", but all garbage is collected first. */
-  | { readonly ask: "settled-usage" }
-  /** What the floors answer to a query, or send to subscribers: the bytes that the gateway would. */
-  | { readonly ask: "say"; readonly text: string }
-  | { readonly ask: "loop-delay" }
-  | { readonly ask: "stop" };
+/** A request from the benchmark to a server under test. */
+export type ServerRequest =
+  | { readonly type: "usage" }
+  /** Like "usage", after a garbage collection. */
+  | { readonly type: "usage-after-gc" }
+  /** Gives a server what it needs for the scenario; see `RunningServer.prepare`. */
+  | { readonly type: "prepare"; readonly text: string }
+  | { readonly type: "loop-delay" }
+  | { readonly type: "stop" };
 
 export interface Usage {
-  /** User and system time of the whole process, with its helper threads. */
+  /** User and system time of the whole process, including its helper threads. */
   readonly cpuMicros: number;
   readonly rssBytes: number;
-  /** Of a server in Node. */
+  /** Only for a server in Node. */
   readonly heapBytes?: number;
 }
 
-/** How late the event loop was since it was asked before; begins to look when it is asked first. */
+/** Delay of the event loop since the previous request. The first request starts the measurement. */
 export interface LoopDelay {
   readonly p99Ms: number;
 }
 
-export type Answer = { readonly port: number } | Usage | LoopDelay;
+export type ServerReply = { readonly port: number } | Usage | LoopDelay;
 
-/** Whose usage is told: that of the process itself, or of another that it looks after. */
+/** The measured process: this process, or a child of it. */
 export interface Measured {
   usage(): Usage;
-  /** Collects garbage. */
-  settle(): Promise<void>;
-  /** Ends the other process. */
+  /** Makes the process collect its garbage. */
+  collectGarbage(): Promise<void>;
+  /** Ends the child process. */
   end?(): Promise<void>;
 }
 
-const self: Measured = { usage, settle };
+const self: Measured = { usage, collectGarbage };
 
-/** Serves the questions in the process under test; the first thing said is the port. */
-export function serveQuestions(
+/**
+ * Serves the benchmark's requests in the process under test. The first message to the benchmark is the port.
+ */
+export function serveRequests(
   port: number,
-  say: (text: string) => void = () => {},
+  prepare: (text: string) => void = () => {},
   measured: Measured = self,
 ): void {
   const end = async () => {
     await measured.end?.();
     process.exit(0);
   };
-  process.on("message", async (question: Question) => {
-    if (question.ask === "stop") return end();
-    if (question.ask === "say") say(question.text);
-    if (question.ask === "settled-usage") await measured.settle();
-    process.send!(question.ask === "loop-delay" ? readLoopDelay() : measured.usage());
+  process.on("message", async (request: ServerRequest) => {
+    if (request.type === "stop") return end();
+    if (request.type === "prepare") prepare(request.text);
+    if (request.type === "usage-after-gc") await measured.collectGarbage();
+    process.send!(request.type === "loop-delay" ? readLoopDelay() : measured.usage());
   });
   process.on("disconnect", end);
-  process.send!({ port } satisfies Answer);
+  process.send!({ port } satisfies ServerReply);
 }
 
 export function usage(): Required<Usage> {
@@ -67,14 +69,14 @@ const loopDelay = monitorEventLoopDelay({ resolution: LOOP_RESOLUTION_MS });
 
 function readLoopDelay(): LoopDelay {
   loopDelay.enable();
-  // It counts the whole time from tick to tick.
+  // The histogram contains the whole time between ticks, not only the delay.
   const p99Ms = Math.max(0, loopDelay.percentile(99) / 1e6 - LOOP_RESOLUTION_MS);
   loopDelay.reset();
   return { p99Ms };
 }
 
-/** Collects garbage until no more comes off; needs `--expose-gc`. */
-export async function settle(): Promise<void> {
+/** Collects garbage several times, because finalizers free more. Needs `--expose-gc`. */
+export async function collectGarbage(): Promise<void> {
   for (let i = 0; i < 4; i++) {
     globalThis.gc?.();
     await new Promise((resolve) => setTimeout(resolve, 100));

@@ -2,10 +2,10 @@ import { PEERS } from "../peers/peers.ts";
 import { OWN_KINDS } from "./own-kinds.ts";
 import type { ServerKind } from "./server-kind.ts";
 
-/** Gateways first: what they send, the floors are told to send. */
+/** Gateways are first, because the baselines send what a gateway sent. */
 export const SERVER_KINDS: readonly ServerKind[] = [...OWN_KINDS, ...PEERS];
 
-/** The kinds that run here, and a line for each peer, and for each of the others that says why it does not run. */
+/** The kinds that run on this machine, a note that describes each peer, and a note for each missing kind. */
 export async function availableKinds(
   wanted: readonly ServerKind[],
 ): Promise<{ kinds: readonly ServerKind[]; notes: readonly string[] }> {
@@ -23,7 +23,7 @@ export async function availableKinds(
   return { kinds, notes };
 }
 
-/** A peer that is there, but does not run, is no reason to end the whole run. */
+/** Starts a peer once. A peer that does not start is left out and does not end the run. */
 async function tryOut(kind: ServerKind): Promise<string | undefined> {
   try {
     const server = await kind.start();

@@ -3,12 +3,12 @@ import type { ScenarioOptions } from "../measure/scenario.ts";
 import { MeasuredRedis, redisVersion } from "./redis.ts";
 import type { RunningServer, ServerKind } from "./server-kind.ts";
 
-/** What is on its way to the other nodes gets there. */
+/** Time for pending changes to reach the other nodes. */
 const SPREAD_MS = 200;
 
-/** What nodes and their Redis have used between two moments. */
+/** Resources that the nodes and their Redis used during a measurement. */
 export interface NodesUsage {
-  /** Of each node. */
+  /** One value per node. */
   readonly cpuMicros: readonly number[];
   readonly redisCommands: number;
   readonly redisBytes: number;
@@ -16,7 +16,7 @@ export interface NodesUsage {
   readonly ms: number;
 }
 
-/** Gateways that share a Redis. */
+/** Gateway nodes that share a Redis. */
 export class Nodes {
   readonly redis: MeasuredRedis;
   readonly servers: RunningServer[] = [];
@@ -33,7 +33,7 @@ export class Nodes {
     return nodes;
   }
 
-  /** One more, which is ready. */
+  /** Starts another node. Resolves when it is ready. */
   async add(): Promise<RunningServer> {
     const server = await this.#kind.start({ REDIS_URL: this.redis.url });
     await ready(server.port);
@@ -41,12 +41,12 @@ export class Nodes {
     return server;
   }
 
-  /** The one that was added last goes. */
+  /** Stops the node that was added last. */
   async remove(): Promise<void> {
     await this.servers.pop()?.stop();
   }
 
-  /** What it takes until all nodes have done something. */
+  /** Measures an action, including its effects on the other nodes. */
   async measure(act: () => Promise<unknown>): Promise<NodesUsage> {
     const before = await this.#usages();
     const startedAt = performance.now();
@@ -74,14 +74,17 @@ export class Nodes {
   }
 }
 
-/** The gateway that nodes are of here; says which Redis they share, or how to get one. */
-export function nodeKind({ kinds, note }: ScenarioOptions): ServerKind | undefined {
+/**
+ * The kind of the nodes; undefined without Redis. Adds a note with the version of Redis, or how to install
+ * it.
+ */
+export function nodeKind({ kinds, addNote }: ScenarioOptions): ServerKind | undefined {
   const version = redisVersion();
-  note(version ?? "Redis is missing: apt-get install redis-server");
+  addNote(version ?? "Redis is missing: apt-get install redis-server");
   return version === undefined ? undefined : kinds.find(({ role }) => role === "gateway");
 }
 
-/** Resolves when a gateway says that it is ready: a node has to read first what the others have. */
+/** Resolves when a gateway reports that it is ready. A node first reads the sessions of the other nodes. */
 export async function ready(port: number): Promise<void> {
   for (const deadline = performance.now() + 30_000; performance.now() < deadline; await delay(10)) {
     const { ok } = await fetch(`http://127.0.0.1:${port}/readyz`);

@@ -3,16 +3,18 @@ import { gatewayDialect } from "../load/gateway-dialect.ts";
 import type { ServerKind } from "./server-kind.ts";
 import { ServerProcess } from "./server-process.ts";
 
-/** The gateway on each of its transports, and the bare library under it: the least that any server on it costs. */
+/**
+ * The gateway on each transport, and the bare library of each transport: the minimum cost of a server on it.
+ */
 export const OWN_KINDS: readonly ServerKind[] = [
   ...(["uws", "ws"] as const).map((transport) => ({
     ...own("gateway", transport, "gateway.js"),
-    floor: `floor-${transport}`,
+    baseline: `baseline-${transport}`,
   })),
-  ...(["uws", "ws"] as const).map((transport) => own("floor", transport, `floor-${transport}.js`)),
+  ...(["uws", "ws"] as const).map((transport) => own("baseline", transport, `baseline-${transport}.js`)),
 ];
 
-function own(role: "gateway" | "floor", transport: "uws" | "ws", script: string): ServerKind {
+function own(role: "gateway" | "baseline", transport: "uws" | "ws", script: string): ServerKind {
   const name = `${role}-${transport}`;
   return {
     name,

@@ -1,22 +1,22 @@
 import { spawnSync } from "node:child_process";
 import { RedisConnection } from "../../src/server/cluster/redis-connection.ts";
 import { keysOf } from "../../src/server/cluster/redis-scripts.ts";
-import { RedisServer } from "../../test/support/redis-server.ts";
+import { RedisServer } from "../../test/programs/redis-server.ts";
 
-/** What a Redis has done so far, as it says. */
+/** Resources that a Redis used so far, as it reports them. */
 export interface RedisUsage {
-  /** Commands of nodes; what their scripts call is not counted. */
+  /** Commands of the nodes, without the commands that their scripts call. */
   readonly commands: number;
-  /** Over the network, both ways. */
+  /** Network traffic in both directions. */
   readonly bytes: number;
   readonly cpuMicros: number;
 }
 
-/** What a node asks after it has connected. */
-const ASKED = ["evalsha", "xread", "hscan"];
+/** The commands that a connected node uses. */
+const NODE_COMMANDS = ["evalsha", "xread", "hscan"];
 const DEADLINE_MS = 10_000;
 
-/** A redis-server of the benchmark's own. */
+/** A redis-server for the benchmark alone. */
 export class MeasuredRedis {
   readonly #server: RedisServer;
   readonly #connection: RedisConnection;
@@ -41,18 +41,18 @@ export class MeasuredRedis {
     const read = (name: string, before = "") =>
       Number(new RegExp(`^${name}:${before}([\\d.]+)`, "m").exec(info)?.[1] ?? 0);
     return {
-      commands: sum(ASKED.map((name) => read(`cmdstat_${name}`, "calls="))),
+      commands: sum(NODE_COMMANDS.map((name) => read(`cmdstat_${name}`, "calls="))),
       bytes: read("total_net_input_bytes") + read("total_net_output_bytes"),
       cpuMicros: (read("used_cpu_user") + read("used_cpu_sys")) * 1e6,
     };
   }
 
-  /** How many sessions the nodes have told of. */
+  /** Number of sessions that the nodes have written. */
   async sessions(): Promise<number> {
     return Number(await this.#connection.ask(["HLEN", keysOf(0).rows], DEADLINE_MS));
   }
 
-  /** What the rows of the sessions take here, and the log of changes. */
+  /** Memory of the session rows and of the log of changes. */
   async sizes(): Promise<{ readonly rowBytes: number; readonly logBytes: number }> {
     const { rows, log } = keysOf(0);
     const size = async (key: string) =>
@@ -66,7 +66,7 @@ export class MeasuredRedis {
   }
 }
 
-/** The redis-server that is there; undefined if there is none. */
+/** Version of the installed redis-server; undefined if there is none. */
 export function redisVersion(): string | undefined {
   const { status, stdout } = spawnSync("redis-server", ["--version"], { encoding: "utf8" });
   return status === 0 ? stdout.trim() : undefined;

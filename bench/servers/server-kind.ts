@@ -1,38 +1,41 @@
 import type { Dialect } from "../load/dialect.ts";
 import type { LoopDelay, Usage } from "./ipc.ts";
 
-/** A server that takes part: the gateway on a transport, the floor under it, or what people would use instead. */
+/** A kind of server under test: the gateway on a transport, the baseline of a transport, or a peer. */
 export interface ServerKind {
   readonly name: string;
-  readonly role: "gateway" | "floor" | "peer";
-  /** The name of the kind that this one is compared with. */
-  readonly floor?: string;
-  /** Of a peer that is not missing: what it is, in which version, and how it is set up. */
+  readonly role: "gateway" | "baseline" | "peer";
+  /** The name of the kind that this kind is compared with. */
+  readonly baseline?: string;
+  /** Only for an available peer: its name, version and set-up. */
   about?(): string;
   readonly dialect: Dialect;
-  /** The names of the scenarios that it can do the work of, where those are not all. */
+  /** The names of the scenarios that it supports; undefined means all. */
   readonly scenarios?: readonly string[];
-  /** Gets ready to start. Says why this kind does not run here, and how to get it; undefined where it does run. */
+  /** Prepares to start. Resolves with the reason why this kind does not run here and how to install it. */
   missing(): Promise<string | undefined>;
-  /** `env`: settings of the gateway beyond those that every benchmark has. */
+  /** `env`: settings of the gateway, in addition to those of every benchmark. */
   start(env?: Record<string, string>): Promise<RunningServer>;
 }
 
 /** A server under test, in a process of its own. */
 export interface RunningServer {
   readonly port: number;
-  /** What the process has used so far, its helper threads and children included. */
+  /** Resources used so far by the process, its helper threads and its children. */
   usage(): Promise<Usage>;
-  /** As `usage`, but garbage is collected first. */
-  settledUsage(): Promise<Usage>;
-  /** Tells a floor the bytes that the gateway would answer or send, and a gateway whom to hold (`Population`). */
-  say?(text: string): Promise<void>;
-  /** Of a server in Node. */
+  /** Like `usage`, after a garbage collection. */
+  usageAfterGc(): Promise<Usage>;
+  /**
+   * Gives the server what it needs for the scenario. A baseline gets the text that the gateway would send, a
+   * gateway gets a `Population` as JSON.
+   */
+  prepare?(text: string): Promise<void>;
+  /** Only for a server in Node. */
   loopDelay?(): Promise<LoopDelay>;
   stop(): Promise<void>;
 }
 
-/** For a contender: what it is called, and what it is compared with. */
-export function labelOf({ name, floor }: ServerKind): { name: string; floor?: string } {
-  return floor === undefined ? { name } : { name, floor };
+/** The name of a contender, and the name of its baseline. */
+export function labelOf({ name, baseline }: ServerKind): { name: string; baseline?: string } {
+  return baseline === undefined ? { name } : { name, baseline };
 }

@@ -1,12 +1,15 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
-import type { Answer, LoopDelay, Question, Usage } from "./ipc.ts";
+import type { LoopDelay, ServerReply, ServerRequest, Usage } from "./ipc.ts";
 import type { RunningServer } from "./server-kind.ts";
 
-/** The young generation has its full size at once, as it has after a while, or its growth would be counted as somebody's. */
+/**
+ * The young generation has its final size from the start. Otherwise its growth would count as cost of the
+ * load.
+ */
 const FLAGS = ["--expose-gc", "--max-old-space-size=4096", "--min-semi-space-size=16"];
 
-/** A script of ours that is the server under test. */
+/** A server under test that runs as a child process. */
 export class ServerProcess implements RunningServer {
   readonly port: number;
   readonly #child: ChildProcess;
@@ -16,7 +19,7 @@ export class ServerProcess implements RunningServer {
     this.#child = child;
   }
 
-  /** Runs a script that answers questions. `name`: what to call its profile. */
+  /** Runs a script that serves the benchmark's requests. `name` is the name of its profile. */
   static async start(script: URL, name: string, env: Record<string, string> = {}): Promise<ServerProcess> {
     // BENCH_PROFILE=folder writes a CPU profile of every server there.
     const folder = process.env.BENCH_PROFILE;
@@ -25,46 +28,46 @@ export class ServerProcess implements RunningServer {
       env: { ...process.env, ...env },
       execArgv: [...FLAGS, ...(folder ? profile.split(" ") : [])],
     });
-    const { port } = (await answerOf(child)) as { port: number };
+    const { port } = (await replyOf(child)) as { port: number };
     return new ServerProcess(port, child);
   }
 
   usage(): Promise<Required<Usage>> {
-    return this.#ask({ ask: "usage" });
+    return this.#request({ type: "usage" });
   }
 
-  settledUsage(): Promise<Required<Usage>> {
-    return this.#ask({ ask: "settled-usage" });
+  usageAfterGc(): Promise<Required<Usage>> {
+    return this.#request({ type: "usage-after-gc" });
   }
 
   loopDelay(): Promise<LoopDelay> {
-    return this.#ask({ ask: "loop-delay" });
+    return this.#request({ type: "loop-delay" });
   }
 
-  async say(text: string): Promise<void> {
-    await this.#ask({ ask: "say", text });
+  async prepare(text: string): Promise<void> {
+    await this.#request({ type: "prepare", text });
   }
 
   async stop(): Promise<void> {
     if (this.#child.exitCode !== null) return;
     const exited = once(this.#child, "exit");
-    this.#child.send({ ask: "stop" } satisfies Question);
+    this.#child.send({ type: "stop" } satisfies ServerRequest);
     await exited;
   }
 
-  #ask<T extends Answer>(question: Question): Promise<T> {
-    const answer = answerOf(this.#child);
-    this.#child.send(question);
+  #request<T extends ServerReply>(request: ServerRequest): Promise<T> {
+    const answer = replyOf(this.#child);
+    this.#child.send(request);
     return answer as Promise<T>;
   }
 }
 
-async function answerOf(child: ChildProcess): Promise<Answer> {
+async function replyOf(child: ChildProcess): Promise<ServerReply> {
   const died = new AbortController();
-  const onExit = () => died.abort(new Error("a server under test has ended by itself"));
+  const onExit = () => died.abort(new Error("a server under test exited unexpectedly"));
   child.once("exit", onExit);
   try {
-    const [answer] = (await once(child, "message", { signal: died.signal })) as [Answer];
+    const [answer] = (await once(child, "message", { signal: died.signal })) as [ServerReply];
     return answer;
   } catch (error) {
     throw died.signal.reason ?? error;

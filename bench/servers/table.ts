@@ -2,9 +2,9 @@ import { makeId } from "../../src/core/ids.ts";
 import { NEW_SESSION, patchState } from "../../src/core/sessions/session.ts";
 import { Table } from "../../src/core/sessions/table.ts";
 import type { SessionPatch } from "../../src/protocol/wire.ts";
-import { serveQuestions } from "./ipc.ts";
+import { serveRequests } from "./ipc.ts";
 
-// A table and nothing else. The parent says which one to build, and asks for the heap before and after.
+// Only a session table. The parent sends a plan for the table and requests the heap size before and after.
 
 export interface TablePlan {
   readonly sessions: number;
@@ -20,16 +20,16 @@ function build({ sessions, sessionsPerUser, usersPerConversation }: TablePlan): 
   for (let i = 0; i < sessions; i++) {
     const user = Math.floor(i / sessionsPerUser);
     const conversation = Math.floor(user / usersPerConversation);
-    // Strings as they come off the wire: each message brings its own copies.
+    // New strings for each session, because each message from the wire has its own copies.
     const userId: string = JSON.parse(`"user-${String(user).padStart(8, "0")}"`);
     const patch: SessionPatch = JSON.parse(
       `{"selectedConversationId":"conversation-${String(conversation).padStart(8, "0")}"}`,
     );
-    // The first session of a user is the background one, where there are several.
+    // If a user has several sessions, the first one is a background session.
     const kind = sessionsPerUser > 1 && i % sessionsPerUser === 0 ? "background" : "widget";
     table.open(makeId(), userId, kind, patchState(NEW_SESSION, patch), holder);
   }
   tables.push(table);
 }
 
-serveQuestions(0, (text) => build(JSON.parse(text)));
+serveRequests(0, (text) => build(JSON.parse(text)));

@@ -1,24 +1,24 @@
-/** What a program on this machine needs to use a gateway in development mode. */
+/** The credentials of a gateway in development mode, for programs on the same machine. */
 export interface DevCredentials {
   readonly url: string;
   readonly appId: string;
   readonly secret: string;
 }
 
-/** A setting of the gateway, or several that belong together, as `serve --help` and the README show it. */
+/** A setting of the gateway, or several related ones, as `serve --help` and the README show it. */
 export interface SettingHelp {
   readonly names: readonly string[];
-  /** undefined: there is no default. */
+  /** Undefined if there is no default. */
   readonly default: string | undefined;
   readonly text: string;
 }
 
-/** What the commands need of the parts that only the composition root may put together; it hands them in. */
+/** Functions for the commands that only the composition root may assemble. It passes them in. */
 export interface CliDependencies {
   readonly version: string;
   readonly settings: readonly SettingHelp[];
-  /** Starts a gateway; resolves when it listens. */
+  /** Starts a gateway. Resolves when it listens. */
   readonly serve: () => Promise<void>;
-  /** What the gateway in development mode on this port of this machine has left for us. */
+  /** The credentials stored by the gateway in development mode on this port of this machine. */
   readonly readDevCredentials: (port: number) => Promise<DevCredentials | undefined>;
 }

@@ -1,5 +1,5 @@
 /**
- * What whoever called the command can mend: shown as one line, without a stack. It holds no secret and no
+ * An error that the user can fix. It is shown as one line without a stack. It contains no secret and no
  * token.
  */
 export class CliError extends Error {

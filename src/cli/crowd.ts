@@ -21,8 +21,8 @@ export function addCrowd(program: Command, dependencies: CliDependencies): void 
     .command("crowd")
     .summary("fill a gateway with simulated users")
     .description(
-      "Fills a gateway with simulated users, until Ctrl-C or for a time: they connect, look, type, change tabs and " +
-        "conversations, lose their network, come back, and leave. Each has a WebSocket or two.",
+      "Fills a gateway with simulated users, until Ctrl-C or for a time: they connect, look, type, change " +
+        "tabs and conversations, lose their network, come back, and leave. Each has a WebSocket or two.",
     )
     .addArgument(new Argument("[users]", `how many (${USERS})`).argParser(wholeNumber(MAX_USERS)))
     .addOption(option("-n, --users <n>", "the same as the argument", MAX_USERS))
@@ -44,7 +44,7 @@ Examples:
         throw new CliError("say how many users once: crowd 200, or crowd --users 200");
       }
       const target = await findTarget(command, dependencies);
-      // Each of its users has a token of their own: it is not offered to bring one.
+      // Each simulated user has its own token, so the command needs a secret and has no --token option.
       const secret = target.secret!;
       const stop = new AbortController();
       for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => stop.abort());

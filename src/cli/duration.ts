@@ -1,8 +1,8 @@
 const SECONDS = { s: 1, m: 60, h: 3_600, d: 86_400, w: 604_800 } as const;
-/** A hundred years: more is a slip of the keyboard. */
+/** A hundred years. A longer duration is probably a typing error. */
 const LONGEST = 100 * 365 * SECONDS.d;
 
-/** Seconds of a duration such as `90s`, `15m`, `1h` or `7d`; undefined if it is none. */
+/** The seconds of a duration such as `90s`, `15m`, `1h` or `7d`; undefined if the text is invalid. */
 export function parseDuration(text: string): number | undefined {
   const match = /^(\d{1,9})([smhdw])$/.exec(text);
   if (match === null) return undefined;

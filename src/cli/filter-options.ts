@@ -4,7 +4,7 @@ import { CliError } from "./cli-error.ts";
 
 export interface FilterOptions {
   readonly user?: string[];
-  /** false: `--no-conversation`. */
+  /** False for `--no-conversation`. */
   readonly conversation?: string | false;
   readonly focused?: true;
   readonly notFocused?: true;
@@ -14,7 +14,7 @@ export interface FilterOptions {
   readonly filter?: string;
 }
 
-/** Adds the options that say which users and sessions are asked for. */
+/** Adds the options for the users and sessions to match. */
 export function addFilterOptions(command: Command): Command {
   const single = ["user", "conversation", "focused", "notFocused", "typing", "notTyping", "background"];
   return command
@@ -32,10 +32,10 @@ export function addFilterOptions(command: Command): Command {
     );
 }
 
-/** The filter that the options ask for. Throws a CliError if there can be no such filter. */
+/** The filter from the options. Throws a `CliError` if the filter is invalid. */
 export async function readFilter(options: FilterOptions): Promise<PresenceFilter> {
   const { FilterSchema } = await import("../protocol/filter.ts");
-  // The gateway ignores fields that it does not know: here, `{"userId": …}` would ask for everyone.
+  // The gateway ignores unknown fields. Here a typing error such as `{"userId": …}` would match all users.
   const result = FilterSchema.strict().safeParse(toFilter(options));
   if (result.success) return result.data;
   const { path, message } = result.error.issues[0]!;

@@ -9,21 +9,21 @@ import type { Target } from "./target.ts";
 export interface GatewayClient {
   readonly client: PresenceClient;
   /**
-   * Rejects when the first try to connect comes to nothing: most likely it is not there, and waiting would
-   * not help.
+   * Rejects if the first attempt to connect fails. The gateway is probably not running, and waiting would not
+   * help.
    */
   readonly unreachable: Promise<never>;
-  /** Why the connection was last lost or not made, as far as is known. */
+  /** Why the last connection was lost or failed, if known. */
   readonly problem: () => string | undefined;
-  /** Says goodbye, and waits for it only so long. */
+  /** Closes the client. Waits a limited time for its sessions to close. */
   close(): Promise<void>;
 }
 
 const GOODBYE_MS = 1_000;
 
-/** A client for a command: the SDK, over a socket that remembers what went wrong with it. */
+/** A client for a command: the SDK with a socket that remembers its last problem. */
 export function connectTo({ url, appId, token }: Target): GatewayClient {
-  // One that was given up may say its last word when the next one is there.
+  // An abandoned socket may report its problem after the next socket exists.
   let latest: NotedSocket | undefined;
   class NotedSocket extends WebSocket {
     problem: string | undefined;
@@ -63,7 +63,7 @@ export function connectTo({ url, appId, token }: Target): GatewayClient {
   };
 }
 
-/** What the gateway refused is for the caller to mend. */
+/** The user can fix what the gateway refused. */
 export function toCliError(error: unknown): unknown {
   return error instanceof PresenceError ? new CliError(`${error.message} (${error.code})`) : error;
 }
@@ -80,6 +80,6 @@ const STATUS: Readonly<Record<string, string>> = {
 function explain({ code, message }: NodeJS.ErrnoException): string {
   const status = /^Unexpected server response: (\d+)$/.exec(message)?.[1];
   if (status !== undefined) return STATUS[status] ?? `it answers with ${status}`;
-  // Several addresses of one name were tried: such errors have a code, and no message.
+  // After trying several addresses of one name, the error has a code and no message.
   return message || code || "the connection failed";
 }

@@ -2,7 +2,7 @@ import type { PresenceSession, PresenceSnapshot, PresenceValue } from "../client
 
 export const HEADER = ["USER", "CONVERSATION", "FOCUS", "TYPING", "WIDGETS", "BACKGROUND"] as const;
 
-/** What a table shows of a user. */
+/** The table cells of a user. */
 export function toRow(userId: string, { widgets, backgroundSessions }: PresenceValue): readonly string[] {
   const sessions = [...widgets, ...backgroundSessions];
   const mark = (has: (session: PresenceSession) => boolean) => (sessions.some(has) ? "yes" : "-");
@@ -16,7 +16,7 @@ export function toRow(userId: string, { widgets, backgroundSessions }: PresenceV
   ];
 }
 
-/** What a line says of a user. */
+/** The description of a user in one line. */
 export function toPhrase({ widgets, backgroundSessions }: PresenceValue): string {
   const sessions = [...widgets, ...backgroundSessions];
   return [
@@ -36,10 +36,7 @@ function conversations(sessions: readonly PresenceSession[]): string {
 
 const byName = new Intl.Collator(undefined, { numeric: true }).compare;
 
-/**
- * The first users by name, at most so many: a screen shows few of many, and sorting all at each change would
- * take long.
- */
+/** The first `count` users in the order of their names. Sorting all users at each change would be slow. */
 export function firstIds(snapshot: PresenceSnapshot, count = snapshot.size): string[] {
   if (count >= snapshot.size) return [...snapshot.keys()].sort(compare);
   const first: string[] = [];
@@ -53,12 +50,12 @@ export function firstIds(snapshot: PresenceSnapshot, count = snapshot.size): str
   return first;
 }
 
-/** Names that sort alike still have one order. */
+/** Names that the collator considers equal still have a fixed order. */
 function compare(a: string, b: string): number {
   return byName(a, b) || (a < b ? -1 : Number(a > b));
 }
 
-/** As the HTTP API answers. */
+/** The same form as in a response of the HTTP API. */
 export function toData(snapshot: PresenceSnapshot): Record<string, PresenceValue> {
   return Object.fromEntries(snapshot);
 }

@@ -17,7 +17,7 @@ Without a command it serves. A first run:
 Exit codes: 0 done (query: somebody matches), 1 query: nobody matches, or serve: could not start,
 2 wrong usage, or no answer from the gateway.`;
 
-/** The command line, as a tree of commands. What they do is loaded when it is asked for. */
+/** The command line as a tree of commands. The code of a command is loaded only when it runs. */
 export function createProgram(dependencies: CliDependencies): Command {
   const program = new Command("presence-gateway")
     .description("Who is online, looking and typing, answered exactly and pushed live.")
@@ -26,7 +26,7 @@ export function createProgram(dependencies: CliDependencies): Command {
     .helpOption("-h, --help", "print help")
     .helpCommand("help [command]", "print help for a command")
     .addHelpText("after", AFTER)
-    // Errors are thrown, and shown in one place.
+    // Errors are thrown, and `run` shows them.
     .exitOverride()
     .configureOutput({ outputError: () => {} });
   addServe(program, dependencies);
@@ -37,16 +37,16 @@ export function createProgram(dependencies: CliDependencies): Command {
   return program;
 }
 
-/** Runs what these arguments ask for, and ends the process with one line if it can't be done. */
+/** Runs a command. If it fails, prints one line and exits. */
 export async function run(args: readonly string[], dependencies: CliDependencies): Promise<void> {
   const isServe = (args[0] ?? "serve") === "serve";
-  // A gateway outlives whoever reads its log; a command is there for its reader.
+  // A gateway must survive the reader of its log. A command ends with its reader.
   if (!isServe) endWithReader();
   try {
     await createProgram(dependencies).parseAsync(args.length === 0 ? ["serve"] : args, { from: "user" });
   } catch (error) {
     if (error instanceof CommanderError) {
-      // Help and version are "errors" too, and help that was not asked for has been printed.
+      // Help and version are "errors" of commander too. Implicit help has been printed already.
       if (error.exitCode !== 0 && error.code !== "commander.help") await complain(tidy(error.message));
       process.exit(error.exitCode === 0 ? 0 : 2);
     }
@@ -54,7 +54,7 @@ export async function run(args: readonly string[], dependencies: CliDependencies
       await complain(error.message);
       process.exit(error.exitCode);
     }
-    // Neither the caller's mistake nor the gateway's answer: a defect, which shows where it is.
+    // An internal error. The stack shows its place.
     await complain((error instanceof Error && error.stack) || String(error), false);
     process.exit(isServe ? 1 : 2);
   }
@@ -66,7 +66,8 @@ async function complain(message: string, isLine = true): Promise<void> {
 }
 
 /**
- * One line, which repeats no value: `--secrte=…` is a secret too, and so may be what was taken for a command.
+ * Shortens an error of commander to one line without values, because `--secrte=…` or an unknown command may
+ * be a secret.
  */
 function tidy(message: string): string {
   return message

@@ -53,7 +53,7 @@ async function render(snapshot: PresenceSnapshot, { json }: QueryOptions): Promi
   if (snapshot.size === 0) return "nobody\n";
   const { renderTable } = await import("./table.ts");
   const rows = firstIds(snapshot).map((id) => toRow(id, snapshot.get(id)!));
-  // Whatever reads a pipe gets all of it.
+  // Only a terminal has a width. A pipe gets complete lines.
   const width = process.stdout.isTTY ? process.stdout.columns || undefined : undefined;
   return `${renderTable(HEADER, rows, width).join("\n")}\n`;
 }

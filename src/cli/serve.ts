@@ -11,8 +11,8 @@ export function addServe(program: Command, { serve, settings }: CliDependencies)
     .command("serve")
     .summary("start a gateway (what is done without a command)")
     .description(
-      "Starts a gateway. Settings come from environment variables; without any it runs in development mode, " +
-        "for this machine only. It ends gently on SIGTERM and SIGINT.",
+      "Starts a gateway. Settings come from environment variables; without any it runs in development " +
+        "mode, for this machine only. It ends gently on SIGTERM and SIGINT.",
     )
     .usage("")
     .addHelpText(
@@ -27,13 +27,14 @@ Examples:
   $ npx presence-gateway serve
   $ APPS='[{"id":"my-app","secrets":["use-32-random-characters-or-more"]}]' npx presence-gateway serve`,
     )
-    // Taken, to be refused below with a word about where settings come from.
+    // Accepted by commander and refused below, with a message about environment variables.
     .allowUnknownOption()
     .allowExcessArguments()
     .action(async (_options, command: Command) => {
       if (command.args.length > 0) {
         throw new CliError(
-          "serve has no command-line options or arguments: set environment variables, see presence-gateway serve --help",
+          "serve has no command-line options or arguments: set environment variables, " +
+            "see presence-gateway serve --help",
           1,
         );
       }

@@ -4,8 +4,8 @@ const GAP = "  ";
 const NARROWEST = 4;
 
 /**
- * Lines of a table whose columns are as wide as they must be, or less if it has to fit. Cells may hold any
- * text.
+ * Lines of a table. Columns are as wide as their cells, or narrower to fit into `width`. Cells may contain
+ * any text.
  */
 export function renderTable(
   header: readonly string[],
@@ -23,7 +23,7 @@ export function renderTable(
   });
 }
 
-/** Takes from the widest, one by one, until all fit or nothing is left to take. */
+/** Reduces the widest columns step by step until all fit or nothing is left to reduce. */
 function shrink(widths: number[], space: number): void {
   let excess = widths.reduce((sum, width) => sum + width, 0) - space;
   for (; excess > 0; excess--) {

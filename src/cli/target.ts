@@ -14,23 +14,23 @@ export interface TargetOptions extends AppOptions {
   readonly token?: string;
 }
 
-/** A gateway, one of its apps, and what lets us in. */
+/** A gateway, one of its apps, and the credentials. */
 export interface Target {
-  /** http or https, without a slash at its end. */
+  /** An http or https address without a slash at its end. */
   readonly url: string;
   readonly appId: string;
-  /** undefined: there is a token only. */
+  /** Undefined if there is only a token. */
   readonly secret: string | undefined;
   readonly token: TokenSource;
 }
 
-/** Long enough for any clock that is off, short enough not to matter. */
+/** Long enough for wrong clocks, short enough to be harmless. */
 const TOKEN_SECONDS = 3_600;
 
 const IN_DEVELOPMENT = `Without them: the gateway in development mode on this machine, on PORT (8080).
 A secret on the command line can be seen by other users of the machine: rather set the environment variable.`;
 
-/** Adds the options that name an app and its secret. */
+/** Adds the options for an app and its secret. */
 export function addAppOptions(command: Command): Command {
   return command
     .optionsGroup("The app:")
@@ -45,7 +45,7 @@ function readAppId(text: string): string {
   return text;
 }
 
-/** Adds the options that say which gateway and app, and with what right. */
+/** Adds the options for a gateway, an app and the credentials. */
 export function addTargetOptions(command: Command, takesToken = true): Command {
   addAppOptions(command)
     .optionsGroup("The app:")
@@ -58,7 +58,7 @@ export function addTargetOptions(command: Command, takesToken = true): Command {
   return command;
 }
 
-/** The app and secret to sign with. */
+/** The app and the secret that sign tokens. */
 export async function findApp(
   options: AppOptions,
   { readDevCredentials }: CliDependencies,
@@ -69,7 +69,7 @@ export async function findApp(
   return await credentialsOr(readDevCredentials, "--app and --secret (APP_ID, APP_SECRET)");
 }
 
-/** The gateway that the options, the environment or the gateway in development mode name. */
+/** The gateway from the options or the environment, otherwise the gateway in development mode. */
 export async function findTarget(command: Command, { readDevCredentials }: CliDependencies): Promise<Target> {
   const { url, app, secret, token } = preferred(command);
   const takesToken = command.options.some(({ long }) => long === "--token");
@@ -79,7 +79,7 @@ export async function findTarget(command: Command, { readDevCredentials }: CliDe
       : "--url, --app and --secret (GATEWAY_URL, APP_ID, APP_SECRET)";
     const credentials = await credentialsOr(readDevCredentials, orSay);
     if (token) return { ...credentials, secret: undefined, token };
-    // Another start has another secret, and leaves it in the same place.
+    // A restarted gateway has another secret, which it stores in the same place.
     const current = async () => (await readDevCredentials(port())) ?? credentials;
     return { ...credentials, token: async () => await mintAppToken(await current()) };
   }
@@ -96,8 +96,8 @@ export async function findTarget(command: Command, { readDevCredentials }: CliDe
 }
 
 /**
- * What is on the command line goes before what is in the environment; and a token, which may do less, before
- * a secret.
+ * An option has priority over an environment variable. A token, which has fewer rights, has priority over a
+ * secret.
  */
 function preferred(command: Command): TargetOptions {
   const options: TargetOptions = command.opts();
@@ -119,7 +119,8 @@ async function credentialsOr(
   const credentials = await read(port());
   if (credentials !== undefined) return credentials;
   throw new CliError(
-    `no gateway in development mode runs on port ${port()} of this machine: start one (npx presence-gateway), or set ${orSay}`,
+    `no gateway in development mode runs on port ${port()} of this machine: ` +
+      `start one (npx presence-gateway), or set ${orSay}`,
   );
 }
 

@@ -1,9 +1,9 @@
 import stringWidth from "string-width";
 
 /**
- * What acts on a terminal, or can't be seen, in place of being shown: control characters (ESC and C1 among
- * them), format characters (bidi overrides, zero-width ones), halves of surrogate pairs, separators of lines.
- * Only the joiner inside of an emoji is left.
+ * Characters that control a terminal or are invisible: control characters (ESC and C1 among them), format
+ * characters (bidi overrides, zero-width ones), halves of surrogate pairs, line separators. The joiner inside
+ * an emoji is excluded.
  */
 const UNSAFE =
   /(?<!\p{Extended_Pictographic}[\u{fe0f}\u{1f3fb}-\u{1f3ff}]?)\u200d|\u200d(?!\p{Extended_Pictographic})|(?!\u200d)[\p{C}\p{Zl}\p{Zp}]/gu;
@@ -11,8 +11,7 @@ const UNSAFE =
 const PLAIN = /^[ -~]*$/;
 
 /**
- * The text with everything that is unsafe to print as an escape that can be read. Applied twice, it changes
- * nothing more.
+ * Replaces everything that is unsafe to print by a readable escape. Applying it twice changes nothing more.
  */
 export function visible(text: string): string {
   return PLAIN.test(text)
@@ -21,8 +20,8 @@ export function visible(text: string): string {
 }
 
 /**
- * The same as JSON that means what it meant: unsafe characters can only be in strings, where JSON has an
- * escape for them.
+ * JSON without characters that are unsafe to print. They occur only in strings, where JSON has escapes for
+ * them.
  */
 export function visibleJson(value: unknown): string {
   return JSON.stringify(value).replace(UNSAFE, (found) =>
@@ -33,14 +32,14 @@ export function visibleJson(value: unknown): string {
   );
 }
 
-/** How many columns of a terminal a text takes. */
+/** Number of terminal columns of a text. */
 export function displayWidth(text: string): number {
   return PLAIN.test(text) ? text.length : stringWidth(text);
 }
 
 const characters = new Intl.Segmenter(undefined, { granularity: "grapheme" });
 
-/** The text, cut to so many columns; an ellipsis shows where. */
+/** Cuts a text to a number of columns. An ellipsis marks the cut. */
 export function cut(text: string, columns: number): string {
   if (displayWidth(text) <= columns) return text;
   let width = 0;
@@ -53,7 +52,7 @@ export function cut(text: string, columns: number): string {
   return columns > 0 ? `${text.slice(0, end)}…` : "";
 }
 
-/** The text, filled up with spaces to so many columns. */
+/** Pads a text with spaces to a number of columns. */
 export function pad(text: string, columns: number): string {
   return text + " ".repeat(Math.max(0, columns - displayWidth(text)));
 }

@@ -81,7 +81,8 @@ async function print(
   const token = await mintToken(appId, secret, claims, exp);
   if (token.length > MAX_TOKEN_LENGTH) {
     throw new CliError(
-      `the token would have ${token.length} characters, and gateways take ${MAX_TOKEN_LENGTH} at most: grant fewer ids`,
+      `the token would have ${token.length} characters, ` +
+        `and gateways take ${MAX_TOKEN_LENGTH} at most: grant fewer ids`,
     );
   }
   process.stdout.write(`${token}\n`);

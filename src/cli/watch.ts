@@ -14,7 +14,8 @@ export function addWatch(program: Command, dependencies: CliDependencies): void 
     .command("watch")
     .summary("see live who is there")
     .description(
-      "Shows live who is there: a table on a terminal, lines elsewhere. It connects again by itself; Ctrl-C ends it.",
+      "Shows live who is there: a table on a terminal, lines elsewhere. " +
+        "It connects again by itself; Ctrl-C ends it.",
     );
   addFilterOptions(watch).optionsGroup("Options:").option("--json", "print JSON lines, for programs");
   addTargetOptions(watch)
@@ -47,7 +48,7 @@ Examples:
         client.on("status", (status, detail) => {
           if (status === "failed") reject(detail.error);
           wasConnected ||= status === "connected";
-          // Until then there is nothing to show: it connects, or this ends.
+          // Nothing to show before the first snapshot: it arrives, or the command fails.
           if (wasConnected && status !== "failed")
             output.status(status, detail, gateway.problem() ?? detail.error?.message);
         });
@@ -81,7 +82,7 @@ async function createOutput({ json }: WatchOptions, target: Target): Promise<Wat
   const screen = new Screen(stdout);
   const table = new LiveTable(screen, `${target.appId} at ${target.url}`);
   stdout.on("resize", () => table.redraw());
-  // However it ends, the terminal is given back as it was.
+  // Restores the terminal in all cases.
   process.on("exit", () => screen.leave());
   process.on("SIGTSTP", () => {
     screen.leave();

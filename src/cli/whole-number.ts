@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from "commander";
 
-/** Reads an option's or argument's value that is a whole number from 1 to `max`. */
+/** Parses the value of an option or argument: a whole number from 1 to `max`. */
 export function wholeNumber(max: number): (text: string) => number {
   return (text) => {
     const value = /^\d{1,9}$/.test(text) ? Number(text) : 0;

@@ -2,24 +2,23 @@ import type { ErrorMessage } from "../protocol/wire.ts";
 import { Connection, type ConnectionOwner } from "./connection.ts";
 import { PresenceError } from "./errors.ts";
 import { checkId } from "./filter.ts";
-import { watchPage } from "./page.ts";
+import { MAX_USERS } from "./limits.ts";
+import { watchPageLifecycle } from "./page-lifecycle.ts";
 import { Query } from "./query.ts";
 import { Requests } from "./requests.ts";
 import type { Content } from "./server-message.ts";
 import { Sessions } from "./sessions.ts";
+import { Subscriptions } from "./subscriptions.ts";
 import type { ClientEvents, ClientOptions, PresenceClient, WebSocketConstructor } from "./types.ts";
-import { Watches } from "./watches.ts";
 
-const MAX_USERS = 250_000;
-
-/** Makes a client. It connects when it is first needed. Throws a `TypeError` for options that can't be valid. */
+/**
+ * Makes a client. It connects when it is first needed. Throws a `TypeError` for options that cannot be valid.
+ */
 export function createClient(options: ClientOptions): PresenceClient {
   const { token, appId, maxUsers = MAX_USERS } = options;
   const WebSocket =
     options.WebSocket ?? (globalThis as unknown as { WebSocket?: WebSocketConstructor }).WebSocket;
-  if (WebSocket === undefined) {
-    throw new TypeError("no WebSocket: give that of the package ws");
-  }
+  if (!WebSocket) throw new TypeError("no WebSocket: use the package ws");
   if (typeof token !== "string" && typeof token !== "function") {
     throw new TypeError("token must be a string or a function");
   }
@@ -36,69 +35,74 @@ export function createClient(options: ClientOptions): PresenceClient {
   }
 
   const owner: ConnectionOwner = {
-    isNeeded: () => !(sessions.isEmpty && watches.isEmpty && queries.size === 0),
+    isNeeded: () => !(sessions.isEmpty && subscriptions.isEmpty && queries.size === 0),
+    changed(status, before, detail) {
+      emit("status", status, detail);
+      if (before === "connected") {
+        requests.clear();
+        sessions.lost();
+        subscriptions.lost();
+      }
+      if (status === "failed") endAll(detail.error!);
+    },
     connected(graceMs) {
       sessions.connected();
-      watches.connected(graceMs);
-      for (const query of queries) query.ask();
-    },
-    lost() {
-      requests.clear();
-      sessions.lost();
-      watches.lost();
+      subscriptions.connected(graceMs);
+      for (const query of queries) query.request();
     },
     receive,
-    failed: endAll,
     emit,
   };
   const connection = new Connection({ url, token, WebSocket }, owner);
-  let unwatchPage: (() => void) | undefined;
+  let unwatchPageLifecycle: (() => void) | undefined;
   let failure: PresenceError | undefined;
   const requests = new Requests(connection);
   const sessions = new Sessions(appId, connection, requests);
-  const watches = new Watches(connection, requests, maxUsers);
+  const subscriptions = new Subscriptions(connection, requests, maxUsers);
   const queries = new Set<Query>();
 
   function receive(message: Content): void {
     const { type } = message;
-    if (type === "diff") watches.diff(message);
+    if (type === "diff") subscriptions.addDiff(message);
     else if (type === "error") refused(message);
     else if (message.id !== undefined) requests.answered(message.id, message);
     else if (type === "closed") sessions.ended(message.sessionId, message.cause);
-    else if (type === "snapshot") watches.page(message);
+    else if (type === "snapshot") subscriptions.addPage(message);
   }
 
   function refused({ id, view, code, message }: ErrorMessage): void {
     const error = new PresenceError(code, message);
-    if (view !== undefined) watches.ended(view, error);
+    if (view) subscriptions.ended(view, error);
     else if (id !== undefined && requests.refused(id, error)) return;
-    else if (code === "RATE_LIMITED") sessions.repeat();
+    else if (code === "RATE_LIMITED") sessions.resyncAll();
     else emit("error", error);
   }
 
   function endAll(error: PresenceError): void {
     failure = error;
-    unwatchPage?.();
+    unwatchPageLifecycle?.();
     sessions.endAll(error.code === "CLOSED" ? undefined : { cause: "error", error });
-    watches.endAll(error);
+    subscriptions.endAll(error);
     for (const query of queries) query.end(error);
     requests.clear();
   }
 
-  /** Whoever has asked for something by now is told that it can't be, or is connected. */
+  /**
+   * Connects for what was opened, subscribed or queried, or ends it if the client has failed or is closed.
+   */
   function need(): void {
-    if (failure !== undefined) return endAll(failure);
-    unwatchPage ??= watchPage({
-      awake: () => connection.wake(),
-      hidden() {
-        sessions.leave();
+    if (failure) return endAll(failure);
+    unwatchPageLifecycle ??= watchPageLifecycle({
+      wake: () => connection.wake(),
+      pagehide() {
+        sessions.stash();
         connection.suspend();
       },
-      shown() {
-        sessions.takeBack();
+      pageshow() {
+        sessions.unstash();
         if (owner.isNeeded()) connection.start();
       },
-      focused: (hasFocus) => sessions.focus(hasFocus),
+      focus: (hasFocus) => sessions.focus(hasFocus),
     });
     connection.start();
   }
@@ -110,14 +114,14 @@ export function createClient(options: ClientOptions): PresenceClient {
       return session;
     },
     subscribe(filter, listener, subscribeOptions = {}) {
-      const subscription = watches.subscribe(filter, listener, subscribeOptions);
+      const subscription = subscriptions.subscribe(filter, listener, subscribeOptions);
       need();
       return subscription;
     },
     async query(filter) {
       const query = new Query(filter, requests, maxUsers, (ended) => queries.delete(ended));
       queries.add(query);
-      if (connection.isConnected) query.ask();
+      if (connection.isConnected) query.request();
       need();
       return await query.answer;
     },
@@ -134,9 +138,9 @@ export function createClient(options: ClientOptions): PresenceClient {
 }
 
 /** The address of the WebSocket, from any way to write the gateway's. */
-function realtimeUrl(base: string, appId: string): string {
-  const { protocol, host, pathname } = new URL(base);
-  const scheme = /^(?:http|ws)(s?):$/.exec(protocol);
-  if (!scheme) throw new TypeError("url must be of http, https, ws or wss");
-  return `ws${scheme[1]}://${host}${pathname.replace(/\/+$/, "")}/v1/${encodeURIComponent(appId)}/realtime`;
+function realtimeUrl(gatewayUrl: string, appId: string): string {
+  const { protocol, host, pathname } = new URL(gatewayUrl);
+  if (!/^(http|ws)s?:$/.test(protocol)) throw new TypeError("url must be http(s) or ws(s)");
+  const base = `${protocol.replace("http", "ws")}//${host}${pathname.replace(/\/+$/, "")}`;
+  return `${base}/v1/${encodeURIComponent(appId)}/realtime`;
 }

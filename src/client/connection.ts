@@ -1,37 +1,32 @@
 import { retryAfter } from "../protocol/codes.ts";
 import { type ClientMessage, type ServerMessage, SUBPROTOCOL } from "../protocol/wire.ts";
-import { PresenceError, violation } from "./errors.ts";
-import { retryDelay } from "./retry.ts";
+import {
+  type ConnectionEffect,
+  type ConnectionEvent,
+  type ConnectionState,
+  next,
+  statusOf,
+} from "./connection-state.ts";
+import { PresenceError, protocolError } from "./errors.ts";
+import {
+  CLOSE_TIMEOUT_MS,
+  CONNECT_TIMEOUT_MS,
+  MAX_BUFFERED,
+  MAX_WAIT_MS,
+  MIN_HEARTBEAT_MS,
+  PONG_TIMEOUT_MS,
+  REFRESH_INTERVAL_MS,
+  SLEPT_MS,
+  TOKEN_TIMEOUT_MS,
+} from "./limits.ts";
+import { RetrySchedule } from "./retry.ts";
 import { type Content, readMessage } from "./server-message.ts";
-import type {
-  ClientEvents,
-  Status,
-  StatusDetail,
-  TokenSource,
-  WebSocketConstructor,
-  WebSocketLike,
-} from "./types.ts";
+import type { Status, StatusDetail, TokenSource, WebSocketConstructor, WebSocketLike } from "./types.ts";
 
-/** To get a token, and to be connected then. */
-const TOKEN_MS = 30_000;
-const CONNECT_MS = 10_000;
-/** An answer to a ping takes no longer on a connection that is alive. */
-const PONG_MS = 5_000;
-/** A timer that comes so late tells that we slept, and nothing about the connection. */
-const SLEPT_MS = 1_000;
-/** A connection that lasted so long was a good one: the next try comes soon again. */
-const GOOD_AFTER_MS = 5_000;
-/** One that lasted so long was of use: cut again and again, we are back in time for our sessions each time. */
-const USEFUL_AFTER_MS = 400;
-const USEFUL_TRIES = 2;
-const GOODBYE_MS = 2_000;
-/** Times that a gateway may tell us, beyond which they are not believed. */
-const MIN_HEARTBEAT_MS = 100;
-const MAX_WAIT_MS = 60_000;
-/** What may wait in the socket before updates are kept back, and folded. */
-const MAX_BUFFERED = 64 * 1024;
-/** Anything but 1000 means: keep my sessions for me. Browsers allow none but these for it. */
-const LOST = 4000;
+/**
+ * Any close code but 1000 asks the gateway to keep the sessions. Browsers allow only 1000 and 3000 to 4999.
+ */
+const KEEP_SESSIONS = 4000;
 
 export interface ConnectionOptions {
   readonly url: string;
@@ -39,47 +34,42 @@ export interface ConnectionOptions {
   readonly WebSocket: WebSocketConstructor;
 }
 
-/** What the connection asks of, and tells, the client that it is of. */
+/** What the connection asks its client, and tells it. */
 export interface ConnectionOwner {
   /** Whether there is anything to be connected for. */
   isNeeded(): boolean;
+  /** The status has changed, or the next attempt has a time. */
+  changed(status: Status, before: Status, detail: StatusDetail): void;
   /**
-   * It is there: time to say again what was said on the last one.
-   * @param graceMs More than 0: the gateway is another than before, and others may need so long to come back to it.
+   * A new connection is ready: everything is sent again.
+   * @param graceMs How long other users may need to come back: more than 0 if the gateway is another than
+   *   before.
    */
   connected(graceMs: number): void;
-  lost(): void;
-  /** May throw a `PresenceError`, which ends the connection. */
+  /** May throw a `PresenceError`, which ends this socket. */
   receive(message: Content): void;
-  /** It will not come back. */
-  failed(error: PresenceError): void;
-  /** Tells the app. */
-  emit<Event extends keyof ClientEvents>(event: Event, ...args: Parameters<ClientEvents[Event]>): void;
+  /** Calls the app's listeners. */
+  emit(event: "error", error: PresenceError): void;
 }
 
-/** One socket at a time: made when it is needed, watched, and made again after it was lost. */
+/** Performs the effects of the state machine in connection-state.ts: one socket and one timer at a time. */
 export class Connection {
   readonly #options: ConnectionOptions;
   readonly #owner: ConnectionOwner;
-  #status: Status = "idle";
+  readonly #retries = new RetrySchedule();
+  #state: ConnectionState = "idle";
   #socket: WebSocketLike | undefined;
+  #closing: Promise<void> | undefined;
+  /** The one timer, of the present state. */
+  #timer: ReturnType<typeof setTimeout> | undefined;
   #token: string | undefined;
-  /** A refused token was replaced once; another refusal is final. */
-  #askedAgain = false;
-  #refreshedAt = -SLEPT_MS;
-  #tries = 0;
-  /** Tells a token that was waited for in vain. */
-  #attempt = 0;
-  #connectedAt = 0;
-  /** When one that was of use was lost; there may have been none. */
-  #lostAt = Number.NEGATIVE_INFINITY;
+  /** A refused token is replaced once; another refusal is final. */
+  #isTokenReplaced = false;
+  #refreshedAt = -REFRESH_INTERVAL_MS;
   #nodeId: string | undefined;
-  #heartbeatMs = 16_000;
-  #resumeWindowMs = 15_000;
+  #heartbeatMs = 0;
   /** A node that goes down says when to come back. */
   #notBefore = 0;
-  /** The one timer: for the next try, for being connected, or for a sign of life. */
-  #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(options: ConnectionOptions, owner: ConnectionOwner) {
     this.#options = options;
@@ -87,143 +77,164 @@ export class Connection {
   }
 
   get status(): Status {
-    return this.#status;
+    return statusOf(this.#state);
   }
 
   get isConnected(): boolean {
-    return this.#status === "connected";
+    return this.status === "connected";
   }
 
-  /** Whether what is sent would only wait. */
+  /** Whether a message would wait in the socket. */
   get isCongested(): boolean {
     return (this.#socket?.bufferedAmount ?? 0) > MAX_BUFFERED;
   }
 
-  /** Something is needed: connects, if nothing is under way. */
+  /** Connects, unless that is under way. */
   start(): void {
-    if (this.#status === "idle") this.#try();
+    this.#dispatch("start");
   }
 
-  /** Does nothing while not connected: whoever has a state says it again then. */
+  /** Does nothing while not connected: on the next connection the owner sends its whole state. */
   send(message: ClientMessage): void {
-    if (this.#status === "connected") this.#socket?.send(JSON.stringify(message));
+    if (this.isConnected) this.#socket?.send(JSON.stringify(message));
   }
 
-  /** The network or the page came back: does not wait for a timer that may be late. */
+  /** The network or the page came back: checks the connection, or connects now instead of after a timer. */
   wake(): void {
-    if (this.#status === "connected") this.#probe();
-    else if (this.#status === "reconnecting" && this.#socket === undefined) this.#retry(0);
+    this.#dispatch("wake");
   }
 
-  /** The page goes, and may come back: leaves the sessions for it, or for the next. */
+  /** The page is left and may come back: the gateway keeps the sessions, for it or for the next page. */
   suspend(): void {
-    if (this.#status === "closed" || this.#status === "failed") return;
-    this.#drop();
-    this.#become("idle", {});
+    this.#dispatch("suspend");
   }
 
+  /** Ends the sessions. Resolves when the socket is closed, after 2 s at the latest. */
   async close(): Promise<void> {
+    this.#dispatch("close");
+    await this.#closing;
+  }
+
+  #dispatch(event: ConnectionEvent, error?: PresenceError): void {
+    const step = next(this.#state, event);
+    if (!step) return;
+    const before = this.status;
+    this.#state = step.state;
+    clearTimeout(this.#timer);
+    for (const effect of step.effects) this.#perform(effect, before, error);
+  }
+
+  #perform(effect: ConnectionEffect, before: Status, error: PresenceError | undefined): void {
+    switch (effect) {
+      case "drop":
+        return drop(this.#release());
+      case "close":
+        this.#closing = close(this.#release()!, before === "connected" ? 1000 : KEEP_SESSIONS);
+        return;
+      case "status":
+        return this.#owner.changed(this.status, before, { error });
+      case "token":
+        return void this.#getToken();
+      case "connect":
+        return this.#openSocket();
+      case "listen":
+        return this.#startTimer(this.#heartbeatMs, () => this.wake());
+      case "ping":
+        return this.#ping();
+      case "wait": {
+        const now = performance.now();
+        // Without an error the client was woken.
+        const delayMs = error ? this.#retries.nextDelay(now, Math.random()) : 0;
+        const retryInMs = Math.max(delayMs, this.#notBefore - now);
+        this.#owner.changed(this.status, before, { error, retryInMs: Math.round(retryInMs) });
+        return this.#startTimer(retryInMs, () => this.#dispatch("retry"));
+      }
+    }
+  }
+
+  /** Nothing that the socket does reaches this connection any more. */
+  #release(): WebSocketLike | undefined {
     const socket = this.#socket;
-    const wasOpen = this.#status === "connected";
-    this.#forget();
-    this.#become("closed", {});
-    if (socket === undefined) return;
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(() => {
-        abandon(socket);
-        resolve();
-      }, GOODBYE_MS);
-      socket.onclose = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-      socket.close(wasOpen ? 1000 : LOST);
-    });
+    this.#socket = undefined;
+    if (socket) socket.onopen = socket.onmessage = socket.onclose = null;
+    return socket;
   }
 
-  #become(status: Status, detail: StatusDetail): void {
-    if (status === this.#status && detail.retryInMs === undefined) return;
-    this.#status = status;
-    this.#owner.emit("status", status, detail);
-  }
-
-  async #try(): Promise<void> {
-    const attempt = ++this.#attempt;
-    if (this.#status !== "reconnecting") this.#become("connecting", {});
-    this.#wait(TOKEN_MS, () => this.#lost(tokenError("no token in time")));
+  async #getToken(): Promise<void> {
+    this.#startTimer(TOKEN_TIMEOUT_MS, () => this.#lost(tokenError("no token in time")));
+    const timer = this.#timer;
     try {
       this.#token ??= await this.#askToken();
     } catch (error) {
-      if (attempt === this.#attempt) this.#lost(tokenError(error));
+      if (timer === this.#timer) this.#lost(tokenError(error));
       return;
     }
-    if (attempt !== this.#attempt) return;
-    let socket: WebSocketLike;
-    try {
-      socket = new this.#options.WebSocket(this.#options.url, SUBPROTOCOL);
-    } catch (error) {
-      // What the page's policy forbids, it will forbid again.
-      this.#fail(new PresenceError("DISCONNECTED", String(error)));
-      return;
-    }
-    this.#socket = socket;
-    socket.onopen = () => socket.send(JSON.stringify({ type: "connect", token: this.#token }));
-    socket.onmessage = ({ data }: { data: unknown }) => this.#receive(data);
-    socket.onclose = ({ code, reason }: { code: number; reason: string }) => this.#closed(code, reason);
-    socket.onerror = () => {};
-    this.#wait(CONNECT_MS, () => this.#lost(noAnswer()));
+    // Else the token comes too late: the connection does something else by now.
+    if (timer === this.#timer) this.#dispatch("token");
   }
 
   async #askToken(): Promise<string> {
     const { token } = this.#options;
-    // The function is called in a turn of its own, as all that is the app's.
+    // The app's function never runs inside the call that needs it.
     await undefined;
     const got = typeof token === "string" ? token : await token();
     if (typeof got !== "string") throw new TypeError("token must be a string");
     return got;
   }
 
+  #openSocket(): void {
+    let socket: WebSocketLike;
+    try {
+      socket = new this.#options.WebSocket(this.#options.url, SUBPROTOCOL);
+    } catch (error) {
+      // What the page's policy forbids, it will forbid again.
+      return this.#dispatch("rejected", new PresenceError("DISCONNECTED", String(error)));
+    }
+    this.#socket = socket;
+    socket.onopen = () => socket.send(JSON.stringify({ type: "connect", token: this.#token }));
+    socket.onmessage = ({ data }: { data: unknown }) => this.#receive(data);
+    socket.onclose = ({ code, reason }: { code: number; reason: string }) => this.#closed(code, reason);
+    socket.onerror = () => {};
+    this.#startTimer(CONNECT_TIMEOUT_MS, () => this.#lost(noAnswer()));
+  }
+
   #receive(data: unknown): void {
     try {
       const message = readMessage(data);
-      if (message === undefined) return;
-      if (message.type === "connected") this.#connected(message);
-      else if (message.type === "token_expiring") void this.#refresh();
-      else if (message.type === "draining")
+      if (message?.type === "connected") this.#accepted(message);
+      else if (message?.type === "token_expiring") void this.#refresh();
+      else if (message?.type === "draining")
         this.#notBefore = performance.now() + Math.min(message.reconnectInMs, MAX_WAIT_MS);
-      else if (this.#status === "connected") this.#owner.receive(message);
+      else if (message && this.isConnected) this.#owner.receive(message);
+      this.#dispatch("message");
     } catch (error) {
-      this.#lost(error instanceof PresenceError ? error : violation(String(error)));
-    } finally {
-      // It lives: is asked when nothing more was heard for the heartbeat.
-      if (this.isConnected) this.#wait(this.#heartbeatMs, () => this.#probe());
+      this.#lost(error instanceof PresenceError ? error : protocolError(String(error)));
     }
   }
 
-  #connected({ nodeId, heartbeatMs, resumeWindowMs }: ServerMessage & { type: "connected" }): void {
-    if (this.#status === "connected") throw violation("connected twice");
-    this.#heartbeatMs = Math.min(Math.max(heartbeatMs, MIN_HEARTBEAT_MS), MAX_WAIT_MS);
-    this.#resumeWindowMs = resumeWindowMs;
-    this.#connectedAt = performance.now();
-    this.#become("connected", {});
-    const isAnother = this.#nodeId !== undefined && this.#nodeId !== nodeId;
+  #accepted({ nodeId, heartbeatMs, resumeWindowMs }: ServerMessage & { type: "connected" }): void {
+    if (this.isConnected) throw protocolError("connected");
+    const isAnother = (this.#nodeId ?? nodeId) !== nodeId;
     this.#nodeId = nodeId;
+    this.#heartbeatMs = Math.min(Math.max(heartbeatMs, MIN_HEARTBEAT_MS), MAX_WAIT_MS);
+    this.#retries.connected(performance.now(), resumeWindowMs);
+    this.#dispatch("accepted");
     this.#owner.connected(isAnother ? Math.min(resumeWindowMs, MAX_WAIT_MS) : 0);
   }
 
-  #probe(): void {
-    const askedAt = performance.now();
-    this.send({ type: "ping" });
-    this.#wait(PONG_MS, () => {
-      if (performance.now() - askedAt > PONG_MS + SLEPT_MS) this.#probe();
+  #ping(): void {
+    const sentAt = performance.now();
+    this.#startTimer(PONG_TIMEOUT_MS, () => {
+      if (performance.now() - sentAt > PONG_TIMEOUT_MS + SLEPT_MS) this.wake();
       else this.#lost(noAnswer());
     });
+    this.send({ type: "ping" });
   }
 
   async #refresh(): Promise<void> {
     const now = performance.now();
-    // A string has no successor. And a gateway that repeats itself shall not make us ask without end.
-    if (typeof this.#options.token === "string" || now - this.#refreshedAt < SLEPT_MS) return;
+    // A string has no successor. A gateway that repeats itself must not make the client ask without end.
+    if (typeof this.#options.token === "string" || now - this.#refreshedAt < REFRESH_INTERVAL_MS) return;
     this.#refreshedAt = now;
     const socket = this.#socket;
     try {
@@ -235,79 +246,56 @@ export class Connection {
   }
 
   #closed(code: number, reason: string): void {
-    const why = new PresenceError("DISCONNECTED", `closed: ${code} ${reason}`);
+    this.#rate();
     const retry = retryAfter(code);
-    this.#judge();
-    if (retry === "never") return this.#fail(new PresenceError("BAD_MESSAGE", reason));
+    if (retry === "never") return this.#dispatch("rejected", new PresenceError("BAD_MESSAGE", reason));
     if (retry === "new-token") {
-      const isFinal = typeof this.#options.token === "string" || this.#askedAgain;
-      if (isFinal) return this.#fail(new PresenceError("UNAUTHENTICATED", reason || "no valid token"));
-      this.#askedAgain = true;
+      if (typeof this.#options.token === "string" || this.#isTokenReplaced) {
+        return this.#dispatch("rejected", new PresenceError("UNAUTHENTICATED", reason || "no valid token"));
+      }
+      this.#isTokenReplaced = true;
       this.#token = undefined;
     }
-    this.#lost(why);
+    this.#lost(new PresenceError("DISCONNECTED", `closed: ${code} ${reason}`));
   }
 
   #lost(error: PresenceError): void {
-    this.#judge();
-    this.#drop();
-    if (!this.#owner.isNeeded()) return this.#become("idle", {});
-    const lostForMs = performance.now() - this.#lostAt;
-    this.#retry(retryDelay(this.#tries++, this.#resumeWindowMs, lostForMs, Math.random()), error);
+    this.#rate();
+    if (this.#owner.isNeeded()) this.#dispatch("lost", error);
+    else this.suspend();
   }
 
-  /** After a connection that was a good one, everything may be tried again. */
-  #judge(): void {
-    const lastedMs = this.isConnected ? performance.now() - this.#connectedAt : 0;
-    if (lastedMs > USEFUL_AFTER_MS) {
-      this.#tries = Math.min(this.#tries, USEFUL_TRIES);
-      this.#lostAt = performance.now();
-    }
-    if (lastedMs > GOOD_AFTER_MS) {
-      this.#tries = 0;
-      this.#askedAgain = false;
-    }
+  /** After a good connection everything may be tried again. */
+  #rate(): void {
+    if (this.isConnected && this.#retries.lost(performance.now())) this.#isTokenReplaced = false;
   }
 
-  #retry(afterMs: number, error?: PresenceError): void {
-    const retryInMs = Math.max(afterMs, this.#notBefore - performance.now());
-    this.#become("reconnecting", { error, retryInMs: Math.round(retryInMs) });
-    this.#wait(retryInMs, () => void this.#try());
-  }
-
-  #fail(error: PresenceError): void {
-    this.#drop();
-    this.#become("failed", { error });
-    this.#owner.failed(error);
-  }
-
-  /** Lets go of the socket; the sessions on it stay for the next one. */
-  #drop(): void {
-    const socket = this.#socket;
-    const wasConnected = this.#status === "connected";
-    this.#forget();
-    if (socket) abandon(socket);
-    if (wasConnected) this.#owner.lost();
-  }
-
-  /** Nothing that belongs to the socket or the try before reaches us any more. */
-  #forget(): void {
-    this.#attempt++;
-    clearTimeout(this.#timer);
-    const socket = this.#socket;
-    this.#socket = undefined;
-    if (socket !== undefined) socket.onopen = socket.onmessage = socket.onclose = null;
-  }
-
-  #wait(ms: number, then: () => void): void {
-    clearTimeout(this.#timer);
+  #startTimer(ms: number, then: () => void): void {
     this.#timer = setTimeout(then, ms);
   }
 }
 
-/** A dead one may take a minute to be closed: nobody waits for it, nor does the process, where the socket is of the package ws. */
-function abandon(socket: WebSocketLike & { terminate?(code: number): void }): void {
-  (socket.terminate ?? socket.close).call(socket, LOST);
+/** Resolves when the socket is closed, after 2 s at the latest. */
+function close(socket: WebSocketLike, code: number): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => {
+      drop(socket);
+      resolve();
+    }, CLOSE_TIMEOUT_MS);
+    socket.onclose = () => {
+      clearTimeout(timer);
+      resolve();
+    };
+    socket.close(code);
+  });
+}
+
+/**
+ * A dead peer may take a minute to close. Neither the client nor, with the package ws, the process waits for
+ * it.
+ */
+function drop(socket: (WebSocketLike & { terminate?(code: number): void }) | undefined): void {
+  (socket?.terminate ?? socket?.close)?.call(socket, KEEP_SESSIONS);
 }
 
 function noAnswer(): PresenceError {

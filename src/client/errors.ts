@@ -23,7 +23,7 @@ export class PresenceError extends Error {
   }
 }
 
-/** Thrown while a message is taken in: the gateway is not what it should be, and the connection is given up. */
-export function violation(what: string): PresenceError {
-  return new PresenceError("PROTOCOL", `broken protocol: ${what}`);
+/** The gateway broke the protocol: thrown while a message is read or applied, it ends the connection. */
+export function protocolError(what: string): PresenceError {
+  return new PresenceError("PROTOCOL", `broken protocol: bad ${what}`);
 }

@@ -1,4 +1,4 @@
-import { idProblem } from "../protocol/rules.ts";
+import { isId } from "../protocol/rules.ts";
 import type { PresenceFilter } from "./types.ts";
 
 export interface NormalFilter {
@@ -9,8 +9,9 @@ export interface NormalFilter {
 }
 
 /**
- * One form for all filters that mean the same, for bindings to a framework whose filters are written in place. Null and absent are the same, but for the conversation; so are false and absent for background sessions; so
- * are ids in any order.
+ * One form for all filters that mean the same, for bindings to a framework whose filters are written in
+ * place. Null and absent are the same, but for the conversation; so are false and absent for background
+ * sessions; so are ids in any order.
  */
 export function normalFilter(given: PresenceFilter): NormalFilter {
   const { includeBackgroundSessions, selectedConversationId, hasFocus, isTyping, userIds } = given;
@@ -27,6 +28,5 @@ export function normalFilter(given: PresenceFilter): NormalFilter {
 
 /** Throws a `TypeError` for what is no id. */
 export function checkId(id: unknown, name: string): void {
-  const problem = typeof id === "string" ? idProblem(id) : "must be a string";
-  if (problem) throw new TypeError(`${name} ${problem}`);
+  if (typeof id !== "string" || !isId(id)) throw new TypeError(`${name} is no valid id`);
 }

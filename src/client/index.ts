@@ -1,4 +1,6 @@
-/** `@presence-gateway/client`: sessions, live filters and queries over one socket, in browsers and in Node. */
+/**
+ * `@presence-gateway/client`: sessions, live filters and queries over one socket, in browsers and in Node.
+ */
 export { createClient } from "./client.ts";
 export { PresenceError, type PresenceErrorCode } from "./errors.ts";
 export { type NormalFilter, normalFilter } from "./filter.ts";

@@ -1,49 +1,18 @@
 import type { Diff, Position, ResultPage, SnapshotPage } from "../protocol/wire.ts";
-import { PresenceError, violation } from "./errors.ts";
-import type { LeaveCause, PresenceChange, PresenceSnapshot, PresenceValue } from "./types.ts";
-
-type Change = { entered: string[]; updated: string[]; left: { userId: string; cause: LeaveCause }[] };
-
-/** What a user may take on average, in characters of JSON. */
-const MEAN_WEIGHT = 1_024;
-/** As many means besides, for a few who say as much as can be said. */
-const SPARE = 16_384;
-
-/** Users with a bound for what they take: a gateway gone wrong must not fill the memory. */
-class BoundedUsers {
-  readonly map: Map<string, PresenceValue>;
-  #weight: number;
-
-  constructor(from?: BoundedUsers) {
-    this.map = new Map(from?.map);
-    this.#weight = from ? from.#weight : 0;
-  }
-
-  /** null deletes. Returns what was there. */
-  set(userId: string, value: PresenceValue | null): PresenceValue | undefined {
-    const old = this.map.get(userId);
-    if (value === null) this.map.delete(userId);
-    else this.map.set(userId, value);
-    this.#weight += weightOf(value) - weightOf(old);
-    return old;
-  }
-
-  check(maxUsers: number): void {
-    if (this.map.size > maxUsers || this.#weight > (maxUsers + SPARE) * MEAN_WEIGHT) {
-      throw new PresenceError("LIMIT_REACHED", `more than ${maxUsers} users`);
-    }
-  }
-}
+import { PresenceError, protocolError } from "./errors.ts";
+import { MEAN_WEIGHT, SPARE_MEANS } from "./limits.ts";
+import type { LeaveCause, PresenceChange, PresenceSnapshot } from "./types.ts";
+import { type UserChange, UserMap } from "./user-map.ts";
 
 /** The users of one filter, as the gateway's snapshots and diffs make them. Pure: it returns what changed. */
 export class LiveUsers {
-  /** The state that it is, to take up at after a break. */
+  /** The state that the users are in, to resume from after a break. */
   position: Position | undefined;
   readonly #maxUsers: number;
-  #users: BoundedUsers | undefined;
-  #pages: Pages | undefined;
-  /** Who was there before the gateway was restarted, and is not back yet. */
-  #awaited = new Set<string>();
+  #users: UserMap | undefined;
+  #pages: PageAssembler | undefined;
+  /** Users who were there before the gateway was restarted, and are not back yet. */
+  readonly #awaited = new Set<string>();
 
   constructor(maxUsers: number) {
     this.#maxUsers = maxUsers;
@@ -51,104 +20,112 @@ export class LiveUsers {
 
   /** Whole, and never changed again: each change makes another. undefined before the first. */
   get snapshot(): PresenceSnapshot | undefined {
-    return this.#users?.map;
+    return this.#users;
   }
 
   /**
-   * Takes a page of a snapshot; returns what changed when it was the last, undefined before.
-   * @param awaitsMissing Whether those who are missing are kept until they are back or given up.
+   * Adds a page of a snapshot. Returns what changed if it was the last one, else undefined.
+   * @param awaitsMissing Whether users who are missing stay until they are back or given up.
    */
-  page(page: SnapshotPage, awaitsMissing = false): PresenceChange | undefined {
-    this.#pages ??= new Pages(this.#maxUsers);
+  addPage(page: SnapshotPage, awaitsMissing = false): PresenceChange | undefined {
+    this.#pages ??= new PageAssembler(this.#maxUsers);
     const users = this.#pages.add(page);
-    if (users === undefined) return undefined;
-    const change: Change = { entered: [], updated: [], left: [] };
-    const before = this.snapshot ?? new Map<string, PresenceValue>();
-    for (const [userId, value] of users.map) {
-      const old = before.get(userId);
-      if (!old) change.entered.push(userId);
-      // As before: the same object, then.
-      else if (JSON.stringify(old) === JSON.stringify(value)) users.set(userId, old);
-      else change.updated.push(userId);
+    if (!users) return undefined;
+    this.#pages = undefined;
+    const before = this.#users ?? users;
+    const all: UserChange[] = [];
+    const changes: UserChange[] = [];
+    for (const [userId, value] of users) {
+      const old = this.#users?.get(userId);
+      // A user who did not change stays the same object.
+      if (JSON.stringify(old) === JSON.stringify(value)) all.push([userId, old!]);
+      else {
+        all.push([userId, value]);
+        changes.push([userId, value]);
+      }
     }
     this.#awaited.clear();
     for (const [userId, old] of before) {
-      if (users.map.has(userId)) continue;
+      if (users.has(userId)) continue;
       if (awaitsMissing) {
-        users.set(userId, old);
+        all.push([userId, old]);
         this.#awaited.add(userId);
-      } else change.left.push({ userId, cause: "unknown" });
+      } else changes.push([userId, null]);
     }
-    this.#users = users;
-    this.#move(page);
-    return change;
+    return this.#change(new UserMap().with(all), changes, page);
   }
 
-  diff(diff: Diff): PresenceChange {
-    if (this.#pages !== undefined || diff.version !== this.position!.version + 1) {
-      throw violation("a gap");
-    }
-    const users = new BoundedUsers(this.#users);
-    const change: Change = { entered: [], updated: [], left: [] };
-    const { causes = {} } = diff;
-    for (const [userId, value] of Object.entries(diff.data)) {
-      const old = users.set(userId, value);
+  /**
+   * Folds a diff in, at the cost of its size. Throws a `PresenceError` if it does not follow, or brings too
+   * many users.
+   */
+  addDiff(diff: Diff): PresenceChange {
+    const { data, causes = {}, version } = diff;
+    if (this.#pages || version !== this.position!.version + 1) throw protocolError("version");
+    const users = bounded(this.#users!.with(Object.entries(data)), this.#maxUsers);
+    return this.#change(users, Object.entries(data), diff, (userId) =>
+      Object.hasOwn(causes, userId) ? causes[userId]! : "unknown",
+    );
+  }
+
+  /** Users who are still missing have left. */
+  timeout(): PresenceChange {
+    const changes = [...this.#awaited].map((userId): UserChange => [userId, null]);
+    return this.#change(this.#users!.with(changes), changes, this.position!, () => "timeout");
+  }
+
+  /** The connection is lost: the pages that have come of a snapshot are dropped. */
+  lost(): void {
+    this.#pages = undefined;
+  }
+
+  #change(
+    users: UserMap,
+    changes: readonly UserChange[],
+    { view, version }: Position,
+    causeOf: (userId: string) => LeaveCause = () => "unknown",
+  ): PresenceChange {
+    const entered: string[] = [];
+    const updated: string[] = [];
+    const left: { userId: string; cause: LeaveCause }[] = [];
+    for (const [userId, value] of changes) {
+      const isKnown = this.#users?.has(userId);
       this.#awaited.delete(userId);
-      if (value !== null) change[old ? "updated" : "entered"].push(userId);
-      else if (old) {
-        change.left.push({ userId, cause: Object.hasOwn(causes, userId) ? causes[userId]! : "unknown" });
-      }
+      if (value) (isKnown ? updated : entered).push(userId);
+      else if (isKnown) left.push({ userId, cause: causeOf(userId) });
     }
-    users.check(this.#maxUsers);
     this.#users = users;
-    this.#move(diff);
-    return change;
-  }
-
-  /** Those who did not come back have left. */
-  giveUp(): PresenceChange {
-    const users = new BoundedUsers(this.#users);
-    const left = [...this.#awaited].map((userId) => ({ userId, cause: "timeout" as const }));
-    for (const { userId } of left) users.set(userId, null);
-    this.#awaited.clear();
-    this.#users = users;
-    return { entered: [], updated: [], left };
-  }
-
-  /** The connection was lost: what has come of a snapshot will not go on. */
-  interrupted(): void {
-    this.#pages = undefined;
-  }
-
-  #move({ view, version }: Position): void {
     this.position = { view, version };
-    this.#pages = undefined;
+    return { entered, updated, left };
   }
 }
 
 /** Puts the pages of an answer together. */
-export class Pages {
-  readonly #users = new BoundedUsers();
+export class PageAssembler {
   readonly #maxUsers: number;
+  #users = new UserMap();
 
   constructor(maxUsers: number) {
     this.#maxUsers = maxUsers;
   }
 
-  /** Returns everybody when it was the last page. */
-  add({ data, more }: ResultPage): BoundedUsers | undefined {
-    const users = this.#users;
-    const before = users.map.size;
-    for (const [userId, value] of Object.entries(data)) users.set(userId, value);
-    users.check(this.#maxUsers);
-    if (!more) return users;
-    // Else it could go on like this for ever.
-    if (users.map.size === before) throw violation("an empty page");
+  /**
+   * Returns all users if it was the last page. Throws a `PresenceError` for too many users or a page that
+   * adds nobody.
+   */
+  add({ data, more }: ResultPage): UserMap | undefined {
+    const { size } = this.#users;
+    this.#users = bounded(this.#users.with(Object.entries(data)), this.#maxUsers);
+    if (!more) return this.#users;
+    // Such pages could go on without end.
+    if (this.#users.size === size) throw protocolError("data");
     return undefined;
   }
 }
 
-function weightOf(value: PresenceValue | null | undefined): number {
-  // Of everything in it, known to us or not.
-  return value ? JSON.stringify(value).length : 0;
+/** Returns the users. Throws if there are too many: a gateway gone wrong must not fill the memory. */
+function bounded(users: UserMap, maxUsers: number): UserMap {
+  if (users.size > maxUsers || users.weight > (maxUsers + SPARE_MEANS) * MEAN_WEIGHT)
+    throw new PresenceError("LIMIT_REACHED", `more than ${maxUsers} users`);
+  return users;
 }

@@ -1,12 +1,11 @@
-import { PresenceError, violation } from "./errors.ts";
+import { PresenceError, protocolError } from "./errors.ts";
 import { normalFilter } from "./filter.ts";
-import { Pages } from "./live-users.ts";
+import { QUERY_TIMEOUT_MS } from "./limits.ts";
+import { PageAssembler } from "./live-users.ts";
 import type { Requests } from "./requests.ts";
 import type { PresenceFilter, PresenceSnapshot } from "./types.ts";
 
-const PATIENCE_MS = 30_000;
-
-/** A question that is asked once, and again on each new connection until it is answered. */
+/** A query that is sent, and sent again on each new connection until it is answered. */
 export class Query {
   readonly answer: Promise<PresenceSnapshot>;
   readonly #filter: PresenceFilter;
@@ -15,7 +14,7 @@ export class Query {
   #settle!: (answer: PresenceSnapshot | PresenceError) => void;
   #id = 0;
 
-  /** @param ended Called once, when it is answered or given up. */
+  /** @param ended Called once, when the query is answered or given up. */
   constructor(filter: PresenceFilter, requests: Requests, maxUsers: number, ended: (query: Query) => void) {
     this.#filter = normalFilter(filter).filter;
     this.#requests = requests;
@@ -23,11 +22,11 @@ export class Query {
     this.answer = new Promise((resolve, reject) => {
       const timer = setTimeout(
         () => this.end(new PresenceError("TIMEOUT", "no answer in time")),
-        PATIENCE_MS,
+        QUERY_TIMEOUT_MS,
       );
       this.#settle = (answer) => {
         clearTimeout(timer);
-        requests.forget(this.#id);
+        requests.delete(this.#id);
         ended(this);
         if (answer instanceof PresenceError) reject(answer);
         else resolve(answer);
@@ -35,19 +34,19 @@ export class Query {
     });
   }
 
-  ask(): void {
-    const pages = new Pages(this.#maxUsers);
-    this.#id = this.#requests.ask({
+  request(): void {
+    const pages = new PageAssembler(this.#maxUsers);
+    this.#id = this.#requests.request({
       message: { type: "query", filter: this.#filter },
       answered: (answer) => {
-        if (answer.type !== "result") throw violation("another answer");
+        if (answer.type !== "result") throw protocolError(answer.type);
         try {
           const users = pages.add(answer);
-          if (users !== undefined) this.#settle(users.map);
+          if (users) this.#settle(users);
         } catch (error) {
           this.end(error as PresenceError);
         }
-        // Once it is settled it is forgotten.
+        // Once the query is settled, its request is forgotten.
         return true;
       },
       refused: (error) => this.end(error),

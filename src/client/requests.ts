@@ -1,6 +1,7 @@
 import type { ClientMessage, ServerMessage } from "../protocol/wire.ts";
 import type { Connection } from "./connection.ts";
 import type { PresenceError } from "./errors.ts";
+import { RETRY_DELAY_MS } from "./limits.ts";
 
 export type Answer = Extract<
   ServerMessage,
@@ -15,18 +16,15 @@ export type Unnumbered = WithoutId<ClientMessage>;
 export interface Request {
   readonly message: Unnumbered;
   /** Returns true when more answers to the same request follow. */
-  readonly answered: (answer: Answer) => boolean;
+  readonly answered: (answer: Answer) => boolean | undefined;
   readonly refused: (error: PresenceError) => void;
 }
 
-/** What came too fast is said again so much later: a gateway lets a whole burst through again by then, and not one message. */
-export const AGAIN_MS = 2_000;
-
-/** What was asked on the present connection, by message id. */
+/** The requests of the present connection, by message id. */
 export class Requests {
   readonly #connection: Connection;
   readonly #requests = new Map<number, Request>();
-  readonly #undone = new Set<number>();
+  readonly #rateLimited = new Set<number>();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #lastId = 0;
 
@@ -34,56 +32,61 @@ export class Requests {
     this.#connection = connection;
   }
 
-  /** Returns the message's id. */
-  ask(request: Request): number {
+  /** Sends a message that has an answer. Returns its id. */
+  request(request: Request): number {
     const id = ++this.#lastId;
     this.#requests.set(id, request);
     this.#send(id);
     return id;
   }
 
-  /** Asks for what has no other answer than that it is done. What is gone already is no less gone. */
-  tell(message: Unnumbered): void {
-    this.ask({ message, answered: () => false, refused() {} });
+  /**
+   * Sends a message whose answer changes nothing. An error would only say that its object is gone already.
+   */
+  notify(message: Unnumbered): void {
+    this.request({ message, answered: () => false, refused() {} });
   }
 
-  /** Nobody waits for it any more. */
-  forget(id: number): void {
+  /** Nothing waits for the answer any more. */
+  delete(id: number): void {
     this.#requests.delete(id);
   }
 
-  /** Hands an answer to who asked; what nobody asked, or was answered, is let be. */
+  /** Hands an answer to its request. One that belongs to none is ignored. */
   answered(id: number, answer: Answer): void {
-    if (this.#requests.get(id)?.answered(answer) === false) this.forget(id);
+    if (!this.#requests.get(id)?.answered(answer)) this.delete(id);
   }
 
-  /** Returns false if nobody asked. What came too fast is asked again later. */
+  /**
+   * Hands an error to its request, or sends a message that came too fast again later. Returns whether there
+   * is a request.
+   */
   refused(id: number, error: PresenceError): boolean {
     const request = this.#requests.get(id);
-    if (request !== undefined && error.code === "RATE_LIMITED") {
-      if (this.#undone.size === 0) {
+    if (request && error.code === "RATE_LIMITED") {
+      if (this.#rateLimited.size === 0) {
         this.#timer = setTimeout(() => {
-          for (const each of this.#undone) this.#send(each);
-          this.#undone.clear();
-        }, AGAIN_MS);
+          for (const each of this.#rateLimited) this.#send(each);
+          this.#rateLimited.clear();
+        }, RETRY_DELAY_MS);
       }
-      this.#undone.add(id);
+      this.#rateLimited.add(id);
     } else {
-      this.forget(id);
+      this.delete(id);
       request?.refused(error);
     }
-    return request !== undefined;
+    return !!request;
   }
 
-  /** The connection is gone, and its answers with it. */
+  /** The connection is lost, and its answers with it. */
   clear(): void {
     this.#requests.clear();
-    this.#undone.clear();
+    this.#rateLimited.clear();
     clearTimeout(this.#timer);
   }
 
   #send(id: number): void {
     const request = this.#requests.get(id);
-    if (request !== undefined) this.#connection.send({ ...request.message, id });
+    if (request) this.#connection.send({ ...request.message, id });
   }
 }

@@ -1,11 +1,12 @@
-const LONGEST_MS = 30_000;
-const FIRST_MS = 1_000;
+import { FIRST_WAIT_MS, GOOD_AFTER_MS, LONGEST_WAIT_MS, USEFUL_AFTER_MS, USEFUL_ATTEMPTS } from "./limits.ts";
 
 /**
- * How long to wait before a try, the first being number 0, when the last socket was lost so long ago. Full jitter: those
- * who lost their sockets together do not come back together. The first few lie well inside the resume window, so that
- * nobody sees that the socket was lost. Where very many come back, most are refused at first: up to the window's end no
- * wait is longer than half of what is left of it, which spreads the tries over all of that and leaves nobody to be late.
+ * How long to wait before an attempt, in milliseconds; the first is number 0. `lostForMs` is the time since
+ * the last connection was lost, `random` lies in [0, 1). Full jitter: clients that lost their sockets
+ * together do not come back together. The first few attempts lie well inside the resume window, so that
+ * nobody sees that the socket was lost. Where very many clients come back, most are refused at first: up to
+ * the end of the window no wait is longer than half of what is left of it, which spreads the attempts over
+ * all of it and leaves no client to be late.
  */
 export function retryDelay(
   attempt: number,
@@ -13,8 +14,46 @@ export function retryDelay(
   lostForMs: number,
   random: number,
 ): number {
-  const first = Math.max(50, Math.min(FIRST_MS, resumeWindowMs / 5));
-  const longest = Math.min(LONGEST_MS, first * 2 ** Math.min(attempt, 16));
+  const first = Math.max(50, Math.min(FIRST_WAIT_MS, resumeWindowMs / 5));
+  const longest = Math.min(LONGEST_WAIT_MS, first * 2 ** Math.min(attempt, 16));
   const leftMs = resumeWindowMs - lostForMs;
   return random * (leftMs > 0 ? Math.min(longest, Math.max(first, leftMs / 2)) : longest);
+}
+
+/**
+ * When to connect again, from how long the connections lasted. Pure: `now` is any monotonic time in
+ * milliseconds.
+ */
+export class RetrySchedule {
+  #attempts = 0;
+  #connectedAt = 0;
+  /** When a connection that was of use was lost. */
+  #lostAt = Number.NEGATIVE_INFINITY;
+  #resumeWindowMs = 15_000;
+
+  /** @param resumeWindowMs How long the gateway keeps the sessions of a lost connection. */
+  connected(now: number, resumeWindowMs: number): void {
+    this.#connectedAt = now;
+    this.#resumeWindowMs = resumeWindowMs;
+  }
+
+  /** The connection is lost. Returns whether it was a good one. */
+  lost(now: number): boolean {
+    const lastedMs = now - this.#connectedAt;
+    if (lastedMs > USEFUL_AFTER_MS) {
+      this.#attempts = Math.min(this.#attempts, USEFUL_ATTEMPTS);
+      this.#lostAt = now;
+    }
+    if (lastedMs <= GOOD_AFTER_MS) return false;
+    this.#attempts = 0;
+    return true;
+  }
+
+  /**
+   * How long to wait before the next attempt, in milliseconds. Each call counts as one. `random` lies in [0,
+   * 1).
+   */
+  nextDelay(now: number, random: number): number {
+    return retryDelay(this.#attempts++, this.#resumeWindowMs, now - this.#lostAt, random);
+  }
 }

@@ -1,6 +1,6 @@
 import { MAX_ID_LENGTH, MAX_SERVER_MESSAGE_BYTES } from "../protocol/rules.ts";
 import type { ServerMessage } from "../protocol/wire.ts";
-import { violation } from "./errors.ts";
+import { protocolError } from "./errors.ts";
 
 /** The answer `pong` says nothing that is used: that anything arrives is enough. */
 export type HandledMessage = Exclude<ServerMessage, { readonly type: "pong" }>;
@@ -77,7 +77,10 @@ const CHECKS: Readonly<Record<HandledMessage["type"], Check>> = {
   }),
 };
 
-/** Reads a message; undefined for a type that needs nothing done, or is not known yet. Throws a `PresenceError` for what breaks the protocol. */
+/**
+ * Reads a message; undefined for a type that needs nothing done, or is not known yet. Throws a
+ * `PresenceError` for what breaks the protocol.
+ */
 export function readMessage(data: unknown): HandledMessage | undefined {
   let message: unknown;
   try {
@@ -85,9 +88,9 @@ export function readMessage(data: unknown): HandledMessage | undefined {
   } catch {
     // Said below.
   }
-  if (!isObject(message)) throw violation("no JSON object");
+  if (!isObject(message)) throw protocolError("JSON");
   const { type } = message;
   if (typeof type !== "string" || !Object.hasOwn(CHECKS, type)) return undefined;
-  if (!CHECKS[type as HandledMessage["type"]](message)) throw violation(`bad ${type}`);
+  if (!CHECKS[type as HandledMessage["type"]](message)) throw protocolError(type);
   return message as unknown as HandledMessage;
 }

@@ -1,7 +1,7 @@
-import { idProblem } from "../protocol/rules.ts";
+import { isId } from "../protocol/rules.ts";
 import { ClientSession } from "./client-session.ts";
 import type { Connection } from "./connection.ts";
-import { leave, pageHasFocus, take } from "./page.ts";
+import { pageHasFocus, unstash } from "./page-lifecycle.ts";
 import type { Requests } from "./requests.ts";
 import type { OpenOptions, Session, SessionEnd } from "./types.ts";
 
@@ -10,7 +10,7 @@ export class Sessions {
   readonly #appId: string;
   readonly #connection: Connection;
   readonly #requests: Requests;
-  /** By the name under which the next page finds them. */
+  /** By the key under which the next page finds them. */
   readonly #byKey = new Map<string, ClientSession>();
 
   constructor(appId: string, connection: Connection, requests: Requests) {
@@ -25,57 +25,60 @@ export class Sessions {
 
   open(options: OpenOptions): Session {
     const key = this.#freeKey(options);
-    const session = new ClientSession({ ...options }, left(key), this.#connection, this.#requests, () =>
+    const session = new ClientSession({ ...options }, stashedId(key), this.#connection, this.#requests, () =>
       this.#byKey.delete(key),
     );
     this.#byKey.set(key, session);
     session.focus(pageHasFocus());
-    session.ask();
+    session.request();
     return session;
   }
 
   connected(): void {
     for (const [key, session] of this.#byKey) {
-      // A page between that left late has left what is ours again: no copy of this tab shall find it.
-      take(key);
-      session.ask();
+      // A page in between may have stashed this session once more: no copy of this tab may find it.
+      unstash(key);
+      session.request();
     }
   }
 
   lost(): void {
-    for (const session of this.#byKey.values()) session.interrupted();
+    for (const session of this.#byKey.values()) session.lost();
   }
 
-  /** The gateway ended one. */
+  /** The gateway has ended a session. */
   ended(id: string, cause: string): void {
-    const session = [...this.#byKey.values()].find((each) => each.id === id);
-    if (cause === "kicked") session?.end({ cause });
-    // Another page has it, or we lost track: this page is a session all the same.
-    else session?.replaced();
+    for (const session of this.#byKey.values()) {
+      if (session.id !== id) continue;
+      if (cause === "kicked") session.end({ cause });
+      // Another page has it. This page is still a session.
+      else session.replaced();
+    }
   }
 
-  repeat(): void {
-    for (const session of this.#byKey.values()) session.repeat();
+  /** The gateway has ignored messages, which came too fast. */
+  resyncAll(): void {
+    for (const session of this.#byKey.values()) session.resyncAll();
   }
 
   focus(pageHasFocus: boolean): void {
     for (const session of this.#byKey.values()) session.focus(pageHasFocus);
   }
 
-  /** The page is left: whoever comes next finds its sessions. */
-  leave(): void {
-    for (const [key, { resumableId }] of this.#byKey) if (resumableId !== undefined) leave(key, resumableId);
+  /** The page is left: the next one finds its sessions. */
+  stash(): void {
+    for (const [key, session] of this.#byKey) session.stash(key);
   }
 
-  /** The page is back: a page between may have gone on with its sessions. */
-  takeBack(): void {
-    for (const [key, session] of this.#byKey) session.resume(left(key));
+  /** The page is back: a page in between may have gone on with its sessions. */
+  unstash(): void {
+    for (const [key, session] of this.#byKey) session.resume(stashedId(key));
   }
 
   endAll(reason: SessionEnd | undefined): void {
     for (const session of this.#byKey.values()) {
-      if (reason === undefined) session.close();
-      else session.end(reason);
+      if (reason) session.end(reason);
+      else session.close();
     }
   }
 
@@ -89,8 +92,8 @@ export class Sessions {
   }
 }
 
-/** Storage is shared with whatever else runs in the page: what is no id was not left by us. */
-function left(key: string): string | undefined {
-  const id = take(key);
-  return id === undefined || idProblem(id) !== undefined ? undefined : id;
+/** The storage belongs to everything that runs in the page: a value that is no id is not from this SDK. */
+function stashedId(key: string): string | undefined {
+  const id = unstash(key);
+  return id && isId(id) ? id : undefined;
 }

@@ -1,16 +1,23 @@
-/** What the SDK takes and gives. What goes over the wire as it is comes from the module that the gateway shares. */
+/**
+ * The types of the SDK's interface. Those that go over the wire unchanged come from the module that the
+ * gateway shares.
+ */
 import type { LeaveCause as WireLeaveCause } from "../protocol/codes.ts";
 import type { PresenceFilter, PresenceValue, SessionFields, SessionKind } from "../protocol/wire.ts";
 import type { PresenceError } from "./errors.ts";
 
 export type { PresenceFilter, PresenceSession, PresenceValue, SessionFields } from "../protocol/wire.ts";
 
-/** By user id. Never changed: each change makes another, in which users who did not change are the same objects. */
+/**
+ * Users by id. Never changed: each change makes another, in which users who did not change are the same
+ * objects.
+ */
 export type PresenceSnapshot = ReadonlyMap<string, PresenceValue>;
 
 /**
- * Why a user left the result: their session was closed, lost for too long (`timeout`), taken over, ended by the back end, they
- * no longer match (`changed`), or their node died. `unknown`: they left while we were not connected.
+ * Why a user left the result: their session was closed, lost for too long (`timeout`), taken over or ended by
+ * the back end, they no longer match (`changed`), or their node died. `unknown`: they left while this client
+ * was not connected.
  */
 export type LeaveCause = WireLeaveCause | "unknown";
 
@@ -26,20 +33,26 @@ export type PresenceListener = (snapshot: PresenceSnapshot, change: PresenceChan
 export type SubscriptionState = "pending" | "active" | "error" | "unsubscribed";
 
 export interface Subscription {
-  /** `pending` until the first snapshot; `active` then, also while the connection is being made again. */
+  /** `pending` until the first snapshot, then `active`, also while the client reconnects. */
   readonly state: SubscriptionState;
   /** The latest snapshot; undefined until there is one. */
   readonly snapshot: PresenceSnapshot | undefined;
   /** Why the state is `error`. */
   readonly error: PresenceError | undefined;
-  /** Resolves with the first snapshot. Rejects with a `PresenceError` if it can't be had, or was unsubscribed before. */
+  /**
+   * Resolves with the first snapshot. Rejects with a `PresenceError` if there will be none, or after
+   * `unsubscribe()`.
+   */
   readonly connected: Promise<PresenceSnapshot>;
-  /** No callback comes after this. */
+  /** Ends the subscription. No callback comes after this. */
   unsubscribe(): void;
 }
 
 export interface SubscribeOptions {
-  /** The subscription has ended with an error, at once or later: say, a new token that does not allow it. */
+  /**
+   * The subscription has ended with an error, at once or later, for example after a new token does not allow
+   * it.
+   */
   readonly onError?: (error: PresenceError) => void;
 }
 
@@ -47,11 +60,16 @@ export interface OpenOptions extends SessionFields {
   readonly kind: SessionKind;
   /** For app tokens only, which have no user of their own. */
   readonly userId?: string | undefined;
-  /** Says by itself whether the page is visible and has the focus (and the widget is visible). */
+  /**
+   * The SDK sets `hasFocus` itself: true while the page is visible and has the focus, and the widget is
+   * visible.
+   */
   readonly trackFocus?: boolean | undefined;
-  /** The name under which the next page finds this session, to go on with it. Sessions of a page are numbered unless it is given. */
+  /**
+   * The name under which the next page finds this session and resumes it. Sessions without one are numbered.
+   */
   readonly key?: string | undefined;
-  /** The session has ended, not by `close()`: kicked by a back end, or refused. */
+  /** The session has ended without `close()`: a back end ended it, or the gateway refused it. */
   readonly onEnd?: ((reason: SessionEnd) => void) | undefined;
 }
 
@@ -63,53 +81,68 @@ export interface SessionEnd {
 export type SessionState = "pending" | "open" | "closed";
 
 export interface Session {
-  /** `pending` until the gateway has it, and while the connection is being made again. */
+  /** `pending` until the gateway has it, and while the client reconnects. */
   readonly state: SessionState;
   /** The gateway's id for it, while it is open. */
   readonly id: string | undefined;
-  /** Selects a conversation, or none. Typing ends. */
+  /** Selects a conversation, or none. Typing ends. Throws a `TypeError` for what is no id. */
   select(conversationId: string | null): void;
-  /** The user types. Call it on each key: it is sent at most every 4 s, and typing ends by itself 5 s after the last call. */
+  /**
+   * The user types. Call it on each key: it is sent at most every 4 s, and typing ends 5 s after the last
+   * call.
+   */
   typing(): void;
+  /** Typing ends now: the message was sent, or the field is left. */
   stopTyping(): void;
+  /** Sets these fields. Throws a `TypeError`, and changes nothing, for values that cannot be valid. */
   set(fields: SessionFields): void;
-  /** Ends it at once. */
+  /** Ends the session at once. */
   close(): void;
 }
 
 /**
- * `idle`: nothing asked for yet. `reconnecting`: the connection was lost, or could not be made yet; what is shown may be old.
- * `failed`: the gateway does not want this client back, the reason is the error. `closed`: by `close()`.
+ * `idle`: nothing to connect for. `reconnecting`: the connection was lost or could not be made yet, so what
+ * is shown may be old. `failed`: another attempt would fail as well; the error says why. `closed`: after
+ * `close()`.
  */
 export type Status = "idle" | "connecting" | "connected" | "reconnecting" | "failed" | "closed";
 
 export interface StatusDetail {
-  /** Why it is `reconnecting` or `failed`, where that is known. */
+  /** Why the status is `reconnecting` or `failed`, where that is known. */
   readonly error?: PresenceError | undefined;
-  /** When it is `reconnecting`: how long until the next try. */
+  /** While `reconnecting`: milliseconds until the next attempt. */
   readonly retryInMs?: number | undefined;
 }
 
 export interface ClientEvents {
   status: (status: Status, detail: StatusDetail) => void;
-  /** The gateway refused something that has no other place to be told. */
+  /** The gateway refused a message, and no session, subscription or query is the place to report it. */
   error: (error: PresenceError) => void;
 }
 
 export interface PresenceClient {
   /**
-   * Opens a session. The connection is made when it is first needed. Throws a `TypeError` for fields that can't be valid, and for a
-   * `key` that is in use; all else that the gateway refuses comes to `onEnd`.
+   * Opens a session, and connects if that is needed. Throws a `TypeError` for fields that cannot be valid,
+   * and for a `key` that is in use. Everything else that the gateway refuses comes to `onEnd`.
    */
   open(options: OpenOptions): Session;
-  /** Watches a filter. Never calls back before it returns. A filter that the gateway refuses ends it with an error. */
+  /**
+   * Subscribes to a filter. The listener is never called before this returns. A filter that the gateway
+   * refuses ends the subscription with an error.
+   */
   subscribe(filter: PresenceFilter, listener: PresenceListener, options?: SubscribeOptions): Subscription;
-  /** Asks once. Goes on over a lost connection; rejects with a `PresenceError`, at the latest after 30 s. */
+  /**
+   * Resolves with the result of a filter, once. It survives a lost connection. Rejects with a
+   * `PresenceError`, after 30 s at the latest.
+   */
   query(filter: PresenceFilter): Promise<PresenceSnapshot>;
   status(): Status;
-  /** Returns a function that takes the listener off again. */
+  /** Adds a listener. Returns a function that removes it. */
   on<Event extends keyof ClientEvents>(event: Event, listener: ClientEvents[Event]): () => void;
-  /** Ends all sessions and subscriptions; resolves when the connection is closed. */
+  /**
+   * Ends all sessions, subscriptions and queries. Resolves when the connection is closed, after 2 s at the
+   * latest.
+   */
   close(): Promise<void>;
 }
 
@@ -119,11 +152,19 @@ export interface ClientOptions {
   /** The gateway's base address: http, https, ws or wss. */
   readonly url: string;
   readonly appId: string;
-  /** A token, or what gets one: asked again before it expires, and once when it is refused. */
+  /**
+   * A token, or a function that gets one. It is called again before the token expires, and once if it is
+   * refused.
+   */
   readonly token: TokenSource;
-  /** For runtimes without a global one (Node before 22): the class of the `ws` package, say. */
+  /**
+   * For runtimes without a global `WebSocket` (Node before 22), for example the class of the package `ws`.
+   */
   readonly WebSocket?: WebSocketConstructor | undefined;
-  /** The most users that one filter may bring; a subscription with more ends with an error. 250,000 by default. */
+  /**
+   * The most users that one filter may bring, 250,000 by default. More end the subscription or query with an
+   * error.
+   */
   readonly maxUsers?: number | undefined;
 }
 

@@ -6,15 +6,17 @@ import { takeTokenFromAddress } from "./store/address.ts";
 
 interface Entry {
   readonly credentials?: Credentials;
-  /** Why the token that came with the address is not taken. */
+  /** Why the token in the address is refused. */
   readonly problem?: string;
 }
 
-/** The sign-in form, or the dashboard of whom it let in. The token is kept here and nowhere else. */
+/**
+ * The sign-in form, or the dashboard after sign-in. The token is kept in this state only, never in storage.
+ */
 export function App({ token }: { readonly token: string | undefined }) {
   const [entry, setEntry] = useState(() => enter(token));
   useEffect(() => {
-    // A link with a token may be opened in the page that is already there.
+    // A user may open a link with a token while the page is already open. That changes only the hash.
     const onHashChange = () => {
       const another = takeTokenFromAddress();
       if (another !== undefined) setEntry(enter(another));

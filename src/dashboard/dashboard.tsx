@@ -1,74 +1,74 @@
 import { useEffect, useState } from "preact/hooks";
 import type { Credentials } from "./model/credentials.ts";
+import { ActivityPanel } from "./parts/activity-panel.tsx";
 import { Announcer } from "./parts/announcer.tsx";
 import { ChartStrip } from "./parts/chart-strip.tsx";
 import { CurlPanel } from "./parts/curl-panel.tsx";
 import { DetailsPanel } from "./parts/details-panel.tsx";
-import { FeedPanel } from "./parts/feed-panel.tsx";
 import { FilterBar } from "./parts/filter-bar.tsx";
 import { NodePanel } from "./parts/node-panel.tsx";
 import { PresencePanel } from "./parts/presence-panel.tsx";
 import { TopBar } from "./parts/top-bar.tsx";
 import { NodePoll } from "./store/node-poll.ts";
-import { useView } from "./store/use-view.ts";
-import { Watch } from "./store/watch.ts";
+import { PresenceStore } from "./store/presence-store.ts";
+import { useDashboardState } from "./store/use-dashboard-state.ts";
 
 interface Props {
   readonly credentials: Credentials;
   readonly onSignOut: () => void;
 }
 
-/** The page of someone who is signed in. */
+/** The page after sign-in. */
 export function Dashboard({ credentials, onSignOut }: Props) {
-  const [view, changeView] = useView();
-  const [watch] = useState(() => new Watch(credentials, view));
+  const [state, changeState] = useDashboardState();
+  const [store] = useState(() => new PresenceStore(credentials, state));
   const [poll] = useState(() => new NodePoll(credentials));
   const [selected, setSelected] = useState<string | undefined>();
   useEffect(
     () => () => {
-      watch.close();
+      store.close();
       poll.close();
     },
-    [watch, poll],
+    [store, poll],
   );
-  useEffect(() => watch.show(view), [watch, view]);
+  useEffect(() => store.show(state), [store, state]);
 
-  const showUser = (userId: string) => changeView({ filter: { ...view.filter, userIds: [userId] } });
+  const showUser = (userId: string) => changeState({ filter: { ...state.filter, userIds: [userId] } });
   const showConversation = (id: string | null) =>
-    changeView({ filter: { ...view.filter, selectedConversationId: id } });
+    changeState({ filter: { ...state.filter, selectedConversationId: id } });
   const deselect = () => setSelected(undefined);
   return (
     <div class="page">
-      <TopBar appId={credentials.appId} watch={watch} onSignOut={onSignOut} />
-      <FilterBar view={view} onChange={changeView} />
-      <ChartStrip watch={watch} />
+      <TopBar appId={credentials.appId} store={store} onSignOut={onSignOut} />
+      <FilterBar state={state} onChange={changeState} />
+      <ChartStrip store={store} />
       <main class="main" aria-label="Who is online">
         <PresencePanel
-          watch={watch}
-          view={view}
+          store={store}
+          state={state}
           selected={selected}
-          onChange={changeView}
+          onChange={changeState}
           onSelect={setSelected}
           onUser={showUser}
           onConversation={showConversation}
         />
       </main>
-      <aside class="side" aria-label="Details, feed and node">
+      <aside class="side" aria-label="Details, activity and node">
         {selected !== undefined && (
           <DetailsPanel
             key={selected}
-            watch={watch}
+            store={store}
             userId={selected}
             onUser={showUser}
             onConversation={showConversation}
             onClose={deselect}
           />
         )}
-        <FeedPanel watch={watch} onSelect={setSelected} />
+        <ActivityPanel store={store} onSelect={setSelected} />
         <NodePanel poll={poll} />
-        <CurlPanel credentials={credentials} filter={view.filter} />
+        <CurlPanel credentials={credentials} filter={state.filter} />
       </aside>
-      <Announcer watch={watch} />
+      <Announcer store={store} />
     </div>
   );
 }

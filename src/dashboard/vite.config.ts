@@ -4,10 +4,13 @@ import { fileURLToPath } from "node:url";
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 import { defineConfig, type Plugin } from "vite";
 
-/** Below this a compressed file saves no packet. */
+/** Bytes. A smaller file fits into one packet anyway, so compressing it saves nothing. */
 const SMALLEST_COMPRESSED = 1024;
 
-/** Writes each file compressed beside it, as small as it gets: once here and not on every request. */
+/**
+ * Writes a compressed copy beside each file. The build compresses once, at the best level, so no request has
+ * to.
+ */
 function compress(): Plugin {
   return {
     name: "compress",
@@ -24,7 +27,10 @@ function compress(): Plugin {
   };
 }
 
-/** Builds the dashboard. Its policy allows nothing inline, so nothing is put inline. */
+/**
+ * Builds the dashboard. Its content security policy forbids inline scripts and styles, so the build inlines
+ * none.
+ */
 export default defineConfig({
   root: fileURLToPath(new URL(".", import.meta.url)),
   base: "/dashboard/",

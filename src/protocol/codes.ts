@@ -27,9 +27,21 @@ export const CLOSE = {
 
 export type CloseReason = keyof typeof CLOSE;
 
+type Closes = (typeof CLOSE)[CloseReason];
+
+/**
+ * The part of the table that a client needs. The compiler checks that it has every code that asks for
+ * something other than `backoff`.
+ */
+const RETRY: { readonly [Row in Exclude<Closes, { retry: "backoff" }> as Row["code"]]: Row["retry"] } = {
+  4400: "never",
+  4401: "new-token",
+  4410: "new-token",
+};
+
 /** What a client does after a close code. Codes that are not in the table, such as 1006, mean `backoff`. */
 export function retryAfter(closeCode: number): Retry {
-  return Object.values(CLOSE).find(({ code }) => code === closeCode)?.retry ?? "backoff";
+  return (RETRY as Readonly<Record<number, Retry>>)[closeCode] ?? "backoff";
 }
 
 /** Codes of `error` messages. */

@@ -28,18 +28,22 @@ export const MAX_LISTED_BYTES = MAX_SERVER_MESSAGE_BYTES - 16_384;
 
 const CONTROL = /\p{Cc}/u;
 
-/** Why a text cannot be an id; undefined if it can. Names such as `__proto__` are ordinary ids. */
+/** Whether a text may be an id. Names such as `__proto__` are ordinary ids. */
+export function isId(text: string): boolean {
+  return text.length > 0 && text.length <= MAX_ID_LENGTH && text.isWellFormed() && !CONTROL.test(text);
+}
+
+/** Why a text cannot be an id; undefined if it can. */
 export function idProblem(text: string): string | undefined {
-  const isId = text.length > 0 && text.length <= MAX_ID_LENGTH && text.isWellFormed() && !CONTROL.test(text);
-  return isId
+  return isId(text)
     ? undefined
     : `must have 1 to ${MAX_ID_LENGTH} characters, no control characters, and be well-formed Unicode`;
 }
 
-/** Why a value cannot be a patch of `custom`; undefined if it can. */
-export function customProblem(patch: unknown): string | undefined {
+/** Whether a value may be a patch of `custom`. */
+export function isCustomPatch(patch: unknown): boolean {
   let set = 0;
-  const isPatch =
+  return (
     typeof patch === "object" &&
     patch !== null &&
     !Array.isArray(patch) &&
@@ -49,8 +53,13 @@ export function customProblem(patch: unknown): string | undefined {
         // Deleted keys make room for others in the same patch, so only keys that are set count.
         (value === null ||
           (typeof value === "string" && value.length <= MAX_CUSTOM_VALUE_LENGTH && ++set <= MAX_CUSTOM_KEYS)),
-    );
-  return isPatch
+    )
+  );
+}
+
+/** Why a value cannot be a patch of `custom`; undefined if it can. */
+export function customProblem(patch: unknown): string | undefined {
+  return isCustomPatch(patch)
     ? undefined
     : `must be null, or set at most ${MAX_CUSTOM_KEYS} keys of at most ${MAX_CUSTOM_KEY_LENGTH} characters to strings of at most ${MAX_CUSTOM_VALUE_LENGTH}, or to null to delete them`;
 }

@@ -14,19 +14,22 @@ import {
 
 export type PresenceProviderProps = { readonly children?: ReactNode } & (
   | (ClientOptions & { readonly client?: undefined })
-  /** One that the application made, and closes. */
+  /** A client that the application made, and closes. */
   | { readonly client: PresenceClient }
 );
 
 const Context = createContext<PresenceClient | undefined>(undefined);
 
-/** Gives its children a client: the one given, or one of its own, made anew when its address, app or token text changes. */
+/**
+ * Gives its children a client: the one given, or one of its own. Its own is made anew when `url`, `appId` or
+ * the text of `token` changes, and closed with the component.
+ */
 export function PresenceProvider(props: PresenceProviderProps): ReactElement {
   const own = useOwnClient(props.client === undefined ? props : undefined);
   return createElement(Context.Provider, { value: props.client ?? own }, props.children);
 }
 
-/** The client of the provider above. */
+/** The client of the nearest provider above. Throws an `Error` if there is none. */
 export function usePresenceClient(): PresenceClient {
   const client = useContext(Context);
   if (client === undefined) throw new Error("there is no <PresenceProvider> above this component");
@@ -39,7 +42,7 @@ function useOwnClient(options: ClientOptions | undefined): PresenceClient | unde
     latest.current = options;
   });
   const { url, appId, token } = options ?? {};
-  // A function is another one at each render, most of the time: the latest is asked.
+  // A function written in place is another one at each render: the latest is called.
   const tokenText = typeof token === "string" ? token : undefined;
   // biome-ignore lint/correctness/useExhaustiveDependencies: the other options are read once
   const client = useMemo(() => {
@@ -53,20 +56,23 @@ function useOwnClient(options: ClientOptions | undefined): PresenceClient | unde
   useEffect(() => {
     if (client === undefined) return undefined;
     keep(client);
-    return () => letGo(client);
+    return () => closeLater(client);
   }, [client]);
   return client;
 }
 
-/** Strict mode takes everything down and puts it up again at once: a client that is back in a moment was never gone. */
-const going = new WeakMap<PresenceClient, ReturnType<typeof setTimeout>>();
+/**
+ * Strict mode unmounts every component once and mounts it again at once: its client must not be closed by
+ * that.
+ */
+const closing = new WeakMap<PresenceClient, ReturnType<typeof setTimeout>>();
 
 function keep(client: PresenceClient): void {
-  clearTimeout(going.get(client));
+  clearTimeout(closing.get(client));
 }
 
-function letGo(client: PresenceClient): void {
-  going.set(
+function closeLater(client: PresenceClient): void {
+  closing.set(
     client,
     setTimeout(() => void client.close()),
   );

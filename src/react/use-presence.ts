@@ -13,17 +13,20 @@ import { useMemo, useSyncExternalStore } from "react";
 import { usePresenceClient } from "./provider.ts";
 
 export interface Presence {
-  /** Who is in the result; empty before the first snapshot. */
+  /** The users in the result, by id; empty before the first snapshot. */
   readonly users: PresenceSnapshot;
   readonly state: SubscriptionState;
+  /** Why the state is `error`. */
   readonly error: PresenceError | undefined;
 }
 
 const PENDING: Presence = { users: new Map(), state: "pending", error: undefined };
 
 /**
- * Watches a filter, live. It may be written in place: filters that mean the same are the same. null watches nothing. Users who did not
- * change are the same objects as before, so that memoized rows are not rendered again.
+ * Subscribes to a filter as long as the component is mounted; null subscribes to nothing. The filter may be
+ * written in place: filters that mean the same are the same. Users who did not change are the same objects as
+ * before, so that memoized rows are not rendered again. What the gateway refuses is the `error`; nothing is
+ * thrown.
  */
 export function usePresence(filter: PresenceFilter | null | undefined): Presence {
   const client = usePresenceClient();
@@ -45,7 +48,7 @@ function createStore(client: PresenceClient, key: string | undefined) {
       onChange();
     };
     const subscription = client.subscribe(JSON.parse(key), changed, { onError: changed });
-    // Somebody else may watch the same: then everybody is there at once.
+    // If another component has the same filter, the users are there at once.
     take(subscription);
     return () => subscription.unsubscribe();
   };

@@ -4,12 +4,14 @@ import type { OpenOptions, PresenceClient, Session, SessionFields } from "@prese
 import { useEffect, useState } from "react";
 import { usePresenceClient } from "./provider.ts";
 
-/** What a component does with its session; what the session says of itself comes from the options. */
+/** What a component can do with its session. The fields of the session come from the options. */
 export type SessionControls = Pick<Session, "typing" | "stopTyping" | "select" | "set">;
 
 /**
- * Has a session as long as the component is there: what changes in the options is told, custom fields that are no longer in them are
- * deleted. null: no session.
+ * Has a session as long as the component is mounted; null has none. A change in the options is sent; custom
+ * fields that are no longer in them are deleted. Another kind, user, key or `trackFocus` is another session.
+ * Throws a `TypeError` in an effect for fields that cannot be valid; what the gateway refuses comes to
+ * `onEnd`.
  */
 export function useSession(options: OpenOptions | null | undefined): SessionControls {
   const client = usePresenceClient();
@@ -17,14 +19,14 @@ export function useSession(options: OpenOptions | null | undefined): SessionCont
   const identity = options
     ? JSON.stringify([options.kind, options.userId, options.key, options.trackFocus])
     : undefined;
-  // biome-ignore lint/correctness/useExhaustiveDependencies: another identity is another session, all else is told below
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another identity is another session
   useEffect(() => {
     if (!options || identity === undefined) return undefined;
     holder.open(client, identity, options);
     return () => holder.closeSoon();
   }, [client, holder, identity]);
   useEffect(() => {
-    if (options) holder.tell(options);
+    if (options) holder.update(options);
   });
   return holder.controls;
 }
@@ -39,22 +41,22 @@ class SessionHolder {
   #session: Session | undefined;
   #client: PresenceClient | undefined;
   #identity: string | undefined;
-  #told: OpenOptions | undefined;
+  #options: OpenOptions | undefined;
   #closing: ReturnType<typeof setTimeout> | undefined;
 
   open(client: PresenceClient, identity: string, options: OpenOptions): void {
     if (this.#closing !== undefined) {
       clearTimeout(this.#closing);
       this.#closing = undefined;
-      // Strict mode takes a component down and puts it up again at once: nobody shall see that.
+      // Strict mode unmounts a component and mounts it again at once: other users must not see that.
       if (this.#client === client && this.#identity === identity) return;
       this.#session?.close();
     }
-    const onEnd: OpenOptions["onEnd"] = (reason) => this.#told?.onEnd?.(reason);
+    const onEnd: OpenOptions["onEnd"] = (reason) => this.#options?.onEnd?.(reason);
     this.#session = client.open({ ...options, onEnd });
     this.#client = client;
     this.#identity = identity;
-    this.#told = options;
+    this.#options = options;
   }
 
   closeSoon(): void {
@@ -65,22 +67,24 @@ class SessionHolder {
     });
   }
 
-  tell(options: OpenOptions): void {
-    if (this.#told === undefined || this.#told === options) return;
-    const fields = changes(this.#told, options);
-    this.#told = options;
+  update(options: OpenOptions): void {
+    if (this.#options === undefined || this.#options === options) return;
+    const fields = changes(this.#options, options);
+    this.#options = options;
     this.#session?.set(fields);
   }
 }
 
-/** What to set, from one render's options to the next. What is no longer said is as if it never was. */
+/**
+ * What to set, from one render's options to the next. A field that is no longer there has its default again.
+ */
 function changes(before: OpenOptions, after: OpenOptions): SessionFields {
   const { visible = true, selectedConversationId = null, hasFocus = false } = after;
-  const isFocusTold = after.trackFocus !== true && hasFocus !== (before.hasFocus ?? false);
+  const isFocusChanged = after.trackFocus !== true && hasFocus !== (before.hasFocus ?? false);
   return {
     ...(visible !== (before.visible ?? true) && { visible }),
     ...(selectedConversationId !== (before.selectedConversationId ?? null) && { selectedConversationId }),
-    ...(isFocusTold && { hasFocus }),
+    ...(isFocusChanged && { hasFocus }),
     custom: customPatch(before.custom ?? {}, after.custom ?? {}),
   };
 }

@@ -4,7 +4,7 @@ import type { Status } from "@presence-gateway/client";
 import { useCallback, useSyncExternalStore } from "react";
 import { usePresenceClient } from "./provider.ts";
 
-/** How the connection is, to show that what is on screen may be old. */
+/** The status of the connection. Unless it is `connected`, what is on screen may be old. */
 export function useStatus(): Status {
   const client = usePresenceClient();
   const subscribe = useCallback((onChange: () => void) => client.on("status", onChange), [client]);

@@ -1,11 +1,11 @@
 import { once } from "node:events";
 import { Agent, request as httpRequest, type IncomingMessage } from "node:http";
-import { connect, type Socket } from "node:net";
 import { text as readText } from "node:stream/consumers";
 import { afterEach, describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
 import { ANONYMOUS_BURST } from "../../src/server/http/anonymous-requests.ts";
 import { APP, SECRET, TestGateway } from "../support/gateway.ts";
+import { dial } from "../support/raw.ts";
 import { TRANSPORTS } from "../support/transports.ts";
 import { until } from "../support/until.ts";
 
@@ -134,21 +134,7 @@ describe.each(TRANSPORTS)("without valid credentials over %s", (transport) => {
     expect(await upgrade("127.0.2.1")).toBe(503);
   });
 
-  /** Sends a text over one connection; all that comes back, and whether the connection has ended. */
-  async function dial(localAddress = ATTACKER) {
-    const tcp: Socket = connect({ port: gateway.gateway.port, host: "127.0.0.1", localAddress });
-    const seen = { tcp, text: "", isOver: false };
-    tcp.setEncoding("latin1");
-    tcp.on("data", (chunk: string) => {
-      seen.text += chunk;
-    });
-    tcp.on("error", () => {});
-    tcp.on("close", () => {
-      seen.isOver = true;
-    });
-    await once(tcp, "connect");
-    return seen;
-  }
+  const dialGateway = () => dial(gateway.gateway.port, ATTACKER);
 
   const head = (authorization: string, length: number, more = "") =>
     `POST /v1/${APP}/presences HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${authorization}\r\nContent-Type: application/json\r\nContent-Length: ${length}\r\n${more}\r\n`;
@@ -156,7 +142,7 @@ describe.each(TRANSPORTS)("without valid credentials over %s", (transport) => {
 
   it("a body is refused before it is sent, skipped, and what follows it is a request of its own", async () => {
     await start();
-    const seen = await dial();
+    const seen = await dialGateway();
     const length = 511 * 1_024;
     seen.tcp.write(head("wrong", length));
     await until(() => answersIn(seen.text).length === 1);
@@ -180,7 +166,7 @@ describe.each(TRANSPORTS)("without valid credentials over %s", (transport) => {
     ["a body that is too long, and wrong credentials", 401, `/v1/${APP}/presences`, "wrong", 600 * 1_024],
   ])("%s: %i before the body", async (_name, status, path, secret, length) => {
     await start();
-    const seen = await dial();
+    const seen = await dialGateway();
     seen.tcp.write(head(secret, length).replace(`/v1/${APP}/presences`, path));
     await until(() => answersIn(seen.text).length === 1);
     expect(answersIn(seen.text)).toEqual([status]);
@@ -193,7 +179,7 @@ describe.each(TRANSPORTS)("without valid credentials over %s", (transport) => {
 
   it("a refused body that is too long to be skipped ends the connection", async () => {
     await start();
-    const seen = await dial();
+    const seen = await dialGateway();
     seen.tcp.write(head("wrong", 17 * 1_024 * 1_024));
     await until(() => seen.isOver);
     expect(answersIn(seen.text)).toEqual([401]);
@@ -206,11 +192,11 @@ describe.each(TRANSPORTS)("without valid credentials over %s", (transport) => {
     async () => {
       await start();
       for (const expect100 of ["Expect: 100-continue\r\n", "expect: 100-Continue\r\n"]) {
-        const refused = await dial();
+        const refused = await dialGateway();
         refused.tcp.write(head("wrong", 1_000, expect100));
         await until(() => refused.isOver);
         expect(answersIn(refused.text)).toEqual([401]);
-        const wanted = await dial();
+        const wanted = await dialGateway();
         wanted.tcp.write(head(SECRET, 2, expect100));
         await until(() => answersIn(wanted.text).length === 1);
         expect(answersIn(wanted.text)).toEqual([100]);
@@ -254,7 +240,7 @@ describe.each(TRANSPORTS)("without valid credentials over %s", (transport) => {
     `/v1/${APP}/%2e%2e/stats`,
   ])("%s is nothing", async (path) => {
     await start();
-    const seen = await dial();
+    const seen = await dialGateway();
     seen.tcp.write(`GET ${path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${SECRET}\r\n\r\n`);
     await until(() => answersIn(seen.text).length === 1);
     expect([400, 404]).toContain(answersIn(seen.text)[0]);

@@ -7,7 +7,7 @@ import { type StrangerConnection, TcpSlots } from "../../src/server/gateway/tcp-
 import { jsonResponse } from "../../src/server/http/exchange.ts";
 import type { Transport } from "../../src/server/transport/transport.ts";
 import { listenWs } from "../../src/server/transport/ws/ws.ts";
-import { ownPort } from "../support/own-port.ts";
+import { ownPort } from "../programs/own-port.ts";
 import { limitsOf } from "../support/transport-options.ts";
 import { until } from "../support/until.ts";
 
@@ -141,7 +141,8 @@ it("a proxy of ours opens as many as it likes", async () => {
 });
 
 it("connections that were reset before they were taken are neither counted nor answered", async () => {
-  // This process does nothing else meanwhile, so all of them wait, and all are over when it looks at the first.
+  // This process does nothing else meanwhile, so all of them wait, and all are over when it looks at the
+  // first.
   const storm = `
     const { connect } = require("node:net");
     const all = [];

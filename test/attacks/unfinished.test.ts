@@ -32,7 +32,8 @@ describe.concurrent.each(TRANSPORTS)("messages in pieces over %s", (transport) =
     const bytes = frame({ payload: ping(1, 4_000) });
     await client.writeSliced(cut(bytes, 1));
     await client.until(() => client.closeFrame !== undefined || client.messages.length === 2);
-    // Known deviation: uWebSockets.js puts the pieces together as they come, and each costs no more than its bytes.
+    // Known deviation: uWebSockets.js puts the pieces together as they come, and each costs no more than its
+    // bytes.
     if (transport === "uws") expect(client.messages[1]).toEqual({ type: "pong", id: 1 });
     else expect(client.closeFrame?.closed).toBe(1008);
     client.destroy();

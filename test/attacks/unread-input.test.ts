@@ -1,17 +1,17 @@
 import { channel } from "node:diagnostics_channel";
-import { once } from "node:events";
 import type { IncomingMessage } from "node:http";
-import { connect } from "node:net";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import * as ws from "ws";
 import { ANONYMOUS_BURST } from "../../src/server/http/anonymous-requests.ts";
 import { MAX_HEADERS, MAX_PIPELINED } from "../../src/server/transport/transport.ts";
 import { APP, TestGateway } from "../support/gateway.ts";
+import { dial } from "../support/raw.ts";
 import { BINARY, frame, PING, PONG, RawWebSocket, TEXT } from "../support/raw-websocket.ts";
 import { TRANSPORTS } from "../support/transports.ts";
 import { until } from "../support/until.ts";
 
-// What somebody without credentials sends costs no more than its bytes, and what need not be read is not. Counted, not timed.
+// What somebody without credentials sends costs no more than its bytes, and what need not be read is not.
+// Counted, not timed.
 
 const ATTACKER = "127.0.0.3";
 
@@ -27,20 +27,7 @@ describe.each(TRANSPORTS)("input that need not be read, over %s", (transport) =>
     gateway = await TestGateway.start(transport, { env, clock: { now: () => now, wallNow: Date.now } });
   }
 
-  async function dial() {
-    const tcp = connect({ port: gateway.gateway.port, host: "127.0.0.1", localAddress: ATTACKER });
-    const seen = { tcp, text: "", isOver: false };
-    tcp.setEncoding("latin1");
-    tcp.on("data", (chunk: string) => {
-      seen.text += chunk;
-    });
-    tcp.on("error", () => {});
-    tcp.on("close", () => {
-      seen.isOver = true;
-    });
-    await once(tcp, "connect");
-    return seen;
-  }
+  const dialGateway = () => dial(gateway.gateway.port, ATTACKER);
 
   const statusesIn = (text: string) =>
     [...text.matchAll(/HTTP\/1\.1 (\d+)/g)].map(([, code]) => Number(code));
@@ -64,7 +51,7 @@ describe.each(TRANSPORTS)("input that need not be read, over %s", (transport) =>
     async (more) => {
       await start();
       const bystander = await gateway.connect("bystander");
-      const attackers = await Promise.all(Array.from({ length: 8 }, dial));
+      const attackers = await Promise.all(Array.from({ length: 8 }, dialGateway));
       const requests = await made(async () => {
         const request = `GET /nothing HTTP/1.1\r\nHost: a\r\n${more}\r\n`;
         for (const { tcp } of attackers) tcp.write(request.repeat(1_000));
@@ -78,7 +65,7 @@ describe.each(TRANSPORTS)("input that need not be read, over %s", (transport) =>
 
   it("a request that expects what nobody knows is answered and counted as any other", async () => {
     await start();
-    const seen = await dial();
+    const seen = await dialGateway();
     const ask = "GET /nothing HTTP/1.1\r\nHost: a\r\nExpect: nothing\r\n\r\n";
     for (let asked = 0; asked < ANONYMOUS_BURST; asked += 20) {
       seen.tcp.write(ask.repeat(20));
@@ -96,7 +83,7 @@ describe.each(TRANSPORTS)("input that need not be read, over %s", (transport) =>
     const bystander = await gateway.connect("bystander");
     const headers = Array.from({ length: 5_000 }, (_, i) => `x${i}: y\r\n`).join("");
     for (const more of ["", "Connection: Upgrade\r\nUpgrade: h2c\r\n"]) {
-      const seen = await dial();
+      const seen = await dialGateway();
       const requests = await made(async () => {
         seen.tcp.write(`GET /healthz HTTP/1.1\r\nHost: a\r\n${more}${headers}\r\n`);
         await until(() => seen.isOver);
@@ -164,7 +151,7 @@ describe.each(TRANSPORTS)("input that need not be read, over %s", (transport) =>
 
   it("a path that is longer than all that there are is not looked for", async () => {
     await start();
-    const seen = await dial();
+    const seen = await dialGateway();
     seen.tcp.write(`GET /v1/${"%41".repeat(4_095)}/stats HTTP/1.1\r\nHost: a\r\n\r\n`);
     await until(() => seen.text.endsWith("}}"));
     expect(statusesIn(seen.text)).toEqual([404]);

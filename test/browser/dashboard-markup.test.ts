@@ -4,24 +4,33 @@ import { DashboardPage, type PageElement, populate } from "../support/dashboard.
 import { TestGateway } from "../support/gateway.ts";
 import { PAYLOADS } from "../support/payloads.ts";
 
-/** Tall enough for a row of each payload. */
+/** Tall enough for one row per payload. */
 const TALL = { width: 1280, height: 12_000 };
 
-/** Notes what a payload must never bring about: other elements than ours, attributes that run, dialogs. */
+/** Records what a payload must never cause: foreign elements, attributes that run code, dialogs. */
 const TRAP = `
   window.__made = [];
-  const ours = new Set("HTML HEAD META TITLE LINK SCRIPT BODY NOSCRIPT DIV HEADER H1 H2 P SPAN BDI BUTTON SECTION FIELDSET LEGEND LABEL INPUT FORM UL LI FIGURE FIGCAPTION CANVAS MAIN SELECT OPTION ASIDE OL TIME DL DT DD PRE CODE STRONG SVG TD TABLE".split(" "));
+  const ours = new Set(\`
+    HTML HEAD META TITLE LINK SCRIPT BODY NOSCRIPT DIV HEADER H1 H2 P SPAN BDI BUTTON SECTION
+    FIELDSET LEGEND LABEL INPUT FORM UL LI FIGURE FIGCAPTION CANVAS MAIN SELECT OPTION ASIDE OL TIME
+    DL DT DD PRE CODE STRONG SVG TD TABLE
+  \`.trim().split(/\\s+/));
+  const RUNS = /^(on|src|href|action|formaction|srcdoc)/;
   new MutationObserver((records) => {
     for (const { addedNodes, target, attributeName } of records) {
-      for (const node of addedNodes) if (node.nodeType === 1) for (const element of [node, ...node.querySelectorAll("*")]) check(element);
-      if (attributeName && /^(on|src|href|action|formaction|srcdoc)/.test(attributeName)) window.__made.push("@" + attributeName + " of " + target.tagName);
+      for (const node of addedNodes) {
+        if (node.nodeType === 1) for (const each of [node, ...node.querySelectorAll("*")]) check(each);
+      }
+      if (attributeName && RUNS.test(attributeName)) {
+        window.__made.push("@" + attributeName + " of " + target.tagName);
+      }
     }
   }).observe(document, { subtree: true, childList: true, attributes: true });
   function check(element) {
     const isPageItself = element.closest("head") !== null;
     if (!ours.has(element.tagName.toUpperCase())) window.__made.push(element.tagName);
     for (const { name } of element.attributes)
-      if (/^(on|src|href|action|formaction|srcdoc)/.test(name) && !isPageItself) window.__made.push(name + " of " + element.tagName);
+      if (RUNS.test(name) && !isPageItself) window.__made.push(name + " of " + element.tagName);
   }
 `;
 
@@ -55,11 +64,11 @@ describeInBrowser("texts of users in the dashboard", (browser) => {
   const textsOf = (dashboard: DashboardPage, selector: string) =>
     dashboard.page.locator(selector).allTextContents();
 
-  it("there are more than two hundred to try", () => {
+  it("there are more than two hundred payloads", () => {
     expect(PAYLOADS.length).toBeGreaterThanOrEqual(200);
   });
 
-  it("users: each is shown as it is", async () => {
+  it("users: each id is shown unchanged", async () => {
     populate(gateway, PAYLOADS);
     const dashboard = await open();
     await expect.poll(() => dashboard.rows.count()).toBe(PAYLOADS.length);
@@ -67,7 +76,7 @@ describeInBrowser("texts of users in the dashboard", (browser) => {
     await expectNothingRan(dashboard);
   });
 
-  it("conversations, names and values of custom fields: each is shown as it is", async () => {
+  it("conversations, names and values of custom fields: each is shown unchanged", async () => {
     PAYLOADS.forEach((payload, i) => {
       const custom = { [payload.slice(0, 64).toWellFormed()]: payload };
       populate(gateway, [`user-${i}`], { selectedConversationId: payload, custom });
@@ -80,13 +89,13 @@ describeInBrowser("texts of users in the dashboard", (browser) => {
     await expectNothingRan(dashboard);
   });
 
-  it("in the feed, of those who come and go", async () => {
+  it("in the activity list, for users that enter and leave", async () => {
     const dashboard = await open();
     await dashboard.expectStatus("Live");
     await expect.poll(() => dashboard.page.locator(".notice").textContent()).toContain("Nobody is here");
     populate(gateway, PAYLOADS);
-    await expect.poll(() => dashboard.page.locator(".feed-list li").count()).toBe(200);
-    const shown = await textsOf(dashboard, ".feed-list .user-text");
+    await expect.poll(() => dashboard.page.locator(".activity-list li").count()).toBe(200);
+    const shown = await textsOf(dashboard, ".activity-list .user-text");
     expect(new Set(shown).size).toBe(200);
     for (const text of shown) expect(PAYLOADS).toContain(text);
     const presence = gateway.presence();
@@ -97,7 +106,7 @@ describeInBrowser("texts of users in the dashboard", (browser) => {
     await expectNothingRan(dashboard);
   });
 
-  it("in the filter, the address, the details, the curl line and the search", async () => {
+  it("in the filter, the address, the details, the curl command and the search", async () => {
     const some = PAYLOADS.filter((_, i) => i % 8 === 0);
     for (const payload of some) {
       populate(gateway, [payload], {
@@ -117,7 +126,7 @@ describeInBrowser("texts of users in the dashboard", (browser) => {
       await page.evaluate((hash) => {
         (globalThis as unknown as { location: { hash: string } }).location.hash = hash;
       }, String(address));
-      // Blanks at the ends are not searched for.
+      // The search ignores spaces at both ends.
       await expect.poll(() => dashboard.users()).toEqual([payload]);
       expect(await page.getByLabel("Conversation id").inputValue()).toBe(payload);
       expect(await textsOf(dashboard, ".chip .user-text")).toEqual([payload]);
@@ -131,7 +140,7 @@ describeInBrowser("texts of users in the dashboard", (browser) => {
     await expectNothingRan(dashboard);
   });
 
-  it("of a right-to-left script turn nothing around them", async () => {
+  it("text in a right-to-left script does not affect the text around it", async () => {
     populate(gateway, ["\u202eevil", "plain"], { selectedConversationId: "\u202ec1" });
     const dashboard = await open();
     await expect.poll(() => dashboard.rows.count()).toBe(2);

@@ -9,7 +9,8 @@ import { describeInBrowser } from "../support/browser.ts";
 import { DashboardPage } from "../support/dashboard.ts";
 import { TestGateway } from "../support/gateway.ts";
 
-// Pictures of a busy quarter of an hour, for people to look at: PICTURES=1 npx vitest run test/browser/dashboard-pictures.test.ts
+// Screenshots of a busy quarter of an hour, for people to look at. To run it: PICTURES=1 npx vitest run
+// test/browser/dashboard-pictures.test.ts
 
 const FOLDER = join(tmpdir(), "presence-gateway-dashboard");
 const MINUTES = Number(process.env.PICTURES ?? 0) > 1 ? Number(process.env.PICTURES) : 14;
@@ -45,8 +46,8 @@ pictures("pictures", () => {
     });
     afterEach(() => gateway.stop());
 
-    it("in light, in dark and on a phone", async () => {
-      // Time that runs faster than the network runs out for requests.
+    it("in light mode, in dark mode and on a phone", async () => {
+      // If time ran faster than the network, requests would time out.
       browser.allow(/ERR_ABORTED/);
       const crowd = new Crowd(gateway);
       for (let i = 0; i < 140; i++) crowd.enter();
@@ -80,7 +81,7 @@ pictures("pictures", () => {
   });
 });
 
-/** People who come, look, write and go; without sockets. */
+/** Users that enter, read, type and leave, without sockets. */
 class Crowd {
   readonly #gateway: TestGateway;
   readonly #here: string[] = [];

@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, it } from "vitest";
+import { ownPort } from "../programs/own-port.ts";
 import { describeInBrowser } from "../support/browser.ts";
 import { accessibilityProblems, DashboardPage, type PageElement, populate } from "../support/dashboard.ts";
 import { appToken, forge } from "../support/forge.ts";
 import { TestGateway } from "../support/gateway.ts";
-import { ownPort } from "../support/own-port.ts";
 
 const THEMES = ["light", "dark"] as const;
 const PHONE = { width: 360, height: 740 };
@@ -12,11 +12,11 @@ describeInBrowser("the dashboard's states", (browser) => {
   let gateway: TestGateway;
   afterEach(() => gateway.stop());
 
-  /** The page asks a node that is gone. */
+  /** The page polls a node that is down. */
   const allowLostNode = () =>
     browser.allow(/ERR_CONNECTION_REFUSED|ERR_CONNECTION_RESET|ERR_EMPTY_RESPONSE|WebSocket/);
 
-  it("connection lost: says so, keeps what it has, and goes on by itself", async () => {
+  it("connection lost: the page reports it, keeps its rows, and continues by itself", async () => {
     allowLostNode();
     const PORT = String(await ownPort());
     gateway = await TestGateway.start("ws", { env: { PORT } });
@@ -32,19 +32,19 @@ describeInBrowser("the dashboard's states", (browser) => {
       .poll(() => dashboard.page.locator("p[role=status]").textContent())
       .toMatch(/^Connection lost/);
     expect(await dashboard.accessibilityProblems()).toEqual([]);
-    // Those who are not back are awaited for so long after a restart.
+    // After a restart the gateway waits this long for sessions to return.
     const env = { PORT, RESUME_WINDOW_MS: "500" };
     gateway = await TestGateway.start("ws", { env });
     populate(gateway, ["bob", "carol"]);
     await expect.poll(() => dashboard.page.locator(".status-pill").textContent()).toBe("Live");
     await dashboard.expectUsers("bob", "carol");
     expect(await dashboard.grid.getAttribute("class")).not.toContain("stale");
-    const feed = (await dashboard.page.locator(".feed-list li").allTextContents()).join();
+    const feed = (await dashboard.page.locator(".activity-list li").allTextContents()).join();
     expect(feed).toMatch(/aliceleft: connection lost/);
     expect(feed).toMatch(/carolentered/);
   });
 
-  describe("no rights", () => {
+  describe("not authorized", () => {
     it.each([
       ["a token signed by somebody else", () => forge({ key: "another secret, as long as the real one" })],
       ["a token that has expired", () => appToken({ exp: 1_000_000_000 })],
@@ -71,7 +71,7 @@ describeInBrowser("the dashboard's states", (browser) => {
     });
   });
 
-  it("failed: a filter that can't be is told of, and another one goes on", async () => {
+  it("failed: an invalid filter is reported, and another filter works", async () => {
     gateway = await TestGateway.start("ws");
     populate(gateway, ["alice"]);
     const dashboard = await DashboardPage.open(browser, gateway, `conversation=${"x".repeat(300)}`);
@@ -84,7 +84,7 @@ describeInBrowser("the dashboard's states", (browser) => {
   });
 
   describe.each(THEMES)("in %s", (colorScheme) => {
-    it("axe finds nothing serious: signing in, empty, full, with details, with a filter", async () => {
+    it("axe finds nothing serious: sign-in, empty, full, with details, with a filter", async () => {
       gateway = await TestGateway.start("ws");
       const { page: form } = await openForm(colorScheme);
       await form.getByRole("button", { name: "Sign in" }).click();
@@ -113,7 +113,7 @@ describeInBrowser("the dashboard's states", (browser) => {
     return { page: await browser.open(`${gateway.url}/dashboard/`, context) };
   }
 
-  it("the theme is the system's, or the one that is chosen, also next time", async () => {
+  it("the theme is the system's, or the chosen one, which is remembered", async () => {
     gateway = await TestGateway.start("ws");
     const dashboard = await DashboardPage.open(browser, gateway, "", { colorScheme: "dark" });
     const { page } = dashboard;
@@ -153,7 +153,7 @@ describeInBrowser("the dashboard's states", (browser) => {
     await expect.poll(() => dashboard.fragment()).toContain("sort=status");
   });
 
-  it("20,000 users: few rows are in the page, and all can be reached", async () => {
+  it("20,000 users: the page contains few rows, and all rows are reachable", async () => {
     gateway = await TestGateway.start("ws");
     populate(gateway, numbered(20_000), { selectedConversationId: "c1" });
     const dashboard = await DashboardPage.open(browser, gateway);
@@ -183,7 +183,7 @@ describeInBrowser("the dashboard's states", (browser) => {
     expect(await page.locator(".counts").textContent()).toContain("20,000 users");
   });
 
-  it("20,000 users with many changes: scrolls on, and shows few rows", async () => {
+  it("20,000 users with many changes: the page keeps scrolling and contains few rows", async () => {
     gateway = await TestGateway.start("ws");
     populate(gateway, numbered(20_000), { selectedConversationId: "c1" });
     const dashboard = await DashboardPage.open(browser, gateway);
@@ -219,7 +219,8 @@ describeInBrowser("the dashboard's states", (browser) => {
       process.stdout.write(
         `20,000 rows, 10 diffs/s, scrolling: frames p50 ${at(0.5).toFixed(1)} p95 ${at(0.95).toFixed(1)} max ${at(1).toFixed(1)} ms\n`,
       );
-      // How long they are is the machine's; what the page does in each is bounded by the rows that are there.
+      // The duration of a frame depends on the machine. The work per frame is bounded by the number of rows
+      // in the page.
       expect(await dashboard.rows.count()).toBeLessThan(100);
       await grid.evaluate((element) => (element as unknown as PageElement).scrollTo(0, 1e9));
       await expect.poll(async () => (await dashboard.users()).at(-1)).toBe("user-20000");

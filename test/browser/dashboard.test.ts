@@ -15,7 +15,7 @@ describeInBrowser("the dashboard", (browser) => {
   beforeEach(async () => {
     gateway = await TestGateway.start("ws");
     client = await gateway.connect();
-    // Everyone but dave has a widget on screen.
+    // Everyone except dave has a visible widget.
     await client.open({
       userId: "alice",
       selectedConversationId: "c1",
@@ -29,8 +29,8 @@ describeInBrowser("the dashboard", (browser) => {
   });
   afterEach(() => gateway.stop());
 
-  describe("signing in", () => {
-    it("by the address leaves no token there, and keeps the filter", async () => {
+  describe("sign-in", () => {
+    it("by the address removes the token from it and keeps the filter", async () => {
       const dashboard = await open("typing=yes");
       await dashboard.expectUsers("bob");
       expect(dashboard.fragment()).toBe("typing=yes");
@@ -40,12 +40,12 @@ describeInBrowser("the dashboard", (browser) => {
       expect(await page.evaluate("JSON.stringify([localStorage, sessionStorage, document.cookie])")).toBe(
         '[{},{},""]',
       );
-      // Going back does not bring it either.
+      // Going back does not restore the token either.
       await page.goBack();
       expect(page.url()).toBe("about:blank");
     });
 
-    it("by the form takes an app token and nothing else", async () => {
+    it("by the form accepts only an app token", async () => {
       const page = await browser.open(`${gateway.url}/dashboard/`);
       const field = page.getByLabel("App token");
       expect(await field.getAttribute("type")).toBe("password");
@@ -53,7 +53,7 @@ describeInBrowser("the dashboard", (browser) => {
       expect(await page.getByRole("grid").count()).toBe(0);
       for (const [text, problem] of [
         ["", "Enter an app token"],
-        ["nonsense", "no token"],
+        ["nonsense", "not a token"],
         [await gateway.token({ tokenType: "user", sub: "alice", read: "all" }), "for one user"],
       ] as const) {
         await field.fill(text);
@@ -69,7 +69,7 @@ describeInBrowser("the dashboard", (browser) => {
       await expect.poll(() => gateway.presence().subscriptions).toBe(0);
     });
 
-    it("again, by a link opened in the same page", async () => {
+    it("works again with a link opened in the same page", async () => {
       const page = await browser.open(`${gateway.url}/dashboard/`);
       await page.getByLabel("App token").waitFor();
       await page.goto(`${gateway.url}/dashboard/#token=${await gateway.token({ tokenType: "app" })}`);
@@ -96,7 +96,7 @@ describeInBrowser("the dashboard", (browser) => {
     await dashboard.expectUsers("alice", "bob", "carol");
   });
 
-  it("has a control for every field of the filter, and the address says it", async () => {
+  it("has a control for every field of the filter, and the address contains the filter", async () => {
     const dashboard = await open();
     const { page } = dashboard;
     const expectView = async (fragment: string, ...users: string[]) => {
@@ -139,11 +139,11 @@ describeInBrowser("the dashboard", (browser) => {
     await expectView("background=yes&user=dave&user=alice", "alice", "dave");
     await page.goForward();
     await expectView("background=yes&user=alice", "alice");
-    // One view at a time: those left behind are given back.
+    // Only one view at a time: the previous ones are released.
     await expect.poll(() => gateway.presence().subscriptions).toBe(1);
   });
 
-  it("opens with the view of the address", async () => {
+  it("opens with the state in the address", async () => {
     const dashboard = await open(
       "background=yes&conversation=c2&typing=no&search=a&sort=user.desc&user=dave&user=bob",
     );
@@ -164,7 +164,7 @@ describeInBrowser("the dashboard", (browser) => {
     );
   });
 
-  it("takes a user or a conversation that is clicked into the filter", async () => {
+  it("adds a clicked user or conversation to the filter", async () => {
     const dashboard = await open();
     await dashboard.row("alice").getByRole("button", { name: "c1" }).click();
     await dashboard.expectUsers("alice", "bob");
@@ -174,7 +174,7 @@ describeInBrowser("the dashboard", (browser) => {
     expect(dashboard.fragment()).toBe("conversation=c1&user=bob");
   });
 
-  it("finds and sorts", async () => {
+  it("searches and sorts", async () => {
     const dashboard = await open();
     const { page } = dashboard;
     await page.getByRole("searchbox").fill("GOLD");
@@ -198,7 +198,7 @@ describeInBrowser("the dashboard", (browser) => {
     expect(dashboard.fragment()).toBe("sort=sessions.desc");
   });
 
-  it("counts what the filter matches", async () => {
+  it("counts the users that match the filter", async () => {
     const dashboard = await open("background=yes");
     const { page } = dashboard;
     await dashboard.expectUsers("alice", "bob", "carol", "dave");
@@ -210,24 +210,27 @@ describeInBrowser("the dashboard", (browser) => {
     expect((await values()).slice(0, 3)).toEqual(["1", "1", "1"]);
   });
 
-  it.skipIf(!hasTool("curl"))("has the filter as a curl line that works, without the token", async () => {
-    const conversation = `it's "c1" $(id)`;
-    await client.open({ userId: "frank", selectedConversationId: conversation });
-    const dashboard = await open(`conversation=${encodeURIComponent(conversation)}`);
-    await dashboard.expectUsers("frank");
-    const line = (await dashboard.page.locator(".curl-line").textContent())!;
-    const token = await gateway.token({ tokenType: "app" });
-    expect(line).toContain("$TOKEN");
-    const { stdout } = await promisify(execFile)("sh", ["-c", line], {
-      env: { ...process.env, TOKEN: token },
-    });
-    expect(Object.keys(JSON.parse(stdout).data)).toEqual(["frank"]);
-  });
+  it.skipIf(!hasTool("curl"))(
+    "shows the filter as a curl command that works, without the token",
+    async () => {
+      const conversation = `it's "c1" $(id)`;
+      await client.open({ userId: "frank", selectedConversationId: conversation });
+      const dashboard = await open(`conversation=${encodeURIComponent(conversation)}`);
+      await dashboard.expectUsers("frank");
+      const line = (await dashboard.page.locator(".curl-line").textContent())!;
+      const token = await gateway.token({ tokenType: "app" });
+      expect(line).toContain("$TOKEN");
+      const { stdout } = await promisify(execFile)("sh", ["-c", line], {
+        env: { ...process.env, TOKEN: token },
+      });
+      expect(Object.keys(JSON.parse(stdout).data)).toEqual(["frank"]);
+    },
+  );
 
-  it("tells who entered and who left, and why", async () => {
+  it("lists users that entered and left, with the cause", async () => {
     const dashboard = await open("conversation=c1");
     await dashboard.expectUsers("alice", "bob");
-    const entries = () => dashboard.page.locator(".feed-list li").allTextContents();
+    const entries = () => dashboard.page.locator(".activity-list li").allTextContents();
     const expectNewest = (text: RegExp) => expect.poll(async () => (await entries())[0]).toMatch(text);
     const sessionId = await client.open({ userId: "erin", selectedConversationId: "c1" });
     await expectNewest(/^\d\d:\d\d:\d\derinentered$/);
@@ -260,14 +263,14 @@ describeInBrowser("the dashboard", (browser) => {
     await expect.poll(() => details.count()).toBe(0);
   });
 
-  it("draws its charts, and tells how the node does", async () => {
+  it("draws its charts and shows the health of the node", async () => {
     const dashboard = await open();
     const { page } = dashboard;
     await dashboard.expectUsers("alice", "bob", "carol");
     await client.open({ userId: "erin" });
     await expect.poll(() => page.locator(".chart-value").first().textContent()).toBe("4");
     expect(await page.getByRole("img", { name: /^Online, the last 15 minutes, now 4$/ }).count()).toBe(1);
-    // Four charts, and each has drawn a line in its own colour.
+    // There are four charts, and each has drawn a line in its own colour.
     await expect
       .poll(() =>
         page.locator(".plot canvas").evaluateAll((canvases) =>
@@ -293,7 +296,7 @@ describeInBrowser("the dashboard", (browser) => {
     expect(await node.textContent()).toMatch(/Sockets\d+.*Views1.*Memory[\d,]+ MB.*p99/);
   });
 
-  it("is moved through by keys", async () => {
+  it("supports the keyboard", async () => {
     const dashboard = await open();
     const { page, grid } = dashboard;
     await dashboard.expectUsers("alice", "bob", "carol");
@@ -310,7 +313,7 @@ describeInBrowser("the dashboard", (browser) => {
     expect(await activeText()).toBe("bob");
     await page.keyboard.press("ArrowRight");
     expect(await activeText()).toBe("typing");
-    // The cell goes with its user.
+    // The active cell follows its user.
     await client.open({ userId: "aaron" });
     await dashboard.expectUsers("aaron", "alice", "bob", "carol");
     expect(await activeText()).toBe("typing");

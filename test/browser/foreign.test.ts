@@ -6,7 +6,7 @@ import { describeInBrowser } from "../support/browser.ts";
 import { APP, SECRET, TestGateway } from "../support/gateway.ts";
 import { TRANSPORTS } from "../support/transports.ts";
 
-/** A name that a stranger has made to mean this machine, as DNS rebinding does. */
+/** A host name of an attacker that resolves to this machine, as in DNS rebinding. */
 const REBOUND = "evil.example";
 
 for (const transport of TRANSPORTS) {
@@ -34,14 +34,14 @@ for (const transport of TRANSPORTS) {
         await gateway.stop();
       });
 
-      /** What a script in a page gets of a request: its text, or that it was kept from it. */
+      /** What a script in a page gets from a request: its text, or that access was denied. */
       const script = (target: string, init: object) => `
         fetch(${JSON.stringify(target)}, ${JSON.stringify(init)}).then(
           async (response) => response.type + " " + response.status + " " + (await response.text()).slice(0, 200),
           () => "kept from it",
         )`;
 
-      it("can read nothing of it, with a token or without", async () => {
+      it("cannot read any response, with or without a token", async () => {
         browser.allow(/./);
         const page = await browser.open(url);
         const get = (path: string, init: object = {}) =>
@@ -51,12 +51,13 @@ for (const transport of TRANSPORTS) {
           expect(await get(path)).toBe("kept from it");
           expect(await get(path, { headers })).toBe("kept from it");
           expect(await get(path, { credentials: "include" })).toBe("kept from it");
-          // The browser may ask, but the page sees nothing of the answer. What is for our own pages does not even load.
+          // The browser may send the request, but the page cannot read the response. Resources for our own
+          // pages do not load at all.
           expect(["opaque 0 ", "kept from it"]).toContain(await get(path, { mode: "no-cors" }));
         }
       });
 
-      it("can change nothing by requests that need no leave", async () => {
+      it("cannot change anything with requests that need no permission", async () => {
         browser.allow(/./);
         const page = await browser.open(url);
         const before = await gateway.query();
@@ -73,7 +74,7 @@ for (const transport of TRANSPORTS) {
         expect(await gateway.query()).toEqual(before);
       });
 
-      it("can't have the dashboard in a frame", async () => {
+      it("cannot show the dashboard in a frame", async () => {
         browser.allow(/./);
         const page = await browser.open(url);
         await page.evaluate(`new Promise((resolve) => {
@@ -86,7 +87,7 @@ for (const transport of TRANSPORTS) {
         expect(frame.url()).toMatch(/^chrome-error:/);
       });
 
-      it("whose name was made to mean this machine gets what everybody gets, and no metrics", async () => {
+      it("with a host name that resolves to this machine gets only public responses, and no metrics", async () => {
         browser.allow(/./);
         const page = await browser.open(`http://${REBOUND}:${gateway.gateway.port}/healthz`);
         const get = (path: string) => page.evaluate<string>(script(path, {}));

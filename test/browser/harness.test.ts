@@ -38,7 +38,7 @@ describeInBrowser("the browser for tests", (browser) => {
     expect(server.connections[0]!.request.headers.origin).toBe(site.url);
   });
 
-  it("gives each person a storage of their own, shared by their tabs", async () => {
+  it("gives each person their own storage, shared by their tabs", async () => {
     const alice = await browser.open(site.url);
     await alice.evaluate("localStorage.setItem('who', 'alice')");
     const tab = await browser.open(site.url, alice.context());
@@ -47,7 +47,7 @@ describeInBrowser("the browser for tests", (browser) => {
     expect(await bob.evaluate("localStorage.getItem('who')")).toBeNull();
   });
 
-  it("sees what goes wrong in a page", async () => {
+  it("detects problems in a page", async () => {
     browser.allow(/./);
     const page = await browser.open(site.url);
     await page.evaluate(`
@@ -70,7 +70,7 @@ describeInBrowser("the browser for tests", (browser) => {
     }
   });
 
-  it("does not pass problems from one test to another", async () => {
+  it("does not carry problems from one test to the next", async () => {
     await browser.open(site.url);
     expect(browser.problems).toEqual([]);
   });

@@ -42,7 +42,7 @@ describeInBrowser("the React hooks, in strict mode", (browser) => {
   };
   const state = () => page.textContent("#state");
   const rows = () => page.locator("li").allTextContents();
-  /** Who came and went since the last time, as somebody else sees it. */
+  /** Users that entered and left since the last call, as another client sees it. */
   const seen = async () => {
     watcher.send({ type: "ping", id: 99 });
     await watcher.next("pong");
@@ -58,7 +58,7 @@ describeInBrowser("the React hooks, in strict mode", (browser) => {
   const stats = async () => (await gateway.http("GET", `/v1/${APP}/stats`)).json;
   const widget: OpenOptions = { kind: "widget", selectedConversationId: "c1" };
 
-  it("opens one session, and closes it with the component", async () => {
+  it("opens one session and closes it with the component", async () => {
     await showChat("alice", { session: widget, filter: { selectedConversationId: "c1" } });
     await expect.poll(rows).toEqual(["alice"]);
     expect(await state()).toBe("connected active ");
@@ -67,11 +67,11 @@ describeInBrowser("the React hooks, in strict mode", (browser) => {
     expect(await page.evaluate(() => log.tokens)).toBe(1);
     await page.evaluate(() => hide());
     await expect.poll(seen).toEqual(["-alice closed"]);
-    // The provider's own client has gone too.
+    // The provider's client is closed too.
     await expect.poll(stats).toMatchObject({ sessions: 0, subscriptions: 1, sockets: 1 });
   });
 
-  it("shows who types, from the keys of the other, until they stop", async () => {
+  it("shows who is typing from the other's key presses until they stop", async () => {
     await showChat("bob", { session: widget, filter: { selectedConversationId: "c1" } });
     await expect.poll(rows).toEqual(["bob"]);
     const alice = await gateway.connect("alice");
@@ -90,7 +90,7 @@ describeInBrowser("the React hooks, in strict mode", (browser) => {
     expect(await seen()).toEqual(["+bob", "+bob"]);
   });
 
-  it("renders only the rows of users who changed", async () => {
+  it("renders only the rows of changed users", async () => {
     await showChat("bob", { session: widget, filter: { selectedConversationId: "c1" } });
     await expect.poll(rows).toEqual(["bob"]);
     const alice = await gateway.connect("alice");
@@ -104,7 +104,7 @@ describeInBrowser("the React hooks, in strict mode", (browser) => {
     expect(after.alice).toBeGreaterThan(before.alice!);
   });
 
-  it("keeps session and subscription over renders, and tells what changes", async () => {
+  it("keeps session and subscription across renders, and sends changes", async () => {
     const filter = { selectedConversationId: "c1" };
     await showChat("alice", { session: { ...widget, custom: { a: "1", b: "2" } }, filter });
     await expect.poll(rows).toEqual(["alice"]);
@@ -136,7 +136,7 @@ describeInBrowser("the React hooks, in strict mode", (browser) => {
     await expect.poll(stats).toMatchObject({ sessions: 1, widgets: 1 });
   });
 
-  it("says why there is nothing to see, and goes on with another filter", async () => {
+  it("explains an empty result, and continues with another filter", async () => {
     await showChat("alice", { filter: {} });
     await expect.poll(state).toBe("connected error FORBIDDEN");
     await showChat("alice", { filter: { selectedConversationId: "c1" } });
@@ -146,7 +146,7 @@ describeInBrowser("the React hooks, in strict mode", (browser) => {
     await expect.poll(stats).toMatchObject({ subscriptions: 1 });
   });
 
-  it("leaves a client that it was given alone", async () => {
+  it("does not close a client that it was given", async () => {
     await showChat("alice", { session: widget, ownClient: true });
     await expect.poll(stats).toMatchObject({ sessions: 1, sockets: 2 });
     await page.evaluate(() => hide());

@@ -16,7 +16,7 @@ declare const events: string[];
 
 const OPTIONS: TestGatewayOptions = { env: { HEARTBEAT_INTERVAL_MS: "2000", RESUME_WINDOW_MS: "8000" } };
 
-/** A gateway behind a network that can fail, somebody who watches it from near by, and people in tabs. */
+/** A gateway behind a network that can fail, an observer without that network, and people with tabs. */
 class Scene {
   gateway!: TestGateway;
   proxy!: TcpProxy;
@@ -46,7 +46,7 @@ class Scene {
     await this.site.stop();
   }
 
-  /** A tab of this person, with the chat in it. */
+  /** A tab of this person that shows the chat. */
   async tab(userId: string): Promise<Page> {
     const context = await this.#browser.newContext();
     const token = await this.gateway.token({ tokenType: "user", sub: userId, read: "all" });
@@ -55,7 +55,7 @@ class Scene {
     return await this.#browser.open(`${this.site.url}/inbox`, context);
   }
 
-  /** Who came, changed and went since the last time, as the watcher sees it. */
+  /** Users that entered, changed and left since the last call, as the observer sees it. */
   async diffs(): Promise<string[]> {
     await this.watcher.settled();
     return this.watcher.inbox
@@ -74,7 +74,7 @@ class Scene {
 
 const opened = (page: Page) => expect.poll(() => page.evaluate(() => session.state)).toBe("open");
 const idOf = (page: Page) => page.evaluate(() => session.id);
-/** Since `forget`, in the order of the alphabet: what happens at about the same time may come as one change. */
+/** Changes since `forget`, sorted, because simultaneous changes may arrive as one. */
 const seenBy = (page: Page) => page.evaluate(() => [...seen].sort());
 const forget = (page: Page) => page.evaluate(() => void seen.splice(0));
 
@@ -83,19 +83,19 @@ describeInBrowser("the SDK in pages", (browser) => {
   beforeEach(() => scene.start());
   afterEach(() => scene.stop());
 
-  it("shows in one tab who types in another, until they stop", async () => {
+  it("shows in one tab who is typing in another, until they stop", async () => {
     const [alice, bob] = [await scene.tab("alice"), await scene.tab("bob")];
     await Promise.all([opened(alice), opened(bob)]);
     await scene.diffs();
     await alice.locator("input").pressSequentially("hello, bob", { delay: 20 });
     await expect.poll(() => bob.textContent("p")).toBe("alice is typing");
-    // By itself, 5 s after the last key.
+    // The SDK ends typing 5 s after the last key.
     await expect.poll(() => bob.textContent("p")).toBe("");
     expect(await scene.diffs()).toEqual(["alice", "alice"]);
     await expect.poll(() => seenBy(bob)).toEqual(["+alice", "+bob"]);
   });
 
-  it("goes on with its session on the next page, and after a reload, and nobody sees it", async () => {
+  it("continues its session on the next page and after a reload, and no other client notices", async () => {
     const page = await scene.tab("alice");
     await opened(page);
     const id = await idOf(page);
@@ -109,11 +109,11 @@ describeInBrowser("the SDK in pages", (browser) => {
     expect(await scene.diffs()).toEqual([]);
   });
 
-  it("has a session of its own in a duplicated tab", async () => {
+  it("has its own session in a duplicated tab", async () => {
     const page = await scene.tab("alice");
     await opened(page);
     const id = await idOf(page);
-    // A page that opens another gives it a copy of its storage, as duplicating the tab does.
+    // A page that opens another copies its storage, like duplicating the tab.
     const [copy] = await Promise.all([
       page.waitForEvent("popup"),
       page.evaluate("void window.open(location.href)"),
@@ -126,7 +126,7 @@ describeInBrowser("the SDK in pages", (browser) => {
     await expect.poll(async () => (await scene.gateway.query()).alice.widgets.length).toBe(1);
   });
 
-  it("is back after the network was gone, and nobody has seen it; it has missed nothing", async () => {
+  it("resumes after the network was down: nobody noticed, and it has missed nothing", async () => {
     const page = await scene.tab("alice");
     const bob = await scene.gateway.connect("bob");
     const bobs = await bob.open({ selectedConversationId: "c1" });
@@ -149,7 +149,7 @@ describeInBrowser("the SDK in pages", (browser) => {
     expect(await scene.diffs()).toEqual(["-bob closed", "carol"]);
   });
 
-  it("notices a connection that is dead", async () => {
+  it("detects a dead connection", async () => {
     const page = await scene.tab("alice");
     await opened(page);
     browser.allow(/WebSocket connection to .* failed/);
@@ -160,7 +160,7 @@ describeInBrowser("the SDK in pages", (browser) => {
     await expect.poll(() => page.evaluate(() => presence.status())).toBe("connected");
   });
 
-  it("keeps calm while the gateway is restarted; who does not come back, has left", async () => {
+  it("tolerates a restart of the gateway, and a user that does not return has left", async () => {
     const [alice, bob, carol] = [await scene.tab("alice"), await scene.tab("bob"), await scene.tab("carol")];
     for (const page of [alice, bob, carol]) {
       await expect.poll(() => page.evaluate(() => subscription.snapshot?.size)).toBe(3);
@@ -187,7 +187,7 @@ describeInBrowser(
     beforeEach(() => scene.start());
     afterEach(() => scene.stop());
 
-    it("takes its session back from the page between", async () => {
+    it("takes its session back from the intermediate page", async () => {
       const page = await scene.tab("alice");
       await opened(page);
       const id = await idOf(page);
@@ -196,7 +196,7 @@ describeInBrowser(
       await opened(page);
       expect(await idOf(page)).toBe(id);
       await page.goBack({ waitUntil: "commit" });
-      // The very page that was left, and not a new one.
+      // The same page from the cache, and not a new one.
       const lives = ["pageshow false", "pagehide true", "pageshow true"];
       await expect.poll(() => page.evaluate(() => events)).toEqual(lives);
       await opened(page);
@@ -205,27 +205,27 @@ describeInBrowser(
       expect(await scene.diffs()).toEqual([]);
     });
 
-    it("outlives being frozen, and knows afterwards what happened meanwhile", async () => {
+    it("survives being frozen, and then knows what happened meanwhile", async () => {
       const page = await scene.tab("alice");
       await opened(page);
       await Promise.all([scene.diffs(), forget(page)]);
       const devtools = await page.context().newCDPSession(page);
       await devtools.send("Page.setWebLifecycleState", { state: "frozen" });
       await (await scene.gateway.connect("bob")).open({ selectedConversationId: "c1" });
-      // Three heartbeats, and more than a silent socket may live.
+      // Three heartbeats, which is longer than a silent socket may live.
       await new Promise((resolve) => setTimeout(resolve, 6_000));
       await devtools.send("Page.setWebLifecycleState", { state: "active" });
       await expect.poll(() => seenBy(page)).toEqual(["+bob"]);
       expect(await scene.diffs()).toEqual(["bob"]);
     });
 
-    it("has the focus where the person is", async () => {
+    it("has the focus in the active window", async () => {
       const first = await scene.tab("alice");
       const second = await browser.open(`${scene.site.url}/inbox`, first.context());
       for (const page of [first, second]) {
         await opened(page);
         const devtools = await page.context().newCDPSession(page);
-        // Else every page of a test believes that it has the focus.
+        // Otherwise every page of a test believes that it has the focus.
         await devtools.send("Emulation.setFocusEmulationEnabled", { enabled: false });
       }
       const [firstId, secondId] = [await idOf(first), await idOf(second)];

@@ -36,7 +36,7 @@ for (const transport of TRANSPORTS) {
       return await browser.open(site.url, context);
     };
 
-    it("everybody sees what the others do, and why they left", async () => {
+    it("each client sees the actions of the others, and the causes of their leaves", async () => {
       const dashboard = await DashboardPage.open(browser, gateway, "conversation=c1");
       const alice = await chat("alice");
       await dashboard.expectUsers("alice");
@@ -49,7 +49,7 @@ for (const transport of TRANSPORTS) {
       await expect.poll(() => bob.textContent("p")).toBe("");
       await expect.poll(() => dashboard.row("alice").textContent()).not.toContain("typing");
 
-      // A page change is nothing; another conversation, the end of a page and a lost one are.
+      // A page change causes nothing. Another conversation, a closed page and a lost page cause changes.
       await alice.goto(`${site.url}/another`);
       await expect.poll(() => alice.evaluate(() => session.state)).toBe("open");
       await alice.evaluate(() => session.select("c2"));
@@ -59,11 +59,11 @@ for (const transport of TRANSPORTS) {
       await alice.evaluate(() => presence.close());
       await dashboard.expectUsers("bob");
       await bob.close();
-      // After the window in which bob could have come back.
+      // After the window in which bob could have returned.
       await expect.poll(() => dashboard.users()).toEqual([]);
       const feed = () =>
         dashboard.page
-          .locator(".feed li")
+          .locator(".activity li")
           .evaluateAll((items) =>
             (items as unknown as { innerText: string }[]).map(({ innerText }) =>
               innerText.replace(/^[\d:.\sAPM]+/, "").replace(/\s+/g, " "),

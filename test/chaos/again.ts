@@ -1,6 +1,9 @@
 import { setTimeout as delay } from "node:timers/promises";
 
-/** Does something again and again, with pauses, until it is over. What goes wrong is that the gateway is away at the moment. */
+/**
+ * Repeats an action with pauses until the run is over. It ignores errors, because the gateway may be down at
+ * the moment.
+ */
 export async function again(act: () => Promise<void>, pauseMs: number, isOver: () => boolean): Promise<void> {
   while (!isOver()) {
     await act().catch(() => {});

@@ -10,16 +10,16 @@ import { TIMES } from "./times.ts";
 
 export const EVERYTHING = { includeBackgroundSessions: true };
 
-/** A crowd behind a network of its own. */
+/** A crowd behind its own network. */
 export interface Slot {
   readonly name: string;
   readonly proxy: TcpProxy;
   crowd: Crowd;
-  /** Something is being done to it. */
+  /** Whether a fault affects it at the moment. */
   isBusy: boolean;
 }
 
-/** One app: its oracle, those who observe it, and the crowds that are in it. */
+/** One app: its oracle, its observers, and its crowds. */
 export class AppUnderChaos {
   readonly id: string;
   readonly secret: string;
@@ -27,7 +27,7 @@ export class AppUnderChaos {
   readonly observers: Observing[] = [];
   readonly slots: Slot[] = [];
   appToken = "";
-  /** What clients of the SDK saw in conversation c1 when they were asked last. */
+  /** What clients of the SDK saw in conversation c1 at the last check. */
   watched: Result[] = [];
   readonly #mark: string;
   readonly #gateway: GatewayUnderTest;
@@ -51,7 +51,7 @@ export class AppUnderChaos {
     for (let i = 0; i < crowds; i++) {
       const proxy = await TcpProxy.start(this.#gateway.port);
       const name = `crowd${i}`;
-      // One name is in both apps: they are two users.
+      // The same name exists in both apps, as two users.
       const userIds = Array.from({ length: usersEach }, (_, k) =>
         i + k === 0 ? "same-name" : `${this.id}-${name}-${k}`,
       );
@@ -66,7 +66,7 @@ export class AppUnderChaos {
     return observing;
   }
 
-  /** The users of a crowd that was killed come back, in another process. */
+  /** The users of a killed crowd return in another process. */
   revive(slot: Slot): void {
     slot.crowd = this.#crowd(slot.crowd.userIds, slot.proxy.port);
   }
@@ -79,7 +79,7 @@ export class AppUnderChaos {
     return this.#gateway.query(this.id, this.secret, filter);
   }
 
-  /** Who should be there, by what the clients say; undefined while some have not come back. */
+  /** The expected users according to the clients; undefined while some have not returned. */
   async expected(): Promise<Map<string, ExpectedSession[]> | undefined> {
     const reports = await Promise.all(this.slots.map(({ crowd }) => crowd.report()));
     const expected = new Map<string, ExpectedSession[]>();
@@ -121,7 +121,7 @@ export class AppUnderChaos {
       },
       {
         lost: (userId, at) => {
-          oracle.note(at, userId, "its client has lost its connection");
+          oracle.record(at, userId, "its client has lost its connection");
           oracle.mayLeave(userId, at + TIMES.windowMs);
         },
         holds: (userId, ids, at) => oracle.holds(userId, ids, at),
@@ -134,7 +134,7 @@ export function markOf(appId: string): string {
   return `mark-of-${appId}`;
 }
 
-/** The app's secret, and how every token begins. */
+/** The app's secret, and the beginning of every token. */
 function canaries(secret: string): string[] {
   return [secret, Buffer.from('{"alg":"HS256"').toString("base64url").slice(0, 18)];
 }

@@ -16,7 +16,7 @@ export interface Measured {
   readonly files: number | undefined;
 }
 
-/** What chaos comes over: a gateway, its two apps and who is in them; and the book of what was done to them. */
+/** The system under chaos: a gateway, its two apps with their users, and the journal of all faults. */
 export class ChaosWorld {
   readonly random: Random;
   readonly gateway: GatewayUnderTest;
@@ -26,9 +26,9 @@ export class ChaosWorld {
   healthy: Healthy | undefined;
   slowProxy!: TcpProxy;
   flakyProxy!: TcpProxy;
-  /** What was done will have shown by then. */
-  settledBy = 0;
-  /** Times that a slow reader got a snapshot instead of diffs, as all gateways counted them. */
+  /** When the effects of all faults so far are over. */
+  effectsUntil = 0;
+  /** How often a slow reader got a snapshot instead of diffs, over all gateways. */
   lagged = 0;
   #laggedBefore = 0;
   #visitors = 0;
@@ -97,17 +97,17 @@ export class ChaosWorld {
     return `${kind}-${++this.#visitors}`;
   }
 
-  settles(ms: number): void {
-    this.settledBy = Math.max(this.settledBy, Date.now() + ms);
+  extendEffects(ms: number): void {
+    this.effectsUntil = Math.max(this.effectsUntil, Date.now() + ms);
   }
 
   count(name: string): void {
     this.events.set(name, (this.events.get(name) ?? 0) + 1);
-    this.a.oracle.note(Date.now(), undefined, name);
+    this.a.oracle.record(Date.now(), undefined, name);
   }
 
-  note(text: string): void {
-    for (const { oracle } of this.apps) oracle.note(Date.now(), undefined, text);
+  record(text: string): void {
+    for (const { oracle } of this.apps) oracle.record(Date.now(), undefined, text);
   }
 
   async stats(app: AppUnderChaos) {
@@ -133,7 +133,7 @@ export class ChaosWorld {
   async countLagged(): Promise<void> {
     const metrics = (await this.gateway.get("/metrics", "")).text;
     const lagged = Number(/presence_lagged_readers_total (\d+)/.exec(metrics)?.[1]);
-    // Counted from zero again by each gateway that is started.
+    // Each started gateway counts from zero.
     this.lagged += lagged >= this.#laggedBefore ? lagged - this.#laggedBefore : lagged;
     this.#laggedBefore = lagged;
   }
@@ -141,7 +141,7 @@ export class ChaosWorld {
   #logged(line: string): void {
     const at = Date.now();
     for (const { oracle } of this.apps) oracle.output("the log", line.replaceAll(markOf(""), ""), at);
-    // What users say of themselves is not for the log either.
+    // Data of users must not be in the log either.
     if (line.includes(markOf(""))) this.a.oracle.violated("I8", at, undefined, "the log shows custom fields");
     if (line.includes(INJECTED)) return;
     if (!line.startsWith("{") || JSON.parse(line).level >= 50)

@@ -4,7 +4,7 @@ import type { AppUnderChaos, Slot } from "./app-under-chaos.ts";
 import type { ChaosWorld } from "./chaos-world.ts";
 import { LATEST_DETECTION_MS, SLACK_MS, SOONEST_DETECTION_MS, TIMES } from "./times.ts";
 
-/** What happens to crowds, each a process behind a network of its own. Undefined: there is none to do it to. */
+/** Faults of crowds. Each crowd is a process behind its own network. Undefined if no crowd is available. */
 export class CrowdFaults {
   readonly #world: ChaosWorld;
   readonly #a: AppUnderChaos;
@@ -21,10 +21,10 @@ export class CrowdFaults {
       slot.crowd.kill();
       const at = Date.now();
       for (const userId of slot.crowd.userIds) {
-        this.#a.oracle.note(at, userId, "killed");
+        this.#a.oracle.record(at, userId, "killed");
         this.#a.oracle.mayLeave(userId, at + TIMES.windowMs, at + TIMES.windowMs + SLACK_MS);
       }
-      this.#world.settles(TIMES.windowMs + SLACK_MS);
+      this.#world.extendEffects(TIMES.windowMs + SLACK_MS);
       await delay(this.#random.between(500, 5_000));
       this.#a.revive(slot);
     });
@@ -48,15 +48,15 @@ export class CrowdFaults {
     });
   }
 
-  /** What it says may be old from now on; and it may be taken for dead before long. */
+  /** From now on its state may be outdated, and the gateway may soon consider it dead. */
   #doubt(slot: Slot, why: string): void {
     const at = Date.now();
     slot.crowd.isDoubtful = true;
     for (const userId of slot.crowd.userIds) {
-      this.#a.oracle.note(at, userId, why);
+      this.#a.oracle.record(at, userId, why);
       this.#a.oracle.mayLeave(userId, at + SOONEST_DETECTION_MS + TIMES.windowMs);
     }
-    this.#world.settles(LATEST_DETECTION_MS + TIMES.windowMs + SLACK_MS);
+    this.#world.extendEffects(LATEST_DETECTION_MS + TIMES.windowMs + SLACK_MS);
   }
 
   cut(times: number): Promise<void> | undefined {
@@ -86,14 +86,14 @@ export class CrowdFaults {
     });
   }
 
-  /** The gateway notices at once. Whoever is back in time is told of by `holds`. */
+  /** The gateway notices at once. `holds` reports the users that return in time. */
   #lose(slot: Slot, why: string): void {
     const at = Date.now();
     for (const userId of slot.crowd.userIds) {
-      this.#a.oracle.note(at, userId, why);
+      this.#a.oracle.record(at, userId, why);
       this.#a.oracle.mayLeave(userId, at + TIMES.windowMs);
     }
-    this.#world.settles(TIMES.windowMs + SLACK_MS);
+    this.#world.extendEffects(TIMES.windowMs + SLACK_MS);
   }
 
   #withSlot(act: (slot: Slot) => Promise<void>): Promise<void> | undefined {

@@ -5,8 +5,8 @@ import { mintToken } from "../../src/server/auth/mint.ts";
 import { Random } from "../support/random.ts";
 import type { CrowdOptions, CrowdOrder, CrowdReport, RestingUser } from "./crowd.ts";
 
-// A process of its own, full of users with the SDK, so that it can be killed and stopped like a real one. It does what users
-// do until it is told to rest, and tells what the gateway told it.
+// A process full of users with the SDK, which can be killed and paused like a real one. It acts like users
+// until it is told to rest, and reports what the gateway sent.
 
 const TELL_MS = 20;
 
@@ -48,7 +48,7 @@ class User {
     if (watches) this.watched = this.client.subscribe({ selectedConversationId: "c1" }, () => {});
   }
 
-  /** Whatever a user does. */
+  /** One random action of a user. */
   act(): void {
     const index = this.#random.below(this.sessions.length);
     const session = this.sessions[index]!;
@@ -67,7 +67,7 @@ class User {
     }
   }
 
-  /** Tells of sessions that the gateway has just said are ours. */
+  /** Reports sessions that the gateway has just confirmed. */
   tellNews(): void {
     const ids = this.sessions.map(({ id }) => id).filter((id) => id !== undefined);
     const news = ids.join(" ");
@@ -76,7 +76,7 @@ class User {
     if (ids.length > 0) tell({ kind: "holds", userId: this.userId, ids, at: Date.now() });
   }
 
-  /** Whether the gateway, asked now over this very connection, has what we think that we have. */
+  /** Whether the gateway, asked over this connection, has the sessions that this user expects. */
   async confirm(): Promise<boolean> {
     const rows = (await this.client.query({ userIds: [this.userId], includeBackgroundSessions: true })).get(
       this.userId,
@@ -148,7 +148,7 @@ process.on("message", async (order: CrowdOrder) => {
       process.exit(0);
   }
 });
-// Nobody is left to do this for.
+// The parent is gone, so nothing is left to do.
 process.on("disconnect", () => process.exit(0));
 setInterval(() => {
   for (const user of users) user.tellNews();

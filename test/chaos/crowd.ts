@@ -8,7 +8,7 @@ export interface CrowdOptions {
   readonly url: string;
   readonly appId: string;
   readonly secret: string;
-  /** Every session carries it, and no other app's. */
+  /** A text in every session of the app, and in no session of another app. */
   readonly mark: string;
   readonly userIds: readonly string[];
   readonly seed: number;
@@ -28,7 +28,7 @@ export interface RestingUser {
     readonly conversation: string | null;
     readonly focus: boolean;
   }[];
-  /** What its subscription to conversation c1 shows. */
+  /** The result of its subscription to conversation c1. */
   readonly watched?: Record<string, unknown>;
 }
 
@@ -47,12 +47,12 @@ export interface CrowdListener {
   holds(userId: string, ids: readonly string[], at: number): void;
 }
 
-/** Users of the SDK in a process of their own, seen from outside. */
+/** Users of the SDK in another process, seen from outside. */
 export class Crowd {
   readonly userIds: readonly string[];
   readonly #child: ChildProcess;
   readonly #listener: CrowdListener;
-  /** What it says of its sessions may be old: it, or its network, stands still. */
+  /** Whether its reports may be outdated, because it or its network is paused. */
   isDoubtful = false;
   isDead = false;
   #reports = 0;
@@ -84,7 +84,7 @@ export class Crowd {
     this.#child.kill("SIGKILL");
   }
 
-  /** All users say goodbye. */
+  /** All users close their sessions. */
   async close(): Promise<void> {
     if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
     const exited = once(this.#child, "exit");
@@ -94,7 +94,7 @@ export class Crowd {
     clearTimeout(timer);
   }
 
-  /** What all of it holds, as the gateway confirms; undefined while some of it has not come back yet. */
+  /** All sessions as the gateway confirms them; undefined while some have not returned. */
   async report(): Promise<readonly RestingUser[] | undefined> {
     const number = ++this.#reports;
     this.isDoubtful = false;

@@ -8,12 +8,12 @@ import type { Value } from "./result.ts";
 import { Swarm } from "./swarm.ts";
 import { WireClient } from "./wire-client.ts";
 
-// What the suites about crowds share. LONG=1: with the numbers of production, which takes a machine of its own.
+// Shared by the suites about crowds. LONG=1 uses production numbers, which need a dedicated machine.
 
 export const LONG = process.env.LONG === "1";
 export const SECRET = "the secret of an app that is crowded";
 
-export function say(line: string): void {
+export function print(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
@@ -46,7 +46,7 @@ export async function start(
     context.onTestFinished(() => client.terminate());
     return client;
   };
-  /** `port`: of what stands before the gateway. */
+  /** `port`: of the proxy in front of the gateway. */
   const swarm = (prefix: string, count: number, addresses: string[] = [], port = gateway.port) => {
     const made = new Swarm({ port, appId: "app", token, prefix, count, addresses });
     context.onTestFinished(() => made.kill());
@@ -64,7 +64,7 @@ export async function start(
   return { gateway, token, connect, swarm, oracle, observe, query, stats, node };
 }
 
-/** Updates of one session, and how long it takes until a subscriber has each. */
+/** Updates one session and measures how long each update takes to reach a subscriber. */
 export async function latencies(writer: WireClient, reader: WireClient, ms: number): Promise<number[]> {
   const { sessionId } = await writer.ask({ type: "open", kind: "widget", userId: "healthy" });
   await reader.ask({ type: "subscribe", filter: { userIds: ["healthy"] } });
@@ -83,7 +83,7 @@ export async function latencies(writer: WireClient, reader: WireClient, ms: numb
     writer.send({ type: "update", sessionId, custom: { n: `h${n}` } });
     await seen;
     all.push(performance.now() - at);
-    // The view is quiet again, and sends the next at once.
+    // The view is quiet again, so it sends the next change at once.
     await delay(70);
   }
   await writer.ask({ type: "close", sessionId });

@@ -16,13 +16,13 @@ export interface DriverOptions {
   readonly transport: "ws" | "uws";
   readonly seed: number;
   readonly minutes: number;
-  readonly say: (line: string) => void;
+  readonly print: (line: string) => void;
 }
 
-/** Connections for HTTP that this process keeps, which are more when it has asked more at once. */
+/** Idle HTTP connections of this process. There are more after concurrent requests. */
 const OTHER_FILES = 3;
 
-/** Does to a gateway whatever happens to gateways, and compares what all see whenever it pauses. */
+/** Applies faults to a gateway, and compares the state of all clients at each pause. */
 export class Driver {
   readonly #options: DriverOptions;
   readonly #world: ChaosWorld;
@@ -38,7 +38,7 @@ export class Driver {
   constructor(options: DriverOptions) {
     this.#options = options;
     this.#world = new ChaosWorld(options.transport, options.seed);
-    this.#quietPoints = new QuietPoints(this.#world, options.say);
+    this.#quietPoints = new QuietPoints(this.#world, options.print);
     this.#crowds = new CrowdFaults(this.#world);
     this.#visitors = new Visitors(this.#world);
     this.#rude = new RudeVisitors(this.#world);
@@ -51,12 +51,12 @@ export class Driver {
     const endsAt = Date.now() + this.#options.minutes * 60_000;
     await world.gateway.start();
     try {
-      // Before anybody is there, but for the connection over which this is asked.
+      // Before any client connects, except for the connection of this request.
       const { files } = await world.measure();
       await world.populate();
       await this.#quietPoints.reach("at the beginning");
       this.#begin = { ...(await world.measure()), files };
-      // The last round ends, with its quiet point, about when the time is over.
+      // The last round ends, with its quiet point, at about the end of the run.
       for (let round = 1; Date.now() < endsAt - 8_000 || round === 1; round++) {
         await this.#round(round);
         const what = await this.#exclusive(round);
@@ -64,7 +64,7 @@ export class Driver {
       }
       return summarize(world, this.#quietPoints, this.#begin, await this.#end());
     } catch (error) {
-      // The gateway is gone for good, say: what was seen until then is worth more than the error.
+      // For example, the gateway is gone for good. What was seen until then is worth more than the error.
       world.a.oracle.crashed(`the run broke off: ${error}`, Date.now());
       return summarize(world, this.#quietPoints, this.#begin, undefined);
     } finally {
@@ -103,7 +103,7 @@ export class Driver {
       ["hostile user with a token", 2, () => this.#hostile.act()],
     ];
     const all = kinds.flatMap((kind) => Array.from({ length: kind[1] }, () => kind));
-    // Each kind has its turn, then it is as the dice fall.
+    // Each kind has one turn first. After that they are random.
     const order = round % 2 === 1 ? random.shuffle(kinds) : [];
     while (Date.now() < until) {
       const [name, , act] = order.pop() ?? random.pick(all);
@@ -117,9 +117,9 @@ export class Driver {
     await Promise.all(this.#busy);
   }
 
-  /** What nothing else can happen beside, as it happens to all. */
+  /** Faults that affect all clients, so nothing else can happen at the same time. */
   async #exclusive(round: number): Promise<string> {
-    // The first rounds have one of each, so that a short run has them too.
+    // The first rounds have one of each, so that a short run includes all of them.
     const which =
       round <= 4
         ? ([0.1, 0.3, 0.5, 0.6][(round + this.#options.seed) % 4] as number)
@@ -167,8 +167,8 @@ export class Driver {
     const begin = this.#begin!;
     const end = await world.measure();
     const resident = begin.health.rssBytes;
-    // Idle views and their rings of diffs are kept for a minute, within bounds of their own. A long run waits for their
-    // end; a short one allows for them.
+    // Idle views and their diff logs are kept for a minute, within their own bounds. A long run waits
+    // for their end. A short run allows for them.
     const kept = isLong ? 0 : MAX_IDLE_BYTES + MAX_DIFF_LOG_BYTES;
     const allowed = 0.1 * resident + 50e6 + kept;
     oracle.leftovers("resident bytes", resident, end.health.rssBytes, allowed, at);

@@ -5,7 +5,7 @@ import type { GatewayUnderTest } from "./gateway-under-test.ts";
 import { FAULTS_MS, LATEST_DETECTION_MS, TIMES } from "./times.ts";
 import type { Visitors } from "./visitors.ts";
 
-/** What happens to the gateway, and so to all at once. */
+/** Faults of the gateway, which affect all clients at once. */
 export class GatewayFaults {
   readonly #world: ChaosWorld;
   readonly #gateway: GatewayUnderTest;
@@ -20,19 +20,19 @@ export class GatewayFaults {
   }
 
   async pause(ms: number): Promise<void> {
-    // Those who only wait must find everything as it was.
+    // Clients that only wait must find everything unchanged.
     const userId = this.#world.visitor("patient");
     const token = await this.#a.userToken(userId);
     const patient = await Promise.all(Array.from({ length: 10 }, () => this.#visitors.visit(userId, token)));
     this.#world.healthy!.disturbed();
-    this.#world.note(`the gateway is stopped for ${ms} ms`);
+    this.#world.record(`the gateway is stopped for ${ms} ms`);
     this.#gateway.signal("SIGSTOP");
     for (const app of this.#world.apps) app.oracle.postpone(ms + 1_000);
     await delay(ms);
     this.#gateway.signal("SIGCONT");
     this.#world.healthy!.disturbed();
-    this.#world.note("the gateway is woken");
-    // Longer than it takes to find somebody dead, and to let their session go.
+    this.#world.record("the gateway is woken");
+    // Longer than it takes to detect a dead client and to end its session.
     await delay(LATEST_DETECTION_MS + TIMES.windowMs + 500);
     for (const { client, sessionId } of patient) {
       const answer = await client.ask({ type: "update", sessionId, hasFocus: true });
@@ -47,7 +47,7 @@ export class GatewayFaults {
     for (const visit of patient) this.#visitors.leave(visit, "goodbye");
   }
 
-  /** Functions of the gateway throw at random for a while, and clients go on. */
+  /** Functions of the gateway throw at random for a while. Clients continue. */
   async break(): Promise<void> {
     this.#world.healthy!.disturbed();
     for (let n = 0; n < 3; n++) {
@@ -59,13 +59,13 @@ export class GatewayFaults {
 
   async restart(signal: "SIGTERM" | "SIGKILL"): Promise<void> {
     this.#world.healthy!.disturbed();
-    this.#world.note(`the gateway gets ${signal}`);
+    this.#world.record(`the gateway gets ${signal}`);
     await this.#world.countLagged();
     const code = await this.#gateway.end(signal);
     if (signal === "SIGTERM" && code !== 0)
       this.#a.oracle.crashed(`the gateway went down with ${code}`, Date.now());
     for (const app of this.#world.apps) {
-      // What is still on its way, through slow networks, is of the gateway that was.
+      // Pending messages in slow networks still come from the previous gateway.
       for (const observing of app.observers) observing.drop();
       app.oracle.restarted(Date.now());
     }

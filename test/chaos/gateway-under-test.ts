@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { readdirSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
-import { ownPort } from "../support/own-port.ts";
+import { ownPort } from "../programs/own-port.ts";
 
 export interface NodeHealth {
   readonly rssBytes: number;
@@ -10,22 +10,25 @@ export interface NodeHealth {
   readonly eventLoopDelayMs: { readonly p50: number; readonly p99: number; readonly max: number };
 }
 
-/** The gateway as it is installed, in a process that can be stopped, woken, ended and started again on the same port. */
+/**
+ * The installed gateway, in a process that can be paused, resumed, stopped and started again on the same
+ * port.
+ */
 export class GatewayUnderTest {
   readonly #env: Record<string, string>;
-  /** Called with each line that it writes. */
+  /** Called with each line of its output. */
   readonly #onLine: (line: string) => void;
-  /** Called when it ends though nobody asked it to. */
+  /** Called when it exits unexpectedly. */
   readonly #onDeath: (how: string) => void;
   readonly #within: readonly string[];
   #child: ChildProcess | undefined;
   #mayEnd = false;
   port = 0;
   restarts = -1;
-  /** What is run at the next start: what was built last, or another build. */
+  /** The program for the next start: the last build, or another build. */
   program = "dist/main.js";
 
-  /** `within`: a command that runs another in surroundings of its own. */
+  /** `within`: a command that runs the program in its own environment. */
   constructor(
     env: Record<string, string>,
     onLine: (line: string) => void,
@@ -47,7 +50,7 @@ export class GatewayUnderTest {
   }
 
   async start(): Promise<void> {
-    // While it is away its clients knock: another one could be given a port that the system hands out itself.
+    // Clients keep connecting while it is down. A port assigned by the system could go to another gateway.
     if (this.port === 0) this.port = await ownPort();
     this.#mayEnd = false;
     this.restarts++;
@@ -94,7 +97,7 @@ export class GatewayUnderTest {
     this.#child?.kill(signal);
   }
 
-  /** Ends it: gently, or at once. Returns the exit code or signal. */
+  /** Stops it, gracefully or at once. Resolves with the exit code or signal. */
   async end(signal: "SIGTERM" | "SIGKILL"): Promise<number | NodeJS.Signals> {
     const child = this.#child!;
     if (child.exitCode !== null || child.signalCode !== null) return child.exitCode ?? child.signalCode!;
@@ -105,7 +108,7 @@ export class GatewayUnderTest {
     return code ?? killed;
   }
 
-  /** Open files; undefined where the system does not tell. */
+  /** Open files; undefined if the system does not report them. */
   files(): number | undefined {
     try {
       return readdirSync(`/proc/${this.pid}/fd`).length;
@@ -136,7 +139,7 @@ export class GatewayUnderTest {
         if (body.data !== undefined) return Object.assign(Object.create(null), body.data);
         throw new Error(`answered ${response.status}`);
       } catch (error) {
-        // A connection that was kept from before a restart, say.
+        // For example, a kept connection from before a restart.
         if (tries === 3) throw error;
         await delay(100);
       }

@@ -6,7 +6,7 @@ import { WireClient } from "./wire-client.ts";
 
 const EVERY_MS = 100;
 
-/** A client that does nothing wrong, and wants to know how long it takes until others see what it does. */
+/** A correct client that measures how long its changes take to reach others. */
 export class Healthy {
   readonly #app: AppUnderChaos;
   readonly #url: () => string;
@@ -16,7 +16,7 @@ export class Healthy {
   #n = 0;
   #sentAt: number | undefined;
   #isOver = false;
-  /** Nothing is to change while all compare what they see. */
+  /** Stops changing, while all states are compared. */
   isResting = false;
 
   constructor(app: AppUnderChaos, url: () => string) {
@@ -40,7 +40,7 @@ export class Healthy {
     return { samples: sorted.length, p50: at(0.5), p99: at(0.99), max: at(1) };
   }
 
-  /** The gateway was stopped on purpose: what is under way does not count. */
+  /** The gateway was paused on purpose, so pending changes do not count. */
   disturbed(): void {
     this.#sentAt = undefined;
   }
@@ -52,7 +52,7 @@ export class Healthy {
 
   async #once(): Promise<void> {
     const client = await WireClient.connect(this.#url(), this.#app.id, this.#app.appToken, (text) => {
-      // It finds its own number in a diff, and does not read more.
+      // It searches the diff for its own number and parses nothing else.
       if (this.#sentAt === undefined || !text.includes(`"n":"h${this.#n}"`)) return;
       this.#latencies.push(performance.now() - this.#sentAt);
       this.#sentAt = undefined;

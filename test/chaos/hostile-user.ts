@@ -7,13 +7,13 @@ import { WireClient } from "./wire-client.ts";
 
 const SOCKETS = 8;
 const ACTING_MS = 2_500;
-/** Nearly all that a session may have, in characters that JSON writes as six. */
+/** Nearly the maximum data of a session, in characters that JSON writes as six. */
 const WIDEST = { ["\u0001".repeat(60)]: "\u0001".repeat(510) };
 
 /**
- * A user with a valid token who does all that the token allows, as much of it as possible, on many sockets: sessions
- * without end, the widest custom fields, filters without end, updates that touch many views, answers that nobody reads.
- * Others must not notice, which the observers, the healthy client and the quiet points see.
+ * A user with a valid token that uses everything the token allows, as much as possible, on many sockets:
+ * endless sessions, the largest custom fields, endless filters, updates that affect many views, unread
+ * replies. Others must not notice. The observers, the healthy client and the quiet points check that.
  */
 export class HostileUser {
   readonly #world: ChaosWorld;
@@ -31,8 +31,8 @@ export class HostileUser {
     const token = await this.#app.userToken(userId);
     const endsAt = Date.now() + ACTING_MS;
     await Promise.all(Array.from({ length: SOCKETS }, () => this.#onOneSocketAfterAnother(token, endsAt)));
-    // What the last sockets have left waits to be resumed.
-    this.#world.settles(TIMES.windowMs + SLACK_MS);
+    // The sessions of the last sockets wait to be resumed.
+    this.#world.extendEffects(TIMES.windowMs + SLACK_MS);
   }
 
   async #onOneSocketAfterAnother(token: string, endsAt: number): Promise<void> {

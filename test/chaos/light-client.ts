@@ -1,7 +1,10 @@
 import { connect } from "node:net";
 import { upgradeRequest } from "../support/raw-websocket.ts";
 
-/** As long as the SDK waits, and no longer: where very many knock, the system may drop some, and knock again later and later. */
+/**
+ * The timeout of the SDK. If very many clients connect, the system may drop some attempts and retry ever
+ * later.
+ */
 const CONNECT_MS = 10_000;
 
 export interface LightClientOptions {
@@ -9,13 +12,13 @@ export interface LightClientOptions {
   readonly port: number;
   readonly localAddress: string | undefined;
   readonly path: string;
-  /** What it says once it is let in, as it is sent. */
+  /** The frame to send after it is connected. */
   readonly frames: Buffer;
 }
 
 /**
- * A WebSocket that stays open and listens for no more than the id of its session: thousands of it share the machine with
- * the gateway that they storm. Undefined: it was not let in, or was cut off.
+ * A WebSocket that stays open and reads only the id of its session, because thousands of them share the
+ * machine with the gateway. Undefined if it was refused or cut off.
  */
 export function openLightly(options: LightClientOptions): Promise<string | undefined> {
   const { host, port, localAddress, path, frames } = options;

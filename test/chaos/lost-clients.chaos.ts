@@ -14,14 +14,14 @@ import { ChaosOracle } from "./oracle.ts";
 import { rowsOf, type Value } from "./result.ts";
 import { Swarm } from "./swarm.ts";
 
-// Clients that are gone without a word, or for a moment. LONG=1: with the periods and numbers of production.
+// Clients that vanish without a close, or for a moment. LONG=1 uses production periods and numbers.
 
 const LONG = process.env.LONG === "1";
 const SECRET = "the secret of an app whose clients are lost";
 const WINDOW_MS = LONG ? 15_000 : 3_000;
 const HEARTBEAT_MS = LONG ? 16_000 : 2_000;
 
-function say(line: string): void {
+function print(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
@@ -51,7 +51,7 @@ async function start(context: TestContext, transport: string, env: Record<string
     token,
   );
   context.onTestFinished(() => observing.end());
-  /** When each user left, as the observer saw it; and how often. */
+  /** When and how often the observer saw each user leave. */
   const leaves = new Map<string, number[]>();
   const { sessionLeft } = oracle;
   oracle.sessionLeft = (sessionId, userId, at, cause) => {
@@ -80,7 +80,7 @@ async function start(context: TestContext, transport: string, env: Record<string
   return { gateway, oracle, observing, leaves, query, hold, swarm, stats, problems };
 }
 
-/** Why there can be no network of our own here; undefined if there can. */
+/** Why this machine cannot create a separate network; undefined if it can. */
 function noNetwork(): string | undefined {
   if (process.platform !== "linux" || process.getuid?.() !== 0) return "not root on Linux";
   const name = `chaos-probe-${process.pid}`;
@@ -94,7 +94,7 @@ function noNetwork(): string | undefined {
 }
 
 describe.concurrent.each(TRANSPORTS)("clients that are lost, over %s", (transport) => {
-  it("R01: 500 whose processes are killed leave once each, when the window is over, and leave no ghost", async (context) => {
+  it("R01: 500 clients with killed processes leave once each at the end of the window, and leave no ghost", async (context) => {
     const { oracle, observing, leaves, query, hold, swarm, stats, problems } = await start(
       context,
       transport,
@@ -102,14 +102,14 @@ describe.concurrent.each(TRANSPORTS)("clients that are lost, over %s", (transpor
     const swarms = Array.from({ length: 5 }, (_, i) => swarm(`s${i}-`, 100));
     await Promise.all(swarms.map((each) => each.order({ kind: "connect" })));
     await Promise.all(swarms.map((each) => each.order({ kind: "open", overMs: 500 })));
-    await observing.settled(5_000);
+    await observing.caughtUp(5_000);
     await hold();
     const killedAt = new Map<string, number>();
     for (const i of [3, 0, 4, 1, 2]) {
       const at = Date.now();
       for (let k = 0; k < 100; k++) {
         killedAt.set(`s${i}-${k}`, at);
-        // A second is promised; another is for a busy machine.
+        // The contract promises one second. The other is for a busy machine.
         oracle.mayLeave(`s${i}-${k}`, at + WINDOW_MS, at + WINDOW_MS + 2_000);
       }
       swarms[i]!.kill();
@@ -124,13 +124,13 @@ describe.concurrent.each(TRANSPORTS)("clients that are lost, over %s", (transpor
     const after = [...leaves].map(([userId, [at]]) => at! - killedAt.get(userId)!);
     expect([...leaves.values()].filter(({ length }) => length !== 1)).toEqual([]);
     expect(await stats()).toMatchObject({ users: 0, sessions: 0, sockets: 1 });
-    say(
+    print(
       `R01 ${transport}: 500 killed, ${leaves.size} left once, ${Math.min(...after)} to ${Math.max(...after)} ms after (window ${WINDOW_MS})`,
     );
   }, 60_000);
 
   const lacking = noNetwork();
-  if (lacking !== undefined) say(`R02 is not tested: no network namespace can be made here (${lacking})`);
+  if (lacking !== undefined) print(`R02 is not tested: no network namespace can be made here (${lacking})`);
   it.skipIf(lacking !== undefined)(
     "R02: 200 whose cable is pulled are found out and leave",
     async (context) => {
@@ -143,7 +143,7 @@ describe.concurrent.each(TRANSPORTS)("clients that are lost, over %s", (transpor
       ];
       const ip = (...args: string[]) => void execFileSync("ip", args, { stdio: "pipe" });
       context.onTestFinished(() => {
-        // The network lives on for a while with the last process in it, and the link would with it.
+        // The network outlives its last process for a while, and with it the link.
         ip("link", "del", outside);
         ip("netns", "del", name);
       });
@@ -167,7 +167,7 @@ describe.concurrent.each(TRANSPORTS)("clients that are lost, over %s", (transpor
         await each.order({ kind: "connect" });
         await each.order({ kind: "open", overMs: 300 });
       }
-      await observing.settled(5_000);
+      await observing.caughtUp(5_000);
       await hold();
       const at = Date.now();
       const latest = HEARTBEAT_MS * 1.5 + WINDOW_MS + 4_000;
@@ -181,14 +181,14 @@ describe.concurrent.each(TRANSPORTS)("clients that are lost, over %s", (transpor
       expect(problems).toEqual([]);
       expect(Object.keys(await query())).toHaveLength(20);
       expect(await stats()).toMatchObject({ sockets: 21, sessions: 20 });
-      say(
+      print(
         `R02 ${transport}: 200 without a cable, the last left after ${took} ms (allowed ${latest}), sockets freed`,
       );
     },
     90_000,
   );
 
-  it("R07: a client that flaps 20 times is seen by nobody", async (context) => {
+  it("R07: a client that flaps 20 times never leaves", async (context) => {
     const gateway = await TestGateway.start(transport, { env: { RESUME_WINDOW_MS: "15000" } });
     const proxy = await TcpProxy.start(gateway.gateway.port);
     context.onTestFinished(async () => {
@@ -207,11 +207,11 @@ describe.concurrent.each(TRANSPORTS)("clients that are lost, over %s", (transpor
     for (let i = 0; i < 20; i++) {
       proxy.cut();
       if (LONG) await delay(500 + Math.random() * 13_500);
-      // Every other time it is cut again on its way.
+      // Every other time it is cut again while it reconnects.
       else if (i % 2 === 0) {
         await until(() => session.state !== "open");
         await until(() => session.state === "open", 15_000);
-        // A connection that is of some use: after those that are not, the SDK waits longer and longer.
+        // A connection that was useful. After useless ones the SDK waits longer each time.
         await delay(600);
       } else await delay(Math.random() * 500);
       if (session.state === "open") back++;
@@ -222,7 +222,7 @@ describe.concurrent.each(TRANSPORTS)("clients that are lost, over %s", (transpor
     expect(observer.inbox.filter(({ type }) => type === "diff")).toEqual([]);
     expect((await gateway.query(EVERYTHING)).flapper.widgets).toHaveLength(1);
     expect(back).toBeGreaterThanOrEqual(LONG ? 3 : 8);
-    say(
+    print(
       `R07 ${transport}: 20 resets, ${back} times back before the next, 0 diffs at an observer, one session id`,
     );
   }, 400_000);
@@ -278,7 +278,7 @@ describe.concurrent.each(TRANSPORTS)("clients that are lost, over %s", (transpor
     expect(counts.size).toBe(200);
     const wrong = [...counts].filter(([, { joins, leaves }]) => joins !== rounds || leaves !== rounds);
     expect(wrong).toEqual([]);
-    say(
+    print(
       `R08 ${transport}: 200 users, 5 tabs, ${rounds} rounds: ${200 * rounds} joins and as many leaves, 0 violations`,
     );
   }, 600_000);

@@ -2,23 +2,23 @@ import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { TRANSPORTS } from "../support/transports.ts";
-import { LONG, say, start } from "./crowded.ts";
+import { LONG, print, start } from "./crowded.ts";
 import type { SwarmArrival } from "./swarm.ts";
 
-// More clients than memory, in a folder of the kernel's that bounds the memory of the processes in it.
+// More clients than memory, in a control group that limits the memory of its processes.
 
 const MEMORY_MB = 256;
 const folder = `/sys/fs/cgroup/memory/chaos-${process.pid}`;
 const lacking = whyNone();
-if (lacking !== undefined) say(`R40 is not tested: memory can't be bounded here (${lacking})`);
-if (!LONG) say("R40: that 18,000 fit is not tested: LONG=1 does that");
+if (lacking !== undefined) print(`R40 is not tested: memory can't be bounded here (${lacking})`);
+if (!LONG) print("R40: that 18,000 fit is not tested: LONG=1 does that");
 
 function makeFolder(): void {
   mkdirSync(folder);
   writeFileSync(`${folder}/memory.limit_in_bytes`, String(MEMORY_MB * 2 ** 20));
 }
 
-/** Why there can be no such folder here; undefined if there can. */
+/** Why this machine has no such control group; undefined if it has. */
 function whyNone(): string | undefined {
   try {
     makeFolder();
@@ -32,14 +32,14 @@ function whyNone(): string | undefined {
 const read = (name: string) => readFileSync(`${folder}/memory.${name}`, "utf8");
 const mb = (bytes: number) => (bytes / 1e6).toFixed(0);
 
-describe.skipIf(lacking !== undefined).each(TRANSPORTS)("in little memory, over %s", (transport) => {
+describe.skipIf(lacking !== undefined).each(TRANSPORTS)("with little memory, over %s", (transport) => {
   beforeAll(makeFolder);
   afterAll(() => rmdirSync(folder));
   const within = ["sh", "-c", `echo $$ > ${folder}/cgroup.procs && exec "$@"`, "sh"];
   const env = { HEARTBEAT_INTERVAL_MS: "60000", MAX_CONNECTIONS_PER_IP: "100000" };
 
   const visitors = LONG ? 21_000 : 9_000;
-  it(`R40: of ${visitors} with four sessions and all the custom data of each ${MEMORY_MB} MB take some, refuse the rest, and take others when they left`, async (context) => {
+  it(`R40: ${MEMORY_MB} MB accept some of ${visitors} clients with four sessions and all custom data, refuse the rest, and accept others later`, async (context) => {
     const { swarm, connect, gateway, node, stats } = await start(context, transport, env, within);
     writeFileSync(`${folder}/memory.max_usage_in_bytes`, "0");
     const { rssBytes: atFirst } = await node();
@@ -50,8 +50,7 @@ describe.skipIf(lacking !== undefined).each(TRANSPORTS)("in little memory, over 
     const arrived = arrivals.reduce((sum, each) => sum + each.arrived, 0);
     const refusals = arrivals.flatMap((each) => each.refusals);
     const { rssBytes: atMost } = await node();
-    // Whoever is there is served, as far as it takes no more memory, and the node stays in service for their
-    // sake.
+    // Connected clients are served if that needs no more memory, and the node stays in service for them.
     expect(await there.ask({ type: "update", isTyping: true })).toMatchObject({ type: "ok" });
     expect(await there.ask({ type: "open", kind: "widget", userId: "first" })).toMatchObject({
       code: "LIMIT_REACHED",
@@ -60,7 +59,7 @@ describe.skipIf(lacking !== undefined).each(TRANSPORTS)("in little memory, over 
     expect((await stats()).sessions).toBeGreaterThan(arrived);
     expect(arrived).toBeGreaterThan(1_000);
     expect(arrived + refusals.length).toBe(visitors);
-    // Those who came in just before had their session refused.
+    // The sessions of the clients that connected just before were refused.
     const statuses = refusals.filter((status) => status !== 0);
     expect(new Set(statuses)).toEqual(new Set([503]));
     const counted = /presence_refusals_total\{reason="memory"\} (\d+)/.exec(
@@ -78,7 +77,7 @@ describe.skipIf(lacking !== undefined).each(TRANSPORTS)("in little memory, over 
     const { rssBytes: atLast } = await node();
     expect(await there.ask({ type: "ping" })).toMatchObject({ type: "pong" });
     const kills = /oom_kill (\d+)/.exec(read("oom_control"))?.[1];
-    say(
+    print(
       `R40 ${transport}: ${arrived} of ${visitors} let in, ${statuses.length} refused with 503, ${refusals.length - statuses.length} sessions refused; resident ${mb(atFirst)}, then ${mb(atMost)} MB of ${MEMORY_MB} MiB, bounded memory at most ` +
         `${mb(Number(read("max_usage_in_bytes")))} MB, its limit hit ${read("failcnt").trim()} times, ${kills} kills; when all had left, others were let in after ${(backMs / 1000).toFixed(1)} s, resident ${mb(atLast)} MB`,
     );
@@ -96,7 +95,7 @@ describe.skipIf(lacking !== undefined).each(TRANSPORTS)("in little memory, over 
       await Promise.all(swarms.map((each) => each.order({ kind: "open", overMs: 5_000 })));
       const { sessions, sockets } = await stats();
       const open = await node();
-      say(
+      print(
         `R40 ${transport}: ${sockets} sockets and ${sessions} sessions within ${MEMORY_MB} MiB: resident ${mb(begin.rssBytes)} MB at the beginning, ` +
           `${mb(connected.rssBytes)} connected, ${mb(open.rssBytes)} with sessions; the limit was hit ${read("failcnt").trim()} times`,
       );

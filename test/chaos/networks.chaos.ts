@@ -6,7 +6,7 @@ import { TestSdk } from "../support/sdk.ts";
 import { TRANSPORTS } from "../support/transports.ts";
 import { until } from "../support/until.ts";
 import { EVERYTHING } from "./app-under-chaos.ts";
-import { LONG, say, start } from "./crowded.ts";
+import { LONG, print, start } from "./crowded.ts";
 
 // Networks that are bad without being cut.
 
@@ -17,15 +17,15 @@ async function proxyBefore(context: TestContext, port: number): Promise<TcpProxy
 }
 
 describe.concurrent.each(TRANSPORTS)("bad networks, over %s", (transport) => {
-  it("R67: behind a slow, thin and stuttering one nobody is taken for lost", async (context) => {
+  it("R67: behind a slow, thin and unsteady network no client is considered lost", async (context) => {
     const clients = LONG ? 200 : 50;
     const lastsMs = LONG ? 600_000 : 20_000;
     const heartbeatMs = LONG ? 16_000 : 6_000;
-    // A ping and its answer have half a heartbeat.
+    // A ping and its reply have half a heartbeat.
     const longestSilenceMs = heartbeatMs / 16;
     const { gateway, swarm, observe, oracle, query, stats } = await start(context, transport, {
       HEARTBEAT_INTERVAL_MS: String(heartbeatMs),
-      // A lost socket would be seen at once.
+      // A lost socket would be visible at once.
       RESUME_WINDOW_MS: "0",
     });
     const proxy = await proxyBefore(context, gateway.port);
@@ -33,9 +33,10 @@ describe.concurrent.each(TRANSPORTS)("bad networks, over %s", (transport) => {
     await crowd.order({ kind: "connect" });
     await crowd.order({ kind: "open", overMs: 200 });
     const observing = observe("observer", EVERYTHING);
-    await observing.settled(5_000);
+    await observing.caughtUp(5_000);
     expect((await stats()).sessions).toBe(clients);
-    // 64 kbit a second, a mean delay of 400 ms that varies, pieces of 100 bytes; packets that are lost are silence until they are sent again.
+    // 64 kbit per second, a mean delay of 400 ms that varies, pieces of 100 bytes. Lost packets are silence
+    // until they are sent again.
     proxy.limit(8_000);
     proxy.slice(100);
     const endAt = Date.now() + lastsMs;
@@ -50,17 +51,17 @@ describe.concurrent.each(TRANSPORTS)("bad networks, over %s", (transport) => {
         proxy.blackhole(false);
       }
     }
-    await observing.settled(5_000);
+    await observing.caughtUp(5_000);
     observing.observer.compare(await query(EVERYTHING), Date.now());
     expect(oracle.violations).toEqual([]);
     expect(observing.observer.diffs).toBe(0);
     expect(await stats()).toMatchObject({ sessions: clients, sockets: clients + 1 });
-    say(
+    print(
       `R67 ${transport}: ${clients} clients, ${lastsMs / 1_000} s at 64 kbit/s, 200 to 600 ms late, ${silences} silences of up to ${longestSilenceMs} ms: all there, 0 diffs`,
     );
   }, 700_000);
 
-  it("R86: behind one that changes bits nothing breaks, and all agree when it is mended", async (context) => {
+  it("R86: behind a network that changes bits nothing breaks, and all states agree after it is repaired", async (context) => {
     const lastsMs = LONG ? 600_000 : 10_000;
     const { gateway, token, query } = await start(context, transport, { RESUME_WINDOW_MS: "1000" });
     const proxy = await proxyBefore(context, gateway.port);
@@ -86,7 +87,7 @@ describe.concurrent.each(TRANSPORTS)("bad networks, over %s", (transport) => {
       await delay(50);
     }
     proxy.corrupt(0);
-    // What was changed and still is a message says something else now, which only a checksum could tell: all begin anew.
+    // A changed message may still be valid, which only a checksum could detect. So all clients start again.
     for (const person of people) person.reload();
     const agree = async () => {
       const told = await query(EVERYTHING);
@@ -97,7 +98,7 @@ describe.concurrent.each(TRANSPORTS)("bad networks, over %s", (transport) => {
     };
     await context.expect.poll(agree, { timeout: 30_000 }).toBe(true);
     const lost = people.reduce((sum, person) => sum + person.reconnects, 0);
-    say(
+    print(
       `R86 ${transport}: one bit of 10,000 bytes changed for ${lastsMs / 1_000} s: ${lost} connections made again, ${reloads} clients were told to stay away, all agree afterwards`,
     );
   }, 700_000);
@@ -106,7 +107,7 @@ describe.concurrent.each(TRANSPORTS)("bad networks, over %s", (transport) => {
 /** Without what JSON does not have, such as prototypes. */
 const parsed = (data: object) => JSON.parse(JSON.stringify(data));
 
-/** A client of the SDK with a session that watches everybody. */
+/** A client of the SDK with a session that watches all users. */
 class Person {
   readonly #userId: string;
   readonly #url: string;
@@ -127,7 +128,7 @@ class Person {
     return this.#sdk.client;
   }
 
-  /** As a page does it. */
+  /** Connects as a page does. */
   reload(): void {
     this.leave();
     this.#begin();

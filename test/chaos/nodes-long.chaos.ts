@@ -2,25 +2,25 @@ import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { keysOf } from "../../src/server/cluster/redis-scripts.ts";
 import { until } from "../support/until.ts";
-import { LONG, percentile, say } from "./crowded.ts";
+import { LONG, percentile, print } from "./crowded.ts";
 import type { ClusterNode } from "./nodes/cluster-node.ts";
 import { LEASE_MS, SLACK_MS, start, WINDOW_MS } from "./nodes/production.ts";
 import type { Witness } from "./nodes/witness.ts";
 import { rowsOf, type Value } from "./result.ts";
 
-// Two nodes with the periods of production, each row by itself: it takes minutes, so it is for hands. `npm run chaos -- --nodes 3`
-// does the same to more of them, with shorter periods.
+// Two nodes with production periods, one case at a time. It takes minutes, so it runs only by hand. `npm run
+// chaos -- --nodes 3` does the same with more nodes and shorter periods.
 
-/** Those of a prefix each leave as often as they come back. */
+/** Each user of a prefix leaves as often as it returns. */
 function leaves(witness: Witness, prefix: string) {
   const sights = witness.of(prefix);
   const left = sights.filter(({ isThere }) => !isThere);
   return { left, users: new Set(left.map(({ userId }) => userId)).size, back: sights.length - left.length };
 }
 
-if (!LONG) say("nodes with the periods of production are not tested: LONG=1 does that, in minutes");
+if (!LONG) print("nodes with the periods of production are not tested: LONG=1 does that, in minutes");
 describe.skipIf(!LONG)("nodes with the periods of production (LONG=1)", () => {
-  it("R03: a node with 5,000 sessions is killed: half of them go on elsewhere unseen, the others leave once", async (context) => {
+  it("R03: a node with 5,000 sessions is killed: half of them continue elsewhere unnoticed, the others leave once", async (context) => {
     const half = 2_500;
     const { a, b, witness, swarm, count } = await start(context);
     const back = await swarm(a, "back-", half);
@@ -39,7 +39,7 @@ describe.skipIf(!LONG)("nodes with the periods of production (LONG=1)", () => {
     await delay(3_000);
     const { left } = leaves(seen, "gone-");
     const after = left.map(({ at }) => at - killedAt);
-    say(
+    print(
       `R03: ${resumed} of ${half} resumed, the last after ${Math.max(...tookMs)} ms, ${seen.of("back-").length} events of theirs; ` +
         `${left.length} of ${half} left, after ${Math.min(...after)} to ${Math.max(...after)} ms (allowed ${LEASE_MS + WINDOW_MS + SLACK_MS})`,
     );
@@ -66,7 +66,7 @@ describe.skipIf(!LONG)("nodes with the periods of production (LONG=1)", () => {
           Promise.all(shuffled(names).map((userId) => tab.ask({ type: "open", kind: "widget", userId }))),
         ),
       );
-      // All tabs are known on both: where one is not yet, its user may be gone there with the others.
+      // Both nodes know all tabs. Otherwise a user could leave one node with its other tabs.
       const all = tabs.length * users;
       await until(async () => (await sessions(a)) === all && (await sessions(b)) === all);
       expect(witnesses.map(({ present }) => present.size)).toEqual([users, users]);
@@ -78,12 +78,12 @@ describe.skipIf(!LONG)("nodes with the periods of production (LONG=1)", () => {
       await until(() => witnesses.every(({ present }) => present.size === 0));
     }
     for (const { sights } of witnesses) expect(sights).toHaveLength(2 * users * rounds);
-    say(
+    print(
       `R08: ${users} users, 5 tabs on 2 nodes, ${rounds} rounds: ${users * rounds} joins and leaves each, 0 wrong`,
     );
   }, 240_000);
 
-  it("R34: Redis stands still for 60 s: nobody leaves, and all agree soon after", async (context) => {
+  it("R34: Redis is paused for 60 s: nobody leaves, and all nodes agree soon after", async (context) => {
     const { redis, a, b, connect, witness, swarm, count, agreed, rss } = await start(context);
     await swarm(a, "a-", 200);
     await swarm(b, "b-", 200);
@@ -92,7 +92,7 @@ describe.skipIf(!LONG)("nodes with the periods of production (LONG=1)", () => {
     const before = Math.max(await rss(a), await rss(b));
     const frozen = redis.freeze(60_000);
     const degraded = Math.max(...(await Promise.all([a.reaches("degraded"), b.reaches("degraded")])));
-    // Much happens meanwhile, and somebody comes whom only one node knows.
+    // Many changes happen meanwhile, and a user enters that only one node knows.
     const writer = await connect(a);
     const { sessionId } = await writer.ask({ type: "open", kind: "widget", userId: "new" });
     let [n, isOver] = [0, false];
@@ -105,7 +105,7 @@ describe.skipIf(!LONG)("nodes with the periods of production (LONG=1)", () => {
     }
     const ms = await agreed(20_000);
     const grew = (Math.max(await rss(a), await rss(b)) - before) / 1e6;
-    say(
+    print(
       `R34: degraded after ${degraded} ms; ${n} changes meanwhile; 0 left; agreed ${ms} ms after; resident +${grew.toFixed(1)} MB`,
     );
     for (const each of witnesses) expect([...each.of("a-"), ...each.of("b-")]).toEqual([]);
@@ -114,7 +114,7 @@ describe.skipIf(!LONG)("nodes with the periods of production (LONG=1)", () => {
     expect(grew).toBeLessThan(50);
   }, 150_000);
 
-  it("R36: a node stands still for 30 s while 5,000 entries are written and the log is cut to one", async (context) => {
+  it("R36: a node is paused for 30 s while 5,000 entries are written and the log is trimmed to one", async (context) => {
     const { redis, a, b, connect, count, agreed } = await start(context);
     const writer = await connect(b);
     const { sessionId } = await writer.ask({ type: "open", kind: "widget", userId: "writer" });
@@ -131,14 +131,14 @@ describe.skipIf(!LONG)("nodes with the periods of production (LONG=1)", () => {
     await delay(Math.max(0, stoppedAt + 30_000 - Date.now()));
     a.gateway.signal("SIGCONT");
     const ms = await agreed(20_000);
-    say(
+    print(
       `R36: ${written} entries, all but one gone: noticed ${(await a.count("gaps_total")) - gaps} times, agreed after ${ms} ms`,
     );
     expect(await a.count("gaps_total")).toBeGreaterThan(gaps);
     expect(ms).toBeLessThan(5_000);
   }, 150_000);
 
-  it("R38, R45: a node is cut off from Redis for 60 s, silently: its clients leave and come back once, others do not", async (context) => {
+  it("R38, R45: a node silently loses Redis for 60 s: its clients leave and return once, others do not", async (context) => {
     const users = 100;
     const { a, b, witness, swarm, count, agreed } = await start(context);
     await swarm(a, "a-", users);
@@ -156,7 +156,7 @@ describe.skipIf(!LONG)("nodes with the periods of production (LONG=1)", () => {
     const ms = await agreed(20_000);
     const { left, back } = leaves(onB, "a-");
     const after = left.map(({ at }) => at - cutAt);
-    say(
+    print(
       `R38: degraded after ${degraded} ms; ${left.length} of ${users} left after ${Math.min(...after)} to ${Math.max(...after)} ms, ${back} came back; ` +
         `${onA.sights.length} events on the node itself; agreed ${ms} ms after`,
     );
@@ -170,7 +170,7 @@ describe.skipIf(!LONG)("nodes with the periods of production (LONG=1)", () => {
     expect(onB.sights).toHaveLength(2 * users);
   }, 180_000);
 
-  it.for([8, 12, 30])("R58: a node stands still for %i s", { timeout: 120_000 }, async (seconds, context) => {
+  it.for([8, 12, 30])("R58: a node is paused for %i s", { timeout: 120_000 }, async (seconds, context) => {
     const users = 100;
     const { a, b, witness, swarm, count, agreed } = await start(context);
     await swarm(a, "a-", users);
@@ -182,17 +182,17 @@ describe.skipIf(!LONG)("nodes with the periods of production (LONG=1)", () => {
     const ms = await agreed(20_000);
     await delay(5_000);
     const { left, back } = leaves(onB, "a-");
-    say(
+    print(
       `R58: ${seconds} s: ${left.length} left, ${back} came back, ${onA.sights.length} events on the node itself; agreed after ${ms} ms`,
     );
-    // Within lease and window nobody is missed.
+    // Within lease and window no user leaves.
     expect([left.length, back]).toEqual(seconds * 1_000 < LEASE_MS + WINDOW_MS ? [0, 0] : [users, users]);
     expect(onA.isConnected).toBe(true);
     expect(onA.sights).toEqual([]);
     expect(await count(a)).toBe(users);
   });
 
-  it("R35, R37: Redis is killed and comes back empty, and is replaced by a stale copy: nobody leaves", async (context) => {
+  it("R35, R37: Redis is killed and returns empty, and is replaced by a stale copy: nobody leaves", async (context) => {
     const users = 500;
     const { redis, a, b, connect, witness, swarm, count, agreed } = await start(context);
     await swarm(a, "a-", users);
@@ -219,7 +219,7 @@ describe.skipIf(!LONG)("nodes with the periods of production (LONG=1)", () => {
     const stale = await wholeAgain();
     await delay(LEASE_MS + WINDOW_MS + SLACK_MS);
     const seen = witnesses.flatMap((each) => [...each.of("a-"), ...each.of("b-")]);
-    say(
+    print(
       `R35: empty, ${2 * users} rows written again and agreed after ${empty} ms. R37: a copy 2 s behind, agreed after ${stale} ms; ${seen.length} events`,
     );
     expect(seen).toEqual([]);
@@ -227,7 +227,7 @@ describe.skipIf(!LONG)("nodes with the periods of production (LONG=1)", () => {
     expect(Math.max(empty, stale)).toBeLessThan(5_000);
   }, 180_000);
 
-  it("R66: users are put out by another node within a second", async (context) => {
+  it("R66: another node ends the sessions of users within a second", async (context) => {
     const users = 500;
     const { a, b, connect, kick, count } = await start(context);
     const back = await connect(a);
@@ -250,7 +250,7 @@ describe.skipIf(!LONG)("nodes with the periods of production (LONG=1)", () => {
     }
     await until(() => ended.size === users);
     const took = [...ended].map(([userId, at]) => at - kickedAt.get(userId)!);
-    say(
+    print(
       `R66: ${users} users put out by the other node: p50 ${percentile(took, 0.5)}, p99 ${percentile(took, 0.99)} ms, 0 left over`,
     );
     expect(percentile(took, 0.99)).toBeLessThan(1_000);

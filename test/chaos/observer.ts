@@ -2,7 +2,9 @@ import { isDeepStrictEqual } from "node:util";
 import type { ChaosOracle, Invariant } from "./oracle.ts";
 import { type Result, rowsOf, type Value } from "./result.ts";
 
-/** One subscription: rebuilds the result from what it is sent, and holds every message to the contract. */
+/**
+ * One subscription. It rebuilds the result from the messages and checks every message against the contract.
+ */
 export class Observer {
   readonly name: string;
   readonly #oracle: ChaosOracle;
@@ -12,11 +14,11 @@ export class Observer {
   #data = new Map<string, Value>();
   /** The pages of a snapshot so far. */
   #pages: Map<string, Value> | undefined;
-  /** It has lost its connection: a snapshot is what comes next, or `resumed`. */
+  /** The connection was lost, so a snapshot or `resumed` must come next. */
   #isCut = true;
   diffs = 0;
   snapshots = 0;
-  /** Called when it sees a user enter or leave. */
+  /** Called when a user enters or leaves. */
   onPresence: ((userId: string, isThere: boolean) => void) | undefined;
 
   constructor(oracle: ChaosOracle, name: string, seesAll: boolean) {
@@ -29,7 +31,7 @@ export class Observer {
     return Object.assign(Object.create(null), Object.fromEntries(this.#data));
   }
 
-  /** A frame, as it came. Frames about other things are looked at for secrets only. */
+  /** A frame as it arrived. Other messages are only searched for secrets. */
   received(text: string, at: number): void {
     this.#oracle.output(this.name, text, at);
     const message = JSON.parse(text);
@@ -38,25 +40,25 @@ export class Observer {
     else if (message.type === "resumed") this.#resumed(message, at);
   }
 
-  /** Where it was, for `since`; undefined if it has nothing to go on from. */
+  /** The position for `since`; undefined if it cannot resume. */
   get position(): { readonly view: string; readonly version: number } | undefined {
     return this.#view === undefined ? undefined : { view: this.#view, version: this.#version };
   }
 
-  /** Its connection is lost; what it knows may be old. */
+  /** The connection is lost, so the result may be outdated. */
   cut(): void {
     this.#isCut = true;
     this.#pages = undefined;
   }
 
-  /** What it knew was of another gateway. */
+  /** The result came from another gateway. */
   forget(): void {
     this.cut();
     this.#view = undefined;
     this.#data = new Map();
   }
 
-  /** What HTTP answers to the same filter, while all is quiet. */
+  /** Compares with the HTTP response to the same filter, while nothing changes. */
   compare(result: Result, at: number): void {
     const name = `${this.name} at version ${this.#version}`;
     if (this.#isCut) return this.#oracle.violated("I4", at, undefined, `${name}: has no snapshot`);

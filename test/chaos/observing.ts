@@ -5,7 +5,7 @@ import { WireClient } from "./wire-client.ts";
 
 const AGAIN_MS = 150;
 
-/** An observer with a socket, which is made again, and goes on where it was, whenever it is lost. */
+/** An observer with a socket. It reconnects and resumes whenever the socket is lost. */
 export class Observing {
   readonly observer: Observer;
   readonly filter: object;
@@ -26,9 +26,9 @@ export class Observing {
     void again(live, AGAIN_MS, () => this.#isOver);
   }
 
-  /** Resolves when all that was sent to it before has been seen; false if that takes too long. */
-  async settled(patienceMs: number): Promise<boolean> {
-    const deadline = Date.now() + patienceMs;
+  /** Resolves when everything sent to it before has arrived. False if that takes too long. */
+  async caughtUp(timeoutMs: number): Promise<boolean> {
+    const deadline = Date.now() + timeoutMs;
     while (Date.now() < deadline) {
       if ((await this.#client?.ask({ type: "ping" }))?.type === "pong") return true;
       await delay(50);

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import type { Observer } from "./observer.ts";
 import { ChaosOracle } from "./oracle.ts";
 
-// The oracle is only worth something if it notices: each invariant is broken here, on purpose.
+// The oracle is only useful if it notices errors, so each invariant is broken here on purpose.
 
 const value = (...ids: string[]) => ({
   status: "online",
@@ -29,7 +29,7 @@ describe("the oracle of the chaos runs", () => {
     observer.received(JSON.stringify({ type: "diff", view, version, data, causes }), at);
   const broken = () => oracle.violations.map(({ invariant }) => invariant);
 
-  it("says nothing of a life as it should be", () => {
+  it("reports nothing for a correct life", () => {
     diff({ bob: value("b1") }, 2, 10);
     oracle.holds("bob", ["b1"], 11);
     oracle.mayLeave("bob", 3_000, 4_000);
@@ -45,7 +45,7 @@ describe("the oracle of the chaos runs", () => {
     expect(oracle.violations).toEqual([]);
   });
 
-  it("I1: a ghost in a query, one that left too late", () => {
+  it("I1: a ghost in a query that left too late", () => {
     oracle.quiet({ alice: value("a1"), ghost: value("g1") }, new Map([["alice", [row("a1")]]]), 50);
     expect(oracle.violations).toMatchObject([{ invariant: "I1", userId: "ghost" }]);
     oracle.mayLeave("alice", 100, 200);
@@ -53,12 +53,12 @@ describe("the oracle of the chaos runs", () => {
     expect(broken()).toEqual(["I1", "I1"]);
   });
 
-  it("I1: a second session that is nobody's, beside one that is right", () => {
+  it("I1: a second session without a client, beside a correct one", () => {
     oracle.quiet({ alice: value("a1", "old") }, new Map([["alice", [row("a1")]]]), 50);
     expect(broken()).toEqual(["I1"]);
   });
 
-  it("I2, I3: who is on a node that may be taken for dead may leave after a while, and come back; nobody else may", () => {
+  it("I2, I3: a session on a node that may be considered dead may leave after a while and return; no other session may", () => {
     oracle.strand("a1", 1_000);
     diff({ alice: null }, 2, 1_500, { alice: "node-lost" });
     diff({ alice: value("a1") }, 3, 5_000);
@@ -73,7 +73,7 @@ describe("the oracle of the chaos runs", () => {
     expect(broken()).toEqual(["I2", "I2"]);
   });
 
-  it("tells of users who enter and leave, whatever their sessions do", () => {
+  it("calls back for users that enter and leave, whatever their sessions do", () => {
     const seen: string[] = [];
     observer.onPresence = (userId, isThere) => seen.push(`${userId} ${isThere}`);
     diff({ alice: value("a1", "a2"), bob: value("b1") }, 2, 10);
@@ -81,14 +81,14 @@ describe("the oracle of the chaos runs", () => {
     expect(seen).toEqual(["bob true", "bob false"]);
   });
 
-  it("I2: a leave while the client is there, before the window is over, or of what was resumed", () => {
+  it("I2: a leave while the client is connected, before the end of the window, or of a resumed session", () => {
     diff({ alice: null }, 2, 10, { alice: "timeout" });
     expect(broken()).toEqual(["I2"]);
     oracle.holds("alice", ["a1"], 20);
     expect(broken()).toEqual(["I2", "I2"]);
   });
 
-  it("I2: a window that was cut short, also after the gateway slept", () => {
+  it("I2: a window that was cut short, also after the gateway was paused", () => {
     oracle.mayLeave("alice", 3_000, 4_000);
     oracle.postpone(20_000);
     diff({ alice: null }, 2, 2_000, { alice: "timeout" });
@@ -107,12 +107,12 @@ describe("the oracle of the chaos runs", () => {
     expect(broken()).toEqual(["I2", "I2"]);
   });
 
-  it("I2: who should be there is not", () => {
+  it("I2: an expected user is missing", () => {
     oracle.quiet({}, new Map([["alice", [row("a1")]]]), 10);
     expect(broken()).toEqual(["I2"]);
   });
 
-  it("I3: leaves who was not there, comes back as the same, leaves without a cause", () => {
+  it("I3: a leave of an absent user, a return with the same session, a leave without a cause", () => {
     diff({ bob: null }, 2, 10, { bob: "closed" });
     expect(broken()).toEqual(["I3"]);
     oracle.ended("a1", 10);
@@ -154,7 +154,7 @@ describe("the oracle of the chaos runs", () => {
     expect(broken()).toContain("I4");
   });
 
-  it("I4: observer and query differ, in any way", () => {
+  it("I4: observer and query differ in any way", () => {
     observer.compare({ alice: value("a1") }, 10);
     expect(broken()).toEqual([]);
     observer.compare({ alice: { ...value("a1"), widgets: [{ sessionId: "a1", hasFocus: true }] } }, 10);
@@ -165,7 +165,7 @@ describe("the oracle of the chaos runs", () => {
     expect(broken()).toEqual(["I4", "I4", "I4", "I4"]);
   });
 
-  it("I4: an observer goes on at another position than the one that it was at", () => {
+  it("I4: an observer resumes at another position than its own", () => {
     observer.cut();
     observer.received('{"type":"resumed","view":"v","version":1}', 10);
     diff({ bob: value("b") }, 2, 10);
@@ -175,13 +175,13 @@ describe("the oracle of the chaos runs", () => {
     expect(broken()).toEqual(["I4"]);
   });
 
-  it("I4: not the last value has won", () => {
+  it("I4: the last value has not won", () => {
     const expected = new Map([["alice", [{ sessionId: "a1", fields: { custom: { n: "2" } } }]]]);
     oracle.quiet({ alice: value("a1") }, expected, 10);
     expect(broken()).toEqual(["I4"]);
   });
 
-  it("I5 and I8: another app's data, a secret", () => {
+  it("I5 and I8: data of another app, a secret", () => {
     diff({ bob: { ...value("b"), note: "mark-of-b" } }, 2, 10);
     oracle.output("the log", "token hunter2-the-secret refused", 10);
     expect(broken()).toEqual(["I5", "I8"]);
@@ -198,9 +198,9 @@ describe("the oracle of the chaos runs", () => {
     expect(broken()).toHaveLength(3);
   });
 
-  it("knows what happened before, for the user concerned and for all", () => {
-    oracle.note(1, "bob", "not hers");
-    oracle.note(2, undefined, "the gateway slept");
+  it("knows the previous events of a user, and those that affect all", () => {
+    oracle.record(1, "bob", "not hers");
+    oracle.record(2, undefined, "the gateway slept");
     diff({ alice: null }, 2, 10, { alice: "timeout" });
     const history = oracle.history("alice", 50).join("\n");
     expect(history).toMatch(/holds a1[\s\S]*the gateway slept[\s\S]*VIOLATION of I2/);

@@ -2,8 +2,8 @@ import { isDeepStrictEqual } from "node:util";
 import { Observer } from "./observer.ts";
 import { type Result, rowsOf } from "./result.ts";
 
-// What must hold whatever happens. Pure: it is told what clients did, what observers received and what HTTP answered, each
-// with its time, and says what was broken.
+// The invariants of the system. Pure: it receives the actions of clients, the messages to observers and the
+// HTTP responses, each with its time, and reports violations.
 
 export type Invariant = "I1" | "I2" | "I3" | "I4" | "I5" | "I6" | "I7" | "I8" | "I9";
 
@@ -15,31 +15,31 @@ export interface Violation {
 }
 
 export interface OracleOptions {
-  /** Texts that only other apps' data have. */
+  /** Texts that only data of other apps contains. */
   readonly foreignMarks: readonly string[];
   /** Secrets and tokens, or beginnings of them. */
   readonly canaries: readonly string[];
-  /** How far the clocks of those who tell may be apart. */
+  /** Maximum difference between the clocks of the reporters. */
   readonly toleranceMs: number;
 }
 
 export interface ExpectedSession {
   readonly sessionId: string;
-  /** Fields of the row that are known. */
+  /** The known fields of the row. */
   readonly fields: Readonly<Record<string, unknown>>;
 }
 
 /** What is known of one session. */
 interface Known {
   readonly userId: string;
-  /** Its client said that it has it: it may not leave, unless `mayLeaveFrom` has come. */
+  /** Its client confirmed it, so it may not leave before `mayLeaveFrom`. */
   isHeld: boolean;
   mayLeaveFrom: number;
-  /** It must have left by then. */
+  /** The latest time to leave. */
   by: number;
   /** When an observer saw it leave. */
   leftAt: number | undefined;
-  /** Its node may be taken for dead: when it is heard of again its sessions are back. */
+  /** Its node may be considered dead. When the node returns, its sessions return. */
   mayReturn: boolean;
 }
 
@@ -60,9 +60,9 @@ export class ChaosOracle {
     this.#options = options;
   }
 
-  // What clients did
+  // Actions of clients
 
-  /** The gateway has just told the user's client that it holds these sessions: from now on they must stay. */
+  /** The gateway has just confirmed these sessions to the user's client. From now on they must stay. */
   holds(userId: string, sessionIds: readonly string[], at: number): void {
     for (const sessionId of sessionIds) {
       const known = this.#know(sessionId, userId);
@@ -73,17 +73,20 @@ export class ChaosOracle {
       known.isHeld = true;
       known.mayLeaveFrom = Number.POSITIVE_INFINITY;
       known.by = Number.POSITIVE_INFINITY;
-      this.note(at, userId, `holds ${sessionId}`);
+      this.record(at, userId, `holds ${sessionId}`);
     }
   }
 
-  /** All sessions of the user that are known may leave, not before `from`; and must have, `by`. */
+  /** All known sessions of the user may leave from `from` on, and must have left by `by`. */
   mayLeave(userId: string, from: number, by = Number.POSITIVE_INFINITY): void {
     for (const [sessionId, known] of this.#sessions)
       if (known.userId === userId && known.leftAt === undefined) this.mayEnd(sessionId, from, by);
   }
 
-  /** Its node may be taken for dead though it lives: from then on the session may leave, and come back when the node does. */
+  /**
+   * Its node may be considered dead though it lives. From then on the session may leave, and return with the
+   * node.
+   */
   strand(sessionId: string, from: number): void {
     const known = this.#sessions.get(sessionId);
     if (known === undefined) return;
@@ -91,7 +94,7 @@ export class ChaosOracle {
     if (known.leftAt === undefined) this.mayEnd(sessionId, from);
   }
 
-  /** Everybody goes home. */
+  /** All users leave. */
   allMayLeave(from: number): void {
     for (const sessionId of this.#sessions.keys()) this.mayEnd(sessionId, from);
   }
@@ -103,30 +106,30 @@ export class ChaosOracle {
     known.by = by;
   }
 
-  /** The client said goodbye, or a back end ended it: it must be gone at once. */
+  /** The client closed the session, or a back end ended it. It must leave at once. */
   ended(sessionId: string, at: number): void {
     this.mayEnd(sessionId, at, at + AT_ONCE_MS + this.#options.toleranceMs);
     const userId = this.#sessions.get(sessionId)?.userId;
-    this.note(at, userId, `ended ${sessionId}`);
+    this.record(at, userId, `ended ${sessionId}`);
   }
 
-  /** The gateway stood still for so long: it could keep no promise meanwhile. */
+  /** The gateway was paused for this long and could keep no promise meanwhile. */
   postpone(ms: number): void {
     for (const known of this.#sessions.values()) known.by += ms;
   }
 
-  /** Another gateway took over, which knows nothing: all begins anew. */
+  /** Another gateway took over and knows nothing, so everything starts again. */
   restarted(at: number): void {
     this.#sessions.clear();
     for (const observer of this.#observers) observer.forget();
-    this.note(at, undefined, "the gateway was started again");
+    this.record(at, undefined, "the gateway was started again");
   }
 
-  // What observers saw
+  // Observations
 
   /**
-   * Someone who subscribes. `seesAll`: its filter is such that every session is listed, so that what it sees enter and leave
-   * is held against what clients did.
+   * A subscriber. With `seesAll` its filter lists every session, so its enters and leaves are checked against
+   * the actions of clients.
    */
   observer(name: string, seesAll: boolean): Observer {
     const observer = new Observer(this, name, seesAll);
@@ -156,10 +159,10 @@ export class ChaosOracle {
     if (at > known.by + this.#options.toleranceMs)
       this.violated("I1", at, userId, `${sessionId} left ${Math.round(at - known.by)} ms too late`);
     known.leftAt ??= at;
-    this.note(at, userId, `${sessionId} left (${cause})`);
+    this.record(at, userId, `${sessionId} left (${cause})`);
   }
 
-  /** Nothing of another app, and no secret, is in what was sent or written. */
+  /** Messages and logs contain no data of another app and no secret. */
   output(where: string, text: string, at: number): void {
     for (const mark of this.#options.foreignMarks)
       if (text.includes(mark)) this.violated("I5", at, undefined, `${where} shows ${mark} of another app`);
@@ -169,7 +172,7 @@ export class ChaosOracle {
 
   // Tokens
 
-  /** The socket's token is good until `exp` (ms); a refresh moves it. */
+  /** The socket's token is valid until `exp` (ms). A refresh moves it. */
   expires(socket: string, exp: number): void {
     this.#expiries.set(socket, exp);
   }
@@ -186,7 +189,7 @@ export class ChaosOracle {
     this.violated("I6", at, undefined, what);
   }
 
-  /** Counters and handles, when all have left. */
+  /** Counters and handles, after all clients have left. */
   leftovers(name: string, before: number, after: number, allowed: number, at: number): void {
     if (after > before + allowed)
       this.violated("I7", at, undefined, `${name}: ${before} before, ${after} after`);
@@ -194,7 +197,7 @@ export class ChaosOracle {
 
   // Quiet points
 
-  /** Nothing happens any more and every deadline is over. `result`: the query that lists everyone with everything. */
+  /** Nothing changes any more and every deadline is over. `result`: the query for all users with all data. */
   quiet(result: Result, expected: ReadonlyMap<string, readonly ExpectedSession[]>, at: number): void {
     for (const [userId, value] of Object.entries(result)) {
       const wanted = expected.get(userId) ?? [];
@@ -205,13 +208,14 @@ export class ChaosOracle {
           continue;
         }
         for (const [field, want] of Object.entries(session.fields)) {
-          if (!isDeepStrictEqual(row[field], want))
-            this.violated(
-              "I4",
-              at,
-              userId,
-              `${field} of ${row.sessionId} is ${JSON.stringify(row[field])}, last said was ${JSON.stringify(want)}`,
-            );
+          if (isDeepStrictEqual(row[field], want)) continue;
+          const [is, last] = [JSON.stringify(row[field]), JSON.stringify(want)];
+          this.violated(
+            "I4",
+            at,
+            userId,
+            `${field} of ${row.sessionId} is ${is}, the last update was ${last}`,
+          );
         }
       }
     }
@@ -225,7 +229,7 @@ export class ChaosOracle {
       if (known.leftAt !== undefined) this.#sessions.delete(sessionId);
   }
 
-  /** What somebody sees while all is quiet, beside what HTTP answers to the same filter. */
+  /** Compares the state of an observer with the HTTP response to the same filter, while nothing changes. */
   compare(who: string, seen: Result, told: Result, at: number): void {
     const of = (result: Result, userId: string) =>
       Object.hasOwn(result, userId) ? result[userId] : undefined;
@@ -241,12 +245,12 @@ export class ChaosOracle {
     }
   }
 
-  note(at: number, userId: string | undefined, text: string): void {
+  record(at: number, userId: string | undefined, text: string): void {
     this.#events.push({ at, userId, text });
     if (this.#events.length > 2 * LATEST_EVENTS) this.#events = this.#events.slice(-LATEST_EVENTS);
   }
 
-  /** The last events that concern a user: its own, and those that concern all. */
+  /** The last events that affect a user: its own, and those that affect all. */
   history(userId: string | undefined, count: number): string[] {
     return this.#events
       .filter((event) => event.userId === undefined || event.userId === userId)
@@ -255,12 +259,12 @@ export class ChaosOracle {
   }
 
   violated(invariant: Invariant, at: number, userId: string | undefined, what: string): void {
-    // Every observer would tell of the same.
+    // Every observer would report the same.
     const key = `${invariant} ${userId} ${what.replace(/\d+ ms/, "")}`;
     if (this.#told.has(key)) return;
     this.#told.add(key);
     this.violations.push({ invariant, at, userId, what });
-    this.note(at, userId, `VIOLATION of ${invariant}: ${what}`);
+    this.record(at, userId, `VIOLATION of ${invariant}: ${what}`);
   }
 
   #know(sessionId: string, userId: string): Known {

@@ -6,26 +6,26 @@ import { TIMES } from "./times.ts";
 
 const LONGEST_RETURN_MS = 60_000;
 
-/** The points at which nothing happens, so that what everybody sees can be compared. */
+/** Points at which nothing changes, so that the states of all clients can be compared. */
 export class QuietPoints {
   readonly #world: ChaosWorld;
   readonly #gateway: GatewayUnderTest;
   readonly #a: AppUnderChaos;
   readonly #b: AppUnderChaos;
-  readonly #say: (line: string) => void;
+  readonly #print: (line: string) => void;
   count = 0;
   slowReturns = 0;
   worstDelay = { p99: 0, max: 0 };
 
-  constructor(world: ChaosWorld, say: (line: string) => void) {
+  constructor(world: ChaosWorld, print: (line: string) => void) {
     this.#world = world;
     this.#gateway = world.gateway;
     this.#a = world.a;
     this.#b = world.b;
-    this.#say = say;
+    this.#print = print;
   }
 
-  /** Waits until all are back and nothing is under way, and compares what everybody sees. */
+  /** Waits until all clients have returned and nothing is pending, then compares all states. */
   async reach(name: string): Promise<void> {
     for (const { proxy, crowd } of this.#world.slots()) {
       proxy.limit(Number.POSITIVE_INFINITY);
@@ -43,8 +43,8 @@ export class QuietPoints {
     const returnedMs = Date.now() - startedAt;
     if (returnedMs > TIMES.windowMs) this.slowReturns++;
     for (let round = 0; round < 5; round++) {
-      const settledBy = Math.max(this.#world.settledBy, Date.now() + TIMES.windowMs + 1_200);
-      await delay(settledBy - Date.now());
+      const effectsUntil = Math.max(this.#world.effectsUntil, Date.now() + TIMES.windowMs + 1_200);
+      await delay(effectsUntil - Date.now());
       const again = await this.#allBack(startedAt);
       const isSame =
         JSON.stringify([...again.a, ...again.b]) === JSON.stringify([...expected.a, ...expected.b]);
@@ -61,14 +61,14 @@ export class QuietPoints {
     ] as const) {
       const result = await app.query(EVERYTHING);
       const at = Date.now();
-      app.oracle.note(at, undefined, `quiet: ${name}`);
+      app.oracle.record(at, undefined, `quiet: ${name}`);
       app.oracle.quiet(result, wanted, at);
       const { sessions: count } = await this.#world.stats(app);
       sessions += count;
       const inC1 = await app.query({ selectedConversationId: "c1" });
       for (const seen of app.watched) app.oracle.compare("a client of the SDK", seen, inC1, Date.now());
       for (const observing of app.observers) {
-        if (!(await observing.settled(15_000)))
+        if (!(await observing.caughtUp(15_000)))
           app.oracle.violated("I6", Date.now(), undefined, `${observing.observer.name} gets no answer`);
         observing.observer.compare(await app.query(observing.filter), Date.now());
       }
@@ -78,13 +78,13 @@ export class QuietPoints {
     this.count++;
     const diffs = this.#a.observers[0]!.observer.diffs;
     const found = this.#world.violations - before;
-    this.#say(
-      `quiet point ${this.count} (${name}): ${sessions} sessions, all back in ${(returnedMs / 1000).toFixed(1)} s, ` +
-        `${diffs} diffs so far, ${found === 0 ? "all agree" : `${found} VIOLATIONS`}`,
+    this.#print(
+      `quiet point ${this.count} (${name}): ${sessions} sessions, ` +
+        `all back in ${(returnedMs / 1000).toFixed(1)} s, ${diffs} diffs so far, ${found === 0 ? "all agree" : `${found} VIOLATIONS`}`,
     );
   }
 
-  /** What clients say that they hold, once all of them hold all that they want. */
+  /** The sessions of the clients, once all of them have everything that they want. */
   async #allBack(startedAt: number) {
     for (;;) {
       const [a, b] = [await this.#a.expected(), await this.#b.expected()];
@@ -99,13 +99,13 @@ export class QuietPoints {
     }
   }
 
-  /** What the node tells of itself: no secrets, no other app's data, no long delays. */
+  /** The node's own reports: no secrets, no data of another app, no long delays. */
   async #lookAround(isAwake: boolean): Promise<void> {
     const at = Date.now();
     for (const app of this.#world.apps) {
       for (const path of [`/v1/${app.id}/stats`, `/v1/${app.id}/node`, "/healthz", "/openapi.json"])
         app.oracle.output(path, (await this.#gateway.get(path, app.secret)).text, at);
-      // The metrics are for the operator: of all apps, but with no names.
+      // Metrics are for the operator: they cover all apps, but contain no names.
       app.oracle.output("/metrics", (await this.#gateway.get("/metrics", "")).text, at);
     }
     await this.#world.countLagged();

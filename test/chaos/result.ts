@@ -1,4 +1,4 @@
-// What queries answer and observers are sent, as far as the oracle reads it.
+// The parts of query responses and messages that the oracle reads.
 
 interface Row {
   readonly sessionId: string;

@@ -13,10 +13,10 @@ import {
   upgradeRequest,
 } from "../support/raw-websocket.ts";
 
-/** Not that of others: who never connects uses up what an address may have. */
+/** A separate address, because sockets that never connect use up the limit of an address. */
 const ADDRESS = "127.0.0.66";
 
-/** Those who do not keep to any protocol: raw TCP, at the gateway's port. */
+/** Clients without a protocol: raw TCP to the gateway's port. */
 export class RudeSocket {
   readonly tcp: Socket;
   readonly #upgraded: Promise<boolean>;
@@ -46,13 +46,13 @@ export class RudeSocket {
     this.#write(frame(options));
   }
 
-  /** Reads nothing from now on, and says all the same that it is alive. */
+  /** Stops reading, but still replies that it is alive. */
   playDead(): void {
     this.tcp.pause();
     this.#pongs = setInterval(() => this.frame({ opcode: PONG }), 500);
   }
 
-  /** Something that is no frame, or no message. */
+  /** Sends bytes that are not a frame, or not a message. */
   offend(random: Random): void {
     random.pick([
       () => this.frame({ opcode: 3, payload: "a reserved opcode" }),

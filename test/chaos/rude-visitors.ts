@@ -4,7 +4,7 @@ import type { ChaosWorld } from "./chaos-world.ts";
 import { RudeSocket } from "./rude-socket.ts";
 import { SLACK_MS, TIMES } from "./times.ts";
 
-/** What those do who keep to no protocol. */
+/** Actions of clients that follow no protocol. */
 export class RudeVisitors {
   readonly #world: ChaosWorld;
   readonly #a: AppUnderChaos;
@@ -43,6 +43,6 @@ export class RudeVisitors {
     rude.playDead();
     await delay(6_000);
     rude.end();
-    this.#world.settles(TIMES.windowMs + SLACK_MS);
+    this.#world.extendEffects(TIMES.windowMs + SLACK_MS);
   }
 }

@@ -5,13 +5,13 @@ import type { Summary } from "./summary.ts";
 
 const USAGE = `Usage: npm run chaos -- [--minutes 10] [--seed 7] [--transport ws|uws] [--nodes 3 [--only <text>]]
 
-Starts a gateway and does to it what happens to gateways, and compares what everybody sees whenever it rests. With --nodes: so many
-gateways on a Redis, with a transport of their own each unless one is said; they, and Redis, have what happens to them, or only
-what has this text in its name.
-Exit code 1: an invariant was broken; the seed, and what happened before, are printed.
+Starts a gateway, applies random faults, and compares the state of all clients at each pause.
+--nodes starts several gateways that share a Redis, and applies faults to them and to Redis.
+Their transports differ, unless --transport names one. --only selects the faults whose name contains a text.
+Exit code 1: an invariant was broken. The output contains the seed and the previous events.
 `;
 
-/** One defect may show in very many ways. */
+/** One defect may cause very many violations. */
 const MOST_PRINTED = 10;
 
 function megabytes(bytes: number | undefined): string {
@@ -23,16 +23,21 @@ function listed(events: ReadonlyMap<string, number>): string {
   return sorted.map(([name, count]) => `${count} ${name}`).join(", ");
 }
 
-function print(summary: Summary, seed: number, transport: string): void {
+function printSummary(summary: Summary, seed: number, transport: string): void {
   const { latency, rss, files, observed } = summary;
   const lines = [
     "",
     `${transport}, seed ${seed}: ${summary.quietPoints} quiet points, ${summary.violations.length} violations`,
     `events: ${listed(summary.events)}`,
-    `observers: ${observed.diffs} diffs, ${observed.snapshots} snapshots, ${observed.reconnects} reconnects, ${summary.lagged} times too slow; ${summary.restarts} restarts of the gateway`,
-    `a healthy client is seen after p50 ${latency.p50.toFixed(1)}, p99 ${latency.p99.toFixed(1)}, max ${latency.max.toFixed(1)} ms (${latency.samples} samples)`,
-    `event-loop delay of 10 s before a quiet point: worst p99 ${summary.loopDelayP99} ms, max ${summary.loopDelayMax} ms`,
-    `resident memory: ${megabytes(rss.begin)} at the beginning, ${megabytes(rss.end)} when all have left; open files ${files.begin}, ${files.end}`,
+    `observers: ${observed.diffs} diffs, ${observed.snapshots} snapshots, ${observed.reconnects} reconnects, ` +
+      `too slow ${summary.lagged} times`,
+    `restarts of the gateway: ${summary.restarts}`,
+    `latency of a healthy client: p50 ${latency.p50.toFixed(1)}, p99 ${latency.p99.toFixed(1)}, ` +
+      `max ${latency.max.toFixed(1)} ms (${latency.samples} samples)`,
+    `event-loop delay in the 10 s before a quiet point: worst p99 ${summary.loopDelayP99} ms, ` +
+      `max ${summary.loopDelayMax} ms`,
+    `resident memory: ${megabytes(rss.begin)} at the beginning, ${megabytes(rss.end)} after all clients left`,
+    `open files: ${files.begin} at the beginning, ${files.end} after all clients left`,
   ];
   process.stdout.write(`${lines.join("\n")}\n`);
   printViolations(summary.violations, seed);
@@ -44,7 +49,8 @@ function printNodes(summary: NodesSummary, seed: number, nodes: number): void {
     "",
     `${nodes} nodes, seed ${seed}: ${quietPoints} quiet points, ${violations.length} violations`,
     `events: ${listed(events)}`,
-    `observers: ${diffs} diffs, ${snapshots} snapshots; ${visits} visits with five tabs on any nodes were seen to begin and end ${sightings} times`,
+    `observers: ${diffs} diffs, ${snapshots} snapshots`,
+    `${visits} visits with five tabs on any nodes: ${sightings} observed beginnings and ends`,
   ];
   process.stdout.write(`${lines.join("\n")}\n`);
   printViolations(violations, seed);
@@ -81,28 +87,34 @@ async function main(): Promise<void> {
     (transport !== undefined && transport !== "ws" && transport !== "uws")
   )
     throw new Error(`\n${USAGE}`);
-  process.stdout.write(
-    `chaos over ${nodes > 1 ? `${nodes} nodes` : (transport ?? "uws")} for ${minutes} minutes, seed ${seed}\n`,
-  );
-  // Something is stuck if it takes much longer; the processes that were started end with this one.
+  const subject = nodes > 1 ? `${nodes} nodes` : (transport ?? "uws");
+  process.stdout.write(`chaos over ${subject} for ${minutes} minutes, seed ${seed}\n`);
+  // A run that takes much longer is stuck. The started processes end with this one.
   setTimeout(
-    () => fail(new Error("it takes too long, so something is stuck")),
+    () => fail(new Error("the run takes too long, so something is stuck")),
     minutes * 60_000 + 180_000,
   ).unref();
   const startedAt = Date.now();
-  const say = (line: string) =>
+  const print = (line: string) =>
     void process.stdout.write(
       `${String(Math.round((Date.now() - startedAt) / 1000)).padStart(4)} s  ${line}\n`,
     );
   let violations: Summary["violations"];
   if (nodes > 1) {
-    const summary = await new NodesDriver({ nodes, transport, seed, minutes, only: values.only, say }).run();
+    const summary = await new NodesDriver({
+      nodes,
+      transport,
+      seed,
+      minutes,
+      only: values.only,
+      print,
+    }).run();
     printNodes(summary, seed, nodes);
     violations = summary.violations;
   } else {
-    const driver = new Driver({ transport: transport ?? "uws", seed, minutes, say });
+    const driver = new Driver({ transport: transport ?? "uws", seed, minutes, print });
     const summary = await driver.run();
-    print(summary, seed, transport ?? "uws");
+    printSummary(summary, seed, transport ?? "uws");
     violations = summary.violations;
   }
   process.exitCode = violations.length > 0 ? 1 : 0;

@@ -3,16 +3,16 @@ import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { cpuSeconds } from "../support/cpu.ts";
 import { TRANSPORTS } from "../support/transports.ts";
-import { LONG, percentile, say, start } from "./crowded.ts";
+import { LONG, percentile, print, start } from "./crowded.ts";
 import { type Message, WireClient } from "./wire-client.ts";
 
-// Very many who come at once.
+// Very many clients at once.
 
 describe.each(TRANSPORTS)("storms, over %s", (transport) => {
-  // The same in small: as many seconds of admission, a tenth of the clients.
+  // The same on a small scale: as many seconds of admission, a tenth of the clients.
   const clients = LONG ? 15_000 : 600;
   const scaled: Record<string, string> = LONG ? {} : { MAX_CONNECTS_PER_SECOND: "150" };
-  it(`R33: ${clients} who are cut off come back at once, within the admission's rate, and nobody sees it`, async (context) => {
+  it(`R33: ${clients} cut-off clients return at once, within the admission rate, and no observer notices`, async (context) => {
     const { swarm, oracle, observe, query, node, stats, gateway } = await start(context, transport, {
       RESUME_WINDOW_MS: LONG ? "60000" : "30000",
       HEARTBEAT_INTERVAL_MS: "60000",
@@ -26,14 +26,14 @@ describe.each(TRANSPORTS)("storms, over %s", (transport) => {
     await Promise.all(swarms.map((each) => each.order({ kind: "open", overMs: 1_000 })));
     const observing = observe("observer", {});
     await delay(1_000);
-    expect(await observing.settled(10_000)).toBe(true);
+    expect(await observing.caughtUp(10_000)).toBe(true);
     expect(Object.keys(await query({}))).toHaveLength(clients);
     const { diffs } = observing.observer;
     const cutAt = Date.now();
     const cpuBefore = cpuSeconds(gateway.pid) ?? 0;
     await Promise.all(swarms.map((each) => each.order({ kind: "cut" })));
     type Return = { readonly resumed: number; readonly attempts: number; readonly tookMs: number[] };
-    // It is told for ten seconds at a time, and the worst ones count.
+    // The delay covers ten seconds at a time. The worst ones count.
     const delays: { readonly p99: number; readonly max: number }[] = [];
     const looking = setInterval(() => void node().then((each) => delays.push(each.eventLoopDelayMs)), 2_000);
     const returns = await Promise.all(
@@ -46,9 +46,9 @@ describe.each(TRANSPORTS)("storms, over %s", (transport) => {
     clearInterval(looking);
     const worst = (which: "p99" | "max") => Math.max(...delays.map((each) => each[which]));
     const cpu = (cpuSeconds(gateway.pid) ?? 0) - cpuBefore;
-    await observing.settled(10_000);
+    await observing.caughtUp(10_000);
     expect(oracle.violations).toEqual([]);
-    say(
+    print(
       `R33 ${transport}: ${clients} cut, ${resumed} resumed, ${attempts} attempts, back after p50 ${percentile(took, 0.5)}, p99 ${percentile(took, 0.99)}, ` +
         `max ${percentile(took, 1)} ms, ${took.filter((ms) => ms > 15_000).length} after 15 s; ${observing.observer.diffs - diffs} diffs seen; ` +
         `loop delay p99 ${worst("p99")}, max ${worst("max")} ms, ${cpu.toFixed(1)} s of CPU; ${Date.now() - cutAt} ms in all, load ${loadavg()[0]!.toFixed(1)}`,
@@ -59,7 +59,7 @@ describe.each(TRANSPORTS)("storms, over %s", (transport) => {
   }, 180_000);
 
   const joiners = LONG ? 2_000 : 600;
-  it(`R57: ${joiners} who join within a second are seen within two, in few messages`, async (context) => {
+  it(`R57: ${joiners} clients that join within a second are visible within two, in few messages`, async (context) => {
     const { swarm, token, gateway, node, query } = await start(context, transport, {
       MAX_CONNECTIONS_PER_IP: "10000",
     });
@@ -75,7 +75,7 @@ describe.each(TRANSPORTS)("storms, over %s", (transport) => {
         const message: Message = JSON.parse(text);
         if (message.type !== "diff") return;
         frames[i]!++;
-        // The last of the observers counts.
+        // The last observer counts.
         for (const userId of Object.keys(message.data)) seenAt.set(`${i} ${userId}`, Date.now());
       };
     }
@@ -89,14 +89,14 @@ describe.each(TRANSPORTS)("storms, over %s", (transport) => {
       .flat()
       .flatMap(([userId, at]) => frames.map((_, i) => seenAt.get(`${i} ${userId}`)! - at));
     const { eventLoopDelayMs } = await node();
-    say(
+    print(
       `R57 ${transport}: ${joiners} joined within ${lastedMs} ms, seen by 5 observers after p50 ${percentile(took, 0.5)}, p99 ${percentile(took, 0.99)}, ` +
         `max ${percentile(took, 1)} ms, in ${Math.max(...frames)} frames each; loop delay p99 ${eventLoopDelayMs.p99} ms`,
     );
     expect(Object.keys(await query({}))).toHaveLength(joiners);
     expect(took.some(Number.isNaN)).toBe(false);
     expect(percentile(took, 0.99)).toBeLessThan(2_000);
-    // One in 50 ms at most, and the one that comes at once.
+    // At most one per 50 ms, and the immediate one.
     expect(Math.max(...frames)).toBeLessThanOrEqual(Math.ceil((lastedMs + 300) / 50) + 2);
   }, 60_000);
 
@@ -118,7 +118,7 @@ describe.each(TRANSPORTS)("storms, over %s", (transport) => {
     const rounds = [await round(cycles / 4), await round(cycles / 4), await round(cycles / 4)];
     const last = rounds.at(-1)!;
     const mb = (bytes: number) => (bytes / 1e6).toFixed(1);
-    say(
+    print(
       `R71 ${transport}: ${cycles} visits; resident MB by quarter ${[first, ...rounds].map((each) => mb(each.rssBytes)).join(", ")}, ` +
         `heap MB ${[first, ...rounds].map((each) => mb(each.heapUsedBytes)).join(", ")}; files ${first.files}, then ${last.files}`,
     );

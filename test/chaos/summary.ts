@@ -7,7 +7,7 @@ export interface Summary {
   readonly quietPoints: number;
   readonly restarts: number;
   readonly slowReturns: number;
-  /** Times that a slow reader got a snapshot instead of diffs. */
+  /** How often a slow reader got a snapshot instead of diffs. */
   readonly lagged: number;
   readonly violations: readonly { readonly violation: Violation; readonly history: readonly string[] }[];
   readonly latency: {
@@ -23,7 +23,7 @@ export interface Summary {
   readonly observed: { readonly diffs: number; readonly snapshots: number; readonly reconnects: number };
 }
 
-/** What there is to tell of a run: how the gateway was at its beginning and its end, and what came between. */
+/** The report of a run: the gateway at its beginning and end, and what happened between. */
 export function summarize(
   world: ChaosWorld,
   quietPoints: QuietPoints,

@@ -5,7 +5,7 @@ import { frame } from "../support/raw-websocket.ts";
 import { openLightly } from "./light-client.ts";
 import type { SwarmAnswer, SwarmOptions, SwarmOrder } from "./swarm.ts";
 
-// A process with very many plain clients, which do what they are told all at once.
+// A process with very many plain clients, which all follow commands at once.
 
 const options = JSON.parse(process.env.SWARM!) as SwarmOptions;
 const path = `/v1/${options.appId}/realtime`;
@@ -16,7 +16,7 @@ const WIDE = Object.fromEntries(Array.from({ length: 7 }, (_, i) => [`k${i}`, "w
 class Client {
   readonly #index: number;
   socket: WebSocket | undefined;
-  /** The status with which it was not let in; 0 if there was none, and only its session was refused. */
+  /** The status of the refusal; 0 if there was none, and only its session was refused. */
   refusal = 0;
   sessionId: string | undefined;
   largestFrame = 0;
@@ -37,7 +37,7 @@ class Client {
     return addresses[this.#index % Math.max(1, addresses.length)];
   }
 
-  /** False if it was not let in. */
+  /** False if it was refused. */
   connect(): Promise<boolean> {
     const { localAddress } = this;
     const socket = new WebSocket(url, { perMessageDeflate: false, ...(localAddress && { localAddress }) });
@@ -64,12 +64,12 @@ class Client {
     if (this.socket?.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify(message));
   }
 
-  /** Whether the session is the one that it had. */
+  /** Whether the session is the previous one. */
   open(fields: object = {}): Promise<boolean> {
     return new Promise((resolve) => {
       const before = this.sessionId;
       this.onText = (text) => {
-        // Refused: it has a socket, and no session.
+        // It was refused: it has a socket and no session.
         if (text.startsWith('{"type":"error"')) return resolve(false);
         if (!text.startsWith('{"type":"opened"')) return;
         this.onText = undefined;
@@ -92,7 +92,7 @@ async function each(act: (client: Client, index: number) => Promise<void>): Prom
   await Promise.all(Array.from({ length: AT_ONCE }, worker));
 }
 
-/** Tries as the SDK would, and as lightly as it can. */
+/** Retries like the SDK, with as little work as possible. */
 async function comeBack({ userId, sessionId, localAddress }: Client, windowMs: number, port: number) {
   const startedAt = Date.now();
   const open = { type: "open", kind: "widget", userId, sessionId };
@@ -118,7 +118,7 @@ async function flood(client: Client, kind: "messages" | "pings", untilAt: number
   }
 }
 
-/** One visit, which ends in one of the ways that visits end. */
+/** One visit, which ends in one of the possible ways. */
 async function visit(client: Client, number: number): Promise<void> {
   const how = number % 5;
   const connecting = client.connect();

@@ -6,22 +6,22 @@ export interface SwarmOptions {
   readonly port: number;
   readonly appId: string;
   readonly token: string;
-  /** Users are called by it and a number. */
+  /** The prefix of the user names. */
   readonly prefix: string;
   readonly count: number;
-  /** Addresses of this machine to come from, in turn; the usual one if there are none. */
+  /** Local addresses to use in turn. Without any, the default one. */
   readonly addresses: readonly string[];
 }
 
 export type SwarmOrder =
   | { readonly kind: "connect" | "cut" | "look" }
-  /** Each tries once, and if it is let in opens its session, with as much custom data as it may have. */
+  /** Each client tries once. If accepted, it opens its session with the maximum custom data. */
   | { readonly kind: "arrive" }
-  /** Each opens its session, at a time of its own within so long. */
+  /** Each client opens its session at a random time within this period. */
   | { readonly kind: "open"; readonly overMs: number }
   | { readonly kind: "subscribe"; readonly filter: object }
   | { readonly kind: "pause"; readonly isPaused: boolean }
-  /** With the delays of the SDK; to another port if one is given. */
+  /** With the delays of the SDK, optionally on another port. */
   | { readonly kind: "comeBack"; readonly windowMs: number; readonly port?: number }
   | { readonly kind: "flood"; readonly what: "messages" | "pings" | "handshakes"; readonly ms: number }
   | { readonly kind: "churn"; readonly cycles: number };
@@ -31,9 +31,9 @@ export interface SwarmAnswer {
 }
 
 export interface SwarmArrival {
-  /** How many have a session. */
+  /** The number of clients with a session. */
   readonly arrived: number;
-  /** The statuses with which others were refused; 0 where there was none. */
+  /** The statuses of the refusals; 0 without a status. */
   readonly refusals: readonly number[];
 }
 
@@ -47,11 +47,11 @@ export interface SwarmSight {
 
 const SCRIPT = new URL("../../dist/dev/test/chaos/swarm-process.js", import.meta.url).pathname;
 
-/** Many plain clients in a process of their own. */
+/** Many plain clients in another process. */
 export class Swarm {
   readonly #child: ChildProcess;
 
-  /** `within`: a command that runs another in surroundings of its own, such as a network. */
+  /** `within`: a command that runs the process in its own environment, such as a network. */
   constructor(
     options: Partial<SwarmOptions> & Pick<SwarmOptions, "port" | "token" | "appId">,
     within?: string[],
@@ -74,7 +74,7 @@ export class Swarm {
     return answer as T;
   }
 
-  /** As `kill -9` does: the system closes its connections. */
+  /** Like `kill -9`: the system closes its connections. */
   kill(): void {
     this.#child.kill("SIGKILL");
   }

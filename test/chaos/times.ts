@@ -1,4 +1,4 @@
-/** The periods of the gateway under chaos: short, so that much happens in a minute. */
+/** Periods of the gateway under chaos. They are short, so that much happens in a minute. */
 export const TIMES = {
   windowMs: 3_000,
   heartbeatMs: 2_000,
@@ -8,12 +8,15 @@ export const TIMES = {
   tokenSeconds: 12,
 } as const;
 
-/** How long after a network went silent the gateway may take to notice: at least, since a ping may be out; and at most. */
+/**
+ * Minimum and maximum time until the gateway notices a silent network. A ping may be pending, hence the
+ * minimum.
+ */
 export const SOONEST_DETECTION_MS = TIMES.heartbeatMs / 2;
 export const LATEST_DETECTION_MS = TIMES.heartbeatMs * 1.5;
-/** A second is the promise, another is for a busy machine. */
+/** The contract promises one second. The other is for a busy machine. */
 export const SLACK_MS = 2_000;
-/** What every error says that is injected into a gateway, see injected-faults.ts. */
+/** The message of every error that is injected into a gateway, see injected-faults.ts. */
 export const INJECTED = "an injected fault";
-/** For so long after a signal functions of the gateway throw at random. */
+/** How long after a signal functions of the gateway throw at random. */
 export const FAULTS_MS = 1_000;

@@ -13,7 +13,7 @@ export interface Visit {
   readonly sessionId: string;
 }
 
-/** What single visitors do, good and bad ones. */
+/** Actions of single visitors, good and bad ones. */
 export class Visitors {
   readonly #world: ChaosWorld;
   readonly #gateway: GatewayUnderTest;
@@ -49,7 +49,7 @@ export class Visitors {
     for (let i = 0; i < 3; i++) {
       await delay(this.#random.between(50, 400));
       const at = Date.now();
-      this.#a.oracle.note(at, userId, "leaves the page");
+      this.#a.oracle.record(at, userId, "leaves the page");
       this.#a.oracle.mayEnd(tab.sessionId, at + TIMES.windowMs);
       if (this.#random.next() < 0.5) tab.client.socket.close(1001);
       else tab.client.terminate();
@@ -127,7 +127,7 @@ export class Visitors {
         `closed with ${client.closeCode}, ${Date.now() - exp * 1_000} ms after exp`,
       );
     client.terminate();
-    if (opened.type === "opened") this.#world.settles(TIMES.windowMs + SLACK_MS);
+    if (opened.type === "opened") this.#world.extendEffects(TIMES.windowMs + SLACK_MS);
   }
 
   async lie(): Promise<void> {
@@ -154,7 +154,7 @@ export class Visitors {
       wrong("another's session was resumed", stolen);
     else oracle.mayEnd(stolen.sessionId, 0);
     this.leave(mallory, "goodbye");
-    // Another app's token here, and ours there.
+    // A token of the other app, in each direction.
     const foreign = await WireClient.connect(this.#gateway.url, this.#a.id, this.#b.appToken).catch(
       () => undefined,
     );
@@ -183,10 +183,10 @@ export class Visitors {
         `3000 messages in a moment, and closed with ${client.closeCode}`,
       );
     client.terminate();
-    this.#world.settles(TIMES.windowMs + SLACK_MS);
+    this.#world.extendEffects(TIMES.windowMs + SLACK_MS);
   }
 
-  /** Sessions that change a lot, much at a time: more than slow readers can take. */
+  /** Sessions with many large changes: more than slow readers can read. */
   async loud(): Promise<void> {
     const client = await WireClient.connect(this.#gateway.url, this.#a.id, this.#a.appToken);
     const ids: string[] = [];
@@ -217,7 +217,7 @@ export class Visitors {
     const { oracle } = this.#a;
     if (how === "gone") {
       oracle.mayEnd(sessionId, at + TIMES.windowMs, at + TIMES.windowMs + SLACK_MS);
-      this.#world.settles(TIMES.windowMs + SLACK_MS);
+      this.#world.extendEffects(TIMES.windowMs + SLACK_MS);
       return client.terminate();
     }
     oracle.ended(sessionId, at);

@@ -6,7 +6,7 @@ export type Message = any;
 
 const PATIENCE_MS = 10_000;
 
-/** A WebSocket client that keeps nothing: it hands on what comes, and matches answers to questions. */
+/** A WebSocket client that stores nothing. It passes messages on and matches replies to requests. */
 export class WireClient {
   readonly socket: WebSocket;
   onText: ((text: string) => void) | undefined;
@@ -36,7 +36,7 @@ export class WireClient {
     });
   }
 
-  /** Connects and shows the token; throws if either is refused. */
+  /** Connects and authenticates. Throws if either is refused. */
   static async connect(
     url: string,
     appId: string,
@@ -73,7 +73,7 @@ export class WireClient {
     if (this.isOpen) this.socket.send(typeof message === "string" ? message : JSON.stringify(message));
   }
 
-  /** The answer; `gone` if the socket closed, `silent` if none came. */
+  /** The reply; `gone` if the socket closed, `silent` if there was none. */
   ask(message: object): Promise<Message> {
     if (!this.isOpen) return Promise.resolve({ type: "gone" });
     const id = this.#nextId++;

@@ -12,7 +12,7 @@ test.each([
 });
 
 test.each(["", "1", "h", "0s", "-1h", "1.5h", "1 h", "1h30m", "1y", "99999d", "never", "1H"])(
-  "%j is none",
+  "%j is not a duration",
   (text) => {
     expect(parseDuration(text)).toBeUndefined();
   },

@@ -29,7 +29,7 @@ const commands = all(program);
 const helps = commands.map((command) => [command.name(), helpOf(command)] as const);
 const readme = readFileSync(new URL("../../README.md", import.meta.url), "utf8");
 
-/** The words of each example: with one space between, up to a comment, an operator of the shell, or a column of text. */
+/** The words of each example, up to a comment, a shell operator or another column of text. */
 function examplesIn(text: string): string[][] {
   return [...text.matchAll(/npx presence-gateway((?: [^\s`#|>&;)]+)*)/g)].map((match) =>
     match[1]!.trim().split(" "),
@@ -37,7 +37,7 @@ function examplesIn(text: string): string[][] {
 }
 
 test.each([...helps, ["README.md", readme] as const])(
-  "every example of %s is a command with such options",
+  "every example of %s is a command with existing options",
   (_name, text) => {
     for (const words of examplesIn(text)) {
       let command = program;
@@ -45,7 +45,7 @@ test.each([...helps, ["README.md", readme] as const])(
         const name = words.shift();
         command = command.commands.find((each) => each.name() === name)!;
       }
-      // Where a command is missing, there is nothing, or a request for help.
+      // An example without a subcommand is complete, or requests help.
       if (command.commands.length > 0) expect(["", undefined, "help", "--help"]).toContain(words[0]);
       const flags = ["--help", ...command.options.flatMap(({ short, long }) => [short, long])];
       for (const word of words) if (word.startsWith("-")) expect(flags, words.join(" ")).toContain(word);
@@ -53,7 +53,7 @@ test.each([...helps, ["README.md", readme] as const])(
   },
 );
 
-test("every command has an example, says its exit codes, and no option twice", () => {
+test("every command has an example and exit codes, and no option twice", () => {
   for (const [name, text] of helps) {
     if (name === "help") continue;
     expect(text, name).toContain("$ ");
@@ -65,7 +65,7 @@ test("every command has an example, says its exit codes, and no option twice", (
   }
 });
 
-test("every line of help fits a wide terminal", () => {
+test("every line of help has at most 140 columns", () => {
   for (const [name, text] of helps) {
     for (const line of text.split("\n")) expect(line.length, `${name}: ${line}`).toBeLessThanOrEqual(140);
   }

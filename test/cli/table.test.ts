@@ -4,7 +4,7 @@ import { displayWidth } from "../../src/cli/terminal-text.ts";
 
 const HEADER = ["USER", "CONVERSATION"];
 
-test("columns are as wide as they must be", () => {
+test("columns are as wide as their widest cell", () => {
   expect(
     renderTable(HEADER, [
       ["alice", "c1"],
@@ -13,7 +13,7 @@ test("columns are as wide as they must be", () => {
   ).toEqual(["USER   CONVERSATION", "alice  c1", "山田   -"]);
 });
 
-test("the widest column gives way, and every line fits", () => {
+test("the widest column is cut so that every line fits", () => {
   const rows = [
     ["alice", "a-conversation-with-a-very-long-name"],
     ["bob", "山".repeat(30)],
@@ -26,7 +26,7 @@ test("the widest column gives way, and every line fits", () => {
   }
 });
 
-test("a cell can't leave its place", () => {
+test("a cell cannot control the terminal", () => {
   const lines = renderTable(HEADER, [["\x1b[1;1Hroot", "c\r\nfake line"]]);
   expect(lines).toHaveLength(2);
   expect(lines.join("")).not.toMatch(/\p{Cc}/u);

@@ -5,11 +5,11 @@ import { cut, displayWidth, pad, visible, visibleJson } from "../../src/cli/term
 describe("visible", () => {
   test.each([
     ["ESC and its sequences", "a\x1b[2Jb\x1b]0;title\x07", "a\\u{1b}[2Jb\\u{1b}]0;title\\u{7}"],
-    ["C1 controls, which some terminals obey", "\x9b31m", "\\u{9b}31m"],
+    ["C1 controls, which some terminals execute", "\x9b31m", "\\u{9b}31m"],
     ["line ends and tabs", "a\r\n\tb\u2028c", "a\\u{d}\\u{a}\\u{9}b\\u{2028}c"],
     ["bidi overrides and isolates", "\u202eecila\u2066", "\\u{202e}ecila\\u{2066}"],
-    ["what can't be seen", "al\u200bice\u00ad\ufeff", "al\\u{200b}ice\\u{ad}\\u{feff}"],
-    ["a joiner that joins nothing", "a\u200db", "a\\u{200d}b"],
+    ["invisible characters", "al\u200bice\u00ad\ufeff", "al\\u{200b}ice\\u{ad}\\u{feff}"],
+    ["a joiner outside an emoji", "a\u200db", "a\\u{200d}b"],
     ["half a surrogate pair", "\ud800", "\\u{d800}"],
     ["tags beyond the first plane", "\u{e0061}", "\\u{e0061}"],
   ])("shows %s as an escape", (_name, text, shown) => {
@@ -23,7 +23,7 @@ describe("visible", () => {
     },
   );
 
-  test("leaves nothing that a terminal would obey, and does nothing the second time", () => {
+  test("leaves nothing that controls a terminal, and applying it twice changes nothing more", () => {
     fc.assert(
       fc.property(fc.string({ unit: "binary" }), (text) => {
         const shown = visible(text);
@@ -34,7 +34,7 @@ describe("visible", () => {
   });
 });
 
-test("visibleJson says the same as JSON, without what a terminal would obey", () => {
+test("visibleJson is equivalent JSON without characters that control a terminal", () => {
   fc.assert(
     fc.property(fc.dictionary(fc.string({ unit: "binary" }), fc.string({ unit: "binary" })), (value) => {
       const text = visibleJson(value);

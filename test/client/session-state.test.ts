@@ -38,7 +38,7 @@ type Step =
   | { readonly do: "set"; readonly fields: SessionFields }
   | { readonly do: "type"; readonly isTyping: boolean }
   | { readonly do: "tell" }
-  | { readonly do: "retell" }
+  | { readonly do: "resyncAll" }
   | {
       readonly do: "break";
       readonly arrives: number;
@@ -62,7 +62,7 @@ const step = (keys: readonly string[]): fc.Arbitrary<Step> =>
     { weight: 5, arbitrary: fc.record({ do: fc.constant("set" as const), fields: fields(keys) }) },
     { weight: 2, arbitrary: fc.record({ do: fc.constant("type" as const), isTyping: fc.boolean() }) },
     { weight: 4, arbitrary: fc.record({ do: fc.constant("tell" as const) }) },
-    { weight: 1, arbitrary: fc.record({ do: fc.constant("retell" as const) }) },
+    { weight: 1, arbitrary: fc.record({ do: fc.constant("resyncAll" as const) }) },
     {
       weight: 2,
       arbitrary: fc.record({
@@ -94,15 +94,15 @@ function live(steps: readonly Step[], leftByPageBefore: SessionPatch) {
     }
   };
   const connect = (inBetween: readonly SessionFields[], isAnswered: boolean) => {
-    state.retell();
-    wire = [state.takeUntold() ?? {}];
+    state.resyncAll();
+    wire = [state.takePending() ?? {}];
     for (const change of inBetween) set(change);
     if (!isAnswered) return;
     gateway.apply(wire.shift()!);
     state.arrived();
   };
   const tellAll = () => {
-    for (let patch = state.takeUntold(); patch !== undefined; patch = state.takeUntold()) wire.push(patch);
+    for (let patch = state.takePending(); patch !== undefined; patch = state.takePending()) wire.push(patch);
   };
   connect([], true);
   let isOpen = true;
@@ -112,9 +112,9 @@ function live(steps: readonly Step[], leftByPageBefore: SessionPatch) {
       state.type(each.isTyping);
       app.apply({ isTyping: each.isTyping });
     } else if (each.do === "tell" && isOpen) {
-      const patch = state.takeUntold();
+      const patch = state.takePending();
       if (patch) wire.push(patch);
-    } else if (each.do === "retell" && isOpen) state.retell();
+    } else if (each.do === "resyncAll" && isOpen) state.resyncAll();
     else if (each.do === "break") {
       for (const patch of wire.slice(0, each.arrives)) gateway.apply(patch);
       connect(each.inBetween, each.isAnswered);
@@ -204,20 +204,20 @@ describe("a session's state", () => {
   it("says nothing that is so already, but typing", () => {
     const state = new SessionState();
     state.set({ visible: true, hasFocus: false, selectedConversationId: "c1", custom: { a: "1" } });
-    expect(state.takeUntold()).toEqual({
+    expect(state.takePending()).toEqual({
       visible: true,
       hasFocus: false,
       selectedConversationId: "c1",
       custom: { a: "1" },
     });
     state.set({ visible: true, hasFocus: false, selectedConversationId: "c1" });
-    expect(state.takeUntold()).toBeUndefined();
+    expect(state.takePending()).toBeUndefined();
     state.type(true);
-    expect(state.takeUntold()).toEqual({ isTyping: true });
+    expect(state.takePending()).toEqual({ isTyping: true });
     state.type(true);
-    expect(state.takeUntold()).toEqual({ isTyping: true });
+    expect(state.takePending()).toEqual({ isTyping: true });
     state.set({ selectedConversationId: "c2" });
-    expect(state.takeUntold()).toEqual({ isTyping: false, selectedConversationId: "c2" });
+    expect(state.takePending()).toEqual({ isTyping: false, selectedConversationId: "c2" });
   });
 
   it("refuses what the gateway would, and changes nothing then", () => {
@@ -242,7 +242,7 @@ describe("a session's state", () => {
         () => state.set({ hasFocus: true, custom: { z: "1" }, ...(fields as object) }),
         JSON.stringify(fields),
       ).toThrow(TypeError);
-      expect(state.takeUntold()).toBeUndefined();
+      expect(state.takePending()).toBeUndefined();
     }
     state.set({ custom: Object.fromEntries(Object.entries(tooMany).slice(0, 32)) });
     expect(() => state.set({ custom: { another: "" } })).toThrow(TypeError);
@@ -255,9 +255,9 @@ describe("a session's state", () => {
       state.set({ custom: { [`k${i}`]: "x" } });
       state.set({ custom: { [`k${i}`]: null } });
     }
-    expect(JSON.stringify(state.takeUntold()).length).toBeLessThan(3_000);
-    state.retell();
-    expect(JSON.stringify(state.takeUntold()).length).toBeLessThan(3_000);
+    expect(JSON.stringify(state.takePending()).length).toBeLessThan(3_000);
+    state.resyncAll();
+    expect(JSON.stringify(state.takePending()).length).toBeLessThan(3_000);
   });
 
   it("has at most 4096 bytes of custom fields, as the gateway counts them, and is as it was when it is refused more", () => {
@@ -266,18 +266,18 @@ describe("a session's state", () => {
     const custom = { a: "\u0001".repeat(512), b: "€".repeat(300), c: "" };
     custom.c = "x".repeat(4_096 - Buffer.byteLength(JSON.stringify(custom)));
     state.set({ custom });
-    const told = state.takeUntold();
+    const told = state.takePending();
     expect(told).toEqual({ custom });
     expect(() => state.set({ hasFocus: true, custom: { d: "" } })).toThrow("4096 bytes");
-    expect(state.takeUntold()).toBeUndefined();
+    expect(state.takePending()).toBeUndefined();
     state.set({ custom: { c: null, d: "" } });
   });
 
   it("pollutes nothing", () => {
     const state = new SessionState();
     state.set({ custom: JSON.parse('{"__proto__":"x","constructor":"y"}') });
-    state.retell();
-    expect(JSON.stringify(state.takeUntold())).toBe('{"custom":{"__proto__":"x","constructor":"y"}}');
+    state.resyncAll();
+    expect(JSON.stringify(state.takePending())).toBe('{"custom":{"__proto__":"x","constructor":"y"}}');
     expect(({} as Record<string, unknown>).polluted).toBeUndefined();
   });
 });

@@ -1,12 +1,12 @@
 import { Random } from "../support/random.ts";
 
-/** What a text did: taken, or refused in the way that it should be. Anything else is thrown: a finding. */
+/** The outcome of a text: accepted, or refused correctly. Anything else is thrown as a finding. */
 export type Outcome = "taken" | "refused";
 
-/** A part of the gateway that reads what others wrote. */
+/** A part of the gateway that reads foreign input. */
 export interface Target {
   readonly name: string;
-  /** How many inputs it takes to explore it; the tests are content with a share of them. */
+  /** Number of inputs that explore the target. Tests use a share of them. */
   readonly inputs: number;
   readonly make: (random: Random) => string;
   readonly check: (input: string) => Outcome | Promise<Outcome>;
@@ -22,7 +22,7 @@ export interface Report {
 
 const PROTOTYPE = Object.getOwnPropertyNames(Object.prototype).sort().join();
 
-/** Feeds a target until `isOver`; throws for a finding, cut down to what shows it. */
+/** Feeds a target until `isOver`. Throws on a finding, reduced to the text that shows it. */
 export async function fuzz(
   target: Target,
   seed: number,
@@ -68,7 +68,7 @@ export function summarize(target: Target, seed: number, report: Report): string 
   );
 }
 
-/** What is set on the prototype by assignment can be enumerated, and that costs nothing to see. */
+/** An assignment to the prototype creates an enumerable property, which is cheap to detect. */
 function expectCleanPrototype(): void {
   for (const name in {}) throw new Error(`Object.prototype has got a property ${JSON.stringify(name)}`);
 }
@@ -83,7 +83,7 @@ async function describe(target: Target, seed: number, input: string, error: unkn
   );
 }
 
-/** Takes out of a text whatever is not needed for it to be a finding. */
+/** Removes everything from a text that the finding does not need. */
 async function shrink(target: Target, input: string, place: string | undefined): Promise<string> {
   let smallest = input;
   let tries = 0;

@@ -14,7 +14,7 @@ const BYTES = Number(process.env.FUZZ_CONNECTIONS ?? 400);
 const AT_ONCE = 20;
 const QUIET_MS = 100;
 
-describe.each(TRANSPORTS)(`what comes over real sockets with %s (MODEL_SEED=${SEED})`, (transport) => {
+describe.each(TRANSPORTS)(`input over real sockets with %s (MODEL_SEED=${SEED})`, (transport) => {
   let gateway: TestGateway;
 
   beforeAll(async () => {
@@ -29,7 +29,7 @@ describe.each(TRANSPORTS)(`what comes over real sockets with %s (MODEL_SEED=${SE
   });
   afterAll(() => gateway.stop());
 
-  /** Somebody who has nothing to do with it, and whose presence nobody else may touch. */
+  /** A bystander. Nobody else may change its presence. */
   async function expectUnharmed(sessionId: string): Promise<void> {
     expect((await gateway.query({ userIds: ["bystander"] })).bystander.widgets).toEqual([
       { sessionId, selectedConversationId: "quiet", custom: { a: "1" }, hasFocus: false, isTyping: false },
@@ -44,7 +44,7 @@ describe.each(TRANSPORTS)(`what comes over real sockets with %s (MODEL_SEED=${SE
     return { client, sessionId: await client.open(fields) };
   }
 
-  it("messages: nobody else notices", async () => {
+  it("messages: bystanders notice nothing", async () => {
     const random = new Random(SEED);
     const near = nearTo(CLIENT_MESSAGES, WORDS, 10);
     const { client, sessionId } = await bystander();
@@ -80,7 +80,7 @@ describe.each(TRANSPORTS)(`what comes over real sockets with %s (MODEL_SEED=${SE
     );
   });
 
-  it("bytes: every connection ends or is answered, nobody else notices", async () => {
+  it("bytes: every connection ends or gets a response, and bystanders notice nothing", async () => {
     const random = new Random(SEED + 1);
     const { client, sessionId } = await bystander();
     const statuses = new Map<string, number>();
@@ -91,7 +91,7 @@ describe.each(TRANSPORTS)(`what comes over real sockets with %s (MODEL_SEED=${SE
         const text = await sendRaw(gateway.gateway.port, makeBytes(random), QUIET_MS);
         const status = /^HTTP\/1\.1 (\d{3})/.exec(text)?.[1] ?? (text === "" ? "nothing" : "frames");
         statuses.set(status, (statuses.get(status) ?? 0) + 1);
-        // Whatever comes: no defect, and no word of how we are made.
+        // Whatever arrives, there is no internal error, and no response reveals internals.
         expect(text).not.toMatch(/HTTP\/1\.1 50[0-24]|node_modules|\bat \S+:\d+:\d+/);
       }
     };
@@ -109,7 +109,7 @@ describe.each(TRANSPORTS)(`what comes over real sockets with %s (MODEL_SEED=${SE
 
 const near = nearTo(FILTERS, WORDS, 10);
 
-/** A request that is almost right, or the upgrade to a WebSocket and frames that are almost right after it. */
+/** A near miss of a request, or an upgrade followed by near misses of frames. */
 function makeBytes(random: Random): Buffer {
   const body = near(random);
   const lines = random.pick([
@@ -139,7 +139,7 @@ function makeBytes(random: Random): Buffer {
   return Buffer.concat([Buffer.from(`${head}\r\n`, random.oneIn(2) ? "latin1" : "utf8"), tail]);
 }
 
-/** WebSocket frames with a bit wrong here and there. */
+/** WebSocket frames with some wrong bits. */
 function frames(random: Random): Buffer {
   const all: Buffer[] = [];
   for (let n = 1 + random.below(4); n > 0; n--) {

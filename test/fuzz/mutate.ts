@@ -1,9 +1,9 @@
 import type { Random } from "../support/random.ts";
 
-/** JSON as a tree that can also hold what no writer of JSON would write. */
+/** JSON as a tree that can also represent invalid JSON. */
 export type Tree = string | number | boolean | null | readonly Tree[] | Fields | Raw;
 
-/** An object as a list, so that a key may come twice and `__proto__` is a key like any other. */
+/** An object as a list, so that a key can occur twice and `__proto__` is an ordinary key. */
 export class Fields {
   readonly pairs: readonly (readonly [string, Tree])[];
 
@@ -12,7 +12,7 @@ export class Fields {
   }
 }
 
-/** Text that is written as it stands. */
+/** Text that is written unchanged. */
 export class Raw {
   readonly text: string;
 
@@ -37,7 +37,7 @@ export function writeTree(tree: Tree): string {
   return JSON.stringify(tree);
 }
 
-/** Names and texts that mean something to JavaScript, to terminals, to paths, or to careless code. */
+/** Names and texts with a meaning for JavaScript, terminals, paths or careless code. */
 export const ODD_TEXTS: readonly string[] = [
   "",
   " ",
@@ -135,9 +135,9 @@ const ODD_VALUES: readonly Tree[] = [
   ]),
 ];
 
-/** Changes one place of a tree; `words` are keys and values that mean something where it is read. */
+/** Changes one place of a tree. `words` are keys and values with a meaning for the reader. */
 export function mutateTree(random: Random, tree: Tree, words: readonly string[]): Tree {
-  // Rather deeper than here, where there is a deeper.
+  // Prefers deeper places.
   if (tree instanceof Fields && !random.oneIn(12)) return mutateFields(random, tree, words);
   if (Array.isArray(tree) && !random.oneIn(6)) return mutateList(random, tree, words);
   switch (random.below(8)) {
@@ -172,7 +172,7 @@ function mutateFields(random: Random, { pairs }: Fields, words: readonly string[
     case 2:
       return put([pickText(random, words), pair![1]]);
     case 3:
-      // Of a key that comes twice the last one counts.
+      // The last one of a repeated key counts.
       return put(pair!, [pair![0], random.pick(ODD_VALUES)]);
     case 4:
       return put([pair![0], random.pick(ODD_VALUES)], pair!);
@@ -198,7 +198,7 @@ function mutateList(random: Random, list: readonly Tree[], words: readonly strin
     case 1:
       return [...list, pickText(random, words)];
     case 2:
-      // Many of what is small: megabytes would only take time from other tries.
+      // Many copies of small values. Megabytes would take time from other inputs.
       return typeof item === "string" && random.oneIn(100)
         ? Array<Tree>(random.pick([999, 1_000, 1_001, 5_000])).fill(item.slice(0, 20))
         : [item, item];
@@ -241,7 +241,7 @@ const FRAGMENTS: readonly string[] = [
   "[".repeat(64),
 ];
 
-/** Changes one place of a text, which may no longer be what it was. */
+/** Changes one place of a text, which may become invalid. */
 export function mutateText(random: Random, text: string): string {
   const at = random.below(text.length + 1);
   const end = Math.min(text.length, at + 1 + random.below(random.oneIn(3) ? 40 : 3));
@@ -264,8 +264,8 @@ export function mutateText(random: Random, text: string): string {
 }
 
 /**
- * Makes a maker of texts near to good ones: mostly still JSON with something wrong in its structure, now and then broken as
- * a text too. `textOdds`: one in so many is.
+ * Returns a generator of texts close to valid ones. Most are JSON with an error in their structure, some are
+ * also damaged as text. `textOdds`: one in this many is damaged.
  */
 export function nearTo(
   good: readonly unknown[],

@@ -1,4 +1,4 @@
-// What may be said, written a second time and in another way, so that one mistake does not hide another.
+// A second, independent description of valid messages, so that one mistake does not hide another.
 
 type Raw = Record<string, unknown>;
 
@@ -54,7 +54,7 @@ function isSession(message: Raw): boolean {
   );
 }
 
-/** Whether a client may say this. */
+/** Whether a client may send this. */
 export function isClientMessage(message: unknown): boolean {
   if (!isObject(message)) return false;
   const { type, id, sessionId, userId, kind, filter, since, view, token } = message;
@@ -93,7 +93,7 @@ export function isClientMessage(message: unknown): boolean {
 
 const isWhole = (value: unknown) => isCount(value) && (value as number) <= 2 ** 52;
 
-/** Whether a node of a cluster may say this of a session. */
+/** Whether a node of a cluster may write this about a session. */
 export function isFact(value: unknown): boolean {
   if (!Array.isArray(value) || value[0] !== 1 || typeof value[1] !== "string") return false;
   const [userId, kind, opened, term, flags, conversation, custom] = value.slice(2);

@@ -5,7 +5,8 @@ import { TARGETS } from "./targets/all.ts";
 const NAMES = TARGETS.map(({ name }) => name).join(",");
 const USAGE = `Usage: npm run fuzz -- [--minutes N] [--seed S] [--only ${NAMES}]
 
-Feeds each reader of foreign input with near misses, for N minutes (1) in all, and ends with 1 for a finding.
+Feeds each reader of foreign input with near misses, for N minutes (default 1) in total.
+Exits with 1 after a finding.
 `;
 
 const { values } = parseArgs({

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { fields, filter } from "../model/arbitraries.ts";
 
-// Good inputs, from which bad ones are made.
+// Valid inputs, from which the fuzzer makes invalid ones.
 
 const id = fc.oneof(
   fc.constantFrom("alice", "bob", "c1", "__proto__"),
@@ -134,13 +134,13 @@ const app = fc.record({
   requireExp: maybe(fc.boolean()),
 });
 
-/** The same every time: what is made of them follows from the seed of the run. */
+/** Always the same, so that the mutations depend only on the seed of the run. */
 const sample = <T>(arbitrary: fc.Arbitrary<T>, count = 400): T[] =>
   fc.sample(arbitrary, { seed: 1, numRuns: count });
 
 const count = fc.nat({ max: 2 ** 30 });
 
-/** What nodes of a cluster tell each other, see src/server/cluster/record.ts. */
+/** Entries that nodes of a cluster exchange, see src/server/cluster/record.ts. */
 const row = [
   fc.constant(1),
   id,
@@ -169,7 +169,7 @@ export const SERVER_MESSAGES = sample(serverMessage);
 export const CLAIMS = sample(claims, 200);
 export const APPS = sample(fc.array(app, { minLength: 1, maxLength: 3 }), 100);
 
-/** Keys and values of the protocol: put in the wrong place they go further than noise does. */
+/** Keys and values of the protocol. In a wrong place they get further than noise. */
 export const WORDS: readonly string[] = [
   "type",
   "id",

@@ -93,7 +93,8 @@ describe.concurrent.each(TRANSPORTS)("handshakes over %s", (transport) => {
       const best = async (size: number) =>
         Math.min(...[await took(size, i), await took(size, i), await took(size, i)]);
       const [short, long] = [await best(4_000), await best(60_000)];
-      // Fifteen times as long, and what the machine adds; quadratic work would take 225 times as much, which is many seconds.
+      // Fifteen times as long, and what the machine adds; quadratic work would take 225 times as much, which
+      // is many seconds.
       expect(long, JSON.stringify(hostile(0)[i])).toBeLessThan(15 * short + 1_000);
     }
   });

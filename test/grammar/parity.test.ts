@@ -6,14 +6,16 @@ import { CLOSE, closeFrame, frame, RawWebSocket } from "../support/raw-websocket
 import { TRANSPORTS } from "../support/transports.ts";
 import { until } from "../support/until.ts";
 
-// The same script, played over each transport: what a client hears is the same, message by message, up to names that are
-// made up. What differs in frames is in ../support/deviations.ts, and in handshakes there too.
+// The same script, played over each transport: what a client hears is the same, message by message, up to
+// names that are made up. What differs in frames is in ../support/deviations.ts, and in handshakes there too.
 
 const PATH = `/v1/${APP}/realtime`;
 const RANDOM_SCRIPTS = Number(process.env.PARITY_RUNS ?? 150);
 const SEED = 20_261_122;
 
-/** Texts, as they are sent; `$app` and `$alice` stand for tokens, `$0`, `$1` … for the names that came so far. */
+/**
+ * Texts, as they are sent; `$app` and `$alice` stand for tokens, `$0`, `$1` … for the names that came so far.
+ */
 type Script = readonly string[];
 
 const CONNECT = '{"type":"connect","id":0,"token":"$app"}';

@@ -2,8 +2,8 @@ import { frame } from "../support/raw-websocket.ts";
 import type { GrammarCase } from "./cases.ts";
 import { fragments, openAround, ping } from "./messages.ts";
 
-// Class 6 of Autobahn: the 145 cases about UTF-8, most of them from Markus Kuhn's stress test of decoders. The bytes stand
-// within a field of a message, and whatever is valid must be stored as it was.
+// Class 6 of Autobahn: the 145 cases about UTF-8, most of them from Markus Kuhn's stress test of decoders.
+// The bytes stand within a field of a message, and whatever is valid must be stored as it was.
 
 const OPEN = "open";
 const KOSME = Buffer.from("\u03ba\u1f79\u03c3\u03bc\u03b5");

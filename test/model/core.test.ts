@@ -9,11 +9,10 @@ import { FilterSchema } from "../../src/protocol/filter.ts";
 import { App } from "../../src/server/auth/app.ts";
 import { AppPresence } from "../../src/server/gateway/app-presence.ts";
 import type { SessionLife } from "../../src/server/gateway/session-life.ts";
-import { createCounters } from "../../src/server/gateway/telemetry.ts";
 import { CachedResponse } from "../../src/server/http/cached-response.ts";
 import { readSettings } from "../../src/server/settings/settings.ts";
 import { runs, SEED } from "../support/seed.ts";
-import { endlessTurn } from "../support/stubs.ts";
+import { endlessTurn, testTelemetry } from "../support/stubs.ts";
 import * as arbitraries from "./arbitraries.ts";
 import { CauseBook, type Fields, Oracle, type OracleFilter, type OracleSession } from "./oracle.ts";
 import { Reader } from "./reader.ts";
@@ -60,15 +59,7 @@ class World {
     });
     this.presence = new AppPresence(app, {
       limits: settings.limits,
-      telemetry: {
-        ...createCounters(),
-        refused: () => {},
-        crashed: (error) => {
-          throw error;
-        },
-        observeDiffDelay: () => {},
-        observeQuery: () => {},
-      },
+      telemetry: testTelemetry(),
       makeId: () => `id${this.#ids++}`,
       clock: { now: () => this.now, wallNow: () => this.now },
       wakeBy: () => {},

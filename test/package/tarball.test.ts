@@ -68,7 +68,9 @@ const EXPECTED: Record<PackageName, Expected> = {
   },
 };
 
-/** A page with what it needs is in this folder, made by a bundler: its files have no sources of the same name. */
+/**
+ * A page with what it needs is in this folder, made by a bundler: its files have no sources of the same name.
+ */
 const PAGE = /^dist\/dashboard\/[\w./-]+\.(?:html|js|css|svg)(?:\.gz|\.br)?$/;
 
 describePackage("what is published", () => {

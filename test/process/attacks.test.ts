@@ -17,9 +17,14 @@ const APPS = JSON.stringify([{ id: "app", secrets: [SECRET] }]);
 const PATH = "/v1/app/realtime";
 /** What the heap may keep of a swarm that is gone, and the noise of measuring. */
 const MAY_GROW_MIB = 80;
-/** Processor time is the gateway's own, however busy the machine is; how long answers take is not, and is only told. */
+/**
+ * Processor time is the gateway's own, however busy the machine is; how long answers take is not, and is only
+ * told.
+ */
 const MAY_USE_S = 4;
-/** Sockets of an address that have not connected are bounded on uWebSockets.js: those over it are not let in. */
+/**
+ * Sockets of an address that have not connected are bounded on uWebSockets.js: those over it are not let in.
+ */
 const LIMITS = { maxMessageBytes: 262_144 };
 const OF_ADDRESS = { ws: 1_000, uws: new Newcomers(memoryBytes(), LIMITS).maxPerAddress };
 

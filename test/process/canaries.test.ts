@@ -8,7 +8,8 @@ import { GatewayProcess, runCli } from "../support/process.ts";
 import { sendRaw } from "../support/raw.ts";
 import { TRANSPORTS } from "../support/transports.ts";
 
-// Texts that nobody else would write, put wherever something secret or private goes in, and looked for in all that comes out.
+// Texts that nobody else would write, put wherever something secret or private goes in, and looked for in all
+// that comes out.
 
 const MARK = `canary${randomBytes(6).toString("hex")}`;
 const SECRET = `${MARK}-secret-that-is-long-enough-for-anybody`;

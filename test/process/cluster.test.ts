@@ -3,9 +3,9 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { mintToken } from "../../src/server/auth/mint.ts";
 import { RedisConnection } from "../../src/server/cluster/redis-connection.ts";
 import { keysOf } from "../../src/server/cluster/redis-scripts.ts";
+import { hasRedis, RedisServer } from "../programs/redis-server.ts";
 import { TestClient } from "../support/client.ts";
 import { GatewayProcess } from "../support/process.ts";
-import { hasRedis, RedisServer } from "../support/redis-server.ts";
 import { PATIENCE_MS, until } from "../support/until.ts";
 
 const APP = "app";

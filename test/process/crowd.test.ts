@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { ownPort } from "../programs/own-port.ts";
 import { APP, SECRET, TestGateway } from "../support/gateway.ts";
-import { ownPort } from "../support/own-port.ts";
 import { CliProcess, runCli } from "../support/process.ts";
 import { until } from "../support/until.ts";
 

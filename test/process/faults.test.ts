@@ -7,8 +7,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
+import { ownPort } from "../programs/own-port.ts";
 import { CliHost } from "../support/cli-host.ts";
-import { ownPort } from "../support/own-port.ts";
 import { type CliRun, PROJECT, runCli } from "../support/process.ts";
 import { TRANSPORTS } from "../support/transports.ts";
 import { until } from "../support/until.ts";
@@ -86,7 +86,9 @@ describe.each(TRANSPORTS)("over %s a log that can't be written", (TRANSPORT) => 
     for (const pid of pids) if (isThere(pid)) process.kill(pid, "SIGKILL");
   });
 
-  /** A gateway whose standard output is what the shell makes of `command`, in which `gateway` stands for it. */
+  /**
+   * A gateway whose standard output is what the shell makes of `command`, in which `gateway` stands for it.
+   */
   async function run(command: string) {
     // Nobody reads where it says which port it was given.
     const port = await ownPort();

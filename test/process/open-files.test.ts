@@ -9,8 +9,8 @@ import { upgradeRequest } from "../support/raw-websocket.ts";
 import { TRANSPORTS } from "../support/transports.ts";
 import { PATIENCE_MS } from "../support/until.ts";
 
-// More clients than the process may open files. uWebSockets.js by itself would use a whole core to ask for the connection
-// that it cannot take, and let nobody in.
+// More clients than the process may open files. uWebSockets.js by itself would use a whole core to ask for
+// the connection that it cannot take, and let nobody in.
 
 const SECRET = "a secret that is long enough for anybody, and for this";
 const APPS = JSON.stringify([{ id: "app", secrets: [SECRET] }]);

@@ -3,12 +3,12 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { findMaster } from "../../src/server/cluster/redis-master.ts";
 import { keysOf } from "../../src/server/cluster/redis-scripts.ts";
 import { Shards } from "../../src/server/cluster/shards.ts";
+import { ownPort } from "../programs/own-port.ts";
+import { documentedUser, hasRedis, RedisServer } from "../programs/redis-server.ts";
 import { TestClient } from "../support/client.ts";
 import { SECRET, TestGateway } from "../support/gateway.ts";
-import { ownPort } from "../support/own-port.ts";
 import { GatewayProcess } from "../support/process.ts";
 import { RedisCluster, type RedisClusterNode, tell } from "../support/redis-cluster.ts";
-import { documentedUser, hasRedis, RedisServer } from "../support/redis-server.ts";
 import { PATIENCE_MS, until } from "../support/until.ts";
 
 const LEASE_MS = 2_000;

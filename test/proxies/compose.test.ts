@@ -5,11 +5,11 @@ import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { mintToken } from "../../src/server/auth/mint.ts";
 import { readSettings } from "../../src/server/settings/settings.ts";
+import { documentedUser, hasRedis, RedisServer } from "../programs/redis-server.ts";
+import { installedProxies, ReverseProxy } from "../programs/reverse-proxy.ts";
 import { TestClient } from "../support/client.ts";
 import { GatewayProcess, PROJECT } from "../support/process.ts";
 import { tell } from "../support/redis-cluster.ts";
-import { documentedUser, hasRedis, RedisServer } from "../support/redis-server.ts";
-import { installedProxies, ReverseProxy } from "../support/reverse-proxy.ts";
 import { until } from "../support/until.ts";
 
 // There is no Docker here: the file is read, and what it would run is run without containers.

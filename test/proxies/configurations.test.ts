@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
+import { installedProxies, ReverseProxy, type ReverseProxyOptions } from "../programs/reverse-proxy.ts";
 import { TestClient } from "../support/client.ts";
 import { readEvents } from "../support/events.ts";
 import { APP, SECRET, TestGateway } from "../support/gateway.ts";
-import { installedProxies, ReverseProxy, type ReverseProxyOptions } from "../support/reverse-proxy.ts";
 import { TRANSPORTS } from "../support/transports.ts";
 import { until } from "../support/until.ts";
 
@@ -104,17 +104,14 @@ describe.concurrent.each(PAIRS)("%s in front of %s", (...pair) => {
   it("keeps a silent WebSocket for longer than its own time, since it is pinged, and would not otherwise", async ({
     onTestFinished,
   }) => {
-    const idle = { idleSeconds: 4 };
-    const lively = await start(pair, onTestFinished, { HEARTBEAT_INTERVAL_MS: "2000" }, idle);
+    // Far longer than the pause between two pings: a busy machine may keep one of them for seconds.
+    const idle = { idleSeconds: 8 };
+    const lively = await start(pair, onTestFinished, { HEARTBEAT_INTERVAL_MS: "1000" }, idle);
     const silent = await start(pair, onTestFinished, { HEARTBEAT_INTERVAL_MS: "60000" }, idle);
     const [kept, cut] = [await lively.connect(), await silent.connect()];
     await cut.closed;
     await kept.settled();
-    // And as long again.
-    const { pings } = kept;
-    await until(() => kept.pings > pings + 1);
-    await kept.settled();
-    expect(pings).toBeGreaterThan(0);
+    expect(kept.pings).toBeGreaterThan(0);
   });
 
   it.runIf(name === "nginx")(

@@ -4,14 +4,14 @@ import type { Transport, TransportOptions } from "../../src/server/transport/tra
 import { loadUws } from "../../src/server/transport/uws/load-uws.ts";
 import { listenUws } from "../../src/server/transport/uws/uws.ts";
 import { listenWs } from "../../src/server/transport/ws/ws.ts";
+import { installedProxies, ReverseProxy } from "../programs/reverse-proxy.ts";
 import { behind, type Make, PROBES } from "../support/hidden-requests.ts";
 import { sendRaw, statuses } from "../support/raw.ts";
-import { installedProxies, ReverseProxy } from "../support/reverse-proxy.ts";
 import { limitsOf } from "../support/transport-options.ts";
 import { TRANSPORTS } from "../support/transports.ts";
 
-// What the proxy and the gateway make of the same bytes may differ: then one has an answer too many, and the next client on
-// that connection gets it. A transport without a gateway counts what it is asked to do.
+// What the proxy and the gateway make of the same bytes may differ: then one has an answer too many, and the
+// next client on that connection gets it. A transport without a gateway counts what it is asked to do.
 
 const PAIRS = installedProxies().flatMap((proxy) =>
   TRANSPORTS.map((transport) => [proxy, transport] as const),
@@ -59,7 +59,8 @@ describe.concurrent.each(PAIRS)("behind %s, over %s", (proxyName, name) => {
     const hidden = `/hidden/${i}`;
     const bytes = Buffer.from(make(`GET ${hidden} HTTP/1.1\r\nHost: x\r\n\r\n`), "latin1");
     const times = () => handled.filter((path) => path === hidden).length;
-    // A proxy may itself take it for a second request: then everyone counts two, and the second answer may be late.
+    // A proxy may itself take it for a second request: then everyone counts two, and the second answer may be
+    // late.
     const isEnough = (text: string) => statuses(text).length > (times() || least - 1);
     const answers = statuses(await sendRaw(proxy.port, bytes, quietMs, isEnough)).length;
     // On the connections that the proxy keeps to the gateway there may be an answer that nobody asked for.

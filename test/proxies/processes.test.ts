@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
+import { installedProxies, ReverseProxy } from "../programs/reverse-proxy.ts";
 import { TestClient } from "../support/client.ts";
 import { TestGateway } from "../support/gateway.ts";
-import { installedProxies, ReverseProxy } from "../support/reverse-proxy.ts";
 
 const SECRET = "a secret of every app here, and of nothing else";
 const APPS = Array.from({ length: 16 }, (_, i) => ({ id: `app-${i}`, secrets: [SECRET] }));

@@ -12,7 +12,7 @@ import {
 import { afterAll, afterEach, beforeAll, describe, it } from "vitest";
 import { PATIENCE_MS } from "./until.ts";
 
-/** Draws pages and has no windows: a page takes a quarter of the time. */
+/** A browser that draws pages without windows. A page takes a quarter of the time. */
 const SHELL = "/usr/bin/chromium-headless-shell";
 const PLACES = [
   "/usr/bin/chromium",
@@ -31,16 +31,19 @@ const FLAGS = [
   "--disable-background-networking",
   "--disable-component-update",
   "--disable-sync",
-  // What asks for another host is told of, and gets nowhere.
+  // A request to another host is reported as a problem and blocked.
   `--host-resolver-rules=MAP * ~NOTFOUND${OWN_HOSTS.map((host) => `, EXCLUDE ${host}`).join("")}`,
 ];
 
 export interface BrowserOptions extends LaunchOptions {
-  /** It must have windows: without them every page has the focus, and none is kept for those who go back. */
+  /**
+   * The suite needs real windows. Without windows every page has the focus, and no page enters the
+   * back/forward cache.
+   */
   readonly hasWindows?: boolean;
 }
 
-/** Where the browser is; or why there is none, and whether that is all right. */
+/** Path of the browser, or the reason why there is none and whether that is acceptable. */
 function findChromium(
   { hasWindows = false }: BrowserOptions,
   env: NodeJS.ProcessEnv = process.env,
@@ -49,13 +52,15 @@ function findChromium(
   const places = env.CHROMIUM ? [env.CHROMIUM] : hasWindows ? PLACES : [SHELL, ...PLACES];
   const path = places.find((place) => existsSync(place));
   if (path !== undefined) return { path };
-  const why = `no Chromium at ${places.join(", ")}: install it, or say by CHROMIUM where it is`;
+  const why = `no Chromium at ${places.join(", ")}: install it, or set CHROMIUM to its path`;
   return { why, isFine: !env.CHROMIUM && !env.CI };
 }
 
-/** What a test has of the browser. Each test begins with nothing: no pages, no storage, no problems. */
+/** The browser of one test. Each test starts without pages, storage and problems. */
 export class TestBrowser {
-  /** What pages complained of or did wrong in this test. It must be nothing but what was allowed when the test ends. */
+  /**
+   * Errors and forbidden actions of pages in this test. At the end of the test only allowed ones may remain.
+   */
   readonly problems: string[] = [];
   readonly #allowed: RegExp[] = [];
   readonly #contexts: BrowserContext[] = [];
@@ -66,16 +71,18 @@ export class TestBrowser {
     this.#options = options;
   }
 
-  /** A page at this address: of its own context, or another one of the first page's (another tab), if that is given. */
+  /**
+   * Opens a page at an address in a new context. With `first`, it is another tab in the context of that page.
+   */
   async open(url = "about:blank", context?: BrowserContext): Promise<Page> {
     const page = await (context ?? (await this.newContext())).newPage();
     await page.goto(url);
     return page;
   }
 
-  /** What a person has who uses this browser for the first time. */
+  /** The settings of a person that uses this browser for the first time. */
   async newContext(options: BrowserContextOptions = {}): Promise<BrowserContext> {
-    // Without windows it takes the language of the environment, which may be none.
+    // Without windows the browser takes the language of the environment, which may be unset.
     const context = await this.#browser!.newContext({ locale: "en-US", ...options });
     context.setDefaultTimeout(PATIENCE_MS);
     this.#contexts.push(context);
@@ -83,7 +90,7 @@ export class TestBrowser {
     return context;
   }
 
-  /** These are no problems in this test, whether they come or not. */
+  /** Allows problems that match in this test. They need not occur. */
   allow(...problems: RegExp[]): void {
     this.#allowed.push(...problems);
   }
@@ -105,16 +112,19 @@ export class TestBrowser {
     await this.#browser?.close();
   }
 
-  /** Takes pictures if the test failed or is about to, forgets everything, and throws if there were problems. @internal */
+  /**
+   * Takes pictures if the test failed or will fail, resets everything, and throws if there were problems.
+   * @internal
+   */
   async endTest(name: string, hasFailed: boolean): Promise<void> {
     const pages = this.#contexts.flatMap((context) => context.pages());
-    // What they said before this is heard of before its answer. A page that hangs has no answer.
+    // A reply arrives after all earlier messages of the page. A page that hangs does not reply.
     await Promise.all(pages.map((page) => Promise.race([page.evaluate("0").catch(() => {}), after(2_000)])));
     const allowed = this.#allowed.splice(0);
     const problems = this.problems.splice(0).filter((text) => !allowed.some((pattern) => pattern.test(text)));
     if (hasFailed || problems.length > 0) await takePictures(name, pages);
     await Promise.all(this.#contexts.splice(0).map((context) => context.close()));
-    // What comes of closing them is nobody's problem.
+    // Problems caused by closing the pages do not count.
     this.problems.length = 0;
     if (problems.length > 0) throw new Error(`the page had problems:\n${problems.join("\n")}`);
   }
@@ -146,8 +156,8 @@ export class TestBrowser {
 }
 
 /**
- * A suite whose tests use a browser, started once for all of them. After each test, before the suite's own `afterEach` takes away
- * what the pages talk to, its pages must not have had problems.
+ * A suite whose tests share one browser. After each test its pages must have had no problems. That check runs
+ * before the `afterEach` of the suite, which stops the servers of the pages.
  */
 export function describeInBrowser(
   name: string,
@@ -173,7 +183,7 @@ export function describeInBrowser(
     beforeAll(() => browser.launch(found.path));
     afterAll(() => browser.close());
     suite(browser);
-    // Registered last, so it is the first to run.
+    // Registered last, so it runs first.
     afterEach(({ task }) => browser.endTest(task.name, task.result?.state === "fail"));
   });
 }
@@ -193,7 +203,7 @@ async function takePictures(name: string, pages: readonly Page[]): Promise<void>
       await page.screenshot({ path, timeout: 2_000 });
       process.stderr.write(`${name}: what the page showed: ${path}\n`);
     } catch {
-      // It hangs, crashed or was closed: there is nothing to show.
+      // The page hangs, crashed or was closed, so there is nothing to show.
     }
   }
 }

@@ -3,26 +3,29 @@ import { PROJECT } from "./process.ts";
 
 export interface BundleOptions {
   readonly minify?: boolean;
-  /** As libraries are while one develops, with their warnings. */
+  /** Builds libraries in development mode, with their warnings. */
   readonly development?: boolean;
-  /** The folder whose packages are found; the project's unless it is given, and there `@presence-gateway/…` are what was built last. */
+  /**
+   * The folder whose packages are used. By default that is the project, where `@presence-gateway/…` is the
+   * last build.
+   */
   readonly root?: string;
-  /** Packages that are left out, and imported by what is made. */
+  /** Packages that are not bundled. The result imports them. */
   readonly external?: readonly string[];
 }
 
 export interface Bundle {
   readonly code: string;
-  /** Every file that something in it comes from. */
+  /** Every file that contributes to the bundle. */
   readonly sources: readonly string[];
 }
 
-/** One module with all that this file imports, as an application's bundler makes it. */
+/** One module with everything that a file imports, as an application's bundler makes it. */
 export async function bundle(entryPath: string, options: BundleOptions = {}): Promise<string> {
   return (await bundleWithSources(entryPath, options)).code;
 }
 
-/** The same, for those who ask what is in it. */
+/** The same, together with the list of files in it. */
 export async function bundleWithSources(entryPath: string, options: BundleOptions = {}): Promise<Bundle> {
   const { minify = false, development = false, root = PROJECT, external = [] } = options;
   const mode = development ? "development" : "production";
@@ -32,7 +35,7 @@ export async function bundleWithSources(entryPath: string, options: BundleOption
     logLevel: "silent",
     mode,
     root,
-    // Ours is "test" here, which no page's is.
+    // NODE_ENV is "test" here, but never in a page.
     define: { "process.env.NODE_ENV": JSON.stringify(mode) },
     oxc: { jsx: { runtime: "automatic", development } },
     build: {

@@ -1,5 +1,5 @@
-// Runs the command line as it was built, again and again, in one process: what most runs cost is the start of theirs.
-// A line of JSON for each, `{ args, env }`, is answered by a line, `{ code, output, errors }`.
+// Runs the command line as it was built, again and again, in one process: what most runs cost is the start of
+// theirs. A line of JSON for each, `{ args, env }`, is answered by a line, `{ code, output, errors }`.
 
 import { createInterface } from "node:readline";
 

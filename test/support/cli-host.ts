@@ -3,7 +3,10 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { type CliRun, PROJECT } from "./process.ts";
 
-/** Runs commands to their end, one after another in one process; for those of which there are many. What listens, logs or goes on takes a process of its own. */
+/**
+ * Runs commands to their end, one after another in one process, for tests with many commands. A command that
+ * listens, logs or keeps running needs its own process.
+ */
 export class CliHost {
   readonly #child = spawn(process.execPath, ["test/support/cli-host.mjs"], {
     cwd: PROJECT,
@@ -20,7 +23,7 @@ export class CliHost {
 
   async stop(): Promise<void> {
     const exited = once(this.#child, "exit");
-    // It has what its runs have left, handlers of other signals too.
+    // The process accumulates what its runs leave behind, for example signal handlers.
     this.#child.kill("SIGKILL");
     await exited;
   }

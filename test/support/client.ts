@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { WebSocket } from "ws";
 import { PATIENCE_MS } from "./until.ts";
+import { Waiters } from "./waiters.ts";
 
 // biome-ignore lint/suspicious/noExplicitAny: tests look at messages of every shape
 export type Received = any;
@@ -10,22 +11,22 @@ export interface ClientOptions {
   readonly origin?: string;
   readonly protocols?: string[];
   readonly headers?: Record<string, string>;
-  /** false: leave the gateway's pings unanswered. */
+  /** False: do not reply to the gateway's pings. */
   readonly autoPong?: boolean;
-  /** From which of this machine's addresses; the whole of 127/8 is. */
+  /** The local address to connect from. Any address in 127/8 works. */
   readonly localAddress?: string;
 }
 
-/** A WebSocket that keeps what it gets in order, for tests to take one by one. */
+/** A WebSocket that stores received messages in order. Tests take them one by one. */
 export class TestClient {
   readonly socket: WebSocket;
-  /** Messages that were not taken yet. */
+  /** Messages that no test has taken yet. */
   readonly inbox: Received[] = [];
   readonly closed: Promise<{ code: number; reason: string }>;
-  /** The state of each view, from its snapshots and diffs; and the version it is at. */
+  /** The state and version of each view, computed from its snapshots and diffs. */
   readonly views = new Map<string, { version: number; data: Record<string, Received> }>();
   pings = 0;
-  #waiters = new Set<() => void>();
+  readonly #waiters = new Waiters();
   #nextId = 1_000;
 
   private constructor(socket: WebSocket) {
@@ -36,12 +37,12 @@ export class TestClient {
       const message = JSON.parse(String(data));
       this.#follow(message);
       this.inbox.push(message);
-      for (const wake of this.#waiters) wake();
+      this.#waiters.wake();
     });
     this.closed = new Promise((resolve) => {
       socket.on("close", (code, reason) => {
         resolve({ code, reason: String(reason) });
-        for (const wake of this.#waiters) wake();
+        this.#waiters.wake();
       });
     });
   }
@@ -65,33 +66,33 @@ export class TestClient {
     this.socket.send(typeof message === "string" ? message : JSON.stringify(message));
   }
 
-  /** Sends a message with an id and returns its answer, error or not. */
+  /** Sends a message with an id and resolves with its reply, which may be an error. */
   async ask(message: Record<string, unknown>): Promise<Received> {
     const id = this.#nextId++;
     this.send({ id, ...message });
     return await this.take((received) => received.id === (message.id ?? id));
   }
 
-  /** Opens a session and returns its id. */
+  /** Opens a session and resolves with its id. */
   async open(fields: Record<string, unknown>): Promise<string> {
     const answer = await this.ask({ type: "open", kind: "widget", ...fields });
     if (answer.type !== "opened") throw new Error(`not opened: ${JSON.stringify(answer)}`);
     return answer.sessionId;
   }
 
-  /** Subscribes and returns the (last page of the) snapshot; `views` has the whole. */
+  /** Subscribes and resolves with the last page of the snapshot. `views` contains the complete snapshot. */
   async subscribe(filter: unknown, since?: { view: string; version: number }): Promise<Received> {
     const id = this.#nextId++;
     this.send({ type: "subscribe", id, filter, ...(since && { since }) });
     return await this.take((received) => received.id === id && received.more !== true);
   }
 
-  /** Takes the first message of a type, those that came before it left alone. */
+  /** Takes the first message of a type. Earlier messages of other types stay. */
   next(type: string, patienceMs = PATIENCE_MS): Promise<Received> {
     return this.take((message) => message.type === type, patienceMs);
   }
 
-  /** Takes the first message for which `matches` says yes, waiting for it. */
+  /** Takes the first message that `matches` accepts. Waits until there is one. */
   async take(matches: (message: Received) => boolean, patienceMs = PATIENCE_MS): Promise<Received> {
     const deadline = performance.now() + patienceMs;
     for (;;) {
@@ -104,19 +105,11 @@ export class TestClient {
           `no such message came ${why}; there are ${JSON.stringify(this.inbox).slice(0, 2_000)}`,
         );
       }
-      await new Promise<void>((resolve) => {
-        const wake = () => {
-          clearTimeout(timer);
-          this.#waiters.delete(wake);
-          resolve();
-        };
-        const timer = setTimeout(wake, left);
-        this.#waiters.add(wake);
-      });
+      await this.#waiters.wait(left);
     }
   }
 
-  /** Resolves when everything that was sent before has been answered: messages are handled in order. */
+  /** Resolves when the gateway has processed everything sent before, because it handles messages in order. */
   async settled(): Promise<void> {
     await this.ask({ type: "ping" });
   }

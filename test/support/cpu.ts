@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs";
 
-/** Linux counts a process's time in hundredths of a second, whatever its clock. */
+/** Linux counts the CPU time of a process in hundredths of a second, whatever its clock. */
 const TICKS_PER_SECOND = 100;
 
-/** How many seconds of processor time a process has used, or undefined where nothing says so. */
+/** CPU seconds used by a process; undefined if the system does not report them. */
 export function cpuSeconds(pid: number): number | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
@@ -14,7 +14,7 @@ export function cpuSeconds(pid: number): number | undefined {
   }
 }
 
-/** The memory that a process holds, in MiB, or undefined where nothing says so. */
+/** Resident memory of a process in MiB; undefined if the system does not report it. */
 export function residentMiB(pid: number): number | undefined {
   try {
     const kib = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1];

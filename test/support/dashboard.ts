@@ -6,7 +6,7 @@ import { NEW_SESSION } from "../../src/core/sessions/session.ts";
 import type { TestBrowser } from "./browser.ts";
 import { APP, type TestGateway } from "./gateway.ts";
 
-/** What tests use of elements: types of a browser are not those of the tests, which run in Node. */
+/** The members of DOM elements that tests use. Tests compile without the types of the DOM. */
 export interface PageElement {
   readonly tagName: string;
   readonly textContent: string;
@@ -16,7 +16,7 @@ export interface PageElement {
   scrollTo(x: number, y: number): void;
 }
 
-/** The dashboard in a page, with what tests ask of it. */
+/** The dashboard in a page, with helpers for tests. */
 export class DashboardPage {
   readonly page: Page;
 
@@ -24,7 +24,7 @@ export class DashboardPage {
     this.page = page;
   }
 
-  /** Opens it at this fragment, signed in by the address as in development mode. */
+  /** Opens the dashboard at a fragment. The address contains the token, as in development mode. */
   static async open(
     browser: TestBrowser,
     gateway: TestGateway,
@@ -63,7 +63,7 @@ export class DashboardPage {
     return this.rows.filter({ has: this.page.locator(".cell.user", { hasText: new RegExp(`^${userId}$`) }) });
   }
 
-  /** Of the rows in the page, from the top. */
+  /** Texts of the rows in the page, from top to bottom. */
   async users(): Promise<string[]> {
     const cells = await this.rows.evaluateAll((rows) =>
       (rows as unknown as PageElement[]).map(
@@ -77,7 +77,7 @@ export class DashboardPage {
     await expect.poll(() => this.users()).toEqual(users);
   }
 
-  /** What the address says, without its hash sign. */
+  /** The fragment of the address, without its hash sign. */
   fragment(): string {
     return decodeURIComponent(new URL(this.page.url()).hash.slice(1));
   }
@@ -86,7 +86,7 @@ export class DashboardPage {
     await expect.poll(() => this.page.locator(".status-pill").textContent()).toMatch(text);
   }
 
-  /** One of the options of a group of radio buttons. */
+  /** Chooses an option of a group of radio buttons. */
   async choose(group: string, option: string): Promise<void> {
     await this.page
       .getByRole("group", { name: group })
@@ -99,7 +99,7 @@ export class DashboardPage {
   }
 }
 
-/** What axe finds that is serious or worse, in a line each. */
+/** Problems found by axe that are serious or worse, one line each. */
 export async function accessibilityProblems(page: Page): Promise<string[]> {
   await page.evaluate(AXE);
   return await page.evaluate(`axe.run(document, { resultTypes: ["violations"] }).then(({ violations }) =>
@@ -110,7 +110,7 @@ export async function accessibilityProblems(page: Page): Promise<string[]> {
 
 const AXE = `${readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8")};0`;
 
-/** Opens a widget for each user, without a socket: they stay until the gateway ends. */
+/** Opens a widget for each user, without a socket. The widgets stay until the gateway stops. */
 export function populate(
   gateway: TestGateway,
   users: Iterable<string>,

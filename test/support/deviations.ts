@@ -1,18 +1,18 @@
-// What a transport does otherwise than the standard has it: one table, and all that is known. The suites about bytes
-// fail when something else happens, and when what is listed here no longer does.
+// A table of all known deviations of the transports from the standard. Suites about bytes fail if a transport
+// behaves differently, and also if a listed deviation no longer occurs.
 
 export interface Deviation {
   readonly transport: "ws" | "uws";
   /** Cases, by their ids in test/grammar/cases.ts. */
   readonly cases: RegExp;
-  /** What is to be seen there last. */
+  /** The last thing that the standard requires to be seen. */
   readonly instead: string;
-  /** What is seen in place of that. */
+  /** What the transport does instead. */
   readonly sees: readonly string[];
   readonly why: string;
 }
 
-/** In 7.7 the peer itself closes, with codes that would say the same of us. */
+/** Excludes 7.7. There the client closes with a code, and the expected reply contains the same code. */
 const DROPPED = { transport: "uws", cases: /^(?!7\.7)/, sees: ["dropped"] } as const;
 const LENIENT_LENGTHS = {
   cases: /^x\.length\.(9|10|11)$/,
@@ -21,7 +21,7 @@ const LENIENT_LENGTHS = {
   why: "takes a length that is written in more bytes than it needs, as nearly all servers do: its meaning is clear",
 } as const;
 
-/** The first row that fits counts. */
+/** The first row that fits applies. */
 export const DEVIATIONS: readonly Deviation[] = [
   { transport: "ws", ...LENIENT_LENGTHS },
   {
@@ -67,8 +67,9 @@ export const DEVIATIONS: readonly Deviation[] = [
     sees: ["close 1003"],
     why: "takes a binary frame within a text for one by itself: it is refused as binary",
   },
-  // It does not look at the bit that says whether there is a mask: it takes the four bytes behind the length for one. So
-  // what has none is read as garbage, four bytes on, and ends one way or another: never as the message that it was.
+  // The library ignores the mask bit and always takes the four bytes after the length as the mask. It reads
+  // an unmasked frame as garbage that starts four bytes later. That ends the connection in some way, but
+  // never delivers the original message.
   {
     transport: "uws",
     cases: /^x\.mask\.2$/,
@@ -102,7 +103,10 @@ export const DEVIATIONS: readonly Deviation[] = [
   { ...DROPPED, instead: "close 1009", why: "drops the connection instead of a code" },
 ];
 
-/** The same for requests for an upgrade, by their ids in test/grammar/handshakes.ts: the status, or what there is instead. */
+/**
+ * Deviations for upgrade requests, by their ids in test/grammar/handshakes.ts: the status, or what happens
+ * instead.
+ */
 export const HANDSHAKE_DEVIATIONS: readonly {
   readonly transport: "ws" | "uws";
   readonly ids: readonly string[];
@@ -143,7 +147,10 @@ export const HANDSHAKE_DEVIATIONS: readonly {
   },
 ];
 
-/** Ends of a WebSocket that one transport takes for a goodbye, which ends its sessions at once, and the other does not. */
+/**
+ * Ends of a WebSocket that one transport treats as a regular close, which ends the sessions at once, and the
+ * other does not.
+ */
 export const GOODBYE_DEVIATIONS: readonly { readonly end: string; readonly why: string }[] = [
   {
     end: "a close of one byte",
@@ -151,7 +158,7 @@ export const GOODBYE_DEVIATIONS: readonly { readonly end: string; readonly why: 
   },
 ];
 
-/** What is to be seen of a case over this transport, and the row of the table if there is one. */
+/** The expected result of a case on a transport, and the row of the table if there is one. */
 export function expected(
   transport: "ws" | "uws",
   id: string,
@@ -165,8 +172,8 @@ export function expected(
 }
 
 /**
- * Whether this is what was expected. A connection that uWebSockets.js drops loses the answers to what it read together
- * with the reason for that.
+ * Whether the result matches the expectation. If uWebSockets.js drops a connection, it also loses the replies
+ * to messages that it read together with the cause.
  */
 export function agrees(seen: readonly string[], expects: readonly string[]): boolean {
   if (seen.join("\n") === expects.join("\n")) return true;

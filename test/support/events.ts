@@ -8,14 +8,14 @@ export interface ServerSentEvent {
 
 export interface EventReader {
   readonly response: Response;
-  /** The next event, comments left out. */
+  /** The next event, without comments. */
   next(): Promise<ServerSentEvent>;
-  /** The next block, comments and all, as lines. */
+  /** The lines of the next block, including comments. */
   nextBlock(): Promise<string>;
   close(): void;
 }
 
-/** Opens the stream of a filter. */
+/** Opens the event stream of a filter. */
 export async function readEvents(
   gateway: Pick<TestGateway, "url">,
   filter: unknown,

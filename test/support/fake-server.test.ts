@@ -3,9 +3,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { WebSocket } from "ws";
 import { mintToken } from "../../src/server/auth/mint.ts";
+import { ownPort } from "../programs/own-port.ts";
 import { TestClient } from "./client.ts";
 import { FakeServer } from "./fake-server.ts";
-import { ownPort } from "./own-port.ts";
 import { until } from "./until.ts";
 
 let server: FakeServer;
@@ -21,7 +21,7 @@ afterEach(async () => {
   await server.stop();
 });
 
-it("behaves, unless told otherwise", async () => {
+it("behaves like a gateway by default", async () => {
   expect(client.socket.protocol).toBe("presence.v1");
   const token = await mintToken("test-app", "a secret that nobody checks here", {
     tokenType: "user",
@@ -56,7 +56,7 @@ it("behaves, unless told otherwise", async () => {
   );
 });
 
-it("does one thing otherwise", async () => {
+it("runs the test's handler for one type of message", async () => {
   server.on("ping", (_, connection) => connection.send('{"type":"pong"'));
   server.on("query", (_, connection) => connection.sendBinary(Buffer.from([1, 2])));
   server.on("subscribe", async (message, connection) => {
@@ -73,7 +73,7 @@ it("does one thing otherwise", async () => {
   expect(frames).toEqual(['{"type":"pong"', Buffer.from([1, 2]), expect.stringContaining("snapshot")]);
 });
 
-it("goes silent", async () => {
+it("can become silent", async () => {
   const connection = await server.connection(0);
   connection.goSilent();
   client.send({ type: "ping", id: 1 });
@@ -101,7 +101,7 @@ it("refuses upgrades", async () => {
   hanging.terminate();
 });
 
-it("tells of a handler that failed, and can be where another was", async () => {
+it("reports a handler that failed, and can start on the port of an earlier server", async () => {
   const { port } = server;
   server.on("ping", () => {
     throw new Error("the test's mistake");

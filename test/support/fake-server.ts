@@ -6,20 +6,20 @@ import { type WebSocket, WebSocketServer } from "ws";
 import type { Received } from "./client.ts";
 import { until } from "./until.ts";
 
-/** Answers a message, or does not. What it sends is all that the client gets. */
+/** Handles a message. The client receives only what the handler sends. */
 export type Handler = (message: Received, connection: FakeConnection) => void | Promise<void>;
 
 /**
- * What a test has otherwise than a proper gateway: a handler for a type of message, or for `*`, those that have none of their own.
- * `connection.behave(message)` inside of it does what is proper.
+ * Handlers for types of messages, or for `*`, all types without their own handler. Other messages get the
+ * reply of a correct gateway. Inside a handler, `connection.behave(message)` sends that reply.
  */
 export type Script = Readonly<Record<string, Handler>>;
 
-/** How an upgrade is refused; `hang`: it is never answered. */
+/** How an upgrade is refused. With `hang` the client gets no response. */
 export type Refusal = { readonly status: number; readonly headers?: Record<string, string> } | "hang";
 
 export interface FakeServerOptions {
-  /** To be there again where another one was. */
+  /** The port of an earlier server, to take its place. */
   readonly port?: number;
   readonly heartbeatMs?: number;
   readonly resumeWindowMs?: number;
@@ -28,7 +28,7 @@ export interface FakeServerOptions {
 interface FakeSession {
   readonly kind: string;
   owner: FakeConnection;
-  /** As the messages set them, later ones over earlier ones. */
+  /** Fields as the messages set them. Later values replace earlier ones. */
   fields: Record<string, Received>;
 }
 
@@ -36,13 +36,13 @@ interface FakeView {
   readonly view: string;
   version: number;
   readonly data: Map<string, Received>;
-  /** The diff that made each version after the first. */
+  /** The diffs that made each version after the first. */
   readonly diffs: Received[];
   readonly readers: Set<FakeConnection>;
 }
 
 export interface Recorded {
-  /** By `performance.now()`. */
+  /** Milliseconds of `performance.now()`. */
   readonly at: number;
   readonly connection: FakeConnection;
   readonly message: Received;
@@ -53,7 +53,7 @@ export class FakeConnection {
   readonly request: IncomingMessage;
   readonly openedAt = performance.now();
   closedAt: number | undefined;
-  /** What the client closed with; 1006 if it did not say. */
+  /** The close code of the client; 1006 without a close frame. */
   closeCode: number | undefined;
   userId: string | null = null;
   readonly received: Recorded[] = [];
@@ -75,12 +75,12 @@ export class FakeConnection {
     return this.closedAt === undefined;
   }
 
-  /** Whether nothing is answered any more. */
+  /** Whether the connection no longer replies. */
   get isSilent(): boolean {
     return this.#isSilent;
   }
 
-  /** Sends a message, or a text as it is. */
+  /** Sends a message as JSON, or a text unchanged. */
   send(message: unknown): void {
     this.socket.send(typeof message === "string" ? message : JSON.stringify(message));
   }
@@ -89,7 +89,7 @@ export class FakeConnection {
     this.socket.send(bytes, { binary: true });
   }
 
-  /** Does what a gateway does with such a message. */
+  /** Replies to the message as a correct gateway does. */
   async behave(message: Received): Promise<void> {
     await this.#behave(message, this);
   }
@@ -103,33 +103,33 @@ export class FakeConnection {
     this.socket.terminate();
   }
 
-  /** Reads on and answers nothing any more: neither messages nor pings nor a close. */
+  /** Keeps reading but no longer replies: not to messages, pings or a close frame. */
   goSilent(): void {
     this.#isSilent = true;
-    // The library would answer a close frame by itself.
+    // Otherwise the library would reply to a close frame.
     this.socket.close = () => {};
   }
 
-  /** The messages of a type, in order. */
+  /** The received messages of a type, in order. */
   messages(type: string): Received[] {
     return this.received.filter(({ message }) => message?.type === type).map(({ message }) => message);
   }
 }
 
 /**
- * A gateway that does what the test tells it, right or wrong, and keeps what it is told. Without a script it is a proper small one: sessions
- * resume, views have their versions and diffs, except that nobody's presence is in a view unless the test puts it there by `push`.
+ * A gateway under the control of the test, which records all messages. Without a script it is a small correct
+ * gateway: sessions resume, and views have versions and diffs. Only `push` changes views; sessions do not.
  */
 export class FakeServer {
   readonly connections: FakeConnection[] = [];
-  /** All messages of all connections, in order. */
+  /** The messages of all connections, in order. */
   readonly received: Recorded[] = [];
-  /** Every request for an upgrade, refused ones included. */
+  /** All upgrade requests, including refused ones. */
   readonly attempts: { readonly at: number; readonly request: IncomingMessage }[] = [];
   readonly sessions = new Map<string, FakeSession>();
-  /** Refuses upgrades while it is set. */
+  /** If set, the server refuses upgrades. */
   refusal: Refusal | undefined;
-  /** The subprotocol that is chosen, offered or not; undefined: the first one offered. */
+  /** The subprotocol to select, even if it was not offered. Undefined selects the first offered one. */
   subprotocol: string | undefined;
   readonly #script = new Map<string, Handler>();
   readonly #views = new Map<string, FakeView>();
@@ -166,34 +166,34 @@ export class FakeServer {
     return `http://127.0.0.1:${this.port}`;
   }
 
-  /** Replaces what is done with a type of message, from now on. */
+  /** Replaces the handler of a type of message from now on. */
   on(type: string, handler: Handler): void {
     this.#script.set(type, handler);
   }
 
-  /** Does the proper thing again. */
+  /** Restores the correct behaviour for a type of message. */
   off(type: string): void {
     this.#script.delete(type);
   }
 
-  /** The connection of this number, from 0, once it is there. */
+  /** Resolves with a connection by its number, from 0, once it exists. */
   async connection(number = this.connections.length): Promise<FakeConnection> {
     await until(() => this.connections.length > number);
     return this.connections[number]!;
   }
 
-  /** Messages of a type, over all connections. */
+  /** The messages of a type, over all connections. */
   messages(type: string): Received[] {
     return this.received.filter(({ message }) => message?.type === type).map(({ message }) => message);
   }
 
-  /** The message of a type with this number, from 0, once it is there. */
+  /** Resolves with a message of a type by its number, from 0, once it exists. */
   async message(type: string, number = 0): Promise<Received> {
     await until(() => this.messages(type).length > number);
     return this.messages(type)[number];
   }
 
-  /** Changes what is in a filter's view (null: who leaves) and tells those who watch it. */
+  /** Changes a filter's view and sends the diff to its subscribers. Null removes a user. */
   push(
     filter: unknown,
     data: Readonly<Record<string, unknown>>,
@@ -210,13 +210,13 @@ export class FakeServer {
     for (const reader of view.readers) reader.send(diff);
   }
 
-  /** A new run of the gateway, which knows nothing of the one before. */
+  /** Forgets sessions and views, like a restarted gateway. */
   forget(): void {
     this.sessions.clear();
     this.#views.clear();
   }
 
-  /** Drops all connections. Throws what a handler threw. */
+  /** Drops all connections. Throws the error of a handler that failed. */
   async stop(): Promise<void> {
     for (const socket of this.#hanging) socket.destroy();
     for (const connection of this.connections) connection.drop();
@@ -369,12 +369,12 @@ function parse(text: string): Received {
   }
 }
 
-/** The same for filters that are the same, as far as their writing goes. */
+/** The same text for equal filters, whatever the order of their fields. */
 function canonical(filter: unknown): string {
   return JSON.stringify(Object.entries(filter ?? {}).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-/** The token's user, unchecked; null for an app token; `alice` for what is no token. */
+/** The user of a token, unverified. Null for an app token; `alice` for a text that is not a token. */
 function userIdOf(token: unknown): string | null {
   try {
     const claims = JSON.parse(Buffer.from(String(token).split(".")[1]!, "base64url").toString());

@@ -1,7 +1,7 @@
 import type { WebSocketConstructor, WebSocketLike } from "../../src/client/types.ts";
 import type { Received } from "./client.ts";
 
-/** A WebSocket without a network, for tests that turn the clock: the test is its server. */
+/** A WebSocket without a network, for tests with fake timers. The test acts as its server. */
 export class FakeSocket implements WebSocketLike {
   readyState = 0;
   bufferedAmount = 0;
@@ -12,11 +12,11 @@ export class FakeSocket implements WebSocketLike {
   readonly url: string;
   readonly at = performance.now();
   readonly sent: { readonly at: number; readonly message: Received }[] = [];
-  /** What it was closed with by its user. */
+  /** The code that the client closed with. */
   closeCode: number | undefined;
-  /** Answers what is sent, if the test wants. */
+  /** Optionally replies to sent messages. */
   onSent: ((message: Received) => void) | undefined;
-  /** Whether a close is answered, as by a peer that is alive. */
+  /** Whether a close gets a reply, as from a live peer. */
   answersClose = true;
 
   constructor(url: string) {
@@ -41,7 +41,7 @@ export class FakeSocket implements WebSocketLike {
     return this.sent.filter(({ message }) => message.type === type).map(({ message }) => message);
   }
 
-  // What the server does
+  // Actions of the server
 
   open(): void {
     this.readyState = 1;
@@ -53,7 +53,7 @@ export class FakeSocket implements WebSocketLike {
     this.onmessage?.({ data } as never);
   }
 
-  /** Says that it is connected, whatever the token. */
+  /** Sends `connected`, whatever the token. */
   accept(fields: Record<string, unknown> = {}): void {
     this.open();
     this.say({
@@ -66,7 +66,7 @@ export class FakeSocket implements WebSocketLike {
     });
   }
 
-  /** Answers the latest `open`. */
+  /** Replies to the latest `open`. */
   opened(sessionId = "session"): void {
     this.say({ type: "opened", id: this.messages("open").at(-1).id, sessionId, resumed: false });
   }
@@ -78,7 +78,7 @@ export class FakeSocket implements WebSocketLike {
   }
 }
 
-/** A class for the SDK, and what was made of it. */
+/** A WebSocket class for the SDK, and the sockets created from it. */
 export function fakeSockets(onMade: (socket: FakeSocket) => void = () => {}) {
   const sockets: FakeSocket[] = [];
   class Made extends FakeSocket {

@@ -7,7 +7,7 @@ export function encode(value: unknown): string {
 }
 
 export interface Forgery {
-  /** Values are written as JSON; a string is taken for the text itself, so that nothing is tidied up on the way. */
+  /** Values are written as JSON. A string is used unchanged, so that invalid JSON is possible. */
   readonly header?: unknown;
   readonly payload?: unknown;
   readonly key?: string | KeyObject;
@@ -19,20 +19,20 @@ export const APP_CLAIMS = { iss: APP, tokenType: "app" };
 export const USER_CLAIMS = { iss: APP, tokenType: "user", sub: "alice" };
 
 /**
- * A token made by hand, for a library that makes tokens would refuse to make most of these. What is not given is as a
- * good app token has it.
+ * A handmade token, because libraries refuse to make most of these tokens. Defaults are those of a valid app
+ * token.
  */
 export function forge({ header = HS256, payload = APP_CLAIMS, key = SECRET, hash = "sha256" }: Forgery = {}) {
   const input = `${encode(header)}.${encode(payload)}`;
   return `${input}.${createHmac(hash, key).update(input).digest("base64url")}`;
 }
 
-/** A good app token but for these claims. */
+/** An app token that is valid except for these claims. */
 export function appToken(claims: Record<string, unknown>): string {
   return forge({ payload: { ...APP_CLAIMS, ...claims } });
 }
 
-/** A good user token but for these claims. */
+/** A user token that is valid except for these claims. */
 export function userToken(claims: Record<string, unknown>): string {
   return forge({ payload: { ...USER_CLAIMS, ...claims } });
 }

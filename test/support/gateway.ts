@@ -12,9 +12,9 @@ import { type ClientOptions, TestClient } from "./client.ts";
 export const SECRET = "a secret of the test app, long enough to be one";
 export const APP = "test-app";
 
-/** Longer than any test takes. */
+/** Longer than any test. */
 const ENDLESS_MS = "3600000";
-/** Nobody is dead, gone or silent because a test is slow, unless that is what it is about. */
+/** Long periods, so that a slow test never looks like a dead connection. */
 const ENV = {
   HOST: "127.0.0.1",
   PORT: "0",
@@ -27,16 +27,16 @@ const ENV = {
 
 export interface TestGatewayOptions {
   readonly env?: Record<string, string>;
-  /** More apps than the one that every test gateway has, or other fields for that one. */
+  /** More apps than the default one, or other fields for it. */
   readonly apps?: readonly AppConfig[];
   readonly app?: Partial<AppConfig>;
   readonly clock?: Clock;
 }
 
-/** A gateway in this process, on a free port, with what tests ask of it over the wire. */
+/** A gateway in this process, on a free port, with helpers for tests over the network. */
 export class TestGateway {
   readonly gateway: Gateway;
-  /** Every line that it logged. */
+  /** Every line that the gateway logged. */
   readonly log: string[];
   readonly #clients: TestClient[] = [];
   readonly #agent = new Agent({ keepAlive: true });
@@ -71,7 +71,7 @@ export class TestGateway {
     return mintToken(appId, secret, claims, exp);
   }
 
-  /** A socket that has not said anything yet. */
+  /** Opens a socket that has not sent anything yet. */
   async socket(options: ClientOptions = {}): Promise<TestClient> {
     const { appId = APP } = options;
     const url = `ws://127.0.0.1:${this.gateway.port}/v1/${encodeURIComponent(appId)}/realtime`;
@@ -80,7 +80,7 @@ export class TestGateway {
     return client;
   }
 
-  /** A connected socket of an app token, or of the user's token. */
+  /** Opens an authenticated socket, with an app token or the user's token. */
   async connect(claims: TokenClaims | string = { tokenType: "app" }): Promise<TestClient> {
     const client = await this.socket();
     const token = await this.token(
@@ -91,7 +91,10 @@ export class TestGateway {
     return client;
   }
 
-  /** An HTTP request with the app's secret; `body` is sent as JSON. Not by `fetch`, which costs several times as much. */
+  /**
+   * Sends an HTTP request with the app's secret and `body` as JSON. It does not use `fetch`, which costs
+   * several times as much.
+   */
   async http(method: string, path: string, body?: unknown, headers: Record<string, string> = {}) {
     const request = httpRequest(`${this.url}${path}`, {
       method,
@@ -118,7 +121,7 @@ export class TestGateway {
     return { status: response.statusCode!, headers: answered, text, json: json as any };
   }
 
-  /** The answer of `POST /presences`. */
+  /** The response of `POST /presences`. */
   // biome-ignore lint/suspicious/noExplicitAny: tests look at answers of every shape
   async query(filter: unknown = {}): Promise<Record<string, any>> {
     return (await this.http("POST", `/v1/${APP}/presences`, filter)).json.data;

@@ -1,13 +1,16 @@
 import type { Clock } from "../../src/server/clock.ts";
 import type { TestGateway } from "./gateway.ts";
 
-/** So often a gateway looks at its clock while that is turned. */
+/** Interval at which a gateway checks its clock while a test turns it. */
 const STEP_MS = 50;
 
-/** Both clocks of a gateway, which stand still until a test turns them: however long a test takes, nothing is late in it. */
+/**
+ * Both clocks of a gateway. They stand still until a test turns them, so a slow test never makes anything
+ * late.
+ */
 export class HandClock implements Clock {
   #now = 1_000_000;
-  /** The wall clock of whoever makes tokens beside the test. */
+  /** The wall clock for tokens made by the test. */
   readonly #wallAtZero = Date.now() - this.#now;
 
   now(): number {
@@ -18,7 +21,7 @@ export class HandClock implements Clock {
     return this.#wallAtZero + this.#now;
   }
 
-  /** Time passes, and the gateway does what is due meanwhile, but for what takes an answer from somewhere. */
+  /** Time passes, and the gateway does what is due, except for work that waits for a reply. */
   turn(gateway: TestGateway, ms = 0): void {
     const end = this.#now + ms;
     do {

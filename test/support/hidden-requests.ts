@@ -1,6 +1,6 @@
 import { APP, SECRET } from "./gateway.ts";
 
-// Ways to hide a request where something in front of the gateway would see the body of another one.
+// Ways to hide a request, where a proxy in front of the gateway sees the body of another request.
 
 const KEY = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==";
 const UPGRADE = `Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n${KEY}`;
@@ -14,13 +14,13 @@ export function request(line: string, headers: string, body: string): string {
   return `${line.includes("HTTP/") ? line : `${line} HTTP/1.1`}\r\n${common}${headers}\r\n\r\n${body}`;
 }
 
-/** The hidden request is the body of a POST with these headers; `LENGTH` stands for its length. */
+/** The hidden request is the body of a POST with these headers. `LENGTH` stands for its length. */
 export const behind =
   (headers: string, line = PRESENCES): Make =>
   (hidden) =>
     request(line, headers.replaceAll("LENGTH", String(hidden.length)), hidden);
 
-/** As above, behind a chunk that says that the body is over; `LENGTH` stands for the length of both. */
+/** As above, after a chunk that ends the body. `LENGTH` stands for the length of both. */
 const behindChunks =
   (headers: string, { line = PRESENCES, chunks = "0\r\n\r\n" } = {}): Make =>
   (hidden) =>
@@ -125,7 +125,7 @@ export const PROBES: [name: string, make: Make][] = [
     "an encoding behind more headers than there is room for",
     behindChunks(`${manyHeaders}\r\nTransfer-Encoding: chunked\r\nContent-Length: LENGTH`),
   ],
-  // Requests that need no body, or are answered before it is read
+  // Requests that need no body, or get a response before it is read
   ["a GET", behind("Content-Length: LENGTH", `GET /v1/${APP}/stats`)],
   ["a HEAD", behind("Content-Length: LENGTH", `HEAD /v1/${APP}/stats`)],
   ["a DELETE", behind("Content-Length: LENGTH", `DELETE /v1/${APP}/users/nobody/sessions`)],
@@ -150,7 +150,7 @@ export const PROBES: [name: string, make: Make][] = [
     "what is no request, behind a stream",
     (hidden) => behind("X: y", `GET /v1/${APP}/presences/stream`)(`\0\0\r\n${hidden}`),
   ],
-  // Upgrades: what follows may look like WebSocket frames to a proxy, whatever we answered
+  // Upgrades: a proxy may take what follows for WebSocket frames, whatever the response was
   ["an upgrade", behind(UPGRADE, `GET /v1/${APP}/realtime`)],
   [
     "an upgrade with a Content-Length",

@@ -2,7 +2,7 @@ import { AnonymousRequests } from "../../src/server/http/anonymous-requests.ts";
 import { BodyWanted, type HttpRequest, type HttpResponse } from "../../src/server/http/exchange.ts";
 import type { RouteHandler } from "../../src/server/http/router.ts";
 
-/** Nobody is refused for asking much. */
+/** Limits that no test reaches. */
 export const UNLIMITED = new AnonymousRequests({
   telemetry: undefined as never,
   now: () => 0,
@@ -13,7 +13,7 @@ export type PlainRequest = Omit<HttpRequest, "contentLength" | "isForwarded" | "
   readonly body: Buffer;
 };
 
-/** What a router answers to a request, its body read as a transport would read it. */
+/** The response of a router to a request. The body is read as a transport reads it. */
 export async function askRouter(handle: RouteHandler, request: PlainRequest): Promise<HttpResponse> {
   const { body, ...head } = request;
   const contentLength = body.length;

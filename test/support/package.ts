@@ -17,7 +17,7 @@ import { PROJECT } from "./process.ts";
 const NETWORK_ERROR =
   /\b(?:ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|EHOSTUNREACH|ERR_SOCKET_TIMEOUT|ENOTCACHED)\b/;
 
-/** A suite about the package as it is published, which is the same with every Node: once is enough. */
+/** A suite about the published package, which is the same on every version of Node. One version runs it. */
 export function describePackage(name: string, suite: () => void): void {
   if (process.env.PACKAGE_TESTS !== "off") return void describe(name, suite);
   process.stdout.write(`not tested: ${name} (PACKAGE_TESTS=off)\n`);
@@ -25,14 +25,14 @@ export function describePackage(name: string, suite: () => void): void {
 }
 
 export interface Ran {
-  /** 0 if it went well. */
+  /** 0 means success. */
   readonly code: number;
   readonly stdout: string;
-  /** What it said, here and there. */
+  /** Standard output and standard error together. */
   readonly output: string;
 }
 
-/** Runs a program in a folder, as its user would from a shell of their own: not as a part of this project's `npm test`. */
+/** Runs a program in a folder, as from a user's shell and not as part of this project's `npm test`. */
 export async function run(folder: string, file: string, args: readonly string[], env = {}): Promise<Ran> {
   const { NODE_ENV, ...inherited } = process.env;
   const own = Object.entries(inherited).filter(
@@ -52,7 +52,7 @@ export async function run(folder: string, file: string, args: readonly string[],
   }
 }
 
-/** A folder of its own, under its real name: compilers and bundlers tell files by that. */
+/** A temporary folder, by its real path, because compilers and bundlers identify files by that. */
 export function temporaryFolder(): string {
   return realpathSync(mkdtempSync(join(tmpdir(), "presence-gateway-package-")));
 }
@@ -63,13 +63,13 @@ export interface PackedFile {
 }
 
 export interface Packed {
-  /** Where the tarball is. */
+  /** Path of the tarball. */
   readonly path: string;
   readonly size: number;
   readonly files: readonly PackedFile[];
 }
 
-/** The folder of each package that is published. */
+/** The folder of each published package. */
 export const PACKAGES = {
   "presence-gateway": ".",
   "@presence-gateway/client": "src/client",
@@ -77,10 +77,10 @@ export const PACKAGES = {
 } as const;
 export type PackageName = keyof typeof PACKAGES;
 
-/** Makes the tarball that would be published, of what was built last. */
+/** Makes the tarball to publish from the last build. */
 export async function pack(folder: string, name: PackageName): Promise<Packed> {
   const workspace = name === "presence-gateway" ? [] : ["-w", name];
-  // Without scripts: to build again would take `dist` away from the tests beside this one.
+  // Without scripts, because a new build would remove `dist` while other tests use it.
   const quiet = ["--json", "--ignore-scripts", "--loglevel=error"];
   const args = ["pack", ...workspace, ...quiet, "--pack-destination", folder];
   const { code, stdout, output } = await run(PROJECT, "npm", args);
@@ -89,18 +89,21 @@ export async function pack(folder: string, name: PackageName): Promise<Packed> {
   return { path: join(folder, filename), size, files };
 }
 
-/** An application that has nothing but packages of ours and what they bring, and what is lent to it of what we have. */
+/**
+ * An application that contains only our packages with their dependencies, and packages lent from this
+ * project.
+ */
 export class InstalledProject {
   readonly folder = temporaryFolder();
 
-  /** Returns why it can't be, if that is because nobody reaches the registry. */
+  /** Resolves with a reason if the registry is unreachable, so the application cannot be installed. */
   async install(names: readonly PackageName[]): Promise<string | undefined> {
     const packed = await Promise.all(names.map((name) => pack(this.folder, name)));
     this.write("package.json", JSON.stringify({ name: "application", private: true, type: "module" }));
-    // Of npm's own, and short: where there may be no network, nobody should wait for it.
+    // npm's own timeout, made short, so that a machine without a network does not wait.
     const retries = ["--fetch-retries=2", "--fetch-retry-mintimeout=500", "--fetch-retry-maxtimeout=1000"];
     const quiet = ["--no-audit", "--no-fund", "--loglevel=error"];
-    // React is lent.
+    // React is lent from this project.
     const own = ["--prefer-offline", "--ignore-scripts", "--legacy-peer-deps"];
     const args = ["install", ...own, ...quiet, ...retries, ...packed.map(({ path }) => path)];
     const { code, output } = await run(this.folder, "npm", args);
@@ -110,7 +113,7 @@ export class InstalledProject {
     throw new Error(output);
   }
 
-  /** Puts packages that this project has into the application, or into a folder of it. */
+  /** Copies packages of this project into the application, or into a folder of it. */
   lend(names: readonly string[], folder = "."): void {
     for (const name of names) {
       const link = join(this.folder, folder, "node_modules", name);
@@ -119,7 +122,7 @@ export class InstalledProject {
     }
   }
 
-  /** Returns where it is. */
+  /** Resolves with the path of the file. */
   write(name: string, text: string): string {
     const path = join(this.folder, name);
     mkdirSync(dirname(path), { recursive: true });
@@ -131,7 +134,7 @@ export class InstalledProject {
     return readFileSync(join(this.folder, name), "utf8");
   }
 
-  /** Where the program is that the package brings. */
+  /** Path of the program that the package contains. */
   get program(): string {
     return join(this.folder, "node_modules/.bin/presence-gateway");
   }

@@ -1,7 +1,7 @@
-// Texts that become markup, script, style, or something else than text where a page takes them for it. Each is a valid
-// id: no control characters, at most 255 long.
+// Texts that a page may mistake for markup, script or style. Each one is a valid id: no control characters,
+// and at most 255 characters.
 
-/** What says that a payload ran. */
+/** Code that reports that a payload ran. */
 const RUN = "window.__xss=1";
 
 const TAGS = [
@@ -57,7 +57,7 @@ const TAGS = [
   `<keygen autofocus onfocus=${RUN}>`,
 ];
 
-/** Ways out of where a text may stand. */
+/** Endings of the contexts in which a text may stand. */
 const BREAKOUTS = ['"', "'", '">', "'>", "</bdi>", "</title>", "</script>", "</style>", "--> ", "]]>", "`"];
 
 const TEXTS = [

@@ -5,15 +5,15 @@ import { until } from "./until.ts";
 
 export const PROJECT = fileURLToPath(new URL("../..", import.meta.url));
 
-/** The program as it is installed, in a process of its own. */
+/** The installed program, in its own process. */
 export class CliProcess {
   readonly child: ChildProcess;
   output = "";
   errors = "";
-  /** The exit code, or the signal that ended it. */
+  /** The exit code, or the signal that ended the process. */
   readonly exited: Promise<number | NodeJS.Signals>;
 
-  /** @param program What is run; what was built last unless it is given. */
+  /** @param program The program to run; by default the last build. */
   constructor(env: Record<string, string> = {}, args: readonly string[] = [], program?: string) {
     const [file, ...first] = program === undefined ? [process.execPath, "dist/main.js"] : [program];
     this.child = spawn(file!, [...first, ...args], {
@@ -30,7 +30,7 @@ export class CliProcess {
     this.exited = once(this.child, "close").then(([code, signal]) => code ?? signal);
   }
 
-  /** Waits until its standard output matches. */
+  /** Waits until standard output matches. */
   async printed(pattern: RegExp): Promise<RegExpExecArray> {
     const said = () => `it said:\n${this.output}\n${this.errors}`;
     let ended: number | NodeJS.Signals | undefined;
@@ -54,9 +54,9 @@ export class CliProcess {
   }
 }
 
-/** A gateway, as `npm start` runs it once it is built. */
+/** A gateway, as `npm start` runs it after a build. */
 export class GatewayProcess extends CliProcess {
-  /** The port that it listens on, once it does. */
+  /** The port, once the gateway listens. */
   async port(): Promise<number> {
     return Number((await this.printed(/"port":(\d+).*"msg":"started"/))[1]);
   }

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, expect, it } from "vitest";
 import { TcpProxy } from "./proxy.ts";
 import { until } from "./until.ts";
 
-/** One end of a connection, and what came in at it. */
+/** One end of a connection, and the bytes that arrived there. */
 class End {
   readonly socket: Socket;
   readonly pieces: Buffer[] = [];
@@ -62,7 +62,7 @@ function start(): End {
   return client;
 }
 
-/** A client that said something, without waiting for anyone to hear it. */
+/** A client that has sent something, without waiting until the server received it. */
 async function dial(greeting = ""): Promise<End> {
   const client = start();
   await once(client.socket, "connect");
@@ -70,7 +70,7 @@ async function dial(greeting = ""): Promise<End> {
   return client;
 }
 
-/** A client and its other end, which has heard it. */
+/** A client and its server side, which has received the client's bytes. */
 async function pair(): Promise<{ client: End; peer: End }> {
   const count = accepted.length;
   const client = await dial("hello");
@@ -78,7 +78,7 @@ async function pair(): Promise<{ client: End; peer: End }> {
   return { client, peer: accepted[count]! };
 }
 
-it("passes on bytes and ends, and counts", async () => {
+it("forwards bytes and ends, and counts them", async () => {
   const { client, peer } = await pair();
   peer.socket.write("welcome");
   await until(() => client.text === "welcome");
@@ -94,7 +94,7 @@ it("passes on bytes and ends, and counts", async () => {
   expect(client.errorCode ?? peer.errorCode).toBeUndefined();
 });
 
-it("passes on resets", async () => {
+it("forwards resets", async () => {
   const first = await pair();
   first.client.socket.resetAndDestroy();
   await until(() => first.peer.errorCode === "ECONNRESET");
@@ -113,14 +113,14 @@ it("passes on resets", async () => {
   expect(third.peer.text).toBe("hello goodbye");
 });
 
-it("resets a client whose server is not there", async () => {
+it("resets a client whose server is not running", async () => {
   proxy.retarget(1);
   const client = start();
   await until(() => client.errorCode === "ECONNRESET");
   expect(proxy.connections).toBe(0);
 });
 
-it("cuts", async () => {
+it("cuts connections", async () => {
   const pairs = [await pair(), await pair()];
   proxy.cut();
   expect(proxy.connections).toBe(0);
@@ -132,7 +132,7 @@ it("cuts", async () => {
   expect([proxy.accepted, proxy.connections]).toEqual([3, 1]);
 });
 
-it("half-closes: one side is told of an end and is still heard", async () => {
+it("half-closes: one side sees an end, and its bytes still arrive", async () => {
   const { client, peer } = await pair();
   proxy.halfClose();
   await until(() => client.ended);
@@ -151,7 +151,7 @@ it("half-closes: one side is told of an end and is still heard", async () => {
   await until(() => other.client.text === "still");
 });
 
-it("holds everything in a blackhole, and lets it on afterwards", async () => {
+it("holds everything in a blackhole and delivers it afterwards", async () => {
   const { client, peer } = await pair();
   proxy.blackhole(true);
   client.socket.write(" from before");
@@ -172,7 +172,7 @@ it("holds everything in a blackhole, and lets it on afterwards", async () => {
   expect(accepted).toHaveLength(2);
 });
 
-it("keeps a reset in the blackhole until it is over, and loses what was held when it is cut", async () => {
+it("holds a reset in the blackhole until it ends, and discards held bytes on a cut", async () => {
   const first = await pair();
   const second = await pair();
   proxy.blackhole(true);
@@ -200,16 +200,16 @@ it("refuses new connections only", async () => {
   await pair();
 });
 
-/** Longer than a machine stands still. */
+/** Longer than a machine pauses. */
 const DELAY_MS = 1_500;
 
-it("delays each direction, in order", async () => {
+it("delays each direction and keeps the order", async () => {
   const { client, peer } = await pair();
   proxy.delay(DELAY_MS);
   const startedAt = performance.now();
   client.socket.write("1");
   await sleep(20);
-  // What comes later, with less delay, still comes later.
+  // Later bytes with a shorter delay still arrive later.
   proxy.delay(0);
   client.socket.end("2");
   peer.socket.write("at once");
@@ -240,7 +240,7 @@ it("limits the rate", async () => {
   client.socket.write(Buffer.alloc(10_000));
   peer.socket.write(Buffer.alloc(10_000));
   await until(() => peer.bytes.length === 10_005 && client.bytes.length === 10_000);
-  // The first 20 ms' worth are for nothing.
+  // The first 20 ms are free.
   expect(performance.now() - startedAt).toBeGreaterThan(150);
   client.socket.write(Buffer.alloc(10_000_000));
   await until(() => proxy.heldBytes > 100_000);
@@ -248,7 +248,7 @@ it("limits the rate", async () => {
   await until(() => peer.bytes.length === 10_010_005);
 });
 
-it("goes to another server when told so", async () => {
+it("switches to another server", async () => {
   await pair();
   const other = await startServer();
   proxy.retarget(portOf(other));
@@ -258,12 +258,12 @@ it("goes to another server when told so", async () => {
   other.close();
 });
 
-it("does not read further than the other side takes, and loses nothing of it", async () => {
+it("reads no further than the other side accepts, and loses nothing", async () => {
   const { client, peer } = await pair();
   peer.socket.pause();
   const sent = randomBytes(32 * 1024 * 1024);
   client.socket.write(sent);
-  // Neither end's system takes it all, or nothing would have to wait here.
+  // More than the buffers of both systems, or nothing would have to wait here.
   await until(() => proxy.heldBytes > 256 * 1024);
   let passed = -1;
   while (passed !== proxy.bytesToServer) {
@@ -278,14 +278,14 @@ it("does not read further than the other side takes, and loses nothing of it", a
   peer.pieces.length = 0;
 });
 
-it("corrupts as many bytes as it is told to, and no longer than it is told to", async () => {
+it("corrupts the configured share of bytes, and none after that", async () => {
   const { client, peer } = await pair();
   const sent = Buffer.alloc(100_000, 0x55);
   proxy.corrupt(0.01);
   client.socket.write(sent);
   await until(() => peer.bytes.length === 5 + sent.length);
   const changed = peer.bytes.subarray(5).filter((byte) => byte !== 0x55).length;
-  // A thousand are expected, with a standard deviation of 32.
+  // The expected number is a thousand, with a standard deviation of 32.
   expect(changed).toBeGreaterThan(750);
   expect(changed).toBeLessThan(1_250);
   proxy.corrupt(0);

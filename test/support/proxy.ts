@@ -1,22 +1,25 @@
 import { once } from "node:events";
 import { type AddressInfo, createServer, type Server, Socket } from "node:net";
 
-/** What one direction of a connection holds before it stops reading: the sender then feels it, as with a slow network. */
+/**
+ * Bytes that one direction of a connection holds before it stops reading. The sender then notices, as on a
+ * slow network.
+ */
 const MAX_HELD_BYTES = 256 * 1024;
 
 export type Side = "client" | "server";
 
-/** How the network is at the moment, for all connections alike. */
+/** The current condition of the network, for all connections. */
 interface Weather {
   blackhole: boolean;
   delayMs: number;
   sliceBytes: number;
   bytesPerSecond: number;
-  /** How likely it is, for each byte, that one of its bits is changed. */
+  /** Probability, per byte, that one of its bits changes. */
   corruption: number;
 }
 
-/** One direction of a connection: what `source` says is held here until it is passed on to `sink`. */
+/** One direction of a connection. It holds the bytes of `source` until it forwards them to `sink`. */
 class Pipe {
   readonly #source: Socket;
   readonly #sink: Socket;
@@ -24,11 +27,11 @@ class Pipe {
   readonly #onPassed: (bytes: number) => void;
   readonly #held: { bytes: Buffer; readonly due: number }[] = [];
   #heldBytes = 0;
-  /** When the source's end may be passed on; infinite before it has ended. */
+  /** When the end of the source may be forwarded; infinite before the source has ended. */
   #endDue = Number.POSITIVE_INFINITY;
   #resetDue = Number.POSITIVE_INFINITY;
   #lastDue = 0;
-  /** When the rate allows more. */
+  /** When the rate allows the next bytes. */
   #nextAt = 0;
   #sinkIsFull = false;
   #sinkIsEnded = false;
@@ -40,7 +43,7 @@ class Pipe {
     this.#weather = weather;
     this.#onPassed = onPassed;
     source.on("data", (bytes: Buffer) => {
-      // Who was told that we ended may still speak; nobody listens.
+      // A side that received an end may still send. Nothing reads it any more.
       if (this.#sinkIsEnded) return;
       this.#held.push({ bytes, due: this.#due() });
       this.#heldBytes += bytes.length;
@@ -69,7 +72,7 @@ class Pipe {
     return this.#endDue !== Number.POSITIVE_INFINITY || this.#source.destroyed;
   }
 
-  /** Tells the sink that the source has ended, though it has not. */
+  /** Ends the sink, although the source has not ended. */
   endSink(): void {
     if (this.#sinkIsEnded) return;
     this.#sinkIsEnded = true;
@@ -77,7 +80,7 @@ class Pipe {
     this.#sink.end();
   }
 
-  /** Passes on all that may be by now, and comes back when more may be. */
+  /** Forwards everything that is due, and schedules the next call. */
   pump(): void {
     this.#forgetTimer();
     const weather = this.#weather;
@@ -88,7 +91,7 @@ class Pipe {
       const at = first === undefined ? this.#endDue : Math.max(first.due, this.#nextAt);
       const isBlocked = this.#sinkIsEnded || (first !== undefined && this.#sinkIsFull);
       if (isBlocked || now < at) {
-        // A reset overtakes what the sink did not take in time, as it does in TCP.
+        // A reset overtakes bytes that the sink has not accepted, as in TCP.
         if (now < this.#resetDue)
           return this.#wait(isBlocked ? this.#resetDue : Math.min(at, this.#resetDue));
         this.#drop();
@@ -100,7 +103,8 @@ class Pipe {
         continue;
       }
       this.#pass(first, now);
-      // The receiver is to read between two slices, or they reach it as one. The first immediate may still come before it can.
+      // The receiver must read between two slices, or it gets them as one. The first immediate may come too
+      // early for that.
       if (weather.sliceBytes !== Number.POSITIVE_INFINITY) {
         this.#timer = setImmediate(() => {
           this.#timer = setImmediate(() => this.pump());
@@ -110,7 +114,7 @@ class Pipe {
     }
   }
 
-  /** Forgets what is held. */
+  /** Discards held bytes. */
   close(): void {
     this.#forgetTimer();
     this.#drop();
@@ -118,7 +122,7 @@ class Pipe {
 
   #pass(first: { bytes: Buffer }, now: number): void {
     const { sliceBytes, bytesPerSecond } = this.#weather;
-    // With a rate: as many as it allows in 20 ms.
+    // With a rate limit: the bytes that it allows in 20 ms.
     const size = Math.min(sliceBytes, Math.max(1, Math.floor(bytesPerSecond / 50)));
     const piece = this.#corrupted(first.bytes.subarray(0, size));
     if (piece.length === first.bytes.length) this.#held.shift();
@@ -139,7 +143,7 @@ class Pipe {
     return copy;
   }
 
-  /** When what comes now may go on: never before what came earlier. */
+  /** When bytes that arrive now may be forwarded: never before earlier bytes. */
   #due(): number {
     this.#lastDue = Math.max(this.#lastDue, performance.now() + this.#weather.delayMs);
     return this.#lastDue;
@@ -157,14 +161,14 @@ class Pipe {
   }
 
   #forgetTimer(): void {
-    // Each takes only its own kind.
+    // Each stream accepts only its own kind of chunk.
     clearTimeout(this.#timer as NodeJS.Timeout);
     clearImmediate(this.#timer as NodeJS.Immediate);
     this.#timer = undefined;
   }
 }
 
-/** A client's connection and the one to the server that belongs to it. */
+/** The connection of a client and its connection to the server. */
 class Link {
   readonly #client: Socket;
   readonly #server = new Socket({ allowHalfOpen: true });
@@ -200,10 +204,10 @@ class Link {
     return this.#toServer.heldBytes + this.#toClient.heldBytes;
   }
 
-  /** The network may let more through than before. */
+  /** The network may now forward more than before. */
   go(targetPort: number): void {
     if (!this.#weather.blackhole && !this.#isDialled) {
-      // It gave up before it reached anything.
+      // The client gave up before it reached the server.
       if (!this.clientIsThere) return this.cut();
       this.#isDialled = true;
       this.#server.connect(targetPort, "127.0.0.1");
@@ -226,8 +230,9 @@ class Link {
 }
 
 /**
- * A network between clients and a server on this machine, which does what networks do. Bytes are kept in order and whole, unless it is
- * told to corrupt them, until a connection is cut; memory is bounded, as a source is not read further than its sink takes.
+ * A network between clients and a server on this machine, with the faults of real networks. Bytes stay
+ * complete and in order until a connection is cut, unless corruption is on. Memory is bounded, because a
+ * source is read no further than its sink accepts.
  */
 export class TcpProxy {
   readonly #listener: Server;
@@ -247,7 +252,7 @@ export class TcpProxy {
 
   private constructor(targetPort: number) {
     this.#targetPort = targetPort;
-    // Half-open: each direction ends by itself.
+    // Half-open: each direction ends separately.
     this.#listener = createServer({ allowHalfOpen: true }, (client) => this.#accept(client));
   }
 
@@ -262,19 +267,19 @@ export class TcpProxy {
     return (this.#listener.address() as AddressInfo).port;
   }
 
-  /** Connections now whose client has neither ended nor reset its side, so far as that has been read. */
+  /** Current connections whose client has neither ended nor reset its side, as far as that has been read. */
   get connections(): number {
     let count = 0;
     for (const link of this.#links) if (link.clientIsThere) count++;
     return count;
   }
 
-  /** Connections ever, refused ones included. */
+  /** All connections so far, including refused ones. */
   get accepted(): number {
     return this.#accepted;
   }
 
-  /** What was passed on, held bytes not counted. */
+  /** Forwarded bytes, without held ones. */
   get bytesToServer(): number {
     return this.#bytesToServer;
   }
@@ -283,64 +288,65 @@ export class TcpProxy {
     return this.#bytesToClient;
   }
 
-  /** What waits here to be passed on. */
+  /** Held bytes. */
   get heldBytes(): number {
     let bytes = 0;
     for (const link of this.#links) bytes += link.heldBytes;
     return bytes;
   }
 
-  /** Resets all connections, both sides of them. What was held is lost. */
+  /** Resets both sides of all connections. Held bytes are lost. */
   cut(): void {
     for (const link of this.#links) link.cut();
     this.#links.clear();
   }
 
-  /** Tells this side of each connection that the other has ended (FIN). What it says itself still passes. */
+  /** Ends one side of each connection (FIN). Bytes from that side still pass. */
   halfClose(side: Side = "client"): void {
     for (const link of this.#links) link.tellOfEnd(side);
   }
 
   /**
-   * Passes nothing either way, ends and resets included; new connections are accepted and go nowhere. Afterwards connections go on with
-   * what was held meanwhile; one that was made and given up meanwhile never reaches the server.
+   * Forwards nothing in either direction, not even ends and resets. New connections are accepted and lead
+   * nowhere. Afterwards connections continue with the held bytes. A connection that was opened and closed
+   * meanwhile never reaches the server.
    */
   blackhole(on: boolean): void {
     this.#weather.blackhole = on;
     this.#go();
   }
 
-  /** Resets new connections at once. Those that are there stay. */
+  /** Resets new connections at once. Existing connections stay. */
   refuse(on: boolean): void {
     this.#refuses = on;
   }
 
-  /** What comes from now on arrives this much later, in each direction. */
+  /** Delays bytes that arrive from now on, in each direction. */
   delay(ms: number): void {
     this.#weather.delayMs = ms;
   }
 
-  /** Passes on in pieces of at most so many bytes; infinite: as they come. */
+  /** Forwards in pieces of at most this many bytes. Infinity keeps the pieces as they arrive. */
   slice(bytes: number): void {
     if (!(bytes >= 1)) throw new RangeError(`slices of ${bytes} bytes`);
     this.#weather.sliceBytes = bytes;
     this.#go();
   }
 
-  /** For each connection, in each direction; infinite: no limit. */
+  /** Limits the rate of each direction of each connection. Infinity means no limit. */
   limit(bytesPerSecond: number): void {
     if (!(bytesPerSecond >= 1)) throw new RangeError(`${bytesPerSecond} bytes per second`);
     this.#weather.bytesPerSecond = bytesPerSecond;
     this.#go();
   }
 
-  /** Changes a bit of a byte with this probability, as broken hardware does behind the checksums. */
+  /** Changes a bit of a byte with this probability, like broken hardware behind the checksums. */
   corrupt(probability: number): void {
     if (!(probability >= 0 && probability <= 1)) throw new RangeError(`a probability of ${probability}`);
     this.#weather.corruption = probability;
   }
 
-  /** New connections go to this port: the server was started again. */
+  /** Sends new connections to this port, after the server started again. */
   retarget(port: number): void {
     this.#targetPort = port;
   }

@@ -1,4 +1,4 @@
-/** Numbers that a seed decides: what went wrong can be run again (mulberry32). */
+/** Random numbers from a seed, so that a failure can be repeated (mulberry32). */
 export class Random {
   #state: number;
 
@@ -6,7 +6,7 @@ export class Random {
     this.#state = seed >>> 0;
   }
 
-  /** In [0, 1). */
+  /** A number in [0, 1). */
   next(): number {
     this.#state = (this.#state + 0x6d2b79f5) >>> 0;
     let t = this.#state;
@@ -20,7 +20,7 @@ export class Random {
     return Math.floor(this.next() * count);
   }
 
-  /** True once in `times`. */
+  /** True once in `times` calls, on average. */
   oneIn(times: number): boolean {
     return this.below(times) === 0;
   }

@@ -3,8 +3,9 @@ import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { PATIENCE_MS } from "./until.ts";
+import { Waiters } from "./waiters.ts";
 
-// A WebSocket client that says whatever it is told to say, right or wrong, and believes nothing that it hears.
+// A WebSocket client that sends anything, correct or not, and checks everything that it receives.
 
 export const TEXT = 1;
 export const BINARY = 2;
@@ -19,17 +20,17 @@ export interface FrameOptions {
   readonly rsv?: number;
   readonly opcode?: number;
   readonly payload?: string | Uint8Array;
-  /** Four bytes, or null for none: what a server sends, and a client must not. */
+  /** Four bytes. Null means no mask, as servers send and clients must not. */
   readonly mask?: Uint8Array | null;
-  /** In how many bytes the length is written: 0 (in the second byte), 2 or 8. The shortest, unless it is given. */
+  /** Number of bytes for the length: 0 (in the second byte), 2 or 8. By default the shortest. */
   readonly lengthBytes?: 0 | 2 | 8;
-  /** What the length is said to be, where that is not the truth. */
+  /** The stated length, if it differs from the real one. */
   readonly length?: bigint;
 }
 
 const MASK = Uint8Array.of(0x37, 0xfa, 0x21, 0x3d);
 
-/** One frame as a client sends it, unless it is told otherwise. */
+/** One frame, by default as a correct client sends it. */
 export function frame(options: FrameOptions): Buffer {
   const { fin = true, rsv = 0, opcode = TEXT, mask = MASK } = options;
   const payload = Buffer.from((options.payload as Uint8Array | undefined) ?? []);
@@ -62,15 +63,15 @@ const ACCEPT = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
 export interface UpgradeOptions {
   readonly path: string;
   readonly line?: string;
-  /** Over the usual ones; undefined leaves one out. */
+  /** Headers that replace the usual ones; undefined omits one. */
   readonly headers?: Readonly<Record<string, string | undefined>>;
-  /** Lines that follow these, as they are. */
+  /** More lines after the headers, unchanged. */
   readonly lines?: readonly string[];
-  /** From which of this machine's addresses; the whole of 127/8 is. */
+  /** The local address to connect from. Any address in 127/8 works. */
   readonly localAddress?: string | undefined;
 }
 
-/** The request for an upgrade, whole and right but for what is asked for. */
+/** An upgrade request that is complete and correct except for the given parts. */
 export function upgradeRequest({ path, line, headers = {}, lines = [] }: UpgradeOptions): Buffer {
   const usual: Record<string, string | undefined> = {
     Host: "gateway",
@@ -94,25 +95,25 @@ export interface ReceivedFrame {
   readonly payload: Buffer;
 }
 
-/** How a connection ended: by a close frame with a code (1005: with none), or without a word. */
+/** How a connection ended: with a close frame and its code (1005 without one), or without a close frame. */
 export type End = { readonly closed: number; readonly reason: string } | "dropped";
 
-/** A WebSocket connection, byte by byte. What the server sends is checked as strictly as the standard has it. */
+/** A WebSocket connection at byte level. It checks received bytes strictly against the standard. */
 export class RawWebSocket {
   readonly tcp: Socket;
   readonly frames: ReceivedFrame[] = [];
-  /** What the server did that the standard forbids. */
+  /** Violations of the standard by the server. */
   readonly violations: string[] = [];
-  /** The answer to the request for an upgrade, without what follows it. */
+  /** The response to the upgrade request, without the bytes after it. */
   head = "";
-  /** What came when it was no upgrade. */
+  /** Bytes received when the upgrade was refused. */
   body = "";
-  /** TCP's end; a close frame alone does not end it. */
+  /** The end of the TCP connection. A close frame alone does not end it. */
   readonly ended: Promise<End>;
   #closeFrame: { closed: number; reason: string } | undefined;
   #isOver = false;
   #held: Buffer = Buffer.alloc(0);
-  #waiters = new Set<() => void>();
+  readonly #waiters = new Waiters();
 
   private constructor(tcp: Socket) {
     this.tcp = tcp;
@@ -133,7 +134,7 @@ export class RawWebSocket {
     });
   }
 
-  /** Connects TCP and says nothing. */
+  /** Connects TCP and sends nothing. */
   static async dial(port: number, host = "127.0.0.1", localAddress?: string): Promise<RawWebSocket> {
     const tcp = connect({ port, host, ...(localAddress === undefined ? {} : { localAddress }) });
     const client = new RawWebSocket(tcp);
@@ -141,7 +142,7 @@ export class RawWebSocket {
     return client;
   }
 
-  /** Sends the request for an upgrade and waits for the end of the answer's head, or that of the connection. */
+  /** Sends the upgrade request. Waits until the head of the response or the connection ends. */
   static async open(port: number, options: UpgradeOptions): Promise<RawWebSocket> {
     const client = await RawWebSocket.dial(port, undefined, options.localAddress);
     client.tcp.write(upgradeRequest(options));
@@ -157,12 +158,12 @@ export class RawWebSocket {
     return this.#isOver;
   }
 
-  /** The close frame, once it is here. */
+  /** The close frame, once it has arrived. */
   get closeFrame(): { readonly closed: number; readonly reason: string } | undefined {
     return this.#closeFrame;
   }
 
-  /** The texts that came, as JSON. */
+  /** The received texts, parsed as JSON. */
   // biome-ignore lint/suspicious/noExplicitAny: tests look at messages of every shape
   get messages(): any[] {
     return this.frames
@@ -178,7 +179,7 @@ export class RawWebSocket {
     this.write(frame({ payload: JSON.stringify(message) }));
   }
 
-  /** Writes piece after piece, each in a packet of its own: a server in this process reads each by itself. */
+  /** Writes pieces as separate packets. A server in this process reads each one separately. */
   async writeSliced(pieces: Iterable<Uint8Array>): Promise<void> {
     for (const piece of pieces) {
       if (this.#isOver || this.tcp.destroyed) return;
@@ -187,21 +188,13 @@ export class RawWebSocket {
     }
   }
 
-  /** Waits until it is so, or the connection is over. */
+  /** Waits until a condition holds or the connection has ended. */
   async until(isSo: () => boolean, patienceMs = PATIENCE_MS): Promise<void> {
     const deadline = performance.now() + patienceMs;
     while (!isSo() && !this.#isOver) {
       const left = deadline - performance.now();
       if (left <= 0) throw new Error(`not so within ${patienceMs} ms: ${isSo}`);
-      await new Promise<void>((resolve) => {
-        const wake = () => {
-          clearTimeout(timer);
-          this.#waiters.delete(wake);
-          resolve();
-        };
-        const timer = setTimeout(wake, left);
-        this.#waiters.add(wake);
-      });
+      await this.#waiters.wait(left);
     }
   }
 
@@ -210,7 +203,7 @@ export class RawWebSocket {
   }
 
   #wake(): void {
-    for (const wake of [...this.#waiters]) wake();
+    this.#waiters.wake();
   }
 
   get #isUpgraded(): boolean {
@@ -232,7 +225,7 @@ export class RawWebSocket {
     } else while (this.#readFrame());
   }
 
-  /** Takes one frame off what is held, if a whole one is. */
+  /** Takes one complete frame from the held bytes, if there is one. */
   #readFrame(): boolean {
     const held = this.#held;
     if (held.length < 2) return false;
@@ -273,8 +266,8 @@ export class RawWebSocket {
 }
 
 /**
- * Cuts bytes into pieces: byte by byte where that ends soon, else byte by byte at both ends, where the heads of frames
- * are, and in a few hundred pieces of odd length between.
+ * Cuts bytes into pieces. A short sequence becomes single bytes. A long one becomes single bytes at both
+ * ends, where the frame heads are, and a few hundred pieces of odd length between.
  */
 export function* sliced(bytes: Buffer, most = 400): Generator<Buffer> {
   const edge = most / 4;

@@ -1,16 +1,20 @@
-import { connect } from "node:net";
+import { once } from "node:events";
+import { connect, type Socket } from "node:net";
 
-/** How long a connection may say nothing before it is taken to have said all. */
+/** A connection that is silent for this long has sent everything. */
 const QUIET_MS = 150;
-/** Silence is counted in ticks: where the machine stands still none pass, and what stands still with it is not taken for silent. */
+/**
+ * Silence is counted in ticks. While the machine pauses there are no ticks, so a pause does not count as
+ * silence.
+ */
 const TICK_MS = 10;
 
-/** How often silence is taken for slowness while more is to come. */
+/** How often silence counts as slowness while more is expected. */
 const MOST_SILENCES = 20;
 
 /**
- * Sends these bytes over a connection of their own; returns all that came back until it closed or fell silent. Silence
- * counts only when what came is enough, or for long.
+ * Sends bytes over a new connection. Resolves with everything received until the connection closed or became
+ * silent. Silence counts only if enough has arrived, or after a long time.
  */
 export function sendRaw(
   port: number,
@@ -38,13 +42,37 @@ export function sendRaw(
       text += chunk;
       ticks = 0;
     });
-    // A reset is one way of refusing.
+    // A reset is one way to refuse.
     socket.on("error", done);
     socket.on("close", done);
   });
 }
 
-/** The status of each answer in what `sendRaw` returned. */
+/** The status of each response in a result of `sendRaw`. */
 export function statuses(text: string): number[] {
   return [...text.matchAll(/(?:^|\n|\})HTTP\/1\.1 (\d{3})/g)].map((match) => Number(match[1]));
+}
+
+/** A TCP connection with the text that it has received. */
+export interface RawConnection {
+  readonly tcp: Socket;
+  text: string;
+  /** Whether the connection has ended. */
+  isOver: boolean;
+}
+
+/** Opens a TCP connection from a local address and collects what it receives. */
+export async function dial(port: number, localAddress: string): Promise<RawConnection> {
+  const tcp = connect({ port, host: "127.0.0.1", localAddress });
+  const connection: RawConnection = { tcp, text: "", isOver: false };
+  tcp.setEncoding("latin1");
+  tcp.on("data", (chunk: string) => {
+    connection.text += chunk;
+  });
+  tcp.on("error", () => {});
+  tcp.on("close", () => {
+    connection.isOver = true;
+  });
+  await once(tcp, "connect");
+  return connection;
 }

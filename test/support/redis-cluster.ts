@@ -3,21 +3,24 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { RedisConnection } from "../../src/server/cluster/redis-connection.ts";
-import { ownPort } from "./own-port.ts";
-import { RedisServer } from "./redis-server.ts";
+import { ownPort } from "../programs/own-port.ts";
+import { RedisServer } from "../programs/redis-server.ts";
 import { PATIENCE_MS, until } from "./until.ts";
 
 const SLOTS = 16_384;
-/** A master that does not answer for so long has failed. */
+/** A master that does not reply for this long has failed. */
 const NODE_TIMEOUT_MS = 1_000;
 
-/** A node of a Redis Cluster, and what to call it there. */
+/** A node of a Redis Cluster and its id. */
 export interface RedisClusterNode {
   readonly server: RedisServer;
   readonly id: string;
 }
 
-/** A Redis Cluster of the test's own, its slots spread evenly over masters; and replicas that take over for the first of them. */
+/**
+ * A Redis Cluster for one test. Its slots are spread evenly over the masters. The first masters have replicas
+ * that take over for them.
+ */
 export class RedisCluster {
   readonly masters: readonly RedisClusterNode[];
   readonly replicas: readonly RedisClusterNode[];
@@ -29,13 +32,13 @@ export class RedisCluster {
     this.#folder = folder;
   }
 
-  /** @param user Who else may use it, as in the `user` directive of its configuration. */
+  /** @param user Another user with access, as in the `user` directive of the configuration. */
   static async start(masters: number, replicas: number, user: string): Promise<RedisCluster> {
     const folder = mkdtempSync(join(tmpdir(), "presence-redis-"));
     const busPorts: number[] = [];
     const nodes = await Promise.all(
       Array.from({ length: masters + replicas }, async (_, i) => {
-        // The usual port of the bus, 10000 above the other one, may not exist.
+        // The default port of the bus is 10000 above the other one, so it may not exist.
         const busPort = await ownPort();
         busPorts[i] = busPort;
         const args = ["--cluster-enabled", "yes", "--cluster-port", String(busPort), "--dir", folder];
@@ -52,7 +55,7 @@ export class RedisCluster {
       await tell(server, "CLUSTER", "SET-CONFIG-EPOCH", String(i + 1));
       if (i < masters)
         await tell(server, "CLUSTER", "ADDSLOTSRANGE", String(bound(i)), String(bound(i + 1) - 1));
-      // Each with each: to hear of one another by gossip takes seconds.
+      // Every node meets every other node, because gossip takes seconds.
       for (const [j, { server: other }] of nodes.slice(0, i).entries())
         await tell(server, "CLUSTER", "MEET", "127.0.0.1", String(other.port), String(busPorts[j]));
     }
@@ -65,7 +68,7 @@ export class RedisCluster {
     return cluster;
   }
 
-  /** Resolves when a replica has what its master has. */
+  /** Resolves when a replica has the data of its master. */
   async follows(replica: RedisServer): Promise<void> {
     await says(replica, ["INFO", "replication"], ["role:slave", "link_status:up"]);
   }
@@ -74,23 +77,23 @@ export class RedisCluster {
     return this.masters.map(({ server }) => server.url).join(",");
   }
 
-  /** The master that has a key. */
+  /** The master that holds a key. */
   async masterOf(key: string): Promise<RedisClusterNode> {
     for (const node of [...this.masters, ...this.replicas]) {
-      // The others say who has it.
+      // The other nodes name the one that holds it.
       const answer = await tell(node.server, "EXISTS", key).catch(() => undefined);
       if (answer !== undefined) return node;
     }
     throw new Error(`nobody has ${key}`);
   }
 
-  /** Moves the slot of a key, as resharding does. Returns the number of its keys. */
+  /** Moves the slot of a key, as resharding does. Resolves with the number of its keys. */
   async move(key: string, from: RedisClusterNode, to: RedisClusterNode): Promise<number> {
     const slot = String(await tell(from.server, "CLUSTER", "KEYSLOT", key));
     await tell(to.server, "CLUSTER", "SETSLOT", slot, "IMPORTING", from.id);
     await tell(from.server, "CLUSTER", "SETSLOT", slot, "MIGRATING", to.id);
     const keys = (await tell(from.server, "CLUSTER", "GETKEYSINSLOT", slot, "100")) as string[];
-    // One after the other, so that for a moment some are here and some there.
+    // One after the other, so that for a moment both nodes hold some of the keys.
     for (const each of keys)
       await tell(from.server, "MIGRATE", "127.0.0.1", String(to.server.port), each, "0", "5000");
     for (const { server } of [to, from]) await tell(server, "CLUSTER", "SETSLOT", slot, "NODE", to.id);
@@ -103,7 +106,7 @@ export class RedisCluster {
   }
 }
 
-/** Asks a Redis from beside, by a hand that no gateway knows of. */
+/** Sends a command to a Redis over a separate connection that no gateway knows of. */
 export async function tell(server: RedisServer, ...args: string[]): Promise<unknown> {
   const connection = await RedisConnection.open(server.url);
   try {
@@ -113,7 +116,7 @@ export async function tell(server: RedisServer, ...args: string[]): Promise<unkn
   }
 }
 
-/** Waits until the answer to a command has all these lines. */
+/** Waits until the reply to a command contains all these lines. */
 async function says(server: RedisServer, command: string[], lines: readonly string[]): Promise<void> {
   const connection = await RedisConnection.open(server.url);
   try {

@@ -11,7 +11,7 @@ import type {
 } from "../../src/client/types.ts";
 import { APP } from "./gateway.ts";
 
-/** An SDK client with the `ws` package's WebSocket, and what it told. */
+/** An SDK client with the WebSocket of the `ws` package. It records its events. */
 export class TestSdk {
   readonly client: PresenceClient;
   readonly statuses: string[] = [];
@@ -33,13 +33,16 @@ export class TestSdk {
     this.client.on("error", (error) => this.errors.push(error));
   }
 
-  /** Subscribes, and keeps what comes. */
+  /** Subscribes and records what arrives. */
   watch(filter: Parameters<PresenceClient["subscribe"]>[0]): Watched {
     return new Watched(this.client, filter);
   }
 }
 
-/** A subscription with all that its listener was told; it checks that each change is what lies between two snapshots. */
+/**
+ * A subscription that records all calls of its listener. It checks that each change is the difference between
+ * two snapshots.
+ */
 export class Watched {
   readonly changes: PresenceChange[] = [];
   readonly snapshots: PresenceSnapshot[] = [];
@@ -82,7 +85,7 @@ export class Watched {
   }
 }
 
-/** As the wire has it: with no prototype, for a user may be called `__proto__`. */
+/** An object without a prototype, as on the wire, because a user may be called `__proto__`. */
 export function plain(snapshot: PresenceSnapshot): Record<string, PresenceValue> {
   return Object.assign(Object.create(null), Object.fromEntries(snapshot));
 }

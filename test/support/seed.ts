@@ -1,10 +1,10 @@
-/** What all that is random in a test begins with: the same in every run, unless MODEL_SEED is another. */
+/** The seed of all randomness in tests. It is the same in every run, unless MODEL_SEED sets another. */
 export const SEED = readSeed(process.env.MODEL_SEED);
 
-/** Whether it is asked what other seeds find: then some suites look further. */
+/** Whether this run explores other seeds. Some suites then search further. */
 export const EXPLORES = process.env.EXPLORE === "1";
 
-/** How often a property is tried: `count` times where seeds are explored, a third of that in each other run. */
+/** Number of runs of a property: `count` when exploring seeds, otherwise a third of that. */
 export const runs = (count: number): number => (EXPLORES ? count : Math.ceil(count / 3));
 
 function readSeed(text = "1"): number {

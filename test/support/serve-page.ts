@@ -6,20 +6,20 @@ import { type BundleOptions, bundle } from "./bundle.ts";
 import { PROJECT } from "./process.ts";
 
 export interface PageOptions extends BundleOptions {
-  /** What is in the page before its script runs. */
+  /** Markup of the page before its script runs. */
   readonly body?: string;
-  /** Of every answer: a content security policy, say. */
+  /** Headers of every response, for example a content security policy. */
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** A page of `test/browser/pages` on a server of its own. */
+/** A page of `test/browser/pages` on its own server. */
 export class ServedPage {
-  /** The paths that were asked for. */
+  /** The requested paths. */
   readonly requests: string[] = [];
   readonly #server: Server;
 
   constructor(script: string, { body = '<div id="root"></div>', headers = {} }: PageOptions) {
-    // An icon of its own, or the browser asks for one.
+    // An inline icon, or the browser requests one.
     const html = `<!doctype html>
 <html lang="en">
   <head><meta charset="utf-8"><title>A page</title><link rel="icon" href="data:,"></head>
@@ -32,7 +32,7 @@ export class ServedPage {
       const answer = (status: number, type: string, text: string) =>
         response.writeHead(status, { ...headers, "content-type": `${type}; charset=utf-8` }).end(text);
       if (path === "/page.js") answer(200, "text/javascript", script);
-      // The page is at every path, so that tests can go from one to another.
+      // Every path serves the page, so that tests can navigate.
       else if (/\.\w+$/.test(path)) answer(404, "text/plain", "no such file");
       else answer(200, "text/html", html);
     });
@@ -43,7 +43,7 @@ export class ServedPage {
     await once(this.#server, "listening");
   }
 
-  /** Without a slash at its end. It is the page's origin too. */
+  /** Address without a slash at its end. It is also the origin of the page. */
   get url(): string {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
@@ -55,7 +55,7 @@ export class ServedPage {
   }
 }
 
-/** Serves a page that runs a file of `test/browser/pages`, with the package as it was built last. */
+/** Serves a page that runs a file of `test/browser/pages`, with the last build of the package. */
 export async function servePage(name: string, options: PageOptions = {}): Promise<ServedPage> {
   const page = new ServedPage(await bundle(join(PROJECT, "test/browser/pages", name), options), options);
   await page.listen();

@@ -3,7 +3,7 @@ import { beforeEach } from "vitest";
 import { Random } from "./random.ts";
 import { SEED } from "./seed.ts";
 
-// Before each file of tests: chance decides nothing, here or in what is tested, that it did not decide in the run before.
+// Before each test file: randomness in tests and in the tested code starts with the same seed in every run.
 
 fc.configureGlobal({ seed: SEED });
 

@@ -1,6 +1,9 @@
 import { spawnSync } from "node:child_process";
 
-/** Whether there is a program to test with. In CI it is a failure if not; elsewhere it is told what is not tested. */
+/**
+ * Whether a program is installed. A missing program is an error in CI. Elsewhere the run reports what it
+ * skips.
+ */
 export function hasTool(name: string, isIt: (version: string) => boolean = () => true): boolean {
   const { status, stdout } = spawnSync(name, ["--version"], { encoding: "utf8" });
   if (status === 0 && isIt(stdout)) return true;

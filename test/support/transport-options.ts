@@ -4,17 +4,14 @@ import type { TransportOptions } from "../../src/server/transport/transport.ts";
 
 const NO_PROXY = () => false;
 
-/**
- * TCP connections as a transport of this name counts them, with a share for each address that no test
- * reaches.
- */
+/** Counts TCP connections as a transport of this name does, with a limit per address that no test reaches. */
 export function tcpSlots(name: "ws" | "uws", maxConnections: number, isProxy = NO_PROXY): TcpSlots {
   const now = () => performance.now();
   const knowsConnections = name === "ws";
   return new TcpSlots({ maxConnections, maxPerAddress: maxConnections, isProxy, knowsConnections, now });
 }
 
-/** What a transport is given where no test looks. */
+/** Options for a transport that the test does not depend on. */
 export function limitsOf(
   name: "ws" | "uws",
 ): Pick<TransportOptions, "tcp" | "bodies" | "tcpRefused" | "bodyRefused" | "refuseHandshake"> {

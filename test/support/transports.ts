@@ -7,5 +7,5 @@ if (uws.uws === undefined) {
   );
 }
 
-/** The transports that this machine can run. Every suite about the wire runs over each of them. */
+/** The transports that run on this machine. Every suite about the wire runs over each of them. */
 export const TRANSPORTS: readonly ("ws" | "uws")[] = uws.uws === undefined ? ["ws"] : ["ws", "uws"];

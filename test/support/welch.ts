@@ -1,4 +1,4 @@
-/** Welch's t of two samples, the slowest hundredth of each left out: there the machine did something else. */
+/** Welch's t of two samples, without the slowest hundredth of each, when the machine did other work. */
 export function welch(one: readonly number[], other: readonly number[]): number {
   const [a, b] = [one, other].map((sample) => describe([...sample].sort((x, y) => x - y)));
   return (a!.mean - b!.mean) / Math.sqrt(a!.variance / a!.count + b!.variance / b!.count);

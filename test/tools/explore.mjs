@@ -1,4 +1,4 @@
-// Runs all tests in which chance has a part, with seeds that nobody has chosen, until one of them finds something.
+// Runs all tests with random parts with random seeds, until a seed finds a failure.
 
 import { spawnSync } from "node:child_process";
 import { randomInt } from "node:crypto";
@@ -8,8 +8,8 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 
 const USAGE = `Usage: npm run test:explore -- [--runs 1] [--minutes 10] [--seed 7]
-Runs the tests with random parts with other seeds than the fixed one, as often, or for as long.
-Exit code 1: a seed has found something; it is printed, and how to have it again.`;
+Runs the tests with random parts with random seeds, for a number of runs or minutes.
+Exit code 1: a seed has found a failure. The output contains the seed and how to repeat the run.`;
 
 const PROJECT = fileURLToPath(new URL("../..", import.meta.url));
 const { values } = parseArgs({
@@ -32,7 +32,7 @@ if (!(runs >= 1) || Number.isNaN(endsAt) || !Number.isSafeInteger(firstSeed)) {
   process.exit(2);
 }
 
-/** Those that begin with the seed by themselves, or by what fast-check is set to. */
+/** The test files that use the seed, directly or through fast-check. */
 const files = readdirSync(join(PROJECT, "test"), { recursive: true, encoding: "utf8" })
   .filter((name) => name.endsWith(".test.ts"))
   .map((name) => join("test", name))
@@ -51,7 +51,7 @@ for (let run = 0; run < runs && (run === 0 || performance.now() < endsAt); run++
   if (status === 0) continue;
   console.error(
     `\nfound with seed ${seed}. To have it again:\n  EXPLORE=1 MODEL_SEED=${seed} npx vitest run <the file that failed>\n` +
-      "Make a fixed example of it, in the same file or in test/fuzz/corpus, before it is mended.",
+      "Add it as a fixed example, in the same file or in test/fuzz/corpus, before you fix it.",
   );
   process.exit(1);
 }

@@ -1,4 +1,5 @@
-// Runs the test command again and again, if it is asked beside a busy machine, and says how often it passed and what took longest.
+// Runs the test command repeatedly, optionally on a busy machine. Prints how often it passed, and the slowest
+// tests.
 
 import { spawn, spawnSync } from "node:child_process";
 import { createWriteStream, mkdtempSync } from "node:fs";
@@ -36,7 +37,7 @@ function endAll() {
 process.on("exit", endAll);
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => process.exit(1));
 
-/** A loop for each core. It ends by itself if this process is gone. */
+/** Starts a busy loop per core. A loop ends when this process is gone. */
 function keepBusy() {
   const text = `for (;;) {
     for (const end = Date.now() + 1000; Date.now() < end; );
@@ -50,7 +51,7 @@ function keepBusy() {
   });
 }
 
-/** Runs the command to its end; what it printed is kept in a file. */
+/** Runs the command to its end and stores its output in a file. */
 async function run(path) {
   const started = performance.now();
   running = spawn(values.command, {
@@ -74,7 +75,7 @@ async function run(path) {
 
 const linesOf = (output) => stripVTControlCharacters(output).split("\n");
 
-/** Most of several times, by name. */
+/** The maximum time per name, slowest first. */
 function slowestOf(times) {
   const most = new Map();
   for (const [name, ms] of times) most.set(name, Math.max(ms, most.get(name) ?? 0));
@@ -85,9 +86,8 @@ const files = [];
 const tests = [];
 const seconds = [];
 let failed = 0;
-console.log(
-  `${runs} × ${values.command}, ${values.busy ? `beside ${loops.length} busy loops` : "on a machine that is left alone"}`,
-);
+const load = values.busy ? `with ${loops.length} busy loops` : "without extra load";
+console.log(`${runs} × ${values.command}, ${load}`);
 for (let i = 1; i <= runs; i++) {
   const path = join(folder, `run-${i}.log`);
   const result = await run(path);
@@ -109,7 +109,7 @@ for (let i = 1; i <= runs; i++) {
   );
   if (result.code === 0) continue;
   failed++;
-  // Those that failed, and the first that each says.
+  // The failed tests, and the first error of each.
   let isTold = true;
   for (const line of result.lines) {
     if (/^ FAIL /.test(line)) isTold = false;
@@ -117,13 +117,13 @@ for (let i = 1; i <= runs; i++) {
     else isTold = true;
     console.log(`  ${line.trim()}`);
   }
-  console.log(`  all that it printed: ${path}`);
+  console.log(`  complete output: ${path}`);
 }
 console.log(
   `\n${runs - failed} of ${runs} passed; ${Math.min(...seconds).toFixed(0)} to ${Math.max(...seconds).toFixed(0)} s`,
 );
-console.log("\nThe slowest files, at most:");
+console.log("\nThe slowest files (maximum time):");
 for (const [name, ms] of slowestOf(files)) console.log(`${(ms / 1_000).toFixed(1).padStart(7)} s  ${name}`);
-console.log("\nThe slowest tests, at most:");
+console.log("\nThe slowest tests (maximum time):");
 for (const [name, ms] of slowestOf(tests)) console.log(`${(ms / 1_000).toFixed(1).padStart(7)} s  ${name}`);
 process.exit(failed > 0 ? 1 : 0);

@@ -1,7 +1,7 @@
 import { describe, expect, it, type TestContext } from "vitest";
 import { mintToken } from "../../src/server/auth/mint.ts";
+import { ownPort } from "../programs/own-port.ts";
 import { TestClient } from "../support/client.ts";
-import { ownPort } from "../support/own-port.ts";
 import { GatewayProcess } from "../support/process.ts";
 import { TRANSPORTS } from "../support/transports.ts";
 

@@ -1,8 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
-/**
- * Lets so many through a second, evenly, in the order in which they came: a crowd must not arrive as a storm.
- */
+/** Spaces out callers evenly, in their order, because simulated users must not connect all at once. */
 export class Pacer {
   readonly #intervalMs: number;
   #freeAt = 0;

@@ -2,7 +2,7 @@ import type { Stats } from "./stats.ts";
 
 const PLAIN_EVERY = 5;
 
-/** One line about how it goes: rewritten in place on a terminal, a line now and then otherwise. */
+/** One line about the state: rewritten in place on a terminal, otherwise printed now and then. */
 export class Progress {
   readonly #isTty = process.stdout.isTTY === true;
   #reports = 0;
@@ -16,7 +16,7 @@ export class Progress {
     this.#reports++;
   }
 
-  /** Leaves the line as it is. */
+  /** Keeps the last line on the terminal. */
   end(): void {
     if (this.#isTty && this.#reports > 0) process.stdout.write("\n");
   }

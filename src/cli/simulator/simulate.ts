@@ -10,20 +10,19 @@ import { SimulatedUser } from "./user.ts";
 
 export interface Crowd {
   readonly users: number;
-  /** Connections a second. */
+  /** Connections per second. */
   readonly rate: number;
   readonly conversations: number;
 }
 
-/**
- * Gateways let in 1,000 connections an address; more come from several addresses, which loopback has plenty
- * of.
- */
+/** A gateway accepts 1,000 connections per address. More users connect from more loopback addresses. */
 const USERS_PER_ADDRESS = 500;
 const GOODBYE_MS = 2_000;
 const TOKEN_SECONDS = 30 * 86_400;
 
-/** Fills a gateway with simulated users until `stop` is aborted, then waits for their goodbyes. */
+/**
+ * Fills a gateway with simulated users until `stop` is aborted, then waits until their sessions are closed.
+ */
 export async function simulate(
   target: Target & { readonly secret: string },
   crowd: Crowd,
@@ -62,7 +61,7 @@ export async function simulate(
     progress.report(connected(), tabs.length, await readStats(target));
     await sleep(1_000, undefined, { signal }).catch(() => {});
   }
-  // The tabs have said goodbye; the gateway answers each.
+  // The tabs are closing. The gateway confirms each close.
   for (const startedAt = performance.now(); connected() > 0 && performance.now() - startedAt < GOODBYE_MS; ) {
     await sleep(20);
   }

@@ -5,14 +5,14 @@ export interface Stats {
   readonly typing: number;
 }
 
-const PATIENCE_MS = 2_000;
+const TIMEOUT_MS = 2_000;
 
-/** What the gateway says of its table; undefined if it does not answer, or not us. */
+/** Figures of the app from the gateway; undefined if it does not respond or refuses the request. */
 export async function readStats({ url, appId, secret }: Target): Promise<Stats | undefined> {
   try {
     const response = await fetch(`${url}/v1/${encodeURIComponent(appId)}/stats`, {
       headers: { authorization: `Bearer ${secret}` },
-      signal: AbortSignal.timeout(PATIENCE_MS),
+      signal: AbortSignal.timeout(TIMEOUT_MS),
     });
     return response.ok ? ((await response.json()) as Stats) : undefined;
   } catch {

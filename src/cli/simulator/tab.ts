@@ -8,17 +8,17 @@ export interface TabOptions {
   readonly url: string;
   readonly token: string;
   readonly pacer: Pacer;
-  /** false: a page that is open somewhere, and shows no conversation. */
+  /** False: a page that is open and shows no conversation. */
   readonly hasWidget: boolean;
-  /** Ends the tab: it says goodbye, and does not come back. */
+  /** Ends the tab for good: it closes its sessions. */
   readonly signal: AbortSignal;
-  /** The gateway has said not to come back like this, and why. */
+  /** The gateway has refused the tab for good, with a reason. */
   readonly onRefused: (reason: string) => void;
-  /** Where to connect from, if one address must not hold all connections. */
+  /** The local address to connect from, so that one address does not hold all connections. */
   readonly localAddress: string | undefined;
 }
 
-/** What the user does in the widget, as the gateway should know it. */
+/** The state of the widget, as the gateway should know it. */
 export interface WidgetState {
   selectedConversationId: string | null;
   hasFocus: boolean;
@@ -33,7 +33,7 @@ interface Received {
 
 const FIRST_RETRY_MS = 500;
 const LONGEST_RETRY_MS = 10_000;
-/** Codes after which the same token would only be refused again. */
+/** Close codes after which the gateway would refuse the same token again. */
 const FINAL: readonly number[] = Object.values(CLOSE)
   .filter(({ retry }) => retry !== "backoff")
   .map(({ code }) => code);
@@ -42,13 +42,13 @@ const BACKGROUND = 1;
 const WIDGET = 2;
 
 /**
- * One browser tab: a socket with a background session, and mostly a widget. It reconnects, and resumes what
- * it had.
+ * One browser tab: a socket with a background session and usually a widget. It reconnects and resumes its
+ * sessions.
  */
 export class Tab {
   readonly #options: TabOptions;
   readonly #widget: WidgetState = { selectedConversationId: null, hasFocus: false, isTyping: false };
-  /** The ids of its sessions, kept over a lost socket. */
+  /** The ids of its sessions. They survive a lost socket. */
   readonly #sessionIds = new Map<number, string>();
   #socket: WebSocket | undefined;
   #isConnected = false;
@@ -68,29 +68,27 @@ export class Tab {
     return this.#options.hasWidget;
   }
 
-  /**
-   * Stays connected until `leave` is called, the tab's signal ends it, or the gateway refuses it for good.
-   */
+  /** Stays connected until `leave` is called, the signal aborts, or the gateway refuses the tab for good. */
   async stay(): Promise<void> {
     const { pacer, signal } = this.#options;
     for (;;) {
       await pacer.wait(signal);
       const code = await this.#connection();
       if (code === 1000 || FINAL.includes(code)) return;
-      // Full jitter: those who lost their sockets together do not come back together.
+      // Full jitter, so that tabs that lost their sockets together do not reconnect together.
       const backoff = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** this.#retries++) * Math.random();
       await sleep(this.#retryAfterMs * (1 + Math.random()) + backoff, undefined, { signal });
       this.#retryAfterMs = 0;
     }
   }
 
-  /** Closes the page: its sessions end at once. */
+  /** Closes the page. Its sessions end at once. */
   leave(): void {
     this.#sessionIds.clear();
     this.#socket?.close(1000);
   }
 
-  /** Loses the connection without a close frame, as in a tunnel. */
+  /** Drops the connection without a close frame, as in a tunnel. */
   drop(): void {
     this.#isConnected = false;
     this.#socket?.terminate();
@@ -105,7 +103,7 @@ export class Tab {
     return this.#widget;
   }
 
-  /** One connection, from its first byte to its last; resolves with its close code. */
+  /** Runs one connection. Resolves with its close code. */
   #connection(): Promise<number> {
     const { url, token, localAddress, onRefused } = this.#options;
     return new Promise((resolve) => {

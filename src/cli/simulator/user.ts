@@ -7,9 +7,7 @@ export interface UserOptions extends Omit<TabOptions, "hasWidget"> {
 
 const TYPING_REPEAT_MS = 3_000;
 
-/**
- * Somebody with one tab or two, who reads, types, looks away, goes, comes back and passes through tunnels.
- */
+/** A user with one or two tabs that reads, types, looks away, leaves, returns, and loses the network. */
 export class SimulatedUser {
   readonly #options: UserOptions;
   readonly #tabs: readonly Tab[];
@@ -28,7 +26,7 @@ export class SimulatedUser {
     return this.#tabs;
   }
 
-  /** Lives until the signal ends it. */
+  /** Acts until the signal aborts. */
   async live(): Promise<void> {
     const { signal } = this.#options;
     for (const tab of this.#tabs) this.#visit(tab).catch(ended);
@@ -59,7 +57,7 @@ export class SimulatedUser {
     } else if (dice < 0.75 && hasFocus) await this.#type(tab);
   }
 
-  /** The gateway forgets that somebody types unless it is told again. */
+  /** Repeats the typing state, because the gateway ends it after a while. */
   async #type(tab: Tab): Promise<void> {
     const { signal } = this.#options;
     for (let left = between(1_000, 9_000); left > 0; left -= TYPING_REPEAT_MS) {
@@ -77,7 +75,7 @@ export class SimulatedUser {
     this.#active = other;
   }
 
-  /** Opens a tab, and some time after it was left, opens it again. */
+  /** Opens a tab, and opens it again some time after it was closed. */
   async #visit(tab: Tab): Promise<void> {
     const { signal } = this.#options;
     while (!signal.aborted) {
@@ -99,7 +97,7 @@ function pick<T>(list: readonly T[]): T {
   return list[Math.floor(Math.random() * list.length)]!;
 }
 
-/** Being told to end is no error. */
+/** An abort is not an error. */
 function ended(error: unknown): void {
   if ((error as Error).name !== "AbortError") throw error;
 }

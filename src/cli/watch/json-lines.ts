@@ -3,7 +3,9 @@ import { toData } from "../presence-rows.ts";
 import { visibleJson } from "../terminal-text.ts";
 import type { WatchOutput } from "./watch-output.ts";
 
-/** For programs: a line with the first snapshot, then one for each user who entered, changed or left. */
+/**
+ * Output for programs: a line with the first snapshot, then one line per user that entered, changed or left.
+ */
 export class JsonLines implements WatchOutput {
   readonly #write: (text: string) => void;
   #isFirst = true;
@@ -13,7 +15,7 @@ export class JsonLines implements WatchOutput {
     this.#write = write;
   }
 
-  /** While the connection is lost, what was said before may no longer be so: a reader may want to know. */
+  /** Reports a lost connection, because earlier lines may be outdated until it returns. */
   status(status: Status, _detail: StatusDetail, problem: string | undefined): void {
     if (this.#isLost ? status !== "connected" : status !== "reconnecting") return;
     this.#isLost = !this.#isLost;

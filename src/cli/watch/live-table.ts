@@ -7,14 +7,14 @@ import type { WatchOutput } from "./watch-output.ts";
 export interface LiveState {
   readonly title: string;
   readonly status: string;
-  /** undefined: none has come yet. */
+  /** Undefined before the first snapshot. */
   readonly snapshot: PresenceSnapshot | undefined;
 }
 
-/** Lines around the rows: title, counts, an empty one, the header, how many more there are. */
+/** Lines around the rows: title, counts, an empty line, the header, and the number of hidden users. */
 const FRAME_LINES = 5;
 
-/** What the screen shows: as many users as there is room for. */
+/** The lines of the screen, with as many users as fit. */
 export function renderLive(state: LiveState, columns: number, rows: number): ScreenLine[] {
   const { title, status, snapshot } = state;
   const top = { text: `${title} · ${status}`, isBold: true };
@@ -48,7 +48,7 @@ export function renderLive(state: LiveState, columns: number, rows: number): Scr
 const REDRAW_MS = 200;
 const TICK_MS = 1_000;
 
-/** For people: a table that is redrawn in place, a few times a second at most. */
+/** Output for people: a table that is redrawn in place, at most a few times per second. */
 export class LiveTable implements WatchOutput {
   readonly #screen: Screen;
   readonly #title: string;
@@ -63,7 +63,7 @@ export class LiveTable implements WatchOutput {
   constructor(screen: Screen, title: string) {
     this.#screen = screen;
     this.#title = title;
-    // Counts down to the next try, and repairs what keys that were pressed have left on the screen.
+    // Updates the countdown to the next retry, and removes what pressed keys have left on the screen.
     this.#tick = setInterval(() => this.redraw(), TICK_MS);
   }
 
@@ -79,14 +79,14 @@ export class LiveTable implements WatchOutput {
     this.redraw();
   }
 
-  /** Draws soon: at once if the last time is long enough ago. */
+  /** Schedules a drawing: at once if the last one is long enough ago, otherwise soon. */
   redraw(): void {
     if (this.#drawing !== undefined) return;
     const wait = Math.max(0, this.#drawnAt + REDRAW_MS - performance.now());
     this.#drawing = setTimeout(() => {
       this.#drawing = undefined;
       this.#draw();
-      // Counted from its end: on a slow terminal there is time for other things too.
+      // Measured from the end of the drawing, so a slow terminal leaves time for other work.
       this.#drawnAt = performance.now();
     }, wait);
   }
@@ -94,7 +94,7 @@ export class LiveTable implements WatchOutput {
   end(): void {
     clearInterval(this.#tick);
     clearTimeout(this.#drawing);
-    // Nothing is drawn after this.
+    // Prevents further drawings.
     this.#drawing = this.#tick;
     this.#screen.leave();
   }

@@ -3,7 +3,7 @@ import { toPhrase } from "../presence-rows.ts";
 import { visible } from "../terminal-text.ts";
 import type { WatchOutput } from "./watch-output.ts";
 
-/** For logs, and terminals on which nothing can be redrawn: a line for everything that happens. */
+/** Output for logs and terminals that cannot redraw: one line per change. */
 export class PlainLines implements WatchOutput {
   readonly #write: (text: string) => void;
   readonly #now: () => Date;

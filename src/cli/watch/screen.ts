@@ -1,22 +1,22 @@
 import { cut, visible } from "../terminal-text.ts";
 
-/** A line on the screen. Whatever the text holds, it is shown and not obeyed. */
+/** A line on the screen. Control characters in the text are shown as escapes and have no effect. */
 export interface ScreenLine {
   readonly text: string;
   readonly isBold?: boolean;
 }
 
-/** The part of `process.stdout` that is used. */
+/** The members of `process.stdout` that the screen uses. */
 export interface Terminal {
   readonly columns: number;
   readonly rows: number;
   write(text: string): void;
 }
 
-// The other screen, no cursor, no wrapping: what was in the terminal before comes back as it was.
+// Alternate screen, no cursor, no wrapping. LEAVE restores the previous content of the terminal.
 const ENTER = "\x1b[?1049h\x1b[?25l\x1b[?7l";
 const LEAVE = "\x1b[?7h\x1b[?25h\x1b[?1049l";
-// Terminals that know these show the lines between them at once; others ignore them.
+// Terminals that support these codes show the lines between them at once. Others ignore the codes.
 const BEGIN = "\x1b[?2026h\x1b[H";
 const END = "\x1b[?2026l";
 const BOLD = "\x1b[1m";
@@ -24,7 +24,7 @@ const NORMAL = "\x1b[0m";
 const CLEAR_LINE = "\x1b[K";
 const CLEAR_REST = "\x1b[J";
 
-/** The whole terminal, redrawn in place; the terminal is as it was after `leave`. */
+/** The whole terminal, redrawn in place. `leave` restores the terminal. */
 export class Screen {
   readonly #terminal: Terminal;
   #isOn = false;
@@ -33,7 +33,7 @@ export class Screen {
     this.#terminal = terminal;
   }
 
-  /** Some terminals that are none, as in a script, have a size of zero. */
+  /** A pseudo-terminal, as of the program `script`, may report a size of zero. */
   get size(): { readonly columns: number; readonly rows: number } {
     return { columns: this.#terminal.columns || 80, rows: this.#terminal.rows || 24 };
   }
@@ -42,7 +42,7 @@ export class Screen {
     const { columns, rows } = this.size;
     const drawn = lines.slice(0, rows).map(({ text, isBold }) => {
       const safe = cut(visible(text), columns);
-      // Cleared before it is written: behind a full line, the last character would be cleared.
+      // Clears the line before writing it. Clearing after a full line would remove its last character.
       return CLEAR_LINE + (isBold ? BOLD + safe + NORMAL : safe);
     });
     if (drawn.length < rows) drawn.push(CLEAR_REST);

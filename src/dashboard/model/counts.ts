@@ -1,21 +1,21 @@
 import type { Row } from "./row.ts";
 
-/** Of everyone whom the filter matches. */
+/** Totals over all users that match the filter. */
 export interface Counts {
   users: number;
   widgets: number;
   backgroundSessions: number;
-  /** Users with the focus on a widget, and users who type. */
+  /** Users with at least one session that has the focus, and users with at least one that is typing. */
   focused: number;
   typing: number;
 }
 
-export function noCounts(): Counts {
+export function zeroCounts(): Counts {
   return { users: 0, widgets: 0, backgroundSessions: 0, focused: 0, typing: 0 };
 }
 
-/** Counts a row, or with -1 counts it no more. */
-export function count(counts: Counts, { value }: Row, step: 1 | -1): void {
+/** Adds a row to the counts (step 1), or removes it from them (step -1). */
+export function countRow(counts: Counts, { value }: Row, step: 1 | -1): void {
   const { widgets, backgroundSessions } = value;
   const some = (is: "hasFocus" | "isTyping") =>
     widgets.some((session) => session[is]) || backgroundSessions.some((session) => session[is]);

@@ -1,6 +1,6 @@
 import { checkId } from "../../client/filter.ts";
 
-/** A token and what it says of itself. Only the gateway can tell whether that is true. */
+/** A token and the app that it claims. Only the gateway can verify the claim. */
 export interface Credentials {
   readonly token: string;
   readonly appId: string;
@@ -10,27 +10,26 @@ export type ReadCredentials =
   | { readonly ok: true; readonly credentials: Credentials }
   | { readonly ok: false; readonly problem: string };
 
-/** Reads whose token it is; refuses what the gateway is sure to refuse. */
+/** Reads the app id from an app token. Refuses a token that the gateway would certainly refuse. */
 export function readCredentials(text: string): ReadCredentials {
   const token = text.trim();
   if (token === "") return refuse("Enter an app token.");
   const claims = readClaims(token);
-  if (claims === undefined)
-    return refuse("This is no token: it should have three parts with dots between them.");
+  if (claims === undefined) return refuse("This is not a token. A token has three parts separated by dots.");
   const { iss, tokenType } = claims;
-  if (!isId(iss)) return refuse("The token does not say of which app it is (iss).");
+  if (!isId(iss)) return refuse("The token does not name its app (iss).");
   if (tokenType !== "app") {
-    return refuse("This token is for one user. The dashboard shows everyone, and needs an app token.");
+    return refuse("This token is for one user. The dashboard shows all users, so it needs an app token.");
   }
   return { ok: true, credentials: { token, appId: iss } };
 }
 
-/** Takes the token out of an address's fragment, and leaves the rest of it as it was. */
+/** Removes the token from the fragment of an address. The rest of the fragment stays as it is. */
 export function takeToken(fragment: string): { readonly token: string | undefined; readonly rest: string } {
   const fields = fragment.replace(/^#/, "").split("&");
   const isToken = (field: string) => field.startsWith("token=");
   const rest = fields.filter((field) => !isToken(field)).join("&");
-  // A token has no character that would need encoding.
+  // A token contains no character that needs URL encoding.
   return {
     token: fields.find(isToken)?.slice("token=".length),
     rest: rest === "" ? "" : `#${rest}`,

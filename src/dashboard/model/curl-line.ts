@@ -1,6 +1,9 @@
 import type { PresenceFilter } from "../../client/types.ts";
 
-/** The `curl` line that asks what the page shows, for a POSIX shell. Without a token it takes `$TOKEN` from there. */
+/**
+ * A `curl` command for a POSIX shell that runs the page's query. Without a token it uses the shell's
+ * `$TOKEN`.
+ */
 export function curlLine(origin: string, appId: string, filter: PresenceFilter, token?: string): string {
   const url = `${origin}/v1/${encodeURIComponent(appId)}/presences`;
   const authorization =
@@ -9,12 +12,12 @@ export function curlLine(origin: string, appId: string, filter: PresenceFilter, 
     `curl -s ${quote(url)}`,
     `-H ${authorization}`,
     `-H ${quote("content-type: application/json")}`,
-    // --data-raw: nothing in it names a file, whatever it begins with.
+    // --data-raw, because --data reads a file if the value begins with @.
     `--data-raw ${quote(JSON.stringify(filter))}`,
   ].join(" ");
 }
 
-/** One word of a shell, whatever is in it: only a quote ends a quote. */
+/** Quotes any text as one shell word. Inside single quotes only the single quote is special. */
 function quote(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`;
 }

@@ -1,7 +1,7 @@
 const CLOCK = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 const NUMBER = new Intl.NumberFormat("en-US");
 
-/** hh:mm:ss, of milliseconds since 1970. */
+/** Formats milliseconds since 1970 as hh:mm:ss. */
 export function clockTime(ms: number): string {
   return CLOCK.format(ms);
 }
@@ -10,7 +10,7 @@ export function wholeNumber(value: number): string {
   return NUMBER.format(value);
 }
 
-/** With one digit after the point while that says something. */
+/** One decimal place below 10, a whole number from there. */
 export function fewDigits(value: number): string {
   return value < 10 ? value.toFixed(1) : NUMBER.format(Math.round(value));
 }
@@ -19,7 +19,7 @@ export function megabytes(bytes: number): string {
   return `${NUMBER.format(Math.round(bytes / 1_000_000))} MB`;
 }
 
-/** The two units that say most: `3 d 4 h`, `12 min 5 s`. */
+/** Formats a duration with its two largest units: `3 d 4 h`, `12 min 5 s`. */
 export function duration(seconds: number): string {
   const parts = [
     [Math.floor(seconds / 86_400), "d"],

@@ -1,6 +1,6 @@
 import { Ring } from "./ring.ts";
 
-/** What is counted once a second; null while it is not known. */
+/** Figures taken once a second. A figure is null while the page is not connected. */
 export interface Sample {
   readonly online: number | null;
   readonly focused: number | null;
@@ -11,7 +11,7 @@ export type Measure = keyof Sample;
 
 export const HISTORY_SECONDS = 15 * 60;
 
-/** The samples of the last quarter of an hour. */
+/** The samples of the last 15 minutes. */
 export class History {
   readonly #ring = new Ring<readonly [seconds: number, sample: Sample]>(HISTORY_SECONDS);
 
@@ -23,12 +23,12 @@ export class History {
     this.#ring.clear();
   }
 
-  /** The newest value of a measure. */
+  /** The most recent value of a measure; null if it is unknown. */
   last(measure: Measure): number | null {
     return this.#ring.last?.[1][measure] ?? null;
   }
 
-  /** Times and values of one measure, for a chart; what is older than the time shown is left out. */
+  /** Times (in seconds) and values of one measure, for a chart. Samples older than the chart are left out. */
   series(measure: Measure, now: number): [number[], (number | null)[]] {
     const samples = this.#ring.toArray().filter(([seconds]) => seconds >= now - HISTORY_SECONDS);
     return [samples.map(([seconds]) => seconds), samples.map(([, sample]) => sample[measure])];

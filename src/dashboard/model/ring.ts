@@ -1,8 +1,8 @@
-/** The last items of a sequence, as many as fit. */
+/** A ring buffer: keeps the last `size` items of a sequence. */
 export class Ring<Item> {
   readonly #size: number;
   #items: Item[] = [];
-  /** Where the next item goes once the ring is full; the oldest is there. */
+  /** Index for the next item. In a full ring the oldest item is there. */
   #next = 0;
 
   constructor(size: number) {
@@ -23,7 +23,7 @@ export class Ring<Item> {
     this.#next = (this.#next + 1) % this.#size;
   }
 
-  /** The oldest first. */
+  /** Oldest first. */
   toArray(): Item[] {
     if (this.#items.length < this.#size) return [...this.#items];
     return [...this.#items.slice(this.#next), ...this.#items.slice(0, this.#next)];

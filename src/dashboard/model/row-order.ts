@@ -1,11 +1,11 @@
+import type { Sort, SortKey } from "./dashboard-state.ts";
 import { type Row, STATUSES } from "./row.ts";
-import type { Sort, SortKey } from "./view-address.ts";
 
 export type Compare = (one: Row, other: Row) => number;
 
 const byText = (one: string, other: string) => (one < other ? -1 : one > other ? 1 : 0);
 
-const COMPARES: Readonly<Record<SortKey, Compare>> = {
+const COMPARATORS: Readonly<Record<SortKey, Compare>> = {
   user: (one, other) => byText(one.userKey, other.userKey),
   status: (one, other) => STATUSES.indexOf(one.status) - STATUSES.indexOf(other.status),
   conversation: (one, other) => byText(one.conversationKey, other.conversationKey),
@@ -13,16 +13,16 @@ const COMPARES: Readonly<Record<SortKey, Compare>> = {
   changed: (one, other) => one.changedAt - other.changedAt,
 };
 
-/** A total order: no two users are equal in it, so that a row has one place. */
+/** A total order. No two users compare as equal, so each row has exactly one place. */
 export function compareBy({ key, isDescending }: Sort): Compare {
-  const compare = COMPARES[key];
+  const compare = COMPARATORS[key];
   const sign = isDescending ? -1 : 1;
   return (one, other) =>
     sign * compare(one, other) || byText(one.userKey, other.userKey) || byText(one.userId, other.userId);
 }
 
-/** The place of a row among sorted ones: how many come before it. */
-export function placeOf(rows: readonly Row[], row: Row, compare: Compare, from = 0): number {
+/** Binary search: the number of sorted rows that come before a row. */
+export function insertionIndex(rows: readonly Row[], row: Row, compare: Compare, from = 0): number {
   let low = from;
   let high = rows.length;
   while (low < high) {
@@ -33,12 +33,12 @@ export function placeOf(rows: readonly Row[], row: Row, compare: Compare, from =
   return low;
 }
 
-/** Sorted rows with others put in, in time that grows with their number and not with that of all comparisons. */
+/** Merges rows into sorted rows. Only the new rows are compared, so the cost is one copy of the array. */
 export function insertSorted(rows: readonly Row[], others: readonly Row[], compare: Compare): Row[] {
   const result: Row[] = [];
   let taken = 0;
   for (const other of others.toSorted(compare)) {
-    const place = placeOf(rows, other, compare, taken);
+    const place = insertionIndex(rows, other, compare, taken);
     while (taken < place) result.push(rows[taken++]!);
     result.push(other);
   }

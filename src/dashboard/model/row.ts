@@ -1,23 +1,23 @@
 import type { PresenceSession, PresenceValue } from "../../client/types.ts";
 
-/** What a user does, taken together over their sessions: the one that says most counts. */
+/** What a user does, over all sessions of the user. The most active session decides. */
 export const STATUSES = ["typing", "focused", "visible", "background"] as const;
 export type UserStatus = (typeof STATUSES)[number];
 
-/** A user, as a row of the table. Another row is made for each change. */
+/** One user as a row of the table. Rows are immutable: each change creates a new one. */
 export interface Row {
   readonly userId: string;
   readonly value: PresenceValue;
   readonly status: UserStatus;
-  /** The session that says most about the user, which the row shows. */
+  /** The most active session of the user. The row shows this one. */
   readonly main: PresenceSession | undefined;
   readonly sessions: number;
-  /** Compares as people count: `user-2` before `user-10`. */
+  /** Sort key in natural order: `user-2` comes before `user-10`. */
   readonly userKey: string;
   readonly conversationKey: string;
-  /** When it changed, in milliseconds since 1970; 0: it was there when the page began to look. */
+  /** Time of the last change, in milliseconds since 1970. 0 means: unchanged since the snapshot. */
   readonly changedAt: number;
-  /** How often it changed: tells two marks in a row from one. */
+  /** Number of changes so far. It distinguishes two highlights in a row from one. */
   readonly changes: number;
 }
 
@@ -53,12 +53,14 @@ function statusOf({ widgets, backgroundSessions }: PresenceValue): UserStatus {
 }
 
 function conversationKey(id: string | null | undefined, before: Row | undefined): string {
-  // Those without a conversation come last.
+  // Users without a conversation come last.
   if (id === null || id === undefined) return "\uffff";
   return before?.main?.selectedConversationId === id ? before.conversationKey : naturalKey(id);
 }
 
-/** A text whose order by code units is a natural one. Comparing by locale would take seconds for 20,000 rows. */
+/**
+ * A key whose order by code units is the natural order. Comparing by locale takes seconds for 20,000 rows.
+ */
 function naturalKey(text: string): string {
   return text
     .normalize("NFKD")
@@ -68,7 +70,7 @@ function naturalKey(text: string): string {
 
 const haystacks = new WeakMap<PresenceValue, string>();
 
-/** Whether a lower-case text is in the user's id, conversations or custom fields. */
+/** Whether the user's id, conversations or custom fields contain a text. The text must be in lower case. */
 export function matchesSearch({ userId, value }: Row, search: string): boolean {
   if (search === "" || userId.toLowerCase().includes(search)) return true;
   let haystack = haystacks.get(value);

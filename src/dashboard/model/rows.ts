@@ -1,22 +1,22 @@
 import type { PresenceChange, PresenceSnapshot } from "../../client/types.ts";
-import { type Counts, count, noCounts } from "./counts.ts";
+import { type Counts, countRow, zeroCounts } from "./counts.ts";
+import { DEFAULT_SORT, type Sort } from "./dashboard-state.ts";
 import { makeRow, matchesSearch, type Row } from "./row.ts";
-import { type Compare, compareBy, insertSorted, placeOf } from "./row-order.ts";
-import { DEFAULT_SORT, type Sort } from "./view-address.ts";
+import { type Compare, compareBy, insertionIndex, insertSorted } from "./row-order.ts";
 
 /**
- * The table's rows: everyone in the snapshot, and of them those that the search finds, sorted. A change puts only the
- * rows that it touches in their new places.
+ * The rows of the table: one for each user of the snapshot, and the sorted ones that match the search. A
+ * change moves only the rows that it affects.
  */
 export class Rows {
   #byUser = new Map<string, Row>();
   #shown: readonly Row[] = [];
-  #counts: Counts = noCounts();
+  #counts: Counts = zeroCounts();
   #search = "";
   #sort: Sort = DEFAULT_SORT;
   #compare: Compare = compareBy(DEFAULT_SORT);
 
-  /** In their order. Another array after each change. */
+  /** The sorted rows that match the search. Each change creates a new array. */
   get shown(): readonly Row[] {
     return this.#shown;
   }
@@ -29,18 +29,18 @@ export class Rows {
     return this.#byUser.get(userId);
   }
 
-  /** The place of a user among those shown, or -1. */
+  /** Index of a user's row in `shown`, or -1. */
   indexOf(userId: string): number {
     const row = this.#byUser.get(userId);
     if (row === undefined) return -1;
-    const place = placeOf(this.#shown, row, this.#compare);
+    const place = insertionIndex(this.#shown, row, this.#compare);
     return this.#shown[place] === row ? place : -1;
   }
 
-  /** Begins anew with a snapshot: nobody in it has just changed. */
+  /** Replaces all rows by those of a snapshot. None of them counts as changed. */
   reset(snapshot: PresenceSnapshot): void {
     this.#byUser = new Map();
-    this.#counts = noCounts();
+    this.#counts = zeroCounts();
     for (const [userId, value] of snapshot) this.#add(makeRow(userId, value, 0));
     this.#collect();
   }
@@ -81,14 +81,14 @@ export class Rows {
 
   #add(row: Row): void {
     this.#byUser.set(row.userId, row);
-    count(this.#counts, row, 1);
+    countRow(this.#counts, row, 1);
   }
 
   #remove(userId: string, gone: Set<Row>): Row | undefined {
     const row = this.#byUser.get(userId);
     if (row === undefined) return undefined;
     this.#byUser.delete(userId);
-    count(this.#counts, row, -1);
+    countRow(this.#counts, row, -1);
     gone.add(row);
     return row;
   }

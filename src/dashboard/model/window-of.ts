@@ -1,20 +1,22 @@
-/** Rows around those on screen, so that a quick turn of the wheel meets no gap. */
+/** Extra rows rendered above and below the screen, so that fast scrolling shows no gap. */
 const OVERSCAN = 8;
 
 export interface Window {
   readonly first: number;
-  /** One after the last. */
+  /** Index after the last row. */
   readonly end: number;
 }
 
-/** Which of `count` rows of one height to render, with so much on screen. */
+/** Which of `count` rows of equal height to render at a scroll position. Heights are in pixels. */
 export function windowOf(scrollTop: number, height: number, rowHeight: number, count: number): Window {
   const first = Math.floor(Math.max(0, scrollTop) / rowHeight) - OVERSCAN;
   const end = Math.ceil((Math.max(0, scrollTop) + height) / rowHeight) + OVERSCAN;
   return { first: Math.max(0, Math.min(first, count)), end: Math.max(0, Math.min(end, count)) };
 }
 
-/** Where to scroll so that a row is wholly on screen, under a header that covers some of it; as little as possible. */
+/**
+ * The scroll position nearest to the current one at which a row is fully visible below the table's header.
+ */
 export function scrollTopFor(index: number, scrollTop: number, height: number, rowHeight: number): number {
   const top = index * rowHeight;
   if (top < scrollTop) return top;

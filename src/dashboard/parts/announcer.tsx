@@ -1,18 +1,18 @@
 import { useRef } from "preact/hooks";
 import { plural } from "../model/format.ts";
+import type { PresenceStore } from "../store/presence-store.ts";
 import { useTopic } from "../store/use-topic.ts";
-import type { Watch } from "../store/watch.ts";
 
 /**
- * Tells those who do not see the page what changed as a whole: the connection, and the answer to another filter. Counts
- * that change all day are not read out.
+ * Announces changes of the connection and the result of a new filter to screen readers. Counts change all the
+ * time, so they are not announced.
  */
-export function Announcer({ watch }: { readonly watch: Watch }) {
-  useTopic(watch.changed);
-  const kind = watch.isPending && watch.phase.kind === "live" ? "pending" : watch.phase.kind;
+export function Announcer({ store }: { readonly store: PresenceStore }) {
+  useTopic(store.changed);
+  const kind = store.isPending && store.phase.kind === "live" ? "pending" : store.phase.kind;
   const said = useRef({ occasion: "", text: "" });
-  const occasion = `${kind} ${watch.since}`;
-  if (said.current.occasion !== occasion) said.current = { occasion, text: sentence(watch, kind) };
+  const occasion = `${kind} ${store.since}`;
+  if (said.current.occasion !== occasion) said.current = { occasion, text: sentence(store, kind) };
   return (
     <p class="visually-hidden" role="status">
       {said.current.text}
@@ -20,12 +20,12 @@ export function Announcer({ watch }: { readonly watch: Watch }) {
   );
 }
 
-function sentence(watch: Watch, kind: string): string {
+function sentence(store: PresenceStore, kind: string): string {
   switch (kind) {
     case "live":
-      return `Live: ${plural(watch.rows.counts.users, "user matches", "users match")} the filter.`;
+      return `Live: ${plural(store.rows.counts.users, "user matches", "users match")} the filter.`;
     case "reconnecting":
-      return "Connection lost. Reconnecting; what is shown may be old.";
+      return "Connection lost. Reconnecting. The page may be out of date.";
     case "refused":
       return "The gateway refuses this token.";
     case "failed":

@@ -1,18 +1,18 @@
 import { clockTime } from "../model/format.ts";
+import type { PresenceStore } from "../store/presence-store.ts";
 import { useTopic } from "../store/use-topic.ts";
-import type { Watch } from "../store/watch.ts";
 import { Chart } from "./chart.tsx";
 
-/** What happened in the last quarter of an hour, of the filter that is shown. */
-export function ChartStrip({ watch }: { readonly watch: Watch }) {
-  useTopic(watch.changed);
-  const since = watch.since === 0 ? "" : ` since ${clockTime(watch.since)}`;
+/** Charts of the last 15 minutes of the current filter. */
+export function ChartStrip({ store }: { readonly store: PresenceStore }) {
+  useTopic(store.changed);
+  const since = store.since === 0 ? "" : ` since ${clockTime(store.since)}`;
   return (
     <section class="charts" aria-label={`The last 15 minutes of this filter${since}`}>
-      <Chart watch={watch} measure="online" title="Online" />
-      <Chart watch={watch} measure="focused" title="Focused" />
-      <Chart watch={watch} measure="typing" title="Typing" />
-      <Chart watch={watch} measure="diffsPerSecond" title="Diffs per second" />
+      <Chart store={store} measure="online" title="Online" />
+      <Chart store={store} measure="focused" title="Focused" />
+      <Chart store={store} measure="typing" title="Typing" />
+      <Chart store={store} measure="diffsPerSecond" title="Diffs per second" />
     </section>
   );
 }

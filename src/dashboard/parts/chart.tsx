@@ -2,20 +2,22 @@ import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 import type uPlot from "uplot";
 import { clockTime, fewDigits, wholeNumber } from "../model/format.ts";
 import { HISTORY_SECONDS, type Measure } from "../model/history.ts";
+import type { PresenceStore } from "../store/presence-store.ts";
 import { useTopic } from "../store/use-topic.ts";
-import type { Watch } from "../store/watch.ts";
 import { makePlot } from "./make-plot.ts";
 
 interface Props {
-  readonly watch: Watch;
+  readonly store: PresenceStore;
   readonly measure: Measure;
   readonly title: string;
 }
 
-/** A number with its last quarter of an hour; under the pointer, with what it was then. */
-export function Chart({ watch, measure, title }: Props) {
-  useTopic(watch.changed);
-  useTopic(watch.ticked);
+/**
+ * The current value of a measure and its last 15 minutes. Pointing at the chart shows the value at that time.
+ */
+export function Chart({ store, measure, title }: Props) {
+  useTopic(store.changed);
+  useTopic(store.ticked);
   const place = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot>(undefined);
   const [hovered, setHovered] = useState<number | null>(null);
@@ -27,18 +29,18 @@ export function Chart({ watch, measure, title }: Props) {
   const draw = useCallback(() => {
     const now = Date.now() / 1000;
     plot.current?.batch(() => {
-      plot.current!.setData(watch.history.series(measure, now), false);
+      plot.current!.setData(store.history.series(measure, now), false);
       plot.current!.setScale("x", { min: now - HISTORY_SECONDS, max: now });
     });
-  }, [watch, measure]);
+  }, [store, measure]);
   useEffect(() => {
     draw();
-    return watch.ticked.listen(draw);
-  }, [watch, draw]);
+    return store.ticked.listen(draw);
+  }, [store, draw]);
 
   const [times, values] = plot.current?.data ?? [[], []];
   const format = measure === "diffsPerSecond" ? fewDigits : wholeNumber;
-  const current = currentValue(watch, measure);
+  const current = currentValue(store, measure);
   const before = hovered === null ? undefined : values?.[hovered];
   const shown = before === undefined || before === null ? current : before;
   const text = shown === null ? "–" : format(shown);
@@ -55,11 +57,11 @@ export function Chart({ watch, measure, title }: Props) {
   );
 }
 
-function currentValue(watch: Watch, measure: Measure): number | null {
-  const { users, focused, typing } = watch.rows.counts;
-  if (watch.isPending) return null;
+function currentValue(store: PresenceStore, measure: Measure): number | null {
+  const { users, focused, typing } = store.rows.counts;
+  if (store.isPending) return null;
   if (measure === "online") return users;
   if (measure === "focused") return focused;
   if (measure === "typing") return typing;
-  return watch.history.last(measure);
+  return store.history.last(measure);
 }

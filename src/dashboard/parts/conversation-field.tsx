@@ -2,16 +2,16 @@ import { useRef, useState } from "preact/hooks";
 import { Choice } from "./choice.tsx";
 
 interface Props {
-  /** An id; null: none; undefined: any. */
+  /** A conversation id. Null means no conversation, undefined means any. */
   readonly value: string | null | undefined;
   readonly onChange: (value: string | null | undefined) => void;
 }
 
 type Kind = "any" | "none" | "this";
 
-/** Any conversation, none, or the one whose id is entered. */
+/** Chooses any conversation, no conversation, or one by its id. */
 export function ConversationField({ value, onChange }: Props) {
-  // "This" without an id asks for nothing yet: only the control knows of it.
+  // "This" without an id changes no filter yet, so only this control knows of the choice.
   const [isEntering, setIsEntering] = useState(false);
   const field = useRef<HTMLInputElement>(null);
   const kindOfValue: Kind = value === undefined ? "any" : value === null ? "none" : "this";

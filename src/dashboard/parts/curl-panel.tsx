@@ -8,18 +8,20 @@ interface Props {
   readonly filter: PresenceFilter;
 }
 
-/** The filter as a command. The token is copied only when asked for, and never shown. */
+/** The filter as a `curl` command. The page never shows the token and copies it only on request. */
 export function CurlPanel({ credentials, filter }: Props) {
   const { appId, token } = credentials;
   const [outcome, setOutcome] = useState("");
-  const copy = async (text: string, said: string) => {
-    setOutcome((await copyText(text)) ? said : "This browser does not let the page copy: select the line.");
+  const copy = async (text: string, success: string) => {
+    setOutcome(
+      (await copyText(text)) ? success : "This browser does not allow copying. Select the line instead.",
+    );
   };
   const line = curlLine(location.origin, appId, filter);
   return (
     <section class="panel curl" aria-labelledby="curl-title">
       <h2 id="curl-title">The same by HTTP</h2>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keyboard */}
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: the keyboard must be able to scroll it */}
       <pre class="curl-line" dir="ltr" tabIndex={0}>
         <code>{line}</code>
       </pre>
@@ -30,7 +32,7 @@ export function CurlPanel({ credentials, filter }: Props) {
         <button
           class="button"
           type="button"
-          onClick={() => copy(curlLine(location.origin, appId, filter, token), "Copied, the token with it.")}
+          onClick={() => copy(curlLine(location.origin, appId, filter, token), "Copied with the token.")}
         >
           Copy with token
         </button>
@@ -42,7 +44,7 @@ export function CurlPanel({ credentials, filter }: Props) {
   );
 }
 
-/** Browsers let pages copy only over https and on this machine. */
+/** Returns whether it worked. Browsers allow it only over https and on localhost. */
 async function copyText(text: string): Promise<boolean> {
   try {
     await navigator.clipboard.writeText(text);

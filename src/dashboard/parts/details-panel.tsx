@@ -1,20 +1,20 @@
 import { useEffect, useRef } from "preact/hooks";
 import type { PresenceSession } from "../../client/types.ts";
+import type { PresenceStore } from "../store/presence-store.ts";
 import { useTopic } from "../store/use-topic.ts";
-import type { Watch } from "../store/watch.ts";
 import { UserText } from "./user-text.tsx";
 
 interface Props {
-  readonly watch: Watch;
+  readonly store: PresenceStore;
   readonly userId: string;
   readonly onUser: (userId: string) => void;
   readonly onConversation: (id: string | null) => void;
   readonly onClose: () => void;
 }
 
-/** One user with all their sessions that the filter matches, live. */
-export function DetailsPanel({ watch, userId, onUser, onConversation, onClose }: Props) {
-  useTopic(watch.changed);
+/** One user with all sessions that match the filter, live. */
+export function DetailsPanel({ store, userId, onUser, onConversation, onClose }: Props) {
+  useTopic(store.changed);
   const title = useRef<HTMLHeadingElement>(null);
   const cameFrom = useRef<Element | null>(null);
   useEffect(() => {
@@ -25,13 +25,13 @@ export function DetailsPanel({ watch, userId, onUser, onConversation, onClose }:
     onClose();
     if (cameFrom.current instanceof HTMLElement) cameFrom.current.focus({ preventScroll: true });
   };
-  const row = watch.rows.get(userId);
+  const row = store.rows.get(userId);
   const session = (kind: string) => (each: PresenceSession) => (
     <SessionCard key={each.sessionId} kind={kind} session={each} onConversation={onConversation} />
   );
   return (
     <section
-      class={watch.isLive ? "panel details" : "panel details stale"}
+      class={store.isLive ? "panel details" : "panel details stale"}
       aria-labelledby="details-title"
       onKeyDown={(event) => event.key === "Escape" && close()}
     >
@@ -44,7 +44,7 @@ export function DetailsPanel({ watch, userId, onUser, onConversation, onClose }:
         </button>
       </div>
       {row === undefined ? (
-        <p class="muted">Not among those whom the filter matches now.</p>
+        <p class="muted">This user does not match the filter now.</p>
       ) : (
         <ul class="sessions">
           {row.value.widgets.map(session("Widget"))}

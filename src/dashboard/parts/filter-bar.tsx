@@ -1,13 +1,13 @@
 import type { PresenceFilter } from "../../client/types.ts";
-import type { View } from "../model/view-address.ts";
-import type { ChangeView } from "../store/use-view.ts";
+import type { DashboardState } from "../model/dashboard-state.ts";
+import type { ChangeState } from "../store/use-dashboard-state.ts";
 import { Choice } from "./choice.tsx";
 import { ConversationField } from "./conversation-field.tsx";
 import { UsersField } from "./users-field.tsx";
 
 interface Props {
-  readonly view: View;
-  readonly onChange: ChangeView;
+  readonly state: DashboardState;
+  readonly onChange: ChangeState;
 }
 
 type AnyYesNo = "any" | "yes" | "no";
@@ -17,9 +17,9 @@ const ANY_YES_NO: readonly (readonly [AnyYesNo, string])[] = [
   ["no", "No"],
 ];
 
-/** A control for each field of the filter. */
-export function FilterBar({ view, onChange }: Props) {
-  const { filter } = view;
+/** One control for each field of the filter. */
+export function FilterBar({ state, onChange }: Props) {
+  const { filter } = state;
   const set = (change: PresenceFilter) => onChange({ filter: withoutAbsent({ ...filter, ...change }) });
   const isEmpty = Object.keys(filter).length === 0;
   return (

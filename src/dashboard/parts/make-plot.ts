@@ -2,7 +2,7 @@ import uPlot from "uplot";
 
 const HEIGHT = 72;
 
-/** Draws into a place, as wide as it is, in its text colour; both may change. */
+/** Draws a chart into an element, in its text colour. The chart follows the element's width and colour. */
 export function makePlot(
   place: HTMLElement,
   onHover: (index: number | null) => void,
@@ -74,7 +74,7 @@ function hourMinute(seconds: number): string {
   return [date.getHours(), date.getMinutes()].map((part) => String(part).padStart(2, "0")).join(":");
 }
 
-/** Computed colours read `rgb(r, g, b)`. */
+/** Expects a computed colour, which has the form `rgb(r, g, b)`. */
 function translucent(color: string): string {
   return color.replace("rgb(", "rgba(").replace(")", ", 0.12)");
 }

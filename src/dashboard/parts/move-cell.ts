@@ -3,11 +3,14 @@ import { COLUMNS } from "./table-columns.ts";
 
 export interface Cell {
   readonly userId: string;
-  /** From 0. */
+  /** Index of the column, from 0. */
   readonly column: number;
 }
 
-/** Where a key moves the active cell, or undefined for a key that moves nothing. `index` is -1 when none is active. */
+/**
+ * The cell that a key makes active; undefined for a key that moves nothing. `index` is -1 if no cell is
+ * active.
+ */
 export function moveCell(
   key: string,
   withControl: boolean,

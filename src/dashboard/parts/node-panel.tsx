@@ -2,7 +2,7 @@ import { clockTime, duration, fewDigits, megabytes, wholeNumber } from "../model
 import type { NodeDescription, NodePoll } from "../store/node-poll.ts";
 import { useTopic } from "../store/use-topic.ts";
 
-/** How the node does. */
+/** Health and figures of the node that the page is connected to. */
 export function NodePanel({ poll }: { readonly poll: NodePoll }) {
   useTopic(poll.changed);
   const { health, problem } = poll;
@@ -15,7 +15,7 @@ export function NodePanel({ poll }: { readonly poll: NodePoll }) {
         </p>
       )}
       {health === undefined ? (
-        problem === undefined && <p class="muted">Asking…</p>
+        problem === undefined && <p class="muted">Loading…</p>
       ) : (
         <dl class="facts">
           <Fact name="Sockets" value={wholeNumber(health.stats.sockets)} />

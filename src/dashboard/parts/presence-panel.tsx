@@ -1,25 +1,25 @@
+import { type DashboardState, SORT_KEYS, type SortKey } from "../model/dashboard-state.ts";
 import { plural, wholeNumber } from "../model/format.ts";
-import { SORT_KEYS, type SortKey, type View } from "../model/view-address.ts";
+import type { PresenceStore } from "../store/presence-store.ts";
+import type { ChangeState } from "../store/use-dashboard-state.ts";
 import { useTopic } from "../store/use-topic.ts";
-import type { ChangeView } from "../store/use-view.ts";
-import type { Watch } from "../store/watch.ts";
 import { PresenceTable } from "./presence-table.tsx";
 import { StateNotice } from "./state-notice.tsx";
 import type { TableActions } from "./table-actions.ts";
 import { COLUMNS } from "./table-columns.ts";
 
 interface Props extends TableActions {
-  readonly watch: Watch;
-  readonly view: View;
+  readonly store: PresenceStore;
+  readonly state: DashboardState;
   readonly selected: string | undefined;
-  readonly onChange: ChangeView;
+  readonly onChange: ChangeState;
 }
 
-/** The table of users, with what finds and counts them. */
-export function PresencePanel({ watch, view, selected, onChange, ...actions }: Props) {
-  useTopic(watch.changed);
-  const { counts, shown } = watch.rows;
-  const { search, sort } = view;
+/** The table of users, with its counts, search field and sort order. */
+export function PresencePanel({ store, state, selected, onChange, ...actions }: Props) {
+  useTopic(store.changed);
+  const { counts, shown } = store.rows;
+  const { search, sort } = state;
   return (
     <section class="panel presence" aria-labelledby="presence-title">
       <div class="presence-head">
@@ -65,9 +65,9 @@ export function PresencePanel({ watch, view, selected, onChange, ...actions }: P
           </label>
         </div>
       </div>
-      <StateNotice watch={watch} search={search} />
+      <StateNotice store={store} search={search} />
       {shown.length > 0 && (
-        <PresenceTable watch={watch} sort={sort} selected={selected} onChange={onChange} {...actions} />
+        <PresenceTable store={store} sort={sort} selected={selected} onChange={onChange} {...actions} />
       )}
     </section>
   );

@@ -1,10 +1,10 @@
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
-import type { Sort } from "../model/view-address.ts";
+import type { Sort } from "../model/dashboard-state.ts";
 import { scrollTopFor, windowOf } from "../model/window-of.ts";
+import type { PresenceStore } from "../store/presence-store.ts";
+import type { ChangeState } from "../store/use-dashboard-state.ts";
 import { useMedia } from "../store/use-media.ts";
 import { useTopic } from "../store/use-topic.ts";
-import type { ChangeView } from "../store/use-view.ts";
-import type { Watch } from "../store/watch.ts";
 import { type Cell, moveCell } from "./move-cell.ts";
 import type { TableActions } from "./table-actions.ts";
 import { COLUMNS } from "./table-columns.ts";
@@ -12,23 +12,23 @@ import { TableHead } from "./table-head.tsx";
 import { cellId, TableRow } from "./table-row.tsx";
 
 interface Props extends TableActions {
-  readonly watch: Watch;
+  readonly store: PresenceStore;
   readonly sort: Sort;
   readonly selected: string | undefined;
-  readonly onChange: ChangeView;
+  readonly onChange: ChangeState;
 }
 
-/** As the style sheet has them. */
+/** Pixels. The style sheet has the same values. */
 const ROW_HEIGHT = 36;
 const NARROW_ROW_HEIGHT = 60;
 const HEAD_HEIGHT = 34;
 export const NARROW = "(max-width: 720px)";
 
-/** The grid of rows: only those on screen are in the page, however many there are. One of its cells is active for the keys. */
-export function PresenceTable({ watch, sort, selected, onChange, ...given }: Props) {
-  useTopic(watch.changed);
-  // Marks of changes end by themselves.
-  useTopic(watch.ticked);
+/** The grid of rows. Only the rows on screen are in the page. The keyboard moves one active cell. */
+export function PresenceTable({ store, sort, selected, onChange, ...given }: Props) {
+  useTopic(store.changed);
+  // Renders again so that the highlight of a changed row ends.
+  useTopic(store.ticked);
   const grid = useRef<HTMLDivElement>(null);
   const isNarrow = useMedia(NARROW);
   const rowHeight = isNarrow ? NARROW_ROW_HEIGHT : ROW_HEIGHT;
@@ -51,11 +51,11 @@ export function PresenceTable({ watch, sort, selected, onChange, ...given }: Pro
     return () => resize.disconnect();
   }, []);
 
-  const rows = watch.rows.shown;
+  const rows = store.rows.shown;
   const visibleHeight = height - headHeight;
   const { first, end } = windowOf(scrollTop, visibleHeight, rowHeight, rows.length);
-  // The active cell goes with its user, wherever changes put the row.
-  const activeIndex = active === undefined ? -1 : watch.rows.indexOf(active.userId);
+  // The active cell follows its user when a change moves the row.
+  const activeIndex = active === undefined ? -1 : store.rows.indexOf(active.userId);
   const isActiveShown = activeIndex >= first && activeIndex < end;
 
   const onKeyDown = (event: KeyboardEvent) => {
@@ -74,21 +74,21 @@ export function PresenceTable({ watch, sort, selected, onChange, ...given }: Pro
     event.preventDefault();
     setActive(moved);
     const { current } = grid;
-    const index = watch.rows.indexOf(moved.userId);
+    const index = store.rows.indexOf(moved.userId);
     current!.scrollTop = scrollTopFor(index, current!.scrollTop, visibleHeight, rowHeight);
-    // At once, so that the cell is there to be named as active.
+    // At once: the cell must be in the page when aria-activedescendant names it.
     setScrollTop(current!.scrollTop);
   };
 
   return (
     <div
       ref={grid}
-      class={`grid ${watch.isLive ? "" : "stale"} ${watch.isPending ? "pending" : ""}`}
+      class={`grid ${store.isLive ? "" : "stale"} ${store.isPending ? "pending" : ""}`}
       role="grid"
       aria-label="Users"
       aria-rowcount={rows.length + 1}
       aria-colcount={COLUMNS.length}
-      aria-busy={watch.isPending}
+      aria-busy={store.isPending}
       aria-activedescendant={isActiveShown ? cellId(activeIndex, active!.column) : undefined}
       tabIndex={0}
       onScroll={(event) => setScrollTop(event.currentTarget.scrollTop)}

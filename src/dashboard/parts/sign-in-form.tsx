@@ -25,7 +25,7 @@ export function SignInForm({ problem: initialProblem, onSignIn }: Props) {
     <main class="sign-in">
       <form class="sign-in-card" autocomplete="off" onSubmit={submit}>
         <h1>presence-gateway</h1>
-        <p>See who is online, live. The dashboard needs an app token, and keeps it in this page only.</p>
+        <p>See live who is online. The dashboard needs an app token and keeps it in this page only.</p>
         <label for="token">App token</label>
         <input
           id="token"
@@ -44,8 +44,8 @@ export function SignInForm({ problem: initialProblem, onSignIn }: Props) {
           Sign in
         </button>
         <p class="hint">
-          Without apps of its own, the gateway prints a link when it starts that signs you in. Else make a
-          token on your server: a JWT with <code>"tokenType": "app"</code>, signed with a secret of the app.
+          A gateway started without apps prints a link that signs you in. Otherwise create a token on your
+          server: a JWT with <code>"tokenType": "app"</code>, signed with a secret of the app.
         </p>
       </form>
     </main>

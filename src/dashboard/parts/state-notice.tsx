@@ -1,23 +1,23 @@
 import { clockTime } from "../model/format.ts";
+import type { PresenceStore } from "../store/presence-store.ts";
 import { useTopic } from "../store/use-topic.ts";
-import type { Watch } from "../store/watch.ts";
 
-/** What is to be said of the table, or in its place; nothing while all is well. */
-export function StateNotice({ watch, search }: { readonly watch: Watch; readonly search: string }) {
-  useTopic(watch.changed);
-  const { phase, rows } = watch;
+/** A message above the table or in place of it. It shows nothing while the table is live and has rows. */
+export function StateNotice({ store, search }: { readonly store: PresenceStore; readonly search: string }) {
+  useTopic(store.changed);
+  const { phase, rows } = store;
   switch (phase.kind) {
     case "refused":
       return (
         <Notice title="No rights" kind="bad">
-          The gateway refuses this: {phase.message}. Sign out, and in again with another app token.
+          The gateway refuses the request: {phase.message}. Sign out, then sign in with another app token.
         </Notice>
       );
     case "failed":
       return (
         <Notice title="This has failed" kind="bad">
           {phase.message}
-          <button class="button" type="button" onClick={() => watch.retry()}>
+          <button class="button" type="button" onClick={() => store.retry()}>
             Try again
           </button>
         </Notice>
@@ -33,16 +33,16 @@ export function StateNotice({ watch, search }: { readonly watch: Watch; readonly
     case "connecting":
       return rows.shown.length === 0 ? <Notice title="Connecting…" kind="calm" /> : null;
     case "live":
-      if (watch.isPending)
-        return rows.shown.length === 0 ? <Notice title="Asking who is there…" kind="calm" /> : null;
+      if (store.isPending)
+        return rows.shown.length === 0 ? <Notice title="Loading users…" kind="calm" /> : null;
       if (rows.shown.length > 0) return null;
       return rows.counts.users > 0 ? (
         <Notice title="Nobody is found" kind="calm">
-          Nobody of those whom the filter matches has “<bdi>{search}</bdi>”.
+          No user that matches the filter contains “<bdi>{search}</bdi>”.
         </Notice>
       ) : (
         <Notice title="Nobody is here" kind="calm">
-          The filter matches nobody at the moment. Whoever comes shows up by themselves.
+          No user matches the filter at the moment. New users appear here automatically.
         </Notice>
       );
   }

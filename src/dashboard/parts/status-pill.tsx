@@ -1,12 +1,12 @@
 import { clockTime } from "../model/format.ts";
+import type { Phase, PresenceStore } from "../store/presence-store.ts";
 import { useTopic } from "../store/use-topic.ts";
-import type { Phase, Watch } from "../store/watch.ts";
 
-/** In a word or a sentence: whether what is shown is live. */
-export function StatusPill({ watch }: { readonly watch: Watch }) {
-  useTopic(watch.changed);
-  useTopic(watch.ticked);
-  const { phase } = watch;
+/** Shows whether the page is live, in a few words. */
+export function StatusPill({ store }: { readonly store: PresenceStore }) {
+  useTopic(store.changed);
+  useTopic(store.ticked);
+  const { phase } = store;
   return (
     <p class={`status-pill ${phase.kind}`}>
       <span class="status-dot" aria-hidden="true" />

@@ -1,4 +1,4 @@
-/** What the cells of the table do when they are chosen. */
+/** Callbacks for the selection of a row, a user or a conversation in the table. */
 export interface TableActions {
   readonly onSelect: (userId: string) => void;
   readonly onUser: (userId: string) => void;

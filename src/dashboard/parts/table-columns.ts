@@ -1,9 +1,9 @@
-import type { SortKey } from "../model/view-address.ts";
+import type { SortKey } from "../model/dashboard-state.ts";
 
 export interface Column {
   readonly name: "user" | "status" | "conversation" | "sessions" | "custom" | "changed";
   readonly title: string;
-  /** What its header sorts by. */
+  /** The sort key of the header; undefined if the column is not sortable. */
   readonly sort: SortKey | undefined;
 }
 

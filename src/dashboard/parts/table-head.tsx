@@ -1,10 +1,10 @@
-import type { Sort } from "../model/view-address.ts";
-import type { ChangeView } from "../store/use-view.ts";
+import type { Sort } from "../model/dashboard-state.ts";
+import type { ChangeState } from "../store/use-dashboard-state.ts";
 import { COLUMNS } from "./table-columns.ts";
 
 interface Props {
   readonly sort: Sort;
-  readonly onChange: ChangeView;
+  readonly onChange: ChangeState;
 }
 
 export function TableHead({ sort, onChange }: Props) {

@@ -12,7 +12,7 @@ interface Props extends TableActions {
   readonly activeColumn: number | undefined;
 }
 
-/** A change is marked for so long. */
+/** How long a changed row is highlighted. */
 const MARK_MS = 1_600;
 
 const STATUS_TEXTS: Readonly<Record<UserStatus, string>> = {
@@ -28,7 +28,7 @@ export function cellId(index: number, column: number): string {
 
 export function TableRow({ row, index, top, isSelected, activeColumn, ...actions }: Props) {
   const isMarked = row.changedAt > 0 && Date.now() - row.changedAt < MARK_MS;
-  // Two names for one mark: with the other one it begins anew.
+  // Two class names for the same highlight: switching between them restarts the animation.
   const mark = isMarked ? (row.changes % 2 === 0 ? "marked-even" : "marked-odd") : "";
   return (
     <div

@@ -1,15 +1,15 @@
+import type { PresenceStore } from "../store/presence-store.ts";
 import { useTheme } from "../store/use-theme.ts";
-import type { Watch } from "../store/watch.ts";
 import { StatusPill } from "./status-pill.tsx";
 import { UserText } from "./user-text.tsx";
 
 interface Props {
   readonly appId: string;
-  readonly watch: Watch;
+  readonly store: PresenceStore;
   readonly onSignOut: () => void;
 }
 
-export function TopBar({ appId, watch, onSignOut }: Props) {
+export function TopBar({ appId, store, onSignOut }: Props) {
   const [theme, toggleTheme] = useTheme();
   return (
     <header class="top-bar">
@@ -17,7 +17,7 @@ export function TopBar({ appId, watch, onSignOut }: Props) {
       <p class="app-id">
         <span class="muted">app</span> <UserText text={appId} />
       </p>
-      <StatusPill watch={watch} />
+      <StatusPill store={store} />
       <div class="top-actions">
         <button class="button" type="button" aria-pressed={theme === "dark"} onClick={toggleTheme}>
           Dark

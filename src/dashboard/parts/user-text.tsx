@@ -1,4 +1,7 @@
-/** A text that users or their apps made up: in a direction of its own, cut to the room there is, whole in the title. */
+/**
+ * A text from users or apps. It has its own text direction, is truncated to fit, and is complete in the
+ * title.
+ */
 export function UserText({ text }: { readonly text: string }) {
   return (
     <bdi class="user-text" title={text}>

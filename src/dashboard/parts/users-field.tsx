@@ -7,10 +7,10 @@ interface Props {
   readonly onChange: (userIds: readonly string[]) => void;
 }
 
-/** More would push the page away. */
+/** More chips would fill the screen. */
 const MOST_SHOWN = 12;
 
-/** Only these users: ids are added one by one, or many as pasted lines. */
+/** Restricts the filter to some users. Ids are entered one by one, or pasted as lines. */
 export function UsersField({ userIds, onChange }: Props) {
   const id = useId();
   const field = useRef<HTMLInputElement>(null);

@@ -1,20 +1,20 @@
 import { takeToken } from "../model/credentials.ts";
-import { readView, type View, writeView } from "../model/view-address.ts";
+import { type DashboardState, formatState, parseState } from "../model/dashboard-state.ts";
 
-/** Takes the token out of the page's address, where it came to us, before anything else sees it there. */
+/** Removes the token from the page's address, so that no other code and no history entry sees it. */
 export function takeTokenFromAddress(): string | undefined {
   const { token, rest } = takeToken(location.hash);
   if (token !== undefined) history.replaceState(null, "", location.pathname + location.search + rest);
   return token;
 }
 
-export function readAddress(): View {
-  return readView(location.hash);
+export function readAddress(): DashboardState {
+  return parseState(location.hash);
 }
 
-/** Shows the view in the address: as a new step to come back from, or in the place of the one shown. */
-export function writeAddress(view: View, isStep: boolean): void {
-  const url = location.pathname + location.search + writeView(view);
+/** Writes the state into the address: as a new history entry, or in place of the current one. */
+export function writeAddress(state: DashboardState, isStep: boolean): void {
+  const url = location.pathname + location.search + formatState(state);
   if (isStep) history.pushState(null, "", url);
   else history.replaceState(null, "", url);
 }

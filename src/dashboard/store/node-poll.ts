@@ -1,7 +1,7 @@
 import type { Credentials } from "../model/credentials.ts";
 import { Topic } from "./topic.ts";
 
-/** What `stats` answers, as far as it is shown. */
+/** The fields of the `stats` response that the page shows. */
 export interface AppStats {
   readonly users: number;
   readonly sessions: number;
@@ -10,7 +10,7 @@ export interface AppStats {
   readonly views: number;
 }
 
-/** What `node` answers. */
+/** The response of `node`. */
 export interface NodeDescription {
   readonly nodeId: string;
   readonly version: string;
@@ -29,9 +29,9 @@ export interface NodeHealth {
 }
 
 const PERIOD_MS = 5_000;
-const PATIENCE_MS = 4_000;
+const TIMEOUT_MS = 4_000;
 
-/** Asks the node how it does, while the page is seen. */
+/** Polls the health of the node while the page is visible. */
 export class NodePoll {
   readonly changed = new Topic();
   readonly #credentials: Credentials;
@@ -43,17 +43,17 @@ export class NodePoll {
   constructor(credentials: Credentials) {
     this.#credentials = credentials;
     this.#timer = setInterval(() => {
-      if (!document.hidden) void this.#ask();
+      if (!document.hidden) void this.#poll();
     }, PERIOD_MS);
-    void this.#ask();
+    void this.#poll();
   }
 
-  /** The last answer. */
+  /** The last successful response. */
   get health(): NodeHealth | undefined {
     return this.#health;
   }
 
-  /** Why there is none newer. */
+  /** Why the last poll failed; undefined if it succeeded. */
   get problem(): string | undefined {
     return this.#problem;
   }
@@ -63,7 +63,7 @@ export class NodePoll {
     this.#abort.abort();
   }
 
-  async #ask(): Promise<void> {
+  async #poll(): Promise<void> {
     try {
       const [stats, node] = await Promise.all([
         this.#get<AppStats>("stats"),
@@ -73,22 +73,22 @@ export class NodePoll {
       this.#problem = undefined;
     } catch (error) {
       if (this.#abort.signal.aborted) return;
-      // The same token would only be refused again.
+      // The node would refuse the same token again.
       if (error instanceof RefusedError && error.status === 401) clearInterval(this.#timer);
-      this.#problem = error instanceof RefusedError ? error.message : "The node does not answer.";
+      this.#problem = error instanceof RefusedError ? error.message : "The node does not respond.";
     }
     this.changed.notify();
   }
 
-  async #get<Answer>(what: string): Promise<Answer> {
+  async #get<Body>(path: string): Promise<Body> {
     const { appId, token } = this.#credentials;
-    const response = await fetch(`/v1/${encodeURIComponent(appId)}/${what}`, {
+    const response = await fetch(`/v1/${encodeURIComponent(appId)}/${path}`, {
       headers: { authorization: `Bearer ${token}` },
-      signal: AbortSignal.any([this.#abort.signal, AbortSignal.timeout(PATIENCE_MS)]),
+      signal: AbortSignal.any([this.#abort.signal, AbortSignal.timeout(TIMEOUT_MS)]),
     });
-    const answer: unknown = await response.json().catch(() => undefined);
-    if (!response.ok || answer === undefined) throw new RefusedError(response.status);
-    return answer as Answer;
+    const body: unknown = await response.json().catch(() => undefined);
+    if (!response.ok || body === undefined) throw new RefusedError(response.status);
+    return body as Body;
   }
 }
 
@@ -96,7 +96,7 @@ class RefusedError extends Error {
   readonly status: number;
 
   constructor(status: number) {
-    super(`The node answers with ${status}.`);
+    super(`The node responds with status ${status}.`);
     this.status = status;
   }
 }

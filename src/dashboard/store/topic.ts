@@ -1,4 +1,7 @@
-/** Tells listeners that something changed, at most once a frame: none comes while nobody sees the page. */
+/**
+ * Notifies listeners of changes, at most once per animation frame. A hidden page has no frames, so no
+ * notifications.
+ */
 export class Topic {
   readonly #listeners = new Set<() => void>();
   #frame: number | undefined;

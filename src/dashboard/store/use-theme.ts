@@ -5,7 +5,7 @@ export type Theme = "light" | "dark";
 
 const KEY = "presence-gateway-theme";
 
-/** The theme that was chosen on this machine, else the system's; and what chooses the other. */
+/** The theme stored in this browser, or else the system's theme, and a function that toggles it. */
 export function useTheme(): readonly [theme: Theme, toggle: () => void] {
   const isSystemDark = useMedia("(prefers-color-scheme: dark)");
   const [chosen, setChosen] = useState(readChosen);
@@ -26,7 +26,7 @@ function readChosen(): Theme | undefined {
   return kept === "light" || kept === "dark" ? kept : undefined;
 }
 
-/** A browser may refuse pages its storage; the theme is not worth a failure. */
+/** A browser may deny access to its storage. The page then works without a stored theme. */
 function attempt<Result>(action: () => Result): Result | undefined {
   try {
     return action();

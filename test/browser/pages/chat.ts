@@ -1,4 +1,4 @@
-// A chat of one input, as an application would have it: it comes up with each page, and notes what it saw.
+// A chat with one input, as an application would have it. It starts with each page and records what it sees.
 import { createClient, type PresenceChange, type Status } from "@presence-gateway/client";
 
 declare const config: { readonly url: string; readonly appId: string; readonly token: string };

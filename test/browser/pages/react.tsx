@@ -1,5 +1,5 @@
 /** @jsxImportSource react */
-// A chat as small as can be, for tests to put up, change and take down from outside of the page.
+// A minimal chat. Tests mount, change and unmount it from outside the page.
 import {
   createClient,
   type OpenOptions,
@@ -16,7 +16,7 @@ interface Chat {
   readonly token: string;
   readonly session: OpenOptions | null;
   readonly filter: PresenceFilter | null;
-  /** A client of the page's own, instead of the provider's. */
+  /** The page's own client, instead of the provider's. */
   readonly ownClient?: boolean;
 }
 
@@ -36,7 +36,7 @@ const Row = memo(({ userId, value }: { userId: string; value: PresenceValue }) =
 });
 
 function Talk({ session, filter }: Pick<Chat, "session" | "filter">) {
-  // Objects made at each render, as people write it.
+  // New objects in each render, as applications write it.
   const { typing, stopTyping } = useSession(session && { ...session });
   const { users, state, error } = usePresence(filter && { ...filter });
   const status = useStatus();

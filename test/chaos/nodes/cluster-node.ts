@@ -12,17 +12,17 @@ export interface ClusterNodeOptions {
   readonly canaries: readonly string[];
 }
 
-/** A node of the cluster, with a way of its own to Redis, and an oracle that knows what may be seen on it. */
+/** A node of the cluster, with its own connection to Redis, and an oracle of what may be visible on it. */
 export class ClusterNode {
   readonly name: string;
   readonly oracle: ChaosOracle;
   readonly gateway: GatewayUnderTest;
   readonly network: TcpProxy;
-  /** Clients are sent to it, and others are not to be disturbed because of it. */
+  /** Whether it is healthy. Clients are sent to it, and it must not disturb other nodes. */
   isWell = true;
-  /** Until then it may not have heard what others did, nor they what it did. */
+  /** Until then it may lack changes of others, and others may lack its changes. */
   calmFrom = 0;
-  /** Since when others may take it for dead, though it lives. */
+  /** Since when others may consider it dead, though it lives. */
   strandedAt: number | undefined;
 
   private constructor(options: ClusterNodeOptions, network: TcpProxy) {
@@ -61,7 +61,7 @@ export class ClusterNode {
     return answer && JSON.parse(answer.text).status;
   }
 
-  /** Resolves after how long it says so. */
+  /** Resolves with the time until it reports ready. */
   async reaches(status: "ready" | "degraded", patienceMs = READY_MS): Promise<number> {
     const startedAt = Date.now();
     await until(async () => (await this.status()) === status, patienceMs);
@@ -86,6 +86,6 @@ export class ClusterNode {
     if (!line.startsWith("{")) return this.oracle.crashed(`${this.name} printed: ${line.slice(0, 500)}`, at);
     const { level, msg, reason } = JSON.parse(line);
     if (level >= 50) this.oracle.crashed(`${this.name} logged: ${line.slice(0, 500)}`, at);
-    if (level >= 30) this.oracle.note(at, undefined, `${this.name}: ${msg} ${reason ?? ""}`);
+    if (level >= 30) this.oracle.record(at, undefined, `${this.name}: ${msg} ${reason ?? ""}`);
   }
 }

@@ -3,18 +3,18 @@ import { SLACK_MS, TIMES } from "../times.ts";
 import type { ClusterNode } from "./cluster-node.ts";
 import { LEASE_MS, type NodesWorld, type Slot } from "./nodes-world.ts";
 
-/** What happens to one node while the others serve on. Undefined: there is none that it may happen to. */
+/** Faults of one node while the others continue. Undefined if no node is available. */
 export class NodeFaults {
   readonly #world: NodesWorld;
   readonly #previous: string | undefined;
 
-  /** `previous`: the program of the build before this one, if there is one. */
+  /** `previous`: the program of the previous build, if there is one. */
   constructor(world: NodesWorld, previous: string | undefined) {
     this.#world = world;
     this.#previous = previous;
   }
 
-  /** Its clients go on elsewhere; or are killed with it, all of them, and come back later as new ones. */
+  /** Its clients continue elsewhere. Or they are all killed with it, and return later as new ones. */
   kill(takesClients: boolean): Promise<void> | undefined {
     return this.#withNode(async (node) => {
       const slots = this.#slotsOf(node).filter(({ isBusy }) => !isBusy);
@@ -33,7 +33,7 @@ export class NodeFaults {
     });
   }
 
-  /** It stands still, with its connections. `isNoticed`: new ones do not come to it. */
+  /** It is paused together with its connections. `isNoticed`: new connections avoid it. */
   stop(ms: number, isNoticed: boolean): Promise<void> | undefined {
     return this.#withNode(async (node) => {
       this.#fallSilent(node, ms);
@@ -44,7 +44,7 @@ export class NodeFaults {
     });
   }
 
-  /** Redis is out of its reach; its clients are not. */
+  /** It cannot reach Redis, but its clients can reach it. */
   cutOff(ms: number, how: "reset" | "silent"): Promise<void> | undefined {
     return this.#withNode(async (node) => {
       this.#fallSilent(node, ms);
@@ -59,7 +59,7 @@ export class NodeFaults {
     });
   }
 
-  /** Redis is far away from it. */
+  /** Its connection to Redis has a long delay. */
   slowDown(ms: number): Promise<void> | undefined {
     return this.#withNode(async (node) => {
       this.#world.disturb(ms, [node]);
@@ -70,8 +70,8 @@ export class NodeFaults {
   }
 
   /**
-   * It goes down as it should, and the build before this one takes its place, then this one again: what was mended since may go
-   * wrong with the other while nodes do not hear of each other.
+   * It stops gracefully, the previous build takes its place, and later this build again. Defects fixed since
+   * then may still occur in the previous build while nodes cannot communicate.
    */
   replace(): Promise<void> | undefined {
     return this.#withNode(async (node) => {
@@ -90,11 +90,11 @@ export class NodeFaults {
     });
   }
 
-  /** Before its silence others can have heard nothing of what it did last; after it they have to agree first. */
+  /** Before its silence others may lack its last changes. After the silence the nodes must agree first. */
   #fallSilent(node: ClusterNode, ms: number): void {
     this.#world.disturb(ms, [node]);
-    this.#world.settles(ms + LEASE_MS + TIMES.windowMs + SLACK_MS);
-    // Shorter ones are nobody's death.
+    this.#world.extendEffects(ms + LEASE_MS + TIMES.windowMs + SLACK_MS);
+    // Shorter pauses end no session.
     if (ms > LEASE_MS / 2) this.#world.strand(node);
   }
 
@@ -107,7 +107,7 @@ export class NodeFaults {
       this.#world.send(slot, this.#world.random.pick(this.#world.wellNodes));
   }
 
-  /** Some other node stays well. */
+  /** At least one other node stays healthy. */
   #withNode(act: (node: ClusterNode) => Promise<void>): Promise<void> | undefined {
     const { wellNodes, random } = this.#world;
     if (wellNodes.length < 2) return undefined;

@@ -10,9 +10,9 @@ import { Tabs } from "./tabs.ts";
 
 export interface NodesDriverOptions extends NodesOptions {
   readonly minutes: number;
-  /** Faults whose name has this in it. */
+  /** Only faults whose name contains this text. */
   readonly only: string;
-  readonly say: (line: string) => void;
+  readonly print: (line: string) => void;
 }
 
 export interface NodesSummary {
@@ -27,7 +27,7 @@ export interface NodesSummary {
 
 type Fault = readonly [name: string, act: () => Promise<void> | undefined];
 
-/** Does to the nodes of a cluster, and to their Redis, whatever happens to them, and compares what all see whenever it pauses. */
+/** Applies faults to the nodes of a cluster and to their Redis, and compares all states at each pause. */
 export class NodesDriver {
   readonly #options: NodesDriverOptions;
   readonly #busy = new Set<Promise<void>>();
@@ -39,23 +39,23 @@ export class NodesDriver {
   }
 
   async run(): Promise<NodesSummary> {
-    const { minutes, say } = this.#options;
+    const { minutes, print } = this.#options;
     const endsAt = Date.now() + minutes * 60_000;
     const previous = previousProgram();
     if (previous === undefined)
-      say(`SKIPPED: replacement by the previous build, as git does not know ${PREVIOUS_COMMIT}`);
+      print(`SKIPPED: replacement by the previous build, as git does not know ${PREVIOUS_COMMIT}`);
     const world = await NodesWorld.start(this.#options);
     this.#world = world;
     try {
       await world.populate();
       this.#tabs = new Tabs(world);
-      const quietPoints = new NodesQuietPoints(world, this.#tabs, say);
+      const quietPoints = new NodesQuietPoints(world, this.#tabs, print);
       await quietPoints.reach("at the beginning");
       const faults = this.#faults(previous).filter(([name]) => name.includes(this.#options.only));
       if (faults.length === 0) throw new Error(`no fault is called "${this.#options.only}"`);
       let turns: Fault[] = [];
       for (let round = 1; Date.now() < endsAt - 12_000 || round === 1; round++) {
-        // Each has its turn before any has it again.
+        // Each one has its turn before any is repeated.
         if (turns.length === 0) turns = world.random.shuffle(faults);
         await quietPoints.reach(`round ${round}: ${await this.#round(turns.pop()!)}`);
       }
@@ -76,7 +76,7 @@ export class NodesDriver {
     const fault = Promise.resolve(act()).finally(() => {
       isOver = true;
     });
-    // Awaited below: until then a failure is nobody's, and would end the process without its end of what it started.
+    // Awaited below. Until then a rejection would end the process before it stops its children.
     fault.catch(() => {});
     const until = Date.now() + random.between(2_500, 4_000);
     const doings: readonly (() => void)[] = [
@@ -130,7 +130,7 @@ export class NodesDriver {
     ];
   }
 
-  /** A balancer sends the clients of a slot to another node. */
+  /** A load balancer sends the clients of a slot to another node. */
   #move(): void {
     const slot = this.#freeSlot();
     if (slot === undefined) return;
@@ -181,7 +181,7 @@ export class NodesDriver {
   #start(name: string, acting: Promise<void>): void {
     this.#world.count(name);
     const guarded = acting
-      .catch((error) => this.#world.note(`${name}: ${error}`))
+      .catch((error) => this.#world.record(`${name}: ${error}`))
       .finally(() => this.#busy.delete(guarded));
     this.#busy.add(guarded);
   }

@@ -15,18 +15,21 @@ const FILTERS = [
   { hasFocus: true, includeBackgroundSessions: true },
 ] as const;
 
-/** The points at which nothing happens on any node, so that what is seen at every door of every node can be compared. */
+/**
+ * Points at which nothing changes on any node, so that the results of every interface of every node can be
+ * compared.
+ */
 export class NodesQuietPoints {
   readonly #world: NodesWorld;
   readonly #tabs: Tabs;
-  readonly #say: (line: string) => void;
+  readonly #print: (line: string) => void;
   count = 0;
   #found = 0;
 
-  constructor(world: NodesWorld, tabs: Tabs, say: (line: string) => void) {
+  constructor(world: NodesWorld, tabs: Tabs, print: (line: string) => void) {
     this.#world = world;
     this.#tabs = tabs;
-    this.#say = say;
+    this.#print = print;
   }
 
   async reach(name: string): Promise<void> {
@@ -42,7 +45,7 @@ export class NodesQuietPoints {
     const readyMs = Date.now() - startedAt;
     let expected = await this.#allBack(startedAt);
     for (let round = 0; round < 5; round++) {
-      await delay(Math.max(world.settledBy, Date.now() + TIMES.windowMs + 1_200) - Date.now());
+      await delay(Math.max(world.effectsUntil, Date.now() + TIMES.windowMs + 1_200) - Date.now());
       const again = await this.#allBack(startedAt);
       const isSame = isDeepStrictEqual([...again], [...expected]);
       expected = again;
@@ -57,13 +60,13 @@ export class NodesQuietPoints {
     const found = world.violations.length - this.#found;
     this.#found += found;
     const sessions = [...expected.values()].flat().length;
-    this.#say(
-      `quiet point ${this.count} (${name}): ${sessions} sessions on ${world.nodes.length} nodes, ready after ${(readyMs / 1000).toFixed(1)} s, ` +
-        `${found === 0 ? "all agree" : `${found} VIOLATIONS`}`,
+    this.#print(
+      `quiet point ${this.count} (${name}): ${sessions} sessions on ${world.nodes.length} nodes, ` +
+        `ready after ${(readyMs / 1000).toFixed(1)} s, ${found === 0 ? "all agree" : `${found} VIOLATIONS`}`,
     );
   }
 
-  /** Every door of a node, beside what clients say and what the first node answers. */
+  /** Every interface of a node, compared with the clients and with the first node. */
   async #look(
     node: ClusterNode,
     result: Result,
@@ -89,10 +92,10 @@ export class NodesQuietPoints {
     const sessions = JSON.parse((await gateway.get(path, SECRET)).text).length;
     const shown = rowsOf(first[userId ?? ""] ?? { widgets: [], backgroundSessions: [] }).length;
     if (sessions !== shown)
-      oracle.violated("I4", at, userId, `${name} tells of ${sessions} sessions, not ${shown}`);
+      oracle.violated("I4", at, userId, `${name} reports ${sessions} sessions, not ${shown}`);
   }
 
-  /** Redis keeps a row for each session, and no other. */
+  /** Redis keeps a row for each session, and no other row. */
   async #lookIntoRedis(expected: ReadonlyMap<string, readonly ExpectedSession[]>): Promise<void> {
     const { redis, nodes } = this.#world;
     const rows = (await redis.ask("HKEYS", keysOf(0).rows)) as string[];
@@ -106,7 +109,7 @@ export class NodesQuietPoints {
       );
   }
 
-  /** What clients say that they hold, once all of them hold all that they want. */
+  /** The sessions of the clients, once all of them have everything that they want. */
   async #allBack(startedAt: number): Promise<Map<string, ExpectedSession[]>> {
     for (;;) {
       const reports = await Promise.all(this.#world.slots.map(({ crowd }) => crowd.report()));

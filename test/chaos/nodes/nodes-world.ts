@@ -15,12 +15,12 @@ export const APP = "app";
 export const SECRET = "chaos-canary-secret-of-the-cluster-0123456789";
 export const MARK = "mark-of-app";
 export const LEASE_MS = 2_000;
-/** The last sign of life of a node may be so old when it falls silent. */
+/** Maximum age of the last sign of life of a node that becomes silent. */
 const BEAT_MS = 1_000;
 const USERS = 8;
-/** After so long without disturbance all nodes agree, says the contract. */
+/** By contract, all nodes agree after this time without faults. */
 const AGREED_MS = 5_000;
-/** A second, and what a busy machine takes. */
+/** One second, and extra time for a busy machine. */
 const AT_ONCE_MS = 2_000;
 
 export interface NodesOptions {
@@ -29,7 +29,7 @@ export interface NodesOptions {
   readonly transport: "ws" | "uws" | undefined;
 }
 
-/** Users of the SDK in a process of their own, who are sent to one node, or to another from now on. */
+/** Users of the SDK in another process, which use one node and can be moved to another. */
 export interface Slot {
   readonly name: string;
   readonly proxy: TcpProxy;
@@ -38,7 +38,7 @@ export interface Slot {
   isBusy: boolean;
 }
 
-/** Somebody who watches everything on one node. */
+/** An observer of all users on one node. */
 export interface Door {
   readonly name: string;
   readonly node: ClusterNode;
@@ -48,7 +48,7 @@ export interface Door {
   end(): void;
 }
 
-/** What chaos comes over: nodes that share a Redis, who is on them, and who watches. */
+/** The system under chaos: nodes that share a Redis, their clients, and their observers. */
 export class NodesWorld {
   readonly random: Random;
   readonly redis: RedisUnderTest;
@@ -57,10 +57,10 @@ export class NodesWorld {
   readonly doors: Door[] = [];
   readonly events = new Map<string, number>();
   readonly appToken: string;
-  /** Where each session was when its client was last told that it has it. */
+  /** The node of each session at its last confirmation. */
   readonly #places = new Map<string, ClusterNode>();
-  /** What was done will have shown by then. */
-  settledBy = 0;
+  /** When the effects of all faults so far are over. */
+  effectsUntil = 0;
   #visitors = 0;
 
   private constructor(options: NodesOptions, redis: RedisUnderTest, nodes: ClusterNode[], appToken: string) {
@@ -144,22 +144,22 @@ export class NodesWorld {
 
   count(name: string): void {
     this.events.set(name, (this.events.get(name) ?? 0) + 1);
-    this.note(name);
+    this.record(name);
   }
 
-  note(text: string): void {
-    this.tell((oracle) => oracle.note(Date.now(), undefined, text));
+  record(text: string): void {
+    this.tell((oracle) => oracle.record(Date.now(), undefined, text));
   }
 
-  tell(say: (oracle: ChaosOracle, node: ClusterNode) => void): void {
-    for (const node of this.nodes) say(node.oracle, node);
+  tell(print: (oracle: ChaosOracle, node: ClusterNode) => void): void {
+    for (const node of this.nodes) print(node.oracle, node);
   }
 
-  settles(ms: number): void {
-    this.settledBy = Math.max(this.settledBy, Date.now() + ms);
+  extendEffects(ms: number): void {
+    this.effectsUntil = Math.max(this.effectsUntil, Date.now() + ms);
   }
 
-  /** A client on a node has just been told that it has these sessions. */
+  /** A client on a node has just received a confirmation of these sessions. */
   holds(node: ClusterNode, userId: string, sessionIds: readonly string[], at: number): void {
     for (const sessionId of sessionIds) this.#places.set(sessionId, node);
     this.tell((oracle) => oracle.holds(userId, sessionIds, at));
@@ -169,47 +169,52 @@ export class NodesWorld {
   /** A client has lost its connection, or was killed. */
   loses(userId: string, at: number, why: string): void {
     this.tell((oracle) => {
-      oracle.note(at, userId, why);
+      oracle.record(at, userId, why);
       oracle.mayLeave(userId, at + TIMES.windowMs);
     });
   }
 
-  /** The node falls silent: after a lease others may take it for dead. */
+  /** The node becomes silent. After a lease others may consider it dead. */
   strand(node: ClusterNode): void {
     node.strandedAt = Date.now();
     const there = [...this.#places].filter(([, place]) => place === node).map(([sessionId]) => sessionId);
     this.#strandOn(node, there);
   }
 
-  /** The node is dead for good: who was there, and does not go elsewhere, leaves once the lease and the window are over. */
+  /**
+   * The node is dead for good. Its clients that do not move elsewhere leave after the lease and the window.
+   */
   bury(node: ClusterNode, userIds: readonly string[]): void {
     const at = Date.now();
     const by = at + LEASE_MS + TIMES.windowMs + SLACK_MS;
     for (const userId of userIds) this.tell((oracle) => oracle.mayLeave(userId, at + TIMES.windowMs, by));
-    this.note(`${node.name} is dead`);
-    this.settles(LEASE_MS + TIMES.windowMs + SLACK_MS);
+    this.record(`${node.name} is dead`);
+    this.extendEffects(LEASE_MS + TIMES.windowMs + SLACK_MS);
   }
 
-  /** The client said goodbye to its node: that may cross the goodbye of a node that goes down, and is not heard then. */
+  /** The client closed its session. If the node stops at the same time, the close may be lost. */
   ends(node: ClusterNode, userId: string, sessionId: string): void {
     const at = Date.now();
     const isHeard = node.isWell && this.nodes.every((each) => each.isCalm);
     const by = isHeard ? at + AT_ONCE_MS : Number.POSITIVE_INFINITY;
     this.tell((oracle) => {
-      oracle.note(at, userId, `ended ${sessionId}`);
+      oracle.record(at, userId, `ended ${sessionId}`);
       oracle.mayEnd(sessionId, at, by);
     });
   }
 
-  /** For so long these nodes may not hear of others: who has not left in time is found at the next quiet point only. */
+  /**
+   * For this long these nodes may lack changes of others. A session that did not leave in time is found only
+   * at the next quiet point.
+   */
   disturb(ms: number, nodes = this.nodes): void {
     const until = Date.now() + ms + AGREED_MS;
     for (const node of nodes) node.calmFrom = Math.max(node.calmFrom, until);
     this.tell((oracle) => oracle.postpone(Number.POSITIVE_INFINITY));
-    this.settles(ms + AGREED_MS);
+    this.extendEffects(ms + AGREED_MS);
   }
 
-  /** The users of a slot are sent to another node from now on. */
+  /** From now on the users of a slot use another node. */
   send(slot: Slot, node: ClusterNode): void {
     slot.node = node;
     slot.proxy.retarget(node.gateway.port);
@@ -246,7 +251,7 @@ export class NodesWorld {
   }
 }
 
-/** What led to it. */
+/** The events that led to it. */
 function before(history: readonly string[], what: string): string[] {
   const end = history.findIndex((line) => line.includes(what));
   return history.slice(Math.max(0, end - 50), end + 1);

@@ -4,21 +4,21 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 /**
- * What nodes are replaced from, and back to. To be moved on with each release; the next one is built with `tsc -p src`,
- * and has no tsconfig.build.json.
+ * The build that replaces nodes, and that nodes replace. Update it with each release. The next one is built
+ * with `tsc -p src` and has no tsconfig.build.json.
  */
 export const PREVIOUS_COMMIT = "528b16ea25ea470ed6a26e694ceb325c72da8196";
 
-/** As for the build of now: where `npm run` is. */
+/** The project's folder, where `npm run` starts, as for the current build. */
 const PROJECT = process.cwd();
 
-/** The program of the previous build, made of what git knows; undefined where git does not know that commit. */
+/** The program of the previous build, made from git; undefined if git does not have that commit. */
 export function previousProgram(): string | undefined {
   const folder = join(tmpdir(), `presence-gateway-${PREVIOUS_COMMIT.slice(0, 7)}`);
   const program = join(folder, "dist/main.js");
   const packages = join(folder, "node_modules");
   if (existsSync(program)) {
-    // Those of the clone that made it may be gone with the clone.
+    // The linked packages belong to the clone that made the build. That clone may be deleted by now.
     if (!existsSync(packages)) {
       rmSync(packages, { force: true });
       symlinkSync(join(PROJECT, "node_modules"), packages);
@@ -43,7 +43,7 @@ export function previousProgram(): string | undefined {
       cwd: scratch,
     },
   );
-  // The page is not what it is needed for; without the folder it says so.
+  // The dashboard is not needed. Without its folder the program reports that.
   mkdirSync(join(scratch, "dist/dashboard"), { recursive: true });
   try {
     renameSync(scratch, folder);

@@ -9,11 +9,11 @@ import { ClusterNode } from "./cluster-node.ts";
 import { RedisUnderTest } from "./redis-under-test.ts";
 import { Witness } from "./witness.ts";
 
-// What the suites share that take nodes with the periods of production.
+// Shared by the suites that use nodes with production periods.
 
 export const LEASE_MS = 10_000;
 export const WINDOW_MS = 15_000;
-/** What the contract allows beyond lease and window. */
+/** Extra time that the contract allows beyond lease and window. */
 export const SLACK_MS = 2_000;
 const APP = "app";
 const SECRET = "the secret of an app on several nodes";
@@ -51,7 +51,7 @@ export async function start(context: TestContext, env: Record<string, string> = 
     context.onTestFinished(() => made.terminate());
     return made;
   };
-  /** Clients of a node in a process of their own, each with a session. */
+  /** Clients of a node in another process, each with a session. */
   const swarm = async (node: ClusterNode, prefix: string, count: number) => {
     const made = new Swarm({ port: node.gateway.port, appId: APP, token, prefix, count });
     context.onTestFinished(() => made.kill());
@@ -66,7 +66,7 @@ export async function start(context: TestContext, env: Record<string, string> = 
       method: "DELETE",
       headers: { authorization: `Bearer ${SECRET}` },
     });
-  /** After how long both are ready and answer the same. */
+  /** Resolves with the time until both are ready and respond equally. */
   const agreed = async (patienceMs: number): Promise<number> => {
     const from = Date.now();
     await until(async () => {

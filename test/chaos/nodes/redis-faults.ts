@@ -2,10 +2,10 @@ import { setTimeout as delay } from "node:timers/promises";
 import { keysOf } from "../../../src/server/cluster/redis-scripts.ts";
 import type { NodesWorld } from "./nodes-world.ts";
 
-/** The longest that a failover has to take. */
+/** The maximum duration of a failover. */
 const FAILOVER_MS = 20_000;
 
-/** What happens to Redis, and so to all nodes at once. Nobody may leave because of it. */
+/** Faults of Redis, which affect all nodes at once. No user may leave because of them. */
 export class RedisFaults {
   readonly #world: NodesWorld;
 
@@ -18,7 +18,7 @@ export class RedisFaults {
     await this.#world.redis.freeze(ms);
   }
 
-  /** Nobody reaches it, and it reaches nobody. */
+  /** No node can reach it, and it can reach no node. */
   async cutOff(ms: number, how: "reset" | "silent"): Promise<void> {
     this.#world.disturb(ms);
     const { address } = this.#world.redis;
@@ -48,13 +48,13 @@ export class RedisFaults {
     await this.#world.redis.ask("FLUSHALL");
   }
 
-  /** Entries that not everybody has read are gone. */
+  /** Entries are lost before every node has read them. */
   async trim(): Promise<void> {
     this.#world.disturb(0);
     await this.#world.redis.ask("XTRIM", keysOf(0).log, "MAXLEN", "1");
   }
 
-  /** Nothing more fits into it. */
+  /** Its memory is full. */
   async fill(ms: number): Promise<void> {
     this.#world.disturb(ms);
     await this.#world.redis.ask("CONFIG", "SET", "maxmemory", "1mb");

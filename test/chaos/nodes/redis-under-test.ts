@@ -3,16 +3,16 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { RedisConnection } from "../../../src/server/cluster/redis-connection.ts";
+import { RedisServer } from "../../programs/redis-server.ts";
 import { TcpProxy } from "../../support/proxy.ts";
-import { RedisServer } from "../../support/redis-server.ts";
 import { until } from "../../support/until.ts";
 import { Sentinels } from "./sentinels.ts";
 
 const DATA = "dump.rdb";
 
 /**
- * The Redis of a cluster. Gateways are given one address, which stays the same: whatever moves it to the master after a failover, a
- * name, a virtual address or a proxy, is played by the proxy here.
+ * The Redis of a cluster. Gateways get one constant address. In production a name, a virtual address or a
+ * proxy moves that address to the new master. Here a proxy does so.
  */
 export class RedisUnderTest {
   readonly address: TcpProxy;
@@ -41,7 +41,7 @@ export class RedisUnderTest {
     this.#server.thaw();
   }
 
-  /** It is killed, and comes back: empty, or with what it had saved some time before. */
+  /** It is killed and returns: empty, or with data saved some time before. */
   async restart(savedBeforeMs: number | undefined): Promise<void> {
     if (savedBeforeMs !== undefined) {
       await this.ask("SAVE");
@@ -53,8 +53,8 @@ export class RedisUnderTest {
   }
 
   /**
-   * Sentinels make a replica the master, as the master is killed or does not answer. The replica has not heard of the last
-   * `behindMs` before.
+   * Sentinels promote a replica, because the master is killed or does not reply. The replica lacks the last
+   * `behindMs`.
    */
   async failOver(how: "killed" | "frozen", behindMs: number): Promise<void> {
     const [old, oldFolder] = [this.#server, this.#folder];
@@ -68,7 +68,7 @@ export class RedisUnderTest {
       );
       sentinels = await Sentinels.start(old.port);
       if (behindMs > 0) {
-        // To where nobody is: it keeps what it has, and hears nothing more.
+        // Moved to an unused address: it keeps its data and receives no more.
         await askServer(replica, "REPLICAOF", "127.0.0.1", "1");
         await delay(behindMs);
       }

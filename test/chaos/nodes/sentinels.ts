@@ -4,7 +4,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { RedisConnection } from "../../../src/server/cluster/redis-connection.ts";
-import { ownPort } from "../../support/own-port.ts";
+import { ownPort } from "../../programs/own-port.ts";
 import { until } from "../../support/until.ts";
 
 const COUNT = 3;
@@ -12,7 +12,7 @@ const QUORUM = 2;
 const DOWN_AFTER_MS = 1_000;
 const NAME = "presence";
 
-/** Three sentinels that watch a Redis, and make one of its replicas the master when it is gone. */
+/** Three sentinels that watch a Redis and promote one of its replicas when it fails. */
 export class Sentinels {
   readonly #folder: string;
   readonly #children: ChildProcess[] = [];
@@ -22,7 +22,7 @@ export class Sentinels {
     this.#folder = folder;
   }
 
-  /** Resolves when they know each other, and the replica that the master has. */
+  /** Resolves when they know each other and the replica of the master. */
   static async start(masterPort: number): Promise<Sentinels> {
     const sentinels = new Sentinels(await mkdtemp(join(tmpdir(), "presence-sentinels-")));
     try {
@@ -38,7 +38,7 @@ export class Sentinels {
     }
   }
 
-  /** The port of the master, once it is not this one any more. */
+  /** The port of the master, once it differs from this one. */
   async promoted(oldPort: number): Promise<number> {
     let port = oldPort;
     await until(async () => {
@@ -60,7 +60,7 @@ export class Sentinels {
   async #spawn(masterPort: number): Promise<void> {
     const port = await ownPort();
     const file = join(this.#folder, `${port}.conf`);
-    // Sentinels keep what they learn in their configuration.
+    // Sentinels store their state in their configuration.
     const lines = [
       `port ${port}`,
       "bind 127.0.0.1",
@@ -77,7 +77,9 @@ export class Sentinels {
   }
 }
 
-/** Resolves when a sentinel says that it watches the master; if it ends before, that fails with what it said. */
+/**
+ * Resolves when a sentinel reports that it watches the master. Rejects with its output if it exits before.
+ */
 function watching(child: ChildProcess): Promise<void> {
   let output = "";
   return new Promise((resolve, reject) => {

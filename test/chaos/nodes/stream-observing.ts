@@ -3,7 +3,7 @@ import type { Observer } from "../observer.ts";
 
 const AGAIN_MS = 150;
 
-/** An observer with an event stream, which is made again, and goes on where it was, whenever it is lost. */
+/** An observer with an event stream. It reconnects and resumes whenever the stream is lost. */
 export class StreamObserving {
   readonly observer: Observer;
   readonly #url: () => string;

@@ -12,10 +12,10 @@ interface Tab {
   readonly node: ClusterNode;
 }
 
-/** Users who have several tabs, each on any node, and so enter once and leave once. */
+/** Users with several tabs, each on any node. Each user must enter once and leave once. */
 export class Tabs {
   readonly #world: NodesWorld;
-  /** By user, how often each door has seen them enter and leave. */
+  /** Per user, how often each interface has seen it enter and leave. */
   readonly #seen = new Map<string, Map<string, { joins: number; leaves: number }>>();
   visits = 0;
   sightings = 0;
@@ -33,13 +33,13 @@ export class Tabs {
   async visit(): Promise<void> {
     const userId = this.#world.visitor("tabs");
     const { random } = this.#world;
-    // What becomes of it can be told where all is heard of in its order.
+    // Only calm nodes deliver changes in order, so only they can be checked.
     const calm = this.#world.doors.filter(({ node }) => node.isCalm);
     const doors = new Map(calm.map(({ name }) => [name, { joins: 0, leaves: 0 }]));
     this.#seen.set(userId, doors);
     const token = await mintToken(APP, SECRET, { tokenType: "user", sub: userId });
     const tabs: Tab[] = [await this.#open(userId, token)];
-    // The first is known everywhere before there are others.
+    // Every node knows the first tab before there are others.
     await delay(random.between(100, 500));
     tabs.push(...(await Promise.all(Array.from({ length: TABS - 1 }, () => this.#open(userId, token)))));
     await delay(random.between(50, 800));
@@ -53,7 +53,7 @@ export class Tabs {
     if (!tabs.every(({ node }) => node.isCalm)) doors.clear();
   }
 
-  /** When all is quiet: whoever has visited was seen to enter once and leave once, or was not seen at all. */
+  /** At a quiet point: each visitor was seen to enter once and leave once, or was not seen at all. */
   check(): void {
     for (const [userId, doors] of this.#seen) {
       this.visits++;

@@ -8,7 +8,7 @@ export interface Sight {
   readonly cause: string | undefined;
 }
 
-/** Watches everybody on one node, and remembers who entered and who left, and when. */
+/** Observes all users on one node, and records when each one enters and leaves. */
 export class Witness {
   readonly sights: Sight[] = [];
   readonly present = new Set<string>();

@@ -10,9 +10,9 @@ import { nearTo } from "../mutate.ts";
 import { CLIENT_MESSAGES, WORDS } from "../samples.ts";
 import { APP_ID, SECRET, World } from "./world.ts";
 
-/** Long enough that bad messages one after another are never too many in a minute. */
+/** Long enough to never exceed the limit of bad messages per minute. */
 const BETWEEN_MS = 4_000;
-/** After so many inputs the socket says goodbye, and another comes. */
+/** After this many inputs the socket closes, and another one opens. */
 const LIFE = 30;
 
 interface Sent {
@@ -61,7 +61,7 @@ let life = 0;
 function meet(): Peer {
   world.node.run(world.time);
   const fresh = new Peer(world);
-  // Every second one is a user's, who may do less.
+  // Every second socket belongs to a user, with fewer rights.
   const token = life++ % 2 === 0 ? appToken : userToken;
   fresh.connection.onText(JSON.stringify({ type: "connect", token }), 100);
   assert.equal(fresh.sent[0]?.type, "connected");
@@ -83,7 +83,7 @@ function part(gone: Peer): void {
 
 const near = nearTo(CLIENT_MESSAGES, WORDS, 20);
 
-/** One message to a socket that has a session and a subscription. What is refused changes nothing. */
+/** One message to a socket with a session and a subscription. A refused message changes nothing. */
 export const connection: Target = {
   name: "connection",
   inputs: 20_000,

@@ -77,7 +77,7 @@ interface Request {
   readonly body: string;
 }
 
-/** An answer to a request as a transport would take it, streams begun and ended. */
+/** The response to a request as a transport receives it, including streams. */
 async function ask(request: Request): Promise<HttpResponse> {
   world.time += 1_000;
   const body = Buffer.from(request.body);
@@ -107,7 +107,7 @@ const AUTHORIZED: RequestHeaders = {
   "x-forwarded-for": undefined,
 };
 
-/** A filter, in a body and in a query: both mean the same, and asking changes nothing. */
+/** A filter in a body and in a query string. Both mean the same, and a query changes nothing. */
 export const filter: Target = {
   name: "filter",
   inputs: 10_000,
@@ -121,7 +121,7 @@ export const filter: Target = {
       headers: AUTHORIZED,
       body: input,
     });
-    // Halves of surrogate pairs have no place in bytes: what arrives is another text.
+    // Bytes cannot hold half a surrogate pair, so another text arrives.
     const text = Buffer.from(input).toString();
     const query = await ask({
       method: "GET",
@@ -178,7 +178,7 @@ const VALUES: Record<keyof RequestHeaders, readonly string[]> = {
 };
 const near = nearTo(FILTERS, WORDS);
 
-/** A request as a text: its line, its headers, an empty line, its body. */
+/** A request as text: its line, its headers, an empty line, its body. */
 function make(random: Random): string {
   const method = random.oneIn(2) ? "GET" : random.pick(METHODS);
   let path = random.pick(PATHS);
@@ -194,7 +194,7 @@ function make(random: Random): string {
   return `${lines.join("\n")}\n\n${random.oneIn(2) ? near(random) : ""}`;
 }
 
-/** A whole request, as far as the transports let it through. Only a kick may change anything. */
+/** A complete request, as far as the transports accept it. Only a kick may change anything. */
 export const http: Target = {
   name: "http",
   inputs: 50_000,
@@ -217,7 +217,7 @@ export const http: Target = {
     const before = world.state();
     const answer = await ask(request);
     checkAnswer(answer);
-    // Rows that a kick has ended: the next inputs want them, too.
+    // Restores rows that a kick has ended, because the next inputs need them.
     if (method === "DELETE" && answer.status === 200) return "taken";
     assert.equal(world.state(), before);
     return answer.status < 400 ? "taken" : "refused";

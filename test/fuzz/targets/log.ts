@@ -9,7 +9,7 @@ import { isFact } from "../rules.ts";
 import { FACTS, WORDS } from "../samples.ts";
 import { parse } from "./protocol.ts";
 
-/** What the log of a cluster says of one session. */
+/** An entry of the cluster's log about one session. */
 export const fact: Target = {
   name: "fact",
   inputs: 100_000,
@@ -20,7 +20,7 @@ export const fact: Target = {
     assert.equal(read !== undefined, isFact(parse(input)?.value));
     if (read === undefined) return "refused";
     if (read.kind === "end") return "taken";
-    // Written again, it says the same; and read by one who knows it, nothing is new.
+    // Writing it again gives the same entry, and applying it again changes nothing.
     const { userId, kind, opened, epoch, lostAt, state } = read.session;
     const ownership = { opened, epoch, lostAt };
     const session = { user: { userId }, kind, ownership, ...state } as unknown as Session;
@@ -42,7 +42,7 @@ const HEADERS = fc.sample(
   { numRuns: 300, seed: 1 },
 );
 
-/** An entry as Redis gives it: a list of fields. */
+/** An entry as Redis returns it: a list of fields. */
 export const entry: Target = {
   name: "entry",
   inputs: 100_000,

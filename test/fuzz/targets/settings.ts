@@ -7,7 +7,7 @@ import type { Outcome, Target } from "../fuzz.ts";
 import { mutateText, nearTo } from "../mutate.ts";
 import { APPS, WORDS } from "../samples.ts";
 
-/** In every secret of the samples: an error must not repeat it. */
+/** Part of every secret in the samples. An error must not repeat it. */
 const CANARY = "cAnArY";
 const NUMBERS = [
   "PORT",

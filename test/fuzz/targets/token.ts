@@ -39,10 +39,13 @@ function make(random: Random): string {
   return random.oneIn(8) ? mutateText(random, token) : token;
 }
 
-/** Libraries take white space and padding too, and tokens of any length. */
+/** Libraries also accept white space, padding, and tokens of any length. */
 const COMPACT = /^[\w.-]{1,8192}$/;
 
-/** What a library for all of RFC 7519 says. It takes some tokens that we refuse for what they claim, and no others. */
+/**
+ * The verdict of a library for all of RFC 7519. It accepts some tokens that we refuse for their claims, and
+ * no others.
+ */
 async function isJwt(text: string): Promise<boolean> {
   try {
     await jwtVerify(text, new TextEncoder().encode(SECRET), {
@@ -58,7 +61,7 @@ async function isJwt(text: string): Promise<boolean> {
   }
 }
 
-/** Whoever signs is the app: what is told from a token must be what it says, and nothing that it does not. */
+/** The app signs its tokens, so a result must contain exactly what the token states. */
 export const token: Target = {
   name: "token",
   inputs: 10_000,
@@ -78,7 +81,7 @@ export const token: Target = {
     assert.equal(more.length, 0);
     const input2 = `${header}.${payload}`;
     const expected = createHmac("sha256", SECRET).update(input2).digest();
-    // The last character has bits that mean nothing.
+    // The last character has bits without a meaning.
     assert(Buffer.from(signature, "base64url").equals(expected), "a signature that is none of ours");
     const said = parse(Buffer.from(header, "base64url").toString())?.value;
     assert(isObject(said) && said.alg === "HS256" && !("crit" in said) && !("b64" in said));

@@ -9,18 +9,21 @@ import { readSettings } from "../../../src/server/settings/settings.ts";
 
 export const APP_ID = "test-app";
 export const SECRET = "a secret of the test app, long enough to be one";
-/** 2026, for ever. */
+/** A fixed time in 2026. */
 export const WALL_NOW = 1_780_000_000_000;
 
 const EVERYBODY = new CompiledFilter(FilterSchema.parse({ includeBackgroundSessions: true }));
 const WIDGETS = new CompiledFilter(FilterSchema.parse({}));
 const NO_FILES = { openFiles: 65_536, readFile: () => "" };
 
-/** A gateway without sockets and on a clock of its own, whose whole state can be looked at. A defect ends the run. */
+/**
+ * A gateway without sockets and with its own clock. Its whole state is visible. An internal error ends the
+ * run.
+ */
 export class World {
   readonly node: GatewayNode;
   readonly presence: AppPresence;
-  /** Milliseconds, turned by hand. */
+  /** Milliseconds, set by the test. */
   time = 0;
 
   constructor(env: Record<string, string> = {}, app: Partial<AppConfig> = {}) {
@@ -43,12 +46,12 @@ export class World {
       makeId: () => `id-${++ids}`,
       random: Math.random,
     });
-    // Nothing happens here but what an input does.
+    // Nothing happens here except by an input.
     this.node.stop();
     this.presence = this.node.presence(APP_ID)!;
   }
 
-  /** Everything that anybody could see, as a text. */
+  /** Everything that a client could see, as text. */
   state(): string {
     const { table, views, subscriptions } = this.presence;
     let data = "";

@@ -2,9 +2,9 @@ import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { RedisConnection } from "../../../src/server/cluster/redis-connection.ts";
 import { keysOf } from "../../../src/server/cluster/redis-scripts.ts";
+import { documentedUser, hasRedis, RedisServer } from "../../programs/redis-server.ts";
 import { APP, TestGateway } from "../../support/gateway.ts";
 import { TcpProxy } from "../../support/proxy.ts";
-import { documentedUser, hasRedis, RedisServer } from "../../support/redis-server.ts";
 import { PATIENCE_MS, until } from "../../support/until.ts";
 
 const LEASE_MS = 2_000;

@@ -1,11 +1,11 @@
 import { readFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { keysOf } from "../../../src/server/cluster/redis-scripts.ts";
+import { ownPort } from "../../programs/own-port.ts";
+import { hasRedis, RedisServer } from "../../programs/redis-server.ts";
 import { TestGateway } from "../../support/gateway.ts";
-import { ownPort } from "../../support/own-port.ts";
 import { TcpProxy } from "../../support/proxy.ts";
 import { tell } from "../../support/redis-cluster.ts";
-import { hasRedis, RedisServer } from "../../support/redis-server.ts";
 import { until } from "../../support/until.ts";
 
 const PAGE = readFileSync(new URL("../../../docs/operations.md", import.meta.url), "utf8");

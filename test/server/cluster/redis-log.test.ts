@@ -4,7 +4,7 @@ import type { Command, Entry, Op } from "../../../src/server/cluster/log.ts";
 import { RedisConnection } from "../../../src/server/cluster/redis-connection.ts";
 import { RedisLog } from "../../../src/server/cluster/redis-log.ts";
 import { keysOf } from "../../../src/server/cluster/redis-scripts.ts";
-import { hasRedis, RedisServer } from "../../support/redis-server.ts";
+import { hasRedis, RedisServer } from "../../programs/redis-server.ts";
 import { PATIENCE_MS } from "../../support/until.ts";
 import { MemoryLog } from "./memory-log.ts";
 

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, it, type TestContext } from "vitest";
+import { hasRedis, RedisServer } from "../../programs/redis-server.ts";
 import { TestGateway } from "../../support/gateway.ts";
-import { hasRedis, RedisServer } from "../../support/redis-server.ts";
 import { TRANSPORTS } from "../../support/transports.ts";
 import { until } from "../../support/until.ts";
 

@@ -10,9 +10,8 @@ import { ShardPresence } from "../../../src/server/cluster/shard-presence.ts";
 import { AppPresence } from "../../../src/server/gateway/app-presence.ts";
 import { FlushBatch } from "../../../src/server/gateway/flush-batch.ts";
 import type { SessionLife } from "../../../src/server/gateway/session-life.ts";
-import { createCounters } from "../../../src/server/gateway/telemetry.ts";
 import { readSettings } from "../../../src/server/settings/settings.ts";
-import { endlessTurn } from "../../support/stubs.ts";
+import { endlessTurn, testTelemetry } from "../../support/stubs.ts";
 import { MemoryLog } from "./memory-log.ts";
 
 export const LEASE_MS = 6_000;
@@ -112,15 +111,7 @@ export class FakeNode {
     });
     this.appPresence = new AppPresence(app, {
       limits,
-      telemetry: {
-        ...createCounters(),
-        refused: () => {},
-        crashed: (error) => {
-          throw error;
-        },
-        observeDiffDelay: () => {},
-        observeQuery: () => {},
-      },
+      telemetry: testTelemetry(),
       makeId,
       clock: { now: () => this.now, wallNow: () => this.now + this.skew },
       wakeBy: () => {},

@@ -2,20 +2,14 @@ import fc from "fast-check";
 import { expect, it } from "vitest";
 import { makeId } from "../../../src/core/ids.ts";
 import { GatewayNode, type ManagedConnection } from "../../../src/server/gateway/gateway-node.ts";
-import { createCounters } from "../../../src/server/gateway/telemetry.ts";
 import { readSettings } from "../../../src/server/settings/settings.ts";
+import { testTelemetry } from "../../support/stubs.ts";
 
 const OVER_MS = 1_500;
 
 function delaysOf(peers: number, random: () => number): number[] {
   const { limits } = readSettings({}, { openFiles: 65_536, readFile: () => "" });
-  const telemetry = {
-    ...createCounters(),
-    refused: () => {},
-    crashed: (error: unknown) => expect.fail(String(error)),
-    observeDiffDelay: () => {},
-    observeQuery: () => {},
-  };
+  const telemetry = testTelemetry();
   const clock = { now: () => 0, wallNow: () => 0 };
   const node = new GatewayNode({ apps: [], limits, clock, telemetry, nodeId: "n", makeId, random });
   node.stop();

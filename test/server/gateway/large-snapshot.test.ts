@@ -12,6 +12,7 @@ import { SendQueue } from "../../../src/server/gateway/send-queue.ts";
 import { Snapshot } from "../../../src/server/gateway/snapshot.ts";
 import { type MessageEncoder, Subscription } from "../../../src/server/gateway/subscription.ts";
 import { ViewChannel } from "../../../src/server/gateway/view-channel.ts";
+import { runs } from "../../support/seed.ts";
 import { publish, TEST_OWNER, testPageTurns, testTelemetry } from "../../support/stubs.ts";
 
 const ENCODER: MessageEncoder = {
@@ -143,7 +144,7 @@ it("a snapshot that begins while its view is collected comes to the same as any 
       for (let turn = 0; turn < 4; turn++) await setImmediate();
       for (const reader of readers) reader.check(world.numbers);
     }),
-    { numRuns: 100 },
+    { numRuns: runs(100) },
   );
   expect(early.pages).toBeGreaterThan(500);
 });

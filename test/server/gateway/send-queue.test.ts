@@ -97,9 +97,8 @@ it("what waits for all sockets of a user is bounded, however many do not read, a
     sendQueue.party = mallory;
     return { sink, sendQueue };
   });
-  for (let n = 0; n < 40_000; n++) {
-    random.pick(sockets).sendQueue.offer(new Frame("d".repeat(random.pick([300, 20_000, 150_000]))));
-  }
+  const frames = [300, 20_000, 150_000].map((length) => new Frame("d".repeat(length)));
+  for (let n = 0; n < 40_000; n++) random.pick(sockets).sendQueue.offer(random.pick(frames));
   const waits = sockets.reduce((sum, { sink }) => sum + sink.buffered, 0);
   // By themselves each could have a mebibyte.
   expect(waits).toBeLessThan(0.12 * SOCKETS * maxBytes);

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type StrangerConnection, TcpSlots } from "../../../src/server/gateway/tcp-slots.ts";
+import { runs } from "../../support/seed.ts";
 
 const NO_PROXY = () => false;
 
@@ -83,7 +84,7 @@ describe("slots of a transport that knows its connections", () => {
         while (open.length > 0) close(0);
         expect([tcp.connections, tcp.addresses, tcp.isCrowded, tcp.isShort]).toEqual([0, 0, false, false]);
       }),
-      { numRuns: 300, seed: 14 },
+      { numRuns: runs(300), seed: 14 },
     );
   });
 });

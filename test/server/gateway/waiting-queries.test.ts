@@ -9,9 +9,8 @@ import { GatewayNode } from "../../../src/server/gateway/gateway-node.ts";
 import type { Reply } from "../../../src/server/gateway/reply.ts";
 import { SendQueue } from "../../../src/server/gateway/send-queue.ts";
 import { Subscriptions } from "../../../src/server/gateway/subscriptions.ts";
-import { createCounters } from "../../../src/server/gateway/telemetry.ts";
 import { readSettings } from "../../../src/server/settings/settings.ts";
-import { TEST_OWNER, testPageTurns } from "../../support/stubs.ts";
+import { TEST_OWNER, testPageTurns, testTelemetry } from "../../support/stubs.ts";
 import { until } from "../../support/until.ts";
 
 // A query that waits for its reader holds its filter, which may have a quarter of a megabyte.
@@ -24,13 +23,7 @@ function setUp(maxBytes = MIB) {
     { MAX_SUBSCRIPTION_BYTES_PER_USER: String(maxBytes) },
     { openFiles: 65_536, readFile: () => "" },
   );
-  const telemetry = {
-    ...createCounters(),
-    refused: () => {},
-    crashed: (error: unknown) => expect.fail(String(error)),
-    observeDiffDelay: () => {},
-    observeQuery: () => {},
-  };
+  const telemetry = testTelemetry();
   const clock = { now: () => 0, wallNow: () => 0 };
   const app = new App({ id: "app", secrets: ["x"] });
   const node = new GatewayNode({

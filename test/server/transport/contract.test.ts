@@ -23,7 +23,7 @@ import {
 import { loadUws } from "../../../src/server/transport/uws/load-uws.ts";
 import { listenUws } from "../../../src/server/transport/uws/uws.ts";
 import { listenWs } from "../../../src/server/transport/ws/ws.ts";
-import { ownPort } from "../../support/own-port.ts";
+import { ownPort } from "../../programs/own-port.ts";
 import { limitsOf, tcpSlots } from "../../support/transport-options.ts";
 import { TRANSPORTS } from "../../support/transports.ts";
 import { until } from "../../support/until.ts";

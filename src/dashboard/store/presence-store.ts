@@ -1,0 +1,208 @@
+import { createClient } from "../../client/client.ts";
+import type { PresenceError } from "../../client/errors.ts";
+import type {
+  PresenceChange,
+  PresenceClient,
+  PresenceFilter,
+  PresenceSnapshot,
+  Status,
+  StatusDetail,
+  Subscription,
+} from "../../client/types.ts";
+import { ActivityLog } from "../model/activity-log.ts";
+import type { Credentials } from "../model/credentials.ts";
+import { type DashboardState, isSameFilter } from "../model/dashboard-state.ts";
+import { History } from "../model/history.ts";
+import { Rows } from "../model/rows.ts";
+import { Topic } from "./topic.ts";
+
+/** State of the connection between the page and the gateway. Times are in milliseconds since 1970. */
+export type Phase =
+  | { readonly kind: "connecting" }
+  | { readonly kind: "live" }
+  | { readonly kind: "reconnecting"; readonly asOf: number | undefined; readonly retryAt: number | undefined }
+  /** The gateway refuses this token, or refuses this filter for this token. */
+  | { readonly kind: "refused"; readonly message: string }
+  | { readonly kind: "failed"; readonly message: string };
+
+const SECOND = 1_000;
+/** The filter is the only input of the user that can make a message invalid. */
+const BAD_FILTER =
+  "The gateway does not accept this filter. An id has at most 255 characters and no control characters. " +
+  "A filter has at most 1,000 user ids.";
+
+/**
+ * All presence data of the page. It subscribes to one filter at a time and samples its counts every second.
+ */
+export class PresenceStore {
+  readonly rows = new Rows();
+  readonly activity = new ActivityLog();
+  readonly history = new History();
+  /** Notifies when rows, activity, counts or phase change. */
+  readonly changed = new Topic();
+  /** Notifies once a second. */
+  readonly ticked = new Topic();
+  readonly #credentials: Credentials;
+  readonly #timer: ReturnType<typeof setInterval>;
+  #client: PresenceClient;
+  #subscription: Subscription | undefined;
+  #state: DashboardState;
+  #phase: Phase = { kind: "connecting" };
+  #isPending = true;
+  #since = 0;
+  #liveAt: number | undefined;
+  #diffs = 0;
+  #sampledAt = Date.now();
+
+  constructor(credentials: Credentials, state: DashboardState) {
+    this.#credentials = credentials;
+    this.#state = state;
+    this.rows.arrange(state.search, state.sort);
+    this.#client = this.#connect();
+    this.#subscribe(state.filter);
+    this.#timer = setInterval(() => this.#tick(), SECOND);
+  }
+
+  get phase(): Phase {
+    return this.#phase;
+  }
+
+  /**
+   * Whether the first snapshot of the filter is still missing, so the rows are those of the previous filter.
+   */
+  get isPending(): boolean {
+    return this.#isPending;
+  }
+
+  /** Whether the rows are up to date. */
+  get isLive(): boolean {
+    return this.#phase.kind === "live";
+  }
+
+  /** When the first snapshot of this filter arrived, in milliseconds since 1970; 0 before that. */
+  get since(): number {
+    return this.#since;
+  }
+
+  show(state: DashboardState): void {
+    const before = this.#state;
+    this.#state = state;
+    this.rows.arrange(state.search, state.sort);
+    if (!isSameFilter(before.filter, state.filter)) {
+      this.#isPending = true;
+      this.#subscribe(state.filter);
+    }
+    this.changed.notify();
+  }
+
+  /** Connects again after a failure. */
+  retry(): void {
+    void this.#client.close();
+    this.#phase = { kind: "connecting" };
+    this.#client = this.#connect();
+    this.#subscribe(this.#state.filter);
+    this.changed.notify();
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+    void this.#client.close();
+  }
+
+  #connect(): PresenceClient {
+    const { appId, token } = this.#credentials;
+    const client = createClient({ url: location.origin, appId, token });
+    client.on("status", (status, detail) => {
+      if (client === this.#client) this.#onStatus(status, detail);
+    });
+    return client;
+  }
+
+  #onStatus(status: Status, { error, retryInMs }: StatusDetail): void {
+    const now = Date.now();
+    if (this.#phase.kind === "live") this.#liveAt = now;
+    if (status === "connected") this.#phase = { kind: "live" };
+    else if (status === "reconnecting") {
+      const retryAt = retryInMs === undefined ? undefined : now + retryInMs;
+      this.#phase = { kind: "reconnecting", asOf: this.#liveAt, retryAt };
+    } else if (status === "connecting" && this.#phase.kind !== "reconnecting") {
+      this.#phase = { kind: "connecting" };
+    } else if (status === "failed") this.#fail(error);
+    this.changed.notify();
+  }
+
+  #subscribe(filter: PresenceFilter): void {
+    const before = this.#subscription;
+    if (this.#phase.kind === "refused" || this.#phase.kind === "failed") {
+      this.#phase = { kind: this.#client.status() === "connected" ? "live" : "connecting" };
+    }
+    let isFirst = true;
+    const listener = (snapshot: PresenceSnapshot, change: PresenceChange) => {
+      if (isFirst) this.#start(snapshot);
+      else this.#apply(snapshot, change);
+      isFirst = false;
+      this.changed.notify();
+    };
+    try {
+      const subscription = this.#client.subscribe(filter, listener, {
+        onError: (error) => {
+          if (subscription === this.#subscription) this.#fail(error);
+        },
+      });
+      this.#subscription = subscription;
+      // onError receives the same error.
+      subscription.connected.catch(() => {});
+    } catch (error) {
+      this.#subscription = undefined;
+      this.#phase = { kind: "failed", message: `The filter is not valid: ${(error as Error).message}` };
+    }
+    // Only now: a client without any subscription would close its connection.
+    before?.unsubscribe();
+  }
+
+  #start(snapshot: PresenceSnapshot): void {
+    this.#isPending = false;
+    this.#since = Date.now();
+    this.rows.reset(snapshot);
+    this.activity.clear();
+    this.history.clear();
+    this.#diffs = 0;
+    this.#sample();
+  }
+
+  #apply(snapshot: PresenceSnapshot, change: PresenceChange): void {
+    const now = Date.now();
+    this.#diffs++;
+    this.rows.apply(snapshot, change, now);
+    this.activity.add(change, now);
+  }
+
+  #fail(error: PresenceError | undefined): void {
+    const message =
+      error?.code === "BAD_MESSAGE" ? BAD_FILTER : (error?.message ?? "The gateway gives no reason.");
+    const isRefused = error?.code === "FORBIDDEN" || error?.code === "UNAUTHENTICATED";
+    this.#phase = { kind: isRefused ? "refused" : "failed", message };
+    this.changed.notify();
+  }
+
+  #tick(): void {
+    if (!this.#isPending) this.#sample();
+    this.ticked.notify();
+  }
+
+  #sample(): void {
+    const now = Date.now();
+    const { users, focused, typing } = this.rows.counts;
+    // Browsers run the timers of a background page less often.
+    const seconds = Math.max(0.2, (now - this.#sampledAt) / SECOND);
+    const isKnown = this.#phase.kind === "live";
+    this.history.push(now / SECOND, {
+      online: isKnown ? users : null,
+      focused: isKnown ? focused : null,
+      typing: isKnown ? typing : null,
+      diffsPerSecond: isKnown ? this.#diffs / seconds : null,
+    });
+    this.#diffs = 0;
+    this.#sampledAt = now;
+  }
+}

@@ -1,0 +1,132 @@
+import { describe, expect, it, vi } from "vitest";
+import { holdClock, pass, withSession } from "./fake-clock.ts";
+
+holdClock();
+
+describe("what a session says", () => {
+  it("while typing: at most one message every 4 s, and that it ended 5 s after the last key", async () => {
+    const { session, updates } = await withSession();
+    for (let i = 0; i < 130; i++) {
+      session.typing();
+      await pass(100);
+    }
+    expect(updates().map(({ message }) => message.isTyping)).toEqual([true, true, true, true]);
+    const times = updates().map(({ at }) => at);
+    for (let i = 1; i < times.length; i++) expect(times[i]! - times[i - 1]!).toBeGreaterThanOrEqual(3_990);
+    await pass(4_800);
+    expect(updates()).toHaveLength(4);
+    await pass(300);
+    expect(updates().at(-1)!.message).toEqual({ type: "update", sessionId: "session", isTyping: false });
+    await pass(60_000);
+    expect(updates()).toHaveLength(5);
+  });
+
+  it("after stopTyping, select and close: typing has ended once, and nothing comes later", async () => {
+    const { session, updates } = await withSession();
+    session.typing();
+    await pass(60);
+    session.stopTyping();
+    session.stopTyping();
+    await pass(60);
+    expect(updates().map(({ message }) => message.isTyping)).toEqual([true, false]);
+    session.typing();
+    await pass(60);
+    session.select("c1");
+    await pass(60);
+    expect(updates().at(-1)!.message).toMatchObject({ isTyping: false, selectedConversationId: "c1" });
+    session.typing();
+    await pass(60);
+    expect(updates().at(-1)!.message).toMatchObject({ isTyping: true });
+    const count = updates().length;
+    session.close();
+    session.typing();
+    session.set({ hasFocus: true });
+    session.stopTyping();
+    await pass(20_000);
+    expect(updates()).toHaveLength(count);
+  });
+
+  it("while typing over a reconnect: what is true by then", async () => {
+    const { session, socket, sockets } = await withSession();
+    session.typing();
+    await pass(60);
+    socket.end(1006);
+    await pass(1_000);
+    sockets[1]!.accept();
+    expect(sockets[1]!.messages("open")).toMatchObject([{ sessionId: "session", isTyping: true }]);
+    sockets[1]!.end(1006);
+    await pass(6_000);
+    sockets[2]!.accept();
+    expect(sockets[2]!.messages("open")).toMatchObject([{ sessionId: "session", isTyping: false }]);
+  });
+
+  it("in one turn: one update, the last of each", async () => {
+    const { session, updates } = await withSession();
+    for (let i = 0; i < 1_000; i++)
+      session.set({ selectedConversationId: `c${i}`, custom: { [`k${i % 3}`]: `${i}` } });
+    await pass(1_000);
+    expect(updates().map(({ message }) => message)).toEqual([
+      {
+        type: "update",
+        sessionId: "session",
+        selectedConversationId: "c999",
+        custom: { k0: "999", k1: "997", k2: "998" },
+      },
+    ]);
+  });
+
+  it("in a second of changes without end: at most 20 updates, and the last state", async () => {
+    const { session, updates } = await withSession();
+    for (let i = 0; i < 1_000; i++) {
+      // To clear and to set takes two messages: they count.
+      session.set({ custom: null });
+      session.set({ custom: { a: `${i}` } });
+      await pass(1);
+    }
+    expect(updates().length).toBeLessThanOrEqual(21);
+    await pass(200);
+    expect(updates().at(-1)!.message.custom).toEqual({ a: "999" });
+    const count = updates().length;
+    await pass(10_000);
+    expect(updates()).toHaveLength(count);
+  });
+
+  it("to a socket that takes nothing: waits, and is folded", async () => {
+    const { session, socket, updates } = await withSession();
+    socket.bufferedAmount = 1_000_000;
+    for (let i = 0; i < 100; i++) {
+      session.set({ selectedConversationId: `c${i}` });
+      await pass(50);
+    }
+    expect(updates()).toHaveLength(0);
+    socket.bufferedAmount = 0;
+    await pass(60);
+    expect(updates().map(({ message }) => message.selectedConversationId)).toEqual(["c99"]);
+  });
+
+  it("that came too fast: waits, and says all of it again once, however often it is told so", async () => {
+    const { session, socket, updates } = await withSession();
+    session.set({ selectedConversationId: "c1", custom: { a: "1" } });
+    await pass(60);
+    for (let i = 0; i < 10_000; i++)
+      socket.say({ type: "error", code: "RATE_LIMITED", message: "", retryAfterMs: 0 });
+    session.set({ hasFocus: true });
+    expect(vi.getTimerCount()).toBeLessThan(5);
+    await pass(2_100);
+    expect(
+      updates()
+        .slice(1)
+        .map(({ message }) => message),
+    ).toEqual([
+      {
+        type: "update",
+        sessionId: "session",
+        selectedConversationId: "c1",
+        hasFocus: true,
+        custom: { a: "1" },
+      },
+    ]);
+    await pass(10_000);
+    expect(updates()).toHaveLength(2);
+  });
+});

@@ -1,0 +1,381 @@
+import { describe, expect, it, vi } from "vitest";
+import type { SessionEnd } from "../../src/client/types.ts";
+import { CLOSE } from "../../src/protocol/codes.ts";
+import type { FakeSocket } from "../support/fake-socket.ts";
+import { holdClock, make, pass, sleep, withSession } from "./fake-clock.ts";
+
+holdClock();
+
+describe("a token", () => {
+  const never = () => new Promise<string>(() => {});
+
+  it("is asked for when it is first needed, and never inside the call that needs it", async () => {
+    let isInside = false;
+    const token = vi.fn(() => {
+      expect(isInside).toBe(false);
+      return "t";
+    });
+    const { client, sockets } = make({ token });
+    await pass(10_000);
+    expect(token).not.toHaveBeenCalled();
+    isInside = true;
+    client.subscribe({}, () => {});
+    isInside = false;
+    await pass(0);
+    expect(token).toHaveBeenCalledTimes(1);
+    sockets[0]!.accept();
+    expect(sockets[0]!.sent[0]!.message).toEqual({ type: "connect", token: "t" });
+    expect(sockets[0]!.url).toBe("ws://gateway/base/v1/an%20app/realtime");
+    for (let i = 0; i < 5; i++) {
+      sockets.at(-1)!.end(1006);
+      await pass(40_000);
+      sockets.at(-1)!.accept();
+      await pass(6_000);
+    }
+    expect(token).toHaveBeenCalledTimes(1);
+  });
+
+  it.each<[string, () => unknown]>([
+    [
+      "throws",
+      () => {
+        throw new Error("no such luck");
+      },
+    ],
+    ["rejects", () => Promise.reject(new Error("no such luck"))],
+    ["rejects with no error", () => Promise.reject("no such luck")],
+    ["brings no string", () => ({ token: "no such luck" })],
+    ["brings nothing", () => undefined],
+    ["never comes", never],
+  ])("that %s is asked for again, ever more slowly, until it comes", async (_, bad) => {
+    let isGood = false;
+    const token = vi.fn(() => (isGood ? "good" : bad()) as string);
+    const { client, sockets, told } = make({ token });
+    client.open({ kind: "background" });
+    await pass(600_000);
+    expect(token.mock.calls.length).toBeGreaterThan(8);
+    expect(token.mock.calls.length).toBeLessThan(150);
+    expect(sockets).toHaveLength(0);
+    expect(client.status()).toBe("reconnecting");
+    expect(told.at(-1)![1]).toMatchObject({ error: { name: "PresenceError", code: "TOKEN" } });
+    expect(told.at(-1)![1].retryInMs).toBeLessThanOrEqual(30_000);
+    isGood = true;
+    for (let i = 0; i < 61 && sockets.length === 0; i++) await pass(1_000);
+    sockets[0]!.accept();
+    expect(client.status()).toBe("connected");
+  });
+
+  it("that never comes keeps nothing alive once the client is closed", async () => {
+    const { client } = make({ token: never });
+    client.open({ kind: "background" });
+    await pass(10);
+    await client.close();
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it("that is about to expire is refreshed on the same connection, at most once a second", async () => {
+    let number = 0;
+    const token = vi.fn(() => `t${++number}`);
+    const { client, sockets } = make({ token });
+    client.open({ kind: "background" });
+    await pass(0);
+    const socket = sockets[0]!;
+    socket.accept();
+    await pass(2_000);
+    for (let i = 0; i < 500; i++) {
+      socket.say({ type: "token_expiring", expiresInMs: 1 });
+      await pass(10);
+    }
+    expect(sockets).toHaveLength(1);
+    expect(token.mock.calls.length).toBeLessThanOrEqual(7);
+    expect(socket.messages("refresh")[0]).toEqual({ type: "refresh", token: "t2" });
+  });
+
+  it("that can't be refreshed is told, and the connection goes on until it ends", async () => {
+    let isBroken = false;
+    const { client, sockets } = make({
+      token: () => (isBroken ? Promise.reject(new Error("down")) : "t"),
+    });
+    const errors: unknown[] = [];
+    client.on("error", (error) => errors.push(error));
+    client.open({ kind: "background" });
+    await pass(0);
+    sockets[0]!.accept();
+    await pass(6_000);
+    isBroken = true;
+    sockets[0]!.say({ type: "token_expiring", expiresInMs: 1 });
+    await pass(10);
+    expect(errors).toMatchObject([{ code: "TOKEN", message: "down" }]);
+    expect(client.status()).toBe("connected");
+    isBroken = false;
+    sockets[0]!.end(4410);
+    await pass(1_000);
+    sockets[1]!.accept();
+    expect(client.status()).toBe("connected");
+  });
+
+  it.each([4401, 4410])(
+    "that is refused with %d is replaced once; a second refusal is final",
+    async (code) => {
+      let number = 0;
+      const token = vi.fn(() => `t${++number}`);
+      const { client, sockets, told } = make({ token });
+      const ends: SessionEnd[] = [];
+      client.open({ kind: "background", onEnd: (end) => ends.push(end) });
+      await pass(0);
+      sockets[0]!.open();
+      sockets[0]!.end(code, "expired");
+      await pass(1_000);
+      sockets[1]!.open();
+      expect(sockets[1]!.sent[0]!.message.token).toBe("t2");
+      sockets[1]!.end(code, "expired");
+      await pass(100_000);
+      expect(sockets).toHaveLength(2);
+      expect(client.status()).toBe("failed");
+      expect(told.at(-1)).toMatchObject([
+        "failed",
+        { error: { code: "UNAUTHENTICATED", message: "expired" } },
+      ]);
+      expect(ends).toMatchObject([{ cause: "error", error: { code: "UNAUTHENTICATED" } }]);
+      expect(token).toHaveBeenCalledTimes(2);
+    },
+  );
+
+  it("that was refused after a good time may be refused again later", async () => {
+    const { client, sockets } = make({ token: () => "t" });
+    client.open({ kind: "background" });
+    for (let i = 0; i < 5; i++) {
+      await pass(1_000);
+      sockets[i]!.accept();
+      await pass(6_000);
+      sockets[i]!.end(4410);
+    }
+    await pass(1_000);
+    expect(sockets).toHaveLength(6);
+  });
+
+  it.each([4401, 4410])("that is a plain string fails at once with %d", async (code) => {
+    const { client, sockets } = make();
+    const subscription = client.subscribe({}, () => {});
+    await pass(0);
+    sockets[0]!.open();
+    sockets[0]!.end(code);
+    expect(client.status()).toBe("failed");
+    expect(subscription).toMatchObject({ state: "error", error: { code: "UNAUTHENTICATED" } });
+    await pass(100_000);
+    expect(sockets).toHaveLength(1);
+  });
+});
+
+describe("a lost connection", () => {
+  const backoff = Object.values(CLOSE).filter(({ retry }) => retry === "backoff");
+  it.each([1000, 1001, 1005, 1006, 1007, ...backoff.map(({ code }) => code)])(
+    "is made again after %d",
+    async (code) => {
+      const { sockets, session, told } = await withSession();
+      sockets[0]!.end(code);
+      expect(session.state).toBe("pending");
+      await pass(1_001);
+      expect(sockets).toHaveLength(2);
+      expect(told.at(-1)).toMatchObject(["reconnecting", { error: { code: "DISCONNECTED" } }]);
+      sockets[1]!.accept();
+      expect(sockets[1]!.messages("open")).toMatchObject([{ kind: "widget", sessionId: "session" }]);
+    },
+  );
+
+  it("is not made again after 4400", async () => {
+    const { client, sockets, session } = await withSession();
+    sockets[0]!.end(4400, "not JSON");
+    expect(client.status()).toBe("failed");
+    expect(session.state).toBe("closed");
+    await pass(600_000);
+    expect(sockets).toHaveLength(1);
+  });
+
+  it("is made again in time for its sessions, however often it is refused", async () => {
+    const { sockets } = await withSession();
+    vi.spyOn(Math, "random").mockReturnValue(0.999);
+    sockets[0]!.end(1006);
+    const tries: number[] = [];
+    for (let ms = 0; ms < 15_000; ms += 10) {
+      await pass(10);
+      if (sockets.length === tries.length + 1) continue;
+      tries.push(ms);
+      sockets.at(-1)!.end(1006);
+    }
+    expect(tries.filter((ms) => ms > 12_000).length).toBeGreaterThan(0);
+    expect(tries.length).toBeLessThan(15);
+    // Then it is too late, and there is no hurry.
+    await pass(60_000);
+    expect(sockets.length).toBeLessThan(tries.length + 6);
+  });
+
+  it.each([
+    ["refuses", (socket: FakeSocket) => queueMicrotask(() => socket.end(1006))],
+    [
+      "accepts, then closes",
+      (socket: FakeSocket) =>
+        queueMicrotask(() => {
+          socket.accept();
+          socket.end(1013);
+        }),
+    ],
+    [
+      "talks nonsense",
+      (socket: FakeSocket) =>
+        queueMicrotask(() => {
+          socket.accept();
+          socket.say("nonsense");
+        }),
+    ],
+    ["is silent", () => {}],
+  ])("to a gateway that %s is not hammered", async (_, behave) => {
+    vi.spyOn(Math, "random").mockReturnValue(0.5);
+    const { client, sockets, told } = make({}, behave);
+    client.open({ kind: "background" });
+    client.subscribe({}, () => {});
+    await pass(600_000);
+    expect(sockets.length).toBeGreaterThan(15);
+    expect(sockets.length).toBeLessThan(60);
+    expect(told.filter(([status]) => status === "reconnecting").at(-1)![1].retryInMs).toBe(15_000);
+    expect(vi.getTimerCount()).toBeLessThan(3);
+  });
+
+  it("that is cut every few seconds comes back in time for its sessions each time", async () => {
+    vi.spyOn(Math, "random").mockReturnValue(1);
+    const { client, sockets, told } = make({}, (socket) => queueMicrotask(() => socket.accept()));
+    client.open({ kind: "background" });
+    for (let i = 0; i < 50; i++) {
+      await pass(500 + (i % 5) * 1_000);
+      sockets.at(-1)!.end(1006);
+      await pass(5_000);
+    }
+    const delays = told
+      .filter(([status]) => status === "reconnecting")
+      .map(([, { retryInMs }]) => retryInMs!);
+    expect(delays).toHaveLength(50);
+    expect(Math.max(...delays)).toBeLessThanOrEqual(4_000);
+  });
+
+  it("to a gateway that goes down is made again no earlier than it says, but for nonsense", async () => {
+    vi.spyOn(Math, "random").mockReturnValue(0);
+    const { socket, sockets } = await withSession();
+    socket.say({ type: "draining", reconnectInMs: 7_000 });
+    await pass(100);
+    socket.end(1012);
+    await pass(6_800);
+    expect(sockets).toHaveLength(1);
+    await pass(200);
+    expect(sockets).toHaveLength(2);
+    sockets[1]!.accept();
+    sockets[1]!.say({ type: "draining", reconnectInMs: Number.MAX_SAFE_INTEGER });
+    sockets[1]!.end(1012);
+    await pass(61_000);
+    expect(sockets).toHaveLength(3);
+  });
+
+  it("for which nothing is needed any more is not made again", async () => {
+    const { client, session, sockets } = await withSession();
+    session.close();
+    sockets[0]!.end(1006);
+    expect(client.status()).toBe("idle");
+    await pass(100_000);
+    expect(sockets).toHaveLength(1);
+    client.open({ kind: "widget" });
+    await pass(0);
+    expect(sockets).toHaveLength(2);
+  });
+
+  it("whose address can't be is told at once", async () => {
+    class Forbidden {
+      constructor() {
+        throw new Error("by the page's policy");
+      }
+    }
+    const { client } = make({ WebSocket: Forbidden as never });
+    const { connected } = client.subscribe({}, () => {});
+    await expect(connected).rejects.toMatchObject({ code: "DISCONNECTED" });
+    expect(client.status()).toBe("failed");
+  });
+});
+
+describe("a dead connection", () => {
+  it("is noticed within the heartbeat and 5 s", async () => {
+    const { client, socket } = await withSession();
+    socket.answersClose = false;
+    await pass(15_800);
+    expect(socket.messages("ping")).toHaveLength(0);
+    await pass(200);
+    expect(socket.messages("ping")).toHaveLength(1);
+    await pass(4_700);
+    expect(client.status()).toBe("connected");
+    await pass(300);
+    expect(client.status()).toBe("reconnecting");
+    expect(socket.closeCode).toBe(4000);
+  });
+
+  it("is noticed as soon as that also where the heartbeat is short, and it answered before", async () => {
+    const { client, sockets } = make();
+    client.open({ kind: "background" });
+    await pass(0);
+    sockets[0]!.accept({ heartbeatMs: 1_000 });
+    for (let i = 0; i < 10; i++) {
+      await pass(1_000);
+      expect(sockets[0]!.messages("ping")).toHaveLength(i + 1);
+      sockets[0]!.say({ type: "pong" });
+    }
+    await pass(5_900);
+    expect(client.status()).toBe("connected");
+    await pass(200);
+    expect(client.status()).toBe("reconnecting");
+  });
+
+  it("is none that answers, or says anything else", async () => {
+    const { client, socket } = await withSession();
+    for (let i = 0; i < 20; i++) {
+      await pass(4_900);
+      socket.say(i % 2 ? { type: "pong" } : { type: "something new" });
+    }
+    expect(client.status()).toBe("connected");
+    expect(socket.messages("ping").length).toBe(0);
+    for (let i = 0; i < 20; i++) {
+      await pass(20_000);
+      socket.say({ type: "pong" });
+    }
+    expect(client.status()).toBe("connected");
+  });
+
+  it("is not one that slept: it is asked once more", async () => {
+    const { client, socket } = await withSession();
+    await pass(16_000);
+    expect(socket.messages("ping")).toHaveLength(1);
+    sleep(3_600_000);
+    await pass(5_000);
+    expect(client.status()).toBe("connected");
+    expect(socket.messages("ping")).toHaveLength(2);
+    await pass(4_000);
+    socket.say({ type: "pong" });
+    await pass(2_000);
+    expect(client.status()).toBe("connected");
+    sleep(3_600_000);
+    await pass(16_000);
+    await pass(5_100);
+    expect(client.status()).toBe("reconnecting");
+  });
+
+  it("is believed to be one no sooner than the client's own bounds, whatever heartbeat it is told", async () => {
+    for (const heartbeatMs of [0, Number.MAX_SAFE_INTEGER]) {
+      const { client, sockets } = make();
+      client.open({ kind: "background" });
+      await pass(0);
+      sockets[0]!.accept({ heartbeatMs });
+      for (let i = 0; i < 100; i++) {
+        await pass(10);
+        sockets[0]!.say({ type: "pong" });
+      }
+      expect(sockets[0]!.messages("ping").length).toBeLessThan(15);
+      await pass(126_000);
+      expect(client.status()).toBe("reconnecting");
+    }
+  });
+});

@@ -1,0 +1,103 @@
+import { afterEach, describe, expect, it, vi } from "vitest";
+import type { Connection } from "../../src/client/connection.ts";
+import type { Request, Requests, Unnumbered } from "../../src/client/requests.ts";
+import { Sessions } from "../../src/client/sessions.ts";
+import type { OpenOptions, SessionEnd } from "../../src/client/types.ts";
+
+afterEach(() => {
+  vi.unstubAllGlobals();
+});
+
+/** The sessions of a page; `stored` is what the tab keeps from one page to the next. */
+function page(stored = new Map<string, string>()) {
+  vi.stubGlobal("sessionStorage", {
+    getItem: (key: string) => stored.get(key) ?? null,
+    setItem: (key: string, value: string) => stored.set(key, value),
+    removeItem: (key: string) => stored.delete(key),
+  });
+  const sent: Request[] = [];
+  const notified: Unnumbered[] = [];
+  const connection = { isConnected: true, isCongested: false, send() {} } as unknown as Connection;
+  const requests = {
+    request: (request: Request) => sent.push(request),
+    notify: (message: Unnumbered) => notified.push(message),
+  } as unknown as Requests;
+  const sessions = new Sessions("app", connection, requests);
+  /** Opens one, and the gateway gives it an id unless it has one. */
+  const open = (options: OpenOptions, id: string) => {
+    const session = sessions.open(options);
+    const { message } = sent.at(-1)!;
+    const sessionId = (message.type === "open" && message.sessionId) || id;
+    sent.at(-1)!.answered({ type: "opened", id: 1, sessionId, resumed: false });
+    return session;
+  };
+  return { sessions, stored, sent, notified, open };
+}
+
+describe("the sessions of a client", () => {
+  it("are found by the next page: by number for each kind, or by key", () => {
+    const first = page();
+    first.open({ kind: "widget" }, "w0");
+    first.open({ kind: "widget" }, "w1");
+    first.open({ kind: "background" }, "b0");
+    first.open({ kind: "widget", key: "mine" }, "m");
+    expect(first.stored.size).toBe(0);
+    first.sessions.stash();
+    expect(first.stored.size).toBe(4);
+    const second = page(first.stored);
+    expect(second.open({ kind: "widget", key: "mine" }, "new").id).toBe("m");
+    expect(second.open({ kind: "background" }, "new").id).toBe("b0");
+    expect(second.open({ kind: "widget" }, "new").id).toBe("w0");
+    expect(second.open({ kind: "widget" }, "new").id).toBe("w1");
+    expect(second.open({ kind: "widget" }, "new").id).toBe("new");
+    expect(second.stored.size).toBe(0);
+  });
+
+  it("are not those that something else in the page has stored", () => {
+    const first = page();
+    first.open({ kind: "widget" }, "w0");
+    first.sessions.stash();
+    for (const key of first.stored.keys()) first.stored.set(key, "\u0000");
+    expect(page(first.stored).open({ kind: "widget" }, "new").id).toBe("new");
+  });
+
+  it("have a key each", () => {
+    const { sessions, open } = page();
+    const session = open({ kind: "widget", key: "mine" }, "m");
+    expect(() => sessions.open({ kind: "widget", key: "mine" })).toThrow(TypeError);
+    session.close();
+    expect(() => sessions.open({ kind: "widget", key: "mine" })).not.toThrow();
+  });
+
+  it("end when they are kicked, and go on as others when they are taken over", () => {
+    vi.useFakeTimers();
+    const { sessions, sent, open } = page();
+    const ends: SessionEnd[] = [];
+    const onEnd = (end: SessionEnd) => ends.push(end);
+    const kicked = open({ kind: "widget", onEnd }, "k");
+    const replaced = open({ kind: "widget", onEnd }, "r");
+    sessions.ended("k", "kicked");
+    sessions.ended("r", "replaced");
+    sessions.ended("unknown", "kicked");
+    expect([kicked.state, replaced.state]).toEqual(["closed", "pending"]);
+    vi.advanceTimersByTime(2_000);
+    vi.useRealTimers();
+    expect(sent.at(-1)!.message).toMatchObject({ type: "open", sessionId: undefined });
+    return expect.poll(() => ends).toEqual([{ cause: "kicked" }]);
+  });
+
+  it("are closed at the gateway when the client is closed, and told when it has failed", async () => {
+    const first = page();
+    first.open({ kind: "widget" }, "w0");
+    first.sessions.endAll(undefined);
+    expect(first.notified).toEqual([{ type: "close", sessionId: "w0" }]);
+    expect(first.sessions.isEmpty).toBe(true);
+    const second = page();
+    const onEnd = vi.fn();
+    second.open({ kind: "widget", onEnd }, "w0");
+    second.sessions.endAll({ cause: "error" });
+    await undefined;
+    expect(onEnd).toHaveBeenCalledExactlyOnceWith({ cause: "error" });
+    expect(second.notified).toEqual([]);
+  });
+});

@@ -1,0 +1,96 @@
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { WebSocket } from "ws";
+import { DEFAULT_STATE } from "../../../src/dashboard/model/dashboard-state.ts";
+import { PresenceStore } from "../../../src/dashboard/store/presence-store.ts";
+import { FakeServer } from "../../support/fake-server.ts";
+import { someone } from "../../support/sdk.ts";
+import { fakeFrames } from "./fake-frames.ts";
+
+let server: FakeServer;
+let store: PresenceStore;
+
+beforeEach(async () => {
+  server = await FakeServer.start();
+  vi.stubGlobal("location", { origin: server.url });
+  vi.stubGlobal("WebSocket", WebSocket);
+  fakeFrames();
+});
+afterEach(async () => {
+  store.close();
+  vi.unstubAllGlobals();
+  await server.stop();
+});
+
+const open = (state = DEFAULT_STATE) => {
+  store = new PresenceStore({ token: "a.b.c", appId: "my-app" }, state);
+};
+const shown = () => store.rows.shown.map(({ userId }) => userId);
+
+it("is live with the first snapshot and follows the changes", async () => {
+  server.push({}, { alice: someone() });
+  open();
+  expect([store.phase.kind, store.isPending, store.since]).toEqual(["connecting", true, 0]);
+  await vi.waitFor(() => expect(store.isPending).toBe(false));
+  expect(store.isLive).toBe(true);
+  expect(store.since).toBeGreaterThan(0);
+  expect(shown()).toEqual(["alice"]);
+  expect(store.activity.entries()).toEqual([]);
+  expect(store.history.last("online")).toBe(1);
+
+  server.push({}, { bob: someone(), alice: null }, { alice: "closed" });
+  await vi.waitFor(() => expect(shown()).toEqual(["bob"]));
+  expect(store.activity.entries()).toMatchObject([
+    { userId: "bob", cause: undefined },
+    { userId: "alice", cause: "closed" },
+  ]);
+});
+
+it("shows the rows of the previous filter until the snapshot of the new one arrives", async () => {
+  server.push({}, { alice: someone() });
+  open();
+  await vi.waitFor(() => expect(shown()).toEqual(["alice"]));
+  server.push({ isTyping: true }, { bob: someone() });
+  store.show({ ...DEFAULT_STATE, filter: { isTyping: true } });
+  expect([store.isPending, shown()]).toEqual([true, ["alice"]]);
+  await vi.waitFor(() => expect(shown()).toEqual(["bob"]));
+  expect(store.isPending).toBe(false);
+  await server.message("unsubscribe");
+  expect(server.connections).toHaveLength(1);
+});
+
+it("searches and sorts without a new subscription", async () => {
+  server.push({}, { alice: someone(), bob: someone() });
+  open();
+  await vi.waitFor(() => expect(shown()).toEqual(["alice", "bob"]));
+  store.show({ ...DEFAULT_STATE, search: "B" });
+  expect([store.isPending, shown()]).toEqual([false, ["bob"]]);
+  store.show({ ...DEFAULT_STATE, sort: { key: "user", isDescending: true } });
+  expect(shown()).toEqual(["bob", "alice"]);
+  expect(server.messages("subscribe")).toHaveLength(1);
+});
+
+it("knows since when the rows may be out of date", async () => {
+  open();
+  await vi.waitFor(() => expect(store.isPending).toBe(false));
+  server.refusal = "hang";
+  server.connections[0]!.drop();
+  await vi.waitFor(() => expect(store.phase.kind).toBe("reconnecting"));
+  expect(store.phase).toMatchObject({ asOf: expect.any(Number) });
+  expect(store.isLive).toBe(false);
+});
+
+it.each([
+  ["FORBIDDEN", "refused", "the test's server"],
+  ["BAD_MESSAGE", "failed", "An id has at most 255 characters"],
+])("explains a subscription that fails with %s", async (code, kind, message) => {
+  server.on("subscribe", ({ id }, connection) =>
+    connection.send({ type: "error", id, code, message: "the test's server" }),
+  );
+  open();
+  await vi.waitFor(() =>
+    expect(store.phase).toMatchObject({ kind, message: expect.stringContaining(message) }),
+  );
+  server.off("subscribe");
+  store.retry();
+  await vi.waitFor(() => expect(store.isLive && !store.isPending).toBe(true));
+});
