@@ -26,7 +26,7 @@ describe("decoding", () => {
     );
   });
 
-  it("is not hurt by depth, length or odd numbers", () => {
+  it("withstands depth, length and odd numbers", () => {
     expect(decodeMessage("[".repeat(200_000)).kind).toBe("not-json");
     const deep = `${"[".repeat(50_000)}${"]".repeat(50_000)}`;
     expect(decodeMessage(`{"type":"ping","x":${deep}}`).kind).toBe("message");
@@ -56,7 +56,7 @@ it("a diff is JSON for any ids", () => {
   );
 });
 
-describe("the id of a message that is not done", () => {
+describe("the id of a message that is refused", () => {
   const long = "x".repeat(200_000);
 
   it.each([

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { FilterSchema } from "../../src/protocol/filter.ts";
 
-it("looks at no more of a bad list than it tells of", () => {
+it("checks no more of a bad list than it reports", () => {
   for (const [bad, length, most] of [
     [1, 1_000, 20],
     ["", 1_000, 20],

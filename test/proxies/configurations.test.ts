@@ -5,7 +5,6 @@ import { TestClient } from "../support/client.ts";
 import { readEvents } from "../support/events.ts";
 import { APP, SECRET, TestGateway } from "../support/gateway.ts";
 import { TRANSPORTS } from "../support/transports.ts";
-import { until } from "../support/until.ts";
 
 // The configurations in deploy/proxies do what docs/operations.md says that a proxy has to do.
 

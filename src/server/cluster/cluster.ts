@@ -132,7 +132,7 @@ export class Cluster implements Replication {
     return Math.max(0, acknowledgedAt + leaseMs - clock.now());
   }
 
-  /** Where the presence of an app writes what this node does to its sessions. */
+  /** Replicates what this node does to the sessions of an app. */
   sinkOf(appId: string): ReplicationSink {
     const replicator = (shard: number) => this.#shards.get(shard)?.replicator;
     const shards = this.#layout.of(appId);

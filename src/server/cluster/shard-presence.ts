@@ -11,8 +11,8 @@ export interface AppLookup {
 }
 
 /**
- * The sessions of one shard, as this node shows them. Changes go through the presences of the apps, as all
- * changes do. They happen inside `transact`, which tells the views of them.
+ * The sessions of one shard, as this node shows them. Changes go through the presence of each app, inside
+ * `transact`, which marks the views.
  */
 export class ShardPresence {
   readonly #apps: AppLookup;

@@ -65,7 +65,9 @@ export function presenceRoutes(
     {
       method: "DELETE",
       path: "/v1/:appId/users/:userId/sessions",
-      handler: forApp(({ presence, params, now }) => withUser(params, (id) => kick(presence, id, now))),
+      handler: forApp(({ presence, params, now }) =>
+        withUser(params, (id) => forceEndAll(presence, id, now)),
+      ),
     },
     { method: "GET", path: "/v1/:appId/stats", handler: forApp(({ presence }) => stats(presence)) },
     { method: "GET", path: "/v1/:appId/node", handler: forApp(() => jsonResponse(200, describeNode())) },
@@ -168,7 +170,7 @@ function userSessions(presence: AppPresence, userId: string): HttpResponse {
   return jsonResponse(200, [...background, ...widgets]);
 }
 
-function kick(presence: AppPresence, userId: string, now: number): HttpResponse {
+function forceEndAll(presence: AppPresence, userId: string, now: number): HttpResponse {
   const ended = presence.transact(now, (sessions) => sessions.forceEndAll(userId));
   return jsonResponse(200, { ended });
 }

@@ -4,7 +4,7 @@ import { Deadlines } from "../../../src/core/collections/deadlines.ts";
 import { runs } from "../../support/seed.ts";
 
 describe("deadlines", () => {
-  it("behave as a plain map of times that is walked, after any calls", () => {
+  it("behave like a plain map of times, after any calls", () => {
     const key = fc.nat({ max: 5 });
     const step = fc.oneof(
       fc.record({ do: fc.constant("set" as const), key, due: fc.nat({ max: 100 }) }),
@@ -42,7 +42,7 @@ describe("deadlines", () => {
     );
   });
 
-  it("do not grow while they are put off, taken back and set again", () => {
+  it("do not grow while they are postponed, deleted and set again", () => {
     const deadlines = new Deadlines<string>();
     deadlines.set("stays", 1_000_000);
     for (let i = 0; i < 10_000; i++) {

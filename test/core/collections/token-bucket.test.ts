@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { TokenBucket } from "../../../src/core/collections/token-bucket.ts";
 
 describe("a token bucket", () => {
-  it("lets a burst through, then the rate, and says how long to wait", () => {
+  it("admits a burst, then the rate, and returns how long to wait", () => {
     const bucket = new TokenBucket(50, 100, 0);
     let taken = 0;
     while (bucket.take(0)) taken++;

@@ -67,8 +67,8 @@ class World {
   }
 }
 
-describe("a walk over a table that changes", () => {
-  it("visits who was there all the time, and nobody twice", () => {
+describe("a cursor over a table that changes", () => {
+  it("visits each user who stays in the result once, and nobody twice", () => {
     fc.assert(
       fc.property(
         history.filter,
@@ -101,7 +101,7 @@ describe("a walk over a table that changes", () => {
     );
   });
 
-  it("gives a view that is right at its first flush, whatever happened while it was collected", () => {
+  it("makes a view that is correct after its first flush, whatever happened while it was hydrated", () => {
     fc.assert(
       fc.property(
         history.filter,
@@ -134,7 +134,7 @@ describe("a walk over a table that changes", () => {
 });
 
 describe("large views", () => {
-  it("are collected in turns, are not flushed before they are complete, and then are what a query answers", () => {
+  it("are hydrated in turns, not flushed before they are complete, and then equal a query's result", () => {
     const world = new World();
     const fields = {
       visible: true,

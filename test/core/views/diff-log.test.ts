@@ -9,7 +9,7 @@ describe("the log of diffs", () => {
     return log;
   };
 
-  it("gives what was missed, and nothing to one who missed nothing", () => {
+  it("returns the missed diffs, and none to a subscriber that missed nothing", () => {
     expect(
       filled(3)
         .since(2, 4)
@@ -18,7 +18,7 @@ describe("the log of diffs", () => {
     expect(filled(3).since(4, 4)).toEqual([]);
   });
 
-  it("knows when it cannot help: too old, or from the future", () => {
+  it("returns undefined for a version that is too old or does not exist yet", () => {
     expect(filled(3).since(0, 4)).toBeUndefined();
     expect(filled(3).since(5, 4)).toBeUndefined();
   });
@@ -44,7 +44,7 @@ describe("the diff logs of an app", () => {
   const text = "x".repeat(936);
   const DIFF = 1_000;
 
-  it("are bounded by themselves only, while all together are within their budget", () => {
+  it("are limited only by themselves while all together are within the budget", () => {
     const budget = new DiffLogBudget(300 * DIFF);
     const log = new DiffLog(budget);
     for (let version = 2; version < 202; version++) log.push({ version, text });
@@ -52,7 +52,7 @@ describe("the diff logs of an app", () => {
     expect(budget.bytes).toBe(200 * DIFF);
   });
 
-  it("shrink to their fair share when they go over it, and those below it keep all", () => {
+  it("are cut to their fair share when the budget is exceeded; smaller ones keep everything", () => {
     const budget = new DiffLogBudget(300 * DIFF);
     const [large, small, other] = [new DiffLog(budget), new DiffLog(budget), new DiffLog(budget)];
     for (let version = 2; version < 12; version++) small.push({ version, text });
@@ -71,7 +71,7 @@ describe("the diff logs of an app", () => {
     expect(budget.size).toBe(2);
   });
 
-  it("never exceed it, and tell only what is so, whatever is pushed and dropped", () => {
+  it("never exceed the budget, and return only correct diffs, whatever is pushed and dropped", () => {
     const budget = new DiffLogBudget(50_000);
     const random = new Random(14);
     const models = new Map<DiffLog, { version: number; texts: string[] }>();

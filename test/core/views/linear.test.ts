@@ -39,13 +39,13 @@ function hiddenInRoom() {
   return { table, filter, widget, matches: vi.spyOn(filter, "matches") };
 }
 
-it("a query looks at each session of a user who is not in the result once or twice", () => {
+it("a query checks each session of a user who is not in the result once or twice", () => {
   const { table, filter, matches } = hiddenInRoom();
   expect(new ResultPages(filter, table).nextPage()).toEqual({ members: [], more: false });
   expect(matches.mock.calls.length).toBeLessThanOrEqual(2 * (SESSIONS + 1));
 });
 
-it("so does a view that is made", () => {
+it("so does a new view", () => {
   const { table, filter, matches } = hiddenInRoom();
   const view = new View("v", filter, table);
   while (!view.hydrate(100));
@@ -53,7 +53,7 @@ it("so does a view that is made", () => {
   expect(matches.mock.calls.length).toBeLessThanOrEqual(2 * (SESSIONS + 1));
 });
 
-it("a change of visibility looks at each view once or twice, however many sessions are where it looks", () => {
+it("a change of visibility visits each view once or twice, however many sessions the user has there", () => {
   const { table } = hiddenInRoom();
   let names = 0;
   const views = new ViewRegistry(table, 50, () => `v${names++}`);

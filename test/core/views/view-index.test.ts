@@ -8,7 +8,7 @@ import { FilterSchema } from "../../../src/protocol/filter.ts";
 const compile = (filter: unknown) => new CompiledFilter(FilterSchema.parse(filter));
 
 describe("an event", () => {
-  it("looks at no view that it cannot change, however many there are", () => {
+  it("visits no view that it cannot affect, however many there are", () => {
     let names = 0;
     const table = new Table();
     const views = new ViewRegistry(table, 50, () => `view${names++}`);

@@ -13,14 +13,14 @@ import { Random } from "../../support/random.ts";
 
 const compile = (filter: unknown) => new CompiledFilter(FilterSchema.parse(filter));
 
-describe("views that nobody watches", () => {
+describe("idle views", () => {
   const setUp = () => {
     let names = 0;
     const table = new Table();
     return { table, views: new ViewRegistry(table, 50, () => `view${names++}`) };
   };
 
-  it("stay for those who come back, under the same name, and go after a minute", () => {
+  it("are kept for a minute, under the same name", () => {
     const { views } = setUp();
     const view = views.acquire(compile({}));
     views.release(view, 0);
@@ -34,7 +34,7 @@ describe("views that nobody watches", () => {
     expect(views.acquire(compile({})).name).not.toBe(view.name);
   });
 
-  it("are bounded in number: the ones idle longest go first", () => {
+  it("are limited in number: the ones idle longest are dropped first", () => {
     const { views } = setUp();
     const first = views.acquire(compile({ userIds: ["first"] }));
     views.release(first, 0);
@@ -43,7 +43,7 @@ describe("views that nobody watches", () => {
     expect(views.acquire(compile({ userIds: ["first"] }))).not.toBe(first);
   });
 
-  it("are bounded in the bytes of the results that they keep", () => {
+  it("are limited in the bytes of the results that they keep", () => {
     const { table, views } = setUp();
     const perView = 1_000;
     for (let i = 0; i < perView; i++) table.open(`s${i}`, `u${i}`, "widget", NEW_SESSION, undefined);
@@ -64,7 +64,7 @@ describe("views that nobody watches", () => {
     expect(views.acquire(compile({ userIds: users }))).not.toBe(first);
   });
 
-  it("are bounded in the bytes of ids of users who are not there", () => {
+  it("are limited in the bytes of ids of users who are offline", () => {
     const { views } = setUp();
     const ids = (i: number) => [...Array(1_000)].map((_, n) => `${i}-${n}`.padEnd(245, "x"));
     for (let i = 0; i < 200; i++) views.release(views.acquire(compile({ userIds: ids(i) })), i);
@@ -74,7 +74,7 @@ describe("views that nobody watches", () => {
     expect(idle).toBeLessThan(MAX_IDLE_BYTES / 490_000);
   });
 
-  it("count with what their diff logs keep", () => {
+  it("count with the bytes of their diff logs", () => {
     const { table, views } = setUp();
     const view = views.acquire(compile({}));
     const state = (n: number) => ({ ...NEW_SESSION, selectedConversationId: `c${n}` });
@@ -91,7 +91,7 @@ describe("views that nobody watches", () => {
     expect(Object.values(views.debugCounts()).every((left) => left === 0)).toBe(true);
   });
 
-  it("tell who is charged for them, until they are watched again or dropped", () => {
+  it("are charged to their owner until they have a subscriber again or are dropped", () => {
     const { views } = setUp();
     const charged = new Map<string, number>();
     const owner = {
@@ -118,7 +118,7 @@ describe("views that nobody watches", () => {
   });
 });
 
-it("what a view keeps is measured anew after each flush", () => {
+it("the size of a view is measured again after each flush", () => {
   const random = new Random(5);
   const table = new Table();
   const views = new ViewRegistry(table, 50, () => "view");

@@ -20,7 +20,7 @@ describe.each(TRANSPORTS)("what is left after churn over %s", (transport) => {
   });
   afterEach(() => gateway.stop());
 
-  it("is nothing, once lost sessions and idle views had their time", async () => {
+  it("is nothing, once disconnected sessions and idle views have expired", async () => {
     const goodbyes = [
       (socket: Socket) => socket.close(1000),
       (socket: Socket) => socket.close(),

@@ -98,7 +98,7 @@ function poison(userId: string): () => void {
 }
 
 describe("a user who cannot be encoded", () => {
-  it("keeps no change of others from a view, and is in it as soon as possible", () => {
+  it("does not delay the changes of other users, and enters the view as soon as possible", () => {
     const world = new World();
     const bob = world.open("bob");
     const mallory = world.open("mallory");
@@ -123,7 +123,7 @@ describe("a user who cannot be encoded", () => {
     expect(reader.data).toMatchObject({ mallory: { widgets: [{ hasFocus: true }] } });
   });
 
-  it("leaves no view behind that was made half: a later subscriber gets one, and nothing spins", async () => {
+  it("leaves no incomplete view behind: a later subscriber gets one, and nothing loops", async () => {
     const world = new World();
     world.open("bob");
     world.open("mallory");
@@ -136,7 +136,7 @@ describe("a user who cannot be encoded", () => {
     expect(reader.data).toEqual(world.query({}));
   });
 
-  it("ends those who wait for a large view, and nobody else", async () => {
+  it("ends the subscribers that wait for a large view, and no others", async () => {
     const world = new World();
     for (let i = 0; i < HYDRATE_AT_ONCE + 10; i++) world.open(`user-${i}`);
     const last = world.open("mallory");
@@ -165,7 +165,7 @@ describe("a user who cannot be encoded", () => {
   });
 });
 
-it("a flush that fails changes nothing: the view stays at its version, others are flushed, and it is made up for", () => {
+it("a failed flush changes nothing: other views are flushed, and this one is flushed later", () => {
   const world = new World();
   const bob = world.open("bob");
   const ann = world.open("ann");
@@ -207,7 +207,7 @@ it("a subscriber that cannot be served is ended by itself: each of the others ge
 });
 
 describe.each([1, 2, 3, 4, 5, 6, 7, 8])("with functions that throw at random (seed %i)", (seed) => {
-  it("what a subscriber is sent comes to what a query answers, once nothing throws any more", async () => {
+  it("a subscriber's state equals the result of a query once nothing throws any more", async () => {
     const random = new Random(seed);
     const world = new World();
     let isBroken = false;

@@ -20,7 +20,7 @@ function delaysOf(peers: number, random: () => number): number[] {
   return delays;
 }
 
-it("a node that goes down sends no two clients away in the same millisecond, where there are enough of them", () => {
+it("a node that shuts down gives each client a different delay, where there are enough milliseconds", () => {
   const chance = fc.oneof(
     fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
     fc.constant(1 - 2 ** -53),

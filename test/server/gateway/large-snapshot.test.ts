@@ -123,7 +123,7 @@ const step = fc.oneof(
   fc.nat({ max: USERS - 1 }),
 );
 
-it("a snapshot that begins while its view is collected comes to the same as any other", async () => {
+it("a snapshot that begins while its view is hydrated has the same content as any other", async () => {
   const early = { pages: 0 };
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 40, size: "max" }), async (steps) => {
@@ -149,7 +149,7 @@ it("a snapshot that begins while its view is collected comes to the same as any 
   expect(early.pages).toBeGreaterThan(500);
 });
 
-it("what comes after the snapshot of a large view does not wait for it once it is unsubscribed", () => {
+it("answers behind the snapshot of a large view do not wait for it once it is unsubscribed", () => {
   const world = new World();
   const sent: string[] = [];
   const sink = { buffered: 0, progress: 0, send: (frame: Frame) => sent.push(frame.text) > 0 };
@@ -171,7 +171,7 @@ it("what comes after the snapshot of a large view does not wait for it once it i
   expect(sent.length).toBe(1);
 });
 
-it("a snapshot that waits for its view is woken by it, and not looked at before", async () => {
+it("a snapshot that waits for its view is continued by it, and not polled", async () => {
   const pages = vi.spyOn(Snapshot.prototype, "page");
   onTestFinished(() => pages.mockRestore());
   const world = new World();

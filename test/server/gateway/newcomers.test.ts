@@ -46,7 +46,7 @@ describe("sockets that have not connected", () => {
     },
   );
 
-  it("of one address leave room for others, and those of all are bounded", () => {
+  it("from one address leave room for others, and their total is limited", () => {
     const newcomers = new Newcomers(512 * MIB, LIMITS);
     expect(fill(newcomers, "10.0.0.1")).toHaveLength(64);
     expect(newcomers.admit("10.0.0.1", 0)).toBe("newcomers_per_address");
@@ -63,7 +63,7 @@ describe("sockets that have not connected", () => {
     expect(newcomers.admit("10.0.0.4", 0)).toBe("newcomers");
   });
 
-  it("are charged for what the library keeps after their end", () => {
+  it("count until the library drops them after their end", () => {
     const newcomers = new Newcomers(512 * MIB, LIMITS);
     const all = fill(newcomers, "10.0.0.1");
     for (const each of all) each.ended(1_000);
@@ -73,7 +73,7 @@ describe("sockets that have not connected", () => {
     expect(fill(newcomers, "10.0.0.1", 1_000 + LINGER_MS)).toHaveLength(64);
   });
 
-  it("are counted right, whatever comes and goes", () => {
+  it("are counted correctly, whatever comes and goes", () => {
     const random = new Random(3);
     const newcomers = new Newcomers(64 * MIB, LIMITS);
     let held: { key: string; one: Newcomer }[] = [];
@@ -111,7 +111,7 @@ describe("sockets that have not connected", () => {
   });
 
   it.each([64, 512, 2_048])(
-    "of a thousand who come back at once behind one address of a node with %i MiB are in within the window",
+    "a thousand clients behind one address of a node with %i MiB all reconnect within the resume window",
     (memoryMib) => {
       const random = new Random(8);
       const newcomers = new Newcomers(memoryMib * MIB, LIMITS);
@@ -219,21 +219,21 @@ describe("a gateway that does not see unfinished messages", () => {
     expect(node.debugCounts()).toMatchObject({ connections: 32, newcomers: 32 });
   });
 
-  it("refuses those of all addresses when there are too many in all", () => {
+  it("refuses newcomers of all addresses when there are too many in total", () => {
     const { refused, upgrade } = setUp();
     for (let i = 0; i < 128; i++) upgrade(`10.0.1.${i}`);
     expect(upgrade("10.0.0.1")).toMatchObject({ ok: false, status: 503, retryAfterS: 1 });
     expect(refused).toEqual(["newcomers"]);
   });
 
-  it("lets in as many as ever where the transport bounds the first message", () => {
+  it("has no limit where the transport bounds the first message", () => {
     const { node, upgrade } = setUp();
     for (let i = 0; i < 150; i++) expect(upgrade("10.0.0.1", true)).not.toHaveProperty("status");
     expect(upgrade("10.0.0.1", true)).toMatchObject({ status: 429 });
     expect(node.newcomers.present).toBe(0);
   });
 
-  it("gives back the place of one that is refused for another reason", () => {
+  it("frees the place of a newcomer that is refused for another reason", () => {
     const { node, refused, upgrade } = setUp();
     for (let i = 0; i < 150; i++) upgrade("10.0.0.1", true);
     expect(upgrade("10.0.0.1")).toMatchObject({ status: 429 });
@@ -252,7 +252,7 @@ describe("a gateway that does not see unfinished messages", () => {
     ["has a bad token", (listener) => say(listener, { type: "connect", token: "bad" }), false],
     ["says something else", (listener) => say(listener, { type: "ping" }), false],
     ["speaks no JSON", (listener) => listener.onText("hello", 5), false],
-  ])("one that %s is charged for what may be kept of it", (_name, act, lingers) => {
+  ])("one that %s counts as long as something of it may be kept", (_name, act, lingers) => {
     const { node, upgrade, letIn, pass } = setUp();
     const all = letIn(32);
     act(all[0]!, pass);

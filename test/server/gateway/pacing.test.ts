@@ -96,7 +96,7 @@ describe("a view rests", () => {
     expect(diffsInOneSecond(world, other)).toBeGreaterThanOrEqual(1_000 / limits.diffIntervalMs - 1);
   });
 
-  it("longer where one user watches many views that nobody else watches: together they take what one may", () => {
+  it("longer where one user is the only subscriber of many views: these share what one may take", () => {
     const world = setUp(endlessTurn());
     const mallory: FlushPayer = { flushFreeAt: 0 };
     const own = Array.from({ length: 2_000 }, () => new Watcher(mallory));
@@ -116,7 +116,7 @@ describe("a view rests", () => {
 });
 
 describe("the share of one user", () => {
-  it("pays for the views that wait for the user's return, too", () => {
+  it("also pays for the user's idle views", () => {
     const world = setUp(endlessTurn());
     const { presence, time, telemetry } = world;
     const { liveViews } = presence;
@@ -140,7 +140,7 @@ describe("the share of one user", () => {
     expect((idleDiffs - idle) * costMs * REST_PER_COST).toBeLessThanOrEqual(1_000);
   });
 
-  it("once used up keeps nobody waiting who watches what that user alone has watched", () => {
+  it("once used up, delays no other user who subscribes to the same views", () => {
     for (const isIdle of [false, true]) {
       const { presence, time, watch } = setUp(endlessTurn());
       const { liveViews } = presence;
@@ -198,7 +198,7 @@ it("a view that is ready does not wait for a delivery to many", async () => {
   while (crowd.isPublishing) await setImmediate();
 });
 
-it("a view does not wait until all who watch somebody's large value, each in a view of their own, have it", async () => {
+it("a view does not wait for the many views of one user's large value to be flushed", async () => {
   const { presence, time, watch } = setUp(new TurnBudget((error) => expect.fail(String(error))));
   const crowd = Array.from({ length: 500 }, () => new Watcher({ flushFreeAt: 0 }));
   for (const [i, watcher] of crowd.entries()) watch({ userIds: ["mallory", `other-${i}`] }, [watcher]);

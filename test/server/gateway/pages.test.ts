@@ -3,7 +3,7 @@ import { expect, it } from "vitest";
 import { joinEntries } from "../../../src/protocol/codec.ts";
 import { cutPage, type EntryPage, PAGE_BYTES } from "../../../src/server/gateway/pages.ts";
 
-it("pages hold everything once, in order, none too large but for what is too large itself", () => {
+it("pages hold each entry once, in order, and only a single large entry exceeds the page size", () => {
   const member = fc.oneof(
     { weight: 5, arbitrary: fc.integer({ min: 1, max: 30_000 }) },
     { weight: 1, arbitrary: fc.integer({ min: 60_000, max: 200_000 }) },

@@ -36,7 +36,7 @@ const LONGEST_VALUE = 200 * 1024;
 describe.each([1_024, 65_536, 300_000, 1_048_576, 16 * 1_048_576])(
   "with MAX_BUFFERED_BYTES of %i",
   (maxBytes) => {
-    it.each([1, 2, 3, 4])("no more waits for a reader, whatever is sent to it (seed %i)", (seed) => {
+    it.each([1, 2, 3, 4])("no more bytes wait for a reader, whatever is sent to it (seed %i)", (seed) => {
       const random = new Random(seed);
       const sink = new Sink();
       const sendQueue = new SendQueue(sink, maxBytes, TEST_OWNER, testPageTurns());
@@ -63,7 +63,7 @@ describe.each([1_024, 65_536, 300_000, 1_048_576, 16 * 1_048_576])(
   },
 );
 
-it("a frame that the protocol does not allow is a defect, and not sent", () => {
+it("a frame that the protocol does not allow is a defect, and is not sent", () => {
   const sink = new Sink();
   const sendQueue = new SendQueue(sink, 16 * MAX_SERVER_MESSAGE_BYTES, TEST_OWNER, testPageTurns());
   sendQueue.send(new Frame("x".repeat(MAX_SERVER_MESSAGE_BYTES)));
@@ -72,7 +72,7 @@ it("a frame that the protocol does not allow is a defect, and not sent", () => {
   expect(sink.buffered).toBe(MAX_SERVER_MESSAGE_BYTES);
 });
 
-it("an answer that cannot be made is told to the owner, and not tried again", () => {
+it("an answer that fails is reported to the owner, and not tried again", () => {
   const failures: unknown[] = [];
   const owner = { onBacklog: () => {}, onFailure: (error: unknown) => void failures.push(error) };
   const sendQueue = new SendQueue(new Sink(), 1_000_000, owner, testPageTurns());
@@ -86,7 +86,7 @@ it("an answer that cannot be made is told to the owner, and not tried again", ()
   expect(sendQueue.pagedResponses).toBe(0);
 });
 
-it("what waits for all sockets of a user is bounded, however many do not read, and nobody has less for it", () => {
+it("the bytes that wait for all sockets of a user are limited, at no cost to others", () => {
   const SOCKETS = 1_000;
   const maxBytes = 1_048_576;
   const random = new Random(14);

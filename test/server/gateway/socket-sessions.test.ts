@@ -49,7 +49,7 @@ function setUp(count = MAX_SESSIONS) {
 }
 
 describe("a user with more custom fields than a user may have", () => {
-  it("opens no session that has some, in place of a lost one that had as many", () => {
+  it("opens no session with custom fields in place of a disconnected one that had as many", () => {
     const { presence, sessions, open, user } = setUp();
     for (const session of sessions) presence.transact(0, (sessions) => sessions.markDisconnected(session));
     const before = user().customBytes;
@@ -58,7 +58,7 @@ describe("a user with more custom fields than a user may have", () => {
     expect(user().customBytes).toBe(before);
   });
 
-  it("goes on with one when lost ones have made room, those lost the longest ago first", () => {
+  it("resumes a session once disconnected ones have made room, those disconnected for longest first", () => {
     const { presence, sessions, open, user } = setUp();
     const tooMany = Math.ceil((user().customBytes - MAX_USER_CUSTOM_BYTES) / sessions[0]!.customBytes);
     for (const [i, session] of sessions.entries())
@@ -69,7 +69,7 @@ describe("a user with more custom fields than a user may have", () => {
     expect(user().customBytes).toBeLessThanOrEqual(MAX_USER_CUSTOM_BYTES);
   });
 
-  it("goes on with none while nothing is lost", () => {
+  it("resumes no session while none is disconnected", () => {
     const { sessions, open, user } = setUp();
     expect(open({ sessionId: sessions[0]!.sessionId })).toBe("LIMIT_REACHED");
     expect(user().sessions).toHaveLength(MAX_SESSIONS);

@@ -85,7 +85,7 @@ it(`${MANY} strangers' paths, methods, apps and ids leave the metrics as large a
   );
 });
 
-it("ids that are made to meet in V8's tables cost what others cost", () => {
+it("ids that are crafted to collide in V8's hash tables cost as much as others", () => {
   const count = 20_000;
   // Numbers as texts had a hash that follows from their value, and these differ only above the bits that were
   // looked at.

@@ -14,8 +14,8 @@ function setUp(maxBytes = 100, maxFilters = 4) {
   return { charges, dropped, sizes };
 }
 
-describe("what subscriptions are charged", () => {
-  it("is for a view once, however many sockets watch it", () => {
+describe("the charge of subscriptions", () => {
+  it("is made once for a view, however many sockets subscribe to it", () => {
     const { charges } = setUp();
     expect([charges.subscribe("a", 60), charges.subscribe("a", 60), charges.bytes]).toEqual([true, true, 60]);
     charges.unsubscribe("a");
@@ -24,7 +24,7 @@ describe("what subscriptions are charged", () => {
     expect([charges.bytes, charges.filters, charges.isEmpty]).toEqual([0, 0, true]);
   });
 
-  it("stays while the view is idle, and is given back when it is gone", () => {
+  it("stays while the view is idle, and is refunded when it is dropped", () => {
     const { charges } = setUp();
     charges.subscribe("a", 60);
     charges.unsubscribe("a");
@@ -42,7 +42,7 @@ describe("what subscriptions are charged", () => {
     expect(charges.bytes).toBe(80);
   });
 
-  it("drops nothing in vain", () => {
+  it("drops nothing if that would not make enough room", () => {
     const { charges, dropped } = setUp();
     charges.subscribe("a", 60);
     charges.onIdle("b", 30);
@@ -54,7 +54,7 @@ describe("what subscriptions are charged", () => {
     expect([dropped, charges.bytes]).toEqual([[], 90]);
   });
 
-  it("is bounded in filters too", () => {
+  it("is limited in filters too", () => {
     const { charges, dropped } = setUp(100, 2);
     charges.subscribe("a", 1);
     charges.onIdle("b", 1);
@@ -63,7 +63,7 @@ describe("what subscriptions are charged", () => {
     expect(charges.subscribe("a", 1)).toBe(true);
   });
 
-  it("never drops a view to make room for it", () => {
+  it("never drops a view to make room for that same view", () => {
     const { charges, dropped } = setUp();
     charges.onIdle("a", 90);
     expect(charges.subscribe("a", 95)).toBe(true);
@@ -80,7 +80,7 @@ describe("what subscriptions are charged", () => {
     expect([dropped, charges.isEmpty]).toEqual([["a"], true]);
   });
 
-  it("counts what held views have grown by, for what is new only", () => {
+  it("includes the growth of held views, for new subscriptions only", () => {
     const { charges, dropped, sizes } = setUp();
     charges.subscribe("a", 10);
     charges.subscribe("b", 10);
@@ -103,7 +103,7 @@ describe("what subscriptions are charged", () => {
     expect(charges.isEmpty).toBe(true);
   });
 
-  it("counts queries that wait", () => {
+  it("includes waiting queries", () => {
     const { charges } = setUp();
     expect([charges.reserve(60), charges.reserve(60), charges.subscribe("a", 60)]).toEqual([
       true,
@@ -114,7 +114,7 @@ describe("what subscriptions are charged", () => {
     expect([charges.isEmpty, charges.subscribe("a", 60)]).toEqual([true, true]);
   });
 
-  it("stays within its bounds and adds up, whatever happens", () => {
+  it("stays within its limits and adds up, whatever happens", () => {
     const random = new Random(11);
     const { charges } = setUp(1_000, 20);
     const held = new Map<string, number>();

@@ -17,7 +17,7 @@ const ENCODER: MessageEncoder = {
   diff: (frame) => frame,
 };
 
-it("a reader so slow with the pages of a snapshot that the diffs after it are gone gets another snapshot", async () => {
+it("a reader so slow that the diffs after its snapshot are dropped gets another snapshot", async () => {
   const table = new Table();
   const state = patchState(NEW_SESSION, { custom: { note: "n".repeat(500) } });
   for (let i = 0; i < 300; i++) table.open(`s${i}`, `u${i}`, "widget", state, undefined);

@@ -27,7 +27,7 @@ describe.each(TRANSPORTS)("a wall clock that jumps, over %s", (transport) => {
   }
   afterEach(() => gateway.stop());
 
-  it("ends nobody and nothing: not sockets, not sessions that wait, not typing", async () => {
+  it("ends nothing: no socket, no disconnected session, no typing", async () => {
     await start();
     const alice = await gateway.connect("alice");
     const bob = await gateway.connect("bob");
@@ -51,7 +51,7 @@ describe.each(TRANSPORTS)("a wall clock that jumps, over %s", (transport) => {
     expect(Object.keys(await gateway.query({ isTyping: true }))).toEqual(["alice"]);
   });
 
-  it("is what tokens are judged by: forward ends those that have expired, back lets them in again", async () => {
+  it("decides about tokens: forward, it ends expired ones; back, it accepts them again", async () => {
     await start();
     const exp = Math.floor(Date.now() / 1000) + 120;
     const token = await gateway.token({ tokenType: "user", sub: "alice" }, exp);

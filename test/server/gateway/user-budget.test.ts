@@ -55,7 +55,7 @@ describe("the budget of a user", () => {
       "of an app token",
       { messagesPerSecond: 5_000, burstMessages: 10_000, bytesPerSecond: 26_214_400, burstBytes: 52_428_800 },
     ],
-  ])("%s admits what a naive one does, and says when the next may come", (_name, rates) => {
+  ])("%s admits the same as a naive one, and returns when the next message is possible", (_name, rates) => {
     const random = new Random(7);
     let now = 0.4;
     const budget = new UserBudget("alice", rates, now);
@@ -81,7 +81,7 @@ describe("the budget of a user", () => {
     expect(refused).toBeGreaterThan(100);
   });
 
-  it("is full again after the time that is said", () => {
+  it("is full again after `refillMs`", () => {
     const budget = new UserBudget("alice", RATES, 0);
     expect(budget.isFull(0)).toBe(true);
     expect(budget.admit(RATES.burstBytes, 0)).toBe(true);

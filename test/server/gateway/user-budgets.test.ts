@@ -13,7 +13,7 @@ const RATES: BudgetRates = {
 describe("the budgets of an app", () => {
   const make = (maxMessageBytes = 262_144) => new UserBudgets({ messagesPerSecond: 50, maxMessageBytes });
 
-  it("are one for all sockets of a user", () => {
+  it("are shared by all sockets of a user", () => {
     const budgets = make();
     const first = budgets.acquire("alice", 0);
     expect(budgets.acquire("alice", 0)).toBe(first);
@@ -46,7 +46,7 @@ describe("the budgets of an app", () => {
     expect([budgets.size, budgets.nextDueAt()]).toEqual([0, undefined]);
   });
 
-  it("are gone at once if nothing was sent", () => {
+  it("are removed at once if nothing was sent", () => {
     const budgets = make();
     budgets.release(budgets.acquire("alice", 0), 5);
     expect([budgets.size, budgets.nextDueAt()]).toEqual([0, undefined]);

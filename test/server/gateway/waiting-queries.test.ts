@@ -106,7 +106,7 @@ function crowd({ presence }: ReturnType<typeof setUp>, users: number) {
   return copies;
 }
 
-it("the queries of a user that wait are bounded in bytes, over all sockets", async () => {
+it("the waiting queries of a user are limited in bytes, over all sockets", async () => {
   const { socket } = setUp(8 * MIB);
   const sockets = [socket("mallory"), socket("mallory"), socket("mallory")];
   let waiting = 0;
@@ -129,7 +129,7 @@ it("the queries of a user that wait are bounded in bytes, over all sockets", asy
   expect(sockets[0]!.budget.subscriptions!.isEmpty).toBe(true);
 });
 
-it("long answers that a user does not read hold a bounded part of memory; the rest waits", async () => {
+it("long answers that a user does not read hold limited memory; the rest waits", async () => {
   const world = setUp();
   const copies = crowd(world, 5_000);
   const sockets = Array.from({ length: 12 }, () => world.socket("mallory"));
@@ -160,7 +160,7 @@ it("long answers that a user does not read hold a bounded part of memory; the re
   expect(begun[0]!.budget.subscriptions!.isEmpty).toBe(true);
 });
 
-it("a large view is not collected to find that the user may not have it", async () => {
+it("a large view is not hydrated for a user who has no room for it", async () => {
   const world = setUp();
   const copies = crowd(world, 12_000);
   const mallory = world.socket("mallory");
