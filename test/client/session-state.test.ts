@@ -5,7 +5,7 @@ import type { SessionFields } from "../../src/client/types.ts";
 import type { SessionPatch } from "../../src/protocol/wire.ts";
 import { runs, SEED } from "../support/seed.ts";
 
-/** What a session is, by the rules of PROTOCOL.md, naively. */
+/** What a session is, by the rules of docs/protocol.md, naively. */
 class Oracle {
   conversation: string | null = null;
   visible = true;

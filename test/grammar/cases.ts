@@ -18,9 +18,9 @@ export interface GrammarCase {
   readonly what: string;
   readonly frames: readonly Buffer[];
   /**
-   * What a client is to see, by the standard and PROTOCOL.md: answers to messages, pongs, and last "open" or
-   * "close" with its code. Behind the frames comes one more message, which is answered if and only if the
-   * socket is open.
+   * What a client is to see, by the standard and docs/protocol.md: answers to messages, pongs, and last
+   * "open" or "close" with its code. Behind the frames comes one more message, which is answered if and only
+   * if the socket is open.
    */
   readonly sees: readonly string[];
   /** In how large pieces it is written when it is not sliced; all at once unless it is given. */

@@ -129,7 +129,7 @@ describe("what the README says", () => {
       expect(SCRIPTS).toContain(script);
     }
     for (const [, path] of README.matchAll(/\]\(((?!http|#)[^)]+)\)/g))
-      expect(existsSync(join(PROJECT, path!)), path).toBe(true);
+      expect(existsSync(join(PROJECT, path!.split("#")[0]!)), path).toBe(true);
     for (const [, folder] of README.matchAll(/^\| `(src\/[\w.]+)` \|/gm)) {
       expect(existsSync(join(PROJECT, folder!)), folder).toBe(true);
     }

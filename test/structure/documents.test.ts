@@ -1,22 +1,11 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
+import { PROJECT } from "../support/process.ts";
+import { DOCUMENTS, read } from "./documents.ts";
 
-const PROJECT = fileURLToPath(new URL("../..", import.meta.url));
 /** The longest README that a newcomer reads to its end. */
-const README_WORDS = 2_300;
-
-const read = (path: string) => readFileSync(join(PROJECT, path), "utf8");
-
-const DOCUMENTS = [
-  ...readdirSync(PROJECT).filter((name) => name.endsWith(".md")),
-  ...["docs", "src", "bench", "deploy", ".github"].flatMap((folder) =>
-    readdirSync(join(PROJECT, folder), { recursive: true, encoding: "utf8" })
-      .filter((name) => name.endsWith(".md") && !name.includes("node_modules"))
-      .map((name) => join(folder, name)),
-  ),
-].sort();
+const README_WORDS = 2_000;
 
 /** The anchor that GitHub makes of a heading. */
 const anchorOf = (heading: string) =>
@@ -48,6 +37,28 @@ describe.each(DOCUMENTS)("%s", (path) => {
     );
     expect(named.filter((name) => !existsSync(join(PROJECT, name)))).toEqual([]);
   });
+});
+
+it("the commands of docs/reliability.md name tests that there are", () => {
+  const commands = [...read("docs/reliability.md").matchAll(/`([^`\n]*(?:vitest run|test:chaos)[^`\n]*)`/g)];
+  const chaos = readdirSync(join(PROJECT, "test/chaos")).filter((name) => name.endsWith(".chaos.ts"));
+  const named = chaos.map((name) => read(join("test/chaos", name)));
+  expect(commands.length).toBeGreaterThan(80);
+  for (const [, command] of commands) {
+    for (const path of command!.split(" ").filter((word) => word.startsWith("test/")))
+      expect(existsSync(join(PROJECT, path)), command).toBe(true);
+    const [, file, number] = /test:chaos --(?: ([\w.-]+))??(?: -t (R\d+))?$/.exec(command!) ?? [];
+    if (file !== undefined)
+      expect(
+        chaos.some((name) => name.includes(file)),
+        command,
+      ).toBe(true);
+    if (number !== undefined)
+      expect(
+        named.some((text) => new RegExp(`"[^"]*\\b${number}\\b`).test(text) || text.includes(`${number}:`)),
+        command,
+      ).toBe(true);
+  }
 });
 
 it("the README is short enough to be read", () => {

@@ -7,7 +7,7 @@ import { HandClock } from "../support/hand-clock.ts";
 import { TRANSPORTS } from "../support/transports.ts";
 import { until } from "../support/until.ts";
 
-// Walks the numbered sequences of PROTOCOL.md. In them, "$name" stands for whatever comes there first and for the same
+// Walks the numbered sequences of docs/protocol.md. In them, "$name" stands for whatever comes there first and for the same
 // text from then on; an object that is received may have more fields than the one that is written.
 
 const DOCUMENT = readFileSync(new URL("../../docs/protocol.md", import.meta.url), "utf8");

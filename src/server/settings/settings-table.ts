@@ -59,23 +59,21 @@ export const NODE_SETTINGS = {
     parse: parseApps,
     help:
       "JSON array of `{id, secrets[], allowedOrigins?, userGrant?, requireExp?, shards?}`, " +
-      "or a file with it. With neither: development mode, this machine only",
+      "or a file with it. Neither: development mode, for this machine only",
   }),
   redisUrls: text({
     env: "REDIS_URL",
     parse: parseRedisUrls,
     help:
-      "`redis://[user:password@]host[:port][/database]`, or `rediss://` for TLS: nodes with the same " +
-      "Redis or Valkey are one gateway. Of a Redis Cluster one address or, with commas between, several",
+      "`redis://[user:password@]host[:port][/database]`, or `rediss://` for TLS; " +
+      "for a Redis Cluster, several separated by commas",
   }),
   redisShards: integer({
     env: "REDIS_SHARDS",
     default: 1,
     min: 1,
     max: MAX_SHARDS,
-    help:
-      "how many logs the apps are spread over, on a Redis Cluster some for each master; " +
-      "the same on all nodes",
+    help: "number of logs in Redis; the same on all nodes",
   }),
   redisLogBytes: integer({
     env: "REDIS_LOG_BYTES",
@@ -83,13 +81,13 @@ export const NODE_SETTINGS = {
     min: 4 * MIB,
     max: 4_096 * MIB,
     unit: "bytes",
-    help: "how much memory of Redis each log takes at most; Redis needs twice as much",
+    help: "memory of Redis for each log; Redis needs twice that",
   }),
   nodeId: text({
     env: "NODE_ID",
     defaultText: "random",
     parse: parseNodeId,
-    help: "the `nodeId` that clients are told; of two nodes with the same, the second does not start",
+    help: "the `nodeId` that clients are told; unique among nodes",
   }),
   nodeLeaseMs: integer({
     env: "NODE_LEASE_MS",
@@ -97,7 +95,7 @@ export const NODE_SETTINGS = {
     min: 100,
     max: HOUR,
     unit: "milliseconds",
-    help: "a node that is not heard of for so long is dead: its sessions wait to be resumed elsewhere",
+    help: "a node that is silent for so long counts as dead",
   }),
   logLevel: choice({
     env: "LOG_LEVEL",
@@ -123,7 +121,7 @@ export const LIMIT_SETTINGS = {
     min: 10,
     max: HOUR,
     unit: "milliseconds",
-    help: "typing ends after this unless it is repeated",
+    help: "typing ends after this unless repeated",
   }),
   resumeWindowMs: integer({
     env: "RESUME_WINDOW_MS",
@@ -147,7 +145,7 @@ export const LIMIT_SETTINGS = {
     min: 10,
     max: HOUR,
     unit: "milliseconds",
-    help: "for the first message",
+    help: "time until `connect`",
   }),
   maxConnections: integer({
     env: "MAX_CONNECTIONS",
@@ -161,18 +159,14 @@ export const LIMIT_SETTINGS = {
     default: { text: `\`${MAX_DEFAULT_PER_IP}\``, of: defaultPerIp },
     min: 1,
     max: 10_000_000,
-    help:
-      "of one IPv4 address or IPv6 /64, and at most half of an unset `MAX_CONNECTIONS`; " +
-      "100 more may be plain TCP",
+    help: "per IPv4 address or IPv6 /64; at most half of an unset `MAX_CONNECTIONS`",
   }),
   maxConnectsPerSecond: integer({
     env: "MAX_CONNECTS_PER_SECOND",
     default: 1_000,
     min: 1,
     max: 1_000_000,
-    help:
-      "burst twice that, the last quarter for addresses that connect seldom; " +
-      "over it 503 with `Retry-After`",
+    help: "burst twice that; over it 503 with `Retry-After`",
   }),
   maxMessageBytes: integer({
     env: "MAX_MESSAGE_BYTES",
@@ -188,7 +182,7 @@ export const LIMIT_SETTINGS = {
     min: 1_024,
     max: 256 * MIB,
     unit: "bytes",
-    help: "what may wait for one reader, on a socket or an HTTP connection",
+    help: "what may wait for one reader",
   }),
   maxSessionsPerSocket: integer({
     env: "MAX_SESSIONS_PER_SOCKET",
@@ -209,7 +203,7 @@ export const LIMIT_SETTINGS = {
     default: 100,
     min: 1,
     max: 1_000_000,
-    help: "sessions of one user over all sockets and nodes, lost ones included",
+    help: "over all sockets and nodes, lost ones included",
   }),
   maxSubscriptionBytesPerUser: integer({
     env: "MAX_SUBSCRIPTION_BYTES_PER_USER",
@@ -217,16 +211,14 @@ export const LIMIT_SETTINGS = {
     min: MIB,
     max: 16_384 * MIB,
     unit: "bytes",
-    help: "what the subscriptions of one user may keep: filters, ids and results",
+    help: "memory for the subscriptions of one user",
   }),
   messagesPerSecond: integer({
     env: "MESSAGES_PER_SECOND",
     default: 50,
     min: 1,
     max: 1_000_000,
-    help:
-      "per socket, burst twice that; 4 times that for all sockets of a user, " +
-      "100 times that with an app token",
+    help: "per socket, burst twice that; per user 4 times, with an app token 100 times that",
   }),
   httpRequestsPerSecond: integer({
     env: "HTTP_REQUESTS_PER_SECOND",
@@ -241,7 +233,7 @@ export const LIMIT_SETTINGS = {
     min: 0,
     max: HOUR,
     unit: "milliseconds",
-    help: "a node that goes down sends its clients away over this time",
+    help: "a node that shuts down sends its clients away over this time",
   }),
 } as const satisfies Readonly<Record<keyof GatewayConfig, IntegerSetting>>;
 
@@ -253,21 +245,17 @@ export const PLATFORM_SETTINGS = {
     min: 0,
     max: 24 * HOUR,
     unit: "milliseconds",
-    help: "how long after SIGTERM the process will be killed: a node that would need longer does not start",
+    help: "time from SIGTERM to the kill; a node that needs longer does not start",
   }),
   metricsToken: text({
     env: "METRICS_TOKEN",
     parse: (token) => token,
-    help:
-      "bearer token for `/metrics`; without it only programs on this machine get them, " +
-      "asking for localhost or its address, and not through a proxy",
+    help: "bearer token for `/metrics`; unset: only for programs on this machine",
   }),
   trustProxy: text({
     env: "TRUST_PROXY",
     parse: parseTrustProxy,
-    help:
-      "addresses or networks of your proxies, with commas between: their `X-Forwarded-For` is believed, " +
-      "and no share of an address holds for them",
+    help: "addresses or networks of your proxies, separated by commas",
   }),
 } as const;
 

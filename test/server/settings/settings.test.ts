@@ -91,7 +91,7 @@ describe("the table of settings", () => {
     expect(help).toContainEqual({
       names: ["NODE_ID"],
       default: "random",
-      text: "the nodeId that clients are told; of two nodes with the same, the second does not start",
+      text: "the nodeId that clients are told; unique among nodes",
     });
     expect(help).toContainEqual({ names: ["PORT"], default: "8080", text: "0: any free port" });
     expect(help.find(({ names }) => names[0] === "METRICS_TOKEN")?.default).toBeUndefined();
