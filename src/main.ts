@@ -3,7 +3,7 @@ import { run } from "./cli/program.ts";
 import { settingsHelp } from "./server/settings/settings-docs.ts";
 import { VERSION } from "./server/version.ts";
 
-// The commands get from here what they may not import: the layers stay below the composition root.
+// The commands receive from here what their layer may not import.
 await run(process.argv.slice(2), {
   version: VERSION,
   settings: settingsHelp(),

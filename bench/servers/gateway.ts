@@ -31,10 +31,10 @@ export interface Population {
 }
 
 function populate({ users, usersPerConversation }: Population): void {
-  const tenant = gateway.hub.presence(APP.id)!;
+  const presence = gateway.node.presence(APP.id)!;
   const holder = { onSessionLost() {} };
-  const now = gateway.hub.clock.now();
-  tenant.transact(now, (sessions) => {
+  const now = gateway.node.clock.now();
+  presence.transact(now, (sessions) => {
     for (let i = 0; i < users; i++) {
       const selectedConversationId = `conversation-${Math.floor(i / usersPerConversation)}`;
       sessions.open(`user-${i}`, "widget", { selectedConversationId }, holder);

@@ -9,7 +9,7 @@ export type Decoded =
   | { readonly kind: "not-json" }
   | { readonly kind: "bad"; readonly id: number | undefined; readonly issues: readonly Issue[] };
 
-/** Reads one frame. Never throws, and touches nothing but its argument. */
+/** Decodes one text frame. Never throws, and has no side effects. */
 export function decodeMessage(text: string): Decoded {
   const known = readHotText(text);
   if (known !== undefined) return { kind: "message", message: known };
@@ -26,7 +26,7 @@ export function decodeMessage(text: string): Decoded {
   return { kind: "bad", id: readId(json), issues: toIssues(result.error) };
 }
 
-/** An error tells of this many issues at most: a bad list of a thousand ids gets a short answer. */
+/** The most issues that an error reports: a bad list of a thousand ids gets a short answer. */
 const MAX_ISSUES = 10;
 
 export function toIssues(error: z.ZodError): Issue[] {
@@ -36,15 +36,15 @@ export function toIssues(error: z.ZodError): Issue[] {
   }));
 }
 
-/** Texts up to this length are parsed for their id; of longer ones only the ends are looked at. */
+/** Texts up to this many UTF-16 units are parsed for their id. Longer ones are only searched at both ends. */
 export const MAX_PARSED_FOR_ID = 4_096;
-/** Where nearly all clients write the id: first, or after the type, or last. */
+/** Where nearly all clients write the id: first, after the type, or last. */
 const ID_AT_END = /,\s*"id"\s*:\s*(\d{1,16})\s*\}\s*$/;
 const ID_AT_START = /^\s*\{\s*(?:"type"\s*:\s*"\w{1,32}"\s*,\s*)?"id"\s*:\s*(\d{1,16})\s*[,}]/;
 
 /**
- * The id of a message that will not be done, for the error that says so, for little work however long the
- * message is.
+ * The id of a message that is refused without being decoded, for the error message. It costs little, however
+ * long the message is.
  */
 export function readMessageId(text: string): number | undefined {
   if (text.length > MAX_PARSED_FOR_ID) {
@@ -64,21 +64,23 @@ function readId(json: unknown): number | undefined {
   return Number.isSafeInteger(id) && (id as number) >= 0 ? (id as number) : undefined;
 }
 
-/** Messages that are made for one socket. The others are joined below from parts that are encoded once for all. */
+/**
+ * Messages that are encoded for one socket. The others are joined from parts that are encoded once for all.
+ */
 export type SingleMessage = Exclude<ServerMessage, { readonly type: "snapshot" | "result" | "diff" }>;
 
 export function encodeMessage(message: SingleMessage): string {
   return JSON.stringify(message);
 }
 
-/** A user and their value as they stand in `data`: `"alice":{…}`, or `"alice":null` for one who left. */
+/** A user and their value as a fragment of `data`: `"alice":{…}`, or `"alice":null` for a user who left. */
 export type EncodedEntry = string;
 
 /**
- * Members with commas between them, in one piece with what comes before and after. Put together in any other way, they
- * would all be copied once more when the text is sent.
+ * Joins entries with commas, together with the texts before and after them. Concatenating these separately
+ * would copy all entries once more when the text is sent.
  */
-export function joinMembers(before: string, members: readonly EncodedEntry[], after: string): string {
+export function joinEntries(before: string, members: readonly EncodedEntry[], after: string): string {
   if (members.length === 0) return before + after;
   const parts = members.slice();
   parts[0] = before + parts[0];
@@ -97,20 +99,20 @@ export function encodeDiff(
   for (const [userId, cause] of left)
     causes += `${causes === "" ? "" : ","}${JSON.stringify(userId)}:"${cause}"`;
   const head = `{"type":"diff","view":${JSON.stringify(view)},"version":${version},"data":{`;
-  return joinMembers(head, members, causes === "" ? "}}" : `},"causes":{${causes}}}`);
+  return joinEntries(head, members, causes === "" ? "}}" : `},"causes":{${causes}}}`);
 }
 
-/** The part of a snapshot page that is the same for all who get it; `encodeSnapshotPage` puts the rest around it. */
+/** The part of a snapshot page that is the same for all readers. `encodeSnapshotPage` adds the rest. */
 export function encodeSnapshotBody(
   view: string,
   version: number,
   members: readonly EncodedEntry[],
   more: boolean,
 ): string {
-  return joinMembers(`"view":${JSON.stringify(view)},"version":${version},"data":{`, members, endOf(more));
+  return joinEntries(`"view":${JSON.stringify(view)},"version":${version},"data":{`, members, endOf(more));
 }
 
-/** `id` for the answer to a `subscribe`; without it the page is one of a snapshot for a reader that lagged. */
+/** `id`: the `subscribe` that the page answers. Undefined: the snapshot follows a lag of the reader. */
 export function encodeSnapshotPage(id: number | undefined, body: string): string {
   return id === undefined
     ? `{"type":"snapshot","reason":"lagged",${body}`
@@ -118,7 +120,7 @@ export function encodeSnapshotPage(id: number | undefined, body: string): string
 }
 
 export function encodeResultPage(id: number, members: readonly EncodedEntry[], more: boolean): string {
-  return joinMembers(`{"type":"result","id":${id},"data":{`, members, endOf(more));
+  return joinEntries(`{"type":"result","id":${id},"data":{`, members, endOf(more));
 }
 
 function endOf(more: boolean): string {

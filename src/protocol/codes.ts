@@ -1,4 +1,6 @@
-/** Whether a client that is closed with a code should come back: by itself, with another token, or not at all. */
+/**
+ * What a client does after its socket was closed: reconnect by itself, reconnect with another token, or stop.
+ */
 export type Retry = "backoff" | "new-token" | "never";
 
 interface CloseCode {
@@ -8,7 +10,7 @@ interface CloseCode {
   readonly retry: Retry;
 }
 
-/** Every close code that the gateway sends, and what a client makes of it. */
+/** Every close code that the gateway sends, and what a client does after it. */
 export const CLOSE = {
   binary: { code: 1003, reason: "binary frames are not supported, send JSON text", retry: "backoff" },
   tooLarge: { code: 1009, reason: "message too large", retry: "backoff" },
@@ -27,14 +29,17 @@ export type CloseReason = keyof typeof CLOSE;
 
 type Closes = (typeof CLOSE)[CloseReason];
 
-/** What a client needs of the table: the compiler holds that it has every code that asks for more than `backoff`. */
+/**
+ * The part of the table that a client needs. The compiler checks that it has every code that asks for
+ * something other than `backoff`.
+ */
 const RETRY: { readonly [Row in Exclude<Closes, { retry: "backoff" }> as Row["code"]]: Row["retry"] } = {
   4400: "never",
   4401: "new-token",
   4410: "new-token",
 };
 
-/** What a client does after a close code. A code that is not in the table, such as 1006, asks for nothing else than `backoff`. */
+/** What a client does after a close code. Codes that are not in the table, such as 1006, mean `backoff`. */
 export function retryAfter(closeCode: number): Retry {
   return (RETRY as Readonly<Record<number, Retry>>)[closeCode] ?? "backoff";
 }
@@ -50,11 +55,14 @@ export const ERROR_CODES = [
 ] as const;
 export type ErrorCode = (typeof ERROR_CODES)[number];
 
-/** Why a session ended, as the socket that held it is told: its client closed it, another socket or a back end did. */
+/**
+ * Why a session ended, as its socket is told: its client closed it, another socket took it over, or a back
+ * end ended it.
+ */
 export type CloseCause = "closed" | "replaced" | "kicked";
 
 /** Why a session ended. */
 export type EndCause = CloseCause | "timeout" | "node-lost";
 
-/** Why a user left a result: a session of theirs ended, or none matches any more. */
+/** Why a user left a result: one of their sessions ended, or none of them matches any more (`changed`). */
 export type LeaveCause = EndCause | "changed";

@@ -10,8 +10,8 @@ const anyOr = z
   .transform((value) => value ?? undefined);
 
 /**
- * A presence query as clients write it. Every field is optional and unknown fields are ignored. Parsed, "any" is always
- * `undefined`; for `selectedConversationId` null stays null, "no conversation selected".
+ * A presence query as clients write it. Every field is optional and unknown fields are ignored. Parsed, "any"
+ * is always `undefined`; for `selectedConversationId` null stays null, "no conversation selected".
  */
 export const FilterSchema = z
   .object({
@@ -34,5 +34,5 @@ export const FilterSchema = z
     description: "Which sessions, and so which users, an answer is about.",
   }) satisfies z.ZodType<PresenceFilter, PresenceFilter>;
 
-/** A filter that was checked. */
+/** A validated filter. */
 export type Filter = z.output<typeof FilterSchema>;

@@ -5,8 +5,8 @@ type HotMessage = Message<"update"> | Message<"open"> | Message<"connect">;
 type Fields = Record<string, unknown>;
 
 /**
- * Reads the messages that are nearly all of what a gateway gets, in a fraction of the time that the schema takes. What
- * is taken is what the schema would make of it; all else, good or bad, is undefined, and for the schema to judge.
+ * Validates the most frequent messages in a fraction of the time that the schema takes. Returns what the
+ * schema would return. Undefined: the message may be good or bad, and the schema decides.
  */
 export function readHotMessage(json: unknown): HotMessage | undefined {
   if (typeof json !== "object" || json === null) return undefined;
@@ -15,7 +15,10 @@ export function readHotMessage(json: unknown): HotMessage | undefined {
   return message.type === "update" ? uniform(message) : (message as HotMessage);
 }
 
-/** What our SDK says of a session that gained or lost the focus, began or ceased to type, appeared or hid. */
+/**
+ * The update that our SDK sends when a session gains or loses the focus, begins or ends typing, appears or
+ * hides.
+ */
 const FLAG = new RegExp(
   `^\\{"type":"update","sessionId":"[\\w-]{${MADE_ID_LENGTH}}","(?:hasFocus|isTyping|visible)":(?:true|false)\\}$`,
 );
@@ -23,8 +26,8 @@ const SESSION_ID_AT = '{"type":"update","sessionId":"'.length;
 const FIELD_AT = SESSION_ID_AT + MADE_ID_LENGTH + '","'.length;
 
 /**
- * Reads the commonest texts of all as they stand, for half of what parsing takes. What is taken is what parsing and
- * the schema would make of it; all else is undefined.
+ * Reads the most frequent texts without parsing, in half the time. Returns what parsing and the schema would
+ * return; undefined for all other texts.
  */
 export function readHotText(text: string): Message<"update"> | undefined {
   if (text[FIELD_AT] === "s" || !FLAG.test(text)) return undefined;
@@ -38,7 +41,9 @@ export function readHotText(text: string): Message<"update"> | undefined {
   });
 }
 
-/** All fields in one order, whichever are set: what reads them is fastest where all objects have one shape. */
+/**
+ * Sets all fields in one order, so that all updates have one hidden class in V8, and reading them is fastest.
+ */
 function uniform(update: Omit<Message<"update">, "type">): Message<"update"> {
   const { id, sessionId, visible, selectedConversationId, hasFocus, isTyping, custom } = update;
   return { type: "update", id, sessionId, visible, selectedConversationId, hasFocus, isTyping, custom };

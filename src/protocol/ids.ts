@@ -12,12 +12,12 @@ export const Id = z
   })
   .meta({ minLength: 1, maxLength: MAX_ID_LENGTH });
 
-/** Of a bad list, so many ids are told of; the rest is not looked at. */
+/** The most bad ids of a list that are reported. The rest of the list is not checked. */
 const MAX_BAD_IDS = 10;
 
 /**
- * A list of at most `max` ids. Checked by hand: the library makes an issue of each bad one, which takes thousands of times
- * as long as the list was to send.
+ * A list of at most `max` ids. Checked by hand: zod creates an issue for each bad id, which takes thousands
+ * of times as long as it takes to send the list.
  */
 export function idList(max: number): z.ZodType<string[], readonly string[]> {
   const list = z.any().check(({ value, issues }) => {

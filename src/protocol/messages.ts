@@ -24,7 +24,7 @@ const sessionFields = {
   custom: Custom.nullable().optional(),
 } satisfies Record<keyof SessionPatch, z.ZodType>;
 
-/** An empty one is a bad token and not a bad message: the socket is closed, as with every other. */
+/** An empty token is a bad token and not a bad message: the socket is closed as for any other bad token. */
 const Token = z
   .string()
   .check(length(0, MAX_TOKEN_LENGTH, `must have at most ${MAX_TOKEN_LENGTH} characters`))
@@ -59,7 +59,7 @@ export const ClientMessage = z.discriminatedUnion("type", [
   z.object({ type: z.literal("ping"), ...id }),
 ]) satisfies z.ZodType<WireMessage, WireMessage>;
 
-/** A message that was checked. */
+/** A validated message. */
 export type ClientMessage = z.output<typeof ClientMessage>;
 export type ClientMessageType = ClientMessage["type"];
 export type Message<Type extends ClientMessageType> = Extract<ClientMessage, { type: Type }>;

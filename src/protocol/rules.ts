@@ -1,27 +1,29 @@
 import type { CustomPatch } from "./wire.ts";
 
-/** What may be an id, and what may be custom: plain functions, so that the client SDK has them without the schema library. */
+/**
+ * The rules for ids and `custom`, as plain functions, so that the client SDK has them without the schema
+ * library.
+ */
 
 /** The longest id of a user, conversation, session or app, in UTF-16 units. */
 export const MAX_ID_LENGTH = 255;
 export const MAX_FILTER_USER_IDS = 1000;
 /** The length of the ids that the gateway makes, see core/ids.ts. */
 export const MADE_ID_LENGTH = 21;
-/** Longer than any token we take; a bound for what is handed to the verifier. */
+/** The longest token that is verified, in UTF-16 units. Longer ones are refused without a look at them. */
 export const MAX_TOKEN_LENGTH = 8192;
 export const MAX_CUSTOM_KEYS = 32;
 export const MAX_CUSTOM_KEY_LENGTH = 64;
 export const MAX_CUSTOM_VALUE_LENGTH = 512;
 /**
- * `custom` of one session has at most this many bytes of JSON text in UTF-8, however its keys and values
- * are written.
+ * The most bytes of the `custom` of one session, as JSON in UTF-8, however its keys and values are written.
  */
 export const MAX_CUSTOM_BYTES = 4_096;
-/** And the `custom` of all sessions of a user together. */
+/** The same for the `custom` of all sessions of a user together. */
 export const MAX_USER_CUSTOM_BYTES = 65_536;
-/** The gateway sends no larger message, and a client need not take one. */
+/** The most bytes of a message that the gateway sends. A client need not accept more. */
 export const MAX_SERVER_MESSAGE_BYTES = 1_048_576;
-/** So the sessions that a value lists have no more than this, and the rest of a message around them fits. */
+/** The most bytes of the sessions that a value lists. The rest of a message fits around them. */
 export const MAX_LISTED_BYTES = MAX_SERVER_MESSAGE_BYTES - 16_384;
 
 const CONTROL = /\p{Cc}/u;
@@ -31,7 +33,7 @@ export function isId(text: string): boolean {
   return text.length > 0 && text.length <= MAX_ID_LENGTH && text.isWellFormed() && !CONTROL.test(text);
 }
 
-/** What is wrong with a text as an id, or undefined. */
+/** Why a text cannot be an id; undefined if it can. */
 export function idProblem(text: string): string | undefined {
   return isId(text)
     ? undefined
@@ -48,14 +50,14 @@ export function isCustomPatch(patch: unknown): boolean {
     Object.entries(patch).every(
       ([key, value]) =>
         key.length <= MAX_CUSTOM_KEY_LENGTH &&
-        // Keys that are deleted make room for as many others in the same patch.
+        // Deleted keys make room for others in the same patch, so only keys that are set count.
         (value === null ||
           (typeof value === "string" && value.length <= MAX_CUSTOM_VALUE_LENGTH && ++set <= MAX_CUSTOM_KEYS)),
     )
   );
 }
 
-/** What is wrong with a patch of `custom`, or undefined. */
+/** Why a value cannot be a patch of `custom`; undefined if it can. */
 export function customProblem(patch: unknown): string | undefined {
   return isCustomPatch(patch)
     ? undefined
@@ -73,7 +75,7 @@ export function customBytes(custom: Readonly<Record<string, string>>): number {
   return Math.max(EMPTY_CUSTOM_BYTES, bytes + 1);
 }
 
-/** The bytes of `custom` after a patch, from those before it: only the keys of the patch are looked at. */
+/** The bytes of `custom` after a patch; `bytes`: those before it. Reads only the keys of the patch. */
 export function customBytesAfter(
   custom: Readonly<Record<string, string>>,
   bytes: number,
@@ -105,7 +107,7 @@ export function textBytes(text: string): number {
       if (unit < 0x800) bytes += 1;
       else if (unit < 0xd800 || unit > 0xdfff) bytes += 2;
       else if (unit < 0xdc00 && isLowSurrogate(text.charCodeAt(i + 1))) {
-        // A pair has four bytes.
+        // A surrogate pair has four bytes.
         bytes += 2;
         i++;
       } else bytes += 5;
@@ -115,7 +117,10 @@ export function textBytes(text: string): number {
   return bytes;
 }
 
-/** \b \t \n \f \r; other control characters have six characters, as half of a pair has. */
+/**
+ * \b \t \n \f \r have escapes of two characters. Other control characters and lone surrogates have escapes of
+ * six.
+ */
 const SHORT_ESCAPES: readonly number[] = [8, 9, 10, 12, 13];
 
 function isLowSurrogate(unit: number): boolean {

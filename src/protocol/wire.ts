@@ -1,13 +1,16 @@
 /**
- * The wire as plain types: every message, and what is in it. The gateway and the SDK both import this module, so it
- * depends on nothing. The schemas beside it check what arrives, and must agree with these types.
+ * The wire as plain types: every message, and what is in it. The gateway and the SDK both import this module,
+ * so it depends on nothing. The schemas beside it check what arrives, and must agree with these types.
  */
 import type { CloseCause, ErrorCode, LeaveCause } from "./codes.ts";
 
 /** The WebSocket subprotocol, with the version of the wire; clients may offer it and need not. */
 export const SUBPROTOCOL = "presence.v1";
 
-/** Which sessions, and so which users, an answer is about. Every field is optional: `{}` is everyone with a visible widget. */
+/**
+ * Which sessions, and so which users, an answer is about. Every field is optional: `{}` is everyone with a
+ * visible widget.
+ */
 export interface PresenceFilter {
   /** Also users without a visible widget, and background sessions that match. */
   readonly includeBackgroundSessions?: boolean | null | undefined;
@@ -21,20 +24,26 @@ export interface PresenceFilter {
 
 export type SessionKind = "background" | "widget";
 
-/** A patch of `custom`: a string sets a key, null deletes it. Its own property `__proto__` is a key like any other. */
+/**
+ * A patch of `custom`: a string sets a key, null deletes it. Its own property `__proto__` is a key like any
+ * other.
+ */
 export type CustomPatch = Readonly<Record<string, string | null>>;
 
-/** What a session says of itself, besides typing. What is absent stays as it is. */
+/** The fields of a session that its client sets, except `isTyping`. Absent fields stay as they are. */
 export interface SessionFields {
   /** Whether the widget is on screen; a hidden one counts as a background page. */
   readonly visible?: boolean | undefined;
   readonly selectedConversationId?: string | null | undefined;
   readonly hasFocus?: boolean | undefined;
-  /** A patch: a string sets a key, null deletes it, null for the whole clears all. At most 32 keys of 64 and values of 512 characters. */
+  /**
+   * A patch: a string sets a key, null deletes it, null for the whole clears all. At most 32 keys of 64 and
+   * values of 512 characters.
+   */
   readonly custom?: CustomPatch | null | undefined;
 }
 
-/** A change of a session: what is absent stays as it is. */
+/** A change of a session. Absent fields stay as they are. */
 export interface SessionPatch extends SessionFields {
   readonly isTyping?: boolean | undefined;
 }
@@ -101,7 +110,7 @@ export type ClientMessage =
   | ({ readonly type: "query"; readonly filter: PresenceFilter } & HasId)
   | ({ readonly type: "ping" } & MaybeId);
 
-/** Some of the users of a result: as many as fit into one message. */
+/** Some of the users of a result, as many as fit into one message. */
 export interface ResultPage {
   readonly data: PresenceData;
   /** More pages of the same result follow. */
@@ -117,7 +126,7 @@ export interface Diff extends Position {
   readonly causes?: Readonly<Record<string, LeaveCause>> | undefined;
 }
 
-/** One thing wrong with an input: where (`filter.userIds.3`, empty for the whole) and what. */
+/** One problem of an input: its path (`filter.userIds.3`; empty for the whole input) and its description. */
 export interface Issue {
   readonly path: string;
   readonly message: string;

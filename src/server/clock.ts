@@ -1,13 +1,13 @@
 /** The source of time. Everything that measures a period takes a clock, so that tests can set the time. */
 export interface Clock {
-  /** Milliseconds of a clock that never goes back; its zero means nothing. */
+  /** Milliseconds of a clock that never goes back, since an arbitrary moment. */
   now(): number;
   /** Milliseconds since 1970, as tokens count them. */
   wallNow(): number;
 }
 
 /** A longer time between two readings is a pause: the process was busy, or it was not running. */
-export const LONGEST_PLAIN_PAUSE_MS = 1_000;
+export const MIN_PAUSE_MS = 1_000;
 /** How old the last reading of the processor time may be when a pause begins. */
 const PROCESSOR_READING_MS = 250;
 
@@ -32,7 +32,7 @@ export function createAwakeClock(
   processor: () => number = processorTime,
 ): Clock {
   let last = monotonic();
-  let stoodStill = 0;
+  let pausedMs = 0;
   let used = processor();
   let usedAt = last;
   return {
@@ -40,15 +40,15 @@ export function createAwakeClock(
       const real = monotonic();
       const pause = real - last;
       last = real;
-      if (pause > LONGEST_PLAIN_PAUSE_MS) {
+      if (pause > MIN_PAUSE_MS) {
         const idle = pause - (processor() - used);
-        if (idle > LONGEST_PLAIN_PAUSE_MS) stoodStill += idle;
+        if (idle > MIN_PAUSE_MS) pausedMs += idle;
       }
       if (real - usedAt >= PROCESSOR_READING_MS) {
         used = processor();
         usedAt = real;
       }
-      return real - stoodStill;
+      return real - pausedMs;
     },
     wallNow: wall,
   };

@@ -18,7 +18,7 @@ const DevCredentialsSchema: z.ZodType<DevCredentials> = z.object({
   secret: z.string(),
 });
 
-/** The file by which commands in another terminal learn the secret. Only this user can read it. */
+/** The file from which commands in another terminal read the secret. Only this user can read it. */
 function devCredentialsPath(port: number): string {
   const { uid, username } = userInfo();
   return join(tmpdir(), `presence-gateway-${uid === -1 ? username : uid}`, `${port}.json`);

@@ -1,6 +1,6 @@
 /**
- * The first release of each line without known vulnerabilities that a client of the gateway could use, such
- * as ids that collide in V8's hash tables.
+ * The first release of each major version without known vulnerabilities that a client of the gateway could
+ * use, such as ids that collide in V8's hash tables.
  */
 const PATCHED: Readonly<Record<number, readonly [minor: number, patch: number]>> = {
   20: [20, 2],

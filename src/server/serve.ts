@@ -6,14 +6,16 @@ import { readSettings } from "./settings/settings.ts";
 import { SettingsError } from "./settings/settings-error.ts";
 
 /**
- * Runs a gateway with the settings of the environment, until a signal ends the process gently. Returns only
- * by an error.
+ * Runs a gateway with the settings of the environment, until a signal stops the process gently. Never
+ * returns.
+ *
+ * @throws CliError for a failure that the operator can fix; anything else is a defect.
  */
 export async function serve(): Promise<void> {
   try {
     await run();
   } catch (error) {
-    // An error that the operator can mend is one line. Anything else is a defect and shows its stack.
+    // An error that the operator can fix is one line. Anything else is a defect and shows its stack.
     const isPlain = error instanceof SettingsError || (error as NodeJS.ErrnoException)?.code !== undefined;
     throw isPlain ? new CliError((error as Error).message, 1) : error;
   }
@@ -38,7 +40,7 @@ async function run(): Promise<never> {
   process.on("SIGTERM", stop);
   process.on("SIGINT", stop);
   const gateway = await starting;
-  // Every handler catches its errors. Should one not, one request is lost and not the presence of everybody.
+  // Every handler catches its errors. If one does not, the process goes on, and only one request is lost.
   process.on("uncaughtException", gateway.crashed);
   process.on("unhandledRejection", gateway.crashed);
   // Last, so that a program that waits for the file can use the gateway, and can stop it with a signal.

@@ -26,14 +26,14 @@ import { listenUws } from "./transport/uws/uws.ts";
 import { listenWs } from "./transport/ws/ws.ts";
 import { VERSION } from "./version.ts";
 
-/** The built dashboard. The path holds for this file in src and in dist. */
+/** The built dashboard. The path is valid for this file in `src` and in `dist`. */
 const DASHBOARD = new URL("../../dist/dashboard/", import.meta.url);
 
-/** TCP connections that an address may have for plain HTTP, beside as many as it may have WebSockets. */
+/** TCP connections that an address may have for plain HTTP, in addition to its WebSockets. */
 const EXTRA_TCP_PER_ADDRESS = 100;
 /**
- * New connections a second from one address on `ws`, if `MAX_CONNECTS_PER_SECOND` is not more. Those that
- * become WebSockets or show valid credentials do not count.
+ * New connections a second that one address may make on `ws`, unless `MAX_CONNECTS_PER_SECOND` is more.
+ * Connections that become WebSockets or show valid credentials do not count.
  */
 const MIN_STRANGERS_PER_SECOND = 1_000;
 
@@ -45,21 +45,25 @@ const TCP_REFUSAL_DETAILS = {
 } as const satisfies Readonly<Record<TcpRefusal, string | undefined>>;
 
 export interface Gateway {
-  readonly hub: GatewayNode;
+  readonly node: GatewayNode;
   readonly transport: Transport["name"];
   readonly port: number;
   /** Counts and logs an exception that no handler has caught: a defect. */
   crashed(error: unknown): void;
-  /** Resolves if this node finds that it must not run, because another node has its id. */
+  /** Resolves if this node must not run, because another node has its id. */
   readonly failed: Promise<SettingsError>;
   /**
    * Shuts down gently: tells each client when to reconnect, disconnects the clients over the drain time, and
-   * answers the requests in hand. A second call ends the rest at once.
+   * answers the requests that are under way. A second call ends the rest at once.
    */
   stop(): Promise<void>;
 }
 
-/** Puts a gateway together and starts it. This is the one place that knows every part by name. */
+/**
+ * Assembles a gateway and starts it. This is the only place that knows every part.
+ *
+ * @throws SettingsError if the chosen transport does not load; also what listening on the port throws.
+ */
 export async function startGateway(
   settings: Settings,
   apps: readonly AppConfig[],
@@ -74,7 +78,7 @@ export async function startGateway(
   const { telemetry } = metrics;
   const nodeId = settings.nodeId ?? makeId();
   const { cluster, failed } = await createCluster(settings, apps, { nodeId, log, clock, metrics });
-  const hub = new GatewayNode({
+  const node = new GatewayNode({
     apps: apps.map((app) => new App(app)),
     limits: settings.limits,
     clock,
@@ -85,30 +89,30 @@ export async function startGateway(
     memoryLimit: memoryBytes(),
     replication: cluster,
   });
-  metrics.observe(hub);
+  metrics.observe(node);
   const health = monitorProcess();
   const memory = monitorMemory((use) => {
-    if (hub.loadShedder.sample(use)) {
-      if (hub.loadShedder.isShort) log.warn(use, "short of memory, so nobody new is let in");
+    if (node.loadShedder.sample(use)) {
+      if (node.loadShedder.isShort) log.warn(use, "short of memory, so nobody new is let in");
       else log.info(use, "enough memory again");
     }
-    if (hub.loadShedder.shouldCollect(hub.present)) memory.collect();
+    if (node.loadShedder.shouldCollect(node.present)) memory.collect();
   });
   let isReady = false;
   let transport: Transport | undefined;
   const isProxy = (address: string) => settings.trustProxy(plainAddress(address), 0);
   const anonymous = new AnonymousRequests({ telemetry, now: () => clock.now(), isProxy });
   const describeNode = () => ({
-    nodeId: hub.nodeId,
+    nodeId: node.nodeId,
     version: VERSION,
     transport: transport?.name,
     ...health.read(),
   });
   const handle = createRouter(
     [
-      ...presenceRoutes(hub, anonymous, describeNode),
+      ...presenceRoutes(node, anonymous, describeNode),
       ...nodeRoutes({
-        hub,
+        node,
         anonymous,
         isProxy,
         isReady: () => isReady,
@@ -138,47 +142,47 @@ export async function startGateway(
       refuseHandshake: (address, answer) =>
         // A failure of this node does not count against the address.
         answer.status >= 500 ? answer : anonymous.respond(address, () => answer),
-      upgrade: (request) => answerUpgrade(hub, request),
+      upgrade: (request) => answerUpgrade(node, request),
       handle: (request) => handle(request, {}),
       clientAddress: (peer, forwardedFor) => clientAddress(peer, forwardedFor, settings.trustProxy),
       crashed: telemetry.crashed,
     });
   } catch (error) {
-    hub.stop();
+    node.stop();
     health.stop();
     memory.stop();
     throw error;
   }
   isReady = true;
-  cluster?.start(hub);
+  cluster?.start(node);
   const { name, port } = transport;
-  log.info({ node: hub.nodeId, host: settings.host, port, transport: name, version: VERSION }, "started");
-  const ofNode = nodeWarning(process.versions.node);
-  if (ofNode !== undefined) log.warn(ofNode);
+  log.info({ node: node.nodeId, host: settings.host, port, transport: name, version: VERSION }, "started");
+  const nodeProblem = nodeWarning(process.versions.node);
+  if (nodeProblem !== undefined) log.warn(nodeProblem);
   for (const warning of settings.warnings) log.warn(warning);
 
   let stopped: Promise<void> | undefined;
-  let hurry = () => {};
-  const hurried = new Promise<void>((resolve) => {
-    hurry = resolve;
+  let stopNow = () => {};
+  const stoppedNow = new Promise<void>((resolve) => {
+    stopNow = resolve;
   });
   return {
-    hub,
+    node,
     transport: name,
     port,
     crashed: telemetry.crashed,
     failed,
     stop() {
       if (stopped !== undefined) {
-        // The second call waits for nothing, not even for requests in hand.
-        hub.drain(0).then(hurry, telemetry.crashed);
+        // The second call waits for nothing, not even for requests that are under way.
+        node.drain(0).then(stopNow, telemetry.crashed);
         return stopped;
       }
-      log.info({ connections: hub.admissions.connections }, "draining");
+      log.info({ connections: node.admissions.connections }, "draining");
       stopped = (async () => {
-        await hub.drain();
-        await Promise.race([transport.close(), hurried]);
-        hub.stop();
+        await node.drain();
+        await Promise.race([transport.close(), stoppedNow]);
+        node.stop();
         health.stop();
         memory.stop();
         await cluster?.leave();
@@ -196,7 +200,7 @@ interface ClusterDependencies {
   readonly metrics: Metrics;
 }
 
-/** This node's part in a cluster, if it has a Redis. Without one, no code of the cluster is loaded. */
+/** This node's part in a cluster, if a Redis is configured. Otherwise no code of the cluster is loaded. */
 async function createCluster(
   settings: Settings,
   apps: readonly AppConfig[],

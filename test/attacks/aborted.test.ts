@@ -84,15 +84,15 @@ describe.each(TRANSPORTS)("connections that are reset, over %s", (transport) => 
     await Promise.all(Array.from({ length: AT_ONCE }, worker));
     expect(ended).toBe(CONNECTIONS);
 
-    await until(() => gateway.hub.debugCounts().peers === 2);
-    expect(gateway.hub.debugCounts()).toMatchObject({
-      peers: 2,
+    await until(() => gateway.node.debugCounts().managedConnections === 2);
+    expect(gateway.node.debugCounts()).toMatchObject({
+      managedConnections: 2,
       connections: 2,
       addresses: 1,
       backlogged: 0,
     });
-    await until(() => gateway.tenant().subscriptions === 1);
-    expect(gateway.tenant().sockets).toBe(2);
+    await until(() => gateway.presence().subscriptions === 1);
+    expect(gateway.presence().sockets).toBe(2);
     expect(Object.keys(await gateway.query())).toHaveLength(400);
     await watcher.settled();
     expect(gateway.log.filter((line) => line.includes("crash"))).toEqual([]);

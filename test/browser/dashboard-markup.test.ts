@@ -98,8 +98,8 @@ describeInBrowser("texts of users in the dashboard", (browser) => {
     const shown = await textsOf(dashboard, ".activity-list .user-text");
     expect(new Set(shown).size).toBe(200);
     for (const text of shown) expect(PAYLOADS).toContain(text);
-    const tenant = gateway.tenant();
-    tenant.transact(gateway.hub.clock.now(), (sessions) => {
+    const presence = gateway.presence();
+    presence.transact(gateway.node.clock.now(), (sessions) => {
       for (const payload of PAYLOADS) sessions.forceEndAll(payload);
     });
     await expect.poll(() => dashboard.rows.count()).toBe(0);

@@ -102,19 +102,21 @@ class Crowd {
   }
 
   act(times: number): void {
-    const tenant = this.#gateway.tenant(APP_ID);
-    const now = this.#gateway.hub.clock.now();
-    tenant.transact(now, (sessions) => {
+    const presence = this.#gateway.presence(APP_ID);
+    const now = this.#gateway.node.clock.now();
+    presence.transact(now, (sessions) => {
       for (let i = 0; i < times; i++) {
         const dice = Math.random();
         if (dice < 0.16 + (170 - this.#here.length) / 400) this.enter();
         else if (dice < 0.3) {
           const [userId] = this.#here.splice(Math.floor(Math.random() * this.#here.length), 1);
-          for (const session of [...(tenant.table.user(userId!)?.sessions ?? [])]) {
+          for (const session of [...(presence.table.user(userId!)?.sessions ?? [])]) {
             sessions.end(session, Math.random() < 0.7 ? "closed" : "timeout");
           }
         } else {
-          const widget = tenant.table.user(pick(this.#here))?.sessions.find(({ kind }) => kind === "widget");
+          const widget = presence.table
+            .user(pick(this.#here))
+            ?.sessions.find(({ kind }) => kind === "widget");
           if (widget !== undefined) sessions.update(widget, activity());
         }
       }
@@ -122,9 +124,9 @@ class Crowd {
   }
 
   #open(userId: string, kind: "background" | "widget", fields: SessionPatch): void {
-    const now = this.#gateway.hub.clock.now();
+    const now = this.#gateway.node.clock.now();
     this.#gateway
-      .tenant(APP_ID)
+      .presence(APP_ID)
       .transact(now, (sessions) =>
         sessions.open(userId, kind, { ...NEW_SESSION, ...fields }, { onSessionLost() {} }),
       );

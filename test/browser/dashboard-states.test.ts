@@ -67,7 +67,7 @@ describeInBrowser("the dashboard's states", (browser) => {
       const page = await browser.open(`${gateway.url}/dashboard/#token=${token}`);
       await expect.poll(() => page.getByRole("alert").textContent()).toContain("for one user");
       expect(page.url()).toBe(`${gateway.url}/dashboard/`);
-      expect(gateway.hub.admissions.connections).toBe(0);
+      expect(gateway.node.admissions.connections).toBe(0);
     });
   });
 
@@ -191,11 +191,11 @@ describeInBrowser("the dashboard's states", (browser) => {
     await expect.poll(() => grid.getAttribute("aria-rowcount")).toBe("20001");
     let turn = 0;
     const changes = setInterval(() => {
-      const tenant = gateway.tenant();
-      const now = gateway.hub.clock.now();
-      tenant.transact(now, (sessions) => {
+      const presence = gateway.presence();
+      const now = gateway.node.clock.now();
+      presence.transact(now, (sessions) => {
         for (let i = 0; i < 20; i++) {
-          const [session] = tenant.table.user(`user-${1 + ((turn * 20 + i) % 20_000)}`)!.sessions;
+          const [session] = presence.table.user(`user-${1 + ((turn * 20 + i) % 20_000)}`)!.sessions;
           sessions.update(session!, { hasFocus: turn % 2 === 0 });
         }
       });

@@ -66,7 +66,7 @@ describeInBrowser("the dashboard", (browser) => {
       await page.getByRole("button", { name: "Sign out" }).click();
       await page.getByLabel("App token").waitFor();
       expect(await page.getByLabel("App token").inputValue()).toBe("");
-      await expect.poll(() => gateway.tenant().subscriptions).toBe(0);
+      await expect.poll(() => gateway.presence().subscriptions).toBe(0);
     });
 
     it("works again with a link opened in the same page", async () => {
@@ -140,7 +140,7 @@ describeInBrowser("the dashboard", (browser) => {
     await page.goForward();
     await expectView("background=yes&user=alice", "alice");
     // Only one view at a time: the previous ones are released.
-    await expect.poll(() => gateway.tenant().subscriptions).toBe(1);
+    await expect.poll(() => gateway.presence().subscriptions).toBe(1);
   });
 
   it("opens with the state in the address", async () => {
@@ -292,7 +292,7 @@ describeInBrowser("the dashboard", (browser) => {
       )
       .toEqual([true, true, true, true]);
     const node = page.locator(".node");
-    await expect.poll(() => node.textContent()).toContain(gateway.hub.nodeId);
+    await expect.poll(() => node.textContent()).toContain(gateway.node.nodeId);
     expect(await node.textContent()).toMatch(/Sockets\d+.*Views1.*Memory[\d,]+ MB.*p99/);
   });
 

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { MAX_RING_BYTES } from "../../src/core/views/diff-log.ts";
+import { MAX_DIFF_LOG_BYTES } from "../../src/core/views/diff-log.ts";
 import { IDLE_VIEW_MS, MAX_IDLE_BYTES } from "../../src/core/views/view-registry.ts";
 import { EVERYTHING } from "./app-under-chaos.ts";
 import { ChaosWorld, type Measured } from "./chaos-world.ts";
@@ -167,9 +167,9 @@ export class Driver {
     const begin = this.#begin!;
     const end = await world.measure();
     const resident = begin.health.rssBytes;
-    // Idle views and their rings of diffs are kept for a minute, within their own bounds. A long run waits
+    // Idle views and their diff logs are kept for a minute, within their own bounds. A long run waits
     // for their end. A short run allows for them.
-    const kept = isLong ? 0 : MAX_IDLE_BYTES + MAX_RING_BYTES;
+    const kept = isLong ? 0 : MAX_IDLE_BYTES + MAX_DIFF_LOG_BYTES;
     const allowed = 0.1 * resident + 50e6 + kept;
     oracle.leftovers("resident bytes", resident, end.health.rssBytes, allowed, at);
     if (end.files !== undefined) oracle.leftovers("open files", begin.files ?? 0, end.files, OTHER_FILES, at);

@@ -88,7 +88,7 @@ describe.concurrent.each(TRANSPORTS)("the SDK with a gateway over %s", (transpor
     await client.query({});
     const late = client.subscribe({ userIds: ["a", "b"], hasFocus: true }, () => {});
     expect(await late.connected).toBe(first);
-    expect(world.gateway.tenant().subscriptions).toBe(2);
+    expect(world.gateway.presence().subscriptions).toBe(2);
     expect(world.proxy.accepted).toBe(1);
   });
 
@@ -175,16 +175,16 @@ describe.concurrent.each(TRANSPORTS)("the SDK with a gateway over %s", (transpor
     const second = client.subscribe({}, () => {});
     expect(second.state).toBe("active");
     await delay(250);
-    expect(world.gateway.tenant().subscriptions).toBe(1);
+    expect(world.gateway.presence().subscriptions).toBe(1);
     expect(world.proxy.bytesToServer).toBe(before);
     second.unsubscribe();
     second.unsubscribe();
-    await until(() => world.gateway.tenant().subscriptions === 0);
+    await until(() => world.gateway.presence().subscriptions === 0);
     // One that is given up before it is answered is released, too.
     client.subscribe({ userIds: ["x"] }, () => {}).unsubscribe();
     const third = client.subscribe({}, () => {});
     await third.connected;
-    await until(() => world.gateway.tenant().subscriptions === 1);
+    await until(() => world.gateway.presence().subscriptions === 1);
     expect(third.state).toBe("active");
   });
 
@@ -299,7 +299,7 @@ describe.concurrent.each(TRANSPORTS)("the SDK with a gateway over %s", (transpor
     await until(() => tooMuch.errors.length === 1);
     expect((await small.client.query({ userIds: ["user-1"] })).size).toBe(1);
     expect(small.statuses).toEqual(["connecting", "connected"]);
-    await until(() => world.gateway.tenant().subscriptions === 1);
+    await until(() => world.gateway.presence().subscriptions === 1);
   });
 
   it("gets a fresh snapshot, and no flood, when it was too slow", async (context) => {
@@ -317,7 +317,7 @@ describe.concurrent.each(TRANSPORTS)("the SDK with a gateway over %s", (transpor
     const text = "x".repeat(512);
     const custom = Object.fromEntries(Array.from({ length: 7 }, (_, i) => [`k${i}`, text]));
     let last = 0;
-    for (; world.gateway.hub.telemetry.lagged === 0; last++) {
+    for (; world.gateway.node.telemetry.lagged === 0; last++) {
       if (last > 5_000) throw new Error("nobody ever lags");
       await other.ask({ type: "update", sessionId: loud, custom: { ...custom, k0: `${last}` } });
     }
@@ -415,7 +415,7 @@ describe.concurrent.each(TRANSPORTS)("the SDK with a gateway over %s", (transpor
     await sdk.client.query({ userIds: ["alice"] });
     expect((await widgets(world.gateway, "alice")).map(({ sessionId }) => sessionId)).toEqual([another.id]);
     another.close();
-    await until(() => world.gateway.tenant().debugCounts().lost === 0);
+    await until(() => world.gateway.presence().debugCounts().disconnected === 0);
     expect(ends).toHaveLength(1);
   });
 
@@ -433,8 +433,8 @@ describe.concurrent.each(TRANSPORTS)("the SDK with a gateway over %s", (transpor
     expect(await query).toMatchObject({ code: "CLOSED" });
     await until(() => observer.subscription.snapshot?.size === 0);
     expect(observer.changes.at(-1)!.left).toEqual([{ userId: "alice", cause: "closed" }]);
-    await until(() => world.gateway.tenant().sockets === 1);
-    expect(world.gateway.tenant().debugCounts()).toMatchObject({ lost: 0, subscriptions: 1 });
+    await until(() => world.gateway.presence().sockets === 1);
+    expect(world.gateway.presence().debugCounts()).toMatchObject({ disconnected: 0, subscriptions: 1 });
     expect(ends).toEqual([]);
     expect(sdk.errors).toEqual([]);
   });
@@ -461,7 +461,7 @@ describe.concurrent.each(TRANSPORTS)("the SDK with a gateway over %s", (transpor
       () => subscriptions.filter(({ subscription }) => subscription.snapshot!.size > 0).length === 1,
     );
     for (const { subscription } of subscriptions) subscription.unsubscribe();
-    await until(() => world.gateway.tenant().subscriptions === 0);
+    await until(() => world.gateway.presence().subscriptions === 0);
     expect(sdk.errors).toEqual([]);
     expect(sdk.statuses).toEqual(["connecting", "connected"]);
   });

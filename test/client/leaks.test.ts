@@ -46,12 +46,12 @@ describe.each(TRANSPORTS)("over %s, a client that is closed", (transport) => {
     for (let i = 0; i < CYCLES; i += 20)
       await Promise.all(Array.from({ length: 20 }, (_, k) => cycle(i + k)));
     await until(() => timers() <= before);
-    await until(() => gateway.hub.debugCounts().peers === 0);
+    await until(() => gateway.node.debugCounts().managedConnections === 0);
     for (let i = 0; i < 3; i++) {
       skippedMs += IDLE_VIEW_MS;
-      gateway.hub.run(performance.now() + skippedMs);
+      gateway.node.run(performance.now() + skippedMs);
     }
-    const leftovers = { ...gateway.hub.debugCounts(), ...gateway.tenant().debugCounts() };
+    const leftovers = { ...gateway.node.debugCounts(), ...gateway.presence().debugCounts() };
     expect(leftovers).toEqual(Object.fromEntries(Object.keys(leftovers).map((name) => [name, 0])));
   });
 });
@@ -98,7 +98,7 @@ describe("a program", () => {
       await client.close();`;
     const { code, errors } = await program(body, gateway.url, token);
     expect({ code, errors }).toEqual({ code: 0, errors: "" });
-    await until(() => gateway.tenant().sockets === 0);
+    await until(() => gateway.presence().sockets === 0);
   });
 
   it.concurrent("ends by itself while its token never comes, and when it never needed anything", async () => {

@@ -98,7 +98,7 @@ describe.each(TRANSPORTS)(`input over real sockets with %s (MODEL_SEED=${SEED})`
     await Promise.all(Array.from({ length: AT_ONCE }, visit));
     await expectUnharmed(sessionId);
     client.terminate();
-    await expect.poll(() => gateway.tenant().sockets).toBe(0);
+    await expect.poll(() => gateway.presence().sockets).toBe(0);
     const told = [...statuses].sort().map(([status, count]) => `${count}× ${status}`);
     const perSecond = Math.round((1_000 * BYTES) / (performance.now() - started));
     process.stdout.write(

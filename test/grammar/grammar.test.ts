@@ -77,7 +77,7 @@ describe.each(TRANSPORTS)("frames over %s", (transport) => {
   }
 
   function storedText(user: string): string | undefined {
-    const sessions = [...(gateway.tenant().table.user(user)?.sessions ?? [])];
+    const sessions = [...(gateway.presence().table.user(user)?.sessions ?? [])];
     return sessions.at(-1)?.custom.t;
   }
 
@@ -121,8 +121,8 @@ describe.each(TRANSPORTS)("frames over %s", (transport) => {
     expect(Object.keys(await gateway.query())).toEqual(["witness"]);
     expect(gateway.log.filter((line) => line.includes("crash"))).toEqual([]);
     await expect
-      .poll(() => gateway.hub.debugCounts())
-      .toMatchObject({ peers: 1, connections: 1, addresses: 1, timers: 1 });
+      .poll(() => gateway.node.debugCounts())
+      .toMatchObject({ managedConnections: 1, connections: 1, addresses: 1, timers: 1 });
   });
 });
 

@@ -68,7 +68,7 @@ describe.concurrent.each(TRANSPORTS)("handshakes over %s", (transport) => {
       `handshakes over ${transport}: the slowest ${slowest.ms.toFixed(1)} ms (${slowest.id}), loop delay at most ${(delays.max / 1e6).toFixed(1)} ms\n`,
     );
     expect(wrong).toEqual([]);
-    await until(() => gateway.hub.debugCounts().connections === 0);
+    await until(() => gateway.node.debugCounts().connections === 0);
   });
 
   it("take time in proportion to their length", async () => {

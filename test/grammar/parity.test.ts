@@ -193,7 +193,7 @@ async function play(gateway: TestGateway, script: Script): Promise<string[]> {
     names.reduce((each, name, i) => each.replaceAll(name, `$${i}`), text),
   );
   client.destroy();
-  await until(() => gateway.hub.debugCounts().peers === 0);
+  await until(() => gateway.node.debugCounts().managedConnections === 0);
   return [...transcript, end];
 }
 
@@ -251,10 +251,15 @@ describe.runIf(TRANSPORTS.length > 1)("both transports", () => {
         client.send({ type: "open", kind: "widget", userId: name });
         await client.until(() => client.messages.length === 2);
         end(client);
-        await until(() => gateway.hub.debugCounts().peers === 0 || client.closeFrame !== undefined);
+        await until(
+          () => gateway.node.debugCounts().managedConnections === 0 || client.closeFrame !== undefined,
+        );
         client.tcp.end();
-        await until(() => gateway.hub.debugCounts().peers === 0);
-        left[name] = { ...left[name], [transport]: gateway.tenant().table.user(name)?.sessions.length ?? 0 };
+        await until(() => gateway.node.debugCounts().managedConnections === 0);
+        left[name] = {
+          ...left[name],
+          [transport]: gateway.presence().table.user(name)?.sessions.length ?? 0,
+        };
         client.destroy();
       }
       await gateway.stop();

@@ -49,7 +49,7 @@ class World {
   readonly sockets = Array.from({ length: 4 }, () => new FakeSocket());
   readonly readers: Reader[] = [];
   readonly filters: { key: string; plain: OracleFilter; compiled: CompiledFilter; kept: CachedResponse }[];
-  readonly tenant: AppPresence;
+  readonly presence: AppPresence;
   #ids = 0;
 
   constructor(filters: readonly OracleFilter[]) {
@@ -57,7 +57,7 @@ class World {
       const compiled = new CompiledFilter(FilterSchema.parse(plain));
       return { key: String(index), plain, compiled, kept: new CachedResponse(compiled) };
     });
-    this.tenant = new AppPresence(app, {
+    this.presence = new AppPresence(app, {
       limits: settings.limits,
       telemetry: testTelemetry(),
       makeId: () => `id${this.#ids++}`,
@@ -78,17 +78,17 @@ class World {
 
   do(step: arbitraries.Step): void {
     if (step.do === "advance") this.advance(step.ms);
-    else this.tenant.transact(this.now, (sessions) => this.#do(step, sessions));
+    else this.presence.transact(this.now, (sessions) => this.#do(step, sessions));
     this.compare();
   }
 
   #do(step: Exclude<arbitraries.Step, { do: "advance" }>, sessions: SessionLife): void {
-    const { oracle, tenant, now } = this;
-    const { liveViews } = tenant;
+    const { oracle, presence, now } = this;
+    const { liveViews } = presence;
     const session =
       "session" in step ? oracle.sessions[step.session % Math.max(1, oracle.sessions.length)] : undefined;
     const socket = "socket" in step ? this.sockets[step.socket % this.sockets.length]! : undefined;
-    const live = session && tenant.table.get(session.sessionId)!;
+    const live = session && presence.table.get(session.sessionId)!;
     switch (step.do) {
       case "open": {
         const evicted = sessions.sessionsToEvict(step.userId);
@@ -125,10 +125,10 @@ class World {
         for (const sessionId of socket!.sessions) {
           const held = oracle.sessions.find((each) => each.sessionId === sessionId)!;
           if (step.clean) {
-            sessions.end(tenant.table.get(sessionId)!, "closed");
+            sessions.end(presence.table.get(sessionId)!, "closed");
             this.#change("closed", () => oracle.end(held));
           } else {
-            sessions.markDisconnected(tenant.table.get(sessionId)!);
+            sessions.markDisconnected(presence.table.get(sessionId)!);
             oracle.lose(held, now);
           }
         }
@@ -139,7 +139,7 @@ class World {
         sessions.takeOver(live, socket!);
         socket!.sessions.add(live.sessionId);
         sessions.update(live, step.fields);
-        session!.holder = socket;
+        session!.connection = socket;
         this.#change("changed", () => oracle.update(session!, step.fields as Fields, now));
         break;
       case "kick": {
@@ -191,7 +191,7 @@ class World {
 
   advance(ms: number): void {
     this.now += ms;
-    // The oracle ends typing first, then sessions, each a change of its own, as the tenant does.
+    // The oracle ends typing first, then sessions, each a change of its own, as the presence does.
     this.#change("changed", () => {
       for (const session of this.oracle.sessions) {
         if (session.isTyping && session.typingUntil <= this.now) session.isTyping = false;
@@ -204,21 +204,21 @@ class World {
     for (const { userId } of ended) {
       for (const { key } of this.filters) this.causes.alsoTrue(key, userId, "timeout");
     }
-    this.tenant.run(this.now);
+    this.presence.run(this.now);
   }
 
   /** By `assert`, for it is done so often that `expect` would take as long as all the rest. */
   compare(): void {
-    const { oracle, tenant } = this;
+    const { oracle, presence } = this;
     const expected = this.filters.map(({ plain }) => oracle.query(plain));
     for (const [i, { compiled, kept }] of this.filters.entries()) {
       const members: string[] = [];
-      compiled.forEachUser(tenant.table, (user) => members.push(user.encodedEntry(compiled)));
+      compiled.forEachUser(presence.table, (user) => members.push(user.encodedEntry(compiled)));
       assert.deepEqual(parse(members), expected[i]);
-      const answer = JSON.parse(kept.read(tenant.table) as string);
+      const answer = JSON.parse(kept.read(presence.table) as string);
       assert.deepEqual(Object.assign(Object.create(null), answer.data), expected[i]);
     }
-    assert.deepEqual(tenant.table.counts(), oracle.counts());
+    assert.deepEqual(presence.table.counts(), oracle.counts());
     for (const reader of this.readers) {
       const { view } = reader.subscription.channel;
       if (view.isMarked || reader.version !== view.version) continue;
@@ -241,21 +241,21 @@ class World {
   end(): void {
     for (const socket of this.sockets) {
       for (const sessionId of socket.sessions) {
-        const session = this.tenant.table.get(sessionId)!;
-        this.tenant.transact(this.now, (sessions) => sessions.markDisconnected(session));
+        const session = this.presence.table.get(sessionId)!;
+        this.presence.transact(this.now, (sessions) => sessions.markDisconnected(session));
       }
     }
     for (const { subscription } of this.readers) {
       subscription.channel.remove(subscription);
-      this.tenant.liveViews.releaseChannel(subscription.channel, this.now);
+      this.presence.liveViews.releaseChannel(subscription.channel, this.now);
     }
     for (let i = 0; i < 3; i++) {
       this.now += IDLE_VIEW_MS;
-      this.tenant.run(this.now);
+      this.presence.run(this.now);
     }
-    const leftovers = this.tenant.debugCounts();
+    const leftovers = this.presence.debugCounts();
     expect(leftovers).toEqual(Object.fromEntries(Object.keys(leftovers).map((name) => [name, 0])));
-    expect(this.tenant.nextDueAt()).toBe(Number.POSITIVE_INFINITY);
+    expect(this.presence.nextDueAt()).toBe(Number.POSITIVE_INFINITY);
   }
 }
 

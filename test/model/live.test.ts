@@ -77,11 +77,11 @@ class LiveWorld {
         const { sessionId, userId, kind } = session;
         const answer = await socket.ask({ type: "open", userId, kind, sessionId, ...step.fields });
         expect(answer).toMatchObject({ type: "opened", sessionId, resumed: true });
-        if (session.holder !== undefined && session.holder !== socket) {
-          const closed = await (session.holder as TestClient).next("closed");
+        if (session.connection !== undefined && session.connection !== socket) {
+          const closed = await (session.connection as TestClient).next("closed");
           expect(closed).toEqual({ type: "closed", sessionId, cause: "replaced" });
         }
-        session.holder = socket;
+        session.connection = socket;
         oracle.update(session, step.fields as Fields, now);
         break;
       }
@@ -91,8 +91,8 @@ class LiveWorld {
         expect((await this.#gateway.http("DELETE", path)).json).toEqual({ ended: theirs.length });
         for (const each of theirs) {
           const { sessionId } = each;
-          if (each.holder !== undefined) {
-            const closed = await (each.holder as TestClient).take(
+          if (each.connection !== undefined) {
+            const closed = await (each.connection as TestClient).take(
               (message) => message.sessionId === sessionId,
             );
             expect(closed).toEqual({ type: "closed", sessionId, cause: "kicked" });
@@ -136,20 +136,20 @@ class LiveWorld {
     fields: object,
     apply: () => void,
   ): Promise<void> {
-    if (session?.holder === undefined) return;
+    if (session?.connection === undefined) return;
     const { sessionId } = session;
-    const answer = await (session.holder as TestClient).ask({ type, sessionId, ...fields });
+    const answer = await (session.connection as TestClient).ask({ type, sessionId, ...fields });
     expect(answer.type).not.toBe("error");
     apply();
   }
 
   async #leave(index: number, clean: boolean): Promise<void> {
     const socket = this.#sockets[index]!;
-    const { peers } = this.#gateway.hub.debugCounts();
+    const { managedConnections } = this.#gateway.node.debugCounts();
     if (clean) socket.socket.close(1000);
     else socket.terminate();
-    await until(() => this.#gateway.hub.debugCounts().peers === peers! - 1);
-    for (const session of this.#oracle.sessions.filter((each) => each.holder === socket)) {
+    await until(() => this.#gateway.node.debugCounts().managedConnections === managedConnections! - 1);
+    for (const session of this.#oracle.sessions.filter((each) => each.connection === socket)) {
       if (clean) this.#oracle.end(session);
       else this.#oracle.lose(session, this.#clock.time);
     }
@@ -159,7 +159,7 @@ class LiveWorld {
   advance(ms: number): void {
     this.#clock.time += ms;
     this.#oracle.advance(this.#clock.time);
-    this.#gateway.hub.run(this.#clock.time);
+    this.#gateway.node.run(this.#clock.time);
   }
 
   /** Every door gives what the oracle gives. */
@@ -201,15 +201,15 @@ class LiveWorld {
       expect(plain(JSON.parse((await events.next()).data).data)).toEqual(plain(this.#oracle.query(filter)));
       events.close();
     }
-    await until(() => this.#gateway.hub.debugCounts().peers === SOCKETS + 1);
+    await until(() => this.#gateway.node.debugCounts().managedConnections === SOCKETS + 1);
   }
 
   async end(): Promise<void> {
-    const { hub } = this.#gateway;
+    const { node } = this.#gateway;
     for (const client of [...this.#sockets, this.#watcher]) client.terminate();
-    await until(() => hub.debugCounts().peers === 0);
+    await until(() => node.debugCounts().managedConnections === 0);
     for (let i = 0; i < 3; i++) this.advance(IDLE_VIEW_MS);
-    const leftovers = { ...hub.debugCounts(), ...this.#gateway.tenant().debugCounts() };
+    const leftovers = { ...node.debugCounts(), ...this.#gateway.presence().debugCounts() };
     expect(leftovers).toEqual(Object.fromEntries(Object.keys(leftovers).map((name) => [name, 0])));
   }
 }

@@ -13,7 +13,7 @@ export interface OracleSession {
   custom: Map<string, string>;
   typingUntil: number;
   /** Who holds it; undefined while it waits to be resumed, until `lostUntil`. */
-  holder: unknown;
+  connection: unknown;
   lostUntil: number;
 }
 
@@ -48,7 +48,7 @@ export class Oracle {
     userId: string,
     kind: "background" | "widget",
     fields: Fields,
-    holder: unknown,
+    connection: unknown,
     now: number,
   ) {
     const session: OracleSession = {
@@ -61,7 +61,7 @@ export class Oracle {
       isTyping: false,
       custom: new Map(),
       typingUntil: 0,
-      holder,
+      connection,
       lostUntil: 0,
     };
     this.sessions.push(session);
@@ -94,7 +94,7 @@ export class Oracle {
   }
 
   lose(session: OracleSession, now: number): void {
-    session.holder = undefined;
+    session.connection = undefined;
     session.lostUntil = now + this.#windowMs;
   }
 
@@ -105,7 +105,7 @@ export class Oracle {
   sessionToEvict(userId: string, max: number): OracleSession | "full" | undefined {
     const own = this.sessions.filter((each) => each.userId === userId);
     if (own.length < max) return undefined;
-    const lost = own.filter((each) => each.holder === undefined);
+    const lost = own.filter((each) => each.connection === undefined);
     return lost.sort((one, other) => one.lostUntil - other.lostUntil)[0] ?? "full";
   }
 
@@ -113,7 +113,7 @@ export class Oracle {
   advance(now: number): OracleSession[] {
     for (const session of this.sessions)
       if (session.isTyping && session.typingUntil <= now) session.isTyping = false;
-    const ended = this.sessions.filter((each) => each.holder === undefined && each.lostUntil <= now);
+    const ended = this.sessions.filter((each) => each.connection === undefined && each.lostUntil <= now);
     for (const session of ended) this.end(session);
     return ended;
   }

@@ -13,7 +13,7 @@ import type { CauseBook } from "./oracle.ts";
  * contract.
  */
 export class Reader implements Sink {
-  readonly outbox: SendQueue;
+  readonly sendQueue: SendQueue;
   readonly filterKey: string;
   readonly subscription: Subscription;
   readonly #causes: CauseBook;
@@ -27,7 +27,7 @@ export class Reader implements Sink {
 
   /** `truth`: what a query would answer now. */
   constructor(
-    feed: ViewChannel,
+    channel: ViewChannel,
     filterKey: string,
     causes: CauseBook,
     truth: () => Record<string, unknown>,
@@ -37,13 +37,13 @@ export class Reader implements Sink {
     this.#truth = truth;
     this.filterKey = filterKey;
     this.#causes = causes;
-    this.outbox = new SendQueue(this, maxBytes, owner, testPageTurns());
+    this.sendQueue = new SendQueue(this, maxBytes, owner, testPageTurns());
     const encoder: MessageEncoder = {
       snapshot: (page, requestId) => new TextFrame(encodeSnapshotPage(requestId, page.body)),
       diff: (frame) => frame,
     };
-    this.subscription = new Subscription(feed, { sendQueue: this.outbox, encoder, owner });
-    feed.add(this.subscription);
+    this.subscription = new Subscription(channel, { sendQueue: this.sendQueue, encoder, owner });
+    channel.add(this.subscription);
   }
 
   get progress(): number {
@@ -68,7 +68,7 @@ export class Reader implements Sink {
     const held = this.#held;
     this.#held = [];
     for (const frame of held) this.take(frame.text);
-    this.outbox.drained();
+    this.sendQueue.drained();
   }
 
   take(text: string): void {

@@ -199,7 +199,7 @@ describe.each(TRANSPORTS)("canaries over %s", (TRANSPORT) => {
     const broken = () => {
       throw new Error("a defect");
     };
-    Object.assign(gateway.tenant().table, { open: broken, counts: broken });
+    Object.assign(gateway.presence().table, { open: broken, counts: broken });
     const client = await gateway.connect("alice");
     client.send({ type: "open", kind: "widget", custom: { mood: PRIVATE } });
     expect((await client.closed).code).toBe(1011);

@@ -13,7 +13,7 @@ beforeAll(async () => {
 });
 afterAll(async () => await gateway.stop());
 
-const users = () => gateway.tenant().table.counts().users;
+const users = () => gateway.presence().table.counts().users;
 
 it("a crowd connects, is visible, and leaves on a signal", async () => {
   const run = new CliProcess(env, ["crowd", "30", "--rate", "500", "--conversations", "2"]);

@@ -56,7 +56,7 @@ describe.skipIf(!hasRedis())("nodes on a Redis Cluster of three masters", () => 
     return (await gateway.http("GET", "/readyz")).json.status;
   };
   const users = (gateway: TestGateway, appId: string) =>
-    Array.from(gateway.tenant(appId).table.all(), ({ user }) => user.userId).sort();
+    Array.from(gateway.presence(appId).table.all(), ({ user }) => user.userId).sort();
 
   /** A back end of an app, which may open sessions for anybody. */
   async function enter(gateway: TestGateway, appId: string): Promise<TestClient> {

@@ -127,7 +127,7 @@ it("ends quietly when the reader of its output goes", async () => {
     await client.open({ userId: "alice" });
     await client.settled();
     await new Promise((resolve) => setTimeout(resolve, 100));
-    for (const { sessionId } of gateway.tenant().table.user("alice")?.sessions ?? []) {
+    for (const { sessionId } of gateway.presence().table.user("alice")?.sessions ?? []) {
       await client.ask({ type: "close", sessionId });
     }
   }

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { describe, expect, expectTypeOf, it } from "vitest";
 import { z } from "zod";
 import type { SessionState } from "../../src/core/sessions/session.ts";
-import { CLOSE, ERROR_CODES, retryAfter } from "../../src/protocol/codes.ts";
+import { CLOSE, ERROR_CODES } from "../../src/protocol/codes.ts";
 import { FilterSchema } from "../../src/protocol/filter.ts";
 import { ClientMessage } from "../../src/protocol/messages.ts";
 import {
@@ -70,20 +70,6 @@ describe("the schemas agree with the plain types, field by field", () => {
       keyof Omit<SessionState, "customBytes">
     >();
     expectTypeOf<keyof SessionPatch>().toEqualTypeOf<keyof Omit<SessionState, "customBytes">>();
-  });
-});
-
-describe("codes", () => {
-  it("of a socket's close fit its frame, and each says one thing about coming back", () => {
-    for (const { code, reason, retry } of Object.values(CLOSE)) {
-      expect(Buffer.byteLength(reason)).toBeLessThanOrEqual(123);
-      expect(retryAfter(code)).toBe(retry);
-    }
-  });
-
-  it("that no gateway sends are those of a lost connection", () => {
-    for (const code of [1000, 1001, 1005, 1006, 1007, 1015, 3000, 4000, 4999])
-      expect(retryAfter(code)).toBe("backoff");
   });
 });
 

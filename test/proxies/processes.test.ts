@@ -37,7 +37,7 @@ it.runIf(installedProxies().includes("haproxy"))(
       });
       return response.ok ? Object.keys(((await response.json()) as { data: object }).data) : response.status;
     };
-    const usersIn = (gateway: TestGateway, appId: string) => gateway.tenant(appId).table.counts().users;
+    const usersIn = (gateway: TestGateway, appId: string) => gateway.presence(appId).table.counts().users;
 
     for (const { id } of APPS) for (const user of ["alice", "bob"]) await enter(id, user);
     for (const { id } of APPS) {

@@ -116,10 +116,10 @@ export function populate(
   users: Iterable<string>,
   fields: Partial<typeof NEW_SESSION> = {},
 ): void {
-  const tenant = gateway.tenant();
-  const now = gateway.hub.clock.now();
+  const presence = gateway.presence();
+  const now = gateway.node.clock.now();
   const connection = { onSessionLost() {} };
-  tenant.transact(now, (sessions) => {
+  presence.transact(now, (sessions) => {
     for (const userId of users) sessions.open(userId, "widget", { ...NEW_SESSION, ...fields }, connection);
   });
 }

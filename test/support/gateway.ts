@@ -59,12 +59,12 @@ export class TestGateway {
     return `http://127.0.0.1:${this.gateway.port}`;
   }
 
-  get hub(): Gateway["hub"] {
-    return this.gateway.hub;
+  get node(): Gateway["node"] {
+    return this.gateway.node;
   }
 
-  tenant(appId = APP) {
-    return this.gateway.hub.presence(appId)!;
+  presence(appId = APP) {
+    return this.gateway.node.presence(appId)!;
   }
 
   token(claims: TokenClaims, exp?: number, appId = APP, secret = SECRET): Promise<string> {

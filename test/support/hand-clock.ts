@@ -26,7 +26,7 @@ export class HandClock implements Clock {
     const end = this.#now + ms;
     do {
       this.#now = Math.min(end, this.#now + STEP_MS);
-      gateway.hub.run(this.#now);
+      gateway.node.run(this.#now);
     } while (this.#now < end);
   }
 }

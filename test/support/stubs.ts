@@ -24,16 +24,16 @@ export function endlessTurn(): TurnBudget {
   return new TurnBudget(fail, Number.POSITIVE_INFINITY);
 }
 
-/** Pages for outboxes without a gateway, all in one turn. */
+/** Pages for send queues without a gateway, all in one turn. */
 export function testPageTurns(): PageTurns {
   return new PageTurns(endlessTurn());
 }
 
-/** An owner for outboxes and subscriptions that must not fail. */
+/** An owner for send queues and subscriptions that must not fail. */
 export const TEST_OWNER = { onBacklog: () => {}, onFailure: fail };
 
 /** Flushes the view of a channel and delivers the diff to all subscribers. */
-export function publish(feed: ViewChannel): void {
-  feed.publish(feed.view.flush().diff);
-  feed.deliverSome(Number.POSITIVE_INFINITY);
+export function publish(channel: ViewChannel): void {
+  channel.publish(channel.view.flush().diff);
+  channel.deliverSome(Number.POSITIVE_INFINITY);
 }

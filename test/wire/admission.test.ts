@@ -50,7 +50,7 @@ describe.each(TRANSPORTS)("admission over %s", (transport) => {
   }
 
   function connections(): number {
-    return gateway.hub.admissions.connections;
+    return gateway.node.admissions.connections;
   }
 
   it("over MAX_CONNECTIONS it is 503 with Retry-After, until one leaves", async () => {
@@ -169,8 +169,8 @@ describe.each(TRANSPORTS)("admission over %s", (transport) => {
     await expect.poll(connections).toBe(1);
     silent!.terminate();
     await expect
-      .poll(() => gateway.hub.debugCounts())
-      .toMatchObject({ connections: 0, addresses: 0, peers: 0 });
+      .poll(() => gateway.node.debugCounts())
+      .toMatchObject({ connections: 0, addresses: 0, managedConnections: 0 });
   });
 
   it("a handshake that fails takes no place", async () => {

@@ -135,13 +135,13 @@ describe.each(TRANSPORTS)("grants over %s", (transport) => {
         expect(snapshot).toMatchObject({ type: "error", code: "FORBIDDEN" });
         // There is only the error: no result, and no subscription that would deliver one later.
         expect(JSON.stringify([result, snapshot])).not.toMatch(/"data"|"view"|bob|carol/);
-        expect(gateway.tenant().subscriptions).toBe(0);
+        expect(gateway.presence().subscriptions).toBe(0);
       } else {
         expect(result.type).toBe("result");
         expect(Object.keys(result.data).sort()).toEqual(seen);
         expect(snapshot.type).toBe("snapshot");
         expect(snapshot.data).toEqual(result.data);
-        expect(gateway.tenant().subscriptions).toBe(1);
+        expect(gateway.presence().subscriptions).toBe(1);
       }
       await leave(client);
     });
@@ -246,7 +246,7 @@ describe.each(TRANSPORTS)("grants over %s", (transport) => {
       await alice.settled();
       expect(alice.inbox).toEqual([]);
       alice.terminate();
-      await expect.poll(() => gateway.tenant().sockets).toBe(1);
+      await expect.poll(() => gateway.presence().sockets).toBe(1);
       const lost = await mallory.ask({ type: "open", kind: "widget", sessionId });
       expect(lost).toMatchObject({ type: "opened", resumed: false });
       // Hers is still there to be resumed by her.

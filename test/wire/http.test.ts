@@ -123,7 +123,7 @@ describe.each(TRANSPORTS)("HTTP over %s", (transport) => {
     const { status, headers } = await gateway.http("HEAD", stream);
     expect(status).toBe(200);
     expect(headers.get("content-type")).toMatch(/^text\/event-stream/);
-    expect(gateway.tenant().subscriptions).toBe(0);
+    expect(gateway.presence().subscriptions).toBe(0);
   });
 
   it("the dashboard may load nothing from elsewhere, and is found without its slash", async () => {
@@ -394,7 +394,7 @@ describe.each(TRANSPORTS)("HTTP over %s", (transport) => {
       ["half a surrogate pair", "%7B%22userIds%22:[%22%5Cud800%22]%7D"],
     ])("with a filter of %s is 400", async (_name, filter) => {
       await expectError(await gateway.http("GET", `${stream}?filter=${filter}`), 400, "BAD_REQUEST");
-      expect(gateway.tenant().subscriptions).toBe(0);
+      expect(gateway.presence().subscriptions).toBe(0);
     });
   });
 
@@ -497,7 +497,7 @@ describe.each(TRANSPORTS)("HTTP over %s", (transport) => {
       const ids = [await one.open({}), await two.open({}), await lost.open({})];
       await bob.open({});
       lost.terminate();
-      await expect.poll(() => gateway.tenant().sockets).toBe(3);
+      await expect.poll(() => gateway.presence().sockets).toBe(3);
       expect((await gateway.http("DELETE", `${V1}/users/alice/sessions`)).json).toEqual({ ended: 3 });
       expect(await one.next("closed")).toEqual({ type: "closed", sessionId: ids[0], cause: "kicked" });
       expect(await two.next("closed")).toEqual({ type: "closed", sessionId: ids[1], cause: "kicked" });
@@ -505,7 +505,7 @@ describe.each(TRANSPORTS)("HTTP over %s", (transport) => {
       const again = await one.ask({ type: "open", kind: "widget", sessionId: ids[2] });
       expect(again).toMatchObject({ type: "opened", resumed: false });
       for (const client of [one, two, bob]) client.socket.close();
-      await expect.poll(() => gateway.tenant().sockets).toBe(0);
+      await expect.poll(() => gateway.presence().sockets).toBe(0);
     });
   });
 
@@ -539,7 +539,7 @@ describe.each(TRANSPORTS)("HTTP over %s", (transport) => {
   it("the node describes itself and its health, and says nothing about apps", async () => {
     const { json } = await gateway.http("GET", `${V1}/node`);
     expect(json).toEqual({
-      nodeId: gateway.hub.nodeId,
+      nodeId: gateway.node.nodeId,
       version: expect.stringMatching(/^\d+\.\d+\.\d+/),
       transport,
       uptimeSeconds: expect.any(Number),

@@ -14,9 +14,9 @@ describe.each(TRANSPORTS)("limits over %s", (transport) => {
   const turn = (ms: number) => clock.turn(gateway, ms);
   afterEach(async () => {
     await gateway.stop();
-    const { peers, connections, addresses, timers } = gateway.hub.debugCounts();
-    expect({ peers, connections, addresses, timers }).toEqual({
-      peers: 0,
+    const { managedConnections, connections, addresses, timers } = gateway.node.debugCounts();
+    expect({ managedConnections, connections, addresses, timers }).toEqual({
+      managedConnections: 0,
       connections: 0,
       addresses: 0,
       timers: 0,

@@ -49,7 +49,7 @@ describe.each(TRANSPORTS)("sockets that have not connected over %s", (transport)
   it("of one address are bounded where their messages are not, and another address gets in", async () => {
     const clock = new HandClock();
     await start({ env: { ...FEW, CONNECT_TIMEOUT_MS: "5000" }, clock });
-    const most = gateway.hub.newcomers.maxPerAddress;
+    const most = gateway.node.newcomers.maxPerAddress;
     const all = [];
     for (let i = 0; i < most + 1; i++) all.push(await attack({ localAddress: ATTACKER }));
     const last = all.at(-1)!;
@@ -83,13 +83,13 @@ describe.each(TRANSPORTS)("sockets that have not connected over %s", (transport)
   it.runIf(transport === "uws")("of one address behind a proxy are no others' there", async () => {
     await start({ env: { ...FEW, TRUST_PROXY: "127.0.0.1" } });
     const from = (address: string) => ({ headers: { "x-forwarded-for": address } });
-    const most = gateway.hub.newcomers.maxPerAddress;
+    const most = gateway.node.newcomers.maxPerAddress;
     const all = [];
     for (let i = 0; i < most + 1; i++) all.push(await attack(from("10.0.0.1")));
     expect(all.map(({ status }) => status)).toEqual([...Array(most).fill(101), 429]);
     await expectServed(from("10.0.0.2"));
     // Who has connected holds no place: of one address, far more than that get in, one after the other.
     for (let i = 0; i < 2 * most; i++) await expectServed(from("10.0.0.3"));
-    expect(gateway.hub.newcomers.present).toBe(most);
+    expect(gateway.node.newcomers.present).toBe(most);
   });
 });

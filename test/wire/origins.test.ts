@@ -136,6 +136,6 @@ describe.each(TRANSPORTS)("origins over %s", (transport) => {
   });
 
   it("refused upgrades hold no place", async () => {
-    await expect.poll(() => gateway.hub.admissions.connections).toBe(0);
+    await expect.poll(() => gateway.node.admissions.connections).toBe(0);
   });
 });

@@ -20,8 +20,8 @@ describe.each(TRANSPORTS)("with patience, over %s", (transport) => {
     client.tcp.pause();
     client.send({ type: "connect", token });
     client.send({ type: "subscribe", id: 1, filter: {} });
-    await until(() => gateway.tenant().subscriptions === 1);
-    const { telemetry } = gateway.hub;
+    await until(() => gateway.presence().subscriptions === 1);
+    const { telemetry } = gateway.node;
     for (let n = 0; telemetry.lagged === 0; n++) {
       if (n > 5_000) throw new Error("nobody ever lags");
       const wide = Object.fromEntries([...Array(7).keys()].map((i) => [`k${i}`, `${n}`.padEnd(500, ".")]));
@@ -39,7 +39,7 @@ describe.each(TRANSPORTS)("with patience, over %s", (transport) => {
       clock.turn(gateway, 500);
     }
     expect(telemetry.slowReadersDisconnected).toBe(1);
-    expect(gateway.tenant().subscriptions).toBe(0);
+    expect(gateway.presence().subscriptions).toBe(0);
     expect(waited).toBeGreaterThan(8_000);
     client.destroy();
     await gateway.stop();

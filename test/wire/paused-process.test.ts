@@ -11,12 +11,12 @@ describe.each(TRANSPORTS)("a process that stood still, over %s", (transport) => 
   const awake = (ms: number) => {
     for (let passed = 0; passed < ms; passed += 50) {
       time += Math.min(50, ms - passed);
-      gateway.hub.run(gateway.hub.clock.now());
+      gateway.node.run(gateway.node.clock.now());
     }
   };
   const asleep = (ms: number) => {
     time += ms;
-    gateway.hub.run(gateway.hub.clock.now());
+    gateway.node.run(gateway.node.clock.now());
   };
   beforeEach(async () => {
     time = 0;

@@ -84,9 +84,9 @@ async function walk(gateway: TestGateway, clock: HandClock, lines: readonly stri
     else if (verb === "<-") check(await next(await client(subject), line), JSON.parse(text), names, line);
     else if (verb === "closed") expect((await (await client(subject)).closed).code, line).toBe(Number(text));
     else if (verb === "drops") {
-      const { sockets } = gateway.tenant();
+      const { sockets } = gateway.presence();
       (await client(subject)).terminate();
-      await until(() => gateway.tenant().sockets < sockets);
+      await until(() => gateway.presence().sockets < sockets);
     } else if (verb === "silent") {
       await settle();
       clock.turn(gateway, Number(text));

@@ -65,7 +65,7 @@ describe.each(TRANSPORTS)("readers over %s", (transport) => {
       const reader = await gateway.connect();
       reader.socket.pause();
       for (let id = 1; id <= 40; id++) reader.send({ type: "query", id, filter: {} });
-      await until(() => gateway.hub.telemetry.messages.query === 40);
+      await until(() => gateway.node.telemetry.messages.query === 40);
       reader.socket.resume();
       await reader.settled();
       // Refusals come at once, and the answers in order: the last that was not refused ends them.
@@ -147,7 +147,7 @@ describe.each(TRANSPORTS)("readers over %s", (transport) => {
       const { view } = await slow.subscribe({});
       await healthy.subscribe({});
       slow.socket.pause();
-      const telemetry = gateway.hub.telemetry;
+      const telemetry = gateway.node.telemetry;
       // Kernel buffers hide megabytes: write until the gateway itself has noticed.
       for (let n = 0; telemetry.lagged === 0; n++) {
         const wide = Object.fromEntries([...Array(5).keys()].map((i) => [`k${i}`, `${n}`.padEnd(500, ".")]));
@@ -180,8 +180,8 @@ describe.each(TRANSPORTS)("readers over %s", (transport) => {
       const slow = await gateway.connect();
       const { view } = await slow.subscribe({});
       slow.socket.pause();
-      // Snapshots, until the kernel takes no more, and a ping now and then.
-      for (let n = 0; gateway.hub.telemetry.lagged <= 3; n++) {
+      // Snapshot upon snapshot, until the kernel takes no more; and a ping now and then.
+      for (let n = 0; gateway.node.telemetry.lagged <= 3; n++) {
         if (n > 1_000) throw new Error("nobody ever lags");
         for (const sessionId of ids) writer.send({ type: "update", sessionId, custom: { n: String(n) } });
         if (n % 10 === 0) slow.send({ type: "ping" });
@@ -203,9 +203,9 @@ describe.each(TRANSPORTS)("readers over %s", (transport) => {
       reader.socket.pause();
       await until(() => {
         for (let id = 0; id < 2_000; id++) reader.send({ type: "unsubscribe", id, view: "v".repeat(200) });
-        return gateway.hub.telemetry.slowReadersDisconnected > 0;
+        return gateway.node.telemetry.slowReadersDisconnected > 0;
       });
-      await until(() => gateway.hub.debugCounts().peers === 0);
+      await until(() => gateway.node.debugCounts().managedConnections === 0);
     });
   });
 
@@ -216,7 +216,7 @@ describe.each(TRANSPORTS)("readers over %s", (transport) => {
       const first = await readEvents(gateway, { hasFocus: true });
       const { id } = await first.next();
       first.close();
-      await until(() => gateway.tenant().subscriptions === 0);
+      await until(() => gateway.presence().subscriptions === 0);
       const session = await writer.ask({ type: "query", filter: {} });
       const { sessionId } = session.data["user-1"].widgets[0];
       await writer.ask({ type: "update", sessionId, hasFocus: true });
@@ -237,15 +237,19 @@ describe.each(TRANSPORTS)("readers over %s", (transport) => {
       gateway = await TestGateway.start(transport);
       const readers = await Promise.all([...Array(20).keys()].map(() => readEvents(gateway, {})));
       for (const reader of readers) await reader.next();
-      expect(gateway.tenant().subscriptions).toBe(20);
+      expect(gateway.presence().subscriptions).toBe(20);
       expect((await gateway.http("GET", `/v1/${APP}/stats`)).json).toMatchObject({
         subscriptions: 20,
         views: 1,
         sockets: 0,
       });
       for (const reader of readers) reader.close();
-      await until(() => gateway.tenant().subscriptions === 0);
-      expect(gateway.hub.debugCounts()).toMatchObject({ peers: 0, connections: 0, addresses: 0 });
+      await until(() => gateway.presence().subscriptions === 0);
+      expect(gateway.node.debugCounts()).toMatchObject({
+        managedConnections: 0,
+        connections: 0,
+        addresses: 0,
+      });
     });
 
     it("are refused without a token, and told why", async () => {

@@ -23,7 +23,7 @@ describe.each(TRANSPORTS)("sessions over %s", (transport) => {
   afterAll(() => gateway.stop());
 
   const turn = (ms?: number) => clock.turn(gateway, ms);
-  const lost = () => gateway.tenant().debugCounts().lost!;
+  const lost = () => gateway.presence().debugCounts().disconnected!;
   /** Waits until the gateway has lost a socket's session, though its client knew earlier. */
   const losing = async (act: () => void) => {
     const before = lost();
@@ -141,10 +141,10 @@ describe.each(TRANSPORTS)("sessions over %s", (transport) => {
       code: "NOT_FOUND",
     });
     // The end of the old socket, however clean, is nothing to the session now.
-    const { sockets } = gateway.tenant();
+    const { sockets } = gateway.presence();
     client.socket.close(1000);
     await client.closed;
-    await until(() => gateway.tenant().sockets < sockets);
+    await until(() => gateway.presence().sockets < sockets);
     turn(WINDOW_MS * 1.5);
     await watcher.settled();
     expect(watcher.inbox).toEqual([]);
@@ -160,7 +160,7 @@ describe.each(TRANSPORTS)("sessions over %s", (transport) => {
       else await losing(() => tab.terminate());
       await tab.closed;
     }
-    await until(() => gateway.tenant().table.user(user)?.sessions.length === 2);
+    await until(() => gateway.presence().table.user(user)?.sessions.length === 2);
     turn(WINDOW_MS);
     await watcher.take(({ causes }) => causes !== undefined);
     const diffs = watcher.inbox.filter(({ type }) => type === "diff");

@@ -26,7 +26,7 @@ describe.each(TRANSPORTS)("hidden requests over %s", (transport) => {
     await client.open({});
     const kick = request(`DELETE /v1/${APP}/users/${victim}/sessions`, "X-Hidden: yes", "");
     const answer = await sendRaw(gateway.gateway.port, Buffer.from(make(kick), "latin1"));
-    const isDone = gateway.tenant().table.user(victim) === undefined;
+    const isDone = gateway.presence().table.user(victim) === undefined;
     client.socket.close();
     return { isDone, answer };
   }

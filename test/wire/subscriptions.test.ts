@@ -81,7 +81,7 @@ describe.each(TRANSPORTS)("subscriptions over %s", (transport) => {
     expect(await client.take(({ id }) => id === 12)).toMatchObject({ code: "LIMIT_REACHED" });
     client.send("not JSON");
     expect((await client.closed).code).toBe(4400);
-    expect(gateway.hub.telemetry.slowReadersDisconnected).toBe(0);
+    expect(gateway.node.telemetry.slowReadersDisconnected).toBe(0);
   });
 
   it("share one view where filters mean the same, and end for one socket alone", async () => {

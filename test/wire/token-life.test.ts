@@ -266,9 +266,9 @@ describe.each(TRANSPORTS)("the life of a token over %s", (transport) => {
 
   it("leaves no deadline behind", async () => {
     await expect
-      .poll(() => gateway.hub.debugCounts())
+      .poll(() => gateway.node.debugCounts())
       .toMatchObject({
-        peers: 0,
+        managedConnections: 0,
         timers: 0,
         expiries: 0,
         connections: 0,

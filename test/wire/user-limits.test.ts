@@ -45,7 +45,7 @@ describe.each(TRANSPORTS)("over %s", (transport) => {
 
   function later(ms: number): void {
     clock.time += ms;
-    gateway.hub.run(clock.time);
+    gateway.node.run(clock.time);
   }
 
   /**
@@ -66,13 +66,13 @@ describe.each(TRANSPORTS)("over %s", (transport) => {
   }
 
   const sessionsOf = (userId: string) =>
-    (gateway.tenant().table.user(userId)?.sessions ?? []).map(({ sessionId }) => sessionId);
+    (gateway.presence().table.user(userId)?.sessions ?? []).map(({ sessionId }) => sessionId);
 
   /** Loses the socket of a client, and waits until the gateway has noticed. */
   async function lose(client: TestClient): Promise<void> {
-    const { sockets } = gateway.tenant();
+    const { sockets } = gateway.presence();
     client.terminate();
-    await until(() => gateway.tenant().sockets < sockets);
+    await until(() => gateway.presence().sockets < sockets);
   }
 
   describe("the sessions of a user", () => {
@@ -150,7 +150,7 @@ describe.each(TRANSPORTS)("over %s", (transport) => {
         await lose(client);
       }
       expect(sessionsOf("mallory")).toHaveLength(10);
-      expect(gateway.tenant().debugCounts()).toMatchObject({ sessions: 11, lost: 10 });
+      expect(gateway.presence().debugCounts()).toMatchObject({ sessions: 11, disconnected: 10 });
       await expectUnharmed();
     });
   });
@@ -231,7 +231,7 @@ describe.each(TRANSPORTS)("over %s", (transport) => {
       const answers = (type: string) =>
         sockets.flatMap(({ inbox }) => inbox.filter((each) => each.type === type));
       // Of the twenty answers of each, one was taken from its inbox.
-      expect(gateway.hub.telemetry.messages.ping).toBe(80 - 6);
+      expect(gateway.node.telemetry.messages.ping).toBe(80 - 6);
       expect(
         answers("error").every((error) => error.code === "RATE_LIMITED" && error.retryAfterMs === 25),
       ).toBe(true);
@@ -249,10 +249,10 @@ describe.each(TRANSPORTS)("over %s", (transport) => {
       for (let i = 0; i < 20; i++) await again.settled();
       await lose(again);
       bystander.terminate();
-      await until(() => gateway.tenant().sockets === 0);
+      await until(() => gateway.presence().sockets === 0);
       // The other user let go of a view, which is kept, and charged to them, for a minute.
       later(61_000);
-      expect(gateway.tenant().debugCounts().budgets).toBe(0);
+      expect(gateway.presence().debugCounts().budgets).toBe(0);
     });
 
     it("have 262144 bytes a second, with a burst of twice that, and are not read when that is used up", async () => {
@@ -296,7 +296,7 @@ describe.each(TRANSPORTS)("over %s", (transport) => {
       const pad = "x".repeat(261_000);
       for (let i = 0; i < 12; i++) client.send({ type: "ping", pad });
       expect((await client.closed).code).toBe(4429);
-      expect(gateway.hub.telemetry.messages.ping).toBe(2);
+      expect(gateway.node.telemetry.messages.ping).toBe(2);
       await expectUnharmed();
     });
   });
@@ -354,7 +354,7 @@ describe.each(TRANSPORTS)("over %s", (transport) => {
         later(2_000);
       }
       // Of the twenty views the last is kept.
-      const left = gateway.tenant().debugCounts();
+      const left = gateway.presence().debugCounts();
       expect(left.idle).toBe(2);
       expect(left.idleBytes).toBeLessThan(1_048_576 + 65_536);
       expect(await own.subscribe({ userIds: ["bystander"] }, { view, version })).toMatchObject({
@@ -364,7 +364,7 @@ describe.each(TRANSPORTS)("over %s", (transport) => {
       await lose(client);
       later(61_000);
       later(2_100);
-      expect(gateway.tenant().debugCounts()).toMatchObject({ budgets: 1, idle: 0, idleBytes: 0 });
+      expect(gateway.presence().debugCounts()).toMatchObject({ budgets: 1, idle: 0, idleBytes: 0 });
       await expectUnharmed();
     });
 
@@ -380,7 +380,7 @@ describe.each(TRANSPORTS)("over %s", (transport) => {
       expect((await sockets[4]!.subscribe(filter(0))).type).toBe("snapshot");
       await sockets[3]!.ask({ type: "unsubscribe", view: views.at(-1) });
       expect((await sockets[4]!.subscribe(filter(n))).type).toBe("snapshot");
-      expect(gateway.tenant().debugCounts().idle).toBe(0);
+      expect(gateway.presence().debugCounts().idle).toBe(0);
       await expectUnharmed();
     });
 
@@ -398,7 +398,7 @@ describe.each(TRANSPORTS)("over %s", (transport) => {
       await app.settled();
       const client = await gateway.connect(grant);
       expect(await client.subscribe({ selectedConversationId: "c" })).toMatchObject(LIMIT);
-      expect(gateway.tenant().debugCounts()).toMatchObject({ views: 0, idle: 0 });
+      expect(gateway.presence().debugCounts()).toMatchObject({ views: 0, idle: 0 });
       const answer = await client.ask({ type: "query", filter: { selectedConversationId: "c" } });
       expect(answer.type).toBe("result");
       // An app token is not charged.
@@ -454,7 +454,7 @@ describe.each(TRANSPORTS)("over %s", (transport) => {
       // A second's worth of bytes comes back.
       later(1_000);
     }
-    expect(gateway.tenant().table.user("mallory")!.sessions.length).toBe(1_400);
+    expect(gateway.presence().table.user("mallory")!.sessions.length).toBe(1_400);
     const { view } = await bystander.subscribe({});
     const watched = () => bystander.views.get(view)!.data;
     const { mallory: value } = watched();

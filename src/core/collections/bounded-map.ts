@@ -1,4 +1,4 @@
-/** A map that keeps what was put in last, at most `max` of it; what came first goes first. */
+/** A map of at most `max` entries. Adding a key to a full map removes the key that was added first. */
 export class BoundedMap<K, V> {
   readonly #max: number;
   readonly #entries = new Map<K, V>();

@@ -2,17 +2,16 @@ import TinyQueue from "tinyqueue";
 
 interface Entry<K> {
   readonly key: K;
-  /** When the key is due; undefined once it was deleted. */
+  /** When the key is due; undefined once its deadline is deleted. */
   due: number | undefined;
-  /** Its place in the heap: at or before `due`. */
+  /** The time by which the heap sorts the entry: at or before `due`. */
   queuedAt: number;
 }
 
 /**
- * Deadlines by key, for any number of keys behind one timer. Putting a deadline off, by far the most common
- * call, only writes a number: the entry keeps its early place in the heap and moves when that place is
- * reached. So the heap holds one entry a key however often its deadline changes, and one more for each time
- * that it was brought forward.
+ * Deadlines by key, for any number of keys behind one timer. Postponing a deadline is by far the most common
+ * call, and only writes a number: the entry keeps its position in the heap, and moves when that time comes.
+ * So the heap holds one entry for each key, and one more for each time that a deadline was brought forward.
  */
 export class Deadlines<K> {
   readonly #entries = new Map<K, Entry<K>>();
@@ -36,7 +35,7 @@ export class Deadlines<K> {
     if (entry !== undefined) entry.due = undefined;
     this.#entries.set(key, fresh);
     this.#heap.push(fresh);
-    this.#tidy();
+    this.#compact();
   }
 
   delete(key: K): void {
@@ -44,19 +43,19 @@ export class Deadlines<K> {
     if (entry?.due === undefined) return;
     entry.due = undefined;
     this.#live--;
-    this.#tidy();
+    this.#compact();
   }
 
   get(key: K): number | undefined {
     return this.#entries.get(key)?.due;
   }
 
-  /** Places in the heap: bounded by a few for each key, and shown so that a test can see it. */
-  get places(): number {
+  /** Entries in the heap: at most a few for each key. For tests. */
+  get heapSize(): number {
     return this.#heap.length;
   }
 
-  /** No key is due before this time; undefined when none is waiting. */
+  /** No key is due before this time; undefined if nothing waits. */
   nextDueAt(): number | undefined {
     return this.#heap.peek()?.queuedAt;
   }
@@ -80,10 +79,7 @@ export class Deadlines<K> {
     }
   }
 
-  /**
-   * Calls back for each key that is due and removes it, at most `max` of them; those that are left are still
-   * due.
-   */
+  /** Removes at most `max` keys that are due, and calls back for each. The others stay due. */
   forEachDue(now: number, max: number, act: (key: K) => void): void {
     for (let n = 0; n < max; n++) {
       const key = this.takeDue(now);
@@ -93,10 +89,10 @@ export class Deadlines<K> {
   }
 
   /**
-   * Drops the places of deleted keys once they are the most: churn leaves nothing behind, for little work a
-   * call.
+   * Rebuilds the heap without deleted keys once they are the majority. So churn leaves nothing behind, and
+   * costs little per call.
    */
-  #tidy(): void {
+  #compact(): void {
     if (this.#live > 0 && this.#heap.length <= 64 + 2 * this.#live) return;
     const kept: Entry<K>[] = [];
     for (const [key, entry] of this.#entries) {

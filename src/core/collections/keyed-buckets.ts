@@ -1,19 +1,19 @@
 interface Bucket {
   tokens: number;
-  /** When `tokens` was right. */
+  /** When `tokens` was last computed, in milliseconds. */
   at: number;
 }
 
 /**
- * A token bucket for each key, `perSecond` with a burst of `burst`. A key without an entry has a full bucket,
- * so an entry goes as soon as its bucket would be full again. At most `maxKeys` entries are kept; beyond that
- * the key that took nothing for longest starts anew.
+ * A token bucket for each key: `perSecond` tokens a second, at most `burst` at once. A key without an entry
+ * has a full bucket, so an entry is removed once its bucket would be full again. At most `maxKeys` entries
+ * are kept. Beyond that, the key that has taken nothing for longest starts with a full bucket.
  */
 export class KeyedBuckets {
   readonly #perMs: number;
   readonly #burst: number;
   readonly #maxKeys: number;
-  /** The key that took last comes last. */
+  /** Ordered by when each key last took a token, the most recent last. */
   readonly #buckets = new Map<string, Bucket>();
 
   constructor(perSecond: number, burst: number, maxKeys: number) {
@@ -22,12 +22,12 @@ export class KeyedBuckets {
     this.#maxKeys = maxKeys;
   }
 
-  /** Entries that are kept. */
+  /** How many keys have an entry. */
   get size(): number {
     return this.#buckets.size;
   }
 
-  /** Takes one token of the key, or as many as are asked for, or returns false and takes none. */
+  /** Takes `tokens` tokens of the key, or returns false and takes none. `now`: milliseconds. */
   take(key: string, now: number, tokens = 1): boolean {
     this.#drop(now);
     let bucket = this.#buckets.get(key);
@@ -40,13 +40,13 @@ export class KeyedBuckets {
     return true;
   }
 
-  /** Puts back a token that the key has taken. */
+  /** Returns one token that the key has taken. */
   giveBack(key: string): void {
     const bucket = this.#buckets.get(key);
     if (bucket !== undefined) bucket.tokens = Math.min(this.#burst, bucket.tokens + 1);
   }
 
-  /** Milliseconds until the key will have a token; 0 if it has one. */
+  /** Milliseconds until the key has a token; 0 if it has one. */
   waitMs(key: string, now: number): number {
     const bucket = this.#buckets.get(key);
     if (bucket === undefined) return 0;
@@ -59,7 +59,7 @@ export class KeyedBuckets {
     bucket.at = now;
   }
 
-  /** Two entries go for each that may come, so what is full again does not pile up. */
+  /** A call adds at most one entry, and this removes up to two, so full buckets do not pile up. */
   #drop(now: number): void {
     for (let i = 0; i < 2; i++) {
       const [oldest] = this.#buckets;

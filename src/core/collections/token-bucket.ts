@@ -1,4 +1,7 @@
-/** Lets `perSecond` things through a second, after a quiet time up to `burst` at once. */
+/**
+ * Allows `perSecond` events a second, and up to `burst` at once after a quiet time. Times are in
+ * milliseconds.
+ */
 export class TokenBucket {
   readonly #perMs: number;
   readonly #burst: number;
@@ -20,13 +23,13 @@ export class TokenBucket {
     return true;
   }
 
-  /** Whether so many tokens are there; takes none. */
+  /** Whether `count` tokens are available; takes none. */
   has(count: number, now: number): boolean {
     this.#refill(now);
     return this.#tokens >= count;
   }
 
-  /** Milliseconds until so many tokens, one unless it is told, will be there; 0 if they are. */
+  /** Milliseconds until `count` tokens are available; 0 if they are. */
   waitMs(now: number, count = 1): number {
     this.#refill(now);
     return this.#tokens >= count ? 0 : Math.ceil((count - this.#tokens) / this.#perMs);

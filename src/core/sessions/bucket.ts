@@ -3,26 +3,26 @@ import { type Session, STATUS_VALUES, type StatusBits } from "./session.ts";
 import type { SessionRow } from "./session-row.ts";
 
 /**
- * Which of a session's two places a bucket is: each session is in the bucket of all and in one of a
- * conversation.
+ * The field of a session that holds its index in a bucket. Each session is in two buckets: that of all
+ * sessions, and that of its conversation.
  */
 export type BucketSlot = "slotInAll" | "slotInConversation";
 
-/** A bucket for everyone but its table. */
+/** A bucket that can only be read. */
 export type ReadonlyBucket = Readonly<
   Pick<Bucket, "changedAt" | "size" | "count" | "countIn" | "forEach" | "list">
 >;
 
 /**
- * A set of sessions, sharded by status bits, so that the ones that a filter matches are walked without
- * touching any other. Each session knows its place, so adding and removing cost the same at any size.
+ * A set of sessions, sharded by status bits, so that iterating over the sessions that match a filter touches
+ * no others. Each session stores its index, so adding and removing take constant time.
  */
 export class Bucket {
-  /** The number of the table's last change that touched it. */
+  /** The table's change counter when the bucket last changed. */
   changedAt = 0;
   /**
-   * Just a list while all have the same status bits, as in most conversations: there are as many buckets as
-   * conversations.
+   * A plain list while all sessions have the same status bits, as in most conversations. It takes less
+   * memory, and there is a bucket for each conversation.
    */
   #sessions: SessionRow[] | ShardedBucket = [];
 
@@ -37,7 +37,7 @@ export class Bucket {
     return this.#list(statusBits)?.length ?? 0;
   }
 
-  /** How many sessions have status bits that are in `statusSet` (bit `1 << statusBits`). */
+  /** How many sessions have status bits in `statusSet` (bit `1 << statusBits`). */
   countIn(statusSet: number): number {
     let count = 0;
     for (let statusBits = 0; statusBits < STATUS_VALUES; statusBits++)
@@ -60,7 +60,7 @@ export class Bucket {
     sessions.lists[statusBits] = append(sessions.lists[statusBits] ?? [], session);
   }
 
-  /** Takes out a session that is in it; `statusBits`: those that it had when it came in. */
+  /** Removes a session. `statusBits`: its status bits when it was added. */
   remove(session: SessionRow, slot: BucketSlot, statusBits: StatusBits): void {
     const list = this.#sessions instanceof ShardedBucket ? this.#sessions.lists[statusBits]! : this.#sessions;
     const last = list.pop()!;
@@ -79,7 +79,10 @@ export class Bucket {
     }
   }
 
-  /** The sessions whose status bits are in the set, as they are now. Copied whole: a bucket may be large. */
+  /**
+   * A copy of the sessions whose status bits are in `statusSet`. Whole lists are copied at once, which is
+   * fast for a large bucket.
+   */
   list(statusSet: number): Session[] {
     const lists: SessionRow[][] = [];
     for (let statusBits = 0; statusBits < STATUS_VALUES; statusBits++) {
@@ -95,7 +98,7 @@ export class Bucket {
   }
 }
 
-/** The sessions of a bucket by their status bits, once those differ. */
+/** The sessions of a bucket by status bits, once these differ. */
 class ShardedBucket {
   readonly lists = new Array<SessionRow[] | undefined>(STATUS_VALUES);
 
@@ -105,7 +108,8 @@ class ShardedBucket {
   }
 }
 
-// By name, for V8: both are for each change of a session.
+// Explicit field names instead of `session[slot]`: V8 compiles them better, and both run at each change of a
+// session.
 
 function slotOf(session: SessionRow, slot: BucketSlot): number {
   return slot === "slotInAll" ? session.slotInAll : session.slotInConversation;

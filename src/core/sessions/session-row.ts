@@ -13,8 +13,8 @@ import { statusBitsOf } from "./session.ts";
 type Writable<T> = { -readonly [Key in keyof T]: T[Key] };
 
 /**
- * One row of the table. It is its own state: an update writes to one object and allocates nothing long-lived.
- * Only the table and its buckets know this class; everyone else reads a `Session`.
+ * One row of the table. The row holds the state itself: an update mutates one object and allocates nothing
+ * long-lived. Only the table and its buckets know this class; everyone else reads a `Session`.
  */
 export class SessionRow implements Session {
   readonly sessionId: string;

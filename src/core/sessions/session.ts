@@ -4,14 +4,17 @@ import type { CustomPatch, SessionKind, SessionPatch } from "../../protocol/wire
 
 export type Custom = Readonly<Record<string, string>>;
 
-/** What a client may set of a session. */
+/** The part of a session that its client sets. */
 export interface SessionState {
   readonly visible: boolean;
   readonly selectedConversationId: string | null;
   readonly hasFocus: boolean;
   readonly isTyping: boolean;
   readonly custom: Custom;
-  /** The bytes of `custom` as JSON. They are kept, so that a patch is checked for what the patch costs. */
+  /**
+   * The length of `custom` as JSON, in bytes of UTF-8. It is stored, so that checking a patch reads only the
+   * patch.
+   */
   readonly customBytes: number;
 }
 
@@ -27,9 +30,9 @@ export const NEW_SESSION: SessionState = {
 };
 
 /**
- * The status bits say what filters ask about a session apart from its conversation: whether it is a visible
- * widget, has the focus, is typing; as reported, so a hidden widget never has the focus and never types.
- * Their eight values partition all sessions, and a filter is the set of values that it matches.
+ * The status bits hold everything that filters ask about a session, except its conversation: whether it is a
+ * visible widget, has the focus, is typing. A hidden widget counts as neither focused nor typing. The eight
+ * values partition all sessions, and a filter is the set of values that it matches.
  */
 export type StatusBits = number;
 export const STATUS_VALUES = 8;
@@ -38,33 +41,37 @@ export const FOCUSED_BIT = 2;
 export const TYPING_BIT = 1;
 
 /**
- * The largest `opened` and `epoch`. What is read from other nodes is bounded by it, so what is written stays
- * within.
+ * The largest `opened` and `epoch`. Values from other nodes are checked against it, and own values are
+ * clamped to it.
  */
 export const MAX_OWNERSHIP_NUMBER = 2 ** 52;
 
-/** What nodes that share their sessions know about one besides its state. */
+/** What the nodes of a cluster know about a session besides its state. */
 export interface Ownership {
-  /** Puts the sessions of a user into the same order on all nodes. */
+  /**
+   * Orders the sessions of a user in the same way on all nodes. About when the session was opened, in
+   * milliseconds since 1970.
+   */
   readonly opened: number;
-  /** The writer name of the node that keeps the session; undefined: this node does. */
+  /** The writer name of the node that owns the session; undefined: this node. */
   readonly owner: string | undefined;
-  /** The epoch: a counter that rises by one with each takeover. No clock is part of it. */
+  /** A counter that advances by one with each takeover. It depends on no clock. */
   readonly epoch: number;
   /**
-   * When the session's socket was lost, by the wall clock of its node. Nodes tell each other only where the
-   * user may need the place. Undefined: it has a socket, or it is this node's own and only this node knows.
+   * When the session lost its socket, in milliseconds since 1970 by the clock of its node. Undefined: the
+   * session has a socket, or this node owns it and has not told the others. Nodes tell each other only if the
+   * user may soon reach the limit of sessions.
    */
   readonly lostAt: number | undefined;
 }
 
-/** What keeps a session alive. The connection is told when the session is taken from it. */
+/** What keeps a session alive. The connection is told when it loses the session. */
 export interface SessionConnection {
-  /** Another connection took the session over, or it was ended from outside. */
+  /** Another connection took the session over (`replaced`), or a back end ended it (`kicked`). */
   onSessionLost(session: Session, cause: "replaced" | "kicked"): void;
 }
 
-/** One session as everyone reads it. Only its table writes to it: see `Table`. */
+/** One session as everyone reads it. Only `Table` writes to it. */
 export interface Session extends SessionState {
   readonly sessionId: string;
   readonly user: User;
@@ -72,7 +79,7 @@ export interface Session extends SessionState {
   readonly statusBits: StatusBits;
   /** Undefined while the session waits to be resumed, and for sessions of other nodes. */
   readonly connection: SessionConnection | undefined;
-  /** undefined where there is one node only. */
+  /** Undefined if this node is not in a cluster. */
   readonly ownership: Ownership | undefined;
 }
 
@@ -82,7 +89,7 @@ export interface RemoteSession {
   readonly kind: SessionKind;
   readonly opened: number;
   readonly epoch: number;
-  /** See `Origin`. */
+  /** See `Ownership`. */
   readonly lostAt: number | undefined;
   readonly state: SessionState;
 }
@@ -93,8 +100,8 @@ export interface SessionMatcher {
 }
 
 /**
- * A user who is online, which means at least one session. Only the table writes to it, but for what views
- * mark.
+ * A user who is online, with at least one session. Only the table writes to it, except for the two fields
+ * that views use.
  */
 export interface User {
   readonly userId: string;
@@ -102,14 +109,14 @@ export interface User {
   readonly sessions: readonly Session[];
   /** How many of the sessions are visible widgets. */
   readonly visibleWidgets: number;
-  /** The bytes of the `custom` of all sessions. */
+  /** The sum of `customBytes` of all sessions. */
   readonly customBytes: number;
   /**
-   * No view asks for this user by name, in any conversation. Written by the views: without it, each change
-   * would be looked up among all names that they ask for, and most are not there.
+   * True: no view over all conversations names this user in `userIds`. The views set it, so that a change of
+   * such a user skips the lookup among all named users.
    */
   hasNoNamedViews: boolean;
-  /** The last walk over the table that has looked at this user. Written by `CompiledFilter`. */
+  /** The number of the last iteration over the table that visited this user. Written by `CompiledFilter`. */
   lastWalk: number;
 
   /**
@@ -131,10 +138,10 @@ export function statusBitsOf(kind: SessionKind, state: SessionState): StatusBits
  */
 export function patchState(state: SessionState, patch: SessionPatch): SessionState {
   const visible = patch.visible ?? state.visible;
-  const asked = patch.selectedConversationId;
-  const selectedConversationId = asked === undefined ? state.selectedConversationId : asked;
+  const requested = patch.selectedConversationId;
+  const selectedConversationId = requested === undefined ? state.selectedConversationId : requested;
   const hasFocus = patch.hasFocus ?? state.hasFocus;
-  const moved = asked !== undefined && asked !== state.selectedConversationId;
+  const moved = requested !== undefined && requested !== state.selectedConversationId;
   const isTyping = patch.isTyping ?? (moved ? false : state.isTyping);
   const custom = patch.custom === undefined ? state.custom : patchCustom(state.custom, patch.custom);
   const isSameCustom = custom === state.custom;
@@ -152,19 +159,20 @@ export function patchState(state: SessionState, patch: SessionPatch): SessionSta
 }
 
 /**
- * Whether `one`, which this node learns of only now, was opened before `other`, another session of the user.
+ * Whether `one`, which this node has just learned of, was opened before `other`, another session of the same
+ * user.
  */
-export function isBefore(one: Session, other: Session): boolean {
+export function wasOpenedBefore(one: Session, other: Session): boolean {
   if (one.ownership === undefined || other.ownership === undefined) return false;
-  const apart = one.ownership.opened - other.ownership.opened;
-  return apart < 0 || (apart === 0 && one.sessionId < other.sessionId);
+  const difference = one.ownership.opened - other.ownership.opened;
+  return difference < 0 || (difference === 0 && one.sessionId < other.sessionId);
 }
 
 export function countKeys(custom: Custom): number {
   return Object.keys(custom).length;
 }
 
-/** How many keys `custom` has after a patch. Patches add up, so the bound holds for the patched state. */
+/** How many keys `custom` has after a patch. The limit applies to the patched state, as patches add up. */
 export function keysAfter({ custom }: SessionState, { custom: patch }: SessionPatch): number {
   if (patch === null) return 0;
   let keys = countKeys(custom);

@@ -16,17 +16,17 @@ import {
 import { SessionRow } from "./session-row.ts";
 import { UserRow } from "./user-row.ts";
 
-/** What one call did to the table: all that a live result needs to know whether it is touched. */
+/** What one call changed in the table: all that a view needs to decide whether the change affects it. */
 export interface Change {
   readonly user: User;
-  /** The status bits that the session had before and has after, as a bit set. */
+  /** The session's status bits before and after, as a bit set. */
   readonly statusSet: number;
-  /** Its conversation before and after; undefined where there was, or is, no session. */
+  /** The session's conversation before and after; undefined where the session did not exist. */
   readonly from: string | null | undefined;
   readonly to: string | null | undefined;
   /**
-   * The user's first visible widget appeared or the last one went: their background sessions count otherwise
-   * now.
+   * The user's first visible widget appeared or the last one went, so the user's background sessions count
+   * differently now.
    */
   readonly visibilityFlipped: boolean;
   /** Why the user left a result, if this change made them leave it. */
@@ -42,7 +42,7 @@ export interface Counts {
   typing: number;
 }
 
-/** The table for everyone who may not change it. */
+/** A table that can only be read. */
 export interface ReadonlyTable
   extends Pick<Table, "get" | "user" | "all" | "changedAt" | "counts" | "debugCounts"> {
   /** See `Table.bucket`. */
@@ -50,8 +50,8 @@ export interface ReadonlyTable
 }
 
 /**
- * The sessions of one app, by id, by user and by conversation. It owns its rows: whoever wants to change one
- * calls the table. No call walks more than it answers with.
+ * The sessions of one app, by id, by user and by conversation. The table owns its rows: every change goes
+ * through its methods. Each call costs in proportion to its result.
  */
 export class Table {
   readonly #sessions = new Map<string, SessionRow>();
@@ -78,8 +78,8 @@ export class Table {
   }
 
   /**
-   * Differs from what it was if anything about the sessions in a conversation (null: in none), or about any
-   * of them (undefined), has changed since.
+   * A counter that changes with each change of a session in a conversation (null: in none), or of any session
+   * (undefined).
    */
   changedAt(conversationId: string | null | undefined): number {
     return this.bucket(conversationId)?.changedAt ?? 0;
@@ -96,7 +96,7 @@ export class Table {
     return { ...counts, backgroundSessions: counts.sessions - counts.widgets };
   }
 
-  /** Numbers that must all be zero when everybody has left. */
+  /** Sizes of internal collections. All must be zero once every session has ended. */
   debugCounts(): Record<string, number> {
     return {
       sessions: this.#sessions.size,
@@ -106,7 +106,7 @@ export class Table {
     };
   }
 
-  /** Adds a session under an id that is not in the table. */
+  /** Adds a session. Its id must not be in the table. */
   open(
     sessionId: string,
     userId: string,
@@ -126,7 +126,7 @@ export class Table {
     user.customBytes += state.customBytes;
     this.#changed();
     this.#all.add(session, "slotInAll");
-    this.#enter(session);
+    this.#addToConversation(session);
     const visible = (session.statusBits & VISIBLE_BIT) !== 0;
     if (visible) user.visibleWidgets++;
     return {
@@ -139,7 +139,7 @@ export class Table {
     };
   }
 
-  /** Gives a session of the table another state; undefined when nothing that anybody can see has changed. */
+  /** Sets the state of a session. Returns undefined if nothing has changed that others can see. */
   update(session: Session, state: SessionState): Change | undefined {
     if (state === session) return undefined;
     const row = rowOf(session);
@@ -154,19 +154,19 @@ export class Table {
     user.invalidateCache();
     user.customBytes += state.customBytes - row.customBytes;
     this.#changed();
-    const stays = from === to ? this.#conversations.get(to)! : undefined;
+    const sameBucket = from === to ? this.#conversations.get(to)! : undefined;
     if (statusBits !== statusBefore) {
       this.#all.remove(row, "slotInAll", statusBefore);
-      stays?.remove(row, "slotInConversation", statusBefore);
+      sameBucket?.remove(row, "slotInConversation", statusBefore);
     }
-    if (stays === undefined) this.#leave(row, from, statusBefore);
+    if (sameBucket === undefined) this.#removeFromConversation(row, from, statusBefore);
     row.setState(state, statusBits);
     if (statusBits !== statusBefore) {
       this.#all.add(row, "slotInAll");
-      stays?.add(row, "slotInConversation");
+      sameBucket?.add(row, "slotInConversation");
     }
-    if (stays === undefined) this.#enter(row);
-    else stays.changedAt = this.#changes;
+    if (sameBucket === undefined) this.#addToConversation(row);
+    else sameBucket.changedAt = this.#changes;
     const wasVisible = user.visibleWidgets > 0;
     user.visibleWidgets += ((statusBits & VISIBLE_BIT) - (statusBefore & VISIBLE_BIT)) / VISIBLE_BIT;
     return {
@@ -179,19 +179,19 @@ export class Table {
     };
   }
 
-  /** Binds a session to a connection. Nobody else sees a change. */
+  /** Binds a session to a connection. No view sees a change. */
   assign(session: Session, connection: SessionConnection): void {
     rowOf(session).connection = connection;
   }
 
-  /** Takes the connection from a session, which stays as it is. */
+  /** Removes the connection of a session. The session itself stays as it is. */
   detach(session: Session): void {
     rowOf(session).connection = undefined;
   }
 
   /**
-   * Says which node keeps a session of a cluster, since which takeover, and whether it has a socket there;
-   * see `Origin`. Nobody sees a change.
+   * Sets the owner, the epoch and the time of disconnection of a session; see `Ownership`. Does nothing
+   * outside a cluster. No view sees a change.
    */
   setOwner(session: Session, owner: string | undefined, epoch: number, lostAt: number | undefined): void {
     const { ownership } = rowOf(session);
@@ -201,7 +201,7 @@ export class Table {
     ownership.lostAt = lostAt;
   }
 
-  /** Takes a session out of the table. */
+  /** Removes a session. */
   end(session: Session, cause: LeaveCause): Change {
     const row = rowOf(session);
     const { statusBits } = row;
@@ -213,7 +213,7 @@ export class Table {
     user.invalidateCache();
     this.#changed();
     this.#all.remove(row, "slotInAll", statusBits);
-    this.#leave(row, from, statusBits);
+    this.#removeFromConversation(row, from, statusBits);
     const visible = (statusBits & VISIBLE_BIT) !== 0;
     if (visible) user.visibleWidgets--;
     if (user.sessions.length === 0) this.#users.delete(user.userId);
@@ -232,7 +232,7 @@ export class Table {
     this.#all.changedAt = this.#changes;
   }
 
-  #enter(session: SessionRow): void {
+  #addToConversation(session: SessionRow): void {
     const { selectedConversationId } = session;
     let bucket = this.#conversations.get(selectedConversationId);
     if (bucket === undefined) {
@@ -243,7 +243,7 @@ export class Table {
     bucket.changedAt = this.#changes;
   }
 
-  #leave(session: SessionRow, conversationId: string | null, statusBits: number): void {
+  #removeFromConversation(session: SessionRow, conversationId: string | null, statusBits: number): void {
     const bucket = this.#conversations.get(conversationId)!;
     bucket.remove(session, "slotInConversation", statusBits);
     bucket.changedAt = this.#changes;
@@ -251,7 +251,7 @@ export class Table {
   }
 }
 
-// Sessions and users come from a table only, so each is one of its rows.
+// All sessions and users come from a table, so each is one of its rows.
 
 function rowOf(session: Session): SessionRow {
   return session as SessionRow;

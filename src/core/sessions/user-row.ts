@@ -3,12 +3,12 @@ import { MAX_LISTED_BYTES, textBytes } from "../../protocol/rules.ts";
 import { append } from "../collections/append.ts";
 import {
   FOCUSED_BIT,
-  isBefore,
   type Session,
   type SessionMatcher,
   TYPING_BIT,
   type User,
   VISIBLE_BIT,
+  wasOpenedBefore,
 } from "./session.ts";
 
 /** The table's own record of a user. Everyone else reads a `User`. */
@@ -19,7 +19,9 @@ export class UserRow implements User {
   customBytes = 0;
   hasNoNamedViews = false;
   lastWalk = 0;
-  /** Entries encoded since the last change: pairs of the set of sessions that one lists, and its text. */
+  /**
+   * Entries encoded since the last change, in pairs: the set of sessions that an entry lists, and its text.
+   */
   #entries: (number | string)[] | undefined;
   #cachedChars = 0;
 
@@ -27,24 +29,23 @@ export class UserRow implements User {
     this.userId = userId;
   }
 
-  /** Adds a session: at the end, unless another node opened it before others that are known already. */
+  /** Adds a session: at the end, or before the sessions that were opened after it on other nodes. */
   add(session: Session): void {
     let slot = this.sessions.length;
-    while (slot > 0 && isBefore(session, this.sessions[slot - 1]!)) slot--;
+    while (slot > 0 && wasOpenedBefore(session, this.sessions[slot - 1]!)) slot--;
     if (slot < this.sessions.length) this.sessions.splice(slot, 0, session);
     else this.sessions = append(this.sessions, session);
     this.invalidateCache();
   }
 
-  /** To be called at each change of a session. */
+  /** Must be called at each change of a session. */
   invalidateCache(): void {
     this.#entries = undefined;
     this.#cachedChars = 0;
   }
 
   /**
-   * It is made once per change and set of matching sessions: the same text serves diffs, snapshots and
-   * answers.
+   * Encoded once for each change and set of matching sessions: diffs, snapshots and results share the text.
    */
   encodedEntry(matcher: SessionMatcher): EncodedEntry {
     const listed = this.#listed(matcher);
@@ -52,16 +53,17 @@ export class UserRow implements User {
     const entries = this.#entries;
     for (let i = 0; i < entries.length; i += 2)
       if (entries[i] === listed) return entries[i + 1] as EncodedEntry;
-    const member = this.#encode(matcher);
+    const entry = this.#encode(matcher);
     if (entries.length < 2 * MAX_CACHED && this.#cachedChars < MAX_CACHED_CHARS) {
-      entries.push(listed, member);
-      this.#cachedChars += member.length;
+      entries.push(listed, entry);
+      this.#cachedChars += entry.length;
     }
-    return member;
+    return entry;
   }
 
   /**
-   * Which sessions match: a bit for each, in a number where they fit, else in a text of as many bits a unit.
+   * The set of sessions that match, one bit each: a number if they fit, else a string with `BITS` bits per
+   * UTF-16 unit.
    */
   #listed(matcher: SessionMatcher): number | string {
     const { sessions } = this;
@@ -83,7 +85,8 @@ export class UserRow implements User {
     let bytes = 0;
     for (const session of this.sessions) {
       if (!matcher.matches(session)) continue;
-      // Few surely fit. There are more only where settings allow them, or several nodes let them in at once.
+      // A few sessions always fit. A user has more only if the settings allow it, or if several nodes
+      // admitted sessions at the same time.
       if (this.sessions.length > SURELY_FIT) bytes += bytesOf(session);
       if (bytes > MAX_LISTED_BYTES) break;
       if ((session.statusBits & VISIBLE_BIT) !== 0)
@@ -91,8 +94,7 @@ export class UserRow implements User {
       else background += (background === "" ? "" : ",") + encodeSession(session);
     }
     const id = JSON.stringify(this.userId);
-    // Joined, and so in one piece: V8 keeps a text that was added up as a tree of its parts, and goes over it
-    // each time.
+    // `join` makes a flat string. V8 stores a concatenation as a tree of its parts, and flattens it at use.
     return [
       id,
       ':{"status":"online","backgroundSessions":[',
@@ -104,19 +106,22 @@ export class UserRow implements User {
   }
 }
 
-/** Entries kept per user: filters differ in far fewer sets of sessions. Others are encoded each time. */
+/**
+ * The most entries cached for a user. Filters differ in far fewer sets of sessions; others are encoded each
+ * time.
+ */
 const MAX_CACHED = 32;
-/** Once these are kept, in UTF-16 units, no more is: one user may not hold many large ones. */
+/** No more is cached for a user beyond this many UTF-16 units, so one user cannot hold many large entries. */
 const MAX_CACHED_CHARS = 1024 * 1024;
-/** Sessions for which a bit is in one unit of a text. */
+/** Bits that a set of sessions uses of one UTF-16 unit. */
 const BITS = 15;
 
-/** So many sessions are listed without a look at their size. */
+/** Up to this many sessions always fit into a message. */
 const SURELY_FIT = 100;
-/** What is around the texts of a session, with what is false: `"selectedConversationId":` and so on. */
+/** Bytes of a session besides its texts: `"selectedConversationId":`, `false` and so on. */
 const NAMES_BYTES = 100;
 
-/** What a session takes in a value, or a little more. */
+/** An upper estimate of a session's bytes in an entry. */
 function bytesOf({ selectedConversationId, sessionId, customBytes }: Session): number {
   return NAMES_BYTES + textBytes(selectedConversationId ?? "") + textBytes(sessionId) + customBytes;
 }

@@ -9,22 +9,23 @@ import {
 } from "../sessions/session.ts";
 import type { ReadonlyTable } from "../sessions/table.ts";
 
-/** Numbers the walks over a table, so that a user who was looked at in one is known. */
+/** Counts iterations over tables. A user whose `lastWalk` has the current number was visited already. */
 let walks = 0;
 
 /**
- * The one evaluator of filters: HTTP, queries, subscriptions and streams all ask it.
+ * The only evaluator of filters: HTTP requests, queries, subscriptions and streams all use it.
  *
- * A filter matches a session by its status bits (one bit test) and its conversation. Background status bits
- * are in the set only with `includeBackgroundSessions`, so "is listed" and "matches" are the same question.
+ * A filter matches a session by its status bits (one bit test) and its conversation. Status bits of
+ * background sessions are in the set only with `includeBackgroundSessions`, so an entry lists a session
+ * exactly if the filter matches it.
  */
 export class CompiledFilter {
-  /** undefined: any. */
+  /** Undefined: any conversation. */
   readonly conversationId: string | null | undefined;
   /** Which status bits match, as a bit set. */
   readonly statusSet: number;
   readonly includeBackground: boolean;
-  /** undefined: everyone. */
+  /** Undefined: all users. */
   readonly userIds: ReadonlySet<string> | undefined;
   #key: string | undefined;
 
@@ -35,7 +36,7 @@ export class CompiledFilter {
     this.userIds = filter.userIds && new Set(filter.userIds);
   }
 
-  /** Equal for filters that mean the same, whatever the order and repetition of their ids. */
+  /** Equal for filters with the same meaning, whatever the order and repetition of their ids. */
   get key(): string {
     this.#key ??= JSON.stringify([
       this.conversationId === undefined ? 0 : this.conversationId,
@@ -47,8 +48,8 @@ export class CompiledFilter {
   }
 
   /**
-   * Whether the answer follows from the sessions in its conversation alone: with background sessions or ids,
-   * it takes those who are elsewhere too.
+   * Whether the result depends only on the sessions in the filter's conversation. With background sessions or
+   * ids, it also depends on sessions elsewhere.
    */
   get isLocal(): boolean {
     return !this.includeBackground && this.userIds === undefined;
@@ -62,8 +63,8 @@ export class CompiledFilter {
   }
 
   /**
-   * Whether the user is in the result, `userIds` apart: one of their sessions matches, and a user with a
-   * visible widget is judged by the widgets alone. Looks at each session of the user once at most.
+   * Whether the user is in the result, apart from `userIds`: one of their sessions matches, and for a user
+   * with a visible widget only widgets count. Checks each session of the user at most once.
    */
   includes({ sessions, visibleWidgets }: User): boolean {
     for (let i = 0; i < sessions.length; i++) {
@@ -75,8 +76,7 @@ export class CompiledFilter {
   }
 
   /**
-   * Calls back once for each user in the result. Walks the ids of the filter or the matching sessions,
-   * nothing else.
+   * Calls back once for each user in the result. Visits only the ids of the filter, or the matching sessions.
    */
   forEachUser(table: ReadonlyTable, visit: (user: User) => void): void {
     if (this.userIds !== undefined) {
@@ -86,7 +86,7 @@ export class CompiledFilter {
       }
       return;
     }
-    // Several sessions of a user may match. The user is looked at with the first of them only.
+    // Several sessions of a user may match. The user is visited with the first.
     walks = (walks + 1) | 0;
     const walk = walks;
     table.bucket(this.conversationId)?.forEach(this.statusSet, ({ user }) => {

@@ -3,17 +3,18 @@ import type { ReadonlyTable } from "../sessions/table.ts";
 import type { CompiledFilter } from "./compiled-filter.ts";
 
 /**
- * A walk over the users in a filter's result, some at a time, so that a large result keeps nobody waiting.
- * The table may change between steps. Whoever was in the result all the time is visited once; who came or
- * left meanwhile may be visited or not; nobody is visited twice. Each is visited as they are at that moment.
+ * Iterates over the users in a filter's result, some at a time, so that a large result does not block the
+ * process. The table may change between steps. A user who stays in the result is visited once. A user who
+ * enters or leaves meanwhile may be visited or not. No user is visited twice. Each user is visited as they
+ * are at that moment.
  */
 export class Cursor {
   readonly #filter: CompiledFilter;
   readonly #table: ReadonlyTable;
-  /** Those that matched when the walk began; undefined until it turns out that one step is not enough. */
+  /** Sessions that matched at the start; undefined until one step turns out not to be enough. */
   #sessions: readonly Session[] | undefined;
   #next = 0;
-  /** Users that were looked at, in the result or not: each is looked at once. */
+  /** Users checked so far, in the result or not. */
   #seen: Set<User> | undefined;
 
   constructor(filter: CompiledFilter, table: ReadonlyTable) {
@@ -21,12 +22,12 @@ export class Cursor {
     this.#table = table;
   }
 
-  /** How much of the walk is done, from 0 to 1. */
+  /** The share that is done, from 0 to 1. */
   get progress(): number {
     return this.#sessions === undefined ? 0 : this.#next / this.#sessions.length;
   }
 
-  /** Looks at up to `count` more sessions. Returns true when that was the last step. */
+  /** Checks up to `count` more sessions. Returns true after the last step. */
   step(count: number, visit: (user: User) => void): boolean {
     this.#sessions ??= this.#begin(count, visit);
     if (this.#sessions === undefined) return true;
@@ -42,8 +43,8 @@ export class Cursor {
   }
 
   /**
-   * Does all of it, if it is small enough; else returns what has to be walked. Ids that a filter names are
-   * few.
+   * Visits everything if it is small enough; otherwise returns the sessions to check. The ids that a filter
+   * names are few, so they are always visited at once.
    */
   #begin(count: number, visit: (user: User) => void): readonly Session[] | undefined {
     const { userIds, conversationId, statusSet } = this.#filter;

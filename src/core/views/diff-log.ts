@@ -6,22 +6,23 @@ export interface Diff {
 
 export const MAX_DIFFS = 256;
 export const MAX_DIFF_CHARS = 256 * 1024;
-/** The rings of all views of an app together, in bytes as `DiffLog` estimates them. */
-export const MAX_RING_BYTES = 32 * 1024 * 1024;
-/** A diff's object, its place in the list, and the head of its text. */
+/** The limit for the diff logs of all views of an app together, in bytes as `DiffLog` estimates them. */
+export const MAX_DIFF_LOG_BYTES = 32 * 1024 * 1024;
+/** Estimated bytes of a diff besides its characters: its object, its place in the list, its string header. */
 const DIFF_BYTES = 64;
-/** The last diffs of a view, bounded in number and size, for subscribers that come back. */
+
+/** The latest diffs of a view, bounded in number and size, for subscribers that resume. */
 export class DiffLog {
-  readonly #rings: DiffRings | undefined;
+  readonly #budget: DiffLogBudget | undefined;
   readonly #diffs: Diff[] = [];
   #chars = 0;
 
-  /** `rings`: told of what this one keeps, and may cut it. */
-  constructor(rings?: DiffRings) {
-    this.#rings = rings;
+  /** `budget`: the shared budget, which may trim this log. */
+  constructor(budget?: DiffLogBudget) {
+    this.#budget = budget;
   }
 
-  /** About what is kept. */
+  /** Estimated bytes that the log keeps. */
   get bytes(): number {
     return this.#chars + DIFF_BYTES * this.#diffs.length;
   }
@@ -31,22 +32,17 @@ export class DiffLog {
     this.#diffs.push(diff);
     this.#chars += diff.text.length;
     while (this.#diffs.length > MAX_DIFFS || this.#chars > MAX_DIFF_CHARS) this.#shift();
-    this.#rings?.grown(this, this.bytes - before);
+    this.#budget?.onResize(this, this.bytes - before);
   }
 
-  /**
-   * Forgets the oldest diffs until no more than so many bytes are kept. Returns how many bytes that freed.
-   */
-  cutTo(bytes: number): number {
+  /** Drops the oldest diffs until the log keeps at most `bytes`. Returns how many bytes that frees. */
+  trimTo(bytes: number): number {
     const before = this.bytes;
     while (this.bytes > bytes) this.#shift();
     return before - this.bytes;
   }
 
-  /**
-   * The diffs that lead from `version` to `current`; undefined when one of them is no longer, or was never,
-   * there.
-   */
+  /** The diffs that lead from `version` to `current`; undefined if the log does not have all of them. */
   since(version: number, current: number): readonly Diff[] | undefined {
     const missed = current - version;
     if (missed < 0 || missed > this.#diffs.length) return undefined;
@@ -59,21 +55,20 @@ export class DiffLog {
 }
 
 /**
- * The rings of all views of an app, which share one budget in bytes. While they are within it, each is
- * bounded by itself only. When they go over it, the largest ones are cut in half until they are within it
- * again, so a ring that is within its fair share loses nothing. A client that comes back to a ring that was
- * cut gets a snapshot.
+ * The diff logs of all views of an app, which share one budget in bytes. Within the budget, each log is
+ * limited only by itself. Beyond it, the largest logs are cut in half until the budget holds again, so a log
+ * within its fair share loses nothing. A client that resumes from a log that was cut gets a snapshot.
  */
-export class DiffRings {
+export class DiffLogBudget {
   readonly #maxBytes: number;
   /**
-   * Rings that keep a diff, by the number of binary digits of their bytes: the largest are found without a
-   * search.
+   * Logs that hold a diff, by the number of binary digits of their bytes, so that the largest is found
+   * without a search.
    */
   readonly #bySize: Set<DiffLog>[] = Array.from({ length: 33 }, () => new Set());
   #bytes = 0;
 
-  constructor(maxBytes = MAX_RING_BYTES) {
+  constructor(maxBytes = MAX_DIFF_LOG_BYTES) {
     this.#maxBytes = maxBytes;
   }
 
@@ -81,36 +76,38 @@ export class DiffRings {
     return this.#bytes;
   }
 
-  /** Rings that keep a diff; zero when all views are gone. */
+  /** How many logs hold a diff; zero when all views are gone. */
   get size(): number {
-    return this.#bySize.reduce((sum, rings) => sum + rings.size, 0);
+    return this.#bySize.reduce((sum, logs) => sum + logs.size, 0);
   }
 
-  /** A ring keeps so many bytes more, or less. */
-  grown(ring: DiffLog, bytes: number): void {
-    this.#move(ring, ring.bytes - bytes, ring.bytes);
+  /**
+   * A log has grown by `bytes`, or shrunk if negative. Trims the largest logs while the budget is exceeded.
+   */
+  onResize(log: DiffLog, bytes: number): void {
+    this.#move(log, log.bytes - bytes, log.bytes);
     for (let size = 32; this.#bytes > this.#maxBytes; ) {
       const [largest] = this.#bySize[size]!;
       if (largest === undefined) size--;
       else {
         const before = largest.bytes;
-        largest.cutTo(Math.floor(before / 2));
+        largest.trimTo(Math.floor(before / 2));
         this.#move(largest, before, largest.bytes);
       }
     }
   }
 
-  /** The view of a ring is dropped. */
-  remove(ring: DiffLog): void {
-    if (this.#bySize[digits(ring.bytes)]!.has(ring)) this.#move(ring, ring.bytes, 0);
+  /** The view of a log was dropped. */
+  remove(log: DiffLog): void {
+    if (this.#bySize[digits(log.bytes)]!.has(log)) this.#move(log, log.bytes, 0);
   }
 
-  #move(ring: DiffLog, before: number, after: number): void {
+  #move(log: DiffLog, before: number, after: number): void {
     this.#bytes += after - before;
     const [from, to] = [digits(before), digits(after)];
     if (from === to) return;
-    this.#bySize[from]!.delete(ring);
-    if (after > 0) this.#bySize[to]!.add(ring);
+    this.#bySize[from]!.delete(log);
+    if (after > 0) this.#bySize[to]!.add(log);
   }
 }
 

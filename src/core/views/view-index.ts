@@ -1,10 +1,10 @@
 import type { Change } from "../sessions/table.ts";
 import type { View } from "./view.ts";
 
-/** The views of one conversation (or of any), parted by the users that they ask for. */
+/** The views of one conversation (or of all), split by the users that they name. */
 class IndexNode {
   readonly #everyone = new Set<View>();
-  /** Most users are asked for by one view at most: it needs no set. */
+  /** Most users are named by a single view, which needs no set. */
   readonly #byUser = new Map<string, View | Set<View>>();
 
   get isEmpty(): boolean {
@@ -40,7 +40,7 @@ class IndexNode {
     if (this.#everyone.size > 0) for (const view of this.#everyone) visit(view);
   }
 
-  /** Returns whether any view asks for this user. */
+  /** Returns whether any view names this user. */
   visitNamed(userId: string, visit: (view: View) => void): boolean {
     if (this.#byUser.size === 0) return false;
     const views = this.#byUser.get(userId);
@@ -51,10 +51,11 @@ class IndexNode {
 }
 
 /**
- * Finds the views that a change can touch, first by conversation, then by user, without looking at any other.
+ * Finds the views that a change can affect, first by conversation, then by user, without visiting any other
+ * view.
  */
 export class ViewIndex {
-  /** The views that ask for any conversation: apart, as each change is looked up there. */
+  /** Views over all conversations. They are separate, as every change looks them up. */
   readonly #anywhere = new IndexNode();
   readonly #conversations = new Map<string | null, IndexNode>();
 
@@ -81,8 +82,8 @@ export class ViewIndex {
     if (node?.isEmpty) this.#conversations.delete(conversationId);
   }
 
-  /** Calls back for each view that the change can touch, perhaps more than once. */
-  forEachTouched(change: Change, visit: (view: View) => void): void {
+  /** Calls back for each view that the change can affect, perhaps more than once. */
+  forEachAffected(change: Change, visit: (view: View) => void): void {
     const { user, from, to } = change;
     const { userId } = user;
     this.#anywhere.visitEveryone(visit);
@@ -91,7 +92,7 @@ export class ViewIndex {
     if (from !== undefined) this.#conversations.get(from)?.visit(userId, visit);
     if (to !== undefined && to !== from) this.#conversations.get(to)?.visit(userId, visit);
     if (!change.visibilityFlipped) return;
-    // Background sessions of the user count otherwise now, in whichever conversation they are. Each
+    // The user's background sessions count differently now, in whichever conversations they are. Each
     // conversation is looked up once, however many sessions of the user are in it.
     const seen = new Set([from, to]);
     for (const { selectedConversationId: elsewhere } of user.sessions) {

@@ -1,63 +1,65 @@
 import { Deadlines } from "../collections/deadlines.ts";
 import type { Change, ReadonlyTable } from "../sessions/table.ts";
 import type { CompiledFilter } from "./compiled-filter.ts";
-import { DiffLog, DiffRings } from "./diff-log.ts";
+import { DiffLog, DiffLogBudget } from "./diff-log.ts";
 import { View } from "./view.ts";
 import { ViewIndex } from "./view-index.ts";
-import { filterBytes, HYDRATE_AT_ONCE, leastResultBytes, resultBytes, snapshotBytes } from "./view-size.ts";
+import { filterBytes, HYDRATE_AT_ONCE, minResultBytes, resultBytes, snapshotBytes } from "./view-size.ts";
 
-/** How long a view is kept after its last subscriber left, for those who come back with a position. */
+/** How long a view is kept after its last subscriber leaves, for subscribers that resume. */
 export const IDLE_VIEW_MS = 60_000;
-/**
- * Bounds on what is kept for that: views, and what they keep in bytes (ids, keys, results, rings), by
- * estimate.
- */
+/** Limits on idle views: their number, and the estimated bytes of their ids, keys, results and diff logs. */
 export const MAX_IDLE_VIEWS = 4_096;
 export const MAX_IDLE_BYTES = 64 * 1024 * 1024;
-/** A flush that costs more than this is dear; every one counts for a little. See `flushed`. */
-const DEAR_FLUSH_MS = 0.1;
-const LEAST_FLUSH_MS = 0.002;
-/** Dear ones need not wait for longer for what they had while nobody else waited. */
-const MAX_DEAR_LEAD_MS = 1;
+/**
+ * A flush that costs more than this makes its view costly; each flush counts for a minimum. See
+ * `recordFlushCost`.
+ */
+const COSTLY_FLUSH_MS = 0.1;
+const MIN_FLUSH_MS = 0.002;
+/** The most that costly views pay back for time that they used while no other view waited. */
+const MAX_COSTLY_LEAD_MS = 1;
 
-/** Who is charged for an idle view: told when it begins to be kept, and when it is not kept any more. */
+/**
+ * The user who is charged for an idle view. Told when the view becomes idle, and when it stops being idle.
+ */
 export interface IdleViewOwner {
-  /** See `FlushPayer`: flushes of what is kept cost as much as those of what is watched. */
+  /** See `FlushPayer`: flushing an idle view costs as much as flushing one with subscribers. */
   flushFreeAt: number;
-  kept(filterKey: string, bytes: number): void;
-  gone(filterKey: string): void;
+  onIdle(filterKey: string, bytes: number): void;
+  onIdleEnd(filterKey: string): void;
 }
 
-interface Idle {
+interface IdleView {
   readonly since: number;
   readonly bytes: number;
   readonly owner: IdleViewOwner | undefined;
 }
 
-/** A view rests longer than it would for itself, as its payer has used up more than its own flush cost. */
+/** The reason why a view rests longer than its own flush requires: its payer has used up more. */
 interface Debt {
   readonly payer: object;
-  /** When it would be free otherwise. */
+  /** When the rest would end otherwise. */
   readonly freeAt: number;
 }
 
-/** What a view keeps beside its result: its ring, and in bytes its filter. */
+/** What a view keeps besides its result. */
 interface Footprint {
-  readonly ring: DiffLog;
+  readonly log: DiffLog;
   readonly filterBytes: number;
 }
 
-/** A view of which more first members are there. */
+/** A view that has hydrated more of its initial members. */
 export interface Hydrated {
   readonly view: View;
-  /** Why it could not be hydrated: it is dropped then. */
+  /** Why hydration failed; the view is dropped then. */
   readonly error?: unknown;
 }
 
 /**
  * All views of one app: one per filter, shared by its subscribers. A view that was quiet is flushed at once,
- * then rests; what happens meanwhile is one diff at the end of the rest. Whoever publishes the diff says how
- * long the view rests: at least `intervalMs`, and longer if it was dear.
+ * and then rests; the changes during its rest become one diff at the end. Whoever publishes the diff decides
+ * how long the view rests: at least `intervalMs`, and longer after a costly flush.
  */
 export class ViewRegistry {
   readonly #table: ReadonlyTable;
@@ -65,30 +67,28 @@ export class ViewRegistry {
   readonly #makeName: () => string;
   readonly #byKey = new Map<string, View>();
   readonly #index = new ViewIndex();
-  /** Views whose first members are not all hydrated. */
+  /** Views whose initial members are not all hydrated. */
   readonly #hydrating = new Set<View>();
-  /**
-   * Views to flush, the one marked first in front. Those whose last diff was dear stand in a line of their
-   * own.
-   */
+  /** Views to flush, in the order in which they were marked. Costly views have a queue of their own. */
   readonly #ready = new Set<View>();
-  readonly #readyDear = new Set<View>();
-  /** How much more time the dear ones have had than the others, in milliseconds. */
-  #dearLeadMs = 0;
+  readonly #readyCostly = new Set<View>();
+  /** How much more time costly views have had than others, in milliseconds. */
+  #costlyLeadMs = 0;
   /**
-   * Views that rest for `intervalMs`, and until when. As all rest equally long, the first to end is in front.
+   * Views that rest for `intervalMs`, with the end of the rest. All rest equally long, so the first one ends
+   * first.
    */
   readonly #resting = new Map<View, number>();
   /** Views that rest for longer. */
   readonly #restingLonger = new Deadlines<View>();
-  /** Those of them that rest for what others of their payer have cost. */
+  /** Those of them that rest because of what other views of their payer have cost. */
   readonly #indebted = new Map<View, Debt>();
   /** Views without a subscriber, the one idle longest first. */
-  readonly #idle = new Map<View, Idle>();
+  readonly #idle = new Map<View, IdleView>();
   #idleBytes = 0;
-  readonly #rings = new DiffRings();
+  readonly #diffLogs = new DiffLogBudget();
   readonly #footprints = new Map<View, Footprint>();
-  /** Changes that went into a diff together with an earlier one of the same user. */
+  /** Number of changes that were merged into a diff with an earlier change of the same user. */
   coalesced = 0;
 
   constructor(table: ReadonlyTable, intervalMs: number, makeName: () => string) {
@@ -102,17 +102,17 @@ export class ViewRegistry {
     return this.#byKey.size - this.#idle.size;
   }
 
-  /** Numbers that must all be zero when all views are gone. */
+  /** Sizes of internal collections. All must be zero once every view is gone. */
   debugCounts(): Record<string, number> {
     return {
       views: this.#byKey.size,
-      collecting: this.#hydrating.size,
+      hydrating: this.#hydrating.size,
       idle: this.#idle.size,
       idleBytes: this.#idleBytes,
-      rings: this.#rings.size,
-      ringBytes: this.#rings.bytes,
+      diffLogs: this.#diffLogs.size,
+      diffLogBytes: this.#diffLogs.bytes,
       footprints: this.#footprints.size,
-      ready: this.#ready.size + this.#readyDear.size,
+      ready: this.#ready.size + this.#readyCostly.size,
       resting: this.#resting.size + this.#restingLonger.size,
       indebted: this.#indebted.size,
       index: this.#index.isEmpty ? 0 : 1,
@@ -124,44 +124,45 @@ export class ViewRegistry {
     return this.#byKey.get(filter.key);
   }
 
-  /** About how many bytes a view keeps, its ring apart, which has a budget of its own. */
+  /** Estimated bytes that a view keeps, without its diff log, which has a budget of its own. */
   bytesOf(view: View): number {
     return (this.#footprints.get(view)?.filterBytes ?? 0) + resultBytes(view);
   }
 
-  /** The same for the view of a filter; undefined if there is none, or it is not known yet. */
+  /** The same for the view of a filter; undefined if there is none, or while it is hydrated. */
   bytesOfKey(filterKey: string): number | undefined {
     const view = this.#byKey.get(filterKey);
     return view === undefined || view.isHydrating ? undefined : this.bytesOf(view);
   }
 
-  /** What a snapshot of a view keeps while it is sent; nothing where that is little. */
+  /** Estimated bytes that a snapshot of a view keeps while it is sent; 0 for a small one. */
   snapshotBytesOf(view: View): number {
     return snapshotBytes(view, this.#table);
   }
 
-  /** What the view of a filter that has none would keep at least. */
-  leastBytesOf(filter: CompiledFilter): number {
-    return filterBytes(filter) + leastResultBytes(filter, this.#table);
+  /** The least bytes that a new view of a filter would keep. */
+  minBytesOf(filter: CompiledFilter): number {
+    return filterBytes(filter) + minResultBytes(filter, this.#table);
   }
 
   /**
-   * The view of a filter, made if there is none. It stays until `release` is called for it.
+   * Returns the view of a filter, and creates it if there is none. The view stays until `release` is called
+   * for it.
    *
-   * @throws What encoding a user throws. Nothing is left of the view then.
+   * @throws What encoding a user throws. Nothing of the view is left then.
    */
   acquire(filter: CompiledFilter): View {
     const existing = this.#byKey.get(filter.key);
     if (existing !== undefined) {
-      this.#unidle(existing);
+      this.#endIdle(existing);
       return existing;
     }
-    const ring = new DiffLog(this.#rings);
-    const view = new View(this.#makeName(), filter, this.#table, ring);
-    // Before the view is registered: if this fails, there is nothing to take back.
+    const log = new DiffLog(this.#diffLogs);
+    const view = new View(this.#makeName(), filter, this.#table, log);
+    // Before the view is registered, so a failure leaves nothing to undo.
     if (view.hydrate(HYDRATE_AT_ONCE)) view.phase = "quiet";
     else this.#hydrating.add(view);
-    this.#footprints.set(view, { ring, filterBytes: filterBytes(filter) });
+    this.#footprints.set(view, { log, filterBytes: filterBytes(filter) });
     this.#byKey.set(filter.key, view);
     this.#index.add(view);
     for (const userId of filter.userIds ?? []) {
@@ -176,14 +177,14 @@ export class ViewRegistry {
     return this.#hydrating.size > 0;
   }
 
-  /** Hydrates some more of the first members of a large view. A view that cannot be hydrated is dropped. */
+  /** Hydrates some more initial members of one large view. A view that fails is dropped. */
   hydrateMore(): Hydrated | undefined {
     const [view] = this.#hydrating;
     if (view === undefined) return undefined;
     this.#hydrating.delete(view);
     try {
       if (view.hydrate(HYDRATE_AT_ONCE)) this.#wakeUp(view);
-      // To the end of the line: large views take turns.
+      // To the end of the queue: large views take turns.
       else this.#hydrating.add(view);
       return { view };
     } catch (error) {
@@ -193,39 +194,39 @@ export class ViewRegistry {
   }
 
   /**
-   * Says that the last subscriber of a view has left, and who is charged for keeping it. It may be dropped
-   * at once.
+   * The last subscriber of a view has left. `owner` is charged while the view is kept. The view may be
+   * dropped at once.
    */
   release(view: View, now: number, owner?: IdleViewOwner): void {
-    const bytes = this.bytesOf(view) + (this.#footprints.get(view)?.ring.bytes ?? 0);
+    const bytes = this.bytesOf(view) + (this.#footprints.get(view)?.log.bytes ?? 0);
     this.#idle.set(view, { since: now, bytes, owner });
     this.#idleBytes += bytes;
-    owner?.kept(view.filter.key, bytes);
+    owner?.onIdle(view.filter.key, bytes);
     while (this.#idle.size > MAX_IDLE_VIEWS || this.#idleBytes > MAX_IDLE_BYTES) {
       const [oldest] = this.#idle.keys();
       this.drop(oldest!);
     }
   }
 
-  /** Drops the view of a filter if nobody watches it. */
+  /** Drops the view of a filter if it has no subscriber. */
   dropIdle(filterKey: string): void {
     const view = this.#byKey.get(filterKey);
     if (view !== undefined && this.#idle.has(view)) this.drop(view);
   }
 
-  /** Marks the user in all views that the change touches. */
-  touch(change: Change, now: number): void {
+  /** Marks the user of the change in all views that the change affects. */
+  markDirty(change: Change, now: number): void {
     if (this.#index.isEmpty) return;
-    this.#index.forEachTouched(change, (view) => {
-      const touch = view.touch(change, now);
-      if (touch === "coalesced") this.coalesced++;
-      else if (touch === "marked" && view.phase === "quiet") this.#wakeUp(view);
+    this.#index.forEachAffected(change, (view) => {
+      const mark = view.markDirty(change, now);
+      if (mark === "coalesced") this.coalesced++;
+      else if (mark === "marked" && view.phase === "quiet") this.#wakeUp(view);
     });
   }
 
   /**
-   * Takes the next view that may be flushed now, if there is one. The caller flushes it, publishes its diff,
-   * and then calls `rest`.
+   * Returns the next view that may be flushed now. The caller flushes it, publishes its diff, and then calls
+   * `rest`.
    */
   takeReady(now: number): View | undefined {
     for (const [view, restUntil] of this.#resting) {
@@ -239,42 +240,42 @@ export class ViewRegistry {
       }
     }
     const [plain] = this.#ready;
-    const [dear] = this.#readyDear;
-    const view = dear === undefined || this.#dearLeadMs > 0 ? (plain ?? dear) : dear;
+    const [costly] = this.#readyCostly;
+    const view = costly === undefined || this.#costlyLeadMs > 0 ? (plain ?? costly) : costly;
     if (view === undefined) return undefined;
-    this.#unready(view);
+    this.#removeReady(view);
     view.phase = "publishing";
     return view;
   }
 
   /**
-   * What the flush of a view has cost. While both wait, the dear ones have no more time than the others: one
-   * user whom many watch, each in a view of their own, would keep everybody else waiting until all those are
-   * flushed.
+   * Records what the flush of a view has cost. While both kinds wait, costly views get no more time than the
+   * others. Otherwise one user who is in many views with a single subscriber each would make everybody else
+   * wait until all of these are flushed.
    */
   recordFlushCost(view: View, costMs: number): void {
-    const spentMs = Math.max(costMs, LEAST_FLUSH_MS);
-    if (view.isDear) this.#dearLeadMs = Math.min(this.#dearLeadMs + spentMs, MAX_DEAR_LEAD_MS);
-    else this.#dearLeadMs = Math.max(0, this.#dearLeadMs - spentMs);
-    view.isDear = costMs > DEAR_FLUSH_MS;
+    const spentMs = Math.max(costMs, MIN_FLUSH_MS);
+    if (view.isCostly) this.#costlyLeadMs = Math.min(this.#costlyLeadMs + spentMs, MAX_COSTLY_LEAD_MS);
+    else this.#costlyLeadMs = Math.max(0, this.#costlyLeadMs - spentMs);
+    view.isCostly = costMs > COSTLY_FLUSH_MS;
   }
 
-  /** Whether `takeReady` may have something to give. Asked after every message: most touch no view. */
+  /** Whether no view is ready or resting. Checked after every message, as most messages affect no view. */
   get isAtRest(): boolean {
     return !this.#hasReady && this.#resting.size === 0 && this.#restingLonger.size === 0;
   }
 
-  /** Who is charged for a view that nobody watches. */
+  /** The user who is charged for an idle view. */
   ownerOf(view: View): IdleViewOwner | undefined {
     return this.#idle.get(view)?.owner;
   }
 
   /**
-   * The diff of a view is out. The view rests for `restMs`, 0 for no rest at all. `debt`: how long it would
-   * rest if it were not for what else its payer has used up.
+   * The diff of a view was published. The view rests for `restMs` milliseconds; 0: not at all. `debt`: when
+   * the rest would end without what else its payer has used up.
    */
   rest(view: View, restMs: number, now: number, debt?: Debt): void {
-    // It may have been dropped since it was flushed.
+    // The view may have been dropped since its flush.
     if (view.phase !== "publishing") return;
     if (restMs <= 0) return this.#wakeUp(view);
     view.phase = "resting";
@@ -286,17 +287,17 @@ export class ViewRegistry {
   }
 
   /**
-   * Somebody watches a view: unless they are the payer that it rests for, it rests only for what it has
-   * cost itself.
+   * A view has a new subscriber. Unless the subscriber is the payer of the view's debt, the view rests only
+   * for what it has cost itself.
    */
-  hasten(view: View, payer: object | undefined): void {
+  shortenRest(view: View, payer: object | undefined): void {
     const debt = this.#indebted.get(view);
     if (debt === undefined || debt.payer === payer) return;
     this.#indebted.delete(view);
     this.#restingLonger.set(view, debt.freeAt);
   }
 
-  /** Drops the views that were idle for long enough. */
+  /** Drops the views that have been idle for `IDLE_VIEW_MS`. */
   expireIdle(now: number): void {
     for (const [view, { since }] of this.#idle) {
       if (since + IDLE_VIEW_MS > now) break;
@@ -321,36 +322,36 @@ export class ViewRegistry {
   }
 
   get #hasReady(): boolean {
-    return this.#ready.size > 0 || this.#readyDear.size > 0;
+    return this.#ready.size > 0 || this.#readyCostly.size > 0;
   }
 
   #makeReady(view: View): void {
     view.phase = "ready";
-    (view.isDear ? this.#readyDear : this.#ready).add(view);
+    (view.isCostly ? this.#readyCostly : this.#ready).add(view);
   }
 
-  #unready(view: View): void {
-    (view.isDear ? this.#readyDear : this.#ready).delete(view);
+  #removeReady(view: View): void {
+    (view.isCostly ? this.#readyCostly : this.#ready).delete(view);
   }
 
-  #unidle(view: View): void {
+  #endIdle(view: View): void {
     const idle = this.#idle.get(view);
     if (idle === undefined) return;
     this.#idle.delete(view);
     this.#idleBytes -= idle.bytes;
-    idle.owner?.gone(view.filter.key);
+    idle.owner?.onIdleEnd(view.filter.key);
   }
 
-  /** Takes a view out, as if it had never been. */
+  /** Removes a view and everything that is kept about it. */
   drop(view: View): void {
-    this.#unidle(view);
+    this.#endIdle(view);
     this.#byKey.delete(view.filter.key);
     this.#index.remove(view);
     const footprint = this.#footprints.get(view);
-    if (footprint !== undefined) this.#rings.remove(footprint.ring);
+    if (footprint !== undefined) this.#diffLogs.remove(footprint.log);
     this.#footprints.delete(view);
     this.#hydrating.delete(view);
-    this.#unready(view);
+    this.#removeReady(view);
     this.#resting.delete(view);
     this.#restingLonger.delete(view);
     this.#indebted.delete(view);

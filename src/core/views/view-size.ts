@@ -2,28 +2,28 @@ import type { ReadonlyTable } from "../sessions/table.ts";
 import type { CompiledFilter } from "./compiled-filter.ts";
 import type { View } from "./view.ts";
 
-/** Sessions that are looked at in one go when a view is made. */
+/** Sessions that are checked in one step when a view is created. */
 export const HYDRATE_AT_ONCE = 1_000;
 
-// Estimates, in bytes: what V8 needs for texts in Latin-1, and about what it needs for the rest. Other texts
-// take up to twice as much, and entries of users that several views list are counted for each of them.
+// Estimates in bytes: what V8 needs for strings in Latin-1, and roughly what it needs for the rest. Other
+// strings take up to twice as much. The entry of a user counts for each view that lists it.
 
 /** A view, its channel and its places in maps. */
 const VIEW_BYTES = 1_024;
-/** An id's text, its place in the filter's set, and its place in the index of views. */
+/** An id's string, its place in the filter's set, and its place in the index of views. */
 const ID_BYTES = 128;
-/** An entry's place in the map of a view, and the head of its text. */
-const MEMBER_BYTES = 96;
-/** A session's place in the list of a walk, and its user's in the set of those who were looked at. */
+/** An entry's place in the map of a view, and its string header. */
+const ENTRY_BYTES = 96;
+/** A session's place in the list of a cursor, and its user's place in the set of checked users. */
 const WALKED_BYTES = 48;
-/** No session takes less in an entry: its id, and the names of the fields. */
-const LEAST_SESSION_BYTES = 90;
-/** The entries of a view that is being hydrated are not all measured: these tell what the others are like. */
+/** The least that a session takes in an entry: its id and the field names. */
+const MIN_SESSION_BYTES = 90;
+/** How many entries of a view that is being hydrated are measured. The others are extrapolated. */
 const SAMPLE = 1_000;
-/** An entry that is so many times as long as most says nothing about the others. */
+/** The extrapolation counts an entry as at most this many times the median. */
 const OUTLIER = 4;
 
-/** What a filter keeps: its ids, in a set and in its key. */
+/** Bytes that a filter keeps: its ids, in a set and in its key. */
 export function filterBytes({ conversationId, userIds }: CompiledFilter): number {
   let bytes = VIEW_BYTES + 2 * (conversationId?.length ?? 0);
   for (const userId of userIds ?? []) bytes += ID_BYTES + 2 * userId.length;
@@ -31,12 +31,12 @@ export function filterBytes({ conversationId, userIds }: CompiledFilter): number
 }
 
 /**
- * What the result of a view keeps; while a large view is hydrated, about what it will keep. What is not
- * measured is taken to be as what is, but for a few entries that are much longer than others: one user with
- * many sessions must not make a view look too large for everybody else.
+ * Bytes that the result of a view keeps; while a large view is hydrated, an estimate of what it will keep.
+ * Entries that are not measured count like those that are, apart from a few that are much longer than the
+ * others: one user with many sessions must not make a view look too large for everybody else.
  */
 export function resultBytes(view: View): number {
-  if (!view.isHydrating) return view.size * MEMBER_BYTES + view.length;
+  if (!view.isHydrating) return view.size * ENTRY_BYTES + view.length;
   const members = view.members();
   const lengths: number[] = [];
   for (let i = 0; i < members.length && i < SAMPLE; i++) lengths.push(members[i]!.length);
@@ -45,36 +45,39 @@ export function resultBytes(view: View): number {
   const measured = sum(lengths);
   const longest = OUTLIER * lengths.sort((a, b) => a - b)[lengths.length >> 1]!;
   const usual = sum(lengths.map((length) => Math.min(length, longest))) / lengths.length;
-  return Math.ceil(count * MEMBER_BYTES + measured + (count - lengths.length) * usual);
+  return Math.ceil(count * ENTRY_BYTES + measured + (count - lengths.length) * usual);
 }
 
 function sum(numbers: readonly number[]): number {
   return numbers.reduce((total, each) => total + each, 0);
 }
 
-/** What a view that has to be hydrated bit by bit is taken to keep at least, before it is made. */
-export function leastResultBytes(filter: CompiledFilter, table: ReadonlyTable): number {
+/** The least bytes that the result of a new view would keep; 0 for one that is hydrated in one step. */
+export function minResultBytes(filter: CompiledFilter, table: ReadonlyTable): number {
   if (filter.userIds !== undefined) return 0;
   const matching = matchingSessions(filter, table);
-  return matching <= HYDRATE_AT_ONCE ? 0 : matching * LEAST_SESSION_BYTES;
+  return matching <= HYDRATE_AT_ONCE ? 0 : matching * MIN_SESSION_BYTES;
 }
 
 /**
- * What a snapshot of a view keeps while it is sent: its place in a list for each entry, and entries that
+ * Bytes that a snapshot of a view keeps while it is sent: a list of entries, and the entries that have
  * changed since.
  */
 export function snapshotBytes(view: View, table: ReadonlyTable): number {
   const count = view.isHydrating ? matchingSessions(view.filter, table) : view.size;
-  return count <= HYDRATE_AT_ONCE ? 0 : count * MEMBER_BYTES;
+  return count <= HYDRATE_AT_ONCE ? 0 : count * ENTRY_BYTES;
 }
 
-/** What the answer to a query keeps while it is sent: the sessions to look at, and who was looked at. */
+/**
+ * Bytes that a cursor keeps while the result of a query is sent: the sessions to check, and the users who
+ * were checked.
+ */
 export function cursorBytes(filter: CompiledFilter, table: ReadonlyTable): number {
   const count = filter.userIds === undefined ? matchingSessions(filter, table) : 0;
   return count <= HYDRATE_AT_ONCE ? 0 : count * WALKED_BYTES;
 }
 
-/** Sessions that a filter without ids matches: there are no more users in its result. */
+/** How many sessions a filter without ids matches: an upper bound for the users in its result. */
 function matchingSessions({ conversationId, statusSet }: CompiledFilter, table: ReadonlyTable): number {
   return table.bucket(conversationId)?.countIn(statusSet) ?? 0;
 }

@@ -6,30 +6,30 @@ import { Cursor } from "./cursor.ts";
 import { type Diff, DiffLog } from "./diff-log.ts";
 
 /**
- * A mark on a user whose entry must be looked at again, and who is in the result as far as the view knows.
+ * The mark of a user whose entry must be checked again, and who is in the result as far as the view knows.
  */
 const PRESENT = null;
 
-/** What the registry does with a view next. */
+/** Where a view stands in the registry. */
 export type ViewPhase =
-  /** Its first members are not all hydrated. */
+  /** Its initial members are not all hydrated. */
   | "hydrating"
   /** A mark makes it ready. */
   | "quiet"
-  /** It is marked, and stands in line for its flush. */
+  /** It is marked, and queued for its flush. */
   | "ready"
   /** It was flushed, and its diff is on the way to its subscribers. */
   | "publishing"
-  /** It was flushed lately: marks wait until its rest is over. */
+  /** It was flushed recently: marks wait until the rest is over. */
   | "resting";
 
-/** One flush: what became of the marked users. */
+/** The outcome of one flush. */
 export interface Flush {
-  /** undefined: the result is as it was. */
+  /** Undefined: the result has not changed. */
   readonly diff: Diff | undefined;
-  /** Users whose entries changed, those who left included. */
+  /** Number of users whose entries changed, including users who left. */
   readonly changes: number;
-  /** What encoding a user has thrown. These users stay marked, and the diff is about the others. */
+  /** Errors from encoding users. These users stay marked, and the diff is about the others. */
   readonly errors: readonly unknown[];
 }
 
@@ -37,29 +37,30 @@ const NO_ERRORS: readonly unknown[] = [];
 const UNCHANGED: Flush = { diff: undefined, changes: 0, errors: NO_ERRORS };
 
 /**
- * The live result of one filter. `(name, version)` names one exact state: `members` as of the last flush.
- * Changes since then are only marks on users, so a burst costs one look at each user it touched.
+ * The live result of one filter. `(name, version)` identifies one exact state: `members` as of the last
+ * flush. Changes since then are only marks on users, so a burst of changes costs one check of each user that
+ * it affects.
  */
 export class View {
   readonly name: string;
   readonly filter: CompiledFilter;
-  /** Written by the registry alone. */
+  /** Written only by the registry. */
   phase: ViewPhase = "hydrating";
-  /** Whether its last flush was dear. Written by the registry alone, too. */
-  isDear = false;
+  /** Whether its last flush was costly. Written only by the registry. */
+  isCostly = false;
   readonly #table: ReadonlyTable;
   readonly #members = new Map<string, EncodedEntry>();
-  /** Users touched since the last flush: present, or the reason why they last left. */
+  /** Users affected since the last flush: still in the result, or the reason why they last left. */
   readonly #marks = new Map<string, LeaveCause | typeof PRESENT>();
-  /** Characters of all members. */
+  /** UTF-16 units of all entries. */
   #length = 0;
   readonly #log: DiffLog;
   #version = 1;
-  /** Hydrates the first members; undefined once it is done. */
+  /** Iterates over the initial members; undefined once all are hydrated. */
   #cursor: Cursor | undefined;
-  /** The members so far, in a list that grows, while a large view is hydrated. */
+  /** The entries so far, in a list that grows, while a large view is hydrated. */
   #hydrated: EncodedEntry[] | undefined;
-  /** When the oldest mark was made; for measuring how late diffs are. */
+  /** When the oldest mark was made, to measure the delay of diffs. */
   markedAt = 0;
   /** Whether the last flush left out users that it could not encode. */
   hasLeftOut = false;
@@ -81,7 +82,7 @@ export class View {
     return this.#members.size;
   }
 
-  /** How many characters the entries in the result have. */
+  /** The length of all entries in the result, in UTF-16 units. */
   get length(): number {
     return this.#length;
   }
@@ -91,30 +92,30 @@ export class View {
     return this.#marks.size > 0;
   }
 
-  /** Whether first members are still to come. */
+  /** Whether initial members are still missing. */
   get isHydrating(): boolean {
     return this.#cursor !== undefined;
   }
 
-  /** How much of the first members is hydrated, from 0 to 1. */
+  /** The share of the initial members that is hydrated, from 0 to 1. */
   get hydratedShare(): number {
     return this.#cursor?.progress ?? 1;
   }
 
   /**
-   * Hydrates first members from up to `count` more sessions; true when that is done, and then it must not be
-   * called again. Until then the view may be touched, but not flushed: what changes meanwhile is hydrated as
-   * it is then, or marked, or both, and the first flush finds out.
+   * Hydrates initial members from up to `count` more sessions. Returns true when all are hydrated, and must
+   * not be called again then. Until then the view may be marked, but not flushed. A user who changes
+   * meanwhile is hydrated with the new state, or marked, or both; the first flush resolves that.
    *
-   * @throws What encoding a user throws. The view is of no use then.
+   * @throws What encoding a user throws. The view is unusable then.
    */
   hydrate(count: number): boolean {
     const { filter } = this;
     const isDone = this.#cursor!.step(count, (user) => {
-      const member = user.encodedEntry(filter);
-      this.#length += member.length - (this.#members.get(user.userId)?.length ?? 0);
-      this.#members.set(user.userId, member);
-      this.#hydrated?.push(member);
+      const entry = user.encodedEntry(filter);
+      this.#length += entry.length - (this.#members.get(user.userId)?.length ?? 0);
+      this.#members.set(user.userId, entry);
+      this.#hydrated?.push(entry);
     });
     if (isDone) {
       this.#cursor = undefined;
@@ -124,39 +125,39 @@ export class View {
   }
 
   /**
-   * The result as of `version`, an entry a user. While the view is hydrated, those so far; more will be put
-   * at the end.
+   * The result as of `version`, one entry per user. While the view is hydrated: the entries so far, in a list
+   * to which more are appended.
    */
   members(): readonly EncodedEntry[] {
     return this.#hydrated ?? [...this.#members.values()];
   }
 
-  /** The diffs after `version`, or undefined when only a snapshot can help. */
+  /** The diffs after `version`; undefined if only a snapshot can help. */
   since(version: number): readonly Diff[] | undefined {
     return this.#log.since(version, this.#version);
   }
 
   /**
-   * Takes note of a change of a user whom the filter's `userIds` admit: the user is marked now, was marked
-   * already, or the change is nothing to this view.
+   * Marks the user of a change, if the change can affect the result. The filter's `userIds` must admit the
+   * user. Returns `coalesced` if the user was marked before.
    */
-  touch(change: Change, now: number): "marked" | "coalesced" | "untouched" {
+  markDirty(change: Change, now: number): "marked" | "coalesced" | "unaffected" {
     const { filter } = this;
-    const decides = (filter.statusSet & change.statusSet) !== 0;
-    if (!decides && !(change.visibilityFlipped && filter.includeBackground)) return "untouched";
+    const affectsStatus = (filter.statusSet & change.statusSet) !== 0;
+    if (!affectsStatus && !(change.visibilityFlipped && filter.includeBackground)) return "unaffected";
     const { userId } = change.user;
     const mark = this.#marks.get(userId);
     const wasIn = mark === undefined ? this.#members.has(userId) : mark === PRESENT;
     if (this.#marks.size === 0) this.markedAt = now;
     if (filter.includes(change.user)) this.#marks.set(userId, PRESENT);
     else if (wasIn) this.#marks.set(userId, change.cause);
-    else return "untouched";
+    else return "unaffected";
     return mark === undefined ? "marked" : "coalesced";
   }
 
   /**
-   * Looks at the marked users, and moves on to the next version if the result has changed. The whole diff is
-   * made before anything changes: if it cannot be made, the view stays at its version with its marks.
+   * Checks the marked users, and advances to the next version if the result has changed. The whole diff is
+   * built before anything changes: if that fails, the view keeps its version and its marks.
    *
    * @throws What encoding the diff as a whole throws.
    */
@@ -169,9 +170,9 @@ export class View {
     let failed: string[] | undefined;
     let errors: unknown[] | undefined;
     for (const [userId, mark] of this.#marks) {
-      let member: EncodedEntry | undefined;
+      let entry: EncodedEntry | undefined;
       try {
-        member = this.#entryOf(userId);
+        entry = this.#entryOf(userId);
       } catch (error) {
         failed ??= [];
         failed.push(userId);
@@ -180,11 +181,11 @@ export class View {
         continue;
       }
       const before = this.#members.get(userId);
-      if (member === before) continue;
-      grown += (member?.length ?? 0) - (before?.length ?? 0);
-      if (member !== undefined) {
-        entries.push(member);
-        entered.push(member);
+      if (entry === before) continue;
+      grown += (entry?.length ?? 0) - (before?.length ?? 0);
+      if (entry !== undefined) {
+        entries.push(entry);
+        entered.push(entry);
         enteredIds.push(userId);
       } else {
         entries.push(`${JSON.stringify(userId)}:null`);

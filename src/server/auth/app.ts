@@ -10,10 +10,10 @@ const Origin = z.string().refine((text) => URL.canParse(text) && new URL(text).o
 
 const Secret = z.string().check(length(1, 1024, "must have 1 to 1024 characters"));
 
-/** As many logs as nodes may share. */
+/** The most shards that the nodes of a cluster may use. Each shard is a log in Redis. */
 export const MAX_SHARDS = 256;
 
-/** A tenant, as it stands in `APPS`. */
+/** One app, as configured in `APPS`. */
 export const AppConfig = z.strictObject({
   id: Id,
   secrets: z.array(Secret).check(length(1, 16, "must have 1 to 16 secrets")),
@@ -25,7 +25,7 @@ export const AppConfig = z.strictObject({
 });
 export type AppConfig = z.output<typeof AppConfig>;
 
-/** An app, ready to check what its clients show. Secrets live in here as keys and digests, not as text. */
+/** An app that checks the credentials of its clients. It keeps secrets as keys and digests, not as text. */
 export class App {
   readonly id: string;
   readonly grantsAll: boolean;
@@ -44,7 +44,7 @@ export class App {
     this.#origins = config.allowedOrigins && new Set(config.allowedOrigins);
   }
 
-  /** Compares with every secret, in a time that tells nothing about any of them. */
+  /** Compares with every secret, in a time that reveals nothing about any of them. */
   isSecret(text: string): boolean {
     const shown = digest(text);
     let found = false;
@@ -52,13 +52,13 @@ export class App {
     return found;
   }
 
-  /** Whether a page of this origin may connect. Programs that are no browsers send none. */
+  /** Whether a page of this origin may connect. Undefined: the client is not a browser, and may connect. */
   allowsOrigin(origin: string | undefined): boolean {
     return origin === undefined || this.#origins === undefined || this.#origins.has(origin);
   }
 }
 
 function digest(text: string): Buffer {
-  // By way of a text: a buffer that the library makes is several times as dear as one from the pool.
+  // Via a string: a `Buffer` that the library creates costs several times as much as one from the pool.
   return Buffer.from(hash("sha256", text, "binary"), "latin1");
 }

@@ -4,18 +4,19 @@ import { hasDuplicateKeys } from "./duplicate-keys.ts";
 
 export type Signed =
   | { readonly ok: true; readonly payload: unknown }
-  /** `reason` repeats nothing of the token. */
+  /** `reason` quotes nothing of the token. */
   | { readonly ok: false; readonly reason: string };
 
-/** Three parts of base64url: no white space, no padding, no sign of another serialisation. */
+/** Three parts of base64url, without white space, padding or marks of another serialisation. */
 const COMPACT_JWS = /^([\w-]+)\.([\w-]+)\.([\w-]+)$/;
 const SIGNATURE_BYTES = 32;
 const UTF8 = new TextDecoder("utf-8", { fatal: true });
 
 /**
- * Reads what a JSON Web Signature in its compact form says, if it is signed with one of the keys by HS256: the only
- * algorithm, so that a token has no say in how it is verified. Synchronous, as the answer takes microseconds; WebCrypto
- * took several times as long, and left garbage behind that a socket paid for with its memory.
+ * Reads the payload of a JSON Web Signature in compact form (RFC 7515), if it is signed with one of the keys
+ * by HS256. No other algorithm is accepted, so a token has no say in how it is verified. Synchronous, as
+ * verifying takes microseconds. WebCrypto took several times as long, and left garbage behind that added to
+ * the memory of each socket.
  */
 export function readSigned(text: string, keys: readonly KeyObject[]): Signed {
   const parts = COMPACT_JWS.exec(text);
@@ -23,9 +24,10 @@ export function readSigned(text: string, keys: readonly KeyObject[]): Signed {
   const header = readObject(parts[1]!);
   if (header === KEY_TWICE) return refuse("the token has a key twice");
   if (header === undefined) return refuse("the token is not a JWT");
-  // No extension is understood here, and RFC 7515 has a token that insists on one refused.
+  // The gateway supports no extension, and RFC 7515 requires that a token with a critical one is refused.
   if (Object.hasOwn(header, "crit")) return refuse("the token has a crit header");
-  // RFC 7797 asks for crit beside it. Without, who made the token and we could read its payload in different ways.
+  // RFC 7797 requires `crit` beside `b64`. Without it, the issuer and the gateway could read the payload in
+  // different ways.
   if (Object.hasOwn(header, "b64")) return refuse("the token has a b64 header");
   if (header.alg !== "HS256") return refuse("the token's alg is not HS256");
   const signature = decode(parts[3]!);
@@ -38,19 +40,17 @@ export function readSigned(text: string, keys: readonly KeyObject[]): Signed {
   return payload === undefined ? refuse("the token is not a valid JWT") : { ok: true, payload };
 }
 
-/** Compares in a time that tells nothing about the right signature. */
+/** Compares in a time that reveals nothing about the correct signature. */
 function isSignature(signature: Buffer, input: string, key: KeyObject): boolean {
-  // By way of a text: a buffer that the library makes is twice as dear as one from the pool.
+  // Via a string: a `Buffer` that the library creates costs twice as much as one from the pool.
   const right = Buffer.from(createHmac("sha256", key).update(input).digest("binary"), "latin1");
   return timingSafeEqual(right, signature);
 }
 
-/**
- * What is said of a part in which an object has a key twice: others may read it in another way than we do.
- */
+/** The result for a part in which an object has a key twice: other programs may read it differently. */
 const KEY_TWICE: unique symbol = Symbol("a key twice");
 
-/** The JSON object that a part has; undefined if it has something else. */
+/** The JSON object in a part; undefined if the part holds anything else. */
 function readObject(part: string): Record<string, unknown> | typeof KEY_TWICE | undefined {
   const bytes = decode(part);
   if (bytes === undefined) return undefined;
@@ -65,7 +65,9 @@ function readObject(part: string): Record<string, unknown> | typeof KEY_TWICE | 
   }
 }
 
-/** Bytes in base64url; undefined if no bytes have that many characters, of which the decoder would leave out the last. */
+/**
+ * Decodes base64url. Undefined for an impossible length, of which the decoder would drop the last character.
+ */
 function decode(part: string): Buffer | undefined {
   return part.length % 4 === 1 ? undefined : Buffer.from(part, "base64url");
 }

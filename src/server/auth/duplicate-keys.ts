@@ -8,12 +8,12 @@ const OPEN_BRACE = 123;
 const CLOSE_BRACE = 125;
 
 /**
- * Whether an object in a JSON text, at any depth, has the same key twice. JSON.parse takes the last one,
- * others the first: they would read the same text in different ways. Takes time in proportion to the text,
- * which must be valid JSON.
+ * Whether an object in a JSON text, at any depth, has the same key twice. `JSON.parse` takes the last one,
+ * other parsers the first, so they would read the same text in different ways. Takes time in proportion to
+ * the text, which must be valid JSON.
  */
 export function hasDuplicateKeys(json: string): boolean {
-  /** The keys of each object around this place; undefined for an array. */
+  /** The keys of each enclosing object; undefined for an array. */
   const around: (Set<string> | undefined)[] = [];
   let isKey = false;
   for (let i = 0; i < json.length; i++) {
@@ -41,7 +41,7 @@ export function hasDuplicateKeys(json: string): boolean {
         const end = endOfString(json, i);
         const keys = around.at(-1);
         if (isKey && keys !== undefined) {
-          // A key may be spelled with escapes: compared is what it means.
+          // A key may be written with escapes, so keys are compared decoded.
           const key = JSON.parse(json.slice(i, end + 1)) as string;
           if (keys.has(key)) return true;
           keys.add(key);
@@ -54,7 +54,7 @@ export function hasDuplicateKeys(json: string): boolean {
   return false;
 }
 
-/** Where the string that begins here has its closing quote. */
+/** The index of the closing quote of the string that starts at `start`. */
 function endOfString(json: string, start: number): number {
   let i = start + 1;
   while (json.charCodeAt(i) !== QUOTE) i += json.charCodeAt(i) === BACKSLASH ? 2 : 1;

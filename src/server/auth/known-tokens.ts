@@ -5,8 +5,8 @@ import type { Principal } from "./principal.ts";
 export const MAX_KNOWN_TOKENS = 1_000;
 
 /**
- * Tokens of one app that were verified, by the SHA-256 of their whole text, for a back end that shows the same one with
- * each request. That one was known says nothing about its expiry, which is still to be checked.
+ * Verified tokens of one app, by the SHA-256 of their text, for back ends that send the same token with each
+ * request. A known token may have expired since: the caller checks that.
  */
 export class KnownTokens {
   readonly #principals = new BoundedMap<string, Principal>(MAX_KNOWN_TOKENS);

@@ -10,7 +10,7 @@ export type TokenClaims =
         | { readonly userIds?: readonly string[]; readonly conversationIds?: readonly string[] };
     };
 
-/** Makes a token for an app. `exp`: seconds since 1970; without it the token does not expire. */
+/** Signs a token for an app. `exp`: seconds since 1970; without it the token does not expire. */
 export async function mintToken(
   appId: string,
   secret: string,

@@ -1,6 +1,6 @@
 import type { CompiledFilter } from "../../core/views/compiled-filter.ts";
 
-/** What a user may watch beyond themselves. */
+/** Whom a user may watch besides themselves. */
 export type Grant =
   | { readonly kind: "all" }
   | {
@@ -9,7 +9,7 @@ export type Grant =
       readonly conversationIds: ReadonlySet<string>;
     };
 
-/** Who is at the other end, as a verified token or secret says. `exp`: seconds since 1970. */
+/** The identity that a verified token or secret proves. `exp`: seconds since 1970. */
 export type Principal =
   | { readonly kind: "app"; readonly exp: number | undefined }
   | {

@@ -5,12 +5,12 @@ import type { App } from "./app.ts";
 import { readSigned } from "./compact-jws.ts";
 import type { Grant, Principal } from "./principal.ts";
 
-/** How far clocks of those who make tokens may be off. */
+/** How far the clocks of token issuers may be off, in seconds. */
 export const CLOCK_LEEWAY_S = 5;
 
 export type Verified =
   | { readonly ok: true; readonly principal: Principal }
-  /** `reason` may be shown to the client: it says what to mend and repeats nothing of the token. */
+  /** `reason` may be shown to the client: it says what to fix, and quotes nothing of the token. */
   | { readonly ok: false; readonly reason: string };
 
 const Read = z.union([
@@ -33,7 +33,7 @@ const Claims = z.discriminatedUnion("tokenType", [
   z.object({ tokenType: z.literal("app"), sub: z.string().optional(), ...registered }),
 ]);
 
-/** Verifies a token of an app. `wallNow`: milliseconds since 1970. Never throws for what a token says. */
+/** Verifies a token of an app. `wallNow`: milliseconds since 1970. Never throws, whatever the token is. */
 export function verifyToken(app: App, token: string, wallNow: number): Verified {
   if (token.length > MAX_TOKEN_LENGTH) return refuse("the token is not a JWT");
   const signed = readSigned(token, app.keys);
@@ -56,7 +56,10 @@ export function verifyToken(app: App, token: string, wallNow: number): Verified 
   return { ok: true, principal: { kind: "user", userId: claims.sub, grant, exp } };
 }
 
-/** Whether a token is no longer taken. `exp`: seconds since 1970. */
+/**
+ * Whether a token has expired, the leeway included. `exp`: seconds since 1970; `wallNow`: milliseconds since
+ * 1970.
+ */
 export function hasExpired(exp: number | undefined, wallNow: number): boolean {
   return exp !== undefined && exp <= wallNow / 1000 - CLOCK_LEEWAY_S;
 }
@@ -65,7 +68,10 @@ const ALL: Grant = { kind: "all" };
 
 const NOBODY: ReadonlySet<string> = new Set();
 
-/** Most tokens grant nothing, and a set for each of them is a good part of what an idle socket holds. */
+/**
+ * Most tokens grant nothing and share one set: a set for each would be a good part of the memory of an idle
+ * socket.
+ */
 function setOf(ids: readonly string[] | undefined): ReadonlySet<string> {
   return ids === undefined ? NOBODY : new Set(ids);
 }

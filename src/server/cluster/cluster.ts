@@ -132,7 +132,7 @@ export class Cluster implements Replication {
     return Math.max(0, acknowledgedAt + leaseMs - clock.now());
   }
 
-  /** Where the tenant of an app writes what this node does to its sessions. */
+  /** Replicates what this node does to the sessions of an app. */
   sinkOf(appId: string): ReplicationSink {
     const replicator = (shard: number) => this.#shards.get(shard)?.replicator;
     const shards = this.#layout.of(appId);
@@ -144,8 +144,8 @@ export class Cluster implements Replication {
     );
   }
 
-  start(hub: GatewayNode): void {
-    for (const shard of this.#layout.used) this.#shards.set(shard, this.#open(hub, shard));
+  start(node: GatewayNode): void {
+    for (const shard of this.#layout.used) this.#shards.set(shard, this.#open(node, shard));
   }
 
   /** Writes what is pending, leaves this node's sessions to the other nodes, and closes. */
@@ -174,7 +174,7 @@ export class Cluster implements Replication {
     return true;
   }
 
-  #open(hub: GatewayNode, shard: number): Shard {
+  #open(node: GatewayNode, shard: number): Shard {
     const {
       redisUrls,
       nodeId,
@@ -187,9 +187,9 @@ export class Cluster implements Replication {
     } = this.#options;
     const layout = this.#layout;
     const presence = new ShardPresence(
-      appsIn(hub, layout, shard),
+      appsIn(node, layout, shard),
       (appId, userId) => layout.find(appId, userId) === shard,
-      hub.flushBatch,
+      node.flushBatch,
     );
     let link: Link | undefined;
     const replicator = new Replicator({
@@ -333,10 +333,10 @@ export class Cluster implements Replication {
 }
 
 /** The apps that have sessions in a shard. */
-function appsIn(hub: GatewayNode, layout: Shards, shard: number): AppLookup {
+function appsIn(node: GatewayNode, layout: Shards, shard: number): AppLookup {
   const isIn = (appId: string) => layout.of(appId).includes(shard);
   return {
-    tenant: (appId) => (isIn(appId) ? hub.presence(appId) : undefined),
-    tenants: () => Array.from(hub.presences()).filter(({ app }) => isIn(app.id)),
+    presence: (appId) => (isIn(appId) ? node.presence(appId) : undefined),
+    presences: () => Array.from(node.presences()).filter(({ app }) => isIn(app.id)),
   };
 }

@@ -176,7 +176,7 @@ export class Reader {
       state.until = end.count;
       this.#finish(state, now);
     } else if (this.#isThere(found) && end.count >= this.count) {
-      this.#follow(now);
+      this.#startFollowing(now);
     } else {
       this.#position = end;
       this.#mark = undefined;
@@ -245,10 +245,10 @@ export class Reader {
     this.#applyDeferred(state, now);
     if (this.#state !== state) return;
     this.#target.loaded(now);
-    this.#follow(now);
+    this.#startFollowing(now);
   }
 
-  #follow(now: number): void {
+  #startFollowing(now: number): void {
     this.#state = { at: "following" };
     this.#reason = "log_changed";
     this.readAt = now;

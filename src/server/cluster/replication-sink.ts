@@ -18,7 +18,7 @@ export function createReplicationSink(
     canExpireSessions: canExpireSessions,
     opened: (session) => write("open", session, true),
     changed: (session) => write("patch", session),
-    claimed: (session) => write("takeover", session),
+    takenOver: (session) => write("takeover", session),
     ended(session, cause) {
       const { sessionId, user, ownership } = session;
       // A kicked session ends even if another node takes it over at this moment, and so does one of another

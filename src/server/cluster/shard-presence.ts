@@ -6,13 +6,13 @@ import type { SessionLife } from "../gateway/session-life.ts";
 
 /** The apps of a node. */
 export interface AppLookup {
-  tenant(appId: string): AppPresence | undefined;
-  tenants(): Iterable<AppPresence>;
+  presence(appId: string): AppPresence | undefined;
+  presences(): Iterable<AppPresence>;
 }
 
 /**
- * The sessions of one shard, as this node shows them. Changes go through the tenants of the apps, as all
- * changes do. They happen inside `transact`, which tells the views of them.
+ * The sessions of one shard, as this node shows them. Changes go through the presence of each app, inside
+ * `transact`, which marks the views.
  */
 export class ShardPresence {
   readonly #apps: AppLookup;
@@ -28,21 +28,21 @@ export class ShardPresence {
   }
 
   serves(appId: string): boolean {
-    return this.#apps.tenant(appId) !== undefined;
+    return this.#apps.presence(appId) !== undefined;
   }
 
   get(appId: string, sessionId: string): Session | undefined {
-    return this.#apps.tenant(appId)?.table.get(sessionId);
+    return this.#apps.presence(appId)?.table.get(sessionId);
   }
 
   countSessions(appId: string, userId: string): number {
-    return this.#apps.tenant(appId)?.table.user(userId)?.sessions.length ?? 0;
+    return this.#apps.presence(appId)?.table.user(userId)?.sessions.length ?? 0;
   }
 
   *all(): Generator<{ appId: string; session: Session }> {
-    for (const tenant of this.#apps.tenants()) {
-      const appId = tenant.app.id;
-      for (const session of tenant.table.all()) {
+    for (const presence of this.#apps.presences()) {
+      const appId = presence.app.id;
+      for (const session of presence.table.all()) {
         if (this.#belongs(appId, session.user.userId)) yield { appId, session };
       }
     }
@@ -83,6 +83,6 @@ export class ShardPresence {
   }
 
   #change(appId: string, now: number, act: (sessions: SessionLife) => void): void {
-    this.#apps.tenant(appId)?.transact(now, act);
+    this.#apps.presence(appId)?.transact(now, act);
   }
 }

@@ -14,7 +14,7 @@ export interface NotAdmitted {
   readonly retryAfterS: number;
 }
 
-/** A connection that was let in. */
+/** An admitted connection. */
 export class Admitted {
   readonly ok = true;
   readonly #admissions: Admissions;
@@ -25,29 +25,29 @@ export class Admitted {
     this.#admissions = admissions;
   }
 
-  /** Whether one more message of so many bytes may be looked at, before there was a valid token. */
-  mayAsk(bytes: number, now: number): boolean {
-    return this.#key === undefined || this.#admissions.mayAsk(this.#key, bytes, now);
+  /** Whether one more message of `bytes` bytes may be read before the connection has shown a valid token. */
+  admitMessage(bytes: number, now: number): boolean {
+    return this.#key === undefined || this.#admissions.admitMessage(this.#key, bytes, now);
   }
 
-  /** Gives the place back. Once is enough, and twice does no harm. */
+  /** Gives the place back. Calling it twice has no effect. */
   release(): void {
     if (this.#key !== undefined) this.#admissions.release(this.#key);
     this.#key = undefined;
   }
 }
 
-/** Connects a second that still count as seldom, as a share of what all addresses together may do. */
+/** The rate up to which an address counts as infrequent, as a share of the rate of all addresses together. */
 const SELDOM_SHARE = 0.01;
 /**
- * A bound on the addresses that are remembered; beyond it the quietest is forgotten, and counts as seldom.
+ * The most addresses that are remembered. Beyond it, the one that was quiet for longest counts as infrequent.
  */
 const MAX_ADDRESSES = 100_000;
 
 /**
- * The rate at which connections are let in: `perSecond`, burst twice that. The last quarter of the burst, and
- * the refill behind it, is for addresses that connected seldom in the last seconds. So one address alone may
- * use the whole rate, and still leaves room for others.
+ * Limits the rate of new connections: `perSecond`, with a burst of twice that. The last quarter of the burst,
+ * and its refill, is reserved for addresses that connected infrequently in the last seconds. So one address
+ * alone may use the whole rate, and still leaves room for others.
  */
 export class ConnectRate {
   readonly #all: TokenBucket;
@@ -62,21 +62,21 @@ export class ConnectRate {
     this.#seldom = new KeyedBuckets(seldom, 2 * seldom, MAX_ADDRESSES);
   }
 
-  /** Addresses that are remembered. */
+  /** How many addresses are remembered. */
   get addresses(): number {
     return this.#seldom.size;
   }
 
-  /** Lets in a connection of an address, or returns false and counts nothing. */
+  /** Admits a connection of an address, or returns false and counts nothing. */
   take(key: string, now: number): boolean {
     const isOpen = this.#all.has(this.#reserve + 1, now);
-    // Refusals do not count: an address that was kept out is not to be kept out for that.
+    // Refusals do not count: an address that was refused must not be refused for having tried.
     if (!isOpen && (!this.#all.has(1, now) || !this.#seldom.take(key, now))) return false;
     if (isOpen) this.#seldom.take(key, now);
     return this.#all.take(now);
   }
 
-  /** Milliseconds until the address may be let in, if nobody else is meanwhile. */
+  /** Milliseconds until the address may be admitted, if no other address connects meanwhile. */
   waitMs(key: string, now: number): number {
     const forAll = this.#all.waitMs(now, this.#reserve + 1);
     return Math.min(forAll, Math.max(this.#all.waitMs(now), this.#seldom.waitMs(key, now)));
@@ -84,19 +84,19 @@ export class ConnectRate {
 }
 
 /**
- * Bytes a second that WebSockets of one address may send before `connect`, beside the first message of
- * each. To read the JSON of a kilobyte takes up to a tenth of a millisecond, and a client that is what it
- * should be sends none.
+ * Bytes a second that the WebSockets of one address may send before `connect`, besides the first message of
+ * each. Parsing a kilobyte of JSON takes up to a tenth of a millisecond, and a well-behaved client sends none
+ * of these bytes.
  */
 const STRANGER_BYTES_PER_SECOND = 65_536;
 const STRANGER_BURST_BYTES = 262_144;
-/** A message counts as so many at least. */
-const LEAST_STRANGER_BYTES = 128;
+/** The least bytes that a message counts for. */
+const MIN_STRANGER_BYTES = 128;
 const MAX_STRANGERS = 16_384;
 
 /**
- * Counts connections, in all and by address, and lets in so many a second. What is let in must be released,
- * once.
+ * Counts connections, in total and by address, and limits both and the rate of new ones. Each admitted
+ * connection must be released once.
  */
 export class Admissions {
   readonly #limits: AdmissionLimits;
@@ -114,7 +114,7 @@ export class Admissions {
     return this.#connections;
   }
 
-  /** Addresses that hold a connection; zero when all were released. */
+  /** How many addresses hold a connection; zero when all connections were released. */
   get addresses(): number {
     return this.#byAddress.size;
   }
@@ -136,12 +136,12 @@ export class Admissions {
     return new Admitted(key, this);
   }
 
-  /** Takes a message of an address from what its strangers may send; false if that is used up. */
-  mayAsk(key: string, bytes: number, now: number): boolean {
-    return this.#strangerBytes.take(key, now, Math.max(bytes, LEAST_STRANGER_BYTES));
+  /** Charges a message to the bytes that an address may send before `connect`; false if these are used up. */
+  admitMessage(key: string, bytes: number, now: number): boolean {
+    return this.#strangerBytes.take(key, now, Math.max(bytes, MIN_STRANGER_BYTES));
   }
 
-  /** To be called by what was let in, once. */
+  /** Called by an admitted connection, once. */
   release(key: string): void {
     this.#connections--;
     const left = this.#byAddress.get(key)! - 1;
@@ -153,14 +153,16 @@ export class Admissions {
 const PLAIN_IPV4 = /^(?:(?:0|[1-9]\d{0,2})\.){3}(?:0|[1-9]\d{0,2})$/;
 
 /**
- * Whether a text, if it is an address at all, is one as everybody writes it: to parse it would tell nothing
- * more.
+ * Whether a text has the usual form of an IPv4 address. If it is an address, parsing would change nothing.
  */
 export function isPlainIpv4(text: string): boolean {
   return PLAIN_IPV4.test(text);
 }
 
-/** One household, one key: an IPv4 address however it is written, or the first 64 bits of an IPv6 address. */
+/**
+ * The key of an address: one for each household. An IPv4 address in its usual form, or the first 64 bits of
+ * an IPv6 address.
+ */
 export function addressKey(address: string): string {
   if (isPlainIpv4(address) || !ipaddr.isValid(address)) return address;
   const parsed = ipaddr.process(address);

@@ -22,28 +22,29 @@ export interface AppPresenceOptions {
   readonly telemetry: Telemetry;
   readonly makeId: () => string;
   readonly clock: Clock;
-  /** Called when something of this app will be due at a time. */
+  /** Called with the time at which something of this app will be due. */
   readonly wakeBy: (due: number) => void;
   /** The node's time for flushes in one turn of the event loop. */
   readonly flushTurn: TurnBudget;
-  /** The node's batches of transactions; undefined: none is ever open. */
+  /** The batches of transactions of the node; undefined: none is ever open. */
   readonly flushBatch?: FlushBatch | undefined;
-  /** Where other nodes read of what happens here; undefined: there are none. */
+  /** Replicates changes of this node to other nodes; undefined: there are none. */
   readonly replicationSink?: ReplicationSink | undefined;
-  /** Whether there is memory for more; undefined: always. */
+  /** Whether memory is low; undefined: never. */
   readonly loadShedder?: Pick<LoadShedder, "isShort"> | undefined;
 }
 
 /**
- * Who of one app is present, and all that belongs to that. It puts the parts together, and keeps their order.
+ * The presence of one app: its sessions, views, budgets and deadlines. Assembles these parts, and runs them
+ * in order.
  */
 export class AppPresence {
   readonly app: App;
-  /** Sessions are read here, and changed by `transact` only. */
+  /** For reading sessions. Only `transact` changes them. */
   readonly table: ReadonlyTable;
   readonly liveViews: LiveViews;
   readonly httpRate: TokenBucket;
-  /** What each user may cost. */
+  /** The limits of each user. */
   readonly budgets: UserBudgets;
   sockets = 0;
   readonly #options: AppPresenceOptions;
@@ -90,12 +91,15 @@ export class AppPresence {
     return this.liveViews.subscriptions;
   }
 
-  /** Changes that went into a diff together with an earlier one of the same user. */
+  /** Number of changes that were merged into a diff with an earlier change of the same user. */
   get coalescedChanges(): number {
     return this.liveViews.views.coalesced;
   }
 
-  /** Numbers that must all be zero when everybody has left and the idle views have expired. */
+  /**
+   * Sizes of internal collections. All must be zero once every client has left and the idle views have
+   * expired.
+   */
   debugCounts(): Record<string, number> {
     return {
       ...this.table.debugCounts(),
@@ -106,14 +110,14 @@ export class AppPresence {
     };
   }
 
-  /** Whether nothing may be made that takes more memory. */
+  /** Whether memory is low, so that nothing may be created that takes more. */
   get isShortOfMemory(): boolean {
     return this.#options.loadShedder?.isShort ?? false;
   }
 
   /**
-   * The one way to change sessions: does everything in `act` at the time `now`, then sends what has become of
-   * it to those who watch, also if `act` throws half way. Inside another transaction it is a part of that.
+   * The only way to change sessions: runs `act` at the time `now`, then flushes the views that it affected,
+   * even if `act` throws half way. Inside another transaction, it becomes part of that one.
    *
    * @throws What `act` throws.
    */
@@ -128,7 +132,7 @@ export class AppPresence {
   }
 
   /**
-   * What the user of a budget is charged for subscriptions; undefined for an app token, which is charged
+   * The charges for the subscriptions of a budget's user; undefined for an app token, which is charged
    * nothing.
    */
   chargesOf(budget: UserBudget): SubscriptionCharges | undefined {
@@ -142,17 +146,17 @@ export class AppPresence {
     return budget.subscriptions;
   }
 
-  /** A socket of the user of a budget is gone. */
+  /** A socket of the budget's user has gone. */
   releaseBudget(budget: UserBudget, now: number): void {
     this.budgets.release(budget, now);
     const due = this.budgets.nextDueAt();
     if (due !== undefined) this.#options.wakeBy(due);
   }
 
-  /** Does what is due, or a good part of it: `next` tells whether there is more. */
+  /** Does what is due at `now`, or a bounded part of it. `nextDueAt` tells whether more is due. */
   run(now: number): void {
     this.transact(now, (sessions) => {
-      this.#deadlines.run(now, this.#mayGiveUp(now), sessions);
+      this.#deadlines.run(now, this.#canExpireSessions(now), sessions);
       this.liveViews.views.expireIdle(now);
       this.budgets.expire(now);
     });
@@ -161,13 +165,13 @@ export class AppPresence {
   /** When `run` next has something to do; infinity if never. */
   nextDueAt(): number {
     return Math.min(
-      this.#deadlines.nextDueAt(this.#mayGiveUp(this.#options.clock.now())),
+      this.#deadlines.nextDueAt(this.#canExpireSessions(this.#options.clock.now())),
       this.liveViews.views.nextDueAt() ?? Number.POSITIVE_INFINITY,
       this.budgets.nextDueAt() ?? Number.POSITIVE_INFINITY,
     );
   }
 
-  #mayGiveUp(now: number): boolean {
+  #canExpireSessions(now: number): boolean {
     return this.#options.replicationSink?.canExpireSessions(now) ?? true;
   }
 }

@@ -25,47 +25,47 @@ import type { Refusal } from "./telemetry.ts";
 import { TokenExpiry } from "./token-expiry.ts";
 import type { UserBudget } from "./user-budget.ts";
 
-/** What only a whole message brings about before `connect`: nothing unfinished is held then. */
+/** Close reasons that, before `connect`, only follow a whole message: no unfinished message is held then. */
 const FOLLOWS_MESSAGE: ReadonlySet<CloseReason> = new Set(["unauthenticated", "badMessages", "overload"]);
 
 type State = "new" | "connected" | "closing" | "closed";
 
 /**
- * One WebSocket, from its upgrade to its end: its token, its limits, its heartbeat, and who handles what it
- * says.
+ * One WebSocket, from its upgrade to its end: its token, its limits, its heartbeat, and the dispatch of its
+ * messages.
  */
 export class Connection implements SocketListener, ManagedConnection, Reply {
   readonly sendQueue: SendQueue;
   readonly #node: GatewayNode;
   readonly #presence: AppPresence;
   readonly #socket: Socket;
-  readonly #admitted: Pick<Admitted, "release" | "mayAsk">;
-  /** Until it has connected, where that is bounded. */
+  readonly #admitted: Pick<Admitted, "release" | "admitMessage">;
+  /** Counts the socket until it has connected, on a transport where that is limited. */
   readonly #newcomer: Newcomer | undefined;
   readonly #rateLimiter: RateLimiter;
   readonly #connectBy: number;
   readonly #sessions: SocketSessions;
   #subscriptions: Subscriptions | undefined;
   #state: State = "new";
-  /** A message has come before there was a valid token. */
-  #hasAsked = false;
+  /** Whether a message arrived before `connect` succeeded. */
+  #hasSentMessage = false;
   #principal: Principal | undefined;
   #token: TokenExpiry | undefined;
   /**
-   * Of the user, shared by all of their sockets; or of this socket, with an app token. Undefined before
-   * `connect`.
+   * The budget of the user, shared by all of their sockets, or of this socket if it has an app token.
+   * Undefined before `connect`.
    */
   #budget: UserBudget | undefined;
-  /** When we pinged into the silence; undefined while there is no need. */
+  /** When the gateway sent a ping to the silent client; undefined if no ping is unanswered. */
   #pingedAt: number | undefined;
   #closeAt = Number.POSITIVE_INFINITY;
 
-  /** `admitted` is released when the socket has gone. */
+  /** `admitted` is released once the socket has gone. */
   constructor(
     node: GatewayNode,
     presence: AppPresence,
     socket: Socket,
-    admitted: Pick<Admitted, "release" | "mayAsk">,
+    admitted: Pick<Admitted, "release" | "admitMessage">,
     newcomer?: Newcomer | undefined,
   ) {
     const now = node.clock.now();
@@ -84,7 +84,7 @@ export class Connection implements SocketListener, ManagedConnection, Reply {
     this.#schedule();
   }
 
-  // What the transport tells
+  // Events of the transport
 
   onText(text: string, byteLength: number): void {
     if (this.#isOver) return;
@@ -119,7 +119,7 @@ export class Connection implements SocketListener, ManagedConnection, Reply {
     if (this.#state === "closed") return;
     const wasOver = this.#isOver;
     this.#state = "closed";
-    // A page that goes away for good says so; any other end may be followed by a return.
+    // A page that goes away for good sends a normal close. After any other end the client may come back.
     if (!wasOver) this.#detach(code === 1000 || code === 1005);
     this.#presence.sockets--;
     this.#admitted.release();
@@ -127,19 +127,19 @@ export class Connection implements SocketListener, ManagedConnection, Reply {
     this.#node.remove(this);
   }
 
-  // What the send queue tells
+  // Events of the send queue
 
   onBacklog(): void {
     this.sendQueue.markBacklogged();
     this.#node.backlog(this);
   }
 
-  /** Also what a subscription tells: this socket cannot be served any more. */
+  /** Also called by a subscription: this socket cannot be served any more. */
   onFailure(error: unknown): void {
     this.#crash(error);
   }
 
-  // What the node tells
+  // Events of the node
 
   onDue(now: number): void {
     if (this.#state === "closing") this.#drop();
@@ -178,7 +178,7 @@ export class Connection implements SocketListener, ManagedConnection, Reply {
   send(message: SingleMessage): void {
     if (this.#isOver) return;
     if (!this.sendQueue.isFull) return this.sendQueue.send(new Frame(encodeMessage(message)));
-    // Someone who asks and asks and does not read the answers.
+    // The client keeps sending requests without reading the answers.
     this.#node.telemetry.slowReadersDisconnected++;
     this.#close("slowReader", "slow_reader");
   }
@@ -198,18 +198,18 @@ export class Connection implements SocketListener, ManagedConnection, Reply {
     if (this.#rateLimiter.isTooBad(this.#node.clock.now())) this.#close("badMessages");
   }
 
-  // What comes in
+  // Incoming messages
 
   #receive(text: string, byteLength: number): void {
     const now = this.#node.clock.now();
     this.#pingedAt = undefined;
     if (this.#state === "new") {
       if (byteLength > MAX_BYTES_BEFORE_CONNECT) return this.#close("tooLarge", "too_large");
-      // The first of each is bounded by the connects of a second.
-      if (this.#hasAsked && !this.#admitted.mayAsk(byteLength, now)) {
+      // The first message of each socket is limited by the rate of new connections.
+      if (this.#hasSentMessage && !this.#admitted.admitMessage(byteLength, now)) {
         return this.#close("flooding", "flooding");
       }
-      this.#hasAsked = true;
+      this.#hasSentMessage = true;
     }
     if (!this.#rateLimiter.admit(now)) {
       return this.#refuseOverRate(text, byteLength, now, this.#rateLimiter.retryAfterMs());
@@ -243,11 +243,11 @@ export class Connection implements SocketListener, ManagedConnection, Reply {
       case "close":
         return this.#sessions.close(message, now);
       case "subscribe":
-        return this.#watching().subscribe(message, principal);
+        return this.#ensureSubscriptions().subscribe(message, principal);
       case "unsubscribe":
-        return this.#watching().unsubscribe(message, now);
+        return this.#ensureSubscriptions().unsubscribe(message, now);
       case "query":
-        this.#watching().query(message, principal);
+        this.#ensureSubscriptions().query(message, principal);
         return this.#node.telemetry.observeQuery(this.#node.clock.now() - now);
       case "refresh":
         return this.#refresh(message, principal, now);
@@ -256,8 +256,8 @@ export class Connection implements SocketListener, ManagedConnection, Reply {
     }
   }
 
-  /** Most sockets watch nothing, and pay nothing for it. */
-  #watching(): Subscriptions {
+  /** Created on demand, as most sockets subscribe to nothing. */
+  #ensureSubscriptions(): Subscriptions {
     this.#subscriptions ??= new Subscriptions(
       this.#presence,
       this.sendQueue,
@@ -292,7 +292,8 @@ export class Connection implements SocketListener, ManagedConnection, Reply {
     if (budget === undefined) return;
     const { heartbeatIntervalMs: heartbeatMs, resumeWindowMs, messagesPerSecond } = this.#node.limits;
     this.#budget = budget;
-    // The sockets of a user take turns with their long answers; each with an app token is a party of its own.
+    // The sockets of a user share turns for their long answers. A socket with an app token has turns of its
+    // own.
     if (budget.userId !== undefined) this.sendQueue.party = budget;
     this.#state = "connected";
     this.#socket.authorized();
@@ -300,14 +301,13 @@ export class Connection implements SocketListener, ManagedConnection, Reply {
     this.#rateLimiter.setRate(
       principal.kind === "app" ? messagesPerSecond * APP_TOKEN_FACTOR : messagesPerSecond,
     );
-    this.#adopt(principal);
+    this.#setPrincipal(principal);
     const { nodeId } = this.#node;
     this.send({ type: "connected", id, userId: userOf(principal), nodeId, heartbeatMs, resumeWindowMs });
   }
 
   /**
-   * The budget that pays for this socket from now on; undefined when the client was told that there is no
-   * room in it.
+   * The budget that this socket uses from now on; undefined if it has no room, and the client was told so.
    */
   #acquireBudget(
     id: number | undefined,
@@ -335,12 +335,12 @@ export class Connection implements SocketListener, ManagedConnection, Reply {
     if (userOf(principal) !== userOf(before)) {
       return this.#refuseToken(message.id, "the token is for another user");
     }
-    this.#adopt(principal);
+    this.#setPrincipal(principal);
     this.#subscriptions?.recheck(principal, now);
     this.ok(message.id);
   }
 
-  /** Whom the message's token names; undefined when the socket was closed for it. */
+  /** The principal of the message's token; undefined if the token is not valid, and the socket was closed. */
   #verify({ id, token }: Message<"connect" | "refresh">): Principal | undefined {
     const verified = verifyToken(this.#presence.app, token, this.#node.clock.wallNow());
     if (verified.ok) return verified.principal;
@@ -354,8 +354,8 @@ export class Connection implements SocketListener, ManagedConnection, Reply {
     this.#close("unauthenticated");
   }
 
-  /** Acts for this principal from now on. */
-  #adopt(principal: Principal): void {
+  /** Sets the principal and follows the expiry of its token. */
+  #setPrincipal(principal: Principal): void {
     this.#principal = principal;
     const wallNow = this.#node.clock.wallNow();
     this.#token =
@@ -363,7 +363,7 @@ export class Connection implements SocketListener, ManagedConnection, Reply {
     this.#node.expire(this, this.#token?.nextCheckAt(wallNow));
   }
 
-  // Life and death
+  // Heartbeat and closing
 
   get #isOver(): boolean {
     return this.#state === "closing" || this.#state === "closed";
@@ -371,7 +371,8 @@ export class Connection implements SocketListener, ManagedConnection, Reply {
 
   #checkHeartbeat(now: number): void {
     const { heartbeatIntervalMs } = this.#node.limits;
-    // Dead is who left a ping unanswered: this process may itself have been late with it.
+    // A connection is dead only if it left a ping unanswered. Silence alone may mean that this process was
+    // paused.
     if (this.#pingedAt !== undefined && now >= this.#pingedAt + heartbeatIntervalMs / 2) {
       this.#refuse("heartbeat");
       return this.#drop();
@@ -383,7 +384,7 @@ export class Connection implements SocketListener, ManagedConnection, Reply {
     this.#schedule();
   }
 
-  /** Sets the one deadline of this connection to whatever comes first. */
+  /** Sets the single deadline of this connection to its next event. */
   #schedule(): void {
     const { heartbeatIntervalMs } = this.#node.limits;
     const silentUntil =
@@ -394,7 +395,7 @@ export class Connection implements SocketListener, ManagedConnection, Reply {
     this.#node.schedule(this, Math.min(silentUntil, connectBy, this.#closeAt));
   }
 
-  /** Ends with a close frame; a peer that does not answer it is dropped later. */
+  /** Ends the connection with a close frame. A client that does not answer it is dropped later. */
   #close(reason: CloseReason, refusal?: Refusal): void {
     if (this.#isOver) return;
     if (refusal !== undefined) this.#refuse(refusal);
@@ -405,13 +406,13 @@ export class Connection implements SocketListener, ManagedConnection, Reply {
     this.#socket.close(CLOSE[reason].code, CLOSE[reason].reason);
   }
 
-  /** Ends without a word. */
+  /** Ends the connection without a close frame. */
   #drop(): void {
     this.#socket.terminate();
     this.onClose(1006);
   }
 
-  /** Gives up sessions and subscriptions; `clean` says that the peer meant to end its sessions. */
+  /** Releases sessions and subscriptions. `clean`: the client meant to end its sessions. */
   #detach(clean: boolean): void {
     const now = this.#node.clock.now();
     this.sendQueue.close();

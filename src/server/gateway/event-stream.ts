@@ -10,7 +10,7 @@ import { SendQueue } from "./send-queue.ts";
 import type { MessageEncoder, Subscription } from "./subscription.ts";
 import { TokenExpiry } from "./token-expiry.ts";
 
-/** A comment line goes out this often, so that proxies and readers see a living stream. */
+/** How often a comment line is sent, so that proxies and readers see a living stream. */
 export const COMMENT_MS = 15_000;
 const COMMENT = new Frame(": still here\n\n");
 const RESUMED = new Frame(": resumed\n\n");
@@ -21,14 +21,15 @@ export interface StreamPosition {
   readonly version: number;
 }
 
-/** Reads `<view>:<version>`; anything else is no position, and gets a snapshot. */
+/** Parses `<view>:<version>`. Undefined for anything else: the stream then starts with a snapshot. */
 export function parsePosition(lastEventId: string | undefined): StreamPosition | undefined {
   const match = /^([\w-]{1,64}):(\d{1,15})$/.exec(lastEventId ?? "");
   return match === null ? undefined : { view: match[1]!, version: Number(match[2]) };
 }
 
 /**
- * Server-sent events carry the messages of a subscription; their id is the position, once the state is whole.
+ * Server-sent events carry the messages of a subscription. The event id is the position, set once the state
+ * is complete.
  */
 const ENCODER: MessageEncoder = {
   snapshot: ({ view, version, body, more }, requestId) => {
@@ -81,7 +82,7 @@ export class EventStream implements ManagedConnection, BodyListener {
     this.#node.backlog(this);
   }
 
-  /** Also what the subscription tells: this reader cannot be served any more. */
+  /** Also called by the subscription: this reader cannot be served any more. */
   onFailure(error: unknown): void {
     this.#node.telemetry.crashed(error);
     this.onStall();
@@ -135,7 +136,7 @@ export class EventStream implements ManagedConnection, BodyListener {
     this.#node.schedule(this, this.#endAt);
   }
 
-  /** @throws What making the view throws; the place of the connection is given back then. */
+  /** @throws What creating the view throws. The place of the connection was given back then. */
   #attach(filter: CompiledFilter): Subscription {
     try {
       // There is always room: a stream has an app token, which is charged nothing.

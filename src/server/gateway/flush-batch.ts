@@ -1,18 +1,18 @@
-/** What sends the diffs of one app to its subscribers. */
+/** Sends the diffs of one app to its subscribers. */
 export interface Flushable {
   flush(now: number): void;
 }
 
 /**
- * Decides when a transaction flushes: at its end, or, while a batch is open, at the end of that. What one
- * read from other nodes brings is many transactions of many apps, and each app flushes once. One for a whole
- * node.
+ * Decides when a transaction flushes: at its own end, or, while a batch is open, at the end of the batch. One
+ * read from other nodes causes many transactions of many apps, and each app flushes once. There is one batch
+ * for a whole node.
  */
 export class FlushBatch {
   readonly #waiting = new Set<Flushable>();
   #isOpen = false;
 
-  /** To be called at the end of a transaction. */
+  /** Called at the end of a transaction. */
   flush(app: Flushable, now: number): void {
     if (this.#isOpen) this.#waiting.add(app);
     else app.flush(now);
@@ -23,7 +23,7 @@ export class FlushBatch {
    * after `act`, which may take long: a flush is never earlier than the changes that it sends, and its views
    * rest from then on.
    *
-   * @throws What `act` throws; else what the first flush that fails throws, after the others are done.
+   * @throws What `act` throws; otherwise what the first failed flush throws, after the other flushes.
    */
   run(now: () => number, act: () => void): void {
     if (this.#isOpen) return act();

@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer";
 
-/** A text that goes to one reader or to thousands: each form of it is made once, when first asked for. */
+/** A text for one reader or for thousands. Each encoded form of it is made once, on demand. */
 export class Frame {
   readonly text: string;
   #bytes: Buffer | undefined;
@@ -16,21 +16,21 @@ export class Frame {
     return this.#bytes;
   }
 
-  /** The length in UTF-8. */
+  /** The length in bytes of UTF-8. */
   get byteLength(): number {
     this.#byteLength ??= this.#bytes?.length ?? Buffer.byteLength(this.text);
     return this.#byteLength;
   }
 
-  /** Makes the bytes now: a text that goes to many readers would be encoded again for each of them. */
+  /** Encodes the bytes now: a text for many readers would otherwise be encoded for each of them. */
   encode(): this {
     this.#bytes ??= Buffer.from(this.text);
     return this;
   }
 
   /**
-   * The bytes if there are any, for a sink that takes both: encoding a text for one reader is left to the
-   * library.
+   * The bytes if they are encoded, else the text. For a sink that takes both: the library encodes a text for
+   * one reader.
    */
   get payload(): string | Buffer {
     return this.#bytes ?? this.text;

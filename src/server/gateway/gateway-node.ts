@@ -24,22 +24,22 @@ export interface GatewayNodeOptions {
   readonly makeId: () => string;
   /** A number in [0, 1), for delays that should differ. */
   readonly random: () => number;
-  /** Bytes that this process may use; undefined: as many as it likes. */
+  /** Bytes of memory that this process may use; undefined: no limit. */
   readonly memoryLimit?: number | undefined;
-  /** undefined: this node is the only one. */
+  /** Undefined: this node is the only one. */
   readonly replication?: Replication | undefined;
 }
 
-/** A connection or stream, as far as time and its end concern it. */
+/** A WebSocket or event stream, as the node manages its deadlines and its end. */
 export interface ManagedConnection {
   readonly sendQueue: SendQueue;
-  /** A time that was set for it by `schedule` has come. */
+  /** The time set by `schedule` has come. */
   onDue(now: number): void;
-  /** A wall-clock time that was set for it by `expire` has come. */
+  /** The wall-clock time set by `expire` has come. */
   onExpiryDue(wallNow: number): void;
   /** The reader has taken none of its waiting bytes for `STALL_MS`. */
   onStall(): void;
-  /** The node goes down: the connection is told so, and is ended after `delayMs`. */
+  /** The node shuts down: the client is told so, and the connection ends after `delayMs`. */
   drain(delayMs: number): void;
 }
 
@@ -51,7 +51,7 @@ interface Stall {
 const STALL_CHECK_MS = 1_000;
 
 /**
- * Everything that one node serves: its apps, its connections, and the one timer behind all of their
+ * Everything that one node serves: its apps, its connections, and the single timer behind all of their
  * deadlines.
  */
 export class GatewayNode {
@@ -61,13 +61,16 @@ export class GatewayNode {
   readonly nodeId: string;
   readonly admissions: Admissions;
   readonly newcomers: Newcomers;
-  /** Whoever watches the process tells it. */
+  /** Fed with samples by the monitor of the process. */
   readonly loadShedder = new LoadShedder();
-  /** Other nodes change sessions of many apps at once. */
+  /** For changes of other nodes, which affect many apps at once. */
   readonly flushBatch = new FlushBatch();
-  /** Who sends pages of long answers, in turns. */
+  /** The connections that send pages of long answers, in turns. */
   readonly pageTurns: PageTurns;
-  /** Deadlines of connections on the awake clock, and on the wall clock for what tokens say. */
+  /**
+   * Deadlines of connections: `#timers` on the awake clock, `#expiries` on the wall clock, by which tokens
+   * expire.
+   */
   readonly #timers = new Deadlines<ManagedConnection>();
   readonly #expiries = new Deadlines<ManagedConnection>();
   readonly #presences: ReadonlyMap<string, AppPresence>;
@@ -115,16 +118,16 @@ export class GatewayNode {
     this.#ticker = new Ticker(
       clock,
       (at) => this.run(at),
-      () => this.#next(),
+      () => this.#nextDueAt(),
     );
   }
 
-  /** Whether this node knows what it is asked for. */
+  /** Whether this node knows the sessions of all nodes. */
   get isReady(): boolean {
     return this.#replication?.isReady ?? true;
   }
 
-  /** Whether what it knows of other nodes may be old. */
+  /** Whether its knowledge of other nodes may be out of date. */
   get isDegraded(): boolean {
     return this.#replication?.isDegraded ?? false;
   }
@@ -141,17 +144,17 @@ export class GatewayNode {
     return this.#presences.values();
   }
 
-  /** Connections and sessions: what memory goes to. */
+  /** The number of connections and sessions, which take most of the memory. */
   get present(): number {
     let present = this.admissions.connections;
     for (const { table } of this.#presences.values()) present += table.counts().sessions;
     return present;
   }
 
-  /** Numbers that must all be zero when everybody has left. */
+  /** Sizes of internal collections. All must be zero once every client has left. */
   debugCounts(): Record<string, number> {
     return {
-      peers: this.#connections.size,
+      managedConnections: this.#connections.size,
       backlogged: this.#backlogged.size,
       pageSenders: this.pageTurns.size,
       timers: this.#timers.size,
@@ -162,7 +165,7 @@ export class GatewayNode {
     };
   }
 
-  /** Lets in a connection or stream from an address, or says why not. */
+  /** Admits a WebSocket or stream from an address, or says why not. */
   admit(address: string): Admitted | UpgradeRefusal {
     if (this.#draining) {
       this.telemetry.refused("draining");
@@ -181,10 +184,10 @@ export class GatewayNode {
     return this.#refuse(admission.refusal, admission.retryAfterS);
   }
 
-  /** Lets in a socket of which we do not see what it sends before it is whole, or says why not. */
+  /** Admits a socket whose messages this process sees only once they are whole, or says why not. */
   admitNewcomer(address: string): Newcomer | UpgradeRefusal {
     const admission = this.newcomers.admit(address, this.clock.now());
-    // Most of those who are there have connected within a second.
+    // Most newcomers connect within a second.
     return typeof admission === "string" ? this.#refuse(admission, 1) : admission;
   }
 
@@ -210,20 +213,20 @@ export class GatewayNode {
     if (this.#connections.size === 0) for (const resolve of this.#onEmpty.splice(0)) resolve();
   }
 
-  /** Bytes have begun to wait for this connection. */
+  /** Bytes now wait for this connection. */
   backlog(connection: ManagedConnection): void {
     if (!this.#backlogged.has(connection)) {
       this.#backlogged.set(connection, { progress: connection.sendQueue.progress, since: this.clock.now() });
     }
   }
 
-  /** Sets the one deadline of a connection: `onDue` will be called at that time of the awake clock. */
+  /** Sets the single deadline of a connection: `onDue` is called at that time of the awake clock. */
   schedule(connection: ManagedConnection, due: number): void {
     this.#timers.set(connection, due);
     this.#ticker.wakeBy(due);
   }
 
-  /** Sets when `onExpiryDue` will be called, by the wall clock; undefined: never. */
+  /** Sets when `onExpiryDue` is called, in milliseconds since 1970; undefined: never. */
   expire(connection: ManagedConnection, wallDue: number | undefined): void {
     if (wallDue === undefined) this.#expiries.delete(connection);
     else {
@@ -233,8 +236,8 @@ export class GatewayNode {
   }
 
   /**
-   * Lets nobody in any more and tells every connection a delay of its own, spread over `overMs`, after which
-   * it is ended. Resolves when the last has gone. Called again, it makes the rest shorter.
+   * Refuses new connections, and gives each connection a delay of its own, spread over `overMs`, after which
+   * it is ended. Resolves once the last one has gone. A second call shortens the delays.
    */
   async drain(overMs = this.limits.drainMs): Promise<void> {
     this.#draining = true;
@@ -242,17 +245,17 @@ export class GatewayNode {
     const order = connections
       .map((connection) => ({ connection, at: this.#random() }))
       .sort((a, b) => a.at - b.at);
-    // In slots of whole milliseconds: no two delays are the same where there are enough of them.
+    // In slots of whole milliseconds, so that all delays differ where there are enough milliseconds.
     const slotAt = (i: number) => Math.floor((i * overMs) / connections.length);
     for (const [i, { connection }] of order.entries()) {
       const from = slotAt(i);
       connection.drain(from + Math.floor(this.#random() * (slotAt(i + 1) - from)));
     }
-    await this.#empty();
+    await this.#whenEmpty();
   }
 
-  /** Resolves when there is no connection any more. */
-  #empty(): Promise<void> {
+  /** Resolves once there are no connections. */
+  #whenEmpty(): Promise<void> {
     return new Promise((resolve) => {
       if (this.#connections.size === 0) resolve();
       else this.#onEmpty.push(resolve);
@@ -264,8 +267,8 @@ export class GatewayNode {
   }
 
   /**
-   * Does what is due. The ticker calls it, and calls it again soon if much was due at once; a test with a
-   * clock of its own may call it too.
+   * Does what is due. Called by the ticker, and again soon if much is due at once. A test with a clock of its
+   * own may call it too.
    */
   run(now: number): void {
     for (const presence of this.#presences.values()) {
@@ -282,7 +285,7 @@ export class GatewayNode {
     }
   }
 
-  /** A defect that shows with one app or connection is not to stop the others. */
+  /** A defect in one app or connection must not stop the others. */
   #guard(act: () => void): void {
     try {
       act();
@@ -291,7 +294,7 @@ export class GatewayNode {
     }
   }
 
-  #next(): number | undefined {
+  #nextDueAt(): number | undefined {
     const expiry = this.#expiries.nextDueAt() ?? Number.POSITIVE_INFINITY;
     const expiryIn = expiry - this.clock.wallNow();
     let next = Math.min(this.#timers.nextDueAt() ?? Number.POSITIVE_INFINITY, this.clock.now() + expiryIn);
@@ -304,7 +307,7 @@ export class GatewayNode {
       const { buffered, progress } = connection.sendQueue;
       if (buffered === 0) {
         this.#backlogged.delete(connection);
-        // Transports tell of this, but should one fail to, nobody is to wait for ever.
+        // Transports report this. If one fails to, no answer may wait for ever.
         this.#guard(() => connection.sendQueue.drained());
       } else if (progress !== stall.progress) {
         stall.progress = progress;

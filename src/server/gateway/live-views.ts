@@ -16,13 +16,13 @@ export interface LiveViewsOptions {
   readonly telemetry: Telemetry;
   readonly makeId: () => string;
   readonly clock: Clock;
-  /** Called when a view will be due at a time. */
+  /** Called with the time at which a view will be due. */
   readonly wakeBy: (due: number) => void;
   /** The node's time for flushes in one turn of the event loop. */
   readonly flushTurn: TurnBudget;
 }
 
-/** The views of one app and those who watch them. */
+/** The views of one app and their subscribers. */
 export class LiveViews {
   readonly views: ViewRegistry;
   readonly flusher: ViewFlusher;
@@ -38,26 +38,29 @@ export class LiveViews {
     this.flusher = new ViewFlusher({ ...options, views: this.views, channels: this.#channels });
   }
 
-  /** How many subscribers there are, each counted for each view that it watches. */
+  /** How many subscriptions there are. */
   get subscriptions(): number {
     return this.#subscriptions;
   }
 
-  /** Numbers that must all be zero when everybody has left and the idle views have expired. */
+  /**
+   * Sizes of internal collections. All must be zero once every client has left and the idle views have
+   * expired.
+   */
   debugCounts(): Record<string, number> {
     return {
       ...this.views.debugCounts(),
-      feeds: this.#channels.size,
+      channels: this.#channels.size,
       publishing: this.flusher.publishing,
       subscriptions: this.#subscriptions,
     };
   }
 
   /**
-   * Subscribes a reader to a filter. Its user is charged for the view; undefined: the user has no room for
-   * it, and nothing is left of the attempt. To make room, views that are only kept for this user are dropped.
+   * Subscribes a reader to a filter, and charges its user for the view. Undefined: the user has no room for
+   * it, and nothing has changed. To make room, views that are only kept for this user are dropped.
    *
-   * @throws What making the view throws.
+   * @throws What creating the view throws.
    */
   attach(filter: CompiledFilter, reader: SubscriptionReader): Subscription | undefined {
     const { charges } = reader;
@@ -66,13 +69,13 @@ export class LiveViews {
     if (charges !== undefined) {
       const hasRoom =
         known === undefined
-          ? charges.makeRoom(this.views.leastBytesOf(filter))
+          ? charges.makeRoom(this.views.minBytesOf(filter))
           : charges.subscribe(key, this.views.bytesOf(known));
       if (!hasRoom) return undefined;
     }
     const channel = this.channel(filter);
     if (known === undefined && charges?.subscribe(key, this.views.bytesOf(channel.view)) === false) {
-      // How much it keeps shows only now.
+      // The size of the view is known only now.
       if (channel.size === 0 && this.#channels.delete(channel.view)) this.views.drop(channel.view);
       return undefined;
     }
@@ -81,7 +84,7 @@ export class LiveViews {
     return subscription;
   }
 
-  /** Ends what `attach` began. Returns the requests that stay without an answer. */
+  /** Ends a subscription. Returns the ids of its requests that stay without an answer. */
   detach(subscription: Subscription, now: number): readonly number[] {
     const { channel, payer } = subscription;
     const unanswered = channel.remove(subscription);
@@ -92,8 +95,8 @@ export class LiveViews {
   }
 
   /**
-   * The channel of a filter, made if there is none. If nobody joins it, it has to be given back by
-   * `releaseChannel`.
+   * Returns the channel of a filter, and creates it if there is none. If nobody joins it, `releaseChannel`
+   * must be called for it.
    */
   channel(filter: CompiledFilter): ViewChannel {
     const view = this.views.acquire(filter);
@@ -106,16 +109,16 @@ export class LiveViews {
     return channel;
   }
 
-  /** One more watches a channel. It does not wait for what another user has used up. */
+  /** Adds a subscriber to a channel. The view no longer rests for what another user has used up. */
   join(channel: ViewChannel, subscriber: Subscriber): void {
     channel.add(subscriber);
     this.#subscriptions++;
-    this.views.hasten(channel.view, subscriber.payer);
+    this.views.shortenRest(channel.view, subscriber.payer);
     this.flusher.wake();
   }
 
   /**
-   * Lets go of a channel if nobody is subscribed to it. Its view stays a while, for those who come back, and
+   * Removes a channel if it has no subscriber. Its view is kept for a while, for clients that resume, and
    * `owner` is charged for it.
    */
   releaseChannel(channel: ViewChannel, now: number, owner?: IdleViewOwner): void {
@@ -124,7 +127,7 @@ export class LiveViews {
     this.flusher.wake();
   }
 
-  /** Goes on with large views that are being made, a little at a time, so that others are served between. */
+  /** Hydrates large views, a little in each turn of the event loop, so that others are served in between. */
   #hydrate(): void {
     if (this.#hydrating !== undefined || !this.views.isHydrating) return;
     this.#hydrating = setImmediate(() => {

@@ -1,16 +1,19 @@
 import { addressKey } from "./admission.ts";
 import type { GatewayConfig } from "./gateway-config.ts";
 
-/** What all of them may hold: the memory gate, which closes at four fifths, leaves room for that. */
+/**
+ * The share of memory that all newcomers may hold. The load shedder, which refuses clients from four fifths
+ * on, leaves room for it.
+ */
 const SHARE_OF_MEMORY = 1 / 8;
-/** One address may hold this share of it. */
+/** The share of that which one address may hold. */
 const SHARE_OF_ADDRESS = 1 / 4;
-/** A crowd of any node comes in through fewer, though more slowly. */
-const LEAST = 128;
-/** For 4 s after a close frame the library may keep the connection, to see the peer's end of it. */
+/** The least number of newcomers: a crowd of any size gets in through fewer, though more slowly. */
+const MIN_NEWCOMERS = 128;
+/** The library may keep the connection for 4 s after a close frame, to see the client's end of it. */
 const LINGER_MS = 5_000;
 
-/** `newcomers`: there are too many of all addresses. */
+/** `newcomers`: there are too many from all addresses together. */
 export type NewcomerRefusal = "newcomers" | "newcomers_per_address";
 
 interface Lingering {
@@ -18,64 +21,66 @@ interface Lingering {
   readonly until: number;
 }
 
-/** A socket that is charged as a newcomer until it is released or has ended. Twice does no harm. */
+/**
+ * A socket that counts as a newcomer until it is released or has ended. Calling either twice has no effect.
+ */
 export class Newcomer {
   readonly ok = true;
-  readonly #leave: (key: string, until: number | undefined) => void;
+  readonly #onEnd: (key: string, until: number | undefined) => void;
   #key: string | undefined;
 
-  constructor(key: string, leave: (key: string, until: number | undefined) => void) {
+  constructor(key: string, onEnd: (key: string, until: number | undefined) => void) {
     this.#key = key;
-    this.#leave = leave;
+    this.#onEnd = onEnd;
   }
 
-  /** It has connected, or is known to hold nothing. */
+  /** The socket has connected, or is known to hold no unfinished message. */
   release(): void {
     this.#end(undefined);
   }
 
-  /** It has ended, and what it holds is there until the library lets go of the connection. */
+  /** The socket has ended. It still counts until the library drops the connection. */
   ended(now: number): void {
     this.#end(now + LINGER_MS);
   }
 
   #end(until: number | undefined): void {
-    if (this.#key !== undefined) this.#leave(this.#key, until);
+    if (this.#key !== undefined) this.#onEnd(this.#key, until);
     this.#key = undefined;
   }
 }
 
 /**
- * Sockets that have not connected yet, on a transport that puts messages together out of our sight. Each may
- * hold an unfinished message of the largest size, though only a short one would be taken. So each is
- * charged for that, and there are no more of them than memory allows.
+ * Sockets that have not connected yet, on a transport that assembles messages inside the library. Each may
+ * hold an unfinished message of the largest size, though only a short one would be accepted. So each counts
+ * for that much memory, and their number is limited.
  */
 export class Newcomers {
-  /** How many there may be, of all addresses and of one. */
+  /** The most newcomers, from all addresses and from one. */
   readonly max: number;
   readonly maxPerAddress: number;
   readonly #byAddress = new Map<string, number>();
-  /** The first to be let go of in front. */
+  /** Ended sockets that still count, the first to expire in front. */
   readonly #lingering = new Set<Lingering>();
   #count = 0;
 
   /** `memoryLimit`: bytes that this process may use. */
   constructor(memoryLimit: number, { maxMessageBytes }: Pick<GatewayConfig, "maxMessageBytes">) {
-    this.max = Math.max(LEAST, Math.floor((SHARE_OF_MEMORY * memoryLimit) / maxMessageBytes));
+    this.max = Math.max(MIN_NEWCOMERS, Math.floor((SHARE_OF_MEMORY * memoryLimit) / maxMessageBytes));
     this.maxPerAddress = Math.floor(SHARE_OF_ADDRESS * this.max);
   }
 
-  /** Those who are there: zero when all have connected or gone. */
+  /** How many newcomers are open; zero once all have connected or gone. */
   get present(): number {
     return this.#count - this.#lingering.size;
   }
 
-  /** Lets in one more of an address, or says why not. */
+  /** Admits one more newcomer from an address, or says why not. */
   admit(address: string, now: number): Newcomer | NewcomerRefusal {
     for (const each of this.#lingering) {
       if (each.until > now) break;
       this.#lingering.delete(each);
-      this.#forget(each.key);
+      this.#uncount(each.key);
     }
     if (this.#count >= this.max) return "newcomers";
     const key = addressKey(address);
@@ -83,15 +88,15 @@ export class Newcomers {
     if (held >= this.maxPerAddress) return "newcomers_per_address";
     this.#count++;
     this.#byAddress.set(key, held + 1);
-    return new Newcomer(key, this.#leave);
+    return new Newcomer(key, this.#onEnd);
   }
 
-  readonly #leave = (key: string, until: number | undefined): void => {
-    if (until === undefined) this.#forget(key);
+  readonly #onEnd = (key: string, until: number | undefined): void => {
+    if (until === undefined) this.#uncount(key);
     else this.#lingering.add({ key, until });
   };
 
-  #forget(key: string): void {
+  #uncount(key: string): void {
     this.#count--;
     const left = this.#byAddress.get(key)! - 1;
     if (left === 0) this.#byAddress.delete(key);

@@ -1,26 +1,26 @@
 import { PAGE_MS, type TurnBudget } from "./turn-budget.ts";
 
-/** One who sends long answers a page at a time. */
+/** A connection that sends long answers one page at a time. */
 export interface PageSender {
-  /** Senders of one party, such as the sockets of one user, share its turns. */
+  /** Senders of one party share its turns. The sockets of one user are one party. */
   readonly party: object;
   /** Whether there is a page to send, and room for it. */
   readonly canSendPage: boolean;
   sendPage(): void;
-  /** `sendPage` has thrown. */
+  /** `sendPage` threw `error`. */
   onFailure(error: unknown): void;
 }
 
-/** A sender whose turn it is sends so many pages at once, if the node has time. */
+/** The most pages that a sender sends at once, if no other sender waits. */
 const PAGES_AT_ONCE = 4;
 
 /**
- * Sends the pages of long answers, so many in one turn of the event loop. Parties take turns, and so do the
- * senders of a party: a user with many sockets gets no more pages than a user with one.
+ * Sends the pages of long answers, a limited number in one turn of the event loop. Parties take turns, and so
+ * do the senders of a party: a user with many sockets gets no more pages than a user with one.
  */
 export class PageTurns {
   readonly #turn: TurnBudget;
-  /** Those who wait, by party; the party whose turn is next in front. */
+  /** Waiting senders by party; the party whose turn is next in front. */
   readonly #parties = new Map<object, Set<PageSender>>();
 
   constructor(turn: TurnBudget) {
@@ -34,13 +34,13 @@ export class PageTurns {
     return size;
   }
 
-  /** Sends pages now, if nobody waits and there is time; the rest follows in later turns. */
+  /** Sends pages now, if no sender waits and the turn has time left. The rest follows in later turns. */
   start(sender: PageSender): void {
     if (this.#parties.size === 0) this.#send(sender, PAGES_AT_ONCE);
     if (sender.canSendPage) this.#add(sender);
   }
 
-  /** The sender has no more to send, or is gone. */
+  /** The sender has nothing more to send, or has gone. */
   remove(sender: PageSender): void {
     const senders = this.#parties.get(sender.party);
     if (senders?.delete(sender) && senders.size === 0) this.#parties.delete(sender.party);
@@ -60,7 +60,7 @@ export class PageTurns {
       this.#parties.delete(party);
       const [sender] = senders;
       senders.delete(sender!);
-      // Before it sends: what it does may add senders of the same party.
+      // Before it sends: sending may add senders of the same party.
       if (senders.size > 0) this.#parties.set(party, senders);
       this.#send(sender!, 1);
       if (sender!.canSendPage) this.#add(sender!);

@@ -1,19 +1,20 @@
 import { Buffer } from "node:buffer";
 import type { EncodedEntry } from "../../protocol/codec.ts";
 
-/** The `data` of a snapshot or answer is cut into pages of about this many bytes of JSON. */
+/** The `data` of a snapshot or result is cut into pages of about this many bytes of JSON. */
 export const PAGE_BYTES = 64 * 1024 - 512;
 
-export interface Page {
+export interface EntryPage {
   readonly members: readonly EncodedEntry[];
-  /** Where the next page starts; undefined after the last. */
+  /** The index at which the next page starts; undefined after the last page. */
   readonly next: number | undefined;
 }
 
 /**
- * One page of `members` from index `from`; always at least one member, however long, and a page even of none.
+ * Returns one page of `members` from index `from` on. It has at least one entry, however long, unless there
+ * are none.
  */
-export function cutPage(members: readonly EncodedEntry[], from: number): Page {
+export function cutPage(members: readonly EncodedEntry[], from: number): EntryPage {
   if (from === 0 && surelyFit(members)) return { members, next: undefined };
   let end = from;
   let bytes = 0;
@@ -25,7 +26,7 @@ export function cutPage(members: readonly EncodedEntry[], from: number): Page {
   return { members: members.slice(from, end), next: end < members.length ? end : undefined };
 }
 
-/** Whether they need no counting of bytes: a UTF-16 unit has three of them at most. */
+/** Whether all entries fit for certain, without counting bytes: a UTF-16 unit has at most three bytes. */
 function surelyFit(members: readonly EncodedEntry[]): boolean {
   let units = members.length;
   for (let i = 0; i < members.length && 3 * units <= PAGE_BYTES; i++) units += members[i]!.length;

@@ -2,7 +2,7 @@ import type { RemoteSession, Session } from "../../core/sessions/session.ts";
 import type { EndCause } from "../../protocol/codes.ts";
 import type { SessionContext } from "./session-context.ts";
 
-/** What other nodes do to the sessions of one app, and what their end means for sessions here. */
+/** Applies what other nodes do to the sessions of one app, and the loss of those nodes. */
 export class ReplicatedSessions {
   readonly #context: SessionContext;
   readonly #markDisconnected: (session: Session) => void;
@@ -12,7 +12,10 @@ export class ReplicatedSessions {
     this.#markDisconnected = markDisconnected;
   }
 
-  /** Another node describes a session that it owns. One that was held here has been taken over there. */
+  /**
+   * Another node reports a session that it owns. If a socket of this node held the session, that node has
+   * taken it over.
+   */
   applyRemote(sessionId: string, remote: RemoteSession, owner: string): void {
     const { table, time, views } = this.#context;
     const { userId, kind, opened, epoch, lostAt, state } = remote;
@@ -20,7 +23,7 @@ export class ReplicatedSessions {
     const session = table.get(sessionId);
     if (session === undefined) {
       const ownership = { opened, owner, epoch, lostAt };
-      views.touch(table.open(sessionId, userId, kind, state, undefined, ownership), now);
+      views.markDirty(table.open(sessionId, userId, kind, state, undefined, ownership), now);
       return;
     }
     const { user, ownership, connection } = session;
@@ -30,20 +33,20 @@ export class ReplicatedSessions {
     table.setOwner(session, owner, epoch, lostAt);
     if (hasMoved) connection?.onSessionLost(session, "replaced");
     const change = table.update(session, state);
-    if (change !== undefined) views.touch(change, now);
+    if (change !== undefined) views.markDirty(change, now);
   }
 
-  /** Another node says that a session has ended. */
+  /** Another node reports that a session has ended. */
   applyRemoteEnd(session: Session, cause: EndCause): void {
     const { table, time, views } = this.#context;
     const { now } = time;
     const { connection } = session;
     this.#release(session);
-    views.touch(table.end(session, cause), now);
+    views.markDirty(table.end(session, cause), now);
     connection?.onSessionLost(session, cause === "kicked" ? "kicked" : "replaced");
   }
 
-  /** A session that was given up is this node's own after all, and waits to be resumed. */
+  /** This node owns a session again that it had lost. The session waits to be resumed. */
   reclaim(session: Session): void {
     const { table, deadlines, time } = this.#context;
     const { ownership } = session;
@@ -53,7 +56,7 @@ export class ReplicatedSessions {
     this.#markDisconnected(session);
   }
 
-  /** The owner of a session is no more: if its user types, nobody else will say when that ends. */
+  /** The owner of a session was lost. If the user is typing, this node now ends that in time. */
   onOwnerLost(session: Session): void {
     const { table, clock, deadlines, time } = this.#context;
     const { ownership } = session;
@@ -64,14 +67,14 @@ export class ReplicatedSessions {
     if (session.isTyping) deadlines.startTyping(session, time.now);
   }
 
-  /** This node's last takeover of a session counts as that of another epoch. Nobody sees a change. */
+  /** Sets the epoch of a session. No view sees a change. */
   setEpoch(session: Session, epoch: number): void {
     const { ownership } = session;
     if (ownership !== undefined)
       this.#context.table.setOwner(session, ownership.owner, epoch, ownership.lostAt);
   }
 
-  /** No connection holds the session here any more, and no time is measured for it. */
+  /** Removes the connection and all deadlines of a session. */
   #release(session: Session): void {
     this.#context.table.detach(session);
     this.#context.deadlines.delete(session);

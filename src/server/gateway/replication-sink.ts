@@ -2,29 +2,29 @@ import type { Session } from "../../core/sessions/session.ts";
 import type { EndCause } from "../../protocol/codes.ts";
 
 /**
- * Where a app writes down what this node does to sessions, for other nodes to read. A session whose origin
- * names no owner is this node's own. Calls only take note: what is told is how the session is when the note
- * is sent.
+ * Replicates what this node does to the sessions of an app. A session whose ownership names no owner belongs
+ * to this node. The calls only mark sessions for writing: other nodes get the state that a session has when
+ * it is written.
  */
 export interface ReplicationSink {
   opened(session: Session): void;
-  /** A session of this node's own has another state. */
+  /** The state of a session that this node owns has changed. */
   changed(session: Session): void;
-  /** A session that another node kept is this node's own from now on. */
-  claimed(session: Session): void;
+  /** This node has taken a session over, from another node or from another of its own connections. */
+  takenOver(session: Session): void;
   ended(session: Session, cause: EndCause): void;
   /**
-   * Whether lost sessions may end: while this node does not hear of the others, they may have been resumed
-   * there.
+   * Whether disconnected sessions may end. While this node does not hear of the others, the sessions may have
+   * been resumed there.
    */
   canExpireSessions(now: number): boolean;
 }
 
-/** The other nodes, as far as a node has to know of them. */
+/** What a node needs to know of the cluster. */
 export interface Replication {
   sinkOf(appId: string): ReplicationSink;
   /** Whether this node has shown the sessions of all nodes at least once. */
   readonly isReady: boolean;
-  /** Whether it cannot tell now that it does. */
+  /** Whether this node may not be showing the sessions of all nodes now. */
   readonly isDegraded: boolean;
 }

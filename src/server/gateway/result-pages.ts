@@ -4,12 +4,9 @@ import { Cursor } from "../../core/views/cursor.ts";
 import type { EncodedEntry } from "../../protocol/codec.ts";
 import { cutPage } from "./pages.ts";
 
-/** Sessions that are looked at in one go. */
+/** Sessions that are checked in one step. */
 const SESSIONS_AT_ONCE = 250;
-/**
- * A page of which not enough is found in so many goes is worked on later: many sessions may be looked at for
- * few users.
- */
+/** The most steps for one page in one go. Few users may match among many sessions. */
 const STEPS_AT_ONCE = 16;
 
 export interface ResultPage {
@@ -17,19 +14,21 @@ export interface ResultPage {
   readonly more: boolean;
 }
 
-/** The answer to a query in pages, each worked out when it is asked for: a large one costs as it is read. */
+/**
+ * The result of a query in pages, each computed when it is requested, so a large result costs as it is read.
+ */
 export class ResultPages {
   readonly #filter: CompiledFilter;
-  readonly #walk: Cursor;
+  readonly #cursor: Cursor;
   #members: EncodedEntry[] = [];
   #done = false;
 
   constructor(filter: CompiledFilter, table: ReadonlyTable) {
     this.#filter = filter;
-    this.#walk = new Cursor(filter, table);
+    this.#cursor = new Cursor(filter, table);
   }
 
-  /** The next page; not to be called after one that said that there are no more. */
+  /** Returns the next page. Must not be called after a page whose `more` is false. */
   nextPage(): ResultPage {
     for (;;) {
       const page = this.tryNextPage();
@@ -37,7 +36,7 @@ export class ResultPages {
     }
   }
 
-  /** Works towards the next page for a while; undefined if it is not there yet. */
+  /** Works on the next page for a limited time; undefined if it is not complete yet. */
   tryNextPage(): ResultPage | undefined {
     for (let step = 0; ; step++) {
       const page = cutPage(this.#members, 0);
@@ -47,7 +46,7 @@ export class ResultPages {
       }
       if (this.#done) return { members: page.members, more: false };
       if (step === STEPS_AT_ONCE) return undefined;
-      this.#done = this.#walk.step(SESSIONS_AT_ONCE, (user) =>
+      this.#done = this.#cursor.step(SESSIONS_AT_ONCE, (user) =>
         this.#members.push(user.encodedEntry(this.#filter)),
       );
     }

@@ -2,66 +2,72 @@ import { MAX_SERVER_MESSAGE_BYTES } from "../../protocol/rules.ts";
 import type { Frame } from "./frame.ts";
 import type { PageSender, PageTurns } from "./page-turns.ts";
 
-/** Where an send queue puts its frames: a WebSocket or a stream of server-sent events. */
+/** Where a send queue puts its frames: a WebSocket, or the body of an event stream. */
 export interface Sink {
-  /** False: bytes may wait in this process. */
+  /** Sends a frame. False: bytes may wait in this process. */
   send(frame: Frame): boolean;
   readonly buffered: number;
   readonly progress: number;
 }
 
-/** What an send queue tells its owner. */
+/** What a send queue tells its owner. */
 export interface SendQueueOwner {
-  /** Bytes have begun to wait. */
+  /** Bytes now wait. */
   onBacklog(): void;
-  /** A long answer could not be made: the reader cannot be served any more. */
+  /** A long answer could not be produced, so the reader cannot be served any more. */
   onFailure(error: unknown): void;
 }
 
-/** Something long, sent a page at a time as the reader takes it. */
+/** A long answer, sent one page at a time as the reader takes it. */
 export interface PagedResponse {
   /**
-   * Sends the next page, if it is there, or works towards it. `done`: that was the last, or there is no need
-   * to go on. `waiting`: there is nothing to do until `SendQueue.wake` is called.
+   * Sends the next page, or works on it. `done`: that was the last one, or the answer is no longer needed.
+   * `waiting`: there is nothing to do until `SendQueue.wake` is called.
    */
   step(): "more" | "waiting" | "done";
 }
 
-/** Those who share a bound on what waits for them: the sockets of one user. */
+/** Send queues that share a limit on waiting bytes: those of the sockets of one user. */
 export interface SendQueueParty {
-  /** How many of them have bytes waiting. */
+  /** How many of the queues have bytes waiting. */
   backlogged: number;
 }
 
-/** So many sockets of a user may have `maxBytes` waiting. Where more have, they share what that comes to. */
+/**
+ * This many sockets of a user may each have `maxBytes` waiting. If more have bytes waiting, they share that
+ * total.
+ */
 const FULL_BACKLOGS = 8;
-/** A frame of a page's size is sent even where `maxBytes` is set lower than that, if nothing else waits. */
+/** A frame up to this many bytes is sent if nothing else waits, even if `maxBytes` is lower. */
 const LARGEST_PIECE = 64 * 1024;
-/** The part of `maxBytes` that may be taken by what can be left out. */
+/** The share of `maxBytes` that may be used by frames that can be left out. */
 const OFFERED = 0.75;
-/** Pages are sent while no more than this waits. */
+/** Pages are sent while no more than this many bytes wait. */
 const REFILL_BYTES = 64 * 1024;
 /**
- * A page is longer than 64 KiB where the entry of one user is; by the limits of a user it is shorter than
- * this.
+ * The longest page. A page is longer than 64 KiB only if the entry of one user is, and the limits of a user
+ * keep that below this.
  */
 const LONGEST_PAGE_BYTES = 256 * 1024;
 
 /**
- * Everything that goes to one reader, in order and bounded: while more than `maxBytes` wait, nothing more is
- * accepted; long answers wait outside, as a place in a list, and are cut into pages only as fast as the
+ * Sends everything for one reader, in order and bounded: while more than `maxBytes` wait, nothing more is
+ * accepted. Long answers wait outside, as a position in a list, and are cut into pages only as fast as the
  * reader takes them.
  */
 export class SendQueue implements PageSender {
   readonly #sink: Sink;
   readonly #maxBytes: number;
-  /** Pages are sent while no more than this waits: what waits stays within `maxBytes` with the page. */
+  /**
+   * Pages are sent while no more than this many bytes wait, so a page and the waiting bytes stay within
+   * `maxBytes`.
+   */
   readonly #refillBytes: number;
   readonly #owner: SendQueueOwner;
   readonly #turns: PageTurns;
   #responses: PagedResponse[] | undefined;
   #isResponseWaiting = false;
-  /** A page is being sent: what that calls back must not send another one amid it. */
+  /** A page is being sent. Callbacks from it must not send another page in between. */
   #isSending = false;
   #onDrained: Set<() => void> | undefined;
   #party: SendQueueParty = { backlogged: 0 };
@@ -76,7 +82,7 @@ export class SendQueue implements PageSender {
     this.#turns = turns;
   }
 
-  /** Whose turns its pages take, and who shares the bound on what waits. */
+  /** The party whose turns the pages use, and that shares the limit on waiting bytes. */
   get party(): SendQueueParty {
     return this.#party;
   }
@@ -97,8 +103,8 @@ export class SendQueue implements PageSender {
   }
 
   /**
-   * Sends a frame unless too much would wait with it; false if it was not sent. The last part of what may
-   * wait is left to answers, so that a reader whose diffs were left out can still ask and be answered.
+   * Sends a frame, or returns false if too much would wait with it. The last part of what may wait is
+   * reserved for answers, so that a reader whose diffs were left out can still send requests and be answered.
    */
   offer(frame: Frame): boolean {
     const { byteLength } = frame;
@@ -112,20 +118,20 @@ export class SendQueue implements PageSender {
     return true;
   }
 
-  /** Whether more waits than may. */
+  /** Whether more bytes wait than are allowed. */
   get isFull(): boolean {
     return this.#closed || this.#sink.buffered > this.#allowedBytes;
   }
 
   /**
-   * Sends a frame that the caller made sure is within the bounds.
+   * Sends a frame that the caller knows to be within the limits.
    *
    * @throws RangeError for a frame that is longer than the protocol allows: a defect, as the limits of a user
-   * make it impossible.
+   * rule it out.
    */
   send(frame: Frame): void {
     if (this.#closed) return;
-    // A UTF-16 unit has three bytes at most: nearly all frames need no counting.
+    // A UTF-16 unit has at most three bytes, so nearly all frames need no counting.
     if (3 * frame.text.length > MAX_SERVER_MESSAGE_BYTES && frame.byteLength > MAX_SERVER_MESSAGE_BYTES) {
       throw new RangeError(`a frame of ${frame.byteLength} bytes is longer than the protocol allows`);
     }
@@ -134,19 +140,19 @@ export class SendQueue implements PageSender {
     this.#owner.onBacklog();
   }
 
-  /** Bytes have begun to wait for the reader. Also for a sink that finds out after `send`. */
+  /** Bytes now wait for the reader. Also called for a sink that notices only after `send`. */
   markBacklogged(): void {
     if (this.#isBacklogged || this.#closed) return;
     this.#isBacklogged = true;
     this.#party.backlogged++;
   }
 
-  /** How many long answers are under way. */
+  /** How many long answers are being sent or wait to be sent. */
   get pagedResponses(): number {
     return this.#responses?.length ?? 0;
   }
 
-  /** Starts a long answer, after those that were started before. */
+  /** Queues a long answer behind the earlier ones. */
   start(response: PagedResponse): void {
     if (this.#closed) return;
     this.#responses ??= [];
@@ -154,7 +160,7 @@ export class SendQueue implements PageSender {
     this.#turns.start(this);
   }
 
-  /** Goes on with a long answer that was waiting. */
+  /** Continues a long answer whose `step` returned `waiting`. */
   wake(): void {
     this.#isResponseWaiting = false;
     if (this.canSendPage) this.#turns.start(this);
@@ -175,26 +181,26 @@ export class SendQueue implements PageSender {
       this.#isSending = false;
     }
     if (outcome === "waiting") this.#isResponseWaiting = true;
-    // The job may have closed the send queue.
+    // The response may have closed this send queue.
     if (outcome !== "done" || this.#closed) return;
     responses.shift();
     if (responses.length === 0) this.#responses = undefined;
   }
 
   onFailure(error: unknown): void {
-    // Should the owner keep this send queue open: the answer that failed would fail again and again.
+    // If the owner keeps this send queue open, the failed answer must not fail again and again.
     this.#responses = undefined;
     this.#owner.onFailure(error);
   }
 
-  /** Calls back once, when the reader has taken all that waits. */
+  /** Calls back once, when no bytes wait. */
   whenDrained(callback: () => void): void {
     this.#onDrained ??= new Set();
     this.#onDrained.add(callback);
     if (this.#sink.buffered === 0) this.drained();
   }
 
-  /** To be called when nothing waits any more. */
+  /** Called when no bytes wait any more. */
   drained(): void {
     this.#unmarkBacklogged();
     if (this.#closed) return;
@@ -219,7 +225,7 @@ export class SendQueue implements PageSender {
   }
 
   /**
-   * What may wait for this reader. One user's sockets that do not read cannot fill the memory by their
+   * The bytes that may wait for this reader. So the sockets of one user cannot fill the memory by their
    * number.
    */
   get #allowedBytes(): number {

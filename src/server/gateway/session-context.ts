@@ -6,7 +6,7 @@ import type { ReplicationSink } from "./replication-sink.ts";
 import type { SessionDeadlines } from "./session-deadlines.ts";
 import type { TransactionTime } from "./transaction-time.ts";
 
-/** What those who change the sessions of one app share. */
+/** What the classes that change the sessions of one app share. */
 export interface SessionContext {
   readonly table: Table;
   readonly limits: Pick<GatewayConfig, "resumeWindowMs" | "maxSessionsPerUser">;
@@ -14,8 +14,8 @@ export interface SessionContext {
   readonly clock: Clock;
   readonly time: TransactionTime;
   readonly deadlines: SessionDeadlines;
-  /** Marked by each change that somebody can see. */
-  readonly views: Pick<ViewRegistry, "touch">;
-  /** Where other nodes read of what happens here; undefined: there are none. */
+  /** Marked by each change that a subscriber can see. */
+  readonly views: Pick<ViewRegistry, "markDirty">;
+  /** Replicates changes of this node to other nodes; undefined: there are none. */
   readonly replicationSink: ReplicationSink | undefined;
 }

@@ -2,23 +2,23 @@ import { Deadlines } from "../../core/collections/deadlines.ts";
 import type { Session } from "../../core/sessions/session.ts";
 import { type GatewayConfig, MAX_DUE_PER_TURN } from "./gateway-config.ts";
 
-/** What is done with a session whose time has come. */
+/** What happens to a session when its deadline is due. */
 export interface DueSessions {
   stopTyping(session: Session): void;
   end(session: Session, cause: "timeout" | "closed"): void;
 }
 
-/** When something becomes of the sessions of one app by itself: typing ends, resume windows end. */
+/** The deadlines of the sessions of one app: the end of typing, and the end of the resume window. */
 export class SessionDeadlines {
   readonly #limits: Pick<GatewayConfig, "typingTimeoutMs" | "resumeWindowMs">;
   readonly #wakeBy: (due: number) => void;
   readonly #onFailure: (error: unknown) => void;
   readonly #typing = new Deadlines<Session>();
   readonly #disconnected = new Deadlines<Session>();
-  /** Sessions whose socket has said goodbye, and that are too many to end in one turn. */
+  /** Sessions whose client has left for good, and that were too many to end in one turn. */
   readonly #ending = new Deadlines<Session>();
 
-  /** `onFailure` is told what ending one session throws; the others are ended all the same. */
+  /** `onFailure` is called with an error from ending one session. The other sessions still end. */
   constructor(
     limits: Pick<GatewayConfig, "typingTimeoutMs" | "resumeWindowMs">,
     wakeBy: (due: number) => void,
@@ -29,9 +29,9 @@ export class SessionDeadlines {
     this.#onFailure = onFailure;
   }
 
-  /** Numbers that must all be zero when everybody has left. */
+  /** Sizes of internal collections. All must be zero once every client has left. */
   debugCounts(): Record<string, number> {
-    return { typing: this.#typing.size, lost: this.#disconnected.size, left: this.#ending.size };
+    return { typing: this.#typing.size, disconnected: this.#disconnected.size, ending: this.#ending.size };
   }
 
   startTyping(session: Session, now: number): void {
@@ -47,7 +47,7 @@ export class SessionDeadlines {
     this.#set(this.#disconnected, session, now + this.#limits.resumeWindowMs);
   }
 
-  /** The session ends as soon as others were served. */
+  /** The session ends after other work has had its turn. */
   endSoon(session: Session, now: number): void {
     this.#set(this.#ending, session, now);
   }
@@ -56,26 +56,27 @@ export class SessionDeadlines {
     return this.#ending.get(session) !== undefined;
   }
 
-  /** For how long the session has waited to be resumed; undefined: it does not wait here. */
+  /** Milliseconds since the session was disconnected; undefined if it does not wait to be resumed here. */
   disconnectedForMs(session: Session, now: number): number | undefined {
     const due = this.#disconnected.get(session);
     return due === undefined ? undefined : now - (due - this.#limits.resumeWindowMs);
   }
 
-  /** The session was resumed: it does not end by itself. */
+  /** The session was resumed: it no longer ends by itself. */
   resume(session: Session): void {
     this.#disconnected.delete(session);
     this.#ending.delete(session);
   }
 
-  /** No time is measured for the session any more. */
+  /** Removes all deadlines of the session. */
   delete(session: Session): void {
     this.#typing.delete(session);
     this.resume(session);
   }
 
   /**
-   * Does what is due, a bounded part of each kind. `canExpire`: whether disconnected sessions may end now.
+   * Handles the deadlines that are due, a limited number of each kind. `canExpire`: whether disconnected
+   * sessions may end now.
    */
   run(now: number, canExpire: boolean, sessions: DueSessions): void {
     this.#forEachDue(this.#typing, now, (session) => sessions.stopTyping(session));

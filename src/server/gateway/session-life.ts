@@ -16,11 +16,13 @@ import type { DueSessions, SessionDeadlines } from "./session-deadlines.ts";
 import type { TransactionTime } from "./transaction-time.ts";
 
 /**
- * The life of the sessions of one app, from their opening to their end: the one door through which its table
- * is written. A transaction of the app hands it out; outside of one, its methods throw.
+ * The life of the sessions of one app, from opening to end, and the only writer of its table. A transaction
+ * of the app passes it to its callback.
+ *
+ * @throws Error from each method, if it is called outside a transaction.
  */
 export class SessionLife implements DueSessions {
-  /** What other nodes do to sessions. */
+  /** Applies what other nodes do to sessions. */
   readonly replicated: ReplicatedSessions;
   readonly #context: SessionContext;
   readonly #table: Table;
@@ -36,17 +38,16 @@ export class SessionLife implements DueSessions {
   }
 
   /**
-   * Which sessions of a user have to end before one more is opened, or `resumed` is: none, those that are
-   * disconnected the longest, on whichever node, as far as this node knows, or "full" if too few are
-   * disconnected. Only where nodes did not hear of each other in time may a user have more than the limits,
-   * so that a resumed one has to make room.
+   * Which sessions of a user must end before one more is opened, or `resumed` is resumed: none, the ones that
+   * have been disconnected for longest, on whichever node, or "full" if too few are disconnected. A resumed
+   * session has to make room only if several nodes admitted sessions before they heard of each other.
    */
   sessionsToEvict(userId: string, resumed?: Session): readonly Session[] | "full" {
     const user = this.#table.user(userId);
     if (user === undefined) return [];
     const more = resumed === undefined ? 1 : 0;
     let tooMany = user.sessions.length + more - this.#context.limits.maxSessionsPerUser;
-    // Those that one more may have are for the caller to count.
+    // The caller counts the bytes of a new session.
     let tooLarge = resumed === undefined ? 0 : user.customBytes - MAX_USER_CUSTOM_BYTES;
     if (tooMany <= 0 && tooLarge <= 0) return [];
     const disconnected: Disconnected[] = [];
@@ -57,7 +58,7 @@ export class SessionLife implements DueSessions {
     if (tooMany === 1 && tooLarge <= 0 && disconnected.length > 0) {
       return [disconnected.reduce(longerDisconnected).session];
     }
-    // Equal ones may be infinite, and have no difference.
+    // Both may be infinite, and then the difference is NaN.
     disconnected.sort((one, other) => other.forMs - one.forMs || 0);
     const evicted: Session[] = [];
     for (const { session } of disconnected) {
@@ -68,33 +69,33 @@ export class SessionLife implements DueSessions {
     return "full";
   }
 
-  /** Ends a disconnected session before its time, as the user opens another. */
+  /** Ends a disconnected session early, to make room for another of the user's. */
   evict(session: Session): void {
     this.end(session, this.#deadlines.isEnding(session) ? "closed" : "timeout");
   }
 
-  /** Opens a session with a fresh id. The caller finds out whether the user may have one more. */
+  /** Opens a session with a new id. The caller checks whether the user may have one more. */
   open(userId: string, kind: SessionKind, patch: SessionPatch, connection: SessionConnection): Session {
     const { now } = this.#time;
     const { makeId, replicationSink, views } = this.#context;
     const sessionId = makeId();
     const state = patchState(NEW_SESSION, patch);
-    const origin = this.#ownOrigin(userId);
-    views.touch(this.#table.open(sessionId, userId, kind, state, connection, origin), now);
+    const ownership = this.#newOwnership(userId);
+    views.markDirty(this.#table.open(sessionId, userId, kind, state, connection, ownership), now);
     const session = this.#table.get(sessionId)!;
     if (state.isTyping) this.#deadlines.startTyping(session, now);
     replicationSink?.opened(session);
     return session;
   }
 
-  /** The session of that id if this user may resume it as that kind. */
+  /** The session with that id, if this user may resume it as that kind. */
   resumable(sessionId: string, userId: string, kind: SessionKind): Session | undefined {
     const session = this.#table.get(sessionId);
     return session?.user.userId === userId && session.kind === kind ? session : undefined;
   }
 
   /**
-   * Gives a session another connection; the one that it had is told, on whichever node. Nobody else sees a
+   * Binds a session to another connection, and tells the former one, on whichever node. No view sees a
    * change.
    */
   takeOver(session: Session, connection: SessionConnection): void {
@@ -109,7 +110,7 @@ export class SessionLife implements DueSessions {
     // Under a partition the most recent takeover wins, so the epoch also advances for sessions that this node
     // owns.
     this.#table.setOwner(session, undefined, Math.min(ownership.epoch + 1, MAX_OWNERSHIP_NUMBER), undefined);
-    this.#context.replicationSink?.claimed(session);
+    this.#context.replicationSink?.takenOver(session);
   }
 
   update(session: Session, patch: SessionPatch): void {
@@ -119,7 +120,7 @@ export class SessionLife implements DueSessions {
     else if (session.isTyping && !state.isTyping) this.#deadlines.stopTyping(session);
     if (state === session) return;
     const change = this.#table.update(session, state);
-    if (change !== undefined) this.#context.views.touch(change, now);
+    if (change !== undefined) this.#context.views.markDirty(change, now);
     if (session.ownership?.owner === undefined) this.#context.replicationSink?.changed(session);
   }
 
@@ -132,29 +133,32 @@ export class SessionLife implements DueSessions {
     this.#context.replicationSink?.ended(session, cause);
     this.#table.detach(session);
     this.#deadlines.delete(session);
-    this.#context.views.touch(this.#table.end(session, cause), now);
+    this.#context.views.markDirty(this.#table.end(session, cause), now);
   }
 
-  /** The session's socket has said goodbye: it ends as soon as others were served. */
+  /** The session's client has left for good: the session ends after other work has had its turn. */
   endLater(session: Session): void {
     this.#table.detach(session);
     this.#deadlines.endSoon(session, this.#time.now);
   }
 
-  /** The session's socket was lost: it stays as it is, and can be resumed, until the window is over. */
+  /**
+   * The session's socket was lost. The session stays as it is, and can be resumed until its resume window
+   * ends.
+   */
   markDisconnected(session: Session): void {
     this.#table.detach(session);
     this.#deadlines.startResumeWindow(session, this.#time.now);
     const { ownership, user } = session;
     if (ownership === undefined || ownership.owner !== undefined) return;
-    // Other nodes hear of it only if the user may soon need the place: a lost network would make all tell it
-    // to all.
+    // Other nodes hear of it only if the user may soon need the room. Otherwise a network failure would make
+    // every node report all its sessions to all others.
     const isScarce = 2 * user.sessions.length >= this.#context.limits.maxSessionsPerUser;
     this.#table.setOwner(session, undefined, ownership.epoch, isScarce ? this.#wallNow() : undefined);
     if (isScarce) this.#context.replicationSink?.changed(session);
   }
 
-  /** Ends all sessions of a user; returns how many. */
+  /** Ends all sessions of a user. Returns how many. */
   forceEndAll(userId: string): number {
     const sessions = [...(this.#table.user(userId)?.sessions ?? [])];
     for (const session of sessions) {
@@ -166,8 +170,8 @@ export class SessionLife implements DueSessions {
   }
 
   /**
-   * For how long a session has had no socket; undefined: it has one, or another node has not said that it has
-   * none.
+   * Milliseconds for which a session has had no socket; undefined if it has one, or if another node has not
+   * reported that it has none.
    */
   #disconnectedForMs(session: Session): number | undefined {
     if (session.connection !== undefined) return undefined;
@@ -179,13 +183,13 @@ export class SessionLife implements DueSessions {
   }
 
   /**
-   * For a session of this node: opened after all of the user's that are known here, whatever the clocks of
-   * other nodes say.
+   * The ownership of a new session of this node. It counts as opened after all sessions of the user that this
+   * node knows, whatever the clocks of other nodes say.
    */
-  #ownOrigin(userId: string): Ownership | undefined {
+  #newOwnership(userId: string): Ownership | undefined {
     if (this.#context.replicationSink === undefined) return undefined;
     const last = this.#table.user(userId)?.sessions.at(-1)?.ownership?.opened ?? 0;
-    // What other nodes wrote may be as large as can be: then the session ids decide.
+    // Values of other nodes may already be the maximum. Then the session ids decide.
     const opened = Math.min(Math.max(this.#context.clock.wallNow(), last + 1), MAX_OWNERSHIP_NUMBER);
     return { opened, owner: undefined, epoch: 0, lostAt: undefined };
   }

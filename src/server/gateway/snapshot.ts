@@ -3,14 +3,14 @@ import { type EncodedEntry, encodeSnapshotBody } from "../../protocol/codec.ts";
 import { cutPage } from "./pages.ts";
 
 /**
- * The state of a view at one version, cut into pages as they are asked for. That of a large view may begin
- * while its first members are still hydrated.
+ * The state of a view at one version, cut into pages on demand. The snapshot of a large view may begin while
+ * its initial members are still being hydrated.
  */
 export class Snapshot {
   readonly #view: View;
   readonly version: number;
   readonly #members: readonly EncodedEntry[];
-  /** Kept only if it is the whole: what many ask for at once after a storm is made once. */
+  /** Kept only if it is the whole snapshot: when many clients request it at once, it is encoded once. */
   #whole: string | undefined;
 
   constructor(view: View) {
@@ -19,7 +19,7 @@ export class Snapshot {
     this.#members = view.members();
   }
 
-  /** The page that starts there; undefined while there are too few members for it, and more are to come. */
+  /** The page that starts at index `from`; undefined while too few entries are hydrated for it. */
   page(from: number): { readonly body: string; readonly next: number | undefined } | undefined {
     if (this.#whole !== undefined) return { body: this.#whole, next: undefined };
     const { members, next } = cutPage(this.#members, from);

@@ -20,7 +20,7 @@ export class SocketSessions implements SessionConnection {
   readonly #presence: AppPresence;
   readonly #reply: Reply;
   readonly #maxSessions: number;
-  /** Nearly all sockets have one session, and no set for it. */
+  /** Nearly all sockets have one session, and need no set. */
   #first: Session | undefined;
   #others: Set<Session> | undefined;
 
@@ -99,7 +99,7 @@ export class SocketSessions implements SessionConnection {
     this.#reply.send({ type: "closed", sessionId: session.sessionId, cause });
   }
 
-  /** The socket is gone: `clean` ends its sessions at once, otherwise they wait to be resumed. */
+  /** The socket has gone. `clean`: its sessions end at once; otherwise they wait to be resumed. */
   release(clean: boolean, now: number): void {
     if (this.#first === undefined) return;
     this.#presence.transact(now, (sessions) => {
@@ -114,11 +114,11 @@ export class SocketSessions implements SessionConnection {
     });
   }
 
-  /** The session that a message is about, or undefined when the client was told that there is none. */
+  /** The session that a message is about; undefined if there is none, and the client was told so. */
   #find({ id, sessionId }: Message<"update"> | Message<"close">): Session | undefined {
     const first = this.#first;
     if (sessionId !== undefined) {
-      // That spares a look into the table.
+      // This avoids a lookup in the table.
       if (first?.sessionId === sessionId) return first;
       const session = this.#presence.table.get(sessionId);
       if (session?.connection === this) return session;
@@ -161,8 +161,8 @@ export class SocketSessions implements SessionConnection {
   }
 
   /**
-   * Whether the custom fields keep within their bounds after a patch, of a session or of a new one of that
-   * user; answers if not. `freed`: bytes of the sessions that end for it.
+   * Whether the custom fields of a session, or of a new one of that user, stay within their limits after a
+   * patch. If not, the client is told so. `freed`: bytes of the sessions that end to make room.
    */
   #mayHaveCustom(
     id: number | undefined,
@@ -181,8 +181,8 @@ export class SocketSessions implements SessionConnection {
       return false;
     }
     const grows = bytes - (session?.customBytes ?? 0);
-    // A session that does not grow may stay, but no new one comes while there is too much: others may end
-    // the same sessions for one of their own.
+    // A session that does not grow may stay, but no session is added while the user has too much: others may
+    // be ending the same sessions to make room for theirs.
     if (session !== undefined && grows <= 0) return true;
     if ((user?.customBytes ?? 0) + grows - freed <= MAX_USER_CUSTOM_BYTES) return true;
     const limit = `custom of all sessions of a user has at most ${MAX_USER_CUSTOM_BYTES} bytes of JSON`;

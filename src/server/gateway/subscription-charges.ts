@@ -2,39 +2,39 @@ import type { FlushPayer } from "./view-channel.ts";
 
 export interface ChargeLimits {
   readonly maxBytes: number;
-  /** Different filters, those that were let go of but are still kept included. */
+  /** The most different filters, including those of idle views. */
   readonly maxFilters: number;
 }
 
-/** Answers that are tried again when one has ended; all are when none is under way. */
+/** How many waiting answers are retried when one ends. If none is under way, all are retried. */
 const RETRIES = 8;
 
 interface Held {
-  /** When it was subscribed to. */
+  /** The bytes of the view when it was subscribed to. */
   readonly bytes: number;
   subscriptions: number;
 }
 
 /**
- * What the subscriptions of one user keep in memory, over all of the user's sockets. A view is charged once,
- * however many sockets watch it. It stays charged while it is kept idle after the user was the last to let go
- * of it, so that ever new filters gain nothing: at the limit the user's own idle views go first, the one idle
- * longest before others. What a held view has grown by since then counts when the user subscribes to
- * another: what they have, they keep.
+ * The memory that the subscriptions of one user keep, over all of the user's sockets. A view is charged once,
+ * however many sockets subscribe to it. It stays charged while it is idle after the user was its last
+ * subscriber, so using ever new filters gains nothing: at the limit, the user's own idle views are dropped,
+ * the one idle longest first. The growth of a view since it was subscribed to counts when the user subscribes
+ * to another one, and takes nothing away from the user.
  */
 export class SubscriptionCharges implements FlushPayer {
   flushFreeAt = 0;
   readonly #limits: ChargeLimits;
-  /** Drops an idle view. */
+  /** Drops the idle view with that key. */
   readonly #drop: (key: string) => void;
-  /** What a view keeps now, where that is known at once. */
+  /** Bytes that a view keeps now; undefined if unknown. */
   readonly #bytesOf: (key: string) => number | undefined;
-  /** By the key of the filter: that stays the same, whatever becomes of the view. */
+  /** By the key of the filter, which stays the same whatever happens to the view. */
   readonly #held = new Map<string, Held>();
   readonly #idle = new Map<string, number>();
   #heldBytes = 0;
   #idleBytes = 0;
-  /** What the long answers hold that were begun, and those who wait to begin one. */
+  /** Bytes of the long answers that have begun, and callbacks of those that wait to begin. */
   #answerBytes = 0;
   readonly #waiting = new Set<() => void>();
 
@@ -52,7 +52,7 @@ export class SubscriptionCharges implements FlushPayer {
     return this.#heldBytes + this.#idleBytes;
   }
 
-  /** Views that are charged to the user. */
+  /** How many views are charged to the user. */
   get filters(): number {
     return this.#held.size + this.#idle.size;
   }
@@ -61,12 +61,12 @@ export class SubscriptionCharges implements FlushPayer {
     return this.filters === 0 && this.bytes === 0 && this.#answerBytes === 0;
   }
 
-  /** Makes room for a new view of so many bytes; false if there can be none, and then nothing is dropped. */
+  /** Makes room for a new view of `bytes` bytes. Returns false, and drops nothing, if that is impossible. */
   makeRoom(bytes: number): boolean {
     return this.#makeRoom(bytes, 1);
   }
 
-  /** Charges one more subscription to a view; false if that is too much, and then nothing is charged. */
+  /** Charges one more subscription to a view. Returns false, and charges nothing, if that is too much. */
   subscribe(key: string, bytes: number): boolean {
     const held = this.#held.get(key);
     if (held !== undefined) {
@@ -74,8 +74,8 @@ export class SubscriptionCharges implements FlushPayer {
       return true;
     }
     const idleBytes = this.#idle.get(key);
-    // It must not be dropped to make room for itself.
-    if (idleBytes !== undefined) this.gone(key);
+    // The view must not be dropped to make room for itself.
+    if (idleBytes !== undefined) this.onIdleEnd(key);
     if (!this.#makeRoom(bytes, 1)) {
       if (idleBytes !== undefined) this.#addIdle(key, idleBytes);
       return false;
@@ -85,7 +85,7 @@ export class SubscriptionCharges implements FlushPayer {
     return true;
   }
 
-  /** Gives back what one subscription was charged. */
+  /** Refunds one subscription. */
   unsubscribe(key: string): void {
     const held = this.#held.get(key);
     if (held === undefined || --held.subscriptions > 0) return;
@@ -93,21 +93,21 @@ export class SubscriptionCharges implements FlushPayer {
     this.#heldBytes -= held.bytes;
   }
 
-  /**
-   * A view is kept idle from now on, and the user was the last to let go of it. It may be dropped at once.
-   */
-  kept(key: string, bytes: number): void {
+  /** A view has become idle, and the user was its last subscriber. It may be dropped at once. */
+  onIdle(key: string, bytes: number): void {
     this.#addIdle(key, bytes);
     this.#dropIdle(() => this.bytes > this.#limits.maxBytes || this.filters > this.#limits.maxFilters);
   }
 
-  /** An idle view was dropped, or somebody watches it again. */
-  gone(key: string): void {
+  /** An idle view was dropped, or has a subscriber again. */
+  onIdleEnd(key: string): void {
     this.#idleBytes -= this.#idle.get(key) ?? 0;
     this.#idle.delete(key);
   }
 
-  /** Charges what a query holds while it waits; false if that is too much. To be given back by `giveBack`. */
+  /**
+   * Charges the bytes of a waiting query; false if that is too much. `giveBack` must be called when it ends.
+   */
   reserve(bytes: number): boolean {
     if (!this.#makeRoom(bytes, 0)) return false;
     this.#heldBytes += bytes;
@@ -119,9 +119,9 @@ export class SubscriptionCharges implements FlushPayer {
   }
 
   /**
-   * Begins a long answer that holds so many bytes while its reader takes it. False if those of the user
-   * that were begun hold too much already: then `retry` is called when one of them ends. One may always be
-   * begun.
+   * Begins a long answer that holds `bytes` bytes while its reader takes it. Returns false if the user's
+   * answers under way hold too much already; `retry` is called when one of them ends. One answer may always
+   * begin.
    */
   beginAnswer(bytes: number, retry: () => void): boolean {
     if (this.#answerBytes > 0 && this.#answerBytes + bytes > this.#limits.maxBytes) {
@@ -132,7 +132,7 @@ export class SubscriptionCharges implements FlushPayer {
     return true;
   }
 
-  /** A long answer is out, or nobody takes it any more. */
+  /** A long answer was sent, or its reader has gone. */
   endAnswer(bytes: number): void {
     this.#answerBytes -= bytes;
     let left = this.#answerBytes === 0 ? this.#waiting.size : RETRIES;
@@ -143,8 +143,8 @@ export class SubscriptionCharges implements FlushPayer {
     }
   }
 
-  /** Who has waited is gone. */
-  forget(retry: () => void): void {
+  /** The reader of a waiting answer has gone. */
+  cancelRetry(retry: () => void): void {
     this.#waiting.delete(retry);
   }
 
@@ -155,14 +155,14 @@ export class SubscriptionCharges implements FlushPayer {
 
   #makeRoom(bytes: number, filters: number): boolean {
     const { maxBytes, maxFilters } = this.#limits;
-    // A query that waits is not refused for what others have added to a view.
+    // A waiting query is not refused because other users have made a view larger.
     const more = bytes + (filters > 0 ? this.#growth() : 0);
     if (this.#heldBytes + more > maxBytes || this.#held.size + filters > maxFilters) return false;
     this.#dropIdle(() => this.bytes + more > maxBytes || this.filters + filters > maxFilters);
     return true;
   }
 
-  /** What the held views keep beyond what they were charged, or less. */
+  /** How many bytes the held views have grown since they were charged, or shrunk if negative. */
   #growth(): number {
     let growth = 0;
     for (const [key, { bytes }] of this.#held) growth += (this.#bytesOf(key) ?? bytes) - bytes;
@@ -173,7 +173,7 @@ export class SubscriptionCharges implements FlushPayer {
     for (const key of this.#idle.keys()) {
       if (!isTooMuch()) return;
       this.#drop(key);
-      this.gone(key);
+      this.onIdleEnd(key);
     }
   }
 }

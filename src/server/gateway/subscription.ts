@@ -6,10 +6,7 @@ import type { Snapshot } from "./snapshot.ts";
 import type { SubscriptionCharges } from "./subscription-charges.ts";
 import type { Subscriber, ViewChannel } from "./view-channel.ts";
 
-/**
- * A page of a snapshot as the channel hands it out; the reader's protocol is put around it by the
- * subscription.
- */
+/** A page of a snapshot, before the subscription encodes it for its reader's protocol. */
 export interface SnapshotPage {
   readonly view: string;
   readonly version: number;
@@ -17,44 +14,41 @@ export interface SnapshotPage {
   readonly more: boolean;
 }
 
-/** Puts what a channel sends into the messages of a subscriber's protocol. */
+/** Encodes what a channel sends for the protocol of a subscriber. */
 export interface MessageEncoder {
-  /**
-   * `requestId`: the request that this answers; undefined for a snapshot that nobody asked for, after a lag.
-   */
+  /** `requestId`: the request that the snapshot answers; undefined for a snapshot after a lag. */
   snapshot(page: SnapshotPage, requestId: number | undefined): Frame;
   diff(frame: Frame, view: string, version: number): Frame;
 }
 
-/** What the long answers of a user hold while their readers take them, which is bounded. */
+/** Limits the memory of a user's long answers while their readers take them. */
 export interface LongAnswers {
   /**
    * Whether a snapshot of that view may begin. If not, the send queue is woken when it may be tried again.
    */
   begin(view: View): boolean;
-  /** The one that was begun is out, or nobody takes it any more. Once is enough, and twice does no harm. */
+  /** The snapshot that has begun was sent, or its reader has gone. Calling it twice has no effect. */
   end(): void;
 }
 
-/** Who is told that a subscription cannot go on. */
+/** The owner of a subscription, told when the subscription cannot go on. */
 export interface SubscriptionOwner {
   onFailure(error: unknown): void;
 }
 
-/** What a subscription needs of the one who reads it: a socket or an event stream. */
+/** What a subscription needs of its reader: a socket or an event stream. */
 export interface SubscriptionReader {
   readonly sendQueue: SendQueue;
   readonly encoder: MessageEncoder;
   readonly owner: SubscriptionOwner;
-  /** What the reader's user is charged; undefined for one who is charged nothing. */
+  /** The charges of the reader's user; undefined for a reader that is charged nothing. */
   readonly charges?: SubscriptionCharges | undefined;
   readonly answers?: LongAnswers | undefined;
 }
 
 /**
- * One subscriber of a view. It is live, and gets each diff; or snapshots are under way to it, and it gets no
- * diff until the last of them has been sent; or it lagged: it gets nothing until it has drained, then a
- * snapshot.
+ * One subscriber of a view, in one of three states. Live: it gets each diff. Snapshots are under way: it gets
+ * no diff until the last of them was sent. Lagged: it gets nothing until it has drained, then a snapshot.
  */
 export class Subscription implements Subscriber {
   readonly channel: ViewChannel;
@@ -63,16 +57,18 @@ export class Subscription implements Subscriber {
   readonly #encoder: MessageEncoder;
   readonly #owner: SubscriptionOwner;
   readonly #answers: LongAnswers | undefined;
-  /** The version that the reader is at, once it is live. */
+  /** The version that the reader has, once it is live. */
   #at = 0;
   #snapshotsUnderWay = 0;
   /** Requests whose snapshot has not begun to be sent. */
   readonly #unanswered: number[] = [];
   #lagged = false;
   #ended = false;
-  /** One of the snapshots under way has begun: it is held until its reader has it. */
+  /** One of the snapshots under way has begun, and is held until its reader has it. */
   #hasBegun = false;
-  /** The send queue waits, for this view to be hydrated or for room, and sends nothing long meanwhile. */
+  /**
+   * The send queue waits for this view to be hydrated, or for room, and sends no other long answer meanwhile.
+   */
   #isWaiting = false;
 
   constructor(channel: ViewChannel, { sendQueue, encoder, owner, charges, answers }: SubscriptionReader) {
@@ -90,7 +86,8 @@ export class Subscription implements Subscriber {
   }
 
   /**
-   * Takes up at a position if its diffs are kept: the missed ones are returned, and the caller delivers them.
+   * Resumes from a position, if its diffs are still kept. Returns the missed diffs, which the caller
+   * delivers; undefined if only a snapshot can help.
    */
   missedSince(view: string, version: number): readonly Diff[] | undefined {
     if (this.#snapshotsUnderWay > 0 || this.#lagged || view !== this.channel.view.name) return undefined;
@@ -99,21 +96,21 @@ export class Subscription implements Subscriber {
     return missed;
   }
 
-  /** Asks for a snapshot, which begins as soon as the view has no unflushed marks. */
+  /** Requests a snapshot, which begins once the view has no unflushed marks. */
   requestSnapshot(requestId: number | undefined): void {
     this.#snapshotsUnderWay++;
     if (requestId !== undefined) this.#unanswered.push(requestId);
     this.channel.onceFlushed(() => {
       if (this.#ended) return;
       try {
-        this.#sendQueue.start(this.#snapshotJob(requestId));
+        this.#sendQueue.start(this.#pagedSnapshot(requestId));
       } catch (error) {
         this.fail(error);
       }
     });
   }
 
-  /** Sends the diff that leads to `version`, unless the reader is there already. */
+  /** Sends the diff that leads to `version`, unless the reader has that version already. */
   deliver(frame: Frame, version: number): void {
     if (this.#snapshotsUnderWay > 0 || this.#lagged || this.#ended || version <= this.#at) return;
     if (
@@ -128,7 +125,7 @@ export class Subscription implements Subscriber {
   end(): readonly number[] {
     this.#ended = true;
     if (this.#hasBegun) this.#endAnswer();
-    // The view is given up, and may never be hydrated: what comes after the snapshot is not to wait for it.
+    // The view may never be hydrated now. Answers behind this snapshot must not wait for it.
     if (this.#isWaiting) this.#sendQueue.wake();
     return this.#unanswered.splice(0);
   }
@@ -142,9 +139,9 @@ export class Subscription implements Subscriber {
     this.#answers?.end();
   }
 
-  #snapshotJob(requestId: number | undefined): PagedResponse {
+  #pagedSnapshot(requestId: number | undefined): PagedResponse {
     const { view } = this.channel;
-    // Taken when the first page is sent: an answer that waits for its reader keeps no old state alive.
+    // Taken when the first page is sent, so an answer that waits for its reader keeps no old state alive.
     let snapshot: Snapshot | undefined;
     let from: number | undefined = 0;
     return {
@@ -184,7 +181,7 @@ export class Subscription implements Subscriber {
     };
   }
 
-  /** The reader is at `version` now: what happened since is sent after it, if it is still kept. */
+  /** The reader has `version` now. Later diffs are sent, if they are still kept. */
   #snapshotSent(version: number): void {
     this.#snapshotsUnderWay--;
     if (this.#snapshotsUnderWay > 0) return;

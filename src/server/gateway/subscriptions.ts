@@ -14,7 +14,7 @@ import type { LongAnswers, MessageEncoder, Subscription, SubscriptionOwner } fro
 import type { SubscriptionCharges } from "./subscription-charges.ts";
 import type { UserBudget } from "./user-budget.ts";
 
-/** Diffs go to WebSockets as they are, snapshots with the id of the request that they answer. */
+/** WebSockets get diffs unchanged, and snapshots with the id of the request that they answer. */
 const ENCODER: MessageEncoder = {
   snapshot: (page, requestId) => new Frame(encodeSnapshotPage(requestId, page.body)),
   diff: (frame) => frame,
@@ -22,19 +22,22 @@ const ENCODER: MessageEncoder = {
 
 const TOO_MUCH = "the subscriptions and waiting queries of the user, over all sockets, keep too much already";
 
-/** What one socket watches, and the messages about it. */
+/** The subscriptions and queries of one socket, and the messages about them. */
 export class Subscriptions {
   readonly #presence: AppPresence;
   readonly #sendQueue: SendQueue;
   readonly #reply: Reply;
   readonly #owner: SubscriptionOwner;
   readonly #maxSubscriptions: number;
-  /** What the user pays for, flushes that nobody else watches included; undefined for an app token. */
+  /**
+   * The charges of the user, including flushes of views without other subscribers; undefined for an app
+   * token.
+   */
   readonly #charges: SubscriptionCharges | undefined;
   readonly #byView = new Map<string, Subscription>();
-  /** What the user pays for the queries of this socket that wait. */
+  /** Bytes charged for the waiting queries of this socket. */
   #queryBytes = 0;
-  /** And what the long answer holds that is under way to this socket: there is one at a time. */
+  /** Bytes charged for the long answer under way to this socket; there is one at a time. */
   #answerBytes = 0;
   readonly #retry = () => this.#sendQueue.wake();
   readonly #answers: LongAnswers = {
@@ -100,11 +103,11 @@ export class Subscriptions {
       const limit = "too many long answers are under way to this socket, read them first";
       return this.#reply.error(id, "LIMIT_REACHED", limit);
     }
-    // What a query that waits keeps is its filter.
+    // A waiting query keeps only its filter.
     const bytes = filterBytes(filter);
     if (this.#charges?.reserve(bytes) === false) return this.#reply.error(id, "LIMIT_REACHED", TOO_MUCH);
     this.#queryBytes += bytes;
-    // Worked out only when the answers before it are out, so that the ones that wait cost next to nothing.
+    // Computed only once the answers before it were sent, so waiting queries cost next to nothing.
     let pages: ResultPages | undefined;
     this.#sendQueue.start({
       step: () => {
@@ -139,7 +142,7 @@ export class Subscriptions {
   endAll(now: number): void {
     for (const subscription of [...this.#byView.values()]) this.#end(subscription, now);
     this.#giveBack(this.#queryBytes);
-    this.#charges?.forget(this.#retry);
+    this.#charges?.cancelRetry(this.#retry);
     this.#endAnswer();
   }
 
@@ -150,7 +153,7 @@ export class Subscriptions {
     return undefined;
   }
 
-  /** Returns why the filter may not be watched, if so. */
+  /** Subscribes to a filter, or returns the reason why that is not possible. */
   #add(filter: CompiledFilter): Subscription | string {
     const { liveViews, isShortOfMemory } = this.#presence;
     if (isShortOfMemory && liveViews.views.find(filter) === undefined) return SHORT_OF_MEMORY;
@@ -166,15 +169,15 @@ export class Subscriptions {
     return subscription;
   }
 
-  /** Returns the requests that stay without an answer. */
+  /** Returns the ids of the requests that stay without an answer. */
   #end(subscription: Subscription, now: number): readonly number[] {
     this.#byView.delete(subscription.channel.view.name);
     return this.#presence.liveViews.detach(subscription, now);
   }
 
   /**
-   * Whether a long answer that holds so many bytes may begin. If not, it waits for another of the user's to
-   * end.
+   * Whether a long answer that holds `bytes` bytes may begin. If not, it waits until another answer of the
+   * user ends.
    */
   #beginAnswer(bytes: number): boolean {
     if (bytes === 0 || this.#charges === undefined) return true;

@@ -2,58 +2,63 @@ import { KeyedBuckets } from "../../core/collections/keyed-buckets.ts";
 import { addressKey } from "./admission.ts";
 
 export interface TcpSlotsOptions {
-  /** TCP connections of every kind that this process may have open. */
+  /** The most TCP connections, of every kind, that this process may have open. */
   readonly maxConnections: number;
-  /** Strangers of one address, while there is room for everybody. */
+  /** The most strangers from one address while slots are not short. */
   readonly maxPerAddress: number;
   /**
-   * Strangers that may come from one address in a second, burst twice that. One that does not remain a
-   * stranger counts no longer. Undefined: any number.
+   * Strangers that may connect from one address in a second, with a burst of twice that. One that shows valid
+   * credentials no longer counts. Undefined: any number.
    */
   readonly perSecondOfAddress?: number | undefined;
-  /** Whether a peer is a proxy of ours: it connects for many, so no share holds for it. */
+  /** Whether a peer is a trusted proxy: it connects for many clients, so no share applies to it. */
   readonly isProxy: (peer: string) => boolean;
-  /** Whether the transport knows one connection from another: which has ended, and how to end one. */
+  /** Whether the transport can tell connections apart: which one has ended, and how to end one. */
   readonly knowsConnections: boolean;
   /** Milliseconds of a clock that never goes back. */
   readonly now: () => number;
 }
 
-/** A connection of a transport that knows one from another. */
+/** A connection of a transport that can tell connections apart. */
 export interface StrangerConnection {
-  /** Whether it has had an answer and asks for nothing now. */
+  /** Whether it was answered, and has no request under way. */
   readonly isIdle: boolean;
   /** Ends it at once. */
   end(): void;
 }
 
-/** Why a connection is not taken: none is left, none is left for this address, or too many come from it. */
+/**
+ * Why a connection is refused: no slot is left, none is left for this address, or the address connects too
+ * often.
+ */
 export type TcpRefusal = "full" | "share_used" | "too_often";
-export type Opened = "taken" | TcpRefusal;
+export type OpenOutcome = "taken" | TcpRefusal;
 
-/** An address may be this share of what is not WebSockets while slots are short. */
+/** The share of the slots without WebSockets that one address may use while slots are short. */
 const SHARE_WHEN_SHORT = 1 / 16;
-/** As many as may come at once from behind one address that many share, when they come back. */
-const LEAST_SHARE = 32;
-/** So few strangers need not be told apart. */
-const CROWD = 8;
-/** Slots are short when less than this share of them is free. */
+/**
+ * The least share of an address: as many connections as may arrive at once from behind a shared address when
+ * its clients come back.
+ */
+const MIN_SHARE = 32;
+/** From this many strangers on, it matters which of them have shown credentials. */
+const CROWDED_AT = 8;
+/** Slots are short if less than this share of them is free. */
 const FEW_FREE = 1 / 8;
 /**
- * A connection that says nothing, or does not finish its request, is closed within this time by both
- * transports.
+ * Both transports close a connection that sends nothing, or does not finish its request, within this time.
  */
 const SILENCE_MS = 12_000;
-/** A bound on the addresses that are remembered for a time. */
+/** The most addresses that are remembered. */
 const MAX_ADDRESSES = 65_536;
 
 /**
- * The TCP connections of the process. A stranger is one that has shown no valid credentials: it is no
- * WebSocket, and no authorized request came over it. Slots are short while what is no WebSocket uses more
- * than half of them, or few are free. Strangers of one address may never be more than half of all slots, and
- * only a few when slots are short: so one address cannot keep others out. Where the transport can end a
- * connection, one that has used its share loses its idlest stranger to the newcomer: so those who share an
- * address with somebody who fills it get in, too.
+ * Counts the TCP connections of the process. A stranger is a connection that has shown no valid credentials:
+ * it is not a WebSocket, and carried no authorized request. Slots are short while connections other than
+ * WebSockets use more than half of them, or while few are free. Strangers from one address may use at most
+ * half of all slots, and only a few while slots are short, so one address cannot keep others out. Where the
+ * transport can end a connection, an address that has used its share loses its idlest stranger to the new
+ * one. So clients that share an address with an attacker still get in.
  */
 export class TcpSlots {
   readonly maxConnections: number;
@@ -81,15 +86,15 @@ export class TcpSlots {
     return this.#connections;
   }
 
-  /** Addresses of strangers that are remembered. */
+  /** How many addresses of strangers are remembered. */
   get addresses(): number {
     return this.#strangers.addresses;
   }
 
   /**
-   * Whether the connection of this peer, a stranger's, is to end with its answer: slots are short, or its
-   * address has used half of its share. So whoever asks again and again leaves room, for others behind the
-   * same address, too.
+   * Whether a stranger's connection from this peer ends with its answer: slots are short, or its address has
+   * used half of its share. So a client that sends many requests leaves room for others, also behind the same
+   * address.
    */
   endsWithAnswer(peer: string): boolean {
     if (this.#isProxy(peer)) return false;
@@ -97,7 +102,7 @@ export class TcpSlots {
     return this.isCrowded && this.#strangers.count(addressKey(peer), this.#now()) > this.#maxPerAddress / 2;
   }
 
-  /** Whether others need room. */
+  /** Whether slots are short. */
   get isShort(): boolean {
     const { maxConnections } = this;
     const plain = this.#connections - this.#webSockets;
@@ -105,17 +110,15 @@ export class TcpSlots {
   }
 
   /**
-   * Whether a connection of this peer may be ended for what was asked over it: a proxy's serves others, too.
+   * Whether a connection of this peer may be ended for a request over it. A trusted proxy's may not, as it
+   * serves other clients too.
    */
   mayEnd(peer: string): boolean {
     return !this.#isProxy(peer);
   }
 
-  /**
-   * Counts a connection that has come. One that is not taken is to be closed, which is to be told as every
-   * end is.
-   */
-  open(peer: string, connection?: StrangerConnection): Opened {
+  /** Counts a new connection. One that is refused must be closed, and its end reported like any other. */
+  open(peer: string, connection?: StrangerConnection): OpenOutcome {
     this.#connections++;
     if (this.#connections > this.maxConnections) return "full";
     if (this.#isProxy(peer)) return "taken";
@@ -124,27 +127,29 @@ export class TcpSlots {
     if (this.#rate?.take(key, now) === false) return "too_often";
     const rest = this.maxConnections - this.#webSockets;
     const share = this.isShort
-      ? Math.min(this.#maxPerAddress, Math.max(LEAST_SHARE, Math.floor(SHARE_WHEN_SHORT * rest)))
+      ? Math.min(this.#maxPerAddress, Math.max(MIN_SHARE, Math.floor(SHARE_WHEN_SHORT * rest)))
       : this.#maxPerAddress;
     if (this.#strangers.count(key, now) >= share && !this.#strangers.makeRoom(key)) return "share_used";
     this.#strangers.add(key, now, connection);
     return "taken";
   }
 
-  /** A connection of this address is a stranger's no longer: it is a WebSocket, or has shown credentials. */
+  /**
+   * A connection of this address is no longer a stranger: it became a WebSocket, or has shown credentials.
+   */
   known(peer: string, connection?: StrangerConnection): void {
     this.strangerLeft(peer, connection);
     this.#rate?.giveBack(addressKey(peer));
   }
 
-  /** A connection of this address has ended as a stranger's. */
+  /** A connection of this address ended while it was a stranger. */
   strangerLeft(peer: string, connection?: StrangerConnection): void {
     if (!this.#isProxy(peer)) this.#strangers.remove(addressKey(peer), this.#now(), connection);
   }
 
-  /** Whether there are so many strangers that it matters whose connection is no longer one. */
+  /** Whether there are so many strangers that it matters which of them have shown credentials. */
   get isCrowded(): boolean {
-    return this.#strangers.total >= CROWD;
+    return this.#strangers.total >= CROWDED_AT;
   }
 
   /** A connection has become a WebSocket. */
@@ -166,13 +171,13 @@ interface Strangers {
   count(key: string, now: number): number;
   add(key: string, now: number, connection: StrangerConnection | undefined): void;
   remove(key: string, now: number, connection: StrangerConnection | undefined): void;
-  /** Ends one of the address, if that can be done. */
+  /** Ends one stranger of the address; false if that is not possible. */
   makeRoom(key: string): boolean;
 }
 
-/** Exact: every end is told. */
+/** Exact: every end is reported. */
 class CountedStrangers implements Strangers {
-  /** Of each address, the oldest first. */
+  /** The strangers of each address, the oldest first. */
   readonly #byAddress = new Map<string, Set<StrangerConnection>>();
   total = 0;
 
@@ -214,8 +219,9 @@ class CountedStrangers implements Strangers {
 }
 
 /**
- * Where ends are not told: who came within one to two periods and has not been removed. A stranger that says
- * nothing is gone by then, and one that was answered ends with its answer when slots are short.
+ * For a transport that does not report ends: strangers that arrived within the last one to two periods and
+ * were not removed. A silent stranger has gone by then, and an answered one ends with its answer while slots
+ * are short.
  */
 class RecentStrangers implements Strangers {
   readonly #periodMs: number;
@@ -238,12 +244,12 @@ class RecentStrangers implements Strangers {
   }
 
   count(key: string, now: number): number {
-    this.#turn(now);
+    this.#rotate(now);
     return (this.#recent.get(key) ?? 0) + (this.#before.get(key) ?? 0);
   }
 
   add(key: string, now: number): void {
-    this.#turn(now);
+    this.#rotate(now);
     const count = this.#recent.get(key) ?? 0;
     if (count === 0 && this.#recent.size >= MAX_ADDRESSES) return;
     this.#recent.set(key, count + 1);
@@ -251,7 +257,7 @@ class RecentStrangers implements Strangers {
   }
 
   remove(key: string, now: number): void {
-    this.#turn(now);
+    this.#rotate(now);
     if (takeOne(this.#before, key)) this.#totalBefore--;
     else if (takeOne(this.#recent, key)) this.#totalRecent--;
   }
@@ -260,7 +266,7 @@ class RecentStrangers implements Strangers {
     return false;
   }
 
-  #turn(now: number): void {
+  #rotate(now: number): void {
     this.#since ??= now;
     const passed = now - this.#since;
     if (passed < this.#periodMs) return;
@@ -273,7 +279,7 @@ class RecentStrangers implements Strangers {
   }
 }
 
-/** Takes one off a count; false if there is none. */
+/** Reduces a count by one; false if there is none. */
 function takeOne(counts: Map<string, number>, key: string): boolean {
   const count = counts.get(key);
   if (count === undefined) return false;

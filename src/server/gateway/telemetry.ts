@@ -1,8 +1,6 @@
 import type { ClientMessageType } from "../../protocol/messages.ts";
 
-/**
- * Reasons for which something was refused: the fixed label set of the metric and of the sampled log lines.
- */
+/** Reasons for refusals: the fixed label set of the metric and of the sampled log lines. */
 export const REFUSALS = [
   "unknown_app",
   "origin",
@@ -36,7 +34,7 @@ export const REFUSALS = [
 ] as const;
 export type Refusal = (typeof REFUSALS)[number];
 
-/** A count for each type of message: a new type without one does not compile. */
+/** A count for each type of message. A new type without one does not compile. */
 const NO_MESSAGES: Readonly<Record<ClientMessageType, number>> = {
   connect: 0,
   open: 0,
@@ -49,16 +47,16 @@ const NO_MESSAGES: Readonly<Record<ClientMessageType, number>> = {
   ping: 0,
 };
 
-/** What the gateway counts. Plain numbers on the hot paths; metrics read them when they are asked. */
+/** What the gateway counts: plain numbers on the hot paths, which metrics read when they are scraped. */
 export interface Telemetry {
   readonly messages: Record<ClientMessageType, number>;
   diffs: number;
   deliveries: number;
   lagged: number;
   slowReadersDisconnected: number;
-  /** Counts a refusal; `detail` may go to the log, and so must not repeat what a client sent. */
+  /** Counts a refusal. `detail` may be logged, so it must not repeat what a client sent. */
   refused(refusal: Refusal, detail?: string): void;
-  /** A handler threw: a defect of ours that ended one request or socket and nothing else. */
+  /** A handler threw: a defect, which ended one request or socket and nothing else. */
   crashed(error: unknown): void;
   observeDiffDelay(ms: number): void;
   observeQuery(ms: number): void;

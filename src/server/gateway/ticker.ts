@@ -1,30 +1,33 @@
-import { type Clock, LONGEST_PLAIN_PAUSE_MS } from "../clock.ts";
+import { type Clock, MIN_PAUSE_MS } from "../clock.ts";
 
-/** The awake clock has to be read this often, and tokens expire by the wall clock, which may jump. */
+/**
+ * The longest time between two runs, in milliseconds: the awake clock must be read this often, and the wall
+ * clock, by which tokens expire, may jump.
+ */
 const LONGEST_SLEEP_MS = 500;
 /**
- * After a pause in which the process was busy, what clients sent meanwhile is read first, and clients that
- * were not served get so long to come back, before any deadline is looked at.
+ * After a pause in which the process was busy, it first reads what clients sent meanwhile. Clients that were
+ * not served get this many milliseconds to answer before any deadline is checked.
  */
 export const GRACE_MS = 250;
 
-/** The one timer of a gateway: calls `run` when something is due, and at least twice a second. */
+/** The single timer of a gateway: calls `run` when something is due, and at least twice a second. */
 export class Ticker {
   readonly #clock: Clock;
   readonly #run: (now: number) => void;
-  readonly #next: () => number | undefined;
+  readonly #nextDueAt: () => number | undefined;
   #timer: NodeJS.Timeout | undefined;
   #armedFor = Number.POSITIVE_INFINITY;
   #stopped = false;
 
-  constructor(clock: Clock, run: (now: number) => void, next: () => number | undefined) {
+  constructor(clock: Clock, run: (now: number) => void, nextDueAt: () => number | undefined) {
     this.#clock = clock;
     this.#run = run;
-    this.#next = next;
+    this.#nextDueAt = nextDueAt;
     this.#arm();
   }
 
-  /** Says that something will be due at `due`. */
+  /** Something will be due at `due`. */
   wakeBy(due: number): void {
     if (due < this.#armedFor && !this.#stopped) this.#arm();
   }
@@ -37,14 +40,14 @@ export class Ticker {
   #arm(): void {
     clearTimeout(this.#timer);
     const now = this.#clock.now();
-    this.#armedFor = Math.min(this.#next() ?? Number.POSITIVE_INFINITY, now + LONGEST_SLEEP_MS);
+    this.#armedFor = Math.min(this.#nextDueAt() ?? Number.POSITIVE_INFINITY, now + LONGEST_SLEEP_MS);
     this.#timer = setTimeout(() => this.#fire(), Math.max(1, Math.ceil(this.#armedFor - now)));
   }
 
   #fire(): void {
     const late = this.#clock.now() - this.#armedFor;
     this.#armedFor = Number.NEGATIVE_INFINITY;
-    if (late > LONGEST_PLAIN_PAUSE_MS) this.#timer = setTimeout(() => this.#runNow(), GRACE_MS);
+    if (late > MIN_PAUSE_MS) this.#timer = setTimeout(() => this.#runNow(), GRACE_MS);
     else this.#runNow();
   }
 

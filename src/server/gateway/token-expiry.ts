@@ -1,17 +1,19 @@
-/** A peer is warned this long before its token expires, or at half of the life left if that is less. */
+/**
+ * A client is warned this long before its token expires, or at half of the remaining time if that is less.
+ */
 const WARN_BEFORE_MS = 60_000;
-/** Deadlines that lie further ahead than this are looked at again on the way. */
+/** A deadline further ahead than this is checked again on the way. */
 const FAR_MS = 24 * 60 * 60_000;
 
-/** Follows the expiry of one token on the wall clock. */
+/** Tracks the expiry of one token on the wall clock. Times are in milliseconds since 1970. */
 export class TokenExpiry {
   readonly #overAt: number;
   readonly #warnAt: number;
   #warned = false;
 
   /**
-   * `exp` in seconds since 1970. A token that was taken within the leeway after its expiry holds until the
-   * leeway ends; any other ends when it says.
+   * `exp`: seconds since 1970. A token that was accepted within the leeway after its expiry is valid until
+   * the leeway ends; any other until `exp`.
    */
   constructor(exp: number, wallNow: number, leewayS: number) {
     const expMs = exp * 1000;
@@ -27,14 +29,14 @@ export class TokenExpiry {
     return wallNow >= this.#overAt;
   }
 
-  /** True once, when the time for a warning has come. */
+  /** Returns true once, when it is time for the warning. */
   shouldWarn(wallNow: number): boolean {
     if (this.#warned || wallNow < this.#warnAt) return false;
     this.#warned = true;
     return true;
   }
 
-  /** When to look again. */
+  /** When to check again. */
   nextCheckAt(wallNow: number): number {
     return Math.min(this.#warned ? this.#overAt : this.#warnAt, wallNow + FAR_MS);
   }

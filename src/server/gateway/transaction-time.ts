@@ -1,20 +1,18 @@
-/** The time of the transaction that is open: all changes of one transaction happen at the same time. */
+/** The time of the open transaction. All changes of one transaction happen at the same time. */
 export class TransactionTime {
   #now: number | undefined;
 
   /**
-   * The time of the open transaction.
+   * The time of the open transaction, in milliseconds.
    *
-   * @throws Error when none is open: what changes sessions was called from elsewhere.
+   * @throws Error if no transaction is open: sessions were changed from outside of one.
    */
   get now(): number {
     if (this.#now === undefined) throw new Error("sessions are changed inside a transaction only");
     return this.#now;
   }
 
-  /**
-   * Opens a transaction. Returns the time of the one that it is nested in; undefined for an outermost one.
-   */
+  /** Opens a transaction. Returns the time of the enclosing one; undefined for an outermost transaction. */
   begin(now: number): number | undefined {
     const outer = this.#now;
     this.#now = now;

@@ -1,9 +1,9 @@
 /**
- * So much work of a kind, in milliseconds of the estimates below, is done in one turn of the event loop
- * before others are served.
+ * How much work of one kind is done in one turn of the event loop before others are served, in milliseconds
+ * of the estimates below.
  */
 export const TURN_MS = 4;
-/** So much of a delivery is done before others have their turn. */
+/** How much of one delivery is done before other work has its turn. */
 export const DELIVER_AT_ONCE_MS = TURN_MS / 4;
 
 // Estimates of processor time in milliseconds, from `bench` (fan-out, snapshot). They need not be exact: they
@@ -13,24 +13,24 @@ export const DELIVER_AT_ONCE_MS = TURN_MS / 4;
 const DELIVERY_MS = 0.005;
 /** Each byte of a frame to one reader. */
 const DELIVERED_BYTE_MS = 0.6e-6;
-/** One user whose entry is looked at in a flush. */
+/** One user whose entry is checked in a flush. */
 const CHANGE_MS = 0.002;
 /** Each UTF-16 unit of a diff that is encoded. */
 const ENCODED_UNIT_MS = 3e-6;
-/** One page of a snapshot or answer, made and sent. */
+/** One page of a snapshot or result, encoded and sent. */
 export const PAGE_MS = 0.25;
 
-/** What it costs to make a diff. */
+/** The cost of a flush: `changes` entries, and a diff of `units` UTF-16 units. */
 export function flushCostMs(changes: number, units: number): number {
   return changes * CHANGE_MS + units * ENCODED_UNIT_MS;
 }
 
-/** What it costs to send a frame to one of many readers. */
+/** The cost of sending a frame of `bytes` bytes to one of many readers. */
 export function deliveryCostMs(bytes: number): number {
   return DELIVERY_MS + bytes * DELIVERED_BYTE_MS;
 }
 
-/** How much work of one kind was done in this turn of the event loop. One for a whole node. */
+/** Counts the work of one kind in the current turn of the event loop. There is one for a whole node. */
 export class TurnBudget {
   readonly #onFailure: (error: unknown) => void;
   readonly #turnMs: number;
@@ -38,7 +38,7 @@ export class TurnBudget {
   #nextTurn: NodeJS.Immediate | undefined;
   #waiting = new Set<() => void>();
 
-  /** `onFailure` is told what a callback throws; the others are called all the same. */
+  /** `onFailure` is called with an error from a callback. The other callbacks are still called. */
   constructor(onFailure: (error: unknown) => void, turnMs = TURN_MS) {
     this.#onFailure = onFailure;
     this.#turnMs = turnMs;
@@ -59,7 +59,8 @@ export class TurnBudget {
   }
 
   /**
-   * Calls back in the next turn that has time for it: once, however often it is asked for the same function.
+   * Calls back in the next turn that has time for it. The same function is called once, however often it is
+   * passed.
    */
   onNextTurn(callback: () => void): void {
     this.#waiting.add(callback);
@@ -87,7 +88,7 @@ export class TurnBudget {
       }
     }
     if (waiting.size === 0) return;
-    // Those who were not called are in front of those who ask again.
+    // Callbacks that were not called go before those that were added meanwhile.
     for (const callback of this.#waiting) waiting.add(callback);
     this.#waiting = waiting;
     this.#arm();

@@ -2,7 +2,7 @@ import { Connection } from "./connection.ts";
 import type { GatewayNode } from "./gateway-node.ts";
 import type { UpgradeAnswer, UpgradeRequest } from "./socket.ts";
 
-/** Decides on a request for a WebSocket, before the upgrade. */
+/** Admits or refuses a request for a WebSocket, before the upgrade. */
 export function answerUpgrade(node: GatewayNode, request: UpgradeRequest): UpgradeAnswer {
   const presence = node.presence(request.appId);
   if (presence === undefined) {

@@ -1,6 +1,6 @@
 import type { SubscriptionCharges } from "./subscription-charges.ts";
 
-/** What may be sent in a time; the burst is what may be sent at once after a quiet time. */
+/** The allowed rates. A burst is what may be sent at once after a quiet time. */
 export interface BudgetRates {
   readonly messagesPerSecond: number;
   readonly burstMessages: number;
@@ -10,27 +10,27 @@ export interface BudgetRates {
 }
 
 /**
- * Allowances are whole numbers of units: 1000 a message, as many come back each millisecond as messages a
- * second.
+ * Allowances are whole numbers of units: 1000 for a message, so each millisecond refills as many as messages
+ * are allowed a second.
  */
 const MESSAGE = 1_000;
-/** And 125 a byte: an eighth of the bytes a second comes back each millisecond. */
+/** And 125 for a byte: each millisecond refills an eighth of the bytes allowed a second. */
 const BYTE = 125;
 const BYTE_UNITS_PER_MS = 1 / 8;
 
 /**
- * What one user may cost over all sockets, or one socket with an app token: messages and bytes. It outlives
- * the sockets until its allowances are full again, so that nobody gains by connecting anew. It is asked for
- * each message, so it counts in whole numbers, and allocates nothing.
+ * What one user may send over all sockets, or one socket with an app token: messages and bytes. The budget
+ * outlives the sockets until its allowances are full again, so that reconnecting gains nothing. It is used
+ * for each message, so it counts in whole numbers and allocates nothing.
  */
 export class UserBudget {
-  /** undefined for a socket with an app token, which has no user of its own. */
+  /** Undefined for a socket with an app token, which has no user of its own. */
   readonly userId: string | undefined;
-  /** Sockets that the user has at this moment. */
+  /** How many sockets the user has. */
   sockets = 0;
-  /** How many of them have bytes waiting: they share a bound, see SendQueue. */
+  /** How many of them have bytes waiting; these share a limit, see SendQueue. */
   backlogged = 0;
-  /** What the user's subscriptions keep, and what their flushes use up; undefined until there was one. */
+  /** Charges for the memory and the flushes of the user's subscriptions; undefined until there was one. */
   subscriptions: SubscriptionCharges | undefined;
   readonly #rates: BudgetRates;
   #messages: number;
@@ -45,7 +45,7 @@ export class UserBudget {
     this.#at = Math.floor(now);
   }
 
-  /** Takes one message of so many bytes, or returns false and takes nothing. */
+  /** Takes one message of `bytes` bytes, or returns false and takes nothing. */
   admit(bytes: number, now: number): boolean {
     this.#refill(now);
     const cost = bytes * BYTE;
@@ -55,7 +55,7 @@ export class UserBudget {
     return true;
   }
 
-  /** To be called after a message that was not admitted: how long until one of that size will be. */
+  /** Called after a message that was not admitted. Returns the milliseconds until one of that size is. */
   retryAfterMs(bytes: number): number {
     const { messagesPerSecond, bytesPerSecond } = this.#rates;
     const forMessage = (MESSAGE - this.#messages) / messagesPerSecond;
@@ -63,12 +63,12 @@ export class UserBudget {
     return Math.max(1, Math.ceil(Math.max(forMessage, forBytes)));
   }
 
-  /** How much time's worth of the allowed bytes a message takes. */
+  /** The time for which the allowed bytes equal `bytes`, in seconds. */
   secondsOf(bytes: number): number {
     return bytes / this.#rates.bytesPerSecond;
   }
 
-  /** Whether a fresh budget would be the same. */
+  /** Whether a new budget would be the same. */
   isFull(now: number): boolean {
     this.#refill(now);
     const { burstMessages, burstBytes } = this.#rates;
@@ -87,7 +87,7 @@ export class UserBudget {
   }
 }
 
-/** How long an empty budget takes to be full again, at most. */
+/** The longest time until an empty budget is full again, in milliseconds. */
 export function refillMs({
   messagesPerSecond,
   burstMessages,

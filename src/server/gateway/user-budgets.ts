@@ -10,15 +10,15 @@ import { type BudgetRates, refillMs, UserBudget } from "./user-budget.ts";
 type RateLimits = Pick<GatewayConfig, "messagesPerSecond" | "maxMessageBytes">;
 
 /**
- * The budgets of the users of one app. There is one for each user who has a socket, or had one so shortly ago
- * that the allowances are not full again, or is charged for a view that nobody watches any more.
+ * The budgets of the users of one app. A user has a budget while they have a socket, for as long afterwards
+ * as its allowances are not full, and while they are charged for an idle view.
  */
 export class UserBudgets {
   readonly #userRates: BudgetRates;
   readonly #appTokenRates: BudgetRates;
   readonly #refillMs: number;
   readonly #byUser = new Map<string, UserBudget>();
-  /** Budgets without a socket, and by when each is full again, the first to be full first. */
+  /** Budgets without a socket, with the time at which each is full again, the first one in front. */
   readonly #resting = new Map<UserBudget, number>();
 
   constructor(limits: RateLimits) {
@@ -32,12 +32,12 @@ export class UserBudgets {
     this.#refillMs = refillMs(this.#userRates);
   }
 
-  /** Zero when everybody has left and enough time has passed. */
+  /** How many budgets there are; zero once every client has left and enough time has passed. */
   get size(): number {
     return this.#byUser.size;
   }
 
-  /** The budget of a user, for one more socket. To be released when the socket is gone. */
+  /** The budget of a user, for one more socket. `release` must be called when the socket has gone. */
   acquire(userId: string, now: number): UserBudget {
     let budget = this.#byUser.get(userId);
     if (budget === undefined) {
@@ -49,25 +49,25 @@ export class UserBudgets {
     return budget;
   }
 
-  /** One for a socket with an app token, which shares it with nobody. */
+  /** A budget for a socket with an app token, which is not shared. */
   ofAppToken(now: number): UserBudget {
     return new UserBudget(undefined, this.#appTokenRates, now);
   }
 
-  /** A socket of the user is gone. */
+  /** A socket of the user has gone. */
   release(budget: UserBudget, now: number): void {
     if (budget.userId === undefined || --budget.sockets > 0) return;
     if (isUnused(budget, now)) this.#byUser.delete(budget.userId);
     else this.#resting.set(budget, now + this.#refillMs);
   }
 
-  /** Lets go of the budgets that are full and charged with nothing. */
+  /** Removes the budgets that are full and charged with nothing. */
   expire(now: number): void {
     for (const [budget, due] of this.#resting) {
       if (due > now) return;
       this.#resting.delete(budget);
       if (isUnused(budget, now)) this.#byUser.delete(budget.userId!);
-      // Charged for idle views: there are few of those in an app, so they are looked at again.
+      // Charged for idle views. An app has few of those, so the budget is checked again later.
       else this.#resting.set(budget, now + this.#refillMs);
     }
   }
@@ -83,7 +83,7 @@ function isUnused(budget: UserBudget, now: number): boolean {
   return budget.isFull(now) && (budget.subscriptions?.isEmpty ?? true);
 }
 
-/** Any message that is not too large is possible after a quiet time, so the burst is at least that. */
+/** After a quiet time any message of an allowed size is possible, so the burst is at least that size. */
 function ratesOf(
   messagesPerSecond: number,
   bytesPerSecond: number,

@@ -5,38 +5,49 @@ import { Snapshot } from "./snapshot.ts";
 import type { Telemetry } from "./telemetry.ts";
 import { deliveryCostMs } from "./turn-budget.ts";
 
-/** Who pays for the flushes of views that nobody else watches, or that it let go of last: a user. */
+/**
+ * The user who pays for flushes of views that no other user subscribes to, or that this user was the last to
+ * leave.
+ */
 export interface FlushPayer {
-  /** Until then, in milliseconds, the flushes so far have used up the user's share of the processor. */
+  /**
+   * The time, in milliseconds, until which the flushes so far have used up the user's share of the processor.
+   */
   flushFreeAt: number;
 }
 
-/** One who watches a view. */
+/** A subscriber of a view. */
 export interface Subscriber {
-  /** undefined: an app, which has no share of its own. */
+  /** Undefined: an app token, which has no share of its own. */
   readonly payer: FlushPayer | undefined;
   deliver(frame: Frame, version: number): void;
-  /** Nothing is delivered after this. Returns the requests that it leaves without an answer. */
+  /**
+   * Ends the subscriber: nothing is delivered after this. Returns the ids of requests that stay without an
+   * answer.
+   */
   end(): readonly number[];
-  /** Serving this subscriber has thrown: it is to be ended, for the others go on without it. */
+  /** Serving this subscriber threw `error`. It must end, while the others are served. */
   fail(error: unknown): void;
 }
 
-/** A diff on its way to the subscribers. */
+/** A diff that is being delivered to the subscribers. */
 interface Publication {
   readonly frame: Frame;
   readonly version: number;
-  /** Of the set itself: who joins meanwhile is at this version already, and leaves the diff out. */
+  /**
+   * Iterates over the live set. A subscriber that joins meanwhile has this version already, and ignores the
+   * diff.
+   */
   readonly rest: Iterator<Subscriber, undefined>;
 }
 
-/** A view and those who watch it. Each diff is encoded once, whatever their number. */
+/** A view and its subscribers. Each diff is encoded once, whatever their number. */
 export class ViewChannel {
   readonly view: View;
   readonly telemetry: Telemetry;
   readonly #subscribers = new Set<Subscriber>();
   #waiting: (() => void)[] = [];
-  #onCollected: (() => void)[] = [];
+  #onHydrated: (() => void)[] = [];
   #snapshot: Snapshot | undefined;
   #publication: Publication | undefined;
   /** The payer of the first subscriber, and how many subscribers have another one. */
@@ -52,7 +63,7 @@ export class ViewChannel {
     return this.#subscribers.size;
   }
 
-  /** The one user whom all subscribers belong to; undefined where there are several, or an app. */
+  /** The user to whom all subscribers belong; undefined if there are several users, or an app token. */
   get payer(): FlushPayer | undefined {
     return this.#withOtherPayer === 0 ? this.#payer : undefined;
   }
@@ -63,7 +74,7 @@ export class ViewChannel {
     if (subscriber.payer !== this.#payer) this.#withOtherPayer++;
   }
 
-  /** Returns the requests of the subscriber that stay without an answer. */
+  /** Removes and ends a subscriber. Returns the ids of its requests that stay without an answer. */
   remove(subscriber: Subscriber): readonly number[] {
     const isOther = subscriber.payer !== this.#payer;
     if (this.#subscribers.delete(subscriber) && isOther) this.#withOtherPayer--;
@@ -71,34 +82,34 @@ export class ViewChannel {
   }
 
   /**
-   * Calls back once the view shows all that has happened, those who are still to be hydrated apart: now, or
-   * after its next flush. So a snapshot is never older than the request for it, and a storm of subscribers
-   * does not make the view flush more often than its interval.
+   * Calls back once the view includes all changes so far, apart from members that are still to be hydrated:
+   * now, or after its next flush. So a snapshot is never older than the request for it, and a storm of
+   * subscribers does not make the view flush more often than its interval.
    */
   onceFlushed(callback: () => void): void {
     if (this.view.isMarked) this.#waiting.push(callback);
     else callback();
   }
 
-  /** Calls back once, when more of the first members of a large view are there. */
+  /** Calls back once, when a large view has hydrated more of its initial members. */
   onceHydrated(callback: () => void): void {
-    this.#onCollected.push(callback);
+    this.#onHydrated.push(callback);
   }
 
-  /** To be called when the view has hydrated more of its first members, or all. */
+  /** Called when the view has hydrated more of its initial members, or all. */
   hydrated(): void {
-    const callbacks = this.#onCollected;
-    this.#onCollected = [];
+    const callbacks = this.#onHydrated;
+    this.#onHydrated = [];
     for (const callback of callbacks) this.#guard(callback);
   }
 
-  /** The state at the view's version, made once however many ask for it. */
+  /** The state at the view's version, created once however many subscribers need it. */
   snapshot(): Snapshot {
     this.#snapshot ??= new Snapshot(this.view);
     return this.#snapshot;
   }
 
-  /** To be called after each flush of the view. `deliverSome` sends what it brought. */
+  /** Called after each flush of the view, with its diff if there is one. `deliverSome` sends the diff. */
   publish(diff: Diff | undefined): void {
     if (diff !== undefined) {
       this.#snapshot = undefined;
@@ -111,14 +122,14 @@ export class ViewChannel {
     for (const callback of waiting) this.#guard(callback);
   }
 
-  /** Whether a diff is on its way, and not all have got it yet. */
+  /** Whether a diff is being delivered, and some subscribers do not have it yet. */
   get isPublishing(): boolean {
     return this.#publication !== undefined;
   }
 
   /**
-   * Sends the diff to more subscribers, until that has cost `maxMs` or all have it. Returns the cost. A
-   * subscriber that cannot be served is ended, and the others are served.
+   * Delivers the diff to more subscribers, until that has cost `maxMs` or all have it. Returns the cost in
+   * milliseconds. A subscriber that cannot be served is ended, and the others are served.
    */
   deliverSome(maxMs: number): number {
     const publication = this.#publication;
@@ -142,7 +153,7 @@ export class ViewChannel {
     }
   }
 
-  /** The view is of no use any more: all who watch it are ended. */
+  /** The view is unusable: ends all of its subscribers. */
   fail(error: unknown): void {
     for (const subscriber of [...this.#subscribers]) this.#fail(subscriber, error);
   }

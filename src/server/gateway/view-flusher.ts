@@ -15,12 +15,12 @@ import type { FlushPayer, ViewChannel } from "./view-channel.ts";
 
 export interface ViewFlusherOptions {
   readonly views: ViewRegistry;
-  /** The channel of each view that somebody watches. */
+  /** The channel of each view that has subscribers. */
   readonly channels: ReadonlyMap<View, ViewChannel>;
   readonly limits: Pick<GatewayConfig, "diffIntervalMs">;
   readonly telemetry: Telemetry;
   readonly clock: Clock;
-  /** Called when a view will be due at a time. */
+  /** Called with the time at which a view will be due. */
   readonly wakeBy: (due: number) => void;
   /** The node's time for flushes in one turn of the event loop. */
   readonly flushTurn: TurnBudget;
@@ -28,15 +28,12 @@ export interface ViewFlusherOptions {
 
 /**
  * Flushes the views of one app and delivers their diffs, as far as the rests of the views and the turn of the
- * event loop allow. What does not fit into this turn follows in a later one.
+ * event loop allow. The remaining work follows in a later turn.
  */
 export class ViewFlusher {
   readonly #options: ViewFlusherOptions;
   readonly #views: ViewRegistry;
-  /**
-   * Channels whose last diff has not reached all subscribers yet, and what it has cost so far in
-   * milliseconds.
-   */
+  /** Channels whose last diff has not reached all subscribers yet, with its cost so far in milliseconds. */
   readonly #publishing = new Map<ViewChannel, number>();
   #isFlushing = false;
 
@@ -45,18 +42,18 @@ export class ViewFlusher {
     this.#views = options.views;
   }
 
-  /** How many diffs are on their way. */
+  /** How many diffs are being delivered. */
   get publishing(): number {
     return this.#publishing.size;
   }
 
   /**
-   * Sends what has become of the changes so far. Called from within, as when a subscriber cannot be served
-   * and its sessions end, it leaves the work to the flush that goes on.
+   * Flushes the views that are ready. A nested call, such as when a subscriber cannot be served and its
+   * sessions end, leaves the work to the flush that is running.
    */
   flush(now: number): void {
     if (this.#isFlushing) return;
-    // Most messages touch no view.
+    // Most messages affect no view.
     if (!this.#views.isAtRest || this.#publishing.size > 0) {
       this.#isFlushing = true;
       try {
@@ -68,19 +65,20 @@ export class ViewFlusher {
     this.wake();
   }
 
-  /** Has `wakeBy` called for the view that is due next. */
+  /** Calls `wakeBy` for the view that is due next. */
   wake(): void {
     const next = this.#views.nextDueAt();
     if (next !== undefined) this.#options.wakeBy(next);
   }
 
   /**
-   * In turns: a view that is ready does not wait for a delivery to thousands, nor for that of a large diff.
+   * Alternates between flushes and deliveries: a view that is ready does not wait for a delivery to thousands
+   * of subscribers, nor for that of a large diff.
    */
   #flushReady(now: number): void {
     const { flushTurn } = this.#options;
     while (!this.#views.isAtRest || this.#publishing.size > 0) {
-      if (flushTurn.isSpent) return flushTurn.onNextTurn(this.#goOn);
+      if (flushTurn.isSpent) return flushTurn.onNextTurn(this.#continue);
       const view = this.#views.takeReady(now);
       if (view !== undefined) this.#flush(view, now);
       const [publishing] = this.#publishing;
@@ -89,7 +87,7 @@ export class ViewFlusher {
     }
   }
 
-  readonly #goOn = (): void => this.flush(this.#options.clock.now());
+  readonly #continue = (): void => this.flush(this.#options.clock.now());
 
   #flush(view: View, now: number): void {
     const { telemetry, flushTurn } = this.#options;
@@ -97,7 +95,7 @@ export class ViewFlusher {
     try {
       flush = view.flush();
     } catch (error) {
-      // Nothing has changed: it is tried again, and other views are served meanwhile.
+      // Nothing has changed. The view is flushed again later, and other views are served meanwhile.
       telemetry.crashed(error);
       return this.#views.rest(view, FAILED_FLUSH_REST_MS, now);
     }
@@ -118,7 +116,7 @@ export class ViewFlusher {
   }
 
   /**
-   * Sends a diff to some more subscribers, then it is the next one's turn; when all have it, its view
+   * Delivers a diff to some more subscribers, then it is the next one's turn. Once all have it, its view
    * rests.
    */
   #deliver(channel: ViewChannel, costMs: number, now: number): void {
@@ -131,8 +129,9 @@ export class ViewFlusher {
   }
 
   /**
-   * Has a view rest in proportion to what its flush has cost. The views that one user watches alone, or has
-   * let go of last, share what one view may take: until somebody else watches one of them.
+   * Makes a view rest in proportion to the cost of its flush. The views that only one user subscribes to, or
+   * was the last to leave, together may take what one view may take, until another user subscribes to one of
+   * them.
    */
   #rest(view: View, costMs: number, payer: FlushPayer | undefined, now: number): void {
     const { diffIntervalMs } = this.#options.limits;

@@ -1,6 +1,6 @@
 import type { ReadonlyTable } from "../../core/sessions/table.ts";
 import type { CompiledFilter } from "../../core/views/compiled-filter.ts";
-import { type EncodedEntry, joinMembers } from "../../protocol/codec.ts";
+import { type EncodedEntry, joinEntries } from "../../protocol/codec.ts";
 import { ResultPages } from "../gateway/result-pages.ts";
 
 /** Longer responses are not cached: a bound on the memory of the cache. */
@@ -28,7 +28,7 @@ export class CachedResponse {
     const pages = new ResultPages(filter, table);
     const { members, more } = pages.nextPage();
     if (more) return pieces(members, pages);
-    const text = joinMembers(HEAD, members, TAIL);
+    const text = joinEntries(HEAD, members, TAIL);
     if (filter.isLocal && text.length <= MAX_CACHED_CHARS) {
       this.#cached = { text, changedAt };
     }
@@ -37,11 +37,11 @@ export class CachedResponse {
 }
 
 function* pieces(first: readonly EncodedEntry[], pages: ResultPages): Generator<string, undefined> {
-  yield joinMembers(HEAD, first, "");
+  yield joinEntries(HEAD, first, "");
   for (let more = true; more; ) {
     const page = pages.nextPage();
     more = page.more;
-    if (page.members.length > 0) yield joinMembers(",", page.members, "");
+    if (page.members.length > 0) yield joinEntries(",", page.members, "");
   }
   yield TAIL;
 }

@@ -16,7 +16,7 @@ import { openApiDocument } from "./openapi.ts";
 import type { Route } from "./router.ts";
 
 export interface NodeRoutesOptions {
-  readonly hub: GatewayNode;
+  readonly node: GatewayNode;
   readonly anonymous: AnonymousRequests;
   /**
    * Whether an address is a proxy of ours. Its requests come from other machines, even if it runs on this
@@ -60,12 +60,12 @@ export function nodeRoutes(options: NodeRoutesOptions): Route[] {
   ];
 }
 
-function readiness({ hub, isReady }: NodeRoutesOptions): HttpResponse {
-  if (hub.isDraining) return jsonResponse(503, { status: "draining" }, { "retry-after": "1" });
-  if (!isReady() || !hub.isReady) return jsonResponse(503, { status: "starting" }, { "retry-after": "1" });
+function readiness({ node, isReady }: NodeRoutesOptions): HttpResponse {
+  if (node.isDraining) return jsonResponse(503, { status: "draining" }, { "retry-after": "1" });
+  if (!isReady() || !node.isReady) return jsonResponse(503, { status: "starting" }, { "retry-after": "1" });
   // Still 200: a load balancer that took this node out would disconnect the clients that it serves.
-  const degraded = hub.isDegraded ? "degraded" : "ready";
-  return jsonResponse(200, { status: hub.loadShedder.isShort ? "low_memory" : degraded });
+  const degraded = node.isDegraded ? "degraded" : "ready";
+  return jsonResponse(200, { status: node.loadShedder.isShort ? "low_memory" : degraded });
 }
 
 function metrics(request: HttpRequest, options: NodeRoutesOptions): HttpResponse | Promise<HttpResponse> {

@@ -24,7 +24,7 @@ import type { NodeDescription } from "./schemas.ts";
 interface AppRequest {
   readonly http: HttpRequest;
   readonly params: Params;
-  readonly tenant: AppPresence;
+  readonly presence: AppPresence;
   readonly principal: Principal;
   readonly now: number;
 }
@@ -38,43 +38,45 @@ const SMALL_BODY_BYTES = 16 * 1024;
 
 /** The routes under `/v1/{appId}`. `describeNode` makes the body of `/v1/{appId}/node`. */
 export function presenceRoutes(
-  hub: GatewayNode,
+  node: GatewayNode,
   anonymous: AnonymousRequests,
   describeNode: () => NodeDescription,
 ): Route[] {
-  const forApp = (handler: AppHandler) => withApp(hub, anonymous, handler);
-  const filters = new Map([...hub.presences()].map((tenant) => [tenant, new FilterReader()]));
+  const forApp = (handler: AppHandler) => withApp(node, anonymous, handler);
+  const filters = new Map([...node.presences()].map((presence) => [presence, new FilterReader()]));
   return [
     {
       method: "POST",
       path: "/v1/:appId/presences",
       handler: forApp((request) =>
-        readBody(hub, request, (body) => presences(hub, request, body, filters.get(request.tenant)!)),
+        readBody(node, request, (body) => presences(node, request, body, filters.get(request.presence)!)),
       ),
     },
     {
       method: "GET",
       path: "/v1/:appId/presences/stream",
-      handler: forApp((request) => stream(hub, request)),
+      handler: forApp((request) => stream(node, request)),
     },
     {
       method: "GET",
       path: "/v1/:appId/users/:userId/sessions",
-      handler: forApp(({ tenant, params }) => withUser(params, (id) => userSessions(tenant, id))),
+      handler: forApp(({ presence, params }) => withUser(params, (id) => userSessions(presence, id))),
     },
     {
       method: "DELETE",
       path: "/v1/:appId/users/:userId/sessions",
-      handler: forApp(({ tenant, params, now }) => withUser(params, (id) => kick(tenant, id, now))),
+      handler: forApp(({ presence, params, now }) =>
+        withUser(params, (id) => forceEndAll(presence, id, now)),
+      ),
     },
-    { method: "GET", path: "/v1/:appId/stats", handler: forApp(({ tenant }) => stats(tenant)) },
+    { method: "GET", path: "/v1/:appId/stats", handler: forApp(({ presence }) => stats(presence)) },
     { method: "GET", path: "/v1/:appId/node", handler: forApp(() => jsonResponse(200, describeNode())) },
     {
       method: "GET",
       path: "/v1/:appId/realtime",
       handler: (request, params) =>
         anonymous.respond(request.address(), () =>
-          hub.presence(params.appId ?? "") === undefined
+          node.presence(params.appId ?? "") === undefined
             ? unknownApp()
             : errorResponse(426, { upgrade: ["this path is for WebSockets"] }, { upgrade: "websocket" }),
         ),
@@ -83,81 +85,81 @@ export function presenceRoutes(
 }
 
 /** Finds the app, checks credentials and rate, then calls the handler. */
-function withApp(hub: GatewayNode, anonymous: AnonymousRequests, handler: AppHandler): RouteHandler {
+function withApp(node: GatewayNode, anonymous: AnonymousRequests, handler: AppHandler): RouteHandler {
   return (request, params) => {
-    const tenant = hub.presence(params.appId ?? "");
-    if (tenant === undefined) return anonymous.respond(request.address(), unknownApp);
-    if (!hub.isReady) return errorResponse(503, { node: ["is starting"] }, { "retry-after": "1" });
-    const authorized = authorize(tenant.app, request.headers.authorization, hub.clock.wallNow());
+    const presence = node.presence(params.appId ?? "");
+    if (presence === undefined) return anonymous.respond(request.address(), unknownApp);
+    if (!node.isReady) return errorResponse(503, { node: ["is starting"] }, { "retry-after": "1" });
+    const authorized = authorize(presence.app, request.headers.authorization, node.clock.wallNow());
     if (!authorized.ok) {
       const { reason } = authorized;
       return anonymous.respond(request.address(), () => {
-        hub.telemetry.refused("unauthenticated", reason);
+        node.telemetry.refused("unauthenticated", reason);
         return errorResponse(401, { authorization: [reason] }, { "www-authenticate": "Bearer" });
       });
     }
     request.authorized();
-    const now = hub.clock.now();
-    if (!tenant.httpRate.take(now)) {
-      hub.telemetry.refused("http_rate");
-      const retryAfter = Math.max(1, Math.ceil(tenant.httpRate.waitMs(now) / 1000));
+    const now = node.clock.now();
+    if (!presence.httpRate.take(now)) {
+      node.telemetry.refused("http_rate");
+      const retryAfter = Math.max(1, Math.ceil(presence.httpRate.waitMs(now) / 1000));
       return errorResponse(
         429,
         { rate: ["too many requests a second"] },
         { "retry-after": String(retryAfter) },
       );
     }
-    return handler({ http: request, params, tenant, principal: authorized.principal, now });
+    return handler({ http: request, params, presence, principal: authorized.principal, now });
   };
 }
 
 /** Has the body read, unless memory is short and the body is long. */
 function readBody(
-  hub: GatewayNode,
-  { http, tenant }: AppRequest,
+  node: GatewayNode,
+  { http, presence }: AppRequest,
   handle: (body: Buffer) => HttpResponse,
   maxBytes?: number,
 ): HttpResponse | BodyWanted {
-  if (!hub.loadShedder.isShort || http.contentLength <= SMALL_BODY_BYTES) {
-    return new BodyWanted(tenant.app.id, handle, maxBytes);
+  if (!node.loadShedder.isShort || http.contentLength <= SMALL_BODY_BYTES) {
+    return new BodyWanted(presence.app.id, handle, maxBytes);
   }
-  hub.telemetry.refused("memory");
+  node.telemetry.refused("memory");
   return errorResponse(503, { body: ["this node is short of memory"] }, { "retry-after": "5" });
 }
 
 function presences(
-  hub: GatewayNode,
-  { http, tenant, now }: AppRequest,
+  node: GatewayNode,
+  { http, presence, now }: AppRequest,
   body: Buffer,
   filters: FilterReader,
 ): HttpResponse {
   const parsed = filters.ofBody(body, http.headers["content-type"]);
   if (!parsed.ok) return parsed.response;
-  const text = parsed.response.read(tenant.table);
-  hub.telemetry.observeQuery(hub.clock.now() - now);
+  const text = parsed.response.read(presence.table);
+  node.telemetry.observeQuery(node.clock.now() - now);
   return textResponse(200, text);
 }
 
-function stream(hub: GatewayNode, { http, tenant, principal }: AppRequest): HttpResponse {
+function stream(node: GatewayNode, { http, presence, principal }: AppRequest): HttpResponse {
   const parsed = filterOfQuery(http.query);
   if (!parsed.ok) return parsed.response;
   const since = parsePosition(http.headers["last-event-id"]);
   if (http.method === "HEAD") return textResponse(200, "", { "content-type": "text/event-stream" });
-  const admission = hub.admit(http.address());
+  const admission = node.admit(http.address());
   if (!admission.ok) {
     const { status, message, retryAfterS = 1 } = admission;
     return errorResponse(status, { connections: [message] }, { "retry-after": String(retryAfterS) });
   }
   return streamResponse(
     "text/event-stream; charset=utf-8",
-    (sink) => new EventStream(hub, tenant, principal, parsed.filter, since, sink, admission),
+    (sink) => new EventStream(node, presence, principal, parsed.filter, since, sink, admission),
   );
 }
 
-function userSessions(tenant: AppPresence, userId: string): HttpResponse {
+function userSessions(presence: AppPresence, userId: string): HttpResponse {
   const background = [];
   const widgets = [];
-  for (const { statusBits, selectedConversationId } of tenant.table.user(userId)?.sessions ?? []) {
+  for (const { statusBits, selectedConversationId } of presence.table.user(userId)?.sessions ?? []) {
     const row = {
       isTyping: (statusBits & TYPING_BIT) !== 0,
       currentConversationId: selectedConversationId,
@@ -168,14 +170,14 @@ function userSessions(tenant: AppPresence, userId: string): HttpResponse {
   return jsonResponse(200, [...background, ...widgets]);
 }
 
-function kick(tenant: AppPresence, userId: string, now: number): HttpResponse {
-  const ended = tenant.transact(now, (sessions) => sessions.forceEndAll(userId));
+function forceEndAll(presence: AppPresence, userId: string, now: number): HttpResponse {
+  const ended = presence.transact(now, (sessions) => sessions.forceEndAll(userId));
   return jsonResponse(200, { ended });
 }
 
-function stats(tenant: AppPresence): HttpResponse {
-  const { sockets, subscriptions, views } = tenant;
-  return jsonResponse(200, { ...tenant.table.counts(), sockets, subscriptions, views });
+function stats(presence: AppPresence): HttpResponse {
+  const { sockets, subscriptions, views } = presence;
+  return jsonResponse(200, { ...presence.table.counts(), sockets, subscriptions, views });
 }
 
 function withUser(params: Params, handle: (userId: string) => HttpResponse): HttpResponse {

@@ -7,8 +7,8 @@ import { TimeHistogram } from "./time-histogram.ts";
 
 export interface Metrics {
   readonly telemetry: Telemetry;
-  /** The hub whose state the gauges show. */
-  observe(hub: GatewayNode): void;
+  /** The node whose state the gauges show. */
+  observe(node: GatewayNode): void;
   /** Shows the state of a cluster too. */
   observeCluster(cluster: Cluster): void;
   /** Milliseconds from a change on this node until it came back from the log. */
@@ -32,11 +32,11 @@ const COUNTERS = {
   },
 } as const satisfies Readonly<Record<Count, CounterInfo>>;
 
-type Tenant = ReturnType<GatewayNode["presences"]> extends Iterable<infer Item> ? Item : never;
+type Presence = ReturnType<GatewayNode["presences"]> extends Iterable<infer Item> ? Item : never;
 
 /**
- * The metrics of this node. Counts are plain numbers, and gauges are read from the hub at each scrape;
- * every set of labels is fixed. `onRefusal` and `onCrash` see each event, for the log.
+ * The metrics of this node. Counts are plain numbers, and gauges are read from the node when somebody
+ * scrapes; every set of labels is fixed. `onRefusal` and `onCrash` see each event, for the log.
  */
 export function createMetrics(
   onRefusal: (refusal: Refusal, detail: string | undefined) => void,
@@ -82,26 +82,26 @@ export function createMetrics(
     () => crashes,
   );
 
-  let hub: GatewayNode | undefined;
-  const sum = (value: (tenant: Tenant) => number) => {
+  let node: GatewayNode | undefined;
+  const sum = (value: (presence: Presence) => number) => {
     let total = 0;
-    for (const tenant of hub?.presences() ?? []) total += value(tenant);
+    for (const presence of node?.presences() ?? []) total += value(presence);
     return total;
   };
   metrics.counter(
     { name: "folded_events", help: "Number of events since start that joined a diff with an earlier event." },
-    () => sum((tenant) => tenant.coalescedChanges),
+    () => sum((presence) => presence.coalescedChanges),
   );
-  metrics.gauge("connections", "Open WebSockets and event streams.", () => hub?.admissions.connections ?? 0);
-  metrics.gauge("sockets", "Open WebSockets.", () => sum((tenant) => tenant.sockets));
-  metrics.gauge("users", "Users who are online.", () => sum((tenant) => tenant.table.counts().users));
-  metrics.gauge("views", "Views with a subscriber.", () => sum((tenant) => tenant.views));
+  metrics.gauge("connections", "Open WebSockets and event streams.", () => node?.admissions.connections ?? 0);
+  metrics.gauge("sockets", "Open WebSockets.", () => sum((presence) => presence.sockets));
+  metrics.gauge("users", "Users who are online.", () => sum((presence) => presence.table.counts().users));
+  metrics.gauge("views", "Views with a subscriber.", () => sum((presence) => presence.views));
   metrics.gauge("subscriptions", "Subscriptions, on WebSockets and event streams.", () =>
-    sum((tenant) => tenant.subscriptions),
+    sum((presence) => presence.subscriptions),
   );
   metrics.labelledGauge("sessions", "Sessions by kind: visible widgets, and all others.", "kind", {
-    widget: () => sum((tenant) => tenant.table.counts().widgets),
-    background: () => sum((tenant) => tenant.table.counts().backgroundSessions),
+    widget: () => sum((presence) => presence.table.counts().widgets),
+    background: () => sum((presence) => presence.table.counts().backgroundSessions),
   });
 
   let lag: TimeHistogram | undefined;
@@ -109,7 +109,7 @@ export function createMetrics(
   return {
     telemetry,
     observe: (observed) => {
-      hub = observed;
+      node = observed;
     },
     observeCluster: (cluster) => {
       lag = new TimeHistogram(

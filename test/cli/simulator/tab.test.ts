@@ -35,7 +35,7 @@ async function open(secret?: string): Promise<{ tab: Tab; over: Promise<void> }>
 }
 
 function sessions() {
-  return gateway.tenant().table.user("alice")?.sessions ?? [];
+  return gateway.presence().table.user("alice")?.sessions ?? [];
 }
 
 test("a tab opens its sessions, and resumes them unchanged after it lost its socket", async () => {

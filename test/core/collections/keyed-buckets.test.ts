@@ -31,7 +31,7 @@ class NaiveBuckets {
 }
 
 describe("buckets by key", () => {
-  it("let through what a bucket for each key for ever would, and keep none that is full", () => {
+  it("admit the same as a bucket kept for each key for ever, and keep none that is full", () => {
     const key = fc.constantFrom("a", "b", "c", "d");
     // Eighths of a token a millisecond are exact, so both work out the same.
     const step = fc.oneof({ weight: 3, arbitrary: key }, { weight: 1, arbitrary: fc.nat({ max: 100 }) });
@@ -58,7 +58,7 @@ describe("buckets by key", () => {
     );
   });
 
-  it("keep a bounded number of keys, and forget the quietest first", () => {
+  it("keep a limited number of keys, and drop the quietest first", () => {
     const buckets = new KeyedBuckets(1, 2, 10);
     for (let i = 0; i < 1_000; i++) {
       buckets.take(`key ${i}`, 0);

@@ -67,8 +67,8 @@ class World {
   }
 }
 
-describe("a walk over a table that changes", () => {
-  it("visits who was there all the time, and nobody twice", () => {
+describe("a cursor over a table that changes", () => {
+  it("visits each user who stays in the result once, and nobody twice", () => {
     fc.assert(
       fc.property(
         history.filter,
@@ -101,7 +101,7 @@ describe("a walk over a table that changes", () => {
     );
   });
 
-  it("gives a view that is right at its first flush, whatever happened while it was collected", () => {
+  it("makes a view that is correct after its first flush, whatever happened while it was hydrated", () => {
     fc.assert(
       fc.property(
         history.filter,
@@ -114,7 +114,7 @@ describe("a walk over a table that changes", () => {
           const view = new View("view", filter, world.table);
           world.onChange = (change) => {
             if (filter.conversationId === undefined || touches(change, filter.conversationId))
-              view.touch(change, 0);
+              view.markDirty(change, 0);
           };
           let done = false;
           for (const each of steps) {
@@ -134,7 +134,7 @@ describe("a walk over a table that changes", () => {
 });
 
 describe("large views", () => {
-  it("are collected in turns, are not flushed before they are complete, and then are what a query answers", () => {
+  it("are hydrated in turns, not flushed before they are complete, and then equal a query's result", () => {
     const world = new World();
     const fields = {
       visible: true,
@@ -146,7 +146,7 @@ describe("large views", () => {
     for (let i = 0; i < 3 * HYDRATE_AT_ONCE; i++) world.open({ userId: `u${i}`, kind: "widget", fields });
     let names = 0;
     const views = new ViewRegistry(world.table, 0, () => `view${names++}`);
-    world.onChange = (change) => views.touch(change, 0);
+    world.onChange = (change) => views.markDirty(change, 0);
     const view = views.acquire(new CompiledFilter(FilterSchema.parse({})));
     const other = views.acquire(new CompiledFilter(FilterSchema.parse({ hasFocus: false })));
     expect([view.isHydrating, other.isHydrating]).toEqual([true, true]);

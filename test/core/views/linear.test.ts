@@ -7,12 +7,14 @@ import { ViewRegistry } from "../../../src/core/views/view-registry.ts";
 import { FilterSchema } from "../../../src/protocol/filter.ts";
 import { ResultPages } from "../../../src/server/gateway/result-pages.ts";
 
-// A user may have many sessions and be in no result. What is looked at is linear in the sessions all the same: counted
-// in calls, not in time.
+// A user may have many sessions and be in no result. What is looked at is linear in the sessions all the
+// same: counted in calls, not in time.
 
 const SESSIONS = 1_000;
 
-/** A user with a visible widget elsewhere, whose background sessions in a room therefore count for nothing. */
+/**
+ * A user with a visible widget elsewhere, whose background sessions in a room therefore count for nothing.
+ */
 function hiddenInRoom() {
   const table = new Table();
   const widget = table.open(
@@ -37,13 +39,13 @@ function hiddenInRoom() {
   return { table, filter, widget, matches: vi.spyOn(filter, "matches") };
 }
 
-it("a query looks at each session of a user who is not in the result once or twice", () => {
+it("a query checks each session of a user who is not in the result once or twice", () => {
   const { table, filter, matches } = hiddenInRoom();
   expect(new ResultPages(filter, table).nextPage()).toEqual({ members: [], more: false });
   expect(matches.mock.calls.length).toBeLessThanOrEqual(2 * (SESSIONS + 1));
 });
 
-it("so does a view that is made", () => {
+it("so does a new view", () => {
   const { table, filter, matches } = hiddenInRoom();
   const view = new View("v", filter, table);
   while (!view.hydrate(100));
@@ -51,7 +53,7 @@ it("so does a view that is made", () => {
   expect(matches.mock.calls.length).toBeLessThanOrEqual(2 * (SESSIONS + 1));
 });
 
-it("a change of visibility looks at each view once or twice, however many sessions are where it looks", () => {
+it("a change of visibility visits each view once or twice, however many sessions the user has there", () => {
   const { table } = hiddenInRoom();
   let names = 0;
   const views = new ViewRegistry(table, 50, () => `v${names++}`);
@@ -60,10 +62,10 @@ it("a change of visibility looks at each view once or twice, however many sessio
       FilterSchema.parse({ selectedConversationId: "room", includeBackgroundSessions: true }),
     ),
   );
-  const touch = vi.spyOn(view, "touch");
+  const markDirty = vi.spyOn(view, "markDirty");
   const change = table.update(table.get("w")!, { ...NEW_SESSION, visible: false })!;
   expect(change.visibilityFlipped).toBe(true);
-  views.touch(change, 0);
-  expect(touch.mock.calls.length).toBeLessThanOrEqual(2);
-  expect(touch.mock.calls.length).toBeGreaterThan(0);
+  views.markDirty(change, 0);
+  expect(markDirty.mock.calls.length).toBeLessThanOrEqual(2);
+  expect(markDirty.mock.calls.length).toBeGreaterThan(0);
 });

@@ -29,9 +29,9 @@ class Peer {
   readonly progress = 0;
 
   constructor(world: World) {
-    this.connection = new Connection(world.hub, world.tenant, this, {
+    this.connection = new Connection(world.node, world.presence, this, {
       release: () => {},
-      mayAsk: () => true,
+      admitMessage: () => true,
     });
   }
 
@@ -59,7 +59,7 @@ let age = 0;
 let life = 0;
 
 function meet(): Peer {
-  world.hub.run(world.time);
+  world.node.run(world.time);
   const fresh = new Peer(world);
   // Every second socket belongs to a user, with fewer rights.
   const token = life++ % 2 === 0 ? appToken : userToken;
@@ -77,8 +77,8 @@ function meet(): Peer {
 
 function part(gone: Peer): void {
   gone.connection.onClose(1000);
-  world.tenant.transact(world.time, (sessions) => sessions.forceEndAll("alice"));
-  world.tenant.transact(world.time, (sessions) => sessions.forceEndAll("bob"));
+  world.presence.transact(world.time, (sessions) => sessions.forceEndAll("alice"));
+  world.presence.transact(world.time, (sessions) => sessions.forceEndAll("bob"));
 }
 
 const near = nearTo(CLIENT_MESSAGES, WORDS, 20);

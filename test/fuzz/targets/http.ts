@@ -17,11 +17,13 @@ const world = new World({
   HTTP_REQUESTS_PER_SECOND: "10000000",
   MAX_CONNECTS_PER_SECOND: "1000000",
 });
-const { tenant } = world;
+const { presence } = world;
 for (const [i, userId] of ["alice", "bob", "__proto__"].entries()) {
-  const holder = { onSessionLost: () => {} };
+  const connection = { onSessionLost: () => {} };
   const patch = { selectedConversationId: "c1", hasFocus: i === 0, custom: { mood: "calm" } };
-  tenant.transact(0, (sessions) => sessions.open(userId, i === 1 ? "background" : "widget", patch, holder));
+  presence.transact(0, (sessions) =>
+    sessions.open(userId, i === 1 ? "background" : "widget", patch, connection),
+  );
 }
 
 const node = {
@@ -35,9 +37,9 @@ const node = {
 };
 const handle = createRouter(
   [
-    ...presenceRoutes(world.hub, UNLIMITED, () => node),
+    ...presenceRoutes(world.node, UNLIMITED, () => node),
     ...nodeRoutes({
-      hub: world.hub,
+      node: world.node,
       anonymous: UNLIMITED,
       isProxy: () => false,
       isReady: () => true,

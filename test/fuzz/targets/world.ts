@@ -21,15 +21,15 @@ const NO_FILES = { openFiles: 65_536, readFile: () => "" };
  * run.
  */
 export class World {
-  readonly hub: GatewayNode;
-  readonly tenant: AppPresence;
+  readonly node: GatewayNode;
+  readonly presence: AppPresence;
   /** Milliseconds, set by the test. */
   time = 0;
 
   constructor(env: Record<string, string> = {}, app: Partial<AppConfig> = {}) {
     let ids = 0;
     const { limits } = readSettings(env, NO_FILES);
-    this.hub = new GatewayNode({
+    this.node = new GatewayNode({
       apps: [new App({ id: APP_ID, secrets: [SECRET], ...app })],
       limits,
       clock: { now: () => this.time, wallNow: () => WALL_NOW },
@@ -47,13 +47,13 @@ export class World {
       random: Math.random,
     });
     // Nothing happens here except by an input.
-    this.hub.stop();
-    this.tenant = this.hub.presence(APP_ID)!;
+    this.node.stop();
+    this.presence = this.node.presence(APP_ID)!;
   }
 
   /** Everything that a client could see, as text. */
   state(): string {
-    const { table, views, subscriptions } = this.tenant;
+    const { table, views, subscriptions } = this.presence;
     let data = "";
     for (const filter of [EVERYBODY, WIDGETS]) {
       const pages = new ResultPages(filter, table);
@@ -63,6 +63,6 @@ export class World {
         more = page.more;
       }
     }
-    return JSON.stringify([table.counts(), views, subscriptions, this.hub.admissions.connections, data]);
+    return JSON.stringify([table.counts(), views, subscriptions, this.node.admissions.connections, data]);
   }
 }

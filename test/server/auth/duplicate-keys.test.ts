@@ -58,7 +58,7 @@ const { value } = fc.letrec<{ value: Written }>((tie) => ({
   ),
 }));
 
-it("finds what a text was made with, whatever its depth and spelling", () => {
+it("finds the keys that a text was built with, whatever their depth and spelling", () => {
   const seen = { twice: 0, once: 0 };
   fc.assert(
     fc.property(value, ({ json, isTwice }) => {

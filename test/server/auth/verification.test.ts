@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { App } from "../../../src/server/auth/app.ts";
-import { KnownTokens, MAX_KNOWN_TOKENS } from "../../../src/server/auth/known-tokens.ts";
 import { mintToken } from "../../../src/server/auth/mint.ts";
 import { verifyToken } from "../../../src/server/auth/token.ts";
 import { authorize } from "../../../src/server/http/authorize.ts";
@@ -84,15 +83,6 @@ describe("a token that is known", () => {
     for (const seconds of [65, 1_000]) {
       expect(ask(seconds)).toEqual({ ok: false, reason: "the token has expired" });
     }
-  });
-
-  it("is known as a whole, and only as long as there are not too many", () => {
-    const known = new KnownTokens();
-    const principal = { kind: "app", exp: undefined } as const;
-    for (let i = 0; i <= MAX_KNOWN_TOKENS; i++) known.add(`a.b.${i}`, principal);
-    expect(known.get("a.b.0")).toBeUndefined();
-    expect(known.get("a.b.1")).toBe(principal);
-    for (const other of ["a.b.1 ", "a.b.", "a.b", "A.b.1"]) expect(known.get(other)).toBeUndefined();
   });
 });
 

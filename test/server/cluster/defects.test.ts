@@ -83,7 +83,7 @@ describe("a defect that shows while something is taken in", () => {
       }
       for (let round = 0; round < 60; round++) {
         const node = random.pick(world.nodes);
-        const sessions = [...node.tenant.table.all()];
+        const sessions = [...node.appPresence.table.all()];
         const session = sessions.length > 0 ? random.pick(sessions) : undefined;
         const isHeld = session !== undefined && node.socket.held.has(session.sessionId);
         switch (random.below(6)) {

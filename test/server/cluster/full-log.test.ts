@@ -9,7 +9,7 @@ describe("nodes whose log has no room for more", () => {
     const moved = a!.open("moved", "widget", {});
     world.heal(40);
     world.log.isFull = true;
-    a!.transact((sessions) => sessions.update(a!.tenant.table.get(alice)!, { custom: { n: "1" } }));
+    a!.transact((sessions) => sessions.update(a!.appPresence.table.get(alice)!, { custom: { n: "1" } }));
     world.advance(1_000, () => 5);
     for (const { replicator } of world.nodes) {
       expect(replicator.isWhole).toBe(false);
@@ -17,12 +17,12 @@ describe("nodes whose log has no room for more", () => {
     }
     // A client moves to another node, which cannot be written.
     a!.socket.held.delete(moved);
-    a!.transact((sessions) => sessions.markDisconnected(a!.tenant.table.get(moved)!));
+    a!.transact((sessions) => sessions.markDisconnected(a!.appPresence.table.get(moved)!));
     expect(b!.resume(moved, { hasFocus: true })).toBe(true);
     c!.open("carol", "widget", {});
     world.advance(LEASE_MS + WINDOW_MS + 5_000, () => 5);
     for (const { events } of world.nodes) {
-      expect(events).not.toContain("peerBuried");
+      expect(events).not.toContain("nodeEvicted");
       expect(events).not.toContain("expelled");
     }
     expect(users(world)).toEqual([
@@ -36,7 +36,7 @@ describe("nodes whose log has no room for more", () => {
     for (const { replicator } of world.nodes) expect(replicator.isWhole).toBe(true);
     expect(users(world)).toEqual(Array(3).fill(["alice", "carol", "moved"]));
     expect(b!.socket.told).toEqual([]);
-    expect(c!.tenant.table.get(alice)!.custom.n).toBe("1");
+    expect(c!.appPresence.table.get(alice)!.custom.n).toBe("1");
     world.heal(LEASE_MS + WINDOW_MS);
     world.compare();
   });
@@ -48,10 +48,10 @@ describe("nodes whose log has no room for more", () => {
     a!.open("alice", "widget", {});
     world.heal(40);
     world.log.isFull = true;
-    const [alice] = a!.tenant.table.user("alice")!.sessions;
+    const [alice] = a!.appPresence.table.user("alice")!.sessions;
     a!.transact((sessions) => sessions.update(alice!, { hasFocus: true }));
     a!.socket.held.delete(gone);
-    a!.transact((sessions) => sessions.end(a!.tenant.table.get(gone)!, "closed"));
+    a!.transact((sessions) => sessions.end(a!.appPresence.table.get(gone)!, "closed"));
     expect(b!.transact((sessions) => sessions.forceEndAll("alice"))).toBe(1);
     world.advance(1_500, () => 5);
     expect(users(world)).toEqual([[], []]);
@@ -70,17 +70,17 @@ describe("nodes whose log has no room for more", () => {
     // changed again.
     b!.resume(one!, {});
     b!.resume(two!, {});
-    a!.transact((sessions) => sessions.update(a!.tenant.table.get(three!)!, { hasFocus: true }));
+    a!.transact((sessions) => sessions.update(a!.appPresence.table.get(three!)!, { hasFocus: true }));
     world.advance(10, (node) => (node === c ? 0 : 1));
-    b!.transact((sessions) => sessions.update(b!.tenant.table.get(one!)!, { custom: { n: "2" } }));
-    b!.transact((sessions) => sessions.end(b!.tenant.table.get(two!)!, "closed"));
+    b!.transact((sessions) => sessions.update(b!.appPresence.table.get(one!)!, { custom: { n: "2" } }));
+    b!.transact((sessions) => sessions.end(b!.appPresence.table.get(two!)!, "closed"));
     b!.socket.held.delete(two!);
-    a!.transact((sessions) => sessions.update(a!.tenant.table.get(three!)!, { isTyping: true }));
+    a!.transact((sessions) => sessions.update(a!.appPresence.table.get(three!)!, { isTyping: true }));
     world.advance(3_000, () => 3);
     world.heal(2_000);
     world.compare();
     expect(users(world)).toEqual(Array(3).fill(["one", "three"]));
-    expect(c!.tenant.table.get(one!)!.custom.n).toBe("2");
+    expect(c!.appPresence.table.get(one!)!.custom.n).toBe("2");
     expect(b!.socket.told).toEqual([]);
   });
 
@@ -90,9 +90,9 @@ describe("nodes whose log has no room for more", () => {
     const alice = a!.open("alice", "widget", {});
     world.heal(40);
     world.log.isFull = true;
-    a!.transact((sessions) => sessions.update(a!.tenant.table.get(alice)!, { hasFocus: true }));
+    a!.transact((sessions) => sessions.update(a!.appPresence.table.get(alice)!, { hasFocus: true }));
     world.advance(200, () => 5);
-    a!.transact((sessions) => sessions.markDisconnected(a!.tenant.table.get(alice)!));
+    a!.transact((sessions) => sessions.markDisconnected(a!.appPresence.table.get(alice)!));
     a!.socket.held.delete(alice);
     a!.replicator.leave();
     world.advance(1_500, () => 5);

@@ -9,13 +9,13 @@ describe("nodes whose log is lost, older, trimmed, frozen or silent", () => {
     const bob = b!.open("bob", "widget", {});
     world.heal(40);
     world.log.lose();
-    b!.transact((sessions) => sessions.update(b!.tenant.table.get(bob)!, { hasFocus: true }));
+    b!.transact((sessions) => sessions.update(b!.appPresence.table.get(bob)!, { hasFocus: true }));
     for (let i = 0; i < 50; i++) {
       world.heal(100);
       expect(users(world)).toEqual(Array(3).fill(["alice", "bob"]));
     }
     world.compare();
-    expect(c!.tenant.table.get(bob)!.hasFocus).toBe(true);
+    expect(c!.appPresence.table.get(bob)!.hasFocus).toBe(true);
     world.heal(LEASE_MS + WINDOW_MS + 5_000);
     world.compare();
   });
@@ -32,7 +32,7 @@ describe("nodes whose log is lost, older, trimmed, frozen or silent", () => {
       for (const node of world.nodes) world.cut(node);
       world.log.lose();
       a!.socket.held.delete(bob);
-      a!.transact((sessions) => sessions.end(a!.tenant.table.get(bob)!, "closed"));
+      a!.transact((sessions) => sessions.end(a!.appPresence.table.get(bob)!, "closed"));
       b!.transact((sessions) => sessions.forceEndAll("carol"));
       world.nodes[first]!.connect();
       world.advance(1_000, () => 5);
@@ -77,7 +77,7 @@ describe("nodes whose log is lost, older, trimmed, frozen or silent", () => {
     world.heal(5_000);
     expect(a!.socket.told).toEqual([]);
     expect(b!.socket.told).toEqual([`${alice} replaced`]);
-    for (const { tenant } of world.nodes) expect(tenant.table.get(alice)!.hasFocus).toBe(true);
+    for (const { appPresence } of world.nodes) expect(appPresence.table.get(alice)!.hasFocus).toBe(true);
     world.compare();
   });
 
@@ -90,7 +90,7 @@ describe("nodes whose log is lost, older, trimmed, frozen or silent", () => {
       const moved = a!.open("moved", "widget", {});
       world.heal(40);
       const restore = world.log.save();
-      a!.transact((sessions) => sessions.end(a!.tenant.table.get(ended)!, "closed"));
+      a!.transact((sessions) => sessions.end(a!.appPresence.table.get(ended)!, "closed"));
       a!.socket.held.delete(ended);
       b!.resume(moved, { hasFocus: true });
       b!.open("new", "widget", {});
@@ -104,7 +104,7 @@ describe("nodes whose log is lost, older, trimmed, frozen or silent", () => {
       world.compare();
       expect(users(world)).toEqual(Array(3).fill(["moved", "new"]));
       expect(b!.socket.told).toEqual([]);
-      expect(c!.tenant.table.get(moved)!.hasFocus).toBe(true);
+      expect(c!.appPresence.table.get(moved)!.hasFocus).toBe(true);
     },
   );
 
@@ -124,7 +124,7 @@ describe("nodes whose log is lost, older, trimmed, frozen or silent", () => {
     world.heal(LEASE_MS + WINDOW_MS);
     expect(b!.socket.told).toEqual([`${alice} replaced`]);
     expect(c!.socket.told).toEqual([]);
-    expect(a!.tenant.table.get(alice)!.hasFocus).toBe(true);
+    expect(a!.appPresence.table.get(alice)!.hasFocus).toBe(true);
     world.compare();
   });
 
@@ -152,7 +152,7 @@ describe("nodes whose log is lost, older, trimmed, frozen or silent", () => {
     // Redis went back to a time before alice came; and a client of the one went to the other, which tells of
     // it when it can.
     restore(false);
-    b!.transact((sessions) => sessions.markDisconnected(b!.tenant.table.get(moved)!));
+    b!.transact((sessions) => sessions.markDisconnected(b!.appPresence.table.get(moved)!));
     b!.socket.held.delete(moved);
     a!.resume(moved, {});
     world.advance(WINDOW_MS + 100, () => 0);
@@ -175,7 +175,7 @@ describe("nodes whose log is lost, older, trimmed, frozen or silent", () => {
     world.heal(40);
     b!.isPaused = true;
     a!.open("new", "widget", {});
-    a!.transact((sessions) => sessions.end(a!.tenant.table.get(gone)!, "closed"));
+    a!.transact((sessions) => sessions.end(a!.appPresence.table.get(gone)!, "closed"));
     a!.socket.held.delete(gone);
     world.flush();
     a!.open("newer", "widget", {});
@@ -195,7 +195,7 @@ describe("nodes whose log is lost, older, trimmed, frozen or silent", () => {
     const moved = b!.open("moved", "widget", {});
     world.heal(40);
     world.isFrozen = true;
-    b!.transact((sessions) => sessions.markDisconnected(b!.tenant.table.get(moved)!));
+    b!.transact((sessions) => sessions.markDisconnected(b!.appPresence.table.get(moved)!));
     b!.socket.held.delete(moved);
     world.advance(3_000, () => 1);
     a!.resume(moved, {});

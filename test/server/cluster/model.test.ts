@@ -155,7 +155,7 @@ class Play {
         break;
       case "kick":
         if (node!.isPaused) break;
-        for (const { sessionId } of node!.tenant.table.user(step.userId)?.sessions ?? []) {
+        for (const { sessionId } of node!.appPresence.table.user(step.userId)?.sessions ?? []) {
           this.#ended.add(sessionId);
         }
         node!.transact((sessions) => sessions.forceEndAll(step.userId));
@@ -200,7 +200,7 @@ class Play {
       case "leave":
         if (world.nodes.length === 1 || node!.isPaused) break;
         for (const sessionId of node!.socket.held) {
-          node!.transact((sessions) => sessions.markDisconnected(node!.tenant.table.get(sessionId)!));
+          node!.transact((sessions) => sessions.markDisconnected(node!.appPresence.table.get(sessionId)!));
         }
         node!.replicator.leave();
         world.pump(node!, 20);
@@ -250,7 +250,7 @@ class Play {
     world.heal(200);
     const both = isOtherFirst ? [other, one] : [one, other];
     const canResume = (node: FakeNode) =>
-      node.tenant.table.get(known.sessionId) !== undefined && !node.socket.held.has(known.sessionId);
+      node.appPresence.table.get(known.sessionId) !== undefined && !node.socket.held.has(known.sessionId);
     // After a disaster a healed world may still have to make up its mind.
     if (!both.every((node) => canResume(node) && node.replicator.isWhole)) return;
     const before = world.log.entries.length;
@@ -271,18 +271,18 @@ class Play {
 
   #atHolder(
     known: Known | undefined,
-    act: (node: FakeNode, session: NonNullable<ReturnType<FakeNode["tenant"]["table"]["get"]>>) => void,
+    act: (node: FakeNode, session: NonNullable<ReturnType<FakeNode["appPresence"]["table"]["get"]>>) => void,
   ): void {
     const holder = this.world.nodes.find(
       (node) => !node.isPaused && known !== undefined && node.socket.held.has(known.sessionId),
     );
-    if (holder !== undefined) act(holder, holder.tenant.table.get(known!.sessionId)!);
+    if (holder !== undefined) act(holder, holder.appPresence.table.get(known!.sessionId)!);
   }
 
   #shown(): Map<FakeNode, Set<string>> {
     const shown = new Map<FakeNode, Set<string>>();
     for (const node of this.world.nodes) {
-      shown.set(node, new Set([...node.tenant.table.all()].map(({ sessionId }) => sessionId)));
+      shown.set(node, new Set([...node.appPresence.table.all()].map(({ sessionId }) => sessionId)));
     }
     return shown;
   }
@@ -291,7 +291,7 @@ class Play {
   #check(before: Map<FakeNode, Set<string>>): void {
     for (const [node, sessionIds] of before) {
       for (const { sessionId, lostAt } of this.#sessions) {
-        const isGone = sessionIds.has(sessionId) && node.tenant.table.get(sessionId) === undefined;
+        const isGone = sessionIds.has(sessionId) && node.appPresence.table.get(sessionId) === undefined;
         if (!isGone || this.#ended.has(sessionId)) continue;
         if (lostAt === undefined || this.world.now - lostAt < WINDOW_MS - MARGIN_MS) {
           throw new Error(`${sessionId} has left ${node.name}`);

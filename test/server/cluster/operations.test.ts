@@ -83,7 +83,7 @@ describe.skipIf(!hasRedis())("two nodes, one of which is lost for a while", () =
     const b = await start(network.port);
     const alice = await b.connect("alice");
     await alice.open({});
-    await until(() => a.tenant().table.counts().users === 1);
+    await until(() => a.presence().table.counts().users === 1);
     await until(async () => (await metric(b, "lag_seconds_count")) > 0);
     for (const node of nodes) {
       const left = await metric(node, "lease_seconds");
@@ -134,7 +134,7 @@ describe.skipIf(!hasRedis())("two nodes, one of which is lost for a while", () =
     expect(resyncs[0]).toMatchObject({ shard: 0, reason: "start", level: 30 });
     expect(resyncs).toContainEqual(expect.objectContaining({ shard: 0, reason: "gap", level: 40 }));
     expect(linesOf(a).find(({ msg }) => msg.startsWith("a node was declared dead"))).toMatchObject({
-      peer: b.hub.nodeId,
+      peer: b.node.nodeId,
       silentMs: expect.any(Number),
     });
     expect([...new Set([...messagesOf(a), ...said])].sort()).toEqual(firstCells("Log").sort());

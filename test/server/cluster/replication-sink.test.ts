@@ -34,7 +34,7 @@ it("the changes of a session go to the replicator of its user's shard", () => {
   const { sink, writes } = sinkAndWrites();
   sink.opened(sessionOf("alice"));
   sink.changed(sessionOf("bob"));
-  sink.claimed(sessionOf("alice"));
+  sink.takenOver(sessionOf("alice"));
   expect(writes).toEqual([
     ["alice", "open", "app", "s", true],
     ["bob", "patch", "app", "s", false],

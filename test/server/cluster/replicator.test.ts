@@ -20,12 +20,12 @@ describe("nodes that share a log", () => {
     world.compare();
     expect(users(world)).toEqual(Array(3).fill(["alice", "bob"]));
     a!.transact((sessions) =>
-      sessions.update(a!.tenant.table.get(alice)!, { hasFocus: true, isTyping: true }),
+      sessions.update(a!.appPresence.table.get(alice)!, { hasFocus: true, isTyping: true }),
     );
     world.heal(40);
     world.compare();
-    expect(b!.tenant.table.get(alice)!).toMatchObject({ hasFocus: true, isTyping: true });
-    a!.transact((sessions) => sessions.end(a!.tenant.table.get(alice)!, "closed"));
+    expect(b!.appPresence.table.get(alice)!).toMatchObject({ hasFocus: true, isTyping: true });
+    a!.transact((sessions) => sessions.end(a!.appPresence.table.get(alice)!, "closed"));
     a!.socket.held.delete(alice);
     world.heal(40);
     world.compare();
@@ -37,15 +37,15 @@ describe("nodes that share a log", () => {
     const [a, b, c] = world.nodes;
     const alice = a!.open("alice", "widget", { isTyping: true });
     world.heal(40);
-    const { isTyping, hasFocus } = c!.tenant.table.get(alice)!;
+    const { isTyping, hasFocus } = c!.appPresence.table.get(alice)!;
     expect(b!.resume(alice, {})).toBe(true);
     world.heal(40);
     expect(a!.socket.told).toEqual([`${alice} replaced`]);
     world.compare();
-    expect(c!.tenant.table.get(alice)!).toMatchObject({ isTyping, hasFocus });
+    expect(c!.appPresence.table.get(alice)!).toMatchObject({ isTyping, hasFocus });
     // The new owner times its typing.
     world.heal(TYPING_MS);
-    expect(c!.tenant.table.get(alice)!.isTyping).toBe(false);
+    expect(c!.appPresence.table.get(alice)!.isTyping).toBe(false);
     world.compare();
   });
 
@@ -60,7 +60,7 @@ describe("nodes that share a log", () => {
     };
     const lose = (node: FakeNode, sessionId: string) => {
       node.socket.held.delete(sessionId);
-      node.transact((sessions) => sessions.markDisconnected(node.tenant.table.get(sessionId)!));
+      node.transact((sessions) => sessions.markDisconnected(node.appPresence.table.get(sessionId)!));
     };
 
     const NOTHING = { evicted: [] };
@@ -82,14 +82,14 @@ describe("nodes that share a log", () => {
       world.heal(100);
       lose(a, ids[1]!);
       world.heal(100);
-      expect(b.tenant.table.get(ids[3]!)!.ownership!.lostAt).toBe(
-        a.tenant.table.get(ids[3]!)!.ownership!.lostAt,
+      expect(b.appPresence.table.get(ids[3]!)!.ownership!.lostAt).toBe(
+        a.appPresence.table.get(ids[3]!)!.ownership!.lostAt,
       );
       expect(b.openWithin("alice", "widget", {})).toMatchObject({ evicted: [ids[3]] });
-      expect(a.tenant.table.get(ids[3]!)).toBeDefined();
+      expect(a.appPresence.table.get(ids[3]!)).toBeDefined();
       world.heal(100);
-      expect(a.tenant.table.get(ids[3]!)).toBeUndefined();
-      expect(a.tenant.debugCounts().lost).toBe(1);
+      expect(a.appPresence.table.get(ids[3]!)).toBeUndefined();
+      expect(a.appPresence.debugCounts().disconnected).toBe(1);
       expect(b.openWithin("alice", "widget", {})).toMatchObject({ evicted: [ids[1]] });
       world.heal(100);
       expect(b.openWithin("alice", "widget", {})).toEqual(NOTHING);
@@ -103,7 +103,7 @@ describe("nodes that share a log", () => {
       expect(a.resume(ids[0]!, {})).toBe(true);
       expect(b.resume(ids[1]!, {})).toBe(true);
       world.heal(100);
-      const lostAt = (node: FakeNode, i: number) => node.tenant.table.get(ids[i]!)!.ownership!.lostAt;
+      const lostAt = (node: FakeNode, i: number) => node.appPresence.table.get(ids[i]!)!.ownership!.lostAt;
       for (const node of world.nodes) {
         expect([lostAt(node, 0), lostAt(node, 1)]).toEqual([undefined, undefined]);
         expect(lostAt(node, 2)).toBeTypeOf("number");
@@ -123,7 +123,7 @@ describe("nodes that share a log", () => {
       world.heal(LEASE_MS + 1_000);
       expect(ids).toContain(b.openWithin("alice", "widget", {}).evicted[0]);
       world.heal(100);
-      expect(b.tenant.table.user("alice")!.sessions).toHaveLength(MAX_SESSIONS);
+      expect(b.appPresence.table.user("alice")!.sessions).toHaveLength(MAX_SESSIONS);
     });
 
     it("and come back to the limit by the next that is opened, after they did not hear of each other in time", () => {
@@ -138,13 +138,13 @@ describe("nodes that share a log", () => {
           for (const sessionId of opened) lose(node, sessionId);
         }
         world.heal(100);
-        most.push(a.tenant.table.user("alice")!.sessions.length);
+        most.push(a.appPresence.table.user("alice")!.sessions.length);
       }
       expect(most).toEqual(Array.from({ length: 4 }, () => 2 * MAX_SESSIONS));
       expect(b.openWithin("alice", "widget", {}).evicted).toHaveLength(MAX_SESSIONS + 1);
       world.heal(100);
-      for (const { tenant } of world.nodes) {
-        expect(tenant.table.user("alice")!.sessions).toHaveLength(MAX_SESSIONS);
+      for (const { appPresence } of world.nodes) {
+        expect(appPresence.table.user("alice")!.sessions).toHaveLength(MAX_SESSIONS);
       }
     });
 
@@ -153,14 +153,16 @@ describe("nodes that share a log", () => {
       // Each is closed, replaced by another, and taken over by the other node, which has not heard of it yet.
       for (const sessionId of ids) {
         a.socket.held.delete(sessionId);
-        a.transact((sessions) => sessions.end(a.tenant.table.get(sessionId)!, "closed"));
+        a.transact((sessions) => sessions.end(a.appPresence.table.get(sessionId)!, "closed"));
       }
       const others = ids.map(() => a.openWithin("alice", "widget", {}).opened!);
       for (const sessionId of ids) expect(b.resume(sessionId, {})).toBe(true);
       world.heal(100);
-      expect(a.tenant.table.user("alice")!.sessions).toHaveLength(2 * MAX_SESSIONS);
+      expect(a.appPresence.table.user("alice")!.sessions).toHaveLength(2 * MAX_SESSIONS);
       const evictedFor = (node: FakeNode, sessionId: string) =>
-        node.transact((sessions) => sessions.sessionsToEvict("alice", node.tenant.table.get(sessionId)!));
+        node.transact((sessions) =>
+          sessions.sessionsToEvict("alice", node.appPresence.table.get(sessionId)!),
+        );
       for (const node of world.nodes) {
         for (const sessionId of [...ids, ...others]) expect(evictedFor(node, sessionId)).toBe("full");
       }
@@ -170,7 +172,7 @@ describe("nodes that share a log", () => {
         world.heal(40);
       }
       expect(evictedFor(a, others[0]!)).toBe("full");
-      const oldest = others.map((sessionId) => b.tenant.table.get(sessionId)!);
+      const oldest = others.map((sessionId) => b.appPresence.table.get(sessionId)!);
       expect(evictedFor(b, ids[0]!)).toEqual(oldest);
     });
 
@@ -187,7 +189,7 @@ describe("nodes that share a log", () => {
       world.heal(40);
       expect(rowOf(few[0]!)).toBe(before);
       expect(JSON.parse(rowOf(many[0]!))).toHaveLength(10);
-      expect(b!.tenant.table.get(few[0]!)!.ownership!.lostAt).toBeUndefined();
+      expect(b!.appPresence.table.get(few[0]!)!.ownership!.lostAt).toBeUndefined();
       // It ends as ever.
       world.heal(WINDOW_MS);
       world.compare();
@@ -201,16 +203,16 @@ describe("nodes that share a log", () => {
       const [a, b] = world.nodes;
       const alice = a!.open("alice", "widget", {});
       world.heal(40);
-      a!.transact((sessions) => sessions.update(a!.tenant.table.get(alice)!, { hasFocus: true }));
+      a!.transact((sessions) => sessions.update(a!.appPresence.table.get(alice)!, { hasFocus: true }));
       world.advance(10, (node) => (node === a ? 2 : 0));
       expect(b!.resume(alice, { isTyping: true })).toBe(true);
       if (how === "sent") b!.step();
       b!.read(Number.POSITIVE_INFINITY);
-      expect(b!.tenant.table.get(alice)!).toMatchObject({ hasFocus: false, isTyping: true });
+      expect(b!.appPresence.table.get(alice)!).toMatchObject({ hasFocus: false, isTyping: true });
       world.heal(40);
       expect(b!.socket.told).toEqual([]);
       world.compare();
-      expect(a!.tenant.table.get(alice)!).toMatchObject({ hasFocus: false, isTyping: true });
+      expect(a!.appPresence.table.get(alice)!).toMatchObject({ hasFocus: false, isTyping: true });
     },
   );
 
@@ -253,7 +255,7 @@ describe("nodes that share a log", () => {
         expect(a!.socket.told).toEqual([`${alice} replaced`]);
         expect(b!.socket.told).toEqual([`${alice} replaced`]);
         expect(c!.socket.told).toEqual([]);
-        expect(a!.tenant.table.get(alice)!.isTyping).toBe(true);
+        expect(a!.appPresence.table.get(alice)!.isTyping).toBe(true);
       }
     },
   );
@@ -270,7 +272,7 @@ describe("nodes that share a log", () => {
       // What was sent is lost with the link.
       if (wasSent) b!.cut();
       b!.socket.held.delete(alice);
-      b!.transact((sessions) => sessions.markDisconnected(b!.tenant.table.get(alice)!));
+      b!.transact((sessions) => sessions.markDisconnected(b!.appPresence.table.get(alice)!));
       c!.resume(alice, { hasFocus: true });
       world.advance(500, () => 5);
       world.heal(WINDOW_MS + 5_000);
@@ -287,7 +289,7 @@ describe("nodes that share a log", () => {
     /** As those versions take a session over. */
     const resumeAsBefore = (node: FakeNode, wall: number) => {
       node.resume(alice, {});
-      const session = node.tenant.table.get(alice)!;
+      const session = node.appPresence.table.get(alice)!;
       node.transact(({ replicated }) =>
         replicated.setEpoch(session, Math.max(session.ownership!.epoch, wall)),
       );
@@ -297,8 +299,8 @@ describe("nodes that share a log", () => {
     expect(c!.resume(alice, {})).toBe(true);
     world.heal(40);
     expect(b!.socket.told).toEqual([`${alice} replaced`]);
-    for (const { tenant } of world.nodes) {
-      expect(tenant.table.get(alice)!.ownership!.epoch).toBe(1_800_000_000_001);
+    for (const { appPresence } of world.nodes) {
+      expect(appPresence.table.get(alice)!.ownership!.epoch).toBe(1_800_000_000_001);
     }
     // At the same time, all agree as well.
     a!.resume(alice, {});
@@ -330,8 +332,10 @@ describe("nodes that share a log", () => {
     world.heal(40);
     const expected = ["far", later, last].sort();
     for (const node of world.nodes) {
-      expect(node.tenant.table.user("alice")!.sessions.map(({ sessionId }) => sessionId)).toEqual(expected);
-      expect(node.tenant.table.get("far")).toMatchObject({ hasFocus: true });
+      expect(node.appPresence.table.user("alice")!.sessions.map(({ sessionId }) => sessionId)).toEqual(
+        expected,
+      );
+      expect(node.appPresence.table.get("far")).toMatchObject({ hasFocus: true });
       expect(node.events).not.toContain("badInput");
     }
     expect(a!.socket.told).toEqual(["far replaced"]);
@@ -352,7 +356,7 @@ describe("nodes that share a log", () => {
       world.log.append({ do: "append", writer: "w", seq: i / 50 + 1, ops });
     }
     world.flush();
-    const { sessions } = a!.tenant.table.user("alice")!;
+    const { sessions } = a!.appPresence.table.user("alice")!;
     expect(sessions).toHaveLength(LIMIT);
     expect(sessions[0]!.sessionId).toBe(`s${LIMIT - 1}`);
     expect(a!.events.filter((event) => event === "badInput")).toHaveLength(MORE);
@@ -372,9 +376,11 @@ describe("nodes that share a log", () => {
     ] as const;
     for (const [node, sessionId] of moves) {
       world.advance(1_000, () => 5);
-      for (const { socket, tenant, now } of world.nodes) {
+      for (const { socket, appPresence, now } of world.nodes) {
         if (socket.held.delete(sessionId))
-          tenant.transact(now, (sessions) => sessions.markDisconnected(tenant.table.get(sessionId)!));
+          appPresence.transact(now, (sessions) =>
+            sessions.markDisconnected(appPresence.table.get(sessionId)!),
+          );
       }
       expect(node.resume(sessionId, {})).toBe(true);
     }
@@ -391,7 +397,7 @@ describe("nodes that share a log", () => {
     world.heal(40);
     expect(b!.transact((sessions) => sessions.forceEndAll("alice"))).toBe(1);
     // What its owner says before it has heard of that revives nothing.
-    a!.transact((sessions) => sessions.update(a!.tenant.table.get(alice)!, { hasFocus: true }));
+    a!.transact((sessions) => sessions.update(a!.appPresence.table.get(alice)!, { hasFocus: true }));
     world.heal(40);
     expect(a!.socket.told).toEqual([`${alice} kicked`]);
     world.compare();
@@ -410,7 +416,7 @@ describe("nodes that share a log", () => {
     const fourth = a!.open("alice", "background", {});
     world.heal(40);
     for (const node of world.nodes) {
-      const order = node.tenant.table.user("alice")!.sessions.map(({ sessionId }) => sessionId);
+      const order = node.appPresence.table.user("alice")!.sessions.map(({ sessionId }) => sessionId);
       expect(order).toEqual([first, second, third, fourth]);
     }
   });
@@ -423,10 +429,10 @@ describe("nodes that share a log", () => {
     world.heal(40);
     world.kill(a!);
     world.heal(LEASE_MS - 100);
-    expect(b!.events).not.toContain("peerBuried");
+    expect(b!.events).not.toContain("nodeEvicted");
     world.heal(200 + TYPING_MS);
-    expect(b!.events).toContain("peerBuried");
-    expect(b!.tenant.table.get(lost)!.isTyping).toBe(false);
+    expect(b!.events).toContain("nodeEvicted");
+    expect(b!.appPresence.table.get(lost)!.isTyping).toBe(false);
     expect(c!.resume(kept, {})).toBe(true);
     world.heal(WINDOW_MS - TYPING_MS - 1_000);
     expect(users(world)).toEqual([
@@ -445,7 +451,7 @@ describe("nodes that share a log", () => {
     const [a, b] = world.nodes;
     const alice = a!.open("alice", "widget", {});
     world.heal(40);
-    a!.transact((sessions) => sessions.markDisconnected(a!.tenant.table.get(alice)!));
+    a!.transact((sessions) => sessions.markDisconnected(a!.appPresence.table.get(alice)!));
     a!.replicator.leave();
     world.heal(100);
     expect(a!.replicator.hasLeft).toBe(true);
@@ -464,7 +470,7 @@ describe("nodes that share a log", () => {
     world.heal(40);
     a!.isPaused = true;
     world.advance(LEASE_MS + 1_000, () => 20);
-    expect(b!.events).toContain("peerBuried");
+    expect(b!.events).toContain("nodeEvicted");
     b!.resume(moved, {});
     world.advance(WINDOW_MS + 1_000, () => 20);
     expect(users(world)[1]).toEqual(["moved"]);
@@ -485,9 +491,9 @@ describe("nodes that share a log", () => {
     world.advance(LEASE_MS, () => 0);
     b!.connect();
     world.advance(LEASE_MS - 1_000, () => 5);
-    expect(b!.events).not.toContain("peerBuried");
+    expect(b!.events).not.toContain("nodeEvicted");
     world.advance(2_000, () => 5);
-    expect(b!.events).toContain("peerBuried");
+    expect(b!.events).toContain("nodeEvicted");
     a!.connect();
     world.heal(LEASE_MS + WINDOW_MS + 5_000);
     world.compare();
@@ -499,7 +505,7 @@ describe("nodes that share a log", () => {
     const alice = a!.open("alice", "widget", {});
     world.heal(40);
     b!.resume(alice, {});
-    b!.transact((sessions) => sessions.end(b!.tenant.table.get(alice)!, "closed"));
+    b!.transact((sessions) => sessions.end(b!.appPresence.table.get(alice)!, "closed"));
     b!.socket.held.clear();
     world.heal(40);
     world.compare();
@@ -512,13 +518,13 @@ describe("nodes that share a log", () => {
     const [first] = world.nodes;
     const second = world.start(first!.name);
     world.heal(LEASE_MS);
-    expect(second.events).toContain("taken");
+    expect(second.events).toContain("nodeIdConflict");
     expect(second.replicator.isWhole).toBe(false);
     world.kill(first!);
     world.kill(second);
     const third = world.start(first!.name);
     world.heal(LEASE_MS + 2_000);
-    expect(third.events).not.toContain("taken");
+    expect(third.events).not.toContain("nodeIdConflict");
     expect(third.replicator.isWhole).toBe(true);
   });
 });

@@ -15,11 +15,7 @@ const remoteOf = (userId: string): RemoteSession => ({
 /** The presence of a shard that has all users but bob. */
 function shard() {
   const node = bareNode({ apps: [{ id: "app", secrets: ["secret"] }] });
-  const presence = new ShardPresence(
-    { tenant: (appId) => node.presence(appId), tenants: () => node.presences() },
-    (_appId, userId) => userId !== "bob",
-    node.flushBatch,
-  );
+  const presence = new ShardPresence(node, (_appId, userId) => userId !== "bob", node.flushBatch);
   return { presence, app: node.presence("app")! };
 }
 

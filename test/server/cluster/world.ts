@@ -56,7 +56,7 @@ interface Sent {
  */
 export class FakeNode {
   readonly name: string;
-  readonly tenant: AppPresence;
+  readonly appPresence: AppPresence;
   readonly replicator: Replicator;
   readonly socket = new FakeSocket();
   readonly presence: ShardPresence;
@@ -81,15 +81,15 @@ export class FakeNode {
     this.name = name;
     this.now = now;
     this.#log = log;
-    const tenants = new Map<string, AppPresence>();
+    const presences = new Map<string, AppPresence>();
     const flushBatch = new FlushBatch();
     this.presence = new ShardPresence(
-      { tenant: (appId) => tenants.get(appId), tenants: () => tenants.values() },
+      { presence: (appId) => presences.get(appId), presences: () => presences.values() },
       () => true,
       flushBatch,
     );
     const { events } = this;
-    const note = (event: string) => () => void events.push(event);
+    const record = (event: string) => () => void events.push(event);
     this.replicator = new Replicator({
       nodeId: name,
       leaseMs: LEASE_MS,
@@ -98,18 +98,18 @@ export class FakeNode {
       presence: this.presence,
       wakeBy: () => {},
       events: {
-        joined: note("joined"),
-        expelled: note("expelled"),
-        nodeIdConflict: note("taken"),
-        nodeJoined: note("peerJoined"),
-        nodeEvicted: note("peerBuried"),
+        joined: record("joined"),
+        expelled: record("expelled"),
+        nodeIdConflict: record("nodeIdConflict"),
+        nodeJoined: record("nodeJoined"),
+        nodeEvicted: record("nodeEvicted"),
         resync: (reason) => void events.push(reason),
-        badInput: note("badInput"),
+        badInput: record("badInput"),
         failed: (error) => this.#failed(error),
         lag: () => {},
       },
     });
-    this.tenant = new AppPresence(app, {
+    this.appPresence = new AppPresence(app, {
       limits,
       telemetry: testTelemetry(),
       makeId,
@@ -123,7 +123,7 @@ export class FakeNode {
         (at) => this.replicator.canExpireSessions(at),
       ),
     });
-    tenants.set(APP_ID, this.tenant);
+    presences.set(APP_ID, this.appPresence);
   }
 
   #failed(error: unknown): void {
@@ -146,7 +146,7 @@ export class FakeNode {
   }
 
   transact<T>(act: (sessions: SessionLife) => T): T {
-    return this.tenant.transact(this.now, act);
+    return this.appPresence.transact(this.now, act);
   }
 
   connect(): void {
@@ -186,7 +186,7 @@ export class FakeNode {
 
   /** The user's client comes here and asks to go on with a session; false if there is none to go on with. */
   resume(sessionId: string, patch: SessionPatch): boolean {
-    const session = this.tenant.table.get(sessionId);
+    const session = this.appPresence.table.get(sessionId);
     if (session === undefined) return false;
     this.transact((sessions) => {
       sessions.takeOver(session, this.socket);
@@ -198,7 +198,7 @@ export class FakeNode {
 
   /** Does what is due, and asks what there is to ask. */
   step(): void {
-    if (this.tenant.nextDueAt() <= this.now) this.tenant.run(this.now);
+    if (this.appPresence.nextDueAt() <= this.now) this.appPresence.run(this.now);
     if (this.link === undefined) return;
     const { link } = this;
     this.#guard(() => {
@@ -360,7 +360,7 @@ export class World {
   /** The rows of a node as clients see them, and the owners that it knows. */
   dump(node: FakeNode): Map<string, unknown> {
     const rows = new Map<string, unknown>();
-    for (const session of node.tenant.table.all()) {
+    for (const session of node.appPresence.table.all()) {
       const { sessionId, user, kind, ownership } = session;
       const { visible, selectedConversationId, hasFocus, isTyping, custom } = session;
       const owner = ownership!.owner ?? node.name;
@@ -401,7 +401,7 @@ function sorted(rows: Map<string, unknown>): [string, unknown][] {
 
 /** Whom each node shows. */
 export const users = (world: World) =>
-  world.nodes.map((node) => [...node.tenant.table.all()].map(({ user }) => user.userId).sort());
+  world.nodes.map((node) => [...node.appPresence.table.all()].map(({ user }) => user.userId).sort());
 
 /** So many nodes that have joined. */
 export function worldOf(count: number): World {

@@ -40,7 +40,7 @@ class NaiveRate {
 
 describe("the rate of connects", () => {
   it.each([1, 2, 8, 125, 1_000])(
-    "is what a naive reckoning of the same rule has, at %i a second",
+    "equals a naive implementation of the same rule, at %i a second",
     (perSecond) => {
       const attempt = fc.record({
         key: fc.constantFrom("a", "a", "a", "a", "b", "c"),
@@ -65,7 +65,7 @@ describe("the rate of connects", () => {
     },
   );
 
-  it("lets 40 of 40 in from seldom addresses while one address tries 1,780 a second", () => {
+  it("admits 40 of 40 connections of infrequent addresses while one address tries 1,780 a second", () => {
     const rate = new ConnectRate(1_000, 0);
     let attempts = 0;
     let ofAttacker = 0;
@@ -80,7 +80,7 @@ describe("the rate of connects", () => {
     expect(ofAttacker).toBeLessThan(20_000 + 2_000);
   });
 
-  it("lets one address alone use the whole rate, down to what is left to others", () => {
+  it("lets one address use the whole rate, except the reserve for others", () => {
     const rate = new ConnectRate(1_000, 0);
     let burst = 0;
     while (rate.take("one", 0)) burst++;

@@ -53,7 +53,7 @@ describe("a transaction", () => {
     expect(diffs.map((data) => Object.keys(data))).toEqual([["alice", "bob"]]);
   });
 
-  it("sends what it has changed before it threw", () => {
+  it("sends its changes even if it throws", () => {
     const { diffs, watch, transact } = setUp();
     watch();
     const fail = () =>
@@ -68,7 +68,7 @@ describe("a transaction", () => {
     expect(diffs).toHaveLength(1);
   });
 
-  it("inside another one is a part of that, and leaves it its time", () => {
+  it("inside another one becomes part of it, and does not change its time", () => {
     const { presence, diffs, watch, transact, time } = setUp();
     watch();
     transact((sessions) => {
@@ -82,7 +82,7 @@ describe("a transaction", () => {
     expect(presence.table.counts()).toMatchObject({ users: 2, typing: 0 });
   });
 
-  it("that a delivery begins is flushed by the flush that goes on", () => {
+  it("that begins during a delivery is flushed by the running flush", () => {
     const { presence, diffs, watch, transact, time } = setUp();
     let isFirst = true;
     watch(() => {
@@ -107,7 +107,7 @@ describe("a transaction", () => {
 });
 
 describe("a batch of transactions", () => {
-  it("has each app flush once, at its end, also if it throws", () => {
+  it("flushes each app once, at its end, even if it throws", () => {
     const batch = new FlushBatch();
     const apps = [setUp(batch), setUp(batch)];
     for (const { watch } of apps) watch();

@@ -20,7 +20,7 @@ describe.each(TRANSPORTS)("what is left after churn over %s", (transport) => {
   });
   afterEach(() => gateway.stop());
 
-  it("is nothing, once lost sessions and idle views had their time", async () => {
+  it("is nothing, once disconnected sessions and idle views have expired", async () => {
     const goodbyes = [
       (socket: Socket) => socket.close(1000),
       (socket: Socket) => socket.close(),
@@ -50,14 +50,14 @@ describe.each(TRANSPORTS)("what is left after churn over %s", (transport) => {
     await events.next();
     events.close();
     await gateway.http("DELETE", "/v1/test-app/users/user-1/sessions");
-    await until(() => gateway.hub.debugCounts().peers === 0);
+    await until(() => gateway.node.debugCounts().managedConnections === 0);
     const left = () =>
-      Object.entries({ ...gateway.hub.debugCounts(), ...gateway.tenant().debugCounts() }).filter(
+      Object.entries({ ...gateway.node.debugCounts(), ...gateway.presence().debugCounts() }).filter(
         ([, count]) => count !== 0,
       );
     // First the sessions end, then nobody has been subscribed to any view for a minute.
     later += 16_000;
-    await until(() => gateway.tenant().table.counts().sessions === 0);
+    await until(() => gateway.presence().table.counts().sessions === 0);
     later += 61_000;
     await expect.poll(left).toEqual([]);
   });

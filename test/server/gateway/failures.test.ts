@@ -16,21 +16,21 @@ import { Reader } from "../../model/reader.ts";
 import { Random } from "../../support/random.ts";
 import { endlessTurn, TEST_OWNER, testTelemetry } from "../../support/stubs.ts";
 
-// A defect that shows while one user, view or subscriber is served changes nothing for the others, and leaves no state
-// behind that differs from what was sent. The defects are made here: functions throw.
+// A defect that shows while one user, view or subscriber is served changes nothing for the others, and leaves
+// no state behind that differs from what was sent. The defects are made here: functions throw.
 
 const { limits } = readSettings({}, { openFiles: 65_536, readFile: () => "" });
-const holder = { onSessionLost: () => {} };
+const connection = { onSessionLost: () => {} };
 const compile = (filter: unknown) => new CompiledFilter(FilterSchema.parse(filter));
 
 class World {
   now = 1_000;
   readonly crashes: unknown[] = [];
-  readonly tenant: AppPresence;
+  readonly presence: AppPresence;
   #ids = 0;
 
   constructor() {
-    this.tenant = new AppPresence(new App({ id: "app", secrets: ["x"] }), {
+    this.presence = new AppPresence(new App({ id: "app", secrets: ["x"] }), {
       limits,
       telemetry: testTelemetry((error) => void this.crashes.push(error)),
       makeId: () => `id${this.#ids++}`,
@@ -41,11 +41,11 @@ class World {
   }
 
   open(userId: string, kind: "widget" | "background" = "widget"): Session {
-    return this.tenant.transact(this.now, (sessions) => sessions.open(userId, kind, {}, holder));
+    return this.presence.transact(this.now, (sessions) => sessions.open(userId, kind, {}, connection));
   }
 
   transact(act: (sessions: SessionLife) => void): void {
-    this.tenant.transact(this.now, act);
+    this.presence.transact(this.now, act);
   }
 
   update(session: Session, hasFocus: boolean): void {
@@ -57,8 +57,8 @@ class World {
     const truth = () => this.query(filter);
     const causes = new CauseBook();
     causes.isTrue = () => true;
-    const feed = this.tenant.liveViews.channel(compile(filter));
-    const reader = new Reader(feed, "0", causes, truth, 1_000_000, { onBacklog: () => {}, onFailure });
+    const channel = this.presence.liveViews.channel(compile(filter));
+    const reader = new Reader(channel, "0", causes, truth, 1_000_000, { onBacklog: () => {}, onFailure });
     reader.subscription.requestSnapshot(1);
     return reader;
   }
@@ -66,19 +66,19 @@ class World {
   unsubscribe({ subscription }: Reader): void {
     const { channel } = subscription;
     channel.remove(subscription);
-    this.tenant.liveViews.releaseChannel(channel, this.now);
+    this.presence.liveViews.releaseChannel(channel, this.now);
   }
 
   query(filter: unknown): Record<string, unknown> {
     const compiled = compile(filter);
     const members: string[] = [];
-    compiled.forEachUser(this.tenant.table, (user) => members.push(user.encodedEntry(compiled)));
+    compiled.forEachUser(this.presence.table, (user) => members.push(user.encodedEntry(compiled)));
     return Object.assign(Object.create(null), JSON.parse(`{${members.join(",")}}`));
   }
 
   pass(ms: number): void {
     this.now += ms;
-    this.tenant.run(this.now);
+    this.presence.run(this.now);
   }
 }
 
@@ -98,7 +98,7 @@ function poison(userId: string): () => void {
 }
 
 describe("a user who cannot be encoded", () => {
-  it("keeps no change of others from a view, and is in it as soon as possible", () => {
+  it("does not delay the changes of other users, and enters the view as soon as possible", () => {
     const world = new World();
     const bob = world.open("bob");
     const mallory = world.open("mallory");
@@ -123,49 +123,49 @@ describe("a user who cannot be encoded", () => {
     expect(reader.data).toMatchObject({ mallory: { widgets: [{ hasFocus: true }] } });
   });
 
-  it("leaves no view behind that was made half: a later subscriber gets one, and nothing spins", async () => {
+  it("leaves no incomplete view behind: a later subscriber gets one, and nothing loops", async () => {
     const world = new World();
     world.open("bob");
     world.open("mallory");
     const cure = poison("mallory");
-    expect(() => world.tenant.liveViews.channel(compile({}))).toThrow(RangeError);
-    expect(world.tenant.debugCounts()).toMatchObject({ views: 0, feeds: 0, collecting: 0, index: 0 });
-    expect(world.tenant.nextDueAt()).toBe(Number.POSITIVE_INFINITY);
+    expect(() => world.presence.liveViews.channel(compile({}))).toThrow(RangeError);
+    expect(world.presence.debugCounts()).toMatchObject({ views: 0, channels: 0, hydrating: 0, index: 0 });
+    expect(world.presence.nextDueAt()).toBe(Number.POSITIVE_INFINITY);
     cure();
     const reader = world.subscribe({});
     expect(reader.data).toEqual(world.query({}));
   });
 
-  it("ends those who wait for a large view, and nobody else", async () => {
+  it("ends the subscribers that wait for a large view, and no others", async () => {
     const world = new World();
     for (let i = 0; i < HYDRATE_AT_ONCE + 10; i++) world.open(`user-${i}`);
     const last = world.open("mallory");
     const other = world.subscribe({ userIds: ["user-1"] });
     const failed: unknown[] = [];
-    const feed = world.tenant.liveViews.channel(compile({}));
+    const channel = world.presence.liveViews.channel(compile({}));
     const waiting = {
       payer: undefined,
       deliver: () => {},
       end: () => [],
       fail: (error: unknown) => void failed.push(error),
     };
-    feed.add(waiting);
+    channel.add(waiting);
     const cure = poison("mallory");
-    while (world.tenant.debugCounts().collecting! > 0) await setImmediate();
+    while (world.presence.debugCounts().hydrating! > 0) await setImmediate();
     expect(failed).toHaveLength(1);
-    feed.remove(waiting);
-    world.tenant.liveViews.releaseChannel(feed, world.now);
-    expect(world.tenant.debugCounts()).toMatchObject({ feeds: 1, collecting: 0 });
+    channel.remove(waiting);
+    world.presence.liveViews.releaseChannel(channel, world.now);
+    expect(world.presence.debugCounts()).toMatchObject({ channels: 1, hydrating: 0 });
     cure();
     world.transact((sessions) => {
       sessions.end(last, "closed");
-      sessions.update(world.tenant.table.get("id1")!, { hasFocus: true });
+      sessions.update(world.presence.table.get("id1")!, { hasFocus: true });
     });
     expect(other.data).toEqual(world.query({ userIds: ["user-1"] }));
   });
 });
 
-it("a flush that fails changes nothing: the view stays at its version, others are flushed, and it is made up for", () => {
+it("a failed flush changes nothing: other views are flushed, and this one is flushed later", () => {
   const world = new World();
   const bob = world.open("bob");
   const ann = world.open("ann");
@@ -198,7 +198,7 @@ it("a subscriber that cannot be served is ended by itself: each of the others ge
   const readers = Array.from({ length: 5 }, () => world.subscribe({}, (error) => void failed.push(error)));
   const { offer } = SendQueue.prototype;
   vi.spyOn(SendQueue.prototype, "offer").mockImplementation(function (this: SendQueue, frame) {
-    if (this === readers[2]!.outbox) throw new Error("a defect");
+    if (this === readers[2]!.sendQueue) throw new Error("a defect");
     return offer.call(this, frame);
   });
   world.update(bob, true);
@@ -207,7 +207,7 @@ it("a subscriber that cannot be served is ended by itself: each of the others ge
 });
 
 describe.each([1, 2, 3, 4, 5, 6, 7, 8])("with functions that throw at random (seed %i)", (seed) => {
-  it("what a subscriber is sent comes to what a query answers, once nothing throws any more", async () => {
+  it("a subscriber's state equals the result of a query once nothing throws any more", async () => {
     const random = new Random(seed);
     const world = new World();
     let isBroken = false;

@@ -39,7 +39,7 @@ class World {
   readonly numbers = new Array<number>(USERS).fill(0);
   readonly #table = new Table();
   readonly view: View;
-  readonly feed: ViewChannel;
+  readonly channel: ViewChannel;
 
   constructor() {
     for (let i = 0; i < USERS; i++) {
@@ -47,24 +47,24 @@ class World {
       this.#table.open(`s${i}`, `u${i}`, "widget", state, undefined);
     }
     this.view = new View("view", new CompiledFilter(FilterSchema.parse({})), this.#table);
-    this.feed = new ViewChannel(this.view, telemetry);
+    this.channel = new ViewChannel(this.view, telemetry);
     this.view.hydrate(COLLECT);
   }
 
   collect(): void {
     if (!this.view.isHydrating) return;
     if (this.view.hydrate(COLLECT) && this.view.isMarked) this.flush();
-    this.feed.hydrated();
+    this.channel.hydrated();
   }
 
   change(user: number): void {
     const session = this.#table.get(`s${user}`)!;
     const n = String(++this.numbers[user]!);
-    this.view.touch(this.#table.update(session, patchState(session, { custom: { n } }))!, 0);
+    this.view.markDirty(this.#table.update(session, patchState(session, { custom: { n } }))!, 0);
   }
 
   flush(): void {
-    if (!this.view.isHydrating) publish(this.feed);
+    if (!this.view.isHydrating) publish(this.channel);
   }
 }
 
@@ -82,13 +82,16 @@ class Reader {
       },
     };
     const sendQueue = new SendQueue(sink, 1_000_000, TEST_OWNER, testPageTurns());
-    const subscription = new Subscription(world.feed, { sendQueue, encoder: ENCODER, owner: TEST_OWNER });
-    world.feed.add(subscription);
+    const subscription = new Subscription(world.channel, { sendQueue, encoder: ENCODER, owner: TEST_OWNER });
+    world.channel.add(subscription);
     this.#asked = [...world.numbers];
     subscription.requestSnapshot(1);
   }
 
-  /** What has been sent comes to these numbers, in order and without a gap; nothing was older than the request. */
+  /**
+   * What has been sent comes to these numbers, in order and without a gap; nothing was older than the
+   * request.
+   */
   check(numbers: readonly number[]): void {
     const known = new Map<string, number>();
     let version: number | undefined;
@@ -120,7 +123,7 @@ const step = fc.oneof(
   fc.nat({ max: USERS - 1 }),
 );
 
-it("a snapshot that begins while its view is collected comes to the same as any other", async () => {
+it("a snapshot that begins while its view is hydrated has the same content as any other", async () => {
   const early = { pages: 0 };
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 40, size: "max" }), async (steps) => {
@@ -146,13 +149,13 @@ it("a snapshot that begins while its view is collected comes to the same as any 
   expect(early.pages).toBeGreaterThan(500);
 });
 
-it("what comes after the snapshot of a large view does not wait for it once it is unsubscribed", () => {
+it("answers behind the snapshot of a large view do not wait for it once it is unsubscribed", () => {
   const world = new World();
   const sent: string[] = [];
   const sink = { buffered: 0, progress: 0, send: (frame: Frame) => sent.push(frame.text) > 0 };
   const sendQueue = new SendQueue(sink, 1_000_000, TEST_OWNER, testPageTurns());
-  const subscription = new Subscription(world.feed, { sendQueue, encoder: ENCODER, owner: TEST_OWNER });
-  world.feed.add(subscription);
+  const subscription = new Subscription(world.channel, { sendQueue, encoder: ENCODER, owner: TEST_OWNER });
+  world.channel.add(subscription);
   subscription.requestSnapshot(1);
   expect([world.view.isHydrating, sent]).toEqual([true, []]);
   sendQueue.start({
@@ -162,13 +165,13 @@ it("what comes after the snapshot of a large view does not wait for it once it i
     },
   });
   // The view may be dropped now, and never be whole.
-  expect(world.feed.remove(subscription)).toEqual([1]);
+  expect(world.channel.remove(subscription)).toEqual([1]);
   expect([sent, sendQueue.pagedResponses]).toEqual([["the answer to a query"], 0]);
   world.collect();
   expect(sent.length).toBe(1);
 });
 
-it("a snapshot that waits for its view is woken by it, and not looked at before", async () => {
+it("a snapshot that waits for its view is continued by it, and not polled", async () => {
   const pages = vi.spyOn(Snapshot.prototype, "page");
   onTestFinished(() => pages.mockRestore());
   const world = new World();

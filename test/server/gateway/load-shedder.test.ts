@@ -3,7 +3,7 @@ import { LoadShedder } from "../../../src/server/gateway/load-shedder.ts";
 
 const use = (resident: number, heap: number) => ({ resident, residentLimit: 1_000, heap, heapLimit: 500 });
 
-it("memory is short from 80 % of either limit on, until both are under 75 %", () => {
+it("memory is low from 80 % of either limit on, until both are under 75 %", () => {
   const gate = new LoadShedder();
   const samples: [resident: number, heap: number, isShort: boolean][] = [
     [0, 0, false],
@@ -24,7 +24,7 @@ it("memory is short from 80 % of either limit on, until both are under 75 %", ()
   }
 });
 
-it("garbage is collected when more than half have left since memory became short, once for each half", () => {
+it("garbage is collected each time that half of the clients have left since memory became low", () => {
   const gate = new LoadShedder();
   expect([1_000, 10].map((present) => gate.shouldCollect(present))).toEqual([false, false]);
   gate.sample(use(900, 0));

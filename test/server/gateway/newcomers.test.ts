@@ -46,7 +46,7 @@ describe("sockets that have not connected", () => {
     },
   );
 
-  it("of one address leave room for others, and those of all are bounded", () => {
+  it("from one address leave room for others, and their total is limited", () => {
     const newcomers = new Newcomers(512 * MIB, LIMITS);
     expect(fill(newcomers, "10.0.0.1")).toHaveLength(64);
     expect(newcomers.admit("10.0.0.1", 0)).toBe("newcomers_per_address");
@@ -63,7 +63,7 @@ describe("sockets that have not connected", () => {
     expect(newcomers.admit("10.0.0.4", 0)).toBe("newcomers");
   });
 
-  it("are charged for what the library keeps after their end", () => {
+  it("count until the library drops them after their end", () => {
     const newcomers = new Newcomers(512 * MIB, LIMITS);
     const all = fill(newcomers, "10.0.0.1");
     for (const each of all) each.ended(1_000);
@@ -73,7 +73,7 @@ describe("sockets that have not connected", () => {
     expect(fill(newcomers, "10.0.0.1", 1_000 + LINGER_MS)).toHaveLength(64);
   });
 
-  it("are counted right, whatever comes and goes", () => {
+  it("are counted correctly, whatever comes and goes", () => {
     const random = new Random(3);
     const newcomers = new Newcomers(64 * MIB, LIMITS);
     let held: { key: string; one: Newcomer }[] = [];
@@ -111,7 +111,7 @@ describe("sockets that have not connected", () => {
   });
 
   it.each([64, 512, 2_048])(
-    "of a thousand who come back at once behind one address of a node with %i MiB are in within the window",
+    "a thousand clients behind one address of a node with %i MiB all reconnect within the resume window",
     (memoryMib) => {
       const random = new Random(8);
       const newcomers = new Newcomers(memoryMib * MIB, LIMITS);
@@ -158,7 +158,7 @@ describe("a gateway that does not see unfinished messages", () => {
     const clock = { now: () => now, wallNow: () => Date.now() };
     const refused: Refusal[] = [];
     const telemetry = { ...testTelemetry(), refused: (refusal: Refusal) => void refused.push(refusal) };
-    const hub = new GatewayNode({
+    const node = new GatewayNode({
       apps: [new App({ id: "app", secrets: [SECRET] })],
       limits,
       clock,
@@ -168,10 +168,10 @@ describe("a gateway that does not see unfinished messages", () => {
       random: () => 0,
       memoryLimit: 64 * MIB,
     });
-    hub.stop();
+    node.stop();
     /** A socket of an address, as uWebSockets.js has it: it has ended when `close` returns. */
     const upgrade = (address: string, boundsFirstMessage = false): SocketListener | UpgradeRefusal => {
-      const answer = answerUpgrade(hub, { appId: "app", origin: undefined, address, boundsFirstMessage });
+      const answer = answerUpgrade(node, { appId: "app", origin: undefined, address, boundsFirstMessage });
       if (!answer.ok) return answer;
       const socket: Socket = {
         send: () => true,
@@ -189,9 +189,9 @@ describe("a gateway that does not see unfinished messages", () => {
       Array.from({ length: count }, () => upgrade("10.0.0.1") as SocketListener);
     const pass = (ms: number) => {
       now += ms;
-      hub.run(now);
+      node.run(now);
     };
-    return { hub, refused, upgrade, letIn: letIn, pass };
+    return { node, refused, upgrade, letIn: letIn, pass };
   }
   const say = (listener: SocketListener, message: unknown) => {
     const text = JSON.stringify(message);
@@ -203,42 +203,42 @@ describe("a gateway that does not see unfinished messages", () => {
   const FULL = { ok: false, status: 429, retryAfterS: 1 };
 
   it("refuses newcomers of an address that has too many, until one has connected", async () => {
-    const { hub, refused, upgrade, letIn } = setUp();
+    const { node, refused, upgrade, letIn } = setUp();
     const all = letIn(32);
     expect(upgrade("10.0.0.1")).toMatchObject(FULL);
     expect(refused).toEqual(["newcomers_per_address"]);
     // What is refused has taken no place.
-    expect(hub.debugCounts()).toMatchObject({ connections: 32, newcomers: 32 });
+    expect(node.debugCounts()).toMatchObject({ connections: 32, newcomers: 32 });
     const token = await mintToken("app", SECRET, { tokenType: "user", sub: "alice" });
     say(all[0]!, { type: "connect", token });
-    expect(hub.newcomers.present).toBe(31);
+    expect(node.newcomers.present).toBe(31);
     expect(upgrade("10.0.0.1")).not.toHaveProperty("status");
     // One that has connected, and ends, changes nothing.
     all[0]!.onClose(1000);
     expect(upgrade("10.0.0.1")).toMatchObject(FULL);
-    expect(hub.debugCounts()).toMatchObject({ connections: 32, newcomers: 32 });
+    expect(node.debugCounts()).toMatchObject({ connections: 32, newcomers: 32 });
   });
 
-  it("refuses those of all addresses when there are too many in all", () => {
+  it("refuses newcomers of all addresses when there are too many in total", () => {
     const { refused, upgrade } = setUp();
     for (let i = 0; i < 128; i++) upgrade(`10.0.1.${i}`);
     expect(upgrade("10.0.0.1")).toMatchObject({ ok: false, status: 503, retryAfterS: 1 });
     expect(refused).toEqual(["newcomers"]);
   });
 
-  it("lets in as many as ever where the transport bounds the first message", () => {
-    const { hub, upgrade } = setUp();
+  it("has no limit where the transport bounds the first message", () => {
+    const { node, upgrade } = setUp();
     for (let i = 0; i < 150; i++) expect(upgrade("10.0.0.1", true)).not.toHaveProperty("status");
     expect(upgrade("10.0.0.1", true)).toMatchObject({ status: 429 });
-    expect(hub.newcomers.present).toBe(0);
+    expect(node.newcomers.present).toBe(0);
   });
 
-  it("gives back the place of one that is refused for another reason", () => {
-    const { hub, refused, upgrade } = setUp();
+  it("frees the place of a newcomer that is refused for another reason", () => {
+    const { node, refused, upgrade } = setUp();
     for (let i = 0; i < 150; i++) upgrade("10.0.0.1", true);
     expect(upgrade("10.0.0.1")).toMatchObject({ status: 429 });
     expect(refused).toEqual(["connections_per_address"]);
-    expect(hub.newcomers.present).toBe(0);
+    expect(node.newcomers.present).toBe(0);
   });
 
   it.each<[string, (listener: SocketListener, pass: (ms: number) => void) => void, boolean]>([
@@ -252,13 +252,13 @@ describe("a gateway that does not see unfinished messages", () => {
     ["has a bad token", (listener) => say(listener, { type: "connect", token: "bad" }), false],
     ["says something else", (listener) => say(listener, { type: "ping" }), false],
     ["speaks no JSON", (listener) => listener.onText("hello", 5), false],
-  ])("one that %s is charged for what may be kept of it", (_name, act, lingers) => {
-    const { hub, upgrade, letIn, pass } = setUp();
+  ])("one that %s counts as long as something of it may be kept", (_name, act, lingers) => {
+    const { node, upgrade, letIn, pass } = setUp();
     const all = letIn(32);
     act(all[0]!, pass);
-    if (hub.newcomers.present === 0)
-      expect(hub.debugCounts()).toMatchObject({ connections: 0, newcomers: 0 });
-    else expect(hub.debugCounts()).toMatchObject({ connections: 31, newcomers: 31 });
+    if (node.newcomers.present === 0)
+      expect(node.debugCounts()).toMatchObject({ connections: 0, newcomers: 0 });
+    else expect(node.debugCounts()).toMatchObject({ connections: 31, newcomers: 31 });
     if (lingers) {
       expect(upgrade("10.0.0.1")).toMatchObject(FULL);
       pass(LINGER_MS - 1);

@@ -12,7 +12,7 @@ import { readSettings } from "../../../src/server/settings/settings.ts";
 import { endlessTurn, testTelemetry } from "../../support/stubs.ts";
 
 const { limits } = readSettings({}, { openFiles: 65_536, readFile: () => "" });
-const holder = { onSessionLost: () => {} };
+const connection = { onSessionLost: () => {} };
 const compile = (filter: unknown) => new CompiledFilter(FilterSchema.parse(filter));
 
 class Watcher implements Subscriber {
@@ -40,7 +40,7 @@ function setUp(flushTurn: TurnBudget) {
   const time = { now: 0 };
   const telemetry = testTelemetry();
   let ids = 0;
-  const tenant = new AppPresence(new App({ id: "app", secrets: ["x"] }), {
+  const presence = new AppPresence(new App({ id: "app", secrets: ["x"] }), {
     limits,
     telemetry,
     makeId: () => `id${ids++}`,
@@ -49,21 +49,24 @@ function setUp(flushTurn: TurnBudget) {
     flushTurn,
   });
   const watch = (filter: unknown, watchers: readonly Watcher[]) => {
-    const feed = tenant.liveViews.channel(compile(filter));
-    for (const each of watchers) tenant.liveViews.join(feed, each);
-    return feed;
+    const channel = presence.liveViews.channel(compile(filter));
+    for (const each of watchers) presence.liveViews.join(channel, each);
+    return channel;
   };
-  return { tenant, telemetry, time, watch };
+  return { presence, telemetry, time, watch };
 }
 
-/** Lets a user type and stop for a second of the clock, a millisecond at a time, and returns the diffs of a watcher. */
-function diffsInOneSecond({ tenant, time }: ReturnType<typeof setUp>, watcher: Watcher): number {
+/**
+ * Lets a user type and stop for a second of the clock, a millisecond at a time, and returns the diffs of a
+ * watcher.
+ */
+function diffsInOneSecond({ presence, time }: ReturnType<typeof setUp>, watcher: Watcher): number {
   const before = watcher.versions.length;
-  const session = tenant.transact(time.now, (sessions) => sessions.open("alice", "widget", {}, holder));
+  const session = presence.transact(time.now, (sessions) => sessions.open("alice", "widget", {}, connection));
   for (let ms = 0; ms < 1_000; ms++) {
     time.now++;
-    tenant.transact(time.now, (sessions) => sessions.update(session, { hasFocus: ms % 2 === 0 }));
-    if (tenant.nextDueAt() <= time.now) tenant.run(time.now);
+    presence.transact(time.now, (sessions) => sessions.update(session, { hasFocus: ms % 2 === 0 }));
+    if (presence.nextDueAt() <= time.now) presence.run(time.now);
   }
   return watcher.versions.length - before;
 }
@@ -93,7 +96,7 @@ describe("a view rests", () => {
     expect(diffsInOneSecond(world, other)).toBeGreaterThanOrEqual(1_000 / limits.diffIntervalMs - 1);
   });
 
-  it("longer where one user watches many views that nobody else watches: together they take what one may", () => {
+  it("longer where one user is the only subscriber of many views: these share what one may take", () => {
     const world = setUp(endlessTurn());
     const mallory: FlushPayer = { flushFreeAt: 0 };
     const own = Array.from({ length: 2_000 }, () => new Watcher(mallory));
@@ -106,25 +109,25 @@ describe("a view rests", () => {
     expect(diffs).toBeLessThan(alone);
     // In the end all are at the last state.
     world.time.now += 10_000;
-    world.tenant.run(world.time.now);
+    world.presence.run(world.time.now);
     for (const { versions } of own) expect(versions.length).toBeGreaterThan(1);
-    expect(world.tenant.debugCounts()).toMatchObject({ ready: 0, publishing: 0 });
+    expect(world.presence.debugCounts()).toMatchObject({ ready: 0, publishing: 0 });
   });
 });
 
 describe("the share of one user", () => {
-  it("pays for the views that wait for the user's return, too", () => {
+  it("also pays for the user's idle views", () => {
     const world = setUp(endlessTurn());
-    const { tenant, time, telemetry } = world;
-    const { liveViews } = tenant;
-    const owner = { flushFreeAt: 0, kept: () => {}, gone: () => {} };
+    const { presence, time, telemetry } = world;
+    const { liveViews } = presence;
+    const owner = { flushFreeAt: 0, onIdle: () => {}, onIdleEnd: () => {} };
     const idle = 500;
     for (let i = 0; i < idle; i++) {
       const channel = liveViews.channel(compile({ userIds: ["alice", `other-${i}`] }));
       liveViews.releaseChannel(channel, time.now, owner);
     }
     const custom = Object.fromEntries(Array.from({ length: 7 }, (_, i) => [`k${i}`, "x".repeat(500)]));
-    tenant.transact(time.now, (sessions) => sessions.open("alice", "widget", { custom }, holder));
+    presence.transact(time.now, (sessions) => sessions.open("alice", "widget", { custom }, connection));
     const bystander = new Watcher();
     world.watch({ userIds: ["alice"] }, [bystander]);
     const before = telemetry.diffs;
@@ -137,87 +140,87 @@ describe("the share of one user", () => {
     expect((idleDiffs - idle) * costMs * REST_PER_COST).toBeLessThanOrEqual(1_000);
   });
 
-  it("once used up keeps nobody waiting who watches what that user alone has watched", () => {
+  it("once used up, delays no other user who subscribes to the same views", () => {
     for (const isIdle of [false, true]) {
-      const { tenant, time, watch } = setUp(endlessTurn());
-      const { liveViews } = tenant;
-      const owner = { flushFreeAt: 60_000, kept: () => {}, gone: () => {} };
+      const { presence, time, watch } = setUp(endlessTurn());
+      const { liveViews } = presence;
+      const owner = { flushFreeAt: 60_000, onIdle: () => {}, onIdleEnd: () => {} };
       const filter = { selectedConversationId: "room" };
       const mallory = new Watcher(owner);
-      const feed = watch(filter, [mallory]);
-      const session = tenant.transact(time.now, (sessions) => {
-        const opened = sessions.open("alice", "widget", filter, holder);
+      const channel = watch(filter, [mallory]);
+      const session = presence.transact(time.now, (sessions) => {
+        const opened = sessions.open("alice", "widget", filter, connection);
         if (isIdle) {
-          feed.remove(mallory);
-          liveViews.releaseChannel(feed, time.now, owner);
+          channel.remove(mallory);
+          liveViews.releaseChannel(channel, time.now, owner);
         }
         return opened;
       });
       time.now++;
-      tenant.transact(time.now, (sessions) => sessions.update(session, { hasFocus: true }));
+      presence.transact(time.now, (sessions) => sessions.update(session, { hasFocus: true }));
       // Another socket of that user changes nothing.
       const again = new Watcher(owner);
       const joined = watch(filter, [again]);
       time.now += 2 * limits.diffIntervalMs;
-      tenant.run(time.now);
+      presence.run(time.now);
       expect([joined.view.version, joined.view.isMarked]).toEqual([2, true]);
       let isSettled = false;
       const bystander = new Watcher({ flushFreeAt: 0 });
       watch(filter, [bystander]).onceFlushed(() => {
         isSettled = true;
       });
-      expect(tenant.nextDueAt()).toBeLessThanOrEqual(time.now);
-      tenant.run(time.now);
+      expect(presence.nextDueAt()).toBeLessThanOrEqual(time.now);
+      presence.run(time.now);
       expect([joined.view.version, isSettled]).toEqual([3, true]);
       expect(bystander.versions).toEqual([3]);
-      expect(tenant.debugCounts()).toMatchObject({ indebted: 0 });
+      expect(presence.debugCounts()).toMatchObject({ indebted: 0 });
     }
   });
 });
 
 it("a view that is ready does not wait for a delivery to many", async () => {
-  const { tenant, time, watch } = setUp(new TurnBudget((error) => expect.fail(String(error))));
+  const { presence, time, watch } = setUp(new TurnBudget((error) => expect.fail(String(error))));
   const crowd = watch(
     { selectedConversationId: "crowd" },
     Array.from({ length: 20_000 }, () => new Watcher()),
   );
   const bystander = new Watcher();
   watch({ selectedConversationId: "quiet" }, [bystander]);
-  tenant.transact(time.now, (sessions) =>
-    sessions.open("mallory", "widget", { selectedConversationId: "crowd" }, holder),
+  presence.transact(time.now, (sessions) =>
+    sessions.open("mallory", "widget", { selectedConversationId: "crowd" }, connection),
   );
   expect(crowd.isPublishing).toBe(true);
-  tenant.transact(time.now, (sessions) =>
-    sessions.open("alice", "widget", { selectedConversationId: "quiet" }, holder),
+  presence.transact(time.now, (sessions) =>
+    sessions.open("alice", "widget", { selectedConversationId: "quiet" }, connection),
   );
   await setImmediate();
   expect([crowd.isPublishing, bystander.versions]).toEqual([true, [2]]);
   while (crowd.isPublishing) await setImmediate();
 });
 
-it("a view does not wait until all who watch somebody's large value, each in a view of their own, have it", async () => {
-  const { tenant, time, watch } = setUp(new TurnBudget((error) => expect.fail(String(error))));
+it("a view does not wait for the many views of one user's large value to be flushed", async () => {
+  const { presence, time, watch } = setUp(new TurnBudget((error) => expect.fail(String(error))));
   const crowd = Array.from({ length: 500 }, () => new Watcher({ flushFreeAt: 0 }));
   for (const [i, watcher] of crowd.entries()) watch({ userIds: ["mallory", `other-${i}`] }, [watcher]);
   const bystander = new Watcher({ flushFreeAt: 0 });
   watch({ userIds: ["alice"] }, [bystander]);
   const custom = Object.fromEntries(Array.from({ length: 8 }, (_, i) => [`k${i}`, "x".repeat(492)]));
-  const [mallory, alice] = tenant.transact(time.now, (sessions) => {
-    const all = Array.from({ length: 16 }, () => sessions.open("mallory", "widget", { custom }, holder));
-    return [all[0]!, sessions.open("alice", "widget", {}, holder)] as const;
+  const [mallory, alice] = presence.transact(time.now, (sessions) => {
+    const all = Array.from({ length: 16 }, () => sessions.open("mallory", "widget", { custom }, connection));
+    return [all[0]!, sessions.open("alice", "widget", {}, connection)] as const;
   });
   const atVersion = (version: number) => crowd.filter(({ versions }) => versions.at(-1) === version).length;
   const settleAll = async () => {
     time.now += 10_000;
-    tenant.run(time.now);
-    for (let turns = 0; tenant.debugCounts().ready! > 0 && turns < 10_000; turns++) await setImmediate();
+    presence.run(time.now);
+    for (let turns = 0; presence.debugCounts().ready! > 0 && turns < 10_000; turns++) await setImmediate();
     time.now += 10_000;
-    tenant.run(time.now);
+    presence.run(time.now);
   };
   await settleAll();
   expect([atVersion(2), bystander.versions]).toEqual([crowd.length, [2]]);
-  tenant.transact(time.now, (sessions) => sessions.update(mallory, { isTyping: true }));
-  tenant.transact(time.now, (sessions) => sessions.update(alice, { isTyping: true }));
+  presence.transact(time.now, (sessions) => sessions.update(mallory, { isTyping: true }));
+  presence.transact(time.now, (sessions) => sessions.update(alice, { isTyping: true }));
   await setImmediate();
   await setImmediate();
   expect(bystander.versions).toEqual([2, 3]);
@@ -225,7 +228,7 @@ it("a view does not wait until all who watch somebody's large value, each in a v
   // And the crowd does not wait without an end, though somebody else goes on and on.
   for (let i = 0; i < 2_000 && atVersion(3) < crowd.length; i++) {
     time.now += limits.diffIntervalMs;
-    tenant.transact(time.now, (sessions) => sessions.update(alice, { hasFocus: i % 2 === 0 }));
+    presence.transact(time.now, (sessions) => sessions.update(alice, { hasFocus: i % 2 === 0 }));
     await setImmediate();
   }
   expect(atVersion(3)).toBe(crowd.length);
@@ -233,26 +236,26 @@ it("a view does not wait until all who watch somebody's large value, each in a v
 
 it("a diff to many is delivered in turns of the event loop: in order, once, and to all", async () => {
   const world = setUp(new TurnBudget((error) => expect.fail(String(error))));
-  const { tenant, time } = world;
+  const { presence, time } = world;
   const watchers = Array.from({ length: 10_000 }, () => new Watcher());
-  const feed = world.watch({}, watchers);
-  const session = tenant.transact(time.now, (sessions) => sessions.open("alice", "widget", {}, holder));
+  const channel = world.watch({}, watchers);
+  const session = presence.transact(time.now, (sessions) => sessions.open("alice", "widget", {}, connection));
   const served = () => watchers.filter(({ versions }) => versions.length > 0).length;
   expect(served()).toBeGreaterThan(0);
   expect(served()).toBeLessThan(2 * (TURN_MS / deliveryCostMs(300)));
   // Changes meanwhile wait for the whole delivery, and for the rest after it.
-  tenant.transact(time.now, (sessions) => sessions.update(session, { hasFocus: true }));
-  feed.remove(watchers.at(-1)!);
+  presence.transact(time.now, (sessions) => sessions.update(session, { hasFocus: true }));
+  channel.remove(watchers.at(-1)!);
   const late = new Watcher();
-  feed.add(late);
+  channel.add(late);
   let turns = 0;
-  for (; feed.isPublishing; turns++) await setImmediate();
+  for (; channel.isPublishing; turns++) await setImmediate();
   expect(turns).toBeGreaterThan(5);
   expect(served()).toBe(watchers.length - 1);
   time.now += 10_000;
-  tenant.run(time.now);
+  presence.run(time.now);
   do await setImmediate();
-  while (feed.isPublishing);
+  while (channel.isPublishing);
   expect(watchers.slice(0, -1).every(({ versions }) => versions.join() === "2,3")).toBe(true);
   expect(late.versions.at(-1)).toBe(3);
 });

@@ -53,7 +53,7 @@ describe("pages of long answers", () => {
     expect(turns.size).toBe(0);
   });
 
-  it("are so many in a turn of the event loop, whoever asks", async () => {
+  it("are limited in each turn of the event loop, for all readers together", async () => {
     const { turns, order, sender } = setUp();
     const senders = Array.from({ length: 100 }, () => sender({}, 10));
     for (const each of senders) turns.start(each);
@@ -81,7 +81,7 @@ describe("pages of long answers", () => {
     expect(turns.size).toBe(0);
   });
 
-  it("that cannot be made end the answer to their reader, and no other", async () => {
+  it("that fail end the answer to their reader, and no other", async () => {
     const { turns, sender, failures } = setUp();
     const senders = Array.from({ length: 20 }, () => sender({}, 10));
     senders[0]!.fault = new Error("a defect");
@@ -97,7 +97,7 @@ describe("pages of long answers", () => {
 });
 
 describe("a turn's budget", () => {
-  it("calls back in turns, and those who ask again are behind those who have waited", async () => {
+  it("calls back in turns; callbacks added again queue behind those that wait", async () => {
     const budget = new TurnBudget((error) => expect.fail(String(error)));
     const order: string[] = [];
     const party = (name: string) => {

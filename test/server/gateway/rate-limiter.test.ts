@@ -3,37 +3,34 @@ import { FLOOD_SECONDS } from "../../../src/server/gateway/gateway-config.ts";
 import { RateLimiter } from "../../../src/server/gateway/rate-limiter.ts";
 
 /** How many of `tries` messages at a time are admitted. */
-function admitted(guard: RateLimiter, now: number, tries: number): number {
-  return Array.from({ length: tries }, () => guard.admit(now)).filter((each) => each).length;
+function admitted(limiter: RateLimiter, now: number, tries: number): number {
+  return Array.from({ length: tries }, () => limiter.admit(now)).filter((each) => each).length;
 }
 
-it.each([1, 3, 50, 5_000])(
-  "lets a burst of twice the rate through, then the rate: %i a second",
-  (perSecond) => {
-    const guard = new RateLimiter(perSecond, 0.7);
-    expect(admitted(guard, 0.9, 3 * perSecond)).toBe(2 * perSecond);
-    // Time comes in fractions of milliseconds, and none of it is lost.
-    let more = 0;
-    for (let now = 1; now <= 10_000; now += 0.73) more += admitted(guard, now, 6);
-    expect(Math.abs(more - 10 * perSecond)).toBeLessThanOrEqual(Math.ceil(perSecond / 100));
-    expect(admitted(guard, 1e6, 3 * perSecond)).toBe(2 * perSecond);
-  },
-);
-
-it("says when to come back, and then takes one", () => {
-  const guard = new RateLimiter(3, 0);
-  expect(admitted(guard, 0, 7)).toBe(6);
-  expect(guard.retryAfterMs()).toBe(334);
-  expect(guard.admit(333)).toBe(false);
-  expect(guard.retryAfterMs()).toBe(1);
-  expect(guard.admit(334)).toBe(true);
+it.each([1, 3, 50, 5_000])("admits a burst of twice the rate, then the rate: %i a second", (perSecond) => {
+  const limiter = new RateLimiter(perSecond, 0.7);
+  expect(admitted(limiter, 0.9, 3 * perSecond)).toBe(2 * perSecond);
+  // Time comes in fractions of milliseconds, and none of it is lost.
+  let more = 0;
+  for (let now = 1; now <= 10_000; now += 0.73) more += admitted(limiter, now, 6);
+  expect(Math.abs(more - 10 * perSecond)).toBeLessThanOrEqual(Math.ceil(perSecond / 100));
+  expect(admitted(limiter, 1e6, 3 * perSecond)).toBe(2 * perSecond);
 });
 
-it("has enough of a flood, not of one that is no more than the rate again", () => {
+it("returns when the next message is possible, and then admits one", () => {
+  const limiter = new RateLimiter(3, 0);
+  expect(admitted(limiter, 0, 7)).toBe(6);
+  expect(limiter.retryAfterMs()).toBe(334);
+  expect(limiter.admit(333)).toBe(false);
+  expect(limiter.retryAfterMs()).toBe(1);
+  expect(limiter.admit(334)).toBe(true);
+});
+
+it("reports a flood, but not a client that exceeds the rate by no more than as much again", () => {
   const flooded = (excess: number) => {
-    const guard = new RateLimiter(50, 0);
+    const limiter = new RateLimiter(50, 0);
     for (let ms = 0; ms < 60_000; ms += 100) {
-      for (let i = 0; i < excess; i++) if (guard.isFlooding(ms)) return ms;
+      for (let i = 0; i < excess; i++) if (limiter.isFlooding(ms)) return ms;
     }
     return undefined;
   };
@@ -42,9 +39,9 @@ it("has enough of a flood, not of one that is no more than the rate again", () =
   expect(Math.abs(flooded(10)! - 1_000 * FLOOD_SECONDS)).toBeLessThanOrEqual(100);
 });
 
-it("forgets what was sent under another rate", () => {
-  const guard = new RateLimiter(50, 0);
-  admitted(guard, 0, 100);
-  guard.setRate(2);
-  expect(admitted(guard, 0, 10)).toBe(4);
+it("starts again with another rate", () => {
+  const limiter = new RateLimiter(50, 0);
+  admitted(limiter, 0, 100);
+  limiter.setRate(2);
+  expect(admitted(limiter, 0, 10)).toBe(4);
 });

@@ -21,11 +21,11 @@ class Sink {
 }
 
 /** Pages of an answer, each of the given length in bytes. */
-function pagesOf(outbox: SendQueue, lengths: readonly number[]): PagedResponse {
+function pagesOf(sendQueue: SendQueue, lengths: readonly number[]): PagedResponse {
   let next = 0;
   return {
     step: () => {
-      outbox.send(new Frame("p".repeat(lengths[next++]!)));
+      sendQueue.send(new Frame("p".repeat(lengths[next++]!)));
       return next === lengths.length ? "done" : "more";
     },
   };
@@ -36,23 +36,23 @@ const LONGEST_VALUE = 200 * 1024;
 describe.each([1_024, 65_536, 300_000, 1_048_576, 16 * 1_048_576])(
   "with MAX_BUFFERED_BYTES of %i",
   (maxBytes) => {
-    it.each([1, 2, 3, 4])("no more waits for a reader, whatever is sent to it (seed %i)", (seed) => {
+    it.each([1, 2, 3, 4])("no more bytes wait for a reader, whatever is sent to it (seed %i)", (seed) => {
       const random = new Random(seed);
       const sink = new Sink();
-      const outbox = new SendQueue(sink, maxBytes, TEST_OWNER, testPageTurns());
+      const sendQueue = new SendQueue(sink, maxBytes, TEST_OWNER, testPageTurns());
       for (let n = 0; n < 2_000; n++) {
         const what = random.below(5);
         if (what < 2)
-          outbox.offer(new Frame("é".repeat(random.below(random.pick([100, 40_000, 1_000_000])))));
-        else if (what === 2 && outbox.pagedResponses < 20) {
+          sendQueue.offer(new Frame("é".repeat(random.below(random.pick([100, 40_000, 1_000_000])))));
+        else if (what === 2 && sendQueue.pagedResponses < 20) {
           const pages = Array.from({ length: 1 + random.below(5) }, () => random.below(LONGEST_VALUE));
-          outbox.start(pagesOf(outbox, pages));
+          sendQueue.start(pagesOf(sendQueue, pages));
         } else if (what === 3) {
           sink.buffered = Math.floor(sink.buffered * random.next());
-          outbox.wake();
+          sendQueue.wake();
         } else if (random.oneIn(3)) {
           sink.buffered = 0;
-          outbox.drained();
+          sendQueue.drained();
         }
       }
       // A page goes out alone where the setting is smaller than a page.
@@ -63,42 +63,42 @@ describe.each([1_024, 65_536, 300_000, 1_048_576, 16 * 1_048_576])(
   },
 );
 
-it("a frame that the protocol does not allow is a defect, and not sent", () => {
+it("a frame that the protocol does not allow is a defect, and is not sent", () => {
   const sink = new Sink();
-  const outbox = new SendQueue(sink, 16 * MAX_SERVER_MESSAGE_BYTES, TEST_OWNER, testPageTurns());
-  outbox.send(new Frame("x".repeat(MAX_SERVER_MESSAGE_BYTES)));
-  expect(() => outbox.send(new Frame("x".repeat(MAX_SERVER_MESSAGE_BYTES + 1)))).toThrow(RangeError);
-  expect(() => outbox.send(new Frame("é".repeat(MAX_SERVER_MESSAGE_BYTES / 2 + 1)))).toThrow(RangeError);
+  const sendQueue = new SendQueue(sink, 16 * MAX_SERVER_MESSAGE_BYTES, TEST_OWNER, testPageTurns());
+  sendQueue.send(new Frame("x".repeat(MAX_SERVER_MESSAGE_BYTES)));
+  expect(() => sendQueue.send(new Frame("x".repeat(MAX_SERVER_MESSAGE_BYTES + 1)))).toThrow(RangeError);
+  expect(() => sendQueue.send(new Frame("é".repeat(MAX_SERVER_MESSAGE_BYTES / 2 + 1)))).toThrow(RangeError);
   expect(sink.buffered).toBe(MAX_SERVER_MESSAGE_BYTES);
 });
 
-it("an answer that cannot be made is told to the owner, and not tried again", () => {
+it("an answer that fails is reported to the owner, and not tried again", () => {
   const failures: unknown[] = [];
   const owner = { onBacklog: () => {}, onFailure: (error: unknown) => void failures.push(error) };
-  const outbox = new SendQueue(new Sink(), 1_000_000, owner, testPageTurns());
-  outbox.start({
+  const sendQueue = new SendQueue(new Sink(), 1_000_000, owner, testPageTurns());
+  sendQueue.start({
     step: () => {
       throw new Error("a defect");
     },
   });
-  outbox.drained();
+  sendQueue.drained();
   expect(failures).toHaveLength(1);
-  expect(outbox.pagedResponses).toBe(0);
+  expect(sendQueue.pagedResponses).toBe(0);
 });
 
-it("what waits for all sockets of a user is bounded, however many do not read, and nobody has less for it", () => {
+it("the bytes that wait for all sockets of a user are limited, at no cost to others", () => {
   const SOCKETS = 1_000;
   const maxBytes = 1_048_576;
   const random = new Random(14);
   const mallory = { backlogged: 0 };
   const sockets = Array.from({ length: SOCKETS }, () => {
     const sink = new Sink();
-    const outbox = new SendQueue(sink, maxBytes, TEST_OWNER, testPageTurns());
-    outbox.party = mallory;
-    return { sink, outbox };
+    const sendQueue = new SendQueue(sink, maxBytes, TEST_OWNER, testPageTurns());
+    sendQueue.party = mallory;
+    return { sink, sendQueue };
   });
   const frames = [300, 20_000, 150_000].map((length) => new Frame("d".repeat(length)));
-  for (let n = 0; n < 40_000; n++) random.pick(sockets).outbox.offer(random.pick(frames));
+  for (let n = 0; n < 40_000; n++) random.pick(sockets).sendQueue.offer(random.pick(frames));
   const waits = sockets.reduce((sum, { sink }) => sum + sink.buffered, 0);
   // By themselves each could have a mebibyte.
   expect(waits).toBeLessThan(0.12 * SOCKETS * maxBytes);
@@ -113,8 +113,8 @@ it("what waits for all sockets of a user is bounded, however many do not read, a
   expect(mallory.backlogged).toBe(SOCKETS);
   for (const [i, each] of sockets.entries()) {
     each.sink.buffered = 0;
-    if (i % 2 === 0) each.outbox.drained();
-    else each.outbox.close();
+    if (i % 2 === 0) each.sendQueue.drained();
+    else each.sendQueue.close();
   }
   expect(mallory.backlogged).toBe(0);
 });

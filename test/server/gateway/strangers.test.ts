@@ -29,7 +29,7 @@ it(`${MANY} strangers' paths, methods, apps and ids leave the metrics as large a
   const clock = { now: () => 0, wallNow: () => 0 };
   const app = new App({ id: "app", secrets: ["x"] });
   const { telemetry } = metrics;
-  const hub = new GatewayNode({
+  const node = new GatewayNode({
     apps: [app],
     limits,
     clock,
@@ -38,11 +38,11 @@ it(`${MANY} strangers' paths, methods, apps and ids leave the metrics as large a
     makeId,
     random: Math.random,
   });
-  hub.stop();
-  metrics.observe(hub);
+  node.stop();
+  metrics.observe(node);
   const anonymous = new AnonymousRequests({ telemetry, now: () => 0, isProxy: () => false });
   const handle = createRouter(
-    presenceRoutes(hub, anonymous, () => ({}) as never),
+    presenceRoutes(node, anonymous, () => ({}) as never),
     anonymous,
   );
   const ours = (text: string) =>
@@ -62,7 +62,7 @@ it(`${MANY} strangers' paths, methods, apps and ids leave the metrics as large a
     ][i % 4] as [string, string];
     const address = () => `10.${i % 250}.0.1`;
     await askRouter(handle, { method, path, query: `x=${i}`, headers, address, body: Buffer.alloc(0) });
-    answerUpgrade(hub, {
+    answerUpgrade(node, {
       appId: `app-${i}`,
       origin: `https://${i}.example`,
       address: `stranger ${i}`,
@@ -79,15 +79,16 @@ it(`${MANY} strangers' paths, methods, apps and ids leave the metrics as large a
   expect(text.length).toBeLessThan(200_000);
   expect(text).not.toMatch(/stranger|app-\d|user-\d|path-\d|METHOD|type-\d/);
   expect(defects).toEqual([]);
-  expect(hub.admissions.addresses).toBe(0);
+  expect(node.admissions.addresses).toBe(0);
   process.stdout.write(
     `metrics after ${MANY} strangers: ${ours(text).length} series of ours, ${text.length} bytes, scraped in ${ms.toFixed(1)} ms\n`,
   );
 });
 
-it("ids that are made to meet in V8's tables cost what others cost", () => {
+it("ids that are crafted to collide in V8's hash tables cost as much as others", () => {
   const count = 20_000;
-  // Numbers as texts had a hash that follows from their value, and these differ only above the bits that were looked at.
+  // Numbers as texts had a hash that follows from their value, and these differ only above the bits that were
+  // looked at.
   const crafted = Array.from({ length: count }, (_, i) => String(i * 65_536));
   const random = Array.from({ length: count }, (_, i) =>
     String(2_000_000_000 + (Math.imul(i, 2_654_435_761) % 1_000_000_000)),

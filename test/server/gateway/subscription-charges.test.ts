@@ -14,8 +14,8 @@ function setUp(maxBytes = 100, maxFilters = 4) {
   return { charges, dropped, sizes };
 }
 
-describe("what subscriptions are charged", () => {
-  it("is for a view once, however many sockets watch it", () => {
+describe("the charge of subscriptions", () => {
+  it("is made once for a view, however many sockets subscribe to it", () => {
     const { charges } = setUp();
     expect([charges.subscribe("a", 60), charges.subscribe("a", 60), charges.bytes]).toEqual([true, true, 60]);
     charges.unsubscribe("a");
@@ -24,28 +24,28 @@ describe("what subscriptions are charged", () => {
     expect([charges.bytes, charges.filters, charges.isEmpty]).toEqual([0, 0, true]);
   });
 
-  it("stays while the view is idle, and is given back when it is gone", () => {
+  it("stays while the view is idle, and is refunded when it is dropped", () => {
     const { charges } = setUp();
     charges.subscribe("a", 60);
     charges.unsubscribe("a");
-    charges.kept("a", 70);
+    charges.onIdle("a", 70);
     expect([charges.bytes, charges.isEmpty]).toEqual([70, false]);
-    charges.gone("a");
+    charges.onIdleEnd("a");
     expect(charges.isEmpty).toBe(true);
   });
 
   it("drops the user's own idle views before anything is refused, the one idle longest first", () => {
     const { charges, dropped } = setUp();
-    for (const view of ["a", "b", "c"]) charges.kept(view, 30);
+    for (const view of ["a", "b", "c"]) charges.onIdle(view, 30);
     expect(charges.subscribe("d", 50)).toBe(true);
     expect(dropped).toEqual(["a", "b"]);
     expect(charges.bytes).toBe(80);
   });
 
-  it("drops nothing in vain", () => {
+  it("drops nothing if that would not make enough room", () => {
     const { charges, dropped } = setUp();
     charges.subscribe("a", 60);
-    charges.kept("b", 30);
+    charges.onIdle("b", 30);
     expect([charges.subscribe("c", 50), charges.makeRoom(50), charges.reserve(50)]).toEqual([
       false,
       false,
@@ -54,37 +54,37 @@ describe("what subscriptions are charged", () => {
     expect([dropped, charges.bytes]).toEqual([[], 90]);
   });
 
-  it("is bounded in filters too", () => {
+  it("is limited in filters too", () => {
     const { charges, dropped } = setUp(100, 2);
     charges.subscribe("a", 1);
-    charges.kept("b", 1);
+    charges.onIdle("b", 1);
     expect([charges.subscribe("c", 1), charges.subscribe("d", 1)]).toEqual([true, false]);
     expect(dropped).toEqual(["b"]);
     expect(charges.subscribe("a", 1)).toBe(true);
   });
 
-  it("never drops a view to make room for it", () => {
+  it("never drops a view to make room for that same view", () => {
     const { charges, dropped } = setUp();
-    charges.kept("a", 90);
+    charges.onIdle("a", 90);
     expect(charges.subscribe("a", 95)).toBe(true);
     expect([dropped, charges.bytes]).toEqual([[], 95]);
     charges.unsubscribe("a");
-    charges.kept("a", 90);
+    charges.onIdle("a", 90);
     expect(charges.subscribe("a", 101)).toBe(false);
     expect([dropped, charges.bytes]).toEqual([[], 90]);
   });
 
   it("keeps no idle view that grew too large", () => {
     const { charges, dropped } = setUp();
-    charges.kept("a", 101);
+    charges.onIdle("a", 101);
     expect([dropped, charges.isEmpty]).toEqual([["a"], true]);
   });
 
-  it("counts what held views have grown by, for what is new only", () => {
+  it("includes the growth of held views, for new subscriptions only", () => {
     const { charges, dropped, sizes } = setUp();
     charges.subscribe("a", 10);
     charges.subscribe("b", 10);
-    charges.kept("c", 30);
+    charges.onIdle("c", 30);
     sizes.set("a", 200);
     expect([charges.makeRoom(1), charges.subscribe("d", 1)]).toEqual([false, false]);
     // What the user has goes on, and so do queries.
@@ -103,7 +103,7 @@ describe("what subscriptions are charged", () => {
     expect(charges.isEmpty).toBe(true);
   });
 
-  it("counts queries that wait", () => {
+  it("includes waiting queries", () => {
     const { charges } = setUp();
     expect([charges.reserve(60), charges.reserve(60), charges.subscribe("a", 60)]).toEqual([
       true,
@@ -114,7 +114,7 @@ describe("what subscriptions are charged", () => {
     expect([charges.isEmpty, charges.subscribe("a", 60)]).toEqual([true, true]);
   });
 
-  it("stays within its bounds and adds up, whatever happens", () => {
+  it("stays within its limits and adds up, whatever happens", () => {
     const random = new Random(11);
     const { charges } = setUp(1_000, 20);
     const held = new Map<string, number>();
@@ -132,7 +132,7 @@ describe("what subscriptions are charged", () => {
         held.set(view, held.get(view)! - 1);
         if (held.get(view) === 0) {
           held.delete(view);
-          charges.kept(view, 1 + random.below(300));
+          charges.onIdle(view, 1 + random.below(300));
         }
       }
       expect(charges.bytes).toBeLessThanOrEqual(1_000);
@@ -141,7 +141,7 @@ describe("what subscriptions are charged", () => {
     }
     for (const [view, count] of held) for (let i = 0; i < count; i++) charges.unsubscribe(view);
     for (const bytes of queries) charges.giveBack(bytes);
-    for (let i = 0; i < 40; i++) charges.gone(`v${i}`);
+    for (let i = 0; i < 40; i++) charges.onIdleEnd(`v${i}`);
     expect(charges.isEmpty).toBe(true);
   });
 });

@@ -17,14 +17,14 @@ const ENCODER: MessageEncoder = {
   diff: (frame) => frame,
 };
 
-it("a reader so slow with the pages of a snapshot that the diffs after it are gone gets another snapshot", async () => {
+it("a reader so slow that the diffs after its snapshot are dropped gets another snapshot", async () => {
   const table = new Table();
   const state = patchState(NEW_SESSION, { custom: { note: "n".repeat(500) } });
   for (let i = 0; i < 300; i++) table.open(`s${i}`, `u${i}`, "widget", state, undefined);
   const view = new View("view", new CompiledFilter(FilterSchema.parse({})), table);
   view.hydrate(1_000);
   const telemetry = testTelemetry();
-  const feed = new ViewChannel(view, telemetry);
+  const channel = new ViewChannel(view, telemetry);
   const sent: { type: string; version: number; more?: boolean; reason?: string }[] = [];
   let isSlow = true;
   const sink = {
@@ -37,15 +37,15 @@ it("a reader so slow with the pages of a snapshot that the diffs after it are go
     },
   };
   const sendQueue = new SendQueue(sink, 1_000_000, TEST_OWNER, testPageTurns());
-  const subscription = new Subscription(feed, { sendQueue, encoder: ENCODER, owner: TEST_OWNER });
-  feed.add(subscription);
+  const subscription = new Subscription(channel, { sendQueue, encoder: ENCODER, owner: TEST_OWNER });
+  channel.add(subscription);
 
   // The reader does not take the first page: no other is sent while so much waits.
   subscription.requestSnapshot(1);
   const session = table.get("s0")!;
   for (let n = 0; n <= MAX_DIFFS; n++) {
-    view.touch(table.update(session, patchState(session, { custom: { n: String(n) } }))!, 0);
-    publish(feed);
+    view.markDirty(table.update(session, patchState(session, { custom: { n: String(n) } }))!, 0);
+    publish(channel);
   }
   expect(sent).toHaveLength(1);
   isSlow = false;

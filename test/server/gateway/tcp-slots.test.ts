@@ -23,8 +23,8 @@ class Connection implements StrangerConnection {
 
 const SLOTS = 96;
 
-describe("slots of a transport that knows its connections", () => {
-  it("count as a list of them does, and leave nothing behind", () => {
+describe("slots of a transport that can tell connections apart", () => {
+  it("equal a list of the connections, and leave nothing behind", () => {
     const steps = fc.array(
       fc.record({
         do: fc.constantFrom("open", "open", "open", "close", "upgrade", "known", "idle"),
@@ -89,7 +89,7 @@ describe("slots of a transport that knows its connections", () => {
   });
 });
 
-describe("the rate at which strangers come from one address", () => {
+describe("the rate of strangers from one address", () => {
   const PER_SECOND = 10;
 
   function start() {
@@ -118,7 +118,7 @@ describe("the rate at which strangers come from one address", () => {
     return { clock, tcp, taken };
   }
 
-  it("is bounded, whether they stay or not, and nobody else's is", () => {
+  it("is limited, whether they stay or not, without effect on other addresses", () => {
     const { clock, tcp, taken } = start();
     expect(taken("127.0.0.1", 1_000)).toBe(2 * PER_SECOND);
     expect(taken("127.0.0.2", 1)).toBe(1);
@@ -130,7 +130,7 @@ describe("the rate at which strangers come from one address", () => {
     expect(tcp.connections).toBe(0);
   });
 
-  it("does not count who becomes known", () => {
+  it("does not count connections that show credentials", () => {
     const { tcp, taken } = start();
     for (let i = 0; i < 1_000; i++) {
       const connection = new Connection();
@@ -142,7 +142,7 @@ describe("the rate at which strangers come from one address", () => {
     expect(tcp.addresses).toBe(0);
   });
 
-  it("is one for a household with IPv6, and none for a proxy of ours", () => {
+  it("is shared by an IPv6 household, and unlimited for a trusted proxy", () => {
     const { taken } = start();
     expect(taken("2001:db8::1", 15)).toBe(15);
     expect(taken("2001:db8::2", 15)).toBe(5);
@@ -150,8 +150,8 @@ describe("the rate at which strangers come from one address", () => {
   });
 });
 
-describe("slots of a transport that does not tell whose connection has ended", () => {
-  it("an address that opens without end leaves others half of them, and more when it goes on", () => {
+describe("slots of a transport that does not report which connection has ended", () => {
+  it("an address that opens connections without end leaves half of the slots to others", () => {
     const { tcp, clock } = slots(false, 512);
     const open = (peer: string) => {
       const opened = tcp.open(peer);
@@ -171,7 +171,7 @@ describe("slots of a transport that does not tell whose connection has ended", (
     expect(open("127.0.0.1")).toBe("taken");
   });
 
-  it("who shows credentials does not count, however many connections that takes", () => {
+  it("connections that show credentials do not count, however many they are", () => {
     const { tcp } = slots(false, 512, 50);
     for (let i = 0; i < 10_000; i++) {
       expect(tcp.open("127.0.0.1")).toBe("taken");
@@ -181,7 +181,7 @@ describe("slots of a transport that does not tell whose connection has ended", (
     expect(tcp.addresses).toBe(0);
   });
 
-  it("while slots are short, an address may be few strangers", () => {
+  it("while slots are short, an address may have few strangers", () => {
     const { tcp } = slots(false, 512);
     const taken = (peer: string) => {
       let count = 0;
@@ -198,7 +198,7 @@ describe("slots of a transport that does not tell whose connection has ended", (
     expect(taken("10.0.0.1")).toBe(512 - 256 - 3 * 32);
   });
 
-  it("answers end connections of an address that has used half of its share, of nobody else", () => {
+  it("answers end the connections of an address that has used half of its share, and no others", () => {
     const { tcp } = slots(false, 512, 100);
     for (let i = 0; i < 51; i++) tcp.open("127.0.0.1");
     tcp.open("127.0.0.2");
@@ -211,7 +211,7 @@ describe("slots of a transport that does not tell whose connection has ended", (
     expect(ends()).toEqual([true, true, false]);
   });
 
-  it("remembers a bounded number of addresses", () => {
+  it("remembers a limited number of addresses", () => {
     const now = () => 0;
     const maxConnections = 1_000_000;
     const tcp = new TcpSlots({

@@ -31,7 +31,7 @@ it("runs when something is due, and at least twice a second", () => {
   ticker.stop();
 });
 
-it("after a busy pause reads what clients sent before it looks at deadlines, and does not wait again and again", () => {
+it("after a busy pause, first reads what clients sent, then checks deadlines, and waits only once", () => {
   const { time, runs, ticker } = setUp();
   // The event loop was blocked for 5 seconds: the clock went on, and the timer fires late.
   time.now += 5_000;

@@ -27,7 +27,7 @@ describe.each(TRANSPORTS)("a wall clock that jumps, over %s", (transport) => {
   }
   afterEach(() => gateway.stop());
 
-  it("ends nobody and nothing: not sockets, not sessions that wait, not typing", async () => {
+  it("ends nothing: no socket, no disconnected session, no typing", async () => {
     await start();
     const alice = await gateway.connect("alice");
     const bob = await gateway.connect("bob");
@@ -39,7 +39,7 @@ describe.each(TRANSPORTS)("a wall clock that jumps, over %s", (transport) => {
     for (const to of [5, -5, 0, 60 * 24 * 365, -60 * 24 * 365, 0]) {
       jump = to * MINUTES;
       // The gateway does what it takes to be due.
-      gateway.hub.run(gateway.hub.clock.now());
+      gateway.node.run(gateway.node.clock.now());
       await watcher.settled();
     }
     expect(watcher.inbox).toEqual([]);
@@ -51,7 +51,7 @@ describe.each(TRANSPORTS)("a wall clock that jumps, over %s", (transport) => {
     expect(Object.keys(await gateway.query({ isTyping: true }))).toEqual(["alice"]);
   });
 
-  it("is what tokens are judged by: forward ends those that have expired, back lets them in again", async () => {
+  it("decides about tokens: forward, it ends expired ones; back, it accepts them again", async () => {
     await start();
     const exp = Math.floor(Date.now() / 1000) + 120;
     const token = await gateway.token({ tokenType: "user", sub: "alice" }, exp);
@@ -92,7 +92,7 @@ describe(`deadlines of ${SESSIONS} sessions at once`, () => {
       observeQuery: () => {},
     };
     const app = new App({ id: "app", secrets: ["x"] });
-    const hub = new GatewayNode({
+    const node = new GatewayNode({
       apps: [app],
       limits,
       clock,
@@ -101,12 +101,12 @@ describe(`deadlines of ${SESSIONS} sessions at once`, () => {
       makeId,
       random: Math.random,
     });
-    const tenant = hub.presence("app")!;
-    const holder = { onSessionLost: () => {} };
-    tenant.transact(time, (sessions) => {
+    const presence = node.presence("app")!;
+    const connection = { onSessionLost: () => {} };
+    presence.transact(time, (sessions) => {
       for (let i = 0; i < SESSIONS; i++) {
         const patch = { selectedConversationId: `c${i % 1_000}`, isTyping: true };
-        const session = sessions.open(`user-${i}`, "widget", patch, holder);
+        const session = sessions.open(`user-${i}`, "widget", patch, connection);
         if (!isTyping) sessions.markDisconnected(session);
       }
     });
@@ -114,7 +114,7 @@ describe(`deadlines of ${SESSIONS} sessions at once`, () => {
     delay.enable();
     await pause(20);
     time += isTyping ? limits.typingTimeoutMs : limits.resumeWindowMs;
-    const left = () => tenant.table.counts()[isTyping ? "typing" : "sessions"];
+    const left = () => presence.table.counts()[isTyping ? "typing" : "sessions"];
     await until(() => left() < SESSIONS);
     const before = performance.now();
     // Others are served in between: it takes many turns.
@@ -123,9 +123,9 @@ describe(`deadlines of ${SESSIONS} sessions at once`, () => {
     const ms = performance.now() - before;
     await pause(20);
     delay.disable();
-    hub.stop();
+    node.stop();
     expect(turns).toBeGreaterThan(10);
-    expect(tenant.table.counts().sessions).toBe(isTyping ? SESSIONS : 0);
+    expect(presence.table.counts().sessions).toBe(isTyping ? SESSIONS : 0);
     expect(defects).toEqual([]);
     process.stdout.write(
       `${SESSIONS}× ${what} at once: ${Math.round(ms)} ms, event loop late by ${Math.round(delay.max / 1e6)} ms at most\n`,

@@ -26,7 +26,7 @@ function setUp(maxBytes = MIB) {
   const telemetry = testTelemetry();
   const clock = { now: () => 0, wallNow: () => 0 };
   const app = new App({ id: "app", secrets: ["x"] });
-  const hub = new GatewayNode({
+  const node = new GatewayNode({
     apps: [app],
     limits,
     clock,
@@ -35,8 +35,8 @@ function setUp(maxBytes = MIB) {
     makeId,
     random: () => 0,
   });
-  hub.stop();
-  const tenant = hub.presence("app")!;
+  node.stop();
+  const presence = node.presence("app")!;
   const errors: string[] = [];
   const reply: Reply = {
     send: () => {},
@@ -57,9 +57,10 @@ function setUp(maxBytes = MIB) {
         return false;
       },
     };
-    const outbox = new SendQueue(sink, MIB, TEST_OWNER, testPageTurns());
-    const budget = userId === undefined ? tenant.budgets.ofAppToken(0) : tenant.budgets.acquire(userId, 0);
-    const subscriptions = new Subscriptions(tenant, outbox, reply, TEST_OWNER, PER_SOCKET, budget);
+    const sendQueue = new SendQueue(sink, MIB, TEST_OWNER, testPageTurns());
+    const budget =
+      userId === undefined ? presence.budgets.ofAppToken(0) : presence.budgets.acquire(userId, 0);
+    const subscriptions = new Subscriptions(presence, sendQueue, reply, TEST_OWNER, PER_SOCKET, budget);
     const exp = undefined;
     const principal: Principal =
       userId === undefined ? { kind: "app", exp } : { kind: "user", userId, grant: { kind: "all" }, exp };
@@ -82,30 +83,30 @@ function setUp(maxBytes = MIB) {
     /** The reader takes what waits, and stops again. */
     const readOne = () => {
       sink.buffered = 0;
-      outbox.drained();
+      sendQueue.drained();
     };
     const readAll = async () => {
       sink.buffered = 0;
-      outbox.drained();
-      await until(() => outbox.pagedResponses === 0);
+      sendQueue.drained();
+      await until(() => sendQueue.pagedResponses === 0);
     };
-    return { query, queryAll, subscribe, readOne, readAll, sink, outbox, subscriptions, budget };
+    return { query, queryAll, subscribe, readOne, readAll, sink, sendQueue, subscriptions, budget };
   };
-  return { socket, tenant };
+  return { socket, presence };
 }
 
 /** More users than are looked at in one go. */
-function crowd({ tenant }: ReturnType<typeof setUp>, users: number) {
-  const holder = { onSessionLost: () => {} };
-  tenant.transact(0, (sessions) => {
-    for (let i = 0; i < users; i++) sessions.open(`user-${i}`, "widget", { custom: { n: "0" } }, holder);
+function crowd({ presence }: ReturnType<typeof setUp>, users: number) {
+  const connection = { onSessionLost: () => {} };
+  presence.transact(0, (sessions) => {
+    for (let i = 0; i < users; i++) sessions.open(`user-${i}`, "widget", { custom: { n: "0" } }, connection);
   });
   const copies = vi.spyOn(Bucket.prototype, "list");
   onTestFinished(() => copies.mockRestore());
   return copies;
 }
 
-it("the queries of a user that wait are bounded in bytes, over all sockets", async () => {
+it("the waiting queries of a user are limited in bytes, over all sockets", async () => {
   const { socket } = setUp(8 * MIB);
   const sockets = [socket("mallory"), socket("mallory"), socket("mallory")];
   let waiting = 0;
@@ -128,7 +129,7 @@ it("the queries of a user that wait are bounded in bytes, over all sockets", asy
   expect(sockets[0]!.budget.subscriptions!.isEmpty).toBe(true);
 });
 
-it("long answers that a user does not read hold a bounded part of memory; the rest waits", async () => {
+it("long answers that a user does not read hold limited memory; the rest waits", async () => {
   const world = setUp();
   const copies = crowd(world, 5_000);
   const sockets = Array.from({ length: 12 }, () => world.socket("mallory"));
@@ -149,7 +150,7 @@ it("long answers that a user does not read hold a bounded part of memory; the re
   }
   // One that is gone makes room for another, and one that reads for the next.
   begun[0]!.subscriptions.endAll(0);
-  begun[0]!.outbox.close();
+  begun[0]!.sendQueue.close();
   const rest = sockets.filter((each) => each !== begun[0]);
   await until(() => rest.filter(({ sink }) => sink.sent > 0).length === 4);
   for (const { sink } of rest) sink.stops = false;
@@ -159,14 +160,14 @@ it("long answers that a user does not read hold a bounded part of memory; the re
   expect(begun[0]!.budget.subscriptions!.isEmpty).toBe(true);
 });
 
-it("a large view is not collected to find that the user may not have it", async () => {
+it("a large view is not hydrated for a user who has no room for it", async () => {
   const world = setUp();
   const copies = crowd(world, 12_000);
   const mallory = world.socket("mallory");
   for (let i = 0; i < 10; i++) expect(mallory.subscribe({ hasFocus: false })).toBe("LIMIT_REACHED");
-  expect([copies.mock.calls.length, world.tenant.debugCounts().views]).toEqual([0, 0]);
+  expect([copies.mock.calls.length, world.presence.debugCounts().views]).toEqual([0, 0]);
   // A small one is had, and an app has the large one.
   expect(mallory.subscribe({ selectedConversationId: "room" })).toBeUndefined();
   expect(world.socket(undefined).subscribe({ hasFocus: false })).toBeUndefined();
-  await until(() => world.tenant.debugCounts().collecting === 0);
+  await until(() => world.presence.debugCounts().hydrating === 0);
 });

@@ -8,7 +8,7 @@ const MIB = 1024 * 1024;
 
 function node(options: Partial<NodeRoutesOptions> = {}) {
   const routes = nodeRoutes({
-    hub: bareNode(),
+    node: bareNode(),
     anonymous: UNLIMITED,
     isProxy: () => false,
     isReady: () => true,
@@ -36,22 +36,22 @@ describe("readiness", () => {
   });
 
   it("is 503 once the node drains", async () => {
-    const hub = bareNode();
-    const ask = node({ hub });
-    await hub.drain(0);
+    const gatewayNode = bareNode();
+    const ask = node({ node: gatewayNode });
+    await gatewayNode.drain(0);
     const response = await ask("/readyz");
     expect([response.status, jsonOf(response)]).toEqual([503, { status: "draining" }]);
   });
 
   it("stays 200 while memory is short, and says so", async () => {
-    const hub = bareNode();
-    hub.loadShedder.sample({
+    const gatewayNode = bareNode();
+    gatewayNode.loadShedder.sample({
       resident: 990 * MIB,
       residentLimit: 1_000 * MIB,
       heap: MIB,
       heapLimit: 1_000 * MIB,
     });
-    const response = await node({ hub })("/readyz");
+    const response = await node({ node: gatewayNode })("/readyz");
     expect([response.status, jsonOf(response)]).toEqual([200, { status: "low_memory" }]);
   });
 });

@@ -34,11 +34,11 @@ describe("the OpenAPI document", () => {
   });
 
   it("has an operation for each route, and no other", () => {
-    const hub = bareNode();
+    const node = bareNode();
     const routes = [
-      ...presenceRoutes(hub, UNLIMITED, () => expect.fail("nobody asks")),
+      ...presenceRoutes(node, UNLIMITED, () => expect.fail("nobody asks")),
       ...nodeRoutes({
-        hub,
+        node,
         anonymous: UNLIMITED,
         isProxy: () => false,
         isReady: () => true,

@@ -22,16 +22,16 @@ const NODE = {
 function api(env: Record<string, string> = {}) {
   const refusals: string[] = [];
   const telemetry = { ...testTelemetry(), refused: (refusal: string) => void refusals.push(refusal) };
-  const hub = bareNode({ apps: [{ id: "app", secrets: [SECRET] }], env, telemetry });
-  const tenant = hub.presence("app")!;
+  const node = bareNode({ apps: [{ id: "app", secrets: [SECRET] }], env, telemetry });
+  const presence = node.presence("app")!;
   const connection = { onSessionLost: () => {} };
-  tenant.transact(0, (sessions) => {
+  presence.transact(0, (sessions) => {
     sessions.open("alice", "widget", { selectedConversationId: "c1" }, connection);
     sessions.open("alice", "background", {}, connection);
     sessions.open("bob", "widget", { selectedConversationId: "c2", isTyping: true }, connection);
   });
   const handle = createRouter(
-    presenceRoutes(hub, UNLIMITED, () => NODE),
+    presenceRoutes(node, UNLIMITED, () => NODE),
     UNLIMITED,
   );
   const ask = async (
@@ -51,7 +51,7 @@ function api(env: Record<string, string> = {}) {
     const response = await handle(request, {});
     return response instanceof BodyWanted ? await response.handle(bytes) : response;
   };
-  return { ask, hub, refusals, tenant };
+  return { ask, node, refusals, presence };
 }
 
 describe("a query", () => {
@@ -70,9 +70,9 @@ describe("a query", () => {
   });
 
   it("with a long body is refused while memory is short", async () => {
-    const { ask, hub, refusals } = api();
+    const { ask, node, refusals } = api();
     const limits = { residentLimit: 1_000 * MIB, heap: MIB, heapLimit: 1_000 * MIB };
-    hub.loadShedder.sample({ resident: 990 * MIB, ...limits });
+    node.loadShedder.sample({ resident: 990 * MIB, ...limits });
     const long = await ask("POST", "/v1/app/presences", { body: " ".repeat(20_000) });
     expect(long).toMatchObject({ status: 503, headers: { "retry-after": "5" } });
     expect(refusals).toEqual(["memory"]);
@@ -91,9 +91,9 @@ describe("a user", () => {
   });
 
   it("can be ended everywhere at once", async () => {
-    const { ask, tenant } = api();
+    const { ask, presence } = api();
     expect(jsonOf(await ask("DELETE", "/v1/app/users/alice/sessions"))).toEqual({ ended: 2 });
-    expect(tenant.table.user("alice")).toBeUndefined();
+    expect(presence.table.user("alice")).toBeUndefined();
     expect(jsonOf(await ask("DELETE", "/v1/app/users/alice/sessions"))).toEqual({ ended: 0 });
   });
 
@@ -154,7 +154,7 @@ describe("a stream", () => {
   }
 
   it("begins with the result of its filter", async () => {
-    const { ask, tenant } = api();
+    const { ask, presence } = api();
     const query = `filter=${encodeURIComponent('{"selectedConversationId":"c2"}')}`;
     const { status, headers, body } = await ask("GET", "/v1/app/presences/stream", { query });
     expect([status, headers["content-type"]]).toEqual([200, "text/event-stream; charset=utf-8"]);
@@ -162,15 +162,15 @@ describe("a stream", () => {
     const listener = (body as (sink: BodySink) => { onClose(): void })(sinkOf(sent));
     expect(sent.join("")).toContain('"bob"');
     expect(sent.join("")).not.toContain('"alice"');
-    expect(tenant.subscriptions).toBe(1);
+    expect(presence.subscriptions).toBe(1);
     listener.onClose();
-    expect(tenant.subscriptions).toBe(0);
+    expect(presence.subscriptions).toBe(0);
   });
 
   it("is not begun by HEAD or with a filter that is not valid", async () => {
-    const { ask, hub } = api();
+    const { ask, node } = api();
     expect(await ask("HEAD", "/v1/app/presences/stream")).toMatchObject({ status: 200, body: "" });
     expect((await ask("GET", "/v1/app/presences/stream", { query: "filter=%7B" })).status).toBe(400);
-    expect(hub.admissions.connections).toBe(0);
+    expect(node.admissions.connections).toBe(0);
   });
 });

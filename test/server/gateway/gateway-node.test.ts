@@ -11,16 +11,16 @@ function delaysOf(peers: number, random: () => number): number[] {
   const { limits } = readSettings({}, { openFiles: 65_536, readFile: () => "" });
   const telemetry = testTelemetry();
   const clock = { now: () => 0, wallNow: () => 0 };
-  const hub = new GatewayNode({ apps: [], limits, clock, telemetry, nodeId: "n", makeId, random });
-  hub.stop();
+  const node = new GatewayNode({ apps: [], limits, clock, telemetry, nodeId: "n", makeId, random });
+  node.stop();
   const delays: number[] = [];
   for (let i = 0; i < peers; i++)
-    hub.add({ drain: (ms: number) => delays.push(ms) } as unknown as ManagedConnection);
-  void hub.drain(OVER_MS);
+    node.add({ drain: (ms: number) => delays.push(ms) } as unknown as ManagedConnection);
+  void node.drain(OVER_MS);
   return delays;
 }
 
-it("a node that goes down sends no two clients away in the same millisecond, where there are enough of them", () => {
+it("a node that shuts down gives each client a different delay, where there are enough milliseconds", () => {
   const chance = fc.oneof(
     fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
     fc.constant(1 - 2 ** -53),

@@ -1,0 +1,24 @@
+import { describe, expect, it } from "vitest";
+import { TokenBucket } from "../../../src/core/collections/token-bucket.ts";
+
+describe("a token bucket", () => {
+  it("admits a burst, then the rate, and returns how long to wait", () => {
+    const bucket = new TokenBucket(50, 100, 0);
+    let taken = 0;
+    while (bucket.take(0)) taken++;
+    expect(taken).toBe(100);
+    expect(bucket.waitMs(0)).toBe(20);
+    expect(bucket.take(19)).toBe(false);
+    expect(bucket.take(20)).toBe(true);
+    taken = 0;
+    for (let now = 20; now <= 1_020; now++) if (bucket.take(now)) taken++;
+    expect(taken).toBe(50);
+  });
+
+  it("does not fill beyond its burst", () => {
+    const bucket = new TokenBucket(10, 20, 0);
+    let taken = 0;
+    while (bucket.take(1_000_000)) taken++;
+    expect(taken).toBe(20);
+  });
+});

@@ -1,0 +1,67 @@
+import { SignJWT } from "jose";
+import { describe, expect, it } from "vitest";
+import { MAX_TOKEN_LENGTH } from "../../../src/protocol/rules.ts";
+import { App } from "../../../src/server/auth/app.ts";
+import { CLOCK_LEEWAY_S, hasExpired, verifyToken } from "../../../src/server/auth/token.ts";
+
+const WALL_NOW = 1_780_000_000_000;
+const NOW_S = WALL_NOW / 1000;
+const app = new App({ id: "app", secrets: ["secret"] });
+
+async function verify(claims: Record<string, unknown>, byApp = app) {
+  const jwt = new SignJWT({ iss: "app", tokenType: "user", sub: "alice", ...claims });
+  const token = await jwt.setProtectedHeader({ alg: "HS256" }).sign(new TextEncoder().encode("secret"));
+  return verifyToken(byApp, token, WALL_NOW);
+}
+
+describe("a token", () => {
+  it.each([
+    {},
+    { exp: NOW_S + 1 },
+    { exp: NOW_S - CLOCK_LEEWAY_S + 1 },
+    { nbf: NOW_S + CLOCK_LEEWAY_S },
+    { aud: "app" },
+    { aud: ["other", "app"] },
+    { tokenType: "app", sub: undefined },
+    { unknown: 1 },
+  ])("with %j is valid", async (claims) => expect((await verify(claims)).ok).toBe(true));
+
+  it.each([
+    [{ iss: "other" }, "iss"],
+    [{ exp: NOW_S - CLOCK_LEEWAY_S }, "expired"],
+    [{ nbf: NOW_S + CLOCK_LEEWAY_S + 1 }, "not valid yet"],
+    [{ aud: "other" }, "aud"],
+    [{ aud: [] }, "aud"],
+    [{ sub: "" }, "claim sub"],
+    [{ sub: undefined }, "claim sub"],
+    [{ tokenType: "other" }, "claim tokenType"],
+    [{ exp: "soon" }, "claim exp"],
+    [{ read: { users: ["bob"] } }, "claim read"],
+  ] as const)("with %j is refused, and the reason says %j", async (claims, reason) => {
+    expect(await verify(claims)).toEqual({ ok: false, reason: expect.stringContaining(reason) });
+  });
+
+  it("without an expiry is refused where the app requires one", async () => {
+    const strict = new App({ id: "app", secrets: ["secret"], requireExp: true });
+    expect(await verify({}, strict)).toMatchObject({ ok: false });
+    expect(await verify({ exp: NOW_S + 60 }, strict)).toMatchObject({ ok: true });
+  });
+
+  it("grants all where the app grants all to its users", async () => {
+    const open = new App({ id: "app", secrets: ["secret"], userGrant: "all" });
+    expect(await verify({}, open)).toMatchObject({ principal: { grant: { kind: "all" } } });
+    expect(await verify({ read: "all" })).toMatchObject({ principal: { grant: { kind: "all" } } });
+    expect(await verify({})).toMatchObject({ principal: { grant: { kind: "some" } } });
+  });
+
+  it("that is too long is not looked at", () => {
+    const reason = "the token is not a JWT";
+    expect(verifyToken(app, "x".repeat(MAX_TOKEN_LENGTH + 1), WALL_NOW)).toEqual({ ok: false, reason });
+  });
+});
+
+it("an expiry counts only after the leeway", () => {
+  expect(hasExpired(undefined, WALL_NOW)).toBe(false);
+  expect(hasExpired(NOW_S, WALL_NOW + 1_000 * CLOCK_LEEWAY_S - 1)).toBe(false);
+  expect(hasExpired(NOW_S, WALL_NOW + 1_000 * CLOCK_LEEWAY_S)).toBe(true);
+});

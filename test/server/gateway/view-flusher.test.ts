@@ -1,0 +1,90 @@
+import { setImmediate } from "node:timers/promises";
+import { expect, it } from "vitest";
+import { NEW_SESSION, patchState } from "../../../src/core/sessions/session.ts";
+import { Table } from "../../../src/core/sessions/table.ts";
+import { CompiledFilter } from "../../../src/core/views/compiled-filter.ts";
+import type { View } from "../../../src/core/views/view.ts";
+import { ViewRegistry } from "../../../src/core/views/view-registry.ts";
+import { FilterSchema } from "../../../src/protocol/filter.ts";
+import { FAILED_FLUSH_REST_MS } from "../../../src/server/gateway/gateway-config.ts";
+import { TurnBudget } from "../../../src/server/gateway/turn-budget.ts";
+import { ViewChannel } from "../../../src/server/gateway/view-channel.ts";
+import { ViewFlusher } from "../../../src/server/gateway/view-flusher.ts";
+import { endlessTurn, testTelemetry } from "../../support/stubs.ts";
+
+const INTERVAL_MS = 50;
+
+function setUp(flushTurn = endlessTurn()) {
+  const table = new Table();
+  let names = 0;
+  const views = new ViewRegistry(table, INTERVAL_MS, () => `view${names++}`);
+  const channels = new Map<View, ViewChannel>();
+  const crashes: unknown[] = [];
+  const telemetry = testTelemetry((error) => void crashes.push(error));
+  const clock = { now: () => 0, wallNow: () => 0 };
+  const limits = { diffIntervalMs: INTERVAL_MS };
+  const flusher = new ViewFlusher({ views, channels, limits, telemetry, clock, wakeBy: () => {}, flushTurn });
+  const watch = (filter: unknown, subscribers = 1) => {
+    const view = views.acquire(new CompiledFilter(FilterSchema.parse(filter)));
+    const channel = new ViewChannel(view, telemetry);
+    channels.set(view, channel);
+    const versions: number[] = [];
+    for (let i = 0; i < subscribers; i++) {
+      channel.add({
+        payer: undefined,
+        deliver: (_frame, version) => void versions.push(version),
+        end: () => [],
+        fail: (error) => expect.fail(String(error)),
+      });
+    }
+    return { view, versions };
+  };
+  table.open("s", "alice", "widget", NEW_SESSION, undefined);
+  const toggle = (now: number) => {
+    const session = table.get("s")!;
+    views.markDirty(table.update(session, patchState(session, { isTyping: !session.isTyping }))!, now);
+    flusher.flush(now);
+  };
+  return { flusher, views, watch, toggle, crashes };
+}
+
+it("flushes a quiet view at once, and what follows at the end of its rest", () => {
+  const { flusher, watch, toggle } = setUp();
+  const { versions } = watch({});
+  toggle(0);
+  expect(versions).toEqual([2]);
+  for (let now = 1; now < INTERVAL_MS; now += 2) toggle(now);
+  expect(versions).toEqual([2]);
+  flusher.flush(INTERVAL_MS);
+  expect(versions).toEqual([2, 3]);
+});
+
+it("delivers to many subscribers over several turns, each diff once", async () => {
+  const { flusher, watch, toggle } = setUp(new TurnBudget((error) => expect.fail(String(error))));
+  const subscribers = 3_000;
+  const { versions } = watch({}, subscribers);
+  toggle(0);
+  expect(versions.length).toBeLessThan(subscribers);
+  expect(flusher.publishing).toBe(1);
+  let turns = 0;
+  for (; flusher.publishing > 0; turns++) await setImmediate();
+  expect(turns).toBeGreaterThan(2);
+  expect(versions).toEqual(Array(subscribers).fill(2));
+});
+
+it("serves other views where one cannot be flushed, and tries that one again later", () => {
+  const { flusher, watch, toggle, crashes } = setUp();
+  const [bad, good] = [watch({ userIds: ["alice"] }), watch({})];
+  const { view } = bad;
+  const flush = view.flush.bind(view);
+  view.flush = () => {
+    throw new Error("a defect");
+  };
+  toggle(0);
+  expect([bad.versions, good.versions, crashes.length]).toEqual([[], [2], 1]);
+  view.flush = flush;
+  flusher.flush(FAILED_FLUSH_REST_MS - 1);
+  expect(bad.versions).toEqual([]);
+  flusher.flush(FAILED_FLUSH_REST_MS);
+  expect(bad.versions).toEqual([2]);
+});
