@@ -35,7 +35,9 @@ describe.each(DOCUMENTS)("%s", (path) => {
     const named = [...text.matchAll(/`((?:src|test|docs|deploy|bench|\.ci)\/[\w./-]+)`/g)].map(
       (match) => match[1]!,
     );
-    expect(named.filter((name) => !existsSync(join(PROJECT, name)))).toEqual([]);
+    // What a build makes is not there before it.
+    const missing = named.filter((name) => !name.includes("/dist") && !existsSync(join(PROJECT, name)));
+    expect(missing).toEqual([]);
   });
 });
 
