@@ -17,9 +17,9 @@ import type { Status } from "./types.ts";
  * | `failed`              |                     |                                                       |
  * | `closed`              |                     |                                                       |
  *
- * Besides: all states but `closed` have close → closed, and all but `failed` and `closed` have suspend → idle.
- * States that get a token or have a socket have lost → reconnecting.wait. States with a socket have rejected →
- * failed. A state ignores all other events.
+ * Besides: all states but `closed` have close → closed, and all but `failed` and `closed` have
+ * suspend → idle. States that get a token or have a socket have lost → reconnecting.wait. States with a
+ * socket have rejected → failed. A state ignores all other events.
  */
 export type ConnectionState =
   | "idle"

@@ -56,7 +56,10 @@ describe.each(TRANSPORTS)("over %s, a client that is closed", (transport) => {
   });
 });
 
-/** A program of its own, as an app would write it, with the built package. `onReady` is called when it prints `ready`. */
+/**
+ * A program of its own, as an app would write it, with the built package. `onReady` is called when it prints
+ * `ready`.
+ */
 async function program(body: string, url: string, token: string, onReady = () => {}) {
   const text = `
     import { WebSocket } from "ws";

@@ -213,7 +213,7 @@ class Run {
     expect(this.#sdk.errors).toEqual([]);
   }
 
-  /** The last that the client told of its connection: for a failure that does not come again with its seed. */
+  /** The last states of the connection: for a failure that does not come again with its seed. */
   told(): string {
     const { statuses, details } = this.#sdk;
     return statuses
@@ -261,7 +261,7 @@ describe.each(TRANSPORTS)("over %s, through a network that does what networks do
         await run.end();
       }
     };
-    // A few at a time: this process is all clients, networks and the gateway, and more of them have no time to answer.
+    // A few at a time: this process is all clients, networks and the gateway, and has no time for more.
     for (let from = 0; from < all.length; from += AT_ONCE) {
       const some = all.slice(from, from + AT_ONCE);
       const results = await Promise.allSettled(some.map((steps, i) => tell(steps, from + i)));

@@ -9,9 +9,9 @@ it("a node's counts and gauges are those of the moment in which they are scraped
   const metrics = createMetrics(noteNothing, noteNothing);
   const { telemetry } = metrics;
   expect((await metrics.render()).text).toContain("\npresence_users 0\n");
-  const hub = bareNode({ apps: [{ id: "app", secrets: ["secret"] }], telemetry });
-  metrics.observe(hub);
-  hub.presence("app")!.transact(0, (sessions) => {
+  const node = bareNode({ apps: [{ id: "app", secrets: ["secret"] }], telemetry });
+  metrics.observe(node);
+  node.presence("app")!.transact(0, (sessions) => {
     sessions.open("alice", "widget", {}, { onSessionLost: noteNothing });
     sessions.open("alice", "background", {}, { onSessionLost: noteNothing });
   });
