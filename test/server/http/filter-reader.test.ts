@@ -3,7 +3,7 @@ import { FilterReader } from "../../../src/server/http/filter-reader.ts";
 
 const reader = new FilterReader();
 
-/** The conversation of a body, or the status of its refusal. It is read twice; the second time it is cached. */
+/** The conversation of a body, or the status of its refusal. It is read twice, the second time cached. */
 function read(body: Buffer | string, type?: string): unknown {
   const answers = [1, 2].map(() => {
     const parsed = reader.ofBody(Buffer.from(body as string), type);
