@@ -74,7 +74,7 @@ const step = (keys: readonly string[]): fc.Arbitrary<Step> =>
     },
   );
 
-/** Does the steps at a state of the app, and at a gateway that gets a prefix of what was sent before breaks. */
+/** Does the steps at a state of the app, and at a gateway that gets a prefix of what was sent. */
 function live(steps: readonly Step[], leftByPageBefore: SessionPatch) {
   const app = new Oracle();
   const gateway = new Oracle();
