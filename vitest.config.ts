@@ -6,6 +6,7 @@ import { BaseSequencer, type TestSpecification } from "vitest/node";
 const LONGEST = [
   "process/hoarders",
   "process/cluster",
+  "proxies/configurations",
   "server/cluster/faults",
   "server/cluster/two-nodes",
   "browser/sdk",
@@ -23,7 +24,6 @@ const LONGEST = [
   "package/install",
   "package/sdk",
   "proxies/compose",
-  "proxies/configurations",
   "process/cli",
   "wire/patience",
   "model/live",
@@ -51,7 +51,7 @@ export default defineConfig({
     pool: "forks",
     isolate: false,
     // More than cores: most suites wait for time to pass.
-    maxWorkers: 7,
+    maxWorkers: 5,
     sequence: { sequencer: LongestFirst },
     globalSetup: ["test/support/announce.ts"],
     setupFiles: ["test/support/setup.ts"],
