@@ -109,6 +109,8 @@ export type JoinReply =
 export interface AppendReply {
   readonly count: number;
   readonly seq: number | undefined;
+  /** The register does not even have the writer as evicted: it is that of another log, or long since. */
+  readonly isForgotten?: true;
   /** As in the entry. */
   readonly isFull?: true;
 }

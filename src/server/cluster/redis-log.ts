@@ -111,6 +111,7 @@ export class RedisLog {
     const args = [writer, String(seq)];
     for (const { kind, sessionId, text } of ops) args.push(WIRE_KINDS[kind], sessionId, text);
     const [count, last, full] = asArray(await this.#run(SCRIPTS.append, ...args));
+    if (last === -2) return { count: Number(count), seq: undefined, isForgotten: true };
     const appended = { count: Number(count), seq: last === -1 ? undefined : Number(last) };
     return full === 1 ? { ...appended, isFull: true } : appended;
   }

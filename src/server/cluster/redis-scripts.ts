@@ -149,12 +149,15 @@ end
 `;
 
 /**
- * ARGV: writer, seq, then for each op its kind, session and text. A third value in the reply: Redis is full,
- * only ends are done.
+ * ARGV: writer, seq, then for each op its kind, session and text. Returns the count of the log and the number
+ * of the writer's last batch: -1 if it is evicted, -2 if the register does not have it. A third value: Redis
+ * is full, only ends are done.
  */
 const append = script(`
 local writer, seq = ARGV[3], tonumber(ARGV[4])
-local last = tonumber(redis.call('HGET', nodes, 's:' .. writer) or nil)
+local last = redis.call('HGET', nodes, 's:' .. writer)
+if not last then return {count, -2} end
+last = tonumber(last)
 if not last then return {count, -1} end
 if last + 1 ~= seq then return {count, last} end
 local ids = {}

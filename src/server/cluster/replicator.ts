@@ -237,7 +237,10 @@ export class Replicator implements ReaderTarget {
   }
 
   appended(command: CommandOf<"append">, reply: AppendReply, now: number): void {
-    if (!this.#writer.appended(command, reply, now)) this.#expel(reply.count, now);
+    if (this.#writer.appended(command, reply, now)) return;
+    // A log that has forgotten the writer is a new one, or an older copy. It may happen to have as many entries
+    // as this node has read, so the count does not tell.
+    this.#expel(reply.count, now, reply.isForgotten === true && this.#reader.isFollowing);
   }
 
   evicted(writer: string, isDone: boolean): void {
@@ -305,11 +308,10 @@ export class Replicator implements ReaderTarget {
   }
 
   /** This node is not in the register any more, as of the position `count`. */
-  #expel(count: number, now: number): void {
+  #expel(count: number, now: number, isOtherLog = false): void {
     this.#writer.markExpelled(count);
     this.#events.expelled();
-    // The log has gone back to an earlier time, or is a new one.
-    if (count < this.#reader.count) this.#reader.restart(now, "log_changed");
+    if (isOtherLog || count < this.#reader.count) this.#reader.restart(now, "log_changed");
   }
 
   #detectFailures(now: number): readonly Command[] {

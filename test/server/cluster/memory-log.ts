@@ -90,7 +90,9 @@ export class MemoryLog {
 
   append({ writer, seq, ops }: Extract<Command, { do: "append" }>): AppendReply {
     const registration = this.#state.register.get(writer);
-    if (registration?.seq === undefined) return { count: this.#state.count, seq: undefined };
+    const { count } = this.#state;
+    if (registration === undefined) return { count, seq: undefined, isForgotten: true };
+    if (registration.seq === undefined) return { count, seq: undefined };
     let isFull = false;
     if (registration.seq + 1 === seq) {
       registration.seq = seq;

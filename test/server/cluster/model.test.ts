@@ -338,3 +338,15 @@ it(`whatever happens, all agree in the end (${RUNS} runs, MODEL_SEED=${SEED})`, 
     },
   );
 }, 600_000);
+
+it("notices a new log that happens to have as many entries as the one it replaces", () => {
+  const open = { do: "open", node: 3, userId: "alice", kind: "background", fields: {} } as const;
+  const steps = [
+    { do: "start" },
+    { do: "empty" },
+    open,
+    { do: "advance", ms: 10, speeds: [0, 5, 0, 0] },
+    { do: "trim", kept: 0 },
+  ] as const;
+  play(steps as readonly unknown[] as Step[], 1, false);
+});
