@@ -103,7 +103,7 @@ export class SessionLife implements DueSessions {
     const before = session.connection;
     this.#table.assign(session, connection);
     this.#deadlines.resume(session);
-    if (before !== undefined && before !== connection) before.onSessionLost(session, "replaced");
+    if (before !== undefined && before !== connection) before.onSessionTaken(session, "replaced");
     const { ownership } = session;
     if (ownership === undefined) return;
     if (ownership.owner !== undefined && session.isTyping) this.#deadlines.startTyping(session, now);
@@ -117,7 +117,7 @@ export class SessionLife implements DueSessions {
     const { now } = this.#time;
     const state = patchState(session, patch);
     if (state.isTyping && patch.isTyping === true) this.#deadlines.startTyping(session, now);
-    else if (session.isTyping && !state.isTyping) this.#deadlines.stopTyping(session);
+    else if (session.isTyping && !state.isTyping) this.#deadlines.cancelTyping(session);
     if (state === session) return;
     const change = this.#table.update(session, state);
     if (change !== undefined) this.#context.views.markDirty(change, now);
@@ -164,7 +164,7 @@ export class SessionLife implements DueSessions {
     for (const session of sessions) {
       const { connection } = session;
       this.end(session, "kicked");
-      connection?.onSessionLost(session, "kicked");
+      connection?.onSessionTaken(session, "kicked");
     }
     return sessions.length;
   }

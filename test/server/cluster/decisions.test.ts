@@ -24,7 +24,7 @@ import { knowing } from "./knowing.ts";
 const HEAD = readFileSync(new URL("../../../src/server/cluster/decisions.ts", import.meta.url), "utf8");
 const OF_SESSION_ID = { appId: "app", sessionId: "s" };
 const IGNORE: Effect = { do: "ignore" };
-const SOCKET = { onSessionLost: () => {} };
+const SOCKET = { onSessionTaken: () => {} };
 const EPOCH = 5;
 
 /** A session as this node shows it, at epoch 5. Without an owner it is this node's own. */
