@@ -1,5 +1,5 @@
 import type { Command, Entry, LogStatus, Position, ScanBatch, ScannedRow } from "./log.ts";
-import type { QuorumTracker } from "./quorum-tracker.ts";
+import type { QuorumTracker } from "./reachability.ts";
 
 /** Why all rows are read. */
 export const RESYNC_REASONS = [

@@ -15,7 +15,7 @@ import type {
   ScanBatch,
   ScannedRow,
 } from "./log.ts";
-import { QuorumTracker } from "./quorum-tracker.ts";
+import { QuorumTracker } from "./reachability.ts";
 import { Reader, type ReaderTarget, type ResyncReason } from "./reader.ts";
 import { Reconciler } from "./reconciler.ts";
 import { RecordIntake } from "./record-intake.ts";

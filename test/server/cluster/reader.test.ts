@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Command, Entry, LogStatus } from "../../../src/server/cluster/log.ts";
-import { QuorumTracker } from "../../../src/server/cluster/quorum-tracker.ts";
+import { QuorumTracker } from "../../../src/server/cluster/reachability.ts";
 import { Reader, type ReaderTarget } from "../../../src/server/cluster/reader.ts";
 
 const entry = (count: number): Entry => ({ id: `${count}-0`, kind: "evict", count, writer: `w${count}` });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { QuorumTracker } from "../../../src/server/cluster/quorum-tracker.ts";
+import { QuorumTracker } from "../../../src/server/cluster/reachability.ts";
 
 const LEASE_MS = 10_000;
 const CATCH_UP_MS = 3_000;
