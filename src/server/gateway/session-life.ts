@@ -16,8 +16,8 @@ import type { DueSessions, SessionDeadlines } from "./session-deadlines.ts";
 import type { TransactionTime } from "./transaction-time.ts";
 
 /**
- * The life of the sessions of one app, from opening to end, and the only writer of its table. A transaction
- * of the app passes it to its callback.
+ * The life of the sessions of one app, from opening to end. `SessionLife` and its `ReplicatedSessions` are the
+ * only writers of the app's table. A transaction of the app passes it to its callback.
  *
  * @throws Error from each method, if it is called outside a transaction.
  */
@@ -107,8 +107,8 @@ export class SessionLife implements DueSessions {
     const { ownership } = session;
     if (ownership === undefined) return;
     if (ownership.owner !== undefined && session.isTyping) this.#deadlines.startTyping(session, now);
-    // Under a partition the most recent takeover wins, so the epoch also advances for sessions that this node
-    // owns.
+    // After a partition the higher epoch wins; of equal epochs, the one later in the log (decisions.ts). So
+    // the epoch also advances for sessions that this node owns.
     this.#table.setOwner(session, undefined, Math.min(ownership.epoch + 1, MAX_OWNERSHIP_NUMBER), undefined);
     this.#context.replicationSink?.takenOver(session);
   }
