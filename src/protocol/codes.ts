@@ -11,8 +11,8 @@ interface CloseCode {
 }
 
 /**
- * Every close code that the gateway chooses, and what a client does after it. The WebSocket libraries add 1002,
- * 1007 and 1008.
+ * Every close code that the gateway chooses, and what a client does after it. The WebSocket libraries add
+ * 1002, 1007 and 1008.
  */
 export const CLOSE = {
   binary: { code: 1003, reason: "binary frames are not supported, send JSON text", retry: "backoff" },

@@ -16,8 +16,8 @@ import type { DueSessions, SessionDeadlines } from "./session-deadlines.ts";
 import type { TransactionTime } from "./transaction-time.ts";
 
 /**
- * The life of the sessions of one app, from opening to end. `SessionLife` and its `ReplicatedSessions` are the
- * only writers of the app's table. A transaction of the app passes it to its callback.
+ * The life of the sessions of one app, from opening to end. `SessionLife` and its `ReplicatedSessions` are
+ * the only writers of the app's table. A transaction of the app passes it to its callback.
  *
  * @throws Error from each method, if it is called outside a transaction.
  */
