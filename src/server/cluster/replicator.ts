@@ -238,8 +238,8 @@ export class Replicator implements ReaderTarget {
 
   appended(command: CommandOf<"append">, reply: AppendReply, now: number): void {
     if (this.#writer.appended(command, reply, now)) return;
-    // A log that has forgotten the writer is a new one, or an older copy. It may happen to have as many entries
-    // as this node has read, so the count does not tell.
+    // A log that has forgotten the writer is a new one, or an older copy. It may happen to have as many
+    // entries as this node has read, so the count does not tell.
     this.#expel(reply.count, now, reply.isForgotten === true && this.#reader.isFollowing);
   }
 
