@@ -32,7 +32,7 @@ export interface Population {
 
 function populate({ users, usersPerConversation }: Population): void {
   const presence = gateway.node.presence(APP.id)!;
-  const holder = { onSessionLost() {} };
+  const holder = { onSessionTaken() {} };
   const now = gateway.node.clock.now();
   presence.transact(now, (sessions) => {
     for (let i = 0; i < users; i++) {

@@ -16,7 +16,7 @@ const tables: Table[] = [];
 
 function build({ sessions, sessionsPerUser, usersPerConversation }: TablePlan): void {
   const table = new Table();
-  const holder = { onSessionLost() {} };
+  const holder = { onSessionTaken() {} };
   for (let i = 0; i < sessions; i++) {
     const user = Math.floor(i / sessionsPerUser);
     const conversation = Math.floor(user / usersPerConversation);

@@ -246,7 +246,7 @@ export class Connection {
   }
 
   #closed(code: number, reason: string): void {
-    this.#rate();
+    this.#noteEnd();
     const retry = retryAfter(code);
     if (retry === "never") return this.#dispatch("rejected", new PresenceError("BAD_MESSAGE", reason));
     if (retry === "new-token") {
@@ -260,13 +260,13 @@ export class Connection {
   }
 
   #lost(error: PresenceError): void {
-    this.#rate();
+    this.#noteEnd();
     if (this.#owner.isNeeded()) this.#dispatch("lost", error);
     else this.suspend();
   }
 
-  /** After a good connection everything may be tried again. */
-  #rate(): void {
+  /** Notes that the connection has ended. After a good one everything may be tried again. */
+  #noteEnd(): void {
     if (this.isConnected && this.#retries.lost(performance.now())) this.#isTokenReplaced = false;
   }
 

@@ -21,8 +21,8 @@ export function retryDelay(
 }
 
 /**
- * When to connect again, from how long the connections lasted. Pure: `now` is any monotonic time in
- * milliseconds.
+ * How long to wait before connecting again, from how long the connections lasted. Whether to reconnect:
+ * `retryAfter` in protocol/codes.ts. Pure: `now` is any monotonic time in milliseconds.
  */
 export class RetrySchedule {
   #attempts = 0;

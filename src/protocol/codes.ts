@@ -10,11 +10,15 @@ interface CloseCode {
   readonly retry: Retry;
 }
 
-/** Every close code that the gateway sends, and what a client does after it. */
+/**
+ * Every close code that the gateway chooses, and what a client does after it. The WebSocket libraries add
+ * 1002, 1007 and 1008.
+ */
 export const CLOSE = {
   binary: { code: 1003, reason: "binary frames are not supported, send JSON text", retry: "backoff" },
   tooLarge: { code: 1009, reason: "message too large", retry: "backoff" },
   crashed: { code: 1011, reason: "internal error, connect again", retry: "backoff" },
+  /** A client comes back no earlier than `draining` said. */
   draining: { code: 1012, reason: "this node is going down, connect again", retry: "backoff" },
   overload: { code: 1013, reason: "no room for this connection now, connect again later", retry: "backoff" },
   slowReader: { code: 1013, reason: "too slow a reader, connect again", retry: "backoff" },

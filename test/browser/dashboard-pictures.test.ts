@@ -128,7 +128,7 @@ class Crowd {
     this.#gateway
       .presence(APP_ID)
       .transact(now, (sessions) =>
-        sessions.open(userId, kind, { ...NEW_SESSION, ...fields }, { onSessionLost() {} }),
+        sessions.open(userId, kind, { ...NEW_SESSION, ...fields }, { onSessionTaken() {} }),
       );
   }
 }

@@ -36,7 +36,7 @@ const app = new App({ id: "app", secrets: ["secret"] });
 
 class FakeSocket implements SessionConnection {
   readonly sessions = new Set<string>();
-  onSessionLost(session: Session): void {
+  onSessionTaken(session: Session): void {
     this.sessions.delete(session.sessionId);
   }
 }
@@ -117,7 +117,7 @@ class World {
         break;
       case "close":
         if (live === undefined) return;
-        live.connection?.onSessionLost(live, "kicked");
+        live.connection?.onSessionTaken(live, "kicked");
         sessions.end(live, "closed");
         this.#change("closed", () => oracle.end(session!));
         break;

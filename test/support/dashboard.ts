@@ -118,7 +118,7 @@ export function populate(
 ): void {
   const presence = gateway.presence();
   const now = gateway.node.clock.now();
-  const connection = { onSessionLost() {} };
+  const connection = { onSessionTaken() {} };
   presence.transact(now, (sessions) => {
     for (const userId of users) sessions.open(userId, "widget", { ...NEW_SESSION, ...fields }, connection);
   });

@@ -68,7 +68,7 @@ export interface Ownership {
 /** What keeps a session alive. The connection is told when it loses the session. */
 export interface SessionConnection {
   /** Another connection took the session over (`replaced`), or a back end ended it (`kicked`). */
-  onSessionLost(session: Session, cause: "replaced" | "kicked"): void;
+  onSessionTaken(session: Session, cause: "replaced" | "kicked"): void;
 }
 
 /** One session as everyone reads it. Only `Table` writes to it. */

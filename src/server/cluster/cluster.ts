@@ -108,7 +108,7 @@ export class Cluster implements Replication {
 
   /** Whether Redis is out of memory for at least one shard. */
   get isRedisFull(): boolean {
-    return !this.#every(({ replicator }) => !replicator.isFull);
+    return !this.#every(({ replicator }) => !replicator.isRedisFull);
   }
 
   /** For how long this node was degraded since its start. */
@@ -298,7 +298,7 @@ export class Cluster implements Replication {
   /** Logs changes of this node's status, and finds out whether it has left. */
   #updateStatus(): void {
     const now = this.#options.clock.now();
-    this.#logRoom();
+    this.#logWhetherRedisIsFull();
     const { isDegraded } = this;
     if (!isDegraded) this.#wasReady = true;
     // A node that leaves is not in the cluster any more, as it should be.
@@ -318,10 +318,10 @@ export class Cluster implements Replication {
     if (this.#every(({ replicator }) => replicator.hasLeft)) this.#left?.();
   }
 
-  #logRoom(): void {
+  #logWhetherRedisIsFull(): void {
     for (const [shard, { replicator }] of this.#shards) {
-      if (replicator.isFull === this.#full.has(shard)) continue;
-      if (replicator.isFull) {
+      if (replicator.isRedisFull === this.#full.has(shard)) continue;
+      if (replicator.isRedisFull) {
         this.#full.add(shard);
         this.#options.log.warn({ shard }, "Redis is full: it takes only signs of life and ends");
       } else {

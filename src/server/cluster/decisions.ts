@@ -18,7 +18,7 @@
  * | A5 | of a lower epoch | unconfirmed override; session is own | ignore |
  * | A6 | of the same epoch | unconfirmed override; session is own and has its client | outbid |
  * | A7 | of the same epoch | override sent; session is own, its client has left | ignore |
- * | B1 | row | session unknown; its user has more than any node lets in | reject |
+ * | B1 | row | session unknown; its user has too many (10,000) | reject |
  * | B2 | scanned row | session unknown, and has ended here | quarantine |
  * | B3 | row of a lower epoch | session is own | writeAgain (takeover) |
  * | B4 | row of a lower epoch | session is of a node in the register | ignore |
@@ -93,8 +93,8 @@ export interface Knowledge {
   hasEnded(sessionId: string): boolean;
   /** Whether a row or a record named a session since all rows began to be read. */
   hasHeard(sessionId: string): boolean;
-  /** Whether a user has as many sessions as this node takes in. */
-  isUserFull(appId: string, userId: string): boolean;
+  /** Whether a user has as many sessions as this node takes in from the log: 10,000. */
+  hasTooManySessions(appId: string, userId: string): boolean;
 }
 
 /** A record as it was read: from an entry of the log, or as a row in a scan. */
@@ -139,7 +139,7 @@ export function decideRecord(
   }
   if (record.kind === "end") return decideEnd(appId, session, record.cause, node);
   if (session === undefined) {
-    if (node.isUserFull(appId, record.session.userId)) return REJECT;
+    if (node.hasTooManySessions(appId, record.session.userId)) return REJECT;
     if (source === "scan" && node.hasEnded(sessionId)) return { do: "quarantine", sessionId };
   } else if (epoch < session.ownership!.epoch) {
     if (isOwn(session)) return { do: "writeAgain", kind: "takeover", appId, session };

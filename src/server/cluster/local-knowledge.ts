@@ -57,7 +57,7 @@ export class LocalKnowledge implements Knowledge {
     return this.#sources.reconciler.hasHeard(sessionId);
   }
 
-  isUserFull(appId: string, userId: string): boolean {
+  hasTooManySessions(appId: string, userId: string): boolean {
     return this.#sources.presence.countSessions(appId, userId) >= MAX_SESSIONS_OF_A_USER;
   }
 }

@@ -1,5 +1,5 @@
 import type { Command, Entry, LogStatus, Position, ScanBatch, ScannedRow } from "./log.ts";
-import type { QuorumTracker } from "./quorum-tracker.ts";
+import type { Reachability } from "./reachability.ts";
 
 /** Why all rows are read. */
 export const RESYNC_REASONS = [
@@ -71,7 +71,7 @@ const CALM_MS = 120_000;
  */
 export class Reader {
   readonly #target: ReaderTarget;
-  readonly #quorum: QuorumTracker;
+  readonly #reachability: Reachability;
   #state: State = { at: "unlinked" };
   #position: Position | undefined;
   /**
@@ -88,9 +88,9 @@ export class Reader {
   /** When entries came last. */
   readAt = Number.NEGATIVE_INFINITY;
 
-  constructor(target: ReaderTarget, quorum: QuorumTracker) {
+  constructor(target: ReaderTarget, reachability: Reachability) {
     this.#target = target;
-    this.#quorum = quorum;
+    this.#reachability = reachability;
   }
 
   get isFollowing(): boolean {
@@ -123,7 +123,7 @@ export class Reader {
       this.#reason = "interrupted";
     }
     this.#state = { at: "unlinked" };
-    this.#quorum.lost(now);
+    this.#reachability.lost(now);
   }
 
   /** Starts to read all rows, as what was read so far is wrong or incomplete. */
@@ -131,7 +131,7 @@ export class Reader {
     if (this.#state.at !== "following" && this.#state.at !== "loading") return;
     this.#position = undefined;
     this.#reason = reason;
-    this.#quorum.lost(now);
+    this.#reachability.lost(now);
     this.#state = { at: "checking", from: Math.max(now, this.#loadedAt + RETRY_MS), isAsked: false };
   }
 
@@ -143,7 +143,7 @@ export class Reader {
     if (this.#doubtDueAt !== undefined) return;
     if (now - this.#loadedAt > CALM_MS) this.#doubts = 0;
     this.#doubtDueAt = Math.max(now, this.#loadedAt + RETRY_MS * 2 ** this.#doubts);
-    this.#quorum.lost(now);
+    this.#reachability.lost(now);
   }
 
   /** The entries after the last one cannot be read, so all rows are read instead. */
@@ -252,7 +252,7 @@ export class Reader {
     this.#state = { at: "following" };
     this.#reason = "log_changed";
     this.readAt = now;
-    if (!this.isInDoubt) this.#quorum.reached(now);
+    if (!this.isInDoubt) this.#reachability.reached(now);
   }
 }
 

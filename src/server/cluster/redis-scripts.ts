@@ -30,6 +30,16 @@ export interface Script {
   readonly sha: string;
 }
 
+/*
+ * Redis keeps words of its own for these operations and entries, as earlier versions wrote them:
+ *
+ * | here | in the scripts and the log |
+ * |---|---|
+ * | `takeover` | `claim` |
+ * | `forceEnd` | `kick` |
+ * | `evict` (the entry) | `bury` |
+ */
+
 /**
  * KEYS and the first arguments are the same for all scripts: the keys in the order above; how many entries
  * the log keeps at most, and how many bytes.
@@ -61,8 +71,10 @@ const STRETCHES = 32;
  *
  * A full Redis refuses the first write of a script that needs memory, and nothing is done. Then (`put`
  * returns false) XTRIM comes first (`relieve`). It needs no memory, and after it Redis takes every write of
- * the script. So the script itself has to keep Redis from growing: what it writes fits into what was freed,
- * or is a sign of life, an end, or a node that comes or goes.
+ * the script. So the script itself has to keep Redis from growing: what it writes is at most half of what
+ * was freed, both as measured, or is a sign of life, an end, or a node that comes or goes. A log of small
+ * entries frees as little as a tenth of what is measured. Then a batch may take Redis over its limit. The
+ * next write is refused again, and trims again, down to a 16th of the bound.
  */
 const PRELUDE = `
 local log, rows, nodes, kept, bound = KEYS[1], KEYS[2], KEYS[3], tonumber(ARGV[1]), tonumber(ARGV[2])
@@ -184,7 +196,7 @@ end
 local text, fields = seq .. ' ' .. writer, {'s:' .. writer, seq}
 local full
 if not put('batch', text, facts, fields) then
-  -- What is measured is from above: of two bytes at least one has come free.
+  -- Sizes are measured from above, so twice the size has to come free. It may still be too little.
   if relieve() < 2 * (sizeOf(text, facts) + sizeOf('', sets)) then
     full, text, facts, sets = 1, text .. ' full', ends, {}
   end

@@ -5,7 +5,7 @@ import type { Replicator } from "./replicator.ts";
 /**
  * Tells the changes of an app to the replicator of the shard that the user is in.
  *
- * `canExpireSessions`: whether sessions that lost their socket may end, see `QuorumTracker`.
+ * `canExpireSessions`: whether sessions that lost their socket may end, see `Reachability`.
  */
 export function createReplicationSink(
   appId: string,

@@ -15,7 +15,7 @@ import type {
   ScanBatch,
   ScannedRow,
 } from "./log.ts";
-import { QuorumTracker } from "./quorum-tracker.ts";
+import { Reachability } from "./reachability.ts";
 import { Reader, type ReaderTarget, type ResyncReason } from "./reader.ts";
 import { Reconciler } from "./reconciler.ts";
 import { RecordIntake } from "./record-intake.ts";
@@ -65,7 +65,7 @@ export class Replicator implements ReaderTarget {
   readonly remoteNodes: RemoteNodes;
   readonly #presence: ShardPresence;
   readonly #events: ReplicatorEvents;
-  readonly #quorum: QuorumTracker;
+  readonly #reachability: Reachability;
   readonly #reader: Reader;
   readonly #writer: Writer;
   readonly #reconciler = new Reconciler();
@@ -84,8 +84,8 @@ export class Replicator implements ReaderTarget {
     this.#leaseMs = leaseMs;
     const remoteNodes = new RemoteNodes(options.windowMs);
     this.remoteNodes = remoteNodes;
-    this.#quorum = new QuorumTracker(leaseMs);
-    const reader = new Reader(this, this.#quorum);
+    this.#reachability = new Reachability(leaseMs);
+    const reader = new Reader(this, this.#reachability);
     this.#reader = reader;
     const writer = new Writer(options);
     this.#writer = writer;
@@ -109,13 +109,13 @@ export class Replicator implements ReaderTarget {
 
   /** Whether this node shows what all others show, and they are told what it does. */
   get isWhole(): boolean {
-    if (this.#quorum.isFull || this.#reader.isInDoubt) return false;
+    if (this.#reachability.isRedisFull || this.#reader.isInDoubt) return false;
     return this.#reader.isFollowing && this.#writer.name !== undefined;
   }
 
   /** Whether Redis is out of memory. */
-  get isFull(): boolean {
-    return this.#quorum.isFull;
+  get isRedisFull(): boolean {
+    return this.#reachability.isRedisFull;
   }
 
   get hasLeft(): boolean {
@@ -129,7 +129,7 @@ export class Replicator implements ReaderTarget {
 
   /** Whether sessions that lost their socket here may be ended. */
   canExpireSessions(now: number): boolean {
-    return this.#quorum.canExpireSessions(now);
+    return this.#reachability.canExpireSessions(now);
   }
 
   /** Sizes of what must not grow without bound. */
@@ -184,8 +184,8 @@ export class Replicator implements ReaderTarget {
     const commands: Command[] = [];
     this.#attempt(now, () => {
       this.#resolve(now);
-      if (this.#reader.isFollowing && !this.#reader.isInDoubt) this.#quorum.reached(now);
-      if (now >= this.#detectAt && this.#quorum.canDetectFailures(now) && this.#hearsItself(now)) {
+      if (this.#reader.isFollowing && !this.#reader.isInDoubt) this.#reachability.reached(now);
+      if (now >= this.#detectAt && this.#reachability.canDetectFailures(now) && this.#hearsItself(now)) {
         this.#detectAt = now + DETECT_INTERVAL_MS;
         commands.push(...this.#detectFailures(now));
       }
@@ -291,8 +291,8 @@ export class Replicator implements ReaderTarget {
           ? this.#expel(entry.count, now)
           : this.#evict(entry.writer, now);
       case "batch":
-        this.#quorum.wrote(entry.isFull === true, now);
-        this.#writer.isFull = this.#quorum.isFull;
+        this.#reachability.wrote(entry.isFull === true, now);
+        this.#writer.isRedisFull = this.#reachability.isRedisFull;
         if (this.#writer.wasWriter(entry.writer)) return this.#intake.confirm(entry, now);
         this.remoteNodes.heardFrom(entry.writer, entry.seq, now);
         this.#intake.takeBatch(entry.writer, entry.records, now);

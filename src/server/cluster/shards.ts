@@ -6,9 +6,8 @@ export interface ShardedApp {
 }
 
 /**
- * Which sessions are in which shard. All sessions of an app are in one shard. An app that is too large for
- * one is spread over several, and all sessions of a user are in one of them. The settings alone decide, so
- * all nodes agree.
+ * Which sessions are in which shard. All sessions of an app are in one shard, unless `shards` spreads it
+ * over several. All sessions of a user are in one of them. The settings alone decide, so all nodes agree.
  */
 export class Shards {
   readonly #byApp: ReadonlyMap<string, readonly number[]>;

@@ -55,7 +55,7 @@ export class Writer {
    */
   joinAfter = 0;
   /** Whether Redis is out of memory. */
-  isFull = false;
+  isRedisFull = false;
   #isAsked = false;
   #notBefore = Number.NEGATIVE_INFINITY;
   #isLinked = false;
@@ -187,7 +187,7 @@ export class Writer {
   }
 
   get #mayWriteAt(): number {
-    if (this.isFull) return this.#wroteAt + FULL_INTERVAL_MS;
+    if (this.isRedisFull) return this.#wroteAt + FULL_INTERVAL_MS;
     return this.#wroteAt + (this.buffer.size > HURRY_WRITES ? HURRY_INTERVAL_MS : BATCH_INTERVAL_MS);
   }
 
@@ -209,7 +209,7 @@ export class Writer {
       const { seq, ops } = buffer.makeBatch(now, withEnds, failed);
       commands.push({ do: "append", writer, seq, ops });
       if (buffer.hasPending(withEnds)) this.wake();
-    } else if (this.#isLeaving && (buffer.isEmpty || this.isFull) && this.#mayEvictItself) {
+    } else if (this.#isLeaving && (buffer.isEmpty || this.isRedisFull) && this.#mayEvictItself) {
       this.#isAsked = true;
       commands.push({ do: "evict", writer, seq: buffer.seq });
     } else if (!isTime && buffer.hasPending(withEnds)) {

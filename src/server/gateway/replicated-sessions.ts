@@ -31,7 +31,7 @@ export class ReplicatedSessions {
     const hasMoved = ownership.owner !== owner;
     if (hasMoved) this.#release(session);
     table.setOwner(session, owner, epoch, lostAt);
-    if (hasMoved) connection?.onSessionLost(session, "replaced");
+    if (hasMoved) connection?.onSessionTaken(session, "replaced");
     const change = table.update(session, state);
     if (change !== undefined) views.markDirty(change, now);
   }
@@ -43,7 +43,7 @@ export class ReplicatedSessions {
     const { connection } = session;
     this.#release(session);
     views.markDirty(table.end(session, cause), now);
-    connection?.onSessionLost(session, cause === "kicked" ? "kicked" : "replaced");
+    connection?.onSessionTaken(session, cause === "kicked" ? "kicked" : "replaced");
   }
 
   /** This node owns a session again that it had lost. The session waits to be resumed. */

@@ -51,9 +51,10 @@ const REFILL_BYTES = 64 * 1024;
 const LONGEST_PAGE_BYTES = 256 * 1024;
 
 /**
- * Sends everything for one reader, in order and bounded: while more than `maxBytes` wait, nothing more is
- * accepted. Long answers wait outside, as a position in a list, and are cut into pages only as fast as the
- * reader takes them.
+ * Sends everything for one reader, in order and bounded. `offer` and pages keep what waits within
+ * `maxBytes`. `send` always accepts: its caller asks `isFull` first, so one frame may come on top. A frame up
+ * to 64 KiB or a page may go out alone, even if `maxBytes` is lower. Long answers wait outside, as a position
+ * in a list, and are cut into pages only as fast as the reader takes them.
  */
 export class SendQueue implements PageSender {
   readonly #sink: Sink;
@@ -124,7 +125,7 @@ export class SendQueue implements PageSender {
   }
 
   /**
-   * Sends a frame that the caller knows to be within the limits.
+   * Sends a frame, however much waits. The caller asks `isFull` first, or sends a page in its turn.
    *
    * @throws RangeError for a frame that is longer than the protocol allows: a defect, as the limits of a user
    * rule it out.

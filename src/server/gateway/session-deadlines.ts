@@ -8,7 +8,10 @@ export interface DueSessions {
   end(session: Session, cause: "timeout" | "closed"): void;
 }
 
-/** The deadlines of the sessions of one app: the end of typing, and the end of the resume window. */
+/**
+ * The deadlines of the sessions of one app: the end of typing, the end of the resume window, and the next
+ * turn for sessions whose client has left for good.
+ */
 export class SessionDeadlines {
   readonly #limits: Pick<GatewayConfig, "typingTimeoutMs" | "resumeWindowMs">;
   readonly #wakeBy: (due: number) => void;
@@ -38,7 +41,7 @@ export class SessionDeadlines {
     this.#set(this.#typing, session, now + this.#limits.typingTimeoutMs);
   }
 
-  stopTyping(session: Session): void {
+  cancelTyping(session: Session): void {
     this.#typing.delete(session);
   }
 

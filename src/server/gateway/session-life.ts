@@ -16,8 +16,8 @@ import type { DueSessions, SessionDeadlines } from "./session-deadlines.ts";
 import type { TransactionTime } from "./transaction-time.ts";
 
 /**
- * The life of the sessions of one app, from opening to end, and the only writer of its table. A transaction
- * of the app passes it to its callback.
+ * The life of the sessions of one app, from opening to end. `SessionLife` and its `ReplicatedSessions` are
+ * the only writers of the app's table. A transaction of the app passes it to its callback.
  *
  * @throws Error from each method, if it is called outside a transaction.
  */
@@ -103,12 +103,12 @@ export class SessionLife implements DueSessions {
     const before = session.connection;
     this.#table.assign(session, connection);
     this.#deadlines.resume(session);
-    if (before !== undefined && before !== connection) before.onSessionLost(session, "replaced");
+    if (before !== undefined && before !== connection) before.onSessionTaken(session, "replaced");
     const { ownership } = session;
     if (ownership === undefined) return;
     if (ownership.owner !== undefined && session.isTyping) this.#deadlines.startTyping(session, now);
-    // Under a partition the most recent takeover wins, so the epoch also advances for sessions that this node
-    // owns.
+    // After a partition the higher epoch wins; of equal epochs, the one later in the log (decisions.ts). So
+    // the epoch also advances for sessions that this node owns.
     this.#table.setOwner(session, undefined, Math.min(ownership.epoch + 1, MAX_OWNERSHIP_NUMBER), undefined);
     this.#context.replicationSink?.takenOver(session);
   }
@@ -117,7 +117,7 @@ export class SessionLife implements DueSessions {
     const { now } = this.#time;
     const state = patchState(session, patch);
     if (state.isTyping && patch.isTyping === true) this.#deadlines.startTyping(session, now);
-    else if (session.isTyping && !state.isTyping) this.#deadlines.stopTyping(session);
+    else if (session.isTyping && !state.isTyping) this.#deadlines.cancelTyping(session);
     if (state === session) return;
     const change = this.#table.update(session, state);
     if (change !== undefined) this.#context.views.markDirty(change, now);
@@ -164,7 +164,7 @@ export class SessionLife implements DueSessions {
     for (const session of sessions) {
       const { connection } = session;
       this.end(session, "kicked");
-      connection?.onSessionLost(session, "kicked");
+      connection?.onSessionTaken(session, "kicked");
     }
     return sessions.length;
   }

@@ -94,7 +94,7 @@ export class SocketSessions implements SessionConnection {
     });
   }
 
-  onSessionLost(session: Session, cause: "replaced" | "kicked"): void {
+  onSessionTaken(session: Session, cause: "replaced" | "kicked"): void {
     this.#remove(session);
     this.#reply.send({ type: "closed", sessionId: session.sessionId, cause });
   }

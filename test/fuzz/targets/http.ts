@@ -19,7 +19,7 @@ const world = new World({
 });
 const { presence } = world;
 for (const [i, userId] of ["alice", "bob", "__proto__"].entries()) {
-  const connection = { onSessionLost: () => {} };
+  const connection = { onSessionTaken: () => {} };
   const patch = { selectedConversationId: "c1", hasFocus: i === 0, custom: { mood: "calm" } };
   presence.transact(0, (sessions) =>
     sessions.open(userId, i === 1 ? "background" : "widget", patch, connection),

@@ -24,7 +24,7 @@ import { knowing } from "./knowing.ts";
 const HEAD = readFileSync(new URL("../../../src/server/cluster/decisions.ts", import.meta.url), "utf8");
 const OF_SESSION_ID = { appId: "app", sessionId: "s" };
 const IGNORE: Effect = { do: "ignore" };
-const SOCKET = { onSessionLost: () => {} };
+const SOCKET = { onSessionTaken: () => {} };
 const EPOCH = 5;
 
 /** A session as this node shows it, at epoch 5. Without an owner it is this node's own. */
@@ -125,8 +125,13 @@ const CASES: readonly Case[] = [
     (session) => ({ do: "outbid", appId: "app", session, epoch: EPOCH + 1 }),
   ],
   ["A7", own(), record(inLog(EPOCH), sent), IGNORE],
-  ["B1", undefined, record(inLog(0), knowing({ isUserFull: true })), { do: "reject" }],
-  ["B1", undefined, record(scanned(0), knowing({ isUserFull: true, hasEnded: true })), { do: "reject" }],
+  ["B1", undefined, record(inLog(0), knowing({ hasTooManySessions: true })), { do: "reject" }],
+  [
+    "B1",
+    undefined,
+    record(scanned(0), knowing({ hasTooManySessions: true, hasEnded: true })),
+    { do: "reject" },
+  ],
   ["B2", undefined, record(scanned(9), knowing({ hasEnded: true })), { do: "quarantine", sessionId: "s" }],
   ["B3", own(), record(inLog(EPOCH - 1), knowing()), writeAgain("takeover")],
   ["B4", remote(), record(inLog(EPOCH - 1), registered), IGNORE],

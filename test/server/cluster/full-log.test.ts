@@ -13,7 +13,7 @@ describe("nodes whose log has no room for more", () => {
     world.advance(1_000, () => 5);
     for (const { replicator } of world.nodes) {
       expect(replicator.isWhole).toBe(false);
-      expect(replicator.isFull).toBe(true);
+      expect(replicator.isRedisFull).toBe(true);
     }
     // A client moves to another node, which cannot be written.
     a!.socket.held.delete(moved);

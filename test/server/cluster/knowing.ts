@@ -12,6 +12,6 @@ export function knowing(known: Partial<Record<keyof Knowledge, boolean>> = {}): 
     hasSentOverride: answer("hasSentOverride"),
     hasEnded: answer("hasEnded"),
     hasHeard: answer("hasHeard"),
-    isUserFull: answer("isUserFull"),
+    hasTooManySessions: answer("hasTooManySessions"),
   };
 }

@@ -71,7 +71,10 @@ it("sessions that have ended, and sessions that were named, are the reconciler's
 it("a user is full with more sessions than any node lets in", () => {
   const { node, counts } = knowledge();
   counts.set("app alice", 9_999);
-  expect(node.isUserFull("app", "alice")).toBe(false);
+  expect(node.hasTooManySessions("app", "alice")).toBe(false);
   counts.set("app alice", 10_000);
-  expect([node.isUserFull("app", "alice"), node.isUserFull("app", "bob")]).toEqual([true, false]);
+  expect([node.hasTooManySessions("app", "alice"), node.hasTooManySessions("app", "bob")]).toEqual([
+    true,
+    false,
+  ]);
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Command, Entry, LogStatus } from "../../../src/server/cluster/log.ts";
-import { QuorumTracker } from "../../../src/server/cluster/quorum-tracker.ts";
+import { Reachability } from "../../../src/server/cluster/reachability.ts";
 import { Reader, type ReaderTarget } from "../../../src/server/cluster/reader.ts";
 
 const entry = (count: number): Entry => ({ id: `${count}-0`, kind: "evict", count, writer: `w${count}` });
@@ -23,7 +23,7 @@ function reading(at: number, act: (reader: Reader) => void) {
     loaded: () => void seen.push("loaded"),
     badInput: () => {},
   };
-  const reader = new Reader(target, new QuorumTracker(1_000));
+  const reader = new Reader(target, new Reachability(1_000));
   const step = (now: number) => {
     const commands: Command[] = [];
     reader.step(commands, now);

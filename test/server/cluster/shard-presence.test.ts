@@ -41,7 +41,7 @@ it("does not show what is in another shard, or of an app that the node does not 
 
 it("has the sessions of the shard only, though the app has others", () => {
   const { presence, app } = shard();
-  const connection = { onSessionLost: () => {} };
+  const connection = { onSessionTaken: () => {} };
   app.transact(0, (sessions) => {
     sessions.open("alice", "widget", {}, connection);
     sessions.open("bob", "widget", {}, connection);

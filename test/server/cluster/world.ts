@@ -39,7 +39,7 @@ export class FakeSocket implements SessionConnection {
   readonly held = new Set<string>();
   readonly told: string[] = [];
 
-  onSessionLost(session: Session, cause: string): void {
+  onSessionTaken(session: Session, cause: string): void {
     this.held.delete(session.sessionId);
     this.told.push(`${session.sessionId} ${cause}`);
   }

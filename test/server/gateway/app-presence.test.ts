@@ -10,7 +10,7 @@ import { readSettings } from "../../../src/server/settings/settings.ts";
 import { endlessTurn, testTelemetry } from "../../support/stubs.ts";
 
 const { limits } = readSettings({}, { openFiles: 65_536, readFile: () => "" });
-const connection = { onSessionLost: () => {} };
+const connection = { onSessionTaken: () => {} };
 const EVERYONE = new CompiledFilter(FilterSchema.parse({}));
 
 function setUp(flushBatch = new FlushBatch()) {

@@ -20,7 +20,7 @@ import { endlessTurn, TEST_OWNER, testTelemetry } from "../../support/stubs.ts";
 // no state behind that differs from what was sent. The defects are made here: functions throw.
 
 const { limits } = readSettings({}, { openFiles: 65_536, readFile: () => "" });
-const connection = { onSessionLost: () => {} };
+const connection = { onSessionTaken: () => {} };
 const compile = (filter: unknown) => new CompiledFilter(FilterSchema.parse(filter));
 
 class World {

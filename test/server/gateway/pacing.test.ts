@@ -12,7 +12,7 @@ import { readSettings } from "../../../src/server/settings/settings.ts";
 import { endlessTurn, testTelemetry } from "../../support/stubs.ts";
 
 const { limits } = readSettings({}, { openFiles: 65_536, readFile: () => "" });
-const connection = { onSessionLost: () => {} };
+const connection = { onSessionTaken: () => {} };
 const compile = (filter: unknown) => new CompiledFilter(FilterSchema.parse(filter));
 
 class Watcher implements Subscriber {

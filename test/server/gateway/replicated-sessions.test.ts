@@ -38,7 +38,7 @@ function setUp() {
   });
   const transact = <T>(act: (sessions: SessionLife) => T) => presence.transact(time.now, act);
   const lost: string[] = [];
-  const connection = { onSessionLost: (_session: Session, cause: string) => void lost.push(cause) };
+  const connection = { onSessionTaken: (_session: Session, cause: string) => void lost.push(cause) };
   const open = () => transact((sessions) => sessions.open("alice", "widget", {}, connection));
   const apply = (id: string, session: RemoteSession) =>
     transact(({ replicated }) => replicated.applyRemote(id, session, "other"));

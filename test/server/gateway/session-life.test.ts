@@ -33,7 +33,7 @@ function setUp() {
   const transact = <T>(act: (sessions: SessionLife) => T) => presence.transact(time.now, act);
   const lost: string[] = [];
   const connect = (name: string) => ({
-    onSessionLost: ({ sessionId }: Session, cause: string) =>
+    onSessionTaken: ({ sessionId }: Session, cause: string) =>
       void lost.push(`${name}: ${sessionId} ${cause}`),
   });
   const open = (patch = {}, connection = connect("tab")) =>

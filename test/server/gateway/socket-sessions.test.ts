@@ -12,7 +12,7 @@ const { limits } = readSettings(
   { MAX_SESSIONS_PER_USER: String(MAX_SESSIONS) },
   { openFiles: undefined, readFile: () => "" },
 );
-const connection = { onSessionLost: () => {} };
+const connection = { onSessionTaken: () => {} };
 /** Each has 4,000 bytes, so that all that a user may have are too large together. */
 const custom = Object.fromEntries(Array.from({ length: 8 }, (_, i) => [`k${i}`, "x".repeat(492)]));
 

@@ -55,7 +55,7 @@ function setUp() {
     presence.budgets.acquire("alice", 0),
   );
   const open = () =>
-    presence.transact(0, (life) => life.open("bob", "widget", {}, { onSessionLost: () => {} }));
+    presence.transact(0, (life) => life.open("bob", "widget", {}, { onSessionTaken: () => {} }));
   const take = () => sent.splice(0);
   return { presence, subscriptions, open, take };
 }

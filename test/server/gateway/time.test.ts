@@ -102,7 +102,7 @@ describe(`deadlines of ${SESSIONS} sessions at once`, () => {
       random: Math.random,
     });
     const presence = node.presence("app")!;
-    const connection = { onSessionLost: () => {} };
+    const connection = { onSessionTaken: () => {} };
     presence.transact(time, (sessions) => {
       for (let i = 0; i < SESSIONS; i++) {
         const patch = { selectedConversationId: `c${i % 1_000}`, isTyping: true };

@@ -97,7 +97,7 @@ function setUp(maxBytes = MIB) {
 
 /** More users than are looked at in one go. */
 function crowd({ presence }: ReturnType<typeof setUp>, users: number) {
-  const connection = { onSessionLost: () => {} };
+  const connection = { onSessionTaken: () => {} };
   presence.transact(0, (sessions) => {
     for (let i = 0; i < users; i++) sessions.open(`user-${i}`, "widget", { custom: { n: "0" } }, connection);
   });

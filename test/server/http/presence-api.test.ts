@@ -24,7 +24,7 @@ function api(env: Record<string, string> = {}) {
   const telemetry = { ...testTelemetry(), refused: (refusal: string) => void refusals.push(refusal) };
   const node = bareNode({ apps: [{ id: "app", secrets: [SECRET] }], env, telemetry });
   const presence = node.presence("app")!;
-  const connection = { onSessionLost: () => {} };
+  const connection = { onSessionTaken: () => {} };
   presence.transact(0, (sessions) => {
     sessions.open("alice", "widget", { selectedConversationId: "c1" }, connection);
     sessions.open("alice", "background", {}, connection);

@@ -12,8 +12,8 @@ it("a node's counts and gauges are those of the moment in which they are scraped
   const node = bareNode({ apps: [{ id: "app", secrets: ["secret"] }], telemetry });
   metrics.observe(node);
   node.presence("app")!.transact(0, (sessions) => {
-    sessions.open("alice", "widget", {}, { onSessionLost: noteNothing });
-    sessions.open("alice", "background", {}, { onSessionLost: noteNothing });
+    sessions.open("alice", "widget", {}, { onSessionTaken: noteNothing });
+    sessions.open("alice", "background", {}, { onSessionTaken: noteNothing });
   });
   telemetry.messages.open = 2;
   telemetry.slowReadersDisconnected = 3;

@@ -13,9 +13,10 @@ const RELIEF_MS = 1_000;
 
 /**
  * Whether this node knows what the other nodes did lately, so that it may declare a node or a session gone.
- * Times are of its awake clock.
+ * It does not while it cannot read the log, nor while Redis is full: then the others cannot write what they
+ * do. Times are of its awake clock.
  */
-export class QuorumTracker {
+export class Reachability {
   readonly #catchUpMs: number;
   #reachedAt: number | undefined;
   #lostAt = Number.NEGATIVE_INFINITY;
@@ -27,13 +28,13 @@ export class QuorumTracker {
   }
 
   /** Whether Redis is out of memory: other nodes are alive, but what they do is not written. */
-  get isFull(): boolean {
+  get isRedisFull(): boolean {
     return this.#fullAt !== undefined;
   }
 
-  /** A node has written a batch. `isFull`: only its ends were done, as Redis was full. */
-  wrote(isFull: boolean, now: number): void {
-    if (isFull) {
+  /** A node has written a batch. `isRedisFull`: only its ends were done, as Redis was full. */
+  wrote(isRedisFull: boolean, now: number): void {
+    if (isRedisFull) {
       this.#fullAt = now;
       this.lost(now);
     } else if (this.#fullAt !== undefined && now >= this.#fullAt + RELIEF_MS) this.#fullAt = undefined;
@@ -41,7 +42,7 @@ export class QuorumTracker {
 
   /** This node reads what the others write. */
   reached(now: number): void {
-    if (this.isFull) return;
+    if (this.isRedisFull) return;
     // After the start there is nothing to catch up with.
     this.#reachedAt ??= this.#lostAt === Number.NEGATIVE_INFINITY ? Number.NEGATIVE_INFINITY : now;
   }
