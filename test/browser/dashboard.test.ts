@@ -34,6 +34,7 @@ describeInBrowser("the dashboard", (browser) => {
       const dashboard = await open("typing=yes");
       await dashboard.expectUsers("bob");
       expect(dashboard.fragment()).toBe("typing=yes");
+      expect(await dashboard.page.locator(".app-id").textContent()).toBe(`app ${APP}`);
       const token = await gateway.token({ tokenType: "app" });
       const { page } = dashboard;
       expect(await page.content()).not.toContain(token);
@@ -226,6 +227,22 @@ describeInBrowser("the dashboard", (browser) => {
       expect(Object.keys(JSON.parse(stdout).data)).toEqual(["frank"]);
     },
   );
+
+  it("copies the curl command, with the token only on request", async () => {
+    const dashboard = await open("typing=yes");
+    const { page } = dashboard;
+    await dashboard.expectUsers("bob");
+    await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
+    const copied = () => page.evaluate("navigator.clipboard.readText()") as Promise<string>;
+    const outcome = page.locator(".curl [role=status]");
+    const line = (await page.locator(".curl-line").textContent())!;
+    await page.getByRole("button", { name: "Copy", exact: true }).click();
+    await expect.poll(() => outcome.textContent()).toBe("Copied.");
+    expect(await copied()).toBe(line);
+    await page.getByRole("button", { name: "Copy with token" }).click();
+    await expect.poll(() => outcome.textContent()).toBe("Copied with the token.");
+    expect(await copied()).toMatch(/Bearer [\w-]+\.[\w-]+\.[\w-]+/);
+  });
 
   it("lists users that entered and left, with the cause", async () => {
     const dashboard = await open("conversation=c1");

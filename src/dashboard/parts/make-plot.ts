@@ -7,57 +7,9 @@ export function makePlot(
   place: HTMLElement,
   onHover: (index: number | null) => void,
 ): { plot: uPlot; destroy: () => void } {
-  const color = () => getComputedStyle(place).color;
-  const muted = () => getComputedStyle(place).getPropertyValue("outline-color");
-  const font = `11px ${getComputedStyle(place).fontFamily}`;
-  const plot = new uPlot(
-    {
-      width: Math.max(120, place.clientWidth),
-      height: HEIGHT,
-      padding: [6, 14, 0, 0],
-      legend: { show: false },
-      cursor: { y: false, drag: { x: false, y: false, setScale: false }, points: { size: 7 } },
-      scales: { x: { time: true }, y: { range: (_plot, _min, max) => [0, Math.max(4, max * 1.2)] } },
-      axes: [
-        {
-          stroke: muted,
-          font,
-          size: 20,
-          gap: 3,
-          space: 64,
-          incrs: [300],
-          grid: { show: false },
-          ticks: { show: false },
-          values: (_plot, splits) => splits.map((seconds) => hourMinute(seconds)),
-        },
-        {
-          stroke: muted,
-          font,
-          size: 38,
-          gap: 4,
-          space: 16,
-          incrs: [1, 2, 5]
-            .flatMap((step) => [1, 10, 100, 1_000, 10_000, 100_000].map((tens) => step * tens))
-            .sort((one, other) => one - other),
-          grid: { stroke: muted, width: 0.25 },
-          ticks: { show: false },
-        },
-      ],
-      series: [
-        {},
-        {
-          stroke: color,
-          width: 1.5,
-          fill: () => translucent(color()),
-          points: { show: false },
-          spanGaps: false,
-        },
-      ],
-      hooks: { setCursor: [(self) => onHover(self.cursor.idx ?? null)] },
-    },
-    [[], []],
-    place,
-  );
+  const style = () => getComputedStyle(place);
+  const options = plotOptions(place.clientWidth, style, onHover);
+  const plot = new uPlot(options, [[], []], place);
   const resize = new ResizeObserver(() => plot.setSize({ width: place.clientWidth, height: HEIGHT }));
   resize.observe(place);
   return {
@@ -66,6 +18,61 @@ export function makePlot(
       resize.disconnect();
       plot.destroy();
     },
+  };
+}
+
+/** The settings of a chart. `style` is read at each drawing, because the theme may change. */
+export function plotOptions(
+  placeWidth: number,
+  style: () => Pick<CSSStyleDeclaration, "color" | "fontFamily" | "getPropertyValue">,
+  onHover: (index: number | null) => void,
+): uPlot.Options {
+  const color = () => style().color;
+  const muted = () => style().getPropertyValue("outline-color");
+  const font = `11px ${style().fontFamily}`;
+  return {
+    width: Math.max(120, placeWidth),
+    height: HEIGHT,
+    padding: [6, 14, 0, 0],
+    legend: { show: false },
+    cursor: { y: false, drag: { x: false, y: false, setScale: false }, points: { size: 7 } },
+    scales: { x: { time: true }, y: { range: (_plot, _min, max) => [0, Math.max(4, max * 1.2)] } },
+    axes: [
+      {
+        stroke: muted,
+        font,
+        size: 20,
+        gap: 3,
+        space: 64,
+        incrs: [300],
+        grid: { show: false },
+        ticks: { show: false },
+        values: (_plot, splits) => splits.map((seconds) => hourMinute(seconds)),
+      },
+      {
+        stroke: muted,
+        font,
+        size: 38,
+        gap: 4,
+        space: 16,
+        incrs: [1, 2, 5]
+          .flatMap((step) => [1, 10, 100, 1_000, 10_000, 100_000].map((tens) => step * tens))
+          .sort((one, other) => one - other),
+        grid: { stroke: muted, width: 0.25 },
+        ticks: { show: false },
+      },
+    ],
+    series: [
+      {},
+      {
+        stroke: color,
+        width: 1.5,
+        fill: () => translucent(color()),
+        points: { show: false },
+        spanGaps: false,
+      },
+    ],
+    hooks: { setCursor: [(self) => onHover(self.cursor.idx ?? null)] },
   };
 }
 
