@@ -11,6 +11,7 @@
  *
  * | | record | this node | effect |
  * |---|---|---|---|
+ * | A0 | scanned row of this node, another state | session is own, nothing unconfirmed | writeAgain (open) |
  * | A1 | scanned row of this node | session unknown or not own, nothing unconfirmed | missSession |
  * | A2 | scanned row of this node | otherwise | ignore |
  * | A3 | any | unconfirmed override; session unknown | ignore |
@@ -28,7 +29,8 @@
  * | C3 | end as its node was lost | session is own: this node is alive | writeAgain (open) |
  * | C4 | any other end | | applyEnd |
  *
- * An end counts as epoch 0. A record of a higher epoch passes A4 to A7: its writer has read this node's
+ * A0: a full Redis has refused the last change, and the entry that says so was trimmed before this node read
+ * it. An end counts as epoch 0. A record of a higher epoch passes A4 to A7: its writer has read this node's
  * override. Two takeovers of the same epoch did not know of each other, and the later one in the log wins on
  * all nodes. A6 is the node that wins: it takes one epoch more, so that an older copy of the log, which may
  * lack its takeover, cannot turn this round. Where the client has left and the takeover was not sent yet,
@@ -69,7 +71,7 @@
  * | F4 | the same, but the session is own by now, or something is unconfirmed | ignore |
  */
 
-import { MAX_OWNERSHIP_NUMBER, type Session } from "../../core/sessions/session.ts";
+import { MAX_OWNERSHIP_NUMBER, type RemoteSession, type Session } from "../../core/sessions/session.ts";
 import type { EndCause } from "../../protocol/codes.ts";
 import type { Effect } from "./effect.ts";
 import type { OpKind } from "./log.ts";
@@ -128,9 +130,10 @@ export function decideRecord(
 ): Effect {
   const { source, writer, appId, sessionId, record } = received;
   if (source === "scan" && node.wasWriter(writer)) {
-    const isMissing = session === undefined || !isOwn(session);
-    if (isMissing && !node.hasUnconfirmedWrite(sessionId)) return { do: "missSession", appId, sessionId };
-    return IGNORE;
+    if (node.hasUnconfirmedWrite(sessionId)) return IGNORE;
+    if (session === undefined || !isOwn(session)) return { do: "missSession", appId, sessionId };
+    const isAsWritten = record.kind !== "row" || hasState(session, record.session);
+    return isAsWritten ? IGNORE : { do: "writeAgain", kind: "open", appId, session };
   }
   const epoch = record.kind === "row" ? record.session.epoch : 0;
   if (node.hasUnconfirmedOverride(sessionId)) {
@@ -218,6 +221,20 @@ export function decideWithoutSession(
 ): Effect {
   const isHere = session !== undefined && isOwn(session);
   return isHere || node.hasUnconfirmedWrite(sessionId) ? IGNORE : { do: "writeEnd", appId, sessionId };
+}
+
+/** Whether a session is as a row says that it is. */
+function hasState(session: Session, { state, lostAt }: RemoteSession): boolean {
+  const keys = Object.keys(session.custom);
+  return (
+    session.ownership?.lostAt === lostAt &&
+    session.visible === state.visible &&
+    session.selectedConversationId === state.selectedConversationId &&
+    session.hasFocus === state.hasFocus &&
+    session.isTyping === state.isTyping &&
+    keys.length === Object.keys(state.custom).length &&
+    keys.every((key) => session.custom[key] === state.custom[key])
+  );
 }
 
 /** Whether this node owns a session. */

@@ -107,11 +107,20 @@ const MISS_SESSION: Effect = { do: "missSession", ...OF_SESSION_ID };
 const RELOAD: Effect = { do: "reload", reason: "refused" };
 const WRITE_END: Effect = { do: "writeEnd", ...OF_SESSION_ID };
 
+const inOtherState = (fields: Partial<RemoteSession["state"]>): ReceivedRecord => ({
+  ...scanned(9),
+  record: { kind: "row", session: { ...rowAt(9), state: { ...NEW_SESSION, ...fields } } },
+});
+const UNWRITTEN = knowing({ wasWriter: true, hasUnconfirmedWrite: true });
+
 const CASES: readonly Case[] = [
+  ["A0", own(), record(inOtherState({ custom: { page: "" } }), WAS_WRITER), writeAgain("open")],
+  ["A0", own(), record(inOtherState({ hasFocus: true }), WAS_WRITER), writeAgain("open")],
   ["A1", undefined, record(scanned(9), WAS_WRITER), MISS_SESSION],
   ["A1", remote(), record(scanned(9), WAS_WRITER), MISS_SESSION],
   ["A2", own(), record(scanned(9), WAS_WRITER), IGNORE],
-  ["A2", undefined, record(scanned(9), knowing({ wasWriter: true, hasUnconfirmedWrite: true })), IGNORE],
+  ["A2", undefined, record(scanned(9), UNWRITTEN), IGNORE],
+  ["A2", own(), record(inOtherState({ hasFocus: true }), UNWRITTEN), IGNORE],
   ["A3", undefined, record(inLog(9), overriding), IGNORE],
   ["A3", undefined, record(ended("closed"), overriding), IGNORE],
   ["A4", remote(), record(inLog(EPOCH), overriding), IGNORE],

@@ -350,3 +350,17 @@ it("notices a new log that happens to have as many entries as the one it replace
   ] as const;
   play(steps as readonly unknown[] as Step[], 1, false);
 });
+
+it("writes a change again that a full Redis refused, though the entry that says so was trimmed", () => {
+  const open = { do: "open", userId: "alice", kind: "background", fields: {} } as const;
+  const steps = [
+    { ...open, node: 0 },
+    { ...open, node: 8 },
+    { do: "advance", ms: 10, speeds: [2, 0, 1, 0] },
+    { do: "update", session: 4, fields: { custom: { page: "" } } },
+    { do: "trim", kept: 0 },
+    { do: "fill", isFull: true },
+    { do: "advance", ms: 10, speeds: [2, 0, 0, 0] },
+  ] as const;
+  play(steps as readonly unknown[] as Step[], 3, true);
+});
