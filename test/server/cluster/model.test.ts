@@ -264,6 +264,8 @@ class Play {
       const [name] = entry.writer.split("-");
       if (!takeovers.has(name!)) takeovers.set(name!, i);
     }
+    // Nodes whose log was emptied write nothing until they have joined again.
+    if (!this.#isMild && takeovers.size < 2) return;
     const [winner] = [...takeovers].sort(([, i], [, j]) => j - i)[0]!;
     const holders = world.nodes.filter(({ socket }) => socket.held.has(known.sessionId));
     expect(holders.map(({ name }) => name)).toEqual([winner]);
