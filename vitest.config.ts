@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
@@ -39,13 +40,25 @@ class LongestFirst extends BaseSequencer {
   }
 }
 
+/**
+ * Tests that replace the clock. They share no process with tests that open sockets: what those leave in their
+ * process, such as the timer of an HTTP connection that is kept alive, would run on the replaced clock.
+ */
+const HOLD_THE_CLOCK = readdirSync("test", { recursive: true, encoding: "utf8" })
+  .filter((name) => name.endsWith(".test.ts"))
+  .map((name) => `test/${name}`)
+  .filter((name) => /useFakeTimers|holdClock\(\)/.test(readFileSync(name, "utf8")));
+
 export default defineConfig({
   // The hooks name the client as applications do; here it is the source, and not what was built last.
   resolve: {
     alias: { "@presence-gateway/client": fileURLToPath(new URL("src/client/index.ts", import.meta.url)) },
   },
   test: {
-    include: ["test/**/*.test.ts"],
+    projects: [
+      { extends: true, test: { name: "sockets", include: ["test/**/*.test.ts"], exclude: HOLD_THE_CLOCK } },
+      { extends: true, test: { name: "clock", include: HOLD_THE_CLOCK } },
+    ],
     // Processes, for uWebSockets.js is a native addon. Files share them, which halves what the suite costs; what looks at memory
     // or at the whole of a process has one of its own, started by the test.
     pool: "forks",
