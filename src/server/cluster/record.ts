@@ -29,7 +29,8 @@ const VERSION = 1;
 const VISIBLE = 1;
 const HAS_FOCUS = 2;
 const IS_TYPING = 4;
-const ALL_FLAGS = 7;
+const IS_IDLE = 8;
+const ALL_FLAGS = 15;
 
 const CAUSES: readonly unknown[] = [
   "closed",
@@ -50,12 +51,18 @@ export const MAX_RECORD_CHARS = 131_072;
  * nodes have to know.
  */
 export function encodeRow(appId: string, session: Session, epoch = session.ownership!.epoch): string {
-  const { user, kind, ownership, visible, hasFocus, isTyping, selectedConversationId, custom } = session;
-  const flags = (visible ? VISIBLE : 0) | (hasFocus ? HAS_FOCUS : 0) | (isTyping ? IS_TYPING : 0);
+  const { user, kind, ownership, selectedConversationId, custom } = session;
+  const flags = flagsOf(session);
   const { opened, lostAt } = ownership!;
   const { userId } = user;
   const row = [VERSION, appId, userId, kind, opened, epoch, flags, selectedConversationId, custom];
   return JSON.stringify(lostAt === undefined ? row : [...row, lostAt]);
+}
+
+function flagsOf({ visible, hasFocus, isTyping, isIdle }: Session): number {
+  return (
+    (visible ? VISIBLE : 0) | (hasFocus ? HAS_FOCUS : 0) | (isTyping ? IS_TYPING : 0) | (isIdle ? IS_IDLE : 0)
+  );
 }
 
 /** `[1,"app",null,"closed"]` */
@@ -100,6 +107,7 @@ export function readRecord({ parts }: ParsedRecord, known: Session | undefined):
     selectedConversationId,
     hasFocus: (flags & HAS_FOCUS) !== 0,
     isTyping: (flags & IS_TYPING) !== 0,
+    isIdle: (flags & IS_IDLE) !== 0,
     custom: checked.custom,
     customBytes: checked.customBytes,
   };

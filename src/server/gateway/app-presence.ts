@@ -59,7 +59,7 @@ export class AppPresence {
     this.app = app;
     this.#options = options;
     this.#flushBatch = options.flushBatch ?? new FlushBatch();
-    const table = new Table();
+    const table = new Table(app.indexedCustom);
     this.table = table;
     this.liveViews = new LiveViews({ ...options, table });
     this.#flusher = this.liveViews.flusher;

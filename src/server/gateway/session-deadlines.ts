@@ -6,11 +6,12 @@ import { type GatewayConfig, MAX_DUE_PER_TURN } from "./gateway-config.ts";
 export interface DueSessions {
   stopTyping(session: Session): void;
   end(session: Session, cause: "timeout" | "closed"): void;
+  readonly statuses: { expire(userId: string): void };
 }
 
 /**
- * The deadlines of the sessions of one app: the end of typing, the end of the resume window, and the next
- * turn for sessions whose client has left for good.
+ * The deadlines of one app: the end of typing, the end of the resume window, the next turn for sessions whose
+ * client has left for good, and the end of statuses.
  */
 export class SessionDeadlines {
   readonly #limits: Pick<GatewayConfig, "typingTimeoutMs" | "resumeWindowMs">;
@@ -20,6 +21,8 @@ export class SessionDeadlines {
   readonly #disconnected = new Deadlines<Session>();
   /** Sessions whose client has left for good, and that were too many to end in one turn. */
   readonly #ending = new Deadlines<Session>();
+  /** The ends of declared statuses, by user. */
+  readonly #statuses = new Deadlines<string>();
 
   /** `onFailure` is called with an error from ending one session. The other sessions still end. */
   constructor(
@@ -34,7 +37,12 @@ export class SessionDeadlines {
 
   /** Sizes of internal collections. All must be zero once every client has left. */
   debugCounts(): Record<string, number> {
-    return { typing: this.#typing.size, disconnected: this.#disconnected.size, ending: this.#ending.size };
+    return {
+      typing: this.#typing.size,
+      disconnected: this.#disconnected.size,
+      ending: this.#ending.size,
+      statuses: this.#statuses.size,
+    };
   }
 
   startTyping(session: Session, now: number): void {
@@ -53,6 +61,16 @@ export class SessionDeadlines {
   /** The session ends after other work has had its turn. */
   endSoon(session: Session, now: number): void {
     this.#set(this.#ending, session, now);
+  }
+
+  /** The status of a user is over at `due`. */
+  startStatus(userId: string, due: number): void {
+    this.#statuses.set(userId, due);
+    this.#wakeBy(due);
+  }
+
+  cancelStatus(userId: string): void {
+    this.#statuses.delete(userId);
   }
 
   isEnding(session: Session): boolean {
@@ -85,6 +103,7 @@ export class SessionDeadlines {
     this.#forEachDue(this.#typing, now, (session) => sessions.stopTyping(session));
     if (canExpire) this.#forEachDue(this.#disconnected, now, (session) => sessions.end(session, "timeout"));
     this.#forEachDue(this.#ending, now, (session) => sessions.end(session, "closed"));
+    this.#forEachDue(this.#statuses, now, (userId) => sessions.statuses.expire(userId));
   }
 
   /** When `run` next has something to do; infinity if never. */
@@ -94,13 +113,14 @@ export class SessionDeadlines {
       this.#typing.nextDueAt() ?? Number.POSITIVE_INFINITY,
       disconnected ?? Number.POSITIVE_INFINITY,
       this.#ending.nextDueAt() ?? Number.POSITIVE_INFINITY,
+      this.#statuses.nextDueAt() ?? Number.POSITIVE_INFINITY,
     );
   }
 
-  #forEachDue(deadlines: Deadlines<Session>, now: number, act: (session: Session) => void): void {
-    deadlines.forEachDue(now, MAX_DUE_PER_TURN, (session) => {
+  #forEachDue<K>(deadlines: Deadlines<K>, now: number, act: (key: K) => void): void {
+    deadlines.forEachDue(now, MAX_DUE_PER_TURN, (key) => {
       try {
-        act(session);
+        act(key);
       } catch (error) {
         this.#onFailure(error);
       }

@@ -10,6 +10,7 @@ import type { Table } from "../../core/sessions/table.ts";
 import type { EndCause } from "../../protocol/codes.ts";
 import { MAX_USER_CUSTOM_BYTES } from "../../protocol/rules.ts";
 import type { SessionKind, SessionPatch } from "../../protocol/wire.ts";
+import { DeclaredStatuses } from "./declared-statuses.ts";
 import { ReplicatedSessions } from "./replicated-sessions.ts";
 import type { SessionContext } from "./session-context.ts";
 import type { DueSessions, SessionDeadlines } from "./session-deadlines.ts";
@@ -24,6 +25,8 @@ import type { TransactionTime } from "./transaction-time.ts";
 export class SessionLife implements DueSessions {
   /** Applies what other nodes do to sessions. */
   readonly replicated: ReplicatedSessions;
+  /** What users declare. */
+  readonly statuses: DeclaredStatuses;
   readonly #context: SessionContext;
   readonly #table: Table;
   readonly #time: TransactionTime;
@@ -34,6 +37,7 @@ export class SessionLife implements DueSessions {
     this.#table = context.table;
     this.#time = context.time;
     this.#deadlines = context.deadlines;
+    this.statuses = new DeclaredStatuses(context);
     this.replicated = new ReplicatedSessions(context, (session) => this.markDisconnected(session));
   }
 

@@ -10,6 +10,7 @@ import type { Message } from "../../protocol/messages.ts";
 import { MAX_CUSTOM_BYTES, MAX_CUSTOM_KEYS, MAX_USER_CUSTOM_BYTES } from "../../protocol/rules.ts";
 import type { SessionPatch } from "../../protocol/wire.ts";
 import type { Principal } from "../auth/principal.ts";
+import { actingUser } from "./acting-user.ts";
 import type { AppPresence } from "./app-presence.ts";
 import { APP_TOKEN_FACTOR, MAX_DUE_PER_TURN } from "./gateway-config.ts";
 import type { Reply } from "./reply.ts";
@@ -31,15 +32,8 @@ export class SocketSessions implements SessionConnection {
   }
 
   open(message: Message<"open">, principal: Principal, now: number): void {
-    const { id, userId: asked } = message;
-    if (principal.kind === "user" && asked !== undefined && asked !== principal.userId) {
-      return this.#reply.error(id, "FORBIDDEN", "a user token opens sessions of its own user only");
-    }
-    const userId = principal.kind === "user" ? principal.userId : asked;
-    if (userId === undefined) {
-      const issue = { path: "userId", message: "is required: an app token has no user of its own" };
-      return this.#reply.badMessage(id, "a session needs a user", [issue]);
-    }
+    const userId = actingUser(this.#reply, message, principal);
+    if (userId === undefined) return;
     const limit = principal.kind === "app" ? this.#maxSessions * APP_TOKEN_FACTOR : this.#maxSessions;
     this.#presence.transact(now, (sessions) => this.#open(sessions, message, userId, limit));
   }

@@ -1,5 +1,6 @@
 import { z } from "zod";
-import { MAX_ID_LENGTH } from "../../protocol/rules.ts";
+import { VISIBLE_STATUSES } from "../../protocol/filter.ts";
+import { MAX_ID_LENGTH, MAX_STATUS_EMOJI_LENGTH, MAX_STATUS_TEXT_LENGTH } from "../../protocol/rules.ts";
 
 // The bodies of responses, for the OpenAPI document. Tests check that the routes respond with them.
 
@@ -17,7 +18,9 @@ export const PresenceSession = z
 
 export const Presence = z
   .object({
-    status: z.literal("online"),
+    status: z.enum([...VISIBLE_STATUSES, "invisible"]),
+    statusText: z.string().max(MAX_STATUS_TEXT_LENGTH).optional(),
+    statusEmoji: z.string().max(MAX_STATUS_EMOJI_LENGTH).optional(),
     backgroundSessions: z.array(PresenceSession),
     widgets: z.array(PresenceSession),
   })

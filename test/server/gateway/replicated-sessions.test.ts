@@ -33,6 +33,7 @@ function setUp() {
       changed: ignore,
       takenOver: ignore,
       ended: ignore,
+      declared: () => undefined,
       canExpireSessions: () => true,
     },
   });

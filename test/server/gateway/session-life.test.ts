@@ -18,6 +18,7 @@ function setUp() {
     changed: write("changed"),
     takenOver: write("takenOver"),
     ended: write("ended"),
+    declared: () => undefined,
     canExpireSessions: () => true,
   };
   let ids = 0;
