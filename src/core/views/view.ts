@@ -111,7 +111,6 @@ export class View {
    * @throws What encoding a user throws. The view is unusable then.
    */
   hydrate(count: number): boolean {
-    const { filter } = this;
     const isDone = this.#cursor!.step(count, (user) => {
       const entry = this.#encode(user);
       this.#length += entry.length - (this.#members.get(user.userId)?.length ?? 0);
