@@ -162,7 +162,7 @@ class World {
       case "declare": {
         const patch = step.patch as StatusPatch;
         const wasInvisible = oracle.statusOf(step.userId).availability === "invisible";
-        sessions.statuses.patch(step.userId, patch);
+        sessions.profiles.declare(step.userId, patch);
         const hides = patch.availability === "invisible" && !wasInvisible;
         this.#change(hides ? "closed" : "changed", () => oracle.declare(step.userId, patch, now));
         break;

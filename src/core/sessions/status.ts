@@ -1,15 +1,10 @@
 import type { Availability, DeclaredStatus, EffectiveStatus, StatusPatch } from "../../protocol/wire.ts";
 
-/** A declared status as the table stores it. */
+/** A declared status, with all fields present. */
 export interface Status extends DeclaredStatus {
   readonly text: string | undefined;
   readonly emoji: string | undefined;
   readonly expiresAt: number | undefined;
-  /**
-   * Orders the changes of a user's status on all nodes: the higher one wins. About when it was declared, in
-   * milliseconds since 1970, and higher than that of the status before it.
-   */
-  readonly version: number;
 }
 
 export const DEFAULT_STATUS: Status = {
@@ -17,7 +12,6 @@ export const DEFAULT_STATUS: Status = {
   text: undefined,
   emoji: undefined,
   expiresAt: undefined,
-  version: 0,
 };
 
 /** The status after a change at `wallNow`, in milliseconds since 1970. */
@@ -27,19 +21,12 @@ export function patchStatus(before: Status, patch: StatusPatch, wallNow: number)
     availability: availability === undefined ? before.availability : (availability ?? "available"),
     text: text === undefined ? before.text : text || undefined,
     emoji: emoji === undefined ? before.emoji : emoji || undefined,
-    expiresAt:
-      expiresInMs === undefined
-        ? before.expiresAt
-        : expiresInMs === null
-          ? undefined
-          : Math.floor(wallNow) + expiresInMs,
-    version: nextVersion(before, wallNow),
+    expiresAt: expiresInMs === undefined ? before.expiresAt : expiryOf(expiresInMs, wallNow),
   };
 }
 
-/** The default status, declared at `wallNow`. */
-export function resetStatus(before: Status, wallNow: number): Status {
-  return { ...DEFAULT_STATUS, version: nextVersion(before, wallNow) };
+function expiryOf(expiresInMs: number | null, wallNow: number): number | undefined {
+  return expiresInMs === null ? undefined : Math.floor(wallNow) + expiresInMs;
 }
 
 /** Whether two statuses say the same. */
@@ -52,13 +39,8 @@ export function isSameStatus(one: Status, other: Status): boolean {
   );
 }
 
-/** Whether a status says nothing, so that it need not be kept. */
 export function isDefaultStatus(status: Status): boolean {
   return isSameStatus(status, DEFAULT_STATUS);
-}
-
-function nextVersion({ version }: Status, wallNow: number): number {
-  return Math.max(Math.floor(wallNow), version + 1);
 }
 
 /** A set of effective statuses: one bit each. */

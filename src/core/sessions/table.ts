@@ -2,6 +2,7 @@ import type { LeaveCause } from "../../protocol/codes.ts";
 import type { SessionKind } from "../../protocol/wire.ts";
 import { Bucket, type ReadonlyBucket } from "./bucket.ts";
 import { CustomIndex } from "./custom-index.ts";
+import { NO_PROFILE, type Profile } from "./profile.ts";
 import {
   type Custom,
   FIELD_BIT,
@@ -18,7 +19,7 @@ import {
   VISIBLE_BIT,
 } from "./session.ts";
 import { SessionRow } from "./session-row.ts";
-import { DEFAULT_STATUS, isDefaultStatus, STATUS_BIT, type Status, type StatusSet } from "./status.ts";
+import { STATUS_BIT, type StatusSet } from "./status.ts";
 import { UserRow } from "./user-row.ts";
 
 /** What one call changed in the table: all that a view needs to decide whether the change affects it. */
@@ -65,13 +66,13 @@ export interface ReadonlyTable
     Table,
     | "get"
     | "user"
-    | "statusOf"
+    | "profile"
+    | "profiles"
     | "usersWith"
     | "customIndex"
     | "all"
     | "changedAt"
     | "counts"
-    | "declaredStatuses"
     | "debugCounts"
   > {
   /** See `Table.bucket`. */
@@ -79,8 +80,8 @@ export interface ReadonlyTable
 }
 
 /**
- * The sessions of one app, by id, by user and by conversation, and what each user has declared. The table
- * owns its rows: every change goes through its methods. Each call costs in proportion to its result.
+ * The sessions of one app, by id, by user and by conversation, and the profiles of users. The table owns its
+ * rows: every change goes through its methods. Each call costs in proportion to its result.
  */
 export class Table {
   /** Sessions by values of `custom`, for the keys that the app has declared. */
@@ -89,8 +90,8 @@ export class Table {
   readonly #users = new Map<string, UserRow>();
   readonly #all = new Bucket();
   readonly #conversations = new Map<string | null, Bucket>();
-  /** The status of each user who has declared one, online or not. */
-  readonly #statuses = new Map<string, Status>();
+  /** By user, online or not. */
+  readonly #profiles = new Map<string, Profile>();
   /** Users with another effective status than `online`, by its bit. */
   readonly #byStatus = new Map<StatusSet, Set<UserRow>>();
   #changes = 0;
@@ -109,14 +110,14 @@ export class Table {
     return this.#users.get(userId);
   }
 
-  /** What a user has declared, online or not. */
-  statusOf(userId: string): Status {
-    return this.#statuses.get(userId) ?? DEFAULT_STATUS;
+  /** What is known about a user, online or not. */
+  profile(userId: string): Profile {
+    return this.#profiles.get(userId) ?? NO_PROFILE;
   }
 
-  /** How many users have declared a status, online or not. */
-  get declaredStatuses(): number {
-    return this.#statuses.size;
+  /** The users about whom something is known, or was. */
+  get profiles(): ReadonlyMap<string, Profile> {
+    return this.#profiles;
   }
 
   /** The users with this effective status; `online` is not listed. */
@@ -167,16 +168,22 @@ export class Table {
       conversations: this.#conversations.size,
       indexedValues: this.customIndex.size,
       withStatus,
+      profiles: this.#profiles.size,
     };
   }
 
+  /** Forgets what is known about a user who is offline. */
+  forgetProfile(userId: string): void {
+    if (!this.#users.has(userId)) this.#profiles.delete(userId);
+  }
+
   /**
-   * Sets what a user has declared, whether the user is online or not. Returns undefined if nothing has changed
-   * that others can see. A default status is forgotten.
+   * Sets what is known about a user, online or not. Returns undefined if nothing has changed that others can
+   * see.
    */
-  declare(userId: string, status: Status): Change | undefined {
-    if (isDefaultStatus(status)) this.#statuses.delete(userId);
-    else this.#statuses.set(userId, status);
+  setProfile(userId: string, profile: Profile): Change | undefined {
+    this.#profiles.set(userId, profile);
+    const { status } = profile;
     const user = this.#users.get(userId);
     if (user === undefined) return undefined;
     const { status: before } = user;
@@ -225,7 +232,7 @@ export class Table {
     let user = this.#users.get(userId);
     const isFirst = user === undefined;
     if (user === undefined) {
-      user = new UserRow(userId, this.statusOf(userId));
+      user = new UserRow(userId, this.profile(userId).status);
       this.#users.set(userId, user);
     }
     const session = new SessionRow(sessionId, user, kind, state, connection, ownership);

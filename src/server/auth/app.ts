@@ -33,6 +33,8 @@ export const AppConfig = z.strictObject({
     )
     .check(length(0, MAX_INDEXED_CUSTOM, `must have at most ${MAX_INDEXED_CUSTOM} keys`))
     .optional(),
+  /** Whether to keep when users were last seen. */
+  lastSeen: z.boolean().optional(),
   /** Over how many of the cluster's shards its users are spread. */
   shards: z.int().min(1).max(MAX_SHARDS).optional(),
 });
@@ -44,6 +46,7 @@ export class App {
   readonly grantsAll: boolean;
   readonly requireExp: boolean;
   readonly indexedCustom: readonly string[];
+  readonly keepsLastSeen: boolean;
   readonly keys: readonly KeyObject[];
   readonly knownTokens = new KnownTokens();
   readonly #digests: readonly Buffer[];
@@ -54,6 +57,7 @@ export class App {
     this.grantsAll = config.userGrant === "all";
     this.requireExp = config.requireExp ?? false;
     this.indexedCustom = config.indexedCustom ?? [];
+    this.keepsLastSeen = config.lastSeen ?? false;
     this.keys = config.secrets.map((secret) => createSecretKey(secret, "utf8"));
     this.#digests = config.secrets.map(digest);
     this.#origins = config.allowedOrigins && new Set(config.allowedOrigins);

@@ -232,6 +232,7 @@ function hasState(session: Session, { state, lostAt }: RemoteSession): boolean {
     session.selectedConversationId === state.selectedConversationId &&
     session.hasFocus === state.hasFocus &&
     session.isTyping === state.isTyping &&
+    session.isIdle === state.isIdle &&
     keys.length === Object.keys(state.custom).length &&
     keys.every((key) => session.custom[key] === state.custom[key])
   );

@@ -26,6 +26,6 @@ export function createReplicationSink(
       const kind = cause === "kicked" || ownership?.owner !== undefined ? "forceEnd" : "end";
       replicatorOf(user.userId).writeEnd(kind, appId, sessionId, cause);
     },
-    declared() {},
+    profileChanged() {},
   };
 }

@@ -262,7 +262,7 @@ export class Connection implements SocketListener, ManagedConnection, Reply {
   #declare(message: Message<"status">, principal: Principal, now: number): void {
     const userId = actingUser(this, message, principal);
     if (userId === undefined) return;
-    this.#presence.transact(now, ({ statuses }) => statuses.patch(userId, message));
+    this.#presence.transact(now, ({ profiles }) => profiles.declare(userId, message));
     this.ok(message.id);
   }
 

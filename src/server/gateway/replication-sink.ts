@@ -1,5 +1,5 @@
+import type { Profile } from "../../core/sessions/profile.ts";
 import type { Session } from "../../core/sessions/session.ts";
-import type { Status } from "../../core/sessions/status.ts";
 import type { EndCause } from "../../protocol/codes.ts";
 
 /**
@@ -14,8 +14,8 @@ export interface ReplicationSink {
   /** This node has taken a session over, from another node or from another of its own connections. */
   takenOver(session: Session): void;
   ended(session: Session, cause: EndCause): void;
-  /** A user has declared a status at this node. */
-  declared(userId: string, status: Status): void;
+  /** This node has changed the profile of a user. */
+  profileChanged(userId: string, profile: Profile): void;
   /**
    * Whether disconnected sessions may end. While this node does not hear of the others, the sessions may have
    * been resumed there.

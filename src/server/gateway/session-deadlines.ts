@@ -6,12 +6,12 @@ import { type GatewayConfig, MAX_DUE_PER_TURN } from "./gateway-config.ts";
 export interface DueSessions {
   stopTyping(session: Session): void;
   end(session: Session, cause: "timeout" | "closed"): void;
-  readonly statuses: { expire(userId: string): void };
+  readonly profiles: { expireStatus(userId: string): void; forget(userId: string): void };
 }
 
 /**
  * The deadlines of one app: the end of typing, the end of the resume window, the next turn for sessions whose
- * client has left for good, and the end of statuses.
+ * client has left for good, the end of statuses, and the time to forget a user who is offline.
  */
 export class SessionDeadlines {
   readonly #limits: Pick<GatewayConfig, "typingTimeoutMs" | "resumeWindowMs">;
@@ -23,6 +23,8 @@ export class SessionDeadlines {
   readonly #ending = new Deadlines<Session>();
   /** The ends of declared statuses, by user. */
   readonly #statuses = new Deadlines<string>();
+  /** When to forget users who are offline. */
+  readonly #forgetting = new Deadlines<string>();
 
   /** `onFailure` is called with an error from ending one session. The other sessions still end. */
   constructor(
@@ -42,6 +44,7 @@ export class SessionDeadlines {
       disconnected: this.#disconnected.size,
       ending: this.#ending.size,
       statuses: this.#statuses.size,
+      forgetting: this.#forgetting.size,
     };
   }
 
@@ -71,6 +74,16 @@ export class SessionDeadlines {
 
   cancelStatus(userId: string): void {
     this.#statuses.delete(userId);
+  }
+
+  /** A user who is offline is forgotten at `due`. */
+  startForgetting(userId: string, due: number): void {
+    this.#forgetting.set(userId, due);
+    this.#wakeBy(due);
+  }
+
+  cancelForgetting(userId: string): void {
+    this.#forgetting.delete(userId);
   }
 
   isEnding(session: Session): boolean {
@@ -103,7 +116,8 @@ export class SessionDeadlines {
     this.#forEachDue(this.#typing, now, (session) => sessions.stopTyping(session));
     if (canExpire) this.#forEachDue(this.#disconnected, now, (session) => sessions.end(session, "timeout"));
     this.#forEachDue(this.#ending, now, (session) => sessions.end(session, "closed"));
-    this.#forEachDue(this.#statuses, now, (userId) => sessions.statuses.expire(userId));
+    this.#forEachDue(this.#statuses, now, (userId) => sessions.profiles.expireStatus(userId));
+    this.#forEachDue(this.#forgetting, now, (userId) => sessions.profiles.forget(userId));
   }
 
   /** When `run` next has something to do; infinity if never. */
@@ -114,6 +128,7 @@ export class SessionDeadlines {
       disconnected ?? Number.POSITIVE_INFINITY,
       this.#ending.nextDueAt() ?? Number.POSITIVE_INFINITY,
       this.#statuses.nextDueAt() ?? Number.POSITIVE_INFINITY,
+      this.#forgetting.nextDueAt() ?? Number.POSITIVE_INFINITY,
     );
   }
 

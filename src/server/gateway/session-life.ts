@@ -10,7 +10,7 @@ import type { Table } from "../../core/sessions/table.ts";
 import type { EndCause } from "../../protocol/codes.ts";
 import { MAX_USER_CUSTOM_BYTES } from "../../protocol/rules.ts";
 import type { SessionKind, SessionPatch } from "../../protocol/wire.ts";
-import { DeclaredStatuses } from "./declared-statuses.ts";
+import { Profiles } from "./profiles.ts";
 import { ReplicatedSessions } from "./replicated-sessions.ts";
 import type { SessionContext } from "./session-context.ts";
 import type { DueSessions, SessionDeadlines } from "./session-deadlines.ts";
@@ -25,8 +25,7 @@ import type { TransactionTime } from "./transaction-time.ts";
 export class SessionLife implements DueSessions {
   /** Applies what other nodes do to sessions. */
   readonly replicated: ReplicatedSessions;
-  /** What users declare. */
-  readonly statuses: DeclaredStatuses;
+  readonly profiles: Profiles;
   readonly #context: SessionContext;
   readonly #table: Table;
   readonly #time: TransactionTime;
@@ -37,8 +36,10 @@ export class SessionLife implements DueSessions {
     this.#table = context.table;
     this.#time = context.time;
     this.#deadlines = context.deadlines;
-    this.statuses = new DeclaredStatuses(context);
-    this.replicated = new ReplicatedSessions(context, (session) => this.markDisconnected(session));
+    this.profiles = new Profiles(context);
+    this.replicated = new ReplicatedSessions(context, this.profiles, (session) =>
+      this.markDisconnected(session),
+    );
   }
 
   /**
@@ -85,6 +86,7 @@ export class SessionLife implements DueSessions {
     const sessionId = makeId();
     const state = patchState(NEW_SESSION, patch);
     const ownership = this.#newOwnership(userId);
+    if (this.#table.user(userId) === undefined) this.profiles.onOnline(userId);
     views.markDirty(this.#table.open(sessionId, userId, kind, state, connection, ownership), now);
     const session = this.#table.get(sessionId)!;
     if (state.isTyping) this.#deadlines.startTyping(session, now);
@@ -138,6 +140,8 @@ export class SessionLife implements DueSessions {
     this.#table.detach(session);
     this.#deadlines.delete(session);
     this.#context.views.markDirty(this.#table.end(session, cause), now);
+    const { userId, sessions, isInvisible } = session.user;
+    if (sessions.length === 0) this.profiles.onOffline(userId, true, isInvisible);
   }
 
   /** The session's client has left for good: the session ends after other work has had its turn. */

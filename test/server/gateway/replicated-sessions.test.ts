@@ -33,7 +33,7 @@ function setUp() {
       changed: ignore,
       takenOver: ignore,
       ended: ignore,
-      declared: () => undefined,
+      profileChanged: () => undefined,
       canExpireSessions: () => true,
     },
   });

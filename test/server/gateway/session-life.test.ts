@@ -18,7 +18,7 @@ function setUp() {
     changed: write("changed"),
     takenOver: write("takenOver"),
     ended: write("ended"),
-    declared: () => undefined,
+    profileChanged: () => undefined,
     canExpireSessions: () => true,
   };
   let ids = 0;
