@@ -10,21 +10,34 @@ export interface Profile {
    */
   readonly lastSeenAt: number | undefined;
   /**
-   * Orders the changes of a profile on all nodes: the profile with the higher version wins. About when it
-   * changed, in milliseconds since 1970, and higher than the version before.
+   * Orders the changes of a profile on all nodes: the profile with the higher version wins. See
+   * `nextVersion`.
    */
   readonly version: number;
 }
 
 export const NO_PROFILE: Profile = { status: DEFAULT_STATUS, lastSeenAt: undefined, version: 0 };
 
-/** The profile after a change at `wallNow`, in milliseconds since 1970. */
-export function changeProfile(
-  before: Profile,
-  change: Partial<Omit<Profile, "version">>,
-  wallNow: number,
-): Profile {
-  return { ...before, ...change, version: Math.max(Math.floor(wallNow), before.version + 1) };
+export type ProfileChange = Partial<Omit<Profile, "version">>;
+
+/** A version is a time in milliseconds since 1970, times this, plus the number of a node. */
+export const NODE_NUMBERS = 1_024;
+/** Versions of other nodes are checked against it. */
+export const MAX_VERSION = Number.MAX_SAFE_INTEGER;
+
+/**
+ * The version of a change at `wallNow` on the node with that number, which is below `NODE_NUMBERS`. It is
+ * higher than the version before it, whatever the clocks of other nodes say. Two nodes that change a profile
+ * in the same millisecond have different versions, as long as their numbers differ.
+ */
+export function nextVersion(before: number, wallNow: number, nodeNumber: number): number {
+  const at = Math.max(Math.floor(wallNow), Math.floor(before / NODE_NUMBERS) + 1);
+  return Math.min(at * NODE_NUMBERS + nodeNumber, MAX_VERSION);
+}
+
+/** When the profile changed, in milliseconds since 1970. */
+export function changedAt({ version }: Profile): number {
+  return Math.floor(version / NODE_NUMBERS);
 }
 
 /** Whether a profile says nothing about the user. */

@@ -1,3 +1,5 @@
+import { hash } from "node:crypto";
+import { NODE_NUMBERS } from "../../core/sessions/profile.ts";
 import type { Clock } from "../clock.ts";
 import type { GatewayNode } from "../gateway/gateway-node.ts";
 import type { Replication, ReplicationSink } from "../gateway/replication-sink.ts";
@@ -15,6 +17,10 @@ export interface ClusterOptions {
   readonly nodeId: string;
   readonly leaseMs: number;
   readonly windowMs: number;
+  /** How long the profile of a user who is offline is kept. */
+  readonly retentionMs: number;
+  /** How many profiles Redis keeps for each shard. */
+  readonly maxProfiles: number;
   readonly clock: Clock;
   readonly makeId: () => string;
   readonly log: ClusterLog;
@@ -88,11 +94,13 @@ export class Cluster implements Replication {
   readonly #full = new Set<number>();
   readonly #memory: RedisMemoryCheck;
   #left: (() => void) | undefined;
+  readonly #nodeNumber: number;
 
   constructor(options: ClusterOptions) {
     this.#options = options;
     this.#layout = new Shards(options.shards, options.apps);
     const { log, maxLogBytes = DEFAULT_LOG_BYTES } = options;
+    this.#nodeNumber = Number.parseInt(hash("sha256", options.nodeId).slice(0, 8), 16) % NODE_NUMBERS;
     this.#memory = new RedisMemoryCheck(maxLogBytes, (details, message) => log.warn(details, message));
   }
 
@@ -141,6 +149,7 @@ export class Cluster implements Replication {
       (userId) => replicator(this.#layout.find(appId, userId)!)!,
       // Before the start, no session can have lost its socket.
       (now) => shards.every((shard) => replicator(shard)?.canExpireSessions(now) ?? true),
+      this.#nodeNumber,
     );
   }
 
@@ -180,6 +189,8 @@ export class Cluster implements Replication {
       nodeId,
       leaseMs,
       windowMs,
+      retentionMs,
+      maxProfiles,
       clock,
       makeId,
       maxLogLength = DEFAULT_LOG_LENGTH,
@@ -196,6 +207,7 @@ export class Cluster implements Replication {
       nodeId,
       leaseMs,
       windowMs,
+      retentionMs,
       makeId,
       presence,
       wakeBy: (due) => link?.wakeBy(due),
@@ -204,7 +216,8 @@ export class Cluster implements Replication {
     let isDisconnected = false;
     link = new Link({
       connect: async () => {
-        const redisLog = await RedisLog.connect({ urls: redisUrls, shard, maxLogLength, maxLogBytes });
+        const limits = { maxLogLength, maxLogBytes, maxProfiles };
+        const redisLog = await RedisLog.connect({ urls: redisUrls, shard, ...limits });
         this.#memory.check(redisLog.url, shard);
         return redisLog;
       },

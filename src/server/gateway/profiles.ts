@@ -1,9 +1,10 @@
 import {
-  changeProfile,
   isBlank,
   isSameProfile,
   NO_PROFILE,
+  nextVersion,
   type Profile,
+  type ProfileChange,
 } from "../../core/sessions/profile.ts";
 import { DEFAULT_STATUS, patchStatus, type Status } from "../../core/sessions/status.ts";
 import type { DeclaredStatus, StatusPatch } from "../../protocol/wire.ts";
@@ -15,7 +16,7 @@ const MS_PER_DAY = 86_400_000;
  * How long a blank profile is kept in a cluster, so that an older record of another node does not bring back
  * what was reset.
  */
-const BLANK_MS = 600_000;
+export const BLANK_MS = 600_000;
 
 /**
  * The profiles of the users of one app: changed in a transaction, like sessions. Profiles of users who are
@@ -62,17 +63,20 @@ export class Profiles {
    */
   onOffline(userId: string, isOwn: boolean, wasInvisible: boolean): void {
     const { keepsLastSeen, table } = this.#context;
-    if (keepsLastSeen && !wasInvisible) {
-      const lastSeenAt = this.#wallNow();
-      if (isOwn) this.#write(userId, { lastSeenAt });
-      else table.setProfile(userId, { ...table.profile(userId), lastSeenAt });
-    }
+    const before = table.profile(userId);
+    const seen = keepsLastSeen && !wasInvisible ? { lastSeenAt: this.#wallNow() } : {};
+    if (!isOwn) table.setProfile(userId, { ...before, ...seen });
+    else if (this.#retentionMs === 0) this.erase(userId);
+    // From now on it is kept for as long as users who are offline are remembered.
+    else if (before !== NO_PROFILE || keepsLastSeen) this.#write(userId, seen, true);
     this.#keep(userId, this.#retentionMs);
   }
 
-  /** Another node reports a profile. The one with the higher version stays. */
+  /** Another node reports a profile, which wins against that of this node. */
   applyRemote(userId: string, profile: Profile): void {
-    if (profile.version > this.#context.table.profile(userId).version) this.#show(userId, profile);
+    const { expiresAt } = profile.status;
+    const isOver = expiresAt !== undefined && expiresAt <= this.#wallNow();
+    this.#show(userId, isOver ? { ...profile, status: DEFAULT_STATUS } : profile);
   }
 
   /** The time of a status is over, by the clock of this node. Every node finds out by itself. */
@@ -104,11 +108,13 @@ export class Profiles {
     this.#write(userId, keepsLastSeen && hides ? { status, lastSeenAt: this.#wallNow() } : { status });
   }
 
-  #write(userId: string, change: Partial<Omit<Profile, "version">>): void {
+  /** `always`: also if the change changes nothing, so that the profile counts as new. */
+  #write(userId: string, change: ProfileChange, always = false): void {
     const { table, replicationSink } = this.#context;
     const before = table.profile(userId);
-    const profile = changeProfile(before, change, this.#wallNow());
-    if (isSameProfile(before, profile)) return;
+    const version = nextVersion(before.version, this.#wallNow(), replicationSink?.nodeNumber ?? 0);
+    const profile = { ...before, ...change, version };
+    if (!always && isSameProfile(before, profile)) return;
     this.#show(userId, profile);
     replicationSink?.profileChanged(userId, profile);
   }

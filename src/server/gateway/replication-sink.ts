@@ -8,6 +8,8 @@ import type { EndCause } from "../../protocol/codes.ts";
  * it is written.
  */
 export interface ReplicationSink {
+  /** Tells this node from the others in versions of profiles; see `nextVersion`. */
+  readonly nodeNumber: number;
   opened(session: Session): void;
   /** The state of a session that this node owns has changed. */
   changed(session: Session): void;

@@ -18,6 +18,7 @@ function setUp() {
     changed: write("changed"),
     takenOver: write("takenOver"),
     ended: write("ended"),
+    nodeNumber: 0,
     profileChanged: () => undefined,
     canExpireSessions: () => true,
   };
