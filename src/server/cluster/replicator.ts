@@ -164,6 +164,7 @@ export class Replicator implements ReaderTarget {
 
   /** Writes how a session of this node is. `isNew`: no other node can have heard of it. */
   writeRow(kind: "open" | "patch" | "takeover", appId: string, session: Session, isNew = false): void {
+    if (kind === "open") this.#reconciler.markAlive(session.sessionId);
     this.#writer.writeRow(kind, appId, session, isNew);
   }
 

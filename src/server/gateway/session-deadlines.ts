@@ -11,7 +11,7 @@ export interface DueSessions {
 
 /**
  * The deadlines of one app: the end of typing, the end of the resume window, the next turn for sessions whose
- * client has left for good, the end of statuses, and the time to forget a user who is offline.
+ * client has left for good, the end of sessions that were written over HTTP, the end of statuses, and the time to forget a user who is offline.
  */
 export class SessionDeadlines {
   readonly #limits: Pick<GatewayConfig, "typingTimeoutMs" | "resumeWindowMs">;
@@ -21,6 +21,8 @@ export class SessionDeadlines {
   readonly #disconnected = new Deadlines<Session>();
   /** Sessions whose client has left for good, and that were too many to end in one turn. */
   readonly #ending = new Deadlines<Session>();
+  /** The ends of sessions that were written over HTTP. */
+  readonly #leases = new Deadlines<Session>();
   /** The ends of declared statuses, by user. */
   readonly #statuses = new Deadlines<string>();
   /** When to forget users who are offline. */
@@ -43,6 +45,7 @@ export class SessionDeadlines {
       typing: this.#typing.size,
       disconnected: this.#disconnected.size,
       ending: this.#ending.size,
+      leases: this.#leases.size,
       statuses: this.#statuses.size,
       forgetting: this.#forgetting.size,
     };
@@ -64,6 +67,11 @@ export class SessionDeadlines {
   /** The session ends after other work has had its turn. */
   endSoon(session: Session, now: number): void {
     this.#set(this.#ending, session, now);
+  }
+
+  /** The session ends at `due`, unless it is written again. */
+  startLease(session: Session, due: number): void {
+    this.#set(this.#leases, session, due);
   }
 
   /** The status of a user is over at `due`. */
@@ -105,6 +113,7 @@ export class SessionDeadlines {
   /** Removes all deadlines of the session. */
   delete(session: Session): void {
     this.#typing.delete(session);
+    this.#leases.delete(session);
     this.resume(session);
   }
 
@@ -116,6 +125,7 @@ export class SessionDeadlines {
     this.#forEachDue(this.#typing, now, (session) => sessions.stopTyping(session));
     if (canExpire) this.#forEachDue(this.#disconnected, now, (session) => sessions.end(session, "timeout"));
     this.#forEachDue(this.#ending, now, (session) => sessions.end(session, "closed"));
+    this.#forEachDue(this.#leases, now, (session) => sessions.end(session, "timeout"));
     this.#forEachDue(this.#statuses, now, (userId) => sessions.profiles.expireStatus(userId));
     this.#forEachDue(this.#forgetting, now, (userId) => sessions.profiles.forget(userId));
   }
@@ -127,6 +137,7 @@ export class SessionDeadlines {
       this.#typing.nextDueAt() ?? Number.POSITIVE_INFINITY,
       disconnected ?? Number.POSITIVE_INFINITY,
       this.#ending.nextDueAt() ?? Number.POSITIVE_INFINITY,
+      this.#leases.nextDueAt() ?? Number.POSITIVE_INFINITY,
       this.#statuses.nextDueAt() ?? Number.POSITIVE_INFINITY,
       this.#forgetting.nextDueAt() ?? Number.POSITIVE_INFINITY,
     );
