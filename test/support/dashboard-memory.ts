@@ -18,9 +18,9 @@ export interface PageObjects {
 
 /** The dashboard beside lively users, and what it keeps in memory. */
 export class DashboardMemory {
-  readonly gateway: TestGateway;
-  readonly users: LivelyUsers;
   readonly dashboard: DashboardPage;
+  readonly #gateway: TestGateway;
+  readonly #users: LivelyUsers;
   readonly #count: number;
   readonly #cdp: CDPSession;
 
@@ -31,8 +31,8 @@ export class DashboardMemory {
     page: DashboardPage,
     cdp: CDPSession,
   ) {
-    this.gateway = gateway;
-    this.users = users;
+    this.#gateway = gateway;
+    this.#users = users;
     this.dashboard = page;
     this.#count = count;
     this.#cdp = cdp;
@@ -50,10 +50,16 @@ export class DashboardMemory {
     return new DashboardMemory(gateway, users, count, dashboard, cdp);
   }
 
+  /** Some users change. Returns how many changes that were. */
+  change(): number {
+    this.#users.act(CHANGES);
+    return CHANGES;
+  }
+
   /** The users change, and the page shows it, this many times. */
   async live(rounds: number): Promise<void> {
     for (let i = 0; i < rounds; i++) {
-      this.users.act(CHANGES);
+      this.change();
       await this.dashboard.page.evaluate(FRAME);
     }
   }
@@ -64,25 +70,32 @@ export class DashboardMemory {
     return (await this.#cdp.send("Runtime.getHeapUsage")).usedSize;
   }
 
+  /** What the page has while the users are as they are. */
+  async objects(): Promise<PageObjects> {
+    await this.#collect();
+    const { nodes, jsEventListeners } = await this.#cdp.send("Memory.getDOMCounters");
+    return { nodes, listeners: jsEventListeners };
+  }
+
   /** Lets the page show one certain state, and says what it has then. */
   async settled(): Promise<PageObjects> {
     await this.#settle();
-    return await this.#objects();
+    return await this.objects();
   }
 
   /** In the state that was settled before, the page has as much as then. */
   async expectSettled(before: PageObjects): Promise<void> {
     await this.#settle();
     // What was just replaced may be held by a frame that is not over.
-    await expect.poll(() => this.#objects()).toEqual(before);
+    await expect.poll(() => this.objects()).toEqual(before);
   }
 
   stop(): Promise<void> {
-    return this.gateway.stop();
+    return this.#gateway.stop();
   }
 
   async #settle(): Promise<void> {
-    this.users.settle();
+    this.#users.settle();
     const { page, grid } = this.dashboard;
     await until(
       async () =>
@@ -91,12 +104,6 @@ export class DashboardMemory {
         (await page.locator(".grid-row .badge:not(.visible)").count()) === 0 &&
         (await page.locator(".node dd").count()) > 0,
     );
-  }
-
-  async #objects(): Promise<PageObjects> {
-    await this.#collect();
-    const { nodes, jsEventListeners } = await this.#cdp.send("Memory.getDOMCounters");
-    return { nodes, listeners: jsEventListeners };
   }
 
   async #collect(): Promise<void> {

@@ -63,12 +63,7 @@ export class LivelyUsers {
       act(
         (userId) => presence.table.user(userId)?.sessions[0],
         (userId) =>
-          void sessions.open(
-            userId,
-            "widget",
-            { ...NEW_SESSION, selectedConversationId: "c0" },
-            CONNECTION,
-          ),
+          void sessions.open(userId, "widget", { ...NEW_SESSION, selectedConversationId: "c0" }, CONNECTION),
         sessions,
       ),
     );
