@@ -1,6 +1,5 @@
 import type { CDPSession } from "playwright-core";
 import { expect } from "vitest";
-import { ACTIVITY_LOG_LENGTH } from "../../src/dashboard/model/activity-log.ts";
 import type { TestBrowser } from "./browser.ts";
 import { DashboardPage } from "./dashboard.ts";
 import { TestGateway } from "./gateway.ts";
@@ -9,6 +8,8 @@ import { until } from "./until.ts";
 
 const FRAME = "new Promise((resolve) => requestAnimationFrame(() => resolve()))";
 const CHANGES = 10;
+/** As many entries as the dashboard shows. */
+const ACTIVITY_LOG_LENGTH = 200;
 
 /** What a page has, also if nothing shows it, after all garbage was collected. */
 export interface PageObjects {
