@@ -24,11 +24,9 @@ export function TokenNotice({ credentials, store, onRenew }: Props) {
       <p class="token-text">
         {/* The time and not what is left of it: this is read aloud when it changes. */}
         <span role="status">{text(warning)}</span>
-        {!isOpen && (
-          <button class="button" type="button" onClick={() => setOpen(true)}>
-            Enter another token
-          </button>
-        )}
+        <button class="button" type="button" aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>
+          {isOpen ? "Not now" : "Enter another token"}
+        </button>
       </p>
       {isOpen && (
         <TokenForm
