@@ -59,8 +59,8 @@ describe.concurrent.each(TRANSPORTS)("swarms over %s", (transport) => {
           clients.push(...(await open(Math.min(25, count - clients.length), token)));
         return clients;
       };
-      /** Those of so many strangers that are let in, from an address of their own. */
-      const openStrangers = async (count: number, localAddress: string) => {
+      /** Opens so many newcomers from an address of their own, and returns those that are let in. */
+      const openNewcomers = async (count: number, localAddress: string) => {
         const clients = await open(count, undefined, localAddress);
         const letIn = clients.filter(({ status }) => status === 101);
         expect(letIn).toHaveLength(Math.min(count, OF_ADDRESS[transport]));
@@ -158,7 +158,7 @@ describe.concurrent.each(TRANSPORTS)("swarms over %s", (transport) => {
       await measured("900 sockets that never say who they are", async () => {
         const before = residentMiB(pid) ?? 0;
         const started = performance.now();
-        const clients = await openStrangers(900, "127.0.0.70");
+        const clients = await openNewcomers(900, "127.0.0.70");
         const each = (1_024 * ((residentMiB(pid) ?? 0) - before)) / clients.length;
         const times = await Promise.all(
           clients.map(async (client) => {
@@ -174,7 +174,7 @@ describe.concurrent.each(TRANSPORTS)("swarms over %s", (transport) => {
       });
 
       await measured("300 sockets that say too much before who they are", async () => {
-        const clients = await openStrangers(300, "127.0.0.71");
+        const clients = await openNewcomers(300, "127.0.0.71");
         for (const client of clients) client.send({ type: "connect", token: "x".repeat(16_384) });
         await Promise.all(clients.map((client) => client.until(() => client.closeFrame !== undefined)));
         expect(new Set(clients.map((client) => client.closeFrame?.closed))).toEqual(new Set([1009]));

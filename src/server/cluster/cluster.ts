@@ -1,6 +1,6 @@
 import type { Clock } from "../clock.ts";
 import type { GatewayNode } from "../gateway/gateway-node.ts";
-import type { Replication, ReplicationSink } from "../gateway/replication-sink.ts";
+import type { Replication, ReplicationSink } from "../gateway/replication.ts";
 import { Link, type LinkCounts } from "./link.ts";
 import { RESYNC_REASONS, type ResyncReason } from "./reader.ts";
 import { DEFAULT_LOG_BYTES, RedisLog } from "./redis-log.ts";

@@ -89,7 +89,10 @@ export function createMetrics(
     return total;
   };
   metrics.counter(
-    { name: "coalesced_events", help: "Number of events since start that share a diff with an earlier event." },
+    {
+      name: "coalesced_events",
+      help: "Number of events since start that share a diff with an earlier event.",
+    },
     () => sum((presence) => presence.coalescedChanges),
   );
   metrics.gauge("connections", "Open WebSockets and event streams.", () => node?.admissions.connections ?? 0);
