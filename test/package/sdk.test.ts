@@ -1,7 +1,7 @@
-import { readdirSync } from "node:fs";
+import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { describePackage, InstalledProject } from "../support/package.ts";
+import { describePackage, InstalledProject, type Packed, pack, temporaryFolder } from "../support/package.ts";
 
 /** What an application imports from the client, in whichever way. */
 const REPORT = `
@@ -76,6 +76,20 @@ const COMPILED = {
   },
 } as const;
 
+let tarballs: string;
+let client: Packed;
+let react: Packed;
+
+beforeAll(async () => {
+  if (process.env.PACKAGE_TESTS === "off") return;
+  tarballs = temporaryFolder();
+  [client, react] = (await pack(tarballs, ["@presence-gateway/client", "@presence-gateway/react"])) as [
+    Packed,
+    Packed,
+  ];
+});
+afterAll(() => tarballs && rmSync(tarballs, { recursive: true }));
+
 describePackage("an application that installs the client", () => {
   const project = new InstalledProject();
   const report = async (name: string, text: string) => {
@@ -87,7 +101,7 @@ describePackage("an application that installs the client", () => {
 
   beforeAll(async () => {
     // It has no dependencies, so no registry is needed.
-    expect(await project.install(["@presence-gateway/client"])).toBeUndefined();
+    expect(await project.installPacked([client])).toBeUndefined();
   });
   afterAll(() => project.remove());
 
@@ -118,7 +132,7 @@ describePackage("an application that installs the hooks", () => {
   const project = new InstalledProject();
 
   beforeAll(async () => {
-    expect(await project.install(["@presence-gateway/client", "@presence-gateway/react"])).toBeUndefined();
+    expect(await project.installPacked([client, react])).toBeUndefined();
     project.lend(["react", "react-dom", "@types/react", "typescript"]);
   });
   afterAll(() => project.remove());

@@ -75,8 +75,11 @@ const PAGE = /^dist\/dashboard\/[\w./-]+\.(?:html|js|css|svg)(?:\.gz|\.br)?$/;
 
 describePackage("the published package", () => {
   let scratch: string;
-  beforeAll(() => {
+  const packages = new Map<string, Packed>();
+  beforeAll(async () => {
     scratch = temporaryFolder();
+    const names = Object.keys(PACKAGES) as PackageName[];
+    for (const [index, packed] of (await pack(scratch, names)).entries()) packages.set(names[index]!, packed);
   });
   afterAll(() => rmSync(scratch, { recursive: true }));
 
@@ -86,8 +89,8 @@ describePackage("the published package", () => {
     let packed: Packed;
     let paths: readonly string[];
 
-    beforeAll(async () => {
-      packed = await pack(scratch, name);
+    beforeAll(() => {
+      packed = packages.get(name)!;
       paths = packed.files.map(({ path }) => path);
     });
 
@@ -155,9 +158,9 @@ describePackage("the published package", () => {
     });
   });
 
-  it("has hooks whose modules are all marked as for the browser", async () => {
+  it("has hooks whose modules are all marked as for the browser", () => {
     const folder = PACKAGES["@presence-gateway/react"];
-    const { files } = await pack(scratch, "@presence-gateway/react");
+    const { files } = packages.get("@presence-gateway/react")!;
     const modules = files.map(({ path }) => path).filter((path) => path.endsWith(".js"));
     expect(modules).toHaveLength(10);
     for (const path of modules) {
