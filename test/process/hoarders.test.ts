@@ -103,7 +103,13 @@ const PIPELINED: readonly [name: string, request: string][] = [
   ],
 ];
 
-describe.each(TRANSPORTS)("clients that hold memory over %s", (transport) => {
+// Both transports at once, as each has processes of its own. The tests of one come after each other: what an
+// attack costs is then not that of another one, too.
+describe.concurrent.each(TRANSPORTS)("clients that hold memory over %s", (transport) => {
+  describe.sequential("one after another", () => suite(transport));
+});
+
+function suite(transport: (typeof TRANSPORTS)[number]): void {
   it("responses that are not read take bounded memory, and others are served meanwhile", async () => {
     const run = new GatewayProcess({ ...ENV, TRANSPORT: transport });
     try {
@@ -270,4 +276,4 @@ describe.each(TRANSPORTS)("clients that hold memory over %s", (transport) => {
     },
     60_000,
   );
-});
+}
