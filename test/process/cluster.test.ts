@@ -11,10 +11,10 @@ import { PATIENCE_MS, until } from "../support/until.ts";
 const APP = "app";
 const SECRET = "a secret of the cluster tests, long enough";
 const LEASE_MS = 3_000;
-/** Long enough for a client to come back in time on a machine that is busy with other things. */
+/** Long enough for a client to reconnect in time on a busy machine. */
 const WINDOW_MS = 8_000;
 
-/** A Redis and processes that share it, for one test. */
+/** One Redis and the processes that share it, for one test. */
 class Nodes {
   readonly #redis: RedisServer;
   readonly #processes: GatewayProcess[] = [];
@@ -24,7 +24,7 @@ class Nodes {
     this.#redis = redis;
   }
 
-  /** They end with the test. */
+  /** All processes end with the test. */
   static async of({ onTestFinished }: TestContext): Promise<Nodes> {
     const nodes = new Nodes(await RedisServer.start());
     onTestFinished(() => nodes.#stop());
@@ -49,7 +49,7 @@ class Nodes {
       NODE_LEASE_MS: String(LEASE_MS),
       RESUME_WINDOW_MS: String(WINDOW_MS),
       DRAIN_MS: "300",
-      // Nobody stops typing because a test is slow.
+      // So long that typing does not end because a test is slow.
       TYPING_TIMEOUT_MS: "3600000",
       ...env,
     });
@@ -75,9 +75,9 @@ class Nodes {
   }
 }
 
-// All tests at once: each has a Redis and processes of its own, and waits for leases and windows.
+// The tests run at once, because each has its own Redis and mostly waits for leases and windows.
 describe.skipIf(!hasRedis())("processes that share a Redis", { concurrent: true }, () => {
-  it("must have ids of their own: the second node ends, with a line that says why", async (context) => {
+  it("need different ids: a second node with the same id ends with an error line", async (context) => {
     const nodes = await Nodes.of(context);
     await nodes.start({ NODE_ID: "node-1" });
     const second = nodes.run({ NODE_ID: "node-1" });
@@ -86,7 +86,7 @@ describe.skipIf(!hasRedis())("processes that share a Redis", { concurrent: true 
     expect(second.output).not.toContain("joined the cluster");
   });
 
-  it("may have the name of one that is dead, once its lease is over", async (context) => {
+  it("may use the id of a dead node when its lease is over", async (context) => {
     const nodes = await Nodes.of(context);
     const first = await nodes.start({ NODE_ID: "node-1" });
     const client = await nodes.connect(first.port, "alice");
@@ -101,7 +101,7 @@ describe.skipIf(!hasRedis())("processes that share a Redis", { concurrent: true 
     expect(await again.ask({ type: "open", kind: "widget", sessionId })).toMatchObject({ resumed: true });
   });
 
-  it("lose one by kill -9: users who come back never leave, the others leave once", async (context) => {
+  it("lose a node by kill -9: users who come back never leave, and the others leave once", async (context) => {
     const nodes = await Nodes.of(context);
     const [a, b] = [await nodes.start(), await nodes.start()];
     const watcher = await nodes.connect(b.port);
@@ -141,7 +141,7 @@ describe.skipIf(!hasRedis())("processes that share a Redis", { concurrent: true 
     );
   });
 
-  it("stand still and go on: no user leaves before the lease is over, and all are back after it", async (context) => {
+  it("stop and continue: no user leaves before the lease is over, and all are back afterwards", async (context) => {
     const nodes = await Nodes.of(context);
     const [a, b] = [await nodes.start(), await nodes.start()];
     const watcher = await nodes.connect(b.port);
@@ -163,7 +163,7 @@ describe.skipIf(!hasRedis())("processes that share a Redis", { concurrent: true 
     expect(alice.inbox).toEqual([]);
   });
 
-  it("hand over on SIGTERM, and end with 0", async (context) => {
+  it("hand their sessions over on SIGTERM, and end with 0", async (context) => {
     const nodes = await Nodes.of(context);
     const [a, b] = [await nodes.start(), await nodes.start()];
     const watcher = await nodes.connect(b.port);

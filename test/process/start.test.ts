@@ -13,11 +13,11 @@ import { hasTool } from "../support/tools.ts";
 import { TRANSPORTS } from "../support/transports.ts";
 import { until } from "../support/until.ts";
 
-// The gateway as it is installed, in a process of its own. `npm test` builds it first.
+// The built gateway runs in its own process. `npm test` builds it first.
 
 const SECRET = "a secret that must not be in any log, whatever happens";
 const APPS = JSON.stringify([{ id: "app", secrets: [SECRET] }]);
-/** A silent connection is ended after ten seconds: a stop that waits for it takes as long. */
+/** The gateway ends a silent connection after ten seconds, so a stop that waits for it takes as long. */
 const SILENCE_MS = 9_000;
 
 const runs: GatewayProcess[] = [];
@@ -36,7 +36,7 @@ async function startGateway(env: Record<string, string>): Promise<{ run: Gateway
 
 function expectRefusal({ code, output, errors }: CliRun, expected: RegExp): void {
   expect(code).toBe(1);
-  // One line, no more, and no stack.
+  // Exactly one line, without a stack.
   expect(errors).toMatch(/^presence-gateway: [^\n]+\n$/);
   expect(errors).toMatch(expected);
   expect(errors + output).not.toContain(SECRET);
@@ -57,15 +57,15 @@ describe("a gateway refuses to start", () => {
 
   it.each<[string, Record<string, string>, RegExp]>([
     ["a bad PORT", { PORT: "http" }, /PORT must be a whole number from 0 to 65535, but is "http"/],
-    ["APPS_FILE that is not there", { APPS_FILE: "/nowhere/apps.json" }, /APPS_FILE .*ENOENT/],
-    ["APPS that are no JSON", { APPS: `[{"id":"app","secrets":["${SECRET}"` }, /APPS is not JSON/],
+    ["an APPS_FILE that does not exist", { APPS_FILE: "/nowhere/apps.json" }, /APPS_FILE .*ENOENT/],
+    ["APPS that are not JSON", { APPS: `[{"id":"app","secrets":["${SECRET}"` }, /APPS is not JSON/],
     ["APPS with a wrong field", { APPS: `[{"id":"app","secret":"${SECRET}"}]` }, /APPS is not valid/],
     ["a public HOST without apps", { HOST: "0.0.0.0" }, /HOST is "0\.0\.0\.0" but there are no apps/],
   ])("with %s", async (_name, env, expected) => {
     expectRefusal(await host.run([], env), expected);
   });
 
-  it("with a command that there is not", async () => {
+  it("with an unknown command", async () => {
     expectRefusal(await runCli(["serve", "--port=1"]), /no command/);
   });
 
@@ -77,7 +77,7 @@ describe("a gateway refuses to start", () => {
     }
   });
 
-  it.each(TRANSPORTS)("over %s on an address that is not its own", async (TRANSPORT) => {
+  it.each(TRANSPORTS)("over %s on an address of another machine", async (TRANSPORT) => {
     expectRefusal(await runCli([], { APPS, HOST: "192.0.2.1", TRANSPORT }), /192\.0\.2\.1/);
   });
 });
@@ -101,12 +101,12 @@ describe.each(TRANSPORTS)("SIGTERM over %s", (TRANSPORT) => {
     return performance.now() - before;
   }
 
-  it("ends it with 0 without clients", async () => {
+  it("ends a gateway without clients, with 0", async () => {
     const { run } = await startGateway({ TRANSPORT });
     expect(await stop(run, "SIGINT")).toBeLessThan(SILENCE_MS);
   });
 
-  it("ends it with 0 with a client, and does not wait for connections without a request, or with half of one", async () => {
+  it("ends a gateway with a client, with 0, and does not wait for idle connections or half a request", async () => {
     const { run, port } = await startGateway({ TRANSPORT });
     const sockets: Socket[] = [];
     for (const text of ["", "GET /healthz HT", "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"]) {
@@ -126,7 +126,7 @@ describe.each(TRANSPORTS)("SIGTERM over %s", (TRANSPORT) => {
     for (const socket of sockets) socket.destroy();
   });
 
-  it("ends it though the process that started it, and read its output, has gone", async () => {
+  it("ends a gateway although the process that started it and read its output has ended", async () => {
     const starter = `
       const child = require("node:child_process").spawn(process.execPath, ["dist/main.js"]);
       child.stdout.on("data", (data) => {
@@ -148,8 +148,8 @@ describe.each(TRANSPORTS)("SIGTERM over %s", (TRANSPORT) => {
     await until(() => !isThere()).finally(() => isThere() && process.kill(pid, "SIGKILL"));
   });
 
-  it("twice does not wait for the drain", async () => {
-    // Longer than this test may take.
+  it("sent twice ends a gateway before the drain is over", async () => {
+    // Longer than the time limit of this test.
     const { run, port } = await startGateway({ TRANSPORT, DRAIN_MS: "3600000" });
     const socket = new WebSocket(`ws://127.0.0.1:${port}/v1/app/realtime`);
     await once(socket, "open");
@@ -160,7 +160,7 @@ describe.each(TRANSPORTS)("SIGTERM over %s", (TRANSPORT) => {
 });
 
 describe("SIGTERM", () => {
-  it("reaches it through npm start, which signals a shell", async () => {
+  it("reaches a gateway through npm start, which signals a shell", async () => {
     const { scripts } = JSON.parse(readFileSync(join(PROJECT, "package.json"), "utf8"));
     const env = { PATH: process.env.PATH, PORT: "0" };
     const child = spawn("sh", ["-c", scripts.start], {
@@ -191,9 +191,9 @@ describe.each(TRANSPORTS)("development mode over %s", (TRANSPORT) => {
     await run.stop();
   });
 
-  /** Runs a line as it was printed, pasted into a shell, until it has printed so many lines. */
+  /** Runs a printed line in a shell until it has printed this many lines. */
   async function paste(line: string, lines: number): Promise<string[]> {
-    // In a group of its own: it is ended with all that the shell has started.
+    // A process group of its own, so the test can end the shell with everything that it started.
     const child = spawn("sh", ["-c", line], {
       cwd: PROJECT,
       detached: true,
@@ -214,7 +214,7 @@ describe.each(TRANSPORTS)("development mode over %s", (TRANSPORT) => {
     return output.trim().split("\n");
   }
 
-  it("prints what to do next", async () => {
+  it("prints commands to try next", async () => {
     await run.printed(/dashboard\/#token=\S+\n/);
     welcome = run.output.slice(run.output.indexOf("\npresence-gateway runs"));
     expect(welcome).toMatch(/npm run demo/);
@@ -241,7 +241,7 @@ describe.each(TRANSPORTS)("development mode over %s", (TRANSPORT) => {
   });
 });
 
-it("development mode makes another secret at each start", async () => {
+it("development mode makes a new secret at each start", async () => {
   const secrets: string[] = [];
   for (const run of [start({}), start({})]) {
     const [, secret] = await run.printed(/Bearer ([\w-]{43})'/);
