@@ -5,8 +5,8 @@ import { TestClient } from "../support/client.ts";
 import { cpuSeconds } from "../support/cpu.ts";
 import { GatewayProcess } from "../support/process.ts";
 
-// One address opens connections as fast as a process can, and new clients come from others. It prints how long
-// those wait and what a connection of the attacker costs. On `ws`, where Node takes them one by one.
+// One address opens connections as fast as a process can, and new clients come from others. It prints how
+// long those wait and what a connection of the attacker costs. On `ws`, where Node takes them one by one.
 
 const APPS = JSON.stringify([
   { id: "app", secrets: ["a secret that is long enough for anybody, and for this"] },

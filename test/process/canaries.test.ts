@@ -77,7 +77,7 @@ describe.each(TRANSPORTS)("canaries over %s", (TRANSPORT) => {
     return response.status;
   }
 
-  /** Sends messages over a socket. Collects what it receives until all is answered or the socket is closed. */
+  /** Sends messages over a socket. Collects what comes until all is answered or the socket is closed. */
   async function tell(messages: readonly string[], path = "/v1/app/realtime", headers = {}): Promise<void> {
     const socket = new WebSocket(`ws://127.0.0.1:${port}${path}`, ["presence.v1"], { headers });
     socket.on("message", (data) => answers.push(String(data)));

@@ -85,7 +85,7 @@ export type PackageName = keyof typeof PACKAGES;
 
 /** Makes the tarballs to publish from the last build, in the order of the names. */
 export async function pack(folder: string, names: readonly PackageName[]): Promise<Packed[]> {
-  // Without scripts, because a new build would remove `dist` while other tests use it. One npm makes them all.
+  // Without scripts, because a new build would remove `dist` while other tests use it. One npm makes all.
   const quiet = ["--json", "--ignore-scripts", "--loglevel=error"];
   const paths = names.map((name) => `./${PACKAGES[name]}`);
   const args = ["pack", ...paths, ...quiet, "--pack-destination", folder];
