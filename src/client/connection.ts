@@ -1,4 +1,4 @@
-import { retryAfter } from "../protocol/codes.ts";
+import { retryPolicy } from "../protocol/codes.ts";
 import { type ClientMessage, type ServerMessage, SUBPROTOCOL } from "../protocol/wire.ts";
 import {
   type ConnectionEffect,
@@ -247,7 +247,7 @@ export class Connection {
 
   #closed(code: number, reason: string): void {
     this.#noteEnd();
-    const retry = retryAfter(code);
+    const retry = retryPolicy(code);
     if (retry === "never") return this.#dispatch("rejected", new PresenceError("BAD_MESSAGE", reason));
     if (retry === "new-token") {
       if (typeof this.#options.token === "string" || this.#isTokenReplaced) {

@@ -93,7 +93,7 @@ export async function startGateway(
   const health = monitorProcess();
   const memory = monitorMemory((use) => {
     if (node.loadShedder.sample(use)) {
-      if (node.loadShedder.isShort) log.warn(use, "short of memory, so nobody new is let in");
+      if (node.loadShedder.isShort) log.warn(use, "short of memory: new clients are refused");
       else log.info(use, "enough memory again");
     }
     if (node.loadShedder.shouldCollect(node.present)) memory.collect();

@@ -16,7 +16,7 @@ const APPS = /APPS='(.*?)' npm start/.exec(README)![1]!;
 const CURLS = blocks("sh").filter((block) => block.startsWith("curl"));
 const SCRIPTS = Object.keys(JSON.parse(readFileSync(join(PROJECT, "package.json"), "utf8")).scripts);
 
-/** Nobody stops typing because a test is slow. */
+/** So long that typing does not end because a test is slow. */
 const ENV = { HOST: "127.0.0.1", TYPING_TIMEOUT_MS: "3600000" };
 
 const AsyncFunction = (async () => {}).constructor as new (
@@ -124,7 +124,7 @@ describe("the README's commands", () => {
 });
 
 describe("what the README says", () => {
-  it("of commands and files is there", () => {
+  it("about commands and files is true", () => {
     for (const [, script] of README.matchAll(/npm (?:run )?(start|test|demo|check|lint|bench)\b/g)) {
       expect(SCRIPTS).toContain(script);
     }
