@@ -30,6 +30,8 @@ export interface NodeRoutesOptions {
   readonly version: string;
   /** The files of the dashboard; none if it was not built. */
   readonly dashboard: readonly DashboardFile[];
+  /** Development mode: `/` leads to the dashboard. In production nothing is there. */
+  readonly isDevelopment: boolean;
 }
 
 /** The routes about the node itself. */
@@ -57,6 +59,8 @@ export function nodeRoutes(options: NodeRoutesOptions): Route[] {
     open("/openapi.json", () => plainResponse(200, "application/json; charset=utf-8", openApi)),
     ...dashboardFiles(options.dashboard).map(({ path, respond }) => open(path, respond)),
     open("/dashboard", () => redirectResponse("/dashboard/")),
+    // Tomorrow another program may have this port, so no browser may remember it.
+    ...(options.isDevelopment ? [open("/", () => redirectResponse("/dashboard/", 302))] : []),
   ];
 }
 

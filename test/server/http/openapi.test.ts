@@ -46,6 +46,7 @@ describe("the OpenAPI document", () => {
         metricsToken: undefined,
         version: "1.2.3",
         dashboard: [],
+        isDevelopment: false,
       }),
     ].map(({ method, path }) => `${method} ${path.replace(/:(\w+)/g, "{$1}")}`);
     // The redirection to the page is not an operation of its own.
