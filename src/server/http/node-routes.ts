@@ -2,6 +2,7 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import ipaddr from "ipaddr.js";
 import type { GatewayNode } from "../gateway/gateway-node.ts";
 import type { AnonymousRequests } from "./anonymous-requests.ts";
+import { asyncApiDocument } from "./asyncapi.ts";
 import { readBearer } from "./authorize.ts";
 import { type DashboardFile, dashboardFiles } from "./dashboard.ts";
 import {
@@ -38,6 +39,7 @@ export interface NodeRoutesOptions {
 export function nodeRoutes(options: NodeRoutesOptions): Route[] {
   const { anonymous } = options;
   const openApi = JSON.stringify(openApiDocument(options.version));
+  const asyncApi = JSON.stringify(asyncApiDocument(options.version));
   const open = (path: string, respond: (request: HttpRequest) => HttpResponse): Route => ({
     method: "GET",
     path,
@@ -57,6 +59,7 @@ export function nodeRoutes(options: NodeRoutesOptions): Route[] {
       handler: (request) => metrics(request, options),
     },
     open("/openapi.json", () => plainResponse(200, "application/json; charset=utf-8", openApi)),
+    open("/asyncapi.json", () => plainResponse(200, "application/json; charset=utf-8", asyncApi)),
     ...dashboardFiles(options.dashboard).map(({ path, respond }) => open(path, respond)),
     open("/dashboard", () => redirectResponse("/dashboard/")),
     // Tomorrow another program may have this port, so no browser may remember it.
