@@ -69,16 +69,17 @@ describe("a gateway refuses to start", () => {
     expectRefusal(await runCli(["serve", "--port=1"]), /no command/);
   });
 
-  it("beside another gateway on its port", async () => {
-    const { port } = await startGateway({});
-    for (const TRANSPORT of TRANSPORTS) {
-      const there = { APPS, HOST: "127.0.0.1", PORT: String(port), TRANSPORT };
-      expectRefusal(await runCli([], there), new RegExp(`${port}`));
-    }
+  it.each(TRANSPORTS)("over %s beside another gateway on its port", async (TRANSPORT) => {
+    const { port } = await startGateway({ TRANSPORT });
+    const there = { APPS, HOST: "127.0.0.1", PORT: String(port), TRANSPORT };
+    expectRefusal(await runCli([], there), new RegExp(`:${port} \\(EADDRINUSE\\): .* PORT `));
   });
 
   it.each(TRANSPORTS)("over %s on an address of another machine", async (TRANSPORT) => {
-    expectRefusal(await runCli([], { APPS, HOST: "192.0.2.1", TRANSPORT }), /192\.0\.2\.1/);
+    expectRefusal(
+      await runCli([], { APPS, HOST: "192.0.2.1", TRANSPORT }),
+      /192\.0\.2\.1:0 \(EADDRNOTAVAIL\): .* HOST /,
+    );
   });
 });
 
@@ -218,6 +219,7 @@ describe.each(TRANSPORTS)("development mode over %s", (TRANSPORT) => {
     await run.printed(/dashboard\/#token=\S+\n/);
     welcome = run.output.slice(run.output.indexOf("\npresence-gateway runs"));
     expect(welcome).toMatch(/npm run demo/);
+    expect(welcome).toMatch(/npm run watch/);
     expect(welcome).toMatch(/http:\/\/127\.0\.0\.1:\d+\/dashboard\/#token=[\w-]+\.[\w-]+\.[\w-]+\n/);
   });
 
@@ -239,14 +241,36 @@ describe.each(TRANSPORTS)("development mode over %s", (TRANSPORT) => {
     const response = await fetch(`${url}/v1/demo/stats`, { headers: { authorization: `Bearer ${token}` } });
     expect(response.status).toBe(200);
   });
-});
 
-it("development mode makes a new secret at each start", async () => {
-  const secrets: string[] = [];
-  for (const run of [start({}), start({})]) {
-    const [, secret] = await run.printed(/Bearer ([\w-]{43})'/);
-    secrets.push(secret!);
-    expect(await run.stop()).toBe(0);
-  }
-  expect(secrets[0]).not.toBe(secrets[1]);
+  it("leads from / to the dashboard", async () => {
+    const [, url] = /(http:\S+)\/dashboard\/#token=/.exec(welcome)!;
+    const response = await fetch(`${url}/`, { redirect: "manual" });
+    expect([response.status, response.headers.get("location")]).toEqual([302, "/dashboard/"]);
+    expect((await fetch(`${url}/`)).headers.get("content-type")).toMatch(/^text\/html/);
+  });
+
+  it("has the same secret after a restart, so tokens and open pages go on", async () => {
+    const [, token] = /#token=(\S+)/.exec(welcome)!;
+    const other = start({ TRANSPORT });
+    const [, url] = await other.printed(/(http:\S+)\/dashboard\/#token=/);
+    const response = await fetch(`${url}/v1/demo/stats`, { headers: { authorization: `Bearer ${token}` } });
+    expect(response.status).toBe(200);
+    expect(await other.stop()).toBe(0);
+  });
+
+  it("ends at once with Ctrl-C, however many sockets are open", async () => {
+    // Longer than this test may take.
+    const other = start({ TRANSPORT, DRAIN_MS: "3600000" });
+    const port = await other.port();
+    const sockets = Array.from({ length: 220 }, () => {
+      return new WebSocket(`ws://127.0.0.1:${port}/v1/demo/realtime`);
+    });
+    const closed = sockets.map(async (socket) => {
+      await once(socket, "open");
+      return (await once(socket, "close"))[0];
+    });
+    await until(() => sockets.every(({ readyState }) => readyState === WebSocket.OPEN));
+    expect(await other.stop("SIGINT")).toBe(0);
+    expect(new Set(await Promise.all(closed))).toEqual(new Set([1012]));
+  });
 });

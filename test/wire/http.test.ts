@@ -189,6 +189,21 @@ describe.each(TRANSPORTS)("HTTP over %s", (transport) => {
     await expectError(await gateway.http("GET", path), 404, "NOT_FOUND");
   });
 
+  it("/ is 404 in production, and the answer says where to look", async () => {
+    const response = await gateway.http("GET", "/", undefined, { authorization: "" });
+    await expectError(response, 404, "NOT_FOUND");
+    expect(response.json.reasons.path[0]).toMatch(/\/openapi\.json.*\/dashboard\//);
+  });
+
+  it("a wrong secret is called one, and a malformed token a token", async () => {
+    const ask = (credentials: string) =>
+      gateway.http("GET", `${V1}/stats`, undefined, { authorization: `Bearer ${credentials}` });
+    const wrong = await ask("not-the-secret");
+    await expectError(wrong, 401, "UNAUTHORIZED");
+    expect(wrong.json.reasons.authorization).toEqual([expect.stringMatching(/^wrong secret: (?!.*JWT)/)]);
+    expect((await ask("a.b.c")).json.reasons.authorization).toEqual(["the token is not a JWT"]);
+  });
+
   it("a path of 8,000 characters is 404", async () => {
     await expectError(await gateway.http("GET", `/${"x".repeat(8_000)}`), 404, "NOT_FOUND");
   });

@@ -52,6 +52,13 @@ describe.each(TRANSPORTS)("openapi.json over %s", (transport) => {
   });
   afterAll(() => gateway.stop());
 
+  it("has AsyncAPI 3 for the WebSocket beside it, without credentials", async () => {
+    const response = await gateway.http("GET", "/asyncapi.json", undefined, { authorization: "" });
+    expect(response.status).toBe(200);
+    expect(response.headers.get("content-type")).toMatch(/^application\/json/);
+    expect(response.json).toMatchObject({ asyncapi: "3.0.0", info: { version: document.info.version } });
+  });
+
   it("is OpenAPI 3.1", () => {
     expect(document.openapi).toMatch(/^3\.1\.\d+$/);
     expect(document.info).toMatchObject({
@@ -100,7 +107,8 @@ describe.each(TRANSPORTS)("openapi.json over %s", (transport) => {
         "GET /v1/{appId}/realtime",
         "GET /metrics",
         "GET /openapi.json",
-        "GET /dashboard/",
+        "GET /asyncapi.json",
+        "GET /dashboard",
         "GET /healthz",
         "GET /readyz",
       ].sort(),

@@ -110,8 +110,9 @@ export function isWhole(body: HttpResponse["body"]): body is WholeBody {
   return typeof body === "string" || body instanceof Uint8Array;
 }
 
-export function redirectResponse(location: string): HttpResponse {
-  return plainResponse(308, "text/plain; charset=utf-8", `see ${location}\n`, { location });
+/** `status` 302: for now, so a browser does not remember it. */
+export function redirectResponse(location: string, status: 302 | 308 = 308): HttpResponse {
+  return plainResponse(status, "text/plain; charset=utf-8", `see ${location}\n`, { location });
 }
 
 export function streamResponse(contentType: string, start: (sink: BodySink) => BodyListener): HttpResponse {

@@ -47,6 +47,7 @@ const handle = createRouter(
       metricsToken: undefined,
       version: "1.0.0",
       dashboard: [],
+      isDevelopment: false,
     }),
   ],
   UNLIMITED,

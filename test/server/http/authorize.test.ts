@@ -58,6 +58,18 @@ describe("a request of the API", () => {
     expect(app.knownTokens.get(credentials)).toBeUndefined();
   });
 
+  it.each(["another secret", "x", `${SECRET}x`, SECRET.toUpperCase()])(
+    "is refused with the wrong secret %j, and says that it is one",
+    (secret) => {
+      const reason = expect.stringMatching(/^wrong secret: (?!.*(JWT|token))/);
+      expect(ask(makeApp(), secret)).toEqual({ ok: false, reason });
+    },
+  );
+
+  it("is refused with a malformed token, and says that it is one", () => {
+    expect(ask(makeApp(), "a.b.c")).toEqual({ ok: false, reason: "the token is not a JWT" });
+  });
+
   it("is refused with a token of another secret, and with none", async () => {
     const forged = await token({ tokenType: "app" }, undefined, "another secret");
     expect(ask(makeApp(), forged)).toMatchObject({ ok: false });

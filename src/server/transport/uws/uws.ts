@@ -1,6 +1,7 @@
 import { SUBPROTOCOL } from "../../../protocol/wire.ts";
 import type { SocketListener } from "../../gateway/socket.ts";
 import type { HttpResponse } from "../../http/exchange.ts";
+import { listenError, listenErrorCode } from "../listen-error.ts";
 import {
   type Accept,
   handshakeError,
@@ -188,8 +189,8 @@ export async function listenUws(uws: UwsModule, options: TransportOptions): Prom
     app.listen(options.host, options.port, uws.LIBUS_LISTEN_EXCLUSIVE_PORT, resolve);
   });
   if (listenSocket === false) {
-    const message = `cannot listen on ${options.host}:${options.port}: it is in use or not permitted`;
-    throw Object.assign(new Error(message), { code: "EADDRINUSE" });
+    const { host, port } = options;
+    throw listenError(host, port, await listenErrorCode(host, port));
   }
   let closed: Promise<void> | undefined;
   return {
