@@ -93,8 +93,8 @@ it("the wire is that of this version of the protocol", () => {
   const hashes = Object.fromEntries(Object.entries(schemas).map(([name, schema]) => [name, hashOf(schema)]));
   expect({ SUBPROTOCOL, ...hashes }, WHAT_TO_DO).toEqual({
     SUBPROTOCOL: "presence.v1",
-    clientMessages: "ef8d8e26e6733698",
-    filter: "1fb64eb8d5a514c7",
+    clientMessages: "cdf5bab04e654da1",
+    filter: "d6dae35f7109e1ce",
     serverMessages: "4d2cc0b31886b00b",
     bodies: "7b38ba36280c36b8",
     closeCodes: "d4f0cb06a4a25331",
