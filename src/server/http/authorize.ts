@@ -6,6 +6,7 @@ const USER_TOKEN: Verified = {
   ok: false,
   reason: "a user token is for WebSockets only: use an app token or secret",
 };
+const WRONG_SECRET: Verified = { ok: false, reason: "this is not a secret of this app" };
 const BEARER = /^Bearer +(\S.*)$/i;
 
 /** Checks the credentials of a request of the API: a secret of the app, or an app token. */
@@ -17,6 +18,8 @@ export function authorize(app: App, authorization: string | undefined, wallNow: 
   if (app.isSecret(credentials)) return SECRET;
   const known = app.knownTokens.get(credentials);
   if (known !== undefined && !hasExpired(known.exp, wallNow)) return { ok: true, principal: known };
+  // A token has dots, and most secrets have none.
+  if (!credentials.includes(".")) return WRONG_SECRET;
   const verified = verifyToken(app, credentials, wallNow);
   if (!verified.ok) return verified;
   if (verified.principal.kind === "user") return USER_TOKEN;

@@ -101,6 +101,7 @@ function checkAnswer({ status, headers, body }: HttpResponse): void {
 const AUTHORIZED: RequestHeaders = {
   "accept-encoding": undefined,
   authorization: `Bearer ${SECRET}`,
+  "content-encoding": undefined,
   "content-type": "application/json",
   "last-event-id": undefined,
   host: undefined,
@@ -171,6 +172,7 @@ const METHODS = [
 const VALUES: Record<keyof RequestHeaders, readonly string[]> = {
   "accept-encoding": ["br, gzip", "gzip;q=0", "*"],
   authorization: [`Bearer ${SECRET}`, `bearer ${SECRET}`, "Bearer a.b.c", "Basic x", ""],
+  "content-encoding": ["identity", "gzip"],
   "content-type": ["application/json", "application/json; charset=utf-8", "text/plain", "application/x+json"],
   "last-event-id": ["id-1:1", "id-1:999999999999999", ":", "a:-1"],
   host: ["localhost", "evil.example", "[::1]:80", "127.0.0.1:8080"],
