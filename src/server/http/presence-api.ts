@@ -88,8 +88,8 @@ export function presenceRoutes(
 }
 
 /**
- * Two forms for what is about one user: with the id in the path, and with `?userId=`. Clients and proxies take
- * `.` and `..` in a path for directories, however they are encoded.
+ * Two forms for what is about one user: with the id in the path, and with `?userId=`. Clients and proxies
+ * take `.` and `..` in a path for directories, however they are encoded.
  */
 const USER_PATHS = ["/v1/:appId/users/:userId", "/v1/:appId/users"] as const;
 
