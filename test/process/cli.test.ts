@@ -85,7 +85,7 @@ describe("wrong usage", () => {
     [["query", "--focused", "--not-focused"], /cannot be used with/],
     [["query", "--filter", "{}", "--user", "alice"], /cannot be used with/],
     [["query", "--filter", "{"], /--filter must be JSON/],
-    [["query", "--filter", '{"userId":"alice"}'], /Unrecognized key: "userId"/],
+    [["query", "--filter", '{"userId":"alice"}'], /userId: is not known here: did you mean userIds\?/],
     [["query", "--conversation", ""], /selectedConversationId: must have 1 to 255 characters/],
     [["watch", "--app", "a\nb"], /--app <id>' argument 'a b' is invalid/],
     [["crowd", "0"], /must be a whole number from 1 to 50000/],

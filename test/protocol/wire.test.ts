@@ -93,8 +93,8 @@ it("the wire is that of this version of the protocol", () => {
   const hashes = Object.fromEntries(Object.entries(schemas).map(([name, schema]) => [name, hashOf(schema)]));
   expect({ SUBPROTOCOL, ...hashes }, WHAT_TO_DO).toEqual({
     SUBPROTOCOL: "presence.v1",
-    clientMessages: "326c70fdeaf0da25",
-    filter: "2d8780207bb5fef1",
+    clientMessages: "9a1720b18e4fbf8b",
+    filter: "7df3c8bbda3e4789",
     serverMessages: "e4c7cef7c103ab62",
     bodies: "92f84a76d53b58ec",
     closeCodes: "d4f0cb06a4a25331",

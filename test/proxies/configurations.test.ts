@@ -4,6 +4,7 @@ import { installedProxies, ReverseProxy, type ReverseProxyOptions } from "../pro
 import { TestClient } from "../support/client.ts";
 import { readEvents } from "../support/events.ts";
 import { APP, SECRET, TestGateway } from "../support/gateway.ts";
+import { sendRaw } from "../support/raw.ts";
 import { TRANSPORTS } from "../support/transports.ts";
 
 // The configurations in deploy/proxies meet the requirements for a proxy in docs/operations.md.
@@ -90,6 +91,51 @@ describe.concurrent.each(PAIRS)("%s in front of %s", (...pair) => {
     expect(events.response.status).toBe(200);
     expect((await events.next()).event).toBe("snapshot");
     events.close();
+  });
+
+  it("passes the ids of users in paths as they are, and any id in the query", async ({ onTestFinished }) => {
+    const { url, connect } = await start(pair, onTestFinished);
+    const writer = await connect();
+    const port = Number(new URL(url).port);
+    const head = `HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${SECRET}\r\nConnection: close\r\n\r\n`;
+    const ids = ["a/b", "a/../b", "b", "..", ".", "%2F", "a//b", "a b", "+", "é", "#", "?", "\\", ";x"];
+    for (const userId of ids) await writer.open({ userId, selectedConversationId: `of ${userId}` });
+    for (const userId of ids) {
+      const id = encodeURIComponent(userId);
+      const targets = [
+        `/v1/${APP}/users/${id.replaceAll(".", "%2E")}/sessions`,
+        `/v1/${APP}/users/sessions?userId=${id}`,
+      ];
+      for (const target of targets) {
+        const answer = await sendRaw(port, `GET ${target} ${head}`);
+        const body = Buffer.from(answer, "latin1").toString();
+        expect(body, target).toContain(
+          JSON.stringify([{ isTyping: false, currentConversationId: `of ${userId}` }]),
+        );
+      }
+    }
+    writer.terminate();
+  });
+
+  it("passes bodies in chunks, and clients that wait to be told to go on", async ({ onTestFinished }) => {
+    const { url, connect } = await start(pair, onTestFinished);
+    await (await connect()).open({ userId: "alice", hasFocus: true });
+    const port = Number(new URL(url).port);
+    const head = `POST /v1/${APP}/presences HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${SECRET}\r\nConnection: close\r\n`;
+    const body = '{"hasFocus":true}';
+    // uWebSockets.js refuses trailers, and HAProxy passes them on.
+    const [, transport] = pair;
+    const trailer = name === "haproxy" && transport === "uws" ? "" : "X-Trailer: GET / HTTP/1.1\r\n";
+    const chunks = `5\r\n${body.slice(0, 5)}\r\nc;a=b\r\n${body.slice(5)}\r\n0\r\n${trailer}\r\n`;
+    for (const sent of [
+      `${head}Transfer-Encoding: chunked\r\n\r\n${chunks}`,
+      `${head}Expect: 100-Continue\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+      `${head}Expect: 100-continue\r\nTransfer-Encoding: chunked\r\n\r\n${chunks}`,
+    ]) {
+      const answer = await sendRaw(port, sent, 300, (text) => text.includes('"alice"'));
+      expect(answer, sent).toContain("HTTP/1.1 200 OK");
+      expect(answer, sent).toContain('{"data":{"alice":');
+    }
   });
 
   it("passes the real addresses of clients, whatever they claim", async ({ onTestFinished }) => {

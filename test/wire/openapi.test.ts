@@ -102,6 +102,8 @@ describe.each(TRANSPORTS)("openapi.json over %s", (transport) => {
         "GET /v1/{appId}/presences/stream",
         "GET /v1/{appId}/users/{userId}/sessions",
         "DELETE /v1/{appId}/users/{userId}/sessions",
+        "GET /v1/{appId}/users/sessions",
+        "DELETE /v1/{appId}/users/sessions",
         "GET /v1/{appId}/stats",
         "GET /v1/{appId}/node",
         "GET /v1/{appId}/realtime",
@@ -114,6 +116,7 @@ describe.each(TRANSPORTS)("openapi.json over %s", (transport) => {
       ].sort(),
     );
     expect(Object.keys(document.components.schemas.Filter?.properties ?? {}).sort()).toEqual([
+      "expandUser",
       "hasFocus",
       "includeBackgroundSessions",
       "isTyping",
@@ -126,6 +129,9 @@ describe.each(TRANSPORTS)("openapi.json over %s", (transport) => {
     ["POST", `/v1/${APP}/presences`, { includeBackgroundSessions: true }, 200, Presences],
     ["GET", `/v1/${APP}/users/alice/sessions`, undefined, 200, UserSessions],
     ["GET", `/v1/${APP}/users/nobody/sessions`, undefined, 200, UserSessions],
+    ["GET", `/v1/${APP}/users/sessions?userId=alice`, undefined, 200, UserSessions],
+    ["DELETE", `/v1/${APP}/users/sessions?userId=..`, undefined, 200, Ended],
+    ["GET", `/v1/${APP}/users/sessions`, undefined, 400, ErrorBody],
     ["GET", `/v1/${APP}/stats`, undefined, 200, Stats],
     ["GET", `/v1/${APP}/node`, undefined, 200, NodeDescription],
     ["DELETE", `/v1/${APP}/users/nobody/sessions`, undefined, 200, Ended],

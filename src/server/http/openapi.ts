@@ -67,7 +67,16 @@ function parameter(
 }
 
 const APP_ID = parameter("appId", "path", "The app.");
-const USER_ID = parameter("userId", "path", "The user, percent-encoded.");
+const USER_ID = parameter(
+  "userId",
+  "path",
+  "The user, percent-encoded. Clients and proxies take `.` and `..` for directories: put them into the query.",
+);
+const QUERY_USER_ID: Json = {
+  ...parameter("userId", "query", "The user, percent-encoded; any id, also `.` and `..`."),
+  required: true,
+  schema: USER_ID.schema,
+};
 
 /** The HTTP interface as OpenAPI 3.1, from the schemas that check its requests and answers. */
 export function openApiDocument(version: string): Json {
@@ -129,6 +138,20 @@ export function openApiDocument(version: string): Json {
           operationId: "endUserSessions",
           summary: "Ends all sessions of a user, cause `kicked`.",
           parameters: [APP_ID, USER_ID],
+          responses: { ...ok("Ended", "How many were ended."), ...errors(400, 401, 404, 429) },
+        },
+      },
+      "/v1/{appId}/users/sessions": {
+        get: {
+          operationId: "listSessionsOfUser",
+          summary: "The sessions of a user whose id stands in the query.",
+          parameters: [APP_ID, QUERY_USER_ID],
+          responses: { ...ok("UserSessions", "The sessions."), ...errors(400, 401, 404, 429) },
+        },
+        delete: {
+          operationId: "endSessionsOfUser",
+          summary: "Ends all sessions of a user whose id stands in the query, cause `kicked`.",
+          parameters: [APP_ID, QUERY_USER_ID],
           responses: { ...ok("Ended", "How many were ended."), ...errors(400, 401, 404, 429) },
         },
       },

@@ -51,6 +51,11 @@ describe("a request of the API", () => {
     expect(app.knownTokens.get(`${credentials}x`)).toBeUndefined();
   });
 
+  it("is told whether a secret or a token is wrong", () => {
+    expect(ask(makeApp(), "no-secret-of-it")).toMatchObject({ reason: "this is not a secret of this app" });
+    expect(ask(makeApp(), "a.b.c")).toMatchObject({ ok: false, reason: expect.stringMatching(/token/) });
+  });
+
   it("is refused with a user's token, which is not remembered", async () => {
     const app = makeApp();
     const credentials = await token({ tokenType: "user", sub: "alice" });
