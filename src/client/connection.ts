@@ -42,8 +42,7 @@ export interface ConnectionOwner {
   changed(status: Status, before: Status, detail: StatusDetail): void;
   /**
    * A new connection is ready: everything is sent again.
-   * @param graceMs How long other users may need to come back: more than 0 if the gateway is another than
-   *   before.
+   * @param graceMs How long users may take to come back whose sessions the gateway does not know.
    */
   connected(graceMs: number): void;
   /** May throw a `PresenceError`, which ends this socket. */
@@ -66,7 +65,6 @@ export class Connection {
   /** A refused token is replaced once; another refusal is final. */
   #isTokenReplaced = false;
   #refreshedAt = -REFRESH_INTERVAL_MS;
-  #nodeId: string | undefined;
   #heartbeatMs = 0;
   /** A node that goes down says when to come back. */
   #notBefore = 0;
@@ -212,14 +210,14 @@ export class Connection {
     }
   }
 
-  #accepted({ nodeId, heartbeatMs, resumeWindowMs }: ServerMessage & { type: "connected" }): void {
+  #accepted(message: ServerMessage & { type: "connected" }): void {
     if (this.isConnected) throw protocolError("connected");
-    const isAnother = (this.#nodeId ?? nodeId) !== nodeId;
-    this.#nodeId = nodeId;
+    // An older gateway does not say what it knows.
+    const { heartbeatMs, resumeWindowMs, completeInMs = resumeWindowMs } = message;
     this.#heartbeatMs = Math.min(Math.max(heartbeatMs, MIN_HEARTBEAT_MS), MAX_WAIT_MS);
     this.#retries.connected(performance.now(), resumeWindowMs);
     this.#dispatch("accepted");
-    this.#owner.connected(isAnother ? Math.min(resumeWindowMs, MAX_WAIT_MS) : 0);
+    this.#owner.connected(Math.min(completeInMs, MAX_WAIT_MS));
   }
 
   #ping(): void {

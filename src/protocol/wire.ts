@@ -152,6 +152,11 @@ export type ServerMessage =
       readonly nodeId: string;
       readonly heartbeatMs: number;
       readonly resumeWindowMs: number;
+      /**
+       * For how long sessions may still come back that this node does not know, in milliseconds. 0: it knows
+       * all. Absent: the node is of a version that does not say.
+       */
+      readonly completeInMs?: number | undefined;
     } & MaybeId)
   | ({ readonly type: "opened"; readonly sessionId: string; readonly resumed: boolean } & MaybeId)
   | ({ readonly type: "closed"; readonly sessionId: string; readonly cause: CloseCause } & MaybeId)

@@ -106,6 +106,17 @@ export class Cluster implements Replication {
     return !this.#every(({ replicator }) => replicator.isWhole);
   }
 
+  /**
+   * For how long sessions may still come back that this node does not know, in ms; 0: it knows those of all
+   * nodes. While it is degraded, nobody knows for how long.
+   */
+  get completeInMs(): number {
+    const { clock, windowMs } = this.#options;
+    if (this.isDegraded) return windowMs;
+    const completeAt = Array.from(this.#shards.values(), ({ replicator }) => replicator.completeAt);
+    return Math.max(0, ...completeAt.map((at) => at - clock.now()));
+  }
+
   /** Whether Redis is out of memory for at least one shard. */
   get isRedisFull(): boolean {
     return !this.#every(({ replicator }) => !replicator.isRedisFull);

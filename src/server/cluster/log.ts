@@ -85,6 +85,8 @@ export interface LogStatus {
   /** The entry with the id that was asked for, if the log still has it. */
   readonly found: Entry | undefined;
   readonly register: readonly RegisteredWriter[];
+  /** For how long there has been a log, in ms. Undefined: an earlier version began it, so nobody knows. */
+  readonly ageMs?: number | undefined;
 }
 
 export interface ScannedRow {

@@ -87,11 +87,12 @@ export class RedisLog {
   }
 
   async readStatus({ at }: CommandOf<"readStatus">): Promise<LogStatus> {
-    const [count, id, held, nodes] = asArray(await this.#run(SCRIPTS.status, at ?? "0-0"));
+    const [count, id, held, nodes, age] = asArray(await this.#run(SCRIPTS.status, at ?? "0-0"));
     return {
       end: { count: Number(count), id: String(id) },
       found: held === null ? undefined : parseEntry(String(at), held),
       register: parseRegister(nodes),
+      ageMs: Number(age) < 0 ? undefined : Number(age),
     };
   }
 

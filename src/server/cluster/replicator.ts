@@ -74,7 +74,14 @@ export class Replicator implements ReaderTarget {
   readonly #intake: RecordIntake;
   readonly #wakeBy: (due: number) => void;
   readonly #leaseMs: number;
+  readonly #windowMs: number;
+  #logAgeMs = 0;
   #detectAt = Number.NEGATIVE_INFINITY;
+  /**
+   * When all sessions are in the log that this node follows. Until then, clients may come back whose sessions
+   * were lost with the log before.
+   */
+  completeAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: ReplicatorOptions) {
     const { presence, events, leaseMs } = options;
@@ -82,6 +89,7 @@ export class Replicator implements ReaderTarget {
     this.#events = events;
     this.#wakeBy = options.wakeBy;
     this.#leaseMs = leaseMs;
+    this.#windowMs = options.windowMs;
     const remoteNodes = new RemoteNodes(options.windowMs);
     this.remoteNodes = remoteNodes;
     this.#reachability = new Reachability(leaseMs);
@@ -257,7 +265,8 @@ export class Replicator implements ReaderTarget {
     this.#attempt(now, () => this.#apply(entry, now));
   }
 
-  loading({ register }: LogStatus, reason: ResyncReason): void {
+  loading({ register, ageMs = this.#windowMs }: LogStatus, reason: ResyncReason): void {
+    this.#logAgeMs = ageMs;
     this.#events.resync(reason);
     this.#reconciler.begin();
     // The rows tell what other nodes did, and this may be another log than the one that expelled this node.
@@ -277,6 +286,7 @@ export class Replicator implements ReaderTarget {
     }
     this.#reconciler.end(now);
     this.remoteNodes.restartLeases(now);
+    this.completeAt = now + this.#windowMs - this.#logAgeMs;
   }
 
   #apply(entry: Entry, now: number): void {

@@ -302,8 +302,9 @@ export class Connection implements SocketListener, ManagedConnection, Reply {
       principal.kind === "app" ? messagesPerSecond * APP_TOKEN_FACTOR : messagesPerSecond,
     );
     this.#setPrincipal(principal);
-    const { nodeId } = this.#node;
-    this.send({ type: "connected", id, userId: userOf(principal), nodeId, heartbeatMs, resumeWindowMs });
+    const { nodeId, completeInMs } = this.#node;
+    const userId = userOf(principal);
+    this.send({ type: "connected", id, userId, nodeId, heartbeatMs, resumeWindowMs, completeInMs });
   }
 
   /**

@@ -79,6 +79,7 @@ export class GatewayNode {
   readonly #ticker: Ticker;
   readonly #random: () => number;
   readonly #replication: Replication | undefined;
+  readonly #startedAt: number;
   #stallCheckAt = 0;
   #draining = false;
   readonly #onEmpty: (() => void)[] = [];
@@ -92,6 +93,7 @@ export class GatewayNode {
     this.#random = options.random;
     this.#replication = options.replication;
     const now = clock.now();
+    this.#startedAt = now;
     const crashed = (error: unknown) => telemetry.crashed(error);
     this.pageTurns = new PageTurns(new TurnBudget(crashed));
     const flushTurn = new TurnBudget(crashed);
@@ -130,6 +132,16 @@ export class GatewayNode {
   /** Whether its knowledge of other nodes may be out of date. */
   get isDegraded(): boolean {
     return this.#replication?.isDegraded ?? false;
+  }
+
+  /**
+   * For how long clients may still come back whose sessions this node does not know, in whole ms; 0: it knows
+   * all sessions. A node alone that has just started does not know what was open before.
+   */
+  get completeInMs(): number {
+    const { resumeWindowMs } = this.limits;
+    const left = this.#replication?.completeInMs ?? this.#startedAt + resumeWindowMs - this.clock.now();
+    return Math.ceil(Math.max(0, left));
   }
 
   get isDraining(): boolean {

@@ -27,4 +27,6 @@ export interface Replication {
   readonly isReady: boolean;
   /** Whether this node may not be showing the sessions of all nodes now. */
   readonly isDegraded: boolean;
+  /** For how long sessions may still come back that this node does not know, in ms; 0: it knows all. */
+  readonly completeInMs: number;
 }
