@@ -25,23 +25,22 @@ export class LiveUsers {
 
   /**
    * Adds a page of a snapshot. Returns what changed if it was the last one, else undefined.
-   * @param awaitsMissing Whether users who are missing in another view than before stay until they are back
-   *   or given up. Who is missing in the same view has left, unless they are awaited already.
+   * @param awaitsMissing Whether users who are missing stay until they are back or given up. Users who are
+   *   awaited already stay anyhow.
    */
   addPage(page: SnapshotPage, awaitsMissing = false): PresenceChange | undefined {
     this.#pages ??= new PageAssembler(this.#maxUsers);
     const users = this.#pages.add(page);
     if (!users) return undefined;
-    this.#pages = undefined;
+    this.lost();
     const before = this.#users;
     // A user who did not change stays the same object.
     const changes: UserChange[] = [...users].filter(
       ([userId, value]) => JSON.stringify(before.get(userId)) !== JSON.stringify(value),
     );
-    const isOther = page.view !== this.position?.view;
     for (const userId of before.keys()) {
       if (users.has(userId)) this.#awaited.delete(userId);
-      else if (isOther ? awaitsMissing : this.#awaited.has(userId)) this.#awaited.add(userId);
+      else if (awaitsMissing || this.#awaited.has(userId)) this.#awaited.add(userId);
       else changes.push([userId, null]);
     }
     return this.#change(changes, page);
@@ -56,10 +55,10 @@ export class LiveUsers {
     return this.#change(Object.entries(diff.data), diff, diff.causes);
   }
 
-  /** Users who are still missing have left. */
-  timeout(): PresenceChange {
-    const changes = [...this.#awaited].map((userId): UserChange => [userId, null]);
-    return this.#change(changes, this.position!, {}, "timeout");
+  /** Users who are still missing have left. Does nothing before the first snapshot. */
+  timeout(): PresenceChange | undefined {
+    const changes = Array.from(this.#awaited, (userId): UserChange => [userId, null]);
+    return this.position && this.#change(changes, this.position, {}, "timeout");
   }
 
   /** The connection is lost: the pages that have come of a snapshot are dropped. */
@@ -104,11 +103,11 @@ export class PageAssembler {
    * adds nobody.
    */
   add({ data, more }: ResultPage): UserMap | undefined {
-    const { size } = this.#users;
-    this.#users = bounded(new UserMap(this.#users, Object.entries(data)), this.#maxUsers);
-    if (!more) return this.#users;
+    const users = bounded(new UserMap(this.#users, Object.entries(data)), this.#maxUsers);
+    if (!more) return users;
     // Such pages could go on without end.
-    if (this.#users.size === size) throw protocolError("data");
+    if (users.size === this.#users.size) throw protocolError("data");
+    this.#users = users;
     return undefined;
   }
 }

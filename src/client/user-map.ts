@@ -3,17 +3,17 @@ import type { PresenceSnapshot, PresenceValue } from "./types.ts";
 /** A user's new value. null: the user leaves. */
 export type UserChange = readonly [userId: string, value: PresenceValue | null];
 
-/** A user in a search tree by id, in which no node has a higher priority than its parent. */
+/** A user in a search tree by id, in which no node has a higher rank than its parent. */
 interface Node {
   readonly userId: string;
   readonly value: PresenceValue;
   /** Random, so that the tree is flat whatever the ids are. */
-  readonly priority: number;
+  readonly rank: number;
   readonly lower?: Tree;
   readonly higher?: Tree;
 }
 
-type Tree = Node | undefined;
+type Tree = Node | null | undefined;
 
 /**
  * Users in the order of their ids, as `<` compares text. A version is never changed. The next one is made
@@ -61,9 +61,9 @@ export class UserMap implements PresenceSnapshot {
         above.push(node);
         node = node.lower;
       }
-      const { userId, value, higher }: Node = above.pop()!;
-      yield [userId, value];
-      node = higher;
+      const next: Node = above.pop()!;
+      yield [next.userId, next.value];
+      node = next.higher;
     }
     return undefined;
   }
@@ -89,13 +89,13 @@ export class UserMap implements PresenceSnapshot {
 
 /** The tree with a user's new value, or without the user. */
 function put(tree: Tree, userId: string, value: PresenceValue | null): Tree {
-  if (!tree) return value ? { userId, value, priority: Math.random() } : tree;
+  if (!tree) return value && { userId, value, rank: Math.random() };
   if (userId === tree.userId) return value ? { ...tree, value } : join(tree.lower, tree.higher);
   const isLower = userId < tree.userId;
   const side = isLower ? "lower" : "higher";
   const other = isLower ? "higher" : "lower";
   const child = put(tree[side], userId, value);
-  return child && child.priority > tree.priority
+  return child && child.rank > tree.rank
     ? { ...child, [other]: { ...tree, [side]: child[other] } }
     : { ...tree, [side]: child };
 }
@@ -103,7 +103,7 @@ function put(tree: Tree, userId: string, value: PresenceValue | null): Tree {
 /** One tree of two, all ids of the first being lower. */
 function join(lower: Tree, higher: Tree): Tree {
   if (!lower || !higher) return lower ?? higher;
-  return lower.priority > higher.priority
+  return lower.rank > higher.rank
     ? { ...lower, higher: join(lower.higher, higher) }
     : { ...higher, lower: join(lower, higher.lower) };
 }

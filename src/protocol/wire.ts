@@ -153,10 +153,10 @@ export type ServerMessage =
       readonly heartbeatMs: number;
       readonly resumeWindowMs: number;
       /**
-       * For how long sessions may still come back that this node does not know, in milliseconds. 0: it knows
-       * all. Absent: the node is of a version that does not say.
+       * Names the sessions that this connection shows. Under the same name they are the ones of an earlier
+       * connection, continued, on whichever node. Absent: the gateway is of a version that does not say.
        */
-      readonly completeInMs?: number | undefined;
+      readonly tableId?: string | undefined;
     } & MaybeId)
   | ({ readonly type: "opened"; readonly sessionId: string; readonly resumed: boolean } & MaybeId)
   | ({ readonly type: "closed"; readonly sessionId: string; readonly cause: CloseCause } & MaybeId)

@@ -22,7 +22,7 @@ export const ServerMessageSchema = z.union([
     nodeId: Id,
     heartbeatMs: count,
     resumeWindowMs: count,
-    completeInMs: count.optional(),
+    tableId: Id.optional(),
   }),
   z.object({ type: z.literal("opened"), ...maybeId, sessionId: Id, resumed: z.boolean() }),
   z.object({

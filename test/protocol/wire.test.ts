@@ -95,7 +95,7 @@ it("the wire is that of this version of the protocol", () => {
     SUBPROTOCOL: "presence.v1",
     clientMessages: "ef8d8e26e6733698",
     filter: "1fb64eb8d5a514c7",
-    serverMessages: "eae99e8d72c61a23",
+    serverMessages: "c642011c107a8dd8",
     bodies: "7b38ba36280c36b8",
     closeCodes: "d4f0cb06a4a25331",
     errorCodes: "5419d9ea7092b364",

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import type { Clock } from "../clock.ts";
 import type { GatewayNode } from "../gateway/gateway-node.ts";
 import type { Replication, ReplicationSink } from "../gateway/replication-sink.ts";
@@ -106,15 +107,9 @@ export class Cluster implements Replication {
     return !this.#every(({ replicator }) => replicator.isWhole);
   }
 
-  /**
-   * For how long sessions may still come back that this node does not know, in ms; 0: it knows those of all
-   * nodes. While it is degraded, nobody knows for how long.
-   */
-  get completeInMs(): number {
-    const { clock, windowMs } = this.#options;
-    if (this.isDegraded) return windowMs;
-    const completeAt = Array.from(this.#shards.values(), ({ replicator }) => replicator.completeAt);
-    return Math.max(0, ...completeAt.map((at) => at - clock.now()));
+  tableIdOf(appId: string): string | undefined {
+    const logIds = this.#layout.of(appId).map((shard) => this.#shards.get(shard)?.replicator.logId);
+    return logIds.includes(undefined) ? undefined : hash(logIds.join(" "));
   }
 
   /** Whether Redis is out of memory for at least one shard. */
@@ -341,6 +336,11 @@ export class Cluster implements Replication {
       }
     }
   }
+}
+
+/** A text of the length of an id, however many parts it is made of. */
+function hash(text: string): string {
+  return createHash("sha256").update(text).digest("base64url");
 }
 
 /** The apps that have sessions in a shard. */

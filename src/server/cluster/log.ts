@@ -85,8 +85,6 @@ export interface LogStatus {
   /** The entry with the id that was asked for, if the log still has it. */
   readonly found: Entry | undefined;
   readonly register: readonly RegisteredWriter[];
-  /** For how long there has been a log, in ms. Undefined: an earlier version began it, so nobody knows. */
-  readonly ageMs?: number | undefined;
 }
 
 export interface ScannedRow {
@@ -102,7 +100,8 @@ export interface ScanBatch {
 }
 
 export type JoinReply =
-  | { readonly ok: true }
+  /** Every writer of this log gets the same id. A log that is emptied gets another. */
+  | { readonly ok: true; readonly logId: string }
   /** Another writer, which is alive, holds this node id. */
   | { readonly ok: false; readonly holder: string };
 

@@ -87,12 +87,11 @@ export class RedisLog {
   }
 
   async readStatus({ at }: CommandOf<"readStatus">): Promise<LogStatus> {
-    const [count, id, held, nodes, age] = asArray(await this.#run(SCRIPTS.status, at ?? "0-0"));
+    const [count, id, held, nodes] = asArray(await this.#run(SCRIPTS.status, at ?? "0-0"));
     return {
       end: { count: Number(count), id: String(id) },
       found: held === null ? undefined : parseEntry(String(at), held),
       register: parseRegister(nodes),
-      ageMs: Number(age) < 0 ? undefined : Number(age),
     };
   }
 
@@ -104,8 +103,10 @@ export class RedisLog {
   }
 
   async join({ writer, leaseMs, nodeId, formerly }: CommandOf<"join">): Promise<JoinReply> {
-    const holder = await this.#run(SCRIPTS.join, writer, String(leaseMs), nodeId, ...formerly);
-    return holder === "" ? { ok: true } : { ok: false, holder: String(holder) };
+    const reply = await this.#run(SCRIPTS.join, writer, String(leaseMs), nodeId, ...formerly);
+    return Array.isArray(reply)
+      ? { ok: true, logId: String(reply[0]) }
+      : { ok: false, holder: String(reply) };
   }
 
   async append({ writer, seq, ops }: CommandOf<"append">): Promise<AppendReply> {

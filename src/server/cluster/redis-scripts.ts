@@ -13,9 +13,9 @@ export interface LogKeys {
   /** A hash: by session, its owner and its record, as `<owner> <record>`. */
   readonly rows: string;
   /**
-   * A hash: the register. `count` of the entries; `bytes` and `marks`, see below; `began`, when the log was
-   * begun, in ms by the clock of Redis; by writer, `s:` the number of its last batch or `x` once it is
-   * evicted, `l:` its lease, `n:` its node id; by node id, `i:` the writer.
+   * A hash: the register. `count` of the entries; `bytes` and `marks`, see below; by writer, `s:` the number
+   * of its last batch or `x` once it is evicted, `l:` its lease, `n:` its node id; by node id, `i:` the
+   * writer; `id`, which names this log, and is the name of the first writer that joined.
    */
   readonly nodes: string;
 }
@@ -84,10 +84,6 @@ if not (count >= 0 and count <= 9e13 and count % 1 == 0) then count = 0 end
 local size, from, due = string.match(measured[2] or '', '^(%d+) (%d+) (%d+)$')
 size, from, due = tonumber(size), tonumber(from), tonumber(due)
 if not due or size > 9e13 or from > count then size, from, due = 0, count, 0 end
-local function now()
-  local time = redis.call('TIME')
-  return time[1] * 1000 + math.floor(time[2] / 1000)
-end
 local marks
 local function readMarks()
   if marks then return end
@@ -123,10 +119,6 @@ local function put(kind, text, facts, fields)
     readMarks()
     marks[#marks + 1] = {size, count}
     due = math.floor(size + bound / ${STRETCHES})
-  end
-  if not measured[1] then
-    fields[#fields + 1] = 'began'
-    fields[#fields + 1] = string.format('%.0f', now())
   end
   local place = string.format('%.0f %.0f %.0f', size, from, due)
   local reply = redis.pcall('HSET', nodes, 'count', count, 'bytes', place, unpack(fields))
@@ -216,8 +208,8 @@ return {count, seq, full}
 `);
 
 /**
- * ARGV: writer, lease, node id, former writers. Returns the live writer that holds the node id, or an empty
- * text.
+ * ARGV: writer, lease, node id, former writers. Returns the live writer that holds the node id, or a list of
+ * the log's id.
  */
 const join = script(`
 local writer, lease, node = ARGV[3], ARGV[4], ARGV[5]
@@ -229,9 +221,10 @@ if holder and alive(holder) then return holder end
 for i = 6, #ARGV do
   if alive(ARGV[i]) then bury(ARGV[i]) end
 end
-local fields = {'s:' .. writer, 0, 'l:' .. writer, lease, 'n:' .. writer, node, 'i:' .. node, writer}
+local id = redis.call('HGET', nodes, 'id') or writer
+local fields = {'s:' .. writer, 0, 'l:' .. writer, lease, 'n:' .. writer, node, 'i:' .. node, writer, 'id', id}
 add('join', lease .. ' ' .. writer .. ' ' .. node, fields)
-return ''
+return {id}
 `);
 
 /** ARGV: writer, the seq that it must have, or -1 if it must not be in the register. */
@@ -251,13 +244,11 @@ if node and redis.call('HGET', nodes, 'i:' .. node) == writer then redis.call('H
 return redis.call('HDEL', nodes, 's:' .. writer, 'l:' .. writer, 'n:' .. writer)
 `);
 
-/** ARGV: the id of an entry. The age of the log is 0 before its first entry, and -1 if it is unknown. */
+/** ARGV: the id of an entry. */
 const status = script(`
-local began = tonumber(redis.call('HGET', nodes, 'began') or '')
-local age = not measured[1] and 0 or began and math.max(0, now() - began) or -1
 local last = redis.call('XREVRANGE', log, '+', '-', 'COUNT', 1)
 local held = redis.call('XRANGE', log, ARGV[3], ARGV[3])
-return {count, last[1] and last[1][1] or '0-0', held[1] and held[1][2] or false, redis.call('HGETALL', nodes), age}
+return {count, last[1] and last[1][1] or '0-0', held[1] and held[1][2] or false, redis.call('HGETALL', nodes)}
 `);
 
 /** Redis runs each script in one step, so nothing changes between what it checks and what it writes. */

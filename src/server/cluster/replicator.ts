@@ -74,14 +74,8 @@ export class Replicator implements ReaderTarget {
   readonly #intake: RecordIntake;
   readonly #wakeBy: (due: number) => void;
   readonly #leaseMs: number;
-  readonly #windowMs: number;
-  #logAgeMs = 0;
   #detectAt = Number.NEGATIVE_INFINITY;
-  /**
-   * When all sessions are in the log that this node follows. Until then, clients may come back whose sessions
-   * were lost with the log before.
-   */
-  completeAt = Number.NEGATIVE_INFINITY;
+  #logId: string | undefined;
 
   constructor(options: ReplicatorOptions) {
     const { presence, events, leaseMs } = options;
@@ -89,7 +83,6 @@ export class Replicator implements ReaderTarget {
     this.#events = events;
     this.#wakeBy = options.wakeBy;
     this.#leaseMs = leaseMs;
-    this.#windowMs = options.windowMs;
     const remoteNodes = new RemoteNodes(options.windowMs);
     this.remoteNodes = remoteNodes;
     this.#reachability = new Reachability(leaseMs);
@@ -119,6 +112,11 @@ export class Replicator implements ReaderTarget {
   get isWhole(): boolean {
     if (this.#reachability.isRedisFull || this.#reader.isInDoubt) return false;
     return this.#reader.isFollowing && this.#writer.name !== undefined;
+  }
+
+  /** Names the log whose sessions this node shows; undefined while it may not show those of all nodes. */
+  get logId(): string | undefined {
+    return this.isWhole ? this.#logId : undefined;
   }
 
   /** Whether Redis is out of memory. */
@@ -236,6 +234,7 @@ export class Replicator implements ReaderTarget {
       if (this.remoteNodes.get(reply.holder)?.hasWritten) this.#events.nodeIdConflict();
       return;
     }
+    this.#logId = reply.logId;
     for (const { appId, session } of this.#presence.all()) {
       if (!isOwn(session) || this.#knowledge.hasUnconfirmedOverride(session.sessionId)) continue;
       this.writeRow("open", appId, session);
@@ -265,8 +264,7 @@ export class Replicator implements ReaderTarget {
     this.#attempt(now, () => this.#apply(entry, now));
   }
 
-  loading({ register, ageMs = this.#windowMs }: LogStatus, reason: ResyncReason): void {
-    this.#logAgeMs = ageMs;
+  loading({ register }: LogStatus, reason: ResyncReason): void {
     this.#events.resync(reason);
     this.#reconciler.begin();
     // The rows tell what other nodes did, and this may be another log than the one that expelled this node.
@@ -286,7 +284,6 @@ export class Replicator implements ReaderTarget {
     }
     this.#reconciler.end(now);
     this.remoteNodes.restartLeases(now);
-    this.completeAt = now + this.#windowMs - this.#logAgeMs;
   }
 
   #apply(entry: Entry, now: number): void {

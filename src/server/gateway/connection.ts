@@ -302,9 +302,10 @@ export class Connection implements SocketListener, ManagedConnection, Reply {
       principal.kind === "app" ? messagesPerSecond * APP_TOKEN_FACTOR : messagesPerSecond,
     );
     this.#setPrincipal(principal);
-    const { nodeId, completeInMs } = this.#node;
+    const { nodeId } = this.#node;
+    const tableId = this.#node.tableIdOf(this.#presence.app.id);
     const userId = userOf(principal);
-    this.send({ type: "connected", id, userId, nodeId, heartbeatMs, resumeWindowMs, completeInMs });
+    this.send({ type: "connected", id, userId, nodeId, heartbeatMs, resumeWindowMs, tableId });
   }
 
   /**

@@ -79,7 +79,7 @@ export class GatewayNode {
   readonly #ticker: Ticker;
   readonly #random: () => number;
   readonly #replication: Replication | undefined;
-  readonly #startedAt: number;
+  readonly #ownTableId: string;
   #stallCheckAt = 0;
   #draining = false;
   readonly #onEmpty: (() => void)[] = [];
@@ -92,8 +92,8 @@ export class GatewayNode {
     this.nodeId = options.nodeId;
     this.#random = options.random;
     this.#replication = options.replication;
+    this.#ownTableId = makeId();
     const now = clock.now();
-    this.#startedAt = now;
     const crashed = (error: unknown) => telemetry.crashed(error);
     this.pageTurns = new PageTurns(new TurnBudget(crashed));
     const flushTurn = new TurnBudget(crashed);
@@ -134,14 +134,9 @@ export class GatewayNode {
     return this.#replication?.isDegraded ?? false;
   }
 
-  /**
-   * For how long clients may still come back whose sessions this node does not know, in whole ms; 0: it knows
-   * all sessions. A node alone that has just started does not know what was open before.
-   */
-  get completeInMs(): number {
-    const { resumeWindowMs } = this.limits;
-    const left = this.#replication?.completeInMs ?? this.#startedAt + resumeWindowMs - this.clock.now();
-    return Math.ceil(Math.max(0, left));
+  /** Names the sessions of an app that this node shows: those that all nodes share, or its own. */
+  tableIdOf(appId: string): string {
+    return this.#replication?.tableIdOf(appId) ?? this.#ownTableId;
   }
 
   get isDraining(): boolean {
