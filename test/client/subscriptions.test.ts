@@ -93,7 +93,7 @@ describe("users who are missing on a new connection", () => {
 
   type Fields = Record<string, unknown>;
 
-  /** A list of alice and bob, and what a next connection says first, after which only alice is in the list. */
+  /** A list of alice and bob, and what the next connections say first: they list only alice. */
   async function reconnect(first: Fields, ...others: Fields[]) {
     const { client, sockets } = make();
     const left: unknown[] = [];

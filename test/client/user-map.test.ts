@@ -83,7 +83,7 @@ describe("a map of users", () => {
   });
 
   it("costs the size of each change, and an iteration compares and copies nothing", () => {
-    /** Ids that count how often they are compared. The tree visits a node, or copies it, to compare its id. */
+    // Ids count how often they are compared. The tree compares the id of each node that it visits or copies.
     let comparisons = 0;
     const counted = (text: string) =>
       ({
