@@ -25,7 +25,6 @@ describe("a message of the gateway", () => {
   const session = someone().widgets[0]!;
   const valid: Record<string, unknown>[] = [
     { type: "connected", userId: "a", nodeId: "n", heartbeatMs: 1, resumeWindowMs: 1 },
-    { type: "connected", userId: null, nodeId: "n", heartbeatMs: 1, resumeWindowMs: 1, tableId: "t" },
     { type: "opened", id: 1, sessionId: "s", resumed: true },
     { type: "closed", sessionId: "s", cause: "kicked" },
     { type: "snapshot", id: 1, view: "v", version: 1, data: { a: someone() }, more: true },
@@ -34,6 +33,7 @@ describe("a message of the gateway", () => {
     { type: "result", id: 1, data: { a: someone() } },
     { type: "draining", reconnectInMs: 1 },
     { type: "error", id: 1, code: "FORBIDDEN", message: "", view: "v" },
+    { type: "connected", userId: null, nodeId: "n", heartbeatMs: 1, resumeWindowMs: 1, tableId: "t" },
   ];
 
   it("is read as it is", () => {
