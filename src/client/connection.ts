@@ -28,6 +28,8 @@ import type { Status, StatusDetail, TokenSource, WebSocketConstructor, WebSocket
  */
 const KEEP_SESSIONS = 4000;
 
+type Connected = ServerMessage & { type: "connected" };
+
 export interface ConnectionOptions {
   readonly url: string;
   readonly token: TokenSource;
@@ -42,8 +44,8 @@ export interface ConnectionOwner {
   changed(status: Status, before: Status, detail: StatusDetail): void;
   /**
    * A new connection is ready: everything is sent again.
-   * @param graceMs How long other users may need to come back: more than 0 if the gateway is another than
-   *   before.
+   * @param graceMs How long other users may need to come back: more than 0 if the gateway shows another
+   *   table of sessions than before.
    */
   connected(graceMs: number): void;
   /** May throw a `PresenceError`, which ends this socket. */
@@ -66,7 +68,7 @@ export class Connection {
   /** A refused token is replaced once; another refusal is final. */
   #isTokenReplaced = false;
   #refreshedAt = -REFRESH_INTERVAL_MS;
-  #nodeId: string | undefined;
+  #tableId: string | undefined;
   #heartbeatMs = 0;
   /** A node that goes down says when to come back. */
   #notBefore = 0;
@@ -212,14 +214,14 @@ export class Connection {
     }
   }
 
-  #accepted({ nodeId, heartbeatMs, resumeWindowMs }: ServerMessage & { type: "connected" }): void {
+  /** Of an older gateway, another node counts as another table. */
+  #accepted({ nodeId, tableId = nodeId, heartbeatMs, resumeWindowMs }: Connected): void {
     if (this.isConnected) throw protocolError("connected");
-    const isAnother = (this.#nodeId ?? nodeId) !== nodeId;
-    this.#nodeId = nodeId;
     this.#heartbeatMs = Math.min(Math.max(heartbeatMs, MIN_HEARTBEAT_MS), MAX_WAIT_MS);
     this.#retries.connected(performance.now(), resumeWindowMs);
     this.#dispatch("accepted");
-    this.#owner.connected(isAnother ? Math.min(resumeWindowMs, MAX_WAIT_MS) : 0);
+    this.#owner.connected(tableId === this.#tableId ? 0 : Math.min(resumeWindowMs, MAX_WAIT_MS));
+    this.#tableId = tableId;
   }
 
   #ping(): void {

@@ -8,10 +8,11 @@ import type { PresenceFilter, PresenceSnapshot } from "./types.ts";
 /** A query that is sent, and sent again on each new connection until it is answered. */
 export class Query {
   readonly answer: Promise<PresenceSnapshot>;
+  /** Ends it with its answer, or without one. */
+  end!: (answer: PresenceSnapshot | PresenceError) => void;
   readonly #filter: PresenceFilter;
   readonly #requests: Requests;
   readonly #maxUsers: number;
-  #settle!: (answer: PresenceSnapshot | PresenceError) => void;
   #id = 0;
 
   /** @param ended Called once, when the query is answered or given up. */
@@ -24,7 +25,7 @@ export class Query {
         () => this.end(new PresenceError("TIMEOUT", "no answer in time")),
         QUERY_TIMEOUT_MS,
       );
-      this.#settle = (answer) => {
+      this.end = (answer) => {
         clearTimeout(timer);
         requests.delete(this.#id);
         ended(this);
@@ -42,7 +43,7 @@ export class Query {
         if (answer.type !== "result") throw protocolError(answer.type);
         try {
           const users = pages.add(answer);
-          if (users) this.#settle(users);
+          if (users) this.end(users);
         } catch (error) {
           this.end(error as PresenceError);
         }
@@ -51,9 +52,5 @@ export class Query {
       },
       refused: (error) => this.end(error),
     });
-  }
-
-  end(error: PresenceError): void {
-    this.#settle(error);
   }
 }

@@ -122,11 +122,7 @@ export class SharedSubscription {
       if ((error as PresenceError).code !== "LIMIT_REACHED") throw error;
       this.#owner.settled(this, error as PresenceError);
     }
-    if (
-      change &&
-      !this.#isOver &&
-      (isFirst || change.entered.length + change.updated.length + change.left.length > 0)
-    ) {
+    if (change && !this.#isOver && (isFirst || Object.values(change).some((list) => list.length > 0))) {
       for (const subscriber of this.subscribers) subscriber.deliver(this.#users.snapshot!, change);
     }
   }

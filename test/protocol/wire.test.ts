@@ -95,7 +95,7 @@ it("the wire is that of this version of the protocol", () => {
     SUBPROTOCOL: "presence.v1",
     clientMessages: "9a1720b18e4fbf8b",
     filter: "7df3c8bbda3e4789",
-    serverMessages: "e4c7cef7c103ab62",
+    serverMessages: "0d349e653fc06ad9",
     bodies: "92f84a76d53b58ec",
     closeCodes: "d4f0cb06a4a25331",
     errorCodes: "5419d9ea7092b364",

@@ -436,7 +436,7 @@ describe.each(TRANSPORTS)("HTTP over %s", (transport) => {
   it.each([
     ["no credentials", {}, "send Authorization: Bearer"],
     ["another scheme", { authorization: "Basic YTpi" }, "send Authorization: Bearer"],
-    ["a wrong secret", { authorization: "Bearer use-32-random" }, "not a secret of this app"],
+    ["a wrong secret", { authorization: "Bearer use-32-random" }, "none of this app's secrets"],
     ["what is nearly a token", { authorization: "Bearer a.b" }, "not a JWT"],
   ])("with %s is 401, which says what is wrong", async (_name, headers, reason) => {
     const head = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import type { Clock } from "../clock.ts";
 import type { GatewayNode } from "../gateway/gateway-node.ts";
 import type { Replication, ReplicationSink } from "../gateway/replication.ts";
@@ -104,6 +105,11 @@ export class Cluster implements Replication {
   /** Whether this node may not show the same sessions as the others now. */
   get isDegraded(): boolean {
     return !this.#every(({ replicator }) => replicator.isWhole);
+  }
+
+  tableIdOf(appId: string): string | undefined {
+    const logIds = this.#layout.of(appId).map((shard) => this.#shards.get(shard)?.replicator.logId);
+    return logIds.includes(undefined) ? undefined : hash(logIds.join(" "));
   }
 
   /** Whether Redis is out of memory for at least one shard. */
@@ -330,6 +336,11 @@ export class Cluster implements Replication {
       }
     }
   }
+}
+
+/** A text of the length of an id, however many parts it is made of. */
+function hash(text: string): string {
+  return createHash("sha256").update(text).digest("base64url");
 }
 
 /** The apps that have sessions in a shard. */

@@ -100,7 +100,8 @@ export interface ScanBatch {
 }
 
 export type JoinReply =
-  | { readonly ok: true }
+  /** Every writer of this log gets the same id. A log that is emptied gets another. */
+  | { readonly ok: true; readonly logId: string }
   /** Another writer, which is alive, holds this node id. */
   | { readonly ok: false; readonly holder: string };
 

@@ -15,7 +15,7 @@ export interface LogKeys {
   /**
    * A hash: the register. `count` of the entries; `bytes` and `marks`, see below; by writer, `s:` the number
    * of its last batch or `x` once it is evicted, `l:` its lease, `n:` its node id; by node id, `i:` the
-   * writer.
+   * writer; `id`, which names this log, and is the name of the first writer that joined.
    */
   readonly nodes: string;
 }
@@ -208,8 +208,8 @@ return {count, seq, full}
 `);
 
 /**
- * ARGV: writer, lease, node id, former writers. Returns the live writer that holds the node id, or an empty
- * text.
+ * ARGV: writer, lease, node id, former writers. Returns the live writer that holds the node id, or a list of
+ * the log's id.
  */
 const join = script(`
 local writer, lease, node = ARGV[3], ARGV[4], ARGV[5]
@@ -221,9 +221,10 @@ if holder and alive(holder) then return holder end
 for i = 6, #ARGV do
   if alive(ARGV[i]) then bury(ARGV[i]) end
 end
-local fields = {'s:' .. writer, 0, 'l:' .. writer, lease, 'n:' .. writer, node, 'i:' .. node, writer}
+local id = redis.call('HGET', nodes, 'id') or writer
+local fields = {'s:' .. writer, 0, 'l:' .. writer, lease, 'n:' .. writer, node, 'i:' .. node, writer, 'id', id}
 add('join', lease .. ' ' .. writer .. ' ' .. node, fields)
-return ''
+return {id}
 `);
 
 /** ARGV: writer, the seq that it must have, or -1 if it must not be in the register. */

@@ -79,6 +79,7 @@ export class GatewayNode {
   readonly #ticker: Ticker;
   readonly #random: () => number;
   readonly #replication: Replication | undefined;
+  readonly #ownTableId: string;
   #stallCheckAt = 0;
   #draining = false;
   readonly #onEmpty: (() => void)[] = [];
@@ -91,6 +92,7 @@ export class GatewayNode {
     this.nodeId = options.nodeId;
     this.#random = options.random;
     this.#replication = options.replication;
+    this.#ownTableId = makeId();
     const now = clock.now();
     const crashed = (error: unknown) => telemetry.crashed(error);
     this.pageTurns = new PageTurns(new TurnBudget(crashed));
@@ -130,6 +132,11 @@ export class GatewayNode {
   /** Whether its knowledge of other nodes may be out of date. */
   get isDegraded(): boolean {
     return this.#replication?.isDegraded ?? false;
+  }
+
+  /** Names the sessions of an app that this node shows: those that all nodes share, or its own. */
+  tableIdOf(appId: string): string {
+    return this.#replication?.tableIdOf(appId) ?? this.#ownTableId;
   }
 
   get isDraining(): boolean {

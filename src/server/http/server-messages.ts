@@ -22,6 +22,7 @@ export const ServerMessageSchema = z.union([
     nodeId: Id,
     heartbeatMs: count,
     resumeWindowMs: count,
+    tableId: Id.optional(),
   }),
   z.object({ type: z.literal("opened"), ...maybeId, sessionId: Id, resumed: z.boolean() }),
   z.object({

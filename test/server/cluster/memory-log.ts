@@ -27,6 +27,8 @@ interface State {
   names: Map<string, string>;
   entries: Entry[];
   lastId: string;
+  /** The first writer that joined. */
+  logId: string | undefined;
 }
 
 /** The rules of log.ts in memory, and what can happen to a log. What Redis does is held against it. */
@@ -85,7 +87,8 @@ export class MemoryLog {
     register.set(writer, { seq: 0, leaseMs, nodeId });
     names.set(nodeId, writer);
     this.#add((at) => ({ ...at, kind: "join", writer, leaseMs, nodeId }));
-    return { ok: true };
+    this.#state.logId ??= writer;
+    return { ok: true, logId: this.#state.logId };
   }
 
   append({ writer, seq, ops }: Extract<Command, { do: "append" }>): AppendReply {
@@ -179,7 +182,15 @@ export class MemoryLog {
 }
 
 function empty(): State {
-  return { count: 0, rows: new Map(), register: new Map(), names: new Map(), entries: [], lastId: "0-0" };
+  return {
+    count: 0,
+    rows: new Map(),
+    register: new Map(),
+    names: new Map(),
+    entries: [],
+    lastId: "0-0",
+    logId: undefined,
+  };
 }
 
 function isAfter(id: string, other: string): boolean {
