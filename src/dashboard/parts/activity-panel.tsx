@@ -21,7 +21,7 @@ export function ActivityPanel({ store, onSelect }: Props) {
     >
       <h2 id="activity-title">Entered and left</h2>
       {entries.length === 0 ? (
-        <p class="muted">No changes since this filter was applied.</p>
+        <p class="muted">Nobody has entered or left yet.</p>
       ) : (
         // biome-ignore lint/a11y/noNoninteractiveTabindex: the keyboard must be able to scroll it
         <ol class="activity-list" tabIndex={0} aria-labelledby="activity-title" onKeyDown={moveFocus}>
@@ -49,6 +49,16 @@ function rendered(entry: ActivityEntry, onSelect: (userId: string) => void): Com
   let node = nodes.get(entry);
   if (node === undefined) {
     const { number, at, userId, cause } = entry;
+    if (userId === undefined) {
+      node = (
+        <li key={number} class="divider">
+          <time>{clockTime(at)}</time>
+          <span>Filter changed</span>
+        </li>
+      );
+      nodes.set(entry, node);
+      return node;
+    }
     node = (
       <li key={number} class={cause === undefined ? "entered" : "left"}>
         <time>{clockTime(at)}</time>

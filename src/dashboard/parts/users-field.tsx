@@ -51,6 +51,11 @@ export function UsersField({ userIds, onChange }: Props) {
         <button class="button" type="submit">
           Add
         </button>
+        {userIds.length > 1 && (
+          <button class="button" type="button" onClick={() => onChange([])}>
+            All users
+          </button>
+        )}
         {userIds.length > 0 && (
           <ul class="chips" aria-label="Users in the filter">
             {userIds.slice(0, MOST_SHOWN).map((userId) => (
@@ -69,11 +74,6 @@ export function UsersField({ userIds, onChange }: Props) {
               <li class="chip">and {plural(userIds.length - MOST_SHOWN, "more", "more")}</li>
             )}
           </ul>
-        )}
-        {userIds.length > 1 && (
-          <button class="button" type="button" onClick={() => onChange([])}>
-            All users
-          </button>
         )}
       </div>
     </form>
