@@ -13,10 +13,10 @@ export function sinceTime({ at, isExact }: Since): string {
   return isExact ? clockTime(at) : `before ${clockTime(at)}`;
 }
 
-/** Formats how long ago a time was: `12 min 5 s`. If it was earlier, says so. */
+/** Formats how long ago a time was, in one unit: `12 min`. If it was earlier, says so. */
 export function sinceDuration({ at, isExact }: Since, now: number): string {
-  const text = duration(Math.max(0, now - at) / 1000);
-  return isExact ? text : `more than ${text}`;
+  const [count, unit] = duration(Math.max(0, now - at) / 1000).split(" ");
+  return isExact ? `${count} ${unit}` : `over ${count} ${unit}`;
 }
 
 /** Formats the length of a chart: `the last minute`, `the last 15 minutes`. */

@@ -18,12 +18,14 @@ const ROW_HEIGHT = 36;
 const NARROW_ROW_HEIGHT = 60;
 /** More names would not fit. The conversation itself has all. */
 const MOST_NAMES = 6;
+const NARROW_MOST_NAMES = 2;
 
 /** The conversations of the rows, and who is in them. Only the rows on screen are in the page. */
 export function ConversationTable({ store, onSelect, onConversation }: Props) {
   useTopic(store.changed);
   const table = useRef<HTMLDivElement>(null);
-  const rowHeight = useMedia(NARROW) ? NARROW_ROW_HEIGHT : ROW_HEIGHT;
+  const isNarrow = useMedia(NARROW);
+  const rowHeight = isNarrow ? NARROW_ROW_HEIGHT : ROW_HEIGHT;
   const { scrollTop, setScrollTop, height } = useScroll(table);
   const { shown } = store.rows;
   const conversations = useMemo(() => conversationsOf(shown), [shown]);
@@ -55,6 +57,7 @@ export function ConversationTable({ store, onSelect, onConversation }: Props) {
             conversation={conversation}
             index={first + offset}
             top={(first + offset) * rowHeight}
+            mostNames={isNarrow ? NARROW_MOST_NAMES : MOST_NAMES}
             onSelect={onSelect}
             onConversation={onConversation}
           />
@@ -68,11 +71,12 @@ interface RowProps extends TableActions {
   readonly conversation: Conversation;
   readonly index: number;
   readonly top: number;
+  readonly mostNames: number;
 }
 
-function ConversationRow({ conversation, index, top, onSelect, onConversation }: RowProps) {
+function ConversationRow({ conversation, index, top, mostNames, onSelect, onConversation }: RowProps) {
   const { id, participants, focused, typing } = conversation;
-  const more = participants.length - MOST_NAMES;
+  const more = participants.length - mostNames;
   return (
     <div role="row" class="grid-row" aria-rowindex={index + 2} style={{ transform: `translateY(${top}px)` }}>
       <div role="rowheader" class="cell conversation">
@@ -98,7 +102,7 @@ function ConversationRow({ conversation, index, top, onSelect, onConversation }:
         <span class="unit"> typing</span>
       </div>
       <div role="cell" class="cell participants">
-        {participants.slice(0, MOST_NAMES).map((participant) => (
+        {participants.slice(0, mostNames).map((participant) => (
           <Name key={participant.userId} participant={participant} onSelect={onSelect} />
         ))}
         {more > 0 && <span class="more">{plural(more, "more", "more")}</span>}

@@ -120,10 +120,12 @@ function SessionCard({ kind, session, times, onConversation }: SessionProps) {
             {selectedConversationId === null ? "none" : <UserText text={selectedConversationId} />}
           </button>
         </dd>
-        <dt>In it since</dt>
-        <dd>
-          <SinceText since={times.conversation} />
-        </dd>
+        {selectedConversationId !== null && <dt>In it since</dt>}
+        {selectedConversationId !== null && (
+          <dd>
+            <SinceText since={times.conversation} />
+          </dd>
+        )}
         <dt>Open since</dt>
         <dd>
           <SinceText since={times.online} />

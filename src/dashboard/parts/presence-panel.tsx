@@ -41,7 +41,7 @@ export function PresencePanel({ appId, store, state, selected, onChange, ...acti
           <span>
             {filter.includeBackgroundSessions
               ? `${wholeNumber(counts.backgroundSessions)} background`
-              : "background left out"}
+              : "background hidden"}
           </span>
           <span>{wholeNumber(counts.focused)} focused</span>
           <span>{wholeNumber(counts.typing)} typing</span>
@@ -54,6 +54,13 @@ export function PresencePanel({ appId, store, state, selected, onChange, ...acti
             value={view}
             onChange={(chosen) => onChange({ view: chosen })}
           />
+          <button
+            class="button pause"
+            type="button"
+            onClick={() => (isPaused ? store.resume() : store.pause())}
+          >
+            {isPaused ? "Resume" : "Pause"}
+          </button>
           <label class="visually-hidden" for="search">
             Search users, conversations and custom fields
           </label>
@@ -84,13 +91,6 @@ export function PresencePanel({ appId, store, state, selected, onChange, ...acti
               ))}
             </select>
           </label>
-          <button
-            class="button pause"
-            type="button"
-            onClick={() => (isPaused ? store.resume() : store.pause())}
-          >
-            {isPaused ? "Resume" : "Pause"}
-          </button>
         </div>
       </div>
       <StateNotice store={store} search={search} />
