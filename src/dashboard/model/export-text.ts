@@ -26,8 +26,8 @@ const TITLES = [
 ];
 
 /**
- * The sessions of rows as CSV (RFC 4180), one line for each session. It begins with a byte order mark. Without
- * one, Excel does not read UTF-8.
+ * The sessions of rows as CSV (RFC 4180), one line for each session. It begins with a byte order mark.
+ * Without one, Excel does not read UTF-8.
  */
 export function toCsv(rows: readonly Row[]): string {
   const lines = rows.flatMap((row) =>

@@ -3,8 +3,8 @@ import uPlot from "uplot";
 const HEIGHT = 72;
 
 /**
- * Draws a chart into an element, in its text colour. The chart follows the element's width and colour. `marks`
- * are times, in seconds, at which it has a dashed line.
+ * Draws a chart into an element, in its text colour. The chart follows the element's width and colour.
+ * `marks` are times, in seconds, at which it has a dashed line.
  */
 export function makePlot(
   place: HTMLElement,

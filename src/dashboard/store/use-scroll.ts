@@ -8,7 +8,7 @@ interface Scroll {
   readonly height: number;
 }
 
-/** Scroll position and height of an element that scrolls, in pixels. The element reports its scroll events. */
+/** Scroll position and height, in pixels, of an element that scrolls. Its scroll events set the position. */
 export function useScroll(element: RefObject<HTMLElement | null>): Scroll {
   const [scrollTop, setScrollTop] = useState(0);
   const [height, setHeight] = useState(600);
