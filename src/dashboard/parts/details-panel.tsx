@@ -50,7 +50,9 @@ export function DetailsPanel({ credentials, store, userId, onUser, onConversatio
       {row === undefined ? (
         <p class="muted">This user does not match the filter now.</p>
       ) : (
-        <Sessions row={row} onConversation={onConversation} />
+        <p>
+          Online since <SinceText since={row.online} />
+        </p>
       )}
       <div class="actions">
         <button class="button" type="button" onClick={() => onUser(userId)}>
@@ -58,6 +60,7 @@ export function DetailsPanel({ credentials, store, userId, onUser, onConversatio
         </button>
         <EndSessions credentials={credentials} userId={userId} />
       </div>
+      {row !== undefined && <Sessions row={row} onConversation={onConversation} />}
     </section>
   );
 }
@@ -67,25 +70,19 @@ interface SessionsProps {
   readonly onConversation: (id: string | null) => void;
 }
 
-function Sessions({ row, onConversation }: SessionsProps) {
-  const { value, times, online } = row;
+function Sessions({ row: { value, times }, onConversation }: SessionsProps) {
   return (
-    <>
-      <p>
-        Online since <SinceText since={online} />
-      </p>
-      <ul class="sessions">
-        {sessionsOf(value).map((session, index) => (
-          <SessionCard
-            key={session.sessionId}
-            kind={index < value.widgets.length ? "Widget" : "Background"}
-            session={session}
-            times={times[index]!}
-            onConversation={onConversation}
-          />
-        ))}
-      </ul>
-    </>
+    <ul class="sessions">
+      {sessionsOf(value).map((session, index) => (
+        <SessionCard
+          key={session.sessionId}
+          kind={index < value.widgets.length ? "Widget" : "Background"}
+          session={session}
+          times={times[index]!}
+          onConversation={onConversation}
+        />
+      ))}
+    </ul>
   );
 }
 
