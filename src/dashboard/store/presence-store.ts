@@ -154,7 +154,7 @@ export class PresenceStore {
 
   #onStatus(status: Status, { error, retryInMs }: StatusDetail): void {
     const now = Date.now();
-    if (this.#phase.kind === "live") {
+    if (this.#phase.kind === "live" && status !== "connected") {
       this.#liveAt = now;
       this.#isCatchingUp = true;
     }
