@@ -1,4 +1,5 @@
 import type { Credentials } from "../model/credentials.ts";
+import { gatewayAddress } from "./address.ts";
 
 const TIMEOUT_MS = 10_000;
 
@@ -9,7 +10,7 @@ const TIMEOUT_MS = 10_000;
  */
 export async function endSessions({ appId, token }: Credentials, userId: string): Promise<number> {
   const path = `/v1/${encodeURIComponent(appId)}/users/${encodeURIComponent(userId)}/sessions`;
-  const response = await fetch(path, {
+  const response = await fetch(gatewayAddress() + path, {
     method: "DELETE",
     headers: { authorization: `Bearer ${token}` },
     signal: AbortSignal.timeout(TIMEOUT_MS),

@@ -4,7 +4,10 @@ import { endSessions } from "../../../src/dashboard/store/end-sessions.ts";
 const respond = vi.fn<(url: string, init: RequestInit) => Promise<Response>>();
 const credentials = { token: "a.b.c", appId: "my app" };
 
-beforeEach(() => vi.stubGlobal("fetch", respond));
+beforeEach(() => {
+  vi.stubGlobal("fetch", respond);
+  vi.stubGlobal("location", { href: "https://example.com/presence/dashboard/#typing=yes" });
+});
 afterEach(() => {
   vi.unstubAllGlobals();
   respond.mockReset();
@@ -14,7 +17,7 @@ it("asks the gateway to end them, and resolves with their number", async () => {
   respond.mockResolvedValue(Response.json({ ended: 3 }));
   expect(await endSessions(credentials, "a/b?c#d")).toBe(3);
   expect(respond).toHaveBeenCalledExactlyOnceWith(
-    "/v1/my%20app/users/a%2Fb%3Fc%23d/sessions",
+    "https://example.com/presence/v1/my%20app/users/a%2Fb%3Fc%23d/sessions",
     expect.objectContaining({ method: "DELETE", headers: { authorization: "Bearer a.b.c" } }),
   );
 });
