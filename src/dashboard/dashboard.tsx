@@ -6,6 +6,7 @@ import { ChartStrip } from "./parts/chart-strip.tsx";
 import { CurlPanel } from "./parts/curl-panel.tsx";
 import { DetailsPanel } from "./parts/details-panel.tsx";
 import { FilterBar } from "./parts/filter-bar.tsx";
+import { Fold } from "./parts/fold.tsx";
 import { NodePanel } from "./parts/node-panel.tsx";
 import { PresencePanel } from "./parts/presence-panel.tsx";
 import { TokenNotice } from "./parts/token-notice.tsx";
@@ -40,9 +41,10 @@ export function Dashboard({ credentials, onRenew, onSignOut }: Props) {
     poll.renew(credentials);
   }, [store, poll, credentials]);
 
+  const filterFields = Object.keys(state.filter).length;
   const showUser = (userId: string) => changeState({ filter: { ...state.filter, userIds: [userId] } });
   const showConversation = (id: string | null) =>
-    changeState({ filter: { ...state.filter, selectedConversationId: id } });
+    changeState({ view: "users", filter: { ...state.filter, selectedConversationId: id } });
   const deselect = () => setSelected(undefined);
   return (
     <div class="page">
@@ -50,16 +52,20 @@ export function Dashboard({ credentials, onRenew, onSignOut }: Props) {
         <TopBar appId={credentials.appId} store={store} onSignOut={onSignOut} />
         <TokenNotice credentials={credentials} store={store} onRenew={onRenew} />
       </div>
-      <FilterBar state={state} onChange={changeState} />
-      <ChartStrip store={store} />
+      <Fold title={filterFields === 0 ? "Filter" : `Filter: ${filterFields} set`}>
+        <FilterBar state={state} onChange={changeState} />
+      </Fold>
+      <Fold title="Charts">
+        <ChartStrip store={store} />
+      </Fold>
       <main class="main" aria-label="Who is online">
         <PresencePanel
+          appId={credentials.appId}
           store={store}
           state={state}
           selected={selected}
           onChange={changeState}
           onSelect={setSelected}
-          onUser={showUser}
           onConversation={showConversation}
         />
       </main>
@@ -67,6 +73,7 @@ export function Dashboard({ credentials, onRenew, onSignOut }: Props) {
         {selected !== undefined && (
           <DetailsPanel
             key={selected}
+            credentials={credentials}
             store={store}
             userId={selected}
             onUser={showUser}

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from "vitest";
+import { NEW_SESSION } from "../../src/core/sessions/session.ts";
 import { ownPort } from "../programs/own-port.ts";
 import { describeInBrowser } from "../support/browser.ts";
 import { accessibilityProblems, DashboardPage, type PageElement, populate } from "../support/dashboard.ts";
@@ -176,6 +177,12 @@ describeInBrowser("the dashboard's states", (browser) => {
       await page.getByLabel("Only these users").press("Enter");
       await dashboard.expectUsers("user-1");
       expect(await dashboard.accessibilityProblems()).toEqual([]);
+      await page.getByRole("button", { name: "Reset filter" }).click();
+      await dashboard.choose("Rows", "Conversations");
+      await page.getByRole("table", { name: "Conversations" }).waitFor();
+      await page.getByRole("button", { name: "Pause" }).click();
+      await dashboard.expectStatus(/^Paused/);
+      expect(await dashboard.accessibilityProblems()).toEqual([]);
       expect(await page.evaluate("document.documentElement.dataset.theme")).toBe(colorScheme);
     });
   });
@@ -193,13 +200,57 @@ describeInBrowser("the dashboard's states", (browser) => {
     await expect.poll(theme).toBe("dark");
     await page.emulateMedia({ colorScheme: "light" });
     await expect.poll(theme).toBe("light");
-    const toggle = page.getByRole("button", { name: "Dark" });
-    expect(await toggle.getAttribute("aria-pressed")).toBe("false");
-    await toggle.click();
+    await page.getByRole("button", { name: "Dark mode" }).click();
     await expect.poll(theme).toBe("dark");
+    await page.getByRole("button", { name: "Light mode" }).waitFor();
     await page.reload();
     await expect.poll(theme).toBe("dark");
     expect(await page.evaluate("Object.values(localStorage)")).toEqual(["dark"]);
+  });
+
+  it("on a phone the first user is on the screen, and filter and charts unfold", async () => {
+    gateway = await TestGateway.start("ws");
+    populate(gateway, numbered(50), { selectedConversationId: "c1" });
+    const dashboard = await DashboardPage.open(browser, gateway, "user=user-1", { viewport: PHONE });
+    const { page } = dashboard;
+    await dashboard.expectUsers("user-1");
+    const { y, height } = (await dashboard.row("user-1").boundingBox())!;
+    expect(y + height).toBeLessThan(PHONE.height / 2);
+    expect(await page.locator(".filter-bar, .charts").count()).toBe(0);
+    const filter = page.getByRole("button", { name: "Filter: 1 set" });
+    expect(await filter.getAttribute("aria-expanded")).toBe("false");
+    await filter.click();
+    expect(await filter.getAttribute("aria-expanded")).toBe("true");
+    await page.getByRole("button", { name: "Charts" }).click();
+    await expect.poll(() => page.locator(".chart-value").first().textContent()).toBe("1");
+    expect(await dashboard.accessibilityProblems()).toEqual([]);
+    await page.getByRole("button", { name: "Reset filter" }).click();
+    await page.getByRole("button", { name: "Filter", exact: true }).click();
+    await expect.poll(() => page.locator(".filter-bar").count()).toBe(0);
+    await dashboard.choose("Rows", "Conversations");
+    const rows = page.locator(".conversations .grid-body [role=row]");
+    await expect
+      .poll(() => rows.allTextContents())
+      .toEqual(["c150 users0 focused0 typinguser-1user-248 more"]);
+    expect(await page.evaluate("[document.documentElement.scrollWidth, innerWidth]")).toEqual([360, 360]);
+  });
+
+  it("20,000 conversations: the page contains few rows", async () => {
+    gateway = await TestGateway.start("ws");
+    const presence = gateway.presence();
+    presence.transact(gateway.node.clock.now(), (sessions) => {
+      for (const userId of numbered(20_000)) {
+        const fields = { ...NEW_SESSION, selectedConversationId: `of ${userId}` };
+        sessions.open(userId, "widget", fields, { onSessionTaken() {} });
+      }
+    });
+    const dashboard = await DashboardPage.open(browser, gateway, "view=conversations");
+    const table = dashboard.page.getByRole("table", { name: "Conversations" });
+    await expect.poll(() => table.getAttribute("aria-rowcount")).toBe("20001");
+    expect(await dashboard.rows.count()).toBeLessThan(100);
+    await table.evaluate((element) => (element as unknown as PageElement).scrollTo(0, 1e9));
+    await expect.poll(() => dashboard.rows.last().getAttribute("aria-rowindex")).toBe("20001");
+    expect(await dashboard.rows.count()).toBeLessThan(100);
   });
 
   it("on a phone nothing is wider than the page", async () => {

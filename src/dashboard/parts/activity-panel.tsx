@@ -21,7 +21,7 @@ export function ActivityPanel({ store, onSelect }: Props) {
     >
       <h2 id="activity-title">Entered and left</h2>
       {entries.length === 0 ? (
-        <p class="muted">No changes since this filter was applied.</p>
+        <p class="muted">Nobody has entered or left yet.</p>
       ) : (
         // biome-ignore lint/a11y/noNoninteractiveTabindex: the keyboard must be able to scroll it
         <ol class="activity-list" tabIndex={0} aria-labelledby="activity-title" onKeyDown={moveFocus}>
@@ -60,6 +60,14 @@ class ActivityItem extends Component<ItemProps> {
 
   override render({ entry, onSelect }: ItemProps) {
     const { at, userId, cause } = entry;
+    if (userId === undefined) {
+      return (
+        <li class="divider">
+          <time>{clockTime(at)}</time>
+          <span>Filter changed</span>
+        </li>
+      );
+    }
     return (
       <li class={cause === undefined ? "entered" : "left"}>
         <time>{clockTime(at)}</time>

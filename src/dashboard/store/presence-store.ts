@@ -13,7 +13,9 @@ import { ActivityLog } from "../model/activity-log.ts";
 import { type Credentials, endsWithin } from "../model/credentials.ts";
 import { type DashboardState, isSameFilter } from "../model/dashboard-state.ts";
 import { History } from "../model/history.ts";
+import type { RowContext } from "../model/row.ts";
 import { Rows } from "../model/rows.ts";
+import { timesOfArrival } from "../model/session-times.ts";
 import { gatewayAddress } from "./address.ts";
 import { Topic } from "./topic.ts";
 
@@ -38,7 +40,8 @@ const BAD_FILTER =
  * All presence data of the page. It subscribes to one filter at a time and samples its counts every second.
  */
 export class PresenceStore {
-  readonly rows = new Rows();
+  /** The rows as they arrive, also while the page is paused. */
+  readonly live = new Rows();
   readonly activity = new ActivityLog();
   readonly history = new History();
   /** Notifies when rows, activity, counts or phase change. */
@@ -59,16 +62,29 @@ export class PresenceStore {
   #listed: PresenceFilter | undefined;
   #since = 0;
   #liveAt: number | undefined;
-  #diffs = 0;
+  #changes = 0;
   #sampledAt = Date.now();
+  /** Whether the page was offline, so that the next change tells of what happened before. */
+  #isCatchingUp = false;
+  #pause: { readonly at: number; readonly rows: Rows } | undefined;
 
   constructor(credentials: Credentials, state: DashboardState) {
     this.#credentials = credentials;
     this.#state = state;
-    this.rows.arrange(state.search, state.sort);
+    this.live.arrange(state.search, state.sort);
     this.#client = this.#connect();
     this.#subscribe(state.filter);
     this.#timer = setInterval(() => this.#tick(), SECOND);
+  }
+
+  /** The rows that the page shows. They stand still while it is paused. */
+  get rows(): Rows {
+    return this.#pause?.rows ?? this.live;
+  }
+
+  /** Since when the page is paused, in milliseconds since 1970; undefined if it is not. */
+  get pausedAt(): number | undefined {
+    return this.#pause?.at;
   }
 
   get phase(): Phase {
@@ -92,14 +108,30 @@ export class PresenceStore {
     return this.#since;
   }
 
+  /** Shows another state. A new filter ends a pause. */
   show(state: DashboardState): void {
     const before = this.#state;
     this.#state = state;
-    this.rows.arrange(state.search, state.sort);
+    this.live.arrange(state.search, state.sort);
+    this.#pause?.rows.arrange(state.search, state.sort);
     if (!isSameFilter(before.filter, state.filter)) {
+      this.resume();
       this.#isPending = true;
       this.#subscribe(state.filter);
     }
+    this.changed.notify();
+  }
+
+  /** Table and activity stand still until `resume`. Everything still arrives, so nothing is missed. */
+  pause(): void {
+    this.#pause ??= { at: Date.now(), rows: this.live.copy() };
+    this.activity.hold();
+    this.changed.notify();
+  }
+
+  resume(): void {
+    this.#pause = undefined;
+    this.activity.release();
     this.changed.notify();
   }
 
@@ -158,7 +190,10 @@ export class PresenceStore {
 
   #onStatus(status: Status, { error, retryInMs }: StatusDetail): void {
     const now = Date.now();
-    if (this.#phase.kind === "live") this.#liveAt = now;
+    if (this.#phase.kind === "live" && status !== "connected") {
+      this.#liveAt = now;
+      this.#isCatchingUp = true;
+    }
     if (status === "connected") {
       this.#phase = { kind: "live" };
       this.#wasAccepted = true;
@@ -201,24 +236,34 @@ export class PresenceStore {
   }
 
   #start(snapshot: PresenceSnapshot): void {
+    const now = Date.now();
+    const { filter } = this.#state;
+    const isOther = this.#listed !== undefined && !isSameFilter(this.#listed, filter);
+    this.#listed = filter;
     this.#isPending = false;
-    this.#since = Date.now();
-    this.rows.reset(snapshot);
-    // Connected anew, for example with another token, the page goes on as it was.
-    if (this.#listed === undefined || !isSameFilter(this.#listed, this.#state.filter)) {
-      this.activity.clear();
-      this.history.clear();
+    this.#since = now;
+    this.#isCatchingUp = false;
+    this.live.reset(snapshot, this.#context(now, false));
+    if (isOther) {
+      this.activity.addDivider(now);
+      this.history.mark(now / SECOND);
     }
-    this.#listed = this.#state.filter;
-    this.#diffs = 0;
+    this.#changes = 0;
     this.#sample();
   }
 
   #apply(snapshot: PresenceSnapshot, change: PresenceChange): void {
     const now = Date.now();
-    this.#diffs++;
-    this.rows.apply(snapshot, change, now);
+    this.#changes++;
+    this.live.apply(snapshot, change, this.#context(now, !this.#isCatchingUp));
+    this.#isCatchingUp = false;
     this.activity.add(change, now);
+  }
+
+  #context(now: number, isSeen: boolean): RowContext {
+    const { filter } = this.#state;
+    const shows = typeof filter.selectedConversationId === "string" ? "conversation" : "online";
+    return { arrival: timesOfArrival(filter, now, isSeen), shows };
   }
 
   #fail(error: PresenceError | undefined): void {
@@ -236,7 +281,7 @@ export class PresenceStore {
 
   #sample(): void {
     const now = Date.now();
-    const { users, focused, typing } = this.rows.counts;
+    const { users, focused, typing } = this.live.counts;
     // Browsers run the timers of a background page less often.
     const seconds = Math.max(0.2, (now - this.#sampledAt) / SECOND);
     const isKnown = this.#phase.kind === "live";
@@ -244,9 +289,9 @@ export class PresenceStore {
       online: isKnown ? users : null,
       focused: isKnown ? focused : null,
       typing: isKnown ? typing : null,
-      diffsPerSecond: isKnown ? this.#diffs / seconds : null,
+      changesPerSecond: isKnown ? this.#changes / seconds : null,
     });
-    this.#diffs = 0;
+    this.#changes = 0;
     this.#sampledAt = now;
   }
 }
