@@ -14,7 +14,7 @@ import type { Status } from "./types.ts";
  * | `reconnecting.wait`   | the next attempt    | retry → reconnecting.token, wake → reconnecting.wait  |
  * | `reconnecting.token`  | a token             | token → reconnecting.socket, wake → reconnecting.wait |
  * | `reconnecting.socket` | message `connected` | accepted → connected                                  |
- * | `failed`              |                     |                                                       |
+ * | `failed`              | the app             | start → connecting.token                              |
  * | `closed`              |                     |                                                       |
  *
  * Besides: all states but `closed` have close → closed, and all but `failed` and `closed` have
@@ -34,7 +34,7 @@ export type ConnectionState =
   | "closed";
 
 export type ConnectionEvent =
-  /** The app has opened, subscribed or queried something. */
+  /** The app has opened, subscribed or queried something; or it asks to try once more. */
   | "start"
   /** The page or the network came back, or nothing was heard for a heartbeat. */
   | "wake"
@@ -104,7 +104,7 @@ const STATES: Readonly<Record<ConnectionState, StateRow>> = {
     on: { ...trying, token: "reconnecting.socket", wake: "reconnecting.wait" },
   },
   "reconnecting.socket": handshake,
-  failed: { on: { close: "closed" } },
+  failed: { on: { close: "closed", start: "connecting.token" } },
   closed: { on: {} },
 };
 
