@@ -105,7 +105,7 @@ export class ClientSession implements Session {
     this.#over();
     if (wasOpen) this.#tell();
     // A new session whose message has not gone out.
-    else if (!this.#id && this.#requests.delete(this.#requestId)) this.#isRequested = false;
+    else if (!this.#id && this.#requests.withdraw(this.#requestId)) this.#isRequested = false;
     this.#mayForget();
   }
 

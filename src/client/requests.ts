@@ -52,12 +52,17 @@ export class Requests {
     return id;
   }
 
-  /** Nothing waits for the answer any more. Returns whether the message was still to be sent. */
-  delete(id: number): boolean {
-    const timer = this.#pending.get(id)?.timer;
-    clearTimeout(timer);
+  /** Nothing waits for the answer any more. */
+  delete(id: number): void {
+    clearTimeout(this.#pending.get(id)?.timer);
     this.#pending.delete(id);
-    return !!timer;
+  }
+
+  /** Takes a message back. Returns whether that was possible: the gateway may have it already. */
+  withdraw(id: number): boolean {
+    const canBe = !!this.#pending.get(id)?.timer;
+    if (canBe) this.delete(id);
+    return canBe;
   }
 
   /** Hands an answer to its request. One that belongs to none is ignored. */

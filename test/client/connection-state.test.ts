@@ -101,7 +101,7 @@ const EXPECTED: Record<ConnectionState, Expected> = {
     suspend: ["idle", "drop", "status"],
     close: ["closed", "close", "status"],
   },
-  failed: { close: ["closed", "status"] },
+  failed: { start: ["connecting.token", "status", "token"], close: ["closed", "status"] },
   closed: {},
 };
 
