@@ -1,11 +1,6 @@
 import type { Connection } from "./connection.ts";
 import { protocolError } from "./errors.ts";
-import {
-  REPLACED_MS,
-  TYPING_IDLE_MS,
-  TYPING_REPEAT_MS,
-  UPDATE_INTERVAL_MS,
-} from "./limits.ts";
+import { REPLACED_MS, TYPING_IDLE_MS, TYPING_REPEAT_MS, UPDATE_INTERVAL_MS } from "./limits.ts";
 import { stash } from "./page-lifecycle.ts";
 import { isPassing, type Requests } from "./requests.ts";
 import { SessionState } from "./session-state.ts";

@@ -83,9 +83,6 @@ export class Connection {
   #nodeId: string | undefined;
   #heartbeatMs = 0;
   #pace = new Pace(1);
-  /** Pings that may still go unanswered, and the time of the answer to the last one. */
-  #pingsLeft = 0;
-  #pongBy = 0;
   /** A node that goes down says when to come back. */
   #notBefore = 0;
 
@@ -168,8 +165,6 @@ export class Connection {
       case "connect":
         return this.#openSocket();
       case "listen":
-        this.#pingsLeft = MAX_PINGS;
-        this.#pongBy = Number.NEGATIVE_INFINITY;
         return this.#startTimer(this.#heartbeatMs, () => this.wake());
       case "ping":
         return this.#ping();
@@ -276,23 +271,14 @@ export class Connection {
     this.#owner.connected(isAnother ? Math.min(resumeWindowMs, MAX_WAIT_MS) : 0);
   }
 
-  /** Whether no ping is under way, or this process has slept over the time for its answer. */
-  #mayPing(now: number): boolean {
-    return now > this.#pongBy + SLEPT_MS && this.#pingsLeft > 0;
-  }
-
-  #ping(): void {
-    const now = performance.now();
-    const mayPing = this.#mayPing(now);
-    if (mayPing) {
-      this.#pingsLeft--;
-      this.#pongBy = now + PONG_TIMEOUT_MS;
-    }
-    this.#startTimer(this.#pongBy - now, () => {
-      if (this.#mayPing(performance.now())) this.#ping();
+  /** @param left How many pings may go without an answer because this process slept. */
+  #ping(left = MAX_PINGS): void {
+    const sentAt = performance.now();
+    this.#startTimer(PONG_TIMEOUT_MS, () => {
+      if (left > 1 && performance.now() - sentAt > PONG_TIMEOUT_MS + SLEPT_MS) this.#ping(left - 1);
       else this.#lost(noAnswer());
     });
-    if (mayPing) this.send({ type: "ping" });
+    this.send({ type: "ping" });
   }
 
   async #refresh(): Promise<void> {
@@ -320,7 +306,7 @@ export class Connection {
       // A text has no successor.
       if (typeof this.#options.token === "string" || now - (this.#refusedSince ?? now) >= REFUSED_MS) {
         this.#refusedSince = undefined;
-        return this.#dispatch("rejected", new PresenceError("UNAUTHENTICATED", reason || "no valid token"));
+        return this.#dispatch("rejected", new PresenceError("UNAUTHENTICATED", reason || BAD_TOKEN));
       }
     }
     this.#lost(new PresenceError("DISCONNECTED", `closed: ${code} ${reason}`));
@@ -348,7 +334,7 @@ export class Connection {
   }
 }
 
-const BAD_TOKEN = `a token has 1 to ${MAX_TOKEN_LENGTH} characters`;
+const BAD_TOKEN = "no valid token";
 
 function isToken(token: unknown): token is string {
   return typeof token === "string" && token !== "" && token.length <= MAX_TOKEN_LENGTH;

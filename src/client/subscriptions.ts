@@ -23,10 +23,9 @@ export class Subscriptions implements SharedSubscriptionOwner {
   readonly #held = new Set<SharedSubscription>();
   /** So many places the socket is believed to have. */
   #places = USUAL_SUBSCRIPTIONS;
-  /** Whether the gateway has refused one more. Then one at a time is tried again. */
-  #isFull = false;
-  #tries = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  /** While there are more: one at a time is tried, to see whether there is another place by now. */
+  #tries = 0;
   #retryTimer: ReturnType<typeof setTimeout> | undefined;
   #graceEndsAt = 0;
 
@@ -70,8 +69,7 @@ export class Subscriptions implements SharedSubscriptionOwner {
   lost(): void {
     for (const shared of this.#byFilter.values()) shared.lost();
     this.#held.clear();
-    this.#places = USUAL_SUBSCRIPTIONS;
-    this.#found();
+    this.#setPlaces(USUAL_SUBSCRIPTIONS);
     clearTimeout(this.#timer);
     this.#timer = undefined;
   }
@@ -107,14 +105,10 @@ export class Subscriptions implements SharedSubscriptionOwner {
     else this.#held.delete(shared);
     if (error?.code === "LIMIT_REACHED") {
       this.#places = this.#held.size;
-      this.#isFull = true;
       // Perhaps there is room for another: this one is tried again after them.
       this.#byFilter.delete(shared.filter.key);
       this.#byFilter.set(shared.filter.key, shared);
-    } else if (!error && this.#held.size > this.#places) {
-      this.#places = this.#held.size;
-      this.#found();
-    }
+    } else if (!error && this.#held.size > this.#places) this.#setPlaces(2 * this.#held.size);
     if (error && !isPassing(error)) this.failed(shared, error);
     else if (shared.isWanted) this.#settleIn(0);
     else this.#settle();
@@ -129,9 +123,8 @@ export class Subscriptions implements SharedSubscriptionOwner {
     this.#timer ??= setTimeout(() => this.#settle(), ms);
   }
 
-  /** There may be more places than it seemed. */
-  #found(): void {
-    this.#isFull = false;
+  #setPlaces(places: number): void {
+    this.#places = places;
     this.#tries = 0;
     clearTimeout(this.#retryTimer);
     this.#retryTimer = undefined;
@@ -142,7 +135,7 @@ export class Subscriptions implements SharedSubscriptionOwner {
    * something that is wanted.
    * @param spare How many to try beyond the places that the gateway seems to have.
    */
-  #settle(spare = this.#isFull ? 0 : Number.POSITIVE_INFINITY): void {
+  #settle(spare = 0): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
     const all = [...this.#byFilter.values()];
@@ -166,11 +159,14 @@ export class Subscriptions implements SharedSubscriptionOwner {
       if (!shared.isMissing) continue;
       if (this.#held.size >= this.#places) {
         if (isHeldUp) return;
-        if (spare-- <= 0) {
-          this.#retryTimer ??= setTimeout(() => {
-            this.#retryTimer = undefined;
-            this.#settle(1);
-          }, repeatDelay(this.#tries++));
+        if (!spare--) {
+          this.#retryTimer ??= setTimeout(
+            () => {
+              this.#retryTimer = undefined;
+              this.#settle(1);
+            },
+            repeatDelay(this.#tries++),
+          );
           return;
         }
       }

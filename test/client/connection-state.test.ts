@@ -75,7 +75,6 @@ const EXPECTED: Record<ConnectionState, Expected> = {
   },
   "connected.probe": {
     message: ["connected", "listen"],
-    wake: ["connected.probe", "ping"],
     lost: ["reconnecting.wait", "drop", "wait"],
     rejected: ["failed", "drop", "status"],
     suspend: ["idle", "drop", "status"],
