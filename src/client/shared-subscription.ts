@@ -125,9 +125,12 @@ export class SharedSubscription {
     this.#users.lost();
   }
 
-  /** Its subscribers are told, and its users forgotten. The gateway may still have the view. */
-  end(error: PresenceError): void {
-    for (const subscriber of this.subscribers) subscriber.fail(error);
+  /**
+   * Its users are forgotten, and subscribers, if there are any, told the error. The gateway may still have
+   * the view.
+   */
+  end(error?: PresenceError): void {
+    for (const subscriber of this.subscribers) subscriber.fail(error!);
     this.subscribers.clear();
     clearTimeout(this.#graceTimer);
     this.#unbind();

@@ -145,6 +145,7 @@ export class Subscriptions implements SharedSubscriptionOwner {
       if (shared.lingers && this.#held.size + missing.length <= this.#places) continue;
       if (!shared.view) {
         this.#byFilter.delete(shared.filter.key);
+        shared.end();
         continue;
       }
       if (this.#connection.isCongested) return this.#settleIn(UPDATE_INTERVAL_MS);
