@@ -20,6 +20,7 @@ const LONGEST = [
   "process/redis-cluster",
   "client/gateway",
   "browser/dashboard",
+  "browser/dashboard-memory",
   "browser/dashboard-states",
   "browser/together",
   "package/install",

@@ -8,6 +8,7 @@ import { DetailsPanel } from "./parts/details-panel.tsx";
 import { FilterBar } from "./parts/filter-bar.tsx";
 import { NodePanel } from "./parts/node-panel.tsx";
 import { PresencePanel } from "./parts/presence-panel.tsx";
+import { TokenNotice } from "./parts/token-notice.tsx";
 import { TopBar } from "./parts/top-bar.tsx";
 import { NodePoll } from "./store/node-poll.ts";
 import { PresenceStore } from "./store/presence-store.ts";
@@ -15,11 +16,13 @@ import { useDashboardState } from "./store/use-dashboard-state.ts";
 
 interface Props {
   readonly credentials: Credentials;
+  /** Continues with another token of the same app. */
+  readonly onRenew: (credentials: Credentials) => void;
   readonly onSignOut: () => void;
 }
 
 /** The page after sign-in. */
-export function Dashboard({ credentials, onSignOut }: Props) {
+export function Dashboard({ credentials, onRenew, onSignOut }: Props) {
   const [state, changeState] = useDashboardState();
   const [store] = useState(() => new PresenceStore(credentials, state));
   const [poll] = useState(() => new NodePoll(credentials));
@@ -32,6 +35,10 @@ export function Dashboard({ credentials, onSignOut }: Props) {
     [store, poll],
   );
   useEffect(() => store.show(state), [store, state]);
+  useEffect(() => {
+    store.renew(credentials);
+    poll.renew(credentials);
+  }, [store, poll, credentials]);
 
   const showUser = (userId: string) => changeState({ filter: { ...state.filter, userIds: [userId] } });
   const showConversation = (id: string | null) =>
@@ -39,7 +46,10 @@ export function Dashboard({ credentials, onSignOut }: Props) {
   const deselect = () => setSelected(undefined);
   return (
     <div class="page">
-      <TopBar appId={credentials.appId} store={store} onSignOut={onSignOut} />
+      <div class="top">
+        <TopBar appId={credentials.appId} store={store} onSignOut={onSignOut} />
+        <TokenNotice credentials={credentials} store={store} onRenew={onRenew} />
+      </div>
       <FilterBar state={state} onChange={changeState} />
       <ChartStrip store={store} />
       <main class="main" aria-label="Who is online">

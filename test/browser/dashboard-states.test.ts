@@ -71,6 +71,78 @@ describeInBrowser("the dashboard's states", (browser) => {
     });
   });
 
+  describe("another token", () => {
+    /** Enters a token where the page asks for another one. */
+    async function renew(dashboard: DashboardPage, token: string): Promise<void> {
+      const { page } = dashboard;
+      await page.getByRole("button", { name: "Enter another token" }).click();
+      await page.getByLabel("App token").fill(token);
+      await page.getByRole("button", { name: "Continue" }).click();
+    }
+
+    const seconds = () => Math.floor(Date.now() / 1000);
+
+    it("before it ends: the page says so ten minutes before, and takes the next one", async () => {
+      gateway = await TestGateway.start("ws");
+      populate(gateway, ["alice"]);
+      const claims = { tokenType: "app" } as const;
+      const soon = await gateway.token(claims, seconds() + 590);
+      const page = await browser.open(`${gateway.url}/dashboard/#token=${soon}`);
+      const dashboard = DashboardPage.of(page);
+      await dashboard.expectUsers("alice");
+      const notice = page.locator(".token-notice");
+      expect(await notice.textContent()).toMatch(/Your token ends at \d\d:\d\d:\d\d/);
+      expect(await dashboard.accessibilityProblems()).toEqual([]);
+      const foreign = forge({ payload: { iss: "another-app", tokenType: "app" } });
+      await renew(dashboard, foreign);
+      expect(await page.getByRole("alert").textContent()).toContain("“another-app”");
+      expect(await dashboard.accessibilityProblems()).toEqual([]);
+      await page.getByLabel("App token").fill(await gateway.token(claims, seconds() + 7_200));
+      await page.getByRole("button", { name: "Continue" }).click();
+      await expect.poll(() => notice.count()).toBe(0);
+      await dashboard.expectStatus("Live");
+      await dashboard.expectUsers("alice");
+      expect(gateway.node.admissions.connections).toBe(1);
+    });
+
+    it("after it has ended: the page keeps what it shows, and goes on from there", async () => {
+      browser.allow(/401|WebSocket/);
+      gateway = await TestGateway.start("ws");
+      populate(gateway, ["alice"]);
+      const short = await gateway.token({ tokenType: "app" }, seconds() + 2);
+      const page = await browser.open(`${gateway.url}/dashboard/#token=${short}`);
+      const dashboard = DashboardPage.of(page);
+      await dashboard.expectUsers("alice");
+      populate(gateway, ["bob"]);
+      await dashboard.expectUsers("alice", "bob");
+      await dashboard.expectStatus(/^Reconnecting/);
+      expect(await page.locator(".token-notice").textContent()).toMatch(/Your token ended at \d\d:\d\d/);
+      await dashboard.expectUsers("alice", "bob");
+      expect(await dashboard.accessibilityProblems()).toEqual([]);
+      populate(gateway, ["carol"]);
+      await renew(dashboard, await gateway.token({ tokenType: "app" }));
+      await dashboard.expectStatus("Live");
+      await dashboard.expectUsers("alice", "bob", "carol");
+      const feed = (await page.locator(".activity-list li").allTextContents()).join();
+      expect(feed).toMatch(/carolentered.*bobentered/);
+      expect(await page.locator(".token-notice").count()).toBe(0);
+      await expect.poll(() => page.locator(".node .problem").count()).toBe(0);
+    });
+
+    it("after a refusal: the page goes on with one that is good", async () => {
+      browser.allow(/401|WebSocket/);
+      gateway = await TestGateway.start("ws");
+      populate(gateway, ["alice"]);
+      const bad = forge({ key: "another secret, as long as the real one" });
+      const page = await browser.open(`${gateway.url}/dashboard/#token=${bad}`);
+      const dashboard = DashboardPage.of(page);
+      await dashboard.expectStatus("No rights");
+      await renew(dashboard, await gateway.token({ tokenType: "app" }));
+      await dashboard.expectUsers("alice");
+      await dashboard.expectStatus("Live");
+    });
+  });
+
   it("failed: an invalid filter is reported, and another filter works", async () => {
     gateway = await TestGateway.start("ws");
     populate(gateway, ["alice"]);

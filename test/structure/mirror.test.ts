@@ -73,6 +73,8 @@ const COVERED_ELSEWHERE: Readonly<Record<string, Exception>> = {
   "dashboard/parts/table-actions.ts": types("browser/dashboard.test.ts"),
   "dashboard/parts/table-head.tsx": page("renders the titles and the sort order"),
   "dashboard/parts/table-row.tsx": page("renders a user"),
+  "dashboard/parts/token-form.tsx": page("renders the field of a token, and how to get one"),
+  "dashboard/parts/token-notice.tsx": pageState("renders that the token ends, and takes another one"),
   "dashboard/parts/top-bar.tsx": page("renders the app, the theme and the way out"),
   "dashboard/parts/user-text.tsx": pageMarkup("renders a text of a user unchanged"),
   "dashboard/parts/users-field.tsx": page("renders the control of the users"),

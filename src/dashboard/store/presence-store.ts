@@ -10,10 +10,11 @@ import type {
   Subscription,
 } from "../../client/types.ts";
 import { ActivityLog } from "../model/activity-log.ts";
-import type { Credentials } from "../model/credentials.ts";
+import { type Credentials, endsWithin } from "../model/credentials.ts";
 import { type DashboardState, isSameFilter } from "../model/dashboard-state.ts";
 import { History } from "../model/history.ts";
 import { Rows } from "../model/rows.ts";
+import { gatewayAddress } from "./address.ts";
 import { Topic } from "./topic.ts";
 
 /** State of the connection between the page and the gateway. Times are in milliseconds since 1970. */
@@ -26,6 +27,8 @@ export type Phase =
   | { readonly kind: "failed"; readonly message: string };
 
 const SECOND = 1_000;
+/** The gateway asks for the next token a minute before the end. Its clock may be another. */
+const RENEW_BEFORE_MS = 120_000;
 /** The filter is the only input of the user that can make a message invalid. */
 const BAD_FILTER =
   "The gateway does not accept this filter. An id has at most 255 characters and no control characters. " +
@@ -42,13 +45,18 @@ export class PresenceStore {
   readonly changed = new Topic();
   /** Notifies once a second. */
   readonly ticked = new Topic();
-  readonly #credentials: Credentials;
+  #credentials: Credentials;
+  /** Resolves with the next token. Undefined while nothing waits for it. */
+  #renewal: { readonly token: Promise<string>; readonly resolve: (token: string) => void } | undefined;
+  #wasAccepted = false;
   readonly #timer: ReturnType<typeof setInterval>;
   #client: PresenceClient;
   #subscription: Subscription | undefined;
   #state: DashboardState;
   #phase: Phase = { kind: "connecting" };
   #isPending = true;
+  /** The filter of the rows. */
+  #listed: PresenceFilter | undefined;
   #since = 0;
   #liveAt: number | undefined;
   #diffs = 0;
@@ -95,6 +103,19 @@ export class PresenceStore {
     this.changed.notify();
   }
 
+  /**
+   * Continues with another token of the same app. The gateway learns of it when it asks for one, or when the
+   * page connects again.
+   */
+  renew(credentials: Credentials): void {
+    if (credentials.token === this.#credentials.token) return;
+    this.#credentials = credentials;
+    this.#wasAccepted = false;
+    this.#renewal?.resolve(credentials.token);
+    this.#renewal = undefined;
+    if (this.#phase.kind === "refused" || this.#phase.kind === "failed") this.retry();
+  }
+
   /** Connects again after a failure. */
   retry(): void {
     void this.#client.close();
@@ -110,19 +131,38 @@ export class PresenceStore {
   }
 
   #connect(): PresenceClient {
-    const { appId, token } = this.#credentials;
-    const client = createClient({ url: location.origin, appId, token });
+    const { appId } = this.#credentials;
+    const client = createClient({ url: gatewayAddress(), appId, token: () => this.#takeToken() });
     client.on("status", (status, detail) => {
       if (client === this.#client) this.#onStatus(status, detail);
     });
     return client;
   }
 
+  /**
+   * A token that was good and is about to end is followed by the next one, whenever that comes. Meanwhile the
+   * subscription lives, so nothing of the page is lost.
+   */
+  #takeToken(): string | Promise<string> {
+    const isSpent = this.#wasAccepted && endsWithin(this.#credentials, RENEW_BEFORE_MS, Date.now());
+    if (!isSpent) return this.#credentials.token;
+    if (this.#renewal === undefined) {
+      let resolve: (token: string) => void = () => {};
+      const token = new Promise<string>((resolveToken) => {
+        resolve = resolveToken;
+      });
+      this.#renewal = { token, resolve };
+    }
+    return this.#renewal.token;
+  }
+
   #onStatus(status: Status, { error, retryInMs }: StatusDetail): void {
     const now = Date.now();
     if (this.#phase.kind === "live") this.#liveAt = now;
-    if (status === "connected") this.#phase = { kind: "live" };
-    else if (status === "reconnecting") {
+    if (status === "connected") {
+      this.#phase = { kind: "live" };
+      this.#wasAccepted = true;
+    } else if (status === "reconnecting") {
       const retryAt = retryInMs === undefined ? undefined : now + retryInMs;
       this.#phase = { kind: "reconnecting", asOf: this.#liveAt, retryAt };
     } else if (status === "connecting" && this.#phase.kind !== "reconnecting") {
@@ -164,8 +204,12 @@ export class PresenceStore {
     this.#isPending = false;
     this.#since = Date.now();
     this.rows.reset(snapshot);
-    this.activity.clear();
-    this.history.clear();
+    // Connected anew, for example with another token, the page goes on as it was.
+    if (this.#listed === undefined || !isSameFilter(this.#listed, this.#state.filter)) {
+      this.activity.clear();
+      this.history.clear();
+    }
+    this.#listed = this.#state.filter;
     this.#diffs = 0;
     this.#sample();
   }

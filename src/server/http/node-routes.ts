@@ -56,7 +56,8 @@ export function nodeRoutes(options: NodeRoutesOptions): Route[] {
     },
     open("/openapi.json", () => plainResponse(200, "application/json; charset=utf-8", openApi)),
     ...dashboardFiles(options.dashboard).map(({ path, respond }) => open(path, respond)),
-    open("/dashboard", () => redirectResponse("/dashboard/")),
+    // Relative to the request: a proxy may serve the gateway under a path.
+    open("/dashboard", () => redirectResponse("dashboard/")),
   ];
 }
 

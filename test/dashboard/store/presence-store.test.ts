@@ -11,7 +11,7 @@ let store: PresenceStore;
 
 beforeEach(async () => {
   server = await FakeServer.start();
-  vi.stubGlobal("location", { origin: server.url });
+  vi.stubGlobal("location", { href: `${server.url}/dashboard/` });
   vi.stubGlobal("WebSocket", WebSocket);
   fakeFrames();
 });
@@ -93,4 +93,42 @@ it.each([
   server.off("subscribe");
   store.retry();
   await vi.waitFor(() => expect(store.isLive && !store.isPending).toBe(true));
+});
+
+it("goes on with another token: rows, charts and activity stay", async () => {
+  server.push({}, { alice: someone() });
+  store = new PresenceStore({ token: "old", appId: "my-app", expiresAt: Date.now() }, DEFAULT_STATE);
+  await vi.waitFor(() => expect(store.isPending).toBe(false));
+  server.push({}, { bob: someone() });
+  await vi.waitFor(() => expect(shown()).toEqual(["alice", "bob"]));
+  const connection = server.connections[0]!;
+  // Twice: there is one answer for all who wait.
+  connection.send({ type: "token_expiring", expiresInMs: 60_000 });
+  connection.socket.close(4410, "token expired");
+  await vi.waitFor(() => expect(store.phase.kind).toBe("reconnecting"));
+  expect(server.connections).toHaveLength(1);
+
+  store.renew({ token: "new", appId: "my-app", expiresAt: Date.now() + 3_600_000 });
+  await vi.waitFor(() => expect(store.isLive).toBe(true));
+  expect(server.messages("connect").map(({ token }) => token)).toEqual(["old", "new"]);
+  expect(shown()).toEqual(["alice", "bob"]);
+  expect(store.activity.entries().map(({ userId }) => userId)).toEqual(["bob"]);
+});
+
+it("a token that was refused is followed by another, and the page goes on", async () => {
+  server.push({}, { alice: someone() });
+  open();
+  await vi.waitFor(() => expect(store.isPending).toBe(false));
+  server.push({}, { bob: someone() });
+  await vi.waitFor(() => expect(shown()).toEqual(["alice", "bob"]));
+  server.on("subscribe", ({ id }, connection) =>
+    connection.send({ type: "error", id, code: "FORBIDDEN", message: "no" }),
+  );
+  store.retry();
+  await vi.waitFor(() => expect(store.phase.kind).toBe("refused"));
+  server.off("subscribe");
+  store.renew({ token: "new", appId: "my-app" });
+  await vi.waitFor(() => expect(store.isLive && !store.isPending).toBe(true));
+  expect(server.messages("connect").at(-1)).toMatchObject({ token: "new" });
+  expect(store.activity.entries().map(({ userId }) => userId)).toEqual(["bob"]);
 });
