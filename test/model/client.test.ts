@@ -241,7 +241,11 @@ class World {
         break;
       case 8:
         this.token = random.oneIn(3) ? random.pick(Object.keys(TOKENS) as TokenName[]) : "valid";
-        if (random.oneIn(2)) gateway.cut(4410);
+        if (random.oneIn(2)) {
+          gateway.cut(4410);
+          // The gateway takes it for one that is over.
+          this.given = "late";
+        }
         break;
       case 9:
         // Fast, as by a list that is scrolled.
