@@ -36,7 +36,7 @@ export function connectTo({ url, appId, token }: Target): GatewayClient {
       });
       this.on("close", (code, reason) => {
         this.problem ??= NO_TOKEN.includes(code)
-          ? "it does not take this secret or token"
+          ? "it does not take this secret or token: check APP_ID and APP_SECRET, or APP_TOKEN"
           : `closed: ${code} ${reason}`.trimEnd();
       });
     }

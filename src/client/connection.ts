@@ -1,4 +1,4 @@
-import { retryAfter } from "../protocol/codes.ts";
+import { retryPolicy } from "../protocol/codes.ts";
 import { MAX_TOKEN_LENGTH } from "../protocol/rules.ts";
 import type { ClientMessage, ServerMessage } from "../protocol/wire.ts";
 import {
@@ -297,7 +297,7 @@ export class Connection {
 
   #closed(code: number, reason: string): void {
     this.#noteEnd();
-    const retry = retryAfter(code);
+    const retry = retryPolicy(code);
     if (retry === "never") return this.#dispatch("rejected", new PresenceError("BAD_MESSAGE", reason));
     if (retry === "new-token") {
       const now = performance.now();

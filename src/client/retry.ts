@@ -34,7 +34,7 @@ export function retryDelay(
 
 /**
  * How long to wait before connecting again, from how long the connections lasted. Whether to reconnect:
- * `retryAfter` in protocol/codes.ts. Pure: `now` is any monotonic time in milliseconds.
+ * `retryPolicy` in protocol/codes.ts. Pure: `now` is any monotonic time in milliseconds.
  */
 export class RetrySchedule {
   #attempts = 0;

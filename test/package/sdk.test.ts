@@ -1,9 +1,9 @@
-import { readdirSync } from "node:fs";
+import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { describePackage, InstalledProject } from "../support/package.ts";
+import { describePackage, InstalledProject, type Packed, pack, temporaryFolder } from "../support/package.ts";
 
-/** What an application imports from the client, in whichever way. */
+/** Prints what an application imports from the client, whether by `import` or `require`. */
 const REPORT = `
   const names = Object.keys(sdk).filter((name) => name !== "default" && name !== "module.exports").sort();
   const client = sdk.createClient({ url: "http://127.0.0.1:1", appId: "a", token: "t", WebSocket: class {} });
@@ -11,7 +11,7 @@ const REPORT = `
 `;
 const REPORTED = "PresenceError,createClient,normalFilter idle PresenceError\n";
 
-/** As Jest runs modules: each in a function of its own, in a context that is not Node's. */
+/** Loads modules as Jest does: each in its own function, in a context other than that of Node. */
 const LIKE_JEST = `
   const { readFileSync } = require("node:fs");
   const { createRequire } = require("node:module");
@@ -43,7 +43,7 @@ const CREATE = `
 `;
 const RENDERED = "<p>0,pending,idle</p>\n";
 
-/** Of a module that both kinds of modules can hold. */
+/** Source text that is valid both as an ES module and as CommonJS. */
 const TYPED = `import { createClient, type PresenceClient, PresenceError } from "@presence-gateway/client";
 import { PresenceProvider, usePresence } from "@presence-gateway/react";
 
@@ -63,7 +63,7 @@ const OPTIONS = {
   skipDefaultLibCheck: true,
   noEmit: true,
 };
-/** The options, the kind of module that the file is, and where the types then come from. */
+/** Compiler options, the kind of module, and the folder from which the types must come. */
 const COMPILED = {
   "an ES module, for Node": { module: "nodenext", type: "module", folder: "esm" },
   "CommonJS, for Node": { module: "nodenext", type: "commonjs", folder: "cjs" },
@@ -76,6 +76,20 @@ const COMPILED = {
   },
 } as const;
 
+let tarballs: string;
+let client: Packed;
+let react: Packed;
+
+beforeAll(async () => {
+  if (process.env.PACKAGE_TESTS === "off") return;
+  tarballs = temporaryFolder();
+  [client, react] = (await pack(tarballs, ["@presence-gateway/client", "@presence-gateway/react"])) as [
+    Packed,
+    Packed,
+  ];
+});
+afterAll(() => tarballs && rmSync(tarballs, { recursive: true }));
+
 describePackage("an application that installs the client", () => {
   const project = new InstalledProject();
   const report = async (name: string, text: string) => {
@@ -86,12 +100,12 @@ describePackage("an application that installs the client", () => {
   };
 
   beforeAll(async () => {
-    // It has no dependencies, so no registry is needed.
-    expect(await project.install(["@presence-gateway/client"])).toBeUndefined();
+    // The client has no dependencies, so the installation needs no registry.
+    expect(await project.installPacked([client])).toBeUndefined();
   });
   afterAll(() => project.remove());
 
-  it("has one folder more", () => {
+  it("gets exactly one more folder", () => {
     const folders = (path: string) =>
       readdirSync(join(project.folder, path)).filter((name) => !name.startsWith("."));
     expect(folders("node_modules")).toEqual(["@presence-gateway"]);
@@ -99,17 +113,17 @@ describePackage("an application that installs the client", () => {
     expect(folders("node_modules/@presence-gateway/client")).not.toContain("node_modules");
   });
 
-  it("imports it", async () => {
+  it("can import the client", async () => {
     const text = `import * as sdk from "@presence-gateway/client";${REPORT}`;
     expect(await report("imports.mjs", text)).toBe(REPORTED);
   });
 
-  it("requires it", async () => {
+  it("can require the client", async () => {
     const text = `const sdk = require("@presence-gateway/client");${REPORT}`;
     expect(await report("requires.cjs", text)).toBe(REPORTED);
   });
 
-  it("has it where modules are loaded as Jest does", async () => {
+  it("can load the client as Jest loads modules", async () => {
     expect(await report("like-jest.cjs", LIKE_JEST + REPORT)).toBe(REPORTED);
   });
 });
@@ -118,7 +132,7 @@ describePackage("an application that installs the hooks", () => {
   const project = new InstalledProject();
 
   beforeAll(async () => {
-    expect(await project.install(["@presence-gateway/client", "@presence-gateway/react"])).toBeUndefined();
+    expect(await project.installPacked([client, react])).toBeUndefined();
     project.lend(["react", "react-dom", "@types/react", "typescript"]);
   });
   afterAll(() => project.remove());
@@ -138,7 +152,7 @@ describePackage("an application that installs the hooks", () => {
       const { createElement } = require("react");
       const { renderToString } = require("react-dom/server");`,
     ],
-  ])("%s them, and renders on a server", async (_how, name, imports) => {
+  ])("%s them and renders on a server", async (_how, name, imports) => {
     const path = project.write(name, imports + CREATE);
     const { stdout, output } = await project.run(process.execPath, [path]);
     expect(stdout, output).toBe(RENDERED);

@@ -15,7 +15,7 @@ import {
   type ClientMessage as WireMessage,
 } from "../../src/protocol/wire.ts";
 import * as bodies from "../../src/server/http/schemas.ts";
-import { ServerMessageSchema } from "./server-messages.ts";
+import { ServerMessageSchema } from "../../src/server/http/server-messages.ts";
 
 /** One shape for types that mean the same: intersections merged, everything readonly. */
 type Plain<T> = T extends readonly (infer Item)[]
@@ -93,10 +93,10 @@ it("the wire is that of this version of the protocol", () => {
   const hashes = Object.fromEntries(Object.entries(schemas).map(([name, schema]) => [name, hashOf(schema)]));
   expect({ SUBPROTOCOL, ...hashes }, WHAT_TO_DO).toEqual({
     SUBPROTOCOL: "presence.v1",
-    clientMessages: "ef8d8e26e6733698",
-    filter: "1fb64eb8d5a514c7",
-    serverMessages: "4d2cc0b31886b00b",
-    bodies: "7b38ba36280c36b8",
+    clientMessages: "9a1720b18e4fbf8b",
+    filter: "7df3c8bbda3e4789",
+    serverMessages: "e4c7cef7c103ab62",
+    bodies: "92f84a76d53b58ec",
     closeCodes: "d4f0cb06a4a25331",
     errorCodes: "5419d9ea7092b364",
   });

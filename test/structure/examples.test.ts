@@ -29,7 +29,7 @@ const EXAMPLES: readonly Example[] = [
   { document: "CONTRIBUTING.md", begins: "npm ci && npm run build", why: STARTS_ANEW },
   { document: "README.md", begins: "npm ci && npm start", why: STARTS_ANEW },
   { document: "README.md", begins: "npm run demo", test: "test/process/crowd.test.ts" },
-  { document: "README.md", begins: "npx presence-gateway watch", test: "test/process/watch.test.ts" },
+  { document: "README.md", begins: "npm run watch", test: "test/process/watch.test.ts" },
   { document: "README.md", begins: "APPS='[{", test: READS_README },
   { document: "README.md", begins: "curl -s http://127.0.0.1:8080/v1/my-app/presences", test: READS_README },
   { document: "README.md", begins: '{\n  "data": {', test: READS_README },

@@ -38,7 +38,7 @@ const COVERED_ELSEWHERE: Readonly<Record<string, Exception>> = {
   "server/cluster/log.ts": types("server/cluster/redis-log.test.ts"),
   "server/gateway/body-sink.ts": types("server/transport/contract.test.ts"),
   "server/gateway/gateway-config.ts": { suite: "wire/limits.test.ts", why: "types and constants only" },
-  "server/gateway/replication-sink.ts": types("server/cluster/replication-sink.test.ts"),
+  "server/gateway/replication.ts": types("server/cluster/replication-sink.test.ts"),
   "server/gateway/reply.ts": types("server/gateway/socket-sessions.test.ts"),
   "server/gateway/session-context.ts": types("server/gateway/session-life.test.ts"),
   "server/gateway/socket.ts": types("server/gateway/connection.test.ts"),

@@ -1,6 +1,6 @@
 import type { Clock } from "../clock.ts";
 import type { GatewayNode } from "../gateway/gateway-node.ts";
-import type { Replication, ReplicationSink } from "../gateway/replication-sink.ts";
+import type { Replication, ReplicationSink } from "../gateway/replication.ts";
 import { Link, type LinkCounts } from "./link.ts";
 import { RESYNC_REASONS, type ResyncReason } from "./reader.ts";
 import { DEFAULT_LOG_BYTES, RedisLog } from "./redis-log.ts";
@@ -264,18 +264,18 @@ export class Cluster implements Replication {
         );
       },
       nodeIdConflict,
-      nodeJoined: ({ nodeId, writer }) => log.info({ shard, peer: nodeId, writer }, "a node has joined"),
+      nodeJoined: ({ nodeId, writer }) => log.info({ shard, nodeId, writer }, "a node has joined"),
       nodeEvicted: ({ nodeId, writer, heardAt, leaseMs }) => {
         counts.nodesLost++;
         const silentMs = Math.round(clock.now() - heardAt);
-        // A node that leaves has just written so. Otherwise signs of life come every third of a lease.
+        // A node that leaves has just written so. Otherwise heartbeats come every third of a lease.
         if (silentMs < leaseMs / 2) {
-          log.info({ shard, peer: nodeId, writer }, "a node has left: its sessions wait to be resumed");
+          log.info({ shard, nodeId, writer }, "a node has left: its sessions wait to be resumed");
           return;
         }
         counts.nodesDeclaredDead++;
         log.warn(
-          { shard, peer: nodeId, writer, silentMs },
+          { shard, nodeId, writer, silentMs },
           "a node was declared dead: its sessions wait to be resumed",
         );
       },
@@ -288,7 +288,7 @@ export class Cluster implements Replication {
         const now = this.#options.clock.now();
         if (now < this.#badInputsLoggedAt + SAMPLE_MS) return;
         this.#badInputsLoggedAt = now;
-        log.warn({ count: counts.badInputs }, "ignored data in Redis that no node of this version wrote");
+        log.warn({ count: counts.badInputs }, "ignored data in Redis that this version cannot read");
       },
       failed: (error) => this.#failed(error),
       lag: observeLag,
@@ -323,7 +323,7 @@ export class Cluster implements Replication {
       if (replicator.isRedisFull === this.#full.has(shard)) continue;
       if (replicator.isRedisFull) {
         this.#full.add(shard);
-        this.#options.log.warn({ shard }, "Redis is full: it takes only signs of life and ends");
+        this.#options.log.warn({ shard }, "Redis is full: it accepts only heartbeats and ends of sessions");
       } else {
         this.#full.delete(shard);
         this.#options.log.info({ shard }, "Redis has room again");

@@ -72,7 +72,7 @@ const STRETCHES = 32;
  * A full Redis refuses the first write of a script that needs memory, and nothing is done. Then (`put`
  * returns false) XTRIM comes first (`relieve`). It needs no memory, and after it Redis takes every write of
  * the script. So the script itself has to keep Redis from growing: what it writes is at most half of what
- * was freed, both as measured, or is a sign of life, an end, or a node that comes or goes. A log of small
+ * was freed, both as measured, or is a heartbeat, an end, or a node that comes or goes. A log of small
  * entries frees as little as a tenth of what is measured. Then a batch may take Redis over its limit. The
  * next write is refused again, and trims again, down to a 16th of the bound.
  */

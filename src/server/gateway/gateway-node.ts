@@ -8,7 +8,7 @@ import { type GatewayConfig, MAX_DUE_PER_TURN, STALL_MS } from "./gateway-config
 import { LoadShedder } from "./load-shedder.ts";
 import { type Newcomer, Newcomers } from "./newcomers.ts";
 import { PageTurns } from "./page-turns.ts";
-import type { Replication } from "./replication-sink.ts";
+import type { Replication } from "./replication.ts";
 import type { SendQueue } from "./send-queue.ts";
 import type { UpgradeRefusal } from "./socket.ts";
 import type { Telemetry } from "./telemetry.ts";

@@ -2,7 +2,7 @@ import type { Table } from "../../core/sessions/table.ts";
 import type { ViewRegistry } from "../../core/views/view-registry.ts";
 import type { Clock } from "../clock.ts";
 import type { GatewayConfig } from "./gateway-config.ts";
-import type { ReplicationSink } from "./replication-sink.ts";
+import type { ReplicationSink } from "./replication.ts";
 import type { SessionDeadlines } from "./session-deadlines.ts";
 import type { TransactionTime } from "./transaction-time.ts";
 

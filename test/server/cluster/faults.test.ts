@@ -419,7 +419,7 @@ describe.skipIf(!hasRedis())("a node and its Redis", () => {
     await ask("CONFIG", "SET", "maxmemory", "1mb");
     again.send({ type: "update", hasFocus: true });
     await until(async () => (await count(b, "redis_full")) === 1);
-    // A newcomer waits for room. This much is enough to join, and too little for the bound of the log.
+    // A node that joins waits for room. This much is enough to join, and too little for the bound of the log.
     await ask("CONFIG", "SET", "maxmemory", "100mb");
     const third = await start(withRights("c"));
     await until(() => third.gateway.log.join("").includes("too small for REDIS_LOG_BYTES"));

@@ -34,7 +34,7 @@ export class MemoryLog {
   #state: State = empty();
   /** Ids rise, as the clock does that Redis takes them from. */
   #clock = 0;
-  /** There is no room for more: what is done are ends, and signs of life. */
+  /** There is no room for more: what is done are ends, and heartbeats. */
   isFull = false;
 
   get rows(): ReadonlyMap<string, Row> {
