@@ -28,8 +28,8 @@ export function connectTo({ url, appId, token }: Target): GatewayClient {
   class NotedSocket extends WebSocket {
     problem: string | undefined;
 
-    constructor(address: string, protocols: string) {
-      super(address, protocols, { perMessageDeflate: false });
+    constructor(address: string) {
+      super(address, { perMessageDeflate: false });
       latest = this;
       this.on("error", (error: NodeJS.ErrnoException) => {
         this.problem = explain(error);

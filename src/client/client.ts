@@ -72,8 +72,10 @@ export function createClient(options: ClientOptions): PresenceClient {
 
   function refused({ id, view, code, message }: ErrorMessage): void {
     const error = new PresenceError(code, message);
+    if (code === "RATE_LIMITED") connection.slowDown();
     if (view) subscriptions.ended(view, error);
-    else if (id !== undefined && requests.refused(id, error)) return;
+    // What waits for room is made again, and the app is told why it waits.
+    else if (id !== undefined && requests.refused(id, error) && code !== "LIMIT_REACHED") return;
     else if (code === "RATE_LIMITED") sessions.resyncAll();
     else emit("error", error);
   }
@@ -81,6 +83,7 @@ export function createClient(options: ClientOptions): PresenceClient {
   function endAll(error: PresenceError): void {
     failure = error;
     unwatchPageLifecycle?.();
+    unwatchPageLifecycle = undefined;
     sessions.endAll(error.code === "CLOSED" ? undefined : { cause: "error", error });
     subscriptions.endAll(error);
     for (const query of queries) query.end(error);
@@ -126,6 +129,12 @@ export function createClient(options: ClientOptions): PresenceClient {
       return await query.answer;
     },
     status: () => connection.status,
+    reconnect() {
+      if (connection.status === "closed") return;
+      failure = undefined;
+      need();
+      connection.wake();
+    },
     on(event, listener) {
       listeners[event].add(listener);
       return () => void listeners[event].delete(listener);

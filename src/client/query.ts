@@ -2,7 +2,7 @@ import { PresenceError, protocolError } from "./errors.ts";
 import { normalFilter } from "./filter.ts";
 import { QUERY_TIMEOUT_MS } from "./limits.ts";
 import { PageAssembler } from "./live-users.ts";
-import type { Requests } from "./requests.ts";
+import { isPassing, type Requests } from "./requests.ts";
 import type { PresenceFilter, PresenceSnapshot } from "./types.ts";
 
 /** A query that is sent, and sent again on each new connection until it is answered. */
@@ -50,7 +50,7 @@ export class Query {
         // Once the query is settled, its request is forgotten.
         return true;
       },
-      refused: (error) => this.end(error),
+      refused: (error) => isPassing(error) || this.end(error),
     });
   }
 }

@@ -12,6 +12,10 @@ export class Sessions {
   readonly #requests: Requests;
   /** By the key under which the next page finds them. */
   readonly #byKey = new Map<string, ClientSession>();
+  /** Those that the app has closed, and the gateway may still have. */
+  readonly #closed = new Set<ClientSession>();
+  /** While there is no connection: since when. */
+  #lostAt = performance.now();
 
   constructor(appId: string, connection: Connection, requests: Requests) {
     this.#appId = appId;
@@ -19,14 +23,23 @@ export class Sessions {
     this.#requests = requests;
   }
 
+  /** Whether the gateway need not be told of any. */
   get isEmpty(): boolean {
-    return this.#byKey.size === 0;
+    return this.#all().length === 0;
   }
 
   open(options: OpenOptions): Session {
     const key = this.#freeKey(options);
-    const session = new ClientSession({ ...options }, stashedId(key), this.#connection, this.#requests, () =>
-      this.#byKey.delete(key),
+    const session: ClientSession = new ClientSession(
+      { ...options },
+      stashedId(key),
+      this.#connection,
+      this.#requests,
+      () => {
+        this.#byKey.delete(key);
+        this.#closed.add(session);
+      },
+      () => this.#closed.delete(session),
     );
     this.#byKey.set(key, session);
     session.focus(pageHasFocus());
@@ -34,16 +47,18 @@ export class Sessions {
     return session;
   }
 
+  /** On a new connection: first the sessions that are closed, so that nobody sees them any longer. */
   connected(): void {
-    for (const [key, session] of this.#byKey) {
-      // A page in between may have stashed this session once more: no copy of this tab may find it.
-      unstash(key);
-      session.request();
-    }
+    // A page in between may have stashed a session once more: no copy of this tab may find it.
+    for (const key of this.#byKey.keys()) unstash(key);
+    const all = this.#all();
+    this.#lostAt = Number.POSITIVE_INFINITY;
+    for (const session of all) session.request();
   }
 
   lost(): void {
-    for (const session of this.#byKey.values()) session.lost();
+    for (const session of this.#all()) session.lost();
+    this.#lostAt = performance.now();
   }
 
   /** The gateway has ended a session. */
@@ -80,6 +95,12 @@ export class Sessions {
       if (reason) session.end(reason);
       else session.close();
     }
+  }
+
+  #all(): ClientSession[] {
+    // After this time the gateway has ended them.
+    if (performance.now() - this.#lostAt > this.#connection.resumeWindowMs) this.#closed.clear();
+    return [...this.#closed, ...this.#byKey.values()];
   }
 
   /** Sessions of a kind are numbered: the first of this page goes on with the first of the page before. */

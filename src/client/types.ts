@@ -137,6 +137,11 @@ export interface PresenceClient {
    */
   query(filter: PresenceFilter): Promise<PresenceSnapshot>;
   status(): Status;
+  /**
+   * Connects now, without waiting for the next attempt. A client that has failed can be used again; what had
+   * ended with the error has to be opened and subscribed to anew. Does nothing once the client is closed.
+   */
+  reconnect(): void;
   /** Adds a listener. Returns a function that removes it. */
   on<Event extends keyof ClientEvents>(event: Event, listener: ClientEvents[Event]): () => void;
   /**
@@ -153,8 +158,8 @@ export interface ClientOptions {
   readonly url: string;
   readonly appId: string;
   /**
-   * A token, or a function that gets one. It is called again before the token expires, and once if it is
-   * refused.
+   * A function that gets a token, or a token. The function is called again before the token expires, and when
+   * it brought no valid one. A text cannot be replaced: once it is refused, the client has failed.
    */
   readonly token: TokenSource;
   /**
@@ -180,4 +185,4 @@ export interface WebSocketLike {
   close(code?: number, reason?: string): void;
 }
 
-export type WebSocketConstructor = new (url: string, protocols: string) => WebSocketLike;
+export type WebSocketConstructor = new (url: string) => WebSocketLike;

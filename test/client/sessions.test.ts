@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
 import type { Connection } from "../../src/client/connection.ts";
-import type { Request, Requests, Unnumbered } from "../../src/client/requests.ts";
+import type { Request, Requests } from "../../src/client/requests.ts";
 import { Sessions } from "../../src/client/sessions.ts";
 import type { OpenOptions, SessionEnd } from "../../src/client/types.ts";
 
@@ -16,13 +16,17 @@ function page(stored = new Map<string, string>()) {
     removeItem: (key: string) => stored.delete(key),
   });
   const sent: Request[] = [];
-  const notified: Unnumbered[] = [];
-  const connection = { isConnected: true, isCongested: false, send() {} } as unknown as Connection;
+  const connection = {
+    isConnected: true,
+    isCongested: false,
+    resumeWindowMs: 15_000,
+    send() {},
+  };
   const requests = {
     request: (request: Request) => sent.push(request),
-    notify: (message: Unnumbered) => notified.push(message),
+    withdraw: () => false,
   } as unknown as Requests;
-  const sessions = new Sessions("app", connection, requests);
+  const sessions = new Sessions("app", connection as unknown as Connection, requests);
   /** Opens one, and the gateway gives it an id unless it has one. */
   const open = (options: OpenOptions, id: string) => {
     const session = sessions.open(options);
@@ -31,7 +35,8 @@ function page(stored = new Map<string, string>()) {
     sent.at(-1)!.answered({ type: "opened", id: 1, sessionId, resumed: false });
     return session;
   };
-  return { sessions, stored, sent, notified, open };
+  const messages = () => sent.map(({ message }) => message);
+  return { sessions, stored, sent, connection, messages, open };
 }
 
 describe("the sessions of a client", () => {
@@ -90,7 +95,10 @@ describe("the sessions of a client", () => {
     const first = page();
     first.open({ kind: "widget" }, "w0");
     first.sessions.endAll(undefined);
-    expect(first.notified).toEqual([{ type: "close", sessionId: "w0" }]);
+    expect(first.messages().at(-1)).toEqual({ type: "close", sessionId: "w0" });
+    // Until the answer has come, the gateway may not know.
+    expect(first.sessions.isEmpty).toBe(false);
+    first.sent.at(-1)!.answered({ type: "closed", id: 2, sessionId: "w0", cause: "closed" });
     expect(first.sessions.isEmpty).toBe(true);
     const second = page();
     const onEnd = vi.fn();
@@ -98,6 +106,38 @@ describe("the sessions of a client", () => {
     second.sessions.endAll({ cause: "error" });
     await undefined;
     expect(onEnd).toHaveBeenCalledExactlyOnceWith({ cause: "error" });
-    expect(second.notified).toEqual([]);
+    expect(second.messages()).toHaveLength(1);
+  });
+
+  it("that are closed while there is no connection are told first of all on the next", () => {
+    const { sessions, messages, connection, open } = page();
+    const closed = open({ kind: "widget", userId: "u" }, "w0");
+    open({ kind: "widget" }, "w1");
+    connection.isConnected = false;
+    sessions.lost();
+    closed.close();
+    connection.isConnected = true;
+    sessions.connected();
+    expect(messages().slice(2)).toMatchObject([
+      { type: "open", kind: "widget", userId: "u", sessionId: "w0" },
+      { type: "close", sessionId: "w0" },
+      { type: "open", sessionId: "w1" },
+    ]);
+  });
+
+  it("that are closed are not taken over when the gateway has ended them by itself", () => {
+    vi.useFakeTimers();
+    const { sessions, messages, connection, open } = page();
+    const closed = open({ kind: "widget" }, "w0");
+    connection.isConnected = false;
+    sessions.lost();
+    closed.close();
+    expect(sessions.isEmpty).toBe(false);
+    vi.advanceTimersByTime(15_001);
+    expect(sessions.isEmpty).toBe(true);
+    connection.isConnected = true;
+    sessions.connected();
+    expect(messages()).toHaveLength(1);
+    vi.useRealTimers();
   });
 });

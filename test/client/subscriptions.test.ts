@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import type { PresenceClient } from "../../src/client/types.ts";
 import { someone } from "../support/sdk.ts";
 import { holdClock, make, pass } from "./fake-clock.ts";
 
@@ -85,6 +86,84 @@ describe("the subscriptions of a client", () => {
       { filter: { isTyping: true }, since: { view: "v", version: 2 } },
     ]);
     expect(kept.snapshot?.size).toBe(1);
+  });
+
+  const rows = (client: PresenceClient, count: number) =>
+    Array.from({ length: count }, (_, i) => client.subscribe({ userIds: [`row ${i}`] }, () => {}));
+
+  it("give up what nobody wants before they ask for more than a socket may have", async () => {
+    const { client, socket, snapshot } = await connect();
+    const all = rows(client, 100);
+    await pass(1_000);
+    for (let i = 0; i < 100; i++) snapshot(`v${i}`, i);
+    const next = client.subscribe({ userIds: ["next"] }, () => {});
+    all[7]!.unsubscribe();
+    await pass(0);
+    expect(socket.sent.slice(-2).map(({ message }) => message)).toMatchObject([
+      { type: "unsubscribe", view: "v7" },
+      { type: "subscribe", filter: { userIds: ["next"] } },
+    ]);
+    snapshot("next", 100);
+    expect(next.state).toBe("active");
+  });
+
+  it("wait for the place of one that was asked for and is not wanted any more", async () => {
+    const { client, socket, snapshot } = await connect();
+    const [first] = rows(client, 100);
+    await pass(1_000);
+    first!.unsubscribe();
+    client.subscribe({ userIds: ["next"] }, () => {});
+    await pass(1_000);
+    expect(socket.messages("subscribe")).toHaveLength(100);
+    snapshot("v0", 0);
+    await pass(0);
+    expect(socket.messages("unsubscribe")).toMatchObject([{ view: "v0" }]);
+    expect(socket.messages("subscribe")).toHaveLength(101);
+  });
+
+  it("try what was refused for lack of room again, ever more slowly, and at once when there is some", async () => {
+    const { client, socket, snapshot } = await connect();
+    const [first, second] = rows(client, 3);
+    for (const number of [0, 1]) snapshot(`v${number}`, number);
+    const refuse = () => {
+      const { id } = socket.messages("subscribe").at(-1);
+      socket.say({ type: "error", id, code: "LIMIT_REACHED", message: "full" });
+    };
+    refuse();
+    const tries = () => socket.messages("subscribe").length - 3;
+    for (const [tried, ms] of [2_000, 4_000, 8_000].entries()) {
+      await pass(ms - 10);
+      expect(tries()).toBe(tried);
+      await pass(20);
+      expect(tries()).toBe(tried + 1);
+      refuse();
+    }
+    expect([first!.state, second!.state]).toEqual(["active", "active"]);
+    first!.unsubscribe();
+    await pass(110);
+    expect(tries()).toBe(4);
+  });
+
+  it("settle to what is wanted last, with one request at a time for each filter", async () => {
+    const { client, socket, snapshot } = await connect();
+    let last = client.subscribe({}, () => {});
+    snapshot("v", 0);
+    last.unsubscribe();
+    await pass(110);
+    const [{ id }] = socket.messages("unsubscribe");
+    for (let i = 0; i < 5; i++) {
+      last = client.subscribe({}, () => {});
+      if (i < 4) last.unsubscribe();
+      await pass(200);
+    }
+    expect(socket.messages("subscribe")).toHaveLength(1);
+    socket.say({ type: "ok", id });
+    await pass(0);
+    expect(socket.messages("subscribe")).toMatchObject([{}, { since: { view: "v", version: 1 } }]);
+    socket.say({ type: "resumed", id: socket.messages("subscribe")[1].id, view: "v", version: 1 });
+    expect(last.state).toBe("active");
+    await pass(10_000);
+    expect(socket.messages("unsubscribe")).toHaveLength(1);
   });
 });
 
