@@ -9,16 +9,20 @@ import { Requests } from "./requests.ts";
 import type { Content } from "./server-message.ts";
 import { Sessions } from "./sessions.ts";
 import { Subscriptions } from "./subscriptions.ts";
-import type { ClientEvents, ClientOptions, PresenceClient, WebSocketConstructor } from "./types.ts";
+import type {
+  ClientEvents,
+  ClientOptions,
+  PresenceClient,
+  WebSocketConstructor,
+  WebSocketLike,
+} from "./types.ts";
 
 /**
  * Makes a client. It connects when it is first needed. Throws a `TypeError` for options that cannot be valid.
  */
 export function createClient(options: ClientOptions): PresenceClient {
   const { token, appId, maxUsers = MAX_USERS } = options;
-  const WebSocket =
-    options.WebSocket ?? (globalThis as unknown as { WebSocket?: WebSocketConstructor }).WebSocket;
-  if (!WebSocket) throw new TypeError("no WebSocket: use the package ws");
+  const WebSocket = options.WebSocket ?? (GlobalWebSocket as unknown as WebSocketConstructor);
   if (typeof token !== "string" && typeof token !== "function") {
     throw new TypeError("token must be a string or a function");
   }
@@ -57,7 +61,7 @@ export function createClient(options: ClientOptions): PresenceClient {
   let unwatchPageLifecycle: (() => void) | undefined;
   let failure: PresenceError | undefined;
   const requests = new Requests(connection);
-  const sessions = new Sessions(appId, connection, requests);
+  const sessions = new Sessions(url, connection, requests);
   const subscriptions = new Subscriptions(connection, requests, maxUsers);
   const queries = new Set<Query>();
 
@@ -137,10 +141,32 @@ export function createClient(options: ClientOptions): PresenceClient {
   };
 }
 
-/** The address of the WebSocket, from any way to write the gateway's. */
+/** The parts of a page, a worker or Node that are used. */
+interface Surroundings {
+  readonly WebSocket?: WebSocketConstructor;
+  readonly document?: { readonly baseURI: string };
+  readonly location?: { readonly href: string };
+}
+const surroundings = globalThis as Surroundings;
+
+/**
+ * Used as a constructor. The global one is missed only when it is needed: a server that renders a page makes a
+ * client, and never connects.
+ */
+function GlobalWebSocket(url: string, protocols: string): WebSocketLike {
+  const { WebSocket } = surroundings;
+  if (!WebSocket) throw new Error("no WebSocket: pass that of the package ws");
+  return new WebSocket(url, protocols);
+}
+
+/**
+ * The address of the WebSocket, from any way to write the gateway's. A relative one stays relative where
+ * there is no page. React Native has no page either, and no whole `URL`.
+ */
 function realtimeUrl(gatewayUrl: string, appId: string): string {
-  const { protocol, host, pathname } = new URL(gatewayUrl);
-  if (!/^(http|ws)s?:$/.test(protocol)) throw new TypeError("url must be http(s) or ws(s)");
-  const base = `${protocol.replace("http", "ws")}//${host}${pathname.replace(/\/+$/, "")}`;
-  return `${base}/v1/${encodeURIComponent(appId)}/realtime`;
+  const base = surroundings.document?.baseURI ?? surroundings.location?.href;
+  const url = base ? new URL(gatewayUrl, base).href : gatewayUrl;
+  if (/^(?!(http|ws)s?:\/\/[^/])[^/?#]+:/i.test(url)) throw new TypeError("url must be http(s) or ws(s)");
+  const root = url.replace(/^http/i, "ws").replace(/\/*([?#].*)?$/, "");
+  return `${root}/v1/${encodeURIComponent(appId)}/realtime`;
 }

@@ -59,6 +59,9 @@ export const REPLACED_MS = 1_000;
  */
 export const MAX_DELETED_KEYS = 64;
 
+/** While the focus may be in a frame of the page, how often it is looked at. */
+export const FOCUS_CHECK_MS = 1_000;
+
 // Subscriptions and queries
 
 /** A page that takes one list down and puts another up has the same filter again a moment later. */

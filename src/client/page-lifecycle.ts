@@ -1,13 +1,27 @@
+import { FOCUS_CHECK_MS } from "./limits.ts";
+
 /**
  * The parts of a browser that are used, so that the SDK needs no DOM types and runs where there is no page.
  */
-interface Listenable {
-  addEventListener(type: string, listener: (event: { persisted?: boolean }) => void): void;
-  removeEventListener(type: string, listener: (event: { persisted?: boolean }) => void): void;
+interface PageEvent {
+  readonly type: string;
+  readonly persisted?: boolean;
 }
-interface Browser extends Partial<Listenable> {
-  readonly document?: Listenable & { readonly visibilityState?: string; hasFocus(): boolean };
+interface Document {
+  readonly visibilityState?: string;
+  readonly activeElement?: { readonly tagName: string } | null;
+  hasFocus(): boolean;
+  /** The names of the page's clients; one set for all copies of the SDK. */
+  presenceClients?: Set<string>;
+}
+interface Browser {
+  readonly document?: Document;
   readonly sessionStorage?: Storage;
+  addEventListener?(
+    type: string,
+    listener: (event: PageEvent) => void,
+    options: { readonly signal: unknown },
+  ): void;
 }
 interface Storage {
   getItem(key: string): string | null;
@@ -31,35 +45,58 @@ const browser = globalThis as Browser;
 /** Tells what happens to the page. Returns a function that ends it. Does nothing where there is no page. */
 export function watchPageLifecycle(listener: PageListener): () => void {
   const { document } = browser;
-  if (!document || !browser.addEventListener) return () => {};
-  const window = browser as Listenable;
-  const focus = () => listener.focus(pageHasFocus());
-  const visibility = () => {
-    focus();
-    if (document.visibilityState === "visible") listener.wake();
+  const controller = new AbortController();
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const focus = (type?: string) => {
+    clearTimeout(timer);
+    listener.focus(pageHasFocus());
+    // From inside a frame the focus leaves the window, and comes back, without an event here. The frame may
+    // be in a custom element, and may become the active element only after the `blur`.
+    const mayBeInFrame = type === "blur" || /frame|-/i.test(document!.activeElement?.tagName ?? "");
+    if (isVisible() && mayBeInFrame) timer = setTimeout(focus, FOCUS_CHECK_MS);
   };
-  const shown = ({ persisted }: { persisted?: boolean }) => {
+  const heard = ({ type, persisted }: PageEvent) => {
+    if (type === "pagehide") return listener.pagehide();
     if (persisted) listener.pageshow();
+    focus(type);
+    if (type === "visibilitychange" ? isVisible() : WAKING.includes(type)) listener.wake();
+  };
+  if (document) {
+    // Those of the document bubble.
+    for (const type of [...WAKING, "visibilitychange", "focus", "blur", "pagehide", "pageshow"]) {
+      browser.addEventListener?.(type, heard, controller);
+    }
     focus();
+  }
+  return () => {
+    controller.abort();
+    clearTimeout(timer);
   };
-  const each = (change: "addEventListener" | "removeEventListener") => {
-    // `offline` is a reason to check the connection: browsers also say it of networks that the gateway does
-    // not need.
-    for (const type of ["online", "offline"]) window[change](type, listener.wake);
-    for (const type of ["focus", "blur"]) window[change](type, focus);
-    window[change]("pagehide", listener.pagehide);
-    window[change]("pageshow", shown);
-    document[change]("visibilitychange", visibility);
-    document[change]("resume", listener.wake);
-  };
-  each("addEventListener");
-  return () => each("removeEventListener");
+}
+
+/**
+ * `offline` is a reason to check the connection: browsers also say it of networks that the gateway does not
+ * need.
+ */
+const WAKING = ["online", "offline", "resume"];
+
+function isVisible(): boolean {
+  return browser.document?.visibilityState === "visible";
 }
 
 /** False where there is no page. */
 export function pageHasFocus(): boolean {
-  const { document } = browser;
-  return document?.visibilityState === "visible" && document.hasFocus();
+  return isVisible() && browser.document!.hasFocus();
+}
+
+/**
+ * The names that the clients of this page have claimed, those of other copies of the SDK included. Where there
+ * is no page, nothing outlives it, and all may have the same name.
+ */
+export function clientNames(): Set<string> {
+  const page: Pick<Document, "presenceClients"> = browser.document ?? {};
+  page.presenceClients ??= new Set();
+  return page.presenceClients;
 }
 
 /**

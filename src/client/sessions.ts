@@ -1,20 +1,23 @@
 import { isId } from "../protocol/rules.ts";
 import { ClientSession } from "./client-session.ts";
 import type { Connection } from "./connection.ts";
-import { pageHasFocus, unstash } from "./page-lifecycle.ts";
+import { clientNames, pageHasFocus, unstash } from "./page-lifecycle.ts";
 import type { Requests } from "./requests.ts";
 import type { OpenOptions, Session, SessionEnd } from "./types.ts";
 
 /** The sessions of a client, and what of them outlives the page. */
 export class Sessions {
-  readonly #appId: string;
+  readonly #url: string;
   readonly #connection: Connection;
   readonly #requests: Requests;
   /** By the key under which the next page finds them. */
   readonly #byKey = new Map<string, ClientSession>();
+  /** Of this client among those of the page, from its first session on. */
+  #name = "";
 
-  constructor(appId: string, connection: Connection, requests: Requests) {
-    this.#appId = appId;
+  /** @param url Of the WebSocket, which names the app as well. */
+  constructor(url: string, connection: Connection, requests: Requests) {
+    this.#url = url;
     this.#connection = connection;
     this.#requests = requests;
   }
@@ -80,16 +83,28 @@ export class Sessions {
       if (reason) session.end(reason);
       else session.close();
     }
+    clientNames().delete(this.#name);
+    this.#name = "";
   }
 
   /** Sessions of a kind are numbered: the first of this page goes on with the first of the page before. */
   #freeKey({ kind, userId = "", key }: OpenOptions): string {
+    // A page that begins as the page before did has the same names in the same order.
+    this.#name ||= freeName(`presence-gateway ${this.#url} `);
     for (let i = 0; ; i++) {
-      const found = `presence-gateway ${JSON.stringify([this.#appId, kind, userId, key ?? i])}`;
+      const found = `${this.#name} ${JSON.stringify([kind, userId, key ?? i])}`;
       if (!this.#byKey.has(found)) return found;
       if (key !== undefined) throw new TypeError(`the key ${key} is in use`);
     }
   }
+}
+
+function freeName(base: string): string {
+  const names = clientNames();
+  let i = 0;
+  while (names.has(base + i)) i++;
+  names.add(base + i);
+  return base + i;
 }
 
 /** The storage belongs to everything that runs in the page: a value that is no id is not from this SDK. */
