@@ -9,7 +9,7 @@ const REPORT = `
   const client = sdk.createClient({ url: "http://127.0.0.1:1", appId: "a", token: "t", WebSocket: class {} });
   console.log(names.join(), client.status(), new sdk.PresenceError("TOKEN", "x").name);
 `;
-const REPORTED = "PresenceError,createClient,normalFilter idle PresenceError\n";
+const REPORTED = "PresenceError,createClient,normalFilter,others idle PresenceError\n";
 
 /** As Jest runs modules: each in a function of its own, in a context that is not Node's. */
 const LIKE_JEST = `
