@@ -150,8 +150,8 @@ interface Surroundings {
 const surroundings = globalThis as Surroundings;
 
 /**
- * Used as a constructor. The global one is missed only when it is needed: a server that renders a page makes a
- * client, and never connects.
+ * Used as a constructor. The global one is missed only when it is needed: a server that renders a page makes
+ * a client, and never connects.
  */
 function GlobalWebSocket(url: string, protocols: string): WebSocketLike {
   const { WebSocket } = surroundings;

@@ -90,8 +90,8 @@ export function pageHasFocus(): boolean {
 }
 
 /**
- * The names that the clients of this page have claimed, those of other copies of the SDK included. Where there
- * is no page, nothing outlives it, and all may have the same name.
+ * The names that the clients of this page have claimed, those of other copies of the SDK included. Where
+ * there is no page, nothing outlives it, and all may have the same name.
  */
 export function clientNames(): Set<string> {
   const page: Pick<Document, "presenceClients"> = browser.document ?? {};
@@ -105,17 +105,18 @@ export function clientNames(): Set<string> {
  */
 export function stash(key: string, value: string): void {
   try {
-    browser.sessionStorage?.setItem(key, value);
+    browser.sessionStorage!.setItem(key, value);
   } catch {
-    // Forbidden or full: the next page starts anew.
+    // None, forbidden or full: the next page starts anew.
   }
 }
 
 /** Takes the value that the page before has left, out of the storage. */
 export function unstash(key: string): string | null | undefined {
   try {
-    const value = browser.sessionStorage?.getItem(key);
-    browser.sessionStorage?.removeItem(key);
+    const storage = browser.sessionStorage!;
+    const value = storage.getItem(key);
+    storage.removeItem(key);
     return value;
   } catch {
     return undefined;

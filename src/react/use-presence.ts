@@ -28,8 +28,8 @@ const watches = new WeakMap<PresenceClient, Map<string, Watch>>();
 /**
  * Subscribes to a filter as long as the component is mounted; null subscribes to nothing. The filter may be
  * written in place: filters that mean the same are the same. A component that mounts beside others with the
- * same filter has the users at once. Users who did not change are the same objects as before, so that memoized
- * rows are not rendered again. What the gateway refuses is the `error`; nothing is thrown.
+ * same filter has the users at once. Users who did not change are the same objects as before, so that
+ * memoized rows are not rendered again. What the gateway refuses is the `error`; nothing is thrown.
  */
 export function usePresence(filter: PresenceFilter | null | undefined): Presence {
   const client = usePresenceClient();

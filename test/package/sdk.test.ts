@@ -1,4 +1,4 @@
-import { readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { describePackage, InstalledProject } from "../support/package.ts";
@@ -6,7 +6,7 @@ import { describePackage, InstalledProject } from "../support/package.ts";
 /** What an application imports from the client, in whichever way. */
 const REPORT = `
   const names = Object.keys(sdk).filter((name) => name !== "default" && name !== "module.exports").sort();
-  const client = sdk.createClient({ url: "http://127.0.0.1:1", appId: "a", token: "t", WebSocket: class {} });
+  const client = sdk.createClient({ url: "/presence", appId: "a", token: "t" });
   console.log(names.join(), client.status(), new sdk.PresenceError("TOKEN", "x").name);
 `;
 const REPORTED = "PresenceError,createClient,normalFilter,others idle PresenceError\n";
@@ -33,7 +33,8 @@ const LIKE_JEST = `
 `;
 
 const CREATE = `
-  const options = { url: "http://127.0.0.1:1", appId: "a", token: "t", WebSocket: class {} };
+  delete globalThis.WebSocket;
+  const options = { url: "/presence", appId: "a", token: "t" };
   function Page() {
     const { users, state } = hooks.usePresence({ isTyping: true });
     hooks.useSession({ kind: "widget" });
@@ -142,6 +143,27 @@ describePackage("an application that installs the hooks", () => {
     const path = project.write(name, imports + CREATE);
     const { stdout, output } = await project.run(process.execPath, [path]);
     expect(stdout, output).toBe(RENDERED);
+  });
+
+  it("imports them in a server component, whose React has no hooks", async () => {
+    const path = project.write(
+      "server-component.mjs",
+      `import * as hooks from "@presence-gateway/react";
+      import { createClient } from "@presence-gateway/client";
+      console.log(Object.keys(hooks).length > 4, typeof createClient);`,
+    );
+    const run = [process.execPath, ["--conditions", "react-server", path]] as const;
+    const { stdout, output } = await project.run(...run);
+    expect(stdout, output).toBe("true function\n");
+  });
+
+  it.each(["esm", "cjs"])('has "use client" in front of each module of hooks, as %s', (format) => {
+    const folder = join(project.folder, "node_modules/@presence-gateway/react/dist", format);
+    const modules = readdirSync(folder).filter((name) => name.endsWith(".js"));
+    expect(modules).toContain("provider.js");
+    // Directives only count in front of everything else.
+    for (const name of modules)
+      expect(readFileSync(join(folder, name), "utf8")).toMatch(/^(?:"use strict";\n)?"use client";\n/);
   });
 
   describe("type-checks as", () => {
