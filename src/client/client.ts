@@ -3,7 +3,7 @@ import { Connection, type ConnectionOwner } from "./connection.ts";
 import { PresenceError } from "./errors.ts";
 import { checkId } from "./filter.ts";
 import { MAX_USERS } from "./limits.ts";
-import { watchPageLifecycle } from "./page-lifecycle.ts";
+import { browser, watchPageLifecycle } from "./page-lifecycle.ts";
 import { Query } from "./query.ts";
 import { Requests } from "./requests.ts";
 import type { Content } from "./server-message.ts";
@@ -141,20 +141,12 @@ export function createClient(options: ClientOptions): PresenceClient {
   };
 }
 
-/** The parts of a page, a worker or Node that are used. */
-interface Surroundings {
-  readonly WebSocket?: WebSocketConstructor;
-  readonly document?: { readonly baseURI: string };
-  readonly location?: { readonly href: string };
-}
-const surroundings = globalThis as Surroundings;
-
 /**
  * Used as a constructor. The global one is missed only when it is needed: a server that renders a page makes
  * a client, and never connects.
  */
 function GlobalWebSocket(url: string, protocols: string): WebSocketLike {
-  const { WebSocket } = surroundings;
+  const { WebSocket } = browser;
   if (!WebSocket) throw new Error("no WebSocket: pass that of the package ws");
   return new WebSocket(url, protocols);
 }
@@ -164,9 +156,8 @@ function GlobalWebSocket(url: string, protocols: string): WebSocketLike {
  * there is no page. React Native has no page either, and no whole `URL`.
  */
 function realtimeUrl(gatewayUrl: string, appId: string): string {
-  const base = surroundings.document?.baseURI ?? surroundings.location?.href;
-  const url = base ? new URL(gatewayUrl, base).href : gatewayUrl;
-  if (/^(?!(http|ws)s?:\/\/[^/])[^/?#]+:/i.test(url)) throw new TypeError("url must be http(s) or ws(s)");
-  const root = url.replace(/^http/i, "ws").replace(/\/*([?#].*)?$/, "");
-  return `${root}/v1/${encodeURIComponent(appId)}/realtime`;
+  const base = browser.document?.baseURI ?? browser.location?.href;
+  const url = (base ? new URL(gatewayUrl, base).href : gatewayUrl).replace(/^http/i, "ws");
+  if (/^(?!wss?:\/\/[^/])[^/?#]+:/i.test(url)) throw new TypeError("url must be http(s) or ws(s)");
+  return `${url.replace(/\/*([?#].*)?$/, "")}/v1/${encodeURIComponent(appId)}/realtime`;
 }

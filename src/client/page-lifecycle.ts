@@ -1,22 +1,26 @@
 import { FOCUS_CHECK_MS } from "./limits.ts";
+import type { WebSocketConstructor } from "./types.ts";
 
-/**
- * The parts of a browser that are used, so that the SDK needs no DOM types and runs where there is no page.
- */
 interface PageEvent {
   readonly type: string;
   readonly persisted?: boolean;
 }
 interface Document {
+  readonly baseURI: string;
   readonly visibilityState?: string;
   readonly activeElement?: { readonly tagName: string } | null;
   hasFocus(): boolean;
   /** The names of the page's clients; one set for all copies of the SDK. */
   presenceClients?: Set<string>;
 }
+/**
+ * The parts of a browser that are used, so that the SDK needs no DOM types and runs where there is no page.
+ */
 interface Browser {
   readonly document?: Document;
+  readonly location?: { readonly href: string };
   readonly sessionStorage?: Storage;
+  readonly WebSocket?: WebSocketConstructor;
   addEventListener?(
     type: string,
     listener: (event: PageEvent) => void,
@@ -40,34 +44,30 @@ export interface PageListener {
   focus(hasFocus: boolean): void;
 }
 
-const browser = globalThis as Browser;
+export const browser = globalThis as Browser;
 
 /** Tells what happens to the page. Returns a function that ends it. Does nothing where there is no page. */
 export function watchPageLifecycle(listener: PageListener): () => void {
   const { document } = browser;
+  if (!document) return () => {};
   const controller = new AbortController();
   let timer: ReturnType<typeof setTimeout> | undefined;
-  const focus = (type?: string) => {
+  const look = (type?: string) => {
     clearTimeout(timer);
     listener.focus(pageHasFocus());
     // From inside a frame the focus leaves the window, and comes back, without an event here. The frame may
     // be in a custom element, and may become the active element only after the `blur`.
-    const mayBeInFrame = type === "blur" || /frame|-/i.test(document!.activeElement?.tagName ?? "");
-    if (isVisible() && mayBeInFrame) timer = setTimeout(focus, FOCUS_CHECK_MS);
+    const mayBeInFrame = type === "blur" || /frame|-/i.test(document.activeElement?.tagName ?? "");
+    if (mayBeInFrame && isVisible()) timer = setTimeout(look, FOCUS_CHECK_MS);
   };
   const heard = ({ type, persisted }: PageEvent) => {
     if (type === "pagehide") return listener.pagehide();
     if (persisted) listener.pageshow();
-    focus(type);
-    if (type === "visibilitychange" ? isVisible() : WAKING.includes(type)) listener.wake();
+    look(type);
+    if (/line|resume/.test(type) || (type === "visibilitychange" && isVisible())) listener.wake();
   };
-  if (document) {
-    // Those of the document bubble.
-    for (const type of [...WAKING, "visibilitychange", "focus", "blur", "pagehide", "pageshow"]) {
-      browser.addEventListener?.(type, heard, controller);
-    }
-    focus();
-  }
+  for (const type of EVENTS) browser.addEventListener?.(type, heard, controller);
+  look();
   return () => {
     controller.abort();
     clearTimeout(timer);
@@ -75,10 +75,10 @@ export function watchPageLifecycle(listener: PageListener): () => void {
 }
 
 /**
- * `offline` is a reason to check the connection: browsers also say it of networks that the gateway does not
- * need.
+ * Those of the document bubble to the window. `offline` is a reason to check the connection: browsers also
+ * say it of networks that the gateway does not need.
  */
-const WAKING = ["online", "offline", "resume"];
+const EVENTS = ["online", "offline", "resume", "visibilitychange", "focus", "blur", "pagehide", "pageshow"];
 
 function isVisible(): boolean {
   return browser.document?.visibilityState === "visible";

@@ -88,23 +88,21 @@ export class Sessions {
   }
 
   /** Sessions of a kind are numbered: the first of this page goes on with the first of the page before. */
-  #freeKey({ kind, userId = "", key }: OpenOptions): string {
-    // A page that begins as the page before did has the same names in the same order.
-    this.#name ||= freeName(`presence-gateway ${this.#url} `);
-    for (let i = 0; ; i++) {
-      const found = `${this.#name} ${JSON.stringify([kind, userId, key ?? i])}`;
-      if (!this.#byKey.has(found)) return found;
-      if (key !== undefined) throw new TypeError(`the key ${key} is in use`);
+  #freeKey({ kind, userId, key }: OpenOptions): string {
+    if (!this.#name) {
+      // A page that begins as the page before did has the same names in the same order.
+      this.#name = firstFree(`presence-gateway ${this.#url}`, clientNames());
+      clientNames().add(this.#name);
     }
+    const base = `${this.#name} ${JSON.stringify([kind, userId, key])}`;
+    if (key === undefined) return firstFree(base, this.#byKey);
+    if (this.#byKey.has(base)) throw new TypeError(`the key ${key} is in use`);
+    return base;
   }
 }
 
-function freeName(base: string): string {
-  const names = clientNames();
-  let i = 0;
-  while (names.has(base + i)) i++;
-  names.add(base + i);
-  return base + i;
+function firstFree(base: string, taken: { has(name: string): boolean }): string {
+  for (let i = 0; ; i++) if (!taken.has(base + i)) return base + i;
 }
 
 /** The storage belongs to everything that runs in the page: a value that is no id is not from this SDK. */
