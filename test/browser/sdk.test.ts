@@ -132,6 +132,23 @@ describeInBrowser("the SDK in pages", (browser) => {
     await expect.poll(async () => (await scene.gateway.query()).alice.widgets.length).toBe(1);
   });
 
+  it("runs in a worker", async () => {
+    const page = await scene.tab("bob");
+    const code = await bundle(join(PROJECT, "test/browser/pages/sdk.ts"));
+    const token = await scene.gateway.token({ tokenType: "user", sub: "alice", read: "all" });
+    const options = { url: scene.gateway.url, appId: APP, token };
+    const work = `${code}
+      const presence = sdk.createClient(${JSON.stringify(options)});
+      presence.open({ kind: "widget", selectedConversationId: "c1", trackFocus: true });
+      presence.subscribe({ userIds: ["alice"] }, (users) => users.size > 0 && postMessage([...users.keys()]));`;
+    const told = await page.evaluate(`new Promise((resolve) => {
+      const blob = new Blob([${JSON.stringify(work)}], { type: "text/javascript" });
+      const worker = new Worker(URL.createObjectURL(blob));
+      worker.onmessage = ({ data }) => resolve(data);
+    })`);
+    expect(told).toEqual(["alice"]);
+  });
+
   it("resumes after the network was down: nobody noticed, and it has missed nothing", async () => {
     const page = await scene.tab("alice");
     const bob = await scene.gateway.connect("bob");

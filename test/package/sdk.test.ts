@@ -11,12 +11,13 @@ const REPORT = `
 `;
 const REPORTED = "PresenceError,createClient,normalFilter,others idle PresenceError\n";
 
-/** As Jest runs modules: each in a function of its own, in a context that is not Node's. */
-const LIKE_JEST = `
+/** Modules each in a function of its own, as Jest runs them, in a context that is not Node's. */
+const inContext = (globals: string, prepare = "") => `
   const { readFileSync } = require("node:fs");
   const { createRequire } = require("node:module");
-  const { createContext, compileFunction } = require("node:vm");
-  const context = createContext({ console, setTimeout, clearTimeout, performance, queueMicrotask, URL });
+  const { createContext, compileFunction, runInContext } = require("node:vm");
+  const context = createContext({ ${globals} });
+  runInContext(${JSON.stringify(prepare)}, context);
   const known = new Map();
   function load(path) {
     if (known.has(path)) return known.get(path).exports;
@@ -30,6 +31,34 @@ const LIKE_JEST = `
     return module.exports;
   }
   const sdk = load(require.resolve("@presence-gateway/client"));
+`;
+const LIKE_JEST = inContext("console, setTimeout, clearTimeout, performance, queueMicrotask, URL");
+
+/** React Native has no page and no whole `URL`, and its engine lacks some methods. */
+const LIKE_REACT_NATIVE = `${inContext(
+  "console, setTimeout, clearTimeout, performance, queueMicrotask",
+  `delete String.prototype.isWellFormed;
+  globalThis.URL = class { get host() { throw new Error("not implemented"); } };
+  globalThis.window = globalThis;`,
+)}
+  class WebSocket {
+    sent = [];
+    constructor(url) { this.url = url; }
+    send(text) { this.sent.push(JSON.parse(text).type); }
+    close(code) { setTimeout(() => this.onclose({ code, reason: "" })); }
+  }
+  let socket;
+  class Noted extends WebSocket { constructor(url) { super(url); socket = this; } }
+  const presence = sdk.createClient({ url: "http://gateway/base/", appId: "a", token: () => "t", WebSocket: Noted });
+  const session = presence.open({ kind: "widget", trackFocus: true });
+  setTimeout(() => {
+    socket.onopen();
+    socket.onmessage({ data: '{"type":"connected","nodeId":"n","heartbeatMs":16000,"resumeWindowMs":15000}' });
+    socket.onmessage({ data: '{"type":"opened","id":1,"sessionId":"s","resumed":false}' });
+    console.log(socket.url, socket.sent.join(), session.state);
+    session.set({ hasFocus: true, selectedConversationId: "c1" });
+    presence.close();
+  });
 `;
 
 const CREATE = `
@@ -108,6 +137,11 @@ describePackage("an application that installs the client", () => {
   it("requires it", async () => {
     const text = `const sdk = require("@presence-gateway/client");${REPORT}`;
     expect(await report("requires.cjs", text)).toBe(REPORTED);
+  });
+
+  it("has it in React Native", async () => {
+    const told = await report("like-react-native.cjs", LIKE_REACT_NATIVE);
+    expect(told).toBe("ws://gateway/base/v1/a/realtime connect,open open\n");
   });
 
   it("has it where modules are loaded as Jest does", async () => {
