@@ -1,3 +1,4 @@
+import { isId } from "../protocol/rules.ts";
 import { FOCUS_CHECK_MS } from "./limits.ts";
 import type { WebSocketConstructor } from "./types.ts";
 
@@ -52,33 +53,40 @@ export function watchPageLifecycle(listener: PageListener): () => void {
   if (!document) return () => {};
   const controller = new AbortController();
   let timer: ReturnType<typeof setTimeout> | undefined;
-  const look = (type?: string) => {
+  const { wake, pagehide, pageshow, focus } = listener;
+  const look = (event?: PageEvent) => {
     clearTimeout(timer);
-    listener.focus(pageHasFocus());
+    focus(pageHasFocus());
     // From inside a frame the focus leaves the window, and comes back, without an event here. The frame may
     // be in a custom element, and may become the active element only after the `blur`.
-    const mayBeInFrame = type === "blur" || /frame|-/i.test(document.activeElement?.tagName ?? "");
+    const mayBeInFrame = event?.type === "blur" || /frame|-/i.test(document.activeElement?.tagName ?? "");
     if (mayBeInFrame && isVisible()) timer = setTimeout(look, FOCUS_CHECK_MS);
   };
-  const heard = ({ type, persisted }: PageEvent) => {
-    if (type === "pagehide") return listener.pagehide();
-    if (persisted) listener.pageshow();
-    look(type);
-    if (/line|resume/.test(type) || (type === "visibilitychange" && isVisible())) listener.wake();
+  const heard = {
+    online: wake,
+    // A reason to check the connection: browsers also say it of networks that the gateway does not need.
+    offline: wake,
+    resume: wake,
+    pagehide,
+    pageshow({ persisted }: PageEvent) {
+      if (persisted) pageshow();
+      look();
+    },
+    focus: look,
+    blur: look,
+    visibilitychange() {
+      look();
+      if (isVisible()) wake();
+    },
   };
-  for (const type of EVENTS) browser.addEventListener?.(type, heard, controller);
+  // Those of the document bubble to the window.
+  for (const [type, hear] of Object.entries(heard)) browser.addEventListener?.(type, hear, controller);
   look();
   return () => {
     controller.abort();
     clearTimeout(timer);
   };
 }
-
-/**
- * Those of the document bubble to the window. `offline` is a reason to check the connection: browsers also
- * say it of networks that the gateway does not need.
- */
-const EVENTS = ["online", "offline", "resume", "visibilitychange", "focus", "blur", "pagehide", "pageshow"];
 
 function isVisible(): boolean {
   return browser.document?.visibilityState === "visible";
@@ -100,25 +108,29 @@ export function clientNames(): Set<string> {
 }
 
 /**
- * Leaves a value for the next page of this tab. It is stored only while no page uses it: a tab that is
+ * Leaves an id for the next page of this tab. It is stored only while no page uses it: a tab that is
  * duplicated copies the storage, and must not find what the first tab still uses.
  */
-export function stash(key: string, value: string): void {
+export function stash(key: string, id: string): void {
   try {
-    browser.sessionStorage!.setItem(key, value);
+    browser.sessionStorage!.setItem(key, id);
   } catch {
     // None, forbidden or full: the next page starts anew.
   }
 }
 
-/** Takes the value that the page before has left, out of the storage. */
-export function unstash(key: string): string | null | undefined {
+/**
+ * Takes the id that the page before has left, out of the storage. That belongs to everything that runs in the
+ * page: a value that is no id is not from this SDK.
+ */
+export function unstash(key: string): string | undefined {
   try {
     const storage = browser.sessionStorage!;
-    const value = storage.getItem(key);
+    const id = storage.getItem(key);
     storage.removeItem(key);
-    return value;
+    if (id && isId(id)) return id;
   } catch {
-    return undefined;
+    // As if there were none.
   }
+  return undefined;
 }

@@ -1,4 +1,3 @@
-import { isId } from "../protocol/rules.ts";
 import { ClientSession } from "./client-session.ts";
 import type { Connection } from "./connection.ts";
 import { clientNames, pageHasFocus, unstash } from "./page-lifecycle.ts";
@@ -28,7 +27,7 @@ export class Sessions {
 
   open(options: OpenOptions): Session {
     const key = this.#freeKey(options);
-    const session = new ClientSession({ ...options }, stashedId(key), this.#connection, this.#requests, () =>
+    const session = new ClientSession({ ...options }, unstash(key), this.#connection, this.#requests, () =>
       this.#byKey.delete(key),
     );
     this.#byKey.set(key, session);
@@ -75,7 +74,7 @@ export class Sessions {
 
   /** The page is back: a page in between may have gone on with its sessions. */
   unstash(): void {
-    for (const [key, session] of this.#byKey) session.resume(stashedId(key));
+    for (const [key, session] of this.#byKey) session.resume(unstash(key));
   }
 
   endAll(reason: SessionEnd | undefined): void {
@@ -103,10 +102,4 @@ export class Sessions {
 
 function firstFree(base: string, taken: { has(name: string): boolean }): string {
   for (let i = 0; ; i++) if (!taken.has(base + i)) return base + i;
-}
-
-/** The storage belongs to everything that runs in the page: a value that is no id is not from this SDK. */
-function stashedId(key: string): string | undefined {
-  const id = unstash(key);
-  return id && isId(id) ? id : undefined;
 }
