@@ -24,7 +24,7 @@ it("nothing of a session can be written by those who read it", () => {
     // @ts-expect-error
     session.isTyping = false;
     // @ts-expect-error
-    session.statusBits = 0;
+    session.flagBits = 0;
     // @ts-expect-error
     if (session.ownership !== undefined) session.ownership.owner = undefined;
     // @ts-expect-error

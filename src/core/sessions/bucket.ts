@@ -1,5 +1,5 @@
 import { append } from "../collections/append.ts";
-import { type Session, STATUS_VALUES, type StatusBits } from "./session.ts";
+import { FLAG_VALUES, type FlagBits, type Session } from "./session.ts";
 import type { SessionRow } from "./session-row.ts";
 
 /**
@@ -14,14 +14,14 @@ export type ReadonlyBucket = Readonly<
 >;
 
 /**
- * A set of sessions, sharded by status bits, so that iterating over the sessions that match a filter touches
+ * A set of sessions, sharded by flag bits, so that iterating over the sessions that match a filter touches
  * no others. Each session stores its index, so adding and removing take constant time.
  */
 export class Bucket {
   /** The table's change counter when the bucket last changed. */
   changedAt = 0;
   /**
-   * A plain list while all sessions have the same status bits, as in most conversations. It takes less
+   * A plain list while all sessions have the same flag bits, as in most conversations. It takes less
    * memory, and there is a bucket for each conversation.
    */
   #sessions: SessionRow[] | ShardedBucket = [];
@@ -29,40 +29,40 @@ export class Bucket {
   get size(): number {
     if (!(this.#sessions instanceof ShardedBucket)) return this.#sessions.length;
     let size = 0;
-    for (let statusBits = 0; statusBits < STATUS_VALUES; statusBits++) size += this.count(statusBits);
+    for (let flagBits = 0; flagBits < FLAG_VALUES; flagBits++) size += this.count(flagBits);
     return size;
   }
 
-  count(statusBits: StatusBits): number {
-    return this.#list(statusBits)?.length ?? 0;
+  count(flagBits: FlagBits): number {
+    return this.#list(flagBits)?.length ?? 0;
   }
 
-  /** How many sessions have status bits in `statusSet` (bit `1 << statusBits`). */
-  countIn(statusSet: number): number {
+  /** How many sessions have flag bits in `flagSet` (bit `1 << flagBits`). */
+  countIn(flagSet: number): number {
     let count = 0;
-    for (let statusBits = 0; statusBits < STATUS_VALUES; statusBits++)
-      if ((statusSet & (1 << statusBits)) !== 0) count += this.count(statusBits);
+    for (let flagBits = 0; flagBits < FLAG_VALUES; flagBits++)
+      if ((flagSet & (1 << flagBits)) !== 0) count += this.count(flagBits);
     return count;
   }
 
   add(session: SessionRow, slot: BucketSlot): void {
-    const { statusBits } = session;
-    setSlot(session, slot, this.count(statusBits));
+    const { flagBits } = session;
+    setSlot(session, slot, this.count(flagBits));
     let sessions = this.#sessions;
     if (!(sessions instanceof ShardedBucket)) {
-      if (sessions.length === 0 || sessions[0]!.statusBits === statusBits) {
+      if (sessions.length === 0 || sessions[0]!.flagBits === flagBits) {
         this.#sessions = append(sessions, session);
         return;
       }
       sessions = new ShardedBucket(sessions);
       this.#sessions = sessions;
     }
-    sessions.lists[statusBits] = append(sessions.lists[statusBits] ?? [], session);
+    sessions.lists[flagBits] = append(sessions.lists[flagBits] ?? [], session);
   }
 
-  /** Removes a session. `statusBits`: its status bits when it was added. */
-  remove(session: SessionRow, slot: BucketSlot, statusBits: StatusBits): void {
-    const list = this.#sessions instanceof ShardedBucket ? this.#sessions.lists[statusBits]! : this.#sessions;
+  /** Removes a session. `flagBits`: its flag bits when it was added. */
+  remove(session: SessionRow, slot: BucketSlot, flagBits: FlagBits): void {
+    const list = this.#sessions instanceof ShardedBucket ? this.#sessions.lists[flagBits]! : this.#sessions;
     const last = list.pop()!;
     if (last === session) return;
     const index = slotOf(session, slot);
@@ -70,41 +70,41 @@ export class Bucket {
     setSlot(last, slot, index);
   }
 
-  /** Calls back for each session whose status bits are in `statusSet` (bit `1 << statusBits`). */
-  forEach(statusSet: number, visit: (session: Session) => void): void {
-    for (let statusBits = 0; statusBits < STATUS_VALUES; statusBits++) {
-      if ((statusSet & (1 << statusBits)) === 0) continue;
-      const list = this.#list(statusBits);
+  /** Calls back for each session whose flag bits are in `flagSet` (bit `1 << flagBits`). */
+  forEach(flagSet: number, visit: (session: Session) => void): void {
+    for (let flagBits = 0; flagBits < FLAG_VALUES; flagBits++) {
+      if ((flagSet & (1 << flagBits)) === 0) continue;
+      const list = this.#list(flagBits);
       if (list !== undefined) for (let i = 0; i < list.length; i++) visit(list[i]!);
     }
   }
 
   /**
-   * A copy of the sessions whose status bits are in `statusSet`. Whole lists are copied at once, which is
+   * A copy of the sessions whose flag bits are in `flagSet`. Whole lists are copied at once, which is
    * fast for a large bucket.
    */
-  list(statusSet: number): Session[] {
+  list(flagSet: number): Session[] {
     const lists: SessionRow[][] = [];
-    for (let statusBits = 0; statusBits < STATUS_VALUES; statusBits++) {
-      const list = (statusSet & (1 << statusBits)) === 0 ? undefined : this.#list(statusBits);
+    for (let flagBits = 0; flagBits < FLAG_VALUES; flagBits++) {
+      const list = (flagSet & (1 << flagBits)) === 0 ? undefined : this.#list(flagBits);
       if (list !== undefined) lists.push(list);
     }
     return lists.length === 1 ? lists[0]!.slice() : lists.flat();
   }
 
-  #list(statusBits: StatusBits): SessionRow[] | undefined {
-    if (this.#sessions instanceof ShardedBucket) return this.#sessions.lists[statusBits];
-    return this.#sessions[0]?.statusBits === statusBits ? this.#sessions : undefined;
+  #list(flagBits: FlagBits): SessionRow[] | undefined {
+    if (this.#sessions instanceof ShardedBucket) return this.#sessions.lists[flagBits];
+    return this.#sessions[0]?.flagBits === flagBits ? this.#sessions : undefined;
   }
 }
 
-/** The sessions of a bucket by status bits, once these differ. */
+/** The sessions of a bucket by flag bits, once these differ. */
 class ShardedBucket {
-  readonly lists = new Array<SessionRow[] | undefined>(STATUS_VALUES);
+  readonly lists = new Array<SessionRow[] | undefined>(FLAG_VALUES);
 
-  /** `alike`: at least one session, all with the same status bits. */
+  /** `alike`: at least one session, all with the same flag bits. */
   constructor(alike: SessionRow[]) {
-    this.lists[alike[0]!.statusBits] = alike;
+    this.lists[alike[0]!.flagBits] = alike;
   }
 }
 

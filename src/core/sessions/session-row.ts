@@ -1,14 +1,14 @@
 import type { SessionKind } from "../../protocol/wire.ts";
 import type {
   Custom,
+  FlagBits,
   Ownership,
   Session,
   SessionConnection,
   SessionState,
-  StatusBits,
   User,
 } from "./session.ts";
-import { statusBitsOf } from "./session.ts";
+import { flagBitsOf } from "./session.ts";
 
 type Writable<T> = { -readonly [Key in keyof T]: T[Key] };
 
@@ -26,7 +26,7 @@ export class SessionRow implements Session {
   isTyping: boolean;
   custom: Custom;
   customBytes: number;
-  statusBits: StatusBits;
+  flagBits: FlagBits;
   connection: SessionConnection | undefined;
   readonly ownership: Writable<Ownership> | undefined;
   /** Its index in the bucket of all sessions and in that of its conversation, see bucket.ts. */
@@ -50,18 +50,18 @@ export class SessionRow implements Session {
     this.isTyping = state.isTyping;
     this.custom = state.custom;
     this.customBytes = state.customBytes;
-    this.statusBits = statusBitsOf(kind, state);
+    this.flagBits = flagBitsOf(kind, state);
     this.connection = connection;
     this.ownership = ownership;
   }
 
-  setState(state: SessionState, statusBits: StatusBits): void {
+  setState(state: SessionState, flagBits: FlagBits): void {
     this.visible = state.visible;
     this.selectedConversationId = state.selectedConversationId;
     this.hasFocus = state.hasFocus;
     this.isTyping = state.isTyping;
     this.custom = state.custom;
     this.customBytes = state.customBytes;
-    this.statusBits = statusBits;
+    this.flagBits = flagBits;
   }
 }

@@ -30,12 +30,12 @@ export const NEW_SESSION: SessionState = {
 };
 
 /**
- * The status bits hold everything that filters ask about a session, except its conversation: whether it is a
+ * The flag bits hold everything that filters ask about a session, except its conversation: whether it is a
  * visible widget, has the focus, is typing. A hidden widget counts as neither focused nor typing. The eight
  * values partition all sessions, and a filter is the set of values that it matches.
  */
-export type StatusBits = number;
-export const STATUS_VALUES = 8;
+export type FlagBits = number;
+export const FLAG_VALUES = 8;
 export const VISIBLE_BIT = 4;
 export const FOCUSED_BIT = 2;
 export const TYPING_BIT = 1;
@@ -76,7 +76,7 @@ export interface Session extends SessionState {
   readonly sessionId: string;
   readonly user: User;
   readonly kind: SessionKind;
-  readonly statusBits: StatusBits;
+  readonly flagBits: FlagBits;
   /** Undefined while the session waits to be resumed, and for sessions of other nodes. */
   readonly connection: SessionConnection | undefined;
   /** Undefined if this node is not in a cluster. */
@@ -126,7 +126,7 @@ export interface User {
   encodedEntry(matcher: SessionMatcher): EncodedEntry;
 }
 
-export function statusBitsOf(kind: SessionKind, state: SessionState): StatusBits {
+export function flagBitsOf(kind: SessionKind, state: SessionState): FlagBits {
   const { visible, hasFocus, isTyping } = state;
   if (kind === "widget" && !visible) return 0;
   return (kind === "widget" ? VISIBLE_BIT : 0) | (hasFocus ? FOCUSED_BIT : 0) | (isTyping ? TYPING_BIT : 0);

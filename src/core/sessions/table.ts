@@ -2,13 +2,13 @@ import type { LeaveCause } from "../../protocol/codes.ts";
 import type { SessionKind } from "../../protocol/wire.ts";
 import { Bucket, type ReadonlyBucket } from "./bucket.ts";
 import {
+  FLAG_VALUES,
   FOCUSED_BIT,
+  flagBitsOf,
   type Ownership,
   type Session,
   type SessionConnection,
   type SessionState,
-  STATUS_VALUES,
-  statusBitsOf,
   TYPING_BIT,
   type User,
   VISIBLE_BIT,
@@ -19,8 +19,8 @@ import { UserRow } from "./user-row.ts";
 /** What one call changed in the table: all that a view needs to decide whether the change affects it. */
 export interface Change {
   readonly user: User;
-  /** The session's status bits before and after, as a bit set. */
-  readonly statusSet: number;
+  /** The session's flag bits before and after, as a bit set. */
+  readonly flagSet: number;
   /** The session's conversation before and after; undefined where the session did not exist. */
   readonly from: string | null | undefined;
   readonly to: string | null | undefined;
@@ -87,11 +87,11 @@ export class Table {
 
   counts(): Counts {
     const counts = { users: this.#users.size, sessions: this.#all.size, widgets: 0, focused: 0, typing: 0 };
-    for (let statusBits = 0; statusBits < STATUS_VALUES; statusBits++) {
-      const n = this.#all.count(statusBits);
-      if ((statusBits & VISIBLE_BIT) !== 0) counts.widgets += n;
-      if ((statusBits & FOCUSED_BIT) !== 0) counts.focused += n;
-      if ((statusBits & TYPING_BIT) !== 0) counts.typing += n;
+    for (let flagBits = 0; flagBits < FLAG_VALUES; flagBits++) {
+      const n = this.#all.count(flagBits);
+      if ((flagBits & VISIBLE_BIT) !== 0) counts.widgets += n;
+      if ((flagBits & FOCUSED_BIT) !== 0) counts.focused += n;
+      if ((flagBits & TYPING_BIT) !== 0) counts.typing += n;
     }
     return { ...counts, backgroundSessions: counts.sessions - counts.widgets };
   }
@@ -127,11 +127,11 @@ export class Table {
     this.#changed();
     this.#all.add(session, "slotInAll");
     this.#addToConversation(session);
-    const visible = (session.statusBits & VISIBLE_BIT) !== 0;
+    const visible = (session.flagBits & VISIBLE_BIT) !== 0;
     if (visible) user.visibleWidgets++;
     return {
       user,
-      statusSet: 1 << session.statusBits,
+      flagSet: 1 << session.flagBits,
       from: undefined,
       to: state.selectedConversationId,
       visibilityFlipped: visible && user.visibleWidgets === 1,
@@ -143,11 +143,11 @@ export class Table {
   update(session: Session, state: SessionState): Change | undefined {
     if (state === session) return undefined;
     const row = rowOf(session);
-    const { statusBits: statusBefore, selectedConversationId: from } = row;
-    const statusBits = statusBitsOf(row.kind, state);
+    const { flagBits: flagsBefore, selectedConversationId: from } = row;
+    const flagBits = flagBitsOf(row.kind, state);
     const to = state.selectedConversationId;
-    if (statusBits === statusBefore && from === to && state.custom === row.custom) {
-      row.setState(state, statusBits);
+    if (flagBits === flagsBefore && from === to && state.custom === row.custom) {
+      row.setState(state, flagBits);
       return undefined;
     }
     const user = userOf(row);
@@ -155,23 +155,23 @@ export class Table {
     user.customBytes += state.customBytes - row.customBytes;
     this.#changed();
     const sameBucket = from === to ? this.#conversations.get(to)! : undefined;
-    if (statusBits !== statusBefore) {
-      this.#all.remove(row, "slotInAll", statusBefore);
-      sameBucket?.remove(row, "slotInConversation", statusBefore);
+    if (flagBits !== flagsBefore) {
+      this.#all.remove(row, "slotInAll", flagsBefore);
+      sameBucket?.remove(row, "slotInConversation", flagsBefore);
     }
-    if (sameBucket === undefined) this.#removeFromConversation(row, from, statusBefore);
-    row.setState(state, statusBits);
-    if (statusBits !== statusBefore) {
+    if (sameBucket === undefined) this.#removeFromConversation(row, from, flagsBefore);
+    row.setState(state, flagBits);
+    if (flagBits !== flagsBefore) {
       this.#all.add(row, "slotInAll");
       sameBucket?.add(row, "slotInConversation");
     }
     if (sameBucket === undefined) this.#addToConversation(row);
     else sameBucket.changedAt = this.#changes;
     const wasVisible = user.visibleWidgets > 0;
-    user.visibleWidgets += ((statusBits & VISIBLE_BIT) - (statusBefore & VISIBLE_BIT)) / VISIBLE_BIT;
+    user.visibleWidgets += ((flagBits & VISIBLE_BIT) - (flagsBefore & VISIBLE_BIT)) / VISIBLE_BIT;
     return {
       user,
-      statusSet: (1 << statusBits) | (1 << statusBefore),
+      flagSet: (1 << flagBits) | (1 << flagsBefore),
       from,
       to,
       visibilityFlipped: wasVisible !== user.visibleWidgets > 0,
@@ -204,7 +204,7 @@ export class Table {
   /** Removes a session. */
   end(session: Session, cause: LeaveCause): Change {
     const row = rowOf(session);
-    const { statusBits } = row;
+    const { flagBits } = row;
     const user = userOf(row);
     const from = row.selectedConversationId;
     this.#sessions.delete(row.sessionId);
@@ -212,14 +212,14 @@ export class Table {
     user.customBytes -= row.customBytes;
     user.invalidateCache();
     this.#changed();
-    this.#all.remove(row, "slotInAll", statusBits);
-    this.#removeFromConversation(row, from, statusBits);
-    const visible = (statusBits & VISIBLE_BIT) !== 0;
+    this.#all.remove(row, "slotInAll", flagBits);
+    this.#removeFromConversation(row, from, flagBits);
+    const visible = (flagBits & VISIBLE_BIT) !== 0;
     if (visible) user.visibleWidgets--;
     if (user.sessions.length === 0) this.#users.delete(user.userId);
     return {
       user,
-      statusSet: 1 << statusBits,
+      flagSet: 1 << flagBits,
       from,
       to: undefined,
       visibilityFlipped: visible && user.visibleWidgets === 0,
@@ -243,9 +243,9 @@ export class Table {
     bucket.changedAt = this.#changes;
   }
 
-  #removeFromConversation(session: SessionRow, conversationId: string | null, statusBits: number): void {
+  #removeFromConversation(session: SessionRow, conversationId: string | null, flagBits: number): void {
     const bucket = this.#conversations.get(conversationId)!;
-    bucket.remove(session, "slotInConversation", statusBits);
+    bucket.remove(session, "slotInConversation", flagBits);
     bucket.changedAt = this.#changes;
     if (bucket.size === 0) this.#conversations.delete(conversationId);
   }

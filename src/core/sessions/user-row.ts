@@ -89,7 +89,7 @@ export class UserRow implements User {
       // admitted sessions at the same time.
       if (this.sessions.length > SURELY_FIT) bytes += bytesOf(session);
       if (bytes > MAX_LISTED_BYTES) break;
-      if ((session.statusBits & VISIBLE_BIT) !== 0)
+      if ((session.flagBits & VISIBLE_BIT) !== 0)
         widgets += (widgets === "" ? "" : ",") + encodeSession(session);
       else background += (background === "" ? "" : ",") + encodeSession(session);
     }
@@ -128,5 +128,5 @@ function bytesOf({ selectedConversationId, sessionId, customBytes }: Session): n
 
 function encodeSession(session: Session): string {
   const { selectedConversationId, custom } = session;
-  return `{"selectedConversationId":${JSON.stringify(selectedConversationId)},"custom":${JSON.stringify(custom)},"hasFocus":${(session.statusBits & FOCUSED_BIT) !== 0},"isTyping":${(session.statusBits & TYPING_BIT) !== 0},"sessionId":${JSON.stringify(session.sessionId)}}`;
+  return `{"selectedConversationId":${JSON.stringify(selectedConversationId)},"custom":${JSON.stringify(custom)},"hasFocus":${(session.flagBits & FOCUSED_BIT) !== 0},"isTyping":${(session.flagBits & TYPING_BIT) !== 0},"sessionId":${JSON.stringify(session.sessionId)}}`;
 }

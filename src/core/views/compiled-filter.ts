@@ -1,8 +1,8 @@
 import type { Filter } from "../../protocol/filter.ts";
 import {
+  FLAG_VALUES,
   FOCUSED_BIT,
   type Session,
-  STATUS_VALUES,
   TYPING_BIT,
   type User,
   VISIBLE_BIT,
@@ -15,15 +15,15 @@ let walks = 0;
 /**
  * The only evaluator of filters: HTTP requests, queries, subscriptions and streams all use it.
  *
- * A filter matches a session by its status bits (one bit test) and its conversation. Status bits of
+ * A filter matches a session by its flag bits (one bit test) and its conversation. Flag bits of
  * background sessions are in the set only with `includeBackgroundSessions`, so an entry lists a session
  * exactly if the filter matches it.
  */
 export class CompiledFilter {
   /** Undefined: any conversation. */
   readonly conversationId: string | null | undefined;
-  /** Which status bits match, as a bit set. */
-  readonly statusSet: number;
+  /** Which flag bits match, as a bit set. */
+  readonly flagSet: number;
   readonly includeBackground: boolean;
   /** Undefined: all users. */
   readonly userIds: ReadonlySet<string> | undefined;
@@ -32,7 +32,7 @@ export class CompiledFilter {
   constructor(filter: Filter) {
     this.conversationId = filter.selectedConversationId;
     this.includeBackground = filter.includeBackgroundSessions ?? false;
-    this.statusSet = statusSetOf(filter, this.includeBackground);
+    this.flagSet = flagSetOf(filter, this.includeBackground);
     this.userIds = filter.userIds && new Set(filter.userIds);
   }
 
@@ -40,7 +40,7 @@ export class CompiledFilter {
   get key(): string {
     this.#key ??= JSON.stringify([
       this.conversationId === undefined ? 0 : this.conversationId,
-      this.statusSet,
+      this.flagSet,
       this.includeBackground,
       this.userIds === undefined ? 0 : [...this.userIds].sort(),
     ]);
@@ -57,7 +57,7 @@ export class CompiledFilter {
 
   matches(session: Session): boolean {
     return (
-      ((this.statusSet >> session.statusBits) & 1) !== 0 &&
+      ((this.flagSet >> session.flagBits) & 1) !== 0 &&
       (this.conversationId === undefined || this.conversationId === session.selectedConversationId)
     );
   }
@@ -70,7 +70,7 @@ export class CompiledFilter {
     for (let i = 0; i < sessions.length; i++) {
       const session = sessions[i]!;
       if (!this.matches(session)) continue;
-      if (visibleWidgets === 0 || (session.statusBits & VISIBLE_BIT) !== 0) return true;
+      if (visibleWidgets === 0 || (session.flagBits & VISIBLE_BIT) !== 0) return true;
     }
     return false;
   }
@@ -89,7 +89,7 @@ export class CompiledFilter {
     // Several sessions of a user may match. The user is visited with the first.
     walks = (walks + 1) | 0;
     const walk = walks;
-    table.bucket(this.conversationId)?.forEach(this.statusSet, ({ user }) => {
+    table.bucket(this.conversationId)?.forEach(this.flagSet, ({ user }) => {
       if (user.lastWalk === walk) return;
       user.lastWalk = walk;
       if (this.includes(user)) visit(user);
@@ -97,16 +97,16 @@ export class CompiledFilter {
   }
 }
 
-function statusSetOf(filter: Filter, includeBackground: boolean): number {
-  let statusSet = 0;
-  for (let statusBits = 0; statusBits < STATUS_VALUES; statusBits++) {
-    const hasFocus = (statusBits & FOCUSED_BIT) !== 0;
-    const isTyping = (statusBits & TYPING_BIT) !== 0;
-    const isWidget = (statusBits & VISIBLE_BIT) !== 0;
+function flagSetOf(filter: Filter, includeBackground: boolean): number {
+  let flagSet = 0;
+  for (let flagBits = 0; flagBits < FLAG_VALUES; flagBits++) {
+    const hasFocus = (flagBits & FOCUSED_BIT) !== 0;
+    const isTyping = (flagBits & TYPING_BIT) !== 0;
+    const isWidget = (flagBits & VISIBLE_BIT) !== 0;
     if (!isWidget && !includeBackground) continue;
     if (filter.hasFocus !== undefined && filter.hasFocus !== hasFocus) continue;
     if (filter.isTyping !== undefined && filter.isTyping !== isTyping) continue;
-    statusSet |= 1 << statusBits;
+    flagSet |= 1 << flagBits;
   }
-  return statusSet;
+  return flagSet;
 }

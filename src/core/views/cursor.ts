@@ -47,9 +47,9 @@ export class Cursor {
    * names are few, so they are always visited at once.
    */
   #begin(count: number, visit: (user: User) => void): readonly Session[] | undefined {
-    const { userIds, conversationId, statusSet } = this.#filter;
+    const { userIds, conversationId, flagSet } = this.#filter;
     const bucket = userIds === undefined ? this.#table.bucket(conversationId) : undefined;
-    if (bucket !== undefined && bucket.size > count) return bucket.list(statusSet);
+    if (bucket !== undefined && bucket.size > count) return bucket.list(flagSet);
     this.#filter.forEachUser(this.#table, visit);
     return undefined;
   }

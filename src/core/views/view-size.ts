@@ -78,6 +78,6 @@ export function cursorBytes(filter: CompiledFilter, table: ReadonlyTable): numbe
 }
 
 /** How many sessions a filter without ids matches: an upper bound for the users in its result. */
-function matchingSessions({ conversationId, statusSet }: CompiledFilter, table: ReadonlyTable): number {
-  return table.bucket(conversationId)?.countIn(statusSet) ?? 0;
+function matchingSessions({ conversationId, flagSet }: CompiledFilter, table: ReadonlyTable): number {
+  return table.bucket(conversationId)?.countIn(flagSet) ?? 0;
 }

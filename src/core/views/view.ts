@@ -143,8 +143,8 @@ export class View {
    */
   markDirty(change: Change, now: number): "marked" | "coalesced" | "unaffected" {
     const { filter } = this;
-    const affectsStatus = (filter.statusSet & change.statusSet) !== 0;
-    if (!affectsStatus && !(change.visibilityFlipped && filter.includeBackground)) return "unaffected";
+    const affectsFlags = (filter.flagSet & change.flagSet) !== 0;
+    if (!affectsFlags && !(change.visibilityFlipped && filter.includeBackground)) return "unaffected";
     const { userId } = change.user;
     const mark = this.#marks.get(userId);
     const wasIn = mark === undefined ? this.#members.has(userId) : mark === PRESENT;

@@ -159,12 +159,12 @@ function stream(node: GatewayNode, { http, presence, principal }: AppRequest): H
 function userSessions(presence: AppPresence, userId: string): HttpResponse {
   const background = [];
   const widgets = [];
-  for (const { statusBits, selectedConversationId } of presence.table.user(userId)?.sessions ?? []) {
+  for (const { flagBits, selectedConversationId } of presence.table.user(userId)?.sessions ?? []) {
     const row = {
-      isTyping: (statusBits & TYPING_BIT) !== 0,
+      isTyping: (flagBits & TYPING_BIT) !== 0,
       currentConversationId: selectedConversationId,
     };
-    if ((statusBits & VISIBLE_BIT) !== 0) widgets.push(row);
+    if ((flagBits & VISIBLE_BIT) !== 0) widgets.push(row);
     else background.push(row);
   }
   return jsonResponse(200, [...background, ...widgets]);

@@ -1,11 +1,11 @@
 import { expect, it } from "vitest";
 import { Bucket } from "../../../src/core/sessions/bucket.ts";
-import { NEW_SESSION, STATUS_VALUES, statusBitsOf } from "../../../src/core/sessions/session.ts";
+import { FLAG_VALUES, flagBitsOf, NEW_SESSION } from "../../../src/core/sessions/session.ts";
 import { SessionRow } from "../../../src/core/sessions/session-row.ts";
 import { UserRow } from "../../../src/core/sessions/user-row.ts";
 import { Random } from "../../support/random.ts";
 
-it("finds the sessions of each set of status bits, whatever is added, changed and removed", () => {
+it("finds the sessions of each set of flag bits, whatever is added, changed and removed", () => {
   const random = new Random(11);
   const user = new UserRow("alice");
   const bucket = new Bucket();
@@ -23,20 +23,20 @@ it("finds the sessions of each set of status bits, whatever is added, changed an
       bucket.add(added, "slotInAll");
       rows.add(added);
     } else {
-      bucket.remove(row, "slotInAll", row.statusBits);
+      bucket.remove(row, "slotInAll", row.flagBits);
       if (random.oneIn(2)) rows.delete(row);
       else {
         const changed = state();
-        row.setState(changed, statusBitsOf("widget", changed));
+        row.setState(changed, flagBitsOf("widget", changed));
         bucket.add(row, "slotInAll");
       }
     }
-    const statusSet = random.below(1 << STATUS_VALUES);
-    const matching = [...rows].filter(({ statusBits }) => ((statusSet >> statusBits) & 1) !== 0);
+    const flagSet = random.below(1 << FLAG_VALUES);
+    const matching = [...rows].filter(({ flagBits }) => ((flagSet >> flagBits) & 1) !== 0);
     const visited = new Set<unknown>();
-    bucket.forEach(statusSet, (session) => visited.add(session));
+    bucket.forEach(flagSet, (session) => visited.add(session));
     expect(visited).toEqual(new Set(matching));
-    expect(new Set(bucket.list(statusSet))).toEqual(new Set(matching));
-    expect([bucket.size, bucket.countIn(statusSet)]).toEqual([rows.size, matching.length]);
+    expect(new Set(bucket.list(flagSet))).toEqual(new Set(matching));
+    expect([bucket.size, bucket.countIn(flagSet)]).toEqual([rows.size, matching.length]);
   }
 });

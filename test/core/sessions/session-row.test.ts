@@ -5,7 +5,7 @@ import { UserRow } from "../../../src/core/sessions/user-row.ts";
 
 it("is its own state, from the first on", () => {
   const row = new SessionRow("s", new UserRow("alice"), "widget", NEW_SESSION, undefined, undefined);
-  expect(row).toMatchObject({ ...NEW_SESSION, statusBits: VISIBLE_BIT });
+  expect(row).toMatchObject({ ...NEW_SESSION, flagBits: VISIBLE_BIT });
   const state = {
     ...NEW_SESSION,
     selectedConversationId: "c",
@@ -14,7 +14,7 @@ it("is its own state, from the first on", () => {
     custom: { page: "1" },
     customBytes: 12,
   };
-  const statusBits = VISIBLE_BIT | FOCUSED_BIT | TYPING_BIT;
-  row.setState(state, statusBits);
-  expect(row).toMatchObject({ ...state, statusBits });
+  const flagBits = VISIBLE_BIT | FOCUSED_BIT | TYPING_BIT;
+  row.setState(state, flagBits);
+  expect(row).toMatchObject({ ...state, flagBits });
 });

@@ -1,19 +1,19 @@
 import { describe, expect, it } from "vitest";
 import {
   FOCUSED_BIT,
+  flagBitsOf,
   keysAfter,
   NEW_SESSION,
   NO_CUSTOM,
   type Ownership,
   patchState,
   type Session,
-  statusBitsOf,
   TYPING_BIT,
   VISIBLE_BIT,
   wasOpenedBefore,
 } from "../../../src/core/sessions/session.ts";
 
-describe("status bits", () => {
+describe("flag bits", () => {
   it.each([
     ["widget", {}, VISIBLE_BIT],
     ["widget", { hasFocus: true, isTyping: true }, VISIBLE_BIT | FOCUSED_BIT | TYPING_BIT],
@@ -21,7 +21,7 @@ describe("status bits", () => {
     ["background", { hasFocus: true }, FOCUSED_BIT],
     ["background", { visible: false, isTyping: true }, TYPING_BIT],
   ] as const)("of a %s with %j are %i", (kind, patch, bits) => {
-    expect(statusBitsOf(kind, { ...NEW_SESSION, ...patch })).toBe(bits);
+    expect(flagBitsOf(kind, { ...NEW_SESSION, ...patch })).toBe(bits);
   });
 });
 
