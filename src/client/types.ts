@@ -157,8 +157,8 @@ export interface ClientOptions {
   readonly url: string;
   readonly appId: string;
   /**
-   * A function that gets a token. It is called again before the token expires, and once if it is refused. A
-   * text is never renewed.
+   * A function that gets a token, or a token. The function is called again before the token expires, and when
+   * it brought no valid one. A text cannot be replaced: once it is refused, the client has failed.
    */
   readonly token: TokenSource;
   /**
