@@ -72,6 +72,9 @@ export const REPLACED_MS = 1_000;
  */
 export const MAX_DELETED_KEYS = 64;
 
+/** While the focus may be in a frame of the page, how often it is looked at. */
+export const FOCUS_CHECK_MS = 1_000;
+
 // Subscriptions and queries
 
 /** As many as a gateway takes on one socket unless it is set otherwise. */

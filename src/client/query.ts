@@ -50,7 +50,11 @@ export class Query {
         // Once the query is settled, its request is forgotten.
         return true;
       },
-      refused: (error) => isPassing(error) || this.end(error),
+      refused: (error) => {
+        if (isPassing(error)) return true;
+        this.end(error);
+        return undefined;
+      },
     });
   }
 }

@@ -1,13 +1,12 @@
-import { isId } from "../protocol/rules.ts";
 import { ClientSession } from "./client-session.ts";
 import type { Connection } from "./connection.ts";
-import { pageHasFocus, unstash } from "./page-lifecycle.ts";
+import { clientNames, pageHasFocus, unstash } from "./page-lifecycle.ts";
 import type { Requests } from "./requests.ts";
 import type { OpenOptions, Session, SessionEnd } from "./types.ts";
 
 /** The sessions of a client, and what of them outlives the page. */
 export class Sessions {
-  readonly #appId: string;
+  readonly #url: string;
   readonly #connection: Connection;
   readonly #requests: Requests;
   /** By the key under which the next page finds them. */
@@ -16,9 +15,12 @@ export class Sessions {
   readonly #closed = new Set<ClientSession>();
   /** While there is no connection: since when. */
   #lostAt = performance.now();
+  /** Of this client among those of the page, from its first session on. */
+  #name = "";
 
-  constructor(appId: string, connection: Connection, requests: Requests) {
-    this.#appId = appId;
+  /** @param url Of the WebSocket, which names the app as well. */
+  constructor(url: string, connection: Connection, requests: Requests) {
+    this.#url = url;
     this.#connection = connection;
     this.#requests = requests;
   }
@@ -32,7 +34,7 @@ export class Sessions {
     const key = this.#freeKey(options);
     const session: ClientSession = new ClientSession(
       { ...options },
-      stashedId(key),
+      unstash(key),
       this.#connection,
       this.#requests,
       () => {
@@ -87,7 +89,7 @@ export class Sessions {
 
   /** The page is back: a page in between may have gone on with its sessions. */
   unstash(): void {
-    for (const [key, session] of this.#byKey) session.resume(stashedId(key));
+    for (const [key, session] of this.#byKey) session.resume(unstash(key));
   }
 
   endAll(reason: SessionEnd | undefined): void {
@@ -95,6 +97,8 @@ export class Sessions {
       if (reason) session.end(reason);
       else session.close();
     }
+    clientNames().delete(this.#name);
+    this.#name = "";
   }
 
   #all(): ClientSession[] {
@@ -104,17 +108,19 @@ export class Sessions {
   }
 
   /** Sessions of a kind are numbered: the first of this page goes on with the first of the page before. */
-  #freeKey({ kind, userId = "", key }: OpenOptions): string {
-    for (let i = 0; ; i++) {
-      const found = `presence-gateway ${JSON.stringify([this.#appId, kind, userId, key ?? i])}`;
-      if (!this.#byKey.has(found)) return found;
-      if (key !== undefined) throw new TypeError(`the key ${key} is in use`);
+  #freeKey({ kind, userId, key }: OpenOptions): string {
+    if (!this.#name) {
+      // A page that begins as the page before did has the same names in the same order.
+      this.#name = firstFree(`presence-gateway ${this.#url}`, clientNames());
+      clientNames().add(this.#name);
     }
+    const base = `${this.#name} ${JSON.stringify([kind, userId, key])}`;
+    if (key === undefined) return firstFree(base, this.#byKey);
+    if (this.#byKey.has(base)) throw new TypeError(`the key ${key} is in use`);
+    return base;
   }
 }
 
-/** The storage belongs to everything that runs in the page: a value that is no id is not from this SDK. */
-function stashedId(key: string): string | undefined {
-  const id = unstash(key);
-  return id && isId(id) ? id : undefined;
+function firstFree(base: string, taken: { has(name: string): boolean }): string {
+  for (let i = 0; ; i++) if (!taken.has(base + i)) return base + i;
 }

@@ -151,10 +151,14 @@ export interface PresenceClient {
   close(): Promise<void>;
 }
 
+/**
+ * A function that gets a token, at best from the app's server. A text is for programs that end before it
+ * expires: nothing renews it, and a client whose text has expired fails.
+ */
 export type TokenSource = string | (() => string | Promise<string>);
 
 export interface ClientOptions {
-  /** The gateway's base address: http, https, ws or wss. */
+  /** The gateway's base address: http, https, ws or wss. In a page it may be relative to the page. */
   readonly url: string;
   readonly appId: string;
   /**
@@ -164,6 +168,7 @@ export interface ClientOptions {
   readonly token: TokenSource;
   /**
    * For runtimes without a global `WebSocket` (Node before 22), for example the class of the package `ws`.
+   * Without any, a client that is needed fails.
    */
   readonly WebSocket?: WebSocketConstructor | undefined;
   /**

@@ -8,13 +8,19 @@ afterEach(() => {
   vi.unstubAllGlobals();
 });
 
-/** The sessions of a page; `stored` is what the tab keeps from one page to the next. */
+/** A page; `stored` is what the tab keeps from one page to the next. */
 function page(stored = new Map<string, string>()) {
+  vi.stubGlobal("document", {});
   vi.stubGlobal("sessionStorage", {
     getItem: (key: string) => stored.get(key) ?? null,
     setItem: (key: string, value: string) => stored.set(key, value),
     removeItem: (key: string) => stored.delete(key),
   });
+  return { stored, ...client() };
+}
+
+/** One more client of the page. */
+function client(url = "ws://gateway/v1/app/realtime") {
   const sent: Request[] = [];
   const connection = {
     isConnected: true,
@@ -26,7 +32,7 @@ function page(stored = new Map<string, string>()) {
     request: (request: Request) => sent.push(request),
     withdraw: () => false,
   } as unknown as Requests;
-  const sessions = new Sessions("app", connection as unknown as Connection, requests);
+  const sessions = new Sessions(url, connection as unknown as Connection, requests);
   /** Opens one, and the gateway gives it an id unless it has one. */
   const open = (options: OpenOptions, id: string) => {
     const session = sessions.open(options);
@@ -36,7 +42,7 @@ function page(stored = new Map<string, string>()) {
     return session;
   };
   const messages = () => sent.map(({ message }) => message);
-  return { sessions, stored, sent, connection, messages, open };
+  return { sessions, sent, connection, messages, open };
 }
 
 describe("the sessions of a client", () => {
@@ -56,6 +62,61 @@ describe("the sessions of a client", () => {
     expect(second.open({ kind: "widget" }, "new").id).toBe("w1");
     expect(second.open({ kind: "widget" }, "new").id).toBe("new");
     expect(second.stored.size).toBe(0);
+  });
+
+  it("are found by the same client of the next page, and by no other", () => {
+    const kinds: OpenOptions[] = [
+      { kind: "widget" },
+      { kind: "widget", key: "mine" },
+      { kind: "background" },
+    ];
+    const names = ["a", "b", "c"];
+    const other = "ws://gateway/v1/other/realtime";
+    const first = page();
+    const clients = [first, client(), client()];
+    const idsOf = (name: string) => kinds.map((_, i) => `${name}${i}`);
+    for (const [i, each] of clients.entries()) {
+      for (const [k, kind] of kinds.entries()) each.open(kind, idsOf(names[i]!)[k]!);
+    }
+    client(other).open({ kind: "widget" }, "elsewhere");
+    for (const { sessions } of clients) sessions.stash();
+    expect(first.stored.size).toBe(9);
+    const second = page(first.stored);
+    // Of another app, so it has no part in the order.
+    expect(client(other).open({ kind: "widget" }, "new").id).toBe("new");
+    for (const [i, each] of [second, client(), client(), client()].entries()) {
+      const found = kinds.map((kind) => each.open(kind, "new").id);
+      expect(found).toEqual(i < 3 ? idsOf(names[i]!) : ["new", "new", "new"]);
+    }
+    expect(first.stored.size).toBe(0);
+  });
+
+  it("are there again for each client of a page that is back", () => {
+    const first = page();
+    const clients = [first, client(), client()];
+    for (const [i, each] of clients.entries()) each.open({ kind: "widget" }, `w${i}`);
+    for (const { sessions } of clients) sessions.stash();
+    for (const { sessions, sent } of clients) {
+      sessions.lost();
+      sessions.unstash();
+      sessions.connected();
+      expect(sent.at(-1)!.message).toMatchObject({
+        sessionId: `w${clients.findIndex((c) => c.sent === sent)}`,
+      });
+    }
+    expect(first.stored.size).toBe(0);
+  });
+
+  it("leave their place to the next client when they end", () => {
+    const first = page();
+    first.open({ kind: "widget" }, "a");
+    first.sessions.endAll(undefined);
+    const next = client();
+    next.open({ kind: "widget" }, "b");
+    first.open({ kind: "widget" }, "c");
+    for (const { sessions } of [first, next]) sessions.stash();
+    expect([...page(first.stored).stored.values()].sort()).toEqual(["b", "c"]);
+    expect([client(), client()].map((each) => each.open({ kind: "widget" }, "new").id)).toEqual(["b", "c"]);
   });
 
   it("are not those that something else in the page has stored", () => {

@@ -16,7 +16,7 @@ function blocks(path: string, language: string): string[] {
 const README = "README.md";
 const SDK_README = "src/client/README.md";
 const [PAGE] = blocks(README, "ts");
-const [REACT_PAGE] = blocks(README, "tsx");
+const [REACT_PAGE] = blocks("src/react/README.md", "tsx");
 const SDK_BLOCKS = blocks(SDK_README, "ts");
 const [PROGRAM] = SDK_BLOCKS;
 const TOKEN = blocks(README, "js").find((block) => block.includes("SignJWT"))!;
@@ -180,8 +180,8 @@ await presence.close();
           "page/main.tsx",
           `import { createRoot } from "react-dom/client";
 import { App } from "./run-react";
-const token = await (await fetch("/presence-token")).text();
-createRoot(document.querySelector("main")!).render(<App token={token} />);
+const token = async () => await (await fetch("/presence-token")).text();
+createRoot(document.querySelector("main")!).render(<App me="bob" token={token} />);
 `,
         );
         const plainEntry = project.write("page/run.ts", local(PAGE!));
@@ -191,9 +191,11 @@ createRoot(document.querySelector("main")!).render(<App token={token} />);
         const bobSees = async () => (await bob.textContent("label"))!.trim();
 
         await bob.getByRole("textbox").pressSequentially("hi");
-        await expect.poll(aliceSees).toMatch(/\bbob is typing/);
+        await expect.poll(aliceSees).toBe("bob is typing");
         await alice.getByRole("textbox").pressSequentially("hello");
-        await expect.poll(bobSees).toMatch(/\balice is typing/);
+        // Each sees the other, and not themselves.
+        await expect.poll(bobSees).toBe("alice is typing");
+        await expect.poll(aliceSees).not.toMatch("alice");
         await expect.poll(bobSees).toBe("");
         await expect.poll(aliceSees).toBe("");
       });

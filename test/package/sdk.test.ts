@@ -1,4 +1,4 @@
-import { readdirSync, rmSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { describePackage, InstalledProject, type Packed, pack, temporaryFolder } from "../support/package.ts";
@@ -6,17 +6,18 @@ import { describePackage, InstalledProject, type Packed, pack, temporaryFolder }
 /** Prints what an application imports from the client, whether by `import` or `require`. */
 const REPORT = `
   const names = Object.keys(sdk).filter((name) => name !== "default" && name !== "module.exports").sort();
-  const client = sdk.createClient({ url: "http://127.0.0.1:1", appId: "a", token: "t", WebSocket: class {} });
+  const client = sdk.createClient({ url: "/presence", appId: "a", token: "t" });
   console.log(names.join(), client.status(), new sdk.PresenceError("TOKEN", "x").name);
 `;
-const REPORTED = "PresenceError,createClient,normalFilter idle PresenceError\n";
+const REPORTED = "PresenceError,createClient,normalFilter,others idle PresenceError\n";
 
 /** Loads modules as Jest does: each in its own function, in a context other than that of Node. */
-const LIKE_JEST = `
+const inContext = (globals: string, prepare = "") => `
   const { readFileSync } = require("node:fs");
   const { createRequire } = require("node:module");
-  const { createContext, compileFunction } = require("node:vm");
-  const context = createContext({ console, setTimeout, clearTimeout, performance, queueMicrotask, URL });
+  const { createContext, compileFunction, runInContext } = require("node:vm");
+  const context = createContext({ ${globals} });
+  runInContext(${JSON.stringify(prepare)}, context);
   const known = new Map();
   function load(path) {
     if (known.has(path)) return known.get(path).exports;
@@ -31,9 +32,38 @@ const LIKE_JEST = `
   }
   const sdk = load(require.resolve("@presence-gateway/client"));
 `;
+const LIKE_JEST = inContext("console, setTimeout, clearTimeout, performance, queueMicrotask, URL");
+
+/** React Native has no page and no whole `URL`, and its engine lacks some methods. */
+const LIKE_REACT_NATIVE = `${inContext(
+  "console, setTimeout, clearTimeout, performance, queueMicrotask",
+  `delete String.prototype.isWellFormed;
+  globalThis.URL = class { get host() { throw new Error("not implemented"); } };
+  globalThis.window = globalThis;`,
+)}
+  class WebSocket {
+    sent = [];
+    constructor(url) { this.url = url; }
+    send(text) { this.sent.push(JSON.parse(text).type); }
+    close(code) { setTimeout(() => this.onclose({ code, reason: "" })); }
+  }
+  let socket;
+  class Noted extends WebSocket { constructor(url) { super(url); socket = this; } }
+  const presence = sdk.createClient({ url: "http://gateway/base/", appId: "a", token: () => "t", WebSocket: Noted });
+  const session = presence.open({ kind: "widget", trackFocus: true });
+  setTimeout(() => {
+    socket.onopen();
+    socket.onmessage({ data: '{"type":"connected","nodeId":"n","heartbeatMs":16000,"resumeWindowMs":15000}' });
+    socket.onmessage({ data: '{"type":"opened","id":1,"sessionId":"s","resumed":false}' });
+    console.log(socket.url, socket.sent.join(), session.state);
+    session.set({ hasFocus: true, selectedConversationId: "c1" });
+    presence.close();
+  });
+`;
 
 const CREATE = `
-  const options = { url: "http://127.0.0.1:1", appId: "a", token: "t", WebSocket: class {} };
+  delete globalThis.WebSocket;
+  const options = { url: "/presence", appId: "a", token: "t" };
   function Page() {
     const { users, state } = hooks.usePresence({ isTyping: true });
     hooks.useSession({ kind: "widget" });
@@ -123,6 +153,11 @@ describePackage("an application that installs the client", () => {
     expect(await report("requires.cjs", text)).toBe(REPORTED);
   });
 
+  it("can load the client as React Native does", async () => {
+    const told = await report("like-react-native.cjs", LIKE_REACT_NATIVE);
+    expect(told).toBe("ws://gateway/base/v1/a/realtime connect,open open\n");
+  });
+
   it("can load the client as Jest loads modules", async () => {
     expect(await report("like-jest.cjs", LIKE_JEST + REPORT)).toBe(REPORTED);
   });
@@ -156,6 +191,27 @@ describePackage("an application that installs the hooks", () => {
     const path = project.write(name, imports + CREATE);
     const { stdout, output } = await project.run(process.execPath, [path]);
     expect(stdout, output).toBe(RENDERED);
+  });
+
+  it("imports them in a server component, whose React has no hooks", async () => {
+    const path = project.write(
+      "server-component.mjs",
+      `import * as hooks from "@presence-gateway/react";
+      import { createClient } from "@presence-gateway/client";
+      console.log(Object.keys(hooks).length > 4, typeof createClient);`,
+    );
+    const run = [process.execPath, ["--conditions", "react-server", path]] as const;
+    const { stdout, output } = await project.run(...run);
+    expect(stdout, output).toBe("true function\n");
+  });
+
+  it.each(["esm", "cjs"])('has "use client" in front of each module of hooks, as %s', (format) => {
+    const folder = join(project.folder, "node_modules/@presence-gateway/react/dist", format);
+    const modules = readdirSync(folder).filter((name) => name.endsWith(".js"));
+    expect(modules).toContain("provider.js");
+    // Directives only count in front of everything else.
+    for (const name of modules)
+      expect(readFileSync(join(folder, name), "utf8")).toMatch(/^(?:"use strict";\n)?"use client";\n/);
   });
 
   describe("type-checks as", () => {
