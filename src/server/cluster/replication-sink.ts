@@ -1,5 +1,5 @@
 import type { Session } from "../../core/sessions/session.ts";
-import type { ReplicationSink } from "../gateway/replication-sink.ts";
+import type { ReplicationSink } from "../gateway/replication.ts";
 import type { Replicator } from "./replicator.ts";
 
 /**

@@ -1,10 +1,11 @@
 import { z } from "zod";
 import { VISIBLE_STATUSES } from "../../protocol/filter.ts";
+import { ID_META } from "../../protocol/ids.ts";
 import { MAX_ID_LENGTH, MAX_STATUS_EMOJI_LENGTH, MAX_STATUS_TEXT_LENGTH } from "../../protocol/rules.ts";
 
 // The bodies of responses, for the OpenAPI document. Tests check that the routes respond with them.
 
-const id = z.string().min(1).max(MAX_ID_LENGTH);
+const id = z.string().min(1).max(MAX_ID_LENGTH).meta({ pattern: ID_META.pattern });
 
 export const PresenceSession = z
   .object({

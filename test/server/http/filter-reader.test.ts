@@ -1,5 +1,10 @@
 import { expect, it } from "vitest";
-import { FilterReader } from "../../../src/server/http/filter-reader.ts";
+import {
+  FilterReader,
+  filterOfQuery,
+  misplacedFilter,
+  type Parsed,
+} from "../../../src/server/http/filter-reader.ts";
 
 const reader = new FilterReader();
 
@@ -28,4 +33,34 @@ it("a known body is still refused under another type", () => {
   expect(read(asks("c1"), "application/json; charset=utf-8")).toBe("c1");
   expect(read(asks("c1"), "text/plain")).toBe(415);
   expect(read(asks("c1"), "application/json; charset=latin1")).toBe(415);
+});
+
+const reasons = (parsed: Parsed) => (parsed.ok ? "none" : JSON.parse(parsed.response.body as string).reasons);
+
+it("an unknown field is named, with the one that was probably meant", () => {
+  const of = (body: string) => reasons(reader.ofBody(Buffer.from(body), undefined));
+  expect(of('{"userId":["bob"]}')).toEqual({ userId: ["is not known here: did you mean userIds?"] });
+  expect(Object.keys(of('{"user.ids":["bob"]}'))).toEqual(["user.ids"]);
+  expect(Object.keys(of('{"__proto__":1}'))).toEqual(["__proto__"]);
+  expect(of('{"expandUser":true}')).toBe("none");
+  expect(of("[]")).toHaveProperty("body");
+});
+
+it("a stream takes its filter as one parameter, and no other", () => {
+  const of = (query: string) => reasons(filterOfQuery(query));
+  expect(of("")).toBe("none");
+  expect(of("filter=%7B%7D&expandUser=1")).toBe("none");
+  expect(of("userIds=bob")).toEqual({ userIds: [expect.stringContaining("filter")] });
+  expect(of("filters={}")).toEqual({ filters: ["is not known here: did you mean filter?"] });
+  expect(of("filter={}&filter={}")).toEqual({ filter: ["must be there once"] });
+  expect(of("x=1&x=2&filter={}")).toEqual({ x: ["is not known here: there are filter"] });
+  expect(of("__proto__=1")).not.toBe("none");
+  const many = Array.from({ length: 1_000 }, (_, i) => `x${i}=`).join("&");
+  expect(Object.keys(of(many))).toHaveLength(10);
+});
+
+it("a filter does not stand in the URL where the body is read", () => {
+  expect(misplacedFilter("")).toBeUndefined();
+  expect(misplacedFilter("trace=1")).toBeUndefined();
+  for (const query of ["userIds=bob", "a=b&filter={}"]) expect(misplacedFilter(query)?.status).toBe(400);
 });
