@@ -506,7 +506,7 @@ describe("a dead connection", () => {
   it("is noticed although the page is shown again and again", async () => {
     const page = new EventTarget();
     vi.stubGlobal("document", Object.assign(page, { visibilityState: "visible", hasFocus: () => true }));
-    vi.stubGlobal("addEventListener", () => {});
+    vi.stubGlobal("addEventListener", page.addEventListener.bind(page));
     vi.stubGlobal("removeEventListener", () => {});
     const { client } = await withSession();
     for (let i = 0; i < 6; i++) {
