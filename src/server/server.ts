@@ -224,6 +224,8 @@ async function createCluster(
     nodeId,
     leaseMs: nodeLeaseMs,
     windowMs: limits.resumeWindowMs,
+    retentionMs: limits.userRetentionDays * 86_400_000,
+    maxProfiles: limits.maxRememberedUsers,
     clock,
     makeId,
     log,
