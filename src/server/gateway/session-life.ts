@@ -154,8 +154,7 @@ export class SessionLife implements DueSessions {
     this.#table.detach(session);
     this.#deadlines.delete(session);
     this.#context.views.markDirty(this.#table.end(session, cause), now);
-    const { userId, sessions, isInvisible } = session.user;
-    if (sessions.length === 0) this.profiles.onOffline(userId, true, isInvisible);
+    if (session.user.sessions.length === 0) this.profiles.onOffline(session, true);
   }
 
   /** The session's client has left for good: the session ends after other work has had its turn. */

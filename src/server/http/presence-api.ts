@@ -159,7 +159,9 @@ function stream(node: GatewayNode, { http, presence, principal }: AppRequest): H
 function userSessions(presence: AppPresence, userId: string): HttpResponse {
   const background = [];
   const widgets = [];
-  for (const { flagBits, selectedConversationId } of presence.table.user(userId)?.sessions ?? []) {
+  const user = presence.table.user(userId);
+  const sessions = user === undefined || user.isInvisible ? [] : user.sessions;
+  for (const { flagBits, selectedConversationId } of sessions) {
     const row = {
       isTyping: (flagBits & TYPING_BIT) !== 0,
       currentConversationId: selectedConversationId,
