@@ -106,10 +106,14 @@ describe.each(TRANSPORTS)("openapi.json over %s", (transport) => {
       ].sort(),
     );
     expect(Object.keys(document.components.schemas.Filter?.properties ?? {}).sort()).toEqual([
+      "custom",
+      "fields",
       "hasFocus",
       "includeBackgroundSessions",
+      "includeInvisible",
       "isTyping",
       "selectedConversationId",
+      "status",
       "userIds",
     ]);
   });

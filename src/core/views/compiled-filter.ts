@@ -108,9 +108,9 @@ export class CompiledFilter implements SessionMatcher {
   }
 
   /**
-   * Whether the user is in the result, apart from `userIds`: the status is one of those asked for, and one of
-   * the sessions matches; for a user with a visible widget only widgets count. Checks each session of the user
-   * at most once.
+   * Whether the user is in the result, apart from `userIds`: the status is one of those asked for, and one
+   * of the sessions matches; for a user with a visible widget only widgets count. Checks each session of the
+   * user at most once.
    */
   includes({ sessions, visibleWidgets, statusBit }: User): boolean {
     if ((this.statusSet & statusBit) === 0) return false;

@@ -1,14 +1,20 @@
 import { isUtf8 } from "node:buffer";
 import { BoundedMap } from "../../core/collections/bounded-map.ts";
-import { CompiledFilter } from "../../core/views/compiled-filter.ts";
+import type { CompiledFilter } from "../../core/views/compiled-filter.ts";
 import { toIssues } from "../../protocol/codec.ts";
 import { FilterSchema } from "../../protocol/filter.ts";
+import { allowFilter } from "../auth/allowed-filter.ts";
+import type { App } from "../auth/app.ts";
+import type { Principal } from "../auth/principal.ts";
 import { CachedResponse } from "./cached-response.ts";
 import { errorResponse, type HttpResponse, type Reasons } from "./exchange.ts";
 
 export type Parsed =
   | { readonly ok: true; readonly filter: CompiledFilter; readonly response: CachedResponse }
   | { readonly ok: false; readonly response: HttpResponse };
+
+/** HTTP is for app tokens and secrets, whose rights do not differ. */
+const BACK_END: Principal = { kind: "app", exp: undefined };
 
 const MAX_KNOWN = 1_000;
 /** Longer bodies are not remembered: a bound on the memory of those that are. */
@@ -23,17 +29,22 @@ const OTHER_CHARSET = /charset *= *(?!"?utf-?8)/i;
  */
 export class FilterReader {
   readonly #known = new BoundedMap<string, Parsed>(MAX_KNOWN);
+  readonly #app: App;
+
+  constructor(app: App) {
+    this.#app = app;
+  }
 
   ofBody(body: Buffer, type: string | undefined): Parsed {
-    if (body.length === 0) return parseFilter({}, "body");
+    if (body.length === 0) return parseFilter(this.#app, {}, "body");
     if (type !== undefined && (!JSON_TYPE.test(type) || OTHER_CHARSET.test(type))) {
       return bad(415, { "content-type": ["send the filter as application/json"] });
     }
-    if (body.length > MAX_KNOWN_BYTES) return parseBody(body);
+    if (body.length > MAX_KNOWN_BYTES) return parseBody(this.#app, body);
     const bytes = body.toString("latin1");
     let parsed = this.#known.get(bytes);
     if (parsed === undefined) {
-      parsed = parseBody(body);
+      parsed = parseBody(this.#app, body);
       if (parsed.ok) this.#known.set(bytes, parsed);
     }
     return parsed;
@@ -41,7 +52,7 @@ export class FilterReader {
 }
 
 /** Reads the filter of an event stream, from the query of its URL. */
-export function filterOfQuery(query: string): Parsed {
+export function filterOfQuery(app: App, query: string): Parsed {
   try {
     // URLSearchParams replaces bytes that are not UTF-8, and so would make another id of this one.
     decodeURIComponent(query);
@@ -49,29 +60,34 @@ export function filterOfQuery(query: string): Parsed {
     return bad(400, { filter: ["is not URL-encoded UTF-8"] });
   }
   const text = new URLSearchParams(query).get("filter");
-  return text === null || text === "" ? parseFilter({}, "filter") : parseJson(text, "filter");
+  return text === null || text === "" ? parseFilter(app, {}, "filter") : parseJson(app, text, "filter");
 }
 
-function parseBody(body: Buffer): Parsed {
-  return isUtf8(body) ? parseJson(body.toString(), "body") : bad(400, { body: ["is not UTF-8"] });
+function parseBody(app: App, body: Buffer): Parsed {
+  return isUtf8(body) ? parseJson(app, body.toString(), "body") : bad(400, { body: ["is not UTF-8"] });
 }
 
-function parseJson(text: string, name: string): Parsed {
+function parseJson(app: App, text: string, name: string): Parsed {
   let json: unknown;
   try {
     json = JSON.parse(text);
   } catch {
     return bad(400, { [name]: ["is not JSON"] });
   }
-  return parseFilter(json, name);
+  return parseFilter(app, json, name);
 }
 
 /** `name`: the name of the filter as a whole in error messages. */
-function parseFilter(json: unknown, name: string): Parsed {
+function parseFilter(app: App, json: unknown, name: string): Parsed {
   const result = FilterSchema.safeParse(json);
   if (result.success) {
-    const filter = new CompiledFilter(result.data);
-    return { ok: true, filter, response: new CachedResponse(filter) };
+    const allowed = allowFilter(app, BACK_END, result.data);
+    if (allowed.ok) {
+      const { filter } = allowed;
+      return { ok: true, filter, response: new CachedResponse(filter) };
+    }
+    const { path, message } = "issue" in allowed ? allowed.issue : { path: name, message: allowed.message };
+    return bad(400, { [path]: [message] });
   }
   const reasons: Reasons = {};
   for (const { path, message } of toIssues(result.error)) {

@@ -43,7 +43,7 @@ export function presenceRoutes(
   describeNode: () => NodeDescription,
 ): Route[] {
   const forApp = (handler: AppHandler) => withApp(node, anonymous, handler);
-  const filters = new Map([...node.presences()].map((presence) => [presence, new FilterReader()]));
+  const filters = new Map([...node.presences()].map((presence) => [presence, new FilterReader(presence.app)]));
   return [
     {
       method: "POST",
@@ -141,7 +141,7 @@ function presences(
 }
 
 function stream(node: GatewayNode, { http, presence, principal }: AppRequest): HttpResponse {
-  const parsed = filterOfQuery(http.query);
+  const parsed = filterOfQuery(presence.app, http.query);
   if (!parsed.ok) return parsed.response;
   const since = parsePosition(http.headers["last-event-id"]);
   if (http.method === "HEAD") return textResponse(200, "", { "content-type": "text/event-stream" });
