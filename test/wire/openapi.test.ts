@@ -116,11 +116,15 @@ describe.each(TRANSPORTS)("openapi.json over %s", (transport) => {
       ].sort(),
     );
     expect(Object.keys(document.components.schemas.Filter?.properties ?? {}).sort()).toEqual([
+      "custom",
       "expandUser",
+      "fields",
       "hasFocus",
       "includeBackgroundSessions",
+      "includeInvisible",
       "isTyping",
       "selectedConversationId",
+      "status",
       "userIds",
     ]);
   });

@@ -44,7 +44,9 @@ export function presenceRoutes(
   describeNode: () => NodeDescription,
 ): Route[] {
   const forApp = (handler: AppHandler) => withApp(node, anonymous, handler);
-  const filters = new Map([...node.presences()].map((presence) => [presence, new FilterReader()]));
+  const filters = new Map(
+    [...node.presences()].map((presence) => [presence, new FilterReader(presence.app)]),
+  );
   return [
     {
       method: "POST",
@@ -157,7 +159,7 @@ function presences(
 }
 
 function stream(node: GatewayNode, { http, presence, principal }: AppRequest): HttpResponse {
-  const parsed = filterOfQuery(http.query);
+  const parsed = filterOfQuery(presence.app, http.query);
   if (!parsed.ok) return parsed.response;
   const since = parsePosition(http.headers["last-event-id"]);
   if (http.method === "HEAD") return textResponse(200, "", { "content-type": "text/event-stream" });
@@ -175,7 +177,9 @@ function stream(node: GatewayNode, { http, presence, principal }: AppRequest): H
 function userSessions(presence: AppPresence, userId: string): HttpResponse {
   const background = [];
   const widgets = [];
-  for (const { flagBits, selectedConversationId } of presence.table.user(userId)?.sessions ?? []) {
+  const user = presence.table.user(userId);
+  const sessions = user === undefined || user.isInvisible ? [] : user.sessions;
+  for (const { flagBits, selectedConversationId } of sessions) {
     const row = {
       isTyping: (flagBits & TYPING_BIT) !== 0,
       currentConversationId: selectedConversationId,
