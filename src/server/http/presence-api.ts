@@ -43,7 +43,9 @@ export function presenceRoutes(
   describeNode: () => NodeDescription,
 ): Route[] {
   const forApp = (handler: AppHandler) => withApp(node, anonymous, handler);
-  const filters = new Map([...node.presences()].map((presence) => [presence, new FilterReader(presence.app)]));
+  const filters = new Map(
+    [...node.presences()].map((presence) => [presence, new FilterReader(presence.app)]),
+  );
   return [
     {
       method: "POST",

@@ -39,7 +39,11 @@ it("a filter on custom needs an index, ids or a conversation, and a back end may
   };
   expect(reasons({ custom: { mood: "x" } })).toEqual(["custom"]);
   expect(reasons({ custom: {} })).toEqual(["custom"]);
-  for (const more of [{ userIds: [] }, { selectedConversationId: null }, { custom: { mood: "x", team: "a" } }])
+  for (const more of [
+    { userIds: [] },
+    { selectedConversationId: null },
+    { custom: { mood: "x", team: "a" } },
+  ])
     expect(reasons({ custom: { mood: "x" }, ...more })).toBe(undefined);
   expect(parse({ includeInvisible: true })).toMatchObject({ ok: true, filter: { showsInvisible: true } });
 });
