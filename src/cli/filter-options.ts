@@ -34,11 +34,13 @@ export function addFilterOptions(command: Command): Command {
 
 /** The filter from the options. Throws a `CliError` if the filter is invalid. */
 export async function readFilter(options: FilterOptions): Promise<PresenceFilter> {
-  const { FilterSchema } = await import("../protocol/filter.ts");
-  // The gateway ignores unknown fields. Here a typing error such as `{"userId": …}` would match all users.
-  const result = FilterSchema.strict().safeParse(toFilter(options));
+  const [{ FilterSchema }, { toFieldIssues }] = await Promise.all([
+    import("../protocol/filter.ts"),
+    import("../protocol/codec.ts"),
+  ]);
+  const result = FilterSchema.safeParse(toFilter(options));
   if (result.success) return result.data;
-  const { path, message } = result.error.issues[0]!;
+  const { path, message } = toFieldIssues(result.error)[0]!;
   throw new CliError(`the filter is not valid: ${[...path.map(String), message].join(": ")}`);
 }
 

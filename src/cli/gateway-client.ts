@@ -28,15 +28,15 @@ export function connectTo({ url, appId, token }: Target): GatewayClient {
   class NotedSocket extends WebSocket {
     problem: string | undefined;
 
-    constructor(address: string, protocols: string) {
-      super(address, protocols, { perMessageDeflate: false });
+    constructor(address: string) {
+      super(address, { perMessageDeflate: false });
       latest = this;
       this.on("error", (error: NodeJS.ErrnoException) => {
         this.problem = explain(error);
       });
       this.on("close", (code, reason) => {
         this.problem ??= NO_TOKEN.includes(code)
-          ? "it does not take this secret or token"
+          ? "it does not take this secret or token: check APP_ID and APP_SECRET, or APP_TOKEN"
           : `closed: ${code} ${reason}`.trimEnd();
       });
     }

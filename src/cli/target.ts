@@ -120,7 +120,7 @@ async function credentialsOr(
   if (credentials !== undefined) return credentials;
   throw new CliError(
     `no gateway in development mode runs on port ${port()} of this machine: ` +
-      `start one (npx presence-gateway), or set ${orSay}`,
+      `start one (npm start, or npx presence-gateway), or set ${orSay}`,
   );
 }
 

@@ -1,14 +1,8 @@
 import type { Connection } from "./connection.ts";
 import { protocolError } from "./errors.ts";
-import {
-  REPLACED_MS,
-  RETRY_DELAY_MS,
-  TYPING_IDLE_MS,
-  TYPING_REPEAT_MS,
-  UPDATE_INTERVAL_MS,
-} from "./limits.ts";
+import { REPLACED_MS, TYPING_IDLE_MS, TYPING_REPEAT_MS, UPDATE_INTERVAL_MS } from "./limits.ts";
 import { stash } from "./page-lifecycle.ts";
-import type { Requests } from "./requests.ts";
+import { isPassing, type Requests } from "./requests.ts";
 import { SessionState } from "./session-state.ts";
 import type { OpenOptions, Session, SessionEnd, SessionFields, SessionState as State } from "./types.ts";
 
@@ -21,8 +15,12 @@ export class ClientSession implements Session {
   readonly #connection: Connection;
   readonly #requests: Requests;
   readonly #onClosed: () => void;
+  readonly #onForgotten: () => void;
   readonly #fields = new SessionState();
   #isRequested = false;
+  #requestId = 0;
+  /** Whether the gateway is being told that it is closed. */
+  #isTelling = false;
   #sentAt = 0;
   #sendTimer: ReturnType<typeof setTimeout> | undefined;
   #willSend = false;
@@ -31,19 +29,25 @@ export class ClientSession implements Session {
   #retryTimer: ReturnType<typeof setTimeout> | undefined;
   #pageHasFocus = false;
 
-  /** @param id Of a session that the page before has left. */
+  /**
+   * @param id Of a session that the page before has left.
+   * @param onClosed Called once, when it is closed or has ended.
+   * @param onForgotten Called after that, when the gateway need not be told any more.
+   */
   constructor(
     options: OpenOptions,
     id: string | undefined,
     connection: Connection,
     requests: Requests,
     onClosed: () => void,
+    onForgotten: () => void,
   ) {
     this.#options = options;
     this.#id = id;
     this.#connection = connection;
     this.#requests = requests;
     this.#onClosed = onClosed;
+    this.#onForgotten = onForgotten;
     this.#fields.set(options);
   }
 
@@ -51,12 +55,16 @@ export class ClientSession implements Session {
     return this.state === "open" ? this.#id : undefined;
   }
 
+  get #isClosed(): boolean {
+    return this.state === "closed";
+  }
+
   select(conversationId: string | null): void {
     this.set({ selectedConversationId: conversationId });
   }
 
   set(fields: SessionFields): void {
-    if (this.state === "closed") return;
+    if (this.#isClosed) return;
     this.#fields.set(fields);
     if (this.#options.trackFocus) this.#fields.set({ hasFocus: this.#pageHasFocus && this.#fields.visible });
     this.#sendSoon();
@@ -69,7 +77,7 @@ export class ClientSession implements Session {
   }
 
   typing(): void {
-    if (this.state === "closed") return;
+    if (this.#isClosed) return;
     clearTimeout(this.#typingTimer);
     this.#typingTimer = setTimeout(() => this.stopTyping(), TYPING_IDLE_MS);
     const now = performance.now();
@@ -81,52 +89,67 @@ export class ClientSession implements Session {
 
   stopTyping(): void {
     clearTimeout(this.#typingTimer);
-    if (this.state === "closed" || !this.#fields.isTyping) return;
+    if (this.#isClosed || !this.#fields.isTyping) return;
     this.#fields.type(false);
     this.#sendSoon();
   }
 
   close(): void {
-    if (this.state === "closed") return;
-    if (this.state === "open") this.#requests.notify({ type: "close", sessionId: this.#id });
+    if (this.#isClosed) return;
+    const wasOpen = this.state === "open";
     this.#over();
+    if (wasOpen) this.#tell();
+    // A new session whose message has not gone out.
+    else if (!this.#id && this.#requests.withdraw(this.#requestId)) this.#isRequested = false;
+    this.#mayForget();
   }
 
-  /** Opens it at the gateway, on a new connection or for the first time. */
+  /**
+   * Opens it at the gateway, on a new connection or for the first time. One that is closed is taken over only
+   * to be closed.
+   */
   request(): void {
     clearTimeout(this.#retryTimer);
-    if (this.state === "closed" || this.#isRequested || !this.#connection.isConnected) return;
+    if (this.#isRequested || !this.#connection.isConnected) return;
     this.#isRequested = true;
     const { kind, userId } = this.#options;
     this.#fields.resyncAll();
-    this.#requests.request({
-      message: { type: "open", kind, userId, sessionId: this.#id, ...this.#fields.takePending() },
+    const fields = this.#isClosed ? undefined : this.#fields.takePending();
+    this.#requestId = this.#requests.request({
+      message: { type: "open", kind, userId, sessionId: this.#id, ...fields },
       answered: (answer) => {
         if (answer.type !== "opened") throw protocolError(answer.type);
         this.#opened(answer.sessionId);
         return undefined;
       },
       refused: (error) => {
+        if (isPassing(error) && (this.#id || !this.#isClosed)) return true;
         this.#isRequested = false;
-        if (error.code !== "BAD_MESSAGE" || !this.#id) return this.end({ cause: "error", error });
-        // The session of the page before does not fit this state: opens another one.
-        this.#id = undefined;
-        this.request();
+        if (this.#isClosed) this.#id = undefined;
+        else if (error.code !== "BAD_MESSAGE" || !this.#id) this.end({ cause: "error", error });
+        else {
+          // The session of the page before does not fit this state: opens another one.
+          this.#id = undefined;
+          this.request();
+        }
+        return this.#mayForget();
       },
     });
+    if (this.#isClosed) this.#tell();
   }
 
   /** The connection is lost. */
   lost(): void {
-    this.#isRequested = false;
+    this.#isRequested = this.#isTelling = false;
     if (this.state === "open") this.state = "pending";
+    this.#mayForget();
   }
 
   /** The gateway has ignored messages, which came too fast: sends nothing for a while, then everything. */
   resyncAll(): void {
     if (this.state !== "open") return;
     this.#fields.resyncAll();
-    this.#sendAfter(RETRY_DELAY_MS);
+    this.#sendAfter(UPDATE_INTERVAL_MS);
   }
 
   /** Another socket has taken it over. */
@@ -147,19 +170,43 @@ export class ClientSession implements Session {
   }
 
   end(reason: SessionEnd): void {
-    if (this.state === "closed") return;
+    if (this.#isClosed) return;
+    this.#id = undefined;
     this.#over();
+    this.#mayForget();
     queueMicrotask(() => this.#options.onEnd?.(reason));
   }
 
   #opened(id: string): void {
-    // The app closed it meanwhile, and only now there is an id to close.
-    if (this.state === "closed") return this.#requests.notify({ type: "close", sessionId: id });
+    const isTold = this.#isTelling && this.#id === id;
     this.#isRequested = false;
     this.#id = id;
+    // The app has closed it meanwhile.
+    if (this.#isClosed) return isTold ? undefined : this.#tell();
     this.state = "open";
     this.#fields.arrived();
     this.#sendSoon();
+  }
+
+  /** Tells the gateway that it is closed. */
+  #tell(): void {
+    this.#isTelling = true;
+    const told = () => {
+      this.#isTelling = false;
+      // Else it was told before it is open.
+      if (!this.#isRequested) this.#id = undefined;
+      return this.#mayForget();
+    };
+    this.#requests.request({
+      message: { type: "close", sessionId: this.#id },
+      answered: told,
+      refused: (error) => isPassing(error) || told(),
+    });
+  }
+
+  /** Closed, and nothing of it is left at the gateway, as far as this client can know. */
+  #mayForget(): undefined {
+    if (this.#isClosed && !this.#isRequested && !this.#id) this.#onForgotten();
   }
 
   /** Changes of one turn go out as one message. */

@@ -3,22 +3,26 @@ import { Connection, type ConnectionOwner } from "./connection.ts";
 import { PresenceError } from "./errors.ts";
 import { checkId } from "./filter.ts";
 import { MAX_USERS } from "./limits.ts";
-import { watchPageLifecycle } from "./page-lifecycle.ts";
+import { browser, watchPageLifecycle } from "./page-lifecycle.ts";
 import { Query } from "./query.ts";
 import { Requests } from "./requests.ts";
 import type { Content } from "./server-message.ts";
 import { Sessions } from "./sessions.ts";
 import { Subscriptions } from "./subscriptions.ts";
-import type { ClientEvents, ClientOptions, PresenceClient, WebSocketConstructor } from "./types.ts";
+import type {
+  ClientEvents,
+  ClientOptions,
+  PresenceClient,
+  WebSocketConstructor,
+  WebSocketLike,
+} from "./types.ts";
 
 /**
  * Makes a client. It connects when it is first needed. Throws a `TypeError` for options that cannot be valid.
  */
 export function createClient(options: ClientOptions): PresenceClient {
   const { token, appId, maxUsers = MAX_USERS } = options;
-  const WebSocket =
-    options.WebSocket ?? (globalThis as unknown as { WebSocket?: WebSocketConstructor }).WebSocket;
-  if (!WebSocket) throw new TypeError("no WebSocket: use the package ws");
+  const WebSocket = options.WebSocket ?? (GlobalWebSocket as unknown as WebSocketConstructor);
   if (typeof token !== "string" && typeof token !== "function") {
     throw new TypeError("token must be a string or a function");
   }
@@ -57,7 +61,7 @@ export function createClient(options: ClientOptions): PresenceClient {
   let unwatchPageLifecycle: (() => void) | undefined;
   let failure: PresenceError | undefined;
   const requests = new Requests(connection);
-  const sessions = new Sessions(appId, connection, requests);
+  const sessions = new Sessions(url, connection, requests);
   const subscriptions = new Subscriptions(connection, requests, maxUsers);
   const queries = new Set<Query>();
 
@@ -72,8 +76,10 @@ export function createClient(options: ClientOptions): PresenceClient {
 
   function refused({ id, view, code, message }: ErrorMessage): void {
     const error = new PresenceError(code, message);
+    if (code === "RATE_LIMITED") connection.slowDown();
     if (view) subscriptions.ended(view, error);
-    else if (id !== undefined && requests.refused(id, error)) return;
+    // What waits for room is made again, and the app is told why it waits.
+    else if (id !== undefined && requests.refused(id, error) && code !== "LIMIT_REACHED") return;
     else if (code === "RATE_LIMITED") sessions.resyncAll();
     else emit("error", error);
   }
@@ -81,6 +87,7 @@ export function createClient(options: ClientOptions): PresenceClient {
   function endAll(error: PresenceError): void {
     failure = error;
     unwatchPageLifecycle?.();
+    unwatchPageLifecycle = undefined;
     sessions.endAll(error.code === "CLOSED" ? undefined : { cause: "error", error });
     subscriptions.endAll(error);
     for (const query of queries) query.end(error);
@@ -126,6 +133,12 @@ export function createClient(options: ClientOptions): PresenceClient {
       return await query.answer;
     },
     status: () => connection.status,
+    reconnect() {
+      if (connection.status === "closed") return;
+      failure = undefined;
+      need();
+      connection.wake();
+    },
     on(event, listener) {
       listeners[event].add(listener);
       return () => void listeners[event].delete(listener);
@@ -137,10 +150,23 @@ export function createClient(options: ClientOptions): PresenceClient {
   };
 }
 
-/** The address of the WebSocket, from any way to write the gateway's. */
+/**
+ * Used as a constructor. The global one is missed only when it is needed: a server that renders a page makes
+ * a client, and never connects.
+ */
+function GlobalWebSocket(url: string): WebSocketLike {
+  const { WebSocket } = browser;
+  if (!WebSocket) throw new Error("no WebSocket: pass that of the package ws");
+  return new WebSocket(url);
+}
+
+/**
+ * The address of the WebSocket, from any way to write the gateway's. A relative one stays relative where
+ * there is no page. React Native has no page either, and no whole `URL`.
+ */
 function realtimeUrl(gatewayUrl: string, appId: string): string {
-  const { protocol, host, pathname } = new URL(gatewayUrl);
-  if (!/^(http|ws)s?:$/.test(protocol)) throw new TypeError("url must be http(s) or ws(s)");
-  const base = `${protocol.replace("http", "ws")}//${host}${pathname.replace(/\/+$/, "")}`;
-  return `${base}/v1/${encodeURIComponent(appId)}/realtime`;
+  const base = browser.document?.baseURI ?? browser.location?.href;
+  const url = (base ? new URL(gatewayUrl, base).href : gatewayUrl).replace(/^http/i, "ws");
+  if (/^(?!wss?:\/\/[^/])[^/?#]+:/i.test(url)) throw new TypeError("url must be http(s) or ws(s)");
+  return `${url.replace(/\/*([?#].*)?$/, "")}/v1/${encodeURIComponent(appId)}/realtime`;
 }

@@ -10,11 +10,11 @@ import type { Status } from "./types.ts";
  * | `connecting.token`    | a token             | token → connecting.socket                             |
  * | `connecting.socket`   | message `connected` | accepted → connected                                  |
  * | `connected`           | any message         | message → connected, wake → connected.probe           |
- * | `connected.probe`     | an answer to a ping | message → connected, wake → connected.probe           |
+ * | `connected.probe`     | an answer to a ping | message → connected                                   |
  * | `reconnecting.wait`   | the next attempt    | retry → reconnecting.token, wake → reconnecting.wait  |
  * | `reconnecting.token`  | a token             | token → reconnecting.socket, wake → reconnecting.wait |
  * | `reconnecting.socket` | message `connected` | accepted → connected                                  |
- * | `failed`              |                     |                                                       |
+ * | `failed`              | the app             | start → connecting.token                              |
  * | `closed`              |                     |                                                       |
  *
  * Besides: all states but `closed` have close → closed, and all but `failed` and `closed` have
@@ -34,7 +34,7 @@ export type ConnectionState =
   | "closed";
 
 export type ConnectionEvent =
-  /** The app has opened, subscribed or queried something. */
+  /** The app has opened, subscribed or queried something; or it asks to try once more. */
   | "start"
   /** The page or the network came back, or nothing was heard for a heartbeat. */
   | "wake"
@@ -87,13 +87,13 @@ const running = { suspend: "idle", close: "closed" } as const;
 const trying = { ...running, lost: "reconnecting.wait" } as const;
 const withSocket = { ...trying, rejected: "failed" } as const;
 const handshake = { enter: "connect", on: { ...withSocket, accepted: "connected" } } as const;
-const online = { ...withSocket, message: "connected", wake: "connected.probe" } as const;
+const online = { ...withSocket, message: "connected" } as const;
 
 const STATES: Readonly<Record<ConnectionState, StateRow>> = {
   idle: { on: { ...running, start: "connecting.token" } },
   "connecting.token": { enter: "token", on: { ...trying, token: "connecting.socket" } },
   "connecting.socket": handshake,
-  connected: { enter: "listen", on: online },
+  connected: { enter: "listen", on: { ...online, wake: "connected.probe" } },
   "connected.probe": { enter: "ping", on: online },
   "reconnecting.wait": {
     enter: "wait",
@@ -104,7 +104,7 @@ const STATES: Readonly<Record<ConnectionState, StateRow>> = {
     on: { ...trying, token: "reconnecting.socket", wake: "reconnecting.wait" },
   },
   "reconnecting.socket": handshake,
-  failed: { on: { close: "closed" } },
+  failed: { on: { close: "closed", start: "connecting.token" } },
   closed: { on: {} },
 };
 

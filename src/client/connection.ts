@@ -1,5 +1,6 @@
-import { retryAfter } from "../protocol/codes.ts";
-import { type ClientMessage, type ServerMessage, SUBPROTOCOL } from "../protocol/wire.ts";
+import { retryPolicy } from "../protocol/codes.ts";
+import { MAX_TOKEN_LENGTH } from "../protocol/rules.ts";
+import type { ClientMessage, ServerMessage } from "../protocol/wire.ts";
 import {
   type ConnectionEffect,
   type ConnectionEvent,
@@ -9,16 +10,20 @@ import {
 } from "./connection-state.ts";
 import { PresenceError, protocolError } from "./errors.ts";
 import {
+  APP_TOKEN_FACTOR,
   CLOSE_TIMEOUT_MS,
   CONNECT_TIMEOUT_MS,
   MAX_BUFFERED,
+  MAX_PINGS,
   MAX_WAIT_MS,
   MIN_HEARTBEAT_MS,
   PONG_TIMEOUT_MS,
   REFRESH_INTERVAL_MS,
+  REFUSED_MS,
   SLEPT_MS,
   TOKEN_TIMEOUT_MS,
 } from "./limits.ts";
+import { Pace } from "./pace.ts";
 import { RetrySchedule } from "./retry.ts";
 import { type Content, readMessage } from "./server-message.ts";
 import type { Status, StatusDetail, TokenSource, WebSocketConstructor, WebSocketLike } from "./types.ts";
@@ -27,6 +32,13 @@ import type { Status, StatusDetail, TokenSource, WebSocketConstructor, WebSocket
  * Any close code but 1000 asks the gateway to keep the sessions. Browsers allow only 1000 and 3000 to 4999.
  */
 const KEEP_SESSIONS = 4000;
+
+type Connected = ServerMessage & { type: "connected" };
+/** What is known of a token: the app gave it, it was sent, the gateway took it, a good connection had it. */
+const GIVEN = 0;
+const SENT = 1;
+const TAKEN = 2;
+const GOOD = 3;
 
 export interface ConnectionOptions {
   readonly url: string;
@@ -42,8 +54,8 @@ export interface ConnectionOwner {
   changed(status: Status, before: Status, detail: StatusDetail): void;
   /**
    * A new connection is ready: everything is sent again.
-   * @param graceMs How long other users may need to come back: more than 0 if the gateway is another than
-   *   before.
+   * @param graceMs How long other users may need to come back: more than 0 if the gateway shows another
+   *   table of sessions than before.
    */
   connected(graceMs: number): void;
   /** May throw a `PresenceError`, which ends this socket. */
@@ -63,11 +75,15 @@ export class Connection {
   /** The one timer, of the present state. */
   #timer: ReturnType<typeof setTimeout> | undefined;
   #token: string | undefined;
-  /** A refused token is replaced once; another refusal is final. */
-  #isTokenReplaced = false;
+  #trust = GIVEN;
+  /** Since when fresh tokens are refused. */
+  #refusedSince: number | undefined;
+  #asking: Promise<string> | undefined;
+  #askedAt = 0;
   #refreshedAt = -REFRESH_INTERVAL_MS;
-  #nodeId: string | undefined;
+  #tableId: string | undefined;
   #heartbeatMs = 0;
+  #pace = new Pace(1);
   /** A node that goes down says when to come back. */
   #notBefore = 0;
 
@@ -84,9 +100,14 @@ export class Connection {
     return this.status === "connected";
   }
 
-  /** Whether a message would wait in the socket. */
+  /** How long the gateway keeps the sessions of a lost connection. */
+  get resumeWindowMs(): number {
+    return this.#retries.resumeWindowMs;
+  }
+
+  /** Whether a message would wait in the socket, or come too fast for the gateway. */
   get isCongested(): boolean {
-    return (this.#socket?.bufferedAmount ?? 0) > MAX_BUFFERED;
+    return (this.#socket?.bufferedAmount ?? 0) > MAX_BUFFERED || this.#pace.isOver(performance.now());
   }
 
   /** Connects, unless that is under way. */
@@ -96,7 +117,14 @@ export class Connection {
 
   /** Does nothing while not connected: on the next connection the owner sends its whole state. */
   send(message: ClientMessage): void {
-    if (this.isConnected) this.#socket?.send(JSON.stringify(message));
+    if (!this.isConnected) return;
+    this.#pace.sent(performance.now());
+    this.#socket?.send(JSON.stringify(message));
+  }
+
+  /** The gateway says that a message came too fast. */
+  slowDown(): void {
+    this.#pace.refused(performance.now());
   }
 
   /** The network or the page came back: checks the connection, or connects now instead of after a timer. */
@@ -134,7 +162,7 @@ export class Connection {
       case "status":
         return this.#owner.changed(this.status, before, { error });
       case "token":
-        return void this.#getToken();
+        return this.#getToken();
       case "connect":
         return this.#openSocket();
       case "listen":
@@ -160,38 +188,58 @@ export class Connection {
     return socket;
   }
 
-  async #getToken(): Promise<void> {
-    this.#startTimer(TOKEN_TIMEOUT_MS, () => this.#lost(tokenError("no token in time")));
+  #getToken(): void {
+    if (this.#token !== undefined) return this.#dispatch("token");
+    const asking = this.#askToken();
+    this.#startTimer(this.#askedAt + TOKEN_TIMEOUT_MS - performance.now(), () => {
+      this.#asking = undefined;
+      this.#lost(tokenError("no token in time"));
+    });
     const timer = this.#timer;
-    try {
-      this.#token ??= await this.#askToken();
-    } catch (error) {
-      if (timer === this.#timer) this.#lost(tokenError(error));
-      return;
-    }
-    // Else the token comes too late: the connection does something else by now.
-    if (timer === this.#timer) this.#dispatch("token");
+    // A token or an error that comes too late changes nothing: the connection does something else by now.
+    asking.then(
+      (token) => {
+        if (timer !== this.#timer) return;
+        this.#token = token;
+        this.#trust = GIVEN;
+        this.#dispatch("token");
+      },
+      (error) => timer === this.#timer && this.#lost(tokenError(error)),
+    );
   }
 
-  async #askToken(): Promise<string> {
-    const { token } = this.#options;
-    // The app's function never runs inside the call that needs it.
-    await undefined;
-    const got = typeof token === "string" ? token : await token();
-    if (typeof got !== "string") throw new TypeError("token must be a string");
-    return got;
+  /** Asks the app, unless it is still busy with the question before. */
+  #askToken(): Promise<string> {
+    if (!this.#asking) {
+      this.#askedAt = performance.now();
+      const asking = askToken(this.#options.token);
+      const done = () => {
+        if (this.#asking === asking) this.#asking = undefined;
+      };
+      asking.then(done, done);
+      this.#asking = asking;
+    }
+    return this.#asking;
   }
 
   #openSocket(): void {
+    const { token, url, WebSocket } = this.#options;
+    if (typeof token === "string" && !isToken(token)) {
+      return this.#dispatch("rejected", tokenError(BAD_TOKEN));
+    }
     let socket: WebSocketLike;
     try {
-      socket = new this.#options.WebSocket(this.#options.url, SUBPROTOCOL);
+      // Without the subprotocol: browsers fail if it is offered, and a proxy keeps it from the gateway.
+      socket = new WebSocket(url);
     } catch (error) {
       // What the page's policy forbids, it will forbid again.
       return this.#dispatch("rejected", new PresenceError("DISCONNECTED", String(error)));
     }
     this.#socket = socket;
-    socket.onopen = () => socket.send(JSON.stringify({ type: "connect", token: this.#token }));
+    socket.onopen = () => {
+      this.#trust ||= SENT;
+      socket.send(JSON.stringify({ type: "connect", token: this.#token }));
+    };
     socket.onmessage = ({ data }: { data: unknown }) => this.#receive(data);
     socket.onclose = ({ code, reason }: { code: number; reason: string }) => this.#closed(code, reason);
     socket.onerror = () => {};
@@ -212,20 +260,23 @@ export class Connection {
     }
   }
 
-  #accepted({ nodeId, heartbeatMs, resumeWindowMs }: ServerMessage & { type: "connected" }): void {
+  /** Of an older gateway, another node counts as another table. */
+  #accepted({ userId, nodeId, tableId = nodeId, heartbeatMs, resumeWindowMs }: Connected): void {
     if (this.isConnected) throw protocolError("connected");
-    const isAnother = (this.#nodeId ?? nodeId) !== nodeId;
-    this.#nodeId = nodeId;
+    this.#trust = Math.max(this.#trust, TAKEN);
+    this.#pace = new Pace(userId === null ? APP_TOKEN_FACTOR : 1);
     this.#heartbeatMs = Math.min(Math.max(heartbeatMs, MIN_HEARTBEAT_MS), MAX_WAIT_MS);
     this.#retries.connected(performance.now(), resumeWindowMs);
     this.#dispatch("accepted");
-    this.#owner.connected(isAnother ? Math.min(resumeWindowMs, MAX_WAIT_MS) : 0);
+    this.#owner.connected(tableId === this.#tableId ? 0 : Math.min(resumeWindowMs, MAX_WAIT_MS));
+    this.#tableId = tableId;
   }
 
-  #ping(): void {
+  /** @param left How many pings may go without an answer because this process slept. */
+  #ping(left = MAX_PINGS): void {
     const sentAt = performance.now();
     this.#startTimer(PONG_TIMEOUT_MS, () => {
-      if (performance.now() - sentAt > PONG_TIMEOUT_MS + SLEPT_MS) this.wake();
+      if (left > 1 && performance.now() - sentAt > PONG_TIMEOUT_MS + SLEPT_MS) this.#ping(left - 1);
       else this.#lost(noAnswer());
     });
     this.send({ type: "ping" });
@@ -247,14 +298,17 @@ export class Connection {
 
   #closed(code: number, reason: string): void {
     this.#noteEnd();
-    const retry = retryAfter(code);
+    const retry = retryPolicy(code);
     if (retry === "never") return this.#dispatch("rejected", new PresenceError("BAD_MESSAGE", reason));
     if (retry === "new-token") {
-      if (typeof this.#options.token === "string" || this.#isTokenReplaced) {
-        return this.#dispatch("rejected", new PresenceError("UNAUTHENTICATED", reason || "no valid token"));
-      }
-      this.#isTokenReplaced = true;
+      const now = performance.now();
+      if (this.#trust < GOOD) this.#refusedSince ??= now;
       this.#token = undefined;
+      // A text has no successor.
+      if (typeof this.#options.token === "string" || now - (this.#refusedSince ?? now) >= REFUSED_MS) {
+        this.#refusedSince = undefined;
+        return this.#dispatch("rejected", new PresenceError("UNAUTHENTICATED", reason || BAD_TOKEN));
+      }
     }
     this.#lost(new PresenceError("DISCONNECTED", `closed: ${code} ${reason}`));
   }
@@ -267,12 +321,33 @@ export class Connection {
 
   /** Notes that the connection has ended. After a good one everything may be tried again. */
   #noteEnd(): void {
-    if (this.isConnected && this.#retries.lost(performance.now())) this.#isTokenReplaced = false;
+    if (this.isConnected && this.#retries.lost(performance.now())) {
+      this.#trust = GOOD;
+      this.#refusedSince = undefined;
+    } else if (this.#trust === SENT) {
+      // The token may be what is wrong.
+      this.#token = undefined;
+    }
   }
 
   #startTimer(ms: number, then: () => void): void {
     this.#timer = setTimeout(then, ms);
   }
+}
+
+const BAD_TOKEN = "no valid token";
+
+function isToken(token: unknown): token is string {
+  return typeof token === "string" && token !== "" && token.length <= MAX_TOKEN_LENGTH;
+}
+
+async function askToken(source: TokenSource): Promise<string> {
+  // The app's function never runs inside the call that needs it.
+  await undefined;
+  if (typeof source === "string") return source;
+  const token: unknown = await source();
+  if (!isToken(token)) throw new TypeError(BAD_TOKEN);
+  return token;
 }
 
 /** Resolves when the socket is closed, after 2 s at the latest. */

@@ -7,7 +7,7 @@ export type PresenceErrorCode =
   | "DISCONNECTED"
   /** The gateway broke the protocol. */
   | "PROTOCOL"
-  /** The function that was given brought no token. */
+  /** There is no token, or none that could be valid. */
   | "TOKEN"
   | "TIMEOUT"
   /** The client was closed, or the subscription unsubscribed. */

@@ -14,8 +14,10 @@ export interface NormalFilter {
  * sessions; so are ids in any order.
  */
 export function normalFilter(given: PresenceFilter): NormalFilter {
-  const { includeBackgroundSessions, selectedConversationId, hasFocus, isTyping, userIds } = given;
+  const { includeBackgroundSessions, selectedConversationId, hasFocus, isTyping, userIds, ...others } = given;
   const filter = {
+    // The gateway says what is wrong with them.
+    ...others,
     includeBackgroundSessions:
       includeBackgroundSessions === false ? undefined : (includeBackgroundSessions ?? undefined),
     selectedConversationId,

@@ -4,4 +4,5 @@
 export { createClient } from "./client.ts";
 export { PresenceError, type PresenceErrorCode } from "./errors.ts";
 export { type NormalFilter, normalFilter } from "./filter.ts";
+export { others } from "./others.ts";
 export type * from "./types.ts";

@@ -9,6 +9,8 @@ export const CONNECT_TIMEOUT_MS = 10_000;
 export const PONG_TIMEOUT_MS = 5_000;
 /** A timer that fires so late says that this process slept, and nothing about the connection. */
 export const SLEPT_MS = 1_000;
+/** So many pings get no answer before a connection is lost whose timers are all that late. */
+export const MAX_PINGS = 3;
 /** The app's token function is asked for a new token at most once in this time. */
 export const REFRESH_INTERVAL_MS = 1_000;
 /** How long `close()` waits for the gateway's close frame. */
@@ -18,11 +20,22 @@ export const MIN_HEARTBEAT_MS = 100;
 export const MAX_WAIT_MS = 60_000;
 /** Bytes that may wait in the socket. While there are more, updates are held back and merged. */
 export const MAX_BUFFERED = 65_536;
+/** Messages are so far apart on average: the gateway's default is 50 a second for the socket of a user. */
+export const MESSAGE_MS = 25;
 /**
- * A message that came too fast is sent again after this time: by then a gateway lets a whole burst through
- * again.
+ * What this time has room for may go out at once. A gateway that refused a message lets a whole burst through
+ * again after it.
  */
+export const BURST_MS = 2_000;
+/** The socket of an app token has so many times the messages. */
+export const APP_TOKEN_FACTOR = 100;
+
+// Refused requests
+
+/** A request that may be granted later is made again after this time, then after twice as long, and so on. */
 export const RETRY_DELAY_MS = 2_000;
+/** Fresh tokens may be refused for so long, as by a gateway whose clock is behind, until that is final. */
+export const REFUSED_MS = 30_000;
 
 // The next attempt
 
@@ -59,7 +72,13 @@ export const REPLACED_MS = 1_000;
  */
 export const MAX_DELETED_KEYS = 64;
 
+/** While the focus may be in a frame of the page, how often it is looked at. */
+export const FOCUS_CHECK_MS = 1_000;
+
 // Subscriptions and queries
+
+/** As many as a gateway takes on one socket unless it is set otherwise. */
+export const USUAL_SUBSCRIPTIONS = 100;
 
 /** A page that takes one list down and puts another up has the same filter again a moment later. */
 export const LINGER_MS = 100;

@@ -9,7 +9,7 @@ export class LiveUsers {
   /** The state that the users are in, to resume from after a break. */
   position: Position | undefined;
   readonly #maxUsers: number;
-  #users: UserMap | undefined;
+  #users = new UserMap();
   #pages: PageAssembler | undefined;
   /** Users who were there before the gateway was restarted, and are not back yet. */
   readonly #awaited = new Set<string>();
@@ -20,39 +20,30 @@ export class LiveUsers {
 
   /** Whole, and never changed again: each change makes another. undefined before the first. */
   get snapshot(): PresenceSnapshot | undefined {
-    return this.#users;
+    return this.position && this.#users;
   }
 
   /**
    * Adds a page of a snapshot. Returns what changed if it was the last one, else undefined.
-   * @param awaitsMissing Whether users who are missing stay until they are back or given up.
+   * @param awaitsMissing Whether users who are missing stay until they are back or given up. Users who are
+   *   awaited already stay anyhow.
    */
   addPage(page: SnapshotPage, awaitsMissing = false): PresenceChange | undefined {
     this.#pages ??= new PageAssembler(this.#maxUsers);
     const users = this.#pages.add(page);
     if (!users) return undefined;
-    this.#pages = undefined;
-    const before = this.#users ?? users;
-    const all: UserChange[] = [];
-    const changes: UserChange[] = [];
-    for (const [userId, value] of users) {
-      const old = this.#users?.get(userId);
-      // A user who did not change stays the same object.
-      if (JSON.stringify(old) === JSON.stringify(value)) all.push([userId, old!]);
-      else {
-        all.push([userId, value]);
-        changes.push([userId, value]);
-      }
+    this.lost();
+    const before = this.#users;
+    // A user who did not change stays the same object.
+    const changes: UserChange[] = [...users].filter(
+      ([userId, value]) => JSON.stringify(before.get(userId)) !== JSON.stringify(value),
+    );
+    for (const userId of before.keys()) {
+      if (users.has(userId)) this.#awaited.delete(userId);
+      else if (awaitsMissing || this.#awaited.has(userId)) this.#awaited.add(userId);
+      else changes.push([userId, null]);
     }
-    this.#awaited.clear();
-    for (const [userId, old] of before) {
-      if (users.has(userId)) continue;
-      if (awaitsMissing) {
-        all.push([userId, old]);
-        this.#awaited.add(userId);
-      } else changes.push([userId, null]);
-    }
-    return this.#change(new UserMap().with(all), changes, page);
+    return this.#change(changes, page);
   }
 
   /**
@@ -60,18 +51,14 @@ export class LiveUsers {
    * many users.
    */
   addDiff(diff: Diff): PresenceChange {
-    const { data, causes = {}, version } = diff;
-    if (this.#pages || version !== this.position!.version + 1) throw protocolError("version");
-    const users = bounded(this.#users!.with(Object.entries(data)), this.#maxUsers);
-    return this.#change(users, Object.entries(data), diff, (userId) =>
-      Object.hasOwn(causes, userId) ? causes[userId]! : "unknown",
-    );
+    if (this.#pages || diff.version !== this.position!.version + 1) throw protocolError("version");
+    return this.#change(Object.entries(diff.data), diff, diff.causes);
   }
 
-  /** Users who are still missing have left. */
-  timeout(): PresenceChange {
-    const changes = [...this.#awaited].map((userId): UserChange => [userId, null]);
-    return this.#change(this.#users!.with(changes), changes, this.position!, () => "timeout");
+  /** Users who are still missing have left. Does nothing before the first snapshot. */
+  timeout(): PresenceChange | undefined {
+    const changes = Array.from(this.#awaited, (userId): UserChange => [userId, null]);
+    return this.position && this.#change(changes, this.position, {}, "timeout");
   }
 
   /** The connection is lost: the pages that have come of a snapshot are dropped. */
@@ -80,22 +67,24 @@ export class LiveUsers {
   }
 
   #change(
-    users: UserMap,
     changes: readonly UserChange[],
     { view, version }: Position,
-    causeOf: (userId: string) => LeaveCause = () => "unknown",
+    causes: Diff["causes"] = {},
+    otherwise: LeaveCause = "unknown",
   ): PresenceChange {
+    const before = this.#users;
     const entered: string[] = [];
     const updated: string[] = [];
     const left: { userId: string; cause: LeaveCause }[] = [];
+    this.#users = bounded(new UserMap(before, changes), this.#maxUsers);
+    this.position = { view, version };
     for (const [userId, value] of changes) {
-      const isKnown = this.#users?.has(userId);
+      const isKnown = before.has(userId);
       this.#awaited.delete(userId);
       if (value) (isKnown ? updated : entered).push(userId);
-      else if (isKnown) left.push({ userId, cause: causeOf(userId) });
+      else if (isKnown)
+        left.push({ userId, cause: Object.hasOwn(causes, userId) ? causes[userId]! : otherwise });
     }
-    this.#users = users;
-    this.position = { view, version };
     return { entered, updated, left };
   }
 }
@@ -114,11 +103,11 @@ export class PageAssembler {
    * adds nobody.
    */
   add({ data, more }: ResultPage): UserMap | undefined {
-    const { size } = this.#users;
-    this.#users = bounded(this.#users.with(Object.entries(data)), this.#maxUsers);
-    if (!more) return this.#users;
+    const users = bounded(new UserMap(this.#users, Object.entries(data)), this.#maxUsers);
+    if (!more) return users;
     // Such pages could go on without end.
-    if (this.#users.size === size) throw protocolError("data");
+    if (users.size === this.#users.size) throw protocolError("data");
+    this.#users = users;
     return undefined;
   }
 }

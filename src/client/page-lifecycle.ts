@@ -1,13 +1,32 @@
+import { isId } from "../protocol/rules.ts";
+import { FOCUS_CHECK_MS } from "./limits.ts";
+import type { WebSocketConstructor } from "./types.ts";
+
+interface PageEvent {
+  readonly type: string;
+  readonly persisted?: boolean;
+}
+interface Document {
+  readonly baseURI: string;
+  readonly visibilityState?: string;
+  readonly activeElement?: { readonly tagName: string } | null;
+  hasFocus(): boolean;
+  /** The names of the page's clients; one set for all copies of the SDK. */
+  presenceClients?: Set<string>;
+}
 /**
  * The parts of a browser that are used, so that the SDK needs no DOM types and runs where there is no page.
  */
-interface Listenable {
-  addEventListener(type: string, listener: (event: { persisted?: boolean }) => void): void;
-  removeEventListener(type: string, listener: (event: { persisted?: boolean }) => void): void;
-}
-interface Browser extends Partial<Listenable> {
-  readonly document?: Listenable & { readonly visibilityState?: string; hasFocus(): boolean };
+interface Browser {
+  readonly document?: Document;
+  readonly location?: { readonly href: string };
   readonly sessionStorage?: Storage;
+  readonly WebSocket?: WebSocketConstructor;
+  addEventListener?(
+    type: string,
+    listener: (event: PageEvent) => void,
+    options: { readonly signal: unknown },
+  ): void;
 }
 interface Storage {
   getItem(key: string): string | null;
@@ -26,61 +45,92 @@ export interface PageListener {
   focus(hasFocus: boolean): void;
 }
 
-const browser = globalThis as Browser;
+export const browser = globalThis as Browser;
 
 /** Tells what happens to the page. Returns a function that ends it. Does nothing where there is no page. */
 export function watchPageLifecycle(listener: PageListener): () => void {
   const { document } = browser;
-  if (!document || !browser.addEventListener) return () => {};
-  const window = browser as Listenable;
-  const focus = () => listener.focus(pageHasFocus());
-  const visibility = () => {
-    focus();
-    if (document.visibilityState === "visible") listener.wake();
+  if (!document) return () => {};
+  const controller = new AbortController();
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const { wake, pagehide, pageshow, focus } = listener;
+  const look = (event?: PageEvent) => {
+    clearTimeout(timer);
+    focus(pageHasFocus());
+    // From inside a frame the focus leaves the window, and comes back, without an event here. The frame may
+    // be in a custom element, and may become the active element only after the `blur`.
+    const mayBeInFrame = event?.type === "blur" || /frame|-/i.test(document.activeElement?.tagName ?? "");
+    if (mayBeInFrame && isVisible()) timer = setTimeout(look, FOCUS_CHECK_MS);
   };
-  const shown = ({ persisted }: { persisted?: boolean }) => {
-    if (persisted) listener.pageshow();
-    focus();
+  const heard = {
+    online: wake,
+    // A reason to check the connection: browsers also say it of networks that the gateway does not need.
+    offline: wake,
+    resume: wake,
+    pagehide,
+    pageshow({ persisted }: PageEvent) {
+      if (persisted) pageshow();
+      look();
+    },
+    focus: look,
+    blur: look,
+    visibilitychange() {
+      look();
+      if (isVisible()) wake();
+    },
   };
-  const each = (change: "addEventListener" | "removeEventListener") => {
-    // `offline` is a reason to check the connection: browsers also say it of networks that the gateway does
-    // not need.
-    for (const type of ["online", "offline"]) window[change](type, listener.wake);
-    for (const type of ["focus", "blur"]) window[change](type, focus);
-    window[change]("pagehide", listener.pagehide);
-    window[change]("pageshow", shown);
-    document[change]("visibilitychange", visibility);
-    document[change]("resume", listener.wake);
+  // Those of the document bubble to the window.
+  for (const [type, hear] of Object.entries(heard)) browser.addEventListener?.(type, hear, controller);
+  look();
+  return () => {
+    controller.abort();
+    clearTimeout(timer);
   };
-  each("addEventListener");
-  return () => each("removeEventListener");
+}
+
+function isVisible(): boolean {
+  return browser.document?.visibilityState === "visible";
 }
 
 /** False where there is no page. */
 export function pageHasFocus(): boolean {
-  const { document } = browser;
-  return document?.visibilityState === "visible" && document.hasFocus();
+  return isVisible() && browser.document!.hasFocus();
 }
 
 /**
- * Leaves a value for the next page of this tab. It is stored only while no page uses it: a tab that is
+ * The names that the clients of this page have claimed, those of other copies of the SDK included. Where
+ * there is no page, nothing outlives it, and all may have the same name.
+ */
+export function clientNames(): Set<string> {
+  const page: Pick<Document, "presenceClients"> = browser.document ?? {};
+  page.presenceClients ??= new Set();
+  return page.presenceClients;
+}
+
+/**
+ * Leaves an id for the next page of this tab. It is stored only while no page uses it: a tab that is
  * duplicated copies the storage, and must not find what the first tab still uses.
  */
-export function stash(key: string, value: string): void {
+export function stash(key: string, id: string): void {
   try {
-    browser.sessionStorage?.setItem(key, value);
+    browser.sessionStorage!.setItem(key, id);
   } catch {
-    // Forbidden or full: the next page starts anew.
+    // None, forbidden or full: the next page starts anew.
   }
 }
 
-/** Takes the value that the page before has left, out of the storage. */
-export function unstash(key: string): string | null | undefined {
+/**
+ * Takes the id that the page before has left, out of the storage. That belongs to everything that runs in the
+ * page: a value that is no id is not from this SDK.
+ */
+export function unstash(key: string): string | undefined {
   try {
-    const value = browser.sessionStorage?.getItem(key);
-    browser.sessionStorage?.removeItem(key);
-    return value;
+    const storage = browser.sessionStorage!;
+    const id = storage.getItem(key);
+    storage.removeItem(key);
+    if (id && isId(id)) return id;
   } catch {
-    return undefined;
+    // As if there were none.
   }
+  return undefined;
 }

@@ -2,16 +2,17 @@ import { PresenceError, protocolError } from "./errors.ts";
 import { normalFilter } from "./filter.ts";
 import { QUERY_TIMEOUT_MS } from "./limits.ts";
 import { PageAssembler } from "./live-users.ts";
-import type { Requests } from "./requests.ts";
+import { isPassing, type Requests } from "./requests.ts";
 import type { PresenceFilter, PresenceSnapshot } from "./types.ts";
 
 /** A query that is sent, and sent again on each new connection until it is answered. */
 export class Query {
   readonly answer: Promise<PresenceSnapshot>;
+  /** Ends it with its answer, or without one. */
+  end!: (answer: PresenceSnapshot | PresenceError) => void;
   readonly #filter: PresenceFilter;
   readonly #requests: Requests;
   readonly #maxUsers: number;
-  #settle!: (answer: PresenceSnapshot | PresenceError) => void;
   #id = 0;
 
   /** @param ended Called once, when the query is answered or given up. */
@@ -24,7 +25,7 @@ export class Query {
         () => this.end(new PresenceError("TIMEOUT", "no answer in time")),
         QUERY_TIMEOUT_MS,
       );
-      this.#settle = (answer) => {
+      this.end = (answer) => {
         clearTimeout(timer);
         requests.delete(this.#id);
         ended(this);
@@ -42,18 +43,18 @@ export class Query {
         if (answer.type !== "result") throw protocolError(answer.type);
         try {
           const users = pages.add(answer);
-          if (users) this.#settle(users);
+          if (users) this.end(users);
         } catch (error) {
           this.end(error as PresenceError);
         }
         // Once the query is settled, its request is forgotten.
         return true;
       },
-      refused: (error) => this.end(error),
+      refused: (error) => {
+        if (isPassing(error)) return true;
+        this.end(error);
+        return undefined;
+      },
     });
-  }
-
-  end(error: PresenceError): void {
-    this.#settle(error);
   }
 }

@@ -1,7 +1,8 @@
 import type { ClientMessage, ServerMessage } from "../protocol/wire.ts";
 import type { Connection } from "./connection.ts";
 import type { PresenceError } from "./errors.ts";
-import { RETRY_DELAY_MS } from "./limits.ts";
+import { UPDATE_INTERVAL_MS } from "./limits.ts";
+import { repeatDelay } from "./retry.ts";
 
 export type Answer = Extract<
   ServerMessage,
@@ -17,76 +18,82 @@ export interface Request {
   readonly message: Unnumbered;
   /** Returns true when more answers to the same request follow. */
   readonly answered: (answer: Answer) => boolean | undefined;
-  readonly refused: (error: PresenceError) => void;
+  /** Returns true when the request is to be made again, later. */
+  readonly refused: (error: PresenceError) => boolean | undefined;
+}
+
+interface Pending {
+  readonly request: Request;
+  refusals: number;
+  /** While it waits to be sent, or sent again. */
+  timer?: ReturnType<typeof setTimeout> | undefined;
+}
+
+/** Whether the gateway may grant later what it refuses now. */
+export function isPassing({ code }: PresenceError): boolean {
+  return code === "RATE_LIMITED" || code === "LIMIT_REACHED";
 }
 
 /** The requests of the present connection, by message id. */
 export class Requests {
   readonly #connection: Connection;
-  readonly #requests = new Map<number, Request>();
-  readonly #rateLimited = new Set<number>();
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly #pending = new Map<number, Pending>();
   #lastId = 0;
 
   constructor(connection: Connection) {
     this.#connection = connection;
   }
 
-  /** Sends a message that has an answer. Returns its id. */
+  /** Sends a message that has an answer, as soon as that is not too fast. Returns its id. */
   request(request: Request): number {
     const id = ++this.#lastId;
-    this.#requests.set(id, request);
+    this.#pending.set(id, { request, refusals: 0 });
     this.#send(id);
     return id;
   }
 
-  /**
-   * Sends a message whose answer changes nothing. An error would only say that its object is gone already.
-   */
-  notify(message: Unnumbered): void {
-    this.request({ message, answered: () => false, refused() {} });
-  }
-
   /** Nothing waits for the answer any more. */
   delete(id: number): void {
-    this.#requests.delete(id);
+    clearTimeout(this.#pending.get(id)?.timer);
+    this.#pending.delete(id);
+  }
+
+  /** Takes a message back. Returns whether that was possible: the gateway may have it already. */
+  withdraw(id: number): boolean {
+    const canBe = !!this.#pending.get(id)?.timer;
+    if (canBe) this.delete(id);
+    return canBe;
   }
 
   /** Hands an answer to its request. One that belongs to none is ignored. */
   answered(id: number, answer: Answer): void {
-    if (!this.#requests.get(id)?.answered(answer)) this.delete(id);
+    if (!this.#pending.get(id)?.request.answered(answer)) this.delete(id);
   }
 
-  /**
-   * Hands an error to its request, or sends a message that came too fast again later. Returns whether there
-   * is a request.
-   */
+  /** Hands an error to its request. Returns whether there is one. */
   refused(id: number, error: PresenceError): boolean {
-    const request = this.#requests.get(id);
-    if (request && error.code === "RATE_LIMITED") {
-      if (this.#rateLimited.size === 0) {
-        this.#timer = setTimeout(() => {
-          for (const each of this.#rateLimited) this.#send(each);
-          this.#rateLimited.clear();
-        }, RETRY_DELAY_MS);
-      }
-      this.#rateLimited.add(id);
-    } else {
-      this.delete(id);
-      request?.refused(error);
+    const pending = this.#pending.get(id);
+    // Another refusal of what waits already says nothing new.
+    if (pending && !pending.timer) {
+      if (pending.request.refused(error)) this.#later(id, pending, repeatDelay(pending.refusals++));
+      else this.delete(id);
     }
-    return !!request;
+    return !!pending;
   }
 
   /** The connection is lost, and its answers with it. */
   clear(): void {
-    this.#requests.clear();
-    this.#rateLimited.clear();
-    clearTimeout(this.#timer);
+    for (const id of this.#pending.keys()) this.delete(id);
   }
 
   #send(id: number): void {
-    const request = this.#requests.get(id);
-    if (request) this.#connection.send({ ...request.message, id });
+    const pending = this.#pending.get(id)!;
+    pending.timer = undefined;
+    if (this.#connection.isCongested) this.#later(id, pending, UPDATE_INTERVAL_MS);
+    else this.#connection.send({ ...pending.request.message, id });
+  }
+
+  #later(id: number, pending: Pending, ms: number): void {
+    pending.timer = setTimeout(() => this.#send(id), ms);
   }
 }

@@ -1,4 +1,16 @@
-import { FIRST_WAIT_MS, GOOD_AFTER_MS, LONGEST_WAIT_MS, USEFUL_AFTER_MS, USEFUL_ATTEMPTS } from "./limits.ts";
+import {
+  FIRST_WAIT_MS,
+  GOOD_AFTER_MS,
+  LONGEST_WAIT_MS,
+  RETRY_DELAY_MS,
+  USEFUL_AFTER_MS,
+  USEFUL_ATTEMPTS,
+} from "./limits.ts";
+
+/** How long a refused request waits before it is made again, in milliseconds; the first time is number 0. */
+export function repeatDelay(refusals: number): number {
+  return Math.min(LONGEST_WAIT_MS, RETRY_DELAY_MS * 2 ** refusals);
+}
 
 /**
  * How long to wait before an attempt, in milliseconds; the first is number 0. `lostForMs` is the time since
@@ -22,19 +34,19 @@ export function retryDelay(
 
 /**
  * How long to wait before connecting again, from how long the connections lasted. Whether to reconnect:
- * `retryAfter` in protocol/codes.ts. Pure: `now` is any monotonic time in milliseconds.
+ * `retryPolicy` in protocol/codes.ts. Pure: `now` is any monotonic time in milliseconds.
  */
 export class RetrySchedule {
   #attempts = 0;
   #connectedAt = 0;
   /** When a connection that was of use was lost. */
   #lostAt = Number.NEGATIVE_INFINITY;
-  #resumeWindowMs = 15_000;
+  resumeWindowMs = 15_000;
 
   /** @param resumeWindowMs How long the gateway keeps the sessions of a lost connection. */
   connected(now: number, resumeWindowMs: number): void {
     this.#connectedAt = now;
-    this.#resumeWindowMs = resumeWindowMs;
+    this.resumeWindowMs = resumeWindowMs;
   }
 
   /** The connection is lost. Returns whether it was a good one. */
@@ -54,6 +66,6 @@ export class RetrySchedule {
    * 1).
    */
   nextDelay(now: number, random: number): number {
-    return retryDelay(this.#attempts++, this.#resumeWindowMs, now - this.#lostAt, random);
+    return retryDelay(this.#attempts++, this.resumeWindowMs, now - this.#lostAt, random);
   }
 }

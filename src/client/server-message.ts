@@ -55,7 +55,12 @@ const page = { data: isMapOf(isValue), more: isMaybe(isFlag) };
 
 /** A code or a cause may be one that only newer gateways have, so any text is taken. */
 const CHECKS: Readonly<Record<HandledMessage["type"], Check>> = {
-  connected: isShape({ nodeId: isId, heartbeatMs: isCount, resumeWindowMs: isCount }),
+  connected: isShape({
+    nodeId: isId,
+    tableId: isMaybe(isId),
+    heartbeatMs: isCount,
+    resumeWindowMs: isCount,
+  }),
   opened: isShape({ id: isCount, sessionId: isId }),
   closed: isShape({ id: isMaybe(isCount), sessionId: isId, cause: isText }),
   ok: isShape({ id: isMaybe(isCount) }),

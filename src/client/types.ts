@@ -9,8 +9,8 @@ import type { PresenceError } from "./errors.ts";
 export type { PresenceFilter, PresenceSession, PresenceValue, SessionFields } from "../protocol/wire.ts";
 
 /**
- * Users by id. Never changed: each change makes another, in which users who did not change are the same
- * objects.
+ * Users by id, in the order of their ids, as `<` compares text. Never changed: each change makes another, in
+ * which users who did not change are the same objects. That costs the size of the change, not of the list.
  */
 export type PresenceSnapshot = ReadonlyMap<string, PresenceValue>;
 
@@ -137,6 +137,11 @@ export interface PresenceClient {
    */
   query(filter: PresenceFilter): Promise<PresenceSnapshot>;
   status(): Status;
+  /**
+   * Connects now, without waiting for the next attempt. A client that has failed can be used again; what had
+   * ended with the error has to be opened and subscribed to anew. Does nothing once the client is closed.
+   */
+  reconnect(): void;
   /** Adds a listener. Returns a function that removes it. */
   on<Event extends keyof ClientEvents>(event: Event, listener: ClientEvents[Event]): () => void;
   /**
@@ -146,19 +151,24 @@ export interface PresenceClient {
   close(): Promise<void>;
 }
 
+/**
+ * A function that gets a token, at best from the app's server. A text is for programs that end before it
+ * expires: nothing renews it, and a client whose text has expired fails.
+ */
 export type TokenSource = string | (() => string | Promise<string>);
 
 export interface ClientOptions {
-  /** The gateway's base address: http, https, ws or wss. */
+  /** The gateway's base address: http, https, ws or wss. In a page it may be relative to the page. */
   readonly url: string;
   readonly appId: string;
   /**
-   * A token, or a function that gets one. It is called again before the token expires, and once if it is
-   * refused.
+   * A function that gets a token, or a token. The function is called again before the token expires, and when
+   * it brought no valid one. A text cannot be replaced: once it is refused, the client has failed.
    */
   readonly token: TokenSource;
   /**
    * For runtimes without a global `WebSocket` (Node before 22), for example the class of the package `ws`.
+   * Without any, a client that is needed fails.
    */
   readonly WebSocket?: WebSocketConstructor | undefined;
   /**
@@ -180,4 +190,4 @@ export interface WebSocketLike {
   close(code?: number, reason?: string): void;
 }
 
-export type WebSocketConstructor = new (url: string, protocols: string) => WebSocketLike;
+export type WebSocketConstructor = new (url: string) => WebSocketLike;

@@ -28,7 +28,16 @@ export function App({ token }: { readonly token: string | undefined }) {
   if (credentials === undefined) {
     return <SignInForm problem={problem} onSignIn={(signedIn) => setEntry({ credentials: signedIn })} />;
   }
-  return <Dashboard key={credentials.token} credentials={credentials} onSignOut={() => setEntry({})} />;
+  const signIn = (signedIn: Credentials) => setEntry({ credentials: signedIn });
+  // Another token of the same app continues the page.
+  return (
+    <Dashboard
+      key={credentials.appId}
+      credentials={credentials}
+      onRenew={signIn}
+      onSignOut={() => setEntry({})}
+    />
+  );
 }
 
 function enter(token: string | undefined): Entry {

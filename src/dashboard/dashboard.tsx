@@ -6,8 +6,10 @@ import { ChartStrip } from "./parts/chart-strip.tsx";
 import { CurlPanel } from "./parts/curl-panel.tsx";
 import { DetailsPanel } from "./parts/details-panel.tsx";
 import { FilterBar } from "./parts/filter-bar.tsx";
+import { Fold } from "./parts/fold.tsx";
 import { NodePanel } from "./parts/node-panel.tsx";
 import { PresencePanel } from "./parts/presence-panel.tsx";
+import { TokenNotice } from "./parts/token-notice.tsx";
 import { TopBar } from "./parts/top-bar.tsx";
 import { NodePoll } from "./store/node-poll.ts";
 import { PresenceStore } from "./store/presence-store.ts";
@@ -15,11 +17,13 @@ import { useDashboardState } from "./store/use-dashboard-state.ts";
 
 interface Props {
   readonly credentials: Credentials;
+  /** Continues with another token of the same app. */
+  readonly onRenew: (credentials: Credentials) => void;
   readonly onSignOut: () => void;
 }
 
 /** The page after sign-in. */
-export function Dashboard({ credentials, onSignOut }: Props) {
+export function Dashboard({ credentials, onRenew, onSignOut }: Props) {
   const [state, changeState] = useDashboardState();
   const [store] = useState(() => new PresenceStore(credentials, state));
   const [poll] = useState(() => new NodePoll(credentials));
@@ -32,24 +36,36 @@ export function Dashboard({ credentials, onSignOut }: Props) {
     [store, poll],
   );
   useEffect(() => store.show(state), [store, state]);
+  useEffect(() => {
+    store.renew(credentials);
+    poll.renew(credentials);
+  }, [store, poll, credentials]);
 
+  const filterFields = Object.keys(state.filter).length;
   const showUser = (userId: string) => changeState({ filter: { ...state.filter, userIds: [userId] } });
   const showConversation = (id: string | null) =>
-    changeState({ filter: { ...state.filter, selectedConversationId: id } });
+    changeState({ view: "users", filter: { ...state.filter, selectedConversationId: id } });
   const deselect = () => setSelected(undefined);
   return (
     <div class="page">
-      <TopBar appId={credentials.appId} store={store} onSignOut={onSignOut} />
-      <FilterBar state={state} onChange={changeState} />
-      <ChartStrip store={store} />
+      <div class="top">
+        <TopBar appId={credentials.appId} store={store} onSignOut={onSignOut} />
+        <TokenNotice credentials={credentials} store={store} onRenew={onRenew} />
+      </div>
+      <Fold title={filterFields === 0 ? "Filter" : `Filter: ${filterFields} set`}>
+        <FilterBar state={state} onChange={changeState} />
+      </Fold>
+      <Fold title="Charts">
+        <ChartStrip store={store} />
+      </Fold>
       <main class="main" aria-label="Who is online">
         <PresencePanel
+          appId={credentials.appId}
           store={store}
           state={state}
           selected={selected}
           onChange={changeState}
           onSelect={setSelected}
-          onUser={showUser}
           onConversation={showConversation}
         />
       </main>
@@ -57,6 +73,7 @@ export function Dashboard({ credentials, onSignOut }: Props) {
         {selected !== undefined && (
           <DetailsPanel
             key={selected}
+            credentials={credentials}
             store={store}
             userId={selected}
             onUser={showUser}

@@ -33,7 +33,8 @@ function compress(): Plugin {
  */
 export default defineConfig({
   root: fileURLToPath(new URL(".", import.meta.url)),
-  base: "/dashboard/",
+  // Relative to the page: a proxy may serve the gateway under a path.
+  base: "./",
   publicDir: false,
   oxc: { jsx: { runtime: "automatic", importSource: "preact" } },
   build: {

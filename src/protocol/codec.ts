@@ -2,6 +2,7 @@ import type { z } from "zod";
 import type { LeaveCause } from "./codes.ts";
 import { readHotMessage, readHotText } from "./hot-messages.ts";
 import { ClientMessage } from "./messages.ts";
+import { type FieldIssue, unknownFieldIssues } from "./unknown-fields.ts";
 import type { Issue, ServerMessage } from "./wire.ts";
 
 export type Decoded =
@@ -30,10 +31,15 @@ export function decodeMessage(text: string): Decoded {
 const MAX_ISSUES = 10;
 
 export function toIssues(error: z.ZodError): Issue[] {
-  return error.issues.slice(0, MAX_ISSUES).map((issue) => ({
-    path: issue.path.map(String).join("."),
-    message: issue.message,
-  }));
+  return toFieldIssues(error).map(({ path, message }) => ({ path: path.map(String).join("."), message }));
+}
+
+/** The same with paths in parts: the name of an unknown field may have dots. */
+export function toFieldIssues(error: z.ZodError): FieldIssue[] {
+  return error.issues
+    .slice(0, MAX_ISSUES)
+    .flatMap((issue) => (issue.code === "unrecognized_keys" ? unknownFieldIssues(issue) : [issue]))
+    .slice(0, MAX_ISSUES);
 }
 
 /** Texts up to this many UTF-16 units are parsed for their id. Longer ones are only searched at both ends. */

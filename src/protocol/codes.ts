@@ -44,7 +44,7 @@ const RETRY: { readonly [Row in Exclude<Closes, { retry: "backoff" }> as Row["co
 };
 
 /** What a client does after a close code. Codes that are not in the table, such as 1006, mean `backoff`. */
-export function retryAfter(closeCode: number): Retry {
+export function retryPolicy(closeCode: number): Retry {
   return (RETRY as Readonly<Record<number, Retry>>)[closeCode] ?? "backoff";
 }
 

@@ -1,6 +1,13 @@
 import { z } from "zod";
 import { idProblem, MAX_ID_LENGTH } from "./rules.ts";
 
+/** What JSON Schema can say of an id. It counts characters; the gateway counts UTF-16 units. */
+export const ID_META = {
+  minLength: 1,
+  maxLength: MAX_ID_LENGTH,
+  pattern: "^[^\\u0000-\\u001f\\u007f-\\u009f]+$",
+} as const;
+
 /** An id of a user, conversation, session or app. */
 export const Id = z
   .string()
@@ -10,7 +17,7 @@ export const Id = z
       context.issues.push({ code: "custom", message: problem, input: context.value, continue: false });
     }
   })
-  .meta({ minLength: 1, maxLength: MAX_ID_LENGTH });
+  .meta(ID_META);
 
 /** The most bad ids of a list that are reported. The rest of the list is not checked. */
 const MAX_BAD_IDS = 10;
@@ -41,7 +48,7 @@ export function idList(max: number): z.ZodType<string[], readonly string[]> {
       add(problem, i);
     }
   });
-  const items = { type: "string", minLength: 1, maxLength: MAX_ID_LENGTH } as const;
+  const items = { type: "string", ...ID_META } as const;
   return list.meta({ type: "array", items, maxItems: max }) as unknown as z.ZodType<
     string[],
     readonly string[]

@@ -2,17 +2,25 @@ import { z } from "zod";
 import { length } from "./bounds.ts";
 import { FilterSchema } from "./filter.ts";
 import { Id } from "./ids.ts";
-import { customProblem, MAX_TOKEN_LENGTH } from "./rules.ts";
+import { customProblem, MAX_CUSTOM_KEY_LENGTH, MAX_CUSTOM_VALUE_LENGTH, MAX_TOKEN_LENGTH } from "./rules.ts";
 import { statusFields } from "./status.ts";
 import type { CustomPatch, SessionPatch, ClientMessage as WireMessage } from "./wire.ts";
 
 /** Checked by hand: zod's records drop a key named `__proto__`, and nothing here may be lost silently. */
-const Custom = z.custom<CustomPatch>().check((context) => {
-  const problem = customProblem(context.value);
-  if (problem !== undefined) {
-    context.issues.push({ code: "custom", message: problem, input: context.value, continue: false });
-  }
-});
+const Custom = z
+  .custom<CustomPatch>()
+  .check((context) => {
+    const problem = customProblem(context.value);
+    if (problem !== undefined) {
+      context.issues.push({ code: "custom", message: problem, input: context.value, continue: false });
+    }
+  })
+  .meta({
+    type: "object",
+    propertyNames: { maxLength: MAX_CUSTOM_KEY_LENGTH },
+    additionalProperties: { type: ["string", "null"], maxLength: MAX_CUSTOM_VALUE_LENGTH },
+    description: "A patch: a text sets a key, null deletes it; null in place of the object deletes all.",
+  });
 
 const MessageId = z.int().min(0);
 const id = { id: MessageId.optional() };

@@ -36,11 +36,12 @@ export const MAX_STATUS_MS = 31_536_000_000;
 export const MAX_FILTER_CUSTOM_KEYS = 4;
 export const MAX_FILTER_CUSTOM_VALUES = 16;
 
-const CONTROL = /\p{Cc}/u;
+/** Control characters, and surrogates without their other half. In a form that React Native's engine has. */
+const FORBIDDEN = /[\0-\x1f\x7f-\x9f\ud800-\udfff]/u;
 
 /** Whether a text may be an id. Names such as `__proto__` are ordinary ids. */
 export function isId(text: string): boolean {
-  return text.length > 0 && text.length <= MAX_ID_LENGTH && text.isWellFormed() && !CONTROL.test(text);
+  return text.length > 0 && text.length <= MAX_ID_LENGTH && !FORBIDDEN.test(text);
 }
 
 /** Why a text cannot be an id; undefined if it can. */
@@ -52,8 +53,7 @@ export function idProblem(text: string): string | undefined {
 
 /** Why a value cannot be the text or emoji of a status; undefined if it can. An empty one is none. */
 export function statusTextProblem(value: unknown, max: number): string | undefined {
-  const isText =
-    typeof value === "string" && value.length <= max && value.isWellFormed() && !CONTROL.test(value);
+  const isText = typeof value === "string" && value.length <= max && !FORBIDDEN.test(value);
   return isText
     ? undefined
     : `must be a text of at most ${max} characters, no control characters, and be well-formed Unicode`;

@@ -6,6 +6,7 @@ import {
   MIN_STATUS_MS,
   statusTextProblem,
 } from "./rules.ts";
+import { namesUnknownFields } from "./unknown-fields.ts";
 import type { StatusPatch } from "./wire.ts";
 
 /** The text or emoji of a status, checked by hand: its length before anything else reads it. */
@@ -30,5 +31,5 @@ export const statusFields = {
 
 /** The body of a request that sets a whole status. */
 export const StatusSchema = z
-  .strictObject(statusFields)
+  .strictObject(statusFields, { error: namesUnknownFields(Object.keys(statusFields)) })
   .meta({ id: "Status", description: "A user's declared status. Absent fields have their default." });

@@ -216,6 +216,11 @@ export type ServerMessage =
       readonly nodeId: string;
       readonly heartbeatMs: number;
       readonly resumeWindowMs: number;
+      /**
+       * Names the sessions that this connection shows. Under the same name they are the ones of an earlier
+       * connection, continued, on whichever node. Absent: the gateway is of a version that does not say.
+       */
+      readonly tableId?: string | undefined;
     } & MaybeId)
   | ({ readonly type: "opened"; readonly sessionId: string; readonly resumed: boolean } & MaybeId)
   | ({ readonly type: "closed"; readonly sessionId: string; readonly cause: CloseCause } & MaybeId)

@@ -1,7 +1,7 @@
 "use client";
 
 import type { OpenOptions, PresenceClient, Session, SessionFields } from "@presence-gateway/client";
-import { useEffect, useState } from "react";
+import * as React from "react";
 import { usePresenceClient } from "./provider.ts";
 
 /** What a component can do with its session. The fields of the session come from the options. */
@@ -15,17 +15,17 @@ export type SessionControls = Pick<Session, "typing" | "stopTyping" | "select" |
  */
 export function useSession(options: OpenOptions | null | undefined): SessionControls {
   const client = usePresenceClient();
-  const [holder] = useState(() => new SessionHolder());
+  const [holder] = React.useState(() => new SessionHolder());
   const identity = options
     ? JSON.stringify([options.kind, options.userId, options.key, options.trackFocus])
     : undefined;
   // biome-ignore lint/correctness/useExhaustiveDependencies: another identity is another session
-  useEffect(() => {
+  React.useEffect(() => {
     if (!options || identity === undefined) return undefined;
     holder.open(client, identity, options);
     return () => holder.closeSoon();
   }, [client, holder, identity]);
-  useEffect(() => {
+  React.useEffect(() => {
     if (options) holder.update(options);
   });
   return holder.controls;

@@ -6,11 +6,26 @@ import { z } from "zod";
 import type { DevCredentials } from "../cli/cli-dependencies.ts";
 import type { AppConfig } from "./auth/app.ts";
 import { mintToken } from "./auth/mint.ts";
+import { readDevelopmentSecret, SECRET_FOLDER } from "./development-secret.ts";
 
-/** The app of development mode, with a secret that lasts as long as the process. */
-export function createDemoApp(): AppConfig & { secrets: [string] } {
-  return { id: "demo", secrets: [nanoid(43)] };
+/** The app of development mode. */
+export type DemoApp = AppConfig & { readonly secrets: readonly [string] };
+
+/**
+ * The app of development mode. Its secret is kept in the working folder, so that it is the same after a
+ * restart. Where that folder cannot be written to, `isKept` is false, and the secret lasts as long as the
+ * process.
+ */
+export function createDemoApp(workingFolder: string): { readonly app: DemoApp; readonly isKept: boolean } {
+  try {
+    return { app: { id: "demo", secrets: [readDevelopmentSecret(workingFolder)] }, isKept: true };
+  } catch (error) {
+    if (!NOT_WRITABLE.has((error as NodeJS.ErrnoException).code ?? "")) throw error;
+    return { app: { id: "demo", secrets: [nanoid(43)] }, isKept: false };
+  }
 }
+
+const NOT_WRITABLE: ReadonlySet<string> = new Set(["EACCES", "ENOENT", "EROFS"]);
 
 const DevCredentialsSchema: z.ZodType<DevCredentials> = z.object({
   url: z.url(),
@@ -48,21 +63,35 @@ export function readDevCredentials(port: number): DevCredentials | undefined {
   }
 }
 
+export interface WelcomeOptions {
+  /** The secret will be the same after a restart. */
+  readonly isKept: boolean;
+  /** The gateway runs from its sources. Otherwise it was installed, and npm finds its command. */
+  readonly isCheckout: boolean;
+}
+
 /** The text that a first run prints: commands that work when pasted. */
-export async function welcome({ url, appId, secret }: DevCredentials): Promise<string> {
+export async function welcome(
+  { url, appId, secret }: DevCredentials,
+  { isKept, isCheckout }: WelcomeOptions,
+): Promise<string> {
+  const [demo, watch] = isCheckout
+    ? ["npm run demo", "npm run watch"]
+    : ["npx presence-gateway crowd", "npx presence-gateway watch"];
   const token = await mintToken(appId, secret, { tokenType: "app" });
   const webSocketUrl = `${url.replace("http", "ws")}/v1/${appId}/realtime`;
   const connect = JSON.stringify({ type: "connect", token });
   const subscribe = JSON.stringify({ type: "subscribe", id: 1, filter: {} });
   return `
-presence-gateway runs in development mode: app "${appId}", this machine only, a fresh secret at each start.
+presence-gateway runs in development mode: app "${appId}", this machine only.
+${isKept ? `Its secret is kept in ${SECRET_FOLDER}/: the same after a restart.` : "Its secret ends with it: this folder cannot be written to."}
 To serve your own apps set APPS, see the README.
 
   Fill it with a crowd of simulated users (in another terminal):
-    npm run demo
+    ${demo}
 
   Watch them live, as a table:
-    npx presence-gateway watch
+    ${watch}
 
   Ask who is online:
     curl -s ${url}/v1/${appId}/presences -H 'authorization: Bearer ${secret}' -H 'content-type: application/json' -d '{}'

@@ -5,6 +5,9 @@ import { startGateway } from "./server.ts";
 import { readSettings } from "./settings/settings.ts";
 import { SettingsError } from "./settings/settings-error.ts";
 
+/** Whether this file is in the project itself, and not installed by npm. */
+const IS_CHECKOUT = !import.meta.url.includes("/node_modules/");
+
 /**
  * Runs a gateway with the settings of the environment, until a signal stops the process gently. Never
  * returns.
@@ -24,8 +27,8 @@ export async function serve(): Promise<void> {
 async function run(): Promise<never> {
   const settings = readSettings(process.env);
   const log = createLog(settings.logLevel);
-  const demo = settings.apps === undefined ? createDemoApp() : undefined;
-  const starting = startGateway(settings, settings.apps ?? [demo!], log.logger);
+  const demo = settings.apps === undefined ? createDemoApp(process.cwd()) : undefined;
+  const starting = startGateway(settings, settings.apps ?? [demo!.app], log.logger);
   let removeCredentials = () => {};
   const end = async () => {
     await (await starting).stop();
@@ -46,9 +49,10 @@ async function run(): Promise<never> {
   // Last, so that a program that waits for the file can use the gateway, and can stop it with a signal.
   if (demo !== undefined) {
     const host = settings.host.includes(":") ? `[${settings.host}]` : settings.host;
-    const credentials = { url: `http://${host}:${gateway.port}`, appId: demo.id, secret: demo.secrets[0] };
+    const { app, isKept } = demo;
+    const credentials = { url: `http://${host}:${gateway.port}`, appId: app.id, secret: app.secrets[0] };
     removeCredentials = writeDevCredentials(gateway.port, credentials);
-    process.stdout.write(`${await welcome(credentials)}\n`);
+    process.stdout.write(`${await welcome(credentials, { isKept, isCheckout: IS_CHECKOUT })}\n`);
   }
   const failure = await gateway.failed;
   await end();

@@ -91,13 +91,14 @@ export async function startGateway(
   });
   metrics.observe(node);
   const health = monitorProcess();
-  const memory = monitorMemory((use) => {
+  const memory = monitorMemory(telemetry.crashed, (use) => {
     if (node.loadShedder.sample(use)) {
-      if (node.loadShedder.isShort) log.warn(use, "short of memory, so nobody new is let in");
+      if (node.loadShedder.isShort) log.warn(use, "short of memory: new clients are refused");
       else log.info(use, "enough memory again");
     }
     if (node.loadShedder.shouldCollect(node.present)) memory.collect();
   });
+  const isDevelopment = settings.apps === undefined;
   let isReady = false;
   let transport: Transport | undefined;
   const isProxy = (address: string) => settings.trustProxy(plainAddress(address), 0);
@@ -120,6 +121,7 @@ export async function startGateway(
         metricsToken: settings.metricsToken,
         version: VERSION,
         dashboard: readDashboard(DASHBOARD),
+        isDevelopment,
       }),
     ],
     anonymous,
@@ -180,7 +182,8 @@ export async function startGateway(
       }
       log.info({ connections: node.admissions.connections }, "draining");
       stopped = (async () => {
-        await node.drain();
+        // In development mode somebody waits at the keyboard, and nobody else serves the clients.
+        await node.drain(isDevelopment && cluster === undefined ? 0 : settings.limits.drainMs);
         await Promise.race([transport.close(), stoppedNow]);
         node.stop();
         health.stop();

@@ -96,24 +96,24 @@ describe.each(TRANSPORTS)("input that need not be read, over %s", (transport) =>
     }
   });
 
-  it("a stranger is answered few pings, and then ended", async () => {
+  it("a newcomer is answered few pings, and then ended", async () => {
     await start();
     const bystander = await gateway.connect("bystander");
-    const stranger = await RawWebSocket.open(gateway.gateway.port, { path: `/v1/${APP}/realtime` });
-    const pongs = () => stranger.frames.filter(({ opcode }) => opcode === PONG).length;
+    const newcomer = await RawWebSocket.open(gateway.gateway.port, { path: `/v1/${APP}/realtime` });
+    const pongs = () => newcomer.frames.filter(({ opcode }) => opcode === PONG).length;
     // Twenty at a time: ws drops a peer with more pongs under way, and then there is no close frame.
-    for (let sent = 20; stranger.closeFrame === undefined; sent += 20) {
+    for (let sent = 20; newcomer.closeFrame === undefined; sent += 20) {
       expect(sent).toBeLessThanOrEqual(300);
-      stranger.write(Buffer.concat(Array.from({ length: 20 }, () => frame({ opcode: PING }))));
-      await stranger.until(() => stranger.closeFrame !== undefined || pongs() === sent);
+      newcomer.write(Buffer.concat(Array.from({ length: 20 }, () => frame({ opcode: PING }))));
+      await newcomer.until(() => newcomer.closeFrame !== undefined || pongs() === sent);
     }
-    expect(stranger.closeFrame?.closed).toBe(4429);
+    expect(newcomer.closeFrame?.closed).toBe(4429);
     expect(pongs()).toBeLessThanOrEqual(150);
-    stranger.destroy();
+    newcomer.destroy();
     await bystander.settled();
   });
 
-  it("a stranger's messages before connect are few for an address, beside the first of each socket", async () => {
+  it("a newcomer's messages before connect are few for an address, beside the first of each socket", async () => {
     await start();
     const path = `/v1/${APP}/realtime`;
     // What is read of each ends with an answer; 8 KB of JSON take up to a millisecond.
@@ -121,12 +121,12 @@ describe.each(TRANSPORTS)("input that need not be read, over %s", (transport) =>
     const ends: unknown[] = [];
     let answered = 0;
     for (let i = 0; i < 6; i++) {
-      const stranger = await RawWebSocket.open(gateway.gateway.port, { path });
-      stranger.write(Buffer.concat(Array.from({ length: 19 }, () => bad)));
-      await stranger.until(() => stranger.frames.length === 19 || stranger.closeFrame !== undefined);
-      ends.push(stranger.closeFrame?.closed);
-      answered += stranger.frames.filter(({ opcode }) => opcode === TEXT).length;
-      stranger.destroy();
+      const newcomer = await RawWebSocket.open(gateway.gateway.port, { path });
+      newcomer.write(Buffer.concat(Array.from({ length: 19 }, () => bad)));
+      await newcomer.until(() => newcomer.frames.length === 19 || newcomer.closeFrame !== undefined);
+      ends.push(newcomer.closeFrame?.closed);
+      answered += newcomer.frames.filter(({ opcode }) => opcode === TEXT).length;
+      newcomer.destroy();
     }
     expect(ends).toEqual([undefined, 4429, 4429, 4429, 4429, 4429]);
     // 256 KiB, and one of each.
@@ -139,11 +139,11 @@ describe.each(TRANSPORTS)("input that need not be read, over %s", (transport) =>
   it("frames after a close frame are parsed for a short time only", async () => {
     await start();
     const looks = vi.spyOn(Receiver.prototype, "getInfo");
-    const stranger = await RawWebSocket.open(gateway.gateway.port, { path: `/v1/${APP}/realtime` });
+    const newcomer = await RawWebSocket.open(gateway.gateway.port, { path: `/v1/${APP}/realtime` });
     looks.mockClear();
     const pings = Array.from({ length: 20_000 }, () => frame({ opcode: PING }));
-    stranger.write(Buffer.concat([frame({ opcode: BINARY }), ...pings]));
-    await stranger.ended;
+    newcomer.write(Buffer.concat([frame({ opcode: BINARY }), ...pings]));
+    await newcomer.ended;
     const looked = looks.mock.calls.length;
     looks.mockRestore();
     expect(looked).toBeLessThan(2_000);
@@ -161,7 +161,7 @@ describe.each(TRANSPORTS)("input that need not be read, over %s", (transport) =>
 
   // uWebSockets.js has one bound for all sockets.
   it.runIf(transport === "ws")(
-    "a stranger's long message is refused before it is there, in pieces, too",
+    "a newcomer's long message is refused before it is there, in pieces, too",
     async () => {
       await start();
       const bystander = await gateway.connect("bystander");
@@ -180,7 +180,8 @@ describe.each(TRANSPORTS)("input that need not be read, over %s", (transport) =>
       bystander.send({
         type: "query",
         id: 1,
-        filter: { userIds: ["x".repeat(200)], more: "x".repeat(200_000) },
+        filter: { userIds: ["x".repeat(200)] },
+        more: "x".repeat(200_000),
       });
       expect(await bystander.next("result")).toMatchObject({ data: {} });
     },

@@ -51,17 +51,22 @@ pictures("pictures", () => {
       browser.allow(/ERR_ABORTED/);
       const crowd = new Crowd(gateway);
       for (let i = 0; i < 140; i++) crowd.enter();
+      const wide = { width: 1440, height: 900 };
       const contexts = {
-        light: { viewport: { width: 1440, height: 900 } },
-        dark: { viewport: { width: 1440, height: 900 }, colorScheme: "dark" },
+        light: { viewport: wide },
+        dark: { viewport: wide, colorScheme: "dark" },
+        conversations: { viewport: wide },
         phone: { viewport: { width: 360, height: 780 }, deviceScaleFactor: 2 },
       } as const;
       const pages: [string, DashboardPage][] = [];
       for (const [name, options] of Object.entries(contexts)) {
         const context = await browser.newContext(options);
         await context.clock.install({ time: Date.now() - MINUTES * 60_000 });
-        pages.push([name, await DashboardPage.openIn(browser, gateway, context, "background=yes", APP_ID)]);
+        const fragment = name === "conversations" ? "view=conversations" : "background=yes";
+        pages.push([name, await DashboardPage.openIn(browser, gateway, context, fragment, APP_ID)]);
       }
+      const picture = ({ page }: DashboardPage, name: string, fullPage = false) =>
+        page.screenshot({ path: join(FOLDER, `${name}.png`), fullPage });
       for (let ms = 0; ms < MINUTES * 60_000; ms += STEP_MS) {
         crowd.act(3 + Math.round(2 * Math.sin(ms / 90_000)));
         await sleep(20);
@@ -74,7 +79,27 @@ pictures("pictures", () => {
         await sleep(400);
         if (name === "dark") await dashboard.rows.nth(8).click({ position: { x: 480, y: 4 } });
         await sleep(300);
-        await page.screenshot({ path: join(FOLDER, `${name}.png`), fullPage: name === "phone" });
+        await picture(dashboard, name);
+        if (name === "dark") {
+          await page.getByRole("button", { name: "End sessions…" }).click();
+          await picture(dashboard, "question");
+        }
+        if (name === "phone") {
+          await page.getByRole("button", { name: "Filter: 1 set" }).click();
+          await page.getByRole("button", { name: "Charts" }).click();
+          await sleep(300);
+          await picture(dashboard, "phone-whole", true);
+          await dashboard.choose("Rows", "Conversations");
+          await sleep(300);
+          await picture(dashboard, "phone-conversations", true);
+        }
+        if (name === "light") {
+          await page.getByLabel("Only these users").fill((await dashboard.users())[0]!);
+          await page.getByLabel("Only these users").press("Enter");
+          await page.getByRole("button", { name: "Pause" }).click();
+          await sleep(2_000);
+          await picture(dashboard, "filter-changed");
+        }
       }
       process.stdout.write(`pictures are in ${FOLDER}\n`);
     }, 300_000);

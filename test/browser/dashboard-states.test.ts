@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from "vitest";
+import { NEW_SESSION } from "../../src/core/sessions/session.ts";
 import { ownPort } from "../programs/own-port.ts";
 import { describeInBrowser } from "../support/browser.ts";
 import { accessibilityProblems, DashboardPage, type PageElement, populate } from "../support/dashboard.ts";
@@ -71,6 +72,78 @@ describeInBrowser("the dashboard's states", (browser) => {
     });
   });
 
+  describe("another token", () => {
+    /** Enters a token where the page asks for another one. */
+    async function renew(dashboard: DashboardPage, token: string): Promise<void> {
+      const { page } = dashboard;
+      await page.getByRole("button", { name: "Enter another token" }).click();
+      await page.getByLabel("App token").fill(token);
+      await page.getByRole("button", { name: "Continue" }).click();
+    }
+
+    const seconds = () => Math.floor(Date.now() / 1000);
+
+    it("before it ends: the page says so ten minutes before, and takes the next one", async () => {
+      gateway = await TestGateway.start("ws");
+      populate(gateway, ["alice"]);
+      const claims = { tokenType: "app" } as const;
+      const soon = await gateway.token(claims, seconds() + 590);
+      const page = await browser.open(`${gateway.url}/dashboard/#token=${soon}`);
+      const dashboard = DashboardPage.of(page);
+      await dashboard.expectUsers("alice");
+      const notice = page.locator(".token-notice");
+      expect(await notice.textContent()).toMatch(/Your token ends at \d\d:\d\d:\d\d/);
+      expect(await dashboard.accessibilityProblems()).toEqual([]);
+      const foreign = forge({ payload: { iss: "another-app", tokenType: "app" } });
+      await renew(dashboard, foreign);
+      expect(await page.getByRole("alert").textContent()).toContain("“another-app”");
+      expect(await dashboard.accessibilityProblems()).toEqual([]);
+      await page.getByLabel("App token").fill(await gateway.token(claims, seconds() + 7_200));
+      await page.getByRole("button", { name: "Continue" }).click();
+      await expect.poll(() => notice.count()).toBe(0);
+      await dashboard.expectStatus("Live");
+      await dashboard.expectUsers("alice");
+      expect(gateway.node.admissions.connections).toBe(1);
+    });
+
+    it("after it has ended: the page keeps what it shows, and goes on from there", async () => {
+      browser.allow(/401|WebSocket/);
+      gateway = await TestGateway.start("ws");
+      populate(gateway, ["alice"]);
+      const short = await gateway.token({ tokenType: "app" }, seconds() + 2);
+      const page = await browser.open(`${gateway.url}/dashboard/#token=${short}`);
+      const dashboard = DashboardPage.of(page);
+      await dashboard.expectUsers("alice");
+      populate(gateway, ["bob"]);
+      await dashboard.expectUsers("alice", "bob");
+      await dashboard.expectStatus(/^Reconnecting/);
+      expect(await page.locator(".token-notice").textContent()).toMatch(/Your token ended at \d\d:\d\d/);
+      await dashboard.expectUsers("alice", "bob");
+      expect(await dashboard.accessibilityProblems()).toEqual([]);
+      populate(gateway, ["carol"]);
+      await renew(dashboard, await gateway.token({ tokenType: "app" }));
+      await dashboard.expectStatus("Live");
+      await dashboard.expectUsers("alice", "bob", "carol");
+      const feed = (await page.locator(".activity-list li").allTextContents()).join();
+      expect(feed).toMatch(/carolentered.*bobentered/);
+      expect(await page.locator(".token-notice").count()).toBe(0);
+      await expect.poll(() => page.locator(".node .problem").count()).toBe(0);
+    });
+
+    it("after a refusal: the page goes on with one that is good", async () => {
+      browser.allow(/401|WebSocket/);
+      gateway = await TestGateway.start("ws");
+      populate(gateway, ["alice"]);
+      const bad = forge({ key: "another secret, as long as the real one" });
+      const page = await browser.open(`${gateway.url}/dashboard/#token=${bad}`);
+      const dashboard = DashboardPage.of(page);
+      await dashboard.expectStatus("No rights");
+      await renew(dashboard, await gateway.token({ tokenType: "app" }));
+      await dashboard.expectUsers("alice");
+      await dashboard.expectStatus("Live");
+    });
+  });
+
   it("failed: an invalid filter is reported, and another filter works", async () => {
     gateway = await TestGateway.start("ws");
     populate(gateway, ["alice"]);
@@ -104,6 +177,12 @@ describeInBrowser("the dashboard's states", (browser) => {
       await page.getByLabel("Only these users").press("Enter");
       await dashboard.expectUsers("user-1");
       expect(await dashboard.accessibilityProblems()).toEqual([]);
+      await page.getByRole("button", { name: "Reset filter" }).click();
+      await dashboard.choose("Rows", "Conversations");
+      await page.getByRole("table", { name: "Conversations" }).waitFor();
+      await page.getByRole("button", { name: "Pause" }).click();
+      await dashboard.expectStatus(/^Paused/);
+      expect(await dashboard.accessibilityProblems()).toEqual([]);
       expect(await page.evaluate("document.documentElement.dataset.theme")).toBe(colorScheme);
     });
   });
@@ -121,13 +200,57 @@ describeInBrowser("the dashboard's states", (browser) => {
     await expect.poll(theme).toBe("dark");
     await page.emulateMedia({ colorScheme: "light" });
     await expect.poll(theme).toBe("light");
-    const toggle = page.getByRole("button", { name: "Dark" });
-    expect(await toggle.getAttribute("aria-pressed")).toBe("false");
-    await toggle.click();
+    await page.getByRole("button", { name: "Dark mode" }).click();
     await expect.poll(theme).toBe("dark");
+    await page.getByRole("button", { name: "Light mode" }).waitFor();
     await page.reload();
     await expect.poll(theme).toBe("dark");
     expect(await page.evaluate("Object.values(localStorage)")).toEqual(["dark"]);
+  });
+
+  it("on a phone the first user is on the screen, and filter and charts unfold", async () => {
+    gateway = await TestGateway.start("ws");
+    populate(gateway, numbered(50), { selectedConversationId: "c1" });
+    const dashboard = await DashboardPage.open(browser, gateway, "user=user-1", { viewport: PHONE });
+    const { page } = dashboard;
+    await dashboard.expectUsers("user-1");
+    const { y, height } = (await dashboard.row("user-1").boundingBox())!;
+    expect(y + height).toBeLessThan(PHONE.height / 2);
+    expect(await page.locator(".filter-bar, .charts").count()).toBe(0);
+    const filter = page.getByRole("button", { name: "Filter: 1 set" });
+    expect(await filter.getAttribute("aria-expanded")).toBe("false");
+    await filter.click();
+    expect(await filter.getAttribute("aria-expanded")).toBe("true");
+    await page.getByRole("button", { name: "Charts" }).click();
+    await expect.poll(() => page.locator(".chart-value").first().textContent()).toBe("1");
+    expect(await dashboard.accessibilityProblems()).toEqual([]);
+    await page.getByRole("button", { name: "Reset filter" }).click();
+    await page.getByRole("button", { name: "Filter", exact: true }).click();
+    await expect.poll(() => page.locator(".filter-bar").count()).toBe(0);
+    await dashboard.choose("Rows", "Conversations");
+    const rows = page.locator(".conversations .grid-body [role=row]");
+    await expect
+      .poll(() => rows.allTextContents())
+      .toEqual(["c150 users0 focused0 typinguser-1user-248 more"]);
+    expect(await page.evaluate("[document.documentElement.scrollWidth, innerWidth]")).toEqual([360, 360]);
+  });
+
+  it("20,000 conversations: the page contains few rows", async () => {
+    gateway = await TestGateway.start("ws");
+    const presence = gateway.presence();
+    presence.transact(gateway.node.clock.now(), (sessions) => {
+      for (const userId of numbered(20_000)) {
+        const fields = { ...NEW_SESSION, selectedConversationId: `of ${userId}` };
+        sessions.open(userId, "widget", fields, { onSessionTaken() {} });
+      }
+    });
+    const dashboard = await DashboardPage.open(browser, gateway, "view=conversations");
+    const table = dashboard.page.getByRole("table", { name: "Conversations" });
+    await expect.poll(() => table.getAttribute("aria-rowcount")).toBe("20001");
+    expect(await dashboard.rows.count()).toBeLessThan(100);
+    await table.evaluate((element) => (element as unknown as PageElement).scrollTo(0, 1e9));
+    await expect.poll(() => dashboard.rows.last().getAttribute("aria-rowindex")).toBe("20001");
+    expect(await dashboard.rows.count()).toBeLessThan(100);
   });
 
   it("on a phone nothing is wider than the page", async () => {

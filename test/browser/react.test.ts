@@ -10,11 +10,14 @@ interface Chat {
   readonly session?: OpenOptions | null;
   readonly filter?: PresenceFilter | null;
   readonly ownClient?: boolean;
+  readonly isText?: boolean;
+  readonly hasNeighbour?: boolean;
+  readonly isHidden?: boolean;
 }
 
 declare function show(chat: object): void;
 declare function hide(): void;
-declare const log: { renders: Record<string, number>; tokens: number };
+declare const log: { renders: Record<string, number>; tokens: number; neighbour: string[] };
 
 describeInBrowser("the React hooks, in strict mode", (browser) => {
   let site: ServedPage;
@@ -35,9 +38,9 @@ describeInBrowser("the React hooks, in strict mode", (browser) => {
     await site.stop();
   });
 
-  const showChat = async (user: string, { session = null, filter = null, ownClient = false }: Chat) => {
-    const token = await gateway.token({ tokenType: "user", sub: user, read: { conversationIds: ["c1"] } });
-    const chat = { url: gateway.url, appId: APP, token, session, filter, ownClient };
+  const showChat = async (user: string, given: Chat, read: object = { conversationIds: ["c1"] }) => {
+    const token = await gateway.token({ tokenType: "user", sub: user, read });
+    const chat = { url: gateway.url, appId: APP, token, session: null, filter: null, ...given };
     await page.evaluate((props) => show(props), chat);
   };
   const state = () => page.textContent("#state");
@@ -76,17 +79,17 @@ describeInBrowser("the React hooks, in strict mode", (browser) => {
     await expect.poll(rows).toEqual(["bob"]);
     const alice = await gateway.connect("alice");
     const sessionId = await alice.open({ selectedConversationId: "c1" });
-    await expect.poll(rows).toEqual(["bob", "alice"]);
+    await expect.poll(rows).toEqual(["alice", "bob"]);
     alice.send({ type: "update", sessionId, isTyping: true });
-    await expect.poll(rows).toEqual(["bob", "alice is typing"]);
+    await expect.poll(rows).toEqual(["alice is typing", "bob"]);
     alice.send({ type: "update", sessionId, isTyping: false });
-    await expect.poll(rows).toEqual(["bob", "alice"]);
+    await expect.poll(rows).toEqual(["alice", "bob"]);
 
     await seen();
     await page.getByLabel("message").pressSequentially("hello");
-    await expect.poll(rows).toEqual(["bob is typing", "alice"]);
+    await expect.poll(rows).toEqual(["alice", "bob is typing"]);
     await page.getByLabel("message").blur();
-    await expect.poll(rows).toEqual(["bob", "alice"]);
+    await expect.poll(rows).toEqual(["alice", "bob"]);
     expect(await seen()).toEqual(["+bob", "+bob"]);
   });
 
@@ -95,10 +98,10 @@ describeInBrowser("the React hooks, in strict mode", (browser) => {
     await expect.poll(rows).toEqual(["bob"]);
     const alice = await gateway.connect("alice");
     const sessionId = await alice.open({ selectedConversationId: "c1" });
-    await expect.poll(rows).toEqual(["bob", "alice"]);
+    await expect.poll(rows).toEqual(["alice", "bob"]);
     const before = await page.evaluate(() => log.renders);
     alice.send({ type: "update", sessionId, isTyping: true });
-    await expect.poll(rows).toEqual(["bob", "alice is typing"]);
+    await expect.poll(rows).toEqual(["alice is typing", "bob"]);
     const after = await page.evaluate(() => log.renders);
     expect(after.bob).toBe(before.bob);
     expect(after.alice).toBeGreaterThan(before.alice!);
@@ -144,6 +147,69 @@ describeInBrowser("the React hooks, in strict mode", (browser) => {
     await showChat("alice", { filter: null });
     await expect.poll(state).toBe("connected pending ");
     await expect.poll(stats).toMatchObject({ subscriptions: 1 });
+  });
+
+  it("has the users at once in a component that mounts beside another", async () => {
+    const filter = { selectedConversationId: "c1" };
+    await showChat("alice", { session: widget, filter });
+    await expect.poll(rows).toEqual(["alice"]);
+    await showChat("alice", { session: widget, filter, hasNeighbour: true });
+    await expect.poll(() => page.evaluate(() => log.neighbour.length)).toBeGreaterThan(0);
+    const bob = await gateway.connect("bob");
+    await bob.open({ selectedConversationId: "c1" });
+    await expect.poll(rows).toEqual(["alice", "bob"]);
+    await expect.poll(() => page.evaluate(() => log.neighbour.at(-1))).toBe("active alice,bob");
+    expect(await page.evaluate(() => [...new Set(log.neighbour)])).toEqual([
+      "active alice",
+      "active alice,bob",
+    ]);
+    expect(await stats()).toMatchObject({ subscriptions: 2 });
+    // The neighbour goes, and the list lives on; then all go.
+    await showChat("alice", { session: widget, filter });
+    await bob.ask({ type: "close" });
+    await expect.poll(rows).toEqual(["alice"]);
+    await showChat("alice", { session: widget });
+    await expect.poll(stats).toMatchObject({ subscriptions: 1 });
+  });
+
+  it("tries a refused filter again for a component that mounts later", async () => {
+    const filter = { selectedConversationId: "c9" };
+    await showChat("alice", { filter });
+    await expect.poll(state).toBe("connected error FORBIDDEN");
+    await showChat("alice", { filter, hasNeighbour: true });
+    await expect.poll(() => page.evaluate(() => log.neighbour)).toContain("pending ");
+    await expect.poll(state).toBe("connected error FORBIDDEN");
+    await expect.poll(() => page.evaluate(() => log.neighbour.at(-1))).toBe("error ");
+  });
+
+  it("replaces its client for another token text: the session of the new one survives a reload", async () => {
+    await showChat("alice", { session: widget, isText: true });
+    const id = async () =>
+      (await gateway.query()).alice?.widgets.map(({ sessionId }: { sessionId: string }) => sessionId);
+    await expect.poll(id).toHaveLength(1);
+    const first = await id();
+    await showChat("alice", { session: widget, isText: true }, { conversationIds: ["c1", "c2"] });
+    await expect.poll(async () => [(await stats()).sessions, await id()]).not.toEqual([1, first]);
+    await expect.poll(stats).toMatchObject({ sessions: 1, sockets: 2 });
+    const second = await id();
+    await page.reload();
+    await showChat("alice", { session: widget, isText: true });
+    await expect.poll(stats).toMatchObject({ sockets: 2 });
+    await expect.poll(async () => page.textContent("#state")).toMatch(/^connected/);
+    await expect.poll(id).toEqual(second);
+    expect(await stats()).toMatchObject({ sessions: 1 });
+  });
+
+  it("is there again after it was hidden", async () => {
+    const chat = { session: widget, filter: { selectedConversationId: "c1" } };
+    await showChat("alice", chat);
+    await expect.poll(rows).toEqual(["alice"]);
+    await showChat("alice", { ...chat, isHidden: true });
+    await expect.poll(stats).toMatchObject({ sessions: 0, sockets: 1 });
+    await showChat("alice", chat);
+    await expect.poll(rows).toEqual(["alice"]);
+    expect(await state()).toBe("connected active ");
+    expect(await stats()).toMatchObject({ sessions: 1, sockets: 2 });
   });
 
   it("does not close a client that it was given", async () => {

@@ -1,13 +1,19 @@
+import { join } from "node:path";
 import type { Page } from "playwright-core";
 import { afterEach, beforeEach, expect, it } from "vitest";
-import type { PresenceClient, Session, Status, Subscription } from "../../src/client/types.ts";
+import type { ClientOptions, PresenceClient, Session, Status, Subscription } from "../../src/client/types.ts";
 import { describeInBrowser, type TestBrowser } from "../support/browser.ts";
+import { bundle } from "../support/bundle.ts";
 import type { TestClient } from "../support/client.ts";
 import { APP, TestGateway, type TestGatewayOptions } from "../support/gateway.ts";
+import { PROJECT } from "../support/process.ts";
 import { TcpProxy } from "../support/proxy.ts";
 import { type ServedPage, servePage } from "../support/serve-page.ts";
 
 declare const presence: PresenceClient;
+declare const sdk: typeof import("../../src/client/index.ts");
+declare const config: ClientOptions;
+declare let more: Session[];
 declare const session: Session;
 declare const subscription: Subscription;
 declare const seen: string[];
@@ -126,6 +132,23 @@ describeInBrowser("the SDK in pages", (browser) => {
     await expect.poll(async () => (await scene.gateway.query()).alice.widgets.length).toBe(1);
   });
 
+  it("runs in a worker", async () => {
+    const page = await scene.tab("bob");
+    const code = await bundle(join(PROJECT, "test/browser/pages/sdk.ts"));
+    const token = await scene.gateway.token({ tokenType: "user", sub: "alice", read: "all" });
+    const options = { url: scene.gateway.url, appId: APP, token };
+    const work = `${code}
+      const presence = sdk.createClient(${JSON.stringify(options)});
+      presence.open({ kind: "widget", selectedConversationId: "c1", trackFocus: true });
+      presence.subscribe({ userIds: ["alice"] }, (users) => users.size > 0 && postMessage([...users.keys()]));`;
+    const told = await page.evaluate(`new Promise((resolve) => {
+      const blob = new Blob([${JSON.stringify(work)}], { type: "text/javascript" });
+      const worker = new Worker(URL.createObjectURL(blob));
+      worker.onmessage = ({ data }) => resolve(data);
+    })`);
+    expect(told).toEqual(["alice"]);
+  });
+
   it("resumes after the network was down: nobody noticed, and it has missed nothing", async () => {
     const page = await scene.tab("alice");
     const bob = await scene.gateway.connect("bob");
@@ -205,6 +228,38 @@ describeInBrowser(
       expect(await scene.diffs()).toEqual([]);
     });
 
+    it("has a session for each client in it, those of another copy of the SDK too, whichever page comes", async () => {
+      const code = await bundle(join(PROJECT, "test/browser/pages/sdk.ts"));
+      const page = await scene.tab("alice");
+      /** Three clients besides the one of the page; two of them are of a second copy. */
+      const openMore = () =>
+        page.evaluate((text) => {
+          const load = new Function(`${text}; return sdk;`);
+          const copies: (typeof sdk)[] = [load(), load()];
+          more = [0, 1, 1].map((i) => copies[i]!.createClient(config).open({ kind: "widget" }));
+        }, code);
+      const ids = async () => {
+        await opened(page);
+        const states = () => page.evaluate(() => more.map(({ state }) => state));
+        await expect.poll(states).toEqual(["open", "open", "open"]);
+        return await page.evaluate(() => [session, ...more].map(({ id }) => id));
+      };
+      const widgets = async () => (await scene.gateway.query()).alice.widgets.length;
+      await openMore();
+      const before = await ids();
+      expect(new Set(before).size).toBe(4);
+      await page.reload();
+      await openMore();
+      expect(await ids()).toEqual(before);
+      await page.goto(`${scene.site.url}/settings`);
+      await openMore();
+      expect(await ids()).toEqual(before);
+      await page.goBack({ waitUntil: "commit" });
+      await expect.poll(() => page.evaluate(() => events)).toContain("pageshow true");
+      expect(await ids()).toEqual(before);
+      expect(await widgets()).toBe(4);
+    });
+
     it("survives being frozen, and then knows what happened meanwhile", async () => {
       const page = await scene.tab("alice");
       await opened(page);
@@ -241,6 +296,31 @@ describeInBrowser(
       await expect.poll(focused).toBeUndefined();
       await second.evaluate(() => session.set({ visible: true }));
       await expect.poll(focused).toEqual([secondId]);
+    });
+
+    it("has the focus in a frame of the active window, and loses it with the window", async () => {
+      const page = await scene.tab("alice");
+      await opened(page);
+      const other = await page.context().newPage();
+      for (const each of [page, other]) {
+        const devtools = await each.context().newCDPSession(each);
+        await devtools.send("Emulation.setFocusEmulationEnabled", { enabled: false });
+      }
+      await page.bringToFront();
+      await page.evaluate(`document.body.append(
+        Object.assign(document.createElement("iframe"), { srcdoc: "<input>" }))`);
+      const focused = async () => Object.keys(await scene.gateway.query({ hasFocus: true }));
+      await expect.poll(focused).toEqual(["alice"]);
+      await page.frameLocator("iframe").locator("input").click();
+      await scene.diffs();
+      for (let i = 0; i < 2; i++) {
+        await other.bringToFront();
+        await expect.poll(focused).toEqual([]);
+        await page.bringToFront();
+        await expect.poll(focused).toEqual(["alice"]);
+      }
+      // Once for each change, and not for each look.
+      expect(await scene.diffs()).toEqual(["alice", "alice", "alice", "alice"]);
     });
   },
   { hasWindows: true, ignoreDefaultArgs: ["--disable-back-forward-cache"] },

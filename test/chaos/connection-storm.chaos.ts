@@ -5,13 +5,13 @@ import { TestClient } from "../support/client.ts";
 import { cpuSeconds } from "../support/cpu.ts";
 import { GatewayProcess } from "../support/process.ts";
 
-// One address opens connections as fast as a process can, and newcomers come from others. It prints how long
-// those wait and what a connection of the attacker costs. On `ws`, where Node takes them one by one.
+// One address opens connections as fast as a process can, and new clients come from others. It prints how
+// long those wait and what a connection of the attacker costs. On `ws`, where Node takes them one by one.
 
 const APPS = JSON.stringify([
   { id: "app", secrets: ["a secret that is long enough for anybody, and for this"] },
 ]);
-const NEWCOMERS = 50;
+const NEW_CLIENTS = 50;
 
 /** What the attacker does with a connection `tcp` that is open. */
 const STORMS: readonly [name: string, act: string][] = [
@@ -36,7 +36,7 @@ const attacker = (port: number, act: string) => `
   for (let i = 0; i < 500; i++) one();`;
 
 describe("a storm of connections over ws", () => {
-  it.each(STORMS)("newcomers get in while connections of one address %s", async (name, act) => {
+  it.each(STORMS)("new clients get in while connections of one address %s", async (name, act) => {
     const run = new GatewayProcess({ APPS, HOST: "127.0.0.1", DRAIN_MS: "0", TRANSPORT: "ws" });
     const port = await run.port();
     const pid = run.child.pid!;
@@ -52,7 +52,7 @@ describe("a storm of connections over ws", () => {
       await once(storm.stdout, "data");
       const before = { opened, cpu: cpuSeconds(pid) ?? 0, at: performance.now() };
       const waits: number[] = [];
-      for (let i = 0; i < NEWCOMERS; i++) {
+      for (let i = 0; i < NEW_CLIENTS; i++) {
         const localAddress = `127.0.1.${1 + i}`;
         const asked = performance.now();
         const client = await TestClient.open(`ws://127.0.0.1:${port}/v1/app/realtime`, { localAddress });
@@ -64,9 +64,9 @@ describe("a storm of connections over ws", () => {
       waits.sort((a, b) => a - b);
       const [p50, p90] = [0.5, 0.9].map((share) => waits[Math.floor(share * waits.length)]!.toFixed(0));
       process.stdout.write(
-        `ws: ${name}: ${(attacked / seconds).toFixed(0)} a second, newcomers wait p50 ${p50}, p90 ${p90} ms; ${((1e6 * used) / Math.max(1, attacked)).toFixed(0)} us of processor for each\n`,
+        `ws: ${name}: ${(attacked / seconds).toFixed(0)} a second, new clients wait p50 ${p50}, p90 ${p90} ms; ${((1e6 * used) / Math.max(1, attacked)).toFixed(0)} us of processor for each\n`,
       );
-      expect(waits).toHaveLength(NEWCOMERS);
+      expect(waits).toHaveLength(NEW_CLIENTS);
       expect(run.output).not.toContain("crash");
     } finally {
       storm.kill("SIGKILL");

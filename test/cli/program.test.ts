@@ -31,8 +31,8 @@ const readme = readFileSync(new URL("../../README.md", import.meta.url), "utf8")
 
 /** The words of each example, up to a comment, a shell operator or another column of text. */
 function examplesIn(text: string): string[][] {
-  return [...text.matchAll(/npx presence-gateway((?: [^\s`#|>&;)]+)*)/g)].map((match) =>
-    match[1]!.trim().split(" "),
+  return [...text.matchAll(/(?:npx presence-gateway|node dist\/main\.js)((?: [^\s`#|>&;)]+)*)/g)].map(
+    (match) => match[1]!.trim().split(" "),
   );
 }
 

@@ -130,3 +130,63 @@ describe("what a session says", () => {
     expect(updates()).toHaveLength(2);
   });
 });
+
+describe("a session that is closed", () => {
+  it("before it is open is closed when it is, and before its message has gone out is never opened", async () => {
+    const { client, socket } = await withSession();
+    client.open({ kind: "background" }).close();
+    socket.opened("second");
+    expect(socket.messages("close")).toMatchObject([{ sessionId: "second" }]);
+    const refused = client.open({ kind: "background" });
+    const { id } = socket.messages("open").at(-1);
+    socket.say({ type: "error", id, code: "LIMIT_REACHED", message: "full" });
+    refused.close();
+    await pass(60_000);
+    expect(socket.messages("open")).toHaveLength(3);
+  });
+
+  it("while there is no connection, or just before it was lost, is taken over and closed at once", async () => {
+    for (const isKnown of [false, true]) {
+      const { session, socket, sockets } = await withSession();
+      if (isKnown) session.close();
+      socket.end(1006);
+      session.close();
+      await pass(1_000);
+      sockets[1]!.accept();
+      expect(sockets[1]!.sent.slice(1).map(({ message }) => message)).toMatchObject([
+        { type: "open", kind: "widget", sessionId: "session" },
+        { type: "close", sessionId: "session" },
+      ]);
+      // Too late for a takeover: what was opened instead is closed as well.
+      sockets[1]!.opened("another");
+      expect(sockets[1]!.messages("close").at(-1)).toMatchObject({ sessionId: "another" });
+    }
+  });
+
+  it("is told again if the message came too fast", async () => {
+    const { session, socket } = await withSession();
+    session.close();
+    const [asked] = socket.messages("close");
+    socket.say({ type: "error", id: asked.id, code: "RATE_LIMITED", message: "" });
+    await pass(2_100);
+    expect(socket.messages("close")).toEqual([asked, asked]);
+  });
+});
+
+describe("a session for which there is no room", () => {
+  it("is opened when there is, as long as it is wanted, and the app is told", async () => {
+    const { client, socket } = await withSession();
+    const errors: string[] = [];
+    client.on("error", ({ code }) => errors.push(code));
+    const session = client.open({ kind: "background" });
+    const { id } = socket.messages("open").at(-1);
+    for (let i = 0; i < 3; i++) {
+      socket.say({ type: "error", id, code: "LIMIT_REACHED", message: "full" });
+      await pass(2_000 * 2 ** i + 10);
+    }
+    expect(errors).toEqual(["LIMIT_REACHED", "LIMIT_REACHED", "LIMIT_REACHED"]);
+    expect(socket.messages("open")).toHaveLength(5);
+    socket.opened("second");
+    expect(session.state).toBe("open");
+  });
+});

@@ -1,5 +1,6 @@
-import { describe, expect, it, vi } from "vitest";
-import type { FakeSocket } from "../support/fake-socket.ts";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { createClient } from "../../src/client/client.ts";
+import { type FakeSocket, fakeSockets } from "../support/fake-socket.ts";
 import { holdClock, make, pass, withSession } from "./fake-clock.ts";
 
 holdClock();
@@ -58,5 +59,119 @@ describe("a client that is closed", () => {
     off();
     await pass(10);
     expect(listener).not.toHaveBeenCalled();
+  });
+});
+
+describe("the address of the gateway", () => {
+  afterEach(() => {
+    vi.unstubAllGlobals();
+  });
+
+  /** Where a client connects to. */
+  const urlOf = async (url: string) => {
+    const { client, sockets } = make({ url });
+    client.open({ kind: "widget" });
+    await pass(0);
+    return sockets[0]!.url;
+  };
+
+  it.each([
+    ["http://gateway", "ws://gateway"],
+    ["https://gateway/", "wss://gateway"],
+    ["HTTP://gateway:8443/base//?a=b#c", "ws://gateway:8443/base"],
+    ["ws://[::1]:8080/a/b", "ws://[::1]:8080/a/b"],
+    ["wss://gateway?a=/", "wss://gateway"],
+  ])("%s is %s", async (url, root) => {
+    // With a part of `URL` only, as React Native has it.
+    vi.stubGlobal("URL", class {});
+    expect(await urlOf(url)).toBe(`${root}/v1/an%20app/realtime`);
+  });
+
+  it.each([
+    ["/presence", "wss://site/presence"],
+    ["presence/", "wss://site/deep/presence"],
+    ["..", "wss://site"],
+    ["//other", "wss://other"],
+    ["http://other/base", "ws://other/base"],
+  ])("%s in a page is %s", async (url, root) => {
+    vi.stubGlobal("document", { baseURI: "https://site/deep/page?q#h" });
+    vi.stubGlobal("addEventListener", () => {});
+    expect(await urlOf(url)).toBe(`${root}/v1/an%20app/realtime`);
+  });
+
+  it("is relative to its script in a worker", async () => {
+    vi.stubGlobal("location", { href: "https://site/scripts/worker.js" });
+    expect(await urlOf("/presence")).toBe("wss://site/presence/v1/an%20app/realtime");
+  });
+
+  it.each([
+    "ftp://gateway",
+    "gateway:8080",
+    "http:/gateway",
+    "http://",
+    "http:///",
+    "file:///a",
+    "javascript:1",
+  ])("%s is none", (url) => {
+    const options = { url, appId: "app", token: "t", WebSocket: fakeSockets().WebSocket };
+    expect(() => createClient(options)).toThrow(TypeError);
+  });
+
+  it.each(["/presence", "file:///app/index.html"])("%s is none in a page without a host", (url) => {
+    vi.stubGlobal("document", { baseURI: "file:///app/index.html" });
+    expect(() => createClient({ url, appId: "app", token: "t" })).toThrow("url must be http(s) or ws(s)");
+  });
+});
+
+describe("where nothing can connect", () => {
+  afterEach(() => {
+    vi.unstubAllGlobals();
+  });
+
+  /** What a client tells that has a need. */
+  const failure = async (url: string) => {
+    const client = createClient({ url, appId: "app", token: "t" });
+    expect(client.status()).toBe("idle");
+    const told: unknown[] = [];
+    client.on("status", (status, { error }) => told.push([status, error?.message]));
+    const onEnd = vi.fn();
+    client.open({ kind: "widget", onEnd });
+    const query = client.query({}).catch(({ code }) => code);
+    await pass(0);
+    expect(client.status()).toBe("failed");
+    expect([await query, onEnd.mock.calls[0]?.[0].cause]).toEqual(["DISCONNECTED", "error"]);
+    await client.close();
+    expect(vi.getTimerCount()).toBe(0);
+    return told[1];
+  };
+
+  it("a client is made, and says what it misses when it is needed", async () => {
+    vi.stubGlobal("WebSocket", undefined);
+    expect(await failure("http://gateway")).toEqual(["failed", expect.stringMatching(/pass .*\bws\b/)]);
+  });
+
+  it("a relative address is made, and said when it is needed", async () => {
+    vi.stubGlobal(
+      "WebSocket",
+      class {
+        constructor(url: string) {
+          // As the one of Node does.
+          new URL(url);
+        }
+      },
+    );
+    expect(await failure("/presence")).toEqual(["failed", expect.stringContaining("Invalid URL")]);
+  });
+
+  it("finds the WebSocket that is there when it is needed", async () => {
+    vi.stubGlobal("WebSocket", undefined);
+    const client = createClient({ url: "http://gateway", appId: "app", token: "t" });
+    const { WebSocket, sockets } = fakeSockets();
+    vi.stubGlobal("WebSocket", WebSocket);
+    client.open({ kind: "widget" });
+    await pass(0);
+    sockets[0]!.accept();
+    expect(client.status()).toBe("connected");
+    await client.close();
   });
 });

@@ -75,7 +75,6 @@ const EXPECTED: Record<ConnectionState, Expected> = {
   },
   "connected.probe": {
     message: ["connected", "listen"],
-    wake: ["connected.probe", "ping"],
     lost: ["reconnecting.wait", "drop", "wait"],
     rejected: ["failed", "drop", "status"],
     suspend: ["idle", "drop", "status"],
@@ -101,7 +100,7 @@ const EXPECTED: Record<ConnectionState, Expected> = {
     suspend: ["idle", "drop", "status"],
     close: ["closed", "close", "status"],
   },
-  failed: { close: ["closed", "status"] },
+  failed: { start: ["connecting.token", "status", "token"], close: ["closed", "status"] },
   closed: {},
 };
 

@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from "vitest";
 import type { SessionEnd } from "../../src/client/types.ts";
 import { CLOSE } from "../../src/protocol/codes.ts";
-import type { FakeSocket } from "../support/fake-socket.ts";
+import { type FakeSocket, fakeSockets } from "../support/fake-socket.ts";
 import { holdClock, make, pass, sleep, withSession } from "./fake-clock.ts";
 
 holdClock();
@@ -115,31 +115,117 @@ describe("a token", () => {
   });
 
   it.each([4401, 4410])(
-    "that is refused with %d is replaced once; a second refusal is final",
+    "that is refused with %d is replaced, with backoff; refusals of fresh ones for 30 s are final",
     async (code) => {
       let number = 0;
       const token = vi.fn(() => `t${++number}`);
-      const { client, sockets, told } = make({ token });
+      const { client, sockets, told } = make({ token }, (socket) =>
+        queueMicrotask(() => {
+          socket.open();
+          socket.end(code, "expired");
+        }),
+      );
       const ends: SessionEnd[] = [];
       client.open({ kind: "background", onEnd: (end) => ends.push(end) });
-      await pass(0);
-      sockets[0]!.open();
-      sockets[0]!.end(code, "expired");
-      await pass(1_000);
-      sockets[1]!.open();
+      await pass(29_000);
+      expect(client.status()).toBe("reconnecting");
       expect(sockets[1]!.sent[0]!.message.token).toBe("t2");
-      sockets[1]!.end(code, "expired");
-      await pass(100_000);
-      expect(sockets).toHaveLength(2);
+      await pass(61_000);
+      expect(sockets.length).toBeLessThan(20);
       expect(client.status()).toBe("failed");
       expect(told.at(-1)).toMatchObject([
         "failed",
         { error: { code: "UNAUTHENTICATED", message: "expired" } },
       ]);
       expect(ends).toMatchObject([{ cause: "error", error: { code: "UNAUTHENTICATED" } }]);
-      expect(token).toHaveBeenCalledTimes(2);
+      expect(token).toHaveBeenCalledTimes(sockets.length);
     },
   );
+
+  it("that was good for long is no fresh one: its refusal does not count", async () => {
+    vi.spyOn(Math, "random").mockReturnValue(1);
+    let isBroken = false;
+    const { client, sockets } = make({ token: async () => (isBroken ? Promise.reject("down") : "t") });
+    client.open({ kind: "background" });
+    await pass(0);
+    sockets[0]!.accept();
+    await pass(6_000);
+    isBroken = true;
+    sockets[0]!.end(4401);
+    await pass(60_000);
+    isBroken = false;
+    await pass(30_000);
+    sockets[1]!.open();
+    sockets[1]!.end(4401);
+    expect(client.status()).toBe("reconnecting");
+  });
+
+  it.each([
+    ["empty", ""],
+    ["too long", "x".repeat(8_193)],
+  ])("that is %s is not sent, and asked for again; one that is a text cannot be", async (_, bad) => {
+    const tokens = [bad, bad, "good"];
+    const { client, sockets } = make({ token: () => tokens.shift() ?? "good" });
+    client.open({ kind: "background" });
+    await pass(10_000);
+    expect(sockets).toHaveLength(1);
+    sockets[0]!.accept();
+    expect(sockets[0]!.sent[0]!.message.token).toBe("good");
+    const fixed = make({ token: bad });
+    const { connected } = fixed.client.subscribe({}, () => {});
+    await expect(connected).rejects.toMatchObject({ code: "TOKEN" });
+    expect(fixed.client.status()).toBe("failed");
+  });
+
+  it("that was sent and got no answer may be what is wrong: another is asked for", async () => {
+    let number = 0;
+    const { client, sockets } = make({ token: () => `t${++number}` });
+    client.open({ kind: "background" });
+    await pass(0);
+    // Not reached: the token stays.
+    sockets[0]!.end(1006);
+    await pass(1_000);
+    sockets[1]!.open();
+    expect(sockets[1]!.sent[0]!.message.token).toBe("t1");
+    sockets[1]!.end(1009);
+    await pass(2_000);
+    sockets[2]!.accept();
+    expect(sockets[2]!.sent[0]!.message.token).toBe("t2");
+    sockets[2]!.end(1006);
+    await pass(4_000);
+    sockets[3]!.open();
+    expect(sockets[3]!.sent[0]!.message.token).toBe("t2");
+  });
+
+  it("is asked for once at a time, however often the page is woken", async () => {
+    const page = new EventTarget();
+    vi.stubGlobal("document", Object.assign(page, { visibilityState: "visible", hasFocus: () => true }));
+    vi.stubGlobal("addEventListener", () => {});
+    vi.stubGlobal("removeEventListener", () => {});
+    let asking = 0;
+    const token = vi.fn(async () => {
+      expect(++asking).toBe(1);
+      await new Promise((resolve) => setTimeout(resolve, 3_000));
+      asking--;
+      return "t";
+    });
+    const { client, sockets } = make({ token });
+    client.open({ kind: "background" });
+    await pass(3_000);
+    sockets[0]!.accept();
+    await pass(6_000);
+    sockets[0]!.end(4410);
+    for (let i = 0; i < 12; i++) {
+      await pass(200);
+      page.dispatchEvent(new Event("visibilitychange"));
+    }
+    await pass(3_000);
+    expect(token).toHaveBeenCalledTimes(2);
+    sockets[1]!.accept();
+    expect(client.status()).toBe("connected");
+    await client.close();
+    vi.unstubAllGlobals();
+  });
 
   it("that was refused after a good time may be refused again later", async () => {
     const { client, sockets } = make({ token: () => "t" });
@@ -277,6 +363,8 @@ describe("a lost connection", () => {
   it("for which nothing is needed any more is not made again", async () => {
     const { client, session, sockets } = await withSession();
     session.close();
+    const { id } = sockets[0]!.messages("close")[0];
+    sockets[0]!.say({ type: "closed", id, sessionId: "session", cause: "closed" });
     sockets[0]!.end(1006);
     expect(client.status()).toBe("idle");
     await pass(100_000);
@@ -284,6 +372,46 @@ describe("a lost connection", () => {
     client.open({ kind: "widget" });
     await pass(0);
     expect(sockets).toHaveLength(2);
+  });
+
+  it("is made without a subprotocol, which a proxy may strip", async () => {
+    const given: unknown[][] = [];
+    const { sockets, WebSocket } = fakeSockets();
+    class Noted extends WebSocket {
+      constructor(...args: [string]) {
+        super(...args);
+        given.push(args);
+      }
+    }
+    const { client } = make({ WebSocket: Noted });
+    client.open({ kind: "background" });
+    await pass(0);
+    expect(given).toEqual([["ws://gateway/base/v1/an%20app/realtime"]]);
+    expect(sockets).toHaveLength(1);
+  });
+
+  it("that has failed is made again when the app says so, for what is opened then", async () => {
+    const { client, sockets } = await withSession();
+    const before = client.subscribe({}, () => {});
+    sockets[0]!.end(4400, "not JSON");
+    expect(client.subscribe({}, () => {}).state).toBe("error");
+    client.reconnect();
+    expect(client.status()).toBe("connecting");
+    const after = client.subscribe({}, () => {});
+    await pass(0);
+    sockets[1]!.accept();
+    const { id } = sockets[1]!.messages("subscribe")[0];
+    sockets[1]!.say({ type: "snapshot", id, view: "v", version: 1, data: {} });
+    expect([before.state, after.state]).toEqual(["error", "active"]);
+    // Else it does not wait for the next attempt.
+    vi.spyOn(Math, "random").mockReturnValue(1);
+    sockets[1]!.end(1006);
+    client.reconnect();
+    await pass(0);
+    expect(sockets).toHaveLength(3);
+    await client.close();
+    client.reconnect();
+    expect(client.status()).toBe("closed");
   });
 
   it("whose address can't be is told at once", async () => {
@@ -361,6 +489,33 @@ describe("a dead connection", () => {
     await pass(16_000);
     await pass(5_100);
     expect(client.status()).toBe("reconnecting");
+  });
+
+  it("is noticed although every timer is late, as in a hidden tab", async () => {
+    const { client, socket } = await withSession();
+    for (let i = 0; i < 3; i++) {
+      await pass(i === 0 ? 16_000 : 0);
+      expect(client.status()).toBe("connected");
+      sleep(8_000);
+      await pass(5_000);
+    }
+    expect(socket.messages("ping")).toHaveLength(3);
+    expect(client.status()).toBe("reconnecting");
+  });
+
+  it("is noticed although the page is shown again and again", async () => {
+    const page = new EventTarget();
+    vi.stubGlobal("document", Object.assign(page, { visibilityState: "visible", hasFocus: () => true }));
+    vi.stubGlobal("addEventListener", page.addEventListener.bind(page));
+    vi.stubGlobal("removeEventListener", () => {});
+    const { client } = await withSession();
+    for (let i = 0; i < 6; i++) {
+      page.dispatchEvent(new Event("visibilitychange"));
+      await pass(1_000);
+    }
+    expect(client.status()).toBe("reconnecting");
+    await client.close();
+    vi.unstubAllGlobals();
   });
 
   it("is believed to be one no sooner than the client's own bounds, whatever heartbeat it is told", async () => {

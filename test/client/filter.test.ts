@@ -7,6 +7,12 @@ import { FilterSchema } from "../../src/protocol/filter.ts";
 import { filter as filters } from "../model/arbitraries.ts";
 import { runs, SEED } from "../support/seed.ts";
 
+it("keeps fields that it does not know, for the gateway to say what is wrong with them", () => {
+  const misspelt = { userId: ["bob"] } as PresenceFilter;
+  expect(normalFilter(misspelt).filter).toEqual(misspelt);
+  expect(normalFilter(misspelt).key).not.toBe(normalFilter({}).key);
+});
+
 describe("a filter's key", () => {
   const given = fc
     .tuple(
@@ -15,7 +21,7 @@ describe("a filter's key", () => {
       fc.boolean(),
     )
     .map(([filter, nulls, isReversed]) => {
-      const written: Record<string, unknown> = { ...filter, unknown: Math.random() };
+      const written: Record<string, unknown> = { ...filter };
       for (const field of nulls) written[field] ??= null;
       if (isReversed && filter.userIds) written.userIds = [...filter.userIds, ...filter.userIds].reverse();
       const entries = Object.entries(written);

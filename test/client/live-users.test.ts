@@ -149,6 +149,21 @@ describe("users who are missing after a restart", () => {
     expect([...users.snapshot!.keys()].sort()).toEqual(["a", "b"]);
   });
 
+  it("stay through later snapshots too, in which nobody else is awaited", () => {
+    const users = live();
+    const { left } = users.addPage({ view: "x", version: 1, data: { b: someone("2") } })!;
+    expect(left).toEqual([{ userId: "a", cause: "unknown" }]);
+    expect([...users.snapshot!.keys()]).toEqual(["b", "c"]);
+    expect(users.timeout()!.left).toEqual([{ userId: "c", cause: "timeout" }]);
+  });
+
+  it("are none before the first snapshot is whole", () => {
+    const users = new LiveUsers(10);
+    users.addPage({ view: "v", version: 1, data: { a: someone() }, more: true }, true);
+    expect(users.timeout()).toBeUndefined();
+    expect(users.snapshot).toBeUndefined();
+  });
+
   it("may be given up between the pages of a snapshot, which is not lost by that", () => {
     const users = live();
     users.addPage({ view: "x", version: 5, data: { a: someone("1") }, more: true });

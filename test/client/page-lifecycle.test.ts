@@ -1,5 +1,11 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { pageHasFocus, stash, unstash, watchPageLifecycle } from "../../src/client/page-lifecycle.ts";
+import {
+  clientNames,
+  pageHasFocus,
+  stash,
+  unstash,
+  watchPageLifecycle,
+} from "../../src/client/page-lifecycle.ts";
 
 afterEach(() => {
   vi.unstubAllGlobals();
@@ -11,6 +17,7 @@ function inPage() {
   const document = Object.assign(new EventTarget(), {
     visibilityState: "visible",
     hasFocus: (): boolean => true,
+    activeElement: null as { tagName: string } | null,
   });
   const stored = new Map<string, string>();
   const sessionStorage = {
@@ -29,16 +36,23 @@ function inPage() {
     pageshow: () => told.push("pageshow"),
     focus: (hasFocus) => told.push(`focus ${hasFocus}`),
   });
+  // As in a browser, what happens to the document is heard at the window.
+  for (const type of ["visibilitychange", "resume"]) {
+    document.addEventListener(type, () => window.dispatchEvent(new Event(type)));
+  }
+  const heard = () => told.splice(0);
   const fire = (target: EventTarget, type: string, fields: object = {}) => {
     target.dispatchEvent(Object.assign(new Event(type), fields));
-    return told.splice(0);
+    return heard();
   };
-  return { window, document, stored, sessionStorage, fire, end };
+  return { window, document, stored, sessionStorage, fire, heard, end };
 }
 
 describe("a page", () => {
   it("is told to wake, to leave and to be back", () => {
-    const { window, document, fire } = inPage();
+    const { window, document, fire, heard } = inPage();
+    // Where it begins, too.
+    expect(heard()).toEqual(["focus true"]);
     for (const type of ["online", "offline"]) expect(fire(window, type)).toEqual(["wake"]);
     expect(fire(document, "resume")).toEqual(["wake"]);
     expect(fire(window, "pagehide")).toEqual(["pagehide"]);
@@ -48,7 +62,8 @@ describe("a page", () => {
   });
 
   it("has the focus if it is visible and the document has it", () => {
-    const { window, document, fire } = inPage();
+    const { window, document, fire, heard } = inPage();
+    heard();
     expect(fire(window, "focus")).toEqual(["focus true"]);
     document.hasFocus = () => false;
     expect(fire(window, "blur")).toEqual(["focus false"]);
@@ -59,21 +74,68 @@ describe("a page", () => {
     expect(pageHasFocus()).toBe(false);
   });
 
+  it("looks for its focus each second while a frame may have it, and only while the page is visible", () => {
+    vi.useFakeTimers();
+    const { window, document, fire, heard, end } = inPage();
+    const look = (ms = 1_000) => {
+      vi.advanceTimersByTime(ms);
+      return heard();
+    };
+    document.activeElement = { tagName: "INPUT" };
+    heard();
+    expect([look(10_000), vi.getTimerCount()]).toEqual([[], 0]);
+    // Which element has the focus instead may be known only later.
+    expect(fire(window, "blur")).toEqual(["focus true"]);
+    document.activeElement = { tagName: "IFRAME" };
+    expect(look()).toEqual(["focus true"]);
+    document.hasFocus = () => false;
+    expect([look(), look(2_000)]).toEqual([["focus false"], ["focus false", "focus false"]]);
+    document.hasFocus = () => true;
+    expect(look()).toEqual(["focus true"]);
+    document.visibilityState = "hidden";
+    expect(fire(document, "visibilitychange")).toEqual(["focus false"]);
+    expect(look(10_000)).toEqual([]);
+    document.visibilityState = "visible";
+    fire(document, "visibilitychange");
+    document.activeElement = { tagName: "CHAT-BOX" };
+    expect([look(), look()]).toEqual([["focus true"], ["focus true"]]);
+    document.activeElement = { tagName: "INPUT" };
+    expect(fire(window, "focus")).toEqual(["focus true"]);
+    expect(look(10_000)).toEqual([]);
+    document.activeElement = { tagName: "IFRAME" };
+    fire(window, "blur");
+    expect(vi.getTimerCount()).toBe(1);
+    end();
+    expect(vi.getTimerCount()).toBe(0);
+    vi.useRealTimers();
+  });
+
   it("is told nothing after the end", () => {
-    const { window, document, fire, end } = inPage();
+    const { window, document, fire, heard, end } = inPage();
+    heard();
     end();
     for (const type of ["online", "offline", "focus", "blur", "pagehide", "pageshow"])
       expect(fire(window, type)).toEqual([]);
     for (const type of ["visibilitychange", "resume"]) expect(fire(document, type)).toEqual([]);
   });
 
-  it("leaves values for the next page, each of which is found once", () => {
+  it("leaves ids for the next page, each of which is found once, and finds nothing that is no id", () => {
     const { stored } = inPage();
+    stored.set("key", "\u0000");
+    expect(unstash("key")).toBeUndefined();
     stash("key", "value");
     expect(stored.get("key")).toBe("value");
     expect(unstash("key")).toBe("value");
     expect(stored.size).toBe(0);
-    expect(unstash("key") ?? undefined).toBeUndefined();
+    expect(unstash("key")).toBeUndefined();
+  });
+
+  it("has one set of names, whichever copy of the SDK asks", () => {
+    inPage();
+    clientNames().add("a");
+    expect([...clientNames()]).toEqual(["a"]);
+    inPage();
+    expect([...clientNames()]).toEqual([]);
   });
 
   it("does without a storage that is full or forbidden", () => {
@@ -82,7 +144,7 @@ describe("a page", () => {
       throw new Error("forbidden");
     };
     expect(() => stash("key", "value")).not.toThrow();
-    expect(unstash("key") ?? undefined).toBeUndefined();
+    expect(unstash("key")).toBeUndefined();
   });
 });
 
@@ -93,5 +155,8 @@ describe("where there is no page", () => {
     expect(pageHasFocus()).toBe(false);
     stash("key", "value");
     expect(unstash("key")).toBeUndefined();
+    clientNames().add("a");
+    expect([...clientNames()]).toEqual([]);
+    expect(listener.focus).not.toHaveBeenCalled();
   });
 });

@@ -33,6 +33,7 @@ describe("a message of the gateway", () => {
     { type: "result", id: 1, data: { a: someone() } },
     { type: "draining", reconnectInMs: 1 },
     { type: "error", id: 1, code: "FORBIDDEN", message: "", view: "v" },
+    { type: "connected", userId: null, nodeId: "n", heartbeatMs: 1, resumeWindowMs: 1, tableId: "t" },
   ];
 
   it("is read as it is", () => {

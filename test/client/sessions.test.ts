@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
 import type { Connection } from "../../src/client/connection.ts";
-import type { Request, Requests, Unnumbered } from "../../src/client/requests.ts";
+import type { Request, Requests } from "../../src/client/requests.ts";
 import { Sessions } from "../../src/client/sessions.ts";
 import type { OpenOptions, SessionEnd } from "../../src/client/types.ts";
 
@@ -8,21 +8,31 @@ afterEach(() => {
   vi.unstubAllGlobals();
 });
 
-/** The sessions of a page; `stored` is what the tab keeps from one page to the next. */
+/** A page; `stored` is what the tab keeps from one page to the next. */
 function page(stored = new Map<string, string>()) {
+  vi.stubGlobal("document", {});
   vi.stubGlobal("sessionStorage", {
     getItem: (key: string) => stored.get(key) ?? null,
     setItem: (key: string, value: string) => stored.set(key, value),
     removeItem: (key: string) => stored.delete(key),
   });
+  return { stored, ...client() };
+}
+
+/** One more client of the page. */
+function client(url = "ws://gateway/v1/app/realtime") {
   const sent: Request[] = [];
-  const notified: Unnumbered[] = [];
-  const connection = { isConnected: true, isCongested: false, send() {} } as unknown as Connection;
+  const connection = {
+    isConnected: true,
+    isCongested: false,
+    resumeWindowMs: 15_000,
+    send() {},
+  };
   const requests = {
     request: (request: Request) => sent.push(request),
-    notify: (message: Unnumbered) => notified.push(message),
+    withdraw: () => false,
   } as unknown as Requests;
-  const sessions = new Sessions("app", connection, requests);
+  const sessions = new Sessions(url, connection as unknown as Connection, requests);
   /** Opens one, and the gateway gives it an id unless it has one. */
   const open = (options: OpenOptions, id: string) => {
     const session = sessions.open(options);
@@ -31,7 +41,8 @@ function page(stored = new Map<string, string>()) {
     sent.at(-1)!.answered({ type: "opened", id: 1, sessionId, resumed: false });
     return session;
   };
-  return { sessions, stored, sent, notified, open };
+  const messages = () => sent.map(({ message }) => message);
+  return { sessions, sent, connection, messages, open };
 }
 
 describe("the sessions of a client", () => {
@@ -51,6 +62,61 @@ describe("the sessions of a client", () => {
     expect(second.open({ kind: "widget" }, "new").id).toBe("w1");
     expect(second.open({ kind: "widget" }, "new").id).toBe("new");
     expect(second.stored.size).toBe(0);
+  });
+
+  it("are found by the same client of the next page, and by no other", () => {
+    const kinds: OpenOptions[] = [
+      { kind: "widget" },
+      { kind: "widget", key: "mine" },
+      { kind: "background" },
+    ];
+    const names = ["a", "b", "c"];
+    const other = "ws://gateway/v1/other/realtime";
+    const first = page();
+    const clients = [first, client(), client()];
+    const idsOf = (name: string) => kinds.map((_, i) => `${name}${i}`);
+    for (const [i, each] of clients.entries()) {
+      for (const [k, kind] of kinds.entries()) each.open(kind, idsOf(names[i]!)[k]!);
+    }
+    client(other).open({ kind: "widget" }, "elsewhere");
+    for (const { sessions } of clients) sessions.stash();
+    expect(first.stored.size).toBe(9);
+    const second = page(first.stored);
+    // Of another app, so it has no part in the order.
+    expect(client(other).open({ kind: "widget" }, "new").id).toBe("new");
+    for (const [i, each] of [second, client(), client(), client()].entries()) {
+      const found = kinds.map((kind) => each.open(kind, "new").id);
+      expect(found).toEqual(i < 3 ? idsOf(names[i]!) : ["new", "new", "new"]);
+    }
+    expect(first.stored.size).toBe(0);
+  });
+
+  it("are there again for each client of a page that is back", () => {
+    const first = page();
+    const clients = [first, client(), client()];
+    for (const [i, each] of clients.entries()) each.open({ kind: "widget" }, `w${i}`);
+    for (const { sessions } of clients) sessions.stash();
+    for (const { sessions, sent } of clients) {
+      sessions.lost();
+      sessions.unstash();
+      sessions.connected();
+      expect(sent.at(-1)!.message).toMatchObject({
+        sessionId: `w${clients.findIndex((c) => c.sent === sent)}`,
+      });
+    }
+    expect(first.stored.size).toBe(0);
+  });
+
+  it("leave their place to the next client when they end", () => {
+    const first = page();
+    first.open({ kind: "widget" }, "a");
+    first.sessions.endAll(undefined);
+    const next = client();
+    next.open({ kind: "widget" }, "b");
+    first.open({ kind: "widget" }, "c");
+    for (const { sessions } of [first, next]) sessions.stash();
+    expect([...page(first.stored).stored.values()].sort()).toEqual(["b", "c"]);
+    expect([client(), client()].map((each) => each.open({ kind: "widget" }, "new").id)).toEqual(["b", "c"]);
   });
 
   it("are not those that something else in the page has stored", () => {
@@ -90,7 +156,10 @@ describe("the sessions of a client", () => {
     const first = page();
     first.open({ kind: "widget" }, "w0");
     first.sessions.endAll(undefined);
-    expect(first.notified).toEqual([{ type: "close", sessionId: "w0" }]);
+    expect(first.messages().at(-1)).toEqual({ type: "close", sessionId: "w0" });
+    // Until the answer has come, the gateway may not know.
+    expect(first.sessions.isEmpty).toBe(false);
+    first.sent.at(-1)!.answered({ type: "closed", id: 2, sessionId: "w0", cause: "closed" });
     expect(first.sessions.isEmpty).toBe(true);
     const second = page();
     const onEnd = vi.fn();
@@ -98,6 +167,38 @@ describe("the sessions of a client", () => {
     second.sessions.endAll({ cause: "error" });
     await undefined;
     expect(onEnd).toHaveBeenCalledExactlyOnceWith({ cause: "error" });
-    expect(second.notified).toEqual([]);
+    expect(second.messages()).toHaveLength(1);
+  });
+
+  it("that are closed while there is no connection are told first of all on the next", () => {
+    const { sessions, messages, connection, open } = page();
+    const closed = open({ kind: "widget", userId: "u" }, "w0");
+    open({ kind: "widget" }, "w1");
+    connection.isConnected = false;
+    sessions.lost();
+    closed.close();
+    connection.isConnected = true;
+    sessions.connected();
+    expect(messages().slice(2)).toMatchObject([
+      { type: "open", kind: "widget", userId: "u", sessionId: "w0" },
+      { type: "close", sessionId: "w0" },
+      { type: "open", sessionId: "w1" },
+    ]);
+  });
+
+  it("that are closed are not taken over when the gateway has ended them by itself", () => {
+    vi.useFakeTimers();
+    const { sessions, messages, connection, open } = page();
+    const closed = open({ kind: "widget" }, "w0");
+    connection.isConnected = false;
+    sessions.lost();
+    closed.close();
+    expect(sessions.isEmpty).toBe(false);
+    vi.advanceTimersByTime(15_001);
+    expect(sessions.isEmpty).toBe(true);
+    connection.isConnected = true;
+    sessions.connected();
+    expect(messages()).toHaveLength(1);
+    vi.useRealTimers();
   });
 });

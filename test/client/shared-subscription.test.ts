@@ -13,7 +13,7 @@ holdClock();
 function make(maxUsers = 10) {
   const sent: Request[] = [];
   const requests = { request: (request: Request) => sent.push(request) } as unknown as Requests;
-  const owner = { byView: new Map<string, SharedSubscription>(), settled: vi.fn() };
+  const owner = { byView: new Map<string, SharedSubscription>(), answered: vi.fn(), failed: vi.fn() };
   const shared = new SharedSubscription(normalFilter({}), owner, maxUsers);
   const changes: PresenceChange[] = [];
   const subscriber = new Subscriber(
@@ -32,18 +32,18 @@ describe("a shared subscription", () => {
     const { shared, owner, requests, sent, subscriber, snapshot } = make();
     shared.request(requests);
     expect(sent[0]!.message).toMatchObject({ type: "subscribe", filter: {}, since: undefined });
-    expect(shared.isRequested).toBe(true);
-    expect(snapshot({ a: someone() })).toBe(false);
-    expect(shared.isRequested).toBe(false);
+    expect(shared.isBusy).toBe(true);
+    expect(snapshot({ a: someone() })).not.toBe(true);
+    expect(shared.isBusy).toBe(false);
     expect(owner.byView.get("v")).toBe(shared);
-    expect(owner.settled).toHaveBeenCalledExactlyOnceWith(shared);
+    expect(owner.answered).toHaveBeenCalledExactlyOnceWith(shared, undefined);
     shared.addDiff({ view: "v", version: 2, data: { b: someone() } });
     shared.lost();
     expect(owner.byView.size).toBe(0);
     expect(subscriber.snapshot?.size).toBe(2);
     shared.request(requests);
     expect(sent[1]!.message).toMatchObject({ since: { view: "v", version: 2 } });
-    expect(sent[1]!.answered({ type: "resumed", id: 2, view: "v", version: 2 })).toBe(false);
+    expect(sent[1]!.answered({ type: "resumed", id: 2, view: "v", version: 2 })).not.toBe(true);
     expect(owner.byView.get("v")).toBe(shared);
   });
 
@@ -89,7 +89,7 @@ describe("a shared subscription", () => {
     const { shared, owner, requests, sent, snapshot } = make(1);
     shared.request(requests);
     snapshot({ a: someone(), b: someone() });
-    expect(owner.settled).toHaveBeenCalledWith(shared, expect.objectContaining({ code: "LIMIT_REACHED" }));
+    expect(owner.failed).toHaveBeenCalledWith(shared, expect.objectContaining({ code: "LIMIT_REACHED" }));
     const broken = expect.objectContaining({ code: "PROTOCOL" });
     expect(() => sent[0]!.answered({ type: "ok", id: 1 })).toThrow(broken);
     expect(() => sent[0]!.answered({ type: "resumed", id: 1, view: "w", version: 1 })).toThrow(broken);

@@ -22,8 +22,22 @@ const isCount = (value: unknown) => Number.isSafeInteger(value) && (value as num
 const isAbsent = (value: unknown) => value === undefined;
 const isNothing = (value: unknown) => value === undefined || value === null;
 
+const FILTER_FIELDS: readonly string[] = [
+  "includeBackgroundSessions",
+  "selectedConversationId",
+  "hasFocus",
+  "isTyping",
+  "userIds",
+  "status",
+  "custom",
+  "fields",
+  "includeInvisible",
+  "expandUser",
+];
+
 export function isFilter(value: unknown): boolean {
   if (!isObject(value)) return false;
+  if (!Object.keys(value).every((field) => FILTER_FIELDS.includes(field))) return false;
   const { includeBackgroundSessions, selectedConversationId, hasFocus, isTyping, userIds } = value;
   return (
     [includeBackgroundSessions, hasFocus, isTyping].every((each) => isNothing(each) || isFlag(each)) &&

@@ -83,6 +83,7 @@ const serverMessage = fc.oneof(
     nodeId: id,
     heartbeatMs: fc.nat(),
     resumeWindowMs: fc.nat(),
+    tableId: maybe(id),
   }),
   fc.record({ type: type("opened"), id: messageId, sessionId: id, resumed: fc.boolean() }),
   fc.record({ type: type("closed"), sessionId: id, cause: fc.constantFrom("closed", "kicked", "replaced") }),

@@ -13,19 +13,19 @@ import { cut, fragments, ping } from "./messages.ts";
 import { UTF8_CASES } from "./utf8-cases.ts";
 
 export interface GrammarCase {
-  /** Autobahn's number for it, where it has one. */
+  /** The number of the case in Autobahn, if it has one. */
   readonly id: string;
   readonly what: string;
   readonly frames: readonly Buffer[];
   /**
-   * What a client is to see, by the standard and docs/protocol.md: answers to messages, pongs, and last
-   * "open" or "close" with its code. Behind the frames comes one more message, which is answered if and only
-   * if the socket is open.
+   * What a client must see, by the standard and docs/protocol.md: answers to messages, pongs, and last
+   * "open", or "close" with its code. One more message follows the frames. It is answered if and only if the
+   * socket is open.
    */
   readonly sees: readonly string[];
-  /** In how large pieces it is written when it is not sliced; all at once unless it is given. */
+  /** The size of the pieces in which the bytes are written. By default they are written at once. */
   readonly pieces?: number | "frames";
-  /** What the session that it opens has to have stored. */
+  /** What the opened session must have stored. */
   readonly stored?: { readonly user: string; readonly text: string };
 }
 
@@ -36,7 +36,7 @@ type Row = readonly [
   pieces?: number | "frames",
 ];
 
-/** Numbers the rows of a class: 2.1, 2.2 and so on. */
+/** Numbers the cases of a class: 2.1, 2.2 and so on. */
 function numbered(prefix: string, rows: readonly Row[]): GrammarCase[] {
   return rows.map(([what, frames, sees, pieces], i) => ({
     id: `${prefix}.${i + 1}`,
@@ -47,7 +47,7 @@ function numbered(prefix: string, rows: readonly Row[]): GrammarCase[] {
   }));
 }
 
-/** The gateway's limit on messages, as it is unless it is set. */
+/** The default limit of the gateway for messages. */
 const LIMIT = 262_144;
 const say = (id: number, bytes?: number) => frame({ payload: ping(id, bytes) });
 const OPEN = "open";
@@ -152,7 +152,7 @@ const OPCODES = [...numbered("4.1", reserved(3)), ...numbered("4.2", reserved(11
 const two = (id: number, size = 64) => fragments(cut(ping(id, size), Math.ceil(size / 2)));
 const pingBetween = ([first, second]: Buffer[]) => [first!, control(PING, "between"), second!];
 const orphan = (fin: boolean) => frame({ opcode: CONTINUATION, fin, payload: ping(1) });
-/** Five fragments and a ping after each of the first four. */
+/** Five fragments, with a ping after each of the first four. */
 const fiveWithPings = fragments(cut(ping(1, 100), 20)).flatMap((each, i) =>
   i < 4 ? [each, control(PING, `${i}`)] : [each],
 );
@@ -288,7 +288,7 @@ const AUTOFRAGMENT = numbered("10.1", [
   ["64 KiB in fragments of 1300", fragments(cut(ping(1, 65_536), 1_300)), ["answer 1", OPEN]],
 ]);
 
-/** What Autobahn does not ask. */
+/** Cases that Autobahn does not have. */
 const lengthOf = (length: bigint, opcode = TEXT) =>
   frame({ opcode, lengthBytes: 8, length, payload: ping(1) });
 const unmasked = (opcode: number, payload: string | Uint8Array = ping(1)) =>
@@ -362,7 +362,7 @@ const FRAGMENT_EDGES = numbered("x.fragment", [
   ["a close in two fragments", fragments([Buffer.of(3), Buffer.of(0xe8)], { opcode: CLOSE }), FAILS],
 ]);
 
-/** All 247 of Autobahn's classes 1 to 7 and 10. */
+/** All 247 cases of the classes 1 to 7 and 10 of Autobahn. */
 export const AUTOBAHN: readonly GrammarCase[] = [
   ...FRAMING,
   ...PINGS,
@@ -374,7 +374,7 @@ export const AUTOBAHN: readonly GrammarCase[] = [
   ...AUTOFRAGMENT,
 ];
 
-/** The like of its class 9, as large as messages may be here, and what it does not ask. */
+/** Cases like those of class 9, with the largest messages of the gateway, and further cases. */
 export const MORE: readonly GrammarCase[] = [
   ...LARGE,
   ...MASKS,

@@ -7,15 +7,15 @@ import { TRANSPORTS } from "../support/transports.ts";
 import { AUTOBAHN, type GrammarCase, MORE } from "./cases.ts";
 import { cut, ping } from "./messages.ts";
 
-// Every rule about frames, kept and broken. See ../support/deviations.ts for what is known to differ.
+// Each rule about frames is kept once and broken once. Known differences are in ../support/deviations.ts.
 
 const PATH = `/v1/${APP}/realtime`;
-/** Cases that are under way at a time. */
+/** Number of cases that run at a time. */
 const AT_ONCE = 24;
-/** Its answer says that the socket lives on. */
+/** The id of a last ping. Its answer shows that the socket is still open. */
 const SENTINEL = 999_999;
 
-it("asks all that Autobahn asks, and each once", () => {
+it("there is exactly one case for each of Autobahn's", () => {
   expect(AUTOBAHN).toHaveLength(247);
   const ids = [...AUTOBAHN, ...MORE].map(({ id }) => id);
   expect(new Set(ids).size).toBe(ids.length);
@@ -40,7 +40,7 @@ describe.each(TRANSPORTS)("frames over %s", (transport) => {
   });
   afterAll(() => gateway.stop());
 
-  /** Goes through the case on a connection of its own; says what was seen, in order, and how it ended. */
+  /** Plays a case on its own connection. Returns what was seen, in order, and how the connection ended. */
   async function play(each: GrammarCase, isSliced: boolean): Promise<string[]> {
     const client = await RawWebSocket.open(gateway.gateway.port, { path: PATH });
     client.send({ type: "connect", token });
@@ -64,7 +64,7 @@ describe.each(TRANSPORTS)("frames over %s", (transport) => {
       end = "open";
       client.frames.pop();
     } else if (client.isOver || client.closeFrame !== undefined) {
-      // Whatever still comes behind a close frame is a violation.
+      // Anything that follows a close frame is a violation.
       client.tcp.end();
       const how = await client.ended;
       end = how === "dropped" ? how : `close ${how.closed}`;
@@ -107,12 +107,12 @@ describe.each(TRANSPORTS)("frames over %s", (transport) => {
     expect(await playAll(cases, isSliced)).toEqual([]);
   });
 
-  it("and no deviation is listed that there is not", () => {
+  it("every listed deviation occurs", () => {
     const listed = DEVIATIONS.filter((each) => each.transport === transport);
     expect(listed.filter((each) => !deviations.has(each))).toEqual([]);
   });
 
-  it("and no other client noticed", async () => {
+  it("no other client is affected", async () => {
     clearInterval(witnessing);
     await witness.settled();
     const answered = witness.inbox.filter(({ type }) => type === "pong").map(({ id }) => id);

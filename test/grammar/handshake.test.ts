@@ -8,7 +8,7 @@ import { until } from "../support/until.ts";
 import { type Handshake, handshakes } from "./handshakes.ts";
 
 const PATH = `/v1/${APP}/realtime`;
-/** A server that responds does so at once: one that has not by then waits for more bytes. */
+/** A server that responds does so at once. After this time it is waiting for more bytes. */
 const SILENT_MS = 1_000;
 
 describe.concurrent.each(TRANSPORTS)("handshakes over %s", (transport) => {
@@ -25,7 +25,7 @@ describe.concurrent.each(TRANSPORTS)("handshakes over %s", (transport) => {
   const expectedOf = ({ id, sees }: Handshake) =>
     HANDSHAKE_DEVIATIONS.find((each) => each.transport === transport && each.ids.includes(id))?.sees ?? sees;
 
-  it("are answered or dropped as the table says, without compression, and with the subprotocol only if it was offered", async () => {
+  it("are answered or dropped as listed, without compression, and with the subprotocol only if the client offers it", async () => {
     const wrong: string[] = [];
     const silent: Promise<void>[] = [];
     const delays = monitorEventLoopDelay({ resolution: 1 });
@@ -93,14 +93,14 @@ describe.concurrent.each(TRANSPORTS)("handshakes over %s", (transport) => {
       const best = async (size: number) =>
         Math.min(...[await took(size, i), await took(size, i), await took(size, i)]);
       const [short, long] = [await best(4_000), await best(60_000)];
-      // Fifteen times as long, and what the machine adds; quadratic work would take 225 times as much, which
-      // is many seconds.
+      // The text is fifteen times as long, and the machine adds noise. Quadratic work would take 225 times as
+      // long, which is many seconds.
       expect(long, JSON.stringify(hostile(0)[i])).toBeLessThan(15 * short + 1_000);
     }
   });
 
-  it("look at the last of many headers as at the first, or refuse them all", async () => {
-    // Node drops headers over its limit: the address that a proxy added would be missing.
+  it("read the last of many headers like the first, or are refused", async () => {
+    // Node drops headers over its limit, so the address that a proxy added would be missing.
     const last = ["Origin: https://evil.example", "X-Forwarded-For: 203.0.113.7"];
     const guarded = await TestGateway.start(transport, {
       env: { TRUST_PROXY: "127.0.0.1", MAX_CONNECTIONS_PER_IP: "1" },

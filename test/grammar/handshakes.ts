@@ -3,15 +3,15 @@ import { type UpgradeOptions, upgradeRequest } from "../support/raw-websocket.ts
 export interface Handshake {
   readonly id: string;
   readonly request: Buffer;
-  /** The status of the answer: 101 means that a WebSocket is open; "dropped" that there was none. */
+  /** The status of the response. 101 means an open WebSocket, and "dropped" means no response. */
   readonly sees: number | "dropped";
-  /** What the 101 must say of the subprotocol. */
+  /** The subprotocol that a response with 101 must name. */
   readonly protocol?: string;
 }
 
 const KIB = 1_024;
 
-/** All of them; `path` is that of an app's WebSockets. */
+/** All handshakes. `path` is the path for WebSockets of an app. */
 export function handshakes(path: string): Handshake[] {
   const make = (
     id: string,
@@ -175,7 +175,7 @@ export function handshakes(path: string): Handshake[] {
     header("no Host", 400, { Host: undefined }),
     header("an empty Host", 101, { Host: "" }),
     make("two Hosts", 400, { lines: ["Host: evil.example"] }),
-    // What is no HTTP
+    // Not HTTP
     raw("bare line feeds", 400, (text) => text.replaceAll("\r\n", "\n")),
     raw("a folded header", 400, (text) => text.replace("Upgrade: websocket", "Upgrade:\r\n websocket")),
     raw("a header without a colon", 400, (text) => text.replace("Upgrade: websocket", "Upgrade websocket")),

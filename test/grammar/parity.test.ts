@@ -6,16 +6,14 @@ import { CLOSE, closeFrame, frame, RawWebSocket } from "../support/raw-websocket
 import { TRANSPORTS } from "../support/transports.ts";
 import { until } from "../support/until.ts";
 
-// The same script, played over each transport: what a client hears is the same, message by message, up to
-// names that are made up. What differs in frames is in ../support/deviations.ts, and in handshakes there too.
+// The tests play the same scripts over each transport. A client must receive the same messages, apart from
+// generated ids. Known differences in frames and handshakes are in ../support/deviations.ts.
 
 const PATH = `/v1/${APP}/realtime`;
 const RANDOM_SCRIPTS = Number(process.env.PARITY_RUNS ?? 150);
 const SEED = 20_261_122;
 
-/**
- * Texts, as they are sent; `$app` and `$alice` stand for tokens, `$0`, `$1` … for the names that came so far.
- */
+/** Messages to send. `$app` and `$alice` stand for tokens, and `$0`, `$1` … for ids received so far. */
 type Script = readonly string[];
 
 const CONNECT = '{"type":"connect","id":0,"token":"$app"}';
@@ -138,7 +136,7 @@ const TEMPLATES: readonly Record<string, unknown>[] = [
   { type: "unsubscribe", id: 6, view: "v" },
   { type: "ping", id: 7 },
 ];
-/** Messages with some of their fields replaced, and some texts that are cut short. */
+/** Messages with some fields replaced, and some truncated texts. */
 const MESSAGES = fc
   .tuple(
     fc.constantFrom(...TEMPLATES),
@@ -153,7 +151,7 @@ const RANDOM: readonly Script[] = fc
   .sample(fc.array(MESSAGES, { minLength: 1, maxLength: 12 }), { seed: SEED, numRuns: RANDOM_SCRIPTS })
   .map((messages) => [CONNECT, ...messages]);
 
-/** Plays a script on a socket of its own; returns what came, each line as text, and how it ended. */
+/** Plays a script on its own socket. Returns the received messages as text, and how the socket ended. */
 async function play(gateway: TestGateway, script: Script): Promise<string[]> {
   const tokens: Record<string, string> = {
     $app: await gateway.token({ tokenType: "app" }, 4_000_000_000),
@@ -174,7 +172,7 @@ async function play(gateway: TestGateway, script: Script): Promise<string[]> {
       .replace(/\$app|\$alice/g, (name) => tokens[name]!)
       .replace(/\$(\d+)/g, (name, i) => names[i] ?? name);
     client.write(frame({ payload: filled }));
-    // Its reply comes after the replies to all earlier messages.
+    // The reply to this ping comes after the replies to all earlier messages.
     const pongs = () => client.frames.filter(({ payload }) => payload.includes('"id":31337')).length;
     const asked = pongs();
     if (/"type":"(connect|refresh)"/.test(text)) {
@@ -210,10 +208,10 @@ describe.runIf(TRANSPORTS.length > 1)("both transports", () => {
   }
 
   it.each([
-    ["that was written", SCRIPTS],
-    ["that was made at random", RANDOM],
+    ["that a person wrote", SCRIPTS],
+    ["that is random", RANDOM],
   ])(
-    "say the same to a script %s",
+    "answer alike to a script %s",
     async (_name, scripts) => {
       const ws = await playAll("ws", scripts);
       const uws = await playAll("uws", scripts);
@@ -241,7 +239,7 @@ describe.runIf(TRANSPORTS.length > 1)("both transports", () => {
     "a reset": (client) => client.tcp.resetAndDestroy(),
   };
 
-  it("agree on which closes end the sessions at once, and after which closes the sessions wait to be resumed", async () => {
+  it("agree on which closes end sessions at once, and after which the sessions wait to be resumed", async () => {
     const left: Record<string, Record<string, number>> = {};
     for (const transport of ["ws", "uws"] as const) {
       const gateway = await TestGateway.start(transport);

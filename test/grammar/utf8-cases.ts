@@ -2,16 +2,16 @@ import { frame } from "../support/raw-websocket.ts";
 import type { GrammarCase } from "./cases.ts";
 import { fragments, openAround, ping } from "./messages.ts";
 
-// Class 6 of Autobahn: the 145 cases about UTF-8, most of them from Markus Kuhn's stress test of decoders.
-// The bytes stand within a field of a message, and whatever is valid must be stored as it was.
+// Class 6 of Autobahn: 145 cases about UTF-8, most of them from Markus Kuhn's stress test for decoders. The
+// bytes are in a field of a message, and valid text must be stored unchanged.
 
 const OPEN = "open";
 const KOSME = Buffer.from("\u03ba\u1f79\u03c3\u03bc\u03b5");
 const LATIN = Buffer.from("Hello-\u00b5@\u00df\u00f6\u00e4\u00fc\u00e0\u00e1-UTF-8!!");
-/** Valid text, then half a pair in three bytes, then "edited". */
+/** Valid text, then half a surrogate pair in three bytes, then "edited". */
 const BROKEN = Buffer.from("cebae1bdb9cf83cebcceb5eda080656469746564", "hex");
 
-/** What the session is to have stored, if it is to be stored at all. */
+/** What the session must have stored, if the text is valid. */
 function around(
   id: string,
   what: string,
@@ -21,7 +21,7 @@ function around(
   const user = `user ${id}`;
   const parts = openAround(user, bytes);
   const text = decode(bytes);
-  // Within JSON a control character must be escaped: such a text is UTF-8, and no message.
+  // JSON requires control characters to be escaped, so such a text is valid UTF-8 but not a message.
   const isJson = text !== undefined && !/[\0-\x1f]/.test(text);
   return {
     id,
@@ -41,18 +41,18 @@ function decode(bytes: Uint8Array): string | undefined {
 }
 
 const inOneFrame = (parts: Buffer[]) => [frame({ payload: Buffer.concat(parts) })];
-/** A fragment for each byte of the part between, and one for each of the others. */
+/** One fragment for each byte of the middle part, and one for each other part. */
 const byteByByte = ([before, bytes, after]: Buffer[]) =>
   fragments([before!, ...[...bytes!].map((byte) => Buffer.of(byte)), after!]);
 
-/** A class of texts in one frame each; hexadecimal. */
+/** A class of texts in hexadecimal, with one frame for each text. */
 function texts(prefix: string, what: string, rows: readonly string[]): GrammarCase[] {
   return rows.map((hex, i) =>
     around(`${prefix}.${i + 1}`, `${what}: ${hex}`, Buffer.from(hex, "hex"), inOneFrame),
   );
 }
 
-/** The last code points of each plane, which are no characters, as UTF-8. */
+/** The last code points of each plane, which are not characters, as UTF-8. */
 const NON_CHARACTERS = Array.from({ length: 17 }, (_, plane) => [
   plane * 0x10000 + 0xfffe,
   plane * 0x10000 + 0xffff,
@@ -62,7 +62,7 @@ const NON_CHARACTERS = Array.from({ length: 17 }, (_, plane) => [
 
 const continuations = (count: number) =>
   Array.from({ length: count }, (_, i) => (i % 2 === 0 ? "80" : "bf")).join("");
-/** Each of these bytes with a space behind it. */
+/** Each of these bytes, followed by a space. */
 const spaced = (from: number, to: number) =>
   Array.from({ length: to - from + 1 }, (_, i) => `${(from + i).toString(16)}20`).join("");
 const all = (from: number, to: number) =>
@@ -81,7 +81,7 @@ const CUT_SHORT = [
   "fdbfbfbfbf",
 ];
 
-/** Text of which a fragment is wrong: refused when it comes, or when the message ends; never delivered. */
+/** Text with a bad fragment. It is refused at once or at the end of the message, and never delivered. */
 function broken(id: string, what: string, cuts: readonly number[], pieces: "frames" | 1): GrammarCase {
   const [before, bytes, after] = openAround(`user ${id}`, BROKEN);
   const whole = Buffer.concat([before, bytes, after]);

@@ -15,7 +15,7 @@ const lock = JSON.parse(readFileSync(join(PROJECT, "package-lock.json"), "utf8")
   readonly packages: Readonly<Record<string, Locked>>;
 };
 const shipped = Object.entries(lock.packages).filter(
-  // Without the packages that are made here.
+  // Without the packages of this project.
   ([path, { dev, link }]) => path.startsWith("node_modules/") && !dev && !link,
 );
 
@@ -26,19 +26,19 @@ function isAtLeast(version: string, floor: string): boolean {
 }
 
 describe("the packages that are installed with the gateway", () => {
-  it("are those of the lock file, byte for byte, native builds included", () => {
+  it("are pinned by hash in the lock file, native builds included", () => {
     expect(shipped.length).toBeGreaterThan(10);
     const loose = shipped.filter(([, { integrity }]) => !/^sha512-[\w+/]{86}==$/.test(integrity ?? ""));
     expect(loose.map(([path]) => path)).toEqual([]);
     expect(shipped.filter(([path]) => path.includes("uwsjs-"))).toHaveLength(5);
   });
 
-  it("runs nothing of its own while it is installed", () => {
+  it("run no scripts during installation", () => {
     expect(shipped.filter(([, { hasInstallScript }]) => hasInstallScript).map(([path]) => path)).toEqual([]);
   });
 
   it.each([
-    // Bounds on fragments and chunks, which transport/ws/ws.ts sets.
+    // transport/ws/ws.ts sets its limits on fragments and chunks.
     ["ws", "8.23.0"],
     ["jose", "6.0.0"],
     ["find-my-way", "9.0.0"],

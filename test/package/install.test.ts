@@ -7,7 +7,7 @@ import { describePackage, InstalledProject } from "../support/package.ts";
 import { GatewayProcess, PROJECT } from "../support/process.ts";
 import { ServedPage } from "../support/serve-page.ts";
 
-/** What is written in a language in a file of the package. */
+/** The code blocks of a language in a file of the package. */
 function blocks(path: string, language: string): string[] {
   const text = readFileSync(join(PROJECT, path), "utf8");
   return [...text.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\``, "gms"))].map((match) => match[1]!);
@@ -16,13 +16,13 @@ function blocks(path: string, language: string): string[] {
 const README = "README.md";
 const SDK_README = "src/client/README.md";
 const [PAGE] = blocks(README, "ts");
-const [REACT_PAGE] = blocks(README, "tsx");
+const [REACT_PAGE] = blocks("src/react/README.md", "tsx");
 const SDK_BLOCKS = blocks(SDK_README, "ts");
 const [PROGRAM] = SDK_BLOCKS;
 const TOKEN = blocks(README, "js").find((block) => block.includes("SignJWT"))!;
 const APPS = /APPS='(.*?)' npm start/.exec(readFileSync(join(PROJECT, README), "utf8"))![1]!;
 
-/** As a front end's are, with nothing of Node, and every file of types judged but TypeScript's own. */
+/** The options of a front end: no types of Node, and all type files checked but those of TypeScript. */
 const PAGE_OPTIONS = {
   target: "es2022",
   lib: ["es2022", "dom", "dom.iterable"],
@@ -54,7 +54,7 @@ const CONFIGS = {
   },
 };
 
-/** With what the block takes for granted. */
+/** Adds declarations of the names that a block uses without declaring them. */
 function withDeclarations(block: string): string {
   const isMissing = (name: string) =>
     new RegExp(`\\b${name}\\b`).test(block) && !new RegExp(`\\b(?:const|import \\{) ${name}\\b`).test(block);
@@ -80,19 +80,19 @@ describePackage("an application that installs the package", () => {
     ]);
     if (whyNot !== undefined) process.stdout.write(`not tested, the package as it is installed: ${whyNot}\n`);
     project.lend(["react", "react-dom", "@types/react", "@types/react-dom", "typescript"]);
-    // Nothing of Node is found from beside them.
+    // Only the folder `program` finds the types of Node.
     project.lend(["@types/node", "@types/ws"], "program");
   });
   afterAll(() => project.remove());
   beforeEach(({ skip }) => skip(whyNot !== undefined, whyNot));
 
-  it("has its command", async () => {
+  it("can run its command", async () => {
     const { code, output } = await project.run("npx", ["--no-install", "presence-gateway", "--help"]);
     expect(code, output).toBe(0);
     expect(output).toMatch(/^Usage: presence-gateway/);
   });
 
-  describe("type-checks what is shown for", () => {
+  describe("type-checks the examples for", () => {
     beforeAll(() => {
       if (whyNot !== undefined) return;
       expect([PAGE, REACT_PAGE, ...SDK_BLOCKS].filter(Boolean).length).toBeGreaterThanOrEqual(5);
@@ -145,7 +145,7 @@ describePackage("an application that installs the package", () => {
       expect(await gateway?.stop()).toBe(whyNot === undefined ? 0 : undefined);
     });
 
-    it("shows in Node who is online", async () => {
+    it("shows in Node which users are online", async () => {
       const script = project.write(
         "program.mjs",
         `const token = ${JSON.stringify(tokens.get("alice"))};
@@ -163,7 +163,7 @@ await presence.close();
     });
 
     describeInBrowser("in pages", (browser) => {
-      /** A page of the application, for a user. */
+      /** Opens a page of the application for a user. */
       const open = async (user: string, entry: string, body: string) => {
         const script = await bundle(entry, { root: project.folder, minify: true });
         const site = new ServedPage(script, { body });
@@ -174,14 +174,14 @@ await presence.close();
         return await browser.open(site.url, context);
       };
 
-      it("alice is typing, and has stopped; with React, too", async () => {
+      it("shows who is typing and who has stopped, with and without React", async () => {
         project.write("page/run-react.tsx", local(REACT_PAGE!));
         const reactEntry = project.write(
           "page/main.tsx",
           `import { createRoot } from "react-dom/client";
 import { App } from "./run-react";
-const token = await (await fetch("/presence-token")).text();
-createRoot(document.querySelector("main")!).render(<App token={token} />);
+const token = async () => await (await fetch("/presence-token")).text();
+createRoot(document.querySelector("main")!).render(<App me="bob" token={token} />);
 `,
         );
         const plainEntry = project.write("page/run.ts", local(PAGE!));
@@ -191,9 +191,11 @@ createRoot(document.querySelector("main")!).render(<App token={token} />);
         const bobSees = async () => (await bob.textContent("label"))!.trim();
 
         await bob.getByRole("textbox").pressSequentially("hi");
-        await expect.poll(aliceSees).toMatch(/\bbob is typing/);
+        await expect.poll(aliceSees).toBe("bob is typing");
         await alice.getByRole("textbox").pressSequentially("hello");
-        await expect.poll(bobSees).toMatch(/\balice is typing/);
+        // Each sees the other, and not themselves.
+        await expect.poll(bobSees).toBe("alice is typing");
+        await expect.poll(aliceSees).not.toMatch("alice");
         await expect.poll(bobSees).toBe("");
         await expect.poll(aliceSees).toBe("");
       });

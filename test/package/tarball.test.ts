@@ -15,13 +15,13 @@ import {
 import { PROJECT } from "../support/process.ts";
 
 interface Expected {
-  /** Compressed. */
+  /** The largest compressed size. */
   readonly bytes: number;
-  /** What is in it beside what was built. */
+  /** The files that are not built. */
   readonly papers: readonly string[];
-  /** The sources of what was built, from the project's folder. */
+  /** The source of a built file, relative to the project. */
   sourceOf(path: string): string;
-  /** The sources that are there. */
+  /** All sources that must be built into the package. */
   readonly sources: readonly string[];
 }
 
@@ -31,7 +31,7 @@ const sourcesOf = (folder: string) =>
     .filter((name) => name.endsWith(".ts") && !name.includes("/dist/"));
 const SOURCES = sourcesOf("src");
 const CLIENT_SOURCES = sourcesOf("src/client");
-/** What the SDK shares with the gateway. */
+/** The modules that the SDK shares with the gateway. */
 const WIRE = ["codes", "rules", "wire"].map((name) => `src/protocol/${name}.ts`);
 const DOCUMENTS = readdirSync(join(PROJECT, "docs"), { recursive: true, encoding: "utf8" })
   .filter((name) => name.endsWith(".md") && name !== "reliability.md")
@@ -40,7 +40,7 @@ const BUILT = /\.js$|\.d\.ts$/;
 
 const EXPECTED: Record<PackageName, Expected> = {
   "presence-gateway": {
-    // Half of it the dashboard, which is there as it is and compressed in two ways.
+    // Half of it is the dashboard, which is included plain and in two compressed forms.
     bytes: 460_000,
     papers: [
       "CHANGELOG.md",
@@ -50,9 +50,12 @@ const EXPECTED: Record<PackageName, Expected> = {
       ...DOCUMENTS,
       "package.json",
       "src/client/README.md",
+      "src/react/README.md",
     ].sort(),
     sourceOf: (path) => path.replace(/^dist/, "src").replace(/\.js$/, ".ts"),
-    sources: SOURCES.filter((name) => !/^src\/(?:dashboard|react)\/|^src\/client\/index\.ts$/.test(name)),
+    sources: SOURCES.filter(
+      (name) => !/^src\/(?:dashboard|react)\/|^src\/client\/(?:index|others)\.ts$/.test(name),
+    ),
   },
   "@presence-gateway/client": {
     bytes: 50_000,
@@ -68,15 +71,16 @@ const EXPECTED: Record<PackageName, Expected> = {
   },
 };
 
-/**
- * A page with what it needs is in this folder, made by a bundler: its files have no sources of the same name.
- */
+/** The files of the dashboard. A bundler makes them, so they have no sources of the same name. */
 const PAGE = /^dist\/dashboard\/[\w./-]+\.(?:html|js|css|svg)(?:\.gz|\.br)?$/;
 
 describePackage("the published package", () => {
   let scratch: string;
-  beforeAll(() => {
+  const packages = new Map<string, Packed>();
+  beforeAll(async () => {
     scratch = temporaryFolder();
+    const names = Object.keys(PACKAGES) as PackageName[];
+    for (const [index, packed] of (await pack(scratch, names)).entries()) packages.set(names[index]!, packed);
   });
   afterAll(() => rmSync(scratch, { recursive: true }));
 
@@ -86,22 +90,22 @@ describePackage("the published package", () => {
     let packed: Packed;
     let paths: readonly string[];
 
-    beforeAll(async () => {
-      packed = await pack(scratch, name);
+    beforeAll(() => {
+      packed = packages.get(name)!;
       paths = packed.files.map(({ path }) => path);
     });
 
-    it("holds the build and its documents, and nothing else", () => {
+    it("contains the build and the documents, and nothing else", () => {
       const others = paths.filter((path) => !PAGE.test(path));
       const built = others.filter((path) => path.startsWith("dist/") && BUILT.test(path));
       expect(others.filter((path) => !built.includes(path)).sort()).toEqual(expected.papers);
       const stale = built.filter((path) => !existsSync(join(PROJECT, expected.sourceOf(path))));
-      expect(stale, "built of sources that are gone: remove dist, and build").toEqual([]);
+      expect(stale, "built from sources that no longer exist: remove dist and build again").toEqual([]);
       const used = new Set(built.map(expected.sourceOf));
       expect([...used].sort(), "sources that are built").toEqual([...expected.sources].sort());
     });
 
-    it("has the license, and the version, of all", () => {
+    it("has the license and version of the project", () => {
       expect(read("LICENSE")).toBe(readFileSync(join(PROJECT, "LICENSE"), "utf8"));
       const { version, repository } = JSON.parse(read("package.json"));
       const gateway = JSON.parse(readFileSync(join(PROJECT, "package.json"), "utf8"));
@@ -115,7 +119,7 @@ describePackage("the published package", () => {
       expect(packed.size).toBeLessThanOrEqual(expected.bytes);
     });
 
-    it("names no file that it does not have, and no place where it was made", () => {
+    it("names only files that it contains, and no path of the machine that built it", () => {
       const texts = paths
         .filter((path) => !/\.(?:gz|br)$/.test(path))
         .map((path) => [path, read(path)] as const);
@@ -124,7 +128,7 @@ describePackage("the published package", () => {
         expect(text, path).not.toContain("sourceMappingURL");
       }
       for (const [path, text] of texts.filter(([each]) => each.endsWith("README.md"))) {
-        // Who develops has the whole repository; pictures are for it, too.
+        // The rest is for developers, who have the whole repository. So are the pictures.
         const [forUsers] = text.split("## Development");
         const links = [...forUsers!.matchAll(/(?<!!)\[[^\]]*\]\((?!\w+:|#)([^)#]+)/g)];
         const targets = links.map(([, target]) => posix.join(posix.dirname(path), target!));
@@ -135,17 +139,17 @@ describePackage("the published package", () => {
       }
     });
 
-    it("is as bundlers and Node expect it, according to publint", async () => {
+    it("meets the expectations of bundlers and Node, according to publint", async () => {
       const file = readFileSync(packed.path);
       const tarball = file.buffer.slice(file.byteOffset, file.byteOffset + file.byteLength);
       const { messages, pkg } = await publint({ pack: { tarball }, strict: true });
       expect(messages.map((message) => formatMessage(message, pkg))).toEqual([]);
     });
 
-    // Nobody imports the gateway.
+    // The gateway is a program that nobody imports.
     if (name === "presence-gateway") return;
 
-    it("has types for whoever imports it, and requires it", async () => {
+    it("has types for import and for require", async () => {
       const attw = join(PROJECT, "node_modules/.bin/attw");
       const { code, output } = await run(scratch, attw, [packed.path, "--no-color"]);
       expect(code, output).toBe(0);
@@ -155,9 +159,9 @@ describePackage("the published package", () => {
     });
   });
 
-  it("has hooks whose modules are all marked as for the browser", async () => {
+  it("marks all modules of the hooks as client code", () => {
     const folder = PACKAGES["@presence-gateway/react"];
-    const { files } = await pack(scratch, "@presence-gateway/react");
+    const { files } = packages.get("@presence-gateway/react")!;
     const modules = files.map(({ path }) => path).filter((path) => path.endsWith(".js"));
     expect(modules).toHaveLength(10);
     for (const path of modules) {

@@ -10,26 +10,27 @@ import { CONTINUATION, closeFrame, frame, PING, PONG, RawWebSocket, TEXT } from 
 import { TRANSPORTS } from "../support/transports.ts";
 import { until } from "../support/until.ts";
 
-// Swarms against a gateway in a process of its own, whose memory and time are then its own, too.
+// Swarms attack a gateway in a process of its own, so its memory and its processor time are measured alone.
 
 const SECRET = "a secret that is long enough for anybody, and for this";
 const APPS = JSON.stringify([{ id: "app", secrets: [SECRET] }]);
 const PATH = "/v1/app/realtime";
-/** What the heap may keep of a swarm that is gone, and the noise of measuring. */
+/** Memory that the heap may keep after a swarm has gone, plus measuring noise. */
 const MAY_GROW_MIB = 80;
 /**
- * Processor time is the gateway's own, however busy the machine is; how long answers take is not, and is only
- * told.
+ * A limit for processor time, which does not depend on how busy the machine is. Response times do depend on
+ * it, so the test only prints them.
  */
 const MAY_USE_S = 4;
 /**
- * Sockets of an address that have not connected are bounded on uWebSockets.js: those over it are not let in.
+ * uWebSockets.js limits the sockets of one address that have not sent `connect`. It refuses sockets beyond
+ * the limit.
  */
 const LIMITS = { maxMessageBytes: 262_144 };
 const OF_ADDRESS = { ws: 1_000, uws: new Newcomers(memoryBytes(), LIMITS).maxPerAddress };
 
 describe.concurrent.each(TRANSPORTS)("swarms over %s", (transport) => {
-  it("cost little, end in time, and others are served", async () => {
+  it("cost little, end in time, and other clients are served", async () => {
     const run = new GatewayProcess({ APPS, HOST: "127.0.0.1", DRAIN_MS: "0", TRANSPORT: transport });
     try {
       const port = await run.port();
@@ -52,21 +53,21 @@ describe.concurrent.each(TRANSPORTS)("swarms over %s", (transport) => {
             return client;
           }),
         );
-      /** A few at a time, as an address may have only so many that have not connected. */
+      /** Opens a few at a time, because the number of newcomers from one address is limited. */
       const openConnected = async (count: number, token: string) => {
         const clients: RawWebSocket[] = [];
         while (clients.length < count)
           clients.push(...(await open(Math.min(25, count - clients.length), token)));
         return clients;
       };
-      /** Those of so many strangers that are let in, from an address of their own. */
-      const openStrangers = async (count: number, localAddress: string) => {
+      /** Opens so many newcomers from an address of their own, and returns those that are let in. */
+      const openNewcomers = async (count: number, localAddress: string) => {
         const clients = await open(count, undefined, localAddress);
         const letIn = clients.filter(({ status }) => status === 101);
         expect(letIn).toHaveLength(Math.min(count, OF_ADDRESS[transport]));
         return letIn;
       };
-      /** Does it, and returns its cost: memory, time, and the slowest response to another client. */
+      /** Runs an attack. Prints its memory, its time and the slowest response to another client. */
       const measured = async (name: string, attack: () => Promise<string>) => {
         const [memory, cpu, started] = [residentMiB(pid) ?? 0, cpuSeconds(pid) ?? 0, performance.now()];
         let highest = memory;
@@ -155,10 +156,10 @@ describe.concurrent.each(TRANSPORTS)("swarms over %s", (transport) => {
         });
       }
 
-      await measured("900 sockets that never say who they are", async () => {
+      await measured("900 sockets that never send connect", async () => {
         const before = residentMiB(pid) ?? 0;
         const started = performance.now();
-        const clients = await openStrangers(900, "127.0.0.70");
+        const clients = await openNewcomers(900, "127.0.0.70");
         const each = (1_024 * ((residentMiB(pid) ?? 0) - before)) / clients.length;
         const times = await Promise.all(
           clients.map(async (client) => {
@@ -173,8 +174,8 @@ describe.concurrent.each(TRANSPORTS)("swarms over %s", (transport) => {
         return `${clients.length} closed with 4408 after ${least.toFixed(1)} to ${most.toFixed(1)} s, ${each.toFixed(0)} KiB each`;
       });
 
-      await measured("300 sockets that say too much before who they are", async () => {
-        const clients = await openStrangers(300, "127.0.0.71");
+      await measured("300 sockets whose first message is too long", async () => {
+        const clients = await openNewcomers(300, "127.0.0.71");
         for (const client of clients) client.send({ type: "connect", token: "x".repeat(16_384) });
         await Promise.all(clients.map((client) => client.until(() => client.closeFrame !== undefined)));
         expect(new Set(clients.map((client) => client.closeFrame?.closed))).toEqual(new Set([1009]));

@@ -8,13 +8,13 @@ import { GatewayProcess, runCli } from "../support/process.ts";
 import { sendRaw } from "../support/raw.ts";
 import { TRANSPORTS } from "../support/transports.ts";
 
-// Unique texts stand wherever something secret or private goes in. The tests search all output for them.
+// Every secret or private input contains a unique text. The tests search all output for these texts.
 
 const MARK = `canary${randomBytes(6).toString("hex")}`;
 const SECRET = `${MARK}-secret-that-is-long-enough-for-anybody`;
 const OTHER_SECRET = `${MARK}-secret-of-the-other-app-long-enough`;
 const METRICS_TOKEN = `${MARK}-metrics-token`;
-/** Data of users: it goes to those who may watch them, and to no log. */
+/** Data of users. Subscribers with the right grants receive it, and no log contains it. */
 const PRIVATE = `${MARK}-private`;
 const APPS = JSON.stringify([
   { id: "app", secrets: [SECRET] },
@@ -24,7 +24,7 @@ const APPS = JSON.stringify([
 const app = (exp?: number) => mintToken("app", SECRET, { tokenType: "app" }, exp);
 const alice = () => mintToken("app", SECRET, { tokenType: "user", sub: "alice", read: "all" });
 
-/** A token that is refused, with something private in its claims; nothing of it may be repeated. */
+/** A refused token with private claims. No output may repeat any part of it. */
 const BAD_TOKENS: readonly (() => Promise<string>)[] = [
   () => mintToken("app", OTHER_SECRET, { tokenType: "user", sub: PRIVATE }),
   () => mintToken("other", SECRET, { tokenType: "user", sub: PRIVATE }),
@@ -37,11 +37,11 @@ const BAD_TOKENS: readonly (() => Promise<string>)[] = [
   async () => `${(await app()).slice(0, -3)}.${PRIVATE}`,
 ];
 
-/** Everything that must not be in `text`: the mark, and the parts of these tokens. */
+/** Returns the forbidden parts of `text`: the mark, and parts of these tokens. */
 function expectNone(text: string, tokens: readonly string[], where: string): void {
   expect(text.includes(MARK) ? text : "", where).toBe("");
   for (const token of tokens) {
-    // The header of a token says nothing, and is that of every other.
+    // The header is the same in every token, so it is not secret.
     for (const part of token.split(".").slice(1)) {
       if (part.length > 8) expect(text.includes(part) ? text : "", where).toBe("");
     }
@@ -77,7 +77,7 @@ describe.each(TRANSPORTS)("canaries over %s", (TRANSPORT) => {
     return response.status;
   }
 
-  /** What a socket receives until it is closed, or has sent everything. */
+  /** Sends messages over a socket. Collects what comes until all is answered or the socket is closed. */
   async function tell(messages: readonly string[], path = "/v1/app/realtime", headers = {}): Promise<void> {
     const socket = new WebSocket(`ws://127.0.0.1:${port}${path}`, ["presence.v1"], { headers });
     socket.on("message", (data) => answers.push(String(data)));
@@ -88,7 +88,7 @@ describe.each(TRANSPORTS)("canaries over %s", (TRANSPORT) => {
     socket.on("error", () => {});
     socket.on("open", () => {
       for (const message of messages) socket.send(message);
-      // Answered after all that was sent; where the socket is closed before, nothing is waited for.
+      // The gateway answers this after everything else. A socket that is closed earlier needs no wait.
       socket.send(JSON.stringify({ type: "ping" }));
     });
     socket.on("message", (data) => {
@@ -102,7 +102,7 @@ describe.each(TRANSPORTS)("canaries over %s", (TRANSPORT) => {
     });
   }
 
-  it("go in by every interface", async () => {
+  it("enter by every interface", async () => {
     for (const token of [...tokens, SECRET, OTHER_SECRET, METRICS_TOKEN]) {
       await tell([JSON.stringify({ type: "connect", token })], "/v1/other/realtime");
       const authorization = `Bearer ${token.trim()}`;
@@ -182,7 +182,7 @@ describe.each(TRANSPORTS)("canaries over %s", (TRANSPORT) => {
     expect(answers.length).toBeGreaterThan(150);
   });
 
-  it("come out of none of them", async () => {
+  it("are in no output", async () => {
     expect(await run.stop()).toBe(0);
     expectNone(run.output, tokens, "the log");
     expect(run.errors).toBe("");
@@ -194,7 +194,7 @@ describe.each(TRANSPORTS)("canaries over %s", (TRANSPORT) => {
     );
   });
 
-  it("are in no log of a crash", async () => {
+  it("are not in the log of a crash", async () => {
     const gateway = await TestGateway.start(TRANSPORT);
     const broken = () => {
       throw new Error("a defect");
@@ -208,7 +208,7 @@ describe.each(TRANSPORTS)("canaries over %s", (TRANSPORT) => {
       .catch(() => ({ text: "" }));
     gateway.gateway.crashed(Object.assign(new Error("another defect"), { code: "X" }));
     const log = gateway.log.join("");
-    // Two of them are alike, so one of these may be left out.
+    // Two of the crashes are of the same kind, so the log may omit one.
     expect(log.match(/a handler crashed/g)!.length).toBeGreaterThanOrEqual(2);
     expectNone(log + answer.text + JSON.stringify(client.inbox), [], "the log of a crash");
     await gateway.stop();
@@ -221,7 +221,7 @@ describe("canaries on the command line and in the environment", () => {
   afterAll(() => host.stop());
 
   it.each<[string, readonly string[], Record<string, string>]>([
-    ["APPS that are cut off", [], { APPS: `[{"id":"app","secrets":[${quoted}` }],
+    ["APPS that are truncated", [], { APPS: `[{"id":"app","secrets":[${quoted}` }],
     ["APPS with a misspelled field", [], { APPS: `[{"id":"app","secret":${quoted}}]` }],
     ["secrets that are a map", [], { APPS: `[{"id":"app","secrets":{"a":${quoted}}}]` }],
     ["the secret in place of APPS", [], { APPS: SECRET }],
@@ -230,15 +230,23 @@ describe("canaries on the command line and in the environment", () => {
     ["an option of serve", ["serve", `--secret=${SECRET}`], {}],
     ["an unknown option", ["query", `--secrte=${SECRET}`], {}],
     ["a secret without an app", ["query"], { APP_SECRET: SECRET }],
-    ["a gateway that there is not", ["query", "--url", "http://127.0.0.1:1", "-a", "app", "-s", SECRET], {}],
+    [
+      "a gateway that does not exist",
+      ["query", "--url", "http://127.0.0.1:1", "-a", "app", "-s", SECRET],
+      {},
+    ],
     [
       "an address with a password",
       ["query", "--url", `http://u:${SECRET}@127.0.0.1:1`, "-a", "app", "-s", SECRET],
       {},
     ],
-    ["an address that is none", ["watch", "--url", `no:${SECRET}`, "-a", "app", "-s", SECRET], {}],
+    ["an address that is not valid", ["watch", "--url", `no:${SECRET}`, "-a", "app", "-s", SECRET], {}],
     ["a bad duration", ["token", "app", "-a", "app", "--expires", "soon"], { APP_SECRET: SECRET }],
-    ["a token to nowhere", ["query", "--url", "http://127.0.0.1:1", "-a", "app", "-t", SECRET], {}],
+    [
+      "a token for an address without a gateway",
+      ["query", "--url", "http://127.0.0.1:1", "-a", "app", "-t", SECRET],
+      {},
+    ],
     ["help", ["query", "--help"], { APP_SECRET: SECRET, APP_TOKEN: SECRET, APP_ID: "app" }],
   ])("%s", async (_name, args, env) => {
     const { code, output, errors } = await host.run(args, env);
@@ -248,8 +256,8 @@ describe("canaries on the command line and in the environment", () => {
   });
 
   it.each<[string, Record<string, string>]>([
-    ["APPS that are cut off", { APPS: `[{"id":"app","secrets":[${quoted}` }],
-    ["an address that is not ours", { APPS, METRICS_TOKEN, HOST: "192.0.2.1", TRANSPORT: "ws" }],
+    ["APPS that are truncated", { APPS: `[{"id":"app","secrets":[${quoted}` }],
+    ["an address of another machine", { APPS, METRICS_TOKEN, HOST: "192.0.2.1", TRANSPORT: "ws" }],
   ])("%s, in a process of its own", async (_name, env) => {
     const { code, output, errors } = await runCli([], env);
     expect(code).toBe(1);
@@ -257,7 +265,7 @@ describe("canaries on the command line and in the environment", () => {
     expectNone(output + errors, [], "what is printed");
   });
 
-  it("a token has its claims, and not the secret", async () => {
+  it("a token contains its claims, but not the secret", async () => {
     const { code, output } = await runCli(["token", "app", "-a", "app"], { APP_SECRET: SECRET });
     expect(code).toBe(0);
     expect(output).toMatch(/^[\w-]+\.[\w-]+\.[\w-]+\n$/);

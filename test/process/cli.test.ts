@@ -4,8 +4,8 @@ import { APP, SECRET, TestGateway } from "../support/gateway.ts";
 import { GatewayProcess, runCli } from "../support/process.ts";
 import { TRANSPORTS } from "../support/transports.ts";
 
-// The command line as it is installed, against a real gateway. `npm test` builds it first.
-// `runCli` is a process each, once for each way to end; what differs in words only shares one.
+// The built command line runs against a real gateway. `npm test` builds it first. `runCli` starts a process,
+// which is done once for each way to end. Cases that differ only in their texts share a process.
 
 const host = new CliHost();
 let gateway: TestGateway;
@@ -31,7 +31,7 @@ afterAll(async () => {
 
 const hosted: typeof runCli = (args, environment) => host.run(args, environment);
 
-/** An error is one line on standard error, without a stack or a secret, and nothing else. */
+/** Checks that the only output is one error line, without a stack and without a secret. */
 async function expectError(args: readonly string[], expected: RegExp, environment = env, run = hosted) {
   const { code, output, errors } = await run(args, environment);
   expect(errors).toMatch(/^presence-gateway: [^\n]+\n$/);
@@ -57,7 +57,7 @@ describe("help", () => {
     expect(output).toMatch(/ npx presence-gateway /);
   });
 
-  it("has the version", async () => {
+  it("prints the version", async () => {
     expect(await runCli(["--version"])).toMatchObject({
       code: 0,
       output: expect.stringMatching(/^\d+\.\d+\.\d+\n$/),
@@ -85,7 +85,7 @@ describe("wrong usage", () => {
     [["query", "--focused", "--not-focused"], /cannot be used with/],
     [["query", "--filter", "{}", "--user", "alice"], /cannot be used with/],
     [["query", "--filter", "{"], /--filter must be JSON/],
-    [["query", "--filter", '{"userId":"alice"}'], /Unrecognized key: "userId"/],
+    [["query", "--filter", '{"userId":"alice"}'], /userId: is not known here: did you mean userIds\?/],
     [["query", "--conversation", ""], /selectedConversationId: must have 1 to 255 characters/],
     [["watch", "--app", "a\nb"], /--app <id>' argument 'a b' is invalid/],
     [["crowd", "0"], /must be a whole number from 1 to 50000/],
@@ -100,31 +100,35 @@ describe("wrong usage", () => {
   });
 });
 
-describe("a gateway that cannot be reached", () => {
+describe("a gateway that cannot be used", () => {
   it.each<[string, Record<string, string>, RegExp]>([
     [
-      "that is not named",
+      "because no option names it",
       { PORT: "1" },
       /no gateway in development mode runs on port 1 .* set --url, --app and/,
     ],
     [
-      "without a secret",
+      "because there is no secret",
       { GATEWAY_URL: "http://x", APP_ID: "x" },
       /set --secret \(APP_SECRET\) or --token \(APP_TOKEN\) too/,
     ],
-    ["with a secret alone", { APP_SECRET: SECRET }, /set --url \(GATEWAY_URL\) and --app \(APP_ID\) too/],
     [
-      "at no address",
+      "because there is only a secret",
+      { APP_SECRET: SECRET },
+      /set --url \(GATEWAY_URL\) and --app \(APP_ID\) too/,
+    ],
+    [
+      "because its address is not valid",
       { GATEWAY_URL: "here", APP_ID: "x", APP_SECRET: SECRET },
       /must be an address such as http/,
     ],
     [
-      "with a password",
+      "because its address has a password",
       { GATEWAY_URL: `http://u:${encodeURIComponent(SECRET)}@x`, APP_ID: "x", APP_TOKEN: "x" },
       /must have no user/,
     ],
     [
-      "where nobody listens",
+      "because nothing listens there",
       { GATEWAY_URL: "http://127.0.0.1:1", APP_ID: "x", APP_SECRET: SECRET },
       /at http:\/\/127\.0\.0\.1:1: connect ECONNREFUSED/,
     ],
@@ -138,7 +142,7 @@ describe("a gateway that cannot be reached", () => {
       await expectError([command], /127\.0\.0\.1:1/, nowhere, runCli);
   });
 
-  it("as it does not know the app, or takes no such secret or token", async () => {
+  it("because it does not know the app, or refuses the secret or token", async () => {
     await expectError(["query", "--app", "other"], /it does not know this app/);
     await expectError(["watch", "--secret", "wrong"], /it does not take this secret or token/);
     await expectError(["query", "--token", "wrong"], /no valid token/);
@@ -159,7 +163,7 @@ describe("token", () => {
     return JSON.parse(Buffer.from(output.split(".")[1]!, "base64url").toString());
   }
 
-  it("has the grants and the lifetime of the options", async () => {
+  it("has the grants and lifetime that the options name", async () => {
     const now = Math.floor(Date.now() / 1000);
     const alice = { iss: APP, tokenType: "user", sub: "alice" };
     const { exp, ...hour } = await claims("user", "alice");
@@ -178,7 +182,7 @@ describe("token", () => {
     expect(await claims("app", "--expires", "never")).toEqual({ iss: APP, tokenType: "app" });
   });
 
-  it("is accepted by the gateway, and grants what it says", async () => {
+  it("is accepted by the gateway, and grants what its claims say", async () => {
     const { output } = await runCli(["token", "user", "dan", "--read-conversation", "c1"], env);
     const socket = await gateway.socket();
     socket.send({ type: "connect", token: output.trim() });
@@ -187,7 +191,7 @@ describe("token", () => {
     expect((await hosted(["query", "--conversation", "c1"], withToken)).code).toBe(0);
     expect((await hosted(["query", "--user", "dan"], withToken)).code).toBe(1);
     await expectError(["query"], /the token does not allow this filter/, withToken);
-    // What is on the command line goes before what is in the environment.
+    // Options take precedence over the environment.
     expect((await hosted(["query", "--secret", SECRET], withToken)).code).toBe(0);
   });
 });
@@ -219,13 +223,13 @@ describe("query", () => {
     expect(code).toBe(expected.length > 0 ? 0 : 1);
   });
 
-  it("prints the response of the HTTP API as JSON, without control characters of a terminal", async () => {
+  it("prints the response of the HTTP API as JSON, without control characters", async () => {
     const { output } = await runCli(["query", "--json"], env);
     expect(JSON.parse(output).data).toEqual(await gateway.query());
     expect(output.trimEnd()).not.toMatch(/\p{Cc}|\p{Bidi_Control}/u);
   });
 
-  it("prints a table for people", async () => {
+  it("prints a table", async () => {
     const { output } = await runCli(["query"], env);
     const shown = "mallory\\u{202e}\\u{2066} \\u{200b}";
     const line = (cells: string[]) =>
@@ -245,7 +249,7 @@ describe("query", () => {
   });
 });
 
-it("without any option, it is about the gateway in development mode on this machine", async () => {
+it("without options, a command uses the gateway in development mode on this machine", async () => {
   const development = new GatewayProcess();
   try {
     const here = { PORT: String(await development.port()) };

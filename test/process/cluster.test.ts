@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { describe, expect, it, type TestContext } from "vitest";
 import { mintToken } from "../../src/server/auth/mint.ts";
 import { RedisConnection } from "../../src/server/cluster/redis-connection.ts";
 import { keysOf } from "../../src/server/cluster/redis-scripts.ts";
@@ -11,84 +11,103 @@ import { PATIENCE_MS, until } from "../support/until.ts";
 const APP = "app";
 const SECRET = "a secret of the cluster tests, long enough";
 const LEASE_MS = 3_000;
-/** Long enough for a client to come back in time on a machine that is busy with other things. */
+/** Long enough for a client to reconnect in time on a busy machine. */
 const WINDOW_MS = 8_000;
 
-describe.skipIf(!hasRedis())("processes that share a Redis", () => {
-  let redis: RedisServer;
-  const processes: GatewayProcess[] = [];
-  const clients: TestClient[] = [];
+/** One Redis and the processes that share it, for one test. */
+class Nodes {
+  readonly #redis: RedisServer;
+  readonly #processes: GatewayProcess[] = [];
+  readonly #clients: TestClient[] = [];
 
-  beforeEach(async () => {
-    redis = await RedisServer.start();
-  });
-  afterEach(async () => {
-    for (const client of clients.splice(0)) client.terminate();
-    await Promise.all(processes.splice(0).map((each) => each.stop("SIGKILL")));
-    await redis.stop();
-  });
+  private constructor(redis: RedisServer) {
+    this.#redis = redis;
+  }
 
-  function run(env: Record<string, string> = {}): GatewayProcess {
+  /** All processes end with the test. */
+  static async of({ onTestFinished }: TestContext): Promise<Nodes> {
+    const nodes = new Nodes(await RedisServer.start());
+    onTestFinished(() => nodes.#stop());
+    return nodes;
+  }
+
+  async #stop(): Promise<void> {
+    for (const client of this.#clients) client.terminate();
+    await Promise.all(this.#processes.map((each) => each.stop("SIGKILL")));
+    await this.#redis.stop();
+  }
+
+  get url(): string {
+    return this.#redis.url;
+  }
+
+  run(env: Record<string, string> = {}): GatewayProcess {
     const gateway = new GatewayProcess({
       APPS: JSON.stringify([{ id: APP, secrets: [SECRET] }]),
       HOST: "127.0.0.1",
-      REDIS_URL: redis.url,
+      REDIS_URL: this.url,
       NODE_LEASE_MS: String(LEASE_MS),
       RESUME_WINDOW_MS: String(WINDOW_MS),
       DRAIN_MS: "300",
-      // Nobody stops typing because a test is slow.
+      // So long that typing does not end because a test is slow.
       TYPING_TIMEOUT_MS: "3600000",
       ...env,
     });
-    processes.push(gateway);
+    this.#processes.push(gateway);
     return gateway;
   }
 
-  async function start(env: Record<string, string> = {}): Promise<{ process: GatewayProcess; port: number }> {
-    const process = run(env);
+  async start(env: Record<string, string> = {}): Promise<{ process: GatewayProcess; port: number }> {
+    const process = this.run(env);
     const port = await process.port();
     await until(async () => (await fetch(`http://127.0.0.1:${port}/readyz`)).status === 200);
     return { process, port };
   }
 
-  async function connect(port: number, userId?: string): Promise<TestClient> {
+  async connect(port: number, userId?: string): Promise<TestClient> {
     const client = await TestClient.open(`ws://127.0.0.1:${port}/v1/${APP}/realtime`);
-    clients.push(client);
+    this.#clients.push(client);
     const claims =
       userId === undefined ? ({ tokenType: "app" } as const) : ({ tokenType: "user", sub: userId } as const);
     client.send({ type: "connect", token: await mintToken(APP, SECRET, claims) });
     await client.next("connected");
     return client;
   }
+}
 
-  it("must have ids of their own: the second node ends, with a line that says why", async () => {
-    await start({ NODE_ID: "node-1" });
-    const second = run({ NODE_ID: "node-1" });
+// The tests run at once, because each has its own Redis and mostly waits for leases and windows.
+describe.skipIf(!hasRedis())("processes that share a Redis", { concurrent: true }, () => {
+  it("need different ids: a second node with the same id ends with an error line", async (context) => {
+    const nodes = await Nodes.of(context);
+    await nodes.start({ NODE_ID: "node-1" });
+    const second = nodes.run({ NODE_ID: "node-1" });
     expect(await second.exited).toBe(1);
     expect(second.errors).toBe('presence-gateway: NODE_ID "node-1" is taken by another node\n');
     expect(second.output).not.toContain("joined the cluster");
   });
 
-  it("may have the name of one that is dead, once its lease is over", async () => {
-    const first = await start({ NODE_ID: "node-1" });
-    const client = await connect(first.port, "alice");
+  it("may use the id of a dead node when its lease is over", async (context) => {
+    const nodes = await Nodes.of(context);
+    const first = await nodes.start({ NODE_ID: "node-1" });
+    const client = await nodes.connect(first.port, "alice");
     const sessionId = await client.open({});
-    const raw = await RedisConnection.open(redis.url);
+    const raw = await RedisConnection.open(nodes.url);
     await until(async () => (await raw.ask(["HLEN", keysOf(0).rows], PATIENCE_MS)) === 1);
     raw.close();
     await first.process.stop("SIGKILL");
-    const second = await start({ NODE_ID: "node-1" });
+    const second = await nodes.start({ NODE_ID: "node-1" });
     // Redis kept the sessions, and their clients come back.
-    const again = await connect(second.port, "alice");
+    const again = await nodes.connect(second.port, "alice");
     expect(await again.ask({ type: "open", kind: "widget", sessionId })).toMatchObject({ resumed: true });
   });
 
-  it("lose one by kill -9: users who come back never leave, the others leave once", async () => {
-    const [a, b] = [await start(), await start()];
-    const watcher = await connect(b.port);
+  it("lose a node by kill -9: users who come back never leave, and the others leave once", async (context) => {
+    const nodes = await Nodes.of(context);
+    const [a, b] = [await nodes.start(), await nodes.start()];
+    const watcher = await nodes.connect(b.port);
     const { view } = await watcher.subscribe({});
     const held: { userId: string; sessionId: string }[] = [];
-    const source = await connect(a.port);
+    const source = await nodes.connect(a.port);
     for (let i = 0; i < 50; i++) {
       const userId = `user-${i}`;
       held.push({ userId, sessionId: await source.open({ userId }) });
@@ -98,7 +117,7 @@ describe.skipIf(!hasRedis())("processes that share a Redis", () => {
     watcher.inbox.length = 0;
     await a.process.stop("SIGKILL");
     const killedAt = performance.now();
-    const half = await connect(b.port);
+    const half = await nodes.connect(b.port);
     for (const { userId, sessionId } of held.slice(0, 25)) {
       const answer = await half.ask({ type: "open", kind: "widget", userId, sessionId });
       expect(answer).toMatchObject({ sessionId, resumed: true });
@@ -122,11 +141,12 @@ describe.skipIf(!hasRedis())("processes that share a Redis", () => {
     );
   });
 
-  it("stand still and go on: no user leaves before the lease is over, and all are back after it", async () => {
-    const [a, b] = [await start(), await start()];
-    const watcher = await connect(b.port);
+  it("stop and continue: no user leaves before the lease is over, and all are back afterwards", async (context) => {
+    const nodes = await Nodes.of(context);
+    const [a, b] = [await nodes.start(), await nodes.start()];
+    const watcher = await nodes.connect(b.port);
     await watcher.subscribe({});
-    const alice = await connect(a.port, "alice");
+    const alice = await nodes.connect(a.port, "alice");
     await alice.open({});
     await watcher.next("diff");
     process.kill(a.process.child.pid!, "SIGSTOP");
@@ -143,16 +163,17 @@ describe.skipIf(!hasRedis())("processes that share a Redis", () => {
     expect(alice.inbox).toEqual([]);
   });
 
-  it("hand over on SIGTERM, and end with 0", async () => {
-    const [a, b] = [await start(), await start()];
-    const watcher = await connect(b.port);
+  it("hand their sessions over on SIGTERM, and end with 0", async (context) => {
+    const nodes = await Nodes.of(context);
+    const [a, b] = [await nodes.start(), await nodes.start()];
+    const watcher = await nodes.connect(b.port);
     await watcher.subscribe({});
-    const alice = await connect(a.port, "alice");
+    const alice = await nodes.connect(a.port, "alice");
     const sessionId = await alice.open({ isTyping: true });
     await watcher.next("diff");
     const ended = a.process.stop("SIGTERM");
     await alice.closed;
-    const again = await connect(b.port, "alice");
+    const again = await nodes.connect(b.port, "alice");
     expect(await again.ask({ type: "open", kind: "widget", sessionId })).toMatchObject({ resumed: true });
     expect(await ended).toBe(0);
     await delay(WINDOW_MS + 1_000);

@@ -24,7 +24,7 @@ it("a crowd connects, is visible, and leaves on a signal", async () => {
   const conversations = Object.values(await gateway.query()).flatMap(({ widgets }) =>
     widgets.map((widget: { selectedConversationId: string }) => widget.selectedConversationId),
   );
-  // Some widgets show none.
+  // Some widgets show no conversation.
   expect([...new Set(conversations)].filter((id) => id !== null).sort()).toEqual([
     "conversation-1",
     "conversation-2",
@@ -35,14 +35,14 @@ it("a crowd connects, is visible, and leaves on a signal", async () => {
   await until(() => users() === 0);
 });
 
-it("a crowd leaves after its time", async () => {
+it("a crowd leaves when its duration is over", async () => {
   const { code, output } = await runCli(["crowd", "--users", "3", "--seconds", "2"], env);
   expect(code).toBe(0);
   expect(output).toMatch(/^3 users (?:.*\n)*everybody has left\n$/);
   await until(() => users() === 0);
 });
 
-it("a crowd that the gateway refuses says why", async () => {
+it("a crowd prints why the gateway refuses it", async () => {
   const PORT = String(await ownPort());
   const other = await TestGateway.start("ws", {
     env: { PORT },

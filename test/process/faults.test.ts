@@ -23,7 +23,7 @@ function expectOneLine({ code, output, errors }: CliRun): void {
   expect(output).not.toContain('"msg":"started"');
 }
 
-describe("a start with a bad environment ends with one line", () => {
+describe("a start with a bad environment ends with one error line", () => {
   const host = new CliHost();
   let folder: string;
   beforeAll(() => {
@@ -39,20 +39,20 @@ describe("a start with a bad environment ends with one line", () => {
   it.each<[string, () => Record<string, string>]>([
     ["a folder as APPS_FILE", () => ({ APPS_FILE: folder })],
     ["an empty APPS_FILE", () => ({ APPS_FILE: join(folder, "empty.json") })],
-    ["an APPS_FILE that is no text", () => ({ APPS_FILE: join(folder, "binary.json") })],
+    ["an APPS_FILE that is not text", () => ({ APPS_FILE: join(folder, "binary.json") })],
     ["APPS and APPS_FILE", () => ({ APPS, APPS_FILE: folder })],
-    ["APPS that are empty", () => ({ APPS: "[]" })],
-    ["a REDIS_URL of nonsense", () => ({ APPS, REDIS_URL: "redis:/\u009b/user:hunter2@" })],
-    ["a HOST of everybody without apps", () => ({ HOST: "::" })],
-    ["TRUST_PROXY of nonsense", () => ({ APPS, TRUST_PROXY: "everybody\u009b31m" })],
-    ["a LOG_LEVEL of nonsense", () => ({ APPS, LOG_LEVEL: "loud" })],
-    ["a TRANSPORT of nonsense", () => ({ APPS, TRANSPORT: "quic" })],
-    ["a NODE_ID of nonsense", () => ({ APPS, NODE_ID: "a\u0007b" })],
-    ["a MAX_CONNECTIONS of nonsense", () => ({ APPS, MAX_CONNECTIONS: "-1" })],
+    ["an empty list of APPS", () => ({ APPS: "[]" })],
+    ["an invalid REDIS_URL", () => ({ APPS, REDIS_URL: "redis:/\u009b/user:hunter2@" })],
+    ["a HOST that is every address, without apps", () => ({ HOST: "::" })],
+    ["an invalid TRUST_PROXY", () => ({ APPS, TRUST_PROXY: "everybody\u009b31m" })],
+    ["an unknown LOG_LEVEL", () => ({ APPS, LOG_LEVEL: "loud" })],
+    ["an unknown TRANSPORT", () => ({ APPS, TRANSPORT: "quic" })],
+    ["an invalid NODE_ID", () => ({ APPS, NODE_ID: "a\u0007b" })],
+    ["an invalid MAX_CONNECTIONS", () => ({ APPS, MAX_CONNECTIONS: "-1" })],
   ])("%s", async (_name, env) => expectOneLine(await host.run([], env())));
 });
 
-describe.concurrent("a start that can't listen ends, with one line", () => {
+describe.concurrent("a start that cannot listen ends with one error line", () => {
   let taken: ReturnType<typeof createServer>;
   let PORT: string;
   beforeAll(async () => {
@@ -63,10 +63,10 @@ describe.concurrent("a start that can't listen ends, with one line", () => {
   afterAll(() => void taken.close());
 
   it.each<[string, () => Record<string, string>]>([
-    ["a HOST that there is not, over ws", () => ({ TRANSPORT: "ws", HOST: "nowhere.invalid" })],
-    ["a HOST that is no name", () => ({ HOST: "a b\u2028c\u001b[31m" })],
-    ["a port that is taken, over ws", () => ({ TRANSPORT: "ws", HOST: "127.0.0.1", PORT })],
-    ["a port that is taken", () => ({ HOST: "127.0.0.1", PORT })],
+    ["a HOST that does not exist, over ws", () => ({ TRANSPORT: "ws", HOST: "nowhere.invalid" })],
+    ["a HOST that is not a valid name", () => ({ HOST: "a b\u2028c\u001b[31m" })],
+    ["a port that is in use, over ws", () => ({ TRANSPORT: "ws", HOST: "127.0.0.1", PORT })],
+    ["a port that is in use", () => ({ HOST: "127.0.0.1", PORT })],
   ])("%s", async (_name, env) => {
     expectOneLine(await runCli([], { APPS, ...env() }));
   });
@@ -77,20 +77,21 @@ interface NodeState {
   readonly eventLoopDelayMs: { readonly p99: number; readonly max: number };
 }
 
-/** A function of the shell, which says by its standard error what to signal. */
+/** A shell function that starts a gateway. Its standard error names the process to signal. */
 const GATEWAY = `gateway() { sh -c 'echo pid $$ >&2; exec "$NODE" dist/main.js'; }`;
 
-describe.each(TRANSPORTS)("over %s a log that can't be written", (TRANSPORT) => {
+describe.each(TRANSPORTS)("over %s, a log that cannot be written", (TRANSPORT) => {
   const pids: number[] = [];
   afterAll(() => {
     for (const pid of pids) if (isThere(pid)) process.kill(pid, "SIGKILL");
   });
 
   /**
-   * A gateway whose standard output is what the shell makes of `command`, in which `gateway` stands for it.
+   * Starts a gateway in a shell command, in which `gateway` is the program. The command redirects its
+   * standard output.
    */
   async function run(command: string) {
-    // Nobody reads where it says which port it was given.
+    // Nobody reads the log line that contains the port, so the test chooses the port.
     const port = await ownPort();
     const nodeId = `node-at-${port}`;
     const env = {
@@ -125,7 +126,7 @@ describe.each(TRANSPORTS)("over %s a log that can't be written", (TRANSPORT) => 
     });
     const headers = { authorization: `Bearer ${SECRET}` };
     const node = async () => (await (await fetch(`${url}/v1/app/node`, { headers })).json()) as NodeState;
-    // It is the one that was started.
+    // Checks that the answer comes from the gateway of this test.
     expect(await node()).toMatchObject({ nodeId });
     return { child, errors: () => errors, url, status, node };
   }
@@ -133,13 +134,13 @@ describe.each(TRANSPORTS)("over %s a log that can't be written", (TRANSPORT) => 
   it.concurrent.each([
     ["goes to a full disk", "gateway > /dev/full"],
     ["goes to a pipe that is full and not read", "(head -c 65536 /dev/zero; gateway) | sleep 30"],
-    ["goes to a pipe that nobody has", "(sleep 0.3; gateway) | true"],
-    ["goes nowhere", "gateway >&-"],
+    ["goes to a pipe that no process reads", "(sleep 0.3; gateway) | true"],
+    ["goes to a closed output", "gateway >&-"],
   ])("%s: the gateway serves, and ends when it should", async (name, command) => {
     const { child, errors, url, status, node } = await run(command);
     const pid = Number(/^pid (\d+)\n/.exec(errors())![1]);
     pids.push(pid);
-    // Refusals are what is logged, a line a second for each reason.
+    // These refusals are logged, one line per second for each reason.
     for (let round = 0; round < 3; round++) {
       for (let i = 0; i < 50; i++) expect(await status("/v1/app/stats")).toBe(401);
       const socket = new WebSocket(`${url.replace("http", "ws")}/v1/app/realtime`);
@@ -152,7 +153,7 @@ describe.each(TRANSPORTS)("over %s a log that can't be written", (TRANSPORT) => 
     const { eventLoopDelayMs } = await node();
     process.stdout.write(`a log that ${name}, over ${TRANSPORT}: loop ${JSON.stringify(eventLoopDelayMs)}\n`);
     process.kill(pid, "SIGTERM");
-    // Five seconds on a quiet machine; the reader that sleeps before it reads the pipe does so for thirty.
+    // This takes five seconds on a quiet machine. The reader of the pipe sleeps for thirty seconds.
     await until(() => !isThere(pid));
     expect(errors()).toBe(`pid ${pid}\n`);
     child.kill();
@@ -161,7 +162,7 @@ describe.each(TRANSPORTS)("over %s a log that can't be written", (TRANSPORT) => 
 
 function isThere(pid: number): boolean {
   try {
-    // A process that has ended and was not waited for is a zombie.
+    // A process that has ended is a zombie until its parent waits for it.
     return !/^State:\tZ/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
   } catch {
     return false;

@@ -13,8 +13,8 @@ import { frame, upgradeRequest } from "../support/raw-websocket.ts";
 import { TRANSPORTS } from "../support/transports.ts";
 import { until } from "../support/until.ts";
 
-// One address that hoards what belongs to all: memory, by answers that it does not read and bodies that it
-// does not finish, and TCP connections. In a process of its own, whose memory and time are then its own, too.
+// One address hoards shared resources: memory, through unread responses and unfinished bodies, and TCP
+// connections. The gateway has a process of its own, so its memory is measured alone.
 
 const SECRET = "a secret that is long enough for anybody, and for this";
 const APPS = JSON.stringify([{ id: "app", secrets: [SECRET] }]);
@@ -22,9 +22,9 @@ const PATH = "/v1/app/realtime";
 const ENV = { APPS, HOST: "127.0.0.1", DRAIN_MS: "0" };
 const ATTACKER = "127.0.0.3";
 const MIB = 1024 * 1024;
-/** So large that few sockets may hold one that is not finished, on any machine. */
+/** So large that on any machine few sockets may hold an unfinished message. */
 const LARGEST_MESSAGE = 16 * MIB;
-/** The noise of measuring, and what parsers hold. Before, it was 135 MiB to 6 GiB. */
+/** Measuring noise plus the memory of parsers. Without the limits the growth was 135 MiB to 6 GiB. */
 const MAY_GROW_MIB = 50;
 
 function dial(port: number, localAddress = ATTACKER): Promise<Socket> {
@@ -33,7 +33,7 @@ function dial(port: number, localAddress = ATTACKER): Promise<Socket> {
   return once(tcp, "connect").then(() => tcp);
 }
 
-/** Writes a text over and over, as fast as it is taken, until so much is sent or the connection has ended. */
+/** Writes a text this many times, as fast as it is accepted. Stops when the connection has ended. */
 async function flood(tcp: Socket, text: string, times: number): Promise<void> {
   for (let i = 0; i < times && !tcp.destroyed; i++) {
     if (tcp.write(text)) continue;
@@ -44,7 +44,7 @@ async function flood(tcp: Socket, text: string, times: number): Promise<void> {
   }
 }
 
-/** What a bystander at another address is answered, over and over, while something is done. */
+/** Checks that a bystander at another address is served all the time while `act` runs. */
 async function whileServed<Result>(port: number, act: () => Promise<Result>): Promise<Result> {
   const token = await mintToken("app", SECRET, { tokenType: "user", sub: "bystander", read: "all" });
   const bystander = await TestClient.open(`ws://127.0.0.1:${port}${PATH}`);
@@ -77,7 +77,7 @@ async function whileServed<Result>(port: number, act: () => Promise<Result>): Pr
   }
 }
 
-/** The share of a core that a process uses when nothing happens. */
+/** The share of one core that a process uses while it is idle. */
 async function idleShare(pid: number): Promise<number> {
   await delay(500);
   const before = cpuSeconds(pid) ?? 0;
@@ -103,8 +103,14 @@ const PIPELINED: readonly [name: string, request: string][] = [
   ],
 ];
 
-describe.each(TRANSPORTS)("clients that hold memory over %s", (transport) => {
-  it("responses that are not read take bounded memory, and others are served meanwhile", async () => {
+// Both transports run at once, because each test has its own gateway process. The tests of one transport run
+// in sequence, so few attacks compete for the processor.
+describe.concurrent.each(TRANSPORTS)("clients that hold memory over %s", (transport) => {
+  describe.sequential("one after another", () => suite(transport));
+});
+
+function suite(transport: (typeof TRANSPORTS)[number]): void {
+  it("unread responses take bounded memory, and other clients are served meanwhile", async () => {
     const run = new GatewayProcess({ ...ENV, TRANSPORT: transport });
     try {
       const port = await run.port();
@@ -132,9 +138,9 @@ describe.each(TRANSPORTS)("clients that hold memory over %s", (transport) => {
     } finally {
       await run.stop();
     }
-  }, 120_000);
+  });
 
-  it("bodies of requests without rights are not kept", async () => {
+  it("bodies of unauthorized requests are not kept", async () => {
     const run = new GatewayProcess({ ...ENV, TRANSPORT: transport });
     try {
       const port = await run.port();
@@ -148,7 +154,7 @@ describe.each(TRANSPORTS)("clients that hold memory over %s", (transport) => {
         const body = Buffer.alloc(length - 1, "x");
         for (const tcp of attackers) {
           tcp.write(head);
-          // All but its last byte: a gateway that keeps the body would wait for it.
+          // The last byte is missing, so a gateway that keeps the body would wait for it.
           tcp.write(body);
           tcp.resume();
         }
@@ -158,116 +164,108 @@ describe.each(TRANSPORTS)("clients that hold memory over %s", (transport) => {
         }
         for (const tcp of attackers) tcp.destroy();
         process.stdout.write(`${transport}: 500 bodies of 511 KiB: +${(highest - before).toFixed(0)} MiB\n`);
-        // What is read and thrown away is garbage for a while.
+        // Discarded input remains as garbage for a while.
         expect(highest - before).toBeLessThan(2 * MAY_GROW_MIB);
       });
       expect(await idleShare(pid)).toBeLessThan(0.2);
     } finally {
       await run.stop();
     }
-  }, 60_000);
+  });
 
-  // `ws` ends a message that is too long before it is there: see test/attacks/unread-input.test.ts.
-  it.runIf(transport === "uws")(
-    "first messages that are not finished take bounded memory",
-    async () => {
-      // Each socket ends soon, so what is kept of those that have ended shows, too.
-      const env = { CONNECT_TIMEOUT_MS: "1000", MAX_MESSAGE_BYTES: String(LARGEST_MESSAGE) };
-      const run = new GatewayProcess({ ...ENV, ...env, TRANSPORT: transport });
-      try {
-        const port = await run.port();
-        const pid = run.child.pid!;
-        await whileServed(port, async () => {
-          const before = residentMiB(pid) ?? 0;
-          let highest = before;
-          const upgrade = upgradeRequest({ path: PATH });
-          // All but its last byte.
-          const message = frame({ payload: "x".repeat(261_000) }).subarray(0, -1);
-          const attackers: Socket[] = [];
-          let letIn = 0;
-          for (let round = 0; round < 3; round++) {
-            for (let i = 0; i < 1_000; i++) {
-              const tcp = connect({ port, host: "127.0.0.1", localAddress: ATTACKER, allowHalfOpen: true });
-              tcp.on("error", () => {});
-              tcp.on("data", (answer) => {
-                if (!answer.toString("latin1").startsWith("HTTP/1.1 101")) return;
-                letIn++;
-                tcp.write(message);
-              });
-              tcp.write(upgrade);
-              attackers.push(tcp);
-            }
-            for (let i = 0; i < 60; i++) {
-              highest = Math.max(highest, residentMiB(pid) ?? 0);
-              await delay(25);
-            }
+  // `ws` refuses a long message before it has arrived: see test/attacks/unread-input.test.ts.
+  it.runIf(transport === "uws")("unfinished first messages take bounded memory", async () => {
+    // Each socket ends soon, so memory that ended sockets still hold is measured too.
+    const env = { CONNECT_TIMEOUT_MS: "1000", MAX_MESSAGE_BYTES: String(LARGEST_MESSAGE) };
+    const run = new GatewayProcess({ ...ENV, ...env, TRANSPORT: transport });
+    try {
+      const port = await run.port();
+      const pid = run.child.pid!;
+      await whileServed(port, async () => {
+        const before = residentMiB(pid) ?? 0;
+        let highest = before;
+        const upgrade = upgradeRequest({ path: PATH });
+        // The last byte is missing.
+        const message = frame({ payload: "x".repeat(261_000) }).subarray(0, -1);
+        const attackers: Socket[] = [];
+        let letIn = 0;
+        for (let round = 0; round < 3; round++) {
+          for (let i = 0; i < 1_000; i++) {
+            const tcp = connect({ port, host: "127.0.0.1", localAddress: ATTACKER, allowHalfOpen: true });
+            tcp.on("error", () => {});
+            tcp.on("data", (answer) => {
+              if (!answer.toString("latin1").startsWith("HTTP/1.1 101")) return;
+              letIn++;
+              tcp.write(message);
+            });
+            tcp.write(upgrade);
+            attackers.push(tcp);
           }
-          for (const tcp of attackers) tcp.destroy();
-          const grown = (highest - before).toFixed(0);
-          process.stdout.write(
-            `${transport}: ${letIn} of 3,000 unfinished messages of 255 KiB: +${grown} MiB\n`,
-          );
-          expect(letIn).toBeGreaterThan(0);
-          // What one address may hold, and what parsers and answers take. Before, it was 614 MiB.
-          const { maxPerAddress } = new Newcomers(memoryBytes(), { maxMessageBytes: LARGEST_MESSAGE });
-          expect(highest - before).toBeLessThan((maxPerAddress * message.length) / MIB + 2 * MAY_GROW_MIB);
-        });
-      } finally {
-        await run.stop();
-      }
-    },
-    60_000,
-  );
+          for (let i = 0; i < 60; i++) {
+            highest = Math.max(highest, residentMiB(pid) ?? 0);
+            await delay(25);
+          }
+        }
+        for (const tcp of attackers) tcp.destroy();
+        const grown = (highest - before).toFixed(0);
+        process.stdout.write(
+          `${transport}: ${letIn} of 3,000 unfinished messages of 255 KiB: +${grown} MiB\n`,
+        );
+        expect(letIn).toBeGreaterThan(0);
+        // The limit for one address, plus parsers and responses. Without the limit it was 614 MiB.
+        const { maxPerAddress } = new Newcomers(memoryBytes(), { maxMessageBytes: LARGEST_MESSAGE });
+        expect(highest - before).toBeLessThan((maxPerAddress * message.length) / MIB + 2 * MAY_GROW_MIB);
+      });
+    } finally {
+      await run.stop();
+    }
+  });
 
   it.each([
-    ["that ask and stay", "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n", undefined],
-    ["that say nothing", "", undefined],
-    ["that do not finish what they ask", "GET /he", "althz"],
-  ])(
-    "connections of one address %s leave room for others",
-    async (_name, text, more = text) => {
-      const files = ["-c", "ulimit -n 640 && exec node dist/main.js"];
-      const run = new GatewayProcess({ ...ENV, TRANSPORT: transport }, files, "sh");
-      try {
-        const port = await run.port();
-        const pid = run.child.pid!;
-        const attackers: Socket[] = [];
-        for (let i = 0; i < 520; i++) {
-          const tcp = connect({ port, host: "127.0.0.1", localAddress: ATTACKER });
-          tcp.on("error", () => {});
-          tcp.resume();
-          if (text !== "") tcp.write(text);
-          attackers.push(tcp);
-        }
-        await until(() => attackers.every((tcp) => !tcp.connecting));
-        const honest = async (localAddress: string) => {
-          const client = await TestClient.open(`ws://127.0.0.1:${port}${PATH}`, { localAddress });
-          const token = await mintToken("app", SECRET, { tokenType: "user", sub: localAddress });
-          client.send({ type: "connect", token });
-          await client.next("connected");
-          return client;
-        };
-        const friends = [];
-        for (let i = 0; i < 40; i++) friends.push(await honest(`127.0.1.${i + 1}`));
-        // The attacker goes on, and connected clients stay.
-        for (const tcp of attackers) if (!tcp.destroyed && more !== "") tcp.write(more);
-        for (let i = 0; i < 40; i++) friends.push(await honest(`127.0.2.${i + 1}`));
-        for (const client of friends) await client.settled();
-        await delay(300);
-        const held = attackers.filter((tcp) => !tcp.closed).length;
-        process.stdout.write(`${transport}: ${held} of 520 connections held, 80 of 80 others let in\n`);
-        expect(held).toBeLessThanOrEqual(257);
-        for (const client of friends) client.terminate();
-        for (const tcp of attackers) tcp.destroy();
-        expect(await idleShare(pid)).toBeLessThan(0.2);
-        // HTTP clients make room by themselves: their connections end with their responses.
-        if (text === "") {
-          expect(run.output).toMatch(/"refusal":"tcp_connections","detail":"the share of an address"/);
-        }
-      } finally {
-        await run.stop();
+    ["that send a request and stay open", "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n", undefined],
+    ["that send nothing", "", undefined],
+    ["that do not finish a request", "GET /he", "althz"],
+  ])("connections of one address %s leave room for other addresses", async (_name, text, more = text) => {
+    const files = ["-c", "ulimit -n 640 && exec node dist/main.js"];
+    const run = new GatewayProcess({ ...ENV, TRANSPORT: transport }, files, "sh");
+    try {
+      const port = await run.port();
+      const pid = run.child.pid!;
+      const attackers: Socket[] = [];
+      for (let i = 0; i < 520; i++) {
+        const tcp = connect({ port, host: "127.0.0.1", localAddress: ATTACKER });
+        tcp.on("error", () => {});
+        tcp.resume();
+        if (text !== "") tcp.write(text);
+        attackers.push(tcp);
       }
-    },
-    60_000,
-  );
-});
+      await until(() => attackers.every((tcp) => !tcp.connecting));
+      const honest = async (localAddress: string) => {
+        const client = await TestClient.open(`ws://127.0.0.1:${port}${PATH}`, { localAddress });
+        const token = await mintToken("app", SECRET, { tokenType: "user", sub: localAddress });
+        client.send({ type: "connect", token });
+        await client.next("connected");
+        return client;
+      };
+      const friends = [];
+      for (let i = 0; i < 40; i++) friends.push(await honest(`127.0.1.${i + 1}`));
+      // The attacker continues, and connected clients keep their connections.
+      for (const tcp of attackers) if (!tcp.destroyed && more !== "") tcp.write(more);
+      for (let i = 0; i < 40; i++) friends.push(await honest(`127.0.2.${i + 1}`));
+      for (const client of friends) await client.settled();
+      await delay(300);
+      const held = attackers.filter((tcp) => !tcp.closed).length;
+      process.stdout.write(`${transport}: ${held} of 520 connections held, 80 of 80 others let in\n`);
+      expect(held).toBeLessThanOrEqual(257);
+      for (const client of friends) client.terminate();
+      for (const tcp of attackers) tcp.destroy();
+      expect(await idleShare(pid)).toBeLessThan(0.2);
+      // Connections with a request need no refusal, because they end with their response.
+      if (text === "") {
+        expect(run.output).toMatch(/"refusal":"tcp_connections","detail":"the share of an address"/);
+      }
+    } finally {
+      await run.stop();
+    }
+  });
+}

@@ -9,8 +9,8 @@ import { upgradeRequest } from "../support/raw-websocket.ts";
 import { TRANSPORTS } from "../support/transports.ts";
 import { PATIENCE_MS } from "../support/until.ts";
 
-// More clients than the process may open files. uWebSockets.js by itself would use a whole core for the
-// connection that it cannot accept, and accept no other.
+// There are more clients than files that the process may open. Without help uWebSockets.js would use a whole
+// core for the connection that it cannot accept, and would accept no other.
 
 const SECRET = "a secret that is long enough for anybody, and for this";
 const APPS = JSON.stringify([{ id: "app", secrets: [SECRET] }]);
@@ -19,8 +19,8 @@ const OPEN_FILES = 256;
 const CLIENTS = 1_000;
 const HELD_MS = 3_000;
 
-describe.each(TRANSPORTS)("with %s, a process that may open few files", (transport) => {
-  it("takes as many of a thousand clients as it can, uses no processor time for the rest, keeps those it has, and takes others when they go", async () => {
+describe.each(TRANSPORTS)("over %s, a process that may open few files", (transport) => {
+  it("accepts as many of a thousand clients as it can, spends no processor time on the rest, and accepts more when clients leave", async () => {
     const env = { APPS, HOST: "127.0.0.1", DRAIN_MS: "0", TRANSPORT: transport };
     const run = new GatewayProcess(env, ["-c", `ulimit -n ${OPEN_FILES} && exec node dist/main.js`], "sh");
     try {
@@ -39,7 +39,7 @@ describe.each(TRANSPORTS)("with %s, a process that may open few files", (transpo
         const tcp = connect(port, "127.0.0.1");
         tcp.on("error", () => {});
         tcp.resume();
-        // Some want a WebSocket, some a page, some say nothing.
+        // Some ask for a WebSocket, some for a page, and some send nothing.
         if (i % 3 === 0) tcp.write(upgradeRequest({ path: PATH }));
         if (i % 3 === 1) tcp.write("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n");
         crowd.push(tcp);
@@ -48,7 +48,7 @@ describe.each(TRANSPORTS)("with %s, a process that may open few files", (transpo
       const countKept = () => crowd.filter((tcp) => !tcp.closed).length;
       await expect.poll(countKept).toBeLessThan(OPEN_FILES);
       const kept = countKept();
-      // All of them come from one address: when many are open, a response ends its connection.
+      // All come from one address. While many are open, a response ends its connection.
       expect(kept).toBeGreaterThan(20);
 
       const cpuBefore = cpuSeconds(run.child.pid!);
@@ -80,7 +80,7 @@ describe.each(TRANSPORTS)("with %s, a process that may open few files", (transpo
       );
       for (const client of before) await client.settled();
       for (const client of before) client.terminate();
-      // All come from one address, which may not have all connections.
+      // All come from one address, whose share of connections is limited.
       expect(run.output).toMatch(/"refusal":"tcp_connections"/);
       expect(run.output).not.toContain("crash");
     } finally {

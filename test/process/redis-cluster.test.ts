@@ -12,7 +12,7 @@ import { RedisCluster, type RedisClusterNode, tell } from "../support/redis-clus
 import { PATIENCE_MS, until } from "../support/until.ts";
 
 const LEASE_MS = 2_000;
-/** Long enough for a client to come back in time on a machine that is busy with other things. */
+/** Long enough for a client to reconnect in time on a busy machine. */
 const WINDOW_MS = 6_000;
 const SHARDS = 4;
 const LARGE = { id: "large", secrets: [SECRET], shards: SHARDS };
@@ -27,7 +27,7 @@ describe.skipIf(!hasRedis())("nodes on a Redis Cluster of three masters", () => 
   let a: TestGateway;
   let b: TestGateway;
   const env = () => ({
-    // With no more rights than docs/operations.md says.
+    // The Redis user has only the rights that docs/operations.md lists.
     REDIS_URL: redis.url.replaceAll("//", "//presence:a-password@"),
     REDIS_SHARDS: String(SHARDS),
     NODE_LEASE_MS: String(LEASE_MS),
@@ -51,14 +51,14 @@ describe.skipIf(!hasRedis())("nodes on a Redis Cluster of three masters", () => 
   });
 
   const statusOf = async (gateway: TestGateway): Promise<string> => {
-    // Asked without a pause, it would have no time for anything else.
+    // Requests without a pause would keep it from doing anything else.
     await delay(20);
     return (await gateway.http("GET", "/readyz")).json.status;
   };
   const users = (gateway: TestGateway, appId: string) =>
     Array.from(gateway.presence(appId).table.all(), ({ user }) => user.userId).sort();
 
-  /** A back end of an app, which may open sessions for anybody. */
+  /** Connects a back end of an app, which may open sessions for every user. */
   async function enter(gateway: TestGateway, appId: string): Promise<TestClient> {
     const client = await gateway.socket({ appId });
     client.send({ type: "connect", token: await gateway.token({ tokenType: "app" }, undefined, appId) });
@@ -66,7 +66,7 @@ describe.skipIf(!hasRedis())("nodes on a Redis Cluster of three masters", () => 
     return client;
   }
 
-  /** An app whose keys are on one of these now, and a client that watches a user of it on the other node. */
+  /** Finds an app with keys on one of these masters. A client on the other node subscribes to its user. */
   async function appOn(
     nodes: readonly RedisClusterNode[],
     userId: string,
@@ -84,7 +84,7 @@ describe.skipIf(!hasRedis())("nodes on a Redis Cluster of three masters", () => 
   const areReady = () =>
     until(async () => (await statusOf(a)) === "ready" && (await statusOf(b)) === "ready");
 
-  it("have apps on each of them, and one that is large on all", async () => {
+  it("spread apps over the masters, and a large app over all of them", async () => {
     const masters = new Set<unknown>();
     for (const { id } of SMALL) {
       const source = await enter(a, id);
@@ -117,7 +117,7 @@ describe.skipIf(!hasRedis())("nodes on a Redis Cluster of three masters", () => 
     let isMoving = true;
     let n = 0;
     const flow = (async () => {
-      // However long that takes: many events are what this is about.
+      // This takes as long as it takes, because the test needs many events.
       while (isMoving || n <= 20) {
         await source.ask({ type: "update", sessionId, custom: { n: String(++n) } });
         await delay(2);
@@ -184,7 +184,7 @@ describe.skipIf(!hasRedis())("nodes on a Redis Cluster of three masters", () => 
     expect(watcher.inbox).toEqual([]);
   });
 
-  it("lose one of them: users who come back never leave, the others leave once", async () => {
+  it("lose one node: users who come back never leave, and the others leave once", async () => {
     const node = new GatewayProcess({ ...env(), APPS: JSON.stringify(APPS), HOST: "127.0.0.1" });
     try {
       const port = await node.port();
@@ -214,7 +214,7 @@ describe.skipIf(!hasRedis())("nodes on a Redis Cluster of three masters", () => 
     }
   });
 
-  it("find it though an address is dead, and do not take two Redises for one", async () => {
+  it("find the cluster although one address is dead, and refuse two different Redises", async () => {
     const nowhere = `redis://127.0.0.1:${await ownPort()}`;
     for (const { nodes } of SMALL.map(({ id }) => keys(id))) {
       const found = await findMaster([nowhere, redis.masters[1]!.server.url], nodes);

@@ -13,11 +13,11 @@ import { hasTool } from "../support/tools.ts";
 import { TRANSPORTS } from "../support/transports.ts";
 import { until } from "../support/until.ts";
 
-// The gateway as it is installed, in a process of its own. `npm test` builds it first.
+// The built gateway runs in its own process. `npm test` builds it first.
 
 const SECRET = "a secret that must not be in any log, whatever happens";
 const APPS = JSON.stringify([{ id: "app", secrets: [SECRET] }]);
-/** A silent connection is ended after ten seconds: a stop that waits for it takes as long. */
+/** The gateway ends a silent connection after ten seconds, so a stop that waits for it takes as long. */
 const SILENCE_MS = 9_000;
 
 const runs: GatewayProcess[] = [];
@@ -36,7 +36,7 @@ async function startGateway(env: Record<string, string>): Promise<{ run: Gateway
 
 function expectRefusal({ code, output, errors }: CliRun, expected: RegExp): void {
   expect(code).toBe(1);
-  // One line, no more, and no stack.
+  // Exactly one line, without a stack.
   expect(errors).toMatch(/^presence-gateway: [^\n]+\n$/);
   expect(errors).toMatch(expected);
   expect(errors + output).not.toContain(SECRET);
@@ -57,26 +57,29 @@ describe("a gateway refuses to start", () => {
 
   it.each<[string, Record<string, string>, RegExp]>([
     ["a bad PORT", { PORT: "http" }, /PORT must be a whole number from 0 to 65535, but is "http"/],
-    ["APPS_FILE that is not there", { APPS_FILE: "/nowhere/apps.json" }, /APPS_FILE .*ENOENT/],
-    ["APPS that are no JSON", { APPS: `[{"id":"app","secrets":["${SECRET}"` }, /APPS is not JSON/],
+    ["an APPS_FILE that does not exist", { APPS_FILE: "/nowhere/apps.json" }, /APPS_FILE .*ENOENT/],
+    ["APPS that are not JSON", { APPS: `[{"id":"app","secrets":["${SECRET}"` }, /APPS is not JSON/],
     ["APPS with a wrong field", { APPS: `[{"id":"app","secret":"${SECRET}"}]` }, /APPS is not valid/],
     ["a public HOST without apps", { HOST: "0.0.0.0" }, /HOST is "0\.0\.0\.0" but there are no apps/],
   ])("with %s", async (_name, env, expected) => {
     expectRefusal(await host.run([], env), expected);
   });
 
-  it("with a command that there is not", async () => {
+  it("with an unknown command", async () => {
     expectRefusal(await runCli(["serve", "--port=1"]), /no command/);
   });
 
   it.each(TRANSPORTS)("over %s beside another gateway on its port", async (TRANSPORT) => {
     const { port } = await startGateway({ TRANSPORT });
     const there = { APPS, HOST: "127.0.0.1", PORT: String(port), TRANSPORT };
-    expectRefusal(await runCli([], there), new RegExp(`${port}`));
+    expectRefusal(await runCli([], there), new RegExp(`:${port} \\(EADDRINUSE\\): .* PORT `));
   });
 
-  it.each(TRANSPORTS)("over %s on an address that is not its own", async (TRANSPORT) => {
-    expectRefusal(await runCli([], { APPS, HOST: "192.0.2.1", TRANSPORT }), /192\.0\.2\.1/);
+  it.each(TRANSPORTS)("over %s on an address of another machine", async (TRANSPORT) => {
+    expectRefusal(
+      await runCli([], { APPS, HOST: "192.0.2.1", TRANSPORT }),
+      /192\.0\.2\.1:0 \(EADDRNOTAVAIL\): .* HOST /,
+    );
   });
 });
 
@@ -99,19 +102,12 @@ describe.each(TRANSPORTS)("SIGTERM over %s", (TRANSPORT) => {
     return performance.now() - before;
   }
 
-  it("ends it with 0, with clients or without", async () => {
-    const { run: quiet } = await startGateway({ TRANSPORT });
-    expect(await stop(quiet, "SIGINT")).toBeLessThan(SILENCE_MS);
-    const { run: busy, port } = await startGateway({ TRANSPORT });
-    const socket = new WebSocket(`ws://127.0.0.1:${port}/v1/app/realtime`);
-    await once(socket, "open");
-    const closed = once(socket, "close");
-    expect(await stop(busy)).toBeLessThan(SILENCE_MS);
-    expect((await closed)[0]).toBe(1012);
-    expect(busy.output).toContain('"msg":"stopped"');
+  it("ends a gateway without clients, with 0", async () => {
+    const { run } = await startGateway({ TRANSPORT });
+    expect(await stop(run, "SIGINT")).toBeLessThan(SILENCE_MS);
   });
 
-  it("does not wait for connections without a request, or with half of one", async () => {
+  it("ends a gateway with a client, with 0, and does not wait for idle connections or half a request", async () => {
     const { run, port } = await startGateway({ TRANSPORT });
     const sockets: Socket[] = [];
     for (const text of ["", "GET /healthz HT", "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"]) {
@@ -122,11 +118,16 @@ describe.each(TRANSPORTS)("SIGTERM over %s", (TRANSPORT) => {
       sockets.push(socket);
     }
     await once(sockets.at(-1)!, "data");
+    const client = new WebSocket(`ws://127.0.0.1:${port}/v1/app/realtime`);
+    await once(client, "open");
+    const closed = once(client, "close");
     expect(await stop(run)).toBeLessThan(SILENCE_MS);
+    expect((await closed)[0]).toBe(1012);
+    expect(run.output).toContain('"msg":"stopped"');
     for (const socket of sockets) socket.destroy();
   });
 
-  it("ends it though the process that started it, and read its output, has gone", async () => {
+  it("ends a gateway although the process that started it and read its output has ended", async () => {
     const starter = `
       const child = require("node:child_process").spawn(process.execPath, ["dist/main.js"]);
       child.stdout.on("data", (data) => {
@@ -148,9 +149,21 @@ describe.each(TRANSPORTS)("SIGTERM over %s", (TRANSPORT) => {
     await until(() => !isThere()).finally(() => isThere() && process.kill(pid, "SIGKILL"));
   });
 
-  it("reaches it through npm start, which signals a shell", async () => {
+  it("sent twice ends a gateway before the drain is over", async () => {
+    // Longer than the time limit of this test.
+    const { run, port } = await startGateway({ TRANSPORT, DRAIN_MS: "3600000" });
+    const socket = new WebSocket(`ws://127.0.0.1:${port}/v1/app/realtime`);
+    await once(socket, "open");
+    run.child.kill("SIGTERM");
+    await once(socket, "message");
+    await stop(run);
+  });
+});
+
+describe("SIGTERM", () => {
+  it("reaches a gateway through npm start, which signals a shell", async () => {
     const { scripts } = JSON.parse(readFileSync(join(PROJECT, "package.json"), "utf8"));
-    const env = { PATH: process.env.PATH, PORT: "0", TRANSPORT };
+    const env = { PATH: process.env.PATH, PORT: "0" };
     const child = spawn("sh", ["-c", scripts.start], {
       cwd: PROJECT,
       env,
@@ -166,16 +179,6 @@ describe.each(TRANSPORTS)("SIGTERM over %s", (TRANSPORT) => {
     expect((await exited)[0]).toBe(0);
     expect(output).toContain('"msg":"stopped"');
   });
-
-  it("twice does not wait for the drain", async () => {
-    // Longer than this test may take.
-    const { run, port } = await startGateway({ TRANSPORT, DRAIN_MS: "3600000" });
-    const socket = new WebSocket(`ws://127.0.0.1:${port}/v1/app/realtime`);
-    await once(socket, "open");
-    run.child.kill("SIGTERM");
-    await once(socket, "message");
-    await stop(run);
-  });
 });
 
 describe.each(TRANSPORTS)("development mode over %s", (TRANSPORT) => {
@@ -189,9 +192,9 @@ describe.each(TRANSPORTS)("development mode over %s", (TRANSPORT) => {
     await run.stop();
   });
 
-  /** Runs a line as it was printed, pasted into a shell, until it has printed so many lines. */
+  /** Runs a printed line in a shell until it has printed this many lines. */
   async function paste(line: string, lines: number): Promise<string[]> {
-    // In a group of its own: it is ended with all that the shell has started.
+    // A process group of its own, so the test can end the shell with everything that it started.
     const child = spawn("sh", ["-c", line], {
       cwd: PROJECT,
       detached: true,
@@ -212,10 +215,11 @@ describe.each(TRANSPORTS)("development mode over %s", (TRANSPORT) => {
     return output.trim().split("\n");
   }
 
-  it("prints what to do next", async () => {
+  it("prints commands to try next", async () => {
     await run.printed(/dashboard\/#token=\S+\n/);
     welcome = run.output.slice(run.output.indexOf("\npresence-gateway runs"));
     expect(welcome).toMatch(/npm run demo/);
+    expect(welcome).toMatch(/npm run watch/);
     expect(welcome).toMatch(/http:\/\/127\.0\.0\.1:\d+\/dashboard\/#token=[\w-]+\.[\w-]+\.[\w-]+\n/);
   });
 
@@ -238,12 +242,35 @@ describe.each(TRANSPORTS)("development mode over %s", (TRANSPORT) => {
     expect(response.status).toBe(200);
   });
 
-  it("makes another secret at each start", async () => {
+  it("leads from / to the dashboard", async () => {
+    const [, url] = /(http:\S+)\/dashboard\/#token=/.exec(welcome)!;
+    const response = await fetch(`${url}/`, { redirect: "manual" });
+    expect([response.status, response.headers.get("location")]).toEqual([302, "/dashboard/"]);
+    expect((await fetch(`${url}/`)).headers.get("content-type")).toMatch(/^text\/html/);
+  });
+
+  it("has the same secret after a restart, so tokens and open pages go on", async () => {
+    const [, token] = /#token=(\S+)/.exec(welcome)!;
     const other = start({ TRANSPORT });
-    const secretIn = /Bearer ([\w-]{43})'/;
-    const [, second] = await other.printed(secretIn);
-    const [, first] = await run.printed(secretIn);
-    expect(second).not.toBe(first);
+    const [, url] = await other.printed(/(http:\S+)\/dashboard\/#token=/);
+    const response = await fetch(`${url}/v1/demo/stats`, { headers: { authorization: `Bearer ${token}` } });
+    expect(response.status).toBe(200);
     expect(await other.stop()).toBe(0);
+  });
+
+  it("ends at once with Ctrl-C, however many sockets are open", async () => {
+    // Longer than this test may take.
+    const other = start({ TRANSPORT, DRAIN_MS: "3600000" });
+    const port = await other.port();
+    const sockets = Array.from({ length: 220 }, () => {
+      return new WebSocket(`ws://127.0.0.1:${port}/v1/demo/realtime`);
+    });
+    const closed = sockets.map(async (socket) => {
+      await once(socket, "open");
+      return (await once(socket, "close"))[0];
+    });
+    await until(() => sockets.every(({ readyState }) => readyState === WebSocket.OPEN));
+    expect(await other.stop("SIGINT")).toBe(0);
+    expect(new Set(await Promise.all(closed))).toEqual(new Set([1012]));
   });
 });

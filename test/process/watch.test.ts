@@ -10,11 +10,11 @@ import { CliProcess, GatewayProcess, PROJECT } from "../support/process.ts";
 import { hasTool } from "../support/tools.ts";
 import { until } from "../support/until.ts";
 
-/** Who was there before a restart is awaited for the resume window. */
+/** Users from before a restart are kept for the resume window. */
 const SOON = { RESUME_WINDOW_MS: "1000" };
 
 let gateway: TestGateway;
-/** Of its own, as it comes back there. */
+/** A port of its own, because the gateway starts again there. */
 let PORT: string;
 let env: Record<string, string>;
 const runs: CliProcess[] = [];
@@ -43,7 +43,7 @@ function lines(run: CliProcess) {
     .map((line) => JSON.parse(line));
 }
 
-it("--json prints a snapshot, and then every change, over a restart of the gateway too", async () => {
+it("--json prints a snapshot and then every change, also across a restart of the gateway", async () => {
   const client = await gateway.connect();
   await client.open({ userId: "alice", selectedConversationId: "c1" });
   const run = watch("--json", "--conversation", "c1");
@@ -75,7 +75,7 @@ it("--json prints a snapshot, and then every change, over a restart of the gatew
   const isOver = ({ type, userId }: { type: string; userId?: string }) =>
     type === "left" && userId === "alice";
   await until(() => lines(run).some(isOver));
-  // It may have tried more than once.
+  // The command may have tried more than once.
   const since = lines(run).slice(lines(run).findIndex(({ status }) => status === "connected"));
   expect(since[0]).toEqual({ type: "status", status: "connected" });
   expect(since.slice(1)).toContainEqual({ type: "left", userId: "alice", cause: "timeout" });
@@ -99,7 +99,7 @@ it("prints plain lines without a terminal, and ends with 0 on a signal", async (
   );
 });
 
-it("ends with 2 and a line when its token stops being good", async () => {
+it("ends with 2 and an error line when its token is no longer valid", async () => {
   const { output } = await new Promise<CliProcess>((resolve) => {
     const run = new CliProcess(env, ["token", "user", "alice", "--expires", "2s"]);
     void run.exited.then(() => resolve(run));
@@ -111,7 +111,7 @@ it("ends with 2 and a line when its token stops being good", async () => {
   expect(run.errors).not.toContain(output.trim());
 });
 
-it("ends quietly when the reader of its output goes", async () => {
+it("ends quietly when the reader of its output has ended", async () => {
   const client = await gateway.connect();
   const command = "node dist/main.js watch --json; echo $? >&2";
   const piped = promisify(execFile)("sh", ["-c", `(${command}) | head -1`], {
@@ -122,7 +122,7 @@ it("ends quietly when the reader of its output goes", async () => {
   void piped.finally(() => {
     isOver = true;
   });
-  // It notices the missing reader at its next write.
+  // The command notices the missing reader at its next write.
   while (!isOver) {
     await client.open({ userId: "alice" });
     await client.settled();
@@ -137,7 +137,7 @@ it("ends quietly when the reader of its output goes", async () => {
   expect(stderr).toBe("0\n");
 });
 
-it("goes on beside a gateway in development mode that starts again with another secret", async () => {
+it("continues when a gateway in development mode starts again with a new secret", async () => {
   const there = { PORT: String(await ownPort()), DRAIN_MS: "0" };
   let development = new GatewayProcess(there);
   try {
@@ -163,7 +163,7 @@ it.skipIf(!hasTool("script", (version) => version.includes("util-linux")))(
     await client.open({ userId: "evil\u202e", selectedConversationId: "\u2066" });
     for (let i = 0; i < 20; i++) await client.open({ userId: `user-${i}` });
     const folder = mkdtempSync(join(tmpdir(), "presence-gateway-test-"));
-    // Somebody makes the window smaller when there is a file that says so.
+    // A background job makes the window smaller when a file exists.
     const resize = `until [ -e '${folder}/now' ]; do sleep 0.1; done; stty cols 60 rows 8 </dev/tty`;
     const command = `stty cols 70 rows 12; (${resize}) & exec '${process.execPath}' dist/main.js watch`;
     const child = spawn("script", ["-qefc", command, "/dev/null"], {

@@ -19,10 +19,10 @@ it("no two processes share a port, and each gets as many ports as it requests", 
 it("a port that is in use is skipped", async ({ onTestFinished }) => {
   const ports = new OwnPorts();
   onTestFinished(() => ports.release());
-  const stranger = createServer().listen((await ports.take()) + 1, "127.0.0.1");
-  onTestFinished(() => void stranger.close());
-  await once(stranger, "listening");
-  const { port } = stranger.address() as { port: number };
+  const other = createServer().listen((await ports.take()) + 1, "127.0.0.1");
+  onTestFinished(() => void other.close());
+  await once(other, "listening");
+  const { port } = other.address() as { port: number };
   expect(await ports.take()).toBe(port + 1);
 });
 

@@ -1,4 +1,5 @@
 import { expect, it } from "vitest";
+import { toFieldIssues } from "../../src/protocol/codec.ts";
 import { FilterSchema } from "../../src/protocol/filter.ts";
 import { MAX_FILTER_USER_IDS } from "../../src/protocol/rules.ts";
 
@@ -8,8 +9,14 @@ it("means the same by null and by absent fields, apart from the conversation", (
   expect(FilterSchema.parse({ selectedConversationId: null }).selectedConversationId).toBeNull();
 });
 
-it("ignores unknown fields", () => {
-  expect(FilterSchema.parse({ hasFocus: true, other: {} })).toEqual({ hasFocus: true });
+it("ignores what older clients of TalkJS send, and nothing else", () => {
+  expect(FilterSchema.parse({ hasFocus: true, expandUser: {} })).toEqual({ hasFocus: true });
+  const { error } = FilterSchema.safeParse(JSON.parse('{"userId":["bob"],"__proto__":1,"hasFocus":2}'));
+  expect(toFieldIssues(error!)).toMatchObject([
+    { path: ["hasFocus"] },
+    { path: ["userId"], message: "is not known here: did you mean userIds?" },
+    { path: ["__proto__"], message: expect.stringContaining("there are includeBackgroundSessions, ") },
+  ]);
 });
 
 it("bounds the ids of users, and takes none at all", () => {

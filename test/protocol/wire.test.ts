@@ -15,7 +15,7 @@ import {
   type ClientMessage as WireMessage,
 } from "../../src/protocol/wire.ts";
 import * as bodies from "../../src/server/http/schemas.ts";
-import { ServerMessageSchema } from "./server-messages.ts";
+import { ServerMessageSchema } from "../../src/server/http/server-messages.ts";
 
 /** One shape for types that mean the same: intersections merged, everything readonly. */
 type Plain<T> = T extends readonly (infer Item)[]

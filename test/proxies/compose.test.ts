@@ -12,7 +12,7 @@ import { GatewayProcess, PROJECT } from "../support/process.ts";
 import { tell } from "../support/redis-cluster.ts";
 import { until } from "../support/until.ts";
 
-// There is no Docker here: the file is read, and what it would run is run without containers.
+// The tests need no Docker. They read the file and run its programs without containers.
 
 interface Service {
   readonly image?: string;
@@ -33,10 +33,10 @@ const VARIABLES: Record<string, string> = {
 };
 const CONFIG = "haproxy-nodes.cfg";
 const LEASE_MS = 2_000;
-/** Long enough for a client to come back in time on a machine that is busy with other things. */
+/** Long enough for a client to reconnect in time on a busy machine. */
 const WINDOW_MS = 8_000;
 
-/** As `docker compose` does: what is missing ends it. */
+/** Fills in variables as `docker compose` does. Throws if one is missing. */
 function interpolate<T>(value: T): T {
   const text = JSON.stringify(value).replace(/\$\{(\w+)(?::\?[^}]*)?\}/g, (_, name: string) => {
     expect(VARIABLES, name).toHaveProperty(name);
@@ -51,7 +51,7 @@ const compose = interpolate(
 const { node1, node2, valkey, proxy } = compose.services as Record<string, Required<Service>>;
 
 describe("deploy/compose.yml", () => {
-  it.each(Object.entries(compose.services))("gives %s no more than it needs", (name, service) => {
+  it.each(Object.entries(compose.services))("gives %s no more rights than it needs", (name, service) => {
     expect(service).toMatchObject({
       read_only: true,
       cap_drop: ["ALL"],
@@ -67,7 +67,7 @@ describe("deploy/compose.yml", () => {
     expect(isChecked).toBeTruthy();
   });
 
-  it("has settings that a node accepts, and that fit the other services", () => {
+  it("has settings that a node accepts and that match the other services", () => {
     expect(node2).toEqual(node1);
     const settings = readSettings(node1!.environment, { openFiles: 65_536, readFile: () => "" });
     expect(settings.warnings).toEqual([]);
@@ -77,7 +77,7 @@ describe("deploy/compose.yml", () => {
     expect(JSON.stringify(compose.networks)).toContain(node1!.environment.TRUST_PROXY);
     expect(node1!.stop_grace_period).toBe(`${Number(node1!.environment.TERMINATION_GRACE_MS) / 1_000}s`);
     const [, maxmemory] = / --maxmemory (\d+)gb /.exec(valkey!.command.join(" "))!;
-    // The log, and as much again for the rest.
+    // Room for the log, and as much again for everything else.
     expect(Number(maxmemory) * 2 ** 30).toBeGreaterThan(2 * settings.redisLogBytes);
     const user = documentedUser().replace("a-password", VARIABLES.REDIS_PASSWORD!);
     expect(valkey!.command.join(" ")).toContain("--user default off");
@@ -95,7 +95,7 @@ describe("deploy/compose.yml", () => {
     async ({ onTestFinished }) => {
       const redis = await RedisServer.start(valkey!.command.slice(1));
       onTestFinished(() => redis.stop());
-      // What its health check waits for.
+      // The health check of the service waits for this.
       await expect(tell(redis, "PING")).rejects.toThrow("NOAUTH");
       const nodes = [node1, node2].map((service) => {
         const { REDIS_URL, ...environment } = service!.environment;
@@ -116,7 +116,7 @@ describe("deploy/compose.yml", () => {
       for (const port of ports)
         await until(async () => (await fetch(`http://127.0.0.1:${port}/readyz`)).status === 200);
       const authorization = `Bearer ${SECRET}`;
-      // The balancer asks each by itself whether it is ready, and may know of one earlier than of the other.
+      // The balancer checks each node separately, so it may notice one earlier than the other.
       const known = new Set<unknown>();
       await until(async () => {
         const response = await fetch(`http://${url}/v1/${APP}/node`, { headers: { authorization } });
@@ -125,7 +125,7 @@ describe("deploy/compose.yml", () => {
       });
 
       const token = await mintToken(APP, SECRET, { tokenType: "app" });
-      /** A client, and the place of its node in `nodes`. */
+      /** Connects a client. Returns it with the index of its node in `nodes`. */
       const connect = async (): Promise<{ client: TestClient; at: number }> => {
         const client = await TestClient.open(`ws://${url}/v1/${APP}/realtime`);
         onTestFinished(async () => client.terminate());
@@ -134,7 +134,7 @@ describe("deploy/compose.yml", () => {
         return { client, at: nodes.findIndex(({ output }) => output.includes(`"node":"${nodeId}"`)) };
       };
       const [one, other] = [await connect(), await connect()];
-      // Where there are fewest: each has one.
+      // The balancer chooses the node with the fewest connections, so each node has one.
       expect([one.at, other.at].sort()).toEqual([0, 1]);
       const sessionId = await one.client.open({ userId: "alice", hasFocus: true });
       await other.client.subscribe({});

@@ -5,18 +5,18 @@ import { loadUws } from "../../src/server/transport/uws/load-uws.ts";
 import { listenUws } from "../../src/server/transport/uws/uws.ts";
 import { listenWs } from "../../src/server/transport/ws/ws.ts";
 import { installedProxies, ReverseProxy } from "../programs/reverse-proxy.ts";
-import { behind, type Make, PROBES } from "../support/hidden-requests.ts";
+import { behind, FOLLOWED, type Make, PROBES } from "../support/hidden-requests.ts";
 import { sendRaw, statuses } from "../support/raw.ts";
 import { limitsOf } from "../support/transport-options.ts";
 import { TRANSPORTS } from "../support/transports.ts";
 
-// If the proxy and the gateway read the same bytes in different ways, there is a response too many, and the
-// next client on that connection gets it. A transport without a gateway counts the requests that it handles.
+// If proxy and gateway read the same bytes differently, there is an extra response, and the next client on
+// that connection receives it. A transport without a gateway counts the requests that it handles.
 
 const PAIRS = installedProxies().flatMap((proxy) =>
   TRANSPORTS.map((transport) => [proxy, transport] as const),
 );
-/** Probes that are under way at a time, and how long they listen for one more answer. */
+/** Number of probes at a time, and how long each waits for an extra response. */
 const AT_ONCE = 20;
 const QUIET_MS = 400;
 
@@ -54,40 +54,40 @@ describe.concurrent.each(PAIRS)("behind %s, over %s", (proxyName, name) => {
     expect(crashes).toEqual([]);
   });
 
-  /** How often the hidden request was done, and how many answers came. */
+  /** Counts how often the hidden request was handled, and how many responses came. */
   async function probe(make: Make, i: number, least = 0, quietMs = QUIET_MS) {
     const hidden = `/hidden/${i}`;
     const bytes = Buffer.from(make(`GET ${hidden} HTTP/1.1\r\nHost: x\r\n\r\n`), "latin1");
     const times = () => handled.filter((path) => path === hidden).length;
-    // A proxy may itself take it for a second request: then everyone counts two, and the second answer may be
+    // The proxy may read it as a second request. Then both sides count two, and the second response may come
     // late.
     const isEnough = (text: string) => statuses(text).length > (times() || least - 1);
     const answers = statuses(await sendRaw(proxy.port, bytes, quietMs, isEnough)).length;
-    // On the connections that the proxy keeps to the gateway there may be a response without a request.
+    // A connection that the proxy keeps open to the gateway may hold a response without a request.
     for (let j = 0; j < 3; j++) {
       const path = `/innocent/${i}/${j}`;
       const response = await fetch(`http://127.0.0.1:${proxy.port}${path}`);
       if (((await response.json()) as { path: string }).path !== path)
-        throw new Error("somebody else's answer");
+        throw new Error("the response to another request");
     }
     return { times: times(), answers };
   }
 
-  it("two requests in one packet that hide nothing are two, with an answer each", async () => {
+  it("two ordinary requests in one packet get a response each", async () => {
     expect(await probe(behind("Content-Length: 0"), -1, 2)).toEqual({ times: 1, answers: 2 });
   });
 
-  it("only requests that the proxy sent are handled, and no client gets another's response", async () => {
+  it("only requests that the proxy sent are handled, and no client gets another client's response", async () => {
     const wrong: string[] = [];
-    const left = [...PROBES.entries()];
+    const left = [...[...PROBES, ...FOLLOWED].entries()];
     const worker = async () => {
       for (let next = left.shift(); next !== undefined; next = left.shift()) {
         const [i, [name, make]] = next;
         const isBalanced = ({ times, answers }: { times: number; answers: number }) =>
           times <= Math.max(0, answers - 1);
         if (isBalanced(await probe(make, i))) continue;
-        // The answer may only be late, on a busy machine.
-        const again = await probe(make, PROBES.length + i, 0, 10 * QUIET_MS);
+        // On a busy machine the response may just be late.
+        const again = await probe(make, 1_000 + i, 0, 10 * QUIET_MS);
         if (!isBalanced(again)) wrong.push(`${name}: done ${again.times} times, ${again.answers} answers`);
       }
     };

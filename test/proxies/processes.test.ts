@@ -44,7 +44,7 @@ it.runIf(installedProxies().includes("haproxy"))(
       expect(gateways.map((gateway) => usersIn(gateway, id)).sort()).toEqual([0, 2]);
       expect(await ask(id)).toEqual(["alice", "bob"]);
     }
-    // However it is written.
+    // An escaped app id leads to the same node.
     expect(await ask("%61pp-0")).toEqual(["alice", "bob"]);
     const held = (gateway: TestGateway) => APPS.filter(({ id }) => usersIn(gateway, id) > 0);
     const [gone, left] = gateways as [TestGateway, TestGateway];
@@ -55,7 +55,7 @@ it.runIf(installedProxies().includes("haproxy"))(
 
     await gone.stop();
     for (const { id } of staying) expect(await ask(id)).toEqual(["alice", "bob"]);
-    // As soon as HAProxy has noticed.
+    // HAProxy needs a moment to notice.
     await expect.poll(() => ask(moving[0]!.id)).toEqual([]);
     for (const { id } of moving) {
       await enter(id, "alice");

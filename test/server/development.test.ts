@@ -1,4 +1,4 @@
-import { statSync } from "node:fs";
+import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, it } from "vitest";
@@ -10,15 +10,24 @@ import {
   welcome,
   writeDevCredentials,
 } from "../../src/server/development.ts";
+import { readDevelopmentSecret } from "../../src/server/development-secret.ts";
 import { ownPort } from "../programs/own-port.ts";
 
 const credentials = { url: "http://127.0.0.1:8080", appId: "demo", secret: "secret" };
 
-it("each process has a secret of its own", () => {
-  const [one, other] = [createDemoApp(), createDemoApp()];
-  expect(one.id).toBe(other.id);
-  expect(one.secrets[0]).not.toBe(other.secrets[0]);
-  expect(one.secrets[0].length).toBeGreaterThanOrEqual(32);
+it("the app has the secret that its folder keeps", ({ onTestFinished }) => {
+  const folder = mkdtempSync(join(tmpdir(), "presence-gateway-test-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const demo = createDemoApp(folder);
+  expect(demo).toEqual({ app: { id: "demo", secrets: [readDevelopmentSecret(folder)] }, isKept: true });
+});
+
+it("each process has a secret of its own where the folder cannot be written to", () => {
+  // No user may make a folder there, not even root.
+  const [one, other] = [createDemoApp("/proc"), createDemoApp("/proc")];
+  expect([one.isKept, other.isKept]).toEqual([false, false]);
+  expect(one.app.secrets[0]).not.toBe(other.app.secrets[0]);
+  expect(one.app.secrets[0].length).toBeGreaterThanOrEqual(32);
 });
 
 it("another program of this user reads the credentials of a port until they are removed", async () => {
@@ -41,10 +50,25 @@ it.skipIf(process.platform === "win32")("nobody else can read them", async () =>
 });
 
 it("the welcome has commands that work when pasted, with a token of the app", async () => {
-  const text = await welcome(credentials);
+  const text = await welcome(credentials, { isKept: true, isCheckout: true });
   expect(text).toContain("curl -s http://127.0.0.1:8080/v1/demo/presences -H 'authorization: Bearer secret'");
   expect(text).toContain('"ws://127.0.0.1:8080/v1/demo/realtime"');
   const token = /#token=(\S+)/.exec(text)![1]!;
   const verified = verifyToken(new App({ id: "demo", secrets: ["secret"] }), token, 0);
   expect(verified).toEqual({ ok: true, principal: { kind: "app", exp: undefined } });
+});
+
+it.each([
+  { isCheckout: true, demo: "npm run demo", watch: "npm run watch" },
+  { isCheckout: false, demo: "npx presence-gateway crowd", watch: "npx presence-gateway watch" },
+])("the welcome names commands that there are: %o", async ({ isCheckout, demo, watch }) => {
+  const text = await welcome(credentials, { isKept: true, isCheckout });
+  expect(text.split("\n").filter((line) => /^ {4}np/.test(line))).toEqual([`    ${demo}`, `    ${watch}`]);
+});
+
+it("the welcome says whether the secret outlives the process", async () => {
+  expect(await welcome(credentials, { isKept: true, isCheckout: true })).toContain(
+    "the same after a restart",
+  );
+  expect(await welcome(credentials, { isKept: false, isCheckout: true })).toContain("ends with it");
 });

@@ -4,7 +4,7 @@ import { describe, expect, it } from "vitest";
 import { PROJECT } from "../support/process.ts";
 import { DOCUMENTS, read } from "./documents.ts";
 
-/** The longest README that a newcomer reads to its end. */
+/** The longest README that a first reader reads to its end. */
 const README_WORDS = 2_000;
 
 /** The anchor that GitHub makes of a heading. */

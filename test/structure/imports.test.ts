@@ -36,6 +36,7 @@ const LAYERS: Record<string, readonly string[]> = {
   "server/cluster": ["server/gateway", "server/clock", "core/sessions", "protocol", "core/collections"],
   "server/observability": ["server/internals", "server/cluster", "server/gateway"],
   "server/internals": [],
+  "server/development-secret": [],
   "server/settings": ["server/internals", "server/gateway", "server/auth", "protocol"],
   // What runs beside the gateway, and knows it by the wire only.
   client: ["protocol/wire"],

@@ -24,6 +24,11 @@ export class DashboardPage {
     this.page = page;
   }
 
+  /** The dashboard in a page that is open already. */
+  static of(page: Page): DashboardPage {
+    return new DashboardPage(page);
+  }
+
   /** Opens the dashboard at a fragment. The address contains the token, as in development mode. */
   static async open(
     browser: TestBrowser,

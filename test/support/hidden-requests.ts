@@ -26,6 +26,8 @@ const behindChunks =
   (hidden) =>
     behind(headers, line)(chunks + hidden);
 
+const chunk = (text: string) => `${text.length.toString(16)}\r\n${text}\r\n`;
+
 const manyHeaders = Array.from({ length: 120 }, (_, i) => `X-${i}: y`).join("\r\n");
 
 export const PROBES: [name: string, make: Make][] = [
@@ -69,7 +71,6 @@ export const PROBES: [name: string, make: Make][] = [
   ],
   ["more headers than there is room for", behind(`${manyHeaders}\r\nContent-Length: LENGTH`)],
   // Transfer-Encoding
-  ["chunks", behindChunks("Transfer-Encoding: chunked")],
   [
     "chunks, and a Content-Length after",
     behindChunks("Transfer-Encoding: chunked\r\nContent-Length: LENGTH"),
@@ -78,7 +79,26 @@ export const PROBES: [name: string, make: Make][] = [
     "chunks, and a Content-Length before",
     behindChunks("Content-Length: LENGTH\r\nTransfer-Encoding: chunked"),
   ],
-  ["chunks with an extension", behindChunks("Transfer-Encoding: chunked", { chunks: "0;a=b\r\n\r\n" })],
+  ["a trailer", behindChunks("Transfer-Encoding: chunked", { chunks: "0\r\nX:" })],
+  ["a trailer of two letters", behindChunks("Transfer-Encoding: chunked", { chunks: "0\r\nXX" })],
+  ["a chunk's extension", behindChunks("Transfer-Encoding: chunked", { chunks: "0;a=" })],
+  ["a chunk's quoted extension", behindChunks("Transfer-Encoding: chunked", { chunks: '5;a="\r\n' })],
+  ["a chunk", (hidden) => behind("Transfer-Encoding: chunked")(`${chunk(hidden)}0\r\n\r\n`)],
+  [
+    "a chunk with a space before its size",
+    (hidden) => behind("Transfer-Encoding: chunked")(` ${chunk(hidden)}`),
+  ],
+  [
+    "a chunk of 16 bytes, as some read it",
+    behindChunks("Transfer-Encoding: chunked", { chunks: "g\r\n\r\n" }),
+  ],
+  [
+    "a chunk of 2^64 bytes",
+    behindChunks("Transfer-Encoding: chunked", { chunks: "10000000000000000\r\n\r\n" }),
+  ],
+  ["a chunk whose size has a bare LF", behindChunks("Transfer-Encoding: chunked", { chunks: "0\n\n" })],
+  ["a coding before the chunks", behindChunks("Transfer-Encoding: gzip, chunked")],
+  ["chunks twice", behindChunks("Transfer-Encoding: chunked, chunked")],
   ["a last chunk that ends badly", behindChunks("Transfer-Encoding: chunked", { chunks: "0\r\nXX" })],
   ["a chunk that ends badly", behindChunks("Transfer-Encoding: chunked", { chunks: "1\r\naXX0\r\n\r\n" })],
   ["an identity encoding", behindChunks("Transfer-Encoding: identity\r\nContent-Length: LENGTH")],
@@ -179,8 +199,17 @@ export const PROBES: [name: string, make: Make][] = [
     ),
   ],
   ["an upgrade to another protocol", behind("Connection: Upgrade\r\nUpgrade: h2c\r\nContent-Length: LENGTH")],
+];
+
+/** These hide nothing: the second request stands where the first one ends. */
+export const FOLLOWED: [name: string, make: Make][] = [
+  ["chunks", behindChunks("Transfer-Encoding: chunked")],
+  ["chunks in capitals", behindChunks("TRANSFER-ENCODING: CHUNKED")],
+  ["chunks with an extension", behindChunks("Transfer-Encoding: chunked", { chunks: "0;a=b\r\n\r\n" })],
+  ["chunks with a trailer", behindChunks("Transfer-Encoding: chunked", { chunks: "0\r\nX: y\r\n\r\n" })],
+  ["chunks of a GET", behindChunks("Transfer-Encoding: chunked", { line: `GET /v1/${APP}/stats` })],
   [
-    "an upgrade to another protocol, with chunks",
+    "chunks, and an offer of another protocol",
     behindChunks("Connection: Upgrade\r\nUpgrade: h2c\r\nTransfer-Encoding: chunked"),
   ],
 ];

@@ -24,6 +24,7 @@ export async function askRouter(handle: RouteHandler, request: PlainRequest): Pr
 const NO_HEADERS: HttpRequest["headers"] = {
   "accept-encoding": undefined,
   authorization: undefined,
+  "content-encoding": undefined,
   "content-type": undefined,
   "last-event-id": undefined,
   host: undefined,

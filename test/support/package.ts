@@ -69,6 +69,12 @@ export interface Packed {
   readonly files: readonly PackedFile[];
 }
 
+/** What npm says of a tarball that it has made. */
+interface PackReport extends Omit<Packed, "path"> {
+  readonly name: string;
+  readonly filename: string;
+}
+
 /** The folder of each published package. */
 export const PACKAGES = {
   "presence-gateway": ".",
@@ -77,16 +83,19 @@ export const PACKAGES = {
 } as const;
 export type PackageName = keyof typeof PACKAGES;
 
-/** Makes the tarball to publish from the last build. */
-export async function pack(folder: string, name: PackageName): Promise<Packed> {
-  const workspace = name === "presence-gateway" ? [] : ["-w", name];
-  // Without scripts, because a new build would remove `dist` while other tests use it.
+/** Makes the tarballs to publish from the last build, in the order of the names. */
+export async function pack(folder: string, names: readonly PackageName[]): Promise<Packed[]> {
+  // Without scripts, because a new build would remove `dist` while other tests use it. One npm makes all.
   const quiet = ["--json", "--ignore-scripts", "--loglevel=error"];
-  const args = ["pack", ...workspace, ...quiet, "--pack-destination", folder];
+  const paths = names.map((name) => `./${PACKAGES[name]}`);
+  const args = ["pack", ...paths, ...quiet, "--pack-destination", folder];
   const { code, stdout, output } = await run(PROJECT, "npm", args);
   if (code !== 0) throw new Error(output);
-  const [{ filename, size, files }] = JSON.parse(stdout);
-  return { path: join(folder, filename), size, files };
+  const made = JSON.parse(stdout) as PackReport[];
+  return names.map((name) => {
+    const { filename, size, files } = made.find((each) => each.name === name)!;
+    return { path: join(folder, filename), size, files };
+  });
 }
 
 /**
@@ -98,7 +107,11 @@ export class InstalledProject {
 
   /** Resolves with a reason if the registry is unreachable, so the application cannot be installed. */
   async install(names: readonly PackageName[]): Promise<string | undefined> {
-    const packed = await Promise.all(names.map((name) => pack(this.folder, name)));
+    return await this.installPacked(await pack(this.folder, names));
+  }
+
+  /** Installs tarballs that were made before. */
+  async installPacked(packed: readonly Packed[]): Promise<string | undefined> {
     this.write("package.json", JSON.stringify({ name: "application", private: true, type: "module" }));
     // npm's own timeout, made short, so that a machine without a network does not wait.
     const retries = ["--fetch-retries=2", "--fetch-retry-mintimeout=500", "--fetch-retry-maxtimeout=1000"];

@@ -48,6 +48,29 @@ export function sendRaw(
   });
 }
 
+/**
+ * Sends packets over a new connection, each after the one before has left. Resolves when the connection has
+ * ended, or when `isEnough` resolves, which is called after the last of them.
+ */
+export async function sendPackets(
+  port: number,
+  packets: readonly string[],
+  isEnough: () => Promise<unknown>,
+): Promise<void> {
+  const tcp = connect(port, "127.0.0.1");
+  tcp.setNoDelay(true);
+  tcp.on("error", () => {});
+  tcp.resume();
+  const closed = new Promise<void>((resolve) => tcp.on("close", () => resolve()));
+  for (const packet of packets) {
+    if (tcp.destroyed) break;
+    await Promise.race([closed, new Promise((sent) => tcp.write(packet, "latin1", sent))]);
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  await Promise.race([closed, isEnough()]);
+  tcp.destroy();
+}
+
 /** The status of each response in a result of `sendRaw`. */
 export function statuses(text: string): number[] {
   return [...text.matchAll(/(?:^|\n|\})HTTP\/1\.1 (\d{3})/g)].map((match) => Number(match[1]));

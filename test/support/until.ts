@@ -3,11 +3,15 @@ import { setTimeout as delay } from "node:timers/promises";
 /** Limit for anything that may hang, even on a busy machine. A test may take longer. */
 export const PATIENCE_MS = 60_000;
 
+/** For so long a wait looks often. A longer one looks less often, because that costs processor time. */
+const SOON_MS = 200;
+
 /** Waits for a condition that becomes true by itself. Throws if it does not. */
 export async function until(isSo: () => boolean | Promise<boolean>, patienceMs = PATIENCE_MS): Promise<void> {
-  const deadline = performance.now() + patienceMs;
+  const startedAt = performance.now();
   while (!(await isSo())) {
-    if (performance.now() > deadline) throw new Error(`not so within ${patienceMs} ms: ${isSo}`);
-    await delay(2);
+    const waitedMs = performance.now() - startedAt;
+    if (waitedMs > patienceMs) throw new Error(`not so within ${patienceMs} ms: ${isSo}`);
+    await delay(waitedMs < SOON_MS ? 2 : 10);
   }
 }

@@ -79,6 +79,8 @@ describe.each(TRANSPORTS)("HTTP over %s", (transport) => {
     ["POST", `${V1}/presences`, 200, "application/json; charset=utf-8"],
     ["GET", `${V1}/users/nobody/sessions`, 200, "application/json; charset=utf-8"],
     ["DELETE", `${V1}/users/nobody/sessions`, 200, "application/json; charset=utf-8"],
+    ["GET", `${V1}/users/sessions?userId=nobody`, 200, "application/json; charset=utf-8"],
+    ["DELETE", `${V1}/users/sessions?userId=nobody`, 200, "application/json; charset=utf-8"],
     ["GET", `${V1}/stats`, 200, "application/json; charset=utf-8"],
     ["GET", `${V1}/node`, 200, "application/json; charset=utf-8"],
     ["GET", "/healthz", 200, "application/json; charset=utf-8"],
@@ -110,6 +112,21 @@ describe.each(TRANSPORTS)("HTTP over %s", (transport) => {
     },
   );
 
+  it("HTTP/1.0 is served or refused clearly", async () => {
+    const text = await sendRaw(gateway.gateway.port, "GET /healthz HTTP/1.0\r\nHost: x\r\n\r\n");
+    if (transport === "ws") expect(text).toMatch(/^HTTP\/1\.1 200 OK\r\n.*\{"status":"alive"\}$/s);
+    else expect(text).toMatch(/^HTTP\/1\.1 505 .*does not support HTTP\/1\.0/s);
+  });
+
+  it("a whole URL as the target is served or refused clearly", async () => {
+    const text = await sendRaw(
+      gateway.gateway.port,
+      "GET http://x/healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+    );
+    if (transport === "ws") expect(text).toMatch(/^HTTP\/1\.1 200 OK\r\n.*\{"status":"alive"\}$/s);
+    else expect(text).toMatch(/^HTTP\/1\.1 505 /);
+  });
+
   it("HEAD leaves the connection to the next request", async () => {
     const head = (method: string, more = "") => `${method} /openapi.json HTTP/1.1\r\nHost: x\r\n${more}\r\n`;
     const text = await sendRaw(
@@ -132,7 +149,7 @@ describe.each(TRANSPORTS)("HTTP over %s", (transport) => {
     expect(page.headers.get("referrer-policy")).toBe("no-referrer");
     const response = await fetch(`${gateway.url}/dashboard`, { redirect: "manual" });
     expect(response.status).toBe(308);
-    expect(response.headers.get("location")).toBe("/dashboard/");
+    expect(response.headers.get("location")).toBe("dashboard/");
     expectSafe(response.headers);
   });
 
@@ -187,6 +204,21 @@ describe.each(TRANSPORTS)("HTTP over %s", (transport) => {
     "/%00",
   ])("%s is 404", async (path) => {
     await expectError(await gateway.http("GET", path), 404, "NOT_FOUND");
+  });
+
+  it("/ is 404 in production, and the answer says where to look", async () => {
+    const response = await gateway.http("GET", "/", undefined, { authorization: "" });
+    await expectError(response, 404, "NOT_FOUND");
+    expect(response.json.reasons.path[0]).toMatch(/\/openapi\.json.*\/dashboard\//);
+  });
+
+  it("a wrong secret is called one, and a malformed token a token", async () => {
+    const ask = (credentials: string) =>
+      gateway.http("GET", `${V1}/stats`, undefined, { authorization: `Bearer ${credentials}` });
+    const wrong = await ask("not-the-secret");
+    await expectError(wrong, 401, "UNAUTHORIZED");
+    expect(wrong.json.reasons.authorization).toEqual([expect.stringMatching(/^wrong secret: (?!.*JWT)/)]);
+    expect((await ask("a.b.c")).json.reasons.authorization).toEqual(["the token is not a JWT"]);
   });
 
   it("a path of 8,000 characters is 404", async () => {
@@ -272,7 +304,7 @@ describe.each(TRANSPORTS)("HTTP over %s", (transport) => {
     }
 
     it("may be empty, {} or missing", async () => {
-      for (const body of [undefined, "", "{}", " {} ", '{"unknown":1}', '{"__proto__":{"userIds":1}}']) {
+      for (const body of [undefined, "", "{}", " {} ", '{"expandUser":{"userIds":1}}']) {
         const { status, json } = await gateway.http("POST", `${V1}/presences`, body);
         expect(status).toBe(200);
         expect(json).toEqual({ data: {} });
@@ -280,6 +312,8 @@ describe.each(TRANSPORTS)("HTTP over %s", (transport) => {
     });
 
     it.each([
+      '{"unknown":1}',
+      '{"__proto__":{"userIds":1}}',
       "x",
       "{",
       "{}x",
@@ -312,14 +346,15 @@ describe.each(TRANSPORTS)("HTTP over %s", (transport) => {
       await expectError(await postBytes(body), 400, "BAD_REQUEST");
     });
 
-    it("that is nested as deep as it can be is 400, or 200 where the gateway ignores it", async () => {
+    it("that is nested as deep as it can be is 400, or 200 in what the gateway ignores", async () => {
       const deep = "[".repeat(100 * 1024) + "]".repeat(100 * 1024);
       await expectError(await post(deep), 400, "BAD_REQUEST");
       await expectError(await post(`{"userIds":${deep}}`), 400, "BAD_REQUEST");
       await expectError(await post(`{"selectedConversationId":${deep}}`), 400, "BAD_REQUEST");
-      expect((await post(`{"unknown":${deep}}`)).status).toBe(200);
+      expect((await post(`{"unknown":${deep}}`)).status).toBe(400);
+      expect((await post(`{"expandUser":${deep}}`)).status).toBe(200);
       const maps = `${'{"a":'.repeat(40 * 1024)}1${"}".repeat(40 * 1024)}`;
-      expect((await post(maps)).status).toBe(200);
+      expect((await post(maps)).status).toBe(400);
     });
 
     it("of 512 KiB is read, of one byte more is 413", async () => {
@@ -398,6 +433,21 @@ describe.each(TRANSPORTS)("HTTP over %s", (transport) => {
     });
   });
 
+  it.each([
+    ["no credentials", {}, "send Authorization: Bearer"],
+    ["another scheme", { authorization: "Basic YTpi" }, "send Authorization: Bearer"],
+    ["a wrong secret", { authorization: "Bearer use-32-random" }, "none of this app's secrets"],
+    ["what is nearly a token", { authorization: "Bearer a.b" }, "not a JWT"],
+  ])("with %s is 401, which says what is wrong", async (_name, headers, reason) => {
+    const head = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+    const text = await sendRaw(
+      gateway.gateway.port,
+      `GET ${V1}/stats HTTP/1.1\r\nHost: x\r\nConnection: close\r\n${head.join("")}\r\n`,
+    );
+    expect(statuses(text)).toEqual([401]);
+    expect(text).toContain(reason);
+  });
+
   describe("odd ids", () => {
     it.each(ODD_IDS)("%j is a key like any other, in paths and in data", async (id) => {
       const client = await gateway.connect();
@@ -419,6 +469,25 @@ describe.each(TRANSPORTS)("HTTP over %s", (transport) => {
       expect(await gateway.query()).toEqual({});
       client.terminate();
     });
+
+    it.each(ODD_IDS)("%j can be asked for in the query", async (id) => {
+      const client = await gateway.connect();
+      await client.open({ userId: id, selectedConversationId: id });
+      const path = `${V1}/users/sessions?userId=${encodeURIComponent(id)}`;
+      expect((await gateway.http("GET", path)).json).toEqual([
+        { isTyping: false, currentConversationId: id },
+      ]);
+      expect((await gateway.http("DELETE", path)).json).toEqual({ ended: 1 });
+      client.terminate();
+    });
+
+    it.each(["", "?", "?userId=", "?userId=a&userId=b", "?userid=a", "?userId=a&x=1", "?userId=%ff"])(
+      "and no id is 400: %j",
+      async (query) => {
+        await expectError(await gateway.http("GET", `${V1}/users/sessions${query}`), 400, "BAD_REQUEST");
+        await expectError(await gateway.http("DELETE", `${V1}/users/sessions${query}`), 400, "BAD_REQUEST");
+      },
+    );
 
     /** Without the tidying of paths that fetch does: it takes %2E%2E for two dots. */
     async function raw(method: string, path: string) {

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { APP, SECRET, TestGateway } from "../support/gateway.ts";
+import { metricProblems } from "../support/metric-rules.ts";
 import { sendRaw, statuses } from "../support/raw.ts";
 import { TRANSPORTS } from "../support/transports.ts";
 
@@ -28,6 +29,10 @@ describe.each(TRANSPORTS)("metrics over %s", (transport) => {
       expect(status).toBe(200);
       expect(text).toMatch(/^presence_connections 0$/m);
       expect(text).toMatch(/^# TYPE presence_refusals_total counter$/m);
+    });
+
+    it("follow the rules for names, units and help texts", async () => {
+      expect(metricProblems((await get()).text)).toEqual([]);
     });
 
     it.each([

@@ -52,6 +52,13 @@ describe.each(TRANSPORTS)("openapi.json over %s", (transport) => {
   });
   afterAll(() => gateway.stop());
 
+  it("has AsyncAPI 3 for the WebSocket beside it, without credentials", async () => {
+    const response = await gateway.http("GET", "/asyncapi.json", undefined, { authorization: "" });
+    expect(response.status).toBe(200);
+    expect(response.headers.get("content-type")).toMatch(/^application\/json/);
+    expect(response.json).toMatchObject({ asyncapi: "3.0.0", info: { version: document.info.version } });
+  });
+
   it("is OpenAPI 3.1", () => {
     expect(document.openapi).toMatch(/^3\.1\.\d+$/);
     expect(document.info).toMatchObject({
@@ -95,18 +102,22 @@ describe.each(TRANSPORTS)("openapi.json over %s", (transport) => {
         "GET /v1/{appId}/presences/stream",
         "GET /v1/{appId}/users/{userId}/sessions",
         "DELETE /v1/{appId}/users/{userId}/sessions",
+        "GET /v1/{appId}/users/sessions",
+        "DELETE /v1/{appId}/users/sessions",
         "GET /v1/{appId}/stats",
         "GET /v1/{appId}/node",
         "GET /v1/{appId}/realtime",
         "GET /metrics",
         "GET /openapi.json",
-        "GET /dashboard/",
+        "GET /asyncapi.json",
+        "GET /dashboard",
         "GET /healthz",
         "GET /readyz",
       ].sort(),
     );
     expect(Object.keys(document.components.schemas.Filter?.properties ?? {}).sort()).toEqual([
       "custom",
+      "expandUser",
       "fields",
       "hasFocus",
       "includeBackgroundSessions",
@@ -122,6 +133,9 @@ describe.each(TRANSPORTS)("openapi.json over %s", (transport) => {
     ["POST", `/v1/${APP}/presences`, { includeBackgroundSessions: true }, 200, Presences],
     ["GET", `/v1/${APP}/users/alice/sessions`, undefined, 200, UserSessions],
     ["GET", `/v1/${APP}/users/nobody/sessions`, undefined, 200, UserSessions],
+    ["GET", `/v1/${APP}/users/sessions?userId=alice`, undefined, 200, UserSessions],
+    ["DELETE", `/v1/${APP}/users/sessions?userId=..`, undefined, 200, Ended],
+    ["GET", `/v1/${APP}/users/sessions`, undefined, 400, ErrorBody],
     ["GET", `/v1/${APP}/stats`, undefined, 200, Stats],
     ["GET", `/v1/${APP}/node`, undefined, 200, NodeDescription],
     ["DELETE", `/v1/${APP}/users/nobody/sessions`, undefined, 200, Ended],

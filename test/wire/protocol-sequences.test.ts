@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { ServerMessageSchema } from "../protocol/server-messages.ts";
+import { ServerMessageSchema } from "../../src/server/http/server-messages.ts";
 import type { TestClient } from "../support/client.ts";
 import { APP, TestGateway } from "../support/gateway.ts";
 import { HandClock } from "../support/hand-clock.ts";

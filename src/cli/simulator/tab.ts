@@ -8,6 +8,8 @@ export interface TabOptions {
   readonly url: string;
   readonly token: string;
   readonly pacer: Pacer;
+  /** What the product says about the user and the page. */
+  readonly custom: Readonly<Record<string, string>>;
   /** False: a page that is open and shows no conversation. */
   readonly hasWidget: boolean;
   /** Ends the tab for good: it closes its sessions. */
@@ -127,7 +129,8 @@ export class Tab {
 
   #receive({ type, id, sessionId }: Received): void {
     if (type === "connected") {
-      const resume = (key: number) => ({ id: key, sessionId: this.#sessionIds.get(key) });
+      const { custom } = this.#options;
+      const resume = (key: number) => ({ id: key, sessionId: this.#sessionIds.get(key), custom });
       this.#send({ type: "open", kind: "background", ...resume(BACKGROUND) });
       if (this.hasWidget) this.#send({ type: "open", kind: "widget", ...resume(WIDGET), ...this.#widget });
     } else if (type === "opened") {

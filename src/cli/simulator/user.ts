@@ -1,10 +1,12 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { Tab, type TabOptions } from "./tab.ts";
 
-export interface UserOptions extends Omit<TabOptions, "hasWidget"> {
+export interface UserOptions extends Omit<TabOptions, "hasWidget" | "custom"> {
   readonly conversations: readonly string[];
 }
 
+const PLANS = ["free", "team", "business"];
+const PAGES = ["/orders", "/billing", "/pricing", "/help/returns", "/settings/team", "/checkout"];
 const TYPING_REPEAT_MS = 3_000;
 
 /** A user with one or two tabs that reads, types, looks away, leaves, returns, and loses the network. */
@@ -16,8 +18,11 @@ export class SimulatedUser {
   constructor(options: UserOptions) {
     this.#options = options;
     const isWatching = chance(0.9);
-    const tabs = [new Tab({ ...options, hasWidget: isWatching })];
-    if (isWatching && chance(0.15)) tabs.push(new Tab({ ...options, hasWidget: chance(0.5) }));
+    const plan = pick(PLANS);
+    const open = (hasWidget: boolean) =>
+      new Tab({ ...options, hasWidget, custom: { plan, page: pick(PAGES) } });
+    const tabs = [open(isWatching)];
+    if (isWatching && chance(0.15)) tabs.push(open(chance(0.5)));
     this.#tabs = tabs;
     this.#active = tabs[0]!;
   }

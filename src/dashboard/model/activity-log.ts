@@ -6,7 +6,8 @@ export interface ActivityEntry {
   readonly number: number;
   /** Milliseconds since 1970. */
   readonly at: number;
-  readonly userId: string;
+  /** Undefined: from here on the entries are about another filter. */
+  readonly userId: string | undefined;
   /** Why the user left. Undefined means that the user entered. */
   readonly cause: LeaveCause | undefined;
 }
@@ -14,12 +15,12 @@ export interface ActivityEntry {
 export const ACTIVITY_LOG_LENGTH = 200;
 
 export const CAUSE_TEXTS: Readonly<Record<LeaveCause, string>> = {
-  closed: "closed",
+  closed: "closed the page",
   timeout: "connection lost",
-  replaced: "taken over",
-  kicked: "ended by the app",
+  replaced: "opened elsewhere",
+  kicked: "ended on request",
   changed: "no longer matches",
-  "node-lost": "node lost",
+  "node-lost": "server lost",
   unknown: "while not connected",
 };
 
@@ -27,6 +28,7 @@ export const CAUSE_TEXTS: Readonly<Record<LeaveCause, string>> = {
 export class ActivityLog {
   readonly #entries = new Ring<ActivityEntry>(ACTIVITY_LOG_LENGTH);
   #number = 0;
+  #held: readonly ActivityEntry[] | undefined;
 
   add({ entered, left }: PresenceChange, at: number): void {
     // Earlier ones would be pushed out at once, so they are skipped.
@@ -34,13 +36,23 @@ export class ActivityLog {
     for (const userId of entered.slice(-ACTIVITY_LOG_LENGTH)) this.#push({ at, userId, cause: undefined });
   }
 
-  clear(): void {
-    this.#entries.clear();
+  /** Entries from here on are about another filter. */
+  addDivider(at: number): void {
+    this.#push({ at, userId: undefined, cause: undefined });
+  }
+
+  /** `entries` stays as it is until `release`. New entries are still recorded. */
+  hold(): void {
+    this.#held ??= this.entries();
+  }
+
+  release(): void {
+    this.#held = undefined;
   }
 
   /** Newest first. */
-  entries(): ActivityEntry[] {
-    return this.#entries.toArray().reverse();
+  entries(): readonly ActivityEntry[] {
+    return this.#held ?? this.#entries.toArray().reverse();
   }
 
   #push(entry: Omit<ActivityEntry, "number">): void {

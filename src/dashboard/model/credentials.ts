@@ -4,6 +4,8 @@ import { checkId } from "../../client/filter.ts";
 export interface Credentials {
   readonly token: string;
   readonly appId: string;
+  /** When the token ends, in milliseconds since 1970. Undefined: never. */
+  readonly expiresAt?: number;
 }
 
 export type ReadCredentials =
@@ -16,12 +18,18 @@ export function readCredentials(text: string): ReadCredentials {
   if (token === "") return refuse("Enter an app token.");
   const claims = readClaims(token);
   if (claims === undefined) return refuse("This is not a token. A token has three parts separated by dots.");
-  const { iss, tokenType } = claims;
+  const { iss, tokenType, exp } = claims;
   if (!isId(iss)) return refuse("The token does not name its app (iss).");
   if (tokenType !== "app") {
     return refuse("This token is for one user. The dashboard shows all users, so it needs an app token.");
   }
-  return { ok: true, credentials: { token, appId: iss } };
+  const end = typeof exp === "number" ? { expiresAt: exp * 1_000 } : {};
+  return { ok: true, credentials: { token, appId: iss, ...end } };
+}
+
+/** Whether the token ends within this time. The gateway's clock may be another. */
+export function endsWithin({ expiresAt }: Credentials, ms: number, now: number): boolean {
+  return expiresAt !== undefined && expiresAt - now <= ms;
 }
 
 /** Removes the token from the fragment of an address. The rest of the fragment stays as it is. */

@@ -1,11 +1,11 @@
 import type { PresenceFilter } from "../../client/types.ts";
 
 /**
- * A `curl` command for a POSIX shell that runs the page's query. Without a token it uses the shell's
- * `$TOKEN`.
+ * A `curl` command for a POSIX shell that runs the page's query. `gateway` is the base address of the
+ * gateway. Without a token the command uses the shell's `$TOKEN`.
  */
-export function curlLine(origin: string, appId: string, filter: PresenceFilter, token?: string): string {
-  const url = `${origin}/v1/${encodeURIComponent(appId)}/presences`;
+export function curlLine(gateway: string, appId: string, filter: PresenceFilter, token?: string): string {
+  const url = `${gateway}/v1/${encodeURIComponent(appId)}/presences`;
   const authorization =
     token === undefined ? `"authorization: Bearer $TOKEN"` : quote(`authorization: Bearer ${token}`);
   return [

@@ -1,9 +1,28 @@
+import type { Since } from "./session-times.ts";
+
 const CLOCK = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 const NUMBER = new Intl.NumberFormat("en-US");
 
 /** Formats milliseconds since 1970 as hh:mm:ss. */
 export function clockTime(ms: number): string {
   return CLOCK.format(ms);
+}
+
+/** Formats a time as hh:mm:ss. If it is only known that it was earlier, says so. */
+export function sinceTime({ at, isExact }: Since): string {
+  return isExact ? clockTime(at) : `before ${clockTime(at)}`;
+}
+
+/** Formats how long ago a time was, in one unit: `12 min`. If it was earlier, says so. */
+export function sinceDuration({ at, isExact }: Since, now: number): string {
+  const [count, unit] = duration(Math.max(0, now - at) / 1000).split(" ");
+  return isExact ? `${count} ${unit}` : `over ${count} ${unit}`;
+}
+
+/** Formats the length of a chart: `the last minute`, `the last 15 minutes`. */
+export function lastMinutes(seconds: number): string {
+  const minutes = Math.max(1, Math.ceil(seconds / 60));
+  return minutes === 1 ? "the last minute" : `the last ${minutes} minutes`;
 }
 
 export function wholeNumber(value: number): string {

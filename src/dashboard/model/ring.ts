@@ -13,6 +13,11 @@ export class Ring<Item> {
     return this.#items.length;
   }
 
+  /** The oldest item. */
+  get first(): Item | undefined {
+    return this.#items.length < this.#size ? this.#items[0] : this.#items[this.#next];
+  }
+
   get last(): Item | undefined {
     return this.#items[(this.#next + this.#size - 1) % this.#size];
   }
@@ -27,10 +32,5 @@ export class Ring<Item> {
   toArray(): Item[] {
     if (this.#items.length < this.#size) return [...this.#items];
     return [...this.#items.slice(this.#next), ...this.#items.slice(0, this.#next)];
-  }
-
-  clear(): void {
-    this.#items = [];
-    this.#next = 0;
   }
 }

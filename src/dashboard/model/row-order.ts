@@ -10,6 +10,7 @@ const COMPARATORS: Readonly<Record<SortKey, Compare>> = {
   status: (one, other) => STATUSES.indexOf(one.status) - STATUSES.indexOf(other.status),
   conversation: (one, other) => byText(one.conversationKey, other.conversationKey),
   sessions: (one, other) => one.sessions - other.sessions,
+  since: (one, other) => one.since.at - other.since.at,
   changed: (one, other) => one.changedAt - other.changedAt,
 };
 

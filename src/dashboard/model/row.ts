@@ -1,4 +1,5 @@
 import type { PresenceSession, PresenceValue } from "../../client/types.ts";
+import { earlier, type Since, type Times, timesOf } from "./session-times.ts";
 
 /** What a user does, over all sessions of the user. The most active session decides. */
 export const STATUSES = ["typing", "focused", "visible", "background"] as const;
@@ -12,6 +13,12 @@ export interface Row {
   /** The most active session of the user. The row shows this one. */
   readonly main: PresenceSession | undefined;
   readonly sessions: number;
+  /** The times of each session, in the order of `sessionsOf`. */
+  readonly times: readonly Times[];
+  /** Since when the user is online. */
+  readonly online: Since;
+  /** What the table shows: since when the user is online, or in the conversation of the filter. */
+  readonly since: Since;
   /** Sort key in natural order: `user-2` comes before `user-10`. */
   readonly userKey: string;
   readonly conversationKey: string;
@@ -21,8 +28,38 @@ export interface Row {
   readonly changes: number;
 }
 
-export function makeRow(userId: string, value: PresenceValue, changedAt: number, before?: Row): Row {
+/** What the rows of a result have in common. */
+export interface RowContext {
+  /** The times of sessions that have just come into the result. */
+  readonly arrival: Times;
+  /** Which of its times a row shows. */
+  readonly shows: keyof Times;
+}
+
+/** A row of a snapshot. It keeps what is known of the user from the result of another filter. */
+export function firstRow(userId: string, value: PresenceValue, context: RowContext, before?: Row): Row {
+  return makeRow(userId, value, context, before?.changedAt ?? 0, before?.changes ?? 0, before);
+}
+
+/** A row that has entered or changed. */
+export function changedRow(userId: string, value: PresenceValue, context: RowContext, before?: Row): Row {
+  const changes = before === undefined ? 0 : before.changes + 1;
+  return makeRow(userId, value, context, context.arrival.online.at, changes, before);
+}
+
+function makeRow(
+  userId: string,
+  value: PresenceValue,
+  { arrival, shows }: RowContext,
+  changedAt: number,
+  changes: number,
+  before: Row | undefined,
+): Row {
   const { widgets, backgroundSessions } = value;
+  const sessions = sessionsOf(value);
+  const known = before && { sessions: sessionsOf(before.value), times: before.times };
+  const times = timesOf(sessions, arrival, known);
+  const online = before?.online ?? arrival.online;
   const main =
     widgets.find(({ isTyping }) => isTyping) ??
     widgets.find(({ hasFocus }) => hasFocus) ??
@@ -33,11 +70,14 @@ export function makeRow(userId: string, value: PresenceValue, changedAt: number,
     value,
     status: statusOf(value),
     main,
-    sessions: widgets.length + backgroundSessions.length,
+    sessions: sessions.length,
+    times,
+    online,
+    since: shows === "online" ? online : times.map((each) => each[shows]).reduce(earlier, arrival[shows]),
     userKey: before?.userKey ?? naturalKey(userId),
     conversationKey: conversationKey(main?.selectedConversationId, before),
     changedAt,
-    changes: before === undefined ? 0 : before.changes + 1,
+    changes,
   };
 }
 

@@ -1,7 +1,7 @@
 import type { PresenceChange, PresenceSnapshot } from "../../client/types.ts";
 import { type Counts, countRow, zeroCounts } from "./counts.ts";
 import { DEFAULT_SORT, type Sort } from "./dashboard-state.ts";
-import { makeRow, matchesSearch, type Row } from "./row.ts";
+import { changedRow, firstRow, matchesSearch, type Row, type RowContext } from "./row.ts";
 import { type Compare, compareBy, insertionIndex, insertSorted } from "./row-order.ts";
 
 /**
@@ -37,15 +37,31 @@ export class Rows {
     return this.#shown[place] === row ? place : -1;
   }
 
-  /** Replaces all rows by those of a snapshot. None of them counts as changed. */
-  reset(snapshot: PresenceSnapshot): void {
+  /** Rows that stay as these are now. */
+  copy(): Rows {
+    const copy = new Rows();
+    copy.#byUser = new Map(this.#byUser);
+    copy.#shown = this.#shown;
+    copy.#counts = { ...this.#counts };
+    copy.#search = this.#search;
+    copy.#sort = this.#sort;
+    copy.#compare = this.#compare;
+    return copy;
+  }
+
+  /**
+   * Replaces all rows by those of a snapshot. None of them counts as changed. A user who was here before
+   * keeps the times that are known.
+   */
+  reset(snapshot: PresenceSnapshot, context: RowContext): void {
+    const before = this.#byUser;
     this.#byUser = new Map();
     this.#counts = zeroCounts();
-    for (const [userId, value] of snapshot) this.#add(makeRow(userId, value, 0));
+    for (const [userId, value] of snapshot) this.#add(firstRow(userId, value, context, before.get(userId)));
     this.#collect();
   }
 
-  apply(snapshot: PresenceSnapshot, { entered, updated, left }: PresenceChange, now: number): void {
+  apply(snapshot: PresenceSnapshot, { entered, updated, left }: PresenceChange, context: RowContext): void {
     const gone = new Set<Row>();
     const fresh: Row[] = [];
     for (const { userId } of left) this.#remove(userId, gone);
@@ -54,7 +70,7 @@ export class Rows {
         const value = snapshot.get(userId);
         const before = this.#remove(userId, gone);
         if (value === undefined) continue;
-        const row = makeRow(userId, value, now, before);
+        const row = changedRow(userId, value, context, before);
         this.#add(row);
         if (matchesSearch(row, this.#search)) fresh.push(row);
       }

@@ -1,4 +1,4 @@
-import type { ComponentChild, TargetedKeyboardEvent } from "preact";
+import { Component, type TargetedKeyboardEvent } from "preact";
 import { type ActivityEntry, CAUSE_TEXTS } from "../model/activity-log.ts";
 import { clockTime } from "../model/format.ts";
 import type { PresenceStore } from "../store/presence-store.ts";
@@ -21,11 +21,13 @@ export function ActivityPanel({ store, onSelect }: Props) {
     >
       <h2 id="activity-title">Entered and left</h2>
       {entries.length === 0 ? (
-        <p class="muted">No changes since this filter was applied.</p>
+        <p class="muted">Nobody has entered or left yet.</p>
       ) : (
         // biome-ignore lint/a11y/noNoninteractiveTabindex: the keyboard must be able to scroll it
         <ol class="activity-list" tabIndex={0} aria-labelledby="activity-title" onKeyDown={moveFocus}>
-          {entries.map((entry) => rendered(entry, onSelect))}
+          {entries.map((entry) => (
+            <ActivityItem key={entry.number} entry={entry} onSelect={onSelect} />
+          ))}
         </ol>
       )}
     </section>
@@ -42,15 +44,32 @@ function moveFocus(event: TargetedKeyboardEvent<HTMLOListElement>): void {
   buttons[Math.max(0, Math.min(at + step, buttons.length - 1))]?.focus();
 }
 
-/** Rendered entries. An entry never changes, and Preact skips a node that is identical. */
-const nodes = new WeakMap<ActivityEntry, ComponentChild>();
+interface ItemProps {
+  readonly entry: ActivityEntry;
+  readonly onSelect: (userId: string) => void;
+}
 
-function rendered(entry: ActivityEntry, onSelect: (userId: string) => void): ComponentChild {
-  let node = nodes.get(entry);
-  if (node === undefined) {
-    const { number, at, userId, cause } = entry;
-    node = (
-      <li key={number} class={cause === undefined ? "entered" : "left"}>
+/**
+ * One entry. It is rendered once, since an entry never changes. Rendered nodes must not be kept for that: a
+ * node that is used again holds the list that it was in before, and so every earlier list.
+ */
+class ActivityItem extends Component<ItemProps> {
+  override shouldComponentUpdate({ entry, onSelect }: ItemProps): boolean {
+    return entry !== this.props.entry || onSelect !== this.props.onSelect;
+  }
+
+  override render({ entry, onSelect }: ItemProps) {
+    const { at, userId, cause } = entry;
+    if (userId === undefined) {
+      return (
+        <li class="divider">
+          <time>{clockTime(at)}</time>
+          <span>Filter changed</span>
+        </li>
+      );
+    }
+    return (
+      <li class={cause === undefined ? "entered" : "left"}>
         <time>{clockTime(at)}</time>
         <button type="button" class="link" tabIndex={-1} onClick={() => onSelect(userId)}>
           <UserText text={userId} />
@@ -58,7 +77,5 @@ function rendered(entry: ActivityEntry, onSelect: (userId: string) => void): Com
         <span class="activity-cause">{cause === undefined ? "entered" : `left: ${CAUSE_TEXTS[cause]}`}</span>
       </li>
     );
-    nodes.set(entry, node);
   }
-  return node;
 }

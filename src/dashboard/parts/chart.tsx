@@ -1,7 +1,7 @@
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 import type uPlot from "uplot";
-import { clockTime, fewDigits, wholeNumber } from "../model/format.ts";
-import { HISTORY_SECONDS, type Measure } from "../model/history.ts";
+import { clockTime, fewDigits, lastMinutes, wholeNumber } from "../model/format.ts";
+import type { Measure } from "../model/history.ts";
 import type { PresenceStore } from "../store/presence-store.ts";
 import { useTopic } from "../store/use-topic.ts";
 import { makePlot } from "./make-plot.ts";
@@ -13,7 +13,7 @@ interface Props {
 }
 
 /**
- * The current value of a measure and its last 15 minutes. Pointing at the chart shows the value at that time.
+ * The current value of a measure and its values so far. Pointing at the chart shows the value at that time.
  */
 export function Chart({ store, measure, title }: Props) {
   useTopic(store.changed);
@@ -22,15 +22,16 @@ export function Chart({ store, measure, title }: Props) {
   const plot = useRef<uPlot>(undefined);
   const [hovered, setHovered] = useState<number | null>(null);
   useEffect(() => {
-    const made = makePlot(place.current!, setHovered);
+    const made = makePlot(place.current!, () => store.history.marks, setHovered);
     plot.current = made.plot;
     return made.destroy;
-  }, []);
+  }, [store]);
   const draw = useCallback(() => {
     const now = Date.now() / 1000;
     plot.current?.batch(() => {
       plot.current!.setData(store.history.series(measure, now), false);
-      plot.current!.setScale("x", { min: now - HISTORY_SECONDS, max: now });
+      const [min, max] = store.history.axis(now);
+      plot.current!.setScale("x", { min, max });
     });
   }, [store, measure]);
   useEffect(() => {
@@ -39,12 +40,13 @@ export function Chart({ store, measure, title }: Props) {
   }, [store, draw]);
 
   const [times, values] = plot.current?.data ?? [[], []];
-  const format = measure === "diffsPerSecond" ? fewDigits : wholeNumber;
+  const format = measure === "changesPerSecond" ? fewDigits : wholeNumber;
   const current = currentValue(store, measure);
   const before = hovered === null ? undefined : values?.[hovered];
   const shown = before === undefined || before === null ? current : before;
   const text = shown === null ? "–" : format(shown);
   const when = before === undefined || before === null ? "" : clockTime(times[hovered!]! * 1000);
+  const [from, to] = store.history.axis(Date.now() / 1000);
   return (
     <figure class={`chart ${measure}`}>
       <figcaption>
@@ -52,13 +54,18 @@ export function Chart({ store, measure, title }: Props) {
         <span class="chart-when">{when}</span>
         <span class="chart-value">{text}</span>
       </figcaption>
-      <div ref={place} class="plot" role="img" aria-label={`${title}, the last 15 minutes, now ${text}`} />
+      <div
+        ref={place}
+        class="plot"
+        role="img"
+        aria-label={`${title}, ${lastMinutes(to - from)}, now ${text}`}
+      />
     </figure>
   );
 }
 
 function currentValue(store: PresenceStore, measure: Measure): number | null {
-  const { users, focused, typing } = store.rows.counts;
+  const { users, focused, typing } = store.live.counts;
   if (store.isPending) return null;
   if (measure === "online") return users;
   if (measure === "focused") return focused;

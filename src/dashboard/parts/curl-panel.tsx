@@ -2,6 +2,8 @@ import { useState } from "preact/hooks";
 import type { PresenceFilter } from "../../client/types.ts";
 import type { Credentials } from "../model/credentials.ts";
 import { curlLine } from "../model/curl-line.ts";
+import { gatewayAddress } from "../store/address.ts";
+import { copyText } from "../store/copy-text.ts";
 
 interface Props {
   readonly credentials: Credentials;
@@ -17,7 +19,7 @@ export function CurlPanel({ credentials, filter }: Props) {
       (await copyText(text)) ? success : "This browser does not allow copying. Select the line instead.",
     );
   };
-  const line = curlLine(location.origin, appId, filter);
+  const line = curlLine(gatewayAddress(), appId, filter);
   return (
     <section class="panel curl" aria-labelledby="curl-title">
       <h2 id="curl-title">The same by HTTP</h2>
@@ -32,7 +34,7 @@ export function CurlPanel({ credentials, filter }: Props) {
         <button
           class="button"
           type="button"
-          onClick={() => copy(curlLine(location.origin, appId, filter, token), "Copied with the token.")}
+          onClick={() => copy(curlLine(gatewayAddress(), appId, filter, token), "Copied with the token.")}
         >
           Copy with token
         </button>
@@ -42,14 +44,4 @@ export function CurlPanel({ credentials, filter }: Props) {
       </div>
     </section>
   );
-}
-
-/** Returns whether it worked. Browsers allow it only over https and on localhost. */
-async function copyText(text: string): Promise<boolean> {
-  try {
-    await navigator.clipboard.writeText(text);
-    return true;
-  } catch {
-    return false;
-  }
 }

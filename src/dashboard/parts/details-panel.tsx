@@ -1,10 +1,16 @@
 import { useEffect, useRef } from "preact/hooks";
 import type { PresenceSession } from "../../client/types.ts";
+import type { Credentials } from "../model/credentials.ts";
+import { sinceDuration, sinceTime } from "../model/format.ts";
+import { type Row, sessionsOf } from "../model/row.ts";
+import type { Since, Times } from "../model/session-times.ts";
 import type { PresenceStore } from "../store/presence-store.ts";
 import { useTopic } from "../store/use-topic.ts";
+import { EndSessions } from "./end-sessions.tsx";
 import { UserText } from "./user-text.tsx";
 
 interface Props {
+  readonly credentials: Credentials;
   readonly store: PresenceStore;
   readonly userId: string;
   readonly onUser: (userId: string) => void;
@@ -12,9 +18,10 @@ interface Props {
   readonly onClose: () => void;
 }
 
-/** One user with all sessions that match the filter, live. */
-export function DetailsPanel({ store, userId, onUser, onConversation, onClose }: Props) {
+/** One user with all sessions that match the filter. They are live even while the page is paused. */
+export function DetailsPanel({ credentials, store, userId, onUser, onConversation, onClose }: Props) {
   useTopic(store.changed);
+  useTopic(store.ticked);
   const title = useRef<HTMLHeadingElement>(null);
   const cameFrom = useRef<Element | null>(null);
   useEffect(() => {
@@ -25,10 +32,7 @@ export function DetailsPanel({ store, userId, onUser, onConversation, onClose }:
     onClose();
     if (cameFrom.current instanceof HTMLElement) cameFrom.current.focus({ preventScroll: true });
   };
-  const row = store.rows.get(userId);
-  const session = (kind: string) => (each: PresenceSession) => (
-    <SessionCard key={each.sessionId} kind={kind} session={each} onConversation={onConversation} />
-  );
+  const row = store.live.get(userId);
   return (
     <section
       class={store.isLive ? "panel details" : "panel details stale"}
@@ -46,27 +50,58 @@ export function DetailsPanel({ store, userId, onUser, onConversation, onClose }:
       {row === undefined ? (
         <p class="muted">This user does not match the filter now.</p>
       ) : (
-        <ul class="sessions">
-          {row.value.widgets.map(session("Widget"))}
-          {row.value.backgroundSessions.map(session("Background"))}
-        </ul>
+        <p>
+          Online since <SinceText since={row.online} />
+        </p>
       )}
       <div class="actions">
         <button class="button" type="button" onClick={() => onUser(userId)}>
           Show this user only
         </button>
+        <EndSessions credentials={credentials} userId={userId} />
       </div>
+      {row !== undefined && <Sessions row={row} onConversation={onConversation} />}
     </section>
+  );
+}
+
+interface SessionsProps {
+  readonly row: Row;
+  readonly onConversation: (id: string | null) => void;
+}
+
+function Sessions({ row: { value, times }, onConversation }: SessionsProps) {
+  return (
+    <ul class="sessions">
+      {sessionsOf(value).map((session, index) => (
+        <SessionCard
+          key={session.sessionId}
+          kind={index < value.widgets.length ? "Widget" : "Background"}
+          session={session}
+          times={times[index]!}
+          onConversation={onConversation}
+        />
+      ))}
+    </ul>
+  );
+}
+
+function SinceText({ since }: { readonly since: Since }) {
+  return (
+    <>
+      {sinceTime(since)} <span class="muted">({sinceDuration(since, Date.now())})</span>
+    </>
   );
 }
 
 interface SessionProps {
   readonly kind: string;
   readonly session: PresenceSession;
+  readonly times: Times;
   readonly onConversation: (id: string | null) => void;
 }
 
-function SessionCard({ kind, session, onConversation }: SessionProps) {
+function SessionCard({ kind, session, times, onConversation }: SessionProps) {
   const { selectedConversationId, hasFocus, isTyping, custom, sessionId } = session;
   return (
     <li class="session">
@@ -81,6 +116,16 @@ function SessionCard({ kind, session, onConversation }: SessionProps) {
           <button type="button" class="link" onClick={() => onConversation(selectedConversationId)}>
             {selectedConversationId === null ? "none" : <UserText text={selectedConversationId} />}
           </button>
+        </dd>
+        {selectedConversationId !== null && <dt>In it since</dt>}
+        {selectedConversationId !== null && (
+          <dd>
+            <SinceText since={times.conversation} />
+          </dd>
+        )}
+        <dt>Open since</dt>
+        <dd>
+          <SinceText since={times.online} />
         </dd>
         {Object.entries(custom).map(([name, value]) => [
           <dt key={`name ${name}`}>

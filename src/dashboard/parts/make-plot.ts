@@ -2,13 +2,17 @@ import uPlot from "uplot";
 
 const HEIGHT = 72;
 
-/** Draws a chart into an element, in its text colour. The chart follows the element's width and colour. */
+/**
+ * Draws a chart into an element, in its text colour. The chart follows the element's width and colour.
+ * `marks` are times, in seconds, at which it has a dashed line.
+ */
 export function makePlot(
   place: HTMLElement,
+  marks: () => readonly number[],
   onHover: (index: number | null) => void,
 ): { plot: uPlot; destroy: () => void } {
   const style = () => getComputedStyle(place);
-  const options = plotOptions(place.clientWidth, style, onHover);
+  const options = plotOptions(place.clientWidth, style, marks, onHover);
   const plot = new uPlot(options, [[], []], place);
   const resize = new ResizeObserver(() => plot.setSize({ width: place.clientWidth, height: HEIGHT }));
   resize.observe(place);
@@ -25,6 +29,7 @@ export function makePlot(
 export function plotOptions(
   placeWidth: number,
   style: () => Pick<CSSStyleDeclaration, "color" | "fontFamily" | "getPropertyValue">,
+  marks: () => readonly number[],
   onHover: (index: number | null) => void,
 ): uPlot.Options {
   const color = () => style().color;
@@ -44,10 +49,10 @@ export function plotOptions(
         size: 20,
         gap: 3,
         space: 64,
-        incrs: [300],
+        incrs: [10, 60, 120, 300],
         grid: { show: false },
         ticks: { show: false },
-        values: (_plot, splits) => splits.map((seconds) => hourMinute(seconds)),
+        values: (_plot, splits) => clockLabels(splits),
       },
       {
         stroke: muted,
@@ -72,13 +77,36 @@ export function plotOptions(
         spanGaps: false,
       },
     ],
-    hooks: { setCursor: [(self) => onHover(self.cursor.idx ?? null)] },
+    hooks: {
+      draw: [(self) => drawMarks(self, marks(), muted())],
+      setCursor: [(self) => onHover(self.cursor.idx ?? null)],
+    },
   };
 }
 
-function hourMinute(seconds: number): string {
-  const date = new Date(seconds * 1000);
-  return [date.getHours(), date.getMinutes()].map((part) => String(part).padStart(2, "0")).join(":");
+function drawMarks({ ctx, bbox, valToPos, scales }: uPlot, marks: readonly number[], color: string): void {
+  const { min = 0 } = scales.x!;
+  ctx.save();
+  ctx.strokeStyle = color;
+  ctx.setLineDash([4, 4]);
+  for (const seconds of marks.filter((mark) => mark >= min!)) {
+    const x = Math.round(valToPos(seconds, "x", true));
+    ctx.beginPath();
+    ctx.moveTo(x, bbox.top);
+    ctx.lineTo(x, bbox.top + bbox.height);
+    ctx.stroke();
+  }
+  ctx.restore();
+}
+
+/** Hours and minutes. While the axis is short, seconds too. */
+function clockLabels(seconds: readonly number[]): string[] {
+  const dates = seconds.map((each) => new Date(each * 1000));
+  const hasSeconds = dates.some((date) => date.getSeconds() !== 0);
+  return dates.map((date) => {
+    const parts = [date.getHours(), date.getMinutes(), ...(hasSeconds ? [date.getSeconds()] : [])];
+    return parts.map((part) => String(part).padStart(2, "0")).join(":");
+  });
 }
 
 /** Expects a computed colour, which has the form `rgb(r, g, b)`. */

@@ -1,25 +1,35 @@
-import { type DashboardState, SORT_KEYS, type SortKey } from "../model/dashboard-state.ts";
+import { type DashboardState, SORT_KEYS, type SortKey, type View } from "../model/dashboard-state.ts";
 import { plural, wholeNumber } from "../model/format.ts";
 import type { PresenceStore } from "../store/presence-store.ts";
 import type { ChangeState } from "../store/use-dashboard-state.ts";
 import { useTopic } from "../store/use-topic.ts";
+import { Choice } from "./choice.tsx";
+import { ConversationTable } from "./conversation-table.tsx";
+import { ExportBar } from "./export-bar.tsx";
 import { PresenceTable } from "./presence-table.tsx";
 import { StateNotice } from "./state-notice.tsx";
 import type { TableActions } from "./table-actions.ts";
 import { COLUMNS } from "./table-columns.ts";
 
+const VIEW_OPTIONS: readonly (readonly [View, string])[] = [
+  ["users", "Users"],
+  ["conversations", "Conversations"],
+];
+
 interface Props extends TableActions {
+  readonly appId: string;
   readonly store: PresenceStore;
   readonly state: DashboardState;
   readonly selected: string | undefined;
   readonly onChange: ChangeState;
 }
 
-/** The table of users, with its counts, search field and sort order. */
-export function PresencePanel({ store, state, selected, onChange, ...actions }: Props) {
+/** The table of users or of conversations, with counts, search field, sort order, pause and export. */
+export function PresencePanel({ appId, store, state, selected, onChange, ...actions }: Props) {
   useTopic(store.changed);
   const { counts, shown } = store.rows;
-  const { search, sort } = state;
+  const { search, sort, view, filter } = state;
+  const isPaused = store.pausedAt !== undefined;
   return (
     <section class="panel presence" aria-labelledby="presence-title">
       <div class="presence-head">
@@ -27,12 +37,30 @@ export function PresencePanel({ store, state, selected, onChange, ...actions }: 
         <p class="counts">
           <strong>{plural(counts.users, "user")}</strong>
           <span>{plural(counts.widgets, "widget")}</span>
-          <span>{wholeNumber(counts.backgroundSessions)} background</span>
+          {/* A zero would say that there are none. */}
+          <span>
+            {filter.includeBackgroundSessions
+              ? `${wholeNumber(counts.backgroundSessions)} background`
+              : "background hidden"}
+          </span>
           <span>{wholeNumber(counts.focused)} focused</span>
           <span>{wholeNumber(counts.typing)} typing</span>
           {search !== "" && <span>{wholeNumber(shown.length)} found</span>}
         </p>
         <div class="presence-tools">
+          <Choice
+            label="Rows"
+            options={VIEW_OPTIONS}
+            value={view}
+            onChange={(chosen) => onChange({ view: chosen })}
+          />
+          <button
+            class="button pause"
+            type="button"
+            onClick={() => (isPaused ? store.resume() : store.pause())}
+          >
+            {isPaused ? "Resume" : "Pause"}
+          </button>
           <label class="visually-hidden" for="search">
             Search users, conversations and custom fields
           </label>
@@ -47,7 +75,7 @@ export function PresencePanel({ store, state, selected, onChange, ...actions }: 
             value={search}
             onInput={(event) => onChange({ search: event.currentTarget.value }, false)}
           />
-          <label class="sort-field">
+          <label class={view === "users" ? "sort-field" : "sort-field hidden"}>
             <span>Sort</span>
             <select
               class="text-field"
@@ -66,9 +94,13 @@ export function PresencePanel({ store, state, selected, onChange, ...actions }: 
         </div>
       </div>
       <StateNotice store={store} search={search} />
-      {shown.length > 0 && (
-        <PresenceTable store={store} sort={sort} selected={selected} onChange={onChange} {...actions} />
-      )}
+      {shown.length > 0 &&
+        (view === "users" ? (
+          <PresenceTable store={store} state={state} selected={selected} onChange={onChange} {...actions} />
+        ) : (
+          <ConversationTable store={store} {...actions} />
+        ))}
+      <ExportBar appId={appId} store={store} state={state} />
     </section>
   );
 }

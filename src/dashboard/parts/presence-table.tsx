@@ -1,9 +1,10 @@
-import { useLayoutEffect, useRef, useState } from "preact/hooks";
-import type { Sort } from "../model/dashboard-state.ts";
+import { useRef, useState } from "preact/hooks";
+import type { DashboardState } from "../model/dashboard-state.ts";
 import { scrollTopFor, windowOf } from "../model/window-of.ts";
 import type { PresenceStore } from "../store/presence-store.ts";
 import type { ChangeState } from "../store/use-dashboard-state.ts";
-import { useMedia } from "../store/use-media.ts";
+import { NARROW, useMedia } from "../store/use-media.ts";
+import { useScroll } from "../store/use-scroll.ts";
 import { useTopic } from "../store/use-topic.ts";
 import { type Cell, moveCell } from "./move-cell.ts";
 import type { TableActions } from "./table-actions.ts";
@@ -13,7 +14,7 @@ import { cellId, TableRow } from "./table-row.tsx";
 
 interface Props extends TableActions {
   readonly store: PresenceStore;
-  readonly sort: Sort;
+  readonly state: DashboardState;
   readonly selected: string | undefined;
   readonly onChange: ChangeState;
 }
@@ -22,10 +23,9 @@ interface Props extends TableActions {
 const ROW_HEIGHT = 36;
 const NARROW_ROW_HEIGHT = 60;
 const HEAD_HEIGHT = 34;
-export const NARROW = "(max-width: 720px)";
 
 /** The grid of rows. Only the rows on screen are in the page. The keyboard moves one active cell. */
-export function PresenceTable({ store, sort, selected, onChange, ...given }: Props) {
+export function PresenceTable({ store, state, selected, onChange, ...given }: Props) {
   useTopic(store.changed);
   // Renders again so that the highlight of a changed row ends.
   useTopic(store.ticked);
@@ -33,8 +33,7 @@ export function PresenceTable({ store, sort, selected, onChange, ...given }: Pro
   const isNarrow = useMedia(NARROW);
   const rowHeight = isNarrow ? NARROW_ROW_HEIGHT : ROW_HEIGHT;
   const headHeight = isNarrow ? 0 : HEAD_HEIGHT;
-  const [scrollTop, setScrollTop] = useState(0);
-  const [height, setHeight] = useState(600);
+  const { scrollTop, setScrollTop, height } = useScroll(grid);
   const [active, setActive] = useState<Cell | undefined>();
   const actions: TableActions = {
     ...given,
@@ -43,14 +42,8 @@ export function PresenceTable({ store, sort, selected, onChange, ...given }: Pro
       given.onSelect(userId);
     },
   };
-  useLayoutEffect(() => {
-    const measure = () => setHeight(grid.current!.clientHeight);
-    const resize = new ResizeObserver(measure);
-    resize.observe(grid.current!);
-    measure();
-    return () => resize.disconnect();
-  }, []);
 
+  const { sort, filter } = state;
   const rows = store.rows.shown;
   const visibleHeight = height - headHeight;
   const { first, end } = windowOf(scrollTop, visibleHeight, rowHeight, rows.length);
@@ -94,7 +87,11 @@ export function PresenceTable({ store, sort, selected, onChange, ...given }: Pro
       onScroll={(event) => setScrollTop(event.currentTarget.scrollTop)}
       onKeyDown={onKeyDown}
     >
-      <TableHead sort={sort} onChange={onChange} />
+      <TableHead
+        sort={sort}
+        isInConversation={typeof filter.selectedConversationId === "string"}
+        onChange={onChange}
+      />
       <div role="rowgroup" class="grid-body" style={{ height: `${rows.length * rowHeight}px` }}>
         {rows.slice(first, end).map((row, offset) => (
           <TableRow
@@ -102,6 +99,8 @@ export function PresenceTable({ store, sort, selected, onChange, ...given }: Pro
             row={row}
             index={first + offset}
             top={(first + offset) * rowHeight}
+            // Sorted by change, all rows on screen have just changed. Their place says so.
+            isHighlighted={sort.key !== "changed"}
             isSelected={row.userId === selected}
             activeColumn={first + offset === activeIndex ? active!.column : undefined}
             {...actions}

@@ -10,7 +10,7 @@ export function StateNotice({ store, search }: { readonly store: PresenceStore; 
     case "refused":
       return (
         <Notice title="No rights" kind="bad">
-          The gateway refuses the request: {phase.message}. Sign out, then sign in with another app token.
+          The gateway refuses the request: {phase.message}. Enter another app token above.
         </Notice>
       );
     case "failed":

@@ -1,4 +1,4 @@
-import { clockTime, plural } from "../model/format.ts";
+import { clockTime, plural, sinceTime } from "../model/format.ts";
 import { type Row, sessionsOf, type UserStatus } from "../model/row.ts";
 import type { TableActions } from "./table-actions.ts";
 import { COLUMNS } from "./table-columns.ts";
@@ -9,6 +9,8 @@ interface Props extends TableActions {
   readonly index: number;
   readonly top: number;
   readonly isSelected: boolean;
+  /** Whether a change highlights the row. */
+  readonly isHighlighted: boolean;
   readonly activeColumn: number | undefined;
 }
 
@@ -26,8 +28,8 @@ export function cellId(index: number, column: number): string {
   return `cell-${index}-${column}`;
 }
 
-export function TableRow({ row, index, top, isSelected, activeColumn, ...actions }: Props) {
-  const isMarked = row.changedAt > 0 && Date.now() - row.changedAt < MARK_MS;
+export function TableRow({ row, index, top, isSelected, isHighlighted, activeColumn, ...actions }: Props) {
+  const isMarked = isHighlighted && row.changedAt > 0 && Date.now() - row.changedAt < MARK_MS;
   // Two class names for the same highlight: switching between them restarts the animation.
   const mark = isMarked ? (row.changes % 2 === 0 ? "marked-even" : "marked-odd") : "";
   return (
@@ -61,7 +63,7 @@ function content(name: (typeof COLUMNS)[number]["name"], row: Row, actions: Tabl
   switch (name) {
     case "user":
       return (
-        <button type="button" class="link" tabIndex={-1} onClick={() => actions.onUser(userId)}>
+        <button type="button" class="link" tabIndex={-1} onClick={() => actions.onSelect(userId)}>
           <UserText text={userId} />
         </button>
       );
@@ -78,6 +80,8 @@ function content(name: (typeof COLUMNS)[number]["name"], row: Row, actions: Tabl
         .join(" · ");
     case "custom":
       return <Custom custom={main?.custom ?? {}} />;
+    case "since":
+      return sinceTime(row.since);
     case "changed":
       return row.changedAt === 0 ? <span class="muted">–</span> : clockTime(row.changedAt);
   }
@@ -93,6 +97,7 @@ function Conversation({ row, onConversation }: { row: Row; onConversation: Table
         type="button"
         class={id === null ? "link muted" : "link"}
         tabIndex={-1}
+        title={id === null ? "Show only users in no conversation" : "Show only this conversation"}
         onClick={() => onConversation(id)}
       >
         {id === null ? "none" : <UserText text={id} />}

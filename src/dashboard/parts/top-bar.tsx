@@ -19,8 +19,8 @@ export function TopBar({ appId, store, onSignOut }: Props) {
       </p>
       <StatusPill store={store} />
       <div class="top-actions">
-        <button class="button" type="button" aria-pressed={theme === "dark"} onClick={toggleTheme}>
-          Dark
+        <button class="button" type="button" onClick={toggleTheme}>
+          {theme === "dark" ? "Light mode" : "Dark mode"}
         </button>
         <button class="button" type="button" onClick={onSignOut}>
           Sign out

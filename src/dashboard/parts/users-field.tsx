@@ -51,30 +51,32 @@ export function UsersField({ userIds, onChange }: Props) {
         <button class="button" type="submit">
           Add
         </button>
-        {userIds.length > 0 && (
-          <ul class="chips" aria-label="Users in the filter">
-            {userIds.slice(0, MOST_SHOWN).map((userId) => (
-              <li key={userId} class="chip">
-                <UserText text={userId} />
-                <button
-                  type="button"
-                  aria-label={`Remove ${userId}`}
-                  onClick={() => onChange(userIds.filter((other) => other !== userId))}
-                >
-                  ×
-                </button>
-              </li>
-            ))}
-            {userIds.length > MOST_SHOWN && (
-              <li class="chip">and {plural(userIds.length - MOST_SHOWN, "more", "more")}</li>
-            )}
-          </ul>
-        )}
-        {userIds.length > 1 && (
-          <button class="button" type="button" onClick={() => onChange([])}>
-            All users
-          </button>
-        )}
+        <div class="chips">
+          {userIds.length > 1 && (
+            <button class="button" type="button" onClick={() => onChange([])}>
+              All users
+            </button>
+          )}
+          {userIds.length > 0 && (
+            <ul aria-label="Users in the filter">
+              {userIds.slice(0, MOST_SHOWN).map((userId) => (
+                <li key={userId} class="chip">
+                  <UserText text={userId} />
+                  <button
+                    type="button"
+                    aria-label={`Remove ${userId}`}
+                    onClick={() => onChange(userIds.filter((other) => other !== userId))}
+                  >
+                    ×
+                  </button>
+                </li>
+              ))}
+              {userIds.length > MOST_SHOWN && (
+                <li class="chip">and {plural(userIds.length - MOST_SHOWN, "more", "more")}</li>
+              )}
+            </ul>
+          )}
+        </div>
       </div>
     </form>
   );

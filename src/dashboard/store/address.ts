@@ -1,6 +1,14 @@
 import { takeToken } from "../model/credentials.ts";
 import { type DashboardState, formatState, parseState } from "../model/dashboard-state.ts";
 
+/**
+ * Base address of the gateway, without a slash at the end. The page is in its folder `dashboard`, also if a
+ * proxy serves the gateway under a path.
+ */
+export function gatewayAddress(): string {
+  return new URL("..", location.href).href.replace(/\/$/, "");
+}
+
 /** Removes the token from the page's address, so that no other code and no history entry sees it. */
 export function takeTokenFromAddress(): string | undefined {
   const { token, rest } = takeToken(location.hash);

@@ -1,4 +1,5 @@
 import type { Credentials } from "../model/credentials.ts";
+import { gatewayAddress } from "./address.ts";
 import { Topic } from "./topic.ts";
 
 /** The fields of the `stats` response that the page shows. */
@@ -34,18 +35,15 @@ const TIMEOUT_MS = 4_000;
 /** Polls the health of the node while the page is visible. */
 export class NodePoll {
   readonly changed = new Topic();
-  readonly #credentials: Credentials;
-  readonly #timer: ReturnType<typeof setInterval>;
+  #credentials: Credentials;
+  #timer: ReturnType<typeof setInterval>;
   readonly #abort = new AbortController();
   #health: NodeHealth | undefined;
   #problem: string | undefined;
 
   constructor(credentials: Credentials) {
     this.#credentials = credentials;
-    this.#timer = setInterval(() => {
-      if (!document.hidden) void this.#poll();
-    }, PERIOD_MS);
-    void this.#poll();
+    this.#timer = this.#start();
   }
 
   /** The last successful response. */
@@ -58,12 +56,28 @@ export class NodePoll {
     return this.#problem;
   }
 
+  /** Continues with another token. */
+  renew(credentials: Credentials): void {
+    if (credentials.token === this.#credentials.token) return;
+    this.#credentials = credentials;
+    clearInterval(this.#timer);
+    this.#timer = this.#start();
+  }
+
   close(): void {
     clearInterval(this.#timer);
     this.#abort.abort();
   }
 
+  #start(): ReturnType<typeof setInterval> {
+    void this.#poll();
+    return setInterval(() => {
+      if (!document.hidden) void this.#poll();
+    }, PERIOD_MS);
+  }
+
   async #poll(): Promise<void> {
+    const { token } = this.#credentials;
     try {
       const [stats, node] = await Promise.all([
         this.#get<AppStats>("stats"),
@@ -73,7 +87,8 @@ export class NodePoll {
       this.#problem = undefined;
     } catch (error) {
       if (this.#abort.signal.aborted) return;
-      // The node would refuse the same token again.
+      // The node would refuse the same token again. By now there may be another.
+      if (token !== this.#credentials.token) return;
       if (error instanceof RefusedError && error.status === 401) clearInterval(this.#timer);
       this.#problem = error instanceof RefusedError ? error.message : "The node does not respond.";
     }
@@ -82,7 +97,7 @@ export class NodePoll {
 
   async #get<Body>(path: string): Promise<Body> {
     const { appId, token } = this.#credentials;
-    const response = await fetch(`/v1/${encodeURIComponent(appId)}/${path}`, {
+    const response = await fetch(`${gatewayAddress()}/v1/${encodeURIComponent(appId)}/${path}`, {
       headers: { authorization: `Bearer ${token}` },
       signal: AbortSignal.any([this.#abort.signal, AbortSignal.timeout(TIMEOUT_MS)]),
     });

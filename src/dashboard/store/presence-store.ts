@@ -10,10 +10,13 @@ import type {
   Subscription,
 } from "../../client/types.ts";
 import { ActivityLog } from "../model/activity-log.ts";
-import type { Credentials } from "../model/credentials.ts";
+import { type Credentials, endsWithin } from "../model/credentials.ts";
 import { type DashboardState, isSameFilter } from "../model/dashboard-state.ts";
 import { History } from "../model/history.ts";
+import type { RowContext } from "../model/row.ts";
 import { Rows } from "../model/rows.ts";
+import { timesOfArrival } from "../model/session-times.ts";
+import { gatewayAddress } from "./address.ts";
 import { Topic } from "./topic.ts";
 
 /** State of the connection between the page and the gateway. Times are in milliseconds since 1970. */
@@ -26,6 +29,8 @@ export type Phase =
   | { readonly kind: "failed"; readonly message: string };
 
 const SECOND = 1_000;
+/** The gateway asks for the next token a minute before the end. Its clock may be another. */
+const RENEW_BEFORE_MS = 120_000;
 /** The filter is the only input of the user that can make a message invalid. */
 const BAD_FILTER =
   "The gateway does not accept this filter. An id has at most 255 characters and no control characters. " +
@@ -35,32 +40,51 @@ const BAD_FILTER =
  * All presence data of the page. It subscribes to one filter at a time and samples its counts every second.
  */
 export class PresenceStore {
-  readonly rows = new Rows();
+  /** The rows as they arrive, also while the page is paused. */
+  readonly live = new Rows();
   readonly activity = new ActivityLog();
   readonly history = new History();
   /** Notifies when rows, activity, counts or phase change. */
   readonly changed = new Topic();
   /** Notifies once a second. */
   readonly ticked = new Topic();
-  readonly #credentials: Credentials;
+  #credentials: Credentials;
+  /** Resolves with the next token. Undefined while nothing waits for it. */
+  #renewal: { readonly token: Promise<string>; readonly resolve: (token: string) => void } | undefined;
+  #wasAccepted = false;
   readonly #timer: ReturnType<typeof setInterval>;
   #client: PresenceClient;
   #subscription: Subscription | undefined;
   #state: DashboardState;
   #phase: Phase = { kind: "connecting" };
   #isPending = true;
+  /** The filter of the rows. */
+  #listed: PresenceFilter | undefined;
   #since = 0;
   #liveAt: number | undefined;
-  #diffs = 0;
+  #changes = 0;
   #sampledAt = Date.now();
+  /** Whether the page was offline, so that the next change tells of what happened before. */
+  #isCatchingUp = false;
+  #pause: { readonly at: number; readonly rows: Rows } | undefined;
 
   constructor(credentials: Credentials, state: DashboardState) {
     this.#credentials = credentials;
     this.#state = state;
-    this.rows.arrange(state.search, state.sort);
+    this.live.arrange(state.search, state.sort);
     this.#client = this.#connect();
     this.#subscribe(state.filter);
     this.#timer = setInterval(() => this.#tick(), SECOND);
+  }
+
+  /** The rows that the page shows. They stand still while it is paused. */
+  get rows(): Rows {
+    return this.#pause?.rows ?? this.live;
+  }
+
+  /** Since when the page is paused, in milliseconds since 1970; undefined if it is not. */
+  get pausedAt(): number | undefined {
+    return this.#pause?.at;
   }
 
   get phase(): Phase {
@@ -84,15 +108,44 @@ export class PresenceStore {
     return this.#since;
   }
 
+  /** Shows another state. A new filter ends a pause. */
   show(state: DashboardState): void {
     const before = this.#state;
     this.#state = state;
-    this.rows.arrange(state.search, state.sort);
+    this.live.arrange(state.search, state.sort);
+    this.#pause?.rows.arrange(state.search, state.sort);
     if (!isSameFilter(before.filter, state.filter)) {
+      this.resume();
       this.#isPending = true;
       this.#subscribe(state.filter);
     }
     this.changed.notify();
+  }
+
+  /** Table and activity stand still until `resume`. Everything still arrives, so nothing is missed. */
+  pause(): void {
+    this.#pause ??= { at: Date.now(), rows: this.live.copy() };
+    this.activity.hold();
+    this.changed.notify();
+  }
+
+  resume(): void {
+    this.#pause = undefined;
+    this.activity.release();
+    this.changed.notify();
+  }
+
+  /**
+   * Continues with another token of the same app. The gateway learns of it when it asks for one, or when the
+   * page connects again.
+   */
+  renew(credentials: Credentials): void {
+    if (credentials.token === this.#credentials.token) return;
+    this.#credentials = credentials;
+    this.#wasAccepted = false;
+    this.#renewal?.resolve(credentials.token);
+    this.#renewal = undefined;
+    if (this.#phase.kind === "refused" || this.#phase.kind === "failed") this.retry();
   }
 
   /** Connects again after a failure. */
@@ -110,19 +163,41 @@ export class PresenceStore {
   }
 
   #connect(): PresenceClient {
-    const { appId, token } = this.#credentials;
-    const client = createClient({ url: location.origin, appId, token });
+    const { appId } = this.#credentials;
+    const client = createClient({ url: gatewayAddress(), appId, token: () => this.#takeToken() });
     client.on("status", (status, detail) => {
       if (client === this.#client) this.#onStatus(status, detail);
     });
     return client;
   }
 
+  /**
+   * A token that was good and is about to end is followed by the next one, whenever that comes. Meanwhile the
+   * subscription lives, so nothing of the page is lost.
+   */
+  #takeToken(): string | Promise<string> {
+    const isSpent = this.#wasAccepted && endsWithin(this.#credentials, RENEW_BEFORE_MS, Date.now());
+    if (!isSpent) return this.#credentials.token;
+    if (this.#renewal === undefined) {
+      let resolve: (token: string) => void = () => {};
+      const token = new Promise<string>((resolveToken) => {
+        resolve = resolveToken;
+      });
+      this.#renewal = { token, resolve };
+    }
+    return this.#renewal.token;
+  }
+
   #onStatus(status: Status, { error, retryInMs }: StatusDetail): void {
     const now = Date.now();
-    if (this.#phase.kind === "live") this.#liveAt = now;
-    if (status === "connected") this.#phase = { kind: "live" };
-    else if (status === "reconnecting") {
+    if (this.#phase.kind === "live" && status !== "connected") {
+      this.#liveAt = now;
+      this.#isCatchingUp = true;
+    }
+    if (status === "connected") {
+      this.#phase = { kind: "live" };
+      this.#wasAccepted = true;
+    } else if (status === "reconnecting") {
       const retryAt = retryInMs === undefined ? undefined : now + retryInMs;
       this.#phase = { kind: "reconnecting", asOf: this.#liveAt, retryAt };
     } else if (status === "connecting" && this.#phase.kind !== "reconnecting") {
@@ -161,20 +236,34 @@ export class PresenceStore {
   }
 
   #start(snapshot: PresenceSnapshot): void {
+    const now = Date.now();
+    const { filter } = this.#state;
+    const isOther = this.#listed !== undefined && !isSameFilter(this.#listed, filter);
+    this.#listed = filter;
     this.#isPending = false;
-    this.#since = Date.now();
-    this.rows.reset(snapshot);
-    this.activity.clear();
-    this.history.clear();
-    this.#diffs = 0;
+    this.#since = now;
+    this.#isCatchingUp = false;
+    this.live.reset(snapshot, this.#context(now, false));
+    if (isOther) {
+      this.activity.addDivider(now);
+      this.history.mark(now / SECOND);
+    }
+    this.#changes = 0;
     this.#sample();
   }
 
   #apply(snapshot: PresenceSnapshot, change: PresenceChange): void {
     const now = Date.now();
-    this.#diffs++;
-    this.rows.apply(snapshot, change, now);
+    this.#changes++;
+    this.live.apply(snapshot, change, this.#context(now, !this.#isCatchingUp));
+    this.#isCatchingUp = false;
     this.activity.add(change, now);
+  }
+
+  #context(now: number, isSeen: boolean): RowContext {
+    const { filter } = this.#state;
+    const shows = typeof filter.selectedConversationId === "string" ? "conversation" : "online";
+    return { arrival: timesOfArrival(filter, now, isSeen), shows };
   }
 
   #fail(error: PresenceError | undefined): void {
@@ -192,7 +281,7 @@ export class PresenceStore {
 
   #sample(): void {
     const now = Date.now();
-    const { users, focused, typing } = this.rows.counts;
+    const { users, focused, typing } = this.live.counts;
     // Browsers run the timers of a background page less often.
     const seconds = Math.max(0.2, (now - this.#sampledAt) / SECOND);
     const isKnown = this.#phase.kind === "live";
@@ -200,9 +289,9 @@ export class PresenceStore {
       online: isKnown ? users : null,
       focused: isKnown ? focused : null,
       typing: isKnown ? typing : null,
-      diffsPerSecond: isKnown ? this.#diffs / seconds : null,
+      changesPerSecond: isKnown ? this.#changes / seconds : null,
     });
-    this.#diffs = 0;
+    this.#changes = 0;
     this.#sampledAt = now;
   }
 }

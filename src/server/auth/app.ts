@@ -5,8 +5,22 @@ import { Id } from "../../protocol/ids.ts";
 import { MAX_CUSTOM_KEY_LENGTH } from "../../protocol/rules.ts";
 import { KnownTokens } from "./known-tokens.ts";
 
-const Origin = z.string().refine((text) => URL.canParse(text) && new URL(text).origin === text, {
-  message: 'must be an origin as browsers send it, such as "https://app.example.com"',
+/** A scheme that `URL` knows no origin of: an app's own, an extension's, or `file:`, whose host is empty. */
+const OTHER_ORIGIN = /^(?!(?:https?|wss?|ftp|blob|data|javascript):)[a-z][a-z\d+.-]*:\/\/[\w.~:[\]-]*$/;
+
+/**
+ * Whether a page may have this origin. It is compared with what the page's browser sends, byte for byte. A
+ * text that no browser sends would allow nobody, so it is refused.
+ */
+function isOrigin(text: string): boolean {
+  if (text === "null" || OTHER_ORIGIN.test(text)) return true;
+  return /^https?:\/\/[^*]+$/.test(text) && URL.canParse(text) && new URL(text).origin === text;
+}
+
+const Origin = z.string().refine(isOrigin, {
+  message:
+    'must be an origin as browsers send it, such as "https://app.example.com", "capacitor://localhost", ' +
+    '"file://" or "null": without a path, a slash at its end, or *',
 });
 
 const Secret = z.string().check(length(1, 1024, "must have 1 to 1024 characters"));

@@ -40,6 +40,7 @@ const Claims = z.discriminatedUnion("tokenType", [
 /** Verifies a token of an app. `wallNow`: milliseconds since 1970. Never throws, whatever the token is. */
 export function verifyToken(app: App, token: string, wallNow: number): Verified {
   if (token.length > MAX_TOKEN_LENGTH) return refuse("the token is not a JWT");
+  if (token !== "" && !token.includes(".")) return refuse(SECRET_AS_TOKEN);
   const signed = readSigned(token, app.keys);
   if (!signed.ok) return signed;
   const result = Claims.safeParse(signed.payload);
@@ -67,6 +68,9 @@ export function verifyToken(app: App, token: string, wallNow: number): Verified 
 export function hasExpired(exp: number | undefined, wallNow: number): boolean {
   return exp !== undefined && exp <= wallNow / 1000 - CLOCK_LEEWAY_S;
 }
+
+/** A text without dots was probably meant as a secret. */
+const SECRET_AS_TOKEN = "this is not a token (JWT): a secret works over HTTP only, so sign a token with it";
 
 const ALL: Grant = { kind: "all" };
 

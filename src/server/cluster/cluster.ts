@@ -1,8 +1,8 @@
-import { hash } from "node:crypto";
+import { createHash } from "node:crypto";
 import { NODE_NUMBERS } from "../../core/sessions/profile.ts";
 import type { Clock } from "../clock.ts";
 import type { GatewayNode } from "../gateway/gateway-node.ts";
-import type { Replication, ReplicationSink } from "../gateway/replication-sink.ts";
+import type { Replication, ReplicationSink } from "../gateway/replication.ts";
 import { Link, type LinkCounts } from "./link.ts";
 import { RESYNC_REASONS, type ResyncReason } from "./reader.ts";
 import { DEFAULT_LOG_BYTES, RedisLog } from "./redis-log.ts";
@@ -100,7 +100,7 @@ export class Cluster implements Replication {
     this.#options = options;
     this.#layout = new Shards(options.shards, options.apps);
     const { log, maxLogBytes = DEFAULT_LOG_BYTES } = options;
-    this.#nodeNumber = Number.parseInt(hash("sha256", options.nodeId).slice(0, 8), 16) % NODE_NUMBERS;
+    this.#nodeNumber = createHash("sha256").update(options.nodeId).digest().readUInt32BE() % NODE_NUMBERS;
     this.#memory = new RedisMemoryCheck(maxLogBytes, (details, message) => log.warn(details, message));
   }
 
@@ -112,6 +112,11 @@ export class Cluster implements Replication {
   /** Whether this node may not show the same sessions as the others now. */
   get isDegraded(): boolean {
     return !this.#every(({ replicator }) => replicator.isWhole);
+  }
+
+  tableIdOf(appId: string): string | undefined {
+    const logIds = this.#layout.of(appId).map((shard) => this.#shards.get(shard)?.replicator.logId);
+    return logIds.includes(undefined) ? undefined : hash(logIds.join(" "));
   }
 
   /** Whether Redis is out of memory for at least one shard. */
@@ -277,18 +282,18 @@ export class Cluster implements Replication {
         );
       },
       nodeIdConflict,
-      nodeJoined: ({ nodeId, writer }) => log.info({ shard, peer: nodeId, writer }, "a node has joined"),
+      nodeJoined: ({ nodeId, writer }) => log.info({ shard, nodeId, writer }, "a node has joined"),
       nodeEvicted: ({ nodeId, writer, heardAt, leaseMs }) => {
         counts.nodesLost++;
         const silentMs = Math.round(clock.now() - heardAt);
-        // A node that leaves has just written so. Otherwise signs of life come every third of a lease.
+        // A node that leaves has just written so. Otherwise heartbeats come every third of a lease.
         if (silentMs < leaseMs / 2) {
-          log.info({ shard, peer: nodeId, writer }, "a node has left: its sessions wait to be resumed");
+          log.info({ shard, nodeId, writer }, "a node has left: its sessions wait to be resumed");
           return;
         }
         counts.nodesDeclaredDead++;
         log.warn(
-          { shard, peer: nodeId, writer, silentMs },
+          { shard, nodeId, writer, silentMs },
           "a node was declared dead: its sessions wait to be resumed",
         );
       },
@@ -301,7 +306,7 @@ export class Cluster implements Replication {
         const now = this.#options.clock.now();
         if (now < this.#badInputsLoggedAt + SAMPLE_MS) return;
         this.#badInputsLoggedAt = now;
-        log.warn({ count: counts.badInputs }, "ignored data in Redis that no node of this version wrote");
+        log.warn({ count: counts.badInputs }, "ignored data in Redis that this version cannot read");
       },
       failed: (error) => this.#failed(error),
       lag: observeLag,
@@ -336,13 +341,18 @@ export class Cluster implements Replication {
       if (replicator.isRedisFull === this.#full.has(shard)) continue;
       if (replicator.isRedisFull) {
         this.#full.add(shard);
-        this.#options.log.warn({ shard }, "Redis is full: it takes only signs of life and ends");
+        this.#options.log.warn({ shard }, "Redis is full: it accepts only heartbeats and ends of sessions");
       } else {
         this.#full.delete(shard);
         this.#options.log.info({ shard }, "Redis has room again");
       }
     }
   }
+}
+
+/** A text of the length of an id, however many parts it is made of. */
+function hash(text: string): string {
+  return createHash("sha256").update(text).digest("base64url");
 }
 
 /** The apps that have sessions in a shard. */

@@ -65,7 +65,7 @@ export class Link {
     this.#running = this.#run();
   }
 
-  /** When the log last took a batch of this node, if only a sign of life. */
+  /** When the log last took a batch of this node, if only a heartbeat. */
   get acknowledgedAt(): number {
     return this.#acknowledgedAt;
   }

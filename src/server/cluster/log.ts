@@ -24,7 +24,7 @@
  * A row has an **epoch**, a counter that rises by one with each takeover; no clock is part of it. Which of
  * two records about one session wins follows from the epochs and from the order of the log: see decisions.ts.
  *
- * When Redis is full and trimming the log has not made room, batches still enter the log as signs of life,
+ * When Redis is full and trimming the log has not made room, batches still enter the log as heartbeats,
  * and their ends are done. Their other operations are not, and the entry says so; the writer sends them
  * again.
  *
@@ -106,7 +106,8 @@ export interface ScanBatch {
 }
 
 export type JoinReply =
-  | { readonly ok: true }
+  /** Every writer of this log gets the same id. A log that is emptied gets another. */
+  | { readonly ok: true; readonly logId: string }
   /** Another writer, which is alive, holds this node id. */
   | { readonly ok: false; readonly holder: string };
 

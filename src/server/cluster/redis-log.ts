@@ -117,8 +117,10 @@ export class RedisLog {
   }
 
   async join({ writer, leaseMs, nodeId, formerly }: CommandOf<"join">): Promise<JoinReply> {
-    const holder = await this.#run(SCRIPTS.join, writer, String(leaseMs), nodeId, ...formerly);
-    return holder === "" ? { ok: true } : { ok: false, holder: String(holder) };
+    const reply = await this.#run(SCRIPTS.join, writer, String(leaseMs), nodeId, ...formerly);
+    return Array.isArray(reply)
+      ? { ok: true, logId: String(reply[0]) }
+      : { ok: false, holder: String(reply) };
   }
 
   async append({ writer, seq, ops }: CommandOf<"append">): Promise<AppendReply> {

@@ -15,7 +15,7 @@ export interface LogKeys {
   /**
    * A hash: the register. `count` of the entries; `bytes` and `marks`, see below; by writer, `s:` the number
    * of its last batch or `x` once it is evicted, `l:` its lease, `n:` its node id; by node id, `i:` the
-   * writer.
+   * writer; `id`, which names this log, and is the name of the first writer that joined.
    */
   readonly nodes: string;
   /** A hash: by the key of a profile, its last writer and its record, as in `rows`. */
@@ -82,7 +82,7 @@ const STRETCHES = 32;
  * A full Redis refuses the first write of a script that needs memory, and nothing is done. Then (`put`
  * returns false) XTRIM comes first (`relieve`). It needs no memory, and after it Redis takes every write of
  * the script. So the script itself has to keep Redis from growing: what it writes is at most half of what
- * was freed, both as measured, or is a sign of life, an end, or a node that comes or goes. A log of small
+ * was freed, both as measured, or is a heartbeat, an end, or a node that comes or goes. A log of small
  * entries frees as little as a tenth of what is measured. Then a batch may take Redis over its limit. The
  * next write is refused again, and trims again, down to a 16th of the bound.
  */
@@ -256,8 +256,8 @@ return {count, seq, full}
 `);
 
 /**
- * ARGV: writer, lease, node id, former writers. Returns the live writer that holds the node id, or an empty
- * text.
+ * ARGV: writer, lease, node id, former writers. Returns the live writer that holds the node id, or a list of
+ * the log's id.
  */
 const join = script(`
 local writer, lease, node = ARGV[3], ARGV[4], ARGV[5]
@@ -269,9 +269,10 @@ if holder and alive(holder) then return holder end
 for i = 6, #ARGV do
   if alive(ARGV[i]) then bury(ARGV[i]) end
 end
-local fields = {'s:' .. writer, 0, 'l:' .. writer, lease, 'n:' .. writer, node, 'i:' .. node, writer}
+local id = redis.call('HGET', nodes, 'id') or writer
+local fields = {'s:' .. writer, 0, 'l:' .. writer, lease, 'n:' .. writer, node, 'i:' .. node, writer, 'id', id}
 add('join', lease .. ' ' .. writer .. ' ' .. node, fields)
-return ''
+return {id}
 `);
 
 /** ARGV: writer, the seq that it must have, or -1 if it must not be in the register. */

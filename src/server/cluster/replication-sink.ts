@@ -1,6 +1,6 @@
 import type { Session } from "../../core/sessions/session.ts";
 import { isHttpSession } from "../gateway/http-session-id.ts";
-import type { ReplicationSink } from "../gateway/replication-sink.ts";
+import type { ReplicationSink } from "../gateway/replication.ts";
 import type { Replicator } from "./replicator.ts";
 
 /**

@@ -85,6 +85,7 @@ export class Replicator implements ReaderTarget {
   readonly #wakeBy: (due: number) => void;
   readonly #leaseMs: number;
   #detectAt = Number.NEGATIVE_INFINITY;
+  #logId: string | undefined;
 
   constructor(options: ReplicatorOptions) {
     const { presence, events, leaseMs } = options;
@@ -130,6 +131,11 @@ export class Replicator implements ReaderTarget {
   get isWhole(): boolean {
     if (this.#reachability.isRedisFull || this.#reader.isInDoubt) return false;
     return this.#reader.isFollowing && this.#writer.name !== undefined;
+  }
+
+  /** Names the log whose sessions this node shows; undefined while it may not show those of all nodes. */
+  get logId(): string | undefined {
+    return this.isWhole ? this.#logId : undefined;
   }
 
   /** Whether Redis is out of memory. */
@@ -253,6 +259,7 @@ export class Replicator implements ReaderTarget {
       if (this.remoteNodes.get(reply.holder)?.hasWritten) this.#events.nodeIdConflict();
       return;
     }
+    this.#logId = reply.logId;
     for (const { appId, session } of this.#presence.all()) {
       if (!isOwn(session) || this.#knowledge.hasUnconfirmedOverride(session.sessionId)) continue;
       this.writeRow("open", appId, session);

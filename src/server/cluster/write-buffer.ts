@@ -124,7 +124,7 @@ export class WriteBuffer {
   }
 
   /**
-   * Makes the next batch of pending writes, as many as fit. Without any it is empty, a sign of life.
+   * Makes the next batch of pending writes, as many as fit. Without any it is empty, a heartbeat.
    * `withEnds`: whether it may contain ends. `failed`: called for each session that cannot be encoded, which
    * is left out.
    */

@@ -10,9 +10,9 @@ export const BATCH_INTERVAL_MS = 10;
 /** The interval while more than a few batches are pending, as after Redis was emptied. */
 const HURRY_INTERVAL_MS = 5;
 const HURRY_WRITES = 4 * MAX_BATCH_OPS;
-/** While Redis is full, what it refused is tried again at this interval. It is a sign of life too. */
+/** While Redis is full, what it refused is tried again at this interval. It is a heartbeat too. */
 const FULL_INTERVAL_MS = 500;
-/** The longest time between signs of life. Each also finds out whether the log still knows this node. */
+/** The longest time between heartbeats. Each also finds out whether the log still knows this node. */
 const MAX_HEARTBEAT_MS = 2_000;
 /** How many batches may be unconfirmed: enough for one each interval over a slow network. */
 export const MAX_UNCONFIRMED_BATCHES = 64;

@@ -88,11 +88,11 @@ export class ConnectRate {
  * each. Parsing a kilobyte of JSON takes up to a tenth of a millisecond, and a well-behaved client sends none
  * of these bytes.
  */
-const STRANGER_BYTES_PER_SECOND = 65_536;
-const STRANGER_BURST_BYTES = 262_144;
+const BYTES_BEFORE_CONNECT_PER_SECOND = 65_536;
+const BURST_BEFORE_CONNECT_BYTES = 262_144;
 /** The least bytes that a message counts for. */
-const MIN_STRANGER_BYTES = 128;
-const MAX_STRANGERS = 16_384;
+const MIN_BYTES_BEFORE_CONNECT = 128;
+const MAX_ADDRESSES_BEFORE_CONNECT = 16_384;
 
 /**
  * Counts connections, in total and by address, and limits both and the rate of new ones. Each admitted
@@ -102,7 +102,11 @@ export class Admissions {
   readonly #limits: AdmissionLimits;
   readonly #rate: ConnectRate;
   readonly #byAddress = new Map<string, number>();
-  readonly #strangerBytes = new KeyedBuckets(STRANGER_BYTES_PER_SECOND, STRANGER_BURST_BYTES, MAX_STRANGERS);
+  readonly #bytesBeforeConnect = new KeyedBuckets(
+    BYTES_BEFORE_CONNECT_PER_SECOND,
+    BURST_BEFORE_CONNECT_BYTES,
+    MAX_ADDRESSES_BEFORE_CONNECT,
+  );
   #connections = 0;
 
   constructor(limits: AdmissionLimits, now: number) {
@@ -138,7 +142,7 @@ export class Admissions {
 
   /** Charges a message to the bytes that an address may send before `connect`; false if these are used up. */
   admitMessage(key: string, bytes: number, now: number): boolean {
-    return this.#strangerBytes.take(key, now, Math.max(bytes, MIN_STRANGER_BYTES));
+    return this.#bytesBeforeConnect.take(key, now, Math.max(bytes, MIN_BYTES_BEFORE_CONNECT));
   }
 
   /** Called by an admitted connection, once. */

@@ -7,7 +7,7 @@ import { type GatewayConfig, USER_FILTER_FACTOR } from "./gateway-config.ts";
 import { LiveViews } from "./live-views.ts";
 import type { LoadShedder } from "./load-shedder.ts";
 import { RememberedUsers } from "./remembered-users.ts";
-import type { ReplicationSink } from "./replication-sink.ts";
+import type { ReplicationSink } from "./replication.ts";
 import { SessionDeadlines } from "./session-deadlines.ts";
 import { SessionLife } from "./session-life.ts";
 import { SubscriptionCharges } from "./subscription-charges.ts";

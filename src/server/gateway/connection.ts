@@ -313,7 +313,9 @@ export class Connection implements SocketListener, ManagedConnection, Reply {
     );
     this.#setPrincipal(principal);
     const { nodeId } = this.#node;
-    this.send({ type: "connected", id, userId: userOf(principal), nodeId, heartbeatMs, resumeWindowMs });
+    const tableId = this.#node.tableIdOf(this.#presence.app.id);
+    const userId = userOf(principal);
+    this.send({ type: "connected", id, userId, nodeId, heartbeatMs, resumeWindowMs, tableId });
   }
 
   /**

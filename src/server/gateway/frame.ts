@@ -23,7 +23,7 @@ export class Frame {
   }
 
   /** Encodes the bytes now: a text for many readers would otherwise be encoded for each of them. */
-  encode(): this {
+  encodeBytes(): this {
     this.#bytes ??= Buffer.from(this.text);
     return this;
   }

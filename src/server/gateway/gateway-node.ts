@@ -9,7 +9,7 @@ import { LoadShedder } from "./load-shedder.ts";
 import { type Newcomer, Newcomers } from "./newcomers.ts";
 import { PageTurns } from "./page-turns.ts";
 import { RememberedUsers } from "./remembered-users.ts";
-import type { Replication } from "./replication-sink.ts";
+import type { Replication } from "./replication.ts";
 import type { SendQueue } from "./send-queue.ts";
 import type { UpgradeRefusal } from "./socket.ts";
 import type { Telemetry } from "./telemetry.ts";
@@ -80,6 +80,7 @@ export class GatewayNode {
   readonly #ticker: Ticker;
   readonly #random: () => number;
   readonly #replication: Replication | undefined;
+  readonly #ownTableId: string;
   #stallCheckAt = 0;
   #draining = false;
   readonly #onEmpty: (() => void)[] = [];
@@ -92,6 +93,7 @@ export class GatewayNode {
     this.nodeId = options.nodeId;
     this.#random = options.random;
     this.#replication = options.replication;
+    this.#ownTableId = makeId();
     const now = clock.now();
     const crashed = (error: unknown) => telemetry.crashed(error);
     this.pageTurns = new PageTurns(new TurnBudget(crashed));
@@ -133,6 +135,11 @@ export class GatewayNode {
   /** Whether its knowledge of other nodes may be out of date. */
   get isDegraded(): boolean {
     return this.#replication?.isDegraded ?? false;
+  }
+
+  /** Names the sessions of an app that this node shows: those that all nodes share, or its own. */
+  tableIdOf(appId: string): string {
+    return this.#replication?.tableIdOf(appId) ?? this.#ownTableId;
   }
 
   get isDraining(): boolean {

@@ -3,7 +3,7 @@ import type { ViewRegistry } from "../../core/views/view-registry.ts";
 import type { Clock } from "../clock.ts";
 import type { GatewayConfig } from "./gateway-config.ts";
 import type { RememberedUsers } from "./remembered-users.ts";
-import type { ReplicationSink } from "./replication-sink.ts";
+import type { ReplicationSink } from "./replication.ts";
 import type { SessionDeadlines } from "./session-deadlines.ts";
 import type { TransactionTime } from "./transaction-time.ts";
 

@@ -114,7 +114,7 @@ export class ViewChannel {
     if (diff !== undefined) {
       this.#snapshot = undefined;
       const frame = new Frame(diff.text);
-      if (this.#subscribers.size > 1) frame.encode();
+      if (this.#subscribers.size > 1) frame.encodeBytes();
       this.#publication = { frame, version: diff.version, rest: this.#subscribers.values() };
     }
     const waiting = this.#waiting;

@@ -6,6 +6,11 @@ const USER_TOKEN: Verified = {
   ok: false,
   reason: "a user token is for WebSockets only: use an app token or secret",
 };
+const WRONG_SECRET: Verified = {
+  ok: false,
+  reason:
+    "wrong secret: it is none of this app's secrets; compare it with APPS, and the app's id in the path",
+};
 const BEARER = /^Bearer +(\S.*)$/i;
 
 /** Checks the credentials of a request of the API: a secret of the app, or an app token. */
@@ -15,6 +20,8 @@ export function authorize(app: App, authorization: string | undefined, wallNow: 
     return { ok: false, reason: "send Authorization: Bearer <app secret or app token>" };
   }
   if (app.isSecret(credentials)) return SECRET;
+  // Without a dot it was meant as a secret. A remark about tokens would mislead.
+  if (!credentials.includes(".")) return WRONG_SECRET;
   const known = app.knownTokens.get(credentials);
   if (known !== undefined && !hasExpired(known.exp, wallNow)) return { ok: true, principal: known };
   const verified = verifyToken(app, credentials, wallNow);

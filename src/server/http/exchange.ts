@@ -13,7 +13,7 @@ export interface HttpRequest {
   /** Without the question mark. */
   readonly query: string;
   readonly headers: RequestHeaders;
-  /** Bytes of the body; 0 without one. */
+  /** Bytes of the body; 0 without one, and infinite where they are known only at its end. */
   readonly contentLength: number;
   /** Whether a header says that a proxy has forwarded the request. */
   readonly isForwarded: boolean;
@@ -30,6 +30,7 @@ export interface HttpRequest {
 export interface RequestHeaders {
   readonly "accept-encoding": string | undefined;
   readonly authorization: string | undefined;
+  readonly "content-encoding": string | undefined;
   readonly "content-type": string | undefined;
   readonly "last-event-id": string | undefined;
   readonly host: string | undefined;
@@ -110,8 +111,9 @@ export function isWhole(body: HttpResponse["body"]): body is WholeBody {
   return typeof body === "string" || body instanceof Uint8Array;
 }
 
-export function redirectResponse(location: string): HttpResponse {
-  return plainResponse(308, "text/plain; charset=utf-8", `see ${location}\n`, { location });
+/** `status` 302: for now, so a browser does not remember it. */
+export function redirectResponse(location: string, status: 302 | 308 = 308): HttpResponse {
+  return plainResponse(status, "text/plain; charset=utf-8", `see ${location}\n`, { location });
 }
 
 export function streamResponse(contentType: string, start: (sink: BodySink) => BodyListener): HttpResponse {

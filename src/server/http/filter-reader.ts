@@ -1,13 +1,14 @@
 import { isUtf8 } from "node:buffer";
 import { BoundedMap } from "../../core/collections/bounded-map.ts";
 import type { CompiledFilter } from "../../core/views/compiled-filter.ts";
-import { toIssues } from "../../protocol/codec.ts";
-import { FilterSchema } from "../../protocol/filter.ts";
+import { toFieldIssues } from "../../protocol/codec.ts";
+import { FILTER_FIELDS, FilterSchema } from "../../protocol/filter.ts";
 import { allowFilter } from "../auth/allowed-filter.ts";
 import type { App } from "../auth/app.ts";
 import type { Principal } from "../auth/principal.ts";
 import { CachedResponse } from "./cached-response.ts";
 import { errorResponse, type HttpResponse, type Reasons } from "./exchange.ts";
+import { readParameters, reasonsOf } from "./query-parameters.ts";
 
 export type Parsed =
   | { readonly ok: true; readonly filter: CompiledFilter; readonly response: CachedResponse }
@@ -53,14 +54,28 @@ export class FilterReader {
 
 /** Reads the filter of an event stream, from the query of its URL. */
 export function filterOfQuery(app: App, query: string): Parsed {
-  try {
-    // URLSearchParams replaces bytes that are not UTF-8, and so would make another id of this one.
-    decodeURIComponent(query);
-  } catch {
-    return bad(400, { filter: ["is not URL-encoded UTF-8"] });
-  }
-  const text = new URLSearchParams(query).get("filter");
+  const read = readParameters(query, STREAM_PARAMETERS, misplaced);
+  if (!read.ok) return bad(400, read.reasons);
+  const text = read.parameters.get("filter");
   return text === null || text === "" ? parseFilter(app, {}, "filter") : parseJson(app, text, "filter");
+}
+
+const STREAM_PARAMETERS = ["filter"];
+
+/** To ignore `?userIds=…` would be to answer "everyone". */
+function misplaced(name: string): string | undefined {
+  return FILTER_FIELDS.includes(name) ? "belongs into the filter: ?filter= and JSON, URL-encoded" : undefined;
+}
+
+/** The response where a filter stands in the URL, and the body is what is read; undefined if none does. */
+export function misplacedFilter(query: string): HttpResponse | undefined {
+  if (query === "") return undefined;
+  const found = [...new URLSearchParams(query).keys()].find(
+    (name) => name === "filter" || FILTER_FIELDS.includes(name),
+  );
+  return found === undefined
+    ? undefined
+    : errorResponse(400, { [found]: ["belongs into the body, which is the filter"] });
 }
 
 function parseBody(app: App, body: Buffer): Parsed {
@@ -89,15 +104,7 @@ function parseFilter(app: App, json: unknown, name: string): Parsed {
     const { path, message } = "issue" in allowed ? allowed.issue : { path: name, message: allowed.message };
     return bad(400, { [path]: [message] });
   }
-  const reasons: Reasons = {};
-  for (const { path, message } of toIssues(result.error)) {
-    const [field, ...rest] = path.split(".");
-    const where = rest.length > 0 ? `${rest.join(".")}: ` : "";
-    const key = field || name;
-    reasons[key] ??= [];
-    reasons[key].push(where + message);
-  }
-  return bad(400, reasons);
+  return bad(400, reasonsOf(toFieldIssues(result.error), name));
 }
 
 function bad(status: 400 | 415, reasons: Reasons): Parsed {

@@ -2,6 +2,7 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import ipaddr from "ipaddr.js";
 import type { GatewayNode } from "../gateway/gateway-node.ts";
 import type { AnonymousRequests } from "./anonymous-requests.ts";
+import { asyncApiDocument } from "./asyncapi.ts";
 import { readBearer } from "./authorize.ts";
 import { type DashboardFile, dashboardFiles } from "./dashboard.ts";
 import {
@@ -30,12 +31,15 @@ export interface NodeRoutesOptions {
   readonly version: string;
   /** The files of the dashboard; none if it was not built. */
   readonly dashboard: readonly DashboardFile[];
+  /** Development mode: `/` leads to the dashboard. In production nothing is there. */
+  readonly isDevelopment: boolean;
 }
 
 /** The routes about the node itself. */
 export function nodeRoutes(options: NodeRoutesOptions): Route[] {
   const { anonymous } = options;
   const openApi = JSON.stringify(openApiDocument(options.version));
+  const asyncApi = JSON.stringify(asyncApiDocument(options.version));
   const open = (path: string, respond: (request: HttpRequest) => HttpResponse): Route => ({
     method: "GET",
     path,
@@ -55,8 +59,12 @@ export function nodeRoutes(options: NodeRoutesOptions): Route[] {
       handler: (request) => metrics(request, options),
     },
     open("/openapi.json", () => plainResponse(200, "application/json; charset=utf-8", openApi)),
+    open("/asyncapi.json", () => plainResponse(200, "application/json; charset=utf-8", asyncApi)),
     ...dashboardFiles(options.dashboard).map(({ path, respond }) => open(path, respond)),
-    open("/dashboard", () => redirectResponse("/dashboard/")),
+    // Relative to the request: a proxy may serve the gateway under a path.
+    open("/dashboard", () => redirectResponse("dashboard/")),
+    // Tomorrow another program may have this port, so no browser may remember it.
+    ...(options.isDevelopment ? [open("/", () => redirectResponse("/dashboard/", 302))] : []),
   ];
 }
 

@@ -1,6 +1,6 @@
-import { z } from "zod";
 import { FilterSchema } from "../../protocol/filter.ts";
-import { MAX_ID_LENGTH } from "../../protocol/rules.ts";
+import { ID_META } from "../../protocol/ids.ts";
+import { type Json, jsonSchemas } from "./json-schemas.ts";
 import {
   Ended,
   ErrorBody,
@@ -13,10 +13,7 @@ import {
   UserSessions,
 } from "./schemas.ts";
 
-type Json = Record<string, unknown>;
-
-const COMPONENTS = z.registry<{ id: string }>();
-for (const [id, schema] of Object.entries({
+const SCHEMAS = {
   Filter: FilterSchema,
   Presence,
   PresenceSession,
@@ -27,9 +24,7 @@ for (const [id, schema] of Object.entries({
   Ended,
   Health,
   Error: ErrorBody,
-})) {
-  COMPONENTS.add(schema, { id });
-}
+};
 
 const ref = (name: string): Json => ({ $ref: `#/components/schemas/${name}` });
 const json = (name: string): Json => ({ "application/json": { schema: ref(name) } });
@@ -46,6 +41,8 @@ function errors(...statuses: number[]): Json {
     413: "The body is over 512 KiB.",
     415: "The body is not JSON.",
     429: "Too many requests or connections.",
+    426: "The request did not ask for a WebSocket.",
+    431: "The headers are too large, or too many.",
     503: "The node is full, short of memory, starting or draining.",
   };
   return Object.fromEntries(
@@ -60,26 +57,29 @@ function errors(...statuses: number[]): Json {
   );
 }
 
-function parameter(name: string, place: "path" | "query" | "header", description: string): Json {
-  const schema =
-    place === "path" ? { type: "string", minLength: 1, maxLength: MAX_ID_LENGTH } : { type: "string" };
-  return { name, in: place, required: place === "path", description, schema };
+function parameter(
+  name: string,
+  place: "path" | "query" | "header",
+  description: string,
+  rules: Json = ID_META,
+): Json {
+  return { name, in: place, required: place === "path", description, schema: { type: "string", ...rules } };
 }
 
 const APP_ID = parameter("appId", "path", "The app.");
-const USER_ID = parameter("userId", "path", "The user, percent-encoded.");
+const USER_ID = parameter(
+  "userId",
+  "path",
+  "The user, percent-encoded. Clients and proxies take `.` and `..` for directories: put them into the query.",
+);
+const QUERY_USER_ID: Json = {
+  ...parameter("userId", "query", "The user, percent-encoded; any id, also `.` and `..`."),
+  required: true,
+  schema: USER_ID.schema,
+};
 
 /** The HTTP interface as OpenAPI 3.1, from the schemas that check its requests and answers. */
 export function openApiDocument(version: string): Json {
-  const { schemas } = z.toJSONSchema(COMPONENTS, {
-    io: "input",
-    unrepresentable: "any",
-    uri: (id) => `#/components/schemas/${id}`,
-  });
-  for (const schema of Object.values(schemas) as Json[]) {
-    delete schema.$schema;
-    delete schema.$id;
-  }
   return {
     openapi: "3.1.0",
     info: {
@@ -88,6 +88,7 @@ export function openApiDocument(version: string): Json {
       description: "Who is online, looking and typing, and in which conversation.",
       license: { name: "MIT", identifier: "MIT" },
     },
+    servers: [{ url: "/", description: "The node that has sent this document." }],
     security: [{ app: [] }],
     paths: {
       "/v1/{appId}/presences": {
@@ -108,11 +109,12 @@ export function openApiDocument(version: string): Json {
           summary: "The users that a filter matches, live, as server-sent events.",
           parameters: [
             APP_ID,
-            parameter("filter", "query", "A filter as URL-encoded JSON."),
+            parameter("filter", "query", "A filter as URL-encoded JSON.", { pattern: "^\\s*\\{" }),
             parameter(
               "Last-Event-ID",
               "header",
               "The id of the last event that was seen, to go on from there.",
+              { pattern: ":\\d+$" },
             ),
           ],
           responses: {
@@ -139,6 +141,20 @@ export function openApiDocument(version: string): Json {
           responses: { ...ok("Ended", "How many were ended."), ...errors(400, 401, 404, 429) },
         },
       },
+      "/v1/{appId}/users/sessions": {
+        get: {
+          operationId: "listSessionsOfUser",
+          summary: "The sessions of a user whose id stands in the query.",
+          parameters: [APP_ID, QUERY_USER_ID],
+          responses: { ...ok("UserSessions", "The sessions."), ...errors(400, 401, 404, 429) },
+        },
+        delete: {
+          operationId: "endSessionsOfUser",
+          summary: "Ends all sessions of a user whose id stands in the query, cause `kicked`.",
+          parameters: [APP_ID, QUERY_USER_ID],
+          responses: { ...ok("Ended", "How many were ended."), ...errors(400, 401, 404, 429) },
+        },
+      },
       "/v1/{appId}/stats": {
         get: {
           operationId: "getStats",
@@ -162,9 +178,9 @@ export function openApiDocument(version: string): Json {
           security: [],
           parameters: [APP_ID],
           responses: {
-            101: { description: "The socket is open." },
-            426: { description: "The request did not ask for a WebSocket.", content: json("Error") },
-            ...errors(403, 404, 429, 503),
+            101: { description: "The socket is open. `/asyncapi.json` describes its messages." },
+            ...errors(400, 403, 404, 426, 429, 503),
+            default: { description: "Any other error.", content: json("Error") },
           },
         },
       },
@@ -196,19 +212,39 @@ export function openApiDocument(version: string): Json {
           },
         },
       },
-      "/dashboard/": {
+      "/asyncapi.json": {
+        get: {
+          operationId: "getAsyncApi",
+          summary: "The messages of the WebSocket, as AsyncAPI.",
+          security: [],
+          responses: {
+            200: {
+              description: "AsyncAPI 3.0.",
+              content: { "application/json": { schema: { type: "object" } } },
+            },
+            ...errors(429),
+          },
+        },
+      },
+      "/dashboard": {
         get: {
           operationId: "getDashboard",
           summary: "The live page.",
           security: [],
           responses: {
+            308: { description: "The page is at the same path with a slash at its end." },
             200: { description: "The page.", content: { "text/html": { schema: { type: "string" } } } },
             ...errors(429),
           },
         },
       },
       "/healthz": {
-        get: { operationId: "getHealth", summary: "Alive?", security: [], responses: ok("Health", "Alive.") },
+        get: {
+          operationId: "getHealth",
+          summary: "Alive?",
+          security: [],
+          responses: { ...ok("Health", "Alive."), ...errors(431) },
+        },
       },
       "/readyz": {
         get: {
@@ -221,13 +257,14 @@ export function openApiDocument(version: string): Json {
               "Ready; the status is `low_memory` while memory is short and nobody new is let in, " +
                 "and `degraded` while other nodes' sessions may be old.",
             ),
+            ...errors(431),
             503: { description: "Starting or draining.", content: json("Health"), headers: RETRY_AFTER },
           },
         },
       },
     },
     components: {
-      schemas,
+      schemas: jsonSchemas(SCHEMAS),
       securitySchemes: {
         app: { type: "http", scheme: "bearer", description: "An app secret, or an app token (JWT, HS256)." },
         metrics: { type: "http", scheme: "bearer", description: "The METRICS_TOKEN of the node." },

@@ -16,7 +16,8 @@ import {
   streamResponse,
   textResponse,
 } from "./exchange.ts";
-import { FilterReader, filterOfQuery } from "./filter-reader.ts";
+import { FilterReader, filterOfQuery, misplacedFilter } from "./filter-reader.ts";
+import { readParameters } from "./query-parameters.ts";
 import type { Params, Route, RouteHandler } from "./router.ts";
 import type { NodeDescription } from "./schemas.ts";
 
@@ -59,18 +60,20 @@ export function presenceRoutes(
       path: "/v1/:appId/presences/stream",
       handler: forApp((request) => stream(node, request)),
     },
-    {
-      method: "GET",
-      path: "/v1/:appId/users/:userId/sessions",
-      handler: forApp(({ presence, params }) => withUser(params, (id) => userSessions(presence, id))),
-    },
-    {
-      method: "DELETE",
-      path: "/v1/:appId/users/:userId/sessions",
-      handler: forApp(({ presence, params, now }) =>
-        withUser(params, (id) => forceEndAll(presence, id, now)),
-      ),
-    },
+    ...USER_PATHS.flatMap((path): Route[] => [
+      {
+        method: "GET",
+        path: `${path}/sessions`,
+        handler: forApp((request) => withUser(request, (id) => userSessions(request.presence, id))),
+      },
+      {
+        method: "DELETE",
+        path: `${path}/sessions`,
+        handler: forApp((request) =>
+          withUser(request, (id) => forceEndAll(request.presence, id, request.now)),
+        ),
+      },
+    ]),
     { method: "GET", path: "/v1/:appId/stats", handler: forApp(({ presence }) => stats(presence)) },
     { method: "GET", path: "/v1/:appId/node", handler: forApp(() => jsonResponse(200, describeNode())) },
     {
@@ -85,6 +88,12 @@ export function presenceRoutes(
     },
   ];
 }
+
+/**
+ * Two forms for what is about one user: with the id in the path, and with `?userId=`. Clients and proxies
+ * take `.` and `..` in a path for directories, however they are encoded.
+ */
+const USER_PATHS = ["/v1/:appId/users/:userId", "/v1/:appId/users"] as const;
 
 /** Finds the app, checks credentials and rate, then calls the handler. */
 function withApp(node: GatewayNode, anonymous: AnonymousRequests, handler: AppHandler): RouteHandler {
@@ -115,6 +124,9 @@ function withApp(node: GatewayNode, anonymous: AnonymousRequests, handler: AppHa
   };
 }
 
+const IDENTITY = /^\s*(?:identity)?\s*$/i;
+const CODED_BODY = errorResponse(415, { "content-encoding": ["send the body as it is, not compressed"] });
+
 /** Has the body read, unless memory is short and the body is long. */
 function readBody(
   node: GatewayNode,
@@ -122,6 +134,8 @@ function readBody(
   handle: (body: Buffer) => HttpResponse,
   maxBytes?: number,
 ): HttpResponse | BodyWanted {
+  const coding = http.headers["content-encoding"];
+  if (coding !== undefined && !IDENTITY.test(coding)) return CODED_BODY;
   if (!node.loadShedder.isShort || http.contentLength <= SMALL_BODY_BYTES) {
     return new BodyWanted(presence.app.id, handle, maxBytes);
   }
@@ -135,6 +149,8 @@ function presences(
   body: Buffer,
   filters: FilterReader,
 ): HttpResponse {
+  const misplaced = misplacedFilter(http.query);
+  if (misplaced !== undefined) return misplaced;
   const parsed = filters.ofBody(body, http.headers["content-type"]);
   if (!parsed.ok) return parsed.response;
   const text = parsed.response.read(presence.table);
@@ -184,10 +200,17 @@ function stats(presence: AppPresence): HttpResponse {
   return jsonResponse(200, { ...presence.table.counts(), sockets, subscriptions, views });
 }
 
-function withUser(params: Params, handle: (userId: string) => HttpResponse): HttpResponse {
-  const result = Id.safeParse(params.userId);
+/** Calls the handler with the user's id, from the path or from the query. */
+function withUser({ http, params }: AppRequest, handle: (userId: string) => HttpResponse): HttpResponse {
+  let { userId } = params;
+  if (userId === undefined) {
+    const read = readParameters(http.query, ["userId"]);
+    if (!read.ok) return errorResponse(400, read.reasons);
+    userId = read.parameters.get("userId") ?? "";
+  }
+  const result = Id.safeParse(userId);
   if (result.success) return handle(result.data);
-  return errorResponse(400, { userId: [idProblem(params.userId ?? "") ?? "is not valid"] });
+  return errorResponse(400, { userId: [idProblem(userId) ?? "is not valid"] });
 }
 
 function unknownApp(): HttpResponse {

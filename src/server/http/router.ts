@@ -18,6 +18,8 @@ export interface Route {
 const MAX_PARAM_LENGTH = 4_096;
 /** No route has a longer path: two parameters, and the text around them. */
 const MAX_PATH_LENGTH = 3 * MAX_PARAM_LENGTH;
+const NOTHING_HERE =
+  "there is nothing at this path: /openapi.json lists what there is, /dashboard/ is the page";
 const METHODS = ["DELETE", "GET", "POST"] as const;
 
 /** Finds the handler of a request. Both transports use it, so a path means the same on both. */
@@ -49,7 +51,7 @@ export function createRouter(routes: readonly Route[], anonymous: AnonymousReque
 
   function noRoute(path: string): HttpResponse {
     const allowed: string[] = METHODS.filter((each) => find(each, path) !== undefined);
-    if (allowed.length === 0) return errorResponse(404, { path: ["there is nothing at this path"] });
+    if (allowed.length === 0) return errorResponse(404, { path: [NOTHING_HERE] });
     if (allowed.includes("GET")) allowed.push("HEAD");
     const allow = allowed.sort().join(", ");
     return errorResponse(405, { method: [`use ${allow}`] }, { allow });

@@ -1,5 +1,12 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
 
+/** Gauges of the library that end as only counters may. Each is the sum of another one over its labels. */
+const MISNAMED = [
+  "presence_nodejs_active_handles_total",
+  "presence_nodejs_active_requests_total",
+  "presence_nodejs_active_resources_total",
+] as const;
+
 /** Name and help text of a counter, without the prefix of all names and the ending of counters. */
 export interface CounterInfo {
   readonly name: string;
@@ -15,6 +22,7 @@ export class MetricSet {
 
   constructor() {
     collectDefaultMetrics({ prefix: "presence_", register: this.registry });
+    for (const name of MISNAMED) this.registry.removeSingleMetric(name);
   }
 
   counter({ name, help }: CounterInfo, value: () => number): void {

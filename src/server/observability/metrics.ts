@@ -27,7 +27,7 @@ const COUNTERS = {
     help: "Number of times since start that a subscriber fell behind and got a snapshot instead of diffs.",
   },
   slowReadersDisconnected: {
-    name: "cut_readers",
+    name: "slow_readers_disconnected",
     help: "Number of connections ended since start because the client did not read.",
   },
 } as const satisfies Readonly<Record<Count, CounterInfo>>;
@@ -89,7 +89,10 @@ export function createMetrics(
     return total;
   };
   metrics.counter(
-    { name: "folded_events", help: "Number of events since start that joined a diff with an earlier event." },
+    {
+      name: "coalesced_events",
+      help: "Number of events since start that share a diff with an earlier event.",
+    },
     () => sum((presence) => presence.coalescedChanges),
   );
   metrics.gauge("connections", "Open WebSockets and event streams.", () => node?.admissions.connections ?? 0);

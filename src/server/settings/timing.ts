@@ -16,7 +16,7 @@ export interface Timing {
  * After the drain: requests in hand, the goodbye to the other nodes (2 s), the last lines of the log (0.5 s).
  */
 const AFTER_DRAIN_MS = 5_000;
-/** A sign of life every 2 s, 2 s until a lost command is noticed, 1 s to connect again. */
+/** A heartbeat every 2 s, 2 s until a lost command is noticed, 1 s to connect again. */
 const SAFE_LEASE_MS = 5_000;
 /** How long a client of the SDK waits for an answer before it treats its node as gone. */
 const CLIENT_TIMEOUT_MS = 5_000;

@@ -29,6 +29,31 @@ export const MAX_HEADERS = 100;
  */
 export const MAX_SKIPPED_BYTES = 16 * 1024 * 1024;
 
+/** Each piece of such a body counts as at least so many bytes: chunks may have one byte each. */
+const MIN_SKIPPED_BYTES = 64;
+
+/** The bytes of a body that is thrown away as it comes, for its response to be heard. */
+export class SkippedBody {
+  #skipped = 0;
+
+  /** Throws away a piece. False: it is enough, and the connection ends. */
+  skip(bytes: number): boolean {
+    this.#skipped += Math.max(bytes, MIN_SKIPPED_BYTES);
+    return this.#skipped <= MAX_SKIPPED_BYTES;
+  }
+}
+
+/**
+ * The response to a body in another transfer coding than `chunked`, or in more than one; undefined if there
+ * is none. `coding`: the Transfer-Encoding header, with commas between several lines.
+ */
+export function transferCodingError(coding: string | undefined): HttpResponse | undefined {
+  return coding === undefined || CHUNKED.test(coding) ? undefined : OTHER_CODING;
+}
+
+const CHUNKED = /^chunked$/i;
+const OTHER_CODING = errorResponse(400, { "transfer-encoding": ["must be chunked, or absent"] });
+
 /**
  * Requests that may wait on one connection for the response to an earlier one, or be answered in one turn of
  * the event loop at least. A client that sends more ahead is cut off.

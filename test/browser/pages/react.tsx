@@ -7,7 +7,7 @@ import {
   type PresenceValue,
 } from "@presence-gateway/client";
 import { PresenceProvider, usePresence, useSession, useStatus } from "@presence-gateway/react";
-import { memo, StrictMode } from "react";
+import { Activity, memo, StrictMode } from "react";
 import { createRoot, type Root } from "react-dom/client";
 
 interface Chat {
@@ -18,9 +18,14 @@ interface Chat {
   readonly filter: PresenceFilter | null;
   /** The page's own client, instead of the provider's. */
   readonly ownClient?: boolean;
+  /** The token as a text, instead of a function. */
+  readonly isText?: boolean;
+  /** A second component with the same filter. */
+  readonly hasNeighbour?: boolean;
+  readonly isHidden?: boolean;
 }
 
-const log = { renders: {} as Record<string, number>, tokens: 0 };
+const log = { renders: {} as Record<string, number>, tokens: 0, neighbour: [] as string[] };
 let root: Root | undefined;
 let client: ReturnType<typeof createClient> | undefined;
 
@@ -55,25 +60,37 @@ function Talk({ session, filter }: Pick<Chat, "session" | "filter">) {
   );
 }
 
+/** Records each of its renders. */
+function Neighbour({ filter }: Pick<Chat, "filter">) {
+  const { users, state } = usePresence(filter && { ...filter });
+  log.neighbour.push(`${state} ${[...users.keys()].join()}`);
+  return null;
+}
+
 function show(chat: Chat): void {
-  const { url, appId, token, ownClient } = chat;
+  const { url, appId, token, ownClient, isText, hasNeighbour, isHidden } = chat;
   if (ownClient) client ??= createClient({ url, appId, token });
   const options = ownClient
     ? { client: client! }
     : {
         url,
         appId,
-        token: () => {
-          log.tokens++;
-          return token;
-        },
+        token: isText
+          ? token
+          : () => {
+              log.tokens++;
+              return token;
+            },
       };
   root ??= createRoot(document.querySelector("#root")!);
   root.render(
     <StrictMode>
-      <PresenceProvider {...options}>
-        <Talk session={chat.session} filter={chat.filter} />
-      </PresenceProvider>
+      <Activity mode={isHidden ? "hidden" : "visible"}>
+        <PresenceProvider {...options}>
+          <Talk session={chat.session} filter={chat.filter} />
+          {hasNeighbour && <Neighbour filter={chat.filter} />}
+        </PresenceProvider>
+      </Activity>
     </StrictMode>,
   );
 }

@@ -15,7 +15,7 @@ export const APP = "app";
 export const SECRET = "chaos-canary-secret-of-the-cluster-0123456789";
 export const MARK = "mark-of-app";
 export const LEASE_MS = 2_000;
-/** Maximum age of the last sign of life of a node that becomes silent. */
+/** Maximum age of the last heartbeat of a node that becomes silent. */
 const BEAT_MS = 1_000;
 const USERS = 8;
 /** By contract, all nodes agree after this time without faults. */

@@ -29,7 +29,11 @@ test("simulates users until it is stopped, and then ends their sessions", async 
   const over = start();
   const { table } = gateway.presence();
   await vi.waitFor(() => expect(table.counts().users).toBe(3), 10_000);
-  for (const userId of ["user-1", "user-2", "user-3"]) expect(table.user(userId)).toBeDefined();
+  for (const userId of ["user-1", "user-2", "user-3"]) {
+    const { sessions } = table.user(userId)!;
+    const fields = { plan: expect.any(String), page: expect.stringMatching(/^\//) };
+    for (const { custom } of sessions) expect(Object.fromEntries(Object.entries(custom))).toEqual(fields);
+  }
   stop.abort();
   await over;
   expect(table.counts().users).toBe(0);

@@ -27,6 +27,7 @@ async function open(secret?: string): Promise<{ tab: Tab; over: Promise<void> }>
     token,
     pacer: new Pacer(1_000),
     hasWidget: true,
+    custom: { plan: "team" },
     signal,
     onRefused,
     localAddress: undefined,
@@ -44,8 +45,8 @@ test("a tab opens its sessions, and resumes them unchanged after it lost its soc
   await vi.waitFor(() => expect(tab.isConnected).toBe(true));
   const before = sessions().map(rowOf);
   expect(before).toMatchObject([
-    { kind: "background" },
-    { kind: "widget", selectedConversationId: "room", hasFocus: true },
+    { kind: "background", custom: { plan: "team" } },
+    { kind: "widget", custom: { plan: "team" }, selectedConversationId: "room", hasFocus: true },
   ]);
 
   tab.drop();

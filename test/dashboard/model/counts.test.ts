@@ -1,19 +1,18 @@
 import { expect, it } from "vitest";
 import { countRow, zeroCounts } from "../../../src/dashboard/model/counts.ts";
-import { makeRow } from "../../../src/dashboard/model/row.ts";
-import { session, value } from "./values.ts";
+import { rowOf, session, value } from "./values.ts";
 
 it("counts a user once, whatever the number of focused and typing sessions", () => {
   const counts = zeroCounts();
   const busy = session({ hasFocus: true, isTyping: true });
-  countRow(counts, makeRow("alice", value([busy, busy], [busy]), 0), 1);
+  countRow(counts, rowOf("alice", value([busy, busy], [busy])), 1);
   expect(counts).toEqual({ users: 1, widgets: 2, backgroundSessions: 1, focused: 1, typing: 1 });
 });
 
 it("is zero again after each row is removed", () => {
   const rows = [
-    makeRow("alice", value([session({ hasFocus: true })]), 0),
-    makeRow("bob", value([], [session({ isTyping: true })]), 0),
+    rowOf("alice", value([session({ hasFocus: true })])),
+    rowOf("bob", value([], [session({ isTyping: true })])),
   ];
   const counts = zeroCounts();
   for (const row of rows) countRow(counts, row, 1);

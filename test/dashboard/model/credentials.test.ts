@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { readCredentials, takeToken } from "../../../src/dashboard/model/credentials.ts";
+import { endsWithin, readCredentials, takeToken } from "../../../src/dashboard/model/credentials.ts";
 import { APP_CLAIMS, encode, forge, userToken } from "../../support/forge.ts";
 import { APP } from "../../support/gateway.ts";
 
@@ -7,6 +7,17 @@ describe("readCredentials", () => {
   it("reads the app of an app token", () => {
     const token = forge();
     expect(readCredentials(`  ${token}\n`)).toEqual({ ok: true, credentials: { token, appId: APP } });
+  });
+
+  it("reads when the token ends, if it does", () => {
+    const expiresAt = (claims: object) => {
+      const read = readCredentials(forge({ payload: { ...APP_CLAIMS, ...claims } }));
+      return read.ok ? read.credentials.expiresAt : read;
+    };
+    expect(expiresAt({ exp: 1_700_000_000 })).toBe(1_700_000_000_000);
+    expect(expiresAt({})).toBeUndefined();
+    // The gateway refuses such a token and says why.
+    expect(expiresAt({ exp: "soon" })).toBeUndefined();
   });
 
   it("accepts an app id in any script", () => {
@@ -27,6 +38,14 @@ describe("readCredentials", () => {
     const read = readCredentials(text);
     expect(read).toEqual({ ok: false, problem: expect.stringMatching(/\.$/) });
   });
+});
+
+it("a token ends within a time, or never", () => {
+  const credentials = { token: "a.b.c", appId: APP, expiresAt: 10_000 };
+  expect(endsWithin(credentials, 1_000, 8_999)).toBe(false);
+  expect(endsWithin(credentials, 1_000, 9_000)).toBe(true);
+  expect(endsWithin(credentials, 0, 20_000)).toBe(true);
+  expect(endsWithin({ token: "a.b.c", appId: APP }, 1e15, 0)).toBe(false);
 });
 
 describe("takeToken", () => {

@@ -7,6 +7,7 @@ import {
   isSameFilter,
   parseState,
   SORT_KEYS,
+  VIEWS,
 } from "../../../src/dashboard/model/dashboard-state.ts";
 
 const id = fc
@@ -23,6 +24,7 @@ const states: fc.Arbitrary<DashboardState> = fc.record({
       userIds: maybe(fc.uniqueArray(id, { minLength: 1, maxLength: 5 })),
     })
     .map((filter) => Object.fromEntries(Object.entries(filter).filter(([, value]) => value !== undefined))),
+  view: fc.constantFrom(...VIEWS),
   search: fc.string({ unit: "grapheme" }).filter((text) => text.isWellFormed()),
   sort: fc.record({ key: fc.constantFrom(...SORT_KEYS), isDescending: fc.boolean() }),
 });
@@ -49,9 +51,9 @@ describe("the state in the address", () => {
 
   it("is read without its invalid fields", () => {
     expect(parseState("")).toEqual(DEFAULT_STATE);
-    expect(parseState("#focus=maybe&typing=&background=no&user=&sort=up.desc&color=red&%zz")).toEqual(
-      DEFAULT_STATE,
-    );
+    expect(
+      parseState("#focus=maybe&typing=&background=no&view=map&user=&sort=up.desc&color=red&%zz"),
+    ).toEqual(DEFAULT_STATE);
     expect(parseState("#user=a&user=a&sort=status.up").filter).toEqual({ userIds: ["a"] });
   });
 });

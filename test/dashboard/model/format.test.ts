@@ -3,8 +3,11 @@ import {
   clockTime,
   duration,
   fewDigits,
+  lastMinutes,
   megabytes,
   plural,
+  sinceDuration,
+  sinceTime,
   wholeNumber,
 } from "../../../src/dashboard/model/format.ts";
 
@@ -34,4 +37,23 @@ it("uses the singular for one only", () => {
 
 it("shows a time of day with seconds", () => {
   expect(clockTime(new Date(2024, 0, 1, 7, 8, 9).getTime())).toBe("07:08:09");
+});
+
+it("says of a time that is only a bound that it is one", () => {
+  const at = new Date(2024, 0, 1, 7, 8, 9).getTime();
+  expect(sinceTime({ at, isExact: true })).toBe("07:08:09");
+  expect(sinceTime({ at, isExact: false })).toBe("before 07:08:09");
+  expect(sinceDuration({ at, isExact: true }, at + 125_000)).toBe("2 min");
+  expect(sinceDuration({ at, isExact: false }, at + 125_000)).toBe("over 2 min");
+  // The clock was set back.
+  expect(sinceDuration({ at, isExact: true }, at - 5_000)).toBe("0 s");
+});
+
+it.each([
+  [0, "the last minute"],
+  [60, "the last minute"],
+  [61, "the last 2 minutes"],
+  [900, "the last 15 minutes"],
+])("names a chart of %d seconds", (seconds, text) => {
+  expect(lastMinutes(seconds)).toBe(text);
 });

@@ -1,12 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { SORT_KEYS } from "../../../src/dashboard/model/dashboard-state.ts";
-import { makeRow, type Row } from "../../../src/dashboard/model/row.ts";
+import { changedRow, type Row } from "../../../src/dashboard/model/row.ts";
 import { compareBy, insertionIndex, insertSorted } from "../../../src/dashboard/model/row-order.ts";
-import { session, value } from "./values.ts";
+import { contextAt, session, value } from "./values.ts";
 
 const rowOf = (userId: string, conversation: string | null = null, changedAt = 0): Row =>
-  makeRow(userId, value([session({ selectedConversationId: conversation })]), changedAt);
+  changedRow(userId, value([session({ selectedConversationId: conversation })]), contextAt(changedAt));
 const byUser = compareBy({ key: "user", isDescending: false });
 
 describe("compareBy", () => {
@@ -19,6 +19,12 @@ describe("compareBy", () => {
     const rows = [rowOf("a"), rowOf("b", "room 10"), rowOf("c", "room 9")];
     const compare = compareBy({ key: "conversation", isDescending: false });
     expect(rows.toSorted(compare).map(({ userId }) => userId)).toEqual(["c", "b", "a"]);
+  });
+
+  it.each(["since", "changed"] as const)("orders by the time of %s", (key) => {
+    const rows = [rowOf("a", null, 3), rowOf("b", null, 1), rowOf("c", null, 2)];
+    const compare = compareBy({ key, isDescending: true });
+    expect(rows.toSorted(compare).map(({ userId }) => userId)).toEqual(["a", "c", "b"]);
   });
 
   it.each(SORT_KEYS)("by %s never makes two users equal", (key) => {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { makeRow, matchesSearch, sessionsOf } from "../../../src/dashboard/model/row.ts";
-import { session, value } from "./values.ts";
+import { changedRow, firstRow, matchesSearch, sessionsOf } from "../../../src/dashboard/model/row.ts";
+import { contextAt, rowOf, session, value } from "./values.ts";
 
-describe("makeRow", () => {
+describe("a row", () => {
   const plain = session({ sessionId: "plain" });
   const focused = session({ sessionId: "focused", hasFocus: true });
   const typing = session({ sessionId: "typing", isTyping: true });
@@ -13,30 +13,68 @@ describe("makeRow", () => {
     ["visible", value([plain]), "plain"],
     ["background", value([], [plain]), "plain"],
   ] as const)("has the status %s of the most active session", (status, presence, sessionId) => {
-    const row = makeRow("alice", presence, 0);
+    const row = rowOf("alice", presence);
     expect(row.status).toBe(status);
     expect(row.main?.sessionId).toBe(sessionId);
     expect(row.sessions).toBe(sessionsOf(presence).length);
   });
 
   it("counts the changes and keeps the time of the last one", () => {
-    const first = makeRow("alice", value([plain]), 0);
-    const second = makeRow("alice", value([focused]), 7, first);
+    const first = rowOf("alice", value([plain]));
+    const second = changedRow("alice", value([focused]), contextAt(7), first);
     expect([first.changes, first.changedAt]).toEqual([0, 0]);
     expect([second.changes, second.changedAt]).toEqual([1, 7]);
   });
 
   it("renews the conversation's sort key only with the conversation", () => {
     const inRoom = (id: string) => value([session({ selectedConversationId: id })]);
-    const first = makeRow("alice", inRoom("Room 2"), 0);
-    expect(makeRow("alice", inRoom("Room 2"), 1, first).conversationKey).toBe(first.conversationKey);
-    expect(makeRow("alice", inRoom("Room 10"), 1, first).conversationKey > first.conversationKey).toBe(true);
+    const first = rowOf("alice", inRoom("Room 2"));
+    expect(changedRow("alice", inRoom("Room 2"), contextAt(1), first).conversationKey).toBe(
+      first.conversationKey,
+    );
+    expect(
+      changedRow("alice", inRoom("Room 10"), contextAt(1), first).conversationKey > first.conversationKey,
+    ).toBe(true);
+  });
+});
+
+describe("the times of a row", () => {
+  const inRoom = (id: string | null, sessionId = "s") => session({ sessionId, selectedConversationId: id });
+
+  it("a user is online since the first session, though others follow it", () => {
+    const first = changedRow("alice", value([inRoom("c1", "first")]), contextAt(5));
+    const both = changedRow(
+      "alice",
+      value([inRoom("c1", "first"), inRoom("c1", "second")]),
+      contextAt(6),
+      first,
+    );
+    const second = changedRow("alice", value([inRoom("c1", "second")]), contextAt(7), both);
+    expect(second.online).toEqual({ at: 5, isExact: true });
+    expect(second.times).toEqual([contextAt(6).arrival]);
+    expect(second.since).toBe(second.online);
+  });
+
+  it("with the filter of a conversation the row shows since when the user is in it", () => {
+    const shows = "conversation" as const;
+    const first = changedRow("alice", value([inRoom("c1")]), { ...contextAt(5), shows });
+    const moved = changedRow("alice", value([inRoom("c2")]), { ...contextAt(8), shows }, first);
+    expect([first.since.at, moved.since.at, moved.online.at]).toEqual([5, 8, 5]);
+    const second = value([inRoom("c2"), inRoom("c2", "second")]);
+    expect(changedRow("alice", second, { ...contextAt(9), shows }, moved).since.at).toBe(8);
+  });
+
+  it("survive another filter", () => {
+    const before = changedRow("alice", value([inRoom("c1")]), contextAt(5));
+    const after = firstRow("alice", before.value, contextAt(9, false), before);
+    expect(after).toMatchObject({ online: { at: 5, isExact: true }, changedAt: 5, changes: 0 });
+    expect(after.times).toEqual(before.times);
   });
 });
 
 describe("matchesSearch", () => {
   const presence = value([session({ selectedConversationId: "Order-7", custom: { Plan: "Gold" } })]);
-  const row = makeRow("Alice", presence, 0);
+  const row = rowOf("Alice", presence);
 
   it.each(["", "ali", "order-7", "plan", "gold"])("finds %j", (search) => {
     expect(matchesSearch(row, search)).toBe(true);

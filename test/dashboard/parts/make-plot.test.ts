@@ -14,7 +14,12 @@ type Loose = (...args: unknown[]) => unknown;
 
 function options(width = 300) {
   const getPropertyValue = (name: string) => `the ${name}`;
-  return plotOptions(width, () => ({ color, fontFamily: "Inter", getPropertyValue }), onHover);
+  return plotOptions(
+    width,
+    () => ({ color, fontFamily: "Inter", getPropertyValue }),
+    () => [3, 12],
+    onHover,
+  );
 }
 
 it("a chart is as wide as its place, but never too narrow to read", () => {
@@ -43,6 +48,30 @@ it("the time axis shows hours and minutes with two digits", () => {
       times.map((time) => time.getTime() / 1000),
     ),
   ).toEqual(["09:05", "23:50"]);
+});
+
+it("the time axis shows seconds too while it is short", () => {
+  const values = options().axes![0]!.values as Loose;
+  const times = [new Date(2026, 0, 1, 9, 5, 50), new Date(2026, 0, 1, 9, 6)];
+  const seconds = times.map((time) => time.getTime() / 1000);
+  expect(values({}, seconds)).toEqual(["09:05:50", "09:06:00"]);
+});
+
+it("draws a dashed line at each mark that is on the axis", () => {
+  const ctx = {
+    save: vi.fn(),
+    restore: vi.fn(),
+    setLineDash: vi.fn(),
+    beginPath: vi.fn(),
+    moveTo: vi.fn(),
+    lineTo: vi.fn(),
+    stroke: vi.fn(),
+  };
+  const [draw] = options().hooks!.draw as [Loose];
+  draw({ ctx, bbox: { top: 5, height: 50 }, valToPos: (x: number) => x * 10.04, scales: { x: { min: 10 } } });
+  expect(ctx.moveTo.mock.calls).toEqual([[120, 5]]);
+  expect(ctx.lineTo.mock.calls).toEqual([[120, 55]]);
+  expect(ctx.stroke).toHaveBeenCalledTimes(1);
 });
 
 it("the line has the colour of its place, which a theme may change, and the area below it is translucent", () => {

@@ -1,10 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { makeRow } from "../../../src/dashboard/model/row.ts";
 import { moveCell } from "../../../src/dashboard/parts/move-cell.ts";
 import { COLUMNS } from "../../../src/dashboard/parts/table-columns.ts";
-import { session, value } from "../model/values.ts";
+import { rowOf, session, value } from "../model/values.ts";
 
-const ROWS = Array.from({ length: 10 }, (_, i) => makeRow(`user-${i}`, value([session()]), 0));
+const ROWS = Array.from({ length: 10 }, (_, i) => rowOf(`user-${i}`, value([session()])));
 const LAST = COLUMNS.length - 1;
 const PAGE = 4;
 

@@ -1,6 +1,11 @@
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { DEFAULT_STATE } from "../../../src/dashboard/model/dashboard-state.ts";
-import { readAddress, takeTokenFromAddress, writeAddress } from "../../../src/dashboard/store/address.ts";
+import {
+  gatewayAddress,
+  readAddress,
+  takeTokenFromAddress,
+  writeAddress,
+} from "../../../src/dashboard/store/address.ts";
 
 const pushState = vi.fn<(data: unknown, unused: string, url: string) => void>();
 const replaceState = vi.fn<(data: unknown, unused: string, url: string) => void>();
@@ -27,6 +32,15 @@ it("leaves an address without a token as it is", () => {
   expect(takeTokenFromAddress()).toBeUndefined();
   expect(replaceState).not.toHaveBeenCalled();
   expect(readAddress()).toEqual({ ...DEFAULT_STATE, filter: { isTyping: true } });
+});
+
+it.each([
+  ["http://127.0.0.1:8080/dashboard/#typing=yes", "http://127.0.0.1:8080"],
+  ["https://example.com/dashboard/?a=/b/", "https://example.com"],
+  ["https://example.com/live/presence/dashboard/", "https://example.com/live/presence"],
+])("at %s the gateway is at %s", (href, address) => {
+  vi.stubGlobal("location", { href });
+  expect(gatewayAddress()).toBe(address);
 });
 
 it("adds a history entry for a step only", () => {

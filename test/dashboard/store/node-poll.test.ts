@@ -10,6 +10,7 @@ let poll: NodePoll;
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
   vi.stubGlobal("document", page);
+  vi.stubGlobal("location", { href: "https://example.com/live/dashboard/" });
   vi.stubGlobal("fetch", respond);
   fakeFrames();
   page.hidden = false;
@@ -26,11 +27,11 @@ afterEach(() => {
 it("requests the figures of the app and of the node at once", async () => {
   await vi.waitFor(() => expect(poll.health).toBeDefined());
   expect(poll.health).toMatchObject({
-    stats: { url: "/v1/my%20app/stats" },
-    node: { url: "/v1/my%20app/node" },
+    stats: { url: "https://example.com/live/v1/my%20app/stats" },
+    node: { url: "https://example.com/live/v1/my%20app/node" },
   });
   expect(respond).toHaveBeenCalledWith(
-    "/v1/my%20app/stats",
+    "https://example.com/live/v1/my%20app/stats",
     expect.objectContaining({ headers: { authorization: "Bearer a.b.c" } }),
   );
   expect(poll.problem).toBeUndefined();
@@ -68,4 +69,20 @@ it("stops polling when the node refuses the token", async () => {
   const { length } = respond.mock.calls;
   vi.advanceTimersByTime(10 * PERIOD_MS);
   expect(respond).toHaveBeenCalledTimes(length);
+});
+
+it("polls again with another token", async () => {
+  respond.mockImplementation(async () => new Response("", { status: 401 }));
+  vi.advanceTimersByTime(PERIOD_MS);
+  await vi.waitFor(() => expect(poll.problem).toBe("The node responds with status 401."));
+  respond.mockImplementation(async (url) => Response.json({ url }));
+  poll.renew({ token: "d.e.f", appId: "my app" });
+  await vi.waitFor(() => expect(poll.problem).toBeUndefined());
+  expect(respond).toHaveBeenLastCalledWith(
+    expect.any(String),
+    expect.objectContaining({ headers: { authorization: "Bearer d.e.f" } }),
+  );
+  const { length } = respond.mock.calls;
+  vi.advanceTimersByTime(PERIOD_MS);
+  expect(respond).toHaveBeenCalledTimes(length + 2);
 });

@@ -11,7 +11,7 @@ let store: PresenceStore;
 
 beforeEach(async () => {
   server = await FakeServer.start();
-  vi.stubGlobal("location", { origin: server.url });
+  vi.stubGlobal("location", { href: `${server.url}/dashboard/` });
   vi.stubGlobal("WebSocket", WebSocket);
   fakeFrames();
 });
@@ -58,6 +58,65 @@ it("shows the rows of the previous filter until the snapshot of the new one arri
   expect(server.connections).toHaveLength(1);
 });
 
+it("another filter keeps the feed and the charts, and marks where it begins", async () => {
+  server.push({}, { alice: someone() });
+  open();
+  await vi.waitFor(() => expect(shown()).toEqual(["alice"]));
+  server.push({}, { bob: someone() });
+  await vi.waitFor(() => expect(shown()).toEqual(["alice", "bob"]));
+  expect(store.history.marks).toEqual([]);
+  server.push({ isTyping: true }, { bob: someone() });
+  store.show({ ...DEFAULT_STATE, filter: { isTyping: true } });
+  await vi.waitFor(() => expect(shown()).toEqual(["bob"]));
+  expect(store.activity.entries()).toMatchObject([{ userId: undefined }, { userId: "bob" }]);
+  expect(store.history.marks).toHaveLength(1);
+  expect(store.history.series("online", Date.now() / 1000)[1]).toContain(1);
+  expect(store.rows.get("bob")!.online.isExact).toBe(true);
+});
+
+it("knows since when somebody is online only of those who came while it was live", async () => {
+  server.push({}, { alice: someone() });
+  open();
+  await vi.waitFor(() => expect(shown()).toEqual(["alice"]));
+  expect(store.rows.get("alice")!.online.isExact).toBe(false);
+  server.push({}, { bob: someone() });
+  await vi.waitFor(() => expect(shown()).toEqual(["alice", "bob"]));
+  expect(store.rows.get("bob")!.online.isExact).toBe(true);
+  server.connections[0]!.drop();
+  await vi.waitFor(() => expect(store.isLive).toBe(false));
+  server.push({}, { carol: someone() });
+  await vi.waitFor(() => expect(shown()).toEqual(["alice", "bob", "carol"]), 10_000);
+  expect(store.rows.get("carol")!.online.isExact).toBe(false);
+});
+
+it("stands still while it is paused, follows the search, and misses nothing", async () => {
+  server.push({}, { alice: someone(), bob: someone() });
+  open();
+  await vi.waitFor(() => expect(shown()).toEqual(["alice", "bob"]));
+  expect(store.pausedAt).toBeUndefined();
+  store.pause();
+  expect(store.pausedAt).toBeGreaterThan(0);
+  server.push({}, { carol: someone(), alice: null }, { alice: "closed" });
+  await vi.waitFor(() => expect(store.live.get("carol")).toBeDefined());
+  expect(shown()).toEqual(["alice", "bob"]);
+  expect(store.activity.entries()).toEqual([]);
+  store.show({ ...DEFAULT_STATE, search: "ali" });
+  expect(shown()).toEqual(["alice"]);
+  store.show(DEFAULT_STATE);
+  store.resume();
+  expect(store.pausedAt).toBeUndefined();
+  expect(shown()).toEqual(["bob", "carol"]);
+  expect(store.activity.entries()).toMatchObject([{ userId: "carol" }, { userId: "alice" }]);
+});
+
+it("another filter ends a pause", async () => {
+  open();
+  await vi.waitFor(() => expect(store.isPending).toBe(false));
+  store.pause();
+  store.show({ ...DEFAULT_STATE, filter: { isTyping: true } });
+  expect(store.pausedAt).toBeUndefined();
+});
+
 it("searches and sorts without a new subscription", async () => {
   server.push({}, { alice: someone(), bob: someone() });
   open();
@@ -93,4 +152,42 @@ it.each([
   server.off("subscribe");
   store.retry();
   await vi.waitFor(() => expect(store.isLive && !store.isPending).toBe(true));
+});
+
+it("goes on with another token: rows, charts and activity stay", async () => {
+  server.push({}, { alice: someone() });
+  store = new PresenceStore({ token: "old", appId: "my-app", expiresAt: Date.now() }, DEFAULT_STATE);
+  await vi.waitFor(() => expect(store.isPending).toBe(false));
+  server.push({}, { bob: someone() });
+  await vi.waitFor(() => expect(shown()).toEqual(["alice", "bob"]));
+  const connection = server.connections[0]!;
+  // Twice: there is one answer for all who wait.
+  connection.send({ type: "token_expiring", expiresInMs: 60_000 });
+  connection.socket.close(4410, "token expired");
+  await vi.waitFor(() => expect(store.phase.kind).toBe("reconnecting"));
+  expect(server.connections).toHaveLength(1);
+
+  store.renew({ token: "new", appId: "my-app", expiresAt: Date.now() + 3_600_000 });
+  await vi.waitFor(() => expect(store.isLive).toBe(true));
+  expect(server.messages("connect").map(({ token }) => token)).toEqual(["old", "new"]);
+  expect(shown()).toEqual(["alice", "bob"]);
+  expect(store.activity.entries().map(({ userId }) => userId)).toEqual(["bob"]);
+});
+
+it("a token that was refused is followed by another, and the page goes on", async () => {
+  server.push({}, { alice: someone() });
+  open();
+  await vi.waitFor(() => expect(store.isPending).toBe(false));
+  server.push({}, { bob: someone() });
+  await vi.waitFor(() => expect(shown()).toEqual(["alice", "bob"]));
+  server.on("subscribe", ({ id }, connection) =>
+    connection.send({ type: "error", id, code: "FORBIDDEN", message: "no" }),
+  );
+  store.retry();
+  await vi.waitFor(() => expect(store.phase.kind).toBe("refused"));
+  server.off("subscribe");
+  store.renew({ token: "new", appId: "my-app" });
+  await vi.waitFor(() => expect(store.isLive && !store.isPending).toBe(true));
+  expect(server.messages("connect").at(-1)).toMatchObject({ token: "new" });
+  expect(store.activity.entries().map(({ userId }) => userId)).toEqual(["bob"]);
 });

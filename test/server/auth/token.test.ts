@@ -58,6 +58,14 @@ describe("a token", () => {
     const reason = "the token is not a JWT";
     expect(verifyToken(app, "x".repeat(MAX_TOKEN_LENGTH + 1), WALL_NOW)).toEqual({ ok: false, reason });
   });
+  it("that looks like a secret is called so", () => {
+    const reason = expect.stringMatching(/not a token.*secret works over HTTP only/);
+    expect(verifyToken(app, "secret", WALL_NOW)).toEqual({ ok: false, reason });
+  });
+
+  it.each(["", ".", "a.b", "a.b.c", "a.b.c.d"])("that is malformed is called so: %j", (token) => {
+    expect(verifyToken(app, token, WALL_NOW)).toEqual({ ok: false, reason: "the token is not a JWT" });
+  });
 });
 
 it("an expiry counts only after the leeway", () => {

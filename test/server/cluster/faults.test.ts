@@ -134,8 +134,8 @@ describe.skipIf(!hasRedis())("a node and its Redis", () => {
     expect(watcher.inbox).toEqual([]);
     expect(await users(a)).toEqual(["alice", "moved"]);
     expect(await count(a, "expulsions_total")).toBe(1);
-    // Of the one that it was before nothing is left.
-    await until(async () => (await ask("HLEN", register)) === 3 + 2 * 3 + 2);
+    // Of the one that it was before nothing is left: four fields of the log, and those of two nodes.
+    await until(async () => (await ask("HLEN", register)) === 4 + 2 * 3 + 2);
   });
 
   it("serves on when Redis is out of memory, and agrees when it is not any more", async () => {
@@ -430,7 +430,7 @@ describe.skipIf(!hasRedis())("a node and its Redis", () => {
     await ask("CONFIG", "SET", "maxmemory", "1mb");
     again.send({ type: "update", hasFocus: true });
     await until(async () => (await count(b, "redis_full")) === 1);
-    // A newcomer waits for room. This much is enough to join, and too little for the bound of the log.
+    // A node that joins waits for room. This much is enough to join, and too little for the bound of the log.
     await ask("CONFIG", "SET", "maxmemory", "100mb");
     const third = await start(withRights("c"));
     await until(() => third.gateway.log.join("").includes("too small for REDIS_LOG_BYTES"));

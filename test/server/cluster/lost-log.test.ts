@@ -42,6 +42,33 @@ describe("nodes whose log is lost, older, trimmed, frozen or silent", () => {
     },
   );
 
+  it("name the log that they share: not while one may miss something, and anew once it was lost", () => {
+    const world = worldOf(2);
+    const [a, b] = world.nodes;
+    world.heal(40);
+    const before = a!.replicator.logId;
+    expect(before).toBeTypeOf("string");
+    expect(b!.replicator.logId).toBe(before);
+    const c = world.start("c");
+    world.heal(40);
+    expect(c.replicator.logId).toBe(before);
+    world.cut(b!);
+    expect(b!.replicator.logId).toBeUndefined();
+    // Who comes back, or starts again under the same id, is in the same log.
+    b!.connect();
+    world.kill(c);
+    world.heal(LEASE_MS + 2_000);
+    const again = world.start("c");
+    world.heal(LEASE_MS + 2_000);
+    for (const { replicator } of [b!, again]) expect(replicator.logId).toBe(before);
+    world.log.lose();
+    world.heal(LEASE_MS + 2_000);
+    const after = a!.replicator.logId;
+    expect(after).toBeTypeOf("string");
+    expect(after).not.toBe(before);
+    for (const { replicator } of [b!, again]) expect(replicator.logId).toBe(after);
+  });
+
   it("join again when the log is emptied once more while they are about to", () => {
     const world = worldOf(2);
     const [a, b] = world.nodes;

@@ -28,6 +28,8 @@ interface State {
   names: Map<string, string>;
   entries: Entry[];
   lastId: string;
+  /** The first writer that joined. */
+  logId: string | undefined;
 }
 
 /** The rules of log.ts in memory, and what can happen to a log. What Redis does is held against it. */
@@ -35,7 +37,7 @@ export class MemoryLog {
   #state: State = empty();
   /** Ids rise, as the clock does that Redis takes them from. */
   #clock = 0;
-  /** There is no room for more: what is done are ends, and signs of life. */
+  /** There is no room for more: what is done are ends, and heartbeats. */
   isFull = false;
 
   get rows(): ReadonlyMap<string, Row> {
@@ -90,7 +92,8 @@ export class MemoryLog {
     register.set(writer, { seq: 0, leaseMs, nodeId });
     names.set(nodeId, writer);
     this.#add((at) => ({ ...at, kind: "join", writer, leaseMs, nodeId }));
-    return { ok: true };
+    this.#state.logId ??= writer;
+    return { ok: true, logId: this.#state.logId };
   }
 
   append({ writer, seq, ops }: Extract<Command, { do: "append" }>): AppendReply {
@@ -198,6 +201,7 @@ function empty(): State {
     names: new Map(),
     entries: [],
     lastId: "0-0",
+    logId: undefined,
   };
 }
 

@@ -134,7 +134,7 @@ describe.skipIf(!hasRedis())("two nodes, one of which is lost for a while", () =
     expect(resyncs[0]).toMatchObject({ shard: 0, reason: "start", level: 30 });
     expect(resyncs).toContainEqual(expect.objectContaining({ shard: 0, reason: "gap", level: 40 }));
     expect(linesOf(a).find(({ msg }) => msg.startsWith("a node was declared dead"))).toMatchObject({
-      peer: b.node.nodeId,
+      nodeId: b.node.nodeId,
       silentMs: expect.any(Number),
     });
     expect([...new Set([...messagesOf(a), ...said])].sort()).toEqual(firstCells("Log").sort());

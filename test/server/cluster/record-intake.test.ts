@@ -35,7 +35,7 @@ function setUp(...sessions: Session[]) {
   });
   writer.linked();
   writer.step([], true, 0);
-  writer.joined("own", { ok: true }, 0);
+  writer.joined("own", { ok: true, logId: "log" }, 0);
   const reconciler = new Reconciler();
   const intake = new RecordIntake({
     presence: {

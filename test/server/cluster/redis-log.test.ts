@@ -204,7 +204,7 @@ describe.skipIf(!hasRedis())("the size of a log in Redis", () => {
     Number(String(await raw.ask(["HGET", register, "bytes"], 2_000)).split(" ")[0]);
 
   it.each([
-    ["signs of life", 0, 0, 9_000],
+    ["heartbeats", 0, 0, 9_000],
     ["one small change", 1, 60, 9_000],
     ["one change with text", 1, 700, 9_000],
     ["one large change, of which one goes into a node of the stream", 1, 2_100, 4_000],

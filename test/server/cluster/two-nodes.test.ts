@@ -1,7 +1,9 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, it, type TestContext } from "vitest";
 import { hasRedis, RedisServer } from "../../programs/redis-server.ts";
-import { TestGateway } from "../../support/gateway.ts";
+import { APP, TestGateway } from "../../support/gateway.ts";
+import { TcpProxy } from "../../support/proxy.ts";
+import { TestSdk } from "../../support/sdk.ts";
 import { TRANSPORTS } from "../../support/transports.ts";
 import { until } from "../../support/until.ts";
 
@@ -94,6 +96,41 @@ describe.skipIf(!hasRedis()).each(TRANSPORTS)("two nodes on one Redis, over %s",
     expect(await third.ask({ type: "open", kind: "widget", sessionId })).toMatchObject({ resumed: true });
     expect(await again.next("closed")).toEqual({ type: "closed", sessionId, cause: "replaced" });
     expect(watcher.inbox).toEqual([]);
+  });
+
+  it.concurrent("are one table to a watcher who is moved while others leave, until Redis loses it", async (context) => {
+    const { redis, join } = await setUp(context, transport);
+    const [a, b] = [await join(), await join()];
+    const proxy = await TcpProxy.start(a.gateway.port);
+    const url = `http://127.0.0.1:${proxy.port}`;
+    const sdk = new TestSdk(url, await a.token({ tokenType: "app" }));
+    context.onTestFinished(async () => {
+      await sdk.client.close();
+      await proxy.stop();
+    });
+    const others = await b.connect();
+    const alice = await others.open({ userId: "alice" });
+    await others.open({ userId: "bob" });
+    const watched = sdk.watch({});
+    await until(() => watched.subscription.snapshot?.size === 2);
+    proxy.refuse(true);
+    proxy.cut();
+    others.send({ type: "close", sessionId: alice });
+    await until(async () => Object.keys(await b.query({})).length === 1);
+    proxy.retarget(b.gateway.port);
+    proxy.refuse(false);
+    await until(() => watched.subscription.snapshot?.size === 1);
+    // Not the cause of users who did not come back in time.
+    expect(watched.changes.flatMap(({ left }) => left)).toEqual([{ userId: "alice", cause: "unknown" }]);
+    const tableOf = (node: TestGateway) => node.node.tableIdOf(APP);
+    const before = tableOf(a);
+    expect(tableOf(b)).toBe(before);
+    await redis.stop();
+    await until(() => a.node.isDegraded && b.node.isDegraded);
+    expect(new Set([before, tableOf(a), tableOf(b)]).size).toBe(3);
+    await redis.startAgain();
+    await until(() => !a.node.isDegraded && !b.node.isDegraded && tableOf(a) === tableOf(b));
+    expect(tableOf(a)).not.toBe(before);
   });
 
   it.concurrent("kick for each other", async (context) => {

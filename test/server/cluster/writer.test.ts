@@ -24,7 +24,7 @@ function writing() {
   };
   writer.linked();
   expect(step(0)).toMatchObject([{ do: "join", writer: "w" }]);
-  writer.joined("w", { ok: true }, 0);
+  writer.joined("w", { ok: true, logId: "log" }, 0);
   end("first");
   expect(step(0)).toMatchObject([{ do: "append", seq: 1 }]);
   wakes.length = 0;
@@ -62,7 +62,7 @@ it("writes what was not read back under a new name, once, in its latest state", 
   writer.unlinked();
   writer.linked();
   expect(step(10)).toMatchObject([{ do: "join", formerly: ["w"] }]);
-  writer.joined("w2", { ok: true }, 10);
+  writer.joined("w2", { ok: true, logId: "log" }, 10);
   end("second");
   const sessions = { ops: [{ sessionId: "first" }, { sessionId: "second" }] };
   // Ends are held back for a while, as others may not be back yet.

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { Session } from "../../../src/core/sessions/session.ts";
 import { App } from "../../../src/server/auth/app.ts";
 import { AppPresence } from "../../../src/server/gateway/app-presence.ts";
-import type { ReplicationSink } from "../../../src/server/gateway/replication-sink.ts";
+import type { ReplicationSink } from "../../../src/server/gateway/replication.ts";
 import type { SessionLife } from "../../../src/server/gateway/session-life.ts";
 import { readSettings } from "../../../src/server/settings/settings.ts";
 import { endlessTurn, testTelemetry } from "../../support/stubs.ts";

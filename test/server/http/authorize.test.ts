@@ -51,11 +51,30 @@ describe("a request of the API", () => {
     expect(app.knownTokens.get(`${credentials}x`)).toBeUndefined();
   });
 
+  it("is told whether a secret or a token is wrong", () => {
+    expect(ask(makeApp(), "no-secret-of-it")).toMatchObject({
+      reason: expect.stringMatching(/^wrong secret: /),
+    });
+    expect(ask(makeApp(), "a.b.c")).toMatchObject({ ok: false, reason: expect.stringMatching(/token/) });
+  });
+
   it("is refused with a user's token, which is not remembered", async () => {
     const app = makeApp();
     const credentials = await token({ tokenType: "user", sub: "alice" });
     expect(ask(app, credentials)).toMatchObject({ ok: false, reason: expect.stringMatching(/WebSockets/) });
     expect(app.knownTokens.get(credentials)).toBeUndefined();
+  });
+
+  it.each(["another secret", "x", `${SECRET}x`, SECRET.toUpperCase()])(
+    "is refused with the wrong secret %j, and says that it is one",
+    (secret) => {
+      const reason = expect.stringMatching(/^wrong secret: (?!.*(JWT|token))/);
+      expect(ask(makeApp(), secret)).toEqual({ ok: false, reason });
+    },
+  );
+
+  it("is refused with a malformed token, and says that it is one", () => {
+    expect(ask(makeApp(), "a.b.c")).toEqual({ ok: false, reason: "the token is not a JWT" });
   });
 
   it("is refused with a token of another secret, and with none", async () => {

@@ -1,8 +1,14 @@
 import { expect, it } from "vitest";
 import { App } from "../../../src/server/auth/app.ts";
-import { FilterReader } from "../../../src/server/http/filter-reader.ts";
+import {
+  FilterReader,
+  filterOfQuery,
+  misplacedFilter,
+  type Parsed,
+} from "../../../src/server/http/filter-reader.ts";
 
-const reader = new FilterReader(new App({ id: "app", secrets: ["x"], indexedCustom: ["team"] }));
+const app = new App({ id: "app", secrets: ["x"], indexedCustom: ["team"] });
+const reader = new FilterReader(app);
 
 /** The conversation of a body, or the status of its refusal. It is read twice, the second time cached. */
 function read(body: Buffer | string, type?: string): unknown {
@@ -33,17 +39,47 @@ it("a known body is still refused under another type", () => {
 
 it("a filter on custom needs an index, ids or a conversation, and a back end may ask for invisible users", () => {
   const parse = (filter: object) => reader.ofBody(Buffer.from(JSON.stringify(filter)), undefined);
-  const reasons = (filter: object) => {
+  const named = (filter: object) => {
     const parsed = parse(filter);
     return parsed.ok ? undefined : Object.keys(JSON.parse(String(parsed.response.body)).reasons);
   };
-  expect(reasons({ custom: { mood: "x" } })).toEqual(["custom"]);
-  expect(reasons({ custom: {} })).toEqual(["custom"]);
+  expect(named({ custom: { mood: "x" } })).toEqual(["custom"]);
+  expect(named({ custom: {} })).toEqual(["custom"]);
   for (const more of [
     { userIds: [] },
     { selectedConversationId: null },
     { custom: { mood: "x", team: "a" } },
   ])
-    expect(reasons({ custom: { mood: "x" }, ...more })).toBe(undefined);
+    expect(named({ custom: { mood: "x" }, ...more })).toBe(undefined);
   expect(parse({ includeInvisible: true })).toMatchObject({ ok: true, filter: { showsInvisible: true } });
+});
+
+const reasons = (parsed: Parsed) => (parsed.ok ? "none" : JSON.parse(parsed.response.body as string).reasons);
+
+it("an unknown field is named, with the one that was probably meant", () => {
+  const of = (body: string) => reasons(reader.ofBody(Buffer.from(body), undefined));
+  expect(of('{"userId":["bob"]}')).toEqual({ userId: ["is not known here: did you mean userIds?"] });
+  expect(Object.keys(of('{"user.ids":["bob"]}'))).toEqual(["user.ids"]);
+  expect(Object.keys(of('{"__proto__":1}'))).toEqual(["__proto__"]);
+  expect(of('{"expandUser":true}')).toBe("none");
+  expect(of("[]")).toHaveProperty("body");
+});
+
+it("a stream takes its filter as one parameter, and no other", () => {
+  const of = (query: string) => reasons(filterOfQuery(app, query));
+  expect(of("")).toBe("none");
+  expect(of("filter=%7B%7D&expandUser=1")).toBe("none");
+  expect(of("userIds=bob")).toEqual({ userIds: [expect.stringContaining("filter")] });
+  expect(of("filters={}")).toEqual({ filters: ["is not known here: did you mean filter?"] });
+  expect(of("filter={}&filter={}")).toEqual({ filter: ["must be there once"] });
+  expect(of("x=1&x=2&filter={}")).toEqual({ x: ["is not known here: there are filter"] });
+  expect(of("__proto__=1")).not.toBe("none");
+  const many = Array.from({ length: 1_000 }, (_, i) => `x${i}=`).join("&");
+  expect(Object.keys(of(many))).toHaveLength(10);
+});
+
+it("a filter does not stand in the URL where the body is read", () => {
+  expect(misplacedFilter("")).toBeUndefined();
+  expect(misplacedFilter("trace=1")).toBeUndefined();
+  for (const query of ["userIds=bob", "a=b&filter={}"]) expect(misplacedFilter(query)?.status).toBe(400);
 });

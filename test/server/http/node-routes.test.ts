@@ -16,6 +16,7 @@ function node(options: Partial<NodeRoutesOptions> = {}) {
     metricsToken: undefined,
     version: "1.2.3",
     dashboard: [],
+    isDevelopment: false,
     ...options,
   });
   return async (path: string, request: HttpRequest = requestOf()): Promise<HttpResponse> =>
@@ -114,8 +115,16 @@ describe("metrics with a token", () => {
   );
 });
 
+it("leads from / to the dashboard in development mode, for now only, and has no / otherwise", async () => {
+  expect(await node({ isDevelopment: true })("/")).toMatchObject({
+    status: 302,
+    headers: { location: "/dashboard/" },
+  });
+  await expect(node()("/")).rejects.toThrow(TypeError);
+});
+
 it("has its OpenAPI document, and leads to its dashboard", async () => {
   const ask = node();
   expect(jsonOf(await ask("/openapi.json")).info.version).toBe("1.2.3");
-  expect(await ask("/dashboard")).toMatchObject({ status: 308, headers: { location: "/dashboard/" } });
+  expect(await ask("/dashboard")).toMatchObject({ status: 308, headers: { location: "dashboard/" } });
 });

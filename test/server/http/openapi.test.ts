@@ -7,10 +7,15 @@ import { UNLIMITED } from "../../support/http-handler.ts";
 
 interface Operation {
   readonly operationId: string;
-  readonly parameters?: readonly { readonly name: string; readonly in: string }[];
+  readonly parameters?: readonly {
+    readonly name: string;
+    readonly in: string;
+    readonly schema: { readonly pattern?: string };
+  }[];
 }
 interface OpenApi {
   readonly info: { readonly version: string };
+  readonly servers: unknown;
   readonly paths: Record<string, Record<string, Operation>>;
   readonly components: { readonly schemas: Record<string, object> };
 }
@@ -46,11 +51,12 @@ describe("the OpenAPI document", () => {
         metricsToken: undefined,
         version: "1.2.3",
         dashboard: [],
+        isDevelopment: false,
       }),
     ].map(({ method, path }) => `${method} ${path.replace(/:(\w+)/g, "{$1}")}`);
-    // The redirection to the page is not an operation of its own.
+    // The page is described where the redirection to it is: many tools take no path with a slash at its end.
     expect(operations.map(({ method, path }) => `${method.toUpperCase()} ${path}`).sort()).toEqual(
-      routes.filter((route) => route !== "GET /dashboard").sort(),
+      routes.filter((route) => route !== "GET /dashboard/").sort(),
     );
   });
 
@@ -61,6 +67,22 @@ describe("the OpenAPI document", () => {
       const inPath = (operation.parameters ?? []).filter((parameter) => parameter.in === "path");
       const names = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name);
       expect(inPath.map(({ name }) => name)).toEqual(names);
+    }
+  });
+
+  it("says where it is served, and has no path with a slash at its end", () => {
+    expect(document.servers).toEqual([{ url: "/", description: expect.any(String) }]);
+    for (const path of Object.keys(document.paths)) expect(path).toMatch(/[^/]$/);
+  });
+
+  it("says what ids look like", () => {
+    const ids = operations.flatMap(({ operation }) => operation.parameters ?? []);
+    for (const { in: place, schema } of ids) {
+      expect(schema.pattern).toBeTypeOf("string");
+      if (place !== "path") continue;
+      const pattern = new RegExp(schema.pattern!, "u");
+      for (const id of ["alice", "a/b", "__proto__", "\u00e9", "a b"]) expect(pattern.test(id)).toBe(true);
+      for (const text of ["", "a\nb", "\u0000", "\u009f"]) expect(pattern.test(text)).toBe(false);
     }
   });
 

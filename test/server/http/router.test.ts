@@ -35,6 +35,11 @@ describe("a path", () => {
   );
 });
 
+it("a whole URL leads where its path leads", () => {
+  expect(jsonOf(ask("GET", "http://x/v1/app/users/alice")).params).toMatchObject({ userId: "alice" });
+  expect(ask("GET", "http://x/nothing").status).toBe(404);
+});
+
 it("a path that is longer than any route is 404, and is not matched", () => {
   expect(ask("GET", `/v1/app/users/${"x".repeat(4_096)}`).status).toBe(200);
   expect(ask("GET", `/v1/app/users/${"x".repeat(20_000)}`).status).toBe(404);

@@ -2,6 +2,7 @@ import { expect, it } from "vitest";
 import type { Cluster } from "../../../src/server/cluster/cluster.ts";
 import { addClusterMetrics } from "../../../src/server/observability/cluster-metrics.ts";
 import { MetricSet } from "../../../src/server/observability/metric-set.ts";
+import { metricProblems } from "../../support/metric-rules.ts";
 
 const cluster = {
   counts: {
@@ -24,6 +25,12 @@ const cluster = {
   isRedisFull: false,
   leaseLeftMs: 9_000,
 } as unknown as Cluster;
+
+it("the metrics of a cluster follow the rules for names, units and help texts", async () => {
+  const metrics = new MetricSet();
+  addClusterMetrics(metrics, cluster);
+  expect(metricProblems(await metrics.registry.metrics())).toEqual([]);
+});
 
 it("the part of a node in its cluster is shown, the node itself counted among the nodes", async () => {
   const metrics = new MetricSet();

@@ -25,7 +25,7 @@ it("a node's counts and gauges are those of the moment in which they are scraped
     'presence_sessions{kind="widget"} 1',
     'presence_sessions{kind="background"} 1',
     'presence_messages_in_total{type="open"} 2',
-    "presence_cut_readers_total 3",
+    "presence_slow_readers_disconnected_total 3",
     "presence_query_seconds_sum 1.5",
   ]) {
     expect(text).toContain(`\n${line}\n`);

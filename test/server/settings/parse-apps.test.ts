@@ -28,6 +28,53 @@ it.each<[unknown, RegExp]>([
   expect(message).not.toContain(SECRET);
 });
 
+it.each([
+  "null",
+  "file://",
+  "capacitor://localhost",
+  "tauri://localhost",
+  "app://.",
+  "chrome-extension://abcdefghijklmnopabcdefghijklmnop",
+  "http://localhost:3000",
+])("takes the origin %s as it is", (origin) => {
+  const apps = [app({ allowedOrigins: [origin] })];
+  expect(parseApps(apps, "APPS")).toEqual(apps);
+});
+
+it.each([
+  "",
+  "*",
+  "NULL",
+  "app.example.com",
+  "https://",
+  "https://*.example.com",
+  "https://app.example.com/",
+  "https://app.example.com:443",
+  "HTTPS://app.example.com",
+  "wss://app.example.com",
+  "ftp://app.example.com",
+  "data://x",
+  "blob:https://app.example.com",
+  "file:///",
+  "file:",
+  "capacitor://localhost/",
+  "capacitor://localhost/index.html",
+  "capacitor:localhost",
+  "Capacitor://localhost",
+  "app://a b",
+  "app://user@host",
+  "app://host?x",
+  "app://host#x",
+  "app://*",
+  "app://b\u00fccher",
+  "app://host\n",
+  "://host",
+])("refuses the origin %j in one line, and says what one is", (origin) => {
+  const message = settingsErrorOf(() => parseApps([app({ allowedOrigins: [origin] })], "APPS"));
+  expect(message).toMatch(/^APPS is not valid at 0\.allowedOrigins\.0: must be an origin [^\n]+$/);
+  expect(message).toContain('"capacitor://localhost"');
+});
+
 it("does not take two apps of one id", () => {
   const twice = [app({ id: "a\u202eb" }), app({ id: "a\u202eb" })];
   expect(settingsErrorOf(() => parseApps(twice, "APPS_FILE"))).toBe(

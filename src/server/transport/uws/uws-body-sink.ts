@@ -7,13 +7,16 @@ export class UwsBodySink implements BodySink {
   listener: BodyListener | undefined;
   readonly #response: UwsResponse;
   readonly #isAborted: () => boolean;
+  readonly #isLast: boolean;
   #ended = false;
   #buffered = 0;
   #progress = 0;
 
-  constructor(response: UwsResponse, isAborted: () => boolean) {
+  /** `isLast`: nothing is read from the connection after the body. */
+  constructor(response: UwsResponse, isAborted: () => boolean, isLast = false) {
     this.#response = response;
     this.#isAborted = isAborted;
+    this.#isLast = isLast;
     if (isAborted()) return;
     response.onWritable(() => {
       this.#drained();
@@ -52,6 +55,7 @@ export class UwsBodySink implements BodySink {
   end(): void {
     if (this.#isOver) return;
     this.#ended = true;
+    if (this.#isLast) this.#response.pause();
     this.#response.cork(() => this.#response.end());
   }
 

@@ -9,11 +9,12 @@ import {
   tooLargeResponse,
   type WholeBody,
 } from "../../http/exchange.ts";
-import { BODIES_FULL, MAX_SKIPPED_BYTES, type TransportOptions } from "../transport.ts";
-import { BodyParts } from "./uws-body.ts";
+import { sendContinue } from "../../internals/uws-continue.ts";
+import { BodyParts } from "../body-parts.ts";
+import { BODIES_FULL, MAX_SKIPPED_BYTES, SkippedBody, type TransportOptions } from "../transport.ts";
 import { UwsBodySink } from "./uws-body-sink.ts";
 import type { UwsHead } from "./uws-head.ts";
-import { peerOf, writeHead, writePieces } from "./uws-response.ts";
+import { peerOf, sendAndClose, writeHead, writePieces } from "./uws-response.ts";
 import type { UwsRequest, UwsResponse } from "./uws-types.ts";
 
 /** What the requests of one server share. */
@@ -36,23 +37,23 @@ export class UwsHttp {
   /**
    * Sends a whole response, and ends the connection. The library would handle further requests of the same
    * packet even after such a response, and drops the connection if they arrive before a response. So the
-   * response is sent when the whole packet has been read.
+   * response is sent when the whole packet has been read. `sent` is called unless `onAborted` will be.
    */
   sendLast(
     response: UwsResponse,
     reply: HttpResponse,
     isHead: boolean,
     isAborted: () => boolean,
-    sent: () => void = () => {},
+    { sent = () => {}, isContinued = false }: { sent?: () => void; isContinued?: boolean } = {},
   ): void {
     setImmediate(() => {
       if (isAborted()) return;
       this.options.tcp.known(peerOf(response));
+      const length = Buffer.byteLength(reply.body as WholeBody);
+      if (!isHead && length > 0) return sendAndClose(response, reply, isAborted, isContinued);
       response.cork(() => {
-        const body = reply.body as WholeBody;
-        writeHead(response, reply);
-        if (isHead) response.endWithoutBody(Buffer.byteLength(body), true);
-        else response.end(body, true);
+        writeHead(response, reply, isContinued);
+        response.endWithoutBody(length, true);
       });
       sent();
     });
@@ -74,6 +75,8 @@ export class UwsExchange implements HttpRequest {
   #isAborted = false;
   #isAuthorized = false;
   #isLate = false;
+  /** "100 Continue" was sent by us. */
+  #isContinued = false;
   #onGone: (() => void) | undefined;
 
   constructor(http: UwsHttp, response: UwsResponse, request: UwsRequest, head: UwsHead) {
@@ -147,20 +150,42 @@ export class UwsExchange implements HttpRequest {
   }
 
   #read(wanted: BodyWanted): void {
-    const { contentLength } = this;
-    if (contentLength > wanted.maxBytes) return this.#reply(tooLargeResponse(wanted.maxBytes), false);
+    const { contentLength, headers } = this;
+    const { bodies, bodyRefused } = this.#http.options;
+    if (contentLength > wanted.maxBytes && !headers.isChunked) {
+      return this.#reply(tooLargeResponse(wanted.maxBytes), false);
+    }
     if (contentLength === 0) return this.#take(wanted.handle(NO_BODY));
+    if (headers.awaitsContinue) {
+      sendContinue(this.#response);
+      this.#isContinued = true;
+    }
     this.#onGone = this.#http.finished;
     let parts: BodyParts | undefined;
+    let skipped: SkippedBody | undefined;
     let isOver = false;
+    /** The body is not wanted any more: it is answered with an error. */
+    const refuse = (reply: HttpResponse) => {
+      isOver = true;
+      parts?.release();
+      this.#onGone = undefined;
+      this.#reply(reply, false);
+    };
     this.#response.onData((chunk, isLast) => {
       if (isOver) return;
       // The bytes are valid during this call only. A body that arrives whole is handled within it.
       const bytes = Buffer.from(chunk);
+      // Only the length of a body in chunks is not known before.
+      if (skipped !== undefined || (parts?.length ?? 0) + bytes.length > wanted.maxBytes) {
+        parts?.release();
+        skipped ??= new SkippedBody();
+        if (isLast || !skipped.skip(bytes.length)) refuse(tooLargeResponse(wanted.maxBytes));
+        return;
+      }
       isOver = isLast;
       if (isLast) return this.#handleBody(wanted, parts === undefined ? bytes : parts.whole(bytes));
       if (parts === undefined) {
-        const made = new BodyParts(this.#http.options.bodies, wanted.owner);
+        const made = new BodyParts(bodies, wanted.owner);
         parts = made;
         this.#onGone = () => {
           made.release();
@@ -168,11 +193,8 @@ export class UwsExchange implements HttpRequest {
         };
       }
       if (parts.add(bytes)) return;
-      isOver = true;
-      parts.release();
-      this.#onGone = undefined;
-      this.#http.options.bodyRefused();
-      this.#reply(BODIES_FULL, false);
+      bodyRefused();
+      refuse(BODIES_FULL);
     });
   }
 
@@ -187,8 +209,10 @@ export class UwsExchange implements HttpRequest {
 
   #crash(error: unknown): void {
     this.#http.options.crashed(error);
+    this.#onGone = undefined;
     this.#http.finished();
-    if (!this.#isAborted) this.#response.close();
+    // After this turn: the library goes on reading a body in chunks after the connection was closed.
+    setImmediate(() => this.#isAborted || this.#response.close());
   }
 
   #replyLate(reply: HttpResponse): void {
@@ -205,11 +229,26 @@ export class UwsExchange implements HttpRequest {
     else if (this.method === "HEAD") this.#sendHead(reply, isLast);
     else if (!isWhole(body)) {
       this.#onGone = this.#http.finished;
-      writeHead(this.#response, reply);
-      writePieces(this.#response, body, () => this.#isAborted, this.#http.finished);
+      if (this.headers.isChunked) this.#sendLastPieces(reply, body);
+      else this.#sendPieces(reply, body, false);
     } else if (body.length === 0) this.#sendHead(reply, isLast);
     else if (this.#isLast(reply, isLast)) this.#sendLast(reply);
     else this.#send(reply, body);
+  }
+
+  #sendPieces(reply: HttpResponse, pieces: Iterator<string>, isLast: boolean): void {
+    writeHead(this.#response, reply, this.#isContinued);
+    writePieces(this.#response, pieces, () => this.#isAborted, this.#http.finished, isLast);
+  }
+
+  /** Sends pieces after this turn, as `sendLast` sends a whole body. */
+  #sendLastPieces(reply: HttpResponse, pieces: Iterator<string>): void {
+    const headers = { ...reply.headers, connection: "close" };
+    setImmediate(() => {
+      if (!this.#isAborted) {
+        this.#response.cork(() => this.#sendPieces({ ...reply, headers }, pieces, true));
+      }
+    });
   }
 
   #replyAfterTurn(reply: HttpResponse, isLast: boolean): void {
@@ -224,17 +263,25 @@ export class UwsExchange implements HttpRequest {
     const { tcp } = this.#http.options;
     return (
       isLast ||
+      // Bodies in chunks among them: the library does not check where they end.
       this.contentLength > MAX_SKIPPED_BYTES ||
+      this.#isUnasked ||
       (closeAfter === true && tcp.mayEnd(this.#peer())) ||
       (!this.#isAuthorized && (tcp.isShort || tcp.isCrowded) && tcp.endsWithAnswer(this.#peer()))
     );
   }
 
+  /** The client was not told to send its body. It may, so it is unknown where the next request begins. */
+  get #isUnasked(): boolean {
+    return this.headers.awaitsContinue && !this.#isContinued && this.contentLength > 0;
+  }
+
   #sendLast(reply: HttpResponse): void {
-    const { finished } = this.#http;
-    this.#onGone = finished;
+    const sent = this.#http.finished;
+    this.#onGone = sent;
     const isHead = this.method === "HEAD";
-    this.#http.sendLast(this.#response, reply, isHead, () => this.#isAborted, finished);
+    const isContinued = this.#isContinued;
+    this.#http.sendLast(this.#response, reply, isHead, () => this.#isAborted, { sent, isContinued });
   }
 
   /**
@@ -242,7 +289,7 @@ export class UwsExchange implements HttpRequest {
    * until all of it is sent: the library drops a connection if the next request arrives before that.
    */
   #send(reply: HttpResponse, body: WholeBody): void {
-    writeHead(this.#response, reply);
+    writeHead(this.#response, reply, this.#isContinued);
     const length = Buffer.byteLength(body);
     if (this.#response.tryEnd(body, length)[0]) this.#http.finished();
     else this.#sendRest(typeof body === "string" ? Buffer.from(body) : body);
@@ -270,7 +317,7 @@ export class UwsExchange implements HttpRequest {
       // The length is written as a header. If the library knew it, it would wait for a body of this length,
       // and drop the connection at the next request.
       this.#response.writeHeader("content-length", String(Buffer.byteLength(body)));
-    } else if (!mayStay) return this.#sendLast({ ...reply, body: "" });
+    } else if (!mayStay || this.headers.isChunked) return this.#sendLast({ ...reply, body: "" });
     else writeHead(this.#response, reply);
     this.#response.endWithoutBody();
     finished();
@@ -278,7 +325,7 @@ export class UwsExchange implements HttpRequest {
 
   #stream(reply: HttpResponse, start: Extract<HttpResponse["body"], (...args: never[]) => unknown>): void {
     this.#http.finished();
-    const sink = new UwsBodySink(this.#response, () => this.#isAborted);
+    const sink = new UwsBodySink(this.#response, () => this.#isAborted, this.headers.isChunked);
     if (!this.#isAborted) writeHead(this.#response, reply);
     const listener = start(sink);
     this.#onGone = () => listener.onClose();

@@ -10,6 +10,7 @@ import type { UwsRequest } from "./uws-types.ts";
 export class UwsHead implements RequestHeaders, HandshakeHeaders {
   "accept-encoding": string | undefined = undefined;
   authorization: string | undefined = undefined;
+  "content-encoding": string | undefined = undefined;
   "content-type": string | undefined = undefined;
   "last-event-id": string | undefined = undefined;
   host: string | undefined = undefined;
@@ -22,8 +23,11 @@ export class UwsHead implements RequestHeaders, HandshakeHeaders {
   protocol: string | undefined = undefined;
   /** A proxy has forwarded the request. */
   isForwarded = false;
-  /** Its length can be read in two ways: a second Content-Length, an empty one, or any Transfer-Encoding. */
-  isSmuggling = false;
+  "transfer-encoding": string | undefined = undefined;
+  /** The client waits for "100 Continue", and the library does not send it: see `sendContinue`. */
+  awaitsContinue = false;
+  /** A Content-Length can be read in two ways: it is there twice, or empty. */
+  #hasTwoLengths = false;
   /** Bytes of the body; undefined where no header says so, and there is none. */
   #length: number | undefined = undefined;
 
@@ -33,9 +37,18 @@ export class UwsHead implements RequestHeaders, HandshakeHeaders {
     });
   }
 
-  /** In bytes; 0 without a body. */
+  /** In bytes; 0 without a body, and infinite for one in chunks. */
   get contentLength(): number {
-    return this.#length ?? 0;
+    return this.isChunked ? Number.POSITIVE_INFINITY : (this.#length ?? 0);
+  }
+
+  get isChunked(): boolean {
+    return this["transfer-encoding"] !== undefined;
+  }
+
+  /** The length of the body can be read in two ways. */
+  get isSmuggling(): boolean {
+    return this.#hasTwoLengths || (this.isChunked && this.#length !== undefined);
   }
 
   #take(name: string, value: string): void {
@@ -46,8 +59,10 @@ export class UwsHead implements RequestHeaders, HandshakeHeaders {
         this[name] ??= value;
         break;
       case "accept-encoding":
+      case "content-encoding":
       case "host":
       case "origin":
+      case "transfer-encoding":
       case "upgrade":
       case "connection":
         this[name] = joined(this[name], value);
@@ -67,17 +82,21 @@ export class UwsHead implements RequestHeaders, HandshakeHeaders {
         break;
       case "content-length":
         // The library reads an empty length as zero; a proxy might not.
-        if (this.#length !== undefined || value === "") this.isSmuggling = true;
+        if (this.#length !== undefined || value === "") this.#hasTwoLengths = true;
         this.#length = Number(value);
         break;
-      case "transfer-encoding":
-        this.isSmuggling = true;
+      case "expect":
+        this.awaitsContinue = value !== SENT_BY_LIBRARY && CONTINUE.test(value);
         break;
       default:
         if (isForwardingHeader(name)) this.isForwarded = true;
     }
   }
 }
+
+/** The library sends "100 Continue" by itself where the header is exactly this. */
+const SENT_BY_LIBRARY = "100-continue";
+const CONTINUE = /^100-continue$/i;
 
 function joined(before: string | undefined, value: string): string {
   return before === undefined ? value : `${before}, ${value}`;

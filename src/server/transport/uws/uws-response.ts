@@ -1,5 +1,6 @@
 import { STATUS_CODES } from "node:http";
 import type { HttpResponse } from "../../http/exchange.ts";
+import { afterContinue } from "../../internals/uws-continue.ts";
 import { writeHeaderLines } from "../../internals/uws-header-lines.ts";
 import { PIECES_PER_TURN } from "../transport.ts";
 import type { UwsResponse } from "./uws-types.ts";
@@ -13,22 +14,69 @@ const STATUS_LINES = new Map(
   Object.entries(STATUS_CODES).map(([code, text]) => [Number(code), `${code} ${text}`]),
 );
 
-/** Writes status and headers. */
-export function writeHead(response: UwsResponse, { status, headers }: HttpResponse): void {
+/** Writes status and headers. `isContinued`: "100 Continue" was sent with `sendContinue`. */
+export function writeHead(
+  response: UwsResponse,
+  { status, headers }: HttpResponse,
+  isContinued = false,
+): void {
+  const line = STATUS_LINES.get(status) ?? String(status);
+  if (isContinued) {
+    const [[name, value] = ["vary", "*"], ...rest] = Object.entries(headers);
+    writeHeaderLines(response, { [afterContinue(line, name)]: value, ...Object.fromEntries(rest) });
+    return;
+  }
   // Without a status the library writes 200.
-  if (status !== 200) response.writeStatus(STATUS_LINES.get(status) ?? String(status));
+  if (status !== 200) response.writeStatus(line);
   writeHeaderLines(response, headers);
 }
 
 /**
+ * Sends a response with a whole body, and drops the connection when the kernel has all of it. Until then the
+ * request counts as unanswered, so the library drops the connection at the next request instead of handling
+ * it. An answer by the library's own `end` counts as answered while bytes wait. The connection ends by the
+ * `onAborted` of the response.
+ */
+export function sendAndClose(
+  response: UwsResponse,
+  reply: HttpResponse,
+  isAborted: () => boolean,
+  isContinued = false,
+): void {
+  const body = Buffer.from(reply.body as string);
+  const { length } = body;
+  const headers = { ...reply.headers, connection: "close" };
+  /** Returns whether the kernel has all of it. */
+  const sendRest = (offset: number) => {
+    if (isAborted()) return true;
+    // The head has the true length. To this one a byte is missing for ever, so the library sees no end.
+    let isOut = false;
+    response.cork(() => {
+      [isOut] = response.tryEnd(body.subarray(offset), length + 1);
+    });
+    // After this turn: the library still uses the response when the handler returns.
+    if (isOut) setImmediate(() => isAborted() || response.close());
+    return isOut;
+  };
+  response.onWritable(sendRest);
+  response.cork(() => {
+    writeHead(response, { ...reply, headers }, isContinued);
+    response.tryEnd(body.subarray(0, length - 1), length);
+  });
+  // In another cork, since the library says only now whether the kernel has taken the first.
+  sendRest(response.getWriteOffset());
+}
+
+/**
  * Writes a body piece by piece, as fast as the client reads. `finished` is called before the last piece is
- * sent.
+ * sent. `isLast`: nothing is read from the connection any more, until the client or the library ends it.
  */
 export function writePieces(
   response: UwsResponse,
   pieces: Iterator<string>,
   isAborted: () => boolean,
   finished: () => void,
+  isLast = false,
 ): void {
   let turn: NodeJS.Immediate | undefined;
   let isDone = false;
@@ -39,6 +87,7 @@ export function writePieces(
       if (piece.done) {
         isDone = true;
         finished();
+        if (isLast) response.pause();
         response.end();
         return true;
       }

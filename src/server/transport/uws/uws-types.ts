@@ -38,6 +38,10 @@ export interface UwsResponse {
    */
   tryEnd(body: string | Uint8Array, totalLength: number): [isOut: boolean, isDone: boolean];
   endWithoutBody(reportedContentLength?: number, closeConnection?: boolean): UwsResponse;
+  /** Bytes of the body that the kernel has taken, or a cork. */
+  getWriteOffset(): number;
+  /** Reads nothing from the connection any more. */
+  pause(): void;
   /** Drops the connection; calls the aborted handler. */
   close(): UwsResponse;
   cork(write: () => void): UwsResponse;

@@ -1,6 +1,7 @@
 import { SUBPROTOCOL } from "../../../protocol/wire.ts";
 import type { SocketListener } from "../../gateway/socket.ts";
 import type { HttpResponse } from "../../http/exchange.ts";
+import { listenError, listenErrorCode } from "../listen-error.ts";
 import {
   type Accept,
   handshakeError,
@@ -11,6 +12,7 @@ import {
   refusalResponse,
   type Transport,
   type TransportOptions,
+  transferCodingError,
 } from "../transport.ts";
 import { TurnQuota } from "../turn-quota.ts";
 import { UwsExchange, UwsHttp } from "./uws-exchange.ts";
@@ -64,21 +66,26 @@ export async function listenUws(uws: UwsModule, options: TransportOptions): Prom
   const { tcp } = options;
   const http = new UwsHttp(options, finished);
   const quota = new TurnQuota();
-  const serve = (response: UwsResponse, request: UwsRequest, head: UwsHead) => {
-    inHand++;
-    const exchange = new UwsExchange(http, response, request, head);
-    // The library closes a connection over which another request arrives meanwhile: the client has sent too
-    // many at once.
-    if (quota.take()) exchange.serve();
-    else exchange.serveLate();
-  };
-  /** Refuses an upgrade, and closes the connection: a proxy may pass on what follows as WebSocket frames. */
+  /**
+   * Refuses a request, and closes the connection. After an upgrade a proxy may pass on what follows as
+   * WebSocket frames.
+   */
   const refuse = (response: UwsResponse, refusal: HttpResponse) => {
     let isAborted = false;
     response.onAborted(() => {
       isAborted = true;
     });
     http.sendLast(response, refusal, false, () => isAborted);
+  };
+  const serve = (response: UwsResponse, request: UwsRequest, head: UwsHead) => {
+    const fault = transferCodingError(head["transfer-encoding"]);
+    if (fault !== undefined) return refuse(response, fault);
+    inHand++;
+    const exchange = new UwsExchange(http, response, request, head);
+    // The library closes a connection over which another request arrives meanwhile: the client has sent too
+    // many at once.
+    if (quota.take()) exchange.serve();
+    else exchange.serveLate();
   };
 
   const app = uws.App();
@@ -113,6 +120,8 @@ export async function listenUws(uws: UwsModule, options: TransportOptions): Prom
     upgrade: guardRequest((response, request, context: UwsContext) => {
       const head = new UwsHead(request);
       if (head.isSmuggling) return void response.close();
+      // The library would read its chunks as frames.
+      if (head.isChunked && isWebSocketRequest(head)) return void response.close();
       // The library only checks that there is a key. What a proxy treats as an ordinary request must not
       // become a WebSocket: the proxy would pass on its frames as responses.
       if (!isWebSocketRequest(head)) return serve(response, request, head);
@@ -188,8 +197,8 @@ export async function listenUws(uws: UwsModule, options: TransportOptions): Prom
     app.listen(options.host, options.port, uws.LIBUS_LISTEN_EXCLUSIVE_PORT, resolve);
   });
   if (listenSocket === false) {
-    const message = `cannot listen on ${options.host}:${options.port}: it is in use or not permitted`;
-    throw Object.assign(new Error(message), { code: "EADDRINUSE" });
+    const { host, port } = options;
+    throw listenError(host, port, await listenErrorCode(host, port));
   }
   let closed: Promise<void> | undefined;
   return {

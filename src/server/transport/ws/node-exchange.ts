@@ -9,7 +9,7 @@ import {
 } from "../../http/exchange.ts";
 import { BODIES_FULL, isForwardingHeader, MAX_SKIPPED_BYTES, type TransportOptions } from "../transport.ts";
 import { readBody } from "./node-body.ts";
-import { addressOf, bodyError, headError, readHeaders, splitUrl } from "./node-head.ts";
+import { addressOf, bodyError, contentLengthOf, headError, readHeaders, splitUrl } from "./node-head.ts";
 import { sendResponse } from "./node-response.ts";
 
 /** A request as node:http hands it over. */
@@ -55,6 +55,8 @@ class NodeExchange implements HttpRequest {
   readonly #options: TransportOptions;
   readonly #connection: ExchangeConnection;
   readonly #incoming: NodeRequest;
+  /** Bytes of the body that are still to come. */
+  #unread: number;
   #isAuthorized = false;
 
   constructor(options: TransportOptions, connection: ExchangeConnection, incoming: NodeRequest) {
@@ -64,7 +66,8 @@ class NodeExchange implements HttpRequest {
     this.path = path;
     this.query = query;
     this.headers = readHeaders(request);
-    this.contentLength = Number(request.headers["content-length"] ?? 0);
+    this.contentLength = contentLengthOf(request);
+    this.#unread = this.contentLength;
     this.#options = options;
     this.#connection = connection;
     this.#incoming = incoming;
@@ -95,17 +98,21 @@ class NodeExchange implements HttpRequest {
   async #serveWithBody(wanted: BodyWanted): Promise<void> {
     const { contentLength } = this;
     const { request, response, expectsContinue } = this.#incoming;
-    if (contentLength > wanted.maxBytes) {
+    if (contentLength > wanted.maxBytes && contentLength !== Number.POSITIVE_INFINITY) {
       return await this.#respond(tooLargeResponse(wanted.maxBytes), expectsContinue);
     }
     if (expectsContinue) response.writeContinue();
     if (contentLength === 0) return await this.#respond(await wanted.handle(NO_BODY), false);
-    const body = await readBody(request, contentLength, wanted.owner, this.#options);
+    const body = await readBody(request, contentLength, wanted, this.#options);
     switch (body.kind) {
       case "whole":
+        this.#unread = 0;
         return await this.#respond(await wanted.handle(body.bytes), false);
       case "refused":
         return await this.#respond(BODIES_FULL, false);
+      case "too-large":
+        if (body.isOver) this.#unread = 0;
+        return await this.#respond(tooLargeResponse(wanted.maxBytes), false);
       case "gone":
         return;
       default:
@@ -122,7 +129,7 @@ class NodeExchange implements HttpRequest {
     const { peer } = this.#connection;
     const isLast =
       isUnread ||
-      this.contentLength > MAX_SKIPPED_BYTES ||
+      this.#unread > MAX_SKIPPED_BYTES ||
       (reply.closeAfter === true && tcp.mayEnd(peer)) ||
       (!this.#isAuthorized && tcp.endsWithAnswer(peer));
     const { request, response } = this.#incoming;

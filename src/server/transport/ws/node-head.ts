@@ -1,14 +1,16 @@
 import type { IncomingMessage } from "node:http";
 import { errorResponse, type HttpResponse, type RequestHeaders } from "../../http/exchange.ts";
-import { type HandshakeHeaders, MAX_HEADERS, type TransportOptions } from "../transport.ts";
+import {
+  type HandshakeHeaders,
+  MAX_HEADERS,
+  type TransportOptions,
+  transferCodingError,
+} from "../transport.ts";
 
 export const TOO_MANY_HEADERS = errorResponse(431, { headers: [`must be at most ${MAX_HEADERS}`] });
 const WRONG_VERSION = errorResponse(400, { request: ["must be HTTP/1.1"] });
 const WRONG_HOST = errorResponse(400, { host: ["must be there once"] });
-// uWebSockets.js cannot take these safely (see uws.ts), and the two transports answer alike.
-const NO_TRANSFER_ENCODING = errorResponse(400, {
-  "transfer-encoding": ["is not supported, send Content-Length"],
-});
+const CHUNKS_IN_1_0 = errorResponse(400, { "transfer-encoding": ["needs HTTP/1.1"] });
 
 type Version = "1.0" | "1.1";
 
@@ -26,8 +28,16 @@ export function headError(request: IncomingMessage, versions: readonly Version[]
 }
 
 /** The response to a request whose body comes in a way that is not supported; undefined if it does not. */
-export function bodyError({ headers }: IncomingMessage): HttpResponse | undefined {
-  return headers["transfer-encoding"] === undefined ? undefined : NO_TRANSFER_ENCODING;
+export function bodyError({ headers, httpVersion }: IncomingMessage): HttpResponse | undefined {
+  const coding = headers["transfer-encoding"];
+  return coding !== undefined && httpVersion === "1.0" ? CHUNKS_IN_1_0 : transferCodingError(coding);
+}
+
+/** Bytes of the body; infinite if it comes in chunks. */
+export function contentLengthOf({ headers }: IncomingMessage): number {
+  return headers["transfer-encoding"] === undefined
+    ? Number(headers["content-length"] ?? 0)
+    : Number.POSITIVE_INFINITY;
 }
 
 export function hasTooManyHeaders({ rawHeaders }: IncomingMessage): boolean {
@@ -39,6 +49,7 @@ export function readHeaders({ headers }: IncomingMessage): RequestHeaders {
   return {
     "accept-encoding": headers["accept-encoding"] as string | undefined,
     authorization: headers.authorization,
+    "content-encoding": headers["content-encoding"],
     "content-type": headers["content-type"],
     "last-event-id": headers["last-event-id"] as string | undefined,
     host: headers.host,

@@ -4,6 +4,7 @@ import type { Duplex } from "node:stream";
 import { errorResponse } from "../../http/exchange.ts";
 import { takeConnectionListener } from "../../internals/connection-listener.ts";
 import { isResponseUnderWay } from "../../internals/response-under-way.ts";
+import { listenError } from "../listen-error.ts";
 import {
   type HandshakeHeaders,
   HTTP_STALL_MS,
@@ -105,9 +106,8 @@ export function createHttpServer(
   return {
     async listen() {
       await new Promise<void>((resolve, reject) => {
-        const refused = ({ code, message }: NodeJS.ErrnoException) => {
-          const where = `${options.host}:${options.port}`;
-          reject(Object.assign(new Error(`cannot listen on ${where}: ${message}`), { code }));
+        const refused = ({ code }: NodeJS.ErrnoException) => {
+          reject(listenError(options.host, options.port, code));
         };
         server.once("error", refused);
         server.listen({ host: options.host, port: options.port, backlog: 4_096 }, () => {

@@ -52,6 +52,27 @@ describe("the length of a body", () => {
     expect(headOf(["content-length", "12"])).toMatchObject({ contentLength: 12, isSmuggling: false });
   });
 
+  it("is not known of chunks", () => {
+    const head = headOf(["transfer-encoding", "chunked"], ["transfer-encoding", ""]);
+    expect(head).toMatchObject({
+      contentLength: Number.POSITIVE_INFINITY,
+      isChunked: true,
+      isSmuggling: false,
+    });
+    expect(head["transfer-encoding"]).toBe("chunked, ");
+  });
+
+  it.each([
+    ["100-continue", false],
+    ["100-Continue", true],
+    ["100-CONTINUE", true],
+    ["200-ok", false],
+    ["", false],
+  ])("may have to be asked for: Expect: %s", (value, awaitsContinue) => {
+    // The library does it where all letters are small.
+    expect(headOf(["expect", value])).toMatchObject({ awaitsContinue });
+  });
+
   it.each([
     [
       "two lengths",
@@ -61,8 +82,20 @@ describe("the length of a body", () => {
       ],
     ],
     ["an empty length", [["content-length", ""]]],
-    ["a transfer encoding", [["transfer-encoding", "chunked"]]],
-    ["an empty transfer encoding", [["transfer-encoding", ""]]],
+    [
+      "chunks and a length",
+      [
+        ["transfer-encoding", "chunked"],
+        ["content-length", "1"],
+      ],
+    ],
+    [
+      "a length and an empty coding",
+      [
+        ["content-length", "1"],
+        ["transfer-encoding", ""],
+      ],
+    ],
   ] as const)("can be read in two ways with %s", (_name, lines) => {
     expect(headOf(...lines).isSmuggling).toBe(true);
   });

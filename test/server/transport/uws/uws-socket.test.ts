@@ -95,7 +95,7 @@ describe("while the message of another socket is handled", () => {
     turn.socket = socket;
     expect(socket.send(frame("4"))).toBe(true);
     turn.socket = undefined;
-    expect(socket.send(frame("5", 10).encode())).toBe(true);
+    expect(socket.send(frame("5", 10).encodeBytes())).toBe(true);
     expect(library.sent).toEqual(["1"]);
     expect(socket.buffered).toBe(0);
     expect(events).toEqual([]);

@@ -14,7 +14,12 @@ function read(length: number) {
   };
   let refused = 0;
   const options = { bodies, bodyRefused: () => refused++ } as unknown as TransportOptions;
-  const body = readBody(request as unknown as IncomingMessage, length, "app", options);
+  const body = readBody(
+    request as unknown as IncomingMessage,
+    length,
+    { owner: "app", maxBytes: 1_000 },
+    options,
+  );
   return { bodies, body, refused: () => refused, request };
 }
 
@@ -55,4 +60,29 @@ it.each(["close", "error"])("a client that goes away gives back its bytes: %s", 
   expect(await body).toEqual({ kind: "gone" });
   expect(bodies.bytes).toBe(0);
   expect(request.listenerCount("data")).toBe(0);
+});
+
+it("a body of a length that nobody knows ends with its end", async () => {
+  const { bodies, body, request } = read(Number.POSITIVE_INFINITY);
+  for (const byte of "abcdef") request.emit("data", Buffer.from(byte));
+  expect(bodies.bytes).toBe(6);
+  request.emit("end");
+  expect(await body).toEqual({ kind: "whole", bytes: Buffer.from("abcdef") });
+  expect(bodies.bytes).toBe(0);
+});
+
+it("a body that turns out too large is read to its end, or to a bound", async () => {
+  const short = read(Number.POSITIVE_INFINITY);
+  for (let i = 0; i < 20; i++) short.request.emit("data", Buffer.alloc(90));
+  // It is refused for room first: an owner may have 100 bytes.
+  expect(await short.body).toEqual({ kind: "refused" });
+  const whole = read(Number.POSITIVE_INFINITY);
+  whole.request.emit("data", Buffer.alloc(1_001));
+  whole.request.emit("data", Buffer.alloc(5));
+  whole.request.emit("end");
+  expect(await whole.body).toEqual({ kind: "too-large", isOver: true });
+  const endless = read(Number.POSITIVE_INFINITY);
+  endless.request.emit("data", Buffer.alloc(1_001));
+  for (let i = 0; i < 300_000 && !endless.request.isResumed; i++) endless.request.emit("data", Buffer.of(1));
+  expect(await endless.body).toEqual({ kind: "too-large", isOver: false });
 });

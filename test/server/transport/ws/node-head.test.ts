@@ -4,6 +4,7 @@ import { MAX_HEADERS } from "../../../../src/server/transport/transport.ts";
 import {
   addressOf,
   bodyError,
+  contentLengthOf,
   headError,
   readHandshake,
   readHeaders,
@@ -38,10 +39,16 @@ describe("the head of a request", () => {
   });
 });
 
-it("a body comes with its length, and in no encoding", () => {
-  expect(bodyError(requestOf({ headers: { "content-length": "5" } }))).toBeUndefined();
-  for (const encoding of ["chunked", ""]) {
-    expect(bodyError(requestOf({ headers: { "transfer-encoding": encoding } }))?.status).toBe(400);
+it("a body comes with its length, or in chunks of HTTP/1.1", () => {
+  const sized = requestOf({ headers: { "content-length": "5" } });
+  const chunked = { headers: { "transfer-encoding": "Chunked" } };
+  expect([bodyError(sized), contentLengthOf(sized)]).toEqual([undefined, 5]);
+  expect(contentLengthOf(requestOf({}))).toBe(0);
+  expect(bodyError(requestOf(chunked))).toBeUndefined();
+  expect(contentLengthOf(requestOf(chunked))).toBe(Number.POSITIVE_INFINITY);
+  expect(bodyError(requestOf({ ...chunked, httpVersion: "1.0" }))?.status).toBe(400);
+  for (const coding of ["", "gzip", "gzip, chunked", "chunked, chunked"]) {
+    expect(bodyError(requestOf({ headers: { "transfer-encoding": coding } }))?.status).toBe(400);
   }
 });
 
@@ -62,6 +69,7 @@ it("handlers read some of the headers, and handshakes others", () => {
   expect(readHeaders(request)).toEqual({
     "accept-encoding": undefined,
     authorization: "a",
+    "content-encoding": undefined,
     "content-type": undefined,
     "last-event-id": undefined,
     host: "x",

@@ -32,4 +32,9 @@ export interface Replication {
   readonly isReady: boolean;
   /** Whether this node may not be showing the sessions of all nodes now. */
   readonly isDegraded: boolean;
+  /**
+   * Names the table of an app that all nodes share; undefined while this node may not show what the others
+   * show. Another name means that the sessions before may be missing.
+   */
+  tableIdOf(appId: string): string | undefined;
 }

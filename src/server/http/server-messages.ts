@@ -1,11 +1,11 @@
 import { z } from "zod";
-import { ERROR_CODES } from "../../src/protocol/codes.ts";
-import { Id } from "../../src/protocol/ids.ts";
-import type { ServerMessage } from "../../src/protocol/wire.ts";
-import { Presence } from "../../src/server/http/schemas.ts";
+import { ERROR_CODES } from "../../protocol/codes.ts";
+import { Id } from "../../protocol/ids.ts";
+import type { ServerMessage } from "../../protocol/wire.ts";
+import { Presence } from "./schemas.ts";
 
-// What the gateway sends, as schemas. It makes its messages by hand, and is fast for that; the tests check
-// them.
+// What the gateway sends, as schemas, for the AsyncAPI document. The gateway makes its messages by hand, and
+// is fast for that. Tests check them with these schemas.
 
 const count = z.int().min(0);
 const id = { id: count };
@@ -22,6 +22,7 @@ export const ServerMessageSchema = z.union([
     nodeId: Id,
     heartbeatMs: count,
     resumeWindowMs: count,
+    tableId: Id.optional(),
   }),
   z.object({ type: z.literal("opened"), ...maybeId, sessionId: Id, resumed: z.boolean() }),
   z.object({
@@ -33,7 +34,7 @@ export const ServerMessageSchema = z.union([
   z.object({ type: z.literal("snapshot"), ...id, ...position, ...page }),
   z.object({
     type: z.literal("snapshot"),
-    id: z.undefined().optional(),
+    id: z.never().optional(),
     reason: z.literal("lagged"),
     ...position,
     ...page,

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
-import { BodyBudget } from "../../../../src/server/http/body-budget.ts";
-import { BodyParts } from "../../../../src/server/transport/uws/uws-body.ts";
+import { BodyBudget } from "../../../src/server/http/body-budget.ts";
+import { BodyParts } from "../../../src/server/transport/body-parts.ts";
 
 /** Each owner may have 100 bytes. */
 const budgetOf100 = () => new BodyBudget(8 * 400);
@@ -26,4 +26,14 @@ it("a piece for which there is no room is not kept, and what was kept is given b
   parts.release();
   parts.release();
   expect(budget.bytes).toBe(0);
+});
+
+it("a piece for each byte takes no more than its bytes, and whole pieces stay as they are", () => {
+  const parts = new BodyParts(new BodyBudget(8 * 4_000_000), "app");
+  const text = "0123456789".repeat(5_000);
+  for (const byte of Buffer.from(text)) expect(parts.add(Buffer.of(byte))).toBe(true);
+  expect(parts.length).toBe(text.length);
+  expect(String(parts.whole(Buffer.alloc(0)))).toBe(text);
+  expect(parts.length).toBe(0);
+  expect(String(parts.whole(Buffer.from("x")))).toBe("x");
 });

@@ -1,0 +1,31 @@
+import { once } from "node:events";
+import { type AddressInfo, createServer } from "node:net";
+import { expect, it } from "vitest";
+import { listenError, listenErrorCode } from "../../../src/server/transport/listen-error.ts";
+
+it.each([
+  ["EADDRINUSE", /another program uses this port.* PORT/],
+  ["EACCES", /may not use this port.* PORT/],
+  ["EADDRNOTAVAIL", /no such address.* HOST/],
+  ["ENOTFOUND", /no such name.* HOST/],
+  ["EWHATEVER", /HOST and PORT/],
+])("%s is one line that says what to set", (code, expected) => {
+  const error = listenError("127.0.0.1", 8080, code);
+  expect(error).toMatchObject({ code });
+  expect(error.message).toMatch(/^cannot listen on 127\.0\.0\.1:8080 \(E[A-Z]+\): [^\n]+$/);
+  expect(error.message).toMatch(expected);
+});
+
+it("a port is most probably in use where the system says nothing", () => {
+  expect(listenError("127.0.0.1", 8080, undefined)).toMatchObject({ code: "EADDRINUSE" });
+});
+
+it("finds out why a port cannot be listened on, or that it can", async ({ onTestFinished }) => {
+  const server = createServer().listen(0, "127.0.0.1");
+  onTestFinished(() => void server.close());
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  expect(await listenErrorCode("127.0.0.1", port)).toBe("EADDRINUSE");
+  expect(await listenErrorCode("192.0.2.1", 0)).toBe("EADDRNOTAVAIL");
+  expect(await listenErrorCode("127.0.0.1", 0)).toBeUndefined();
+});
