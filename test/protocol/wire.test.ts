@@ -95,10 +95,10 @@ it("the wire is that of this version of the protocol", () => {
   const hashes = Object.fromEntries(Object.entries(schemas).map(([name, schema]) => [name, hashOf(schema)]));
   expect({ SUBPROTOCOL, ...hashes }, WHAT_TO_DO).toEqual({
     SUBPROTOCOL: "presence.v1",
-    clientMessages: "8e304f33a0cd8bdb",
-    filter: "4edbbfcbfc93eb03",
-    serverMessages: "14611a7275113398",
-    bodies: "1f7891a4cc720ca8",
+    clientMessages: "3552ab7bdd11cd3a",
+    filter: "63b5fada69fe16de",
+    serverMessages: "2accbbcfff38e6b2",
+    bodies: "c0e1cda0f3b76243",
     closeCodes: "d4f0cb06a4a25331",
     errorCodes: "5419d9ea7092b364",
   });

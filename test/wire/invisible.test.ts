@@ -64,8 +64,8 @@ describe.each(TRANSPORTS)(
           answers.add(JSON.stringify(answer).replaceAll(userId, "who"));
         }
         expect([...answers], name).toHaveLength(1);
-        // What is beside us on the machine decides about figures: they are for people to read. That no session
-        // of an invisible user is looked at is held by test/core/views/compiled-filter.test.ts.
+        // What is beside us on the machine decides about figures: they are for people to read. That no
+        // session of an invisible user is looked at is held by test/core/views/compiled-filter.test.ts.
         const t = welch(times[HIDDEN]!.slice(50), times[AWAY]!.slice(50));
         lines.push(
           `${name}, ${transport}: Welch's t ${t.toFixed(2)} of ${2 * ASKED} (below 4.5: no difference)\n`,
