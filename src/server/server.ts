@@ -91,7 +91,7 @@ export async function startGateway(
   });
   metrics.observe(node);
   const health = monitorProcess();
-  const memory = monitorMemory((use) => {
+  const memory = monitorMemory(telemetry.crashed, (use) => {
     if (node.loadShedder.sample(use)) {
       if (node.loadShedder.isShort) log.warn(use, "short of memory: new clients are refused");
       else log.info(use, "enough memory again");

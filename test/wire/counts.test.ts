@@ -1,118 +1,128 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { APP, SECRET, TestGateway } from "../support/gateway.ts";
+import { afterEach, describe, expect, it } from "vitest";
+import type { TestClient } from "../support/client.ts";
+import { TestGateway, type TestGatewayOptions } from "../support/gateway.ts";
+import { HandClock } from "../support/hand-clock.ts";
 import { TRANSPORTS } from "../support/transports.ts";
-
-// The number of users in a result, by a request and by a stream.
-
-const V1 = `/v1/${APP}`;
 
 describe.each(TRANSPORTS)("counts over %s", (transport) => {
   let gateway: TestGateway;
-  const count = (filter?: unknown) => gateway.http("POST", `${V1}/presences/count`, filter);
-  beforeAll(async () => {
-    gateway = await TestGateway.start(transport, {
-      app: { indexedCustom: ["team"] },
-      env: { DIFF_INTERVAL_MS: "0" },
+  afterEach(() => gateway.stop());
+  const start = async (options: TestGatewayOptions = {}) => {
+    gateway = await TestGateway.start(transport, { env: { DIFF_INTERVAL_MS: "0" }, ...options });
+  };
+  const count = (client: TestClient, filter: object, more: object = {}) =>
+    client.ask({ type: "subscribe", filter, count: true, ...more });
+
+  it("are asked for, and pushed when the number changes, each with the next version", async () => {
+    await start();
+    const app = await gateway.connect();
+    await app.open({ userId: "alice" });
+    const watcher = await gateway.connect();
+    const query = { type: "query", id: 5, filter: {}, count: true };
+    expect(JSON.stringify(await watcher.ask(query))).toBe('{"type":"count","id":5,"users":1}');
+    const { view, ...counted } = await count(watcher, {}, { id: 6 });
+    expect(counted).toEqual({ type: "count", id: 6, version: 1, users: 1 });
+    const bob = await app.open({ userId: "bob", hasFocus: true });
+    expect(await watcher.next("count")).toEqual({ type: "count", view, version: 2, users: 2 });
+    // None of this changes the number.
+    await app.open({ userId: "bob" });
+    await app.ask({ type: "update", sessionId: bob, hasFocus: false, custom: { x: "y" } });
+    await app.ask({ type: "status", userId: "bob", availability: "busy" });
+    await app.ask({ type: "close", sessionId: bob });
+    await watcher.settled();
+    expect(watcher.inbox).toEqual([]);
+    await app.open({ userId: "carol" });
+    expect(await watcher.next("count")).toEqual({ type: "count", view, version: 3, users: 3 });
+    // Again the present number; and one end is enough.
+    expect(await count(watcher, {})).toMatchObject({ view, version: 3, users: 3 });
+    expect((await watcher.ask({ type: "unsubscribe", view })).type).toBe("ok");
+    await app.open({ userId: "dave" });
+    await watcher.settled();
+    expect(watcher.inbox).toEqual([]);
+  });
+
+  it("are views of their own, whatever fields and since are", async () => {
+    await start();
+    const app = await gateway.connect();
+    await app.open({ userId: "alice" });
+    const watcher = await gateway.connect();
+    const list = await watcher.subscribe({});
+    const counted = await count(watcher, { fields: ["custom"] }, { since: { view: list.view, version: 1 } });
+    expect(counted).toMatchObject({ type: "count", users: 1 });
+    expect(counted.view).not.toBe(list.view);
+    const { view, version } = counted;
+    expect(await count(watcher, { fields: [] }, { since: { view, version } })).toMatchObject({
+      type: "count",
+      view,
     });
-    for (const [userId, custom] of [
-      ["alice", { team: "billing" }],
-      ["bob", { team: "sales", mood: "x" }],
-      ["carol", {}],
-      ["ivy", { team: "billing" }],
-    ] as const)
-      await gateway.http("PUT", `${V1}/users/${userId}/sessions/k`, { custom });
-    await gateway.http("PUT", `${V1}/users/bob/status`, { availability: "busy" });
-    await gateway.http("PUT", `${V1}/users/ivy/status`, { availability: "invisible" });
-  });
-  afterAll(() => gateway.stop());
-
-  it.each([
-    [undefined, 3],
-    [{}, 3],
-    [{ userIds: ["alice", "nobody", "ivy"] }, 1],
-    [{ userIds: [] }, 0],
-    [{ status: ["busy"] }, 1],
-    [{ custom: { team: ["billing", "sales"] } }, 2],
-    [{ includeInvisible: true }, 4],
-    [{ includeInvisible: true, custom: { team: "billing" } }, 2],
-    [{ fields: [] }, 3],
-    [{ isTyping: true }, 0],
-  ])("of %j is %i", async (filter, users) => {
-    const { status, json } = await count(filter);
-    expect([status, json]).toEqual([200, { data: { users } }]);
+    await app.open({ userId: "bob" });
+    expect((await watcher.next("diff")).view).toBe(list.view);
+    expect(await watcher.next("count")).toMatchObject({ view, version: version + 1, users: 2 });
+    expect(await watcher.ask({ type: "subscribe", filter: {}, count: false })).toMatchObject({
+      type: "snapshot",
+      view: list.view,
+    });
+    expect(await watcher.ask({ type: "subscribe", filter: {}, count: "yes" })).toMatchObject({
+      code: "BAD_MESSAGE",
+      issues: [{ path: "count" }],
+    });
   });
 
-  it("follow the presences, also where the same was asked before", async () => {
-    expect((await count({})).json.data.users).toBe(3);
-    await gateway.http("PUT", `${V1}/users/dora/sessions/k`);
-    expect((await count({})).json.data.users).toBe(4);
-    await gateway.http("DELETE", `${V1}/users/dora/sessions/k`);
-    expect((await count({})).json.data.users).toBe(3);
+  it("are paced like diffs, and a number that is the same again is not sent", async () => {
+    const clock = new HandClock();
+    await start({ clock, env: { DIFF_INTERVAL_MS: "400" } });
+    const app = await gateway.connect();
+    const watcher = await gateway.connect();
+    const { view } = await count(watcher, {});
+    const alice = await app.open({ userId: "alice" });
+    expect(await watcher.next("count")).toMatchObject({ version: 2, users: 1 });
+    await app.open({ userId: "bob" });
+    await app.open({ userId: "carol" });
+    clock.turn(gateway, 350);
+    await watcher.settled();
+    expect(watcher.inbox).toEqual([]);
+    clock.turn(gateway, 50);
+    expect(await watcher.next("count")).toEqual({ type: "count", view, version: 3, users: 3 });
+    await app.ask({ type: "close", sessionId: alice });
+    await app.open({ userId: "dave" });
+    clock.turn(gateway, 1_000);
+    await watcher.settled();
+    expect(watcher.inbox).toEqual([]);
+    await app.open({ userId: "erin" });
+    expect(await watcher.next("count")).toEqual({ type: "count", view, version: 4, users: 4 });
   });
 
-  it("and results refuse the same filters", async () => {
-    for (const path of ["presences", "presences/count"]) {
-      for (const [filter, field] of [
-        [{ custom: { mood: "x" } }, "custom"],
-        [{ custom: {} }, "custom"],
-        [{ userId: ["bob"] }, "userId"],
-        [{ count: true }, "count"],
-        ["{", "body"],
-      ] as const) {
-        const { status, json } = await gateway.http("POST", `${V1}/${path}`, filter);
-        expect([status, Object.keys(json.reasons)]).toEqual([400, [field]]);
-      }
-      expect((await gateway.http("POST", `${V1}/${path}?userIds=bob`, {})).status).toBe(400);
-      expect((await gateway.http("POST", `${V1}/${path}`, {}, { authorization: "Bearer x" })).status).toBe(
-        401,
-      );
-      const withIds = { custom: { mood: "x" }, userIds: ["alice", "bob"] };
-      expect((await gateway.http("POST", `${V1}/${path}`, withIds)).status).toBe(200);
+  it("may be granted without the users, but not for chosen ones", async () => {
+    await start({ app: { indexedCustom: ["team"] } });
+    const app = await gateway.connect();
+    await app.open({ userId: "bob", custom: { team: "billing" }, selectedConversationId: "c1" });
+    const counter = await gateway.connect({ tokenType: "user", sub: "alice", read: { counts: true } });
+    const allowed = [
+      {},
+      { custom: { team: "billing" } },
+      { selectedConversationId: "c1" },
+      { status: ["online"] },
+    ];
+    for (const filter of allowed) {
+      expect(await counter.ask({ type: "query", filter, count: true })).toMatchObject({ users: 1 });
+      expect(await count(counter, filter)).toMatchObject({ users: 1 });
+      expect(await counter.ask({ type: "query", filter })).toMatchObject({ code: "FORBIDDEN" });
+      expect(await counter.ask({ type: "subscribe", filter })).toMatchObject({ code: "FORBIDDEN" });
     }
-  });
-
-  it("may be streamed: an unchanged number is not sent, and Last-Event-ID gives the present one", async () => {
-    const read = async (query: string, headers: Record<string, string> = {}) => {
-      const abort = new AbortController();
-      const response = await fetch(`${gateway.url}${V1}/presences/stream?${query}`, {
-        headers: { authorization: `Bearer ${SECRET}`, ...headers },
-        signal: abort.signal,
-      });
-      const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
-      let text = "";
-      const next = async (): Promise<Record<string, string>> => {
-        while (!text.includes("\n\n")) text += (await reader.read()).value;
-        const [block = "", ...rest] = text.split("\n\n");
-        text = rest.join("\n\n");
-        return Object.fromEntries(block.split("\n").map((line) => line.split(/: (.*)/s).slice(0, 2)));
-      };
-      return { next, close: () => abort.abort() };
-    };
-    const filter = `filter=${encodeURIComponent('{"userIds":["sue","tom"]}')}`;
-    const events = await read(`${filter}&count=true`);
-    const first = await events.next();
-    expect(first.event).toBe("count");
-    const { view, version, users } = JSON.parse(first.data!);
-    expect([users, first.id]).toEqual([0, `${view}:${version}`]);
-    await gateway.http("PUT", `${V1}/users/sue/sessions/k`);
-    // Neither a change of the session nor one of the status changes the number.
-    await gateway.http("PUT", `${V1}/users/sue/sessions/k`, { hasFocus: true });
-    await gateway.http("PUT", `${V1}/users/sue/status`, { availability: "away" });
-    await gateway.http("PUT", `${V1}/users/tom/sessions/k`);
-    for (const users of [1, 2]) {
-      const { event, id, data } = await events.next();
-      expect([event, id]).toEqual(["count", `${view}:${version + users}`]);
-      expect(JSON.parse(data!)).toEqual({ type: "count", view, version: version + users, users });
+    for (const filter of [{ userIds: ["bob"] }, { userIds: ["alice", "bob"] }, { includeInvisible: true }]) {
+      expect(await count(counter, filter)).toMatchObject({ code: "FORBIDDEN" });
     }
-    const again = await read(`${filter}&count=true`, { "last-event-id": first.id! });
-    expect(JSON.parse((await again.next()).data!)).toMatchObject({ users: 2, version: version + 2 });
-    const whole = await read(`${filter}&count=false`);
-    expect((await whole.next()).event).toBe("snapshot");
-    for (const stream of [events, again, whole]) stream.close();
-  });
-
-  it.each(["", "1", "TRUE", "null"])("count=%s is 400", async (value) => {
-    const { status, json } = await gateway.http("GET", `${V1}/presences/stream?count=${value}`);
-    expect([status, Object.keys(json.reasons)]).toEqual([400, ["count"]]);
+    expect(await count(counter, { userIds: ["alice"] })).toMatchObject({ users: 0 });
+    const other = await gateway.connect({ tokenType: "user", sub: "alice", read: { counts: false } });
+    expect(await count(other, {})).toMatchObject({ code: "FORBIDDEN" });
+    // A token that does not grant counts any more ends them.
+    const token = await gateway.token({ tokenType: "user", sub: "alice" });
+    await counter.ask({ type: "refresh", token });
+    const ended = counter.inbox.filter(({ type }) => type === "error");
+    expect(ended.map(({ code }) => code)).toEqual(allowed.map(() => "FORBIDDEN"));
+    const bad = { iss: "test-app", tokenType: "user", sub: "alice", read: { counts: 1 } };
+    const strange = await gateway.socket();
+    strange.send({ type: "connect", token: await gateway.token(bad as never) });
+    expect((await strange.closed).code).toBe(4401);
   });
 });

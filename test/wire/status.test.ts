@@ -1,110 +1,277 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { APP, TestGateway } from "../support/gateway.ts";
+import { afterEach, describe, expect, it } from "vitest";
+import type { Received, TestClient } from "../support/client.ts";
+import { readEvents } from "../support/events.ts";
+import { APP, TestGateway, type TestGatewayOptions } from "../support/gateway.ts";
+import { HandClock } from "../support/hand-clock.ts";
 import { TRANSPORTS } from "../support/transports.ts";
 
-// The declared status of a user over HTTP, and what others see of it.
-
-const V1 = `/v1/${APP}`;
-const FORMS: [name: string, pathOf: (userId: string) => string][] = [
-  ["in the path", (userId) => `${V1}/users/${encodeURIComponent(userId)}/status`],
-  ["in the query", (userId) => `${V1}/users/status?userId=${encodeURIComponent(userId)}`],
-];
-const DEFAULT = { availability: "available" };
-
-describe.each(TRANSPORTS)("a status over HTTP, over %s", (transport) => {
+describe.each(TRANSPORTS)("the status of a user over %s", (transport) => {
   let gateway: TestGateway;
-  beforeAll(async () => {
-    gateway = await TestGateway.start(transport);
-  });
-  afterAll(() => gateway.stop());
+  afterEach(() => gateway.stop());
 
-  describe.each(FORMS)("with the user %s", (form, pathOf) => {
-    it.each(["alice", "a/b", "__proto__", "sessions", "status", "ü", "%"])("of %j", async (id) => {
-      const path = pathOf(`${id} ${form}`);
-      expect((await gateway.http("GET", path)).json).toEqual({ data: DEFAULT });
-      const before = Date.now();
-      const put = { availability: "busy", text: "in a call", emoji: "📞", expiresInMs: 60_000 };
-      const { status, json } = await gateway.http("PUT", path, put);
-      expect(status).toBe(200);
-      const { expiresAt, ...declared } = json.data;
-      expect(declared).toEqual({ availability: "busy", text: "in a call", emoji: "📞" });
-      expect(expiresAt).toBeGreaterThanOrEqual(before + 60_000);
-      expect(expiresAt).toBeLessThanOrEqual(Date.now() + 60_000);
-      expect((await gateway.http("GET", path)).json).toEqual(json);
-      // The whole status is replaced; null is as absent, and an empty text is none.
-      const again = await gateway.http("PUT", path, { availability: null, text: "x", emoji: "" });
-      expect(again.json).toEqual({ data: { availability: "available", text: "x" } });
-      expect((await gateway.http("DELETE", path)).json).toEqual({ data: DEFAULT });
-      expect((await gateway.http("GET", path)).json).toEqual({ data: DEFAULT });
+  const start = async (options: TestGatewayOptions = {}) => {
+    gateway = await TestGateway.start(transport, {
+      ...options,
+      env: { DIFF_INTERVAL_MS: "0", ...options.env },
     });
-  });
+  };
+  const user = (sub: string) => gateway.connect({ tokenType: "user", sub });
+  const declare = async (client: TestClient, fields: object) =>
+    expect((await client.ask({ type: "status", ...fields })).type).toBe("ok");
+  /** The next diff, as it stands in the frame: the order of the fields is part of it. */
+  const nextValue = async (watcher: TestClient, userId: string): Promise<string> =>
+    JSON.stringify((await watcher.next("diff")).data[userId]);
 
-  it("is seen by others at once, and is absent where the user is invisible", async () => {
-    const bob = await gateway.connect("bob");
-    await bob.open({ selectedConversationId: "c1", isTyping: true });
+  it("is in each value, with text and emoji before the sessions, and each change is a diff", async () => {
+    await start();
     const watcher = await gateway.connect();
-    await watcher.subscribe({ userIds: ["bob"] });
-    await gateway.http("PUT", `${V1}/users/bob/status`, { availability: "dnd", text: "sleeping" });
-    const { data } = await watcher.next("diff");
-    expect(data.bob).toMatchObject({ status: "dnd", statusText: "sleeping" });
-    const before = (await gateway.http("GET", `${V1}/stats`)).json;
-
-    await gateway.http("PUT", `${V1}/users/bob/status`, { availability: "invisible" });
-    expect(await watcher.next("diff")).toMatchObject({ data: { bob: null }, causes: { bob: "closed" } });
-    expect((await gateway.http("GET", `${V1}/users/bob/sessions`)).json).toEqual([]);
-    expect(await gateway.query({ userIds: ["bob"] })).toEqual({});
-    expect(await gateway.query({ userIds: ["bob"], includeInvisible: true })).toMatchObject({
-      bob: { status: "invisible", widgets: [{ isTyping: true }] },
-    });
-    expect((await gateway.http("GET", `${V1}/stats`)).json).toMatchObject({
-      users: before.users - 1,
-      widgets: before.widgets - 1,
-      typing: before.typing - 1,
-    });
-    // A kick really ends the sessions of an invisible user, and counts them.
-    expect((await gateway.http("DELETE", `${V1}/users/bob/sessions`)).json).toEqual({ ended: 1 });
-    expect(await bob.next("closed")).toMatchObject({ cause: "kicked" });
+    await watcher.subscribe({ fields: [] });
+    const alice = await user("alice");
+    await alice.open({});
+    expect(await nextValue(watcher, "alice")).toBe('{"status":"online"}');
+    await declare(alice, { availability: "busy", text: 'in a "call"', emoji: "📞" });
+    const busy = '{"status":"busy","statusText":"in a \\"call\\"","statusEmoji":"📞"';
+    expect(await nextValue(watcher, "alice")).toBe(`${busy}}`);
+    const whole = JSON.stringify((await gateway.query({})).alice);
+    expect(
+      whole.startsWith(`${busy},"backgroundSessions":[],"widgets":[{"selectedConversationId":null,`),
+    ).toBe(true);
+    await declare(alice, { text: null });
+    expect(await nextValue(watcher, "alice")).toBe('{"status":"busy","statusEmoji":"📞"}');
+    await declare(alice, { availability: "dnd", emoji: "" });
+    expect(await nextValue(watcher, "alice")).toBe('{"status":"dnd"}');
+    await declare(alice, { availability: null });
+    expect(await nextValue(watcher, "alice")).toBe('{"status":"online"}');
+    // What changes nothing is no diff.
+    await declare(alice, { availability: "available", text: null });
+    await declare(alice, {});
+    await watcher.settled();
+    expect(watcher.inbox).toEqual([]);
   });
 
-  const BAD: [body: unknown, field: string][] = [
-    [{ availability: "online" }, "availability"],
-    [{ text: "x".repeat(129) }, "text"],
-    [{ text: "a\nb" }, "text"],
-    [{ text: 1 }, "text"],
-    [{ emoji: "x".repeat(33) }, "emoji"],
-    [{ expiresInMs: 999 }, "expiresInMs"],
-    [{ expiresInMs: 31_536_000_001 }, "expiresInMs"],
-    [{ expiresInMs: 1_000.5 }, "expiresInMs"],
-    [{ availibility: "busy" }, "availibility"],
-    [{ expiresAt: 1 }, "expiresAt"],
-    [[], "body"],
-    ["{", "body"],
-  ];
-  it.each(BAD)("%j is 400 by its field, and changes nothing", async (body, field) => {
-    const path = `${V1}/users/carol/status`;
-    await gateway.http("PUT", path, { availability: "away", text: "lunch" });
-    const { status, json } = await gateway.http("PUT", path, body);
-    expect([status, json.errorCode, Object.keys(json.reasons)]).toEqual([400, "BAD_REQUEST", [field]]);
-    expect((await gateway.http("GET", path)).json.data).toEqual({ availability: "away", text: "lunch" });
+  it("is idle while every session is, and typing or gaining the focus ends that", async () => {
+    await start();
+    const watcher = await gateway.connect();
+    await watcher.subscribe({ fields: [], includeBackgroundSessions: true });
+    const alice = await user("alice");
+    const one = await alice.open({ isIdle: true });
+    const status = async () => JSON.parse(await nextValue(watcher, "alice")).status;
+    const update = (fields: object, sessionId = one) => alice.ask({ type: "update", sessionId, ...fields });
+    expect(await status()).toBe("idle");
+    const other = await alice.open({ kind: "background" });
+    expect(await status()).toBe("online");
+    await update({ isIdle: true }, other);
+    expect(await status()).toBe("idle");
+    await update({ hasFocus: true });
+    expect(await status()).toBe("online");
+    // It has the focus already, and that it has it still says nothing.
+    await update({ isIdle: true });
+    expect(await status()).toBe("idle");
+    await update({ hasFocus: true });
+    await update({ isTyping: true, isIdle: true });
+    await watcher.settled();
+    expect(watcher.inbox).toEqual([]);
+    await update({ isTyping: true });
+    expect(await status()).toBe("online");
+    await alice.ask({ type: "close", sessionId: one });
+    expect(await status()).toBe("idle");
+    expect((await gateway.query({ includeBackgroundSessions: true })).alice.backgroundSessions).toEqual([
+      { selectedConversationId: null, custom: {}, hasFocus: false, isTyping: false, sessionId: other },
+    ]);
   });
 
-  it("names the field that was probably meant", async () => {
-    const { json } = await gateway.http("PUT", `${V1}/users/carol/status`, { avail: "busy" });
-    expect(json.reasons.avail).toEqual(["is not known here: did you mean availability?"]);
+  it("ends when its time is over, whole", async () => {
+    const clock = new HandClock();
+    await start({ clock });
+    const watcher = await gateway.connect();
+    await watcher.subscribe({ fields: [] });
+    const alice = await user("alice");
+    await alice.open({});
+    await watcher.next("diff");
+    await declare(alice, { availability: "away", text: "lunch", expiresInMs: 2_000 });
+    await declare(alice, { emoji: "🥗" });
+    await watcher.next("diff");
+    await watcher.next("diff");
+    clock.turn(gateway, 1_950);
+    await watcher.settled();
+    expect(watcher.inbox).toEqual([]);
+    clock.turn(gateway, 50);
+    expect(await nextValue(watcher, "alice")).toBe('{"status":"online"}');
   });
 
-  it("needs the rights of a back end, and a user", async () => {
-    const path = `${V1}/users/alice/status`;
-    for (const method of ["GET", "PUT", "DELETE"]) {
-      expect((await gateway.http(method, path, undefined, { authorization: "Bearer x" })).status).toBe(401);
-      const token = await gateway.token({ tokenType: "user", sub: "alice" });
-      const asUser = await gateway.http(method, path, undefined, { authorization: `Bearer ${token}` });
-      expect(asUser.status).toBe(401);
-      expect((await gateway.http(method, `${V1}/users/status`)).json.reasons).toHaveProperty("userId");
-      expect((await gateway.http(method, `/v1/nowhere/users/alice/status`)).status).toBe(404);
+  it("outlives the sessions, and may be declared before there is one", async () => {
+    await start();
+    const app = await gateway.connect();
+    await declare(app, { userId: "alice", availability: "dnd" });
+    expect(await gateway.query({})).toEqual({});
+    const alice = await user("alice");
+    await alice.open({});
+    expect((await gateway.query({})).alice.status).toBe("dnd");
+    await alice.ask({ type: "close" });
+    await declare(alice, { text: "gone" });
+    await alice.open({});
+    expect((await gateway.query({ fields: [] })).alice).toEqual({ status: "dnd", statusText: "gone" });
+  });
+
+  it("is declared by the user, or by a back end that names the user", async () => {
+    await start();
+    const [alice, app] = [await user("alice"), await gateway.connect()];
+    const answers: [client: TestClient, fields: object, answer: object][] = [
+      [alice, { userId: "bob", availability: "busy" }, { code: "FORBIDDEN" }],
+      [app, { availability: "busy" }, { code: "BAD_MESSAGE", issues: [{ path: "userId" }] }],
+      [app, { userId: "", availability: "busy" }, { code: "BAD_MESSAGE", issues: [{ path: "userId" }] }],
+      [alice, { availability: "online" }, { code: "BAD_MESSAGE", issues: [{ path: "availability" }] }],
+      [alice, { text: "x".repeat(129) }, { code: "BAD_MESSAGE", issues: [{ path: "text" }] }],
+      [alice, { emoji: "\n" }, { code: "BAD_MESSAGE", issues: [{ path: "emoji" }] }],
+      [alice, { expiresInMs: 999 }, { code: "BAD_MESSAGE", issues: [{ path: "expiresInMs" }] }],
+      [alice, { availability: "busy", expiresInMs: 1.5 }, { code: "BAD_MESSAGE" }],
+    ];
+    for (const [client, fields, answer] of answers) {
+      expect(await client.ask({ type: "status", ...fields })).toMatchObject({ type: "error", ...answer });
     }
-    const app = await gateway.token({ tokenType: "app" });
-    expect((await gateway.http("GET", path, undefined, { authorization: `Bearer ${app}` })).status).toBe(200);
-    expect((await gateway.http("PUT", path, "x=1", { "content-type": "text/plain" })).status).toBe(415);
+    expect(gateway.presence().table.profiles.size).toBe(0);
+    // Without an id a success is not answered.
+    alice.send({ type: "status", availability: "busy" });
+    await alice.settled();
+    expect(alice.inbox).toEqual([]);
+  });
+
+  it("chooses users in a filter, also those who change it", async () => {
+    await start();
+    const app = await gateway.connect();
+    for (const userId of ["alice", "bob", "carol"]) await app.open({ userId });
+    await declare(app, { userId: "bob", availability: "busy" });
+    await declare(app, { userId: "carol", availability: "invisible" });
+    expect(Object.keys(await gateway.query({ status: ["busy", "online"] }))).toEqual(["alice", "bob"]);
+    expect(Object.keys(await gateway.query({ status: ["busy", "online"], includeInvisible: true }))).toEqual([
+      "alice",
+      "bob",
+    ]);
+    const watcher = await gateway.connect();
+    const { data } = await watcher.subscribe({ status: ["busy", "dnd"], fields: [] });
+    expect(data).toEqual({ bob: { status: "busy" } });
+    await declare(app, { userId: "alice", availability: "dnd" });
+    expect((await watcher.next("diff")).data).toEqual({ alice: { status: "dnd" } });
+    await declare(app, { userId: "bob", availability: "away" });
+    expect(await watcher.next("diff")).toMatchObject({ data: { bob: null }, causes: { bob: "changed" } });
+    const bad: [filter: object, path: string][] = [
+      [{ status: [] }, "filter.status"],
+      [{ status: ["invisible"] }, "filter.status.0"],
+      [{ status: "busy" }, "filter.status"],
+      [{ status: Array(6).fill("busy") }, "filter.status"],
+    ];
+    for (const [filter, path] of bad) {
+      expect(await watcher.ask({ type: "query", filter })).toMatchObject({
+        code: "BAD_MESSAGE",
+        issues: [{ path }],
+      });
+      expect((await gateway.http("POST", `/v1/${APP}/presences`, filter)).json.reasons).toHaveProperty(
+        "status",
+      );
+    }
+  });
+
+  describe("that is invisible", () => {
+    const FILTERS = [
+      {},
+      { includeBackgroundSessions: true },
+      { userIds: ["alice", "bob"] },
+      { selectedConversationId: "c1" },
+      { selectedConversationId: "c1", isTyping: true },
+      { custom: { team: "billing" } },
+      { fields: [] },
+      { status: ["online", "busy"] },
+    ];
+    const SESSION = { selectedConversationId: "c1", isTyping: true, custom: { team: "billing" } };
+
+    it("is seen as leaving, in every view, and nothing is seen after that", async () => {
+      await start({ app: { indexedCustom: ["team"] } });
+      const watcher = await gateway.connect();
+      const alice = await user("alice");
+      await alice.open(SESSION);
+      const views: string[] = [];
+      for (const filter of FILTERS) views.push((await watcher.subscribe(filter)).view);
+      const counted = await watcher.ask({ type: "subscribe", filter: {}, count: true });
+      expect(counted).toMatchObject({ type: "count", users: 1 });
+      const events = await readEvents(gateway, {});
+      await events.next();
+      await declare(alice, { availability: "invisible" });
+      for (const view of views) {
+        const diff = await watcher.take((each) => each.type === "diff" && each.view === view);
+        expect(diff).toMatchObject({ version: 2, data: { alice: null }, causes: { alice: "closed" } });
+      }
+      const { view } = counted;
+      expect(await watcher.next("count")).toEqual({ type: "count", view, version: 2, users: 0 });
+      expect(JSON.parse((await events.next()).data)).toMatchObject({ causes: { alice: "closed" } });
+      // Whatever the user does now.
+      await alice.ask({ type: "update", hasFocus: true, custom: { team: "x" }, isIdle: true });
+      await declare(alice, { text: "boo" });
+      const more = await alice.open({ ...SESSION, kind: "background" });
+      await alice.ask({ type: "close", sessionId: more });
+      await watcher.settled();
+      expect(watcher.inbox).toEqual([]);
+      for (const filter of FILTERS) {
+        expect(await gateway.query(filter)).toEqual({});
+        expect((await watcher.ask({ type: "query", filter })).data).toEqual({});
+        expect((await watcher.ask({ type: "query", filter, count: true })).users).toBe(0);
+      }
+      const { json: stats } = await gateway.http("GET", `/v1/${APP}/stats`);
+      expect(stats).toMatchObject({ users: 0, sessions: 0, widgets: 0, backgroundSessions: 0, focused: 0 });
+      expect(stats).toMatchObject({ typing: 0, sockets: 2 });
+      expect((await gateway.http("GET", `/v1/${APP}/users/alice/sessions`)).json).toEqual([]);
+      // And appears again.
+      await alice.ask({ type: "update", custom: { team: "billing" }, isTyping: true });
+      await declare(alice, { availability: "busy" });
+      for (const each of views) {
+        const diff = await watcher.take((message) => message.type === "diff" && message.view === each);
+        expect(diff.data.alice).toMatchObject({ status: "busy", statusText: "boo" });
+      }
+      expect(await watcher.next("count")).toEqual({ type: "count", view, version: 3, users: 1 });
+      events.close();
+    });
+
+    it("is seen by the user, and by a back end that asks for it", async () => {
+      await start();
+      const alice = await gateway.connect({ tokenType: "user", sub: "alice", read: "all" });
+      const own = await alice.ask({ type: "subscribe", filter: { userIds: ["alice"], fields: [] } });
+      const app = await gateway.connect();
+      await app.subscribe({ includeInvisible: true, fields: [] });
+      await alice.open({});
+      await alice.next("diff");
+      await app.next("diff");
+      await declare(alice, { availability: "invisible", emoji: "👻" });
+      const value = { alice: { status: "invisible", statusEmoji: "👻" } };
+      expect(await alice.next("diff")).toMatchObject({ view: own.view, data: value });
+      expect((await app.next("diff")).data).toEqual(value);
+      expect(await gateway.query({ includeInvisible: true, fields: [] })).toEqual(value);
+      expect(await gateway.query({ includeInvisible: true, userIds: ["alice"], fields: [] })).toEqual(value);
+      const ask = async (client: TestClient, filter: object): Promise<Received> =>
+        (await client.ask({ type: "query", filter: { fields: [], ...filter } })).data;
+      expect(await ask(alice, { userIds: ["alice"] })).toEqual(value);
+      expect(await ask(alice, { userIds: ["alice", "bob"] })).toEqual({});
+      expect(await ask(alice, {})).toEqual({});
+      expect(await ask(app, { userIds: ["alice"] })).toEqual({});
+      for (const filter of [{}, { userIds: ["alice"] }]) {
+        expect(
+          await alice.ask({ type: "query", filter: { ...filter, includeInvisible: true } }),
+        ).toMatchObject({ code: "FORBIDDEN" });
+      }
+      await declare(alice, { availability: "dnd" });
+      expect((await alice.next("diff")).data.alice.status).toBe("dnd");
+    });
+
+    it("may be declared while nobody is there, and its sessions are kicked like others", async () => {
+      await start();
+      const watcher = await gateway.connect();
+      await watcher.subscribe({ includeBackgroundSessions: true });
+      const alice = await user("alice");
+      await declare(alice, { availability: "invisible" });
+      await alice.open({});
+      await alice.open({ kind: "background" });
+      expect((await gateway.http("DELETE", `/v1/${APP}/users/alice/sessions`)).json).toEqual({ ended: 2 });
+      expect(await alice.next("closed")).toMatchObject({ cause: "kicked" });
+      await watcher.settled();
+      expect(watcher.inbox).toEqual([]);
+    });
   });
 });

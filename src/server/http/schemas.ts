@@ -7,23 +7,28 @@ import { MAX_ID_LENGTH, MAX_STATUS_EMOJI_LENGTH, MAX_STATUS_TEXT_LENGTH } from "
 
 const id = z.string().min(1).max(MAX_ID_LENGTH).meta({ pattern: ID_META.pattern });
 
+/** The types of the wire describe values of filters without `fields`. With them, parts are left out. */
+function unlessFields<T extends z.ZodType>(schema: T): T {
+  return schema.optional() as unknown as T;
+}
+
 export const PresenceSession = z
   .object({
-    selectedConversationId: id.nullable(),
-    custom: z.record(z.string(), z.string()),
-    hasFocus: z.boolean(),
-    isTyping: z.boolean(),
-    sessionId: id,
+    selectedConversationId: unlessFields(id.nullable()),
+    custom: unlessFields(z.record(z.string(), z.string())),
+    hasFocus: unlessFields(z.boolean()),
+    isTyping: unlessFields(z.boolean()),
+    sessionId: unlessFields(id),
   })
-  .meta({ id: "PresenceSession" });
+  .meta({ id: "PresenceSession", description: "All fields, or those in the `fields` of the filter." });
 
 export const Presence = z
   .object({
     status: z.enum([...VISIBLE_STATUSES, "invisible"]),
     statusText: z.string().max(MAX_STATUS_TEXT_LENGTH).optional(),
     statusEmoji: z.string().max(MAX_STATUS_EMOJI_LENGTH).optional(),
-    backgroundSessions: z.array(PresenceSession),
-    widgets: z.array(PresenceSession),
+    backgroundSessions: unlessFields(z.array(PresenceSession)),
+    widgets: unlessFields(z.array(PresenceSession)),
   })
   .meta({ id: "Presence", description: "One user who is in the result, with the sessions that matched." });
 
