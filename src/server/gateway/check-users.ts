@@ -1,3 +1,4 @@
+import { byUserId } from "../../core/collections/by-user-id.ts";
 import { statusOfBit } from "../../core/sessions/status.ts";
 import type { ReadonlyTable } from "../../core/sessions/table.ts";
 import type { CompiledFilter } from "../../core/views/compiled-filter.ts";
@@ -17,14 +18,14 @@ export interface CheckedUsers {
 export function checkUsers(table: ReadonlyTable, filter: CompiledFilter): CheckedUsers {
   const present: string[] = [];
   const absent: string[] = [];
-  const statuses = new Map<string, EffectiveStatus>();
+  const statuses = byUserId<EffectiveStatus>();
   for (const userId of filter.userIds ?? []) {
     const user = table.user(userId);
     if (user !== undefined && filter.includes(user)) present.push(userId);
     else {
       absent.push(userId);
-      if (user !== undefined && !user.isInvisible) statuses.set(userId, statusOfBit(user.statusBit));
+      if (user !== undefined && !user.isInvisible) statuses[userId] = statusOfBit(user.statusBit);
     }
   }
-  return { present, absent, statuses: Object.fromEntries(statuses) };
+  return { present, absent, statuses };
 }

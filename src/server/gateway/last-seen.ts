@@ -1,3 +1,4 @@
+import { byUserId } from "../../core/collections/by-user-id.ts";
 import { statusOfBit } from "../../core/sessions/status.ts";
 import type { LastSeen, VisibleStatus } from "../../protocol/wire.ts";
 import type { AppPresence } from "./app-presence.ts";
@@ -12,21 +13,20 @@ export function lastSeenOf(
   now: number,
 ): Record<string, LastSeen> | undefined {
   if (!presence.app.keepsLastSeen) return undefined;
-  const found = new Map<string, LastSeen>();
+  const found = byUserId<LastSeen>();
   presence.transact(now, ({ profiles }) => {
     for (const userId of userIds) {
       const user = presence.table.user(userId);
       if (user !== undefined && !user.isInvisible) {
         // No status but `invisible` is left.
-        found.set(userId, { status: statusOfBit(user.statusBit) as VisibleStatus });
+        found[userId] = { status: statusOfBit(user.statusBit) as VisibleStatus };
       } else {
         const lastSeenAt = profiles.lastSeenAt(userId);
-        if (lastSeenAt !== undefined) found.set(userId, { lastSeenAt });
+        if (lastSeenAt !== undefined) found[userId] = { lastSeenAt };
       }
     }
   });
-  // A user may be called `__proto__`.
-  return Object.fromEntries(found);
+  return found;
 }
 
 export const KEEPS_NO_LAST_SEEN = "this app does not keep when users were last seen: configure lastSeen";
