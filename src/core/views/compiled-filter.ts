@@ -18,6 +18,8 @@ import { type Change, type ReadonlyTable, SESSIONS_SHOWN, STATUS_SHOWN } from ".
 /** Counts iterations over tables. A user whose `lastWalk` has the current number was visited already. */
 let walks = 0;
 
+const VISIBLE_STATUSES: StatusSet = ANY_STATUS & ~STATUS_BIT.invisible;
+
 /** What a filter asks of one key of `custom`. */
 export type CustomCondition = readonly [key: string, values: ReadonlySet<string>];
 
@@ -75,6 +77,11 @@ export class CompiledFilter implements SessionMatcher {
       (this.custom === undefined ? 0 : FIELD_BIT.custom) |
       (filter.hasFocus === undefined ? 0 : FIELD_BIT.hasFocus) |
       (filter.isTyping === undefined ? 0 : FIELD_BIT.isTyping);
+  }
+
+  /** Whether not every effective status matches that the filter may show. */
+  get asksForStatus(): boolean {
+    return (this.statusSet & VISIBLE_STATUSES) !== VISIBLE_STATUSES;
   }
 
   /** Equal for filters with the same meaning, whatever the order and repetition of their ids and values. */
@@ -226,7 +233,7 @@ function fieldsOf(fields: readonly SessionField[] | undefined): number {
 
 /** An invisible user takes as long as one who is offline: the sessions are not looked at. */
 function statusSetOf({ status }: Filter, showsInvisible: boolean): StatusSet {
-  if (status === undefined) return showsInvisible ? ANY_STATUS : ANY_STATUS & ~STATUS_BIT.invisible;
+  if (status === undefined) return showsInvisible ? ANY_STATUS : VISIBLE_STATUSES;
   return status.reduce((set, each) => set | STATUS_BIT[each], 0);
 }
 

@@ -60,7 +60,8 @@ function sum(numbers: readonly number[]): number {
 
 /** The least bytes that the result of a new view would keep; 0 for one that is hydrated in one step. */
 export function minResultBytes(filter: CompiledFilter, table: ReadonlyTable): number {
-  if (filter.userIds !== undefined) return 0;
+  // By status or `custom`, sessions may be found whose users are not in the result.
+  if (filter.userIds !== undefined || filter.custom !== undefined || filter.asksForStatus) return 0;
   const matching = matchingSessions(filter, table);
   return matching <= HYDRATE_AT_ONCE || filter.fields === 0 ? 0 : matching * MIN_SESSION_BYTES;
 }

@@ -95,8 +95,8 @@ export function profileKey(appId: string, userId: string): string {
 /**
  * `[1,"app","alice","profile",1832960000000000,1792592000000,"busy",null,null,null,null,1790000000000]`:
  * version of the record, app, user, kind, version of the profile, until when it is kept, availability, text,
- * emoji, when it expires, when the user was last seen, when the profile was used. `keptUntil`: in milliseconds
- * since 1970.
+ * emoji, when it expires, when the user was last seen, when the profile was used. `keptUntil`: in
+ * milliseconds since 1970.
  */
 export function encodeProfile(appId: string, userId: string, profile: Profile, keptUntil: number): string {
   const { version, status, lastSeenAt, usedAt } = profile;

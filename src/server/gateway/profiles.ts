@@ -53,9 +53,9 @@ export class Profiles {
     this.#declare(userId, DEFAULT_STATUS);
   }
 
-  /** Forgets a user on all nodes. */
+  /** Forgets a user on all nodes: also where another node knows more than this one. */
   erase(userId: string): void {
-    this.#write(userId, BLANK);
+    this.#write(userId, BLANK, this.#wallNow(), true);
   }
 
   /** The first session of a user was opened. */
@@ -80,8 +80,8 @@ export class Profiles {
     const seen = isSeen ? { lastSeenAt: this.#wallNow() } : {};
     if (isOwn && this.#retentionMs === 0) this.#write(userId, BLANK, asOf);
     // From now on it is kept for as long as users who are offline are remembered.
-    else if (isOwn && (before !== NO_PROFILE || isSeen)) this.#write(userId, seen, asOf, true);
-    else if (before !== NO_PROFILE) {
+    else if (isOwn && (isSeen || !isBlank(before))) this.#write(userId, seen, asOf, true);
+    else if (!isBlank(before)) {
       table.setProfile(userId, { ...before, ...seen, usedAt: this.#wallNow() });
     }
     this.#keep(userId);

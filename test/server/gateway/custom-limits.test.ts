@@ -22,7 +22,9 @@ function customOf(bytes: number): Record<string, string> {
 describe("custom", () => {
   it("of a session may have so many bytes and keys, after the patch", () => {
     expect(customExcess(undefined, undefined, { custom: customOf(MAX_CUSTOM_BYTES) })).toBe(undefined);
-    expect(customExcess(undefined, undefined, { custom: customOf(MAX_CUSTOM_BYTES + 1) })?.of).toBe("session");
+    expect(customExcess(undefined, undefined, { custom: customOf(MAX_CUSTOM_BYTES + 1) })?.of).toBe(
+      "session",
+    );
     const table = new Table();
     const custom = Object.fromEntries(Array.from({ length: 32 }, (_, i) => [`k${i}`, ""]));
     table.open("s", "alice", "widget", patchState(NEW_SESSION, { custom }), undefined);

@@ -46,7 +46,12 @@ describe("a session that is written over HTTP", () => {
       isNew: true,
       ttlMs: DEFAULT_TTL_MS,
     });
-    expect(session()).toMatchObject({ kind: "widget", visible: true, hasFocus: false, custom: { page: "x" } });
+    expect(session()).toMatchObject({
+      kind: "widget",
+      visible: true,
+      hasFocus: false,
+      custom: { page: "x" },
+    });
     pass(DEFAULT_TTL_MS - 1);
     expect(write({ hasFocus: true, ttlMs: 1_000 })).toMatchObject({ ok: true, isNew: false, ttlMs: 1_000 });
     expect(session()).toMatchObject({ hasFocus: true, custom: { page: "x" } });

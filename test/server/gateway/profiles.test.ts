@@ -216,7 +216,11 @@ describe("in a cluster", () => {
 
   it("a reset is remembered for a while, so that older records do not bring the status back", () => {
     for (const days of [0, 2]) {
-      const { presence, open, end, declare, pass, profile } = setUp({ days, inCluster: true, lastSeen: false });
+      const { presence, open, end, declare, pass, profile } = setUp({
+        days,
+        inCluster: true,
+        lastSeen: false,
+      });
       const session = open();
       declare({ availability: "busy" });
       const busy = profile().version;
@@ -231,8 +235,7 @@ describe("in a cluster", () => {
 
   it("what other nodes report is shown, kept and forgotten like what was declared here", () => {
     const { presence, transact, open, pass, profile, written } = setUp({ inCluster: true });
-    const report = (remote: Profile) =>
-      transact(({ profiles }) => profiles.applyRemote("alice", remote));
+    const report = (remote: Profile) => transact(({ profiles }) => profiles.applyRemote("alice", remote));
     const session = open();
     report(profileOf({ availability: "away", expiresAt: SINCE_1970 + 50 }, 1));
     expect(session.user.status.availability).toBe("away");
