@@ -1,14 +1,14 @@
 import type { ErrorMessage } from "../protocol/wire.ts";
-import { Connection, type ConnectionOwner } from "./connection.ts";
+import { type ConnectionOwner, createConnection } from "./connection.ts";
 import { PresenceError } from "./errors.ts";
-import { checkId } from "./filter.ts";
+import { check, checkId } from "./filter.ts";
 import { MAX_USERS } from "./limits.ts";
 import { browser, watchPageLifecycle } from "./page-lifecycle.ts";
-import { Query } from "./query.ts";
-import { Requests } from "./requests.ts";
+import { createQuery, type Query } from "./query.ts";
+import { createRequests } from "./requests.ts";
 import type { Content } from "./server-message.ts";
-import { Sessions } from "./sessions.ts";
-import { Subscriptions } from "./subscriptions.ts";
+import { createSessions } from "./sessions.ts";
+import { createSubscriptions } from "./subscriptions.ts";
 import type {
   ClientEvents,
   ClientOptions,
@@ -23,9 +23,7 @@ import type {
 export function createClient(options: ClientOptions): PresenceClient {
   const { token, appId, maxUsers = MAX_USERS } = options;
   const WebSocket = options.WebSocket ?? (GlobalWebSocket as unknown as WebSocketConstructor);
-  if (typeof token !== "string" && typeof token !== "function") {
-    throw new TypeError("token must be a string or a function");
-  }
+  check(typeof token === "string" || typeof token === "function", "token");
   checkId(appId, "appId");
   const url = realtimeUrl(options.url, appId);
 
@@ -57,12 +55,12 @@ export function createClient(options: ClientOptions): PresenceClient {
     receive,
     emit,
   };
-  const connection = new Connection({ url, token, WebSocket }, owner);
+  const connection = createConnection({ url, token, WebSocket }, owner);
   let unwatchPageLifecycle: (() => void) | undefined;
   let failure: PresenceError | undefined;
-  const requests = new Requests(connection);
-  const sessions = new Sessions(url, connection, requests);
-  const subscriptions = new Subscriptions(connection, requests, maxUsers);
+  const requests = createRequests(connection);
+  const sessions = createSessions(url, connection, requests);
+  const subscriptions = createSubscriptions(connection, requests, maxUsers);
   const queries = new Set<Query>();
 
   function receive(message: Content): void {
@@ -126,7 +124,7 @@ export function createClient(options: ClientOptions): PresenceClient {
       return subscription;
     },
     async query(filter) {
-      const query = new Query(filter, requests, maxUsers, (ended) => queries.delete(ended));
+      const query = createQuery(filter, requests, maxUsers, (ended) => queries.delete(ended));
       queries.add(query);
       if (connection.isConnected) query.request();
       need();
@@ -156,7 +154,7 @@ export function createClient(options: ClientOptions): PresenceClient {
  */
 function GlobalWebSocket(url: string): WebSocketLike {
   const { WebSocket } = browser;
-  if (!WebSocket) throw new Error("no WebSocket: pass that of the package ws");
+  if (!WebSocket) throw new Error("no WebSocket");
   return new WebSocket(url);
 }
 
@@ -167,6 +165,6 @@ function GlobalWebSocket(url: string): WebSocketLike {
 function realtimeUrl(gatewayUrl: string, appId: string): string {
   const base = browser.document?.baseURI ?? browser.location?.href;
   const url = (base ? new URL(gatewayUrl, base).href : gatewayUrl).replace(/^http/i, "ws");
-  if (/^(?!wss?:\/\/[^/])[^/?#]+:/i.test(url)) throw new TypeError("url must be http(s) or ws(s)");
+  check(!/^(?!wss?:\/\/[^/])[^/?#]+:/i.test(url), "url");
   return `${url.replace(/\/*([?#].*)?$/, "")}/v1/${encodeURIComponent(appId)}/realtime`;
 }

@@ -128,7 +128,7 @@ export function unstash(key: string): string | undefined {
     const storage = browser.sessionStorage!;
     const id = storage.getItem(key);
     storage.removeItem(key);
-    if (id && isId(id)) return id;
+    if (isId(id)) return id;
   } catch {
     // As if there were none.
   }

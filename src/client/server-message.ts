@@ -1,4 +1,4 @@
-import { MAX_ID_LENGTH, MAX_SERVER_MESSAGE_BYTES } from "../protocol/rules.ts";
+import { isId, isObject, MAX_ID_LENGTH, MAX_SERVER_MESSAGE_BYTES } from "../protocol/rules.ts";
 import type { ServerMessage } from "../protocol/wire.ts";
 import { protocolError } from "./errors.ts";
 
@@ -9,14 +9,10 @@ export type HandledMessage = Exclude<ServerMessage, { readonly type: "pong" }>;
 type Control = "connected" | "token_expiring" | "draining";
 export type Content = Exclude<HandledMessage, { readonly type: Control }>;
 
-type Raw = Readonly<Record<string, unknown>>;
 type Check = (value: unknown) => boolean;
 
-const isObject = (value: unknown): value is Raw =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
 const isText: Check = (value) => typeof value === "string";
 const isFlag: Check = (value) => typeof value === "boolean";
-const isId: Check = (value) => typeof value === "string" && value !== "" && value.length <= MAX_ID_LENGTH;
 const isCount: Check = (value) => Number.isSafeInteger(value) && (value as number) >= 0;
 const isMaybe =
   (check: Check): Check =>

@@ -29,9 +29,9 @@ export const MAX_LISTED_BYTES = MAX_SERVER_MESSAGE_BYTES - 16_384;
 /** Control characters, and surrogates without their other half. In a form that React Native's engine has. */
 const FORBIDDEN = /[\0-\x1f\x7f-\x9f\ud800-\udfff]/u;
 
-/** Whether a text may be an id. Names such as `__proto__` are ordinary ids. */
-export function isId(text: string): boolean {
-  return text.length > 0 && text.length <= MAX_ID_LENGTH && !FORBIDDEN.test(text);
+/** Whether a value may be an id. Names such as `__proto__` are ordinary ids. */
+export function isId(value: unknown): value is string {
+  return typeof value === "string" && value !== "" && value.length <= MAX_ID_LENGTH && !FORBIDDEN.test(value);
 }
 
 /** Why a text cannot be an id; undefined if it can. */
@@ -41,13 +41,16 @@ export function idProblem(text: string): string | undefined {
     : `must have 1 to ${MAX_ID_LENGTH} characters, no control characters, and be well-formed Unicode`;
 }
 
+/** Whether a value of JSON is an object, and no list. */
+export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
 /** Whether a value may be a patch of `custom`. */
 export function isCustomPatch(patch: unknown): boolean {
   let set = 0;
   return (
-    typeof patch === "object" &&
-    patch !== null &&
-    !Array.isArray(patch) &&
+    isObject(patch) &&
     Object.entries(patch).every(
       ([key, value]) =>
         key.length <= MAX_CUSTOM_KEY_LENGTH &&

@@ -57,7 +57,7 @@ describe("an id that the app gives", () => {
   it.each(["", "x".repeat(256), "a\u0000", "\ud800", 5, null, undefined])(
     "is a TypeError if it is %j",
     (id) => {
-      expect(() => checkId(id, "appId")).toThrow(new TypeError("appId is no valid id"));
+      expect(() => checkId(id, "appId")).toThrow(new TypeError("bad appId"));
     },
   );
 });

@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from "vitest";
 import { PresenceError } from "../../src/client/errors.ts";
-import { Query } from "../../src/client/query.ts";
+import { createQuery } from "../../src/client/query.ts";
 import type { Request, Requests } from "../../src/client/requests.ts";
 import { plain, someone } from "../support/sdk.ts";
 import { holdClock, pass } from "./fake-clock.ts";
@@ -15,7 +15,7 @@ function start(maxUsers = 10) {
     delete: (id: number) => deleted.push(id),
   } as unknown as Requests;
   const ended = vi.fn();
-  const query = new Query({ userIds: ["b", "a"] }, requests, maxUsers, ended);
+  const query = createQuery({ userIds: ["b", "a"] }, requests, maxUsers, ended);
   const result = query.answer.then(plain, (error: PresenceError) => error);
   const answer = (data: object, more = false) =>
     sent.at(-1)!.answered({ type: "result", id: 1, data, more } as never);
