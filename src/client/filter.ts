@@ -20,7 +20,7 @@ export function normalFilter(given: PresenceFilter): NormalFilter {
   const filter = inOrder(given, (value, name) => {
     if (value === null) return name === "selectedConversationId" ? null : undefined;
     if (name === "custom" && isObject(value)) return inOrder(value, (values) => normalList([values].flat()));
-    if (name === "includeInvisible" && (given as { status?: unknown }).status) return undefined;
+    if (name === "includeInvisible" && given.status) return undefined;
     if (value === false && name.startsWith("include")) return undefined;
     const list = normalList(value);
     return name === "fields" && String(list) === ALL_FIELDS ? undefined : list;

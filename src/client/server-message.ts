@@ -3,7 +3,7 @@ import type { ServerMessage } from "../protocol/wire.ts";
 import { protocolError } from "./errors.ts";
 
 /** The answer `pong` says nothing that is used: that anything arrives is enough. */
-export type HandledMessage = Exclude<ServerMessage, { readonly type: "pong" }>;
+export type HandledMessage = Exclude<ServerMessage, { readonly type: "pong" | "count" }>;
 
 /** What is about the connection, and not about what it is for. */
 type Control = "connected" | "token_expiring" | "draining";
@@ -42,7 +42,7 @@ const sessions = isListOf(
   }),
 );
 const isValue = isShape({
-  status: (value) => value === "online",
+  status: isText,
   backgroundSessions: sessions,
   widgets: sessions,
 });

@@ -108,6 +108,21 @@ export function encodeDiff(
   return joinEntries(head, members, causes === "" ? "}}" : `},"causes":{${causes}}}`);
 }
 
+/** The number of users in a view, as every subscriber gets it when it has changed. */
+export function encodeCount(view: string, version: number, users: number): string {
+  return encodeCountPage(undefined, encodeCountBody(view, version, users));
+}
+
+/** The part of a count that is the same for all readers. `encodeCountPage` adds the rest. */
+export function encodeCountBody(view: string, version: number, users: number): string {
+  return `"view":${JSON.stringify(view)},"version":${version},"users":${users}}`;
+}
+
+/** `id`: the `subscribe` that the count answers. Undefined: it has changed, or its reader has lagged. */
+export function encodeCountPage(id: number | undefined, body: string): string {
+  return id === undefined ? `{"type":"count",${body}` : `{"type":"count","id":${id},${body}`;
+}
+
 /** The part of a snapshot page that is the same for all readers. `encodeSnapshotPage` adds the rest. */
 export function encodeSnapshotBody(
   view: string,

@@ -45,8 +45,18 @@ export function readHotText(text: string): Message<"update"> | undefined {
  * Sets all fields in one order, so that all updates have one hidden class in V8, and reading them is fastest.
  */
 function uniform(update: Omit<Message<"update">, "type">): Message<"update"> {
-  const { id, sessionId, visible, selectedConversationId, hasFocus, isTyping, custom } = update;
-  return { type: "update", id, sessionId, visible, selectedConversationId, hasFocus, isTyping, custom };
+  const { id, sessionId, visible, selectedConversationId, hasFocus, isTyping, isIdle, custom } = update;
+  return {
+    type: "update",
+    id,
+    sessionId,
+    visible,
+    selectedConversationId,
+    hasFocus,
+    isTyping,
+    isIdle,
+    custom,
+  };
 }
 
 function isHot(message: Fields): boolean {
@@ -76,6 +86,7 @@ function isUpdateField(key: string, value: unknown): boolean {
     case "visible":
     case "hasFocus":
     case "isTyping":
+    case "isIdle":
       return typeof value === "boolean";
     case "custom":
       return value === null || customProblem(value) === undefined;

@@ -3,6 +3,7 @@ import { length } from "./bounds.ts";
 import { FilterSchema } from "./filter.ts";
 import { Id } from "./ids.ts";
 import { customProblem, MAX_CUSTOM_KEY_LENGTH, MAX_CUSTOM_VALUE_LENGTH, MAX_TOKEN_LENGTH } from "./rules.ts";
+import { statusFields } from "./status.ts";
 import type { CustomPatch, SessionPatch, ClientMessage as WireMessage } from "./wire.ts";
 
 /** Checked by hand: zod's records drop a key named `__proto__`, and nothing here may be lost silently. */
@@ -29,6 +30,7 @@ const sessionFields = {
   selectedConversationId: Id.nullable().optional(),
   hasFocus: z.boolean().optional(),
   isTyping: z.boolean().optional(),
+  isIdle: z.boolean().optional(),
   custom: Custom.nullable().optional(),
 } satisfies Record<keyof SessionPatch, z.ZodType>;
 
@@ -59,9 +61,16 @@ export const ClientMessage = z.discriminatedUnion("type", [
     id: MessageId,
     filter: FilterSchema,
     since: z.object({ view: Id, version: z.int().min(0) }).optional(),
+    count: z.boolean().optional(),
   }),
   z.object({ type: z.literal("unsubscribe"), ...id, view: Id }),
-  z.object({ type: z.literal("query"), id: MessageId, filter: FilterSchema }),
+  z.object({
+    type: z.literal("query"),
+    id: MessageId,
+    filter: FilterSchema,
+    count: z.boolean().optional(),
+  }),
+  z.object({ type: z.literal("status"), ...id, userId: Id.optional(), ...statusFields }),
   z.object({ type: z.literal("connect"), ...id, token: Token }),
   z.object({ type: z.literal("refresh"), ...id, token: Token }),
   z.object({ type: z.literal("ping"), ...id }),

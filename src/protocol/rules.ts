@@ -26,6 +26,16 @@ export const MAX_SERVER_MESSAGE_BYTES = 1_048_576;
 /** The most bytes of the sessions that a value lists. The rest of a message fits around them. */
 export const MAX_LISTED_BYTES = MAX_SERVER_MESSAGE_BYTES - 16_384;
 
+/** The longest text and emoji of a status, in UTF-16 units. */
+export const MAX_STATUS_TEXT_LENGTH = 128;
+export const MAX_STATUS_EMOJI_LENGTH = 32;
+/** How long a status may be set to last, in milliseconds. */
+export const MIN_STATUS_MS = 1_000;
+export const MAX_STATUS_MS = 31_536_000_000;
+/** The most keys of `custom` in a filter, and values of each. */
+export const MAX_FILTER_CUSTOM_KEYS = 4;
+export const MAX_FILTER_CUSTOM_VALUES = 16;
+
 /** Control characters, and surrogates without their other half. In a form that React Native's engine has. */
 const FORBIDDEN = /[\0-\x1f\x7f-\x9f\ud800-\udfff]/u;
 
@@ -44,6 +54,14 @@ export function idProblem(text: string): string | undefined {
 /** Whether a value of JSON is an object, and no list. */
 export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** Why a value cannot be the text or emoji of a status; undefined if it can. An empty one is none. */
+export function statusTextProblem(value: unknown, max: number): string | undefined {
+  const isText = typeof value === "string" && value.length <= max && !FORBIDDEN.test(value);
+  return isText
+    ? undefined
+    : `must be a text of at most ${max} characters, no control characters, and be well-formed Unicode`;
 }
 
 /** Whether a value may be a patch of `custom`. */

@@ -20,7 +20,50 @@ export interface PresenceFilter {
   readonly isTyping?: boolean | null | undefined;
   /** Only these users, at most 1000; an empty list matches nobody. */
   readonly userIds?: readonly string[] | null | undefined;
+  /** Users with one of these statuses. Invisible users are never among them. */
+  readonly status?: readonly VisibleStatus[] | null | undefined;
+  /**
+   * Sessions whose `custom` has, for every key named here, one of its values: 1 to 4 keys of 1 to 16 values.
+   * Without `userIds` and `selectedConversationId`, at least one key must be in the app's `indexedCustom`.
+   */
+  readonly custom?: Readonly<Record<string, string | readonly string[]>> | null | undefined;
+  /** List sessions with these fields only; an empty list leaves out the sessions. */
+  readonly fields?: readonly SessionField[] | null | undefined;
+  /** Also invisible users. For app tokens and secrets only. */
+  readonly includeInvisible?: boolean | null | undefined;
 }
+
+/** What a user declares. `invisible`: others see the user as offline. */
+export type Availability = "available" | "away" | "busy" | "dnd" | "invisible";
+
+/** A status that others can see. */
+export type VisibleStatus = "online" | "idle" | "away" | "busy" | "dnd";
+
+/** `invisible` is seen by the user only, and by back ends that ask for it. */
+export type EffectiveStatus = VisibleStatus | "invisible";
+
+/** A declared status. */
+export interface DeclaredStatus {
+  readonly availability: Availability;
+  /** At most 128 UTF-16 units. */
+  readonly text?: string | undefined;
+  /** At most 32 UTF-16 units. */
+  readonly emoji?: string | undefined;
+  /** Milliseconds since 1970; the status is the default again then. Absent: it does not expire. */
+  readonly expiresAt?: number | undefined;
+}
+
+/** A change of a declared status. Absent fields stay as they are; null resets a field. */
+export interface StatusPatch {
+  readonly availability?: Availability | null | undefined;
+  readonly text?: string | null | undefined;
+  readonly emoji?: string | null | undefined;
+  /** From 1,000 to 31,536,000,000 milliseconds. */
+  readonly expiresInMs?: number | null | undefined;
+}
+
+/** The fields of a session that a filter can choose. */
+export type SessionField = "selectedConversationId" | "custom" | "hasFocus" | "isTyping" | "sessionId";
 
 export type SessionKind = "background" | "widget";
 
@@ -46,6 +89,11 @@ export interface SessionFields {
 /** A change of a session. Absent fields stay as they are. */
 export interface SessionPatch extends SessionFields {
   readonly isTyping?: boolean | undefined;
+  /**
+   * Nobody has touched the page for a while. Typing, or gaining the focus, ends it, unless the same message
+   * sets it.
+   */
+  readonly isIdle?: boolean | undefined;
 }
 
 /** One page or widget of a user, as others see it. */
@@ -59,7 +107,10 @@ export interface PresenceSession {
 
 /** A user who is in the result: the sessions that match, in the order in which they were opened. */
 export interface PresenceValue {
-  readonly status: "online";
+  readonly status: EffectiveStatus;
+  readonly statusText?: string | undefined;
+  readonly statusEmoji?: string | undefined;
+  /** Absent if the filter's `fields` is an empty list; so is `widgets`. */
   readonly backgroundSessions: readonly PresenceSession[];
   readonly widgets: readonly PresenceSession[];
 }
@@ -105,9 +156,22 @@ export type ClientMessage =
       readonly filter: PresenceFilter;
       /** The state that the client has already. */
       readonly since?: Position | undefined;
+      /** Only the number of users in the result. */
+      readonly count?: boolean | undefined;
     } & HasId)
   | ({ readonly type: "unsubscribe"; readonly view: string } & MaybeId)
-  | ({ readonly type: "query"; readonly filter: PresenceFilter } & HasId)
+  | ({
+      readonly type: "query";
+      readonly filter: PresenceFilter;
+      /** Only the number of users in the result. */
+      readonly count?: boolean | undefined;
+    } & HasId)
+  | ({
+      readonly type: "status";
+      /** For app tokens only, which have no user of their own. */
+      readonly userId?: string | undefined;
+    } & MaybeId &
+      StatusPatch)
   | ({ readonly type: "ping" } & MaybeId);
 
 /** Some of the users of a result, as many as fit into one message. */
@@ -165,6 +229,15 @@ export type ServerMessage =
   | ({ readonly type: "resumed" } & HasId & Position)
   | ({ readonly type: "diff" } & Diff)
   | ({ readonly type: "result" } & HasId & ResultPage)
+  /** The answer to `query` with `count`. */
+  | ({ readonly type: "count"; readonly users: number } & HasId & {
+        readonly view?: undefined;
+        readonly version?: undefined;
+      })
+  /** The answer to `subscribe` with `count`. */
+  | ({ readonly type: "count"; readonly users: number } & HasId & Position)
+  /** The number of users in a view has changed. */
+  | ({ readonly type: "count"; readonly id?: undefined; readonly users: number } & Position)
   | ({ readonly type: "ok" } & HasId)
   | ({ readonly type: "pong" } & MaybeId)
   | { readonly type: "token_expiring"; readonly expiresInMs: number }

@@ -91,7 +91,7 @@ export async function startGateway(
   });
   metrics.observe(node);
   const health = monitorProcess();
-  const memory = monitorMemory((use) => {
+  const memory = monitorMemory(telemetry.crashed, (use) => {
     if (node.loadShedder.sample(use)) {
       if (node.loadShedder.isShort) log.warn(use, "short of memory: new clients are refused");
       else log.info(use, "enough memory again");
@@ -224,6 +224,8 @@ async function createCluster(
     nodeId,
     leaseMs: nodeLeaseMs,
     windowMs: limits.resumeWindowMs,
+    retentionMs: limits.userRetentionDays * 86_400_000,
+    maxProfiles: limits.maxRememberedUsers,
     clock,
     makeId,
     log,

@@ -79,17 +79,17 @@ describeInBrowser("the React hooks, in strict mode", (browser) => {
     await expect.poll(rows).toEqual(["bob"]);
     const alice = await gateway.connect("alice");
     const sessionId = await alice.open({ selectedConversationId: "c1" });
-    await expect.poll(rows).toEqual(["bob", "alice"]);
+    await expect.poll(rows).toEqual(["alice", "bob"]);
     alice.send({ type: "update", sessionId, isTyping: true });
-    await expect.poll(rows).toEqual(["bob", "alice is typing"]);
+    await expect.poll(rows).toEqual(["alice is typing", "bob"]);
     alice.send({ type: "update", sessionId, isTyping: false });
-    await expect.poll(rows).toEqual(["bob", "alice"]);
+    await expect.poll(rows).toEqual(["alice", "bob"]);
 
     await seen();
     await page.getByLabel("message").pressSequentially("hello");
-    await expect.poll(rows).toEqual(["bob is typing", "alice"]);
+    await expect.poll(rows).toEqual(["alice", "bob is typing"]);
     await page.getByLabel("message").blur();
-    await expect.poll(rows).toEqual(["bob", "alice"]);
+    await expect.poll(rows).toEqual(["alice", "bob"]);
     expect(await seen()).toEqual(["+bob", "+bob"]);
   });
 
@@ -98,10 +98,10 @@ describeInBrowser("the React hooks, in strict mode", (browser) => {
     await expect.poll(rows).toEqual(["bob"]);
     const alice = await gateway.connect("alice");
     const sessionId = await alice.open({ selectedConversationId: "c1" });
-    await expect.poll(rows).toEqual(["bob", "alice"]);
+    await expect.poll(rows).toEqual(["alice", "bob"]);
     const before = await page.evaluate(() => log.renders);
     alice.send({ type: "update", sessionId, isTyping: true });
-    await expect.poll(rows).toEqual(["bob", "alice is typing"]);
+    await expect.poll(rows).toEqual(["alice is typing", "bob"]);
     const after = await page.evaluate(() => log.renders);
     expect(after.bob).toBe(before.bob);
     expect(after.alice).toBeGreaterThan(before.alice!);

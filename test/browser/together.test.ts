@@ -73,7 +73,7 @@ for (const transport of TRANSPORTS) {
         .poll(feed)
         .toEqual([
           "bob left: connection lost",
-          "alice left: closed",
+          "alice left: closed the page",
           "alice entered",
           "alice left: no longer matches",
           "bob entered",

@@ -6,6 +6,8 @@ export const CONVERSATIONS = ["c1", "c2", "__proto__", null] as const;
 
 const maybe = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined });
 
+const rarely = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined, freq: 1 });
+
 export const userId = fc.constantFrom(...USERS);
 export const conversationId = fc.constantFrom(...CONVERSATIONS);
 
@@ -21,8 +23,24 @@ export const fields = fc.record({
   selectedConversationId: maybe(conversationId),
   hasFocus: maybe(fc.boolean()),
   isTyping: maybe(fc.boolean()),
+  isIdle: maybe(fc.boolean()),
   custom: maybe(custom),
 });
+
+const customValue = fc.constantFrom("", "inbox", "\u0000\ud800", "other");
+/** At least one key is in the app's `indexedCustom`, see `INDEXED`. */
+const customFilter = fc
+  .tuple(
+    fc.oneof(customValue, fc.uniqueArray(customValue, { minLength: 1, maxLength: 3 })),
+    fc.option(fc.oneof(customValue, fc.uniqueArray(customValue, { minLength: 1, maxLength: 3 }))),
+    fc.constantFrom("page", "__proto__"),
+  )
+  .map(([value, other, key]) => {
+    const entries: [string, string | string[]][] = [[key, value]];
+    if (other !== null) entries.push(["mood", other]);
+    return Object.fromEntries(entries);
+  });
+export const INDEXED = ["page", "__proto__"];
 
 export const filter = fc.record({
   includeBackgroundSessions: maybe(fc.boolean()),
@@ -30,6 +48,24 @@ export const filter = fc.record({
   hasFocus: maybe(fc.boolean()),
   isTyping: maybe(fc.boolean()),
   userIds: maybe(fc.uniqueArray(fc.oneof(userId, fc.constant("nobody")), { maxLength: 3 })),
+  status: rarely(
+    fc.uniqueArray(fc.constantFrom("online", "idle", "away", "busy", "dnd"), { minLength: 1, maxLength: 4 }),
+  ),
+  custom: rarely(customFilter),
+  fields: rarely(
+    fc.array(fc.constantFrom("selectedConversationId", "custom", "hasFocus", "isTyping", "sessionId"), {
+      maxLength: 4,
+    }),
+  ),
+  includeInvisible: maybe(fc.boolean()),
+});
+
+/** A change of a status. */
+export const statusPatch = fc.record({
+  availability: maybe(fc.option(fc.constantFrom("available", "away", "busy", "dnd", "invisible"))),
+  text: maybe(fc.option(fc.constantFrom("", "in a call", 'a "quote"'))),
+  emoji: maybe(fc.option(fc.constantFrom("", "🌴"))),
+  expiresInMs: maybe(fc.option(fc.constantFrom(200, 900))),
 });
 
 /** Small numbers that pick one of whatever there is at the time. */
@@ -57,6 +93,10 @@ export const step = fc.oneof(
     arbitrary: fc.record({ do: fc.constant("resume" as const), session: pick, socket: pick, fields }),
   },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("kick" as const), userId }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({ do: fc.constant("declare" as const), userId, patch: statusPatch }),
+  },
   {
     weight: 6,
     arbitrary: fc.record({

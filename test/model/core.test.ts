@@ -6,8 +6,10 @@ import { CompiledFilter } from "../../src/core/views/compiled-filter.ts";
 import { IDLE_VIEW_MS } from "../../src/core/views/view-registry.ts";
 import type { LeaveCause } from "../../src/protocol/codes.ts";
 import { FilterSchema } from "../../src/protocol/filter.ts";
+import type { StatusPatch } from "../../src/protocol/wire.ts";
 import { App } from "../../src/server/auth/app.ts";
 import { AppPresence } from "../../src/server/gateway/app-presence.ts";
+import { ResultPages } from "../../src/server/gateway/result-pages.ts";
 import type { SessionLife } from "../../src/server/gateway/session-life.ts";
 import { CachedResponse } from "../../src/server/http/cached-response.ts";
 import { readSettings } from "../../src/server/settings/settings.ts";
@@ -32,7 +34,7 @@ const settings = readSettings(
   },
   { openFiles: undefined, readFile: () => "" },
 );
-const app = new App({ id: "app", secrets: ["secret"] });
+const app = new App({ id: "app", secrets: ["secret"], indexedCustom: arbitraries.INDEXED });
 
 class FakeSocket implements SessionConnection {
   readonly sessions = new Set<string>();
@@ -48,14 +50,23 @@ class World {
   readonly causes = new CauseBook();
   readonly sockets = Array.from({ length: 4 }, () => new FakeSocket());
   readonly readers: Reader[] = [];
-  readonly filters: { key: string; plain: OracleFilter; compiled: CompiledFilter; kept: CachedResponse }[];
+  readonly filters: {
+    key: string;
+    plain: OracleFilter;
+    compiled: CompiledFilter;
+    counted: CompiledFilter;
+    kept: CachedResponse;
+  }[];
   readonly presence: AppPresence;
   #ids = 0;
 
   constructor(filters: readonly OracleFilter[]) {
     this.filters = filters.map((plain, index) => {
-      const compiled = new CompiledFilter(FilterSchema.parse(plain));
-      return { key: String(index), plain, compiled, kept: new CachedResponse(compiled) };
+      const filter = FilterSchema.parse(plain);
+      const showsInvisible = filter.includeInvisible ?? false;
+      const compiled = new CompiledFilter(filter, { showsInvisible });
+      const counted = new CompiledFilter(filter, { showsInvisible, isCount: true });
+      return { key: String(index), plain, compiled, counted, kept: new CachedResponse(compiled) };
     });
     this.presence = new AppPresence(app, {
       limits: settings.limits,
@@ -148,6 +159,14 @@ class World {
         for (const each of theirs) this.#change("kicked", () => oracle.end(each));
         break;
       }
+      case "declare": {
+        const patch = step.patch as StatusPatch;
+        const wasInvisible = oracle.statusOf(step.userId).availability === "invisible";
+        sessions.profiles.declare(step.userId, patch);
+        const hides = patch.availability === "invisible" && !wasInvisible;
+        this.#change(hides ? "closed" : "changed", () => oracle.declare(step.userId, patch, now));
+        break;
+      }
       case "subscribe": {
         const { key, plain, compiled } = this.filters[step.filter % this.filters.length]!;
         const again = this.readers[step.reader];
@@ -197,6 +216,7 @@ class World {
         if (session.isTyping && session.typingUntil <= this.now) session.isTyping = false;
       }
     });
+    this.#change("changed", () => this.oracle.expireStatuses(this.now));
     let ended: OracleSession[] = [];
     this.#change("timeout", () => {
       ended = this.oracle.advance(this.now);
@@ -211,12 +231,13 @@ class World {
   compare(): void {
     const { oracle, presence } = this;
     const expected = this.filters.map(({ plain }) => oracle.query(plain));
-    for (const [i, { compiled, kept }] of this.filters.entries()) {
+    for (const [i, { compiled, counted, kept }] of this.filters.entries()) {
       const members: string[] = [];
       compiled.forEachUser(presence.table, (user) => members.push(user.encodedEntry(compiled)));
       assert.deepEqual(parse(members), expected[i]);
       const answer = JSON.parse(kept.read(presence.table) as string);
       assert.deepEqual(Object.assign(Object.create(null), answer.data), expected[i]);
+      assert.equal(new ResultPages(counted, presence.table).count(), Object.keys(expected[i]!).length);
     }
     assert.deepEqual(presence.table.counts(), oracle.counts());
     for (const reader of this.readers) {

@@ -10,6 +10,7 @@ export interface OracleSession {
   selectedConversationId: string | null;
   hasFocus: boolean;
   isTyping: boolean;
+  isIdle: boolean;
   custom: Map<string, string>;
   typingUntil: number;
   /** Who holds it; undefined while it waits to be resumed, until `lostUntil`. */
@@ -23,18 +24,38 @@ export interface OracleFilter {
   readonly hasFocus?: boolean | null | undefined;
   readonly isTyping?: boolean | null | undefined;
   readonly userIds?: readonly string[] | null | undefined;
+  readonly status?: readonly string[] | null | undefined;
+  readonly custom?: Readonly<Record<string, string | readonly string[]>> | null | undefined;
+  readonly fields?: readonly string[] | null | undefined;
+  readonly includeInvisible?: boolean | null | undefined;
 }
+
+export interface OracleStatus {
+  availability: string;
+  text: string | undefined;
+  emoji: string | undefined;
+  expiresAt: number | undefined;
+}
+
+const AVAILABLE: OracleStatus = {
+  availability: "available",
+  text: undefined,
+  emoji: undefined,
+  expiresAt: undefined,
+};
 
 export interface Fields {
   readonly visible?: boolean | undefined;
   readonly selectedConversationId?: string | null | undefined;
   readonly hasFocus?: boolean | undefined;
   readonly isTyping?: boolean | undefined;
+  readonly isIdle?: boolean | undefined;
   readonly custom?: Readonly<Record<string, string | null>> | null | undefined;
 }
 
 export class Oracle {
   sessions: OracleSession[] = [];
+  readonly statuses = new Map<string, OracleStatus>();
   readonly #typingMs: number;
   readonly #windowMs: number;
 
@@ -59,6 +80,7 @@ export class Oracle {
       selectedConversationId: null,
       hasFocus: false,
       isTyping: false,
+      isIdle: false,
       custom: new Map(),
       typingUntil: 0,
       connection,
@@ -69,6 +91,8 @@ export class Oracle {
   }
 
   update(session: OracleSession, fields: Fields, now: number): void {
+    if (fields.isTyping === true || (fields.hasFocus === true && !session.hasFocus)) session.isIdle = false;
+    if (fields.isIdle !== undefined) session.isIdle = fields.isIdle;
     if (fields.visible !== undefined) session.visible = fields.visible;
     if (fields.hasFocus !== undefined) session.hasFocus = fields.hasFocus;
     const to = fields.selectedConversationId;
@@ -123,6 +147,11 @@ export class Oracle {
     for (const userId of new Set(this.sessions.map((each) => each.userId))) {
       if (filter.userIds && !filter.userIds.includes(userId)) continue;
       const own = this.sessions.filter((each) => each.userId === userId);
+      const { availability, text, emoji } = this.statusOf(userId);
+      const isIdle = own.every((each) => each.isIdle);
+      const status = availability !== "available" ? availability : isIdle ? "idle" : "online";
+      if (status === "invisible" && (!filter.includeInvisible || filter.status)) continue;
+      if (filter.status && !filter.status.includes(status)) continue;
       const visible = own.filter(isVisible);
       const background = own.filter((each) => !isVisible(each));
       const widgets = visible.filter((each) => matches(each, filter));
@@ -131,23 +160,59 @@ export class Oracle {
         : [];
       const isIn = visible.length > 0 ? widgets.length > 0 : listed.length > 0;
       if (!isIn) continue;
+      const describe = (session: OracleSession) => pickFields(report(session), filter.fields);
       result[userId] = {
-        status: "online",
-        backgroundSessions: listed.map(report),
-        widgets: widgets.map(report),
+        status,
+        ...(text && { statusText: text }),
+        ...(emoji && { statusEmoji: emoji }),
+        ...(filter.fields?.length === 0
+          ? {}
+          : { backgroundSessions: listed.map(describe), widgets: widgets.map(describe) }),
       };
     }
     return result;
   }
 
+  statusOf(userId: string): OracleStatus {
+    return this.statuses.get(userId) ?? AVAILABLE;
+  }
+
+  /** Sets the fields of a status that are given; null resets one. */
+  declare(
+    userId: string,
+    patch: {
+      readonly availability?: string | null | undefined;
+      readonly text?: string | null | undefined;
+      readonly emoji?: string | null | undefined;
+      readonly expiresInMs?: number | null | undefined;
+    },
+    wallNow: number,
+  ): void {
+    const status = { ...this.statusOf(userId) };
+    if (patch.availability !== undefined) status.availability = patch.availability ?? "available";
+    if (patch.text !== undefined) status.text = patch.text ?? undefined;
+    if (patch.emoji !== undefined) status.emoji = patch.emoji ?? undefined;
+    if (patch.expiresInMs === null) status.expiresAt = undefined;
+    else if (patch.expiresInMs !== undefined) status.expiresAt = wallNow + patch.expiresInMs;
+    this.statuses.set(userId, status);
+  }
+
+  /** Statuses whose time is over are the default again. */
+  expireStatuses(wallNow: number): void {
+    for (const [userId, { expiresAt }] of this.statuses) {
+      if (expiresAt !== undefined && expiresAt <= wallNow) this.statuses.delete(userId);
+    }
+  }
+
   counts() {
-    const visible = this.sessions.filter(isVisible);
-    const reported = this.sessions.map(report);
+    const sessions = this.sessions.filter((each) => this.statusOf(each.userId).availability !== "invisible");
+    const visible = sessions.filter(isVisible);
+    const reported = sessions.map(report);
     return {
-      users: new Set(this.sessions.map((each) => each.userId)).size,
-      sessions: this.sessions.length,
+      users: new Set(sessions.map((each) => each.userId)).size,
+      sessions: sessions.length,
       widgets: visible.length,
-      backgroundSessions: this.sessions.length - visible.length,
+      backgroundSessions: sessions.length - visible.length,
       focused: reported.filter((each) => each.hasFocus).length,
       typing: reported.filter((each) => each.isTyping).length,
     };
@@ -197,7 +262,16 @@ function report(session: OracleSession) {
   };
 }
 
+function pickFields(session: Record<string, unknown>, fields: readonly string[] | null | undefined) {
+  if (!fields) return session;
+  return Object.fromEntries(Object.entries(session).filter(([name]) => fields.includes(name)));
+}
+
 function matches(session: OracleSession, filter: OracleFilter): boolean {
+  for (const [key, values] of Object.entries(filter.custom ?? {})) {
+    const value = session.custom.get(key);
+    if (value === undefined || ![values].flat().includes(value)) return false;
+  }
   const { hasFocus, isTyping, selectedConversationId } = report(session);
   if (filter.selectedConversationId !== undefined && filter.selectedConversationId !== selectedConversationId)
     return false;

@@ -50,9 +50,12 @@ const EXPECTED: Record<PackageName, Expected> = {
       ...DOCUMENTS,
       "package.json",
       "src/client/README.md",
+      "src/react/README.md",
     ].sort(),
     sourceOf: (path) => path.replace(/^dist/, "src").replace(/\.js$/, ".ts"),
-    sources: SOURCES.filter((name) => !/^src\/(?:dashboard|react)\/|^src\/client\/index\.ts$/.test(name)),
+    sources: SOURCES.filter(
+      (name) => !/^src\/(?:dashboard|react)\/|^src\/client\/(?:index|others)\.ts$/.test(name),
+    ),
   },
   "@presence-gateway/client": {
     bytes: 50_000,

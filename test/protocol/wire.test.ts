@@ -41,6 +41,7 @@ describe("the schemas agree with the plain types, field by field", () => {
     expectTypeOf<InputOf<"subscribe">>().toEqualTypeOf<SentAs<"subscribe">>();
     expectTypeOf<InputOf<"unsubscribe">>().toEqualTypeOf<SentAs<"unsubscribe">>();
     expectTypeOf<InputOf<"query">>().toEqualTypeOf<SentAs<"query">>();
+    expectTypeOf<InputOf<"status">>().toEqualTypeOf<SentAs<"status">>();
     expectTypeOf<InputOf<"connect">>().toEqualTypeOf<SentAs<"connect">>();
     expectTypeOf<InputOf<"refresh">>().toEqualTypeOf<SentAs<"refresh">>();
     expectTypeOf<InputOf<"ping">>().toEqualTypeOf<SentAs<"ping">>();
@@ -56,6 +57,7 @@ describe("the schemas agree with the plain types, field by field", () => {
     expectTypeOf<SchemaOf<"resumed">>().toEqualTypeOf<Received<"resumed">>();
     expectTypeOf<SchemaOf<"diff">>().toEqualTypeOf<Received<"diff">>();
     expectTypeOf<SchemaOf<"result">>().toEqualTypeOf<Received<"result">>();
+    expectTypeOf<SchemaOf<"count">>().toEqualTypeOf<Received<"count">>();
     expectTypeOf<SchemaOf<"ok">>().toEqualTypeOf<Received<"ok">>();
     expectTypeOf<SchemaOf<"pong">>().toEqualTypeOf<Received<"pong">>();
     expectTypeOf<SchemaOf<"token_expiring">>().toEqualTypeOf<Received<"token_expiring">>();
@@ -66,7 +68,7 @@ describe("the schemas agree with the plain types, field by field", () => {
   it("of users and their sessions, over HTTP too", () => {
     expectTypeOf<Plain<z.output<typeof bodies.Presence>>>().toEqualTypeOf<Plain<PresenceValue>>();
     expectTypeOf<Plain<z.output<typeof bodies.PresenceSession>>>().toEqualTypeOf<Plain<PresenceSession>>();
-    expectTypeOf<keyof Omit<PresenceSession, "sessionId"> | "visible">().toEqualTypeOf<
+    expectTypeOf<keyof Omit<PresenceSession, "sessionId"> | "visible" | "isIdle">().toEqualTypeOf<
       keyof Omit<SessionState, "customBytes">
     >();
     expectTypeOf<keyof SessionPatch>().toEqualTypeOf<keyof Omit<SessionState, "customBytes">>();
@@ -93,10 +95,10 @@ it("the wire is that of this version of the protocol", () => {
   const hashes = Object.fromEntries(Object.entries(schemas).map(([name, schema]) => [name, hashOf(schema)]));
   expect({ SUBPROTOCOL, ...hashes }, WHAT_TO_DO).toEqual({
     SUBPROTOCOL: "presence.v1",
-    clientMessages: "9a1720b18e4fbf8b",
-    filter: "7df3c8bbda3e4789",
-    serverMessages: "0d349e653fc06ad9",
-    bodies: "92f84a76d53b58ec",
+    clientMessages: "8e304f33a0cd8bdb",
+    filter: "4edbbfcbfc93eb03",
+    serverMessages: "14611a7275113398",
+    bodies: "1f7891a4cc720ca8",
     closeCodes: "d4f0cb06a4a25331",
     errorCodes: "5419d9ea7092b364",
   });

@@ -29,7 +29,8 @@ export function framedRequests(text: string): FramedRequest[] {
     if (read === "no request") break;
     requests.push({ path, body: read?.body });
     if (read === undefined) break;
-    rest = read.rest;
+    // A server ignores empty lines before a request (section 2.2), with line ends as its parser takes them.
+    rest = read.rest.replace(/^[\r\n]+/, "");
   }
   return requests;
 }

@@ -24,6 +24,7 @@ export class SessionRow implements Session {
   selectedConversationId: string | null;
   hasFocus: boolean;
   isTyping: boolean;
+  isIdle: boolean;
   custom: Custom;
   customBytes: number;
   flagBits: FlagBits;
@@ -48,9 +49,10 @@ export class SessionRow implements Session {
     this.selectedConversationId = state.selectedConversationId;
     this.hasFocus = state.hasFocus;
     this.isTyping = state.isTyping;
+    this.isIdle = state.isIdle;
     this.custom = state.custom;
     this.customBytes = state.customBytes;
-    this.flagBits = flagBitsOf(kind, state);
+    this.flagBits = flagBitsOf(kind, state, user.isInvisible);
     this.connection = connection;
     this.ownership = ownership;
   }
@@ -60,6 +62,7 @@ export class SessionRow implements Session {
     this.selectedConversationId = state.selectedConversationId;
     this.hasFocus = state.hasFocus;
     this.isTyping = state.isTyping;
+    this.isIdle = state.isIdle;
     this.custom = state.custom;
     this.customBytes = state.customBytes;
     this.flagBits = flagBits;

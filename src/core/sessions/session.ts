@@ -1,6 +1,7 @@
 import type { EncodedEntry } from "../../protocol/codec.ts";
 import { customBytesAfter, EMPTY_CUSTOM_BYTES } from "../../protocol/rules.ts";
-import type { CustomPatch, SessionKind, SessionPatch } from "../../protocol/wire.ts";
+import type { CustomPatch, SessionField, SessionKind, SessionPatch } from "../../protocol/wire.ts";
+import type { Status, StatusSet } from "./status.ts";
 
 export type Custom = Readonly<Record<string, string>>;
 
@@ -10,6 +11,8 @@ export interface SessionState {
   readonly selectedConversationId: string | null;
   readonly hasFocus: boolean;
   readonly isTyping: boolean;
+  /** Nobody has touched the page for a while. It shows in the status of the user only. */
+  readonly isIdle: boolean;
   readonly custom: Custom;
   /**
    * The length of `custom` as JSON, in bytes of UTF-8. It is stored, so that checking a patch reads only the
@@ -25,17 +28,20 @@ export const NEW_SESSION: SessionState = {
   selectedConversationId: null,
   hasFocus: false,
   isTyping: false,
+  isIdle: false,
   custom: NO_CUSTOM,
   customBytes: EMPTY_CUSTOM_BYTES,
 };
 
 /**
- * The flag bits hold everything that filters ask about a session, except its conversation: whether it is a
- * visible widget, has the focus, is typing. A hidden widget counts as neither focused nor typing. The eight
- * values partition all sessions, and a filter is the set of values that it matches.
+ * The flag bits hold what filters ask about a session, except its conversation and `custom`: whether its user
+ * is invisible, whether it is a visible widget, has the focus, is typing. A hidden widget counts as neither
+ * focused nor typing. The sixteen values partition all sessions, and a filter is the set of values that it
+ * matches. So a filter that does not ask for invisible users never comes across them.
  */
 export type FlagBits = number;
-export const FLAG_VALUES = 8;
+export const FLAG_VALUES = 16;
+export const INVISIBLE_BIT = 8;
 export const VISIBLE_BIT = 4;
 export const FOCUSED_BIT = 2;
 export const TYPING_BIT = 1;
@@ -94,9 +100,21 @@ export interface RemoteSession {
   readonly state: SessionState;
 }
 
-/** Chooses the sessions that an entry lists. */
+/** The fields of a session that an entry can list, as bits of a set. */
+export const FIELD_BIT: Readonly<Record<SessionField, number>> = {
+  selectedConversationId: 1,
+  custom: 2,
+  hasFocus: 4,
+  isTyping: 8,
+  sessionId: 16,
+};
+export const ALL_FIELDS = 31;
+
+/** Chooses what an entry shows. */
 export interface SessionMatcher {
   matches(session: Session): boolean;
+  /** The fields of each session, a set of `FIELD_BIT`; 0: the entry lists no sessions. */
+  readonly fields: number;
 }
 
 /**
@@ -111,6 +129,12 @@ export interface User {
   readonly visibleWidgets: number;
   /** The sum of `customBytes` of all sessions. */
   readonly customBytes: number;
+  /** What the user has declared. */
+  readonly status: Status;
+  /** The status that others see, as its bit; see `STATUS_BIT`. */
+  readonly statusBit: StatusSet;
+  /** Whether others see the user as offline. */
+  readonly isInvisible: boolean;
   /**
    * True: no view over all conversations names this user in `userIds`. The views set it, so that a change of
    * such a user skips the lookup among all named users.
@@ -121,20 +145,24 @@ export interface User {
 
   /**
    * The user's entry in `data`, `"alice":{"status":"online",…}`. It lists the sessions that match, in the
-   * order in which they were opened, as far as they fit into a message.
+   * order in which they were opened, as far as they fit into a message, with the fields that the matcher
+   * chooses.
    */
   encodedEntry(matcher: SessionMatcher): EncodedEntry;
 }
 
-export function flagBitsOf(kind: SessionKind, state: SessionState): FlagBits {
+export function flagBitsOf(kind: SessionKind, state: SessionState, isInvisible = false): FlagBits {
   const { visible, hasFocus, isTyping } = state;
-  if (kind === "widget" && !visible) return 0;
-  return (kind === "widget" ? VISIBLE_BIT : 0) | (hasFocus ? FOCUSED_BIT : 0) | (isTyping ? TYPING_BIT : 0);
+  const bits = isInvisible ? INVISIBLE_BIT : 0;
+  if (kind === "widget" && !visible) return bits;
+  return (
+    bits | (kind === "widget" ? VISIBLE_BIT : 0) | (hasFocus ? FOCUSED_BIT : 0) | (isTyping ? TYPING_BIT : 0)
+  );
 }
 
 /**
- * The state after a patch; the same object if nothing changed. Selecting another conversation ends typing,
- * unless the patch sets it again.
+ * The state after a patch; the same object if nothing changed. Selecting another conversation ends typing, and
+ * typing or gaining the focus ends idleness, unless the patch sets them.
  */
 export function patchState(state: SessionState, patch: SessionPatch): SessionState {
   const visible = patch.visible ?? state.visible;
@@ -144,18 +172,21 @@ export function patchState(state: SessionState, patch: SessionPatch): SessionSta
   const moved = requested !== undefined && requested !== state.selectedConversationId;
   const isTyping = patch.isTyping ?? (moved ? false : state.isTyping);
   const custom = patch.custom === undefined ? state.custom : patchCustom(state.custom, patch.custom);
+  const isActive = patch.isTyping === true || (patch.hasFocus === true && !state.hasFocus);
+  const isIdle = patch.isIdle ?? (isActive ? false : state.isIdle);
   const isSameCustom = custom === state.custom;
   if (
     !moved &&
     visible === state.visible &&
     hasFocus === state.hasFocus &&
     isTyping === state.isTyping &&
+    isIdle === state.isIdle &&
     isSameCustom
   ) {
     return state;
   }
   const customBytes = isSameCustom ? state.customBytes : bytesAfter(state, patch);
-  return { visible, selectedConversationId, hasFocus, isTyping, custom, customBytes };
+  return { visible, selectedConversationId, hasFocus, isTyping, isIdle, custom, customBytes };
 }
 
 /**

@@ -1,7 +1,10 @@
 import type { EncodedEntry } from "../../protocol/codec.ts";
 import { MAX_LISTED_BYTES, textBytes } from "../../protocol/rules.ts";
+import type { PresenceSession } from "../../protocol/wire.ts";
 import { append } from "../collections/append.ts";
 import {
+  ALL_FIELDS,
+  FIELD_BIT,
   FOCUSED_BIT,
   type Session,
   type SessionMatcher,
@@ -10,6 +13,7 @@ import {
   VISIBLE_BIT,
   wasOpenedBefore,
 } from "./session.ts";
+import { DEFAULT_STATUS, effectiveStatus, STATUS_BIT, type Status, type StatusSet } from "./status.ts";
 
 /** The table's own record of a user. Everyone else reads a `User`. */
 export class UserRow implements User {
@@ -17,16 +21,36 @@ export class UserRow implements User {
   sessions: Session[] = [];
   visibleWidgets = 0;
   customBytes = 0;
+  status: Status;
+  statusBit: StatusSet;
+  isInvisible: boolean;
+  /** How many of the sessions are idle. */
+  idleSessions = 0;
   hasNoNamedViews = false;
   lastWalk = 0;
   /**
-   * Entries encoded since the last change, in pairs: the set of sessions that an entry lists, and its text.
+   * Entries encoded since the last change, in threes: the set of sessions that an entry lists, the set of
+   * fields, and the text.
    */
   #entries: (number | string)[] | undefined;
   #cachedChars = 0;
 
-  constructor(userId: string) {
+  constructor(userId: string, status: Status = DEFAULT_STATUS) {
     this.userId = userId;
+    this.status = status;
+    this.statusBit = STATUS_BIT[effectiveStatus(status.availability, false)];
+    this.isInvisible = status.availability === "invisible";
+  }
+
+  /** Must be called when the status, or the number of sessions or of idle ones, has changed. */
+  updateStatusBit(): void {
+    this.statusBit = STATUS_BIT[this.#effectiveStatus];
+    this.isInvisible = this.status.availability === "invisible";
+  }
+
+  get #effectiveStatus() {
+    const { sessions, idleSessions } = this;
+    return effectiveStatus(this.status.availability, idleSessions > 0 && idleSessions === sessions.length);
   }
 
   /** Adds a session: at the end, or before the sessions that were opened after it on other nodes. */
@@ -45,17 +69,19 @@ export class UserRow implements User {
   }
 
   /**
-   * Encoded once for each change and set of matching sessions: diffs, snapshots and results share the text.
+   * Encoded once for each change, set of matching sessions and set of fields: diffs, snapshots and results
+   * share the text.
    */
   encodedEntry(matcher: SessionMatcher): EncodedEntry {
-    const listed = this.#listed(matcher);
+    const { fields } = matcher;
+    const listed = fields === 0 ? 0 : this.#listed(matcher);
     this.#entries ??= [];
     const entries = this.#entries;
-    for (let i = 0; i < entries.length; i += 2)
-      if (entries[i] === listed) return entries[i + 1] as EncodedEntry;
+    for (let i = 0; i < entries.length; i += 3)
+      if (entries[i] === listed && entries[i + 1] === fields) return entries[i + 2] as EncodedEntry;
     const entry = this.#encode(matcher);
-    if (entries.length < 2 * MAX_CACHED && this.#cachedChars < MAX_CACHED_CHARS) {
-      entries.push(listed, entry);
+    if (entries.length < 3 * MAX_CACHED && this.#cachedChars < MAX_CACHED_CHARS) {
+      entries.push(listed, fields, entry);
       this.#cachedChars += entry.length;
     }
     return entry;
@@ -80,6 +106,9 @@ export class UserRow implements User {
   }
 
   #encode(matcher: SessionMatcher): EncodedEntry {
+    const head = this.#head();
+    const { fields } = matcher;
+    if (fields === 0) return `${head}}`;
     let background = "";
     let widgets = "";
     let bytes = 0;
@@ -90,19 +119,20 @@ export class UserRow implements User {
       if (this.sessions.length > SURELY_FIT) bytes += bytesOf(session);
       if (bytes > MAX_LISTED_BYTES) break;
       if ((session.flagBits & VISIBLE_BIT) !== 0)
-        widgets += (widgets === "" ? "" : ",") + encodeSession(session);
-      else background += (background === "" ? "" : ",") + encodeSession(session);
+        widgets += (widgets === "" ? "" : ",") + encodeSession(session, fields);
+      else background += (background === "" ? "" : ",") + encodeSession(session, fields);
     }
-    const id = JSON.stringify(this.userId);
     // `join` makes a flat string. V8 stores a concatenation as a tree of its parts, and flattens it at use.
-    return [
-      id,
-      ':{"status":"online","backgroundSessions":[',
-      background,
-      '],"widgets":[',
-      widgets,
-      "]}",
-    ].join("");
+    return [head, ',"backgroundSessions":[', background, '],"widgets":[', widgets, "]}"].join("");
+  }
+
+  /** `"alice":{"status":"busy","statusText":"in a call"`, the part that is the same for all matchers. */
+  #head(): string {
+    const { text, emoji } = this.status;
+    let head = `${JSON.stringify(this.userId)}:{"status":"${this.#effectiveStatus}"`;
+    if (text !== undefined) head += `,"statusText":${JSON.stringify(text)}`;
+    if (emoji !== undefined) head += `,"statusEmoji":${JSON.stringify(emoji)}`;
+    return head;
   }
 }
 
@@ -126,7 +156,20 @@ function bytesOf({ selectedConversationId, sessionId, customBytes }: Session): n
   return NAMES_BYTES + textBytes(selectedConversationId ?? "") + textBytes(sessionId) + customBytes;
 }
 
-function encodeSession(session: Session): string {
+function encodeSession(session: Session, fields: number): string {
+  if (fields !== ALL_FIELDS) return encodeFields(session, fields);
   const { selectedConversationId, custom } = session;
   return `{"selectedConversationId":${JSON.stringify(selectedConversationId)},"custom":${JSON.stringify(custom)},"hasFocus":${(session.flagBits & FOCUSED_BIT) !== 0},"isTyping":${(session.flagBits & TYPING_BIT) !== 0},"sessionId":${JSON.stringify(session.sessionId)}}`;
+}
+
+function encodeFields(session: Session, fields: number): string {
+  const { selectedConversationId, custom, sessionId, flagBits } = session;
+  const chosen: Partial<PresenceSession> = {
+    ...((fields & FIELD_BIT.selectedConversationId) !== 0 && { selectedConversationId }),
+    ...((fields & FIELD_BIT.custom) !== 0 && { custom }),
+    ...((fields & FIELD_BIT.hasFocus) !== 0 && { hasFocus: (flagBits & FOCUSED_BIT) !== 0 }),
+    ...((fields & FIELD_BIT.isTyping) !== 0 && { isTyping: (flagBits & TYPING_BIT) !== 0 }),
+    ...((fields & FIELD_BIT.sessionId) !== 0 && { sessionId }),
+  };
+  return JSON.stringify(chosen);
 }

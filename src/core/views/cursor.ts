@@ -47,9 +47,10 @@ export class Cursor {
    * names are few, so they are always visited at once.
    */
   #begin(count: number, visit: (user: User) => void): readonly Session[] | undefined {
-    const { userIds, conversationId, flagSet } = this.#filter;
-    const bucket = userIds === undefined ? this.#table.bucket(conversationId) : undefined;
-    if (bucket !== undefined && bucket.size > count) return bucket.list(flagSet);
+    if (this.#filter.userIds === undefined) {
+      const candidates = this.#filter.candidates(this.#table);
+      if (candidates.size > count) return candidates.list();
+    }
     this.#filter.forEachUser(this.#table, visit);
     return undefined;
   }

@@ -66,7 +66,7 @@ export class ViewRegistry {
   readonly #intervalMs: number;
   readonly #makeName: () => string;
   readonly #byKey = new Map<string, View>();
-  readonly #index = new ViewIndex();
+  readonly #index: ViewIndex;
   /** Views whose initial members are not all hydrated. */
   readonly #hydrating = new Set<View>();
   /** Views to flush, in the order in which they were marked. Costly views have a queue of their own. */
@@ -93,6 +93,7 @@ export class ViewRegistry {
 
   constructor(table: ReadonlyTable, intervalMs: number, makeName: () => string) {
     this.#table = table;
+    this.#index = new ViewIndex(table.customIndex);
     this.#intervalMs = intervalMs;
     this.#makeName = makeName;
   }

@@ -23,9 +23,13 @@ const SAMPLE = 1_000;
 /** The extrapolation counts an entry as at most this many times the median. */
 const OUTLIER = 4;
 
-/** Bytes that a filter keeps: its ids, in a set and in its key. */
-export function filterBytes({ conversationId, userIds }: CompiledFilter): number {
+/** Bytes that a filter keeps: its ids and values, in sets and in its key. */
+export function filterBytes({ conversationId, userIds, custom }: CompiledFilter): number {
   let bytes = VIEW_BYTES + 2 * (conversationId?.length ?? 0);
+  for (const [key, values] of custom ?? []) {
+    bytes += ID_BYTES + 2 * key.length;
+    for (const value of values) bytes += ID_BYTES + 2 * value.length;
+  }
   for (const userId of userIds ?? []) bytes += ID_BYTES + 2 * userId.length;
   return bytes;
 }
@@ -56,7 +60,7 @@ function sum(numbers: readonly number[]): number {
 export function minResultBytes(filter: CompiledFilter, table: ReadonlyTable): number {
   if (filter.userIds !== undefined) return 0;
   const matching = matchingSessions(filter, table);
-  return matching <= HYDRATE_AT_ONCE ? 0 : matching * MIN_SESSION_BYTES;
+  return matching <= HYDRATE_AT_ONCE || filter.fields === 0 ? 0 : matching * MIN_SESSION_BYTES;
 }
 
 /**
@@ -77,7 +81,7 @@ export function cursorBytes(filter: CompiledFilter, table: ReadonlyTable): numbe
   return count <= HYDRATE_AT_ONCE ? 0 : count * WALKED_BYTES;
 }
 
-/** How many sessions a filter without ids matches: an upper bound for the users in its result. */
-function matchingSessions({ conversationId, flagSet }: CompiledFilter, table: ReadonlyTable): number {
-  return table.bucket(conversationId)?.countIn(flagSet) ?? 0;
+/** How many sessions a filter without ids checks: an upper bound for the users in its result. */
+function matchingSessions(filter: CompiledFilter, table: ReadonlyTable): number {
+  return filter.candidates(table).size;
 }

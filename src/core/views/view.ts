@@ -1,5 +1,6 @@
-import { type EncodedEntry, encodeDiff } from "../../protocol/codec.ts";
+import { type EncodedEntry, encodeCount, encodeDiff } from "../../protocol/codec.ts";
 import type { LeaveCause } from "../../protocol/codes.ts";
+import type { User } from "../sessions/session.ts";
 import type { Change, ReadonlyTable } from "../sessions/table.ts";
 import type { CompiledFilter } from "./compiled-filter.ts";
 import { Cursor } from "./cursor.ts";
@@ -110,9 +111,8 @@ export class View {
    * @throws What encoding a user throws. The view is unusable then.
    */
   hydrate(count: number): boolean {
-    const { filter } = this;
     const isDone = this.#cursor!.step(count, (user) => {
-      const entry = user.encodedEntry(filter);
+      const entry = this.#encode(user);
       this.#length += entry.length - (this.#members.get(user.userId)?.length ?? 0);
       this.#members.set(user.userId, entry);
       this.#hydrated?.push(entry);
@@ -143,8 +143,7 @@ export class View {
    */
   markDirty(change: Change, now: number): "marked" | "coalesced" | "unaffected" {
     const { filter } = this;
-    const affectsFlags = (filter.flagSet & change.flagSet) !== 0;
-    if (!affectsFlags && !(change.visibilityFlipped && filter.includeBackground)) return "unaffected";
+    if (!filter.isAffectedBy(change)) return "unaffected";
     const { userId } = change.user;
     const mark = this.#marks.get(userId);
     const wasIn = mark === undefined ? this.#members.has(userId) : mark === PRESENT;
@@ -192,9 +191,7 @@ export class View {
         left.set(userId, mark ?? "changed");
       }
     }
-    const version = this.#version + 1;
-    const diff =
-      entries.length === 0 ? undefined : { version, text: encodeDiff(this.name, version, entries, left) };
+    const diff = this.#encodeChange(entries, left, entered.length - left.size);
 
     // From here on nothing can fail.
     for (let i = 0; i < entered.length; i++) this.#members.set(enteredIds[i]!, entered[i]!);
@@ -203,7 +200,7 @@ export class View {
     this.#unmarkAllBut(failed);
     this.hasLeftOut = failed !== undefined;
     if (diff !== undefined) {
-      this.#version = version;
+      this.#version = diff.version;
       this.#log.push(diff);
     } else if (failed === undefined) return UNCHANGED;
     return { diff, changes: entries.length, errors: errors ?? NO_ERRORS };
@@ -212,7 +209,30 @@ export class View {
   /** The user's entry in the result; undefined for a user who is not in it. */
   #entryOf(userId: string): EncodedEntry | undefined {
     const user = this.#table.user(userId);
-    return user !== undefined && this.filter.includes(user) ? user.encodedEntry(this.filter) : undefined;
+    return user !== undefined && this.filter.includes(user) ? this.#encode(user) : undefined;
+  }
+
+  /** A count needs no entries, only who is there. */
+  #encode(user: User): EncodedEntry {
+    return this.filter.isCount ? "" : user.encodedEntry(this.filter);
+  }
+
+  /**
+   * The change to the next version; undefined if there is none. `grown`: how many more users are in the
+   * result of a count.
+   */
+  #encodeChange(
+    entries: readonly EncodedEntry[],
+    left: ReadonlyMap<string, LeaveCause>,
+    grown: number,
+  ): Diff | undefined {
+    const version = this.#version + 1;
+    if (this.filter.isCount) {
+      return grown === 0 ? undefined : { version, text: encodeCount(this.name, version, this.size + grown) };
+    }
+    return entries.length === 0
+      ? undefined
+      : { version, text: encodeDiff(this.name, version, entries, left) };
   }
 
   #unmarkAllBut(userIds: readonly string[] | undefined): void {

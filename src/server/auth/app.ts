@@ -2,6 +2,7 @@ import { createSecretKey, hash, type KeyObject, timingSafeEqual } from "node:cry
 import { z } from "zod";
 import { length } from "../../protocol/bounds.ts";
 import { Id } from "../../protocol/ids.ts";
+import { MAX_CUSTOM_KEY_LENGTH } from "../../protocol/rules.ts";
 import { KnownTokens } from "./known-tokens.ts";
 
 /** A scheme that `URL` knows no origin of: an app's own, an extension's, or `file:`, whose host is empty. */
@@ -24,6 +25,9 @@ const Origin = z.string().refine(isOrigin, {
 
 const Secret = z.string().check(length(1, 1024, "must have 1 to 1024 characters"));
 
+/** The most keys of `custom` that an app may have indexed. Each change looks up its value of each key. */
+const MAX_INDEXED_CUSTOM = 8;
+
 /** The most shards that the nodes of a cluster may use. Each shard is a log in Redis. */
 export const MAX_SHARDS = 256;
 
@@ -34,6 +38,17 @@ export const AppConfig = z.strictObject({
   allowedOrigins: z.array(Origin).optional(),
   userGrant: z.literal("all").optional(),
   requireExp: z.boolean().optional(),
+  /** Keys of `custom` by which sessions are indexed, so that filters may ask for their values alone. */
+  indexedCustom: z
+    .array(
+      z
+        .string()
+        .check(length(0, MAX_CUSTOM_KEY_LENGTH, `must have at most ${MAX_CUSTOM_KEY_LENGTH} characters`)),
+    )
+    .check(length(0, MAX_INDEXED_CUSTOM, `must have at most ${MAX_INDEXED_CUSTOM} keys`))
+    .optional(),
+  /** Whether to keep when users were last seen. */
+  lastSeen: z.boolean().optional(),
   /** Over how many of the cluster's shards its users are spread. */
   shards: z.int().min(1).max(MAX_SHARDS).optional(),
 });
@@ -44,6 +59,8 @@ export class App {
   readonly id: string;
   readonly grantsAll: boolean;
   readonly requireExp: boolean;
+  readonly indexedCustom: readonly string[];
+  readonly keepsLastSeen: boolean;
   readonly keys: readonly KeyObject[];
   readonly knownTokens = new KnownTokens();
   readonly #digests: readonly Buffer[];
@@ -53,6 +70,8 @@ export class App {
     this.id = config.id;
     this.grantsAll = config.userGrant === "all";
     this.requireExp = config.requireExp ?? false;
+    this.indexedCustom = config.indexedCustom ?? [];
+    this.keepsLastSeen = config.lastSeen ?? false;
     this.keys = config.secrets.map((secret) => createSecretKey(secret, "utf8"));
     this.#digests = config.secrets.map(digest);
     this.#origins = config.allowedOrigins && new Set(config.allowedOrigins);

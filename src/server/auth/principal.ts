@@ -7,6 +7,8 @@ export type Grant =
       readonly kind: "some";
       readonly userIds: ReadonlySet<string>;
       readonly conversationIds: ReadonlySet<string>;
+      /** The number of users in any result. */
+      readonly counts: boolean;
     };
 
 /** The identity that a verified token or secret proves. `exp`: seconds since 1970. */
@@ -21,9 +23,12 @@ export type Principal =
 
 /** Whether the filter asks only for what the principal may see. */
 export function mayWatch(principal: Principal, filter: CompiledFilter): boolean {
-  if (principal.kind === "app" || principal.grant.kind === "all") return true;
+  if (principal.kind === "app") return true;
   const { userId, grant } = principal;
-  const { conversationId, userIds } = filter;
+  const { conversationId, userIds, showsInvisible, isCount } = filter;
+  if (showsInvisible) return userIds?.size === 1 && userIds.has(userId);
+  if (grant.kind === "all") return true;
+  if (grant.counts && isCount && userIds === undefined) return true;
   if (typeof conversationId === "string" && grant.conversationIds.has(conversationId)) return true;
   if (userIds === undefined) return false;
   for (const asked of userIds) if (asked !== userId && !grant.userIds.has(asked)) return false;

@@ -15,7 +15,11 @@ export type Verified =
 
 const Read = z.union([
   z.literal("all"),
-  z.strictObject({ userIds: z.array(Id).optional(), conversationIds: z.array(Id).optional() }),
+  z.strictObject({
+    userIds: z.array(Id).optional(),
+    conversationIds: z.array(Id).optional(),
+    counts: z.boolean().optional(),
+  }),
 ]);
 
 const registered = {
@@ -82,7 +86,12 @@ function setOf(ids: readonly string[] | undefined): ReadonlySet<string> {
 
 function toGrant(read: z.output<typeof Read> | undefined): Grant {
   if (read === "all") return ALL;
-  return { kind: "some", userIds: setOf(read?.userIds), conversationIds: setOf(read?.conversationIds) };
+  return {
+    kind: "some",
+    userIds: setOf(read?.userIds),
+    conversationIds: setOf(read?.conversationIds),
+    counts: read?.counts ?? false,
+  };
 }
 
 function refuse(reason: string): Verified {

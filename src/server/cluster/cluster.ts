@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { NODE_NUMBERS } from "../../core/sessions/profile.ts";
 import type { Clock } from "../clock.ts";
 import type { GatewayNode } from "../gateway/gateway-node.ts";
 import type { Replication, ReplicationSink } from "../gateway/replication.ts";
@@ -16,6 +17,10 @@ export interface ClusterOptions {
   readonly nodeId: string;
   readonly leaseMs: number;
   readonly windowMs: number;
+  /** How long the profile of a user who is offline is kept. */
+  readonly retentionMs: number;
+  /** How many profiles Redis keeps for each shard. */
+  readonly maxProfiles: number;
   readonly clock: Clock;
   readonly makeId: () => string;
   readonly log: ClusterLog;
@@ -89,11 +94,13 @@ export class Cluster implements Replication {
   readonly #full = new Set<number>();
   readonly #memory: RedisMemoryCheck;
   #left: (() => void) | undefined;
+  readonly #nodeNumber: number;
 
   constructor(options: ClusterOptions) {
     this.#options = options;
     this.#layout = new Shards(options.shards, options.apps);
     const { log, maxLogBytes = DEFAULT_LOG_BYTES } = options;
+    this.#nodeNumber = createHash("sha256").update(options.nodeId).digest().readUInt32BE() % NODE_NUMBERS;
     this.#memory = new RedisMemoryCheck(maxLogBytes, (details, message) => log.warn(details, message));
   }
 
@@ -147,6 +154,7 @@ export class Cluster implements Replication {
       (userId) => replicator(this.#layout.find(appId, userId)!)!,
       // Before the start, no session can have lost its socket.
       (now) => shards.every((shard) => replicator(shard)?.canExpireSessions(now) ?? true),
+      this.#nodeNumber,
     );
   }
 
@@ -186,6 +194,8 @@ export class Cluster implements Replication {
       nodeId,
       leaseMs,
       windowMs,
+      retentionMs,
+      maxProfiles,
       clock,
       makeId,
       maxLogLength = DEFAULT_LOG_LENGTH,
@@ -202,6 +212,7 @@ export class Cluster implements Replication {
       nodeId,
       leaseMs,
       windowMs,
+      retentionMs,
       makeId,
       presence,
       wakeBy: (due) => link?.wakeBy(due),
@@ -210,7 +221,8 @@ export class Cluster implements Replication {
     let isDisconnected = false;
     link = new Link({
       connect: async () => {
-        const redisLog = await RedisLog.connect({ urls: redisUrls, shard, maxLogLength, maxLogBytes });
+        const limits = { maxLogLength, maxLogBytes, maxProfiles };
+        const redisLog = await RedisLog.connect({ urls: redisUrls, shard, ...limits });
         this.#memory.check(redisLog.url, shard);
         return redisLog;
       },

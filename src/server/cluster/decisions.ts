@@ -69,13 +69,25 @@
  * | F2 | the same, but the session has ended or is own by now | ignore |
  * | F3 | row of this node that still has no session, nothing unconfirmed | writeEnd |
  * | F4 | the same, but the session is own by now, or something is unconfirmed | ignore |
+ *
+ * Profiles are no sessions: nobody owns one, and the last writer wins. Versions order the writers; see
+ * `nextVersion`. Of equal versions, which two nodes may choose in one millisecond, the one in the log wins.
+ *
+ * | | profile | effect |
+ * |---|---|---|
+ * | P1 | of a higher version than this node knows, or of the same version and different | applyProfile |
+ * | P2 | scanned, of a lower version | writeProfile |
+ * | P3 | otherwise | ignore |
+ * | P4 | all were read, and none was that of a user whom this node knows, nothing unconfirmed | writeProfile |
+ * | P5 | otherwise, or this node only knows that there is none | ignore |
  */
 
+import { isBlank, isSameProfile, type Profile } from "../../core/sessions/profile.ts";
 import { MAX_OWNERSHIP_NUMBER, type RemoteSession, type Session } from "../../core/sessions/session.ts";
 import type { EndCause } from "../../protocol/codes.ts";
 import type { Effect } from "./effect.ts";
 import type { OpKind } from "./log.ts";
-import type { SessionRecord } from "./record.ts";
+import type { ProfileRecord, SessionRecord } from "./record.ts";
 
 /** What this node knows at the moment of a decision. Nothing here changes anything. */
 export interface Knowledge {
@@ -100,13 +112,14 @@ export interface Knowledge {
 }
 
 /** A record as it was read: from an entry of the log, or as a row in a scan. */
-export interface ReceivedRecord {
+export interface Received<R> {
   readonly source: "log" | "scan";
   readonly writer: string;
   readonly appId: string;
   readonly sessionId: string;
-  readonly record: SessionRecord;
+  readonly record: R;
 }
+export type ReceivedRecord = Received<SessionRecord>;
 
 /** An operation of this node that was read back. */
 export interface ConfirmedOp {
@@ -176,8 +189,31 @@ function decideEnd(appId: string, session: Session | undefined, cause: EndCause,
   return { do: "writeAgain", kind: "open", appId, session };
 }
 
+/** P1 to P3. `known`: what this node knows about the user. */
+export function decideProfile({ appId, source, record }: Received<ProfileRecord>, known: Profile): Effect {
+  const { userId, profile } = record;
+  if (profile.version > known.version) return { do: "applyProfile", appId, userId, profile };
+  if (profile.version === known.version) {
+    return isSameProfile(profile, known) ? IGNORE : { do: "applyProfile", appId, userId, profile };
+  }
+  return source === "scan" ? { do: "writeProfile", appId, userId, profile: known } : IGNORE;
+}
+
+/** P4 and P5: all rows and profiles were read. */
+export function decideUnheardProfile(
+  appId: string,
+  userId: string,
+  key: string,
+  profile: Profile,
+  node: Knowledge,
+): Effect {
+  if (isBlank(profile) || node.hasHeard(key) || node.hasUnconfirmedWrite(key)) return IGNORE;
+  return { do: "writeProfile", appId, userId, profile };
+}
+
 export function decideConfirmation(op: ConfirmedOp, session: Session | undefined, node: Knowledge): Effect {
   const { kind, appId, sessionId, cause, isDone } = op;
+  if (kind === "profile") return IGNORE;
   if (!isDone) return decideRefusal(kind, appId, session, node);
   if (kind === "end" || kind === "forceEnd") {
     return session === undefined || isOwn(session) ? IGNORE : { do: "removeRow", appId, session, cause };
@@ -232,6 +268,7 @@ function hasState(session: Session, { state, lostAt }: RemoteSession): boolean {
     session.selectedConversationId === state.selectedConversationId &&
     session.hasFocus === state.hasFocus &&
     session.isTyping === state.isTyping &&
+    session.isIdle === state.isIdle &&
     keys.length === Object.keys(state.custom).length &&
     keys.every((key) => session.custom[key] === state.custom[key])
   );

@@ -1,10 +1,16 @@
+import { changedAt, isBlank, type Profile } from "../../core/sessions/profile.ts";
+import { BLANK_MS } from "../gateway/profiles.ts";
 import { NODE_LOST } from "./decisions.ts";
 import type { Effect } from "./effect.ts";
 import type { Reader } from "./reader.ts";
 import type { Reconciler } from "./reconciler.ts";
+import { encodeProfile, profileKey } from "./record.ts";
 import type { RemoteNodes } from "./remote-nodes.ts";
 import type { ShardPresence } from "./shard-presence.ts";
 import type { Writer } from "./writer.ts";
+
+/** Without retention, a status lasts for as long as a session does; see `Profiles`. */
+const MIN_RETENTION_MS = 86_400_000;
 
 export interface EffectTargets {
   readonly presence: ShardPresence;
@@ -12,6 +18,8 @@ export interface EffectTargets {
   readonly writer: Writer;
   readonly reconciler: Reconciler;
   readonly reader: Reader;
+  /** How long the profile of a user who is offline is kept, in milliseconds. */
+  readonly retentionMs: number;
   /** Called for a rejected record. */
   readonly rejected: () => void;
 }
@@ -28,6 +36,14 @@ export class EffectApplier {
     this.#targets = targets;
   }
 
+  /** Writes what this node knows about a user. It is kept from its last change on, and never for no time. */
+  writeProfile(appId: string, userId: string, profile: Profile): void {
+    const { writer, retentionMs } = this.#targets;
+    const keptMs = isBlank(profile) ? BLANK_MS : Math.max(retentionMs, MIN_RETENTION_MS);
+    const text = encodeProfile(appId, userId, profile, changedAt(profile) + keptMs);
+    writer.writeProfile(appId, profileKey(appId, userId), text);
+  }
+
   apply(effect: Effect, now: number): void {
     const { presence, remoteNodes, writer, reconciler, reader, rejected } = this.#targets;
     switch (effect.do) {
@@ -42,6 +58,10 @@ export class EffectApplier {
         // All sessions of a node share one string as their owner.
         return presence.applyRemote(appId, sessionId, remote, remoteNodes.getOrAdd(owner, now).writer, now);
       }
+      case "applyProfile":
+        return presence.applyProfile(effect.appId, effect.userId, effect.profile, now);
+      case "writeProfile":
+        return this.writeProfile(effect.appId, effect.userId, effect.profile);
       case "applyEnd": {
         const { appId, session, cause } = effect;
         writer.buffer.drop(session.sessionId);

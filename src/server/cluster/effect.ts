@@ -1,3 +1,4 @@
+import type { Profile } from "../../core/sessions/profile.ts";
 import type { RemoteSession, Session } from "../../core/sessions/session.ts";
 import type { EndCause } from "../../protocol/codes.ts";
 import type { ResyncReason } from "./reader.ts";
@@ -10,6 +11,12 @@ interface OfSession {
 interface OfSessionId {
   readonly appId: string;
   readonly sessionId: string;
+}
+
+interface OfUser {
+  readonly appId: string;
+  readonly userId: string;
+  readonly profile: Profile;
 }
 
 /** The outcome of a decision, see decisions.ts. `EffectApplier` carries it out. */
@@ -25,7 +32,11 @@ export type Effect =
   | ({ readonly do: "reclaim" } & OfSession)
   /** The session's owner has left the cluster: the session waits to be resumed anywhere. */
   | ({ readonly do: "ownerLost" } & OfSession)
+  /** Shows what another node says about a user. */
+  | ({ readonly do: "applyProfile" } & OfUser)
   // On the log.
+  /** Writes what this node knows about a user. */
+  | ({ readonly do: "writeProfile" } & OfUser)
   /** Writes again how a session of this node is. */
   | ({ readonly do: "writeAgain"; readonly kind: "open" | "takeover" } & OfSession)
   /** Gives a session of this node a higher epoch and writes the takeover again. */

@@ -17,6 +17,10 @@
  * | `end` | as `open`: a session without a row may still be shown by some node |
  * | `forceEnd` | always |
  *
+ * The operation `profile` is about a user, and has the key of a profile instead of a session id. It is done
+ * when there is no profile, or one with a lower version. Profiles stand beside the rows. They are kept until
+ * a time that their record names, and there are only so many of them.
+ *
  * A row has an **epoch**, a counter that rises by one with each takeover; no clock is part of it. Which of
  * two records about one session wins follows from the epochs and from the order of the log: see decisions.ts.
  *
@@ -30,11 +34,12 @@
  */
 
 /** What a writer does to a session. The scripts in Redis have words of their own, see redis-log.ts. */
-export type OpKind = "open" | "patch" | "takeover" | "end" | "forceEnd";
+export type OpKind = "open" | "patch" | "takeover" | "end" | "forceEnd" | "profile";
 
-/** One operation on one session. */
+/** One operation on one session, or on the profile of a user. */
 export interface Op {
   readonly kind: OpKind;
+  /** The key of the profile for `profile`, see record.ts. */
   readonly sessionId: string;
   /** An encoded record, see record.ts. */
   readonly text: string;
@@ -46,7 +51,7 @@ export interface Position {
   readonly id: string;
 }
 
-/** What stands at one position. `records` alternates: a session's id, then its encoded record. */
+/** What stands at one position. `records` alternates: `Op.sessionId`, then the encoded record. */
 export type Entry = { readonly id: string } & (
   | {
       readonly kind: "batch";
@@ -87,6 +92,7 @@ export interface LogStatus {
   readonly register: readonly RegisteredWriter[];
 }
 
+/** A row of a session, or a profile. */
 export interface ScannedRow {
   readonly sessionId: string;
   readonly owner: string;

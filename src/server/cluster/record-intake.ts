@@ -2,6 +2,7 @@ import { idProblem } from "../../protocol/rules.ts";
 import {
   type ConfirmedOp,
   decideConfirmation,
+  decideProfile,
   decideRecord,
   type Knowledge,
   type ReceivedRecord,
@@ -9,7 +10,7 @@ import {
 import type { EffectApplier } from "./effect-applier.ts";
 import type { Entry, ScannedRow } from "./log.ts";
 import type { Reconciler } from "./reconciler.ts";
-import { parseRecord, readRecord } from "./record.ts";
+import { isOfProfile, parseRecord, profileKey, readProfile, readRecord } from "./record.ts";
 import type { ShardPresence } from "./shard-presence.ts";
 import type { Writer } from "./writer.ts";
 
@@ -86,6 +87,13 @@ export class RecordIntake {
       if (parsed === undefined) return rejected();
       const { appId } = parsed;
       if (!presence.serves(appId)) return;
+      if (isOfProfile(parsed)) {
+        const record = readProfile(parsed);
+        if (record === undefined || sessionId !== profileKey(appId, record.userId)) return rejected();
+        reconciler.heard(sessionId);
+        const known = presence.profile(appId, record.userId);
+        return effects.apply(decideProfile({ source, writer, appId, sessionId, record }, known), now);
+      }
       const session = presence.get(appId, sessionId);
       const record = readRecord(parsed, session);
       const isBadId = session === undefined && idProblem(sessionId) !== undefined;

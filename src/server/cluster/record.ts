@@ -1,3 +1,4 @@
+import { MAX_VERSION, type Profile } from "../../core/sessions/profile.ts";
 import {
   type Custom,
   countKeys,
@@ -8,12 +9,28 @@ import {
   type SessionState,
 } from "../../core/sessions/session.ts";
 import type { EndCause } from "../../protocol/codes.ts";
-import { customBytes, customProblem, idProblem, MAX_CUSTOM_BYTES } from "../../protocol/rules.ts";
+import {
+  customBytes,
+  customProblem,
+  idProblem,
+  MAX_CUSTOM_BYTES,
+  MAX_STATUS_EMOJI_LENGTH,
+  MAX_STATUS_TEXT_LENGTH,
+  statusTextProblem,
+} from "../../protocol/rules.ts";
+import type { Availability } from "../../protocol/wire.ts";
 
 /** What a record says about one session: how it is, or why it ended. */
 export type SessionRecord =
   | { readonly kind: "row"; readonly session: RemoteSession }
   | { readonly kind: "end"; readonly cause: EndCause };
+
+/** What a record says about a user. */
+export interface ProfileRecord {
+  readonly kind: "profile";
+  readonly userId: string;
+  readonly profile: Profile;
+}
 
 /** A record of which only the app was read so far, as this node may not serve that app. */
 export interface ParsedRecord {
@@ -29,7 +46,8 @@ const VERSION = 1;
 const VISIBLE = 1;
 const HAS_FOCUS = 2;
 const IS_TYPING = 4;
-const ALL_FLAGS = 7;
+const IS_IDLE = 8;
+const ALL_FLAGS = 15;
 
 const CAUSES: readonly unknown[] = [
   "closed",
@@ -50,17 +68,40 @@ export const MAX_RECORD_CHARS = 131_072;
  * nodes have to know.
  */
 export function encodeRow(appId: string, session: Session, epoch = session.ownership!.epoch): string {
-  const { user, kind, ownership, visible, hasFocus, isTyping, selectedConversationId, custom } = session;
-  const flags = (visible ? VISIBLE : 0) | (hasFocus ? HAS_FOCUS : 0) | (isTyping ? IS_TYPING : 0);
+  const { user, kind, ownership, selectedConversationId, custom } = session;
+  const flags = flagsOf(session);
   const { opened, lostAt } = ownership!;
   const { userId } = user;
   const row = [VERSION, appId, userId, kind, opened, epoch, flags, selectedConversationId, custom];
   return JSON.stringify(lostAt === undefined ? row : [...row, lostAt]);
 }
 
+function flagsOf({ visible, hasFocus, isTyping, isIdle }: Session): number {
+  return (
+    (visible ? VISIBLE : 0) | (hasFocus ? HAS_FOCUS : 0) | (isTyping ? IS_TYPING : 0) | (isIdle ? IS_IDLE : 0)
+  );
+}
+
 /** `[1,"app",null,"closed"]` */
 export function encodeEnd(appId: string, cause: EndCause): string {
   return JSON.stringify([VERSION, appId, null, cause]);
+}
+
+/** Under which the log has the profile of a user. No session id begins like this. */
+export function profileKey(appId: string, userId: string): string {
+  return JSON.stringify([appId, userId]);
+}
+
+/**
+ * `[1,"app","alice","profile",1832960000000000,1792592000000,"busy","in a call",null,1790003600000,null]`:
+ * version of the record, app, user, kind, version of the profile, until when it is kept, availability, text,
+ * emoji, when it expires, when the user was last seen. `keptUntil`: in milliseconds since 1970.
+ */
+export function encodeProfile(appId: string, userId: string, profile: Profile, keptUntil: number): string {
+  const { version, status, lastSeenAt } = profile;
+  const { availability, text, emoji, expiresAt } = status;
+  const said = [availability, text, emoji, expiresAt, lastSeenAt].map((value) => value ?? null);
+  return JSON.stringify([VERSION, appId, userId, "profile", version, keptUntil, ...said]);
 }
 
 /** Returns undefined for what is not a record, or one of another version. Never throws. */
@@ -100,12 +141,56 @@ export function readRecord({ parts }: ParsedRecord, known: Session | undefined):
     selectedConversationId,
     hasFocus: (flags & HAS_FOCUS) !== 0,
     isTyping: (flags & IS_TYPING) !== 0,
+    isIdle: (flags & IS_IDLE) !== 0,
     custom: checked.custom,
     customBytes: checked.customBytes,
   };
   // Anything else in its place belongs to a later version.
   const lost = isWithin(lostAt, MAX_OWNERSHIP_NUMBER) ? lostAt : undefined;
   return { kind: "row", session: { userId, kind, opened, epoch: epoch, lostAt: lost, state } };
+}
+
+/** Whether a record is about a profile, valid or not. */
+export function isOfProfile({ parts }: ParsedRecord): boolean {
+  return parts[2] !== null && parts[3] === "profile";
+}
+
+/** Reads the rest of a record about a profile; undefined if a value is not allowed. */
+export function readProfile({ parts }: ParsedRecord): ProfileRecord | undefined {
+  const [, , userId, , version, , availability, text, emoji, expiresAt, lastSeenAt] = parts;
+  if (!isId(userId, undefined) || !isWithin(version, MAX_VERSION)) return undefined;
+  if (!isAvailability(availability)) return undefined;
+  if (!isTextOrNull(text, MAX_STATUS_TEXT_LENGTH) || !isTextOrNull(emoji, MAX_STATUS_EMOJI_LENGTH)) {
+    return undefined;
+  }
+  if (!isTimeOrNull(expiresAt) || !isTimeOrNull(lastSeenAt)) return undefined;
+  const status = {
+    availability,
+    text: text || undefined,
+    emoji: emoji || undefined,
+    expiresAt: expiresAt ?? undefined,
+  };
+  return { kind: "profile", userId, profile: { status, lastSeenAt: lastSeenAt ?? undefined, version } };
+}
+
+const AVAILABILITIES: readonly unknown[] = [
+  "available",
+  "away",
+  "busy",
+  "dnd",
+  "invisible",
+] satisfies Availability[];
+
+function isAvailability(value: unknown): value is Availability {
+  return AVAILABILITIES.includes(value);
+}
+
+function isTextOrNull(value: unknown, max: number): value is string | null {
+  return value === null || statusTextProblem(value, max) === undefined;
+}
+
+function isTimeOrNull(value: unknown): value is number | null {
+  return value === null || isWithin(value, MAX_OWNERSHIP_NUMBER);
 }
 
 function isId(value: unknown, known: string | null | undefined): value is string {

@@ -16,6 +16,9 @@ const MAX_ENTRIES_A_READ = 64;
 const MAX_ROWS_A_SCAN = 1_000;
 const REPLY_CHARS = 2 * 1024 * 1024;
 
+/** Begins the cursor of a scan that has come to the profiles. */
+const OF_PROFILES = "profiles ";
+
 /** The word of each operation in the scripts. */
 const WIRE_KINDS = {
   open: "open",
@@ -23,6 +26,7 @@ const WIRE_KINDS = {
   takeover: "claim",
   end: "end",
   forceEnd: "kick",
+  profile: "profile",
 } as const satisfies Record<OpKind, string>;
 
 export interface RedisLogOptions {
@@ -33,6 +37,8 @@ export interface RedisLogOptions {
   readonly maxLogLength: number;
   /** How much memory of Redis the log takes at most. */
   readonly maxLogBytes?: number | undefined;
+  /** How many profiles it keeps. */
+  readonly maxProfiles: number;
 }
 
 /** More than `maxLogLength` entries with small sessions take. */
@@ -51,6 +57,7 @@ export class RedisLog {
   readonly #keys: LogKeys;
   readonly #maxLength: string;
   readonly #maxBytes: string;
+  readonly #maxProfiles: string;
   /** How much to ask for. It is learned from the replies, as sizes differ a thousandfold. */
   #entriesARead = new ReplySize(MAX_ENTRIES_A_READ);
   #rowsAScan = new ReplySize(MAX_ROWS_A_SCAN);
@@ -67,6 +74,7 @@ export class RedisLog {
     this.#keys = keysOf(options.shard);
     this.#maxLength = String(options.maxLogLength);
     this.#maxBytes = String(options.maxLogBytes ?? DEFAULT_LOG_BYTES);
+    this.#maxProfiles = String(options.maxProfiles);
     this.ended = Promise.race([commands.ended, reads.ended]);
     this.ended.catch(() => this.close());
   }
@@ -96,10 +104,16 @@ export class RedisLog {
   }
 
   async scan({ from }: CommandOf<"scan">): Promise<ScanBatch> {
-    const args = ["HSCAN", this.#keys.rows, from, "COUNT", String(this.#rowsAScan.count)];
+    // First the rows, then the profiles.
+    const isOfProfiles = from.startsWith(OF_PROFILES);
+    const key = isOfProfiles ? this.#keys.profiles : this.#keys.rows;
+    const cursor = isOfProfiles ? from.slice(OF_PROFILES.length) : from;
+    const args = ["HSCAN", key, cursor, "COUNT", String(this.#rowsAScan.count)];
     const [next, fields] = asArray(await this.#commands.ask(args, DEADLINE_MS));
     this.#rowsAScan.learn(asArray(fields).length / 2, charsIn(fields));
-    return { next: next === "0" ? undefined : String(next), rows: parseRows(fields) };
+    const rows = parseRows(fields);
+    if (next !== "0") return { next: isOfProfiles ? `${OF_PROFILES}${next}` : String(next), rows };
+    return { next: isOfProfiles ? undefined : `${OF_PROFILES}0`, rows };
   }
 
   async join({ writer, leaseMs, nodeId, formerly }: CommandOf<"join">): Promise<JoinReply> {
@@ -110,7 +124,7 @@ export class RedisLog {
   }
 
   async append({ writer, seq, ops }: CommandOf<"append">): Promise<AppendReply> {
-    const args = [writer, String(seq)];
+    const args = [writer, String(seq), this.#maxProfiles];
     for (const { kind, sessionId, text } of ops) args.push(WIRE_KINDS[kind], sessionId, text);
     const [count, last, full] = asArray(await this.#run(SCRIPTS.append, ...args));
     if (last === -2) return { count: Number(count), seq: undefined, isForgotten: true };
@@ -150,8 +164,9 @@ export class RedisLog {
   }
 
   #run({ sha }: Script, ...args: string[]): Promise<unknown> {
-    const { log, rows, nodes } = this.#keys;
-    const command = ["EVALSHA", sha, "3", log, rows, nodes, this.#maxLength, this.#maxBytes, ...args];
+    const { log, rows, nodes, profiles, kept } = this.#keys;
+    const keys = [log, rows, nodes, profiles, kept];
+    const command = ["EVALSHA", sha, String(keys.length), ...keys, this.#maxLength, this.#maxBytes, ...args];
     return this.#commands.ask(command, DEADLINE_MS);
   }
 }

@@ -18,11 +18,21 @@ export interface LogKeys {
    * writer; `id`, which names this log, and is the name of the first writer that joined.
    */
   readonly nodes: string;
+  /** A hash: by the key of a profile, its last writer and its record, as in `rows`. */
+  readonly profiles: string;
+  /** A sorted set: until when each profile is kept, in milliseconds since 1970. */
+  readonly kept: string;
 }
 
 export function keysOf(shard: number): LogKeys {
   const tag = `presence:${FORMAT}:{${shard}}`;
-  return { log: `${tag}:log`, rows: `${tag}:rows`, nodes: `${tag}:nodes` };
+  return {
+    log: `${tag}:log`,
+    rows: `${tag}:rows`,
+    nodes: `${tag}:nodes`,
+    profiles: `${tag}:profiles`,
+    kept: `${tag}:kept`,
+  };
 }
 
 export interface Script {
@@ -78,6 +88,7 @@ const STRETCHES = 32;
  */
 const PRELUDE = `
 local log, rows, nodes, kept, bound = KEYS[1], KEYS[2], KEYS[3], tonumber(ARGV[1]), tonumber(ARGV[2])
+local profiles, keptUntil = KEYS[4], KEYS[5]
 local measured = redis.call('HMGET', nodes, 'count', 'bytes')
 local count = tonumber(measured[1] or 0) or 0
 if not (count >= 0 and count <= 9e13 and count % 1 == 0) then count = 0 end
@@ -160,8 +171,12 @@ local function bury(writer)
 end
 `;
 
+/** How many profiles whose time is over one batch removes at most. */
+const MAX_REMOVED_PROFILES = 1_000;
+
 /**
- * ARGV: writer, seq, then for each op its kind, session and text. Returns the count of the log and the number
+ * ARGV: writer, seq, how many profiles are kept at most, then for each op its kind, session (or key of a
+ * profile) and text. Returns the count of the log and the number
  * of the writer's last batch: -1 if it is evicted, -2 if the register does not have it. A third value: Redis
  * is full, only ends are done.
  */
@@ -173,23 +188,40 @@ last = tonumber(last)
 if not last then return {count, -1} end
 if last + 1 ~= seq then return {count, last} end
 local ids = {}
-for i = 6, #ARGV, 3 do ids[#ids + 1] = ARGV[i] end
+for i = 7, #ARGV, 3 do ids[#ids + 1] = ARGV[i] end
 local found = #ids > 0 and redis.call('HMGET', rows, unpack(ids)) or {}
-local facts, ends, sets, dels = {}, {}, {}, {}
+local facts, ends, sets, dels, told, times = {}, {}, {}, {}, {}, {}
+local function versionOf(record)
+  local version, till = string.match(record, '"profile",(%d+),(%d+),')
+  return tonumber(version), tonumber(till)
+end
 for i, id in ipairs(ids) do
-  local kind, text = ARGV[3 * i + 2], ARGV[3 * i + 4]
-  local owner = found[i] and string.match(found[i], '^%S+')
-  local free = not owner or owner == writer or not alive(owner)
-  if kind == 'claim' or kind == 'kick' or (free and (owner or kind ~= 'patch')) then
-    facts[#facts + 1] = id
-    facts[#facts + 1] = text
-    if kind == 'end' or kind == 'kick' then
-      dels[#dels + 1] = id
-      ends[#ends + 1] = id
-      ends[#ends + 1] = text
-    else
-      sets[#sets + 1] = id
-      sets[#sets + 1] = writer .. ' ' .. text
+  local kind, text = ARGV[3 * i + 3], ARGV[3 * i + 5]
+  if kind == 'profile' then
+    local version, till = versionOf(text)
+    local before = redis.call('HGET', profiles, id)
+    if version and (not before or version > (versionOf(before) or -1)) then
+      facts[#facts + 1] = id
+      facts[#facts + 1] = text
+      told[#told + 1] = id
+      told[#told + 1] = writer .. ' ' .. text
+      times[#times + 1] = till
+      times[#times + 1] = id
+    end
+  else
+    local owner = found[i] and string.match(found[i], '^%S+')
+    local free = not owner or owner == writer or not alive(owner)
+    if kind == 'claim' or kind == 'kick' or (free and (owner or kind ~= 'patch')) then
+      facts[#facts + 1] = id
+      facts[#facts + 1] = text
+      if kind == 'end' or kind == 'kick' then
+        dels[#dels + 1] = id
+        ends[#ends + 1] = id
+        ends[#ends + 1] = text
+      else
+        sets[#sets + 1] = id
+        sets[#sets + 1] = writer .. ' ' .. text
+      end
     end
   end
 end
@@ -197,13 +229,29 @@ local text, fields = seq .. ' ' .. writer, {'s:' .. writer, seq}
 local full
 if not put('batch', text, facts, fields) then
   -- Sizes are measured from above, so twice the size has to come free. It may still be too little.
-  if relieve() < 2 * (sizeOf(text, facts) + sizeOf('', sets)) then
-    full, text, facts, sets = 1, text .. ' full', ends, {}
+  if relieve() < 2 * (sizeOf(text, facts) + sizeOf('', sets) + 2 * sizeOf('', told)) then
+    full, text, facts, sets, told = 1, text .. ' full', ends, {}, {}
   end
   put('batch', text, facts, fields)
 end
 if #sets > 0 then redis.call('HSET', rows, unpack(sets)) end
 if #dels > 0 then redis.call('HDEL', rows, unpack(dels)) end
+if #told > 0 then
+  redis.call('HSET', profiles, unpack(told))
+  redis.call('ZADD', keptUntil, unpack(times))
+  local now = redis.call('TIME')
+  local over = redis.call('ZRANGEBYSCORE', keptUntil, '-inf', now[1] * 1000, 'LIMIT', 0, ${MAX_REMOVED_PROFILES})
+  local more = redis.call('ZCARD', keptUntil) - #over - tonumber(ARGV[5])
+  if more > 0 then
+    for _, id in ipairs(redis.call('ZRANGE', keptUntil, #over, #over + math.min(more, ${MAX_REMOVED_PROFILES}) - 1)) do
+      over[#over + 1] = id
+    end
+  end
+  if #over > 0 then
+    redis.call('HDEL', profiles, unpack(over))
+    redis.call('ZREM', keptUntil, unpack(over))
+  end
+end
 return {count, seq, full}
 `);
 

@@ -11,11 +11,13 @@ export function createReplicationSink(
   appId: string,
   replicatorOf: (userId: string) => Replicator,
   canExpireSessions: (now: number) => boolean,
+  nodeNumber: number,
 ): ReplicationSink {
   const write = (kind: "open" | "patch" | "takeover", session: Session, isNew = false) =>
     replicatorOf(session.user.userId).writeRow(kind, appId, session, isNew);
   return {
-    canExpireSessions: canExpireSessions,
+    nodeNumber,
+    canExpireSessions,
     opened: (session) => write("open", session, true),
     changed: (session) => write("patch", session),
     takenOver: (session) => write("takeover", session),
@@ -26,5 +28,6 @@ export function createReplicationSink(
       const kind = cause === "kicked" || ownership?.owner !== undefined ? "forceEnd" : "end";
       replicatorOf(user.userId).writeEnd(kind, appId, sessionId, cause);
     },
+    profileChanged: (userId, profile) => replicatorOf(userId).writeProfile(appId, userId, profile),
   };
 }

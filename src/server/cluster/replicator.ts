@@ -1,6 +1,13 @@
+import type { Profile } from "../../core/sessions/profile.ts";
 import type { Session } from "../../core/sessions/session.ts";
 import type { EndCause } from "../../protocol/codes.ts";
-import { decideAfterReload, decideWithoutRow, decideWithoutSession, isOwn } from "./decisions.ts";
+import {
+  decideAfterReload,
+  decideUnheardProfile,
+  decideWithoutRow,
+  decideWithoutSession,
+  isOwn,
+} from "./decisions.ts";
 import { detectFailures } from "./detect-failures.ts";
 import type { Effect } from "./effect.ts";
 import { EffectApplier } from "./effect-applier.ts";
@@ -18,6 +25,7 @@ import type {
 import { Reachability } from "./reachability.ts";
 import { Reader, type ReaderTarget, type ResyncReason } from "./reader.ts";
 import { Reconciler } from "./reconciler.ts";
+import { profileKey } from "./record.ts";
 import { RecordIntake } from "./record-intake.ts";
 import { type RemoteNode, RemoteNodes } from "./remote-nodes.ts";
 import type { ShardPresence } from "./shard-presence.ts";
@@ -45,6 +53,8 @@ export interface ReplicatorEvents {
 export interface ReplicatorOptions extends WriterOptions {
   /** How long the sessions of a node that has left can be taken over. */
   readonly windowMs: number;
+  /** How long the profile of a user who is offline is kept. */
+  readonly retentionMs: number;
   readonly presence: ShardPresence;
   readonly events: ReplicatorEvents;
 }
@@ -94,7 +104,16 @@ export class Replicator implements ReaderTarget {
     const rejected = () => events.badInput();
     const knowledge = new LocalKnowledge({ presence, remoteNodes, writer, reconciler });
     this.#knowledge = knowledge;
-    const effects = new EffectApplier({ presence, remoteNodes, writer, reconciler, reader, rejected });
+    const { retentionMs } = options;
+    const effects = new EffectApplier({
+      presence,
+      remoteNodes,
+      writer,
+      reconciler,
+      reader,
+      rejected,
+      retentionMs,
+    });
     this.#effects = effects;
     this.#intake = new RecordIntake({
       presence,
@@ -151,6 +170,7 @@ export class Replicator implements ReaderTarget {
 
   /** Writes how a session of this node is. `isNew`: no other node can have heard of it. */
   writeRow(kind: "open" | "patch" | "takeover", appId: string, session: Session, isNew = false): void {
+    if (kind === "open") this.#reconciler.markAlive(session.sessionId);
     this.#writer.writeRow(kind, appId, session, isNew);
   }
 
@@ -158,6 +178,11 @@ export class Replicator implements ReaderTarget {
   writeEnd(kind: "end" | "forceEnd", appId: string, sessionId: string, cause: EndCause): void {
     this.#reconciler.markEnded(sessionId);
     this.#writer.writeEnd(kind, appId, sessionId, cause);
+  }
+
+  /** Writes the profile of a user. */
+  writeProfile(appId: string, userId: string, profile: Profile): void {
+    this.#effects.writeProfile(appId, userId, profile);
   }
 
   /**
@@ -281,6 +306,10 @@ export class Replicator implements ReaderTarget {
     for (const { appId, session } of this.#presence.all()) {
       if (!isOwn(session)) this.remoteNodes.getOrAdd(session.ownership!.owner!, now);
       this.#perform(decideAfterReload(appId, session, this.#knowledge), now);
+    }
+    for (const { appId, userId, profile } of this.#presence.profiles()) {
+      const key = profileKey(appId, userId);
+      this.#perform(decideUnheardProfile(appId, userId, key, profile, this.#knowledge), now);
     }
     this.#reconciler.end(now);
     this.remoteNodes.restartLeases(now);

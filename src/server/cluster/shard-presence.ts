@@ -1,3 +1,4 @@
+import { NO_PROFILE, type Profile } from "../../core/sessions/profile.ts";
 import type { RemoteSession, Session } from "../../core/sessions/session.ts";
 import type { EndCause } from "../../protocol/codes.ts";
 import type { AppPresence } from "../gateway/app-presence.ts";
@@ -46,6 +47,25 @@ export class ShardPresence {
         if (this.#belongs(appId, session.user.userId)) yield { appId, session };
       }
     }
+  }
+
+  /** What this node knows about the users of this shard. */
+  *profiles(): Generator<{ appId: string; userId: string; profile: Profile }> {
+    for (const presence of this.#apps.presences()) {
+      const appId = presence.app.id;
+      for (const [userId, profile] of presence.table.profiles) {
+        if (this.#belongs(appId, userId)) yield { appId, userId, profile };
+      }
+    }
+  }
+
+  profile(appId: string, userId: string): Profile {
+    return this.#apps.presence(appId)?.table.profile(userId) ?? NO_PROFILE;
+  }
+
+  applyProfile(appId: string, userId: string, profile: Profile, now: number): void {
+    if (!this.#belongs(appId, userId)) return;
+    this.#change(appId, now, ({ profiles }) => profiles.applyRemote(userId, profile));
   }
 
   /** Shows a session as the node that owns it, or has taken it over, describes it. */

@@ -13,6 +13,8 @@ export interface PendingWrite {
   readonly appId: string;
   readonly session: Session | undefined;
   readonly cause: EndCause;
+  /** The record of a profile, which does not change before it is sent; undefined for sessions. */
+  readonly text?: string;
   /** The session is new: nothing was ever written about it. */
   readonly isNew?: boolean;
   /** A takeover that was written at the epoch before its own, see `isAbandoned`. */
@@ -222,7 +224,8 @@ export class WriteBuffer {
   }
 }
 
-function encode({ appId, session, cause }: PendingWrite): string {
+function encode({ appId, session, cause, text }: PendingWrite): string {
+  if (text !== undefined) return text;
   return session === undefined ? encodeEnd(appId, cause) : encodeRow(appId, session);
 }
 

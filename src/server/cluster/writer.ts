@@ -112,6 +112,12 @@ export class Writer {
     this.wake();
   }
 
+  /** Writes the profile of a user. `text`: its record. */
+  writeProfile(appId: string, key: string, text: string): void {
+    this.buffer.add(key, { kind: "profile", appId, session: undefined, cause: "closed", text });
+    this.wake();
+  }
+
   /** Asks to be called when the next batch may be written. Has to be called after a write was added. */
   wake(): void {
     if (this.#isLinked && this.#name !== undefined) {

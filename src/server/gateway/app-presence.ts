@@ -6,6 +6,7 @@ import { FlushBatch } from "./flush-batch.ts";
 import { type GatewayConfig, USER_FILTER_FACTOR } from "./gateway-config.ts";
 import { LiveViews } from "./live-views.ts";
 import type { LoadShedder } from "./load-shedder.ts";
+import { RememberedUsers } from "./remembered-users.ts";
 import type { ReplicationSink } from "./replication.ts";
 import { SessionDeadlines } from "./session-deadlines.ts";
 import { SessionLife } from "./session-life.ts";
@@ -28,6 +29,8 @@ export interface AppPresenceOptions {
   readonly flushTurn: TurnBudget;
   /** The batches of transactions of the node; undefined: none is ever open. */
   readonly flushBatch?: FlushBatch | undefined;
+  /** The users of the node who are offline and about whom something is known; undefined: those of this app. */
+  readonly rememberedUsers?: RememberedUsers | undefined;
   /** Replicates changes of this node to other nodes; undefined: there are none. */
   readonly replicationSink?: ReplicationSink | undefined;
   /** Whether memory is low; undefined: never. */
@@ -59,12 +62,15 @@ export class AppPresence {
     this.app = app;
     this.#options = options;
     this.#flushBatch = options.flushBatch ?? new FlushBatch();
-    const table = new Table();
+    const table = new Table(app.indexedCustom);
     this.table = table;
     this.liveViews = new LiveViews({ ...options, table });
     this.#flusher = this.liveViews.flusher;
     this.#deadlines = new SessionDeadlines(limits, wakeBy, (error) => telemetry.crashed(error));
     this.#sessions = new SessionLife({
+      appId: app.id,
+      keepsLastSeen: app.keepsLastSeen,
+      rememberedUsers: options.rememberedUsers ?? new RememberedUsers(limits.maxRememberedUsers),
       table,
       limits,
       makeId: options.makeId,

@@ -4,6 +4,7 @@ import type { ClientMessage, Message } from "../../protocol/messages.ts";
 import type { Issue } from "../../protocol/wire.ts";
 import type { Principal } from "../auth/principal.ts";
 import { CLOCK_LEEWAY_S, verifyToken } from "../auth/token.ts";
+import { actingUser } from "./acting-user.ts";
 import type { Admitted } from "./admission.ts";
 import type { AppPresence } from "./app-presence.ts";
 import { Frame } from "./frame.ts";
@@ -242,6 +243,8 @@ export class Connection implements SocketListener, ManagedConnection, Reply {
         return this.#sessions.open(message, principal, now);
       case "close":
         return this.#sessions.close(message, now);
+      case "status":
+        return this.#declare(message, principal, now);
       case "subscribe":
         return this.#ensureSubscriptions().subscribe(message, principal);
       case "unsubscribe":
@@ -254,6 +257,13 @@ export class Connection implements SocketListener, ManagedConnection, Reply {
       case "ping":
         return this.send({ type: "pong", id: message.id });
     }
+  }
+
+  #declare(message: Message<"status">, principal: Principal, now: number): void {
+    const userId = actingUser(this, message, principal);
+    if (userId === undefined) return;
+    this.#presence.transact(now, ({ profiles }) => profiles.declare(userId, message));
+    this.ok(message.id);
   }
 
   /** Created on demand, as most sockets subscribe to nothing. */

@@ -32,12 +32,14 @@ export function parsePosition(lastEventId: string | undefined): StreamPosition |
  * is complete.
  */
 const ENCODER: MessageEncoder = {
-  snapshot: ({ view, version, body, more }, requestId) => {
+  snapshot: ({ view, version, body, more, isCount }, requestId) => {
     const id = more ? "" : `id: ${view}:${version}\n`;
+    if (isCount) return new Frame(`event: count\n${id}data: {"type":"count",${body}\n\n`);
     const reason = requestId === undefined ? '"reason":"lagged",' : "";
     return new Frame(`event: snapshot\n${id}data: {"type":"snapshot",${reason}${body}\n\n`);
   },
-  diff: (frame, view, version) => frame.asEvent("diff", `${view}:${version}`),
+  diff: (frame, { name, filter }, version) =>
+    frame.asEvent(filter.isCount ? "count" : "diff", `${name}:${version}`),
 };
 
 /** One subscription, streamed over HTTP. */
@@ -152,7 +154,8 @@ export class EventStream implements ManagedConnection, BodyListener {
   }
 
   #start(since: StreamPosition | undefined): void {
-    const missed = since && this.#subscription.missedSince(since.view, since.version);
+    const { isCount } = this.#subscription.channel.view.filter;
+    const missed = isCount ? undefined : since && this.#subscription.missedSince(since.view, since.version);
     if (missed === undefined) return this.#subscription.requestSnapshot(0);
     this.sendQueue.send(RESUMED);
     for (const diff of missed) this.#subscription.deliver(new Frame(diff.text), diff.version);

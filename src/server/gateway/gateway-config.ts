@@ -20,6 +20,8 @@ export interface GatewayConfig {
   readonly messagesPerSecond: number;
   readonly drainMs: number;
   readonly httpRequestsPerSecond: number;
+  readonly userRetentionDays: number;
+  readonly maxRememberedUsers: number;
 }
 
 /** The most bytes of a message before `connect`. */

@@ -8,6 +8,7 @@ import { type GatewayConfig, MAX_DUE_PER_TURN, STALL_MS } from "./gateway-config
 import { LoadShedder } from "./load-shedder.ts";
 import { type Newcomer, Newcomers } from "./newcomers.ts";
 import { PageTurns } from "./page-turns.ts";
+import { RememberedUsers } from "./remembered-users.ts";
 import type { Replication } from "./replication.ts";
 import type { SendQueue } from "./send-queue.ts";
 import type { UpgradeRefusal } from "./socket.ts";
@@ -99,7 +100,9 @@ export class GatewayNode {
     const flushTurn = new TurnBudget(crashed);
     const wakeBy = (due: number) => this.#ticker.wakeBy(due);
     const { loadShedder, flushBatch } = this;
-    const shared = { limits, telemetry, makeId, clock, wakeBy, flushTurn, flushBatch, loadShedder };
+    const rememberedUsers = new RememberedUsers(limits.maxRememberedUsers);
+    const of = { limits, telemetry, makeId, clock, wakeBy };
+    const shared = { ...of, flushTurn, flushBatch, loadShedder, rememberedUsers };
     this.#presences = new Map(
       apps.map((app) => {
         return [

@@ -1,14 +1,17 @@
 import type { RemoteSession, Session } from "../../core/sessions/session.ts";
 import type { EndCause } from "../../protocol/codes.ts";
+import type { Profiles } from "./profiles.ts";
 import type { SessionContext } from "./session-context.ts";
 
 /** Applies what other nodes do to the sessions of one app, and the loss of those nodes. */
 export class ReplicatedSessions {
   readonly #context: SessionContext;
+  readonly #profiles: Profiles;
   readonly #markDisconnected: (session: Session) => void;
 
-  constructor(context: SessionContext, markDisconnected: (session: Session) => void) {
+  constructor(context: SessionContext, profiles: Profiles, markDisconnected: (session: Session) => void) {
     this.#context = context;
+    this.#profiles = profiles;
     this.#markDisconnected = markDisconnected;
   }
 
@@ -23,6 +26,7 @@ export class ReplicatedSessions {
     const session = table.get(sessionId);
     if (session === undefined) {
       const ownership = { opened, owner, epoch, lostAt };
+      if (table.user(userId) === undefined) this.#profiles.onOnline(userId);
       views.markDirty(table.open(sessionId, userId, kind, state, undefined, ownership), now);
       return;
     }
@@ -43,6 +47,8 @@ export class ReplicatedSessions {
     const { connection } = session;
     this.#release(session);
     views.markDirty(table.end(session, cause), now);
+    const { userId, sessions, isInvisible } = session.user;
+    if (sessions.length === 0) this.#profiles.onOffline(userId, false, isInvisible);
     connection?.onSessionTaken(session, cause === "kicked" ? "kicked" : "replaced");
   }
 

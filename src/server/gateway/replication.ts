@@ -1,3 +1,4 @@
+import type { Profile } from "../../core/sessions/profile.ts";
 import type { Session } from "../../core/sessions/session.ts";
 import type { EndCause } from "../../protocol/codes.ts";
 
@@ -7,12 +8,16 @@ import type { EndCause } from "../../protocol/codes.ts";
  * it is written.
  */
 export interface ReplicationSink {
+  /** Tells this node from the others in versions of profiles; see `nextVersion`. */
+  readonly nodeNumber: number;
   opened(session: Session): void;
   /** The state of a session that this node owns has changed. */
   changed(session: Session): void;
   /** This node has taken a session over, from another node or from another of its own connections. */
   takenOver(session: Session): void;
   ended(session: Session, cause: EndCause): void;
+  /** This node has changed the profile of a user. */
+  profileChanged(userId: string, profile: Profile): void;
   /**
    * Whether disconnected sessions may end. While this node does not hear of the others, the sessions may have
    * been resumed there.

@@ -22,6 +22,7 @@ export class ResultPages {
   readonly #cursor: Cursor;
   #members: EncodedEntry[] = [];
   #done = false;
+  #count = 0;
 
   constructor(filter: CompiledFilter, table: ReadonlyTable) {
     this.#filter = filter;
@@ -50,5 +51,21 @@ export class ResultPages {
         this.#members.push(user.encodedEntry(this.#filter)),
       );
     }
+  }
+
+  /** Returns how many users are in the result. */
+  count(): number {
+    for (;;) {
+      const users = this.tryCount();
+      if (users !== undefined) return users;
+    }
+  }
+
+  /** Counts for a limited time; undefined if it is not done yet. */
+  tryCount(): number | undefined {
+    for (let step = 0; step < STEPS_AT_ONCE && !this.#done; step++) {
+      this.#done = this.#cursor.step(SESSIONS_AT_ONCE, () => this.#count++);
+    }
+    return this.#done ? this.#count : undefined;
   }
 }

@@ -2,6 +2,7 @@ import type { Table } from "../../core/sessions/table.ts";
 import type { ViewRegistry } from "../../core/views/view-registry.ts";
 import type { Clock } from "../clock.ts";
 import type { GatewayConfig } from "./gateway-config.ts";
+import type { RememberedUsers } from "./remembered-users.ts";
 import type { ReplicationSink } from "./replication.ts";
 import type { SessionDeadlines } from "./session-deadlines.ts";
 import type { TransactionTime } from "./transaction-time.ts";
@@ -9,7 +10,12 @@ import type { TransactionTime } from "./transaction-time.ts";
 /** What the classes that change the sessions of one app share. */
 export interface SessionContext {
   readonly table: Table;
-  readonly limits: Pick<GatewayConfig, "resumeWindowMs" | "maxSessionsPerUser">;
+  readonly appId: string;
+  /** Whether the app keeps when users were last seen. */
+  readonly keepsLastSeen: boolean;
+  readonly limits: Pick<GatewayConfig, "resumeWindowMs" | "maxSessionsPerUser" | "userRetentionDays">;
+  /** Of the node. */
+  readonly rememberedUsers: RememberedUsers;
   readonly makeId: () => string;
   readonly clock: Clock;
   readonly time: TransactionTime;

@@ -6,11 +6,12 @@ import { type GatewayConfig, MAX_DUE_PER_TURN } from "./gateway-config.ts";
 export interface DueSessions {
   stopTyping(session: Session): void;
   end(session: Session, cause: "timeout" | "closed"): void;
+  readonly profiles: { expireStatus(userId: string): void; forget(userId: string): void };
 }
 
 /**
- * The deadlines of the sessions of one app: the end of typing, the end of the resume window, and the next
- * turn for sessions whose client has left for good.
+ * The deadlines of one app: the end of typing, the end of the resume window, the next turn for sessions whose
+ * client has left for good, the end of sessions that were written over HTTP, the end of statuses, and the time to forget a user who is offline.
  */
 export class SessionDeadlines {
   readonly #limits: Pick<GatewayConfig, "typingTimeoutMs" | "resumeWindowMs">;
@@ -20,6 +21,12 @@ export class SessionDeadlines {
   readonly #disconnected = new Deadlines<Session>();
   /** Sessions whose client has left for good, and that were too many to end in one turn. */
   readonly #ending = new Deadlines<Session>();
+  /** The ends of sessions that were written over HTTP. */
+  readonly #leases = new Deadlines<Session>();
+  /** The ends of declared statuses, by user. */
+  readonly #statuses = new Deadlines<string>();
+  /** When to forget users who are offline. */
+  readonly #forgetting = new Deadlines<string>();
 
   /** `onFailure` is called with an error from ending one session. The other sessions still end. */
   constructor(
@@ -34,7 +41,14 @@ export class SessionDeadlines {
 
   /** Sizes of internal collections. All must be zero once every client has left. */
   debugCounts(): Record<string, number> {
-    return { typing: this.#typing.size, disconnected: this.#disconnected.size, ending: this.#ending.size };
+    return {
+      typing: this.#typing.size,
+      disconnected: this.#disconnected.size,
+      ending: this.#ending.size,
+      leases: this.#leases.size,
+      statuses: this.#statuses.size,
+      forgetting: this.#forgetting.size,
+    };
   }
 
   startTyping(session: Session, now: number): void {
@@ -53,6 +67,31 @@ export class SessionDeadlines {
   /** The session ends after other work has had its turn. */
   endSoon(session: Session, now: number): void {
     this.#set(this.#ending, session, now);
+  }
+
+  /** The session ends at `due`, unless it is written again. */
+  startLease(session: Session, due: number): void {
+    this.#set(this.#leases, session, due);
+  }
+
+  /** The status of a user is over at `due`. */
+  startStatus(userId: string, due: number): void {
+    this.#statuses.set(userId, due);
+    this.#wakeBy(due);
+  }
+
+  cancelStatus(userId: string): void {
+    this.#statuses.delete(userId);
+  }
+
+  /** A user who is offline is forgotten at `due`. */
+  startForgetting(userId: string, due: number): void {
+    this.#forgetting.set(userId, due);
+    this.#wakeBy(due);
+  }
+
+  cancelForgetting(userId: string): void {
+    this.#forgetting.delete(userId);
   }
 
   isEnding(session: Session): boolean {
@@ -74,6 +113,7 @@ export class SessionDeadlines {
   /** Removes all deadlines of the session. */
   delete(session: Session): void {
     this.#typing.delete(session);
+    this.#leases.delete(session);
     this.resume(session);
   }
 
@@ -85,6 +125,9 @@ export class SessionDeadlines {
     this.#forEachDue(this.#typing, now, (session) => sessions.stopTyping(session));
     if (canExpire) this.#forEachDue(this.#disconnected, now, (session) => sessions.end(session, "timeout"));
     this.#forEachDue(this.#ending, now, (session) => sessions.end(session, "closed"));
+    this.#forEachDue(this.#leases, now, (session) => sessions.end(session, "timeout"));
+    this.#forEachDue(this.#statuses, now, (userId) => sessions.profiles.expireStatus(userId));
+    this.#forEachDue(this.#forgetting, now, (userId) => sessions.profiles.forget(userId));
   }
 
   /** When `run` next has something to do; infinity if never. */
@@ -94,13 +137,16 @@ export class SessionDeadlines {
       this.#typing.nextDueAt() ?? Number.POSITIVE_INFINITY,
       disconnected ?? Number.POSITIVE_INFINITY,
       this.#ending.nextDueAt() ?? Number.POSITIVE_INFINITY,
+      this.#leases.nextDueAt() ?? Number.POSITIVE_INFINITY,
+      this.#statuses.nextDueAt() ?? Number.POSITIVE_INFINITY,
+      this.#forgetting.nextDueAt() ?? Number.POSITIVE_INFINITY,
     );
   }
 
-  #forEachDue(deadlines: Deadlines<Session>, now: number, act: (session: Session) => void): void {
-    deadlines.forEachDue(now, MAX_DUE_PER_TURN, (session) => {
+  #forEachDue<K>(deadlines: Deadlines<K>, now: number, act: (key: K) => void): void {
+    deadlines.forEachDue(now, MAX_DUE_PER_TURN, (key) => {
       try {
-        act(session);
+        act(key);
       } catch (error) {
         this.#onFailure(error);
       }

@@ -10,6 +10,8 @@ import type { Table } from "../../core/sessions/table.ts";
 import type { EndCause } from "../../protocol/codes.ts";
 import { MAX_USER_CUSTOM_BYTES } from "../../protocol/rules.ts";
 import type { SessionKind, SessionPatch } from "../../protocol/wire.ts";
+import { isHttpSession } from "./http-session-id.ts";
+import { Profiles } from "./profiles.ts";
 import { ReplicatedSessions } from "./replicated-sessions.ts";
 import type { SessionContext } from "./session-context.ts";
 import type { DueSessions, SessionDeadlines } from "./session-deadlines.ts";
@@ -24,6 +26,7 @@ import type { TransactionTime } from "./transaction-time.ts";
 export class SessionLife implements DueSessions {
   /** Applies what other nodes do to sessions. */
   readonly replicated: ReplicatedSessions;
+  readonly profiles: Profiles;
   readonly #context: SessionContext;
   readonly #table: Table;
   readonly #time: TransactionTime;
@@ -34,7 +37,10 @@ export class SessionLife implements DueSessions {
     this.#table = context.table;
     this.#time = context.time;
     this.#deadlines = context.deadlines;
-    this.replicated = new ReplicatedSessions(context, (session) => this.markDisconnected(session));
+    this.profiles = new Profiles(context);
+    this.replicated = new ReplicatedSessions(context, this.profiles, (session) =>
+      this.markDisconnected(session),
+    );
   }
 
   /**
@@ -74,13 +80,22 @@ export class SessionLife implements DueSessions {
     this.end(session, this.#deadlines.isEnding(session) ? "closed" : "timeout");
   }
 
-  /** Opens a session with a new id. The caller checks whether the user may have one more. */
-  open(userId: string, kind: SessionKind, patch: SessionPatch, connection: SessionConnection): Session {
+  /**
+   * Opens a session, with a new id unless `sessionId` is one that no session has. The caller checks whether the
+   * user may have one more.
+   */
+  open(
+    userId: string,
+    kind: SessionKind,
+    patch: SessionPatch,
+    connection: SessionConnection,
+    sessionId = this.#context.makeId(),
+  ): Session {
     const { now } = this.#time;
-    const { makeId, replicationSink, views } = this.#context;
-    const sessionId = makeId();
+    const { replicationSink, views } = this.#context;
     const state = patchState(NEW_SESSION, patch);
-    const ownership = this.#newOwnership(userId);
+    const ownership = this.#newOwnership(userId, sessionId);
+    if (this.#table.user(userId) === undefined) this.profiles.onOnline(userId);
     views.markDirty(this.#table.open(sessionId, userId, kind, state, connection, ownership), now);
     const session = this.#table.get(sessionId)!;
     if (state.isTyping) this.#deadlines.startTyping(session, now);
@@ -88,9 +103,9 @@ export class SessionLife implements DueSessions {
     return session;
   }
 
-  /** The session with that id, if this user may resume it as that kind. */
+  /** The session with that id, if a socket of this user may resume it as that kind. */
   resumable(sessionId: string, userId: string, kind: SessionKind): Session | undefined {
-    const session = this.#table.get(sessionId);
+    const session = isHttpSession(sessionId) ? undefined : this.#table.get(sessionId);
     return session?.user.userId === userId && session.kind === kind ? session : undefined;
   }
 
@@ -124,6 +139,11 @@ export class SessionLife implements DueSessions {
     if (session.ownership?.owner === undefined) this.#context.replicationSink?.changed(session);
   }
 
+  /** A session that was written over HTTP ends by itself after `ms` milliseconds. */
+  startLease(session: Session, ms: number): void {
+    this.#deadlines.startLease(session, this.#time.now + ms);
+  }
+
   stopTyping(session: Session): void {
     this.update(session, NOT_TYPING);
   }
@@ -134,6 +154,8 @@ export class SessionLife implements DueSessions {
     this.#table.detach(session);
     this.#deadlines.delete(session);
     this.#context.views.markDirty(this.#table.end(session, cause), now);
+    const { userId, sessions, isInvisible } = session.user;
+    if (sessions.length === 0) this.profiles.onOffline(userId, true, isInvisible);
   }
 
   /** The session's client has left for good: the session ends after other work has had its turn. */
@@ -186,12 +208,14 @@ export class SessionLife implements DueSessions {
    * The ownership of a new session of this node. It counts as opened after all sessions of the user that this
    * node knows, whatever the clocks of other nodes say.
    */
-  #newOwnership(userId: string): Ownership | undefined {
+  #newOwnership(userId: string, sessionId: string): Ownership | undefined {
     if (this.#context.replicationSink === undefined) return undefined;
     const last = this.#table.user(userId)?.sessions.at(-1)?.ownership?.opened ?? 0;
     // Values of other nodes may already be the maximum. Then the session ids decide.
     const opened = Math.min(Math.max(this.#context.clock.wallNow(), last + 1), MAX_OWNERSHIP_NUMBER);
-    return { opened, owner: undefined, epoch: 0, lostAt: undefined };
+    // There may have been a session with the id of one that is written over HTTP. Its records have lower epochs.
+    const epoch = isHttpSession(sessionId) ? this.#wallNow() : 0;
+    return { opened, owner: undefined, epoch, lostAt: undefined };
   }
 
   #wallNow(): number {

@@ -1,5 +1,5 @@
 import type { View } from "../../core/views/view.ts";
-import { type EncodedEntry, encodeSnapshotBody } from "../../protocol/codec.ts";
+import { type EncodedEntry, encodeCountBody, encodeSnapshotBody } from "../../protocol/codec.ts";
 import { cutPage } from "./pages.ts";
 
 /**
@@ -22,10 +22,17 @@ export class Snapshot {
   /** The page that starts at index `from`; undefined while too few entries are hydrated for it. */
   page(from: number): { readonly body: string; readonly next: number | undefined } | undefined {
     if (this.#whole !== undefined) return { body: this.#whole, next: undefined };
+    if (this.#view.filter.isCount) return this.#count();
     const { members, next } = cutPage(this.#members, from);
     if (next === undefined && this.#view.isHydrating) return undefined;
     const body = encodeSnapshotBody(this.#view.name, this.version, members, next !== undefined);
     if (from === 0 && next === undefined) this.#whole = body;
     return { body, next };
+  }
+
+  #count() {
+    if (this.#view.isHydrating) return undefined;
+    this.#whole = encodeCountBody(this.#view.name, this.version, this.#members.length);
+    return { body: this.#whole, next: undefined };
   }
 }

@@ -1,16 +1,10 @@
-import {
-  bytesAfter,
-  keysAfter,
-  NEW_SESSION,
-  type Session,
-  type SessionConnection,
-  type User,
-} from "../../core/sessions/session.ts";
+import type { Session, SessionConnection, User } from "../../core/sessions/session.ts";
 import type { Message } from "../../protocol/messages.ts";
-import { MAX_CUSTOM_BYTES, MAX_CUSTOM_KEYS, MAX_USER_CUSTOM_BYTES } from "../../protocol/rules.ts";
 import type { SessionPatch } from "../../protocol/wire.ts";
 import type { Principal } from "../auth/principal.ts";
+import { actingUser } from "./acting-user.ts";
 import type { AppPresence } from "./app-presence.ts";
+import { customExcess } from "./custom-limits.ts";
 import { APP_TOKEN_FACTOR, MAX_DUE_PER_TURN } from "./gateway-config.ts";
 import type { Reply } from "./reply.ts";
 import type { SessionLife } from "./session-life.ts";
@@ -31,15 +25,8 @@ export class SocketSessions implements SessionConnection {
   }
 
   open(message: Message<"open">, principal: Principal, now: number): void {
-    const { id, userId: asked } = message;
-    if (principal.kind === "user" && asked !== undefined && asked !== principal.userId) {
-      return this.#reply.error(id, "FORBIDDEN", "a user token opens sessions of its own user only");
-    }
-    const userId = principal.kind === "user" ? principal.userId : asked;
-    if (userId === undefined) {
-      const issue = { path: "userId", message: "is required: an app token has no user of its own" };
-      return this.#reply.badMessage(id, "a session needs a user", [issue]);
-    }
+    const userId = actingUser(this.#reply, message, principal);
+    if (userId === undefined) return;
     const limit = principal.kind === "app" ? this.#maxSessions * APP_TOKEN_FACTOR : this.#maxSessions;
     this.#presence.transact(now, (sessions) => this.#open(sessions, message, userId, limit));
   }
@@ -56,7 +43,7 @@ export class SocketSessions implements SessionConnection {
     const isHeld = resumed?.connection === this;
     const evicted = isHeld ? [] : sessions.sessionsToEvict(userId, resumed);
     if (evicted === "full") {
-      return this.#reply.error(id, "LIMIT_REACHED", "the user has all the sessions that a user may have");
+      return this.#reply.error(id, "LIMIT_REACHED", USER_IS_FULL);
     }
     let freed = 0;
     for (const { customBytes } of evicted) freed += customBytes;
@@ -171,24 +158,17 @@ export class SocketSessions implements SessionConnection {
     patch: SessionPatch,
     freed = 0,
   ): boolean {
-    const before = session ?? NEW_SESSION;
-    const bytes = bytesAfter(before, patch);
-    const isTooMany = keysAfter(before, patch) > MAX_CUSTOM_KEYS;
-    if (isTooMany || bytes > MAX_CUSTOM_BYTES) {
-      const bound = isTooMany ? `${MAX_CUSTOM_KEYS} keys` : `${MAX_CUSTOM_BYTES} bytes of JSON`;
-      const issue = { path: "custom", message: `would have more than ${bound}` };
+    const excess = customExcess(session, user, patch, freed);
+    if (excess === undefined) return true;
+    const { of, message } = excess;
+    if (of === "user") this.#reply.error(id, "LIMIT_REACHED", message);
+    else {
+      const issue = { path: "custom", message };
       this.#reply.badMessage(id, "too many custom fields, or too large ones", [issue]);
-      return false;
     }
-    const grows = bytes - (session?.customBytes ?? 0);
-    // A session that does not grow may stay, but no session is added while the user has too much: others may
-    // be ending the same sessions to make room for theirs.
-    if (session !== undefined && grows <= 0) return true;
-    if ((user?.customBytes ?? 0) + grows - freed <= MAX_USER_CUSTOM_BYTES) return true;
-    const limit = `custom of all sessions of a user has at most ${MAX_USER_CUSTOM_BYTES} bytes of JSON`;
-    this.#reply.error(id, "LIMIT_REACHED", limit);
     return false;
   }
 }
 
+export const USER_IS_FULL = "the user has all the sessions that a user may have";
 export const SHORT_OF_MEMORY = "this node is short of memory, try again later";

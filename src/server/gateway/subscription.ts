@@ -12,13 +12,15 @@ export interface SnapshotPage {
   readonly version: number;
   readonly body: string;
   readonly more: boolean;
+  /** The body is the number of users, and not their entries. */
+  readonly isCount: boolean;
 }
 
 /** Encodes what a channel sends for the protocol of a subscriber. */
 export interface MessageEncoder {
   /** `requestId`: the request that the snapshot answers; undefined for a snapshot after a lag. */
   snapshot(page: SnapshotPage, requestId: number | undefined): Frame;
-  diff(frame: Frame, view: string, version: number): Frame;
+  diff(frame: Frame, view: View, version: number): Frame;
 }
 
 /** Limits the memory of a user's long answers while their readers take them. */
@@ -115,7 +117,7 @@ export class Subscription implements Subscriber {
     if (this.#snapshotsUnderWay > 0 || this.#lagged || this.#ended || version <= this.#at) return;
     if (
       version !== this.#at + 1 ||
-      !this.#sendQueue.offer(this.#encoder.diff(frame, this.channel.view.name, version))
+      !this.#sendQueue.offer(this.#encoder.diff(frame, this.channel.view, version))
     )
       return this.#lag();
     this.#at = version;
@@ -168,7 +170,13 @@ export class Subscription implements Subscriber {
         }
         this.#sendQueue.send(
           this.#encoder.snapshot(
-            { view: view.name, version, body: page.body, more: page.next !== undefined },
+            {
+              view: view.name,
+              version,
+              body: page.body,
+              more: page.next !== undefined,
+              isCount: view.filter.isCount,
+            },
             requestId,
           ),
         );

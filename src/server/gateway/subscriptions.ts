@@ -1,7 +1,13 @@
-import { CompiledFilter } from "../../core/views/compiled-filter.ts";
+import type { CompiledFilter } from "../../core/views/compiled-filter.ts";
 import { cursorBytes, filterBytes } from "../../core/views/view-size.ts";
-import { encodeResultPage, encodeSnapshotPage } from "../../protocol/codec.ts";
+import {
+  encodeCountPage,
+  encodeMessage,
+  encodeResultPage,
+  encodeSnapshotPage,
+} from "../../protocol/codec.ts";
 import type { Message } from "../../protocol/messages.ts";
+import { allowFilter } from "../auth/allowed-filter.ts";
 import { mayWatch, type Principal } from "../auth/principal.ts";
 import type { AppPresence } from "./app-presence.ts";
 import { Frame } from "./frame.ts";
@@ -14,9 +20,10 @@ import type { LongAnswers, MessageEncoder, Subscription, SubscriptionOwner } fro
 import type { SubscriptionCharges } from "./subscription-charges.ts";
 import type { UserBudget } from "./user-budget.ts";
 
-/** WebSockets get diffs unchanged, and snapshots with the id of the request that they answer. */
+/** WebSockets get diffs unchanged, and snapshots and counts with the id of the request that they answer. */
 const ENCODER: MessageEncoder = {
-  snapshot: (page, requestId) => new Frame(encodeSnapshotPage(requestId, page.body)),
+  snapshot: ({ body, isCount }, requestId) =>
+    new Frame(isCount ? encodeCountPage(requestId, body) : encodeSnapshotPage(requestId, body)),
   diff: (frame) => frame,
 };
 
@@ -78,7 +85,7 @@ export class Subscriptions {
       const limit = "snapshots of this subscription are under way already, wait for them";
       return this.#reply.error(id, "LIMIT_REACHED", limit);
     }
-    const missed = since && subscription.missedSince(since.view, since.version);
+    const missed = message.count ? undefined : since && subscription.missedSince(since.view, since.version);
     if (since === undefined || missed === undefined) return subscription.requestSnapshot(id);
     this.#reply.send({ type: "resumed", id, view: since.view, version: since.version });
     for (const diff of missed) subscription.deliver(new Frame(diff.text), diff.version);
@@ -115,10 +122,16 @@ export class Subscriptions {
           if (!this.#beginAnswer(cursorBytes(filter, this.#presence.table))) return "waiting";
           pages = new ResultPages(filter, this.#presence.table);
         }
-        const page = pages.tryNextPage();
-        if (page === undefined) return "more";
-        this.#sendQueue.send(new Frame(encodeResultPage(id, page.members, page.more)));
-        if (page.more) return "more";
+        if (filter.isCount) {
+          const users = pages.tryCount();
+          if (users === undefined) return "more";
+          this.#sendQueue.send(new Frame(encodeMessage({ type: "count", id, users })));
+        } else {
+          const page = pages.tryNextPage();
+          if (page === undefined) return "more";
+          this.#sendQueue.send(new Frame(encodeResultPage(id, page.members, page.more)));
+          if (page.more) return "more";
+        }
         this.#endAnswer();
         this.#giveBack(bytes);
         return "done";
@@ -201,10 +214,15 @@ export class Subscriptions {
     message: Message<"subscribe"> | Message<"query">,
     principal: Principal,
   ): CompiledFilter | undefined {
-    const filter = new CompiledFilter(message.filter);
-    if (mayWatch(principal, filter)) return filter;
-    const hint = "ask for granted userIds, or for a granted selectedConversationId";
-    this.#reply.error(message.id, "FORBIDDEN", `the token does not allow this filter: ${hint}`);
+    const { id, filter, count } = message;
+    const allowed = allowFilter(this.#presence.app, principal, filter, count);
+    if (allowed.ok) return allowed.filter;
+    if (allowed.code === "FORBIDDEN") this.#reply.error(id, allowed.code, allowed.message);
+    else {
+      const { path, message: problem } = allowed.issue;
+      const issue = { path: `filter.${path}`, message: problem };
+      this.#reply.badMessage(id, "the filter cannot be answered", [issue]);
+    }
     return undefined;
   }
 }

@@ -43,6 +43,7 @@ const NO_MESSAGES: Readonly<Record<ClientMessageType, number>> = {
   subscribe: 0,
   unsubscribe: 0,
   query: 0,
+  status: 0,
   refresh: 0,
   ping: 0,
 };

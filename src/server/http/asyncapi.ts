@@ -13,9 +13,10 @@ const ANSWERS: Readonly<Record<ClientMessageType, readonly ServerMessageType[]>>
   open: ["opened"],
   update: ["ok"],
   close: ["closed"],
-  subscribe: ["snapshot", "resumed"],
+  subscribe: ["snapshot", "resumed", "count"],
   unsubscribe: ["ok"],
-  query: ["result"],
+  query: ["result", "count"],
+  status: ["ok"],
   ping: ["pong"],
 };
 
@@ -30,6 +31,7 @@ const SUMMARIES: Readonly<Record<MessageType, string>> = {
   subscribe: "Asks for a snapshot, and for every change after it.",
   unsubscribe: "Ends a subscription.",
   query: "Asks once.",
+  status: "Declares the status of the user. Absent fields stay as they are; null resets a field.",
   ping: "Asks for a sign of life.",
   connected: "The token is valid.",
   opened: "The session is open.",
@@ -38,6 +40,7 @@ const SUMMARIES: Readonly<Record<MessageType, string>> = {
   resumed: "The subscription goes on where it was; the missed diffs follow.",
   diff: "What has changed in a view.",
   result: "The answer to a query, in pages.",
+  count: "The number of users in a result: asked for, or changed.",
   ok: "It is done.",
   pong: "The sign of life.",
   token_expiring: "The token expires soon: send refresh.",
@@ -48,6 +51,7 @@ const SUMMARIES: Readonly<Record<MessageType, string>> = {
 /** What comes without being asked for. */
 const UNASKED: readonly ServerMessageType[] = [
   "diff",
+  "count",
   "snapshot",
   "closed",
   "token_expiring",

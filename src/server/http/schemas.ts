@@ -1,6 +1,7 @@
 import { z } from "zod";
+import { VISIBLE_STATUSES } from "../../protocol/filter.ts";
 import { ID_META } from "../../protocol/ids.ts";
-import { MAX_ID_LENGTH } from "../../protocol/rules.ts";
+import { MAX_ID_LENGTH, MAX_STATUS_EMOJI_LENGTH, MAX_STATUS_TEXT_LENGTH } from "../../protocol/rules.ts";
 
 // The bodies of responses, for the OpenAPI document. Tests check that the routes respond with them.
 
@@ -18,7 +19,9 @@ export const PresenceSession = z
 
 export const Presence = z
   .object({
-    status: z.literal("online"),
+    status: z.enum([...VISIBLE_STATUSES, "invisible"]),
+    statusText: z.string().max(MAX_STATUS_TEXT_LENGTH).optional(),
+    statusEmoji: z.string().max(MAX_STATUS_EMOJI_LENGTH).optional(),
     backgroundSessions: z.array(PresenceSession),
     widgets: z.array(PresenceSession),
   })

@@ -12,14 +12,24 @@ export interface MemoryMonitor {
   stop(): void;
 }
 
-/** Calls `onSample` twice a second with the memory that this process uses, until it is stopped. */
-export function monitorMemory(onSample: (use: MemoryUse) => void): MemoryMonitor {
+/**
+ * Calls `onSample` twice a second with the memory that this process uses, until it is stopped. What it throws
+ * is handed to `crashed`: a defect there must not end the process.
+ */
+export function monitorMemory(
+  crashed: (error: unknown) => void,
+  onSample: (use: MemoryUse) => void,
+): MemoryMonitor {
   const residentLimit = memoryBytes();
   const { heap_size_limit: heapLimit } = getHeapStatistics();
   const liveHeap = monitorLiveHeap();
   const timer = setInterval(() => {
     const resident = process.memoryUsage.rss();
-    onSample({ resident, residentLimit, heap: liveHeap.bytes ?? 0, heapLimit });
+    try {
+      onSample({ resident, residentLimit, heap: liveHeap.bytes ?? 0, heapLimit });
+    } catch (error) {
+      crashed(error);
+    }
   }, SAMPLE_MS);
   timer.unref();
   return {

@@ -58,7 +58,7 @@ export const NODE_SETTINGS = {
     shape: 'an array such as [{"id":"my-app","secrets":["…"]}]',
     parse: parseApps,
     help:
-      "JSON array of `{id, secrets[], allowedOrigins?, userGrant?, requireExp?, shards?}`, " +
+      "JSON array of `{id, secrets[], allowedOrigins?, userGrant?, requireExp?, indexedCustom?, lastSeen?, shards?}`, " +
       "or a file with it. Neither: development mode, for this machine only",
   }),
   redisUrls: text({
@@ -226,6 +226,21 @@ export const LIMIT_SETTINGS = {
     min: 1,
     max: 10_000_000,
     help: "per app, burst twice that",
+  }),
+  userRetentionDays: integer({
+    env: "USER_RETENTION_DAYS",
+    default: 30,
+    min: 0,
+    max: 3_650,
+    unit: "days",
+    help: "how long the status and the last-seen time of a user without a session are kept",
+  }),
+  maxRememberedUsers: integer({
+    env: "MAX_REMEMBERED_USERS",
+    default: 100_000,
+    min: 0,
+    max: 10_000_000,
+    help: "users without a session whose status or last-seen time is kept, over all apps",
   }),
   drainMs: integer({
     env: "DRAIN_MS",

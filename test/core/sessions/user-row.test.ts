@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { NEW_SESSION, type Session } from "../../../src/core/sessions/session.ts";
+import { ALL_FIELDS, NEW_SESSION, type Session } from "../../../src/core/sessions/session.ts";
 import { Table } from "../../../src/core/sessions/table.ts";
 import { MAX_LISTED_BYTES } from "../../../src/protocol/rules.ts";
 import { Random } from "../../support/random.ts";
 
-const ALL = { matches: () => true };
+const ALL = { fields: ALL_FIELDS, matches: () => true };
 
 describe("the entry of a user", () => {
   it("lists widgets and background sessions apart, each in the order in which they were opened", () => {
@@ -33,7 +33,7 @@ describe("the entry of a user", () => {
     const user = table.user("alice")!;
     for (let round = 0; round < 200; round++) {
       const chosen = new Set(user.sessions.filter(() => random.oneIn(2)).map(({ sessionId }) => sessionId));
-      const matcher = { matches: ({ sessionId }: Session) => chosen.has(sessionId) };
+      const matcher = { fields: ALL_FIELDS, matches: ({ sessionId }: Session) => chosen.has(sessionId) };
       const { alice } = JSON.parse(`{${user.encodedEntry(matcher)}}`);
       expect(alice.widgets.map((each: Session) => each.sessionId)).toEqual(
         user.sessions.map((each) => each.sessionId).filter((id) => chosen.has(id)),

@@ -113,7 +113,11 @@ describe("a cursor over a table that changes", () => {
           for (const session of before) world.open(session);
           const view = new View("view", filter, world.table);
           world.onChange = (change) => {
-            if (filter.conversationId === undefined || touches(change, filter.conversationId))
+            if (
+              filter.conversationId === undefined ||
+              change.statusChanged ||
+              touches(change, filter.conversationId)
+            )
               view.markDirty(change, 0);
           };
           let done = false;
@@ -141,6 +145,7 @@ describe("large views", () => {
       selectedConversationId: null,
       hasFocus: false,
       isTyping: false,
+      isIdle: false,
       custom: {},
     };
     for (let i = 0; i < 3 * HYDRATE_AT_ONCE; i++) world.open({ userId: `u${i}`, kind: "widget", fields });

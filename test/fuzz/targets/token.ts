@@ -72,7 +72,7 @@ export const token: Target = {
     if (!verified.ok) {
       if (isTaken && COMPACT.test(input))
         assert.match(verified.reason, /crit|b64|claim|iss|exp|aud|key twice/);
-      assert.match(verified.reason, /^the token[\w' .]+(, and this app requires one)?$/);
+      assert.match(verified.reason, /^(?:the token|this is not a token)[\w' .():,]+$/);
       assert(verified.reason.length < 100, verified.reason);
       return "refused";
     }

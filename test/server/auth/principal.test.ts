@@ -4,7 +4,12 @@ import { FilterSchema } from "../../../src/protocol/filter.ts";
 import { type Grant, mayWatch, type Principal } from "../../../src/server/auth/principal.ts";
 
 const user = (grant: Grant): Principal => ({ kind: "user", userId: "alice", grant, exp: undefined });
-const SOME = user({ kind: "some", userIds: new Set(["bob"]), conversationIds: new Set(["c1"]) });
+const SOME = user({
+  kind: "some",
+  userIds: new Set(["bob"]),
+  conversationIds: new Set(["c1"]),
+  counts: false,
+});
 
 it.each<[unknown, boolean]>([
   [{}, false],

@@ -360,7 +360,16 @@ describe.skipIf(!hasRedis())("a node and its Redis", () => {
     for (let i = 0; i < 1_000; i++) {
       await ask("XADD", log, "*", junk[i % 5]!, junk[(i * 7) % junk.length]!, "s", '[1,"test-app"]');
     }
-    await ask("HSET", rows, "junk", "w [1", "more", "", "again", `w [1,"${APP}","x","widget",1,0,9,null,{}]`);
+    await ask(
+      "HSET",
+      rows,
+      "junk",
+      "w [1",
+      "more",
+      "",
+      "again",
+      `w [1,"${APP}","x","widget",1,0,99,null,{}]`,
+    );
     const bob = await b.gateway.connect("bob");
     await bob.open({});
     await until(async () => (await users(a)).length === 2);

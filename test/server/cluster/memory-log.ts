@@ -23,6 +23,7 @@ interface Registration {
 interface State {
   count: number;
   rows: Map<string, Row>;
+  profiles: Map<string, Row>;
   register: Map<string, Registration>;
   names: Map<string, string>;
   entries: Entry[];
@@ -41,6 +42,10 @@ export class MemoryLog {
 
   get rows(): ReadonlyMap<string, Row> {
     return this.#state.rows;
+  }
+
+  get profiles(): ReadonlyMap<string, Row> {
+    return this.#state.profiles;
   }
 
   get register(): ReadonlyMap<string, Registration> {
@@ -66,7 +71,7 @@ export class MemoryLog {
    * As Redis does it: what is there all the time comes, whatever is put in and taken out between the pages.
    */
   scan({ from }: Extract<Command, { do: "scan" }>, size = 3): ScanBatch {
-    const rows = [...this.#state.rows]
+    const rows = [...this.#state.rows, ...this.#state.profiles]
       .map(([sessionId, row]) => ({ sessionId, ...row }))
       .filter(({ sessionId }) => sessionId > from)
       .sort((one, other) => (one.sessionId < other.sessionId ? -1 : 1));
@@ -152,7 +157,13 @@ export class MemoryLog {
   }
 
   #do(writer: string, { kind, sessionId, text }: Op): boolean {
-    const { rows } = this.#state;
+    const { rows, profiles } = this.#state;
+    if (kind === "profile") {
+      const before = profiles.get(sessionId);
+      if (before !== undefined && versionOf(text) <= versionOf(before.text)) return false;
+      profiles.set(sessionId, { owner: writer, text });
+      return true;
+    }
     const owner = rows.get(sessionId)?.owner;
     const isFree = owner === undefined || owner === writer || !this.#isAlive(owner);
     if (kind === "patch" ? owner === undefined || !isFree : (kind === "open" || kind === "end") && !isFree) {
@@ -185,12 +196,17 @@ function empty(): State {
   return {
     count: 0,
     rows: new Map(),
+    profiles: new Map(),
     register: new Map(),
     names: new Map(),
     entries: [],
     lastId: "0-0",
     logId: undefined,
   };
+}
+
+function versionOf(record: string): number {
+  return JSON.parse(record)[4];
 }
 
 function isAfter(id: string, other: string): boolean {

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { fields, userId } from "../../model/arbitraries.ts";
+import type { StatusPatch } from "../../../src/protocol/wire.ts";
+import { fields, statusPatch, userId } from "../../model/arbitraries.ts";
 import { runs, SEED } from "../../support/seed.ts";
 import { type FakeNode, LEASE_MS, WINDOW_MS, World } from "./world.ts";
 
@@ -25,6 +26,16 @@ const doings = fc.oneof(
   { weight: 2, arbitrary: fc.record({ do: a("lose"), session: pick }) },
   { weight: 6, arbitrary: fc.record({ do: a("resume"), session: pick, node: pick, fields }) },
   { weight: 1, arbitrary: fc.record({ do: a("kick"), node: pick, userId }) },
+  {
+    weight: 2,
+    // The clocks of the nodes differ by more than such a status lasts.
+    arbitrary: fc.record({
+      do: a("declare"),
+      node: pick,
+      userId,
+      patch: statusPatch.map(({ expiresInMs, ...patch }) => patch),
+    }),
+  },
   {
     weight: 1,
     arbitrary: fc.record({
@@ -159,6 +170,10 @@ class Play {
           this.#ended.add(sessionId);
         }
         node!.transact((sessions) => sessions.forceEndAll(step.userId));
+        break;
+      case "declare":
+        if (node!.isPaused) break;
+        node!.transact(({ profiles }) => profiles.declare(step.userId, step.patch as StatusPatch));
         break;
       case "advance":
         this.#advance(step.ms, (each) => step.speeds[world.nodes.indexOf(each) % step.speeds.length]!);

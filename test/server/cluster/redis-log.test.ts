@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import type { Command, Entry, Op } from "../../../src/server/cluster/log.ts";
+import type { Command, Entry, Op, ScanBatch, ScannedRow } from "../../../src/server/cluster/log.ts";
 import { RedisConnection } from "../../../src/server/cluster/redis-connection.ts";
 import { RedisLog } from "../../../src/server/cluster/redis-log.ts";
 import { keysOf } from "../../../src/server/cluster/redis-scripts.ts";
@@ -22,7 +22,7 @@ afterAll(async () => {
 });
 beforeEach(async () => {
   await raw.ask(["FLUSHALL"], PATIENCE_MS);
-  log = await RedisLog.connect({ urls: [redis.url], shard: 0, maxLogLength: 1_000 });
+  log = await RedisLog.connect({ urls: [redis.url], shard: 0, maxLogLength: 1_000, maxProfiles: 100 });
 });
 afterEach(() => log.close());
 
@@ -33,6 +33,14 @@ const op = fc.record({
   sessionId,
   text: fc.constantFrom("[1]", "{}", "ü x", ""),
 });
+/** Kept until far in the future, so that no clock decides. */
+const profileOp = fc
+  .record({ user: fc.constantFrom("u1", "u2"), version: fc.integer({ min: 1, max: 4 }) })
+  .map(({ user, version }) => ({
+    kind: "profile" as const,
+    sessionId: `["app","${user}"]`,
+    text: `[1,"app","${user}","profile",${version},9000000000000,"busy",null,null,null,null]`,
+  }));
 const command = fc.oneof(
   {
     weight: 2,
@@ -50,7 +58,10 @@ const command = fc.oneof(
       do: fc.constant("append" as const),
       writer,
       seq: fc.integer({ min: 1, max: 4 }),
-      ops: fc.uniqueArray(op, { maxLength: 3, selector: (each) => each.sessionId }),
+      ops: fc.uniqueArray(fc.oneof({ weight: 4, arbitrary: op }, { weight: 1, arbitrary: profileOp }), {
+        maxLength: 3,
+        selector: (each) => each.sessionId,
+      }),
     }),
   },
   {
@@ -85,10 +96,8 @@ describe.skipIf(!hasRedis())("a log in Redis", () => {
         ];
         expect(look.end.count).toBe(should.end.count);
         expect(sorted(look.register)).toEqual(sorted(should.register));
-        const { rows } = await log.scan({ do: "scan", from: "0" });
-        expect(sorted(rows)).toEqual(
-          sorted([...memory.rows].map(([sessionId, row]) => ({ sessionId, ...row }))),
-        );
+        const held = [...memory.rows, ...memory.profiles].map(([sessionId, row]) => ({ sessionId, ...row }));
+        expect(sorted(await scanAll(log))).toEqual(sorted(held));
         const ids = [...memory.entries.keys()];
         const entries = ids.length > 0 ? await log.read("0-0") : [];
         for (const i of ids.slice(-2)) {
@@ -103,13 +112,71 @@ describe.skipIf(!hasRedis())("a log in Redis", () => {
   });
 });
 
+describe.skipIf(!hasRedis())("profiles in Redis", () => {
+  /** Writes a profile of each user, kept until the given time. */
+  async function write(seq: number, keptUntil: readonly (readonly [user: string, ms: number])[]) {
+    const ops = keptUntil.map(([user, ms]) => ({
+      kind: "profile" as const,
+      sessionId: user,
+      text: `[1,"app","${user}","profile",1,${ms},"busy",null,null,null,null]`,
+    }));
+    await log.append({ do: "append", writer: "w", seq, ops });
+  }
+  const users = async () => (await scanAll(log)).map(({ sessionId }) => sessionId).sort();
+
+  beforeEach(async () => {
+    await log.join({ do: "join", writer: "w", leaseMs: 1_000, nodeId: "n", formerly: [] });
+  });
+
+  it("go when their time is over, with the next one that is written", async () => {
+    await write(1, [
+      ["late", 1_000],
+      ["kept", 9e12],
+    ]);
+    expect(await users()).toEqual(["kept"]);
+    expect(await raw.ask(["ZCARD", keysOf(0).kept], PATIENCE_MS)).toBe(1);
+  });
+
+  it("are so many at most: those that would go first go", async () => {
+    const many = Array.from({ length: 150 }, (_, i) => [`u${i}`, 9e12 + i] as const);
+    await write(1, many);
+    expect(await users()).toEqual(
+      many
+        .slice(-100)
+        .map(([user]) => user)
+        .sort(),
+    );
+    await write(2, [
+      ["soon", 9e12],
+      ["latest", 9e12 + 1_000],
+    ]);
+    expect(await users()).toEqual([...many.slice(-99).map(([user]) => user), "latest"].sort());
+  });
+});
+
+async function scanAll(of: RedisLog): Promise<ScannedRow[]> {
+  const rows: ScannedRow[] = [];
+  for (let from: string | undefined = "0"; from !== undefined; ) {
+    const batch: ScanBatch = await of.scan({ do: "scan", from });
+    rows.push(...batch.rows);
+    from = batch.next;
+  }
+  return rows;
+}
+
 const BOUND = 4 * 1024 * 1024;
 
 describe.skipIf(!hasRedis())("the size of a log in Redis", () => {
   let seq: number;
   beforeEach(async () => {
     log.close();
-    log = await RedisLog.connect({ urls: [redis.url], shard: 0, maxLogLength: 10_000, maxLogBytes: BOUND });
+    log = await RedisLog.connect({
+      urls: [redis.url],
+      shard: 0,
+      maxLogLength: 10_000,
+      maxProfiles: 100,
+      maxLogBytes: BOUND,
+    });
     await log.join({ do: "join", writer: "w", leaseMs: 1_000, nodeId: "n", formerly: [] });
     seq = 0;
   });

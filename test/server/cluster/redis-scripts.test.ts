@@ -8,7 +8,7 @@ it("the keys of a shard share the tag that keeps them in one slot, and no other 
     expect(new Set(Object.values(keysOf(shard)).map(tagOf))).toEqual(new Set([String(shard)]));
   }
   const keys = [0, 1].flatMap((shard) => Object.values(keysOf(shard)));
-  expect(new Set(keys).size).toBe(6);
+  expect(new Set(keys).size).toBe(10);
 });
 
 it("the layout of the keys is that of all versions so far", () => {
@@ -16,6 +16,8 @@ it("the layout of the keys is that of all versions so far", () => {
     log: "presence:1:{3}:log",
     rows: "presence:1:{3}:rows",
     nodes: "presence:1:{3}:nodes",
+    profiles: "presence:1:{3}:profiles",
+    kept: "presence:1:{3}:kept",
   });
 });
 

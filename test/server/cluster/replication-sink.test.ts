@@ -26,6 +26,7 @@ function sinkAndWrites() {
       return writer as Replicator;
     },
     (now) => now > 5,
+    7,
   );
   return { sink, writes };
 }

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import { expect } from "vitest";
+import { isBlank, NODE_NUMBERS } from "../../../src/core/sessions/profile.ts";
 import type { Session, SessionConnection } from "../../../src/core/sessions/session.ts";
 import type { SessionKind, SessionPatch } from "../../../src/protocol/wire.ts";
 import { App } from "../../../src/server/auth/app.ts";
@@ -19,6 +20,9 @@ export const WINDOW_MS = 10_000;
 export const TYPING_MS = 3_000;
 /** Of a user: so few that users reach it. */
 export const MAX_SESSIONS = 6;
+const RETENTION_MS = 30 * 86_400_000;
+/** How many nodes there were: each has a number of its own. */
+let nodes = 0;
 /** How long a command may take before the link is given up. */
 const DEADLINE_MS = 2_000;
 const SLICE_MS = 50;
@@ -94,6 +98,7 @@ export class FakeNode {
       nodeId: name,
       leaseMs: LEASE_MS,
       windowMs: WINDOW_MS,
+      retentionMs: RETENTION_MS,
       makeId: () => `${name}-${makeId()}`,
       presence: this.presence,
       wakeBy: () => {},
@@ -121,6 +126,7 @@ export class FakeNode {
         APP_ID,
         () => this.replicator,
         (at) => this.replicator.canExpireSessions(at),
+        nodes++ % NODE_NUMBERS,
       ),
     });
     presences.set(APP_ID, this.appPresence);
@@ -362,12 +368,12 @@ export class World {
     const rows = new Map<string, unknown>();
     for (const session of node.appPresence.table.all()) {
       const { sessionId, user, kind, ownership } = session;
-      const { visible, selectedConversationId, hasFocus, isTyping, custom } = session;
+      const { visible, selectedConversationId, hasFocus, isTyping, isIdle, custom } = session;
       const owner = ownership!.owner ?? node.name;
       rows.set(sessionId, {
         userId: user.userId,
         kind,
-        state: { visible, selectedConversationId, hasFocus, isTyping, custom: { ...custom } },
+        state: { visible, selectedConversationId, hasFocus, isTyping, isIdle, custom: { ...custom } },
         opened: ownership!.opened,
         lostAt: ownership!.lostAt,
         node: owner.split("-")[0],
@@ -375,6 +381,12 @@ export class World {
       });
     }
     return rows;
+  }
+
+  /** What users have declared, as a node knows it. */
+  statuses(node: FakeNode): Record<string, unknown> {
+    const known = [...node.appPresence.table.profiles].filter(([, profile]) => !isBlank(profile));
+    return Object.assign(Object.create(null), Object.fromEntries(known));
   }
 
   /** All nodes show the same, and it is what the sockets hold and nothing else. */
@@ -388,6 +400,9 @@ export class World {
         expect(sorted(rows), `${node.name} beside ${first.name}`).toEqual(sorted(expected));
       }
     }
+    const statuses = this.statuses(first);
+    for (const node of others)
+      expect(this.statuses(node), `${node.name} beside ${first.name}`).toEqual(statuses);
     const held = this.nodes.flatMap(({ name, socket }) => [...socket.held].map((id) => `${id} on ${name}`));
     const shown = [...expected].map(([id, row]) => `${id} on ${(row as { node: string }).node}`);
     expect(shown.sort()).toEqual(held.sort());

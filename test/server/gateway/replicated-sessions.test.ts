@@ -33,6 +33,8 @@ function setUp() {
       changed: ignore,
       takenOver: ignore,
       ended: ignore,
+      nodeNumber: 0,
+      profileChanged: () => undefined,
       canExpireSessions: () => true,
     },
   });

@@ -15,6 +15,7 @@ function setUp() {
   );
   const done: string[] = [];
   const sessions = {
+    profiles: { expireStatus: () => undefined, forget: () => undefined },
     stopTyping: ({ sessionId }: Session) => void done.push(`${sessionId} stops typing`),
     end: ({ sessionId }: Session, cause: string) => void done.push(`${sessionId} ends: ${cause}`),
   };
@@ -40,7 +41,13 @@ describe("the deadlines of sessions", () => {
     expect(run(999)).toEqual([]);
     expect(run(1_000)).toEqual(["b ends: timeout"]);
     expect(deadlines.nextDueAt(true)).toBe(Number.POSITIVE_INFINITY);
-    expect(deadlines.debugCounts()).toEqual({ typing: 0, disconnected: 0, ending: 0 });
+    expect(deadlines.debugCounts()).toEqual({
+      typing: 0,
+      disconnected: 0,
+      ending: 0,
+      statuses: 0,
+      forgetting: 0,
+    });
   });
 
   it("let no disconnected session end while other nodes may have resumed it", () => {

@@ -18,6 +18,8 @@ function setUp() {
     changed: write("changed"),
     takenOver: write("takenOver"),
     ended: write("ended"),
+    nodeNumber: 0,
+    profileChanged: () => undefined,
     canExpireSessions: () => true,
   };
   let ids = 0;

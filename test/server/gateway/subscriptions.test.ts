@@ -17,7 +17,7 @@ const APP: Principal = { kind: "app", exp: undefined };
 const ALICE: Principal = {
   kind: "user",
   userId: "alice",
-  grant: { kind: "some", userIds: new Set(), conversationIds: new Set(["c1"]) },
+  grant: { kind: "some", userIds: new Set(), conversationIds: new Set(["c1"]), counts: false },
   exp: undefined,
 };
 
@@ -121,7 +121,7 @@ describe("the subscriptions of a socket", () => {
     ]);
     const less: Principal = {
       ...ALICE,
-      grant: { kind: "some", userIds: new Set(), conversationIds: new Set() },
+      grant: { kind: "some", userIds: new Set(), conversationIds: new Set(), counts: false },
     };
     subscriptions.recheck(less, 0);
     expect(take()).toMatchObject([{ type: "error", code: "FORBIDDEN", view: expect.any(String) }]);

@@ -126,5 +126,5 @@ it("leads from / to the dashboard in development mode, for now only, and has no 
 it("has its OpenAPI document, and leads to its dashboard", async () => {
   const ask = node();
   expect(jsonOf(await ask("/openapi.json")).info.version).toBe("1.2.3");
-  expect(await ask("/dashboard")).toMatchObject({ status: 308, headers: { location: "/dashboard/" } });
+  expect(await ask("/dashboard")).toMatchObject({ status: 308, headers: { location: "dashboard/" } });
 });

@@ -14,9 +14,17 @@ it.each([
   expect(memoryLimit(constrained, 1_000)).toBe(limit);
 });
 
-it("garbage does not count as heap once it was collected", async () => {
+it("garbage does not count as heap once it was collected, and a defect in between ends nothing", async () => {
   const samples: MemoryUse[] = [];
-  const memory = monitorMemory((use) => samples.push(use));
+  const crashes: unknown[] = [];
+  const defect = new Error("a defect");
+  const memory = monitorMemory(
+    (error) => crashes.push(error),
+    (use) => {
+      samples.push(use);
+      if (samples.length === 1) throw defect;
+    },
+  );
   const garbage = Array.from({ length: 300_000 }, (_, i) => ({ text: `garbage ${i}` }));
   memory.collect();
   await expect.poll(() => samples.at(-1)?.heap).toBeGreaterThan(0);
@@ -28,5 +36,6 @@ it("garbage does not count as heap once it was collected", async () => {
   garbage.length = 0;
   memory.collect();
   await expect.poll(() => samples.at(-1)!.heap).toBeLessThan(heap - 10e6);
+  expect(crashes).toEqual([defect]);
   memory.stop();
 });

@@ -1,0 +1,51 @@
+import { DEFAULT_STATUS, isDefaultStatus, isSameStatus, type Status } from "./status.ts";
+
+/** What is known about a user besides their sessions, whether they are online or not. */
+export interface Profile {
+  /** What the user has declared. */
+  readonly status: Status;
+  /**
+   * When others last saw the user, in milliseconds since 1970: their last session ended, or they became
+   * invisible. Undefined: never, or the app does not keep it.
+   */
+  readonly lastSeenAt: number | undefined;
+  /**
+   * Orders the changes of a profile on all nodes: the profile with the higher version wins. See
+   * `nextVersion`.
+   */
+  readonly version: number;
+}
+
+export const NO_PROFILE: Profile = { status: DEFAULT_STATUS, lastSeenAt: undefined, version: 0 };
+
+export type ProfileChange = Partial<Omit<Profile, "version">>;
+
+/** A version is a time in milliseconds since 1970, times this, plus the number of a node. */
+export const NODE_NUMBERS = 1_024;
+/** Versions of other nodes are checked against it. */
+export const MAX_VERSION = Number.MAX_SAFE_INTEGER;
+
+/**
+ * The version of a change at `wallNow` on the node with that number, which is below `NODE_NUMBERS`. It is
+ * higher than the version before it, whatever the clocks of other nodes say. Two nodes that change a profile
+ * in the same millisecond have different versions, as long as their numbers differ.
+ */
+export function nextVersion(before: number, wallNow: number, nodeNumber: number): number {
+  const at = Math.max(Math.floor(wallNow), Math.floor(before / NODE_NUMBERS) + 1);
+  return Math.min(at * NODE_NUMBERS + nodeNumber, MAX_VERSION);
+}
+
+/** When the profile changed, in milliseconds since 1970. */
+export function changedAt({ version }: Profile): number {
+  return Math.floor(version / NODE_NUMBERS);
+}
+
+/** Whether a profile says nothing about the user. */
+export function isBlank({ status, lastSeenAt }: Profile): boolean {
+  return lastSeenAt === undefined && isDefaultStatus(status);
+}
+
+/** Whether two profiles say the same. */
+export function isSameProfile(one: Profile, other: Profile): boolean {
+  return one.lastSeenAt === other.lastSeenAt && isSameStatus(one.status, other.status);
+}

@@ -1,0 +1,43 @@
+/** Forgets what is known about a user who is offline. */
+export interface Forgetter {
+  forget(userId: string): void;
+}
+
+/**
+ * The users of all apps who are offline and about whom something is known, the longest unused first. There are
+ * at most `max`: one more, and the first is forgotten.
+ */
+export class RememberedUsers {
+  readonly #max: number;
+  readonly #users = new Map<string, readonly [profiles: Forgetter, userId: string]>();
+
+  constructor(max: number) {
+    this.#max = max;
+  }
+
+  get size(): number {
+    return this.#users.size;
+  }
+
+  /** A user is offline, and something is known about them. */
+  add(appId: string, userId: string, profiles: Forgetter): void {
+    const key = keyOf(appId, userId);
+    this.#users.delete(key);
+    this.#users.set(key, [profiles, userId]);
+    for (const [oldest, [owner, forgotten]] of this.#users) {
+      if (this.#users.size <= this.#max) return;
+      this.#users.delete(oldest);
+      owner.forget(forgotten);
+    }
+  }
+
+  /** A user is online, or nothing is known about them any more. */
+  delete(appId: string, userId: string): void {
+    this.#users.delete(keyOf(appId, userId));
+  }
+}
+
+/** Ids have no control characters. */
+function keyOf(appId: string, userId: string): string {
+  return `${appId}\n${userId}`;
+}
