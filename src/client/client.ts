@@ -1,10 +1,12 @@
 import type { ErrorMessage } from "../protocol/wire.ts";
 import { type ConnectionOwner, createConnection } from "./connection.ts";
-import { PresenceError } from "./errors.ts";
-import { check, checkId } from "./filter.ts";
+import { PresenceError, protocolError } from "./errors.ts";
+import { check, checkId, normalFilter } from "./filter.ts";
+import { internals, type Part } from "./internals.ts";
 import { MAX_USERS } from "./limits.ts";
+import { assemblePages } from "./live-users.ts";
 import { browser, watchPageLifecycle } from "./page-lifecycle.ts";
-import { createQuery, type Query } from "./query.ts";
+import { type Ask, createQuery } from "./query.ts";
 import { createRequests } from "./requests.ts";
 import type { Content } from "./server-message.ts";
 import { createSessions } from "./sessions.ts";
@@ -37,20 +39,21 @@ export function createClient(options: ClientOptions): PresenceClient {
   }
 
   const owner: ConnectionOwner = {
-    isNeeded: () => !(sessions.isEmpty && subscriptions.isEmpty && queries.size === 0),
+    isNeeded: () => !(sessions.isEmpty && subscriptions.isEmpty && parts.size === 0),
     changed(status, before, detail) {
       emit("status", status, detail);
       if (before === "connected") {
         requests.clear();
         sessions.lost();
         subscriptions.lost();
+        for (const part of parts) part.lost?.();
       }
       if (status === "failed") endAll(detail.error!);
     },
     connected(graceMs) {
       sessions.connected();
       subscriptions.connected(graceMs);
-      for (const query of queries) query.request();
+      for (const part of parts) part.request();
     },
     receive,
     emit,
@@ -61,10 +64,12 @@ export function createClient(options: ClientOptions): PresenceClient {
   const requests = createRequests(connection);
   const sessions = createSessions(url, connection, requests);
   const subscriptions = createSubscriptions(connection, requests, maxUsers);
-  const queries = new Set<Query>();
+  /** What it is connected for besides. */
+  const parts = new Set<Part>();
 
   function receive(message: Content): void {
     const { type } = message;
+    for (const part of parts) part.receive?.(message);
     if (type === "diff") subscriptions.addDiff(message);
     else if (type === "error") refused(message);
     else if (message.id !== undefined) requests.answered(message.id, message);
@@ -88,7 +93,7 @@ export function createClient(options: ClientOptions): PresenceClient {
     unwatchPageLifecycle = undefined;
     sessions.endAll(error.code === "CLOSED" ? undefined : { cause: "error", error });
     subscriptions.endAll(error);
-    for (const query of queries) query.end(error);
+    for (const part of parts) part.end(error);
     requests.clear();
   }
 
@@ -112,23 +117,42 @@ export function createClient(options: ClientOptions): PresenceClient {
     connection.start();
   }
 
-  return {
+  const ask: Ask = (message, reader, timeoutMs) => {
+    const query = createQuery(message, reader, requests, (ended) => parts.delete(ended), timeoutMs);
+    add(query);
+    return query.answer;
+  };
+
+  function add(part: Part): void {
+    parts.add(part);
+    if (connection.isConnected) part.request();
+    need();
+  }
+
+  const client: PresenceClient = {
     open(openOptions) {
       const session = sessions.open(openOptions);
       need();
       return session;
     },
     subscribe(filter, listener, subscribeOptions = {}) {
-      const subscription = subscriptions.subscribe(filter, listener, subscribeOptions);
+      // The listed values are as the filter's `fields` say.
+      const subscription = subscriptions.subscribe(filter, listener as never, subscribeOptions);
       need();
-      return subscription;
+      return subscription as never;
     },
-    async query(filter) {
-      const query = createQuery(filter, requests, maxUsers, (ended) => queries.delete(ended));
-      queries.add(query);
-      if (connection.isConnected) query.request();
-      need();
-      return await query.answer;
+    async query(given) {
+      const { filter } = normalFilter(given);
+      return (await ask(
+        () => ({ type: "query", filter }),
+        () => {
+          const add = assemblePages(maxUsers);
+          return (answer) => {
+            if (answer.type !== "result") throw protocolError(answer.type);
+            return add(answer);
+          };
+        },
+      )) as never;
     },
     status: () => connection.status,
     reconnect() {
@@ -146,6 +170,8 @@ export function createClient(options: ClientOptions): PresenceClient {
       await connection.close();
     },
   };
+  internals.set(client, { connection, requests, ask, add, delete: (part) => parts.delete(part) });
+  return client;
 }
 
 /**
@@ -154,7 +180,7 @@ export function createClient(options: ClientOptions): PresenceClient {
  */
 function GlobalWebSocket(url: string): WebSocketLike {
   const { WebSocket } = browser;
-  if (!WebSocket) throw new Error("no WebSocket");
+  if (!WebSocket) throw new Error("no WebSocket: pass that of ws");
   return new WebSocket(url);
 }
 

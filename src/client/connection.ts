@@ -25,7 +25,7 @@ import {
 } from "./limits.ts";
 import { createPace } from "./pace.ts";
 import { createRetrySchedule } from "./retry.ts";
-import { type Content, readMessage } from "./server-message.ts";
+import { type Content, type LastSeenQuestion, readMessage } from "./server-message.ts";
 import type { Status, StatusDetail, TokenSource, WebSocketConstructor, WebSocketLike } from "./types.ts";
 
 /**
@@ -141,7 +141,7 @@ export function createConnection(
   }
 
   /** Does nothing while not connected: on the next connection the owner sends its whole state. */
-  function send(message: ClientMessage): void {
+  function send(message: ClientMessage | LastSeenQuestion): void {
     if (!isConnected()) return;
     pace.sent(now());
     socket?.send(JSON.stringify(message));

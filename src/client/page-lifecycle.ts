@@ -88,7 +88,7 @@ export function watchPageLifecycle(listener: PageListener): () => void {
   };
 }
 
-function isVisible(): boolean {
+export function isVisible(): boolean {
   return browser.document?.visibilityState === "visible";
 }
 

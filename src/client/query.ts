@@ -1,31 +1,43 @@
-import { PresenceError, protocolError } from "./errors.ts";
-import { normalFilter } from "./filter.ts";
+import { PresenceError } from "./errors.ts";
 import { QUERY_TIMEOUT_MS } from "./limits.ts";
-import { assemblePages } from "./live-users.ts";
-import { isPassing, type Requests } from "./requests.ts";
-import type { PresenceFilter, PresenceSnapshot } from "./types.ts";
+import { type Answer, isPassing, type Requests, type Unnumbered } from "./requests.ts";
 
-/** A query that is sent, and sent again on each new connection until it is answered. */
-export interface Query {
-  readonly answer: Promise<PresenceSnapshot>;
+/** Reads an answer. undefined: another one follows. May throw a `PresenceError`. */
+export type ReadAnswer<Result> = (answer: Answer) => Result | undefined;
+
+/**
+ * Asks the gateway until there is an answer.
+ * @param message Makes the message, each time it is sent.
+ * @param reader Makes what reads the answers, each time. They begin anew on a new connection.
+ * @param timeoutMs How long it may take, reconnects included: 30 s if it is left out.
+ */
+export type Ask = <Result>(
+  message: () => Unnumbered,
+  reader: () => ReadAnswer<Result>,
+  timeoutMs?: number,
+) => Promise<Result>;
+
+/** A question that is sent, and sent again on each new connection until it is answered. */
+export interface Query<Result> {
+  readonly answer: Promise<Result>;
   /** Sends it. */
   request(): void;
-  /** Ends it with its answer, or without one. */
-  end(answer: PresenceSnapshot | PresenceError): void;
+  /** Ends it without an answer. */
+  end(error: PresenceError): void;
 }
 
 /** @param ended Called once, when the query is answered or given up. */
-export function createQuery(
-  given: PresenceFilter,
+export function createQuery<Result>(
+  message: () => Unnumbered,
+  reader: () => ReadAnswer<Result>,
   requests: Requests,
-  maxUsers: number,
-  ended: (query: Query) => void,
-): Query {
-  const { filter } = normalFilter(given);
+  ended: (query: Query<Result>) => void,
+  timeoutMs = QUERY_TIMEOUT_MS,
+): Query<Result> {
   let id = 0;
-  let end!: Query["end"];
-  const answer = new Promise<PresenceSnapshot>((resolve, reject) => {
-    const timer = setTimeout(() => end(new PresenceError("TIMEOUT", "no answer in time")), QUERY_TIMEOUT_MS);
+  let end!: (answer: Result | PresenceError) => void;
+  const answer = new Promise<Result>((resolve, reject) => {
+    const timer = setTimeout(() => end(new PresenceError("TIMEOUT", "no answer in time")), timeoutMs);
     end = (answer) => {
       clearTimeout(timer);
       requests.delete(id);
@@ -34,19 +46,20 @@ export function createQuery(
       else resolve(answer);
     };
   });
-  const query: Query = {
+  const query: Query<Result> = {
     answer,
     end,
     request() {
-      const add = assemblePages(maxUsers);
+      const read = reader();
       id = requests.request({
-        message: { type: "query", filter },
+        message: message(),
         answered(answer) {
-          if (answer.type !== "result") throw protocolError(answer.type);
           try {
-            const users = add(answer);
-            if (users) end(users);
+            const result = read(answer);
+            if (result !== undefined) end(result);
           } catch (error) {
+            // A broken protocol ends the connection, and not the question.
+            if ((error as PresenceError).code === "PROTOCOL") throw error;
             end(error as PresenceError);
           }
           // Once the query is settled, its request is forgotten.

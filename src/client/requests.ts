@@ -1,18 +1,19 @@
-import type { ClientMessage, ServerMessage } from "../protocol/wire.ts";
+import type { ClientMessage } from "../protocol/wire.ts";
 import type { Connection } from "./connection.ts";
 import type { PresenceError } from "./errors.ts";
 import { UPDATE_INTERVAL_MS } from "./limits.ts";
 import { repeatDelay } from "./retry.ts";
+import type { HandledMessage, LastSeenQuestion } from "./server-message.ts";
 
 export type Answer = Extract<
-  ServerMessage,
-  { readonly type: "opened" | "closed" | "ok" | "snapshot" | "resumed" | "result" }
+  HandledMessage,
+  { readonly type: "opened" | "closed" | "ok" | "snapshot" | "resumed" | "result" | "count" | "last_seen" }
 >;
 
 type WithoutId<Message> = Message extends unknown ? Omit<Message, "id"> : never;
 
 /** A message whose id is not known yet. */
-export type Unnumbered = WithoutId<ClientMessage>;
+export type Unnumbered = WithoutId<ClientMessage | LastSeenQuestion>;
 
 export interface Request {
   readonly message: Unnumbered;

@@ -3,7 +3,19 @@ import type { ServerMessage } from "../protocol/wire.ts";
 import { protocolError } from "./errors.ts";
 
 /** The answer `pong` says nothing that is used: that anything arrives is enough. */
-export type HandledMessage = Exclude<ServerMessage, { readonly type: "pong" | "count" }>;
+export type HandledMessage = Exclude<ServerMessage, { readonly type: "pong" }> | LastSeenAnswer;
+
+export interface LastSeenQuestion {
+  readonly type: "last_seen";
+  readonly id: number;
+  readonly userIds: readonly string[];
+}
+/** `lastSeen` checks the data. */
+export interface LastSeenAnswer {
+  readonly type: "last_seen";
+  readonly id: number;
+  readonly data: Readonly<Record<string, unknown>>;
+}
 
 /** What is about the connection, and not about what it is for. */
 type Control = "connected" | "token_expiring" | "draining";
@@ -32,19 +44,22 @@ const isShape =
   (value) =>
     isObject(value) && Object.entries(shape).every(([field, check]) => check(value[field]));
 
+/** A filter may leave out any field of the sessions, and the sessions as well. */
 const sessions = isListOf(
   isShape({
-    sessionId: isId,
-    selectedConversationId: (value) => value === null || isId(value),
-    hasFocus: isFlag,
-    isTyping: isFlag,
-    custom: isMapOf(isText),
+    sessionId: isMaybe(isId),
+    selectedConversationId: (value) => value == null || isId(value),
+    hasFocus: isMaybe(isFlag),
+    isTyping: isMaybe(isFlag),
+    custom: isMaybe(isMapOf(isText)),
   }),
 );
 const isValue = isShape({
   status: isText,
-  backgroundSessions: sessions,
-  widgets: sessions,
+  statusText: isMaybe(isText),
+  statusEmoji: isMaybe(isText),
+  backgroundSessions: isMaybe(sessions),
+  widgets: isMaybe(sessions),
 });
 const position = { view: isId, version: isCount };
 const page = { data: isMapOf(isValue), more: isMaybe(isFlag) };
@@ -67,6 +82,8 @@ const CHECKS: Readonly<Record<HandledMessage["type"], Check>> = {
     data: isMapOf((value) => value === null || isValue(value)),
     causes: isMaybe(isMapOf(isText)),
   }),
+  count: isShape({ id: isMaybe(isCount), users: isCount, view: isMaybe(isId), version: isMaybe(isCount) }),
+  last_seen: isShape({ id: isCount, data: isObject }),
   result: isShape({ id: isCount, ...page }),
   token_expiring: isObject,
   draining: isShape({ reconnectInMs: isCount }),

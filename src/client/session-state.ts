@@ -7,7 +7,7 @@ import type { SessionFields } from "./types.ts";
 /** A patch while it is put together. */
 type Patch = { -readonly [Field in keyof SessionPatch]: SessionPatch[Field] };
 
-const FLAGS = ["visible", "hasFocus"] as const;
+const FLAGS = ["visible", "hasFocus", "isIdle"] as const;
 
 /**
  * What a session should be, and the part of it that is not sent yet. A field that the app never set stays as
@@ -55,6 +55,12 @@ export function createSessionState() {
   /** Is sent even if nothing changes: the gateway forgets it. */
   function type(isTyping: boolean): void {
     setField("isTyping", isTyping);
+    if (isTyping) touched();
+  }
+
+  /** As the gateway sees it. */
+  function touched(): void {
+    if (wanted.isIdle) setField("isIdle", false);
   }
 
   return {
@@ -83,7 +89,9 @@ export function createSessionState() {
       }
       for (const flag of FLAGS) {
         const value = fields[flag];
-        if (value != null && value !== wanted[flag]) setField(flag, value);
+        if (value == null || value === wanted[flag]) continue;
+        setField(flag, value);
+        if (flag === "hasFocus" && value) touched();
       }
     },
 

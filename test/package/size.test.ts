@@ -6,7 +6,7 @@ import { type Bundle, bundleWithSources } from "../support/bundle.ts";
 import { describePackage, temporaryFolder } from "../support/package.ts";
 import { PROJECT } from "../support/process.ts";
 
-const CLIENT_BYTES = 8_500;
+const CLIENT_BYTES = 8_600;
 const REACT_BYTES = 1_536;
 /** The only folders whose files may be in the bundle. */
 const OWN_FOLDERS = ["src/client/dist/esm/", "src/react/dist/esm/"];
@@ -60,6 +60,24 @@ describePackage("the size that the SDK adds to a page", () => {
       // For a module of Node the bundler inserts an empty one, which it may not list as a source.
       expect(page.code).not.toMatch(/\bnode:|browser-external|\bZod/);
     }
+  });
+
+  it.each([
+    ["setStatus", "client"],
+    ["subscribeCount", "client"],
+    ["lastSeen", "client"],
+    ["trackIdle", "client"],
+    ["usePresenceCount", "react"],
+    ["useMyStatus", "react"],
+  ])("is that of %s only for a page that uses it", async (name, from) => {
+    const without = await pageWith(from === "client" ? "createClient" : "PresenceProvider", from);
+    const used = await pageWith(`${from === "client" ? "createClient" : "PresenceProvider"}, ${name}`, from);
+    const files = new Set(without.sources);
+    const more = used.sources.filter((path) => !files.has(path));
+    process.stdout.write(`${name}: ${count(zipped(used) - zipped(without))} bytes gzipped more\n`);
+    expect(more.length).toBeGreaterThan(0);
+    expect(zipped(used)).toBeGreaterThan(zipped(without));
+    expect(foreign(used)).toEqual([]);
   });
 
   it("is only that of the used parts", async () => {
