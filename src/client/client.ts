@@ -143,7 +143,7 @@ export function createClient(options: ClientOptions): PresenceClient {
     },
     async query(given) {
       const { filter } = normalFilter(given);
-      return (await ask(
+      return ask(
         () => ({ type: "query", filter }),
         () => {
           const add = assemblePages(maxUsers);
@@ -152,7 +152,7 @@ export function createClient(options: ClientOptions): PresenceClient {
             return add(answer);
           };
         },
-      )) as never;
+      ) as never;
     },
     status: () => connection.status,
     reconnect() {
@@ -170,7 +170,7 @@ export function createClient(options: ClientOptions): PresenceClient {
       await connection.close();
     },
   };
-  internals.set(client, { connection, requests, ask, add, delete: (part) => parts.delete(part) });
+  internals.set(client, { connection, requests, parts, ask, add });
   return client;
 }
 

@@ -160,7 +160,7 @@ export function createConnection(
     const answer = askToken();
     startTimer(askedAt + TOKEN_TIMEOUT_MS - now(), () => {
       asking = undefined;
-      lost(tokenError(NO_ANSWER));
+      lost(tokenError(noAnswer()));
     });
     const started = timer;
     // A token or an error that comes too late changes nothing: the connection does something else by now.
@@ -336,7 +336,6 @@ export function createConnection(
 }
 
 const BAD_TOKEN = "no valid token";
-const NO_ANSWER = "no answer in time";
 
 function isToken(token: unknown): token is string {
   return typeof token === "string" && token !== "" && token.length <= MAX_TOKEN_LENGTH;
@@ -375,7 +374,7 @@ function drop(socket: (WebSocketLike & { terminate?(code: number): void }) | und
 }
 
 function noAnswer(): PresenceError {
-  return new PresenceError("DISCONNECTED", NO_ANSWER);
+  return new PresenceError("DISCONNECTED", "no answer in time");
 }
 
 function tokenError(error: unknown): PresenceError {

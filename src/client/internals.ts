@@ -23,9 +23,9 @@ export interface Internals {
   readonly connection: Connection;
   readonly requests: Requests;
   readonly ask: Ask;
-  /** Connects for it, if that is needed. */
+  readonly parts: Set<Part>;
+  /** Adds it to the parts, and connects if that is needed. */
   add(part: Part): void;
-  delete(part: Part): void;
 }
 
 export const internals = new WeakMap<PresenceClient, Internals>();

@@ -1,3 +1,4 @@
+import { isObject } from "../protocol/rules.ts";
 import { protocolError } from "./errors.ts";
 import { internalsOf } from "./internals.ts";
 import type { LastSeen, PresenceClient } from "./types.ts";
@@ -14,7 +15,7 @@ export function lastSeen(
   return internalsOf(client).ask(
     () => ({ type: "last_seen", userIds: ids }),
     () => (answer) => {
-      if (answer.type !== "last_seen") throw protocolError(answer.type);
+      if (answer.type !== "last_seen" || !isObject(answer.data)) throw protocolError(answer.type);
       const users = Object.entries(answer.data);
       if (!users.every(([userId, user]) => ids.includes(userId) && isLastSeen(user)))
         throw protocolError("data");

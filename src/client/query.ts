@@ -35,7 +35,7 @@ export function createQuery<Result>(
   timeoutMs = QUERY_TIMEOUT_MS,
 ): Query<Result> {
   let id = 0;
-  let end!: (answer: Result | PresenceError) => void;
+  let end!: (answer: Result | PresenceError) => undefined;
   const answer = new Promise<Result>((resolve, reject) => {
     const timer = setTimeout(() => end(new PresenceError("TIMEOUT", "no answer in time")), timeoutMs);
     end = (answer) => {
@@ -44,6 +44,7 @@ export function createQuery<Result>(
       ended(query);
       if (answer instanceof PresenceError) reject(answer);
       else resolve(answer);
+      return undefined;
     };
   });
   const query: Query<Result> = {
@@ -65,11 +66,7 @@ export function createQuery<Result>(
           // Once the query is settled, its request is forgotten.
           return true;
         },
-        refused(error) {
-          if (isPassing(error)) return true;
-          end(error);
-          return undefined;
-        },
+        refused: (error) => isPassing(error) || end(error),
       });
     },
   };

@@ -122,7 +122,7 @@ export function createSessionState() {
 }
 
 function checkCustom(isValid: boolean): void {
-  check(isValid, `custom (at most ${MAX_CUSTOM_BYTES} bytes)`);
+  check(isValid, `custom, or over ${MAX_CUSTOM_BYTES} bytes`);
 }
 
 /** In UTF-8, counted where there may be no encoder. */

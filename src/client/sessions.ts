@@ -34,7 +34,7 @@ export function createSessions(url: string, connection: Connection, requests: Re
     }
     const base = `${name} ${JSON.stringify([kind, userId, key])}`;
     if (key === undefined) return firstFree(base, byKey);
-    check(!byKey.has(base), "key: in use");
+    check(!byKey.has(base), "key");
     return base;
   }
 

@@ -1,8 +1,10 @@
+import { isId } from "../protocol/rules.ts";
 import { PresenceError, protocolError } from "./errors.ts";
 import { normalFilter } from "./filter.ts";
 import { type Internals, internalsOf, type Part } from "./internals.ts";
 import { LINGER_MS } from "./limits.ts";
 import { isPassing } from "./requests.ts";
+import { isCount } from "./server-message.ts";
 import type { PresenceClient, PresenceFilter, SubscribeOptions, SubscriptionState } from "./types.ts";
 
 export interface CountSubscription {
@@ -85,7 +87,7 @@ export function subscribeCount(
 /** All counters with the same filter. It has at most one request under way. */
 function createSharedCount(
   filter: PresenceFilter,
-  { connection, requests, delete: leave }: Internals,
+  { connection, requests, parts }: Internals,
   onGone: () => void,
 ): SharedCount {
   const counters = new Set<Counter>();
@@ -106,10 +108,10 @@ function createSharedCount(
         isBusy = false;
         view = undefined;
         if (isWanted) {
-          if (answer.type !== "count" || answer.view === undefined) throw protocolError(answer.type);
+          if (answer.type !== "count" || !isId(answer.view)) throw protocolError(answer.type);
+          version = -1;
+          take(answer);
           view = answer.view;
-          version = answer.version;
-          deliver(answer.users);
         }
         settle();
         return undefined;
@@ -125,7 +127,10 @@ function createSharedCount(
     });
   }
 
-  function deliver(users: number): void {
+  /** A gateway that counts backwards, or what is no number, breaks the protocol. */
+  function take({ version: next, users }: { readonly version?: number | undefined; readonly users: number }) {
+    if (!isCount(users) || !isCount(next) || next! <= version) throw protocolError("count");
+    version = next!;
     // On a new connection the number may be the same.
     if (users === count) return;
     count = users;
@@ -138,7 +143,7 @@ function createSharedCount(
   }
 
   function gone(): void {
-    leave(shared);
+    parts.delete(shared);
     onGone();
   }
 
@@ -162,9 +167,7 @@ function createSharedCount(
         settle();
       }
       if (message.type !== "count" || message.id !== undefined || message.view !== view) return;
-      if (message.version! <= version) throw protocolError("version");
-      version = message.version!;
-      deliver(message.users);
+      take(message);
     },
     end(error) {
       fail(error);
