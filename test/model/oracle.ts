@@ -12,7 +12,7 @@ export interface OracleSession {
   isTyping: boolean;
   custom: Map<string, string>;
   typingUntil: number;
-  /** Who holds it; undefined while it waits to be resumed, until `lostUntil`. */
+  /** The connection that holds it; undefined while it waits to be resumed, until `lostUntil`. */
   connection: unknown;
   lostUntil: number;
 }
