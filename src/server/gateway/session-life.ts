@@ -74,11 +74,19 @@ export class SessionLife implements DueSessions {
     this.end(session, this.#deadlines.isEnding(session) ? "closed" : "timeout");
   }
 
-  /** Opens a session with a new id. The caller checks whether the user may have one more. */
-  open(userId: string, kind: SessionKind, patch: SessionPatch, connection: SessionConnection): Session {
+  /**
+   * Opens a session. The caller checks whether the user may have one more, and that the id is new.
+   * @param sessionId Without one, the id is one that nobody can guess.
+   */
+  open(
+    userId: string,
+    kind: SessionKind,
+    patch: SessionPatch,
+    connection: SessionConnection,
+    sessionId = this.#context.makeId(),
+  ): Session {
     const { now } = this.#time;
-    const { makeId, replicationSink, views } = this.#context;
-    const sessionId = makeId();
+    const { replicationSink, views } = this.#context;
     const state = patchState(NEW_SESSION, patch);
     const ownership = this.#newOwnership(userId);
     views.markDirty(this.#table.open(sessionId, userId, kind, state, connection, ownership), now);
