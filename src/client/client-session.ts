@@ -1,3 +1,4 @@
+import { NEW_SESSION_PREFIX } from "../protocol/rules.ts";
 import type { Connection } from "./connection.ts";
 import { protocolError } from "./errors.ts";
 import { REPLACED_MS, TYPING_IDLE_MS, TYPING_REPEAT_MS, UPDATE_INTERVAL_MS } from "./limits.ts";
@@ -10,8 +11,10 @@ import type { OpenOptions, Session, SessionEnd, SessionFields, SessionState as S
 export class ClientSession implements Session {
   state: State = "pending";
   readonly #options: OpenOptions;
-  /** The id to resume; the gateway's, once the session is open. */
+  /** The id to resume; the gateway's, once the session is open. Before that a name, if it is a new one. */
   #id: string | undefined;
+  /** Whether the message that opens it as a new one has gone out on no connection before. */
+  #isNew = false;
   readonly #connection: Connection;
   readonly #requests: Requests;
   readonly #onClosed: () => void;
@@ -100,7 +103,10 @@ export class ClientSession implements Session {
     this.#over();
     if (wasOpen) this.#tell();
     // A new session whose message has not gone out.
-    else if (!this.#id && this.#requests.withdraw(this.#requestId)) this.#isRequested = false;
+    else if (this.#isNew && this.#requests.withdraw(this.#requestId)) {
+      this.#isRequested = false;
+      this.#id = undefined;
+    }
     this.#mayForget();
   }
 
@@ -112,6 +118,11 @@ export class ClientSession implements Session {
     clearTimeout(this.#retryTimer);
     if (this.#isRequested || !this.#connection.isConnected) return;
     this.#isRequested = true;
+    if (!this.#id) {
+      // If the answer is lost, the gateway finds the session by the name.
+      this.#id = NEW_SESSION_PREFIX + Math.random();
+      this.#isNew = true;
+    }
     const { kind, userId } = this.#options;
     this.#fields.resyncAll();
     const fields = this.#isClosed ? undefined : this.#fields.takePending();
@@ -123,10 +134,10 @@ export class ClientSession implements Session {
         return undefined;
       },
       refused: (error) => {
-        if (isPassing(error) && (this.#id || !this.#isClosed)) return true;
+        if (isPassing(error) && !(this.#isNew && this.#isClosed)) return true;
         this.#isRequested = false;
         if (this.#isClosed) this.#id = undefined;
-        else if (error.code !== "BAD_MESSAGE" || !this.#id) this.end({ cause: "error", error });
+        else if (error.code !== "BAD_MESSAGE" || this.#isNew) this.end({ cause: "error", error });
         else {
           // The session of the page before does not fit this state: opens another one.
           this.#id = undefined;
@@ -140,7 +151,7 @@ export class ClientSession implements Session {
 
   /** The connection is lost. */
   lost(): void {
-    this.#isRequested = this.#isTelling = false;
+    this.#isRequested = this.#isTelling = this.#isNew = false;
     if (this.state === "open") this.state = "pending";
     this.#mayForget();
   }
@@ -178,19 +189,19 @@ export class ClientSession implements Session {
   }
 
   #opened(id: string): void {
-    const isTold = this.#isTelling && this.#id === id;
-    this.#isRequested = false;
+    this.#isRequested = this.#isNew = false;
     this.#id = id;
     // The app has closed it meanwhile.
-    if (this.#isClosed) return isTold ? undefined : this.#tell();
+    if (this.#isClosed) return this.#isTelling ? undefined : this.#tell();
     this.state = "open";
     this.#fields.arrived();
     this.#sendSoon();
   }
 
   /** Tells the gateway that it is closed. */
-  #tell(): void {
+  #tell(): undefined {
     this.#isTelling = true;
+    const sessionId = this.#id;
     const told = () => {
       this.#isTelling = false;
       // Else it was told before it is open.
@@ -198,9 +209,10 @@ export class ClientSession implements Session {
       return this.#mayForget();
     };
     this.#requests.request({
-      message: { type: "close", sessionId: this.#id },
+      message: { type: "close", sessionId },
       answered: told,
-      refused: (error) => isPassing(error) || told(),
+      // It was opened as another one.
+      refused: (error) => isPassing(error) || (sessionId === this.#id ? told() : this.#tell()),
     });
   }
 

@@ -78,6 +78,8 @@ export class Connection {
   #trust = GIVEN;
   /** Since when fresh tokens are refused. */
   #refusedSince: number | undefined;
+  /** In how many milliseconds the refused token is valid, if that was said. */
+  #validInMs: number | undefined;
   #asking: Promise<string> | undefined;
   #askedAt = 0;
   #refreshedAt = -REFRESH_INTERVAL_MS;
@@ -236,6 +238,7 @@ export class Connection {
       return this.#dispatch("rejected", new PresenceError("DISCONNECTED", String(error)));
     }
     this.#socket = socket;
+    this.#validInMs = undefined;
     socket.onopen = () => {
       this.#trust ||= SENT;
       socket.send(JSON.stringify({ type: "connect", token: this.#token }));
@@ -254,6 +257,7 @@ export class Connection {
       else if (message?.type === "draining")
         this.#notBefore = performance.now() + Math.min(message.reconnectInMs, MAX_WAIT_MS);
       else if (message && this.isConnected) this.#owner.receive(message);
+      else if (message?.type === "error") this.#validInMs = message.retryAfterMs;
       this.#dispatch("message");
     } catch (error) {
       this.#lost(error instanceof PresenceError ? error : protocolError(String(error)));
@@ -304,8 +308,10 @@ export class Connection {
       const now = performance.now();
       if (this.#trust < GOOD) this.#refusedSince ??= now;
       this.#token = undefined;
+      const isText = typeof this.#options.token === "string";
+      if (isText && this.#validInMs! > 0) this.#notBefore = now + Math.min(this.#validInMs!, MAX_WAIT_MS);
       // A text has no successor.
-      if (typeof this.#options.token === "string" || now - (this.#refusedSince ?? now) >= REFUSED_MS) {
+      else if (isText || now - (this.#refusedSince ?? now) >= REFUSED_MS) {
         this.#refusedSince = undefined;
         return this.#dispatch("rejected", new PresenceError("UNAUTHENTICATED", reason || BAD_TOKEN));
       }
