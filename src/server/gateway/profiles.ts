@@ -53,9 +53,9 @@ export class Profiles {
     this.#declare(userId, DEFAULT_STATUS);
   }
 
-  /** Forgets a user on all nodes. */
+  /** Forgets a user on all nodes: also where another node knows more than this one. */
   erase(userId: string): void {
-    this.#write(userId, BLANK);
+    this.#write(userId, BLANK, this.#wallNow(), true);
   }
 
   /** The first session of a user was opened. */

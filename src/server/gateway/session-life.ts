@@ -191,6 +191,16 @@ export class SessionLife implements DueSessions {
   }
 
   /**
+   * Ends all sessions of a user, and forgets the rest. Returns how many sessions there were. They end first,
+   * so that nobody sees a user who was invisible.
+   */
+  erase(userId: string): number {
+    const ended = this.forceEndAll(userId);
+    this.profiles.erase(userId);
+    return ended;
+  }
+
+  /**
    * Milliseconds for which a session has had no socket; undefined if it has one, or if another node has not
    * reported that it has none.
    */

@@ -7,6 +7,7 @@ import {
   isSameStatus,
   patchStatus,
   STATUS_BIT,
+  statusOfBit,
 } from "../../../src/core/sessions/status.ts";
 
 describe("a change of a status", () => {
@@ -55,4 +56,5 @@ it("each status has a bit of its own", () => {
   const bits = Object.values(STATUS_BIT);
   expect(bits.reduce((sum, bit) => sum + bit, 0)).toBe(ANY_STATUS);
   expect(bits.reduce((set, bit) => set | bit, 0)).toBe(ANY_STATUS);
+  for (const [status, bit] of Object.entries(STATUS_BIT)) expect(statusOfBit(bit)).toBe(status);
 });
