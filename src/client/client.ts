@@ -1,14 +1,16 @@
 import type { ErrorMessage } from "../protocol/wire.ts";
-import { Connection, type ConnectionOwner } from "./connection.ts";
-import { PresenceError } from "./errors.ts";
-import { checkId } from "./filter.ts";
+import { type ConnectionOwner, createConnection } from "./connection.ts";
+import { PresenceError, protocolError } from "./errors.ts";
+import { check, checkId, normalFilter } from "./filter.ts";
+import { internals, type Part } from "./internals.ts";
 import { MAX_USERS } from "./limits.ts";
+import { assemblePages } from "./live-users.ts";
 import { browser, watchPageLifecycle } from "./page-lifecycle.ts";
-import { Query } from "./query.ts";
-import { Requests } from "./requests.ts";
+import { type Ask, createQuery } from "./query.ts";
+import { createRequests } from "./requests.ts";
 import type { Content } from "./server-message.ts";
-import { Sessions } from "./sessions.ts";
-import { Subscriptions } from "./subscriptions.ts";
+import { createSessions } from "./sessions.ts";
+import { createSubscriptions } from "./subscriptions.ts";
 import type {
   ClientEvents,
   ClientOptions,
@@ -23,9 +25,7 @@ import type {
 export function createClient(options: ClientOptions): PresenceClient {
   const { token, appId, maxUsers = MAX_USERS } = options;
   const WebSocket = options.WebSocket ?? (GlobalWebSocket as unknown as WebSocketConstructor);
-  if (typeof token !== "string" && typeof token !== "function") {
-    throw new TypeError("token must be a string or a function");
-  }
+  check(typeof token === "string" || typeof token === "function", "token");
   checkId(appId, "appId");
   const url = realtimeUrl(options.url, appId);
 
@@ -39,34 +39,37 @@ export function createClient(options: ClientOptions): PresenceClient {
   }
 
   const owner: ConnectionOwner = {
-    isNeeded: () => !(sessions.isEmpty && subscriptions.isEmpty && queries.size === 0),
+    isNeeded: () => !(sessions.isEmpty && subscriptions.isEmpty && parts.size === 0),
     changed(status, before, detail) {
       emit("status", status, detail);
       if (before === "connected") {
         requests.clear();
         sessions.lost();
         subscriptions.lost();
+        for (const part of parts) part.lost?.();
       }
       if (status === "failed") endAll(detail.error!);
     },
     connected(graceMs) {
       sessions.connected();
       subscriptions.connected(graceMs);
-      for (const query of queries) query.request();
+      for (const part of parts) part.request();
     },
     receive,
     emit,
   };
-  const connection = new Connection({ url, token, WebSocket }, owner);
+  const connection = createConnection({ url, token, WebSocket }, owner);
   let unwatchPageLifecycle: (() => void) | undefined;
   let failure: PresenceError | undefined;
-  const requests = new Requests(connection);
-  const sessions = new Sessions(url, connection, requests);
-  const subscriptions = new Subscriptions(connection, requests, maxUsers);
-  const queries = new Set<Query>();
+  const requests = createRequests(connection);
+  const sessions = createSessions(url, connection, requests);
+  const subscriptions = createSubscriptions(connection, requests, maxUsers);
+  /** What it is connected for besides. */
+  const parts = new Set<Part>();
 
   function receive(message: Content): void {
     const { type } = message;
+    for (const part of parts) part.receive?.(message);
     if (type === "diff") subscriptions.addDiff(message);
     else if (type === "error") refused(message);
     else if (message.id !== undefined) requests.answered(message.id, message);
@@ -90,7 +93,7 @@ export function createClient(options: ClientOptions): PresenceClient {
     unwatchPageLifecycle = undefined;
     sessions.endAll(error.code === "CLOSED" ? undefined : { cause: "error", error });
     subscriptions.endAll(error);
-    for (const query of queries) query.end(error);
+    for (const part of parts) part.end(error);
     requests.clear();
   }
 
@@ -114,23 +117,42 @@ export function createClient(options: ClientOptions): PresenceClient {
     connection.start();
   }
 
-  return {
+  const ask: Ask = (message, reader, timeoutMs) => {
+    const query = createQuery(message, reader, requests, (ended) => parts.delete(ended), timeoutMs);
+    add(query);
+    return query.answer;
+  };
+
+  function add(part: Part): void {
+    parts.add(part);
+    if (connection.isConnected) part.request();
+    need();
+  }
+
+  const client: PresenceClient = {
     open(openOptions) {
       const session = sessions.open(openOptions);
       need();
       return session;
     },
     subscribe(filter, listener, subscribeOptions = {}) {
-      const subscription = subscriptions.subscribe(filter, listener, subscribeOptions);
+      // The listed values are as the filter's `fields` say.
+      const subscription = subscriptions.subscribe(filter, listener as never, subscribeOptions);
       need();
-      return subscription;
+      return subscription as never;
     },
-    async query(filter) {
-      const query = new Query(filter, requests, maxUsers, (ended) => queries.delete(ended));
-      queries.add(query);
-      if (connection.isConnected) query.request();
-      need();
-      return await query.answer;
+    async query(given) {
+      const { filter } = normalFilter(given);
+      return ask(
+        () => ({ type: "query", filter }),
+        () => {
+          const add = assemblePages(maxUsers);
+          return (answer) => {
+            if (answer.type !== "result") throw protocolError(answer.type);
+            return add(answer);
+          };
+        },
+      ) as never;
     },
     status: () => connection.status,
     reconnect() {
@@ -148,6 +170,8 @@ export function createClient(options: ClientOptions): PresenceClient {
       await connection.close();
     },
   };
+  internals.set(client, { connection, requests, parts, ask, add });
+  return client;
 }
 
 /**
@@ -156,7 +180,7 @@ export function createClient(options: ClientOptions): PresenceClient {
  */
 function GlobalWebSocket(url: string): WebSocketLike {
   const { WebSocket } = browser;
-  if (!WebSocket) throw new Error("no WebSocket: pass that of the package ws");
+  if (!WebSocket) throw new Error("no WebSocket: pass that of ws");
   return new WebSocket(url);
 }
 
@@ -167,6 +191,6 @@ function GlobalWebSocket(url: string): WebSocketLike {
 function realtimeUrl(gatewayUrl: string, appId: string): string {
   const base = browser.document?.baseURI ?? browser.location?.href;
   const url = (base ? new URL(gatewayUrl, base).href : gatewayUrl).replace(/^http/i, "ws");
-  if (/^(?!wss?:\/\/[^/])[^/?#]+:/i.test(url)) throw new TypeError("url must be http(s) or ws(s)");
+  check(!/^(?!wss?:\/\/[^/])[^/?#]+:/i.test(url), "url");
   return `${url.replace(/\/*([?#].*)?$/, "")}/v1/${encodeURIComponent(appId)}/realtime`;
 }

@@ -2,18 +2,19 @@ import type { Status } from "./types.ts";
 
 /**
  * The client's connection as a state machine. It is pure: sockets, timers and tokens belong to `Connection`,
- * which performs the effects. The part of a state's name before the dot is the status that the app sees.
+ * which performs the effects. The part of a state's name before the dot is the status that the app sees. The
+ * part after it is the effect of entering the state.
  *
  * | State                 | Waits for           | Event → next state                                    |
  * | --------------------- | ------------------- | ----------------------------------------------------- |
  * | `idle`                | a reason to connect | start → connecting.token                              |
  * | `connecting.token`    | a token             | token → connecting.socket                             |
- * | `connecting.socket`   | message `connected` | accepted → connected                                  |
- * | `connected`           | any message         | message → connected, wake → connected.probe           |
- * | `connected.probe`     | an answer to a ping | message → connected                                   |
+ * | `connecting.socket`   | message `connected` | accepted → connected.listen                           |
+ * | `connected.listen`    | any message         | message → connected.listen, wake → connected.ping     |
+ * | `connected.ping`      | an answer to a ping | message → connected.listen                            |
  * | `reconnecting.wait`   | the next attempt    | retry → reconnecting.token, wake → reconnecting.wait  |
  * | `reconnecting.token`  | a token             | token → reconnecting.socket, wake → reconnecting.wait |
- * | `reconnecting.socket` | message `connected` | accepted → connected                                  |
+ * | `reconnecting.socket` | message `connected` | accepted → connected.listen                           |
  * | `failed`              | the app             | start → connecting.token                              |
  * | `closed`              |                     |                                                       |
  *
@@ -25,8 +26,8 @@ export type ConnectionState =
   | "idle"
   | "connecting.token"
   | "connecting.socket"
-  | "connected"
-  | "connected.probe"
+  | "connected.listen"
+  | "connected.ping"
   | "reconnecting.wait"
   | "reconnecting.token"
   | "reconnecting.socket"
@@ -65,17 +66,14 @@ export type ConnectionEffect =
   /** Gets a token. */
   | "token"
   /** Opens a socket. */
-  | "connect"
+  | "socket"
   /** Waits for the next message. */
   | "listen"
   | "ping"
   /** Waits before the next attempt, after an error longer and longer, and tells the client until when. */
   | "wait";
 
-interface StateRow {
-  readonly on: Readonly<Partial<Record<ConnectionEvent, ConnectionState>>>;
-  readonly enter?: ConnectionEffect;
-}
+type Transitions = Readonly<Partial<Record<ConnectionEvent, ConnectionState>>>;
 
 export interface Step {
   readonly state: ConnectionState;
@@ -86,26 +84,20 @@ export interface Step {
 const running = { suspend: "idle", close: "closed" } as const;
 const trying = { ...running, lost: "reconnecting.wait" } as const;
 const withSocket = { ...trying, rejected: "failed" } as const;
-const handshake = { enter: "connect", on: { ...withSocket, accepted: "connected" } } as const;
-const online = { ...withSocket, message: "connected" } as const;
+const handshake = { ...withSocket, accepted: "connected.listen" } as const;
+const online = { ...withSocket, message: "connected.listen" } as const;
 
-const STATES: Readonly<Record<ConnectionState, StateRow>> = {
-  idle: { on: { ...running, start: "connecting.token" } },
-  "connecting.token": { enter: "token", on: { ...trying, token: "connecting.socket" } },
+const STATES: Readonly<Record<ConnectionState, Transitions>> = {
+  idle: { ...running, start: "connecting.token" },
+  "connecting.token": { ...trying, token: "connecting.socket" },
   "connecting.socket": handshake,
-  connected: { enter: "listen", on: { ...online, wake: "connected.probe" } },
-  "connected.probe": { enter: "ping", on: online },
-  "reconnecting.wait": {
-    enter: "wait",
-    on: { ...running, retry: "reconnecting.token", wake: "reconnecting.wait" },
-  },
-  "reconnecting.token": {
-    enter: "token",
-    on: { ...trying, token: "reconnecting.socket", wake: "reconnecting.wait" },
-  },
+  "connected.listen": { ...online, wake: "connected.ping" },
+  "connected.ping": online,
+  "reconnecting.wait": { ...running, retry: "reconnecting.token", wake: "reconnecting.wait" },
+  "reconnecting.token": { ...trying, token: "reconnecting.socket", wake: "reconnecting.wait" },
   "reconnecting.socket": handshake,
-  failed: { on: { close: "closed", start: "connecting.token" } },
-  closed: { on: {} },
+  failed: { close: "closed", start: "connecting.token" },
+  closed: {},
 };
 
 /** What the app sees of a state. */
@@ -115,16 +107,14 @@ export function statusOf(state: ConnectionState): Status {
 
 /** The state after an event and the effects of getting there; undefined if the state ignores the event. */
 export function next(from: ConnectionState, event: ConnectionEvent): Step | undefined {
-  const { on } = STATES[from];
-  const state = on[event];
+  const state = STATES[from][event];
   if (!state) return undefined;
-  const to = STATES[state];
   const effects: ConnectionEffect[] = [];
   // Only a state with a socket can be rejected.
-  if (on.rejected && !to.on.rejected) effects.push(event === "close" ? "close" : "drop");
-  const status = statusOf(state);
+  if (STATES[from].rejected && !STATES[state].rejected) effects.push(event === "close" ? "close" : "drop");
+  const [status, effect] = state.split(".") as [Status, ConnectionEffect?];
   // `reconnecting` begins with a wait, which is reported with its time.
   if (status !== statusOf(from) && status !== "reconnecting") effects.push("status");
-  if (to.enter) effects.push(to.enter);
+  if (effect) effects.push(effect);
   return { state, effects };
 }

@@ -23,8 +23,8 @@ import {
   SLEPT_MS,
   TOKEN_TIMEOUT_MS,
 } from "./limits.ts";
-import { Pace } from "./pace.ts";
-import { RetrySchedule } from "./retry.ts";
+import { createPace } from "./pace.ts";
+import { createRetrySchedule } from "./retry.ts";
 import { type Content, readMessage } from "./server-message.ts";
 import type { Status, StatusDetail, TokenSource, WebSocketConstructor, WebSocketLike } from "./types.ts";
 
@@ -64,281 +64,281 @@ export interface ConnectionOwner {
   emit(event: "error", error: PresenceError): void;
 }
 
+export type Connection = ReturnType<typeof createConnection>;
+
 /** Performs the effects of the state machine in connection-state.ts: one socket and one timer at a time. */
-export class Connection {
-  readonly #options: ConnectionOptions;
-  readonly #owner: ConnectionOwner;
-  readonly #retries = new RetrySchedule();
-  #state: ConnectionState = "idle";
-  #socket: WebSocketLike | undefined;
-  #closing: Promise<void> | undefined;
+export function createConnection(
+  { url, token: source, WebSocket }: ConnectionOptions,
+  owner: ConnectionOwner,
+) {
+  const retries = createRetrySchedule();
+  let state: ConnectionState = "idle";
+  let socket: WebSocketLike | undefined;
+  let closing: Promise<void> | undefined;
   /** The one timer, of the present state. */
-  #timer: ReturnType<typeof setTimeout> | undefined;
-  #token: string | undefined;
-  #trust = GIVEN;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let token: string | undefined;
+  let trust = GIVEN;
   /** Since when fresh tokens are refused. */
-  #refusedSince: number | undefined;
+  let refusedSince: number | undefined;
   /** In how many milliseconds the refused token is valid, if that was said. */
-  #validInMs: number | undefined;
-  #asking: Promise<string> | undefined;
-  #askedAt = 0;
-  #refreshedAt = -REFRESH_INTERVAL_MS;
-  #tableId: string | undefined;
-  #heartbeatMs = 0;
-  #pace = new Pace(1);
+  let validInMs: number | undefined;
+  let asking: Promise<string> | undefined;
+  let askedAt = 0;
+  let refreshedAt = -REFRESH_INTERVAL_MS;
+  let tableId: string | undefined;
+  let heartbeatMs = 0;
+  let pace = createPace(1);
   /** A node that goes down says when to come back. */
-  #notBefore = 0;
+  let notBefore = 0;
 
-  constructor(options: ConnectionOptions, owner: ConnectionOwner) {
-    this.#options = options;
-    this.#owner = owner;
-  }
+  const now = () => performance.now();
+  const status = () => statusOf(state);
+  const isConnected = () => status() === "connected";
 
-  get status(): Status {
-    return statusOf(this.#state);
-  }
-
-  get isConnected(): boolean {
-    return this.status === "connected";
-  }
-
-  /** How long the gateway keeps the sessions of a lost connection. */
-  get resumeWindowMs(): number {
-    return this.#retries.resumeWindowMs;
-  }
-
-  /** Whether a message would wait in the socket, or come too fast for the gateway. */
-  get isCongested(): boolean {
-    return (this.#socket?.bufferedAmount ?? 0) > MAX_BUFFERED || this.#pace.isOver(performance.now());
-  }
-
-  /** Connects, unless that is under way. */
-  start(): void {
-    this.#dispatch("start");
-  }
-
-  /** Does nothing while not connected: on the next connection the owner sends its whole state. */
-  send(message: ClientMessage): void {
-    if (!this.isConnected) return;
-    this.#pace.sent(performance.now());
-    this.#socket?.send(JSON.stringify(message));
-  }
-
-  /** The gateway says that a message came too fast. */
-  slowDown(): void {
-    this.#pace.refused(performance.now());
-  }
-
-  /** The network or the page came back: checks the connection, or connects now instead of after a timer. */
-  wake(): void {
-    this.#dispatch("wake");
-  }
-
-  /** The page is left and may come back: the gateway keeps the sessions, for it or for the next page. */
-  suspend(): void {
-    this.#dispatch("suspend");
-  }
-
-  /** Ends the sessions. Resolves when the socket is closed, after 2 s at the latest. */
-  async close(): Promise<void> {
-    this.#dispatch("close");
-    await this.#closing;
-  }
-
-  #dispatch(event: ConnectionEvent, error?: PresenceError): void {
-    const step = next(this.#state, event);
+  function dispatch(event: ConnectionEvent, error?: PresenceError): void {
+    const step = next(state, event);
     if (!step) return;
-    const before = this.status;
-    this.#state = step.state;
-    clearTimeout(this.#timer);
-    for (const effect of step.effects) this.#perform(effect, before, error);
+    const before = status();
+    state = step.state;
+    clearTimeout(timer);
+    for (const effect of step.effects) perform(effect, before, error);
   }
 
-  #perform(effect: ConnectionEffect, before: Status, error: PresenceError | undefined): void {
+  function perform(effect: ConnectionEffect, before: Status, error: PresenceError | undefined): void {
     switch (effect) {
       case "drop":
-        return drop(this.#release());
+        return drop(release());
       case "close":
-        this.#closing = close(this.#release()!, before === "connected" ? 1000 : KEEP_SESSIONS);
+        closing = close(release()!, before === "connected" ? 1000 : KEEP_SESSIONS);
         return;
       case "status":
-        return this.#owner.changed(this.status, before, { error });
+        return owner.changed(status(), before, { error });
       case "token":
-        return this.#getToken();
-      case "connect":
-        return this.#openSocket();
+        return getToken();
+      case "socket":
+        return openSocket();
       case "listen":
-        return this.#startTimer(this.#heartbeatMs, () => this.wake());
+        return startTimer(heartbeatMs, wake);
       case "ping":
-        return this.#ping();
+        return ping();
       case "wait": {
-        const now = performance.now();
         // Without an error the client was woken.
-        const delayMs = error ? this.#retries.nextDelay(now, Math.random()) : 0;
-        const retryInMs = Math.max(delayMs, this.#notBefore - now);
-        this.#owner.changed(this.status, before, { error, retryInMs: Math.round(retryInMs) });
-        return this.#startTimer(retryInMs, () => this.#dispatch("retry"));
+        const delayMs = error ? retries.nextDelay(now(), Math.random()) : 0;
+        const retryInMs = Math.max(delayMs, notBefore - now());
+        owner.changed(status(), before, { error, retryInMs: Math.round(retryInMs) });
+        return startTimer(retryInMs, () => dispatch("retry"));
       }
     }
   }
 
-  /** Nothing that the socket does reaches this connection any more. */
-  #release(): WebSocketLike | undefined {
-    const socket = this.#socket;
-    this.#socket = undefined;
-    if (socket) socket.onopen = socket.onmessage = socket.onclose = null;
-    return socket;
+  /** The network or the page came back: checks the connection, or connects now instead of after a timer. */
+  function wake(): void {
+    dispatch("wake");
   }
 
-  #getToken(): void {
-    if (this.#token !== undefined) return this.#dispatch("token");
-    const asking = this.#askToken();
-    this.#startTimer(this.#askedAt + TOKEN_TIMEOUT_MS - performance.now(), () => {
-      this.#asking = undefined;
-      this.#lost(tokenError("no token in time"));
+  /** The page is left and may come back: the gateway keeps the sessions, for it or for the next page. */
+  function suspend(): void {
+    dispatch("suspend");
+  }
+
+  /** Does nothing while not connected: on the next connection the owner sends its whole state. */
+  function send(message: ClientMessage): void {
+    if (!isConnected()) return;
+    pace.sent(now());
+    socket?.send(JSON.stringify(message));
+  }
+
+  /** Nothing that the socket does reaches this connection any more. */
+  function release(): WebSocketLike | undefined {
+    const released = socket;
+    socket = undefined;
+    if (released) released.onopen = released.onmessage = released.onclose = null;
+    return released;
+  }
+
+  function getToken(): void {
+    if (token !== undefined) return dispatch("token");
+    const answer = askToken();
+    startTimer(askedAt + TOKEN_TIMEOUT_MS - now(), () => {
+      asking = undefined;
+      lost(tokenError(noAnswer()));
     });
-    const timer = this.#timer;
+    const started = timer;
     // A token or an error that comes too late changes nothing: the connection does something else by now.
-    asking.then(
-      (token) => {
-        if (timer !== this.#timer) return;
-        this.#token = token;
-        this.#trust = GIVEN;
-        this.#dispatch("token");
+    answer.then(
+      (fresh) => {
+        if (started !== timer) return;
+        token = fresh;
+        trust = GIVEN;
+        dispatch("token");
       },
-      (error) => timer === this.#timer && this.#lost(tokenError(error)),
+      (error) => started === timer && lost(tokenError(error)),
     );
   }
 
   /** Asks the app, unless it is still busy with the question before. */
-  #askToken(): Promise<string> {
-    if (!this.#asking) {
-      this.#askedAt = performance.now();
-      const asking = askToken(this.#options.token);
+  function askToken(): Promise<string> {
+    if (!asking) {
+      askedAt = now();
+      const question = askSource(source);
       const done = () => {
-        if (this.#asking === asking) this.#asking = undefined;
+        if (asking === question) asking = undefined;
       };
-      asking.then(done, done);
-      this.#asking = asking;
+      question.then(done, done);
+      asking = question;
     }
-    return this.#asking;
+    return asking;
   }
 
-  #openSocket(): void {
-    const { token, url, WebSocket } = this.#options;
-    if (typeof token === "string" && !isToken(token)) {
-      return this.#dispatch("rejected", tokenError(BAD_TOKEN));
-    }
-    let socket: WebSocketLike;
+  function openSocket(): void {
+    if (typeof source === "string" && !isToken(source)) return dispatch("rejected", tokenError(BAD_TOKEN));
+    let opening: WebSocketLike;
     try {
       // Without the subprotocol: browsers fail if it is offered, and a proxy keeps it from the gateway.
-      socket = new WebSocket(url);
+      opening = new WebSocket(url);
     } catch (error) {
       // What the page's policy forbids, it will forbid again.
-      return this.#dispatch("rejected", new PresenceError("DISCONNECTED", String(error)));
+      return dispatch("rejected", new PresenceError("DISCONNECTED", String(error)));
     }
-    this.#socket = socket;
-    this.#validInMs = undefined;
-    socket.onopen = () => {
-      this.#trust ||= SENT;
-      socket.send(JSON.stringify({ type: "connect", token: this.#token }));
+    socket = opening;
+    validInMs = undefined;
+    opening.onopen = () => {
+      trust ||= SENT;
+      opening.send(JSON.stringify({ type: "connect", token }));
     };
-    socket.onmessage = ({ data }: { data: unknown }) => this.#receive(data);
-    socket.onclose = ({ code, reason }: { code: number; reason: string }) => this.#closed(code, reason);
-    socket.onerror = () => {};
-    this.#startTimer(CONNECT_TIMEOUT_MS, () => this.#lost(noAnswer()));
+    opening.onmessage = receive;
+    opening.onclose = closed;
+    opening.onerror = () => {};
+    startTimer(CONNECT_TIMEOUT_MS, () => lost(noAnswer()));
   }
 
-  #receive(data: unknown): void {
+  function receive({ data }: { readonly data: unknown }): void {
     try {
       const message = readMessage(data);
-      if (message?.type === "connected") this.#accepted(message);
-      else if (message?.type === "token_expiring") void this.#refresh();
-      else if (message?.type === "draining")
-        this.#notBefore = performance.now() + Math.min(message.reconnectInMs, MAX_WAIT_MS);
-      else if (message && this.isConnected) this.#owner.receive(message);
-      else if (message?.type === "error") this.#validInMs = message.retryAfterMs;
-      this.#dispatch("message");
+      if (message?.type === "connected") accepted(message);
+      else if (message?.type === "token_expiring") void refresh();
+      else if (message?.type === "draining") notBefore = now() + Math.min(message.reconnectInMs, MAX_WAIT_MS);
+      else if (message && isConnected()) owner.receive(message);
+      else if (message?.type === "error") validInMs = message.retryAfterMs;
+      dispatch("message");
     } catch (error) {
-      this.#lost(error instanceof PresenceError ? error : protocolError(String(error)));
+      lost(error instanceof PresenceError ? error : protocolError(String(error)));
     }
   }
 
-  /** Of an older gateway, another node counts as another table. */
-  #accepted({ userId, nodeId, tableId = nodeId, heartbeatMs, resumeWindowMs }: Connected): void {
-    if (this.isConnected) throw protocolError("connected");
-    this.#trust = Math.max(this.#trust, TAKEN);
-    this.#pace = new Pace(userId === null ? APP_TOKEN_FACTOR : 1);
-    this.#heartbeatMs = Math.min(Math.max(heartbeatMs, MIN_HEARTBEAT_MS), MAX_WAIT_MS);
-    this.#retries.connected(performance.now(), resumeWindowMs);
-    this.#dispatch("accepted");
-    this.#owner.connected(tableId === this.#tableId ? 0 : Math.min(resumeWindowMs, MAX_WAIT_MS));
-    this.#tableId = tableId;
+  function accepted(message: Connected): void {
+    if (isConnected()) throw protocolError("connected");
+    const { resumeWindowMs } = message;
+    trust = Math.max(trust, TAKEN);
+    pace = createPace(message.userId === null ? APP_TOKEN_FACTOR : 1);
+    heartbeatMs = Math.min(Math.max(message.heartbeatMs, MIN_HEARTBEAT_MS), MAX_WAIT_MS);
+    retries.connected(now(), resumeWindowMs);
+    dispatch("accepted");
+    // Of an older gateway, another node counts as another table.
+    const before = tableId;
+    tableId = message.tableId ?? message.nodeId;
+    owner.connected(tableId === before ? 0 : Math.min(resumeWindowMs, MAX_WAIT_MS));
   }
 
   /** @param left How many pings may go without an answer because this process slept. */
-  #ping(left = MAX_PINGS): void {
-    const sentAt = performance.now();
-    this.#startTimer(PONG_TIMEOUT_MS, () => {
-      if (left > 1 && performance.now() - sentAt > PONG_TIMEOUT_MS + SLEPT_MS) this.#ping(left - 1);
-      else this.#lost(noAnswer());
+  function ping(left = MAX_PINGS): void {
+    const sentAt = now();
+    startTimer(PONG_TIMEOUT_MS, () => {
+      if (left > 1 && now() - sentAt > PONG_TIMEOUT_MS + SLEPT_MS) ping(left - 1);
+      else lost(noAnswer());
     });
-    this.send({ type: "ping" });
+    send({ type: "ping" });
   }
 
-  async #refresh(): Promise<void> {
-    const now = performance.now();
+  async function refresh(): Promise<void> {
     // A string has no successor. A gateway that repeats itself must not make the client ask without end.
-    if (typeof this.#options.token === "string" || now - this.#refreshedAt < REFRESH_INTERVAL_MS) return;
-    this.#refreshedAt = now;
-    const socket = this.#socket;
+    if (typeof source === "string" || now() - refreshedAt < REFRESH_INTERVAL_MS) return;
+    refreshedAt = now();
+    const before = socket;
     try {
-      this.#token = await this.#askToken();
-      if (socket === this.#socket) this.send({ type: "refresh", token: this.#token });
+      token = await askToken();
+      if (before === socket) send({ type: "refresh", token });
     } catch (error) {
-      this.#owner.emit("error", tokenError(error));
+      owner.emit("error", tokenError(error));
     }
   }
 
-  #closed(code: number, reason: string): void {
-    this.#noteEnd();
+  function closed({ code, reason }: { readonly code: number; readonly reason: string }): void {
+    noteEnd();
     const retry = retryPolicy(code);
-    if (retry === "never") return this.#dispatch("rejected", new PresenceError("BAD_MESSAGE", reason));
+    if (retry === "never") return dispatch("rejected", new PresenceError("BAD_MESSAGE", reason));
     if (retry === "new-token") {
-      const now = performance.now();
-      if (this.#trust < GOOD) this.#refusedSince ??= now;
-      this.#token = undefined;
-      const isText = typeof this.#options.token === "string";
-      if (isText && this.#validInMs! > 0) this.#notBefore = now + Math.min(this.#validInMs!, MAX_WAIT_MS);
+      if (trust < GOOD) refusedSince ??= now();
+      token = undefined;
+      const isText = typeof source === "string";
+      if (isText && validInMs! > 0) notBefore = now() + Math.min(validInMs!, MAX_WAIT_MS);
       // A text has no successor.
-      else if (isText || now - (this.#refusedSince ?? now) >= REFUSED_MS) {
-        this.#refusedSince = undefined;
-        return this.#dispatch("rejected", new PresenceError("UNAUTHENTICATED", reason || BAD_TOKEN));
+      else if (isText || now() - (refusedSince ?? now()) >= REFUSED_MS) {
+        refusedSince = undefined;
+        return dispatch("rejected", new PresenceError("UNAUTHENTICATED", reason || BAD_TOKEN));
       }
     }
-    this.#lost(new PresenceError("DISCONNECTED", `closed: ${code} ${reason}`));
+    lost(new PresenceError("DISCONNECTED", `closed: ${code} ${reason}`));
   }
 
-  #lost(error: PresenceError): void {
-    this.#noteEnd();
-    if (this.#owner.isNeeded()) this.#dispatch("lost", error);
-    else this.suspend();
+  function lost(error: PresenceError): void {
+    noteEnd();
+    if (owner.isNeeded()) dispatch("lost", error);
+    else suspend();
   }
 
   /** Notes that the connection has ended. After a good one everything may be tried again. */
-  #noteEnd(): void {
-    if (this.isConnected && this.#retries.lost(performance.now())) {
-      this.#trust = GOOD;
-      this.#refusedSince = undefined;
-    } else if (this.#trust === SENT) {
+  function noteEnd(): void {
+    if (isConnected() && retries.lost(now())) {
+      trust = GOOD;
+      refusedSince = undefined;
+    } else if (trust === SENT) {
       // The token may be what is wrong.
-      this.#token = undefined;
+      token = undefined;
     }
   }
 
-  #startTimer(ms: number, then: () => void): void {
-    this.#timer = setTimeout(then, ms);
+  function startTimer(ms: number, then: () => void): void {
+    timer = setTimeout(then, ms);
   }
+
+  return {
+    get status(): Status {
+      return status();
+    },
+
+    get isConnected(): boolean {
+      return isConnected();
+    },
+
+    /** How long the gateway keeps the sessions of a lost connection. */
+    get resumeWindowMs(): number {
+      return retries.resumeWindowMs();
+    },
+
+    /** Whether a message would wait in the socket, or come too fast for the gateway. */
+    get isCongested(): boolean {
+      return (socket?.bufferedAmount ?? 0) > MAX_BUFFERED || pace.isOver(now());
+    },
+
+    /** Connects, unless that is under way. */
+    start: () => dispatch("start"),
+
+    send,
+
+    /** The gateway says that a message came too fast. */
+    slowDown: () => pace.refused(now()),
+
+    wake,
+    suspend,
+
+    /** Ends the sessions. Resolves when the socket is closed, after 2 s at the latest. */
+    async close(): Promise<void> {
+      dispatch("close");
+      await closing;
+    },
+  };
 }
 
 const BAD_TOKEN = "no valid token";
@@ -347,7 +347,7 @@ function isToken(token: unknown): token is string {
   return typeof token === "string" && token !== "" && token.length <= MAX_TOKEN_LENGTH;
 }
 
-async function askToken(source: TokenSource): Promise<string> {
+async function askSource(source: TokenSource): Promise<string> {
   // The app's function never runs inside the call that needs it.
   await undefined;
   if (typeof source === "string") return source;

@@ -25,5 +25,5 @@ export class PresenceError extends Error {
 
 /** The gateway broke the protocol: thrown while a message is read or applied, it ends the connection. */
 export function protocolError(what: string): PresenceError {
-  return new PresenceError("PROTOCOL", `broken protocol: bad ${what}`);
+  return new PresenceError("PROTOCOL", `bad ${what}`);
 }

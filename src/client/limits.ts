@@ -75,6 +75,9 @@ export const MAX_DELETED_KEYS = 64;
 /** While the focus may be in a frame of the page, how often it is looked at. */
 export const FOCUS_CHECK_MS = 1_000;
 
+/** Nobody has touched the page for so long: the session is idle. */
+export const IDLE_AFTER_MS = 300_000;
+
 // Subscriptions and queries
 
 /** As many as a gateway takes on one socket unless it is set otherwise. */
@@ -84,6 +87,8 @@ export const USUAL_SUBSCRIPTIONS = 100;
 export const LINGER_MS = 100;
 /** How long a query may take, reconnects included. */
 export const QUERY_TIMEOUT_MS = 30_000;
+/** The longest that a timer runs: 24 days. */
+export const LONGEST_TIMER_MS = 2 ** 31 - 1;
 /** The users that one filter may bring, unless the app sets another bound. */
 export const MAX_USERS = 250_000;
 /** What a user may take on average, in characters of JSON. */

@@ -4,112 +4,109 @@ import { MEAN_WEIGHT, SPARE_MEANS } from "./limits.ts";
 import type { LeaveCause, PresenceChange, PresenceSnapshot } from "./types.ts";
 import { type UserChange, UserMap } from "./user-map.ts";
 
+export type LiveUsers = ReturnType<typeof createLiveUsers>;
+
 /** The users of one filter, as the gateway's snapshots and diffs make them. Pure: it returns what changed. */
-export class LiveUsers {
-  /** The state that the users are in, to resume from after a break. */
-  position: Position | undefined;
-  readonly #maxUsers: number;
-  #users = new UserMap();
-  #pages: PageAssembler | undefined;
+export function createLiveUsers(maxUsers: number) {
+  let position: Position | undefined;
+  let users = new UserMap();
+  let addToPages: ReturnType<typeof assemblePages> | undefined;
   /** Users who were there before the gateway was restarted, and are not back yet. */
-  readonly #awaited = new Set<string>();
+  const awaited = new Set<string>();
 
-  constructor(maxUsers: number) {
-    this.#maxUsers = maxUsers;
-  }
-
-  /** Whole, and never changed again: each change makes another. undefined before the first. */
-  get snapshot(): PresenceSnapshot | undefined {
-    return this.position && this.#users;
-  }
-
-  /**
-   * Adds a page of a snapshot. Returns what changed if it was the last one, else undefined.
-   * @param awaitsMissing Whether users who are missing stay until they are back or given up. Users who are
-   *   awaited already stay anyhow.
-   */
-  addPage(page: SnapshotPage, awaitsMissing = false): PresenceChange | undefined {
-    this.#pages ??= new PageAssembler(this.#maxUsers);
-    const users = this.#pages.add(page);
-    if (!users) return undefined;
-    this.lost();
-    const before = this.#users;
-    // A user who did not change stays the same object.
-    const changes: UserChange[] = [...users].filter(
-      ([userId, value]) => JSON.stringify(before.get(userId)) !== JSON.stringify(value),
-    );
-    for (const userId of before.keys()) {
-      if (users.has(userId)) this.#awaited.delete(userId);
-      else if (awaitsMissing || this.#awaited.has(userId)) this.#awaited.add(userId);
-      else changes.push([userId, null]);
-    }
-    return this.#change(changes, page);
-  }
-
-  /**
-   * Folds a diff in, at the cost of its size. Throws a `PresenceError` if it does not follow, or brings too
-   * many users.
-   */
-  addDiff(diff: Diff): PresenceChange {
-    if (this.#pages || diff.version !== this.position!.version + 1) throw protocolError("version");
-    return this.#change(Object.entries(diff.data), diff, diff.causes);
-  }
-
-  /** Users who are still missing have left. Does nothing before the first snapshot. */
-  timeout(): PresenceChange | undefined {
-    const changes = Array.from(this.#awaited, (userId): UserChange => [userId, null]);
-    return this.position && this.#change(changes, this.position, {}, "timeout");
-  }
-
-  /** The connection is lost: the pages that have come of a snapshot are dropped. */
-  lost(): void {
-    this.#pages = undefined;
-  }
-
-  #change(
+  function change(
     changes: readonly UserChange[],
     { view, version }: Position,
     causes: Diff["causes"] = {},
     otherwise: LeaveCause = "unknown",
   ): PresenceChange {
-    const before = this.#users;
+    const before = users;
     const entered: string[] = [];
     const updated: string[] = [];
     const left: { userId: string; cause: LeaveCause }[] = [];
-    this.#users = bounded(new UserMap(before, changes), this.#maxUsers);
-    this.position = { view, version };
+    users = bounded(new UserMap(before, changes), maxUsers);
+    position = { view, version };
     for (const [userId, value] of changes) {
       const isKnown = before.has(userId);
-      this.#awaited.delete(userId);
+      awaited.delete(userId);
       if (value) (isKnown ? updated : entered).push(userId);
       else if (isKnown)
         left.push({ userId, cause: Object.hasOwn(causes, userId) ? causes[userId]! : otherwise });
     }
     return { entered, updated, left };
   }
+
+  /** The connection is lost: the pages that have come of a snapshot are dropped. */
+  function lost(): void {
+    addToPages = undefined;
+  }
+
+  return {
+    /** The state that the users are in, to resume from after a break. */
+    get position(): Position | undefined {
+      return position;
+    },
+
+    /** Whole, and never changed again: each change makes another. undefined before the first. */
+    get snapshot(): PresenceSnapshot | undefined {
+      return position && users;
+    },
+
+    /**
+     * Adds a page of a snapshot. Returns what changed if it was the last one, else undefined.
+     * @param awaitsMissing Whether users who are missing stay until they are back or given up. Users who are
+     *   awaited already stay anyhow.
+     */
+    addPage(page: SnapshotPage, awaitsMissing = false): PresenceChange | undefined {
+      addToPages ??= assemblePages(maxUsers);
+      const all = addToPages(page);
+      if (!all) return undefined;
+      lost();
+      // A user who did not change stays the same object.
+      const changes: UserChange[] = [...all].filter(
+        ([userId, value]) => JSON.stringify(users.get(userId)) !== JSON.stringify(value),
+      );
+      for (const userId of users.keys()) {
+        if (all.has(userId)) awaited.delete(userId);
+        else if (awaitsMissing || awaited.has(userId)) awaited.add(userId);
+        else changes.push([userId, null]);
+      }
+      return change(changes, page);
+    },
+
+    /**
+     * Folds a diff in, at the cost of its size. Throws a `PresenceError` if it does not follow, or brings too
+     * many users.
+     */
+    addDiff(diff: Diff): PresenceChange {
+      if (addToPages || diff.version !== position!.version + 1) throw protocolError("version");
+      return change(Object.entries(diff.data), diff, diff.causes);
+    },
+
+    /** Users who are still missing have left. Does nothing before the first snapshot. */
+    timeout(): PresenceChange | undefined {
+      const changes = Array.from(awaited, (userId): UserChange => [userId, null]);
+      return position && change(changes, position, {}, "timeout");
+    },
+
+    lost,
+  };
 }
 
-/** Puts the pages of an answer together. */
-export class PageAssembler {
-  readonly #maxUsers: number;
-  #users = new UserMap();
-
-  constructor(maxUsers: number) {
-    this.#maxUsers = maxUsers;
-  }
-
-  /**
-   * Returns all users if it was the last page. Throws a `PresenceError` for too many users or a page that
-   * adds nobody.
-   */
-  add({ data, more }: ResultPage): UserMap | undefined {
-    const users = bounded(new UserMap(this.#users, Object.entries(data)), this.#maxUsers);
+/**
+ * Puts the pages of an answer together. The function that it returns adds a page, and returns all users if it
+ * was the last. That one throws a `PresenceError` for too many users or a page that adds nobody.
+ */
+export function assemblePages(maxUsers: number): (page: ResultPage) => UserMap | undefined {
+  let users = new UserMap();
+  return ({ data, more }) => {
+    const { size } = users;
+    users = bounded(new UserMap(users, Object.entries(data)), maxUsers);
     if (!more) return users;
     // Such pages could go on without end.
-    if (users.size === this.#users.size) throw protocolError("data");
-    this.#users = users;
+    if (users.size === size) throw protocolError("data");
     return undefined;
-  }
+  };
 }
 
 /** Returns the users. Throws if there are too many: a gateway gone wrong must not fill the memory. */

@@ -88,7 +88,7 @@ export function watchPageLifecycle(listener: PageListener): () => void {
   };
 }
 
-function isVisible(): boolean {
+export function isVisible(): boolean {
   return browser.document?.visibilityState === "visible";
 }
 
@@ -128,7 +128,7 @@ export function unstash(key: string): string | undefined {
     const storage = browser.sessionStorage!;
     const id = storage.getItem(key);
     storage.removeItem(key);
-    if (id && isId(id)) return id;
+    if (isId(id)) return id;
   } catch {
     // As if there were none.
   }

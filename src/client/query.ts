@@ -1,60 +1,74 @@
-import { PresenceError, protocolError } from "./errors.ts";
-import { normalFilter } from "./filter.ts";
+import { PresenceError } from "./errors.ts";
 import { QUERY_TIMEOUT_MS } from "./limits.ts";
-import { PageAssembler } from "./live-users.ts";
-import { isPassing, type Requests } from "./requests.ts";
-import type { PresenceFilter, PresenceSnapshot } from "./types.ts";
+import { type Answer, isPassing, type Requests, type Unnumbered } from "./requests.ts";
 
-/** A query that is sent, and sent again on each new connection until it is answered. */
-export class Query {
-  readonly answer: Promise<PresenceSnapshot>;
-  /** Ends it with its answer, or without one. */
-  end!: (answer: PresenceSnapshot | PresenceError) => void;
-  readonly #filter: PresenceFilter;
-  readonly #requests: Requests;
-  readonly #maxUsers: number;
-  #id = 0;
+/** Reads an answer. undefined: another one follows. May throw a `PresenceError`. */
+export type ReadAnswer<Result> = (answer: Answer) => Result | undefined;
 
-  /** @param ended Called once, when the query is answered or given up. */
-  constructor(filter: PresenceFilter, requests: Requests, maxUsers: number, ended: (query: Query) => void) {
-    this.#filter = normalFilter(filter).filter;
-    this.#requests = requests;
-    this.#maxUsers = maxUsers;
-    this.answer = new Promise((resolve, reject) => {
-      const timer = setTimeout(
-        () => this.end(new PresenceError("TIMEOUT", "no answer in time")),
-        QUERY_TIMEOUT_MS,
-      );
-      this.end = (answer) => {
-        clearTimeout(timer);
-        requests.delete(this.#id);
-        ended(this);
-        if (answer instanceof PresenceError) reject(answer);
-        else resolve(answer);
-      };
-    });
-  }
+/**
+ * Asks the gateway until there is an answer.
+ * @param message Makes the message, each time it is sent.
+ * @param reader Makes what reads the answers, each time. They begin anew on a new connection.
+ * @param timeoutMs How long it may take, reconnects included: 30 s if it is left out.
+ */
+export type Ask = <Result>(
+  message: () => Unnumbered,
+  reader: () => ReadAnswer<Result>,
+  timeoutMs?: number,
+) => Promise<Result>;
 
-  request(): void {
-    const pages = new PageAssembler(this.#maxUsers);
-    this.#id = this.#requests.request({
-      message: { type: "query", filter: this.#filter },
-      answered: (answer) => {
-        if (answer.type !== "result") throw protocolError(answer.type);
-        try {
-          const users = pages.add(answer);
-          if (users) this.end(users);
-        } catch (error) {
-          this.end(error as PresenceError);
-        }
-        // Once the query is settled, its request is forgotten.
-        return true;
-      },
-      refused: (error) => {
-        if (isPassing(error)) return true;
-        this.end(error);
-        return undefined;
-      },
-    });
-  }
+/** A question that is sent, and sent again on each new connection until it is answered. */
+export interface Query<Result> {
+  readonly answer: Promise<Result>;
+  /** Sends it. */
+  request(): void;
+  /** Ends it without an answer. */
+  end(error: PresenceError): void;
+}
+
+/** @param ended Called once, when the query is answered or given up. */
+export function createQuery<Result>(
+  message: () => Unnumbered,
+  reader: () => ReadAnswer<Result>,
+  requests: Requests,
+  ended: (query: Query<Result>) => void,
+  timeoutMs = QUERY_TIMEOUT_MS,
+): Query<Result> {
+  let id = 0;
+  let end!: (answer: Result | PresenceError) => undefined;
+  const answer = new Promise<Result>((resolve, reject) => {
+    const timer = setTimeout(() => end(new PresenceError("TIMEOUT", "no answer in time")), timeoutMs);
+    end = (answer) => {
+      clearTimeout(timer);
+      requests.delete(id);
+      ended(query);
+      if (answer instanceof PresenceError) reject(answer);
+      else resolve(answer);
+      return undefined;
+    };
+  });
+  const query: Query<Result> = {
+    answer,
+    end,
+    request() {
+      const read = reader();
+      id = requests.request({
+        message: message(),
+        answered(answer) {
+          try {
+            const result = read(answer);
+            if (result !== undefined) end(result);
+          } catch (error) {
+            // A broken protocol ends the connection, and not the question.
+            if ((error as PresenceError).code === "PROTOCOL") throw error;
+            end(error as PresenceError);
+          }
+          // Once the query is settled, its request is forgotten.
+          return true;
+        },
+        refused: (error) => isPassing(error) || end(error),
+      });
+    },
+  };
+  return query;
 }

@@ -1,12 +1,13 @@
-import type { ClientMessage, ServerMessage } from "../protocol/wire.ts";
+import type { ClientMessage } from "../protocol/wire.ts";
 import type { Connection } from "./connection.ts";
 import type { PresenceError } from "./errors.ts";
 import { UPDATE_INTERVAL_MS } from "./limits.ts";
 import { repeatDelay } from "./retry.ts";
+import type { HandledMessage } from "./server-message.ts";
 
 export type Answer = Extract<
-  ServerMessage,
-  { readonly type: "opened" | "closed" | "ok" | "snapshot" | "resumed" | "result" }
+  HandledMessage,
+  { readonly type: "opened" | "closed" | "ok" | "snapshot" | "resumed" | "result" | "count" | "last_seen" }
 >;
 
 type WithoutId<Message> = Message extends unknown ? Omit<Message, "id"> : never;
@@ -34,66 +35,67 @@ export function isPassing({ code }: PresenceError): boolean {
   return code === "RATE_LIMITED" || code === "LIMIT_REACHED";
 }
 
-/** The requests of the present connection, by message id. */
-export class Requests {
-  readonly #connection: Connection;
-  readonly #pending = new Map<number, Pending>();
-  #lastId = 0;
+export type Requests = ReturnType<typeof createRequests>;
 
-  constructor(connection: Connection) {
-    this.#connection = connection;
+/** The requests of the present connection, by message id. */
+export function createRequests(connection: Connection) {
+  const pending = new Map<number, Pending>();
+  let lastId = 0;
+
+  function send(id: number, one: Pending): void {
+    one.timer = undefined;
+    if (connection.isCongested) later(id, one, UPDATE_INTERVAL_MS);
+    else connection.send({ ...one.request.message, id });
   }
 
-  /** Sends a message that has an answer, as soon as that is not too fast. Returns its id. */
-  request(request: Request): number {
-    const id = ++this.#lastId;
-    this.#pending.set(id, { request, refusals: 0 });
-    this.#send(id);
-    return id;
+  function later(id: number, one: Pending, ms: number): void {
+    one.timer = setTimeout(() => send(id, one), ms);
   }
 
   /** Nothing waits for the answer any more. */
-  delete(id: number): void {
-    clearTimeout(this.#pending.get(id)?.timer);
-    this.#pending.delete(id);
+  function forget(id: number): void {
+    clearTimeout(pending.get(id)?.timer);
+    pending.delete(id);
   }
 
-  /** Takes a message back. Returns whether that was possible: the gateway may have it already. */
-  withdraw(id: number): boolean {
-    const canBe = !!this.#pending.get(id)?.timer;
-    if (canBe) this.delete(id);
-    return canBe;
-  }
+  return {
+    /** Sends a message that has an answer, as soon as that is not too fast. Returns its id. */
+    request(request: Request): number {
+      const id = ++lastId;
+      const one = { request, refusals: 0 };
+      pending.set(id, one);
+      send(id, one);
+      return id;
+    },
 
-  /** Hands an answer to its request. One that belongs to none is ignored. */
-  answered(id: number, answer: Answer): void {
-    if (!this.#pending.get(id)?.request.answered(answer)) this.delete(id);
-  }
+    delete: forget,
 
-  /** Hands an error to its request. Returns whether there is one. */
-  refused(id: number, error: PresenceError): boolean {
-    const pending = this.#pending.get(id);
-    // Another refusal of what waits already says nothing new.
-    if (pending && !pending.timer) {
-      if (pending.request.refused(error)) this.#later(id, pending, repeatDelay(pending.refusals++));
-      else this.delete(id);
-    }
-    return !!pending;
-  }
+    /** Takes a message back. Returns whether that was possible: the gateway may have it already. */
+    withdraw(id: number): boolean {
+      const canBe = !!pending.get(id)?.timer;
+      if (canBe) forget(id);
+      return canBe;
+    },
 
-  /** The connection is lost, and its answers with it. */
-  clear(): void {
-    for (const id of this.#pending.keys()) this.delete(id);
-  }
+    /** Hands an answer to its request. One that belongs to none is ignored. */
+    answered(id: number, answer: Answer): void {
+      if (!pending.get(id)?.request.answered(answer)) forget(id);
+    },
 
-  #send(id: number): void {
-    const pending = this.#pending.get(id)!;
-    pending.timer = undefined;
-    if (this.#connection.isCongested) this.#later(id, pending, UPDATE_INTERVAL_MS);
-    else this.#connection.send({ ...pending.request.message, id });
-  }
+    /** Hands an error to its request. Returns whether there is one. */
+    refused(id: number, error: PresenceError): boolean {
+      const one = pending.get(id);
+      // Another refusal of what waits already says nothing new.
+      if (one && !one.timer) {
+        if (one.request.refused(error)) later(id, one, repeatDelay(one.refusals++));
+        else forget(id);
+      }
+      return !!one;
+    },
 
-  #later(id: number, pending: Pending, ms: number): void {
-    pending.timer = setTimeout(() => this.#send(id), ms);
-  }
+    /** The connection is lost, and its answers with it. */
+    clear(): void {
+      for (const id of pending.keys()) forget(id);
+    },
+  };
 }

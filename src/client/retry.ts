@@ -32,40 +32,46 @@ export function retryDelay(
   return random * (leftMs > 0 ? Math.min(longest, Math.max(first, leftMs / 2)) : longest);
 }
 
+export type RetrySchedule = ReturnType<typeof createRetrySchedule>;
+
 /**
  * How long to wait before connecting again, from how long the connections lasted. Whether to reconnect:
  * `retryPolicy` in protocol/codes.ts. Pure: `now` is any monotonic time in milliseconds.
  */
-export class RetrySchedule {
-  #attempts = 0;
-  #connectedAt = 0;
+export function createRetrySchedule() {
+  let attempts = 0;
+  let connectedAt = 0;
   /** When a connection that was of use was lost. */
-  #lostAt = Number.NEGATIVE_INFINITY;
-  resumeWindowMs = 15_000;
+  let lostAt = Number.NEGATIVE_INFINITY;
+  let resumeWindowMs = 15_000;
 
-  /** @param resumeWindowMs How long the gateway keeps the sessions of a lost connection. */
-  connected(now: number, resumeWindowMs: number): void {
-    this.#connectedAt = now;
-    this.resumeWindowMs = resumeWindowMs;
-  }
+  return {
+    /** How long the gateway keeps the sessions of a lost connection. */
+    resumeWindowMs: () => resumeWindowMs,
 
-  /** The connection is lost. Returns whether it was a good one. */
-  lost(now: number): boolean {
-    const lastedMs = now - this.#connectedAt;
-    if (lastedMs > USEFUL_AFTER_MS) {
-      this.#attempts = Math.min(this.#attempts, USEFUL_ATTEMPTS);
-      this.#lostAt = now;
-    }
-    if (lastedMs <= GOOD_AFTER_MS) return false;
-    this.#attempts = 0;
-    return true;
-  }
+    /** @param windowMs How long the gateway keeps the sessions of a lost connection. */
+    connected(now: number, windowMs: number): void {
+      connectedAt = now;
+      resumeWindowMs = windowMs;
+    },
 
-  /**
-   * How long to wait before the next attempt, in milliseconds. Each call counts as one. `random` lies in [0,
-   * 1).
-   */
-  nextDelay(now: number, random: number): number {
-    return retryDelay(this.#attempts++, this.resumeWindowMs, now - this.#lostAt, random);
-  }
+    /** The connection is lost. Returns whether it was a good one. */
+    lost(now: number): boolean {
+      const lastedMs = now - connectedAt;
+      if (lastedMs > USEFUL_AFTER_MS) {
+        attempts = Math.min(attempts, USEFUL_ATTEMPTS);
+        lostAt = now;
+      }
+      if (lastedMs <= GOOD_AFTER_MS) return false;
+      attempts = 0;
+      return true;
+    },
+
+    /**
+     * How long to wait before the next attempt, in milliseconds. Each call counts as one. `random` lies in
+     * [0, 1).
+     */
+    nextDelay: (now: number, random: number): number =>
+      retryDelay(attempts++, resumeWindowMs, now - lostAt, random),
+  };
 }

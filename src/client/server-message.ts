@@ -1,23 +1,19 @@
-import { MAX_ID_LENGTH, MAX_SERVER_MESSAGE_BYTES } from "../protocol/rules.ts";
+import { isId, isObject, MAX_ID_LENGTH, MAX_SERVER_MESSAGE_BYTES } from "../protocol/rules.ts";
 import type { ServerMessage } from "../protocol/wire.ts";
 import { protocolError } from "./errors.ts";
 
 /** The answer `pong` says nothing that is used: that anything arrives is enough. */
-export type HandledMessage = Exclude<ServerMessage, { readonly type: "pong" | "count" | "last_seen" }>;
+export type HandledMessage = Exclude<ServerMessage, { readonly type: "pong" }>;
 
 /** What is about the connection, and not about what it is for. */
 type Control = "connected" | "token_expiring" | "draining";
 export type Content = Exclude<HandledMessage, { readonly type: Control }>;
 
-type Raw = Readonly<Record<string, unknown>>;
 type Check = (value: unknown) => boolean;
 
-const isObject = (value: unknown): value is Raw =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
 const isText: Check = (value) => typeof value === "string";
 const isFlag: Check = (value) => typeof value === "boolean";
-const isId: Check = (value) => typeof value === "string" && value !== "" && value.length <= MAX_ID_LENGTH;
-const isCount: Check = (value) => Number.isSafeInteger(value) && (value as number) >= 0;
+export const isCount: Check = (value) => Number.isSafeInteger(value) && (value as number) >= 0;
 const isMaybe =
   (check: Check): Check =>
   (value) =>
@@ -36,19 +32,22 @@ const isShape =
   (value) =>
     isObject(value) && Object.entries(shape).every(([field, check]) => check(value[field]));
 
+/** A filter may leave out any field of the sessions, and the sessions as well. */
 const sessions = isListOf(
   isShape({
-    sessionId: isId,
-    selectedConversationId: (value) => value === null || isId(value),
-    hasFocus: isFlag,
-    isTyping: isFlag,
-    custom: isMapOf(isText),
+    sessionId: isMaybe(isId),
+    selectedConversationId: (value) => value == null || isId(value),
+    hasFocus: isMaybe(isFlag),
+    isTyping: isMaybe(isFlag),
+    custom: isMaybe(isMapOf(isText)),
   }),
 );
 const isValue = isShape({
   status: isText,
-  backgroundSessions: sessions,
-  widgets: sessions,
+  statusText: isMaybe(isText),
+  statusEmoji: isMaybe(isText),
+  backgroundSessions: isMaybe(sessions),
+  widgets: isMaybe(sessions),
 });
 const position = { view: isId, version: isCount };
 const page = { data: isMapOf(isValue), more: isMaybe(isFlag) };
@@ -71,6 +70,9 @@ const CHECKS: Readonly<Record<HandledMessage["type"], Check>> = {
     data: isMapOf((value) => value === null || isValue(value)),
     causes: isMaybe(isMapOf(isText)),
   }),
+  // The functions that use these look into them.
+  count: isObject,
+  last_seen: isObject,
   result: isShape({ id: isCount, ...page }),
   token_expiring: isObject,
   draining: isShape({ reconnectInMs: isCount }),

@@ -1,7 +1,7 @@
 import type { Diff, SnapshotPage } from "../protocol/wire.ts";
 import { type PresenceError, protocolError } from "./errors.ts";
 import type { NormalFilter } from "./filter.ts";
-import { LiveUsers } from "./live-users.ts";
+import { createLiveUsers } from "./live-users.ts";
 import { isPassing, type Requests } from "./requests.ts";
 import type { Subscriber } from "./subscriber.ts";
 import type { PresenceChange } from "./types.ts";
@@ -17,156 +17,167 @@ export interface SharedSubscriptionOwner {
 }
 
 /** All subscribers with the same filter share one view on the wire, and one list of users. */
-export class SharedSubscription {
+export interface SharedSubscription {
   readonly filter: NormalFilter;
-  readonly subscribers = new Set<Subscriber>();
+  readonly subscribers: Set<Subscriber>;
   /** The gateway's name for the view, as long as the gateway has it for this client. */
   view: string | undefined;
   /** Whether the answer to a request is still to come. */
-  isBusy = false;
+  isBusy: boolean;
   /** Whether its last subscriber has left only a moment ago. */
-  lingers = false;
-  readonly #owner: SharedSubscriptionOwner;
-  readonly #maxUsers: number;
-  #users: LiveUsers;
-  #graceTimer: ReturnType<typeof setTimeout> | undefined;
-
-  constructor(filter: NormalFilter, owner: SharedSubscriptionOwner, maxUsers: number) {
-    this.filter = filter;
-    this.#owner = owner;
-    this.#maxUsers = maxUsers;
-    this.#users = new LiveUsers(maxUsers);
-  }
-
-  get isWanted(): boolean {
-    return this.subscribers.size > 0;
-  }
-
+  lingers: boolean;
+  readonly isWanted: boolean;
   /** Whether the gateway should have it, does not, and was not asked. */
-  get isMissing(): boolean {
-    return this.isWanted && !this.isBusy && !this.#isLive;
-  }
-
-  get #isLive(): boolean {
-    return this.#owner.byView.get(this.view!) === this;
-  }
-
-  add(subscriber: Subscriber): void {
-    this.subscribers.add(subscriber);
-    const { snapshot } = this.#users;
-    if (snapshot) subscriber.deliver(snapshot, { entered: [...snapshot.keys()], updated: [], left: [] });
-  }
-
+  readonly isMissing: boolean;
+  add(subscriber: Subscriber): void;
   /**
    * Subscribes. The gateway sends only what was missed, if it can.
    * @param graceMs How long users who are missing may take to come back before they count as gone, in
    *   milliseconds.
    */
-  request(requests: Requests, graceMs = 0): void {
-    this.isBusy = true;
-    const since = this.#users.position;
-    const users = this.#users;
-    requests.request({
-      message: { type: "subscribe", filter: this.filter.filter, since },
-      answered: (answer) => {
-        if (users === this.#users) {
-          if (answer.type === "snapshot") this.addPage(answer, graceMs);
-          else if (
-            answer.type !== "resumed" ||
-            answer.view !== since?.view ||
-            answer.version !== since.version
-          ) {
-            throw protocolError(answer.type);
-          } else this.#bind(answer.view);
-        }
-        // It may have ended, with this page or before.
-        if (users !== this.#users) return false;
-        return (answer.type === "snapshot" && answer.more) || this.#answered();
-      },
-      refused: (error) => this.#answered(error),
-    });
-  }
-
-  unsubscribe(requests: Requests): void {
-    this.isBusy = true;
-    requests.request({
-      message: { type: "unsubscribe", view: this.view! },
-      answered: () => {
-        this.lost();
-        return this.#answered();
-      },
-      refused: (error) => {
-        if (isPassing(error)) return this.#answered(error);
-        // The gateway has no such view.
-        this.lost();
-        return this.#answered();
-      },
-    });
-  }
-
-  addPage(page: SnapshotPage, graceMs = 0): void {
-    this.#bind(page.view);
-    if (graceMs > 0) {
-      clearTimeout(this.#graceTimer);
-      this.#graceTimer = setTimeout(() => this.#deliver(() => this.#users.timeout()), graceMs);
-    }
-    this.#deliver(() => this.#users.addPage(page, graceMs > 0));
-  }
-
-  addDiff(diff: Diff): void {
-    this.#deliver(() => this.#users.addDiff(diff));
-  }
-
+  request(requests: Requests, graceMs?: number): void;
+  unsubscribe(requests: Requests): void;
+  addPage(page: SnapshotPage, graceMs?: number): void;
+  addDiff(diff: Diff): void;
   /** The connection or the view is lost, with what was requested. */
-  lost(): void {
-    this.#unbind();
-    this.isBusy = false;
-    this.view = undefined;
-    this.#users.lost();
-  }
-
+  lost(): void;
   /**
    * Its users are forgotten, and subscribers, if there are any, told the error. The gateway may still have
    * the view.
    */
-  end(error?: PresenceError): void {
-    for (const subscriber of this.subscribers) subscriber.fail(error!);
-    this.subscribers.clear();
-    clearTimeout(this.#graceTimer);
-    this.#unbind();
-    this.isBusy = this.lingers = false;
-    this.#users = new LiveUsers(this.#maxUsers);
+  end(error?: PresenceError): void;
+}
+
+export function createSharedSubscription(
+  filter: NormalFilter,
+  owner: SharedSubscriptionOwner,
+  maxUsers: number,
+): SharedSubscription {
+  const { byView } = owner;
+  const subscribers = new Set<Subscriber>();
+  let users = createLiveUsers(maxUsers);
+  let graceTimer: ReturnType<typeof setTimeout> | undefined;
+
+  const isLive = () => byView.get(shared.view!) === shared;
+
+  function answered(error?: PresenceError): undefined {
+    shared.isBusy = false;
+    owner.answered(shared, error);
   }
 
-  #answered(error?: PresenceError): undefined {
-    this.isBusy = false;
-    this.#owner.answered(this, error);
+  function bind(view: string): void {
+    if (isLive() && shared.view === view) return;
+    if (byView.has(view)) throw protocolError("view");
+    unbind();
+    shared.view = view;
+    byView.set(view, shared);
   }
 
-  #bind(view: string): void {
-    if (this.#isLive && this.view === view) return;
-    if (this.#owner.byView.has(view)) throw protocolError("view");
-    this.#unbind();
-    this.view = view;
-    this.#owner.byView.set(view, this);
+  function unbind(): void {
+    if (isLive()) byView.delete(shared.view!);
   }
 
-  #unbind(): void {
-    if (this.#isLive) this.#owner.byView.delete(this.view!);
-  }
-
-  #deliver(step: () => PresenceChange | undefined): void {
-    const isFirst = !this.#users.snapshot;
+  function deliver(step: () => PresenceChange | undefined): void {
+    const isFirst = !users.snapshot;
     let change: PresenceChange | undefined;
     try {
       change = step();
     } catch (error) {
       // Too many users for one filter are no reason to give up the connection.
       if ((error as PresenceError).code !== "LIMIT_REACHED") throw error;
-      this.#owner.failed(this, error as PresenceError);
+      owner.failed(shared, error as PresenceError);
     }
     if (change && (isFirst || Object.values(change).some((list) => list.length > 0))) {
-      for (const subscriber of this.subscribers) subscriber.deliver(this.#users.snapshot!, change);
+      for (const subscriber of subscribers) subscriber.deliver(users.snapshot!, change);
     }
   }
+
+  const shared: SharedSubscription = {
+    filter,
+    subscribers,
+    view: undefined,
+    isBusy: false,
+    lingers: false,
+
+    get isWanted() {
+      return subscribers.size > 0;
+    },
+
+    get isMissing() {
+      return shared.isWanted && !shared.isBusy && !isLive();
+    },
+
+    add(subscriber) {
+      subscribers.add(subscriber);
+      const { snapshot } = users;
+      if (snapshot) subscriber.deliver(snapshot, { entered: [...snapshot.keys()], updated: [], left: [] });
+    },
+
+    request(requests, graceMs) {
+      shared.isBusy = true;
+      const asked = users;
+      const since = users.position;
+      requests.request({
+        message: { type: "subscribe", filter: filter.filter, since },
+        answered(answer) {
+          const { type } = answer;
+          if (asked === users) {
+            if (type === "snapshot") shared.addPage(answer, graceMs);
+            else if (type === "resumed" && answer.view === since?.view && answer.version === since.version)
+              bind(answer.view);
+            else throw protocolError(type);
+          }
+          // It may have ended, with this page or before.
+          if (asked !== users) return false;
+          return (type === "snapshot" && answer.more) || answered();
+        },
+        refused: answered,
+      });
+    },
+
+    unsubscribe(requests) {
+      shared.isBusy = true;
+      /** Unless it may be granted later, an error says that the gateway has no such view. */
+      const done = (error?: PresenceError) => {
+        if (error && isPassing(error)) return answered(error);
+        shared.lost();
+        return answered();
+      };
+      requests.request({
+        message: { type: "unsubscribe", view: shared.view! },
+        answered: () => done(),
+        refused: done,
+      });
+    },
+
+    addPage(page, graceMs = 0) {
+      bind(page.view);
+      if (graceMs > 0) {
+        clearTimeout(graceTimer);
+        graceTimer = setTimeout(() => deliver(() => users.timeout()), graceMs);
+      }
+      deliver(() => users.addPage(page, graceMs > 0));
+    },
+
+    addDiff(diff) {
+      deliver(() => users.addDiff(diff));
+    },
+
+    lost() {
+      unbind();
+      shared.isBusy = false;
+      shared.view = undefined;
+      users.lost();
+    },
+
+    end(error) {
+      for (const subscriber of subscribers) subscriber.fail(error!);
+      subscribers.clear();
+      clearTimeout(graceTimer);
+      unbind();
+      shared.isBusy = shared.lingers = false;
+      users = createLiveUsers(maxUsers);
+    },
+  };
+  return shared;
 }

@@ -5,70 +5,60 @@ import type {
   PresenceSnapshot,
   SubscribeOptions,
   Subscription,
-  SubscriptionState,
 } from "./types.ts";
 
 /** One listener of a shared subscription, as the app holds it. */
-export class Subscriber implements Subscription {
-  state: SubscriptionState = "pending";
-  snapshot: PresenceSnapshot | undefined;
-  error: PresenceError | undefined;
-  readonly connected: Promise<PresenceSnapshot>;
-  readonly #listener: PresenceListener;
-  readonly #onError: SubscribeOptions["onError"];
-  readonly #onUnsubscribe: (subscriber: Subscriber) => void;
-  #resolve!: (snapshot: PresenceSnapshot) => void;
-  #reject!: (error: PresenceError) => void;
-
-  constructor(
-    listener: PresenceListener,
-    onError: SubscribeOptions["onError"],
-    onUnsubscribe: (subscriber: Subscriber) => void,
-  ) {
-    this.#listener = listener;
-    this.#onError = onError;
-    this.#onUnsubscribe = onUnsubscribe;
-    this.connected = new Promise((resolve, reject) => {
-      this.#resolve = resolve;
-      this.#reject = reject;
-    });
-    // An app that does not wait for the promise looks at the state.
-    this.connected.catch(() => {});
-  }
-
+export interface Subscriber extends Subscription {
   /**
    * The listener runs in a turn of its own, never inside the call that caused it: what it throws harms no
    * other code.
    */
-  deliver(snapshot: PresenceSnapshot, change: PresenceChange): void {
-    if (this.#isOver) return;
-    this.state = "active";
-    this.snapshot = snapshot;
-    this.#resolve(snapshot);
-    queueMicrotask(() => {
-      if (this.state !== "unsubscribed") this.#listener(snapshot, change);
-    });
-  }
-
+  deliver(snapshot: PresenceSnapshot, change: PresenceChange): void;
   /** Ends it with an error. The error `CLOSED` counts as unsubscribed. */
-  fail(error: PresenceError): void {
-    if (this.#isOver) return;
-    this.state = error.code === "CLOSED" ? "unsubscribed" : "error";
-    this.error = error;
-    this.#reject(error);
-    queueMicrotask(() => {
-      if (this.state !== "unsubscribed") this.#onError?.(error);
-    });
-  }
+  fail(error: PresenceError): void;
+}
 
-  unsubscribe(): void {
-    if (this.state === "unsubscribed") return;
-    this.state = "unsubscribed";
-    this.#reject(new PresenceError("CLOSED", "unsubscribed"));
-    this.#onUnsubscribe(this);
-  }
+export function createSubscriber(
+  listener: PresenceListener,
+  onError: SubscribeOptions["onError"],
+  onUnsubscribe: (subscriber: Subscriber) => void,
+): Subscriber {
+  let resolve!: (snapshot: PresenceSnapshot) => void;
+  let reject!: (error: PresenceError) => void;
+  const connected = new Promise<PresenceSnapshot>((...settle) => {
+    [resolve, reject] = settle;
+  });
+  // An app that does not wait for the promise looks at the state.
+  connected.catch(() => {});
+  const isOver = () => subscriber.state === "unsubscribed" || subscriber.state === "error";
+  /** Nothing that was on its way comes after `unsubscribe()`. */
+  const call = (listen: () => void) => queueMicrotask(() => subscriber.state !== "unsubscribed" && listen());
 
-  get #isOver(): boolean {
-    return this.state === "error" || this.state === "unsubscribed";
-  }
+  const subscriber: { -readonly [Field in keyof Subscriber]: Subscriber[Field] } = {
+    state: "pending",
+    snapshot: undefined,
+    error: undefined,
+    connected,
+    deliver(snapshot, change) {
+      if (isOver()) return;
+      subscriber.state = "active";
+      subscriber.snapshot = snapshot;
+      resolve(snapshot);
+      call(() => listener(snapshot, change));
+    },
+    fail(error) {
+      if (isOver()) return;
+      subscriber.state = error.code === "CLOSED" ? "unsubscribed" : "error";
+      subscriber.error = error;
+      reject(error);
+      call(() => onError?.(error));
+    },
+    unsubscribe() {
+      if (subscriber.state === "unsubscribed") return;
+      subscriber.state = "unsubscribed";
+      reject(new PresenceError("CLOSED", "unsubscribed"));
+      onUnsubscribe(subscriber);
+    },
+  };
+  return subscriber;
 }

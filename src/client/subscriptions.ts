@@ -5,129 +5,65 @@ import { normalFilter } from "./filter.ts";
 import { LINGER_MS, UPDATE_INTERVAL_MS, USUAL_SUBSCRIPTIONS } from "./limits.ts";
 import { isPassing, type Requests } from "./requests.ts";
 import { repeatDelay } from "./retry.ts";
-import { SharedSubscription, type SharedSubscriptionOwner } from "./shared-subscription.ts";
-import { Subscriber } from "./subscriber.ts";
+import { createSharedSubscription, type SharedSubscription } from "./shared-subscription.ts";
+import { createSubscriber } from "./subscriber.ts";
 import type { PresenceFilter, PresenceListener, SubscribeOptions, Subscription } from "./types.ts";
 
 /**
  * All subscriptions of a client: one shared subscription for each filter. Each has at most one request under
- * way. So what the gateway has is known after each answer, and `#settle` brings it closer to what is wanted.
+ * way. So what the gateway has is known after each answer, and `settle` brings it closer to what is wanted.
  */
-export class Subscriptions implements SharedSubscriptionOwner {
-  readonly #connection: Connection;
-  readonly #requests: Requests;
-  readonly #maxUsers: number;
-  readonly #byFilter = new Map<string, SharedSubscription>();
-  readonly byView = new Map<string, SharedSubscription>();
+export function createSubscriptions(connection: Connection, requests: Requests, maxUsers: number) {
+  const byFilter = new Map<string, SharedSubscription>();
+  const byView = new Map<string, SharedSubscription>();
   /** What takes a place at the gateway: subscribed to or asked for, and not given up. */
-  readonly #held = new Set<SharedSubscription>();
+  const held = new Set<SharedSubscription>();
   /** So many places the socket is believed to have. */
-  #places = USUAL_SUBSCRIPTIONS;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  let places = USUAL_SUBSCRIPTIONS;
+  let timer: ReturnType<typeof setTimeout> | undefined;
   /** While there are more: one at a time is tried, to see whether there is another place by now. */
-  #tries = 0;
-  #retryTimer: ReturnType<typeof setTimeout> | undefined;
-  #graceEndsAt = 0;
+  let tries = 0;
+  let retryTimer: ReturnType<typeof setTimeout> | undefined;
+  let graceEndsAt = 0;
 
-  constructor(connection: Connection, requests: Requests, maxUsers: number) {
-    this.#connection = connection;
-    this.#requests = requests;
-    this.#maxUsers = maxUsers;
+  const owner = {
+    byView,
+
+    answered(shared: SharedSubscription, error?: PresenceError): void {
+      const { key } = shared.filter;
+      if (shared.view) held.add(shared);
+      else held.delete(shared);
+      if (error?.code === "LIMIT_REACHED") {
+        places = held.size;
+        // Perhaps there is room for another: this one is tried again after them.
+        byFilter.delete(key);
+        byFilter.set(key, shared);
+      } else if (!error && held.size > places) setPlaces(2 * held.size);
+      if (error && !isPassing(error)) owner.failed(shared, error);
+      else if (shared.isWanted) settleIn(0);
+      else settle();
+    },
+
+    failed(shared: SharedSubscription, error: PresenceError): void {
+      shared.end(error);
+      settle();
+    },
+  };
+
+  function settleIn(ms: number): void {
+    timer ??= setTimeout(settle, ms);
   }
 
-  /** Whether nobody wants anything. */
-  get isEmpty(): boolean {
-    return ![...this.#byFilter.values()].some((shared) => shared.isWanted);
+  function stopTimer(): void {
+    clearTimeout(timer);
+    timer = undefined;
   }
 
-  subscribe(filter: PresenceFilter, listener: PresenceListener, options: SubscribeOptions): Subscription {
-    const normal = normalFilter(filter);
-    const { key } = normal;
-    const shared = this.#byFilter.get(key) ?? new SharedSubscription(normal, this, this.#maxUsers);
-    this.#byFilter.set(key, shared);
-    const subscriber = new Subscriber(listener, options.onError, (ended) => {
-      shared.subscribers.delete(ended);
-      shared.lingers = true;
-      setTimeout(() => {
-        shared.lingers = false;
-        this.#settle();
-      }, LINGER_MS);
-    });
-    shared.add(subscriber);
-    // Where there is no place left, the same turn may give one up.
-    if (this.#held.size >= this.#places) this.#settleIn(0);
-    else if (this.#connection.isConnected) this.#settle();
-    return subscriber;
-  }
-
-  /** On a new connection: subscribes to everything again. */
-  connected(graceMs: number): void {
-    this.#graceEndsAt = performance.now() + graceMs;
-    this.#settle();
-  }
-
-  lost(): void {
-    for (const shared of this.#byFilter.values()) shared.lost();
-    this.#held.clear();
-    this.#setPlaces(USUAL_SUBSCRIPTIONS);
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-  }
-
-  /** A snapshot without a request: this client was too slow for the diffs. */
-  addPage(page: SnapshotPage): void {
-    this.byView.get(page.view)?.addPage(page);
-  }
-
-  /** A diff of a view that was unsubscribed a moment ago is ignored. */
-  addDiff(diff: Diff): void {
-    this.byView.get(diff.view)?.addDiff(diff);
-  }
-
-  /** The gateway has ended a view. */
-  ended(view: string, error: PresenceError): void {
-    const shared = this.byView.get(view);
-    if (!shared) return;
-    // There is no view to unsubscribe from any more.
-    shared.lost();
-    this.#held.delete(shared);
-    this.failed(shared, error);
-  }
-
-  endAll(error: PresenceError): void {
-    this.lost();
-    for (const shared of this.#byFilter.values()) shared.end(error);
-    this.#byFilter.clear();
-  }
-
-  answered(shared: SharedSubscription, error?: PresenceError): void {
-    if (shared.view) this.#held.add(shared);
-    else this.#held.delete(shared);
-    if (error?.code === "LIMIT_REACHED") {
-      this.#places = this.#held.size;
-      // Perhaps there is room for another: this one is tried again after them.
-      this.#byFilter.delete(shared.filter.key);
-      this.#byFilter.set(shared.filter.key, shared);
-    } else if (!error && this.#held.size > this.#places) this.#setPlaces(2 * this.#held.size);
-    if (error && !isPassing(error)) this.failed(shared, error);
-    else if (shared.isWanted) this.#settleIn(0);
-    else this.#settle();
-  }
-
-  failed(shared: SharedSubscription, error: PresenceError): void {
-    shared.end(error);
-    this.#settle();
-  }
-
-  #settleIn(ms: number): void {
-    this.#timer ??= setTimeout(() => this.#settle(), ms);
-  }
-
-  #setPlaces(places: number): void {
-    this.#places = places;
-    this.#tries = 0;
-    clearTimeout(this.#retryTimer);
-    this.#retryTimer = undefined;
+  function setPlaces(count: number): void {
+    places = count;
+    tries = 0;
+    clearTimeout(retryTimer);
+    retryTimer = undefined;
   }
 
   /**
@@ -135,45 +71,108 @@ export class Subscriptions implements SharedSubscriptionOwner {
    * something that is wanted.
    * @param spare How many to try beyond the places that the gateway seems to have.
    */
-  #settle(spare = 0): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-    const all = [...this.#byFilter.values()];
+  function settle(spare = 0): void {
+    stopTimer();
+    const all = [...byFilter.values()];
     const missing = all.filter((shared) => shared.isMissing);
     for (const shared of all) {
       if (shared.isWanted || shared.isBusy) continue;
-      if (shared.lingers && this.#held.size + missing.length <= this.#places) continue;
+      if (shared.lingers && held.size + missing.length <= places) continue;
       if (!shared.view) {
-        this.#byFilter.delete(shared.filter.key);
+        byFilter.delete(shared.filter.key);
         shared.end();
         continue;
       }
-      if (this.#connection.isCongested) return this.#settleIn(UPDATE_INTERVAL_MS);
-      this.#held.delete(shared);
-      shared.unsubscribe(this.#requests);
+      if (connection.isCongested) return settleIn(UPDATE_INTERVAL_MS);
+      held.delete(shared);
+      shared.unsubscribe(requests);
     }
-    if (!this.#connection.isConnected) return;
+    if (!connection.isConnected) return;
     // What was asked for and is not wanted any more gives up its place when its answer comes.
-    const isHeldUp = [...this.#held].some((shared) => !shared.isWanted);
+    const isHeldUp = [...held].some((shared) => !shared.isWanted);
     for (const shared of missing) {
       // An answer may have come at once.
       if (!shared.isMissing) continue;
-      if (this.#held.size >= this.#places) {
+      if (held.size >= places) {
         if (isHeldUp) return;
         if (!spare--) {
-          this.#retryTimer ??= setTimeout(
-            () => {
-              this.#retryTimer = undefined;
-              this.#settle(1);
-            },
-            repeatDelay(this.#tries++),
-          );
+          retryTimer ??= setTimeout(() => {
+            retryTimer = undefined;
+            settle(1);
+          }, repeatDelay(tries++));
           return;
         }
       }
-      if (this.#connection.isCongested) return this.#settleIn(UPDATE_INTERVAL_MS);
-      this.#held.add(shared);
-      shared.request(this.#requests, this.#graceEndsAt - performance.now());
+      if (connection.isCongested) return settleIn(UPDATE_INTERVAL_MS);
+      held.add(shared);
+      shared.request(requests, graceEndsAt - performance.now());
     }
   }
+
+  function lost(): void {
+    for (const shared of byFilter.values()) shared.lost();
+    held.clear();
+    setPlaces(USUAL_SUBSCRIPTIONS);
+    stopTimer();
+  }
+
+  return {
+    lost,
+
+    /** Whether nobody wants anything. */
+    get isEmpty(): boolean {
+      return ![...byFilter.values()].some((shared) => shared.isWanted);
+    },
+
+    subscribe(filter: PresenceFilter, listener: PresenceListener, options: SubscribeOptions): Subscription {
+      const normal = normalFilter(filter);
+      const shared = byFilter.get(normal.key) ?? createSharedSubscription(normal, owner, maxUsers);
+      byFilter.set(normal.key, shared);
+      const subscriber = createSubscriber(listener, options.onError, (ended) => {
+        shared.subscribers.delete(ended);
+        shared.lingers = true;
+        setTimeout(() => {
+          shared.lingers = false;
+          settle();
+        }, LINGER_MS);
+      });
+      shared.add(subscriber);
+      // Where there is no place left, the same turn may give one up.
+      if (held.size >= places) settleIn(0);
+      else if (connection.isConnected) settle();
+      return subscriber;
+    },
+
+    /** On a new connection: subscribes to everything again. */
+    connected(graceMs: number): void {
+      graceEndsAt = performance.now() + graceMs;
+      settle();
+    },
+
+    /** A snapshot without a request: this client was too slow for the diffs. */
+    addPage(page: SnapshotPage): void {
+      byView.get(page.view)?.addPage(page);
+    },
+
+    /** A diff of a view that was unsubscribed a moment ago is ignored. */
+    addDiff(diff: Diff): void {
+      byView.get(diff.view)?.addDiff(diff);
+    },
+
+    /** The gateway has ended a view. */
+    ended(view: string, error: PresenceError): void {
+      const shared = byView.get(view);
+      if (!shared) return;
+      // There is no view to unsubscribe from any more.
+      shared.lost();
+      held.delete(shared);
+      owner.failed(shared, error);
+    },
+
+    endAll(error: PresenceError): void {
+      lost();
+      for (const shared of byFilter.values()) shared.end(error);
+      byFilter.clear();
+    },
+  };
 }

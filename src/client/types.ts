@@ -3,16 +3,54 @@
  * gateway shares.
  */
 import type { LeaveCause as WireLeaveCause } from "../protocol/codes.ts";
-import type { PresenceFilter, PresenceValue, SessionFields, SessionKind } from "../protocol/wire.ts";
+import type {
+  EffectiveStatus,
+  PresenceFilter,
+  PresenceSession,
+  PresenceValue,
+  SessionField,
+  SessionFields,
+  SessionKind,
+} from "../protocol/wire.ts";
 import type { PresenceError } from "./errors.ts";
 
-export type { PresenceFilter, PresenceSession, PresenceValue, SessionFields } from "../protocol/wire.ts";
+export type {
+  Availability,
+  EffectiveStatus,
+  PresenceFilter,
+  PresenceSession,
+  PresenceValue,
+  SessionField,
+  SessionFields,
+  VisibleStatus,
+} from "../protocol/wire.ts";
 
 /**
  * Users by id, in the order of their ids, as `<` compares text. Never changed: each change makes another, in
  * which users who did not change are the same objects. That costs the size of the change, not of the list.
  */
-export type PresenceSnapshot = ReadonlyMap<string, PresenceValue>;
+export type PresenceSnapshot<Value = PresenceValue> = ReadonlyMap<string, Value>;
+
+type Lists = "backgroundSessions" | "widgets";
+
+/** What a filter lists of a user: of each session only its `fields`, if it has any; without them, all. */
+export type ValueOf<Filter extends PresenceFilter> = Filter extends {
+  readonly fields: readonly (infer Field extends SessionField)[];
+}
+  ? [Field] extends [never]
+    ? Omit<PresenceValue, Lists>
+    : Omit<PresenceValue, Lists> & ListsOf<ListedSession<Filter["fields"], Field>>
+  : PresenceValue;
+
+/** Of a list that is not written in place nobody knows which fields it has. */
+type ListedSession<Fields, Field extends SessionField> = Fields extends readonly unknown[]
+  ? number extends Fields["length"]
+    ? Partial<PresenceSession>
+    : Pick<PresenceSession, Field>
+  : never;
+
+/** Both are absent if `fields` is empty. */
+type ListsOf<Listed> = { readonly [List in Lists]: readonly Listed[] };
 
 /**
  * Why a user left the result: their session was closed, lost for too long (`timeout`), taken over or ended by
@@ -28,22 +66,25 @@ export interface PresenceChange {
   readonly left: readonly { readonly userId: string; readonly cause: LeaveCause }[];
 }
 
-export type PresenceListener = (snapshot: PresenceSnapshot, change: PresenceChange) => void;
+export type PresenceListener<Value = PresenceValue> = (
+  snapshot: PresenceSnapshot<Value>,
+  change: PresenceChange,
+) => void;
 
 export type SubscriptionState = "pending" | "active" | "error" | "unsubscribed";
 
-export interface Subscription {
+export interface Subscription<Value = PresenceValue> {
   /** `pending` until the first snapshot, then `active`, also while the client reconnects. */
   readonly state: SubscriptionState;
   /** The latest snapshot; undefined until there is one. */
-  readonly snapshot: PresenceSnapshot | undefined;
+  readonly snapshot: PresenceSnapshot<Value> | undefined;
   /** Why the state is `error`. */
   readonly error: PresenceError | undefined;
   /**
    * Resolves with the first snapshot. Rejects with a `PresenceError` if there will be none, or after
    * `unsubscribe()`.
    */
-  readonly connected: Promise<PresenceSnapshot>;
+  readonly connected: Promise<PresenceSnapshot<Value>>;
   /** Ends the subscription. No callback comes after this. */
   unsubscribe(): void;
 }
@@ -72,6 +113,9 @@ export interface OpenOptions extends SessionFields {
   /** The session has ended without `close()`: a back end ended it, or the gateway refused it. */
   readonly onEnd?: ((reason: SessionEnd) => void) | undefined;
 }
+
+/** The status of a user who is there, or when others last saw the user, in milliseconds since 1970. */
+export type LastSeen = { readonly status: EffectiveStatus } | { readonly lastSeenAt: number };
 
 export interface SessionEnd {
   readonly cause: "kicked" | "error";
@@ -130,12 +174,16 @@ export interface PresenceClient {
    * Subscribes to a filter. The listener is never called before this returns. A filter that the gateway
    * refuses ends the subscription with an error.
    */
-  subscribe(filter: PresenceFilter, listener: PresenceListener, options?: SubscribeOptions): Subscription;
+  subscribe<const Filter extends PresenceFilter>(
+    filter: Filter,
+    listener: PresenceListener<ValueOf<Filter>>,
+    options?: SubscribeOptions,
+  ): Subscription<ValueOf<Filter>>;
   /**
    * Resolves with the result of a filter, once. It survives a lost connection. Rejects with a
    * `PresenceError`, after 30 s at the latest.
    */
-  query(filter: PresenceFilter): Promise<PresenceSnapshot>;
+  query<const Filter extends PresenceFilter>(filter: Filter): Promise<PresenceSnapshot<ValueOf<Filter>>>;
   status(): Status;
   /**
    * Connects now, without waiting for the next attempt. A client that has failed can be used again; what had

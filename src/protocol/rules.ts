@@ -51,9 +51,9 @@ export const MAX_FILTER_CUSTOM_VALUES = 16;
 /** Control characters, and surrogates without their other half. In a form that React Native's engine has. */
 const FORBIDDEN = /[\0-\x1f\x7f-\x9f\ud800-\udfff]/u;
 
-/** Whether a text may be an id. Names such as `__proto__` are ordinary ids. */
-export function isId(text: string): boolean {
-  return text.length > 0 && text.length <= MAX_ID_LENGTH && !FORBIDDEN.test(text);
+/** Whether a value may be an id. Names such as `__proto__` are ordinary ids. */
+export function isId(value: unknown): value is string {
+  return typeof value === "string" && value !== "" && value.length <= MAX_ID_LENGTH && !FORBIDDEN.test(value);
 }
 
 /** Why a text cannot be an id; undefined if it can. */
@@ -61,6 +61,11 @@ export function idProblem(text: string): string | undefined {
   return isId(text)
     ? undefined
     : `must have 1 to ${MAX_ID_LENGTH} characters, no control characters, and be well-formed Unicode`;
+}
+
+/** Whether a value of JSON is an object, and no list. */
+export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** Why a value cannot be the text or emoji of a status; undefined if it can. An empty one is none. */
@@ -75,9 +80,7 @@ export function statusTextProblem(value: unknown, max: number): string | undefin
 export function isCustomPatch(patch: unknown): boolean {
   let set = 0;
   return (
-    typeof patch === "object" &&
-    patch !== null &&
-    !Array.isArray(patch) &&
+    isObject(patch) &&
     Object.entries(patch).every(
       ([key, value]) =>
         key.length <= MAX_CUSTOM_KEY_LENGTH &&

@@ -85,6 +85,11 @@ export interface SessionFields {
   readonly selectedConversationId?: string | null | undefined;
   readonly hasFocus?: boolean | undefined;
   /**
+   * Nobody has touched the page for a while. Typing, or gaining the focus, ends it, unless the same message
+   * sets it.
+   */
+  readonly isIdle?: boolean | undefined;
+  /**
    * A patch: a string sets a key, null deletes it, null for the whole clears all. At most 32 keys of 64 and
    * values of 512 characters.
    */
@@ -94,11 +99,6 @@ export interface SessionFields {
 /** A change of a session. Absent fields stay as they are. */
 export interface SessionPatch extends SessionFields {
   readonly isTyping?: boolean | undefined;
-  /**
-   * Nobody has touched the page for a while. Typing, or gaining the focus, ends it, unless the same message
-   * sets it.
-   */
-  readonly isIdle?: boolean | undefined;
 }
 
 /** One page or widget of a user, as others see it. */

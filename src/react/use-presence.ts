@@ -6,15 +6,17 @@ import {
   type PresenceError,
   type PresenceFilter,
   type PresenceSnapshot,
+  type PresenceValue,
   type Subscription,
   type SubscriptionState,
+  type ValueOf,
 } from "@presence-gateway/client";
 import * as React from "react";
 import { usePresenceClient } from "./provider.ts";
 
-export interface Presence {
+export interface Presence<Value = PresenceValue> {
   /** The users in the result, by id; empty before the first snapshot. */
-  readonly users: PresenceSnapshot;
+  readonly users: PresenceSnapshot<Value>;
   readonly state: SubscriptionState;
   /** Why the state is `error`. */
   readonly error: PresenceError | undefined;
@@ -31,11 +33,14 @@ const watches = new WeakMap<PresenceClient, Map<string, Watch>>();
  * same filter has the users at once. Users who did not change are the same objects as before, so that
  * memoized rows are not rendered again. What the gateway refuses is the `error`; nothing is thrown.
  */
-export function usePresence(filter: PresenceFilter | null | undefined): Presence {
+export function usePresence<const Filter extends PresenceFilter>(
+  filter: Filter | null | undefined,
+): Presence<ValueOf<Filter>> {
   const client = usePresenceClient();
   const key = filter ? normalFilter(filter).key : undefined;
   const store = React.useMemo(() => createStore(client, key), [client, key]);
-  return React.useSyncExternalStore(store.subscribe, store.read, readOnServer);
+  // The listed values are as the filter's `fields` say.
+  return React.useSyncExternalStore(store.subscribe, store.read, readOnServer) as never;
 }
 
 function createStore(client: PresenceClient, key = "") {
@@ -65,7 +70,7 @@ class Watch {
     const state = this.#subscription?.state;
     if (state === "pending" || state === "active") return;
     // The first component, or one that comes after an error: it may be over by now.
-    const subscription = client.subscribe(JSON.parse(key), () => this.#changed(), {
+    const subscription = client.subscribe(JSON.parse(key) as PresenceFilter, () => this.#changed(), {
       onError: () => this.#changed(),
     });
     this.#subscription = subscription;

@@ -79,12 +79,13 @@ class SessionHolder {
  * What to set, from one render's options to the next. A field that is no longer there has its default again.
  */
 function changes(before: OpenOptions, after: OpenOptions): SessionFields {
-  const { visible = true, selectedConversationId = null, hasFocus = false } = after;
+  const { visible = true, selectedConversationId = null, hasFocus = false, isIdle = false } = after;
   const isFocusChanged = after.trackFocus !== true && hasFocus !== (before.hasFocus ?? false);
   return {
     ...(visible !== (before.visible ?? true) && { visible }),
     ...(selectedConversationId !== (before.selectedConversationId ?? null) && { selectedConversationId }),
     ...(isFocusChanged && { hasFocus }),
+    ...(isIdle !== (before.isIdle ?? false) && { isIdle }),
     custom: customPatch(before.custom ?? {}, after.custom ?? {}),
   };
 }

@@ -13,6 +13,7 @@ interface Chat {
   readonly isText?: boolean;
   readonly hasNeighbour?: boolean;
   readonly isHidden?: boolean;
+  readonly me?: string;
 }
 
 declare function show(chat: object): void;
@@ -137,6 +138,21 @@ describeInBrowser("the React hooks, in strict mode", (browser) => {
     await expect.poll(stats).toMatchObject({ sessions: 0 });
     await showChat("alice", { session: widget });
     await expect.poll(stats).toMatchObject({ sessions: 1, widgets: 1 });
+  });
+
+  it("shows the own status and a count, and declares another status", async () => {
+    const filter = { selectedConversationId: "c1" };
+    await showChat("alice", { session: widget, filter, me: "alice" });
+    const button = () => page.textContent("button");
+    await expect.poll(button).toBe("online  active 1");
+    await gateway.connect("bob").then((bob) => bob.open({ selectedConversationId: "c1" }));
+    await expect.poll(button).toBe("online  active 2");
+    await page.click("button");
+    await expect.poll(button).toBe("dnd busy active 2");
+    await showChat("alice", { session: widget, filter: null, me: "alice" });
+    await expect.poll(button).toBe("dnd busy pending ");
+    await page.evaluate(() => hide());
+    await expect.poll(stats).toMatchObject({ subscriptions: 1, sockets: 2 });
   });
 
   it("explains an empty result, and continues with another filter", async () => {

@@ -15,8 +15,8 @@ const STATES = [
   "idle",
   "connecting.token",
   "connecting.socket",
-  "connected",
-  "connected.probe",
+  "connected.listen",
+  "connected.ping",
   "reconnecting.wait",
   "reconnecting.token",
   "reconnecting.socket",
@@ -37,7 +37,7 @@ const EVENTS = [
 ] as const satisfies readonly ConnectionEvent[];
 const STARTS_TIMER = [
   "token",
-  "connect",
+  "socket",
   "listen",
   "ping",
   "wait",
@@ -53,28 +53,28 @@ const EXPECTED: Record<ConnectionState, Expected> = {
     close: ["closed", "status"],
   },
   "connecting.token": {
-    token: ["connecting.socket", "connect"],
+    token: ["connecting.socket", "socket"],
     lost: ["reconnecting.wait", "wait"],
     suspend: ["idle", "status"],
     close: ["closed", "status"],
   },
   "connecting.socket": {
-    accepted: ["connected", "status", "listen"],
+    accepted: ["connected.listen", "status", "listen"],
     lost: ["reconnecting.wait", "drop", "wait"],
     rejected: ["failed", "drop", "status"],
     suspend: ["idle", "drop", "status"],
     close: ["closed", "close", "status"],
   },
-  connected: {
-    message: ["connected", "listen"],
-    wake: ["connected.probe", "ping"],
+  "connected.listen": {
+    message: ["connected.listen", "listen"],
+    wake: ["connected.ping", "ping"],
     lost: ["reconnecting.wait", "drop", "wait"],
     rejected: ["failed", "drop", "status"],
     suspend: ["idle", "drop", "status"],
     close: ["closed", "close", "status"],
   },
-  "connected.probe": {
-    message: ["connected", "listen"],
+  "connected.ping": {
+    message: ["connected.listen", "listen"],
     lost: ["reconnecting.wait", "drop", "wait"],
     rejected: ["failed", "drop", "status"],
     suspend: ["idle", "drop", "status"],
@@ -87,14 +87,14 @@ const EXPECTED: Record<ConnectionState, Expected> = {
     close: ["closed", "status"],
   },
   "reconnecting.token": {
-    token: ["reconnecting.socket", "connect"],
+    token: ["reconnecting.socket", "socket"],
     wake: ["reconnecting.wait", "wait"],
     lost: ["reconnecting.wait", "wait"],
     suspend: ["idle", "status"],
     close: ["closed", "status"],
   },
   "reconnecting.socket": {
-    accepted: ["connected", "status", "listen"],
+    accepted: ["connected.listen", "status", "listen"],
     lost: ["reconnecting.wait", "drop", "wait"],
     rejected: ["failed", "drop", "status"],
     suspend: ["idle", "drop", "status"],
@@ -155,7 +155,7 @@ describe("the connection's state machine", () => {
         timers = 0;
         for (const effect of step.effects) {
           if (effect === "drop" || effect === "close") sockets--;
-          if (effect === "connect") sockets++;
+          if (effect === "socket") sockets++;
           if (effect === "status" || effect === "wait") status = statusOf(step.state);
           if ((STARTS_TIMER as readonly string[]).includes(effect)) timers++;
           expect(sockets).toBeGreaterThanOrEqual(0);

@@ -9,5 +9,5 @@ it("an error has a code for programs and a message for people", () => {
 });
 
 it("an error of the gateway says which part of the protocol it broke", () => {
-  expect(protocolError("diff")).toMatchObject({ code: "PROTOCOL", message: "broken protocol: bad diff" });
+  expect(protocolError("diff")).toMatchObject({ code: "PROTOCOL", message: "bad diff" });
 });

@@ -1,5 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, type TestContext, it as test } from "vitest";
+import { setStatus } from "../../src/client/set-status.ts";
+import { subscribeCount } from "../../src/client/subscribe-count.ts";
 import type { ClientOptions, PresenceSession, SessionEnd } from "../../src/client/types.ts";
 import type { TokenClaims } from "../../src/server/auth/mint.ts";
 import { APP, TestGateway, type TestGatewayOptions } from "../support/gateway.ts";
@@ -337,6 +339,41 @@ describe.concurrent.each(TRANSPORTS)("the SDK with a gateway over %s", (transpor
     expect(still).toBeTypeOf("string");
     expect(watched.changes.flatMap(({ left }) => left)).toEqual([]);
     expect(sdk.statuses).toEqual(["connecting", "connected"]);
+  });
+
+  it("declares a status, and counts", async (context) => {
+    const world = await World.make(context, transport);
+    const [alice, bob] = [await world.sdk("alice"), await world.sdk("bob")];
+    const session = alice.client.open({ kind: "widget", selectedConversationId: "c1" });
+    const watched = bob.watch({ userIds: ["alice"], fields: [] });
+    const counts: number[] = [];
+    subscribeCount(bob.client, { selectedConversationId: "c1" }, (count) => counts.push(count));
+    await until(() => watched.data.alice !== undefined && counts.at(-1) === 1);
+    expect(watched.data.alice).toEqual({ status: "online" });
+    await setStatus(alice.client, { availability: "busy", text: "in a call", emoji: "📞" });
+    await until(() => watched.data.alice?.status === "busy");
+    expect(watched.data.alice).toEqual({ status: "busy", statusText: "in a call", statusEmoji: "📞" });
+    await setStatus(alice.client, { availability: null, text: null, emoji: null });
+    await until(() => watched.data.alice?.status === "online");
+    session.set({ isIdle: true });
+    await until(() => watched.data.alice?.status === "idle");
+    session.typing();
+    await until(() => watched.data.alice?.status === "online");
+    const idle = bob.watch({ status: ["idle"] });
+    session.set({ isIdle: true });
+    await until(() => idle.data.alice !== undefined);
+    world.proxy.cut();
+    await until(() => [alice, bob].every(({ statuses }) => statuses.includes("reconnecting")));
+    await until(() => [alice, bob].every(({ client }) => client.status() === "connected"));
+    await setStatus(alice.client, { availability: "invisible" });
+    await until(() => counts.at(-1) === 0 && watched.data.alice === undefined);
+    const own = await alice.client.query({ userIds: ["alice"], fields: [] });
+    expect(own.get("alice")).toEqual({ status: "invisible" });
+    await expect(setStatus(alice.client, { text: "x".repeat(129) })).rejects.toMatchObject({
+      code: "BAD_MESSAGE",
+    });
+    await setStatus(alice.client, { availability: null });
+    await until(() => counts.at(-1) === 1);
   });
 
   it("tells what it is refused, and goes on", async (context) => {

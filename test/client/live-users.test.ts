@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { LiveUsers, PageAssembler } from "../../src/client/live-users.ts";
+import { assemblePages, createLiveUsers, type LiveUsers } from "../../src/client/live-users.ts";
 import type { PresenceData } from "../../src/protocol/wire.ts";
 import { plain, someone } from "../support/sdk.ts";
 import { runs, SEED } from "../support/seed.ts";
@@ -19,7 +19,7 @@ describe("live users", () => {
   it(`are what snapshots and diffs say, and tell what changed (MODEL_SEED=${SEED})`, () => {
     fc.assert(
       fc.property(fc.array(fc.oneof(diff, fc.array(users, { minLength: 1, maxLength: 3 }))), (steps) => {
-        const live = new LiveUsers(1_000);
+        const live = createLiveUsers(1_000);
         live.addPage({ view: "v", version: 1, data: {} });
         const expected = new Map<string, string>();
         for (const step of steps) {
@@ -85,7 +85,7 @@ describe("live users", () => {
         Array.from({ length: 32 }, (_, i) => [`${i}`.padEnd(64, "k"), "v".repeat(512)]),
       ),
     });
-    const few = new LiveUsers(2);
+    const few = createLiveUsers(2);
     few.addPage({ view: "v", version: 1, data: { alice: talkative, bob: talkative } });
     expect(few.snapshot?.size).toBe(2);
     const junk = { ...someone(), junk: "x".repeat(1_000_000) };
@@ -99,7 +99,7 @@ describe("live users", () => {
         });
       }
     }).not.toThrow();
-    const many = new LiveUsers(1_000);
+    const many = createLiveUsers(1_000);
     many.addPage({ view: "v", version: 1, data: {} });
     let size = 0;
     expect(() => {
@@ -111,9 +111,9 @@ describe("live users", () => {
 
 describe("pages", () => {
   it("make one result, of which the last page brings all", () => {
-    const pages = new PageAssembler(10);
-    expect(pages.add({ data: { a: someone("1") }, more: true })).toBeUndefined();
-    const users = pages.add({ data: { b: someone("2") } });
+    const pages = assemblePages(10);
+    expect(pages({ data: { a: someone("1") }, more: true })).toBeUndefined();
+    const users = pages({ data: { b: someone("2") } });
     expect([...users!]).toEqual([
       ["a", someone("1")],
       ["b", someone("2")],
@@ -121,9 +121,9 @@ describe("pages", () => {
   });
 
   it("without a new user break the protocol, for they could go on without end", () => {
-    const pages = new PageAssembler(10);
-    pages.add({ data: { a: someone() }, more: true });
-    expect(() => pages.add({ data: { a: someone() }, more: true })).toThrow(
+    const pages = assemblePages(10);
+    pages({ data: { a: someone() }, more: true });
+    expect(() => pages({ data: { a: someone() }, more: true })).toThrow(
       expect.objectContaining({ code: "PROTOCOL" }),
     );
   });
@@ -131,7 +131,7 @@ describe("pages", () => {
 
 describe("users who are missing after a restart", () => {
   const live = () => {
-    const users = new LiveUsers(10);
+    const users = createLiveUsers(10);
     users.addPage({ view: "v", version: 1, data: { a: someone("1"), b: someone("2"), c: someone("3") } });
     users.addPage({ view: "w", version: 1, data: { a: someone("1") } }, true);
     return users;
@@ -158,7 +158,7 @@ describe("users who are missing after a restart", () => {
   });
 
   it("are none before the first snapshot is whole", () => {
-    const users = new LiveUsers(10);
+    const users = createLiveUsers(10);
     users.addPage({ view: "v", version: 1, data: { a: someone() }, more: true }, true);
     expect(users.timeout()).toBeUndefined();
     expect(users.snapshot).toBeUndefined();
@@ -178,7 +178,7 @@ describe("users who are missing after a restart", () => {
 });
 
 it("a diff that does not follow, or comes between pages, breaks the protocol", () => {
-  const users = new LiveUsers(10);
+  const users = createLiveUsers(10);
   users.addPage({ view: "v", version: 1, data: {} });
   const broken = expect.objectContaining({ code: "PROTOCOL" });
   expect(() => users.addDiff({ view: "v", version: 3, data: { a: someone() } })).toThrow(broken);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { Pace } from "../../src/client/pace.ts";
+import { createPace } from "../../src/client/pace.ts";
 import { RateLimiter } from "../../src/server/gateway/rate-limiter.ts";
 import { Random } from "../support/random.ts";
 import { runs, SEED } from "../support/seed.ts";
@@ -7,7 +7,7 @@ import { runs, SEED } from "../support/seed.ts";
 describe("a pace", () => {
   it("lets a burst out at once, then one message every 25 ms; an app token has a hundred times that", () => {
     for (const factor of [1, 100]) {
-      const pace = new Pace(factor);
+      const pace = createPace(factor);
       let sent = 0;
       const send = (now: number) => {
         for (; !pace.isOver(now); sent++) pace.sent(now);
@@ -22,7 +22,7 @@ describe("a pace", () => {
   });
 
   it("rests after a refusal, and counts those of a burst once", () => {
-    const pace = new Pace(1);
+    const pace = createPace(1);
     for (let i = 0; i < 50; i++) pace.refused(0);
     expect(pace.isOver(1_999)).toBe(true);
     expect(pace.isOver(2_000)).toBe(false);
@@ -36,7 +36,7 @@ describe("a pace", () => {
   it(`never floods a gateway, also one that allows half of the default, and is far away (MODEL_SEED=${SEED})`, () => {
     const random = new Random(SEED);
     for (let run = 0; run < runs(30); run++) {
-      const pace = new Pace(1);
+      const pace = createPace(1);
       const limiter = new RateLimiter(random.pick([25, 50, 200]), 0);
       const latencyMs = random.below(500);
       /** When what was sent arrives, and its refusal comes back. */

@@ -1,7 +1,9 @@
 import { describe, expect, it, vi } from "vitest";
-import { PresenceError } from "../../src/client/errors.ts";
-import { Query } from "../../src/client/query.ts";
+import { PresenceError, protocolError } from "../../src/client/errors.ts";
+import { assemblePages } from "../../src/client/live-users.ts";
+import { createQuery } from "../../src/client/query.ts";
 import type { Request, Requests } from "../../src/client/requests.ts";
+import type { PresenceSnapshot } from "../../src/client/types.ts";
 import { plain, someone } from "../support/sdk.ts";
 import { holdClock, pass } from "./fake-clock.ts";
 
@@ -15,7 +17,18 @@ function start(maxUsers = 10) {
     delete: (id: number) => deleted.push(id),
   } as unknown as Requests;
   const ended = vi.fn();
-  const query = new Query({ userIds: ["b", "a"] }, requests, maxUsers, ended);
+  const query = createQuery<PresenceSnapshot>(
+    () => ({ type: "query", filter: { userIds: ["a", "b"] } }),
+    () => {
+      const add = assemblePages(maxUsers);
+      return (answer) => {
+        if (answer.type !== "result") throw protocolError(answer.type);
+        return add(answer);
+      };
+    },
+    requests,
+    ended,
+  );
   const result = query.answer.then(plain, (error: PresenceError) => error);
   const answer = (data: object, more = false) =>
     sent.at(-1)!.answered({ type: "result", id: 1, data, more } as never);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { RetrySchedule, retryDelay } from "../../src/client/retry.ts";
+import { createRetrySchedule, retryDelay } from "../../src/client/retry.ts";
 
 describe("the next attempt", () => {
   it("lies first well inside the resume window, then further away, each with full jitter", () => {
@@ -27,13 +27,13 @@ describe("a schedule of attempts", () => {
   const SESSION_MS = 15_000;
 
   it("waits longer with each attempt that fails", () => {
-    const schedule = new RetrySchedule();
+    const schedule = createRetrySchedule();
     const delays = Array.from({ length: 6 }, () => schedule.nextDelay(0, 1));
     expect(delays).toEqual([1_000, 2_000, 4_000, 8_000, 16_000, 30_000]);
   });
 
   it("begins anew after a connection of more than 5 s, and only after that", () => {
-    const schedule = new RetrySchedule();
+    const schedule = createRetrySchedule();
     for (let i = 0; i < 6; i++) schedule.nextDelay(0, 1);
     schedule.connected(0, SESSION_MS);
     expect(schedule.lost(400)).toBe(false);
@@ -46,7 +46,7 @@ describe("a schedule of attempts", () => {
   });
 
   it("hurries after a connection that was of use, as long as the gateway keeps the sessions", () => {
-    const schedule = new RetrySchedule();
+    const schedule = createRetrySchedule();
     for (let i = 0; i < 6; i++) schedule.nextDelay(0, 1);
     schedule.connected(0, SESSION_MS);
     expect(schedule.lost(500)).toBe(false);

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { SessionState } from "../../src/client/session-state.ts";
+import { createSessionState } from "../../src/client/session-state.ts";
 import type { SessionFields } from "../../src/client/types.ts";
 import type { SessionPatch } from "../../src/protocol/wire.ts";
 import { runs, SEED } from "../support/seed.ts";
@@ -78,7 +78,7 @@ const step = (keys: readonly string[]): fc.Arbitrary<Step> =>
 function live(steps: readonly Step[], leftByPageBefore: SessionPatch) {
   const app = new Oracle();
   const gateway = new Oracle();
-  const state = new SessionState();
+  const state = createSessionState();
   app.apply(leftByPageBefore);
   gateway.apply(leftByPageBefore);
   /** Sent on this connection, and not yet known to have arrived. */
@@ -202,7 +202,7 @@ describe("a session's state", () => {
   });
 
   it("says nothing that is so already, but typing", () => {
-    const state = new SessionState();
+    const state = createSessionState();
     state.set({ visible: true, hasFocus: false, selectedConversationId: "c1", custom: { a: "1" } });
     expect(state.takePending()).toEqual({
       visible: true,
@@ -221,7 +221,7 @@ describe("a session's state", () => {
   });
 
   it("refuses what the gateway would, and changes nothing then", () => {
-    const state = new SessionState();
+    const state = createSessionState();
     const tooMany = Object.fromEntries(Array.from({ length: 33 }, (_, i) => [`k${i}`, ""]));
     const bad: unknown[] = [
       { hasFocus: 1 },
@@ -250,7 +250,7 @@ describe("a session's state", () => {
   });
 
   it("holds a bounded patch, however many keys come and go while nothing can be told", () => {
-    const state = new SessionState();
+    const state = createSessionState();
     for (let i = 0; i < 20_000; i++) {
       state.set({ custom: { [`k${i}`]: "x" } });
       state.set({ custom: { [`k${i}`]: null } });
@@ -261,7 +261,7 @@ describe("a session's state", () => {
   });
 
   it("has at most 4096 bytes of custom fields, as the gateway counts them, and is as it was when it is refused more", () => {
-    const state = new SessionState();
+    const state = createSessionState();
     // Each of these is six bytes of JSON, or three.
     const custom = { a: "\u0001".repeat(512), b: "€".repeat(300), c: "" };
     custom.c = "x".repeat(4_096 - Buffer.byteLength(JSON.stringify(custom)));
@@ -274,7 +274,7 @@ describe("a session's state", () => {
   });
 
   it("pollutes nothing", () => {
-    const state = new SessionState();
+    const state = createSessionState();
     state.set({ custom: JSON.parse('{"__proto__":"x","constructor":"y"}') });
     state.resyncAll();
     expect(JSON.stringify(state.takePending())).toBe('{"custom":{"__proto__":"x","constructor":"y"}}');

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
 import type { Connection } from "../../src/client/connection.ts";
 import type { Request, Requests } from "../../src/client/requests.ts";
-import { Sessions } from "../../src/client/sessions.ts";
+import { createSessions } from "../../src/client/sessions.ts";
 import type { OpenOptions, SessionEnd } from "../../src/client/types.ts";
 
 afterEach(() => {
@@ -32,7 +32,7 @@ function client(url = "ws://gateway/v1/app/realtime") {
     request: (request: Request) => sent.push(request),
     withdraw: () => false,
   } as unknown as Requests;
-  const sessions = new Sessions(url, connection as unknown as Connection, requests);
+  const sessions = createSessions(url, connection as unknown as Connection, requests);
   /** Opens one, and the gateway gives it an id unless it has one. */
   const open = (options: OpenOptions, id: string) => {
     const session = sessions.open(options);

@@ -2,8 +2,8 @@ import { describe, expect, it, vi } from "vitest";
 import { PresenceError } from "../../src/client/errors.ts";
 import { normalFilter } from "../../src/client/filter.ts";
 import type { Request, Requests } from "../../src/client/requests.ts";
-import { SharedSubscription } from "../../src/client/shared-subscription.ts";
-import { Subscriber } from "../../src/client/subscriber.ts";
+import { createSharedSubscription, type SharedSubscription } from "../../src/client/shared-subscription.ts";
+import { createSubscriber } from "../../src/client/subscriber.ts";
 import type { PresenceChange } from "../../src/client/types.ts";
 import { someone } from "../support/sdk.ts";
 import { holdClock, pass } from "./fake-clock.ts";
@@ -14,9 +14,9 @@ function make(maxUsers = 10) {
   const sent: Request[] = [];
   const requests = { request: (request: Request) => sent.push(request) } as unknown as Requests;
   const owner = { byView: new Map<string, SharedSubscription>(), answered: vi.fn(), failed: vi.fn() };
-  const shared = new SharedSubscription(normalFilter({}), owner, maxUsers);
+  const shared = createSharedSubscription(normalFilter({}), owner, maxUsers);
   const changes: PresenceChange[] = [];
-  const subscriber = new Subscriber(
+  const subscriber = createSubscriber(
     (_, change) => changes.push(change),
     undefined,
     () => {},
@@ -53,7 +53,7 @@ describe("a shared subscription", () => {
     snapshot({ a: someone(), b: someone() });
     const changes: PresenceChange[] = [];
     shared.add(
-      new Subscriber(
+      createSubscriber(
         (_, change) => changes.push(change),
         undefined,
         () => {},
@@ -93,7 +93,7 @@ describe("a shared subscription", () => {
     const broken = expect.objectContaining({ code: "PROTOCOL" });
     expect(() => sent[0]!.answered({ type: "ok", id: 1 })).toThrow(broken);
     expect(() => sent[0]!.answered({ type: "resumed", id: 1, view: "w", version: 1 })).toThrow(broken);
-    owner.byView.set("other", new SharedSubscription(normalFilter({ isTyping: true }), owner, 1));
+    owner.byView.set("other", createSharedSubscription(normalFilter({ isTyping: true }), owner, 1));
     expect(() => snapshot({}, { view: "other" })).toThrow(broken);
   });
 

@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from "vitest";
 import { PresenceError } from "../../src/client/errors.ts";
-import { Subscriber } from "../../src/client/subscriber.ts";
+import { createSubscriber } from "../../src/client/subscriber.ts";
 
 const NOTHING = { entered: [], updated: [], left: [] };
 
@@ -8,7 +8,7 @@ function make() {
   const listener = vi.fn();
   const onError = vi.fn();
   const onUnsubscribe = vi.fn();
-  const subscriber = new Subscriber(listener, onError, onUnsubscribe);
+  const subscriber = createSubscriber(listener, onError, onUnsubscribe);
   return { subscriber, listener, onError, onUnsubscribe };
 }
 

@@ -16,9 +16,10 @@ function blocks(path: string, language: string): string[] {
 const README = "README.md";
 const SDK_README = "src/client/README.md";
 const [PAGE] = blocks(README, "ts");
-const [REACT_PAGE] = blocks("src/react/README.md", "tsx");
+const [REACT_PAGE, REACT_HEADER] = blocks("src/react/README.md", "tsx");
 const SDK_BLOCKS = blocks(SDK_README, "ts");
 const [PROGRAM] = SDK_BLOCKS;
+const STATUS = SDK_BLOCKS.find((block) => block.includes("setStatus"))!;
 const TOKEN = blocks(README, "js").find((block) => block.includes("SignJWT"))!;
 const APPS = /APPS='(.*?)' npm start/.exec(readFileSync(join(PROJECT, README), "utf8"))![1]!;
 
@@ -98,6 +99,7 @@ describePackage("an application that installs the package", () => {
       expect([PAGE, REACT_PAGE, ...SDK_BLOCKS].filter(Boolean).length).toBeGreaterThanOrEqual(5);
       project.write("page/readme.ts", PAGE!);
       project.write("page/readme-react.tsx", REACT_PAGE!);
+      project.write("page/readme-header.tsx", REACT_HEADER!);
       for (const language of ["ts", "tsx"]) {
         for (const [index, block] of blocks(SDK_README, language).entries()) {
           const name = `sdk-${index + 1}.${language}`;
@@ -159,6 +161,22 @@ await presence.close();
       );
       const { code, output } = await project.run(process.execPath, [script]);
       expect(output).toBe("[ 'alice' ]\n");
+      expect(code).toBe(0);
+    });
+
+    it("declares a status and counts, in Node", async () => {
+      const script = project.write(
+        "status.mjs",
+        `const token = ${JSON.stringify(tokens.get("alice"))};
+${local(PROGRAM!)}
+${STATUS}
+while (here.count !== 1) await new Promise((resolve) => setTimeout(resolve, 10));
+console.log([...(await presence.query({ userIds: ["alice"], fields: [] })).values()]);
+await presence.close();
+`,
+      );
+      const { code, output } = await project.run(process.execPath, [script]);
+      expect(output).toContain("[ { status: 'busy', statusText: 'in a call', statusEmoji: '📞' } ]");
       expect(code).toBe(0);
     });
 

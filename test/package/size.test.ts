@@ -62,6 +62,24 @@ describePackage("the size that the SDK adds to a page", () => {
     }
   });
 
+  it.each([
+    ["setStatus", "client"],
+    ["subscribeCount", "client"],
+    ["lastSeen", "client"],
+    ["trackIdle", "client"],
+    ["usePresenceCount", "react"],
+    ["useMyStatus", "react"],
+  ])("is that of %s only for a page that uses it", async (name, from) => {
+    const without = await pageWith(from === "client" ? "createClient" : "PresenceProvider", from);
+    const used = await pageWith(`${from === "client" ? "createClient" : "PresenceProvider"}, ${name}`, from);
+    const files = new Set(without.sources);
+    const more = used.sources.filter((path) => !files.has(path));
+    process.stdout.write(`${name}: ${count(zipped(used) - zipped(without))} bytes gzipped more\n`);
+    expect(more.length).toBeGreaterThan(0);
+    expect(zipped(used)).toBeGreaterThan(zipped(without));
+    expect(foreign(used)).toEqual([]);
+  });
+
   it("is only that of the used parts", async () => {
     const page = await pageWith("PresenceError", "client");
     expect(page.code).toContain("PresenceError");

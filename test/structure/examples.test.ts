@@ -49,8 +49,11 @@ const EXAMPLES: readonly Example[] = [
   { document: "src/client/README.md", begins: "npm install", why: NOT_PUBLISHED },
   { document: "src/client/README.md", begins: "import { createClient }", test: INSTALLS },
   { document: "src/client/README.md", begins: "const ", test: INSTALLS },
+  { document: "src/client/README.md", begins: "import { setStatus,", test: INSTALLS },
+  { document: "src/client/README.md", begins: "import { lastSeen }", test: INSTALLS },
   { document: "src/react/README.md", begins: "npm install", why: NOT_PUBLISHED },
   { document: "src/react/README.md", begins: "import { others }", test: INSTALLS },
+  { document: "src/react/README.md", begins: "import { trackIdle }", test: INSTALLS },
 ];
 
 describe("every code block", () => {

@@ -6,7 +6,14 @@ import {
   type PresenceFilter,
   type PresenceValue,
 } from "@presence-gateway/client";
-import { PresenceProvider, usePresence, useSession, useStatus } from "@presence-gateway/react";
+import {
+  PresenceProvider,
+  useMyStatus,
+  usePresence,
+  usePresenceCount,
+  useSession,
+  useStatus,
+} from "@presence-gateway/react";
 import { Activity, memo, StrictMode } from "react";
 import { createRoot, type Root } from "react-dom/client";
 
@@ -23,6 +30,8 @@ interface Chat {
   /** A second component with the same filter. */
   readonly hasNeighbour?: boolean;
   readonly isHidden?: boolean;
+  /** Whose own status is shown, and how many users are in the filter. */
+  readonly me?: string;
 }
 
 const log = { renders: {} as Record<string, number>, tokens: 0, neighbour: [] as string[] };
@@ -60,6 +69,16 @@ function Talk({ session, filter }: Pick<Chat, "session" | "filter">) {
   );
 }
 
+function Me({ me, filter }: { me: string; filter: Chat["filter"] }) {
+  const { status, text, set } = useMyStatus(me);
+  const { count, state } = usePresenceCount(filter && { ...filter });
+  return (
+    <button type="button" onClick={() => void set({ availability: "dnd", text: "busy" })}>
+      {status} {text} {state} {count}
+    </button>
+  );
+}
+
 /** Records each of its renders. */
 function Neighbour({ filter }: Pick<Chat, "filter">) {
   const { users, state } = usePresence(filter && { ...filter });
@@ -88,6 +107,7 @@ function show(chat: Chat): void {
       <Activity mode={isHidden ? "hidden" : "visible"}>
         <PresenceProvider {...options}>
           <Talk session={chat.session} filter={chat.filter} />
+          {chat.me && <Me me={chat.me} filter={chat.filter} />}
           {hasNeighbour && <Neighbour filter={chat.filter} />}
         </PresenceProvider>
       </Activity>

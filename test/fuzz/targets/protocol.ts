@@ -72,7 +72,7 @@ export const sdk: Target = {
       return "taken";
     } catch (error) {
       assert(error instanceof PresenceError && error.code === "PROTOCOL", error as Error);
-      assert.match(error.message, /^broken protocol: bad \w+$/);
+      assert.match(error.message, /^bad \w+$/);
       return "refused";
     }
   },
