@@ -200,7 +200,7 @@ describe.each(TRANSPORTS)("HTTP over %s", (transport) => {
     `/${V1}/stats`,
     `/V1/${APP}/stats`,
     `/v1%2F${APP}/stats`,
-    `${V1}/users/alice`,
+    `${V1}/users/alice/nothing`,
     `${V1}/users/a/b/sessions`,
     "/dashboard/../metrics/x",
     "/__proto__",
