@@ -7,11 +7,14 @@ import { publishRun, readRun, storeRun } from "./report/files.ts";
 import { verdictsOf } from "./report/reading.ts";
 import { scenarioText } from "./report/text.ts";
 import { burst } from "./scenarios/burst.ts";
+import { check } from "./scenarios/check.ts";
 import { connect } from "./scenarios/connect.ts";
+import { contactList } from "./scenarios/contact-list.ts";
 import { cores } from "./scenarios/cores.ts";
 import { fanOut } from "./scenarios/fan-out.ts";
 import { idle } from "./scenarios/idle.ts";
 import { live } from "./scenarios/live.ts";
+import { manyCustomFilters } from "./scenarios/many-custom-filters.ts";
 import { manyFilters } from "./scenarios/many-filters.ts";
 import { nodesCost } from "./scenarios/nodes-cost.ts";
 import { nodesLatency } from "./scenarios/nodes-latency.ts";
@@ -30,8 +33,11 @@ const SCENARIOS: readonly Scenario[] = [
   fanOut,
   burst,
   manyFilters,
+  manyCustomFilters,
+  contactList,
   live,
   query,
+  check,
   idle,
   table,
   connect,

@@ -6,9 +6,11 @@ import { serveRequests } from "./ipc.ts";
 
 /** The gateway with its limits raised, because the load comes from one address as fast as possible. */
 const HOUR_MS = "3600000";
-const apps = Array.from({ length: Number(process.env.BENCH_APPS ?? 1) }, (_, i) => ({
+const { BENCH_APPS = "1", BENCH_INDEXED_CUSTOM } = process.env;
+const apps = Array.from({ length: Number(BENCH_APPS) }, (_, i) => ({
   ...APP,
   id: appIdOf(i),
+  ...(BENCH_INDEXED_CUSTOM === undefined ? {} : { indexedCustom: BENCH_INDEXED_CUSTOM.split(",") }),
 }));
 const settings = readSettings({
   HOST: "127.0.0.1",

@@ -32,7 +32,7 @@ describe.each(DOCUMENTS)("%s", (path) => {
   });
 
   it("names files and folders that exist", () => {
-    const named = [...text.matchAll(/`((?:src|test|docs|deploy|bench|\.ci)\/[\w./-]+)`/g)].map(
+    const named = [...text.matchAll(/`((?:src|test|docs|deploy|bench|examples|\.ci)\/[\w./-]+)`/g)].map(
       (match) => match[1]!,
     );
     // What a build makes is not there before it.

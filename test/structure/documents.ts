@@ -5,7 +5,7 @@ import { PROJECT } from "../support/process.ts";
 /** Every document of the project, as a path from its root. */
 export const DOCUMENTS: readonly string[] = [
   ...readdirSync(PROJECT).filter((name) => name.endsWith(".md")),
-  ...["docs", "src", "bench", "deploy", ".github"].flatMap((folder) =>
+  ...["docs", "src", "bench", "deploy", "examples", ".github"].flatMap((folder) =>
     readdirSync(join(PROJECT, folder), { recursive: true, encoding: "utf8" })
       .filter((name) => name.endsWith(".md") && !name.includes("node_modules"))
       .map((name) => join(folder, name)),

@@ -46,6 +46,7 @@ const EXAMPLES: readonly Example[] = [
   { document: "docs/operations.md", begins: "ACL SETUSER", test: "test/server/cluster/faults.test.ts" },
   { document: "docs/operations.md", begins: "spec:\n", test: HERE },
   { document: "docs/protocol.md", begins: "", test: "test/wire/protocol-sequences.test.ts" },
+  { document: "examples/README.md", begins: "export GATEWAY_URL=", test: "test/examples/readme.test.ts" },
   { document: "src/client/README.md", begins: "npm install", why: NOT_PUBLISHED },
   { document: "src/client/README.md", begins: "import { createClient }", test: INSTALLS },
   { document: "src/client/README.md", begins: "const ", test: INSTALLS },

@@ -70,6 +70,41 @@ describe("a filter on an indexed value", () => {
     expect(views.debugCounts()).toMatchObject({ index: 0 });
   });
 
+  it("is found by its value in a conversation, too, whether or not the key is indexed", () => {
+    let names = 0;
+    const table = new Table(["team"]);
+    const views = new ViewRegistry(table, 50, () => `view${names++}`);
+    let looks = 0;
+    const acquired = Array.from({ length: 2_000 }, (_, i) => {
+      const custom = i % 2 === 0 ? { team: `t${i}` } : { mood: `m${i}` };
+      const view = views.acquire(compile({ selectedConversationId: "c1", custom }));
+      const markDirty = view.markDirty.bind(view);
+      view.markDirty = (...args) => {
+        looks++;
+        return markDirty(...args);
+      };
+      return view;
+    });
+    const lookedAt = (change: Change | undefined) => {
+      looks = 0;
+      if (change !== undefined) views.markDirty(change, 0);
+      return looks;
+    };
+    const state = (selectedConversationId: string, custom: Record<string, string>) => ({
+      ...NEW_SESSION,
+      selectedConversationId,
+      custom,
+    });
+    expect(lookedAt(table.open("s", "u", "widget", state("c1", { page: "x" }), undefined))).toBe(0);
+    const session = table.get("s")!;
+    expect(lookedAt(table.update(session, state("c1", { mood: "m7", team: "t6" })))).toBe(2);
+    expect(lookedAt(table.update(session, state("c2", { mood: "m7", team: "t6" })))).toBe(2);
+    expect(lookedAt(table.update(session, state("c1", { mood: "m9" })))).toBe(3);
+    expect(acquired[9]!.isMarked).toBe(true);
+    for (const view of acquired) views.drop(view);
+    expect(views.debugCounts()).toMatchObject({ index: 0 });
+  });
+
   it("is visited when the status of a user with such a session changes", () => {
     const table = new Table(["team"]);
     const views = new ViewRegistry(table, 50, () => "view");
