@@ -3,7 +3,7 @@ import type { ServerMessage } from "../protocol/wire.ts";
 import { protocolError } from "./errors.ts";
 
 /** The answer `pong` says nothing that is used: that anything arrives is enough. */
-export type HandledMessage = Exclude<ServerMessage, { readonly type: "pong" | "count" }>;
+export type HandledMessage = Exclude<ServerMessage, { readonly type: "pong" | "count" | "last_seen" }>;
 
 /** What is about the connection, and not about what it is for. */
 type Control = "connected" | "token_expiring" | "draining";

@@ -114,5 +114,13 @@ export const FilterSchema = z
     description: "Which sessions, and so which users, an answer is about.",
   }) satisfies z.ZodType<PresenceFilter, PresenceFilter>;
 
+const { userIds: _ids, status: _status, fields: _fields, ...checkFields } = fields;
+
+/** The filter of a check, which names its users beside it and lists no sessions. */
+export const CheckFilterSchema = z.strictObject(
+  { ...checkFields, ...ignored },
+  { error: namesUnknownFields(Object.keys(checkFields)) },
+);
+
 /** A validated filter. */
 export type Filter = z.output<typeof FilterSchema>;

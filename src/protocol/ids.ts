@@ -23,10 +23,10 @@ export const Id = z
 const MAX_BAD_IDS = 10;
 
 /**
- * A list of at most `max` ids. Checked by hand: zod creates an issue for each bad id, which takes thousands
+ * A list of `min` to `max` ids. Checked by hand: zod creates an issue for each bad id, which takes thousands
  * of times as long as it takes to send the list.
  */
-export function idList(max: number): z.ZodType<string[], readonly string[]> {
+export function idList(max: number, min = 0): z.ZodType<string[], readonly string[]> {
   const list = z.any().check(({ value, issues }) => {
     const add = (message: string, path?: number) => {
       issues.push({
@@ -39,6 +39,7 @@ export function idList(max: number): z.ZodType<string[], readonly string[]> {
     };
     if (!Array.isArray(value)) return add("must be a list of ids");
     if (value.length > max) return add(`must have at most ${max} ids`);
+    if (value.length < min) return add(`must have at least ${min}`);
     let bad = 0;
     for (let i = 0; i < value.length && bad < MAX_BAD_IDS; i++) {
       const id: unknown = value[i];
@@ -49,8 +50,6 @@ export function idList(max: number): z.ZodType<string[], readonly string[]> {
     }
   });
   const items = { type: "string", ...ID_META } as const;
-  return list.meta({ type: "array", items, maxItems: max }) as unknown as z.ZodType<
-    string[],
-    readonly string[]
-  >;
+  const size = { ...(min > 0 && { minItems: min }), maxItems: max };
+  return list.meta({ type: "array", items, ...size }) as unknown as z.ZodType<string[], readonly string[]>;
 }

@@ -1,8 +1,14 @@
 import { z } from "zod";
 import { length } from "./bounds.ts";
 import { FilterSchema } from "./filter.ts";
-import { Id } from "./ids.ts";
-import { customProblem, MAX_CUSTOM_KEY_LENGTH, MAX_CUSTOM_VALUE_LENGTH, MAX_TOKEN_LENGTH } from "./rules.ts";
+import { Id, idList } from "./ids.ts";
+import {
+  customProblem,
+  MAX_CUSTOM_KEY_LENGTH,
+  MAX_CUSTOM_VALUE_LENGTH,
+  MAX_LAST_SEEN_IDS,
+  MAX_TOKEN_LENGTH,
+} from "./rules.ts";
 import { statusFields } from "./status.ts";
 import type { CustomPatch, SessionPatch, ClientMessage as WireMessage } from "./wire.ts";
 
@@ -25,7 +31,8 @@ const Custom = z
 const MessageId = z.int().min(0);
 const id = { id: MessageId.optional() };
 
-const sessionFields = {
+/** The fields of a change of a session, in a message or a body. */
+export const sessionFields = {
   visible: z.boolean().optional(),
   selectedConversationId: Id.nullable().optional(),
   hasFocus: z.boolean().optional(),
@@ -71,6 +78,7 @@ export const ClientMessage = z.discriminatedUnion("type", [
     count: z.boolean().optional(),
   }),
   z.object({ type: z.literal("status"), ...id, userId: Id.optional(), ...statusFields }),
+  z.object({ type: z.literal("last_seen"), id: MessageId, userIds: idList(MAX_LAST_SEEN_IDS) }),
   z.object({ type: z.literal("connect"), ...id, token: Token }),
   z.object({ type: z.literal("refresh"), ...id, token: Token }),
   z.object({ type: z.literal("ping"), ...id }),

@@ -32,6 +32,13 @@ export const MAX_STATUS_EMOJI_LENGTH = 32;
 /** How long a status may be set to last, in milliseconds. */
 export const MIN_STATUS_MS = 1_000;
 export const MAX_STATUS_MS = 31_536_000_000;
+/** The most users whose last-seen time one request or message asks for. */
+export const MAX_LAST_SEEN_IDS = 1000;
+/** The most users whom one check asks about. */
+export const MAX_CHECKED_IDS = 10_000;
+/** How long a session that is written over HTTP may live without being written again, in milliseconds. */
+export const MIN_TTL_MS = 1_000;
+export const MAX_TTL_MS = 3_600_000;
 /** The most keys of `custom` in a filter, and values of each. */
 export const MAX_FILTER_CUSTOM_KEYS = 4;
 export const MAX_FILTER_CUSTOM_VALUES = 16;

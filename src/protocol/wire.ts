@@ -62,6 +62,11 @@ export interface StatusPatch {
   readonly expiresInMs?: number | null | undefined;
 }
 
+/**
+ * A user whom others see now, or when they last saw the user, in milliseconds since 1970.
+ */
+export type LastSeen = { readonly status: VisibleStatus } | { readonly lastSeenAt: number };
+
 /** The fields of a session that a filter can choose. */
 export type SessionField = "selectedConversationId" | "custom" | "hasFocus" | "isTyping" | "sessionId";
 
@@ -172,6 +177,7 @@ export type ClientMessage =
       readonly userId?: string | undefined;
     } & MaybeId &
       StatusPatch)
+  | ({ readonly type: "last_seen"; readonly userIds: readonly string[] } & HasId)
   | ({ readonly type: "ping" } & MaybeId);
 
 /** Some of the users of a result, as many as fit into one message. */
@@ -238,6 +244,8 @@ export type ServerMessage =
   | ({ readonly type: "count"; readonly users: number } & HasId & Position)
   /** The number of users in a view has changed. */
   | ({ readonly type: "count"; readonly id?: undefined; readonly users: number } & Position)
+  /** By user id; users who were never seen are left out. */
+  | ({ readonly type: "last_seen"; readonly data: Readonly<Record<string, LastSeen>> } & HasId)
   | ({ readonly type: "ok" } & HasId)
   | ({ readonly type: "pong" } & MaybeId)
   | { readonly type: "token_expiring"; readonly expiresInMs: number }

@@ -28,6 +28,10 @@ const FILTER_FIELDS: readonly string[] = [
   "hasFocus",
   "isTyping",
   "userIds",
+  "status",
+  "custom",
+  "fields",
+  "includeInvisible",
   "expandUser",
 ];
 
@@ -38,7 +42,57 @@ export function isFilter(value: unknown): boolean {
   return (
     [includeBackgroundSessions, hasFocus, isTyping].every((each) => isNothing(each) || isFlag(each)) &&
     (isNothing(selectedConversationId) || isId(selectedConversationId)) &&
-    (isNothing(userIds) || (Array.isArray(userIds) && userIds.length <= 1_000 && userIds.every(isId)))
+    (isNothing(userIds) || (Array.isArray(userIds) && userIds.length <= 1_000 && userIds.every(isId))) &&
+    isNewerPart(value)
+  );
+}
+
+const STATUSES: readonly unknown[] = ["online", "idle", "away", "busy", "dnd"];
+const FIELDS: readonly unknown[] = ["selectedConversationId", "custom", "hasFocus", "isTyping", "sessionId"];
+
+function isNewerPart({ status, custom, fields, includeInvisible }: Raw): boolean {
+  return (
+    (isNothing(includeInvisible) || isFlag(includeInvisible)) &&
+    (isNothing(status) || isListOf(status, 1, 5, (each) => STATUSES.includes(each))) &&
+    (isNothing(fields) || isListOf(fields, 0, 100, (each) => FIELDS.includes(each))) &&
+    (isNothing(custom) || isCustomFilter(custom))
+  );
+}
+
+function isCustomFilter(custom: unknown): boolean {
+  if (!isObject(custom)) return false;
+  const pairs = Object.entries(custom);
+  const isValue = (value: unknown) => typeof value === "string" && value.length <= 512;
+  return (
+    isListOf(pairs, 1, 4, () => true) &&
+    pairs.every(([key, values]) => key.length <= 64 && (isValue(values) || isListOf(values, 1, 16, isValue)))
+  );
+}
+
+function isListOf(value: unknown, min: number, max: number, fits: (each: unknown) => boolean): boolean {
+  return Array.isArray(value) && value.length >= min && value.length <= max && value.every(fits);
+}
+
+/** Whether a filter that is valid may be asked of an app with these indexed keys. */
+export function isCovered(filter: unknown, indexed: readonly string[]): boolean {
+  const { custom, userIds, selectedConversationId } = filter as Raw;
+  if (isNothing(custom) || !isNothing(userIds) || !isAbsent(selectedConversationId)) return true;
+  return Object.keys(custom as Raw).some((key) => indexed.includes(key));
+}
+
+const AVAILABILITIES: readonly unknown[] = ["available", "away", "busy", "dnd", "invisible"];
+
+/** A text that may be empty, and is an id otherwise, of at most so many UTF-16 units. */
+const isTextUpTo = (value: unknown, max: number) =>
+  value === "" || (isId(value) && (value as string).length <= max);
+
+function isStatus({ availability, text, emoji, expiresInMs }: Raw): boolean {
+  return (
+    (isNothing(availability) || AVAILABILITIES.includes(availability)) &&
+    (isNothing(text) || isTextUpTo(text, 128)) &&
+    (isNothing(emoji) || isTextUpTo(emoji, 32)) &&
+    (isNothing(expiresInMs) ||
+      (isCount(expiresInMs) && (expiresInMs as number) >= 1_000 && (expiresInMs as number) <= 31_536_000_000))
   );
 }
 
@@ -56,9 +110,9 @@ function isCustom(value: unknown): boolean {
 }
 
 function isSession(message: Raw): boolean {
-  const { visible, selectedConversationId, hasFocus, isTyping, custom } = message;
+  const { visible, selectedConversationId, hasFocus, isTyping, isIdle, custom } = message;
   return (
-    [visible, hasFocus, isTyping].every((each) => isAbsent(each) || isFlag(each)) &&
+    [visible, hasFocus, isTyping, isIdle].every((each) => isAbsent(each) || isFlag(each)) &&
     (isNothing(selectedConversationId) || isId(selectedConversationId)) &&
     isCustom(custom)
   );
@@ -67,7 +121,7 @@ function isSession(message: Raw): boolean {
 /** Whether a client may send this. */
 export function isClientMessage(message: unknown): boolean {
   if (!isObject(message)) return false;
-  const { type, id, sessionId, userId, kind, filter, since, view, token } = message;
+  const { type, id, sessionId, userId, kind, filter, since, count, view, token } = message;
   const needsId = type === "subscribe" || type === "query";
   if (!(isCount(id) || (isAbsent(id) && !needsId))) return false;
   if (!isAbsent(sessionId) && ["open", "update", "close"].includes(type as string) && !isId(sessionId))
@@ -87,10 +141,13 @@ export function isClientMessage(message: unknown): boolean {
     case "subscribe":
       return (
         isFilter(filter) &&
+        (isAbsent(count) || isFlag(count)) &&
         (isAbsent(since) || (isObject(since) && isId(since.view) && isCount(since.version)))
       );
     case "query":
-      return isFilter(filter);
+      return isFilter(filter) && (isAbsent(count) || isFlag(count));
+    case "status":
+      return (isAbsent(userId) || isId(userId)) && isStatus(message);
     case "unsubscribe":
       return isId(view);
     case "connect":
@@ -116,11 +173,29 @@ export function isFact(value: unknown): boolean {
     isWhole(opened) &&
     isWhole(term) &&
     isWhole(flags) &&
-    (flags as number) < 8 &&
+    (flags as number) < 16 &&
     (conversation === null || isId(conversation)) &&
     isObject(custom) &&
     isCustom(custom) &&
     Buffer.byteLength(JSON.stringify(custom)) <= 4_096 &&
     !Object.values(custom).includes(null)
+  );
+}
+
+/** Whether a node of a cluster may write this about a user. */
+export function isProfileFact(value: unknown): boolean {
+  if (!Array.isArray(value) || value[0] !== 1 || typeof value[1] !== "string") return false;
+  const [userId, kind, version, , availability, text, emoji, expiresAt, lastSeenAt, usedAt] = value.slice(2);
+  const isText = (each: unknown, max: number) => each === null || isTextUpTo(each, max);
+  return (
+    kind === "profile" &&
+    isId(userId) &&
+    isCount(version) &&
+    AVAILABILITIES.includes(availability) &&
+    isText(text, 128) &&
+    isText(emoji, 32) &&
+    (expiresAt === null || isWhole(expiresAt)) &&
+    (lastSeenAt === null || isWhole(lastSeenAt)) &&
+    isWhole(usedAt)
   );
 }

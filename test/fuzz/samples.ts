@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { fields, filter } from "../model/arbitraries.ts";
+import { fields, filter, statusPatch } from "../model/arbitraries.ts";
 
 // Valid inputs, from which the fuzzer makes invalid ones.
 
@@ -41,10 +41,18 @@ const clientMessage = fc
         id: messageId,
         filter,
         since: maybe(fc.record({ view: id, version: fc.nat() })),
+        count: maybe(fc.boolean()),
       }),
     ),
+    fc.tuple(
+      fc.record({ type: type("status"), id: maybe(messageId), userId: fc.constantFrom("alice", "bob") }),
+      statusPatch.map(({ expiresInMs, ...patch }) => ({
+        ...patch,
+        expiresInMs: expiresInMs && 1_000 * expiresInMs,
+      })),
+    ),
     fc.tuple(fc.record({ type: type("unsubscribe"), view: id })),
-    fc.tuple(fc.record({ type: type("query"), id: messageId, filter })),
+    fc.tuple(fc.record({ type: type("query"), id: messageId, filter, count: maybe(fc.boolean()) })),
     fc.tuple(fc.record({ type: fc.constantFrom("connect", "refresh"), token: fc.constantFrom("", "a.b.c") })),
     fc.tuple(fc.record({ type: type("ping"), id: maybe(messageId) })),
   )
@@ -149,7 +157,7 @@ const row = [
   fc.constantFrom("background", "widget"),
   count,
   fc.nat({ max: 5 }),
-  fc.nat({ max: 7 }),
+  fc.nat({ max: 15 }),
   fc.option(id),
   fc.oneof(
     { weight: 5, arbitrary: fc.dictionary(fc.string(), fc.string(), { maxKeys: 3 }) },
@@ -163,6 +171,23 @@ const fact = fc.oneof(
   fc.tuple(fc.constant(1), id, fc.constant(null), fc.constantFrom("closed", "node-lost")),
 );
 
+/** What they exchange about users. */
+const profile = fc.tuple(
+  fc.constant(1),
+  id,
+  id,
+  fc.constant("profile"),
+  count,
+  count,
+  fc.constantFrom("available", "away", "busy", "dnd", "invisible"),
+  fc.option(fc.constantFrom("", "in a call")),
+  fc.option(fc.constantFrom("", "🌴")),
+  fc.option(count),
+  fc.option(count),
+  count,
+);
+
+export const PROFILES = sample(profile);
 export const FACTS = sample(fact);
 export const CLIENT_MESSAGES = sample(clientMessage);
 export const FILTERS = sample(filter, 200);
@@ -189,6 +214,20 @@ export const WORDS: readonly string[] = [
   "isTyping",
   "visible",
   "includeBackgroundSessions",
+  "includeInvisible",
+  "fields",
+  "page",
+  "availability",
+  "invisible",
+  "busy",
+  "idle",
+  "isIdle",
+  "text",
+  "emoji",
+  "expiresInMs",
+  "count",
+  "counts",
+  "profile",
   "data",
   "more",
   "causes",

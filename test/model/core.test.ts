@@ -34,6 +34,7 @@ const settings = readSettings(
   },
   { openFiles: undefined, readFile: () => "" },
 );
+const RETENTION_MS = settings.limits.userRetentionDays * 86_400_000;
 const app = new App({ id: "app", secrets: ["secret"], indexedCustom: arbitraries.INDEXED });
 
 class FakeSocket implements SessionConnection {
@@ -270,8 +271,9 @@ class World {
       subscription.channel.remove(subscription);
       this.presence.liveViews.releaseChannel(subscription.channel, this.now);
     }
-    for (let i = 0; i < 3; i++) {
-      this.now += IDLE_VIEW_MS;
+    // Then what users have declared is forgotten.
+    for (const ms of [IDLE_VIEW_MS, IDLE_VIEW_MS, IDLE_VIEW_MS, RETENTION_MS]) {
+      this.now += ms;
       this.presence.run(this.now);
     }
     const leftovers = this.presence.debugCounts();

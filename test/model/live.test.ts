@@ -17,6 +17,11 @@ const SOCKETS = 3;
 /** So few that users reach it. */
 const MAX_SESSIONS = 4;
 
+const ALICE = "alice";
+/** Over a socket a status lasts for at least a second. */
+const LONGER = 5;
+const DEFAULT = { availability: null, text: null, emoji: null, expiresInMs: null };
+
 const RUNS = Number(process.env.LIVE_RUNS ?? 25);
 
 /** A live node on a clock that the test turns, beside the oracle. Every step goes over a socket or HTTP. */
@@ -27,7 +32,10 @@ class LiveWorld {
   readonly #oracle = new Oracle(TYPING_MS, WINDOW_MS);
   readonly #sockets: TestClient[] = [];
   readonly #watched = new Map<string, OracleFilter>();
+  readonly #counted = new Map<string, OracleFilter>();
   #watcher!: TestClient;
+  /** A user who may watch everybody. */
+  #alice!: TestClient;
 
   constructor(gateway: TestGateway, clock: { time: number }, filters: readonly OracleFilter[]) {
     this.#gateway = gateway;
@@ -37,6 +45,7 @@ class LiveWorld {
 
   async start(): Promise<void> {
     this.#watcher = await this.#gateway.connect();
+    this.#alice = await this.#gateway.connect(ALICE);
     for (let i = 0; i < SOCKETS; i++) this.#sockets.push(await this.#gateway.connect());
   }
 
@@ -101,12 +110,21 @@ class LiveWorld {
         }
         break;
       }
+      case "declare": {
+        const { userId } = step;
+        const { expiresInMs } = step.patch;
+        const patch = { ...step.patch, ...(expiresInMs && { expiresInMs: expiresInMs * LONGER }) };
+        expect((await socket.ask({ type: "status", userId, ...patch })).type).toBe("ok");
+        oracle.declare(userId, patch, now);
+        break;
+      }
       case "advance":
         this.advance(step.ms);
         break;
       case "subscribe": {
         const filter = this.#filters[step.filter % this.#filters.length]!;
         this.#watcher.send({ type: "subscribe", id: 1, filter });
+        this.#watcher.send({ type: "subscribe", id: 2, filter, count: true });
         // Where changes wait for the interval, so does the snapshot.
         await this.#watcher.settled();
         this.advance(50);
@@ -114,6 +132,8 @@ class LiveWorld {
           (message) => message.type === "snapshot" && message.id === 1,
         );
         this.#watched.set(view, filter);
+        const count = await this.#watcher.take((message) => message.type === "count" && message.id === 2);
+        this.#counted.set(count.view, filter);
         break;
       }
       case "unsubscribe": {
@@ -159,6 +179,7 @@ class LiveWorld {
   advance(ms: number): void {
     this.#clock.time += ms;
     this.#oracle.advance(this.#clock.time);
+    this.#oracle.expireStatuses(this.#clock.time);
     this.#gateway.node.run(this.#clock.time);
   }
 
@@ -168,6 +189,15 @@ class LiveWorld {
       const expected = plain(this.#oracle.query(filter));
       assert.deepEqual(plain(await this.#gateway.query(filter)), expected);
       assert.deepEqual(plain((await this.#watcher.ask({ type: "query", filter })).data), expected);
+      const { users } = await this.#watcher.ask({ type: "query", filter, count: true });
+      assert.equal(users, Object.keys(expected).length);
+      // A user sees no invisible user but oneself, and oneself only without a look at others.
+      const { includeInvisible: _, ...visible } = filter;
+      const isOwn = visible.userIds?.length === 1 && visible.userIds[0] === ALICE;
+      assert.deepEqual(
+        plain((await this.#alice.ask({ type: "query", filter: visible })).data),
+        plain(this.#oracle.query({ ...visible, includeInvisible: isOwn })),
+      );
     }
     expect((await this.#gateway.http("GET", `/v1/${APP}/stats`)).json).toMatchObject(this.#oracle.counts());
     for (const userId of arbitraries.USERS) {
@@ -196,17 +226,22 @@ class LiveWorld {
     for (const [view, filter] of this.#watched) {
       expect(plain(this.#watcher.views.get(view)!.data)).toEqual(plain(this.#oracle.query(filter)));
     }
+    for (const [view, filter] of this.#counted) {
+      const { users } = this.#watcher.counts.get(view)!;
+      expect(users).toBe(Object.keys(this.#oracle.query(filter)).length);
+    }
     for (const filter of this.#filters) {
       const events = await readEvents(this.#gateway, filter);
       expect(plain(JSON.parse((await events.next()).data).data)).toEqual(plain(this.#oracle.query(filter)));
       events.close();
     }
-    await until(() => this.#gateway.node.debugCounts().managedConnections === SOCKETS + 1);
+    await until(() => this.#gateway.node.debugCounts().managedConnections === SOCKETS + 2);
   }
 
   async end(): Promise<void> {
     const { node } = this.#gateway;
-    for (const client of [...this.#sockets, this.#watcher]) client.terminate();
+    for (const userId of arbitraries.USERS) await this.#watcher.ask({ type: "status", userId, ...DEFAULT });
+    for (const client of [...this.#sockets, this.#watcher, this.#alice]) client.terminate();
     await until(() => node.debugCounts().managedConnections === 0);
     for (let i = 0; i < 3; i++) this.advance(IDLE_VIEW_MS);
     const leftovers = { ...node.debugCounts(), ...this.#gateway.presence().debugCounts() };
@@ -234,7 +269,8 @@ describe.each(TRANSPORTS)("a live node over %s", (transport) => {
     };
     gateway = await TestGateway.start(transport, {
       env,
-      clock: { now: () => clock.time, wallNow: Date.now },
+      app: { indexedCustom: arbitraries.INDEXED },
+      clock: { now: () => clock.time, wallNow: () => clock.time },
     });
   });
   afterAll(() => gateway.stop());

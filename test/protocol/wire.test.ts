@@ -5,6 +5,7 @@ import type { SessionState } from "../../src/core/sessions/session.ts";
 import { CLOSE, ERROR_CODES } from "../../src/protocol/codes.ts";
 import { FilterSchema } from "../../src/protocol/filter.ts";
 import { ClientMessage } from "../../src/protocol/messages.ts";
+import { StatusSchema } from "../../src/protocol/status.ts";
 import {
   type PresenceFilter,
   type PresenceSession,
@@ -14,6 +15,7 @@ import {
   SUBPROTOCOL,
   type ClientMessage as WireMessage,
 } from "../../src/protocol/wire.ts";
+import * as requests from "../../src/server/http/request-bodies.ts";
 import * as bodies from "../../src/server/http/schemas.ts";
 import { ServerMessageSchema } from "../../src/server/http/server-messages.ts";
 
@@ -42,6 +44,7 @@ describe("the schemas agree with the plain types, field by field", () => {
     expectTypeOf<InputOf<"unsubscribe">>().toEqualTypeOf<SentAs<"unsubscribe">>();
     expectTypeOf<InputOf<"query">>().toEqualTypeOf<SentAs<"query">>();
     expectTypeOf<InputOf<"status">>().toEqualTypeOf<SentAs<"status">>();
+    expectTypeOf<InputOf<"last_seen">>().toEqualTypeOf<SentAs<"last_seen">>();
     expectTypeOf<InputOf<"connect">>().toEqualTypeOf<SentAs<"connect">>();
     expectTypeOf<InputOf<"refresh">>().toEqualTypeOf<SentAs<"refresh">>();
     expectTypeOf<InputOf<"ping">>().toEqualTypeOf<SentAs<"ping">>();
@@ -58,6 +61,7 @@ describe("the schemas agree with the plain types, field by field", () => {
     expectTypeOf<SchemaOf<"diff">>().toEqualTypeOf<Received<"diff">>();
     expectTypeOf<SchemaOf<"result">>().toEqualTypeOf<Received<"result">>();
     expectTypeOf<SchemaOf<"count">>().toEqualTypeOf<Received<"count">>();
+    expectTypeOf<SchemaOf<"last_seen">>().toEqualTypeOf<Received<"last_seen">>();
     expectTypeOf<SchemaOf<"ok">>().toEqualTypeOf<Received<"ok">>();
     expectTypeOf<SchemaOf<"pong">>().toEqualTypeOf<Received<"pong">>();
     expectTypeOf<SchemaOf<"token_expiring">>().toEqualTypeOf<Received<"token_expiring">>();
@@ -89,16 +93,22 @@ it("the wire is that of this version of the protocol", () => {
     bodies: Object.fromEntries(
       Object.entries(bodies).map(([name, schema]) => [name, shape(schema, "output")]),
     ),
+    requests: Object.fromEntries(
+      [requests.SessionWrite, requests.Check, requests.LastSeenRequest, requests.Batch, StatusSchema].map(
+        (schema, i) => [i, shape(schema, "input")],
+      ),
+    ),
     closeCodes: Object.values(CLOSE).map(({ code, retry }) => [code, retry]),
     errorCodes: ERROR_CODES,
   };
   const hashes = Object.fromEntries(Object.entries(schemas).map(([name, schema]) => [name, hashOf(schema)]));
   expect({ SUBPROTOCOL, ...hashes }, WHAT_TO_DO).toEqual({
     SUBPROTOCOL: "presence.v1",
-    clientMessages: "8e304f33a0cd8bdb",
-    filter: "4edbbfcbfc93eb03",
-    serverMessages: "14611a7275113398",
-    bodies: "1f7891a4cc720ca8",
+    clientMessages: "faf2891d48b34b60",
+    filter: "63b5fada69fe16de",
+    serverMessages: "6b608d007ad7cec9",
+    bodies: "3b47a70f98c1e651",
+    requests: "d9f18e0134c4f463",
     closeCodes: "d4f0cb06a4a25331",
     errorCodes: "5419d9ea7092b364",
   });

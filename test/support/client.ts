@@ -25,6 +25,8 @@ export class TestClient {
   readonly closed: Promise<{ code: number; reason: string }>;
   /** The state and version of each view, computed from its snapshots and diffs. */
   readonly views = new Map<string, { version: number; data: Record<string, Received> }>();
+  /** The last count of each view, and its version. */
+  readonly counts = new Map<string, { version: number; users: number }>();
   pings = 0;
   readonly #waiters = new Waiters();
   #nextId = 1_000;
@@ -127,6 +129,14 @@ export class TestClient {
       this.views.set(message.view, { version: message.version, data });
       if (message.more) this.#paging.add(message.view);
       else this.#paging.delete(message.view);
+    } else if (message.type === "count" && message.view !== undefined) {
+      const { view, version, users } = message;
+      const before = this.counts.get(view);
+      if (before !== undefined && message.id === undefined) {
+        if (version !== before.version + 1) throw new Error(`gap: ${before.version} then ${version}`);
+        if (users === before.users) throw new Error("a count that is no news");
+      }
+      this.counts.set(view, { version, users });
     } else if (message.type === "diff") {
       const view = this.views.get(message.view);
       if (view === undefined) return;

@@ -1,13 +1,20 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { z } from "zod";
 import {
+  BatchResponses,
+  CheckedUsers,
   Ended,
+  Erased,
   ErrorBody,
   Health,
+  LastSeenUsers,
   NodeDescription,
   Presences,
   Stats,
+  UserCount,
   UserSessions,
+  UserStatus,
+  WrittenSession,
 } from "../../src/server/http/schemas.ts";
 import type { TestClient } from "../support/client.ts";
 import { APP, TestGateway } from "../support/gateway.ts";
@@ -44,7 +51,7 @@ describe.each(TRANSPORTS)("openapi.json over %s", (transport) => {
   let document: Document;
 
   beforeAll(async () => {
-    gateway = await TestGateway.start(transport);
+    gateway = await TestGateway.start(transport, { app: { lastSeen: true } });
     client = await gateway.connect();
     await client.open({ userId: "alice", selectedConversationId: "c1", custom: { mood: "fine" } });
     await client.open({ userId: "alice", kind: "background" });
@@ -100,6 +107,21 @@ describe.each(TRANSPORTS)("openapi.json over %s", (transport) => {
       [
         "POST /v1/{appId}/presences",
         "GET /v1/{appId}/presences/stream",
+        "POST /v1/{appId}/presences/count",
+        "POST /v1/{appId}/presences/check",
+        "POST /v1/{appId}/last-seen",
+        "POST /v1/{appId}/batch",
+        "DELETE /v1/{appId}/users/{userId}",
+        "DELETE /v1/{appId}/users",
+        "GET /v1/{appId}/users/{userId}/status",
+        "PUT /v1/{appId}/users/{userId}/status",
+        "DELETE /v1/{appId}/users/{userId}/status",
+        "GET /v1/{appId}/users/status",
+        "PUT /v1/{appId}/users/status",
+        "DELETE /v1/{appId}/users/status",
+        "PUT /v1/{appId}/users/{userId}/sessions/{key}",
+        "DELETE /v1/{appId}/users/{userId}/sessions/{key}",
+        "PUT /v1/{appId}/users/sessions",
         "GET /v1/{appId}/users/{userId}/sessions",
         "DELETE /v1/{appId}/users/{userId}/sessions",
         "GET /v1/{appId}/users/sessions",
@@ -116,11 +138,15 @@ describe.each(TRANSPORTS)("openapi.json over %s", (transport) => {
       ].sort(),
     );
     expect(Object.keys(document.components.schemas.Filter?.properties ?? {}).sort()).toEqual([
+      "custom",
       "expandUser",
+      "fields",
       "hasFocus",
       "includeBackgroundSessions",
+      "includeInvisible",
       "isTyping",
       "selectedConversationId",
+      "status",
       "userIds",
     ]);
   });
@@ -135,6 +161,17 @@ describe.each(TRANSPORTS)("openapi.json over %s", (transport) => {
     ["GET", `/v1/${APP}/stats`, undefined, 200, Stats],
     ["GET", `/v1/${APP}/node`, undefined, 200, NodeDescription],
     ["DELETE", `/v1/${APP}/users/nobody/sessions`, undefined, 200, Ended],
+    ["POST", `/v1/${APP}/presences/count`, {}, 200, UserCount],
+    ["POST", `/v1/${APP}/presences/check`, { userIds: ["alice", "bob"] }, 200, CheckedUsers],
+    ["POST", `/v1/${APP}/presences/check`, {}, 400, ErrorBody],
+    ["POST", `/v1/${APP}/last-seen`, { userIds: ["alice", "bob"] }, 200, LastSeenUsers],
+    ["PUT", `/v1/${APP}/users/bob/status`, { availability: "busy", text: "in a call" }, 200, UserStatus],
+    ["GET", `/v1/${APP}/users/status?userId=bob`, undefined, 200, UserStatus],
+    ["DELETE", `/v1/${APP}/users/bob/status`, undefined, 200, UserStatus],
+    ["PUT", `/v1/${APP}/users/bob/sessions/k`, {}, 200, WrittenSession],
+    ["DELETE", `/v1/${APP}/users/bob/sessions/k`, undefined, 200, Ended],
+    ["DELETE", `/v1/${APP}/users/bob`, undefined, 200, Erased],
+    ["POST", `/v1/${APP}/batch`, [[1, "GET", "/stats"]], 200, BatchResponses],
     ["GET", "/healthz", undefined, 200, Health],
     ["GET", "/readyz", undefined, 200, Health],
     ["POST", `/v1/${APP}/presences`, { userIds: 1 }, 400, ErrorBody],

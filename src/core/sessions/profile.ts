@@ -14,11 +14,16 @@ export interface Profile {
    * `nextVersion`.
    */
   readonly version: number;
+  /**
+   * When it was declared, or when the user's last session ended, whichever was later, in milliseconds since
+   * 1970. It is kept for a limited time from then on.
+   */
+  readonly usedAt: number;
 }
 
-export const NO_PROFILE: Profile = { status: DEFAULT_STATUS, lastSeenAt: undefined, version: 0 };
+export const NO_PROFILE: Profile = { status: DEFAULT_STATUS, lastSeenAt: undefined, version: 0, usedAt: 0 };
 
-export type ProfileChange = Partial<Omit<Profile, "version">>;
+export type ProfileChange = Partial<Pick<Profile, "status" | "lastSeenAt">>;
 
 /** A version is a time in milliseconds since 1970, times this, plus the number of a node. */
 export const NODE_NUMBERS = 1_024;
@@ -26,18 +31,14 @@ export const NODE_NUMBERS = 1_024;
 export const MAX_VERSION = Number.MAX_SAFE_INTEGER;
 
 /**
- * The version of a change at `wallNow` on the node with that number, which is below `NODE_NUMBERS`. It is
- * higher than the version before it, whatever the clocks of other nodes say. Two nodes that change a profile
- * in the same millisecond have different versions, as long as their numbers differ.
+ * The version of a change as of the time `asOf`, in milliseconds since 1970, on the node with that number,
+ * which is below `NODE_NUMBERS`. It is higher than the version before it, whatever the clocks of other nodes
+ * say. Two nodes that change a profile in the same millisecond have different versions, as long as their
+ * numbers differ.
  */
-export function nextVersion(before: number, wallNow: number, nodeNumber: number): number {
-  const at = Math.max(Math.floor(wallNow), Math.floor(before / NODE_NUMBERS) + 1);
+export function nextVersion(before: number, asOf: number, nodeNumber: number): number {
+  const at = Math.max(Math.floor(asOf), Math.floor(before / NODE_NUMBERS) + 1);
   return Math.min(at * NODE_NUMBERS + nodeNumber, MAX_VERSION);
-}
-
-/** When the profile changed, in milliseconds since 1970. */
-export function changedAt({ version }: Profile): number {
-  return Math.floor(version / NODE_NUMBERS);
 }
 
 /** Whether a profile says nothing about the user. */

@@ -161,8 +161,8 @@ export function flagBitsOf(kind: SessionKind, state: SessionState, isInvisible =
 }
 
 /**
- * The state after a patch; the same object if nothing changed. Selecting another conversation ends typing, and
- * typing or gaining the focus ends idleness, unless the patch sets them.
+ * The state after a patch; the same object if nothing changed. Selecting another conversation ends typing.
+ * Typing, or gaining the focus, ends idleness. A patch that sets them decides.
  */
 export function patchState(state: SessionState, patch: SessionPatch): SessionState {
   const visible = patch.visible ?? state.visible;

@@ -56,6 +56,15 @@ export const STATUS_BIT: Readonly<Record<EffectiveStatus, StatusSet>> = {
 };
 export const ANY_STATUS: StatusSet = 63;
 
+const STATUS_OF_BIT = new Map(
+  Object.entries(STATUS_BIT).map(([status, bit]) => [bit, status as EffectiveStatus]),
+);
+
+/** The status that a set of one status has. */
+export function statusOfBit(bit: StatusSet): EffectiveStatus {
+  return STATUS_OF_BIT.get(bit)!;
+}
+
 /** What others see. `isIdle`: whether all sessions of the user are idle. */
 export function effectiveStatus(availability: Availability, isIdle: boolean): EffectiveStatus {
   if (availability !== "available") return availability;

@@ -70,6 +70,7 @@ export interface ReadonlyTable
     | "profiles"
     | "usersWith"
     | "customIndex"
+    | "invisibleIndex"
     | "all"
     | "changedAt"
     | "counts"
@@ -86,6 +87,8 @@ export interface ReadonlyTable
 export class Table {
   /** Sessions by values of `custom`, for the keys that the app has declared. */
   readonly customIndex: CustomIndex;
+  /** The same for the sessions of invisible users, so that a filter for others never comes across them. */
+  readonly invisibleIndex: CustomIndex;
   readonly #sessions = new Map<string, SessionRow>();
   readonly #users = new Map<string, UserRow>();
   readonly #all = new Bucket();
@@ -99,6 +102,7 @@ export class Table {
   /** `indexedCustom`: the keys of `custom` by which sessions are indexed. */
   constructor(indexedCustom: readonly string[] = []) {
     this.customIndex = new CustomIndex(indexedCustom);
+    this.invisibleIndex = new CustomIndex(indexedCustom);
     for (const bit of Object.values(STATUS_BIT)) this.#byStatus.set(bit, new Set());
   }
 
@@ -166,7 +170,7 @@ export class Table {
       users: this.#users.size,
       all: this.#all.size,
       conversations: this.#conversations.size,
-      indexedValues: this.customIndex.size,
+      indexedValues: this.customIndex.size + this.invisibleIndex.size,
       withStatus,
       profiles: this.#profiles.size,
     };
@@ -201,6 +205,8 @@ export class Table {
       flagSet |= 1 << row.flagBits;
       if (isInvisible !== wasInvisible) {
         this.#setFlagBits(row, bucket, flagBitsOf(row.kind, row, isInvisible));
+        (wasInvisible ? this.invisibleIndex : this.customIndex).remove(row);
+        this.#customIndexOf(user).add(row);
         flagSet |= 1 << row.flagBits;
         bucket.changedAt = this.#changes;
         this.#all.changedAt = this.#changes;
@@ -245,7 +251,7 @@ export class Table {
     this.#changes++;
     this.#all.add(session, "slotInAll");
     this.#addToConversation(session);
-    this.customIndex.add(session);
+    this.#customIndexOf(user).add(session);
     this.#touch(this.#conversations.get(state.selectedConversationId), user);
     if (statusChanged) this.#touchAll(user);
     const visible = (flagBits & VISIBLE_BIT) !== 0;
@@ -280,7 +286,7 @@ export class Table {
     user.invalidateCache();
     user.customBytes += state.customBytes - row.customBytes;
     this.#changes++;
-    if (customTo !== customFrom) this.customIndex.move(row, customTo);
+    if (customTo !== customFrom) this.#customIndexOf(user).move(row, customTo);
     if (from === to) {
       const bucket = this.#conversations.get(to)!;
       if (flagBits !== flagsBefore) this.#setFlagBits(row, bucket, flagBits);
@@ -355,7 +361,7 @@ export class Table {
     this.#changes++;
     this.#all.remove(row, "slotInAll", flagBits);
     this.#removeFromConversation(row, from, flagBits);
-    this.customIndex.remove(row);
+    this.#customIndexOf(user).remove(row);
     this.#touch(this.#conversations.get(from), user);
     const visible = (flagBits & VISIBLE_BIT) !== 0;
     if (visible) user.visibleWidgets--;
@@ -378,6 +384,10 @@ export class Table {
       visibilityFlipped: visible && user.visibleWidgets === 0,
       cause,
     };
+  }
+
+  #customIndexOf({ isInvisible }: UserRow): CustomIndex {
+    return isInvisible ? this.invisibleIndex : this.customIndex;
   }
 
   /** Notes that a conversation has changed. What an invisible user does leaves no trace. */

@@ -18,6 +18,8 @@ import { type Change, type ReadonlyTable, SESSIONS_SHOWN, STATUS_SHOWN } from ".
 /** Counts iterations over tables. A user whose `lastWalk` has the current number was visited already. */
 let walks = 0;
 
+const VISIBLE_STATUSES: StatusSet = ANY_STATUS & ~STATUS_BIT.invisible;
+
 /** What a filter asks of one key of `custom`. */
 export type CustomCondition = readonly [key: string, values: ReadonlySet<string>];
 
@@ -62,7 +64,7 @@ export class CompiledFilter implements SessionMatcher {
     this.includeBackground = filter.includeBackgroundSessions ?? false;
     this.showsInvisible = showsInvisible && filter.status === undefined;
     this.flagSet = flagSetOf(filter, this.includeBackground, this.showsInvisible);
-    this.statusSet = statusSetOf(filter);
+    this.statusSet = statusSetOf(filter, this.showsInvisible);
     this.userIds = filter.userIds && new Set(filter.userIds);
     this.custom = filter.custom && customOf(filter.custom);
     this.isCount = isCount;
@@ -75,6 +77,11 @@ export class CompiledFilter implements SessionMatcher {
       (this.custom === undefined ? 0 : FIELD_BIT.custom) |
       (filter.hasFocus === undefined ? 0 : FIELD_BIT.hasFocus) |
       (filter.isTyping === undefined ? 0 : FIELD_BIT.isTyping);
+  }
+
+  /** Whether not every effective status matches that the filter may show. */
+  get asksForStatus(): boolean {
+    return (this.statusSet & VISIBLE_STATUSES) !== VISIBLE_STATUSES;
   }
 
   /** Equal for filters with the same meaning, whatever the order and repetition of their ids and values. */
@@ -108,9 +115,9 @@ export class CompiledFilter implements SessionMatcher {
   }
 
   /**
-   * Whether the user is in the result, apart from `userIds`: the status is one of those asked for, and one of
-   * the sessions matches; for a user with a visible widget only widgets count. Checks each session of the user
-   * at most once.
+   * Whether the user is in the result, apart from `userIds`: the status is one of those asked for, and one
+   * of the sessions matches; for a user with a visible widget only widgets count. Checks each session of the
+   * user at most once.
    */
   includes({ sessions, visibleWidgets, statusBit }: User): boolean {
     if ((this.statusSet & statusBit) === 0) return false;
@@ -164,10 +171,22 @@ export class CompiledFilter implements SessionMatcher {
       list: () => bucket.list(this.flagSet),
     };
     for (const [key, values] of this.custom ?? []) {
-      if (table.customIndex.has(key)) best = smaller(best, withValues(table, key, values));
+      if (table.customIndex.has(key)) best = smaller(best, this.#withValues(table, key, values));
     }
     if ((this.statusSet & STATUS_BIT.online) === 0) best = smaller(best, withStatus(table, this.statusSet));
     return best;
+  }
+
+  #withValues(table: ReadonlyTable, key: string, values: ReadonlySet<string>): Candidates {
+    const indexes = this.showsInvisible ? [table.customIndex, table.invisibleIndex] : [table.customIndex];
+    const sets = indexes.flatMap((index) => [...values].map((value) => index.sessions(key, value)));
+    return {
+      size: sets.reduce((sum, { size }) => sum + size, 0),
+      forEach: (visit) => {
+        for (const set of sets) for (const session of set) visit(session);
+      },
+      list: () => sets.flatMap((set) => [...set]),
+    };
   }
 }
 
@@ -175,17 +194,6 @@ const NOBODY: Candidates = { size: 0, forEach() {}, list: () => [] };
 
 function smaller(one: Candidates, other: Candidates): Candidates {
   return other.size < one.size ? other : one;
-}
-
-function withValues({ customIndex }: ReadonlyTable, key: string, values: ReadonlySet<string>): Candidates {
-  const sets = [...values].map((value) => customIndex.sessions(key, value));
-  return {
-    size: sets.reduce((sum, { size }) => sum + size, 0),
-    forEach: (visit) => {
-      for (const set of sets) for (const session of set) visit(session);
-    },
-    list: () => sets.flatMap((set) => [...set]),
-  };
 }
 
 /** One session for each user with one of the statuses. */
@@ -223,8 +231,10 @@ function fieldsOf(fields: readonly SessionField[] | undefined): number {
   return fields?.reduce((set, field) => set | FIELD_BIT[field], 0) ?? ALL_FIELDS;
 }
 
-function statusSetOf({ status }: Filter): StatusSet {
-  return status?.reduce((set, each) => set | STATUS_BIT[each], 0) ?? ANY_STATUS;
+/** An invisible user takes as long as one who is offline: the sessions are not looked at. */
+function statusSetOf({ status }: Filter, showsInvisible: boolean): StatusSet {
+  if (status === undefined) return showsInvisible ? ANY_STATUS : VISIBLE_STATUSES;
+  return status.reduce((set, each) => set | STATUS_BIT[each], 0);
 }
 
 function flagSetOf(filter: Filter, includeBackground: boolean, showsInvisible: boolean): number {

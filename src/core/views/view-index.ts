@@ -64,7 +64,7 @@ export class ViewIndex {
   readonly #customs = new Map<string, Map<string, Set<View>>>();
   readonly #customIndex: Pick<CustomIndex, "has">;
 
-  /** `customIndex`: which keys are indexed. They are few, and each change looks up its values of all of them. */
+  /** `customIndex`: which keys are indexed. They are few, as each change looks up its value of each. */
   constructor(customIndex: Pick<CustomIndex, "has">) {
     this.#customIndex = customIndex;
   }

@@ -12,6 +12,8 @@ export const HYDRATE_AT_ONCE = 1_000;
 const VIEW_BYTES = 1_024;
 /** An id's string, its place in the filter's set, and its place in the index of views. */
 const ID_BYTES = 128;
+/** A value of `custom`: its string, its place in the filter's set, and a set of views in their index. */
+const VALUE_BYTES = 384;
 /** An entry's place in the map of a view, and its string header. */
 const ENTRY_BYTES = 96;
 /** A session's place in the list of a cursor, and its user's place in the set of checked users. */
@@ -28,7 +30,7 @@ export function filterBytes({ conversationId, userIds, custom }: CompiledFilter)
   let bytes = VIEW_BYTES + 2 * (conversationId?.length ?? 0);
   for (const [key, values] of custom ?? []) {
     bytes += ID_BYTES + 2 * key.length;
-    for (const value of values) bytes += ID_BYTES + 2 * value.length;
+    for (const value of values) bytes += VALUE_BYTES + 2 * value.length;
   }
   for (const userId of userIds ?? []) bytes += ID_BYTES + 2 * userId.length;
   return bytes;
@@ -58,7 +60,8 @@ function sum(numbers: readonly number[]): number {
 
 /** The least bytes that the result of a new view would keep; 0 for one that is hydrated in one step. */
 export function minResultBytes(filter: CompiledFilter, table: ReadonlyTable): number {
-  if (filter.userIds !== undefined) return 0;
+  // By status or `custom`, sessions may be found whose users are not in the result.
+  if (filter.userIds !== undefined || filter.custom !== undefined || filter.asksForStatus) return 0;
   const matching = matchingSessions(filter, table);
   return matching <= HYDRATE_AT_ONCE || filter.fields === 0 ? 0 : matching * MIN_SESSION_BYTES;
 }

@@ -7,7 +7,11 @@ export type TokenClaims =
       readonly sub: string;
       readonly read?:
         | "all"
-        | { readonly userIds?: readonly string[]; readonly conversationIds?: readonly string[] };
+        | {
+            readonly userIds?: readonly string[];
+            readonly conversationIds?: readonly string[];
+            readonly counts?: boolean;
+          };
     };
 
 /** Signs a token for an app. `exp`: seconds since 1970; without it the token does not expire. */

@@ -21,6 +21,9 @@ export type Principal =
       readonly exp: number | undefined;
     };
 
+/** A back end over HTTP: app tokens and secrets have the same rights there. */
+export const BACK_END: Principal = { kind: "app", exp: undefined };
+
 /** Whether the filter asks only for what the principal may see. */
 export function mayWatch(principal: Principal, filter: CompiledFilter): boolean {
   if (principal.kind === "app") return true;
@@ -33,4 +36,11 @@ export function mayWatch(principal: Principal, filter: CompiledFilter): boolean 
   if (userIds === undefined) return false;
   for (const asked of userIds) if (asked !== userId && !grant.userIds.has(asked)) return false;
   return true;
+}
+
+/** Whether the principal may ask about each of these users. */
+export function mayAskAbout(principal: Principal, userIds: readonly string[]): boolean {
+  if (principal.kind === "app" || principal.grant.kind === "all") return true;
+  const { userId: own, grant } = principal;
+  return userIds.every((userId) => userId === own || grant.userIds.has(userId));
 }

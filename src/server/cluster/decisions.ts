@@ -78,7 +78,7 @@
  * | P1 | of a higher version than this node knows, or of the same version and different | applyProfile |
  * | P2 | scanned, of a lower version | writeProfile |
  * | P3 | otherwise | ignore |
- * | P4 | all were read, and none was that of a user whom this node knows, nothing unconfirmed | writeProfile |
+ * | P4 | all were read, and none was of a user whom this node knows, nothing unconfirmed | writeProfile |
  * | P5 | otherwise, or this node only knows that there is none | ignore |
  */
 

@@ -1,4 +1,4 @@
-import { changedAt, isBlank, type Profile } from "../../core/sessions/profile.ts";
+import { isBlank, type Profile } from "../../core/sessions/profile.ts";
 import { BLANK_MS } from "../gateway/profiles.ts";
 import { NODE_LOST } from "./decisions.ts";
 import type { Effect } from "./effect.ts";
@@ -36,11 +36,11 @@ export class EffectApplier {
     this.#targets = targets;
   }
 
-  /** Writes what this node knows about a user. It is kept from its last change on, and never for no time. */
+  /** Writes what this node knows about a user. It is kept from its last use on, and never for no time. */
   writeProfile(appId: string, userId: string, profile: Profile): void {
     const { writer, retentionMs } = this.#targets;
     const keptMs = isBlank(profile) ? BLANK_MS : Math.max(retentionMs, MIN_RETENTION_MS);
-    const text = encodeProfile(appId, userId, profile, changedAt(profile) + keptMs);
+    const text = encodeProfile(appId, userId, profile, profile.usedAt + keptMs);
     writer.writeProfile(appId, profileKey(appId, userId), text);
   }
 

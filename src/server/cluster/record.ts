@@ -93,15 +93,16 @@ export function profileKey(appId: string, userId: string): string {
 }
 
 /**
- * `[1,"app","alice","profile",1832960000000000,1792592000000,"busy","in a call",null,1790003600000,null]`:
+ * `[1,"app","alice","profile",1832960000000000,1792592000000,"busy",null,null,null,null,1790000000000]`:
  * version of the record, app, user, kind, version of the profile, until when it is kept, availability, text,
- * emoji, when it expires, when the user was last seen. `keptUntil`: in milliseconds since 1970.
+ * emoji, when it expires, when the user was last seen, when the profile was used. `keptUntil`: in
+ * milliseconds since 1970.
  */
 export function encodeProfile(appId: string, userId: string, profile: Profile, keptUntil: number): string {
-  const { version, status, lastSeenAt } = profile;
+  const { version, status, lastSeenAt, usedAt } = profile;
   const { availability, text, emoji, expiresAt } = status;
   const said = [availability, text, emoji, expiresAt, lastSeenAt].map((value) => value ?? null);
-  return JSON.stringify([VERSION, appId, userId, "profile", version, keptUntil, ...said]);
+  return JSON.stringify([VERSION, appId, userId, "profile", version, keptUntil, ...said, usedAt]);
 }
 
 /** Returns undefined for what is not a record, or one of another version. Never throws. */
@@ -157,20 +158,22 @@ export function isOfProfile({ parts }: ParsedRecord): boolean {
 
 /** Reads the rest of a record about a profile; undefined if a value is not allowed. */
 export function readProfile({ parts }: ParsedRecord): ProfileRecord | undefined {
-  const [, , userId, , version, , availability, text, emoji, expiresAt, lastSeenAt] = parts;
+  const [, , userId, , version, , availability, text, emoji, expiresAt, lastSeenAt, usedAt] = parts;
   if (!isId(userId, undefined) || !isWithin(version, MAX_VERSION)) return undefined;
   if (!isAvailability(availability)) return undefined;
   if (!isTextOrNull(text, MAX_STATUS_TEXT_LENGTH) || !isTextOrNull(emoji, MAX_STATUS_EMOJI_LENGTH)) {
     return undefined;
   }
   if (!isTimeOrNull(expiresAt) || !isTimeOrNull(lastSeenAt)) return undefined;
+  if (!isWithin(usedAt, MAX_OWNERSHIP_NUMBER)) return undefined;
   const status = {
     availability,
     text: text || undefined,
     emoji: emoji || undefined,
     expiresAt: expiresAt ?? undefined,
   };
-  return { kind: "profile", userId, profile: { status, lastSeenAt: lastSeenAt ?? undefined, version } };
+  const profile = { status, lastSeenAt: lastSeenAt ?? undefined, version, usedAt };
+  return { kind: "profile", userId, profile };
 }
 
 const AVAILABILITIES: readonly unknown[] = [

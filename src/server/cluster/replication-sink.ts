@@ -1,4 +1,5 @@
 import type { Session } from "../../core/sessions/session.ts";
+import { isHttpSession } from "../gateway/http-session-id.ts";
 import type { ReplicationSink } from "../gateway/replication.ts";
 import type { Replicator } from "./replicator.ts";
 
@@ -18,7 +19,9 @@ export function createReplicationSink(
   return {
     nodeNumber,
     canExpireSessions,
-    opened: (session) => write("open", session, true),
+    opened: (session) =>
+      // Another node may have opened a session with the same id, and be about to tell.
+      isHttpSession(session.sessionId) ? write("takeover", session) : write("open", session, true),
     changed: (session) => write("patch", session),
     takenOver: (session) => write("takeover", session),
     ended(session, cause) {

@@ -60,10 +60,10 @@ export class WriteBuffer {
     return this.#pending.size === 0;
   }
 
-  /** Whether something is pending. `withEnds`: ends count too. */
+  /** Whether something is pending. `withEnds`: ends and profiles count too. */
   hasPending(withEnds: boolean): boolean {
     if (withEnds) return this.#pending.size > 0;
-    for (const { kind } of this.#pending.values()) if (!isEnd(kind)) return true;
+    for (const { kind } of this.#pending.values()) if (!isHeld(kind)) return true;
     return false;
   }
 
@@ -92,8 +92,12 @@ export class WriteBuffer {
     return this.#seq;
   }
 
-  /** Adds a write. If one is pending for the session, the result does what both would have done. */
+  /**
+   * Adds a write. If one is pending for the session, the result does what both would have done. A profile is
+   * written after what came before it: a user who is erased is no longer invisible, and must be gone by then.
+   */
   add(sessionId: string, write: PendingWrite): void {
+    if (write.kind === "profile") this.#pending.delete(sessionId);
     const before = this.#pending.get(sessionId);
     if (before === undefined) this.#pending.set(sessionId, write);
     // No other node knows the session. Otherwise every visitor would be kept while the log cannot be reached.
@@ -125,8 +129,8 @@ export class WriteBuffer {
 
   /**
    * Makes the next batch of pending writes, as many as fit. Without any it is empty, a heartbeat.
-   * `withEnds`: whether it may contain ends. `failed`: called for each session that cannot be encoded, which
-   * is left out.
+   * `withEnds`: whether it may contain ends and profiles. `failed`: called for each session that cannot be
+   * encoded, which is left out.
    */
   makeBatch(now: number, withEnds = true, failed: (error: unknown) => void = () => {}): Batch {
     const seq = this.#seq + 1;
@@ -136,7 +140,7 @@ export class WriteBuffer {
     for (const [sessionId, write] of this.#pending) {
       if (ops.length === MAX_BATCH_OPS || chars > MAX_BATCH_CHARS) break;
       const { kind, appId, session } = write;
-      if (!withEnds && isEnd(kind)) continue;
+      if (!withEnds && isHeld(kind)) continue;
       this.#pending.delete(sessionId);
       try {
         const isTakenBack = isAbandoned(write);
@@ -254,6 +258,11 @@ function isOverride(kind: OpKind | undefined): boolean {
 
 function isEnd(kind: OpKind): boolean {
   return kind === "end" || kind === "forceEnd";
+}
+
+/** Profiles wait with the ends: a user who is erased must be gone before being invisible no more. */
+function isHeld(kind: OpKind): boolean {
+  return isEnd(kind) || kind === "profile";
 }
 
 /** One write that does what both would have done, one after the other. */

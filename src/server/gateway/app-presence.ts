@@ -29,7 +29,7 @@ export interface AppPresenceOptions {
   readonly flushTurn: TurnBudget;
   /** The batches of transactions of the node; undefined: none is ever open. */
   readonly flushBatch?: FlushBatch | undefined;
-  /** The users of the node who are offline and about whom something is known; undefined: those of this app. */
+  /** The users of the node who are offline and remembered; undefined: those of this app. */
   readonly rememberedUsers?: RememberedUsers | undefined;
   /** Replicates changes of this node to other nodes; undefined: there are none. */
   readonly replicationSink?: ReplicationSink | undefined;

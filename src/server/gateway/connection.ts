@@ -2,7 +2,7 @@ import { decodeMessage, encodeMessage, readMessageId, type SingleMessage } from 
 import { CLOSE, type CloseReason, type ErrorCode } from "../../protocol/codes.ts";
 import type { ClientMessage, Message } from "../../protocol/messages.ts";
 import type { Issue } from "../../protocol/wire.ts";
-import type { Principal } from "../auth/principal.ts";
+import { mayAskAbout, type Principal } from "../auth/principal.ts";
 import { CLOCK_LEEWAY_S, verifyToken } from "../auth/token.ts";
 import { actingUser } from "./acting-user.ts";
 import type { Admitted } from "./admission.ts";
@@ -15,6 +15,7 @@ import {
   STRANGER_PER_SECOND,
 } from "./gateway-config.ts";
 import type { GatewayNode, ManagedConnection } from "./gateway-node.ts";
+import { KEEPS_NO_LAST_SEEN, lastSeenOf } from "./last-seen.ts";
 import type { Newcomer } from "./newcomers.ts";
 import { RateLimiter } from "./rate-limiter.ts";
 import type { Reply } from "./reply.ts";
@@ -245,6 +246,8 @@ export class Connection implements SocketListener, ManagedConnection, Reply {
         return this.#sessions.close(message, now);
       case "status":
         return this.#declare(message, principal, now);
+      case "last_seen":
+        return this.#lastSeen(message, principal, now);
       case "subscribe":
         return this.#ensureSubscriptions().subscribe(message, principal);
       case "unsubscribe":
@@ -264,6 +267,13 @@ export class Connection implements SocketListener, ManagedConnection, Reply {
     if (userId === undefined) return;
     this.#presence.transact(now, ({ profiles }) => profiles.declare(userId, message));
     this.ok(message.id);
+  }
+
+  #lastSeen({ id, userIds }: Message<"last_seen">, principal: Principal, now: number): void {
+    const data = lastSeenOf(this.#presence, userIds, now);
+    if (data === undefined) this.error(id, "NOT_FOUND", KEEPS_NO_LAST_SEEN);
+    else if (mayAskAbout(principal, userIds)) this.send({ type: "last_seen", id, data });
+    else this.error(id, "FORBIDDEN", "the token does not allow this: ask for granted userIds");
   }
 
   /** Created on demand, as most sockets subscribe to nothing. */

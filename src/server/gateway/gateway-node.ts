@@ -157,7 +157,7 @@ export class GatewayNode {
   /** The number of connections and sessions, which take most of the memory. */
   get present(): number {
     let present = this.admissions.connections;
-    for (const { table } of this.#presences.values()) present += table.counts().sessions;
+    for (const { table } of this.#presences.values()) present += table.bucket(undefined)?.size ?? 0;
     return present;
   }
 

@@ -10,8 +10,6 @@ import { SHORT_OF_MEMORY, USER_IS_FULL } from "./socket-sessions.ts";
 export const MAX_HTTP_SESSIONS = 32;
 /** How long such a session lives after it was written, in milliseconds. */
 export const DEFAULT_TTL_MS = 60_000;
-export const MIN_TTL_MS = 1_000;
-export const MAX_TTL_MS = 3_600_000;
 
 /** What a request writes about a session. */
 export interface HttpSessionWrite extends SessionPatch {

@@ -6,11 +6,13 @@ import {
   type Profile,
   type ProfileChange,
 } from "../../core/sessions/profile.ts";
+import type { Session } from "../../core/sessions/session.ts";
 import { DEFAULT_STATUS, patchStatus, type Status } from "../../core/sessions/status.ts";
 import type { DeclaredStatus, StatusPatch } from "../../protocol/wire.ts";
 import type { SessionContext } from "./session-context.ts";
 
 const WHOLE: StatusPatch = { availability: null, text: null, emoji: null, expiresInMs: null };
+const BLANK: ProfileChange = { status: DEFAULT_STATUS, lastSeenAt: undefined };
 const MS_PER_DAY = 86_400_000;
 /**
  * How long a blank profile is kept in a cluster, so that an older record of another node does not bring back
@@ -31,8 +33,14 @@ export class Profiles {
 
   /** Changes the fields of a status that the patch names. */
   declare(userId: string, patch: StatusPatch): void {
+    this.#declare(userId, patchStatus(this.statusOf(userId), patch, this.#wallNow()));
+  }
+
+  /** What a user has declared, unless its time is over. */
+  statusOf(userId: string): Status {
     const { status } = this.#context.table.profile(userId);
-    this.#declare(userId, patchStatus(status, patch, this.#wallNow()));
+    const { expiresAt } = status;
+    return expiresAt !== undefined && expiresAt <= this.#wallNow() ? DEFAULT_STATUS : status;
   }
 
   /** Sets a whole status: what the patch does not name is the default again. */
@@ -45,9 +53,9 @@ export class Profiles {
     this.#declare(userId, DEFAULT_STATUS);
   }
 
-  /** Forgets a user on all nodes. */
+  /** Forgets a user on all nodes: also where another node knows more than this one. */
   erase(userId: string): void {
-    this.#write(userId, { status: DEFAULT_STATUS, lastSeenAt: undefined });
+    this.#write(userId, BLANK, this.#wallNow(), true);
   }
 
   /** The first session of a user was opened. */
@@ -58,18 +66,25 @@ export class Profiles {
   }
 
   /**
-   * The last session of a user has ended. `isOwn`: on this node, which tells the others. `wasInvisible`:
-   * others saw nothing of it.
+   * The last session of a user has ended. `isOwn`: this node tells the others.
+   *
+   * The user may be online on another node by now, and may have declared something there, of which this node
+   * has not heard. So this change counts as made when the session was opened, and loses against that one.
    */
-  onOffline(userId: string, isOwn: boolean, wasInvisible: boolean): void {
-    const { keepsLastSeen, table } = this.#context;
+  onOffline({ user, ownership }: Session, isOwn: boolean): void {
+    const { table } = this.#context;
+    const { userId, isInvisible } = user;
+    const asOf = ownership?.opened ?? this.#wallNow();
     const before = table.profile(userId);
-    const seen = keepsLastSeen && !wasInvisible ? { lastSeenAt: this.#wallNow() } : {};
-    if (!isOwn) table.setProfile(userId, { ...before, ...seen });
-    else if (this.#retentionMs === 0) this.erase(userId);
+    const isSeen = this.#keepsLastSeen && !isInvisible;
+    const seen = isSeen ? { lastSeenAt: this.#wallNow() } : {};
+    if (isOwn && this.#retentionMs === 0) this.#write(userId, BLANK, asOf);
     // From now on it is kept for as long as users who are offline are remembered.
-    else if (before !== NO_PROFILE || keepsLastSeen) this.#write(userId, seen, true);
-    this.#keep(userId, this.#retentionMs);
+    else if (isOwn && (isSeen || !isBlank(before))) this.#write(userId, seen, asOf, true);
+    else if (!isBlank(before)) {
+      table.setProfile(userId, { ...before, ...seen, usedAt: this.#wallNow() });
+    }
+    this.#keep(userId);
   }
 
   /** Another node reports a profile, which wins against that of this node. */
@@ -77,6 +92,7 @@ export class Profiles {
     const { expiresAt } = profile.status;
     const isOver = expiresAt !== undefined && expiresAt <= this.#wallNow();
     this.#show(userId, isOver ? { ...profile, status: DEFAULT_STATUS } : profile);
+    this.#keep(userId);
   }
 
   /** The time of a status is over, by the clock of this node. Every node finds out by itself. */
@@ -87,8 +103,20 @@ export class Profiles {
     if (expiresAt === undefined) return;
     const leftMs = expiresAt - this.#wallNow();
     // The clock of the deadlines stands still while the process does.
-    if (leftMs > 0) deadlines.startStatus(userId, time.now + leftMs);
-    else this.#show(userId, { ...profile, status: DEFAULT_STATUS });
+    if (leftMs > 0) return deadlines.startStatus(userId, time.now + leftMs);
+    const after = { ...profile, status: DEFAULT_STATUS };
+    this.#show(userId, after);
+    if (isBlank(after)) this.#keep(userId);
+  }
+
+  /** When others last saw a user; undefined: they see the user now, or it is not known any more. */
+  lastSeenAt(userId: string): number | undefined {
+    const { table } = this.#context;
+    const user = table.user(userId);
+    const { lastSeenAt } = table.profile(userId);
+    if (lastSeenAt === undefined || user?.isInvisible === false) return undefined;
+    // An invisible user is forgotten like one who is offline.
+    return lastSeenAt + this.#retentionMs > this.#wallNow() ? lastSeenAt : undefined;
   }
 
   /** What is known about a user was kept for long enough. Nobody sees a change. */
@@ -102,20 +130,23 @@ export class Profiles {
   }
 
   #declare(userId: string, status: Status): void {
-    const { keepsLastSeen, table } = this.#context;
-    const user = table.user(userId);
+    const user = this.#context.table.user(userId);
     const hides = status.availability === "invisible" && user?.isInvisible === false;
-    this.#write(userId, keepsLastSeen && hides ? { status, lastSeenAt: this.#wallNow() } : { status });
+    this.#write(userId, hides && this.#keepsLastSeen ? { status, lastSeenAt: this.#wallNow() } : { status });
   }
 
-  /** `always`: also if the change changes nothing, so that the profile counts as new. */
-  #write(userId: string, change: ProfileChange, always = false): void {
+  /**
+   * `asOf`: when the change counts as made, see `nextVersion`. `always`: also if the change changes nothing,
+   * so that the profile is kept from now on.
+   */
+  #write(userId: string, change: ProfileChange, asOf = this.#wallNow(), always = false): void {
     const { table, replicationSink } = this.#context;
     const before = table.profile(userId);
-    const version = nextVersion(before.version, this.#wallNow(), replicationSink?.nodeNumber ?? 0);
-    const profile = { ...before, ...change, version };
+    const version = nextVersion(before.version, asOf, replicationSink?.nodeNumber ?? 0);
+    const profile = { ...before, ...change, version, usedAt: this.#wallNow() };
     if (!always && isSameProfile(before, profile)) return;
     this.#show(userId, profile);
+    this.#keep(userId);
     replicationSink?.profileChanged(userId, profile);
   }
 
@@ -126,23 +157,28 @@ export class Profiles {
     if (expiresAt === undefined) deadlines.cancelStatus(userId);
     else deadlines.startStatus(userId, time.now + Math.max(0, expiresAt - this.#wallNow()));
     if (change !== undefined) views.markDirty(change, time.now);
-    // Without retention, a status that is declared for a user without a session waits for one.
-    if (table.user(userId) === undefined) this.#keep(userId, this.#retentionMs || Number.POSITIVE_INFINITY);
   }
 
   /**
-   * A user is offline: what is known about them is kept for `ms` milliseconds, or until there are too many
-   * such users.
+   * If the user is offline, what is known about them is kept for a time after it was used, or until there are
+   * too many such users.
    */
-  #keep(userId: string, ms: number): void {
+  #keep(userId: string): void {
     const { appId, table, rememberedUsers, replicationSink, deadlines, time } = this.#context;
     const profile = table.profile(userId);
-    if (profile === NO_PROFILE) return;
+    if (profile === NO_PROFILE || table.user(userId) !== undefined) return;
     const blankMs = replicationSink === undefined ? 0 : BLANK_MS;
-    const keptMs = isBlank(profile) ? Math.min(ms, blankMs) : ms;
-    if (keptMs === 0) return this.forget(userId);
-    if (keptMs < Number.POSITIVE_INFINITY) deadlines.startForgetting(userId, time.now + keptMs);
+    // Without retention, a status that is declared for a user without a session waits for one.
+    const keptMs = isBlank(profile) ? blankMs : this.#retentionMs || Number.POSITIVE_INFINITY;
+    const leftMs = profile.usedAt + keptMs - this.#wallNow();
+    if (leftMs <= 0) return this.forget(userId);
+    if (leftMs < Number.POSITIVE_INFINITY) deadlines.startForgetting(userId, time.now + leftMs);
     rememberedUsers.add(appId, userId, this);
+  }
+
+  /** Without retention it is never kept, not even for invisible users, who would differ from others by it. */
+  get #keepsLastSeen(): boolean {
+    return this.#context.keepsLastSeen && this.#retentionMs > 0;
   }
 
   get #retentionMs(): number {

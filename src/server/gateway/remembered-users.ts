@@ -4,8 +4,8 @@ export interface Forgetter {
 }
 
 /**
- * The users of all apps who are offline and about whom something is known, the longest unused first. There are
- * at most `max`: one more, and the first is forgotten.
+ * The users of all apps who are offline and about whom something is known, the longest unused first. There
+ * are at most `max`: one more, and the first is forgotten.
  */
 export class RememberedUsers {
   readonly #max: number;

@@ -1,5 +1,6 @@
 import type { RemoteSession, Session } from "../../core/sessions/session.ts";
 import type { EndCause } from "../../protocol/codes.ts";
+import { isHttpSession } from "./http-session-id.ts";
 import type { Profiles } from "./profiles.ts";
 import type { SessionContext } from "./session-context.ts";
 
@@ -23,7 +24,13 @@ export class ReplicatedSessions {
     const { table, time, views } = this.#context;
     const { userId, kind, opened, epoch, lostAt, state } = remote;
     const { now } = time;
-    const session = table.get(sessionId);
+    let session = table.get(sessionId);
+    if (session !== undefined && isAnother(session, remote)) {
+      // One that is written over HTTP has ended, and was opened again, before this node heard of it.
+      this.#release(session);
+      views.markDirty(table.end(session, "closed"), now);
+      session = undefined;
+    }
     if (session === undefined) {
       const ownership = { opened, owner, epoch, lostAt };
       if (table.user(userId) === undefined) this.#profiles.onOnline(userId);
@@ -47,8 +54,8 @@ export class ReplicatedSessions {
     const { connection } = session;
     this.#release(session);
     views.markDirty(table.end(session, cause), now);
-    const { userId, sessions, isInvisible } = session.user;
-    if (sessions.length === 0) this.#profiles.onOffline(userId, false, isInvisible);
+    // The node that has ended it writes what becomes of the profile. A lost node cannot, so all others do.
+    if (session.user.sessions.length === 0) this.#profiles.onOffline(session, cause === "node-lost");
     connection?.onSessionTaken(session, cause === "kicked" ? "kicked" : "replaced");
   }
 
@@ -85,4 +92,10 @@ export class ReplicatedSessions {
     this.#context.table.detach(session);
     this.#context.deadlines.delete(session);
   }
+}
+
+/** Whether a session that is written over HTTP is a later one of the same id. */
+function isAnother({ sessionId, user, kind, ownership }: Session, remote: RemoteSession): boolean {
+  if (!isHttpSession(sessionId) || user.userId !== remote.userId) return false;
+  return ownership?.opened !== remote.opened || kind !== remote.kind;
 }

@@ -11,7 +11,8 @@ export interface DueSessions {
 
 /**
  * The deadlines of one app: the end of typing, the end of the resume window, the next turn for sessions whose
- * client has left for good, the end of sessions that were written over HTTP, the end of statuses, and the time to forget a user who is offline.
+ * client has left for good, the end of sessions that were written over HTTP, the end of statuses, and the
+ * time to forget a user who is offline.
  */
 export class SessionDeadlines {
   readonly #limits: Pick<GatewayConfig, "typingTimeoutMs" | "resumeWindowMs">;

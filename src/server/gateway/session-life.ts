@@ -81,8 +81,8 @@ export class SessionLife implements DueSessions {
   }
 
   /**
-   * Opens a session, with a new id unless `sessionId` is one that no session has. The caller checks whether the
-   * user may have one more.
+   * Opens a session, with a new id unless `sessionId` is one that no session has. The caller checks whether
+   * the user may have one more.
    */
   open(
     userId: string,
@@ -154,8 +154,7 @@ export class SessionLife implements DueSessions {
     this.#table.detach(session);
     this.#deadlines.delete(session);
     this.#context.views.markDirty(this.#table.end(session, cause), now);
-    const { userId, sessions, isInvisible } = session.user;
-    if (sessions.length === 0) this.profiles.onOffline(userId, true, isInvisible);
+    if (session.user.sessions.length === 0) this.profiles.onOffline(session, true);
   }
 
   /** The session's client has left for good: the session ends after other work has had its turn. */
@@ -192,6 +191,16 @@ export class SessionLife implements DueSessions {
   }
 
   /**
+   * Ends all sessions of a user, and forgets the rest. Returns how many sessions there were. They end first,
+   * so that nobody sees a user who was invisible.
+   */
+  erase(userId: string): number {
+    const ended = this.forceEndAll(userId);
+    this.profiles.erase(userId);
+    return ended;
+  }
+
+  /**
    * Milliseconds for which a session has had no socket; undefined if it has one, or if another node has not
    * reported that it has none.
    */
@@ -213,7 +222,7 @@ export class SessionLife implements DueSessions {
     const last = this.#table.user(userId)?.sessions.at(-1)?.ownership?.opened ?? 0;
     // Values of other nodes may already be the maximum. Then the session ids decide.
     const opened = Math.min(Math.max(this.#context.clock.wallNow(), last + 1), MAX_OWNERSHIP_NUMBER);
-    // There may have been a session with the id of one that is written over HTTP. Its records have lower epochs.
+    // A session that is written over HTTP may have had the same id before. Its records have lower epochs.
     const epoch = isHttpSession(sessionId) ? this.#wallNow() : 0;
     return { opened, owner: undefined, epoch, lostAt: undefined };
   }

@@ -44,6 +44,7 @@ const NO_MESSAGES: Readonly<Record<ClientMessageType, number>> = {
   unsubscribe: 0,
   query: 0,
   status: 0,
+  last_seen: 0,
   refresh: 0,
   ping: 0,
 };

@@ -17,6 +17,7 @@ const ANSWERS: Readonly<Record<ClientMessageType, readonly ServerMessageType[]>>
   unsubscribe: ["ok"],
   query: ["result", "count"],
   status: ["ok"],
+  last_seen: ["last_seen"],
   ping: ["pong"],
 };
 
@@ -32,6 +33,7 @@ const SUMMARIES: Readonly<Record<MessageType, string>> = {
   unsubscribe: "Ends a subscription.",
   query: "Asks once.",
   status: "Declares the status of the user. Absent fields stay as they are; null resets a field.",
+  last_seen: "When users were last seen: asked for, or answered. Users who were never seen are left out.",
   ping: "Asks for a sign of life.",
   connected: "The token is valid.",
   opened: "The session is open.",

@@ -17,6 +17,8 @@ export interface HttpRequest {
   readonly contentLength: number;
   /** Whether a header says that a proxy has forwarded the request. */
   readonly isForwarded: boolean;
+  /** Whether the rate limit of the app has counted the request, as the first one of a batch. */
+  readonly isCounted?: boolean;
   /**
    * The client's address, behind trusted proxies too; empty once the client has gone. It takes a system call,
    * so only routes that need it call it.
@@ -100,6 +102,11 @@ export function plainResponse(
   headers?: Record<string, string>,
 ): HttpResponse {
   return { status, headers: { ...COMMON, "content-type": contentType, ...headers }, body };
+}
+
+/** 429: a limit of a user is reached. It has an error code of its own. */
+export function limitReachedResponse(reasons: Reasons): HttpResponse {
+  return jsonResponse(429, { errorCode: "LIMIT_REACHED", reasons }, { "retry-after": "1" });
 }
 
 /** 413: the body is longer than the route accepts. */

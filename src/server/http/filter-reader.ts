@@ -1,10 +1,13 @@
-import { isUtf8 } from "node:buffer";
 import { BoundedMap } from "../../core/collections/bounded-map.ts";
-import { CompiledFilter } from "../../core/views/compiled-filter.ts";
+import type { CompiledFilter } from "../../core/views/compiled-filter.ts";
 import { toFieldIssues } from "../../protocol/codec.ts";
 import { FILTER_FIELDS, FilterSchema } from "../../protocol/filter.ts";
+import { allowFilter } from "../auth/allowed-filter.ts";
+import type { App } from "../auth/app.ts";
+import { BACK_END } from "../auth/principal.ts";
 import { CachedResponse } from "./cached-response.ts";
 import { errorResponse, type HttpResponse, type Reasons } from "./exchange.ts";
+import { parseBody, parseJson, type ReadJson, wrongType } from "./json-body.ts";
 import { readParameters, reasonsOf } from "./query-parameters.ts";
 
 export type Parsed =
@@ -15,41 +18,51 @@ const MAX_KNOWN = 1_000;
 /** Longer bodies are not remembered: a bound on the memory of those that are. */
 const MAX_KNOWN_BYTES = 512;
 
-const JSON_TYPE = /^application\/(?:[\w.!#$&^+-]+\+)?json *(?:;|$)/i;
-const OTHER_CHARSET = /charset *= *(?!"?utf-?8)/i;
-
 /**
  * Reads the filters of one app's requests. Clients repeat their queries, so a body that was read is known by
  * its bytes.
  */
 export class FilterReader {
   readonly #known = new BoundedMap<string, Parsed>(MAX_KNOWN);
+  readonly #app: App;
+  readonly #isCount: boolean;
+
+  /** `isCount`: the requests ask for the number of users. */
+  constructor(app: App, isCount = false) {
+    this.#app = app;
+    this.#isCount = isCount;
+  }
 
   ofBody(body: Buffer, type: string | undefined): Parsed {
-    if (body.length === 0) return parseFilter({}, "body");
-    if (type !== undefined && (!JSON_TYPE.test(type) || OTHER_CHARSET.test(type))) {
-      return bad(415, { "content-type": ["send the filter as application/json"] });
-    }
-    if (body.length > MAX_KNOWN_BYTES) return parseBody(body);
+    const wrong = wrongType(body, type);
+    if (wrong !== undefined) return { ok: false, response: wrong };
+    if (body.length > MAX_KNOWN_BYTES) return this.#parse(body);
     const bytes = body.toString("latin1");
     let parsed = this.#known.get(bytes);
     if (parsed === undefined) {
-      parsed = parseBody(body);
+      parsed = this.#parse(body);
       if (parsed.ok) this.#known.set(bytes, parsed);
     }
     return parsed;
   }
+
+  #parse(body: Buffer): Parsed {
+    return parseFilter(this.#app, parseBody(body), "body", this.#isCount);
+  }
 }
 
-/** Reads the filter of an event stream, from the query of its URL. */
-export function filterOfQuery(query: string): Parsed {
+/** Reads the filter of an event stream, and whether it counts, from the query of its URL. */
+export function filterOfQuery(app: App, query: string): Parsed {
   const read = readParameters(query, STREAM_PARAMETERS, misplaced);
-  if (!read.ok) return bad(400, read.reasons);
-  const text = read.parameters.get("filter");
-  return text === null || text === "" ? parseFilter({}, "filter") : parseJson(text, "filter");
+  if (!read.ok) return bad(read.reasons);
+  const { parameters } = read;
+  const count = parameters.get("count") ?? "false";
+  if (count !== "true" && count !== "false") return bad({ count: ["must be true or false"] });
+  const json = parseJson(parameters.get("filter") || "{}", "filter");
+  return parseFilter(app, json, "filter", count === "true");
 }
 
-const STREAM_PARAMETERS = ["filter"];
+const STREAM_PARAMETERS = ["filter", "count"];
 
 /** To ignore `?userIds=…` would be to answer "everyone". */
 function misplaced(name: string): string | undefined {
@@ -67,30 +80,20 @@ export function misplacedFilter(query: string): HttpResponse | undefined {
     : errorResponse(400, { [found]: ["belongs into the body, which is the filter"] });
 }
 
-function parseBody(body: Buffer): Parsed {
-  return isUtf8(body) ? parseJson(body.toString(), "body") : bad(400, { body: ["is not UTF-8"] });
-}
-
-function parseJson(text: string, name: string): Parsed {
-  let json: unknown;
-  try {
-    json = JSON.parse(text);
-  } catch {
-    return bad(400, { [name]: ["is not JSON"] });
-  }
-  return parseFilter(json, name);
-}
-
 /** `name`: the name of the filter as a whole in error messages. */
-function parseFilter(json: unknown, name: string): Parsed {
-  const result = FilterSchema.safeParse(json);
-  if (result.success) {
-    const filter = new CompiledFilter(result.data);
+function parseFilter(app: App, json: ReadJson<unknown>, name: string, isCount: boolean): Parsed {
+  if (!json.ok) return json;
+  const result = FilterSchema.safeParse(json.value);
+  if (!result.success) return bad(reasonsOf(toFieldIssues(result.error), name));
+  const allowed = allowFilter(app, BACK_END, result.data, isCount);
+  if (allowed.ok) {
+    const { filter } = allowed;
     return { ok: true, filter, response: new CachedResponse(filter) };
   }
-  return bad(400, reasonsOf(toFieldIssues(result.error), name));
+  const { path, message } = "issue" in allowed ? allowed.issue : { path: name, message: allowed.message };
+  return bad({ [path]: [message] });
 }
 
-function bad(status: 400 | 415, reasons: Reasons): Parsed {
-  return { ok: false, response: errorResponse(status, reasons) };
+function bad(reasons: Reasons): Parsed {
+  return { ok: false, response: errorResponse(400, reasons) };
 }

@@ -1,16 +1,25 @@
 import { FilterSchema } from "../../protocol/filter.ts";
 import { ID_META } from "../../protocol/ids.ts";
+import { StatusSchema } from "../../protocol/status.ts";
 import { type Json, jsonSchemas } from "./json-schemas.ts";
+import { Batch, Check, LastSeenRequest, SessionWrite } from "./request-bodies.ts";
 import {
+  BatchResponses,
+  CheckedUsers,
   Ended,
+  Erased,
   ErrorBody,
   Health,
+  LastSeenUsers,
   NodeDescription,
   Presence,
   PresenceSession,
   Presences,
   Stats,
+  UserCount,
   UserSessions,
+  UserStatus,
+  WrittenSession,
 } from "./schemas.ts";
 
 const SCHEMAS = {
@@ -18,10 +27,22 @@ const SCHEMAS = {
   Presence,
   PresenceSession,
   Presences,
+  UserCount,
+  Check,
+  CheckedUsers,
+  LastSeenRequest,
+  LastSeenUsers,
   UserSessions,
+  Status: StatusSchema,
+  UserStatus,
+  SessionWrite,
+  WrittenSession,
+  Batch,
+  BatchResponses,
   Stats,
   NodeDescription,
   Ended,
+  Erased,
   Health,
   Error: ErrorBody,
 };
@@ -38,9 +59,9 @@ function errors(...statuses: number[]): Json {
     401: "No valid credentials.",
     403: "Pages of this origin may not connect.",
     404: "Unknown app or path.",
-    413: "The body is over 512 KiB.",
+    413: "The body is over 512 KiB, or over 4 MiB for a check.",
     415: "The body is not JSON.",
-    429: "Too many requests or connections.",
+    429: "Too many requests or connections; with `LIMIT_REACHED`, the user has all that a user may have.",
     426: "The request did not ask for a WebSocket.",
     431: "The headers are too large, or too many.",
     503: "The node is full, short of memory, starting or draining.",
@@ -78,6 +99,79 @@ const QUERY_USER_ID: Json = {
   schema: USER_ID.schema,
 };
 
+const KEY_RULES: Json = { pattern: "^[A-Za-z0-9_-]{1,64}$" };
+const KEY = parameter("key", "path", "Names the session, among those of the user.", KEY_RULES);
+const QUERY_KEY = parameter("key", "query", "Names a session that is written over HTTP.", KEY_RULES);
+
+const NO_BODY = [400, 401, 404, 429];
+const WITH_BODY = [400, 401, 404, 413, 415, 429, 503];
+
+/** The operations on one user, whose id is in the path or in the query. */
+function userPaths(path: string, user: Json): Record<string, Json> {
+  const parameters = [APP_ID, user];
+  const isQuery = user.in === "query";
+  return {
+    [path]: {
+      delete: {
+        operationId: isQuery ? "eraseUserByQuery" : "eraseUser",
+        summary: "Ends all sessions of a user, and forgets status and last seen, on all nodes.",
+        parameters,
+        responses: { ...ok("Erased", "It is done."), ...errors(...NO_BODY) },
+      },
+    },
+    [`${path}/sessions`]: {
+      get: {
+        operationId: isQuery ? "listSessionsOfUser" : "listUserSessions",
+        summary: "The sessions of a user; none if the user is invisible.",
+        parameters,
+        responses: { ...ok("UserSessions", "The sessions."), ...errors(...NO_BODY) },
+      },
+      delete: {
+        operationId: isQuery ? "endSessionsOfUser" : "endUserSessions",
+        summary: isQuery
+          ? "Ends all sessions of a user, cause `kicked`; with `key` only that one, cause `closed`."
+          : "Ends all sessions of a user, cause `kicked`.",
+        parameters: isQuery ? [...parameters, QUERY_KEY] : parameters,
+        responses: { ...ok("Ended", "How many were ended."), ...errors(...NO_BODY) },
+      },
+      ...(isQuery && {
+        put: writeSession("writeSessionOfUser", [...parameters, { ...QUERY_KEY, required: true }]),
+      }),
+    },
+    [`${path}/status`]: {
+      get: {
+        operationId: isQuery ? "getStatusOfUser" : "getUserStatus",
+        summary: "What a user has declared.",
+        parameters,
+        responses: { ...ok("UserStatus", "The status."), ...errors(...NO_BODY) },
+      },
+      put: {
+        operationId: isQuery ? "setStatusOfUser" : "setUserStatus",
+        summary: "Declares the whole status of a user.",
+        parameters,
+        requestBody: { description: "What is absent is the default again.", content: json("Status") },
+        responses: { ...ok("UserStatus", "The status now."), ...errors(...WITH_BODY) },
+      },
+      delete: {
+        operationId: isQuery ? "resetStatusOfUser" : "resetUserStatus",
+        summary: "Makes the status of a user the default again.",
+        parameters,
+        responses: { ...ok("UserStatus", "The status now."), ...errors(...NO_BODY) },
+      },
+    },
+  };
+}
+
+function writeSession(operationId: string, parameters: readonly Json[]): Json {
+  return {
+    operationId,
+    summary: "Opens or patches a session without a socket, and restarts its life.",
+    parameters,
+    requestBody: { description: "`{}` or nothing restarts the life only.", content: json("SessionWrite") },
+    responses: { ...ok("WrittenSession", "The session."), ...errors(...WITH_BODY) },
+  };
+}
+
 /** The HTTP interface as OpenAPI 3.1, from the schemas that check its requests and answers. */
 export function openApiDocument(version: string): Json {
   return {
@@ -110,6 +204,9 @@ export function openApiDocument(version: string): Json {
           parameters: [
             APP_ID,
             parameter("filter", "query", "A filter as URL-encoded JSON.", { pattern: "^\\s*\\{" }),
+            parameter("count", "query", "Whether only the number of users is sent.", {
+              pattern: "^(?:true|false)$",
+            }),
             parameter(
               "Last-Event-ID",
               "header",
@@ -120,39 +217,62 @@ export function openApiDocument(version: string): Json {
           responses: {
             200: {
               description:
-                "`event: snapshot` (in pages while `more` is true), then `event: diff`; `id` is `<view>:<version>`.",
+                "`event: snapshot` (in pages while `more` is true), then `event: diff`; with `count=true` `event: count`. `id` is `<view>:<version>`.",
               content: { "text/event-stream": { schema: { type: "string" } } },
             },
             ...errors(400, 401, 404, 429, 503),
           },
         },
       },
-      "/v1/{appId}/users/{userId}/sessions": {
-        get: {
-          operationId: "listUserSessions",
-          summary: "The sessions of a user.",
-          parameters: [APP_ID, USER_ID],
-          responses: { ...ok("UserSessions", "The sessions."), ...errors(400, 401, 404, 429) },
-        },
-        delete: {
-          operationId: "endUserSessions",
-          summary: "Ends all sessions of a user, cause `kicked`.",
-          parameters: [APP_ID, USER_ID],
-          responses: { ...ok("Ended", "How many were ended."), ...errors(400, 401, 404, 429) },
+      "/v1/{appId}/presences/count": {
+        post: {
+          operationId: "countPresences",
+          summary: "How many users a filter matches, now.",
+          parameters: [APP_ID],
+          requestBody: {
+            description: "A filter; `{}` or nothing counts everyone with a visible widget.",
+            content: json("Filter"),
+          },
+          responses: { ...ok("UserCount", "The number."), ...errors(...WITH_BODY) },
         },
       },
-      "/v1/{appId}/users/sessions": {
-        get: {
-          operationId: "listSessionsOfUser",
-          summary: "The sessions of a user whose id stands in the query.",
-          parameters: [APP_ID, QUERY_USER_ID],
-          responses: { ...ok("UserSessions", "The sessions."), ...errors(400, 401, 404, 429) },
+      "/v1/{appId}/presences/check": {
+        post: {
+          operationId: "checkPresences",
+          summary:
+            "Which of up to 10,000 users are in the result of a filter, and who is to be notified instead.",
+          parameters: [APP_ID],
+          requestBody: { required: true, content: json("Check") },
+          responses: { ...ok("CheckedUsers", "Who is present, and who is not."), ...errors(...WITH_BODY) },
         },
+      },
+      "/v1/{appId}/last-seen": {
+        post: {
+          operationId: "getLastSeen",
+          summary: "When users were last seen. 404 for apps without `lastSeen`.",
+          parameters: [APP_ID],
+          requestBody: { required: true, content: json("LastSeenRequest") },
+          responses: { ...ok("LastSeenUsers", "What is known."), ...errors(...WITH_BODY) },
+        },
+      },
+      "/v1/{appId}/batch": {
+        post: {
+          operationId: "runBatch",
+          summary: "Up to 10 requests of the app, run one after another. Each counts for the rate limit.",
+          parameters: [APP_ID],
+          requestBody: { required: true, content: json("Batch") },
+          responses: { ...ok("BatchResponses", "The responses."), ...errors(...WITH_BODY) },
+        },
+      },
+      ...userPaths("/v1/{appId}/users/{userId}", USER_ID),
+      ...userPaths("/v1/{appId}/users", QUERY_USER_ID),
+      "/v1/{appId}/users/{userId}/sessions/{key}": {
+        put: writeSession("writeUserSession", [APP_ID, USER_ID, KEY]),
         delete: {
-          operationId: "endSessionsOfUser",
-          summary: "Ends all sessions of a user whose id stands in the query, cause `kicked`.",
-          parameters: [APP_ID, QUERY_USER_ID],
-          responses: { ...ok("Ended", "How many were ended."), ...errors(400, 401, 404, 429) },
+          operationId: "endUserSession",
+          summary: "Ends a session that was written over HTTP, cause `closed`.",
+          parameters: [APP_ID, USER_ID, KEY],
+          responses: { ...ok("Ended", "1, or 0 if there was none."), ...errors(...NO_BODY) },
         },
       },
       "/v1/{appId}/stats": {

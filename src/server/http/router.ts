@@ -9,7 +9,7 @@ export type RouteHandler = (
 ) => HttpResponse | BodyWanted | Promise<HttpResponse>;
 
 export interface Route {
-  readonly method: "GET" | "POST" | "DELETE";
+  readonly method: "GET" | "POST" | "PUT" | "DELETE";
   /** With `:name` for a segment that is a parameter. */
   readonly path: string;
   readonly handler: RouteHandler;
@@ -20,7 +20,7 @@ const MAX_PARAM_LENGTH = 4_096;
 const MAX_PATH_LENGTH = 3 * MAX_PARAM_LENGTH;
 const NOTHING_HERE =
   "there is nothing at this path: /openapi.json lists what there is, /dashboard/ is the page";
-const METHODS = ["DELETE", "GET", "POST"] as const;
+const METHODS = ["DELETE", "GET", "POST", "PUT"] as const;
 
 /** Finds the handler of a request. Both transports use it, so a path means the same on both. */
 export function createRouter(routes: readonly Route[], anonymous: AnonymousRequests): RouteHandler {

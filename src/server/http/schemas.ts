@@ -7,23 +7,28 @@ import { MAX_ID_LENGTH, MAX_STATUS_EMOJI_LENGTH, MAX_STATUS_TEXT_LENGTH } from "
 
 const id = z.string().min(1).max(MAX_ID_LENGTH).meta({ pattern: ID_META.pattern });
 
+/** The types of the wire describe values of filters without `fields`. With them, parts are left out. */
+function unlessFields<T extends z.ZodType>(schema: T): T {
+  return schema.optional() as unknown as T;
+}
+
 export const PresenceSession = z
   .object({
-    selectedConversationId: id.nullable(),
-    custom: z.record(z.string(), z.string()),
-    hasFocus: z.boolean(),
-    isTyping: z.boolean(),
-    sessionId: id,
+    selectedConversationId: unlessFields(id.nullable()),
+    custom: unlessFields(z.record(z.string(), z.string())),
+    hasFocus: unlessFields(z.boolean()),
+    isTyping: unlessFields(z.boolean()),
+    sessionId: unlessFields(id),
   })
-  .meta({ id: "PresenceSession" });
+  .meta({ id: "PresenceSession", description: "All fields, or those in the `fields` of the filter." });
 
 export const Presence = z
   .object({
     status: z.enum([...VISIBLE_STATUSES, "invisible"]),
     statusText: z.string().max(MAX_STATUS_TEXT_LENGTH).optional(),
     statusEmoji: z.string().max(MAX_STATUS_EMOJI_LENGTH).optional(),
-    backgroundSessions: z.array(PresenceSession),
-    widgets: z.array(PresenceSession),
+    backgroundSessions: unlessFields(z.array(PresenceSession)),
+    widgets: unlessFields(z.array(PresenceSession)),
   })
   .meta({ id: "Presence", description: "One user who is in the result, with the sessions that matched." });
 
@@ -68,6 +73,56 @@ export const NodeDescription = z
   })
   .meta({ id: "NodeDescription", description: "The process that answers, not the app." });
 export type NodeDescription = z.output<typeof NodeDescription>;
+
+export const Erased = z
+  .object({ ended: count, erased: z.literal(true) })
+  .meta({ id: "Erased", description: "How many sessions were ended. Nothing is known about the user now." });
+
+export const UserCount = z.object({ data: z.object({ users: count }) }).meta({ id: "UserCount" });
+
+const time = count.meta({ description: "Milliseconds since 1970." });
+
+export const UserStatus = z
+  .object({
+    data: z.object({
+      availability: z.enum(["available", "away", "busy", "dnd", "invisible"]),
+      text: z.string().max(MAX_STATUS_TEXT_LENGTH).optional(),
+      emoji: z.string().max(MAX_STATUS_EMOJI_LENGTH).optional(),
+      expiresAt: time.optional(),
+    }),
+  })
+  .meta({ id: "UserStatus", description: "What the user has declared." });
+
+export const WrittenSession = z
+  .object({ data: z.object({ sessionId: id, expiresAt: time, created: z.boolean() }) })
+  .meta({ id: "WrittenSession", description: "It ends at `expiresAt` unless it is written again." });
+
+export const LastSeen = z
+  .union([z.object({ status: z.enum(VISIBLE_STATUSES) }), z.object({ lastSeenAt: time })])
+  .meta({ description: "The status that others see now, or when they last saw the user." });
+
+export const LastSeenUsers = z
+  .object({ data: z.record(id, LastSeen) })
+  .meta({ id: "LastSeenUsers", description: "By user id; users who were never seen are left out." });
+
+export const CheckedUsers = z
+  .object({
+    data: z.object({
+      present: z.array(id),
+      absent: z.array(id),
+      statuses: z.record(id, z.enum(VISIBLE_STATUSES)).meta({
+        description: "Of those who are absent, but have a session and are not invisible.",
+      }),
+    }),
+    degraded: z.literal(true).optional().meta({
+      description: "The node cannot tell now whether it knows all sessions.",
+    }),
+  })
+  .meta({ id: "CheckedUsers", description: "The ids in the order asked, each once." });
+
+export const BatchResponses = z
+  .array(z.tuple([z.union([z.int(), z.string()]), z.int(), z.unknown()]))
+  .meta({ id: "BatchResponses", description: "`[seq, status, body]` for each request, in their order." });
 
 export const Ended = z.object({ ended: count }).meta({ id: "Ended" });
 

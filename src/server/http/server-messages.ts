@@ -2,7 +2,7 @@ import { z } from "zod";
 import { ERROR_CODES } from "../../protocol/codes.ts";
 import { Id } from "../../protocol/ids.ts";
 import type { ServerMessage } from "../../protocol/wire.ts";
-import { Presence } from "./schemas.ts";
+import { LastSeen, Presence } from "./schemas.ts";
 
 // What the gateway sends, as schemas, for the AsyncAPI document. The gateway makes its messages by hand, and
 // is fast for that. Tests check them with these schemas.
@@ -56,6 +56,7 @@ export const ServerMessageSchema = z.union([
   }),
   z.object({ type: z.literal("count"), ...id, ...position, users: count }),
   z.object({ type: z.literal("count"), id: z.undefined().optional(), ...position, users: count }),
+  z.object({ type: z.literal("last_seen"), ...id, data: z.record(z.string(), LastSeen) }),
   z.object({ type: z.literal("ok"), ...id }),
   z.object({ type: z.literal("pong"), ...maybeId }),
   z.object({ type: z.literal("token_expiring"), expiresInMs: count }),

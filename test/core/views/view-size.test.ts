@@ -3,6 +3,7 @@ import { NEW_SESSION } from "../../../src/core/sessions/session.ts";
 import { Table } from "../../../src/core/sessions/table.ts";
 import { CompiledFilter } from "../../../src/core/views/compiled-filter.ts";
 import { ViewRegistry } from "../../../src/core/views/view-registry.ts";
+import { filterBytes } from "../../../src/core/views/view-size.ts";
 import { FilterSchema } from "../../../src/protocol/filter.ts";
 
 const compile = (filter: unknown) => new CompiledFilter(FilterSchema.parse(filter));
@@ -23,4 +24,12 @@ it("one user with a long entry does not make a large view look too large for oth
     expect(estimate).toBeGreaterThan(0.85 * bytes);
     expect(estimate).toBeLessThan(1.05 * bytes);
   }
+});
+
+it("a filter is charged for the values that it names", () => {
+  const values = Array.from({ length: 16 }, (_, i) => `${i}`.padEnd(512, "x"));
+  const plain = filterBytes(compile({}));
+  const bytes = filterBytes(compile({ custom: { a: values, b: values, c: values, d: values } }));
+  // In its set and in the key of the filter.
+  expect(bytes - plain).toBeGreaterThan(4 * 16 * 2 * 512);
 });

@@ -1,7 +1,7 @@
 import type { Target } from "../fuzz.ts";
 import { connection } from "./connection.ts";
 import { filter, http } from "./http.ts";
-import { entry, fact } from "./log.ts";
+import { entry, fact, profile } from "./log.ts";
 import { decoder, sdk } from "./protocol.ts";
 import { settings } from "./settings.ts";
 import { token } from "./token.ts";
@@ -15,5 +15,6 @@ export const TARGETS: readonly Target[] = [
   token,
   connection,
   fact,
+  profile,
   entry,
 ];

@@ -4,19 +4,23 @@ import type { HttpResponse, RequestHeaders } from "../../../src/server/http/exch
 import { nodeRoutes } from "../../../src/server/http/node-routes.ts";
 import { presenceRoutes } from "../../../src/server/http/presence-api.ts";
 import { createRouter } from "../../../src/server/http/router.ts";
+import { INDEXED } from "../../model/arbitraries.ts";
 import { askRouter, UNLIMITED } from "../../support/http-handler.ts";
 import type { Random } from "../../support/random.ts";
 import type { Outcome, Target } from "../fuzz.ts";
 import { mutateText, nearTo } from "../mutate.ts";
-import { isFilter } from "../rules.ts";
+import { isCovered, isFilter } from "../rules.ts";
 import { FILTERS, WORDS } from "../samples.ts";
 import { parse } from "./protocol.ts";
 import { APP_ID, SECRET, World } from "./world.ts";
 
-const world = new World({
-  HTTP_REQUESTS_PER_SECOND: "10000000",
-  MAX_CONNECTS_PER_SECOND: "1000000",
-});
+const world = new World(
+  {
+    HTTP_REQUESTS_PER_SECOND: "10000000",
+    MAX_CONNECTS_PER_SECOND: "1000000",
+  },
+  { indexedCustom: INDEXED },
+);
 const { presence } = world;
 for (const [i, userId] of ["alice", "bob", "__proto__"].entries()) {
   const connection = { onSessionTaken: () => {} };
@@ -136,7 +140,8 @@ export const filter: Target = {
     checkAnswer(body);
     checkAnswer(query);
     const json = parse(text);
-    const expected = text === "" || (json !== undefined && isFilter(json.value)) ? 200 : 400;
+    const isGood = json !== undefined && isFilter(json.value) && isCovered(json.value, INDEXED);
+    const expected = text === "" || isGood ? 200 : 400;
     assert.deepEqual([body.status, query.status], [expected, expected]);
     return expected === 200 ? "taken" : "refused";
   },

@@ -1,12 +1,19 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { Session } from "../../../src/core/sessions/session.ts";
-import { encodeRow, parseRecord, readRecord } from "../../../src/server/cluster/record.ts";
+import {
+  encodeProfile,
+  encodeRow,
+  isOfProfile,
+  parseRecord,
+  readProfile,
+  readRecord,
+} from "../../../src/server/cluster/record.ts";
 import { parseEntry } from "../../../src/server/cluster/redis-entry.ts";
 import type { Outcome, Target } from "../fuzz.ts";
 import { nearTo } from "../mutate.ts";
-import { isFact } from "../rules.ts";
-import { FACTS, WORDS } from "../samples.ts";
+import { isFact, isProfileFact } from "../rules.ts";
+import { FACTS, PROFILES, WORDS } from "../samples.ts";
 import { parse } from "./protocol.ts";
 
 /** An entry of the cluster's log about one session. */
@@ -28,6 +35,23 @@ export const fact: Target = {
     assert(again?.kind === "row");
     assert.equal(JSON.stringify(again.session), JSON.stringify(read.session));
     assert.equal(again.session.state.custom, state.custom);
+    return "taken";
+  },
+};
+
+/** An entry of the cluster's log about one user. */
+export const profile: Target = {
+  name: "profile",
+  inputs: 50_000,
+  make: nearTo(PROFILES, WORDS),
+  check(input): Outcome {
+    const parsed = parseRecord(input);
+    const read = parsed && isOfProfile(parsed) ? readProfile(parsed) : undefined;
+    assert.equal(read !== undefined, isProfileFact(parse(input)?.value));
+    if (read === undefined) return "refused";
+    // Writing it again gives the same entry.
+    const again = readProfile(parseRecord(encodeProfile(parsed!.appId, read.userId, read.profile, 9))!);
+    assert.equal(JSON.stringify(again), JSON.stringify(read));
     return "taken";
   },
 };

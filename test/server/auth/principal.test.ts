@@ -1,7 +1,13 @@
 import { expect, it } from "vitest";
 import { CompiledFilter } from "../../../src/core/views/compiled-filter.ts";
 import { FilterSchema } from "../../../src/protocol/filter.ts";
-import { type Grant, mayWatch, type Principal } from "../../../src/server/auth/principal.ts";
+import {
+  BACK_END,
+  type Grant,
+  mayAskAbout,
+  mayWatch,
+  type Principal,
+} from "../../../src/server/auth/principal.ts";
 
 const user = (grant: Grant): Principal => ({ kind: "user", userId: "alice", grant, exp: undefined });
 const SOME = user({
@@ -27,4 +33,12 @@ it.each<[unknown, boolean]>([
   expect(mayWatch(SOME, compiled)).toBe(isAllowed);
   expect(mayWatch(user({ kind: "all" }), compiled)).toBe(true);
   expect(mayWatch({ kind: "app", exp: undefined }, compiled)).toBe(true);
+});
+
+it("a client may ask about its own user and about granted ones", () => {
+  for (const principal of [BACK_END, user({ kind: "all" })])
+    expect(mayAskAbout(principal, ["alice", "carol"])).toBe(true);
+  for (const userIds of [[], ["alice"], ["bob", "alice"]]) expect(mayAskAbout(SOME, userIds)).toBe(true);
+  for (const userIds of [["carol"], ["alice", "carol"], ["c1"]])
+    expect(mayAskAbout(SOME, userIds)).toBe(false);
 });

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
-import { expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
+import { NO_PROFILE, type Profile } from "../../../src/core/sessions/profile.ts";
 import {
   MAX_OWNERSHIP_NUMBER,
   NEW_SESSION,
@@ -7,12 +8,15 @@ import {
   type Session,
 } from "../../../src/core/sessions/session.ts";
 import { SessionRow } from "../../../src/core/sessions/session-row.ts";
+import { DEFAULT_STATUS } from "../../../src/core/sessions/status.ts";
 import { UserRow } from "../../../src/core/sessions/user-row.ts";
 import {
   type ConfirmedOp,
   decideAfterReload,
   decideConfirmation,
+  decideProfile,
   decideRecord,
+  decideUnheardProfile,
   decideWithoutRow,
   decideWithoutSession,
   type Knowledge,
@@ -226,4 +230,48 @@ it("the epoch of a takeover stays at the largest number once it is there", () =>
   const session = sessionOf(undefined, true, MAX_OWNERSHIP_NUMBER);
   const effect = decideRecord(inLog(MAX_OWNERSHIP_NUMBER), session, overriding);
   expect(effect).toEqual({ do: "outbid", appId: "app", session, epoch: MAX_OWNERSHIP_NUMBER });
+});
+
+describe("profiles", () => {
+  const profileAt = (version: number, text?: string): Profile => ({
+    status: { ...DEFAULT_STATUS, text },
+    lastSeenAt: undefined,
+    version,
+    usedAt: 0,
+  });
+  const KNOWN = profileAt(5, "known");
+  const received = (source: "log" | "scan", profile: Profile) => ({
+    source,
+    writer: "other",
+    ...OF_SESSION_ID,
+    record: { kind: "profile" as const, userId: "alice", profile },
+  });
+  const unheard = (profile: Profile, node: Knowledge) =>
+    decideUnheardProfile("app", "alice", "key", profile, node);
+  const writes = { do: "writeProfile", appId: "app", userId: "alice", profile: KNOWN };
+  const applies = (profile: Profile) => ({ do: "applyProfile", appId: "app", userId: "alice", profile });
+
+  const ROWS: [row: string, effect: Effect, expected: object][] = [
+    ...(["log", "scan"] as const).flatMap((source): [string, Effect, object][] => [
+      ["P1", decideProfile(received(source, profileAt(6)), KNOWN), applies(profileAt(6))],
+      ["P1", decideProfile(received(source, profileAt(5, "x")), KNOWN), applies(profileAt(5, "x"))],
+      ["P1", decideProfile(received(source, profileAt(1, "x")), NO_PROFILE), applies(profileAt(1, "x"))],
+      ["P3", decideProfile(received(source, profileAt(5, "known")), KNOWN), IGNORE],
+    ]),
+    ["P2", decideProfile(received("scan", profileAt(4, "x")), KNOWN), writes],
+    ["P3", decideProfile(received("log", profileAt(4, "x")), KNOWN), IGNORE],
+    ["P4", unheard(KNOWN, knowing()), writes],
+    ["P5", unheard(KNOWN, knowing({ hasHeard: true })), IGNORE],
+    ["P5", unheard(KNOWN, knowing({ hasUnconfirmedWrite: true })), IGNORE],
+    ["P5", unheard(profileAt(5), knowing()), IGNORE],
+  ];
+
+  it.each(ROWS)("are decided as the table says: %s", (_, effect, expected) =>
+    expect(effect).toEqual(expected),
+  );
+
+  it("have a case for each row", () => {
+    const rows = [...HEAD.matchAll(/^ \* \| (P\d+) \|/gm)].map(([, row]) => row);
+    expect(new Set(ROWS.map(([row]) => row))).toEqual(new Set(rows));
+  });
 });

@@ -422,6 +422,8 @@ describe.skipIf(!hasRedis())("a node and its Redis", () => {
     const alice = await a.gateway.connect("alice");
     const sessionId = await alice.open({});
     await until(async () => (await users(b)).length === 1);
+    alice.send({ type: "status", availability: "busy" });
+    await until(async () => "alice" in (await b.gateway.query({ status: ["busy"] })));
     const again = await b.gateway.connect("alice");
     expect(await again.ask({ type: "open", kind: "widget", sessionId })).toMatchObject({ resumed: true });
     // Also while Redis is full, and to ask how much memory it has.

@@ -1,8 +1,18 @@
 import { describe, expect, it } from "vitest";
+import { NO_PROFILE, type Profile } from "../../../src/core/sessions/profile.ts";
 import { NEW_SESSION, patchState, type Session } from "../../../src/core/sessions/session.ts";
 import { SessionRow } from "../../../src/core/sessions/session-row.ts";
+import { DEFAULT_STATUS } from "../../../src/core/sessions/status.ts";
 import { UserRow } from "../../../src/core/sessions/user-row.ts";
-import { encodeRow, parseRecord, readRecord } from "../../../src/server/cluster/record.ts";
+import {
+  encodeProfile,
+  encodeRow,
+  isOfProfile,
+  parseRecord,
+  profileKey,
+  readProfile,
+  readRecord,
+} from "../../../src/server/cluster/record.ts";
 
 const origin = (lostAt?: number) => ({ opened: 5, owner: undefined, epoch: 1, lostAt });
 const sessionWith = (custom: Record<string, string>, lostAt?: number) =>
@@ -48,5 +58,54 @@ describe("the record of a session", () => {
     const fact = read(encodeRow("app", known), known);
     expect(fact).toMatchObject({ session: { state: { customBytes: 13 } } });
     expect(fact?.kind === "row" && fact.session.state.custom).toBe(known.custom);
+  });
+});
+
+describe("the record of a profile", () => {
+  const status = {
+    availability: "busy",
+    text: 'a "call"',
+    emoji: "📞",
+    expiresAt: 1_790_003_600_000,
+  } as const;
+  const profile: Profile = { status, lastSeenAt: 5, version: 1_832_960_000_000_001, usedAt: 6 };
+  const read = (text: string) => readProfile(parseRecord(text)!);
+
+  it("is read as it was written", () => {
+    for (const each of [profile, NO_PROFILE, { ...profile, status: { ...DEFAULT_STATUS, emoji: "x" } }]) {
+      const text = encodeProfile("app", "alice", each, 9);
+      expect(isOfProfile(parseRecord(text)!)).toBe(true);
+      expect(read(text)).toEqual({ kind: "profile", userId: "alice", profile: each });
+      // What the scripts in Redis read.
+      expect(text).toMatch(/"profile",\d+,9,/);
+    }
+  });
+
+  it.each([
+    [2, ""],
+    [2, 5],
+    [4, -1],
+    [4, 1.5],
+    [4, Number.MAX_SAFE_INTEGER + 1],
+    [6, "online"],
+    [6, null],
+    [7, "x".repeat(129)],
+    [7, "\n"],
+    [8, "x".repeat(33)],
+    [8, 1],
+    [9, "soon"],
+    [9, -1],
+    [10, 1e300],
+    [11, null],
+    [11, "x"],
+  ])("is not read with another value at %i: %j", (at, value) => {
+    const parts = JSON.parse(encodeProfile("app", "alice", profile, 9));
+    parts[at] = value;
+    expect(read(JSON.stringify(parts))).toBe(undefined);
+  });
+
+  it("has a key that is no id of a session, and no key of another user", () => {
+    const keys = [profileKey("a", "b"), profileKey('a","b', ""), profileKey("a", 'b"'), profileKey("ab", "")];
+    expect(new Set(keys).size).toBe(keys.length);
   });
 });

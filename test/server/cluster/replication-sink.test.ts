@@ -4,6 +4,7 @@ import { SessionRow } from "../../../src/core/sessions/session-row.ts";
 import { UserRow } from "../../../src/core/sessions/user-row.ts";
 import { createReplicationSink } from "../../../src/server/cluster/replication-sink.ts";
 import type { Replicator } from "../../../src/server/cluster/replicator.ts";
+import { httpSessionId } from "../../../src/server/gateway/http-session-id.ts";
 
 const sessionOf = (userId: string, owner?: string) =>
   new SessionRow("s", new UserRow(userId), "widget", NEW_SESSION, undefined, {
@@ -58,4 +59,11 @@ it("an end is forced for a session that was kicked, and for one of another node"
 it("whether sessions may end is for the cluster to say", () => {
   const { sink } = sinkAndWrites();
   expect([5, 6].map((now) => sink.canExpireSessions(now))).toEqual([false, true]);
+});
+
+it("a session that is written over HTTP wins against one with its id that another node has opened", () => {
+  const { sink, writes } = sinkAndWrites();
+  const sessionId = httpSessionId("alice", "bot");
+  sink.opened({ ...sessionOf("alice"), sessionId });
+  expect(writes).toEqual([["alice", "takeover", "app", sessionId, false]]);
 });

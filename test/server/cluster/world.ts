@@ -383,10 +383,11 @@ export class World {
     return rows;
   }
 
-  /** What users have declared, as a node knows it. */
+  /** What users have declared, as a node knows it. When that was used is not the same to the millisecond. */
   statuses(node: FakeNode): Record<string, unknown> {
     const known = [...node.appPresence.table.profiles].filter(([, profile]) => !isBlank(profile));
-    return Object.assign(Object.create(null), Object.fromEntries(known));
+    const said = known.map(([userId, { usedAt: _, ...profile }]) => [userId, profile]);
+    return Object.assign(Object.create(null), Object.fromEntries(said));
   }
 
   /** All nodes show the same, and it is what the sockets hold and nothing else. */

@@ -93,3 +93,19 @@ it.each<[readonly OpKind[], OpKind]>([
   buffer.restart();
   expect(buffer.makeBatch(0).ops.map(({ kind }) => kind)).toEqual([expected]);
 });
+
+it("a profile is written after the ends that came before it, and waits with them", () => {
+  const buffer = new WriteBuffer({ setEpoch: () => {} });
+  const profile = (text: string) =>
+    buffer.add("p", { kind: "profile", appId: "app", session: undefined, cause: "closed", text });
+  profile("invisible");
+  write(buffer, "forceEnd", "s1");
+  profile("erased");
+  expect(buffer.hasPending(false)).toBe(false);
+  expect(buffer.makeBatch(0, false).ops).toEqual([]);
+  expect(buffer.hasPending(true)).toBe(true);
+  expect(buffer.makeBatch(0).ops.map(({ kind, text }) => [kind, kind === "profile" ? text : ""])).toEqual([
+    ["forceEnd", ""],
+    ["profile", "erased"],
+  ]);
+});

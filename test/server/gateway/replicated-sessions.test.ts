@@ -2,6 +2,7 @@ import { expect, it } from "vitest";
 import { NEW_SESSION, type RemoteSession, type Session } from "../../../src/core/sessions/session.ts";
 import { App } from "../../../src/server/auth/app.ts";
 import { AppPresence } from "../../../src/server/gateway/app-presence.ts";
+import { httpSessionId } from "../../../src/server/gateway/http-session-id.ts";
 import type { SessionLife } from "../../../src/server/gateway/session-life.ts";
 import { readSettings } from "../../../src/server/settings/settings.ts";
 import { endlessTurn, testTelemetry } from "../../support/stubs.ts";
@@ -105,4 +106,21 @@ it("a session whose owner was lost counts as disconnected, and stops typing in t
   expect(session.ownership).toMatchObject({ owner: "other", lostAt: 1_000 });
   presence.run(time.now + limits.typingTimeoutMs);
   expect(session.isTyping).toBe(false);
+});
+
+it("a session with the id of an earlier one takes its place, and nobody sees the user leave", () => {
+  const { presence, apply } = setUp();
+  const id = httpSessionId("alice", "bot");
+  apply(id, remote({ epoch: 7 }));
+  apply("other", remote({ opened: 600 }));
+  const earlier = presence.table.get(id)!;
+  const order = () => presence.table.user("alice")!.sessions.map(({ sessionId }) => sessionId);
+  expect(order()).toEqual([id, "other"]);
+  apply(id, remote({ epoch: 8, state: { ...NEW_SESSION, hasFocus: true } }));
+  expect(presence.table.get(id)).toBe(earlier);
+  apply(id, remote({ epoch: 9, opened: 700 }));
+  expect(presence.table.get(id)).not.toBe(earlier);
+  expect(order()).toEqual(["other", id]);
+  apply(id, remote({ epoch: 10, opened: 700, kind: "background" }));
+  expect(presence.table.get(id)).toMatchObject({ kind: "background", ownership: { epoch: 10 } });
 });

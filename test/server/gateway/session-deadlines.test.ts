@@ -47,6 +47,7 @@ describe("the deadlines of sessions", () => {
       ending: 0,
       statuses: 0,
       forgetting: 0,
+      leases: 0,
     });
   });
 

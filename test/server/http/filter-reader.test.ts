@@ -1,4 +1,5 @@
 import { expect, it } from "vitest";
+import { App } from "../../../src/server/auth/app.ts";
 import {
   FilterReader,
   filterOfQuery,
@@ -6,7 +7,8 @@ import {
   type Parsed,
 } from "../../../src/server/http/filter-reader.ts";
 
-const reader = new FilterReader();
+const app = new App({ id: "app", secrets: ["x"], indexedCustom: ["team"] });
+const reader = new FilterReader(app);
 
 /** The conversation of a body, or the status of its refusal. It is read twice, the second time cached. */
 function read(body: Buffer | string, type?: string): unknown {
@@ -47,13 +49,18 @@ it("an unknown field is named, with the one that was probably meant", () => {
 });
 
 it("a stream takes its filter as one parameter, and no other", () => {
-  const of = (query: string) => reasons(filterOfQuery(query));
+  const of = (query: string) => reasons(filterOfQuery(app, query));
   expect(of("")).toBe("none");
   expect(of("filter=%7B%7D&expandUser=1")).toBe("none");
   expect(of("userIds=bob")).toEqual({ userIds: [expect.stringContaining("filter")] });
   expect(of("filters={}")).toEqual({ filters: ["is not known here: did you mean filter?"] });
   expect(of("filter={}&filter={}")).toEqual({ filter: ["must be there once"] });
-  expect(of("x=1&x=2&filter={}")).toEqual({ x: ["is not known here: there are filter"] });
+  expect(of("x=1&x=2&filter={}")).toEqual({ x: ["is not known here: there are filter, count"] });
+  expect(of("count=true&filter={}")).toBe("none");
+  expect(of("count=false")).toBe("none");
+  for (const count of ["", "1", "TRUE", "yes"])
+    expect(of(`count=${count}`)).toEqual({ count: ["must be true or false"] });
+  expect(of("count=true&count=true")).toEqual({ count: ["must be there once"] });
   expect(of("__proto__=1")).not.toBe("none");
   const many = Array.from({ length: 1_000 }, (_, i) => `x${i}=`).join("&");
   expect(Object.keys(of(many))).toHaveLength(10);
@@ -63,4 +70,26 @@ it("a filter does not stand in the URL where the body is read", () => {
   expect(misplacedFilter("")).toBeUndefined();
   expect(misplacedFilter("trace=1")).toBeUndefined();
   for (const query of ["userIds=bob", "a=b&filter={}"]) expect(misplacedFilter(query)?.status).toBe(400);
+});
+
+it("a filter on custom needs an index, ids or a conversation, and a back end may ask for invisible users", () => {
+  const parse = (filter: object) => reader.ofBody(Buffer.from(JSON.stringify(filter)), undefined);
+  const fields = (filter: object) => Object.keys(reasons(parse(filter)));
+  expect(fields({ custom: { mood: "x" } })).toEqual(["custom"]);
+  expect(fields({ custom: {} })).toEqual(["custom"]);
+  for (const more of [
+    { userIds: [] },
+    { selectedConversationId: null },
+    { custom: { mood: "x", team: "a" } },
+  ])
+    expect(reasons(parse({ custom: { mood: "x" }, ...more }))).toBe("none");
+  expect(parse({ includeInvisible: true })).toMatchObject({ ok: true, filter: { showsInvisible: true } });
+});
+
+it("a count is a filter of its own", () => {
+  const countReader = new FilterReader(app, true);
+  const body = Buffer.from("{}");
+  expect(countReader.ofBody(body, undefined)).toMatchObject({ ok: true, filter: { isCount: true } });
+  expect(reader.ofBody(body, undefined)).toMatchObject({ ok: true, filter: { isCount: false } });
+  expect(filterOfQuery(app, "count=true")).toMatchObject({ ok: true, filter: { isCount: true } });
 });

@@ -1,57 +1,21 @@
 import { describe, expect, it } from "vitest";
 import type { BodySink } from "../../../src/server/gateway/body-sink.ts";
 import type { Frame } from "../../../src/server/gateway/frame.ts";
-import { BodyWanted, type HttpResponse } from "../../../src/server/http/exchange.ts";
-import { presenceRoutes } from "../../../src/server/http/presence-api.ts";
-import { createRouter } from "../../../src/server/http/router.ts";
-import { bareNode } from "../../support/bare-node.ts";
-import { jsonOf, requestOf, UNLIMITED } from "../../support/http-handler.ts";
-import { testTelemetry } from "../../support/stubs.ts";
+import { appRoutes, NODE } from "../../support/app-routes.ts";
+import { jsonOf } from "../../support/http-handler.ts";
 
-const SECRET = "a secret of the app, long enough to be one";
 const MIB = 1024 * 1024;
-const NODE = {
-  nodeId: "node",
-  version: "1.2.3",
-  uptimeSeconds: 1,
-  rssBytes: 1,
-  heapUsedBytes: 1,
-  eventLoopDelayMs: { p50: 0, p99: 0, max: 0 },
-};
 
+/** The routes of an app with two users. */
 function api(env: Record<string, string> = {}) {
-  const refusals: string[] = [];
-  const telemetry = { ...testTelemetry(), refused: (refusal: string) => void refusals.push(refusal) };
-  const node = bareNode({ apps: [{ id: "app", secrets: [SECRET] }], env, telemetry });
-  const presence = node.presence("app")!;
+  const routes = appRoutes(env);
   const connection = { onSessionTaken: () => {} };
-  presence.transact(0, (sessions) => {
+  routes.presence.transact(0, (sessions) => {
     sessions.open("alice", "widget", { selectedConversationId: "c1" }, connection);
     sessions.open("alice", "background", {}, connection);
     sessions.open("bob", "widget", { selectedConversationId: "c2", isTyping: true }, connection);
   });
-  const handle = createRouter(
-    presenceRoutes(node, UNLIMITED, () => NODE),
-    UNLIMITED,
-  );
-  const ask = async (
-    method: string,
-    path: string,
-    { body = "", secret = SECRET as string | undefined, query = "" } = {},
-  ): Promise<HttpResponse> => {
-    const bytes = Buffer.from(body);
-    const authorization = secret && `Bearer ${secret}`;
-    const request = requestOf({
-      method,
-      path,
-      query,
-      contentLength: bytes.length,
-      headers: { authorization, "content-type": body === "" ? undefined : "application/json" },
-    });
-    const response = await handle(request, {});
-    return response instanceof BodyWanted ? await response.handle(bytes) : response;
-  };
-  return { ask, node, refusals, presence };
+  return routes;
 }
 
 describe("a query", () => {
@@ -80,27 +44,33 @@ describe("a query", () => {
   });
 });
 
-describe("a user", () => {
-  it("has a list of sessions, the background ones first", async () => {
-    const { ask } = api();
-    expect(jsonOf(await ask("GET", "/v1/app/users/alice/sessions"))).toEqual([
-      { isTyping: false, currentConversationId: null },
-      { isTyping: false, currentConversationId: "c1" },
-    ]);
-    expect(jsonOf(await ask("GET", "/v1/app/users/nobody/sessions"))).toEqual([]);
+describe("a count", () => {
+  const countOf = async (body: string, { ask } = api()) =>
+    jsonOf(await ask("POST", "/v1/app/presences/count", { body }));
+
+  it("is the number of users in the result, now", async () => {
+    expect(await countOf("")).toEqual({ data: { users: 2 } });
+    expect(await countOf('{"selectedConversationId":"c1","includeBackgroundSessions":true}')).toEqual({
+      data: { users: 1 },
+    });
+    expect((await api().ask("POST", "/v1/app/presences/count", { query: "userIds=bob" })).status).toBe(400);
   });
 
-  it("can be ended everywhere at once", async () => {
-    const { ask, presence } = api();
-    expect(jsonOf(await ask("DELETE", "/v1/app/users/alice/sessions"))).toEqual({ ended: 2 });
-    expect(presence.table.user("alice")).toBeUndefined();
-    expect(jsonOf(await ask("DELETE", "/v1/app/users/alice/sessions"))).toEqual({ ended: 0 });
-  });
-
-  it("has an id that is valid", async () => {
-    const response = await api().ask("GET", `/v1/app/users/${"x".repeat(256)}/sessions`);
-    expect(response.status).toBe(400);
-    expect(Object.keys(jsonOf(response).reasons)).toEqual(["userId"]);
+  it("of very many users takes several turns of the event loop", async () => {
+    const routes = api();
+    routes.presence.transact(0, (sessions) => {
+      for (let i = 0; i < 10_000; i++) sessions.open(`user-${i}`, "widget", {}, { onSessionTaken: () => {} });
+    });
+    let turns = 0;
+    let isOver = false;
+    const tick = () => {
+      turns++;
+      if (!isOver) setImmediate(tick);
+    };
+    tick();
+    expect(await countOf("{}", routes)).toEqual({ data: { users: 10_002 } });
+    isOver = true;
+    expect(turns).toBeGreaterThan(2);
   });
 });
 

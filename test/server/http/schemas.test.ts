@@ -23,7 +23,11 @@ const isA = (schema: { safeParse(value: unknown): { success: boolean } }, value:
 it("a result is users who are online, with their sessions", () => {
   expect(isA(Presences, { data: {} })).toBe(true);
   expect(isA(Presences, presence({ widgets: [SESSION] }))).toBe(true);
-  expect(isA(Presences, presence({ status: "away" }))).toBe(false);
+  expect(isA(Presences, presence({ status: "busy", statusText: "x", statusEmoji: "📞" }))).toBe(true);
+  expect(isA(Presences, presence({ status: "available" }))).toBe(false);
+  // What the filter's `fields` leave out.
+  expect(isA(Presences, { data: { alice: { status: "online" } } })).toBe(true);
+  expect(isA(Presences, presence({ widgets: [{ sessionId: "s" }] }))).toBe(true);
   expect(isA(Presences, presence({ widgets: [{ ...SESSION, custom: { n: 1 } }] }))).toBe(false);
   expect(isA(Presences, {})).toBe(false);
 });

@@ -1,0 +1,58 @@
+import type { AppConfig } from "../../src/server/auth/app.ts";
+import { BodyWanted, type HttpResponse } from "../../src/server/http/exchange.ts";
+import { presenceRoutes } from "../../src/server/http/presence-api.ts";
+import { createRouter } from "../../src/server/http/router.ts";
+import { bareNode } from "./bare-node.ts";
+import { requestOf, UNLIMITED } from "./http-handler.ts";
+import { testTelemetry } from "./stubs.ts";
+
+const SECRET = "a secret of the app, long enough to be one";
+
+export const NODE = {
+  nodeId: "node",
+  version: "1.2.3",
+  uptimeSeconds: 1,
+  rssBytes: 1,
+  heapUsedBytes: 1,
+  eventLoopDelayMs: { p50: 0, p99: 0, max: 0 },
+};
+
+export interface Asked {
+  readonly body?: string;
+  readonly query?: string;
+  /** Undefined: without credentials. */
+  readonly secret?: string | undefined;
+  readonly type?: string;
+}
+
+/** The routes of the app `app` on a node without sockets, whose clock stands at 0. */
+export function appRoutes(env: Record<string, string> = {}, app: Partial<AppConfig> = {}) {
+  const refusals: string[] = [];
+  const telemetry = { ...testTelemetry(), refused: (refusal: string) => void refusals.push(refusal) };
+  const node = bareNode({ apps: [{ id: "app", secrets: [SECRET], ...app }], env, telemetry });
+  const presence = node.presence("app")!;
+  const handle = createRouter(
+    presenceRoutes(node, UNLIMITED, () => NODE),
+    UNLIMITED,
+  );
+  const ask = async (
+    method: string,
+    path: string,
+    { body = "", query = "", secret = SECRET, type = "application/json" }: Asked = {},
+  ): Promise<HttpResponse> => {
+    const bytes = Buffer.from(body);
+    const request = requestOf({
+      method,
+      path,
+      query,
+      contentLength: bytes.length,
+      headers: {
+        authorization: secret && `Bearer ${secret}`,
+        "content-type": body === "" ? undefined : type,
+      },
+    });
+    const response = await handle(request, {});
+    return response instanceof BodyWanted ? await response.handle(bytes) : response;
+  };
+  return { ask, node, refusals, presence };
+}
