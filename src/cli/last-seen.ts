@@ -2,9 +2,8 @@ import type { Command } from "commander";
 import type { VisibleStatus } from "../protocol/wire.ts";
 import { readIds } from "./arguments.ts";
 import type { CliDependencies } from "./cli-dependencies.ts";
-import { CliError } from "./cli-error.ts";
 import { finish } from "./finish.ts";
-import { ApiError, callApi } from "./http-api.ts";
+import { callApi } from "./http-api.ts";
 import { localTime } from "./local-time.ts";
 import { addTargetOptions, findTarget } from "./target.ts";
 
@@ -35,7 +34,7 @@ Examples:
         method: "POST",
         path: "last-seen",
         body: { userIds },
-      }).catch(explain);
+      });
       if (json) {
         const { visibleJson } = await import("./terminal-text.ts");
         process.stdout.write(`${visibleJson(answer)}\n`);
@@ -52,11 +51,4 @@ async function render(userIds: ReadonlySet<string>, data: Readonly<Record<string
 
 function describe(seen: Seen): string {
   return "status" in seen ? `now (${seen.status})` : localTime(seen.lastSeenAt);
-}
-
-function explain(error: unknown): never {
-  if (!(error instanceof ApiError) || error.status !== 404) throw error;
-  throw new CliError(
-    "the gateway does not know this app, or the app does not keep when users were last seen (404)",
-  );
 }

@@ -14,7 +14,7 @@ describeInBrowser("the dashboard", (browser) => {
   const open = (fragment?: string) => DashboardPage.open(browser, gateway, fragment);
 
   beforeEach(async () => {
-    gateway = await TestGateway.start("ws");
+    gateway = await TestGateway.start("ws", { app: { lastSeen: true } });
     client = await gateway.connect();
     // Everyone except dave has a visible widget.
     await client.open({

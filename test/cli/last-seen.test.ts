@@ -40,6 +40,9 @@ test("--json prints the answer", async () => {
 });
 
 test("says that the app does not keep it", async () => {
-  api.answer = () => ({ status: 404, body: { errorCode: "NOT_FOUND" } });
-  await expect(lastSeen("bob")).rejects.toThrow("the app does not keep when users were last seen (404)");
+  api.answer = () => ({
+    status: 404,
+    body: { errorCode: "NOT_FOUND", reasons: { lastSeen: ["is not kept"] } },
+  });
+  await expect(lastSeen("bob")).rejects.toThrow("lastSeen: is not kept (NOT_FOUND, 404)");
 });

@@ -8,12 +8,13 @@ import type { DeclaredStatus } from "../model/status.ts";
 import { STATUS_TEXTS } from "../model/status.ts";
 import type { PresenceStore } from "../store/presence-store.ts";
 import { useTopic } from "../store/use-topic.ts";
-import { type LastSeen, UserFacts } from "../store/user-facts.ts";
+import { type AppFeatures, type LastSeen, UserFacts } from "../store/user-facts.ts";
 import { UserActions } from "./user-actions.tsx";
 import { UserStatus } from "./user-status.tsx";
 import { UserText } from "./user-text.tsx";
 
 interface Props {
+  readonly app: AppFeatures;
   readonly credentials: Credentials;
   readonly store: PresenceStore;
   readonly userId: string;
@@ -23,10 +24,10 @@ interface Props {
 }
 
 /** One user with all sessions that match the filter. They are live even while the page is paused. */
-export function DetailsPanel({ credentials, store, userId, onUser, onConversation, onClose }: Props) {
+export function DetailsPanel({ app, credentials, store, userId, onUser, onConversation, onClose }: Props) {
   useTopic(store.changed);
   useTopic(store.ticked);
-  const [facts] = useState(() => new UserFacts(credentials, userId));
+  const [facts] = useState(() => new UserFacts(credentials, userId, app));
   useTopic(facts.changed);
   useEffect(() => () => facts.close(), [facts]);
   useEffect(() => facts.renew(credentials), [facts, credentials]);

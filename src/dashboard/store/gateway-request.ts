@@ -10,7 +10,6 @@ export interface GatewayRequest {
   /** The user that it is about. In the query, because browsers change paths with an id such as `..`. */
   readonly userId?: string;
   readonly body?: object;
-  readonly signal?: AbortSignal;
 }
 
 /** The gateway refuses, or does not respond. The message is a sentence for the person at the page. */
@@ -31,10 +30,9 @@ export class GatewayRequestError extends Error {
  */
 export async function requestGateway<Body>(
   { appId, token }: Credentials,
-  { method, path, userId, body, signal }: GatewayRequest,
+  { method, path, userId, body }: GatewayRequest,
 ): Promise<Body> {
   const query = userId === undefined ? "" : `?${new URLSearchParams({ userId })}`;
-  const timeout = AbortSignal.timeout(TIMEOUT_MS);
   const response = await fetch(`${gatewayAddress()}/v1/${encodeURIComponent(appId)}/${path}${query}`, {
     method,
     headers: {
@@ -42,7 +40,7 @@ export async function requestGateway<Body>(
       ...(body !== undefined && { "content-type": "application/json" }),
     },
     ...(body !== undefined && { body: JSON.stringify(body) }),
-    signal: signal === undefined ? timeout : AbortSignal.any([signal, timeout]),
+    signal: AbortSignal.timeout(TIMEOUT_MS),
   }).catch(() => undefined);
   const answer: unknown = await response?.json().catch(() => undefined);
   if (response?.ok && answer !== undefined) return answer as Body;

@@ -6,23 +6,30 @@ import { Topic } from "./topic.ts";
 /** A user is there, or was at this time (milliseconds since 1970), or was never seen. */
 export type LastSeen = { readonly status: FilterStatus } | { readonly lastSeenAt: number } | "never";
 
+/** What the page has learnt about the app. The details of all users share it. */
+export interface AppFeatures {
+  /** False once the gateway has said that the app does not keep when users were last seen. */
+  keepsLastSeen: boolean;
+}
+
 const PERIOD_MS = 5_000;
 
 /** What the gateway keeps of one user beside the sessions. It is asked for while the page is visible. */
 export class UserFacts {
   readonly changed = new Topic();
   readonly #userId: string;
-  readonly #abort = new AbortController();
+  readonly #app: AppFeatures;
   #timer: ReturnType<typeof setInterval>;
   #credentials: Credentials;
   #declared: DeclaredStatus | undefined;
   #lastSeen: LastSeen | undefined;
-  #keepsLastSeen = true;
   #isAsking = false;
   #isWanted = false;
+  #isClosed = false;
 
-  constructor(credentials: Credentials, userId: string) {
+  constructor(credentials: Credentials, userId: string, app: AppFeatures) {
     this.#credentials = credentials;
+    this.#app = app;
     this.#userId = userId;
     this.#timer = this.#start();
   }
@@ -53,7 +60,7 @@ export class UserFacts {
 
   close(): void {
     clearInterval(this.#timer);
-    this.#abort.abort();
+    this.#isClosed = true;
   }
 
   #start(): ReturnType<typeof setInterval> {
@@ -65,7 +72,7 @@ export class UserFacts {
 
   async #ask(): Promise<void> {
     this.#isAsking = true;
-    while (this.#isWanted && !this.#abort.signal.aborted) {
+    while (this.#isWanted && !this.#isClosed) {
       this.#isWanted = false;
       const { token } = this.#credentials;
       try {
@@ -87,13 +94,12 @@ export class UserFacts {
       method: "GET",
       path: "users/status",
       userId: this.#userId,
-      signal: this.#abort.signal,
     });
     return data;
   }
 
   async #askLastSeen(): Promise<LastSeen | undefined> {
-    if (!this.#keepsLastSeen) return undefined;
+    if (!this.#app.keepsLastSeen) return undefined;
     try {
       const { data } = await requestGateway<{
         readonly data: Readonly<Record<string, Exclude<LastSeen, string>>>;
@@ -101,12 +107,11 @@ export class UserFacts {
         method: "POST",
         path: "last-seen",
         body: { userIds: [this.#userId] },
-        signal: this.#abort.signal,
       });
       return Object.hasOwn(data, this.#userId) ? data[this.#userId]! : "never";
     } catch (error) {
       if (!(error instanceof GatewayRequestError && error.status === 404)) throw error;
-      this.#keepsLastSeen = false;
+      this.#app.keepsLastSeen = false;
       return undefined;
     }
   }

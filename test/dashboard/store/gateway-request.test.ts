@@ -58,14 +58,3 @@ it.each([
   await expect(request).rejects.toThrow(GatewayRequestError);
   await expect(request).rejects.toMatchObject({ message, status });
 });
-
-it("ends with its signal", async () => {
-  const abort = new AbortController();
-  respond.mockImplementation(
-    (_url, { signal }) =>
-      new Promise((_, reject) => signal!.addEventListener("abort", () => reject(signal!.reason))),
-  );
-  const request = requestGateway(credentials, { method: "GET", path: "stats", signal: abort.signal });
-  abort.abort();
-  await expect(request).rejects.toThrow("does not respond");
-});

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
-import { UserFacts } from "../../../src/dashboard/store/user-facts.ts";
+import { type AppFeatures, UserFacts } from "../../../src/dashboard/store/user-facts.ts";
 import { fakeFrames } from "./fake-frames.ts";
 
 const PERIOD_MS = 5_000;
@@ -7,6 +7,7 @@ const respond = vi.fn<(url: string, init: RequestInit) => Promise<Response>>();
 const page = { hidden: false };
 const busy = { availability: "busy", text: "x" };
 let facts: UserFacts;
+let app: AppFeatures;
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
@@ -15,6 +16,7 @@ beforeEach(() => {
   vi.stubGlobal("fetch", respond);
   fakeFrames();
   page.hidden = false;
+  app = { keepsLastSeen: true };
 });
 afterEach(() => {
   facts.close();
@@ -32,7 +34,7 @@ function answer(status: object, seen: object | undefined): void {
 }
 
 function open(userId = "alice"): void {
-  facts = new UserFacts({ token: "a.b.c", appId: "shop" }, userId);
+  facts = new UserFacts({ token: "a.b.c", appId: "shop" }, userId, app);
 }
 
 it("knows the declared status and when the user was last seen", async () => {
@@ -59,6 +61,12 @@ it("no longer asks when the user was last seen if the app does not keep it", asy
   expect(respond).toHaveBeenCalledTimes(2);
   vi.advanceTimersByTime(PERIOD_MS);
   expect(respond).toHaveBeenCalledTimes(3);
+  // Nor of the next user.
+  facts.close();
+  respond.mockClear();
+  open("bob");
+  await vi.waitFor(() => expect(facts.declared).toEqual(busy));
+  expect(respond).toHaveBeenCalledOnce();
 });
 
 it("has one request of each kind under way, however often it is asked to refresh", async () => {
