@@ -91,7 +91,7 @@ describe("what a session says", () => {
     expect(updates()).toHaveLength(count);
   });
 
-  it("to a socket that takes nothing: waits, and is folded", async () => {
+  it("to a socket that takes nothing: waits, and becomes one message", async () => {
     const { session, socket, updates } = await withSession();
     socket.bufferedAmount = 1_000_000;
     for (let i = 0; i < 100; i++) {

@@ -12,7 +12,7 @@ import {
   APP_TOKEN_FACTOR,
   CLOSE_TIMEOUT_MS,
   MAX_BYTES_BEFORE_CONNECT,
-  STRANGER_PER_SECOND,
+  NEWCOMER_PER_SECOND,
 } from "./gateway-config.ts";
 import type { GatewayNode, ManagedConnection } from "./gateway-node.ts";
 import { KEEPS_NO_LAST_SEEN, lastSeenOf } from "./last-seen.ts";
@@ -78,7 +78,7 @@ export class Connection implements SocketListener, ManagedConnection, Reply {
     this.#admitted = admitted;
     this.#newcomer = newcomer;
     this.sendQueue = new SendQueue(socket, limits.maxBufferedBytes, this, node.pageTurns);
-    this.#rateLimiter = new RateLimiter(Math.min(STRANGER_PER_SECOND, limits.messagesPerSecond), now);
+    this.#rateLimiter = new RateLimiter(Math.min(NEWCOMER_PER_SECOND, limits.messagesPerSecond), now);
     this.#sessions = new SocketSessions(presence, this, limits.maxSessionsPerSocket);
     this.#connectBy = now + limits.connectTimeoutMs;
     presence.sockets++;

@@ -51,8 +51,9 @@ describe("a filter on an indexed value", () => {
       return view;
     });
     const lookedAt = (change: Change | undefined) => {
+      looks = 0;
       if (change !== undefined) views.markDirty(change, 0);
-      return looks - (looks = 0);
+      return looks;
     };
     const state = (custom: Record<string, string>, patch = {}) => ({ ...NEW_SESSION, custom, ...patch });
     const open = (custom: Record<string, string>) => {
