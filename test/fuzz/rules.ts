@@ -122,7 +122,7 @@ function isSession(message: Raw): boolean {
 export function isClientMessage(message: unknown): boolean {
   if (!isObject(message)) return false;
   const { type, id, sessionId, userId, kind, filter, since, count, view, token } = message;
-  const needsId = type === "subscribe" || type === "query";
+  const needsId = type === "subscribe" || type === "query" || type === "last_seen";
   if (!(isCount(id) || (isAbsent(id) && !needsId))) return false;
   if (!isAbsent(sessionId) && ["open", "update", "close"].includes(type as string) && !isId(sessionId))
     return false;
@@ -148,6 +148,8 @@ export function isClientMessage(message: unknown): boolean {
       return isFilter(filter) && (isAbsent(count) || isFlag(count));
     case "status":
       return (isAbsent(userId) || isId(userId)) && isStatus(message);
+    case "last_seen":
+      return isListOf(message.userIds, 0, 1_000, isId);
     case "unsubscribe":
       return isId(view);
     case "connect":

@@ -51,6 +51,7 @@ const clientMessage = fc
         expiresInMs: expiresInMs && 1_000 * expiresInMs,
       })),
     ),
+    fc.tuple(fc.record({ type: type("last_seen"), id: messageId, userIds: fc.array(id, { maxLength: 3 }) })),
     fc.tuple(fc.record({ type: type("unsubscribe"), view: id })),
     fc.tuple(fc.record({ type: type("query"), id: messageId, filter, count: maybe(fc.boolean()) })),
     fc.tuple(fc.record({ type: fc.constantFrom("connect", "refresh"), token: fc.constantFrom("", "a.b.c") })),

@@ -112,3 +112,19 @@ export const step = fc.oneof(
   },
 );
 export type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
+
+/** What only HTTP can do: to write a session without a socket, and to erase a user. */
+export const httpStep = fc.oneof(
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      do: fc.constant("write" as const),
+      userId,
+      key: fc.constantFrom("a", "b"),
+      kind: fc.constantFrom("widget" as const, "background" as const),
+      fields,
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant("erase" as const), userId }) },
+);
+export type HttpStep = typeof httpStep extends fc.Arbitrary<infer T> ? T : never;

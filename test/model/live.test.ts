@@ -20,9 +20,14 @@ const MAX_SESSIONS = 4;
 const ALICE = "alice";
 /** Over a socket a status lasts for at least a second. */
 const LONGER = 5;
-const DEFAULT = { availability: null, text: null, emoji: null, expiresInMs: null };
 
 const RUNS = Number(process.env.LIVE_RUNS ?? 25);
+
+/** Holds the sessions that are written over HTTP. They live longer than any run. */
+const HTTP = { key: "" };
+const TTL_MS = 3_600_000;
+const userPath = (userId: string) => `/v1/${APP}/users/${encodeURIComponent(userId)}`;
+const statusOf = (value: unknown) => (value as { status: string }).status;
 
 /** A live node on a clock that the test turns, beside the oracle. Every step goes over a socket or HTTP. */
 class LiveWorld {
@@ -49,7 +54,7 @@ class LiveWorld {
     for (let i = 0; i < SOCKETS; i++) this.#sockets.push(await this.#gateway.connect());
   }
 
-  async do(step: arbitraries.Step): Promise<void> {
+  async do(step: arbitraries.Step | arbitraries.HttpStep): Promise<void> {
     const oracle = this.#oracle;
     const now = this.#clock.time;
     const session =
@@ -84,6 +89,7 @@ class LiveWorld {
       case "resume": {
         if (session === undefined) break;
         const { sessionId, userId, kind } = session;
+        if (isWritten(session)) break;
         const answer = await socket.ask({ type: "open", userId, kind, sessionId, ...step.fields });
         expect(answer).toMatchObject({ type: "opened", sessionId, resumed: true });
         if (session.connection !== undefined && session.connection !== socket) {
@@ -94,13 +100,21 @@ class LiveWorld {
         oracle.update(session, step.fields as Fields, now);
         break;
       }
-      case "kick": {
+      case "write":
+        await this.#write(step);
+        break;
+      case "kick":
+      case "erase": {
         const theirs = oracle.sessions.filter((each) => each.userId === step.userId);
-        const path = `/v1/${APP}/users/${encodeURIComponent(step.userId)}/sessions`;
-        expect((await this.#gateway.http("DELETE", path)).json).toEqual({ ended: theirs.length });
+        const isErased = step.do === "erase";
+        const path = isErased ? userPath(step.userId) : `${userPath(step.userId)}/sessions`;
+        const ended = { ended: theirs.length };
+        const { json } = await this.#gateway.http("DELETE", path);
+        expect(json).toEqual(isErased ? { ...ended, erased: true } : ended);
+        if (isErased) oracle.statuses.delete(step.userId);
         for (const each of theirs) {
           const { sessionId } = each;
-          if (each.connection !== undefined) {
+          if (each.connection !== undefined && !isWritten(each)) {
             const closed = await (each.connection as TestClient).take(
               (message) => message.sessionId === sessionId,
             );
@@ -150,6 +164,36 @@ class LiveWorld {
     await this.compare();
   }
 
+  /** Opens or patches a session over HTTP. Its kind cannot change. */
+  async #write({ userId, key, kind, fields }: Extract<arbitraries.HttpStep, { do: "write" }>): Promise<void> {
+    const oracle = this.#oracle;
+    const now = this.#clock.time;
+    const known = oracle.sessions.find(
+      (each) => each.userId === userId && isWritten(each) && (each.connection as typeof HTTP).key === key,
+    );
+    const path = `${userPath(userId)}/sessions/${key}`;
+    const { status, json } = await this.#gateway.http("PUT", path, { kind, ...fields, ttlMs: TTL_MS });
+    if (known !== undefined && known.kind !== kind) {
+      expect([status, Object.keys(json.reasons)]).toEqual([400, ["kind"]]);
+      return;
+    }
+    const evicted = known === undefined ? oracle.sessionToEvict(userId, MAX_SESSIONS) : undefined;
+    if (evicted === "full") {
+      expect([status, json.errorCode]).toEqual([429, "LIMIT_REACHED"]);
+      return;
+    }
+    if (evicted !== undefined) oracle.end(evicted);
+    const { sessionId, created } = json.data;
+    expect(created).toBe(known === undefined);
+    if (known === undefined) {
+      const connection = Object.assign(Object.create(HTTP), { key });
+      oracle.open(sessionId, userId, kind, fields as Fields, connection, now);
+    } else {
+      expect(sessionId).toBe(known.sessionId);
+      oracle.update(known, fields as Fields, now);
+    }
+  }
+
   async #onSession(
     session: OracleSession | undefined,
     type: string,
@@ -158,6 +202,10 @@ class LiveWorld {
   ): Promise<void> {
     if (session?.connection === undefined) return;
     const { sessionId } = session;
+    if (isWritten(session)) {
+      expect(await this.#watcher.ask({ type, sessionId, ...fields })).toMatchObject({ code: "NOT_FOUND" });
+      return;
+    }
     const answer = await (session.connection as TestClient).ask({ type, sessionId, ...fields });
     expect(answer.type).not.toBe("error");
     apply();
@@ -191,6 +239,9 @@ class LiveWorld {
       assert.deepEqual(plain((await this.#watcher.ask({ type: "query", filter })).data), expected);
       const { users } = await this.#watcher.ask({ type: "query", filter, count: true });
       assert.equal(users, Object.keys(expected).length);
+      const counted = await this.#gateway.http("POST", `/v1/${APP}/presences/count`, filter);
+      assert.deepEqual(counted.json, { data: { users } });
+      await this.#compareCheck(filter);
       // A user sees no invisible user but oneself, and oneself only without a look at others.
       const { includeInvisible: _, ...visible } = filter;
       const isOwn = visible.userIds?.length === 1 && visible.userIds[0] === ALICE;
@@ -201,6 +252,12 @@ class LiveWorld {
     }
     expect((await this.#gateway.http("GET", `/v1/${APP}/stats`)).json).toMatchObject(this.#oracle.counts());
     for (const userId of arbitraries.USERS) {
+      const { text, emoji, ...rest } = this.#oracle.statusOf(userId);
+      const status = { ...rest, text: text || undefined, emoji: emoji || undefined };
+      assert.deepEqual(
+        (await this.#gateway.http("GET", `${userPath(userId)}/status`)).json,
+        JSON.parse(JSON.stringify({ data: status })),
+      );
       const own = this.#oracle.query({ userIds: [userId], includeBackgroundSessions: true })[userId] as
         | { backgroundSessions: OracleSession[]; widgets: OracleSession[] }
         | undefined;
@@ -217,6 +274,26 @@ class LiveWorld {
         })),
       );
     }
+  }
+
+  /** A check of everybody, in the order asked, twice each. */
+  async #compareCheck({ userIds: _ids, status: _status, fields: _fields, ...filter }: OracleFilter) {
+    const userIds = ["nobody", ...arbitraries.USERS];
+    const body = { userIds: [...userIds, ...userIds], filter };
+    const { data } = (await this.#gateway.http("POST", `/v1/${APP}/presences/check`, body)).json;
+    const result = this.#oracle.query(filter);
+    const online = this.#oracle.query({ includeBackgroundSessions: true });
+    const absent = userIds.filter((userId) => !(userId in result));
+    const statuses = absent.filter((userId) => userId in online);
+    assert.deepEqual(
+      data.present,
+      userIds.filter((userId) => userId in result),
+    );
+    assert.deepEqual(data.absent, absent);
+    assert.deepEqual(
+      Object.entries(data.statuses),
+      statuses.map((userId) => [userId, statusOf(online[userId])]),
+    );
   }
 
   /** Intervals end; then every watched view, built from snapshot and diffs, is what a query answers. */
@@ -240,13 +317,18 @@ class LiveWorld {
 
   async end(): Promise<void> {
     const { node } = this.#gateway;
-    for (const userId of arbitraries.USERS) await this.#watcher.ask({ type: "status", userId, ...DEFAULT });
+    for (const userId of arbitraries.USERS) await this.#gateway.http("DELETE", userPath(userId));
     for (const client of [...this.#sockets, this.#watcher, this.#alice]) client.terminate();
     await until(() => node.debugCounts().managedConnections === 0);
     for (let i = 0; i < 3; i++) this.advance(IDLE_VIEW_MS);
     const leftovers = { ...node.debugCounts(), ...this.#gateway.presence().debugCounts() };
     expect(leftovers).toEqual(Object.fromEntries(Object.keys(leftovers).map((name) => [name, 0])));
   }
+}
+
+/** Whether a session is written over HTTP. */
+function isWritten({ connection }: OracleSession): boolean {
+  return typeof connection === "object" && connection !== null && Object.getPrototypeOf(connection) === HTTP;
 }
 
 function plain(data: Record<string, unknown>): Record<string, unknown> {
@@ -279,7 +361,13 @@ describe.each(TRANSPORTS)("a live node over %s", (transport) => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(arbitraries.filter, { minLength: 1, maxLength: 3 }),
-        fc.array(arbitraries.step, { maxLength: 40, size: "max" }),
+        fc.array(
+          fc.oneof(
+            { weight: 6, arbitrary: arbitraries.step },
+            { weight: 1, arbitrary: arbitraries.httpStep },
+          ),
+          { maxLength: 40, size: "max" },
+        ),
         async (filters, steps) => {
           const world = new LiveWorld(gateway, clock, filters);
           await world.start();

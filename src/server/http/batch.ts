@@ -13,6 +13,17 @@ type Operation = z.output<typeof Batch>[number];
 const ALWAYS_FITS_CHARS = 4_096;
 const TOO_LONG = errorResponse(413, { batch: ["the answers are too long together: ask for this one alone"] });
 
+/** What no route of a batch reads. */
+const NO_HEADERS: HttpRequest["headers"] = {
+  "accept-encoding": undefined,
+  authorization: undefined,
+  "content-encoding": undefined,
+  "content-type": undefined,
+  "last-event-id": undefined,
+  host: undefined,
+  "x-forwarded-for": undefined,
+};
+
 /**
  * The route that runs several requests of an app one after another. `handle`: the routes that may be in it.
  */
@@ -62,12 +73,16 @@ function requestOf(
 ): HttpRequest {
   const [path = "", ...query] = target.split("?");
   return {
-    ...http,
     method,
     path: `/v1/${encodeURIComponent(presence.app.id)}${path}`,
     query: query.join("?"),
-    headers: { ...http.headers, "content-type": "application/json" },
+    headers: {
+      ...NO_HEADERS,
+      authorization: http.headers.authorization,
+      "content-type": "application/json",
+    },
     contentLength: body === undefined ? 0 : http.contentLength,
+    isForwarded: http.isForwarded,
     isCounted,
     address: () => http.address(),
     authorized: () => {},

@@ -92,7 +92,7 @@ async function ask(request: Request): Promise<HttpResponse> {
 }
 
 function checkAnswer({ status, headers, body }: HttpResponse): void {
-  assert([200, 308, 400, 401, 404, 405, 415, 426].includes(status), `status ${status}`);
+  assert([200, 308, 400, 401, 404, 405, 415, 426, 429].includes(status), `status ${status}`);
   assert.equal(headers["x-content-type-options"], "nosniff");
   for (const [name, value] of Object.entries(headers)) assert.match(`${name}: ${value}`, /^[\t -~]+$/);
   if (status < 400) return;
@@ -152,6 +152,14 @@ const PATHS = [
   "/v1/test-app/presences/stream",
   "/v1/test-app/users/alice/sessions",
   "/v1/test-app/users/%F0%9F%91%A9/sessions",
+  "/v1/test-app/users/alice/sessions/key",
+  "/v1/test-app/users/sessions",
+  "/v1/test-app/users/alice/status",
+  "/v1/test-app/users/alice",
+  "/v1/test-app/presences/count",
+  "/v1/test-app/presences/check",
+  "/v1/test-app/last-seen",
+  "/v1/test-app/batch",
   "/v1/test-app/stats",
   "/v1/test-app/node",
   "/v1/test-app/realtime",
@@ -185,6 +193,21 @@ const VALUES: Record<keyof RequestHeaders, readonly string[]> = {
   "x-forwarded-for": ["127.0.0.1", "1.2.3.4, 5.6.7.8"],
 };
 const near = nearTo(FILTERS, WORDS);
+/** Bodies of the other routes. */
+const nearOthers = nearTo(
+  [
+    { userIds: ["alice", "bob"], filter: { hasFocus: true, custom: { mood: "calm" } } },
+    { userIds: [] },
+    { availability: "busy", text: "in a call", emoji: null, expiresInMs: 1_000 },
+    { kind: "widget", isTyping: true, isIdle: false, custom: { a: null }, ttlMs: 1_000 },
+    [
+      [1, "GET", "/stats"],
+      ["two", "POST", "/presences/count", { isTyping: true }],
+      [3, "GET", "/users/alice/status"],
+    ],
+  ],
+  WORDS,
+);
 
 /** A request as text: its line, its headers, an empty line, its body. */
 function make(random: Random): string {
@@ -199,10 +222,10 @@ function make(random: Random): string {
     const value = random.pick(VALUES[name]);
     lines.push(`${name}: ${random.oneIn(4) ? mutateText(random, value).replaceAll("\n", "") : value}`);
   }
-  return `${lines.join("\n")}\n\n${random.oneIn(2) ? near(random) : ""}`;
+  return `${lines.join("\n")}\n\n${random.oneIn(2) ? random.pick([near, nearOthers])(random) : ""}`;
 }
 
-/** A complete request, as far as the transports accept it. Only a kick may change anything. */
+/** A complete request, as far as the transports accept it. Only what is there to change something may. */
 export const http: Target = {
   name: "http",
   inputs: 50_000,
@@ -225,8 +248,8 @@ export const http: Target = {
     const before = world.state();
     const answer = await ask(request);
     checkAnswer(answer);
-    // Restores rows that a kick has ended, because the next inputs need them.
-    if (method === "DELETE" && answer.status === 200) return "taken";
+    const mayChange = method === "DELETE" || method === "PUT" || request.path.endsWith("/batch");
+    if (mayChange && answer.status === 200) return "taken";
     assert.equal(world.state(), before);
     return answer.status < 400 ? "taken" : "refused";
   },
