@@ -24,7 +24,7 @@ interface Checked {
 export function addCheck(program: Command, dependencies: CliDependencies): void {
   const check = program
     .command("check")
-    .summary("ask which of some users are there: whom to notify?")
+    .summary("ask which users to notify")
     .description(
       "Asks which of these users are there, and what the status of the others is, as far as they have a " +
         "session. So a push can be spared those who look, and those who do not want to be disturbed.",

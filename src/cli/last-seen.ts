@@ -12,7 +12,7 @@ type Seen = { readonly status: VisibleStatus } | { readonly lastSeenAt: number }
 export function addLastSeen(program: Command, dependencies: CliDependencies): void {
   const lastSeen = program
     .command("last-seen")
-    .summary("ask when users were there the last time")
+    .summary("ask when users were last there")
     .description(
       "Asks when others saw these users the last time. The app must keep that ('lastSeen': true in APPS).",
     )

@@ -38,7 +38,7 @@ Examples:
 export function addStatus(program: Command, dependencies: CliDependencies): void {
   const status = program
     .command("status")
-    .summary("see, set or reset what a user declares: busy, away, …")
+    .summary("a user's declared status: busy, away, …")
     .description("The status that a user has declared, with text and emoji. It outlives the user's sessions.")
     .helpCommand("help [command]", "print help for a command")
     .addHelpText("after", AFTER);

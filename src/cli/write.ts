@@ -36,7 +36,7 @@ const MAX_TTL_MS = 3_600_000;
 export function addWrite(program: Command, dependencies: CliDependencies): void {
   const write = program
     .command("write")
-    .summary("show a user as present, without a socket: “an agent is typing”")
+    .summary("show a user as present, without a socket")
     .description(
       "Writes a session of a user over HTTP and keeps it until you end the command (Ctrl-C). If the command " +
         "dies, the session ends by itself after its time to live. A session that a back end ends meanwhile " +
