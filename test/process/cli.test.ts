@@ -42,7 +42,10 @@ async function expectError(args: readonly string[], expected: RegExp, environmen
 
 describe("help", () => {
   it.each<[string[], RegExp]>([
-    [["help"], /serve .*\n(?:.*\n)?.*token .*\n.*query .*\n.*watch .*\n(?:.*\n)*.*status .*\n(?:.*\n)*.*crowd /],
+    [
+      ["help"],
+      /serve .*\n(?:.*\n)?.*token .*\n.*query .*\n.*watch .*\n(?:.*\n)*.*status .*\n(?:.*\n)*.*crowd /,
+    ],
     [["serve", "--help"], /DIFF_INTERVAL_MS .*\(50\)\n/],
     [["help", "token"], /user .*\n(?:.*\n)*.*app .*\n/],
     [["token", "user", "--help"], /--read-conversation <id\.\.\.>/],
