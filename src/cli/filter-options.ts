@@ -1,5 +1,7 @@
 import { type Command, Option } from "commander";
 import type { PresenceFilter } from "../client/types.ts";
+import type { VisibleStatus } from "../protocol/wire.ts";
+import { type Pairs, readPairs } from "./arguments.ts";
 import { CliError } from "./cli-error.ts";
 
 export interface FilterOptions {
@@ -11,22 +13,41 @@ export interface FilterOptions {
   readonly typing?: true;
   readonly notTyping?: true;
   readonly background?: true;
+  readonly status?: VisibleStatus[];
+  readonly custom?: Pairs;
+  readonly invisible?: true;
   readonly filter?: string;
 }
 
-/** Adds the options for the users and sessions to match. */
-export function addFilterOptions(command: Command): Command {
-  const single = ["user", "conversation", "focused", "notFocused", "typing", "notTyping", "background"];
-  return command
-    .optionsGroup("Who is asked for (everyone with a visible widget, unless you say otherwise):")
-    .option("-u, --user <id...>", "only these users")
+const STATUSES = ["online", "idle", "away", "busy", "dnd"] as const satisfies VisibleStatus[];
+const EVERYONE = "Who is asked for (everyone with a visible widget, unless you say otherwise):";
+const OF_USERS = "What is asked of them (a visible widget, unless you say otherwise):";
+
+/**
+ * Adds the options for the users and sessions to match. If arguments name the users, none of the options
+ * does, and none is about a status.
+ */
+export function addFilterOptions(command: Command, hasUserArguments = false): Command {
+  const single = [
+    ...(hasUserArguments ? [] : ["user", "status"]),
+    ...["conversation", "focused", "notFocused", "typing", "notTyping", "background", "custom", "invisible"],
+  ];
+  command.optionsGroup(hasUserArguments ? OF_USERS : EVERYONE);
+  if (!hasUserArguments) command.option("-u, --user <id...>", "only these users");
+  command
     .option("-c, --conversation <id>", "who has this conversation selected")
     .option("--no-conversation", "who has none selected")
     .addOption(new Option("--focused", "who looks at it: the widget has the focus").conflicts("notFocused"))
     .option("--not-focused", "who does not look at it")
     .addOption(new Option("--typing", "who types").conflicts("notTyping"))
     .option("--not-typing", "who does not type")
+    .option("--custom <name=value...>", "whose custom field has this value, or one of several", readPairs);
+  if (!hasUserArguments) {
+    command.addOption(new Option("--status <status...>", "who has one of these statuses").choices(STATUSES));
+  }
+  return command
     .option("--background", "also users without a visible widget, and background sessions that match")
+    .option("--invisible", "also users whose status is invisible")
     .addOption(
       new Option("--filter <json>", "all of it as JSON, as the HTTP API takes it").conflicts(single),
     );
@@ -53,6 +74,7 @@ function toFilter(options: FilterOptions): unknown {
     }
   }
   const { user, conversation, focused, notFocused, typing, notTyping, background } = options;
+  const { status, custom, invisible } = options;
   return {
     ...(user !== undefined && { userIds: user }),
     ...(conversation !== undefined && {
@@ -61,5 +83,8 @@ function toFilter(options: FilterOptions): unknown {
     ...((focused || notFocused) && { hasFocus: focused === true }),
     ...((typing || notTyping) && { isTyping: typing === true }),
     ...(background && { includeBackgroundSessions: true }),
+    ...(status !== undefined && { status }),
+    ...(custom !== undefined && { custom: Object.fromEntries(custom) }),
+    ...(invisible && { includeInvisible: true }),
   };
 }

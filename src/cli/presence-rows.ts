@@ -1,36 +1,63 @@
 import type { PresenceSession, PresenceSnapshot, PresenceValue } from "../client/types.ts";
 
-export const HEADER = ["USER", "CONVERSATION", "FOCUS", "TYPING", "WIDGETS", "BACKGROUND"] as const;
+export const HEADER = ["USER", "STATUS", "CONVERSATION", "FOCUS", "TYPING", "WIDGETS", "BACKGROUND"] as const;
+
+/** A filter with `fields` leaves out fields of the sessions, or the sessions. */
+interface Listed {
+  readonly widgets?: readonly Partial<PresenceSession>[];
+  readonly backgroundSessions?: readonly Partial<PresenceSession>[];
+}
+
+/** The sessions that a filter lists, and which of their users do what. */
+export function sessionsOf(value: PresenceValue) {
+  const { widgets = [], backgroundSessions = [] }: Listed = value;
+  const all = [...widgets, ...backgroundSessions];
+  return {
+    widgets,
+    backgroundSessions,
+    conversations: conversations(all),
+    hasFocus: all.some(({ hasFocus }) => hasFocus),
+    isTyping: all.some(({ isTyping }) => isTyping),
+  };
+}
 
 /** The table cells of a user. */
-export function toRow(userId: string, { widgets, backgroundSessions }: PresenceValue): readonly string[] {
-  const sessions = [...widgets, ...backgroundSessions];
-  const mark = (has: (session: PresenceSession) => boolean) => (sessions.some(has) ? "yes" : "-");
+export function toRow(userId: string, value: PresenceValue): readonly string[] {
+  const sessions = sessionsOf(value);
+  const mark = (has: boolean) => (has ? "yes" : "-");
   return [
     userId,
-    conversations(sessions),
-    mark(({ hasFocus }) => hasFocus),
-    mark(({ isTyping }) => isTyping),
-    String(widgets.length),
-    String(backgroundSessions.length),
+    statusOf(value),
+    sessions.conversations,
+    mark(sessions.hasFocus),
+    mark(sessions.isTyping),
+    String(sessions.widgets.length),
+    String(sessions.backgroundSessions.length),
   ];
 }
 
-/** The description of a user in one line. */
-export function toPhrase({ widgets, backgroundSessions }: PresenceValue): string {
-  const sessions = [...widgets, ...backgroundSessions];
+/** The description of a user in one line. That somebody is online needs no word. */
+export function toPhrase(value: PresenceValue): string {
+  const { widgets, conversations: names, hasFocus, isTyping } = sessionsOf(value);
+  const status = statusOf(value);
   return [
-    conversations(sessions),
-    sessions.some(({ hasFocus }) => hasFocus) && "focus",
-    sessions.some(({ isTyping }) => isTyping) && "typing",
+    names,
+    hasFocus && "focus",
+    isTyping && "typing",
     widgets.length === 0 && "background",
+    status !== "online" && status,
   ]
     .filter(Boolean)
     .join(", ");
 }
 
-function conversations(sessions: readonly PresenceSession[]): string {
-  const ids = sessions.flatMap(({ selectedConversationId: id }) => (id === null ? [] : [id]));
+/** The status of a user with emoji and text: `busy 🎧 In a meeting`. */
+export function statusOf({ status, statusEmoji, statusText }: PresenceValue): string {
+  return [status, statusEmoji, statusText].filter(Boolean).join(" ");
+}
+
+function conversations(sessions: readonly Partial<PresenceSession>[]): string {
+  const ids = sessions.flatMap(({ selectedConversationId }) => selectedConversationId ?? []);
   return [...new Set(ids)].join(", ") || "-";
 }
 

@@ -1,12 +1,18 @@
 import { Command, CommanderError } from "commander";
+import { addCheck } from "./check.ts";
 import type { CliDependencies } from "./cli-dependencies.ts";
 import { CliError } from "./cli-error.ts";
+import { addCount } from "./count.ts";
 import { addCrowd } from "./crowd.ts";
+import { addErase } from "./erase.ts";
 import { endWithReader } from "./finish.ts";
+import { addLastSeen } from "./last-seen.ts";
 import { addQuery } from "./query.ts";
 import { addServe } from "./serve.ts";
+import { addStatus } from "./status.ts";
 import { addToken } from "./token.ts";
 import { addWatch } from "./watch.ts";
+import { addWrite } from "./write.ts";
 
 const AFTER = `
 Without a command it serves. A first run:
@@ -14,8 +20,8 @@ Without a command it serves. A first run:
   $ npx presence-gateway crowd 200            in another terminal: simulated users
   $ npx presence-gateway watch                in a third one: who is there, live
 
-Exit codes: 0 done (query: somebody matches), 1 query: nobody matches, or serve: could not start,
-2 wrong usage, or no answer from the gateway.`;
+Exit codes: 0 done (query, count: somebody matches; check: all are there), 1 the answer is no, or serve could
+not start, 2 wrong usage, or no answer from the gateway.`;
 
 /** The command line as a tree of commands. The code of a command is loaded only when it runs. */
 export function createProgram(dependencies: CliDependencies): Command {
@@ -33,6 +39,12 @@ export function createProgram(dependencies: CliDependencies): Command {
   addToken(program, dependencies);
   addQuery(program, dependencies);
   addWatch(program, dependencies);
+  addCount(program, dependencies);
+  addCheck(program, dependencies);
+  addLastSeen(program, dependencies);
+  addStatus(program, dependencies);
+  addWrite(program, dependencies);
+  addErase(program, dependencies);
   addCrowd(program, dependencies);
   return program;
 }

@@ -1,6 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { idProblem, MAX_TOKEN_LENGTH } from "../protocol/rules.ts";
+import { MAX_TOKEN_LENGTH } from "../protocol/rules.ts";
 import type { TokenClaims } from "../server/auth/mint.ts";
+import { readId, readIds } from "./arguments.ts";
 import type { CliDependencies } from "./cli-dependencies.ts";
 import { CliError } from "./cli-error.ts";
 import { parseDuration } from "./duration.ts";
@@ -103,14 +104,4 @@ function readExpires(text: string): TokenOptions["expires"] {
   if (seconds === undefined)
     throw new InvalidArgumentError("It must be such as 90s, 15m, 1h, 7d or 2w, or never.");
   return seconds;
-}
-
-function readId(text: string): string {
-  const problem = idProblem(text);
-  if (problem !== undefined) throw new InvalidArgumentError(`It ${problem}.`);
-  return text;
-}
-
-function readIds(text: string, previous: readonly string[] = []): readonly string[] {
-  return [...previous, readId(text)];
 }

@@ -3,7 +3,7 @@ import type { Connection } from "./connection.ts";
 import type { PresenceError } from "./errors.ts";
 import { UPDATE_INTERVAL_MS } from "./limits.ts";
 import { repeatDelay } from "./retry.ts";
-import type { HandledMessage, LastSeenQuestion } from "./server-message.ts";
+import type { HandledMessage } from "./server-message.ts";
 
 export type Answer = Extract<
   HandledMessage,
@@ -13,7 +13,7 @@ export type Answer = Extract<
 type WithoutId<Message> = Message extends unknown ? Omit<Message, "id"> : never;
 
 /** A message whose id is not known yet. */
-export type Unnumbered = WithoutId<ClientMessage | LastSeenQuestion>;
+export type Unnumbered = WithoutId<ClientMessage>;
 
 export interface Request {
   readonly message: Unnumbered;

@@ -3,19 +3,7 @@ import type { ServerMessage } from "../protocol/wire.ts";
 import { protocolError } from "./errors.ts";
 
 /** The answer `pong` says nothing that is used: that anything arrives is enough. */
-export type HandledMessage = Exclude<ServerMessage, { readonly type: "pong" | "last_seen" }> | LastSeenAnswer;
-
-export interface LastSeenQuestion {
-  readonly type: "last_seen";
-  readonly id: number;
-  readonly userIds: readonly string[];
-}
-/** `lastSeen` checks it. */
-export interface LastSeenAnswer {
-  readonly type: "last_seen";
-  readonly id: number;
-  readonly data: unknown;
-}
+export type HandledMessage = Exclude<ServerMessage, { readonly type: "pong" }>;
 
 /** What is about the connection, and not about what it is for. */
 type Control = "connected" | "token_expiring" | "draining";

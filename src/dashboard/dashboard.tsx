@@ -14,6 +14,7 @@ import { TopBar } from "./parts/top-bar.tsx";
 import { NodePoll } from "./store/node-poll.ts";
 import { PresenceStore } from "./store/presence-store.ts";
 import { useDashboardState } from "./store/use-dashboard-state.ts";
+import type { AppFeatures } from "./store/user-facts.ts";
 
 interface Props {
   readonly credentials: Credentials;
@@ -27,6 +28,7 @@ export function Dashboard({ credentials, onRenew, onSignOut }: Props) {
   const [state, changeState] = useDashboardState();
   const [store] = useState(() => new PresenceStore(credentials, state));
   const [poll] = useState(() => new NodePoll(credentials));
+  const [app] = useState((): AppFeatures => ({ keepsLastSeen: true }));
   const [selected, setSelected] = useState<string | undefined>();
   useEffect(
     () => () => {
@@ -73,6 +75,7 @@ export function Dashboard({ credentials, onRenew, onSignOut }: Props) {
         {selected !== undefined && (
           <DetailsPanel
             key={selected}
+            app={app}
             credentials={credentials}
             store={store}
             userId={selected}

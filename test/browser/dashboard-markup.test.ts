@@ -38,7 +38,7 @@ describeInBrowser("texts of users in the dashboard", (browser) => {
   let gateway: TestGateway;
   const dialogs: string[] = [];
   beforeEach(async () => {
-    gateway = await TestGateway.start("ws");
+    gateway = await TestGateway.start("ws", { app: { lastSeen: true } });
     dialogs.length = 0;
   });
   afterEach(() => gateway.stop());

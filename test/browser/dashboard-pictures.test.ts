@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, it } from "vitest";
 import { NEW_SESSION } from "../../src/core/sessions/session.ts";
-import type { SessionPatch } from "../../src/protocol/wire.ts";
+import type { SessionPatch, StatusPatch } from "../../src/protocol/wire.ts";
 import { describeInBrowser } from "../support/browser.ts";
 import { DashboardPage } from "../support/dashboard.ts";
 import { TestGateway } from "../support/gateway.ts";
@@ -34,6 +34,13 @@ const PAGES = [
   "/help/returns",
   "/checkout",
 ];
+/** Of every 20 users, the first ones have these. */
+const STATUSES: readonly StatusPatch[] = [
+  { availability: "busy", emoji: "🎧", text: "In a meeting" },
+  { availability: "away", text: "Lunch" },
+  { availability: "dnd" },
+  { emoji: "🌴", text: "Back on Monday" },
+];
 const PLANS = ["free", "team", "business"];
 
 const pictures = describe.runIf(process.env.PICTURES !== undefined);
@@ -41,7 +48,10 @@ pictures("pictures", () => {
   describeInBrowser("of the dashboard", (browser) => {
     let gateway: TestGateway;
     beforeEach(async () => {
-      gateway = await TestGateway.start("ws", { app: { id: APP_ID }, env: { DIFF_INTERVAL_MS: "0" } });
+      gateway = await TestGateway.start("ws", {
+        app: { id: APP_ID, lastSeen: true },
+        env: { DIFF_INTERVAL_MS: "0" },
+      });
       mkdirSync(FOLDER, { recursive: true });
     });
     afterEach(() => gateway.stop());
@@ -124,6 +134,12 @@ class Crowd {
     if (Math.random() < 0.8) this.#open(userId, "widget", { custom, ...activity() });
     if (Math.random() < 0.1) this.#open(userId, "widget", { custom, selectedConversationId: conversation() });
     if (!this.#here.includes(userId)) this.#here.push(userId);
+    const status = STATUSES[n % 20];
+    if (status === undefined) return;
+    const presence = this.#gateway.presence(APP_ID);
+    presence.transact(this.#gateway.node.clock.now(), ({ profiles }) =>
+      profiles.replaceStatus(userId, status),
+    );
   }
 
   act(times: number): void {

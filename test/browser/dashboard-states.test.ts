@@ -7,6 +7,8 @@ import { appToken, forge } from "../support/forge.ts";
 import { TestGateway } from "../support/gateway.ts";
 
 const THEMES = ["light", "dark"] as const;
+/** So that the details of a user cause no 404. */
+const WITH_LAST_SEEN = { app: { lastSeen: true } };
 const PHONE = { width: 360, height: 740 };
 
 describeInBrowser("the dashboard's states", (browser) => {
@@ -51,7 +53,7 @@ describeInBrowser("the dashboard's states", (browser) => {
       ["a token that has expired", () => appToken({ exp: 1_000_000_000 })],
     ])("%s: says so, and how to go on", async (_name, makeToken) => {
       browser.allow(/401|WebSocket/);
-      gateway = await TestGateway.start("ws");
+      gateway = await TestGateway.start("ws", WITH_LAST_SEEN);
       const page = await browser.open(`${gateway.url}/dashboard/#token=${makeToken()}`);
       await expect.poll(() => page.locator(".status-pill").textContent()).toBe("No rights");
       expect(await page.locator(".notice").textContent()).toMatch(/No rights.*another app token/);
@@ -63,7 +65,7 @@ describeInBrowser("the dashboard's states", (browser) => {
     });
 
     it("a user's token is not even sent", async () => {
-      gateway = await TestGateway.start("ws");
+      gateway = await TestGateway.start("ws", WITH_LAST_SEEN);
       const token = await gateway.token({ tokenType: "user", sub: "alice", read: "all" });
       const page = await browser.open(`${gateway.url}/dashboard/#token=${token}`);
       await expect.poll(() => page.getByRole("alert").textContent()).toContain("for one user");
@@ -84,7 +86,7 @@ describeInBrowser("the dashboard's states", (browser) => {
     const seconds = () => Math.floor(Date.now() / 1000);
 
     it("before it ends: the page says so ten minutes before, and takes the next one", async () => {
-      gateway = await TestGateway.start("ws");
+      gateway = await TestGateway.start("ws", WITH_LAST_SEEN);
       populate(gateway, ["alice"]);
       const claims = { tokenType: "app" } as const;
       const soon = await gateway.token(claims, seconds() + 590);
@@ -108,7 +110,7 @@ describeInBrowser("the dashboard's states", (browser) => {
 
     it("after it has ended: the page keeps what it shows, and goes on from there", async () => {
       browser.allow(/401|WebSocket/);
-      gateway = await TestGateway.start("ws");
+      gateway = await TestGateway.start("ws", WITH_LAST_SEEN);
       populate(gateway, ["alice"]);
       const short = await gateway.token({ tokenType: "app" }, seconds() + 2);
       const page = await browser.open(`${gateway.url}/dashboard/#token=${short}`);
@@ -132,7 +134,7 @@ describeInBrowser("the dashboard's states", (browser) => {
 
     it("after a refusal: the page goes on with one that is good", async () => {
       browser.allow(/401|WebSocket/);
-      gateway = await TestGateway.start("ws");
+      gateway = await TestGateway.start("ws", WITH_LAST_SEEN);
       populate(gateway, ["alice"]);
       const bad = forge({ key: "another secret, as long as the real one" });
       const page = await browser.open(`${gateway.url}/dashboard/#token=${bad}`);
@@ -145,7 +147,7 @@ describeInBrowser("the dashboard's states", (browser) => {
   });
 
   it("failed: an invalid filter is reported, and another filter works", async () => {
-    gateway = await TestGateway.start("ws");
+    gateway = await TestGateway.start("ws", WITH_LAST_SEEN);
     populate(gateway, ["alice"]);
     const dashboard = await DashboardPage.open(browser, gateway, `conversation=${"x".repeat(300)}`);
     await dashboard.expectStatus("Failed");
@@ -158,7 +160,7 @@ describeInBrowser("the dashboard's states", (browser) => {
 
   describe.each(THEMES)("in %s", (colorScheme) => {
     it("axe finds nothing serious: sign-in, empty, full, with details, with a filter", async () => {
-      gateway = await TestGateway.start("ws");
+      gateway = await TestGateway.start("ws", WITH_LAST_SEEN);
       const { page: form } = await openForm(colorScheme);
       await form.getByRole("button", { name: "Sign in" }).click();
       expect(await accessibilityProblems(form)).toEqual([]);
@@ -193,7 +195,7 @@ describeInBrowser("the dashboard's states", (browser) => {
   }
 
   it("the theme is the system's, or the chosen one, which is remembered", async () => {
-    gateway = await TestGateway.start("ws");
+    gateway = await TestGateway.start("ws", WITH_LAST_SEEN);
     const dashboard = await DashboardPage.open(browser, gateway, "", { colorScheme: "dark" });
     const { page } = dashboard;
     const theme = () => page.evaluate("document.documentElement.dataset.theme");
@@ -209,7 +211,7 @@ describeInBrowser("the dashboard's states", (browser) => {
   });
 
   it("on a phone the first user is on the screen, and filter and charts unfold", async () => {
-    gateway = await TestGateway.start("ws");
+    gateway = await TestGateway.start("ws", WITH_LAST_SEEN);
     populate(gateway, numbered(50), { selectedConversationId: "c1" });
     const dashboard = await DashboardPage.open(browser, gateway, "user=user-1", { viewport: PHONE });
     const { page } = dashboard;
@@ -236,7 +238,7 @@ describeInBrowser("the dashboard's states", (browser) => {
   });
 
   it("20,000 conversations: the page contains few rows", async () => {
-    gateway = await TestGateway.start("ws");
+    gateway = await TestGateway.start("ws", WITH_LAST_SEEN);
     const presence = gateway.presence();
     presence.transact(gateway.node.clock.now(), (sessions) => {
       for (const userId of numbered(20_000)) {
@@ -254,7 +256,7 @@ describeInBrowser("the dashboard's states", (browser) => {
   });
 
   it("on a phone nothing is wider than the page", async () => {
-    gateway = await TestGateway.start("ws");
+    gateway = await TestGateway.start("ws", WITH_LAST_SEEN);
     const long = "x".repeat(255);
     populate(gateway, [...numbered(50), long], {
       selectedConversationId: long,
@@ -277,7 +279,7 @@ describeInBrowser("the dashboard's states", (browser) => {
   });
 
   it("20,000 users: the page contains few rows, and all rows are reachable", async () => {
-    gateway = await TestGateway.start("ws");
+    gateway = await TestGateway.start("ws", WITH_LAST_SEEN);
     populate(gateway, numbered(20_000), { selectedConversationId: "c1" });
     const dashboard = await DashboardPage.open(browser, gateway);
     const { page, grid, rows } = dashboard;
@@ -307,7 +309,7 @@ describeInBrowser("the dashboard's states", (browser) => {
   });
 
   it("20,000 users with many changes: the page keeps scrolling and contains few rows", async () => {
-    gateway = await TestGateway.start("ws");
+    gateway = await TestGateway.start("ws", WITH_LAST_SEEN);
     populate(gateway, numbered(20_000), { selectedConversationId: "c1" });
     const dashboard = await DashboardPage.open(browser, gateway);
     const { page, grid } = dashboard;

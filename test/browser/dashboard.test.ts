@@ -14,7 +14,7 @@ describeInBrowser("the dashboard", (browser) => {
   const open = (fragment?: string) => DashboardPage.open(browser, gateway, fragment);
 
   beforeEach(async () => {
-    gateway = await TestGateway.start("ws");
+    gateway = await TestGateway.start("ws", { app: { lastSeen: true } });
     client = await gateway.connect();
     // Everyone except dave has a visible widget.
     await client.open({
@@ -85,18 +85,36 @@ describeInBrowser("the dashboard", (browser) => {
     await dashboard.expectUsers("alice", "bob", "carol");
     const textOf = (userId: string) => dashboard.row(userId).locator(".cell").allTextContents();
     const before = expect.stringMatching(/^before \d\d:\d\d:\d\d$/);
-    expect(await textOf("alice")).toEqual(["alice", "focused", "c1", "1 widget", "plan gold", before, "–"]);
-    expect(await textOf("bob")).toEqual(["bob", "typing", "c1+1", "2 widgets", "", before, "–"]);
-    expect(await textOf("carol")).toEqual(["carol", "on screen", "none", "1 widget", "", before, "–"]);
+    expect(await textOf("alice")).toEqual([
+      "alice",
+      "online",
+      "focused",
+      "c1",
+      "1 widget",
+      "plan gold",
+      before,
+      "–",
+    ]);
+    expect(await textOf("bob")).toEqual(["bob", "online", "typing", "c1+1", "2 widgets", "", before, "–"]);
+    expect(await textOf("carol")).toEqual([
+      "carol",
+      "online",
+      "on screen",
+      "none",
+      "1 widget",
+      "",
+      before,
+      "–",
+    ]);
     await dashboard.expectStatus("Live");
     const erin = await client.open({ userId: "erin", selectedConversationId: "c3" });
     await dashboard.expectUsers("alice", "bob", "carol", "erin");
-    const [since, changed] = (await textOf("erin")).slice(5);
+    const [since, changed] = (await textOf("erin")).slice(6);
     expect(since).toMatch(/^\d\d:\d\d:\d\d$/);
     expect(changed).toBe(since);
     await expect.poll(() => dashboard.row("erin").getAttribute("class")).toMatch(/marked-/);
     await client.ask({ type: "update", sessionId: erin, hasFocus: true });
-    await expect.poll(async () => (await textOf("erin"))[1]).toBe("focused");
+    await expect.poll(async () => (await textOf("erin"))[2]).toBe("focused");
     await client.ask({ type: "close", sessionId: erin });
     await dashboard.expectUsers("alice", "bob", "carol");
   });
@@ -199,7 +217,7 @@ describeInBrowser("the dashboard", (browser) => {
     const details = dashboard.details;
     // The page saw erin come into the conversation. Since when erin is online, it has not seen.
     await expect.poll(() => details.textContent()).toMatch(/In it since\d\d:\d\d:\d\d \(\d+ s\)/);
-    expect(await details.textContent()).toMatch(/Online since before \d\d:\d\d:\d\d \(over \d+ s\)/);
+    expect(await details.textContent()).toMatch(/Online sincebefore \d\d:\d\d:\d\d \(over \d+ s\)/);
   });
 
   it("another filter keeps the list of who entered and left, and marks its place", async () => {
@@ -225,12 +243,12 @@ describeInBrowser("the dashboard", (browser) => {
     await expect
       .poll(() => rows.allTextContents())
       .toEqual([
-        "c12 users2 focused1 typingalicebob typing",
-        "c22 users0 focused0 typingbobdave",
-        "none1 user0 focused0 typingcarol",
+        "c12 users2 available2 focused1 typingalicebob typing",
+        "c22 users2 available0 focused0 typingbobdave",
+        "none1 user1 available0 focused0 typingcarol",
       ]);
     await page.getByRole("searchbox").fill("dave");
-    await expect.poll(() => rows.allTextContents()).toEqual(["c21 user0 focused0 typingdave"]);
+    await expect.poll(() => rows.allTextContents()).toEqual(["c21 user1 available0 focused0 typingdave"]);
     await page.getByRole("searchbox").fill("");
     await rows.first().getByRole("button", { name: "alice" }).click();
     await expect.poll(() => dashboard.details.getByRole("heading").textContent()).toBe("alice");
@@ -355,7 +373,7 @@ describeInBrowser("the dashboard", (browser) => {
     await header("User").getByRole("button").click();
     await dashboard.expectUsers("carol", "bob", "alice");
     expect(await header("User").getAttribute("aria-sort")).toBe("descending");
-    await header("Status").getByRole("button").click();
+    await header("Attention").getByRole("button").click();
     await dashboard.expectUsers("bob", "alice", "carol");
     await header("Sessions").getByRole("button").click();
     await header("Sessions").getByRole("button").click();
@@ -497,6 +515,8 @@ describeInBrowser("the dashboard", (browser) => {
     await page.keyboard.press("Home");
     await page.keyboard.press("ArrowDown");
     expect(await activeText()).toBe("bob");
+    await page.keyboard.press("ArrowRight");
+    expect(await activeText()).toBe("online");
     await page.keyboard.press("ArrowRight");
     expect(await activeText()).toBe("typing");
     // The active cell follows its user.

@@ -12,23 +12,37 @@ const snapshotOf = (...ids: string[]) => new Map(ids.map((id) => [id, someone()]
 describe("toRow", () => {
   test("has a cell for each column", () => {
     const row = toRow("alice", inRoom("c1", { hasFocus: true }));
-    expect(row).toEqual(["alice", "c1", "yes", "-", "1", "0"]);
+    expect(row).toEqual(["alice", "online", "c1", "yes", "-", "1", "0"]);
     expect(row).toHaveLength(HEADER.length);
   });
 
   test("names each conversation of the user once", () => {
     const { widgets } = inRoom("c1", { isTyping: true });
     const value = { ...inRoom("c2"), widgets: [...widgets, ...widgets, ...inRoom("c2").widgets] };
-    expect(toRow("alice", value)).toEqual(["alice", "c1, c2", "-", "yes", "3", "0"]);
+    expect(toRow("alice", value)).toEqual(["alice", "online", "c1, c2", "-", "yes", "3", "0"]);
   });
 
   test("shows a background session without a conversation", () => {
-    expect(toRow("alice", onlyBackground)).toEqual(["alice", "-", "-", "-", "0", "1"]);
+    expect(toRow("alice", onlyBackground)).toEqual(["alice", "online", "-", "-", "-", "0", "1"]);
+  });
+
+  test("shows the status with emoji and text", () => {
+    const value = { ...inRoom("c1"), status: "busy", statusText: "In a meeting", statusEmoji: "🎧" } as const;
+    expect(toRow("alice", value)[1]).toBe("busy 🎧 In a meeting");
+  });
+
+  test("shows what there is if the filter leaves out fields or sessions", () => {
+    const withoutSessions = { status: "away" } as PresenceValue;
+    expect(toRow("alice", withoutSessions)).toEqual(["alice", "away", "-", "-", "-", "0", "0"]);
+    const some = { status: "online", widgets: [{ hasFocus: true }], backgroundSessions: [] };
+    expect(toRow("alice", some as unknown as PresenceValue).slice(2)).toEqual(["-", "yes", "-", "1", "0"]);
   });
 });
 
 test.each([
   [inRoom("c1"), "c1"],
+  [{ ...inRoom("c1"), status: "idle" } as const, "c1, idle"],
+  [{ ...inRoom("c1"), statusText: "Back soon" }, "c1, online Back soon"],
   [inRoom("c1", { hasFocus: true, isTyping: true }), "c1, focus, typing"],
   [inRoom(null, { isTyping: true }), "-, typing"],
   [onlyBackground, "-, background"],

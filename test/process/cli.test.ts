@@ -42,7 +42,10 @@ async function expectError(args: readonly string[], expected: RegExp, environmen
 
 describe("help", () => {
   it.each<[string[], RegExp]>([
-    [["help"], /serve .*\n.*token .*\n.*query .*\n.*watch .*\n.*crowd /],
+    [
+      ["help"],
+      /serve .*\n(?:.*\n)?.*token .*\n.*query .*\n.*watch .*\n(?:.*\n)*.*status .*\n(?:.*\n)*.*crowd /,
+    ],
     [["serve", "--help"], /DIFF_INTERVAL_MS .*\(50\)\n/],
     [["help", "token"], /user .*\n(?:.*\n)*.*app .*\n/],
     [["token", "user", "--help"], /--read-conversation <id\.\.\.>/],
@@ -234,15 +237,15 @@ describe("query", () => {
     const shown = "mallory\\u{202e}\\u{2066} \\u{200b}";
     const line = (cells: string[]) =>
       cells
-        .map((cell, i) => cell.padEnd([shown.length, 12, 5, 6, 7, 10][i]!))
+        .map((cell, i) => cell.padEnd([shown.length, 6, 12, 5, 6, 7, 10][i]!))
         .join("  ")
         .trimEnd();
     expect(output.split("\n")).toEqual([
-      line(["USER", "CONVERSATION", "FOCUS", "TYPING", "WIDGETS", "BACKGROUND"]),
-      line(["alice", "c1", "yes", "-", "1", "0"]),
-      line(["bob", "c1", "-", "yes", "1", "0"]),
-      line([shown, "-", "-", "-", "1", "0"]),
-      line(["none", "none", "-", "-", "1", "0"]),
+      line(["USER", "STATUS", "CONVERSATION", "FOCUS", "TYPING", "WIDGETS", "BACKGROUND"]),
+      line(["alice", "online", "c1", "yes", "-", "1", "0"]),
+      line(["bob", "online", "c1", "-", "yes", "1", "0"]),
+      line([shown, "online", "-", "-", "-", "1", "0"]),
+      line(["none", "online", "none", "-", "-", "1", "0"]),
       "",
     ]);
     expect(await runCli(["query", "-u", "nobody"], env)).toEqual({ code: 1, output: "nobody\n", errors: "" });

@@ -19,6 +19,7 @@ const contract = (why: string): Exception => ({ suite: "server/transport/contrac
 const types = (suite: string): Exception => ({ suite, why: "types only" });
 /** What only a page shows, which needs a browser. */
 const page = (why: string): Exception => ({ suite: "browser/dashboard.test.ts", why });
+const people = (why: string): Exception => ({ suite: "browser/dashboard-status.test.ts", why });
 const pageState = (why: string): Exception => ({ suite: "browser/dashboard-states.test.ts", why });
 const pageMarkup = (why: string): Exception => ({ suite: "browser/dashboard-markup.test.ts", why });
 
@@ -64,15 +65,17 @@ const COVERED_ELSEWHERE: Readonly<Record<string, Exception>> = {
   "dashboard/parts/conversation-table.tsx": page("renders the conversations on screen"),
   "dashboard/parts/curl-panel.tsx": page("renders the curl command, and copies it"),
   "dashboard/parts/details-panel.tsx": page("renders the sessions of a user"),
-  "dashboard/parts/end-sessions.tsx": page("asks, and ends the sessions of a user"),
+  "dashboard/parts/custom-field.tsx": people("renders the control of the custom fields"),
   "dashboard/parts/export-bar.tsx": page("saves the rows as a file"),
   "dashboard/parts/filter-bar.tsx": page("renders the controls of the filter"),
   "dashboard/parts/fold.tsx": pageState("folds filter and charts away on a phone"),
   "dashboard/parts/node-panel.tsx": page("renders the health of the node"),
   "dashboard/parts/presence-panel.tsx": page("renders the counts, the search and the table"),
   "dashboard/parts/presence-table.tsx": page("renders the rows on screen; the keyboard moves in them"),
+  "dashboard/parts/question.tsx": page("asks before the sessions of a user end"),
   "dashboard/parts/sign-in-form.tsx": page("renders the form, and why it refuses a token"),
   "dashboard/parts/state-notice.tsx": pageState("renders a message for each state of the connection"),
+  "dashboard/parts/status-field.tsx": people("renders the control of the statuses"),
   "dashboard/parts/status-pill.tsx": pageState("renders the state of the connection"),
   "dashboard/parts/table-actions.ts": types("browser/dashboard.test.ts"),
   "dashboard/parts/table-head.tsx": page("renders the titles and the sort order"),
@@ -80,6 +83,8 @@ const COVERED_ELSEWHERE: Readonly<Record<string, Exception>> = {
   "dashboard/parts/token-form.tsx": page("renders the field of a token, and how to get one"),
   "dashboard/parts/token-notice.tsx": pageState("renders that the token ends, and takes another one"),
   "dashboard/parts/top-bar.tsx": page("renders the app, the theme and the way out"),
+  "dashboard/parts/user-actions.tsx": people("sets and clears a status, and erases a user"),
+  "dashboard/parts/user-status.tsx": people("renders status, emoji and text"),
   "dashboard/parts/user-text.tsx": pageMarkup("renders a text of a user unchanged"),
   "dashboard/parts/users-field.tsx": page("renders the control of the users"),
   "dashboard/store/use-dashboard-state.ts": page("a hook; the buttons back and forward show what it does"),

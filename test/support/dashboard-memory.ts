@@ -44,7 +44,7 @@ export class DashboardMemory {
     count: number,
     env: Record<string, string> = {},
   ): Promise<DashboardMemory> {
-    const gateway = await TestGateway.start("ws", { env });
+    const gateway = await TestGateway.start("ws", { env, app: { lastSeen: true } });
     const users = new LivelyUsers(gateway, count);
     const dashboard = await DashboardPage.open(browser, gateway);
     const cdp = await dashboard.page.context().newCDPSession(dashboard.page);

@@ -1,5 +1,5 @@
 import type { PresenceChange, PresenceSnapshot, Status, StatusDetail } from "../../client/types.ts";
-import { firstIds, HEADER, toRow } from "../presence-rows.ts";
+import { firstIds, HEADER, sessionsOf, toRow } from "../presence-rows.ts";
 import { renderTable } from "../table.ts";
 import type { Screen, ScreenLine } from "./screen.ts";
 import type { WatchOutput } from "./watch-output.ts";
@@ -21,11 +21,10 @@ export function renderLive(state: LiveState, columns: number, rows: number): Scr
   if (snapshot === undefined) return [top];
   let typing = 0;
   let focused = 0;
-  for (const { widgets, backgroundSessions } of snapshot.values()) {
-    if (widgets.some(({ isTyping }) => isTyping) || backgroundSessions.some(({ isTyping }) => isTyping))
-      typing++;
-    if (widgets.some(({ hasFocus }) => hasFocus) || backgroundSessions.some(({ hasFocus }) => hasFocus))
-      focused++;
+  for (const value of snapshot.values()) {
+    const { isTyping, hasFocus } = sessionsOf(value);
+    if (isTyping) typing++;
+    if (hasFocus) focused++;
   }
   const count = { text: `${snapshot.size} online · ${focused} looking · ${typing} typing` };
   const ids = firstIds(snapshot, Math.max(0, rows - FRAME_LINES));

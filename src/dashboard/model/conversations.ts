@@ -6,6 +6,8 @@ export interface Participant {
   readonly userId: string;
   readonly hasFocus: boolean;
   readonly isTyping: boolean;
+  /** Whether the status is online: neither idle nor declared as away or busy. */
+  readonly isAvailable: boolean;
   /** Since when the user is in the conversation. */
   readonly since: Since;
 }
@@ -16,6 +18,7 @@ export interface Conversation {
   readonly id: string | null;
   /** In the order of the rows. */
   readonly participants: readonly Participant[];
+  readonly available: number;
   readonly focused: number;
   readonly typing: number;
 }
@@ -45,6 +48,7 @@ function conversationsOfUser({ userId, value, times }: Row): Map<string | null, 
       userId,
       hasFocus: hasFocus || other?.hasFocus === true,
       isTyping: isTyping || other?.isTyping === true,
+      isAvailable: value.status === "online",
       since: other === undefined ? since : earlier(since, other.since),
     });
   });
@@ -56,6 +60,7 @@ function conversation(id: string | null, participants: readonly Participant[]): 
   return {
     id,
     participants,
+    available: participants.filter(({ isAvailable }) => isAvailable).length,
     focused: participants.filter(({ hasFocus }) => hasFocus).length,
     typing: participants.filter(({ isTyping }) => isTyping).length,
   };

@@ -14,6 +14,9 @@ export interface ExportHead {
 const TITLES = [
   "user",
   "status",
+  "status text",
+  "status emoji",
+  "attention",
   "online since",
   "kind",
   "conversation",
@@ -33,7 +36,10 @@ export function toCsv(rows: readonly Row[]): string {
   const lines = rows.flatMap((row) =>
     sessionsOfRow(row).map(({ kind, session, conversation }) => [
       row.userId,
-      row.status,
+      row.value.status,
+      row.value.statusText ?? "",
+      row.value.statusEmoji ?? "",
+      row.attention,
       csvSince(row.online),
       kind,
       session.selectedConversationId ?? "",
@@ -52,7 +58,10 @@ export function toCsv(rows: readonly Row[]): string {
 export function toJson({ at, ...head }: ExportHead, rows: readonly Row[]): string {
   const users = rows.map((row) => ({
     userId: row.userId,
-    status: row.status,
+    status: row.value.status,
+    statusText: row.value.statusText,
+    statusEmoji: row.value.statusEmoji,
+    attention: row.attention,
     online: jsonSince(row.online),
     changedAt: row.changedAt === 0 ? null : isoTime(row.changedAt),
     sessions: sessionsOfRow(row).map(({ kind, session, conversation }) => ({

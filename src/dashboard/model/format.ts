@@ -3,6 +3,13 @@ import type { Since } from "./session-times.ts";
 const CLOCK = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 const NUMBER = new Intl.NumberFormat("en-US");
 
+const DAY_AND_CLOCK = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "short" });
+
+/** Formats milliseconds since 1970 with day and time: `1 Mar 2026, 14:05`. */
+export function dayAndTime(ms: number): string {
+  return DAY_AND_CLOCK.format(ms);
+}
+
 /** Formats milliseconds since 1970 as hh:mm:ss. */
 export function clockTime(ms: number): string {
   return CLOCK.format(ms);

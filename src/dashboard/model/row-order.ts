@@ -1,5 +1,6 @@
 import type { Sort, SortKey } from "./dashboard-state.ts";
-import { type Row, STATUSES } from "./row.ts";
+import { ATTENTIONS, type Row } from "./row.ts";
+import { STATUSES } from "./status.ts";
 
 export type Compare = (one: Row, other: Row) => number;
 
@@ -7,7 +8,8 @@ const byText = (one: string, other: string) => (one < other ? -1 : one > other ?
 
 const COMPARATORS: Readonly<Record<SortKey, Compare>> = {
   user: (one, other) => byText(one.userKey, other.userKey),
-  status: (one, other) => STATUSES.indexOf(one.status) - STATUSES.indexOf(other.status),
+  status: (one, other) => STATUSES.indexOf(one.value.status) - STATUSES.indexOf(other.value.status),
+  attention: (one, other) => ATTENTIONS.indexOf(one.attention) - ATTENTIONS.indexOf(other.attention),
   conversation: (one, other) => byText(one.conversationKey, other.conversationKey),
   sessions: (one, other) => one.sessions - other.sessions,
   since: (one, other) => one.since.at - other.since.at,

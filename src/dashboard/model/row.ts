@@ -1,15 +1,15 @@
 import type { PresenceSession, PresenceValue } from "../../client/types.ts";
 import { earlier, type Since, type Times, timesOf } from "./session-times.ts";
 
-/** What a user does, over all sessions of the user. The most active session decides. */
-export const STATUSES = ["typing", "focused", "visible", "background"] as const;
-export type UserStatus = (typeof STATUSES)[number];
+/** Where the attention of a user is, over all sessions of the user. The most active session decides. */
+export const ATTENTIONS = ["typing", "focused", "visible", "background"] as const;
+export type Attention = (typeof ATTENTIONS)[number];
 
 /** One user as a row of the table. Rows are immutable: each change creates a new one. */
 export interface Row {
   readonly userId: string;
   readonly value: PresenceValue;
-  readonly status: UserStatus;
+  readonly attention: Attention;
   /** The most active session of the user. The row shows this one. */
   readonly main: PresenceSession | undefined;
   readonly sessions: number;
@@ -68,7 +68,7 @@ function makeRow(
   return {
     userId,
     value,
-    status: statusOf(value),
+    attention: attentionOf(value),
     main,
     sessions: sessions.length,
     times,
@@ -85,7 +85,7 @@ export function sessionsOf({ widgets, backgroundSessions }: PresenceValue): Pres
   return [...widgets, ...backgroundSessions];
 }
 
-function statusOf({ widgets, backgroundSessions }: PresenceValue): UserStatus {
+function attentionOf({ widgets, backgroundSessions }: PresenceValue): Attention {
   const all = [...widgets, ...backgroundSessions];
   if (all.some(({ isTyping }) => isTyping)) return "typing";
   if (all.some(({ hasFocus }) => hasFocus)) return "focused";
@@ -110,7 +110,7 @@ function naturalKey(text: string): string {
 
 const haystacks = new WeakMap<PresenceValue, string>();
 
-/** Whether the user's id, conversations or custom fields contain a text. The text must be in lower case. */
+/** Whether id, status, conversations or custom fields of the user contain a text in lower case. */
 export function matchesSearch({ userId, value }: Row, search: string): boolean {
   if (search === "" || userId.toLowerCase().includes(search)) return true;
   let haystack = haystacks.get(value);
@@ -119,6 +119,7 @@ export function matchesSearch({ userId, value }: Row, search: string): boolean {
       selectedConversationId ?? "",
       ...Object.entries(custom).flat(),
     ]);
+    texts.push(value.statusText ?? "", value.statusEmoji ?? "");
     haystack = texts.join("\n").toLowerCase();
     haystacks.set(value, haystack);
   }

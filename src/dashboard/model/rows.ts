@@ -42,7 +42,7 @@ export class Rows {
     const copy = new Rows();
     copy.#byUser = new Map(this.#byUser);
     copy.#shown = this.#shown;
-    copy.#counts = { ...this.#counts };
+    copy.#counts = { ...this.#counts, statuses: { ...this.#counts.statuses } };
     copy.#search = this.#search;
     copy.#sort = this.#sort;
     copy.#compare = this.#compare;

@@ -18,13 +18,14 @@ export interface Times {
 
 /**
  * The times of a session that has come into the result of a filter. It may have come because it began to
- * type, so the filter decides what the page knows. `at` is in milliseconds since 1970. `isSeen` is false if
- * the page was not live when the session came.
+ * type, or because the user's status changed, so the filter decides what the page knows. `at` is in
+ * milliseconds since 1970. `isSeen` is false if the page was not live when the session came.
  */
 export function timesOfArrival(filter: PresenceFilter, at: number, isSeen: boolean): Times {
-  const { hasFocus, isTyping } = filter;
+  const { hasFocus, isTyping, custom, status } = filter;
   const isByActivity = typeof hasFocus === "boolean" || typeof isTyping === "boolean";
-  const knowsConversation = isSeen && !isByActivity;
+  const isByField = (custom ?? status ?? undefined) !== undefined;
+  const knowsConversation = isSeen && !isByActivity && !isByField;
   const knowsOnline = knowsConversation && filter.selectedConversationId === undefined;
   return {
     online: { at, isExact: knowsOnline },

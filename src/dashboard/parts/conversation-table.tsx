@@ -43,7 +43,7 @@ export function ConversationTable({ store, onSelect, onConversation }: Props) {
     >
       <div role="rowgroup" class="grid-head">
         <div role="row" class="grid-row" aria-rowindex={1}>
-          {["Conversation", "Users", "Focused", "Typing", "Who is in it"].map((title) => (
+          {["Conversation", "Users", "Available", "Focused", "Typing", "Who is in it"].map((title) => (
             <div key={title} role="columnheader" class="cell">
               {title}
             </div>
@@ -75,7 +75,7 @@ interface RowProps extends TableActions {
 }
 
 function ConversationRow({ conversation, index, top, mostNames, onSelect, onConversation }: RowProps) {
-  const { id, participants, focused, typing } = conversation;
+  const { id, participants, available, focused, typing } = conversation;
   const more = participants.length - mostNames;
   return (
     <div role="row" class="grid-row" aria-rowindex={index + 2} style={{ transform: `translateY(${top}px)` }}>
@@ -92,6 +92,10 @@ function ConversationRow({ conversation, index, top, mostNames, onSelect, onConv
       <div role="cell" class="cell number">
         {wholeNumber(participants.length)}
         <span class="unit"> {participants.length === 1 ? "user" : "users"}</span>
+      </div>
+      <div role="cell" class="cell number available">
+        {wholeNumber(available)}
+        <span class="unit"> available</span>
       </div>
       <div role="cell" class="cell number">
         {wholeNumber(focused)}

@@ -1,15 +1,20 @@
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import type { PresenceSession } from "../../client/types.ts";
 import type { Credentials } from "../model/credentials.ts";
-import { sinceDuration, sinceTime } from "../model/format.ts";
+import { dayAndTime, sinceDuration, sinceTime } from "../model/format.ts";
 import { type Row, sessionsOf } from "../model/row.ts";
 import type { Since, Times } from "../model/session-times.ts";
+import type { DeclaredStatus } from "../model/status.ts";
+import { STATUS_TEXTS } from "../model/status.ts";
 import type { PresenceStore } from "../store/presence-store.ts";
 import { useTopic } from "../store/use-topic.ts";
-import { EndSessions } from "./end-sessions.tsx";
+import { type AppFeatures, type LastSeen, UserFacts } from "../store/user-facts.ts";
+import { UserActions } from "./user-actions.tsx";
+import { UserStatus } from "./user-status.tsx";
 import { UserText } from "./user-text.tsx";
 
 interface Props {
+  readonly app: AppFeatures;
   readonly credentials: Credentials;
   readonly store: PresenceStore;
   readonly userId: string;
@@ -19,9 +24,13 @@ interface Props {
 }
 
 /** One user with all sessions that match the filter. They are live even while the page is paused. */
-export function DetailsPanel({ credentials, store, userId, onUser, onConversation, onClose }: Props) {
+export function DetailsPanel({ app, credentials, store, userId, onUser, onConversation, onClose }: Props) {
   useTopic(store.changed);
   useTopic(store.ticked);
+  const [facts] = useState(() => new UserFacts(credentials, userId, app));
+  useTopic(facts.changed);
+  useEffect(() => () => facts.close(), [facts]);
+  useEffect(() => facts.renew(credentials), [facts, credentials]);
   const title = useRef<HTMLHeadingElement>(null);
   const cameFrom = useRef<Element | null>(null);
   useEffect(() => {
@@ -51,18 +60,85 @@ export function DetailsPanel({ credentials, store, userId, onUser, onConversatio
         <p class="muted">This user does not match the filter now.</p>
       ) : (
         <p>
-          Online since <SinceText since={row.online} />
+          <UserStatus value={row.value} />
         </p>
       )}
-      <div class="actions">
-        <button class="button" type="button" onClick={() => onUser(userId)}>
-          Show this user only
-        </button>
-        <EndSessions credentials={credentials} userId={userId} />
-      </div>
+      <Facts row={row} facts={facts} />
+      <UserActions
+        credentials={credentials}
+        userId={userId}
+        declared={facts.declared}
+        onUser={onUser}
+        onDone={() => facts.refresh()}
+      />
       {row !== undefined && <Sessions row={row} onConversation={onConversation} />}
     </section>
   );
+}
+
+interface FactsProps {
+  readonly row: Row | undefined;
+  readonly facts: UserFacts;
+}
+
+/** Since when the user is online, and what the gateway keeps of the user. */
+function Facts({ row, facts: { declared, lastSeen } }: FactsProps) {
+  return (
+    <dl class="pairs user-facts">
+      {row !== undefined && (
+        <>
+          <dt>Online since</dt>
+          <dd>
+            <SinceText since={row.online} />
+          </dd>
+        </>
+      )}
+      {declared !== undefined && isDeclared(declared) && (
+        <>
+          <dt>Declared</dt>
+          <dd>
+            <Declared declared={declared} />
+          </dd>
+        </>
+      )}
+      {lastSeen !== undefined && (
+        <>
+          <dt>Last seen</dt>
+          <dd>{lastSeenText(lastSeen)}</dd>
+        </>
+      )}
+    </dl>
+  );
+}
+
+function isDeclared({ availability, text, emoji }: DeclaredStatus): boolean {
+  return availability !== "available" || text !== undefined || emoji !== undefined;
+}
+
+function Declared({ declared: { availability, text, emoji, expiresAt } }: { declared: DeclaredStatus }) {
+  return (
+    <>
+      {availability === "available" ? availability : STATUS_TEXTS[availability]}
+      {emoji !== undefined && (
+        <>
+          {" "}
+          <bdi>{emoji}</bdi>
+        </>
+      )}
+      {text !== undefined && (
+        <>
+          {" "}
+          <bdi>{text}</bdi>
+        </>
+      )}
+      {expiresAt !== undefined && <span class="muted"> until {dayAndTime(expiresAt)}</span>}
+    </>
+  );
+}
+
+function lastSeenText(lastSeen: LastSeen): string {
+  if (lastSeen === "never") return "never";
+  return "status" in lastSeen ? "now" : dayAndTime(lastSeen.lastSeenAt);
 }
 
 interface SessionsProps {

@@ -3,6 +3,8 @@ import type { DashboardState } from "../model/dashboard-state.ts";
 import type { ChangeState } from "../store/use-dashboard-state.ts";
 import { Choice } from "./choice.tsx";
 import { ConversationField } from "./conversation-field.tsx";
+import { CustomField } from "./custom-field.tsx";
+import { StatusField } from "./status-field.tsx";
 import { UsersField } from "./users-field.tsx";
 
 interface Props {
@@ -51,6 +53,8 @@ export function FilterBar({ state, onChange }: Props) {
           <span>Include background sessions</span>
         </label>
       </fieldset>
+      <StatusField value={filter.status ?? []} onChange={(status) => set({ status })} />
+      <CustomField value={filter.custom ?? {}} onChange={(custom) => set({ custom })} />
       <UsersField
         userIds={filter.userIds ?? []}
         onChange={(userIds) => set({ userIds: userIds.length > 0 ? userIds : undefined })}

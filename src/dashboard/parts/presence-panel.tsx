@@ -1,5 +1,6 @@
 import { type DashboardState, SORT_KEYS, type SortKey, type View } from "../model/dashboard-state.ts";
 import { plural, wholeNumber } from "../model/format.ts";
+import { FILTER_STATUSES, STATUS_TEXTS } from "../model/status.ts";
 import type { PresenceStore } from "../store/presence-store.ts";
 import type { ChangeState } from "../store/use-dashboard-state.ts";
 import { useTopic } from "../store/use-topic.ts";
@@ -45,6 +46,15 @@ export function PresencePanel({ appId, store, state, selected, onChange, ...acti
           </span>
           <span>{wholeNumber(counts.focused)} focused</span>
           <span>{wholeNumber(counts.typing)} typing</span>
+          {FILTER_STATUSES.map(
+            (status) =>
+              status !== "online" &&
+              counts.statuses[status] > 0 && (
+                <span key={status}>
+                  {wholeNumber(counts.statuses[status])} {STATUS_TEXTS[status]}
+                </span>
+              ),
+          )}
           {search !== "" && <span>{wholeNumber(shown.length)} found</span>}
         </p>
         <div class="presence-tools">
@@ -62,7 +72,7 @@ export function PresencePanel({ appId, store, state, selected, onChange, ...acti
             {isPaused ? "Resume" : "Pause"}
           </button>
           <label class="visually-hidden" for="search">
-            Search users, conversations and custom fields
+            Search users, statuses, conversations and custom fields
           </label>
           <input
             id="search"

@@ -1,7 +1,8 @@
 import { clockTime, plural, sinceTime } from "../model/format.ts";
-import { type Row, sessionsOf, type UserStatus } from "../model/row.ts";
+import { type Attention, type Row, sessionsOf } from "../model/row.ts";
 import type { TableActions } from "./table-actions.ts";
 import { COLUMNS } from "./table-columns.ts";
+import { UserStatus } from "./user-status.tsx";
 import { UserText } from "./user-text.tsx";
 
 interface Props extends TableActions {
@@ -17,7 +18,7 @@ interface Props extends TableActions {
 /** How long a changed row is highlighted. */
 const MARK_MS = 1_600;
 
-const STATUS_TEXTS: Readonly<Record<UserStatus, string>> = {
+const ATTENTION_TEXTS: Readonly<Record<Attention, string>> = {
   typing: "typing",
   focused: "focused",
   visible: "on screen",
@@ -68,7 +69,9 @@ function content(name: (typeof COLUMNS)[number]["name"], row: Row, actions: Tabl
         </button>
       );
     case "status":
-      return <span class={`badge ${row.status}`}>{STATUS_TEXTS[row.status]}</span>;
+      return <UserStatus value={value} />;
+    case "attention":
+      return <span class={`badge ${row.attention}`}>{ATTENTION_TEXTS[row.attention]}</span>;
     case "conversation":
       return <Conversation row={row} onConversation={actions.onConversation} />;
     case "sessions":

@@ -35,6 +35,9 @@ const RENEW_BEFORE_MS = 120_000;
 const BAD_FILTER =
   "The gateway does not accept this filter. An id has at most 255 characters and no control characters. " +
   "A filter has at most 1,000 user ids.";
+const BAD_CUSTOM =
+  "Custom fields without users and without a conversation need one that the app indexes (indexedCustom). " +
+  "A filter has at most 4 custom fields with 16 values each.";
 
 /**
  * All presence data of the page. It subscribes to one filter at a time and samples its counts every second.
@@ -137,7 +140,7 @@ export class PresenceStore {
 
   /**
    * Continues with another token of the same app. The gateway learns of it when it asks for one, or when the
-   * page connects again.
+   * page connects again. A page that waits to connect does so at once.
    */
   renew(credentials: Credentials): void {
     if (credentials.token === this.#credentials.token) return;
@@ -146,6 +149,8 @@ export class PresenceStore {
     this.#renewal?.resolve(credentials.token);
     this.#renewal = undefined;
     if (this.#phase.kind === "refused" || this.#phase.kind === "failed") this.retry();
+    // The wait before the next attempt may be long.
+    else if (this.#phase.kind === "reconnecting") this.#client.reconnect();
   }
 
   /** Connects again after a failure. */
@@ -268,7 +273,9 @@ export class PresenceStore {
 
   #fail(error: PresenceError | undefined): void {
     const message =
-      error?.code === "BAD_MESSAGE" ? BAD_FILTER : (error?.message ?? "The gateway gives no reason.");
+      error?.code === "BAD_MESSAGE"
+        ? `${BAD_FILTER}${this.#state.filter.custom === undefined ? "" : ` ${BAD_CUSTOM}`}`
+        : (error?.message ?? "The gateway gives no reason.");
     const isRefused = error?.code === "FORBIDDEN" || error?.code === "UNAUTHENTICATED";
     this.#phase = { kind: isRefused ? "refused" : "failed", message };
     this.changed.notify();

@@ -366,13 +366,13 @@ export class Connection implements SocketListener, ManagedConnection, Reply {
   #verify({ id, token }: Message<"connect" | "refresh">): Principal | undefined {
     const verified = verifyToken(this.#presence.app, token, this.#node.clock.wallNow());
     if (verified.ok) return verified.principal;
-    this.#refuseToken(id, verified.reason);
+    this.#refuseToken(id, verified.reason, verified.retryAfterMs);
     return undefined;
   }
 
-  #refuseToken(id: number | undefined, reason: string): void {
+  #refuseToken(id: number | undefined, reason: string, retryAfterMs?: number): void {
     this.#refuse("unauthenticated", reason);
-    this.send({ type: "error", id, code: "UNAUTHENTICATED", message: reason });
+    this.send({ type: "error", id, code: "UNAUTHENTICATED", message: reason, retryAfterMs });
     this.#close("unauthenticated");
   }
 

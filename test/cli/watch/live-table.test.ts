@@ -25,9 +25,9 @@ test("lists users in the order of their names", () => {
     "demo at http://x · connected",
     "2 online · 1 looking · 1 typing",
     "",
-    "USER     CONVERSATION  FOCUS  TYPING  WIDGETS  BACKGROUND",
-    "user-9   -             -      -       1        0",
-    "user-10  c1            yes    yes     1        0",
+    "USER     STATUS  CONVERSATION  FOCUS  TYPING  WIDGETS  BACKGROUND",
+    "user-9   online  -             -      -       1        0",
+    "user-10  online  c1            yes    yes     1        0",
   ]);
 });
 

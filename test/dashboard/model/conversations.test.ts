@@ -10,22 +10,23 @@ describe("conversations", () => {
   it("have their users, the largest first, and users without one last", () => {
     const rows = [
       rowOf("alice", value([inRoom("c1", { hasFocus: true }), inRoom("c1", { isTyping: true })])),
-      rowOf("bob", value([inRoom("c2")], [inRoom(null)])),
+      rowOf("bob", { ...value([inRoom("c2")], [inRoom(null)]), status: "idle" }),
       rowOf("carol", value([inRoom(null)], [inRoom(null)])),
       rowOf("dave", value([inRoom("c1"), inRoom("c3", { hasFocus: true })])),
       rowOf("erin", value([inRoom(null)])),
     ];
-    const shown = conversationsOf(rows).map(({ id, participants, focused, typing }) => [
+    const shown = conversationsOf(rows).map(({ id, participants, available, focused, typing }) => [
       id,
       participants.map(({ userId }) => userId).join(),
+      available,
       focused,
       typing,
     ]);
     expect(shown).toEqual([
-      ["c1", "alice,dave", 1, 1],
-      ["c2", "bob", 0, 0],
-      ["c3", "dave", 1, 0],
-      [null, "carol,erin", 0, 0],
+      ["c1", "alice,dave", 2, 1, 1],
+      ["c2", "bob", 0, 0, 0],
+      ["c3", "dave", 1, 1, 0],
+      [null, "carol,erin", 2, 0, 0],
     ]);
   });
 

@@ -9,6 +9,7 @@ import {
   SORT_KEYS,
   VIEWS,
 } from "../../../src/dashboard/model/dashboard-state.ts";
+import { FILTER_STATUSES } from "../../../src/dashboard/model/status.ts";
 
 const id = fc
   .string({ minLength: 1, maxLength: 255, unit: "grapheme" })
@@ -21,6 +22,13 @@ const states: fc.Arbitrary<DashboardState> = fc.record({
       selectedConversationId: maybe(fc.oneof(fc.constant(null), id)),
       hasFocus: maybe(fc.boolean()),
       isTyping: maybe(fc.boolean()),
+      status: maybe(fc.subarray([...FILTER_STATUSES], { minLength: 1 })),
+      custom: maybe(
+        fc.dictionary(id, fc.uniqueArray(fc.oneof(fc.constant(""), id), { minLength: 1 }), {
+          minKeys: 1,
+          noNullPrototype: true,
+        }),
+      ),
       userIds: maybe(fc.uniqueArray(id, { minLength: 1, maxLength: 5 })),
     })
     .map((filter) => Object.fromEntries(Object.entries(filter).filter(([, value]) => value !== undefined))),
@@ -49,6 +57,15 @@ describe("the state in the address", () => {
     );
   });
 
+  it("has the statuses and custom fields of the filter", () => {
+    const filter = { status: ["idle", "dnd"] as const, custom: { plan: ["gold", "a=b"], "x.y": [""] } };
+    const fragment = "#status=idle&status=dnd&custom.plan=gold&custom.plan=a%3Db&custom.x.y=";
+    expect(formatState({ ...DEFAULT_STATE, filter })).toBe(fragment);
+    expect(parseState(fragment).filter).toEqual(filter);
+    expect(parseState("#status=gone&status=invisible&custom.=x&custom=y")).toEqual(DEFAULT_STATE);
+    expect(Object.keys(parseState("#custom.__proto__=x").filter.custom!)).toEqual(["__proto__"]);
+  });
+
   it("is read without its invalid fields", () => {
     expect(parseState("")).toEqual(DEFAULT_STATE);
     expect(
@@ -58,7 +75,15 @@ describe("the state in the address", () => {
   });
 });
 
-it("filters are the same whatever the order of their user ids", () => {
+it("filters are the same whatever the order of what they list", () => {
+  expect(
+    isSameFilter(
+      { status: ["idle", "busy"], custom: { a: ["1", "2"], b: "3" } },
+      { status: ["busy", "idle"], custom: { b: ["3"], a: ["2", "1"] } },
+    ),
+  ).toBe(true);
+  expect(isSameFilter({ custom: { a: "1" } }, { custom: { a: "2" } })).toBe(false);
+  expect(isSameFilter({ status: ["idle"] }, {})).toBe(false);
   expect(isSameFilter({ userIds: ["a", "b"] }, { userIds: ["b", "a"] })).toBe(true);
   expect(isSameFilter({}, { selectedConversationId: null })).toBe(false);
   expect(isSameFilter({ hasFocus: false }, {})).toBe(false);

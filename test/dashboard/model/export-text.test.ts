@@ -7,10 +7,13 @@ import { contextAt, rowOf, session, value } from "./values.ts";
 const AT = Date.UTC(2026, 0, 31, 9, 5);
 const alice = changedRow(
   "alice",
-  value(
-    [session({ sessionId: "w", selectedConversationId: "c,1", isTyping: true, custom: { plan: "gold" } })],
-    [session({ sessionId: "b", hasFocus: true })],
-  ),
+  {
+    ...value(
+      [session({ sessionId: "w", selectedConversationId: "c,1", isTyping: true, custom: { plan: "gold" } })],
+      [session({ sessionId: "b", hasFocus: true })],
+    ),
+    ...{ status: "busy", statusText: "=2", statusEmoji: "🎧" },
+  },
   contextAt(AT),
 );
 const bob = rowOf("bob", value([session({ sessionId: "x" })]));
@@ -30,14 +33,32 @@ function parseCsv(text: string): string[][] {
 describe("CSV", () => {
   it("has a line for each session, and is read by a spreadsheet as UTF-8", () => {
     const text = toCsv([alice, bob]);
-    expect(text.startsWith("\ufeffuser,status,")).toBe(true);
+    expect(text.startsWith("\ufeffuser,status,status text,status emoji,attention,")).toBe(true);
     const [, ...lines] = parseCsv(text.slice(1));
     const at = "2026-01-31T09:05:00.000Z";
     expect(lines).toEqual([
-      ["alice", "typing", at, "widget", "c,1", at, "no", "yes", '{"plan":"gold"}', at, "w"],
-      ["alice", "typing", at, "background", "", at, "yes", "no", "{}", at, "b"],
+      [
+        "alice",
+        "busy",
+        "'=2",
+        "🎧",
+        "typing",
+        at,
+        "widget",
+        "c,1",
+        at,
+        "no",
+        "yes",
+        '{"plan":"gold"}',
+        at,
+        "w",
+      ],
+      ["alice", "busy", "'=2", "🎧", "typing", at, "background", "", at, "yes", "no", "{}", at, "b"],
       [
         "bob",
+        "online",
+        "",
+        "",
         "visible",
         "before 1970-01-01T00:00:00.000Z",
         "widget",
@@ -58,7 +79,7 @@ describe("CSV", () => {
       const [, line] = parseCsv(
         toCsv([rowOf(text, value([session({ selectedConversationId: text })]))]).slice(1),
       );
-      expect([line![0], line![4]]).toEqual([`'${text}`, `'${text}`]);
+      expect([line![0], line![7]]).toEqual([`'${text}`, `'${text}`]);
     },
   );
 
@@ -69,7 +90,7 @@ describe("CSV", () => {
         const [, line] = parseCsv(
           toCsv([rowOf(userId, value([session({ selectedConversationId: id })]))]).slice(1),
         );
-        expect([line![0], line![4]]).toEqual([userId, id]);
+        expect([line![0], line![7]]).toEqual([userId, id]);
       }),
     );
   });
@@ -86,7 +107,10 @@ describe("JSON", () => {
       users: [
         {
           userId: "alice",
-          status: "typing",
+          status: "busy",
+          statusText: "=2",
+          statusEmoji: "🎧",
+          attention: "typing",
           online: { since: "2026-01-31T09:05:00.000Z", isExact: true },
           sessions: [
             { kind: "widget", sessionId: "w", selectedConversationId: "c,1", custom: { plan: "gold" } },

@@ -1,6 +1,7 @@
 import { expect, it } from "vitest";
 import {
   clockTime,
+  dayAndTime,
   duration,
   fewDigits,
   lastMinutes,
@@ -56,4 +57,8 @@ it.each([
   [900, "the last 15 minutes"],
 ])("names a chart of %d seconds", (seconds, text) => {
   expect(lastMinutes(seconds)).toBe(text);
+});
+
+it("formats a time with its day", () => {
+  expect(dayAndTime(new Date(2026, 2, 1, 14, 5).getTime())).toBe("1 Mar 2026, 14:05");
 });

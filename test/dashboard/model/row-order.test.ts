@@ -21,6 +21,19 @@ describe("compareBy", () => {
     expect(rows.toSorted(compare).map(({ userId }) => userId)).toEqual(["c", "b", "a"]);
   });
 
+  it("orders by status as the filter lists them, then by user", () => {
+    const rows = (["dnd", "online", "idle", "busy", "away", "online"] as const).map((status, i) =>
+      changedRow(`user-${i}`, { ...value([session()]), status }, contextAt(0)),
+    );
+    const compare = compareBy({ key: "status", isDescending: false });
+    expect(
+      rows
+        .toSorted(compare)
+        .map(({ value: presence }) => presence.status)
+        .join(),
+    ).toBe("online,online,idle,away,busy,dnd");
+  });
+
   it.each(["since", "changed"] as const)("orders by the time of %s", (key) => {
     const rows = [rowOf("a", null, 3), rowOf("b", null, 1), rowOf("c", null, 2)];
     const compare = compareBy({ key, isDescending: true });

@@ -12,9 +12,9 @@ describe("a row", () => {
     ["focused", value([plain, focused]), "focused"],
     ["visible", value([plain]), "plain"],
     ["background", value([], [plain]), "plain"],
-  ] as const)("has the status %s of the most active session", (status, presence, sessionId) => {
+  ] as const)("has the attention %s of the most active session", (attention, presence, sessionId) => {
     const row = rowOf("alice", presence);
-    expect(row.status).toBe(status);
+    expect(row.attention).toBe(attention);
     expect(row.main?.sessionId).toBe(sessionId);
     expect(row.sessions).toBe(sessionsOf(presence).length);
   });
@@ -83,4 +83,9 @@ describe("matchesSearch", () => {
   it.each(["bob", "silver", "order-7gold"])("does not find %j", (search) => {
     expect(matchesSearch(row, search)).toBe(false);
   });
+});
+
+it("a search finds the text and the emoji of a status", () => {
+  const row = rowOf("alice", { ...value([session()]), statusText: "In a Meeting", statusEmoji: "🎧" });
+  expect(["meeting", "🎧", "lunch"].map((search) => matchesSearch(row, search))).toEqual([true, true, false]);
 });

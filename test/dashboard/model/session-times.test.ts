@@ -13,7 +13,9 @@ it.each([
   ["no conversation", { selectedConversationId: null }, bound(7), exact(7)],
   ["typing: it may have been there before", { isTyping: true }, bound(7), bound(7)],
   ["focus", { hasFocus: false }, bound(7), bound(7)],
-  ["null is as absent", { hasFocus: null, isTyping: null }, exact(7), exact(7)],
+  ["a status: it may have been another before", { status: ["busy" as const] }, bound(7), bound(7)],
+  ["a custom field", { custom: { plan: "gold" } }, bound(7), bound(7)],
+  ["null is as absent", { hasFocus: null, isTyping: null, status: null }, exact(7), exact(7)],
 ])("what the page knows of a session that has come: %s", (_name, filter, online, conversation) => {
   expect(timesOfArrival(filter, 7, true)).toEqual({ online, conversation });
   expect(timesOfArrival(filter, 7, false)).toEqual({ online: bound(7), conversation: bound(7) });
