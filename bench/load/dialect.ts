@@ -3,7 +3,7 @@ import type { LightSocket } from "./light-socket.ts";
 /** How a client talks to one kind of server: the same work in that server's protocol. */
 export interface Dialect {
   /** Whether the server may merge several events of a user into one message. */
-  readonly folds: boolean;
+  readonly coalesces: boolean;
   /**
    * Opens a socket for a future member of the conversation. The client sends only what the handshake
    * requires.

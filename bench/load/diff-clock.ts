@@ -58,7 +58,7 @@ export class DiffClock {
   }
 
   #lastOf(pending: readonly Pending[], state: unknown): number {
-    if (!this.#dialect.folds) return pending[0]?.state === state ? 0 : -1;
+    if (!this.#dialect.coalesces) return pending[0]?.state === state ? 0 : -1;
     return pending.findLastIndex((each) => each.state === state);
   }
 }

@@ -5,7 +5,7 @@ import { connectSocket, expect, openSession, openSocket, showToken } from "./soc
 
 /** The protocol presence.v1. The baselines speak the part of it that the benchmarks use. */
 export const gatewayDialect: Dialect = {
-  folds: true,
+  coalesces: true,
   open: openSocket,
   async enter(socket, token, conversation) {
     await showToken(socket, token);

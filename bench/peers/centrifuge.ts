@@ -25,7 +25,7 @@ interface Reply {
 }
 
 const dialect: Dialect = {
-  folds: false,
+  coalesces: false,
   open: (port) => LightSocket.open(port, PATH),
   async enter(socket, token, conversation) {
     await ask(socket, [{ connect: { token } }]);

@@ -8,7 +8,7 @@ export const naive: ServerKind = {
   name: "naive-ws",
   role: "peer",
   about: () => `ws ${packageVersion("ws")}, a Map of rows, and a loop over all sockets for each event`,
-  dialect: { ...gatewayDialect, folds: false },
+  dialect: { ...gatewayDialect, coalesces: false },
   missing: async () => undefined,
   start: () => ServerProcess.start(new URL("naive-server.js", import.meta.url), "naive-ws"),
 };

@@ -12,7 +12,7 @@ const MODULE = "ngx_nchan_module.so";
 
 /** It forwards the messages that members of a conversation publish. It keeps no state and checks no token. */
 const dialect: Dialect = {
-  folds: false,
+  coalesces: false,
   open: (port, conversation) => LightSocket.open(port, `/publish/${conversation}`),
   async enter(socket, token, conversation) {
     const after = wholeState(token, conversation);

@@ -14,7 +14,7 @@ const asked = (name: string, ...args: unknown[]) => rawTextFrame(`421${JSON.stri
 const ANSWER = "431";
 
 const dialect: Dialect = {
-  folds: false,
+  coalesces: false,
   open,
   async enter(socket, token, conversation) {
     await showToken(socket, token);

@@ -21,7 +21,7 @@ export interface Baseline {
  */
 export function createBaseline(): Baseline {
   const sessions = new Map<string, BaselineMessage>();
-  const fold = createFold(Number(process.env.DIFF_INTERVAL_MS ?? 0));
+  const paced = createPacing(Number(process.env.DIFF_INTERVAL_MS ?? 0));
   const baseline: Baseline = {
     text: "",
     receive(text, subscribe, publish) {
@@ -35,7 +35,7 @@ export function createBaseline(): Baseline {
       const sessionId = message.sessionId ?? nanoid();
       sessions.set(sessionId, message);
       if (type === "open") return JSON.stringify({ type: "opened", id, sessionId });
-      if (baseline.text !== "") fold(publish);
+      if (baseline.text !== "") paced(publish);
       return id === undefined ? undefined : JSON.stringify({ type: "ok", id });
     },
   };
@@ -43,7 +43,7 @@ export function createBaseline(): Baseline {
 }
 
 /** Returns a function that acts at once, and then at most once per interval, at its end. */
-function createFold(intervalMs: number): (act: () => void) => void {
+function createPacing(intervalMs: number): (act: () => void) => void {
   let isResting = false;
   let isMarked = false;
   const run = (act: () => void) => {

@@ -1,3 +1,4 @@
+import { NEW_SESSION_PREFIX } from "../protocol/rules.ts";
 import type { Connection } from "./connection.ts";
 import { protocolError } from "./errors.ts";
 import { REPLACED_MS, TYPING_IDLE_MS, TYPING_REPEAT_MS, UPDATE_INTERVAL_MS } from "./limits.ts";
@@ -10,7 +11,8 @@ export type ClientSession = ReturnType<typeof createClientSession>;
 
 /**
  * One session. It sends its state again on each connection, until the gateway has it.
- * @param id To resume: of a session that the page before has left. Later the gateway's for this one.
+ * @param id To resume: of a session that the page before has left. Later the gateway's for this one; before
+ *   that a name, if it is a new one.
  * @param onClosed Called once, when it is closed or has ended.
  * @param onForgotten Called after that, when the gateway need not be told any more.
  */
@@ -25,6 +27,8 @@ export function createClientSession(
   const { kind, userId, trackFocus, onEnd } = options;
   const fields = createSessionState();
   let state: SessionState = "pending";
+  /** Whether the message that opens it as a new one has gone out on no connection before. */
+  let isNew = false;
   let isRequested = false;
   let requestId = 0;
   /** Whether the gateway is being told that it is closed. */
@@ -62,6 +66,11 @@ export function createClientSession(
     clearTimeout(retryTimer);
     if (isRequested || !connection.isConnected) return;
     isRequested = true;
+    if (!id) {
+      // If the answer is lost, the gateway finds the session by the name.
+      id = NEW_SESSION_PREFIX + Math.random();
+      isNew = true;
+    }
     fields.resyncAll();
     const patch = isClosed() ? undefined : fields.takePending();
     requestId = requests.request({
@@ -72,10 +81,10 @@ export function createClientSession(
         return undefined;
       },
       refused(error) {
-        if (isPassing(error) && (id || !isClosed())) return true;
+        if (isPassing(error) && !(isNew && isClosed())) return true;
         isRequested = false;
         if (isClosed()) id = undefined;
-        else if (error.code !== "BAD_MESSAGE" || !id) end({ cause: "error", error });
+        else if (error.code !== "BAD_MESSAGE" || isNew) end({ cause: "error", error });
         else {
           // The session of the page before does not fit this state: opens another one.
           id = undefined;
@@ -89,7 +98,7 @@ export function createClientSession(
 
   /** The connection is lost. */
   function lost(): void {
-    isRequested = isTelling = false;
+    isRequested = isTelling = isNew = false;
     if (isOpen()) state = "pending";
     mayForget();
   }
@@ -103,19 +112,19 @@ export function createClientSession(
   }
 
   function opened(openedId: string): void {
-    const isTold = isTelling && id === openedId;
-    isRequested = false;
+    isRequested = isNew = false;
     id = openedId;
     // The app has closed it meanwhile.
-    if (isClosed()) return isTold ? undefined : tell();
+    if (isClosed()) return isTelling ? undefined : tell();
     state = "open";
     fields.arrived();
     sendSoon();
   }
 
   /** Tells the gateway that it is closed. */
-  function tell(): void {
+  function tell(): undefined {
     isTelling = true;
+    const sessionId = id;
     const told = () => {
       isTelling = false;
       // Else it was told before it is open.
@@ -123,9 +132,10 @@ export function createClientSession(
       return mayForget();
     };
     requests.request({
-      message: { type: "close", sessionId: id },
+      message: { type: "close", sessionId },
       answered: told,
-      refused: (error) => isPassing(error) || told(),
+      // It was opened as another one.
+      refused: (error) => isPassing(error) || (sessionId === id ? told() : tell()),
     });
   }
 
@@ -194,7 +204,10 @@ export function createClientSession(
       over();
       if (wasOpen) tell();
       // A new session whose message has not gone out.
-      else if (!id && requests.withdraw(requestId)) isRequested = false;
+      else if (isNew && requests.withdraw(requestId)) {
+        isRequested = false;
+        id = undefined;
+      }
       mayForget();
     },
   };

@@ -81,6 +81,8 @@ export function createConnection(
   let trust = GIVEN;
   /** Since when fresh tokens are refused. */
   let refusedSince: number | undefined;
+  /** In how many milliseconds the refused token is valid, if that was said. */
+  let validInMs: number | undefined;
   let asking: Promise<string> | undefined;
   let askedAt = 0;
   let refreshedAt = -REFRESH_INTERVAL_MS;
@@ -200,6 +202,7 @@ export function createConnection(
       return dispatch("rejected", new PresenceError("DISCONNECTED", String(error)));
     }
     socket = opening;
+    validInMs = undefined;
     opening.onopen = () => {
       trust ||= SENT;
       opening.send(JSON.stringify({ type: "connect", token }));
@@ -217,6 +220,7 @@ export function createConnection(
       else if (message?.type === "token_expiring") void refresh();
       else if (message?.type === "draining") notBefore = now() + Math.min(message.reconnectInMs, MAX_WAIT_MS);
       else if (message && isConnected()) owner.receive(message);
+      else if (message?.type === "error") validInMs = message.retryAfterMs;
       dispatch("message");
     } catch (error) {
       lost(error instanceof PresenceError ? error : protocolError(String(error)));
@@ -267,8 +271,10 @@ export function createConnection(
     if (retry === "new-token") {
       if (trust < GOOD) refusedSince ??= now();
       token = undefined;
+      const isText = typeof source === "string";
+      if (isText && validInMs! > 0) notBefore = now() + Math.min(validInMs!, MAX_WAIT_MS);
       // A text has no successor.
-      if (typeof source === "string" || now() - (refusedSince ?? now()) >= REFUSED_MS) {
+      else if (isText || now() - (refusedSince ?? now()) >= REFUSED_MS) {
         refusedSince = undefined;
         return dispatch("rejected", new PresenceError("UNAUTHENTICATED", reason || BAD_TOKEN));
       }

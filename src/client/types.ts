@@ -55,7 +55,7 @@ type ListsOf<Listed> = { readonly [List in Lists]: readonly Listed[] };
 /**
  * Why a user left the result: their session was closed, lost for too long (`timeout`), taken over or ended by
  * the back end, they no longer match (`changed`), or their node died. `unknown`: they left while this client
- * was not connected.
+ * was not connected, or was too slow a reader.
  */
 export type LeaveCause = WireLeaveCause | "unknown";
 

@@ -10,6 +10,11 @@ export const MAX_ID_LENGTH = 255;
 export const MAX_FILTER_USER_IDS = 1000;
 /** The length of the ids that the gateway makes, see core/ids.ts. */
 export const MADE_ID_LENGTH = 21;
+/**
+ * An `open` whose `sessionId` begins so names a new session. The same name opens it only once. No id that the
+ * gateway makes begins so.
+ */
+export const NEW_SESSION_PREFIX = "new:";
 /** The longest token that is verified, in UTF-16 units. Longer ones are refused without a look at them. */
 export const MAX_TOKEN_LENGTH = 8192;
 export const MAX_CUSTOM_KEYS = 32;

@@ -112,7 +112,7 @@ async function upgrade(localAddress: string): Promise<WebSocket> {
   return webSocket;
 }
 
-it("strangers of one address who are too many a second are reset, others and those who are in are not", async () => {
+it("strangers of one address beyond the rate are reset; other addresses and open connections are not", async () => {
   const early = await upgrade(ATTACKER);
   const answers = await count(ATTACKER, 100);
   expect(answers["200"]).toBe(2 * PER_SECOND);

@@ -94,7 +94,7 @@ describe.concurrent.each(TRANSPORTS)("slow clients over %s", (transport) => {
       let at = 0;
       const writing =
         rest === undefined ? undefined : setInterval(() => client.write(rest[at++ % rest.length]!), everyMs);
-      // Who does not read does not see the end either, until there is nothing left to be read.
+      // A client that does not read does not see the end either, until nothing is left to be read.
       if (!reads) await delay(SILENCE_S * 1_000);
       const seen = performance.now();
       if (!reads) client.tcp.resume();
@@ -122,7 +122,7 @@ describe.concurrent.each(TRANSPORTS)("slow clients over %s", (transport) => {
       );
     }
     process.stdout.write(`slow over ${transport}: an answer to somebody else: p99 ${p99.toFixed(1)} ms\n`);
-    // Who waits because of the slow ones waits until they are closed.
+    // If others had to wait for the slow clients, they would wait until those are closed.
     expect(answersBefore).toBeGreaterThan(20);
     expect(gateway.log.filter((line) => line.includes("crash"))).toEqual([]);
     await gateway.stop();

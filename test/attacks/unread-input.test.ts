@@ -131,7 +131,7 @@ describe.each(TRANSPORTS)("input that need not be read, over %s", (transport) =>
     expect(ends).toEqual([undefined, 4429, 4429, 4429, 4429, 4429]);
     // 256 KiB, and one of each.
     expect(answered).toBe(32 + 6);
-    // Who has a token needs no more than the first.
+    // A client with a token needs only the first message.
     const bystander = await gateway.connect("bystander");
     await bystander.settled();
   });

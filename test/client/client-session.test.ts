@@ -91,7 +91,7 @@ describe("what a session says", () => {
     expect(updates()).toHaveLength(count);
   });
 
-  it("to a socket that takes nothing: waits, and is folded", async () => {
+  it("to a socket that takes nothing: waits, and becomes one message", async () => {
     const { session, socket, updates } = await withSession();
     socket.bufferedAmount = 1_000_000;
     for (let i = 0; i < 100; i++) {
@@ -159,8 +159,48 @@ describe("a session that is closed", () => {
       ]);
       // Too late for a takeover: what was opened instead is closed as well.
       sockets[1]!.opened("another");
+      const { id } = sockets[1]!.messages("close").at(-1);
+      sockets[1]!.say({ type: "error", id, code: "NOT_FOUND", message: "" });
       expect(sockets[1]!.messages("close").at(-1)).toMatchObject({ sessionId: "another" });
     }
+  });
+
+  it("whose id never came has a name, by which it is found and closed on the next connection", async () => {
+    for (const isClosedAfter of [false, true]) {
+      const { client, socket, sockets } = await withSession();
+      const session = client.open({ kind: "background" });
+      const { sessionId } = socket.messages("open").at(-1);
+      expect(sessionId).toMatch(/^new:/);
+      if (!isClosedAfter) session.close();
+      socket.end(1006);
+      session.close();
+      await pass(1_000);
+      sockets[1]!.accept();
+      const [, open, close] = sockets[1]!.sent.map(({ message }) => message);
+      expect([open, close]).toMatchObject([
+        { type: "open", kind: "background", sessionId },
+        { type: "close", sessionId },
+      ]);
+      sockets[1]!.say({ type: "opened", id: open.id, sessionId: "made", resumed: true });
+      sockets[1]!.say({ type: "closed", id: close.id, sessionId: "made", cause: "closed" });
+      expect(sockets[1]!.messages("close")).toHaveLength(1);
+      sockets[1]!.end(1006);
+      await pass(3_000);
+      sockets[2]!.accept();
+      expect(sockets[2]!.messages("open")).toMatchObject([{ kind: "widget" }]);
+    }
+  });
+
+  it("has another name each time that it is opened anew", async () => {
+    const { client, socket } = await withSession();
+    client.open({ kind: "background" });
+    const [, named] = socket.messages("open");
+    socket.say({ type: "opened", id: named.id, sessionId: "made", resumed: false });
+    socket.say({ type: "closed", sessionId: "made", cause: "replaced" });
+    await pass(2_100);
+    const again = socket.messages("open").at(-1);
+    expect(again.sessionId).toMatch(/^new:/);
+    expect(again.sessionId).not.toBe(named.sessionId);
   });
 
   it("is told again if the message came too fast", async () => {

@@ -240,6 +240,27 @@ describe("a token", () => {
     expect(sockets).toHaveLength(6);
   });
 
+  it("that is a plain string, and not valid yet, is tried again when it is", async () => {
+    const { client, sockets, told } = make();
+    client.subscribe({}, () => {});
+    await pass(0);
+    const refuse = (socket: FakeSocket, fields: object) => {
+      socket.open();
+      socket.say({ type: "error", code: "UNAUTHENTICATED", message: "", ...fields });
+      socket.end(4401);
+    };
+    refuse(sockets[0]!, { retryAfterMs: 40_000 });
+    await pass(0);
+    expect(told.at(-1)).toMatchObject(["reconnecting", { retryInMs: 40_000 }]);
+    await pass(39_900);
+    expect(sockets).toHaveLength(1);
+    await pass(200);
+    refuse(sockets[1]!, { retryAfterMs: 1e12 });
+    await pass(61_000);
+    refuse(sockets[2]!, { retryAfterMs: "soon" });
+    expect(client.status()).toBe("failed");
+  });
+
   it.each([4401, 4410])("that is a plain string fails at once with %d", async (code) => {
     const { client, sockets } = make();
     const subscription = client.subscribe({}, () => {});

@@ -20,7 +20,8 @@ const unpolluted = () => {
 function behave(socket: FakeSocket): void {
   socket.onSent = ({ type, id, sessionId, filter }) => {
     const view = `view of ${JSON.stringify(filter)}`;
-    if (type === "open") socket.say({ type: "opened", id, sessionId: sessionId ?? "fresh", resumed: false });
+    const opened = sessionId?.startsWith("new:") ? "fresh" : sessionId;
+    if (type === "open") socket.say({ type: "opened", id, sessionId: opened, resumed: false });
     if (type === "subscribe") socket.say({ type: "snapshot", id, view, version: 7, data: USERS });
     if (type === "query") socket.say({ type: "result", id, data: USERS });
     if (type === "ping") socket.say({ type: "pong" });

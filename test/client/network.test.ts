@@ -13,7 +13,7 @@ import { PATIENCE_MS, until } from "../support/until.ts";
 // Every run has a network of its own; many go on at once, as most of the time all of them wait.
 const RUNS = Number(process.env.NETWORK_RUNS ?? 12);
 const AT_ONCE = 12;
-/** The resume window is longer than any run: whatever happens in one is a short cut. */
+/** The resume window is longer than any run: no loss of the network in a run outlasts it. */
 const WINDOW_MS = 60_000;
 
 const OTHERS = ["bob", "carol", "__proto__"] as const;
@@ -202,7 +202,7 @@ class Run {
         await delay(200);
       }
     }
-    // Nobody saw that anything was cut, and it was never told of more than it had.
+    // Its listener saw nothing of the lost connections, and was told of no more users than there are.
     expect(this.#seen.changes.flatMap(({ entered }) => entered)).toEqual([alice]);
     expect(this.#seen.changes.flatMap(({ left }) => left)).toEqual([]);
     for (const { changes, errors } of [...this.#watched, this.#seen]) {

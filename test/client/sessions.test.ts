@@ -37,7 +37,8 @@ function client(url = "ws://gateway/v1/app/realtime") {
   const open = (options: OpenOptions, id: string) => {
     const session = sessions.open(options);
     const { message } = sent.at(-1)!;
-    const sessionId = (message.type === "open" && message.sessionId) || id;
+    const asked = message.type === "open" ? message.sessionId : undefined;
+    const sessionId = asked && !asked.startsWith("new:") ? asked : id;
     sent.at(-1)!.answered({ type: "opened", id: 1, sessionId, resumed: false });
     return session;
   };
@@ -148,7 +149,7 @@ describe("the sessions of a client", () => {
     expect([kicked.state, replaced.state]).toEqual(["closed", "pending"]);
     vi.advanceTimersByTime(2_000);
     vi.useRealTimers();
-    expect(sent.at(-1)!.message).toMatchObject({ type: "open", sessionId: undefined });
+    expect(sent.at(-1)!.message).toMatchObject({ type: "open", sessionId: expect.stringMatching(/^new:/) });
     return expect.poll(() => ends).toEqual([{ cause: "kicked" }]);
   });
 

@@ -33,6 +33,8 @@ interface Peer {
   readonly views: Set<string>;
   isConnected: boolean;
   isOver: boolean;
+  /** What was on its way to the client when the connection was cut is lost. */
+  losesAnswers: boolean;
 }
 
 /** A gateway on the clock of the test: its bounds, its refusals, and a network that takes time. */
@@ -64,6 +66,7 @@ class Gateway {
       views: new Set(),
       isConnected: false,
       isOver: false,
+      losesAnswers: false,
     };
     if (this.isDown) return void setTimeout(() => socket.end(1006), 10);
     this.peer = peer;
@@ -90,6 +93,7 @@ class Gateway {
 
   #end(peer: Peer, code: number): void {
     this.#gone(peer, false);
+    peer.losesAnswers = code === 1006 && this.#random.oneIn(2);
     setTimeout(() => peer.socket.end(code), peer.latencyMs);
   }
 
@@ -105,8 +109,8 @@ class Gateway {
   #receive(peer: Peer, message: Received): void {
     const { type, id } = message;
     const say = (answer: object) => {
-      // What was on its way when the connection ended still arrives, or not.
-      setTimeout(() => peer.socket.readyState === 1 && peer.socket.say(answer), peer.latencyMs);
+      const arrives = () => peer.socket.readyState === 1 && !peer.losesAnswers;
+      setTimeout(() => arrives() && peer.socket.say(answer), peer.latencyMs);
     };
     const refuse = (code: string) => {
       this.#count(code);
@@ -143,7 +147,7 @@ class Gateway {
       else refuse("NOT_FOUND");
     } else if (type === "open") this.#open(peer, message, say, refuse);
     else if (type === "close") {
-      const { sessionId } = message;
+      const sessionId = idOfName(message.sessionId);
       if (this.sessions.get(sessionId)?.peer !== peer) return refuse("NOT_FOUND");
       this.sessions.delete(sessionId);
       say({ type: "closed", id, sessionId, cause: "closed" });
@@ -152,11 +156,12 @@ class Gateway {
 
   #open(
     peer: Peer,
-    { id, sessionId }: Received,
+    { id, sessionId: asked }: Received,
     say: (answer: object) => void,
     refuse: (code: string) => void,
   ) {
     this.prune();
+    const sessionId = idOfName(asked);
     if (this.sessions.has(sessionId)) {
       this.sessions.set(sessionId, { peer, lostAt: 0 });
       return say({ type: "opened", id, sessionId, resumed: true });
@@ -166,7 +171,7 @@ class Gateway {
       if (!lost) return refuse("LIMIT_REACHED");
       this.sessions.delete(lost[0]);
     }
-    const made = `session ${++this.#lastId}`;
+    const made = sessionId === asked ? `session ${++this.#lastId}` : sessionId;
     this.sessions.set(made, { peer, lostAt: 0 });
     say({ type: "opened", id, sessionId: made, resumed: false });
   }
@@ -174,6 +179,11 @@ class Gateway {
   #count(name: string): void {
     this.counts[name] = (this.counts[name] ?? 0) + 1;
   }
+}
+
+/** The gateway finds a session by the name that its client gave it, and makes its own id of that. */
+function idOfName(sessionId: string): string {
+  return sessionId.startsWith("new:") ? `session named ${sessionId.slice(4)}` : sessionId;
 }
 
 /** One client, what the app wants of it, and its gateway. */
@@ -286,6 +296,36 @@ class World {
     expect((gateway.counts.LIMIT_REACHED ?? 0) - before).toBeLessThanOrEqual(5);
   }
 
+  /**
+   * Sessions are opened and closed while the connection is lost, at any moment of a message's way. Long
+   * before the gateway ends what is lost, it has what is wanted and nothing else.
+   */
+  async glitch(): Promise<void> {
+    const { random, gateway, client } = this;
+    for (const session of this.sessions) session.close();
+    this.sessions.clear();
+    client.reconnect();
+    client.open({ kind: "background" });
+    await vi.advanceTimersByTimeAsync(60_000);
+    const opened: Session[] = [];
+    const steps = [
+      () => void opened.push(client.open({ kind: "widget" })),
+      () => opened.at(-1)?.close(),
+      () => gateway.cut(1006),
+    ];
+    for (let i = 0; i < 4 && opened.length < this.maxSessions - 1; i++) {
+      for (const step of random.oneIn(2) ? steps : random.shuffle(steps)) {
+        step();
+        await vi.advanceTimersByTimeAsync(random.pick([0, 50, 150, 300]));
+      }
+    }
+    await vi.advanceTimersByTimeAsync(9_000);
+    expect(client.status()).toBe("connected");
+    const wanted = opened.filter(({ state }) => state !== "closed");
+    expect(wanted.map(({ state }) => state)).toEqual(wanted.map(() => "open"));
+    expect(gateway.sessions.size).toBe(1 + wanted.length);
+  }
+
   async end(): Promise<void> {
     const closed = this.client.close();
     await vi.advanceTimersByTimeAsync(40_000);
@@ -335,6 +375,7 @@ it(`a client has in the end what is wanted, whatever it went through (MODEL_SEED
     try {
       for (let i = 0; i < 40; i++) await world.step();
       await world.rest();
+      await world.glitch();
       await world.end();
     } catch (error) {
       throw new Error(`in run ${run}`, { cause: error });

@@ -13,7 +13,7 @@ export interface OracleSession {
   isIdle: boolean;
   custom: Map<string, string>;
   typingUntil: number;
-  /** Who holds it; undefined while it waits to be resumed, until `lostUntil`. */
+  /** The connection that holds it; undefined while it waits to be resumed, until `lostUntil`. */
   connection: unknown;
   lostUntil: number;
 }

@@ -92,7 +92,7 @@ it("imports go down only", () => {
   expect(wrong).toEqual([]);
 });
 
-/** Who may import the schemas may import what they are schemas of. */
+/** A layer that may import the schemas may also import the types that they check. */
 function mayImport(layer: string, target: string): boolean {
   const allowed = LAYERS[layer]!;
   return allowed.includes(target) || (target === "protocol/wire" && allowed.includes("protocol"));

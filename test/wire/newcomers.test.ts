@@ -88,7 +88,7 @@ describe.each(TRANSPORTS)("sockets that have not connected over %s", (transport)
     for (let i = 0; i < most + 1; i++) all.push(await attack(from("10.0.0.1")));
     expect(all.map(({ status }) => status)).toEqual([...Array(most).fill(101), 429]);
     await expectServed(from("10.0.0.2"));
-    // Who has connected holds no place: of one address, far more than that get in, one after the other.
+    // A socket that has connected holds no place: one address may have far more of them, one after the other.
     for (let i = 0; i < 2 * most; i++) await expectServed(from("10.0.0.3"));
     expect(gateway.node.newcomers.present).toBe(most);
   });

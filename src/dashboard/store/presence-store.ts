@@ -137,7 +137,7 @@ export class PresenceStore {
 
   /**
    * Continues with another token of the same app. The gateway learns of it when it asks for one, or when the
-   * page connects again.
+   * page connects again. A page that waits to connect does so at once.
    */
   renew(credentials: Credentials): void {
     if (credentials.token === this.#credentials.token) return;
@@ -146,6 +146,8 @@ export class PresenceStore {
     this.#renewal?.resolve(credentials.token);
     this.#renewal = undefined;
     if (this.#phase.kind === "refused" || this.#phase.kind === "failed") this.retry();
+    // The wait before the next attempt may be long.
+    else if (this.#phase.kind === "reconnecting") this.#client.reconnect();
   }
 
   /** Connects again after a failure. */

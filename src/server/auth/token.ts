@@ -11,7 +11,12 @@ export const CLOCK_LEEWAY_S = 5;
 export type Verified =
   | { readonly ok: true; readonly principal: Principal }
   /** `reason` may be shown to the client: it says what to fix, and quotes nothing of the token. */
-  | { readonly ok: false; readonly reason: string };
+  | {
+      readonly ok: false;
+      readonly reason: string;
+      /** Only for a token that is not valid yet: in so many milliseconds it is. */
+      readonly retryAfterMs?: number;
+    };
 
 const Read = z.union([
   z.literal("all"),
@@ -51,11 +56,16 @@ export function verifyToken(app: App, token: string, wallNow: number): Verified 
   const claims = result.data;
   const { iss, nbf, exp, aud } = claims;
   if (iss !== app.id) return refuse("the token's iss names another app");
-  if (nbf !== undefined && nbf > wallNow / 1000 + CLOCK_LEEWAY_S) return refuse("the token is not valid yet");
   if (hasExpired(exp, wallNow)) return refuse("the token has expired");
   if (exp === undefined && app.requireExp) return refuse("the token has no exp, and this app requires one");
   if (aud !== undefined && ![aud].flat().includes(app.id))
     return refuse("the token's aud names somebody else");
+  // Last: nothing else is wrong with it.
+  const earlyMs = nbf === undefined ? 0 : (nbf - CLOCK_LEEWAY_S) * 1000 - wallNow;
+  if (earlyMs > 0) {
+    const retryAfterMs = Math.min(Math.ceil(earlyMs), Number.MAX_SAFE_INTEGER);
+    return { ok: false, reason: "the token is not valid yet", retryAfterMs };
+  }
   if (claims.tokenType === "app") return { ok: true, principal: { kind: "app", exp } };
   const grant = app.grantsAll ? ALL : toGrant(claims.read);
   return { ok: true, principal: { kind: "user", userId: claims.sub, grant, exp } };

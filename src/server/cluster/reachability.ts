@@ -4,7 +4,7 @@
  */
 const CATCH_UP_MS = 3_000;
 /** After this long without the other nodes, a node acts on what it knows. */
-const MAX_PATIENCE_MS = 60_000;
+const MAX_DISCONNECTED_MS = 60_000;
 /**
  * Redis has room again when it refused no write for this long. At its limit it refuses one write and takes
  * the next.
@@ -64,6 +64,8 @@ export class Reachability {
    * node has waited long enough.
    */
   canExpireSessions(now: number): boolean {
-    return this.#reachedAt === undefined ? now - this.#lostAt > MAX_PATIENCE_MS : this.canDetectFailures(now);
+    return this.#reachedAt === undefined
+      ? now - this.#lostAt > MAX_DISCONNECTED_MS
+      : this.canDetectFailures(now);
   }
 }

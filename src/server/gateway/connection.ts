@@ -12,7 +12,7 @@ import {
   APP_TOKEN_FACTOR,
   CLOSE_TIMEOUT_MS,
   MAX_BYTES_BEFORE_CONNECT,
-  STRANGER_PER_SECOND,
+  NEWCOMER_PER_SECOND,
 } from "./gateway-config.ts";
 import type { GatewayNode, ManagedConnection } from "./gateway-node.ts";
 import type { Newcomer } from "./newcomers.ts";
@@ -77,7 +77,7 @@ export class Connection implements SocketListener, ManagedConnection, Reply {
     this.#admitted = admitted;
     this.#newcomer = newcomer;
     this.sendQueue = new SendQueue(socket, limits.maxBufferedBytes, this, node.pageTurns);
-    this.#rateLimiter = new RateLimiter(Math.min(STRANGER_PER_SECOND, limits.messagesPerSecond), now);
+    this.#rateLimiter = new RateLimiter(Math.min(NEWCOMER_PER_SECOND, limits.messagesPerSecond), now);
     this.#sessions = new SocketSessions(presence, this, limits.maxSessionsPerSocket);
     this.#connectBy = now + limits.connectTimeoutMs;
     presence.sockets++;
@@ -356,13 +356,13 @@ export class Connection implements SocketListener, ManagedConnection, Reply {
   #verify({ id, token }: Message<"connect" | "refresh">): Principal | undefined {
     const verified = verifyToken(this.#presence.app, token, this.#node.clock.wallNow());
     if (verified.ok) return verified.principal;
-    this.#refuseToken(id, verified.reason);
+    this.#refuseToken(id, verified.reason, verified.retryAfterMs);
     return undefined;
   }
 
-  #refuseToken(id: number | undefined, reason: string): void {
+  #refuseToken(id: number | undefined, reason: string, retryAfterMs?: number): void {
     this.#refuse("unauthenticated", reason);
-    this.send({ type: "error", id, code: "UNAUTHENTICATED", message: reason });
+    this.send({ type: "error", id, code: "UNAUTHENTICATED", message: reason, retryAfterMs });
     this.#close("unauthenticated");
   }
 

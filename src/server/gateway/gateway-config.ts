@@ -56,7 +56,7 @@ export const MAX_BAD_MESSAGES = 20;
  * Messages and control frames a second before `connect`, with a burst of twice that. A client needs only
  * `connect`, and one that gets it wrong is told so up to `MAX_BAD_MESSAGES` times.
  */
-export const STRANGER_PER_SECOND = 15;
+export const NEWCOMER_PER_SECOND = 15;
 export const BAD_MESSAGE_WINDOW_MS = 60_000;
 /** A socket is ended after it has exceeded its message rate by as much again for this many seconds. */
 export const FLOOD_SECONDS = 6;

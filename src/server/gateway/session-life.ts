@@ -81,8 +81,8 @@ export class SessionLife implements DueSessions {
   }
 
   /**
-   * Opens a session, with a new id unless `sessionId` is one that no session has. The caller checks whether the
-   * user may have one more.
+   * Opens a session. The caller checks whether the user may have one more, and that the id is new.
+   * @param sessionId Without one, the id is one that nobody can guess.
    */
   open(
     userId: string,

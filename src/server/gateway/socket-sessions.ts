@@ -1,6 +1,7 @@
 import type { Session, SessionConnection, User } from "../../core/sessions/session.ts";
 import type { Message } from "../../protocol/messages.ts";
-import type { SessionPatch } from "../../protocol/wire.ts";
+import { NEW_SESSION_PREFIX } from "../../protocol/rules.ts";
+import type { SessionKind, SessionPatch } from "../../protocol/wire.ts";
 import type { Principal } from "../auth/principal.ts";
 import { actingUser } from "./acting-user.ts";
 import type { AppPresence } from "./app-presence.ts";
@@ -8,6 +9,7 @@ import { customExcess } from "./custom-limits.ts";
 import { APP_TOKEN_FACTOR, MAX_DUE_PER_TURN } from "./gateway-config.ts";
 import type { Reply } from "./reply.ts";
 import type { SessionLife } from "./session-life.ts";
+import { idOfName } from "./session-name.ts";
 
 /** The sessions that one socket holds, and the messages about them. */
 export class SocketSessions implements SessionConnection {
@@ -17,6 +19,8 @@ export class SocketSessions implements SessionConnection {
   /** Nearly all sockets have one session, and need no set. */
   #first: Session | undefined;
   #others: Set<Session> | undefined;
+  /** The one that was opened last: a `close` that was sent with the `open` may know only its name. */
+  #latest: Session | undefined;
 
   constructor(presence: AppPresence, reply: Reply, maxSessions: number) {
     this.#presence = presence;
@@ -32,7 +36,10 @@ export class SocketSessions implements SessionConnection {
   }
 
   #open(sessions: SessionLife, message: Message<"open">, userId: string, limit: number): void {
-    const { id, kind, sessionId } = message;
+    const { id, kind } = message;
+    const isNamed = message.sessionId?.startsWith(NEW_SESSION_PREFIX);
+    const namedId = isNamed ? this.#namedId(userId, kind, message.sessionId!) : undefined;
+    const sessionId = namedId ?? message.sessionId;
     const resumed = sessionId === undefined ? undefined : sessions.resumable(sessionId, userId, kind);
     if (this.#count >= limit && resumed?.connection !== this) {
       return this.#reply.error(id, "LIMIT_REACHED", `a socket holds at most ${limit} sessions`);
@@ -49,8 +56,9 @@ export class SocketSessions implements SessionConnection {
     for (const { customBytes } of evicted) freed += customBytes;
     if (!this.#mayHaveCustom(id, resumed, this.#presence.table.user(userId), message, freed)) return;
     for (const disconnected of evicted) sessions.evict(disconnected);
-    const session = resumed ?? sessions.open(userId, kind, message, this);
+    const session = resumed ?? sessions.open(userId, kind, message, this, namedId);
     if (!isHeld) this.#add(session);
+    this.#latest = session;
     if (resumed !== undefined) {
       sessions.takeOver(resumed, this);
       sessions.update(resumed, message);
@@ -96,8 +104,7 @@ export class SocketSessions implements SessionConnection {
         else if (ended++ < MAX_DUE_PER_TURN) sessions.end(session, "closed");
         else sessions.endLater(session);
       }
-      this.#first = undefined;
-      this.#others = undefined;
+      this.#first = this.#others = this.#latest = undefined;
     });
   }
 
@@ -109,6 +116,10 @@ export class SocketSessions implements SessionConnection {
       if (first?.sessionId === sessionId) return first;
       const session = this.#presence.table.get(sessionId);
       if (session?.connection === this) return session;
+      if (sessionId.startsWith(NEW_SESSION_PREFIX) && this.#latest !== undefined) {
+        const { sessionId: latestId, user, kind } = this.#latest;
+        if (this.#namedId(user.userId, kind, sessionId) === latestId) return this.#latest;
+      }
       this.#reply.error(id, "NOT_FOUND", "this socket holds no session with that sessionId");
     } else if (this.#count === 1) {
       return first;
@@ -133,7 +144,13 @@ export class SocketSessions implements SessionConnection {
     }
   }
 
+  /** The same for the same name on every node, and another one for every user and kind. */
+  #namedId(userId: string, kind: SessionKind, name: string): string {
+    return idOfName(this.#presence.app.id, userId, kind, name);
+  }
+
   #remove(session: Session): void {
+    if (session === this.#latest) this.#latest = undefined;
     if (session !== this.#first) this.#others?.delete(session);
     else {
       const [next] = this.#others ?? [];

@@ -8,7 +8,7 @@ import type { Frame } from "./frame.ts";
 export interface Socket {
   /** Sends a text frame. False: the client or the network is slow, and bytes wait in this process. */
   send(frame: Frame): boolean;
-  /** The client has shown a valid token: the limits for strangers no longer apply to it. */
+  /** The client has shown a valid token: the limits for newcomers no longer apply to it. */
   authorized(): void;
   /** Sends a WebSocket ping. */
   ping(): void;

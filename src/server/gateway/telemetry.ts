@@ -63,9 +63,10 @@ export interface Telemetry {
   observeQuery(ms: number): void;
 }
 
-export function createCounters(): Pick<
+/** The counts of `Telemetry`. A new one must have its start here. */
+export function createCounters(): Omit<
   Telemetry,
-  "messages" | "diffs" | "deliveries" | "lagged" | "slowReadersDisconnected"
+  "refused" | "crashed" | "observeDiffDelay" | "observeQuery"
 > {
   return { messages: { ...NO_MESSAGES }, diffs: 0, deliveries: 0, lagged: 0, slowReadersDisconnected: 0 };
 }

@@ -159,7 +159,7 @@ export const LIMIT_SETTINGS = {
     default: { text: `\`${MAX_DEFAULT_PER_IP}\``, of: defaultPerIp },
     min: 1,
     max: 10_000_000,
-    help: "per IPv4 address or IPv6 /64; at most half of an unset `MAX_CONNECTIONS`",
+    help: "per IPv4 address or IPv6 /64, and per user; at most half of an unset `MAX_CONNECTIONS`",
   }),
   maxConnectsPerSecond: integer({
     env: "MAX_CONNECTS_PER_SECOND",

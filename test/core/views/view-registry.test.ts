@@ -128,7 +128,7 @@ it("the size of a view is measured again after each flush", () => {
   }
   const { filter } = views.acquire(compile({}));
   const view = views.find(filter)!;
-  // Estimates are for who is to be let in, not for who is.
+  // An estimate decides whether a new subscription is admitted. It says nothing of those that exist.
   expect([view.isHydrating, views.bytesOfKey(filter.key)]).toEqual([true, undefined]);
   const open = (i: number) =>
     table.open(`s${i}`, `u${random.below(1_200)}`, "widget", patchState(NEW_SESSION, custom()), undefined);

@@ -191,3 +191,25 @@ it("a token that was refused is followed by another, and the page goes on", asyn
   expect(server.messages("connect").at(-1)).toMatchObject({ token: "new" });
   expect(store.activity.entries().map(({ userId }) => userId)).toEqual(["bob"]);
 });
+
+it("connects at once with another token, however long it would have waited", async () => {
+  vi.spyOn(Math, "random").mockReturnValue(0.999);
+  open();
+  await vi.waitFor(() => expect(store.isPending).toBe(false));
+  server.on("connect", (_message, connection) => connection.socket.close(4401, "no valid token"));
+  // Waits of one, two and four seconds: the next one is longer.
+  server.connections[0]!.socket.close(4401, "no valid token");
+  const waitsMs = () => {
+    const { phase } = store;
+    return phase.kind === "reconnecting" && phase.retryAt !== undefined ? phase.retryAt - Date.now() : 0;
+  };
+  await vi.waitFor(() => expect(waitsMs()).toBeGreaterThan(3_000), { timeout: 20_000 });
+  server.off("connect");
+  store.renew({ token: "new", appId: "my-app" });
+  // Listeners of the client are called after the call.
+  await Promise.resolve();
+  expect(waitsMs()).toBeLessThanOrEqual(0);
+  await vi.waitFor(() => expect(store.isLive).toBe(true));
+  expect(server.messages("connect").at(-1)).toMatchObject({ token: "new" });
+  vi.restoreAllMocks();
+});

@@ -29,7 +29,6 @@ describe("a token", () => {
   it.each([
     [{ iss: "other" }, "iss"],
     [{ exp: NOW_S - CLOCK_LEEWAY_S }, "expired"],
-    [{ nbf: NOW_S + CLOCK_LEEWAY_S + 1 }, "not valid yet"],
     [{ aud: "other" }, "aud"],
     [{ aud: [] }, "aud"],
     [{ sub: "" }, "claim sub"],
@@ -39,6 +38,15 @@ describe("a token", () => {
     [{ read: { users: ["bob"] } }, "claim read"],
   ] as const)("with %j is refused, and the reason says %j", async (claims, reason) => {
     expect(await verify(claims)).toEqual({ ok: false, reason: expect.stringContaining(reason) });
+  });
+
+  it("that is not valid yet is refused, and it says when it is, if nothing else is wrong", async () => {
+    const nbf = NOW_S + CLOCK_LEEWAY_S + 1;
+    const reason = "the token is not valid yet";
+    expect(await verify({ nbf })).toEqual({ ok: false, reason, retryAfterMs: 1_000 });
+    expect(await verify({ nbf: 1e300 })).toMatchObject({ retryAfterMs: Number.MAX_SAFE_INTEGER });
+    expect(await verify({ nbf, aud: "other" })).not.toHaveProperty("retryAfterMs");
+    expect(await verify({ nbf, exp: NOW_S - 60 })).not.toHaveProperty("retryAfterMs");
   });
 
   it("without an expiry is refused where the app requires one", async () => {

@@ -242,7 +242,7 @@ describe.skipIf(!hasRedis())("a node and its Redis", () => {
     const lower = await start({ REDIS_LOG_BYTES: String(32 * 1024 * 1024) });
     await until(() => warnings(lower).length === 1);
     expect(warnings(lower)[0]).toContain("is not noeviction");
-    // Who may not ask says nothing, and does all else.
+    // A node without the right to `info` warns of nothing, and does everything else.
     await ask("ACL", "SETUSER", "nobody", "on", ">a-password", "~presence:1:*", "+@all", "-info");
     const url = (node: Node) => `redis://nobody:a-password@127.0.0.1:${node.network.port}`;
     const third = await start({ REDIS_URL: url(lower) });

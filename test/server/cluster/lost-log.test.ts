@@ -54,7 +54,7 @@ describe("nodes whose log is lost, older, trimmed, frozen or silent", () => {
     expect(c.replicator.logId).toBe(before);
     world.cut(b!);
     expect(b!.replicator.logId).toBeUndefined();
-    // Who comes back, or starts again under the same id, is in the same log.
+    // A node that comes back, or starts again under the same id, is in the same log.
     b!.connect();
     world.kill(c);
     world.heal(LEASE_MS + 2_000);

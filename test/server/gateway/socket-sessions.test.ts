@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { MAX_USER_CUSTOM_BYTES } from "../../../src/protocol/rules.ts";
+import type { SessionKind } from "../../../src/protocol/wire.ts";
 import { App } from "../../../src/server/auth/app.ts";
 import { AppPresence } from "../../../src/server/gateway/app-presence.ts";
 import type { Reply } from "../../../src/server/gateway/reply.ts";
@@ -39,13 +40,21 @@ function setUp(count = MAX_SESSIONS) {
     error: (_id, code) => said.push(code),
     badMessage: () => said.push("BAD_MESSAGE"),
   };
-  const held = new SocketSessions(presence, reply, 100);
-  const open = (fields: { sessionId?: string; custom?: Record<string, string> }) => {
-    held.open({ type: "open", kind: "widget", ...fields }, { kind: "user", userId: "alice" } as never, 0);
+  const connect = () => new SocketSessions(presence, reply, 100);
+  const held = connect();
+  const open = (
+    fields: { sessionId?: string; kind?: SessionKind; custom?: Record<string, string> },
+    { socket = held, userId = "alice" } = {},
+  ) => {
+    socket.open({ type: "open", kind: "widget", ...fields }, { kind: "user", userId } as never, 0);
+    return said.pop() as { sessionId: string; resumed: boolean };
+  };
+  const close = (sessionId: string, socket = held) => {
+    socket.close({ type: "close", id: 1, sessionId }, 0);
     return said.pop();
   };
   const user = () => presence.table.user("alice")!;
-  return { presence, sessions, open, user };
+  return { presence, sessions, held, connect, open, close, user };
 }
 
 describe("a user with more custom fields than a user may have", () => {
@@ -74,5 +83,48 @@ describe("a user with more custom fields than a user may have", () => {
     expect(open({ sessionId: sessions[0]!.sessionId })).toBe("LIMIT_REACHED");
     expect(user().sessions).toHaveLength(MAX_SESSIONS);
     expect(sessions[0]!.connection).toBe(connection);
+  });
+});
+
+describe("a session with a name", () => {
+  const sessionId = "new:0.5";
+
+  it("is opened once, with an id of the gateway's, on whichever socket the name comes again", () => {
+    const { held, connect, open, user } = setUp(0);
+    const first = open({ sessionId });
+    expect(first).toMatchObject({ resumed: false, sessionId: expect.stringMatching(/^[\w-]{21}$/) });
+    held.release(false, 0);
+    const socket = connect();
+    expect(open({ sessionId }, { socket })).toEqual({ ...first, resumed: true });
+    expect(user().sessions).toMatchObject([{ sessionId: first.sessionId, connection: socket }]);
+    expect(open({ sessionId: first.sessionId })).toEqual({ ...first, resumed: true });
+  });
+
+  it("is another one for another user, kind or name, and without a name", () => {
+    const { open, user } = setUp(0);
+    const ids = [
+      open({ sessionId }),
+      open({ sessionId: "new:" }),
+      open({ sessionId, kind: "background" }),
+      open({ sessionId }, { userId: "bob" }),
+      open({ sessionId: "a" }),
+      open({ sessionId: "a" }),
+      open({}),
+    ].map((opened) => opened.sessionId);
+    expect(new Set(ids).size).toBe(7);
+    expect(user().sessions).toHaveLength(6);
+  });
+
+  it("is closed by its name while it is the latest of its socket", () => {
+    const { connect, open, close, presence } = setUp(0);
+    expect(close(sessionId)).toBe("NOT_FOUND");
+    const first = open({ sessionId });
+    expect(close(sessionId, connect())).toBe("NOT_FOUND");
+    expect(close(sessionId)).toMatchObject({ type: "closed", sessionId: first.sessionId });
+    expect(close(sessionId)).toBe("NOT_FOUND");
+    open({ sessionId });
+    open({});
+    expect(close(sessionId)).toBe("NOT_FOUND");
+    expect(presence.table.user("alice")!.sessions).toHaveLength(2);
   });
 });

@@ -161,8 +161,8 @@ describe("slots of a transport that does not report which connection has ended",
     for (let i = 0; i < 1_000; i++) open("127.0.0.1");
     expect(tcp.connections).toBe(256);
     for (let i = 0; i < 40; i++) expect(open(`127.0.1.${i}`)).toBe("taken");
-    // Those who say nothing are gone after some seconds. That they are counted for longer keeps nobody else
-    // out.
+    // Silent connections are gone after some seconds. They are counted for longer, and that keeps no other
+    // address out.
     for (let i = 0; i < 256; i++) tcp.close(false);
     clock.now = 13_000;
     for (let i = 0; i < 1_000; i++) open("127.0.0.1");

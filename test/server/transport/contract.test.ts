@@ -617,7 +617,7 @@ describe.each(TRANSPORTS)("the %s transport", (name) => {
       expect(kept).toEqual(["12345678", `${"z".repeat(9_999)}!`]);
       await until(() => codes().length === 2);
       expect(codes()).toEqual([503, 200]);
-      // Who goes away gives back what was counted.
+      // The bytes of a client that goes away count no more.
       tcp.write(post("/a", 10_000) + "z".repeat(100));
       await until(() => bodies.bytes > 0);
       tcp.destroy();
