@@ -11,8 +11,8 @@ export type ClientSession = ReturnType<typeof createClientSession>;
 
 /**
  * One session. It sends its state again on each connection, until the gateway has it.
- * @param id To resume: of a session that the page before has left. Later a name, if it is a new one, and then
- *   the gateway's for this one.
+ * @param id To resume: of a session that the page before has left. Later the gateway's for this one; before
+ *   that a name, if it is a new one.
  * @param onClosed Called once, when it is closed or has ended.
  * @param onForgotten Called after that, when the gateway need not be told any more.
  */

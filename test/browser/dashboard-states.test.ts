@@ -233,7 +233,7 @@ describeInBrowser("the dashboard's states", (browser) => {
     const rows = page.locator(".conversations .grid-body [role=row]");
     await expect
       .poll(() => rows.allTextContents())
-      .toEqual(["c150 users0 focused0 typinguser-1user-248 more"]);
+      .toEqual(["c150 users50 available0 focused0 typinguser-1user-248 more"]);
     expect(await page.evaluate("[document.documentElement.scrollWidth, innerWidth]")).toEqual([360, 360]);
   });
 

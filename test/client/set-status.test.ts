@@ -53,7 +53,7 @@ describe("a declared status", () => {
     await pass(0);
     expect(second.is).toBe(true);
     sockets[1]!.end(1006);
-    await pass(1_000);
+    await pass(2_000);
     sockets[2]!.accept();
     await pass(0);
     expect(sockets[2]!.messages("status")).toEqual([]);

@@ -6,7 +6,9 @@ export const CONVERSATIONS = ["c1", "c2", "__proto__", null] as const;
 
 const maybe = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined });
 
-const rarely = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined, freq: 1 });
+/** Mostly absent, so that filters match something. */
+const rarely = <T>(arbitrary: fc.Arbitrary<T>) =>
+  fc.oneof({ weight: 3, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary });
 
 export const userId = fc.constantFrom(...USERS);
 export const conversationId = fc.constantFrom(...CONVERSATIONS);

@@ -240,7 +240,7 @@ export const LIMIT_SETTINGS = {
     default: 100_000,
     min: 0,
     max: 10_000_000,
-    help: "users without a session whose status or last-seen time is kept, over all apps",
+    help: "how many such users, over all apps",
   }),
   drainMs: integer({
     env: "DRAIN_MS",
