@@ -116,7 +116,7 @@ describeInBrowser("statuses in the dashboard", (browser) => {
       expect(await dashboard.accessibilityProblems()).toEqual([]);
       await page.keyboard.press("Escape");
       await expect.poll(() => question.count()).toBe(0);
-      expect(await focused()).toBe("Set status…");
+      await expect.poll(focused).toBe("Set status…");
       await details.getByRole("button", { name: "Set status…" }).click();
       await question.getByLabel("Status").selectOption("away");
       await question.getByLabel("Emoji").fill("🍜");
@@ -164,7 +164,7 @@ describeInBrowser("statuses in the dashboard", (browser) => {
       await details.getByRole("button", { name: "Erase user…" }).click();
       const question = page.getByRole("alertdialog");
       expect(await question.textContent()).toContain("cannot be undone");
-      expect(await page.evaluate("document.activeElement.textContent")).toBe("Cancel");
+      await expect.poll(() => page.evaluate("document.activeElement.textContent")).toBe("Cancel");
       expect(await dashboard.accessibilityProblems()).toEqual([]);
       await question.getByRole("button", { name: "Cancel" }).click();
       await dashboard.expectUsers("alice", "bob", "carol");

@@ -285,10 +285,10 @@ describeInBrowser("the dashboard", (browser) => {
     await details.getByRole("button", { name: "End sessions…" }).click();
     const question = page.getByRole("alertdialog");
     expect(await question.textContent()).toContain("End all sessions of this user?");
-    expect(await focused()).toBe("Cancel");
+    await expect.poll(focused).toBe("Cancel");
     await page.keyboard.press("Escape");
     await expect.poll(() => question.count()).toBe(0);
-    expect(await focused()).toBe("End sessions…");
+    await expect.poll(focused).toBe("End sessions…");
     expect(gateway.presence().table.user("bob")?.sessions).toHaveLength(2);
     await details.getByRole("button", { name: "End sessions…" }).click();
     expect(await dashboard.accessibilityProblems()).toEqual([]);
