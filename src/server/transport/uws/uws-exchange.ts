@@ -115,6 +115,8 @@ export class UwsExchange implements HttpRequest {
   serve(): void {
     // The library accepts such paths, and replaces bytes that are not UTF-8.
     if (!ASCII.test(this.path) || !ASCII.test(this.query)) this.#reply(NOT_ASCII, true);
+    // The library takes any text up to the first space.
+    else if (!TOKEN.test(this.method)) this.#reply(NOT_METHOD, true);
     else this.#handle();
   }
 
@@ -336,4 +338,6 @@ export class UwsExchange implements HttpRequest {
 
 const NO_BODY = Buffer.alloc(0);
 const ASCII = /^[!-~]*$/;
+const TOKEN = /^[!#$%&'*+.^_`|~\w-]+$/;
 const NOT_ASCII = errorResponse(400, { path: ["has characters that must be percent-encoded"] });
+const NOT_METHOD = errorResponse(400, { method: ["is not a token, as a method has to be"] });
