@@ -291,6 +291,16 @@ function parse(members: readonly string[]): Record<string, unknown> {
   return Object.assign(Object.create(null), JSON.parse(`{${members.join(",")}}`));
 }
 
+const NOTHING = {
+  visible: undefined,
+  selectedConversationId: undefined,
+  hasFocus: undefined,
+  isTyping: undefined,
+  isIdle: undefined,
+  custom: undefined,
+};
+const NO_PATCH = { availability: undefined, text: undefined, emoji: undefined, expiresInMs: undefined };
+
 const RUNS = Number(process.env.MODEL_RUNS ?? runs(3_000));
 
 it(`the core equals a naive recomputation after each of any steps (${RUNS} runs, MODEL_SEED=${SEED})`, () => {
@@ -308,3 +318,19 @@ it(`the core equals a naive recomputation after each of any steps (${RUNS} runs,
     { numRuns: RUNS, seed: SEED },
   );
 }, 600_000);
+
+it("the core equals it also after what random steps have found", () => {
+  // A status ends, and then the session of its user, in one late turn.
+  const world = new World([{ includeBackgroundSessions: true, fields: [] }]);
+  const steps: readonly arbitraries.Step[] = [
+    { do: "subscribe", filter: 0, reader: 0 },
+    { do: "open", socket: 0, userId: "bob", kind: "background", fields: NOTHING },
+    { do: "resume", session: 0, socket: 3, fields: NOTHING },
+    { do: "declare", userId: "bob", patch: { ...NO_PATCH, availability: "invisible", expiresInMs: 200 } },
+    { do: "leave", socket: 3, clean: false },
+    { do: "advance", ms: 900 },
+  ];
+  for (const step of steps) world.do(step);
+  world.rest();
+  world.end();
+});

@@ -121,13 +121,16 @@ export class SessionDeadlines {
   /**
    * Handles the deadlines that are due, a limited number of each kind. `canExpire`: whether disconnected
    * sessions may end now.
+   *
+   * A status that is over is so before sessions end. In a late turn, a user who was invisible for a while is
+   * then seen to leave by the end of the session, and not by what was declared before.
    */
   run(now: number, canExpire: boolean, sessions: DueSessions): void {
     this.#forEachDue(this.#typing, now, (session) => sessions.stopTyping(session));
+    this.#forEachDue(this.#statuses, now, (userId) => sessions.profiles.expireStatus(userId));
     if (canExpire) this.#forEachDue(this.#disconnected, now, (session) => sessions.end(session, "timeout"));
     this.#forEachDue(this.#ending, now, (session) => sessions.end(session, "closed"));
     this.#forEachDue(this.#leases, now, (session) => sessions.end(session, "timeout"));
-    this.#forEachDue(this.#statuses, now, (userId) => sessions.profiles.expireStatus(userId));
     this.#forEachDue(this.#forgetting, now, (userId) => sessions.profiles.forget(userId));
   }
 

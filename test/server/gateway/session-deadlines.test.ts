@@ -15,7 +15,10 @@ function setUp() {
   );
   const done: string[] = [];
   const sessions = {
-    profiles: { expireStatus: () => undefined, forget: () => undefined },
+    profiles: {
+      expireStatus: (userId: string) => void done.push(`${userId}'s status is over`),
+      forget: (userId: string) => void done.push(`${userId} is forgotten`),
+    },
     stopTyping: ({ sessionId }: Session) => void done.push(`${sessionId} stops typing`),
     end: ({ sessionId }: Session, cause: string) => void done.push(`${sessionId} ends: ${cause}`),
   };
@@ -49,6 +52,20 @@ describe("the deadlines of sessions", () => {
       forgetting: 0,
       leases: 0,
     });
+  });
+
+  it("of statuses come before those of sessions in one turn, and users are forgotten last", () => {
+    const { deadlines, run } = setUp();
+    deadlines.startForgetting("bob", 100);
+    deadlines.startLease(b, 200);
+    deadlines.startResumeWindow(a, 0);
+    deadlines.startStatus("alice", 900);
+    expect(run(1_000)).toEqual([
+      "alice's status is over",
+      "a ends: timeout",
+      "b ends: timeout",
+      "bob is forgotten",
+    ]);
   });
 
   it("let no disconnected session end while other nodes may have resumed it", () => {
