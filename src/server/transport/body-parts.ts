@@ -4,17 +4,20 @@ const FIRST_CAPACITY = 4_096;
 
 /**
  * The pieces of a body that is not complete, copied into one buffer: a body in chunks may have a piece for
- * each byte.
+ * each byte. The whole buffer is charged to the owner, so the budget bounds what is really held.
  */
 export class BodyParts {
   readonly #budget: BodyBudget;
   readonly #owner: string;
+  readonly #maxBytes: number;
   #bytes = NO_BYTES;
   #held = 0;
 
-  constructor(budget: BodyBudget, owner: string) {
+  /** `maxBytes`: the pieces are never longer than this altogether. */
+  constructor(budget: BodyBudget, owner: string, maxBytes: number) {
     this.#budget = budget;
     this.#owner = owner;
+    this.#maxBytes = maxBytes;
   }
 
   get length(): number {
@@ -23,10 +26,12 @@ export class BodyParts {
 
   /** Keeps a copy of the bytes. False: there is no room for them. */
   add(bytes: Buffer): boolean {
-    if (!this.#budget.take(this.#owner, bytes.length)) return false;
     const length = this.#held + bytes.length;
-    if (length > this.#bytes.length) {
-      const more = Buffer.allocUnsafeSlow(Math.max(FIRST_CAPACITY, length, 2 * this.#bytes.length));
+    const capacity = this.#bytes.length;
+    if (length > capacity) {
+      const grown = Math.max(length, Math.min(this.#maxBytes, Math.max(FIRST_CAPACITY, 2 * capacity)));
+      if (!this.#budget.take(this.#owner, grown - capacity)) return false;
+      const more = Buffer.allocUnsafeSlow(grown);
       this.#bytes.copy(more, 0, 0, this.#held);
       this.#bytes = more;
     }
@@ -44,7 +49,7 @@ export class BodyParts {
   }
 
   release(): void {
-    this.#budget.release(this.#owner, this.#held);
+    this.#budget.release(this.#owner, this.#bytes.length);
     this.#held = 0;
     this.#bytes = NO_BYTES;
   }

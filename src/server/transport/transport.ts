@@ -208,8 +208,8 @@ export function handshakeError({ version, protocol }: HandshakeHeaders): HttpRes
   return errorResponse(400, { "sec-websocket-protocol": ["must be a list of names, each of them once"] });
 }
 
-/** A token, as HTTP defines it. */
-const TOKEN = /^[!#$%&'*+.^_`|~\w-]+$/;
+/** A token, as HTTP defines it: the name of a method, a header or a subprotocol. */
+export const TOKEN = /^[!#$%&'*+.^_`|~\w-]+$/;
 
 /** Whether a Sec-WebSocket-Protocol header offers our subprotocol. */
 export function offersSubprotocol({ protocol = "" }: HandshakeHeaders): boolean {

@@ -11,7 +11,7 @@ import {
 } from "../../http/exchange.ts";
 import { sendContinue } from "../../internals/uws-continue.ts";
 import { BodyParts } from "../body-parts.ts";
-import { BODIES_FULL, MAX_SKIPPED_BYTES, SkippedBody, type TransportOptions } from "../transport.ts";
+import { BODIES_FULL, MAX_SKIPPED_BYTES, SkippedBody, TOKEN, type TransportOptions } from "../transport.ts";
 import { UwsBodySink } from "./uws-body-sink.ts";
 import type { UwsHead } from "./uws-head.ts";
 import { peerOf, sendAndClose, writeHead, writePieces } from "./uws-response.ts";
@@ -187,7 +187,7 @@ export class UwsExchange implements HttpRequest {
       isOver = isLast;
       if (isLast) return this.#handleBody(wanted, parts === undefined ? bytes : parts.whole(bytes));
       if (parts === undefined) {
-        const made = new BodyParts(bodies, wanted.owner);
+        const made = new BodyParts(bodies, wanted.owner, Math.min(contentLength, wanted.maxBytes));
         parts = made;
         this.#onGone = () => {
           made.release();
@@ -338,6 +338,5 @@ export class UwsExchange implements HttpRequest {
 
 const NO_BODY = Buffer.alloc(0);
 const ASCII = /^[!-~]*$/;
-const TOKEN = /^[!#$%&'*+.^_`|~\w-]+$/;
 const NOT_ASCII = errorResponse(400, { path: ["has characters that must be percent-encoded"] });
 const NOT_METHOD = errorResponse(400, { method: ["is not a token, as a method has to be"] });

@@ -23,7 +23,7 @@ export function readBody(
   { bodies, bodyRefused }: Pick<TransportOptions, "bodies" | "bodyRefused">,
 ): Promise<BodyRead> {
   return new Promise((resolve) => {
-    const parts = new BodyParts(bodies, owner);
+    const parts = new BodyParts(bodies, owner, Math.min(length, maxBytes));
     let last: Buffer = NO_BYTES;
     let skipped: SkippedBody | undefined;
     const done = (body: BodyRead) => {

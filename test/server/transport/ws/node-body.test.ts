@@ -5,21 +5,17 @@ import { BodyBudget } from "../../../../src/server/http/body-budget.ts";
 import type { TransportOptions } from "../../../../src/server/transport/transport.ts";
 import { readBody } from "../../../../src/server/transport/ws/node-body.ts";
 
-/** Reads a body of which the test sends the pieces; each owner may have 100 bytes. */
-function read(length: number) {
-  const bodies = new BodyBudget(8 * 400);
+/** Reads a body of which the test sends the pieces; each owner may have so many bytes. */
+function read(length: number, room = 100, maxBytes = 1_000) {
+  const bodies = new BodyBudget(8 * 4 * room);
   const request = Object.assign(new EventEmitter(), { isResumed: false, resume: () => {} });
   request.resume = () => {
     request.isResumed = true;
   };
   let refused = 0;
   const options = { bodies, bodyRefused: () => refused++ } as unknown as TransportOptions;
-  const body = readBody(
-    request as unknown as IncomingMessage,
-    length,
-    { owner: "app", maxBytes: 1_000 },
-    options,
-  );
+  const wanted = { owner: "app", maxBytes };
+  const body = readBody(request as unknown as IncomingMessage, length, wanted, options);
   return { bodies, body, refused: () => refused, request };
 }
 
@@ -36,7 +32,8 @@ it("the pieces of a body are counted until it is whole", async () => {
   const { bodies, body, request } = read(6);
   request.emit("data", Buffer.from("ab"));
   request.emit("data", Buffer.from("cd"));
-  expect(bodies.bytes).toBe(4);
+  // The memory for all of it.
+  expect(bodies.bytes).toBe(6);
   request.emit("data", Buffer.from("ef"));
   request.emit("end");
   expect(await body).toEqual({ kind: "whole", bytes: Buffer.from("abcdef") });
@@ -44,9 +41,10 @@ it("the pieces of a body are counted until it is whole", async () => {
 });
 
 it("a body for which there is no room is refused, and its rest is skipped", async () => {
-  const { bodies, body, refused, request } = read(500);
+  const { bodies, body, refused, request } = read(6_000, 5_000, 6_000);
   request.emit("data", Buffer.alloc(60));
-  request.emit("data", Buffer.alloc(60));
+  expect([refused(), bodies.bytes]).toEqual([0, 4_096]);
+  request.emit("data", Buffer.alloc(4_040));
   expect(await body).toEqual({ kind: "refused" });
   expect([refused(), bodies.bytes, request.isResumed]).toEqual([1, 0, true]);
   // The client may still go away, which is no crash.
@@ -54,8 +52,9 @@ it("a body for which there is no room is refused, and its rest is skipped", asyn
 });
 
 it.each(["close", "error"])("a client that goes away gives back its bytes: %s", async (event) => {
-  const { bodies, body, request } = read(500);
+  const { bodies, body, request } = read(100);
   request.emit("data", Buffer.alloc(60));
+  expect(bodies.bytes).toBe(100);
   request.emit(event, new Error("reset"));
   expect(await body).toEqual({ kind: "gone" });
   expect(bodies.bytes).toBe(0);
@@ -63,9 +62,10 @@ it.each(["close", "error"])("a client that goes away gives back its bytes: %s", 
 });
 
 it("a body of a length that nobody knows ends with its end", async () => {
-  const { bodies, body, request } = read(Number.POSITIVE_INFINITY);
+  const { bodies, body, request } = read(Number.POSITIVE_INFINITY, 1_000);
   for (const byte of "abcdef") request.emit("data", Buffer.from(byte));
-  expect(bodies.bytes).toBe(6);
+  // The memory for a body as long as the route accepts.
+  expect(bodies.bytes).toBe(1_000);
   request.emit("end");
   expect(await body).toEqual({ kind: "whole", bytes: Buffer.from("abcdef") });
   expect(bodies.bytes).toBe(0);
