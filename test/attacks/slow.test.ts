@@ -52,6 +52,18 @@ const KINDS: readonly Kind[] = [
     everyMs: 250,
   },
   {
+    name: "a body in chunks byte by byte",
+    first: `${HEAD}Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n`,
+    rest: "1\r\n \r\n",
+    everyMs: 250,
+  },
+  {
+    name: "the size of a chunk without an end",
+    first: `${HEAD}Transfer-Encoding: chunked\r\n\r\n`,
+    rest: "0",
+    everyMs: 250,
+  },
+  {
     name: "another request that does not come",
     first: "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n",
   },

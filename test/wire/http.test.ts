@@ -133,6 +133,19 @@ describe.each(TRANSPORTS)("HTTP over %s", (transport) => {
     else expect(text).toMatch(/^HTTP\/1\.1 505 /);
   });
 
+  it("the server as a whole as the target is refused clearly", async () => {
+    const text = await sendRaw(gateway.gateway.port, "OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n");
+    if (transport === "ws") expect(text).toMatch(/^HTTP\/1\.1 404 .*"NOT_FOUND"/s);
+    else expect(text).toMatch(/^HTTP\/1\.1 505 /);
+  });
+
+  it.each(["G,T", "X:GET", '"GET"'])("the method %j, which is no token, is 400", async (method) => {
+    const head = Buffer.from(`${method} /healthz HTTP/1.1\r\nHost: x\r\n\r\n`, "latin1");
+    const text = await sendRaw(gateway.gateway.port, head);
+    expect(statuses(text)).toEqual([400]);
+    expect(text).toContain('"errorCode":"BAD_REQUEST"');
+  });
+
   it("HEAD leaves the connection to the next request", async () => {
     const head = (method: string, more = "") => `${method} /openapi.json HTTP/1.1\r\nHost: x\r\n${more}\r\n`;
     const text = await sendRaw(
