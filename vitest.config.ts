@@ -37,6 +37,7 @@ const FIRST = [
   "browser/dashboard-markup",
   "browser/react",
   "server/transport/contract",
+  "server/transport/http-contract",
   "attacks/anonymous",
   "wire/tokens",
   "wire/patience",

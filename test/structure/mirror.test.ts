@@ -15,6 +15,7 @@ interface Exception {
 }
 
 const contract = (why: string): Exception => ({ suite: "server/transport/contract.test.ts", why });
+const httpContract = (why: string): Exception => ({ suite: "server/transport/http-contract.test.ts", why });
 /** A module without code. The suite uses its types. */
 const types = (suite: string): Exception => ({ suite, why: "types only" });
 /** What only a page shows, which needs a browser. */
@@ -37,20 +38,20 @@ const COVERED_ELSEWHERE: Readonly<Record<string, Exception>> = {
   },
   "server/cluster/effect.ts": types("server/cluster/effect-applier.test.ts"),
   "server/cluster/log.ts": types("server/cluster/redis-log.test.ts"),
-  "server/gateway/body-sink.ts": types("server/transport/contract.test.ts"),
+  "server/gateway/body-sink.ts": types("server/transport/http-contract.test.ts"),
   "server/gateway/gateway-config.ts": { suite: "wire/limits.test.ts", why: "types and constants only" },
   "server/gateway/replication.ts": types("server/cluster/replication-sink.test.ts"),
   "server/gateway/reply.ts": types("server/gateway/socket-sessions.test.ts"),
   "server/gateway/session-context.ts": types("server/gateway/session-life.test.ts"),
   "server/gateway/socket.ts": types("server/gateway/connection.test.ts"),
   "server/transport/uws/uws.ts": contract("glue over the sockets of uWebSockets.js"),
-  "server/transport/uws/uws-exchange.ts": contract("glue over the requests of uWebSockets.js"),
+  "server/transport/uws/uws-exchange.ts": httpContract("glue over the requests of uWebSockets.js"),
   "server/transport/uws/uws-types.ts": contract("types only"),
   "server/transport/ws/ws.ts": contract("glue over the sockets of ws"),
-  "server/transport/ws/node-http.ts": contract("glue over the server of node:http"),
+  "server/transport/ws/node-http.ts": httpContract("glue over the server of node:http"),
   "server/transport/ws/node-connection.ts": contract("glue over the connections of node:http"),
-  "server/transport/ws/node-exchange.ts": contract("glue over the requests of node:http"),
-  "server/transport/ws/node-response.ts": contract("glue over the responses of node:http"),
+  "server/transport/ws/node-exchange.ts": httpContract("glue over the requests of node:http"),
+  "server/transport/ws/node-response.ts": httpContract("glue over the responses of node:http"),
   "cli/cli-dependencies.ts": types("cli/serve.test.ts"),
   "cli/watch/watch-output.ts": types("cli/watch/plain-lines.test.ts"),
   "dashboard/app.tsx": page("the sign-in form, or the dashboard after it"),
