@@ -1,5 +1,5 @@
 import type { CompiledFilter } from "../../core/views/compiled-filter.ts";
-import type { Principal } from "../auth/principal.ts";
+import type { Credentials } from "../auth/known-tokens.ts";
 import { CLOCK_LEEWAY_S } from "../auth/token.ts";
 import type { Admitted } from "./admission.ts";
 import type { AppPresence } from "./app-presence.ts";
@@ -58,7 +58,7 @@ export class EventStream implements ManagedConnection, BodyListener {
   constructor(
     node: GatewayNode,
     presence: AppPresence,
-    principal: Principal,
+    { principal }: Credentials,
     filter: CompiledFilter,
     since: StreamPosition | undefined,
     sink: BodySink,

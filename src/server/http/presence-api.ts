@@ -88,7 +88,7 @@ async function count({ filter }: Answered, { table }: AppPresence): Promise<Http
   return jsonResponse(200, { data: { users } });
 }
 
-function stream(node: GatewayNode, { http, presence, principal }: AppRequest): HttpResponse {
+function stream(node: GatewayNode, { http, presence, credentials }: AppRequest): HttpResponse {
   const parsed = filterOfQuery(presence.app, http.query);
   if (!parsed.ok) return parsed.response;
   const since = parsePosition(http.headers["last-event-id"]);
@@ -100,7 +100,7 @@ function stream(node: GatewayNode, { http, presence, principal }: AppRequest): H
   }
   return streamResponse(
     "text/event-stream; charset=utf-8",
-    (sink) => new EventStream(node, presence, principal, parsed.filter, since, sink, admission),
+    (sink) => new EventStream(node, presence, credentials, parsed.filter, since, sink, admission),
   );
 }
 

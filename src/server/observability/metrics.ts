@@ -30,6 +30,14 @@ const COUNTERS = {
     name: "slow_readers_disconnected",
     help: "Number of connections ended since start because the client did not read.",
   },
+  jwksFetches: {
+    name: "jwks_fetches",
+    help: "Number of times since start that the keys of an identity provider (JWKS) were fetched.",
+  },
+  jwksFailures: {
+    name: "jwks_failures",
+    help: "Number of times since start that the keys of an identity provider (JWKS) could not be fetched.",
+  },
 } as const satisfies Readonly<Record<Count, CounterInfo>>;
 
 type Presence = ReturnType<GatewayNode["presences"]> extends Iterable<infer Item> ? Item : never;
