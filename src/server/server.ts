@@ -1,6 +1,6 @@
 import type { Logger } from "pino";
 import { makeId } from "../core/ids.ts";
-import { App, type AppConfig } from "./auth/app.ts";
+import type { AppConfig } from "./auth/app.ts";
 import { fetchJwks } from "./auth/fetch-jwks.ts";
 import type { FetchText, JwksEvents } from "./auth/jwks-source.ts";
 import { JwksSources } from "./auth/jwks-sources.ts";
@@ -17,6 +17,7 @@ import { readDashboard } from "./http/dashboard.ts";
 import { nodeRoutes } from "./http/node-routes.ts";
 import { presenceRoutes } from "./http/presence-api.ts";
 import { createRouter } from "./http/router.ts";
+import { NodeApps } from "./node-apps.ts";
 import { nodeWarning } from "./node-support.ts";
 import { createCrashLog, createRefusalLog } from "./observability/log.ts";
 import { createMetrics, type Metrics } from "./observability/metrics.ts";
@@ -52,6 +53,14 @@ export interface Gateway {
   readonly node: GatewayNode;
   readonly transport: Transport["name"];
   readonly port: number;
+  /**
+   * Serves these apps from now on, all or nothing.
+   *
+   * @throws SettingsError if an app differs in what cannot change while it runs.
+   */
+  reload(apps: readonly AppConfig[]): void;
+  /** The apps could not be read anew. They stay as they are. */
+  reloadFailed(reason: string): void;
   /** Counts and logs an exception that no handler has caught: a defect. */
   crashed(error: unknown): void;
   /** Resolves if this node must not run, because another node has its id. */
@@ -91,10 +100,15 @@ export async function startGateway(
     wallNow: () => clock.wallNow(),
     events: jwksEvents(telemetry, log),
   });
+  const nodeApps = new NodeApps({
+    jwksSources,
+    log,
+    telemetry,
+    // What runs for an app beside its presence starts and stops here.
+    onAppsChanged: () => {},
+  });
   const node = new GatewayNode({
-    apps: apps.map(
-      (app) => new App(app, app.jwksUrl === undefined ? undefined : jwksSources.of(app.jwksUrl)),
-    ),
+    apps: nodeApps.start(apps),
     limits: settings.limits,
     clock,
     telemetry,
@@ -187,6 +201,11 @@ export async function startGateway(
     node,
     transport: name,
     port,
+    reload: (wanted) => nodeApps.reload(wanted, node, cluster),
+    reloadFailed(reason) {
+      telemetry.appReloadFailures++;
+      log.error({ reason }, "cannot read the apps anew: they stay as they are");
+    },
     crashed: telemetry.crashed,
     failed,
     stop() {

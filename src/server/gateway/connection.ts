@@ -4,6 +4,7 @@ import type { ClientMessage, Message } from "../../protocol/messages.ts";
 import type { Issue } from "../../protocol/wire.ts";
 import type { Credentials } from "../auth/known-tokens.ts";
 import { mayAskAbout, type Principal } from "../auth/principal.ts";
+import type { Signer } from "../auth/signer.ts";
 import { CLOCK_LEEWAY_S, type RefusedToken, verifyToken } from "../auth/token.ts";
 import { actingUser } from "./acting-user.ts";
 import type { Admitted } from "./admission.ts";
@@ -40,6 +41,8 @@ const FOLLOWS_MESSAGE: ReadonlySet<CloseReason> = new Set([
 /** A token is verified once more after the keys were fetched for it, or when that takes too long. */
 type Attempt = "first" | "fetched" | "late";
 
+const REVOKED: RefusedToken = { ok: false, reason: "the app does not accept this token any more" };
+
 type State = "new" | "connected" | "closing" | "closed";
 
 /**
@@ -62,6 +65,8 @@ export class Connection implements SocketListener, ManagedConnection, Reply {
   /** Whether a message arrived before `connect` succeeded. */
   #hasSentMessage = false;
   #principal: Principal | undefined;
+  /** What the token was signed with; undefined before `connect`. */
+  #signer: Signer | undefined;
   /** What waits for the keys that a token needs; undefined: nothing. */
   #held: HeldMessages | undefined;
   #token: TokenExpiry | undefined;
@@ -73,6 +78,8 @@ export class Connection implements SocketListener, ManagedConnection, Reply {
   /** When the gateway sent a ping to the silent client; undefined if no ping is unanswered. */
   #pingedAt: number | undefined;
   #closeAt = Number.POSITIVE_INFINITY;
+  /** Whether the app, or what the token was signed with, is not accepted any more. */
+  #isRevoked = false;
 
   /** `admitted` is released once the socket has gone. */
   constructor(
@@ -103,7 +110,9 @@ export class Connection implements SocketListener, ManagedConnection, Reply {
   onText(text: string, byteLength: number): void {
     if (this.#isOver) return;
     try {
-      this.#receive(text, byteLength);
+      // The app may have been removed between the handshake and the first message.
+      if (this.#isRevoked || this.#presence.isRetired) this.#refuseToken(undefined, REVOKED);
+      else this.#receive(text, byteLength);
     } catch (error) {
       this.#crash(error);
     }
@@ -134,7 +143,7 @@ export class Connection implements SocketListener, ManagedConnection, Reply {
     const wasOver = this.#isOver;
     this.#state = "closed";
     // A page that goes away for good sends a normal close. After any other end the client may come back.
-    if (!wasOver) this.#detach(code === 1000 || code === 1005);
+    if (!wasOver) this.#detach(code === 1000 || code === 1005 || this.#presence.isRetired);
     this.#presence.sockets--;
     this.#admitted.release();
     this.#newcomer?.ended(this.#node.clock.now());
@@ -157,6 +166,7 @@ export class Connection implements SocketListener, ManagedConnection, Reply {
 
   onDue(now: number): void {
     if (this.#state === "closing") this.#drop();
+    else if (this.#isRevoked) this.#refuseToken(undefined, REVOKED);
     else if (now >= this.#closeAt) this.#close("draining");
     else if (this.#held !== undefined && now >= this.#held.until) this.#resume("late");
     else if (this.#state !== "connected" && this.#held === undefined && now >= this.#connectBy) {
@@ -174,6 +184,15 @@ export class Connection implements SocketListener, ManagedConnection, Reply {
     this.#node.expire(this, token.nextCheckAt(wallNow));
   }
 
+  onAppsChanged(): void {
+    const { app, isRetired } = this.#presence;
+    if (this.#isOver || !(isRetired || (this.#signer !== undefined && !app.trusts(this.#signer)))) return;
+    this.#isRevoked = true;
+    // The node closes a limited number in each turn.
+    this.#closeAt = this.#node.clock.now();
+    this.#schedule();
+  }
+
   onStall(): void {
     this.#close("slowReader");
     this.#drop();
@@ -184,7 +203,7 @@ export class Connection implements SocketListener, ManagedConnection, Reply {
     if (this.#closeAt === Number.POSITIVE_INFINITY) {
       this.send({ type: "draining", reconnectInMs: delayMs });
     }
-    this.#closeAt = this.#node.clock.now() + delayMs;
+    if (!this.#isRevoked) this.#closeAt = this.#node.clock.now() + delayMs;
     this.#schedule();
   }
 
@@ -422,7 +441,7 @@ export class Connection implements SocketListener, ManagedConnection, Reply {
   /** Verifies the token again, and does what was sent since. */
   #resume(attempt: Exclude<Attempt, "first">): void {
     const held = this.#held;
-    if (held === undefined || this.#isOver) return;
+    if (held === undefined || this.#isOver || this.#isRevoked) return;
     this.#held = undefined;
     held.stop();
     try {
@@ -448,8 +467,9 @@ export class Connection implements SocketListener, ManagedConnection, Reply {
   }
 
   /** Sets the principal and follows the expiry of its token. */
-  #setCredentials({ principal }: Credentials): void {
+  #setCredentials({ principal, signer }: Credentials): void {
     this.#principal = principal;
+    this.#signer = signer;
     const wallNow = this.#node.clock.wallNow();
     this.#token =
       principal.exp === undefined ? undefined : new TokenExpiry(principal.exp, wallNow, CLOCK_LEEWAY_S);
@@ -497,7 +517,7 @@ export class Connection implements SocketListener, ManagedConnection, Reply {
     if (refusal !== undefined) this.#refuse(refusal);
     this.#state = "closing";
     if (FOLLOWS_MESSAGE.has(reason)) this.#newcomer?.release();
-    this.#detach(false);
+    this.#detach(this.#presence.isRetired);
     this.#node.schedule(this, this.#node.clock.now() + CLOSE_TIMEOUT_MS);
     this.#socket.close(CLOSE[reason].code, CLOSE[reason].reason);
   }

@@ -56,6 +56,8 @@ export interface Telemetry {
   deliveries: number;
   lagged: number;
   slowReadersDisconnected: number;
+  appReloads: number;
+  appReloadFailures: number;
   jwksFetches: number;
   jwksFailures: number;
   /** Counts a refusal. `detail` may be logged, so it must not repeat what a client sent. */
@@ -77,6 +79,8 @@ export function createCounters(): Omit<
     deliveries: 0,
     lagged: 0,
     slowReadersDisconnected: 0,
+    appReloads: 0,
+    appReloadFailures: 0,
     jwksFetches: 0,
     jwksFailures: 0,
   };

@@ -75,7 +75,9 @@ export function readBody(
   const coding = http.headers["content-encoding"];
   if (coding !== undefined && !IDENTITY.test(coding)) return CODED_BODY;
   if (!node.loadShedder.isShort || http.contentLength <= SMALL_BODY_BYTES) {
-    return new BodyWanted(presence.app.id, handle, maxBytes);
+    // A reload may have removed the app while the body was read.
+    const handleIfServed = (body: Buffer) => (node.serves(presence) ? handle(body) : unknownApp());
+    return new BodyWanted(presence.app.id, handleIfServed, maxBytes);
   }
   node.telemetry.refused("memory");
   return errorResponse(503, { body: ["this node is short of memory"] }, { "retry-after": "5" });
