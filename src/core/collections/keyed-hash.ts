@@ -1,9 +1,9 @@
-/** Two words of 32 bits. To nobody who can choose texts may they be known. */
+/** Two words of 32 bits, random and secret. */
 export type HashKey = Int32Array;
 
 /**
- * A hash of 32 bits that nobody can predict without the key: HalfSipHash-1-3 over the UTF-16 units of a text.
- * So nobody can choose texts that collide.
+ * A hash of 32 bits: HalfSipHash-1-3 over the UTF-16 units of a text. Without the key nobody can choose texts
+ * that collide.
  */
 export function keyedHash(text: string, key: HashKey): number {
   const { length } = text;
@@ -12,7 +12,7 @@ export function keyedHash(text: string, key: HashKey): number {
   let v1 = key[1]!;
   let v2 = v0 ^ 0x6c796765;
   let v3 = v1 ^ 0x74656462;
-  // Two units make a word. After the last unit, and the length, come three words of zeros.
+  // Two units make a word. The last word has the length too. Three words of zeros follow.
   for (let i = 0; i <= whole + 6; i += 2) {
     let word = 0;
     if (i < whole) word = text.charCodeAt(i) | (text.charCodeAt(i + 1) << 16);

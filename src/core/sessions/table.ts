@@ -103,8 +103,8 @@ export class Table {
   #changes = 0;
 
   /**
-   * `indexedCustom`: the keys of `custom` by which sessions are indexed. `hashKey`: must be random where others
-   * choose ids.
+   * `indexedCustom`: the keys of `custom` by which sessions are indexed. `hashKey`: random and secret, unless
+   * all ids are known before.
    */
   constructor(indexedCustom: readonly string[] = [], hashKey: HashKey = new Int32Array(2)) {
     this.#users = new UserIndex(hashKey);

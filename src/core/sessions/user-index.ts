@@ -1,7 +1,7 @@
 import { type HashKey, keyedHash } from "../collections/keyed-hash.ts";
 import type { User } from "./session.ts";
 
-/** The users of a list of ids, for who asks about thousands of them. */
+/** The users of a list of ids, found some at a time. */
 export interface UserLookUp<Row extends User = User> {
   /** The ids of the list, each once, in their order. */
   readonly userIds: readonly string[];
@@ -51,7 +51,7 @@ export class UserIndex<Row extends User> {
     const mask = hashes.length - 1;
     let free = this.#slotOf(userId, this.#hash(userId));
     if (hashes[free] === 0) return;
-    // A search ends at a free slot. So users whom it would hide move up.
+    // A search ends at a free slot, so the users behind it move up unless they are in their first slot.
     for (let slot = (free + 1) & mask; hashes[slot] !== 0; slot = (slot + 1) & mask) {
       const fromHome = (slot - hashes[slot]!) & mask;
       if (fromHome < ((slot - free) & mask)) continue;
@@ -102,7 +102,7 @@ export class UserIndex<Row extends User> {
     const users = this.#users;
     const mask = hashes.length - 1;
     const slots = new Int32Array(to - from);
-    // First without a branch, which the processor would guess wrong, and then read what it does not need.
+    // The first pass has no branch that depends on what it reads, so the processor reads far ahead.
     for (let i = 0; i < slots.length; i++) slots[i] = hashes[ofIds[from + i]! & mask]!;
     for (let i = 0; i < slots.length; i++) {
       const hash = ofIds[from + i]!;

@@ -6,7 +6,10 @@ import type { CompiledFilter } from "../../core/views/compiled-filter.ts";
 
 /** Users who are checked in one turn of the event loop. */
 const USERS_AT_ONCE = 1_000;
-/** The whole result is made rather than to look at the sessions of each user, if so few sessions may match. */
+/**
+ * If the index of the filter has at most this many sessions, they are checked, and not those of each user who
+ * is asked for.
+ */
 const FEW = USERS_AT_ONCE / 10;
 
 /**
@@ -50,6 +53,7 @@ export class UserCheck {
     return to === userIds.length;
   }
 
+  /** The users in the result now, if they cost less than to check each user. */
   #resultIfFew(): Set<User> | undefined {
     if (this.#filter.candidates(this.#table).size > FEW) return undefined;
     const users = new Set<User>();
