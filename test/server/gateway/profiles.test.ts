@@ -202,16 +202,23 @@ describe("in a cluster", () => {
     usedAt: SINCE_1970,
   });
 
-  it("a session that ends does not undo what was declared elsewhere since it was opened", () => {
-    const { time, open, end, written } = setUp({ inCluster: true });
-    const session = open();
-    time.now += 1_000;
-    end(session);
-    const [[, left]] = written as [[string, Profile]];
-    expect(left).toMatchObject({ status: DEFAULT_STATUS, lastSeenAt: SINCE_1970 + 1_000 });
-    // Half way, on another node, of which this one has not heard.
-    expect(left.version).toBeLessThan((SINCE_1970 + 500) * 1_024);
-    expect(left.usedAt).toBe(SINCE_1970 + 1_000);
+  it("a session that ends does not undo what was declared elsewhere, before or after it was opened", () => {
+    for (const days of [0, 2]) {
+      const { time, open, end, declare, written } = setUp({ inCluster: true, days });
+      declare({ availability: "busy" });
+      time.now += 1_000;
+      const session = open();
+      time.now += 1_000;
+      end(session);
+      const [[, busy], [, left]] = written as [[string, Profile], [string, Profile]];
+      if (days > 0) {
+        expect(left).toMatchObject({ status: busy.status, lastSeenAt: SINCE_1970 + 2_000 });
+      } else expect(left).toMatchObject({ status: DEFAULT_STATUS, lastSeenAt: undefined });
+      expect(left.usedAt).toBe(SINCE_1970 + 2_000);
+      expect(left.version).toBeGreaterThan(busy.version);
+      // On another node, of which this one has not heard: a moment after the first status.
+      expect(left.version).toBeLessThan((SINCE_1970 + 1) * 1_024);
+    }
   });
 
   it("a reset is remembered for a while, so that older records do not bring the status back", () => {
