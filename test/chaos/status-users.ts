@@ -121,7 +121,7 @@ export class StatusUsers {
     const expiresInMs = !isReset && random.oneIn(5) ? 1_000 : undefined;
     const from = Date.now();
     record(userId, `${kind} on ${place.name}: ${JSON.stringify(status)} ${expiresInMs ?? ""}`);
-    const outcome = await this.#send(userId, kind, place, { ...status, expiresInMs });
+    const outcome = await this.#send(userId, kind, place, { ...status, ...(expiresInMs && { expiresInMs }) });
     const at = Date.now();
     record(userId, `${outcome} by ${place.name}`);
     if (outcome === "not done") return;
@@ -149,7 +149,7 @@ export class StatusUsers {
     }
     const client = await this.#connect(place, kind === "own socket" ? userId : undefined);
     if (client === undefined) return "not done";
-    const whole = { availability: null, text: null, emoji: null, ...status };
+    const whole = { availability: null, text: null, emoji: null, expiresInMs: null, ...status };
     const answer = await client.ask({
       type: "status",
       ...whole,

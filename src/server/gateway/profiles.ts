@@ -34,6 +34,7 @@ export class Profiles {
 
   /** Changes the fields of a status that the patch names. */
   declare(userId: string, patch: StatusPatch): void {
+    if (Object.values(patch).every((value) => value === undefined)) return;
     this.#declare(userId, patchStatus(this.statusOf(userId), patch, this.#wallNow()));
   }
 
@@ -130,10 +131,15 @@ export class Profiles {
     deadlines.cancelStatus(userId);
   }
 
+  /**
+   * In a cluster, what this node has shown all the time is written too: another node may show something else by
+   * now, of which this one has not heard, and what is declared last wins.
+   */
   #declare(userId: string, status: Status): void {
-    const user = this.#context.table.user(userId);
-    const hides = status.availability === "invisible" && user?.isInvisible === false;
-    this.#write(userId, hides && this.#keepsLastSeen ? { status, lastSeenAt: this.#wallNow() } : { status });
+    const { table, replicationSink } = this.#context;
+    const hides = status.availability === "invisible" && table.user(userId)?.isInvisible === false;
+    const change = hides && this.#keepsLastSeen ? { status, lastSeenAt: this.#wallNow() } : { status };
+    this.#write(userId, change, { always: replicationSink !== undefined });
   }
 
   /**

@@ -91,7 +91,7 @@ export class NodesDriver {
     ];
     while (!isOver || Date.now() < until) {
       random.pick(doings)();
-      for (let i = 0; i < STATUS_CHANGES; i++) this.#start("status", world.statuses.act());
+      for (let i = 0; i < STATUS_CHANGES; i++) this.#begin("status", world.statuses.act());
       await delay(random.between(100, 600));
     }
     await fault;
@@ -185,6 +185,10 @@ export class NodesDriver {
 
   #start(name: string, acting: Promise<void>): void {
     this.#world.count(name);
+    this.#begin(name, acting);
+  }
+
+  #begin(name: string, acting: Promise<void>): void {
     const guarded = acting
       .catch((error) => this.#world.record(`${name}: ${error}`))
       .finally(() => this.#busy.delete(guarded));
