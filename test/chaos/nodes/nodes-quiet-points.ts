@@ -46,6 +46,8 @@ export class NodesQuietPoints {
       await node.reaches("ready").catch(() => node.oracle.crashed(`${node.name} is not ready`, Date.now()));
     }
     const readyMs = Date.now() - startedAt;
+    // Until then a node may hold back the end of a session that it has heard of nothing else.
+    await delay(Math.max(0, world.effectsUntil - Date.now()));
     const bots = await world.statuses.rest();
     let expected = await this.#allBack(startedAt);
     for (let round = 0; round < 5; round++) {
