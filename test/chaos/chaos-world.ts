@@ -4,6 +4,7 @@ import { AppUnderChaos, EVERYTHING, markOf, type Slot } from "./app-under-chaos.
 import { CountObserving } from "./count-observing.ts";
 import { GatewayUnderTest, type NodeHealth } from "./gateway-under-test.ts";
 import { Healthy } from "./healthy.ts";
+import { watchOwnTimers, watchWaits } from "./lateness.ts";
 import type { Observing } from "./observing.ts";
 import { StatusUsers } from "./status-users.ts";
 import { INJECTED, TIMES } from "./times.ts";
@@ -37,6 +38,7 @@ export class ChaosWorld {
   /** How often a slow reader got a snapshot instead of diffs, over all gateways. */
   lagged = 0;
   #laggedBefore = 0;
+  readonly #watches: readonly NodeJS.Timeout[];
   #visitors = 0;
 
   constructor(transport: "ws" | "uws", seed: number) {
@@ -63,6 +65,10 @@ export class ChaosWorld {
     );
     this.a = new AppUnderChaos("app-a", SECRET_A, "app-b", this.gateway, this.random);
     this.b = new AppUnderChaos("app-b", SECRET_B, "app-a", this.gateway, this.random);
+    const late = (ms: number) => {
+      for (const { oracle } of this.apps) oracle.machineWasLate(ms, Date.now());
+    };
+    this.#watches = [watchOwnTimers(late), watchWaits(() => this.gateway.pid, late)];
   }
 
   async populate(): Promise<void> {
@@ -113,6 +119,7 @@ export class ChaosWorld {
   }
 
   async dispose(): Promise<void> {
+    for (const watch of this.#watches) clearInterval(watch);
     for (const { crowd, proxy } of this.slots()) {
       if (!crowd.isDead) crowd.kill();
       await proxy.stop();

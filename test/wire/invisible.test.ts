@@ -85,7 +85,7 @@ describe.each(TRANSPORTS)(
       await hidden.closed;
       await asker.settled();
       expect(asker.inbox).toEqual([]);
-    }, 120_000);
+    });
   },
 );
 
