@@ -1,10 +1,10 @@
-import { setImmediate as nextTurn } from "node:timers/promises";
 import { CompiledFilter } from "../../core/views/compiled-filter.ts";
 import { FilterSchema } from "../../protocol/filter.ts";
+import { checkUsers } from "../gateway/check-users.ts";
 import type { GatewayNode } from "../gateway/gateway-node.ts";
 import { KEEPS_NO_LAST_SEEN, lastSeenOf } from "../gateway/last-seen.ts";
-import { UserCheck } from "../gateway/user-check.ts";
 import { type AppHandler, type AppRequest, readBody } from "./app-request.ts";
+import { CheckTurns } from "./check-turns.ts";
 import { type BodyWanted, errorResponse, type HttpResponse, jsonResponse, textResponse } from "./exchange.ts";
 import { readJsonBody } from "./json-body.ts";
 import { Check, LastSeenRequest } from "./request-bodies.ts";
@@ -17,13 +17,20 @@ const EVERYONE = FilterSchema.parse({});
 
 /** The routes for what back ends ask about many users at once. */
 export function questionRoutes(node: GatewayNode, forApp: (handler: AppHandler) => RouteHandler): Route[] {
+  const { telemetry } = node;
+  const turns = new CheckTurns(
+    (error) => telemetry.crashed(error),
+    () => telemetry.refused("body_bytes"),
+  );
   return [
     {
       method: "POST",
       path: "/v1/:appId/presences/check",
-      handler: forApp((request) =>
-        readBody(node, request, (body) => check(node, request, body), MAX_CHECK_BYTES),
-      ),
+      handler: forApp((request) => {
+        const answer = (body: Buffer) => check(node, request, body);
+        const inTurn = (body: Buffer) => turns.run(request.presence.app.id, body, answer);
+        return readBody(node, request, inTurn, MAX_CHECK_BYTES);
+      }),
     },
     {
       method: "POST",
@@ -33,17 +40,15 @@ export function questionRoutes(node: GatewayNode, forApp: (handler: AppHandler) 
   ];
 }
 
-/** Checks many users in several turns of the event loop, so that others are served in between. */
-async function check(node: GatewayNode, { http, presence }: AppRequest, body: Buffer): Promise<HttpResponse> {
+function check(node: GatewayNode, { http, presence }: AppRequest, body: Buffer): HttpResponse {
   const read = readJsonBody(body, http.headers["content-type"], Check, "filter");
   if (!read.ok) return read.response;
   const { userIds, filter } = read.value;
   // A back end may ask for everything, and ids need no index.
   const showsInvisible = filter?.includeInvisible === true;
   const compiled = new CompiledFilter({ ...EVERYONE, ...filter }, { showsInvisible });
-  const users = new UserCheck(presence.table, compiled, userIds);
-  while (!users.checkMore()) await nextTurn();
-  return textResponse(200, `{"data":${users.encode()}${node.isDegraded ? ',"degraded":true' : ""}}`);
+  const data = checkUsers(presence.table, compiled, userIds);
+  return textResponse(200, `{"data":${data}${node.isDegraded ? ',"degraded":true' : ""}}`);
 }
 
 function lastSeen(node: GatewayNode, request: AppRequest): HttpResponse | BodyWanted {
