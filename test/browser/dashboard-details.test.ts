@@ -67,7 +67,7 @@ describeInBrowser("the dashboard's details", (browser) => {
     await question.getByRole("button", { name: "End them" }).click();
     await expect.poll(() => details.getByRole("status").textContent()).toBe("2 sessions have ended.");
     await dashboard.expectUsers("alice", "carol");
-    await expect.poll(() => details.textContent()).toContain("does not match the filter now");
+    await expect.poll(() => details.textContent()).toContain("has no session now");
   });
 
   it("shows all sessions of a user beside the table, live", async () => {
@@ -86,5 +86,59 @@ describeInBrowser("the dashboard's details", (browser) => {
     await dashboard.expectUsers("bob", "dave");
     await dashboard.page.keyboard.press("Escape");
     await expect.poll(() => details.count()).toBe(0);
+  });
+
+  it("shows sessions outside the filter too, live, while they are open", async () => {
+    const dashboard = await open("conversation=c1");
+    const { details, page } = dashboard;
+    await dashboard.expectUsers("alice", "bob");
+    expect(gateway.presence().subscriptions).toBe(1);
+    await dashboard.row("bob").getByRole("button", { name: "bob" }).click();
+    const sessions = details.locator(".session");
+    const outside = sessions.filter({ hasText: "outside the filter" });
+    await expect.poll(() => sessions.count()).toBe(2);
+    expect(await outside.allTextContents()).toEqual([expect.stringContaining("Conversationc2")]);
+    await client.open({ userId: "bob", kind: "background" });
+    await expect.poll(() => outside.count()).toBe(2);
+    const sessionId = await client.open({ userId: "bob", selectedConversationId: "c1" });
+    await expect.poll(async () => [await sessions.count(), await outside.count()]).toEqual([4, 2]);
+    await client.ask({ type: "update", sessionId, selectedConversationId: "c3" });
+    await expect.poll(async () => [await sessions.count(), await outside.count()]).toEqual([4, 3]);
+    expect(gateway.presence().subscriptions).toBe(2);
+
+    // With another filter nothing of the user matches.
+    await dashboard.choose("Is typing", "No");
+    await dashboard.expectUsers("alice");
+    await expect.poll(() => details.textContent()).toContain("does not match the filter now");
+    await expect.poll(async () => [await sessions.count(), await outside.count()]).toEqual([4, 0]);
+    expect(await dashboard.accessibilityProblems()).toEqual([]);
+
+    await page.getByRole("button", { name: "Close details" }).click();
+    await expect.poll(() => gateway.presence().subscriptions).toBe(1);
+  });
+
+  it("shows one user after the other, with one subscription for the details", async () => {
+    const dashboard = await open();
+    const { details } = dashboard;
+    await dashboard.expectUsers("alice", "bob", "carol");
+    const headings = () => details.getByRole("heading").allTextContents();
+    for (const userId of ["alice", "bob", "carol", "alice"]) {
+      await dashboard.row(userId).getByRole("button", { name: userId }).click();
+      await expect.poll(headings).toEqual([userId]);
+    }
+    await expect.poll(() => details.locator(".session").count()).toBe(1);
+    await expect.poll(() => gateway.presence().subscriptions).toBe(2);
+  });
+
+  it("shows the sessions of a user whom others take for offline", async () => {
+    const dashboard = await open();
+    const { details } = dashboard;
+    await dashboard.row("carol").getByRole("button", { name: "carol" }).click();
+    await expect.poll(() => details.locator(".session").count()).toBe(1);
+    await client.ask({ type: "status", userId: "carol", availability: "invisible" });
+    await dashboard.expectUsers("alice", "bob");
+    await expect.poll(() => details.textContent()).toContain("does not match the filter now");
+    expect(await details.locator(".session").count()).toBe(1);
+    expect(await details.textContent()).toContain("invisible");
   });
 });
