@@ -30,7 +30,7 @@ const FIRST = [
   "process/watch",
   "browser/dashboard-filter",
   "server/cluster/model",
-  "client/gateway",
+  "client/interruptions",
   "browser/dashboard-details",
   "process/cli",
   "browser/together",

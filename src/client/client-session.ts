@@ -101,7 +101,7 @@ export function createClientSession(
 
   /** The connection is lost. */
   function lost(): void {
-    // If the gateway has closed it, the next request opens it once more. By its name that is the same session,
+    // If the gateway has closed it, the next request opens it again. By its name that is the same session,
     // so none is left behind if that answer is lost too.
     if (isTelling && id === namedId) id = name;
     isRequested = isTelling = isNew = false;

@@ -18,7 +18,8 @@ export class UserSessions {
   #isCatchingUp = false;
 
   /**
-   * @param listed The user's row in the result of the page's filter. The page may have seen its sessions come.
+   * @param listed The user's row in the result of the page's filter. The page may have seen its sessions
+   *   come.
    * @param onClose Called by `close`.
    */
   constructor(userId: string, listed: () => Row | undefined, onClose: (closed: UserSessions) => void) {
