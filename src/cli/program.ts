@@ -12,6 +12,7 @@ import { addServe } from "./serve.ts";
 import { addStatus } from "./status.ts";
 import { addToken } from "./token.ts";
 import { addWatch } from "./watch.ts";
+import { addWebhook } from "./webhook.ts";
 import { addWrite } from "./write.ts";
 
 const AFTER = `
@@ -46,6 +47,7 @@ export function createProgram(dependencies: CliDependencies): Command {
   addWrite(program, dependencies);
   addErase(program, dependencies);
   addCrowd(program, dependencies);
+  addWebhook(program);
   return program;
 }
 
