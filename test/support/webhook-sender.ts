@@ -33,7 +33,8 @@ export function presentIn(selectedConversationId: string | null, hasFocus = fals
 export class WebhookSender {
   /** Who is there now. The receiver's copy is to become equal to it. */
   readonly users = new Map<string, PresenceValue>();
-  readonly #url: string;
+  /** Where the receiver listens. */
+  url: string;
   readonly #webhook: Webhook;
   readonly #usersOnPage: number;
   #view = 0;
@@ -46,7 +47,7 @@ export class WebhookSender {
   #deliveries: Delivery[] = [];
 
   constructor(url: string, secret: string, usersOnPage = 3) {
-    this.#url = url;
+    this.url = url;
     this.#webhook = new Webhook(secret);
     this.#usersOnPage = usersOnPage;
   }
@@ -141,7 +142,7 @@ export class WebhookSender {
     bytes: string | Buffer = body,
   ): Promise<WebhookAnswer | undefined> {
     const now = new Date();
-    const request = httpRequest(this.#url, {
+    const request = httpRequest(this.url, {
       method: "POST",
       agent: false,
       headers: {
