@@ -45,7 +45,7 @@ export function readAppId(text: string): string {
   return text;
 }
 
-/** Adds the options for a gateway, an app and the credentials. `urlFlags`: with `--url` as the last of them. */
+/** Adds the options for a gateway, an app and the credentials. `urlFlags` ends with `--url <url>`. */
 export function addTargetOptions(command: Command, takesToken = true, urlFlags = "--url <url>"): Command {
   addAppOptions(command)
     .optionsGroup("The app:")
