@@ -33,21 +33,27 @@ const isShape =
     isObject(value) && Object.entries(shape).every(([field, check]) => check(value[field]));
 
 /** A filter may leave out any field of the sessions, and the sessions as well. */
-const sessions = isListOf(
-  isShape({
-    sessionId: isMaybe(isId),
-    selectedConversationId: (value) => value == null || isId(value),
-    hasFocus: isMaybe(isFlag),
-    isTyping: isMaybe(isFlag),
-    custom: isMaybe(isMapOf(isText)),
-  }),
-);
+const isSession = isShape({
+  sessionId: isMaybe(isId),
+  selectedConversationId: (value) => value == null || isId(value),
+  hasFocus: isMaybe(isFlag),
+  isTyping: isMaybe(isFlag),
+  custom: isMaybe(isMapOf(isText)),
+});
+const lists = { backgroundSessions: isMaybe(isListOf(isSession)), widgets: isMaybe(isListOf(isSession)) };
 const isValue = isShape({
   status: isText,
   statusText: isMaybe(isText),
   statusEmoji: isMaybe(isText),
-  backgroundSessions: isMaybe(sessions),
-  widgets: isMaybe(sessions),
+  ...lists,
+});
+const isTextOrGone: Check = (value) => value == null || isText(value);
+const isPatch = isShape({
+  changed: isMapOf(isSession),
+  status: isMaybe(isText),
+  statusText: isTextOrGone,
+  statusEmoji: isTextOrGone,
+  ...lists,
 });
 const position = { view: isId, version: isCount };
 const page = { data: isMapOf(isValue), more: isMaybe(isFlag) };
@@ -67,7 +73,9 @@ const CHECKS: Readonly<Record<HandledMessage["type"], Check>> = {
   resumed: isShape({ id: isCount, ...position }),
   diff: isShape({
     ...position,
-    data: isMapOf((value) => value === null || isValue(value)),
+    data: isMapOf(
+      (value) => value === null || (isObject(value) && "changed" in value ? isPatch : isValue)(value),
+    ),
     causes: isMaybe(isMapOf(isText)),
   }),
   // The functions that use these look into them.
