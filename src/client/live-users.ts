@@ -2,17 +2,15 @@ import type {
   Diff,
   Position,
   PresencePatch,
-  PresenceSession,
   PresenceValue,
   ResultPage,
   SnapshotPage,
 } from "../protocol/wire.ts";
 import { PresenceError, protocolError } from "./errors.ts";
 import { MEAN_WEIGHT, SPARE_MEANS } from "./limits.ts";
+import { isPatch, isValue } from "./server-message.ts";
 import type { LeaveCause, PresenceChange, PresenceSnapshot } from "./types.ts";
 import { type UserChange, UserMap } from "./user-map.ts";
-
-type Writable<T> = { -readonly [Key in keyof T]: T[Key] };
 
 export type LiveUsers = ReturnType<typeof createLiveUsers>;
 
@@ -91,10 +89,7 @@ export function createLiveUsers(maxUsers: number) {
     addDiff(diff: Diff): PresenceChange {
       if (addToPages || diff.version !== position!.version + 1) throw protocolError("version");
       const changes = Object.entries(diff.data).map(
-        ([userId, value]): UserChange => [
-          userId,
-          value && "changed" in value ? patched(users.get(userId), value) : value,
-        ],
+        ([userId, value]): UserChange => [userId, isPatch(value) ? patched(users.get(userId), value) : value],
       );
       return change(changes, diff, diff.causes);
     },
@@ -127,19 +122,20 @@ export function assemblePages(maxUsers: number): (page: ResultPage) => UserMap |
 
 /** The value after a patch, with its fields in the order of a whole one. */
 function patched(before: PresenceValue | undefined, { changed, ...patch }: PresencePatch): PresenceValue {
-  if (!before) throw protocolError("changed");
   const { status, statusText, statusEmoji, ...others } = { ...before, ...patch };
-  const after: Writable<PresenceValue> = {
-    status: status!,
+  const after: Record<string, unknown> = {
+    status,
     ...(statusText && { statusText }),
     ...(statusEmoji && { statusEmoji }),
     ...others,
   };
   for (const list of ["backgroundSessions", "widgets"] as const)
-    after[list] &&= after[list].map((session) => {
-      const fields = changed[session.sessionId];
-      return fields ? ({ ...session, ...fields } as PresenceSession) : session;
-    });
+    if (before?.[list])
+      after[list] = before[list].map((session) => {
+        const fields = changed[session.sessionId];
+        return fields ? { ...session, ...fields } : session;
+      });
+  if (!before || !isValue(after)) throw protocolError("changed");
   return after;
 }
 

@@ -1,5 +1,5 @@
 import { isId, isObject, MAX_ID_LENGTH, MAX_SERVER_MESSAGE_BYTES } from "../protocol/rules.ts";
-import type { ServerMessage } from "../protocol/wire.ts";
+import type { PresencePatch, PresenceValue, ServerMessage } from "../protocol/wire.ts";
 import { protocolError } from "./errors.ts";
 
 /** The answer `pong` says nothing that is used: that anything arrives is enough. */
@@ -33,28 +33,24 @@ const isShape =
     isObject(value) && Object.entries(shape).every(([field, check]) => check(value[field]));
 
 /** A filter may leave out any field of the sessions, and the sessions as well. */
-const isSession = isShape({
-  sessionId: isMaybe(isId),
-  selectedConversationId: (value) => value == null || isId(value),
-  hasFocus: isMaybe(isFlag),
-  isTyping: isMaybe(isFlag),
-  custom: isMaybe(isMapOf(isText)),
-});
-const lists = { backgroundSessions: isMaybe(isListOf(isSession)), widgets: isMaybe(isListOf(isSession)) };
-const isValue = isShape({
+const sessions = isListOf(
+  isShape({
+    sessionId: isMaybe(isId),
+    selectedConversationId: (value) => value == null || isId(value),
+    hasFocus: isMaybe(isFlag),
+    isTyping: isMaybe(isFlag),
+    custom: isMaybe(isMapOf(isText)),
+  }),
+);
+export const isValue = isShape({
   status: isText,
   statusText: isMaybe(isText),
   statusEmoji: isMaybe(isText),
-  ...lists,
-});
-const isTextOrGone: Check = (value) => value == null || isText(value);
-const isPatch = isShape({
-  changed: isMapOf(isSession),
-  status: isMaybe(isText),
-  statusText: isTextOrGone,
-  statusEmoji: isTextOrGone,
-  ...lists,
-});
+  backgroundSessions: isMaybe(sessions),
+  widgets: isMaybe(sessions),
+}) as (value: unknown) => value is PresenceValue;
+/** Whether it says what has changed in a value, and is not a whole one. */
+export const isPatch = (value: unknown): value is PresencePatch => isObject(value) && isObject(value.changed);
 const position = { view: isId, version: isCount };
 const page = { data: isMapOf(isValue), more: isMaybe(isFlag) };
 
@@ -73,9 +69,8 @@ const CHECKS: Readonly<Record<HandledMessage["type"], Check>> = {
   resumed: isShape({ id: isCount, ...position }),
   diff: isShape({
     ...position,
-    data: isMapOf(
-      (value) => value === null || (isObject(value) && "changed" in value ? isPatch : isValue)(value),
-    ),
+    // What a patch makes of a value is checked when it is folded in.
+    data: isMapOf((value) => value === null || isPatch(value) || isValue(value)),
     causes: isMaybe(isMapOf(isText)),
   }),
   // The functions that use these look into them.

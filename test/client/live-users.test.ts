@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { assemblePages, createLiveUsers, type LiveUsers } from "../../src/client/live-users.ts";
+import { readMessage } from "../../src/client/server-message.ts";
 import type { PresenceData, PresenceValue } from "../../src/protocol/wire.ts";
 import { plain, someone } from "../support/sdk.ts";
 import { runs, SEED } from "../support/seed.ts";
@@ -145,6 +146,55 @@ describe("patches", () => {
     live.addPage({ view: "v", version: 1, data: { alice: value } });
     live.addDiff({ view: "v", version: 2, data: { alice: { changed: {}, statusText: "out" } } });
     expect(live.snapshot!.get("alice")).toEqual({ status: "online", statusText: "out", badge: 1 });
+  });
+
+  it(`that a gateway gone wrong sends break the protocol, or make a valid value (MODEL_SEED=${SEED})`, () => {
+    const field = fc.constantFrom(
+      "status",
+      "statusText",
+      "widgets",
+      "backgroundSessions",
+      "isTyping",
+      "custom",
+    );
+    const junk = fc.oneof(
+      fc.jsonValue({ maxDepth: 2 }),
+      fc.constantFrom(null, "", "busy", true, 5, [], {}, [null], [{ sessionId: "s2" }]),
+    );
+    const fields = fc.dictionary(field, junk, { maxKeys: 3 });
+    const sessionId = fc.constantFrom("s1", "s2", "__proto__", "constructor");
+    const changed = fc.dictionary(sessionId, fc.oneof(fields, junk), { maxKeys: 2 });
+    let folded = 0;
+    fc.assert(
+      fc.property(
+        fc.constantFrom("alice", "bob"),
+        fields,
+        fc.oneof(changed, junk),
+        (userId, rest, changed) => {
+          const live = createLiveUsers(10);
+          const text = JSON.stringify({
+            type: "diff",
+            view: "v",
+            version: 2,
+            data: { [userId]: { ...rest, changed } },
+          });
+          live.addPage({ view: "v", version: 1, data: { alice } });
+          try {
+            live.addDiff(readMessage(text) as Parameters<LiveUsers["addDiff"]>[0]);
+          } catch (error) {
+            expect(error).toMatchObject({ code: "PROTOCOL" });
+            return;
+          }
+          folded++;
+          const data = Object.fromEntries(live.snapshot!);
+          expect(
+            readMessage(JSON.stringify({ type: "snapshot", id: 1, view: "v", version: 2, data })),
+          ).toBeDefined();
+        },
+      ),
+      { numRuns: runs(1_000), seed: SEED },
+    );
+    expect(folded).toBeGreaterThan(50);
   });
 
   it("of users who are not there break the protocol", () => {

@@ -8,8 +8,8 @@ const STATUS_FIELDS = ["status", "statusText", "statusEmoji"];
 const SESSION_FIELDS = ["selectedConversationId", "custom", "hasFocus", "isTyping"];
 
 /**
- * A user's value after a value of a diff, which may be a patch. Throws for a patch that breaks the contract: it
- * names only listed sessions, and fields that differ, and is shorter than the value would be.
+ * A user's value after a value of a diff, which may be a patch. Throws for a patch that breaks the contract:
+ * it names only listed sessions, and fields that differ, and is shorter than the value would be.
  */
 export function applyPatch(before: Json, value: Json): Json {
   if (value === null || !Object.hasOwn(value, "changed")) return value;

@@ -7,8 +7,8 @@ import { FIELD_BIT } from "./session.ts";
  * `"alice":{"changed":{"s1":{"isTyping":true}}}`. Returns `after` itself if the listed sessions are not the
  * same ones in the same order, if a session that differs has no id, or if the patch would not be shorter.
  *
- * Both entries are those of one user and one filter, as `UserRow` encodes them, and differ. `fields`: those of
- * the filter. Only the texts are read, so a view keeps nothing more for patches.
+ * Both entries are those of one user and one filter, as `UserRow` encodes them, and differ. `fields`: those
+ * of the filter. Only the texts are read, so a view keeps nothing more for patches.
  */
 export function patchEntry(before: EncodedEntry, after: EncodedEntry, fields: number): EncodedEntry {
   const braceAt = endOfText(after, 0) + 1;

@@ -5,8 +5,8 @@ import type { Diff } from "./diff-log.ts";
 const ENTRY_UNITS = 32;
 
 /**
- * A change of the users in a view. It keeps their entries, which the view and other diffs mostly have too, and
- * not the text that is made of them: a view whose subscribers all take patches never encodes that.
+ * A change of the users in a view. It keeps their entries, which the view and other diffs mostly have too,
+ * and not the text that is made of them: a view whose subscribers all take patches never encodes that.
  */
 export class EntriesDiff implements Diff {
   readonly version: number;
