@@ -98,6 +98,6 @@ export default defineConfig({
     // Only a test that hangs takes this long. On a busy machine time makes no test fail either.
     testTimeout: 300_000,
     hookTimeout: 300_000,
-    expect: { poll: { timeout: 60_000 } },
+    expect: { poll: { timeout: 240_000 } },
   },
 });

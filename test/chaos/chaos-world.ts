@@ -3,6 +3,7 @@ import { Random } from "../support/random.ts";
 import { AppUnderChaos, EVERYTHING, markOf, type Slot } from "./app-under-chaos.ts";
 import { GatewayUnderTest, type NodeHealth } from "./gateway-under-test.ts";
 import { Healthy } from "./healthy.ts";
+import { watchOwnTimers, watchWaits } from "./lateness.ts";
 import type { Observing } from "./observing.ts";
 import { INJECTED, TIMES } from "./times.ts";
 
@@ -31,6 +32,7 @@ export class ChaosWorld {
   /** How often a slow reader got a snapshot instead of diffs, over all gateways. */
   lagged = 0;
   #laggedBefore = 0;
+  readonly #watches: readonly NodeJS.Timeout[];
   #visitors = 0;
 
   constructor(transport: "ws" | "uws", seed: number) {
@@ -57,6 +59,10 @@ export class ChaosWorld {
     );
     this.a = new AppUnderChaos("app-a", SECRET_A, "app-b", this.gateway, this.random);
     this.b = new AppUnderChaos("app-b", SECRET_B, "app-a", this.gateway, this.random);
+    const late = (ms: number) => {
+      for (const { oracle } of this.apps) oracle.machineWasLate(ms, Date.now());
+    };
+    this.#watches = [watchOwnTimers(late), watchWaits(() => this.gateway.pid, late)];
   }
 
   async populate(): Promise<void> {
@@ -79,6 +85,7 @@ export class ChaosWorld {
   }
 
   async dispose(): Promise<void> {
+    for (const watch of this.#watches) clearInterval(watch);
     for (const { crowd, proxy } of this.slots()) {
       if (!crowd.isDead) crowd.kill();
       await proxy.stop();

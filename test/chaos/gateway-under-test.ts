@@ -45,8 +45,8 @@ export class GatewayUnderTest {
     return `http://127.0.0.1:${this.port}`;
   }
 
-  get pid(): number {
-    return this.#child!.pid!;
+  get pid(): number | undefined {
+    return this.#child?.pid;
   }
 
   async start(): Promise<void> {

@@ -79,6 +79,6 @@ describe.each(TRANSPORTS)(
       await hidden.closed;
       await asker.settled();
       expect(asker.inbox).toEqual([]);
-    }, 120_000);
+    });
   },
 );

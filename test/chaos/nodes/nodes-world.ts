@@ -3,6 +3,7 @@ import { TcpProxy } from "../../support/proxy.ts";
 import { Random } from "../../support/random.ts";
 import { EVERYTHING } from "../app-under-chaos.ts";
 import { Crowd } from "../crowd.ts";
+import { watchOwnTimers, watchWaits } from "../lateness.ts";
 import type { Observer } from "../observer.ts";
 import { Observing } from "../observing.ts";
 import type { ChaosOracle, Violation } from "../oracle.ts";
@@ -62,12 +63,18 @@ export class NodesWorld {
   /** When the effects of all faults so far are over. */
   effectsUntil = 0;
   #visitors = 0;
+  readonly #watches: readonly NodeJS.Timeout[];
 
   private constructor(options: NodesOptions, redis: RedisUnderTest, nodes: ClusterNode[], appToken: string) {
     this.random = new Random(options.seed);
     this.redis = redis;
     this.nodes = nodes;
     this.appToken = appToken;
+    const late = (ms: number) => this.tell((oracle) => oracle.machineWasLate(ms, Date.now()));
+    this.#watches = [
+      watchOwnTimers(late),
+      ...nodes.map(({ gateway }) => watchWaits(() => gateway.pid, late)),
+    ];
   }
 
   static async start(options: NodesOptions): Promise<NodesWorld> {
@@ -116,6 +123,7 @@ export class NodesWorld {
   }
 
   async dispose(): Promise<void> {
+    for (const watch of this.#watches) clearInterval(watch);
     for (const door of this.doors) door.end();
     for (const { crowd, proxy } of this.slots) {
       if (!crowd.isDead) crowd.kill();
@@ -246,6 +254,7 @@ export class NodesWorld {
       {
         lost: (userId, at) => this.loses(userId, at, "its client has lost its connection"),
         holds: (userId, ids, at) => this.holds(slot.node, userId, ids, at),
+        late: (ms, at) => this.tell((oracle) => oracle.machineWasLate(ms, at)),
       },
     );
   }
