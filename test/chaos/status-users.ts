@@ -43,8 +43,8 @@ const TTL_MS = 3_600_000;
 const LAST_RETRY_MS = 30_000;
 
 /**
- * Users who declare statuses on any node, over sockets and HTTP, while nodes fail: some of them are online all
- * the time, visitors come for a moment, and the sessions of bots are written over HTTP. Each user waits for
+ * Users who declare statuses on any node, over sockets and HTTP, while nodes fail: some of them are online
+ * all the time, visitors come for a moment, and the sessions of bots are written over HTTP. Each user waits for
  * the answer before the next change, so it is known which one is the last.
  */
 export class StatusUsers {
@@ -252,7 +252,7 @@ export class StatusUsers {
   }
 }
 
-/** Over a connection of its own: a kept one may be from before a restart. It waits for as long as it takes. */
+/** Over a connection of its own: a kept one may be from before a restart. Waits as long as it takes. */
 function answerTo(
   url: string,
   method: string,

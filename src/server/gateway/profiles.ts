@@ -132,8 +132,8 @@ export class Profiles {
   }
 
   /**
-   * In a cluster, what this node has shown all the time is written too: another node may show something else by
-   * now, of which this one has not heard, and what is declared last wins.
+   * In a cluster, what this node has shown all the time is written too: another node may show something else
+   * by now, of which this one has not heard, and what is declared last wins.
    */
   #declare(userId: string, status: Status): void {
     const { table, replicationSink } = this.#context;

@@ -13,8 +13,9 @@ const TOO_MANY = errorResponse(
 );
 
 /**
- * A check of 10,000 users takes as long as hundreds of other requests. So only few of them are done in one turn
- * of the event loop, however many arrive at once. The others wait for the next turns. Apps take turns too.
+ * A check of 10,000 users takes as long as hundreds of other requests. So only few of them are done in one
+ * turn of the event loop, however many arrive at once. The others wait for the next turns. Apps take turns
+ * too.
  */
 export class CheckTurns {
   readonly #turn: TurnBudget;
