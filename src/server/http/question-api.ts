@@ -1,11 +1,12 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { CompiledFilter } from "../../core/views/compiled-filter.ts";
 import { FilterSchema } from "../../protocol/filter.ts";
-import { checkUsers } from "../gateway/check-users.ts";
 import type { GatewayNode } from "../gateway/gateway-node.ts";
 import { KEEPS_NO_LAST_SEEN, lastSeenOf } from "../gateway/last-seen.ts";
+import { UserCheck } from "../gateway/user-check.ts";
 import { type AppHandler, type AppRequest, readBody } from "./app-request.ts";
 import { CheckTurns } from "./check-turns.ts";
-import { type BodyWanted, errorResponse, type HttpResponse, jsonResponse } from "./exchange.ts";
+import { type BodyWanted, errorResponse, type HttpResponse, jsonResponse, textResponse } from "./exchange.ts";
 import { readJsonBody } from "./json-body.ts";
 import { Check, LastSeenRequest } from "./request-bodies.ts";
 import type { Route, RouteHandler } from "./router.ts";
@@ -40,15 +41,17 @@ export function questionRoutes(node: GatewayNode, forApp: (handler: AppHandler) 
   ];
 }
 
-function check(node: GatewayNode, { http, presence }: AppRequest, body: Buffer): HttpResponse {
+/** Checks many users in several turns of the event loop, so that others are served in between. */
+async function check(node: GatewayNode, { http, presence }: AppRequest, body: Buffer): Promise<HttpResponse> {
   const read = readJsonBody(body, http.headers["content-type"], Check, "filter");
   if (!read.ok) return read.response;
   const { userIds, filter } = read.value;
   // A back end may ask for everything, and ids need no index.
   const showsInvisible = filter?.includeInvisible === true;
-  const compiled = new CompiledFilter({ ...EVERYONE, ...filter, userIds }, { showsInvisible });
-  const data = checkUsers(presence.table, compiled);
-  return jsonResponse(200, { data, ...(node.isDegraded && { degraded: true }) });
+  const compiled = new CompiledFilter({ ...EVERYONE, ...filter }, { showsInvisible });
+  const users = new UserCheck(presence.table, compiled, userIds);
+  while (!users.checkMore()) await nextTurn();
+  return textResponse(200, `{"data":${users.encode()}${node.isDegraded ? ',"degraded":true' : ""}}`);
 }
 
 function lastSeen(node: GatewayNode, request: AppRequest): HttpResponse | BodyWanted {

@@ -5,6 +5,7 @@ import { RedisConnection } from "../../../src/server/cluster/redis-connection.ts
 import { RedisLog } from "../../../src/server/cluster/redis-log.ts";
 import { keysOf } from "../../../src/server/cluster/redis-scripts.ts";
 import { hasRedis, RedisServer } from "../../programs/redis-server.ts";
+import { runs } from "../../support/seed.ts";
 import { PATIENCE_MS } from "../../support/until.ts";
 import { MemoryLog } from "./memory-log.ts";
 
@@ -107,7 +108,7 @@ describe.skipIf(!hasRedis())("a log in Redis", () => {
         expect((await log.readStatus({ do: "readStatus", at: "1-1" })).found).toBeUndefined();
         if (memory.entries.length > 0) expect(plain(await log.read("0-0"))).toEqual(plain(memory.entries));
       }),
-      { numRuns: 300 },
+      { numRuns: runs(300) },
     );
   });
 });
