@@ -44,8 +44,8 @@ const LAST_RETRY_MS = 30_000;
 
 /**
  * Users who declare statuses on any node, over sockets and HTTP, while nodes fail: some of them are online
- * all the time, visitors come for a moment, and the sessions of bots are written over HTTP. Each user waits for
- * the answer before the next change, so it is known which one is the last.
+ * all the time, visitors come for a moment, and the sessions of bots are written over HTTP. Each user waits
+ * for the answer before the next change, so it is known which one is the last.
  */
 export class StatusUsers {
   readonly oracle = new StatusOracle();
