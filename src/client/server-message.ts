@@ -1,5 +1,5 @@
 import { isId, isObject, MAX_ID_LENGTH, MAX_SERVER_MESSAGE_BYTES } from "../protocol/rules.ts";
-import type { ServerMessage } from "../protocol/wire.ts";
+import type { PresencePatch, PresenceValue, ServerMessage } from "../protocol/wire.ts";
 import { protocolError } from "./errors.ts";
 
 /** The answer `pong` says nothing that is used: that anything arrives is enough. */
@@ -9,12 +9,12 @@ export type HandledMessage = Exclude<ServerMessage, { readonly type: "pong" }>;
 type Control = "connected" | "token_expiring" | "draining";
 export type Content = Exclude<HandledMessage, { readonly type: Control }>;
 
-type Check = (value: unknown) => boolean;
+export type Check = (value: unknown) => boolean;
 
-const isText: Check = (value) => typeof value === "string";
-const isFlag: Check = (value) => typeof value === "boolean";
+export const isText: Check = (value) => typeof value === "string";
+export const isFlag: Check = (value) => typeof value === "boolean";
 export const isCount: Check = (value) => Number.isSafeInteger(value) && (value as number) >= 0;
-const isMaybe =
+export const isMaybe =
   (check: Check): Check =>
   (value) =>
     value === undefined || check(value);
@@ -22,12 +22,12 @@ const isListOf =
   (check: Check): Check =>
   (value) =>
     Array.isArray(value) && value.every(check);
-const isMapOf =
+export const isMapOf =
   (check: Check): Check =>
   (value) =>
     isObject(value) &&
     Object.entries(value).every(([key, item]) => key.length <= MAX_ID_LENGTH && check(item));
-const isShape =
+export const isShape =
   (shape: Readonly<Record<string, Check>>): Check =>
   (value) =>
     isObject(value) && Object.entries(shape).every(([field, check]) => check(value[field]));
@@ -42,13 +42,15 @@ const sessions = isListOf(
     custom: isMaybe(isMapOf(isText)),
   }),
 );
-const isValue = isShape({
+export const isValue = isShape({
   status: isText,
   statusText: isMaybe(isText),
   statusEmoji: isMaybe(isText),
   backgroundSessions: isMaybe(sessions),
   widgets: isMaybe(sessions),
-});
+}) as (value: unknown) => value is PresenceValue;
+/** Whether it says what has changed in a value, and is not a whole one. */
+export const isPatch = (value: unknown): value is PresencePatch => isObject(value) && isObject(value.changed);
 const position = { view: isId, version: isCount };
 const page = { data: isMapOf(isValue), more: isMaybe(isFlag) };
 
@@ -67,7 +69,8 @@ const CHECKS: Readonly<Record<HandledMessage["type"], Check>> = {
   resumed: isShape({ id: isCount, ...position }),
   diff: isShape({
     ...position,
-    data: isMapOf((value) => value === null || isValue(value)),
+    // What a patch makes of a value is checked when it is folded in.
+    data: isMapOf((value) => value === null || isPatch(value) || isValue(value)),
     causes: isMaybe(isMapOf(isText)),
   }),
   // The functions that use these look into them.

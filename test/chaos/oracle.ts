@@ -56,6 +56,8 @@ export class ChaosOracle {
   readonly #observers = new Set<Observer>();
   readonly #expiries = new Map<string, number>();
   readonly #told = new Set<string>();
+  /** Sessions whose id stays the same when they end and begin again: those that are written over HTTP. */
+  #recurring: ReadonlySet<string> = new Set();
   /** Delays of the machine in the last period, oldest first. */
   #delays: { readonly at: number; readonly ms: number }[] = [];
   /** The longest time that was allowed for delays of the machine. */
@@ -112,6 +114,11 @@ export class ChaosOracle {
     known.by = by;
   }
 
+  /** These sessions may end and begin again at any time. Only quiet points check them. */
+  mayRecur(sessionIds: ReadonlySet<string>): void {
+    this.#recurring = sessionIds;
+  }
+
   /** The client closed the session, or a back end ended it. It must leave at once. */
   ended(sessionId: string, at: number): void {
     this.mayEnd(sessionId, at, at + AT_ONCE_MS + this.tolerance(at));
@@ -149,7 +156,7 @@ export class ChaosOracle {
 
   sessionSeen(sessionId: string, userId: string, at: number): void {
     const known = this.#know(sessionId, userId);
-    if (known.mayReturn) known.leftAt = undefined;
+    if (known.mayReturn || this.#recurring.has(sessionId)) known.leftAt = undefined;
     else if (known.leftAt !== undefined && at > known.leftAt + this.tolerance(at))
       this.violated("I3", at, userId, `${sessionId} came back after it had left`);
   }

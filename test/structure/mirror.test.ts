@@ -63,6 +63,7 @@ const COVERED_ELSEWHERE: Readonly<Record<string, Exception>> = {
   "dashboard/parts/announcer.tsx": pageState("renders what screen readers say about the connection"),
   "dashboard/parts/chart-strip.tsx": page("renders four charts"),
   "dashboard/parts/chart.tsx": page("renders a value and draws its history on a canvas"),
+  "dashboard/parts/chip.tsx": pageFilter("renders one user of the filter with a button that removes it"),
   "dashboard/parts/choice.tsx": pageFilter("renders radio buttons"),
   "dashboard/parts/conversation-field.tsx": pageFilter("renders the control of the conversation"),
   "dashboard/parts/conversation-table.tsx": page("renders the conversations on screen"),

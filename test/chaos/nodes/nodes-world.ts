@@ -7,6 +7,7 @@ import { watchOwnTimers, watchWaits } from "../lateness.ts";
 import type { Observer } from "../observer.ts";
 import { Observing } from "../observing.ts";
 import type { ChaosOracle, Violation } from "../oracle.ts";
+import { type StatusPlace, StatusUsers } from "../status-users.ts";
 import { SLACK_MS, TIMES } from "../times.ts";
 import { ClusterNode } from "./cluster-node.ts";
 import { RedisUnderTest } from "./redis-under-test.ts";
@@ -19,6 +20,8 @@ export const LEASE_MS = 2_000;
 /** Maximum age of the last heartbeat of a node that becomes silent. */
 const BEAT_MS = 1_000;
 const USERS = 8;
+/** How many of them declare statuses. */
+const STATUS_USERS = 3;
 /** By contract, all nodes agree after this time without faults. */
 const AGREED_MS = 5_000;
 /** One second, and extra time for a busy machine. */
@@ -58,6 +61,7 @@ export class NodesWorld {
   readonly doors: Door[] = [];
   readonly events = new Map<string, number>();
   readonly appToken: string;
+  statuses!: StatusUsers;
   /** The node of each session at its last confirmation. */
   readonly #places = new Map<string, ClusterNode>();
   /** When the effects of all faults so far are over. */
@@ -120,6 +124,22 @@ export class NodesWorld {
         });
       }
     }
+    const placeOf = (node: ClusterNode): StatusPlace => ({
+      name: node.name,
+      url: node.gateway.url,
+      isHeard: node.isWell && node.isCalm,
+    });
+    this.statuses = new StatusUsers({
+      appId: APP,
+      secret: SECRET,
+      mark: MARK,
+      random: this.random,
+      onlineIds: this.slots.flatMap(({ crowd }) => crowd.userIds.slice(0, STATUS_USERS)),
+      place: () => placeOf(this.random.pick(this.nodes)),
+      wellPlace: () => placeOf(this.random.pick(this.wellNodes)),
+      record: (userId, text) => this.tell((oracle) => oracle.record(Date.now(), userId, text)),
+    });
+    this.tell((oracle) => oracle.mayRecur(this.statuses.botSessionIds));
   }
 
   async dispose(): Promise<void> {
@@ -187,6 +207,11 @@ export class NodesWorld {
     node.strandedAt = Date.now();
     const there = [...this.#places].filter(([, place]) => place === node).map(([sessionId]) => sessionId);
     this.#strandOn(node, there);
+  }
+
+  /** The node is about to be killed. */
+  dies(node: ClusterNode): void {
+    this.statuses.oracle.died(node.name, Date.now());
   }
 
   /**
