@@ -4,6 +4,7 @@ import { WebSocket } from "ws";
 import { mintToken } from "../../src/server/auth/mint.ts";
 import { CliHost } from "../support/cli-host.ts";
 import { TestGateway } from "../support/gateway.ts";
+import { ProviderKey } from "../support/identity-provider.ts";
 import { GatewayProcess, runCli } from "../support/process.ts";
 import { sendRaw } from "../support/raw.ts";
 import { TRANSPORTS } from "../support/transports.ts";
@@ -16,8 +17,18 @@ const OTHER_SECRET = `${MARK}-secret-of-the-other-app-long-enough`;
 const METRICS_TOKEN = `${MARK}-metrics-token`;
 /** Data of users. Subscribers with the right grants receive it, and no log contains it. */
 const PRIVATE = `${MARK}-private`;
+/** The address of a provider's keys may have a key of its own. Nothing listens there. */
+const JWKS_URL = `http://127.0.0.1:9/${MARK}-path/jwks?apikey=${MARK}-api-key`;
+const provider = new ProviderKey("EdDSA", "k1");
 const APPS = JSON.stringify([
-  { id: "app", secrets: [SECRET] },
+  {
+    id: "app",
+    secrets: [SECRET],
+    keys: [{ publicKey: provider.pem, kid: "k1" }],
+    issuer: `https://${MARK}.example/`,
+    audience: `${MARK}-audience`,
+  },
+  { id: "provided", secrets: [OTHER_SECRET], jwksUrl: JWKS_URL },
   { id: "other", secrets: [OTHER_SECRET], allowedOrigins: ["https://app.example.com"], requireExp: true },
 ]);
 
@@ -35,6 +46,9 @@ const BAD_TOKENS: readonly (() => Promise<string>)[] = [
   async () => PRIVATE,
   async () => `${PRIVATE}.${PRIVATE}.${PRIVATE}`,
   async () => `${(await app()).slice(0, -3)}.${PRIVATE}`,
+  async () => provider.token({ payload: { iss: "app", sub: PRIVATE } }),
+  async () => provider.token({ header: { alg: "EdDSA", kid: PRIVATE }, payload: { sub: PRIVATE } }),
+  async () => provider.token({ payload: { iss: `https://${MARK}.example/`, aud: PRIVATE, sub: "alice" } }),
 ];
 
 /** Returns the forbidden parts of `text`: the mark, and parts of these tokens. */
@@ -114,6 +128,7 @@ describe.each(TRANSPORTS)("canaries over %s", (TRANSPORT) => {
     }
     for (const token of tokens.slice(0, BAD_TOKENS.length)) {
       await tell([JSON.stringify({ type: "connect", token })]);
+      await tell([JSON.stringify({ type: "connect", token })], "/v1/provided/realtime");
       const good = JSON.stringify({ type: "connect", token: await alice() });
       await tell([good, JSON.stringify({ type: "refresh", id: 1, token })]);
       await tell([good, `{"type":"refresh","token":"${token}"`]);

@@ -109,7 +109,7 @@ it("the wire is that of this version of the protocol", () => {
     serverMessages: "3226986ca573fdd4",
     bodies: "3b47a70f98c1e651",
     requests: "d9f18e0134c4f463",
-    closeCodes: "d4f0cb06a4a25331",
+    closeCodes: "0167a7031d0db4a4",
     errorCodes: "5419d9ea7092b364",
   });
 });

@@ -38,6 +38,7 @@ const COVERED_ELSEWHERE: Readonly<Record<string, Exception>> = {
     suite: "server/cluster/two-nodes.test.ts",
     why: "connects the parts of a node with Redis; several nodes show whether that works",
   },
+  "server/auth/signer.ts": types("server/auth/public-keys.test.ts"),
   "server/cluster/effect.ts": types("server/cluster/effect-applier.test.ts"),
   "server/cluster/log.ts": types("server/cluster/redis-log.test.ts"),
   "server/gateway/body-sink.ts": types("server/transport/http-contract.test.ts"),
