@@ -1,6 +1,6 @@
 import type { AppConfig } from "../auth/app.ts";
+import { isLoopback } from "../auth/is-loopback.ts";
 import type { GatewayConfig } from "../gateway/gateway-config.ts";
-import { isLoopback } from "./is-loopback.ts";
 import { quote } from "./one-line.ts";
 import { OTHER_OPEN_FILES } from "./settings-table.ts";
 

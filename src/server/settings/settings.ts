@@ -1,8 +1,8 @@
 import { readFileSync } from "node:fs";
 import type { AppConfig } from "../auth/app.ts";
+import { isLoopback } from "../auth/is-loopback.ts";
 import type { GatewayConfig } from "../gateway/gateway-config.ts";
 import { openFileLimit } from "../internals/open-file-limit.ts";
-import { isLoopback } from "./is-loopback.ts";
 import { quote } from "./one-line.ts";
 import type { TrustProxy } from "./parse-trust-proxy.ts";
 import { type HostInfo, readValues, type SettingsSource, type ValuesOf } from "./setting.ts";
