@@ -19,6 +19,7 @@ import {
   UserCount,
   UserSessions,
   UserStatus,
+  WebhookStats,
   WrittenSession,
 } from "./schemas.ts";
 
@@ -40,6 +41,7 @@ const SCHEMAS = {
   Batch,
   BatchResponses,
   Stats,
+  WebhookStats,
   NodeDescription,
   Ended,
   Erased,

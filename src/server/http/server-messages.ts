@@ -12,7 +12,7 @@ const id = { id: count };
 const maybeId = { id: count.optional() };
 const position = { view: Id, version: count };
 const page = { data: z.record(z.string(), Presence), more: z.boolean().optional() };
-const Cause = z.enum(["closed", "timeout", "replaced", "kicked", "node-lost", "changed"]);
+export const Cause = z.enum(["closed", "timeout", "replaced", "kicked", "node-lost", "changed"]);
 
 export const ServerMessageSchema = z.union([
   z.object({
