@@ -18,6 +18,7 @@ import {
 import * as requests from "../../src/server/http/request-bodies.ts";
 import * as bodies from "../../src/server/http/schemas.ts";
 import { ServerMessageSchema } from "../../src/server/http/server-messages.ts";
+import { WebhookMessageSchema } from "../../src/server/http/webhook-messages.ts";
 
 /** One shape for types that mean the same: intersections merged, everything readonly. */
 type Plain<T> = T extends readonly (infer Item)[]
@@ -98,6 +99,7 @@ it("the wire is that of this version of the protocol", () => {
         (schema, i) => [i, shape(schema, "input")],
       ),
     ),
+    webhooks: shape(WebhookMessageSchema, "output"),
     closeCodes: Object.values(CLOSE).map(({ code, retry }) => [code, retry]),
     errorCodes: ERROR_CODES,
   };
@@ -109,6 +111,7 @@ it("the wire is that of this version of the protocol", () => {
     serverMessages: "6b608d007ad7cec9",
     bodies: "3b47a70f98c1e651",
     requests: "d9f18e0134c4f463",
+    webhooks: "?",
     closeCodes: "d4f0cb06a4a25331",
     errorCodes: "5419d9ea7092b364",
   });

@@ -58,7 +58,7 @@ export const NODE_SETTINGS = {
     shape: 'an array such as [{"id":"my-app","secrets":["…"]}]',
     parse: parseApps,
     help:
-      "JSON array of `{id, secrets[], allowedOrigins?, userGrant?, requireExp?, indexedCustom?, lastSeen?, shards?}`, " +
+      "JSON array of `{id, secrets[], allowedOrigins?, userGrant?, requireExp?, indexedCustom?, lastSeen?, webhooks?, shards?}`, " +
       "or a file with it. Neither: development mode, for this machine only",
   }),
   redisUrls: text({

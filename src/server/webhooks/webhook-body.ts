@@ -11,6 +11,8 @@ export const MAX_BODY_BYTES = 256 * 1024;
 export interface BodyOrigin {
   readonly appId: string;
   readonly webhookId: string;
+  /** Usually `MAX_BODY_BYTES`. */
+  readonly maxBodyBytes: number;
 }
 
 /** A user of a diff: the entry in the result, or why the user has left. */
@@ -46,14 +48,14 @@ export function encodeSnapshotPage(
   const position = `"view":${JSON.stringify(view)},"version":${version},"users":{`;
   const head = headOf("presence.snapshot", timestamp, origin, position);
   const tail = (more: boolean) => `},"page":${page},"more":${more}}}`;
-  const room = MAX_BODY_BYTES - Buffer.byteLength(head) - tail(false).length;
+  const room = origin.maxBodyBytes - Buffer.byteLength(head) - tail(false).length;
   const cut = cutPage(members, from, room);
   return { body: joinEntries(head, cut.members, tail(cut.next !== undefined)), next: cut.next };
 }
 
 /**
  * A diff of some users: their entries as the view has them, or why they have left. Undefined if it would be
- * longer than `MAX_BODY_BYTES`.
+ * too long.
  */
 export function encodeWebhookDiff(
   origin: BodyOrigin,
@@ -68,7 +70,7 @@ export function encodeWebhookDiff(
     origin,
     `"view":${JSON.stringify(view)},"from":${from},"version":${version},"users":{`,
   );
-  let room = MAX_BODY_BYTES - Buffer.byteLength(head) - '},"causes":{}}}'.length;
+  let room = origin.maxBodyBytes - Buffer.byteLength(head) - '},"causes":{}}}'.length;
   const entries: EncodedEntry[] = [];
   const causes: string[] = [];
   for (const [userId, value] of users) {

@@ -6,7 +6,6 @@ import {
   encodeSnapshotPage,
   encodeWebhookCount,
   encodeWebhookDiff,
-  MAX_BODY_BYTES,
 } from "./webhook-body.ts";
 
 /** The view of which the receiver keeps a copy, as of its last flush. */
@@ -82,7 +81,7 @@ export function pauseAfter(failures: number, random: number): number {
  */
 export class WebhookDelivery {
   readonly #options: DeliveryOptions;
-  readonly #fold = new ChangeFold(MAX_BODY_BYTES);
+  readonly #fold: ChangeFold;
   #source: CopySource | undefined;
   /** The version of the receiver's copy; undefined: the receiver needs a snapshot. */
   #at: number | undefined;
@@ -104,6 +103,7 @@ export class WebhookDelivery {
 
   constructor(options: DeliveryOptions) {
     this.#options = options;
+    this.#fold = new ChangeFold(options.maxBodyBytes);
   }
 
   /** When the oldest change was made that the receiver has not accepted; undefined: there is none. */

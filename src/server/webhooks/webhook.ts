@@ -5,6 +5,7 @@ import type { Clock } from "../clock.ts";
 import type { AppPresence } from "../gateway/app-presence.ts";
 import type { Subscriber, ViewChannel } from "../gateway/view-channel.ts";
 import { type Attempt, type AttemptResult, asksForResync, type SendWebhook } from "./send-webhook.ts";
+import { MAX_BODY_BYTES } from "./webhook-body.ts";
 import { WebhookDelivery } from "./webhook-delivery.ts";
 import { WebhookSigner } from "./webhook-signature.ts";
 
@@ -24,6 +25,8 @@ export interface WebhookDependencies {
   readonly send: SendWebhook;
   readonly log: WebhookLog;
   readonly crashed: (error: unknown) => void;
+  /** The most bytes of a body; `MAX_BODY_BYTES` by default. */
+  readonly maxBodyBytes?: number;
 }
 
 /** What operators see of a webhook. */
@@ -88,6 +91,7 @@ export class Webhook implements Subscriber {
     this.#delivery = new WebhookDelivery({
       appId: presence.app.id,
       webhookId: config.id,
+      maxBodyBytes: options.maxBodyBytes ?? MAX_BODY_BYTES,
       isCount: filter.isCount,
       intervalMs: config.intervalMs ?? DEFAULT_WEBHOOK_INTERVAL_MS,
       makeId: options.makeId,
