@@ -109,9 +109,9 @@ it("the wire is that of this version of the protocol", () => {
     clientMessages: "faf2891d48b34b60",
     filter: "63b5fada69fe16de",
     serverMessages: "6b608d007ad7cec9",
-    bodies: "3b47a70f98c1e651",
+    bodies: "161fa85b8d92427c",
     requests: "d9f18e0134c4f463",
-    webhooks: "?",
+    webhooks: "3d61a7fdca34eba0",
     closeCodes: "d4f0cb06a4a25331",
     errorCodes: "5419d9ea7092b364",
   });

@@ -66,7 +66,10 @@ describe.each(TRANSPORTS)("webhooks over %s", (transport) => {
     await bob.open({});
     const second = await receiver.nth(2);
     expect(WebhookMessageSchema.parse(second.message)).toEqual(second.message);
-    expect(second.message).toMatchObject({ type: "presence.diff", data: { from: 1, version: 2, causes: {} } });
+    expect(second.message).toMatchObject({
+      type: "presence.diff",
+      data: { from: 1, version: 2, causes: {} },
+    });
     expect(copy.apply(second.message)).toBe(true);
     await answered(2);
 

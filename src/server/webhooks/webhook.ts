@@ -148,9 +148,18 @@ export class Webhook implements Subscriber {
     if (this.#channel === undefined && this.nextDueAt() <= now) this.#attach(now);
     const message = this.#delivery.next(now, new Date(this.#options.clock.wallNow()).toISOString());
     if (message === undefined) return;
-    const body = Buffer.from(message.body);
-    const headers = this.#signer.headers(message.id, body, this.#options.clock.wallNow());
-    const attempt = this.#options.send({ url: this.config.url, headers, body });
+    let attempt: Attempt;
+    try {
+      const body = Buffer.from(message.body);
+      const headers = this.#signer.headers(message.id, body, this.#options.clock.wallNow());
+      attempt = this.#options.send({ url: this.config.url, headers, body });
+    } catch (error) {
+      // A defect. The message is tried again, as after any other failure.
+      this.#options.crashed(error);
+      this.counts.failures++;
+      this.#delivery.answered({ kind: "failed" }, now);
+      return this.#wake();
+    }
     this.#attempt = attempt;
     void attempt.result.then((result) => {
       // Otherwise it was aborted, and its result means nothing.

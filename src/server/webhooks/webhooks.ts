@@ -38,7 +38,8 @@ export class Webhooks {
    * Makes these the webhooks of an app. Those that are new, have changed, or were switched off begin with a
    * snapshot; the others go on untouched. Call it at the start, and after each reload.
    *
-   * @throws RangeError for a configuration that `AppConfig` would not have accepted. Nothing has changed then.
+   * @throws RangeError for a configuration that `AppConfig` would not have accepted. Nothing has changed
+   * then.
    */
   apply(presence: AppPresence, configs: readonly WebhookConfig[]): void {
     const appId = presence.app.id;

@@ -32,7 +32,11 @@ it.each<[string, unknown, RegExp]>([
   ["two of one id", [hook(), hook()], /at 0\.webhooks\.1\.id: is the id of another webhook of this app$/],
   ["no id", [hook({ id: "" })], /at 0\.webhooks\.0\.id: /],
   ["no secret", [hook({ secrets: [] })], /webhooks\.0\.secrets: must have 1 to 16 secrets$/],
-  ["a short secret", [hook({ secrets: [secretOf(23)] })], /secrets\.0: must be whsec_ and the base64 of 24 to 64/],
+  [
+    "a short secret",
+    [hook({ secrets: [secretOf(23)] })],
+    /secrets\.0: must be whsec_ and the base64 of 24 to 64/,
+  ],
   ["a long secret", [hook({ secrets: [SECRET, secretOf(65)] })], /secrets\.1: must be whsec_/],
   ["a secret without prefix", [hook({ secrets: [SECRET.slice(6)] })], /secrets\.0: must be whsec_/],
   ["a secret in base64url", [hook({ secrets: [SECRET.replaceAll("+", "-")] })], /secrets\.0: must be whsec_/],

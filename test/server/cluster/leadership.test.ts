@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { Leadership } from "../../../src/server/cluster/leadership.ts";
-import { LEASE_MS, World, worldOf } from "./world.ts";
+import { LEASE_MS, type World, worldOf } from "./world.ts";
 
 const FIRST = { isWhole: true, hearsOthers: true, rank: 0 };
 const termsOf = (world: World) => world.nodes.map(({ replicator }) => replicator.leadership.term);

@@ -54,7 +54,11 @@ function churn(random: Random, world: WebhookWorld): void {
 }
 
 /** What happens to nodes and to Redis. */
-function disturb(random: Random, world: WebhookWorld, tells: { isCut: Set<unknown>; mayMislead: boolean }): void {
+function disturb(
+  random: Random,
+  world: WebhookWorld,
+  tells: { isCut: Set<unknown>; mayMislead: boolean },
+): void {
   const { nodes } = world.world;
   const node = random.pick(nodes);
   switch (random.below(9)) {
@@ -120,7 +124,10 @@ async function play(seed: number): Promise<void> {
   }
   await world.advance(2 * LEASE_MS + WINDOW_MS + 20_000);
   // A receiver that has lost its copy learns of it from the next message.
-  if (tells.mayMislead || world.hooks.some(({ receiver: { copy } }) => copy.view === undefined && !copy.count)) {
+  if (
+    tells.mayMislead ||
+    world.hooks.some(({ receiver: { copy } }) => copy.view === undefined && !copy.count)
+  ) {
     const node = world.world.nodes[0]!;
     node.transact((sessions) => sessions.erase("alice"));
     await world.advance(3_000);

@@ -17,7 +17,10 @@ describe("an attempt", () => {
   afterAll(() => receiver.stop());
 
   const send = (timeoutMs?: number) =>
-    sendWebhook({ url: receiver.url, headers: { "webhook-id": "msg_1" }, body: Buffer.from('"é"') }, timeoutMs);
+    sendWebhook(
+      { url: receiver.url, headers: { "webhook-id": "msg_1" }, body: Buffer.from('"é"') },
+      timeoutMs,
+    );
 
   it("posts the bytes and headers that it is given", async () => {
     receiver.script({ status: 202, body: "thanks" });
@@ -105,6 +108,15 @@ describe("an attempt", () => {
 
 it("only an object with resync: true asks for a snapshot", () => {
   expect(['{"resync":true}', ' {"resync" : true, "x": 1}\n'].map(asksForResync)).toEqual([true, true]);
-  const others = [undefined, "", "resync", '"resync"', '{"resync":1}', '["resync"]', '{"resync":true', "null"];
+  const others = [
+    undefined,
+    "",
+    "resync",
+    '"resync"',
+    '{"resync":1}',
+    '["resync"]',
+    '{"resync":true',
+    "null",
+  ];
   for (const body of others) expect(asksForResync(body)).toBe(false);
 });

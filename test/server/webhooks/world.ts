@@ -9,7 +9,7 @@ import type { Attempt, AttemptResult, WebhookRequest } from "../../../src/server
 import { Webhooks } from "../../../src/server/webhooks/webhooks.ts";
 import type { Random } from "../../support/random.ts";
 import { WebhookCopy } from "../../support/webhook-receiver.ts";
-import { APP_ID, type FakeNode, World } from "../cluster/world.ts";
+import { type FakeNode, World } from "../cluster/world.ts";
 
 export const SECRET = `whsec_${Buffer.alloc(24, 7).toString("base64")}`;
 /** So few that snapshots have pages, and diffs become snapshots. */
