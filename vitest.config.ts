@@ -28,8 +28,10 @@ const FIRST = [
   "wire/readers",
   "browser/dashboard",
   "process/watch",
+  "browser/dashboard-filter",
   "server/cluster/model",
-  "client/gateway",
+  "client/interruptions",
+  "browser/dashboard-details",
   "process/cli",
   "browser/together",
   "wire/user-limits",
@@ -98,6 +100,6 @@ export default defineConfig({
     // Only a test that hangs takes this long. On a busy machine time makes no test fail either.
     testTimeout: 300_000,
     hookTimeout: 300_000,
-    expect: { poll: { timeout: 60_000 } },
+    expect: { poll: { timeout: 240_000 } },
   },
 });

@@ -7,3 +7,8 @@ export function shortList(kinds: readonly ServerKind[], effort: Effort): readonl
   if (effort === "full" || first === undefined) return kinds;
   return kinds.filter((kind) => kind.role === "peer" || kind === first || kind.name === first.baseline);
 }
+
+/** The gateways among them. */
+export function shortListOfGateways(kinds: readonly ServerKind[], effort: Effort): readonly ServerKind[] {
+  return shortList(kinds, effort).filter(({ role }) => role === "gateway");
+}

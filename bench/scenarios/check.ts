@@ -1,6 +1,6 @@
 import { HttpLoad } from "../load/http-load.ts";
 import type { Contender, Effort, Scenario } from "../measure/scenario.ts";
-import { shortList } from "../measure/short-list.ts";
+import { shortListOfGateways } from "../measure/short-list.ts";
 import { APP, SECRET } from "../servers/app.ts";
 import type { Population } from "../servers/gateway.ts";
 import type { ServerKind } from "../servers/server-kind.ts";
@@ -14,9 +14,10 @@ export const check: Scenario = {
   name: "check",
   question: "What does it cost to ask whether 10,000 users are present?",
   method:
-    "`POST /presences/check` with 10,000 ids, spread over 1,000,000 users created inside the process (100,000 " +
-    "in quick runs), each in a conversation. Half of the ids are of users who are online. Then the same with " +
-    "a filter by conversation. One connection. The body is read, and all ids are in the answer.",
+    "`POST /presences/check` with 10,000 ids, spread over 1,000,000 users created inside the process " +
+    "(100,000 in quick runs), each in a conversation. Half of the ids are of users who are online. Then " +
+    "the same with a filter by conversation. One connection. The body is read, and all ids are in the " +
+    "answer.",
   rounds: { quick: 1, normal: 5, full: 9 },
   warmUps: 2,
   targets: [
@@ -25,8 +26,7 @@ export const check: Scenario = {
   ],
   async contenders({ kinds, effort }) {
     const contenders: Contender[] = [];
-    for (const kind of shortList(kinds, effort)) {
-      if (kind.role !== "gateway") continue;
+    for (const kind of shortListOfGateways(kinds, effort)) {
       contenders.push(...(await contendersOf(kind, USERS[effort])));
     }
     return contenders;

@@ -3,7 +3,7 @@ import { textFrame } from "../load/light-socket.ts";
 import { pace } from "../load/pace.ts";
 import { closeAll, connectSocket, expect, quiet, times } from "../load/sockets.ts";
 import type { Contender, Effort, Scenario } from "../measure/scenario.ts";
-import { shortList } from "../measure/short-list.ts";
+import { shortListOfGateways } from "../measure/short-list.ts";
 import { appToken, userToken } from "../servers/app.ts";
 import type { ServerKind } from "../servers/server-kind.ts";
 
@@ -24,10 +24,10 @@ export const contactList: Scenario = {
   name: "contact-list",
   question: "What does it save to watch 1,000 contacts with `fields: []` while all of them type?",
   method:
-    `1,000 contacts begin and stop typing, ${EVENTS_PER_SECOND.toLocaleString("en")} events per second. 1,000 ` +
-    "sockets watch all contacts (100 in quick runs). With `fields: []` a contact is only a status, so typing " +
-    "changes nothing that they see. The last contender gives each socket a filter of its own, with all " +
-    "contacts but one, so each event concerns a thousand views.",
+    `1,000 contacts begin and stop typing, ${EVENTS_PER_SECOND.toLocaleString("en")} events per second. ` +
+    "1,000 sockets watch all contacts (100 in quick runs). With `fields: []` a contact is only a status, " +
+    "so typing changes nothing that they see. The last contender gives each socket a filter of its own, " +
+    "with all contacts but one, so each event concerns a thousand views.",
   rounds: { quick: 1, normal: 3, full: 5 },
   warmUps: 1,
   targets: [
@@ -36,8 +36,7 @@ export const contactList: Scenario = {
   ],
   async contenders({ kinds, effort }) {
     const contenders: Contender[] = [];
-    for (const kind of shortList(kinds, effort)) {
-      if (kind.role !== "gateway") continue;
+    for (const kind of shortListOfGateways(kinds, effort)) {
       for (const list of [WHOLE, SLIM, OWN]) contenders.push(await contender(kind, list, WATCHERS[effort]));
     }
     return contenders;

@@ -3,7 +3,7 @@ import { enterNew } from "../load/dialect.ts";
 import { textFrame } from "../load/light-socket.ts";
 import { closeAll, connectSocket, expect, times } from "../load/sockets.ts";
 import type { Contender, Effort, Scenario } from "../measure/scenario.ts";
-import { shortList } from "../measure/short-list.ts";
+import { shortListOfGateways } from "../measure/short-list.ts";
 import { appToken, userToken } from "../servers/app.ts";
 import type { ServerKind } from "../servers/server-kind.ts";
 
@@ -19,17 +19,16 @@ export const manyCustomFilters: Scenario = {
   name: "many-custom-filters",
   question: "Does an update cost more with 50,000 filters on other values of `custom`?",
   method:
-    "The updates of `update`, by users who have a team in `custom`, with one of the teams watched. Then with " +
-    "50,000 filters on other teams as well (10,000 in quick runs). A third is over all conversations, by an " +
-    "indexed key. Two thirds are in the conversation that the users enter and leave, by keys with an index " +
-    "and without.",
+    "The updates of `update`, by users who have a team in `custom`, with one of the teams watched. Then " +
+    "with 50,000 filters on other teams as well (10,000 in quick runs). A third is over all conversations, " +
+    "by an indexed key. Two thirds are in the conversation that the users enter and leave, by keys with an " +
+    "index and without.",
   rounds: { quick: 1, normal: 7, full: 15 },
   warmUps: 4,
   targets: [{ figure: COST, of: nameOf("gateway-uws", 1), over: nameOf("gateway-uws", 0), atMost: 1.1 }],
   async contenders({ kinds, effort }) {
     const contenders: Contender[] = [];
-    for (const kind of shortList(kinds, effort)) {
-      if (kind.role !== "gateway") continue;
+    for (const kind of shortListOfGateways(kinds, effort)) {
       for (const others of [0, OTHERS[effort]]) contenders.push(await contender(kind, others));
     }
     return contenders;

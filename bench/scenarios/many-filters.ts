@@ -2,7 +2,7 @@ import { cpuPerChange, enterCrowd, homeOf } from "../load/crowd.ts";
 import { textFrame } from "../load/light-socket.ts";
 import { closeAll, connectSocket, times } from "../load/sockets.ts";
 import type { Contender, Effort, Scenario } from "../measure/scenario.ts";
-import { shortList } from "../measure/short-list.ts";
+import { shortListOfGateways } from "../measure/short-list.ts";
 import { appToken } from "../servers/app.ts";
 import type { ServerKind } from "../servers/server-kind.ts";
 
@@ -26,9 +26,8 @@ export const manyFilters: Scenario = {
   warmUps: 4,
   targets: [{ figure: COST, of: nameOf("gateway-uws", 1), over: nameOf("gateway-uws", 0), atMost: 1.1 }],
   async contenders({ kinds, effort }) {
-    const gateways = shortList(kinds, effort).filter(({ role }) => role === "gateway");
     const contenders: Contender[] = [];
-    for (const kind of gateways)
+    for (const kind of shortListOfGateways(kinds, effort))
       for (const others of [0, OTHERS[effort]])
         contenders.push(await contender(kind, others, MESSAGES[effort]));
     return contenders;

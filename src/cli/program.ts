@@ -2,6 +2,7 @@ import { Command, CommanderError } from "commander";
 import { addCheck } from "./check.ts";
 import type { CliDependencies } from "./cli-dependencies.ts";
 import { CliError } from "./cli-error.ts";
+import { addCompare } from "./compare.ts";
 import { addCount } from "./count.ts";
 import { addCrowd } from "./crowd.ts";
 import { addErase } from "./erase.ts";
@@ -12,6 +13,7 @@ import { addServe } from "./serve.ts";
 import { addStatus } from "./status.ts";
 import { addToken } from "./token.ts";
 import { addWatch } from "./watch.ts";
+import { addWebhook } from "./webhook.ts";
 import { addWrite } from "./write.ts";
 
 const AFTER = `
@@ -20,7 +22,7 @@ Without a command it serves. A first run:
   $ npx presence-gateway crowd 200            in another terminal: simulated users
   $ npx presence-gateway watch                in a third one: who is there, live
 
-Exit codes: 0 done (query, count: somebody matches; check: all are there), 1 the answer is no, or serve could
+Exit codes: 0 done (query, count: somebody matches; check: all are there; compare: alike), 1 the answer is no, or serve could
 not start, 2 wrong usage, or no answer from the gateway.`;
 
 /** The command line as a tree of commands. The code of a command is loaded only when it runs. */
@@ -46,6 +48,8 @@ export function createProgram(dependencies: CliDependencies): Command {
   addWrite(program, dependencies);
   addErase(program, dependencies);
   addCrowd(program, dependencies);
+  addWebhook(program);
+  addCompare(program, dependencies);
   return program;
 }
 

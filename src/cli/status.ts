@@ -3,6 +3,7 @@ import { MAX_STATUS_MS } from "../protocol/rules.ts";
 import type { Availability, DeclaredStatus } from "../protocol/wire.ts";
 import { durationUpTo, readId } from "./arguments.ts";
 import type { CliDependencies } from "./cli-dependencies.ts";
+import { addCommandGroup } from "./command-group.ts";
 import { finish } from "./finish.ts";
 import { type ApiRequest, callApi } from "./http-api.ts";
 import { localTime } from "./local-time.ts";
@@ -36,12 +37,11 @@ Examples:
   $ npx presence-gateway status reset alice`;
 
 export function addStatus(program: Command, dependencies: CliDependencies): void {
-  const status = program
-    .command("status")
-    .summary("a user's declared status: busy, away, …")
-    .description("The status that a user has declared, with text and emoji. It outlives the user's sessions.")
-    .helpCommand("help [command]", "print help for a command")
-    .addHelpText("after", AFTER);
+  const status = addCommandGroup(program, "status", {
+    summary: "a user's declared status: busy, away, …",
+    description: "The status that a user has declared, with text and emoji. It outlives the user's sessions.",
+    after: AFTER,
+  });
 
   const get = status
     .command("get")

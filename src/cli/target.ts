@@ -5,13 +5,13 @@ import type { CliDependencies, DevCredentials } from "./cli-dependencies.ts";
 import { CliError } from "./cli-error.ts";
 
 export interface AppOptions {
-  readonly app?: string;
-  readonly secret?: string;
+  readonly app?: string | undefined;
+  readonly secret?: string | undefined;
 }
 
 export interface TargetOptions extends AppOptions {
-  readonly url?: string;
-  readonly token?: string;
+  readonly url?: string | undefined;
+  readonly token?: string | undefined;
 }
 
 /** A gateway, one of its apps, and the credentials. */
@@ -39,17 +39,17 @@ export function addAppOptions(command: Command): Command {
     .addHelpText("after", `\n${IN_DEVELOPMENT}`);
 }
 
-function readAppId(text: string): string {
+export function readAppId(text: string): string {
   const problem = text === "" ? undefined : idProblem(text);
   if (problem !== undefined) throw new InvalidArgumentError(`It ${problem}.`);
   return text;
 }
 
-/** Adds the options for a gateway, an app and the credentials. */
-export function addTargetOptions(command: Command, takesToken = true): Command {
+/** Adds the options for a gateway, an app and the credentials. `urlFlags` ends with `--url <url>`. */
+export function addTargetOptions(command: Command, takesToken = true, urlFlags = "--url <url>"): Command {
   addAppOptions(command)
     .optionsGroup("The app:")
-    .addOption(new Option("--url <url>", "address of the gateway").env("GATEWAY_URL"));
+    .addOption(new Option(urlFlags, "address of the gateway").env("GATEWAY_URL"));
   if (takesToken) {
     command.addOption(
       new Option("-t, --token <token>", "a token of the app, in place of a secret").env("APP_TOKEN"),
@@ -90,9 +90,14 @@ export async function findTarget(command: Command, { readDevCredentials }: CliDe
       !secret && !token && `--secret (APP_SECRET)${takesToken ? " or --token (APP_TOKEN)" : ""}`,
     ]);
   }
-  const base = { url: httpAddress(url), appId: app };
+  return makeTarget("--url (GATEWAY_URL)", { url, app, secret, token });
+}
+
+/** The target of options that are complete. `urlOption` names the option of the address in errors. */
+export function makeTarget(urlOption: string, { url, app, secret, token }: TargetOptions): Target {
+  const base = { url: httpAddress(url ?? "", urlOption), appId: app ?? "" };
   if (token) return { ...base, secret: undefined, token };
-  return { ...base, secret, token: () => mintAppToken({ ...base, secret: secret! }) };
+  return { ...base, secret, token: () => mintAppToken({ ...base, secret: secret ?? "" }) };
 }
 
 /**
@@ -128,17 +133,17 @@ function port(): number {
   return Number(process.env.PORT || 8080);
 }
 
-function incomplete(missing: readonly (string | false)[]): CliError {
+export function incomplete(missing: readonly (string | false)[]): CliError {
   return new CliError(`set ${missing.filter(Boolean).join(" and ")} too, or leave all of them unset`);
 }
 
-function httpAddress(text: string): string {
+function httpAddress(text: string, option: string): string {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined || !/^(http|ws)s?:$/.test(url.protocol)) {
-    throw new CliError("--url (GATEWAY_URL) must be an address such as http://127.0.0.1:8080");
+    throw new CliError(`${option} must be an address such as http://127.0.0.1:8080`);
   }
   if (url.username || url.password || url.search || url.hash) {
-    throw new CliError("--url (GATEWAY_URL) must have no user, password, query or fragment");
+    throw new CliError(`${option} must have no user, password, query or fragment`);
   }
   return `${url.protocol.replace("ws", "http")}//${url.host}${url.pathname.replace(/\/+$/, "")}`;
 }

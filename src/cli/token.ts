@@ -4,6 +4,7 @@ import type { TokenClaims } from "../server/auth/mint.ts";
 import { readId, readIds } from "./arguments.ts";
 import type { CliDependencies } from "./cli-dependencies.ts";
 import { CliError } from "./cli-error.ts";
+import { addCommandGroup } from "./command-group.ts";
 import { parseDuration } from "./duration.ts";
 import { type AppOptions, addAppOptions, findApp } from "./target.ts";
 
@@ -25,12 +26,11 @@ Examples:
   $ APP_ID=my-app APP_SECRET=… npx presence-gateway token user alice --read-all --expires 7d`;
 
 export function addToken(program: Command, dependencies: CliDependencies): void {
-  const token = program
-    .command("token")
-    .summary("make a token for a user, or for the app")
-    .description("Makes a token (JWT) and prints it, and nothing else, on standard output.")
-    .helpCommand("help [command]", "print help for a command")
-    .addHelpText("after", EXAMPLES);
+  const token = addCommandGroup(program, "token", {
+    summary: "make a token for a user, or for the app",
+    description: "Makes a token (JWT) and prints it, and nothing else, on standard output.",
+    after: EXAMPLES,
+  });
 
   const user = token
     .command("user")

@@ -29,6 +29,9 @@ export function createClientSession(
   let state: SessionState = "pending";
   /** Whether the message that opens it as a new one has gone out on no connection before. */
   let isNew = false;
+  /** What it was opened by first, and the id that the gateway made of that. */
+  let name: string | undefined;
+  let namedId: string | undefined;
   let isRequested = false;
   let requestId = 0;
   /** Whether the gateway is being told that it is closed. */
@@ -68,7 +71,7 @@ export function createClientSession(
     isRequested = true;
     if (!id) {
       // If the answer is lost, the gateway finds the session by the name.
-      id = NEW_SESSION_PREFIX + Math.random();
+      id = name = NEW_SESSION_PREFIX + Math.random();
       isNew = true;
     }
     fields.resyncAll();
@@ -98,6 +101,9 @@ export function createClientSession(
 
   /** The connection is lost. */
   function lost(): void {
+    // If the gateway has closed it, the next request opens it again. By its name that is the same session,
+    // so none is left behind if that answer is lost too.
+    if (isTelling && id === namedId) id = name;
     isRequested = isTelling = isNew = false;
     if (isOpen()) state = "pending";
     mayForget();
@@ -113,6 +119,7 @@ export function createClientSession(
 
   function opened(openedId: string): void {
     isRequested = isNew = false;
+    if (id === name) namedId = openedId;
     id = openedId;
     // The app has closed it meanwhile.
     if (isClosed()) return isTelling ? undefined : tell();

@@ -34,11 +34,6 @@ import type { Status, StatusDetail, TokenSource, WebSocketConstructor, WebSocket
 const KEEP_SESSIONS = 4000;
 
 type Connected = ServerMessage & { type: "connected" };
-/** What is known of a token: the app gave it, it was sent, the gateway took it, a good connection had it. */
-const GIVEN = 0;
-const SENT = 1;
-const TAKEN = 2;
-const GOOD = 3;
 
 export interface ConnectionOptions {
   readonly url: string;
@@ -78,7 +73,10 @@ export function createConnection(
   /** The one timer, of the present state. */
   let timer: ReturnType<typeof setTimeout> | undefined;
   let token: string | undefined;
-  let trust = GIVEN;
+  /** Whether the gateway has taken the token; undefined before it was sent. */
+  let isTaken: boolean | undefined;
+  /** Whether a good connection had the token. */
+  let isGood = false;
   /** Since when fresh tokens are refused. */
   let refusedSince: number | undefined;
   /** In how many milliseconds the refused token is valid, if that was said. */
@@ -102,35 +100,27 @@ export function createConnection(
     const before = status();
     state = step.state;
     clearTimeout(timer);
-    for (const effect of step.effects) perform(effect, before, error);
+    for (const effect of step.effects) effects[effect](before, error);
   }
 
-  function perform(effect: ConnectionEffect, before: Status, error: PresenceError | undefined): void {
-    switch (effect) {
-      case "drop":
-        return drop(release());
-      case "close":
-        closing = close(release()!, before === "connected" ? 1000 : KEEP_SESSIONS);
-        return;
-      case "status":
-        return owner.changed(status(), before, { error });
-      case "token":
-        return getToken();
-      case "socket":
-        return openSocket();
-      case "listen":
-        return startTimer(heartbeatMs, wake);
-      case "ping":
-        return ping();
-      case "wait": {
-        // Without an error the client was woken.
-        const delayMs = error ? retries.nextDelay(now(), Math.random()) : 0;
-        const retryInMs = Math.max(delayMs, notBefore - now());
-        owner.changed(status(), before, { error, retryInMs: Math.round(retryInMs) });
-        return startTimer(retryInMs, () => dispatch("retry"));
-      }
-    }
-  }
+  const effects: Readonly<Record<ConnectionEffect, (before: Status, error?: PresenceError) => void>> = {
+    drop: () => drop(release()),
+    close(before) {
+      closing = close(release()!, before === "connected" ? 1000 : KEEP_SESSIONS);
+    },
+    status: (before, error) => owner.changed(status(), before, { error }),
+    token: getToken,
+    socket: openSocket,
+    listen: () => startTimer(heartbeatMs, wake),
+    ping: () => ping(),
+    wait(before, error) {
+      // Without an error the client was woken.
+      const delayMs = error ? retries.nextDelay(now(), Math.random()) : 0;
+      const retryInMs = Math.max(delayMs, notBefore - now());
+      owner.changed(status(), before, { error, retryInMs: Math.round(retryInMs) });
+      startTimer(retryInMs, () => dispatch("retry"));
+    },
+  };
 
   /** The network or the page came back: checks the connection, or connects now instead of after a timer. */
   function wake(): void {
@@ -170,7 +160,8 @@ export function createConnection(
       (fresh) => {
         if (started !== timer) return;
         token = fresh;
-        trust = GIVEN;
+        isTaken = undefined;
+        isGood = false;
         dispatch("token");
       },
       (error) => started === timer && lost(tokenError(error)),
@@ -204,7 +195,7 @@ export function createConnection(
     socket = opening;
     validInMs = undefined;
     opening.onopen = () => {
-      trust ||= SENT;
+      isTaken ??= false;
       opening.send(JSON.stringify({ type: "connect", token }));
     };
     opening.onmessage = receive;
@@ -230,7 +221,7 @@ export function createConnection(
   function accepted(message: Connected): void {
     if (isConnected()) throw protocolError("connected");
     const { resumeWindowMs } = message;
-    trust = Math.max(trust, TAKEN);
+    isTaken = true;
     pace = createPace(message.userId === null ? APP_TOKEN_FACTOR : 1);
     heartbeatMs = Math.min(Math.max(message.heartbeatMs, MIN_HEARTBEAT_MS), MAX_WAIT_MS);
     retries.connected(now(), resumeWindowMs);
@@ -269,7 +260,7 @@ export function createConnection(
     const retry = retryPolicy(code);
     if (retry === "never") return dispatch("rejected", new PresenceError("BAD_MESSAGE", reason));
     if (retry === "new-token") {
-      if (trust < GOOD) refusedSince ??= now();
+      if (!isGood) refusedSince ??= now();
       token = undefined;
       const isText = typeof source === "string";
       if (isText && validInMs! > 0) notBefore = now() + Math.min(validInMs!, MAX_WAIT_MS);
@@ -291,9 +282,9 @@ export function createConnection(
   /** Notes that the connection has ended. After a good one everything may be tried again. */
   function noteEnd(): void {
     if (isConnected() && retries.lost(now())) {
-      trust = GOOD;
+      isGood = true;
       refusedSince = undefined;
-    } else if (trust === SENT) {
+    } else if (isTaken === false) {
       // The token may be what is wrong.
       token = undefined;
     }

@@ -27,7 +27,7 @@ export function retryDelay(
   random: number,
 ): number {
   const first = Math.max(50, Math.min(FIRST_WAIT_MS, resumeWindowMs / 5));
-  const longest = Math.min(LONGEST_WAIT_MS, first * 2 ** Math.min(attempt, 16));
+  const longest = Math.min(LONGEST_WAIT_MS, first * 2 ** attempt);
   const leftMs = resumeWindowMs - lostForMs;
   return random * (leftMs > 0 ? Math.min(longest, Math.max(first, leftMs / 2)) : longest);
 }

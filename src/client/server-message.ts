@@ -9,12 +9,12 @@ export type HandledMessage = Exclude<ServerMessage, { readonly type: "pong" }>;
 type Control = "connected" | "token_expiring" | "draining";
 export type Content = Exclude<HandledMessage, { readonly type: Control }>;
 
-type Check = (value: unknown) => boolean;
+export type Check = (value: unknown) => boolean;
 
-const isText: Check = (value) => typeof value === "string";
-const isFlag: Check = (value) => typeof value === "boolean";
+export const isText: Check = (value) => typeof value === "string";
+export const isFlag: Check = (value) => typeof value === "boolean";
 export const isCount: Check = (value) => Number.isSafeInteger(value) && (value as number) >= 0;
-const isMaybe =
+export const isMaybe =
   (check: Check): Check =>
   (value) =>
     value === undefined || check(value);
@@ -22,12 +22,12 @@ const isListOf =
   (check: Check): Check =>
   (value) =>
     Array.isArray(value) && value.every(check);
-const isMapOf =
+export const isMapOf =
   (check: Check): Check =>
   (value) =>
     isObject(value) &&
     Object.entries(value).every(([key, item]) => key.length <= MAX_ID_LENGTH && check(item));
-const isShape =
+export const isShape =
   (shape: Readonly<Record<string, Check>>): Check =>
   (value) =>
     isObject(value) && Object.entries(shape).every(([field, check]) => check(value[field]));
@@ -42,7 +42,7 @@ const sessions = isListOf(
     custom: isMaybe(isMapOf(isText)),
   }),
 );
-const isValue = isShape({
+export const isValue = isShape({
   status: isText,
   statusText: isMaybe(isText),
   statusEmoji: isMaybe(isText),

@@ -21,11 +21,11 @@ export interface SharedSubscription {
   readonly filter: NormalFilter;
   readonly subscribers: Set<Subscriber>;
   /** The gateway's name for the view, as long as the gateway has it for this client. */
-  view: string | undefined;
+  view?: string | undefined;
   /** Whether the answer to a request is still to come. */
-  isBusy: boolean;
+  isBusy?: boolean;
   /** Whether its last subscriber has left only a moment ago. */
-  lingers: boolean;
+  lingers?: boolean;
   readonly isWanted: boolean;
   /** Whether the gateway should have it, does not, and was not asked. */
   readonly isMissing: boolean;
@@ -95,9 +95,6 @@ export function createSharedSubscription(
   const shared: SharedSubscription = {
     filter,
     subscribers,
-    view: undefined,
-    isBusy: false,
-    lingers: false,
 
     get isWanted() {
       return subscribers.size > 0;

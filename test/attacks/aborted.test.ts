@@ -10,7 +10,7 @@ import { until } from "../support/until.ts";
 // Connections that are reset at whatever point they have come to. LONG=1 makes many more of them.
 
 const PATH = `/v1/${APP}/realtime`;
-const CONNECTIONS = process.env.LONG ? 60_000 : 3_000;
+const CONNECTIONS = process.env.LONG ? 60_000 : 1_500;
 const AT_ONCE = 100;
 const LONGEST_MS = 50;
 

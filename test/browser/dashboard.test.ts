@@ -1,12 +1,9 @@
-import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { promisify } from "node:util";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { describeInBrowser } from "../support/browser.ts";
 import type { TestClient } from "../support/client.ts";
-import { DashboardPage } from "../support/dashboard.ts";
+import { DashboardPage, openFourUsers } from "../support/dashboard.ts";
 import { APP, TestGateway } from "../support/gateway.ts";
-import { hasTool } from "../support/tools.ts";
 
 describeInBrowser("the dashboard", (browser) => {
   let gateway: TestGateway;
@@ -16,17 +13,7 @@ describeInBrowser("the dashboard", (browser) => {
   beforeEach(async () => {
     gateway = await TestGateway.start("ws", { app: { lastSeen: true } });
     client = await gateway.connect();
-    // Everyone except dave has a visible widget.
-    await client.open({
-      userId: "alice",
-      selectedConversationId: "c1",
-      hasFocus: true,
-      custom: { plan: "gold" },
-    });
-    await client.open({ userId: "bob", selectedConversationId: "c1", isTyping: true, hasFocus: true });
-    await client.open({ userId: "bob", selectedConversationId: "c2" });
-    await client.open({ userId: "carol" });
-    await client.open({ userId: "dave", kind: "background", selectedConversationId: "c2" });
+    await openFourUsers(client);
   });
   afterEach(() => gateway.stop());
 
@@ -119,120 +106,6 @@ describeInBrowser("the dashboard", (browser) => {
     await dashboard.expectUsers("alice", "bob", "carol");
   });
 
-  it("has a control for every field of the filter, and the address contains the filter", async () => {
-    const dashboard = await open();
-    const { page } = dashboard;
-    const expectView = async (fragment: string, ...users: string[]) => {
-      await dashboard.expectUsers(...users);
-      expect(dashboard.fragment()).toBe(fragment);
-    };
-    await expectView("", "alice", "bob", "carol");
-    await dashboard.choose("Has focus", "Yes");
-    await expectView("focus=yes", "alice", "bob");
-    await dashboard.choose("Has focus", "No");
-    await expectView("focus=no", "bob", "carol");
-    await dashboard.choose("Has focus", "Any");
-    await dashboard.choose("Is typing", "Yes");
-    await expectView("typing=yes", "bob");
-    await dashboard.choose("Is typing", "No");
-    await expectView("typing=no", "alice", "bob", "carol");
-    await dashboard.choose("Is typing", "Any");
-    await dashboard.choose("Conversation", "None");
-    await expectView("conversation=", "carol");
-    await page.getByLabel("Include background sessions").check();
-    await expectView("background=yes&conversation=", "carol");
-    await dashboard.choose("Conversation", "This:");
-    await page.getByLabel("Conversation id").fill("c2");
-    await page.getByLabel("Conversation id").press("Enter");
-    await expectView("background=yes&conversation=c2", "bob", "dave");
-    await page.getByLabel("Only these users").fill("dave");
-    await page.getByLabel("Only these users").press("Enter");
-    await expectView("background=yes&conversation=c2&user=dave", "dave");
-    await page.getByLabel("Only these users").fill("alice");
-    await page.getByRole("button", { name: "Add" }).click();
-    await dashboard.choose("Conversation", "Any");
-    await expectView("background=yes&user=dave&user=alice", "alice", "dave");
-    await page.getByRole("button", { name: "Remove dave" }).click();
-    await expectView("background=yes&user=alice", "alice");
-    await page.getByRole("button", { name: "Reset filter" }).click();
-    await expectView("", "alice", "bob", "carol");
-    await page.goBack();
-    await expectView("background=yes&user=alice", "alice");
-    await page.goBack();
-    await expectView("background=yes&user=dave&user=alice", "alice", "dave");
-    await page.goForward();
-    await expectView("background=yes&user=alice", "alice");
-    // Only one view at a time: the previous ones are released.
-    await expect.poll(() => gateway.presence().subscriptions).toBe(1);
-  });
-
-  it("opens with the state in the address", async () => {
-    const dashboard = await open(
-      "background=yes&conversation=c2&typing=no&search=a&sort=user.desc&user=dave&user=bob",
-    );
-    const { page } = dashboard;
-    await dashboard.expectUsers("dave");
-    expect(await page.getByLabel("Include background sessions").isChecked()).toBe(true);
-    expect(await page.getByLabel("Conversation id").inputValue()).toBe("c2");
-    expect(
-      await page.getByRole("group", { name: "Is typing" }).getByRole("radio", { name: "No" }).isChecked(),
-    ).toBe(true);
-    expect(await page.getByRole("list", { name: "Users in the filter" }).getByRole("listitem").count()).toBe(
-      2,
-    );
-    await page.getByRole("searchbox").fill("");
-    await dashboard.expectUsers("dave", "bob");
-    expect(dashboard.fragment()).toBe(
-      "background=yes&conversation=c2&typing=no&user=dave&user=bob&sort=user.desc",
-    );
-  });
-
-  it("a name opens details and leaves the filter alone; a conversation is added to the filter", async () => {
-    const dashboard = await open();
-    await dashboard.row("alice").getByRole("button", { name: "alice" }).click();
-    await expect.poll(() => dashboard.details.getByRole("heading").textContent()).toBe("alice");
-    await dashboard.expectUsers("alice", "bob", "carol");
-    expect(dashboard.fragment()).toBe("");
-    await dashboard.row("alice").getByRole("button", { name: "c1" }).click();
-    await dashboard.expectUsers("alice", "bob");
-    expect(dashboard.fragment()).toBe("conversation=c1");
-    await dashboard.row("bob").getByRole("button", { name: "bob" }).click();
-    await dashboard.details.getByRole("button", { name: "Show this user only" }).click();
-    await dashboard.expectUsers("bob");
-    expect(dashboard.fragment()).toBe("conversation=c1&user=bob");
-  });
-
-  it("says since when somebody is in the conversation of the filter", async () => {
-    const dashboard = await open("conversation=c1");
-    const { page } = dashboard;
-    await dashboard.expectUsers("alice", "bob");
-    expect(await page.getByRole("columnheader", { name: "In conversation since" }).count()).toBe(1);
-    const since = (userId: string) => dashboard.row(userId).locator(".since").textContent();
-    const sessionId = await client.open({ userId: "erin", selectedConversationId: "c2" });
-    await client.ask({ type: "update", sessionId, selectedConversationId: "c1" });
-    await dashboard.expectUsers("alice", "bob", "erin");
-    expect(await since("alice")).toMatch(/^before \d\d/);
-    expect(await since("erin")).toMatch(/^\d\d:\d\d:\d\d$/);
-    await dashboard.row("erin").getByRole("button", { name: "erin" }).click();
-    const details = dashboard.details;
-    // The page saw erin come into the conversation. Since when erin is online, it has not seen.
-    await expect.poll(() => details.textContent()).toMatch(/In it since\d\d:\d\d:\d\d \(\d+ s\)/);
-    expect(await details.textContent()).toMatch(/Online sincebefore \d\d:\d\d:\d\d \(over \d+ s\)/);
-  });
-
-  it("another filter keeps the list of who entered and left, and marks its place", async () => {
-    const dashboard = await open();
-    await dashboard.expectUsers("alice", "bob", "carol");
-    await client.open({ userId: "erin", selectedConversationId: "c1" });
-    const entries = () => dashboard.page.locator(".activity-list li").allTextContents();
-    await expect.poll(entries).toEqual([expect.stringContaining("erinentered")]);
-    await dashboard.choose("Is typing", "Yes");
-    await dashboard.expectUsers("bob");
-    await expect
-      .poll(entries)
-      .toEqual([expect.stringContaining("Filter changed"), expect.stringContaining("erinentered")]);
-  });
-
   it("shows conversations and who is in them", async () => {
     const dashboard = await open("background=yes");
     const { page } = dashboard;
@@ -277,27 +150,6 @@ describeInBrowser("the dashboard", (browser) => {
     ]);
   });
 
-  it("ends the sessions of a user, after a question", async () => {
-    const dashboard = await open();
-    const { page, details } = dashboard;
-    const focused = () => page.evaluate("document.activeElement.textContent");
-    await dashboard.row("bob").getByRole("button", { name: "bob" }).click();
-    await details.getByRole("button", { name: "End sessions…" }).click();
-    const question = page.getByRole("alertdialog");
-    expect(await question.textContent()).toContain("End all sessions of this user?");
-    await expect.poll(focused).toBe("Cancel");
-    await page.keyboard.press("Escape");
-    await expect.poll(() => question.count()).toBe(0);
-    await expect.poll(focused).toBe("End sessions…");
-    expect(gateway.presence().table.user("bob")?.sessions).toHaveLength(2);
-    await details.getByRole("button", { name: "End sessions…" }).click();
-    expect(await dashboard.accessibilityProblems()).toEqual([]);
-    await question.getByRole("button", { name: "End them" }).click();
-    await expect.poll(() => details.getByRole("status").textContent()).toBe("2 sessions have ended.");
-    await dashboard.expectUsers("alice", "carol");
-    await expect.poll(() => details.textContent()).toContain("does not match the filter now");
-  });
-
   it("saves what the table shows, in its order", async () => {
     const dashboard = await open("sort=user.desc&search=c1");
     const { page } = dashboard;
@@ -329,34 +181,6 @@ describeInBrowser("the dashboard", (browser) => {
     expect(await dashboard.row("erin").getAttribute("class")).not.toContain("marked");
   });
 
-  it("more users in the filter move no other control", async () => {
-    const dashboard = await open();
-    const { page } = dashboard;
-    const places = () =>
-      Promise.all(
-        [
-          page.getByRole("button", { name: "Add" }),
-          page.getByRole("button", { name: "Reset filter" }),
-          page.locator(".charts"),
-          page.locator(".presence"),
-        ].map(async (each) => {
-          const { x, y } = (await each.boundingBox())!;
-          return [x, y];
-        }),
-      );
-    const before = await places();
-    for (const users of [1, 2, 30]) {
-      await page.evaluate(
-        (hash) => {
-          (globalThis as unknown as { location: { hash: string } }).location.hash = hash;
-        },
-        Array.from({ length: users }, (_, i) => `user=a-rather-long-name-${i}`).join("&"),
-      );
-      await expect.poll(() => page.locator(".chip").count()).toBe(Math.min(users, 13));
-      expect(await places()).toEqual(before);
-    }
-  });
-
   it("searches and sorts", async () => {
     const dashboard = await open();
     const { page } = dashboard;
@@ -381,53 +205,6 @@ describeInBrowser("the dashboard", (browser) => {
     expect(dashboard.fragment()).toBe("sort=sessions.desc");
   });
 
-  it("counts the users that match the filter", async () => {
-    const dashboard = await open("background=yes");
-    const { page } = dashboard;
-    await dashboard.expectUsers("alice", "bob", "carol", "dave");
-    const counts = () => page.locator(".counts > *").allTextContents();
-    expect(await counts()).toEqual(["4 users", "4 widgets", "1 background", "2 focused", "1 typing"]);
-    await dashboard.choose("Is typing", "Yes");
-    await expect.poll(counts).toEqual(["1 user", "1 widget", "0 background", "1 focused", "1 typing"]);
-    await page.getByLabel("Include background sessions").uncheck();
-    await expect.poll(async () => (await counts())[2]).toBe("background hidden");
-    const values = () => page.locator(".chart-value").allTextContents();
-    expect((await values()).slice(0, 3)).toEqual(["1", "1", "1"]);
-  });
-
-  it.skipIf(!hasTool("curl"))(
-    "shows the filter as a curl command that works, without the token",
-    async () => {
-      const conversation = `it's "c1" $(id)`;
-      await client.open({ userId: "frank", selectedConversationId: conversation });
-      const dashboard = await open(`conversation=${encodeURIComponent(conversation)}`);
-      await dashboard.expectUsers("frank");
-      const line = (await dashboard.page.locator(".curl-line").textContent())!;
-      const token = await gateway.token({ tokenType: "app" });
-      expect(line).toContain("$TOKEN");
-      const { stdout } = await promisify(execFile)("sh", ["-c", line], {
-        env: { ...process.env, TOKEN: token },
-      });
-      expect(Object.keys(JSON.parse(stdout).data)).toEqual(["frank"]);
-    },
-  );
-
-  it("copies the curl command, with the token only on request", async () => {
-    const dashboard = await open("typing=yes");
-    const { page } = dashboard;
-    await dashboard.expectUsers("bob");
-    await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
-    const copied = () => page.evaluate("navigator.clipboard.readText()") as Promise<string>;
-    const outcome = page.locator(".curl [role=status]");
-    const line = (await page.locator(".curl-line").textContent())!;
-    await page.getByRole("button", { name: "Copy", exact: true }).click();
-    await expect.poll(() => outcome.textContent()).toBe("Copied.");
-    expect(await copied()).toBe(line);
-    await page.getByRole("button", { name: "Copy with token" }).click();
-    await expect.poll(() => outcome.textContent()).toBe("Copied with the token.");
-    expect(await copied()).toMatch(/Bearer [\w-]+\.[\w-]+\.[\w-]+/);
-  });
-
   it("lists users that entered and left, with the cause", async () => {
     const dashboard = await open("conversation=c1");
     await dashboard.expectUsers("alice", "bob");
@@ -444,24 +221,6 @@ describeInBrowser("the dashboard", (browser) => {
     await gateway.http("DELETE", `/v1/${APP}/users/alice/sessions`);
     await expectNewest(/aliceleft: ended on request$/);
     expect(await entries()).toHaveLength(5);
-  });
-
-  it("shows all sessions of a user beside the table, live", async () => {
-    const dashboard = await open("background=yes");
-    await dashboard.row("bob").click({ position: { x: 200, y: 4 } });
-    const { details } = dashboard;
-    await details.waitFor();
-    expect(await details.getByRole("heading").textContent()).toBe("bob");
-    expect(await details.locator(".session").count()).toBe(2);
-    const sessionId = await client.open({ userId: "bob", kind: "background", custom: { page: "/a\nb" } });
-    await expect.poll(() => details.locator(".session").count()).toBe(3);
-    expect(await details.locator(".session").last().textContent()).toContain(`page/a\nb`);
-    await client.ask({ type: "close", sessionId });
-    await expect.poll(() => details.locator(".session").count()).toBe(2);
-    await details.getByRole("button", { name: "c2" }).click();
-    await dashboard.expectUsers("bob", "dave");
-    await dashboard.page.keyboard.press("Escape");
-    await expect.poll(() => details.count()).toBe(0);
   });
 
   it("draws its charts and shows the health of the node", async () => {

@@ -74,6 +74,18 @@ for (const transport of TRANSPORTS) {
         expect(await gateway.query()).toEqual(before);
       });
 
+      it("cannot open a stream with an EventSource, which sends no credentials", async () => {
+        browser.allow(/./);
+        const page = await browser.open(`${gateway.url}/healthz`);
+        const target = `${gateway.url}/v1/${APP}/presences/stream`;
+        const state = page.evaluate(`new Promise((resolve) => {
+          const source = new EventSource(${JSON.stringify(target)});
+          source.onopen = () => resolve("open");
+          source.onerror = () => resolve(source.readyState === EventSource.CLOSED ? "closed" : "tries again");
+        })`);
+        expect(await state).toBe("closed");
+      });
+
       it("cannot show the dashboard in a frame", async () => {
         browser.allow(/./);
         const page = await browser.open(url);

@@ -125,6 +125,7 @@ export class AppUnderChaos {
           oracle.mayLeave(userId, at + TIMES.windowMs);
         },
         holds: (userId, ids, at) => oracle.holds(userId, ids, at),
+        late: (ms, at) => oracle.machineWasLate(ms, at),
       },
     );
   }

@@ -1,15 +1,20 @@
 import { TcpProxy } from "../support/proxy.ts";
 import { Random } from "../support/random.ts";
 import { AppUnderChaos, EVERYTHING, markOf, type Slot } from "./app-under-chaos.ts";
+import { CountObserving } from "./count-observing.ts";
 import { GatewayUnderTest, type NodeHealth } from "./gateway-under-test.ts";
 import { Healthy } from "./healthy.ts";
+import { watchOwnTimers, watchWaits } from "./lateness.ts";
 import type { Observing } from "./observing.ts";
+import { StatusUsers } from "./status-users.ts";
 import { INJECTED, TIMES } from "./times.ts";
 
 const SECRET_A = "chaos-canary-secret-of-app-a-0123456789";
 const SECRET_B = "chaos-canary-secret-of-app-b-0123456789";
 const CROWDS = 3;
 const USERS = 12;
+/** How many of them declare statuses, in each crowd. */
+const STATUS_USERS = 3;
 
 export interface Measured {
   readonly health: NodeHealth;
@@ -23,6 +28,8 @@ export class ChaosWorld {
   readonly a: AppUnderChaos;
   readonly b: AppUnderChaos;
   readonly events = new Map<string, number>();
+  readonly counting: CountObserving[] = [];
+  statuses!: StatusUsers;
   healthy: Healthy | undefined;
   slowProxy!: TcpProxy;
   flakyProxy!: TcpProxy;
@@ -31,6 +38,7 @@ export class ChaosWorld {
   /** How often a slow reader got a snapshot instead of diffs, over all gateways. */
   lagged = 0;
   #laggedBefore = 0;
+  readonly #watches: readonly NodeJS.Timeout[];
   #visitors = 0;
 
   constructor(transport: "ws" | "uws", seed: number) {
@@ -39,7 +47,7 @@ export class ChaosWorld {
       {
         TRANSPORT: transport,
         APPS: JSON.stringify([
-          { id: "app-a", secrets: [SECRET_A] },
+          { id: "app-a", secrets: [SECRET_A], indexedCustom: ["mark"] },
           { id: "app-b", secrets: [SECRET_B] },
         ]),
         RESUME_WINDOW_MS: String(TIMES.windowMs),
@@ -57,6 +65,10 @@ export class ChaosWorld {
     );
     this.a = new AppUnderChaos("app-a", SECRET_A, "app-b", this.gateway, this.random);
     this.b = new AppUnderChaos("app-b", SECRET_B, "app-a", this.gateway, this.random);
+    const late = (ms: number) => {
+      for (const { oracle } of this.apps) oracle.machineWasLate(ms, Date.now());
+    };
+    this.#watches = [watchOwnTimers(late), watchWaits(() => this.gateway.pid, late)];
   }
 
   async populate(): Promise<void> {
@@ -71,6 +83,19 @@ export class ChaosWorld {
     a.observe("in c1", { selectedConversationId: "c1" });
     a.observe("who types", { isTyping: true });
     a.observe("who looks", { hasFocus: true, includeBackgroundSessions: true });
+    const [mark, n] = [markOf(a.id), ["1", "2", "3"]];
+    a.observe("who is busy", { status: ["away", "busy", "dnd"], fields: [] });
+    a.observe("statuses only", { includeBackgroundSessions: true, fields: [] });
+    a.observe("ids only", { hasFocus: true, fields: ["sessionId"] });
+    a.observe("by custom", { custom: { mark }, isTyping: true });
+    a.observe("by custom, in c1", { custom: { mark, n }, selectedConversationId: "c1", fields: ["custom"] });
+    const url = through(this.flakyProxy);
+    for (const filter of [EVERYTHING, { selectedConversationId: "c1" }, { status: ["busy"] }]) {
+      const name = `count of ${JSON.stringify(filter)}`;
+      this.counting.push(new CountObserving(name, a.oracle, filter, url, a.id, () => a.appToken));
+    }
+    this.statuses = this.#statusUsers();
+    a.oracle.mayRecur(this.statuses.botSessionIds);
     for (let i = 0; i < 3; i++)
       a.observe(`slow ${i}`, { selectedConversationId: "loud" }, through(this.slowProxy));
     a.observe("slow all", EVERYTHING, through(this.slowProxy));
@@ -78,7 +103,23 @@ export class ChaosWorld {
     this.healthy = new Healthy(a, () => this.gateway.url);
   }
 
+  #statusUsers(): StatusUsers {
+    const { a, gateway, random } = this;
+    const place = () => ({ name: "the gateway", url: gateway.url, isHeard: false });
+    return new StatusUsers({
+      appId: a.id,
+      secret: a.secret,
+      mark: markOf(a.id),
+      random,
+      onlineIds: a.slots.flatMap(({ crowd }) => crowd.userIds.slice(0, STATUS_USERS)),
+      place,
+      wellPlace: place,
+      record: (userId, text) => a.oracle.record(Date.now(), userId, text),
+    });
+  }
+
   async dispose(): Promise<void> {
+    for (const watch of this.#watches) clearInterval(watch);
     for (const { crowd, proxy } of this.slots()) {
       if (!crowd.isDead) crowd.kill();
       await proxy.stop();

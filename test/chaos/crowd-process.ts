@@ -4,6 +4,7 @@ import type { PresenceClient, Session, Subscription, WebSocketConstructor } from
 import { mintToken } from "../../src/server/auth/mint.ts";
 import { Random } from "../support/random.ts";
 import type { CrowdOptions, CrowdOrder, CrowdReport, RestingUser } from "./crowd.ts";
+import { watchOwnTimers } from "./lateness.ts";
 
 // A process full of users with the SDK, which can be killed and paused like a real one. It acts like users
 // until it is told to rest, and reports what the gateway sent.
@@ -150,6 +151,7 @@ process.on("message", async (order: CrowdOrder) => {
 });
 // The parent is gone, so nothing is left to do.
 process.on("disconnect", () => process.exit(0));
+watchOwnTimers((ms) => tell({ kind: "late", ms, at: Date.now() }));
 setInterval(() => {
   for (const user of users) user.tellNews();
 }, TELL_MS);

@@ -34,6 +34,7 @@ export interface RestingUser {
 
 export type CrowdReport =
   | { readonly kind: "lost"; readonly userId: string; readonly at: number }
+  | { readonly kind: "late"; readonly ms: number; readonly at: number }
   | { readonly kind: "holds"; readonly userId: string; readonly ids: readonly string[]; readonly at: number }
   | {
       readonly kind: "resting";
@@ -45,6 +46,8 @@ export type CrowdReport =
 export interface CrowdListener {
   lost(userId: string, at: number): void;
   holds(userId: string, ids: readonly string[], at: number): void;
+  /** The machine ran the process of the crowd this much too late. */
+  late(ms: number, at: number): void;
 }
 
 /** Users of the SDK in another process, seen from outside. */
@@ -109,6 +112,8 @@ export class Crowd {
     if (report.kind === "resting") this.#resting = report;
     else if (this.isDead) return;
     else if (report.kind === "lost") this.#listener.lost(report.userId, report.at);
-    else if (!this.isDoubtful) this.#listener.holds(report.userId, report.ids, report.at);
+    else if (this.isDoubtful) return;
+    else if (report.kind === "late") this.#listener.late(report.ms, report.at);
+    else this.#listener.holds(report.userId, report.ids, report.at);
   }
 }

@@ -101,6 +101,7 @@ export class Driver {
       ["never reads, answers pings", 2, () => this.#rude.zombie()],
       ["loud writer", 3, () => this.#visitors.loud()],
       ["hostile user with a token", 2, () => this.#hostile.act()],
+      ["statuses and bots", 12, () => this.#actWithStatus()],
     ];
     const all = kinds.flatMap((kind) => Array.from({ length: kind[1] }, () => kind));
     // Each kind has one turn first. After that they are random.
@@ -154,7 +155,8 @@ export class Driver {
     for (const app of world.apps) app.oracle.allMayLeave(Date.now());
     world.healthy!.end();
     await Promise.all(world.slots().map(({ crowd }) => crowd.close()));
-    for (const observing of world.observers) observing.end();
+    await world.statuses.goHome();
+    for (const observing of [...world.observers, ...world.counting]) observing.end();
     const isLong = this.#options.minutes >= 2;
     await delay(TIMES.windowMs + SLACK_MS + (isLong ? IDLE_VIEW_MS : 0));
     const at = Date.now();
@@ -176,6 +178,11 @@ export class Driver {
     const code = await world.gateway.end("SIGTERM");
     if (code !== 0) oracle.crashed(`the gateway went down with ${code}`, at);
     return end;
+  }
+
+  /** Several at once, of different users. */
+  async #actWithStatus(): Promise<void> {
+    await Promise.all(Array.from({ length: 6 }, () => this.#world.statuses.act()));
   }
 
   async #cutObservers(): Promise<void> {

@@ -69,6 +69,8 @@ export class GatewayFaults {
       for (const observing of app.observers) observing.drop();
       app.oracle.restarted(Date.now());
     }
+    for (const counting of this.#world.counting) counting.drop();
+    this.#world.statuses.oracle.forgotten();
     await this.#gateway.start();
     this.#world.healthy!.disturbed();
   }

@@ -45,8 +45,8 @@ export class GatewayUnderTest {
     return `http://127.0.0.1:${this.port}`;
   }
 
-  get pid(): number {
-    return this.#child!.pid!;
+  get pid(): number | undefined {
+    return this.#child?.pid;
   }
 
   async start(): Promise<void> {
@@ -128,15 +128,24 @@ export class GatewayUnderTest {
 
   // biome-ignore lint/suspicious/noExplicitAny: results of every shape
   async query(appId: string, secret: string, filter: unknown): Promise<any> {
+    return Object.assign(Object.create(null), await this.#post(`/v1/${appId}/presences`, secret, filter));
+  }
+
+  async count(appId: string, secret: string, filter: unknown): Promise<number> {
+    return (await this.#post(`/v1/${appId}/presences/count`, secret, filter)).users;
+  }
+
+  // biome-ignore lint/suspicious/noExplicitAny: answers of every shape
+  async #post(path: string, secret: string, filter: unknown): Promise<any> {
     for (let tries = 0; ; tries++) {
       try {
-        const response = await fetch(`${this.url}/v1/${appId}/presences`, {
+        const response = await fetch(`${this.url}${path}`, {
           method: "POST",
           headers: { authorization: `Bearer ${secret}`, "content-type": "application/json" },
           body: JSON.stringify(filter),
         });
         const body = (await response.json()) as { data?: unknown };
-        if (body.data !== undefined) return Object.assign(Object.create(null), body.data);
+        if (body.data !== undefined) return body.data;
         throw new Error(`answered ${response.status}`);
       } catch (error) {
         // For example, a kept connection from before a restart.

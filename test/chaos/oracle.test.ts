@@ -53,6 +53,18 @@ describe("the oracle of the chaos runs", () => {
     expect(broken()).toEqual(["I1", "I1"]);
   });
 
+  it("has extra time for a machine that was late, for some seconds", () => {
+    oracle.machineWasLate(400, 3_000);
+    oracle.mayLeave("alice", 100, 3_000);
+    diff({ alice: null }, 2, 3_850, { alice: "timeout" });
+    expect(broken()).toEqual([]);
+    diff({ bob: value("b1") }, 3, 20_000);
+    oracle.mayLeave("bob", 20_000, 21_000);
+    diff({ bob: null }, 4, 21_150, { bob: "timeout" });
+    expect(broken()).toEqual(["I1"]);
+    expect(oracle.mostAllowedMs).toBe(400);
+  });
+
   it("I1: a second session without a client, beside a correct one", () => {
     oracle.quiet({ alice: value("a1", "old") }, new Map([["alice", [row("a1")]]]), 50);
     expect(broken()).toEqual(["I1"]);
@@ -191,10 +203,10 @@ describe("the oracle of the chaos runs", () => {
     oracle.crashed("exit code 1", 10);
     oracle.leftovers("files", 20, 21, 0, 10);
     oracle.expires("s", 1_000);
-    oracle.delivered("s", 7_001);
+    oracle.delivered("s", 7_101);
     expect(broken()).toEqual(["I6", "I7", "I9"]);
     oracle.expires("s", 9_000);
-    oracle.delivered("s", 7_002);
+    oracle.delivered("s", 7_102);
     expect(broken()).toHaveLength(3);
   });
 

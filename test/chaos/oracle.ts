@@ -19,7 +19,7 @@ export interface OracleOptions {
   readonly foreignMarks: readonly string[];
   /** Secrets and tokens, or beginnings of them. */
   readonly canaries: readonly string[];
-  /** Maximum difference between the clocks of the reporters. */
+  /** Maximum difference between the clocks of the reporters, on a machine that is not late. */
   readonly toleranceMs: number;
 }
 
@@ -46,6 +46,8 @@ interface Known {
 const LEEWAY_MS = 5_000;
 const AT_ONCE_MS = 1_000;
 const LATEST_EVENTS = 20_000;
+/** A delay of the machine can affect what is reported until this much later. */
+const LATENESS_PERIOD_MS = 15_000;
 
 export class ChaosOracle {
   readonly violations: Violation[] = [];
@@ -54,6 +56,12 @@ export class ChaosOracle {
   readonly #observers = new Set<Observer>();
   readonly #expiries = new Map<string, number>();
   readonly #told = new Set<string>();
+  /** Sessions whose id stays the same when they end and begin again: those that are written over HTTP. */
+  #recurring: ReadonlySet<string> = new Set();
+  /** Delays of the machine in the last period, oldest first. */
+  #delays: { readonly at: number; readonly ms: number }[] = [];
+  /** The longest time that was allowed for delays of the machine. */
+  mostAllowedMs = 0;
   #events: { readonly at: number; readonly userId: string | undefined; readonly text: string }[] = [];
 
   constructor(options: OracleOptions) {
@@ -106,9 +114,14 @@ export class ChaosOracle {
     known.by = by;
   }
 
+  /** These sessions may end and begin again at any time. Only quiet points check them. */
+  mayRecur(sessionIds: ReadonlySet<string>): void {
+    this.#recurring = sessionIds;
+  }
+
   /** The client closed the session, or a back end ended it. It must leave at once. */
   ended(sessionId: string, at: number): void {
-    this.mayEnd(sessionId, at, at + AT_ONCE_MS + this.#options.toleranceMs);
+    this.mayEnd(sessionId, at, at + AT_ONCE_MS + this.tolerance(at));
     const userId = this.#sessions.get(sessionId)?.userId;
     this.record(at, userId, `ended ${sessionId}`);
   }
@@ -143,23 +156,43 @@ export class ChaosOracle {
 
   sessionSeen(sessionId: string, userId: string, at: number): void {
     const known = this.#know(sessionId, userId);
-    if (known.mayReturn) known.leftAt = undefined;
-    else if (known.leftAt !== undefined && at > known.leftAt + this.#options.toleranceMs)
+    if (known.mayReturn || this.#recurring.has(sessionId)) known.leftAt = undefined;
+    else if (known.leftAt !== undefined && at > known.leftAt + this.tolerance(at))
       this.violated("I3", at, userId, `${sessionId} came back after it had left`);
   }
 
   sessionLeft(sessionId: string, userId: string, at: number, cause: string | undefined): void {
     const known = this.#know(sessionId, userId);
-    if (known.isHeld && at < known.mayLeaveFrom - this.#options.toleranceMs) {
+    if (known.isHeld && at < known.mayLeaveFrom - this.tolerance(at)) {
       const early = Number.isFinite(known.mayLeaveFrom)
         ? `, ${Math.round(known.mayLeaveFrom - at)} ms too early`
         : "";
       this.violated("I2", at, userId, `${sessionId} left (${cause})${early}, though its client is there`);
     }
-    if (at > known.by + this.#options.toleranceMs)
+    if (at > known.by + this.tolerance(at))
       this.violated("I1", at, userId, `${sessionId} left ${Math.round(at - known.by)} ms too late`);
     known.leftAt ??= at;
     this.record(at, userId, `${sessionId} left (${cause})`);
+  }
+
+  // The machine
+
+  /**
+   * The machine ran a process this much later than the process wanted to run. What is reported shortly
+   * after may be as late, so deadlines have as much extra time. It never counts a delay of the gateway's own.
+   */
+  machineWasLate(ms: number, at: number): void {
+    this.#delays = this.#delays.filter((delay) => delay.at > at - LATENESS_PERIOD_MS);
+    this.#delays.push({ at, ms });
+  }
+
+  /** The maximum difference between reports, on this machine at this time. */
+  tolerance(at: number): number {
+    const recent = this.#delays.filter((delay) => delay.at > at - LATENESS_PERIOD_MS);
+    const allowed = Math.max(0, ...recent.map(({ ms }) => ms));
+    this.mostAllowedMs = Math.max(this.mostAllowedMs, allowed);
+    // Each of two reports may be late, the one that sets a deadline and the one that is held against it.
+    return this.#options.toleranceMs + 2 * allowed;
   }
 
   /** Messages and logs contain no data of another app and no secret. */
@@ -179,7 +212,7 @@ export class ChaosOracle {
 
   delivered(socket: string, at: number): void {
     const exp = this.#expiries.get(socket);
-    if (exp === undefined || at <= exp + LEEWAY_MS + AT_ONCE_MS) return;
+    if (exp === undefined || at <= exp + LEEWAY_MS + AT_ONCE_MS + this.tolerance(at)) return;
     this.violated("I9", at, undefined, `${socket} was sent something ${Math.round(at - exp)} ms after exp`);
   }
 

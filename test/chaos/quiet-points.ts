@@ -2,6 +2,9 @@ import { setTimeout as delay } from "node:timers/promises";
 import { type AppUnderChaos, EVERYTHING } from "./app-under-chaos.ts";
 import type { ChaosWorld } from "./chaos-world.ts";
 import type { GatewayUnderTest } from "./gateway-under-test.ts";
+import type { ExpectedSession } from "./oracle.ts";
+import type { Result } from "./result.ts";
+import { checkStatuses } from "./status-checks.ts";
 import { TIMES } from "./times.ts";
 
 const LONGEST_RETURN_MS = 60_000;
@@ -39,6 +42,7 @@ export class QuietPoints {
       slot.crowd.order({ kind: "rest" });
     }
     const startedAt = Date.now();
+    const bots = await this.#world.statuses.rest();
     let expected = await this.#allBack(startedAt);
     const returnedMs = Date.now() - startedAt;
     if (returnedMs > TIMES.windowMs) this.slowReturns++;
@@ -62,7 +66,8 @@ export class QuietPoints {
       const result = await app.query(EVERYTHING);
       const at = Date.now();
       app.oracle.record(at, undefined, `quiet: ${name}`);
-      app.oracle.quiet(result, wanted, at);
+      const all = app === this.#a ? await this.#withBots(wanted, bots, result) : wanted;
+      app.oracle.quiet(result, all, at);
       const { sessions: count } = await this.#world.stats(app);
       sessions += count;
       const inC1 = await app.query({ selectedConversationId: "c1" });
@@ -73,6 +78,8 @@ export class QuietPoints {
         observing.observer.compare(await app.query(observing.filter), Date.now());
       }
     }
+    for (const counting of this.#world.counting)
+      await counting.compare(await this.#gateway.count(this.#a.id, this.#a.secret, counting.filter));
     this.#world.healthy!.isResting = false;
     await this.#lookAround(!name.includes("paused"));
     this.count++;
@@ -82,6 +89,18 @@ export class QuietPoints {
       `quiet point ${this.count} (${name}): ${sessions} sessions, ` +
         `all back in ${(returnedMs / 1000).toFixed(1)} s, ${diffs} diffs so far, ${found === 0 ? "all agree" : `${found} VIOLATIONS`}`,
     );
+  }
+
+  /** Checks the statuses of all users, and adds the sessions of the bots that are not invisible. */
+  async #withBots(
+    wanted: ReadonlyMap<string, ExpectedSession[]>,
+    bots: ReadonlyMap<string, ExpectedSession[]>,
+    result: Result,
+  ): Promise<ReadonlyMap<string, ExpectedSession[]>> {
+    const { oracle, id, secret } = this.#a;
+    const get = (path: string) => this.#gateway.get(`/v1/${id}${path}`, secret);
+    const hidden = await checkStatuses([{ name: "the gateway", oracle, get }], this.#world.statuses, result);
+    return new Map([...wanted, ...[...bots].filter(([userId]) => !hidden.has(userId))]);
   }
 
   /** The sessions of the clients, once all of them have everything that they want. */

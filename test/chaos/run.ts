@@ -24,7 +24,7 @@ function listed(events: ReadonlyMap<string, number>): string {
 }
 
 function printSummary(summary: Summary, seed: number, transport: string): void {
-  const { latency, rss, files, observed } = summary;
+  const { latency, rss, files, observed, machineDelayMs } = summary;
   const lines = [
     "",
     `${transport}, seed ${seed}: ${summary.quietPoints} quiet points, ${summary.violations.length} violations`,
@@ -36,6 +36,7 @@ function printSummary(summary: Summary, seed: number, transport: string): void {
       `max ${latency.max.toFixed(1)} ms (${latency.samples} samples)`,
     `event-loop delay in the 10 s before a quiet point: worst p99 ${summary.loopDelayP99} ms, ` +
       `max ${summary.loopDelayMax} ms`,
+    `delay of this machine, for which deadlines had extra time: at most ${machineDelayMs.toFixed(0)} ms`,
     `resident memory: ${megabytes(rss.begin)} at the beginning, ${megabytes(rss.end)} after all clients left`,
     `open files: ${files.begin} at the beginning, ${files.end} after all clients left`,
   ];

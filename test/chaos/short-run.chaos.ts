@@ -15,7 +15,7 @@ describe("chaos", () => {
       const args = ["--transport", transport, "--seed", String(seed), "--minutes", MINUTES];
       const { code, output } = await runChaos(args);
       expect(output).toContain("all agree");
-      expect(code).toBe(0);
+      expect(code, output).toBe(0);
     },
     180_000,
   );

@@ -30,7 +30,7 @@ describe.each(TRANSPORTS)("storms, over %s", (transport) => {
     expect(Object.keys(await query({}))).toHaveLength(clients);
     const { diffs } = observing.observer;
     const cutAt = Date.now();
-    const cpuBefore = cpuSeconds(gateway.pid) ?? 0;
+    const cpuBefore = cpuSeconds(gateway.pid!) ?? 0;
     await Promise.all(swarms.map((each) => each.order({ kind: "cut" })));
     type Return = { readonly resumed: number; readonly attempts: number; readonly tookMs: number[] };
     // The delay covers ten seconds at a time. The worst ones count.
@@ -45,7 +45,7 @@ describe.each(TRANSPORTS)("storms, over %s", (transport) => {
     delays.push((await node()).eventLoopDelayMs);
     clearInterval(looking);
     const worst = (which: "p99" | "max") => Math.max(...delays.map((each) => each[which]));
-    const cpu = (cpuSeconds(gateway.pid) ?? 0) - cpuBefore;
+    const cpu = (cpuSeconds(gateway.pid!) ?? 0) - cpuBefore;
     await observing.caughtUp(10_000);
     expect(oracle.violations).toEqual([]);
     print(

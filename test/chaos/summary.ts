@@ -18,6 +18,8 @@ export interface Summary {
   };
   readonly rss: { readonly begin: number | undefined; readonly end: number | undefined };
   readonly files: { readonly begin: number | undefined; readonly end: number | undefined };
+  /** The longest delay of the machine for which deadlines had extra time. */
+  readonly machineDelayMs: number;
   readonly loopDelayP99: number;
   readonly loopDelayMax: number;
   readonly observed: { readonly diffs: number; readonly snapshots: number; readonly reconnects: number };
@@ -45,6 +47,7 @@ export function summarize(
     latency: world.healthy?.latency ?? { samples: 0, p50: 0, p99: 0, max: 0 },
     rss: { begin: begin?.health.rssBytes, end: end?.health.rssBytes },
     files: { begin: begin?.files, end: end?.files },
+    machineDelayMs: Math.max(...world.apps.map(({ oracle }) => oracle.mostAllowedMs)),
     loopDelayP99: quietPoints.worstDelay.p99,
     loopDelayMax: quietPoints.worstDelay.max,
     observed: {

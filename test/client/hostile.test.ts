@@ -4,10 +4,10 @@ import { createClient } from "../../src/client/index.ts";
 import { FakeServer } from "../support/fake-server.ts";
 import { type FakeSocket, fakeSockets } from "../support/fake-socket.ts";
 import { plain, someone, TestSdk } from "../support/sdk.ts";
-import { SEED } from "../support/seed.ts";
+import { runs, SEED } from "../support/seed.ts";
 import { until } from "../support/until.ts";
 
-const RUNS = Number(process.env.HOSTILE_RUNS ?? 400);
+const RUNS = Number(process.env.HOSTILE_RUNS ?? runs(400));
 
 const USERS = { alice: someone("s1"), ["__proto__"]: someone("s2"), constructor: someone("s3") };
 const unpolluted = () => {

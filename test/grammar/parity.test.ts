@@ -10,7 +10,7 @@ import { until } from "../support/until.ts";
 // generated ids. Known differences in frames and handshakes are in ../support/deviations.ts.
 
 const PATH = `/v1/${APP}/realtime`;
-const RANDOM_SCRIPTS = Number(process.env.PARITY_RUNS ?? 150);
+const RANDOM_SCRIPTS = Number(process.env.PARITY_RUNS ?? 60);
 const SEED = 20_261_122;
 
 /** Messages to send. `$app` and `$alice` stand for tokens, and `$0`, `$1` … for ids received so far. */

@@ -66,3 +66,20 @@ it("the commands of docs/reliability.md name tests that there are", () => {
 it("the README is short enough to be read", () => {
   expect(read("README.md").split(/\s+/).length).toBeLessThanOrEqual(README_WORDS);
 });
+
+it("the README needs no npx in a checkout, where an interrupted download would break it for good", () => {
+  expect(read("README.md")).toMatch(/npm run watch/);
+  expect(read("README.md")).not.toMatch(/\bnpx\b/);
+});
+
+it("the README's token function rejects an answer that is no token", () => {
+  const [, next] = /await fetch\("\/presence-token"\);\n(.*)\n/.exec(read("README.md"))!;
+  expect(next).toMatch(/if \(!response\.ok\) throw/);
+});
+
+it("the operations say that an EventSource cannot authenticate, and name the SDK", () => {
+  const [, section = ""] = read("docs/operations.md").split("## Event streams and browsers");
+  const [text = ""] = section.split("\n## ");
+  expect(text).toMatch(/`EventSource` of browsers cannot send/);
+  expect(text).toContain("@presence-gateway/client");
+});

@@ -20,6 +20,8 @@ const httpContract = (why: string): Exception => ({ suite: "server/transport/htt
 const types = (suite: string): Exception => ({ suite, why: "types only" });
 /** What only a page shows, which needs a browser. */
 const page = (why: string): Exception => ({ suite: "browser/dashboard.test.ts", why });
+const pageDetails = (why: string): Exception => ({ suite: "browser/dashboard-details.test.ts", why });
+const pageFilter = (why: string): Exception => ({ suite: "browser/dashboard-filter.test.ts", why });
 const people = (why: string): Exception => ({ suite: "browser/dashboard-status.test.ts", why });
 const pageState = (why: string): Exception => ({ suite: "browser/dashboard-states.test.ts", why });
 const pageMarkup = (why: string): Exception => ({ suite: "browser/dashboard-markup.test.ts", why });
@@ -61,19 +63,20 @@ const COVERED_ELSEWHERE: Readonly<Record<string, Exception>> = {
   "dashboard/parts/announcer.tsx": pageState("renders what screen readers say about the connection"),
   "dashboard/parts/chart-strip.tsx": page("renders four charts"),
   "dashboard/parts/chart.tsx": page("renders a value and draws its history on a canvas"),
-  "dashboard/parts/choice.tsx": page("renders radio buttons"),
-  "dashboard/parts/conversation-field.tsx": page("renders the control of the conversation"),
+  "dashboard/parts/chip.tsx": pageFilter("renders one user of the filter with a button that removes it"),
+  "dashboard/parts/choice.tsx": pageFilter("renders radio buttons"),
+  "dashboard/parts/conversation-field.tsx": pageFilter("renders the control of the conversation"),
   "dashboard/parts/conversation-table.tsx": page("renders the conversations on screen"),
-  "dashboard/parts/curl-panel.tsx": page("renders the curl command, and copies it"),
-  "dashboard/parts/details-panel.tsx": page("renders the sessions of a user"),
+  "dashboard/parts/curl-panel.tsx": pageFilter("renders the curl command, and copies it"),
+  "dashboard/parts/details-panel.tsx": pageDetails("renders the sessions of a user"),
   "dashboard/parts/custom-field.tsx": people("renders the control of the custom fields"),
   "dashboard/parts/export-bar.tsx": page("saves the rows as a file"),
-  "dashboard/parts/filter-bar.tsx": page("renders the controls of the filter"),
+  "dashboard/parts/filter-bar.tsx": pageFilter("renders the controls of the filter"),
   "dashboard/parts/fold.tsx": pageState("folds filter and charts away on a phone"),
   "dashboard/parts/node-panel.tsx": page("renders the health of the node"),
   "dashboard/parts/presence-panel.tsx": page("renders the counts, the search and the table"),
   "dashboard/parts/presence-table.tsx": page("renders the rows on screen; the keyboard moves in them"),
-  "dashboard/parts/question.tsx": page("asks before the sessions of a user end"),
+  "dashboard/parts/question.tsx": pageDetails("asks before the sessions of a user end"),
   "dashboard/parts/sign-in-form.tsx": page("renders the form, and why it refuses a token"),
   "dashboard/parts/state-notice.tsx": pageState("renders a message for each state of the connection"),
   "dashboard/parts/status-field.tsx": people("renders the control of the statuses"),
@@ -87,8 +90,10 @@ const COVERED_ELSEWHERE: Readonly<Record<string, Exception>> = {
   "dashboard/parts/user-actions.tsx": people("sets and clears a status, and erases a user"),
   "dashboard/parts/user-status.tsx": people("renders status, emoji and text"),
   "dashboard/parts/user-text.tsx": pageMarkup("renders a text of a user unchanged"),
-  "dashboard/parts/users-field.tsx": page("renders the control of the users"),
-  "dashboard/store/use-dashboard-state.ts": page("a hook; the buttons back and forward show what it does"),
+  "dashboard/parts/users-field.tsx": pageFilter("renders the control of the users"),
+  "dashboard/store/use-dashboard-state.ts": pageFilter(
+    "a hook; the buttons back and forward show what it does",
+  ),
   "dashboard/store/use-media.ts": pageState("a hook; the theme of the system shows what it does"),
   "dashboard/store/use-scroll.ts": pageState("a hook; scrolling through 20,000 users shows what it does"),
   "dashboard/store/use-theme.ts": pageState("a hook; the theme of the page shows what it does"),

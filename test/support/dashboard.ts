@@ -4,6 +4,7 @@ import type { BrowserContext, BrowserContextOptions, Locator, Page } from "playw
 import { expect } from "vitest";
 import { NEW_SESSION } from "../../src/core/sessions/session.ts";
 import type { TestBrowser } from "./browser.ts";
+import type { TestClient } from "./client.ts";
 import { APP, type TestGateway } from "./gateway.ts";
 
 /** The members of DOM elements that tests use. Tests compile without the types of the DOM. */
@@ -114,6 +115,20 @@ export async function accessibilityProblems(page: Page): Promise<string[]> {
 }
 
 const AXE = `${readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8")};0`;
+
+/** Opens sessions for alice, bob, carol and dave. Everyone except dave has a visible widget. */
+export async function openFourUsers(client: TestClient): Promise<void> {
+  await client.open({
+    userId: "alice",
+    selectedConversationId: "c1",
+    hasFocus: true,
+    custom: { plan: "gold" },
+  });
+  await client.open({ userId: "bob", selectedConversationId: "c1", isTyping: true, hasFocus: true });
+  await client.open({ userId: "bob", selectedConversationId: "c2" });
+  await client.open({ userId: "carol" });
+  await client.open({ userId: "dave", kind: "background", selectedConversationId: "c2" });
+}
 
 /** Opens a widget for each user, without a socket. The widgets stay until the gateway stops. */
 export function populate(

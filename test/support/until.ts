@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 
 /** Limit for anything that may hang, even on a busy machine. A test may take longer. */
-export const PATIENCE_MS = 60_000;
+export const PATIENCE_MS = 240_000;
 
 /** For so long a wait looks often. A longer one looks less often, because that costs processor time. */
 const SOON_MS = 200;

@@ -5,6 +5,8 @@ import { TRANSPORTS } from "../support/transports.ts";
 
 const V1 = `/v1/${APP}`;
 const OTHER = { id: "other-app", secrets: [SECRET] };
+/** Its id is a path that leads to the other app, for those who decode it. */
+const CLIMBING = { id: `x/../${OTHER.id}`, secrets: [SECRET] };
 
 describe.each(TRANSPORTS)("a batch over %s", (transport) => {
   let gateway: TestGateway;
@@ -12,7 +14,7 @@ describe.each(TRANSPORTS)("a batch over %s", (transport) => {
     gateway.http("POST", `${V1}/batch`, body, headers);
   beforeAll(async () => {
     gateway = await TestGateway.start(transport, {
-      apps: [OTHER],
+      apps: [OTHER, CLIMBING],
       env: { MAX_BUFFERED_BYTES: "65536", HTTP_REQUESTS_PER_SECOND: "100000" },
     });
   });
@@ -67,11 +69,45 @@ describe.each(TRANSPORTS)("a batch over %s", (transport) => {
     ["GET", "/../../metrics"],
     ["GET", `/../${OTHER.id}/stats`],
     ["GET", `/%2E%2E/${OTHER.id}/stats`],
+    ["GET", `/..%2F${OTHER.id}%2Fstats`],
+    ["GET", `/%2e%2e%2f${OTHER.id}/stats`],
+    ["GET", `/./../${OTHER.id}/stats`],
+    ["GET", `/presences/../../${OTHER.id}/stats`],
+    ["GET", `/?/../${OTHER.id}/stats`],
     ["GET", "//stats"],
+    ["GET", "/stats/"],
+    ["GET", "/stats%00"],
+    ["GET", "/%"],
+    ["POST", "/batch?x=1"],
+    ["GET", "/presences/stream?filter={}"],
     ["GET", "/nowhere"],
   ])("has no %s %s", async (method, path) => {
     const { status, json } = await batch([[1, method, path, [[1, "GET", "/stats"]]]]);
     expect([status, json[0][1]]).toEqual([200, 404]);
+  });
+
+  it("never leaves the app, whatever a user or the app itself is called", async () => {
+    await gateway.http("PUT", `/v1/${OTHER.id}/users/alice/sessions/k`, {});
+    const climb = `..%2F..%2F..%2F${OTHER.id}%2Fusers%2Falice`;
+    const requests = [
+      [1, "GET", `/users/${climb}/sessions`],
+      [2, "DELETE", `/users/${climb}/sessions`],
+      [3, "DELETE", `/users/${climb}`],
+      [4, "GET", "/users/../sessions"],
+      [5, "POST", "/presences"],
+    ];
+    for (const app of [APP, encodeURIComponent(CLIMBING.id)]) {
+      const { json } = await gateway.http("POST", `/v1/${app}/batch`, requests);
+      expect(json.slice(0, 4)).toEqual([
+        [1, 200, []],
+        [2, 200, { ended: 0 }],
+        [3, 200, { ended: 0, erased: true }],
+        [4, 200, []],
+      ]);
+      expect(json[4][2].data).not.toHaveProperty("alice");
+    }
+    const { json } = await gateway.http("POST", `/v1/${OTHER.id}/presences`, {});
+    expect(Object.keys(json.data)).toEqual(["alice"]);
   });
 
   const BAD: [body: unknown, field: string][] = [

@@ -106,12 +106,20 @@ describe.each(TRANSPORTS)("counts over %s", (transport) => {
     }
     const again = await read(`${filter}&count=true`, { "last-event-id": first.id! });
     expect(JSON.parse((await again.next()).data!)).toMatchObject({ users: 2, version: version + 2 });
+    // Also to a reader who has it already, and to one who was elsewhere before.
+    for (const lastEventId of [`${view}:${version + 2}`, "elsewhere:7", "strange"]) {
+      const present = await read(`${filter}&count=true`, { "last-event-id": lastEventId });
+      const { event, id, data } = await present.next();
+      expect([event, id]).toEqual(["count", `${view}:${version + 2}`]);
+      expect(JSON.parse(data!)).toEqual({ type: "count", view, version: version + 2, users: 2 });
+      present.close();
+    }
     const whole = await read(`${filter}&count=false`);
     expect((await whole.next()).event).toBe("snapshot");
     for (const stream of [events, again, whole]) stream.close();
   });
 
-  it.each(["", "1", "TRUE", "null"])("count=%s is 400", async (value) => {
+  it.each(["", "1", "TRUE", "null", "maybe"])("count=%s is 400", async (value) => {
     const { status, json } = await gateway.http("GET", `${V1}/presences/stream?count=${value}`);
     expect([status, Object.keys(json.reasons)]).toEqual([400, ["count"]]);
   });

@@ -63,7 +63,7 @@ describe.concurrent.each(TRANSPORTS)("going down over %s", (transport) => {
   });
 
   it("is not ready, but alive and answering, and refuses upgrades meanwhile", async (context) => {
-    const { gateway, port, connect, socketUrl, headers } = await start(context, DRAIN_MS);
+    const { gateway, port, connect, socketUrl, headers } = await start(context, ENDLESS_MS);
     const clients = await Promise.all([...Array(8).keys()].map(connect));
     gateway.child.kill("SIGTERM");
     await Promise.all(clients.map((client) => client.next("draining")));
@@ -72,6 +72,7 @@ describe.concurrent.each(TRANSPORTS)("going down over %s", (transport) => {
     expect(await get("/healthz")).toBe(200);
     expect(await get("/v1/app/stats")).toBe(200);
     await expect(TestClient.open(socketUrl)).rejects.toThrow(/503/);
+    gateway.child.kill("SIGTERM");
     expect(await gateway.exited).toBe(0);
   });
 

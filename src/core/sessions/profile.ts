@@ -41,6 +41,14 @@ export function nextVersion(before: number, asOf: number, nodeNumber: number): n
   return Math.min(at * NODE_NUMBERS + nodeNumber, MAX_VERSION);
 }
 
+/**
+ * The version of a change that wins against the one before it, and against nothing that was declared since on
+ * another node, whatever the clocks say.
+ */
+export function versionAfter(before: number): number {
+  return Math.min(before + 1, MAX_VERSION);
+}
+
 /** Whether a profile says nothing about the user. */
 export function isBlank({ status, lastSeenAt }: Profile): boolean {
   return lastSeenAt === undefined && isDefaultStatus(status);

@@ -1,5 +1,6 @@
 import type { LeaveCause } from "../../protocol/codes.ts";
 import type { SessionKind } from "../../protocol/wire.ts";
+import type { HashKey } from "../collections/keyed-hash.ts";
 import { Bucket, type ReadonlyBucket } from "./bucket.ts";
 import { CustomIndex } from "./custom-index.ts";
 import { NO_PROFILE, type Profile } from "./profile.ts";
@@ -20,6 +21,7 @@ import {
 } from "./session.ts";
 import { SessionRow } from "./session-row.ts";
 import { STATUS_BIT, type StatusSet } from "./status.ts";
+import { UserIndex, type UserLookUp } from "./user-index.ts";
 import { UserRow } from "./user-row.ts";
 
 /** What one call changed in the table: all that a view needs to decide whether the change affects it. */
@@ -66,6 +68,7 @@ export interface ReadonlyTable
     Table,
     | "get"
     | "user"
+    | "lookUp"
     | "profile"
     | "profiles"
     | "usersWith"
@@ -90,7 +93,7 @@ export class Table {
   /** The same for the sessions of invisible users, so that a filter for others never comes across them. */
   readonly invisibleIndex: CustomIndex;
   readonly #sessions = new Map<string, SessionRow>();
-  readonly #users = new Map<string, UserRow>();
+  readonly #users: UserIndex<UserRow>;
   readonly #all = new Bucket();
   readonly #conversations = new Map<string | null, Bucket>();
   /** By user, online or not. */
@@ -99,8 +102,12 @@ export class Table {
   readonly #byStatus = new Map<StatusSet, Set<UserRow>>();
   #changes = 0;
 
-  /** `indexedCustom`: the keys of `custom` by which sessions are indexed. */
-  constructor(indexedCustom: readonly string[] = []) {
+  /**
+   * `indexedCustom`: the keys of `custom` by which sessions are indexed. `hashKey`: random and secret, unless
+   * all ids are known before.
+   */
+  constructor(indexedCustom: readonly string[] = [], hashKey: HashKey = new Int32Array(2)) {
+    this.#users = new UserIndex(hashKey);
     this.customIndex = new CustomIndex(indexedCustom);
     this.invisibleIndex = new CustomIndex(indexedCustom);
     for (const bit of Object.values(STATUS_BIT)) this.#byStatus.set(bit, new Set());
@@ -112,6 +119,11 @@ export class Table {
 
   user(userId: string): User | undefined {
     return this.#users.get(userId);
+  }
+
+  /** Finds many users, some at a time. Costs far less than to ask for each of them. */
+  lookUp(userIds: readonly string[]): UserLookUp {
+    return this.#users.lookUp(userIds);
   }
 
   /** What is known about a user, online or not. */
@@ -178,7 +190,7 @@ export class Table {
 
   /** Forgets what is known about a user who is offline. */
   forgetProfile(userId: string): void {
-    if (!this.#users.has(userId)) this.#profiles.delete(userId);
+    if (this.#users.get(userId) === undefined) this.#profiles.delete(userId);
   }
 
   /**
@@ -239,7 +251,7 @@ export class Table {
     const isFirst = user === undefined;
     if (user === undefined) {
       user = new UserRow(userId, this.profile(userId).status);
-      this.#users.set(userId, user);
+      this.#users.add(user);
     }
     const session = new SessionRow(sessionId, user, kind, state, connection, ownership);
     const { flagBits } = session;

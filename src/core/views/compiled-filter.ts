@@ -54,6 +54,8 @@ export class CompiledFilter implements SessionMatcher {
   readonly fields: number;
   /** Whether the result is only the number of users. */
   readonly isCount: boolean;
+  /** Whether each visible widget matches of each user whose status matches. */
+  readonly #takesAnyWidget: boolean;
   /** What a change must show to affect the result; see `Change.shown`. */
   readonly #relevant: number;
   #key: string | undefined;
@@ -69,6 +71,11 @@ export class CompiledFilter implements SessionMatcher {
     this.custom = filter.custom && customOf(filter.custom);
     this.isCount = isCount;
     this.fields = isCount ? 0 : fieldsOf(filter.fields);
+    this.#takesAnyWidget =
+      this.conversationId === undefined &&
+      this.custom === undefined &&
+      filter.hasFocus === undefined &&
+      filter.isTyping === undefined;
     this.#relevant =
       SESSIONS_SHOWN |
       this.fields |
@@ -119,8 +126,11 @@ export class CompiledFilter implements SessionMatcher {
    * of the sessions matches; for a user with a visible widget only widgets count. Checks each session of the
    * user at most once.
    */
-  includes({ sessions, visibleWidgets, statusBit }: User): boolean {
+  includes(user: User): boolean {
+    const { statusBit, visibleWidgets } = user;
     if ((this.statusSet & statusBit) === 0) return false;
+    if (this.#takesAnyWidget && visibleWidgets > 0) return true;
+    const { sessions } = user;
     for (let i = 0; i < sessions.length; i++) {
       const session = sessions[i]!;
       if (!this.matches(session)) continue;

@@ -17,6 +17,8 @@ export const MAX_IDLE_BYTES = 64 * 1024 * 1024;
  */
 const COSTLY_FLUSH_MS = 0.1;
 const MIN_FLUSH_MS = 0.002;
+/** The views that one change marks, beyond so many, wait as costly ones do: together they are. */
+const CROWD = 64;
 /** The most that costly views pay back for time that they used while no other view waited. */
 const MAX_COSTLY_LEAD_MS = 1;
 
@@ -218,10 +220,13 @@ export class ViewRegistry {
   /** Marks the user of the change in all views that the change affects. */
   markDirty(change: Change, now: number): void {
     if (this.#index.isEmpty) return;
+    let marked = 0;
     this.#index.forEachAffected(change, (view) => {
       const mark = view.markDirty(change, now);
+      if (mark === "unaffected") return;
+      if (++marked > CROWD) view.isCrowded = true;
       if (mark === "coalesced") this.coalesced++;
-      else if (mark === "marked" && view.phase === "quiet") this.#wakeUp(view);
+      else if (view.phase === "quiet") this.#wakeUp(view);
     });
   }
 
@@ -252,13 +257,15 @@ export class ViewRegistry {
   /**
    * Records what the flush of a view has cost. While both kinds wait, costly views get no more time than the
    * others. Otherwise one user who is in many views with a single subscriber each would make everybody else
-   * wait until all of these are flushed.
+   * wait until all of these are flushed, however little each of them costs.
    */
   recordFlushCost(view: View, costMs: number): void {
     const spentMs = Math.max(costMs, MIN_FLUSH_MS);
-    if (view.isCostly) this.#costlyLeadMs = Math.min(this.#costlyLeadMs + spentMs, MAX_COSTLY_LEAD_MS);
+    const isCostly = view.isCostly || view.isCrowded;
+    if (isCostly) this.#costlyLeadMs = Math.min(this.#costlyLeadMs + spentMs, MAX_COSTLY_LEAD_MS);
     else this.#costlyLeadMs = Math.max(0, this.#costlyLeadMs - spentMs);
     view.isCostly = costMs > COSTLY_FLUSH_MS;
+    view.isCrowded = false;
   }
 
   /** Whether no view is ready or resting. Checked after every message, as most messages affect no view. */
@@ -328,11 +335,12 @@ export class ViewRegistry {
 
   #makeReady(view: View): void {
     view.phase = "ready";
-    (view.isCostly ? this.#readyCostly : this.#ready).add(view);
+    (view.isCostly || view.isCrowded ? this.#readyCostly : this.#ready).add(view);
   }
 
   #removeReady(view: View): void {
-    (view.isCostly ? this.#readyCostly : this.#ready).delete(view);
+    // It may have become crowded while it was ready.
+    if (!this.#ready.delete(view)) this.#readyCostly.delete(view);
   }
 
   #endIdle(view: View): void {

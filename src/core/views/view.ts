@@ -50,6 +50,10 @@ export class View {
   phase: ViewPhase = "hydrating";
   /** Whether its last flush was costly. Written only by the registry. */
   isCostly = false;
+  /**
+   * Whether a change that many views show has marked it since its last flush. Written only by the registry.
+   */
+  isCrowded = false;
   readonly #table: ReadonlyTable;
   readonly #members = new Map<string, EncodedEntry>();
   /** Users affected since the last flush: still in the result, or the reason why they last left. */

@@ -1,6 +1,6 @@
 import { useId, useRef, useState } from "preact/hooks";
 import { addPair, type CustomFilter, pairsOf, readPair, removePair } from "../model/custom-filter.ts";
-import { UserText } from "./user-text.tsx";
+import { Chip } from "./chip.tsx";
 
 interface Props {
   readonly value: CustomFilter;
@@ -52,18 +52,7 @@ export function CustomField({ value, onChange }: Props) {
             <ul aria-label="Custom fields in the filter">
               {pairs.map((pair) => {
                 const text = pair.join("=");
-                return (
-                  <li key={text} class="chip">
-                    <UserText text={text} />
-                    <button
-                      type="button"
-                      aria-label={`Remove ${text}`}
-                      onClick={() => onChange(removePair(value, pair))}
-                    >
-                      ×
-                    </button>
-                  </li>
-                );
+                return <Chip key={text} text={text} onRemove={() => onChange(removePair(value, pair))} />;
               })}
             </ul>
           </div>

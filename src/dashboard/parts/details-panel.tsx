@@ -1,5 +1,5 @@
 import { useEffect, useRef, useState } from "preact/hooks";
-import type { PresenceSession } from "../../client/types.ts";
+import type { PresenceSession, PresenceValue } from "../../client/types.ts";
 import type { Credentials } from "../model/credentials.ts";
 import { dayAndTime, sinceDuration, sinceTime } from "../model/format.ts";
 import { type Row, sessionsOf } from "../model/row.ts";
@@ -23,7 +23,7 @@ interface Props {
   readonly onClose: () => void;
 }
 
-/** One user with all sessions that match the filter. They are live even while the page is paused. */
+/** One user with all sessions, also outside the filter. They are live even while the page is paused. */
 export function DetailsPanel({ app, credentials, store, userId, onUser, onConversation, onClose }: Props) {
   useTopic(store.changed);
   useTopic(store.ticked);
@@ -31,6 +31,9 @@ export function DetailsPanel({ app, credentials, store, userId, onUser, onConver
   useTopic(facts.changed);
   useEffect(() => () => facts.close(), [facts]);
   useEffect(() => facts.renew(credentials), [facts, credentials]);
+  const [sessions] = useState(() => store.follow(userId));
+  useTopic(sessions.changed);
+  useEffect(() => () => sessions.close(), [sessions]);
   const title = useRef<HTMLHeadingElement>(null);
   const cameFrom = useRef<Element | null>(null);
   useEffect(() => {
@@ -41,7 +44,8 @@ export function DetailsPanel({ app, credentials, store, userId, onUser, onConver
     onClose();
     if (cameFrom.current instanceof HTMLElement) cameFrom.current.focus({ preventScroll: true });
   };
-  const row = store.live.get(userId);
+  const listed = store.live.get(userId);
+  const row = sessions.isKnown ? sessions.row : listed;
   return (
     <section
       class={store.isLive ? "panel details" : "panel details stale"}
@@ -56,12 +60,14 @@ export function DetailsPanel({ app, credentials, store, userId, onUser, onConver
           ×
         </button>
       </div>
-      {row === undefined ? (
-        <p class="muted">This user does not match the filter now.</p>
-      ) : (
+      {row !== undefined && (
         <p>
           <UserStatus value={row.value} />
         </p>
+      )}
+      {sessions.isKnown && row === undefined && <p class="muted">This user has no session now.</p>}
+      {row !== undefined && listed === undefined && !store.isPending && (
+        <p class="muted">This user does not match the filter now.</p>
       )}
       <Facts row={row} facts={facts} />
       <UserActions
@@ -71,7 +77,13 @@ export function DetailsPanel({ app, credentials, store, userId, onUser, onConver
         onUser={onUser}
         onDone={() => facts.refresh()}
       />
-      {row !== undefined && <Sessions row={row} onConversation={onConversation} />}
+      {row !== undefined && (
+        <Sessions
+          row={row}
+          listed={store.isPending ? undefined : listed?.value}
+          onConversation={onConversation}
+        />
+      )}
     </section>
   );
 }
@@ -143,10 +155,13 @@ function lastSeenText(lastSeen: LastSeen): string {
 
 interface SessionsProps {
   readonly row: Row;
+  /** The sessions that match the filter; undefined if none does, or that is not known. */
+  readonly listed: PresenceValue | undefined;
   readonly onConversation: (id: string | null) => void;
 }
 
-function Sessions({ row: { value, times }, onConversation }: SessionsProps) {
+function Sessions({ row: { value, times }, listed, onConversation }: SessionsProps) {
+  const matching = listed && new Set(sessionsOf(listed).map(({ sessionId }) => sessionId));
   return (
     <ul class="sessions">
       {sessionsOf(value).map((session, index) => (
@@ -155,6 +170,7 @@ function Sessions({ row: { value, times }, onConversation }: SessionsProps) {
           kind={index < value.widgets.length ? "Widget" : "Background"}
           session={session}
           times={times[index]!}
+          isOutside={matching?.has(session.sessionId) === false}
           onConversation={onConversation}
         />
       ))}
@@ -174,10 +190,12 @@ interface SessionProps {
   readonly kind: string;
   readonly session: PresenceSession;
   readonly times: Times;
+  /** Whether the filter leaves it out, though it shows another session of the user. */
+  readonly isOutside: boolean;
   readonly onConversation: (id: string | null) => void;
 }
 
-function SessionCard({ kind, session, times, onConversation }: SessionProps) {
+function SessionCard({ kind, session, times, isOutside, onConversation }: SessionProps) {
   const { selectedConversationId, hasFocus, isTyping, custom, sessionId } = session;
   return (
     <li class="session">
@@ -185,6 +203,7 @@ function SessionCard({ kind, session, times, onConversation }: SessionProps) {
         <strong>{kind}</strong>
         {isTyping && <span class="badge typing">typing</span>}
         {hasFocus && <span class="badge focused">focused</span>}
+        {isOutside && <span class="muted">outside the filter</span>}
       </p>
       <dl class="pairs">
         <dt>Conversation</dt>

@@ -1,6 +1,6 @@
 import { useId, useRef } from "preact/hooks";
 import { plural } from "../model/format.ts";
-import { UserText } from "./user-text.tsx";
+import { Chip } from "./chip.tsx";
 
 interface Props {
   readonly userIds: readonly string[];
@@ -60,16 +60,11 @@ export function UsersField({ userIds, onChange }: Props) {
           {userIds.length > 0 && (
             <ul aria-label="Users in the filter">
               {userIds.slice(0, MOST_SHOWN).map((userId) => (
-                <li key={userId} class="chip">
-                  <UserText text={userId} />
-                  <button
-                    type="button"
-                    aria-label={`Remove ${userId}`}
-                    onClick={() => onChange(userIds.filter((other) => other !== userId))}
-                  >
-                    ×
-                  </button>
-                </li>
+                <Chip
+                  key={userId}
+                  text={userId}
+                  onRemove={() => onChange(userIds.filter((other) => other !== userId))}
+                />
               ))}
               {userIds.length > MOST_SHOWN && (
                 <li class="chip">and {plural(userIds.length - MOST_SHOWN, "more", "more")}</li>

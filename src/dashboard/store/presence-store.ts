@@ -18,6 +18,7 @@ import { Rows } from "../model/rows.ts";
 import { timesOfArrival } from "../model/session-times.ts";
 import { gatewayAddress } from "./address.ts";
 import { Topic } from "./topic.ts";
+import { UserSessions } from "./user-sessions.ts";
 
 /** State of the connection between the page and the gateway. Times are in milliseconds since 1970. */
 export type Phase =
@@ -41,6 +42,7 @@ const BAD_CUSTOM =
 
 /**
  * All presence data of the page. It subscribes to one filter at a time and samples its counts every second.
+ * Besides, it follows the users whose details are open.
  */
 export class PresenceStore {
   /** The rows as they arrive, also while the page is paused. */
@@ -70,6 +72,7 @@ export class PresenceStore {
   /** Whether the page was offline, so that the next change tells of what happened before. */
   #isCatchingUp = false;
   #pause: { readonly at: number; readonly rows: Rows } | undefined;
+  readonly #followed = new Set<UserSessions>();
 
   constructor(credentials: Credentials, state: DashboardState) {
     this.#credentials = credentials;
@@ -138,6 +141,18 @@ export class PresenceStore {
     this.changed.notify();
   }
 
+  /** Subscribes to all sessions of a user, until the result is closed. */
+  follow(userId: string): UserSessions {
+    const sessions = new UserSessions(
+      userId,
+      () => this.live.get(userId),
+      (closed) => this.#followed.delete(closed),
+    );
+    this.#followed.add(sessions);
+    sessions.attach(this.#client);
+    return sessions;
+  }
+
   /**
    * Continues with another token of the same app. The gateway learns of it when it asks for one, or when the
    * page connects again. A page that waits to connect does so at once.
@@ -159,6 +174,7 @@ export class PresenceStore {
     this.#phase = { kind: "connecting" };
     this.#client = this.#connect();
     this.#subscribe(this.#state.filter);
+    for (const sessions of this.#followed) sessions.attach(this.#client);
     this.changed.notify();
   }
 

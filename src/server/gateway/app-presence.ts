@@ -62,7 +62,7 @@ export class AppPresence {
     this.app = app;
     this.#options = options;
     this.#flushBatch = options.flushBatch ?? new FlushBatch();
-    const table = new Table(app.indexedCustom);
+    const table = new Table(app.indexedCustom, crypto.getRandomValues(new Int32Array(2)));
     this.table = table;
     this.liveViews = new LiveViews({ ...options, table });
     this.#flusher = this.liveViews.flusher;

@@ -5,6 +5,7 @@ import {
   nextVersion,
   type Profile,
   type ProfileChange,
+  versionAfter,
 } from "../../core/sessions/profile.ts";
 import type { Session } from "../../core/sessions/session.ts";
 import { DEFAULT_STATUS, patchStatus, type Status } from "../../core/sessions/status.ts";
@@ -33,6 +34,7 @@ export class Profiles {
 
   /** Changes the fields of a status that the patch names. */
   declare(userId: string, patch: StatusPatch): void {
+    if (Object.values(patch).every((value) => value === undefined)) return;
     this.#declare(userId, patchStatus(this.statusOf(userId), patch, this.#wallNow()));
   }
 
@@ -55,7 +57,7 @@ export class Profiles {
 
   /** Forgets a user on all nodes: also where another node knows more than this one. */
   erase(userId: string): void {
-    this.#write(userId, BLANK, this.#wallNow(), true);
+    this.#write(userId, BLANK, { always: true });
   }
 
   /** The first session of a user was opened. */
@@ -68,19 +70,19 @@ export class Profiles {
   /**
    * The last session of a user has ended. `isOwn`: this node tells the others.
    *
-   * The user may be online on another node by now, and may have declared something there, of which this node
-   * has not heard. So this change counts as made when the session was opened, and loses against that one.
+   * The user may have declared something on another node, of which this node has not heard. So this change
+   * counts as made right after the last one that this node has heard of, and loses against that one.
    */
-  onOffline({ user, ownership }: Session, isOwn: boolean): void {
+  onOffline({ user }: Session, isOwn: boolean): void {
     const { table } = this.#context;
     const { userId, isInvisible } = user;
-    const asOf = ownership?.opened ?? this.#wallNow();
     const before = table.profile(userId);
     const isSeen = this.#keepsLastSeen && !isInvisible;
     const seen = isSeen ? { lastSeenAt: this.#wallNow() } : {};
-    if (isOwn && this.#retentionMs === 0) this.#write(userId, BLANK, asOf);
+    const version = versionAfter(before.version);
+    if (isOwn && this.#retentionMs === 0) this.#write(userId, BLANK, { version });
     // From now on it is kept for as long as users who are offline are remembered.
-    else if (isOwn && (isSeen || !isBlank(before))) this.#write(userId, seen, asOf, true);
+    else if (isOwn && (isSeen || !isBlank(before))) this.#write(userId, seen, { version, always: true });
     else if (!isBlank(before)) {
       table.setProfile(userId, { ...before, ...seen, usedAt: this.#wallNow() });
     }
@@ -129,22 +131,28 @@ export class Profiles {
     deadlines.cancelStatus(userId);
   }
 
+  /**
+   * In a cluster, what this node has shown all the time is written too: another node may show something else
+   * by now, of which this one has not heard, and what is declared last wins.
+   */
   #declare(userId: string, status: Status): void {
-    const user = this.#context.table.user(userId);
-    const hides = status.availability === "invisible" && user?.isInvisible === false;
-    this.#write(userId, hides && this.#keepsLastSeen ? { status, lastSeenAt: this.#wallNow() } : { status });
+    const { table, replicationSink } = this.#context;
+    const hides = status.availability === "invisible" && table.user(userId)?.isInvisible === false;
+    const change = hides && this.#keepsLastSeen ? { status, lastSeenAt: this.#wallNow() } : { status };
+    this.#write(userId, change, { always: replicationSink !== undefined });
   }
 
   /**
-   * `asOf`: when the change counts as made, see `nextVersion`. `always`: also if the change changes nothing,
-   * so that the profile is kept from now on.
+   * `version`: without one, the change is made now. `always`: also if the change changes nothing, so that the
+   * profile is kept from now on.
    */
-  #write(userId: string, change: ProfileChange, asOf = this.#wallNow(), always = false): void {
+  #write(userId: string, change: ProfileChange, options: { version?: number; always?: boolean } = {}): void {
     const { table, replicationSink } = this.#context;
     const before = table.profile(userId);
-    const version = nextVersion(before.version, asOf, replicationSink?.nodeNumber ?? 0);
-    const profile = { ...before, ...change, version, usedAt: this.#wallNow() };
-    if (!always && isSameProfile(before, profile)) return;
+    const now = this.#wallNow();
+    const { version = nextVersion(before.version, now, replicationSink?.nodeNumber ?? 0), always } = options;
+    const profile = { ...before, ...change, version, usedAt: now };
+    if (always !== true && isSameProfile(before, profile)) return;
     this.#show(userId, profile);
     this.#keep(userId);
     replicationSink?.profileChanged(userId, profile);

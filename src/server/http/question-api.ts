@@ -4,7 +4,8 @@ import { checkUsers } from "../gateway/check-users.ts";
 import type { GatewayNode } from "../gateway/gateway-node.ts";
 import { KEEPS_NO_LAST_SEEN, lastSeenOf } from "../gateway/last-seen.ts";
 import { type AppHandler, type AppRequest, readBody } from "./app-request.ts";
-import { type BodyWanted, errorResponse, type HttpResponse, jsonResponse } from "./exchange.ts";
+import { CheckTurns } from "./check-turns.ts";
+import { type BodyWanted, errorResponse, type HttpResponse, jsonResponse, textResponse } from "./exchange.ts";
 import { readJsonBody } from "./json-body.ts";
 import { Check, LastSeenRequest } from "./request-bodies.ts";
 import type { Route, RouteHandler } from "./router.ts";
@@ -16,13 +17,20 @@ const EVERYONE = FilterSchema.parse({});
 
 /** The routes for what back ends ask about many users at once. */
 export function questionRoutes(node: GatewayNode, forApp: (handler: AppHandler) => RouteHandler): Route[] {
+  const { telemetry } = node;
+  const turns = new CheckTurns(
+    (error) => telemetry.crashed(error),
+    () => telemetry.refused("body_bytes"),
+  );
   return [
     {
       method: "POST",
       path: "/v1/:appId/presences/check",
-      handler: forApp((request) =>
-        readBody(node, request, (body) => check(node, request, body), MAX_CHECK_BYTES),
-      ),
+      handler: forApp((request) => {
+        const answer = (body: Buffer) => check(node, request, body);
+        const inTurn = (body: Buffer) => turns.run(request.presence.app.id, body, answer);
+        return readBody(node, request, inTurn, MAX_CHECK_BYTES);
+      }),
     },
     {
       method: "POST",
@@ -38,9 +46,9 @@ function check(node: GatewayNode, { http, presence }: AppRequest, body: Buffer):
   const { userIds, filter } = read.value;
   // A back end may ask for everything, and ids need no index.
   const showsInvisible = filter?.includeInvisible === true;
-  const compiled = new CompiledFilter({ ...EVERYONE, ...filter, userIds }, { showsInvisible });
-  const data = checkUsers(presence.table, compiled);
-  return jsonResponse(200, { data, ...(node.isDegraded && { degraded: true }) });
+  const compiled = new CompiledFilter({ ...EVERYONE, ...filter }, { showsInvisible });
+  const data = checkUsers(presence.table, compiled, userIds);
+  return textResponse(200, `{"data":${data}${node.isDegraded ? ',"degraded":true' : ""}}`);
 }
 
 function lastSeen(node: GatewayNode, request: AppRequest): HttpResponse | BodyWanted {

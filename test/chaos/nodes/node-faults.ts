@@ -26,7 +26,10 @@ export class NodeFaults {
         );
       }
       this.#sendAway(node);
+      this.#world.dies(node);
       await node.gateway.end("SIGKILL");
+      // What it was asked for until then.
+      this.#world.dies(node);
       await delay(this.#world.random.between(200, LEASE_MS + TIMES.windowMs));
       await node.start();
       if (takesClients) for (const slot of slots) this.#world.revive(slot);

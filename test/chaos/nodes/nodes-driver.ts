@@ -25,6 +25,9 @@ export interface NodesSummary {
   readonly sightings: number;
 }
 
+/** How many users at most change their status at once. */
+const STATUS_CHANGES = 4;
+
 type Fault = readonly [name: string, act: () => Promise<void> | undefined];
 
 /** Applies faults to the nodes of a cluster and to their Redis, and compares all states at each pause. */
@@ -88,6 +91,7 @@ export class NodesDriver {
     ];
     while (!isOver || Date.now() < until) {
       random.pick(doings)();
+      for (let i = 0; i < STATUS_CHANGES; i++) this.#begin("status", world.statuses.act());
       await delay(random.between(100, 600));
     }
     await fault;
@@ -158,6 +162,7 @@ export class NodesDriver {
     const world = this.#world;
     world.tell((oracle) => oracle.allMayLeave(Date.now()));
     await Promise.all(world.slots.map(({ crowd }) => crowd.close()));
+    await world.statuses.goHome();
     await delay(TIMES.windowMs + SLACK_MS);
     for (const { gateway, oracle } of world.nodes)
       oracle.quiet(await gateway.query(APP, SECRET, EVERYTHING), new Map(), Date.now());
@@ -180,6 +185,10 @@ export class NodesDriver {
 
   #start(name: string, acting: Promise<void>): void {
     this.#world.count(name);
+    this.#begin(name, acting);
+  }
+
+  #begin(name: string, acting: Promise<void>): void {
     const guarded = acting
       .catch((error) => this.#world.record(`${name}: ${error}`))
       .finally(() => this.#busy.delete(guarded));

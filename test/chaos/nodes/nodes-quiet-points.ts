@@ -4,6 +4,7 @@ import { keysOf } from "../../../src/server/cluster/redis-scripts.ts";
 import { EVERYTHING } from "../app-under-chaos.ts";
 import type { ExpectedSession } from "../oracle.ts";
 import { type Result, rowsOf } from "../result.ts";
+import { checkStatuses } from "../status-checks.ts";
 import { TIMES } from "../times.ts";
 import type { ClusterNode } from "./cluster-node.ts";
 import { APP, MARK, type NodesWorld, SECRET } from "./nodes-world.ts";
@@ -13,6 +14,8 @@ const LONGEST_RETURN_MS = 60_000;
 const FILTERS = [
   { selectedConversationId: "c1" },
   { hasFocus: true, includeBackgroundSessions: true },
+  { status: ["away", "busy", "dnd"], fields: [] },
+  { selectedConversationId: null, custom: { mark: MARK }, fields: ["custom"] },
 ] as const;
 
 /**
@@ -43,6 +46,9 @@ export class NodesQuietPoints {
       await node.reaches("ready").catch(() => node.oracle.crashed(`${node.name} is not ready`, Date.now()));
     }
     const readyMs = Date.now() - startedAt;
+    // Until then a node may hold back the end of a session that it has heard of nothing else.
+    await delay(Math.max(0, world.effectsUntil - Date.now()));
+    const bots = await world.statuses.rest();
     let expected = await this.#allBack(startedAt);
     for (let round = 0; round < 5; round++) {
       await delay(Math.max(world.effectsUntil, Date.now() + TIMES.windowMs + 1_200) - Date.now());
@@ -52,18 +58,33 @@ export class NodesQuietPoints {
       if (isSame) break;
     }
     const results = await Promise.all(world.nodes.map((node) => query(node, EVERYTHING)));
-    for (const [i, node] of world.nodes.entries()) await this.#look(node, results[i]!, results[0]!, expected);
-    await this.#lookIntoRedis(expected);
+    const hidden = await this.#checkStatuses(results[0]!);
+    const all = new Map([...expected, ...bots]);
+    const visible = new Map([...all].filter(([userId]) => !hidden.has(userId)));
+    for (const [i, node] of world.nodes.entries()) await this.#look(node, results[i]!, results[0]!, visible);
+    await this.#lookIntoRedis(all);
     this.#tabs.check();
     for (const node of world.nodes) node.strandedAt = undefined;
     this.count++;
     const found = world.violations.length - this.#found;
     this.#found += found;
-    const sessions = [...expected.values()].flat().length;
+    const sessions = [...all.values()].flat().length;
     this.#print(
       `quiet point ${this.count} (${name}): ${sessions} sessions on ${world.nodes.length} nodes, ` +
+        `${world.statuses.changes} statuses so far, ` +
         `ready after ${(readyMs / 1000).toFixed(1)} s, ${found === 0 ? "all agree" : `${found} VIOLATIONS`}`,
     );
+  }
+
+  /** All nodes give each user the same status, and it is the last one. Resolves with the invisible users. */
+  #checkStatuses(result: Result): Promise<ReadonlySet<string>> {
+    const { nodes, statuses } = this.#world;
+    const places = nodes.map(({ name, oracle, gateway }) => ({
+      oracle,
+      name,
+      get: (path: string) => gateway.get(`/v1/${APP}${path}`, SECRET),
+    }));
+    return checkStatuses(places, statuses, result);
   }
 
   /** Every interface of a node, compared with the clients and with the first node. */
@@ -83,6 +104,9 @@ export class NodesQuietPoints {
       oracle.compare(`${name}, asked for ${JSON.stringify(filter)}`, here, there, at);
     }
     const stats = JSON.parse((await gateway.get(`/v1/${APP}/stats`, SECRET)).text);
+    const counted = await gateway.count(APP, SECRET, EVERYTHING);
+    if (counted !== expected.size)
+      oracle.violated("I4", at, undefined, `${name} counts ${counted} users, not ${expected.size}`);
     const counts = { users: expected.size, sessions: [...expected.values()].flat().length };
     for (const [what, count] of Object.entries(counts))
       if (stats[what] !== count)

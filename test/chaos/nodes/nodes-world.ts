@@ -3,9 +3,11 @@ import { TcpProxy } from "../../support/proxy.ts";
 import { Random } from "../../support/random.ts";
 import { EVERYTHING } from "../app-under-chaos.ts";
 import { Crowd } from "../crowd.ts";
+import { watchOwnTimers, watchWaits } from "../lateness.ts";
 import type { Observer } from "../observer.ts";
 import { Observing } from "../observing.ts";
 import type { ChaosOracle, Violation } from "../oracle.ts";
+import { type StatusPlace, StatusUsers } from "../status-users.ts";
 import { SLACK_MS, TIMES } from "../times.ts";
 import { ClusterNode } from "./cluster-node.ts";
 import { RedisUnderTest } from "./redis-under-test.ts";
@@ -18,6 +20,8 @@ export const LEASE_MS = 2_000;
 /** Maximum age of the last heartbeat of a node that becomes silent. */
 const BEAT_MS = 1_000;
 const USERS = 8;
+/** How many of them declare statuses. */
+const STATUS_USERS = 3;
 /** By contract, all nodes agree after this time without faults. */
 const AGREED_MS = 5_000;
 /** One second, and extra time for a busy machine. */
@@ -57,17 +61,24 @@ export class NodesWorld {
   readonly doors: Door[] = [];
   readonly events = new Map<string, number>();
   readonly appToken: string;
+  statuses!: StatusUsers;
   /** The node of each session at its last confirmation. */
   readonly #places = new Map<string, ClusterNode>();
   /** When the effects of all faults so far are over. */
   effectsUntil = 0;
   #visitors = 0;
+  readonly #watches: readonly NodeJS.Timeout[];
 
   private constructor(options: NodesOptions, redis: RedisUnderTest, nodes: ClusterNode[], appToken: string) {
     this.random = new Random(options.seed);
     this.redis = redis;
     this.nodes = nodes;
     this.appToken = appToken;
+    const late = (ms: number) => this.tell((oracle) => oracle.machineWasLate(ms, Date.now()));
+    this.#watches = [
+      watchOwnTimers(late),
+      ...nodes.map(({ gateway }) => watchWaits(() => gateway.pid, late)),
+    ];
   }
 
   static async start(options: NodesOptions): Promise<NodesWorld> {
@@ -113,9 +124,26 @@ export class NodesWorld {
         });
       }
     }
+    const placeOf = (node: ClusterNode): StatusPlace => ({
+      name: node.name,
+      url: node.gateway.url,
+      isHeard: node.isWell && node.isCalm,
+    });
+    this.statuses = new StatusUsers({
+      appId: APP,
+      secret: SECRET,
+      mark: MARK,
+      random: this.random,
+      onlineIds: this.slots.flatMap(({ crowd }) => crowd.userIds.slice(0, STATUS_USERS)),
+      place: () => placeOf(this.random.pick(this.nodes)),
+      wellPlace: () => placeOf(this.random.pick(this.wellNodes)),
+      record: (userId, text) => this.tell((oracle) => oracle.record(Date.now(), userId, text)),
+    });
+    this.tell((oracle) => oracle.mayRecur(this.statuses.botSessionIds));
   }
 
   async dispose(): Promise<void> {
+    for (const watch of this.#watches) clearInterval(watch);
     for (const door of this.doors) door.end();
     for (const { crowd, proxy } of this.slots) {
       if (!crowd.isDead) crowd.kill();
@@ -179,6 +207,11 @@ export class NodesWorld {
     node.strandedAt = Date.now();
     const there = [...this.#places].filter(([, place]) => place === node).map(([sessionId]) => sessionId);
     this.#strandOn(node, there);
+  }
+
+  /** The node is about to be killed. */
+  dies(node: ClusterNode): void {
+    this.statuses.oracle.died(node.name, Date.now());
   }
 
   /**
@@ -246,6 +279,7 @@ export class NodesWorld {
       {
         lost: (userId, at) => this.loses(userId, at, "its client has lost its connection"),
         holds: (userId, ids, at) => this.holds(slot.node, userId, ids, at),
+        late: (ms, at) => this.tell((oracle) => oracle.machineWasLate(ms, at)),
       },
     );
   }

@@ -6,6 +6,7 @@ import {
   NO_PROFILE,
   NODE_NUMBERS,
   nextVersion,
+  versionAfter,
 } from "../../../src/core/sessions/profile.ts";
 import { DEFAULT_STATUS } from "../../../src/core/sessions/status.ts";
 import { Random } from "../../support/random.ts";
@@ -30,6 +31,16 @@ describe("the version of a change", () => {
 
   it("does not pass the highest there is", () => {
     expect(nextVersion(MAX_VERSION, 1, 5)).toBe(MAX_VERSION);
+    expect(versionAfter(MAX_VERSION)).toBe(MAX_VERSION);
+  });
+
+  it("that a session has left behind is below whatever was declared elsewhere since the one before", () => {
+    const before = nextVersion(0, 1_780_000_000_000, 1_022);
+    expect(versionAfter(before)).toBeGreaterThan(before);
+    // In the next millisecond, by the clock of another node that is an hour late.
+    for (const wallNow of [1_780_000_000_001, 1_780_000_000_000 - 3_600_000]) {
+      expect(versionAfter(before)).toBeLessThan(nextVersion(before, wallNow, 0));
+    }
   });
 });
 

@@ -8,21 +8,34 @@ import { FilterSchema } from "../../../src/protocol/filter.ts";
 
 const compile = (filter: unknown) => new CompiledFilter(FilterSchema.parse(filter));
 
+/** A table with `count` views. Counts how many of them are told of a change. */
+function watchedTable(count: number, filterOf: (i: number) => object) {
+  let names = 0;
+  let looks = 0;
+  const table = new Table(["team"]);
+  const views = new ViewRegistry(table, 50, () => `view${names++}`);
+  const acquired = Array.from({ length: count }, (_, i) => {
+    const view = views.acquire(compile(filterOf(i)));
+    const markDirty = view.markDirty.bind(view);
+    view.markDirty = (...args) => {
+      looks++;
+      return markDirty(...args);
+    };
+    return view;
+  });
+  const lookedAt = (change: Change | undefined) => {
+    looks = 0;
+    if (change !== undefined) views.markDirty(change, 0);
+    return looks;
+  };
+  return { table, views, acquired, lookedAt };
+}
+
 describe("an event", () => {
   it("visits no view that it cannot affect, however many there are", () => {
-    let names = 0;
-    const table = new Table();
-    const views = new ViewRegistry(table, 50, () => `view${names++}`);
-    let looks = 0;
-    for (let i = 0; i < 2_000; i++) {
-      const filter = i % 2 === 0 ? { selectedConversationId: `c${i}` } : { userIds: [`u${i}`] };
-      const view = views.acquire(compile(filter));
-      const markDirty = view.markDirty.bind(view);
-      view.markDirty = (...args) => {
-        looks++;
-        return markDirty(...args);
-      };
-    }
+    const { table, lookedAt } = watchedTable(2_000, (i) =>
+      i % 2 === 0 ? { selectedConversationId: `c${i}` } : { userIds: [`u${i}`] },
+    );
     const change = table.open(
       "s",
       "u1",
@@ -30,31 +43,16 @@ describe("an event", () => {
       { ...NEW_SESSION, selectedConversationId: "c2" },
       undefined,
     );
-    views.markDirty(change, 0);
-    expect(looks).toBe(2);
+    expect(lookedAt(change)).toBe(2);
   });
 });
 
 describe("a filter on an indexed value", () => {
   it("is visited for sessions with that value, and for no others, however many there are", () => {
     let names = 0;
-    const table = new Table(["team"]);
-    const views = new ViewRegistry(table, 50, () => `view${names++}`);
-    let looks = 0;
-    const acquired = Array.from({ length: 2_000 }, (_, i) => {
-      const view = views.acquire(compile({ custom: { mood: "x", team: [`t${i}`, `t${i + 1}`] } }));
-      const markDirty = view.markDirty.bind(view);
-      view.markDirty = (...args) => {
-        looks++;
-        return markDirty(...args);
-      };
-      return view;
-    });
-    const lookedAt = (change: Change | undefined) => {
-      looks = 0;
-      if (change !== undefined) views.markDirty(change, 0);
-      return looks;
-    };
+    const { table, views, acquired, lookedAt } = watchedTable(2_000, (i) => ({
+      custom: { mood: "x", team: [`t${i}`, `t${i + 1}`] },
+    }));
     const state = (custom: Record<string, string>, patch = {}) => ({ ...NEW_SESSION, custom, ...patch });
     const open = (custom: Record<string, string>) => {
       const id = `s${names++}`;
@@ -71,25 +69,10 @@ describe("a filter on an indexed value", () => {
   });
 
   it("is found by its value in a conversation, too, whether or not the key is indexed", () => {
-    let names = 0;
-    const table = new Table(["team"]);
-    const views = new ViewRegistry(table, 50, () => `view${names++}`);
-    let looks = 0;
-    const acquired = Array.from({ length: 2_000 }, (_, i) => {
-      const custom = i % 2 === 0 ? { team: `t${i}` } : { mood: `m${i}` };
-      const view = views.acquire(compile({ selectedConversationId: "c1", custom }));
-      const markDirty = view.markDirty.bind(view);
-      view.markDirty = (...args) => {
-        looks++;
-        return markDirty(...args);
-      };
-      return view;
-    });
-    const lookedAt = (change: Change | undefined) => {
-      looks = 0;
-      if (change !== undefined) views.markDirty(change, 0);
-      return looks;
-    };
+    const { table, views, acquired, lookedAt } = watchedTable(2_000, (i) => ({
+      selectedConversationId: "c1",
+      custom: i % 2 === 0 ? { team: `t${i}` } : { mood: `m${i}` },
+    }));
     const state = (selectedConversationId: string, custom: Record<string, string>) => ({
       ...NEW_SESSION,
       selectedConversationId,

@@ -1,5 +1,7 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
+import { NODE_NUMBERS } from "../../../src/core/sessions/profile.ts";
+import { isDefaultStatus, type Status } from "../../../src/core/sessions/status.ts";
 import type { StatusPatch } from "../../../src/protocol/wire.ts";
 import { fields, statusPatch, userId } from "../../model/arbitraries.ts";
 import { runs, SEED } from "../../support/seed.ts";
@@ -100,6 +102,12 @@ interface Known {
   lostAt: number | undefined;
 }
 
+interface Latest {
+  readonly by: FakeNode | undefined;
+  readonly version: number;
+  readonly status: Status;
+}
+
 /** Does steps to a world, and remembers what clients believe. */
 class Play {
   readonly world = new World();
@@ -108,6 +116,8 @@ class Play {
   #restore: (isClockBack: boolean) => void = () => {};
   #cutAt = new Map<FakeNode, number>();
   #frozenAt = 0;
+  /** By user, what was declared with the highest version. `by`: undefined if it may be lost. */
+  readonly #latest = new Map<string, Latest>();
   /** Sessions that may end, because a client ended them. */
   readonly #ended = new Set<string>();
 
@@ -174,6 +184,7 @@ class Play {
       case "declare":
         if (node!.isPaused) break;
         node!.transact(({ profiles }) => profiles.declare(step.userId, step.patch as StatusPatch));
+        this.#declared(node!, step.userId);
         break;
       case "advance":
         this.#advance(step.ms, (each) => step.speeds[world.nodes.indexOf(each) % step.speeds.length]!);
@@ -207,7 +218,7 @@ class Play {
         node!.isPaused = false;
         break;
       case "kill":
-        if (world.nodes.length > 1) world.kill(node!);
+        if (world.nodes.length > 1) this.#kill(node!);
         break;
       case "start":
         if (world.nodes.length < 4) this.#start();
@@ -219,7 +230,7 @@ class Play {
         }
         node!.replicator.leave();
         world.pump(node!, 20);
-        world.kill(node!);
+        this.#kill(node!);
         break;
       case "empty":
         world.log.lose();
@@ -238,6 +249,32 @@ class Play {
   end(): void {
     this.world.heal(LEASE_MS + 2 * WINDOW_MS + 10_000);
     this.world.compare();
+    for (const node of this.world.nodes) {
+      for (const [userId, { by, status }] of this.#latest) {
+        // A reset is remembered for a time only, and by clocks that are wrong.
+        if (by === undefined || isDefaultStatus(status)) continue;
+        const profile = node.appPresence.table.profile(userId);
+        expect(profile.status, `${userId} on ${node.name}`).toEqual(status);
+      }
+    }
+  }
+
+  /** The last writer wins: the one with the highest version, whatever nodes knew of each other. */
+  #declared(by: FakeNode, userId: string): void {
+    const { version, status } = by.appPresence.table.profile(userId);
+    const before = this.#latest.get(userId);
+    if (before !== undefined && before.version > version) return;
+    // Of equal versions, and so of two changes in one millisecond, the log decides.
+    const isClose = before !== undefined && before.by !== by && version - before.version < 2 * NODE_NUMBERS;
+    this.#latest.set(userId, { by: isClose ? undefined : by, version, status });
+  }
+
+  /** What only this node knew dies with it. */
+  #kill(node: FakeNode): void {
+    this.world.kill(node);
+    for (const [userId, latest] of this.#latest) {
+      if (latest.by === node) this.#latest.set(userId, { ...latest, by: undefined });
+    }
   }
 
   #advance(ms: number, pump: (node: FakeNode) => number): void {

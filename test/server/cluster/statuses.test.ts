@@ -8,7 +8,7 @@ import {
 } from "../../../src/server/gateway/http-sessions.ts";
 import { hasRedis, RedisServer } from "../../programs/redis-server.ts";
 import type { TestClient } from "../../support/client.ts";
-import { TestGateway } from "../../support/gateway.ts";
+import { APP, TestGateway } from "../../support/gateway.ts";
 import { TcpProxy } from "../../support/proxy.ts";
 import { until } from "../../support/until.ts";
 
@@ -110,8 +110,12 @@ describe.skipIf(!hasRedis())("nodes on one Redis", () => {
     await declare(onB, { userId: "bob", availability: "away" });
     await delay(5);
     await declare(onA, { userId: "bob", availability: "busy" });
-    // Bob's only session that this node knows ends, while he has another one where he declared that.
+    // Bob's only session that this node knows ends, while he has another one where he declared that. Carol
+    // has one here that begins and ends after she declared something there.
     await onA.open({ userId: "bob" });
+    await declare(onA, { userId: "carol", availability: "busy" });
+    await delay(5);
+    await onB.open({ userId: "carol" });
     onB.socket.close(1000);
     await until(async () => (await shown(b, "bob")) === undefined);
     await onA.open({ userId: "alice" });
@@ -121,6 +125,8 @@ describe.skipIf(!hasRedis())("nodes on one Redis", () => {
       await until(async () => (await shown(node))?.status === "dnd");
       expect(await shown(node)).toEqual({ status: "dnd", statusText: "last" });
       expect(await shown(node, "bob")).toEqual({ status: "busy" });
+      const carol = async () => (await node.gateway.http("GET", `/v1/${APP}/users/carol/status`)).json;
+      await until(async () => (await carol()).data.availability === "busy");
     }
   });
 

@@ -14,6 +14,7 @@ import { readSettings } from "../../../src/server/settings/settings.ts";
 import { CauseBook } from "../../model/oracle.ts";
 import { Reader } from "../../model/reader.ts";
 import { Random } from "../../support/random.ts";
+import { seeds } from "../../support/seed.ts";
 import { endlessTurn, TEST_OWNER, testTelemetry } from "../../support/stubs.ts";
 
 // A defect that shows while one user, view or subscriber is served changes nothing for the others, and leaves
@@ -206,7 +207,7 @@ it("a subscriber that cannot be served is ended by itself: each of the others ge
   expect(readers.map(({ version }) => version)).toEqual([2, 2, 1, 2, 2]);
 });
 
-describe.each([1, 2, 3, 4, 5, 6, 7, 8])("with functions that throw at random (seed %i)", (seed) => {
+describe.each(seeds(8))("with functions that throw at random (seed %i)", (seed) => {
   it("a subscriber's state equals the result of a query once nothing throws any more", async () => {
     const random = new Random(seed);
     const world = new World();

@@ -138,9 +138,8 @@ describe("a declared status", () => {
   });
 
   it("that changes nothing is no change, and leaves nothing behind", () => {
-    const { presence, declare, written } = setUp({ inCluster: true });
+    const { presence, declare } = setUp();
     declare({ availability: "available", text: null, emoji: "" });
-    expect(written).toEqual([]);
     expect(presence.debugCounts()).toMatchObject(IS_EMPTY);
   });
 });
@@ -202,16 +201,43 @@ describe("in a cluster", () => {
     usedAt: SINCE_1970,
   });
 
-  it("a session that ends does not undo what was declared elsewhere since it was opened", () => {
-    const { time, open, end, written } = setUp({ inCluster: true });
-    const session = open();
-    time.now += 1_000;
-    end(session);
-    const [[, left]] = written as [[string, Profile]];
-    expect(left).toMatchObject({ status: DEFAULT_STATUS, lastSeenAt: SINCE_1970 + 1_000 });
-    // Half way, on another node, of which this one has not heard.
-    expect(left.version).toBeLessThan((SINCE_1970 + 500) * 1_024);
-    expect(left.usedAt).toBe(SINCE_1970 + 1_000);
+  it("a session that ends does not undo what was declared elsewhere, before or after it was opened", () => {
+    for (const days of [0, 2]) {
+      const { time, open, end, declare, written } = setUp({ inCluster: true, days });
+      declare({ availability: "busy" });
+      time.now += 1_000;
+      const session = open();
+      time.now += 1_000;
+      end(session);
+      const [[, busy], [, left]] = written as [[string, Profile], [string, Profile]];
+      if (days > 0) {
+        expect(left).toMatchObject({ status: busy.status, lastSeenAt: SINCE_1970 + 2_000 });
+      } else expect(left).toMatchObject({ status: DEFAULT_STATUS, lastSeenAt: undefined });
+      expect(left.usedAt).toBe(SINCE_1970 + 2_000);
+      expect(left.version).toBeGreaterThan(busy.version);
+      // On another node, of which this one has not heard: a moment after the first status.
+      expect(left.version).toBeLessThan((SINCE_1970 + 1) * 1_024);
+    }
+  });
+
+  it("what a node has shown all the time wins where it is declared again: others may have shown more", () => {
+    const { presence, declare, written, pass } = setUp({ inCluster: true });
+    declare({});
+    expect(written).toEqual([]);
+    // Another node, of which this one does not hear, has said a moment ago that the user is busy.
+    pass(1_000);
+    const busy = (SINCE_1970 + 999) * 1_024;
+    declare({ availability: null });
+    declare({ availability: null, text: null });
+    const versions = written.map(([, { status, version }]) => {
+      expect(status).toEqual(DEFAULT_STATUS);
+      return version;
+    });
+    expect(versions).toHaveLength(2);
+    expect(versions[0]).toBeGreaterThan(busy);
+    expect(versions[1]).toBeGreaterThan(versions[0]!);
+    pass(BLANK_MS);
+    expect(presence.debugCounts()).toMatchObject(IS_EMPTY);
   });
 
   it("a reset is remembered for a while, so that older records do not bring the status back", () => {

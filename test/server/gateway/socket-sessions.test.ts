@@ -115,6 +115,19 @@ describe("a session with a name", () => {
     expect(user().sessions).toHaveLength(6);
   });
 
+  it("that has ended is opened by it as the same session, and closed again though no answer comes", () => {
+    const { connect, open, close, user } = setUp(0);
+    const { sessionId: id } = open({ sessionId });
+    open({});
+    close(id);
+    for (let lost = 0; lost < 2; lost++) {
+      const socket = connect();
+      expect(open({ sessionId }, { socket })).toMatchObject({ sessionId: id, resumed: false });
+      expect(close(sessionId, socket)).toMatchObject({ type: "closed", sessionId: id });
+      expect(user().sessions).toHaveLength(1);
+    }
+  });
+
   it("is closed by its name while it is the latest of its socket", () => {
     const { connect, open, close, presence } = setUp(0);
     expect(close(sessionId)).toBe("NOT_FOUND");

@@ -1,0 +1,92 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { type HashKey, keyedHash } from "../../../src/core/collections/keyed-hash.ts";
+import { UserIndex } from "../../../src/core/sessions/user-index.ts";
+import { UserRow } from "../../../src/core/sessions/user-row.ts";
+import { runs } from "../../support/seed.ts";
+
+const KEY: HashKey = Int32Array.of(1, 2);
+
+/** Two ids with one hash, for this key. */
+function collidingIds(): readonly [string, string] {
+  const byHash = new Map<number, string>();
+  for (let i = 0; i < 1_000_000; i++) {
+    const userId = `u${i}`;
+    const hash = keyedHash(userId, KEY);
+    const other = byHash.get(hash);
+    if (other !== undefined) return [other, userId];
+    byHash.set(hash, userId);
+  }
+  throw new Error("no two ids have one hash");
+}
+
+describe("the index of users", () => {
+  it("behaves like a map, after any calls", () => {
+    const steps = fc.array(fc.tuple(fc.boolean(), fc.nat({ max: 120 })), { maxLength: 400, size: "max" });
+    fc.assert(
+      fc.property(steps, (calls) => {
+        const index = new UserIndex<UserRow>(KEY);
+        const naive = new Map<string, UserRow>();
+        for (const [adds, n] of calls) {
+          const userId = n === 0 ? "" : `u${n}`;
+          if (adds && !naive.has(userId)) {
+            const user = new UserRow(userId);
+            index.add(user);
+            naive.set(userId, user);
+          } else {
+            index.delete(userId);
+            naive.delete(userId);
+          }
+          expect(index.get(userId)).toBe(naive.get(userId));
+        }
+        expect(index.size).toBe(naive.size);
+        // Each id twice, and some that never were.
+        const ids = Array.from({ length: 260 }, (_, i) => (i % 130 === 0 ? "" : `u${i % 130}`));
+        for (const userId of ids) expect(index.get(userId)).toBe(naive.get(userId));
+        const lookUp = index.lookUp(ids);
+        expect(lookUp.userIds).toEqual([...new Set(ids)]);
+        const found = [...lookUp.users(0, 50), ...lookUp.users(50, 130)];
+        expect(found.map((user, i) => user === naive.get(lookUp.userIds[i]!))).not.toContain(false);
+      }),
+      { numRuns: runs(150) },
+    );
+  });
+
+  it("finds thousands, grows and shrinks", () => {
+    const index = new UserIndex<UserRow>(KEY);
+    const ids = Array.from({ length: 5_000 }, (_, i) => `user-${i}`);
+    for (const userId of ids) index.add(new UserRow(userId));
+    const all = () => index.lookUp(ids).users(0, ids.length);
+    expect(all().map((user) => user?.userId)).toEqual(ids);
+    for (const userId of ids.slice(10)) index.delete(userId);
+    expect(all().filter((user) => user !== undefined)).toHaveLength(10);
+    expect(index.size).toBe(10);
+  });
+
+  it("tells users with one hash apart", () => {
+    const [one, other] = collidingIds();
+    const index = new UserIndex<UserRow>(KEY);
+    const find = () => {
+      const { userIds, users } = index.lookUp([other, one, other]);
+      expect(userIds).toEqual([other, one]);
+      return users(0, 2).map((user) => user?.userId);
+    };
+    index.add(new UserRow(one));
+    expect(find()).toEqual([undefined, one]);
+    index.add(new UserRow(other));
+    expect(find()).toEqual([other, one]);
+    expect([index.get(one)?.userId, index.get(other)?.userId]).toEqual([one, other]);
+    index.delete(one);
+    expect(find()).toEqual([other, undefined]);
+  });
+
+  it("finds users as they are when they are read, not when the look-up began", () => {
+    const index = new UserIndex<UserRow>(KEY);
+    const lookUp = index.lookUp(["a", "b"]);
+    for (let i = 0; i < 100; i++) index.add(new UserRow(`u${i}`));
+    const b = new UserRow("b");
+    index.add(b);
+    expect(lookUp.users(0, 2)).toEqual([undefined, b]);
+    expect(lookUp.users(1, 2)).toEqual([b]);
+  });
+});

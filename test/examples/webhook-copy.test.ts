@@ -1,0 +1,214 @@
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { PROJECT } from "../support/process.ts";
+import { Random } from "../support/random.ts";
+import { SEED } from "../support/seed.ts";
+import { hasTool } from "../support/tools.ts";
+import { presentIn, type WebhookFault, WebhookSender } from "../support/webhook-sender.ts";
+
+const SECRET = `whsec_${Buffer.alloc(32, 7).toString("base64")}`;
+
+/** Node runs TypeScript and has SQLite from 22.18 on. */
+const runsTypeScript = "typescript" in process.features && Boolean(process.features.typescript);
+if (!runsTypeScript) {
+  process.stdout.write(`examples/webhook-copy.ts is not tested: Node ${process.version} has no SQLite\n`);
+}
+
+describe.each([
+  { example: "examples/webhook-copy.py", command: ["python3"], isRunnable: true },
+  { example: "examples/webhook-copy.ts", command: [process.execPath], isRunnable: runsTypeScript },
+])("$example", ({ example, command: [program], isRunnable }) => {
+  const test = it.skipIf(!isRunnable || !hasTool("python3"));
+  let folder: string;
+  let receiver: ChildProcess | undefined;
+  let sender: WebhookSender;
+
+  const database = () => join(folder, "presence.db");
+
+  async function start(): Promise<void> {
+    receiver = spawn(program!, [example], {
+      cwd: PROJECT,
+      env: {
+        PATH: process.env.PATH,
+        WEBHOOK_SECRET: SECRET,
+        DATABASE: database(),
+        PORT: "0",
+        NODE_NO_WARNINGS: "1",
+      },
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    const [line] = await once(createInterface({ input: receiver.stdout! }), "line");
+    sender.url = /http:\S+/.exec(line)![0];
+  }
+
+  async function kill(): Promise<void> {
+    const exited = once(receiver!, "exit");
+    receiver!.kill("SIGKILL");
+    await exited;
+    receiver = undefined;
+  }
+
+  const wipe = () => {
+    for (const suffix of ["", "-journal", "-wal", "-shm"]) rmSync(database() + suffix, { force: true });
+  };
+
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), "webhook-copy-"));
+    sender = new WebhookSender("", SECRET);
+  });
+  afterEach(async () => {
+    if (receiver !== undefined) await kill();
+    rmSync(folder, { recursive: true });
+  });
+
+  /** The table `present`. */
+  function copy(): Map<string, unknown> {
+    const script =
+      "import json, sqlite3, sys; rows = sqlite3.connect(sys.argv[1]).execute('SELECT * FROM present');" +
+      "print(json.dumps([[user, json.loads(value)] for user, value in rows]))";
+    const rows = JSON.parse(execFileSync("python3", ["-c", script, database()], { encoding: "utf8" }));
+    return new Map(rows);
+  }
+
+  async function untilQuiet(): Promise<void> {
+    for (let i = 0; !sender.isQuiet; i++) {
+      if (i > 100) throw new Error("the receiver does not take the messages");
+      await sender.exchange();
+    }
+  }
+
+  test("has whom a snapshot of several pages and diffs bring", async () => {
+    await start();
+    for (let i = 0; i < 8; i++) sender.set(`user-${i}`, presentIn("c1"));
+    await untilQuiet();
+    expect(copy()).toEqual(sender.users);
+    sender.set("user-3", null);
+    sender.set("user-4", presentIn("c2", true));
+    sender.set("__proto__", presentIn(null));
+    await untilQuiet();
+    expect(copy()).toEqual(sender.users);
+  });
+
+  test("goes on where it was after kill -9, also between two pages", async () => {
+    for (let i = 0; i < 5; i++) sender.set(`user-${i}`, presentIn("c1"));
+    await start();
+    await sender.exchange();
+    await kill();
+    expect(copy().size).toBe(0);
+    await start();
+    expect(await sender.exchange()).toEqual({ status: 200, text: "{}" });
+    expect(copy()).toEqual(sender.users);
+    await kill();
+    await start();
+    sender.set("user-0", null);
+    expect(await sender.exchange()).toEqual({ status: 200, text: "{}" });
+    expect(copy()).toEqual(sender.users);
+  });
+
+  test("asks for a snapshot when it has lost its copy, or missed a message", async () => {
+    await start();
+    sender.set("alice", presentIn("c1"));
+    await untilQuiet();
+    await kill();
+    wipe();
+    await start();
+    sender.set("bob", presentIn("c1"));
+    expect((await sender.exchange())!.text).toContain("resync");
+    await sender.exchange();
+    expect(copy()).toEqual(sender.users);
+    const data = {
+      appId: "shop",
+      webhookId: "copy",
+      view: "view-0",
+      from: 7,
+      version: 8,
+      users: {},
+      causes: {},
+    };
+    const answer = await sender.send(JSON.stringify({ type: "presence.diff", data }));
+    expect(answer!.text).toContain("resync");
+    expect(copy()).toEqual(sender.users);
+  });
+
+  test("takes a message that comes again once, also when it is late", async () => {
+    await start();
+    sender.set("alice", presentIn("c1"));
+    await untilQuiet();
+    const data = {
+      appId: "shop",
+      webhookId: "copy",
+      view: "own",
+      version: 1,
+      users: {},
+      page: 1,
+      more: false,
+    };
+    const old = JSON.stringify({ type: "presence.snapshot", data });
+    await sender.send(old, {}, "old");
+    sender.restart();
+    await untilQuiet();
+    expect(await sender.send(old, {}, "old")).toEqual({ status: 200, text: "{}" });
+    expect(copy()).toEqual(sender.users);
+  });
+
+  test("refuses what is not from the gateway", async () => {
+    await start();
+    sender.set("alice", presentIn("c1"));
+    await untilQuiet();
+    const data = {
+      appId: "shop",
+      webhookId: "copy",
+      view: "own",
+      version: 1,
+      users: {},
+      page: 1,
+      more: false,
+    };
+    const empty = JSON.stringify({ type: "presence.snapshot", data });
+    for (const headers of [
+      { "webhook-signature": "v1,AAAA" },
+      { "webhook-signature": "" },
+      { "webhook-id": "another" },
+      { "webhook-timestamp": "1000000000" },
+      { "webhook-timestamp": "x" },
+      { "webhook-timestamp": "9".repeat(30) },
+    ]) {
+      expect(await sender.send(empty, headers)).toMatchObject({ status: 401 });
+    }
+    // The receiver may end the connection before such a body has come.
+    const tooLong = await sender.send(" ".repeat(2_000_000));
+    expect([undefined, 413]).toContain(tooLong?.status);
+    expect(copy()).toEqual(sender.users);
+  });
+
+  test("equals the truth after quiet, whatever has failed in between", async () => {
+    const random = new Random(SEED);
+    await start();
+    for (let round = 0; round < 3; round++) {
+      for (let step = 0; step < 20; step++) {
+        const changes = random.below(4);
+        for (let i = 0; i < changes; i++) {
+          const value = random.oneIn(3) ? null : presentIn(`c${random.below(3)}`, random.oneIn(2));
+          sender.set(`user-${random.below(12)}`, value);
+        }
+        await sender.exchange(
+          random.pick<WebhookFault>(["none", "none", "answer lost", "request lost", "sent twice"]),
+        );
+        if (random.oneIn(20)) sender.restart();
+        if (random.oneIn(15)) {
+          await kill();
+          if (random.oneIn(2)) wipe();
+          await start();
+        }
+      }
+      sender.set("last", presentIn(`c${round}`));
+      await untilQuiet();
+      expect(copy()).toEqual(sender.users);
+    }
+  });
+});
