@@ -20,6 +20,7 @@ import { nodesCost } from "./scenarios/nodes-cost.ts";
 import { nodesLatency } from "./scenarios/nodes-latency.ts";
 import { nodesReady } from "./scenarios/nodes-ready.ts";
 import { nodesThroughput } from "./scenarios/nodes-throughput.ts";
+import { patches } from "./scenarios/patches.ts";
 import { query } from "./scenarios/query.ts";
 import { snapshot } from "./scenarios/snapshot.ts";
 import { storm } from "./scenarios/storm.ts";
@@ -35,6 +36,7 @@ const SCENARIOS: readonly Scenario[] = [
   manyFilters,
   manyCustomFilters,
   contactList,
+  patches,
   live,
   query,
   check,

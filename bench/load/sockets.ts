@@ -31,6 +31,7 @@ export async function showToken(socket: LightSocket, token: string): Promise<voi
 export interface SessionFields {
   readonly userId?: string;
   readonly selectedConversationId?: string;
+  readonly custom?: Readonly<Record<string, string>>;
 }
 
 /** Opens a visible widget and resolves with its session id. */

@@ -1,6 +1,14 @@
-import type { Diff, Position, ResultPage, SnapshotPage } from "../protocol/wire.ts";
+import type {
+  Diff,
+  Position,
+  PresencePatch,
+  PresenceValue,
+  ResultPage,
+  SnapshotPage,
+} from "../protocol/wire.ts";
 import { PresenceError, protocolError } from "./errors.ts";
 import { MEAN_WEIGHT, SPARE_MEANS } from "./limits.ts";
+import { isPatch, isValue } from "./server-message.ts";
 import type { LeaveCause, PresenceChange, PresenceSnapshot } from "./types.ts";
 import { type UserChange, UserMap } from "./user-map.ts";
 
@@ -80,7 +88,10 @@ export function createLiveUsers(maxUsers: number) {
      */
     addDiff(diff: Diff): PresenceChange {
       if (addToPages || diff.version !== position!.version + 1) throw protocolError("version");
-      return change(Object.entries(diff.data), diff, diff.causes);
+      const changes = Object.entries(diff.data).map(
+        ([userId, value]): UserChange => [userId, isPatch(value) ? patched(users.get(userId), value) : value],
+      );
+      return change(changes, diff, diff.causes);
     },
 
     /** Users who are still missing have left. Does nothing before the first snapshot. */
@@ -107,6 +118,25 @@ export function assemblePages(maxUsers: number): (page: ResultPage) => UserMap |
     if (users.size === size) throw protocolError("data");
     return undefined;
   };
+}
+
+/** The value after a patch, with its fields in the order of a whole one. */
+function patched(before: PresenceValue | undefined, { changed, ...patch }: PresencePatch): PresenceValue {
+  const { status, statusText, statusEmoji, ...others } = { ...before, ...patch };
+  const after: Record<string, unknown> = {
+    status,
+    ...(statusText && { statusText }),
+    ...(statusEmoji && { statusEmoji }),
+    ...others,
+  };
+  for (const list of ["backgroundSessions", "widgets"] as const)
+    if (before?.[list])
+      after[list] = before[list].map((session) => {
+        const fields = changed[session.sessionId];
+        return fields ? { ...session, ...fields } : session;
+      });
+  if (!before || !isValue(after)) throw protocolError("changed");
+  return after;
 }
 
 /** Returns the users. Throws if there are too many: a gateway gone wrong must not fill the memory. */

@@ -1,5 +1,5 @@
 import { isId, isObject, MAX_ID_LENGTH, MAX_SERVER_MESSAGE_BYTES } from "../protocol/rules.ts";
-import type { ServerMessage } from "../protocol/wire.ts";
+import type { PresencePatch, PresenceValue, ServerMessage } from "../protocol/wire.ts";
 import { protocolError } from "./errors.ts";
 
 /** The answer `pong` says nothing that is used: that anything arrives is enough. */
@@ -48,7 +48,9 @@ export const isValue = isShape({
   statusEmoji: isMaybe(isText),
   backgroundSessions: isMaybe(sessions),
   widgets: isMaybe(sessions),
-});
+}) as (value: unknown) => value is PresenceValue;
+/** Whether it says what has changed in a value, and is not a whole one. */
+export const isPatch = (value: unknown): value is PresencePatch => isObject(value) && isObject(value.changed);
 const position = { view: isId, version: isCount };
 const page = { data: isMapOf(isValue), more: isMaybe(isFlag) };
 
@@ -67,7 +69,8 @@ const CHECKS: Readonly<Record<HandledMessage["type"], Check>> = {
   resumed: isShape({ id: isCount, ...position }),
   diff: isShape({
     ...position,
-    data: isMapOf((value) => value === null || isValue(value)),
+    // What a patch makes of a value is checked when it is folded in.
+    data: isMapOf((value) => value === null || isPatch(value) || isValue(value)),
     causes: isMaybe(isMapOf(isText)),
   }),
   // The functions that use these look into them.

@@ -115,7 +115,7 @@ export function createSharedSubscription(
       const asked = users;
       const since = users.position;
       requests.request({
-        message: { type: "subscribe", filter: filter.filter, since },
+        message: { type: "subscribe", filter: filter.filter, since, patch: true },
         answered(answer) {
           const { type } = answer;
           if (asked === users) {

@@ -94,18 +94,23 @@ export function joinEntries(before: string, members: readonly EncodedEntry[], af
   return parts.join(",");
 }
 
-/** A diff as every subscriber gets it, encoded once. */
+/** A diff as many subscribers get it. `causes`: see `encodeCauses`. */
 export function encodeDiff(
   view: string,
   version: number,
   members: readonly EncodedEntry[],
-  left: ReadonlyMap<string, LeaveCause>,
+  causes: string,
 ): string {
+  const head = `{"type":"diff","view":${JSON.stringify(view)},"version":${version},"data":{`;
+  return joinEntries(head, members, causes === "" ? "}}" : `},"causes":{${causes}}}`);
+}
+
+/** Why users left, as the inside of `causes`; an empty text if nobody did. */
+export function encodeCauses(left: ReadonlyMap<string, LeaveCause>): string {
   let causes = "";
   for (const [userId, cause] of left)
     causes += `${causes === "" ? "" : ","}${JSON.stringify(userId)}:"${cause}"`;
-  const head = `{"type":"diff","view":${JSON.stringify(view)},"version":${version},"data":{`;
-  return joinEntries(head, members, causes === "" ? "}}" : `},"causes":{${causes}}}`);
+  return causes;
 }
 
 /** The number of users in a view, as every subscriber gets it when it has changed. */

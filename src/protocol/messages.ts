@@ -69,6 +69,7 @@ export const ClientMessage = z.discriminatedUnion("type", [
     filter: FilterSchema,
     since: z.object({ view: Id, version: z.int().min(0) }).optional(),
     count: z.boolean().optional(),
+    patch: z.boolean().optional(),
   }),
   z.object({ type: z.literal("unsubscribe"), ...id, view: Id }),
   z.object({

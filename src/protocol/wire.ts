@@ -163,6 +163,8 @@ export type ClientMessage =
       readonly since?: Position | undefined;
       /** Only the number of users in the result. */
       readonly count?: boolean | undefined;
+      /** Diffs may have patches in place of whole values. */
+      readonly patch?: boolean | undefined;
     } & HasId)
   | ({ readonly type: "unsubscribe"; readonly view: string } & MaybeId)
   | ({
@@ -189,9 +191,27 @@ export interface ResultPage {
 
 export interface SnapshotPage extends ResultPage, Position {}
 
+/**
+ * What has changed in the value of a user whose listed sessions are the same ones in the same order. A value
+ * without `changed` is a whole one.
+ */
+export interface PresencePatch {
+  /** By session id: the fields that changed, with their new values. `custom` is whole. */
+  readonly changed: Readonly<
+    Record<
+      string,
+      { readonly [Field in Exclude<SessionField, "sessionId">]?: PresenceSession[Field] | undefined }
+    >
+  >;
+  readonly status?: EffectiveStatus | undefined;
+  /** null: there is none any more. */
+  readonly statusText?: string | null | undefined;
+  readonly statusEmoji?: string | null | undefined;
+}
+
 export interface Diff extends Position {
-  /** null for a user who left. */
-  readonly data: Readonly<Record<string, PresenceValue | null>>;
+  /** null for a user who left. Patches only come to subscribers that asked for them. */
+  readonly data: Readonly<Record<string, PresenceValue | PresencePatch | null>>;
   /** Why, for each user who left; absent if nobody did. */
   readonly causes?: Readonly<Record<string, LeaveCause>> | undefined;
 }

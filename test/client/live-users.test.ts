@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { assemblePages, createLiveUsers, type LiveUsers } from "../../src/client/live-users.ts";
-import type { PresenceData } from "../../src/protocol/wire.ts";
+import { readMessage } from "../../src/client/server-message.ts";
+import type { PresenceData, PresenceValue } from "../../src/protocol/wire.ts";
 import { plain, someone } from "../support/sdk.ts";
 import { runs, SEED } from "../support/seed.ts";
 
@@ -106,6 +107,102 @@ describe("live users", () => {
       for (; size < 100; size++) many.addDiff({ view: "v", version: size + 2, data: { [`u${size}`]: junk } });
     }).toThrow(expect.objectContaining({ code: "LIMIT_REACHED" }));
     expect(size).toBeLessThan(20);
+  });
+});
+
+describe("patches", () => {
+  const two = { ...someone("s1"), status: "busy", statusEmoji: "📞" } as PresenceValue;
+  const widgets = [...two.widgets, ...someone("s2").widgets];
+  const alice: PresenceValue = { ...two, widgets };
+
+  it("are folded into the value before, and what they do not name stays the same", () => {
+    const live = createLiveUsers(10);
+    live.addPage({ view: "v", version: 1, data: { alice } });
+    const data = {
+      alice: { changed: { s2: { isTyping: true } }, statusText: "out", statusEmoji: null },
+    } as const;
+    expect(live.addDiff({ view: "v", version: 2, data })).toMatchObject({ updated: ["alice"] });
+    const folded = live.snapshot!.get("alice")!;
+    const { backgroundSessions } = alice;
+    const expected = {
+      status: "busy",
+      statusText: "out",
+      backgroundSessions,
+      widgets: [widgets[0], { ...widgets[1], isTyping: true }],
+    };
+    expect(JSON.stringify(folded)).toBe(JSON.stringify(expected));
+    expect(folded.widgets[0]).toBe(alice.widgets[0]);
+    // A snapshot of the same state is no change.
+    expect(live.addPage({ view: "v", version: 2, data: { alice: expected as PresenceValue } })).toEqual({
+      entered: [],
+      updated: [],
+      left: [],
+    });
+  });
+
+  it("need no lists, and keep fields that the client does not know", () => {
+    const live = createLiveUsers(10);
+    const value = { status: "online", badge: 1 } as unknown as PresenceValue;
+    live.addPage({ view: "v", version: 1, data: { alice: value } });
+    live.addDiff({ view: "v", version: 2, data: { alice: { changed: {}, statusText: "out" } } });
+    expect(live.snapshot!.get("alice")).toEqual({ status: "online", statusText: "out", badge: 1 });
+  });
+
+  it(`that a gateway gone wrong sends break the protocol, or make a valid value (MODEL_SEED=${SEED})`, () => {
+    const field = fc.constantFrom(
+      "status",
+      "statusText",
+      "widgets",
+      "backgroundSessions",
+      "isTyping",
+      "custom",
+    );
+    const junk = fc.oneof(
+      fc.jsonValue({ maxDepth: 2 }),
+      fc.constantFrom(null, "", "busy", true, 5, [], {}, [null], [{ sessionId: "s2" }]),
+    );
+    const fields = fc.dictionary(field, junk, { maxKeys: 3 });
+    const sessionId = fc.constantFrom("s1", "s2", "__proto__", "constructor");
+    const changed = fc.dictionary(sessionId, fc.oneof(fields, junk), { maxKeys: 2 });
+    let folded = 0;
+    fc.assert(
+      fc.property(
+        fc.constantFrom("alice", "bob"),
+        fields,
+        fc.oneof(changed, junk),
+        (userId, rest, changed) => {
+          const live = createLiveUsers(10);
+          const text = JSON.stringify({
+            type: "diff",
+            view: "v",
+            version: 2,
+            data: { [userId]: { ...rest, changed } },
+          });
+          live.addPage({ view: "v", version: 1, data: { alice } });
+          try {
+            live.addDiff(readMessage(text) as Parameters<LiveUsers["addDiff"]>[0]);
+          } catch (error) {
+            expect(error).toMatchObject({ code: "PROTOCOL" });
+            return;
+          }
+          folded++;
+          const data = Object.fromEntries(live.snapshot!);
+          expect(
+            readMessage(JSON.stringify({ type: "snapshot", id: 1, view: "v", version: 2, data })),
+          ).toBeDefined();
+        },
+      ),
+      { numRuns: runs(1_000), seed: SEED },
+    );
+    expect(folded).toBeGreaterThan(50);
+  });
+
+  it("of users who are not there break the protocol", () => {
+    const live = createLiveUsers(10);
+    live.addPage({ view: "v", version: 1, data: {} });
+    expect(() => live.addDiff({ view: "v", version: 2, data: { alice: { changed: {} } } })).toThrow(
+      expect.objectContaining({ code: "PROTOCOL" }),
+    );
   });
 });
 

@@ -121,7 +121,7 @@ function isSession(message: Raw): boolean {
 /** Whether a client may send this. */
 export function isClientMessage(message: unknown): boolean {
   if (!isObject(message)) return false;
-  const { type, id, sessionId, userId, kind, filter, since, count, view, token } = message;
+  const { type, id, sessionId, userId, kind, filter, since, count, patch, view, token } = message;
   const needsId = type === "subscribe" || type === "query" || type === "last_seen";
   if (!(isCount(id) || (isAbsent(id) && !needsId))) return false;
   if (!isAbsent(sessionId) && ["open", "update", "close"].includes(type as string) && !isId(sessionId))
@@ -142,6 +142,7 @@ export function isClientMessage(message: unknown): boolean {
       return (
         isFilter(filter) &&
         (isAbsent(count) || isFlag(count)) &&
+        (isAbsent(patch) || isFlag(patch)) &&
         (isAbsent(since) || (isObject(since) && isId(since.view) && isCount(since.version)))
       );
     case "query":

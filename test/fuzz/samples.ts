@@ -42,6 +42,7 @@ const clientMessage = fc
         filter,
         since: maybe(fc.record({ view: id, version: fc.nat() })),
         count: maybe(fc.boolean()),
+        patch: maybe(fc.boolean()),
       }),
     ),
     fc.tuple(
@@ -75,6 +76,20 @@ function serverSession() {
   });
 }
 
+const patch = fc.record({
+  changed: fc.dictionary(
+    id,
+    fc.record({
+      selectedConversationId: maybe(fc.option(id)),
+      hasFocus: maybe(fc.boolean()),
+      custom: maybe(fc.dictionary(fc.string(), fc.string(), { maxKeys: 3 })),
+    }),
+    { maxKeys: 2 },
+  ),
+  status: maybe(type("busy")),
+  statusText: maybe(fc.option(fc.string())),
+});
+
 const data = fc.dictionary(id, value, { maxKeys: 3 });
 const position = { view: id, version: fc.nat() };
 const serverMessage = fc.oneof(
@@ -94,7 +109,7 @@ const serverMessage = fc.oneof(
   fc.record({
     type: type("diff"),
     ...position,
-    data: fc.dictionary(id, fc.option(value), { maxKeys: 3 }),
+    data: fc.dictionary(id, fc.option(fc.oneof(value, patch)), { maxKeys: 3 }),
     causes: maybe(fc.dictionary(id, type("closed"))),
   }),
   fc.record({ type: type("result"), id: messageId, data, more: maybe(fc.boolean()) }),
@@ -237,6 +252,8 @@ export const WORDS: readonly string[] = [
   "expiresInMs",
   "count",
   "counts",
+  "patch",
+  "changed",
   "profile",
   "data",
   "more",

@@ -106,7 +106,15 @@ export const step = fc.oneof(
       ms: fc.constantFrom(1, 20, 50, 200, 400, 900),
     }),
   },
-  { weight: 3, arbitrary: fc.record({ do: fc.constant("subscribe" as const), filter: pick, reader: pick }) },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      do: fc.constant("subscribe" as const),
+      filter: pick,
+      reader: pick,
+      patch: fc.boolean(),
+    }),
+  },
   { weight: 2, arbitrary: fc.record({ do: fc.constant("unsubscribe" as const), reader: pick }) },
   {
     weight: 2,

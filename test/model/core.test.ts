@@ -172,6 +172,7 @@ class World {
         const { key, plain, compiled } = this.filters[step.filter % this.filters.length]!;
         const again = this.readers[step.reader];
         if (again !== undefined && again.filterKey === key) {
+          again.subscription.wantsPatches = step.patch;
           again.subscription.requestSnapshot(1);
           break;
         }
@@ -182,6 +183,7 @@ class World {
           () => parsed(oracle.query(plain)),
           MAX_BUFFERED,
         );
+        reader.subscription.wantsPatches = step.patch;
         this.readers.push(reader);
         reader.subscription.requestSnapshot(1);
         break;
@@ -205,7 +207,8 @@ class World {
     const { view } = reader.subscription.channel;
     const missed = view.since(reader.version);
     if (missed === undefined || reader.view !== view.name || reader.buffered > 0) return;
-    for (const { text } of missed) reader.take(text);
+    const { wantsPatches } = reader.subscription;
+    for (const diff of missed) reader.take((wantsPatches ? diff.patch : undefined) ?? diff.whole());
     expect(reader.data).toEqual(Object.assign(Object.create(null), parse(view.members())));
   }
 
@@ -323,7 +326,7 @@ it("the core equals it also after what random steps have found", () => {
   // A status ends, and then the session of its user, in one late turn.
   const world = new World([{ includeBackgroundSessions: true, fields: [] }]);
   const steps: readonly arbitraries.Step[] = [
-    { do: "subscribe", filter: 0, reader: 0 },
+    { do: "subscribe", filter: 0, reader: 0, patch: false },
     { do: "open", socket: 0, userId: "bob", kind: "background", fields: NOTHING },
     { do: "resume", session: 0, socket: 3, fields: NOTHING },
     { do: "declare", userId: "bob", patch: { ...NO_PATCH, availability: "invisible", expiresInMs: 200 } },

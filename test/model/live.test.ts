@@ -137,8 +137,9 @@ class LiveWorld {
         break;
       case "subscribe": {
         const filter = this.#filters[step.filter % this.#filters.length]!;
-        this.#watcher.send({ type: "subscribe", id: 1, filter });
-        this.#watcher.send({ type: "subscribe", id: 2, filter, count: true });
+        const { patch } = step;
+        this.#watcher.send({ type: "subscribe", id: 1, filter, patch });
+        this.#watcher.send({ type: "subscribe", id: 2, filter, count: true, patch });
         // Where changes wait for the interval, so does the snapshot.
         await this.#watcher.settled();
         this.advance(50);

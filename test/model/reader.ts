@@ -5,6 +5,7 @@ import { Frame as TextFrame } from "../../src/server/gateway/frame.ts";
 import { SendQueue, type Sink } from "../../src/server/gateway/send-queue.ts";
 import { type MessageEncoder, Subscription } from "../../src/server/gateway/subscription.ts";
 import type { ViewChannel } from "../../src/server/gateway/view-channel.ts";
+import { applyPatch } from "../support/apply-patch.ts";
 import { TEST_OWNER, testPageTurns } from "../support/stubs.ts";
 import type { CauseBook } from "./oracle.ts";
 
@@ -90,9 +91,11 @@ export class Reader implements Sink {
         if (!(userId in this.data)) throw new Error(`${userId} left, but was not there: ${text}`);
         delete this.data[userId];
       } else {
-        if (JSON.stringify(this.data[userId]) === JSON.stringify(value))
-          throw new Error(`nothing new: ${text}`);
-        this.data[userId] = value;
+        const before = this.data[userId];
+        const after = applyPatch(before, value);
+        if (after !== value && !this.subscription.wantsPatches) throw new Error(`a patch: ${text}`);
+        if (JSON.stringify(before) === JSON.stringify(after)) throw new Error(`nothing new: ${text}`);
+        this.data[userId] = after;
       }
     }
   }

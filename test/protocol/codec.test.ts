@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { decodeMessage, encodeDiff, readMessageId } from "../../src/protocol/codec.ts";
+import { decodeMessage, encodeCauses, encodeDiff, readMessageId } from "../../src/protocol/codec.ts";
 import { WORDS } from "../fuzz/samples.ts";
 import { runs } from "../support/seed.ts";
 
@@ -48,7 +48,7 @@ it("a diff is JSON for any ids", () => {
   fc.assert(
     fc.property(fc.string({ unit: "binary" }), fc.string(), (userId, view) => {
       const member = `${JSON.stringify(userId)}:null`;
-      const diff = JSON.parse(encodeDiff(view, 2, [member], new Map([[userId, "closed"]])));
+      const diff = JSON.parse(encodeDiff(view, 2, [member], encodeCauses(new Map([[userId, "closed"]]))));
       expect(diff.view).toBe(view);
       expect(Object.entries(diff.data)).toEqual([[userId, null]]);
       expect(Object.entries(diff.causes)).toEqual([[userId, "closed"]]);

@@ -106,9 +106,9 @@ it("the wire is that of this version of the protocol", () => {
   const hashes = Object.fromEntries(Object.entries(schemas).map(([name, schema]) => [name, hashOf(schema)]));
   expect({ SUBPROTOCOL, ...hashes }, WHAT_TO_DO).toEqual({
     SUBPROTOCOL: "presence.v1",
-    clientMessages: "faf2891d48b34b60",
+    clientMessages: "96917d7f446a9752",
     filter: "63b5fada69fe16de",
-    serverMessages: "6b608d007ad7cec9",
+    serverMessages: "3226986ca573fdd4",
     bodies: "161fa85b8d92427c",
     requests: "d9f18e0134c4f463",
     webhooks: "3d61a7fdca34eba0",

@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { WebSocket } from "ws";
+import { applyPatch } from "./apply-patch.ts";
 import { PATIENCE_MS } from "./until.ts";
 import { Waiters } from "./waiters.ts";
 
@@ -147,7 +148,7 @@ export class TestClient {
       view.version = message.version;
       for (const [userId, value] of Object.entries(message.data)) {
         if (value === null) delete view.data[userId];
-        else view.data[userId] = value;
+        else view.data[userId] = applyPatch(view.data[userId], value);
       }
     }
   }

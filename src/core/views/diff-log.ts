@@ -1,15 +1,20 @@
-/** A change of a view from `version - 1` to `version`, encoded as every subscriber gets it. */
+/** A change of a view from `version - 1` to `version`. */
 export interface Diff {
   readonly version: number;
-  readonly text: string;
+  /** What is kept for it, in UTF-16 units. */
+  readonly length: number;
+  /** Encodes it with whole values. */
+  whole(): string;
+  /** The same with patches in place of whole values. Undefined: `whole` is what all subscribers get. */
+  readonly patch: string | undefined;
 }
 
 export const MAX_DIFFS = 256;
 export const MAX_DIFF_CHARS = 256 * 1024;
 /** The limit for the diff logs of all views of an app together, in bytes as `DiffLog` estimates them. */
 export const MAX_DIFF_LOG_BYTES = 32 * 1024 * 1024;
-/** Estimated bytes of a diff besides its characters: its object, its place in the list, its string header. */
-const DIFF_BYTES = 64;
+/** Estimated bytes of a diff besides its characters: its objects, its place in the list, a string header. */
+const DIFF_BYTES = 160;
 
 /** The latest diffs of a view, bounded in number and size, for subscribers that resume. */
 export class DiffLog {
@@ -30,7 +35,7 @@ export class DiffLog {
   push(diff: Diff): void {
     const before = this.bytes;
     this.#diffs.push(diff);
-    this.#chars += diff.text.length;
+    this.#chars += diff.length;
     while (this.#diffs.length > MAX_DIFFS || this.#chars > MAX_DIFF_CHARS) this.#shift();
     this.#budget?.onResize(this, this.bytes - before);
   }
@@ -50,7 +55,7 @@ export class DiffLog {
   }
 
   #shift(): void {
-    this.#chars -= this.#diffs.shift()!.text.length;
+    this.#chars -= this.#diffs.shift()!.length;
   }
 }
 

@@ -1,10 +1,12 @@
-import { type EncodedEntry, encodeCount, encodeDiff } from "../../protocol/codec.ts";
+import { type EncodedEntry, encodeCauses, encodeCount } from "../../protocol/codec.ts";
 import type { LeaveCause } from "../../protocol/codes.ts";
+import { patchEntry } from "../sessions/entry-patch.ts";
 import type { User } from "../sessions/session.ts";
 import type { Change, ReadonlyTable } from "../sessions/table.ts";
 import type { ViewFollower } from "./change-fold.ts";
 import type { CompiledFilter } from "./compiled-filter.ts";
 import { Cursor } from "./cursor.ts";
+import { CountDiff, EntriesDiff } from "./diff.ts";
 import { type Diff, DiffLog } from "./diff-log.ts";
 
 /**
@@ -181,10 +183,13 @@ export class View {
    * Checks the marked users, and advances to the next version if the result has changed. The whole diff is
    * built before anything changes: if that fails, the view keeps its version and its marks.
    *
+   * @param withPatches Whether some subscriber takes patches. If not, the diff has none.
    * @throws What encoding the diff as a whole throws.
    */
-  flush(): Flush {
+  flush(withPatches = false): Flush {
     const entries: EncodedEntry[] = [];
+    /** The same with patches, once there is one. */
+    let patches: EncodedEntry[] | undefined;
     const entered: EncodedEntry[] = [];
     const enteredIds: string[] = [];
     const left = new Map<string, LeaveCause>();
@@ -192,9 +197,14 @@ export class View {
     let failed: string[] | undefined;
     let errors: unknown[] | undefined;
     for (const [userId, mark] of this.#marks) {
+      const before = this.#members.get(userId);
       let entry: EncodedEntry | undefined;
+      let patch: EncodedEntry | undefined;
       try {
         entry = this.#entryOf(userId);
+        patch = entry;
+        if (withPatches && entry !== undefined && before !== undefined && entry !== before)
+          patch = patchEntry(before, entry, this.filter.fields);
       } catch (error) {
         failed ??= [];
         failed.push(userId);
@@ -202,19 +212,22 @@ export class View {
         errors.push(error);
         continue;
       }
-      const before = this.#members.get(userId);
       if (entry === before) continue;
       grown += (entry?.length ?? 0) - (before?.length ?? 0);
       if (entry !== undefined) {
+        if (patch !== entry) patches ??= entries.slice();
+        patches?.push(patch!);
         entries.push(entry);
         entered.push(entry);
         enteredIds.push(userId);
       } else {
-        entries.push(`${JSON.stringify(userId)}:null`);
+        const leaves = `${JSON.stringify(userId)}:null`;
+        patches?.push(leaves);
+        entries.push(leaves);
         left.set(userId, mark ?? "changed");
       }
     }
-    const diff = this.#encodeChange(entries, left, entered.length - left.size);
+    const diff = this.#diffOf(entries, patches, left, entered.length - left.size);
 
     // From here on nothing can fail.
     if (this.#followers !== undefined) this.#tell(enteredIds, left);
@@ -253,18 +266,21 @@ export class View {
    * The change to the next version; undefined if there is none. `grown`: how many more users are in the
    * result of a count.
    */
-  #encodeChange(
+  #diffOf(
     entries: readonly EncodedEntry[],
+    patches: readonly EncodedEntry[] | undefined,
     left: ReadonlyMap<string, LeaveCause>,
     grown: number,
   ): Diff | undefined {
     const version = this.#version + 1;
     if (this.filter.isCount) {
-      return grown === 0 ? undefined : { version, text: encodeCount(this.name, version, this.size + grown) };
+      return grown === 0
+        ? undefined
+        : new CountDiff(version, encodeCount(this.name, version, this.size + grown));
     }
     return entries.length === 0
       ? undefined
-      : { version, text: encodeDiff(this.name, version, entries, left) };
+      : new EntriesDiff(this.name, version, entries, patches, encodeCauses(left));
   }
 
   #unmarkAllBut(userIds: readonly string[] | undefined): void {

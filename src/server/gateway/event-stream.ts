@@ -158,7 +158,7 @@ export class EventStream implements ManagedConnection, BodyListener {
     const missed = isCount ? undefined : since && this.#subscription.missedSince(since.view, since.version);
     if (missed === undefined) return this.#subscription.requestSnapshot(0);
     this.sendQueue.send(RESUMED);
-    for (const diff of missed) this.#subscription.deliver(new Frame(diff.text), diff.version);
+    this.#subscription.deliverMissed(missed);
   }
 
   #end(): void {

@@ -55,6 +55,7 @@ export interface SubscriptionReader {
 export class Subscription implements Subscriber {
   readonly channel: ViewChannel;
   readonly payer: SubscriptionCharges | undefined;
+  #wantsPatches = false;
   readonly #sendQueue: SendQueue;
   readonly #encoder: MessageEncoder;
   readonly #owner: SubscriptionOwner;
@@ -82,14 +83,25 @@ export class Subscription implements Subscriber {
     this.#answers = answers;
   }
 
+  get wantsPatches(): boolean {
+    return this.#wantsPatches;
+  }
+
+  /** Diffs have patches from now on, or no longer. */
+  set wantsPatches(wantsPatches: boolean) {
+    if (this.#ended || wantsPatches === this.#wantsPatches) return;
+    this.#wantsPatches = wantsPatches;
+    this.channel.onPatchesWanted(wantsPatches);
+  }
+
   /** How many requests for a snapshot wait. */
   get unanswered(): number {
     return this.#unanswered.length;
   }
 
   /**
-   * Resumes from a position, if its diffs are still kept. Returns the missed diffs, which the caller
-   * delivers; undefined if only a snapshot can help.
+   * Resumes from a position, if its diffs are still kept. Returns the missed diffs, for `deliverMissed`;
+   * undefined if only a snapshot can help.
    */
   missedSince(view: string, version: number): readonly Diff[] | undefined {
     if (this.#snapshotsUnderWay > 0 || this.#lagged || view !== this.channel.view.name) return undefined;
@@ -110,6 +122,14 @@ export class Subscription implements Subscriber {
         this.fail(error);
       }
     });
+  }
+
+  /** Sends diffs that are kept. Those that were made while nobody took patches have whole values. */
+  deliverMissed(missed: readonly Diff[]): void {
+    for (const diff of missed) {
+      const patch = this.#wantsPatches ? diff.patch : undefined;
+      this.deliver(new Frame(patch ?? diff.whole()), diff.version);
+    }
   }
 
   /** Sends the diff that leads to `version`, unless the reader has that version already. */
@@ -196,7 +216,7 @@ export class Subscription implements Subscriber {
     this.#at = version;
     const missed = this.channel.view.since(version);
     if (missed === undefined) this.#lag();
-    else for (const diff of missed) this.deliver(new Frame(diff.text), diff.version);
+    else this.deliverMissed(missed);
   }
 
   #lag(): void {

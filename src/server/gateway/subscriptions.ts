@@ -85,10 +85,12 @@ export class Subscriptions {
       const limit = "snapshots of this subscription are under way already, wait for them";
       return this.#reply.error(id, "LIMIT_REACHED", limit);
     }
+    // Of several on one socket, the last one decides.
+    subscription.wantsPatches = message.patch ?? false;
     const missed = message.count ? undefined : since && subscription.missedSince(since.view, since.version);
     if (since === undefined || missed === undefined) return subscription.requestSnapshot(id);
     this.#reply.send({ type: "resumed", id, view: since.view, version: since.version });
-    for (const diff of missed) subscription.deliver(new Frame(diff.text), diff.version);
+    subscription.deliverMissed(missed);
   }
 
   unsubscribe(message: Message<"unsubscribe">, now: number): void {

@@ -20,6 +20,8 @@ export interface FlushPayer {
 export interface Subscriber {
   /** Undefined: an app token, which has no share of its own. */
   readonly payer: FlushPayer | undefined;
+  /** Whether it takes diffs with patches. The channel is told of a change, see `onPatchesWanted`. */
+  readonly wantsPatches?: boolean;
   deliver(frame: Frame, version: number): void;
   /**
    * Ends the subscriber: nothing is delivered after this. Returns the ids of requests that stay without an
@@ -32,8 +34,10 @@ export interface Subscriber {
 
 /** A diff that is being delivered to the subscribers. */
 interface Publication {
-  readonly frame: Frame;
-  readonly version: number;
+  readonly diff: Diff;
+  /** Each is encoded when the first subscriber needs it. */
+  whole: Frame | undefined;
+  patch: Frame | undefined;
   /**
    * Iterates over the live set. A subscriber that joins meanwhile has this version already, and ignores the
    * diff.
@@ -41,7 +45,10 @@ interface Publication {
   readonly rest: Iterator<Subscriber, undefined>;
 }
 
-/** A view and its subscribers. Each diff is encoded once, whatever their number. */
+/**
+ * A view and its subscribers. A diff is encoded once with whole values and once with patches, whatever the
+ * number of subscribers, and not at all in a form that nobody takes.
+ */
 export class ViewChannel {
   readonly view: View;
   readonly telemetry: Telemetry;
@@ -53,6 +60,8 @@ export class ViewChannel {
   /** The payer of the first subscriber, and how many subscribers have another one. */
   #payer: FlushPayer | undefined;
   #withOtherPayer = 0;
+  /** How many subscribers take patches. */
+  #withPatches = 0;
 
   constructor(view: View, telemetry: Telemetry) {
     this.view = view;
@@ -72,12 +81,26 @@ export class ViewChannel {
     if (this.#subscribers.size === 0) this.#payer = subscriber.payer;
     this.#subscribers.add(subscriber);
     if (subscriber.payer !== this.#payer) this.#withOtherPayer++;
+    if (subscriber.wantsPatches) this.#withPatches++;
+  }
+
+  /** A subscriber takes patches from now on, or no longer. */
+  onPatchesWanted(wantsPatches: boolean): void {
+    this.#withPatches += wantsPatches ? 1 : -1;
+  }
+
+  /** Whether some subscriber takes patches. */
+  get wantsPatches(): boolean {
+    return this.#withPatches > 0;
   }
 
   /** Removes and ends a subscriber. Returns the ids of its requests that stay without an answer. */
   remove(subscriber: Subscriber): readonly number[] {
     const isOther = subscriber.payer !== this.#payer;
-    if (this.#subscribers.delete(subscriber) && isOther) this.#withOtherPayer--;
+    if (this.#subscribers.delete(subscriber)) {
+      if (isOther) this.#withOtherPayer--;
+      if (subscriber.wantsPatches) this.#withPatches--;
+    }
     return subscriber.end();
   }
 
@@ -113,9 +136,7 @@ export class ViewChannel {
   publish(diff: Diff | undefined): void {
     if (diff !== undefined) {
       this.#snapshot = undefined;
-      const frame = new Frame(diff.text);
-      if (this.#subscribers.size > 1) frame.encodeBytes();
-      this.#publication = { frame, version: diff.version, rest: this.#subscribers.values() };
+      this.#publication = { diff, whole: undefined, patch: undefined, rest: this.#subscribers.values() };
     }
     const waiting = this.#waiting;
     this.#waiting = [];
@@ -134,8 +155,7 @@ export class ViewChannel {
   deliverSome(maxMs: number): number {
     const publication = this.#publication;
     if (publication === undefined) return 0;
-    const { frame, version, rest } = publication;
-    const costMs = deliveryCostMs(frame.byteLength);
+    const { diff, rest } = publication;
     let spentMs = 0;
     for (;;) {
       const { value: subscriber } = rest.next();
@@ -143,14 +163,32 @@ export class ViewChannel {
         this.#publication = undefined;
         return spentMs;
       }
-      spentMs += costMs;
       try {
-        subscriber.deliver(frame, version);
+        const frame = this.#frameFor(subscriber, publication);
+        spentMs += deliveryCostMs(frame.byteLength);
+        subscriber.deliver(frame, diff.version);
       } catch (error) {
         this.#fail(subscriber, error);
       }
       if (spentMs >= maxMs) return spentMs;
     }
+  }
+
+  /** What a subscriber gets of a diff, encoded if it is the first one that gets that. */
+  #frameFor({ wantsPatches }: Subscriber, publication: Publication): Frame {
+    const { patch } = publication.diff;
+    if (wantsPatches && patch !== undefined) {
+      publication.patch ??= this.#frame(patch, this.#withPatches);
+      return publication.patch;
+    }
+    const wholes = patch === undefined ? this.#subscribers.size : this.#subscribers.size - this.#withPatches;
+    publication.whole ??= this.#frame(publication.diff.whole(), wholes);
+    return publication.whole;
+  }
+
+  #frame(text: string, readers: number): Frame {
+    const frame = new Frame(text);
+    return readers > 1 ? frame.encodeBytes() : frame;
   }
 
   /** The view is unusable: ends all of its subscribers. */

@@ -91,9 +91,10 @@ export class ViewFlusher {
 
   #flush(view: View, now: number): void {
     const { telemetry, flushTurn } = this.#options;
+    const channel = this.#options.channels.get(view);
     let flush: Flush;
     try {
-      flush = view.flush();
+      flush = view.flush(channel?.wantsPatches);
     } catch (error) {
       // Nothing has changed. The view is flushed again later, and other views are served meanwhile.
       telemetry.crashed(error);
@@ -105,10 +106,9 @@ export class ViewFlusher {
       telemetry.diffs++;
       telemetry.observeDiffDelay(now - view.markedAt);
     }
-    const costMs = flushCostMs(changes, diff?.text.length ?? 0);
+    const costMs = flushCostMs(changes, diff?.length ?? 0);
     flushTurn.spend(costMs);
     this.#views.recordFlushCost(view, costMs);
-    const channel = this.#options.channels.get(view);
     channel?.publish(diff);
     if (diff === undefined) this.#views.rest(view, view.hasLeftOut ? FAILED_FLUSH_REST_MS : 0, now);
     else if (channel === undefined) this.#rest(view, costMs, this.#views.ownerOf(view), now);

@@ -12,6 +12,22 @@ const id = { id: count };
 const maybeId = { id: count.optional() };
 const position = { view: Id, version: count };
 const page = { data: z.record(z.string(), Presence), more: z.boolean().optional() };
+const Patch = z
+  .object({
+    changed: z.record(
+      z.string(),
+      z.object({
+        selectedConversationId: Id.nullable().optional(),
+        custom: z.record(z.string(), z.string()).optional(),
+        hasFocus: z.boolean().optional(),
+        isTyping: z.boolean().optional(),
+      }),
+    ),
+    status: Presence.shape.status.optional(),
+    statusText: Presence.shape.statusText.nullable(),
+    statusEmoji: Presence.shape.statusEmoji.nullable(),
+  })
+  .meta({ id: "PresencePatch", description: "What has changed, for a `subscribe` with `patch: true`." });
 export const Cause = z.enum(["closed", "timeout", "replaced", "kicked", "node-lost", "changed"]);
 
 export const ServerMessageSchema = z.union([
@@ -43,7 +59,7 @@ export const ServerMessageSchema = z.union([
   z.object({
     type: z.literal("diff"),
     ...position,
-    data: z.record(z.string(), Presence.nullable()),
+    data: z.record(z.string(), z.union([Patch, Presence]).nullable()),
     causes: z.record(z.string(), Cause).optional(),
   }),
   z.object({ type: z.literal("result"), ...id, ...page }),

@@ -166,7 +166,7 @@ describe("large views", () => {
     }
     expect(collected).toEqual([view, other]);
     expect([views.takeReady(0), views.takeReady(0), views.takeReady(0)]).toEqual([view, other, undefined]);
-    expect(Object.keys(JSON.parse(view.flush().diff!.text).data)).toEqual(["u1"]);
+    expect(Object.keys(JSON.parse(view.flush().diff!.whole()).data)).toEqual(["u1"]);
     expect(new Set(view.members())).toEqual(new Set(world.result(view.filter).values()));
   });
 });

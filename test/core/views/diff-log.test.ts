@@ -1,11 +1,20 @@
 import { describe, expect, it } from "vitest";
-import { DiffLog, DiffLogBudget, MAX_DIFF_CHARS, MAX_DIFFS } from "../../../src/core/views/diff-log.ts";
+import { CountDiff } from "../../../src/core/views/diff.ts";
+import {
+  type Diff,
+  DiffLog,
+  DiffLogBudget,
+  MAX_DIFF_CHARS,
+  MAX_DIFFS,
+} from "../../../src/core/views/diff-log.ts";
 import { Random } from "../../support/random.ts";
+
+const diff = (version: number, text: string): Diff => new CountDiff(version, text);
 
 describe("the log of diffs", () => {
   const filled = (count: number, text = "x") => {
     const log = new DiffLog();
-    for (let version = 2; version < count + 2; version++) log.push({ version, text });
+    for (let version = 2; version < count + 2; version++) log.push(diff(version, text));
     return log;
   };
 
@@ -13,7 +22,7 @@ describe("the log of diffs", () => {
     expect(
       filled(3)
         .since(2, 4)
-        ?.map((diff) => diff.version),
+        ?.map(({ version }) => version),
     ).toEqual([3, 4]);
     expect(filled(3).since(4, 4)).toEqual([]);
   });
@@ -34,20 +43,20 @@ describe("the log of diffs", () => {
     const log = filled(5, "x".repeat(MAX_DIFF_CHARS / 2));
     expect(log.since(4, 6)).toHaveLength(2);
     expect(log.since(3, 6)).toBeUndefined();
-    log.push({ version: 7, text: "x".repeat(MAX_DIFF_CHARS + 1) });
+    log.push(diff(7, "x".repeat(MAX_DIFF_CHARS + 1)));
     expect(log.since(6, 7)).toBeUndefined();
     expect(log.since(7, 7)).toEqual([]);
   });
 });
 
 describe("the diff logs of an app", () => {
-  const text = "x".repeat(936);
+  const text = "x".repeat(840);
   const DIFF = 1_000;
 
   it("are limited only by themselves while all together are within the budget", () => {
     const budget = new DiffLogBudget(300 * DIFF);
     const log = new DiffLog(budget);
-    for (let version = 2; version < 202; version++) log.push({ version, text });
+    for (let version = 2; version < 202; version++) log.push(diff(version, text));
     expect(log.since(1, 201)).toHaveLength(200);
     expect(budget.bytes).toBe(200 * DIFF);
   });
@@ -55,9 +64,9 @@ describe("the diff logs of an app", () => {
   it("are cut to their fair share when the budget is exceeded; smaller ones keep everything", () => {
     const budget = new DiffLogBudget(300 * DIFF);
     const [large, small, other] = [new DiffLog(budget), new DiffLog(budget), new DiffLog(budget)];
-    for (let version = 2; version < 12; version++) small.push({ version, text });
-    for (let version = 2; version < 202; version++) large.push({ version, text });
-    for (let version = 2; version < 93; version++) other.push({ version, text });
+    for (let version = 2; version < 12; version++) small.push(diff(version, text));
+    for (let version = 2; version < 202; version++) large.push(diff(version, text));
+    for (let version = 2; version < 93; version++) other.push(diff(version, text));
     // The 301st diff was too much: the largest is cut in half.
     expect(large.bytes).toBe(100 * DIFF);
     expect(large.since(101, 201)).toHaveLength(100);
@@ -86,12 +95,13 @@ describe("the diff logs of an app", () => {
       }
       model.version++;
       model.texts.push(`${model.version}`.padEnd(random.below(random.oneIn(10) ? 60_000 : 600), "y"));
-      log.push({ version: model.version, text: model.texts.at(-1)! });
+      log.push(diff(model.version, model.texts.at(-1)!));
       expect(budget.bytes).toBeLessThanOrEqual(50_000);
       expect(budget.bytes).toBe([...models.keys()].reduce((sum, each) => sum + each.bytes, 0));
       const from = 1 + random.below(model.version + 1);
       const missed = log.since(from, model.version);
-      if (missed !== undefined) expect(missed.map((diff) => diff.text)).toEqual(model.texts.slice(from - 1));
+      if (missed !== undefined)
+        expect(missed.map((each) => each.whole())).toEqual(model.texts.slice(from - 1));
       expect(log.since(model.version, model.version)).toEqual([]);
     }
     for (const log of models.keys()) budget.remove(log);

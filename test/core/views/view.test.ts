@@ -4,6 +4,7 @@ import { type Change, Table } from "../../../src/core/sessions/table.ts";
 import { CompiledFilter } from "../../../src/core/views/compiled-filter.ts";
 import { View } from "../../../src/core/views/view.ts";
 import { FilterSchema } from "../../../src/protocol/filter.ts";
+import { applyPatch } from "../../support/apply-patch.ts";
 import { Random } from "../../support/random.ts";
 
 const compile = (filter: unknown) => new CompiledFilter(FilterSchema.parse(filter));
@@ -32,6 +33,8 @@ it.each([
       selectedConversationId: random.oneIn(3) ? null : `c${random.below(2)}`,
     });
   const rebuilt: Record<string, unknown> = {};
+  const patched: Record<string, unknown> = {};
+  let patches = 0;
   for (let step = 0; step < 2_000; step++) {
     const session = table.get(`s${random.below(12)}`);
     if (session === undefined) {
@@ -42,16 +45,29 @@ it.each([
     else markDirty(table.update(session, state()));
     if (!random.oneIn(3)) continue;
     const { version } = view;
-    const { diff } = view.flush();
+    const withPatches = random.oneIn(2);
+    const { diff } = view.flush(withPatches);
     expect(view.version).toBe(diff === undefined ? version : version + 1);
     if (diff !== undefined) {
-      const { data, causes } = JSON.parse(diff.text);
+      const { data, causes } = JSON.parse(diff.whole());
       for (const [userId, value] of Object.entries(data)) {
         if (value !== null) rebuilt[userId] = value;
         else {
           expect(causes[userId]).toBeTypeOf("string");
           delete rebuilt[userId];
+          delete patched[userId];
         }
+      }
+      if (diff.patch !== undefined) patches++;
+      expect(withPatches || diff.patch === undefined).toBe(true);
+      const same = JSON.parse(diff.patch ?? diff.whole());
+      expect([same.version, same.causes, Object.keys(same.data)]).toEqual([
+        diff.version,
+        causes,
+        Object.keys(data),
+      ]);
+      for (const [userId, value] of Object.entries(same.data)) {
+        if (value !== null) patched[userId] = applyPatch(patched[userId], value);
       }
     }
     const fresh = new View("fresh", compile(filter), table);
@@ -59,7 +75,9 @@ it.each([
     expect([...view.members()].sort()).toEqual([...fresh.members()].sort());
     expect(view.length).toBe(fresh.length);
     expect(rebuilt).toEqual(JSON.parse(`{${fresh.members().join(",")}}`));
+    expect(patched).toEqual(rebuilt);
   }
+  expect(patches).toBeGreaterThan(0);
 });
 
 it("has no diff for a user who was changed back before the flush", () => {
@@ -92,10 +110,10 @@ it("leaves out a user who cannot be encoded, and keeps the mark", () => {
     throw new Error("a defect");
   });
   const { diff, changes, errors } = view.flush();
-  expect(Object.keys(JSON.parse(diff!.text).data)).toEqual(["alice"]);
+  expect(Object.keys(JSON.parse(diff!.whole()).data)).toEqual(["alice"]);
   expect([changes, errors.length, view.hasLeftOut, view.isMarked]).toEqual([1, 1, true, true]);
   encode.mockRestore();
-  expect(Object.keys(JSON.parse(view.flush().diff!.text).data)).toEqual(["bob"]);
+  expect(Object.keys(JSON.parse(view.flush().diff!.whole()).data)).toEqual(["bob"]);
   expect([view.hasLeftOut, view.isMarked]).toEqual([false, false]);
 });
 

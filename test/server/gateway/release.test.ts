@@ -57,7 +57,7 @@ it.each([
       longest = Math.max(longest, performance.now() - startedAt);
       expect(sessions - presence.table.counts().sessions).toBeLessThanOrEqual(MAX_DUE_PER_TURN);
       for (const diff of view.since(version) ?? []) {
-        for (const cause of Object.values(JSON.parse(diff.text).causes)) causes.add(cause);
+        for (const cause of Object.values(JSON.parse(diff.whole()).causes)) causes.add(cause);
       }
     };
     await turn(() => held.release(clean, now));

@@ -1,7 +1,8 @@
-import { describe, expect, it } from "vitest";
-import { NEW_SESSION } from "../../../src/core/sessions/session.ts";
+import { describe, expect, it, vi } from "vitest";
+import { NEW_SESSION, patchState } from "../../../src/core/sessions/session.ts";
 import { Table } from "../../../src/core/sessions/table.ts";
 import { CompiledFilter } from "../../../src/core/views/compiled-filter.ts";
+import { EntriesDiff } from "../../../src/core/views/diff.ts";
 import { View } from "../../../src/core/views/view.ts";
 import { FilterSchema } from "../../../src/protocol/filter.ts";
 import { type FlushPayer, type Subscriber, ViewChannel } from "../../../src/server/gateway/view-channel.ts";
@@ -21,19 +22,23 @@ function setUp() {
     const id = opened++;
     view.markDirty(table.open(`s${id}`, `u${id}`, "widget", NEW_SESSION, undefined), 0);
   };
-  return { view, channel, crashes, change };
+  return { table, view, channel, crashes, change };
 }
 
 function subscriber(payer?: FlushPayer) {
   const versions: number[] = [];
+  const frames: string[] = [];
   const failures: unknown[] = [];
   const made: Subscriber = {
     payer,
-    deliver: (_frame, version) => void versions.push(version),
+    deliver: (frame, version) => {
+      versions.push(version);
+      frames.push(frame.text);
+    },
     end: () => [7],
     fail: (error) => void failures.push(error),
   };
-  return Object.assign(made, { versions, failures });
+  return Object.assign(made, { versions, frames, failures });
 }
 
 describe("a channel", () => {
@@ -52,6 +57,35 @@ describe("a channel", () => {
     channel.deliverSome(Number.POSITIVE_INFINITY);
     expect(channel.isPublishing).toBe(false);
     for (const { versions } of all) expect(versions).toEqual([2]);
+  });
+
+  it("gives each subscriber the kind that it takes, and encodes only what somebody takes", () => {
+    const { view, channel, change, table } = setUp();
+    change();
+    view.flush();
+    const session = table.get("s0")!;
+    const whole = vi.spyOn(EntriesDiff.prototype, "whole");
+    const turn = (isTyping: boolean) => {
+      view.markDirty(table.update(session, patchState(session, { isTyping }))!, 0);
+      channel.publish(view.flush(channel.wantsPatches).diff);
+      channel.deliverSome(Number.POSITIVE_INFINITY);
+    };
+    const [patched, other, plain] = [subscriber(), subscriber(), subscriber()];
+    for (const each of [patched, other]) channel.add(Object.assign(each, { wantsPatches: true }));
+    turn(true);
+    expect(whole).not.toHaveBeenCalled();
+    expect(patched.frames).toEqual([expect.stringContaining('{"changed":{"s0":{"isTyping":true}}}')]);
+    expect(patched.frames[0]).toBe(other.frames[0]);
+    channel.add(plain);
+    turn(false);
+    expect(whole).toHaveBeenCalledTimes(1);
+    expect(patched.frames[1]).toContain('{"changed":{"s0":{"isTyping":false}}}');
+    expect(plain.frames).toEqual([expect.stringContaining('"widgets":[{')]);
+    for (const each of [patched, other]) channel.remove(each);
+    expect(channel.wantsPatches).toBe(false);
+    turn(true);
+    expect(plain.frames[1]).not.toContain("changed");
+    whole.mockRestore();
   });
 
   it("serves the other subscribers where one cannot be served", () => {
