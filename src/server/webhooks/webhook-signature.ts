@@ -1,7 +1,7 @@
 import type { Buffer } from "node:buffer";
 import { createHmac } from "node:crypto";
 import { WEBHOOK_HEADERS } from "../../protocol/webhook-message.ts";
-import { webhookSecretBytes } from "../auth/webhook-config.ts";
+import { webhookSecretBytes, webhookSecretProblem } from "../auth/webhook-secret.ts";
 
 /**
  * Signs messages as Standard Webhooks says, once with each secret. It does not use the library of that name:
@@ -13,11 +13,10 @@ export class WebhookSigner {
 
   /** @throws RangeError for a secret that `WebhookConfig` would not have accepted. */
   constructor(secrets: readonly string[]) {
-    this.#keys = secrets.map((secret) => {
-      const key = webhookSecretBytes(secret);
-      if (key === undefined) throw new RangeError("not a secret of a webhook");
-      return key;
-    });
+    if (secrets.map(webhookSecretProblem).some((problem) => problem !== undefined)) {
+      throw new RangeError("not a secret of a webhook");
+    }
+    this.#keys = secrets.map(webhookSecretBytes);
   }
 
   /** The headers of one attempt. `wallNow`: milliseconds since 1970. */

@@ -1,7 +1,7 @@
 import { Buffer } from "node:buffer";
 import { expect, it } from "vitest";
 import { AppConfig } from "../../../src/server/auth/app.ts";
-import { WebhookConfig, webhookSecretBytes } from "../../../src/server/auth/webhook-config.ts";
+import { WebhookConfig } from "../../../src/server/auth/webhook-config.ts";
 import { parseApps } from "../../../src/server/settings/parse-apps.ts";
 import { settingsErrorOf } from "../../support/settings-error.ts";
 
@@ -35,11 +35,11 @@ it.each<[string, unknown, RegExp]>([
   [
     "a short secret",
     [hook({ secrets: [secretOf(23)] })],
-    /secrets\.0: must be whsec_ and the base64 of 24 to 64/,
+    /secrets\.0: must have 24 to 64 bytes after whsec_$/,
   ],
-  ["a long secret", [hook({ secrets: [SECRET, secretOf(65)] })], /secrets\.1: must be whsec_/],
-  ["a secret without prefix", [hook({ secrets: [SECRET.slice(6)] })], /secrets\.0: must be whsec_/],
-  ["a secret in base64url", [hook({ secrets: [SECRET.replaceAll("+", "-")] })], /secrets\.0: must be whsec_/],
+  ["a long secret", [hook({ secrets: [SECRET, secretOf(65)] })], /secrets\.1: must have 24 to 64 bytes/],
+  ["a secret without prefix", [hook({ secrets: [SECRET.slice(6)] })], /secrets\.0: must begin with whsec_$/],
+  ["a secret in base64url", [hook({ secrets: [SECRET.replaceAll("+", "-")] })], /secrets\.0: must be base64/],
   ["plain http", [hook({ url: `http://example.com/${CANARY}` })], /webhooks\.0\.url: must be an https URL/],
   ["a password", [hook({ url: `https://u:${CANARY}@example.com` })], /url: must be a URL without user/],
   ["no URL", [hook({ url: CANARY })], /webhooks\.0\.url: must be a URL$/],
@@ -70,10 +70,4 @@ it("takes a filter on custom that an index covers, or that names users", () => {
   expect(parseApps(apps([hook({ filter })], { indexedCustom: ["page"] }), "APPS")).toHaveLength(1);
   const named = { ...filter, userIds: ["alice"] };
   expect(parseApps(apps([hook({ filter: named })]), "APPS")).toHaveLength(1);
-});
-
-it("has the bytes of a secret", () => {
-  expect(webhookSecretBytes(SECRET)).toEqual(Buffer.alloc(32, 0xfb));
-  expect(webhookSecretBytes(`${SECRET}=`)).toBeUndefined();
-  expect(webhookSecretBytes(`whsec_ ${SECRET.slice(6)}`)).toBeUndefined();
 });
