@@ -252,9 +252,7 @@ export class StatusUsers {
   }
 }
 
-/**
- * Over a connection of its own: a kept one may be from before a restart. It waits for as long as it takes.
- */
+/** Over a connection of its own: a kept one may be from before a restart. Waits as long as it takes. */
 function answerTo(
   url: string,
   method: string,

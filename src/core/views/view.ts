@@ -52,9 +52,7 @@ export class View {
   phase: ViewPhase = "hydrating";
   /** Whether its last flush was costly. Written only by the registry. */
   isCostly = false;
-  /**
-   * Whether a change that many views show has marked it since its last flush. Written only by the registry.
-   */
+  /** Whether a change that many views show has marked it. Written only by the registry. */
   isCrowded = false;
   readonly #table: ReadonlyTable;
   readonly #members = new Map<string, EncodedEntry>();

@@ -30,11 +30,14 @@ export class CheckTurns {
     this.#refused = refused;
   }
 
-  /** Calls `check` with the body, or with a copy of it in a later turn. `owner`: the app that asks. */
+  /**
+   * Calls `check` with the body, or with a copy of it in a later turn. It must read the body before its first
+   * `await`. `owner`: the app that asks.
+   */
   run(
     owner: string,
     body: Buffer,
-    check: (body: Buffer) => HttpResponse,
+    check: (body: Buffer) => HttpResponse | Promise<HttpResponse>,
   ): HttpResponse | Promise<HttpResponse> {
     const { length } = body;
     if (this.#waiting.size === 0 && !this.#turn.isSpent) {
