@@ -2,6 +2,7 @@ import { expect, it, vi } from "vitest";
 import { CompiledFilter } from "../../../src/core/views/compiled-filter.ts";
 import { FilterSchema } from "../../../src/protocol/filter.ts";
 import { Webhook } from "../../../src/server/webhooks/webhook.ts";
+import { until } from "../../support/until.ts";
 import { HOOK, OK, Stage } from "./stage.ts";
 
 function setUp() {
@@ -118,4 +119,27 @@ it("begins again with a snapshot after its view has failed, or cannot be created
   webhook.run(stage.now);
   expect(stage.sent).toHaveLength(2);
   expect(stage.last.message.type).toBe("presence.snapshot");
+});
+
+it("waits until a large view has all of its members", async () => {
+  const { stage, webhook, wakeBy } = setUp();
+  stage.presence.transact(stage.now, (sessions) => {
+    for (let i = 0; i < 2_500; i++) sessions.open(`user${i}`, "widget", {}, { onSessionTaken: () => {} });
+  });
+  webhook.activate(stage.now);
+  expect(wakeBy).not.toHaveBeenCalled();
+  webhook.run(stage.now);
+  expect(stage.sent).toEqual([]);
+  await until(() => wakeBy.mock.calls.length > 0);
+  const users = new Set<string>();
+  for (let more = true; more; ) {
+    webhook.run(stage.now);
+    const { message } = stage.last;
+    if (message.type !== "presence.snapshot") return expect.fail(message.type);
+    for (const userId of Object.keys(message.data.users)) users.add(userId);
+    more = message.data.more;
+    await stage.last.answer(OK);
+  }
+  expect(users.size).toBe(2_500);
+  expect(stage.sent.length).toBeGreaterThan(1);
 });
