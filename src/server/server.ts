@@ -30,6 +30,8 @@ import { loadUws } from "./transport/uws/load-uws.ts";
 import { listenUws } from "./transport/uws/uws.ts";
 import { listenWs } from "./transport/ws/ws.ts";
 import { VERSION } from "./version.ts";
+import { sendWebhook } from "./webhooks/send-webhook.ts";
+import { Webhooks } from "./webhooks/webhooks.ts";
 
 /** The built dashboard. The path is valid for this file in `src` and in `dist`. */
 const DASHBOARD = new URL("../../dist/dashboard/", import.meta.url);
@@ -51,6 +53,7 @@ const TCP_REFUSAL_DETAILS = {
 
 export interface Gateway {
   readonly node: GatewayNode;
+  readonly webhooks: Webhooks;
   readonly transport: Transport["name"];
   readonly port: number;
   /**
@@ -119,6 +122,19 @@ export async function startGateway(
     replication: cluster,
   });
   metrics.observe(node);
+  /** Without Redis, clients of the process before are still coming back until then. */
+  let deliversFrom = Number.POSITIVE_INFINITY;
+  const webhooks = new Webhooks({
+    clock,
+    makeId,
+    random: Math.random,
+    send: sendWebhook,
+    log,
+    crashed: telemetry.crashed,
+    termOf: (appId) =>
+      cluster === undefined ? (clock.now() >= deliversFrom ? 1 : undefined) : cluster.termAsLeader(appId),
+  });
+  metrics.observeWebhooks(webhooks);
   const health = monitorProcess();
   const memory = monitorMemory(telemetry.crashed, (use) => {
     if (node.loadShedder.sample(use)) {
@@ -140,7 +156,7 @@ export async function startGateway(
   });
   const handle = createRouter(
     [
-      ...presenceRoutes(node, anonymous, describeNode),
+      ...presenceRoutes(node, anonymous, describeNode, (appId) => webhooks.statuses(appId)),
       ...nodeRoutes({
         node,
         anonymous,
@@ -186,6 +202,8 @@ export async function startGateway(
   }
   isReady = true;
   cluster?.start(node);
+  deliversFrom = clock.now() + settings.limits.resumeWindowMs;
+  for (const app of apps) webhooks.apply(node.presence(app.id)!, app.webhooks ?? []);
   const { name, port } = transport;
   log.info({ node: node.nodeId, host: settings.host, port, transport: name, version: VERSION }, "started");
   const nodeProblem = nodeWarning(process.versions.node);
@@ -199,6 +217,7 @@ export async function startGateway(
   });
   return {
     node,
+    webhooks,
     transport: name,
     port,
     reload: (wanted) => nodeApps.reload(wanted, node, cluster),
@@ -219,6 +238,8 @@ export async function startGateway(
         // In development mode somebody waits at the keyboard, and nobody else serves the clients.
         await node.drain(isDevelopment && cluster === undefined ? 0 : settings.limits.drainMs);
         await Promise.race([transport.close(), stoppedNow]);
+        // Before another node begins to deliver.
+        webhooks.stop();
         node.stop();
         health.stop();
         memory.stop();

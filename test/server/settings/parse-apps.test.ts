@@ -30,7 +30,7 @@ it.each<[unknown, RegExp]>([
   [[{ id: "app" }], /at 0\.secrets: /],
   [[app({ secrets: [SECRET, ""] })], /at 0\.secrets\.1: must have 1 to 1024 characters$/],
   [[app({ allowedOrigins: ["*"] })], /at 0\.allowedOrigins\.0: must be an origin/],
-  [[app({ alowedOrigins: [] })], /at 0: .*alowedOrigins/],
+  [[app({ alowedOrigins: [] })], /at 0\.alowedOrigins: .* did you mean allowedOrigins\?$/],
   [[app({ shards: 257 })], /at 0\.shards: /],
   [[app({ keys: [{ publicKey: PRIVATE.pem }] })], /at 0\.keys\.0\.publicKey: is a private key/],
   [[app({ keys: [{ publicKey: PRIVATE.jwk }] })], /at 0\.keys\.0\.publicKey: is a private key/],
