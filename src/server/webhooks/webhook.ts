@@ -161,12 +161,14 @@ export class Webhook implements Subscriber {
       return this.#wake();
     }
     this.#attempt = attempt;
-    void attempt.result.then((result) => {
-      // Otherwise it was aborted, and its result means nothing.
-      if (this.#attempt !== attempt) return;
-      this.#attempt = undefined;
-      this.#answered(result, this.#options.clock.now());
-    });
+    attempt.result
+      .then((result) => {
+        // Otherwise it was aborted, and its result means nothing.
+        if (this.#attempt !== attempt) return;
+        this.#attempt = undefined;
+        this.#answered(result, this.#options.clock.now());
+      })
+      .catch(this.#options.crashed);
   }
 
   /** The view has another version. */
