@@ -63,7 +63,7 @@ export class Webhook implements Subscriber {
   readonly #filter: CompiledFilter;
   readonly #delivery: WebhookDelivery;
   readonly #signer: WebhookSigner;
-  /** Calls `run` at a time. */
+  /** Has `run` called at a time; infinity: never. */
   readonly #wakeBy: (due: number) => void;
   #channel: ViewChannel | undefined;
   #attempt: Attempt | undefined;
@@ -192,8 +192,7 @@ export class Webhook implements Subscriber {
   }
 
   #wake(): void {
-    const due = this.nextDueAt();
-    if (due < Number.POSITIVE_INFINITY) this.#wakeBy(due);
+    this.#wakeBy(this.nextDueAt());
   }
 
   #attach(now: number): void {
