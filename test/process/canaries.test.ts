@@ -4,6 +4,7 @@ import { WebSocket } from "ws";
 import { mintToken } from "../../src/server/auth/mint.ts";
 import { CliHost } from "../support/cli-host.ts";
 import { TestGateway } from "../support/gateway.ts";
+import { ProviderKey } from "../support/identity-provider.ts";
 import { GatewayProcess, runCli } from "../support/process.ts";
 import { sendRaw } from "../support/raw.ts";
 import { TRANSPORTS } from "../support/transports.ts";
@@ -20,8 +21,19 @@ const WEBHOOK_SECRET = `whsec_${Buffer.from(`${MARK} is a secret of a webhook`).
 /** Nobody listens there, so that the log says that it fails. */
 const WEBHOOK_URL = `http://127.0.0.1:9/${MARK}?key=${MARK}`;
 const WEBHOOK = { id: "hook", url: WEBHOOK_URL, secrets: [WEBHOOK_SECRET] };
+/** The address of a provider's keys may have a key of its own. Nothing listens there. */
+const JWKS_URL = `http://127.0.0.1:9/${MARK}-path/jwks?apikey=${MARK}-api-key`;
+const provider = new ProviderKey("EdDSA", "k1");
 const APPS = JSON.stringify([
-  { id: "app", secrets: [SECRET], webhooks: [WEBHOOK] },
+  {
+    id: "app",
+    secrets: [SECRET],
+    keys: [{ publicKey: provider.pem, kid: "k1" }],
+    issuer: `https://${MARK}.example/`,
+    audience: `${MARK}-audience`,
+    webhooks: [WEBHOOK],
+  },
+  { id: "provided", secrets: [OTHER_SECRET], jwksUrl: JWKS_URL },
   { id: "other", secrets: [OTHER_SECRET], allowedOrigins: ["https://app.example.com"], requireExp: true },
 ]);
 
@@ -39,6 +51,9 @@ const BAD_TOKENS: readonly (() => Promise<string>)[] = [
   async () => PRIVATE,
   async () => `${PRIVATE}.${PRIVATE}.${PRIVATE}`,
   async () => `${(await app()).slice(0, -3)}.${PRIVATE}`,
+  async () => provider.token({ payload: { iss: "app", sub: PRIVATE } }),
+  async () => provider.token({ header: { alg: "EdDSA", kid: PRIVATE }, payload: { sub: PRIVATE } }),
+  async () => provider.token({ payload: { iss: `https://${MARK}.example/`, aud: PRIVATE, sub: "alice" } }),
 ];
 
 /** Returns the forbidden parts of `text`: the mark, and parts of these tokens. */
@@ -120,6 +135,7 @@ describe.each(TRANSPORTS)("canaries over %s", (TRANSPORT) => {
     }
     for (const token of tokens.slice(0, BAD_TOKENS.length)) {
       await tell([JSON.stringify({ type: "connect", token })]);
+      await tell([JSON.stringify({ type: "connect", token })], "/v1/provided/realtime");
       const good = JSON.stringify({ type: "connect", token: await alice() });
       await tell([good, JSON.stringify({ type: "refresh", id: 1, token })]);
       await tell([good, `{"type":"refresh","token":"${token}"`]);

@@ -112,7 +112,7 @@ it("the wire is that of this version of the protocol", () => {
     bodies: "161fa85b8d92427c",
     requests: "d9f18e0134c4f463",
     webhooks: "3d61a7fdca34eba0",
-    closeCodes: "d4f0cb06a4a25331",
+    closeCodes: "0167a7031d0db4a4",
     errorCodes: "5419d9ea7092b364",
   });
 });

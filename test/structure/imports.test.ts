@@ -54,7 +54,7 @@ const LAYERS: Record<string, readonly string[]> = {
   cli: ["client", "server/auth", "protocol"],
 };
 /** The files that put the layers together may import any. */
-const ROOTS = /^(?:main|server\/(?:server|serve|development|node-support|version))\.ts$/;
+const ROOTS = /^(?:main|server\/(?:server|serve|development|node-apps|node-support|reloads|version))\.ts$/;
 const PURE = ["protocol/wire", "protocol", "core/collections", "core/sessions", "core/views"];
 const PLAIN = /^protocol\/(?:wire|codes|rules)\.ts$/;
 /** Of the cluster, all but these, which are the edge. */

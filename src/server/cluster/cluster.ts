@@ -86,6 +86,7 @@ export class Cluster implements Replication {
   readonly #options: ClusterOptions;
   readonly #layout: Shards;
   readonly #shards = new Map<number, Shard>();
+  #node: GatewayNode | undefined;
   #wasReady = false;
   #degradedMs = 0;
   #degradedSince: number | undefined;
@@ -167,7 +168,21 @@ export class Cluster implements Replication {
   }
 
   start(node: GatewayNode): void {
+    this.#node = node;
     for (const shard of this.#layout.used) this.#shards.set(shard, this.#open(node, shard));
+  }
+
+  /** Prepares for more apps: to be called before the node serves them. */
+  addApps(apps: readonly ShardedApp[]): void {
+    const now = this.#options.clock.now();
+    for (const app of apps) this.#layout.add(app);
+    const shards = new Set(apps.flatMap(({ id }) => this.#layout.of(id)));
+    for (const shard of shards) {
+      const known = this.#shards.get(shard);
+      if (known !== undefined) known.replicator.appsAdded(now);
+      else if (this.#node !== undefined) this.#shards.set(shard, this.#open(this.#node, shard));
+    }
+    if (shards.size > 0) this.#updateStatus();
   }
 
   /** Writes what is pending, leaves this node's sessions to the other nodes, and closes. */

@@ -280,6 +280,12 @@ export class Replicator implements ReaderTarget {
     this.#wakeBy(now);
   }
 
+  /** This node serves more apps, whose sessions may be in the log already. */
+  appsAdded(now: number): void {
+    this.#reader.appsAdded(now);
+    this.#wakeBy(now);
+  }
+
   appended(command: CommandOf<"append">, reply: AppendReply, now: number): void {
     if (this.#writer.appended(command, reply, now)) return;
     // A log that has forgotten the writer is a new one, or an older copy. It may happen to have as many

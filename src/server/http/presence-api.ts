@@ -1,4 +1,5 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
+import type { App } from "../auth/app.ts";
 import type { AppPresence } from "../gateway/app-presence.ts";
 import { EventStream, parsePosition } from "../gateway/event-stream.ts";
 import type { GatewayNode } from "../gateway/gateway-node.ts";
@@ -66,12 +67,13 @@ function withFilter(
   isCount: boolean,
   answer: (filter: Answered, presence: AppPresence) => HttpResponse | Promise<HttpResponse>,
 ): AppHandler {
-  const readers = new Map(
-    [...node.presences()].map((presence) => [presence, new FilterReader(presence.app, isCount)]),
-  );
+  // By what the app is now: a reload makes it another one.
+  const readers = new WeakMap<App, FilterReader>();
   return (request) => {
     const { http, presence, now } = request;
-    const reader = readers.get(presence)!;
+    const { app } = presence;
+    const reader = readers.get(app) ?? new FilterReader(app, isCount);
+    readers.set(app, reader);
     return readBody(node, request, (body) => {
       const misplaced = misplacedFilter(http.query);
       if (misplaced !== undefined) return misplaced;
@@ -96,7 +98,7 @@ async function count({ filter }: Answered, { table }: AppPresence): Promise<Http
   return jsonResponse(200, { data: { users } });
 }
 
-function stream(node: GatewayNode, { http, presence, principal }: AppRequest): HttpResponse {
+function stream(node: GatewayNode, { http, presence, credentials }: AppRequest): HttpResponse {
   const parsed = filterOfQuery(presence.app, http.query);
   if (!parsed.ok) return parsed.response;
   const since = parsePosition(http.headers["last-event-id"]);
@@ -108,7 +110,7 @@ function stream(node: GatewayNode, { http, presence, principal }: AppRequest): H
   }
   return streamResponse(
     "text/event-stream; charset=utf-8",
-    (sink) => new EventStream(node, presence, principal, parsed.filter, since, sink, admission),
+    (sink) => new EventStream(node, presence, credentials, parsed.filter, since, sink, admission),
   );
 }
 

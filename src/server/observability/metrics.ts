@@ -34,6 +34,22 @@ const COUNTERS = {
     name: "slow_readers_disconnected",
     help: "Number of connections ended since start because the client did not read.",
   },
+  appReloads: {
+    name: "app_reloads",
+    help: "Number of times since start that the apps were read anew.",
+  },
+  appReloadFailures: {
+    name: "app_reload_failures",
+    help: "Number of times since start that the apps could not be read anew, and stayed as they were.",
+  },
+  jwksFetches: {
+    name: "jwks_fetches",
+    help: "Number of times since start that the keys of an identity provider (JWKS) were fetched.",
+  },
+  jwksFailures: {
+    name: "jwks_failures",
+    help: "Number of times since start that the keys of an identity provider (JWKS) could not be fetched.",
+  },
 } as const satisfies Readonly<Record<Count, CounterInfo>>;
 
 type Presence = ReturnType<GatewayNode["presences"]> extends Iterable<infer Item> ? Item : never;
@@ -97,7 +113,7 @@ export function createMetrics(
       name: "coalesced_events",
       help: "Number of events since start that share a diff with an earlier event.",
     },
-    () => sum((presence) => presence.coalescedChanges),
+    () => node?.coalescedChanges ?? 0,
   );
   metrics.gauge("connections", "Open WebSockets and event streams.", () => node?.admissions.connections ?? 0);
   metrics.gauge("sockets", "Open WebSockets.", () => sum((presence) => presence.sockets));
