@@ -22,6 +22,11 @@ export const CLOSE = {
   draining: { code: 1012, reason: "this node is going down, connect again", retry: "backoff" },
   overload: { code: 1013, reason: "no room for this connection now, connect again later", retry: "backoff" },
   slowReader: { code: 1013, reason: "too slow a reader, connect again", retry: "backoff" },
+  tokenUnverifiable: {
+    code: 1013,
+    reason: "the token cannot be verified now, connect again later",
+    retry: "backoff",
+  },
   badMessages: { code: 4400, reason: "not JSON, or too many bad messages", retry: "never" },
   unauthenticated: { code: 4401, reason: "no valid token", retry: "new-token" },
   connectTimeout: { code: 4408, reason: "no connect message in time", retry: "backoff" },

@@ -1,6 +1,7 @@
 import { CliError } from "../cli/cli-error.ts";
 import { createDemoApp, welcome, writeDevCredentials } from "./development.ts";
 import { createLog } from "./observability/log.ts";
+import { Reloads } from "./reloads.ts";
 import { startGateway } from "./server.ts";
 import { readSettings } from "./settings/settings.ts";
 import { SettingsError } from "./settings/settings-error.ts";
@@ -30,7 +31,9 @@ async function run(): Promise<never> {
   const demo = settings.apps === undefined ? createDemoApp(process.cwd()) : undefined;
   const starting = startGateway(settings, settings.apps ?? [demo!.app], log.logger);
   let removeCredentials = () => {};
+  const reloads = new Reloads(settings, log.logger);
   const end = async () => {
+    reloads.stop();
     await (await starting).stop();
     removeCredentials();
     await log.end();
@@ -42,6 +45,7 @@ async function run(): Promise<never> {
   // Before anything is awaited, so that a signal during the start is not lost.
   process.on("SIGTERM", stop);
   process.on("SIGINT", stop);
+  process.on("SIGHUP", () => reloads.request());
   const gateway = await starting;
   // Every handler catches its errors. If one does not, the process goes on, and only one request is lost.
   process.on("uncaughtException", gateway.crashed);
@@ -54,6 +58,7 @@ async function run(): Promise<never> {
     removeCredentials = writeDevCredentials(gateway.port, credentials);
     process.stdout.write(`${await welcome(credentials, { isKept, isCheckout: IS_CHECKOUT })}\n`);
   }
+  reloads.start(gateway);
   const failure = await gateway.failed;
   await end();
   throw failure;

@@ -1,10 +1,14 @@
 import type { Logger } from "pino";
 import { makeId } from "../core/ids.ts";
-import { App, type AppConfig } from "./auth/app.ts";
+import type { AppConfig } from "./auth/app.ts";
+import { fetchJwks } from "./auth/fetch-jwks.ts";
+import type { FetchText, JwksEvents } from "./auth/jwks-source.ts";
+import { JwksSources } from "./auth/jwks-sources.ts";
 import { type Clock, createAwakeClock } from "./clock.ts";
 import type { Cluster } from "./cluster/cluster.ts";
 import { GatewayNode } from "./gateway/gateway-node.ts";
 import { type TcpRefusal, TcpSlots, type TcpSlotsOptions } from "./gateway/tcp-slots.ts";
+import type { Telemetry } from "./gateway/telemetry.ts";
 import { answerUpgrade } from "./gateway/upgrade.ts";
 import { AnonymousRequests } from "./http/anonymous-requests.ts";
 import { BodyBudget } from "./http/body-budget.ts";
@@ -13,6 +17,7 @@ import { readDashboard } from "./http/dashboard.ts";
 import { nodeRoutes } from "./http/node-routes.ts";
 import { presenceRoutes } from "./http/presence-api.ts";
 import { createRouter } from "./http/router.ts";
+import { NodeApps } from "./node-apps.ts";
 import { nodeWarning } from "./node-support.ts";
 import { createCrashLog, createRefusalLog } from "./observability/log.ts";
 import { createMetrics, type Metrics } from "./observability/metrics.ts";
@@ -25,6 +30,8 @@ import { loadUws } from "./transport/uws/load-uws.ts";
 import { listenUws } from "./transport/uws/uws.ts";
 import { listenWs } from "./transport/ws/ws.ts";
 import { VERSION } from "./version.ts";
+import { sendWebhook } from "./webhooks/send-webhook.ts";
+import { Webhooks } from "./webhooks/webhooks.ts";
 
 /** The built dashboard. The path is valid for this file in `src` and in `dist`. */
 const DASHBOARD = new URL("../../dist/dashboard/", import.meta.url);
@@ -46,8 +53,17 @@ const TCP_REFUSAL_DETAILS = {
 
 export interface Gateway {
   readonly node: GatewayNode;
+  readonly webhooks: Webhooks;
   readonly transport: Transport["name"];
   readonly port: number;
+  /**
+   * Serves these apps from now on, all or nothing.
+   *
+   * @throws SettingsError if an app differs in what cannot change while it runs.
+   */
+  reload(apps: readonly AppConfig[]): void;
+  /** The apps could not be read anew. They stay as they are. */
+  reloadFailed(reason: string): void;
   /** Counts and logs an exception that no handler has caught: a defect. */
   crashed(error: unknown): void;
   /** Resolves if this node must not run, because another node has its id. */
@@ -62,6 +78,8 @@ export interface Gateway {
 /**
  * Assembles a gateway and starts it. This is the only place that knows every part.
  *
+ * `fetchText` fetches the keys of identity providers.
+ *
  * @throws SettingsError if the chosen transport does not load; also what listening on the port throws.
  */
 export async function startGateway(
@@ -69,6 +87,7 @@ export async function startGateway(
   apps: readonly AppConfig[],
   log: Logger,
   clock: Clock = createAwakeClock(),
+  fetchText: FetchText = fetchJwks,
 ): Promise<Gateway> {
   const logRefusal = createRefusalLog(log, () => performance.now());
   const metrics = createMetrics(
@@ -78,8 +97,21 @@ export async function startGateway(
   const { telemetry } = metrics;
   const nodeId = settings.nodeId ?? makeId();
   const { cluster, failed } = await createCluster(settings, apps, { nodeId, log, clock, metrics });
+  const jwksSources = new JwksSources({
+    fetchText,
+    now: () => clock.now(),
+    wallNow: () => clock.wallNow(),
+    events: jwksEvents(telemetry, log),
+  });
+  const nodeApps = new NodeApps({
+    jwksSources,
+    log,
+    telemetry,
+    // What runs for an app beside its presence starts and stops here.
+    onAppsChanged: () => {},
+  });
   const node = new GatewayNode({
-    apps: apps.map((app) => new App(app)),
+    apps: nodeApps.start(apps),
     limits: settings.limits,
     clock,
     telemetry,
@@ -90,6 +122,19 @@ export async function startGateway(
     replication: cluster,
   });
   metrics.observe(node);
+  /** Without Redis, clients of the process before are still coming back until then. */
+  let deliversFrom = Number.POSITIVE_INFINITY;
+  const webhooks = new Webhooks({
+    clock,
+    makeId,
+    random: Math.random,
+    send: sendWebhook,
+    log,
+    crashed: telemetry.crashed,
+    termOf: (appId) =>
+      cluster === undefined ? (clock.now() >= deliversFrom ? 1 : undefined) : cluster.termAsLeader(appId),
+  });
+  metrics.observeWebhooks(webhooks);
   const health = monitorProcess();
   const memory = monitorMemory(telemetry.crashed, (use) => {
     if (node.loadShedder.sample(use)) {
@@ -111,7 +156,7 @@ export async function startGateway(
   });
   const handle = createRouter(
     [
-      ...presenceRoutes(node, anonymous, describeNode),
+      ...presenceRoutes(node, anonymous, describeNode, (appId) => webhooks.statuses(appId)),
       ...nodeRoutes({
         node,
         anonymous,
@@ -157,6 +202,8 @@ export async function startGateway(
   }
   isReady = true;
   cluster?.start(node);
+  deliversFrom = clock.now() + settings.limits.resumeWindowMs;
+  for (const app of apps) webhooks.apply(node.presence(app.id)!, app.webhooks ?? []);
   const { name, port } = transport;
   log.info({ node: node.nodeId, host: settings.host, port, transport: name, version: VERSION }, "started");
   const nodeProblem = nodeWarning(process.versions.node);
@@ -170,8 +217,14 @@ export async function startGateway(
   });
   return {
     node,
+    webhooks,
     transport: name,
     port,
+    reload: (wanted) => nodeApps.reload(wanted, node, cluster),
+    reloadFailed(reason) {
+      telemetry.appReloadFailures++;
+      log.error({ reason }, "cannot read the apps anew: they stay as they are");
+    },
     crashed: telemetry.crashed,
     failed,
     stop() {
@@ -185,6 +238,8 @@ export async function startGateway(
         // In development mode somebody waits at the keyboard, and nobody else serves the clients.
         await node.drain(isDevelopment && cluster === undefined ? 0 : settings.limits.drainMs);
         await Promise.race([transport.close(), stoppedNow]);
+        // Before another node begins to deliver.
+        webhooks.stop();
         node.stop();
         health.stop();
         memory.stop();
@@ -192,6 +247,23 @@ export async function startGateway(
         log.info("stopped");
       })();
       return stopped;
+    },
+  };
+}
+
+/** The path and query of the URL may be secret. */
+function jwksEvents(telemetry: Telemetry, log: Logger): JwksEvents {
+  return {
+    fetched(url, keys) {
+      telemetry.jwksFetches++;
+      const { host } = new URL(url);
+      if (keys > 0) log.info({ host, keys }, "fetched the keys of an identity provider");
+      else log.warn({ host }, "an identity provider has no key that tokens may be signed with");
+    },
+    failed(url, reason) {
+      telemetry.jwksFailures++;
+      const { host } = new URL(url);
+      log.warn({ host, reason }, "cannot fetch the keys of an identity provider: the last ones stay");
     },
   };
 }

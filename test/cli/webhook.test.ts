@@ -2,7 +2,7 @@ import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { createServer } from "node:net";
 import { afterEach, expect, test, vi } from "vitest";
-import { makeWebhookSecret } from "../../src/cli/webhook/webhook-secret.ts";
+import { makeWebhookSecret } from "../../src/server/auth/webhook-secret.ts";
 import { presentIn, WebhookSender } from "../support/webhook-sender.ts";
 import { ProgramRun } from "./program-run.ts";
 

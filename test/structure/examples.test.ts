@@ -42,6 +42,7 @@ const EXAMPLES: readonly Example[] = [
   { document: "README.md", begins: "export APPS=", test: HERE },
   { document: "README.md", begins: "npm ci && npm test", why: STARTS_ANEW },
   { document: "docs/architecture.md", begins: "  browsers, programs", why: "a drawing" },
+  { document: "docs/authentication.md", begins: "{", test: "test/server/auth/recipes.test.ts" },
   { document: "docs/from-talkjs.md", begins: "", test: "test/process/from-talkjs.test.ts" },
   { document: "docs/operations.md", begins: "export APPS=", test: HERE },
   { document: "docs/operations.md", begins: "ACL SETUSER", test: "test/server/cluster/faults.test.ts" },

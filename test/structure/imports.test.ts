@@ -34,7 +34,8 @@ const LAYERS: Record<string, readonly string[]> = {
   ],
   "server/transport": ["server/internals", "server/gateway", "server/http", "protocol", "core/collections"],
   "server/cluster": ["server/gateway", "server/clock", "core/sessions", "protocol", "core/collections"],
-  "server/observability": ["server/internals", "server/cluster", "server/gateway"],
+  "server/webhooks": ["server/gateway", "server/auth", "server/clock", "core/views", "protocol"],
+  "server/observability": ["server/internals", "server/cluster", "server/webhooks", "server/gateway"],
   "server/internals": [],
   "server/development-secret": [],
   "server/settings": ["server/internals", "server/gateway", "server/auth", "protocol"],
@@ -46,7 +47,7 @@ const LAYERS: Record<string, readonly string[]> = {
   cli: ["client", "server/auth", "protocol"],
 };
 /** The files that put the layers together may import any. */
-const ROOTS = /^(?:main|server\/(?:server|serve|development|node-support|version))\.ts$/;
+const ROOTS = /^(?:main|server\/(?:server|serve|development|node-apps|node-support|reloads|version))\.ts$/;
 const PURE = ["protocol/wire", "protocol", "core/collections", "core/sessions", "core/views"];
 const PLAIN = /^protocol\/(?:wire|codes|rules)\.ts$/;
 /** Of the cluster, all but these, which are the edge. */

@@ -3,6 +3,7 @@ import { Agent, request as httpRequest, type IncomingMessage } from "node:http";
 import { text as readText } from "node:stream/consumers";
 import { pino } from "pino";
 import type { AppConfig } from "../../src/server/auth/app.ts";
+import type { FetchText } from "../../src/server/auth/jwks-source.ts";
 import { mintToken, type TokenClaims } from "../../src/server/auth/mint.ts";
 import type { Clock } from "../../src/server/clock.ts";
 import { type Gateway, startGateway } from "../../src/server/server.ts";
@@ -31,6 +32,8 @@ export interface TestGatewayOptions {
   readonly apps?: readonly AppConfig[];
   readonly app?: Partial<AppConfig>;
   readonly clock?: Clock;
+  /** Instead of fetching the keys of identity providers over the network. */
+  readonly fetchText?: FetchText;
 }
 
 /** A gateway in this process, on a free port, with helpers for tests over the network. */
@@ -52,7 +55,8 @@ export class TestGateway {
     const log: string[] = [];
     const logger = pino({ level: "debug" }, { write: (line: string) => void log.push(line) });
     const settings = readSettings({ ...env, APPS: JSON.stringify(apps) });
-    return new TestGateway(await startGateway(settings, settings.apps!, logger, options.clock), log);
+    const { clock, fetchText } = options;
+    return new TestGateway(await startGateway(settings, settings.apps!, logger, clock, fetchText), log);
   }
 
   get url(): string {

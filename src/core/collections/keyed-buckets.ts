@@ -40,10 +40,10 @@ export class KeyedBuckets {
     return true;
   }
 
-  /** Returns one token that the key has taken. */
-  giveBack(key: string): void {
+  /** Returns tokens that the key has taken. */
+  giveBack(key: string, tokens = 1): void {
     const bucket = this.#buckets.get(key);
-    if (bucket !== undefined) bucket.tokens = Math.min(this.#burst, bucket.tokens + 1);
+    if (bucket !== undefined) bucket.tokens = Math.min(this.#burst, bucket.tokens + tokens);
   }
 
   /** Milliseconds until the key has a token; 0 if it has one. */

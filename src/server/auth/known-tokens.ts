@@ -1,22 +1,30 @@
 import { hash } from "node:crypto";
 import { BoundedMap } from "../../core/collections/bounded-map.ts";
 import type { Principal } from "./principal.ts";
+import type { Signer } from "./signer.ts";
 
 export const MAX_KNOWN_TOKENS = 1_000;
 
+/** What a token or a bare secret proves. */
+export interface Credentials {
+  readonly principal: Principal;
+  readonly signer: Signer;
+}
+
 /**
- * Verified tokens of one app, by the SHA-256 of their text, for back ends that send the same token with each
- * request. A known token may have expired since: the caller checks that.
+ * Verified tokens, by the SHA-256 of their text, for clients that send the same token again. A known token
+ * may have expired since: the caller checks that. The tokens must be forgotten with the keys that verified
+ * them.
  */
 export class KnownTokens {
-  readonly #principals = new BoundedMap<string, Principal>(MAX_KNOWN_TOKENS);
+  readonly #credentials = new BoundedMap<string, Credentials>(MAX_KNOWN_TOKENS);
 
-  get(token: string): Principal | undefined {
-    return this.#principals.get(digest(token));
+  get(token: string): Credentials | undefined {
+    return this.#credentials.get(digest(token));
   }
 
-  add(token: string, principal: Principal): void {
-    this.#principals.set(digest(token), principal);
+  add(token: string, credentials: Credentials): void {
+    this.#credentials.set(digest(token), credentials);
   }
 }
 

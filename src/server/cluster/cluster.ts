@@ -11,6 +11,7 @@ import { createReplicationSink } from "./replication-sink.ts";
 import { Replicator, type ReplicatorEvents } from "./replicator.ts";
 import { type AppLookup, ShardPresence } from "./shard-presence.ts";
 import { type ShardedApp, Shards } from "./shards.ts";
+import { writerNames } from "./writer-name.ts";
 
 export interface ClusterOptions {
   readonly redisUrls: readonly string[];
@@ -85,6 +86,7 @@ export class Cluster implements Replication {
   readonly #options: ClusterOptions;
   readonly #layout: Shards;
   readonly #shards = new Map<number, Shard>();
+  #node: GatewayNode | undefined;
   #wasReady = false;
   #degradedMs = 0;
   #degradedSince: number | undefined;
@@ -95,11 +97,13 @@ export class Cluster implements Replication {
   readonly #memory: RedisMemoryCheck;
   #left: (() => void) | undefined;
   readonly #nodeNumber: number;
+  readonly #makeWriterName: () => string;
 
   constructor(options: ClusterOptions) {
     this.#options = options;
     this.#layout = new Shards(options.shards, options.apps);
     const { log, maxLogBytes = DEFAULT_LOG_BYTES } = options;
+    this.#makeWriterName = writerNames(options.clock.wallNow(), options.makeId);
     this.#nodeNumber = createHash("sha256").update(options.nodeId).digest().readUInt32BE() % NODE_NUMBERS;
     this.#memory = new RedisMemoryCheck(maxLogBytes, (details, message) => log.warn(details, message));
   }
@@ -117,6 +121,11 @@ export class Cluster implements Replication {
   tableIdOf(appId: string): string | undefined {
     const logIds = this.#layout.of(appId).map((shard) => this.#shards.get(shard)?.replicator.logId);
     return logIds.includes(undefined) ? undefined : hash(logIds.join(" "));
+  }
+
+  termAsLeader(appId: string): number | undefined {
+    const [first] = this.#layout.of(appId);
+    return this.isReady ? this.#shards.get(first!)?.replicator.leadership.term : undefined;
   }
 
   /** Whether Redis is out of memory for at least one shard. */
@@ -159,7 +168,21 @@ export class Cluster implements Replication {
   }
 
   start(node: GatewayNode): void {
+    this.#node = node;
     for (const shard of this.#layout.used) this.#shards.set(shard, this.#open(node, shard));
+  }
+
+  /** Prepares for more apps: to be called before the node serves them. */
+  addApps(apps: readonly ShardedApp[]): void {
+    const now = this.#options.clock.now();
+    for (const app of apps) this.#layout.add(app);
+    const shards = new Set(apps.flatMap(({ id }) => this.#layout.of(id)));
+    for (const shard of shards) {
+      const known = this.#shards.get(shard);
+      if (known !== undefined) known.replicator.appsAdded(now);
+      else if (this.#node !== undefined) this.#shards.set(shard, this.#open(this.#node, shard));
+    }
+    if (shards.size > 0) this.#updateStatus();
   }
 
   /** Writes what is pending, leaves this node's sessions to the other nodes, and closes. */
@@ -197,7 +220,6 @@ export class Cluster implements Replication {
       retentionMs,
       maxProfiles,
       clock,
-      makeId,
       maxLogLength = DEFAULT_LOG_LENGTH,
       maxLogBytes,
     } = this.#options;
@@ -213,7 +235,7 @@ export class Cluster implements Replication {
       leaseMs,
       windowMs,
       retentionMs,
-      makeId,
+      makeId: this.#makeWriterName,
       presence,
       wakeBy: (due) => link?.wakeBy(due),
       events: this.#events(shard),

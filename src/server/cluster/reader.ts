@@ -15,6 +15,8 @@ export const RESYNC_REASONS = [
   "not_read_back",
   /** The connection to Redis was lost while the rows were read. */
   "interrupted",
+  /** This node serves more apps, whose sessions it has left out until now. */
+  "apps_added",
   /** A defect has shown while something was taken in, so it is unknown how much of it was. */
   "defect",
 ] as const;
@@ -133,6 +135,14 @@ export class Reader {
     this.#reason = reason;
     this.#reachability.lost(now);
     this.#state = { at: "checking", from: Math.max(now, this.#loadedAt + RETRY_MS), isAsked: false };
+  }
+
+  /** This node serves more apps, so it reads all rows, now or once it can. */
+  appsAdded(now: number): void {
+    this.restart(now, "apps_added");
+    if (this.#position === undefined) return;
+    this.#position = undefined;
+    this.#reason = "apps_added";
   }
 
   /**

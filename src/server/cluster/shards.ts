@@ -10,14 +10,20 @@ export interface ShardedApp {
  * over several. All sessions of a user are in one of them. The settings alone decide, so all nodes agree.
  */
 export class Shards {
-  readonly #byApp: ReadonlyMap<string, readonly number[]>;
+  readonly #count: number;
+  readonly #byApp = new Map<string, readonly number[]>();
 
   constructor(count: number, apps: Iterable<ShardedApp>) {
-    this.#byApp = new Map(
-      Array.from(apps, ({ id, shards = 1 }) => {
-        const first = hash(id);
-        return [id, Array.from({ length: shards }, (_, i) => (first + i) % count)];
-      }),
+    this.#count = count;
+    for (const app of apps) this.add(app);
+  }
+
+  /** One more app. There is no way back: what was written about an app that has gone is still on its way. */
+  add({ id, shards = 1 }: ShardedApp): void {
+    const first = hash(id);
+    this.#byApp.set(
+      id,
+      Array.from({ length: shards }, (_, i) => (first + i) % this.#count),
     );
   }
 

@@ -1,6 +1,7 @@
 import ipaddr from "ipaddr.js";
 import { KeyedBuckets } from "../../core/collections/keyed-buckets.ts";
 import { TokenBucket } from "../../core/collections/token-bucket.ts";
+import type { CheckBudget } from "../auth/token.ts";
 
 export interface AdmissionLimits {
   readonly maxConnections: number;
@@ -28,6 +29,15 @@ export class Admitted {
   /** Whether one more message of `bytes` bytes may be read before the connection has shown a valid token. */
   admitMessage(bytes: number, now: number): boolean {
     return this.#key === undefined || this.#admissions.admitMessage(this.#key, bytes, now);
+  }
+
+  /** Limits the signatures that are checked for the address of the connection. */
+  checkBudget(now: number): CheckBudget {
+    const key = this.#key ?? "";
+    return {
+      takeChecks: (count) => this.#admissions.takeChecks(key, count, now),
+      returnChecks: (count) => this.#admissions.returnChecks(key, count),
+    };
   }
 
   /** Gives the place back. Calling it twice has no effect. */
@@ -95,6 +105,13 @@ const MIN_BYTES_BEFORE_CONNECT = 128;
 const MAX_ADDRESSES_BEFORE_CONNECT = 16_384;
 
 /**
+ * Signatures of public keys that an address may have checked without a valid token. A check takes several
+ * times as long as the other work for a new socket: a few tenths of a millisecond.
+ */
+export const CHECKS_PER_SECOND = 50;
+export const BURST_CHECKS = 200;
+
+/**
  * Counts connections, in total and by address, and limits both and the rate of new ones. Each admitted
  * connection must be released once.
  */
@@ -107,6 +124,7 @@ export class Admissions {
     BURST_BEFORE_CONNECT_BYTES,
     MAX_ADDRESSES_BEFORE_CONNECT,
   );
+  readonly #checks = new KeyedBuckets(CHECKS_PER_SECOND, BURST_CHECKS, MAX_ADDRESSES_BEFORE_CONNECT);
   #connections = 0;
 
   constructor(limits: AdmissionLimits, now: number) {
@@ -143,6 +161,15 @@ export class Admissions {
   /** Charges a message to the bytes that an address may send before `connect`; false if these are used up. */
   admitMessage(key: string, bytes: number, now: number): boolean {
     return this.#bytesBeforeConnect.take(key, now, Math.max(bytes, MIN_BYTES_BEFORE_CONNECT));
+  }
+
+  /** Charges checks of signatures to an address; false if it has had too many that failed. */
+  takeChecks(key: string, count: number, now: number): boolean {
+    return this.#checks.take(key, now, Math.min(count, BURST_CHECKS));
+  }
+
+  returnChecks(key: string, count: number): void {
+    this.#checks.giveBack(key, Math.min(count, BURST_CHECKS));
   }
 
   /** Called by an admitted connection, once. */

@@ -4,6 +4,7 @@ import type { App } from "../auth/app.ts";
 import type { Clock } from "../clock.ts";
 import { FlushBatch } from "./flush-batch.ts";
 import { type GatewayConfig, USER_FILTER_FACTOR } from "./gateway-config.ts";
+import { isHttpSession } from "./http-session-id.ts";
 import { LiveViews } from "./live-views.ts";
 import type { LoadShedder } from "./load-shedder.ts";
 import { RememberedUsers } from "./remembered-users.ts";
@@ -42,7 +43,6 @@ export interface AppPresenceOptions {
  * in order.
  */
 export class AppPresence {
-  readonly app: App;
   /** For reading sessions. Only `transact` changes them. */
   readonly table: ReadonlyTable;
   readonly liveViews: LiveViews;
@@ -50,6 +50,8 @@ export class AppPresence {
   /** The limits of each user. */
   readonly budgets: UserBudgets;
   sockets = 0;
+  #app: App;
+  #isRetired = false;
   readonly #options: AppPresenceOptions;
   readonly #time = new TransactionTime();
   readonly #deadlines: SessionDeadlines;
@@ -59,7 +61,7 @@ export class AppPresence {
 
   constructor(app: App, options: AppPresenceOptions) {
     const { limits, telemetry, clock, wakeBy } = options;
-    this.app = app;
+    this.#app = app;
     this.#options = options;
     this.#flushBatch = options.flushBatch ?? new FlushBatch();
     const table = new Table(app.indexedCustom, crypto.getRandomValues(new Int32Array(2)));
@@ -69,7 +71,7 @@ export class AppPresence {
     this.#deadlines = new SessionDeadlines(limits, wakeBy, (error) => telemetry.crashed(error));
     this.#sessions = new SessionLife({
       appId: app.id,
-      keepsLastSeen: app.keepsLastSeen,
+      keepsLastSeen: () => this.#app.keepsLastSeen,
       rememberedUsers: options.rememberedUsers ?? new RememberedUsers(limits.maxRememberedUsers),
       table,
       limits,
@@ -86,6 +88,46 @@ export class AppPresence {
       2 * limits.httpRequestsPerSecond,
       clock.now(),
     );
+  }
+
+  get app(): App {
+    return this.#app;
+  }
+
+  /** Whether the node serves this app no longer. Its sockets are being closed, and its sessions end. */
+  get isRetired(): boolean {
+    return this.#isRetired;
+  }
+
+  /** Whether nothing is left of a retired app. */
+  get isGone(): boolean {
+    return this.#isRetired && this.sockets === 0 && this.#deadlines.debugCounts().ending === 0;
+  }
+
+  /** The app has other secrets, keys or rights. What is fixed while it runs must be the same. */
+  reconfigure(app: App): void {
+    this.#app = app;
+  }
+
+  /**
+   * The app is served no longer. The sessions of this node that no socket holds end, a limited number in each
+   * turn. Those of sockets end with the sockets, which the node closes.
+   */
+  retire(now: number): void {
+    this.#isRetired = true;
+    this.transact(now, (sessions) => {
+      for (const session of this.table.all()) {
+        const isOwn = session.ownership?.owner === undefined;
+        if (isOwn && (session.connection === undefined || isHttpSession(session.sessionId))) {
+          sessions.endLater(session);
+        }
+      }
+    });
+  }
+
+  /** Leaves nothing of a retired app in what apps share. */
+  forget(now: number): void {
+    this.transact(now, ({ profiles }) => profiles.forgetAll());
   }
 
   /** Views with a subscriber. */

@@ -2,8 +2,10 @@ import { decodeMessage, encodeMessage, readMessageId, type SingleMessage } from 
 import { CLOSE, type CloseReason, type ErrorCode } from "../../protocol/codes.ts";
 import type { ClientMessage, Message } from "../../protocol/messages.ts";
 import type { Issue } from "../../protocol/wire.ts";
+import type { Credentials } from "../auth/known-tokens.ts";
 import { mayAskAbout, type Principal } from "../auth/principal.ts";
-import { CLOCK_LEEWAY_S, verifyToken } from "../auth/token.ts";
+import type { Signer } from "../auth/signer.ts";
+import { CLOCK_LEEWAY_S, type RefusedToken, verifyToken } from "../auth/token.ts";
 import { actingUser } from "./acting-user.ts";
 import type { Admitted } from "./admission.ts";
 import type { AppPresence } from "./app-presence.ts";
@@ -15,6 +17,7 @@ import {
   NEWCOMER_PER_SECOND,
 } from "./gateway-config.ts";
 import type { GatewayNode, ManagedConnection } from "./gateway-node.ts";
+import { HeldMessages, KEY_WAIT_MS } from "./held-messages.ts";
 import { KEEPS_NO_LAST_SEEN, lastSeenOf } from "./last-seen.ts";
 import type { Newcomer } from "./newcomers.ts";
 import { RateLimiter } from "./rate-limiter.ts";
@@ -28,7 +31,17 @@ import { TokenExpiry } from "./token-expiry.ts";
 import type { UserBudget } from "./user-budget.ts";
 
 /** Close reasons that, before `connect`, only follow a whole message: no unfinished message is held then. */
-const FOLLOWS_MESSAGE: ReadonlySet<CloseReason> = new Set(["unauthenticated", "badMessages", "overload"]);
+const FOLLOWS_MESSAGE: ReadonlySet<CloseReason> = new Set([
+  "unauthenticated",
+  "tokenUnverifiable",
+  "badMessages",
+  "overload",
+]);
+
+/** A token is verified once more after the keys were fetched for it, or when that takes too long. */
+type Attempt = "first" | "fetched" | "late";
+
+const REVOKED: RefusedToken = { ok: false, reason: "the app does not accept this token any more" };
 
 type State = "new" | "connected" | "closing" | "closed";
 
@@ -41,7 +54,7 @@ export class Connection implements SocketListener, ManagedConnection, Reply {
   readonly #node: GatewayNode;
   readonly #presence: AppPresence;
   readonly #socket: Socket;
-  readonly #admitted: Pick<Admitted, "release" | "admitMessage">;
+  readonly #admitted: Pick<Admitted, "release" | "admitMessage" | "checkBudget">;
   /** Counts the socket until it has connected, on a transport where that is limited. */
   readonly #newcomer: Newcomer | undefined;
   readonly #rateLimiter: RateLimiter;
@@ -52,6 +65,10 @@ export class Connection implements SocketListener, ManagedConnection, Reply {
   /** Whether a message arrived before `connect` succeeded. */
   #hasSentMessage = false;
   #principal: Principal | undefined;
+  /** What the token was signed with; undefined before `connect`. */
+  #signer: Signer | undefined;
+  /** What waits for the keys that a token needs; undefined: nothing. */
+  #held: HeldMessages | undefined;
   #token: TokenExpiry | undefined;
   /**
    * The budget of the user, shared by all of their sockets, or of this socket if it has an app token.
@@ -61,13 +78,15 @@ export class Connection implements SocketListener, ManagedConnection, Reply {
   /** When the gateway sent a ping to the silent client; undefined if no ping is unanswered. */
   #pingedAt: number | undefined;
   #closeAt = Number.POSITIVE_INFINITY;
+  /** Whether the app, or what the token was signed with, is not accepted any more. */
+  #isRevoked = false;
 
   /** `admitted` is released once the socket has gone. */
   constructor(
     node: GatewayNode,
     presence: AppPresence,
     socket: Socket,
-    admitted: Pick<Admitted, "release" | "admitMessage">,
+    admitted: Pick<Admitted, "release" | "admitMessage" | "checkBudget">,
     newcomer?: Newcomer | undefined,
   ) {
     const now = node.clock.now();
@@ -91,7 +110,9 @@ export class Connection implements SocketListener, ManagedConnection, Reply {
   onText(text: string, byteLength: number): void {
     if (this.#isOver) return;
     try {
-      this.#receive(text, byteLength);
+      // The app may have been removed between the handshake and the first message.
+      if (this.#isRevoked || this.#presence.isRetired) this.#refuseToken(undefined, REVOKED);
+      else this.#receive(text, byteLength);
     } catch (error) {
       this.#crash(error);
     }
@@ -122,7 +143,7 @@ export class Connection implements SocketListener, ManagedConnection, Reply {
     const wasOver = this.#isOver;
     this.#state = "closed";
     // A page that goes away for good sends a normal close. After any other end the client may come back.
-    if (!wasOver) this.#detach(code === 1000 || code === 1005);
+    if (!wasOver) this.#detach(code === 1000 || code === 1005 || this.#presence.isRetired);
     this.#presence.sockets--;
     this.#admitted.release();
     this.#newcomer?.ended(this.#node.clock.now());
@@ -145,8 +166,10 @@ export class Connection implements SocketListener, ManagedConnection, Reply {
 
   onDue(now: number): void {
     if (this.#state === "closing") this.#drop();
+    else if (this.#isRevoked) this.#refuseToken(undefined, REVOKED);
     else if (now >= this.#closeAt) this.#close("draining");
-    else if (this.#state !== "connected" && now >= this.#connectBy) {
+    else if (this.#held !== undefined && now >= this.#held.until) this.#resume("late");
+    else if (this.#state !== "connected" && this.#held === undefined && now >= this.#connectBy) {
       this.#close("connectTimeout", "connect_timeout");
     } else this.#checkHeartbeat(now);
   }
@@ -161,6 +184,15 @@ export class Connection implements SocketListener, ManagedConnection, Reply {
     this.#node.expire(this, token.nextCheckAt(wallNow));
   }
 
+  onAppsChanged(): void {
+    const { app, isRetired } = this.#presence;
+    if (this.#isOver || !(isRetired || (this.#signer !== undefined && !app.trusts(this.#signer)))) return;
+    this.#isRevoked = true;
+    // The node closes a limited number in each turn.
+    this.#closeAt = this.#node.clock.now();
+    this.#schedule();
+  }
+
   onStall(): void {
     this.#close("slowReader");
     this.#drop();
@@ -171,7 +203,7 @@ export class Connection implements SocketListener, ManagedConnection, Reply {
     if (this.#closeAt === Number.POSITIVE_INFINITY) {
       this.send({ type: "draining", reconnectInMs: delayMs });
     }
-    this.#closeAt = this.#node.clock.now() + delayMs;
+    if (!this.#isRevoked) this.#closeAt = this.#node.clock.now() + delayMs;
     this.#schedule();
   }
 
@@ -220,6 +252,11 @@ export class Connection implements SocketListener, ManagedConnection, Reply {
     if (budget !== undefined && !budget.admit(byteLength, now)) {
       return this.#refuseOverRate(text, byteLength, now, budget.retryAfterMs(byteLength));
     }
+    if (this.#held === undefined) this.#dispatch(text, byteLength, now);
+    else this.#hold(this.#held, text, byteLength);
+  }
+
+  #dispatch(text: string, byteLength: number, now: number): void {
     const decoded = decodeMessage(text);
     if (decoded.kind === "not-json") return this.#close("badMessages", "not_json");
     if (decoded.kind === "bad") {
@@ -256,7 +293,7 @@ export class Connection implements SocketListener, ManagedConnection, Reply {
         this.#ensureSubscriptions().query(message, principal);
         return this.#node.telemetry.observeQuery(this.#node.clock.now() - now);
       case "refresh":
-        return this.#refresh(message, principal, now);
+        return this.#refresh(message, principal, byteLength, now);
       case "ping":
         return this.send({ type: "pong", id: message.id });
     }
@@ -303,11 +340,12 @@ export class Connection implements SocketListener, ManagedConnection, Reply {
 
   // Tokens
 
-  #connect(message: Message<"connect">, byteLength: number, now: number): void {
+  #connect(message: Message<"connect">, byteLength: number, now: number, attempt: Attempt = "first"): void {
     const { id } = message;
     if (this.#state !== "new") return this.badMessage(id, "this socket is connected already");
-    const principal = this.#verify(message);
-    if (principal === undefined) return;
+    const credentials = this.#verify(message, byteLength, now, attempt);
+    if (credentials === undefined) return;
+    const { principal } = credentials;
     const budget = this.#acquireBudget(id, principal, byteLength, now);
     if (budget === undefined) return;
     const { heartbeatIntervalMs: heartbeatMs, resumeWindowMs, messagesPerSecond } = this.#node.limits;
@@ -321,7 +359,7 @@ export class Connection implements SocketListener, ManagedConnection, Reply {
     this.#rateLimiter.setRate(
       principal.kind === "app" ? messagesPerSecond * APP_TOKEN_FACTOR : messagesPerSecond,
     );
-    this.#setPrincipal(principal);
+    this.#setCredentials(credentials);
     const { nodeId } = this.#node;
     const tableId = this.#node.tableIdOf(this.#presence.app.id);
     const userId = userOf(principal);
@@ -351,34 +389,87 @@ export class Connection implements SocketListener, ManagedConnection, Reply {
     return undefined;
   }
 
-  #refresh(message: Message<"refresh">, before: Principal, now: number): void {
-    const principal = this.#verify(message);
-    if (principal === undefined) return;
+  #refresh(
+    message: Message<"refresh">,
+    before: Principal,
+    byteLength: number,
+    now: number,
+    attempt: Attempt = "first",
+  ): void {
+    const credentials = this.#verify(message, byteLength, now, attempt);
+    if (credentials === undefined) return;
+    const { principal } = credentials;
     if (userOf(principal) !== userOf(before)) {
-      return this.#refuseToken(message.id, "the token is for another user");
+      return this.#refuseToken(message.id, { ok: false, reason: "the token is for another user" });
     }
-    this.#setPrincipal(principal);
+    this.#setCredentials(credentials);
     this.#subscriptions?.recheck(principal, now);
     this.ok(message.id);
   }
 
-  /** The principal of the message's token; undefined if the token is not valid, and the socket was closed. */
-  #verify({ id, token }: Message<"connect" | "refresh">): Principal | undefined {
-    const verified = verifyToken(this.#presence.app, token, this.#node.clock.wallNow());
-    if (verified.ok) return verified.principal;
-    this.#refuseToken(id, verified.reason, verified.retryAfterMs);
+  /**
+   * What the message's token proves; undefined if the token is not valid, and the socket was closed, or if
+   * the keys for it are being fetched, and the message waits.
+   */
+  #verify(
+    message: Message<"connect"> | Message<"refresh">,
+    byteLength: number,
+    now: number,
+    attempt: Attempt,
+  ): Credentials | undefined {
+    const { app } = this.#presence;
+    // Tokens that are signed with a secret have no need of it.
+    const budget = app.publicKeys === undefined ? undefined : this.#admitted.checkBudget(now);
+    const options = budget && { budget, hasAwaited: attempt === "fetched" };
+    const verified = verifyToken(app, message.token, this.#node.clock.wallNow(), options);
+    if (verified.ok) return verified;
+    const { awaits } = verified;
+    if (attempt === "first" && awaits?.request()) {
+      const stop = awaits.onceFetched(() => this.#resume("fetched"));
+      this.#held = new HeldMessages(message, byteLength, now + KEY_WAIT_MS, stop);
+      this.#schedule();
+    } else this.#refuseToken(message.id, verified);
     return undefined;
   }
 
-  #refuseToken(id: number | undefined, reason: string, retryAfterMs?: number): void {
+  #hold(held: HeldMessages, text: string, byteLength: number): void {
+    if (held.add(text, byteLength, this.#node.limits.maxBufferedBytes)) return;
+    this.error(held.message.id, "LIMIT_REACHED", "too many bytes while the token cannot be verified");
+    this.#close("tokenUnverifiable");
+  }
+
+  /** Verifies the token again, and does what was sent since. */
+  #resume(attempt: Exclude<Attempt, "first">): void {
+    const held = this.#held;
+    if (held === undefined || this.#isOver || this.#isRevoked) return;
+    this.#held = undefined;
+    held.stop();
+    try {
+      const now = this.#node.clock.now();
+      const { message, byteLength, texts } = held;
+      if (message.type === "connect") this.#connect(message, byteLength, now, attempt);
+      else this.#refresh(message, this.#principal!, byteLength, now, attempt);
+      for (const { text, byteLength } of texts) {
+        if (this.#isOver) return;
+        if (this.#held === undefined) this.#dispatch(text, byteLength, now);
+        else this.#hold(this.#held, text, byteLength);
+      }
+      if (!this.#isOver) this.#schedule();
+    } catch (error) {
+      this.#crash(error);
+    }
+  }
+
+  #refuseToken(id: number | undefined, { reason, retryAfterMs, isTemporary }: RefusedToken): void {
     this.#refuse("unauthenticated", reason);
     this.send({ type: "error", id, code: "UNAUTHENTICATED", message: reason, retryAfterMs });
-    this.#close("unauthenticated");
+    this.#close(isTemporary ? "tokenUnverifiable" : "unauthenticated");
   }
 
   /** Sets the principal and follows the expiry of its token. */
-  #setPrincipal(principal: Principal): void {
+  #setCredentials({ principal, signer }: Credentials): void {
     this.#principal = principal;
+    this.#signer = signer;
     const wallNow = this.#node.clock.wallNow();
     this.#token =
       principal.exp === undefined ? undefined : new TokenExpiry(principal.exp, wallNow, CLOCK_LEEWAY_S);
@@ -413,8 +504,11 @@ export class Connection implements SocketListener, ManagedConnection, Reply {
       this.#pingedAt === undefined
         ? this.#rateLimiter.lastHeard + heartbeatIntervalMs
         : this.#pingedAt + heartbeatIntervalMs / 2;
-    const connectBy = this.#state === "connected" ? Number.POSITIVE_INFINITY : this.#connectBy;
-    this.#node.schedule(this, Math.min(silentUntil, connectBy, this.#closeAt));
+    // A client that has sent `connect` is not late.
+    const hasConnected = this.#state === "connected" || this.#held !== undefined;
+    const connectBy = hasConnected ? Number.POSITIVE_INFINITY : this.#connectBy;
+    const heldUntil = this.#held?.until ?? Number.POSITIVE_INFINITY;
+    this.#node.schedule(this, Math.min(silentUntil, connectBy, heldUntil, this.#closeAt));
   }
 
   /** Ends the connection with a close frame. A client that does not answer it is dropped later. */
@@ -423,7 +517,7 @@ export class Connection implements SocketListener, ManagedConnection, Reply {
     if (refusal !== undefined) this.#refuse(refusal);
     this.#state = "closing";
     if (FOLLOWS_MESSAGE.has(reason)) this.#newcomer?.release();
-    this.#detach(false);
+    this.#detach(this.#presence.isRetired);
     this.#node.schedule(this, this.#node.clock.now() + CLOSE_TIMEOUT_MS);
     this.#socket.close(CLOSE[reason].code, CLOSE[reason].reason);
   }
@@ -437,6 +531,8 @@ export class Connection implements SocketListener, ManagedConnection, Reply {
   /** Releases sessions and subscriptions. `clean`: the client meant to end its sessions. */
   #detach(clean: boolean): void {
     const now = this.#node.clock.now();
+    this.#held?.stop();
+    this.#held = undefined;
     this.sendQueue.close();
     this.#subscriptions?.endAll(now);
     this.#sessions.release(clean, now);

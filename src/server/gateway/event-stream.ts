@@ -1,5 +1,6 @@
 import type { CompiledFilter } from "../../core/views/compiled-filter.ts";
-import type { Principal } from "../auth/principal.ts";
+import type { Credentials } from "../auth/known-tokens.ts";
+import type { Signer } from "../auth/signer.ts";
 import { CLOCK_LEEWAY_S } from "../auth/token.ts";
 import type { Admitted } from "./admission.ts";
 import type { AppPresence } from "./app-presence.ts";
@@ -49,6 +50,7 @@ export class EventStream implements ManagedConnection, BodyListener {
   readonly #presence: AppPresence;
   readonly #sink: BodySink;
   readonly #admitted: Pick<Admitted, "release">;
+  readonly #signer: Signer;
   readonly #subscription: Subscription;
   readonly #token: TokenExpiry | undefined;
   #commentAt: number;
@@ -58,7 +60,7 @@ export class EventStream implements ManagedConnection, BodyListener {
   constructor(
     node: GatewayNode,
     presence: AppPresence,
-    principal: Principal,
+    { principal, signer }: Credentials,
     filter: CompiledFilter,
     since: StreamPosition | undefined,
     sink: BodySink,
@@ -68,6 +70,7 @@ export class EventStream implements ManagedConnection, BodyListener {
     this.#presence = presence;
     this.#sink = sink;
     this.#admitted = admitted;
+    this.#signer = signer;
     this.sendQueue = new SendQueue(sink, node.limits.maxBufferedBytes, this, node.pageTurns);
     this.#subscription = this.#attach(filter);
     node.add(this);
@@ -127,6 +130,14 @@ export class EventStream implements ManagedConnection, BodyListener {
     }
   }
 
+  onAppsChanged(): void {
+    const { app, isRetired } = this.#presence;
+    if (this.#closed || (!isRetired && app.trusts(this.#signer))) return;
+    this.#node.telemetry.refused("unauthenticated", "the app does not accept this any more");
+    this.#endAt = this.#node.clock.now();
+    this.#node.schedule(this, this.#endAt);
+  }
+
   onStall(): void {
     this.#sink.terminate();
     this.onClose();
@@ -134,7 +145,7 @@ export class EventStream implements ManagedConnection, BodyListener {
 
   drain(delayMs: number): void {
     if (this.#endAt === Number.POSITIVE_INFINITY) this.sendQueue.offer(new Frame(`retry: ${delayMs}\n\n`));
-    this.#endAt = this.#node.clock.now() + delayMs;
+    this.#endAt = Math.min(this.#endAt, this.#node.clock.now() + delayMs);
     this.#node.schedule(this, this.#endAt);
   }
 

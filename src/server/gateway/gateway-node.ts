@@ -40,8 +40,25 @@ export interface ManagedConnection {
   onExpiryDue(wallNow: number): void;
   /** The reader has taken none of its waiting bytes for `STALL_MS`. */
   onStall(): void;
+  /** Apps have changed or gone: the connection ends if what let it in is not accepted any more. */
+  onAppsChanged(): void;
   /** The node shuts down: the client is told so, and the connection ends after `delayMs`. */
   drain(delayMs: number): void;
+}
+
+/** The apps that a reload adds, changes and removes. */
+export interface AppChanges {
+  readonly added: readonly App[];
+  readonly changed: readonly App[];
+  /** Their ids. */
+  readonly removed: readonly string[];
+}
+
+/** The same, once it is done. */
+export interface ChangedApps {
+  readonly added: readonly AppPresence[];
+  readonly changed: readonly AppPresence[];
+  readonly removed: readonly AppPresence[];
 }
 
 interface Stall {
@@ -74,13 +91,18 @@ export class GatewayNode {
    */
   readonly #timers = new Deadlines<ManagedConnection>();
   readonly #expiries = new Deadlines<ManagedConnection>();
-  readonly #presences: ReadonlyMap<string, AppPresence>;
+  readonly #presences: Map<string, AppPresence>;
+  /** Apps that are served no longer, until nothing is left of them. */
+  readonly #retired = new Set<AppPresence>();
+  readonly #createPresence: (app: App) => AppPresence;
   readonly #connections = new Set<ManagedConnection>();
   readonly #backlogged = new Map<ManagedConnection, Stall>();
   readonly #ticker: Ticker;
   readonly #random: () => number;
   readonly #replication: Replication | undefined;
   readonly #ownTableId: string;
+  /** Those of apps that have gone. */
+  #coalescedBefore = 0;
   #stallCheckAt = 0;
   #draining = false;
   readonly #onEmpty: (() => void)[] = [];
@@ -103,14 +125,9 @@ export class GatewayNode {
     const rememberedUsers = new RememberedUsers(limits.maxRememberedUsers);
     const of = { limits, telemetry, makeId, clock, wakeBy };
     const shared = { ...of, flushTurn, flushBatch, loadShedder, rememberedUsers };
-    this.#presences = new Map(
-      apps.map((app) => {
-        return [
-          app.id,
-          new AppPresence(app, { ...shared, replicationSink: options.replication?.sinkOf(app.id) }),
-        ];
-      }),
-    );
+    this.#createPresence = (app) =>
+      new AppPresence(app, { ...shared, replicationSink: options.replication?.sinkOf(app.id) });
+    this.#presences = new Map(apps.map((app) => [app.id, this.#createPresence(app)]));
     this.admissions = new Admissions(
       {
         maxConnections: limits.maxConnections,
@@ -154,6 +171,46 @@ export class GatewayNode {
     return this.#presences.values();
   }
 
+  /**
+   * Serves other apps from now on. The connections of a removed app, and those that were let in by what is
+   * not accepted any more, are closed, a limited number in each turn. Nothing else changes.
+   */
+  changeApps({ added, changed, removed }: AppChanges): ChangedApps {
+    const now = this.clock.now();
+    const presences = added.map((app) => this.#createPresence(app));
+    for (const presence of presences) this.#presences.set(presence.app.id, presence);
+    const reconfigured = changed.map((app) => {
+      const presence = this.#presences.get(app.id)!;
+      presence.reconfigure(app);
+      return presence;
+    });
+    const retired = removed.map((appId) => {
+      const presence = this.#presences.get(appId)!;
+      this.#presences.delete(appId);
+      this.#retired.add(presence);
+      this.#guard(() => presence.retire(now));
+      return presence;
+    });
+    if (changed.length + removed.length > 0) {
+      for (const connection of this.#connections) this.#guard(() => connection.onAppsChanged());
+    }
+    this.#ticker.wakeBy(now);
+    return { added: presences, changed: reconfigured, removed: retired };
+  }
+
+  /** Number of changes that were merged into a diff with an earlier change of the same user. */
+  get coalescedChanges(): number {
+    let total = this.#coalescedBefore;
+    for (const presence of this.#presences.values()) total += presence.coalescedChanges;
+    for (const presence of this.#retired) total += presence.coalescedChanges;
+    return total;
+  }
+
+  /** Whether requests that were let in for this app may still be done. */
+  serves(presence: AppPresence): boolean {
+    return this.#presences.get(presence.app.id) === presence;
+  }
+
   /** The number of connections and sessions, which take most of the memory. */
   get present(): number {
     let present = this.admissions.connections;
@@ -172,6 +229,7 @@ export class GatewayNode {
       connections: this.admissions.connections,
       addresses: this.admissions.addresses,
       newcomers: this.newcomers.present,
+      retiredApps: this.#retired.size,
     };
   }
 
@@ -284,6 +342,7 @@ export class GatewayNode {
     for (const presence of this.#presences.values()) {
       if (presence.nextDueAt() <= now) this.#guard(() => presence.run(now));
     }
+    this.#runRetired(now);
     this.#timers.forEachDue(now, MAX_DUE_PER_TURN, (connection) => this.#guard(() => connection.onDue(now)));
     const wallNow = this.clock.wallNow();
     this.#expiries.forEachDue(wallNow, MAX_DUE_PER_TURN, (connection) =>
@@ -292,6 +351,16 @@ export class GatewayNode {
     if (now >= this.#stallCheckAt) {
       this.#stallCheckAt = now + STALL_CHECK_MS;
       this.#checkStalls(now);
+    }
+  }
+
+  #runRetired(now: number): void {
+    for (const presence of this.#retired) {
+      if (presence.nextDueAt() <= now) this.#guard(() => presence.run(now));
+      if (!presence.isGone) continue;
+      this.#retired.delete(presence);
+      this.#coalescedBefore += presence.coalescedChanges;
+      this.#guard(() => presence.forget(now));
     }
   }
 
@@ -309,6 +378,7 @@ export class GatewayNode {
     const expiryIn = expiry - this.clock.wallNow();
     let next = Math.min(this.#timers.nextDueAt() ?? Number.POSITIVE_INFINITY, this.clock.now() + expiryIn);
     for (const presence of this.#presences.values()) next = Math.min(next, presence.nextDueAt());
+    for (const presence of this.#retired) next = Math.min(next, presence.nextDueAt());
     return next;
   }
 

@@ -60,6 +60,11 @@ export class Profiles {
     this.#write(userId, BLANK, { always: true });
   }
 
+  /** The app is served no longer. */
+  forgetAll(): void {
+    this.#context.rememberedUsers.deleteOf(this);
+  }
+
   /** The first session of a user was opened. */
   onOnline(userId: string): void {
     const { appId, rememberedUsers, deadlines } = this.#context;
@@ -186,7 +191,7 @@ export class Profiles {
 
   /** Without retention it is never kept, not even for invisible users, who would differ from others by it. */
   get #keepsLastSeen(): boolean {
-    return this.#context.keepsLastSeen && this.#retentionMs > 0;
+    return this.#context.keepsLastSeen() && this.#retentionMs > 0;
   }
 
   get #retentionMs(): number {

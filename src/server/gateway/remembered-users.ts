@@ -35,6 +35,11 @@ export class RememberedUsers {
   delete(appId: string, userId: string): void {
     this.#users.delete(keyOf(appId, userId));
   }
+
+  /** Removes all users of one app, without telling it. */
+  deleteOf(profiles: Forgetter): void {
+    for (const [key, [owner]] of this.#users) if (owner === profiles) this.#users.delete(key);
+  }
 }
 
 /** Ids have no control characters. */

@@ -12,7 +12,7 @@ export interface SessionContext {
   readonly table: Table;
   readonly appId: string;
   /** Whether the app keeps when users were last seen. */
-  readonly keepsLastSeen: boolean;
+  readonly keepsLastSeen: () => boolean;
   readonly limits: Pick<GatewayConfig, "resumeWindowMs" | "maxSessionsPerUser" | "userRetentionDays">;
   /** Of the node. */
   readonly rememberedUsers: RememberedUsers;

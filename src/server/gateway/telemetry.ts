@@ -56,6 +56,10 @@ export interface Telemetry {
   deliveries: number;
   lagged: number;
   slowReadersDisconnected: number;
+  appReloads: number;
+  appReloadFailures: number;
+  jwksFetches: number;
+  jwksFailures: number;
   /** Counts a refusal. `detail` may be logged, so it must not repeat what a client sent. */
   refused(refusal: Refusal, detail?: string): void;
   /** A handler threw: a defect, which ended one request or socket and nothing else. */
@@ -69,5 +73,15 @@ export function createCounters(): Omit<
   Telemetry,
   "refused" | "crashed" | "observeDiffDelay" | "observeQuery"
 > {
-  return { messages: { ...NO_MESSAGES }, diffs: 0, deliveries: 0, lagged: 0, slowReadersDisconnected: 0 };
+  return {
+    messages: { ...NO_MESSAGES },
+    diffs: 0,
+    deliveries: 0,
+    lagged: 0,
+    slowReadersDisconnected: 0,
+    appReloads: 0,
+    appReloadFailures: 0,
+    jwksFetches: 0,
+    jwksFailures: 0,
+  };
 }

@@ -1,6 +1,7 @@
 import { Id } from "../../protocol/ids.ts";
 import { idProblem } from "../../protocol/rules.ts";
-import type { Principal } from "../auth/principal.ts";
+import type { Credentials } from "../auth/known-tokens.ts";
+import type { RefusedToken } from "../auth/token.ts";
 import type { AppPresence } from "../gateway/app-presence.ts";
 import type { GatewayNode } from "../gateway/gateway-node.ts";
 import type { AnonymousRequests } from "./anonymous-requests.ts";
@@ -14,7 +15,7 @@ export interface AppRequest {
   readonly http: HttpRequest;
   readonly params: Params;
   readonly presence: AppPresence;
-  readonly principal: Principal;
+  readonly credentials: Credentials;
   readonly now: number;
 }
 export type AppHandler = (request: AppRequest) => HttpResponse | BodyWanted;
@@ -33,9 +34,12 @@ export function withApp(node: GatewayNode, anonymous: AnonymousRequests, handler
     if (!node.isReady) return errorResponse(503, { node: ["is starting"] }, { "retry-after": "1" });
     const authorized = authorize(presence.app, request.headers.authorization, node.clock.wallNow());
     if (!authorized.ok) {
-      const { reason } = authorized;
+      const { reason, isTemporary, awaits } = authorized;
+      // A later request may find the keys.
+      awaits?.request();
       return anonymous.respond(request.address(), () => {
         node.telemetry.refused("unauthenticated", reason);
+        if (isTemporary) return errorResponse(503, { authorization: [reason] }, retryAfter(authorized));
         return errorResponse(401, { authorization: [reason] }, { "www-authenticate": "Bearer" });
       });
     }
@@ -50,8 +54,12 @@ export function withApp(node: GatewayNode, anonymous: AnonymousRequests, handler
         { "retry-after": String(retryAfter) },
       );
     }
-    return handler({ http: request, params, presence, principal: authorized.principal, now });
+    return handler({ http: request, params, presence, credentials: authorized, now });
   };
+}
+
+function retryAfter({ retryAfterMs = 1_000 }: RefusedToken): Record<string, string> {
+  return { "retry-after": String(Math.ceil(retryAfterMs / 1_000)) };
 }
 
 const IDENTITY = /^\s*(?:identity)?\s*$/i;
@@ -67,7 +75,9 @@ export function readBody(
   const coding = http.headers["content-encoding"];
   if (coding !== undefined && !IDENTITY.test(coding)) return CODED_BODY;
   if (!node.loadShedder.isShort || http.contentLength <= SMALL_BODY_BYTES) {
-    return new BodyWanted(presence.app.id, handle, maxBytes);
+    // A reload may have removed the app while the body was read.
+    const handleIfServed = (body: Buffer) => (node.serves(presence) ? handle(body) : unknownApp());
+    return new BodyWanted(presence.app.id, handleIfServed, maxBytes);
   }
   node.telemetry.refused("memory");
   return errorResponse(503, { body: ["this node is short of memory"] }, { "retry-after": "5" });

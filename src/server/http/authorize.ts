@@ -1,11 +1,7 @@
 import type { App } from "../auth/app.ts";
-import { hasExpired, type Verified, verifyToken } from "../auth/token.ts";
+import { BACK_END } from "../auth/principal.ts";
+import { hasExpired, type Verified, verifyAppToken } from "../auth/token.ts";
 
-const SECRET: Verified = { ok: true, principal: { kind: "app", exp: undefined } };
-const USER_TOKEN: Verified = {
-  ok: false,
-  reason: "a user token is for WebSockets only: use an app token or secret",
-};
 const WRONG_SECRET: Verified = {
   ok: false,
   reason:
@@ -19,15 +15,14 @@ export function authorize(app: App, authorization: string | undefined, wallNow: 
   if (credentials === undefined) {
     return { ok: false, reason: "send Authorization: Bearer <app secret or app token>" };
   }
-  if (app.isSecret(credentials)) return SECRET;
+  const secret = app.findSecret(credentials);
+  if (secret !== undefined) return { ok: true, principal: BACK_END, signer: secret };
   // Without a dot it was meant as a secret. A remark about tokens would mislead.
   if (!credentials.includes(".")) return WRONG_SECRET;
   const known = app.knownTokens.get(credentials);
-  if (known !== undefined && !hasExpired(known.exp, wallNow)) return { ok: true, principal: known };
-  const verified = verifyToken(app, credentials, wallNow);
-  if (!verified.ok) return verified;
-  if (verified.principal.kind === "user") return USER_TOKEN;
-  app.knownTokens.add(credentials, verified.principal);
+  if (known !== undefined && !hasExpired(known.principal.exp, wallNow)) return { ok: true, ...known };
+  const verified = verifyAppToken(app, credentials, wallNow);
+  if (verified.ok) app.knownTokens.add(credentials, verified);
   return verified;
 }
 

@@ -1,4 +1,5 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
+import type { App } from "../auth/app.ts";
 import type { AppPresence } from "../gateway/app-presence.ts";
 import { EventStream, parsePosition } from "../gateway/event-stream.ts";
 import type { GatewayNode } from "../gateway/gateway-node.ts";
@@ -10,14 +11,18 @@ import { errorResponse, type HttpResponse, jsonResponse, streamResponse, textRes
 import { FilterReader, filterOfQuery, misplacedFilter, type Parsed } from "./filter-reader.ts";
 import { questionRoutes } from "./question-api.ts";
 import { createRouter, type Route } from "./router.ts";
-import type { NodeDescription } from "./schemas.ts";
+import type { NodeDescription, WebhookStats } from "./schemas.ts";
 import { userRoutes } from "./user-api.ts";
 
-/** The routes under `/v1/{appId}`. `describeNode` makes the body of `/v1/{appId}/node`. */
+/**
+ * The routes under `/v1/{appId}`. `describeNode` makes the body of `/v1/{appId}/node`. `webhooksOf`: the
+ * webhooks of an app, as this node knows them.
+ */
 export function presenceRoutes(
   node: GatewayNode,
   anonymous: AnonymousRequests,
   describeNode: () => NodeDescription,
+  webhooksOf: (appId: string) => readonly WebhookStats[] = () => [],
 ): Route[] {
   const forApp = (handler: AppHandler) => withApp(node, anonymous, handler);
   const routes: Route[] = [
@@ -25,7 +30,11 @@ export function presenceRoutes(
     { method: "POST", path: "/v1/:appId/presences/count", handler: forApp(withFilter(node, true, count)) },
     ...questionRoutes(node, forApp),
     ...userRoutes(node, forApp),
-    { method: "GET", path: "/v1/:appId/stats", handler: forApp(({ presence }) => stats(presence)) },
+    {
+      method: "GET",
+      path: "/v1/:appId/stats",
+      handler: forApp(({ presence }) => stats(presence, webhooksOf)),
+    },
     { method: "GET", path: "/v1/:appId/node", handler: forApp(() => jsonResponse(200, describeNode())) },
   ];
   return [
@@ -58,12 +67,13 @@ function withFilter(
   isCount: boolean,
   answer: (filter: Answered, presence: AppPresence) => HttpResponse | Promise<HttpResponse>,
 ): AppHandler {
-  const readers = new Map(
-    [...node.presences()].map((presence) => [presence, new FilterReader(presence.app, isCount)]),
-  );
+  // By what the app is now: a reload makes it another one.
+  const readers = new WeakMap<App, FilterReader>();
   return (request) => {
     const { http, presence, now } = request;
-    const reader = readers.get(presence)!;
+    const { app } = presence;
+    const reader = readers.get(app) ?? new FilterReader(app, isCount);
+    readers.set(app, reader);
     return readBody(node, request, (body) => {
       const misplaced = misplacedFilter(http.query);
       if (misplaced !== undefined) return misplaced;
@@ -88,7 +98,7 @@ async function count({ filter }: Answered, { table }: AppPresence): Promise<Http
   return jsonResponse(200, { data: { users } });
 }
 
-function stream(node: GatewayNode, { http, presence, principal }: AppRequest): HttpResponse {
+function stream(node: GatewayNode, { http, presence, credentials }: AppRequest): HttpResponse {
   const parsed = filterOfQuery(presence.app, http.query);
   if (!parsed.ok) return parsed.response;
   const since = parsePosition(http.headers["last-event-id"]);
@@ -100,11 +110,18 @@ function stream(node: GatewayNode, { http, presence, principal }: AppRequest): H
   }
   return streamResponse(
     "text/event-stream; charset=utf-8",
-    (sink) => new EventStream(node, presence, principal, parsed.filter, since, sink, admission),
+    (sink) => new EventStream(node, presence, credentials, parsed.filter, since, sink, admission),
   );
 }
 
-function stats(presence: AppPresence): HttpResponse {
+function stats(presence: AppPresence, webhooksOf: (appId: string) => readonly WebhookStats[]): HttpResponse {
   const { sockets, subscriptions, views } = presence;
-  return jsonResponse(200, { ...presence.table.counts(), sockets, subscriptions, views });
+  const webhooks = webhooksOf(presence.app.id);
+  return jsonResponse(200, {
+    ...presence.table.counts(),
+    sockets,
+    subscriptions,
+    views,
+    ...(webhooks.length > 0 && { webhooks }),
+  });
 }

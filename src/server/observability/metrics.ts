@@ -1,9 +1,11 @@
 import type { Cluster } from "../cluster/cluster.ts";
 import type { GatewayNode } from "../gateway/gateway-node.ts";
 import { createCounters, REFUSALS, type Refusal, type Telemetry } from "../gateway/telemetry.ts";
+import type { Webhooks } from "../webhooks/webhooks.ts";
 import { addClusterMetrics } from "./cluster-metrics.ts";
 import { type CounterInfo, MetricSet } from "./metric-set.ts";
 import { TimeHistogram } from "./time-histogram.ts";
+import { addWebhookMetrics } from "./webhook-metrics.ts";
 
 export interface Metrics {
   readonly telemetry: Telemetry;
@@ -11,6 +13,8 @@ export interface Metrics {
   observe(node: GatewayNode): void;
   /** Shows the state of a cluster too. */
   observeCluster(cluster: Cluster): void;
+  /** Shows the webhooks of all apps too. */
+  observeWebhooks(webhooks: Pick<Webhooks, "appIds" | "statuses">): void;
   /** Milliseconds from a change on this node until it came back from the log. */
   observeLag(ms: number): void;
   render(): Promise<{ contentType: string; text: string }>;
@@ -29,6 +33,22 @@ const COUNTERS = {
   slowReadersDisconnected: {
     name: "slow_readers_disconnected",
     help: "Number of connections ended since start because the client did not read.",
+  },
+  appReloads: {
+    name: "app_reloads",
+    help: "Number of times since start that the apps were read anew.",
+  },
+  appReloadFailures: {
+    name: "app_reload_failures",
+    help: "Number of times since start that the apps could not be read anew, and stayed as they were.",
+  },
+  jwksFetches: {
+    name: "jwks_fetches",
+    help: "Number of times since start that the keys of an identity provider (JWKS) were fetched.",
+  },
+  jwksFailures: {
+    name: "jwks_failures",
+    help: "Number of times since start that the keys of an identity provider (JWKS) could not be fetched.",
   },
 } as const satisfies Readonly<Record<Count, CounterInfo>>;
 
@@ -93,7 +113,7 @@ export function createMetrics(
       name: "coalesced_events",
       help: "Number of events since start that share a diff with an earlier event.",
     },
-    () => sum((presence) => presence.coalescedChanges),
+    () => node?.coalescedChanges ?? 0,
   );
   metrics.gauge("connections", "Open WebSockets and event streams.", () => node?.admissions.connections ?? 0);
   metrics.gauge("sockets", "Open WebSockets.", () => sum((presence) => presence.sockets));
@@ -122,6 +142,7 @@ export function createMetrics(
       );
       addClusterMetrics(metrics, cluster);
     },
+    observeWebhooks: (webhooks) => addWebhookMetrics(metrics, webhooks),
     observeLag: (ms) => lag?.observe(ms / 1000),
     render: () => {
       // Rendering takes milliseconds: all scrapes meanwhile get the same text.

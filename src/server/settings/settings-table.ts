@@ -37,6 +37,9 @@ function defaultPerIp(source: SettingsSource): number {
   return Math.min(MAX_DEFAULT_PER_IP, Math.max(MIN_DEFAULT_PER_IP, half));
 }
 
+/** The variable that names the file with the apps. */
+export const APPS_FILE = "APPS_FILE";
+
 /** What this node is: its address, its apps, its cluster. */
 export const NODE_SETTINGS = {
   host: text({
@@ -54,11 +57,11 @@ export const NODE_SETTINGS = {
   }),
   apps: json({
     env: "APPS",
-    fileEnv: "APPS_FILE",
+    fileEnv: APPS_FILE,
     shape: 'an array such as [{"id":"my-app","secrets":["…"]}]',
     parse: parseApps,
     help:
-      "JSON array of `{id, secrets[], allowedOrigins?, userGrant?, requireExp?, indexedCustom?, lastSeen?, shards?}`, " +
+      "JSON array of `{id, secrets[], allowedOrigins?, userGrant?, requireExp?, keys?, jwksUrl?, issuer?, audience?, userIdClaim?, indexedCustom?, lastSeen?, webhooks?, shards?}`, " +
       "or a file with it. Neither: development mode, for this machine only",
   }),
   redisUrls: text({

@@ -1,6 +1,6 @@
 import type { AppConfig } from "../auth/app.ts";
+import { isLoopback } from "../auth/is-loopback.ts";
 import type { GatewayConfig } from "../gateway/gateway-config.ts";
-import { isLoopback } from "./is-loopback.ts";
 import { quote } from "./one-line.ts";
 import { OTHER_OPEN_FILES } from "./settings-table.ts";
 
@@ -24,13 +24,14 @@ const SAFE_BUFFERED_BYTES = 65_536;
  */
 export function settingsWarnings({ apps, limits, redisUrls, openFiles }: WarningsInput): string[] {
   return [
-    ...secretWarnings(apps ?? []),
+    ...appsWarnings(apps ?? []),
     ...limitWarnings(limits, openFiles),
     ...(redisUrls === undefined ? [] : redisWarnings(redisUrls, apps !== undefined)),
   ];
 }
 
-function secretWarnings(apps: readonly AppConfig[]): string[] {
+/** Those about apps alone. */
+export function appsWarnings(apps: readonly AppConfig[]): string[] {
   return apps
     .filter(({ secrets }) => secrets.some((secret) => Buffer.byteLength(secret) < SAFE_SECRET_BYTES))
     .map(

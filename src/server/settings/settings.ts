@@ -1,18 +1,27 @@
+import { hash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import type { AppConfig } from "../auth/app.ts";
+import { isLoopback } from "../auth/is-loopback.ts";
 import type { GatewayConfig } from "../gateway/gateway-config.ts";
 import { openFileLimit } from "../internals/open-file-limit.ts";
-import { isLoopback } from "./is-loopback.ts";
 import { quote } from "./one-line.ts";
 import type { TrustProxy } from "./parse-trust-proxy.ts";
 import { type HostInfo, readValues, type SettingsSource, type ValuesOf } from "./setting.ts";
 import { SettingsError } from "./settings-error.ts";
-import { LIMIT_SETTINGS, NODE_SETTINGS, PLATFORM_SETTINGS, tcpCapacity } from "./settings-table.ts";
-import { settingsWarnings } from "./settings-warnings.ts";
+import {
+  APPS_FILE,
+  LIMIT_SETTINGS,
+  NODE_SETTINGS,
+  PLATFORM_SETTINGS,
+  tcpCapacity,
+} from "./settings-table.ts";
+import { appsWarnings, settingsWarnings } from "./settings-warnings.ts";
 import { type Timing, timingProblem, timingWarnings } from "./timing.ts";
 
 /** The settings of one node, checked. `settings-table.ts` says what each of them means. */
 export interface Settings extends Omit<ValuesOf<typeof NODE_SETTINGS>, "host"> {
+  /** The file that has the apps; undefined: they are not in a file. */
+  readonly appsFile: AppsFileState | undefined;
   readonly host: string;
   readonly limits: GatewayConfig;
   /** TCP connections of every kind; less than the process may open, so that it is never out of files. */
@@ -23,11 +32,47 @@ export interface Settings extends Omit<ValuesOf<typeof NODE_SETTINGS>, "host"> {
   readonly warnings: readonly string[];
 }
 
+/** A file with apps, and the digest of the text that was read. */
+export interface AppsFileState {
+  readonly path: string;
+  readonly digest: string;
+}
+
+/** Apps that were read anew. */
+export interface ReadApps {
+  readonly apps: readonly AppConfig[];
+  /** What would hurt in production, to be logged. */
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Reads the apps from the text of their file, as at the start. @throws SettingsError.
+ */
+export function readAppsFile(path: string, fileText: string, redisShards: number): ReadApps {
+  const apps = NODE_SETTINGS.apps.read({
+    text: (name) => (name === APPS_FILE ? path : undefined),
+    host: { openFiles: undefined, readFile: () => fileText },
+  })!;
+  requireShards(apps, redisShards);
+  return { apps, warnings: appsWarnings(apps) };
+}
+
+export function digestOfText(text: string): string {
+  return hash("sha256", text, "base64url");
+}
+
 /**
  * Reads the settings from environment variables, and checks that they fit each other. @throws SettingsError.
  */
 export function readSettings(env: NodeJS.ProcessEnv, host: HostInfo = thisHost()): Settings {
-  const source: SettingsSource = { text: (name) => env[name] || undefined, host };
+  let appsFile: AppsFileState | undefined;
+  const readFile = (path: string): string => {
+    const fileText = host.readFile(path);
+    // No other setting is in a file.
+    appsFile = { path, digest: digestOfText(fileText) };
+    return fileText;
+  };
+  const source: SettingsSource = { text: (name) => env[name] || undefined, host: { ...host, readFile } };
   const node = readValues(NODE_SETTINGS, source);
   const limits: GatewayConfig = readValues(LIMIT_SETTINGS, source);
   const { terminationGraceMs, metricsToken, trustProxy } = readValues(PLATFORM_SETTINGS, source);
@@ -38,6 +83,7 @@ export function readSettings(env: NodeJS.ProcessEnv, host: HostInfo = thisHost()
   if (problem !== undefined) throw new SettingsError(problem);
   return {
     ...node,
+    appsFile,
     host: listenHost(node.host, apps),
     limits,
     maxTcpConnections: tcpCapacity(source),

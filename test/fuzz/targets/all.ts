@@ -1,5 +1,6 @@
 import type { Target } from "../fuzz.ts";
 import { connection } from "./connection.ts";
+import { foreignToken, jwks } from "./foreign-keys.ts";
 import { filter, http } from "./http.ts";
 import { entry, fact, profile } from "./log.ts";
 import { decoder, sdk } from "./protocol.ts";
@@ -13,6 +14,8 @@ export const TARGETS: readonly Target[] = [
   filter,
   http,
   token,
+  foreignToken,
+  jwks,
   connection,
   fact,
   profile,

@@ -32,6 +32,7 @@ class Peer {
     this.connection = new Connection(world.node, world.presence, this, {
       release: () => {},
       admitMessage: () => true,
+      checkBudget: () => ({ takeChecks: () => true, returnChecks: () => {} }),
     });
   }
 

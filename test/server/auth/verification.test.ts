@@ -104,7 +104,7 @@ describe("the time that a wrong secret takes", () => {
       const which = random.below(2);
       const text = texts[which]!;
       const before = process.hrtime.bigint();
-      const isRight = app.isSecret(text);
+      const isRight = app.findSecret(text) !== undefined;
       times[which]!.push(Number(process.hrtime.bigint() - before));
       if (isRight) throw new Error("a wrong secret was taken");
     }

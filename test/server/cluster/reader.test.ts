@@ -71,3 +71,39 @@ it("a reader in doubt goes on reading, and reads all rows once it may", () => {
   reader.statusRead(lookAt(3), 1_000);
   expect(reader.isInDoubt).toBe(false);
 });
+
+describe("a reader whose node serves more apps", () => {
+  const added = (reader: Reader) => reader.appsAdded(2_000);
+
+  it("reads all rows, where it was following", () => {
+    const { reader, seen, step } = reading(0, () => {});
+    reader.statusRead(lookAt(0), 0);
+    added(reader);
+    expect(reader.isFollowing).toBe(false);
+    expect(step(2_000)).toEqual(["readStatus"]);
+    reader.statusRead(lookAt(0, entry(0)), 2_000);
+    expect(seen).toEqual(["loading", "loaded", "loading"]);
+  });
+
+  it("begins again, where it was reading all rows", () => {
+    const { reader, seen, step } = reading(0, () => {});
+    added(reader);
+    expect(step(2_000)).toEqual(["readStatus"]);
+    reader.statusRead(lookAt(0), 2_000);
+    expect(seen).toEqual(["loading", "loading"]);
+  });
+
+  it.each(["unlinked", "asked"])("reads all rows later, where it was %s", (when) => {
+    const { reader, seen, step } = reading(0, () => {});
+    reader.statusRead(lookAt(0), 0);
+    reader.read("0-0", [entry(1)], 0);
+    reader.unlinked(1_000);
+    if (when === "unlinked") added(reader);
+    reader.linked(2_000);
+    expect(step(2_000)).toEqual(["readStatus"]);
+    if (when === "asked") added(reader);
+    // The log still has what was read last, and yet that is not enough.
+    reader.statusRead(lookAt(1, entry(1)), 2_000);
+    expect(seen).toEqual(["loading", "loaded", "1-0", "loading"]);
+  });
+});

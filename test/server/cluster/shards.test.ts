@@ -37,3 +37,10 @@ it("nodes of all versions agree on the shards", () => {
   expect([shards.of("demo"), shards.of("é👩")]).toEqual([[54], [86, 87, 88]]);
   expect(shards.find("é👩", "alice")).toBe(88);
 });
+
+it("an app that comes later is where it would have been from the start", () => {
+  const shards = new Shards(8, [{ id: "a" }]);
+  shards.add({ id: "large", shards: 3 });
+  expect(shards.of("large")).toEqual(new Shards(8, [{ id: "large", shards: 3 }]).of("large"));
+  expect([...shards.used].sort()).toEqual([...new Set([...shards.of("a"), ...shards.of("large")])].sort());
+});

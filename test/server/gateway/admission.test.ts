@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { ConnectRate } from "../../../src/server/gateway/admission.ts";
+import { Admissions, BURST_CHECKS, ConnectRate } from "../../../src/server/gateway/admission.ts";
 
 /** The same rule, worked out from all that was let in since the beginning. */
 class NaiveRate {
@@ -96,5 +96,31 @@ describe("the rate of connects", () => {
     const rate = new ConnectRate(1_000, 0);
     for (let i = 0; i < 100_000; i++) rate.take(`address ${i}`, i);
     expect(rate.addresses).toBeLessThan(1_000);
+  });
+});
+
+describe("the checks of signatures for an address", () => {
+  const limits = { maxConnections: 100, maxConnectionsPerAddress: 100, connectsPerSecond: 1_000 };
+  const admitted = (admissions: Admissions, address: string) => {
+    const admission = admissions.admit(address, 0);
+    if (!admission.ok) throw new Error(admission.refusal);
+    return admission.checkBudget(0);
+  };
+
+  it("are limited for all of its connections together, but for those of valid tokens", () => {
+    const admissions = new Admissions(limits, 0);
+    const [one, same, other] = ["10.0.0.1", "10.0.0.1", "10.0.0.2"].map((each) => admitted(admissions, each));
+    for (let i = 0; i < 10 * BURST_CHECKS; i++) {
+      expect(one!.takeChecks(3)).toBe(true);
+      one!.returnChecks(3);
+    }
+    for (let left = BURST_CHECKS; left > 0; left -= 2)
+      expect((left % 4 ? one : same)!.takeChecks(2)).toBe(true);
+    expect([one!.takeChecks(1), same!.takeChecks(1), other!.takeChecks(1)]).toEqual([false, false, true]);
+  });
+
+  it("of a token that is tried with very many keys are let in once the budget is full", () => {
+    const budget = admitted(new Admissions(limits, 0), "10.0.0.1");
+    expect([budget.takeChecks(10 * BURST_CHECKS), budget.takeChecks(1)]).toEqual([true, false]);
   });
 });

@@ -146,3 +146,32 @@ describe("a batch of transactions", () => {
     expect(presence.nextDueAt()).toBe(time.now + limits.diffIntervalMs);
   });
 });
+
+describe("an app that is removed", () => {
+  it("ends the sessions that no socket holds, and is gone once the sockets are", () => {
+    const { presence, transact, time } = setUp();
+    const [lost] = transact((sessions) => [
+      sessions.open("alice", "widget", {}, connection),
+      sessions.open("bob", "widget", {}, connection),
+    ]);
+    transact((sessions) => sessions.markDisconnected(lost!));
+    presence.sockets = 1;
+    presence.retire(time.now);
+    expect([presence.isRetired, presence.isGone]).toEqual([true, false]);
+    presence.run(time.now);
+    expect([...presence.table.all()].map(({ user }) => user.userId)).toEqual(["bob"]);
+    expect(presence.isGone).toBe(false);
+    presence.sockets = 0;
+    expect(presence.isGone).toBe(true);
+  });
+});
+
+it("an app that is configured anew keeps its sessions, and has other rights", () => {
+  const { presence, transact } = setUp();
+  transact((sessions) => sessions.open("alice", "widget", {}, connection));
+  const next = new App({ id: "app", secrets: ["y"], lastSeen: true });
+  presence.reconfigure(next);
+  expect(presence.app).toBe(next);
+  transact((sessions) => sessions.forceEndAll("alice"));
+  expect(transact(({ profiles }) => profiles.lastSeenAt("alice"))).toBe(1_000);
+});

@@ -22,7 +22,11 @@ class Peer implements Socket {
 
   constructor(world: World) {
     const release = () => void this.releases++;
-    this.connection = new Connection(world.node, world.presence, this, { release, admitMessage: () => true });
+    this.connection = new Connection(world.node, world.presence, this, {
+      release,
+      admitMessage: () => true,
+      checkBudget: () => ({ takeChecks: () => true, returnChecks: () => {} }),
+    });
   }
 
   send(frame: Frame): boolean {

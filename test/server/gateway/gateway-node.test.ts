@@ -1,8 +1,10 @@
 import fc from "fast-check";
-import { expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { makeId } from "../../../src/core/ids.ts";
+import { App } from "../../../src/server/auth/app.ts";
 import { GatewayNode, type ManagedConnection } from "../../../src/server/gateway/gateway-node.ts";
 import { readSettings } from "../../../src/server/settings/settings.ts";
+import { bareNode } from "../../support/bare-node.ts";
 import { testTelemetry } from "../../support/stubs.ts";
 
 const OVER_MS = 1_500;
@@ -42,4 +44,55 @@ it("a node that shuts down gives each client a different delay, where there are 
     },
   );
   expect(delaysOf(10_000, Math.random)).toHaveLength(10_000);
+});
+
+describe("the apps of a node", () => {
+  const app = (id: string) => new App({ id, secrets: ["x"] });
+  const told: string[] = [];
+  const defects: unknown[] = [];
+  const setUpNode = () => {
+    const telemetry = testTelemetry((error) => void defects.push(error));
+    const node = bareNode({ telemetry, apps: ["a", "b"].map((id) => ({ id, secrets: ["x"] })) });
+    const connection = { onAppsChanged: () => void told.push("told") } as unknown as ManagedConnection;
+    node.add({
+      onAppsChanged: () => {
+        throw new Error("a defect");
+      },
+    } as unknown as ManagedConnection);
+    node.add(connection);
+    return node;
+  };
+
+  it("change, and each connection is told, whatever happens to the others", () => {
+    const node = setUpNode();
+    const [a, b] = [node.presence("a")!, node.presence("b")!];
+    const next = app("b");
+    const changed = node.changeApps({ added: [app("c")], changed: [next], removed: ["a"] });
+    expect([changed.added, changed.changed, changed.removed].map(([each]) => each?.app.id)).toEqual([
+      "c",
+      "b",
+      "a",
+    ]);
+    expect([...node.presences()].map((presence) => presence.app.id)).toEqual(["b", "c"]);
+    expect(b.app).toBe(next);
+    expect([node.serves(a), node.serves(b)]).toEqual([false, true]);
+    expect([told.splice(0), defects.splice(0)]).toEqual([["told"], [new Error("a defect")]]);
+    expect(node.debugCounts().retiredApps).toBe(1);
+    node.run(node.clock.now());
+    expect(node.debugCounts().retiredApps).toBe(0);
+  });
+
+  it("may become more without telling any connection", () => {
+    const node = setUpNode();
+    node.changeApps({ added: [app("c")], changed: [], removed: [] });
+    expect(told).toEqual([]);
+  });
+
+  it("count what they have done, also after they have gone", () => {
+    const node = setUpNode();
+    const { coalescedChanges } = node;
+    node.changeApps({ added: [], changed: [], removed: ["a"] });
+    node.run(node.clock.now());
+    expect(node.coalescedChanges).toBe(coalescedChanges);
+  });
 });

@@ -40,4 +40,14 @@ describe("the users who are remembered", () => {
     expect(forgotten).toEqual(["alice"]);
     expect(remembered.size).toBe(0);
   });
+
+  it("are without those of an app that has gone, whatever the others of its name are", () => {
+    const remembered = new RememberedUsers(5);
+    const [gone, next] = [{ forget: () => expect.fail() }, { forget: () => expect.fail() }];
+    remembered.add("a", "alice", gone);
+    remembered.add("a", "bob", gone);
+    remembered.add("a", "bob", next);
+    remembered.deleteOf(gone);
+    expect(remembered.size).toBe(1);
+  });
 });

@@ -11,7 +11,7 @@ const request = (params: Record<string, string>, query = "") => ({
   http: requestOf({ query }),
   params,
   presence: node.presence("app")!,
-  principal: { kind: "app", exp: undefined } as const,
+  credentials: { principal: { kind: "app", exp: undefined }, signer: { fingerprint: "x" } } as const,
   now: 0,
 });
 

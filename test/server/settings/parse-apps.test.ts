@@ -1,14 +1,24 @@
 import { expect, it } from "vitest";
 import { parseApps } from "../../../src/server/settings/parse-apps.ts";
+import { ProviderKey, privateForms } from "../../support/identity-provider.ts";
 import { settingsErrorOf } from "../../support/settings-error.ts";
 
 const SECRET = "hunter2-hunter2";
+const RSA = new ProviderKey("RS256", "k1");
+const PRIVATE = privateForms(RSA);
 const app = (fields: object = {}) => ({ id: "app", secrets: [SECRET], ...fields });
 
 it("takes a list of apps, with all of their fields", () => {
   const apps = [
     app({ allowedOrigins: ["https://app.example"], userGrant: "all", requireExp: true, shards: 4 }),
-    app({ id: "other" }),
+    app({
+      id: "other",
+      keys: [{ publicKey: RSA.pem, kid: "k1" }, { publicKey: RSA.jwk }],
+      jwksUrl: "https://issuer.example/jwks.json",
+      issuer: "https://issuer.example/",
+      audience: "presence",
+      userIdClaim: "https://issuer.example/user",
+    }),
   ];
   expect(parseApps(apps, "APPS")).toEqual(apps);
 });
@@ -20,12 +30,30 @@ it.each<[unknown, RegExp]>([
   [[{ id: "app" }], /at 0\.secrets: /],
   [[app({ secrets: [SECRET, ""] })], /at 0\.secrets\.1: must have 1 to 1024 characters$/],
   [[app({ allowedOrigins: ["*"] })], /at 0\.allowedOrigins\.0: must be an origin/],
-  [[app({ alowedOrigins: [] })], /at 0: .*alowedOrigins/],
+  [[app({ alowedOrigins: [] })], /at 0\.alowedOrigins: .* did you mean allowedOrigins\?$/],
   [[app({ shards: 257 })], /at 0\.shards: /],
+  [[app({ keys: [{ publicKey: PRIVATE.pem }] })], /at 0\.keys\.0\.publicKey: is a private key/],
+  [[app({ keys: [{ publicKey: PRIVATE.jwk }] })], /at 0\.keys\.0\.publicKey: is a private key/],
+  [
+    [app({ keys: [{ publicKey: { kty: "oct", k: "aHVudGVyMi1odW50ZXIy" } }] })],
+    /at 0\.keys\.0\.publicKey: is a symmetric key/,
+  ],
+  [[app({ keys: [{ publicKey: "x" }] })], /at 0\.keys\.0\.publicKey: must be one block of PEM/],
+  [[app({ keys: [{ publicKey: RSA.pem.slice(0, 99) }] })], /at 0\.keys\.0\.publicKey: must be one block/],
+  [[app({ keys: [{ publicKey: 1 }] })], /at 0\.keys\.0\.publicKey: must be a public key in PEM, or a JWK/],
+  [[app({ keys: [{ publicKey: RSA.pem, kid: "" }] })], /at 0\.keys\.0\.kid: must have 1 to/],
+  [[app({ keys: [{ publicKey: RSA.pem, alg: "RS256" }] })], /at 0\.keys\.0: .*alg/],
+  [[app({ keys: Array(17).fill({ publicKey: RSA.pem }) })], /at 0\.keys: must have at most 16 keys/],
+  [[app({ secrets: [RSA.pem] })], /at 0\.secrets\.0: is a public key, which belongs into keys/],
+  [[app({ jwksUrl: "http://issuer.example/" })], /at 0\.jwksUrl: must be a URL with https/],
+  [[app({ jwksUrl: `https://a:${SECRET}@issuer.example/` })], /at 0\.jwksUrl: must be a URL with https/],
+  [[app({ issuer: 1 })], /at 0\.issuer: /],
 ])("says where %j is wrong, and repeats no secret", (apps, expected) => {
   const message = settingsErrorOf(() => parseApps(apps, "APPS"));
   expect(message).toMatch(expected);
   expect(message).not.toContain(SECRET);
+  expect(message).not.toContain(PRIVATE.jwk.d);
+  expect(message).not.toContain("\n");
 });
 
 it.each([

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { isLoopback } from "../../../src/server/settings/is-loopback.ts";
+import { isLoopback } from "../../../src/server/auth/is-loopback.ts";
 
 it.each(["localhost", "::1", "127.0.0.1", "127.1.2.3"])("%s means this machine only", (host) => {
   expect(isLoopback(host)).toBe(true);
