@@ -107,8 +107,6 @@ export async function startGateway(
     jwksSources,
     log,
     telemetry,
-    // What runs for an app beside its presence starts and stops here.
-    onAppsChanged: () => {},
   });
   const node = new GatewayNode({
     apps: nodeApps.start(apps),
@@ -203,7 +201,10 @@ export async function startGateway(
   isReady = true;
   cluster?.start(node);
   deliversFrom = clock.now() + settings.limits.resumeWindowMs;
-  for (const app of apps) webhooks.apply(node.presence(app.id)!, app.webhooks ?? []);
+  const applyWebhooks = (configs: readonly AppConfig[]) => {
+    for (const { id, webhooks: wanted = [] } of configs) webhooks.apply(node.presence(id)!, wanted);
+  };
+  applyWebhooks(apps);
   const { name, port } = transport;
   log.info({ node: node.nodeId, host: settings.host, port, transport: name, version: VERSION }, "started");
   const nodeProblem = nodeWarning(process.versions.node);
@@ -220,7 +221,12 @@ export async function startGateway(
     webhooks,
     transport: name,
     port,
-    reload: (wanted) => nodeApps.reload(wanted, node, cluster),
+    reload(wanted) {
+      const { removed } = nodeApps.reload(wanted, node, cluster);
+      for (const { app } of removed) webhooks.remove(app.id);
+      // All of them, because each reload switches on what was switched off.
+      applyWebhooks(wanted);
+    },
     reloadFailed(reason) {
       telemetry.appReloadFailures++;
       log.error({ reason }, "cannot read the apps anew: they stay as they are");

@@ -2,7 +2,8 @@ import { Buffer } from "node:buffer";
 import { Webhook } from "standardwebhooks";
 import { describe, expect, it, type TestContext } from "vitest";
 import { WebhookMessageSchema } from "../../src/server/http/webhook-messages.ts";
-import { APP, TestGateway } from "../support/gateway.ts";
+import { parseApps } from "../../src/server/settings/parse-apps.ts";
+import { APP, SECRET, TestGateway } from "../support/gateway.ts";
 import { HandClock } from "../support/hand-clock.ts";
 import { TRANSPORTS } from "../support/transports.ts";
 import { until } from "../support/until.ts";
@@ -158,21 +159,45 @@ describe.each(TRANSPORTS)("webhooks over %s", (transport) => {
     ]);
   });
 
-  it("go on with one that was changed, and leave the others alone", async (context) => {
+  /** Reads the apps anew: the one with these webhooks, or none. */
+  function reload({ gateway }: TestGateway, ...webhooks: readonly object[]): void {
+    gateway.reload(parseApps([{ id: APP, secrets: [SECRET], webhooks }], "APPS_FILE"));
+  }
+
+  it("that a reload changes begin with a snapshot, and the others go on", async (context) => {
     const { receiver, gateway, turn, answered } = await setUp(context);
     const { webhooks } = gateway.gateway;
     turn(WINDOW_MS);
     await answered(1);
     const config = { id: "hook", url: receiver.url, secrets: [...SECRETS].reverse() };
-    webhooks.apply(gateway.presence(), [config]);
+    reload(gateway, config);
     turn(0);
-    webhooks.apply(gateway.presence(), [{ ...config, intervalMs: 100 }]);
+    reload(gateway, { ...config, intervalMs: 100 });
     turn(0);
     await answered(2);
     expect(receiver.messages.map(({ type }) => type)).toEqual(["presence.snapshot", "presence.snapshot"]);
-    webhooks.apply(gateway.presence(), []);
+    reload(gateway);
     turn(0);
     expect(webhooks.statuses(APP)).toEqual([]);
     expect(gateway.presence().subscriptions).toBe(0);
+    reload(gateway, config);
+    turn(0);
+    await receiver.nth(3);
+    const elsewhere = { id: "another-app", secrets: [SECRET] };
+    gateway.gateway.reload(parseApps([elsewhere], "APPS_FILE"));
+    expect(webhooks.statuses(APP)).toEqual([]);
+  });
+
+  it("that are switched off are switched on by any reload", async (context) => {
+    const { receiver, gateway, turn, answered } = await setUp(context);
+    receiver.script(410);
+    turn(WINDOW_MS);
+    await answered(1);
+    expect(gateway.gateway.webhooks.statuses(APP)).toMatchObject([{ off: true }]);
+    reload(gateway, { id: "hook", url: receiver.url, secrets: SECRETS });
+    turn(0);
+    await answered(2);
+    expect(receiver.messages.map(({ type }) => type)).toEqual(["presence.snapshot", "presence.snapshot"]);
+    expect(gateway.gateway.webhooks.statuses(APP)).toMatchObject([{ off: false, delivering: true }]);
   });
 });

@@ -4,13 +4,14 @@ import { Id } from "../../protocol/ids.ts";
 import { MAX_CUSTOM_KEY_LENGTH } from "../../protocol/rules.ts";
 import { namesUnknownFields } from "../../protocol/unknown-fields.ts";
 import { customFilterProblem } from "./custom-filter-problem.ts";
-import { isSafeUrl } from "./is-safe-url.ts";
 import type { JwksSource } from "./jwks-source.ts";
 import { KnownTokens } from "./known-tokens.ts";
+import { outgoingUrlProblem } from "./outgoing-url.ts";
 import { type PublicKey, readPublicKey } from "./public-key.ts";
 import { PublicKeys } from "./public-keys.ts";
 import { digestOf, SecretKey } from "./secret-key.ts";
 import type { Signer } from "./signer.ts";
+import { textWithout } from "./text-without.ts";
 import { WebhookConfigs } from "./webhook-config.ts";
 
 /** A scheme that `URL` knows no origin of: an app's own, an extension's, or `file:`, whose host is empty. */
@@ -75,12 +76,7 @@ const fields = {
     .check(length(0, MAX_KEYS, `must have at most ${MAX_KEYS} keys`))
     .optional(),
   /** Where the identity provider has its keys. */
-  jwksUrl: z
-    .string()
-    .refine(isSafeUrl, {
-      message: "must be a URL with https, or with http to a loopback address, without user and password",
-    })
-    .optional(),
+  jwksUrl: textWithout(outgoingUrlProblem).optional(),
   /** What the tokens of the identity provider have as `iss`, instead of the app's id. */
   issuer: TokenText.optional(),
   /** What they must have as `aud`. */

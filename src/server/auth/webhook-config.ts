@@ -4,18 +4,11 @@ import { FilterSchema } from "../../protocol/filter.ts";
 import { Id } from "../../protocol/ids.ts";
 import { namesUnknownFields } from "../../protocol/unknown-fields.ts";
 import { outgoingUrlProblem } from "./outgoing-url.ts";
+import { textWithout } from "./text-without.ts";
 import { webhookSecretProblem } from "./webhook-secret.ts";
 
 export const MAX_WEBHOOKS = 16;
 const MAX_SECRETS = 16;
-
-/** A text that has no problem. The problem must not repeat the text. */
-function textWithout(problemOf: (text: string) => string | undefined) {
-  return z.string().check(({ value, issues }) => {
-    const message = problemOf(value);
-    if (message !== undefined) issues.push({ code: "custom", message, input: value, continue: false });
-  });
-}
 
 const fields = {
   id: Id,
