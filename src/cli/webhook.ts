@@ -64,7 +64,7 @@ async function listen({
   if (!isLoopback(address) && !allowRemote) {
     throw new CliError("--host must be an address of this machine only, unless --allow-remote is given");
   }
-  const { makeWebhookSecret, webhookSecretProblem } = await import("./webhook/webhook-secret.ts");
+  const { makeWebhookSecret, webhookSecretProblem } = await import("../server/auth/webhook-secret.ts");
   const problem = given ? webhookSecretProblem(given) : undefined;
   if (problem !== undefined) throw new CliError(`--secret (WEBHOOK_SECRET) ${problem}`);
   const secret = given || makeWebhookSecret();

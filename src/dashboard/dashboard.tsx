@@ -11,6 +11,7 @@ import { NodePanel } from "./parts/node-panel.tsx";
 import { PresencePanel } from "./parts/presence-panel.tsx";
 import { TokenNotice } from "./parts/token-notice.tsx";
 import { TopBar } from "./parts/top-bar.tsx";
+import { WebhookPanel } from "./parts/webhook-panel.tsx";
 import { NodePoll } from "./store/node-poll.ts";
 import { PresenceStore } from "./store/presence-store.ts";
 import { useDashboardState } from "./store/use-dashboard-state.ts";
@@ -85,6 +86,7 @@ export function Dashboard({ credentials, onRenew, onSignOut }: Props) {
           />
         )}
         <ActivityPanel store={store} onSelect={setSelected} />
+        <WebhookPanel poll={poll} />
         <NodePanel poll={poll} />
         <CurlPanel credentials={credentials} filter={state.filter} />
       </aside>

@@ -12,8 +12,6 @@ export interface NodeAppsOptions {
   readonly jwksSources: JwksSources;
   readonly log: Logger;
   readonly telemetry: Telemetry;
-  /** Called once apps were added, changed or removed. It must not throw. */
-  readonly onAppsChanged: (changed: ChangedApps) => void;
 }
 
 /** The apps that a node serves, as they are configured now, and the change to others while it runs. */
@@ -34,12 +32,12 @@ export class NodeApps {
   }
 
   /**
-   * Serves these apps from now on: all of them, or none of the change is done.
+   * Serves these apps from now on: all of them, or none of the change is done. Returns what has changed.
    *
    * @throws SettingsError if an app differs in what cannot change while it runs.
    */
-  reload(configs: readonly AppConfig[], node: GatewayNode, cluster: Cluster | undefined): void {
-    const { log, telemetry, jwksSources, onAppsChanged } = this.#options;
+  reload(configs: readonly AppConfig[], node: GatewayNode, cluster: Cluster | undefined): ChangedApps {
+    const { log, telemetry, jwksSources } = this.#options;
     const difference = compareApps(this.#running, configs);
     if (!difference.ok) {
       const { appId, field } = difference;
@@ -61,7 +59,7 @@ export class NodeApps {
     jwksSources.keepOnly(new Set(this.#jwksUrls.values()));
     telemetry.appReloads++;
     log.info({ added: added.length, changed: changed.length, removed: removed.length }, "read the apps anew");
-    if (added.length + changed.length + removed.length > 0) onAppsChanged(result);
+    return result;
   }
 
   #create(config: AppConfig): App {

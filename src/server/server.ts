@@ -30,6 +30,8 @@ import { loadUws } from "./transport/uws/load-uws.ts";
 import { listenUws } from "./transport/uws/uws.ts";
 import { listenWs } from "./transport/ws/ws.ts";
 import { VERSION } from "./version.ts";
+import { sendWebhook } from "./webhooks/send-webhook.ts";
+import { Webhooks } from "./webhooks/webhooks.ts";
 
 /** The built dashboard. The path is valid for this file in `src` and in `dist`. */
 const DASHBOARD = new URL("../../dist/dashboard/", import.meta.url);
@@ -51,6 +53,7 @@ const TCP_REFUSAL_DETAILS = {
 
 export interface Gateway {
   readonly node: GatewayNode;
+  readonly webhooks: Webhooks;
   readonly transport: Transport["name"];
   readonly port: number;
   /**
@@ -104,8 +107,6 @@ export async function startGateway(
     jwksSources,
     log,
     telemetry,
-    // What runs for an app beside its presence starts and stops here.
-    onAppsChanged: () => {},
   });
   const node = new GatewayNode({
     apps: nodeApps.start(apps),
@@ -119,6 +120,19 @@ export async function startGateway(
     replication: cluster,
   });
   metrics.observe(node);
+  /** Without Redis, clients of the process before are still coming back until then. */
+  let deliversFrom = Number.POSITIVE_INFINITY;
+  const webhooks = new Webhooks({
+    clock,
+    makeId,
+    random: Math.random,
+    send: sendWebhook,
+    log,
+    crashed: telemetry.crashed,
+    termOf: (appId) =>
+      cluster === undefined ? (clock.now() >= deliversFrom ? 1 : undefined) : cluster.termAsLeader(appId),
+  });
+  metrics.observeWebhooks(webhooks);
   const health = monitorProcess();
   const memory = monitorMemory(telemetry.crashed, (use) => {
     if (node.loadShedder.sample(use)) {
@@ -140,7 +154,7 @@ export async function startGateway(
   });
   const handle = createRouter(
     [
-      ...presenceRoutes(node, anonymous, describeNode),
+      ...presenceRoutes(node, anonymous, describeNode, (appId) => webhooks.statuses(appId)),
       ...nodeRoutes({
         node,
         anonymous,
@@ -186,6 +200,11 @@ export async function startGateway(
   }
   isReady = true;
   cluster?.start(node);
+  deliversFrom = clock.now() + settings.limits.resumeWindowMs;
+  const applyWebhooks = (configs: readonly AppConfig[]) => {
+    for (const { id, webhooks: wanted = [] } of configs) webhooks.apply(node.presence(id)!, wanted);
+  };
+  applyWebhooks(apps);
   const { name, port } = transport;
   log.info({ node: node.nodeId, host: settings.host, port, transport: name, version: VERSION }, "started");
   const nodeProblem = nodeWarning(process.versions.node);
@@ -199,9 +218,15 @@ export async function startGateway(
   });
   return {
     node,
+    webhooks,
     transport: name,
     port,
-    reload: (wanted) => nodeApps.reload(wanted, node, cluster),
+    reload(wanted) {
+      const { removed } = nodeApps.reload(wanted, node, cluster);
+      for (const { app } of removed) webhooks.remove(app.id);
+      // All of them, because each reload switches on what was switched off.
+      applyWebhooks(wanted);
+    },
     reloadFailed(reason) {
       telemetry.appReloadFailures++;
       log.error({ reason }, "cannot read the apps anew: they stay as they are");
@@ -219,6 +244,8 @@ export async function startGateway(
         // In development mode somebody waits at the keyboard, and nobody else serves the clients.
         await node.drain(isDevelopment && cluster === undefined ? 0 : settings.limits.drainMs);
         await Promise.race([transport.close(), stoppedNow]);
+        // Before another node begins to deliver.
+        webhooks.stop();
         node.stop();
         health.stop();
         memory.stop();

@@ -149,6 +149,14 @@ const claims = fc.oneof(
   }),
 );
 
+const webhook = fc.record({
+  id,
+  url: fc.constantFrom("https://example.com/hook?key=value", "http://127.0.0.1:3000/"),
+  secrets: fc.array(fc.constantFrom(`whsec_${"A".repeat(32)}`, `whsec_${"B".repeat(64)}`), { minLength: 1 }),
+  filter: maybe(filter),
+  count: maybe(fc.boolean()),
+  intervalMs: maybe(fc.constantFrom(100, 60_000)),
+});
 const app = fc.record({
   id,
   secrets: fc.array(fc.string({ minLength: 1, maxLength: 40 }), { minLength: 1, maxLength: 3 }),
@@ -157,6 +165,7 @@ const app = fc.record({
   ),
   userGrant: maybe(type("all")),
   requireExp: maybe(fc.boolean()),
+  webhooks: maybe(fc.array(webhook, { maxLength: 2 })),
 });
 
 /** Always the same, so that the mutations depend only on the seed of the run. */

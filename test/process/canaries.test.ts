@@ -17,6 +17,10 @@ const OTHER_SECRET = `${MARK}-secret-of-the-other-app-long-enough`;
 const METRICS_TOKEN = `${MARK}-metrics-token`;
 /** Data of users. Subscribers with the right grants receive it, and no log contains it. */
 const PRIVATE = `${MARK}-private`;
+const WEBHOOK_SECRET = `whsec_${Buffer.from(`${MARK} is a secret of a webhook`).toString("base64")}`;
+/** Nobody listens there, so that the log says that it fails. */
+const WEBHOOK_URL = `http://127.0.0.1:9/${MARK}?key=${MARK}`;
+const WEBHOOK = { id: "hook", url: WEBHOOK_URL, secrets: [WEBHOOK_SECRET] };
 /** The address of a provider's keys may have a key of its own. Nothing listens there. */
 const JWKS_URL = `http://127.0.0.1:9/${MARK}-path/jwks?apikey=${MARK}-api-key`;
 const provider = new ProviderKey("EdDSA", "k1");
@@ -27,6 +31,7 @@ const APPS = JSON.stringify([
     keys: [{ publicKey: provider.pem, kid: "k1" }],
     issuer: `https://${MARK}.example/`,
     audience: `${MARK}-audience`,
+    webhooks: [WEBHOOK],
   },
   { id: "provided", secrets: [OTHER_SECRET], jwksUrl: JWKS_URL },
   { id: "other", secrets: [OTHER_SECRET], allowedOrigins: ["https://app.example.com"], requireExp: true },
@@ -54,6 +59,7 @@ const BAD_TOKENS: readonly (() => Promise<string>)[] = [
 /** Returns the forbidden parts of `text`: the mark, and parts of these tokens. */
 function expectNone(text: string, tokens: readonly string[], where: string): void {
   expect(text.includes(MARK) ? text : "", where).toBe("");
+  expect(text.includes(WEBHOOK_SECRET.slice(6, 40)) ? text : "", where).toBe("");
   for (const token of tokens) {
     // The header is the same in every token, so it is not secret.
     for (const part of token.split(".").slice(1)) {
@@ -75,6 +81,7 @@ describe.each(TRANSPORTS)("canaries over %s", (TRANSPORT) => {
       TRANSPORT,
       HOST: "127.0.0.1",
       LOG_LEVEL: "trace",
+      RESUME_WINDOW_MS: "100",
       DRAIN_MS: "0",
     });
     port = await run.port();
@@ -204,6 +211,7 @@ describe.each(TRANSPORTS)("canaries over %s", (TRANSPORT) => {
     for (const line of run.output.trim().split("\n")) expect(JSON.parse(line)).toHaveProperty("msg");
     for (const answer of answers) expectNone(answer, tokens, "an answer");
     expect(run.output).toContain('"refusal":"unauthenticated"');
+    expect(run.output).toContain("a webhook was not delivered");
     process.stdout.write(
       `canaries over ${TRANSPORT}: ${answers.length} answers, ${run.output.length} characters of log, none found\n`,
     );
@@ -232,6 +240,8 @@ describe.each(TRANSPORTS)("canaries over %s", (TRANSPORT) => {
 
 describe("canaries on the command line and in the environment", () => {
   const quoted = JSON.stringify(SECRET);
+  const appsWith = (webhook: object) =>
+    JSON.stringify([{ id: "app", secrets: [SECRET], webhooks: [webhook] }]);
   const host = new CliHost();
   afterAll(() => host.stop());
 
@@ -239,6 +249,9 @@ describe("canaries on the command line and in the environment", () => {
     ["APPS that are truncated", [], { APPS: `[{"id":"app","secrets":[${quoted}` }],
     ["APPS with a misspelled field", [], { APPS: `[{"id":"app","secret":${quoted}}]` }],
     ["secrets that are a map", [], { APPS: `[{"id":"app","secrets":{"a":${quoted}}}]` }],
+    ["a webhook with a misspelled field", [], { APPS: appsWith({ ...WEBHOOK, filtre: {} }) }],
+    ["a webhook with a bad secret", [], { APPS: appsWith({ ...WEBHOOK, secrets: [`${WEBHOOK_SECRET}x`] }) }],
+    ["a webhook with a bad URL", [], { APPS: appsWith({ ...WEBHOOK, url: `ftp://u:${MARK}@example.com/` }) }],
     ["the secret in place of APPS", [], { APPS: SECRET }],
     ["APPS in place of APPS_FILE", [], { APPS_FILE: APPS }],
     ["APPS and a bad PORT", [], { APPS, METRICS_TOKEN, PORT: "x" }],

@@ -18,6 +18,7 @@ import {
 import * as requests from "../../src/server/http/request-bodies.ts";
 import * as bodies from "../../src/server/http/schemas.ts";
 import { ServerMessageSchema } from "../../src/server/http/server-messages.ts";
+import { WebhookMessageSchema } from "../../src/server/http/webhook-messages.ts";
 
 /** One shape for types that mean the same: intersections merged, everything readonly. */
 type Plain<T> = T extends readonly (infer Item)[]
@@ -98,6 +99,7 @@ it("the wire is that of this version of the protocol", () => {
         (schema, i) => [i, shape(schema, "input")],
       ),
     ),
+    webhooks: shape(WebhookMessageSchema, "output"),
     closeCodes: Object.values(CLOSE).map(({ code, retry }) => [code, retry]),
     errorCodes: ERROR_CODES,
   };
@@ -107,8 +109,9 @@ it("the wire is that of this version of the protocol", () => {
     clientMessages: "96917d7f446a9752",
     filter: "63b5fada69fe16de",
     serverMessages: "3226986ca573fdd4",
-    bodies: "3b47a70f98c1e651",
+    bodies: "161fa85b8d92427c",
     requests: "d9f18e0134c4f463",
+    webhooks: "3d61a7fdca34eba0",
     closeCodes: "0167a7031d0db4a4",
     errorCodes: "5419d9ea7092b364",
   });

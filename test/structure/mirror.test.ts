@@ -72,6 +72,7 @@ const COVERED_ELSEWHERE: Readonly<Record<string, Exception>> = {
   "dashboard/parts/details-panel.tsx": pageDetails("renders the sessions of a user"),
   "dashboard/parts/custom-field.tsx": people("renders the control of the custom fields"),
   "dashboard/parts/export-bar.tsx": page("saves the rows as a file"),
+  "dashboard/parts/fact.tsx": page("renders a name and a value"),
   "dashboard/parts/filter-bar.tsx": pageFilter("renders the controls of the filter"),
   "dashboard/parts/fold.tsx": pageState("folds filter and charts away on a phone"),
   "dashboard/parts/node-panel.tsx": page("renders the health of the node"),
@@ -92,6 +93,10 @@ const COVERED_ELSEWHERE: Readonly<Record<string, Exception>> = {
   "dashboard/parts/user-status.tsx": people("renders status, emoji and text"),
   "dashboard/parts/user-text.tsx": pageMarkup("renders a text of a user unchanged"),
   "dashboard/parts/users-field.tsx": pageFilter("renders the control of the users"),
+  "dashboard/parts/webhook-panel.tsx": {
+    suite: "browser/dashboard-webhooks.test.ts",
+    why: "renders how the webhooks of the app are doing",
+  },
   "dashboard/store/use-dashboard-state.ts": pageFilter(
     "a hook; the buttons back and forward show what it does",
   ),

@@ -8,49 +8,15 @@ import {
   isText,
   isValue,
 } from "../../client/server-message.ts";
-import type { PresenceValue } from "../../client/types.ts";
 import { isId, isObject } from "../../protocol/rules.ts";
-
-interface Source {
-  readonly appId: string;
-  readonly webhookId: string;
-}
-
-interface Positioned extends Source {
-  readonly view: string;
-  /** The copy has this version after the message. */
-  readonly version: number;
-}
-
-export interface SnapshotMessage {
-  readonly type: "presence.snapshot";
-  readonly data: Positioned & {
-    readonly users: Readonly<Record<string, PresenceValue>>;
-    /** Counts from 1. */
-    readonly page: number;
-    /** Other pages follow. */
-    readonly more: boolean;
-  };
-}
-
-export interface DiffMessage {
-  readonly type: "presence.diff";
-  readonly data: Positioned & {
-    /** The diff is valid on a copy of this version. */
-    readonly from: number;
-    /** null: the user has left. */
-    readonly users: Readonly<Record<string, PresenceValue | null>>;
-    readonly causes: Readonly<Record<string, string>>;
-  };
-}
-
-export interface CountMessage {
-  readonly type: "presence.count";
-  readonly data: Source & { readonly users: number };
-}
+import type { WebhookMessage as SentMessage } from "../../protocol/webhook-message.ts";
 
 /** A message of a webhook. Its time is not read. */
-export type WebhookMessage = SnapshotMessage | DiffMessage | CountMessage;
+export type WebhookMessage = Untimed<SentMessage>;
+export type SnapshotMessage = Extract<WebhookMessage, { type: "presence.snapshot" }>;
+export type DiffMessage = Extract<WebhookMessage, { type: "presence.diff" }>;
+
+type Untimed<Message> = Message extends unknown ? Omit<Message, "timestamp"> : never;
 
 const source = { appId: isId, webhookId: isId };
 const position = { ...source, view: isId, version: isCount };

@@ -3,6 +3,7 @@ import type { LeaveCause } from "../../protocol/codes.ts";
 import { patchEntry } from "../sessions/entry-patch.ts";
 import type { User } from "../sessions/session.ts";
 import type { Change, ReadonlyTable } from "../sessions/table.ts";
+import type { ViewFollower } from "./change-fold.ts";
 import type { CompiledFilter } from "./compiled-filter.ts";
 import { Cursor } from "./cursor.ts";
 import { CountDiff, EntriesDiff } from "./diff.ts";
@@ -65,6 +66,8 @@ export class View {
   #cursor: Cursor | undefined;
   /** The entries so far, in a list that grows, while a large view is hydrated. */
   #hydrated: EncodedEntry[] | undefined;
+  /** Undefined: nobody follows the changes of single users. */
+  #followers: Set<ViewFollower> | undefined;
   /** When the oldest mark was made, to measure the delay of diffs. */
   markedAt = 0;
   /** Whether the last flush left out users that it could not encode. */
@@ -134,6 +137,22 @@ export class View {
    */
   members(): readonly EncodedEntry[] {
     return this.#hydrated ?? [...this.#members.values()];
+  }
+
+  /** The user's entry in the result as of `version`; undefined for a user who is not in it. */
+  entry(userId: string): EncodedEntry | undefined {
+    return this.#members.get(userId);
+  }
+
+  /** Tells a follower of the changes of users from the present version on. */
+  follow(follower: ViewFollower): void {
+    this.#followers ??= new Set();
+    this.#followers.add(follower);
+  }
+
+  unfollow(follower: ViewFollower): void {
+    this.#followers?.delete(follower);
+    if (this.#followers?.size === 0) this.#followers = undefined;
   }
 
   /** The diffs after `version`; undefined if only a snapshot can help. */
@@ -209,6 +228,7 @@ export class View {
     const diff = this.#diffOf(entries, patches, left, entered.length - left.size);
 
     // From here on nothing can fail.
+    if (this.#followers !== undefined) this.#tell(enteredIds, left);
     for (let i = 0; i < entered.length; i++) this.#members.set(enteredIds[i]!, entered[i]!);
     for (const userId of left.keys()) this.#members.delete(userId);
     this.#length += grown;
@@ -221,10 +241,18 @@ export class View {
     return { diff, changes: entries.length, errors: errors ?? NO_ERRORS };
   }
 
-  /** The user's entry in the result; undefined for a user who is not in it. */
+  /** The user's entry in the result as it is now; undefined for a user who is not in it. */
   #entryOf(userId: string): EncodedEntry | undefined {
     const user = this.#table.user(userId);
     return user !== undefined && this.filter.includes(user) ? this.#encode(user) : undefined;
+  }
+
+  /** Tells the followers of a change, before the members are changed. */
+  #tell(entered: readonly string[], left: ReadonlyMap<string, LeaveCause>): void {
+    for (const follower of this.#followers!) {
+      for (const userId of entered) follower.changed(userId, this.#members.has(userId), undefined);
+      for (const [userId, cause] of left) follower.changed(userId, true, cause);
+    }
   }
 
   /** A count needs no entries, only who is there. */

@@ -1,6 +1,7 @@
 import { clockTime, duration, fewDigits, megabytes, wholeNumber } from "../model/format.ts";
 import type { NodeDescription, NodePoll } from "../store/node-poll.ts";
 import { useTopic } from "../store/use-topic.ts";
+import { Fact } from "./fact.tsx";
 
 /** Health and figures of the node that the page is connected to. */
 export function NodePanel({ poll }: { readonly poll: NodePoll }) {
@@ -40,19 +41,4 @@ function delays({ eventLoopDelayMs: { p50, p99, max } }: NodeDescription): strin
 
 function version({ version, transport }: NodeDescription): string {
   return transport === undefined ? version : `${version}, ${transport}`;
-}
-
-interface FactProps {
-  readonly name: string;
-  readonly value: string;
-  readonly isWide?: boolean;
-}
-
-function Fact({ name, value, isWide = false }: FactProps) {
-  return (
-    <div class={isWide ? "fact wide" : "fact"}>
-      <dt>{name}</dt>
-      <dd title={value}>{value}</dd>
-    </div>
-  );
 }

@@ -1,4 +1,5 @@
 import type { Credentials } from "../model/credentials.ts";
+import type { WebhookStats } from "../model/webhook-state.ts";
 import { gatewayAddress } from "./address.ts";
 import { Topic } from "./topic.ts";
 
@@ -9,6 +10,8 @@ export interface AppStats {
   readonly sockets: number;
   readonly subscriptions: number;
   readonly views: number;
+  /** Absent for an app without webhooks. */
+  readonly webhooks?: readonly WebhookStats[];
 }
 
 /** The response of `node`. */

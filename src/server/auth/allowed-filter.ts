@@ -2,6 +2,7 @@ import { CompiledFilter } from "../../core/views/compiled-filter.ts";
 import type { Filter } from "../../protocol/filter.ts";
 import type { Issue } from "../../protocol/wire.ts";
 import type { App } from "./app.ts";
+import { customFilterProblem } from "./custom-filter-problem.ts";
 import { mayWatch, type Principal } from "./principal.ts";
 
 export type AllowedFilter =
@@ -21,18 +22,6 @@ export function allowFilter(app: App, principal: Principal, filter: Filter, isCo
   if (mayWatch(principal, compiled)) return { ok: true, filter: compiled };
   const hint = "ask for granted userIds, or for a granted selectedConversationId";
   return { ok: false, code: "FORBIDDEN", message: `the token does not allow this filter: ${hint}` };
-}
-
-/** Without ids and conversation, an index must cover a filter on `custom`. */
-function customFilterProblem(
-  app: App,
-  { custom, userIds, selectedConversationId }: Filter,
-): Issue | undefined {
-  if (custom === undefined || userIds !== undefined || selectedConversationId !== undefined) return undefined;
-  if (Object.keys(custom).some((key) => app.indexedCustom.includes(key))) return undefined;
-  const message =
-    "asks for no key that the app has in indexedCustom: add userIds or selectedConversationId, or configure a key";
-  return { path: "custom", message };
 }
 
 /** Users see themselves while they are invisible. */

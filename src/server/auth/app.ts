@@ -2,13 +2,17 @@ import { z } from "zod";
 import { length } from "../../protocol/bounds.ts";
 import { Id } from "../../protocol/ids.ts";
 import { MAX_CUSTOM_KEY_LENGTH } from "../../protocol/rules.ts";
-import { isSafeUrl } from "./is-safe-url.ts";
+import { namesUnknownFields } from "../../protocol/unknown-fields.ts";
+import { customFilterProblem } from "./custom-filter-problem.ts";
 import type { JwksSource } from "./jwks-source.ts";
 import { KnownTokens } from "./known-tokens.ts";
+import { outgoingUrlProblem } from "./outgoing-url.ts";
 import { type PublicKey, readPublicKey } from "./public-key.ts";
 import { PublicKeys } from "./public-keys.ts";
 import { digestOf, SecretKey } from "./secret-key.ts";
 import type { Signer } from "./signer.ts";
+import { textWithout } from "./text-without.ts";
+import { WebhookConfigs } from "./webhook-config.ts";
 
 /** A scheme that `URL` knows no origin of: an app's own, an extension's, or `file:`, whose host is empty. */
 const OTHER_ORIGIN = /^(?!(?:https?|wss?|ftp|blob|data|javascript):)[a-z][a-z\d+.-]*:\/\/[\w.~:[\]-]*$/;
@@ -60,8 +64,7 @@ const MAX_INDEXED_CUSTOM = 8;
 /** The most shards that the nodes of a cluster may use. Each shard is a log in Redis. */
 export const MAX_SHARDS = 256;
 
-/** One app, as configured in `APPS`. */
-export const AppConfig = z.strictObject({
+const fields = {
   id: Id,
   secrets: z.array(Secret).check(length(1, 16, "must have 1 to 16 secrets")),
   allowedOrigins: z.array(Origin).optional(),
@@ -73,12 +76,7 @@ export const AppConfig = z.strictObject({
     .check(length(0, MAX_KEYS, `must have at most ${MAX_KEYS} keys`))
     .optional(),
   /** Where the identity provider has its keys. */
-  jwksUrl: z
-    .string()
-    .refine(isSafeUrl, {
-      message: "must be a URL with https, or with http to a loopback address, without user and password",
-    })
-    .optional(),
+  jwksUrl: textWithout(outgoingUrlProblem).optional(),
   /** What the tokens of the identity provider have as `iss`, instead of the app's id. */
   issuer: TokenText.optional(),
   /** What they must have as `aud`. */
@@ -98,7 +96,22 @@ export const AppConfig = z.strictObject({
   lastSeen: z.boolean().optional(),
   /** Over how many of the cluster's shards its users are spread. */
   shards: z.int().min(1).max(MAX_SHARDS).optional(),
-});
+  /** Receivers that keep a copy of a filter's result. */
+  webhooks: WebhookConfigs.optional(),
+};
+
+/** One app, as configured in `APPS`. */
+export const AppConfig = z
+  .strictObject(fields, { error: namesUnknownFields(Object.keys(fields)) })
+  .check(({ value, issues }) => {
+    const { indexedCustom = [], webhooks = [] } = value;
+    for (const [i, { filter }] of webhooks.entries()) {
+      const problem = filter && customFilterProblem({ indexedCustom }, filter);
+      if (problem === undefined) continue;
+      const path = ["webhooks", i, "filter", problem.path];
+      issues.push({ code: "custom", message: problem.message, input: filter, path, continue: false });
+    }
+  });
 export type AppConfig = z.output<typeof AppConfig>;
 
 /** An app that checks the credentials of its clients. It keeps secrets as keys and digests, not as text. */

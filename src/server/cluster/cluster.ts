@@ -11,6 +11,7 @@ import { createReplicationSink } from "./replication-sink.ts";
 import { Replicator, type ReplicatorEvents } from "./replicator.ts";
 import { type AppLookup, ShardPresence } from "./shard-presence.ts";
 import { type ShardedApp, Shards } from "./shards.ts";
+import { writerNames } from "./writer-name.ts";
 
 export interface ClusterOptions {
   readonly redisUrls: readonly string[];
@@ -96,11 +97,13 @@ export class Cluster implements Replication {
   readonly #memory: RedisMemoryCheck;
   #left: (() => void) | undefined;
   readonly #nodeNumber: number;
+  readonly #makeWriterName: () => string;
 
   constructor(options: ClusterOptions) {
     this.#options = options;
     this.#layout = new Shards(options.shards, options.apps);
     const { log, maxLogBytes = DEFAULT_LOG_BYTES } = options;
+    this.#makeWriterName = writerNames(options.clock.wallNow(), options.makeId);
     this.#nodeNumber = createHash("sha256").update(options.nodeId).digest().readUInt32BE() % NODE_NUMBERS;
     this.#memory = new RedisMemoryCheck(maxLogBytes, (details, message) => log.warn(details, message));
   }
@@ -118,6 +121,11 @@ export class Cluster implements Replication {
   tableIdOf(appId: string): string | undefined {
     const logIds = this.#layout.of(appId).map((shard) => this.#shards.get(shard)?.replicator.logId);
     return logIds.includes(undefined) ? undefined : hash(logIds.join(" "));
+  }
+
+  termAsLeader(appId: string): number | undefined {
+    const [first] = this.#layout.of(appId);
+    return this.isReady ? this.#shards.get(first!)?.replicator.leadership.term : undefined;
   }
 
   /** Whether Redis is out of memory for at least one shard. */
@@ -212,7 +220,6 @@ export class Cluster implements Replication {
       retentionMs,
       maxProfiles,
       clock,
-      makeId,
       maxLogLength = DEFAULT_LOG_LENGTH,
       maxLogBytes,
     } = this.#options;
@@ -228,7 +235,7 @@ export class Cluster implements Replication {
       leaseMs,
       windowMs,
       retentionMs,
-      makeId,
+      makeId: this.#makeWriterName,
       presence,
       wakeBy: (due) => link?.wakeBy(due),
       events: this.#events(shard),

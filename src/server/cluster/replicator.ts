@@ -11,6 +11,7 @@ import {
 import { detectFailures } from "./detect-failures.ts";
 import type { Effect } from "./effect.ts";
 import { EffectApplier } from "./effect-applier.ts";
+import { Leadership } from "./leadership.ts";
 import { LocalKnowledge } from "./local-knowledge.ts";
 import type {
   AppendReply,
@@ -61,6 +62,8 @@ export interface ReplicatorOptions extends WriterOptions {
 
 /** A node that does not read back within this time what the log has done reads another log than it writes. */
 const READ_BACK_MS = 2_000;
+/** No session ends for want of a socket while this node has waited this long to read back what it wrote. */
+const MAX_UNHEARD_MS = 500;
 const DETECT_INTERVAL_MS = 100;
 
 /**
@@ -73,6 +76,7 @@ const DETECT_INTERVAL_MS = 100;
  */
 export class Replicator implements ReaderTarget {
   readonly remoteNodes: RemoteNodes;
+  readonly leadership = new Leadership();
   readonly #presence: ShardPresence;
   readonly #events: ReplicatorEvents;
   readonly #reachability: Reachability;
@@ -86,6 +90,8 @@ export class Replicator implements ReaderTarget {
   readonly #leaseMs: number;
   #detectAt = Number.NEGATIVE_INFINITY;
   #logId: string | undefined;
+  /** This node is not in the register any more, and does not know whether the others evicted it. */
+  #wasForgotten = false;
 
   constructor(options: ReplicatorOptions) {
     const { presence, events, leaseMs } = options;
@@ -154,7 +160,7 @@ export class Replicator implements ReaderTarget {
 
   /** Whether sessions that lost their socket here may be ended. */
   canExpireSessions(now: number): boolean {
-    return this.#reachability.canExpireSessions(now);
+    return this.#reachability.canExpireSessions(now, this.#unheardMs(now) < MAX_UNHEARD_MS);
   }
 
   /** Sizes of what must not grow without bound. */
@@ -225,6 +231,11 @@ export class Replicator implements ReaderTarget {
     const mayJoin = this.#reader.isFollowing && this.#reader.count >= this.#writer.joinAfter;
     this.#writer.step(commands, mayJoin, now, (error) => this.failed(error, now));
     if (!this.#isReadBack(now)) this.#reader.restart(now, "not_read_back");
+    this.leadership.update({
+      isWhole: this.isWhole,
+      hearsOthers: this.#reachability.canDetectFailures(now) && this.#hearsItself(now),
+      rank: this.remoteNodes.rank(this.#writer.name ?? ""),
+    });
     return commands;
   }
 
@@ -241,7 +252,7 @@ export class Replicator implements ReaderTarget {
       now,
     );
     const own = status.register.find(({ writer }) => writer === name);
-    if (name !== undefined && own?.seq === undefined) this.#expel(status.end.count, now);
+    if (name !== undefined && own?.seq === undefined) this.#expel(status.end.count, now, own === undefined);
     this.#reader.statusRead(status, now);
   }
 
@@ -259,6 +270,9 @@ export class Replicator implements ReaderTarget {
       if (this.remoteNodes.get(reply.holder)?.hasWritten) this.#events.nodeIdConflict();
       return;
     }
+    // In the log of before, only another node can have removed this one.
+    if (this.#wasForgotten && reply.logId === this.#logId) this.leadership.resign();
+    this.#wasForgotten = false;
     this.#logId = reply.logId;
     for (const { appId, session } of this.#presence.all()) {
       if (!isOwn(session) || this.#knowledge.hasUnconfirmedOverride(session.sessionId)) continue;
@@ -278,7 +292,8 @@ export class Replicator implements ReaderTarget {
     if (this.#writer.appended(command, reply, now)) return;
     // A log that has forgotten the writer is a new one, or an older copy. It may happen to have as many
     // entries as this node has read, so the count does not tell.
-    this.#expel(reply.count, now, reply.isForgotten === true && this.#reader.isFollowing);
+    const wasForgotten = reply.seq !== undefined || reply.isForgotten === true;
+    this.#expel(reply.count, now, wasForgotten, reply.isForgotten === true && this.#reader.isFollowing);
   }
 
   evicted(writer: string, isDone: boolean): void {
@@ -330,7 +345,7 @@ export class Replicator implements ReaderTarget {
         );
       case "evict":
         return entry.writer === this.#writer.name
-          ? this.#expel(entry.count, now)
+          ? this.#expel(entry.count, now, false)
           : this.#evict(entry.writer, now);
       case "batch":
         this.#reachability.wrote(entry.isFull === true, now);
@@ -349,8 +364,13 @@ export class Replicator implements ReaderTarget {
     this.#events.nodeEvicted(node);
   }
 
-  /** This node is not in the register any more, as of the position `count`. */
-  #expel(count: number, now: number, isOtherLog = false): void {
+  /**
+   * This node is not in the register any more, as of the position `count`. `wasForgotten`: the log says
+   * nothing of an eviction.
+   */
+  #expel(count: number, now: number, wasForgotten: boolean, isOtherLog = false): void {
+    if (wasForgotten) this.#wasForgotten = true;
+    else this.leadership.resign();
     this.#writer.markExpelled(count);
     this.#events.expelled();
     if (isOtherLog || count < this.#reader.count) this.#reader.restart(now, "log_changed");
@@ -394,8 +414,13 @@ export class Replicator implements ReaderTarget {
 
   /** A node that does not even hear of itself cannot tell that others are silent. */
   #hearsItself(now: number): boolean {
+    return this.#unheardMs(now) < this.#leaseMs / 2;
+  }
+
+  /** For how long this node has waited to read back what it wrote. */
+  #unheardMs(now: number): number {
     const [oldest] = this.#writer.buffer.unconfirmed;
-    return oldest === undefined || now - oldest.madeAt < this.#leaseMs / 2;
+    return oldest === undefined ? 0 : now - oldest.madeAt;
   }
 
   /** Whether this node reads back what it writes. */

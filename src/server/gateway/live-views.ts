@@ -87,11 +87,8 @@ export class LiveViews {
   /** Ends a subscription. Returns the ids of its requests that stay without an answer. */
   detach(subscription: Subscription, now: number): readonly number[] {
     const { channel, payer } = subscription;
-    const unanswered = channel.remove(subscription);
-    this.#subscriptions--;
     payer?.unsubscribe(channel.view.filter.key);
-    this.releaseChannel(channel, now, payer);
-    return unanswered;
+    return this.leave(channel, subscription, now, payer);
   }
 
   /**
@@ -115,6 +112,14 @@ export class LiveViews {
     this.#subscriptions++;
     this.views.shortenRest(channel.view, subscriber.payer);
     this.flusher.wake();
+  }
+
+  /** The counterpart of `join`. `owner`: as for `releaseChannel`. */
+  leave(channel: ViewChannel, subscriber: Subscriber, now: number, owner?: IdleViewOwner): readonly number[] {
+    const unanswered = channel.remove(subscriber);
+    this.#subscriptions--;
+    this.releaseChannel(channel, now, owner);
+    return unanswered;
   }
 
   /**

@@ -37,4 +37,9 @@ export interface Replication {
    * show. Another name means that the sessions before may be missing.
    */
   tableIdOf(appId: string): string | undefined;
+  /**
+   * Whether this node does for an app what only one node has to do: it counts the times that the node began
+   * to. Undefined: another node does it, or none.
+   */
+  termAsLeader(appId: string): number | undefined;
 }

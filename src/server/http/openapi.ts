@@ -19,8 +19,16 @@ import {
   UserCount,
   UserSessions,
   UserStatus,
+  WebhookStats,
   WrittenSession,
 } from "./schemas.ts";
+import {
+  WebhookAnswerSchema,
+  WebhookCount,
+  WebhookDiff,
+  WebhookMessageSchema,
+  WebhookSnapshot,
+} from "./webhook-messages.ts";
 
 const SCHEMAS = {
   Filter: FilterSchema,
@@ -40,11 +48,17 @@ const SCHEMAS = {
   Batch,
   BatchResponses,
   Stats,
+  WebhookStats,
   NodeDescription,
   Ended,
   Erased,
   Health,
   Error: ErrorBody,
+  WebhookMessage: WebhookMessageSchema,
+  WebhookSnapshot,
+  WebhookDiff,
+  WebhookCount,
+  WebhookAnswer: WebhookAnswerSchema,
 };
 
 const ref = (name: string): Json => ({ $ref: `#/components/schemas/${name}` });
@@ -105,6 +119,28 @@ const QUERY_KEY = parameter("key", "query", "Names a session that is written ove
 
 const NO_BODY = [400, 401, 404, 429];
 const WITH_BODY = [400, 401, 404, 413, 415, 429, 503];
+
+/** What the gateway sends to the receivers of the app's `webhooks`. */
+function webhook(): Json {
+  return {
+    post: {
+      operationId: "receivePresence",
+      summary: "Keeps a copy of a filter's result right at the receiver, signed as Standard Webhooks says.",
+      security: [],
+      parameters: [
+        parameter("webhook-id", "header", "Names the message. A retry has the same one.", {}),
+        parameter("webhook-timestamp", "header", "When the attempt was made, in seconds since 1970.", {}),
+        parameter("webhook-signature", "header", "`v1,…`, one for each secret, with spaces between.", {}),
+      ],
+      requestBody: { required: true, content: json("WebhookMessage") },
+      responses: {
+        "2XX": { description: "Accepted. A body may ask for a snapshot.", content: json("WebhookAnswer") },
+        410: { description: "Switches the webhook off until the next start or reload." },
+        default: { description: "Not accepted: the same message is sent again." },
+      },
+    },
+  };
+}
 
 /** The operations on one user, whose id is in the path or in the query. */
 function userPaths(path: string, user: Json): Record<string, Json> {
@@ -383,6 +419,7 @@ export function openApiDocument(version: string): Json {
         },
       },
     },
+    webhooks: { presence: webhook() },
     components: {
       schemas: jsonSchemas(SCHEMAS),
       securitySchemes: {

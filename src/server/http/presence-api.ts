@@ -11,14 +11,18 @@ import { errorResponse, type HttpResponse, jsonResponse, streamResponse, textRes
 import { FilterReader, filterOfQuery, misplacedFilter, type Parsed } from "./filter-reader.ts";
 import { questionRoutes } from "./question-api.ts";
 import { createRouter, type Route } from "./router.ts";
-import type { NodeDescription } from "./schemas.ts";
+import type { NodeDescription, WebhookStats } from "./schemas.ts";
 import { userRoutes } from "./user-api.ts";
 
-/** The routes under `/v1/{appId}`. `describeNode` makes the body of `/v1/{appId}/node`. */
+/**
+ * The routes under `/v1/{appId}`. `describeNode` makes the body of `/v1/{appId}/node`. `webhooksOf`: the
+ * webhooks of an app, as this node knows them.
+ */
 export function presenceRoutes(
   node: GatewayNode,
   anonymous: AnonymousRequests,
   describeNode: () => NodeDescription,
+  webhooksOf: (appId: string) => readonly WebhookStats[] = () => [],
 ): Route[] {
   const forApp = (handler: AppHandler) => withApp(node, anonymous, handler);
   const routes: Route[] = [
@@ -26,7 +30,11 @@ export function presenceRoutes(
     { method: "POST", path: "/v1/:appId/presences/count", handler: forApp(withFilter(node, true, count)) },
     ...questionRoutes(node, forApp),
     ...userRoutes(node, forApp),
-    { method: "GET", path: "/v1/:appId/stats", handler: forApp(({ presence }) => stats(presence)) },
+    {
+      method: "GET",
+      path: "/v1/:appId/stats",
+      handler: forApp(({ presence }) => stats(presence, webhooksOf)),
+    },
     { method: "GET", path: "/v1/:appId/node", handler: forApp(() => jsonResponse(200, describeNode())) },
   ];
   return [
@@ -106,7 +114,14 @@ function stream(node: GatewayNode, { http, presence, credentials }: AppRequest):
   );
 }
 
-function stats(presence: AppPresence): HttpResponse {
+function stats(presence: AppPresence, webhooksOf: (appId: string) => readonly WebhookStats[]): HttpResponse {
   const { sockets, subscriptions, views } = presence;
-  return jsonResponse(200, { ...presence.table.counts(), sockets, subscriptions, views });
+  const webhooks = webhooksOf(presence.app.id);
+  return jsonResponse(200, {
+    ...presence.table.counts(),
+    sockets,
+    subscriptions,
+    views,
+    ...(webhooks.length > 0 && { webhooks }),
+  });
 }

@@ -44,6 +44,21 @@ export const UserSessions = z
   });
 
 const count = z.int().min(0);
+
+export const WebhookStats = z
+  .object({
+    id,
+    deliveries: count.meta({ description: "Messages that the receiver accepted since the node started." }),
+    failures: count.meta({ description: "Attempts that failed since the node started." }),
+    secondsBehind: z.number().min(0).meta({
+      description: "Age of the oldest change that the receiver has not accepted; 0 if there is none.",
+    }),
+    off: z.boolean().meta({ description: "Switched off, as the receiver answered 410." }),
+    delivering: z.boolean().meta({ description: "Whether this node is the one that delivers." }),
+  })
+  .meta({ id: "WebhookStats", description: "A webhook, as the node that answers knows it." });
+export type WebhookStats = z.output<typeof WebhookStats>;
+
 export const Stats = z
   .object({
     users: count,
@@ -55,6 +70,7 @@ export const Stats = z
     sockets: count,
     subscriptions: count,
     views: count,
+    webhooks: z.array(WebhookStats).optional().meta({ description: "Absent for an app without webhooks." }),
   })
   .meta({ id: "Stats" });
 

@@ -28,7 +28,7 @@ const Patch = z
     statusEmoji: Presence.shape.statusEmoji.nullable(),
   })
   .meta({ id: "PresencePatch", description: "What has changed, for a `subscribe` with `patch: true`." });
-const Cause = z.enum(["closed", "timeout", "replaced", "kicked", "node-lost", "changed"]);
+export const Cause = z.enum(["closed", "timeout", "replaced", "kicked", "node-lost", "changed"]);
 
 export const ServerMessageSchema = z.union([
   z.object({

@@ -13,6 +13,12 @@ export interface CounterInfo {
   readonly help: string;
 }
 
+/** A value of a metric with labels. */
+export interface LabelledValue<Label extends string> {
+  readonly labels: Readonly<Record<Label, string>>;
+  readonly value: number;
+}
+
 /**
  * The Prometheus metrics of this process. Every value is a plain number, which is read at each scrape.
  */
@@ -88,6 +94,43 @@ export class MetricSet {
       registers: this.#registers,
       collect() {
         for (const [value, read] of Object.entries(values)) this.set({ [label]: value }, read());
+      },
+    });
+  }
+
+  /** A counter with labels whose values may change: it shows those that `read` returns at a scrape. */
+  counterOfEach<Label extends string>(
+    { name, help }: CounterInfo,
+    labelNames: readonly Label[],
+    read: () => readonly LabelledValue<Label>[],
+  ): void {
+    new Counter({
+      name: `presence_${name}_total`,
+      help,
+      labelNames,
+      registers: this.#registers,
+      collect() {
+        this.reset();
+        for (const { labels, value } of read()) this.inc(labels, value);
+      },
+    });
+  }
+
+  /** The same for a gauge. */
+  gaugeOfEach<Label extends string>(
+    name: string,
+    help: string,
+    labelNames: readonly Label[],
+    read: () => readonly LabelledValue<Label>[],
+  ): void {
+    new Gauge({
+      name: `presence_${name}`,
+      help,
+      labelNames,
+      registers: this.#registers,
+      collect() {
+        this.reset();
+        for (const { labels, value } of read()) this.set(labels, value);
       },
     });
   }

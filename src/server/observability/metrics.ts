@@ -1,9 +1,11 @@
 import type { Cluster } from "../cluster/cluster.ts";
 import type { GatewayNode } from "../gateway/gateway-node.ts";
 import { createCounters, REFUSALS, type Refusal, type Telemetry } from "../gateway/telemetry.ts";
+import type { Webhooks } from "../webhooks/webhooks.ts";
 import { addClusterMetrics } from "./cluster-metrics.ts";
 import { type CounterInfo, MetricSet } from "./metric-set.ts";
 import { TimeHistogram } from "./time-histogram.ts";
+import { addWebhookMetrics } from "./webhook-metrics.ts";
 
 export interface Metrics {
   readonly telemetry: Telemetry;
@@ -11,6 +13,8 @@ export interface Metrics {
   observe(node: GatewayNode): void;
   /** Shows the state of a cluster too. */
   observeCluster(cluster: Cluster): void;
+  /** Shows the webhooks of all apps too. */
+  observeWebhooks(webhooks: Pick<Webhooks, "appIds" | "statuses">): void;
   /** Milliseconds from a change on this node until it came back from the log. */
   observeLag(ms: number): void;
   render(): Promise<{ contentType: string; text: string }>;
@@ -138,6 +142,7 @@ export function createMetrics(
       );
       addClusterMetrics(metrics, cluster);
     },
+    observeWebhooks: (webhooks) => addWebhookMetrics(metrics, webhooks),
     observeLag: (ms) => lag?.observe(ms / 1000),
     render: () => {
       // Rendering takes milliseconds: all scrapes meanwhile get the same text.

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { length } from "../../protocol/bounds.ts";
+import { toFieldIssues } from "../../protocol/codec.ts";
 import { AppConfig } from "../auth/app.ts";
 import { oneLine, quote } from "./one-line.ts";
 import { SettingsError } from "./settings-error.ts";
@@ -12,9 +13,9 @@ const Apps = z.array(AppConfig).check(length(1, 10_000, "must have 1 to 10000 ap
 export function parseApps(value: unknown, env: string): readonly AppConfig[] {
   const result = Apps.safeParse(value);
   if (!result.success) {
-    const issue = result.error.issues[0]!;
-    const where = issue.path.length > 0 ? ` at ${issue.path.map(String).join(".")}` : "";
-    throw new SettingsError(`${env} is not valid${where}: ${oneLine(issue.message)}`);
+    const { path, message } = toFieldIssues(result.error)[0]!;
+    const where = path.length > 0 ? ` at ${oneLine(path.map(String).join("."))}` : "";
+    throw new SettingsError(`${env} is not valid${where}: ${oneLine(message)}`);
   }
   const ids = new Set<string>();
   for (const { id } of result.data) {

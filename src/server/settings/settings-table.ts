@@ -61,7 +61,7 @@ export const NODE_SETTINGS = {
     shape: 'an array such as [{"id":"my-app","secrets":["…"]}]',
     parse: parseApps,
     help:
-      "JSON array of `{id, secrets[], allowedOrigins?, userGrant?, requireExp?, keys?, jwksUrl?, issuer?, audience?, userIdClaim?, indexedCustom?, lastSeen?, shards?}`, " +
+      "JSON array of `{id, secrets[], allowedOrigins?, userGrant?, requireExp?, keys?, jwksUrl?, issuer?, audience?, userIdClaim?, indexedCustom?, lastSeen?, webhooks?, shards?}`, " +
       "or a file with it. Neither: development mode, for this machine only",
   }),
   redisUrls: text({

@@ -81,10 +81,14 @@ export class NodeFaults {
       const { gateway, oracle, name } = node;
       for (const program of [this.#previous, gateway.program]) {
         this.#sendAway(node);
+        // Its observers see nothing until it is back, however long that takes.
+        node.calmFrom = Number.POSITIVE_INFINITY;
         const code = await gateway.end("SIGTERM");
         if (code !== 0) oracle.crashed(`${name} went down with ${code}`, Date.now());
         gateway.program = program ?? gateway.program;
         await node.start();
+        node.calmFrom = 0;
+        this.#world.disturb(0, [node]);
         // Clients may be sent to it.
         node.isWell = true;
         await delay(TIMES.windowMs);

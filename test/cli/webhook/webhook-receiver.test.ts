@@ -3,7 +3,7 @@ import { type AddressInfo, connect } from "node:net";
 import { afterEach, expect, test } from "vitest";
 import type { WebhookMessage } from "../../../src/cli/webhook/webhook-message.ts";
 import { WebhookReceiver } from "../../../src/cli/webhook/webhook-receiver.ts";
-import { makeWebhookSecret } from "../../../src/cli/webhook/webhook-secret.ts";
+import { makeWebhookSecret } from "../../../src/server/auth/webhook-secret.ts";
 import { presentIn, WebhookSender } from "../../support/webhook-sender.ts";
 
 const secret = makeWebhookSecret();

@@ -116,3 +116,29 @@ it("leaves out a user who cannot be encoded, and keeps the mark", () => {
   expect(Object.keys(JSON.parse(view.flush().diff!.whole()).data)).toEqual(["bob"]);
   expect([view.hasLeftOut, view.isMarked]).toEqual([false, false]);
 });
+
+it("tells a follower who has changed, what they were before, and why they have left", () => {
+  const { table, view, markDirty } = setUp();
+  markDirty(table.open("s-bob", "bob", "widget", NEW_SESSION, undefined));
+  view.hydrate(10);
+  view.flush();
+  const told: unknown[] = [];
+  const follower = { changed: (...args: unknown[]) => void told.push(args) };
+  view.follow(follower);
+  markDirty(table.open("s", "alice", "widget", NEW_SESSION, undefined));
+  markDirty(table.update(table.get("s-bob")!, patchState(NEW_SESSION, { isTyping: true })));
+  view.flush();
+  expect(told.splice(0)).toEqual([
+    ["alice", false, undefined],
+    ["bob", true, undefined],
+  ]);
+  expect(view.entry("alice")).toMatch(/^"alice":\{/);
+  markDirty(table.end(table.get("s")!, "kicked"));
+  view.flush();
+  expect(told.splice(0)).toEqual([["alice", true, "kicked"]]);
+  expect(view.entry("alice")).toBeUndefined();
+  view.unfollow(follower);
+  markDirty(table.end(table.get("s-bob")!, "closed"));
+  view.flush();
+  expect(told).toEqual([]);
+});

@@ -1,5 +1,9 @@
 import { expect, test } from "vitest";
-import { makeWebhookSecret, webhookSecretProblem } from "../../../src/cli/webhook/webhook-secret.ts";
+import {
+  makeWebhookSecret,
+  webhookSecretBytes,
+  webhookSecretProblem,
+} from "../../../src/server/auth/webhook-secret.ts";
 
 const ofBytes = (bytes: number) => `whsec_${Buffer.alloc(bytes, 0xfb).toString("base64")}`;
 
@@ -23,4 +27,8 @@ test.each([
 ])("%j: %s", (secret, problem) => {
   if (problem === undefined) expect(webhookSecretProblem(secret)).toBeUndefined();
   else expect(webhookSecretProblem(secret)).toContain(problem);
+});
+
+test("the key of a secret is what its base64 says", () => {
+  expect(webhookSecretBytes(ofBytes(32))).toEqual(Buffer.alloc(32, 0xfb));
 });

@@ -1,3 +1,4 @@
+import { Buffer } from "node:buffer";
 import { randomBytes } from "node:crypto";
 
 const PREFIX = "whsec_";
@@ -11,11 +12,15 @@ export function makeWebhookSecret(): string {
 /** What is wrong with a secret, without a part of it; undefined if nothing is. */
 export function webhookSecretProblem(secret: string): string | undefined {
   if (!secret.startsWith(PREFIX)) return `must begin with ${PREFIX}`;
-  const encoded = secret.slice(PREFIX.length);
-  const bytes = Buffer.from(encoded, "base64");
-  if (bytes.toString("base64") !== encoded) return `must be base64 after ${PREFIX}`;
+  const bytes = webhookSecretBytes(secret);
+  if (`${PREFIX}${bytes.toString("base64")}` !== secret) return `must be base64 after ${PREFIX}`;
   if (bytes.length < MIN_BYTES || bytes.length > MAX_BYTES) {
     return `must have ${MIN_BYTES} to ${MAX_BYTES} bytes after ${PREFIX}`;
   }
   return undefined;
+}
+
+/** The key of a secret that has no problem. */
+export function webhookSecretBytes(secret: string): Buffer {
+  return Buffer.from(secret.slice(PREFIX.length), "base64");
 }

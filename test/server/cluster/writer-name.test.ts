@@ -1,0 +1,17 @@
+import { expect, it } from "vitest";
+import { makeId } from "../../../src/core/ids.ts";
+import { writerNames } from "../../../src/server/cluster/writer-name.ts";
+
+it("an older process has the first names", () => {
+  const older = writerNames(Date.UTC(2026, 0, 1), makeId);
+  const newer = writerNames(Date.UTC(2026, 0, 1, 0, 0, 0, 1), makeId);
+  for (let i = 0; i < 100; i++) expect(older() < newer()).toBe(true);
+  expect(writerNames(Date.UTC(2400, 0), makeId)() > newer()).toBe(true);
+});
+
+it("no two names are equal, and all are as long as an id", () => {
+  const name = writerNames(Date.UTC(2026, 0, 1), makeId);
+  const names = Array.from({ length: 1_000 }, name);
+  expect(new Set(names).size).toBe(1_000);
+  for (const each of names) expect(each).toMatch(/^0[a-z0-9]{8}[\w-]{12}$/);
+});

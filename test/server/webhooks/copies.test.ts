@@ -1,0 +1,169 @@
+import { expect, it } from "vitest";
+import type { PresenceFilter } from "../../../src/protocol/wire.ts";
+import { Random } from "../../support/random.ts";
+import { EXPLORES, SEED } from "../../support/seed.ts";
+import { type FakeNode, LEASE_MS, WINDOW_MS } from "../cluster/world.ts";
+import { MOODS, WebhookWorld } from "./world.ts";
+
+const RUNS = Number(process.env.MODEL_RUNS ?? (EXPLORES ? 30 : 3));
+const USERS = ["alice", "bob", "carol", "dave", "__proto__", "constructor", "eve é", "mallory"];
+const FILTERS: readonly PresenceFilter[] = [
+  {},
+  { includeBackgroundSessions: true },
+  { selectedConversationId: "c1" },
+  { isTyping: true },
+  { userIds: ["alice", "bob", "__proto__"], includeBackgroundSessions: true, includeInvisible: true },
+  { fields: [] },
+];
+/** Longer than an attempt, a pause after failures and an interval together. */
+const ONE_EXCHANGE_MS = 10_000 + 75_000 + 2_000;
+
+/** What clients do in a moment. */
+function churn(random: Random, world: WebhookWorld): void {
+  const nodes = world.world.nodes.filter(({ isPaused }) => !isPaused);
+  if (nodes.length === 0) return;
+  const node = random.pick(nodes);
+  const held = [...node.socket.held];
+  const patch = {
+    selectedConversationId: random.pick(["c1", "c2", null]),
+    isTyping: random.oneIn(2),
+    custom: { text: "x".repeat(random.below(60)) },
+  };
+  switch (random.below(5)) {
+    case 0:
+    case 1:
+      return void node.openWithin(random.pick(USERS), random.oneIn(4) ? "background" : "widget", patch);
+    case 2:
+      return node.transact((sessions) =>
+        sessions.profiles.declare(random.pick(USERS), {
+          availability: random.pick(["available", "dnd", "invisible"]),
+        }),
+      );
+    default: {
+      if (held.length === 0) return;
+      const sessionId = random.pick(held);
+      const session = node.appPresence.table.get(sessionId);
+      if (session === undefined) return;
+      if (random.oneIn(2)) return node.transact((sessions) => void sessions.update(session, patch));
+      node.socket.held.delete(sessionId);
+      return node.transact((sessions) =>
+        random.oneIn(3) ? sessions.markDisconnected(session) : sessions.end(session, "closed"),
+      );
+    }
+  }
+}
+
+interface Tells {
+  /** Nodes that are cut off from Redis. */
+  readonly isCut: Set<FakeNode>;
+  /** A node that may have delivered last is gone, and no other knows that it did. */
+  mayMislead: boolean;
+}
+
+/** What happens to nodes and to Redis. */
+function disturb(random: Random, world: WebhookWorld, tells: Tells): void {
+  const { nodes } = world.world;
+  const node = random.pick(nodes);
+  switch (random.below(9)) {
+    case 0:
+      if (nodes.length === 1) return;
+      // A node that is cut off may have delivered while another did, and nobody can tell now.
+      if (tells.isCut.has(node) || node.isPaused) tells.mayMislead = true;
+      return world.kill(node);
+    case 1:
+    case 2:
+      if (nodes.length < 4) world.start();
+      return;
+    case 3:
+      tells.isCut.add(node);
+      return world.world.cut(node);
+    case 4:
+      for (const each of nodes) each.connect();
+      return tells.isCut.clear();
+    case 5:
+      node.isPaused = !node.isPaused;
+      return;
+    case 6:
+      world.world.isFrozen = !world.world.isFrozen;
+      return;
+    case 7:
+      if (random.oneIn(3)) world.world.log.lose();
+      return;
+    default:
+      world.world.log.isFull = random.oneIn(3);
+  }
+}
+
+/** Clients come and go while receivers, and perhaps nodes and Redis, do what they like. */
+async function storm(random: Random, world: WebhookWorld, tells?: Tells): Promise<void> {
+  const steps = 20 + random.below(40);
+  for (let i = 0; i < steps; i++) {
+    for (let changes = random.below(6); changes > 0; changes--) churn(random, world);
+    if (tells !== undefined && random.oneIn(4)) disturb(random, world, tells);
+    for (const { receiver } of world.hooks) {
+      if (random.oneIn(6)) receiver.mood = random.pick(MOODS);
+      if (random.oneIn(20)) receiver.forget();
+      receiver.resyncOneIn = random.oneIn(10) ? 3 : 0;
+    }
+    await world.advance(random.pick([50, 200, 1_000, random.oneIn(5) ? 12_000 : 500]));
+  }
+}
+
+/** Everything works again. Nothing changes any more once lost sessions have ended, and then copies are right. */
+async function calm(world: WebhookWorld, { mayMislead }: Tells): Promise<void> {
+  for (const { receiver } of world.hooks) {
+    receiver.mood = "well";
+    receiver.resyncOneIn = 0;
+  }
+  world.world.isFrozen = false;
+  world.world.log.isFull = false;
+  for (const node of world.world.nodes) {
+    node.isPaused = false;
+    node.connect();
+  }
+  await world.advance(2 * LEASE_MS + WINDOW_MS + 5_000);
+  // A receiver that has lost its copy learns of it from the next message.
+  if (mayMislead || world.hooks.some(({ receiver }) => receiver.hasForgotten)) {
+    const node = world.world.nodes[0]!;
+    node.transact((sessions) => sessions.erase("alice"));
+    await world.advance(3_000);
+    node.open("alice", "widget", { selectedConversationId: "c1", isTyping: true });
+    await world.advance(1_000);
+  }
+  // Mostly that was enough.
+  for (let ms = 0; ms < ONE_EXCHANGE_MS && !world.isRight(); ms += 2_000) await world.advance(2_000);
+  world.expectCopies();
+  expect(world.leaders()).toHaveLength(1);
+}
+
+async function play(seed: number): Promise<void> {
+  const random = new Random(seed);
+  const world = new WebhookWorld(random, [
+    { filter: random.pick(FILTERS), config: { intervalMs: Math.floor(random.between(100, 2_000)) } },
+    { filter: random.pick(FILTERS), config: { count: random.oneIn(2) } },
+  ]);
+  const tells: Tells = { isCut: new Set(), mayMislead: false };
+  for (let nodes = 1 + random.below(3); nodes > 0; nodes--) world.start();
+  await world.advance(500);
+  await storm(random, world, tells);
+  await calm(world, tells);
+  // Now one node delivers all the time, so nothing but its messages can make a copy right.
+  for (const { receiver } of world.hooks) receiver.misfits = 0;
+  await storm(random, world);
+  await calm(world, { isCut: new Set(), mayMislead: false });
+  // It never sends what does not fit a copy, unless the receiver has lost it.
+  expect(world.hooks.map(({ receiver }) => receiver.misfits)).toEqual([0, 0]);
+  world.stop();
+}
+
+it(`copies are right after ${RUNS} storms, within one exchange`, { timeout: 3_600_000 }, async () => {
+  for (let run = 0; run < RUNS; run++) {
+    const seed = SEED * 10_000 + run;
+    try {
+      await play(seed);
+    } catch (error) {
+      (error as Error).message = `seed ${seed}: ${(error as Error).message}`;
+      throw error;
+    }
+  }
+});

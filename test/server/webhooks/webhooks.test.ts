@@ -1,0 +1,124 @@
+import { afterEach, expect, it, vi } from "vitest";
+import type { WebhookConfig } from "../../../src/server/auth/webhook-config.ts";
+import { Webhooks } from "../../../src/server/webhooks/webhooks.ts";
+import { HOOK, OK, Stage } from "./stage.ts";
+
+const made: Webhooks[] = [];
+afterEach(() => {
+  for (const webhooks of made.splice(0)) webhooks.stop();
+});
+
+function setUp(configs: readonly WebhookConfig[], { delivers = true } = {}) {
+  const stage = new Stage();
+  const leader: { term: number | undefined } = { term: delivers ? 1 : undefined };
+  const webhooks = new Webhooks({ ...stage.dependencies, termOf: () => leader.term });
+  made.push(webhooks);
+  webhooks.apply(stage.presence, configs);
+  const run = () => webhooks.run(stage.now);
+  run();
+  return { stage, leader, webhooks, run };
+}
+
+const idsOf = ({ sent }: Stage) =>
+  sent.map(({ message: { type, data } }) => `${data.webhookId} ${type.replace("presence.", "")}`);
+
+it("without webhooks there is no timer", () => {
+  const timers = vi.spyOn(globalThis, "setTimeout");
+  const { webhooks, stage } = setUp([]);
+  expect(timers).not.toHaveBeenCalled();
+  expect([webhooks.statuses("app"), [...webhooks.appIds()]]).toEqual([[], []]);
+  webhooks.apply(stage.presence, [HOOK]);
+  expect(timers).toHaveBeenCalled();
+  timers.mockRestore();
+});
+
+it("webhooks are active while this node is the one that delivers, and begin with a snapshot each time", async () => {
+  const { stage, leader, webhooks, run } = setUp([HOOK], { delivers: false });
+  expect(stage.sent).toEqual([]);
+  leader.term = 1;
+  run();
+  await stage.last.answer(OK);
+  stage.enter("alice");
+  run();
+  leader.term = undefined;
+  run();
+  expect(stage.last.isAborted).toBe(true);
+  expect(webhooks.statuses("app")).toMatchObject([{ delivering: false, deliveries: 1 }]);
+  stage.now += 60_000;
+  run();
+  leader.term = 2;
+  run();
+  // It was the one that delivers again before anybody looked.
+  leader.term = 3;
+  run();
+  expect(idsOf(stage)).toEqual(["hook snapshot", "hook diff", "hook snapshot", "hook snapshot"]);
+});
+
+it("one that answers 410 is tried again by a node that takes over", async () => {
+  const { stage, leader, webhooks, run } = setUp([HOOK]);
+  await stage.last.answer({ kind: "answered", status: 410, body: "" });
+  run();
+  expect(webhooks.statuses("app")).toMatchObject([{ off: true }]);
+  leader.term = 2;
+  run();
+  expect(idsOf(stage)).toEqual(["hook snapshot", "hook snapshot"]);
+});
+
+it("a reload begins with those that are new, have changed or were off, and leaves the others alone", async () => {
+  const second = { ...HOOK, id: "second", secrets: [...HOOK.secrets, `whsec_${"A".repeat(32)}`] };
+  const off = { ...HOOK, id: "off" };
+  const { stage, webhooks, run } = setUp([HOOK, second, off]);
+  await stage.sent[0]!.answer(OK);
+  await stage.sent[2]!.answer({ kind: "answered", status: 410, body: "" });
+  const changed = { ...HOOK, intervalMs: 100 };
+  const same = { ...second, secrets: [...second.secrets].reverse() };
+  webhooks.apply(stage.presence, [{ ...HOOK, id: "new" }, same, off, changed]);
+  run();
+  expect(idsOf(stage).slice(3)).toEqual(["new snapshot", "off snapshot", "hook snapshot"]);
+  expect(stage.sent[1]!.isAborted).toBe(false);
+  // Counts outlive a change.
+  expect(webhooks.statuses("app").map(({ id, deliveries }) => [id, deliveries])).toEqual([
+    ["new", 0],
+    ["second", 0],
+    ["off", 0],
+    ["hook", 1],
+  ]);
+});
+
+it("a configuration that cannot be used changes nothing", () => {
+  const { stage, webhooks } = setUp([HOOK]);
+  const bad = { ...HOOK, filter: { custom: { page: "x" } } } as unknown as WebhookConfig;
+  expect(() => webhooks.apply(stage.presence, [bad])).toThrow(RangeError);
+  expect(() => webhooks.apply(stage.presence, [{ ...HOOK, secrets: ["whsec_x"] }])).toThrow(RangeError);
+  expect(webhooks.statuses("app")).toMatchObject([{ id: "hook", delivering: true }]);
+  expect(stage.last.isAborted).toBe(false);
+});
+
+it("webhooks of one filter share a view, and nothing is left of an app that is removed", () => {
+  const { stage, webhooks } = setUp([HOOK, { ...HOOK, id: "second" }, { ...HOOK, id: "third", count: true }]);
+  expect([stage.presence.subscriptions, stage.presence.views]).toEqual([3, 2]);
+  webhooks.remove("app");
+  expect([stage.presence.subscriptions, stage.presence.views, webhooks.keptUsers]).toEqual([0, 0, 0]);
+  expect(stage.sent.every(({ isAborted }) => isAborted)).toBe(true);
+});
+
+it("a defect in one webhook leaves the others alone, and its message is tried again", () => {
+  const stage = new Stage();
+  const { send } = stage.dependencies;
+  let attempts = 0;
+  const webhooks = new Webhooks({
+    ...stage.dependencies,
+    termOf: () => 1,
+    send: (request) => {
+      if (attempts++ === 0) throw new Error("a defect");
+      return send(request);
+    },
+  });
+  made.push(webhooks);
+  webhooks.apply(stage.presence, [HOOK, { ...HOOK, id: "second" }]);
+  webhooks.run(stage.now);
+  expect(stage.crashes).toHaveLength(1);
+  stage.now += 1_000;
+  webhooks.run(stage.now);
+  expect(idsOf(stage)).toEqual(["second snapshot", "hook snapshot"]);
+});
