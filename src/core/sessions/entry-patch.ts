@@ -94,12 +94,10 @@ const ID_NAME = '"sessionId":';
  * brace of `custom` follows a colon.
  */
 function lastSessionBefore(end: number, start: number, entry: string, firstName: string): number | undefined {
-  const latest = end - firstName.length - 2;
-  const at = Math.max(
-    entry.lastIndexOf(`,{${firstName}`, latest),
-    entry.lastIndexOf(`[{${firstName}`, latest),
-  );
-  return at >= start ? at + 1 : undefined;
+  // Only this part is searched, so many sessions that changed cost no more than the entry is long.
+  const part = entry.slice(start, end);
+  const at = Math.max(part.lastIndexOf(`,{${firstName}`), part.lastIndexOf(`[{${firstName}`));
+  return at >= 0 ? start + at + 1 : undefined;
 }
 
 /** How many characters are the same in both texts, from these places on. */

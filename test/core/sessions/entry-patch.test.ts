@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { patchEntry } from "../../../src/core/sessions/entry-patch.ts";
 import {
   ALL_FIELDS,
@@ -178,13 +178,20 @@ it(`leads from any entry to any other (MODEL_SEED=${SEED})`, () => {
     ),
     { numRuns: runs(1_500), seed: SEED },
   );
-  expect(patches).toBeGreaterThan(500);
+  expect(patches).toBeGreaterThan(100);
 });
 
 it("names each of many sessions that changed", () => {
   const { update, entry } = setUp(400);
   const before = entry();
   for (let i = 0; i < 400; i += 2) update(`s${i}`, { isTyping: true });
-  const value = parsed(patchEntry(before, entry(), ALL_FIELDS));
-  expect(Object.keys(value.changed)).toHaveLength(200);
+  const after = entry();
+  // It searched from the beginning for each of them, which took seconds for a user with thousands of sessions.
+  const search = vi.spyOn(String.prototype, "lastIndexOf");
+  const patch = patchEntry(before, after, ALL_FIELDS);
+  const searched = search.mock.contexts.reduce((sum: number, text) => sum + (text as string).length, 0);
+  search.mockRestore();
+  expect(Object.keys(parsed(patch).changed)).toHaveLength(200);
+  expect(searched).toBeGreaterThan(0);
+  expect(searched).toBeLessThan(3 * after.length);
 });
