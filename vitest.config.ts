@@ -24,6 +24,7 @@ const FIRST = [
   "model/live",
   "browser/dashboard-states",
   "package/sdk",
+  "server/cluster/webhooks",
   "server/gateway/time",
   "wire/readers",
   "browser/dashboard",

@@ -3,6 +3,7 @@ import type { AddressInfo } from "node:net";
 import { createServer } from "node:net";
 import { afterEach, expect, test, vi } from "vitest";
 import { makeWebhookSecret } from "../../src/server/auth/webhook-secret.ts";
+import { TestGateway } from "../support/gateway.ts";
 import { presentIn, WebhookSender } from "../support/webhook-sender.ts";
 import { ProgramRun } from "./program-run.ts";
 
@@ -46,6 +47,26 @@ test("makes a secret, prints what the app needs, and then what comes", async () 
   sender.set("alice\u001b[2J", presentIn("c1"));
   expect(await sender.exchange()).toMatchObject({ status: 204 });
   await printed(/^\d\d:\d\d:\d\d copy: a snapshot, 1 user\n\S+ copy: alice\\u\{1b\}\[2J is there: c1$/m);
+  await end();
+});
+
+test("receives what a gateway sends", async () => {
+  const secret = makeWebhookSecret();
+  vi.stubEnv("WEBHOOK_SECRET", secret);
+  listen("--port", "0", "--resync");
+  const webhook = { id: "dev", url: (await printed(URL_LINE))[1]!, secrets: [secret], intervalMs: 100 };
+  const gateway = await TestGateway.start("ws", {
+    app: { webhooks: [webhook] },
+    env: { RESUME_WINDOW_MS: "0", TYPING_TIMEOUT_MS: "1000" },
+  });
+  // The first message is a snapshot, and so is the one that --resync asks for.
+  await printed(/a snapshot, 0 users\n.*--resync\n.*a snapshot, 0 users$/m);
+  const alice = await gateway.connect("alice");
+  await alice.open({ selectedConversationId: "c1" });
+  await printed(/ dev: alice entered: c1$/m);
+  alice.send({ type: "close" });
+  await printed(/ dev: alice left: closed$/m);
+  await gateway.stop();
   await end();
 });
 

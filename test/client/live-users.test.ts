@@ -194,7 +194,7 @@ describe("patches", () => {
       ),
       { numRuns: runs(1_000), seed: SEED },
     );
-    expect(folded).toBeGreaterThan(runs(100));
+    expect(folded).toBeGreaterThan(10);
   });
 
   it("of users who are not there break the protocol", () => {

@@ -4,11 +4,15 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { isDeepStrictEqual } from "node:util";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { ownPort } from "../programs/own-port.ts";
+import { APP, TestGateway } from "../support/gateway.ts";
 import { PROJECT } from "../support/process.ts";
 import { Random } from "../support/random.ts";
 import { SEED } from "../support/seed.ts";
 import { hasTool } from "../support/tools.ts";
+import { PATIENCE_MS } from "../support/until.ts";
 import { presentIn, type WebhookFault, WebhookSender } from "../support/webhook-sender.ts";
 
 const SECRET = `whsec_${Buffer.alloc(32, 7).toString("base64")}`;
@@ -30,14 +34,14 @@ describe.each([
 
   const database = () => join(folder, "presence.db");
 
-  async function start(): Promise<void> {
+  async function start(port = 0): Promise<void> {
     receiver = spawn(program!, [example], {
       cwd: PROJECT,
       env: {
         PATH: process.env.PATH,
         WEBHOOK_SECRET: SECRET,
         DATABASE: database(),
-        PORT: "0",
+        PORT: String(port),
         NODE_NO_WARNINGS: "1",
       },
       stdio: ["ignore", "pipe", "inherit"],
@@ -210,5 +214,42 @@ describe.each([
       await untilQuiet();
       expect(copy()).toEqual(sender.users);
     }
+  });
+
+  test("equals what a gateway answers, after it was killed and after it lost its copy", async () => {
+    const port = await ownPort();
+    const webhook = { id: "copy", url: `http://127.0.0.1:${port}/`, secrets: [SECRET], intervalMs: 100 };
+    await start(port);
+    const gateway = await TestGateway.start("ws", {
+      app: { webhooks: [webhook] },
+      env: { RESUME_WINDOW_MS: "0", TYPING_TIMEOUT_MS: "3600000" },
+    });
+    const write = (userId: string, body: object) =>
+      gateway.http("PUT", `/v1/${APP}/users/${userId}/sessions/k`, { ttlMs: 3_600_000, ...body });
+    // Each look starts a process, so there are not many.
+    const agrees = async () =>
+      await expect
+        .poll(async () => isDeepStrictEqual(Object.fromEntries(copy()), await gateway.query()), {
+          timeout: PATIENCE_MS,
+          interval: 250,
+        })
+        .toBe(true);
+    // They fill several pages.
+    const custom = Object.fromEntries(Array.from({ length: 7 }, (_, i) => [i, "x".repeat(500)]));
+    await Promise.all(Array.from({ length: 100 }, (_, i) => write(`user-${i}`, { custom })));
+    await agrees();
+    await write("alice", { selectedConversationId: "c1" });
+    await agrees();
+    await kill();
+    await write("alice", { selectedConversationId: "c2" });
+    await gateway.http("DELETE", `/v1/${APP}/users/user-7`);
+    await start(port);
+    await agrees();
+    await kill();
+    wipe();
+    await write("bob", { hasFocus: true });
+    await start(port);
+    await agrees();
+    await gateway.stop();
   });
 });

@@ -61,11 +61,12 @@ export class Reachability {
 
   /**
    * Whether sessions of this node that lost their socket may end: no other node has taken them over, or this
-   * node has waited long enough.
+   * node has waited long enough. `hearsItself`: the node reads back what it writes without delay. If it does
+   * not, Redis may have been silent for a while, and a takeover may not have arrived.
    */
-  canExpireSessions(now: number): boolean {
+  canExpireSessions(now: number, hearsItself: boolean): boolean {
     return this.#reachedAt === undefined
       ? now - this.#lostAt > MAX_DISCONNECTED_MS
-      : this.canDetectFailures(now);
+      : hearsItself && this.canDetectFailures(now);
   }
 }

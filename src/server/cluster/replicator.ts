@@ -62,6 +62,8 @@ export interface ReplicatorOptions extends WriterOptions {
 
 /** A node that does not read back within this time what the log has done reads another log than it writes. */
 const READ_BACK_MS = 2_000;
+/** No session ends for want of a socket while this node has waited this long to read back what it wrote. */
+const MAX_UNHEARD_MS = 500;
 const DETECT_INTERVAL_MS = 100;
 
 /**
@@ -158,7 +160,7 @@ export class Replicator implements ReaderTarget {
 
   /** Whether sessions that lost their socket here may be ended. */
   canExpireSessions(now: number): boolean {
-    return this.#reachability.canExpireSessions(now);
+    return this.#reachability.canExpireSessions(now, this.#unheardMs(now) < MAX_UNHEARD_MS);
   }
 
   /** Sizes of what must not grow without bound. */
@@ -412,8 +414,13 @@ export class Replicator implements ReaderTarget {
 
   /** A node that does not even hear of itself cannot tell that others are silent. */
   #hearsItself(now: number): boolean {
+    return this.#unheardMs(now) < this.#leaseMs / 2;
+  }
+
+  /** For how long this node has waited to read back what it wrote. */
+  #unheardMs(now: number): number {
     const [oldest] = this.#writer.buffer.unconfirmed;
-    return oldest === undefined || now - oldest.madeAt < this.#leaseMs / 2;
+    return oldest === undefined ? 0 : now - oldest.madeAt;
   }
 
   /** Whether this node reads back what it writes. */

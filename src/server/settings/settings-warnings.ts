@@ -32,12 +32,18 @@ export function settingsWarnings({ apps, limits, redisUrls, openFiles }: Warning
 
 /** Those about apps alone. */
 export function appsWarnings(apps: readonly AppConfig[]): string[] {
-  return apps
-    .filter(({ secrets }) => secrets.some((secret) => Buffer.byteLength(secret) < SAFE_SECRET_BYTES))
-    .map(
-      ({ id }) =>
-        `a secret of app ${quote(id)} is shorter than ${SAFE_SECRET_BYTES} bytes and could be guessed`,
-    );
+  return apps.flatMap((app) => [...secretWarnings(app), ...providerWarnings(app)]);
+}
+
+function secretWarnings({ id, secrets }: AppConfig): string[] {
+  if (secrets.every((secret) => Buffer.byteLength(secret) >= SAFE_SECRET_BYTES)) return [];
+  return [`a secret of app ${quote(id)} is shorter than ${SAFE_SECRET_BYTES} bytes and could be guessed`];
+}
+
+function providerWarnings({ id, keys = [], jwksUrl, issuer, audience, userIdClaim }: AppConfig): string[] {
+  if (keys.length > 0 || jwksUrl !== undefined) return [];
+  if (issuer === undefined && audience === undefined && userIdClaim === undefined) return [];
+  return [`issuer, audience and userIdClaim of app ${quote(id)} mean nothing without keys or jwksUrl`];
 }
 
 function limitWarnings(limits: GatewayConfig, openFiles: number | undefined): string[] {

@@ -63,7 +63,7 @@ export class Webhook implements Subscriber {
   readonly #filter: CompiledFilter;
   readonly #delivery: WebhookDelivery;
   readonly #signer: WebhookSigner;
-  /** Calls `run` at a time. */
+  /** Has `run` called at a time; infinity: never. */
   readonly #wakeBy: (due: number) => void;
   #channel: ViewChannel | undefined;
   #attempt: Attempt | undefined;
@@ -161,12 +161,14 @@ export class Webhook implements Subscriber {
       return this.#wake();
     }
     this.#attempt = attempt;
-    void attempt.result.then((result) => {
-      // Otherwise it was aborted, and its result means nothing.
-      if (this.#attempt !== attempt) return;
-      this.#attempt = undefined;
-      this.#answered(result, this.#options.clock.now());
-    });
+    attempt.result
+      .then((result) => {
+        // Otherwise it was aborted, and its result means nothing.
+        if (this.#attempt !== attempt) return;
+        this.#attempt = undefined;
+        this.#answered(result, this.#options.clock.now());
+      })
+      .catch(this.#options.crashed);
   }
 
   /** The view has another version. */
@@ -190,8 +192,7 @@ export class Webhook implements Subscriber {
   }
 
   #wake(): void {
-    const due = this.nextDueAt();
-    if (due < Number.POSITIVE_INFINITY) this.#wakeBy(due);
+    this.#wakeBy(this.nextDueAt());
   }
 
   #attach(now: number): void {

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
+import { Deadlines } from "../../core/collections/deadlines.ts";
 import { FilterSchema } from "../../protocol/filter.ts";
 import { allowFilter } from "../auth/allowed-filter.ts";
 import { BACK_END } from "../auth/principal.ts";
@@ -21,6 +22,11 @@ interface AppWebhooks {
   readonly byId: Map<string, Webhook>;
 }
 
+/** The most webhooks that send in one turn of the event loop. Each may make a page and sign it. */
+const MAX_SENT_PER_TURN = 16;
+/** A webhook whose turn has failed gets the next one after this time. */
+const FAILED_TURN_MS = 1_000;
+
 /**
  * The webhooks of all apps of this node. Each is active while this node is the one that delivers, and begins
  * with a snapshot each time. Without webhooks there is no timer, and nothing to do.
@@ -28,6 +34,8 @@ interface AppWebhooks {
 export class Webhooks {
   readonly #options: WebhooksOptions;
   readonly #apps = new Map<string, AppWebhooks>();
+  /** When each webhook has something to do. */
+  readonly #due = new Deadlines<Webhook>();
   #ticker: Ticker | undefined;
 
   constructor(options: WebhooksOptions) {
@@ -54,7 +62,7 @@ export class Webhooks {
 
     // From here on nothing can fail.
     for (const [id, webhook] of current?.byId ?? []) {
-      if (next.get(id) !== webhook) webhook.deactivate(now);
+      if (next.get(id) !== webhook) this.#deactivate(webhook, now);
     }
     if (next.size === 0) this.#apps.delete(appId);
     else this.#apps.set(appId, { term: current?.term, byId: next });
@@ -67,7 +75,7 @@ export class Webhooks {
   /** Ends the webhooks of an app that is no longer served. */
   remove(appId: string): void {
     const now = this.#options.clock.now();
-    for (const webhook of this.#apps.get(appId)?.byId.values() ?? []) webhook.deactivate(now);
+    for (const webhook of this.#apps.get(appId)?.byId.values() ?? []) this.#deactivate(webhook, now);
     this.#apps.delete(appId);
     this.#updateTicker();
   }
@@ -79,12 +87,17 @@ export class Webhooks {
 
   /** Begins and ends what this node delivers, and sends what is due. Called by the timer, and by tests. */
   run(now: number): void {
-    for (const [appId, app] of this.#apps) {
-      this.#guard(() => this.#updateTerm(appId, app, now));
-      for (const webhook of app.byId.values()) {
-        if (webhook.nextDueAt() <= now) this.#guard(() => webhook.run(now));
+    for (const [appId, app] of this.#apps) this.#updateTerm(appId, app, now);
+    this.#due.forEachDue(now, MAX_SENT_PER_TURN, (webhook) => {
+      try {
+        webhook.run(now);
+        this.#wakeBy(webhook, webhook.nextDueAt());
+      } catch (error) {
+        // A defect in one webhook must not stop the others.
+        this.#options.crashed(error);
+        this.#wakeBy(webhook, now + FAILED_TURN_MS);
       }
-    }
+    });
   }
 
   /** The webhooks of an app, for people; empty if it has none. */
@@ -111,7 +124,7 @@ export class Webhooks {
     if (term === app.term) return;
     app.term = term;
     for (const webhook of app.byId.values()) {
-      if (term === undefined) webhook.deactivate(now);
+      if (term === undefined) this.#deactivate(webhook, now);
       else webhook.activate(now);
     }
   }
@@ -121,8 +134,23 @@ export class Webhooks {
     const allowed = allowFilter(presence.app, BACK_END, filter, count);
     if (!allowed.ok) throw new RangeError(`webhook ${JSON.stringify(id)} has a filter that is not allowed`);
     const counts = known?.counts ?? { deliveries: 0, failures: 0 };
-    const wakeBy = (due: number) => this.#ticker?.wakeBy(due);
-    return new Webhook(config, presence, allowed.filter, counts, this.#options, wakeBy);
+    const webhook = new Webhook(config, presence, allowed.filter, counts, this.#options, (due) =>
+      this.#wakeBy(webhook, due),
+    );
+    return webhook;
+  }
+
+  #deactivate(webhook: Webhook, now: number): void {
+    webhook.deactivate(now);
+    this.#due.delete(webhook);
+  }
+
+  #wakeBy(webhook: Webhook, due: number): void {
+    if (due === Number.POSITIVE_INFINITY) return;
+    // What is overdue is due now. A timer that fires late must not take this for a pause of the process.
+    const at = Math.max(due, this.#options.clock.now());
+    this.#due.set(webhook, at);
+    this.#ticker?.wakeBy(at);
   }
 
   /** There is a timer while there are webhooks. */
@@ -131,31 +159,11 @@ export class Webhooks {
       this.#ticker?.stop();
       this.#ticker = undefined;
     } else {
-      const { clock } = this.#options;
       this.#ticker ??= new Ticker(
-        clock,
+        this.#options.clock,
         (now) => this.run(now),
-        () => this.#nextDueAt(),
+        () => this.#due.nextDueAt(),
       );
-      this.#ticker.wakeBy(clock.now());
-    }
-  }
-
-  #nextDueAt(): number {
-    let next = Number.POSITIVE_INFINITY;
-    for (const { byId } of this.#apps.values()) {
-      for (const webhook of byId.values()) next = Math.min(next, webhook.nextDueAt());
-    }
-    // What is overdue is due now. A timer that fires late must not take this for a pause of the process.
-    return Math.max(next, this.#options.clock.now());
-  }
-
-  /** A defect in one webhook must not stop the others. */
-  #guard(act: () => void): void {
-    try {
-      act();
-    } catch (error) {
-      this.#options.crashed(error);
     }
   }
 }

@@ -235,6 +235,21 @@ describe("nodes whose log is lost, older, trimmed, frozen or silent", () => {
     world.compare();
   });
 
+  it("end no session in the moments before they notice that the log is frozen", () => {
+    const world = worldOf(2);
+    const [a, b] = world.nodes;
+    const moved = b!.open("moved", "widget", {});
+    world.heal(40);
+    b!.transact((sessions) => sessions.markDisconnected(b!.appPresence.table.get(moved)!));
+    b!.socket.held.delete(moved);
+    world.heal(WINDOW_MS - 1_600);
+    world.isFrozen = true;
+    b!.transact((sessions) => sessions.open("another", "widget", {}, b!.socket));
+    a!.resume(moved, {});
+    world.advance(3_000, () => 1);
+    expect(users(world)[1]).toContain("moved");
+  });
+
   it("stay in the cluster when a write is read back long before its reply comes", () => {
     const world = worldOf(1);
     const [a] = world.nodes;

@@ -39,13 +39,17 @@ describe("failures", () => {
 
 describe("sessions without a socket", () => {
   it("may expire on a node that has never had others", () => {
-    expect(new Reachability(LEASE_MS).canExpireSessions(0)).toBe(true);
+    expect(new Reachability(LEASE_MS).canExpireSessions(0, true)).toBe(true);
   });
 
   it("expire when this node knows what the others did", () => {
     const reachability = reachedAgain();
-    expect(reachability.canExpireSessions(2_000 + CATCH_UP_MS - 1)).toBe(false);
-    expect(reachability.canExpireSessions(2_000 + CATCH_UP_MS)).toBe(true);
+    expect(reachability.canExpireSessions(2_000 + CATCH_UP_MS - 1, true)).toBe(false);
+    expect(reachability.canExpireSessions(2_000 + CATCH_UP_MS, true)).toBe(true);
+  });
+
+  it("do not expire while this node waits to read back what it wrote", () => {
+    expect(reachedAgain().canExpireSessions(2_000 + CATCH_UP_MS, false)).toBe(false);
   });
 
   it("expire when this node has waited for the others long enough", () => {
@@ -54,8 +58,8 @@ describe("sessions without a socket", () => {
     reachability.lost(1_000);
     // That it is lost once more does not begin the wait again.
     reachability.lost(2_000);
-    expect(reachability.canExpireSessions(1_000 + MAX_PATIENCE_MS)).toBe(false);
-    expect(reachability.canExpireSessions(1_001 + MAX_PATIENCE_MS)).toBe(true);
+    expect(reachability.canExpireSessions(1_000 + MAX_PATIENCE_MS, true)).toBe(false);
+    expect(reachability.canExpireSessions(1_001 + MAX_PATIENCE_MS, false)).toBe(true);
   });
 });
 

@@ -53,3 +53,12 @@ it("nodes of a cluster without apps have no secret in common", () => {
     expect.stringMatching(/^REDIS_URL without APPS/),
   ]);
 });
+
+it("what an app says about the tokens of a provider means nothing if it has no keys", () => {
+  const app = { id: "app", secrets: [SECRET] };
+  for (const field of ["issuer", "audience", "userIdClaim"]) {
+    const warning = expect.stringMatching(/^issuer, audience and userIdClaim of app "app" mean nothing/);
+    expect(warningsOf({ apps: [{ ...app, [field]: "x" }] })).toEqual([warning]);
+    expect(warningsOf({ apps: [{ ...app, [field]: "x", jwksUrl: "https://issuer.example/" }] })).toEqual([]);
+  }
+});

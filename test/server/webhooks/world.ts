@@ -36,13 +36,27 @@ export class FakeReceiver {
   readonly copy = new WebhookCopy();
   readonly received: WebhookMessage[] = [];
   mood: Mood = "well";
+  /** Messages that did not fit a copy which should have been right. */
+  misfits = 0;
   /** Chance that the answer to a message asks for a snapshot although there is a copy: one in so many. */
   resyncOneIn = 0;
   readonly #random: Random;
   #due: Due[] = [];
+  #hasForgotten = false;
 
   constructor(random: Random) {
     this.#random = random;
+  }
+
+  /** Whether it waits for a message to learn that its copy is gone. */
+  get hasForgotten(): boolean {
+    return this.#hasForgotten;
+  }
+
+  /** Its copy is gone, as after a restart without a disk. */
+  forget(): void {
+    this.copy.forget();
+    this.#hasForgotten = true;
   }
 
   /** Does what is due. */
@@ -68,6 +82,8 @@ export class FakeReceiver {
       if (mood === "failing") return answerAt(0, { kind: "answered", status: 503, body: "" });
       this.received.push(message);
       const isRight = this.copy.apply(message);
+      if (!isRight && !this.#hasForgotten) this.misfits++;
+      if (this.copy.view !== undefined || this.copy.count !== undefined) this.#hasForgotten = false;
       if (mood === "losing") return answerAt(0, { kind: "unanswered", reason: "connection" });
       const asks = !isRight || (this.resyncOneIn > 0 && this.#random.oneIn(this.resyncOneIn));
       answerAt(0, { kind: "answered", status: 200, body: asks ? '{"resync":true}' : "" });
