@@ -146,6 +146,7 @@ export async function startGateway(
   let transport: Transport | undefined;
   const isProxy = (address: string) => settings.trustProxy(plainAddress(address), 0);
   const anonymous = new AnonymousRequests({ telemetry, now: () => clock.now(), isProxy });
+  const bodies = new BodyBudget(memoryBytes());
   const describeNode = () => ({
     nodeId: node.nodeId,
     version: VERSION,
@@ -154,7 +155,13 @@ export async function startGateway(
   });
   const handle = createRouter(
     [
-      ...presenceRoutes(node, anonymous, describeNode, (appId) => webhooks.statuses(appId)),
+      ...presenceRoutes({
+        node,
+        anonymous,
+        bodies,
+        describeNode,
+        webhooksOf: (appId) => webhooks.statuses(appId),
+      }),
       ...nodeRoutes({
         node,
         anonymous,
@@ -181,7 +188,7 @@ export async function startGateway(
         isProxy,
         now: () => clock.now(),
       },
-      bodies: new BodyBudget(memoryBytes()),
+      bodies,
       tcpRefused: (reason) => telemetry.refused("tcp_connections", TCP_REFUSAL_DETAILS[reason]),
       bodyRefused: () => telemetry.refused("body_bytes"),
       refuseHandshake: (address, answer) =>

@@ -1,7 +1,8 @@
 import type { AppConfig } from "../../src/server/auth/app.ts";
+import { BodyBudget } from "../../src/server/http/body-budget.ts";
 import { BodyWanted, type HttpResponse } from "../../src/server/http/exchange.ts";
-import { presenceRoutes } from "../../src/server/http/presence-api.ts";
-import { createRouter } from "../../src/server/http/router.ts";
+import { type PresenceRoutesOptions, presenceRoutes } from "../../src/server/http/presence-api.ts";
+import { createRouter, type Route } from "../../src/server/http/router.ts";
 import { bareNode } from "./bare-node.ts";
 import { requestOf, UNLIMITED } from "./http-handler.ts";
 import { testTelemetry } from "./stubs.ts";
@@ -25,16 +26,26 @@ export interface Asked {
   readonly type?: string;
 }
 
+/** The routes under `/v1/{appId}`. What is not given has no limit, and says nothing. */
+export function testRoutes(
+  options: Pick<PresenceRoutesOptions, "node"> & Partial<PresenceRoutesOptions>,
+): Route[] {
+  return presenceRoutes({
+    anonymous: UNLIMITED,
+    bodies: new BodyBudget(Number.MAX_SAFE_INTEGER),
+    describeNode: () => NODE,
+    webhooksOf: () => [],
+    ...options,
+  });
+}
+
 /** The routes of the app `app` on a node without sockets, whose clock stands at 0. */
 export function appRoutes(env: Record<string, string> = {}, app: Partial<AppConfig> = {}) {
   const refusals: string[] = [];
   const telemetry = { ...testTelemetry(), refused: (refusal: string) => void refusals.push(refusal) };
   const node = bareNode({ apps: [{ id: "app", secrets: [SECRET], ...app }], env, telemetry });
   const presence = node.presence("app")!;
-  const handle = createRouter(
-    presenceRoutes(node, UNLIMITED, () => NODE),
-    UNLIMITED,
-  );
+  const handle = createRouter(testRoutes({ node }), UNLIMITED);
   const ask = async (
     method: string,
     path: string,

@@ -10,8 +10,8 @@ export interface Profile {
    */
   readonly lastSeenAt: number | undefined;
   /**
-   * Orders the changes of a profile on all nodes: the profile with the higher version wins. See
-   * `nextVersion`.
+   * Orders the changes of a profile on all nodes: the profile with the higher version wins. See `nextVersion`
+   * and `versionAfter`.
    */
   readonly version: number;
   /**

@@ -71,7 +71,8 @@
  * | F4 | the same, but the session is own by now, or something is unconfirmed | ignore |
  *
  * Profiles are no sessions: nobody owns one, and the last writer wins. Versions order the writers; see
- * `nextVersion`. Of equal versions, which two nodes may choose in one millisecond, the one in the log wins.
+ * `nextVersion`. Two nodes may choose equal versions in one millisecond, or where the last session of a user
+ * ends on both sides of a network partition. Of those, the one that the log has first wins.
  *
  * | | profile | effect |
  * |---|---|---|

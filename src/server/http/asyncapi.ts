@@ -4,7 +4,7 @@ import { ClientMessage, type ClientMessageType } from "../../protocol/messages.t
 import { type ServerMessageType, SUBPROTOCOL } from "../../protocol/wire.ts";
 import { type Json, jsonSchemas } from "./json-schemas.ts";
 import { Presence, PresenceSession } from "./schemas.ts";
-import { ServerMessageSchema } from "./server-messages.ts";
+import { PresencePatch, ServerMessageSchema } from "./server-messages.ts";
 
 /** The messages that answer a message of a client, besides `error`. */
 const ANSWERS: Readonly<Record<ClientMessageType, readonly ServerMessageType[]>> = {
@@ -67,6 +67,7 @@ export function asyncApiDocument(version: string): Json {
     Filter: FilterSchema,
     Presence,
     PresenceSession,
+    PresencePatch,
   };
   /** A message has a schema for each of its shapes. */
   const names = new Map<MessageType, string[]>();

@@ -1,10 +1,13 @@
 const MAX_BYTES = 64 * 1024 * 1024;
-/** Bodies that are being read may take this share of the memory that the process may use. */
+/** Bodies that wait may take this share of the memory that the process may use. */
 const SHARE_OF_MEMORY = 1 / 8;
 /** One app may take this share of them, so that an app that sends slowly does not stop the others. */
 const SHARE_OF_OWNER = 1 / 4;
 
-/** Limits the bytes of unfinished bodies in this process. A body that arrives in one piece is not counted. */
+/**
+ * Limits the bytes of bodies that wait in this process: for the rest of the body, or for a turn. A body that
+ * is handled as it arrives is not counted.
+ */
 export class BodyBudget {
   readonly #maxBytes: number;
   readonly #byOwner = new Map<string, number>();

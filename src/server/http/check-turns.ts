@@ -1,11 +1,9 @@
 import { TurnBudget } from "../gateway/turn-budget.ts";
-import { BodyBudget } from "./body-budget.ts";
+import type { BodyBudget } from "./body-budget.ts";
 import { errorResponse, type HttpResponse } from "./exchange.ts";
 
 /** An estimate of the processor time of a check in milliseconds, by the bytes of its body: see `bench`. */
 const BYTE_MS = 4e-5;
-/** The bodies that wait are bounded as in a process that may use this much memory. */
-const MEMORY_BYTES = 512 * 1024 * 1024;
 const TOO_MANY = errorResponse(
   503,
   { body: ["too many checks wait for their turn"] },
@@ -19,25 +17,26 @@ const TOO_MANY = errorResponse(
  */
 export class CheckTurns {
   readonly #turn: TurnBudget;
-  readonly #bodies = new BodyBudget(MEMORY_BYTES);
+  readonly #bodies: BodyBudget;
   readonly #refused: () => void;
   /** What waits, by app. The app that waits longest is in front. */
   readonly #waiting = new Map<string, (() => void)[]>();
 
-  /** `crashed` is called for a defect of this class only: the promise of a check has its error. */
-  constructor(crashed: (error: unknown) => void, refused: () => void) {
-    this.#turn = new TurnBudget(crashed);
+  /**
+   * `bodies` bounds what waits. `refused` is called where that has no room. `crashed` is called for a defect
+   * of this class only: the promise of a check has its error.
+   */
+  constructor(bodies: BodyBudget, refused: () => void, crashed: (error: unknown) => void) {
+    this.#bodies = bodies;
     this.#refused = refused;
+    this.#turn = new TurnBudget(crashed);
   }
 
-  /**
-   * Calls `check` with the body, or with a copy of it in a later turn. It must read the body before its first
-   * `await`. `owner`: the app that asks.
-   */
+  /** Calls `check` with the body, or with a copy of it in a later turn. `owner`: the app that asks. */
   run(
     owner: string,
     body: Buffer,
-    check: (body: Buffer) => HttpResponse | Promise<HttpResponse>,
+    check: (body: Buffer) => HttpResponse,
   ): HttpResponse | Promise<HttpResponse> {
     const { length } = body;
     if (this.#waiting.size === 0 && !this.#turn.isSpent) {

@@ -7,6 +7,7 @@ import { ResultPages } from "../gateway/result-pages.ts";
 import type { AnonymousRequests } from "./anonymous-requests.ts";
 import { type AppHandler, type AppRequest, readBody, unknownApp, withApp } from "./app-request.ts";
 import { batchRoute } from "./batch.ts";
+import type { BodyBudget } from "./body-budget.ts";
 import { errorResponse, type HttpResponse, jsonResponse, streamResponse, textResponse } from "./exchange.ts";
 import { FilterReader, filterOfQuery, misplacedFilter, type Parsed } from "./filter-reader.ts";
 import { questionRoutes } from "./question-api.ts";
@@ -14,21 +15,25 @@ import { createRouter, type Route } from "./router.ts";
 import type { NodeDescription, WebhookStats } from "./schemas.ts";
 import { userRoutes } from "./user-api.ts";
 
-/**
- * The routes under `/v1/{appId}`. `describeNode` makes the body of `/v1/{appId}/node`. `webhooksOf`: the
- * webhooks of an app, as this node knows them.
- */
-export function presenceRoutes(
-  node: GatewayNode,
-  anonymous: AnonymousRequests,
-  describeNode: () => NodeDescription,
-  webhooksOf: (appId: string) => readonly WebhookStats[] = () => [],
-): Route[] {
+export interface PresenceRoutesOptions {
+  readonly node: GatewayNode;
+  readonly anonymous: AnonymousRequests;
+  /** Bounds the bodies of checks that wait for their turn. */
+  readonly bodies: BodyBudget;
+  /** Makes the body of `/v1/{appId}/node`. */
+  readonly describeNode: () => NodeDescription;
+  /** The webhooks of an app, as this node knows them. */
+  readonly webhooksOf: (appId: string) => readonly WebhookStats[];
+}
+
+/** The routes under `/v1/{appId}`. */
+export function presenceRoutes(options: PresenceRoutesOptions): Route[] {
+  const { node, anonymous, bodies, describeNode, webhooksOf } = options;
   const forApp = (handler: AppHandler) => withApp(node, anonymous, handler);
   const routes: Route[] = [
     { method: "POST", path: "/v1/:appId/presences", handler: forApp(withFilter(node, false, presences)) },
     { method: "POST", path: "/v1/:appId/presences/count", handler: forApp(withFilter(node, true, count)) },
-    ...questionRoutes(node, forApp),
+    ...questionRoutes(node, bodies, forApp),
     ...userRoutes(node, forApp),
     {
       method: "GET",

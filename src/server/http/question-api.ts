@@ -4,6 +4,7 @@ import { checkUsers } from "../gateway/check-users.ts";
 import type { GatewayNode } from "../gateway/gateway-node.ts";
 import { KEEPS_NO_LAST_SEEN, lastSeenOf } from "../gateway/last-seen.ts";
 import { type AppHandler, type AppRequest, readBody } from "./app-request.ts";
+import type { BodyBudget } from "./body-budget.ts";
 import { CheckTurns } from "./check-turns.ts";
 import { type BodyWanted, errorResponse, type HttpResponse, jsonResponse, textResponse } from "./exchange.ts";
 import { readJsonBody } from "./json-body.ts";
@@ -16,12 +17,14 @@ export const MAX_CHECK_BYTES = 4 * 1024 * 1024;
 const EVERYONE = FilterSchema.parse({});
 
 /** The routes for what back ends ask about many users at once. */
-export function questionRoutes(node: GatewayNode, forApp: (handler: AppHandler) => RouteHandler): Route[] {
+export function questionRoutes(
+  node: GatewayNode,
+  bodies: BodyBudget,
+  forApp: (handler: AppHandler) => RouteHandler,
+): Route[] {
   const { telemetry } = node;
-  const turns = new CheckTurns(
-    (error) => telemetry.crashed(error),
-    () => telemetry.refused("body_bytes"),
-  );
+  const refused = () => telemetry.refused("body_bytes");
+  const turns = new CheckTurns(bodies, refused, (error) => telemetry.crashed(error));
   return [
     {
       method: "POST",

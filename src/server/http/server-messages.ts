@@ -12,7 +12,7 @@ const id = { id: count };
 const maybeId = { id: count.optional() };
 const position = { view: Id, version: count };
 const page = { data: z.record(z.string(), Presence), more: z.boolean().optional() };
-const Patch = z
+export const PresencePatch = z
   .object({
     changed: z.record(
       z.string(),
@@ -59,7 +59,7 @@ export const ServerMessageSchema = z.union([
   z.object({
     type: z.literal("diff"),
     ...position,
-    data: z.record(z.string(), z.union([Patch, Presence]).nullable()),
+    data: z.record(z.string(), z.union([PresencePatch, Presence]).nullable()),
     causes: z.record(z.string(), Cause).optional(),
   }),
   z.object({ type: z.literal("result"), ...id, ...page }),

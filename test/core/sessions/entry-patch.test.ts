@@ -186,7 +186,7 @@ it("names each of many sessions that changed", () => {
   const before = entry();
   for (let i = 0; i < 400; i += 2) update(`s${i}`, { isTyping: true });
   const after = entry();
-  // It searched from the beginning for each of them, which took seconds for a user with thousands of sessions.
+  // It searched from the beginning for each of them, which took seconds where there are thousands.
   const search = vi.spyOn(String.prototype, "lastIndexOf");
   const patch = patchEntry(before, after, ALL_FIELDS);
   const searched = search.mock.contexts.reduce((sum: number, text) => sum + (text as string).length, 0);

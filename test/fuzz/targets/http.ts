@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import type { BodySink } from "../../../src/server/gateway/body-sink.ts";
 import type { HttpResponse, RequestHeaders } from "../../../src/server/http/exchange.ts";
 import { nodeRoutes } from "../../../src/server/http/node-routes.ts";
-import { presenceRoutes } from "../../../src/server/http/presence-api.ts";
 import { createRouter } from "../../../src/server/http/router.ts";
 import { INDEXED } from "../../model/arbitraries.ts";
+import { testRoutes } from "../../support/app-routes.ts";
 import { askRouter, UNLIMITED } from "../../support/http-handler.ts";
 import type { Random } from "../../support/random.ts";
 import type { Outcome, Target } from "../fuzz.ts";
@@ -30,18 +30,9 @@ for (const [i, userId] of ["alice", "bob", "__proto__"].entries()) {
   );
 }
 
-const node = {
-  nodeId: "node",
-  version: "1.0.0",
-  transport: "ws" as const,
-  uptimeSeconds: 1,
-  rssBytes: 1,
-  heapUsedBytes: 1,
-  eventLoopDelayMs: { p50: 0, p99: 0, max: 0 },
-};
 const handle = createRouter(
   [
-    ...presenceRoutes(world.node, UNLIMITED, () => node),
+    ...testRoutes({ node: world.node }),
     ...nodeRoutes({
       node: world.node,
       anonymous: UNLIMITED,

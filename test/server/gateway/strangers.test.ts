@@ -7,10 +7,10 @@ import { App } from "../../../src/server/auth/app.ts";
 import { GatewayNode } from "../../../src/server/gateway/gateway-node.ts";
 import { answerUpgrade } from "../../../src/server/gateway/upgrade.ts";
 import { AnonymousRequests } from "../../../src/server/http/anonymous-requests.ts";
-import { presenceRoutes } from "../../../src/server/http/presence-api.ts";
 import { createRouter } from "../../../src/server/http/router.ts";
 import { createMetrics } from "../../../src/server/observability/metrics.ts";
 import { readSettings } from "../../../src/server/settings/settings.ts";
+import { testRoutes } from "../../support/app-routes.ts";
 import { askRouter } from "../../support/http-handler.ts";
 import { EXPLORES } from "../../support/seed.ts";
 
@@ -41,10 +41,7 @@ it(`${MANY} strangers' paths, methods, apps and ids leave the metrics as large a
   node.stop();
   metrics.observe(node);
   const anonymous = new AnonymousRequests({ telemetry, now: () => 0, isProxy: () => false });
-  const handle = createRouter(
-    presenceRoutes(node, anonymous, () => ({}) as never),
-    anonymous,
-  );
+  const handle = createRouter(testRoutes({ node, anonymous }), anonymous);
   const ours = (text: string) =>
     text
       .split("\n")

@@ -1,17 +1,22 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { expect, it } from "vitest";
+import { BodyBudget } from "../../../src/server/http/body-budget.ts";
 import { CheckTurns } from "../../../src/server/http/check-turns.ts";
 import { type HttpResponse, jsonResponse } from "../../../src/server/http/exchange.ts";
 
 /** As long as 10,000 ids of ten characters. */
 const LONG = Buffer.alloc(130_000, "x");
+/** The bytes that may wait. One app has a quarter of them. */
+const MAX_WAITING = 64 * 1024 * 1024;
 
 function setUp() {
   const done: string[] = [];
   let refused = 0;
+  const bodies = new BodyBudget(8 * MAX_WAITING);
   const turns = new CheckTurns(
-    (error) => expect.fail(String(error)),
+    bodies,
     () => refused++,
+    (error) => expect.fail(String(error)),
   );
   const run = (name: string, body = LONG, owner = "app") =>
     turns.run(owner, body, (given) => {
@@ -20,7 +25,7 @@ function setUp() {
       done.push(name);
       return jsonResponse(200, { name });
     });
-  return { run, done, refused: () => refused };
+  return { run, done, bodies, refused: () => refused };
 }
 
 it("long checks that arrive at once are done one in a turn, in order", async () => {
@@ -64,16 +69,21 @@ it("an app does not wait for the many checks of another, and one that fails fail
 });
 
 it("an app lets only so many bytes wait, which it gets back, and others may wait all the same", async () => {
-  const { run, done, refused } = setUp();
+  const { run, done, bodies, refused } = setUp();
   const answers = Array.from({ length: 400 }, () => run("many"));
   const whole = answers.filter((answer) => !(answer instanceof Promise)) as HttpResponse[];
   expect(whole.filter(({ status }) => status === 503)).toHaveLength(refused());
   expect(whole[1]!.headers["retry-after"]).toBe("1");
   const waiting = answers.length - whole.length;
-  expect(waiting * LONG.length).toBeLessThanOrEqual(16 * 1024 * 1024);
+  expect(waiting * LONG.length).toBeLessThanOrEqual(MAX_WAITING / 4);
   expect(waiting).toBeGreaterThan(100);
   expect(run("other", LONG, "other")).toBeInstanceOf(Promise);
   while (done.length < waiting + 2) await nextTurn();
   const again = Array.from({ length: 100 }, () => run("again"));
   expect((await Promise.all(again)).every(({ status }) => status === 200)).toBe(true);
+  expect(bodies.bytes).toBe(0);
+  // Bodies that are being read count too.
+  bodies.take("app", MAX_WAITING / 4);
+  run("first");
+  expect(await run("second")).toMatchObject({ status: 503 });
 });

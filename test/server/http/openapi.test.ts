@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { nodeRoutes } from "../../../src/server/http/node-routes.ts";
 import { openApiDocument } from "../../../src/server/http/openapi.ts";
-import { presenceRoutes } from "../../../src/server/http/presence-api.ts";
+import { testRoutes } from "../../support/app-routes.ts";
 import { bareNode } from "../../support/bare-node.ts";
 import { UNLIMITED } from "../../support/http-handler.ts";
 
@@ -41,7 +41,7 @@ describe("the OpenAPI document", () => {
   it("has an operation for each route, and no other", () => {
     const node = bareNode();
     const routes = [
-      ...presenceRoutes(node, UNLIMITED, () => expect.fail("nobody asks")),
+      ...testRoutes({ node }),
       ...nodeRoutes({
         node,
         anonymous: UNLIMITED,
