@@ -4,8 +4,8 @@ import { Random } from "./random.ts";
 import { SEED } from "./seed.ts";
 import { PATIENCE_MS } from "./until.ts";
 
-// Before each test file: randomness in tests and in the tested code starts with the same seed in every run, and no
-// wait is shorter than a busy machine needs.
+// Before each test file: randomness in tests and in the tested code starts with the same seed in every run,
+// and no wait is shorter than a busy machine needs.
 
 fc.configureGlobal({ seed: SEED });
 
