@@ -91,8 +91,8 @@ export default defineConfig({
       { extends: true, test: { name: "sockets", include: ["test/**/*.test.ts"], exclude: HOLD_THE_CLOCK } },
       { extends: true, test: { name: "clock", include: HOLD_THE_CLOCK } },
     ],
-    // Processes, because uWebSockets.js is a native addon. Files share them, which halves what the suite costs.
-    // A test about memory or a whole process starts one of its own.
+    // Processes, because uWebSockets.js is a native addon. Files share them, which halves what the suite
+    // costs. A test about memory or a whole process starts one of its own.
     pool: "forks",
     isolate: false,
     // More than cores, because the files that begin first mostly wait.

@@ -22,8 +22,8 @@ Without a command it serves. A first run:
   $ npx presence-gateway crowd 200            in another terminal: simulated users
   $ npx presence-gateway watch                in a third one: who is there, live
 
-Exit codes: 0 done (query, count: somebody matches; check: all are there; compare: alike), 1 the answer is no, or serve could
-not start, 2 wrong usage, or no answer from the gateway.`;
+Exit codes: 0 done (query, count: somebody matches; check: all are there; compare: alike), 1 the answer is
+no, or serve could not start, 2 wrong usage, or no answer from the gateway.`;
 
 /** The command line as a tree of commands. The code of a command is loaded only when it runs. */
 export function createProgram(dependencies: CliDependencies): Command {

@@ -2,7 +2,9 @@ import { lookup } from "node:dns/promises";
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
 import { type Command, InvalidArgumentError, Option } from "commander";
+import { isLoopback } from "../server/auth/is-loopback.ts";
 import { CliError } from "./cli-error.ts";
+import { addCommandGroup } from "./command-group.ts";
 import { finish } from "./finish.ts";
 
 interface ListenOptions {
@@ -27,12 +29,11 @@ Examples:
   $ WEBHOOK_SECRET=whsec_… npx presence-gateway webhook listen --port 9000 --json | jq .data.users`;
 
 export function addWebhook(program: Command): void {
-  const webhook = program
-    .command("webhook")
-    .summary("receive webhooks, for development")
-    .description("Receives what a gateway sends to a webhook, on this machine.")
-    .helpCommand("help [command]", "print help for a command")
-    .addHelpText("after", AFTER);
+  const webhook = addCommandGroup(program, "webhook", {
+    summary: "receive webhooks, for development",
+    description: "Receives what a gateway sends to a webhook, on this machine.",
+    after: AFTER,
+  });
   webhook
     .command("listen")
     .summary("receive webhooks and print them")
@@ -109,15 +110,10 @@ function readPort(text: string): number {
 }
 
 async function addressOf(host: string): Promise<string> {
-  try {
-    return (await lookup(host)).address;
-  } catch {
-    throw new CliError("--host must be an address, or a name that has one");
-  }
-}
-
-function isLoopback(address: string): boolean {
-  return address === "::1" || address.startsWith("127.");
+  // Without a name the answer is no address.
+  const found = host === "" ? undefined : await lookup(host).catch(() => undefined);
+  if (found === undefined) throw new CliError("--host must be an address, or a name that has one");
+  return found.address;
 }
 
 function urlOf({ address, family, port }: AddressInfo): string {

@@ -127,6 +127,7 @@ test.each([
   [["--port", "-1"], "from 0 to 65535"],
   [["--port", ""], "from 0 to 65535"],
   [["--host", "no such host"], "--host must be an address"],
+  [["--host", ""], "--host must be an address"],
   [["--secret", "whsec_short"], "--secret (WEBHOOK_SECRET) must be base64"],
   [["--secret", "private-thing"], "--secret (WEBHOOK_SECRET) must begin with whsec_"],
   [["extra"], "too many arguments"],

@@ -109,7 +109,7 @@ async function storm(random: Random, world: WebhookWorld, tells?: Tells): Promis
   }
 }
 
-/** Everything works again, and nothing changes once lost sessions have ended. Then copies are right. */
+/** Everything works again. Once lost sessions have ended, nothing changes any more, and copies are right. */
 async function calm(world: WebhookWorld, { mayMislead }: Tells): Promise<void> {
   for (const { receiver } of world.hooks) {
     receiver.mood = "well";
