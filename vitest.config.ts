@@ -29,6 +29,8 @@ const FIRST = [
   "wire/readers",
   "browser/dashboard",
   "process/watch",
+  "process/jwks",
+  "process/reload",
   "browser/dashboard-filter",
   "server/cluster/model",
   "client/interruptions",

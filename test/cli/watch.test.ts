@@ -23,7 +23,7 @@ test("--json prints a snapshot and each change, until it is asked to end", async
   const value = someone("s");
   server.push({}, { alice: value });
   watch("--json");
-  await vi.waitFor(() => expect(run.lines).toHaveLength(1), 10_000);
+  await vi.waitFor(() => expect(run.lines).toHaveLength(1));
   expect(JSON.parse(run.lines[0]!)).toEqual({ type: "snapshot", data: { alice: value } });
   server.push({}, { bob: value, alice: null }, { alice: "closed" });
   await vi.waitFor(() => expect(run.lines).toHaveLength(3));
@@ -40,9 +40,9 @@ test("--json prints a snapshot and each change, until it is asked to end", async
 
 test("reports a lost connection, and that it is back", async () => {
   watch("--json");
-  await vi.waitFor(() => expect(run.lines).toHaveLength(1), 10_000);
+  await vi.waitFor(() => expect(run.lines).toHaveLength(1));
   (await server.connection(0)).drop();
-  await vi.waitFor(() => expect(run.lines).toHaveLength(3), 10_000);
+  await vi.waitFor(() => expect(run.lines).toHaveLength(3));
   expect(run.lines.slice(1).map((line) => JSON.parse(line))).toMatchObject([
     { type: "status", status: "reconnecting" },
     { type: "status", status: "connected" },

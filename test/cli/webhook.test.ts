@@ -27,7 +27,7 @@ afterEach(() => {
 
 /** Waits until a line has come that matches. */
 async function printed(pattern: RegExp, text = () => run.output): Promise<RegExpExecArray> {
-  await vi.waitFor(() => expect(text()).toMatch(pattern), 10_000);
+  await vi.waitFor(() => expect(text()).toMatch(pattern));
   return pattern.exec(text())!;
 }
 const URL_LINE = /^receiving webhooks on (http:\S+)$/m;

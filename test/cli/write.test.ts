@@ -40,7 +40,7 @@ test("writes all fields of the session again and again, until it is asked to end
     ...["bot", "-c", "c1", "--focused", "--typing", "--idle", "--custom", "a=b", "c=d", "--key", "shell"],
     ...["--ttl", "1s"],
   );
-  await vi.waitFor(() => expect(api.requests.length).toBeGreaterThanOrEqual(2), 10_000);
+  await vi.waitFor(() => expect(api.requests.length).toBeGreaterThanOrEqual(2));
   run.signal("SIGINT");
   await run.over;
   expect(run.exitCode).toBe(0);
@@ -80,11 +80,11 @@ test("a node that goes down for a while ends nothing", async () => {
   answerWrites();
   const { answer } = api;
   write("bot", "--ttl", "1s");
-  await vi.waitFor(() => expect(run.lines).toHaveLength(1), 10_000);
+  await vi.waitFor(() => expect(run.lines).toHaveLength(1));
   api.answer = () => ({ status: 503, body: { errorCode: "UNAVAILABLE" } });
-  await vi.waitFor(() => expect(warnings).toContain("(UNAVAILABLE, 503); trying again\n"), 10_000);
+  await vi.waitFor(() => expect(warnings).toContain("(UNAVAILABLE, 503); trying again\n"));
   api.answer = answer;
-  await vi.waitFor(() => expect(warnings).toContain("the gateway answers again\n"), 10_000);
+  await vi.waitFor(() => expect(warnings).toContain("the gateway answers again\n"));
   run.signal("SIGTERM");
   await run.over;
   expect(run.exitCode).toBe(0);
@@ -93,7 +93,7 @@ test("a node that goes down for a while ends nothing", async () => {
 test("says when the session ends if the gateway cannot be told", async () => {
   answerWrites();
   write("bot");
-  await vi.waitFor(() => expect(run.lines).toHaveLength(1), 10_000);
+  await vi.waitFor(() => expect(run.lines).toHaveLength(1));
   api.answer = () => ({ status: 503, body: {} });
   run.signal("SIGINT");
   await expect(run.over).rejects.toThrow("the session ends within 60 s");

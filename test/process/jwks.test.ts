@@ -6,7 +6,6 @@ import { mintToken } from "../../src/server/auth/mint.ts";
 import { TestClient } from "../support/client.ts";
 import { jwksOf, ProviderKey } from "../support/identity-provider.ts";
 import { GatewayProcess } from "../support/process.ts";
-import { until } from "../support/until.ts";
 
 // The built gateway runs in its own process. `npm test` builds it first.
 
@@ -14,12 +13,17 @@ const SECRET = "a secret of the app, long enough to be one";
 const key = new ProviderKey("ES256", "k1");
 
 let server: Server;
-let asked: ServerResponse[];
+let asked = 0;
 let run: GatewayProcess | undefined;
+/** What the provider does at once when it is asked. */
+let answer: (response: ServerResponse) => void;
 
 beforeEach(async () => {
-  asked = [];
-  server = createServer((_request, response) => void asked.push(response)).listen(0, "127.0.0.1");
+  asked = 0;
+  server = createServer((_request, response) => {
+    asked++;
+    answer(response);
+  }).listen(0, "127.0.0.1");
   await once(server, "listening");
 });
 afterEach(async () => {
@@ -42,20 +46,17 @@ async function start(): Promise<{ connect: (token: string) => Promise<TestClient
 }
 
 const token = (sub: string) => key.token({ payload: { iss: "app", sub } });
+const statusOf = async (url: string) =>
+  (await fetch(`${url}/v1/app/stats`, { headers: { authorization: `Bearer ${token("alice")}` } })).status;
+const own = () => mintToken("app", SECRET, { tokenType: "user", sub: "bob" });
 
-it("a gateway starts without the keys of a provider that is slow, and lets its users in once it answers", async () => {
+it("a gateway has the keys of a provider, and lets its users in", async () => {
+  answer = (response) => response.end(jwksOf(key));
   const { connect, url } = await start();
-  await until(() => asked.length === 1);
   const alice = await connect(token("alice"));
-  await (await connect(await mintToken("app", SECRET, { tokenType: "user", sub: "bob" }))).next("connected");
-  expect(alice.inbox).toEqual([]);
-  const http = await fetch(`${url}/v1/app/stats`, { headers: { authorization: `Bearer ${token("alice")}` } });
-  expect([http.status, Number(http.headers.get("retry-after")) > 0]).toEqual([503, true]);
-  asked[0]!.end(jwksOf(key));
   expect(await alice.next("connected")).toMatchObject({ userId: "alice" });
-  const now = await fetch(`${url}/v1/app/stats`, { headers: { authorization: `Bearer ${token("alice")}` } });
-  expect(now.status).toBe(401);
-  expect(asked).toHaveLength(1);
+  await run!.printed(/"keys":1,"msg":"fetched the keys of an identity provider"/);
+  expect([await statusOf(url), asked]).toEqual([401, 1]);
 });
 
 it.each<[string, (response: ServerResponse) => void, RegExp]>([
@@ -64,14 +65,16 @@ it.each<[string, (response: ServerResponse) => void, RegExp]>([
   ["answers with a page", (response) => response.end("<html></html>"), /the answer is no JWKS/],
   ["answers without end", (response) => response.end("x".repeat(1_000_000)), /more than 262144 bytes/],
   ["hangs up", (response) => response.destroy(), /cannot be fetched/],
-])("clients come back later where the provider %s", async (_what, answer, logged) => {
-  const { connect } = await start();
-  await until(() => asked.length === 1);
+  ["is silent", () => {}, /did not answer in time/],
+])("a gateway starts, and clients come back later, where the provider %s", async (_what, act, logged) => {
+  answer = act;
+  const { connect, url } = await start();
+  // Nobody else waits.
+  await (await connect(await own())).next("connected");
   const alice = await connect(token("alice"));
-  answer(asked[0]!);
   expect(await alice.next("error")).toMatchObject({ code: "UNAUTHENTICATED" });
   expect((await alice.closed).code).toBe(1013);
+  expect(await statusOf(url)).toBe(503);
   await run!.printed(logged);
-  await (await connect(await mintToken("app", SECRET, { tokenType: "user", sub: "bob" }))).next("connected");
   expect(run!.output).not.toContain("/jwks");
 });

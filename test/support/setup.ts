@@ -1,11 +1,16 @@
 import fc from "fast-check";
-import { beforeEach } from "vitest";
+import { beforeEach, vi } from "vitest";
 import { Random } from "./random.ts";
 import { SEED } from "./seed.ts";
+import { PATIENCE_MS } from "./until.ts";
 
-// Before each test file: randomness in tests and in the tested code starts with the same seed in every run.
+// Before each test file: randomness in tests and in the tested code starts with the same seed in every run,
+// and no wait is shorter than a busy machine needs.
 
 fc.configureGlobal({ seed: SEED });
+
+const { waitFor } = vi;
+vi.waitFor = (isSo) => waitFor(isSo, PATIENCE_MS);
 
 beforeEach(() => {
   const random = new Random(SEED);

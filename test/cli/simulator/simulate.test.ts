@@ -28,7 +28,7 @@ const start = (secret = SECRET) => simulate({ url: gateway.url, appId: APP, secr
 test("simulates users until it is stopped, and then ends their sessions", async () => {
   const over = start();
   const { table } = gateway.presence();
-  await vi.waitFor(() => expect(table.counts().users).toBe(3), 10_000);
+  await vi.waitFor(() => expect(table.counts().users).toBe(3));
   for (const userId of ["user-1", "user-2", "user-3"]) {
     const { sessions } = table.user(userId)!;
     const fields = { plan: expect.any(String), page: expect.stringMatching(/^\//) };

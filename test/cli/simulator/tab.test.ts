@@ -51,7 +51,7 @@ test("a tab opens its sessions, and resumes them unchanged after it lost its soc
 
   tab.drop();
   expect(tab.isConnected).toBe(false);
-  await vi.waitFor(() => expect(tab.isConnected).toBe(true), 5_000);
+  await vi.waitFor(() => expect(tab.isConnected).toBe(true));
   expect(sessions().map(rowOf)).toEqual(before);
 });
 

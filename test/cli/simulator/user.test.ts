@@ -77,5 +77,5 @@ test.each([
   const { tabs } = start();
   expect(tabs.map((tab) => tab.hasWidget)).toEqual([true, true]);
   roll(dice);
-  await vi.waitFor(() => expect(tabs.map((tab) => tab.widget)).toMatchObject(widgets), 10_000);
+  await vi.waitFor(() => expect(tabs.map((tab) => tab.widget)).toMatchObject(widgets));
 });

@@ -89,7 +89,7 @@ it("knows since when a session is open only if it came while the page was live",
   await vi.waitFor(() => expect(store.isLive).toBe(false));
   const fourth = session({ sessionId: "fourth" });
   server.push(ALL_OF_ALICE, { alice: value([typing, other, third, fourth]) });
-  await vi.waitFor(() => expect(sessions.row!.sessions).toBe(4), 10_000);
+  await vi.waitFor(() => expect(sessions.row!.sessions).toBe(4));
   expect(sessions.row!.times.map(({ online }) => online.isExact)).toEqual([false, false, true, false]);
 });
 

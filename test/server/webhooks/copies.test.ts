@@ -5,7 +5,7 @@ import { EXPLORES, SEED } from "../../support/seed.ts";
 import { type FakeNode, LEASE_MS, WINDOW_MS } from "../cluster/world.ts";
 import { MOODS, WebhookWorld } from "./world.ts";
 
-const RUNS = Number(process.env.MODEL_RUNS ?? (EXPLORES ? 30 : 3));
+const RUNS = Number(process.env.MODEL_RUNS ?? (EXPLORES ? 30 : 2));
 const USERS = ["alice", "bob", "carol", "dave", "__proto__", "constructor", "eve é", "mallory"];
 const FILTERS: readonly PresenceFilter[] = [
   {},
@@ -109,7 +109,7 @@ async function storm(random: Random, world: WebhookWorld, tells?: Tells): Promis
   }
 }
 
-/** Everything works again. Once lost sessions have ended, nothing changes any more, and copies are right. */
+/** Everything works again, and nothing changes once lost sessions have ended. Then copies are right. */
 async function calm(world: WebhookWorld, { mayMislead }: Tells): Promise<void> {
   for (const { receiver } of world.hooks) {
     receiver.mood = "well";
