@@ -93,7 +93,9 @@ export class WebhookCopy {
         const key = `${view} ${version}`;
         if (page === 1) this.#pages = { key, users: new Map(), page: 0 };
         const pages = this.#pages;
-        if (pages === undefined || pages.key !== key) return false;
+        // The last page was applied, and the answer was lost.
+        const isComplete = view === this.view && version === this.version;
+        if (pages === undefined || pages.key !== key) return isComplete;
         // A page that was accepted, but whose answer was lost, comes again.
         if (page > pages.page + 1) return false;
         for (const [id, value] of Object.entries(users)) pages.users.set(id, value);
