@@ -110,7 +110,7 @@ it("the wire is that of this version of the protocol", () => {
     filter: "63b5fada69fe16de",
     serverMessages: "3226986ca573fdd4",
     bodies: "161fa85b8d92427c",
-    requests: "d9f18e0134c4f463",
+    requests: "c809687586b292bc",
     webhooks: "3d61a7fdca34eba0",
     closeCodes: "0167a7031d0db4a4",
     errorCodes: "5419d9ea7092b364",

@@ -93,6 +93,17 @@ describe.concurrent.each(PAIRS)("%s in front of %s", (...pair) => {
     events.close();
   });
 
+  it("passes a check of 10,000 users", async ({ onTestFinished }) => {
+    const { url } = await start(pair, onTestFinished);
+    const userIds = Array.from({ length: 10_000 }, (_, i) => `${"user-number-".repeat(10)}${i}`);
+    const response = await fetch(`${url}/v1/${APP}/presences/check`, {
+      method: "POST",
+      headers: { authorization: `Bearer ${SECRET}`, "content-type": "application/json" },
+      body: JSON.stringify({ userIds }),
+    });
+    expect(await response.json()).toMatchObject({ data: { present: [], absent: userIds } });
+  });
+
   it("passes the ids of users in paths as they are, and any id in the query", async ({ onTestFinished }) => {
     const { url, connect } = await start(pair, onTestFinished);
     const writer = await connect();

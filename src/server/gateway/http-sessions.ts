@@ -19,8 +19,11 @@ export interface HttpSessionWrite extends SessionPatch {
 
 export type HttpSessionResult =
   | { readonly ok: true; readonly sessionId: string; readonly isNew: boolean; readonly ttlMs: number }
-  /** `field`: the part of the body that is wrong; undefined: a limit is reached. */
-  | { readonly ok: false; readonly field: string | undefined; readonly message: string };
+  /**
+   * `field`: what is wrong, or too much. `isLimit`: a limit of the user is reached, which is nobody's
+   * mistake.
+   */
+  | { readonly ok: false; readonly isLimit: boolean; readonly field: string; readonly message: string };
 
 /**
  * Holds sessions in place of a socket. Nobody is to be told when another node or a back end takes one: the
@@ -54,7 +57,8 @@ function put(
   const known = presence.table.get(sessionId);
   const { kind = known?.kind ?? "widget", ttlMs = DEFAULT_TTL_MS } = write;
   if (known !== undefined && kind !== known.kind) {
-    return { ok: false, field: "kind", message: `the session is a ${known.kind}, which cannot change` };
+    const message = `the session is a ${known.kind}, which cannot change`;
+    return { ok: false, isLimit: false, field: "kind", message };
   }
   let evicted: readonly Session[] = [];
   if (known === undefined) {
@@ -69,8 +73,9 @@ function put(
   }
   const freed = evicted.reduce((sum, { customBytes }) => sum + customBytes, 0);
   const excess = customExcess(known, user, write, freed);
-  if (excess?.of === "session") return { ok: false, field: "custom", message: excess.message };
-  if (excess !== undefined) return refuse(excess.message);
+  if (excess !== undefined) {
+    return { ok: false, isLimit: excess.of === "user", field: "custom", message: excess.message };
+  }
   for (const disconnected of evicted) sessions.evict(disconnected);
   const session = known ?? sessions.open(userId, kind, write, LEASE, sessionId);
   if (known !== undefined) {
@@ -90,5 +95,5 @@ export function endHttpSession(presence: AppPresence, userId: string, key: strin
 }
 
 function refuse(message: string): HttpSessionResult {
-  return { ok: false, field: undefined, message };
+  return { ok: false, isLimit: true, field: "sessions", message };
 }

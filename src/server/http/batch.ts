@@ -71,7 +71,8 @@ function requestOf(
   [, method, target, body]: Operation,
   isCounted: boolean,
 ): HttpRequest {
-  const [path = "", ...query] = target.split("?");
+  // A path that does not begin with /, and a fragment, would lead elsewhere. No route has this path instead.
+  const [path = "", ...query] = /^\/[^#]*$/.test(target) ? target.split("?") : ["//"];
   return {
     method,
     path: `/v1/${encodeURIComponent(presence.app.id)}${path}`,

@@ -141,10 +141,10 @@ function writeSession(node: GatewayNode, request: AppRequest): HttpResponse | Bo
         const expiresAt = Math.floor(node.clock.wallNow()) + ttlMs;
         return jsonResponse(200, { data: { sessionId, expiresAt, created } });
       }
-      const { field, message } = result;
-      if (field !== undefined) return errorResponse(400, { [field]: [message] });
+      const { isLimit, field, message } = result;
+      if (!isLimit) return errorResponse(400, { [field]: [message] });
       node.telemetry.refused("limit_reached");
-      return limitReachedResponse({ sessions: [message] });
+      return limitReachedResponse({ [field]: [message] });
     }),
   );
 }

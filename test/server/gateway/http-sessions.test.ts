@@ -85,7 +85,11 @@ describe("a session that is written over HTTP", () => {
     expect(session()!.kind).toBe("background");
     pass(DEFAULT_TTL_MS - 1);
     expect(write({ kind: "widget", hasFocus: true })).toMatchObject({ ok: false, field: "kind" });
-    expect(write({ custom: { x: "x".repeat(4_096) } })).toMatchObject({ ok: false, field: "custom" });
+    expect(write({ custom: { x: "x".repeat(4_096) } })).toMatchObject({
+      ok: false,
+      isLimit: false,
+      field: "custom",
+    });
     expect(session()).toMatchObject({ kind: "background", hasFocus: false, custom: {} });
     pass(1);
     expect(session()).toBe(undefined);
@@ -116,7 +120,7 @@ describe("the sessions of a user", () => {
   it("that are written over HTTP are at most so many", () => {
     const { write } = setUp();
     for (let i = 0; i < MAX_HTTP_SESSIONS; i++) expect(write({}, `k${i}`).ok).toBe(true);
-    expect(write({}, "more")).toMatchObject({ ok: false, field: undefined });
+    expect(write({}, "more")).toMatchObject({ ok: false, isLimit: true, field: "sessions" });
     expect(write({}, "k0").ok).toBe(true);
   });
 
@@ -125,7 +129,7 @@ describe("the sessions of a user", () => {
     const connection = { onSessionTaken: () => {} };
     const other = presence.transact(time.now, (life) => life.open("alice", "widget", {}, connection));
     expect(write().ok).toBe(true);
-    expect(write({}, "more")).toMatchObject({ ok: false, field: undefined });
+    expect(write({}, "more")).toMatchObject({ ok: false, isLimit: true, field: "sessions" });
     presence.transact(time.now, (life) => life.markDisconnected(other));
     expect(write({ custom: { x: "x".repeat(4_096) } }, "more").ok).toBe(false);
     expect(presence.table.get(other.sessionId)).toBe(other);
@@ -142,14 +146,14 @@ describe("the sessions of a user", () => {
     let written = 0;
     while (write({ custom }, `k${written}`).ok) written++;
     expect(written).toBe(Math.floor(65_536 / Buffer.byteLength(JSON.stringify(custom))));
-    expect(write({ custom }, "more")).toMatchObject({ ok: false, field: undefined });
+    expect(write({ custom }, "more")).toMatchObject({ ok: false, isLimit: true, field: "custom" });
   });
 
   it("are not more while memory is short", () => {
     const { memory, write } = setUp();
     write();
     memory.isShort = true;
-    expect(write({}, "more")).toMatchObject({ ok: false, field: undefined });
+    expect(write({}, "more")).toMatchObject({ ok: false, isLimit: true, field: "sessions" });
     expect(write({ hasFocus: true })).toMatchObject({ ok: true, isNew: false });
   });
 });
