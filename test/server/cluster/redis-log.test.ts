@@ -219,9 +219,11 @@ describe.skipIf(!hasRedis())("the size of a log in Redis", () => {
   ])("is never more than is measured, nor than its bound: %s", async (_, sessions, chars, times) => {
     let most = 0;
     let least = Number.POSITIVE_INFINITY;
-    const atOnce = times / ROUNDS;
+    // Small ones are sent together, and all are answered long before the deadline of a command.
+    const atOnce = sessions <= 1 ? 50 : 1;
     for (let round = 1; round <= ROUNDS; round++) {
-      await Promise.all(Array.from({ length: atOnce }, () => append(opsOf(sessions, chars))));
+      for (let sent = 0; sent < times / ROUNDS; sent += atOnce)
+        await Promise.all(Array.from({ length: atOnce }, () => append(opsOf(sessions, chars))));
       const [real, counted] = [await used(), await measured()];
       // A stream allocates the whole of its last node, and trims whole nodes only.
       expect(real).toBeLessThanOrEqual(counted + 2 * 4_096 + 2_048);
