@@ -5,7 +5,7 @@ import { EXPLORES, SEED } from "../../support/seed.ts";
 import { type FakeNode, LEASE_MS, WINDOW_MS } from "../cluster/world.ts";
 import { MOODS, WebhookWorld } from "./world.ts";
 
-const RUNS = Number(process.env.MODEL_RUNS ?? (EXPLORES ? 30 : 2));
+const RUNS = Number(process.env.MODEL_RUNS ?? (EXPLORES ? 20 : 2));
 const USERS = ["alice", "bob", "carol", "dave", "__proto__", "constructor", "eve é", "mallory"];
 const FILTERS: readonly PresenceFilter[] = [
   {},
@@ -117,11 +117,12 @@ async function calm(world: WebhookWorld, { mayMislead }: Tells): Promise<void> {
   }
   world.world.isFrozen = false;
   world.world.log.isFull = false;
-  for (const node of world.world.nodes) {
-    node.isPaused = false;
-    node.connect();
+  for (const node of world.world.nodes) node.isPaused = false;
+  // A node whose commands waited for long loses its connection once more.
+  for (let left = 2 * LEASE_MS + WINDOW_MS + 5_000; left > 0; left -= 500) {
+    for (const node of world.world.nodes) node.connect();
+    await world.advance(500);
   }
-  await world.advance(2 * LEASE_MS + WINDOW_MS + 5_000);
   // A receiver that has lost its copy learns of it from the next message.
   if (mayMislead || world.hooks.some(({ receiver }) => receiver.hasForgotten)) await change(world);
   // Mostly that was enough.
