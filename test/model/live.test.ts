@@ -21,7 +21,7 @@ const ALICE = "alice";
 /** Over a socket a status lasts for at least a second. */
 const LONGER = 5;
 
-const RUNS = Number(process.env.LIVE_RUNS ?? (EXPLORES ? 25 : 10));
+const RUNS = Number(process.env.LIVE_RUNS ?? (EXPLORES ? 15 : 8));
 
 /** Holds the sessions that are written over HTTP. They live longer than any run. */
 const HTTP = { key: "" };
