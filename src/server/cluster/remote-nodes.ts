@@ -48,6 +48,15 @@ export class RemoteNodes implements Iterable<RemoteNode> {
     return alive;
   }
 
+  /** Since when each live node has been heard from; infinity if there is none. */
+  get heardAt(): number {
+    let oldest = Number.POSITIVE_INFINITY;
+    for (const { expireSessionsAt, seq, heardAt } of this.#nodes.values()) {
+      if (expireSessionsAt === undefined && seq !== undefined) oldest = Math.min(oldest, heardAt);
+    }
+    return oldest;
+  }
+
   get(writer: string): RemoteNode | undefined {
     return this.#nodes.get(writer);
   }

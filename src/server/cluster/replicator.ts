@@ -160,7 +160,8 @@ export class Replicator implements ReaderTarget {
 
   /** Whether sessions that lost their socket here may be ended. */
   canExpireSessions(now: number): boolean {
-    return this.#reachability.canExpireSessions(now, this.#unheardMs(now) < MAX_UNHEARD_MS);
+    const hearsItself = this.#unheardMs(now) < MAX_UNHEARD_MS;
+    return this.#reachability.canExpireSessions(now, hearsItself, this.remoteNodes.heardAt);
   }
 
   /** Sizes of what must not grow without bound. */

@@ -250,6 +250,25 @@ describe("nodes whose log is lost, older, trimmed, frozen or silent", () => {
     expect(users(world)[1]).toContain("moved");
   });
 
+  it("end no session before those that were cut off with them are back", () => {
+    const world = worldOf(2);
+    const [a, b] = world.nodes;
+    const moved = b!.open("moved", "widget", {});
+    world.heal(40);
+    for (const node of [a!, b!]) world.cut(node);
+    b!.transact((sessions) => sessions.markDisconnected(b!.appPresence.table.get(moved)!));
+    b!.socket.held.delete(moved);
+    world.advance(1_000, () => 1);
+    a!.resume(moved, {});
+    world.advance(WINDOW_MS, () => 1);
+    b!.connect();
+    world.advance(LEASE_MS - 1_000, () => 10);
+    expect(users(world)[1]).toContain("moved");
+    world.heal(10_000);
+    expect(users(world)).toEqual([["moved"], ["moved"]]);
+    world.compare();
+  });
+
   it("stay in the cluster when a write is read back long before its reply comes", () => {
     const world = worldOf(1);
     const [a] = world.nodes;

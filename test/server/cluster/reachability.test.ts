@@ -39,17 +39,27 @@ describe("failures", () => {
 
 describe("sessions without a socket", () => {
   it("may expire on a node that has never had others", () => {
-    expect(new Reachability(LEASE_MS).canExpireSessions(0, true)).toBe(true);
+    expect(new Reachability(LEASE_MS).canExpireSessions(0, true, Number.POSITIVE_INFINITY)).toBe(true);
   });
 
   it("expire when this node knows what the others did", () => {
     const reachability = reachedAgain();
-    expect(reachability.canExpireSessions(2_000 + CATCH_UP_MS - 1, true)).toBe(false);
-    expect(reachability.canExpireSessions(2_000 + CATCH_UP_MS, true)).toBe(true);
+    expect(reachability.canExpireSessions(2_000 + CATCH_UP_MS - 1, true, Number.POSITIVE_INFINITY)).toBe(
+      false,
+    );
+    expect(reachability.canExpireSessions(2_000 + CATCH_UP_MS, true, Number.POSITIVE_INFINITY)).toBe(true);
   });
 
   it("do not expire while this node waits to read back what it wrote", () => {
-    expect(reachedAgain().canExpireSessions(2_000 + CATCH_UP_MS, false)).toBe(false);
+    expect(reachedAgain().canExpireSessions(2_000 + CATCH_UP_MS, false, Number.POSITIVE_INFINITY)).toBe(
+      false,
+    );
+  });
+
+  it("do not expire before each other node was heard from again", () => {
+    const later = 2_000 + CATCH_UP_MS;
+    expect(reachedAgain().canExpireSessions(later, true, 2_000)).toBe(false);
+    expect(reachedAgain().canExpireSessions(later, true, 2_001)).toBe(true);
   });
 
   it("expire when this node has waited for the others long enough", () => {
@@ -58,8 +68,12 @@ describe("sessions without a socket", () => {
     reachability.lost(1_000);
     // That it is lost once more does not begin the wait again.
     reachability.lost(2_000);
-    expect(reachability.canExpireSessions(1_000 + MAX_PATIENCE_MS, true)).toBe(false);
-    expect(reachability.canExpireSessions(1_001 + MAX_PATIENCE_MS, false)).toBe(true);
+    expect(reachability.canExpireSessions(1_000 + MAX_PATIENCE_MS, true, Number.POSITIVE_INFINITY)).toBe(
+      false,
+    );
+    expect(reachability.canExpireSessions(1_001 + MAX_PATIENCE_MS, false, Number.POSITIVE_INFINITY)).toBe(
+      true,
+    );
   });
 });
 
