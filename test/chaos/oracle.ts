@@ -169,8 +169,8 @@ export class ChaosOracle {
         : "";
       this.violated("I2", at, userId, `${sessionId} left (${cause})${early}, though its client is there`);
     }
-    // An observer that was cut off sees in its next snapshot what has happened meanwhile.
-    if (cause !== "snapshot" && at > known.by + this.tolerance(at))
+    // An observer that was cut off sees later what others have seen in time.
+    if (known.leftAt === undefined && at > known.by + this.tolerance(at))
       this.violated("I1", at, userId, `${sessionId} left ${Math.round(at - known.by)} ms too late`);
     known.leftAt ??= at;
     this.record(at, userId, `${sessionId} left (${cause})`);

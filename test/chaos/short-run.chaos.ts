@@ -17,6 +17,6 @@ describe("chaos", () => {
       expect(output).toContain("all agree");
       expect(code, output).toBe(0);
     },
-    180_000,
+    600_000,
   );
 });
