@@ -189,8 +189,13 @@ export class NodesWorld {
 
   /** A client on a node has just received a confirmation of these sessions. */
   holds(node: ClusterNode, userId: string, sessionIds: readonly string[], at: number): void {
+    const moved = sessionIds.filter((id) => this.#places.has(id) && this.#places.get(id) !== node);
     for (const sessionId of sessionIds) this.#places.set(sessionId, node);
     this.tell((oracle) => oracle.holds(userId, sessionIds, at));
+    // Nodes that cannot hear of each other count takeovers apart. If a client goes from one to another and on
+    // to a third, the log may later decide for the second, whose socket is gone.
+    if (this.nodes.every(({ isCalm }) => !isCalm))
+      for (const sessionId of moved) this.tell((oracle) => oracle.strand(sessionId, at));
     if (node.strandedAt !== undefined) this.#strandOn(node, sessionIds);
   }
 
