@@ -39,6 +39,8 @@ export interface RedisLogOptions {
   readonly maxLogBytes?: number | undefined;
   /** How many profiles it keeps. */
   readonly maxProfiles: number;
+  /** How long Redis may take to reply to a command, in milliseconds: 2000, unless a test needs no deadline. */
+  readonly deadlineMs?: number | undefined;
 }
 
 /** More than `maxLogLength` entries with small sessions take. */
@@ -58,6 +60,7 @@ export class RedisLog {
   readonly #maxLength: string;
   readonly #maxBytes: string;
   readonly #maxProfiles: string;
+  readonly #deadlineMs: number;
   /** How much to ask for. It is learned from the replies, as sizes differ a thousandfold. */
   #entriesARead = new ReplySize(MAX_ENTRIES_A_READ);
   #rowsAScan = new ReplySize(MAX_ROWS_A_SCAN);
@@ -75,6 +78,7 @@ export class RedisLog {
     this.#maxLength = String(options.maxLogLength);
     this.#maxBytes = String(options.maxLogBytes ?? DEFAULT_LOG_BYTES);
     this.#maxProfiles = String(options.maxProfiles);
+    this.#deadlineMs = options.deadlineMs ?? DEADLINE_MS;
     this.ended = Promise.race([commands.ended, reads.ended]);
     this.ended.catch(() => this.close());
   }
@@ -109,7 +113,7 @@ export class RedisLog {
     const key = isOfProfiles ? this.#keys.profiles : this.#keys.rows;
     const cursor = isOfProfiles ? from.slice(OF_PROFILES.length) : from;
     const args = ["HSCAN", key, cursor, "COUNT", String(this.#rowsAScan.count)];
-    const [next, fields] = asArray(await this.#commands.ask(args, DEADLINE_MS));
+    const [next, fields] = asArray(await this.#commands.ask(args, this.#deadlineMs));
     this.#rowsAScan.learn(asArray(fields).length / 2, charsIn(fields));
     const rows = parseRows(fields);
     if (next !== "0") return { next: isOfProfiles ? `${OF_PROFILES}${next}` : String(next), rows };
@@ -167,7 +171,7 @@ export class RedisLog {
     const { log, rows, nodes, profiles, kept } = this.#keys;
     const keys = [log, rows, nodes, profiles, kept];
     const command = ["EVALSHA", sha, String(keys.length), ...keys, this.#maxLength, this.#maxBytes, ...args];
-    return this.#commands.ask(command, DEADLINE_MS);
+    return this.#commands.ask(command, this.#deadlineMs);
   }
 }
 
