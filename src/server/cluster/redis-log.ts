@@ -39,7 +39,9 @@ export interface RedisLogOptions {
   readonly maxLogBytes?: number | undefined;
   /** How many profiles it keeps. */
   readonly maxProfiles: number;
-  /** How long Redis may take to reply to a command, in milliseconds: 2000, unless a test needs no deadline. */
+  /**
+   * How long Redis may take to reply to a command, in milliseconds: 2000, unless a test needs no deadline.
+   */
   readonly deadlineMs?: number | undefined;
 }
 
