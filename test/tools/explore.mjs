@@ -43,7 +43,7 @@ for (let run = 0; run < runs && (run === 0 || performance.now() < endsAt); run++
   const seed = (firstSeed + run) % 2 ** 31;
   console.log(`run ${run + 1}: MODEL_SEED=${seed}, ${files.length} files`);
   const vitest = join(dirname(fileURLToPath(import.meta.resolve("vitest"))), "..", "vitest.mjs");
-  const { status } = spawnSync(process.execPath, [vitest, "run", ...files], {
+  const { status } = spawnSync(process.execPath, [vitest, "run", "--testTimeout=3600000", ...files], {
     cwd: PROJECT,
     env: { ...process.env, MODEL_SEED: String(seed), EXPLORE: "1" },
     stdio: "inherit",
