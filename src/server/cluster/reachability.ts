@@ -62,9 +62,9 @@ export class Reachability {
   /**
    * Whether sessions of this node that lost their socket may end: no other node has taken them over, or this
    * node has waited long enough. `hearsItself`: the node reads back what it writes without delay. If it does
-   * not, Redis may have been silent for a while, and a takeover may not have arrived. `othersHeardAt`: since
-   * when each node that is taken to be alive has been heard from. Nodes that were cut off together are not
-   * connected again at the same moment.
+   * not, Redis may have been silent for a while, and a takeover may not have arrived. `othersHeardAt`: when
+   * the live node was heard from that has been silent for longest. Nodes that were cut off together do not
+   * connect again at the same moment, so each must have been heard from since this node was back.
    */
   canExpireSessions(now: number, hearsItself: boolean, othersHeardAt: number): boolean {
     if (this.#reachedAt === undefined) return now - this.#lostAt > MAX_DISCONNECTED_MS;

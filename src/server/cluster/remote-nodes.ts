@@ -48,8 +48,8 @@ export class RemoteNodes implements Iterable<RemoteNode> {
     return alive;
   }
 
-  /** Since when each live node has been heard from; infinity if there is none. */
-  get heardAt(): number {
+  /** When the live node was heard from that has been silent for longest; infinity if there is none. */
+  get leastRecentlyHeardAt(): number {
     let oldest = Number.POSITIVE_INFINITY;
     for (const { expireSessionsAt, seq, heardAt } of this.#nodes.values()) {
       if (expireSessionsAt === undefined && seq !== undefined) oldest = Math.min(oldest, heardAt);

@@ -161,7 +161,7 @@ export class Replicator implements ReaderTarget {
   /** Whether sessions that lost their socket here may be ended. */
   canExpireSessions(now: number): boolean {
     const hearsItself = this.#unheardMs(now) < MAX_UNHEARD_MS;
-    return this.#reachability.canExpireSessions(now, hearsItself, this.remoteNodes.heardAt);
+    return this.#reachability.canExpireSessions(now, hearsItself, this.remoteNodes.leastRecentlyHeardAt);
   }
 
   /** Sizes of what must not grow without bound. */

@@ -77,8 +77,11 @@ function withFilter(
   return (request) => {
     const { http, presence, now } = request;
     const { app } = presence;
-    const reader = readers.get(app) ?? new FilterReader(app, isCount);
-    readers.set(app, reader);
+    let reader = readers.get(app);
+    if (reader === undefined) {
+      reader = new FilterReader(app, isCount);
+      readers.set(app, reader);
+    }
     return readBody(node, request, (body) => {
       const misplaced = misplacedFilter(http.query);
       if (misplaced !== undefined) return misplaced;
