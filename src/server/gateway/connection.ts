@@ -3,32 +3,23 @@ import { CLOSE, type CloseReason, type ErrorCode } from "../../protocol/codes.ts
 import type { ClientMessage, Message } from "../../protocol/messages.ts";
 import type { Issue } from "../../protocol/wire.ts";
 import type { Credentials } from "../auth/known-tokens.ts";
-import { mayAskAbout, type Principal } from "../auth/principal.ts";
-import type { Signer } from "../auth/signer.ts";
-import { CLOCK_LEEWAY_S, type RefusedToken, verifyToken } from "../auth/token.ts";
-import { actingUser } from "./acting-user.ts";
+import type { Principal } from "../auth/principal.ts";
+import type { RefusedToken } from "../auth/token.ts";
 import type { Admitted } from "./admission.ts";
 import type { AppPresence } from "./app-presence.ts";
 import { Frame } from "./frame.ts";
-import {
-  APP_TOKEN_FACTOR,
-  CLOSE_TIMEOUT_MS,
-  MAX_BYTES_BEFORE_CONNECT,
-  NEWCOMER_PER_SECOND,
-} from "./gateway-config.ts";
+import { CLOSE_TIMEOUT_MS } from "./gateway-config.ts";
 import type { GatewayNode, ManagedConnection } from "./gateway-node.ts";
-import { HeldMessages, KEY_WAIT_MS } from "./held-messages.ts";
-import { KEEPS_NO_LAST_SEEN, lastSeenOf } from "./last-seen.ts";
+import { Heartbeat } from "./heartbeat.ts";
+import type { HeldMessages } from "./held-messages.ts";
+import { IncomingLimits, type OverRate } from "./incoming-limits.ts";
+import { MessageDispatcher } from "./message-dispatcher.ts";
 import type { Newcomer } from "./newcomers.ts";
-import { RateLimiter } from "./rate-limiter.ts";
 import type { Reply } from "./reply.ts";
 import { SendQueue } from "./send-queue.ts";
 import type { Socket, SocketListener } from "./socket.ts";
-import { SocketSessions } from "./socket-sessions.ts";
-import { Subscriptions } from "./subscriptions.ts";
+import { type Attempt, type KeyWaiter, SocketToken } from "./socket-token.ts";
 import type { Refusal } from "./telemetry.ts";
-import { TokenExpiry } from "./token-expiry.ts";
-import type { UserBudget } from "./user-budget.ts";
 
 /** Close reasons that, before `connect`, only follow a whole message: no unfinished message is held then. */
 const FOLLOWS_MESSAGE: ReadonlySet<CloseReason> = new Set([
@@ -38,45 +29,28 @@ const FOLLOWS_MESSAGE: ReadonlySet<CloseReason> = new Set([
   "overload",
 ]);
 
-/** A token is verified once more after the keys were fetched for it, or when that takes too long. */
-type Attempt = "first" | "fetched" | "late";
-
 const REVOKED: RefusedToken = { ok: false, reason: "the app does not accept this token any more" };
 
 type State = "new" | "connected" | "closing" | "closed";
 
 /**
- * One WebSocket, from its upgrade to its end: its token, its limits, its heartbeat, and the dispatch of its
- * messages.
+ * One WebSocket, from its upgrade to its end: which state it is in, which deadline is next, and why it ends.
+ * The parts know the rest: limits, heartbeat, token, and what messages do.
  */
-export class Connection implements SocketListener, ManagedConnection, Reply {
+export class Connection implements SocketListener, ManagedConnection, Reply, KeyWaiter {
   readonly sendQueue: SendQueue;
   readonly #node: GatewayNode;
   readonly #presence: AppPresence;
   readonly #socket: Socket;
-  readonly #admitted: Pick<Admitted, "release" | "admitMessage" | "checkBudget">;
+  readonly #admitted: Pick<Admitted, "release">;
   /** Counts the socket until it has connected, on a transport where that is limited. */
   readonly #newcomer: Newcomer | undefined;
-  readonly #rateLimiter: RateLimiter;
+  readonly #limits: IncomingLimits;
+  readonly #heartbeat: Heartbeat;
+  readonly #token: SocketToken;
+  readonly #dispatcher: MessageDispatcher;
   readonly #connectBy: number;
-  readonly #sessions: SocketSessions;
-  #subscriptions: Subscriptions | undefined;
   #state: State = "new";
-  /** Whether a message arrived before `connect` succeeded. */
-  #hasSentMessage = false;
-  #principal: Principal | undefined;
-  /** What the token was signed with; undefined before `connect`. */
-  #signer: Signer | undefined;
-  /** What waits for the keys that a token needs; undefined: nothing. */
-  #held: HeldMessages | undefined;
-  #token: TokenExpiry | undefined;
-  /**
-   * The budget of the user, shared by all of their sockets, or of this socket if it has an app token.
-   * Undefined before `connect`.
-   */
-  #budget: UserBudget | undefined;
-  /** When the gateway sent a ping to the silent client; undefined if no ping is unanswered. */
-  #pingedAt: number | undefined;
   #closeAt = Number.POSITIVE_INFINITY;
   /** Whether the app, or what the token was signed with, is not accepted any more. */
   #isRevoked = false;
@@ -97,8 +71,10 @@ export class Connection implements SocketListener, ManagedConnection, Reply {
     this.#admitted = admitted;
     this.#newcomer = newcomer;
     this.sendQueue = new SendQueue(socket, limits.maxBufferedBytes, this, node.pageTurns);
-    this.#rateLimiter = new RateLimiter(Math.min(NEWCOMER_PER_SECOND, limits.messagesPerSecond), now);
-    this.#sessions = new SocketSessions(presence, this, limits.maxSessionsPerSocket);
+    this.#limits = new IncomingLimits(presence, limits, admitted, now);
+    this.#heartbeat = new Heartbeat(limits.heartbeatIntervalMs);
+    this.#token = new SocketToken(presence, admitted, this);
+    this.#dispatcher = new MessageDispatcher(node, presence, this);
     this.#connectBy = now + limits.connectTimeoutMs;
     presence.sockets++;
     node.add(this);
@@ -124,10 +100,8 @@ export class Connection implements SocketListener, ManagedConnection, Reply {
 
   onControl(): void {
     if (this.#isOver) return;
-    const now = this.#node.clock.now();
-    this.#pingedAt = undefined;
-    const isAdmitted = this.#rateLimiter.admit(now) && (this.#budget?.admit(0, now) ?? true);
-    if (!isAdmitted && this.#rateLimiter.isFlooding(now)) this.#close("flooding", "flooding");
+    this.#heartbeat.heard();
+    if (this.#limits.isFloodedByControl(this.#node.clock.now())) this.#close("flooding", "flooding");
   }
 
   onDrain(): void {
@@ -168,25 +142,23 @@ export class Connection implements SocketListener, ManagedConnection, Reply {
     if (this.#state === "closing") this.#drop();
     else if (this.#isRevoked) this.#refuseToken(undefined, REVOKED);
     else if (now >= this.#closeAt) this.#close("draining");
-    else if (this.#held !== undefined && now >= this.#held.until) this.#resume("late");
-    else if (this.#state !== "connected" && this.#held === undefined && now >= this.#connectBy) {
-      this.#close("connectTimeout", "connect_timeout");
-    } else this.#checkHeartbeat(now);
+    else if (now >= this.#heldUntil) this.#resume("late");
+    else if (now >= this.#connectsUntil) this.#close("connectTimeout", "connect_timeout");
+    else this.#checkHeartbeat(now);
   }
 
   onExpiryDue(wallNow: number): void {
-    const token = this.#token;
-    if (this.#state !== "connected" || token === undefined) return;
-    if (token.isOver(wallNow)) return this.#close("tokenExpired", "token_expired");
-    if (token.shouldWarn(wallNow)) {
-      this.send({ type: "token_expiring", expiresInMs: token.leftMs(wallNow) });
+    const { expiry } = this.#token;
+    if (this.#state !== "connected" || expiry === undefined) return;
+    if (expiry.isOver(wallNow)) return this.#close("tokenExpired", "token_expired");
+    if (expiry.shouldWarn(wallNow)) {
+      this.send({ type: "token_expiring", expiresInMs: expiry.leftMs(wallNow) });
     }
-    this.#node.expire(this, token.nextCheckAt(wallNow));
+    this.#node.expire(this, expiry.nextCheckAt(wallNow));
   }
 
   onAppsChanged(): void {
-    const { app, isRetired } = this.#presence;
-    if (this.#isOver || !(isRetired || (this.#signer !== undefined && !app.trusts(this.#signer)))) return;
+    if (this.#isOver || this.#token.isTrusted) return;
     this.#isRevoked = true;
     // The node closes a limited number in each turn.
     this.#closeAt = this.#node.clock.now();
@@ -205,6 +177,12 @@ export class Connection implements SocketListener, ManagedConnection, Reply {
     }
     if (!this.#isRevoked) this.#closeAt = this.#node.clock.now() + delayMs;
     this.#schedule();
+  }
+
+  // Events of the token
+
+  onKeysFetched(): void {
+    this.#resume("fetched");
   }
 
   // Answers
@@ -229,31 +207,28 @@ export class Connection implements SocketListener, ManagedConnection, Reply {
   badMessage(id: number | undefined, message: string, issues?: readonly Issue[]): void {
     this.#refuse("bad_message");
     this.send({ type: "error", id, code: "BAD_MESSAGE", message, issues });
-    if (this.#rateLimiter.isTooBad(this.#node.clock.now())) this.#close("badMessages");
+    if (this.#limits.isTooBad(this.#node.clock.now())) this.#close("badMessages");
   }
 
   // Incoming messages
 
   #receive(text: string, byteLength: number): void {
     const now = this.#node.clock.now();
-    this.#pingedAt = undefined;
+    this.#heartbeat.heard();
     if (this.#state === "new") {
-      if (byteLength > MAX_BYTES_BEFORE_CONNECT) return this.#close("tooLarge", "too_large");
-      // The first message of each socket is limited by the rate of new connections.
-      if (this.#hasSentMessage && !this.#admitted.admitMessage(byteLength, now)) {
-        return this.#close("flooding", "flooding");
-      }
-      this.#hasSentMessage = true;
+      const refusal = this.#limits.refuseNewcomer(byteLength, now);
+      if (refusal === "tooLarge") return this.#close("tooLarge", "too_large");
+      if (refusal === "flooding") return this.#close("flooding", "flooding");
     }
-    if (!this.#rateLimiter.admit(now)) {
-      return this.#refuseOverRate(text, byteLength, now, this.#rateLimiter.retryAfterMs());
-    }
-    const budget = this.#budget;
-    if (budget !== undefined && !budget.admit(byteLength, now)) {
-      return this.#refuseOverRate(text, byteLength, now, budget.retryAfterMs(byteLength));
-    }
-    if (this.#held === undefined) this.#dispatch(text, byteLength, now);
-    else this.#hold(this.#held, text, byteLength);
+    const overRate = this.#limits.refuse(byteLength, now);
+    if (overRate !== undefined) return this.#refuseRate(readMessageId(text), overRate);
+    this.#dispatchOrHold(text, byteLength, now);
+  }
+
+  #dispatchOrHold(text: string, byteLength: number, now: number): void {
+    const { held } = this.#token;
+    if (held === undefined) this.#dispatch(text, byteLength, now);
+    else this.#hold(held, text, byteLength);
   }
 
   #dispatch(text: string, byteLength: number, now: number): void {
@@ -268,142 +243,73 @@ export class Connection implements SocketListener, ManagedConnection, Reply {
   }
 
   #handle(message: ClientMessage, byteLength: number, now: number): void {
-    if (message.type === "connect") return this.#connect(message, byteLength, now);
-    const principal = this.#principal;
+    if (message.type === "connect") return this.#connect(message, byteLength, "first", now);
+    const { principal } = this.#token;
     if (principal === undefined) {
       this.error(message.id, "UNAUTHENTICATED", "the first message must be connect");
       return this.#close("unauthenticated");
     }
-    switch (message.type) {
-      case "update":
-        return this.#sessions.update(message, now);
-      case "open":
-        return this.#sessions.open(message, principal, now);
-      case "close":
-        return this.#sessions.close(message, now);
-      case "status":
-        return this.#declare(message, principal, now);
-      case "last_seen":
-        return this.#lastSeen(message, principal, now);
-      case "subscribe":
-        return this.#ensureSubscriptions().subscribe(message, principal);
-      case "unsubscribe":
-        return this.#ensureSubscriptions().unsubscribe(message, now);
-      case "query":
-        this.#ensureSubscriptions().query(message, principal);
-        return this.#node.telemetry.observeQuery(this.#node.clock.now() - now);
-      case "refresh":
-        return this.#refresh(message, principal, byteLength, now);
-      case "ping":
-        return this.send({ type: "pong", id: message.id });
-    }
+    if (message.type === "refresh") this.#refresh(message, principal, byteLength, "first", now);
+    else this.#dispatcher.dispatch(message, principal, this.#limits.budget!, now);
   }
 
-  #declare(message: Message<"status">, principal: Principal, now: number): void {
-    const userId = actingUser(this, message, principal);
-    if (userId === undefined) return;
-    this.#presence.transact(now, ({ profiles }) => profiles.declare(userId, message));
-    this.ok(message.id);
-  }
-
-  #lastSeen({ id, userIds }: Message<"last_seen">, principal: Principal, now: number): void {
-    const data = lastSeenOf(this.#presence, userIds, now);
-    if (data === undefined) this.error(id, "NOT_FOUND", KEEPS_NO_LAST_SEEN);
-    else if (mayAskAbout(principal, userIds)) this.send({ type: "last_seen", id, data });
-    else this.error(id, "FORBIDDEN", "the token does not allow this: ask for granted userIds");
-  }
-
-  /** Created on demand, as most sockets subscribe to nothing. */
-  #ensureSubscriptions(): Subscriptions {
-    this.#subscriptions ??= new Subscriptions(
-      this.#presence,
-      this.sendQueue,
-      this,
-      this,
-      this.#node.limits.maxSubscriptionsPerSocket,
-      this.#budget!,
-    );
-    return this.#subscriptions;
-  }
-
-  #refuseOverRate(text: string, byteLength: number, now: number, retryAfterMs: number): void {
-    this.#refuseRate(readMessageId(text), retryAfterMs);
-    const seconds = this.#budget?.secondsOf(byteLength);
-    if (this.#rateLimiter.isFlooding(now, seconds)) this.#close("flooding", "flooding");
-  }
-
-  #refuseRate(id: number | undefined, retryAfterMs: number): void {
+  #refuseRate(id: number | undefined, { retryAfterMs, isFlooding }: OverRate): void {
     this.#refuse("rate_limited");
     const message = "too many messages or bytes a second: this message was not done";
     this.send({ type: "error", id, code: "RATE_LIMITED", message, retryAfterMs });
+    if (isFlooding) this.#close("flooding", "flooding");
   }
 
   // Tokens
 
-  #connect(message: Message<"connect">, byteLength: number, now: number, attempt: Attempt = "first"): void {
+  #connect(message: Message<"connect">, byteLength: number, attempt: Attempt, now: number): void {
     const { id } = message;
     if (this.#state !== "new") return this.badMessage(id, "this socket is connected already");
-    const credentials = this.#verify(message, byteLength, now, attempt);
+    const credentials = this.#verify(message, byteLength, attempt, now);
     if (credentials === undefined) return;
     const { principal } = credentials;
-    const budget = this.#acquireBudget(id, principal, byteLength, now);
-    if (budget === undefined) return;
-    const { heartbeatIntervalMs: heartbeatMs, resumeWindowMs, messagesPerSecond } = this.#node.limits;
-    this.#budget = budget;
-    // The sockets of a user share turns for their long answers. A socket with an app token has turns of its
-    // own.
-    if (budget.userId !== undefined) this.sendQueue.party = budget;
+    if (!this.#acquireBudget(id, principal, byteLength, now)) return;
     this.#state = "connected";
     this.#socket.authorized();
     this.#newcomer?.release();
-    this.#rateLimiter.setRate(
-      principal.kind === "app" ? messagesPerSecond * APP_TOKEN_FACTOR : messagesPerSecond,
-    );
-    this.#setCredentials(credentials);
+    this.#accept(credentials);
     const { nodeId } = this.#node;
+    const { heartbeatIntervalMs: heartbeatMs, resumeWindowMs } = this.#node.limits;
     const tableId = this.#node.tableIdOf(this.#presence.app.id);
     const userId = userOf(principal);
     this.send({ type: "connected", id, userId, nodeId, heartbeatMs, resumeWindowMs, tableId });
   }
 
-  /**
-   * The budget that this socket uses from now on; undefined if it has no room, and the client was told so.
-   */
-  #acquireBudget(
-    id: number | undefined,
-    principal: Principal,
-    byteLength: number,
-    now: number,
-  ): UserBudget | undefined {
-    const { budgets } = this.#presence;
-    if (principal.kind === "app") return budgets.ofAppToken(now);
-    const budget = budgets.acquire(principal.userId, now);
-    if (!budget.admit(byteLength, now)) {
-      this.#refuseRate(id, budget.retryAfterMs(byteLength));
-      if (this.#rateLimiter.isFlooding(now)) this.#close("flooding", "flooding");
-    } else if (budget.sockets > this.#node.limits.maxConnectionsPerIp) {
+  /** False: the user has no room for this socket, and the client was told so. */
+  #acquireBudget(id: number | undefined, principal: Principal, byteLength: number, now: number): boolean {
+    const refused = this.#limits.acquireBudget(principal, byteLength, now);
+    if (refused === "sockets") {
       this.error(id, "LIMIT_REACHED", "the user has all the sockets that a user may have");
       this.#close("overload");
-    } else return budget;
-    this.#presence.releaseBudget(budget, now);
-    return undefined;
+    } else if (refused !== undefined) this.#refuseRate(id, refused);
+    if (refused !== undefined) return false;
+    // The sockets of a user share turns for their long answers. A socket with an app token has turns of its
+    // own.
+    const { budget } = this.#limits;
+    if (budget?.userId !== undefined) this.sendQueue.party = budget;
+    return true;
   }
 
   #refresh(
     message: Message<"refresh">,
     before: Principal,
     byteLength: number,
+    attempt: Attempt,
     now: number,
-    attempt: Attempt = "first",
   ): void {
-    const credentials = this.#verify(message, byteLength, now, attempt);
+    const credentials = this.#verify(message, byteLength, attempt, now);
     if (credentials === undefined) return;
     const { principal } = credentials;
     if (userOf(principal) !== userOf(before)) {
       return this.#refuseToken(message.id, { ok: false, reason: "the token is for another user" });
     }
-    this.#setCredentials(credentials);
-    this.#subscriptions?.recheck(principal, now);
+    this.#accept(credentials);
+    this.#dispatcher.recheck(principal, now);
     this.ok(message.id);
   }
 
@@ -414,21 +320,13 @@ export class Connection implements SocketListener, ManagedConnection, Reply {
   #verify(
     message: Message<"connect"> | Message<"refresh">,
     byteLength: number,
-    now: number,
     attempt: Attempt,
+    now: number,
   ): Credentials | undefined {
-    const { app } = this.#presence;
-    // Tokens that are signed with a secret have no need of it.
-    const budget = app.publicKeys === undefined ? undefined : this.#admitted.checkBudget(now);
-    const options = budget && { budget, hasAwaited: attempt === "fetched" };
-    const verified = verifyToken(app, message.token, this.#node.clock.wallNow(), options);
-    if (verified.ok) return verified;
-    const { awaits } = verified;
-    if (attempt === "first" && awaits?.request()) {
-      const stop = awaits.onceFetched(() => this.#resume("fetched"));
-      this.#held = new HeldMessages(message, byteLength, now + KEY_WAIT_MS, stop);
-      this.#schedule();
-    } else this.#refuseToken(message.id, verified);
+    const verified = this.#token.verify(message, byteLength, attempt, now, this.#node.clock.wallNow());
+    if (verified === undefined) this.#schedule();
+    else if (verified.ok) return verified;
+    else this.#refuseToken(message.id, verified);
     return undefined;
   }
 
@@ -440,19 +338,17 @@ export class Connection implements SocketListener, ManagedConnection, Reply {
 
   /** Verifies the token again, and does what was sent since. */
   #resume(attempt: Exclude<Attempt, "first">): void {
-    const held = this.#held;
-    if (held === undefined || this.#isOver || this.#isRevoked) return;
-    this.#held = undefined;
-    held.stop();
+    if (this.#isOver || this.#isRevoked) return;
+    const held = this.#token.takeHeld();
+    if (held === undefined) return;
     try {
       const now = this.#node.clock.now();
       const { message, byteLength, texts } = held;
-      if (message.type === "connect") this.#connect(message, byteLength, now, attempt);
-      else this.#refresh(message, this.#principal!, byteLength, now, attempt);
+      if (message.type === "connect") this.#connect(message, byteLength, attempt, now);
+      else this.#refresh(message, this.#token.principal!, byteLength, attempt, now);
       for (const { text, byteLength } of texts) {
         if (this.#isOver) return;
-        if (this.#held === undefined) this.#dispatch(text, byteLength, now);
-        else this.#hold(this.#held, text, byteLength);
+        this.#dispatchOrHold(text, byteLength, now);
       }
       if (!this.#isOver) this.#schedule();
     } catch (error) {
@@ -467,13 +363,10 @@ export class Connection implements SocketListener, ManagedConnection, Reply {
   }
 
   /** Sets the principal and follows the expiry of its token. */
-  #setCredentials({ principal, signer }: Credentials): void {
-    this.#principal = principal;
-    this.#signer = signer;
+  #accept(credentials: Credentials): void {
     const wallNow = this.#node.clock.wallNow();
-    this.#token =
-      principal.exp === undefined ? undefined : new TokenExpiry(principal.exp, wallNow, CLOCK_LEEWAY_S);
-    this.#node.expire(this, this.#token?.nextCheckAt(wallNow));
+    this.#token.accept(credentials, wallNow);
+    this.#node.expire(this, this.#token.expiry?.nextCheckAt(wallNow));
   }
 
   // Heartbeat and closing
@@ -482,33 +375,32 @@ export class Connection implements SocketListener, ManagedConnection, Reply {
     return this.#state === "closing" || this.#state === "closed";
   }
 
+  /** When a client that has not sent `connect` is closed. */
+  get #connectsUntil(): number {
+    const isWaitedFor = this.#state === "new" && this.#token.held === undefined;
+    return isWaitedFor ? this.#connectBy : Number.POSITIVE_INFINITY;
+  }
+
+  /** When a token that waits for keys is verified without them. */
+  get #heldUntil(): number {
+    return this.#token.held?.until ?? Number.POSITIVE_INFINITY;
+  }
+
   #checkHeartbeat(now: number): void {
-    const { heartbeatIntervalMs } = this.#node.limits;
-    // A connection is dead only if it left a ping unanswered. Silence alone may mean that this process was
-    // paused.
-    if (this.#pingedAt !== undefined && now >= this.#pingedAt + heartbeatIntervalMs / 2) {
+    const pulse = this.#heartbeat.check(this.#limits.lastHeard, now);
+    if (pulse === "dead") {
       this.#refuse("heartbeat");
       return this.#drop();
     }
-    if (this.#pingedAt === undefined && now >= this.#rateLimiter.lastHeard + heartbeatIntervalMs) {
-      this.#pingedAt = now;
-      this.#socket.ping();
-    }
+    if (pulse === "ping") this.#socket.ping();
     this.#schedule();
   }
 
   /** Sets the single deadline of this connection to its next event. */
   #schedule(): void {
-    const { heartbeatIntervalMs } = this.#node.limits;
-    const silentUntil =
-      this.#pingedAt === undefined
-        ? this.#rateLimiter.lastHeard + heartbeatIntervalMs
-        : this.#pingedAt + heartbeatIntervalMs / 2;
-    // A client that has sent `connect` is not late.
-    const hasConnected = this.#state === "connected" || this.#held !== undefined;
-    const connectBy = hasConnected ? Number.POSITIVE_INFINITY : this.#connectBy;
-    const heldUntil = this.#held?.until ?? Number.POSITIVE_INFINITY;
-    this.#node.schedule(this, Math.min(silentUntil, connectBy, heldUntil, this.#closeAt));
+    const silentUntil = this.#heartbeat.nextCheckAt(this.#limits.lastHeard);
+    const due = Math.min(silentUntil, this.#connectsUntil, this.#heldUntil, this.#closeAt);
+    this.#node.schedule(this, due);
   }
 
   /** Ends the connection with a close frame. A client that does not answer it is dropped later. */
@@ -531,12 +423,10 @@ export class Connection implements SocketListener, ManagedConnection, Reply {
   /** Releases sessions and subscriptions. `clean`: the client meant to end its sessions. */
   #detach(clean: boolean): void {
     const now = this.#node.clock.now();
-    this.#held?.stop();
-    this.#held = undefined;
+    this.#token.takeHeld();
     this.sendQueue.close();
-    this.#subscriptions?.endAll(now);
-    this.#sessions.release(clean, now);
-    if (this.#budget !== undefined) this.#presence.releaseBudget(this.#budget, now);
+    this.#dispatcher.release(clean, now);
+    this.#limits.release(now);
     this.#node.expire(this, undefined);
   }
 
