@@ -72,6 +72,12 @@ class LongestFirst extends BaseSequencer {
   }
 }
 
+/** End-to-end tests: of programs, packages and pages as users have them, in processes of their own. */
+const END_TO_END = ["process", "browser", "proxies", "package", "examples"].map(
+  (folder) => `test/${folder}/`,
+);
+const END_TO_END_FILES = END_TO_END.map((folder) => `${folder}**/*.test.ts`);
+
 /**
  * Tests that replace the clock. They share no process with tests that open sockets: what those leave in their
  * process, such as the timer of an HTTP connection that is kept alive, would run on the replaced clock.
@@ -79,6 +85,7 @@ class LongestFirst extends BaseSequencer {
 const HOLD_THE_CLOCK = readdirSync("test", { recursive: true, encoding: "utf8" })
   .filter((name) => name.endsWith(".test.ts"))
   .map((name) => `test/${name}`)
+  .filter((name) => !END_TO_END.some((folder) => name.startsWith(folder)))
   .filter((name) => /useFakeTimers|holdClock\(\)/.test(readFileSync(name, "utf8")));
 
 export default defineConfig({
@@ -88,8 +95,16 @@ export default defineConfig({
   },
   test: {
     projects: [
-      { extends: true, test: { name: "sockets", include: ["test/**/*.test.ts"], exclude: HOLD_THE_CLOCK } },
+      {
+        extends: true,
+        test: {
+          name: "sockets",
+          include: ["test/**/*.test.ts"],
+          exclude: [...HOLD_THE_CLOCK, ...END_TO_END_FILES],
+        },
+      },
       { extends: true, test: { name: "clock", include: HOLD_THE_CLOCK } },
+      { extends: true, test: { name: "e2e", include: END_TO_END_FILES } },
     ],
     // Processes, because uWebSockets.js is a native addon. Files share them, which halves what the suite
     // costs. A test about memory or a whole process starts one of its own.

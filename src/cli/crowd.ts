@@ -48,12 +48,11 @@ Examples:
       const secret = target.secret!;
       const stop = new AbortController();
       for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => stop.abort());
-      if (options.seconds !== undefined) setTimeout(() => stop.abort(), options.seconds * 1000).unref();
       const { simulate } = await import("./simulator/simulate.ts");
-      const { rate, conversations } = options;
+      const { rate, conversations, seconds } = options;
       await simulate(
         { ...target, secret },
-        { users: argument ?? options.users ?? USERS, rate, conversations },
+        { users: argument ?? options.users ?? USERS, rate, conversations, seconds },
         stop,
       );
       await finish(0);

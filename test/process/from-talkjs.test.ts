@@ -26,7 +26,9 @@ describe.skipIf(!hasTool("curl"))(`the examples of ${DOCUMENT}`, () => {
   let talkjs: TestGateway;
 
   beforeAll(async () => {
-    gateway = await TestGateway.start("ws", { apps: [app], env: { DIFF_INTERVAL_MS: "0" } });
+    // Commands take seconds on a busy machine, and typing must not end meanwhile.
+    const env = { DIFF_INTERVAL_MS: "0", TYPING_TIMEOUT_MS: "600000" };
+    gateway = await TestGateway.start("ws", { apps: [app], env });
     talkjs = await TestGateway.start("ws", { apps: [{ ...app, secrets: [TALKJS_SECRET!] }] });
   });
   afterAll(async () => {

@@ -13,6 +13,8 @@ export interface Crowd {
   /** Connections per second. */
   readonly rate: number;
   readonly conversations: number;
+  /** The crowd leaves so long after its first user comes, or never. */
+  readonly seconds?: number | undefined;
 }
 
 /** A gateway accepts 1,000 connections per address. More users connect from more loopback addresses. */
@@ -55,6 +57,7 @@ export async function simulate(
   process.stdout.write(`${users.length} users in ${tabs.length} tabs come to ${url}; Ctrl-C ends it\n`);
 
   for (const user of users) void user.live();
+  if (crowd.seconds !== undefined) setTimeout(() => stop.abort(), crowd.seconds * 1_000).unref();
   const connected = () => tabs.filter((tab) => tab.isConnected).length;
   const progress = new Progress();
   while (!signal.aborted) {

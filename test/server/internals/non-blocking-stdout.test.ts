@@ -1,6 +1,7 @@
-import { execFile } from "node:child_process";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import type { Writable } from "node:stream";
 import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
 import { expect, it } from "vitest";
 
 const MODULE = fileURLToPath(
@@ -18,10 +19,13 @@ process.stderr.write(JSON.stringify({ isAnew: own !== 1, code }));
 it.skipIf(process.platform !== "linux")(
   "Linux still opens a full pipe anew, such that no write waits",
   async () => {
-    // The reader of this pipe holds it open, and does not read. It ends, so a write that waits fails the
-    // test.
-    const command = `"${process.execPath}" --input-type=module -e '${SCRIPT}' | sleep 2`;
-    const { stderr } = await promisify(execFile)("sh", ["-c", command]);
+    // The reader of this pipe holds it open, and does not read before the test says so on descriptor 3. A
+    // write that waits makes the test hang.
+    const command = `"${process.execPath}" --input-type=module -e '${SCRIPT}' 3>&- | { read line <&3; }`;
+    const child = spawn("sh", ["-c", command], { stdio: ["ignore", "ignore", "pipe", "pipe"] });
+    const [stderr] = await once(child.stderr!, "data");
+    (child.stdio[3] as Writable).end();
+    await once(child, "close");
     expect(JSON.parse(stderr), "/proc/self/fd/1 has changed: see internals/non-blocking-stdout.ts").toEqual({
       isAnew: true,
       code: "EAGAIN",
