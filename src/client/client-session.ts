@@ -1,7 +1,9 @@
+import type { CloseCause } from "../protocol/codes.ts";
 import { NEW_SESSION_PREFIX } from "../protocol/rules.ts";
 import type { Connection } from "./connection.ts";
 import { protocolError } from "./errors.ts";
 import { REPLACED_MS, TYPING_IDLE_MS, TYPING_REPEAT_MS, UPDATE_INTERVAL_MS } from "./limits.ts";
+import { now } from "./pace.ts";
 import { stash } from "./page-lifecycle.ts";
 import { isPassing, type Requests } from "./requests.ts";
 import { createSessionState } from "./session-state.ts";
@@ -50,13 +52,13 @@ export function createClientSession(
   function set(change: SessionFields): void {
     if (isClosed()) return;
     fields.set(change);
-    if (trackFocus) fields.set({ hasFocus: hasFocus && fields.visible });
+    if (trackFocus) fields.set({ hasFocus: hasFocus && fields.wanted.visible !== false });
     sendSoon();
   }
 
   function stopTyping(): void {
     clearTimeout(typingTimer);
-    if (isClosed() || !fields.isTyping) return;
+    if (isClosed() || !fields.wanted.isTyping) return;
     fields.type(false);
     sendSoon();
   }
@@ -67,7 +69,7 @@ export function createClientSession(
    */
   function request(): void {
     clearTimeout(retryTimer);
-    if (isRequested || !connection.isConnected) return;
+    if (isRequested || !connection.isConnected()) return;
     isRequested = true;
     if (!id) {
       // If the answer is lost, the gateway finds the session by the name.
@@ -76,14 +78,14 @@ export function createClientSession(
     }
     fields.resyncAll();
     const patch = isClosed() ? undefined : fields.takePending();
-    requestId = requests.request({
-      message: { type: "open", kind, userId, sessionId: id, ...patch },
-      answered(answer) {
+    requestId = requests.request(
+      { type: "open", kind, userId, sessionId: id, ...patch },
+      (answer) => {
         if (answer.type !== "opened") throw protocolError(answer.type);
         opened(answer.sessionId);
         return undefined;
       },
-      refused(error) {
+      (error) => {
         if (isPassing(error) && !(isNew && isClosed())) return true;
         isRequested = false;
         if (isClosed()) id = undefined;
@@ -95,7 +97,7 @@ export function createClientSession(
         }
         return mayForget();
       },
-    });
+    );
     if (isClosed()) tell();
   }
 
@@ -138,12 +140,12 @@ export function createClientSession(
       if (!isRequested) id = undefined;
       return mayForget();
     };
-    requests.request({
-      message: { type: "close", sessionId },
-      answered: told,
+    requests.request(
+      { type: "close", sessionId },
+      told,
       // It was opened as another one.
-      refused: (error) => isPassing(error) || (sessionId === id ? told() : tell()),
-    });
+      (error) => isPassing(error) || (sessionId === id ? told() : tell()),
+    );
   }
 
   /** Closed, and nothing of it is left at the gateway, as far as this client can know. */
@@ -154,7 +156,7 @@ export function createClientSession(
   /** Changes of one turn go out as one message. */
   function sendSoon(): void {
     if (willSend || !isOpen()) return;
-    const waitMs = sentAt + UPDATE_INTERVAL_MS - performance.now();
+    const waitMs = sentAt + UPDATE_INTERVAL_MS - now();
     if (waitMs > 0) return sendAfter(waitMs);
     willSend = true;
     queueMicrotask(send);
@@ -170,10 +172,10 @@ export function createClientSession(
     willSend = false;
     // Everything is sent when it is open again.
     if (!isOpen()) return;
-    if (connection.isCongested) return sendAfter(UPDATE_INTERVAL_MS);
+    if (connection.isCongested()) return sendAfter(UPDATE_INTERVAL_MS);
     const patch = fields.takePending();
     if (!patch) return;
-    sentAt = performance.now();
+    sentAt = now();
     connection.send({ type: "update", sessionId: id, ...patch });
     sendSoon();
   }
@@ -199,9 +201,9 @@ export function createClientSession(
       if (isClosed()) return;
       clearTimeout(typingTimer);
       typingTimer = setTimeout(stopTyping, TYPING_IDLE_MS);
-      const now = performance.now();
-      if (fields.isTyping && now - typingSentAt < TYPING_REPEAT_MS) return;
-      typingSentAt = now;
+      const calledAt = now();
+      if (fields.wanted.isTyping && calledAt - typingSentAt < TYPING_REPEAT_MS) return;
+      typingSentAt = calledAt;
       fields.type(true);
       sendSoon();
     },
@@ -239,8 +241,10 @@ export function createClientSession(
       sendAfter(UPDATE_INTERVAL_MS);
     },
 
-    /** Another socket has taken it over. */
-    replaced(): void {
+    /** The gateway has ended it. */
+    ended(cause: CloseCause): void {
+      if (cause === "kicked") return end({ cause });
+      // Another page has it. This page is still a session.
       id = undefined;
       lost();
       retryTimer = setTimeout(request, REPLACED_MS * (1 + Math.random()));

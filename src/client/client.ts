@@ -2,29 +2,22 @@ import type { ErrorMessage } from "../protocol/wire.ts";
 import { type ConnectionOwner, createConnection } from "./connection.ts";
 import { PresenceError, protocolError } from "./errors.ts";
 import { check, checkId, normalFilter } from "./filter.ts";
-import { internals, type Part } from "./internals.ts";
+import { type AddPart, internals, type Part } from "./internals.ts";
 import { MAX_USERS } from "./limits.ts";
 import { assemblePages } from "./live-users.ts";
 import { browser, watchPageLifecycle } from "./page-lifecycle.ts";
-import { type Ask, createQuery } from "./query.ts";
-import { createRequests } from "./requests.ts";
+import { ask } from "./query.ts";
+import { type Answer, createRequests } from "./requests.ts";
 import type { Content } from "./server-message.ts";
 import { createSessions } from "./sessions.ts";
 import { createSubscriptions } from "./subscriptions.ts";
-import type {
-  ClientEvents,
-  ClientOptions,
-  PresenceClient,
-  WebSocketConstructor,
-  WebSocketLike,
-} from "./types.ts";
+import type { ClientEvents, ClientOptions, PresenceClient } from "./types.ts";
 
 /**
  * Makes a client. It connects when it is first needed. Throws a `TypeError` for options that cannot be valid.
  */
 export function createClient(options: ClientOptions): PresenceClient {
   const { token, appId, maxUsers = MAX_USERS } = options;
-  const WebSocket = options.WebSocket ?? (GlobalWebSocket as unknown as WebSocketConstructor);
   check(typeof token === "string" || typeof token === "function", "token");
   checkId(appId, "appId");
   const url = realtimeUrl(options.url, appId);
@@ -39,51 +32,44 @@ export function createClient(options: ClientOptions): PresenceClient {
   }
 
   const owner: ConnectionOwner = {
-    isNeeded: () => !(sessions.isEmpty && subscriptions.isEmpty && parts.size === 0),
+    isWanted: () => [...parts].some((part) => part.isWanted ?? true),
     changed(status, before, detail) {
       emit("status", status, detail);
       if (before === "connected") {
         requests.clear();
-        sessions.lost();
-        subscriptions.lost();
         for (const part of parts) part.lost?.();
       }
       if (status === "failed") endAll(detail.error!);
     },
     connected(graceMs) {
-      sessions.connected();
-      subscriptions.connected(graceMs);
-      for (const part of parts) part.request();
+      for (const part of parts) part.request(graceMs);
     },
     receive,
     emit,
   };
-  const connection = createConnection({ url, token, WebSocket }, owner);
+  const connection = createConnection(url, token, options.WebSocket, owner);
   let unwatchPageLifecycle: (() => void) | undefined;
   let failure: PresenceError | undefined;
   const requests = createRequests(connection);
   const sessions = createSessions(url, connection, requests);
   const subscriptions = createSubscriptions(connection, requests, maxUsers);
-  /** What it is connected for besides. */
-  const parts = new Set<Part>();
+  const parts = new Set<Part>([sessions, subscriptions]);
 
   function receive(message: Content): void {
-    const { type } = message;
+    const { id } = message as { readonly id?: number };
     for (const part of parts) part.receive?.(message);
-    if (type === "diff") subscriptions.addDiff(message);
-    else if (type === "error") refused(message);
-    else if (message.id !== undefined) requests.answered(message.id, message);
-    else if (type === "closed") sessions.ended(message.sessionId, message.cause);
-    else if (type === "snapshot") subscriptions.addPage(message);
+    if (message.type === "error") refused(message);
+    else if (id !== undefined) requests.answered(id, message as Answer);
   }
 
   function refused({ id, view, code, message }: ErrorMessage): void {
     const error = new PresenceError(code, message);
-    if (code === "RATE_LIMITED") connection.slowDown();
-    if (view) subscriptions.ended(view, error);
+    if (code === "RATE_LIMITED") connection.refused();
+    // The subscription is told.
+    if (view) return;
     // What waits for room is made again, and the app is told why it waits.
-    else if (id !== undefined && requests.refused(id, error) && code !== "LIMIT_REACHED") return;
-    else if (code === "RATE_LIMITED") sessions.resyncAll();
+    if (id !== undefined && requests.refused(id, error) && code !== "LIMIT_REACHED") return;
+    if (code === "RATE_LIMITED") sessions.resyncAll();
     else emit("error", error);
   }
 
@@ -91,8 +77,6 @@ export function createClient(options: ClientOptions): PresenceClient {
     failure = error;
     unwatchPageLifecycle?.();
     unwatchPageLifecycle = undefined;
-    sessions.endAll(error.code === "CLOSED" ? undefined : { cause: "error", error });
-    subscriptions.endAll(error);
     for (const part of parts) part.end(error);
     requests.clear();
   }
@@ -103,31 +87,27 @@ export function createClient(options: ClientOptions): PresenceClient {
   function need(): void {
     if (failure) return endAll(failure);
     unwatchPageLifecycle ??= watchPageLifecycle({
-      wake: () => connection.wake(),
+      wake: () => connection.dispatch("wake"),
       pagehide() {
         sessions.stash();
-        connection.suspend();
+        connection.dispatch("suspend");
       },
       pageshow() {
         sessions.unstash();
-        if (owner.isNeeded()) connection.start();
+        if (owner.isWanted()) connection.dispatch("start");
       },
       focus: (hasFocus) => sessions.focus(hasFocus),
     });
-    connection.start();
+    connection.dispatch("start");
   }
 
-  const ask: Ask = (message, reader, timeoutMs) => {
-    const query = createQuery(message, reader, requests, (ended) => parts.delete(ended), timeoutMs);
-    add(query);
-    return query.answer;
-  };
-
-  function add(part: Part): void {
+  const add: AddPart = (make) => {
+    const part = make(requests, connection, (removed) => parts.delete(removed));
     parts.add(part);
-    if (connection.isConnected) part.request();
+    if (connection.isConnected()) part.request();
     need();
-  }
+    return part;
+  };
 
   const client: PresenceClient = {
     open(openOptions) {
@@ -144,22 +124,23 @@ export function createClient(options: ClientOptions): PresenceClient {
     async query(given) {
       const { filter } = normalFilter(given);
       return ask(
+        add,
         () => ({ type: "query", filter }),
         () => {
-          const add = assemblePages(maxUsers);
+          const addPage = assemblePages(maxUsers);
           return (answer) => {
             if (answer.type !== "result") throw protocolError(answer.type);
-            return add(answer);
+            return addPage(answer);
           };
         },
       ) as never;
     },
-    status: () => connection.status,
+    status: connection.status,
     reconnect() {
-      if (connection.status === "closed") return;
+      if (connection.status() === "closed") return;
       failure = undefined;
       need();
-      connection.wake();
+      connection.dispatch("wake");
     },
     on(event, listener) {
       listeners[event].add(listener);
@@ -170,18 +151,8 @@ export function createClient(options: ClientOptions): PresenceClient {
       await connection.close();
     },
   };
-  internals.set(client, { connection, requests, parts, ask, add });
+  internals.set(client, add);
   return client;
-}
-
-/**
- * Used as a constructor. The global one is missed only when it is needed: a server that renders a page makes
- * a client, and never connects.
- */
-function GlobalWebSocket(url: string): WebSocketLike {
-  const { WebSocket } = browser;
-  if (!WebSocket) throw new Error("no WebSocket: pass that of ws");
-  return new WebSocket(url);
 }
 
 /**

@@ -23,7 +23,8 @@ import {
   SLEPT_MS,
   TOKEN_TIMEOUT_MS,
 } from "./limits.ts";
-import { createPace } from "./pace.ts";
+import { createPace, now } from "./pace.ts";
+import { browser } from "./page-lifecycle.ts";
 import { createRetrySchedule } from "./retry.ts";
 import { type Content, readMessage } from "./server-message.ts";
 import type { Status, StatusDetail, TokenSource, WebSocketConstructor, WebSocketLike } from "./types.ts";
@@ -35,16 +36,10 @@ const KEEP_SESSIONS = 4000;
 
 type Connected = ServerMessage & { type: "connected" };
 
-export interface ConnectionOptions {
-  readonly url: string;
-  readonly token: TokenSource;
-  readonly WebSocket: WebSocketConstructor;
-}
-
 /** What the connection asks its client, and tells it. */
 export interface ConnectionOwner {
   /** Whether there is anything to be connected for. */
-  isNeeded(): boolean;
+  isWanted(): boolean;
   /** The status has changed, or the next attempt has a time. */
   changed(status: Status, before: Status, detail: StatusDetail): void;
   /**
@@ -63,7 +58,9 @@ export type Connection = ReturnType<typeof createConnection>;
 
 /** Performs the effects of the state machine in connection-state.ts: one socket and one timer at a time. */
 export function createConnection(
-  { url, token: source, WebSocket }: ConnectionOptions,
+  url: string,
+  source: TokenSource,
+  WebSocket: WebSocketConstructor | undefined,
   owner: ConnectionOwner,
 ) {
   const retries = createRetrySchedule();
@@ -90,7 +87,6 @@ export function createConnection(
   /** A node that goes down says when to come back. */
   let notBefore = 0;
 
-  const now = () => performance.now();
   const status = () => statusOf(state);
   const isConnected = () => status() === "connected";
 
@@ -111,7 +107,7 @@ export function createConnection(
     status: (before, error) => owner.changed(status(), before, { error }),
     token: getToken,
     socket: openSocket,
-    listen: () => startTimer(heartbeatMs, wake),
+    listen: () => startTimer(heartbeatMs, () => dispatch("wake")),
     ping: () => ping(),
     wait(before, error) {
       // Without an error the client was woken.
@@ -121,16 +117,6 @@ export function createConnection(
       startTimer(retryInMs, () => dispatch("retry"));
     },
   };
-
-  /** The network or the page came back: checks the connection, or connects now instead of after a timer. */
-  function wake(): void {
-    dispatch("wake");
-  }
-
-  /** The page is left and may come back: the gateway keeps the sessions, for it or for the next page. */
-  function suspend(): void {
-    dispatch("suspend");
-  }
 
   /** Does nothing while not connected: on the next connection the owner sends its whole state. */
   function send(message: ClientMessage): void {
@@ -186,8 +172,11 @@ export function createConnection(
     if (typeof source === "string" && !isToken(source)) return dispatch("rejected", tokenError(BAD_TOKEN));
     let opening: WebSocketLike;
     try {
+      // A server that renders a page makes a client, and never comes here.
+      const Socket = WebSocket ?? browser.WebSocket;
+      if (!Socket) throw new Error("no WebSocket: pass that of ws");
       // Without the subprotocol: browsers fail if it is offered, and a proxy keeps it from the gateway.
-      opening = new WebSocket(url);
+      opening = new Socket(url);
     } catch (error) {
       // What the page's policy forbids, it will forbid again.
       return dispatch("rejected", new PresenceError("DISCONNECTED", String(error)));
@@ -275,8 +264,8 @@ export function createConnection(
 
   function lost(error: PresenceError): void {
     noteEnd();
-    if (owner.isNeeded()) dispatch("lost", error);
-    else suspend();
+    if (owner.isWanted()) dispatch("lost", error);
+    else dispatch("suspend");
   }
 
   /** Notes that the connection has ended. After a good one everything may be tried again. */
@@ -295,34 +284,22 @@ export function createConnection(
   }
 
   return {
-    get status(): Status {
-      return status();
-    },
-
-    get isConnected(): boolean {
-      return isConnected();
-    },
+    status,
+    isConnected,
 
     /** How long the gateway keeps the sessions of a lost connection. */
-    get resumeWindowMs(): number {
-      return retries.resumeWindowMs();
-    },
+    resumeWindowMs: retries.resumeWindowMs,
 
     /** Whether a message would wait in the socket, or come too fast for the gateway. */
-    get isCongested(): boolean {
-      return (socket?.bufferedAmount ?? 0) > MAX_BUFFERED || pace.isOver(now());
-    },
+    isCongested: (): boolean => (socket?.bufferedAmount ?? 0) > MAX_BUFFERED || pace.isOver(now()),
 
-    /** Connects, unless that is under way. */
-    start: () => dispatch("start"),
+    /** Takes what happens to the page, and what the app wants: these events of the state machine. */
+    dispatch: dispatch as (event: "start" | "wake" | "suspend") => void,
 
     send,
 
     /** The gateway says that a message came too fast. */
-    slowDown: () => pace.refused(now()),
-
-    wake,
-    suspend,
+    refused: () => pace.refused(now()),
 
     /** Ends the sessions. Resolves when the socket is closed, after 2 s at the latest. */
     async close(): Promise<void> {

@@ -1,15 +1,16 @@
 import type { Connection } from "./connection.ts";
 import type { PresenceError } from "./errors.ts";
 import { check } from "./filter.ts";
-import type { Ask } from "./query.ts";
 import type { Requests } from "./requests.ts";
 import type { Content } from "./server-message.ts";
 import type { PresenceClient } from "./types.ts";
 
-/** What a client is connected for, besides its sessions and subscriptions, as long as it has it. */
+/** What a client is connected for, as long as it has it: its sessions, its subscriptions, each question. */
 export interface Part {
-  /** On a new connection. */
-  request(): void;
+  /** Whether there is anything in it to be connected for. A part that does not say so always has. */
+  readonly isWanted?: boolean;
+  /** On a new connection. `graceMs`: as in `ConnectionOwner.connected`. */
+  request(graceMs?: number): void;
   /** The connection is lost, with what was requested. */
   lost?(): void;
   /** Sees every message that is not about the connection. May throw a `PresenceError`, which ends that. */
@@ -18,21 +19,20 @@ export interface Part {
   end(error: PresenceError): void;
 }
 
-/** The inside of a client, for functions that a page may leave out. */
-export interface Internals {
-  readonly connection: Connection;
-  readonly requests: Requests;
-  readonly ask: Ask;
-  readonly parts: Set<Part>;
-  /** Adds it to the parts, and connects if that is needed. */
-  add(part: Part): void;
-}
+/**
+ * Adds a part to a client, and connects if that is needed. Returns the part.
+ * @param make Makes the part. It gets what is inside the client, and a function that removes a part.
+ */
+export type AddPart = <Made extends Part>(
+  make: (requests: Requests, connection: Connection, remove: (part: Part) => void) => Made,
+) => Made;
 
-export const internals = new WeakMap<PresenceClient, Internals>();
+/** The inside of each client, for functions that a page may leave out. */
+export const internals = new WeakMap<PresenceClient, AddPart>();
 
 /** Throws a `TypeError` for what is no client of this copy of the SDK. */
-export function internalsOf(client: PresenceClient): Internals {
-  const inside = internals.get(client);
-  check(inside !== undefined, "client");
-  return inside;
+export function internalsOf(client: PresenceClient): AddPart {
+  const add = internals.get(client);
+  check(add !== undefined, "client");
+  return add;
 }

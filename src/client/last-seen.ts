@@ -1,6 +1,7 @@
 import { isObject } from "../protocol/rules.ts";
 import { protocolError } from "./errors.ts";
 import { internalsOf } from "./internals.ts";
+import { ask } from "./query.ts";
 import type { LastSeen, PresenceClient } from "./types.ts";
 
 /**
@@ -12,7 +13,8 @@ export function lastSeen(
   userIds: readonly string[],
 ): Promise<ReadonlyMap<string, LastSeen>> {
   const ids = [...userIds];
-  return internalsOf(client).ask(
+  return ask(
+    internalsOf(client),
     () => ({ type: "last_seen", userIds: ids }),
     () => (answer) => {
       if (answer.type !== "last_seen" || !isObject(answer.data)) throw protocolError(answer.type);

@@ -32,3 +32,6 @@ export function createPace(factor: number) {
     },
   };
 }
+
+/** Milliseconds on a clock that never goes back. */
+export const now = (): number => performance.now();

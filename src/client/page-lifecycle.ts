@@ -53,10 +53,10 @@ export function watchPageLifecycle(listener: PageListener): () => void {
   if (!document) return () => {};
   const controller = new AbortController();
   let timer: ReturnType<typeof setTimeout> | undefined;
-  const { wake, pagehide, pageshow, focus } = listener;
+  const { wake } = listener;
   const look = (event?: PageEvent) => {
     clearTimeout(timer);
-    focus(pageHasFocus());
+    listener.focus(pageHasFocus());
     // From inside a frame the focus leaves the window, and comes back, without an event here. The frame may
     // be in a custom element, and may become the active element only after the `blur`.
     const mayBeInFrame = event?.type === "blur" || /frame|-/i.test(document.activeElement?.tagName ?? "");
@@ -67,9 +67,9 @@ export function watchPageLifecycle(listener: PageListener): () => void {
     // A reason to check the connection: browsers also say it of networks that the gateway does not need.
     offline: wake,
     resume: wake,
-    pagehide,
+    pagehide: listener.pagehide,
     pageshow({ persisted }: PageEvent) {
-      if (persisted) pageshow();
+      if (persisted) listener.pageshow();
       look();
     },
     focus: look,

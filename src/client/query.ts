@@ -1,4 +1,5 @@
 import { PresenceError } from "./errors.ts";
+import type { AddPart } from "./internals.ts";
 import { QUERY_TIMEOUT_MS } from "./limits.ts";
 import { type Answer, isPassing, type Requests, type Unnumbered } from "./requests.ts";
 
@@ -7,15 +8,19 @@ export type ReadAnswer<Result> = (answer: Answer) => Result | undefined;
 
 /**
  * Asks the gateway until there is an answer.
+ * @param add Of the client.
  * @param message Makes the message, each time it is sent.
  * @param reader Makes what reads the answers, each time. They begin anew on a new connection.
  * @param timeoutMs How long it may take, reconnects included: 30 s if it is left out.
  */
-export type Ask = <Result>(
+export function ask<Result>(
+  add: AddPart,
   message: () => Unnumbered,
   reader: () => ReadAnswer<Result>,
   timeoutMs?: number,
-) => Promise<Result>;
+): Promise<Result> {
+  return add((requests, _, remove) => createQuery(message, reader, requests, remove, timeoutMs)).answer;
+}
 
 /** A question that is sent, and sent again on each new connection until it is answered. */
 export interface Query<Result> {
@@ -52,9 +57,9 @@ export function createQuery<Result>(
     end,
     request() {
       const read = reader();
-      id = requests.request({
-        message: message(),
-        answered(answer) {
+      id = requests.request(
+        message(),
+        (answer) => {
           try {
             const result = read(answer);
             if (result !== undefined) end(result);
@@ -66,8 +71,8 @@ export function createQuery<Result>(
           // Once the query is settled, its request is forgotten.
           return true;
         },
-        refused: (error) => isPassing(error) || end(error),
-      });
+        (error) => isPassing(error) || end(error),
+      );
     },
   };
   return query;

@@ -15,16 +15,16 @@ type WithoutId<Message> = Message extends unknown ? Omit<Message, "id"> : never;
 /** A message whose id is not known yet. */
 export type Unnumbered = WithoutId<ClientMessage>;
 
-export interface Request {
-  readonly message: Unnumbered;
-  /** Returns true when more answers to the same request follow. */
-  readonly answered: (answer: Answer) => boolean | undefined;
-  /** Returns true when the request is to be made again, later. */
-  readonly refused: (error: PresenceError) => boolean | undefined;
-}
+/** Takes an answer. Returns true when more answers to the same request follow. */
+export type OnAnswer = (answer: Answer) => boolean | undefined;
+
+/** Takes a refusal. Returns true when the request is to be made again, later. */
+export type OnRefusal = (error: PresenceError) => boolean | undefined;
 
 interface Pending {
-  readonly request: Request;
+  readonly message: Unnumbered;
+  readonly answered: OnAnswer;
+  readonly refused: OnRefusal;
   refusals: number;
   /** While it waits to be sent, or sent again. */
   timer?: ReturnType<typeof setTimeout> | undefined;
@@ -44,8 +44,8 @@ export function createRequests(connection: Connection) {
 
   function send(id: number, one: Pending): void {
     one.timer = undefined;
-    if (connection.isCongested) later(id, one, UPDATE_INTERVAL_MS);
-    else connection.send({ ...one.request.message, id });
+    if (connection.isCongested()) later(id, one, UPDATE_INTERVAL_MS);
+    else connection.send({ ...one.message, id });
   }
 
   function later(id: number, one: Pending, ms: number): void {
@@ -60,9 +60,9 @@ export function createRequests(connection: Connection) {
 
   return {
     /** Sends a message that has an answer, as soon as that is not too fast. Returns its id. */
-    request(request: Request): number {
+    request(message: Unnumbered, answered: OnAnswer, refused: OnRefusal): number {
       const id = ++lastId;
-      const one = { request, refusals: 0 };
+      const one = { message, answered, refused, refusals: 0 };
       pending.set(id, one);
       send(id, one);
       return id;
@@ -79,7 +79,7 @@ export function createRequests(connection: Connection) {
 
     /** Hands an answer to its request. One that belongs to none is ignored. */
     answered(id: number, answer: Answer): void {
-      if (!pending.get(id)?.request.answered(answer)) forget(id);
+      if (!pending.get(id)?.answered(answer)) forget(id);
     },
 
     /** Hands an error to its request. Returns whether there is one. */
@@ -87,7 +87,7 @@ export function createRequests(connection: Connection) {
       const one = pending.get(id);
       // Another refusal of what waits already says nothing new.
       if (one && !one.timer) {
-        if (one.request.refused(error)) later(id, one, repeatDelay(one.refusals++));
+        if (one.refused(error)) later(id, one, repeatDelay(one.refusals++));
         else forget(id);
       }
       return !!one;

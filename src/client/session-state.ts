@@ -16,12 +16,10 @@ const FLAGS = ["visible", "hasFocus", "isIdle"] as const;
 export function createSessionState() {
   const wanted: Patch = {};
   /** null: deleted, but the gateway may still have it, if that message was lost. */
-  let custom = new Map<string, string | null>();
+  let custom: CustomPatch = {};
   let pending: Patch | undefined;
   /** The app cleared `custom`, with what a page before has set, but the gateway may not know. */
   let clears = false;
-
-  const wholeCustom = (): Patch => ({ custom: Object.fromEntries(custom) });
 
   function setField<Field extends Exclude<keyof Patch, "custom">>(field: Field, value: Patch[Field]): void {
     wanted[field] = value;
@@ -31,23 +29,18 @@ export function createSessionState() {
   function setCustom(patch: CustomPatch | null): void {
     if (patch === null) return clear();
     checkCustom(isCustomPatch(patch));
-    const next = new Map(custom);
-    for (const [key, value] of Object.entries(patch)) {
-      next.delete(key);
-      next.set(key, value);
-    }
-    const kept = [...next].filter((entry) => entry[1] !== null);
-    const whole = Object.fromEntries(kept);
-    checkCustom(isCustomPatch(whole) && jsonBytes(whole) <= MAX_CUSTOM_BYTES);
-    if (next.size - kept.length > MAX_DELETED_KEYS) return clear(kept);
+    // A key may be called `__proto__`: copied as what it is.
+    const next = { ...custom, ...patch };
+    const kept = entriesOf(next, (value) => value !== null);
+    checkCustom(isCustomPatch(kept) && jsonBytes(kept) <= MAX_CUSTOM_BYTES);
+    if (Object.values(next).filter((value) => value === null).length > MAX_DELETED_KEYS) return clear(kept);
     custom = next;
     if (pending?.custom === null) return;
-    // A key may be called `__proto__`: copied as what it is.
     pending = { ...pending, custom: { ...pending?.custom, ...patch } };
   }
 
-  function clear(left?: readonly [string, string | null][]): void {
-    custom = new Map(left);
+  function clear(left: CustomPatch = {}): void {
+    custom = left;
     clears = true;
     pending = { ...pending, custom: null };
   }
@@ -66,13 +59,8 @@ export function createSessionState() {
   return {
     type,
 
-    get visible(): boolean {
-      return wanted.visible ?? true;
-    },
-
-    get isTyping(): boolean {
-      return wanted.isTyping ?? false;
-    },
+    /** What the app has set, but for `custom`. */
+    wanted: wanted as SessionPatch,
 
     /**
      * Takes a change. Throws a `TypeError`, and changes nothing, if the gateway would refuse it. Typing ends
@@ -101,24 +89,27 @@ export function createSessionState() {
      */
     takePending(): SessionPatch | undefined {
       const taken = pending;
-      pending = taken?.custom === null && custom.size > 0 ? wholeCustom() : undefined;
+      pending = taken?.custom === null && Object.keys(custom).length > 0 ? { custom } : undefined;
       return taken;
     },
 
     /** Everything is pending again: the gateway may have a part of it, or nothing. */
     resyncAll(): void {
-      pending = { ...wanted, ...(clears ? { custom: null } : wholeCustom()) };
+      pending = { ...wanted, custom: clears ? null : custom };
     },
 
     /** The gateway has everything that was taken; what is pending again since, it may not have. */
     arrived(): void {
       const again = pending?.custom;
       if (again !== null) clears = false;
-      for (const [key, value] of custom) {
-        if (value === null && !Object.hasOwn(again ?? {}, key)) custom.delete(key);
-      }
+      custom = entriesOf(custom, (value, key) => value !== null || Object.hasOwn(again ?? {}, key));
     },
   };
+}
+
+/** The entries of `custom` that pass. */
+function entriesOf(custom: CustomPatch, passes: (value: string | null, key: string) => boolean): CustomPatch {
+  return Object.fromEntries(Object.entries(custom).filter(([key, value]) => passes(value, key)));
 }
 
 function checkCustom(isValid: boolean): void {

@@ -1,9 +1,12 @@
 import { type ClientSession, createClientSession } from "./client-session.ts";
 import type { Connection } from "./connection.ts";
+import type { PresenceError } from "./errors.ts";
 import { check } from "./filter.ts";
+import { now } from "./pace.ts";
 import { clientNames, pageHasFocus, unstash } from "./page-lifecycle.ts";
 import type { Requests } from "./requests.ts";
-import type { OpenOptions, Session, SessionEnd } from "./types.ts";
+import type { Content } from "./server-message.ts";
+import type { OpenOptions, Session } from "./types.ts";
 
 /**
  * The sessions of a client, and what of them outlives the page.
@@ -15,13 +18,13 @@ export function createSessions(url: string, connection: Connection, requests: Re
   /** Those that the app has closed, and the gateway may still have. */
   const closed = new Set<ClientSession>();
   /** While there is no connection: since when. */
-  let lostAt = performance.now();
+  let lostAt = now();
   /** Of this client among those of the page, from its first session on. */
   let name = "";
 
   function all(): ClientSession[] {
     // After this time the gateway has ended them.
-    if (performance.now() - lostAt > connection.resumeWindowMs) closed.clear();
+    if (now() - lostAt > connection.resumeWindowMs()) closed.clear();
     return [...closed, ...byKey.values()];
   }
 
@@ -39,9 +42,9 @@ export function createSessions(url: string, connection: Connection, requests: Re
   }
 
   return {
-    /** Whether the gateway need not be told of any. */
-    get isEmpty(): boolean {
-      return all().length === 0;
+    /** Whether the gateway is to be told of any. */
+    get isWanted(): boolean {
+      return all().length > 0;
     },
 
     open(options: OpenOptions): Session {
@@ -64,7 +67,7 @@ export function createSessions(url: string, connection: Connection, requests: Re
     },
 
     /** On a new connection: first the sessions that are closed, so that nobody sees them any longer. */
-    connected(): void {
+    request(): void {
       // A page in between may have stashed a session once more: no copy of this tab may find it.
       for (const key of byKey.keys()) unstash(key);
       const every = all();
@@ -74,17 +77,13 @@ export function createSessions(url: string, connection: Connection, requests: Re
 
     lost(): void {
       for (const one of all()) one.lost();
-      lostAt = performance.now();
+      lostAt = now();
     },
 
     /** The gateway has ended a session. */
-    ended(id: string, cause: string): void {
-      for (const one of byKey.values()) {
-        if (one.session.id !== id) continue;
-        if (cause === "kicked") one.end({ cause });
-        // Another page has it. This page is still a session.
-        else one.replaced();
-      }
+    receive(message: Content): void {
+      if (message.type !== "closed" || message.id !== undefined) return;
+      for (const one of byKey.values()) if (one.session.id === message.sessionId) one.ended(message.cause);
     },
 
     /** The gateway has ignored messages, which came too fast. */
@@ -106,10 +105,10 @@ export function createSessions(url: string, connection: Connection, requests: Re
       for (const [key, one] of byKey) one.resume(unstash(key));
     },
 
-    endAll(reason: SessionEnd | undefined): void {
+    end(error: PresenceError): void {
       for (const one of byKey.values()) {
-        if (reason) one.end(reason);
-        else one.session.close();
+        if (error.code === "CLOSED") one.session.close();
+        else one.end({ cause: "error", error });
       }
       clientNames().delete(name);
       name = "";

@@ -3,6 +3,8 @@ import type { StatusPatch } from "../protocol/wire.ts";
 import { protocolError } from "./errors.ts";
 import { internalsOf } from "./internals.ts";
 import { LONGEST_TIMER_MS } from "./limits.ts";
+import { now } from "./pace.ts";
+import { ask } from "./query.ts";
 import type { PresenceClient } from "./types.ts";
 
 /** What a user declares. Absent fields stay as they are; null resets a field. */
@@ -34,15 +36,16 @@ export function setStatus(client: PresenceClient, { userId, ...change }: StatusC
   const { expiresInMs } = change;
   const before = byUser.get(userId);
   const isMerged = before && !before.isSent;
-  const endsAt = expiresInMs == null ? undefined : performance.now() + expiresInMs;
+  const endsAt = expiresInMs == null ? undefined : now() + expiresInMs;
   if (isMerged) {
     before.change = { ...before.change, ...change };
     if (expiresInMs !== undefined) before.endsAt = endsAt;
     return before.done;
   }
-  const inside = internalsOf(client);
+  const add = internalsOf(client);
   const send = () =>
-    inside.ask(
+    ask(
+      add,
       () => {
         next.isSent = true;
         return { type: "status", userId, ...next.change, ...remaining(next.endsAt) };
@@ -71,5 +74,5 @@ export function setStatus(client: PresenceClient, { userId, ...change }: StatusC
 /** A status that came late ends when it was meant to. */
 function remaining(endsAt: number | undefined): StatusPatch {
   if (endsAt === undefined) return {};
-  return { expiresInMs: Math.max(MIN_STATUS_MS, Math.round(endsAt - performance.now())) };
+  return { expiresInMs: Math.max(MIN_STATUS_MS, Math.round(endsAt - now())) };
 }

@@ -35,8 +35,8 @@ export interface SharedSubscription {
    * @param graceMs How long users who are missing may take to come back before they count as gone, in
    *   milliseconds.
    */
-  request(requests: Requests, graceMs?: number): void;
-  unsubscribe(requests: Requests): void;
+  request(graceMs?: number): void;
+  unsubscribe(): void;
   addPage(page: SnapshotPage, graceMs?: number): void;
   addDiff(diff: Diff): void;
   /** The connection or the view is lost, with what was requested. */
@@ -51,6 +51,7 @@ export interface SharedSubscription {
 export function createSharedSubscription(
   filter: NormalFilter,
   owner: SharedSubscriptionOwner,
+  requests: Requests,
   maxUsers: number,
 ): SharedSubscription {
   const { byView } = owner;
@@ -110,13 +111,13 @@ export function createSharedSubscription(
       if (snapshot) subscriber.deliver(snapshot, { entered: [...snapshot.keys()], updated: [], left: [] });
     },
 
-    request(requests, graceMs) {
+    request(graceMs) {
       shared.isBusy = true;
       const asked = users;
       const since = users.position;
-      requests.request({
-        message: { type: "subscribe", filter: filter.filter, since, patch: true },
-        answered(answer) {
+      requests.request(
+        { type: "subscribe", filter: filter.filter, since, patch: true },
+        (answer) => {
           const { type } = answer;
           if (asked === users) {
             if (type === "snapshot") shared.addPage(answer, graceMs);
@@ -128,11 +129,11 @@ export function createSharedSubscription(
           if (asked !== users) return false;
           return (type === "snapshot" && answer.more) || answered();
         },
-        refused: answered,
-      });
+        answered,
+      );
     },
 
-    unsubscribe(requests) {
+    unsubscribe() {
       shared.isBusy = true;
       /** Unless it may be granted later, an error says that the gateway has no such view. */
       const done = (error?: PresenceError) => {
@@ -140,11 +141,7 @@ export function createSharedSubscription(
         shared.lost();
         return answered();
       };
-      requests.request({
-        message: { type: "unsubscribe", view: shared.view! },
-        answered: () => done(),
-        refused: done,
-      });
+      requests.request({ type: "unsubscribe", view: shared.view! }, () => done(), done);
     },
 
     addPage(page, graceMs = 0) {

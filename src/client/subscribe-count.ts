@@ -1,9 +1,10 @@
 import { isId } from "../protocol/rules.ts";
+import type { Connection } from "./connection.ts";
 import { PresenceError, protocolError } from "./errors.ts";
 import { normalFilter } from "./filter.ts";
-import { type Internals, internalsOf, type Part } from "./internals.ts";
+import { internalsOf, type Part } from "./internals.ts";
 import { LINGER_MS } from "./limits.ts";
-import { isPassing } from "./requests.ts";
+import { isPassing, type Requests } from "./requests.ts";
 import { isCount } from "./server-message.ts";
 import type { PresenceClient, PresenceFilter, SubscribeOptions, SubscriptionState } from "./types.ts";
 
@@ -43,13 +44,12 @@ export function subscribeCount(
   listener: (count: number) => void,
   { onError }: SubscribeOptions = {},
 ): CountSubscription {
-  const inside = internalsOf(client);
+  const add = internalsOf(client);
   // The sessions are not listed, whatever their fields.
   const normal = normalFilter({ ...filter, fields: null });
   const byKey = counts.get(client) ?? new Map<string, SharedCount>();
   counts.set(client, byKey);
   const { key } = normal;
-  const shared = byKey.get(key) ?? createSharedCount(normal.filter, inside, () => byKey.delete(key));
   const isOver = () => counter.state === "unsubscribed" || counter.state === "error";
   const call = (listen: () => void) => queueMicrotask(() => counter.state !== "unsubscribed" && listen());
   const counter: Counter = {
@@ -70,27 +70,41 @@ export function subscribeCount(
       const wasOver = isOver();
       counter.state = "unsubscribed";
       if (wasOver) return;
-      shared.counters.delete(counter);
+      shared!.counters.delete(counter);
       // A page that takes one down and puts another up has the same filter again a moment later.
-      setTimeout(() => shared.settle(), LINGER_MS);
+      setTimeout(() => shared!.settle(), LINGER_MS);
     },
   };
-  shared.counters.add(counter);
-  if (!byKey.has(key)) {
-    byKey.set(key, shared);
-    inside.add(shared);
-  } else if (shared.count !== undefined) counter.deliver(shared.count);
-  else shared.settle();
+  let shared = byKey.get(key);
+  if (!shared)
+    add((requests, connection, remove) => {
+      const made = createSharedCount(normal.filter, counter, requests, connection, () => {
+        remove(made);
+        byKey.delete(key);
+      });
+      byKey.set(key, made);
+      shared = made;
+      return made;
+    });
+  else {
+    shared.counters.add(counter);
+    if (shared.count !== undefined) counter.deliver(shared.count);
+    else shared.settle();
+  }
   return counter;
 }
 
-/** All counters with the same filter. It has at most one request under way. */
+/**
+ * All counters with the same filter; it begins with the first of them. It has at most one request under way.
+ */
 function createSharedCount(
   filter: PresenceFilter,
-  { connection, requests, parts }: Internals,
-  onGone: () => void,
+  first: Counter,
+  requests: Requests,
+  connection: Connection,
+  gone: () => void,
 ): SharedCount {
-  const counters = new Set<Counter>();
+  const counters = new Set<Counter>([first]);
   let view: string | undefined;
   let version = 0;
   let count: number | undefined;
@@ -100,11 +114,11 @@ function createSharedCount(
     if (isBusy) return;
     const isWanted = counters.size > 0;
     if (!isWanted && view === undefined) return gone();
-    if (!connection.isConnected || isWanted === (view !== undefined)) return;
+    if (!connection.isConnected() || isWanted === (view !== undefined)) return;
     isBusy = true;
-    requests.request({
-      message: isWanted ? { type: "subscribe", filter, count: true } : { type: "unsubscribe", view: view! },
-      answered(answer) {
+    requests.request(
+      isWanted ? { type: "subscribe", filter, count: true } : { type: "unsubscribe", view: view! },
+      (answer) => {
         isBusy = false;
         view = undefined;
         if (isWanted) {
@@ -116,7 +130,7 @@ function createSharedCount(
         settle();
         return undefined;
       },
-      refused(error) {
+      (error) => {
         if (isPassing(error)) return true;
         isBusy = false;
         view = undefined;
@@ -124,7 +138,7 @@ function createSharedCount(
         settle();
         return undefined;
       },
-    });
+    );
   }
 
   /** A gateway that counts backwards, or what is no number, breaks the protocol. */
@@ -140,11 +154,6 @@ function createSharedCount(
   function fail(error: PresenceError): void {
     for (const counter of counters) counter.fail(error);
     counters.clear();
-  }
-
-  function gone(): void {
-    parts.delete(shared);
-    onGone();
   }
 
   function lost(): void {

@@ -30,7 +30,7 @@ export function createSubscriber(
   });
   // An app that does not wait for the promise looks at the state.
   connected.catch(() => {});
-  const isOver = () => subscriber.state === "unsubscribed" || subscriber.state === "error";
+  let isOver = false;
   /** Nothing that was on its way comes after `unsubscribe()`. */
   const call = (listen: () => void) => queueMicrotask(() => subscriber.state !== "unsubscribed" && listen());
 
@@ -40,14 +40,15 @@ export function createSubscriber(
     error: undefined,
     connected,
     deliver(snapshot, change) {
-      if (isOver()) return;
+      if (isOver) return;
       subscriber.state = "active";
       subscriber.snapshot = snapshot;
       resolve(snapshot);
       call(() => listener(snapshot, change));
     },
     fail(error) {
-      if (isOver()) return;
+      if (isOver) return;
+      isOver = true;
       subscriber.state = error.code === "CLOSED" ? "unsubscribed" : "error";
       subscriber.error = error;
       reject(error);
@@ -55,6 +56,7 @@ export function createSubscriber(
     },
     unsubscribe() {
       if (subscriber.state === "unsubscribed") return;
+      isOver = true;
       subscriber.state = "unsubscribed";
       reject(new PresenceError("CLOSED", "unsubscribed"));
       onUnsubscribe(subscriber);

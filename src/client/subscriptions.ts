@@ -1,10 +1,11 @@
-import type { Diff, SnapshotPage } from "../protocol/wire.ts";
 import type { Connection } from "./connection.ts";
-import type { PresenceError } from "./errors.ts";
+import { PresenceError } from "./errors.ts";
 import { normalFilter } from "./filter.ts";
-import { LINGER_MS, UPDATE_INTERVAL_MS, USUAL_SUBSCRIPTIONS } from "./limits.ts";
+import { LINGER_MS, USUAL_SUBSCRIPTIONS } from "./limits.ts";
+import { now } from "./pace.ts";
 import { isPassing, type Requests } from "./requests.ts";
 import { repeatDelay } from "./retry.ts";
+import type { Content } from "./server-message.ts";
 import { createSharedSubscription, type SharedSubscription } from "./shared-subscription.ts";
 import { createSubscriber } from "./subscriber.ts";
 import type { PresenceFilter, PresenceListener, SubscribeOptions, Subscription } from "./types.ts";
@@ -40,7 +41,7 @@ export function createSubscriptions(connection: Connection, requests: Requests, 
         byFilter.set(key, shared);
       } else if (!error && held.size > places) setPlaces(2 * held.size);
       if (error && !isPassing(error)) owner.failed(shared, error);
-      else if (shared.isWanted) settleIn(0);
+      else if (shared.isWanted) settleSoon();
       else settle();
     },
 
@@ -50,8 +51,8 @@ export function createSubscriptions(connection: Connection, requests: Requests, 
     },
   };
 
-  function settleIn(ms: number): void {
-    timer ??= setTimeout(settle, ms);
+  function settleSoon(): void {
+    timer ??= setTimeout(settle);
   }
 
   function stopTimer(): void {
@@ -83,11 +84,10 @@ export function createSubscriptions(connection: Connection, requests: Requests, 
         shared.end();
         continue;
       }
-      if (connection.isCongested) return settleIn(UPDATE_INTERVAL_MS);
       held.delete(shared);
-      shared.unsubscribe(requests);
+      shared.unsubscribe();
     }
-    if (!connection.isConnected) return;
+    if (!connection.isConnected()) return;
     // What was asked for and is not wanted any more gives up its place when its answer comes.
     const isHeldUp = [...held].some((shared) => !shared.isWanted);
     for (const shared of missing) {
@@ -103,9 +103,8 @@ export function createSubscriptions(connection: Connection, requests: Requests, 
           return;
         }
       }
-      if (connection.isCongested) return settleIn(UPDATE_INTERVAL_MS);
       held.add(shared);
-      shared.request(requests, graceEndsAt - performance.now());
+      shared.request(graceEndsAt - now());
     }
   }
 
@@ -119,14 +118,14 @@ export function createSubscriptions(connection: Connection, requests: Requests, 
   return {
     lost,
 
-    /** Whether nobody wants anything. */
-    get isEmpty(): boolean {
-      return ![...byFilter.values()].some((shared) => shared.isWanted);
+    /** Whether somebody wants anything. */
+    get isWanted(): boolean {
+      return [...byFilter.values()].some((shared) => shared.isWanted);
     },
 
     subscribe(filter: PresenceFilter, listener: PresenceListener, options: SubscribeOptions): Subscription {
       const normal = normalFilter(filter);
-      const shared = byFilter.get(normal.key) ?? createSharedSubscription(normal, owner, maxUsers);
+      const shared = byFilter.get(normal.key) ?? createSharedSubscription(normal, owner, requests, maxUsers);
       byFilter.set(normal.key, shared);
       const subscriber = createSubscriber(listener, options.onError, (ended) => {
         shared.subscribers.delete(ended);
@@ -138,38 +137,34 @@ export function createSubscriptions(connection: Connection, requests: Requests, 
       });
       shared.add(subscriber);
       // Where there is no place left, the same turn may give one up.
-      if (held.size >= places) settleIn(0);
-      else if (connection.isConnected) settle();
+      if (held.size >= places) settleSoon();
+      else if (connection.isConnected()) settle();
       return subscriber;
     },
 
     /** On a new connection: subscribes to everything again. */
-    connected(graceMs: number): void {
-      graceEndsAt = performance.now() + graceMs;
+    request(graceMs = 0): void {
+      graceEndsAt = now() + graceMs;
       settle();
     },
 
-    /** A snapshot without a request: this client was too slow for the diffs. */
-    addPage(page: SnapshotPage): void {
-      byView.get(page.view)?.addPage(page);
-    },
-
-    /** A diff of a view that was unsubscribed a moment ago is ignored. */
-    addDiff(diff: Diff): void {
-      byView.get(diff.view)?.addDiff(diff);
-    },
-
-    /** The gateway has ended a view. */
-    ended(view: string, error: PresenceError): void {
-      const shared = byView.get(view);
+    /** What comes unasked about a view. Of one that was unsubscribed a moment ago it is ignored. */
+    receive(message: Content): void {
+      const { id, view } = message as { readonly id?: number; readonly view?: string };
+      const shared = byView.get(view!);
       if (!shared) return;
-      // There is no view to unsubscribe from any more.
-      shared.lost();
-      held.delete(shared);
-      owner.failed(shared, error);
+      if (message.type === "diff") shared.addDiff(message);
+      // Without a request: this client was too slow for the diffs.
+      else if (message.type === "snapshot" && id === undefined) shared.addPage(message);
+      else if (message.type === "error") {
+        // There is no view to unsubscribe from any more.
+        shared.lost();
+        held.delete(shared);
+        owner.failed(shared, new PresenceError(message.code, message.message));
+      }
     },
 
-    endAll(error: PresenceError): void {
+    end(error: PresenceError): void {
       lost();
       for (const shared of byFilter.values()) shared.end(error);
       byFilter.clear();

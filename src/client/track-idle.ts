@@ -1,4 +1,5 @@
 import { IDLE_AFTER_MS } from "./limits.ts";
+import { now } from "./pace.ts";
 import { browser, isVisible } from "./page-lifecycle.ts";
 import type { Session } from "./types.ts";
 
@@ -23,15 +24,15 @@ export function trackIdle(session: Pick<Session, "set">, options: IdleOptions = 
   let touchedAt = 0;
   let isIdle: boolean | undefined;
 
-  function set(now: boolean): void {
-    if (now === isIdle) return;
-    isIdle = now;
+  function set(value: boolean): void {
+    if (value === isIdle) return;
+    isIdle = value;
     session.set({ isIdle });
   }
 
   /** Runs at most once in `afterMs`: an event only notes its time. */
   function look(): void {
-    const leftMs = touchedAt + afterMs - performance.now();
+    const leftMs = touchedAt + afterMs - now();
     timer = undefined;
     if (leftMs > 0) timer = setTimeout(look, leftMs);
     else set(true);
@@ -44,7 +45,7 @@ export function trackIdle(session: Pick<Session, "set">, options: IdleOptions = 
       // It is idle for others at once: nobody sees a page that is hidden.
       return set(true);
     }
-    touchedAt = performance.now();
+    touchedAt = now();
     set(false);
     timer ??= setTimeout(look, afterMs);
   }

@@ -113,13 +113,14 @@ describe("a lost connection", () => {
   });
 
   it("for which nothing is needed any more is not made again", async () => {
-    const { client, session, sockets } = await withSession();
+    const { client, session, sockets, told } = await withSession();
     session.close();
     const { id } = sockets[0]!.messages("close")[0];
     sockets[0]!.say({ type: "closed", id, sessionId: "session", cause: "closed" });
     sockets[0]!.end(1006);
     expect(client.status()).toBe("idle");
     await pass(100_000);
+    expect(told.at(-1), "that is no failure").toEqual(["idle", { error: undefined }]);
     expect(sockets).toHaveLength(1);
     client.open({ kind: "widget" });
     await pass(0);

@@ -2,20 +2,15 @@ import { describe, expect, it, vi } from "vitest";
 import { PresenceError, protocolError } from "../../src/client/errors.ts";
 import { assemblePages } from "../../src/client/live-users.ts";
 import { createQuery } from "../../src/client/query.ts";
-import type { Request, Requests } from "../../src/client/requests.ts";
 import type { PresenceSnapshot } from "../../src/client/types.ts";
-import { plain, someone } from "../support/sdk.ts";
+import { fakeRequests, plain, someone } from "../support/sdk.ts";
 import { holdClock, pass } from "./fake-clock.ts";
 
 holdClock();
 
 function start(maxUsers = 10) {
-  const sent: Request[] = [];
   const deleted: number[] = [];
-  const requests = {
-    request: (request: Request) => sent.push(request),
-    delete: (id: number) => deleted.push(id),
-  } as unknown as Requests;
+  const { sent, requests } = fakeRequests({ delete: (id) => void deleted.push(id) });
   const ended = vi.fn();
   const query = createQuery<PresenceSnapshot>(
     () => ({ type: "query", filter: { userIds: ["a", "b"] } }),

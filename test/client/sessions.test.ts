@@ -1,8 +1,9 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
 import type { Connection } from "../../src/client/connection.ts";
-import type { Request, Requests } from "../../src/client/requests.ts";
+import { PresenceError } from "../../src/client/errors.ts";
 import { createSessions } from "../../src/client/sessions.ts";
 import type { OpenOptions, SessionEnd } from "../../src/client/types.ts";
+import { fakeRequests } from "../support/sdk.ts";
 
 afterEach(() => {
   vi.unstubAllGlobals();
@@ -21,17 +22,13 @@ function page(stored = new Map<string, string>()) {
 
 /** One more client of the page. */
 function client(url = "ws://gateway/v1/app/realtime") {
-  const sent: Request[] = [];
   const connection = {
-    isConnected: true,
-    isCongested: false,
-    resumeWindowMs: 15_000,
+    isConnected: () => true,
+    isCongested: () => false,
+    resumeWindowMs: () => 15_000,
     send() {},
   };
-  const requests = {
-    request: (request: Request) => sent.push(request),
-    withdraw: () => false,
-  } as unknown as Requests;
+  const { sent, requests } = fakeRequests({ withdraw: () => false });
   const sessions = createSessions(url, connection as unknown as Connection, requests);
   /** Opens one, and the gateway gives it an id unless it has one. */
   const open = (options: OpenOptions, id: string) => {
@@ -100,7 +97,7 @@ describe("the sessions of a client", () => {
     for (const { sessions, sent } of clients) {
       sessions.lost();
       sessions.unstash();
-      sessions.connected();
+      sessions.request();
       expect(sent.at(-1)!.message).toMatchObject({
         sessionId: `w${clients.findIndex((c) => c.sent === sent)}`,
       });
@@ -111,7 +108,7 @@ describe("the sessions of a client", () => {
   it("leave their place to the next client when they end", () => {
     const first = page();
     first.open({ kind: "widget" }, "a");
-    first.sessions.endAll(undefined);
+    first.sessions.end(new PresenceError("CLOSED", "closed"));
     const next = client();
     next.open({ kind: "widget" }, "b");
     first.open({ kind: "widget" }, "c");
@@ -143,9 +140,9 @@ describe("the sessions of a client", () => {
     const onEnd = (end: SessionEnd) => ends.push(end);
     const kicked = open({ kind: "widget", onEnd }, "k");
     const replaced = open({ kind: "widget", onEnd }, "r");
-    sessions.ended("k", "kicked");
-    sessions.ended("r", "replaced");
-    sessions.ended("unknown", "kicked");
+    sessions.receive({ type: "closed", sessionId: "k", cause: "kicked" });
+    sessions.receive({ type: "closed", sessionId: "r", cause: "replaced" });
+    sessions.receive({ type: "closed", sessionId: "unknown", cause: "kicked" });
     expect([kicked.state, replaced.state]).toEqual(["closed", "pending"]);
     vi.advanceTimersByTime(2_000);
     vi.useRealTimers();
@@ -156,18 +153,19 @@ describe("the sessions of a client", () => {
   it("are closed at the gateway when the client is closed, and told when it has failed", async () => {
     const first = page();
     first.open({ kind: "widget" }, "w0");
-    first.sessions.endAll(undefined);
+    first.sessions.end(new PresenceError("CLOSED", "closed"));
     expect(first.messages().at(-1)).toEqual({ type: "close", sessionId: "w0" });
     // Until the answer has come, the gateway may not know.
-    expect(first.sessions.isEmpty).toBe(false);
+    expect(first.sessions.isWanted).toBe(true);
     first.sent.at(-1)!.answered({ type: "closed", id: 2, sessionId: "w0", cause: "closed" });
-    expect(first.sessions.isEmpty).toBe(true);
+    expect(first.sessions.isWanted).toBe(false);
     const second = page();
     const onEnd = vi.fn();
     second.open({ kind: "widget", onEnd }, "w0");
-    second.sessions.endAll({ cause: "error" });
+    const error = new PresenceError("TOKEN", "none");
+    second.sessions.end(error);
     await undefined;
-    expect(onEnd).toHaveBeenCalledExactlyOnceWith({ cause: "error" });
+    expect(onEnd).toHaveBeenCalledExactlyOnceWith({ cause: "error", error });
     expect(second.messages()).toHaveLength(1);
   });
 
@@ -175,11 +173,11 @@ describe("the sessions of a client", () => {
     const { sessions, messages, connection, open } = page();
     const closed = open({ kind: "widget", userId: "u" }, "w0");
     open({ kind: "widget" }, "w1");
-    connection.isConnected = false;
+    connection.isConnected = () => false;
     sessions.lost();
     closed.close();
-    connection.isConnected = true;
-    sessions.connected();
+    connection.isConnected = () => true;
+    sessions.request();
     expect(messages().slice(2)).toMatchObject([
       { type: "open", kind: "widget", userId: "u", sessionId: "w0" },
       { type: "close", sessionId: "w0" },
@@ -191,14 +189,14 @@ describe("the sessions of a client", () => {
     vi.useFakeTimers();
     const { sessions, messages, connection, open } = page();
     const closed = open({ kind: "widget" }, "w0");
-    connection.isConnected = false;
+    connection.isConnected = () => false;
     sessions.lost();
     closed.close();
-    expect(sessions.isEmpty).toBe(false);
+    expect(sessions.isWanted).toBe(true);
     vi.advanceTimersByTime(15_001);
-    expect(sessions.isEmpty).toBe(true);
-    connection.isConnected = true;
-    sessions.connected();
+    expect(sessions.isWanted).toBe(false);
+    connection.isConnected = () => true;
+    sessions.request();
     expect(messages()).toHaveLength(1);
     vi.useRealTimers();
   });

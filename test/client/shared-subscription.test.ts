@@ -1,20 +1,18 @@
 import { describe, expect, it, vi } from "vitest";
 import { PresenceError } from "../../src/client/errors.ts";
 import { normalFilter } from "../../src/client/filter.ts";
-import type { Request, Requests } from "../../src/client/requests.ts";
 import { createSharedSubscription, type SharedSubscription } from "../../src/client/shared-subscription.ts";
 import { createSubscriber } from "../../src/client/subscriber.ts";
 import type { PresenceChange } from "../../src/client/types.ts";
-import { someone } from "../support/sdk.ts";
+import { fakeRequests, someone } from "../support/sdk.ts";
 import { holdClock, pass } from "./fake-clock.ts";
 
 holdClock();
 
 function make(maxUsers = 10) {
-  const sent: Request[] = [];
-  const requests = { request: (request: Request) => sent.push(request) } as unknown as Requests;
+  const { sent, requests } = fakeRequests();
   const owner = { byView: new Map<string, SharedSubscription>(), answered: vi.fn(), failed: vi.fn() };
-  const shared = createSharedSubscription(normalFilter({}), owner, maxUsers);
+  const shared = createSharedSubscription(normalFilter({}), owner, requests, maxUsers);
   const changes: PresenceChange[] = [];
   const subscriber = createSubscriber(
     (_, change) => changes.push(change),
@@ -29,8 +27,8 @@ function make(maxUsers = 10) {
 
 describe("a shared subscription", () => {
   it("asks for everything at first, then for what came since", () => {
-    const { shared, owner, requests, sent, subscriber, snapshot } = make();
-    shared.request(requests);
+    const { shared, owner, sent, subscriber, snapshot } = make();
+    shared.request();
     expect(sent[0]!.message).toMatchObject({ type: "subscribe", filter: {}, since: undefined });
     expect(shared.isBusy).toBe(true);
     expect(snapshot({ a: someone() })).not.toBe(true);
@@ -41,15 +39,15 @@ describe("a shared subscription", () => {
     shared.lost();
     expect(owner.byView.size).toBe(0);
     expect(subscriber.snapshot?.size).toBe(2);
-    shared.request(requests);
+    shared.request();
     expect(sent[1]!.message).toMatchObject({ since: { view: "v", version: 2 } });
     expect(sent[1]!.answered({ type: "resumed", id: 2, view: "v", version: 2 })).not.toBe(true);
     expect(owner.byView.get("v")).toBe(shared);
   });
 
   it("gives a later subscriber everybody at once", async () => {
-    const { shared, requests, snapshot } = make();
-    shared.request(requests);
+    const { shared, snapshot } = make();
+    shared.request();
     snapshot({ a: someone(), b: someone() });
     const changes: PresenceChange[] = [];
     shared.add(
@@ -64,8 +62,8 @@ describe("a shared subscription", () => {
   });
 
   it("tells of the first snapshot even if it is empty, and later only of changes", async () => {
-    const { shared, requests, changes, snapshot } = make();
-    shared.request(requests);
+    const { shared, changes, snapshot } = make();
+    shared.request();
     snapshot({});
     shared.addDiff({ view: "v", version: 2, data: { a: null } });
     await pass(0);
@@ -73,11 +71,11 @@ describe("a shared subscription", () => {
   });
 
   it("keeps users who are missing after a restart until their time is over", async () => {
-    const { shared, requests, subscriber, changes, snapshot } = make();
-    shared.request(requests);
+    const { shared, subscriber, changes, snapshot } = make();
+    shared.request();
     snapshot({ a: someone("1"), b: someone("2") });
     shared.lost();
-    shared.request(requests, 15_000);
+    shared.request(15_000);
     snapshot({ a: someone("1") }, { view: "w" });
     await pass(14_999);
     expect(subscriber.snapshot?.size).toBe(2);
@@ -87,19 +85,19 @@ describe("a shared subscription", () => {
 
   it("cannot go on with too many users, and gives the connection up for a broken protocol", () => {
     const { shared, owner, requests, sent, snapshot } = make(1);
-    shared.request(requests);
+    shared.request();
     snapshot({ a: someone(), b: someone() });
     expect(owner.failed).toHaveBeenCalledWith(shared, expect.objectContaining({ code: "LIMIT_REACHED" }));
     const broken = expect.objectContaining({ code: "PROTOCOL" });
     expect(() => sent[0]!.answered({ type: "ok", id: 1 })).toThrow(broken);
     expect(() => sent[0]!.answered({ type: "resumed", id: 1, view: "w", version: 1 })).toThrow(broken);
-    owner.byView.set("other", createSharedSubscription(normalFilter({ isTyping: true }), owner, 1));
+    owner.byView.set("other", createSharedSubscription(normalFilter({ isTyping: true }), owner, requests, 1));
     expect(() => snapshot({}, { view: "other" })).toThrow(broken);
   });
 
   it("is over once it has ended: its subscribers are told, and no answer counts any more", async () => {
-    const { shared, owner, requests, subscriber, changes, snapshot } = make();
-    shared.request(requests);
+    const { shared, owner, subscriber, changes, snapshot } = make();
+    shared.request();
     snapshot({});
     await pass(0);
     const error = new PresenceError("FORBIDDEN", "no");

@@ -1,5 +1,6 @@
 import { WebSocket } from "ws";
 import { createClient } from "../../src/client/index.ts";
+import type { OnAnswer, OnRefusal, Requests, Unnumbered } from "../../src/client/requests.ts";
 import type {
   ClientOptions,
   PresenceChange,
@@ -101,4 +102,12 @@ export function someone(sessionId = "s", fields: Record<string, unknown> = {}): 
     ...fields,
   };
   return { status: "online", backgroundSessions: [], widgets: [session] } as PresenceValue;
+}
+
+/** Requests that are only remembered. */
+export function fakeRequests(others: Partial<Requests> = {}) {
+  const sent: { message: Unnumbered; answered: OnAnswer; refused: OnRefusal }[] = [];
+  const request: Requests["request"] = (message, answered, refused) =>
+    sent.push({ message, answered, refused });
+  return { sent, requests: { request, ...others } as Requests };
 }
