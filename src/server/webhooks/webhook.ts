@@ -3,7 +3,7 @@ import type { CompiledFilter } from "../../core/views/compiled-filter.ts";
 import { DEFAULT_WEBHOOK_INTERVAL_MS, type WebhookConfig } from "../auth/webhook-config.ts";
 import type { Clock } from "../clock.ts";
 import type { AppPresence } from "../gateway/app-presence.ts";
-import type { Subscriber, ViewChannel } from "../gateway/view-channel.ts";
+import type { VersionSubscriber, ViewChannel } from "../gateway/view-channel.ts";
 import { type Attempt, type AttemptResult, asksForResync, type SendWebhook } from "./send-webhook.ts";
 import { MAX_BODY_BYTES } from "./webhook-body.ts";
 import { WebhookDelivery } from "./webhook-delivery.ts";
@@ -54,10 +54,12 @@ export interface WebhookCounts {
  * One webhook: a subscriber of a view whose transport is an HTTP POST. While it is active it holds the view,
  * and sends what its `WebhookDelivery` has to send.
  */
-export class Webhook implements Subscriber {
+export class Webhook implements VersionSubscriber {
   readonly payer = undefined;
   readonly config: WebhookConfig;
   readonly counts: WebhookCounts;
+  /** It makes messages of its own, of what has changed when the receiver has taken the one before. */
+  readonly takesFrames = false;
   readonly #options: WebhookDependencies;
   readonly #presence: AppPresence;
   readonly #filter: CompiledFilter;
