@@ -232,12 +232,18 @@ describe("a copy is right although nothing changes any more", () => {
     await world.advance(60_000);
     const guest = second.open("guest", "widget", {});
     await world.advance(3_000);
+    for (const { receiver } of world.hooks) receiver.travelMs = 6_000;
     second.socket.held.delete(guest);
     second.transact((sessions) => sessions.end(second.appPresence.table.get(guest)!, "closed"));
-    await world.advance(3_000);
-    expect(copies()).toEqual([0, 0]);
+    await world.advance(1_000);
+    for (const { receiver } of world.hooks) receiver.travelMs = undefined;
     second.connect();
-    await world.advance(30_000);
+    await world.advance(1_000);
+    expect(world.leaders()).toEqual([first]);
+    // What the second has sent is still on its way.
+    await world.advance(6_000);
+    expect(copies()).toEqual([0, 0]);
+    await world.advance(20_000);
     expect(copies()).toEqual([1, 1]);
     world.stop();
   });
