@@ -130,7 +130,12 @@ export async function startGateway(
     log,
     crashed: telemetry.crashed,
     termOf: (appId) =>
-      cluster === undefined ? (clock.now() >= deliversFrom ? 1 : undefined) : cluster.termAsLeader(appId),
+      cluster === undefined
+        ? clock.now() >= deliversFrom
+          ? 1
+          : undefined
+        : cluster.leadershipOf(appId)?.term,
+    rivalUntil: (appId) => cluster?.leadershipOf(appId)?.rivalUntil ?? Number.NEGATIVE_INFINITY,
   });
   metrics.observeWebhooks(webhooks);
   const health = monitorProcess();

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { NODE_NUMBERS } from "../../core/sessions/profile.ts";
 import type { Clock } from "../clock.ts";
 import type { GatewayNode } from "../gateway/gateway-node.ts";
-import type { Replication, ReplicationSink } from "../gateway/replication.ts";
+import type { LeaderState, Replication, ReplicationSink } from "../gateway/replication.ts";
 import { Link, type LinkCounts } from "./link.ts";
 import { RESYNC_REASONS, type ResyncReason } from "./reader.ts";
 import { DEFAULT_LOG_BYTES, RedisLog } from "./redis-log.ts";
@@ -123,9 +123,9 @@ export class Cluster implements Replication {
     return logIds.includes(undefined) ? undefined : hash(logIds.join(" "));
   }
 
-  termAsLeader(appId: string): number | undefined {
+  leadershipOf(appId: string): LeaderState | undefined {
     const [first] = this.#layout.of(appId);
-    return this.isReady ? this.#shards.get(first!)?.replicator.leadership.term : undefined;
+    return this.isReady ? this.#shards.get(first!)?.replicator.leadership : undefined;
   }
 
   /** Whether Redis is out of memory for at least one shard. */

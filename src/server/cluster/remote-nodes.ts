@@ -93,11 +93,13 @@ export class RemoteNodes implements Iterable<RemoteNode> {
 
   /**
    * Compares with the register. A node that is missing there keeps its lease: it may be about to join again.
+   * Returns whether there are live nodes of which nothing was known.
    */
-  compare(register: readonly RegisteredWriter[], now: number): void {
+  compare(register: readonly RegisteredWriter[], now: number): boolean {
     const missing = new Set(this.#nodes.keys());
+    let hasNew = false;
     for (const { writer, seq, leaseMs, nodeId } of register) {
-      missing.delete(writer);
+      if (!missing.delete(writer) && seq !== undefined) hasNew = true;
       const node = this.getOrAdd(writer, now);
       Object.assign(node, { leaseMs, nodeId });
       if (seq === undefined) this.evict(writer, now);
@@ -105,6 +107,7 @@ export class RemoteNodes implements Iterable<RemoteNode> {
       else Object.assign(node, { seq, expireSessionsAt: undefined });
     }
     for (const writer of missing) this.#nodes.get(writer)!.seq = undefined;
+    return hasNew;
   }
 
   /** This node could not read the log until now, so no node's silence until now counts. */

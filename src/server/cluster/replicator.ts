@@ -76,7 +76,7 @@ const DETECT_INTERVAL_MS = 100;
  */
 export class Replicator implements ReaderTarget {
   readonly remoteNodes: RemoteNodes;
-  readonly leadership = new Leadership();
+  readonly leadership: Leadership;
   readonly #presence: ShardPresence;
   readonly #events: ReplicatorEvents;
   readonly #reachability: Reachability;
@@ -90,7 +90,7 @@ export class Replicator implements ReaderTarget {
   readonly #leaseMs: number;
   #detectAt = Number.NEGATIVE_INFINITY;
   #logId: string | undefined;
-  /** This node is not in the register any more, and does not know whether the others evicted it. */
+  /** This node is not in the register any more, which says nothing of an eviction. */
   #wasForgotten = false;
 
   constructor(options: ReplicatorOptions) {
@@ -99,6 +99,7 @@ export class Replicator implements ReaderTarget {
     this.#events = events;
     this.#wakeBy = options.wakeBy;
     this.#leaseMs = leaseMs;
+    this.leadership = new Leadership(leaseMs);
     const remoteNodes = new RemoteNodes(options.windowMs);
     this.remoteNodes = remoteNodes;
     this.#reachability = new Reachability(leaseMs);
@@ -204,7 +205,7 @@ export class Replicator implements ReaderTarget {
   linked(now: number): void {
     this.#reader.linked(now);
     this.#writer.linked();
-    this.remoteNodes.restartLeases(now);
+    this.#restartLeases(now);
   }
 
   unlinked(now: number): void {
@@ -232,11 +233,9 @@ export class Replicator implements ReaderTarget {
     const mayJoin = this.#reader.isFollowing && this.#reader.count >= this.#writer.joinAfter;
     this.#writer.step(commands, mayJoin, now, (error) => this.failed(error, now));
     if (!this.#isReadBack(now)) this.#reader.restart(now, "not_read_back");
-    this.leadership.update({
-      isWhole: this.isWhole,
-      hearsOthers: this.#reachability.canDetectFailures(now) && this.#hearsItself(now),
-      rank: this.remoteNodes.rank(this.#writer.name ?? ""),
-    });
+    const hearsOthers = this.#reachability.canDetectFailures(now) && this.#hearsItself(now);
+    const rank = this.remoteNodes.rank(this.#writer.name ?? "");
+    this.leadership.update({ isWhole: this.isWhole, hearsOthers, rank }, now);
     return commands;
   }
 
@@ -248,10 +247,8 @@ export class Replicator implements ReaderTarget {
 
   statusRead(status: LogStatus, now: number): void {
     const { name } = this.#writer;
-    this.remoteNodes.compare(
-      status.register.filter(({ writer }) => writer !== name),
-      now,
-    );
+    const others = status.register.filter(({ writer }) => writer !== name);
+    if (this.remoteNodes.compare(others, now)) this.leadership.joinedByOther(now);
     const own = status.register.find(({ writer }) => writer === name);
     if (name !== undefined && own?.seq === undefined) this.#expel(status.end.count, now, own === undefined);
     this.#reader.statusRead(status, now);
@@ -271,8 +268,8 @@ export class Replicator implements ReaderTarget {
       if (this.remoteNodes.get(reply.holder)?.hasWritten) this.#events.nodeIdConflict();
       return;
     }
-    // In the log of before, only another node can have removed this one.
-    if (this.#wasForgotten && reply.logId === this.#logId) this.leadership.resign();
+    // Another node may have evicted this one before the log was lost, or may have begun with an empty log.
+    if (this.#wasForgotten) this.leadership.resign();
     this.#wasForgotten = false;
     this.#logId = reply.logId;
     for (const { appId, session } of this.#presence.all()) {
@@ -334,13 +331,19 @@ export class Replicator implements ReaderTarget {
       this.#perform(decideUnheardProfile(appId, userId, key, profile, this.#knowledge), now);
     }
     this.#reconciler.end(now);
+    this.#restartLeases(now);
+  }
+
+  #restartLeases(now: number): void {
     this.remoteNodes.restartLeases(now);
+    this.leadership.leasesRestarted(now);
   }
 
   #apply(entry: Entry, now: number): void {
     switch (entry.kind) {
       case "join":
         if (this.#writer.wasWriter(entry.writer)) return;
+        this.leadership.joinedByOther(now);
         return this.#events.nodeJoined(
           this.remoteNodes.joined(entry.writer, entry.leaseMs, entry.nodeId, now),
         );

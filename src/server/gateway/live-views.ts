@@ -7,7 +7,7 @@ import type { GatewayConfig } from "./gateway-config.ts";
 import { Subscription, type SubscriptionReader } from "./subscription.ts";
 import type { Telemetry } from "./telemetry.ts";
 import type { TurnBudget } from "./turn-budget.ts";
-import { type Subscriber, ViewChannel } from "./view-channel.ts";
+import { type AnySubscriber, ViewChannel } from "./view-channel.ts";
 import { ViewFlusher } from "./view-flusher.ts";
 
 export interface LiveViewsOptions {
@@ -107,7 +107,7 @@ export class LiveViews {
   }
 
   /** Adds a subscriber to a channel. The view no longer rests for what another user has used up. */
-  join(channel: ViewChannel, subscriber: Subscriber): void {
+  join(channel: ViewChannel, subscriber: AnySubscriber): void {
     channel.add(subscriber);
     this.#subscriptions++;
     this.views.shortenRest(channel.view, subscriber.payer);
@@ -115,7 +115,12 @@ export class LiveViews {
   }
 
   /** The counterpart of `join`. `owner`: as for `releaseChannel`. */
-  leave(channel: ViewChannel, subscriber: Subscriber, now: number, owner?: IdleViewOwner): readonly number[] {
+  leave(
+    channel: ViewChannel,
+    subscriber: AnySubscriber,
+    now: number,
+    owner?: IdleViewOwner,
+  ): readonly number[] {
     const unanswered = channel.remove(subscriber);
     this.#subscriptions--;
     this.releaseChannel(channel, now, owner);

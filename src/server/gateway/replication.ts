@@ -25,6 +25,14 @@ export interface ReplicationSink {
   canExpireSessions(now: number): boolean;
 }
 
+/** Whether a node does what only one node of a cluster has to do. */
+export interface LeaderState {
+  /** Counts the times that the node began to; undefined: another node does it, or none. */
+  readonly term: number | undefined;
+  /** Until when another node may do it too, as far as this node knows. */
+  readonly rivalUntil: number;
+}
+
 /** What a node needs to know of the cluster. */
 export interface Replication {
   sinkOf(appId: string): ReplicationSink;
@@ -37,9 +45,6 @@ export interface Replication {
    * show. Another name means that the sessions before may be missing.
    */
   tableIdOf(appId: string): string | undefined;
-  /**
-   * Whether this node does for an app what only one node has to do: it counts the times that the node began
-   * to. Undefined: another node does it, or none.
-   */
-  termAsLeader(appId: string): number | undefined;
+  /** Undefined before this node has shown the sessions of all nodes. */
+  leadershipOf(appId: string): LeaderState | undefined;
 }

@@ -16,13 +16,9 @@ export interface FlushPayer {
   flushFreeAt: number;
 }
 
-/** A subscriber of a view. */
-export interface Subscriber {
+interface BaseSubscriber {
   /** Undefined: an app token, which has no share of its own. */
   readonly payer: FlushPayer | undefined;
-  /** Whether it takes diffs with patches. The channel is told of a change, see `onPatchesWanted`. */
-  readonly wantsPatches?: boolean;
-  deliver(frame: Frame, version: number): void;
   /**
    * Ends the subscriber: nothing is delivered after this. Returns the ids of requests that stay without an
    * answer.
@@ -31,6 +27,23 @@ export interface Subscriber {
   /** Serving this subscriber threw `error`. It must end, while the others are served. */
   fail(error: unknown): void;
 }
+
+/** A subscriber of a view that gets each diff. */
+export interface Subscriber extends BaseSubscriber {
+  readonly takesFrames?: true;
+  /** Whether it takes diffs with patches. The channel is told of a change, see `onPatchesWanted`. */
+  readonly wantsPatches?: boolean;
+  deliver(frame: Frame, version: number): void;
+}
+
+/** A subscriber of a view that only needs to know that there is another version. */
+export interface VersionSubscriber extends BaseSubscriber {
+  readonly takesFrames: false;
+  readonly wantsPatches?: never;
+  deliver(): void;
+}
+
+export type AnySubscriber = Subscriber | VersionSubscriber;
 
 /** A diff that is being delivered to the subscribers. */
 interface Publication {
@@ -42,7 +55,7 @@ interface Publication {
    * Iterates over the live set. A subscriber that joins meanwhile has this version already, and ignores the
    * diff.
    */
-  readonly rest: Iterator<Subscriber, undefined>;
+  readonly rest: Iterator<AnySubscriber, undefined>;
 }
 
 /**
@@ -52,7 +65,7 @@ interface Publication {
 export class ViewChannel {
   readonly view: View;
   readonly telemetry: Telemetry;
-  readonly #subscribers = new Set<Subscriber>();
+  readonly #subscribers = new Set<AnySubscriber>();
   #waiting: (() => void)[] = [];
   #onHydrated: (() => void)[] = [];
   #snapshot: Snapshot | undefined;
@@ -60,7 +73,8 @@ export class ViewChannel {
   /** The payer of the first subscriber, and how many subscribers have another one. */
   #payer: FlushPayer | undefined;
   #withOtherPayer = 0;
-  /** How many subscribers take patches. */
+  /** How many subscribers take frames, and how many of these with patches. */
+  #withFrames = 0;
   #withPatches = 0;
 
   constructor(view: View, telemetry: Telemetry) {
@@ -77,10 +91,11 @@ export class ViewChannel {
     return this.#withOtherPayer === 0 ? this.#payer : undefined;
   }
 
-  add(subscriber: Subscriber): void {
+  add(subscriber: AnySubscriber): void {
     if (this.#subscribers.size === 0) this.#payer = subscriber.payer;
     this.#subscribers.add(subscriber);
     if (subscriber.payer !== this.#payer) this.#withOtherPayer++;
+    if (subscriber.takesFrames !== false) this.#withFrames++;
     if (subscriber.wantsPatches) this.#withPatches++;
   }
 
@@ -95,10 +110,11 @@ export class ViewChannel {
   }
 
   /** Removes and ends a subscriber. Returns the ids of its requests that stay without an answer. */
-  remove(subscriber: Subscriber): readonly number[] {
+  remove(subscriber: AnySubscriber): readonly number[] {
     const isOther = subscriber.payer !== this.#payer;
     if (this.#subscribers.delete(subscriber)) {
       if (isOther) this.#withOtherPayer--;
+      if (subscriber.takesFrames !== false) this.#withFrames--;
       if (subscriber.wantsPatches) this.#withPatches--;
     }
     return subscriber.end();
@@ -164,6 +180,10 @@ export class ViewChannel {
         return spentMs;
       }
       try {
+        if (subscriber.takesFrames === false) {
+          subscriber.deliver();
+          continue;
+        }
         const frame = this.#frameFor(subscriber, publication);
         spentMs += deliveryCostMs(frame.byteLength);
         subscriber.deliver(frame, diff.version);
@@ -181,7 +201,7 @@ export class ViewChannel {
       publication.patch ??= this.#frame(patch, this.#withPatches);
       return publication.patch;
     }
-    const wholes = patch === undefined ? this.#subscribers.size : this.#subscribers.size - this.#withPatches;
+    const wholes = patch === undefined ? this.#withFrames : this.#withFrames - this.#withPatches;
     publication.whole ??= this.#frame(publication.diff.whole(), wholes);
     return publication.whole;
   }
@@ -196,7 +216,7 @@ export class ViewChannel {
     for (const subscriber of [...this.#subscribers]) this.#fail(subscriber, error);
   }
 
-  #fail(subscriber: Subscriber, error: unknown): void {
+  #fail(subscriber: AnySubscriber, error: unknown): void {
     this.#guard(() => subscriber.fail(error));
   }
 

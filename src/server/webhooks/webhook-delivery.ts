@@ -40,11 +40,15 @@ export type DeliveryOutcome =
   /** `resync`: the receiver asks for a snapshot. */
   { readonly kind: "accepted"; readonly resync: boolean } | { readonly kind: "failed" };
 
-interface Underway extends OutgoingMessage {
+interface NewMessage extends OutgoingMessage {
   /** Whether the receiver gets at most one of these within the interval. */
   readonly isPaced: boolean;
   /** What the receiver has once it accepts the message. */
   accept(): void;
+}
+
+interface Underway extends NewMessage {
+  readonly madeAt: number;
 }
 
 /** A snapshot of which pages have still to be sent. */
@@ -96,6 +100,12 @@ export class WebhookDelivery {
   #retryAt = 0;
   /** Until when the receiver gets no other paced message. */
   #restsUntil = Number.NEGATIVE_INFINITY;
+  /**
+   * Until then, a message of another sender may come after one of these, and change the copy. A message that
+   * is made later makes the copy right, or lets the receiver find out that it is wrong. If there is none, all
+   * is sent once more. Infinity: no other sender is known.
+   */
+  #repeatAt = Number.POSITIVE_INFINITY;
   /** When the oldest change was made that is in the message or snapshot under way. */
   #underwaySince: number | undefined;
   /** When the oldest change was made that is in no message yet. */
@@ -142,8 +152,14 @@ export class WebhookDelivery {
     this.#isSending = false;
     this.#failures = 0;
     this.#restsUntil = Number.NEGATIVE_INFINITY;
+    this.#repeatAt = Number.POSITIVE_INFINITY;
     this.#underwaySince = undefined;
     this.#changedAt = undefined;
+  }
+
+  /** Messages of another sender may reach the receiver until then. Call it after `start`. */
+  sharesUntil(time: number): void {
+    this.#repeatAt = this.#repeatAt === Number.POSITIVE_INFINITY ? time : Math.max(this.#repeatAt, time);
   }
 
   /** The view has another version. */
@@ -158,7 +174,7 @@ export class WebhookDelivery {
     if (this.#message !== undefined) return this.#retryAt;
     if (this.#snapshot !== undefined) return Number.NEGATIVE_INFINITY;
     const needsAll = this.#needsAll;
-    if (!needsAll && !this.#hasChanged) return Number.POSITIVE_INFINITY;
+    if (!needsAll && !this.#hasChanged) return Math.max(this.#repeatAt, this.#restsUntil);
     if (this.#source.isHydrating) return Number.POSITIVE_INFINITY;
     return needsAll && !this.#isRequested ? Number.NEGATIVE_INFINITY : this.#restsUntil;
   }
@@ -169,7 +185,7 @@ export class WebhookDelivery {
    */
   next(now: number, timestamp: string): OutgoingMessage | undefined {
     if (this.nextDueAt() > now) return undefined;
-    this.#message ??= this.#make(this.#source!, now, timestamp);
+    this.#message ??= { ...this.#make(this.#source!, now, timestamp), madeAt: now };
     this.#isSending = true;
     return this.#message;
   }
@@ -188,9 +204,12 @@ export class WebhookDelivery {
     this.#message = undefined;
     if (message.isPaced) this.#restsUntil = now + this.#options.intervalMs;
     message.accept();
+    if (message.madeAt >= this.#repeatAt) this.#repeatAt = Number.POSITIVE_INFINITY;
     if (!this.#hasChanged) this.#changedAt = undefined;
-    if (outcome.resync) this.#resync(now);
-    else if (this.#snapshot === undefined) this.#underwaySince = undefined;
+    if (outcome.resync) {
+      this.#needAll();
+      this.#underwaySince ??= now;
+    } else if (this.#snapshot === undefined) this.#underwaySince = undefined;
   }
 
   /** Whether the receiver needs the whole result, or the number of users whatever it is. */
@@ -202,16 +221,16 @@ export class WebhookDelivery {
     return this.#options.isCount ? this.#source?.size !== this.#users : !this.#fold.isEmpty;
   }
 
-  /** The receiver has lost its copy. Between pages, the pages start again. */
-  #resync(now: number): void {
+  /** The receiver may have lost its copy. Between pages, the pages start again. */
+  #needAll(): void {
     this.#at = undefined;
     this.#users = undefined;
     this.#snapshot = undefined;
     this.#isRequested = true;
-    this.#underwaySince ??= now;
   }
 
-  #make(source: CopySource, now: number, timestamp: string): Underway {
+  #make(source: CopySource, now: number, timestamp: string): NewMessage {
+    if (this.#snapshot === undefined && !this.#needsAll && !this.#hasChanged) this.#needAll();
     this.#underwaySince ??= this.#changedAt ?? now;
     if (this.#options.isCount) return this.#makeCount(source, timestamp);
     if (this.#snapshot !== undefined) return this.#makePage(this.#snapshot, timestamp);
@@ -222,7 +241,7 @@ export class WebhookDelivery {
     return this.#makePage(snapshot, timestamp);
   }
 
-  #makeCount({ size }: CopySource, timestamp: string): Underway {
+  #makeCount({ size }: CopySource, timestamp: string): NewMessage {
     const isPaced = !this.#needsAll || this.#isRequested;
     this.#changedAt = undefined;
     return {
@@ -237,19 +256,15 @@ export class WebhookDelivery {
   }
 
   #takeSnapshot(source: CopySource): Snapshot {
+    const { name: view, version } = source;
     const isPaced = this.#at !== undefined || this.#isRequested;
+    const snapshot = { view, version, members: source.members(), isPaced, from: 0, page: 1 };
+    // From here on nothing can fail, so no change is forgotten.
     this.#startFold();
-    return {
-      view: source.name,
-      version: source.version,
-      members: source.members(),
-      isPaced,
-      from: 0,
-      page: 1,
-    };
+    return snapshot;
   }
 
-  #makePage(snapshot: Snapshot, timestamp: string): Underway {
+  #makePage(snapshot: Snapshot, timestamp: string): NewMessage {
     const { members, from, page, isPaced, version } = snapshot;
     const { body, next } = encodeSnapshotPage(this.#options, timestamp, snapshot, members, from, page);
     return {
@@ -268,7 +283,7 @@ export class WebhookDelivery {
   }
 
   /** Undefined: the diff would be too long, so a snapshot is sent. */
-  #makeDiff(source: CopySource, from: number, timestamp: string): Underway | undefined {
+  #makeDiff(source: CopySource, from: number, timestamp: string): NewMessage | undefined {
     if (this.#fold.hasOverflowed) return undefined;
     const { name: view, version } = source;
     const users = this.#changedUsers(source);

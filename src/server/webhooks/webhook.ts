@@ -3,14 +3,22 @@ import type { CompiledFilter } from "../../core/views/compiled-filter.ts";
 import { DEFAULT_WEBHOOK_INTERVAL_MS, type WebhookConfig } from "../auth/webhook-config.ts";
 import type { Clock } from "../clock.ts";
 import type { AppPresence } from "../gateway/app-presence.ts";
-import type { Subscriber, ViewChannel } from "../gateway/view-channel.ts";
-import { type Attempt, type AttemptResult, asksForResync, type SendWebhook } from "./send-webhook.ts";
+import type { VersionSubscriber, ViewChannel } from "../gateway/view-channel.ts";
+import {
+  ATTEMPT_MS,
+  type Attempt,
+  type AttemptResult,
+  asksForResync,
+  type SendWebhook,
+} from "./send-webhook.ts";
 import { MAX_BODY_BYTES } from "./webhook-body.ts";
 import { WebhookDelivery } from "./webhook-delivery.ts";
 import { WebhookSigner } from "./webhook-signature.ts";
 
 /** A view that could not be created, or has failed, is created again after this time. */
 const VIEW_RETRY_MS = 1_000;
+/** A request reaches its receiver within this time, also if nobody waits for the answer: an attempt and more. */
+const STRAY_MS = ATTEMPT_MS + 1_000;
 
 export interface WebhookLog {
   info(details: object, message: string): void;
@@ -54,8 +62,10 @@ export interface WebhookCounts {
  * One webhook: a subscriber of a view whose transport is an HTTP POST. While it is active it holds the view,
  * and sends what its `WebhookDelivery` has to send.
  */
-export class Webhook implements Subscriber {
+export class Webhook implements VersionSubscriber {
   readonly payer = undefined;
+  /** It makes messages of its own, of what has changed when the receiver has taken the one before. */
+  readonly takesFrames = false;
   readonly config: WebhookConfig;
   readonly counts: WebhookCounts;
   readonly #options: WebhookDependencies;
@@ -71,6 +81,8 @@ export class Webhook implements Subscriber {
   #isOff = false;
   /** While it is active and has no view: when to try again. */
   #attachAt = 0;
+  /** Until when attempts may have begun that are not of the current delivery. */
+  #rivalUntil = Number.NEGATIVE_INFINITY;
 
   /** @throws RangeError for a secret that is none. Nothing has changed then. */
   constructor(
@@ -112,6 +124,11 @@ export class Webhook implements Subscriber {
     return this.#delivery.keptUsers;
   }
 
+  /** Until when attempts may have begun that are not of the current delivery. */
+  get rivalUntil(): number {
+    return this.#rivalUntil;
+  }
+
   status(now: number): WebhookStatus {
     const { behindSince = now } = this.#delivery;
     return {
@@ -128,6 +145,15 @@ export class Webhook implements Subscriber {
     this.deactivate(now);
     this.#isActive = true;
     this.#attach(now);
+  }
+
+  /** Another sender may begin attempts until then. What they bring may come after what this one sends. */
+  expectRival(until: number): void {
+    if (until <= this.#rivalUntil) return;
+    this.#rivalUntil = until;
+    if (this.#channel === undefined) return;
+    this.#delivery.sharesUntil(until + STRAY_MS);
+    this.#wake();
   }
 
   /** Ends all that is under way. */
@@ -168,7 +194,8 @@ export class Webhook implements Subscriber {
         this.#attempt = undefined;
         this.#answered(result, this.#options.clock.now());
       })
-      .catch(this.#options.crashed);
+      // A defect. It may have left the message half done.
+      .catch((error) => this.fail(error));
   }
 
   /** The view has another version. */
@@ -207,6 +234,8 @@ export class Webhook implements Subscriber {
       return this.#wake();
     }
     this.#delivery.start(this.#channel.view, now);
+    const straysUntil = this.#rivalUntil + STRAY_MS;
+    if (straysUntil > now) this.#delivery.sharesUntil(straysUntil);
     this.#wakeOnceHydrated(this.#channel);
   }
 
@@ -217,12 +246,22 @@ export class Webhook implements Subscriber {
   }
 
   #detach(now: number): void {
-    this.#attempt?.abort();
-    this.#attempt = undefined;
+    if (this.#attempt !== undefined) {
+      this.#attempt.abort();
+      this.#attempt = undefined;
+      // The receiver may have all of it already.
+      this.#rivalUntil = Math.max(this.#rivalUntil, now);
+    }
     this.#delivery.stop();
     const channel = this.#channel;
     this.#channel = undefined;
-    if (channel !== undefined) this.#presence.liveViews.leave(channel, this, now);
+    if (channel === undefined) return;
+    try {
+      this.#presence.liveViews.leave(channel, this, now);
+    } catch (error) {
+      // A defect, which must not keep this webhook, or the next one, from going on.
+      this.#options.crashed(error);
+    }
   }
 
   #answered(result: AttemptResult, now: number): void {

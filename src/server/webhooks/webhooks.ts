@@ -14,11 +14,14 @@ export interface WebhooksOptions extends WebhookDependencies {
    * Undefined: another node does, or none.
    */
   readonly termOf: (appId: string) => number | undefined;
+  /** Until when another node may deliver the webhooks of an app too, as far as this node knows. */
+  readonly rivalUntil: (appId: string) => number;
 }
 
 interface AppWebhooks {
   /** The term in which these webhooks are active; undefined: they are not. */
   term: number | undefined;
+  rivalUntil: number;
   readonly byId: Map<string, Webhook>;
 }
 
@@ -65,9 +68,20 @@ export class Webhooks {
       if (next.get(id) !== webhook) this.#deactivate(webhook, now);
     }
     if (next.size === 0) this.#apps.delete(appId);
-    else this.#apps.set(appId, { term: current?.term, byId: next });
+    else
+      this.#apps.set(appId, {
+        term: undefined,
+        rivalUntil: Number.NEGATIVE_INFINITY,
+        ...current,
+        byId: next,
+      });
     if (current?.term !== undefined) {
-      for (const webhook of next.values()) if (!webhook.isActive) webhook.activate(now);
+      for (const [id, webhook] of next) {
+        if (webhook.isActive) continue;
+        // The one before may have been interrupted while it sent.
+        webhook.expectRival(current.byId.get(id)?.rivalUntil ?? current.rivalUntil);
+        webhook.activate(now);
+      }
     }
     this.#updateTicker();
   }
@@ -121,12 +135,17 @@ export class Webhooks {
 
   #updateTerm(appId: string, app: AppWebhooks, now: number): void {
     const term = this.#options.termOf(appId);
-    if (term === app.term) return;
-    app.term = term;
-    for (const webhook of app.byId.values()) {
-      if (term === undefined) this.#deactivate(webhook, now);
-      else webhook.activate(now);
+    if (term !== app.term) {
+      app.term = term;
+      for (const webhook of app.byId.values()) {
+        if (term === undefined) this.#deactivate(webhook, now);
+        else webhook.activate(now);
+      }
     }
+    const rivalUntil = this.#options.rivalUntil(appId);
+    if (term === undefined || rivalUntil === app.rivalUntil) return;
+    app.rivalUntil = rivalUntil;
+    for (const webhook of app.byId.values()) webhook.expectRival(rivalUntil);
   }
 
   #create(presence: AppPresence, config: WebhookConfig, known: Webhook | undefined): Webhook {

@@ -2,34 +2,50 @@ import { describe, expect, it } from "vitest";
 import { Leadership } from "../../../src/server/cluster/leadership.ts";
 import { LEASE_MS, type World, worldOf } from "./world.ts";
 
+const NOW = 1_000;
 const FIRST = { isWhole: true, hearsOthers: true, rank: 0 };
 const termsOf = (world: World) => world.nodes.map(({ replicator }) => replicator.leadership.term);
 
 describe("a node", () => {
   it("leads while it is the first", () => {
-    const leadership = new Leadership();
+    const leadership = new Leadership(LEASE_MS);
     expect(leadership.term).toBeUndefined();
-    leadership.update({ ...FIRST, rank: 1 });
+    leadership.update({ ...FIRST, rank: 1 }, NOW);
     expect(leadership.term).toBeUndefined();
-    leadership.update(FIRST);
+    leadership.update(FIRST, NOW);
     expect(leadership.term).toBe(1);
-    leadership.update({ ...FIRST, rank: 1 });
+    leadership.update({ ...FIRST, rank: 1 }, NOW);
     expect(leadership.term).toBeUndefined();
-    leadership.update(FIRST);
+    leadership.update(FIRST, NOW);
     expect(leadership.term).toBe(2);
   });
 
   it("does not begin before it hears of the others, and goes on when it does not", () => {
-    const leadership = new Leadership();
-    leadership.update({ ...FIRST, hearsOthers: false });
-    leadership.update({ ...FIRST, isWhole: false });
+    const leadership = new Leadership(LEASE_MS);
+    leadership.update({ ...FIRST, hearsOthers: false }, NOW);
+    leadership.update({ ...FIRST, isWhole: false }, NOW);
     expect(leadership.term).toBeUndefined();
-    leadership.update(FIRST);
-    leadership.update({ isWhole: false, hearsOthers: false, rank: 3 });
-    leadership.update({ ...FIRST, hearsOthers: false });
+    leadership.update(FIRST, NOW);
+    leadership.update({ isWhole: false, hearsOthers: false, rank: 3 }, NOW);
+    leadership.update({ ...FIRST, hearsOthers: false }, NOW);
     expect(leadership.term).toBe(1);
     leadership.resign();
     expect(leadership.term).toBeUndefined();
+  });
+
+  it("reckons with a node that led before it for a lease, and with each that joins", () => {
+    const leadership = new Leadership(LEASE_MS);
+    leadership.update(FIRST, NOW);
+    expect(leadership.rivalUntil).toBe(NOW + LEASE_MS);
+    leadership.joinedByOther(NOW + 1);
+    expect(leadership.rivalUntil).toBe(NOW + LEASE_MS);
+    // The lease of a node that is cut off begins anew, too.
+    leadership.leasesRestarted(NOW + 2);
+    expect(leadership.rivalUntil).toBe(NOW + 2 + LEASE_MS);
+    leadership.leasesRestarted(NOW + 3 * LEASE_MS);
+    expect(leadership.rivalUntil).toBe(NOW + 2 + LEASE_MS);
+    leadership.joinedByOther(NOW + 3 * LEASE_MS);
+    expect(leadership.rivalUntil).toBe(NOW + 3 * LEASE_MS);
   });
 });
 
@@ -70,7 +86,8 @@ describe("of several nodes", () => {
     expect(termsOf(world)).toEqual([1, undefined]);
   });
 
-  it("the leader goes on after Redis has lost everything", () => {
+  // A node may have led meanwhile of which no other has heard.
+  it("the leader begins again after Redis has lost everything", () => {
     const world = worldOf(2);
     for (const node of world.nodes) world.cut(node);
     world.log.lose();
@@ -78,7 +95,35 @@ describe("of several nodes", () => {
     world.nodes[1]!.connect();
     world.advance(500, () => 3);
     world.heal(5_000);
-    expect(termsOf(world)).toEqual([1, undefined]);
+    expect(termsOf(world)).toEqual([2, undefined]);
+  });
+
+  it("one that comes first after Redis has lost everything leads until the leader is back, which begins again", () => {
+    const world = worldOf(1);
+    world.cut(world.nodes[0]!);
+    world.log.lose();
+    world.start();
+    world.advance(500, () => 3);
+    expect(termsOf(world)).toEqual([1, 1]);
+    world.heal(5_000);
+    expect(termsOf(world)).toEqual([2, undefined]);
+  });
+
+  it("the leader hears of a node that led while it was cut off, once it is back", () => {
+    const world = worldOf(2);
+    const [first, second] = world.nodes;
+    first!.isPaused = true;
+    world.advance(LEASE_MS + 3_000, () => 3);
+    world.cut(second!);
+    first!.isPaused = false;
+    world.advance(5 * LEASE_MS, () => 3);
+    expect(termsOf(world)).toEqual([2, 1]);
+    const { leadership } = first!.replicator;
+    expect(leadership.rivalUntil).toBeLessThan(first!.now);
+    second!.connect();
+    world.advance(1_000, () => 3);
+    expect(termsOf(world)).toEqual([2, undefined]);
+    expect(leadership.rivalUntil).toBeGreaterThan(first!.now - 1_000);
   });
 
   it("a leader that was declared dead begins again, and the other one ends", () => {

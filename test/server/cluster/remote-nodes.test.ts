@@ -50,7 +50,9 @@ describe("compared with the register", () => {
 
   it("nodes are added, updated and evicted", () => {
     const nodes = nodesOf("a", "b");
-    nodes.compare([registered("a", 4), registered("b", undefined), registered("c", 1)], 100);
+    const register = [registered("a", 4), registered("b", undefined), registered("c", 1)];
+    expect(nodes.compare(register, 100)).toBe(true);
+    expect(nodes.compare([...register, registered("d", undefined)], 100)).toBe(false);
     expect(nodes.get("a")).toMatchObject({ seq: 4, leaseMs: 2_000, nodeId: "new-a" });
     expect(nodes.get("b")).toMatchObject({ seq: undefined, expireSessionsAt: 100 + WINDOW_MS });
     expect(nodes.get("c")).toMatchObject({ seq: 1, heardAt: 100 });

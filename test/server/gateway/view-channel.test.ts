@@ -5,7 +5,13 @@ import { CompiledFilter } from "../../../src/core/views/compiled-filter.ts";
 import { EntriesDiff } from "../../../src/core/views/diff.ts";
 import { View } from "../../../src/core/views/view.ts";
 import { FilterSchema } from "../../../src/protocol/filter.ts";
-import { type FlushPayer, type Subscriber, ViewChannel } from "../../../src/server/gateway/view-channel.ts";
+import { Frame } from "../../../src/server/gateway/frame.ts";
+import {
+  type FlushPayer,
+  type Subscriber,
+  type VersionSubscriber,
+  ViewChannel,
+} from "../../../src/server/gateway/view-channel.ts";
 import { publish, testTelemetry } from "../../support/stubs.ts";
 
 function setUp() {
@@ -86,6 +92,37 @@ describe("a channel", () => {
     turn(true);
     expect(plain.frames[1]).not.toContain("changed");
     whole.mockRestore();
+  });
+
+  it("encodes nothing for a subscriber that only needs to know that there is another version", () => {
+    const { channel, change } = setUp();
+    const whole = vi.spyOn(EntriesDiff.prototype, "whole");
+    const bytes = vi.spyOn(Frame.prototype, "encodeBytes");
+    const webhook: VersionSubscriber = {
+      payer: undefined,
+      takesFrames: false,
+      deliver: vi.fn(),
+      end: () => [],
+      fail: (error) => expect.fail(String(error)),
+    };
+    channel.add(webhook);
+    change();
+    publish(channel);
+    expect(webhook.deliver).toHaveBeenCalledOnce();
+    expect(whole).not.toHaveBeenCalled();
+    // A single other one reads the text.
+    const other = subscriber();
+    channel.add(other);
+    change();
+    publish(channel);
+    expect([whole.mock.calls.length, bytes.mock.calls.length, other.frames.length]).toEqual([1, 0, 1]);
+    channel.remove(webhook);
+    channel.add(subscriber());
+    change();
+    publish(channel);
+    expect([bytes.mock.calls.length, vi.mocked(webhook.deliver).mock.calls.length]).toEqual([1, 2]);
+    whole.mockRestore();
+    bytes.mockRestore();
   });
 
   it("serves the other subscribers where one cannot be served", () => {

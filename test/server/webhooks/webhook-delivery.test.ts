@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { NEW_SESSION, patchState } from "../../../src/core/sessions/session.ts";
 import { type Change, Table } from "../../../src/core/sessions/table.ts";
 import { CompiledFilter } from "../../../src/core/views/compiled-filter.ts";
@@ -326,6 +326,72 @@ describe("a count", () => {
     story.now += 5_000;
     expect([story.next(), story.behind]).toEqual([undefined, 0]);
   });
+});
+
+describe("beside another sender, a delivery", () => {
+  const SHARED_MS = 16_000;
+
+  it.each([false, true])("sends all once more when that one has ended, count: %j", (isCount) => {
+    const story = new Story({ isCount, users: ["alice"] });
+    story.delivery.sharesUntil(story.now + SHARED_MS);
+    const { users } = story.accept();
+    expect(story.delivery.nextDueAt()).toBe(story.now + SHARED_MS);
+    story.now += SHARED_MS - 1;
+    expect(story.next()).toBeUndefined();
+    story.now++;
+    expect([story.behind, story.accept()]).toMatchObject([0, { users }]);
+    expect(story.delivery.nextDueAt()).toBe(Number.POSITIVE_INFINITY);
+  });
+
+  it.each([false, true])("does not if a change made a message since, count: %j", (isCount) => {
+    const story = new Story({ isCount });
+    story.delivery.sharesUntil(story.now + SHARED_MS);
+    story.accept();
+    story.now += SHARED_MS;
+    story.enter("alice");
+    expect(story.accept().type).toBe(isCount ? "presence.count" : "presence.diff");
+    expect(story.delivery.nextDueAt()).toBe(Number.POSITIVE_INFINITY);
+  });
+
+  it("does also if a message was made before, and accepted later", () => {
+    const story = new Story();
+    story.delivery.sharesUntil(story.now + SHARED_MS);
+    story.next();
+    story.now += SHARED_MS;
+    story.delivery.answered(ACCEPTED, story.now);
+    expect(story.accept().type).toBe("presence.snapshot");
+    expect(story.next()).toBeUndefined();
+  });
+
+  it("waits for the last one, and forgets it with the next start", () => {
+    const story = new Story();
+    story.delivery.sharesUntil(story.now + SHARED_MS);
+    story.delivery.sharesUntil(story.now + 2 * SHARED_MS);
+    story.delivery.sharesUntil(story.now + SHARED_MS);
+    story.accept();
+    expect(story.delivery.nextDueAt()).toBe(story.now + 2 * SHARED_MS);
+    story.delivery.start(story.view, story.now);
+    story.accept();
+    expect(story.delivery.nextDueAt()).toBe(Number.POSITIVE_INFINITY);
+  });
+});
+
+it("a snapshot that cannot be made leaves the changes for the next one", () => {
+  const story = new Story({ maxBodyBytes: 400 });
+  story.accept();
+  for (let i = 0; i < 30; i++) story.mark("enter", `user${i}`);
+  story.flush();
+  const members = vi.spyOn(story.view, "members").mockImplementationOnce(() => {
+    throw new Error("a defect");
+  });
+  expect(() => story.next()).toThrow("a defect");
+  const users = new Set<string>();
+  for (let more = true; more; ) {
+    const data = story.accept();
+    for (const userId of Object.keys(data.users)) users.add(userId);
+    more = data.more;
+  }
+  expect([users.size, members.mock.calls.length]).toEqual([30, 2]);
 });
 
 it("a receiver that is down for an hour costs no more than the users there were and are", () => {

@@ -100,6 +100,37 @@ it("takes no notice of the answer to an attempt that it has ended", async () => 
   expect(stage.sent).toHaveLength(2);
 });
 
+it("sends all once more after an attempt that it has ended may have arrived", async () => {
+  const { stage, webhook } = setUp();
+  webhook.activate(stage.now);
+  webhook.run(stage.now);
+  webhook.activate(stage.now);
+  webhook.run(stage.now);
+  await stage.last.answer(OK);
+  expect(webhook.nextDueAt()).toBe(stage.now + 11_000);
+  stage.now += 11_000;
+  webhook.run(stage.now);
+  await stage.last.answer(OK);
+  expect(stage.sent.map(({ message }) => message.type)).toEqual(Array(3).fill("presence.snapshot"));
+  expect(webhook.nextDueAt()).toBe(Number.POSITIVE_INFINITY);
+});
+
+it("begins again with a snapshot when a defect shows in what it does with an answer", async () => {
+  const { stage, webhook } = setUp();
+  webhook.activate(stage.now);
+  webhook.run(stage.now);
+  vi.spyOn(stage.dependencies.log, "warn").mockImplementationOnce(() => {
+    throw new Error("a defect");
+  });
+  await stage.last.answer({ kind: "answered", status: 500, body: "" });
+  expect(stage.crashes).toHaveLength(1);
+  stage.now += 1_000;
+  webhook.run(stage.now);
+  expect(stage.last.message.type).toBe("presence.snapshot");
+  await stage.last.answer(OK);
+  expect(webhook.status(stage.now)).toMatchObject({ deliveries: 1, secondsBehind: 0 });
+});
+
 it("begins again with a snapshot after its view has failed, or cannot be created", async () => {
   const { stage, webhook } = setUp();
   webhook.activate(stage.now);

@@ -10,8 +10,15 @@ afterEach(() => {
 
 function setUp(configs: readonly WebhookConfig[], { delivers = true } = {}) {
   const stage = new Stage();
-  const leader: { term: number | undefined } = { term: delivers ? 1 : undefined };
-  const webhooks = new Webhooks({ ...stage.dependencies, termOf: () => leader.term });
+  const leader: { term: number | undefined; rivalUntil: number } = {
+    term: delivers ? 1 : undefined,
+    rivalUntil: Number.NEGATIVE_INFINITY,
+  };
+  const webhooks = new Webhooks({
+    ...stage.dependencies,
+    termOf: () => leader.term,
+    rivalUntil: () => leader.rivalUntil,
+  });
   made.push(webhooks);
   webhooks.apply(stage.presence, configs);
   const run = () => webhooks.run(stage.now);
@@ -55,6 +62,41 @@ it("webhooks are active while this node is the one that delivers, and begin with
   leader.term = 3;
   run();
   expect(idsOf(stage)).toEqual(["hook snapshot", "hook diff", "hook snapshot", "hook snapshot"]);
+});
+
+it("webhooks send all once more when the node that delivered before may have done its last attempt", async () => {
+  const { stage, leader, webhooks, run } = setUp([HOOK], { delivers: false });
+  leader.rivalUntil = stage.now + 5_000;
+  leader.term = 1;
+  run();
+  await stage.last.answer(OK);
+  stage.now += 15_999;
+  run();
+  expect(stage.sent).toHaveLength(1);
+  stage.now++;
+  run();
+  await stage.last.answer(OK);
+  // A node that was cut off is back.
+  leader.rivalUntil = stage.now;
+  run();
+  // One that is new shares its receiver with what that node delivers.
+  webhooks.apply(stage.presence, [HOOK, { ...HOOK, id: "new" }]);
+  run();
+  await stage.last.answer(OK);
+  stage.now += 11_000;
+  run();
+  const all = ["hook snapshot", "hook snapshot", "new snapshot", "hook snapshot", "new snapshot"];
+  expect(idsOf(stage).sort()).toEqual(all.sort());
+});
+
+it("a webhook that is changed while it sends may be overtaken, so it sends all once more", async () => {
+  const { stage, webhooks, run } = setUp([HOOK]);
+  webhooks.apply(stage.presence, [{ ...HOOK, intervalMs: 100 }]);
+  run();
+  await stage.last.answer(OK);
+  stage.now += 11_000;
+  run();
+  expect(idsOf(stage)).toEqual(["hook snapshot", "hook snapshot", "hook snapshot"]);
 });
 
 it("one that answers 410 is tried again by a node that takes over", async () => {
@@ -105,6 +147,19 @@ it("webhooks of one filter share a view, and nothing is left of an app that is r
   expect(stage.sent.every(({ isAborted }) => isAborted)).toBe(true);
 });
 
+it("a defect in the end of a term keeps no webhook from the next one", async () => {
+  const { stage, leader, run } = setUp([HOOK, { ...HOOK, id: "second" }]);
+  leader.term = 2;
+  vi.spyOn(stage.presence.liveViews, "leave").mockImplementationOnce(() => {
+    throw new Error("a defect");
+  });
+  run();
+  expect([stage.crashes.length, idsOf(stage).slice(2).sort()]).toEqual([
+    1,
+    ["hook snapshot", "second snapshot"],
+  ]);
+});
+
 it("a defect in one webhook leaves the others alone, and its message is tried again", () => {
   const stage = new Stage();
   const { send } = stage.dependencies;
@@ -112,6 +167,7 @@ it("a defect in one webhook leaves the others alone, and its message is tried ag
   const webhooks = new Webhooks({
     ...stage.dependencies,
     termOf: () => 1,
+    rivalUntil: () => Number.NEGATIVE_INFINITY,
     send: (request) => {
       if (attempts++ === 0) throw new Error("a defect");
       return send(request);

@@ -38,6 +38,8 @@ export class FakeReceiver {
   mood: Mood = "well";
   /** Messages that did not fit a copy which should have been right. */
   misfits = 0;
+  /** How long messages are on their way; undefined: as the mood has it. */
+  travelMs: number | undefined;
   /** Chance that the answer to a message asks for a snapshot although there is a copy: one in so many. */
   resyncOneIn = 0;
   readonly #random: Random;
@@ -76,7 +78,8 @@ export class FakeReceiver {
       this.#due.push({ at, act: () => resolve(answer) });
     const timeout: AttemptResult = { kind: "unanswered", reason: "timeout" };
     const { mood } = this;
-    const travelsMs = mood === "slow" ? this.#random.between(10, 8_000) : this.#random.between(1, 60);
+    const travelMs =
+      this.travelMs ?? (mood === "slow" ? this.#random.between(10, 8_000) : this.#random.between(1, 60));
     const arrive = () => {
       const message: WebhookMessage = JSON.parse(body.toString());
       if (mood === "failing") return answerAt(0, { kind: "answered", status: 503, body: "" });
@@ -89,7 +92,7 @@ export class FakeReceiver {
       answerAt(0, { kind: "answered", status: 200, body: asks ? '{"resync":true}' : "" });
     };
     if (mood === "hanging") answerAt(now + TIMEOUT_MS, timeout);
-    else this.#due.push({ at: now + travelsMs, act: arrive });
+    else this.#due.push({ at: now + travelMs, act: arrive });
     return { result, abort: () => {} };
   }
 }
@@ -138,6 +141,7 @@ export class WebhookWorld {
         return hook.receiver.take(request, this.world.now);
       },
       termOf: () => node.replicator.leadership.term,
+      rivalUntil: () => node.replicator.leadership.rivalUntil,
       log: { info: () => {}, warn: () => {} },
       crashed: (error) => expect.fail(String(error)),
       maxBodyBytes: MAX_BODY_BYTES,
