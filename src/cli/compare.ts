@@ -38,8 +38,8 @@ export function addCompare(program: Command, dependencies: CliDependencies): voi
     .command("compare")
     .summary("ask TalkJS and the gateway the same, and print the difference")
     .description(
-      "Asks the presence API of TalkJS and the gateway the same question at the same time, and prints who is " +
-        "only in one of the answers, and what they say differently. Ids of sessions are not compared.",
+      "Asks the presence API of TalkJS and the gateway the same question at the same time, and prints who " +
+        "is only in one of the answers, and what they say differently. Ids of sessions are not compared.",
     );
   addFilterOptions(compare)
     .optionsGroup("TalkJS:")
@@ -73,7 +73,7 @@ Exit codes: 0 both say the same, 1 they differ, 2 wrong usage, or one of them co
 
 Examples:
   $ TALKJS_APP_ID=… TALKJS_SECRET=… npx presence-gateway compare --background
-  $ npx presence-gateway compare --talkjs-url https://api.talkjs.com --gateway-url http://127.0.0.1:8080 --repeat 3`,
+  $ npx presence-gateway compare --gateway-url http://127.0.0.1:8080 --repeat 3`,
     )
     .action(async (options: CompareOptions, command: Command) => {
       const filter = await readFilter(options);

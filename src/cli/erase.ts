@@ -20,8 +20,8 @@ export function addErase(program: Command, dependencies: CliDependencies): void 
     .command("erase")
     .summary("forget a user: sessions, status, last seen")
     .description(
-      "Ends all sessions of a user and forgets the status and when the user was last seen, on all nodes. It " +
-        "asks first. The user's pages may open new sessions.",
+      "Ends all sessions of a user and forgets the status and when the user was last seen, on all nodes. " +
+        "It asks first. The user's pages may open new sessions.",
     )
     .argument("<userId>", "id of the user", readId)
     .option("-y, --yes", "do not ask")

@@ -7,6 +7,7 @@ import { ANONYMOUS_BURST } from "../../src/server/http/anonymous-requests.ts";
 import { APP, SECRET, TestGateway } from "../support/gateway.ts";
 import { dial } from "../support/raw.ts";
 import { TRANSPORTS } from "../support/transports.ts";
+import { unless } from "../support/unless.ts";
 import { until } from "../support/until.ts";
 
 // What one address may do without valid credentials, and that another address notices nothing of it.
@@ -186,8 +187,7 @@ describe.each(TRANSPORTS)("without valid credentials over %s", (transport) => {
     expect(seen.text).toMatch(/^connection: close\r$/im);
   });
 
-  // uWebSockets.js says 100 by itself.
-  it.runIf(transport === "ws")(
+  unless(transport === "ws" ? undefined : "uWebSockets.js says 100 by itself", it)(
     "who waits to be told to send a body is told only if it is wanted",
     async () => {
       await start();

@@ -5,7 +5,8 @@ import { describeInBrowser } from "../support/browser.ts";
 import type { TestClient } from "../support/client.ts";
 import { DashboardPage, openFourUsers } from "../support/dashboard.ts";
 import { TestGateway } from "../support/gateway.ts";
-import { hasTool } from "../support/tools.ts";
+import { whyNoTool } from "../support/tools.ts";
+import { unless } from "../support/unless.ts";
 
 describeInBrowser("the dashboard's filter", (browser) => {
   let gateway: TestGateway;
@@ -142,7 +143,7 @@ describeInBrowser("the dashboard's filter", (browser) => {
     expect((await values()).slice(0, 3)).toEqual(["1", "1", "1"]);
   });
 
-  it.skipIf(!hasTool("curl"))(
+  unless(whyNoTool("curl"), it)(
     "shows the filter as a curl command that works, without the token",
     async () => {
       const conversation = `it's "c1" $(id)`;

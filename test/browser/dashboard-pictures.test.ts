@@ -8,6 +8,7 @@ import type { SessionPatch, StatusPatch } from "../../src/protocol/wire.ts";
 import { describeInBrowser } from "../support/browser.ts";
 import { DashboardPage } from "../support/dashboard.ts";
 import { TestGateway } from "../support/gateway.ts";
+import { unless } from "../support/unless.ts";
 
 // Screenshots of a busy quarter of an hour, for people to look at. To run it: PICTURES=1 npx vitest run
 // test/browser/dashboard-pictures.test.ts
@@ -43,7 +44,7 @@ const STATUSES: readonly StatusPatch[] = [
 ];
 const PLANS = ["free", "team", "business"];
 
-const pictures = describe.runIf(process.env.PICTURES !== undefined);
+const pictures = unless(process.env.PICTURES === undefined ? "PICTURES=1 takes them" : undefined, describe);
 pictures("pictures", () => {
   describeInBrowser("of the dashboard", (browser) => {
     let gateway: TestGateway;

@@ -11,6 +11,8 @@ import { WireClient } from "./wire-client.ts";
 // Shared by the suites about crowds. LONG=1 uses production numbers, which need a dedicated machine.
 
 export const LONG = process.env.LONG === "1";
+/** Why tests that take minutes do not run. */
+export const ONLY_LONG = LONG ? undefined : "LONG=1 tests it, in minutes";
 export const SECRET = "the secret of an app that is crowded";
 
 export function print(line: string): void {

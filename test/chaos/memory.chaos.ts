@@ -2,16 +2,14 @@ import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { TRANSPORTS } from "../support/transports.ts";
-import { LONG, print, start } from "./crowded.ts";
+import { unless } from "../support/unless.ts";
+import { LONG, ONLY_LONG, print, start } from "./crowded.ts";
 import type { SwarmArrival } from "./swarm.ts";
 
 // More clients than memory, in a control group that limits the memory of its processes.
 
 const MEMORY_MB = 256;
 const folder = `/sys/fs/cgroup/memory/chaos-${process.pid}`;
-const lacking = whyNone();
-if (lacking !== undefined) print(`R40 is not tested: memory can't be bounded here (${lacking})`);
-if (!LONG) print("R40: that 18,000 fit is not tested: LONG=1 does that");
 
 function makeFolder(): void {
   mkdirSync(folder);
@@ -25,14 +23,14 @@ function whyNone(): string | undefined {
     rmdirSync(folder);
     return undefined;
   } catch (error) {
-    return String(error);
+    return `memory can't be bounded here: ${error}`;
   }
 }
 
 const read = (name: string) => readFileSync(`${folder}/memory.${name}`, "utf8");
 const mb = (bytes: number) => (bytes / 1e6).toFixed(0);
 
-describe.skipIf(lacking !== undefined).each(TRANSPORTS)("with little memory, over %s", (transport) => {
+unless(whyNone(), describe).each(TRANSPORTS)("with little memory, over %s", (transport) => {
   beforeAll(makeFolder);
   afterAll(() => rmdirSync(folder));
   const within = ["sh", "-c", `echo $$ > ${folder}/cgroup.procs && exec "$@"`, "sh"];
@@ -84,7 +82,7 @@ describe.skipIf(lacking !== undefined).each(TRANSPORTS)("with little memory, ove
     expect(kills).toBe("0");
   }, 300_000);
 
-  it.skipIf(!LONG)(
+  unless(ONLY_LONG, it)(
     `R40: 18,000 with a plain session fit into ${MEMORY_MB} MB`,
     async (context) => {
       const { swarm, node, stats } = await start(context, transport, env, within);

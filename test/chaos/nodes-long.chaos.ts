@@ -1,8 +1,9 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { keysOf } from "../../src/server/cluster/redis-scripts.ts";
+import { unless } from "../support/unless.ts";
 import { until } from "../support/until.ts";
-import { LONG, percentile, print } from "./crowded.ts";
+import { ONLY_LONG, percentile, print } from "./crowded.ts";
 import type { ClusterNode } from "./nodes/cluster-node.ts";
 import { LEASE_MS, SLACK_MS, start, WINDOW_MS } from "./nodes/production.ts";
 import type { Witness } from "./nodes/witness.ts";
@@ -18,8 +19,7 @@ function leaves(witness: Witness, prefix: string) {
   return { left, users: new Set(left.map(({ userId }) => userId)).size, back: sights.length - left.length };
 }
 
-if (!LONG) print("nodes with the periods of production are not tested: LONG=1 does that, in minutes");
-describe.skipIf(!LONG)("nodes with the periods of production (LONG=1)", () => {
+unless(ONLY_LONG, describe)("nodes with the periods of production", () => {
   it("R03: a node with 5,000 sessions is killed: half of them continue elsewhere unnoticed, the others leave once", async (context) => {
     const half = 2_500;
     const { a, b, witness, swarm, count } = await start(context);

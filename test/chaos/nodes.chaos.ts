@@ -1,13 +1,14 @@
 import { expect, it } from "vitest";
-import { hasRedis } from "../programs/redis-server.ts";
+import { whyNoRedis } from "../programs/redis-server.ts";
 import { SEED } from "../support/seed.ts";
+import { unless } from "../support/unless.ts";
 import { runChaos } from "./run-chaos.ts";
 
 // A short run of `npm run chaos -- --nodes 3`. Each seed selects other faults.
 
 const seed = Number(process.env.CHAOS_SEED ?? SEED);
 
-it.skipIf(!hasRedis())(
+unless(whyNoRedis(), it)(
   `chaos over three nodes that share a Redis breaks no promise (--seed ${seed})`,
   async () => {
     const args = ["--nodes", "3", "--seed", String(seed), "--minutes", "0.6"];

@@ -4,14 +4,14 @@ import { expect, it } from "vitest";
 import { blocksOf } from "../structure/documents.ts";
 import { TestGateway } from "../support/gateway.ts";
 import { PROJECT } from "../support/process.ts";
-import { hasTool } from "../support/tools.ts";
+import { whyNoTool } from "../support/tools.ts";
+import { unless } from "../support/unless.ts";
 import { PATIENCE_MS } from "../support/until.ts";
 
 const [block] = blocksOf("examples/README.md");
 const [, APP_ID, APP_SECRET] = /APP_ID=(\S+) APP_SECRET='(.*?)'/.exec(block!.text)!;
-const hasAll = ["python3", "curl"].map((tool) => hasTool(tool)).every(Boolean);
 
-it.skipIf(!hasAll)(
+unless(whyNoTool("python3") ?? whyNoTool("curl"), it)(
   "the lines of examples/README.md show an agent twice, and say whom to notify",
   async () => {
     const gateway = await TestGateway.start("ws", {

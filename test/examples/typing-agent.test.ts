@@ -6,7 +6,8 @@ import type { TestClient } from "../support/client.ts";
 import { APP, SECRET, TestGateway } from "../support/gateway.ts";
 import { HandClock } from "../support/hand-clock.ts";
 import { PROJECT } from "../support/process.ts";
-import { hasTool } from "../support/tools.ts";
+import { whyNoTool } from "../support/tools.ts";
+import { unless } from "../support/unless.ts";
 import { until } from "../support/until.ts";
 
 /** As the examples say it. */
@@ -46,7 +47,7 @@ describe.each([
   const seen = (isIt: (value: { widgets: { isTyping: boolean }[] } | null) => boolean) =>
     watcher.take(({ type, data }) => type === "diff" && "assistant" in data && isIt(data.assistant));
 
-  it.skipIf(!hasTool(tool))("shows that the agent is typing until it has its answer", async () => {
+  unless(whyNoTool(tool), it)("shows that the agent is typing until it has its answer", async () => {
     start();
     await seen((value) => value?.widgets[0]?.isTyping === true);
     const answer = readText(agent.stdout!);
@@ -57,7 +58,7 @@ describe.each([
     expect(agent.exitCode).toBe(0);
   });
 
-  it.skipIf(!hasTool(tool))("ends by itself after kill -9", async () => {
+  unless(whyNoTool(tool), it)("ends by itself after kill -9", async () => {
     start();
     await seen((value) => value?.widgets[0]?.isTyping === true);
     agent.kill("SIGKILL");

@@ -11,7 +11,8 @@ import { APP, TestGateway } from "../support/gateway.ts";
 import { PROJECT } from "../support/process.ts";
 import { Random } from "../support/random.ts";
 import { SEED } from "../support/seed.ts";
-import { hasTool } from "../support/tools.ts";
+import { whyNoTool } from "../support/tools.ts";
+import { unless } from "../support/unless.ts";
 import { PATIENCE_MS } from "../support/until.ts";
 import { presentIn, type WebhookFault, WebhookSender } from "../support/webhook-sender.ts";
 
@@ -19,15 +20,15 @@ const SECRET = `whsec_${Buffer.alloc(32, 7).toString("base64")}`;
 
 /** Node runs TypeScript and has SQLite from 22.18 on. */
 const runsTypeScript = "typescript" in process.features && Boolean(process.features.typescript);
-if (!runsTypeScript) {
-  process.stdout.write(`examples/webhook-copy.ts is not tested: Node ${process.version} has no SQLite\n`);
-}
+const whyNoTypeScript = runsTypeScript
+  ? undefined
+  : `Node ${process.version} has no SQLite, which webhook-copy.ts uses`;
 
 describe.each([
-  { example: "examples/webhook-copy.py", command: ["python3"], isRunnable: true },
-  { example: "examples/webhook-copy.ts", command: [process.execPath], isRunnable: runsTypeScript },
-])("$example", ({ example, command: [program], isRunnable }) => {
-  const test = it.skipIf(!isRunnable || !hasTool("python3"));
+  { example: "examples/webhook-copy.py", command: ["python3"], whyNot: undefined },
+  { example: "examples/webhook-copy.ts", command: [process.execPath], whyNot: whyNoTypeScript },
+])("$example", ({ example, command: [program], whyNot }) => {
+  const test = unless(whyNot ?? whyNoTool("python3"), it);
   let folder: string;
   let receiver: ChildProcess | undefined;
   let sender: WebhookSender;

@@ -3,7 +3,8 @@ import { describe, expect, it } from "vitest";
 import { GOODBYE_DEVIATIONS } from "../support/deviations.ts";
 import { APP, TestGateway } from "../support/gateway.ts";
 import { CLOSE, closeFrame, frame, RawWebSocket } from "../support/raw-websocket.ts";
-import { TRANSPORTS } from "../support/transports.ts";
+import { NO_UWS } from "../support/transports.ts";
+import { unless } from "../support/unless.ts";
 import { until } from "../support/until.ts";
 
 // The tests play the same scripts over each transport. A client must receive the same messages, apart from
@@ -195,7 +196,7 @@ async function play(gateway: TestGateway, script: Script): Promise<string[]> {
   return [...transcript, end];
 }
 
-describe.runIf(TRANSPORTS.length > 1)("both transports", () => {
+unless(NO_UWS, describe)("both transports", () => {
   async function playAll(transport: "ws" | "uws", scripts: readonly Script[]): Promise<string[][]> {
     const gateway = await TestGateway.start(transport, {
       env: { RESUME_WINDOW_MS: "0", NODE_ID: "node", DIFF_INTERVAL_MS: "0" },

@@ -3,9 +3,10 @@ import { describe, expect, it, type TestContext } from "vitest";
 import { mintToken } from "../../src/server/auth/mint.ts";
 import { RedisConnection } from "../../src/server/cluster/redis-connection.ts";
 import { keysOf } from "../../src/server/cluster/redis-scripts.ts";
-import { hasRedis, RedisServer } from "../programs/redis-server.ts";
+import { RedisServer, whyNoRedis } from "../programs/redis-server.ts";
 import { TestClient } from "../support/client.ts";
 import { GatewayProcess } from "../support/process.ts";
+import { unless } from "../support/unless.ts";
 import { PATIENCE_MS, until } from "../support/until.ts";
 
 const APP = "app";
@@ -76,7 +77,7 @@ class Nodes {
 }
 
 // The tests run at once, because each has its own Redis and mostly waits for leases and windows.
-describe.skipIf(!hasRedis())("processes that share a Redis", { concurrent: true }, () => {
+unless(whyNoRedis(), describe)("processes that share a Redis", { concurrent: true }, () => {
   it("need different ids: a second node with the same id ends with an error line", async (context) => {
     const nodes = await Nodes.of(context);
     await nodes.start({ NODE_ID: "node-1" });

@@ -6,7 +6,8 @@ import { createClient, type PresenceClient } from "../../src/client/index.ts";
 import { blocksOf, read } from "../structure/documents.ts";
 import { TestGateway } from "../support/gateway.ts";
 import { PROJECT } from "../support/process.ts";
-import { hasTool } from "../support/tools.ts";
+import { whyNoTool } from "../support/tools.ts";
+import { unless } from "../support/unless.ts";
 
 const DOCUMENT = "docs/from-talkjs.md";
 const blocks = blocksOf(DOCUMENT);
@@ -21,7 +22,7 @@ const AsyncFunction = (async () => {}).constructor as new (
   ...source: string[]
 ) => (...args: unknown[]) => Promise<unknown>;
 
-describe.skipIf(!hasTool("curl"))(`the examples of ${DOCUMENT}`, () => {
+unless(whyNoTool("curl"), describe)(`the examples of ${DOCUMENT}`, () => {
   let gateway: TestGateway;
   let talkjs: TestGateway;
 

@@ -7,7 +7,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
 import { TestClient } from "../support/client.ts";
 import { GatewayProcess, PROJECT } from "../support/process.ts";
-import { hasTool } from "../support/tools.ts";
+import { whyNoTool } from "../support/tools.ts";
+import { unless } from "../support/unless.ts";
 
 const README = readFileSync(join(PROJECT, "README.md"), "utf8");
 const blocks = (language: string) =>
@@ -58,7 +59,7 @@ describe("the README's examples", () => {
     await expect.poll(() => socket.readyState).toBe(WebSocket.CLOSED);
   });
 
-  it.skipIf(!hasTool("curl"))("query and watch with curl", async () => {
+  unless(whyNoTool("curl"), it)("query and watch with curl", async () => {
     client = await TestClient.open(`ws://127.0.0.1:${port}/v1/my-app/realtime`);
     const token = await new SignJWT({ tokenType: "app", iss: "my-app" })
       .setProtectedHeader({ alg: "HS256" })

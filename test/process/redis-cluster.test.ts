@@ -4,11 +4,12 @@ import { findMaster } from "../../src/server/cluster/redis-master.ts";
 import { keysOf } from "../../src/server/cluster/redis-scripts.ts";
 import { Shards } from "../../src/server/cluster/shards.ts";
 import { ownPort } from "../programs/own-port.ts";
-import { documentedUser, hasRedis, RedisServer } from "../programs/redis-server.ts";
+import { documentedUser, RedisServer, whyNoRedis } from "../programs/redis-server.ts";
 import { TestClient } from "../support/client.ts";
 import { SECRET, TestGateway } from "../support/gateway.ts";
 import { GatewayProcess } from "../support/process.ts";
 import { RedisCluster, type RedisClusterNode, tell } from "../support/redis-cluster.ts";
+import { unless } from "../support/unless.ts";
 import { PATIENCE_MS, until } from "../support/until.ts";
 
 const LEASE_MS = 2_000;
@@ -22,7 +23,7 @@ const APPS = [LARGE, ...SMALL];
 const layout = new Shards(SHARDS, APPS);
 const keys = (appId: string, userId = "") => keysOf(layout.find(appId, userId)!);
 
-describe.skipIf(!hasRedis())("nodes on a Redis Cluster of three masters", () => {
+unless(whyNoRedis(), describe)("nodes on a Redis Cluster of three masters", () => {
   let redis: RedisCluster;
   let a: TestGateway;
   let b: TestGateway;

@@ -9,8 +9,9 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
 import { CliHost } from "../support/cli-host.ts";
 import { type CliRun, GatewayProcess, PROJECT, runCli } from "../support/process.ts";
-import { hasTool } from "../support/tools.ts";
+import { whyNoTool } from "../support/tools.ts";
 import { TRANSPORTS } from "../support/transports.ts";
+import { unless } from "../support/unless.ts";
 import { until } from "../support/until.ts";
 
 // The built gateway runs in its own process. `npm test` builds it first.
@@ -223,7 +224,7 @@ describe.each(TRANSPORTS)("development mode over %s", (TRANSPORT) => {
     expect(welcome).toMatch(/http:\/\/127\.0\.0\.1:\d+\/dashboard\/#token=[\w-]+\.[\w-]+\.[\w-]+\n/);
   });
 
-  it.skipIf(!hasTool("curl"))("the curl line works", async () => {
+  unless(whyNoTool("curl"), it)("the curl line works", async () => {
     const [line] = /curl .*/.exec(welcome)!;
     expect((await paste(line, 1)).map((text) => JSON.parse(text))).toEqual([{ data: {} }]);
   });

@@ -7,7 +7,8 @@ import { afterEach, beforeEach, expect, it } from "vitest";
 import { ownPort } from "../programs/own-port.ts";
 import { APP, SECRET, TestGateway } from "../support/gateway.ts";
 import { CliProcess, GatewayProcess, PROJECT } from "../support/process.ts";
-import { hasTool } from "../support/tools.ts";
+import { whyNoTool } from "../support/tools.ts";
+import { unless } from "../support/unless.ts";
 import { until } from "../support/until.ts";
 
 /** Users from before a restart are kept for the resume window. */
@@ -155,48 +156,48 @@ it("continues when a gateway in development mode starts again with a new secret"
   }
 });
 
-it.skipIf(!hasTool("script", (version) => version.includes("util-linux")))(
-  "draws a table on a terminal, obeys nobody else there, and gives it back as it was",
-  async () => {
-    const client = await gateway.connect();
-    await client.open({ userId: "alice", selectedConversationId: "c1", hasFocus: true });
-    await client.open({ userId: "evil\u202e", selectedConversationId: "\u2066" });
-    for (let i = 0; i < 20; i++) await client.open({ userId: `user-${i}` });
-    const folder = mkdtempSync(join(tmpdir(), "presence-gateway-test-"));
-    // A background job makes the window smaller when a file exists.
-    const resize = `until [ -e '${folder}/now' ]; do sleep 0.1; done; stty cols 60 rows 8 </dev/tty`;
-    const command = `stty cols 70 rows 12; (${resize}) & exec '${process.execPath}' dist/main.js watch`;
-    const child = spawn("script", ["-qefc", command, "/dev/null"], {
-      cwd: PROJECT,
-      env: { PATH: process.env.PATH, TERM: "xterm", ...env },
-      stdio: ["pipe", "pipe", "inherit"],
-    });
-    const exited = new Promise((resolve) => child.on("close", resolve));
-    let output = "";
-    child.stdout.setEncoding("utf8").on("data", (text) => {
-      output += text;
-    });
-    try {
-      await until(() => output.includes("and 15 more"));
-      const frame = output.slice(output.lastIndexOf("\x1b[H"));
-      expect(frame).toMatch(/alice +online +c1 +yes/);
-      expect(frame).toMatch(/evil\\u\{202e\} +online +\\u\{2066\}/);
-      writeFileSync(join(folder, "now"), "");
-      await until(() => output.includes("and 19 more"));
-      await gateway.stop();
-      await until(() => output.includes("reconnecting ("));
-      gateway = await TestGateway.start("ws", { env: { PORT, ...SOON } });
-      await until(() => /0 online/.test(output));
-      // Ctrl-C, as a terminal sends it.
-      child.stdin.write("\x03");
-      expect(await exited).toBe(0);
-    } finally {
-      child.kill("SIGKILL");
-      rmSync(folder, { recursive: true });
-    }
-    expect(output).toMatch(/^\x1b\[\?1049h/);
-    expect(output.replace(/\^C/, "")).toMatch(/\x1b\[\?25h\x1b\[\?1049l$/);
-    const rest = output.replace(/\x1b\[(\?(1049|25|7|2026)[hl]|H|J|K|0m|1m)|\r+\n/g, "");
-    expect(rest).not.toMatch(/\p{Cc}|\p{Bidi_Control}/u);
-  },
-);
+unless(
+  whyNoTool("script", (version) => version.includes("util-linux")),
+  it,
+)("draws a table on a terminal, obeys nobody else there, and gives it back as it was", async () => {
+  const client = await gateway.connect();
+  await client.open({ userId: "alice", selectedConversationId: "c1", hasFocus: true });
+  await client.open({ userId: "evil\u202e", selectedConversationId: "\u2066" });
+  for (let i = 0; i < 20; i++) await client.open({ userId: `user-${i}` });
+  const folder = mkdtempSync(join(tmpdir(), "presence-gateway-test-"));
+  // A background job makes the window smaller when a file exists.
+  const resize = `until [ -e '${folder}/now' ]; do sleep 0.1; done; stty cols 60 rows 8 </dev/tty`;
+  const command = `stty cols 70 rows 12; (${resize}) & exec '${process.execPath}' dist/main.js watch`;
+  const child = spawn("script", ["-qefc", command, "/dev/null"], {
+    cwd: PROJECT,
+    env: { PATH: process.env.PATH, TERM: "xterm", ...env },
+    stdio: ["pipe", "pipe", "inherit"],
+  });
+  const exited = new Promise((resolve) => child.on("close", resolve));
+  let output = "";
+  child.stdout.setEncoding("utf8").on("data", (text) => {
+    output += text;
+  });
+  try {
+    await until(() => output.includes("and 15 more"));
+    const frame = output.slice(output.lastIndexOf("\x1b[H"));
+    expect(frame).toMatch(/alice +online +c1 +yes/);
+    expect(frame).toMatch(/evil\\u\{202e\} +online +\\u\{2066\}/);
+    writeFileSync(join(folder, "now"), "");
+    await until(() => output.includes("and 19 more"));
+    await gateway.stop();
+    await until(() => output.includes("reconnecting ("));
+    gateway = await TestGateway.start("ws", { env: { PORT, ...SOON } });
+    await until(() => /0 online/.test(output));
+    // Ctrl-C, as a terminal sends it.
+    child.stdin.write("\x03");
+    expect(await exited).toBe(0);
+  } finally {
+    child.kill("SIGKILL");
+    rmSync(folder, { recursive: true });
+  }
+  expect(output).toMatch(/^\x1b\[\?1049h/);
+  expect(output.replace(/\^C/, "")).toMatch(/\x1b\[\?25h\x1b\[\?1049l$/);
+  const rest = output.replace(/\x1b\[(\?(1049|25|7|2026)[hl]|H|J|K|0m|1m)|\r+\n/g, "");
+  expect(rest).not.toMatch(/\p{Cc}|\p{Bidi_Control}/u);
+});

@@ -42,6 +42,13 @@ export function installedProxies(): readonly ProxyName[] {
   return names.filter((name) => !missing.includes(name));
 }
 
+/** Why tests that need one of these proxies cannot run here. */
+export function whyNoProxy(...names: readonly ProxyName[]): string | undefined {
+  const installed = installedProxies();
+  if (names.some((name) => installed.includes(name))) return undefined;
+  return `${names.join(", ")}: not installed, or PROXY_TESTS is off`;
+}
+
 export interface ReverseProxyOptions {
   /** A configuration other than the one for a single gateway. */
   readonly file?: string;

@@ -5,11 +5,12 @@ import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { mintToken } from "../../src/server/auth/mint.ts";
 import { readSettings } from "../../src/server/settings/settings.ts";
-import { documentedUser, hasRedis, RedisServer } from "../programs/redis-server.ts";
-import { installedProxies, ReverseProxy } from "../programs/reverse-proxy.ts";
+import { documentedUser, RedisServer, whyNoRedis } from "../programs/redis-server.ts";
+import { ReverseProxy, whyNoProxy } from "../programs/reverse-proxy.ts";
 import { TestClient } from "../support/client.ts";
 import { GatewayProcess, PROJECT } from "../support/process.ts";
 import { tell } from "../support/redis-cluster.ts";
+import { unless } from "../support/unless.ts";
 import { until } from "../support/until.ts";
 
 // The tests need no Docker. They read the file and run its programs without containers.
@@ -90,7 +91,7 @@ describe("deploy/compose.yml", () => {
     ]);
   });
 
-  it.runIf(hasRedis() && installedProxies().includes("haproxy"))(
+  unless(whyNoRedis() ?? whyNoProxy("haproxy"), it)(
     "runs: whoever loses a node goes on at the other, and nobody sees it",
     async ({ onTestFinished }) => {
       const redis = await RedisServer.start(valkey!.command.slice(1));

@@ -1,12 +1,13 @@
 import { expect, it } from "vitest";
-import { installedProxies, ReverseProxy } from "../programs/reverse-proxy.ts";
+import { ReverseProxy, whyNoProxy } from "../programs/reverse-proxy.ts";
 import { TestClient } from "../support/client.ts";
 import { TestGateway } from "../support/gateway.ts";
+import { unless } from "../support/unless.ts";
 
 const SECRET = "a secret of every app here, and of nothing else";
 const APPS = Array.from({ length: 16 }, (_, i) => ({ id: `app-${i}`, secrets: [SECRET] }));
 
-it.runIf(installedProxies().includes("haproxy"))(
+unless(whyNoProxy("haproxy"), it)(
   "one gateway for each core, behind one port: an app is in one of them, and in another when that one is gone",
   async ({ onTestFinished }) => {
     const gateways = [

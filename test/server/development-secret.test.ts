@@ -15,7 +15,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { readDevelopmentSecret, SECRET_FOLDER } from "../../src/server/development-secret.ts";
-import { hasTool } from "../support/tools.ts";
+import { whyNoTool } from "../support/tools.ts";
+import { NOT_ON_UNIX, unless } from "../support/unless.ts";
 
 /** An empty working folder, until the end of the test. */
 function workingFolder(onTestFinished: (clean: () => void) => void): string {
@@ -36,7 +37,7 @@ it("is made once for each folder, and is the same after a restart", ({ onTestFin
   expect(readdirSync(join(one, SECRET_FOLDER)).sort()).toEqual([".gitignore", "secret"]);
 });
 
-describe.skipIf(process.platform === "win32")("nobody else can read it", () => {
+unless(NOT_ON_UNIX, describe)("nobody else can read it", () => {
   it("also where the user lets others read new files", ({ onTestFinished }) => {
     const folder = workingFolder(onTestFinished);
     const mask = process.umask(0);
@@ -98,7 +99,7 @@ it.each(["", "short", "x".repeat(42), "x".repeat(44), `${"x".repeat(42)}\n`])(
   },
 );
 
-it.skipIf(!hasTool("git"))("git ignores it in any repository", ({ onTestFinished }) => {
+unless(whyNoTool("git"), it)("git ignores it in any repository", ({ onTestFinished }) => {
   const folder = workingFolder(onTestFinished);
   const git = (...args: string[]) => execFileSync("git", args, { cwd: folder, encoding: "utf8" });
   git("init", "-q");

@@ -12,6 +12,7 @@ import {
 } from "../../src/server/development.ts";
 import { readDevelopmentSecret } from "../../src/server/development-secret.ts";
 import { ownPort } from "../programs/own-port.ts";
+import { NOT_ON_UNIX, unless } from "../support/unless.ts";
 
 const credentials = { url: "http://127.0.0.1:8080", appId: "demo", secret: "secret" };
 
@@ -40,7 +41,7 @@ it("another program of this user reads the credentials of a port until they are 
   expect(readDevCredentials(port)).toBeUndefined();
 });
 
-it.skipIf(process.platform === "win32")("nobody else can read them", async () => {
+unless(NOT_ON_UNIX, it)("nobody else can read them", async () => {
   const port = await ownPort();
   const remove = writeDevCredentials(port, credentials);
   const folder = join(tmpdir(), `presence-gateway-${process.getuid!()}`);

@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { APP, SECRET, TestGateway } from "../support/gateway.ts";
 import { upgradeRequest } from "../support/raw-websocket.ts";
 import { TRANSPORTS } from "../support/transports.ts";
+import { unless } from "../support/unless.ts";
 import { until } from "../support/until.ts";
 
 const VERSION_8 = { "Sec-WebSocket-Version": "8" };
@@ -88,8 +89,7 @@ describe.each(TRANSPORTS)("rude HTTP clients over %s", (transport) => {
     expect(warnings).toEqual([]);
   });
 
-  // uWebSockets.js ends them by itself.
-  it.runIf(transport === "ws").each([
+  unless(transport === "ws" ? undefined : "uWebSockets.js ends them by itself", it).each([
     ["is no HTTP", "GET\r\n\r\n"],
     [
       "is no WebSocket of ours",

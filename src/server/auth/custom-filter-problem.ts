@@ -9,6 +9,7 @@ export function customFilterProblem(
   if (custom === undefined || userIds !== undefined || selectedConversationId !== undefined) return undefined;
   if (Object.keys(custom).some((key) => app.indexedCustom.includes(key))) return undefined;
   const message =
-    "asks for no key that the app has in indexedCustom: add userIds or selectedConversationId, or configure a key";
+    "asks for no key that the app has in indexedCustom: " +
+    "add userIds or selectedConversationId, or configure a key";
   return { path: "custom", message };
 }

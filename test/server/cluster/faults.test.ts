@@ -2,9 +2,10 @@ import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { RedisConnection } from "../../../src/server/cluster/redis-connection.ts";
 import { keysOf } from "../../../src/server/cluster/redis-scripts.ts";
-import { documentedUser, hasRedis, RedisServer } from "../../programs/redis-server.ts";
+import { documentedUser, RedisServer, whyNoRedis } from "../../programs/redis-server.ts";
 import { APP, TestGateway } from "../../support/gateway.ts";
 import { TcpProxy } from "../../support/proxy.ts";
+import { unless } from "../../support/unless.ts";
 import { PATIENCE_MS, until } from "../../support/until.ts";
 
 const LEASE_MS = 2_000;
@@ -64,7 +65,7 @@ afterEach(async () => {
   }
 });
 
-describe.skipIf(!hasRedis())("a node and its Redis", () => {
+unless(whyNoRedis(), describe)("a node and its Redis", () => {
   it("notices within 5 s that nothing comes through any more, and comes back", async () => {
     const [a, b] = [await start({ NODE_LEASE_MS: "30000" }), await start({ NODE_LEASE_MS: "30000" })];
     a.network.blackhole(true);

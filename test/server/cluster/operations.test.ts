@@ -2,10 +2,11 @@ import { readFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { keysOf } from "../../../src/server/cluster/redis-scripts.ts";
 import { ownPort } from "../../programs/own-port.ts";
-import { hasRedis, RedisServer } from "../../programs/redis-server.ts";
+import { RedisServer, whyNoRedis } from "../../programs/redis-server.ts";
 import { TestGateway } from "../../support/gateway.ts";
 import { TcpProxy } from "../../support/proxy.ts";
 import { tell } from "../../support/redis-cluster.ts";
+import { unless } from "../../support/unless.ts";
 import { until } from "../../support/until.ts";
 
 const PAGE = readFileSync(new URL("../../../docs/operations.md", import.meta.url), "utf8");
@@ -36,7 +37,7 @@ it("every line about Redis' memory on the page for operators is one that nodes l
   for (const line of lines) expect(source.join("")).toContain(`"${line}"`);
 });
 
-describe.skipIf(!hasRedis())("two nodes, one of which is lost for a while", () => {
+unless(whyNoRedis(), describe)("two nodes, one of which is lost for a while", () => {
   let redis: RedisServer;
   let network: TcpProxy;
   let nodes: TestGateway[];

@@ -4,8 +4,9 @@ import type { Command, Entry, Op, ScanBatch, ScannedRow } from "../../../src/ser
 import { RedisConnection } from "../../../src/server/cluster/redis-connection.ts";
 import { RedisLog } from "../../../src/server/cluster/redis-log.ts";
 import { keysOf } from "../../../src/server/cluster/redis-scripts.ts";
-import { hasRedis, RedisServer } from "../../programs/redis-server.ts";
+import { RedisServer, whyNoRedis } from "../../programs/redis-server.ts";
 import { runs } from "../../support/seed.ts";
+import { unless } from "../../support/unless.ts";
 import { PATIENCE_MS } from "../../support/until.ts";
 import { MemoryLog } from "./memory-log.ts";
 
@@ -87,7 +88,7 @@ function plain(entries: readonly Entry[]): unknown[] {
   return entries.map((entry) => ({ ...entry, id: undefined }));
 }
 
-describe.skipIf(!hasRedis())("a log in Redis", () => {
+unless(whyNoRedis(), describe)("a log in Redis", () => {
   it("decides by the rules, whatever the commands", async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(command, { maxLength: 30, size: "max" }), async (commands) => {
@@ -119,7 +120,7 @@ describe.skipIf(!hasRedis())("a log in Redis", () => {
   });
 });
 
-describe.skipIf(!hasRedis())("profiles in Redis", () => {
+unless(whyNoRedis(), describe)("profiles in Redis", () => {
   /** Writes a profile of each user, kept until the given time. */
   async function write(seq: number, keptUntil: readonly (readonly [user: string, ms: number])[]) {
     const ops = keptUntil.map(([user, ms]) => ({
@@ -175,7 +176,7 @@ const BOUND = 4 * 1024 * 1024;
 /** How often the size is compared while the log grows over its bound. */
 const ROUNDS = 20;
 
-describe.skipIf(!hasRedis())("the size of a log in Redis", () => {
+unless(whyNoRedis(), describe)("the size of a log in Redis", () => {
   let seq: number;
   beforeEach(async () => {
     log.close();

@@ -1,8 +1,9 @@
 import { expect, it, type TestContext } from "vitest";
 import type { AppConfig } from "../../../src/server/auth/app.ts";
 import { mintToken } from "../../../src/server/auth/mint.ts";
-import { hasRedis, RedisServer } from "../../programs/redis-server.ts";
+import { RedisServer, whyNoRedis } from "../../programs/redis-server.ts";
 import { APP, SECRET, TestGateway } from "../../support/gateway.ts";
+import { unless } from "../../support/unless.ts";
 import { until } from "../../support/until.ts";
 
 const MINE: AppConfig = { id: APP, secrets: [SECRET] };
@@ -36,7 +37,7 @@ async function openIn(node: TestGateway, appId: string, userId: string) {
   return client;
 }
 
-it.skipIf(!hasRedis())("each node of a cluster serves the apps that it has read", async (context) => {
+unless(whyNoRedis(), it)("each node of a cluster serves the apps that it has read", async (context) => {
   const start = await setUp(context);
   const [a, b] = [await start(MORE), await start()];
   await openIn(a, APP, "alice");

@@ -6,10 +6,11 @@ import {
   type HttpSessionWrite,
   writeHttpSession,
 } from "../../../src/server/gateway/http-sessions.ts";
-import { hasRedis, RedisServer } from "../../programs/redis-server.ts";
+import { RedisServer, whyNoRedis } from "../../programs/redis-server.ts";
 import type { TestClient } from "../../support/client.ts";
 import { APP, TestGateway } from "../../support/gateway.ts";
 import { TcpProxy } from "../../support/proxy.ts";
+import { unless } from "../../support/unless.ts";
 import { until } from "../../support/until.ts";
 
 const LEASE_MS = 2_000;
@@ -55,7 +56,7 @@ const shown = async ({ gateway }: Node, userId = "alice") =>
 const lastSeenAt = ({ gateway }: Node, userId = "alice") =>
   gateway.presence().table.profile(userId).lastSeenAt;
 
-describe.skipIf(!hasRedis())("nodes on one Redis", () => {
+unless(whyNoRedis(), describe)("nodes on one Redis", () => {
   beforeEach(async () => {
     redis = await RedisServer.start();
     nodes = [];

@@ -1,10 +1,11 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, it, type TestContext } from "vitest";
-import { hasRedis, RedisServer } from "../../programs/redis-server.ts";
+import { RedisServer, whyNoRedis } from "../../programs/redis-server.ts";
 import { APP, TestGateway } from "../../support/gateway.ts";
 import { TcpProxy } from "../../support/proxy.ts";
 import { TestSdk } from "../../support/sdk.ts";
 import { TRANSPORTS } from "../../support/transports.ts";
+import { unless } from "../../support/unless.ts";
 import { until } from "../../support/until.ts";
 
 const LEASE_MS = 2_000;
@@ -47,7 +48,7 @@ async function setUp({ onTestFinished }: TestContext, transport: (typeof TRANSPO
 }
 
 // Most of the time they wait for leases to end, and so do it together.
-describe.skipIf(!hasRedis()).each(TRANSPORTS)("two nodes on one Redis, over %s", (transport) => {
+unless(whyNoRedis(), describe).each(TRANSPORTS)("two nodes on one Redis, over %s", (transport) => {
   it.concurrent("show each other's sessions at every door", async (context) => {
     const { join } = await setUp(context, transport);
     const [a, b] = [await join(), await join()];

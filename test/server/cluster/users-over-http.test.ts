@@ -1,7 +1,8 @@
 import { describe, expect, it, type TestContext } from "vitest";
-import { hasRedis, RedisServer } from "../../programs/redis-server.ts";
+import { RedisServer, whyNoRedis } from "../../programs/redis-server.ts";
 import { APP, TestGateway } from "../../support/gateway.ts";
 import { TRANSPORTS } from "../../support/transports.ts";
+import { unless } from "../../support/unless.ts";
 import { until } from "../../support/until.ts";
 
 // Sessions over HTTP, statuses and erasing, where one call goes to one node and the next to another.
@@ -32,7 +33,7 @@ async function setUp({ onTestFinished }: TestContext, transport: (typeof TRANSPO
 
 const widgets = async (node: TestGateway) => (await node.query({ userIds: ["alice"] })).alice?.widgets ?? [];
 
-describe.skipIf(!hasRedis()).each(TRANSPORTS)("users over HTTP, on two nodes over %s", (transport) => {
+unless(whyNoRedis(), describe).each(TRANSPORTS)("users over HTTP, on two nodes over %s", (transport) => {
   it.concurrent("a PUT on the other node takes the session over, and a DELETE there ends it", async (context) => {
     const { join } = await setUp(context, transport);
     const [a, b] = [await join(), await join()];

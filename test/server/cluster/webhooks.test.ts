@@ -1,8 +1,9 @@
 import { Buffer } from "node:buffer";
 import { describe, expect, it, type TestContext } from "vitest";
-import { hasRedis, RedisServer } from "../../programs/redis-server.ts";
+import { RedisServer, whyNoRedis } from "../../programs/redis-server.ts";
 import { APP, TestGateway } from "../../support/gateway.ts";
 import { TcpProxy } from "../../support/proxy.ts";
+import { unless } from "../../support/unless.ts";
 import { until } from "../../support/until.ts";
 import { WebhookCopy, WebhookReceiver } from "../../support/webhook-receiver.ts";
 
@@ -55,7 +56,7 @@ const views = ({ messages }: WebhookReceiver) => [
   ...new Set(messages.map(({ data }) => ("view" in data ? data.view : ""))),
 ];
 
-describe.skipIf(!hasRedis())("webhooks of two nodes on one Redis", () => {
+unless(whyNoRedis(), describe)("webhooks of two nodes on one Redis", () => {
   it.concurrent("one node delivers what happens on both, and the other goes on when it leaves", async (context) => {
     const { receiver, join, isCopyOf } = await setUp(context);
     const { node: a } = await join();

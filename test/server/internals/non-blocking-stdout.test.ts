@@ -3,6 +3,7 @@ import { once } from "node:events";
 import type { Writable } from "node:stream";
 import { fileURLToPath } from "node:url";
 import { expect, it } from "vitest";
+import { unless } from "../../support/unless.ts";
 
 const MODULE = fileURLToPath(
   new URL("../../../dist/server/internals/non-blocking-stdout.js", import.meta.url),
@@ -16,7 +17,7 @@ try { for (;;) writeSync(own, "x".repeat(65536)); } catch (error) { code = error
 process.stderr.write(JSON.stringify({ isAnew: own !== 1, code }));
 `;
 
-it.skipIf(process.platform !== "linux")(
+unless(process.platform === "linux" ? undefined : "only Linux does it", it)(
   "Linux still opens a full pipe anew, such that no write waits",
   async () => {
     // The reader of this pipe holds it open, and does not read before the test says so on descriptor 3. A

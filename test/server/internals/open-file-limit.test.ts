@@ -1,8 +1,9 @@
 import { execFileSync } from "node:child_process";
 import { expect, it } from "vitest";
 import { openFileLimit } from "../../../src/server/internals/open-file-limit.ts";
+import { NOT_ON_UNIX, unless } from "../../support/unless.ts";
 
-it.skipIf(process.platform === "win32")("Node's report still has the limit of open files", () => {
+unless(NOT_ON_UNIX, it)("Node's report still has the limit of open files", () => {
   const [limit] = execFileSync("sh", ["-c", "ulimit -n"], { encoding: "utf8" }).trim().split("\n");
   const expected = limit === "unlimited" ? undefined : Number(limit);
   expect(openFileLimit(), "process.report no longer has userLimits.open_files.soft").toBe(expected);

@@ -4,10 +4,12 @@ import { expect, it } from "vitest";
 import { afterContinue, sendContinue } from "../../../src/server/internals/uws-continue.ts";
 import { loadUws } from "../../../src/server/transport/uws/load-uws.ts";
 import type { UwsListenSocket } from "../../../src/server/transport/uws/uws-types.ts";
+import { NO_UWS } from "../../support/transports.ts";
+import { unless } from "../../support/unless.ts";
 
 const { uws } = loadUws();
 
-it.skipIf(uws === undefined)("a response goes on after 100 Continue", async () => {
+unless(NO_UWS, it)("a response goes on after 100 Continue", async () => {
   const app = uws!.App();
   app.any("/*", (response) => {
     response.onAborted(() => {});

@@ -5,6 +5,8 @@ import { setUwsHeaderLimit } from "../../../src/server/internals/uws-header-limi
 import { MAX_HEADER_BYTES } from "../../../src/server/transport/transport.ts";
 import { loadUws } from "../../../src/server/transport/uws/load-uws.ts";
 import type { UwsListenSocket } from "../../../src/server/transport/uws/uws-types.ts";
+import { NO_UWS } from "../../support/transports.ts";
+import { unless } from "../../support/unless.ts";
 
 const loaded = loadUws();
 const before = process.env.UWS_HTTP_MAX_HEADERS_SIZE;
@@ -21,7 +23,7 @@ it("a limit that the operator has set is kept", () => {
   expect(process.env.UWS_HTTP_MAX_HEADERS_SIZE).toBe("1000");
 });
 
-it.skipIf(loaded.uws === undefined)("uWebSockets.js still accepts heads up to the limit", async () => {
+unless(NO_UWS, it)("uWebSockets.js still accepts heads up to the limit", async () => {
   const uws = loaded.uws!;
   const app = uws.App();
   app.any("/*", (response) => void response.end("body"));

@@ -4,10 +4,12 @@ import { describe, expect, it } from "vitest";
 import { writeHeaderLines } from "../../../src/server/internals/uws-header-lines.ts";
 import { loadUws } from "../../../src/server/transport/uws/load-uws.ts";
 import type { UwsListenSocket } from "../../../src/server/transport/uws/uws-types.ts";
+import { NO_UWS } from "../../support/transports.ts";
+import { unless } from "../../support/unless.ts";
 
 const loaded = loadUws();
 
-it.skipIf(loaded.uws === undefined)("uWebSockets.js still writes header lines as they are", async () => {
+unless(NO_UWS, it)("uWebSockets.js still writes header lines as they are", async () => {
   const uws = loaded.uws!;
   const app = uws.App();
   app.any("/*", (response) => {
