@@ -3,6 +3,7 @@ import type { SessionKind } from "../../protocol/wire.ts";
 import type { HashKey } from "../collections/keyed-hash.ts";
 import { Bucket, type ReadonlyBucket } from "./bucket.ts";
 import { CustomIndex } from "./custom-index.ts";
+import type { IdList } from "./id-list.ts";
 import { NO_PROFILE, type Profile } from "./profile.ts";
 import {
   type Custom,
@@ -122,8 +123,8 @@ export class Table {
   }
 
   /** Finds many users, some at a time. Costs far less than to ask for each of them. */
-  lookUp(userIds: readonly string[]): UserLookUp {
-    return this.#users.lookUp(userIds);
+  lookUp(ids: IdList): UserLookUp {
+    return this.#users.lookUp(ids);
   }
 
   /** What is known about a user, online or not. */

@@ -1,12 +1,24 @@
 import { type HashKey, keyedHash } from "../collections/keyed-hash.ts";
+import type { IdList } from "./id-list.ts";
 import type { User } from "./session.ts";
+
+/** Users who were found, and where in the list of ids: `users[i]` has the id `indexes[i]`. */
+export interface FoundUsers<Row extends User = User> {
+  readonly users: readonly Row[];
+  /** May be longer than `users`. */
+  readonly indexes: Int32Array;
+}
 
 /** The users of a list of ids, found some at a time. */
 export interface UserLookUp<Row extends User = User> {
-  /** The ids of the list, each once, in their order. */
-  readonly userIds: readonly string[];
-  /** The users who have the ids from `from` to before `to` now; undefined for one who is not there. */
-  users(from: number, to: number): readonly (Row | undefined)[];
+  /** How many different ids the list has. */
+  readonly size: number;
+  /** Where in the list each of them comes first, in the order of the list. May be longer than `size`. */
+  readonly places: Int32Array;
+  /** The index in `places` of an id; undefined if the list does not have it. */
+  indexOf(userId: string): number | undefined;
+  /** The users whose ids are in `places` from `from` to before `to`. Indexes are those in `places`. */
+  find(from: number, to: number): FoundUsers<Row>;
 }
 
 const MIN_SLOTS = 16;
@@ -66,61 +78,100 @@ export class UserIndex<Row extends User> {
   }
 
   /** Prepares to find many users. Hashes all ids at once. */
-  lookUp(list: readonly string[]): UserLookUp<Row> {
-    const { userIds, hashes } = this.#distinct(list);
-    return { userIds, users: (from, to) => this.#find(userIds, hashes, from, to) };
-  }
-
-  #distinct(list: readonly string[]): { userIds: string[]; hashes: Int32Array } {
-    const userIds: string[] = [];
-    const hashes = new Int32Array(list.length);
+  lookUp(ids: IdList): UserLookUp<Row> {
+    const { length } = ids;
+    const ofIds = new Int32Array(length);
+    for (let i = 0; i < length; i++) ofIds[i] = ids.hash(i, this.#key) || 1;
     let slots = MIN_SLOTS;
-    while (slots < 2 * list.length) slots *= 2;
-    /** The numbers of ids, from 1 on, by hash; 0: the slot is free. */
+    while (slots < 2 * length) slots *= 2;
+    /** By hash, indexes in `places` plus 1; 0: the slot is free. */
     const numbers = new Int32Array(slots);
-    for (let i = 0; i < list.length; i++) {
-      const userId = list[i]!;
-      const hash = this.#hash(userId);
+    const places = new Int32Array(length);
+    let size = 0;
+    for (let place = 0; place < length; place++) {
+      const hash = ofIds[place]!;
       let slot = hash & (slots - 1);
       for (let n = numbers[slot]!; n !== 0; n = numbers[slot]!) {
-        if (hashes[n - 1] === hash && userIds[n - 1] === userId) break;
+        if (ofIds[n - 1] === hash && ids.areSame(places[n - 1]!, place)) break;
         slot = (slot + 1) & (slots - 1);
       }
       if (numbers[slot] !== 0) continue;
-      hashes[userIds.length] = hash;
-      numbers[slot] = userIds.push(userId);
+      ofIds[size] = hash;
+      places[size] = place;
+      size++;
+      numbers[slot] = size;
     }
-    return { userIds, hashes };
+    return {
+      size,
+      places,
+      indexOf: (userId) => {
+        const hash = this.#hash(userId);
+        for (let slot = hash & (slots - 1); ; slot = (slot + 1) & (slots - 1)) {
+          const index = numbers[slot]! - 1;
+          if (index < 0) return undefined;
+          if (ofIds[index] === hash && ids.is(places[index]!, userId)) return index;
+        }
+      },
+      find: (from, to) => this.#find(ids, places, ofIds, from, to),
+    };
   }
 
   /**
-   * In steps, each a short loop: the processor does not wait for one user before it reads the memory of the
-   * next.
+   * In steps, each a short loop that reads one thing of each user: the processor does not wait for the memory
+   * of one user before it reads that of the next.
    */
-  #find(userIds: readonly string[], ofIds: Int32Array, from: number, to: number): (Row | undefined)[] {
+  #find(ids: IdList, places: Int32Array, ofIds: Int32Array, from: number, to: number): FoundUsers<Row> {
     const hashes = this.#hashes;
-    const users = this.#users;
     const mask = hashes.length - 1;
     const slots = new Int32Array(to - from);
-    // The first pass has no branch that depends on what it reads, so the processor reads far ahead.
+    // No step has a branch that depends on what the same step reads, so the processor reads far ahead.
     for (let i = 0; i < slots.length; i++) slots[i] = hashes[ofIds[from + i]! & mask]!;
+    const indexes = new Int32Array(to - from);
+    let size = 0;
     for (let i = 0; i < slots.length; i++) {
-      const hash = ofIds[from + i]!;
+      const index = from + i;
+      const hash = ofIds[index]!;
       let slot = hash & mask;
-      for (let there = slots[i]!; there !== hash && there !== 0; there = hashes[slot]!)
-        slot = (slot + 1) & mask;
-      slots[i] = slot;
+      let there = slots[i]!;
+      for (; there !== hash && there !== 0; there = hashes[slot]!) slot = (slot + 1) & mask;
+      // The next one overwrites what is not there.
+      slots[size] = slot;
+      indexes[size] = index;
+      if (there !== 0) size++;
     }
-    const found: (Row | undefined)[] = [];
-    for (let i = 0; i < slots.length; i++) found.push(users[slots[i]!]);
-    for (let i = 0; i < found.length; i++) {
-      const userId = userIds[from + i]!;
-      const user = found[i];
+    const ofSlots = this.#users;
+    const users = new Array<Row>(size);
+    const userIds = new Array<string>(size);
+    for (let i = 0; i < size; i++) users[i] = ofSlots[slots[i]!]!;
+    for (let i = 0; i < size; i++) userIds[i] = users[i]!.userId;
+    const lengths = new Int32Array(size);
+    for (let i = 0; i < size; i++) lengths[i] = userIds[i]!.length;
+    let found = 0;
+    for (let i = 0; i < size; i++) {
+      const index = indexes[i]!;
+      const place = places[index]!;
+      let user: Row | undefined = users[i]!;
       // Two ids may have one hash.
-      if (user !== undefined && user.userId !== userId)
-        found[i] = users[this.#slotOf(userId, ofIds[from + i]!)];
+      if (ids.lengthOf(place) !== lengths[i] || !ids.is(place, userIds[i]!))
+        user = this.#findFrom(slots[i]!, ids, place, ofIds[index]!);
+      if (user === undefined) continue;
+      users[found] = user;
+      indexes[found] = index;
+      found++;
     }
-    return found;
+    users.length = found;
+    return { users, indexes };
+  }
+
+  /** The user with an id, at this slot or behind it. */
+  #findFrom(from: number, ids: IdList, place: number, hash: number): Row | undefined {
+    const hashes = this.#hashes;
+    const mask = hashes.length - 1;
+    for (let slot = from; hashes[slot] !== 0; slot = (slot + 1) & mask) {
+      const user = this.#users[slot]!;
+      if (hashes[slot] === hash && ids.is(place, user.userId)) return user;
+    }
+    return undefined;
   }
 
   #hash(userId: string): number {

@@ -1,5 +1,6 @@
+import type { IdList } from "../../core/sessions/id-list.ts";
 import type { User } from "../../core/sessions/session.ts";
-import { statusOfBit } from "../../core/sessions/status.ts";
+import type { StatusSet } from "../../core/sessions/status.ts";
 import type { ReadonlyTable } from "../../core/sessions/table.ts";
 import type { CompiledFilter } from "../../core/views/compiled-filter.ts";
 
@@ -11,46 +12,51 @@ const USERS_AT_ONCE = 1_000;
  */
 const FEW = 100;
 
+/** What a check says of a user: `PRESENT`, `ABSENT`, or the status of an absent one, see `STATUS_BIT`. */
+export type Verdict = StatusSet;
+/** In the result of the filter. */
+export const PRESENT: Verdict = 128;
+/** Not in the result, and without a session or invisible. */
+export const ABSENT: Verdict = 0;
+
+/** What a check says of each user of a list. */
+export interface CheckedUsers {
+  /** How many different ids the list has. */
+  readonly size: number;
+  /** Where in the list each of them comes first, in the order of the list. May be longer than `size`. */
+  readonly places: Int32Array;
+  /** The verdicts on them. */
+  readonly verdicts: Uint8Array;
+}
+
 /**
- * Which users of a list are in the result of a filter, as JSON: `present` and `absent`, each with the ids in
- * the order of the list, each id once, and `statuses` of those who are absent, but have a session and are not
- * invisible. `userIds` of the filter are ignored. Costs one look-up for each id, and no more.
+ * Which users of a list are in the result of a filter. `userIds` of the filter are ignored. Costs one look-up
+ * for each id, and no more.
  */
-export function checkUsers(table: ReadonlyTable, filter: CompiledFilter, asked: readonly string[]): string {
-  const { userIds, users } = table.lookUp(asked);
+export function checkUsers(table: ReadonlyTable, filter: CompiledFilter, ids: IdList): CheckedUsers {
+  const lookUp = table.lookUp(ids);
+  const { size, places } = lookUp;
   const few = resultIfFew(table, filter);
-  const present: string[] = [];
-  const absent: string[] = [];
-  const statuses: string[] = [];
-  for (let from = 0; from < userIds.length; from += USERS_AT_ONCE) {
-    const to = Math.min(from + USERS_AT_ONCE, userIds.length);
-    const found = users(from, to);
-    for (let i = from; i < to; i++) {
-      const userId = userIds[i]!;
-      const user = found[i - from];
-      if (user === undefined) absent.push(userId);
-      else if (few === undefined ? filter.includes(user) : few.has(user)) present.push(userId);
-      else {
-        absent.push(userId);
-        if (!user.isInvisible) statuses.push(`${quoted(userId)}:"${statusOfBit(user.statusBit)}"`);
-      }
+  const verdicts = new Uint8Array(size);
+  for (let from = 0; from < size; from += USERS_AT_ONCE) {
+    const { users, indexes } = lookUp.find(from, Math.min(from + USERS_AT_ONCE, size));
+    for (let i = 0; i < users.length; i++) {
+      const user = users[i]!;
+      if (few === undefined && filter.includes(user)) verdicts[indexes[i]!] = PRESENT;
+      else verdicts[indexes[i]!] = user.isInvisible ? ABSENT : user.statusBit;
     }
   }
-  const lists = `"present":${JSON.stringify(present)},"absent":${JSON.stringify(absent)}`;
-  return `{${lists},"statuses":{${statuses.join(",")}}}`;
+  for (const { userId } of few ?? []) {
+    const index = lookUp.indexOf(userId);
+    if (index !== undefined) verdicts[index] = PRESENT;
+  }
+  return { size, places, verdicts };
 }
 
 /** The users in the result, if they cost less than to check each user who is asked for. */
-function resultIfFew(table: ReadonlyTable, filter: CompiledFilter): Set<User> | undefined {
+function resultIfFew(table: ReadonlyTable, filter: CompiledFilter): readonly User[] | undefined {
   if (filter.candidates(table).size > FEW) return undefined;
-  const users = new Set<User>();
-  filter.forEachUser(table, (user) => users.add(user));
+  const users: User[] = [];
+  filter.forEachUser(table, (user) => users.push(user));
   return users;
-}
-
-const NEEDS_ESCAPES = /["\\]/;
-
-/** An id as JSON. Ids have no control characters. */
-function quoted(userId: string): string {
-  return NEEDS_ESCAPES.test(userId) ? JSON.stringify(userId) : `"${userId}"`;
 }

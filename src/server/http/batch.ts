@@ -105,7 +105,8 @@ async function respond(
 /** The body of a response; undefined if it has more than `maxChars` UTF-16 units. */
 async function textOf({ body }: HttpResponse, maxChars: number): Promise<string | undefined> {
   if (typeof body === "string") return body.length > maxChars ? undefined : body;
-  if (body instanceof Uint8Array || typeof body === "function") return undefined;
+  if (typeof body === "function") return undefined;
+  if (body instanceof Uint8Array) return body.length > maxChars ? undefined : Buffer.from(body).toString();
   const pieces: string[] = [];
   let length = 0;
   for (let piece = body.next(); !piece.done; piece = body.next()) {

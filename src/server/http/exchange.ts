@@ -89,7 +89,7 @@ export function jsonResponse(status: number, value: unknown, headers?: Record<st
 /** A response whose body is JSON already. */
 export function textResponse(
   status: number,
-  body: string | Iterator<string>,
+  body: WholeBody | Iterator<string>,
   headers?: Record<string, string>,
 ): HttpResponse {
   return { status, headers: headers === undefined ? JSON_HEADERS : { ...JSON_HEADERS, ...headers }, body };

@@ -5,10 +5,12 @@ import type { GatewayNode } from "../gateway/gateway-node.ts";
 import { KEEPS_NO_LAST_SEEN, lastSeenOf } from "../gateway/last-seen.ts";
 import { type AppHandler, type AppRequest, readBody } from "./app-request.ts";
 import type { BodyBudget } from "./body-budget.ts";
+import { checkAnswer } from "./check-answer.ts";
+import { readCheckBody } from "./check-body.ts";
 import { CheckTurns } from "./check-turns.ts";
 import { type BodyWanted, errorResponse, type HttpResponse, jsonResponse, textResponse } from "./exchange.ts";
 import { readJsonBody } from "./json-body.ts";
-import { Check, LastSeenRequest } from "./request-bodies.ts";
+import { LastSeenRequest } from "./request-bodies.ts";
 import type { Route, RouteHandler } from "./router.ts";
 
 /** The longest body of a check: 10,000 ids of 255 characters fit. */
@@ -44,14 +46,14 @@ export function questionRoutes(
 }
 
 function check(node: GatewayNode, { http, presence }: AppRequest, body: Buffer): HttpResponse {
-  const read = readJsonBody(body, http.headers["content-type"], Check, "filter");
+  const read = readCheckBody(body, http.headers["content-type"]);
   if (!read.ok) return read.response;
-  const { userIds, filter } = read.value;
+  const { ids, filter } = read.value;
   // A back end may ask for everything, and ids need no index.
   const showsInvisible = filter?.includeInvisible === true;
   const compiled = new CompiledFilter({ ...EVERYONE, ...filter }, { showsInvisible });
-  const data = checkUsers(presence.table, compiled, userIds);
-  return textResponse(200, `{"data":${data}${node.isDegraded ? ',"degraded":true' : ""}}`);
+  const users = checkUsers(presence.table, compiled, ids);
+  return textResponse(200, checkAnswer(ids, users, node.isDegraded));
 }
 
 function lastSeen(node: GatewayNode, request: AppRequest): HttpResponse | BodyWanted {

@@ -1,5 +1,7 @@
+import fc from "fast-check";
 import { expect, it } from "vitest";
-import { type HashKey, keyedHash } from "../../../src/core/collections/keyed-hash.ts";
+import { type HashKey, keyedHash, keyedHashOfAscii } from "../../../src/core/collections/keyed-hash.ts";
+import { runs } from "../../support/seed.ts";
 
 const KEY: HashKey = Int32Array.of(1, 2);
 
@@ -21,4 +23,16 @@ it("spreads ids that differ in a few digits over all slots", () => {
   expect(slots.size).toBe(1_024);
   // 16 are expected, and chance gives more than 40 to one of 1,024 slots once in a thousand keys.
   expect(Math.max(...slots.values())).toBeLessThan(40);
+});
+
+it("is the same for bytes of ASCII, wherever they stand", () => {
+  const ascii = fc.string({ unit: "binary-ascii", maxLength: 300, size: "max" });
+  fc.assert(
+    fc.property(ascii, ascii, fc.integer(), fc.integer(), (text, before, one, other) => {
+      const bytes = Buffer.from(`${before}${text}${before}`);
+      const [start, end, key] = [before.length, before.length + text.length, Int32Array.of(one, other)];
+      expect(keyedHashOfAscii(bytes, start, end, key)).toBe(keyedHash(text, key));
+    }),
+    { numRuns: runs(300) },
+  );
 });

@@ -1,8 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type HashKey, keyedHash } from "../../../src/core/collections/keyed-hash.ts";
-import { UserIndex } from "../../../src/core/sessions/user-index.ts";
+import { type IdList, TextIds } from "../../../src/core/sessions/id-list.ts";
+import { UserIndex, type UserLookUp } from "../../../src/core/sessions/user-index.ts";
 import { UserRow } from "../../../src/core/sessions/user-row.ts";
+import { asciiIds } from "../../support/ascii-ids.ts";
 import { runs } from "../../support/seed.ts";
 
 const KEY: HashKey = Int32Array.of(1, 2);
@@ -18,6 +20,20 @@ function collidingIds(): readonly [string, string] {
     byHash.set(hash, userId);
   }
   throw new Error("no two ids have one hash");
+}
+
+/** The same ids as strings, and as bytes. */
+const listsOf = (ids: readonly string[]): readonly IdList[] => [new TextIds(ids), asciiIds(ids)];
+
+const idsOf = ({ size, places }: UserLookUp, ids: readonly string[]) =>
+  Array.from(places.subarray(0, size), (place) => ids[place]);
+
+/** The users from `from` to before `to`, undefined for those who are not there. */
+function foundBy(lookUp: UserLookUp<UserRow>, from: number, to: number): (UserRow | undefined)[] {
+  const found = new Array<UserRow | undefined>(to - from).fill(undefined);
+  const { users, indexes } = lookUp.find(from, to);
+  for (const [i, user] of users.entries()) found[indexes[i]! - from] = user;
+  return found;
 }
 
 describe("the index of users", () => {
@@ -43,10 +59,14 @@ describe("the index of users", () => {
         // Each id twice, and some that never were.
         const ids = Array.from({ length: 260 }, (_, i) => (i % 130 === 0 ? "" : `u${i % 130}`));
         for (const userId of ids) expect(index.get(userId)).toBe(naive.get(userId));
-        const lookUp = index.lookUp(ids);
-        expect(lookUp.userIds).toEqual([...new Set(ids)]);
-        const found = [...lookUp.users(0, 50), ...lookUp.users(50, 130)];
-        expect(found.map((user, i) => user === naive.get(lookUp.userIds[i]!))).not.toContain(false);
+        for (const list of listsOf(ids)) {
+          const lookUp = index.lookUp(list);
+          expect(idsOf(lookUp, ids)).toEqual([...new Set(ids)]);
+          const found = [...foundBy(lookUp, 0, 50), ...foundBy(lookUp, 50, 130)];
+          expect(found.map((user, i) => user === naive.get(ids[i]!))).not.toContain(false);
+          for (const userId of [...ids, "x"])
+            expect(lookUp.indexOf(userId) ?? -1).toBe([...new Set(ids)].indexOf(userId));
+        }
       }),
       { numRuns: runs(150) },
     );
@@ -56,7 +76,7 @@ describe("the index of users", () => {
     const index = new UserIndex<UserRow>(KEY);
     const ids = Array.from({ length: 5_000 }, (_, i) => `user-${i}`);
     for (const userId of ids) index.add(new UserRow(userId));
-    const all = () => index.lookUp(ids).users(0, ids.length);
+    const all = () => foundBy(index.lookUp(new TextIds(ids)), 0, ids.length);
     expect(all().map((user) => user?.userId)).toEqual(ids);
     for (const userId of ids.slice(10)) index.delete(userId);
     expect(all().filter((user) => user !== undefined)).toHaveLength(10);
@@ -67,9 +87,14 @@ describe("the index of users", () => {
     const [one, other] = collidingIds();
     const index = new UserIndex<UserRow>(KEY);
     const find = () => {
-      const { userIds, users } = index.lookUp([other, one, other]);
-      expect(userIds).toEqual([other, one]);
-      return users(0, 2).map((user) => user?.userId);
+      const [texts, ascii] = listsOf([other, one, other]).map((ids) => {
+        const lookUp = index.lookUp(ids);
+        expect(idsOf(lookUp, [other, one, other])).toEqual([other, one]);
+        expect([other, one, "x"].map(lookUp.indexOf)).toEqual([0, 1, undefined]);
+        return foundBy(lookUp, 0, 2).map((user) => user?.userId);
+      });
+      expect(texts).toEqual(ascii);
+      return texts;
     };
     index.add(new UserRow(one));
     expect(find()).toEqual([undefined, one]);
@@ -82,11 +107,11 @@ describe("the index of users", () => {
 
   it("finds users as they are when they are read, not when the look-up began", () => {
     const index = new UserIndex<UserRow>(KEY);
-    const lookUp = index.lookUp(["a", "b"]);
+    const lookUp = index.lookUp(new TextIds(["a", "b"]));
     for (let i = 0; i < 100; i++) index.add(new UserRow(`u${i}`));
     const b = new UserRow("b");
     index.add(b);
-    expect(lookUp.users(0, 2)).toEqual([undefined, b]);
-    expect(lookUp.users(1, 2)).toEqual([b]);
+    expect(foundBy(lookUp, 0, 2)).toEqual([undefined, b]);
+    expect(foundBy(lookUp, 1, 2)).toEqual([b]);
   });
 });
