@@ -140,11 +140,11 @@ describe("a program", () => {
       let told = 0;
       client.on("status", bad("status"));
       client.on("status", () => told++);
-      client.subscribe({}, bad("first"));
+      const first = client.subscribe({}, bad("first"));
       const subscription = client.subscribe({ userIds: ["nobody"] }, (snapshot) => told += snapshot.size + 10);
       client.subscribe({ userIds: 5 }, () => {}, { onError: bad("error") });
       client.open({ kind: "wrong", userId: "x", onEnd: bad("end") });
-      await subscription.connected;
+      await Promise.all([first.connected, subscription.connected]);
       await client.query({});
       await client.close();
       console.log(JSON.stringify({ told, thrown: [...new Set(thrown)].sort() }));`;
