@@ -97,6 +97,7 @@ export class FakeNode {
     this.replicator = new Replicator({
       nodeId: name,
       leaseMs: LEASE_MS,
+      intervalMs: 10,
       windowMs: WINDOW_MS,
       retentionMs: RETENTION_MS,
       makeId: () => `${name}-${makeId()}`,
