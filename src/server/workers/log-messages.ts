@@ -18,12 +18,14 @@ import { isWriterName } from "../cluster/writer-name.ts";
  *
  * | from | message |
  * |---|---|
- * | worker | `[acknowledged, call, …]`: the number of the last message that has come, and calls |
- * | first process | `[number, answer, …]`: the number of this message, from 1, and answers |
+ * | worker | `[acknowledged, call, …]`: the number of the last message that was taken in, and calls |
+ * | first process | `[number, isAsking, answer, …]`: the number of this message, from 1, and answers |
  *
  * A call is `[id, shard, what, …]`, with an id that rises with each. An answer is `[id, reply]`, or
- * `[id, null, problem]` to a call that is not allowed. Commands are done and answered in their order. A read
- * is answered when there is something to read, or after a while.
+ * `[id, null, problem]` to a call that is not allowed. Commands are done and answered in their order. The
+ * call `follow` is answered again and again: with all entries after one, as they come, and with none from
+ * time to time. It ends with the next such call about the same shard. `isAsking` is 1 if much is on its way:
+ * the worker acknowledges it at once, or no more entries come.
  */
 
 /** What a worker asks of the log. */
@@ -34,8 +36,8 @@ export type LogRequest =
   | CommandOf<"append">
   | CommandOf<"evict">
   | CommandOf<"forget">
-  /** The entries after the one with this id. */
-  | { readonly do: "read"; readonly after: string };
+  /** The entries after the one with this id, from now on. */
+  | { readonly do: "follow"; readonly after: string };
 
 export interface LogCall {
   readonly id: number;
@@ -93,7 +95,7 @@ export function encodeCall({ id, shard, request }: LogCall): unknown[] {
       return [...call, request.writer, request.seq ?? null];
     case "forget":
       return [...call, request.writer];
-    case "read":
+    case "follow":
       return [...call, request.after];
   }
 }
@@ -145,7 +147,7 @@ function parseRequest(
       return { do: what, writer: first, seq: second ?? undefined };
     case "forget":
       return isName(first) ? { do: what, writer: first } : undefined;
-    case "read":
+    case "follow":
       return isPlace(first) ? { do: what, after: first } : undefined;
     default:
       return undefined;

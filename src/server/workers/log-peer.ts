@@ -1,19 +1,25 @@
 import type { Entry, ScanBatch } from "../cluster/log.ts";
 import type { Channel } from "./channel.ts";
 import type { LogReply } from "./log-messages.ts";
-import { charsIn } from "./memory-log.ts";
+import { charsIn, type MemoryLog } from "./memory-log.ts";
 
 /** What an answer or a row counts beside its text. */
 const ANSWER_CHARS = 128;
 /** How many of its names a worker is remembered by, for each shard. It writes under the last one. */
 const MAX_NAMES = 64;
+/**
+ * With this much text on its way, no more entries are sent. With a quarter of it, the worker is asked to
+ * acknowledge.
+ */
+const MAX_PUSHED_CHARS = 4 * 1024 * 1024;
 
-/** A read that waits for entries after one. */
-export interface WaitingRead {
+/** A worker that is sent the entries of a shard. */
+interface Follower {
   readonly id: number;
-  readonly after: string;
-  /** How often the log has looked for readers that wait for long. */
-  looks: number;
+  /** The last entry that was sent. */
+  after: string;
+  /** Whether something was sent since the last `remind`. */
+  hasHeard: boolean;
 }
 
 interface SentMessage {
@@ -24,13 +30,15 @@ interface SentMessage {
 /** A worker as the first process serves it: its names in the logs, and what is to be sent to it. */
 export class LogPeer {
   readonly nodeId: string;
-  /** By shard. */
-  readonly reads = new Map<number, WaitingRead>();
   readonly #channel: Channel;
   /** By shard, the names that it has joined under, the latest last. */
   readonly #names: readonly Set<string>[];
+  /** By shard. */
+  readonly #followers = new Map<number, Follower>();
   #answers: unknown[] = [];
   #chars = 0;
+  /** Whether somebody waits for one of the answers, so that it may not wait for the next entries. */
+  #isUrgent = false;
   #messages = 0;
   #unacknowledged: SentMessage[] = [];
   #unacknowledgedChars = 0;
@@ -44,6 +52,10 @@ export class LogPeer {
   /** How much text is on its way to the worker, as far as the worker has told. */
   get unacknowledgedChars(): number {
     return this.#unacknowledgedChars;
+  }
+
+  get isUrgent(): boolean {
+    return this.#isUrgent;
   }
 
   isNamed(shard: number, writer: string): boolean {
@@ -62,41 +74,70 @@ export class LogPeer {
     if (names.size > MAX_NAMES) names.delete(oldest!);
   }
 
-  /** Waits with a read. There is one for each shard: one that waits already is answered with nothing. */
-  wait(id: number, shard: number, after: string): void {
-    const before = this.reads.get(shard);
-    if (before !== undefined) this.answer(before.id, []);
-    this.reads.set(shard, { id, after, looks: 0 });
+  /** Sends the entries of a shard after one, from now on. */
+  follow(id: number, shard: number, after: string): void {
+    this.#followers.set(shard, { id, after, hasHeard: true });
+    this.#isUrgent = true;
   }
 
-  /** Answers with the next message. */
-  answer(id: number, reply: LogReply): void {
-    this.#answers.push([id, reply]);
-    this.#chars += ANSWER_CHARS + charsOf(reply);
+  /** Adds the entries that have come since, as long as the worker takes them. */
+  push(logs: readonly MemoryLog[]): void {
+    for (const [shard, follower] of this.#followers) {
+      const log = logs[shard]!;
+      while (log.hasAfter(follower.after) && this.#unacknowledgedChars + this.#chars < MAX_PUSHED_CHARS) {
+        const entries = log.read(follower.after);
+        follower.after = entries.at(-1)!.id;
+        follower.hasHeard = true;
+        this.#add(follower.id, entries);
+      }
+    }
+  }
+
+  /** Answers with no entries where none have come for a while, so that the worker knows that it is served. */
+  remind(): void {
+    for (const follower of this.#followers.values()) {
+      if (!follower.hasHeard) this.answer(follower.id, []);
+      follower.hasHeard = false;
+    }
+  }
+
+  /** Answers with the next message. `isUrgent`: it need not go with the next entries. */
+  answer(id: number, reply: LogReply, isUrgent = true): void {
+    this.#add(id, reply);
+    if (isUrgent) this.#isUrgent = true;
   }
 
   /** Answers that a call is not allowed. */
   refuse(id: number, problem: string): void {
     this.#answers.push([id, null, problem]);
     this.#chars += ANSWER_CHARS;
+    this.#isUrgent = true;
   }
 
-  /** Sends all answers, as one message. */
-  send(): void {
-    if (this.#answers.length === 0) return;
+  /** Sends all answers, as one message. Returns whether there were any. */
+  send(): boolean {
+    this.#isUrgent = false;
+    if (this.#answers.length === 0) return false;
     const number = ++this.#messages;
     this.#unacknowledged.push({ number, chars: this.#chars });
     this.#unacknowledgedChars += this.#chars;
-    this.#channel.send([number, ...this.#answers]);
+    const asks = this.#unacknowledgedChars > MAX_PUSHED_CHARS / 4 ? 1 : 0;
+    this.#channel.send([number, asks, ...this.#answers]);
     this.#answers = [];
     this.#chars = 0;
+    return true;
   }
 
-  /** The worker has taken all messages up to this one. */
+  /** The worker has taken in all messages up to this one. */
   acknowledge(number: number): void {
     const taken = this.#unacknowledged.findIndex((sent) => sent.number > number);
     const messages = this.#unacknowledged.splice(0, taken < 0 ? this.#unacknowledged.length : taken);
     for (const { chars } of messages) this.#unacknowledgedChars -= chars;
+  }
+
+  #add(id: number, reply: LogReply): void {
+    this.#answers.push([id, reply]);
+    this.#chars += ANSWER_CHARS + charsOf(reply);
   }
 }
 

@@ -24,18 +24,26 @@ export interface LogServerOptions {
 }
 
 export interface LogServerCounts {
+  /** Messages of workers, and messages to them. */
   messages: number;
+  sent: number;
   calls: number;
   badMessages: number;
 }
 
-type LogCommand = Exclude<LogRequest, { do: "read" }>;
+type LogCommand = Exclude<LogRequest, { do: "follow" }>;
 
 const DEFAULT_LOG_LENGTH = 10_000;
 const DEFAULT_LOG_BYTES = 64 * 1024 * 1024;
 const DEFAULT_ROW_BYTES = 512 * 1024 * 1024;
-/** How often the server looks for reads that wait. At the second look it answers that there is nothing. */
-const LOOK_MS = 500;
+/**
+ * The least time between two times that entries are sent, and how much of it there is for each worker: what
+ * comes meanwhile goes together.
+ */
+const PUSH_INTERVAL_MS = 4;
+const PUSH_INTERVAL_MS_A_WORKER = 0.25;
+/** After this time to twice of it without entries, a worker is told that there are none. */
+const REMIND_MS = 500;
 /**
  * How much text may be on its way to a worker, for each shard. A worker asks for a few replies at a time, and
  * each is much smaller.
@@ -48,13 +56,15 @@ const MAX_UNACKNOWLEDGED_CHARS = 16 * 1024 * 1024;
  * only. When its channel closes, it is evicted at once: the other workers do not wait for its lease to end.
  */
 export class LogServer {
-  readonly counts: LogServerCounts = { messages: 0, calls: 0, badMessages: 0 };
+  readonly counts: LogServerCounts = { messages: 0, sent: 0, calls: 0, badMessages: 0 };
   readonly #options: LogServerOptions;
   readonly #logs: readonly MemoryLog[];
   /** By node id. */
   readonly #peers = new Map<string, LogPeer>();
   readonly #ticker: NodeJS.Timeout;
   #immediate: NodeJS.Immediate | undefined;
+  /** Runs until the next entries may be sent. */
+  #pause: NodeJS.Timeout | undefined;
 
   constructor(options: LogServerOptions) {
     this.#options = options;
@@ -66,7 +76,7 @@ export class LogServer {
       maxProfiles,
     };
     this.#logs = Array.from({ length: shards }, () => new MemoryLog(limits));
-    this.#ticker = setInterval(() => this.#look(), LOOK_MS).unref();
+    this.#ticker = setInterval(() => this.#remind(), REMIND_MS).unref();
   }
 
   /** The sizes of each log. */
@@ -89,6 +99,7 @@ export class LogServer {
   close(): void {
     clearInterval(this.#ticker);
     if (this.#immediate !== undefined) clearImmediate(this.#immediate);
+    clearTimeout(this.#pause);
     this.#peers.clear();
   }
 
@@ -120,13 +131,15 @@ export class LogServer {
     this.counts.calls++;
     const log = this.#logs[shard];
     if (log === undefined) return "a call about a shard that there is not";
-    if (request.do === "read") {
-      peer.wait(id, shard, request.after);
+    if (request.do === "follow") {
+      peer.follow(id, shard, request.after);
       return undefined;
     }
     const problem = problemOf(request, peer, shard, log);
-    if (problem === undefined) peer.answer(id, this.#perform(request, peer, shard, log));
-    return problem;
+    if (problem !== undefined) return problem;
+    const reply = this.#perform(request, peer, shard, log);
+    peer.answer(id, reply, request.do !== "append");
+    return undefined;
   }
 
   #perform(command: LogCommand, peer: LogPeer, shard: number, log: MemoryLog): LogReply {
@@ -160,32 +173,32 @@ export class LogServer {
   #sendSoon(): void {
     this.#immediate ??= setImmediate(() => {
       this.#immediate = undefined;
-      for (const peer of this.#peers.values()) this.#send(peer);
+      if (this.#pause === undefined) return this.#push();
+      for (const peer of this.#peers.values()) if (peer.isUrgent) this.#send(peer);
     });
   }
 
+  /** Sends everybody what there is, and then no entries for a while. */
+  #push(): void {
+    const { counts } = this;
+    const before = counts.sent;
+    for (const peer of this.#peers.values()) this.#send(peer);
+    this.#pause = undefined;
+    if (counts.sent === before) return;
+    const ms = Math.max(PUSH_INTERVAL_MS, PUSH_INTERVAL_MS_A_WORKER * this.#peers.size);
+    this.#pause = setTimeout(() => this.#push(), ms);
+  }
+
   #send(peer: LogPeer): void {
-    for (const [shard, { id, after }] of peer.reads) {
-      const log = this.#logs[shard]!;
-      if (!log.hasAfter(after)) continue;
-      peer.reads.delete(shard);
-      peer.answer(id, log.read(after));
-    }
-    peer.send();
+    peer.push(this.#logs);
+    if (peer.send()) this.counts.sent++;
     if (peer.unacknowledgedChars <= MAX_UNACKNOWLEDGED_CHARS * this.#logs.length) return;
     this.#drop(peer);
     this.#options.misbehaved(peer.nodeId, "it does not take what it has asked for");
   }
 
-  /** A worker whose reads are answered, if with nothing, knows that this process lives. */
-  #look(): void {
-    for (const peer of this.#peers.values()) {
-      for (const [shard, read] of peer.reads) {
-        if (++read.looks < 2) continue;
-        peer.reads.delete(shard);
-        peer.answer(read.id, []);
-      }
-    }
+  #remind(): void {
+    for (const peer of this.#peers.values()) peer.remind();
     this.#sendSoon();
   }
 }

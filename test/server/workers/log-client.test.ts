@@ -40,6 +40,44 @@ describe("a log behind a channel", () => {
     ]);
   });
 
+  it("that nobody reads for a while gets no more than fits into memory, and all of it in the end", async () => {
+    const { start } = serveLogs();
+    const [writer, reader] = [start("w"), start("r")];
+    const [to, from] = [await writer.client.open(0), await reader.client.open(0)];
+    await to.join({ do: "join", writer: "w", leaseMs: 1_000, nodeId: "w", formerly: [] });
+    const text = "x".repeat(100_000);
+    const read = [...(await from.read("0-0"))];
+    for (let seq = 1; seq <= 200; seq++)
+      await to.append({ do: "append", writer: "w", seq, ops: [{ kind: "open", sessionId: "s", text }] });
+    const sent = JSON.stringify(reader.primary.sent).length;
+    expect(sent).toBeGreaterThan(4e6);
+    expect(sent).toBeLessThan(6e6);
+    while (read.length < 201) read.push(...(await from.read(read.at(-1)!.id)));
+    expect(read.map(({ id }) => id)).toEqual(Array.from({ length: 201 }, (_, i) => `${i + 1}-0`));
+  });
+
+  it("is read on from any entry, and only the last read waits", async () => {
+    const { client, worker } = serveLogs().start("n");
+    const log = await client.open(0);
+    await log.join({ do: "join", writer: "w", leaseMs: 1_000, nodeId: "n", formerly: [] });
+    for (let seq = 1; seq <= 3; seq++) await log.append({ do: "append", writer: "w", seq, ops: [] });
+    const ids = async (after: string) => (await log.read(after)).map(({ id }) => id);
+    expect(await ids("0-0")).toEqual(["1-0", "2-0", "3-0", "4-0"]);
+    expect(await ids("2-0")).toEqual(["3-0", "4-0"]);
+    const [first, second] = [log.read("4-0"), log.read("3-0")];
+    expect(await first).toEqual([]);
+    expect(await second).toHaveLength(1);
+    // What was pushed comes without being asked for.
+    const next = log.read("4-0");
+    const calls = () => worker.sent.filter((message) => JSON.stringify(message).includes("follow")).length;
+    const before = calls();
+    await log.append({ do: "append", writer: "w", seq: 4, ops: [] });
+    expect(await next).toHaveLength(1);
+    await log.append({ do: "append", writer: "w", seq: 5, ops: [] });
+    expect(await ids("5-0")).toEqual(["6-0"]);
+    expect(calls()).toBe(before);
+  });
+
   it("ends when the first process does, and cannot be opened any more", async () => {
     const { client, worker } = serveLogs().start("n");
     const log = await client.open(0);

@@ -15,7 +15,7 @@ const REQUESTS: readonly LogRequest[] = [
   { do: "evict", writer: "w", seq: undefined },
   { do: "evict", writer: "w", seq: 9 },
   { do: "forget", writer: "w" },
-  { do: "read", after: "0-0" },
+  { do: "follow", after: "0-0" },
 ];
 
 /** As it arrives. */
@@ -60,7 +60,7 @@ describe("what no worker sends is not read", () => {
     ["evict", "w", "1"],
     ["evict", "a b", 1],
     ["forget", 4],
-    ["read", null],
+    ["follow", null],
     ["toString"],
     [{}],
   ])("%j", (...call) => {

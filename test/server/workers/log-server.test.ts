@@ -155,7 +155,7 @@ it("garbage changes nothing, and ends nothing", async () => {
     fc.jsonValue(),
     fc.constantFrom("h", "honest", "liar", "s", "0-0", "1-0", 0, 1, 2, -1, null, [], "open", "forceEnd"),
   );
-  const what = fc.constantFrom("readStatus", "scan", "join", "append", "evict", "forget", "read", "close");
+  const what = fc.constantFrom("readStatus", "scan", "join", "append", "evict", "forget", "follow", "close");
   const call = fc
     .tuple(fc.nat(9), fc.constantFrom(0, 0, 0, 1), what, fc.array(junk, { maxLength: 5 }))
     .filter(([, , kind, args]) => !isAllowed(kind, args))
