@@ -306,16 +306,20 @@ async function createCluster(
     fail = resolve;
   });
   const { Cluster } = await import("./cluster/cluster.ts");
+  const { RedisLogSource } = await import("./cluster/redis-log-source.ts");
   const cluster = new Cluster({
-    redisUrls,
+    logs: new RedisLogSource({
+      urls: redisUrls,
+      maxLogBytes: redisLogBytes,
+      maxProfiles: limits.maxRememberedUsers,
+      warn: (details, message) => log.warn(details, message),
+    }),
     shards: redisShards,
-    maxLogBytes: redisLogBytes,
     apps,
     nodeId,
     leaseMs: nodeLeaseMs,
     windowMs: limits.resumeWindowMs,
     retentionMs: limits.userRetentionDays * 86_400_000,
-    maxProfiles: limits.maxRememberedUsers,
     clock,
     makeId,
     log,

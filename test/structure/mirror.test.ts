@@ -41,6 +41,7 @@ const COVERED_ELSEWHERE: Readonly<Record<string, Exception>> = {
   "server/auth/signer.ts": types("server/auth/public-keys.test.ts"),
   "server/cluster/effect.ts": types("server/cluster/effect-applier.test.ts"),
   "server/cluster/log.ts": types("server/cluster/redis-log.test.ts"),
+  "server/workers/channel.ts": types("server/workers/ipc-channel.test.ts"),
   "server/gateway/body-sink.ts": types("server/transport/http-contract.test.ts"),
   "server/gateway/gateway-config.ts": { suite: "wire/limits.test.ts", why: "types and constants only" },
   "server/gateway/replication.ts": types("server/cluster/replication-sink.test.ts"),

@@ -4,9 +4,8 @@ import type { Clock } from "../clock.ts";
 import type { GatewayNode } from "../gateway/gateway-node.ts";
 import type { LeaderState, Replication, ReplicationSink } from "../gateway/replication.ts";
 import { Link, type LinkCounts } from "./link.ts";
+import type { LogSource } from "./log.ts";
 import { RESYNC_REASONS, type ResyncReason } from "./reader.ts";
-import { DEFAULT_LOG_BYTES, RedisLog } from "./redis-log.ts";
-import { RedisMemoryCheck } from "./redis-memory.ts";
 import { createReplicationSink } from "./replication-sink.ts";
 import { Replicator, type ReplicatorEvents } from "./replicator.ts";
 import { type AppLookup, ShardPresence } from "./shard-presence.ts";
@@ -14,14 +13,12 @@ import { type ShardedApp, Shards } from "./shards.ts";
 import { writerNames } from "./writer-name.ts";
 
 export interface ClusterOptions {
-  readonly redisUrls: readonly string[];
+  readonly logs: LogSource;
   readonly nodeId: string;
   readonly leaseMs: number;
   readonly windowMs: number;
   /** How long the profile of a user who is offline is kept. */
   readonly retentionMs: number;
-  /** How many profiles Redis keeps for each shard. */
-  readonly maxProfiles: number;
   readonly clock: Clock;
   readonly makeId: () => string;
   readonly log: ClusterLog;
@@ -29,10 +26,6 @@ export interface ClusterOptions {
   readonly shards: number;
   /** The apps of this node, which follows the logs that their sessions are in. */
   readonly apps: readonly ShardedApp[];
-  /** About how many entries a log keeps at most. */
-  readonly maxLogLength?: number;
-  /** How much memory of Redis a log takes at most. */
-  readonly maxLogBytes?: number;
   readonly observeLag: (ms: number) => void;
   readonly crashed: (error: unknown) => void;
   /** Called when another node, which is alive, has the id of this node. */
@@ -57,7 +50,6 @@ export interface ClusterCounts extends LinkCounts {
   disconnections: number;
 }
 
-const DEFAULT_LOG_LENGTH = 10_000;
 const SAMPLE_MS = 1_000;
 /** How long leaving may take. */
 const LEAVE_MS = 2_000;
@@ -67,7 +59,7 @@ interface Shard {
   readonly link: Link;
 }
 
-/** This node's part in a cluster: it shows the sessions of all nodes that share a Redis. */
+/** This node's part in a cluster: it shows the sessions of all nodes that share the logs. */
 export class Cluster implements Replication {
   readonly counts: ClusterCounts = {
     batches: 0,
@@ -94,7 +86,6 @@ export class Cluster implements Replication {
   #failuresLoggedAt = Number.NEGATIVE_INFINITY;
   /** The shards that were last logged as being in a full Redis. */
   readonly #full = new Set<number>();
-  readonly #memory: RedisMemoryCheck;
   #left: (() => void) | undefined;
   readonly #nodeNumber: number;
   readonly #makeWriterName: () => string;
@@ -102,10 +93,8 @@ export class Cluster implements Replication {
   constructor(options: ClusterOptions) {
     this.#options = options;
     this.#layout = new Shards(options.shards, options.apps);
-    const { log, maxLogBytes = DEFAULT_LOG_BYTES } = options;
     this.#makeWriterName = writerNames(options.clock.wallNow(), options.makeId);
     this.#nodeNumber = createHash("sha256").update(options.nodeId).digest().readUInt32BE() % NODE_NUMBERS;
-    this.#memory = new RedisMemoryCheck(maxLogBytes, (details, message) => log.warn(details, message));
   }
 
   /** Whether this node has shown the sessions of all nodes at least once. */
@@ -212,17 +201,7 @@ export class Cluster implements Replication {
   }
 
   #open(node: GatewayNode, shard: number): Shard {
-    const {
-      redisUrls,
-      nodeId,
-      leaseMs,
-      windowMs,
-      retentionMs,
-      maxProfiles,
-      clock,
-      maxLogLength = DEFAULT_LOG_LENGTH,
-      maxLogBytes,
-    } = this.#options;
+    const { logs, nodeId, leaseMs, windowMs, retentionMs, clock, log } = this.#options;
     const layout = this.#layout;
     const presence = new ShardPresence(
       appsIn(node, layout, shard),
@@ -233,6 +212,7 @@ export class Cluster implements Replication {
     const replicator = new Replicator({
       nodeId,
       leaseMs,
+      intervalMs: logs.intervalMs,
       windowMs,
       retentionMs,
       makeId: this.#makeWriterName,
@@ -242,12 +222,8 @@ export class Cluster implements Replication {
     });
     let isDisconnected = false;
     link = new Link({
-      connect: async () => {
-        const limits = { maxLogLength, maxLogBytes, maxProfiles };
-        const redisLog = await RedisLog.connect({ urls: redisUrls, shard, ...limits });
-        this.#memory.check(redisLog.url, shard);
-        return redisLog;
-      },
+      connect: () => logs.open(shard),
+      intervalMs: logs.intervalMs,
       replicator,
       transact: (act) => {
         presence.transact(() => clock.now(), act);
@@ -258,15 +234,15 @@ export class Cluster implements Replication {
       counts: this.counts,
       events: {
         connected: () => {
-          if (isDisconnected || !this.#wasReady) this.#options.log.info({ shard }, "Redis is connected");
+          if (isDisconnected || !this.#wasReady) log.info({ shard }, `${logs.name} is connected`);
           isDisconnected = false;
         },
         disconnected: ({ message }) => {
           isDisconnected = true;
           this.counts.disconnections++;
-          this.#options.log.warn(
+          log.warn(
             { shard, reason: message },
-            "connection to Redis lost: this node serves what it knows",
+            `connection to ${logs.name} lost: this node serves what it knows`,
           );
           this.#updateStatus();
         },
@@ -289,7 +265,7 @@ export class Cluster implements Replication {
   }
 
   #events(shard: number): ReplicatorEvents {
-    const { log, clock, observeLag, nodeIdConflict } = this.#options;
+    const { log, clock, observeLag, nodeIdConflict, logs } = this.#options;
     const { counts } = this;
     return {
       joined: (writer) => {
@@ -300,7 +276,7 @@ export class Cluster implements Replication {
         counts.expulsions++;
         log.warn(
           { shard },
-          "expelled from the cluster: another node declared this node dead, or Redis lost it; it joins again",
+          `expelled from the cluster: another node declared this node dead, or ${logs.name} lost it; it joins again`,
         );
       },
       nodeIdConflict,
@@ -328,7 +304,7 @@ export class Cluster implements Replication {
         const now = this.#options.clock.now();
         if (now < this.#badInputsLoggedAt + SAMPLE_MS) return;
         this.#badInputsLoggedAt = now;
-        log.warn({ count: counts.badInputs }, "ignored data in Redis that this version cannot read");
+        log.warn({ count: counts.badInputs }, `ignored data in ${logs.name} that this version cannot read`);
       },
       failed: (error) => this.#failed(error),
       lag: observeLag,
@@ -359,14 +335,15 @@ export class Cluster implements Replication {
   }
 
   #logWhetherRedisIsFull(): void {
+    const { log, logs } = this.#options;
     for (const [shard, { replicator }] of this.#shards) {
       if (replicator.isRedisFull === this.#full.has(shard)) continue;
       if (replicator.isRedisFull) {
         this.#full.add(shard);
-        this.#options.log.warn({ shard }, "Redis is full: it accepts only heartbeats and ends of sessions");
+        log.warn({ shard }, `${logs.name} is full: it accepts only heartbeats and ends of sessions`);
       } else {
         this.#full.delete(shard);
-        this.#options.log.info({ shard }, "Redis has room again");
+        log.info({ shard }, `${logs.name} has room again`);
       }
     }
   }

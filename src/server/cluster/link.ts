@@ -1,16 +1,17 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Clock } from "../clock.ts";
-import type { Command } from "./log.ts";
-import type { RedisLog } from "./redis-log.ts";
+import type { Command, Log } from "./log.ts";
 import type { Replicator } from "./replicator.ts";
 
 export interface LinkOptions {
-  readonly connect: () => Promise<RedisLog>;
+  readonly connect: () => Promise<Log>;
   readonly replicator: Replicator;
   /** Does what calls the replicator, which may change sessions, then has the changes shown. */
   readonly transact: (act: () => void) => void;
   readonly clock: Clock;
   readonly leaseMs: number;
+  /** At most one read in this time: one read returns what several nodes wrote meanwhile. */
+  readonly intervalMs: number;
   readonly counts: LinkCounts;
   readonly events: {
     connected(): void;
@@ -33,8 +34,6 @@ const MIN_BACKOFF_MS = 50;
 const MAX_TICK_MS = 250;
 /** A link that breaks sooner counts as a failed attempt, so the next attempts come less often. */
 const STEADY_MS = 1_000;
-/** At most one read in this time: one read returns what several nodes wrote meanwhile. */
-const READ_INTERVAL_MS = 10;
 /**
  * Entries that fail to be read this many times, for example as they are too large to come in time, are
  * skipped.
@@ -48,7 +47,7 @@ const MAX_FAILED_READS = 3;
 export class Link {
   readonly #options: LinkOptions;
   readonly #running: Promise<void>;
-  #log: RedisLog | undefined;
+  #log: Log | undefined;
   #isClosed = false;
   readonly #ticker: NodeJS.Timeout;
   #timer: NodeJS.Timeout | undefined;
@@ -118,8 +117,8 @@ export class Link {
     }
   }
 
-  async #read(log: RedisLog): Promise<void> {
-    const { replicator, clock, counts } = this.#options;
+  async #read(log: Log): Promise<void> {
+    const { replicator, clock, counts, intervalMs } = this.#options;
     while (this.#log === log || this.#log === undefined) {
       const after = replicator.readAfter;
       if (after === undefined) {
@@ -136,7 +135,7 @@ export class Link {
       counts.entries += entries.length;
       for (const entry of entries) if (entry.kind === "batch") counts.records += entry.records.length / 2;
       this.#guard(() => replicator.read(after, entries, clock.now()));
-      const rest = startedAt + READ_INTERVAL_MS - clock.now();
+      const rest = startedAt + intervalMs - clock.now();
       if (rest >= 1) await delay(rest);
     }
   }
@@ -160,7 +159,7 @@ export class Link {
     if (replicator.readAfter !== undefined) this.#resumeReading();
   }
 
-  #perform(log: RedisLog, command: Command): void {
+  #perform(log: Log, command: Command): void {
     const { replicator, clock, counts } = this.#options;
     const whenDone = <T>(asked: Promise<T>, tell: (reply: T, now: number) => void) =>
       asked.then(

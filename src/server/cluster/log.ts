@@ -1,7 +1,8 @@
 /**
- * The contract of the log that all nodes of a cluster share. There is one log per shard of the sessions.
- * Beside the log stand a row for each session, which is the log's outcome, and a register of the nodes. A
- * node writes under the name of a **writer**, and takes a new name each time it joins.
+ * The contract of the log that all nodes of a cluster share: in Redis, or in the first process of a gateway
+ * with workers. There is one log per shard of the sessions. Beside the log stand a row for each session,
+ * which is the log's outcome, and a register of the nodes. A node writes under the name of a **writer**, and
+ * takes a new name each time it joins.
  *
  * The log has one order, the same for all nodes, and positions in it rise by exactly 1. The log checks an
  * operation and writes it in one step, so an entry tells what has happened, not what was requested. A
@@ -24,9 +25,9 @@
  * A row has an **epoch**, a counter that rises by one with each takeover; no clock is part of it. Which of
  * two records about one session wins follows from the epochs and from the order of the log: see decisions.ts.
  *
- * When Redis is full and trimming the log has not made room, batches still enter the log as heartbeats,
- * and their ends are done. Their other operations are not, and the entry says so; the writer sends them
- * again.
+ * When the memory for the log and the rows is full, and trimming the log has not made room, batches still
+ * enter the log as heartbeats, and their ends are done. Their other operations are not, and the entry says
+ * so; the writer sends them again.
  *
  * To read, a node takes a position, reads all rows, and then reads the entries after the position. Rows are
  * at least as new as the position, so some entries repeat what the rows show already. Applied in order, the
@@ -59,7 +60,7 @@ export type Entry = { readonly id: string } & (
       readonly writer: string;
       readonly seq: number;
       readonly records: readonly string[];
-      /** Redis was out of memory, so only the ends of this batch were done. */
+      /** There was no memory for more, so only the ends of this batch were done. */
       readonly isFull?: true;
     }
   | {
@@ -145,3 +146,36 @@ export type Command =
   | { readonly do: "forget"; readonly writer: string };
 
 export type CommandOf<Name extends Command["do"]> = Extract<Command, { do: Name }>;
+
+/**
+ * The log of one shard, for as long as it can be reached. A method rejects if its reply does not come in
+ * time, and the log has then ended.
+ */
+export interface Log {
+  /** Rejects when the log cannot be reached any more, with the reason. */
+  readonly ended: Promise<never>;
+  readStatus(command: CommandOf<"readStatus">): Promise<LogStatus>;
+  scan(command: CommandOf<"scan">): Promise<ScanBatch>;
+  join(command: CommandOf<"join">): Promise<JoinReply>;
+  append(command: CommandOf<"append">): Promise<AppendReply>;
+  /** Resolves to whether it was done. */
+  evict(command: CommandOf<"evict">): Promise<boolean>;
+  forget(command: CommandOf<"forget">): Promise<void>;
+  /** Reads the entries after the one with this id. Waits for a while if there are none. */
+  read(after: string): Promise<readonly Entry[]>;
+  /** Ends it. Replies that are on their way are lost. */
+  close(): void;
+}
+
+/** Where the logs of a cluster are. */
+export interface LogSource {
+  /** What holds the logs, as log lines name it: "Redis". */
+  readonly name: string;
+  /**
+   * The least time between two batches that a node appends, and between two reads, in milliseconds. What
+   * happens within it goes together.
+   */
+  readonly intervalMs: number;
+  /** Connects to the log of a shard. */
+  open(shard: number): Promise<Log>;
+}

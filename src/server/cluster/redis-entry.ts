@@ -1,5 +1,6 @@
 import type { Entry, RegisteredWriter, ScanBatch } from "./log.ts";
 import { MAX_RECORD_CHARS } from "./record.ts";
+import { isWriterName } from "./writer-name.ts";
 
 /** More fields than any version of this gateway puts into an entry. */
 const MAX_FIELDS = 8_192;
@@ -18,7 +19,7 @@ export function parseEntry(id: string, fields: unknown): Entry {
   switch (kind) {
     case "batch": {
       const seq = parseCount(second);
-      if (seq === undefined || !isWriter(third) || !records.every(isText)) return bad;
+      if (seq === undefined || !isWriterName(third) || !records.every(isText)) return bad;
       // Most batches have no such record, and need no second list.
       const fit = records.some(isTooLong) ? records.map(shorten) : records;
       const batch = { id, kind, count, writer: third, seq, records: fit } as const;
@@ -26,11 +27,11 @@ export function parseEntry(id: string, fields: unknown): Entry {
     }
     case "join": {
       const leaseMs = parseCount(second);
-      if (leaseMs === undefined || !isWriter(third)) return bad;
+      if (leaseMs === undefined || !isWriterName(third)) return bad;
       return { id, kind, count, writer: third, leaseMs, nodeId: rest.join(" ") };
     }
     case "bury":
-      return isWriter(second) ? { id, kind: "evict", count, writer: second } : bad;
+      return isWriterName(second) ? { id, kind: "evict", count, writer: second } : bad;
     default:
       return { id, kind: "unknown", count };
   }
@@ -45,7 +46,7 @@ export function parseRows(fields: unknown): ScanBatch["rows"] {
     if (!isText(sessionId) || !isText(value)) continue;
     const space = value.indexOf(" ");
     const owner = value.slice(0, Math.max(0, space));
-    if (isWriter(owner)) rows.push({ sessionId, owner, text: shorten(value.slice(space + 1)) });
+    if (isWriterName(owner)) rows.push({ sessionId, owner, text: shorten(value.slice(space + 1)) });
   }
   return rows;
 }
@@ -59,7 +60,7 @@ export function parseRegister(fields: unknown): RegisteredWriter[] {
   const register: RegisteredWriter[] = [];
   for (const [name, seq] of values) {
     const writer = name.slice(2);
-    if (!name.startsWith("s:") || !isWriter(writer)) continue;
+    if (!name.startsWith("s:") || !isWriterName(writer)) continue;
     const leaseMs = parseCount(values.get(`l:${writer}`) ?? "") ?? 0;
     register.push({ writer, seq: parseCount(seq), leaseMs, nodeId: values.get(`n:${writer}`) ?? "" });
   }
@@ -77,12 +78,6 @@ function isTooLong(text: string): boolean {
 
 function isText(value: unknown): value is string {
   return typeof value === "string";
-}
-
-const WRITER = /^[\w-]{1,64}$/;
-
-function isWriter(value: string): boolean {
-  return WRITER.test(value);
 }
 
 function parseCount(text: string): number | undefined {

@@ -1,4 +1,4 @@
-import type { AppendReply, CommandOf, Entry, JoinReply, LogStatus, OpKind, ScanBatch } from "./log.ts";
+import type { AppendReply, CommandOf, Entry, JoinReply, Log, LogStatus, OpKind, ScanBatch } from "./log.ts";
 import { RedisConnection } from "./redis-connection.ts";
 import { parseEntry, parseRegister, parseRows } from "./redis-entry.ts";
 import { findMaster } from "./redis-master.ts";
@@ -52,7 +52,7 @@ export const DEFAULT_LOG_BYTES = 64 * 1024 * 1024;
  * A log in Redis, for as long as its two connections work. Reads wait on one of them, while commands go over
  * the other.
  */
-export class RedisLog {
+export class RedisLog implements Log {
   readonly ended: Promise<never>;
   /** The address of the Redis that has its keys. */
   readonly url: string;
@@ -146,7 +146,6 @@ export class RedisLog {
     await this.#run(SCRIPTS.forget, writer);
   }
 
-  /** Reads the entries after one. Waits for a while if there are none. */
   async read(after: string): Promise<Entry[]> {
     const { log } = this.#keys;
     const entries = String(this.#entriesARead.count);

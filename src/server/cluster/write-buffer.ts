@@ -36,7 +36,7 @@ export type EpochSetter = Pick<ShardPresence, "setEpoch">;
 
 /** Bounds of one batch: Redis serves no other client while it does one. */
 export const MAX_BATCH_OPS = 512;
-const MAX_BATCH_CHARS = 256 * 1024;
+export const MAX_BATCH_CHARS = 256 * 1024;
 
 /**
  * What this node has yet to write, and the batches that it has written but not read back. Keeps only the

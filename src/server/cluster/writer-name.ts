@@ -11,3 +11,10 @@ export function writerNames(startedAt: number, makeId: () => string): () => stri
   const time = Math.floor(startedAt).toString(36).padStart(TIME_LENGTH, "0");
   return () => time + makeId().slice(TIME_LENGTH);
 }
+
+const WRITER_NAME = /^[\w-]{1,64}$/;
+
+/** Whether a text that was read can be the name of a writer, of any version. */
+export function isWriterName(text: string): boolean {
+  return WRITER_NAME.test(text);
+}

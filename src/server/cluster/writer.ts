@@ -3,12 +3,8 @@ import type { EndCause } from "../../protocol/codes.ts";
 import type { AppendReply, Command, CommandOf, JoinReply } from "./log.ts";
 import { type Batch, type EpochSetter, MAX_BATCH_OPS, WriteBuffer } from "./write-buffer.ts";
 
-/**
- * At most one batch in this time. With a read in the same time, a node sends Redis one command every 5 ms.
- */
-export const BATCH_INTERVAL_MS = 10;
-/** The interval while more than a few batches are pending, as after Redis was emptied. */
-const HURRY_INTERVAL_MS = 5;
+/** By how much the interval is shorter while many batches are pending, as after Redis was emptied. */
+const HURRY_FACTOR = 2;
 const HURRY_WRITES = 4 * MAX_BATCH_OPS;
 /** While Redis is full, what it refused is tried again at this interval. It is a heartbeat too. */
 const FULL_INTERVAL_MS = 500;
@@ -30,6 +26,8 @@ const MAX_FORMER_NAMES = 16;
 export interface WriterOptions {
   readonly nodeId: string;
   readonly leaseMs: number;
+  /** At most one batch in this time. With a read in the same time, a node sends two commands in it. */
+  readonly intervalMs: number;
   readonly makeId: () => string;
   readonly presence: EpochSetter;
   /** Called with the time at which there will be something to write. */
@@ -194,7 +192,8 @@ export class Writer {
 
   get #mayWriteAt(): number {
     if (this.isRedisFull) return this.#wroteAt + FULL_INTERVAL_MS;
-    return this.#wroteAt + (this.buffer.size > HURRY_WRITES ? HURRY_INTERVAL_MS : BATCH_INTERVAL_MS);
+    const { intervalMs } = this.#options;
+    return this.#wroteAt + (this.buffer.size > HURRY_WRITES ? intervalMs / HURRY_FACTOR : intervalMs);
   }
 
   get #mayEvictItself(): boolean {

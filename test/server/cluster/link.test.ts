@@ -1,14 +1,13 @@
 import { expect, it } from "vitest";
 import { Link } from "../../../src/server/cluster/link.ts";
-import type { Entry, LogStatus } from "../../../src/server/cluster/log.ts";
-import type { RedisLog } from "../../../src/server/cluster/redis-log.ts";
+import type { Entry, Log, LogStatus } from "../../../src/server/cluster/log.ts";
 import type { Replicator } from "../../../src/server/cluster/replicator.ts";
 import { until } from "../../support/until.ts";
 
 const STATUS: LogStatus = { end: { count: 0, id: "0-0" }, found: undefined, register: [] };
 
 /** A log that answers as a test wants. */
-function fakeLog(read: () => Promise<Entry[]>): RedisLog {
+function fakeLog(read: () => Promise<Entry[]>): Log {
   let end: (reason: Error) => void = () => {};
   const ended = new Promise<never>((_resolve, reject) => {
     end = reject;
@@ -19,7 +18,7 @@ function fakeLog(read: () => Promise<Entry[]>): RedisLog {
     close: () => end(new Error("closed")),
     readStatus: async () => STATUS,
     read,
-  } as unknown as RedisLog;
+  } as unknown as Log;
 }
 
 /** A replicator that reads after an entry, and whose calls fail as a test wants. */
@@ -38,13 +37,14 @@ function fakeReplicator(calls: Partial<Replicator>) {
   return { said, replicator: replicator as unknown as Replicator };
 }
 
-function link(replicator: Replicator, connect: () => Promise<RedisLog>): Link {
+function link(replicator: Replicator, connect: () => Promise<Log>): Link {
   return new Link({
     connect,
     replicator,
     transact: (act) => act(),
     clock: { now: () => performance.now(), wallNow: Date.now },
     leaseMs: 1_000,
+    intervalMs: 10,
     counts: { batches: 0, ops: 0, entries: 0, records: 0 },
     events: { connected: () => {}, disconnected: () => {}, crashed: () => {} },
   });

@@ -16,6 +16,7 @@ function knowledge() {
     presence: { setEpoch: () => {} },
     nodeId: "n",
     leaseMs: 10_000,
+    intervalMs: 10,
     makeId: () => "own",
     wakeBy: () => {},
   });

@@ -5,6 +5,8 @@ import { isDefaultStatus, type Status } from "../../../src/core/sessions/status.
 import type { StatusPatch } from "../../../src/protocol/wire.ts";
 import { fields, statusPatch, userId } from "../../model/arbitraries.ts";
 import { runs, SEED } from "../../support/seed.ts";
+import { ModelLog } from "./model-log.ts";
+import { WorkersLog } from "./workers-log.ts";
 import { type FakeNode, LEASE_MS, WINDOW_MS, World } from "./world.ts";
 
 const pick = fc.nat({ max: 9 });
@@ -110,7 +112,7 @@ interface Latest {
 
 /** Does steps to a world, and remembers what clients believe. */
 class Play {
-  readonly world = new World();
+  readonly world: World;
   readonly #sessions: Known[] = [];
   readonly #isMild: boolean;
   #restore: (isClockBack: boolean) => void = () => {};
@@ -121,7 +123,8 @@ class Play {
   /** Sessions that may end, because a client ended them. */
   readonly #ended = new Set<string>();
 
-  constructor(nodes: number, isMild: boolean) {
+  constructor(nodes: number, isMild: boolean, log: ModelLog) {
+    this.world = new World(log);
     this.#isMild = isMild;
     for (let i = 0; i < nodes; i++) this.#start();
     this.world.heal(100);
@@ -357,8 +360,8 @@ class Play {
 
 const RUNS = Number(process.env.MODEL_RUNS ?? runs(300));
 
-function play(steps: readonly Step[], nodes: number, isMild: boolean): void {
-  const game = new Play(nodes, isMild);
+function play(steps: readonly Step[], nodes: number, isMild: boolean, log = new ModelLog()): void {
+  const game = new Play(nodes, isMild, log);
   for (const step of steps) game.do(step);
   game.end();
 }
@@ -392,6 +395,24 @@ it(`whatever happens, all agree in the end (${RUNS} runs, MODEL_SEED=${SEED})`, 
     },
   );
 }, 600_000);
+
+it.each([
+  ["nobody leaves by mistake", mild, true],
+  ["whatever happens", wild, false],
+] as const)(
+  `with the log of workers all agree: %s (${RUNS} runs, MODEL_SEED=${SEED})`,
+  (_, step, isMild) => {
+    fc.assert(
+      fc.property(
+        fc.array(step, { maxLength: 60, size: "max" }),
+        fc.integer({ min: isMild ? 2 : 1, max: 4 }),
+        (steps, nodes) => play(steps as Step[], nodes, isMild, new WorkersLog()),
+      ),
+      { numRuns: RUNS, seed: SEED },
+    );
+  },
+  600_000,
+);
 
 it("notices a new log that happens to have as many entries as the one it replaces", () => {
   const open = { do: "open", node: 3, userId: "alice", kind: "background", fields: {} } as const;

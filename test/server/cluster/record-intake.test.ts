@@ -30,6 +30,7 @@ function setUp(...sessions: Session[]) {
     presence: { setEpoch: () => {} },
     nodeId: "n",
     leaseMs: 10_000,
+    intervalMs: 10,
     makeId: () => "own",
     wakeBy: () => {},
   });

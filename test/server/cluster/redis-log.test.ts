@@ -1,14 +1,12 @@
-import fc from "fast-check";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import type { Command, Entry, Op, ScanBatch, ScannedRow } from "../../../src/server/cluster/log.ts";
+import type { Op } from "../../../src/server/cluster/log.ts";
 import { RedisConnection } from "../../../src/server/cluster/redis-connection.ts";
 import { RedisLog } from "../../../src/server/cluster/redis-log.ts";
 import { keysOf } from "../../../src/server/cluster/redis-scripts.ts";
 import { RedisServer, whyNoRedis } from "../../programs/redis-server.ts";
-import { runs } from "../../support/seed.ts";
 import { unless } from "../../support/unless.ts";
 import { PATIENCE_MS } from "../../support/until.ts";
-import { MemoryLog } from "./memory-log.ts";
+import { MAX_PROFILES, testLog } from "./log-contract.ts";
 
 let redis: RedisServer;
 let log: RedisLog;
@@ -28,149 +26,32 @@ beforeEach(async () => {
     urls: [redis.url],
     shard: 0,
     maxLogLength: 1_000,
-    maxProfiles: 100,
+    maxProfiles: MAX_PROFILES,
     deadlineMs: PATIENCE_MS,
   });
 });
 afterEach(() => log.close());
 
-const writer = fc.constantFrom("w1", "w2", "w3");
-const sessionId = fc.constantFrom("s1", "s2", "__proto__", "a b", "é\u0000\n");
-const op = fc.record({
-  kind: fc.constantFrom("open", "patch", "takeover", "end", "forceEnd"),
-  sessionId,
-  text: fc.constantFrom("[1]", "{}", "ü x", ""),
-});
-/** Kept until far in the future, so that no clock decides. */
-const profileOp = fc
-  .record({ user: fc.constantFrom("u1", "u2"), version: fc.integer({ min: 1, max: 4 }) })
-  .map(({ user, version }) => ({
-    kind: "profile" as const,
-    sessionId: `["app","${user}"]`,
-    text: `[1,"app","${user}","profile",${version},9000000000000,"busy",null,null,null,null]`,
-  }));
-const command = fc.oneof(
-  {
-    weight: 2,
-    arbitrary: fc.record({
-      do: fc.constant("join" as const),
-      writer,
-      leaseMs: fc.constantFrom(1_000, 10_000),
-      nodeId: fc.constantFrom("n1", "n 2", "s:w1"),
-      formerly: fc.uniqueArray(writer, { maxLength: 2 }),
-    }),
-  },
-  {
-    weight: 8,
-    arbitrary: fc.record({
-      do: fc.constant("append" as const),
-      writer,
-      seq: fc.integer({ min: 1, max: 4 }),
-      ops: fc.uniqueArray(fc.oneof({ weight: 4, arbitrary: op }, { weight: 1, arbitrary: profileOp }), {
-        maxLength: 3,
-        selector: (each) => each.sessionId,
-      }),
-    }),
-  },
-  {
-    weight: 1,
-    arbitrary: fc.record({
-      do: fc.constant("evict" as const),
-      writer,
-      seq: fc.option(fc.nat({ max: 4 }), { nil: undefined }),
-    }),
-  },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant("forget" as const), writer }) },
-);
-
-/** All but the ids, which Redis makes from its clock. */
-function plain(entries: readonly Entry[]): unknown[] {
-  return entries.map((entry) => ({ ...entry, id: undefined }));
-}
-
-unless(whyNoRedis(), describe)("a log in Redis", () => {
-  it("decides by the rules, whatever the commands", async () => {
-    await fc.assert(
-      fc.asyncProperty(fc.array(command, { maxLength: 30, size: "max" }), async (commands) => {
-        await raw.ask(["FLUSHALL"], PATIENCE_MS);
-        const memory = new MemoryLog();
-        for (const each of commands as Command[]) {
-          const both = ask(log, each, memory);
-          expect(await both.redis).toEqual(both.memory);
-        }
-        const [look, should] = [
-          await log.readStatus({ do: "readStatus", at: undefined }),
-          memory.readStatus({ do: "readStatus", at: undefined }),
-        ];
-        expect(look.end.count).toBe(should.end.count);
-        expect(sorted(look.register)).toEqual(sorted(should.register));
-        const held = [...memory.rows, ...memory.profiles].map(([sessionId, row]) => ({ sessionId, ...row }));
-        expect(sorted(await scanAll(log))).toEqual(sorted(held));
-        const ids = [...memory.entries.keys()];
-        const entries = ids.length > 0 ? await log.read("0-0") : [];
-        for (const i of ids.slice(-2)) {
-          const { found } = await log.readStatus({ do: "readStatus", at: entries[i]!.id });
-          expect({ ...found, id: undefined }).toEqual({ ...memory.entries[i], id: undefined });
-        }
-        expect((await log.readStatus({ do: "readStatus", at: "1-1" })).found).toBeUndefined();
-        if (memory.entries.length > 0) expect(plain(await log.read("0-0"))).toEqual(plain(memory.entries));
-      }),
-      { numRuns: runs(300) },
-    );
+unless(whyNoRedis(), describe)("the rules", () => {
+  testLog("a log in Redis", {
+    makeLog: async () => {
+      await raw.ask(["FLUSHALL"], PATIENCE_MS);
+      return { at: () => log };
+    },
   });
-});
 
-unless(whyNoRedis(), describe)("profiles in Redis", () => {
-  /** Writes a profile of each user, kept until the given time. */
-  async function write(seq: number, keptUntil: readonly (readonly [user: string, ms: number])[]) {
-    const ops = keptUntil.map(([user, ms]) => ({
+  it("keeps no time for a profile that is gone", async () => {
+    await log.join({ do: "join", writer: "w", leaseMs: 1_000, nodeId: "n", formerly: [] });
+    const profile = (user: string, ms: number) => ({
       kind: "profile" as const,
       sessionId: user,
       text: `[1,"app","${user}","profile",1,${ms},"busy",null,null,null,null]`,
-    }));
-    await log.append({ do: "append", writer: "w", seq, ops });
-  }
-  const users = async () => (await scanAll(log)).map(({ sessionId }) => sessionId).sort();
-
-  beforeEach(async () => {
-    await log.join({ do: "join", writer: "w", leaseMs: 1_000, nodeId: "n", formerly: [] });
-  });
-
-  it("go when their time is over, with the next one that is written", async () => {
-    await write(1, [
-      ["late", 1_000],
-      ["kept", 9e12],
-    ]);
-    expect(await users()).toEqual(["kept"]);
+    });
+    const ops = [profile("late", 1_000), profile("kept", 9e12)];
+    await log.append({ do: "append", writer: "w", seq: 1, ops });
     expect(await raw.ask(["ZCARD", keysOf(0).kept], PATIENCE_MS)).toBe(1);
   });
-
-  it("are so many at most: those that would go first go", async () => {
-    const many = Array.from({ length: 150 }, (_, i) => [`u${i}`, 9e12 + i] as const);
-    await write(1, many);
-    expect(await users()).toEqual(
-      many
-        .slice(-100)
-        .map(([user]) => user)
-        .sort(),
-    );
-    await write(2, [
-      ["soon", 9e12],
-      ["latest", 9e12 + 1_000],
-    ]);
-    expect(await users()).toEqual([...many.slice(-99).map(([user]) => user), "latest"].sort());
-  });
 });
-
-async function scanAll(of: RedisLog): Promise<ScannedRow[]> {
-  const rows: ScannedRow[] = [];
-  for (let from: string | undefined = "0"; from !== undefined; ) {
-    const batch: ScanBatch = await of.scan({ do: "scan", from });
-    rows.push(...batch.rows);
-    from = batch.next;
-  }
-  return rows;
-}
 
 const BOUND = 4 * 1024 * 1024;
 /** How often the size is compared while the log grows over its bound. */
@@ -184,7 +65,7 @@ unless(whyNoRedis(), describe)("the size of a log in Redis", () => {
       urls: [redis.url],
       shard: 0,
       maxLogLength: 10_000,
-      maxProfiles: 100,
+      maxProfiles: MAX_PROFILES,
       maxLogBytes: BOUND,
       deadlineMs: PATIENCE_MS,
     });
@@ -242,26 +123,3 @@ unless(whyNoRedis(), describe)("the size of a log in Redis", () => {
     process.stdout.write(`${_}: ${least.toFixed(2)} to ${most.toFixed(2)} of what is measured\n`);
   });
 });
-
-function ask(
-  redisLog: RedisLog,
-  each: Command,
-  memory: MemoryLog,
-): { redis: Promise<unknown>; memory: unknown } {
-  switch (each.do) {
-    case "join":
-      return { redis: redisLog.join(each), memory: memory.join(each) };
-    case "append":
-      return { redis: redisLog.append(each), memory: memory.append(each) };
-    case "evict":
-      return { redis: redisLog.evict(each), memory: memory.evict(each) };
-    case "forget":
-      return { redis: redisLog.forget(each), memory: memory.forget(each) };
-    default:
-      throw new Error(each.do);
-  }
-}
-
-function sorted(values: readonly unknown[]): string[] {
-  return values.map((value) => JSON.stringify(value, Object.keys(value as object).sort())).sort();
-}

@@ -13,7 +13,7 @@ import { FlushBatch } from "../../../src/server/gateway/flush-batch.ts";
 import type { SessionLife } from "../../../src/server/gateway/session-life.ts";
 import { readSettings } from "../../../src/server/settings/settings.ts";
 import { endlessTurn, testTelemetry } from "../../support/stubs.ts";
-import { MemoryLog } from "./memory-log.ts";
+import { ModelLog } from "./model-log.ts";
 
 export const LEASE_MS = 6_000;
 export const WINDOW_MS = 10_000;
@@ -79,9 +79,9 @@ export class FakeNode {
   replies: { readonly link: number; readonly deliver: () => void }[] = [];
   link: number | undefined;
   #links = 0;
-  readonly #log: MemoryLog;
+  readonly #log: ModelLog;
 
-  constructor(name: string, log: MemoryLog, now: number, makeId: () => string) {
+  constructor(name: string, log: ModelLog, now: number, makeId: () => string) {
     this.name = name;
     this.now = now;
     this.#log = log;
@@ -97,6 +97,7 @@ export class FakeNode {
     this.replicator = new Replicator({
       nodeId: name,
       leaseMs: LEASE_MS,
+      intervalMs: 10,
       windowMs: WINDOW_MS,
       retentionMs: RETENTION_MS,
       makeId: () => `${name}-${makeId()}`,
@@ -269,7 +270,7 @@ export class FakeNode {
 
 /** Nodes that share a log, and a clock that is turned by hand. */
 export class World {
-  readonly log = new MemoryLog();
+  readonly log: ModelLog;
   readonly nodes: FakeNode[] = [];
   /** Commands of links that were lost: they may be done at any later time. */
   zombies: { node: FakeNode; sent: Sent }[] = [];
@@ -277,6 +278,10 @@ export class World {
   now = 1_000_000;
   #ids = 0;
   #names = 0;
+
+  constructor(log = new ModelLog()) {
+    this.log = log;
+  }
 
   start(name = `n${this.#names++}`): FakeNode {
     const node = new FakeNode(name, this.log, this.now, () => `id${this.#ids++}`);
@@ -288,6 +293,7 @@ export class World {
   kill(node: FakeNode): void {
     this.zombies.push(...node.cut().map((sent) => ({ node, sent })));
     this.nodes.splice(this.nodes.indexOf(node), 1);
+    this.log.killed(node.name);
   }
 
   cut(node: FakeNode): void {

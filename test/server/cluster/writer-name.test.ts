@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { makeId } from "../../../src/core/ids.ts";
-import { writerNames } from "../../../src/server/cluster/writer-name.ts";
+import { isWriterName, writerNames } from "../../../src/server/cluster/writer-name.ts";
 
 it("an older process has the first names", () => {
   const older = writerNames(Date.UTC(2026, 0, 1), makeId);
@@ -14,4 +14,9 @@ it("no two names are equal, and all are as long as an id", () => {
   const names = Array.from({ length: 1_000 }, name);
   expect(new Set(names).size).toBe(1_000);
   for (const each of names) expect(each).toMatch(/^0[a-z0-9]{8}[\w-]{12}$/);
+});
+
+it("what nodes write can be a name, and nothing that is too long or has other characters", () => {
+  expect(isWriterName(writerNames(Date.UTC(2026, 0, 1), makeId)())).toBe(true);
+  for (const text of ["", "a b", "é", "x".repeat(65)]) expect(isWriterName(text)).toBe(false);
 });

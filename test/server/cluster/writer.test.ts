@@ -1,7 +1,9 @@
 import { expect, it } from "vitest";
 import type { Command } from "../../../src/server/cluster/log.ts";
 import { MAX_BATCH_OPS } from "../../../src/server/cluster/write-buffer.ts";
-import { BATCH_INTERVAL_MS, Writer } from "../../../src/server/cluster/writer.ts";
+import { Writer } from "../../../src/server/cluster/writer.ts";
+
+const INTERVAL_MS = 10;
 
 /** A writer that has joined, and has just written its first batch. */
 function writing() {
@@ -10,6 +12,7 @@ function writing() {
     presence: { setEpoch: () => {} },
     nodeId: "n",
     leaseMs: 10_000,
+    intervalMs: INTERVAL_MS,
     makeId: () => "w",
     wakeBy: (due: number) => wakes.push(due),
   };
@@ -35,10 +38,10 @@ it("makes one batch in its time, and asks again to be woken if it was woken too 
   const { wakes, step, end } = writing();
   end("second");
   end("third");
-  expect(wakes).toEqual([BATCH_INTERVAL_MS, BATCH_INTERVAL_MS]);
-  expect(step(BATCH_INTERVAL_MS - 0.5)).toEqual([]);
+  expect(wakes).toEqual([INTERVAL_MS, INTERVAL_MS]);
+  expect(step(INTERVAL_MS - 0.5)).toEqual([]);
   expect(wakes).toHaveLength(3);
-  expect(step(BATCH_INTERVAL_MS)).toMatchObject([{ do: "append", seq: 2, ops: { length: 2 } }]);
+  expect(step(INTERVAL_MS)).toMatchObject([{ do: "append", seq: 2, ops: { length: 2 } }]);
   expect(wakes).toHaveLength(3);
 });
 
@@ -47,7 +50,7 @@ it("writes faster what does not fit into a few batches", () => {
   for (let i = 0; i < 6 * MAX_BATCH_OPS; i++) end(`s${i}`);
   const times = [];
   for (let now = 0; now < 100; now++) if (step(now).length > 0) times.push(now);
-  const hurry = BATCH_INTERVAL_MS / 2;
+  const hurry = INTERVAL_MS / 2;
   expect(times).toEqual([1, 2, 4, 6, 8, 10].map((times) => times * hurry));
   expect(wakes.at(-1)).toBe(times.at(-1));
 });

@@ -33,7 +33,7 @@ interface State {
 }
 
 /** The rules of log.ts in memory, and what can happen to a log. What Redis does is held against it. */
-export class MemoryLog {
+export class ModelLog {
   #state: State = empty();
   /** Ids rise, as the clock does that Redis takes them from. */
   #clock = 0;
@@ -138,6 +138,9 @@ export class MemoryLog {
   }
 
   // What can happen
+
+  /** The process of a node has ended. Redis does not notice. */
+  killed(_name: string): void {}
 
   /** Only so many of the last entries are left. */
   trim(kept: number): void {
