@@ -1,4 +1,3 @@
-import { Buffer } from "node:buffer";
 import { expect } from "vitest";
 import { CompiledFilter } from "../../../src/core/views/compiled-filter.ts";
 import { FilterSchema } from "../../../src/protocol/filter.ts";
@@ -8,10 +7,9 @@ import type { WebhookConfig } from "../../../src/server/auth/webhook-config.ts";
 import type { Attempt, AttemptResult, WebhookRequest } from "../../../src/server/webhooks/send-webhook.ts";
 import { Webhooks } from "../../../src/server/webhooks/webhooks.ts";
 import type { Random } from "../../support/random.ts";
-import { WebhookCopy } from "../../support/webhook-receiver.ts";
+import { WEBHOOK_SECRET, WebhookCopy } from "../../support/webhook-receiver.ts";
 import { type FakeNode, World } from "../cluster/world.ts";
 
-export const SECRET = `whsec_${Buffer.alloc(24, 7).toString("base64")}`;
 /** So few that snapshots have pages, and diffs become snapshots. */
 export const MAX_BODY_BYTES = 1_000;
 const TIMEOUT_MS = 10_000;
@@ -117,7 +115,7 @@ export class WebhookWorld {
       config: {
         id: `hook${i}`,
         url: `https://receiver.example/${i}`,
-        secrets: [SECRET],
+        secrets: [WEBHOOK_SECRET],
         filter: FilterSchema.parse(filter),
         ...config,
       },
