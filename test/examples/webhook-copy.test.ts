@@ -14,9 +14,14 @@ import { SEED } from "../support/seed.ts";
 import { whyNoTool } from "../support/tools.ts";
 import { unless } from "../support/unless.ts";
 import { PATIENCE_MS } from "../support/until.ts";
+import { WEBHOOK_SECRET } from "../support/webhook-receiver.ts";
 import { presentIn, type WebhookFault, WebhookSender } from "../support/webhook-sender.ts";
 
-const SECRET = `whsec_${Buffer.alloc(32, 7).toString("base64")}`;
+/** The whole result as another sender has it: nobody. */
+const EMPTY = JSON.stringify({
+  type: "presence.snapshot",
+  data: { appId: "shop", webhookId: "copy", view: "own", version: 1, users: {}, page: 1, more: false },
+});
 
 /** Node runs TypeScript and has SQLite from 22.18 on. */
 const runsTypeScript = "typescript" in process.features && Boolean(process.features.typescript);
@@ -40,7 +45,7 @@ describe.each([
       cwd: PROJECT,
       env: {
         PATH: process.env.PATH,
-        WEBHOOK_SECRET: SECRET,
+        WEBHOOK_SECRET,
         DATABASE: database(),
         PORT: String(port),
         NODE_NO_WARNINGS: "1",
@@ -64,7 +69,7 @@ describe.each([
 
   beforeEach(() => {
     folder = mkdtempSync(join(tmpdir(), "webhook-copy-"));
-    sender = new WebhookSender("", SECRET);
+    sender = new WebhookSender("", WEBHOOK_SECRET);
   });
   afterEach(async () => {
     if (receiver !== undefined) await kill();
@@ -126,15 +131,8 @@ describe.each([
     expect((await sender.exchange())!.text).toContain("resync");
     await sender.exchange();
     expect(copy()).toEqual(sender.users);
-    const data = {
-      appId: "shop",
-      webhookId: "copy",
-      view: "view-0",
-      from: 7,
-      version: 8,
-      users: {},
-      causes: {},
-    };
+    const position = { view: "view-0", from: 7, version: 8 };
+    const data = { appId: "shop", webhookId: "copy", ...position, users: {}, causes: {} };
     const answer = await sender.send(JSON.stringify({ type: "presence.diff", data }));
     expect(answer!.text).toContain("resync");
     expect(copy()).toEqual(sender.users);
@@ -144,20 +142,25 @@ describe.each([
     await start();
     sender.set("alice", presentIn("c1"));
     await untilQuiet();
-    const data = {
-      appId: "shop",
-      webhookId: "copy",
-      view: "own",
-      version: 1,
-      users: {},
-      page: 1,
-      more: false,
-    };
-    const old = JSON.stringify({ type: "presence.snapshot", data });
-    await sender.send(old, {}, "old");
+    await sender.send(EMPTY, {}, "old");
     sender.restart();
     await untilQuiet();
-    expect(await sender.send(old, {}, "old")).toEqual({ status: 200, text: "{}" });
+    expect(await sender.send(EMPTY, {}, "old")).toEqual({ status: 200, text: "{}" });
+    expect(copy()).toEqual(sender.users);
+  });
+
+  test("is right once all is sent again after a message of another sender, which was late", async () => {
+    await start();
+    sender.set("alice", presentIn("c1"));
+    await untilQuiet();
+    await sender.send(EMPTY);
+    expect(copy().size).toBe(0);
+    sender.repeat();
+    await untilQuiet();
+    expect(copy()).toEqual(sender.users);
+    await sender.send(EMPTY);
+    sender.set("bob", presentIn("c1"));
+    await untilQuiet();
     expect(copy()).toEqual(sender.users);
   });
 
@@ -165,16 +168,6 @@ describe.each([
     await start();
     sender.set("alice", presentIn("c1"));
     await untilQuiet();
-    const data = {
-      appId: "shop",
-      webhookId: "copy",
-      view: "own",
-      version: 1,
-      users: {},
-      page: 1,
-      more: false,
-    };
-    const empty = JSON.stringify({ type: "presence.snapshot", data });
     for (const headers of [
       { "webhook-signature": "v1,AAAA" },
       { "webhook-signature": "" },
@@ -183,7 +176,7 @@ describe.each([
       { "webhook-timestamp": "x" },
       { "webhook-timestamp": "9".repeat(30) },
     ]) {
-      expect(await sender.send(empty, headers)).toMatchObject({ status: 401 });
+      expect(await sender.send(EMPTY, headers)).toMatchObject({ status: 401 });
     }
     // The receiver may end the connection before such a body has come.
     const tooLong = await sender.send(" ".repeat(2_000_000));
@@ -219,7 +212,12 @@ describe.each([
 
   test("equals what a gateway answers, after it was killed and after it lost its copy", async () => {
     const port = await ownPort();
-    const webhook = { id: "copy", url: `http://127.0.0.1:${port}/`, secrets: [SECRET], intervalMs: 100 };
+    const webhook = {
+      id: "copy",
+      url: `http://127.0.0.1:${port}/`,
+      secrets: [WEBHOOK_SECRET],
+      intervalMs: 100,
+    };
     await start(port);
     const gateway = await TestGateway.start("ws", {
       app: { webhooks: [webhook] },

@@ -1,9 +1,12 @@
+import { Buffer } from "node:buffer";
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { text as readText } from "node:stream/consumers";
 import type { WebhookMessage } from "../../src/protocol/webhook-message.ts";
 import { until } from "./until.ts";
+
+export const WEBHOOK_SECRET = `whsec_${Buffer.alloc(32, 7).toString("base64")}`;
 
 export interface ReceivedWebhook {
   readonly headers: Readonly<Record<string, string>>;

@@ -63,6 +63,11 @@ export class WebhookSender {
   restart(): void {
     this.#view++;
     this.#version = 0;
+    this.repeat();
+  }
+
+  /** Sends all of it once more, as after messages of another sender. */
+  repeat(): void {
     this.#deliveries = [];
     this.#needsSnapshot = true;
   }
@@ -82,8 +87,7 @@ export class WebhookSender {
     if (answer.status < 200 || answer.status > 299) return answer;
     this.#deliveries.shift();
     if (/"resync": ?true/.test(answer.text)) {
-      this.#needsSnapshot = true;
-      this.#deliveries = [];
+      this.repeat();
     }
     return answer;
   }

@@ -135,7 +135,8 @@ export class WebhookDelivery {
   start(source: CopySource, now: number): void {
     this.stop();
     this.#source = source;
-    source.follow(this.#fold);
+    // A count says all, whoever has changed.
+    if (!this.#options.isCount) source.follow(this.#fold);
     this.#underwaySince = now;
   }
 

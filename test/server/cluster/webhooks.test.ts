@@ -1,14 +1,12 @@
-import { Buffer } from "node:buffer";
 import { describe, expect, it, type TestContext } from "vitest";
 import { RedisServer, whyNoRedis } from "../../programs/redis-server.ts";
 import { APP, TestGateway } from "../../support/gateway.ts";
 import { TcpProxy } from "../../support/proxy.ts";
 import { unless } from "../../support/unless.ts";
 import { until } from "../../support/until.ts";
-import { WebhookCopy, WebhookReceiver } from "../../support/webhook-receiver.ts";
+import { WEBHOOK_SECRET, WebhookCopy, WebhookReceiver } from "../../support/webhook-receiver.ts";
 
 const LEASE_MS = 2_000;
-const SECRET = `whsec_${Buffer.alloc(32, 1).toString("base64")}`;
 
 /** A Redis, a receiver that keeps a copy, and nodes with a webhook. */
 async function setUp({ onTestFinished }: TestContext) {
@@ -38,7 +36,7 @@ async function setUp({ onTestFinished }: TestContext) {
         RESUME_WINDOW_MS: "60000",
         DIFF_INTERVAL_MS: "10",
       },
-      app: { webhooks: [{ id: "hook", url: receiver.url, secrets: [SECRET], intervalMs: 100 }] },
+      app: { webhooks: [{ id: "hook", url: receiver.url, secrets: [WEBHOOK_SECRET], intervalMs: 100 }] },
     });
     nodes.push(node);
     await until(async () => (await node.http("GET", "/readyz")).status === 200);

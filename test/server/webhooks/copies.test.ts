@@ -5,7 +5,7 @@ import { EXPLORES, SEED } from "../../support/seed.ts";
 import { type FakeNode, LEASE_MS, WINDOW_MS } from "../cluster/world.ts";
 import { MOODS, WebhookWorld } from "./world.ts";
 
-const RUNS = Number(process.env.MODEL_RUNS ?? (EXPLORES ? 8 : 2));
+const RUNS = Number(process.env.MODEL_RUNS ?? (EXPLORES ? 200 : 20));
 const USERS = ["alice", "bob", "carol", "dave", "__proto__", "constructor", "eve é", "mallory"];
 const FILTERS: readonly PresenceFilter[] = [
   {},

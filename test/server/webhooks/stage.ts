@@ -1,4 +1,3 @@
-import { Buffer } from "node:buffer";
 import { expect } from "vitest";
 import type { WebhookMessage } from "../../../src/protocol/webhook-message.ts";
 import { App } from "../../../src/server/auth/app.ts";
@@ -8,10 +7,14 @@ import { readSettings } from "../../../src/server/settings/settings.ts";
 import type { AttemptResult, WebhookRequest } from "../../../src/server/webhooks/send-webhook.ts";
 import type { WebhookDependencies } from "../../../src/server/webhooks/webhook.ts";
 import { endlessTurn, testTelemetry } from "../../support/stubs.ts";
+import { WEBHOOK_SECRET } from "../../support/webhook-receiver.ts";
 import { microtasks } from "./world.ts";
 
-export const SECRET = `whsec_${Buffer.alloc(32, 9).toString("base64")}`;
-export const HOOK: WebhookConfig = { id: "hook", url: "https://example.com/?key=hidden", secrets: [SECRET] };
+export const HOOK: WebhookConfig = {
+  id: "hook",
+  url: "https://example.com/?key=hidden",
+  secrets: [WEBHOOK_SECRET],
+};
 
 const { limits } = readSettings({ DIFF_INTERVAL_MS: "0" }, { openFiles: undefined, readFile: () => "" });
 

@@ -315,6 +315,13 @@ describe("a count", () => {
     expect(story.next()).toBeUndefined();
   });
 
+  it("keeps nothing about users", () => {
+    const story = new Story({ isCount: true });
+    story.accept();
+    story.enter("alice");
+    expect([story.delivery.keptUsers, story.accept().users]).toEqual([0, 1]);
+  });
+
   it("is not behind when it is what it was before the message under way", () => {
     const story = new Story({ isCount: true });
     story.accept();

@@ -1,7 +1,12 @@
+import { getHeapStatistics } from "node:v8";
 import { afterEach, expect, it, vi } from "vitest";
+import type { WebhookMessage } from "../../../src/protocol/webhook-message.ts";
 import type { WebhookConfig } from "../../../src/server/auth/webhook-config.ts";
+import { createCollector } from "../../../src/server/internals/force-collection.ts";
 import { Webhooks } from "../../../src/server/webhooks/webhooks.ts";
+import { WebhookCopy } from "../../support/webhook-receiver.ts";
 import { HOOK, OK, Stage } from "./stage.ts";
+import { microtasks } from "./world.ts";
 
 const made: Webhooks[] = [];
 afterEach(() => {
@@ -128,6 +133,66 @@ it("a reload begins with those that are new, have changed or were off, and leave
     ["off", 0],
     ["hook", 1],
   ]);
+});
+
+it("receivers that are down for an hour leave memory as it is, while 10,000 users come and go", async () => {
+  const stage = new Stage();
+  const copies = { hook: new WebhookCopy(), count: new WebhookCopy() };
+  let isDown = true;
+  const webhooks = new Webhooks({
+    ...stage.dependencies,
+    termOf: () => 1,
+    rivalUntil: () => Number.NEGATIVE_INFINITY,
+    send: ({ body }) => {
+      const message: WebhookMessage = JSON.parse(body.toString());
+      if (!isDown) copies[message.data.webhookId as keyof typeof copies].apply(message);
+      return { result: Promise.resolve(isDown ? { ...OK, status: 503 } : OK), abort: () => {} };
+    },
+  });
+  made.push(webhooks);
+  webhooks.apply(stage.presence, [HOOK, { ...HOOK, id: "count", count: true }]);
+  const collect = createCollector();
+  const { table } = stage.presence;
+  const flip = (userIds: readonly string[]) =>
+    stage.presence.transact(stage.now, (sessions) => {
+      for (const userId of userIds) {
+        const [session] = table.user(userId)?.sessions ?? [];
+        if (session === undefined) sessions.open(userId, "widget", {}, { onSessionTaken: () => {} });
+        else sessions.end(session, "closed");
+      }
+    });
+  const pass = async () => {
+    webhooks.run(stage.now);
+    await microtasks();
+    if (stage.presence.nextDueAt() <= stage.now) stage.presence.run(stage.now);
+  };
+  const users = Array.from({ length: 10_000 }, (_, i) => `user${i}`);
+  const heap: number[] = [];
+  for (let minute = 0; minute <= 80; minute++) {
+    const from = (minute % 10) * 1_000;
+    const guests = Array.from({ length: 100 }, (_, i) => `guest ${minute} ${i}`);
+    for (const some of [guests, users.slice(from, from + 1_000), guests]) {
+      flip(some);
+      stage.now += 20_000;
+      await pass();
+    }
+    expect(webhooks.keptUsers).toBeLessThanOrEqual(users.length);
+    // After 20 minutes everybody has come and gone. An hour later, the same users are there.
+    if (minute !== 20 && minute !== 80) continue;
+    collect();
+    heap.push(getHeapStatistics().used_heap_size);
+  }
+  // There were 72,000 changes.
+  expect(heap[1]! - heap[0]!).toBeLessThan(500_000);
+  isDown = false;
+  for (let i = 0; i < 200; i++) {
+    stage.now += 1_000;
+    await pass();
+  }
+  expect([...copies.hook.users.keys()].sort()).toEqual(
+    [...table.all()].map(({ user }) => user.userId).sort(),
+  );
+  expect(copies.count.count).toBe(copies.hook.users.size);
 });
 
 it("a configuration that cannot be used changes nothing", () => {

@@ -1,4 +1,3 @@
-import { Buffer } from "node:buffer";
 import { expect } from "vitest";
 import { CompiledFilter } from "../../../src/core/views/compiled-filter.ts";
 import { FilterSchema } from "../../../src/protocol/filter.ts";
@@ -8,10 +7,9 @@ import type { WebhookConfig } from "../../../src/server/auth/webhook-config.ts";
 import type { Attempt, AttemptResult, WebhookRequest } from "../../../src/server/webhooks/send-webhook.ts";
 import { Webhooks } from "../../../src/server/webhooks/webhooks.ts";
 import type { Random } from "../../support/random.ts";
-import { WebhookCopy } from "../../support/webhook-receiver.ts";
+import { WEBHOOK_SECRET, WebhookCopy } from "../../support/webhook-receiver.ts";
 import { type FakeNode, World } from "../cluster/world.ts";
 
-export const SECRET = `whsec_${Buffer.alloc(24, 7).toString("base64")}`;
 /** So few that snapshots have pages, and diffs become snapshots. */
 export const MAX_BODY_BYTES = 1_000;
 const TIMEOUT_MS = 10_000;
@@ -19,8 +17,11 @@ const SLICE_MS = 50;
 /** Of the log, so that reading it costs little. A node that was away for longer reads all rows. */
 const KEPT_ENTRIES = 100;
 
-/** How a receiver behaves. */
-export const MOODS = ["well", "slow", "failing", "hanging", "losing"] as const;
+/**
+ * How a receiver behaves. One that is hanging gets nothing. One that is late takes a message, but its answer
+ * comes after the attempt has ended.
+ */
+export const MOODS = ["well", "slow", "late", "failing", "hanging", "losing"] as const;
 export type Mood = (typeof MOODS)[number];
 
 interface Due {
@@ -79,7 +80,8 @@ export class FakeReceiver {
     const timeout: AttemptResult = { kind: "unanswered", reason: "timeout" };
     const { mood } = this;
     const travelMs =
-      this.travelMs ?? (mood === "slow" ? this.#random.between(10, 8_000) : this.#random.between(1, 60));
+      this.travelMs ??
+      (mood === "slow" || mood === "late" ? this.#random.between(10, 9_900) : this.#random.between(1, 60));
     const arrive = () => {
       const message: WebhookMessage = JSON.parse(body.toString());
       if (mood === "failing") return answerAt(0, { kind: "answered", status: 503, body: "" });
@@ -87,12 +89,13 @@ export class FakeReceiver {
       const isRight = this.copy.apply(message);
       if (!isRight && !this.#hasForgotten) this.misfits++;
       if (this.copy.view !== undefined || this.copy.count !== undefined) this.#hasForgotten = false;
+      if (mood === "late") return;
       if (mood === "losing") return answerAt(0, { kind: "unanswered", reason: "connection" });
       const asks = !isRight || (this.resyncOneIn > 0 && this.#random.oneIn(this.resyncOneIn));
       answerAt(0, { kind: "answered", status: 200, body: asks ? '{"resync":true}' : "" });
     };
-    if (mood === "hanging") answerAt(now + TIMEOUT_MS, timeout);
-    else this.#due.push({ at: now + travelMs, act: arrive });
+    if (mood === "hanging" || mood === "late") answerAt(now + TIMEOUT_MS, timeout);
+    if (mood !== "hanging") this.#due.push({ at: now + travelMs, act: arrive });
     return { result, abort: () => {} };
   }
 }
@@ -117,7 +120,7 @@ export class WebhookWorld {
       config: {
         id: `hook${i}`,
         url: `https://receiver.example/${i}`,
-        secrets: [SECRET],
+        secrets: [WEBHOOK_SECRET],
         filter: FilterSchema.parse(filter),
         ...config,
       },
