@@ -96,4 +96,4 @@ describe.concurrent.each(PAIRS)("behind %s, over %s", (proxyName, name) => {
   });
 });
 
-const LISTENER = { onText() {}, onBinary() {}, onControl() {}, onBacklog() {}, onDrain() {}, onClose() {} };
+const LISTENER = { onText() {}, onBinary() {}, onControl() {}, onDrain() {}, onClose() {} };

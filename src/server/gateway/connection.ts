@@ -96,7 +96,8 @@ export class Connection implements SocketListener, ManagedConnection, Reply {
     this.#socket = socket;
     this.#admitted = admitted;
     this.#newcomer = newcomer;
-    this.sendQueue = new SendQueue(socket, limits.maxBufferedBytes, this, node.pageTurns);
+    const { pageTurns, pendingWrites } = node;
+    this.sendQueue = new SendQueue(socket, limits.maxBufferedBytes, this, pageTurns, pendingWrites);
     this.#rateLimiter = new RateLimiter(Math.min(NEWCOMER_PER_SECOND, limits.messagesPerSecond), now);
     this.#sessions = new SocketSessions(presence, this, limits.maxSessionsPerSocket);
     this.#connectBy = now + limits.connectTimeoutMs;
