@@ -83,7 +83,7 @@ export class ViewRegistry {
   #restingNext = new Set<View>();
   /** When the next tick is due, if some view rests. */
   #tickAt = Number.NEGATIVE_INFINITY;
-  /** Views that rest for longer than `intervalMs`: until the first tick at the end of that time or after it. */
+  /** Views that rest for longer than `intervalMs`: until the first tick at or after the end of that time. */
   readonly #restingLonger = new Deadlines<View>();
   /** Those of them that rest because of what other views of their payer have cost. */
   readonly #indebted = new Map<View, Debt>();

@@ -62,9 +62,10 @@ const LONGEST_PAGE_BYTES = 256 * 1024;
 
 /**
  * Sends everything for one reader, in order and bounded. Frames wait for the end of the turn of the event
- * loop, and then leave in one write. `offer` and pages keep what waits within `maxBytes`. `send` always accepts: its caller asks `isFull` first, so one frame may come on top. A frame up
- * to 64 KiB or a page may go out alone, even if `maxBytes` is lower. Long answers wait outside, as a position
- * in a list, and are cut into pages only as fast as the reader takes them.
+ * loop, and then leave in one write. `offer` and pages keep what waits within `maxBytes`. `send` always
+ * accepts: its caller asks `isFull` first, so one frame may come on top. A frame up to 64 KiB or a page may
+ * go out alone, even if `maxBytes` is lower. Long answers wait outside, as a position in a list, and are cut
+ * into pages only as fast as the reader takes them.
  */
 export class SendQueue implements PageSender, PendingWriter {
   readonly #sink: Sink;
