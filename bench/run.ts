@@ -7,6 +7,7 @@ import { publishRun, readRun, storeRun } from "./report/files.ts";
 import { verdictsOf } from "./report/reading.ts";
 import { scenarioText } from "./report/text.ts";
 import { burst } from "./scenarios/burst.ts";
+import { chatList } from "./scenarios/chat-list.ts";
 import { check } from "./scenarios/check.ts";
 import { connect } from "./scenarios/connect.ts";
 import { contactList } from "./scenarios/contact-list.ts";
@@ -22,6 +23,8 @@ import { nodesReady } from "./scenarios/nodes-ready.ts";
 import { nodesThroughput } from "./scenarios/nodes-throughput.ts";
 import { patches } from "./scenarios/patches.ts";
 import { query } from "./scenarios/query.ts";
+import { queuedFanOut } from "./scenarios/queued-fan-out.ts";
+import { roomSize } from "./scenarios/room-size.ts";
 import { snapshot } from "./scenarios/snapshot.ts";
 import { storm } from "./scenarios/storm.ts";
 import { table } from "./scenarios/table.ts";
@@ -32,10 +35,13 @@ import type { ServerKind } from "./servers/server-kind.ts";
 const SCENARIOS: readonly Scenario[] = [
   update,
   fanOut,
+  queuedFanOut,
   burst,
+  roomSize,
   manyFilters,
   manyCustomFilters,
   contactList,
+  chatList,
   patches,
   live,
   query,

@@ -118,6 +118,7 @@ export async function startGateway(
     random: Math.random,
     memoryLimit: memoryBytes(),
     replication: cluster,
+    joinsWrites: true,
   });
   metrics.observe(node);
   /** Without Redis, clients of the process before are still coming back until then. */

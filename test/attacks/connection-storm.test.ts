@@ -60,7 +60,6 @@ beforeEach(async () => {
         onText() {},
         onBinary() {},
         onControl() {},
-        onBacklog() {},
         onDrain() {},
         onClose() {},
       }),

@@ -25,7 +25,6 @@ export class Recorder {
       onText: (text: string, bytes: number) => this.events.push(["text", text, bytes]),
       onBinary: () => this.events.push(["binary"]),
       onControl: () => this.events.push(["control"]),
-      onBacklog: () => this.events.push(["backlog"]),
       onDrain: () => this.events.push(["drain"]),
       onClose: (code: number) => this.events.push(["close", code]),
     };

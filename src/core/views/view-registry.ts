@@ -61,7 +61,9 @@ export interface Hydrated {
 /**
  * All views of one app: one per filter, shared by its subscribers. A view that was quiet is flushed at once,
  * and then rests; the changes during its rest become one diff at the end. Whoever publishes the diff decides
- * how long the view rests: at least `intervalMs`, and longer after a costly flush.
+ * how long the view rests: at least `intervalMs`, and longer after a costly flush. Rests end on a tick that
+ * all views share, so a reader of many busy views gets their diffs together. A tick comes `intervalMs` after
+ * the one before, and after the last flush that it caused: no view is flushed twice within that time.
  */
 export class ViewRegistry {
   readonly #table: ReadonlyTable;
@@ -76,12 +78,12 @@ export class ViewRegistry {
   readonly #readyCostly = new Set<View>();
   /** How much more time costly views have had than others, in milliseconds. */
   #costlyLeadMs = 0;
-  /**
-   * Views that rest for `intervalMs`, with the end of the rest. All rest equally long, so the first one ends
-   * first.
-   */
-  readonly #resting = new Map<View, number>();
-  /** Views that rest for longer. */
+  /** Views that rest until the next tick, and those that rest until the one after it. */
+  #resting = new Set<View>();
+  #restingNext = new Set<View>();
+  /** When the next tick is due, if some view rests. */
+  #tickAt = Number.NEGATIVE_INFINITY;
+  /** Views that rest for longer than `intervalMs`: until the first tick at or after the end of that time. */
   readonly #restingLonger = new Deadlines<View>();
   /** Those of them that rest because of what other views of their payer have cost. */
   readonly #indebted = new Map<View, Debt>();
@@ -116,7 +118,7 @@ export class ViewRegistry {
       diffLogBytes: this.#diffLogs.bytes,
       footprints: this.#footprints.size,
       ready: this.#ready.size + this.#readyCostly.size,
-      resting: this.#resting.size + this.#restingLonger.size,
+      resting: this.#resting.size + this.#restingNext.size + this.#restingLonger.size,
       indebted: this.#indebted.size,
       index: this.#index.isEmpty ? 0 : 1,
     };
@@ -235,16 +237,7 @@ export class ViewRegistry {
    * `rest`.
    */
   takeReady(now: number): View | undefined {
-    for (const [view, restUntil] of this.#resting) {
-      if (restUntil > now) break;
-      this.#resting.delete(view);
-      this.#wakeUp(view);
-    }
-    if (this.#restingLonger.size > 0) {
-      for (let view = this.#restingLonger.takeDue(now); view; view = this.#restingLonger.takeDue(now)) {
-        this.#wakeUp(view);
-      }
-    }
+    if (now >= this.#tickAt) this.#tick(now);
     const [plain] = this.#ready;
     const [costly] = this.#readyCostly;
     const view = costly === undefined || this.#costlyLeadMs > 0 ? (plain ?? costly) : costly;
@@ -270,7 +263,7 @@ export class ViewRegistry {
 
   /** Whether no view is ready or resting. Checked after every message, as most messages affect no view. */
   get isAtRest(): boolean {
-    return !this.#hasReady && this.#resting.size === 0 && this.#restingLonger.size === 0;
+    return !this.#hasReady && !this.#someRestBriefly && this.#restingLonger.size === 0;
   }
 
   /** The user who is charged for an idle view. */
@@ -285,13 +278,40 @@ export class ViewRegistry {
   rest(view: View, restMs: number, now: number, debt?: Debt): void {
     // The view may have been dropped since its flush.
     if (view.phase !== "publishing") return;
+    const { isOnTick } = view;
+    view.isOnTick = false;
     if (restMs <= 0) return this.#wakeUp(view);
     view.phase = "resting";
-    if (restMs <= this.#intervalMs) this.#resting.set(view, now + this.#intervalMs);
+    if (restMs <= this.#intervalMs) this.#restBriefly(view, now + this.#intervalMs, isOnTick);
     else {
       this.#restingLonger.set(view, now + restMs);
       if (debt !== undefined && debt.freeAt < now + restMs) this.#indebted.set(view, debt);
     }
+  }
+
+  /** The view rests until the first tick that is not before `until`, an interval from now. */
+  #restBriefly(view: View, until: number, isOnTick: boolean): void {
+    // Views that were flushed on one tick stay together: the next one waits for the last of them.
+    if (isOnTick || !this.#someRestBriefly) this.#tickAt = Math.max(this.#tickAt, until);
+    (until <= this.#tickAt ? this.#resting : this.#restingNext).add(view);
+  }
+
+  /** Ends the rests that are over. */
+  #tick(now: number): void {
+    const longer = this.#restingLonger.nextDueAt() ?? Number.POSITIVE_INFINITY;
+    if (!this.#someRestBriefly && longer > now) return;
+    const rested = this.#resting;
+    this.#resting = this.#restingNext;
+    this.#restingNext = new Set();
+    this.#tickAt = now + this.#intervalMs;
+    for (const view of rested) this.#wakeUp(view, true);
+    for (let view = this.#restingLonger.takeDue(now); view; view = this.#restingLonger.takeDue(now)) {
+      this.#wakeUp(view, true);
+    }
+  }
+
+  get #someRestBriefly(): boolean {
+    return this.#resting.size + this.#restingNext.size > 0;
   }
 
   /**
@@ -315,18 +335,23 @@ export class ViewRegistry {
 
   /** When `takeReady` or `expireIdle` next has something to do; undefined if never. */
   nextDueAt(): number | undefined {
-    if (this.#resting.size === 0 && this.#idle.size === 0 && this.#restingLonger.size === 0) return undefined;
-    const [restUntil = Number.POSITIVE_INFINITY] = this.#resting.values();
+    const longer = this.#restingLonger.nextDueAt();
+    if (!this.#someRestBriefly && this.#idle.size === 0 && longer === undefined) return undefined;
+    const tickAt = this.#someRestBriefly
+      ? this.#tickAt
+      : Math.max(longer ?? Number.POSITIVE_INFINITY, this.#tickAt);
     const [idle] = this.#idle.values();
     const idleUntil = idle === undefined ? Number.POSITIVE_INFINITY : idle.since + IDLE_VIEW_MS;
-    return Math.min(restUntil, this.#restingLonger.nextDueAt() ?? Number.POSITIVE_INFINITY, idleUntil);
+    return Math.min(tickAt, idleUntil);
   }
 
   /** The view may be flushed as soon as it is marked. */
-  #wakeUp(view: View): void {
+  #wakeUp(view: View, isOnTick = false): void {
     this.#indebted.delete(view);
     view.phase = "quiet";
-    if (view.isMarked) this.#makeReady(view);
+    if (!view.isMarked) return;
+    view.isOnTick = isOnTick;
+    this.#makeReady(view);
   }
 
   get #hasReady(): boolean {
@@ -362,6 +387,7 @@ export class ViewRegistry {
     this.#hydrating.delete(view);
     this.#removeReady(view);
     this.#resting.delete(view);
+    this.#restingNext.delete(view);
     this.#restingLonger.delete(view);
     this.#indebted.delete(view);
     view.phase = "quiet";

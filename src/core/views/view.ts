@@ -54,6 +54,8 @@ export class View {
   isCostly = false;
   /** Whether a change that many views show has marked it. Written only by the registry. */
   isCrowded = false;
+  /** Whether a tick has made it ready. Written only by the registry. */
+  isOnTick = false;
   readonly #table: ReadonlyTable;
   readonly #members = new Map<string, EncodedEntry>();
   /** Users affected since the last flush: still in the result, or the reason why they last left. */

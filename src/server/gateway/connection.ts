@@ -70,7 +70,8 @@ export class Connection implements SocketListener, ManagedConnection, Reply, Key
     this.#socket = socket;
     this.#admitted = admitted;
     this.#newcomer = newcomer;
-    this.sendQueue = new SendQueue(socket, limits.maxBufferedBytes, this, node.pageTurns);
+    const { pageTurns, pendingWrites } = node;
+    this.sendQueue = new SendQueue(socket, limits.maxBufferedBytes, this, pageTurns, pendingWrites);
     this.#limits = new IncomingLimits(presence, limits, admitted, now);
     this.#heartbeat = new Heartbeat(limits.heartbeatIntervalMs);
     this.#token = new SocketToken(presence, admitted, this);

@@ -71,7 +71,8 @@ export class EventStream implements ManagedConnection, BodyListener {
     this.#sink = sink;
     this.#admitted = admitted;
     this.#signer = signer;
-    this.sendQueue = new SendQueue(sink, node.limits.maxBufferedBytes, this, node.pageTurns);
+    const { pageTurns, pendingWrites } = node;
+    this.sendQueue = new SendQueue(sink, node.limits.maxBufferedBytes, this, pageTurns, pendingWrites);
     this.#subscription = this.#attach(filter);
     node.add(this);
     const wallNow = node.clock.wallNow();
@@ -173,6 +174,7 @@ export class EventStream implements ManagedConnection, BodyListener {
   }
 
   #end(): void {
+    this.sendQueue.close();
     this.#sink.end();
     this.onClose();
   }

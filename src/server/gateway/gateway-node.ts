@@ -8,13 +8,14 @@ import { type GatewayConfig, MAX_DUE_PER_TURN, STALL_MS } from "./gateway-config
 import { LoadShedder } from "./load-shedder.ts";
 import { type Newcomer, Newcomers } from "./newcomers.ts";
 import { PageTurns } from "./page-turns.ts";
+import { PendingWrites } from "./pending-writes.ts";
 import { RememberedUsers } from "./remembered-users.ts";
 import type { Replication } from "./replication.ts";
 import type { SendQueue } from "./send-queue.ts";
 import type { UpgradeRefusal } from "./socket.ts";
 import type { Telemetry } from "./telemetry.ts";
 import { Ticker } from "./ticker.ts";
-import { TurnBudget } from "./turn-budget.ts";
+import { TURN_MS, TurnBudget } from "./turn-budget.ts";
 
 export interface GatewayNodeOptions {
   readonly apps: readonly App[];
@@ -29,6 +30,8 @@ export interface GatewayNodeOptions {
   readonly memoryLimit?: number | undefined;
   /** Undefined: this node is the only one. */
   readonly replication?: Replication | undefined;
+  /** The frames that a reader gets in one turn of the event loop leave in one write. False: each at once. */
+  readonly joinsWrites?: boolean;
 }
 
 /** A WebSocket or event stream, as the node manages its deadlines and its end. */
@@ -85,6 +88,8 @@ export class GatewayNode {
   readonly flushBatch = new FlushBatch();
   /** The connections that send pages of long answers, in turns. */
   readonly pageTurns: PageTurns;
+  /** The connections that have frames to write; undefined: each frame is written at once. */
+  readonly pendingWrites: PendingWrites | undefined;
   /**
    * Deadlines of connections: `#timers` on the awake clock, `#expiries` on the wall clock, by which tokens
    * expire.
@@ -119,7 +124,9 @@ export class GatewayNode {
     const now = clock.now();
     const crashed = (error: unknown) => telemetry.crashed(error);
     this.pageTurns = new PageTurns(new TurnBudget(crashed));
-    const flushTurn = new TurnBudget(crashed);
+    const pendingWrites = options.joinsWrites ? new PendingWrites(crashed) : undefined;
+    this.pendingWrites = pendingWrites;
+    const flushTurn = new TurnBudget(crashed, TURN_MS, () => pendingWrites?.isFull ?? false);
     const wakeBy = (due: number) => this.#ticker.wakeBy(due);
     const { loadShedder, flushBatch } = this;
     const rememberedUsers = new RememberedUsers(limits.maxRememberedUsers);
@@ -224,6 +231,7 @@ export class GatewayNode {
       managedConnections: this.#connections.size,
       backlogged: this.#backlogged.size,
       pageSenders: this.pageTurns.size,
+      pendingWrites: this.pendingWrites?.size ?? 0,
       timers: this.#timers.size,
       expiries: this.#expiries.size,
       connections: this.admissions.connections,

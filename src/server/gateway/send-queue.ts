@@ -1,11 +1,18 @@
 import { MAX_SERVER_MESSAGE_BYTES } from "../../protocol/rules.ts";
 import type { Frame } from "./frame.ts";
 import type { PageSender, PageTurns } from "./page-turns.ts";
+import type { PendingWriter, PendingWrites } from "./pending-writes.ts";
+import { writeCostMs } from "./turn-budget.ts";
 
 /** Where a send queue puts its frames: a WebSocket, or the body of an event stream. */
 export interface Sink {
   /** Sends a frame. False: bytes may wait in this process. */
   send(frame: Frame): boolean;
+  /**
+   * Sends frames in one write, as far as the library can. Returns what `send` does. Undefined: `send` does
+   * that by itself.
+   */
+  sendTogether?(frames: readonly Frame[]): boolean;
   readonly buffered: number;
   readonly progress: number;
 }
@@ -38,7 +45,10 @@ export interface SendQueueParty {
  * total.
  */
 const FULL_BACKLOGS = 8;
-/** A frame up to this many bytes is sent if nothing else waits, even if `maxBytes` is lower. */
+/**
+ * A frame up to this many bytes is sent if nothing else waits, even if `maxBytes` is lower. No more bytes
+ * wait for the end of the turn.
+ */
 const LARGEST_PIECE = 64 * 1024;
 /** The share of `maxBytes` that may be used by frames that can be left out. */
 const OFFERED = 0.75;
@@ -51,12 +61,13 @@ const REFILL_BYTES = 64 * 1024;
 const LONGEST_PAGE_BYTES = 256 * 1024;
 
 /**
- * Sends everything for one reader, in order and bounded. `offer` and pages keep what waits within
- * `maxBytes`. `send` always accepts: its caller asks `isFull` first, so one frame may come on top. A frame up
- * to 64 KiB or a page may go out alone, even if `maxBytes` is lower. Long answers wait outside, as a position
- * in a list, and are cut into pages only as fast as the reader takes them.
+ * Sends everything for one reader, in order and bounded. Frames wait for the end of the turn of the event
+ * loop, and then leave in one write. `offer` and pages keep what waits within `maxBytes`. `send` always
+ * accepts: its caller asks `isFull` first, so one frame may come on top. A frame up to 64 KiB or a page may
+ * go out alone, even if `maxBytes` is lower. Long answers wait outside, as a position in a list, and are cut
+ * into pages only as fast as the reader takes them.
  */
-export class SendQueue implements PageSender {
+export class SendQueue implements PageSender, PendingWriter {
   readonly #sink: Sink;
   readonly #maxBytes: number;
   /**
@@ -66,6 +77,10 @@ export class SendQueue implements PageSender {
   readonly #refillBytes: number;
   readonly #owner: SendQueueOwner;
   readonly #turns: PageTurns;
+  readonly #writes: PendingWrites | undefined;
+  /** What waits for the end of the turn: nearly always one frame. */
+  #pending: Frame | Frame[] | undefined;
+  #pendingBytes = 0;
   #responses: PagedResponse[] | undefined;
   #isResponseWaiting = false;
   /** A page is being sent. Callbacks from it must not send another page in between. */
@@ -75,12 +90,20 @@ export class SendQueue implements PageSender {
   #isBacklogged = false;
   #closed = false;
 
-  constructor(sink: Sink, maxBytes: number, owner: SendQueueOwner, turns: PageTurns) {
+  /** `writes`: undefined if each frame is written at once. */
+  constructor(
+    sink: Sink,
+    maxBytes: number,
+    owner: SendQueueOwner,
+    turns: PageTurns,
+    writes?: PendingWrites | undefined,
+  ) {
     this.#sink = sink;
     this.#maxBytes = maxBytes;
     this.#refillBytes = Math.max(0, Math.min(REFILL_BYTES, maxBytes - LONGEST_PAGE_BYTES));
     this.#owner = owner;
     this.#turns = turns;
+    this.#writes = writes;
   }
 
   /** The party whose turns the pages use, and that shares the limit on waiting bytes. */
@@ -109,14 +132,19 @@ export class SendQueue implements PageSender {
    */
   offer(frame: Frame): boolean {
     const { byteLength } = frame;
-    const waits = this.#sink.buffered;
-    const fits =
-      waits === 0
-        ? byteLength <= Math.max(this.#allowedBytes, LARGEST_PIECE)
-        : waits + byteLength <= OFFERED * this.#allowedBytes;
-    if (this.#closed || !fits || byteLength > MAX_SERVER_MESSAGE_BYTES) return false;
+    if (this.#closed || byteLength > MAX_SERVER_MESSAGE_BYTES) return false;
+    // The reader may take at once what waits for the end of the turn.
+    if (this.#pending !== undefined && !this.#fits(byteLength)) this.write();
+    if (this.#closed || !this.#fits(byteLength)) return false;
     this.send(frame);
     return true;
+  }
+
+  #fits(byteLength: number): boolean {
+    const waits = this.#sink.buffered + this.#pendingBytes;
+    return waits === 0
+      ? byteLength <= Math.max(this.#allowedBytes, LARGEST_PIECE)
+      : waits + byteLength <= OFFERED * this.#allowedBytes;
   }
 
   /** Whether more bytes wait than are allowed. */
@@ -136,12 +164,42 @@ export class SendQueue implements PageSender {
     if (3 * frame.text.length > MAX_SERVER_MESSAGE_BYTES && frame.byteLength > MAX_SERVER_MESSAGE_BYTES) {
       throw new RangeError(`a frame of ${frame.byteLength} bytes is longer than the protocol allows`);
     }
-    if (this.#sink.send(frame)) return;
+    if (this.#writes === undefined) return this.#sent(this.#sink.send(frame));
+    const pending = this.#pending;
+    if (pending === undefined) {
+      this.#pending = frame;
+      this.#writes.add(this);
+    } else if (Array.isArray(pending)) pending.push(frame);
+    else this.#pending = [pending, frame];
+    this.#pendingBytes += frame.byteLength;
+    if (this.#pendingBytes > Math.min(LARGEST_PIECE, this.#allowedBytes - this.#sink.buffered)) this.write();
+  }
+
+  /** Writes the frames that wait for the end of the turn. Returns the estimated cost in milliseconds. */
+  write(): number {
+    const pending = this.#pending;
+    if (pending === undefined) return 0;
+    const costMs = writeCostMs(this.#pendingBytes);
+    this.#pending = undefined;
+    this.#pendingBytes = 0;
+    this.#sent(Array.isArray(pending) ? this.#sendAll(pending) : this.#sink.send(pending));
+    return costMs;
+  }
+
+  #sendAll(frames: readonly Frame[]): boolean {
+    if (this.#sink.sendTogether !== undefined) return this.#sink.sendTogether(frames);
+    let areTaken = true;
+    for (const frame of frames) areTaken = this.#sink.send(frame);
+    return areTaken;
+  }
+
+  #sent(areTaken: boolean): void {
+    if (areTaken) return;
     this.markBacklogged();
     this.#owner.onBacklog();
   }
 
-  /** Bytes now wait for the reader. Also called for a sink that notices only after `send`. */
+  /** Bytes now wait for the reader. */
   markBacklogged(): void {
     if (this.#isBacklogged || this.#closed) return;
     this.#isBacklogged = true;
@@ -211,7 +269,9 @@ export class SendQueue implements PageSender {
     if (this.canSendPage) this.#turns.start(this);
   }
 
+  /** Writes what waits for the end of the turn. Nothing is sent any more. */
   close(): void {
+    this.write();
     this.#unmarkBacklogged();
     this.#closed = true;
     this.#responses = undefined;

@@ -8,6 +8,8 @@ import type { Frame } from "./frame.ts";
 export interface Socket {
   /** Sends a text frame. False: the client or the network is slow, and bytes wait in this process. */
   send(frame: Frame): boolean;
+  /** Sends text frames in one write, as far as the library can. Returns what `send` does. */
+  sendTogether?(frames: readonly Frame[]): boolean;
   /** The client has shown a valid token: the limits for newcomers no longer apply to it. */
   authorized(): void;
   /** Sends a WebSocket ping. */
@@ -28,9 +30,7 @@ export interface SocketListener {
   onBinary(): void;
   /** A ping or pong frame arrived. The adapter answers pings itself. */
   onControl(): void;
-  /** Bytes wait in this process after all, though `send` had returned true. */
-  onBacklog(): void;
-  /** No bytes wait any more, after `send` had returned false or `onBacklog` was called. */
+  /** No bytes wait any more, after `send` had returned false. */
   onDrain(): void;
   /** `code`: that of the client's close frame; 1005 if the frame had none, 1006 if there was no frame. */
   onClose(code: number): void;

@@ -9,8 +9,10 @@ export const DELIVER_AT_ONCE_MS = TURN_MS / 4;
 // Estimates of processor time in milliseconds, from `bench` (fan-out, snapshot). They need not be exact: they
 // make a large piece of work count for more than a small one, the same on every machine and in every test.
 
-/** One frame to one reader, whatever its size. */
-const DELIVERY_MS = 0.005;
+/** One frame that is put into the send queue of a reader, whatever its size. */
+const DELIVERY_MS = 0.001;
+/** One write to a reader, whatever its size. */
+export const WRITE_MS = 0.004;
 /** Each byte of a frame to one reader. */
 const DELIVERED_BYTE_MS = 0.6e-6;
 /** One user whose entry is checked in a flush. */
@@ -25,27 +27,37 @@ export function flushCostMs(changes: number, units: number): number {
   return changes * CHANGE_MS + units * ENCODED_UNIT_MS;
 }
 
-/** The cost of sending a frame of `bytes` bytes to one of many readers. */
+/** The cost of putting a frame of `bytes` bytes into the send queue of one of many readers. */
 export function deliveryCostMs(bytes: number): number {
   return DELIVERY_MS + bytes * DELIVERED_BYTE_MS;
+}
+
+/** The cost of one write of `bytes` bytes to a reader. */
+export function writeCostMs(bytes: number): number {
+  return WRITE_MS + bytes * DELIVERED_BYTE_MS;
 }
 
 /** Counts the work of one kind in the current turn of the event loop. There is one for a whole node. */
 export class TurnBudget {
   readonly #onFailure: (error: unknown) => void;
   readonly #turnMs: number;
+  readonly #mustWait: () => boolean;
   #spentMs = 0;
   #nextTurn: NodeJS.Immediate | undefined;
   #waiting = new Set<() => void>();
 
-  /** `onFailure` is called with an error from a callback. The other callbacks are still called. */
-  constructor(onFailure: (error: unknown) => void, turnMs = TURN_MS) {
+  /**
+   * `onFailure` is called with an error from a callback. The other callbacks are still called. `mustWait`:
+   * whether there is no time for this work now, because what it has caused so far is still to be done.
+   */
+  constructor(onFailure: (error: unknown) => void, turnMs = TURN_MS, mustWait: () => boolean = () => false) {
     this.#onFailure = onFailure;
     this.#turnMs = turnMs;
+    this.#mustWait = mustWait;
   }
 
   get isSpent(): boolean {
-    return this.#spentMs >= this.#turnMs;
+    return this.#spentMs >= this.#turnMs || this.#mustWait();
   }
 
   /** What is left of this turn, in milliseconds. */

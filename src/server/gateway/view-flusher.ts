@@ -10,7 +10,7 @@ import {
   REST_PER_PRIVATE_COST,
 } from "./gateway-config.ts";
 import type { Telemetry } from "./telemetry.ts";
-import { DELIVER_AT_ONCE_MS, flushCostMs, type TurnBudget } from "./turn-budget.ts";
+import { DELIVER_AT_ONCE_MS, flushCostMs, type TurnBudget, WRITE_MS } from "./turn-budget.ts";
 import type { FlushPayer, ViewChannel } from "./view-channel.ts";
 
 export interface ViewFlusherOptions {
@@ -125,7 +125,9 @@ export class ViewFlusher {
     const spentMs = channel.deliverSome(Math.min(DELIVER_AT_ONCE_MS, flushTurn.leftMs));
     flushTurn.spend(spentMs);
     if (channel.isPublishing) return void this.#publishing.set(channel, costMs + spentMs);
-    this.#rest(channel.view, costMs + spentMs, channel.payer, now);
+    // The frames are written later, each on its own at worst.
+    const writesMs = channel.size * WRITE_MS;
+    this.#rest(channel.view, costMs + spentMs + writesMs, channel.payer, now);
   }
 
   /**

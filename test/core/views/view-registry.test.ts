@@ -10,16 +10,19 @@ import {
 } from "../../../src/core/views/view-registry.ts";
 import { FilterSchema } from "../../../src/protocol/filter.ts";
 import { Random } from "../../support/random.ts";
+import { seeds } from "../../support/seed.ts";
 
 const compile = (filter: unknown) => new CompiledFilter(FilterSchema.parse(filter));
 
-describe("idle views", () => {
-  const setUp = () => {
-    let names = 0;
-    const table = new Table();
-    return { table, views: new ViewRegistry(table, 50, () => `view${names++}`) };
-  };
+const INTERVAL_MS = 50;
 
+function setUp() {
+  let names = 0;
+  const table = new Table();
+  return { table, views: new ViewRegistry(table, INTERVAL_MS, () => `view${names++}`) };
+}
+
+describe("idle views", () => {
   it("are kept for a minute, under the same name", () => {
     const { views } = setUp();
     const view = views.acquire(compile({}));
@@ -152,4 +155,114 @@ it("the size of a view is measured again after each flush", () => {
   }
   views.drop(view);
   expect(views.bytesOfKey(filter.key)).toBe(undefined);
+});
+
+describe("rests", () => {
+  /** Views of one user each, which change when `mark` is called. */
+  function setUpViews(names: readonly string[]) {
+    const { table, views } = setUp();
+    const byName = new Map(names.map((name) => [name, views.acquire(compile({ userIds: [name] }))]));
+    const nameOf = new Map([...byName].map(([name, view]) => [view, name]));
+    for (const name of names) table.open(`s-${name}`, name, "widget", NEW_SESSION, undefined);
+    const mark = (name: string, now: number) => {
+      const session = table.get(`s-${name}`)!;
+      views.markDirty(table.update(session, patchState(session, { hasFocus: !session.hasFocus }))!, now);
+    };
+    /** Flushes what is ready, and lets it rest from `now` on. Returns the names. */
+    const flush = (now: number, restMs = INTERVAL_MS) => {
+      const flushed: string[] = [];
+      for (let view = views.takeReady(now); view; view = views.takeReady(now)) {
+        const { diff } = view.flush();
+        views.rest(view, diff === undefined ? 0 : restMs, now);
+        if (diff !== undefined) flushed.push(nameOf.get(view)!);
+      }
+      return flushed.join("");
+    };
+    return { views, mark, flush };
+  }
+
+  it("end on a tick that all views share, an interval after the flush at least", () => {
+    const { views, mark, flush } = setUpViews(["a", "b", "c"]);
+    for (const [name, now] of [
+      ["a", 0],
+      ["b", 20],
+      ["c", 40],
+    ] as const) {
+      mark(name, now);
+      // The first change of a quiet view does not wait.
+      expect(flush(now)).toBe(name);
+    }
+    for (const name of ["a", "b", "c"]) mark(name, 45);
+    expect([views.nextDueAt(), flush(49), flush(50)]).toEqual([50, "", "a"]);
+    mark("a", 60);
+    // The rests of b and c have taken longer than an interval, and less than two.
+    expect([views.nextDueAt(), flush(99), flush(100)]).toEqual([100, "", "bca"]);
+    for (const name of ["a", "b", "c"]) mark(name, 110);
+    expect([flush(149), flush(150)]).toEqual(["", "bca"]);
+    // A view that has not changed is quiet again.
+    mark("a", 160);
+    expect([flush(200), flush(201)]).toEqual(["a", ""]);
+    mark("b", 210);
+    expect(flush(210)).toBe("b");
+  });
+
+  it("end together if the flushes of one tick took a while: the next tick waits for the last of them", () => {
+    const { views, mark, flush } = setUpViews(["a", "b"]);
+    for (const now of [0, 10]) {
+      for (const name of ["a", "b"]) mark(name, now);
+      flush(0);
+    }
+    const first = views.takeReady(50)!;
+    const second = views.takeReady(50)!;
+    for (const [view, now] of [
+      [first, 50],
+      [second, 57],
+    ] as const) {
+      view.flush();
+      views.rest(view, INTERVAL_MS, now);
+    }
+    for (const name of ["a", "b"]) mark(name, 60);
+    expect([views.nextDueAt(), flush(106), flush(107)]).toEqual([107, "", "ab"]);
+  });
+
+  it("of expensive views end on a tick too", () => {
+    const { views, mark, flush } = setUpViews(["a", "x"]);
+    mark("x", 0);
+    flush(0, 2.5 * INTERVAL_MS);
+    for (let now = 0; now < 125; now += INTERVAL_MS) {
+      mark("a", now);
+      expect(flush(now)).toBe("a");
+    }
+    for (const name of ["a", "x"]) mark(name, 120);
+    expect([views.nextDueAt(), flush(149), flush(150)]).toEqual([150, "", "ax"]);
+    // Also if no other view rests.
+    const alone = setUpViews(["x"]);
+    alone.mark("x", 0);
+    alone.flush(0, 2.5 * INTERVAL_MS);
+    alone.mark("x", 1);
+    expect([alone.views.nextDueAt(), alone.flush(124), alone.flush(125)]).toEqual([125, "", "x"]);
+  });
+
+  it.each(seeds(5))("are never shorter than the interval, nor twice as long (seed %i)", (seed) => {
+    const random = new Random(seed);
+    const names = Array.from({ length: 20 }, (_, i) => String.fromCharCode(97 + i));
+    const { views, mark, flush } = setUpViews(names);
+    const flushedAt = new Map<string, number>();
+    const markedAt = new Map<string, number>();
+    for (let now = 0; now < 20_000; now++) {
+      if (random.oneIn(4)) {
+        const name = random.pick(names.slice(0, 1 + random.below(names.length)));
+        mark(name, now);
+        if (!markedAt.delete(name)) markedAt.set(name, now);
+      }
+      for (const name of flush(now)) {
+        expect(now - (flushedAt.get(name) ?? -INTERVAL_MS)).toBeGreaterThanOrEqual(INTERVAL_MS);
+        flushedAt.set(name, now);
+        markedAt.delete(name);
+      }
+      for (const at of markedAt.values()) expect(now - at).toBeLessThan(2 * INTERVAL_MS);
+    }
+    for (let now = 20_000; !views.isAtRest; now++) flush(now);
+    expect(views.debugCounts().resting).toBe(0);
+  });
 });

@@ -1,6 +1,8 @@
+import { setImmediate } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { MAX_SERVER_MESSAGE_BYTES } from "../../../src/protocol/rules.ts";
 import { Frame } from "../../../src/server/gateway/frame.ts";
+import { PendingWrites } from "../../../src/server/gateway/pending-writes.ts";
 import { type PagedResponse, SendQueue } from "../../../src/server/gateway/send-queue.ts";
 import { Random } from "../../support/random.ts";
 import { seeds } from "../../support/seed.ts";
@@ -118,4 +120,88 @@ it("the bytes that wait for all sockets of a user are limited, at no cost to oth
     else each.sendQueue.close();
   }
   expect(mallory.backlogged).toBe(0);
+});
+
+describe("frames that wait for the end of the turn", () => {
+  /** A reader that takes everything while `isFree`, and writes down the frames of each write. */
+  class Reader {
+    buffered = 0;
+    progress = 0;
+    isFree = true;
+    readonly writes: string[][] = [];
+
+    send(frame: Frame): boolean {
+      return this.sendTogether([frame]);
+    }
+
+    sendTogether(frames: readonly Frame[]): boolean {
+      this.writes.push(frames.map(({ text }) => text.slice(0, 1)));
+      if (this.isFree) return true;
+      for (const { byteLength } of frames) this.buffered += byteLength;
+      return false;
+    }
+  }
+
+  function setUp(maxBytes = 1_048_576) {
+    const sink = new Reader();
+    const pendingWrites = new PendingWrites((error) => expect.fail(String(error)));
+    let backlogs = 0;
+    const owner = { onBacklog: () => void backlogs++, onFailure: TEST_OWNER.onFailure };
+    const sendQueue = new SendQueue(sink, maxBytes, owner, testPageTurns(), pendingWrites);
+    const frame = (name: number | string, length = 100) => new Frame(`${name}`.padEnd(length, "."));
+    return { sink, pendingWrites, sendQueue, frame, backlogs: () => backlogs };
+  }
+
+  it("leave together and in order, replies, diffs and pages alike", async () => {
+    const { sink, sendQueue, frame } = setUp();
+    sendQueue.send(frame(1));
+    expect(sendQueue.offer(frame(2))).toBe(true);
+    sendQueue.start(pagesOf(sendQueue, [10]));
+    sendQueue.send(frame(3));
+    expect(sink.writes).toEqual([]);
+    await setImmediate();
+    expect(sink.writes).toEqual([["1", "2", "p", "3"]]);
+    sendQueue.send(frame(4));
+    await setImmediate();
+    expect(sink.writes.slice(1)).toEqual([["4"]]);
+  });
+
+  it("leave at once when they are more than 64 KiB, or more than may wait", () => {
+    const { sink, sendQueue, frame } = setUp();
+    sendQueue.send(frame(1, 40_000));
+    sendQueue.send(frame(2, 30_000));
+    expect(sink.writes).toEqual([["1", "2"]]);
+    const small = setUp(1_000);
+    for (let n = 0; n < 9; n++) small.sendQueue.send(frame(n, 300));
+    expect(small.sink.writes.flat().length).toBeGreaterThanOrEqual(6);
+    expect(small.sendQueue.isFull).toBe(false);
+  });
+
+  it("count among the bytes that wait: a reader that takes nothing gets no more of what may be left out", async () => {
+    const { sink, sendQueue, frame, backlogs } = setUp(100_000);
+    sink.isFree = false;
+    let offered = 0;
+    for (let n = 0; n < 50; n++) if (sendQueue.offer(frame(n, 5_000))) offered++;
+    await setImmediate();
+    expect(sink.buffered).toBe(5_000 * offered);
+    expect(sink.buffered).toBeLessThanOrEqual(75_000);
+    expect(backlogs()).toBeGreaterThan(0);
+    // A reader that takes all of it at once is not slow, however much that was.
+    sink.isFree = true;
+    sink.buffered = 0;
+    sendQueue.drained();
+    for (let n = 0; n < 50; n++) expect(sendQueue.offer(frame(n, 5_000))).toBe(true);
+  });
+
+  it("leave before the queue is closed, and nothing after that", async () => {
+    const { sink, sendQueue, frame, pendingWrites } = setUp();
+    sendQueue.send(frame(1));
+    sendQueue.send(frame(2));
+    sendQueue.close();
+    expect(sink.writes).toEqual([["1", "2"]]);
+    sendQueue.send(frame(3));
+    expect(sendQueue.offer(frame(4))).toBe(false);
+    await setImmediate();
+    expect([sink.writes.length, pendingWrites.size]).toEqual([1, 0]);
+  });
 });

@@ -33,12 +33,16 @@ export class UwsBodySink implements BodySink {
   }
 
   send(frame: Frame): boolean {
+    return this.sendTogether([frame]);
+  }
+
+  sendTogether(frames: readonly Frame[]): boolean {
     if (this.#isOver) return true;
     let sent = true;
     this.#response.cork(() => {
-      sent = this.#response.write(frame.payload);
+      for (const frame of frames) sent = this.#response.write(frame.payload);
     });
-    if (!sent) this.#buffered += frame.bytes.length;
+    if (!sent) for (const { byteLength } of frames) this.#buffered += byteLength;
     // The library sent what waited together with this, and then calls no handler. The listener hears of it
     // after this turn, because the caller is busy.
     else if (this.#buffered > 0) setImmediate(() => this.#drained());

@@ -10,6 +10,8 @@ export type SendStatus = (typeof SEND_STATUS)[keyof typeof SEND_STATUS];
 export interface UwsWebSocket<UserData> {
   getUserData(): UserData;
   send(message: string | Uint8Array, isBinary: boolean, compress: boolean): SendStatus;
+  /** What `act` sends leaves in one write, or more if it is longer than the library's buffer of 16 KiB. */
+  cork(act: () => void): unknown;
   ping(): number;
   /** Sends a close frame; calls the close handler before it returns. */
   end(code: number, reason: string): void;

@@ -18,7 +18,7 @@ import { TurnQuota } from "../turn-quota.ts";
 import { UwsExchange, UwsHttp } from "./uws-exchange.ts";
 import { UwsHead } from "./uws-head.ts";
 import { peerOf } from "./uws-response.ts";
-import { UwsSocket, UwsTurn } from "./uws-socket.ts";
+import { UwsSocket } from "./uws-socket.ts";
 import type { UwsContext, UwsListenSocket, UwsModule, UwsRequest, UwsResponse } from "./uws-types.ts";
 
 /** A byte order mark is part of the text, and no JSON. */
@@ -89,7 +89,6 @@ export async function listenUws(uws: UwsModule, options: TransportOptions): Prom
   };
 
   const app = uws.App();
-  const turn = new UwsTurn(options.crashed);
   /** Of the upgrade under way: the library calls `open` before `upgrade` returns. */
   let accepting: Accept | undefined;
   // The library has no limit on connections. When the process may open no more files, it tries to accept the
@@ -143,7 +142,7 @@ export async function listenUws(uws: UwsModule, options: TransportOptions): Prom
       accepting = admission.accept;
       try {
         response.upgrade<UserData>(
-          { socket: new UwsSocket(turn), listener: undefined },
+          { socket: new UwsSocket(), listener: undefined },
           head.key!,
           offersSubprotocol(head) ? SUBPROTOCOL : "",
           "",
@@ -162,15 +161,12 @@ export async function listenUws(uws: UwsModule, options: TransportOptions): Prom
     message(webSocket, message, isBinary) {
       // `guard` by hand: this is called more than all others together.
       try {
-        const { socket, listener } = webSocket.getUserData();
-        turn.socket = socket;
+        const { listener } = webSocket.getUserData();
         if (isBinary) listener?.onBinary();
         // The bytes are valid during this call only; the text is a copy.
         else listener?.onText(UTF_8.decode(message), message.byteLength);
       } catch (error) {
         options.crashed(error);
-      } finally {
-        turn.socket = undefined;
       }
     },
     drain: guard((webSocket) => webSocket.getUserData().socket.checkDrained()),

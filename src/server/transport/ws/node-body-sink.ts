@@ -4,7 +4,10 @@ import type { BodyListener, BodySink } from "../../gateway/body-sink.ts";
 import type { Frame } from "../../gateway/frame.ts";
 import { bytesTaken } from "../../internals/bytes-taken.ts";
 
-/** The body of a response of node:http, written bit by bit. */
+/**
+ * The body of a response of node:http, written bit by bit. Node itself joins what is written before the next
+ * tick.
+ */
 export class NodeBodySink implements BodySink {
   listener: BodyListener | undefined;
   readonly #response: ServerResponse;

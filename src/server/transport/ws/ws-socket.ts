@@ -43,6 +43,19 @@ export class WsSocket implements Socket {
   send(frame: Frame): boolean {
     if (this.#webSocket.readyState !== this.#webSocket.OPEN) return true;
     this.#webSocket.send(frame.bytes, TEXT, this.#flushed);
+    return this.#areTaken();
+  }
+
+  sendTogether(frames: readonly Frame[]): boolean {
+    if (this.#webSocket.readyState !== this.#webSocket.OPEN) return true;
+    this.#tcp.cork();
+    for (const frame of frames) this.#webSocket.send(frame.bytes, TEXT, this.#flushed);
+    this.#tcp.uncork();
+    return this.#areTaken();
+  }
+
+  /** Whether TCP has taken all bytes. */
+  #areTaken(): boolean {
     if (this.#tcp.writableLength === 0) return true;
     this.#waiting = true;
     return false;

@@ -7,9 +7,18 @@ const nextTurn = () => new Promise((resolve) => setImmediate(resolve));
 
 /** A response whose network takes what is written while `isFree`. */
 function sinkOn({ isAborted = false } = {}) {
-  const state = { isAborted, isFree: true, calls: [] as string[], onWritable: () => true as boolean };
+  const state = {
+    corks: 0,
+    isAborted,
+    isFree: true,
+    calls: [] as string[],
+    onWritable: () => true as boolean,
+  };
   const response: Partial<Record<keyof UwsResponse, unknown>> = {
-    cork: (write: () => void) => write(),
+    cork: (write: () => void) => {
+      state.corks++;
+      write();
+    },
     write: (chunk: string | Uint8Array) => {
       state.calls.push(String(chunk));
       return state.isFree;
@@ -30,6 +39,15 @@ it("what is taken does not wait", () => {
   const { sink, state } = sinkOn();
   expect(sink.send(new Frame("é"))).toBe(true);
   expect([state.calls, sink.buffered]).toEqual([["é"], 0]);
+});
+
+it("what is sent together is written in one cork", () => {
+  const { sink, state } = sinkOn();
+  expect(sink.sendTogether([new Frame("1"), new Frame("2")])).toBe(true);
+  expect([state.calls, state.corks]).toEqual([["1", "2"], 1]);
+  state.isFree = false;
+  expect(sink.sendTogether([new Frame("1"), new Frame("é")])).toBe(false);
+  expect(sink.buffered).toBe(3);
 });
 
 it("what waits is counted in bytes until the library says that there is room", () => {

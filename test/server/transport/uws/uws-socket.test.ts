@@ -1,22 +1,41 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { Frame } from "../../../../src/server/gateway/frame.ts";
 import type { SocketListener } from "../../../../src/server/gateway/socket.ts";
-import { UwsSocket, UwsTurn } from "../../../../src/server/transport/uws/uws-socket.ts";
+import { UwsSocket } from "../../../../src/server/transport/uws/uws-socket.ts";
 import type { UwsWebSocket } from "../../../../src/server/transport/uws/uws-types.ts";
 
 /** The part of the library that is used here; `room` is what the kernel would take. */
 class FakeWebSocket {
   room = 0;
   waits = 0;
+  writes = 0;
+  drops = "";
+  isCorked = false;
+  onClose: (code: number) => void = () => {};
   readonly sent: string[] = [];
+  cork(act: () => void): void {
+    this.isCorked = true;
+    act();
+    this.isCorked = false;
+    this.#write();
+  }
+  close(): void {
+    this.onClose(1006);
+  }
   end(code: number): void {
     this.sent.push(String(code));
   }
-  send(message: string | Uint8Array): 0 | 1 {
-    this.sent.push(String(message).slice(0, 1));
+  send(message: string | Uint8Array): 0 | 1 | 2 {
+    const name = String(message).slice(0, 1);
+    this.sent.push(name);
+    if (name === this.drops) return 2;
     this.waits += message.length;
+    if (!this.isCorked) this.#write();
+    return this.isCorked || this.waits === 0 ? 1 : 0;
+  }
+  #write(): void {
+    this.writes++;
     this.waits = Math.max(0, this.waits - this.room);
-    return this.waits === 0 ? 1 : 0;
   }
   getBufferedAmount(): number {
     return this.waits;
@@ -29,7 +48,7 @@ it("reports a drain when a later send took along all waiting bytes, as the libra
   const library = new FakeWebSocket();
   let drained = 0;
   const listener = { onDrain: () => drained++, onClose: () => {} };
-  const socket = new UwsSocket(new UwsTurn(() => {}));
+  const socket = new UwsSocket();
   socket.open(library as unknown as UwsWebSocket<unknown>, () => listener as unknown as SocketListener);
   expect(socket.send(new Frame("x".repeat(100)))).toBe(false);
   expect(socket.buffered).toBe(100);
@@ -51,7 +70,7 @@ it("does not report a drain when some bytes still wait, nor after its end", asyn
   const library = new FakeWebSocket();
   let drained = 0;
   const listener = { onDrain: () => drained++, onClose: () => {} };
-  const socket = new UwsSocket(new UwsTurn(() => {}));
+  const socket = new UwsSocket();
   socket.open(library as unknown as UwsWebSocket<unknown>, () => listener as unknown as SocketListener);
   socket.send(new Frame("x".repeat(100)));
   library.waits = 40;
@@ -64,103 +83,45 @@ it("does not report a drain when some bytes still wait, nor after its end", asyn
   expect(drained).toBe(0);
 });
 
-describe("while the message of another socket is handled", () => {
-  let turn: UwsTurn;
+describe("frames that are sent together", () => {
   let library: FakeWebSocket;
   let events: string[];
   let socket: UwsSocket;
-  let crashes: unknown[];
   beforeEach(() => {
-    crashes = [];
-    turn = new UwsTurn((error) => crashes.push(error));
     library = new FakeWebSocket();
-    library.room = 1e9;
     events = [];
-    socket = new UwsSocket(turn);
+    socket = new UwsSocket();
     const listener = {
       onDrain: () => events.push("drain"),
-      onBacklog: () => events.push("backlog"),
-      onClose: () => {},
+      onClose: (code: number) => events.push(`close ${code}`),
     };
     socket.open(library as unknown as UwsWebSocket<unknown>, () => listener as unknown as SocketListener);
-    turn.socket = new UwsSocket(turn);
+    library.onClose = (code) => socket.closed(code);
   });
-  const frame = (name: string, length = 2_000) => new Frame(name.padEnd(length, "."));
+  const frames = ["1", "2", "3"].map((name) => new Frame(name.padEnd(100, ".")));
 
-  it("a large frame waits for the end of the turn, with all that follows it", async () => {
-    expect(socket.send(frame("1", 10))).toBe(true);
-    expect(library.sent).toEqual(["1"]);
-    expect(socket.send(frame("2"))).toBe(true);
-    expect(socket.send(frame("3", 10))).toBe(true);
-    turn.socket = socket;
-    expect(socket.send(frame("4"))).toBe(true);
-    turn.socket = undefined;
-    expect(socket.send(frame("5", 10).encodeBytes())).toBe(true);
-    expect(library.sent).toEqual(["1"]);
-    expect(socket.buffered).toBe(0);
-    expect(events).toEqual([]);
-    await nextTurn();
-    expect(library.sent).toEqual(["1", "2", "3", "4", "5"]);
-    expect(socket.send(frame("6"))).toBe(true);
-    expect(library.sent).toHaveLength(6);
-    await nextTurn();
-    expect(events).toEqual([]);
+  it("leave in one write", () => {
+    library.room = 1_000;
+    expect(socket.sendTogether(frames)).toBe(true);
+    expect([library.sent, library.writes]).toEqual([["1", "2", "3"], 1]);
   });
 
-  it("only a few bytes wait, and none behind bytes that the network has not taken", async () => {
-    for (let n = 0; n < 17; n++) socket.send(frame(String(n % 10)));
-    expect(library.sent.join("")).toBe("01234567890123456");
-    library.room = 0;
-    socket.send(frame("a"));
-    await nextTurn();
-    expect(events).toEqual(["backlog"]);
-    expect(socket.send(frame("b"))).toBe(false);
-    expect(library.sent.slice(17)).toEqual(["a", "b"]);
-    expect(socket.buffered).toBe(4_000);
-  });
-
-  it("a socket's own frames are sent at once", () => {
-    turn.socket = socket;
-    expect(socket.send(frame("1"))).toBe(true);
-    expect(library.sent).toEqual(["1"]);
-  });
-
-  it("bytes that the network does not take then are reported as a backlog", async () => {
-    library.room = 0;
-    expect(socket.send(frame("1"))).toBe(true);
-    await nextTurn();
-    expect(events).toEqual(["backlog"]);
-    expect(socket.buffered).toBe(2_000);
+  it("wait if the network does not take all of them, though the library says that it has them", () => {
+    library.room = 120;
+    expect(socket.sendTogether(frames)).toBe(false);
+    expect(socket.buffered).toBe(180);
+    const { progress } = socket;
     library.waits = 0;
     socket.checkDrained();
-    expect(events).toEqual(["backlog", "drain"]);
+    expect(events).toEqual(["drain"]);
+    expect(socket.progress).not.toBe(progress);
   });
 
-  it("a close frame comes after the deferred frames, and nothing after the end", async () => {
-    socket.send(frame("1"));
-    socket.close(4000, "");
-    expect(library.sent).toEqual(["1", "4000"]);
-    socket.send(frame("2"));
-    socket.closed(1006);
-    expect(socket.buffered).toBe(0);
-    socket.send(frame("3"));
-    await nextTurn();
-    expect(library.sent).toEqual(["1", "4000"]);
-    expect(crashes).toEqual([]);
-  });
-
-  it("a socket that fails does not keep the others from sending", async () => {
-    const failing = new UwsSocket(turn);
-    const broken = {
-      send: () => {
-        throw new Error("broken");
-      },
-    };
-    failing.open(broken as unknown as UwsWebSocket<unknown>, () => ({}) as SocketListener);
-    failing.send(frame("1"));
-    socket.send(frame("2"));
-    await nextTurn();
-    expect(crashes).toHaveLength(1);
-    expect(library.sent).toEqual(["2"]);
+  it("end the socket if the library drops one of them: a diff that is missing would not be noticed", () => {
+    library.drops = "2";
+    expect(socket.sendTogether(frames)).toBe(true);
+    expect(events).toEqual(["close 1006"]);
+    expect(socket.sendTogether(frames)).toBe(true);
+    expect(library.sent).toEqual(["1", "2", "3"]);
   });
 });

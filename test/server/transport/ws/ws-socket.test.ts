@@ -5,7 +5,12 @@ import { Frame } from "../../../../src/server/gateway/frame.ts";
 import { WsSocket } from "../../../../src/server/transport/ws/ws-socket.ts";
 
 function socketOn() {
-  const tcp = { writableLength: 0, _handle: { bytesWritten: 50, writeQueueSize: 8 } };
+  const tcp = {
+    writableLength: 0,
+    _handle: { bytesWritten: 50, writeQueueSize: 8 },
+    cork: () => library.calls.push("cork"),
+    uncork: () => library.calls.push("uncork"),
+  };
   const library = {
     OPEN: 1,
     readyState: 1,
@@ -46,6 +51,20 @@ it("frames that wait are told once when none waits any more", () => {
   library.flushed[0]!();
   library.flushed[1]!();
   expect(drained()).toBe(1);
+});
+
+it("frames that are sent together leave when the last of them is there", () => {
+  const { socket, library, tcp, drained } = socketOn();
+  expect(socket.sendTogether([new Frame("a"), new Frame("b")])).toBe(true);
+  expect(library.calls).toEqual(["cork", "a", "b", "uncork"]);
+  library.isSlow = true;
+  expect(socket.sendTogether([new Frame("c"), new Frame("d")])).toBe(false);
+  tcp.writableLength = 0;
+  for (const flushed of library.flushed) flushed();
+  expect(drained()).toBe(1);
+  library.readyState = 2;
+  expect(socket.sendTogether([new Frame("late")])).toBe(true);
+  expect(library.calls).toHaveLength(8);
 });
 
 it("what waits and what was taken is what the libraries say", () => {

@@ -1,0 +1,63 @@
+import { TURN_MS, WRITE_MS } from "./turn-budget.ts";
+
+/** A send queue whose frames wait for the end of the turn. */
+export interface PendingWriter {
+  /** Writes all of its frames at once. Returns the estimated cost in milliseconds. */
+  write(): number;
+}
+
+/** While so many writers wait, no more diffs are delivered: two turns of the event loop write them. */
+const MAX_WAITING = (2 * TURN_MS) / WRITE_MS;
+
+/**
+ * The send queues of a node that have frames to write, in the order of their first frame. They are written
+ * after the event loop has handled what has arrived, so the frames that a reader gets in one turn leave in
+ * one write: nearly all of a delivery's cost is that of the write. A turn writes for a limited time. The
+ * readers whose turn comes later get in the same write what arises meanwhile. Nothing waits for a timer.
+ */
+export class PendingWrites {
+  readonly #onFailure: (error: unknown) => void;
+  #waiting: PendingWriter[] = [];
+  /** How many of them have been written. */
+  #written = 0;
+  #endOfTurn: NodeJS.Immediate | undefined;
+
+  /** `onFailure` is called with what a writer throws. The others are still written. */
+  constructor(onFailure: (error: unknown) => void) {
+    this.#onFailure = onFailure;
+  }
+
+  /** How many writers wait. */
+  get size(): number {
+    return this.#waiting.length - this.#written;
+  }
+
+  /** Whether work that adds more writers should wait. */
+  get isFull(): boolean {
+    return this.size >= MAX_WAITING;
+  }
+
+  /** Calls `write` of a writer once, at the end of this turn or of one of the next. */
+  add(writer: PendingWriter): void {
+    this.#waiting.push(writer);
+    this.#endOfTurn ??= setImmediate(this.#run);
+  }
+
+  readonly #run = (): void => {
+    this.#endOfTurn = undefined;
+    for (let spentMs = 0; this.size > 0 && spentMs < TURN_MS; ) {
+      const writer = this.#waiting[this.#written++]!;
+      try {
+        spentMs += writer.write();
+      } catch (error) {
+        this.#onFailure(error);
+      }
+    }
+    if (this.size > 0) {
+      this.#endOfTurn ??= setImmediate(this.#run);
+      if (this.#written <= MAX_WAITING) return;
+    }
+    this.#waiting = this.#waiting.slice(this.#written);
+    this.#written = 0;
+  };
+}

@@ -1,0 +1,72 @@
+import { setImmediate } from "node:timers/promises";
+import { expect, it } from "vitest";
+import { PendingWrites } from "../../../src/server/gateway/pending-writes.ts";
+import { TURN_MS, WRITE_MS } from "../../../src/server/gateway/turn-budget.ts";
+
+const fail = (error: unknown) => expect.fail(String(error));
+
+/** Writers that write down their numbers, and what each write costs. */
+function writersOf(written: number[], costMs = WRITE_MS) {
+  return (number: number) => ({
+    write: () => {
+      written.push(number);
+      return costMs;
+    },
+  });
+}
+
+it("writes at the end of the turn, in the order in which the writers came", async () => {
+  const pending = new PendingWrites(fail);
+  const written: number[] = [];
+  for (const writer of [1, 2, 3].map(writersOf(written))) pending.add(writer);
+  await Promise.resolve();
+  expect([written, pending.size]).toEqual([[], 3]);
+  await setImmediate();
+  expect([written, pending.size]).toEqual([[1, 2, 3], 0]);
+});
+
+it("writes for a limited time in one turn, and then those that came before others", async () => {
+  const pending = new PendingWrites(fail);
+  const written: number[] = [];
+  const writer = writersOf(written, TURN_MS / 2);
+  for (const number of [1, 2, 3, 4, 5]) pending.add(writer(number));
+  await setImmediate();
+  expect(written).toEqual([1, 2]);
+  pending.add(writer(6));
+  await setImmediate();
+  expect(written).toEqual([1, 2, 3, 4]);
+  await setImmediate();
+  expect([written, pending.size]).toEqual([[1, 2, 3, 4, 5, 6], 0]);
+});
+
+it("is full when two turns would not write all, and never forgets one", async () => {
+  const pending = new PendingWrites(fail);
+  const written: number[] = [];
+  const writer = writersOf(written);
+  let added = 0;
+  while (!pending.isFull) pending.add(writer(added++));
+  expect(added).toBe((2 * TURN_MS) / WRITE_MS);
+  for (let turn = 0; turn < 20; turn++) {
+    for (let n = 0; n < 1_500; n++) pending.add(writer(added++));
+    await setImmediate();
+  }
+  while (pending.size > 0) await setImmediate();
+  expect(pending.isFull).toBe(false);
+  expect(written).toEqual([...Array(added).keys()]);
+});
+
+it("a writer that adds others while it is written, or fails, keeps nobody from being written", async () => {
+  const errors: unknown[] = [];
+  const pending = new PendingWrites((error) => void errors.push(error));
+  const written: number[] = [];
+  const writer = writersOf(written);
+  pending.add({
+    write: () => {
+      pending.add(writer(2));
+      throw new Error("a defect");
+    },
+  });
+  pending.add(writer(1));
+  while (pending.size > 0) await setImmediate();
+  expect([written, errors.length]).toEqual([[1, 2], 1]);
+});
