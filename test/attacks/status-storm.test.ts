@@ -2,15 +2,14 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { CompiledFilter } from "../../src/core/views/compiled-filter.ts";
 import { FilterSchema } from "../../src/protocol/filter.ts";
-import { App } from "../../src/server/auth/app.ts";
-import { AppPresence } from "../../src/server/gateway/app-presence.ts";
 import type { Frame } from "../../src/server/gateway/frame.ts";
 import { TurnBudget } from "../../src/server/gateway/turn-budget.ts";
-import type { FlushPayer, Subscriber } from "../../src/server/gateway/view-channel.ts";
+import type { FlushPayer } from "../../src/server/gateway/view-channel.ts";
 import { readSettings } from "../../src/server/settings/settings.ts";
 import { APP, TestGateway } from "../support/gateway.ts";
 import { HandClock } from "../support/hand-clock.ts";
-import { endlessTurn, testTelemetry } from "../support/stubs.ts";
+import { TestSubscriber, testPresence } from "../support/presence.ts";
+import { endlessTurn } from "../support/stubs.ts";
 import { TRANSPORTS } from "../support/transports.ts";
 
 // A user whom very many watch changes their status without end. What it costs the others is counted: flushes
@@ -21,41 +20,18 @@ const VIEWS = 10_000;
 /** Of as many users, who have the most subscriptions that a socket may have. */
 const VIEWS_EACH = 100;
 
-class Watcher implements Subscriber {
-  readonly payer: FlushPayer;
+class Watcher extends TestSubscriber {
   frames = 0;
   chars = 0;
 
-  constructor(payer: FlushPayer) {
-    this.payer = payer;
-  }
-
-  deliver({ text }: Frame): void {
+  override deliver({ text }: Frame): void {
     this.frames++;
     this.chars += text.length;
-  }
-
-  end(): readonly number[] {
-    return [];
-  }
-
-  fail(error: unknown): void {
-    throw error;
   }
 }
 
 function world(flushTurn: TurnBudget) {
-  const time = { now: 0 };
-  const telemetry = testTelemetry();
-  let ids = 0;
-  const presence = new AppPresence(new App({ id: "app", secrets: ["x"] }), {
-    limits,
-    telemetry,
-    makeId: () => `id${ids++}`,
-    clock: { now: () => time.now, wallNow: () => time.now },
-    wakeBy: () => {},
-    flushTurn,
-  });
+  const { presence, telemetry, time } = testPresence({ flushTurn });
   const watch = (userIds: string[], payer: FlushPayer = { flushFreeAt: 0 }) => {
     const watcher = new Watcher(payer);
     const channel = presence.liveViews.channel(new CompiledFilter(FilterSchema.parse({ userIds })));

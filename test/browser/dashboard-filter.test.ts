@@ -3,8 +3,8 @@ import { promisify } from "node:util";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { describeInBrowser } from "../support/browser.ts";
 import type { TestClient } from "../support/client.ts";
-import { DashboardPage, openFourUsers } from "../support/dashboard.ts";
-import { TestGateway } from "../support/gateway.ts";
+import { DashboardPage, startWithFourUsers } from "../support/dashboard.ts";
+import type { TestGateway } from "../support/gateway.ts";
 import { whyNoTool } from "../support/tools.ts";
 import { unless } from "../support/unless.ts";
 
@@ -14,9 +14,7 @@ describeInBrowser("the dashboard's filter", (browser) => {
   const open = (fragment?: string) => DashboardPage.open(browser, gateway, fragment);
 
   beforeEach(async () => {
-    gateway = await TestGateway.start("ws", { app: { lastSeen: true } });
-    client = await gateway.connect();
-    await openFourUsers(client);
+    ({ gateway, client } = await startWithFourUsers());
   });
   afterEach(() => gateway.stop());
 

@@ -2,8 +2,8 @@ import { readFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { describeInBrowser } from "../support/browser.ts";
 import type { TestClient } from "../support/client.ts";
-import { DashboardPage, openFourUsers } from "../support/dashboard.ts";
-import { APP, TestGateway } from "../support/gateway.ts";
+import { DashboardPage, startWithFourUsers } from "../support/dashboard.ts";
+import { APP, type TestGateway } from "../support/gateway.ts";
 
 describeInBrowser("the dashboard", (browser) => {
   let gateway: TestGateway;
@@ -11,9 +11,7 @@ describeInBrowser("the dashboard", (browser) => {
   const open = (fragment?: string) => DashboardPage.open(browser, gateway, fragment);
 
   beforeEach(async () => {
-    gateway = await TestGateway.start("ws", { app: { lastSeen: true } });
-    client = await gateway.connect();
-    await openFourUsers(client);
+    ({ gateway, client } = await startWithFourUsers());
   });
   afterEach(() => gateway.stop());
 

@@ -5,7 +5,7 @@ import { expect } from "vitest";
 import { NEW_SESSION } from "../../src/core/sessions/session.ts";
 import type { TestBrowser } from "./browser.ts";
 import type { TestClient } from "./client.ts";
-import { APP, type TestGateway } from "./gateway.ts";
+import { APP, TestGateway } from "./gateway.ts";
 
 /** The members of DOM elements that tests use. Tests compile without the types of the DOM. */
 export interface PageElement {
@@ -128,6 +128,14 @@ export async function openFourUsers(client: TestClient): Promise<void> {
   await client.open({ userId: "bob", selectedConversationId: "c2" });
   await client.open({ userId: "carol" });
   await client.open({ userId: "dave", kind: "background", selectedConversationId: "c2" });
+}
+
+/** A gateway with these four users, and the client that holds their sessions. */
+export async function startWithFourUsers(): Promise<{ gateway: TestGateway; client: TestClient }> {
+  const gateway = await TestGateway.start("ws", { app: { lastSeen: true } });
+  const client = await gateway.connect();
+  await openFourUsers(client);
+  return { gateway, client };
 }
 
 /** Opens a widget for each user, without a socket. The widgets stay until the gateway stops. */

@@ -1,25 +1,17 @@
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
-import { WebSocket } from "ws";
 import { DEFAULT_STATE } from "../../../src/dashboard/model/dashboard-state.ts";
 import { PresenceStore } from "../../../src/dashboard/store/presence-store.ts";
-import { FakeServer } from "../../support/fake-server.ts";
+import type { FakeServer } from "../../support/fake-server.ts";
 import { someone } from "../../support/sdk.ts";
-import { fakeFrames } from "./fake-frames.ts";
+import { closeFakePage, openFakePage } from "./fake-page.ts";
 
 let server: FakeServer;
 let store: PresenceStore;
 
 beforeEach(async () => {
-  server = await FakeServer.start();
-  vi.stubGlobal("location", { href: `${server.url}/dashboard/` });
-  vi.stubGlobal("WebSocket", WebSocket);
-  fakeFrames();
+  server = await openFakePage();
 });
-afterEach(async () => {
-  store.close();
-  vi.unstubAllGlobals();
-  await server.stop();
-});
+afterEach(() => closeFakePage(server, store));
 
 const open = (state = DEFAULT_STATE) => {
   store = new PresenceStore({ token: "a.b.c", appId: "my-app" }, state);

@@ -1,11 +1,10 @@
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
-import { WebSocket } from "ws";
 import { DEFAULT_STATE } from "../../../src/dashboard/model/dashboard-state.ts";
 import { PresenceStore } from "../../../src/dashboard/store/presence-store.ts";
 import type { UserSessions } from "../../../src/dashboard/store/user-sessions.ts";
-import { FakeServer } from "../../support/fake-server.ts";
+import type { FakeServer } from "../../support/fake-server.ts";
 import { session, value } from "../model/values.ts";
-import { fakeFrames } from "./fake-frames.ts";
+import { closeFakePage, openFakePage } from "./fake-page.ts";
 
 const allOf = (userId: string) => ({
   userIds: [userId],
@@ -21,16 +20,9 @@ let store: PresenceStore;
 let sessions: UserSessions;
 
 beforeEach(async () => {
-  server = await FakeServer.start();
-  vi.stubGlobal("location", { href: `${server.url}/dashboard/` });
-  vi.stubGlobal("WebSocket", WebSocket);
-  fakeFrames();
+  server = await openFakePage();
 });
-afterEach(async () => {
-  store.close();
-  vi.unstubAllGlobals();
-  await server.stop();
-});
+afterEach(() => closeFakePage(server, store));
 
 /** The page with a filter that shows one of alice's sessions, and then her details. */
 async function follow(): Promise<void> {

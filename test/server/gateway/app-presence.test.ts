@@ -2,29 +2,18 @@ import { describe, expect, it } from "vitest";
 import { CompiledFilter } from "../../../src/core/views/compiled-filter.ts";
 import { FilterSchema } from "../../../src/protocol/filter.ts";
 import { App } from "../../../src/server/auth/app.ts";
-import { AppPresence } from "../../../src/server/gateway/app-presence.ts";
 import { FlushBatch } from "../../../src/server/gateway/flush-batch.ts";
 import type { SessionLife } from "../../../src/server/gateway/session-life.ts";
 import type { Subscriber } from "../../../src/server/gateway/view-channel.ts";
 import { readSettings } from "../../../src/server/settings/settings.ts";
-import { endlessTurn, testTelemetry } from "../../support/stubs.ts";
+import { testPresence } from "../../support/presence.ts";
 
 const { limits } = readSettings({}, { openFiles: 65_536, readFile: () => "" });
 const connection = { onSessionTaken: () => {} };
 const EVERYONE = new CompiledFilter(FilterSchema.parse({}));
 
 function setUp(flushBatch = new FlushBatch()) {
-  const time = { now: 1_000 };
-  let ids = 0;
-  const presence = new AppPresence(new App({ id: "app", secrets: ["x"] }), {
-    limits,
-    telemetry: testTelemetry(),
-    makeId: () => `id${ids++}`,
-    clock: { now: () => time.now, wallNow: () => time.now },
-    wakeBy: () => {},
-    flushTurn: endlessTurn(),
-    flushBatch,
-  });
+  const { presence, time } = testPresence({ startAt: 1_000, flushBatch });
   const diffs: Record<string, unknown>[] = [];
   const watch = (onDeliver = () => {}) => {
     const subscriber: Subscriber = {

@@ -2,8 +2,6 @@ import { setImmediate } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { CompiledFilter } from "../../../src/core/views/compiled-filter.ts";
 import { FilterSchema } from "../../../src/protocol/filter.ts";
-import { App } from "../../../src/server/auth/app.ts";
-import { AppPresence } from "../../../src/server/gateway/app-presence.ts";
 import type { Frame } from "../../../src/server/gateway/frame.ts";
 import { REST_PER_COST } from "../../../src/server/gateway/gateway-config.ts";
 import {
@@ -13,47 +11,25 @@ import {
   TurnBudget,
   WRITE_MS,
 } from "../../../src/server/gateway/turn-budget.ts";
-import type { FlushPayer, Subscriber } from "../../../src/server/gateway/view-channel.ts";
+import type { FlushPayer } from "../../../src/server/gateway/view-channel.ts";
 import { readSettings } from "../../../src/server/settings/settings.ts";
-import { endlessTurn, testTelemetry } from "../../support/stubs.ts";
+import { TestSubscriber, testPresence } from "../../support/presence.ts";
+import { endlessTurn } from "../../support/stubs.ts";
 
 const { limits } = readSettings({}, { openFiles: 65_536, readFile: () => "" });
 const connection = { onSessionTaken: () => {} };
 const compile = (filter: unknown) => new CompiledFilter(FilterSchema.parse(filter));
 
-class Watcher implements Subscriber {
-  readonly payer: FlushPayer | undefined;
+class Watcher extends TestSubscriber {
   readonly versions: number[] = [];
 
-  constructor(payer?: FlushPayer) {
-    this.payer = payer;
-  }
-
-  deliver(_frame: Frame, version: number): void {
+  override deliver(_frame: Frame, version: number): void {
     this.versions.push(version);
-  }
-
-  end(): readonly number[] {
-    return [];
-  }
-
-  fail(error: unknown): void {
-    throw error;
   }
 }
 
 function setUp(flushTurn: TurnBudget) {
-  const time = { now: 0 };
-  const telemetry = testTelemetry();
-  let ids = 0;
-  const presence = new AppPresence(new App({ id: "app", secrets: ["x"] }), {
-    limits,
-    telemetry,
-    makeId: () => `id${ids++}`,
-    clock: { now: () => time.now, wallNow: () => time.now },
-    wakeBy: () => {},
-    flushTurn,
-  });
+  const { presence, telemetry, time } = testPresence({ flushTurn });
   const watch = (filter: unknown, watchers: readonly Watcher[]) => {
     const channel = presence.liveViews.channel(compile(filter));
     for (const each of watchers) presence.liveViews.join(channel, each);

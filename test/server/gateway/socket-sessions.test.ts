@@ -1,18 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { MAX_USER_CUSTOM_BYTES } from "../../../src/protocol/rules.ts";
 import type { SessionKind } from "../../../src/protocol/wire.ts";
-import { App } from "../../../src/server/auth/app.ts";
-import { AppPresence } from "../../../src/server/gateway/app-presence.ts";
 import type { Reply } from "../../../src/server/gateway/reply.ts";
 import { SocketSessions } from "../../../src/server/gateway/socket-sessions.ts";
-import { readSettings } from "../../../src/server/settings/settings.ts";
-import { endlessTurn, testTelemetry } from "../../support/stubs.ts";
+import { testPresence } from "../../support/presence.ts";
 
 const MAX_SESSIONS = 20;
-const { limits } = readSettings(
-  { MAX_SESSIONS_PER_USER: String(MAX_SESSIONS) },
-  { openFiles: undefined, readFile: () => "" },
-);
 const connection = { onSessionTaken: () => {} };
 /** Each has 4,000 bytes, so that all that a user may have are too large together. */
 const custom = Object.fromEntries(Array.from({ length: 8 }, (_, i) => [`k${i}`, "x".repeat(492)]));
@@ -21,15 +14,7 @@ const custom = Object.fromEntries(Array.from({ length: 8 }, (_, i) => [`k${i}`, 
  * A user who has more than the bounds allow: nodes that did not hear of each other in time have let them in.
  */
 function setUp(count = MAX_SESSIONS) {
-  let ids = 0;
-  const presence = new AppPresence(new App({ id: "app", secrets: ["x"] }), {
-    limits,
-    telemetry: testTelemetry(),
-    makeId: () => `id${ids++}`,
-    clock: { now: () => 0, wallNow: () => 0 },
-    wakeBy: () => {},
-    flushTurn: endlessTurn(),
-  });
+  const { presence } = testPresence({ env: { MAX_SESSIONS_PER_USER: String(MAX_SESSIONS) } });
   const sessions = Array.from({ length: count }, () =>
     presence.transact(0, (sessions) => sessions.open("alice", "widget", { custom }, connection)),
   );

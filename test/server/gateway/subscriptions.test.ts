@@ -1,16 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { FilterSchema } from "../../../src/protocol/filter.ts";
-import { App } from "../../../src/server/auth/app.ts";
 import type { Principal } from "../../../src/server/auth/principal.ts";
-import { AppPresence } from "../../../src/server/gateway/app-presence.ts";
 import type { Frame } from "../../../src/server/gateway/frame.ts";
 import type { Reply } from "../../../src/server/gateway/reply.ts";
 import { SendQueue } from "../../../src/server/gateway/send-queue.ts";
 import { Subscriptions } from "../../../src/server/gateway/subscriptions.ts";
-import { readSettings } from "../../../src/server/settings/settings.ts";
-import { endlessTurn, TEST_OWNER, testPageTurns, testTelemetry } from "../../support/stubs.ts";
+import { testPresence } from "../../support/presence.ts";
+import { TEST_OWNER, testPageTurns } from "../../support/stubs.ts";
 
-const { limits } = readSettings({}, { openFiles: 65_536, readFile: () => "" });
 const filterOf = (filter: unknown) => FilterSchema.parse(filter);
 const MAX_SUBSCRIPTIONS = 2;
 const APP: Principal = { kind: "app", exp: undefined };
@@ -22,15 +19,7 @@ const ALICE: Principal = {
 };
 
 function setUp() {
-  let ids = 0;
-  const presence = new AppPresence(new App({ id: "app", secrets: ["x"] }), {
-    limits,
-    telemetry: testTelemetry(),
-    makeId: () => `id${ids++}`,
-    clock: { now: () => 0, wallNow: () => 0 },
-    wakeBy: () => {},
-    flushTurn: endlessTurn(),
-  });
+  const { presence } = testPresence();
   const sent: Record<string, unknown>[] = [];
   const sink = {
     buffered: 0,
