@@ -13,6 +13,7 @@ import { connect } from "./scenarios/connect.ts";
 import { contactList } from "./scenarios/contact-list.ts";
 import { cores } from "./scenarios/cores.ts";
 import { fanOut } from "./scenarios/fan-out.ts";
+import { grossMemory } from "./scenarios/gross-memory.ts";
 import { idle } from "./scenarios/idle.ts";
 import { live } from "./scenarios/live.ts";
 import { manyCustomFilters } from "./scenarios/many-custom-filters.ts";
@@ -47,6 +48,7 @@ const SCENARIOS: readonly Scenario[] = [
   query,
   check,
   idle,
+  grossMemory,
   table,
   connect,
   storm,

@@ -1,10 +1,17 @@
 #!/usr/bin/env node
-import { run } from "./cli/program.ts";
-import { settingsHelp } from "./server/settings/settings-docs.ts";
-import { VERSION } from "./server/version.ts";
+import { isServe } from "./cli/is-serve.ts";
+import { limitYoungGeneration } from "./server/internals/young-generation.ts";
+
+const args = process.argv.slice(2);
+// Before anything else is loaded, because that lets the young generation grow. A command ends soon.
+if (isServe(args)) limitYoungGeneration();
+
+const { run } = await import("./cli/program.ts");
+const { settingsHelp } = await import("./server/settings/settings-docs.ts");
+const { VERSION } = await import("./server/version.ts");
 
 // The commands receive from here what their layer may not import.
-await run(process.argv.slice(2), {
+await run(args, {
   version: VERSION,
   settings: settingsHelp(),
   serve: async () => await (await import("./server/serve.ts")).serve(),

@@ -18,8 +18,8 @@ export const connect: Scenario = {
   rounds: { quick: 1, normal: 5, full: 11 },
   warmUps: 6,
   targets: [
-    { figure: WHOLE, of: "gateway-uws", atMost: 90 },
-    { figure: WHOLE, of: "gateway-ws", atMost: 250 },
+    { figure: WHOLE, of: "gateway-uws", over: "baseline-uws", atMost: 1.2 },
+    { figure: WHOLE, of: "gateway-ws", over: "baseline-ws", atMost: 1.2 },
   ],
   contenders: ({ kinds, effort }) =>
     Promise.all(kinds.map((kind) => contender(kind, effort === "quick" ? 200 : SOCKETS))),

@@ -3,9 +3,8 @@ import { startGateway } from "../../src/server/server.ts";
 import { readSettings } from "../../src/server/settings/settings.ts";
 import { APP, appIdOf } from "./app.ts";
 import { serveRequests } from "./ipc.ts";
+import { RAISED_LIMITS } from "./raised-limits.ts";
 
-/** The gateway with its limits raised, because the load comes from one address as fast as possible. */
-const HOUR_MS = "3600000";
 const { BENCH_APPS = "1", BENCH_INDEXED_CUSTOM } = process.env;
 const apps = Array.from({ length: Number(BENCH_APPS) }, (_, i) => ({
   ...APP,
@@ -13,14 +12,8 @@ const apps = Array.from({ length: Number(BENCH_APPS) }, (_, i) => ({
   ...(BENCH_INDEXED_CUSTOM === undefined ? {} : { indexedCustom: BENCH_INDEXED_CUSTOM.split(",") }),
 }));
 const settings = readSettings({
-  HOST: "127.0.0.1",
+  ...RAISED_LIMITS,
   PORT: "0",
-  MAX_CONNECTIONS_PER_IP: "1000000",
-  MAX_CONNECTS_PER_SECOND: "1000000",
-  MESSAGES_PER_SECOND: "1000000",
-  HTTP_REQUESTS_PER_SECOND: "1000000",
-  CONNECT_TIMEOUT_MS: HOUR_MS,
-  HEARTBEAT_INTERVAL_MS: HOUR_MS,
   ...process.env,
   APPS: JSON.stringify(apps),
 });

@@ -1,29 +1,61 @@
+import { SEMI_SPACE_MIB } from "../../src/server/internals/young-generation.ts";
 import { loadUws } from "../../src/server/transport/uws/load-uws.ts";
 import { gatewayDialect } from "../load/gateway-dialect.ts";
 import type { ServerKind } from "./server-kind.ts";
-import { ServerProcess } from "./server-process.ts";
+import { flagsWith, ServerProcess } from "./server-process.ts";
+
+type Transport = "uws" | "ws";
 
 /**
  * The gateway on each transport, and the bare library of each transport: the minimum cost of a server on it.
  */
 export const OWN_KINDS: readonly ServerKind[] = [
-  ...(["uws", "ws"] as const).map((transport) => ({
-    ...own("gateway", transport, "gateway.js"),
-    baseline: `baseline-${transport}`,
-  })),
-  ...(["uws", "ws"] as const).map((transport) => own("baseline", transport, `baseline-${transport}.js`)),
+  gateway("uws"),
+  gateway("ws"),
+  baseline("uws"),
+  baseline("ws"),
 ];
 
-function own(role: "gateway" | "baseline", transport: "uws" | "ws", script: string): ServerKind {
-  const name = `${role}-${transport}`;
+function gateway(transport: Transport): ServerKind {
+  const name = `gateway-${transport}`;
+  const start = (script: string, env: Record<string, string>) =>
+    startScript(name, transport, script, env, flagsWith(SEMI_SPACE_MIB));
+  return {
+    ...common(name, transport),
+    role: "gateway",
+    baseline: `baseline-${transport}`,
+    start: (env = {}) => start("gateway.js", env),
+    startAsInstalled: () => start("installed-gateway.js", {}),
+  };
+}
+
+function baseline(transport: Transport): ServerKind {
+  const name = `baseline-${transport}`;
+  const script = `${name}.js`;
+  return {
+    ...common(name, transport),
+    role: "baseline",
+    start: (env = {}) => startScript(name, transport, script, env),
+    startAsInstalled: () => startScript(name, transport, script, {}, []),
+  };
+}
+
+function common(name: string, transport: Transport) {
   return {
     name,
-    role,
     dialect: gatewayDialect,
     missing: async () => (transport === "uws" ? uwsMissing() : undefined),
-    start: (env = {}) =>
-      ServerProcess.start(new URL(script, import.meta.url), name, { TRANSPORT: transport, ...env }),
   };
+}
+
+function startScript(
+  name: string,
+  transport: Transport,
+  script: string,
+  env: Record<string, string>,
+  flags?: readonly string[],
+): Promise<ServerProcess> {
+  return ServerProcess.start(new URL(script, import.meta.url), name, { TRANSPORT: transport, ...env }, flags);
 }
 
 export function uwsMissing(): string | undefined {

@@ -16,6 +16,11 @@ export interface ServerKind {
   missing(): Promise<string | undefined>;
   /** `env`: settings of the gateway, in addition to those of every benchmark. */
   start(env?: Record<string, string>): Promise<RunningServer>;
+  /**
+   * Starts it as an operator does, for figures of memory: nothing forces a collection, and V8 or the program
+   * sizes the heap. If absent, `start` does.
+   */
+  startAsInstalled?(): Promise<RunningServer>;
 }
 
 /** A server under test, in a process of its own. */

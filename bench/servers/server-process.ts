@@ -4,10 +4,16 @@ import type { LoopDelay, ServerReply, ServerRequest, Usage } from "./ipc.ts";
 import type { RunningServer } from "./server-kind.ts";
 
 /**
- * The young generation has its final size from the start. Otherwise its growth would count as cost of the
- * load.
+ * The flags of a server in Node for figures of CPU. The young generation has its final size from the start,
+ * which is that of V8 if none is given. Otherwise its growth would count as cost of the load.
  */
-const FLAGS = ["--expose-gc", "--max-old-space-size=4096", "--min-semi-space-size=16"];
+export function flagsWith(semiSpaceMib?: number): readonly string[] {
+  const youngGeneration =
+    semiSpaceMib === undefined
+      ? ["--min-semi-space-size=16"]
+      : [`--min-semi-space-size=${semiSpaceMib}`, `--max-semi-space-size=${semiSpaceMib}`];
+  return ["--expose-gc", "--max-old-space-size=4096", ...youngGeneration];
+}
 
 /** A server under test that runs as a child process. */
 export class ServerProcess implements RunningServer {
@@ -20,13 +26,18 @@ export class ServerProcess implements RunningServer {
   }
 
   /** Runs a script that serves the benchmark's requests. `name` is the name of its profile. */
-  static async start(script: URL, name: string, env: Record<string, string> = {}): Promise<ServerProcess> {
+  static async start(
+    script: URL,
+    name: string,
+    env: Record<string, string> = {},
+    flags = flagsWith(),
+  ): Promise<ServerProcess> {
     // BENCH_PROFILE=folder writes a CPU profile of every server there.
     const folder = process.env.BENCH_PROFILE;
     const profile = `--cpu-prof --cpu-prof-dir=${folder} --cpu-prof-name=${name}-${Date.now()}.cpuprofile`;
     const child = fork(script, [], {
       env: { ...process.env, ...env },
-      execArgv: [...FLAGS, ...(folder ? profile.split(" ") : [])],
+      execArgv: [...flags, ...(folder ? profile.split(" ") : [])],
     });
     const { port } = (await replyOf(child)) as { port: number };
     return new ServerProcess(port, child);

@@ -7,6 +7,7 @@ import { addCount } from "./count.ts";
 import { addCrowd } from "./crowd.ts";
 import { addErase } from "./erase.ts";
 import { endWithReader } from "./finish.ts";
+import { isServe } from "./is-serve.ts";
 import { addLastSeen } from "./last-seen.ts";
 import { addQuery } from "./query.ts";
 import { addServe } from "./serve.ts";
@@ -55,9 +56,8 @@ export function createProgram(dependencies: CliDependencies): Command {
 
 /** Runs a command. If it fails, prints one line and exits. */
 export async function run(args: readonly string[], dependencies: CliDependencies): Promise<void> {
-  const isServe = (args[0] ?? "serve") === "serve";
   // A gateway must survive the reader of its log. A command ends with its reader.
-  if (!isServe) endWithReader();
+  if (!isServe(args)) endWithReader();
   try {
     await createProgram(dependencies).parseAsync(args.length === 0 ? ["serve"] : args, { from: "user" });
   } catch (error) {
@@ -72,7 +72,7 @@ export async function run(args: readonly string[], dependencies: CliDependencies
     }
     // An internal error. The stack shows its place.
     await complain((error instanceof Error && error.stack) || String(error), false);
-    process.exit(isServe ? 1 : 2);
+    process.exit(isServe(args) ? 1 : 2);
   }
 }
 

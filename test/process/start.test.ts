@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
+import { SEMI_SPACE_MIB } from "../../src/server/internals/young-generation.ts";
 import { CliHost } from "../support/cli-host.ts";
 import { type CliRun, GatewayProcess, PROJECT, runCli } from "../support/process.ts";
 import { whyNoTool } from "../support/tools.ts";
@@ -93,6 +94,22 @@ describe("a gateway", () => {
     const headers = { authorization: `Bearer ${SECRET}` };
     expect((await fetch(`http://127.0.0.1:${port}/v1/app/stats`, { headers })).status).toBe(200);
     rmSync(folder, { recursive: true });
+  });
+
+  it.each([
+    ["", SEMI_SPACE_MIB],
+    ["--max-semi-space-size=1", 1],
+  ])("has a small young generation, or that of NODE_OPTIONS=%s", async (NODE_OPTIONS, atMost) => {
+    const { port } = await startGateway({ NODE_OPTIONS });
+    const metrics = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+    const bytesOf = (kind: string) => {
+      const line = new RegExp(`^presence_nodejs_heap_space_size_${kind}_bytes{space="new"} (\\d+)$`, "m");
+      return Number(line.exec(metrics)![1]);
+    };
+    // Half of it is in use or available. V8 makes it smaller when little happens.
+    const mib = (bytesOf("used") + bytesOf("available")) / 2 ** 20;
+    expect(mib).toBeGreaterThan(0);
+    expect(mib).toBeLessThanOrEqual(atMost);
   });
 });
 

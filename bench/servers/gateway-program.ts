@@ -1,0 +1,6 @@
+import { limitYoungGeneration } from "../../src/server/internals/young-generation.ts";
+
+// What src/main.ts does for `serve`.
+limitYoungGeneration();
+const { serve } = await import("../../src/server/serve.ts");
+await serve();
