@@ -6,11 +6,13 @@ import type { FetchText, JwksEvents } from "./auth/jwks-source.ts";
 import { JwksSources } from "./auth/jwks-sources.ts";
 import { type Clock, createAwakeClock } from "./clock.ts";
 import type { Cluster } from "./cluster/cluster.ts";
+import type { AppPresence } from "./gateway/app-presence.ts";
 import { GatewayNode } from "./gateway/gateway-node.ts";
 import { type TcpRefusal, TcpSlots, type TcpSlotsOptions } from "./gateway/tcp-slots.ts";
 import type { Telemetry } from "./gateway/telemetry.ts";
 import { answerUpgrade } from "./gateway/upgrade.ts";
 import { AnonymousRequests } from "./http/anonymous-requests.ts";
+import { statsOf } from "./http/app-stats.ts";
 import { BodyBudget } from "./http/body-budget.ts";
 import { clientAddress, plainAddress } from "./http/client-address.ts";
 import { readDashboard } from "./http/dashboard.ts";
@@ -32,6 +34,7 @@ import { listenWs } from "./transport/ws/ws.ts";
 import { VERSION } from "./version.ts";
 import { sendWebhook } from "./webhooks/send-webhook.ts";
 import { Webhooks } from "./webhooks/webhooks.ts";
+import type { WorkerLink } from "./workers/worker-link.ts";
 
 /** The built dashboard. The path is valid for this file in `src` and in `dist`. */
 const DASHBOARD = new URL("../../dist/dashboard/", import.meta.url);
@@ -75,10 +78,16 @@ export interface Gateway {
   stop(): Promise<void>;
 }
 
+export interface StartOptions {
+  readonly clock?: Clock | undefined;
+  /** Fetches the keys of identity providers. */
+  readonly fetchText?: FetchText | undefined;
+  /** The connection to the other workers; undefined: this is the only process. */
+  readonly worker?: WorkerLink | undefined;
+}
+
 /**
  * Assembles a gateway and starts it. This is the only place that knows every part.
- *
- * `fetchText` fetches the keys of identity providers.
  *
  * @throws SettingsError if the chosen transport does not load; also what listening on the port throws.
  */
@@ -86,8 +95,7 @@ export async function startGateway(
   settings: Settings,
   apps: readonly AppConfig[],
   log: Logger,
-  clock: Clock = createAwakeClock(),
-  fetchText: FetchText = fetchJwks,
+  { clock = createAwakeClock(), fetchText = fetchJwks, worker }: StartOptions = {},
 ): Promise<Gateway> {
   const logRefusal = createRefusalLog(log, () => performance.now());
   const metrics = createMetrics(
@@ -116,7 +124,8 @@ export async function startGateway(
     nodeId,
     makeId,
     random: Math.random,
-    memoryLimit: memoryBytes(),
+    memoryLimit: memoryBytes(settings.workers),
+    sharedLimits: worker,
     replication: cluster,
   });
   metrics.observe(node);
@@ -129,29 +138,40 @@ export async function startGateway(
     send: sendWebhook,
     log,
     crashed: telemetry.crashed,
-    termOf: (appId) =>
-      cluster === undefined
-        ? clock.now() >= deliversFrom
-          ? 1
-          : undefined
-        : cluster.leadershipOf(appId)?.term,
+    termOf: (appId) => {
+      if (settings.redisUrls === undefined && clock.now() < deliversFrom) return undefined;
+      return cluster === undefined ? 1 : cluster.leadershipOf(appId)?.term;
+    },
     rivalUntil: (appId) => cluster?.leadershipOf(appId)?.rivalUntil ?? Number.NEGATIVE_INFINITY,
   });
   metrics.observeWebhooks(webhooks);
   const health = monitorProcess();
-  const memory = monitorMemory(telemetry.crashed, (use) => {
-    if (node.loadShedder.sample(use)) {
-      if (node.loadShedder.isShort) log.warn(use, "short of memory: new clients are refused");
-      else log.info(use, "enough memory again");
-    }
-    if (node.loadShedder.shouldCollect(node.present)) memory.collect();
-  });
+  const memory = monitorMemory(
+    telemetry.crashed,
+    (use) => {
+      if (node.loadShedder.sample(use)) {
+        if (node.loadShedder.isShort) log.warn(use, "short of memory: new clients are refused");
+        else log.info(use, "enough memory again");
+      }
+      if (node.loadShedder.shouldCollect(node.present)) memory.collect();
+    },
+    settings.workers,
+  );
   const isDevelopment = settings.apps === undefined;
   let isReady = false;
   let transport: Transport | undefined;
   const isProxy = (address: string) => settings.trustProxy(plainAddress(address), 0);
   const anonymous = new AnonymousRequests({ telemetry, now: () => clock.now(), isProxy });
-  const bodies = new BodyBudget(memoryBytes());
+  const bodies = new BodyBudget(memoryBytes(settings.workers));
+  const ownStats = (presence: AppPresence) => statsOf(presence, webhooks.statuses(presence.app.id));
+  worker?.serve({
+    answer: (question) => {
+      if (question.about === "metrics") return metrics.readJson();
+      const presence = node.presence(question.appId);
+      return presence && ownStats(presence);
+    },
+    takenByOthers: (key, amount) => node.takenElsewhere(key, amount),
+  });
   const describeNode = () => ({
     nodeId: node.nodeId,
     version: VERSION,
@@ -165,14 +185,15 @@ export async function startGateway(
         anonymous,
         bodies,
         describeNode,
-        webhooksOf: (appId) => webhooks.statuses(appId),
+        statsOf: (presence) => worker?.readStats(presence.app.id) ?? ownStats(presence),
       }),
       ...nodeRoutes({
         node,
         anonymous,
         isProxy,
-        isReady: () => isReady,
-        renderMetrics: metrics.render,
+        isReady: () => isReady && (worker?.wasWhole ?? true),
+        isMissingWorkers: worker && (() => worker.isMissing),
+        renderMetrics: () => worker?.readMetrics() ?? metrics.render(),
         metricsToken: settings.metricsToken,
         version: VERSION,
         dashboard: readDashboard(DASHBOARD),
@@ -185,6 +206,7 @@ export async function startGateway(
     transport = await listen(settings, log, {
       host: settings.host,
       port: settings.port,
+      sharesPort: worker !== undefined,
       maxMessageBytes: settings.limits.maxMessageBytes,
       maxBufferedBytes: settings.limits.maxBufferedBytes,
       tcp: {
@@ -212,7 +234,7 @@ export async function startGateway(
   }
   isReady = true;
   cluster?.start(node);
-  deliversFrom = clock.now() + settings.limits.resumeWindowMs;
+  deliversFrom = clock.now() + (worker?.clientsReturnMs ?? settings.limits.resumeWindowMs);
   const applyWebhooks = (configs: readonly AppConfig[]) => {
     for (const { id, webhooks: wanted = [] } of configs) webhooks.apply(node.presence(id)!, wanted);
   };
@@ -254,7 +276,7 @@ export async function startGateway(
       log.info({ connections: node.admissions.connections }, "draining");
       stopped = (async () => {
         // In development mode somebody waits at the keyboard, and nobody else serves the clients.
-        await node.drain(isDevelopment && cluster === undefined ? 0 : settings.limits.drainMs);
+        await node.drain(isDevelopment && settings.redisUrls === undefined ? 0 : settings.limits.drainMs);
         await Promise.race([transport.close(), stoppedNow]);
         // Before another node begins to deliver.
         webhooks.stop();

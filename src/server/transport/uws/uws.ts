@@ -1,7 +1,7 @@
 import { SUBPROTOCOL } from "../../../protocol/wire.ts";
 import type { SocketListener } from "../../gateway/socket.ts";
 import type { HttpResponse } from "../../http/exchange.ts";
-import { listenError, listenErrorCode } from "../listen-error.ts";
+import { freePort, listenError, listenErrorCode } from "../listen-error.ts";
 import {
   type Accept,
   handshakeError,
@@ -23,6 +23,12 @@ import type { UwsContext, UwsListenSocket, UwsModule, UwsRequest, UwsResponse } 
 
 /** A byte order mark is part of the text, and no JSON. */
 const UTF_8 = new TextDecoder("utf-8", { ignoreBOM: true });
+
+/**
+ * Has the library set SO_REUSEPORT, so that other processes of this user may listen on the port too. It does
+ * so for ports that it is told, and not for one that the system chooses.
+ */
+const LISTEN_SHARED = 0;
 
 interface UserData {
   readonly socket: UwsSocket;
@@ -193,11 +199,13 @@ export async function listenUws(uws: UwsModule, options: TransportOptions): Prom
     }),
   );
 
+  const { host } = options;
+  const port = options.sharesPort && options.port === 0 ? await freePort(host) : options.port;
   const listenSocket = await new Promise<UwsListenSocket | false>((resolve) => {
-    app.listen(options.host, options.port, uws.LIBUS_LISTEN_EXCLUSIVE_PORT, resolve);
+    const sharing = options.sharesPort ? LISTEN_SHARED : uws.LIBUS_LISTEN_EXCLUSIVE_PORT;
+    app.listen(host, port, sharing, resolve);
   });
   if (listenSocket === false) {
-    const { host, port } = options;
     throw listenError(host, port, await listenErrorCode(host, port));
   }
   let closed: Promise<void> | undefined;

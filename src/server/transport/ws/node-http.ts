@@ -48,8 +48,9 @@ export function createHttpServer(
   // One more than is allowed: Node drops the headers beyond this number without a word, and `headError` must
   // see that there are too many. Reading all of tens of thousands would take milliseconds.
   server.maxHeadersCount = MAX_HEADERS + 1;
-  // Cheaper than to accept a connection and close it.
-  server.maxConnections = options.tcp.maxConnections;
+  // Cheaper than to accept a connection and close it. Where processes share the port, `node:cluster` would
+  // offer a connection that all of them drop again and again.
+  if (!options.sharesPort) server.maxConnections = options.tcp.maxConnections;
   server.on("drop", () => options.tcpRefused("full"));
 
   const http = new NodeHttp(options);
