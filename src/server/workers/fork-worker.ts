@@ -33,6 +33,7 @@ export function forkWorker(number: number, nodeId: string, events: WorkerEvents)
     child,
     process: {
       nodeId,
+      pid: child.pid,
       send: (message) => channel.send(message),
       kill: () => void child.kill("SIGKILL"),
     },

@@ -9,6 +9,7 @@ import { RestartPause } from "./restart-pause.ts";
 export interface WorkerProcess {
   /** The name under which it is a node. */
   readonly nodeId: string;
+  readonly pid: number | undefined;
   send(message: ToWorker): void;
   /** Ends it at once, whatever it does. */
   kill(): void;
@@ -155,6 +156,11 @@ export class WorkerPool {
     this.#endIfStopped();
   }
 
+  /** Stops the timer of the pool. The workers are left to themselves. */
+  end(): void {
+    this.#ticker.stop();
+  }
+
   /** Does what is due. Called by the timer, and by tests. */
   run(now: number): void {
     for (const member of this.#members) {
@@ -202,6 +208,7 @@ export class WorkerPool {
     };
     member.running = running;
     member.startAt = Number.POSITIVE_INFINITY;
+    this.#options.log.info({ worker: number, pid: process.pid }, "started a worker");
   }
 
   /** A worker that was started can be told what it has to know. */
