@@ -2,14 +2,16 @@ import type { Logger } from "pino";
 import { makeId } from "../core/ids.ts";
 import type { AppConfig } from "./auth/app.ts";
 import { type AppSummary, summarizeApp } from "./auth/compare-apps.ts";
-import { createAwakeClock } from "./clock.ts";
+import { type Clock, createAwakeClock } from "./clock.ts";
 import { differenceOf } from "./node-apps.ts";
 import { createCrashLog } from "./observability/log.ts";
 import { Reloads } from "./reloads.ts";
 import type { Settings } from "./settings/settings.ts";
 import { SettingsError } from "./settings/settings-error.ts";
 import { listenError, listenErrorCode } from "./transport/listen-error.ts";
-import { forkWorker } from "./workers/fork-worker.ts";
+import { forkWorker, LOG } from "./workers/fork-worker.ts";
+import { ipcChannel } from "./workers/ipc-channel.ts";
+import { LogServer } from "./workers/log-server.ts";
 import { PrimaryMetrics } from "./workers/primary-metrics.ts";
 import { WorkerPool } from "./workers/worker-pool.ts";
 
@@ -47,6 +49,9 @@ export async function startPrimary(
   process.on("uncaughtException", crashed);
   process.on("unhandledRejection", crashed);
   const apps = new CurrentApps(settings);
+  /** By the node id of each worker. */
+  const killers = new Map<string, () => void>();
+  const logs = settings.redisUrls === undefined ? createLogs(settings, log, clock, killers) : undefined;
   const metrics = new PrimaryMetrics(workers, () => pool);
   const pool: WorkerPool = new WorkerPool({
     size: workers,
@@ -56,8 +61,14 @@ export async function startPrimary(
     clock,
     log,
     crashed,
-    spawn: (number, events) =>
-      forkWorker(number, nodeId === undefined ? makeId() : `${nodeId}-${number}`, events).process,
+    spawn: (number, events) => {
+      const id = nodeId === undefined ? makeId() : `${nodeId}-${number}`;
+      const { child, process: worker } = forkWorker(number, id, events);
+      killers.set(id, worker.kill);
+      child.once("exit", () => killers.delete(id));
+      logs?.serve(ipcChannel(child, LOG), id);
+      return worker;
+    },
     apps: () => ({ appsText: apps.text, demoSecret }),
     summarize: async ({ about }, answers) =>
       about === "metrics" ? [await metrics.render(answers)] : [...answers.values()],
@@ -80,8 +91,29 @@ export async function startPrimary(
       reloads.stop();
       pool.stop();
       await pool.stopped;
+      logs?.close();
     },
   };
+}
+
+/** The log of all workers, in the memory of this process. */
+function createLogs(
+  { redisShards, redisLogBytes, limits }: Settings,
+  log: Logger,
+  clock: Clock,
+  killers: ReadonlyMap<string, () => void>,
+): LogServer {
+  return new LogServer({
+    shards: redisShards,
+    maxLogBytes: redisLogBytes,
+    maxProfiles: limits.maxRememberedUsers,
+    wallNow: () => clock.wallNow(),
+    badMessage: (node, problem) => log.warn({ node, problem }, "ignored what a worker has sent"),
+    misbehaved: (node, problem) => {
+      log.warn({ node, problem }, "a worker does not take what it asks for: it is ended");
+      killers.get(node)?.();
+    },
+  });
 }
 
 /** The apps that the workers serve, for workers that start later. */

@@ -6,8 +6,9 @@ import { applyApps } from "./reloads.ts";
 import { startGateway } from "./server.ts";
 import { readSettings, thisHost } from "./settings/settings.ts";
 import { SettingsError } from "./settings/settings-error.ts";
-import { CONTROL } from "./workers/fork-worker.ts";
+import { CONTROL, LOG } from "./workers/fork-worker.ts";
 import { ipcChannel } from "./workers/ipc-channel.ts";
+import { LogClient } from "./workers/log-client.ts";
 import type { StartMessage, ToWorker } from "./workers/messages.ts";
 import { WorkerLink } from "./workers/worker-link.ts";
 
@@ -61,7 +62,10 @@ async function serve(link: WorkerLink, start: StartMessage): Promise<never> {
     await log.end();
     process.exit(1);
   });
-  const starting = startGateway(settings, apps, logger, { worker: link });
+  const starting = startGateway(settings, apps, logger, {
+    worker: link,
+    logs: settings.redisUrls === undefined ? new LogClient(ipcChannel(process, LOG)) : undefined,
+  });
   const stop = async () => {
     await (await starting).stop();
     link.close();

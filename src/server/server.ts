@@ -6,6 +6,7 @@ import type { FetchText, JwksEvents } from "./auth/jwks-source.ts";
 import { JwksSources } from "./auth/jwks-sources.ts";
 import { type Clock, createAwakeClock } from "./clock.ts";
 import type { Cluster } from "./cluster/cluster.ts";
+import type { LogSource } from "./cluster/log.ts";
 import type { AppPresence } from "./gateway/app-presence.ts";
 import { GatewayNode } from "./gateway/gateway-node.ts";
 import { type TcpRefusal, TcpSlots, type TcpSlotsOptions } from "./gateway/tcp-slots.ts";
@@ -84,6 +85,8 @@ export interface StartOptions {
   readonly fetchText?: FetchText | undefined;
   /** The connection to the other workers; undefined: this is the only process. */
   readonly worker?: WorkerLink | undefined;
+  /** The logs that the workers of this machine share; undefined: they are in Redis, or there are none. */
+  readonly logs?: LogSource | undefined;
 }
 
 /**
@@ -95,7 +98,7 @@ export async function startGateway(
   settings: Settings,
   apps: readonly AppConfig[],
   log: Logger,
-  { clock = createAwakeClock(), fetchText = fetchJwks, worker }: StartOptions = {},
+  { clock = createAwakeClock(), fetchText = fetchJwks, worker, logs }: StartOptions = {},
 ): Promise<Gateway> {
   const logRefusal = createRefusalLog(log, () => performance.now());
   const metrics = createMetrics(
@@ -104,7 +107,7 @@ export async function startGateway(
   );
   const { telemetry } = metrics;
   const nodeId = settings.nodeId ?? makeId();
-  const { cluster, failed } = await createCluster(settings, apps, { nodeId, log, clock, metrics });
+  const { cluster, failed } = await createCluster(settings, apps, { nodeId, log, clock, metrics, logs });
   const jwksSources = new JwksSources({
     fetchText,
     now: () => clock.now(),
@@ -309,33 +312,37 @@ function jwksEvents(telemetry: Telemetry, log: Logger): JwksEvents {
 }
 
 interface ClusterDependencies {
+  readonly logs: LogSource | undefined;
   readonly nodeId: string;
   readonly log: Logger;
   readonly clock: Clock;
   readonly metrics: Metrics;
 }
 
-/** This node's part in a cluster, if a Redis is configured. Otherwise no code of the cluster is loaded. */
+/** This node's part in a cluster, if a Redis is configured or there are other workers. Otherwise no code of the cluster is loaded. */
 async function createCluster(
   settings: Settings,
   apps: readonly AppConfig[],
-  { nodeId, log, clock, metrics }: ClusterDependencies,
+  { nodeId, log, clock, metrics, logs }: ClusterDependencies,
 ): Promise<{ readonly cluster: Cluster | undefined; readonly failed: Promise<SettingsError> }> {
   const { redisUrls, redisShards, redisLogBytes, nodeLeaseMs, limits } = settings;
-  if (redisUrls === undefined) return { cluster: undefined, failed: new Promise(() => {}) };
+  if (redisUrls === undefined && logs === undefined) {
+    return { cluster: undefined, failed: new Promise(() => {}) };
+  }
   let fail: (error: SettingsError) => void;
   const failed = new Promise<SettingsError>((resolve) => {
     fail = resolve;
   });
   const { Cluster } = await import("./cluster/cluster.ts");
-  const { RedisLogSource } = await import("./cluster/redis-log-source.ts");
-  const cluster = new Cluster({
-    logs: new RedisLogSource({
-      urls: redisUrls,
+  const redisLogs = async (urls: readonly string[]) =>
+    new (await import("./cluster/redis-log-source.ts")).RedisLogSource({
+      urls,
       maxLogBytes: redisLogBytes,
       maxProfiles: limits.maxRememberedUsers,
       warn: (details, message) => log.warn(details, message),
-    }),
+    });
+  const cluster = new Cluster({
+    logs: redisUrls === undefined ? logs! : await redisLogs(redisUrls),
     shards: redisShards,
     apps,
     nodeId,

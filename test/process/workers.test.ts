@@ -144,8 +144,8 @@ describe.each(TRANSPORTS)("two workers over %s", (TRANSPORT) => {
   beforeAll(async () => {
     path = join(folder, `${TRANSPORT}.json`);
     writeFileSync(path, JSON.stringify([app(APP)]));
-    const limits = { MAX_CONNECTIONS_PER_IP: String(MAX_PER_ADDRESS), HTTP_REQUESTS_PER_SECOND: "200" };
-    workers = await Workers.start({ TRANSPORT, APPS_FILE: path, NODE_ID: "node", ...limits });
+    const MAX_CONNECTIONS_PER_IP = String(MAX_PER_ADDRESS);
+    workers = await Workers.start({ TRANSPORT, APPS_FILE: path, NODE_ID: "node", MAX_CONNECTIONS_PER_IP });
   });
 
   it("are one gateway: what is done at one shows at the other, in views, queries, stats and metrics", async () => {
@@ -174,6 +174,7 @@ describe.each(TRANSPORTS)("two workers over %s", (TRANSPORT) => {
     expect(await workers.metric("users")).toBe(1);
     expect(await workers.metric("workers_ready")).toBe(2);
     expect(await workers.metric('messages_in_total{type="connect"}')).toBeGreaterThanOrEqual(2);
+    await one.client.ask({ type: "close", sessionId });
     for (const { client } of [one, two]) client.terminate();
     await until(async () => (await workers.stats()).sockets === 0);
   });
@@ -200,19 +201,6 @@ describe.each(TRANSPORTS)("two workers over %s", (TRANSPORT) => {
     await until(isLetIn);
     for (const client of held) client.terminate();
     await until(async () => (await workers.metric("connections")) === 0);
-  });
-
-  it("count the requests of an app together", async () => {
-    // A burst of 400, and 200 a second: as much as one worker alone would let in.
-    const startedAt = performance.now();
-    const answers = await Promise.all(Array.from({ length: 1_000 }, () => workers.get(`/v1/${APP}/stats`)));
-    const seconds = (performance.now() - startedAt) / 1_000;
-    const letIn = answers.filter(({ status }) => status === 200).length;
-    await Promise.all(answers.map((answer) => answer.arrayBuffer()));
-    process.stdout.write(`${TRANSPORT}: ${letIn} of 1,000 requests in ${seconds.toFixed(2)} s\n`);
-    // All of them may arrive before the workers have told each other.
-    expect(letIn).toBeLessThanOrEqual(Math.ceil(2 * (400 + 200 * seconds)));
-    await until(async () => (await workers.get(`/v1/${APP}/stats`)).status === 200);
   });
 
   it("read other apps anew, all of them, and count what cannot be read once", async () => {
@@ -249,8 +237,8 @@ describe.each(TRANSPORTS)("two workers over %s", (TRANSPORT) => {
     process.stdout.write(
       `${TRANSPORT}: left ${Math.round(performance.now() - killedAt)} ms after kill -9, the window is ${WINDOW_MS}\n`,
     );
-    const diffs = two.client.inbox.filter(({ type }) => type === "diff");
-    expect(diffs.flatMap(({ causes }) => Object.entries(causes))).toEqual([["does-not", "node-lost"]]);
+    const left = two.client.inbox.flatMap(({ causes = {} }) => Object.entries(causes));
+    expect(left).toEqual([["does-not", "node-lost"]]);
     // A bad file does not keep a worker from starting: it has the apps that the others have.
     await until(async () => (await workers.status()) === "ready");
     expect(await workers.metric("worker_restarts_total")).toBe(1);

@@ -8,6 +8,8 @@ import type { WorkerEvents, WorkerProcess } from "./worker-pool.ts";
 export const WORKER_VARIABLE = "PRESENCE_GATEWAY_WORKER";
 /** The topic of what the first process and a worker tell each other about the worker. */
 export const CONTROL = "control";
+/** The topic of the log that workers share. */
+export const LOG = "log";
 
 /** A worker that has just been started. */
 export interface ForkedWorker {

@@ -231,7 +231,7 @@ describe("a pool of workers", () => {
       [one, "a"],
       [two, "b"],
     ] as const) {
-      const [{ id, question }] = worker!.told("question") as [{ id: number; question: object }];
+      const [{ id, question }] = worker!.told("question") as unknown as [{ id: number; question: object }];
       expect(question).toEqual({ about: "stats", appId: "app" });
       worker!.say({ type: "answer", id, answer });
     }
