@@ -83,7 +83,7 @@ async function serve(link: WorkerLink, start: StartMessage): Promise<never> {
   const gateway = await starting;
   process.on("uncaughtException", gateway.crashed);
   process.on("unhandledRejection", gateway.crashed);
-  link.listening(gateway.port, gateway.transport);
+  link.listening(gateway.port);
   const check = setInterval(() => {
     if (!gateway.node.isReady) return;
     clearInterval(check);

@@ -28,6 +28,8 @@ import { monitorProcess } from "./observability/process-health.ts";
 import { memoryBytes, monitorMemory } from "./observability/process-memory.ts";
 import type { Settings } from "./settings/settings.ts";
 import { SettingsError } from "./settings/settings-error.ts";
+import { freePort } from "./transport/listen-error.ts";
+import { balancesPorts } from "./transport/reuse-port.ts";
 import type { Transport, TransportOptions } from "./transport/transport.ts";
 import { loadUws } from "./transport/uws/load-uws.ts";
 import { listenUws } from "./transport/uws/uws.ts";
@@ -368,8 +370,16 @@ interface ListenOptions extends Omit<TransportOptions, "tcp"> {
 /** Listens with the transport that the settings ask for, or with the best one that loads. */
 async function listen(settings: Settings, log: Logger, options: ListenOptions): Promise<Transport> {
   const { transport: wanted } = settings;
+  // A port that the system chooses is not shared.
+  if (options.sharesPort && options.port === 0) {
+    return await listen(settings, log, { ...options, port: await freePort(options.host) });
+  }
   if (wanted === "ws") {
     log.info({ transport: "ws" }, "transport chosen by TRANSPORT");
+    return await listenOnWs(settings, options);
+  }
+  if (wanted === "auto" && options.sharesPort && !balancesPorts()) {
+    log.info({ transport: "ws" }, "this system gives all connections of a port to one worker, using ws");
     return await listenOnWs(settings, options);
   }
   const loaded = loadUws();

@@ -18,11 +18,14 @@ export interface ForkedWorker {
 }
 
 /**
- * Starts this program again, as a worker. With `node:cluster`, because its workers may listen on one port of
- * node:http: the first process accepts connections, and gives them to the workers in turns.
+ * Starts this program again, as a worker. With `node:cluster`, because with it servers of node:http may listen
+ * on one socket where Node has no SO_REUSEPORT. The first process accepts no connection for them: one that it
+ * hands to a worker that ends would stay open without an answer, and so would its file.
  */
 export function forkWorker(number: number, nodeId: string, events: WorkerEvents): ForkedWorker {
-  cluster.schedulingPolicy = cluster.SCHED_RR;
+  cluster.schedulingPolicy = cluster.SCHED_NONE;
+  // It costs the first process half of what JSON does.
+  cluster.setupPrimary({ serialization: "advanced" });
   const { process: child } = cluster.fork({ [WORKER_VARIABLE]: String(number) });
   const channel = ipcChannel(child, CONTROL);
   channel.onMessage((message) => events.message(message as FromWorker));

@@ -57,7 +57,7 @@ export type FromWorker =
   /** This worker listens to what it is told from now on. With `node:cluster` earlier messages may be lost. */
   | { readonly type: "hello" }
   | { readonly type: "alive" }
-  | { readonly type: "listening"; readonly port: number; readonly transport: "ws" | "uws" }
+  | { readonly type: "listening"; readonly port: number }
   | { readonly type: "ready" }
   /** This worker cannot run, for a reason that the operator can mend. */
   | { readonly type: "failed"; readonly message: string; readonly concernsAll: boolean }

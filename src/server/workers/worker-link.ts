@@ -91,8 +91,8 @@ export class WorkerLink implements SharedLimits {
     this.#duties = duties;
   }
 
-  listening(port: number, transport: "ws" | "uws"): void {
-    this.#options.send({ type: "listening", port, transport });
+  listening(port: number): void {
+    this.#options.send({ type: "listening", port });
   }
 
   ready(): void {

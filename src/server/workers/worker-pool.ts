@@ -97,7 +97,6 @@ export class WorkerPool {
   #onStopped!: () => void;
   #state: PoolState = { wasWhole: false, isMissing: true };
   #port: number | undefined;
-  #transport: "ws" | "uws" | undefined;
   #isStopping = false;
   #restarts = 0;
 
@@ -222,24 +221,13 @@ export class WorkerPool {
       number,
       workers: this.#members.length,
       nodeId: running.process.nodeId,
-      port: this.#portToListenOn(),
+      port: this.#port ?? this.#options.port,
       ...apps(),
       clientsReturnMs: Math.max(0, this.#startedAt + clientsReturnMs - now),
       state: this.#state,
     });
     if (this.#isStopping) running.process.send({ type: "stop" });
     this.#wake();
-  }
-
-  /**
-   * `node:cluster` knows the listening socket of the workers by the port that they ask for, so all of them
-   * ask for port 0 while one of them listens.
-   */
-  #portToListenOn(): number {
-    const { port } = this.#options;
-    const isOpen = this.#members.some(({ running }) => running?.isListening);
-    if (this.#port === undefined || (this.#transport === "ws" && isOpen)) return port;
-    return this.#port;
   }
 
   #heard(member: Member, running: Running, message: FromWorker, now: number): void {
@@ -251,7 +239,7 @@ export class WorkerPool {
       case "hello":
         return this.#begin(member, running, now);
       case "listening":
-        return this.#listening(member, running, message, now);
+        return this.#listening(running, message.port, now);
       case "ready":
         running.isReady = true;
         return this.#updateState();
@@ -275,21 +263,9 @@ export class WorkerPool {
     }
   }
 
-  #listening(
-    { number }: Member,
-    running: Running,
-    { port, transport }: Extract<FromWorker, { type: "listening" }>,
-    now: number,
-  ): void {
-    this.#port ??= port;
-    this.#transport = transport;
-    if (port !== this.#port) {
-      // The last of the others has ended just now, so the system has chosen another port.
-      this.#options.log.warn({ worker: number, port }, "a worker got another port: it is started again");
-      running.isKilled = true;
-      return running.process.kill();
-    }
+  #listening(running: Running, port: number, now: number): void {
     running.isListening = true;
+    this.#port ??= port;
     for (const member of this.#members) {
       // Those that were never started.
       if (member.running === undefined && member.startAt === Number.POSITIVE_INFINITY) member.startAt = now;

@@ -59,11 +59,11 @@ describe("the connection of a worker", () => {
 
   it("says how far the worker has come", () => {
     const { link, sent } = world();
-    link.listening(8_080, "ws");
+    link.listening(8_080);
     link.ready();
     link.failed("no port", false);
     expect(sent).toEqual([
-      { type: "listening", port: 8_080, transport: "ws" },
+      { type: "listening", port: 8_080 },
       { type: "ready" },
       { type: "failed", message: "no port", concernsAll: false },
     ]);

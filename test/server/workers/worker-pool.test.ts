@@ -25,7 +25,7 @@ class FakeWorker {
 
   /** Says all that a worker says until it is ready. */
   start(port = PORT): void {
-    this.say({ type: "hello" }, { type: "listening", port, transport: "uws" }, { type: "ready" });
+    this.say({ type: "hello" }, { type: "listening", port }, { type: "ready" });
   }
 
   end(how = "SIGKILL"): void {
@@ -124,7 +124,7 @@ describe("a pool of workers", () => {
     ]);
     run();
     expect(forked).toHaveLength(1);
-    first!.say({ type: "listening", port: 4_711, transport: "uws" });
+    first!.say({ type: "listening", port: 4_711 });
     run();
     expect(forked.map(({ number }) => number)).toEqual([1, 2, 3]);
     first!.say({ type: "ready" });
@@ -137,21 +137,6 @@ describe("a pool of workers", () => {
       expect(worker.told("state")).toEqual([{ type: "state", wasWhole: true, isMissing: false }]);
     }
     expect(pool.restarts).toBe(0);
-  });
-
-  it("asks for port 0 where node:cluster knows the socket by it, and ends a worker with another port", () => {
-    const { forked, run } = world(2, 0);
-    run();
-    forked[0]!.say({ type: "hello" }, { type: "listening", port: 4_711, transport: "ws" });
-    run();
-    forked[1]!.say({ type: "hello" });
-    expect(forked[1]!.told("start")[0]!.port).toBe(0);
-    forked[1]!.say({ type: "listening", port: 4_712, transport: "ws" });
-    expect(forked[1]!.isKilled).toBe(true);
-    for (const worker of forked.slice(0, 2)) worker.end();
-    run();
-    forked[2]!.say({ type: "hello" });
-    expect(forked[2]!.told("start")[0]!.port).toBe(4_711);
   });
 
   it("starts a worker again that has ended, later each time, and says meanwhile that one is missing", () => {

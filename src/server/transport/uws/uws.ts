@@ -1,7 +1,7 @@
 import { SUBPROTOCOL } from "../../../protocol/wire.ts";
 import type { SocketListener } from "../../gateway/socket.ts";
 import type { HttpResponse } from "../../http/exchange.ts";
-import { freePort, listenError, listenErrorCode } from "../listen-error.ts";
+import { listenError, listenErrorCode } from "../listen-error.ts";
 import {
   type Accept,
   handshakeError,
@@ -199,8 +199,7 @@ export async function listenUws(uws: UwsModule, options: TransportOptions): Prom
     }),
   );
 
-  const { host } = options;
-  const port = options.sharesPort && options.port === 0 ? await freePort(host) : options.port;
+  const { host, port } = options;
   const listenSocket = await new Promise<UwsListenSocket | false>((resolve) => {
     const sharing = options.sharesPort ? LISTEN_SHARED : uws.LIBUS_LISTEN_EXCLUSIVE_PORT;
     app.listen(host, port, sharing, resolve);

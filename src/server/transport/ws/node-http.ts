@@ -5,6 +5,7 @@ import { errorResponse } from "../../http/exchange.ts";
 import { takeConnectionListener } from "../../internals/connection-listener.ts";
 import { isResponseUnderWay } from "../../internals/response-under-way.ts";
 import { listenError } from "../listen-error.ts";
+import { hasReusePort } from "../reuse-port.ts";
 import {
   type HandshakeHeaders,
   HTTP_STALL_MS,
@@ -48,9 +49,8 @@ export function createHttpServer(
   // One more than is allowed: Node drops the headers beyond this number without a word, and `headError` must
   // see that there are too many. Reading all of tens of thousands would take milliseconds.
   server.maxHeadersCount = MAX_HEADERS + 1;
-  // Cheaper than to accept a connection and close it. Where processes share the port, `node:cluster` would
-  // offer a connection that all of them drop again and again.
-  if (!options.sharesPort) server.maxConnections = options.tcp.maxConnections;
+  // Cheaper than to accept a connection and close it.
+  server.maxConnections = options.tcp.maxConnections;
   server.on("drop", () => options.tcpRefused("full"));
 
   const http = new NodeHttp(options);
@@ -111,7 +111,8 @@ export function createHttpServer(
           reject(listenError(options.host, options.port, code));
         };
         server.once("error", refused);
-        server.listen({ host: options.host, port: options.port, backlog: 4_096 }, () => {
+        const reusePort = options.sharesPort === true && hasReusePort();
+        server.listen({ host: options.host, port: options.port, backlog: 4_096, reusePort }, () => {
           server.removeListener("error", refused);
           server.on("error", options.crashed);
           resolve();
