@@ -8,6 +8,8 @@ import type { AppConfig } from "./auth/app.ts";
 import { mintToken } from "./auth/mint.ts";
 import { readDevelopmentSecret, SECRET_FOLDER } from "./development-secret.ts";
 
+export const DEMO_APP_ID = "demo";
+
 /** The app of development mode. */
 export type DemoApp = AppConfig & { readonly secrets: readonly [string] };
 
@@ -18,10 +20,10 @@ export type DemoApp = AppConfig & { readonly secrets: readonly [string] };
  */
 export function createDemoApp(workingFolder: string): { readonly app: DemoApp; readonly isKept: boolean } {
   try {
-    return { app: { id: "demo", secrets: [readDevelopmentSecret(workingFolder)] }, isKept: true };
+    return { app: { id: DEMO_APP_ID, secrets: [readDevelopmentSecret(workingFolder)] }, isKept: true };
   } catch (error) {
     if (!NOT_WRITABLE.has((error as NodeJS.ErrnoException).code ?? "")) throw error;
-    return { app: { id: "demo", secrets: [nanoid(43)] }, isKept: false };
+    return { app: { id: DEMO_APP_ID, secrets: [nanoid(43)] }, isKept: false };
   }
 }
 

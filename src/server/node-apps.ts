@@ -1,6 +1,6 @@
 import type { Logger } from "pino";
 import { App, type AppConfig } from "./auth/app.ts";
-import { type AppSummary, compareApps, summarizeApp } from "./auth/compare-apps.ts";
+import { type AppSummary, type AppsDifference, compareApps, summarizeApp } from "./auth/compare-apps.ts";
 import type { JwksSources } from "./auth/jwks-sources.ts";
 import type { Cluster } from "./cluster/cluster.ts";
 import type { ChangedApps, GatewayNode } from "./gateway/gateway-node.ts";
@@ -12,6 +12,20 @@ export interface NodeAppsOptions {
   readonly jwksSources: JwksSources;
   readonly log: Logger;
   readonly telemetry: Telemetry;
+}
+
+/**
+ * What changes if these apps are served from now on. @throws SettingsError if an app differs in what cannot
+ * change while it runs.
+ */
+export function differenceOf(
+  running: ReadonlyMap<string, AppSummary>,
+  wanted: readonly AppConfig[],
+): Extract<AppsDifference, { ok: true }> {
+  const difference = compareApps(running, wanted);
+  if (difference.ok) return difference;
+  const { appId, field } = difference;
+  throw new SettingsError(`${field} of app ${quote(appId)} cannot change while it runs: restart all nodes`);
 }
 
 /** The apps that a node serves, as they are configured now, and the change to others while it runs. */
@@ -38,13 +52,7 @@ export class NodeApps {
    */
   reload(configs: readonly AppConfig[], node: GatewayNode, cluster: Cluster | undefined): ChangedApps {
     const { log, telemetry, jwksSources } = this.#options;
-    const difference = compareApps(this.#running, configs);
-    if (!difference.ok) {
-      const { appId, field } = difference;
-      throw new SettingsError(
-        `${field} of app ${quote(appId)} cannot change while it runs: restart all nodes`,
-      );
-    }
+    const difference = differenceOf(this.#running, configs);
     const { removed } = difference;
     const added = difference.added.map((config) => this.#create(config));
     const changed = difference.changed.map((config) => this.#create(config));

@@ -1,10 +1,14 @@
+import type { Logger } from "pino";
 import { CliError } from "../cli/cli-error.ts";
-import { createDemoApp, welcome, writeDevCredentials } from "./development.ts";
+import { createDemoApp, type DemoApp, welcome, writeDevCredentials } from "./development.ts";
 import { createLog } from "./observability/log.ts";
 import { Reloads } from "./reloads.ts";
+import { type Primary, startPrimary } from "./serve-primary.ts";
+import { serveWorker } from "./serve-worker.ts";
 import { startGateway } from "./server.ts";
-import { readSettings } from "./settings/settings.ts";
+import { readSettings, type Settings } from "./settings/settings.ts";
 import { SettingsError } from "./settings/settings-error.ts";
+import { WORKER_VARIABLE } from "./workers/fork-worker.ts";
 
 /** Whether this file is in the project itself, and not installed by npm. */
 const IS_CHECKOUT = !import.meta.url.includes("/node_modules/");
@@ -26,14 +30,13 @@ export async function serve(): Promise<void> {
 }
 
 async function run(): Promise<never> {
+  if (process.env[WORKER_VARIABLE] !== undefined) return await serveWorker();
   const settings = readSettings(process.env);
   const log = createLog(settings.logLevel);
   const demo = settings.apps === undefined ? createDemoApp(process.cwd()) : undefined;
-  const starting = startGateway(settings, settings.apps ?? [demo!.app], log.logger);
+  const starting = start(settings, log.logger, demo?.app);
   let removeCredentials = () => {};
-  const reloads = new Reloads(settings, log.logger);
   const end = async () => {
-    reloads.stop();
     await (await starting).stop();
     removeCredentials();
     await log.end();
@@ -45,21 +48,38 @@ async function run(): Promise<never> {
   // Before anything is awaited, so that a signal during the start is not lost.
   process.on("SIGTERM", stop);
   process.on("SIGINT", stop);
-  process.on("SIGHUP", () => reloads.request());
-  const gateway = await starting;
+  process.on("SIGHUP", async () => (await starting).reload());
+  const { whole, failed } = await starting;
+  const port = await Promise.race([whole, failed]);
+  // Last, so that a program that waits for the file can use the gateway, and can stop it with a signal.
+  if (demo !== undefined && typeof port === "number") {
+    const host = settings.host.includes(":") ? `[${settings.host}]` : settings.host;
+    const { app, isKept } = demo;
+    const credentials = { url: `http://${host}:${port}`, appId: app.id, secret: app.secrets[0] };
+    removeCredentials = writeDevCredentials(port, credentials);
+    process.stdout.write(`${await welcome(credentials, { isKept, isCheckout: IS_CHECKOUT })}\n`);
+  }
+  const failure = await failed;
+  await end();
+  throw failure;
+}
+
+/** Starts a gateway of one process, or the first process of several. */
+async function start(settings: Settings, log: Logger, demo: DemoApp | undefined): Promise<Primary> {
+  if (settings.workers > 1) return await startPrimary(settings, log, demo?.secrets[0]);
+  const gateway = await startGateway(settings, settings.apps ?? [demo!], log);
   // Every handler catches its errors. If one does not, the process goes on, and only one request is lost.
   process.on("uncaughtException", gateway.crashed);
   process.on("unhandledRejection", gateway.crashed);
-  // Last, so that a program that waits for the file can use the gateway, and can stop it with a signal.
-  if (demo !== undefined) {
-    const host = settings.host.includes(":") ? `[${settings.host}]` : settings.host;
-    const { app, isKept } = demo;
-    const credentials = { url: `http://${host}:${gateway.port}`, appId: app.id, secret: app.secrets[0] };
-    removeCredentials = writeDevCredentials(gateway.port, credentials);
-    process.stdout.write(`${await welcome(credentials, { isKept, isCheckout: IS_CHECKOUT })}\n`);
-  }
+  const reloads = new Reloads(settings, log);
   reloads.start(gateway);
-  const failure = await gateway.failed;
-  await end();
-  throw failure;
+  return {
+    whole: Promise.resolve(gateway.port),
+    failed: gateway.failed,
+    reload: () => reloads.request(),
+    stop() {
+      reloads.stop();
+      return gateway.stop();
+    },
+  };
 }

@@ -6,11 +6,14 @@ import type { FetchText, JwksEvents } from "./auth/jwks-source.ts";
 import { JwksSources } from "./auth/jwks-sources.ts";
 import { type Clock, createAwakeClock } from "./clock.ts";
 import type { Cluster } from "./cluster/cluster.ts";
+import type { LogSource } from "./cluster/log.ts";
+import type { AppPresence } from "./gateway/app-presence.ts";
 import { GatewayNode } from "./gateway/gateway-node.ts";
 import { type TcpRefusal, TcpSlots, type TcpSlotsOptions } from "./gateway/tcp-slots.ts";
 import type { Telemetry } from "./gateway/telemetry.ts";
 import { answerUpgrade } from "./gateway/upgrade.ts";
 import { AnonymousRequests } from "./http/anonymous-requests.ts";
+import { statsOf } from "./http/app-stats.ts";
 import { BodyBudget } from "./http/body-budget.ts";
 import { clientAddress, plainAddress } from "./http/client-address.ts";
 import { readDashboard } from "./http/dashboard.ts";
@@ -25,6 +28,8 @@ import { monitorProcess } from "./observability/process-health.ts";
 import { memoryBytes, monitorMemory } from "./observability/process-memory.ts";
 import type { Settings } from "./settings/settings.ts";
 import { SettingsError } from "./settings/settings-error.ts";
+import { freePort } from "./transport/listen-error.ts";
+import { balancesPorts } from "./transport/reuse-port.ts";
 import type { Transport, TransportOptions } from "./transport/transport.ts";
 import { loadUws } from "./transport/uws/load-uws.ts";
 import { listenUws } from "./transport/uws/uws.ts";
@@ -32,6 +37,7 @@ import { listenWs } from "./transport/ws/ws.ts";
 import { VERSION } from "./version.ts";
 import { sendWebhook } from "./webhooks/send-webhook.ts";
 import { Webhooks } from "./webhooks/webhooks.ts";
+import type { WorkerLink } from "./workers/worker-link.ts";
 
 /** The built dashboard. The path is valid for this file in `src` and in `dist`. */
 const DASHBOARD = new URL("../../dist/dashboard/", import.meta.url);
@@ -75,10 +81,18 @@ export interface Gateway {
   stop(): Promise<void>;
 }
 
+export interface StartOptions {
+  readonly clock?: Clock | undefined;
+  /** Fetches the keys of identity providers. */
+  readonly fetchText?: FetchText | undefined;
+  /** The connection to the other workers; undefined: this is the only process. */
+  readonly worker?: WorkerLink | undefined;
+  /** The logs that the workers of this machine share; undefined: they are in Redis, or there are none. */
+  readonly logs?: LogSource | undefined;
+}
+
 /**
  * Assembles a gateway and starts it. This is the only place that knows every part.
- *
- * `fetchText` fetches the keys of identity providers.
  *
  * @throws SettingsError if the chosen transport does not load; also what listening on the port throws.
  */
@@ -86,8 +100,7 @@ export async function startGateway(
   settings: Settings,
   apps: readonly AppConfig[],
   log: Logger,
-  clock: Clock = createAwakeClock(),
-  fetchText: FetchText = fetchJwks,
+  { clock = createAwakeClock(), fetchText = fetchJwks, worker, logs }: StartOptions = {},
 ): Promise<Gateway> {
   const logRefusal = createRefusalLog(log, () => performance.now());
   const metrics = createMetrics(
@@ -96,7 +109,7 @@ export async function startGateway(
   );
   const { telemetry } = metrics;
   const nodeId = settings.nodeId ?? makeId();
-  const { cluster, failed } = await createCluster(settings, apps, { nodeId, log, clock, metrics });
+  const { cluster, failed } = await createCluster(settings, apps, { nodeId, log, clock, metrics, logs });
   const jwksSources = new JwksSources({
     fetchText,
     now: () => clock.now(),
@@ -116,7 +129,8 @@ export async function startGateway(
     nodeId,
     makeId,
     random: Math.random,
-    memoryLimit: memoryBytes(),
+    memoryLimit: memoryBytes(settings.workers),
+    sharedLimits: worker,
     replication: cluster,
     joinsWrites: true,
   });
@@ -130,29 +144,40 @@ export async function startGateway(
     send: sendWebhook,
     log,
     crashed: telemetry.crashed,
-    termOf: (appId) =>
-      cluster === undefined
-        ? clock.now() >= deliversFrom
-          ? 1
-          : undefined
-        : cluster.leadershipOf(appId)?.term,
+    termOf: (appId) => {
+      if (settings.redisUrls === undefined && clock.now() < deliversFrom) return undefined;
+      return cluster === undefined ? 1 : cluster.leadershipOf(appId)?.term;
+    },
     rivalUntil: (appId) => cluster?.leadershipOf(appId)?.rivalUntil ?? Number.NEGATIVE_INFINITY,
   });
   metrics.observeWebhooks(webhooks);
   const health = monitorProcess();
-  const memory = monitorMemory(telemetry.crashed, (use) => {
-    if (node.loadShedder.sample(use)) {
-      if (node.loadShedder.isShort) log.warn(use, "short of memory: new clients are refused");
-      else log.info(use, "enough memory again");
-    }
-    if (node.loadShedder.shouldCollect(node.present)) memory.collect();
-  });
+  const memory = monitorMemory(
+    telemetry.crashed,
+    (use) => {
+      if (node.loadShedder.sample(use)) {
+        if (node.loadShedder.isShort) log.warn(use, "short of memory: new clients are refused");
+        else log.info(use, "enough memory again");
+      }
+      if (node.loadShedder.shouldCollect(node.present)) memory.collect();
+    },
+    settings.workers,
+  );
   const isDevelopment = settings.apps === undefined;
   let isReady = false;
   let transport: Transport | undefined;
   const isProxy = (address: string) => settings.trustProxy(plainAddress(address), 0);
   const anonymous = new AnonymousRequests({ telemetry, now: () => clock.now(), isProxy });
-  const bodies = new BodyBudget(memoryBytes());
+  const bodies = new BodyBudget(memoryBytes(settings.workers));
+  const ownStats = (presence: AppPresence) => statsOf(presence, webhooks.statuses(presence.app.id));
+  worker?.serve({
+    answer: (question) => {
+      if (question.about === "metrics") return metrics.readJson();
+      const presence = node.presence(question.appId);
+      return presence && ownStats(presence);
+    },
+    takenByOthers: (key, amount) => node.takenElsewhere(key, amount),
+  });
   const describeNode = () => ({
     nodeId: node.nodeId,
     version: VERSION,
@@ -166,14 +191,15 @@ export async function startGateway(
         anonymous,
         bodies,
         describeNode,
-        webhooksOf: (appId) => webhooks.statuses(appId),
+        statsOf: (presence) => worker?.readStats(presence.app.id) ?? ownStats(presence),
       }),
       ...nodeRoutes({
         node,
         anonymous,
         isProxy,
-        isReady: () => isReady,
-        renderMetrics: metrics.render,
+        isReady: () => isReady && (worker?.wasWhole ?? true),
+        isMissingWorkers: worker && (() => worker.isMissing),
+        renderMetrics: () => worker?.readMetrics() ?? metrics.render(),
         metricsToken: settings.metricsToken,
         version: VERSION,
         dashboard: readDashboard(DASHBOARD),
@@ -186,6 +212,7 @@ export async function startGateway(
     transport = await listen(settings, log, {
       host: settings.host,
       port: settings.port,
+      sharesPort: worker !== undefined,
       maxMessageBytes: settings.limits.maxMessageBytes,
       maxBufferedBytes: settings.limits.maxBufferedBytes,
       tcp: {
@@ -213,7 +240,7 @@ export async function startGateway(
   }
   isReady = true;
   cluster?.start(node);
-  deliversFrom = clock.now() + settings.limits.resumeWindowMs;
+  deliversFrom = clock.now() + (worker?.clientsReturnMs ?? settings.limits.resumeWindowMs);
   const applyWebhooks = (configs: readonly AppConfig[]) => {
     for (const { id, webhooks: wanted = [] } of configs) webhooks.apply(node.presence(id)!, wanted);
   };
@@ -255,7 +282,7 @@ export async function startGateway(
       log.info({ connections: node.admissions.connections }, "draining");
       stopped = (async () => {
         // In development mode somebody waits at the keyboard, and nobody else serves the clients.
-        await node.drain(isDevelopment && cluster === undefined ? 0 : settings.limits.drainMs);
+        await node.drain(isDevelopment && settings.redisUrls === undefined ? 0 : settings.limits.drainMs);
         await Promise.race([transport.close(), stoppedNow]);
         // Before another node begins to deliver.
         webhooks.stop();
@@ -288,33 +315,37 @@ function jwksEvents(telemetry: Telemetry, log: Logger): JwksEvents {
 }
 
 interface ClusterDependencies {
+  readonly logs: LogSource | undefined;
   readonly nodeId: string;
   readonly log: Logger;
   readonly clock: Clock;
   readonly metrics: Metrics;
 }
 
-/** This node's part in a cluster, if a Redis is configured. Otherwise no code of the cluster is loaded. */
+/** This node's part in a cluster, if a Redis is configured or there are other workers. Otherwise no code of the cluster is loaded. */
 async function createCluster(
   settings: Settings,
   apps: readonly AppConfig[],
-  { nodeId, log, clock, metrics }: ClusterDependencies,
+  { nodeId, log, clock, metrics, logs }: ClusterDependencies,
 ): Promise<{ readonly cluster: Cluster | undefined; readonly failed: Promise<SettingsError> }> {
   const { redisUrls, redisShards, redisLogBytes, nodeLeaseMs, limits } = settings;
-  if (redisUrls === undefined) return { cluster: undefined, failed: new Promise(() => {}) };
+  if (redisUrls === undefined && logs === undefined) {
+    return { cluster: undefined, failed: new Promise(() => {}) };
+  }
   let fail: (error: SettingsError) => void;
   const failed = new Promise<SettingsError>((resolve) => {
     fail = resolve;
   });
   const { Cluster } = await import("./cluster/cluster.ts");
-  const { RedisLogSource } = await import("./cluster/redis-log-source.ts");
-  const cluster = new Cluster({
-    logs: new RedisLogSource({
-      urls: redisUrls,
+  const redisLogs = async (urls: readonly string[]) =>
+    new (await import("./cluster/redis-log-source.ts")).RedisLogSource({
+      urls,
       maxLogBytes: redisLogBytes,
       maxProfiles: limits.maxRememberedUsers,
       warn: (details, message) => log.warn(details, message),
-    }),
+    });
+  const cluster = new Cluster({
+    logs: redisUrls === undefined ? logs! : await redisLogs(redisUrls),
     shards: redisShards,
     apps,
     nodeId,
@@ -340,8 +371,16 @@ interface ListenOptions extends Omit<TransportOptions, "tcp"> {
 /** Listens with the transport that the settings ask for, or with the best one that loads. */
 async function listen(settings: Settings, log: Logger, options: ListenOptions): Promise<Transport> {
   const { transport: wanted } = settings;
+  // A port that the system chooses is not shared.
+  if (options.sharesPort && options.port === 0) {
+    return await listen(settings, log, { ...options, port: await freePort(options.host) });
+  }
   if (wanted === "ws") {
     log.info({ transport: "ws" }, "transport chosen by TRANSPORT");
+    return await listenOnWs(settings, options);
+  }
+  if (wanted === "auto" && options.sharesPort && !balancesPorts()) {
+    log.info({ transport: "ws" }, "this system gives all connections of a port to one worker, using ws");
     return await listenOnWs(settings, options);
   }
   const loaded = loadUws();

@@ -1,4 +1,5 @@
 import type { AppConfig } from "../../src/server/auth/app.ts";
+import { statsOf } from "../../src/server/http/app-stats.ts";
 import { BodyBudget } from "../../src/server/http/body-budget.ts";
 import { BodyWanted, type HttpResponse } from "../../src/server/http/exchange.ts";
 import { type PresenceRoutesOptions, presenceRoutes } from "../../src/server/http/presence-api.ts";
@@ -34,7 +35,7 @@ export function testRoutes(
     anonymous: UNLIMITED,
     bodies: new BodyBudget(Number.MAX_SAFE_INTEGER),
     describeNode: () => NODE,
-    webhooksOf: () => [],
+    statsOf: (presence) => statsOf(presence, []),
     ...options,
   });
 }

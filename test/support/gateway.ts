@@ -56,7 +56,8 @@ export class TestGateway {
     const logger = pino({ level: "debug" }, { write: (line: string) => void log.push(line) });
     const settings = readSettings({ ...env, APPS: JSON.stringify(apps) });
     const { clock, fetchText } = options;
-    return new TestGateway(await startGateway(settings, settings.apps!, logger, clock, fetchText), log);
+    const gateway = await startGateway(settings, settings.apps!, logger, { clock, fetchText });
+    return new TestGateway(gateway, log);
   }
 
   get url(): string {

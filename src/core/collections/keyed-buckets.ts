@@ -40,6 +40,16 @@ export class KeyedBuckets {
     return true;
   }
 
+  /** Takes tokens of the key that were used elsewhere, also more than it has. */
+  debit(key: string, now: number, tokens = 1): void {
+    const bucket = this.#buckets.get(key) ?? { tokens: this.#burst, at: now };
+    this.#drop(now);
+    this.#refill(bucket, now);
+    bucket.tokens = Math.max(-this.#burst, bucket.tokens - tokens);
+    this.#buckets.delete(key);
+    this.#buckets.set(key, bucket);
+  }
+
   /** Returns tokens that the key has taken. */
   giveBack(key: string, tokens = 1): void {
     const bucket = this.#buckets.get(key);

@@ -23,6 +23,12 @@ export class TokenBucket {
     return true;
   }
 
+  /** Takes tokens that were used elsewhere, also more than there are: they are made up for later. */
+  debit(count: number, now: number): void {
+    this.#refill(now);
+    this.#tokens = Math.max(-this.#burst, this.#tokens - count);
+  }
+
   /** Whether `count` tokens are available; takes none. */
   has(count: number, now: number): boolean {
     this.#refill(now);

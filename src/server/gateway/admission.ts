@@ -2,6 +2,7 @@ import ipaddr from "ipaddr.js";
 import { KeyedBuckets } from "../../core/collections/keyed-buckets.ts";
 import { TokenBucket } from "../../core/collections/token-bucket.ts";
 import type { CheckBudget } from "../auth/token.ts";
+import { SHARED, type SharedLimits } from "./shared-limits.ts";
 
 export interface AdmissionLimits {
   readonly maxConnections: number;
@@ -86,6 +87,12 @@ export class ConnectRate {
     return this.#all.take(now);
   }
 
+  /** An address has made connections at another process. */
+  debit(key: string, connects: number, now: number): void {
+    this.#all.debit(connects, now);
+    this.#seldom.debit(key, now, connects);
+  }
+
   /** Milliseconds until the address may be admitted, if no other address connects meanwhile. */
   waitMs(key: string, now: number): number {
     const forAll = this.#all.waitMs(now, this.#reserve + 1);
@@ -118,6 +125,7 @@ export const BURST_CHECKS = 200;
 export class Admissions {
   readonly #limits: AdmissionLimits;
   readonly #rate: ConnectRate;
+  readonly #shared: SharedLimits | undefined;
   readonly #byAddress = new Map<string, number>();
   readonly #bytesBeforeConnect = new KeyedBuckets(
     BYTES_BEFORE_CONNECT_PER_SECOND,
@@ -127,8 +135,10 @@ export class Admissions {
   readonly #checks = new KeyedBuckets(CHECKS_PER_SECOND, BURST_CHECKS, MAX_ADDRESSES_BEFORE_CONNECT);
   #connections = 0;
 
-  constructor(limits: AdmissionLimits, now: number) {
+  /** `shared`: what other processes count, if there are any. */
+  constructor(limits: AdmissionLimits, now: number, shared?: SharedLimits) {
     this.#limits = limits;
+    this.#shared = shared;
     this.#rate = new ConnectRate(limits.connectsPerSecond, now);
   }
 
@@ -143,10 +153,14 @@ export class Admissions {
 
   admit(address: string, now: number): Admitted | NotAdmitted {
     const { maxConnections, maxConnectionsPerAddress } = this.#limits;
-    if (this.#connections >= maxConnections) return { ok: false, refusal: "connections", retryAfterS: 5 };
+    const elsewhere = this.#shared?.heldByOthers(SHARED.connections) ?? 0;
+    if (this.#connections + elsewhere >= maxConnections) {
+      return { ok: false, refusal: "connections", retryAfterS: 5 };
+    }
     const key = addressKey(address);
     const held = this.#byAddress.get(key) ?? 0;
-    if (held >= maxConnectionsPerAddress) {
+    const heldElsewhere = this.#shared?.heldByOthers(SHARED.connectionsOf(key)) ?? 0;
+    if (held + heldElsewhere >= maxConnectionsPerAddress) {
       return { ok: false, refusal: "connections_per_address", retryAfterS: 5 };
     }
     if (!this.#rate.take(key, now)) {
@@ -155,7 +169,15 @@ export class Admissions {
     }
     this.#connections++;
     this.#byAddress.set(key, held + 1);
+    this.#shared?.hold(SHARED.connections, 1);
+    this.#shared?.hold(SHARED.connectionsOf(key), 1);
+    this.#shared?.take(SHARED.connectsOf(key), 1);
     return new Admitted(key, this);
+  }
+
+  /** An address has made connections at another process. */
+  connectedElsewhere(key: string, connects: number, now: number): void {
+    this.#rate.debit(key, connects, now);
   }
 
   /** Charges a message to the bytes that an address may send before `connect`; false if these are used up. */
@@ -175,6 +197,8 @@ export class Admissions {
   /** Called by an admitted connection, once. */
   release(key: string): void {
     this.#connections--;
+    this.#shared?.hold(SHARED.connections, -1);
+    this.#shared?.hold(SHARED.connectionsOf(key), -1);
     const left = this.#byAddress.get(key)! - 1;
     if (left === 0) this.#byAddress.delete(key);
     else this.#byAddress.set(key, left);

@@ -11,6 +11,7 @@ import { RememberedUsers } from "./remembered-users.ts";
 import type { ReplicationSink } from "./replication.ts";
 import { SessionDeadlines } from "./session-deadlines.ts";
 import { SessionLife } from "./session-life.ts";
+import { SHARED, type SharedLimits } from "./shared-limits.ts";
 import { SubscriptionCharges } from "./subscription-charges.ts";
 import type { Telemetry } from "./telemetry.ts";
 import { TransactionTime } from "./transaction-time.ts";
@@ -34,6 +35,8 @@ export interface AppPresenceOptions {
   readonly rememberedUsers?: RememberedUsers | undefined;
   /** Replicates changes of this node to other nodes; undefined: there are none. */
   readonly replicationSink?: ReplicationSink | undefined;
+  /** What other processes count; undefined: there are none. */
+  readonly sharedLimits?: SharedLimits | undefined;
   /** Whether memory is low; undefined: never. */
   readonly loadShedder?: Pick<LoadShedder, "isShort"> | undefined;
 }
@@ -82,7 +85,7 @@ export class AppPresence {
       views: this.liveViews.views,
       replicationSink: options.replicationSink,
     });
-    this.budgets = new UserBudgets(limits);
+    this.budgets = new UserBudgets(limits, app.id, options.sharedLimits);
     this.httpRate = new TokenBucket(
       limits.httpRequestsPerSecond,
       2 * limits.httpRequestsPerSecond,
@@ -194,11 +197,23 @@ export class AppPresence {
     return budget.subscriptions;
   }
 
+  /** Counts an HTTP request. False: the app has made too many. */
+  takeHttpRequest(now: number): boolean {
+    if (!this.httpRate.take(now)) return false;
+    this.#options.sharedLimits?.take(SHARED.requestsOf(this.#app.id), 1);
+    return true;
+  }
+
+  /** A user has taken so much at another process. */
+  takenElsewhere(userId: string, messages: number, bytes: number, now: number): void {
+    this.budgets.takenElsewhere(userId, messages, bytes, now);
+    this.#wakeForBudgets();
+  }
+
   /** A socket of the budget's user has gone. */
   releaseBudget(budget: UserBudget, now: number): void {
     this.budgets.release(budget, now);
-    const due = this.budgets.nextDueAt();
-    if (due !== undefined) this.#options.wakeBy(due);
+    this.#wakeForBudgets();
   }
 
   /** Does what is due at `now`, or a bounded part of it. `nextDueAt` tells whether more is due. */
@@ -217,6 +232,11 @@ export class AppPresence {
       this.liveViews.views.nextDueAt() ?? Number.POSITIVE_INFINITY,
       this.budgets.nextDueAt() ?? Number.POSITIVE_INFINITY,
     );
+  }
+
+  #wakeForBudgets(): void {
+    const due = this.budgets.nextDueAt();
+    if (due !== undefined) this.#options.wakeBy(due);
   }
 
   #canExpireSessions(now: number): boolean {

@@ -12,6 +12,7 @@ import { PendingWrites } from "./pending-writes.ts";
 import { RememberedUsers } from "./remembered-users.ts";
 import type { Replication } from "./replication.ts";
 import type { SendQueue } from "./send-queue.ts";
+import { partsOfSharedKey, type SharedLimits } from "./shared-limits.ts";
 import type { UpgradeRefusal } from "./socket.ts";
 import type { Telemetry } from "./telemetry.ts";
 import { Ticker } from "./ticker.ts";
@@ -28,6 +29,8 @@ export interface GatewayNodeOptions {
   readonly random: () => number;
   /** Bytes of memory that this process may use; undefined: no limit. */
   readonly memoryLimit?: number | undefined;
+  /** Undefined: this node is the only process of its machine. */
+  readonly sharedLimits?: SharedLimits | undefined;
   /** Undefined: this node is the only one. */
   readonly replication?: Replication | undefined;
   /** The frames that a reader gets in one turn of the event loop leave in one write. False: each at once. */
@@ -131,7 +134,8 @@ export class GatewayNode {
     const { loadShedder, flushBatch } = this;
     const rememberedUsers = new RememberedUsers(limits.maxRememberedUsers);
     const of = { limits, telemetry, makeId, clock, wakeBy };
-    const shared = { ...of, flushTurn, flushBatch, loadShedder, rememberedUsers };
+    const { sharedLimits } = options;
+    const shared = { ...of, flushTurn, flushBatch, loadShedder, rememberedUsers, sharedLimits };
     this.#createPresence = (app) =>
       new AppPresence(app, { ...shared, replicationSink: options.replication?.sinkOf(app.id) });
     this.#presences = new Map(apps.map((app) => [app.id, this.#createPresence(app)]));
@@ -142,6 +146,7 @@ export class GatewayNode {
         connectsPerSecond: limits.maxConnectsPerSecond,
       },
       now,
+      sharedLimits,
     );
     this.newcomers = new Newcomers(options.memoryLimit ?? Number.POSITIVE_INFINITY, limits);
     this.#ticker = new Ticker(
@@ -239,6 +244,16 @@ export class GatewayNode {
       newcomers: this.newcomers.present,
       retiredApps: this.#retired.size,
     };
+  }
+
+  /** Another process has taken some of what all processes together may take in a second. */
+  takenElsewhere(key: string, amount: number): void {
+    const now = this.clock.now();
+    const [kind, of = "", userId = ""] = partsOfSharedKey(key);
+    if (kind === "connects") this.admissions.connectedElsewhere(of, amount, now);
+    else if (kind === "requests") this.presence(of)?.httpRate.debit(amount, now);
+    else if (kind === "messages") this.presence(of)?.takenElsewhere(userId, amount, 0, now);
+    else if (kind === "bytes") this.presence(of)?.takenElsewhere(userId, 0, amount, now);
   }
 
   /** Admits a WebSocket or stream from an address, or says why not. */

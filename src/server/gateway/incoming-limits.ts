@@ -103,7 +103,7 @@ export class IncomingLimits {
     let refused: OverRate | "sockets" | undefined;
     if (!budget.admit(byteLength, now))
       refused = this.#overRate(budget.retryAfterMs(byteLength), byteLength, now);
-    else if (budget.sockets > maxConnectionsPerIp) refused = "sockets";
+    else if (budgets.socketsOf(budget) > maxConnectionsPerIp) refused = "sockets";
     if (refused !== undefined) {
       this.#presence.releaseBudget(budget, now);
       return refused;

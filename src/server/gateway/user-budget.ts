@@ -1,12 +1,13 @@
+import type { BudgetRates } from "./budget-rates.ts";
+import { SharedUse } from "./shared-use.ts";
 import type { SubscriptionCharges } from "./subscription-charges.ts";
 
-/** The allowed rates. A burst is what may be sent at once after a quiet time. */
-export interface BudgetRates {
-  readonly messagesPerSecond: number;
-  readonly burstMessages: number;
-  /** A multiple of 8, so that every millisecond brings a whole number of units. */
-  readonly bytesPerSecond: number;
-  readonly burstBytes: number;
+/** How several processes share the budgets of users. */
+export interface BudgetSharing {
+  /** How many processes there are. */
+  readonly workers: number;
+  /** The others have to know that the user of this budget has taken so much here. */
+  readonly tell: (budget: UserBudget, messages: number, bytes: number) => void;
 }
 
 /**
@@ -33,12 +34,18 @@ export class UserBudget {
   /** Charges for the memory and the flushes of the user's subscriptions; undefined until there was one. */
   subscriptions: SubscriptionCharges | undefined;
   readonly #rates: BudgetRates;
+  /** Undefined where there is no other process. */
+  readonly #use: SharedUse | undefined;
+  readonly #tell: (budget: UserBudget, messages: number, bytes: number) => void;
   #messages: number;
   #bytes: number;
   #at: number;
 
-  constructor(userId: string | undefined, rates: BudgetRates, now: number) {
+  /** `sharing`: has the other processes told what the user takes here. */
+  constructor(userId: string | undefined, rates: BudgetRates, now: number, sharing?: BudgetSharing) {
     this.userId = userId;
+    this.#use = sharing && new SharedUse(rates, sharing.workers, now);
+    this.#tell = sharing?.tell ?? (() => {});
     this.#rates = rates;
     this.#messages = rates.burstMessages * MESSAGE;
     this.#bytes = rates.burstBytes * BYTE;
@@ -52,7 +59,20 @@ export class UserBudget {
     if (this.#messages < MESSAGE || this.#bytes < cost) return false;
     this.#messages -= MESSAGE;
     this.#bytes -= cost;
+    if (this.#use?.take(bytes, now)) {
+      const untold = this.#use.untold();
+      this.#tell(this, untold.messages, untold.bytes);
+    }
     return true;
+  }
+
+  /** The user has taken so much at another process, perhaps more than there is: it is made up for later. */
+  debit(messages: number, bytes: number, now: number): void {
+    this.#refill(now);
+    const { burstMessages, burstBytes } = this.#rates;
+    this.#messages = Math.max(-burstMessages * MESSAGE, this.#messages - messages * MESSAGE);
+    this.#bytes = Math.max(-burstBytes * BYTE, this.#bytes - bytes * BYTE);
+    this.#use?.othersTake(now);
   }
 
   /** Called after a message that was not admitted. Returns the milliseconds until one of that size is. */

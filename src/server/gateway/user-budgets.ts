@@ -1,3 +1,4 @@
+import type { BudgetRates } from "./budget-rates.ts";
 import type { GatewayConfig } from "./gateway-config.ts";
 import {
   APP_TOKEN_FACTOR,
@@ -5,7 +6,8 @@ import {
   USER_BYTES_PER_SECOND,
   USER_RATE_FACTOR,
 } from "./gateway-config.ts";
-import { type BudgetRates, refillMs, UserBudget } from "./user-budget.ts";
+import { SHARED, type SharedLimits } from "./shared-limits.ts";
+import { type BudgetSharing, refillMs, UserBudget } from "./user-budget.ts";
 
 type RateLimits = Pick<GatewayConfig, "messagesPerSecond" | "maxMessageBytes">;
 
@@ -17,11 +19,24 @@ export class UserBudgets {
   readonly #userRates: BudgetRates;
   readonly #appTokenRates: BudgetRates;
   readonly #refillMs: number;
+  readonly #appId: string;
+  readonly #shared: SharedLimits | undefined;
+  readonly #sharing: BudgetSharing | undefined;
   readonly #byUser = new Map<string, UserBudget>();
   /** Budgets without a socket, with the time at which each is full again, the first one in front. */
   readonly #resting = new Map<UserBudget, number>();
 
-  constructor(limits: RateLimits) {
+  /** `shared`: what other processes count, if there are any. */
+  constructor(limits: RateLimits, appId = "", shared?: SharedLimits) {
+    this.#appId = appId;
+    this.#shared = shared;
+    this.#sharing = shared && {
+      workers: shared.workers,
+      tell: ({ userId = "" }, messages, bytes) => {
+        shared.take(SHARED.messagesOf(appId, userId), messages);
+        shared.take(SHARED.bytesOf(appId, userId), bytes);
+      },
+    };
     const { messagesPerSecond } = limits;
     this.#userRates = ratesOf(USER_RATE_FACTOR * messagesPerSecond, USER_BYTES_PER_SECOND, limits);
     this.#appTokenRates = ratesOf(
@@ -39,14 +54,25 @@ export class UserBudgets {
 
   /** The budget of a user, for one more socket. `release` must be called when the socket has gone. */
   acquire(userId: string, now: number): UserBudget {
-    let budget = this.#byUser.get(userId);
-    if (budget === undefined) {
-      budget = new UserBudget(userId, this.#userRates, now);
-      this.#byUser.set(userId, budget);
-    }
+    const budget = this.#of(userId, now);
     this.#resting.delete(budget);
     budget.sockets++;
+    this.#shared?.hold(SHARED.socketsOf(this.#appId, userId), 1);
     return budget;
+  }
+
+  /** How many sockets the user has, at all processes. */
+  socketsOf({ userId, sockets }: UserBudget): number {
+    if (userId === undefined || this.#shared === undefined) return sockets;
+    return sockets + this.#shared.heldByOthers(SHARED.socketsOf(this.#appId, userId));
+  }
+
+  /** A user has taken so much at another process. */
+  takenElsewhere(userId: string, messages: number, bytes: number, now: number): void {
+    const budget = this.#of(userId, now);
+    budget.debit(messages, bytes, now);
+    // It outlives sockets of other processes as it does those of this one.
+    if (budget.sockets === 0 && !this.#resting.has(budget)) this.#resting.set(budget, now + this.#refillMs);
   }
 
   /** A budget for a socket with an app token, which is not shared. */
@@ -56,7 +82,9 @@ export class UserBudgets {
 
   /** A socket of the user has gone. */
   release(budget: UserBudget, now: number): void {
-    if (budget.userId === undefined || --budget.sockets > 0) return;
+    if (budget.userId === undefined) return;
+    this.#shared?.hold(SHARED.socketsOf(this.#appId, budget.userId), -1);
+    if (--budget.sockets > 0) return;
     if (isUnused(budget, now)) this.#byUser.delete(budget.userId);
     else this.#resting.set(budget, now + this.#refillMs);
   }
@@ -70,6 +98,15 @@ export class UserBudgets {
       // Charged for idle views. An app has few of those, so the budget is checked again later.
       else this.#resting.set(budget, now + this.#refillMs);
     }
+  }
+
+  #of(userId: string, now: number): UserBudget {
+    let budget = this.#byUser.get(userId);
+    if (budget === undefined) {
+      budget = new UserBudget(userId, this.#userRates, now, this.#sharing);
+      this.#byUser.set(userId, budget);
+    }
+    return budget;
   }
 
   /** When `expire` next has something to do; undefined if never. */

@@ -18,7 +18,7 @@ export interface AppRequest {
   readonly credentials: Credentials;
   readonly now: number;
 }
-export type AppHandler = (request: AppRequest) => HttpResponse | BodyWanted;
+export type AppHandler = (request: AppRequest) => HttpResponse | BodyWanted | Promise<HttpResponse>;
 
 /**
  * A body of at most this length is read even while memory is short. It arrived together with its head, so
@@ -45,7 +45,7 @@ export function withApp(node: GatewayNode, anonymous: AnonymousRequests, handler
     }
     request.authorized();
     const now = node.clock.now();
-    if (request.isCounted !== true && !presence.httpRate.take(now)) {
+    if (request.isCounted !== true && !presence.takeHttpRequest(now)) {
       node.telemetry.refused("http_rate");
       const retryAfter = Math.max(1, Math.ceil(presence.httpRate.waitMs(now) / 1000));
       return errorResponse(

@@ -25,6 +25,8 @@ export interface NodeRoutesOptions {
    */
   readonly isProxy: (address: string) => boolean;
   readonly isReady: () => boolean;
+  /** Whether another process of this gateway is missing. */
+  readonly isMissingWorkers?: (() => boolean) | undefined;
   readonly renderMetrics: () => Promise<{ contentType: string; text: string }>;
   /** The bearer token for /metrics; without one, only programs on this machine get them. */
   readonly metricsToken: string | undefined;
@@ -68,11 +70,11 @@ export function nodeRoutes(options: NodeRoutesOptions): Route[] {
   ];
 }
 
-function readiness({ node, isReady }: NodeRoutesOptions): HttpResponse {
+function readiness({ node, isReady, isMissingWorkers }: NodeRoutesOptions): HttpResponse {
   if (node.isDraining) return jsonResponse(503, { status: "draining" }, { "retry-after": "1" });
   if (!isReady() || !node.isReady) return jsonResponse(503, { status: "starting" }, { "retry-after": "1" });
   // Still 200: a load balancer that took this node out would disconnect the clients that it serves.
-  const degraded = node.isDegraded ? "degraded" : "ready";
+  const degraded = node.isDegraded || isMissingWorkers?.() ? "degraded" : "ready";
   return jsonResponse(200, { status: node.loadShedder.isShort ? "low_memory" : degraded });
 }
 

@@ -6,13 +6,14 @@ import type { GatewayNode } from "../gateway/gateway-node.ts";
 import { ResultPages } from "../gateway/result-pages.ts";
 import type { AnonymousRequests } from "./anonymous-requests.ts";
 import { type AppHandler, type AppRequest, readBody, unknownApp, withApp } from "./app-request.ts";
+import type { AppStats } from "./app-stats.ts";
 import { batchRoute } from "./batch.ts";
 import type { BodyBudget } from "./body-budget.ts";
 import { errorResponse, type HttpResponse, jsonResponse, streamResponse, textResponse } from "./exchange.ts";
 import { FilterReader, filterOfQuery, misplacedFilter, type Parsed } from "./filter-reader.ts";
 import { questionRoutes } from "./question-api.ts";
 import { createRouter, type Route } from "./router.ts";
-import type { NodeDescription, WebhookStats } from "./schemas.ts";
+import type { NodeDescription } from "./schemas.ts";
 import { userRoutes } from "./user-api.ts";
 
 export interface PresenceRoutesOptions {
@@ -22,13 +23,13 @@ export interface PresenceRoutesOptions {
   readonly bodies: BodyBudget;
   /** Makes the body of `/v1/{appId}/node`. */
   readonly describeNode: () => NodeDescription;
-  /** The webhooks of an app, as this node knows them. */
-  readonly webhooksOf: (appId: string) => readonly WebhookStats[];
+  /** What `/v1/{appId}/stats` says besides the sessions of an app. */
+  readonly statsOf: (presence: AppPresence) => AppStats | Promise<AppStats>;
 }
 
 /** The routes under `/v1/{appId}`. */
 export function presenceRoutes(options: PresenceRoutesOptions): Route[] {
-  const { node, anonymous, bodies, describeNode, webhooksOf } = options;
+  const { node, anonymous, bodies, describeNode, statsOf } = options;
   const forApp = (handler: AppHandler) => withApp(node, anonymous, handler);
   const routes: Route[] = [
     { method: "POST", path: "/v1/:appId/presences", handler: forApp(withFilter(node, false, presences)) },
@@ -38,7 +39,7 @@ export function presenceRoutes(options: PresenceRoutesOptions): Route[] {
     {
       method: "GET",
       path: "/v1/:appId/stats",
-      handler: forApp(({ presence }) => stats(presence, webhooksOf)),
+      handler: forApp(({ presence }) => stats(presence, statsOf(presence))),
     },
     { method: "GET", path: "/v1/:appId/node", handler: forApp(() => jsonResponse(200, describeNode())) },
   ];
@@ -122,9 +123,12 @@ function stream(node: GatewayNode, { http, presence, credentials }: AppRequest):
   );
 }
 
-function stats(presence: AppPresence, webhooksOf: (appId: string) => readonly WebhookStats[]): HttpResponse {
-  const { sockets, subscriptions, views } = presence;
-  const webhooks = webhooksOf(presence.app.id);
+function stats(
+  presence: AppPresence,
+  known: AppStats | Promise<AppStats>,
+): HttpResponse | Promise<HttpResponse> {
+  if (known instanceof Promise) return known.then((all) => stats(presence, all));
+  const { sockets, subscriptions, views, webhooks } = known;
   return jsonResponse(200, {
     ...presence.table.counts(),
     sockets,

@@ -1,4 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
+import type { MetricJson } from "./merged-metrics.ts";
 
 /** Gauges of the library that end as only counters may. Each is the sum of another one over its labels. */
 const MISNAMED = [
@@ -29,6 +30,11 @@ export class MetricSet {
   constructor() {
     collectDefaultMetrics({ prefix: "presence_", register: this.registry });
     for (const name of MISNAMED) this.registry.removeSingleMetric(name);
+  }
+
+  /** All metrics as they are now. */
+  async readJson(): Promise<readonly MetricJson[]> {
+    return (await this.registry.getMetricsAsJSON()) as unknown as readonly MetricJson[];
   }
 
   counter({ name, help }: CounterInfo, value: () => number): void {

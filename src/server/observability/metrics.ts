@@ -3,6 +3,7 @@ import type { GatewayNode } from "../gateway/gateway-node.ts";
 import { createCounters, REFUSALS, type Refusal, type Telemetry } from "../gateway/telemetry.ts";
 import type { Webhooks } from "../webhooks/webhooks.ts";
 import { addClusterMetrics } from "./cluster-metrics.ts";
+import type { MetricJson } from "./merged-metrics.ts";
 import { type CounterInfo, MetricSet } from "./metric-set.ts";
 import { TimeHistogram } from "./time-histogram.ts";
 import { addWebhookMetrics } from "./webhook-metrics.ts";
@@ -18,6 +19,8 @@ export interface Metrics {
   /** Milliseconds from a change on this node until it came back from the log. */
   observeLag(ms: number): void;
   render(): Promise<{ contentType: string; text: string }>;
+  /** The same for `MergedMetrics`. */
+  readJson(): Promise<readonly MetricJson[]>;
 }
 
 /** The fields of `Telemetry` that are plain counts. */
@@ -144,6 +147,7 @@ export function createMetrics(
     },
     observeWebhooks: (webhooks) => addWebhookMetrics(metrics, webhooks),
     observeLag: (ms) => lag?.observe(ms / 1000),
+    readJson: () => metrics.readJson(),
     render: () => {
       // Rendering takes milliseconds: all scrapes meanwhile get the same text.
       rendering ??= registry

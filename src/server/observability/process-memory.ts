@@ -14,13 +14,15 @@ export interface MemoryMonitor {
 
 /**
  * Calls `onSample` twice a second with the memory that this process uses, until it is stopped. What it throws
- * is handed to `crashed`: a defect there must not end the process.
+ * is handed to `crashed`: a defect there must not end the process. `workers`: so many processes share the
+ * memory.
  */
 export function monitorMemory(
   crashed: (error: unknown) => void,
   onSample: (use: MemoryUse) => void,
+  workers = 1,
 ): MemoryMonitor {
-  const residentLimit = memoryBytes();
+  const residentLimit = memoryBytes(workers);
   const { heap_size_limit: heapLimit } = getHeapStatistics();
   const liveHeap = monitorLiveHeap();
   const timer = setInterval(() => {
@@ -41,9 +43,9 @@ export function monitorMemory(
   };
 }
 
-/** The bytes that this process may use. */
-export function memoryBytes(): number {
-  return memoryLimit(process.constrainedMemory?.(), totalmem());
+/** The bytes that this process may use: the same as each of the others, if several share the memory. */
+export function memoryBytes(workers = 1): number {
+  return Math.floor(memoryLimit(process.constrainedMemory?.(), totalmem()) / workers);
 }
 
 /**

@@ -5,6 +5,8 @@ import { SettingsError } from "./settings-error.ts";
 export interface HostInfo {
   /** How many files this process may have open; undefined if it cannot be told. */
   readonly openFiles: number | undefined;
+  /** How many cores this process may use; undefined if it cannot be told. */
+  readonly cores?: number | undefined;
   readonly readFile: (path: string) => string;
 }
 
@@ -57,6 +59,8 @@ interface IntegerOptions<Default> {
   readonly max: number;
   /** The plural of what is counted, for error messages. */
   readonly unit?: string;
+  /** The number for the word `auto`, if that may be given. */
+  readonly auto?: (source: SettingsSource) => number;
   readonly help: string;
 }
 
@@ -74,8 +78,9 @@ export function integer(options: IntegerOptions<undefined>): IntegerSetting<numb
 export function integer(
   options: IntegerOptions<number | DerivedDefault | undefined>,
 ): IntegerSetting<number | undefined> {
-  const { env, default: fallback, min, max, unit, help } = options;
+  const { env, default: fallback, min, max, unit, auto, help } = options;
   const what = unit === undefined ? "a whole number" : `a whole number of ${unit}`;
+  const orAuto = auto === undefined ? "" : ", or auto";
   return {
     kind: "integer",
     env: [env],
@@ -87,9 +92,10 @@ export function integer(
     read: (source) => {
       const text = source.text(env);
       if (text === undefined) return typeof fallback === "object" ? fallback.of(source) : fallback;
+      if (auto !== undefined && text === "auto") return auto(source);
       const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
       if (value >= min && value <= max) return value;
-      throw new SettingsError(`${env} must be ${what} from ${min} to ${max}, but is ${quote(text)}`);
+      throw new SettingsError(`${env} must be ${what} from ${min} to ${max}${orAuto}, but is ${quote(text)}`);
     },
   };
 }

@@ -20,9 +20,13 @@ const MIN_CONNECTIONS = 64;
 const MIN_DEFAULT_PER_IP = 32;
 const MAX_DEFAULT_PER_IP = 1_000;
 
-/** WebSockets and event streams for which this process has files. */
-function connectionCapacity({ host }: SettingsSource): number {
-  return Math.max(MIN_CONNECTIONS, (host.openFiles ?? ASSUMED_OPEN_FILES) - OTHER_OPEN_FILES);
+const MAX_WORKERS = 64;
+const MAX_CONNECTIONS = 10_000_000;
+
+/** WebSockets and event streams for which the workers have files. Each of them has a limit of its own. */
+function connectionCapacity(source: SettingsSource): number {
+  const ofOne = Math.max(MIN_CONNECTIONS, (source.host.openFiles ?? ASSUMED_OPEN_FILES) - OTHER_OPEN_FILES);
+  return Math.min(MAX_CONNECTIONS, WORKERS.read(source) * ofOne);
 }
 
 /** TCP connections of every kind for which this process has files. */
@@ -36,6 +40,15 @@ function defaultPerIp(source: SettingsSource): number {
   const half = Math.floor(connectionCapacity(source) / 2);
   return Math.min(MAX_DEFAULT_PER_IP, Math.max(MIN_DEFAULT_PER_IP, half));
 }
+
+const WORKERS = integer({
+  env: "WORKERS",
+  default: 1,
+  min: 1,
+  max: MAX_WORKERS,
+  auto: ({ host }) => Math.min(MAX_WORKERS, Math.max(1, host.cores ?? 1)),
+  help: "processes that are one gateway; `auto`: one per core",
+});
 
 /** The variable that names the file with the apps. */
 export const APPS_FILE = "APPS_FILE";
@@ -55,6 +68,7 @@ export const NODE_SETTINGS = {
     choices: ["auto", "uws", "ws"],
     help: "`uws`, `ws`, or the first that loads",
   }),
+  workers: WORKERS,
   apps: json({
     env: "APPS",
     fileEnv: APPS_FILE,
@@ -154,7 +168,7 @@ export const LIMIT_SETTINGS = {
     env: "MAX_CONNECTIONS",
     default: { text: `open-file limit − ${OTHER_OPEN_FILES}`, of: connectionCapacity },
     min: 1,
-    max: 10_000_000,
+    max: MAX_CONNECTIONS,
     help: "WebSockets and event streams",
   }),
   maxConnectionsPerIp: integer({

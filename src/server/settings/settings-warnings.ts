@@ -10,6 +10,8 @@ export interface WarningsInput {
   readonly limits: GatewayConfig;
   readonly redisUrls: readonly string[] | undefined;
   readonly openFiles: number | undefined;
+  /** Each of them may open so many files. */
+  readonly workers: number;
 }
 
 const SAFE_SECRET_BYTES = 32;
@@ -22,10 +24,11 @@ const SAFE_BUFFERED_BYTES = 65_536;
  * Settings that work and would hurt in production, a line for each. `timingWarnings` has those about a
  * cluster.
  */
-export function settingsWarnings({ apps, limits, redisUrls, openFiles }: WarningsInput): string[] {
+export function settingsWarnings(input: WarningsInput): string[] {
+  const { apps, redisUrls } = input;
   return [
     ...appsWarnings(apps ?? []),
-    ...limitWarnings(limits, openFiles),
+    ...limitWarnings(input),
     ...(redisUrls === undefined ? [] : redisWarnings(redisUrls, apps !== undefined)),
   ];
 }
@@ -46,11 +49,12 @@ function providerWarnings({ id, keys = [], jwksUrl, issuer, audience, userIdClai
   return [`issuer, audience and userIdClaim of app ${quote(id)} mean nothing without keys or jwksUrl`];
 }
 
-function limitWarnings(limits: GatewayConfig, openFiles: number | undefined): string[] {
+function limitWarnings({ limits, openFiles, workers }: WarningsInput): string[] {
   const warnings: string[] = [];
-  if (openFiles !== undefined && limits.maxConnections > openFiles - OTHER_OPEN_FILES) {
+  if (openFiles !== undefined && limits.maxConnections > workers * (openFiles - OTHER_OPEN_FILES)) {
+    const process = workers === 1 ? "this process" : `each of ${workers} workers`;
     warnings.push(
-      `MAX_CONNECTIONS is ${limits.maxConnections}, but this process may open only ${openFiles} files: ` +
+      `MAX_CONNECTIONS is ${limits.maxConnections}, but ${process} may open only ${openFiles} files: ` +
         "raise the limit (ulimit -n) or lower the setting",
     );
   }

@@ -1,5 +1,6 @@
 import { hash } from "node:crypto";
 import { readFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import type { AppConfig } from "../auth/app.ts";
 import { isLoopback } from "../auth/is-loopback.ts";
 import type { GatewayConfig } from "../gateway/gateway-config.ts";
@@ -18,10 +19,15 @@ import {
 import { appsWarnings, settingsWarnings } from "./settings-warnings.ts";
 import { type Timing, timingProblem, timingWarnings } from "./timing.ts";
 
+/** An id has 255 characters, and a worker's ends with a number such as `-64`. */
+const MAX_WORKERS_NODE_ID = 252;
+
 /** The settings of one node, checked. `settings-table.ts` says what each of them means. */
 export interface Settings extends Omit<ValuesOf<typeof NODE_SETTINGS>, "host"> {
   /** The file that has the apps; undefined: they are not in a file. */
   readonly appsFile: AppsFileState | undefined;
+  /** The text of that file. */
+  readonly appsText: string | undefined;
   readonly host: string;
   readonly limits: GatewayConfig;
   /** TCP connections of every kind; less than the process may open, so that it is never out of files. */
@@ -66,17 +72,20 @@ export function digestOfText(text: string): string {
  */
 export function readSettings(env: NodeJS.ProcessEnv, host: HostInfo = thisHost()): Settings {
   let appsFile: AppsFileState | undefined;
+  let appsText: string | undefined;
   const readFile = (path: string): string => {
     const fileText = host.readFile(path);
     // No other setting is in a file.
     appsFile = { path, digest: digestOfText(fileText) };
+    appsText = fileText;
     return fileText;
   };
   const source: SettingsSource = { text: (name) => env[name] || undefined, host: { ...host, readFile } };
   const node = readValues(NODE_SETTINGS, source);
   const limits: GatewayConfig = readValues(LIMIT_SETTINGS, source);
   const { terminationGraceMs, metricsToken, trustProxy } = readValues(PLATFORM_SETTINGS, source);
-  const { apps, redisUrls } = node;
+  const { apps, redisUrls, workers } = node;
+  requireRoomForSuffix(node.nodeId, workers);
   requireShards(apps, node.redisShards);
   const timing: Timing = { limits, nodeLeaseMs: redisUrls && node.nodeLeaseMs, terminationGraceMs };
   const problem = timingProblem(timing);
@@ -84,13 +93,14 @@ export function readSettings(env: NodeJS.ProcessEnv, host: HostInfo = thisHost()
   return {
     ...node,
     appsFile,
+    appsText,
     host: listenHost(node.host, apps),
     limits,
     maxTcpConnections: tcpCapacity(source),
     metricsToken,
     trustProxy: trustProxy ?? (() => false),
     warnings: [
-      ...settingsWarnings({ apps, limits, redisUrls, openFiles: host.openFiles }),
+      ...settingsWarnings({ apps, limits, redisUrls, openFiles: host.openFiles, workers }),
       ...timingWarnings(timing),
     ],
   };
@@ -115,6 +125,19 @@ function requireShards(apps: readonly AppConfig[] | undefined, redisShards: numb
   }
 }
 
-function thisHost(): HostInfo {
-  return { openFiles: openFileLimit(), readFile: (path) => readFileSync(path, "utf8") };
+/** The id of a worker has a number at its end. */
+function requireRoomForSuffix(nodeId: string | undefined, workers: number): void {
+  if (workers === 1 || nodeId === undefined || nodeId.length <= MAX_WORKERS_NODE_ID) return;
+  throw new SettingsError(
+    `NODE_ID must have at most ${MAX_WORKERS_NODE_ID} characters where WORKERS is more than 1`,
+  );
+}
+
+/** The machine on which this process runs. */
+export function thisHost(): HostInfo {
+  return {
+    openFiles: openFileLimit(),
+    cores: availableParallelism(),
+    readFile: (path) => readFileSync(path, "utf8"),
+  };
 }

@@ -15,6 +15,21 @@ export function listenError(host: string, port: number, code = "EADDRINUSE"): Er
   return Object.assign(new Error(`cannot listen on ${host}:${port} (${code}): ${remedy}`), { code });
 }
 
+/** A port that is free now, for several processes that are to listen on it. @throws As `listenError` has it. */
+export async function freePort(host: string): Promise<number> {
+  const server = createServer();
+  try {
+    server.listen({ host, port: 0, exclusive: true });
+    await once(server, "listening");
+    const address = server.address();
+    return typeof address === "object" && address !== null ? address.port : 0;
+  } catch (error) {
+    throw listenError(host, 0, (error as NodeJS.ErrnoException).code);
+  } finally {
+    server.close();
+  }
+}
+
 /** Tries to listen as well, for a library that does not say why it could not. Undefined: that works now. */
 export async function listenErrorCode(host: string, port: number): Promise<string | undefined> {
   const server = createServer();

@@ -68,6 +68,8 @@ export interface TransportOptions {
   readonly host: string;
   /** 0: any free port. */
   readonly port: number;
+  /** Other processes of this gateway listen on the same port, and the system gives each connection to one. */
+  readonly sharesPort?: boolean;
   readonly maxMessageBytes: number;
   readonly maxBufferedBytes: number;
   /** Slots for TCP connections of every kind. A connection without a slot is closed when it arrives. */

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { type BudgetRates, refillMs, type UserBudget } from "../../../src/server/gateway/user-budget.ts";
+import type { BudgetRates } from "../../../src/server/gateway/budget-rates.ts";
+import { refillMs, type UserBudget } from "../../../src/server/gateway/user-budget.ts";
 import { UserBudgets } from "../../../src/server/gateway/user-budgets.ts";
 import { Random } from "../../support/random.ts";
 

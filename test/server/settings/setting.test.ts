@@ -48,6 +48,16 @@ describe("a whole number", () => {
   });
 });
 
+it("a whole number may also be a word, if the setting says what it stands for", () => {
+  const setting = integer({ env: "N", default: 1, min: 1, max: 9, auto: () => 4, help: "a number" });
+  expect([undefined, "auto", "3"].map((N) => setting.read(source(N === undefined ? {} : { N })))).toEqual([
+    1, 4, 3,
+  ]);
+  expect(settingsErrorOf(() => setting.read(source({ N: "Auto" })))).toBe(
+    'N must be a whole number from 1 to 9, or auto, but is "Auto"',
+  );
+});
+
 describe("a choice", () => {
   const setting = choice({ env: "C", default: "red", choices: ["red", "blue"], help: "a colour" });
 

@@ -59,7 +59,7 @@ describe("the table of settings", () => {
     it.each([String(min - 1), String(max + 1), ...NO_INTEGERS])("may not be %j", (value) => {
       const message = settingsErrorOf(() => setting.read(source({ [name]: value })));
       expect(message).toMatch(
-        new RegExp(`^${name} must be a whole number.* from ${min} to ${max}, but is "`),
+        new RegExp(`^${name} must be a whole number.* from ${min} to ${max}(, or auto)?, but is "`),
       );
     });
   });
@@ -79,6 +79,26 @@ describe("the table of settings", () => {
         );
       },
     );
+  });
+});
+
+describe("WORKERS", () => {
+  const withCores = (cores: number | undefined) => ({
+    text: (name: string) => ({ WORKERS: "auto" })[name],
+    host: { openFiles: 1_024, cores, readFile: () => "" },
+  });
+
+  it.each([
+    [8, 8],
+    [1, 1],
+    [100, 64],
+    [undefined, 1],
+  ])("auto with %s cores is %d", (cores, workers) => {
+    expect(SETTINGS.workers.read(withCores(cores))).toBe(workers);
+  });
+
+  it("gives each worker its share of the connections", () => {
+    expect(LIMIT_SETTINGS.maxConnections.read(withCores(4))).toBe(4 * 512);
   });
 });
 

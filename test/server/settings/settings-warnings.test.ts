@@ -7,7 +7,7 @@ const { limits: DEFAULTS } = readSettings({}, { openFiles: 65_536, readFile: () 
 const SECRET = "0123456789abcdef0123456789abcdef";
 
 function warningsOf(input: Partial<WarningsInput>, limits: Partial<GatewayConfig> = {}): string[] {
-  const plain = { apps: undefined, redisUrls: undefined, openFiles: 65_536 };
+  const plain = { apps: undefined, redisUrls: undefined, openFiles: 65_536, workers: 1 };
   return settingsWarnings({ ...plain, ...input, limits: { ...DEFAULTS, ...limits } });
 }
 
@@ -26,6 +26,14 @@ it.each<[keyof GatewayConfig, number, number, RegExp]>([
 ])("%s warns at %d and not at %d", (field, bad, good, expected) => {
   expect(warningsOf({}, { [field]: bad })).toEqual([expect.stringMatching(expected)]);
   expect(warningsOf({}, { [field]: good })).toEqual([]);
+});
+
+it("each worker has a limit of open files of its own", () => {
+  const limits = { maxConnections: 2 * 65_024 };
+  expect(warningsOf({ workers: 2 }, limits)).toEqual([]);
+  expect(warningsOf({ workers: 2 }, { maxConnections: 2 * 65_024 + 1 })).toEqual([
+    expect.stringMatching(/^MAX_CONNECTIONS is 130049, but each of 2 workers may open only 65536 files/),
+  ]);
 });
 
 it("each app with a secret that could be guessed has a warning, which does not repeat the secret", () => {

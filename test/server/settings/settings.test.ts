@@ -63,6 +63,13 @@ describe("settings", () => {
     expect(messageOf({ [name]: value })).toMatch(new RegExp(`^${name} `));
   });
 
+  it("leave room for the number of a worker in NODE_ID", () => {
+    const NODE_ID = "n".repeat(253);
+    expect(read({ NODE_ID }).nodeId).toBe(NODE_ID);
+    expect(messageOf({ NODE_ID, WORKERS: "2" })).toMatch(/^NODE_ID must have at most 252 characters/);
+    expect(read({ NODE_ID: NODE_ID.slice(1), WORKERS: "2" }).workers).toBe(2);
+  });
+
   describe("HOST", () => {
     it.each([
       "0.0.0.0",

@@ -24,6 +24,12 @@ import type { UwsContext, UwsListenSocket, UwsModule, UwsRequest, UwsResponse } 
 /** A byte order mark is part of the text, and no JSON. */
 const UTF_8 = new TextDecoder("utf-8", { ignoreBOM: true });
 
+/**
+ * Has the library set SO_REUSEPORT, so that other processes of this user may listen on the port too. It does
+ * so for ports that it is told, and not for one that the system chooses.
+ */
+const LISTEN_SHARED = 0;
+
 interface UserData {
   readonly socket: UwsSocket;
   listener: SocketListener | undefined;
@@ -189,11 +195,12 @@ export async function listenUws(uws: UwsModule, options: TransportOptions): Prom
     }),
   );
 
+  const { host, port } = options;
   const listenSocket = await new Promise<UwsListenSocket | false>((resolve) => {
-    app.listen(options.host, options.port, uws.LIBUS_LISTEN_EXCLUSIVE_PORT, resolve);
+    const sharing = options.sharesPort ? LISTEN_SHARED : uws.LIBUS_LISTEN_EXCLUSIVE_PORT;
+    app.listen(host, port, sharing, resolve);
   });
   if (listenSocket === false) {
-    const { host, port } = options;
     throw listenError(host, port, await listenErrorCode(host, port));
   }
   let closed: Promise<void> | undefined;

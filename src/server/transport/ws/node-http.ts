@@ -5,6 +5,7 @@ import { errorResponse } from "../../http/exchange.ts";
 import { takeConnectionListener } from "../../internals/connection-listener.ts";
 import { isResponseUnderWay } from "../../internals/response-under-way.ts";
 import { listenError } from "../listen-error.ts";
+import { hasReusePort } from "../reuse-port.ts";
 import {
   type HandshakeHeaders,
   HTTP_STALL_MS,
@@ -110,7 +111,8 @@ export function createHttpServer(
           reject(listenError(options.host, options.port, code));
         };
         server.once("error", refused);
-        server.listen({ host: options.host, port: options.port, backlog: 4_096 }, () => {
+        const reusePort = options.sharesPort === true && hasReusePort();
+        server.listen({ host: options.host, port: options.port, backlog: 4_096, reusePort }, () => {
           server.removeListener("error", refused);
           server.on("error", options.crashed);
           resolve();

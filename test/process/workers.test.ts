@@ -1,0 +1,310 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { mintToken } from "../../src/server/auth/mint.ts";
+import { TestClient } from "../support/client.ts";
+import { GatewayProcess, runCli } from "../support/process.ts";
+import { TRANSPORTS } from "../support/transports.ts";
+import { until } from "../support/until.ts";
+
+// The built gateway runs in its own processes. `npm test` builds it first.
+// A gateway with workers takes three processes, so the tests of a transport share one, in order.
+
+const SECRET = "a secret of the tests of workers, long enough";
+const APP = "app";
+const WINDOW_MS = 4_000;
+const MAX_PER_ADDRESS = 30;
+/** Questions that each get to a worker by chance: one of two workers is left out once in a million. */
+const TIMES = 20;
+/** How long workers may take to end without the first process, and to shut down beyond the time for it. */
+const END_MS = 10_000;
+
+const app = (id: string) => ({ id, secrets: [SECRET] });
+const runs: GatewayProcess[] = [];
+const clients: TestClient[] = [];
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), "workers-"));
+});
+afterAll(async () => {
+  for (const client of clients) client.terminate();
+  for (const { child } of runs) child.kill("SIGKILL");
+  await Promise.all(runs.map(({ exited }) => exited));
+  rmSync(folder, { recursive: true });
+});
+
+function run(env: Record<string, string>): GatewayProcess {
+  const gateway = new GatewayProcess({
+    HOST: "127.0.0.1",
+    WORKERS: "2",
+    DRAIN_MS: "300",
+    METRICS_TOKEN: "metrics",
+    RESUME_WINDOW_MS: String(WINDOW_MS),
+    // So long that typing does not end because a test is slow.
+    TYPING_TIMEOUT_MS: "3600000",
+    ...env,
+  });
+  runs.push(gateway);
+  return gateway;
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
+/** A gateway of two workers. */
+class Workers {
+  readonly process: GatewayProcess;
+  readonly port: number;
+
+  private constructor(gateway: GatewayProcess, port: number) {
+    this.process = gateway;
+    this.port = port;
+  }
+
+  static async start(env: Record<string, string>): Promise<Workers> {
+    const gateway = run(env);
+    const [, port] = await gateway.printed(/"port":(\d+),"msg":"all workers are ready"/);
+    return new Workers(gateway, Number(port));
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.port}`;
+  }
+
+  /** What the log says of the starts of workers: the process and the node of each, the last one of a number. */
+  pids(): Map<number, number> {
+    const starts = this.process.output.matchAll(/"worker":(\d+),"pid":(\d+),"msg":"started a worker"/g);
+    return new Map(Array.from(starts, ([, worker, pid]) => [Number(worker), Number(pid)]));
+  }
+
+  pidOfNode(nodeId: string): number {
+    const line = this.process.output.split("\n").find((each) => each.includes(`"node":"${nodeId}"`))!;
+    return this.pids().get(JSON.parse(line).worker)!;
+  }
+
+  async get(path: string, token = SECRET): Promise<Response> {
+    // A connection of its own, so that any worker may get it.
+    const headers = { authorization: `Bearer ${token}`, connection: "close" };
+    return await fetch(`${this.url}${path}`, { headers });
+  }
+
+  async status(): Promise<string> {
+    return ((await (await this.get("/readyz")).json()) as { status: string }).status;
+  }
+
+  async metric(name: string): Promise<number | undefined> {
+    const text = await (await this.get("/metrics", "metrics")).text();
+    const found = new RegExp(`^presence_${name} ([\\d.e+-]+)$`, "m").exec(text);
+    return found === null ? undefined : Number(found[1]);
+  }
+
+  async stats(): Promise<Record<string, number>> {
+    return (await (await this.get(`/v1/${APP}/stats`)).json()) as Record<string, number>;
+  }
+
+  async open(localAddress?: string): Promise<TestClient> {
+    const url = `ws://127.0.0.1:${this.port}/v1/${APP}/realtime`;
+    const client = await TestClient.open(url, localAddress === undefined ? {} : { localAddress });
+    clients.push(client);
+    return client;
+  }
+
+  /** A client that has connected, and the id of its node. */
+  async connect(userId?: string): Promise<{ client: TestClient; nodeId: string }> {
+    const client = await this.open();
+    const claims =
+      userId === undefined ? ({ tokenType: "app" } as const) : ({ tokenType: "user", sub: userId } as const);
+    client.send({ type: "connect", token: await mintToken(APP, SECRET, claims) });
+    const { nodeId } = await client.next("connected");
+    return { client, nodeId };
+  }
+
+  /** A client at each of two workers. Those that are not needed are closed. */
+  async connectToBoth() {
+    const first = await this.connect();
+    for (;;) {
+      const other = await this.connect();
+      if (other.nodeId !== first.nodeId) return [first, other] as const;
+      other.client.terminate();
+      await other.client.closed;
+    }
+  }
+}
+
+describe.each(TRANSPORTS)("two workers over %s", (TRANSPORT) => {
+  let workers: Workers;
+  let path: string;
+  beforeAll(async () => {
+    path = join(folder, `${TRANSPORT}.json`);
+    writeFileSync(path, JSON.stringify([app(APP)]));
+    const MAX_CONNECTIONS_PER_IP = String(MAX_PER_ADDRESS);
+    workers = await Workers.start({ TRANSPORT, APPS_FILE: path, NODE_ID: "node", MAX_CONNECTIONS_PER_IP });
+  });
+
+  it("are one gateway: what is done at one shows at the other, in views, queries, stats and metrics", async () => {
+    const [one, two] = await workers.connectToBoth();
+    expect([one.nodeId, two.nodeId].sort()).toEqual(["node-1", "node-2"]);
+    const { view } = await two.client.subscribe({});
+    const sessionId = await one.client.open({ userId: "alice" });
+    await until(() => two.client.views.get(view)!.data.alice !== undefined);
+    one.client.send({ type: "update", sessionId, isTyping: true, selectedConversationId: "c" });
+    await until(() => JSON.stringify(two.client.views.get(view)!.data.alice).includes('"isTyping":true'));
+    for (const { client } of [one, two]) {
+      const { data } = await client.ask({ type: "query", filter: {} });
+      expect(Object.keys(data)).toEqual(["alice"]);
+    }
+    await until(async () => (await workers.stats()).sockets === 2);
+    for (let i = 0; i < TIMES; i++) {
+      expect(await workers.stats()).toMatchObject({
+        users: 1,
+        sessions: 1,
+        sockets: 2,
+        subscriptions: 1,
+        views: 1,
+      });
+    }
+    expect(await workers.metric("sockets")).toBe(2);
+    expect(await workers.metric("users")).toBe(1);
+    expect(await workers.metric("workers_ready")).toBe(2);
+    expect(await workers.metric('messages_in_total{type="connect"}')).toBeGreaterThanOrEqual(2);
+    await one.client.ask({ type: "close", sessionId });
+    for (const { client } of [one, two]) client.terminate();
+    await until(async () => (await workers.stats()).sockets === 0);
+  });
+
+  it("count the connections of an address together", async () => {
+    const held: TestClient[] = [];
+    /** Whether one more connection of the address is let in. */
+    const isLetIn = () =>
+      workers.open("127.0.0.2").then(
+        (client) => held.push(client) > 0,
+        () => false,
+      );
+    // What comes faster than they tell each other may be more.
+    await until(async () => {
+      const letIn = await Promise.all(Array.from({ length: TIMES }, isLetIn));
+      return !letIn.includes(true);
+    });
+    expect(held.length).toBeLessThan(MAX_PER_ADDRESS + 2 * TIMES);
+    for (const client of held.splice(MAX_PER_ADDRESS - 1)) {
+      client.terminate();
+      await client.closed;
+    }
+    // One more has room, at whichever worker.
+    await until(isLetIn);
+    for (const client of held) client.terminate();
+    await until(async () => (await workers.metric("connections")) === 0);
+  });
+
+  it("read other apps anew, all of them, and count what cannot be read once", async () => {
+    const serves = async (id: string, expected: number) => {
+      for (let i = 0; i < TIMES; i++) {
+        if ((await workers.get(`/v1/${id}/stats`)).status !== expected) return false;
+      }
+      return true;
+    };
+    writeFileSync(path, JSON.stringify([app(APP), app("second")]));
+    await until(() => serves("second", 200));
+    writeFileSync(path, "[");
+    workers.process.child.kill("SIGHUP");
+    await until(async () => ((await workers.metric("app_reload_failures_total")) ?? 0) > 0);
+    expect(await workers.metric("app_reload_failures_total")).toBeLessThanOrEqual(2);
+    expect(await serves("second", 200)).toBe(true);
+  });
+
+  it("outlive one of them: its sessions are resumed or end, and another one takes its place", async () => {
+    const [one, two] = await workers.connectToBoth();
+    const { view } = await two.client.subscribe({});
+    const sessionId = await one.client.open({ userId: "returns" });
+    await one.client.open({ userId: "does-not" });
+    const seen = () => Object.keys(two.client.views.get(view)!.data).sort();
+    await until(() => seen().length === 2);
+    two.client.inbox.length = 0;
+    process.kill(workers.pidOfNode(one.nodeId), "SIGKILL");
+    const killedAt = performance.now();
+    await one.client.closed;
+    await until(async () => (await workers.status()) === "degraded");
+    const answer = await two.client.ask({ type: "open", kind: "widget", userId: "returns", sessionId });
+    expect(answer).toMatchObject({ sessionId, resumed: true });
+    await until(() => seen().length === 1);
+    process.stdout.write(
+      `${TRANSPORT}: left ${Math.round(performance.now() - killedAt)} ms after kill -9, the window is ${WINDOW_MS}\n`,
+    );
+    const left = two.client.inbox.flatMap(({ causes = {} }) => Object.entries(causes));
+    expect(left).toEqual([["does-not", "node-lost"]]);
+    // A bad file does not keep a worker from starting: it has the apps that the others have.
+    await until(async () => (await workers.status()) === "ready");
+    expect(await workers.metric("worker_restarts_total")).toBe(1);
+    const [again] = await workers.connectToBoth();
+    const { data } = await again.client.ask({ type: "query", filter: {} });
+    expect(Object.keys(data)).toEqual(["returns"]);
+    expect((await workers.get("/v1/second/stats")).status).toBe(200);
+  });
+
+  it("hold their port alone, and say in one line what is wrong", async () => {
+    const there = { APPS: JSON.stringify([app(APP)]), HOST: "127.0.0.1", TRANSPORT };
+    for (const WORKERS of ["1", "2"]) {
+      const { code, errors } = await runCli([], { ...there, PORT: String(workers.port), WORKERS });
+      expect([code, errors]).toEqual([
+        1,
+        expect.stringMatching(/^presence-gateway: [^\n]*EADDRINUSE[^\n]*\n$/),
+      ]);
+    }
+  });
+
+  it("end gently, with 0", async () => {
+    const { client } = await workers.connect("bob");
+    const pids = [...workers.pids().values()];
+    const startedAt = performance.now();
+    expect(await workers.process.stop()).toBe(0);
+    expect(performance.now() - startedAt).toBeLessThan(END_MS);
+    expect((await client.closed).code).toBe(1012);
+    expect(pids.filter(isAlive)).toEqual([]);
+    expect(workers.process.errors).toBe("");
+  });
+});
+
+describe.each(TRANSPORTS)("workers over %s in development mode", (TRANSPORT) => {
+  it("have one secret and one banner, and end when the first process is killed", async () => {
+    const workers = await Workers.start({ TRANSPORT });
+    const [, secret] = await workers.process.printed(/Bearer ([\w-]{43})'/);
+    expect(workers.process.output.match(/runs in development mode/g)).toHaveLength(1);
+    for (let i = 0; i < TIMES; i++) expect((await workers.get("/v1/demo/stats", secret)).status).toBe(200);
+    const pids = [...workers.pids().values()];
+    expect(pids).toHaveLength(2);
+    const startedAt = performance.now();
+    expect(await workers.process.stop("SIGKILL")).toBe("SIGKILL");
+    await until(() => !pids.some(isAlive));
+    expect(performance.now() - startedAt).toBeLessThan(END_MS);
+    // Nobody has the port any more.
+    const code = await new Promise((resolve) => {
+      connect(workers.port, "127.0.0.1").on("error", ({ code: failure }: NodeJS.ErrnoException) =>
+        resolve(failure),
+      );
+    });
+    expect(code).toBe("ECONNREFUSED");
+  });
+});
+
+describe("workers say once what is wrong with the configuration", () => {
+  it.each<[string, Record<string, string>, RegExp]>([
+    ["a bad setting", { WORKERS: "65" }, /WORKERS must be a whole number from 1 to 64, or auto, but is "65"/],
+    ["bad apps", { WORKERS: "3", APPS: "[" }, /APPS is not JSON/],
+    [
+      "an address of another machine",
+      { WORKERS: "3", HOST: "192.0.2.1", APPS: JSON.stringify([app(APP)]) },
+      /EADDRNOTAVAIL/,
+    ],
+  ])("%s", async (_name, env, expected) => {
+    const { code, errors } = await runCli([], env);
+    expect([code, errors]).toEqual([1, expect.stringMatching(/^presence-gateway: [^\n]+\n$/)]);
+    expect(errors).toMatch(expected);
+  });
+});
