@@ -60,6 +60,7 @@ beforeEach(async () => {
         onText() {},
         onBinary() {},
         onControl() {},
+        onFlush() {},
         onDrain() {},
         onClose() {},
       }),

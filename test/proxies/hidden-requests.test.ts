@@ -100,4 +100,4 @@ unless(whyNoProxy("nginx", "haproxy"), describe.concurrent).each(PAIRS)(
   },
 );
 
-const LISTENER = { onText() {}, onBinary() {}, onControl() {}, onDrain() {}, onClose() {} };
+const LISTENER = { onText() {}, onBinary() {}, onControl() {}, onFlush() {}, onDrain() {}, onClose() {} };

@@ -25,6 +25,7 @@ export class Recorder {
       onText: (text: string, bytes: number) => this.events.push(["text", text, bytes]),
       onBinary: () => this.events.push(["binary"]),
       onControl: () => this.events.push(["control"]),
+      onFlush: () => {},
       onDrain: () => this.events.push(["drain"]),
       onClose: (code: number) => this.events.push(["close", code]),
     };

@@ -105,6 +105,14 @@ export class Connection implements SocketListener, ManagedConnection, Reply, Key
     if (this.#limits.isFloodedByControl(this.#node.clock.now())) this.#close("flooding", "flooding");
   }
 
+  onFlush(): void {
+    try {
+      this.sendQueue.write();
+    } catch (error) {
+      this.#crash(error);
+    }
+  }
+
   onDrain(): void {
     try {
       this.sendQueue.drained();

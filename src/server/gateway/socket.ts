@@ -30,6 +30,8 @@ export interface SocketListener {
   onBinary(): void;
   /** A ping or pong frame arrived. The adapter answers pings itself. */
   onControl(): void;
+  /** The library may send a close frame next, so what waits for the end of the turn is to be sent now. */
+  onFlush(): void;
   /** No bytes wait any more, after `send` had returned false. */
   onDrain(): void;
   /** `code`: that of the client's close frame; 1005 if the frame had none, 1006 if there was no frame. */

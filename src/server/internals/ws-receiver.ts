@@ -2,6 +2,7 @@ import type { WebSocket } from "ws";
 
 interface Receiver {
   on(event: "conclude", listener: (code: number) => void): unknown;
+  prependListener(event: "conclude" | "error", listener: () => void): unknown;
   _loop: boolean;
   _maxPayload: number;
   _maxBufferedChunks: number;
@@ -45,6 +46,20 @@ export function setReceiverLimits(webSocket: WebSocket, limits: ReceiverLimits):
  */
 export function onCloseFrame(webSocket: WebSocket, listener: (code: number) => void): void {
   (webSocket as ReceivingWebSocket)._receiver?.on("conclude", listener);
+}
+
+/**
+ * Calls the listener before ws sends a close frame by itself: because it received one, or an invalid frame.
+ *
+ * Relies on: the events `conclude` and `error` of the `_receiver` of a WebSocket of ws, which sends the close
+ * frame in its own listener.
+ * Why: responses wait for the end of the turn, and ws sends nothing after a close frame.
+ * Without it: a client that sends a request and a close frame together gets no response.
+ */
+export function beforeCloseFrame(webSocket: WebSocket, listener: () => void): void {
+  const receiver = (webSocket as ReceivingWebSocket)._receiver;
+  receiver?.prependListener("conclude", listener);
+  receiver?.prependListener("error", listener);
 }
 
 /**

@@ -2,7 +2,12 @@ import { once } from "node:events";
 import type { Socket } from "node:net";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { WebSocket, WebSocketServer } from "ws";
-import { onCloseFrame, setReceiverLimits, stopReceiving } from "../../../src/server/internals/ws-receiver.ts";
+import {
+  beforeCloseFrame,
+  onCloseFrame,
+  setReceiverLimits,
+  stopReceiving,
+} from "../../../src/server/internals/ws-receiver.ts";
 
 const MISSING = "_receiver of a WebSocket of ws has changed: see internals/ws-receiver.ts";
 
@@ -49,6 +54,18 @@ it("ws still tells of a close frame before TCP has ended", async () => {
   accepted.on("close", () => events.push("close"));
   client.close(4000);
   await expect.poll(() => events, { message: MISSING }).toEqual(["frame 4000", "close"]);
+});
+
+it.each([
+  ["a close frame", [0x88, 0x80, 0, 0, 0, 0], 1005],
+  ["an invalid frame", [0xf1, 0x80, 0, 0, 0, 0], 1002],
+] as const)("ws still sends what is sent before it answers %s", async (_what, frame, code) => {
+  beforeCloseFrame(accepted, () => accepted.send("the last"));
+  const received = once(client, "message");
+  const closed = once(client, "close");
+  (client as unknown as { readonly _socket: Socket })._socket.write(Buffer.from(frame));
+  expect(String((await Promise.race([received, closed]))[0]), MISSING).toBe("the last");
+  expect((await closed)[0]).toBe(code);
 });
 
 it("ws still leaves the rest of a packet alone when it is told to", async () => {

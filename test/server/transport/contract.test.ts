@@ -208,7 +208,7 @@ describe.each(TRANSPORTS)("the %s transport", (name) => {
           for (const each of sockets) each.send(new Frame(`${sent}`.padEnd(size(sent), ".")));
           sent++;
         };
-        return { onText, onBinary() {}, onControl() {}, onDrain() {}, onClose() {} };
+        return { onText, onBinary() {}, onControl() {}, onFlush() {}, onDrain() {}, onClose() {} };
       },
       abandon: () => {},
     });

@@ -171,6 +171,9 @@ export async function listenUws(uws: UwsModule, options: TransportOptions): Prom
         if (isBinary) listener?.onBinary();
         // The bytes are valid during this call only; the text is a copy.
         else listener?.onText(UTF_8.decode(message), message.byteLength);
+        // A close frame may follow, which the library answers by itself. It joins what is sent here until it
+        // has read all that has arrived.
+        listener?.onFlush();
       } catch (error) {
         options.crashed(error);
       }

@@ -5,7 +5,12 @@ import { WebSocketServer } from "ws";
 import { SUBPROTOCOL } from "../../../protocol/wire.ts";
 import { CLOSE_TIMEOUT_MS, MAX_BYTES_BEFORE_CONNECT } from "../../gateway/gateway-config.ts";
 import { errorResponse, type HttpResponse } from "../../http/exchange.ts";
-import { onCloseFrame, setReceiverLimits, stopReceiving } from "../../internals/ws-receiver.ts";
+import {
+  beforeCloseFrame,
+  onCloseFrame,
+  setReceiverLimits,
+  stopReceiving,
+} from "../../internals/ws-receiver.ts";
 import {
   type HandshakeHeaders,
   handshakeError,
@@ -115,6 +120,7 @@ function upgrade(
       adapter.terminate();
     };
     adapter.onDrain = () => guard(() => listener.onDrain());
+    beforeCloseFrame(webSocket, () => guard(() => listener.onFlush()));
     // ws closes by itself when a frame is invalid. Without a listener for the error the process would end.
     webSocket.on("error", () => {});
     webSocket.on("message", (data: Buffer, isBinary) =>
