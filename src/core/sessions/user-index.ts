@@ -22,6 +22,8 @@ export interface UserLookUp<Row extends User = User> {
 }
 
 const MIN_SLOTS = 16;
+/** For so many users a round of a loop reads memory. */
+const AT_ONCE = 4;
 
 /**
  * Users by id. Finds thousands of ids among a million users at a fraction of the cost of a `Map`: nearly all
@@ -80,7 +82,7 @@ export class UserIndex<Row extends User> {
   /** Prepares to find many users. Hashes all ids at once. */
   lookUp(ids: IdList): UserLookUp<Row> {
     const { length } = ids;
-    const ofIds = new Int32Array(length);
+    const ofIds = new Int32Array(length + AT_ONCE);
     for (let i = 0; i < length; i++) ofIds[i] = ids.hash(i, this.#key) || 1;
     let slots = MIN_SLOTS;
     while (slots < 2 * length) slots *= 2;
@@ -117,18 +119,29 @@ export class UserIndex<Row extends User> {
   }
 
   /**
-   * In steps, each a short loop that reads one thing of each user: the processor does not wait for the memory
-   * of one user before it reads that of the next.
+   * In steps, each a loop that reads one thing of each user: the processor does not wait for the memory of
+   * one user before it reads that of the next. No loop has a branch that depends on what it reads itself.
+   * The processor reads ahead a number of instructions, and each round of a loop has some that only check
+   * what has not changed. So it reads more memory ahead if a round is for several users.
    */
   #find(ids: IdList, places: Int32Array, ofIds: Int32Array, from: number, to: number): FoundUsers<Row> {
     const hashes = this.#hashes;
     const mask = hashes.length - 1;
-    const slots = new Int32Array(to - from);
-    // No step has a branch that depends on what the same step reads, so the processor reads far ahead.
-    for (let i = 0; i < slots.length; i++) slots[i] = hashes[ofIds[from + i]! & mask]!;
-    const indexes = new Int32Array(to - from);
+    const length = to - from;
+    const slots = new Int32Array(roundUp(length));
+    for (let i = 0; i < length; i += AT_ONCE) {
+      const a = hashes[ofIds[from + i]! & mask]!;
+      const b = hashes[ofIds[from + i + 1]! & mask]!;
+      const c = hashes[ofIds[from + i + 2]! & mask]!;
+      const d = hashes[ofIds[from + i + 3]! & mask]!;
+      slots[i] = a;
+      slots[i + 1] = b;
+      slots[i + 2] = c;
+      slots[i + 3] = d;
+    }
+    const indexes = new Int32Array(length);
     let size = 0;
-    for (let i = 0; i < slots.length; i++) {
+    for (let i = 0; i < length; i++) {
       const index = from + i;
       const hash = ofIds[index]!;
       let slot = hash & mask;
@@ -139,13 +152,43 @@ export class UserIndex<Row extends User> {
       indexes[size] = index;
       if (there !== 0) size++;
     }
+    if (size === 0) return { users: [], indexes };
+    const rounded = roundUp(size);
+    slots.fill(slots[0]!, size, rounded);
     const ofSlots = this.#users;
-    const users = new Array<Row>(size);
-    const userIds = new Array<string>(size);
-    for (let i = 0; i < size; i++) users[i] = ofSlots[slots[i]!]!;
-    for (let i = 0; i < size; i++) userIds[i] = users[i]!.userId;
-    const lengths = new Int32Array(size);
-    for (let i = 0; i < size; i++) lengths[i] = userIds[i]!.length;
+    const users = new Array<Row>(rounded);
+    for (let i = 0; i < size; i += AT_ONCE) {
+      const a = ofSlots[slots[i]!]!;
+      const b = ofSlots[slots[i + 1]!]!;
+      const c = ofSlots[slots[i + 2]!]!;
+      const d = ofSlots[slots[i + 3]!]!;
+      users[i] = a;
+      users[i + 1] = b;
+      users[i + 2] = c;
+      users[i + 3] = d;
+    }
+    const userIds = new Array<string>(rounded);
+    for (let i = 0; i < size; i += AT_ONCE) {
+      const a = users[i]!.userId;
+      const b = users[i + 1]!.userId;
+      const c = users[i + 2]!.userId;
+      const d = users[i + 3]!.userId;
+      userIds[i] = a;
+      userIds[i + 1] = b;
+      userIds[i + 2] = c;
+      userIds[i + 3] = d;
+    }
+    const lengths = new Int32Array(rounded);
+    for (let i = 0; i < size; i += AT_ONCE) {
+      const a = userIds[i]!.length;
+      const b = userIds[i + 1]!.length;
+      const c = userIds[i + 2]!.length;
+      const d = userIds[i + 3]!.length;
+      lengths[i] = a;
+      lengths[i + 1] = b;
+      lengths[i + 2] = c;
+      lengths[i + 3] = d;
+    }
     let found = 0;
     for (let i = 0; i < size; i++) {
       const index = indexes[i]!;
@@ -207,6 +250,11 @@ export class UserIndex<Row extends User> {
     for (let slot = 0; slot < hashes.length; slot++)
       if (hashes[slot] !== 0) this.#put(users[slot]!, hashes[slot]!);
   }
+}
+
+/** A number of users, rounded up so that no round has fewer. */
+function roundUp(users: number): number {
+  return Math.ceil(users / AT_ONCE) * AT_ONCE;
 }
 
 function freeSlots(slots: number): undefined[] {

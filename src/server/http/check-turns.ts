@@ -2,7 +2,10 @@ import { TurnBudget } from "../gateway/turn-budget.ts";
 import type { BodyBudget } from "./body-budget.ts";
 import { errorResponse, type HttpResponse } from "./exchange.ts";
 
-/** An estimate of the processor time of a check in milliseconds, by the bytes of its body: see `bench`. */
+/**
+ * An upper estimate of the processor time of a check in milliseconds, by the bytes of its body: see `bench`.
+ * Ids of other characters than ASCII take longest.
+ */
 const BYTE_MS = 4e-5;
 const TOO_MANY = errorResponse(
   503,

@@ -78,6 +78,15 @@ describe("the index of users", () => {
     for (const userId of ids) index.add(new UserRow(userId));
     const all = () => foundBy(index.lookUp(new TextIds(ids)), 0, ids.length);
     expect(all().map((user) => user?.userId)).toEqual(ids);
+    for (const part of [1, 3, 4, 999]) {
+      for (const list of listsOf(["x", ...ids])) {
+        const lookUp = index.lookUp(list);
+        const found: (UserRow | undefined)[] = [];
+        for (let from = 0; from < lookUp.size; from += part)
+          found.push(...foundBy(lookUp, from, Math.min(from + part, lookUp.size)));
+        expect(found.map((user) => user?.userId)).toEqual([undefined, ...ids]);
+      }
+    }
     for (const userId of ids.slice(10)) index.delete(userId);
     expect(all().filter((user) => user !== undefined)).toHaveLength(10);
     expect(index.size).toBe(10);
