@@ -209,20 +209,24 @@ type CheckedCustom = Pick<SessionState, "custom" | "customBytes">;
 /** The sum over the sessions of a user is not checked: all nodes show what one node has let in. */
 function checkCustom(custom: unknown, known: CheckedCustom | undefined): CheckedCustom | undefined {
   if (isEmptyObject(custom)) return NEW_SESSION;
+  if (known !== undefined && isEqual(custom, known.custom)) return known;
   if (customProblem(custom) !== undefined) return undefined;
   const fields = custom as Record<string, string | null>;
-  const keys = Object.keys(fields);
-  if (
-    known !== undefined &&
-    keys.length === countKeys(known.custom) &&
-    keys.every((key) => fields[key] === known.custom[key])
-  ) {
-    return known;
-  }
-  if (keys.some((key) => fields[key] === null)) return undefined;
+  if (Object.values(fields).includes(null)) return undefined;
   const checked: Custom = Object.freeze(Object.assign(Object.create(null), fields));
   const bytes = customBytes(checked);
   return bytes > MAX_CUSTOM_BYTES ? undefined : { custom: checked, customBytes: bytes };
+}
+
+/** Whether `custom` is what was checked before. */
+function isEqual(custom: unknown, known: Custom): boolean {
+  if (typeof custom !== "object" || custom === null || Array.isArray(custom)) return false;
+  let keys = 0;
+  for (const key in custom) {
+    if ((custom as Record<string, unknown>)[key] !== known[key]) return false;
+    keys++;
+  }
+  return keys === countKeys(known);
 }
 
 /** A shortcut: most sessions have no custom fields. */

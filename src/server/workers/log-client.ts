@@ -32,8 +32,8 @@ type Answer = readonly [id: number, reply: never, problem?: string];
 /** The logs in the first process, for a worker of it. */
 export class LogClient implements LogSource {
   readonly name = "the log in the first process";
-  /** A call over IPC costs little. */
-  readonly intervalMs = 4;
+  /** A message costs both processes as much as dozens of changes, so a shorter interval would not pay. */
+  readonly intervalMs = 10;
   readonly #channel: Channel;
   readonly #pending = new Map<number, PendingCall>();
   /** Logs with entries that were not read yet. */

@@ -38,9 +38,10 @@ const DEFAULT_LOG_BYTES = 64 * 1024 * 1024;
 const DEFAULT_ROW_BYTES = 512 * 1024 * 1024;
 /**
  * The least time between two times that entries are sent, and how much of it there is for each worker: what
- * comes meanwhile goes together.
+ * comes meanwhile goes together. A worker writes less often than that, so what a single one writes does not
+ * wait.
  */
-const PUSH_INTERVAL_MS = 4;
+const PUSH_INTERVAL_MS = 5;
 const PUSH_INTERVAL_MS_A_WORKER = 0.25;
 /** After this time to twice of it without entries, a worker is told that there are none. */
 const REMIND_MS = 500;
