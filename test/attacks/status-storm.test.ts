@@ -77,8 +77,8 @@ describe(`a status that changes 50 times a second in ${VIEWS} views`, () => {
     const intervals = ms / limits.diffIntervalMs + 1;
     expect(after.diffs - before.diffs).toBeLessThanOrEqual((VIEWS + 1) * intervals);
     expect(after.frames - before.frames).toBeLessThanOrEqual(VIEWS * intervals);
-    // At most one interval late, and never more than its own changes.
-    expect(bystander.frames - before.bystander).toBeGreaterThanOrEqual(intervals - 2);
+    // Its first rest ends on a tick, so after less than two intervals. Then it is flushed on every tick.
+    expect(bystander.frames - before.bystander).toBeGreaterThanOrEqual(intervals - 3);
     expect(bystander.frames - before.bystander).toBeLessThanOrEqual(intervals);
     expect(quiet.frames).toBe(0);
     time.now += 10_000;

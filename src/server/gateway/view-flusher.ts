@@ -144,8 +144,9 @@ export class ViewFlusher {
       payer.flushFreeAt = Math.max(now, payer.flushFreeAt) + costMs * REST_PER_PRIVATE_COST;
       restMs = Math.max(ownMs, payer.flushFreeAt - now);
     }
+    // What the flush has cost is its writes above all. They begin now, and the rest follows them.
     const atLeast = (ms: number) =>
-      ms > LONGEST_FREE_FLUSH_MS ? Math.max(ms, diffIntervalMs) : diffIntervalMs;
+      ms > LONGEST_FREE_FLUSH_MS ? Math.max(ms + costMs, diffIntervalMs) : diffIntervalMs;
     const debt = payer && { payer, freeAt: now + atLeast(ownMs) };
     this.#views.rest(view, atLeast(restMs), now, debt);
   }
