@@ -51,7 +51,7 @@ export class Leadership {
     }
   }
 
-  /** Another node has joined: one that led until it learned that it was evicted, for all that this one knows. */
+  /** Another node has joined. For all that this one knows, it led until it learned that it was evicted. */
   joinedByOther(now: number): void {
     this.#rivalUntil = Math.max(this.#rivalUntil, now);
   }
