@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import type { PresenceClient } from "../../src/client/types.ts";
 import { someone } from "../support/sdk.ts";
 import { holdClock, make, pass } from "./fake-clock.ts";
@@ -195,7 +195,7 @@ describe("users who are missing on a new connection", () => {
     const userIds = () => [...subscription.snapshot!.keys()];
     /** So long after a snapshot. */
     const passTo = (i: number, ms: number) => pass(snapshotAt[i]! + ms - performance.now());
-    return { left, userIds, passTo, socket: sockets[others.length]! };
+    return { client, subscription, left, userIds, passTo, socket: sockets[others.length]! };
   }
 
   it.each([
@@ -241,6 +241,18 @@ describe("users who are missing on a new connection", () => {
     expect(userIds()).toEqual(["alice", "bob"]);
     await passTo(1, 15_010);
     expect(left).toEqual([{ userId: "bob", cause: "timeout" }]);
+  });
+
+  it("are awaited no longer once nobody wants the list, also while there is no connection", async () => {
+    const { client, subscription, socket } = await reconnect(FIRST, { ...FIRST, tableId: "table-2" });
+    const other = client.subscribe({ isTyping: true }, () => {});
+    socket.end(1006);
+    await pass(0);
+    const before = vi.getTimerCount();
+    subscription.unsubscribe();
+    await pass(150);
+    expect(vi.getTimerCount()).toBe(before - 1);
+    other.unsubscribe();
   });
 
   it("do not matter while the first snapshot is still to come", async () => {

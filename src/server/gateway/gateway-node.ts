@@ -4,7 +4,7 @@ import type { Clock } from "../clock.ts";
 import { Admissions, type Admitted } from "./admission.ts";
 import { AppPresence } from "./app-presence.ts";
 import { FlushBatch } from "./flush-batch.ts";
-import { type GatewayConfig, MAX_DUE_PER_TURN, STALL_MS } from "./gateway-config.ts";
+import { type GatewayConfig, MAX_DUE_PER_TURN } from "./gateway-config.ts";
 import { LoadShedder } from "./load-shedder.ts";
 import { type Newcomer, Newcomers } from "./newcomers.ts";
 import { PageTurns } from "./page-turns.ts";
@@ -13,6 +13,7 @@ import { RememberedUsers } from "./remembered-users.ts";
 import type { Replication } from "./replication.ts";
 import type { SendQueue } from "./send-queue.ts";
 import { partsOfSharedKey, type SharedLimits } from "./shared-limits.ts";
+import { type SlowReader, SlowReaders } from "./slow-readers.ts";
 import type { UpgradeRefusal } from "./socket.ts";
 import type { Telemetry } from "./telemetry.ts";
 import { Ticker } from "./ticker.ts";
@@ -38,14 +39,12 @@ export interface GatewayNodeOptions {
 }
 
 /** A WebSocket or event stream, as the node manages its deadlines and its end. */
-export interface ManagedConnection {
+export interface ManagedConnection extends SlowReader {
   readonly sendQueue: SendQueue;
   /** The time set by `schedule` has come. */
   onDue(now: number): void;
   /** The wall-clock time set by `expire` has come. */
   onExpiryDue(wallNow: number): void;
-  /** The reader has taken none of its waiting bytes for `STALL_MS`. */
-  onStall(): void;
   /** Apps have changed or gone: the connection ends if what let it in is not accepted any more. */
   onAppsChanged(): void;
   /** The node shuts down: the client is told so, and the connection ends after `delayMs`. */
@@ -66,13 +65,6 @@ export interface ChangedApps {
   readonly changed: readonly AppPresence[];
   readonly removed: readonly AppPresence[];
 }
-
-interface Stall {
-  progress: number;
-  since: number;
-}
-
-const STALL_CHECK_MS = 1_000;
 
 /**
  * Everything that one node serves: its apps, its connections, and the single timer behind all of their
@@ -104,14 +96,13 @@ export class GatewayNode {
   readonly #retired = new Set<AppPresence>();
   readonly #createPresence: (app: App) => AppPresence;
   readonly #connections = new Set<ManagedConnection>();
-  readonly #backlogged = new Map<ManagedConnection, Stall>();
+  readonly #slowReaders: SlowReaders;
   readonly #ticker: Ticker;
   readonly #random: () => number;
   readonly #replication: Replication | undefined;
   readonly #ownTableId: string;
   /** Those of apps that have gone. */
   #coalescedBefore = 0;
-  #stallCheckAt = 0;
   #draining = false;
   readonly #onEmpty: (() => void)[] = [];
 
@@ -124,6 +115,7 @@ export class GatewayNode {
     this.#random = options.random;
     this.#replication = options.replication;
     this.#ownTableId = makeId();
+    this.#slowReaders = new SlowReaders(telemetry);
     const now = clock.now();
     const crashed = (error: unknown) => telemetry.crashed(error);
     this.pageTurns = new PageTurns(new TurnBudget(crashed));
@@ -234,7 +226,7 @@ export class GatewayNode {
   debugCounts(): Record<string, number> {
     return {
       managedConnections: this.#connections.size,
-      backlogged: this.#backlogged.size,
+      backlogged: this.#slowReaders.size,
       pageSenders: this.pageTurns.size,
       pendingWrites: this.pendingWrites?.size ?? 0,
       timers: this.#timers.size,
@@ -298,7 +290,7 @@ export class GatewayNode {
 
   remove(connection: ManagedConnection): void {
     this.#connections.delete(connection);
-    this.#backlogged.delete(connection);
+    this.#slowReaders.delete(connection);
     this.#timers.delete(connection);
     this.#expiries.delete(connection);
     if (this.#connections.size === 0) for (const resolve of this.#onEmpty.splice(0)) resolve();
@@ -306,9 +298,7 @@ export class GatewayNode {
 
   /** Bytes now wait for this connection. */
   backlog(connection: ManagedConnection): void {
-    if (!this.#backlogged.has(connection)) {
-      this.#backlogged.set(connection, { progress: connection.sendQueue.progress, since: this.clock.now() });
-    }
+    this.#slowReaders.add(connection, this.clock.now());
   }
 
   /** Sets the single deadline of a connection: `onDue` is called at that time of the awake clock. */
@@ -371,10 +361,7 @@ export class GatewayNode {
     this.#expiries.forEachDue(wallNow, MAX_DUE_PER_TURN, (connection) =>
       this.#guard(() => connection.onExpiryDue(wallNow)),
     );
-    if (now >= this.#stallCheckAt) {
-      this.#stallCheckAt = now + STALL_CHECK_MS;
-      this.#checkStalls(now);
-    }
+    this.#slowReaders.check(now);
   }
 
   #runRetired(now: number): void {
@@ -403,25 +390,6 @@ export class GatewayNode {
     for (const presence of this.#presences.values()) next = Math.min(next, presence.nextDueAt());
     for (const presence of this.#retired) next = Math.min(next, presence.nextDueAt());
     return next;
-  }
-
-  #checkStalls(now: number): void {
-    for (const [connection, stall] of this.#backlogged) {
-      const { buffered, progress } = connection.sendQueue;
-      if (buffered === 0) {
-        this.#backlogged.delete(connection);
-        // Transports report this. If one fails to, no answer may wait for ever.
-        this.#guard(() => connection.sendQueue.drained());
-      } else if (progress !== stall.progress) {
-        stall.progress = progress;
-        stall.since = now;
-      } else if (now - stall.since >= STALL_MS) {
-        this.#backlogged.delete(connection);
-        this.telemetry.slowReadersDisconnected++;
-        this.telemetry.refused("slow_reader");
-        this.#guard(() => connection.onStall());
-      }
-    }
   }
 }
 

@@ -1,7 +1,8 @@
 import { FilterSchema } from "../../protocol/filter.ts";
-import { ID_META } from "../../protocol/ids.ts";
 import { StatusSchema } from "../../protocol/status.ts";
 import { type Json, jsonSchemas } from "./json-schemas.ts";
+import { APP_ID, errors, json, ok, parameter, RETRY_AFTER, WITH_BODY } from "./openapi-parts.ts";
+import { USER_PATHS } from "./openapi-users.ts";
 import { Batch, Check, LastSeenRequest, SessionWrite } from "./request-bodies.ts";
 import {
   BatchResponses,
@@ -61,65 +62,6 @@ const SCHEMAS = {
   WebhookAnswer: WebhookAnswerSchema,
 };
 
-const ref = (name: string): Json => ({ $ref: `#/components/schemas/${name}` });
-const json = (name: string): Json => ({ "application/json": { schema: ref(name) } });
-const ok = (name: string, description: string): Json => ({ 200: { description, content: json(name) } });
-
-const RETRY_AFTER = { "Retry-After": { description: "Seconds to wait.", schema: { type: "integer" } } };
-
-function errors(...statuses: number[]): Json {
-  const descriptions: Record<number, string> = {
-    400: "Bad input; `reasons` says what is wrong, by field.",
-    401: "No valid credentials.",
-    403: "Pages of this origin may not connect.",
-    404: "Unknown app or path.",
-    413: "The body is over 512 KiB, or over 4 MiB for a check.",
-    415: "The body is not JSON.",
-    429: "Too many requests or connections; with `LIMIT_REACHED`, the user has all that a user may have.",
-    426: "The request did not ask for a WebSocket.",
-    431: "The headers are too large, or too many.",
-    503: "The node is full, short of memory, starting or draining.",
-  };
-  return Object.fromEntries(
-    statuses.map((status) => [
-      status,
-      {
-        description: descriptions[status],
-        content: json("Error"),
-        ...(status === 429 || status === 503 ? { headers: RETRY_AFTER } : {}),
-      },
-    ]),
-  );
-}
-
-function parameter(
-  name: string,
-  place: "path" | "query" | "header",
-  description: string,
-  rules: Json = ID_META,
-): Json {
-  return { name, in: place, required: place === "path", description, schema: { type: "string", ...rules } };
-}
-
-const APP_ID = parameter("appId", "path", "The app.");
-const USER_ID = parameter(
-  "userId",
-  "path",
-  "The user, percent-encoded. Clients and proxies take `.` and `..` for directories: put them into the query.",
-);
-const QUERY_USER_ID: Json = {
-  ...parameter("userId", "query", "The user, percent-encoded; any id, also `.` and `..`."),
-  required: true,
-  schema: USER_ID.schema,
-};
-
-const KEY_RULES: Json = { pattern: "^[A-Za-z0-9_-]{1,64}$" };
-const KEY = parameter("key", "path", "Names the session, among those of the user.", KEY_RULES);
-const QUERY_KEY = parameter("key", "query", "Names a session that is written over HTTP.", KEY_RULES);
-
-const NO_BODY = [400, 401, 404, 429];
-const WITH_BODY = [400, 401, 404, 413, 415, 429, 503];
-
 /** What the gateway sends to the receivers of the app's `webhooks`. */
 function webhook(): Json {
   return {
@@ -139,72 +81,6 @@ function webhook(): Json {
         default: { description: "Not accepted: the same message is sent again." },
       },
     },
-  };
-}
-
-/** The operations on one user, whose id is in the path or in the query. */
-function userPaths(path: string, user: Json): Record<string, Json> {
-  const parameters = [APP_ID, user];
-  const isQuery = user.in === "query";
-  return {
-    [path]: {
-      delete: {
-        operationId: isQuery ? "eraseUserByQuery" : "eraseUser",
-        summary: "Ends all sessions of a user, and forgets status and last seen, on all nodes.",
-        parameters,
-        responses: { ...ok("Erased", "It is done."), ...errors(...NO_BODY) },
-      },
-    },
-    [`${path}/sessions`]: {
-      get: {
-        operationId: isQuery ? "listSessionsOfUser" : "listUserSessions",
-        summary: "The sessions of a user; none if the user is invisible.",
-        parameters,
-        responses: { ...ok("UserSessions", "The sessions."), ...errors(...NO_BODY) },
-      },
-      delete: {
-        operationId: isQuery ? "endSessionsOfUser" : "endUserSessions",
-        summary: isQuery
-          ? "Ends all sessions of a user, cause `kicked`; with `key` only that one, cause `closed`."
-          : "Ends all sessions of a user, cause `kicked`.",
-        parameters: isQuery ? [...parameters, QUERY_KEY] : parameters,
-        responses: { ...ok("Ended", "How many were ended."), ...errors(...NO_BODY) },
-      },
-      ...(isQuery && {
-        put: writeSession("writeSessionOfUser", [...parameters, { ...QUERY_KEY, required: true }]),
-      }),
-    },
-    [`${path}/status`]: {
-      get: {
-        operationId: isQuery ? "getStatusOfUser" : "getUserStatus",
-        summary: "What a user has declared.",
-        parameters,
-        responses: { ...ok("UserStatus", "The status."), ...errors(...NO_BODY) },
-      },
-      put: {
-        operationId: isQuery ? "setStatusOfUser" : "setUserStatus",
-        summary: "Declares the whole status of a user.",
-        parameters,
-        requestBody: { description: "What is absent is the default again.", content: json("Status") },
-        responses: { ...ok("UserStatus", "The status now."), ...errors(...WITH_BODY) },
-      },
-      delete: {
-        operationId: isQuery ? "resetStatusOfUser" : "resetUserStatus",
-        summary: "Makes the status of a user the default again.",
-        parameters,
-        responses: { ...ok("UserStatus", "The status now."), ...errors(...NO_BODY) },
-      },
-    },
-  };
-}
-
-function writeSession(operationId: string, parameters: readonly Json[]): Json {
-  return {
-    operationId,
-    summary: "Opens or patches a session without a socket, and restarts its life.",
-    parameters,
-    requestBody: { description: "`{}` or nothing restarts the life only.", content: json("SessionWrite") },
-    responses: { ...ok("WrittenSession", "The session."), ...errors(...WITH_BODY) },
   };
 }
 
@@ -300,17 +176,7 @@ export function openApiDocument(version: string): Json {
           responses: { ...ok("BatchResponses", "The responses."), ...errors(...WITH_BODY) },
         },
       },
-      ...userPaths("/v1/{appId}/users/{userId}", USER_ID),
-      ...userPaths("/v1/{appId}/users", QUERY_USER_ID),
-      "/v1/{appId}/users/{userId}/sessions/{key}": {
-        put: writeSession("writeUserSession", [APP_ID, USER_ID, KEY]),
-        delete: {
-          operationId: "endUserSession",
-          summary: "Ends a session that was written over HTTP, cause `closed`.",
-          parameters: [APP_ID, USER_ID, KEY],
-          responses: { ...ok("Ended", "1, or 0 if there was none."), ...errors(...NO_BODY) },
-        },
-      },
+      ...USER_PATHS,
       "/v1/{appId}/stats": {
         get: {
           operationId: "getStats",

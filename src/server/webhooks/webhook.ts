@@ -17,7 +17,7 @@ import { WebhookSigner } from "./webhook-signature.ts";
 
 /** A view that could not be created, or has failed, is created again after this time. */
 const VIEW_RETRY_MS = 1_000;
-/** A request reaches its receiver within this time, also after nobody waits for the answer any more. */
+/** A request reaches its receiver within this time, also if nobody waits for the answer. */
 const STRAY_MS = ATTEMPT_MS + 1_000;
 
 export interface WebhookLog {

@@ -3,7 +3,7 @@ import { NEW_SESSION } from "../../../src/core/sessions/session.ts";
 import { Table } from "../../../src/core/sessions/table.ts";
 import { CompiledFilter } from "../../../src/core/views/compiled-filter.ts";
 import { ViewRegistry } from "../../../src/core/views/view-registry.ts";
-import { filterBytes } from "../../../src/core/views/view-size.ts";
+import { filterBytes, HYDRATE_AT_ONCE, minResultBytes } from "../../../src/core/views/view-size.ts";
 import { FilterSchema } from "../../../src/protocol/filter.ts";
 
 const compile = (filter: unknown) => new CompiledFilter(FilterSchema.parse(filter));
@@ -23,6 +23,24 @@ it("one user with a long entry does not make a large view look too large for oth
   for (const estimate of [early, views.bytesOf(view)]) {
     expect(estimate).toBeGreaterThan(0.85 * bytes);
     expect(estimate).toBeLessThan(1.05 * bytes);
+  }
+});
+
+it("a view by user, status or custom may be much smaller than the sessions that match otherwise", () => {
+  const table = new Table();
+  for (let i = 0; i <= HYDRATE_AT_ONCE; i++) table.open(`s${i}`, `u${i}`, "widget", NEW_SESSION, undefined);
+  expect(minResultBytes(compile({}), table)).toBeGreaterThan(HYDRATE_AT_ONCE);
+  // As many as there are may be asked for.
+  expect(minResultBytes(compile({ status: ["online", "idle", "away", "busy", "dnd"] }), table)).toBe(
+    minResultBytes(compile({}), table),
+  );
+  for (const filter of [
+    { status: ["online"] },
+    { status: ["busy"] },
+    { custom: { plan: ["gold"] } },
+    { userIds: ["u1"] },
+  ]) {
+    expect(minResultBytes(compile(filter), table), JSON.stringify(filter)).toBe(0);
   }
 });
 

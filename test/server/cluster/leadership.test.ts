@@ -126,6 +126,23 @@ describe("of several nodes", () => {
     expect(leadership.rivalUntil).toBeGreaterThan(first!.now - 1_000);
   });
 
+  it("the leader reckons with a node that it knows from the register only", () => {
+    const world = worldOf(1);
+    const [first] = world.nodes;
+    world.heal(2 * LEASE_MS);
+    const { leadership } = first!.replicator;
+    expect(leadership.rivalUntil).toBeLessThan(first!.now - 1_000);
+    world.cut(first!);
+    world.start();
+    world.advance(1_000, () => 3);
+    // The entry that says that it has joined is gone before the leader can read it.
+    world.log.trim(0);
+    first!.connect();
+    world.advance(1_000, () => 3);
+    expect(termsOf(world)).toEqual([1, undefined]);
+    expect(leadership.rivalUntil).toBeGreaterThan(first!.now - 1_000);
+  });
+
   it("a leader that was declared dead begins again, and the other one ends", () => {
     const world = worldOf(2);
     const [first, second] = world.nodes;
