@@ -1,8 +1,11 @@
 import { randomFrom } from "./random.ts";
 
-// Which changes interest which node, if a node follows only what its clients watch. Pure: no server, no clock.
+// Which changes interest which node, if a node follows only what its clients watch. It starts no server, and
+// knows no clock.
 
-/** How large the conversations are, by the users who have one open. The sizes of a class are evenly spread. */
+/**
+ * How large the conversations are, by the users who have one open. The sizes of a class are evenly spread.
+ */
 export interface SizeClass {
   /** Share of the users, not of the conversations. */
   readonly ofUsers: number;
