@@ -14,7 +14,9 @@ import { contactList } from "./scenarios/contact-list.ts";
 import { cores } from "./scenarios/cores.ts";
 import { fanOut } from "./scenarios/fan-out.ts";
 import { grossMemory } from "./scenarios/gross-memory.ts";
+import { hostileNeighbour } from "./scenarios/hostile-neighbour.ts";
 import { idle } from "./scenarios/idle.ts";
+import { interest } from "./scenarios/interest.ts";
 import { live } from "./scenarios/live.ts";
 import { manyCustomFilters } from "./scenarios/many-custom-filters.ts";
 import { manyFilters } from "./scenarios/many-filters.ts";
@@ -25,6 +27,7 @@ import { nodesThroughput } from "./scenarios/nodes-throughput.ts";
 import { patches } from "./scenarios/patches.ts";
 import { query } from "./scenarios/query.ts";
 import { queuedFanOut } from "./scenarios/queued-fan-out.ts";
+import { redisCosts } from "./scenarios/redis-costs.ts";
 import { roomSize } from "./scenarios/room-size.ts";
 import { snapshot } from "./scenarios/snapshot.ts";
 import { storm } from "./scenarios/storm.ts";
@@ -52,12 +55,15 @@ const SCENARIOS: readonly Scenario[] = [
   table,
   connect,
   storm,
+  hostileNeighbour,
   snapshot,
   cores,
   nodesLatency,
   nodesCost,
   nodesThroughput,
   nodesReady,
+  redisCosts,
+  interest,
 ];
 const NAMES = SCENARIOS.map(({ name }) => name).join(",");
 

@@ -33,6 +33,10 @@ await serveForeign({
   command: findCentrifugo()!,
   args: ["-c", configuration],
   port,
-  collect: () => get(`http://127.0.0.1:${port}/debug/pprof/heap?gc=1`, (response) => response.resume()),
+  collect() {
+    const request = get(`http://127.0.0.1:${port}/debug/pprof/heap?gc=1`, (response) => response.resume());
+    // A server that has ended is noticed by its exit.
+    request.on("error", () => {});
+  },
   cleanUp: () => rmSync(folder, { recursive: true, force: true }),
 });

@@ -39,7 +39,7 @@ function kind(mode: CentrifugoMode, dialect: Dialect, setUp: string): ServerKind
     role: "peer",
     about: () => `Centrifugo ${centrifugoVersion(findCentrifugo()!)}, in memory, with ${setUp}`,
     dialect,
-    scenarios: ["fan-out", "burst", "idle", "gross-memory", "connect"],
+    scenarios: ["fan-out", "queued-fan-out", "burst", "idle", "gross-memory", "connect"],
     missing: async () => {
       if (findCentrifugo() !== undefined) return procMissing();
       return "go install github.com/centrifugal/centrifugo/v6@latest, which takes four minutes and Go 1.26";

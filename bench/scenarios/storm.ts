@@ -7,20 +7,13 @@ import type { Contender, Effort, Figures, Scenario } from "../measure/scenario.t
 import { shortList } from "../measure/short-list.ts";
 import { spreadOf } from "../measure/statistics.ts";
 import { appToken, userToken } from "../servers/app.ts";
+import { DEFAULT_LIMITS } from "../servers/raised-limits.ts";
 import type { RunningServer, ServerKind } from "../servers/server-kind.ts";
 
 const SOCKETS: Readonly<Record<Effort, number>> = { quick: 3_000, normal: 15_000, full: 15_000 };
 const ENTERING_PER_SECOND = 950;
 /** Several addresses, because an address may have at most a thousand connections. */
 const ADDRESSES = Array.from({ length: 20 }, (_, i) => `127.0.1.${i + 1}`);
-/** Default limits. Other scenarios raise them, but this one measures them. */
-const DEFAULTS = {
-  MAX_CONNECTIONS_PER_IP: "",
-  MAX_CONNECTS_PER_SECOND: "",
-  MESSAGES_PER_SECOND: "",
-  CONNECT_TIMEOUT_MS: "",
-  HEARTBEAT_INTERVAL_MS: "",
-};
 
 const BACK = "until all are back, s";
 const NEW = "sessions not resumed";
@@ -62,7 +55,7 @@ function contender(kind: ServerKind, count: number): Contender {
   return {
     name: kind.name,
     async round() {
-      const server = await kind.start(DEFAULTS);
+      const server = await kind.start(DEFAULT_LIMITS);
       try {
         return await loseAll(server, count);
       } finally {

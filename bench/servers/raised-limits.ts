@@ -10,3 +10,10 @@ export const RAISED_LIMITS: Readonly<Record<string, string>> = {
   CONNECT_TIMEOUT_MS: HOUR_MS,
   HEARTBEAT_INTERVAL_MS: HOUR_MS,
 };
+
+/** For scenarios that measure the limits: those that a gateway has by default. */
+export const DEFAULT_LIMITS: Readonly<Record<string, string>> = Object.fromEntries(
+  Object.keys(RAISED_LIMITS)
+    .filter((name) => name !== "HOST")
+    .map((name) => [name, ""]),
+);

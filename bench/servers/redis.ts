@@ -47,6 +47,12 @@ export class MeasuredRedis {
     };
   }
 
+  /** What Redis has allocated. */
+  async memoryBytes(): Promise<number> {
+    const info = String(await this.#connection.ask(["INFO", "memory"], DEADLINE_MS));
+    return Number(/^used_memory:(\d+)/m.exec(info)![1]);
+  }
+
   /** Number of sessions that the nodes have written. */
   async sessions(): Promise<number> {
     return Number(await this.#connection.ask(["HLEN", keysOf(0).rows], DEADLINE_MS));
