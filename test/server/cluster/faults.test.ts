@@ -214,10 +214,10 @@ unless(whyNoRedis(), describe)("a node and its Redis", () => {
     const env = { MESSAGES_PER_SECOND: "1000" };
     const [a, b] = [await start(env), await start(env)];
     const write = await openLarge(a);
-    for (let i = 0; i < 30; i++) await write();
+    for (let i = 0; i < 60; i++) await write();
     const used = Number(/used_memory:(\d+)/.exec(String(await ask("INFO", "memory")))![1]);
     const before = Number(await ask("MEMORY", "USAGE", log, "SAMPLES", "0"));
-    await ask("CONFIG", "SET", "maxmemory", String(used - 1_000_000));
+    await ask("CONFIG", "SET", "maxmemory", String(used - 2_000_000));
     const bob = await a.gateway.connect("bob");
     await bob.open({});
     await until(async () => (await users(b)).includes("bob"));
