@@ -8,51 +8,63 @@ import { BaseSequencer, type TestSpecification } from "vitest/node";
  * compute, so that the processor always has work, and short files are left for the end.
  */
 const FIRST = [
-  "process/redis-cluster",
-  "process/hoarders",
   "server/cluster/faults",
-  "process/start",
+  "model/live",
   "server/cluster/two-nodes",
-  "package/install",
-  "browser/sdk",
-  "proxies/configurations",
   "fuzz/fuzz",
   "attacks/slow",
-  "process/attacks",
-  "browser/dashboard-memory",
-  "process/cluster",
-  "model/live",
-  "browser/dashboard-states",
-  "package/sdk",
+  "grammar/grammar",
+  "server/cluster/redis-log",
   "server/cluster/webhooks",
-  "server/gateway/time",
   "wire/readers",
-  "browser/dashboard",
-  "process/watch",
-  "process/jwks",
-  "process/reload",
-  "browser/dashboard-filter",
+  "server/gateway/time",
   "server/cluster/model",
   "client/interruptions",
-  "browser/dashboard-details",
-  "process/cli",
-  "browser/together",
-  "wire/user-limits",
-  "process/canaries",
-  "browser/dashboard-markup",
-  "browser/react",
-  "server/transport/contract",
-  "server/transport/http-contract",
   "attacks/anonymous",
-  "wire/tokens",
-  "wire/patience",
-  "wire/limits",
-  "proxies/compose",
+  "fuzz/live",
+  "wire/user-limits",
+  "server/transport/contract",
   "model/core",
-  "wire/http",
+  "server/transport/http-contract",
+  "attacks/back-end-doors",
+  "wire/tokens",
+  "wire/limits",
+  "wire/patience",
+  "attacks/status-storm",
+  "client/gateway",
+  "wire/invisible",
+  "server/cluster/statuses",
+  "wire/protocol-sequences",
   "attacks/unread-input",
   "wire/metrics",
   "server/gateway/large-snapshot",
+];
+/** The same for the end-to-end tests. */
+const FIRST_END_TO_END = [
+  "process/redis-cluster",
+  "process/hoarders",
+  "process/start",
+  "package/install",
+  "browser/sdk",
+  "proxies/configurations",
+  "process/attacks",
+  "browser/dashboard-memory",
+  "process/cluster",
+  "browser/dashboard-states",
+  "process/drain",
+  "package/sdk",
+  "process/watch",
+  "browser/dashboard",
+  "process/jwks",
+  "process/reload",
+  "browser/dashboard-filter",
+  "browser/dashboard-details",
+  "process/cli",
+  "browser/together",
+  "process/canaries",
+  "browser/dashboard-markup",
+  "browser/react",
+  "proxies/compose",
 ];
 /**
  * So many files begin before those of the project `clock`. Vitest ends a worker when the next file is one of
@@ -65,8 +77,9 @@ class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const rank = ({ moduleId, project }: TestSpecification) => {
       if (project.name === "clock") return BEFORE_CLOCK - 0.5;
-      const index = FIRST.findIndex((name) => moduleId.endsWith(`/test/${name}.test.ts`));
-      return index === -1 ? FIRST.length : index;
+      const first = project.name === "e2e" ? FIRST_END_TO_END : FIRST;
+      const index = first.findIndex((name) => moduleId.endsWith(`/test/${name}.test.ts`));
+      return index === -1 ? first.length : index;
     };
     return (await super.sort(files)).sort((one, other) => rank(one) - rank(other));
   }

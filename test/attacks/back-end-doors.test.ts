@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from "vitest";
+import { MAX_BATCH } from "../../src/server/http/request-bodies.ts";
 import { APP, TestGateway, type TestGatewayOptions } from "../support/gateway.ts";
 import { HandClock } from "../support/hand-clock.ts";
 import { TRANSPORTS } from "../support/transports.ts";
@@ -30,8 +31,12 @@ describe.each(TRANSPORTS)("by one app, over %s", (transport) => {
     expect(statuses.filter((status) => status === 200)).toHaveLength(20);
     expect(statuses.slice(20).every((status) => status === 429)).toBe(true);
     const users = 1_500;
-    for (let i = 1; i <= users; i += 50)
-      await Promise.all(Array.from({ length: 50 }, (_, k) => put(`bot ${i + k}`, "k")));
+    for (let i = 1; i <= users; i += MAX_BATCH) {
+      const path = (k: number) => `/users/${encodeURIComponent(`bot ${i + k}`)}/sessions/k`;
+      const batch = Array.from({ length: MAX_BATCH }, (_, k) => [k, "PUT", path(k), { ttlMs: 1_000 }]);
+      const { json } = await gateway.http("POST", `${V1}/batch`, batch);
+      expect((json as [number, number][]).every(([, status]) => status === 200)).toBe(true);
+    }
     const counts = () => gateway.presence().debugCounts();
     expect(counts()).toMatchObject({ leases: users + 20, sessions: users + 21 });
     for (const key of ["", "x".repeat(65), "a b", "a/b", "ü", "%00"])

@@ -5,7 +5,7 @@ import { IDLE_VIEW_MS } from "../../src/core/views/view-registry.ts";
 import type { TestClient } from "../support/client.ts";
 import { readEvents } from "../support/events.ts";
 import { APP, TestGateway } from "../support/gateway.ts";
-import { EXPLORES, SEED } from "../support/seed.ts";
+import { runs, SEED } from "../support/seed.ts";
 import { TRANSPORTS } from "../support/transports.ts";
 import { until } from "../support/until.ts";
 import * as arbitraries from "./arbitraries.ts";
@@ -21,7 +21,7 @@ const ALICE = "alice";
 /** Over a socket a status lasts for at least a second. */
 const LONGER = 5;
 
-const RUNS = Number(process.env.LIVE_RUNS ?? (EXPLORES ? 15 : 8));
+const RUNS = Number(process.env.LIVE_RUNS ?? runs(24));
 
 /** Holds the sessions that are written over HTTP. They live longer than any run. */
 const HTTP = { key: "" };

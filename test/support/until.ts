@@ -3,8 +3,8 @@ import { setTimeout as delay } from "node:timers/promises";
 /** Limit for anything that may hang, even on a busy machine. A test may take longer. */
 export const PATIENCE_MS = 240_000;
 
-/** For so long a wait looks often. A longer one looks less often, because that costs processor time. */
-const SOON_MS = 200;
+/** How long a wait pauses between two looks. A long one looks less often, because that costs processor time. */
+const pauseMs = (waitedMs: number) => Math.min(25, Math.max(2, waitedMs / 20));
 
 /** Waits for a condition that becomes true by itself. Throws if it does not. */
 export async function until(isSo: () => boolean | Promise<boolean>, patienceMs = PATIENCE_MS): Promise<void> {
@@ -12,6 +12,6 @@ export async function until(isSo: () => boolean | Promise<boolean>, patienceMs =
   while (!(await isSo())) {
     const waitedMs = performance.now() - startedAt;
     if (waitedMs > patienceMs) throw new Error(`not so within ${patienceMs} ms: ${isSo}`);
-    await delay(waitedMs < SOON_MS ? 2 : 10);
+    await delay(pauseMs(waitedMs));
   }
 }

@@ -41,7 +41,7 @@ describe.each(TRANSPORTS)("sequences over %s", (transport) => {
 const STANDARD = { HEARTBEAT_INTERVAL_MS: "16000", RESUME_WINDOW_MS: "15000" };
 
 /** So far the clock is turned at a time for what a gateway says later. */
-const STEP_MS = 10;
+const STEP_MS = 50;
 
 async function walk(gateway: TestGateway, clock: HandClock, lines: readonly string[]): Promise<void> {
   const clients = new Map<string, TestClient>();

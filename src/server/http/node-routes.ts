@@ -40,8 +40,7 @@ export interface NodeRoutesOptions {
 /** The routes about the node itself. */
 export function nodeRoutes(options: NodeRoutesOptions): Route[] {
   const { anonymous } = options;
-  const openApi = JSON.stringify(openApiDocument(options.version));
-  const asyncApi = JSON.stringify(asyncApiDocument(options.version));
+  const { openApi, asyncApi } = documentsOf(options.version);
   const open = (path: string, respond: (request: HttpRequest) => HttpResponse): Route => ({
     method: "GET",
     path,
@@ -68,6 +67,26 @@ export function nodeRoutes(options: NodeRoutesOptions): Route[] {
     // Tomorrow another program may have this port, so no browser may remember it.
     ...(options.isDevelopment ? [open("/", () => redirectResponse("/dashboard/", 302))] : []),
   ];
+}
+
+/** The documents about the interfaces, as they are sent. */
+interface Documents {
+  readonly version: string;
+  readonly openApi: string;
+  readonly asyncApi: string;
+}
+
+let made: Documents | undefined;
+
+/** Making the documents takes 10 ms, so several gateways of one process share them. */
+function documentsOf(version: string): Documents {
+  if (made?.version === version) return made;
+  made = {
+    version,
+    openApi: JSON.stringify(openApiDocument(version)),
+    asyncApi: JSON.stringify(asyncApiDocument(version)),
+  };
+  return made;
 }
 
 function readiness({ node, isReady, isMissingWorkers }: NodeRoutesOptions): HttpResponse {

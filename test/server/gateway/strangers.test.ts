@@ -12,9 +12,9 @@ import { createMetrics } from "../../../src/server/observability/metrics.ts";
 import { readSettings } from "../../../src/server/settings/settings.ts";
 import { testRoutes } from "../../support/app-routes.ts";
 import { askRouter } from "../../support/http-handler.ts";
-import { EXPLORES } from "../../support/seed.ts";
+import { runs } from "../../support/seed.ts";
 
-const MANY = EXPLORES ? 100_000 : 30_000;
+const MANY = runs(100_000);
 
 it(`${MANY} strangers' paths, methods, apps and ids leave the metrics as large as they were`, async () => {
   const defects: unknown[] = [];

@@ -126,5 +126,11 @@ it("leads from / to the dashboard in development mode, for now only, and has no 
 it("has its OpenAPI document, and leads to its dashboard", async () => {
   const ask = node();
   expect(jsonOf(await ask("/openapi.json")).info.version).toBe("1.2.3");
+  expect(jsonOf(await ask("/asyncapi.json")).info.version).toBe("1.2.3");
+  // The documents are shared in a process, but not between versions.
+  const later = node({ version: "1.2.4" });
+  expect(jsonOf(await later("/openapi.json")).info.version).toBe("1.2.4");
+  expect(jsonOf(await later("/asyncapi.json")).info.version).toBe("1.2.4");
+  expect(jsonOf(await ask("/openapi.json")).info.version).toBe("1.2.3");
   expect(await ask("/dashboard")).toMatchObject({ status: 308, headers: { location: "dashboard/" } });
 });

@@ -12,3 +12,7 @@ it("V8 still gives a new context its collector, without --expose-gc, and collect
     "gc() is missing in a new context: see internals/force-collection.ts",
   ).toBeUndefined();
 });
+
+it("makes one context for all that collect in a process", () => {
+  expect(createCollector()).toBe(createCollector());
+});

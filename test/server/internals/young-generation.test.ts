@@ -1,16 +1,15 @@
 import { execFile } from "node:child_process";
-import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { expect, it } from "vitest";
 import { SEMI_SPACE_MIB } from "../../../src/server/internals/young-generation.ts";
+import { sourceModule } from "../../support/source-module.ts";
 
-const MODULE = fileURLToPath(new URL("../../../dist/server/internals/young-generation.js", import.meta.url));
 const MIB = 2 ** 20;
 const CHANGED = "V8 sizes the young generation in another way: see internals/young-generation.ts";
 
 /** Sizes of one half of the young generation in MiB. What is allocated survives, so V8 would let it grow. */
-const script = (limit: string) => `
-import { limitYoungGeneration, semiSpaceBytes } from ${JSON.stringify(MODULE)};
+const script = (module: string, limit: string) => `
+import { limitYoungGeneration, semiSpaceBytes } from ${JSON.stringify(module)};
 const sizes = [];
 const look = () => sizes.push(Math.round(semiSpaceBytes() / ${MIB}));
 look();
@@ -31,7 +30,8 @@ process.stdout.write(JSON.stringify(sizes));
 `;
 
 async function sizesIn(limit: string, ...flags: string[]): Promise<number[]> {
-  const args = [...flags, "--input-type=module", "-e", script(limit)];
+  const module = await sourceModule("src/server/internals/young-generation.ts");
+  const args = [...flags, "--input-type=module", "-e", script(module, limit)];
   const { stdout } = await promisify(execFile)(process.execPath, args, { env: { PATH: process.env.PATH } });
   return JSON.parse(stdout);
 }
