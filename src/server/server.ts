@@ -197,7 +197,8 @@ export async function startGateway(
         node,
         anonymous,
         isProxy,
-        isReady: () => isReady && (worker?.wasWhole ?? true),
+        // While a worker starts again, the others serve: a load balancer must not take all of them out.
+        isReady: () => worker?.wasWhole ?? (isReady && node.isReady),
         isMissingWorkers: worker && (() => worker.isMissing),
         renderMetrics: () => worker?.readMetrics() ?? metrics.render(),
         metricsToken: settings.metricsToken,
