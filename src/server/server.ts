@@ -323,7 +323,10 @@ interface ClusterDependencies {
   readonly metrics: Metrics;
 }
 
-/** This node's part in a cluster, if a Redis is configured or there are other workers. Otherwise no code of the cluster is loaded. */
+/**
+ * This node's part in a cluster, if a Redis is configured or there are other workers. Otherwise no code of
+ * the cluster is loaded.
+ */
 async function createCluster(
   settings: Settings,
   apps: readonly AppConfig[],
