@@ -1,138 +1,101 @@
-import { readFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { setTimeout as delay } from "node:timers/promises";
-import { mintToken } from "../../src/server/auth/mint.ts";
-import { RedisServer } from "../../test/programs/redis-server.ts";
-import { installedVersion, ReverseProxy } from "../../test/programs/reverse-proxy.ts";
-import { enterCrowdBy, homeOf } from "../load/crowd.ts";
-import { LightSocket } from "../load/light-socket.ts";
+import { enterCrowd } from "../load/crowd.ts";
+import { enterNew } from "../load/dialect.ts";
+import { closeAll, received, times } from "../load/sockets.ts";
 import type { Contender, Effort, Scenario } from "../measure/scenario.ts";
 import { shortList } from "../measure/short-list.ts";
-import { appIdOf, SECRET } from "../servers/app.ts";
-import { ready } from "../servers/nodes.ts";
-import { redisVersion } from "../servers/redis.ts";
-import type { RunningServer, ServerKind } from "../servers/server-kind.ts";
+import { appToken, userToken } from "../servers/app.ts";
+import type { ServerKind } from "../servers/server-kind.ts";
 
-const MESSAGES: Readonly<Record<Effort, number>> = { quick: 14, normal: 21, full: 28 };
-const APPS = 32;
-/** One core is for the load and one for HAProxy. On small machines all share the cores. */
-const PROCESSES = Math.max(2, Math.min(8, cpus().length - 2));
+const MESSAGES: Readonly<Record<Effort, number>> = { quick: 7, normal: 21, full: 28 };
+const EVENTS: Readonly<Record<Effort, number>> = { quick: 20, normal: 60, full: 100 };
+const SUBSCRIBERS = 1_000;
+const CONVERSATION = "conversation-of-the-watched";
+/** Time for pending changes to reach the other workers. */
+const SPREAD_MS = 200;
 
-const COST = "CPU µs per update";
+/** One core is for the load. On small machines all share the cores. */
+const WORKERS = Math.max(2, Math.min(8, cpus().length - 1));
 
-/** Processes behind HAProxy. Each app is in one process or, if they share a Redis, in all of them. */
-interface Setup {
-  readonly name: string;
-  readonly processes: number;
-  readonly sharesRedis: boolean;
-}
+const UPDATE = "CPU µs per update";
+const DELIVERY = "CPU µs per delivery";
 
-const ONE: Setup = { name: "one process", processes: 1, sharesRedis: false };
-const HASHED: Setup = { name: `${PROCESSES} processes`, processes: PROCESSES, sharesRedis: false };
-const SHARED: Setup = {
-  name: `${PROCESSES} processes on one Redis`,
-  processes: PROCESSES,
-  sharesRedis: true,
-};
-
-const nameOf = (kind: string, setup: Setup) => `${kind}, ${setup.name}`;
+const nameOf = (kind: string, workers: number) =>
+  `${kind}, ${workers === 1 ? "one process" : `${workers} workers`}`;
 
 export const cores: Scenario = {
   name: "cores",
   question: "What does each core of a machine add?",
   method:
-    `The updates of \`update\` in ${APPS} apps, through HAProxy with ` +
-    "`deploy/proxies/haproxy-processes.cfg`: one port, and each app is in one of the processes. Then " +
-    "processes that share a Redis, with clients of every app on each process. A process uses one core, " +
-    "so a core handles a million updates divided by the CPU µs of an update. If the cost stays equal " +
-    "with more processes, cores add up. Rates show this only on machines with enough cores for all " +
-    "processes, HAProxy and the load.",
-  rounds: { quick: 1, normal: 2, full: 4 },
+    "One gateway with `WORKERS`, all processes of it counted. The updates of `update`, which nobody on the " +
+    "other workers watches. Then the deliveries of `fan-out`, to subscribers on all workers, each event " +
+    "awaited. A worker uses one core, and applies what the others do. The load is on the same machine, and " +
+    "on one with few cores it shares them with the workers, so what is done in a second by the clock says " +
+    "little there: the costs say what more cores add.",
+  rounds: { quick: 1, normal: 4, full: 8 },
   warmUps: 1,
   targets: [
-    { figure: COST, of: nameOf("gateway-uws", HASHED), over: nameOf("gateway-uws", ONE), atMost: 1.1 },
+    { figure: DELIVERY, of: nameOf("gateway-uws", WORKERS), over: nameOf("gateway-uws", 1), atMost: 1.1 },
   ],
   async contenders({ kinds, effort, addNote }) {
-    const haproxy = installedVersion("haproxy");
-    addNote(haproxy ?? "HAProxy is missing: apt-get install haproxy");
-    if (haproxy === undefined) return [];
-    const redis = redisVersion();
-    addNote(redis ?? "Redis is missing: apt-get install redis-server");
-    const setups = redis === undefined ? [ONE, HASHED] : [ONE, HASHED, SHARED];
+    addNote(`load and gateway share the ${cpus().length} cores of this machine`);
     const contenders: Contender[] = [];
     for (const kind of shortList(kinds, effort).filter(({ role }) => role === "gateway"))
-      for (const setup of setups) contenders.push(await contender(kind, setup, MESSAGES[effort]));
+      for (const workers of [1, WORKERS]) contenders.push(await contender(kind, workers, effort));
     return contenders;
   },
 };
 
-async function contender(kind: ServerKind, setup: Setup, messages: number): Promise<Contender> {
-  const { processes, sharesRedis } = setup;
-  const redis = sharesRedis ? await RedisServer.start() : undefined;
-  const servers: RunningServer[] = [];
-  for (let i = 0; i < processes; i++)
-    servers.push(
-      await kind.start({
-        BENCH_APPS: String(APPS),
-        TRUST_PROXY: "127.0.0.1",
-        ...(redis && { REDIS_URL: redis.url }),
-      }),
-    );
-  await Promise.all(servers.map(({ port }) => ready(port)));
-  const ports = servers.map(({ port }) => port);
-  const proxy = await ReverseProxy.start("haproxy", ports, {
-    file: "haproxy-processes.cfg",
-    // Without these lines HAProxy uses round robin.
-    ...(sharesRedis && { without: /balance hash|hash-type/ }),
-  });
-  const crowd = await enterCrowdBy(async (i) => {
-    const appId = appIdOf(i % APPS);
-    const token = await mintToken(appId, SECRET, { tokenType: "user", sub: `user-${i}` });
-    const socket = await LightSocket.open(proxy.port, `/v1/${appId}/realtime`);
-    return kind.dialect.enter(socket, token, homeOf(i));
-  }, APPS);
+async function contender(kind: ServerKind, workers: number, effort: Effort): Promise<Contender> {
+  const server = await kind.start({ WORKERS: String(workers), DIFF_INTERVAL_MS: "0" });
+  const crowd = await enterCrowd(kind.dialect, server.port);
+  const writer = await enterNew(kind.dialect, server.port, await userToken("watched"), CONVERSATION);
+  const token = await appToken();
+  const subscribers = await times(SUBSCRIBERS, () => kind.dialect.watch(server.port, token, CONVERSATION));
+  const frames = [true, false].map((hasFocus) => writer.frame({ hasFocus }));
+  let count = 0;
 
-  async function cpuMicros(): Promise<{ gateways: number; haproxy: number; redis: number }> {
-    // Time for pending changes to reach the other processes.
-    if (redis !== undefined) await delay(500);
-    const usages = await Promise.all(servers.map((server) => server.usage()));
-    return {
-      gateways: usages.reduce((sum, { cpuMicros }) => sum + cpuMicros, 0),
-      haproxy: cpuMicrosOf(proxy.pid),
-      redis: redis === undefined ? 0 : cpuMicrosOf(redis.pid),
-    };
+  /** CPU µs of all processes for what `act` does, also on the other workers, and its seconds by the clock. */
+  async function measure(act: () => Promise<unknown>): Promise<{ cpuMicros: number; seconds: number }> {
+    const before = await server.usage();
+    const startedAt = performance.now();
+    await act();
+    const seconds = (performance.now() - startedAt) / 1_000;
+    await delay(SPREAD_MS);
+    const after = await server.usage();
+    return { cpuMicros: after.cpuMicros - before.cpuMicros, seconds };
+  }
+
+  async function deliver(): Promise<void> {
+    for (let event = 0; event < EVENTS[effort]; event++) {
+      const delivered = received(subscribers, SUBSCRIBERS);
+      writer.socket.write(frames[count++ % 2]!);
+      await delivered;
+    }
   }
 
   return {
-    name: nameOf(kind.name, setup),
-    ...(setup === ONE ? {} : { baseline: nameOf(kind.name, ONE) }),
+    name: nameOf(kind.name, workers),
+    ...(workers === 1 ? {} : { baseline: nameOf(kind.name, 1) }),
     async round() {
-      const before = await cpuMicros();
-      const startedAt = performance.now();
-      const count = await crowd.change(messages);
-      const seconds = (performance.now() - startedAt) / 1_000;
-      const after = await cpuMicros();
-      const cost = (after.gateways - before.gateways) / count;
+      let updates = 0;
+      const updating = await measure(async () => {
+        updates = await crowd.change(MESSAGES[effort]);
+      });
+      const delivering = await measure(deliver);
+      const deliveries = EVENTS[effort] * SUBSCRIBERS;
       return {
-        [COST]: cost,
-        "updates a second and core": 1e6 / cost,
-        "CPU µs of HAProxy per update": (after.haproxy - before.haproxy) / count,
-        ...(redis && { "CPU µs of Redis per update": (after.redis - before.redis) / count }),
-        "updates a second": count / seconds,
+        [UPDATE]: updating.cpuMicros / updates,
+        [DELIVERY]: delivering.cpuMicros / deliveries,
+        "updates a second": updates / updating.seconds,
+        "deliveries a second": deliveries / delivering.seconds,
       };
     },
     async close() {
       await crowd.leave();
-      await proxy.stop();
-      for (const server of servers) await server.stop();
-      await redis?.stop();
+      await closeAll([writer.socket, ...subscribers]);
+      await server.stop();
     },
   };
-}
-
-/** CPU time of another process. The kernel counts it in hundredths of a second. */
-function cpuMicrosOf(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-  const [user, system] = stat.slice(stat.lastIndexOf(")")).split(" ").slice(12, 14).map(Number);
-  return (user! + system!) * 10_000;
 }

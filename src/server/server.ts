@@ -197,7 +197,8 @@ export async function startGateway(
         node,
         anonymous,
         isProxy,
-        isReady: () => isReady && (worker?.wasWhole ?? true),
+        // While a worker starts again, the others serve: a load balancer must not take all of them out.
+        isReady: () => worker?.wasWhole ?? (isReady && node.isReady),
         isMissingWorkers: worker && (() => worker.isMissing),
         renderMetrics: () => worker?.readMetrics() ?? metrics.render(),
         metricsToken: settings.metricsToken,
@@ -322,7 +323,10 @@ interface ClusterDependencies {
   readonly metrics: Metrics;
 }
 
-/** This node's part in a cluster, if a Redis is configured or there are other workers. Otherwise no code of the cluster is loaded. */
+/**
+ * This node's part in a cluster, if a Redis is configured or there are other workers. Otherwise no code of
+ * the cluster is loaded.
+ */
 async function createCluster(
   settings: Settings,
   apps: readonly AppConfig[],

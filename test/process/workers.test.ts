@@ -78,7 +78,7 @@ class Workers {
     return `http://127.0.0.1:${this.port}`;
   }
 
-  /** What the log says of the starts of workers: the process and the node of each, the last one of a number. */
+  /** The process of each worker, by its number. */
   pids(): Map<number, number> {
     const starts = this.process.output.matchAll(/"worker":(\d+),"pid":(\d+),"msg":"started a worker"/g);
     return new Map(Array.from(starts, ([, worker, pid]) => [Number(worker), Number(pid)]));
@@ -148,7 +148,7 @@ describe.each(TRANSPORTS)("two workers over %s", (TRANSPORT) => {
     workers = await Workers.start({ TRANSPORT, APPS_FILE: path, NODE_ID: "node", MAX_CONNECTIONS_PER_IP });
   });
 
-  it("are one gateway: what is done at one shows at the other, in views, queries, stats and metrics", async () => {
+  it("are one gateway: what is done at one shows at the other, and all answer for both", async () => {
     const [one, two] = await workers.connectToBoth();
     expect([one.nodeId, two.nodeId].sort()).toEqual(["node-1", "node-2"]);
     const { view } = await two.client.subscribe({});
@@ -235,7 +235,7 @@ describe.each(TRANSPORTS)("two workers over %s", (TRANSPORT) => {
     expect(answer).toMatchObject({ sessionId, resumed: true });
     await until(() => seen().length === 1);
     process.stdout.write(
-      `${TRANSPORT}: left ${Math.round(performance.now() - killedAt)} ms after kill -9, the window is ${WINDOW_MS}\n`,
+      `${TRANSPORT}: left ${Math.round(performance.now() - killedAt)} ms after kill -9 (${WINDOW_MS})\n`,
     );
     const left = two.client.inbox.flatMap(({ causes = {} }) => Object.entries(causes));
     expect(left).toEqual([["does-not", "node-lost"]]);

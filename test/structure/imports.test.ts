@@ -34,7 +34,14 @@ const LAYERS: Record<string, readonly string[]> = {
   ],
   "server/transport": ["server/internals", "server/gateway", "server/http", "protocol", "core/collections"],
   "server/cluster": ["server/gateway", "server/clock", "core/sessions", "protocol", "core/collections"],
-  "server/workers": ["server/cluster", "core/collections"],
+  "server/workers": [
+    "server/observability",
+    "server/cluster",
+    "server/http",
+    "server/gateway",
+    "server/clock",
+    "core/collections",
+  ],
   "server/webhooks": [
     "server/gateway",
     "server/auth",
@@ -55,13 +62,15 @@ const LAYERS: Record<string, readonly string[]> = {
   cli: ["client", "server/auth", "protocol"],
 };
 /** The files that put the layers together may import any. */
-const ROOTS = /^(?:main|server\/(?:server|serve|development|node-apps|node-support|reloads|version))\.ts$/;
+const ROOTS =
+  /^(?:main|server\/(?:server|serve|serve-primary|serve-worker|development|node-apps|node-support|reloads|version))\.ts$/;
 const PURE = ["protocol/wire", "protocol", "core/collections", "core/sessions", "core/views"];
 const PLAIN = /^protocol\/(?:wire|codes|rules)\.ts$/;
 /** Of the cluster, all but these, which are the edge. */
 const CLUSTER_EDGE = /^server\/cluster\/(cluster|link|redis-\w+)\.ts$/;
 /** Of the workers, what is pure. */
-const WORKERS_PURE = /^server\/workers\/(memory-log|scanned-map|log-messages|log-peer|channel)\.ts$/;
+const WORKERS_PURE =
+  /^server\/workers\/(memory-log|scanned-map|log-messages|log-peer|channel|messages|counts-\w+|inquiries|restart-pause|coalesced)\.ts$/;
 
 interface SourceFile {
   readonly name: string;

@@ -30,6 +30,14 @@ const pageMarkup = (why: string): Exception => ({ suite: "browser/dashboard-mark
 const COVERED_ELSEWHERE: Readonly<Record<string, Exception>> = {
   "main.ts": { suite: "process/start.test.ts", why: "starts the program, which only a process can show" },
   "server/serve.ts": { suite: "process/start.test.ts", why: "handles the signals and the end of a process" },
+  "server/serve-primary.ts": {
+    suite: "process/workers.test.ts",
+    why: "starts processes, which only processes can show",
+  },
+  "server/serve-worker.ts": { suite: "process/workers.test.ts", why: "is such a process" },
+  "server/workers/fork-worker.ts": { suite: "process/workers.test.ts", why: "starts such a process" },
+  "server/workers/messages.ts": types("server/workers/worker-pool.test.ts"),
+  "server/gateway/budget-rates.ts": types("server/gateway/user-budget.test.ts"),
   "server/server.ts": {
     suite: "wire/http.test.ts",
     why: "puts the parts together; every wire suite starts it",

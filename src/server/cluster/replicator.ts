@@ -376,7 +376,8 @@ export class Replicator implements ReaderTarget {
     if (wasForgotten) this.#wasForgotten = true;
     else this.leadership.resign();
     this.#writer.markExpelled(count);
-    this.#events.expelled();
+    // A node that leaves has asked for it.
+    if (!this.#writer.hasLeft) this.#events.expelled();
     if (isOtherLog || count < this.#reader.count) this.#reader.restart(now, "log_changed");
   }
 

@@ -91,7 +91,7 @@ function documentsOf(version: string): Documents {
 
 function readiness({ node, isReady, isMissingWorkers }: NodeRoutesOptions): HttpResponse {
   if (node.isDraining) return jsonResponse(503, { status: "draining" }, { "retry-after": "1" });
-  if (!isReady() || !node.isReady) return jsonResponse(503, { status: "starting" }, { "retry-after": "1" });
+  if (!isReady()) return jsonResponse(503, { status: "starting" }, { "retry-after": "1" });
   // Still 200: a load balancer that took this node out would disconnect the clients that it serves.
   const degraded = node.isDegraded || isMissingWorkers?.() ? "degraded" : "ready";
   return jsonResponse(200, { status: node.loadShedder.isShort ? "low_memory" : degraded });

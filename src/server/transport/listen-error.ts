@@ -15,7 +15,7 @@ export function listenError(host: string, port: number, code = "EADDRINUSE"): Er
   return Object.assign(new Error(`cannot listen on ${host}:${port} (${code}): ${remedy}`), { code });
 }
 
-/** A port that is free now, for several processes that are to listen on it. @throws As `listenError` has it. */
+/** A port that is free now, for several processes to listen on. @throws What `listenError` makes. */
 export async function freePort(host: string): Promise<number> {
   const server = createServer();
   try {

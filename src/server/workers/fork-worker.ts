@@ -18,9 +18,9 @@ export interface ForkedWorker {
 }
 
 /**
- * Starts this program again, as a worker. With `node:cluster`, because with it servers of node:http may listen
- * on one socket where Node has no SO_REUSEPORT. The first process accepts no connection for them: one that it
- * hands to a worker that ends would stay open without an answer, and so would its file.
+ * Starts this program again, as a worker. `node:cluster` lets servers of node:http listen on one socket where
+ * Node has no SO_REUSEPORT. The first process accepts no connection for them: one that it hands to a worker
+ * that ends would stay open without an answer, and so would its file.
  */
 export function forkWorker(number: number, nodeId: string, events: WorkerEvents): ForkedWorker {
   cluster.schedulingPolicy = cluster.SCHED_NONE;

@@ -31,7 +31,7 @@ export interface PoolState {
 /** What one worker wants to know of all. */
 export type Question = { readonly about: "metrics" } | { readonly about: "stats"; readonly appId: string };
 
-/** What has been counted since the report before. Each report is acknowledged, and the next one waits for it. */
+/** What has been counted since the report before. It is acknowledged, and the next one waits for that. */
 export type CountsMessage =
   | { readonly type: "counts"; readonly report: CountsReport }
   | { readonly type: "counts-taken" };

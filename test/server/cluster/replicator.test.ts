@@ -88,6 +88,7 @@ describe("nodes that share a log", () => {
     a!.replicator.leave();
     world.heal(100);
     expect(a!.replicator.hasLeft).toBe(true);
+    expect(a!.events).not.toContain("expelled");
     world.kill(a!);
     expect(b!.resume(alice, {})).toBe(true);
     world.heal(LEASE_MS + WINDOW_MS);
