@@ -1,5 +1,6 @@
 import { Socket as TcpSocket } from "node:net";
 import { vi } from "vitest";
+import { Connection } from "../../src/server/gateway/connection.ts";
 import { UwsSocket } from "../../src/server/transport/uws/uws-socket.ts";
 import type { UwsWebSocket } from "../../src/server/transport/uws/uws-types.ts";
 
@@ -13,19 +14,43 @@ export function countWrites(transport: "ws" | "uws"): CountedWrites {
   return transport === "uws" ? countUws() : countNode();
 }
 
-/** uWebSockets.js writes at the end of a cork, or at a `send` outside. */
+/**
+ * uWebSockets.js writes at the end of a cork, or at a `send` outside. It corks a socket by itself while it
+ * handles what has arrived from it: what the gateway sends then, by `onFlush`, is one write.
+ */
 function countUws(): CountedWrites {
   let writes = 0;
+  let isHandling = false;
+  const { onFlush } = Connection.prototype;
+  vi.spyOn(Connection.prototype, "onFlush").mockImplementation(function (this: Connection) {
+    isHandling = true;
+    try {
+      onFlush.call(this);
+    } finally {
+      isHandling = false;
+    }
+  });
   const { open } = UwsSocket.prototype;
   vi.spyOn(UwsSocket.prototype, "open").mockImplementation(function (this: UwsSocket, webSocket, accept) {
     const { send, cork }: Pick<UwsWebSocket<unknown>, "send" | "cork"> = webSocket;
     let isCorked = false;
+    let isCounted = false;
+    const count = () => {
+      if (isHandling) {
+        if (isCounted) return;
+        isCounted = true;
+        setImmediate(() => {
+          isCounted = false;
+        });
+      }
+      writes++;
+    };
     webSocket.send = (...args) => {
-      if (!isCorked) writes++;
+      if (!isCorked) count();
       return send.apply(webSocket, args);
     };
     webSocket.cork = (act) => {
-      writes++;
+      count();
       isCorked = true;
       try {
         return cork.call(webSocket, act);
