@@ -56,7 +56,7 @@ async function contender(kind: ServerKind, workers: number, effort: Effort): Pro
   const frames = [true, false].map((hasFocus) => writer.frame({ hasFocus }));
   let count = 0;
 
-  /** CPU µs of all processes for what `act` does, also on the other workers, and its seconds by the clock. */
+  /** CPU µs of all processes for what `act` does, other workers included, and its seconds by the clock. */
   async function measure(act: () => Promise<unknown>): Promise<{ cpuMicros: number; seconds: number }> {
     const before = await server.usage();
     const startedAt = performance.now();
