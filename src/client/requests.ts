@@ -21,13 +21,15 @@ export type OnAnswer = (answer: Answer) => boolean | undefined;
 /** Takes a refusal. Returns true when the request is to be made again, later. */
 export type OnRefusal = (error: PresenceError) => boolean | undefined;
 
+type Timer = ReturnType<typeof setTimeout> | undefined;
+
 interface Pending {
   readonly message: Unnumbered;
   readonly answered: OnAnswer;
   readonly refused: OnRefusal;
   refusals: number;
-  /** While it waits to be sent, or sent again. */
-  timer?: ReturnType<typeof setTimeout> | undefined;
+  /** While it waits to be sent again. */
+  timer?: Timer;
 }
 
 /** Whether the gateway may grant later what it refuses now. */
@@ -42,29 +44,43 @@ export function createRequests(connection: Connection) {
   const pending = new Map<number, Pending>();
   let lastId = 0;
 
-  function send(id: number, one: Pending): void {
-    one.timer = undefined;
-    if (connection.isCongested()) later(id, one, UPDATE_INTERVAL_MS);
-    else connection.send({ ...one.message, id });
+  /** The ids of requests that came too fast, in order. They share a timer: there may be many. */
+  const line = new Set<number>();
+  let lineTimer: Timer;
+
+  function send(id: number): void {
+    line.add(id);
+    if (!lineTimer) sendLine();
   }
 
-  function later(id: number, one: Pending, ms: number): void {
-    one.timer = setTimeout(() => send(id, one), ms);
+  function sendLine(): void {
+    lineTimer = undefined;
+    for (const id of line) {
+      if (connection.isCongested()) {
+        lineTimer = setTimeout(sendLine, UPDATE_INTERVAL_MS);
+        return;
+      }
+      line.delete(id);
+      connection.send({ ...pending.get(id)!.message, id });
+    }
   }
 
   /** Nothing waits for the answer any more. */
   function forget(id: number): void {
     clearTimeout(pending.get(id)?.timer);
     pending.delete(id);
+    line.delete(id);
+    if (line.size > 0) return;
+    clearTimeout(lineTimer);
+    lineTimer = undefined;
   }
 
   return {
     /** Sends a message that has an answer, as soon as that is not too fast. Returns its id. */
     request(message: Unnumbered, answered: OnAnswer, refused: OnRefusal): number {
       const id = ++lastId;
-      const one = { message, answered, refused, refusals: 0 };
-      pending.set(id, one);
-      send(id, one);
+      pending.set(id, { message, answered, refused, refusals: 0 });
+      send(id);
       return id;
     },
 
@@ -72,7 +88,7 @@ export function createRequests(connection: Connection) {
 
     /** Takes a message back. Returns whether that was possible: the gateway may have it already. */
     withdraw(id: number): boolean {
-      const canBe = !!pending.get(id)?.timer;
+      const canBe = line.has(id) || !!pending.get(id)?.timer;
       if (canBe) forget(id);
       return canBe;
     },
@@ -86,9 +102,16 @@ export function createRequests(connection: Connection) {
     refused(id: number, error: PresenceError): boolean {
       const one = pending.get(id);
       // Another refusal of what waits already says nothing new.
-      if (one && !one.timer) {
-        if (one.refused(error)) later(id, one, repeatDelay(one.refusals++));
-        else forget(id);
+      if (one && !one.timer && !line.has(id)) {
+        if (!one.refused(error)) forget(id);
+        else
+          one.timer = setTimeout(
+            () => {
+              one.timer = undefined;
+              send(id);
+            },
+            repeatDelay(one.refusals++),
+          );
       }
       return !!one;
     },

@@ -57,3 +57,21 @@ describe("a request that came too fast", () => {
     await answer;
   });
 });
+
+describe("requests that come too fast", () => {
+  it("are sent in order, none is lost, and they share a timer", async () => {
+    const { client, sockets } = make();
+    const users = Array.from({ length: 300 }, (_, i) => `user ${i}`);
+    for (const userId of users) client.query({ userIds: [userId] }).catch(() => {});
+    await pass(0);
+    const socket = sockets[0]!;
+    socket.accept();
+    const sent = () => socket.messages("query").map(({ filter }) => filter.userIds[0]);
+    expect(sent().length).toBeGreaterThan(0);
+    expect(sent().length).toBeLessThan(users.length / 2);
+    // Each question has a timer for its own end.
+    expect(vi.getTimerCount()).toBeLessThan(users.length + 5);
+    await pass(15_000);
+    expect(sent()).toEqual(users);
+  });
+});

@@ -93,7 +93,7 @@ describe("a map of users", () => {
         },
       }) as unknown as string;
     const SIZE = 20;
-    for (const count of [1_000, 100_000]) {
+    for (const count of [1_000, 20_000]) {
       // In order, which is the worst for a tree that chance does not balance.
       const ids = Array.from({ length: count }, (_, i) => counted(`u${String(i).padStart(6, "0")}`));
       const value = VALUES[0]!;
