@@ -4,9 +4,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { mintToken } from "../../src/server/auth/mint.ts";
+import { RedisServer, whyNoRedis } from "../programs/redis-server.ts";
 import { TestClient } from "../support/client.ts";
 import { GatewayProcess, runCli } from "../support/process.ts";
 import { TRANSPORTS } from "../support/transports.ts";
+import { unless } from "../support/unless.ts";
 import { until } from "../support/until.ts";
 import { WEBHOOK_SECRET, WebhookCopy, WebhookReceiver } from "../support/webhook-receiver.ts";
 
@@ -311,6 +313,26 @@ describe.each(TRANSPORTS)("workers over %s in development mode", (TRANSPORT) => 
       );
     });
     expect(code).toBe("ECONNREFUSED");
+  });
+});
+
+unless(whyNoRedis(), describe)("workers that share a Redis", () => {
+  it("are nodes of the cluster, and one that is started again waits for the lease of the one before", async () => {
+    const redis = await RedisServer.start();
+    const env = { APPS: JSON.stringify([app(APP)]), NODE_LEASE_MS: "1000", NODE_ID: "node" };
+    const workers = await Workers.start({ ...env, REDIS_URL: redis.url });
+    const [one, two] = await workers.connectToBoth();
+    expect([one.nodeId, two.nodeId].sort()).toEqual(["node-1", "node-2"]);
+    const { view } = await two.client.subscribe({});
+    await one.client.open({ userId: "alice" });
+    await until(() => two.client.views.get(view)!.data.alice !== undefined);
+    process.kill(workers.pidOfNode(one.nodeId), "SIGKILL");
+    await until(async () => (await workers.metric("worker_restarts_total")) === 1);
+    await until(async () => (await workers.status()) === "ready");
+    await workers.connectToBoth();
+    expect(await workers.metric("cluster_nodes")).toBe(2);
+    expect(await workers.process.stop()).toBe(0);
+    await redis.stop();
   });
 });
 
