@@ -48,6 +48,7 @@ const FIRST_END_TO_END = [
   "browser/sdk",
   "proxies/configurations",
   "process/attacks",
+  "process/workers",
   "browser/dashboard-memory",
   "process/cluster",
   "browser/dashboard-states",

@@ -81,7 +81,10 @@ export async function startPrimary(
       pool.broadcast({ type: "apps", text });
     },
     // One worker says so, and counts it.
-    reloadFailed: (reason) => pool.tellOne({ type: "apps-failed", reason }),
+    reloadFailed(reason) {
+      const isTold = pool.tellOne({ type: "apps-failed", reason });
+      if (!isTold) log.error({ reason }, "cannot read the apps anew: they stay as they are");
+    },
   });
   return {
     whole: pool.whole,

@@ -50,7 +50,10 @@ async function serve(link: WorkerLink, start: StartMessage): Promise<never> {
   const host = thisHost();
   // The last valid text: by now the file may have another one.
   const readFile = (path: string) => appsText ?? host.readFile(path);
-  const settings = { ...readSettings(process.env, { ...host, readFile }), nodeId, port };
+  const read = readSettings(process.env, { ...host, readFile });
+  // What is odd about the settings is said once.
+  const warnings = number === 1 ? read.warnings : [];
+  const settings = { ...read, nodeId, port, warnings };
   const { appsFile, redisShards } = settings;
   const apps = settings.apps ?? [{ id: DEMO_APP_ID, secrets: [demoSecret!] }];
   const log = createLog(settings.logLevel);

@@ -4,10 +4,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { mintToken } from "../../src/server/auth/mint.ts";
+import { RedisServer, whyNoRedis } from "../programs/redis-server.ts";
 import { TestClient } from "../support/client.ts";
 import { GatewayProcess, runCli } from "../support/process.ts";
 import { TRANSPORTS } from "../support/transports.ts";
+import { unless } from "../support/unless.ts";
 import { until } from "../support/until.ts";
+import { WEBHOOK_SECRET, WebhookCopy, WebhookReceiver } from "../support/webhook-receiver.ts";
 
 // The built gateway runs in its own processes. `npm test` builds it first.
 // A gateway with workers takes three processes, so the tests of a transport share one, in order.
@@ -141,12 +144,20 @@ class Workers {
 describe.each(TRANSPORTS)("two workers over %s", (TRANSPORT) => {
   let workers: Workers;
   let path: string;
+  let receiver: WebhookReceiver;
+  const write = (...others: object[]) => {
+    const webhooks = [{ id: "hook", url: receiver.url, secrets: [WEBHOOK_SECRET], intervalMs: 100 }];
+    writeFileSync(path, JSON.stringify([{ ...app(APP), webhooks }, ...others]));
+  };
   beforeAll(async () => {
     path = join(folder, `${TRANSPORT}.json`);
-    writeFileSync(path, JSON.stringify([app(APP)]));
+    receiver = await WebhookReceiver.start();
+    write();
     const MAX_CONNECTIONS_PER_IP = String(MAX_PER_ADDRESS);
     workers = await Workers.start({ TRANSPORT, APPS_FILE: path, NODE_ID: "node", MAX_CONNECTIONS_PER_IP });
   });
+
+  afterAll(() => receiver.stop());
 
   it("are one gateway: what is done at one shows at the other, and all answer for both", async () => {
     const [one, two] = await workers.connectToBoth();
@@ -210,7 +221,7 @@ describe.each(TRANSPORTS)("two workers over %s", (TRANSPORT) => {
       }
       return true;
     };
-    writeFileSync(path, JSON.stringify([app(APP), app("second")]));
+    write(app("second"));
     await until(() => serves("second", 200));
     writeFileSync(path, "[");
     workers.process.child.kill("SIGHUP");
@@ -226,6 +237,8 @@ describe.each(TRANSPORTS)("two workers over %s", (TRANSPORT) => {
     await one.client.open({ userId: "does-not" });
     const seen = () => Object.keys(two.client.views.get(view)!.data).sort();
     await until(() => seen().length === 2);
+    // One of them delivers the webhook, once clients of a process before could have come back.
+    await receiver.nth(1);
     two.client.inbox.length = 0;
     process.kill(workers.pidOfNode(one.nodeId), "SIGKILL");
     const killedAt = performance.now();
@@ -246,6 +259,16 @@ describe.each(TRANSPORTS)("two workers over %s", (TRANSPORT) => {
     const { data } = await again.client.ask({ type: "query", filter: {} });
     expect(Object.keys(data)).toEqual(["returns"]);
     expect((await workers.get("/v1/second/stats")).status).toBe(200);
+    const copy = new WebhookCopy();
+    let applied = 0;
+    await until(() => {
+      for (const message of receiver.messages.slice(applied)) expect(copy.apply(message)).toBe(true);
+      applied = receiver.messages.length;
+      return JSON.stringify([...copy.users.keys()]) === '["returns"]';
+    });
+    // Another one begins with a snapshot if it was the one that has ended.
+    const snapshots = receiver.messages.filter(({ type }) => type === "presence.snapshot");
+    expect(snapshots.length).toBeLessThanOrEqual(2);
   });
 
   it("hold their port alone, and say in one line what is wrong", async () => {
@@ -290,6 +313,26 @@ describe.each(TRANSPORTS)("workers over %s in development mode", (TRANSPORT) => 
       );
     });
     expect(code).toBe("ECONNREFUSED");
+  });
+});
+
+unless(whyNoRedis(), describe)("workers that share a Redis", () => {
+  it("are nodes of the cluster, and one that is started again waits for the lease of the one before", async () => {
+    const redis = await RedisServer.start();
+    const env = { APPS: JSON.stringify([app(APP)]), NODE_LEASE_MS: "1000", NODE_ID: "node" };
+    const workers = await Workers.start({ ...env, REDIS_URL: redis.url });
+    const [one, two] = await workers.connectToBoth();
+    expect([one.nodeId, two.nodeId].sort()).toEqual(["node-1", "node-2"]);
+    const { view } = await two.client.subscribe({});
+    await one.client.open({ userId: "alice" });
+    await until(() => two.client.views.get(view)!.data.alice !== undefined);
+    process.kill(workers.pidOfNode(one.nodeId), "SIGKILL");
+    await until(async () => (await workers.metric("worker_restarts_total")) === 1);
+    await until(async () => (await workers.status()) === "ready");
+    await workers.connectToBoth();
+    expect(await workers.metric("cluster_nodes")).toBe(2);
+    expect(await workers.process.stop()).toBe(0);
+    await redis.stop();
   });
 });
 

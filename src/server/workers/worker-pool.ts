@@ -142,10 +142,11 @@ export class WorkerPool {
     for (const { number } of this.#members) this.#send(number, message);
   }
 
-  /** Sends a message to one worker; to none if none runs. */
-  tellOne(message: ToWorker): void {
+  /** Sends a message to one worker. False: none runs. */
+  tellOne(message: ToWorker): boolean {
     const first = this.#members.find(({ running }) => running?.isListening);
     if (first !== undefined) this.#send(first.number, message);
+    return first !== undefined;
   }
 
   /** Has all workers shut down gently, and starts none again. The second time they end at once. */

@@ -67,4 +67,14 @@ describe("buckets by key", () => {
     expect(buckets.take("key 999", 0)).toBe(true);
     expect(buckets.take("key 999", 0)).toBe(false);
   });
+
+  it("make up later for what was used elsewhere, up to a burst, and keep a limited number of keys", () => {
+    const buckets = new KeyedBuckets(10, 20, 10);
+    buckets.debit("a", 0, 25);
+    expect([buckets.take("a", 0), buckets.waitMs("a", 0), buckets.take("b", 0)]).toEqual([false, 600, true]);
+    buckets.debit("a", 0, 1_000);
+    expect(buckets.waitMs("a", 0)).toBe(2_100);
+    for (let i = 0; i < 100; i++) buckets.debit(`key ${i}`, 0);
+    expect(buckets.size).toBeLessThanOrEqual(10);
+  });
 });

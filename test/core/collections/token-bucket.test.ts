@@ -21,4 +21,12 @@ describe("a token bucket", () => {
     while (bucket.take(1_000_000)) taken++;
     expect(taken).toBe(20);
   });
+
+  it("makes up later for what was used elsewhere, up to a burst", () => {
+    const bucket = new TokenBucket(10, 20, 0);
+    bucket.debit(25, 0);
+    expect([bucket.take(0), bucket.waitMs(0)]).toEqual([false, 600]);
+    bucket.debit(1_000, 0);
+    expect(bucket.waitMs(0)).toBe(2_100);
+  });
 });

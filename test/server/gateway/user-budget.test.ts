@@ -90,4 +90,13 @@ describe("the budget of a user", () => {
     expect(budget.isFull(1_999)).toBe(false);
     expect(budget.isFull(refillMs(RATES))).toBe(true);
   });
+
+  it("makes up later for what the user has taken at another process, up to a burst", () => {
+    const budget = new UserBudget("alice", RATES, 0);
+    budget.debit(RATES.burstMessages, 0, 0);
+    expect([budget.admit(0, 0), budget.isFull(refillMs(RATES))]).toEqual([false, true]);
+    budget.debit(100 * RATES.burstMessages, 100 * RATES.burstBytes, refillMs(RATES));
+    expect(budget.isFull(2 * refillMs(RATES))).toBe(false);
+    expect(budget.isFull(3 * refillMs(RATES))).toBe(true);
+  });
 });

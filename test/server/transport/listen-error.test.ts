@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { type AddressInfo, createServer } from "node:net";
 import { expect, it } from "vitest";
-import { listenError, listenErrorCode } from "../../../src/server/transport/listen-error.ts";
+import { freePort, listenError, listenErrorCode } from "../../../src/server/transport/listen-error.ts";
 
 it.each([
   ["EADDRINUSE", /another program uses this port.* PORT/],
@@ -28,4 +28,10 @@ it("finds out why a port cannot be listened on, or that it can", async ({ onTest
   expect(await listenErrorCode("127.0.0.1", port)).toBe("EADDRINUSE");
   expect(await listenErrorCode("192.0.2.1", 0)).toBe("EADDRNOTAVAIL");
   expect(await listenErrorCode("127.0.0.1", 0)).toBeUndefined();
+});
+
+it("finds a port that is free, or says why there is none", async () => {
+  const port = await freePort("127.0.0.1");
+  expect(port).toBeGreaterThan(0);
+  await expect(freePort("192.0.2.1")).rejects.toThrow(/^cannot listen on 192\.0\.2\.1:0 \(EADDRNOTAVAIL\)/);
 });

@@ -278,8 +278,10 @@ describe("a pool of workers", () => {
     const [one, two] = startAll();
     pool.broadcast({ type: "apps", text: "[]" });
     one!.end();
-    pool.tellOne({ type: "apps-failed", reason: "bad" });
+    expect(pool.tellOne({ type: "apps-failed", reason: "bad" })).toBe(true);
     expect([one!.told("apps").length, two!.told("apps").length]).toEqual([1, 1]);
     expect(two!.told("apps-failed")).toEqual([{ type: "apps-failed", reason: "bad" }]);
+    two!.end();
+    expect(pool.tellOne({ type: "apps-failed", reason: "bad" })).toBe(false);
   });
 });
