@@ -34,7 +34,7 @@ describe.concurrent.each(TRANSPORTS)("the SDK with a gateway over %s", (transpor
     const late = client.subscribe({ userIds: ["a", "b"], hasFocus: true }, () => {});
     expect(await late.connected).toBe(first);
     expect(world.gateway.presence().subscriptions).toBe(2);
-    expect(world.proxy.accepted).toBe(1);
+    expect(world.gateway.presence().sockets).toBe(1);
   });
 
   it("tells who entered, changed and left, and why, in snapshots that never change", async (context) => {
