@@ -6,7 +6,7 @@ import { type Bundle, bundleWithSources } from "../support/bundle.ts";
 import { describePackage, temporaryFolder } from "../support/package.ts";
 import { PROJECT } from "../support/process.ts";
 
-const CLIENT_BYTES = 8_600;
+const CLIENT_BYTES = 8_650;
 const REACT_BYTES = 1_536;
 /** The only folders whose files may be in the bundle. */
 const OWN_FOLDERS = ["src/client/dist/esm/", "src/react/dist/esm/"];
