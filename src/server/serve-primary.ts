@@ -1,3 +1,4 @@
+import cluster from "node:cluster";
 import type { Logger } from "pino";
 import { makeId } from "../core/ids.ts";
 import type { AppConfig } from "./auth/app.ts";
@@ -33,7 +34,8 @@ export interface Primary {
 /**
  * Starts the workers. `demoSecret`: that of the app of development mode.
  *
- * @throws Error, with a code of the system, if nobody can listen on the port.
+ * @throws SettingsError if this process may start none; Error, with a code of the system, if nobody can
+ * listen on the port.
  */
 export async function startPrimary(
   settings: Settings,
@@ -41,6 +43,12 @@ export async function startPrimary(
   demoSecret: string | undefined,
 ): Promise<Primary> {
   const { host, port, workers, limits, nodeLeaseMs, nodeId } = settings;
+  if (!cluster.isPrimary) {
+    throw new SettingsError(
+      `WORKERS is ${workers}, but another program has started this one by node:cluster: set it to 1, ` +
+        "or start the gateway as a single process",
+    );
+  }
   // The workers share the port with whoever of this user asks for it.
   const code = await listenErrorCode(host, port);
   if (code !== undefined) throw listenError(host, port, code);
