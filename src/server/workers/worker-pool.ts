@@ -152,6 +152,7 @@ export class WorkerPool {
   /** Has all workers shut down gently, and starts none again. The second time they end at once. */
   stop(): void {
     this.#isStopping = true;
+    for (const member of this.#members) member.startAt = Number.POSITIVE_INFINITY;
     this.broadcast({ type: "stop" });
     this.#endIfStopped();
   }
@@ -166,7 +167,7 @@ export class WorkerPool {
     for (const member of this.#members) {
       const { running } = member;
       if (running === undefined) {
-        if (member.startAt <= now && !this.#isStopping) this.#start(member, now);
+        if (member.startAt <= now) this.#start(member, now);
       } else if (now - running.heardAt >= this.#options.silenceMs && !running.isKilled) {
         const silentMs = Math.round(now - running.heardAt);
         this.#options.log.warn({ worker: member.number, silentMs }, "a worker does not answer: it is ended");
@@ -267,6 +268,7 @@ export class WorkerPool {
   #listening(running: Running, port: number, now: number): void {
     running.isListening = true;
     this.#port ??= port;
+    if (this.#isStopping) return;
     for (const member of this.#members) {
       // Those that were never started.
       if (member.running === undefined && member.startAt === Number.POSITIVE_INFINITY) member.startAt = now;

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
 import type { FromWorker, ToWorker } from "../../../src/server/workers/messages.ts";
 import { type WorkerEvents, WorkerPool } from "../../../src/server/workers/worker-pool.ts";
@@ -45,7 +46,9 @@ afterEach(() => {
 
 class TestClock extends HandClock {
   #turned = 0;
+  reads = 0;
   override now(): number {
+    this.reads++;
     return super.now() + this.#turned;
   }
   pass(ms: number): void {
@@ -98,7 +101,7 @@ function world(size = 2, port = PORT) {
     for (const worker of forked.slice(1)) worker.start();
     return forked.slice(0, size);
   };
-  return { pool, forked, log, left, run, startAll };
+  return { pool, clock, forked, log, left, run, startAll };
 }
 
 describe("a pool of workers", () => {
@@ -262,6 +265,19 @@ describe("a pool of workers", () => {
     expect([isStopped, forked.length]).toEqual([false, 2]);
     two!.end("exit code 0");
     await pool.stopped;
+  });
+
+  it("waits without work while it stops, also where a worker was to be started again", async () => {
+    const { pool, clock, forked, run, startAll } = world();
+    startAll()[1]!.end();
+    run();
+    forked[2]!.end();
+    pool.stop();
+    run(60_000);
+    expect(forked).toHaveLength(3);
+    const { reads } = clock;
+    await delay(100);
+    expect(clock.reads - reads).toBeLessThan(20);
   });
 
   it("has a worker stop that was only just started", () => {
