@@ -273,7 +273,7 @@ describe("a pool of workers", () => {
     run();
     forked[2]!.end();
     pool.stop();
-    run(60_000);
+    run(600);
     expect(forked).toHaveLength(3);
     const { reads } = clock;
     await delay(100);
