@@ -150,14 +150,12 @@ describe.each(TRANSPORTS)("two workers over %s", (TRANSPORT) => {
   let workers: Workers;
   let path: string;
   let receiver: WebhookReceiver;
-  const write = (...others: object[]) => {
-    const webhooks = [{ id: "hook", url: receiver.url, secrets: [WEBHOOK_SECRET], intervalMs: 100 }];
-    writeFileSync(path, JSON.stringify([{ ...app(APP), webhooks }, ...others]));
-  };
+  const write = (...apps: object[]) => writeFileSync(path, JSON.stringify(apps));
   beforeAll(async () => {
     path = join(folder, `${TRANSPORT}.json`);
     receiver = await WebhookReceiver.start();
-    write();
+    // Without a webhook, which would be a subscription more.
+    write(app(APP));
     const MAX_CONNECTIONS_PER_IP = String(MAX_PER_ADDRESS);
     workers = await Workers.start({ TRANSPORT, APPS_FILE: path, NODE_ID: "node", MAX_CONNECTIONS_PER_IP });
   });
@@ -226,7 +224,8 @@ describe.each(TRANSPORTS)("two workers over %s", (TRANSPORT) => {
       }
       return true;
     };
-    write(app("second"));
+    const webhooks = [{ id: "hook", url: receiver.url, secrets: [WEBHOOK_SECRET], intervalMs: 100 }];
+    write({ ...app(APP), webhooks }, app("second"));
     await until(() => serves("second", 200));
     writeFileSync(path, "[");
     workers.process.child.kill("SIGHUP");
