@@ -29,6 +29,8 @@ export interface WorkerDuties {
 
 /** How often a worker shows that it lives. */
 const ALIVE_MS = 1_000;
+/** How long a question waits for the first process. That one waits a second for the workers. */
+const PATIENCE_MS = 3_000;
 
 /** A worker's connection to the first process, and through it to the other workers. */
 export class WorkerLink implements SharedLimits {
@@ -105,8 +107,9 @@ export class WorkerLink implements SharedLimits {
   }
 
   /**
-   * Asks all workers, this one included. A worker that does not answer in time is left out. Questions that
-   * are alike share an answer, so there are not more than two of a kind under way.
+   * Asks all workers, this one included. A worker that does not answer in time is left out. There are no
+   * answers if the first process has none in time. Questions that are alike share an answer, so there are not
+   * more than two of a kind under way.
    */
   ask(question: Question): Promise<readonly unknown[]> {
     const key = JSON.stringify(question);
@@ -123,15 +126,17 @@ export class WorkerLink implements SharedLimits {
     return answers;
   }
 
-  /** The metrics of all workers. */
+  /** The metrics of all workers. The text is empty if the first process does not answer. */
   async readMetrics(): Promise<{ contentType: string; text: string }> {
     const [metrics] = await this.ask({ about: "metrics" });
     return (metrics as { contentType: string; text: string }) ?? { contentType: "text/plain", text: "" };
   }
 
-  /** What all workers know of an app besides its sessions. */
+  /** What all workers know of an app besides its sessions; this one alone if the first process hangs. */
   async readStats(appId: string): Promise<AppStats> {
-    const answers = await this.ask({ about: "stats", appId });
+    const question: Question = { about: "stats", appId };
+    const asked = await this.ask(question);
+    const answers = asked.length > 0 ? asked : [await this.#duties?.answer(question)];
     return addStats(answers.filter((answer) => typeof answer === "object" && answer !== null) as AppStats[]);
   }
 
@@ -182,7 +187,6 @@ export class WorkerLink implements SharedLimits {
         return void this.#answer(message.id, message.question);
       case "answers":
         this.#asked.get(message.id)?.(message.answers);
-        this.#asked.delete(message.id);
         return;
       case "counts":
         this.#options.send({ type: "counts-taken" });
@@ -218,7 +222,15 @@ export class WorkerLink implements SharedLimits {
   #ask(question: Question): Promise<readonly unknown[]> {
     const id = ++this.#questions;
     return new Promise((resolve) => {
-      this.#asked.set(id, resolve);
+      const end = (answers: readonly unknown[]) => {
+        clearTimeout(timer);
+        this.#asked.delete(id);
+        resolve(answers);
+      };
+      // The first process may hang, and whoever asks shall not wait for it without end.
+      const timer = setTimeout(() => end([]), PATIENCE_MS);
+      timer.unref();
+      this.#asked.set(id, end);
       this.#options.send({ type: "question", id, question });
     });
   }

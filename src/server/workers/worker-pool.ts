@@ -53,6 +53,10 @@ export interface PoolLog {
 
 /** How long a question waits for the answer of a worker. */
 const PATIENCE_MS = 1_000;
+/** A worker that shuts down, and is silent for so long, in milliseconds, will not come to its end. */
+const STOPPING_SILENCE_MS = 5_000;
+/** So long, in milliseconds, workers may take that are to end at once. */
+const END_MS = 2_000;
 
 interface Member {
   readonly number: number;
@@ -98,6 +102,8 @@ export class WorkerPool {
   #state: PoolState = { wasWhole: false, isMissing: true };
   #port: number | undefined;
   #isStopping = false;
+  /** When workers that still run are killed. */
+  #killAt = Number.POSITIVE_INFINITY;
   #restarts = 0;
 
   constructor(options: WorkerPoolOptions) {
@@ -151,9 +157,11 @@ export class WorkerPool {
 
   /** Has all workers shut down gently, and starts none again. The second time they end at once. */
   stop(): void {
+    if (this.#isStopping) this.#killAt = Math.min(this.#killAt, this.#options.clock.now() + END_MS);
     this.#isStopping = true;
     for (const member of this.#members) member.startAt = Number.POSITIVE_INFINITY;
     this.broadcast({ type: "stop" });
+    this.#wake();
     this.#endIfStopped();
   }
 
@@ -168,7 +176,7 @@ export class WorkerPool {
       const { running } = member;
       if (running === undefined) {
         if (member.startAt <= now) this.#start(member, now);
-      } else if (now - running.heardAt >= this.#options.silenceMs && !running.isKilled) {
+      } else if (this.#killTimeOf(running) <= now && !running.isKilled) {
         const silentMs = Math.round(now - running.heardAt);
         this.#options.log.warn({ worker: member.number, silentMs }, "a worker does not answer: it is ended");
         running.isKilled = true;
@@ -180,11 +188,19 @@ export class WorkerPool {
   }
 
   #nextDueAt(): number | undefined {
-    const times = this.#members.map(({ running, startAt }) =>
-      running === undefined ? startAt : running.heardAt + this.#options.silenceMs,
-    );
+    const times = this.#members.map(({ running, startAt }) => {
+      if (running !== undefined) return running.isKilled ? undefined : this.#killTimeOf(running);
+      return startAt;
+    });
     const dues = [...times, this.#inquiries.nextDueAt(), this.#counts.nextDueAt()];
     return Math.min(...dues.map((due) => due ?? Number.POSITIVE_INFINITY));
+  }
+
+  /** When a worker is killed if it stays silent, or has to end. */
+  #killTimeOf({ heardAt }: Running): number {
+    const { silenceMs } = this.#options;
+    const patienceMs = this.#isStopping ? Math.min(silenceMs, STOPPING_SILENCE_MS) : silenceMs;
+    return Math.min(heardAt + patienceMs, this.#killAt);
   }
 
   #start(member: Member, now: number): void {

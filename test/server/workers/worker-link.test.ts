@@ -121,6 +121,30 @@ describe("the connection of a worker", () => {
     expect(told("question")).toHaveLength(3);
   });
 
+  it("answers for itself, and waits no longer than 3 s, if the first process hangs", async () => {
+    const { link, told, pass } = world();
+    const own = { sockets: 7, subscriptions: 2, views: 1, webhooks: [] };
+    link.serve({ answer: () => own, takenByOthers: () => {} });
+    const stats = link.readStats("app");
+    const metrics = link.readMetrics();
+    let isDone = false;
+    void stats.then(() => {
+      isDone = true;
+    });
+    pass(2_999);
+    await Promise.resolve();
+    expect(isDone).toBe(false);
+    pass(1);
+    expect((await stats).sockets).toBe(7);
+    expect((await metrics).text).toBe("");
+    // An answer that comes too late is nobody's.
+    link.receive({ type: "answers", id: 1, answers: [{ ...own, sockets: 9 }] });
+    const next = link.readStats("app");
+    const { id } = told("question").at(-1)!;
+    link.receive({ type: "answers", id, answers: [own, own] });
+    expect((await next).sockets).toBe(14);
+  });
+
   it("reports counts every 50 ms at most, and when the report before was taken", () => {
     const { link, told, pass } = world();
     link.hold("a", 1);

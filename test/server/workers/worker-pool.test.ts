@@ -280,6 +280,27 @@ describe("a pool of workers", () => {
     expect(clock.reads - reads).toBeLessThan(20);
   });
 
+  it("ends a worker that hangs while all stop, and the second time all that do not end", async () => {
+    const { pool, run, startAll } = world();
+    const [one, two] = startAll();
+    pool.stop();
+    run(4_999);
+    one!.say({ type: "alive" });
+    run(1);
+    expect([one!.isKilled, two!.isKilled]).toEqual([false, true]);
+    two!.end();
+    pool.stop();
+    run(1_000);
+    pool.stop();
+    one!.say({ type: "alive" });
+    run(999);
+    expect(one!.isKilled).toBe(false);
+    run(1);
+    expect(one!.isKilled).toBe(true);
+    one!.end();
+    await pool.stopped;
+  });
+
   it("has a worker stop that was only just started", () => {
     const { pool, forked, run } = world();
     run();
