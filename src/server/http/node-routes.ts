@@ -27,7 +27,8 @@ export interface NodeRoutesOptions {
   readonly isReady: () => boolean;
   /** Whether another process of this gateway is missing. */
   readonly isMissingWorkers?: (() => boolean) | undefined;
-  readonly renderMetrics: () => Promise<{ contentType: string; text: string }>;
+  /** Undefined: the process that knows all of them does not answer. */
+  readonly renderMetrics: () => Promise<{ contentType: string; text: string } | undefined>;
   /** The bearer token for /metrics; without one, only programs on this machine get them. */
   readonly metricsToken: string | undefined;
   readonly version: string;
@@ -115,8 +116,11 @@ function metrics(request: HttpRequest, options: NodeRoutesOptions): HttpResponse
 }
 
 async function renderedMetrics({ renderMetrics }: NodeRoutesOptions): Promise<HttpResponse> {
-  const { contentType, text } = await renderMetrics();
-  return plainResponse(200, contentType, text);
+  const metrics = await renderMetrics();
+  if (metrics === undefined) {
+    return errorResponse(503, { node: ["the first process does not answer"] }, { "retry-after": "5" });
+  }
+  return plainResponse(200, metrics.contentType, metrics.text);
 }
 
 function hasMetricsToken({ headers }: HttpRequest, metricsToken: string | undefined): boolean {

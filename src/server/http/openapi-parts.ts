@@ -29,7 +29,7 @@ export function errors(...statuses: number[]): Json {
     429: "Too many requests or connections; with `LIMIT_REACHED`, the user has all that a user may have.",
     426: "The request did not ask for a WebSocket.",
     431: "The headers are too large, or too many.",
-    503: "The node is full, short of memory, starting or draining.",
+    503: "The node is full, short of memory, starting or draining, or its first process does not answer.",
   };
   return Object.fromEntries(
     statuses.map((status) => [

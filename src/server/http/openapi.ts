@@ -216,7 +216,7 @@ export function openApiDocument(version: string): Json {
           security: [{ metrics: [] }, {}],
           responses: {
             200: { description: "The metrics.", content: { "text/plain": { schema: { type: "string" } } } },
-            ...errors(401, 429),
+            ...errors(401, 429, 503),
           },
         },
       },

@@ -126,10 +126,10 @@ export class WorkerLink implements SharedLimits {
     return answers;
   }
 
-  /** The metrics of all workers. The text is empty if the first process does not answer. */
-  async readMetrics(): Promise<{ contentType: string; text: string }> {
+  /** The metrics of all workers; undefined if the first process does not answer. */
+  async readMetrics(): Promise<{ contentType: string; text: string } | undefined> {
     const [metrics] = await this.ask({ about: "metrics" });
-    return (metrics as { contentType: string; text: string }) ?? { contentType: "text/plain", text: "" };
+    return (metrics as { contentType: string; text: string } | null | undefined) ?? undefined;
   }
 
   /** What all workers know of an app besides its sessions; this one alone if the first process hangs. */

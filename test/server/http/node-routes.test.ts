@@ -93,6 +93,13 @@ describe("metrics without a token", () => {
     const isProxy = (address: string) => address === "127.0.0.1";
     expect((await node({ isProxy })("/metrics", local("localhost"))).status).toBe(401);
   });
+
+  it("has no metrics while the process that knows all of them does not answer", async () => {
+    const ask = node({ renderMetrics: async () => undefined });
+    const response = await ask("/metrics", local("localhost"));
+    expect(response).toMatchObject({ status: 503, headers: { "retry-after": "5" } });
+    expect(jsonOf(response)).toMatchObject({ reasons: { node: ["the first process does not answer"] } });
+  });
 });
 
 describe("metrics with a token", () => {
