@@ -16,7 +16,8 @@ export async function compare(
   const found = new Map<Contender, Figures[]>(contenders.map((each) => [each, []]));
   /** Peers that failed. A failed peer does not end the run. */
   const failed = new Set<Contender>();
-  const warmUps = options.effort === "quick" ? Math.min(1, scenario.warmUps) : scenario.warmUps;
+  const { quickWarmUps = Math.min(1, scenario.warmUps) } = scenario;
+  const warmUps = options.effort === "quick" ? quickWarmUps : scenario.warmUps;
   try {
     const rounds = scenario.rounds[options.effort];
     // Peers differ so much from the gateway that one warm-up round and a sixth of the other rounds are

@@ -15,17 +15,17 @@ export const connect: Scenario = {
     "1,000 sockets connect. Each one then authenticates with a new user's token and opens a session. " +
     "The baseline accepts them too, but verifies nothing. Six warm-up rounds come first, because V8 " +
     "compiles this code late.",
-  rounds: { quick: 1, normal: 5, full: 11 },
+  rounds: { quick: 3, normal: 5, full: 11 },
   warmUps: 6,
+  quickWarmUps: 6,
   targets: [
     { figure: WHOLE, of: "gateway-uws", over: "baseline-uws", atMost: 1.2 },
     { figure: WHOLE, of: "gateway-ws", over: "baseline-ws", atMost: 1.2 },
   ],
-  contenders: ({ kinds, effort }) =>
-    Promise.all(kinds.map((kind) => contender(kind, effort === "quick" ? 200 : SOCKETS))),
+  contenders: ({ kinds }) => Promise.all(kinds.map(contender)),
 };
 
-async function contender(kind: ServerKind, count: number): Promise<Contender> {
+async function contender(kind: ServerKind): Promise<Contender> {
   const server = await kind.start();
   let rounds = 0;
   return {
@@ -33,17 +33,17 @@ async function contender(kind: ServerKind, count: number): Promise<Contender> {
     async round() {
       rounds++;
       // New tokens in each round, because verifying a known token may cost less.
-      const tokens = await times(count, (i) => userToken(`user-${rounds}-${i}`));
+      const tokens = await times(SOCKETS, (i) => userToken(`user-${rounds}-${i}`));
       const start = await server.usage();
-      const sockets: LightSocket[] = await times(count, () => kind.dialect.open(server.port, CONVERSATION));
+      const sockets: LightSocket[] = await times(SOCKETS, () => kind.dialect.open(server.port, CONVERSATION));
       const accepted = await server.usage();
-      await times(count, (i) => kind.dialect.enter(sockets[i]!, tokens[i]!, CONVERSATION));
+      await times(SOCKETS, (i) => kind.dialect.enter(sockets[i]!, tokens[i]!, CONVERSATION));
       const opened = await server.usage();
       await closeAll(sockets);
       return {
-        [WHOLE]: (opened.cpuMicros - start.cpuMicros) / count,
-        "of it to accept": (accepted.cpuMicros - start.cpuMicros) / count,
-        "of it for token and session": (opened.cpuMicros - accepted.cpuMicros) / count,
+        [WHOLE]: (opened.cpuMicros - start.cpuMicros) / SOCKETS,
+        "of it to accept": (accepted.cpuMicros - start.cpuMicros) / SOCKETS,
+        "of it for token and session": (opened.cpuMicros - accepted.cpuMicros) / SOCKETS,
       };
     },
     close: () => server.stop(),
