@@ -43,7 +43,7 @@ export interface Scenario {
   readonly rounds: Readonly<Record<Effort, number>>;
   /** Rounds before those that count. None if each round starts a new process. */
   readonly warmUps: number;
-  /** Those of a quick run, if not at most one: what V8 compiles late differs much from what it has compiled. */
+  /** Those of a quick run, by default at most one. Code that V8 compiles late needs more. */
   readonly quickWarmUps?: number;
   readonly targets: readonly Target[];
   contenders(options: ScenarioOptions): Promise<Contender[]>;
