@@ -167,7 +167,7 @@ export async function startGateway(
   let isReady = false;
   let transport: Transport | undefined;
   const isProxy = (address: string) => settings.trustProxy(plainAddress(address), 0);
-  const anonymous = new AnonymousRequests({ telemetry, now: () => clock.now(), isProxy });
+  const anonymous = new AnonymousRequests({ telemetry, now: () => clock.now(), isProxy, shared: worker });
   const bodies = new BodyBudget(memoryBytes(settings.workers));
   const ownStats = (presence: AppPresence) => statsOf(presence, webhooks.statuses(presence.app.id));
   worker?.serve({
@@ -176,7 +176,10 @@ export async function startGateway(
       const presence = node.presence(question.appId);
       return presence && ownStats(presence);
     },
-    takenByOthers: (key, amount) => node.takenElsewhere(key, amount),
+    takenByOthers: (key, amount) => {
+      node.takenElsewhere(key, amount);
+      anonymous.takenElsewhere(key, amount);
+    },
   });
   const describeNode = () => ({
     nodeId: node.nodeId,

@@ -12,7 +12,7 @@ import type { ReplicationSink } from "./replication.ts";
 import { SessionDeadlines } from "./session-deadlines.ts";
 import { SessionLife } from "./session-life.ts";
 import { SHARED, type SharedLimits } from "./shared-limits.ts";
-import { SubscriptionCharges } from "./subscription-charges.ts";
+import { type ChargesElsewhere, SubscriptionCharges } from "./subscription-charges.ts";
 import type { Telemetry } from "./telemetry.ts";
 import { TransactionTime } from "./transaction-time.ts";
 import type { TurnBudget } from "./turn-budget.ts";
@@ -193,8 +193,28 @@ export class AppPresence {
       { maxBytes, maxFilters: USER_FILTER_FACTOR * maxSubscriptionsPerSocket },
       (key) => this.liveViews.views.dropIdle(key),
       (key) => this.liveViews.views.bytesOfKey(key),
+      this.#chargesElsewhere(budget.userId),
     );
     return budget.subscriptions;
+  }
+
+  #chargesElsewhere(userId: string): ChargesElsewhere | undefined {
+    const { sharedLimits } = this.#options;
+    if (sharedLimits === undefined) return undefined;
+    const bytesKey = SHARED.subscriptionBytesOf(this.#app.id, userId);
+    const filtersKey = SHARED.filtersOf(this.#app.id, userId);
+    return {
+      get bytes() {
+        return sharedLimits.heldByOthers(bytesKey);
+      },
+      get filters() {
+        return sharedLimits.heldByOthers(filtersKey);
+      },
+      change(bytes, filters) {
+        sharedLimits.hold(bytesKey, bytes);
+        sharedLimits.hold(filtersKey, filters);
+      },
+    };
   }
 
   /** Counts an HTTP request. False: the app has made too many. */

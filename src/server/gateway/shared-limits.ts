@@ -21,6 +21,10 @@ export const SHARED = {
   connections: "connections",
   connectionsOf: (address: string) => `address${SEPARATOR}${address}`,
   socketsOf: (appId: string, userId: string) => `sockets${SEPARATOR}${appId}${SEPARATOR}${userId}`,
+  subscriptionBytesOf: (appId: string, userId: string) =>
+    `subscriptionBytes${SEPARATOR}${appId}${SEPARATOR}${userId}`,
+  filtersOf: (appId: string, userId: string) => `filters${SEPARATOR}${appId}${SEPARATOR}${userId}`,
+  anonymousOf: (address: string) => `anonymous${SEPARATOR}${address}`,
   connectsOf: (address: string) => `connects${SEPARATOR}${address}`,
   requestsOf: (appId: string) => `requests${SEPARATOR}${appId}`,
   messagesOf: (appId: string, userId: string) => `messages${SEPARATOR}${appId}${SEPARATOR}${userId}`,

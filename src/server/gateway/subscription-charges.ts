@@ -6,6 +6,16 @@ export interface ChargeLimits {
   readonly maxFilters: number;
 }
 
+/** What the same user is charged at the other processes of this gateway. */
+export interface ChargesElsewhere {
+  readonly bytes: number;
+  readonly filters: number;
+  /** This process charges so much more, or less. */
+  change(bytes: number, filters: number): void;
+}
+
+const NOWHERE: ChargesElsewhere = { bytes: 0, filters: 0, change: () => {} };
+
 /** How many waiting answers are retried when one ends. If none is under way, all are retried. */
 const RETRIES = 8;
 
@@ -21,6 +31,9 @@ interface Held {
  * subscriber, so using ever new filters gains nothing: at the limit, the user's own idle views are dropped,
  * the one idle longest first. The growth of a view since it was subscribed to counts when the user subscribes
  * to another one, and takes nothing away from the user.
+ *
+ * Where several processes are one gateway, what the user subscribes to counts for all of them. Idle views
+ * count for each, because no process can drop those of another one.
  */
 export class SubscriptionCharges implements FlushPayer {
   flushFreeAt = 0;
@@ -29,6 +42,7 @@ export class SubscriptionCharges implements FlushPayer {
   readonly #drop: (key: string) => void;
   /** Bytes that a view keeps now; undefined if unknown. */
   readonly #bytesOf: (key: string) => number | undefined;
+  readonly #elsewhere: ChargesElsewhere;
   /** By the key of the filter, which stays the same whatever happens to the view. */
   readonly #held = new Map<string, Held>();
   readonly #idle = new Map<string, number>();
@@ -42,10 +56,12 @@ export class SubscriptionCharges implements FlushPayer {
     limits: ChargeLimits,
     drop: (key: string) => void,
     bytesOf: (key: string) => number | undefined,
+    elsewhere: ChargesElsewhere = NOWHERE,
   ) {
     this.#limits = limits;
     this.#drop = drop;
     this.#bytesOf = bytesOf;
+    this.#elsewhere = elsewhere;
   }
 
   get bytes(): number {
@@ -81,7 +97,7 @@ export class SubscriptionCharges implements FlushPayer {
       return false;
     }
     this.#held.set(key, { bytes, subscriptions: 1 });
-    this.#heldBytes += bytes;
+    this.#hold(bytes, 1);
     return true;
   }
 
@@ -90,7 +106,7 @@ export class SubscriptionCharges implements FlushPayer {
     const held = this.#held.get(key);
     if (held === undefined || --held.subscriptions > 0) return;
     this.#held.delete(key);
-    this.#heldBytes -= held.bytes;
+    this.#hold(-held.bytes, -1);
   }
 
   /** A view has become idle, and the user was its last subscriber. It may be dropped at once. */
@@ -110,12 +126,12 @@ export class SubscriptionCharges implements FlushPayer {
    */
   reserve(bytes: number): boolean {
     if (!this.#makeRoom(bytes, 0)) return false;
-    this.#heldBytes += bytes;
+    this.#hold(bytes, 0);
     return true;
   }
 
   giveBack(bytes: number): void {
-    this.#heldBytes -= bytes;
+    this.#hold(-bytes, 0);
   }
 
   /**
@@ -148,13 +164,19 @@ export class SubscriptionCharges implements FlushPayer {
     this.#waiting.delete(retry);
   }
 
+  #hold(bytes: number, filters: number): void {
+    this.#heldBytes += bytes;
+    this.#elsewhere.change(bytes, filters);
+  }
+
   #addIdle(key: string, bytes: number): void {
     this.#idle.set(key, bytes);
     this.#idleBytes += bytes;
   }
 
   #makeRoom(bytes: number, filters: number): boolean {
-    const { maxBytes, maxFilters } = this.#limits;
+    const maxBytes = this.#limits.maxBytes - this.#elsewhere.bytes;
+    const maxFilters = this.#limits.maxFilters - this.#elsewhere.filters;
     // A waiting query is not refused because other users have made a view larger.
     const more = bytes + (filters > 0 ? this.#growth() : 0);
     if (this.#heldBytes + more > maxBytes || this.#held.size + filters > maxFilters) return false;

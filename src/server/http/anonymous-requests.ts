@@ -1,5 +1,6 @@
 import { KeyedBuckets } from "../../core/collections/keyed-buckets.ts";
 import { addressKey } from "../gateway/admission.ts";
+import { partsOfSharedKey, SHARED, type SharedLimits } from "../gateway/shared-limits.ts";
 import type { Telemetry } from "../gateway/telemetry.ts";
 import { errorResponse, type HttpResponse } from "./exchange.ts";
 
@@ -23,6 +24,8 @@ export interface AnonymousRequestsOptions {
   readonly now: () => number;
   /** Whether an address is a proxy of ours, which makes requests for many clients. */
   readonly isProxy: (address: string) => boolean;
+  /** What other processes of this gateway count, if there are any. */
+  readonly shared?: SharedLimits | undefined;
 }
 
 /** Limits the requests without valid credentials of each address. */
@@ -36,10 +39,21 @@ export class AnonymousRequests {
 
   /** Counts a request of this address. False: the address has made too many. */
   take(address: string): boolean {
-    const { isProxy, now, telemetry } = this.#options;
-    if (isProxy(address) || this.#rate.take(addressKey(address), now())) return true;
-    telemetry.refused("anonymous_rate");
-    return false;
+    const { isProxy, now, telemetry, shared } = this.#options;
+    if (isProxy(address)) return true;
+    const key = addressKey(address);
+    if (!this.#rate.take(key, now())) {
+      telemetry.refused("anonymous_rate");
+      return false;
+    }
+    shared?.take(SHARED.anonymousOf(key), 1);
+    return true;
+  }
+
+  /** An address has made requests at another process. Keys of other kinds are ignored. */
+  takenElsewhere(sharedKey: string, requests: number): void {
+    const [kind, address = ""] = partsOfSharedKey(sharedKey);
+    if (kind === "anonymous") this.#rate.debit(address, this.#options.now(), requests);
   }
 
   /** Responds to a request of this address: with 429 if it is one too many, else with what `make` returns. */

@@ -1,9 +1,16 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { SubscriptionCharges } from "../../../src/server/gateway/subscription-charges.ts";
 import { UserBudget } from "../../../src/server/gateway/user-budget.ts";
+import {
+  ANONYMOUS_BURST,
+  ANONYMOUS_PER_SECOND,
+  AnonymousRequests,
+} from "../../../src/server/http/anonymous-requests.ts";
 import { CountsExchange } from "../../../src/server/workers/counts-exchange.ts";
 import type { FromWorker } from "../../../src/server/workers/messages.ts";
 import { WorkerLink } from "../../../src/server/workers/worker-link.ts";
 import { bareNode } from "../../support/bare-node.ts";
+import { testTelemetry } from "../../support/stubs.ts";
 
 /** What the contract allows for: so long after something was counted, all workers know it. */
 const KNOWN_MS = 250;
@@ -22,6 +29,7 @@ function world(workers: number, env: Record<string, string> = {}) {
   let now = 0;
   const onWay: (() => void)[] = [];
   const links: WorkerLink[] = [];
+  const anonymous: AnonymousRequests[] = [];
   const exchange = new CountsExchange((worker, report) =>
     onWay.push(() => links[worker]!.receive({ type: "counts", report })),
   );
@@ -56,7 +64,20 @@ function world(workers: number, env: Record<string, string> = {}) {
       now: () => now,
       sharedLimits: link,
     });
-    link.serve({ answer: () => {}, takenByOthers: (key, amount) => node.takenElsewhere(key, amount) });
+    const requests = new AnonymousRequests({
+      telemetry: testTelemetry(),
+      now: () => now,
+      isProxy: () => false,
+      shared: link,
+    });
+    anonymous.push(requests);
+    link.serve({
+      answer: () => {},
+      takenByOthers: (key, amount) => {
+        node.takenElsewhere(key, amount);
+        requests.takenElsewhere(key, amount);
+      },
+    });
     return node;
   });
   const pass = (ms: number) => {
@@ -67,7 +88,7 @@ function world(workers: number, env: Record<string, string> = {}) {
       for (const deliver of onWay.splice(0)) deliver();
     }
   };
-  return { nodes, pass, exchange, now: () => now };
+  return { nodes, anonymous, pass, exchange, now: () => now };
 }
 
 describe.each([2, 8])("%d workers count together", (workers) => {
@@ -102,6 +123,54 @@ describe.each([2, 8])("%d workers count together", (workers) => {
     pass(KNOWN_MS);
     expect(budgets[1]!.socketsOf(held[1]!)).toBe(workers - 1);
     expect(budgets[0]!.socketsOf(new UserBudget(undefined, RATES, 0))).toBe(0);
+  });
+
+  it("bytes and filters of the subscriptions of a user", () => {
+    const maxBytes = 8 * 1_048_576;
+    const { nodes, pass, exchange, now } = world(workers, {
+      MAX_SUBSCRIPTION_BYTES_PER_USER: String(maxBytes),
+    });
+    const charges = nodes.map((node) => {
+      const presence = node.presence(APP)!;
+      return presence.chargesOf(presence.budgets.acquire("alice", now()))!;
+    });
+    const [first, second] = charges as [SubscriptionCharges, SubscriptionCharges];
+    expect(first.subscribe("large", maxBytes - 100)).toBe(true);
+    pass(KNOWN_MS);
+    for (const each of charges.slice(1)) {
+      expect(each.subscribe("small", 101)).toBe(false);
+      expect(each.reserve(101)).toBe(false);
+    }
+    expect(second.subscribe("small", 100)).toBe(true);
+    pass(KNOWN_MS);
+    expect(first.subscribe("one more", 1)).toBe(false);
+    first.unsubscribe("large");
+    pass(KNOWN_MS);
+    expect(second.reserve(maxBytes - 100)).toBe(true);
+    second.giveBack(maxBytes - 100);
+    pass(KNOWN_MS);
+
+    // One filter is left at the second worker.
+    let filters = 0;
+    while (first.subscribe(`filter-${filters}`, 0)) filters++;
+    pass(KNOWN_MS);
+    expect(second.subscribe("too many", 0)).toBe(false);
+    exchange.remove(0);
+    pass(KNOWN_MS);
+    expect(second.subscribe("too many", 0)).toBe(true);
+  });
+
+  it("requests without valid credentials of an address", () => {
+    const { anonymous, pass } = world(workers);
+    const ask = (worker: number) => anonymous[worker]!.take("192.0.2.1");
+    // The burst would hide for long that each worker has a rate of its own.
+    for (let i = 0; i < ANONYMOUS_BURST; i++) expect(ask(i % workers)).toBe(true);
+    pass(KNOWN_MS);
+    const letIn = letInOver(10_000, pass, () => anonymous.keys(), ask);
+    const allowed = 10 * ANONYMOUS_PER_SECOND;
+    expect(letIn).toBeLessThanOrEqual(allowed + ARRIVING * workers);
+    expect(letIn).toBeGreaterThanOrEqual(0.8 * allowed);
+    expect(anonymous[0]!.take("192.0.2.2")).toBe(true);
   });
 
   it("requests of an app", () => {
