@@ -38,6 +38,8 @@ for (const transport of TRANSPORTS) {
 
     it("each client sees the actions of the others, and the causes of their leaves", async () => {
       const dashboard = await DashboardPage.open(browser, gateway, "conversation=c1");
+      // Users of the first snapshot enter no list of changes.
+      await dashboard.expectStatus("Live");
       const alice = await chat("alice");
       await dashboard.expectUsers("alice");
       const bob = await chat("bob");
