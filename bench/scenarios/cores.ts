@@ -2,7 +2,7 @@ import { cpus } from "node:os";
 import { setTimeout as delay } from "node:timers/promises";
 import { enterCrowd } from "../load/crowd.ts";
 import { enterNew } from "../load/dialect.ts";
-import { closeAll, received, times } from "../load/sockets.ts";
+import { closeAll, expect, quiet, received, times } from "../load/sockets.ts";
 import type { Contender, Effort, Scenario } from "../measure/scenario.ts";
 import { shortList } from "../measure/short-list.ts";
 import { appToken, userToken } from "../servers/app.ts";
@@ -21,8 +21,11 @@ const WORKERS = Math.max(2, Math.min(8, cpus().length - 1));
 const UPDATE = "CPU µs per update";
 const DELIVERY = "CPU µs per delivery";
 
-const nameOf = (kind: string, workers: number) =>
-  `${kind}, ${workers === 1 ? "one process" : `${workers} workers`}`;
+const nameOf = ({ name, role }: Pick<ServerKind, "name" | "role">, processes: number) => {
+  if (processes === 1) return `${name}, one process`;
+  return `${name}, ${processes} ${role === "gateway" ? "workers" : "processes"}`;
+};
+const OURS = { name: "gateway-uws", role: "gateway" } as const;
 
 export const cores: Scenario = {
   name: "cores",
@@ -32,29 +35,46 @@ export const cores: Scenario = {
     "other workers watches. Then the deliveries of `fan-out`, to subscribers on all workers, each event " +
     "awaited. A worker uses one core, and applies what the others do. The load is on the same machine, and " +
     "on one with few cores it shares them with the workers, so what is done in a second by the clock says " +
-    "little there: the costs say what more cores add.",
+    "little there: the costs say what more cores add. The baseline is as many servers with a share of the " +
+    "subscribers each, and each gets every event: what more processes on this machine cost by themselves.",
   rounds: { quick: 1, normal: 4, full: 8 },
   warmUps: 1,
-  targets: [
-    { figure: DELIVERY, of: nameOf("gateway-uws", WORKERS), over: nameOf("gateway-uws", 1), atMost: 1.1 },
-  ],
+  targets: [{ figure: DELIVERY, of: nameOf(OURS, WORKERS), over: nameOf(OURS, 1), atMost: 1.1 }],
   async contenders({ kinds, effort, addNote }) {
     addNote(`load and gateway share the ${cpus().length} cores of this machine`);
     const contenders: Contender[] = [];
-    for (const kind of shortList(kinds, effort).filter(({ role }) => role === "gateway"))
-      for (const workers of [1, WORKERS]) contenders.push(await contender(kind, workers, effort));
+    let diff = "";
+    for (const kind of shortList(kinds, effort).filter(({ role }) => role !== "peer"))
+      for (const processes of [1, WORKERS]) {
+        if (kind.role === "baseline") {
+          contenders.push(await baseline(kind, processes, EVENTS[effort], diff));
+          continue;
+        }
+        const { contender, sample } = await gateway(kind, processes, effort);
+        contenders.push(contender);
+        diff ||= sample;
+      }
     return contenders;
   },
 };
 
-async function contender(kind: ServerKind, workers: number, effort: Effort): Promise<Contender> {
+async function gateway(
+  kind: ServerKind,
+  workers: number,
+  effort: Effort,
+): Promise<{ contender: Contender; sample: string }> {
   const server = await kind.start({ WORKERS: String(workers), DIFF_INTERVAL_MS: "0" });
   const crowd = await enterCrowd(kind.dialect, server.port);
   const writer = await enterNew(kind.dialect, server.port, await userToken("watched"), CONVERSATION);
   const token = await appToken();
   const subscribers = await times(SUBSCRIBERS, () => kind.dialect.watch(server.port, token, CONVERSATION));
   const frames = [true, false].map((hasFocus) => writer.frame({ hasFocus }));
-  let count = 0;
+  const first = subscribers[0]!.next();
+  writer.socket.write(frames[0]!);
+  const sample = await first;
+  expect(sample, "diff");
+  await quiet(subscribers);
+  let count = 1;
 
   /** CPU µs of all processes for what `act` does, other workers included, and its seconds by the clock. */
   async function measure(act: () => Promise<unknown>): Promise<{ cpuMicros: number; seconds: number }> {
@@ -75,9 +95,9 @@ async function contender(kind: ServerKind, workers: number, effort: Effort): Pro
     }
   }
 
-  return {
-    name: nameOf(kind.name, workers),
-    ...(workers === 1 ? {} : { baseline: nameOf(kind.name, 1) }),
+  const contender: Contender = {
+    name: nameOf(kind, workers),
+    ...(workers === 1 ? {} : { baseline: nameOf(kind, 1) }),
     async round() {
       let updates = 0;
       const updating = await measure(async () => {
@@ -96,6 +116,49 @@ async function contender(kind: ServerKind, workers: number, effort: Effort): Pro
       await crowd.leave();
       await closeAll([writer.socket, ...subscribers]);
       await server.stop();
+    },
+  };
+  return { contender, sample };
+}
+
+async function baseline(
+  kind: ServerKind,
+  processes: number,
+  events: number,
+  diff: string,
+): Promise<Contender> {
+  const servers = await times(processes, () => kind.start());
+  await Promise.all(servers.map((server) => server.prepare?.(diff)));
+  const portOf = (i: number) => servers[i % processes]!.port;
+  const writers = await times(processes, async (i) =>
+    enterNew(kind.dialect, portOf(i), await userToken("watched"), CONVERSATION),
+  );
+  const token = await appToken();
+  const subscribers = await times(SUBSCRIBERS, (i) => kind.dialect.watch(portOf(i), token, CONVERSATION));
+  const frames = writers.map((writer) => writer.frame({ hasFocus: true }));
+  const cpuMicros = async () =>
+    (await Promise.all(servers.map((server) => server.usage()))).reduce((sum, use) => sum + use.cpuMicros, 0);
+  return {
+    name: nameOf(kind, processes),
+    ...(processes === 1 ? {} : { baseline: nameOf(kind, 1) }),
+    async round() {
+      const before = await cpuMicros();
+      const startedAt = performance.now();
+      for (let event = 0; event < events; event++) {
+        const delivered = received(subscribers, SUBSCRIBERS);
+        for (const [i, { socket }] of writers.entries()) socket.write(frames[i]!);
+        await delivered;
+      }
+      const seconds = (performance.now() - startedAt) / 1_000;
+      const deliveries = events * SUBSCRIBERS;
+      return {
+        [DELIVERY]: ((await cpuMicros()) - before) / deliveries,
+        "deliveries a second": deliveries / seconds,
+      };
+    },
+    async close() {
+      await closeAll([...writers.map(({ socket }) => socket), ...subscribers]);
+      await Promise.all(servers.map((server) => server.stop()));
     },
   };
 }
