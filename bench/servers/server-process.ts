@@ -32,9 +32,9 @@ export class ServerProcess implements RunningServer {
     env: Record<string, string> = {},
     flags = flagsWith(),
   ): Promise<ServerProcess> {
-    // BENCH_PROFILE=folder writes a CPU profile of every server there.
+    // BENCH_PROFILE=folder writes a CPU profile of every process of every server there. Node names the files.
     const folder = process.env.BENCH_PROFILE;
-    const profile = `--cpu-prof --cpu-prof-dir=${folder} --cpu-prof-name=${name}-${Date.now()}.cpuprofile`;
+    const profile = `--cpu-prof --cpu-prof-dir=${folder}/${name}`;
     const child = fork(script, [], {
       env: { ...process.env, ...env },
       execArgv: [...flags, ...(folder ? profile.split(" ") : [])],
