@@ -106,9 +106,12 @@ export class EventStream implements ManagedConnection, BodyListener {
     if (this.#closed) return;
     this.#closed = true;
     this.sendQueue.close();
-    this.#presence.liveViews.detach(this.#subscription, this.#node.clock.now());
-    this.#admitted.release();
-    this.#node.remove(this);
+    try {
+      this.#presence.liveViews.detach(this.#subscription, this.#node.clock.now());
+    } finally {
+      this.#admitted.release();
+      this.#node.remove(this);
+    }
   }
 
   onDue(now: number): void {
