@@ -199,7 +199,7 @@ describe("a defect", () => {
     world.time += 60_000;
     expect(() => world.node.run(world.time)).not.toThrow();
     expect(closed.isTerminated).toBe(true);
-    expect(world.presence.debugCounts()["budgets"]).toBe(0);
+    expect(world.presence.debugCounts().budgets).toBe(0);
   });
 
   it("while it is closed, and the transport ends it at once, leaves nothing behind", () => {
