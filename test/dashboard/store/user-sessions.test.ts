@@ -94,7 +94,10 @@ it("ends its subscription when it is closed", async () => {
   // Its answer comes after all that the next client subscribes to by itself.
   const others = store.follow("bob");
   await vi.waitFor(() => expect(others.isKnown).toBe(true));
-  const subscribed = server.connections.at(-1)!.messages("subscribe").map(({ filter }) => filter);
+  const subscribed = server.connections
+    .at(-1)!
+    .messages("subscribe")
+    .map(({ filter }) => filter);
   expect(subscribed).toEqual([{ isTyping: true }, allOf("bob")]);
 });
 
