@@ -81,7 +81,11 @@ export class EventStream implements ManagedConnection, BodyListener {
     node.expire(this, this.#token?.nextCheckAt(wallNow));
     this.#commentAt = node.clock.now() + COMMENT_MS;
     node.schedule(this, this.#commentAt);
-    this.#start(since);
+    try {
+      this.#start(since);
+    } catch (error) {
+      this.onFailure(error);
+    }
   }
 
   onBacklog(): void {
