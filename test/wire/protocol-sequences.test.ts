@@ -100,6 +100,13 @@ function fill(text: string, names: ReadonlyMap<string, string>): string {
   return text.replace(/\$\w+/g, (name) => names.get(name) ?? name);
 }
 
+/** Why users leave is part of each sequence in which they do. */
+it("the document names the cause wherever a user leaves", () => {
+  const leaves = SEQUENCES.flatMap(([, lines]) => lines).filter((line) => /"data":\{"\w+":null/.test(line));
+  expect(leaves.length).toBeGreaterThan(4);
+  expect(leaves.filter((line) => !line.includes('"causes":{'))).toEqual([]);
+});
+
 function check(received: unknown, written: unknown, names: Map<string, string>, line: string): void {
   if (typeof written === "string" && written.startsWith("$")) {
     expect(received, line).toBeTypeOf("string");

@@ -122,7 +122,9 @@ export class UserIndex<Row extends User> {
    * In steps, each a loop that reads one thing of each user: the processor does not wait for the memory of
    * one user before it reads that of the next. No loop has a branch that depends on what it reads itself.
    * The processor reads ahead a number of instructions, and each round of a loop has some that only check
-   * what has not changed. So it reads more memory ahead if a round is for several users.
+   * what has not changed. So it reads more memory ahead if a round is for several users. The loops are
+   * written out: with one function for all of them, and what to read as its argument, finding 10,000 among a
+   * million users took a sixth longer, and as long with one user a round.
    */
   #find(ids: IdList, places: Int32Array, ofIds: Int32Array, from: number, to: number): FoundUsers<Row> {
     const hashes = this.#hashes;

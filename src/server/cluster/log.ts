@@ -19,8 +19,9 @@
  * | `forceEnd` | always |
  *
  * The operation `profile` is about a user, and has the key of a profile instead of a session id. It is done
- * when there is no profile, or one with a lower version. Profiles stand beside the rows. They are kept until
- * a time that their record names, and there are only so many of them.
+ * when there is no profile, or one with a lower version, or one whose time is over: the nodes have forgotten
+ * that one, so their versions begin anew. Profiles stand beside the rows. They are kept until a time that
+ * their record names, and there are only so many of them.
  *
  * A row has an **epoch**, a counter that rises by one with each takeover; no clock is part of it. Which of
  * two records about one session wins follows from the epochs and from the order of the log: see decisions.ts.

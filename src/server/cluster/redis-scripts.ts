@@ -195,12 +195,15 @@ local function versionOf(record)
   local version, till = string.match(record, '"profile",(%d+),(%d+),')
   return tonumber(version), tonumber(till)
 end
+local now
 for i, id in ipairs(ids) do
   local kind, text = ARGV[3 * i + 3], ARGV[3 * i + 5]
   if kind == 'profile' then
     local version, till = versionOf(text)
     local before = redis.call('HGET', profiles, id)
-    if version and (not before or version > (versionOf(before) or -1)) then
+    local known, over = versionOf(before or '')
+    now = now or redis.call('TIME')[1] * 1000
+    if version and (not known or version > known or over <= now) then
       facts[#facts + 1] = id
       facts[#facts + 1] = text
       told[#told + 1] = id
@@ -239,8 +242,7 @@ if #dels > 0 then redis.call('HDEL', rows, unpack(dels)) end
 if #told > 0 then
   redis.call('HSET', profiles, unpack(told))
   redis.call('ZADD', keptUntil, unpack(times))
-  local now = redis.call('TIME')
-  local over = redis.call('ZRANGEBYSCORE', keptUntil, '-inf', now[1] * 1000, 'LIMIT', 0, ${MAX_REMOVED_PROFILES})
+  local over = redis.call('ZRANGEBYSCORE', keptUntil, '-inf', now, 'LIMIT', 0, ${MAX_REMOVED_PROFILES})
   local more = redis.call('ZCARD', keptUntil) - #over - tonumber(ARGV[5])
   if more > 0 then
     for _, id in ipairs(redis.call('ZRANGE', keptUntil, #over, #over + math.min(more, ${MAX_REMOVED_PROFILES}) - 1)) do

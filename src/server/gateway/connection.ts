@@ -125,12 +125,15 @@ export class Connection implements SocketListener, ManagedConnection, Reply, Key
     if (this.#state === "closed") return;
     const wasOver = this.#isOver;
     this.#state = "closed";
-    // A page that goes away for good sends a normal close. After any other end the client may come back.
-    if (!wasOver) this.#detach(code === 1000 || code === 1005 || this.#presence.isRetired);
-    this.#presence.sockets--;
-    this.#admitted.release();
-    this.#newcomer?.ended(this.#node.clock.now());
-    this.#node.remove(this);
+    try {
+      // A page that goes away for good sends a normal close. After any other end the client may come back.
+      if (!wasOver) this.#detach(code === 1000 || code === 1005 || this.#presence.isRetired);
+    } finally {
+      this.#presence.sockets--;
+      this.#admitted.release();
+      this.#newcomer?.ended(this.#node.clock.now());
+      this.#node.remove(this);
+    }
   }
 
   // Events of the send queue
@@ -418,9 +421,13 @@ export class Connection implements SocketListener, ManagedConnection, Reply, Key
     if (refusal !== undefined) this.#refuse(refusal);
     this.#state = "closing";
     if (FOLLOWS_MESSAGE.has(reason)) this.#newcomer?.release();
-    this.#detach(this.#presence.isRetired);
+    // First, since what waits is sent now: that may fail, or end the socket.
     this.#node.schedule(this, this.#node.clock.now() + CLOSE_TIMEOUT_MS);
-    this.#socket.close(CLOSE[reason].code, CLOSE[reason].reason);
+    try {
+      this.#detach(this.#presence.isRetired);
+    } finally {
+      this.#socket.close(CLOSE[reason].code, CLOSE[reason].reason);
+    }
   }
 
   /** Ends the connection without a close frame. */
@@ -433,10 +440,13 @@ export class Connection implements SocketListener, ManagedConnection, Reply, Key
   #detach(clean: boolean): void {
     const now = this.#node.clock.now();
     this.#token.takeHeld();
-    this.sendQueue.close();
-    this.#dispatcher.release(clean, now);
-    this.#limits.release(now);
     this.#node.expire(this, undefined);
+    this.sendQueue.close();
+    try {
+      this.#dispatcher.release(clean, now);
+    } finally {
+      this.#limits.release(now);
+    }
   }
 
   #refuse(refusal: Refusal, detail?: string): void {

@@ -81,7 +81,11 @@ export class EventStream implements ManagedConnection, BodyListener {
     node.expire(this, this.#token?.nextCheckAt(wallNow));
     this.#commentAt = node.clock.now() + COMMENT_MS;
     node.schedule(this, this.#commentAt);
-    this.#start(since);
+    try {
+      this.#start(since);
+    } catch (error) {
+      this.onFailure(error);
+    }
   }
 
   onBacklog(): void {
@@ -106,9 +110,12 @@ export class EventStream implements ManagedConnection, BodyListener {
     if (this.#closed) return;
     this.#closed = true;
     this.sendQueue.close();
-    this.#presence.liveViews.detach(this.#subscription, this.#node.clock.now());
-    this.#admitted.release();
-    this.#node.remove(this);
+    try {
+      this.#presence.liveViews.detach(this.#subscription, this.#node.clock.now());
+    } finally {
+      this.#admitted.release();
+      this.#node.remove(this);
+    }
   }
 
   onDue(now: number): void {

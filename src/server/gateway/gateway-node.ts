@@ -330,7 +330,8 @@ export class GatewayNode {
     const slotAt = (i: number) => Math.floor((i * overMs) / connections.length);
     for (const [i, { connection }] of order.entries()) {
       const from = slotAt(i);
-      connection.drain(from + Math.floor(this.#random() * (slotAt(i + 1) - from)));
+      const delayMs = from + Math.floor(this.#random() * (slotAt(i + 1) - from));
+      this.#guard(() => connection.drain(delayMs));
     }
     await this.#whenEmpty();
   }

@@ -66,8 +66,11 @@ export class MessageDispatcher {
 
   /** The socket has gone. `clean`: the client meant to end its sessions. */
   release(clean: boolean, now: number): void {
-    this.#subscriptions?.endAll(now);
-    this.#sessions.release(clean, now);
+    try {
+      this.#subscriptions?.endAll(now);
+    } finally {
+      this.#sessions.release(clean, now);
+    }
   }
 
   #declare(message: Message<"status">, principal: Principal, now: number): void {

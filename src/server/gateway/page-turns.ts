@@ -54,18 +54,22 @@ export class PageTurns {
   }
 
   readonly #run = (): void => {
-    while (this.#parties.size > 0 && !this.#turn.isSpent) {
-      const [first] = this.#parties;
-      const [party, senders] = first!;
-      this.#parties.delete(party);
-      const [sender] = senders;
-      senders.delete(sender!);
-      // Before it sends: sending may add senders of the same party.
-      if (senders.size > 0) this.#parties.set(party, senders);
-      this.#send(sender!, 1);
-      if (sender!.canSendPage) this.#add(sender!);
+    try {
+      while (this.#parties.size > 0 && !this.#turn.isSpent) {
+        const [first] = this.#parties;
+        const [party, senders] = first!;
+        this.#parties.delete(party);
+        const [sender] = senders;
+        senders.delete(sender!);
+        // Before it sends: sending may add senders of the same party.
+        if (senders.size > 0) this.#parties.set(party, senders);
+        this.#send(sender!, 1);
+        if (sender!.canSendPage) this.#add(sender!);
+      }
+    } finally {
+      // Also if a sender has failed, and to end it failed too: the others still wait.
+      if (this.#parties.size > 0) this.#turn.onNextTurn(this.#run);
     }
-    if (this.#parties.size > 0) this.#turn.onNextTurn(this.#run);
   };
 
   #send(sender: PageSender, pages: number): void {

@@ -17,9 +17,8 @@ const MAX_WAITING = (2 * TURN_MS) / WRITE_MS;
  */
 export class PendingWrites {
   readonly #onFailure: (error: unknown) => void;
-  #waiting: PendingWriter[] = [];
-  /** How many of them have been written. */
-  #written = 0;
+  /** Each of them once, however often it was added. */
+  readonly #waiting = new Set<PendingWriter>();
   #endOfTurn: NodeJS.Immediate | undefined;
 
   /** `onFailure` is called with what a writer throws. The others are still written. */
@@ -29,35 +28,37 @@ export class PendingWrites {
 
   /** How many writers wait. */
   get size(): number {
-    return this.#waiting.length - this.#written;
+    return this.#waiting.size;
   }
 
   /** Whether work that adds more writers should wait. */
   get isFull(): boolean {
-    return this.size >= MAX_WAITING;
+    return this.#waiting.size >= MAX_WAITING;
   }
 
-  /** Calls `write` of a writer once, at the end of this turn or of one of the next. */
+  /**
+   * Calls `write` of a writer at the end of this turn or of one of the next: once, even if it is added again
+   * until then.
+   */
   add(writer: PendingWriter): void {
-    this.#waiting.push(writer);
+    this.#waiting.add(writer);
     this.#endOfTurn ??= setImmediate(this.#run);
   }
 
   readonly #run = (): void => {
-    this.#endOfTurn = undefined;
-    for (let spentMs = 0; this.size > 0 && spentMs < TURN_MS; ) {
-      const writer = this.#waiting[this.#written++]!;
+    let spentMs = 0;
+    for (const writer of this.#waiting) {
+      if (spentMs >= TURN_MS) break;
+      // Before it writes, which may add it again.
+      this.#waiting.delete(writer);
       try {
         spentMs += writer.write();
       } catch (error) {
+        // It counts, or one that fails and is added again would be written in this turn for ever.
+        spentMs += WRITE_MS;
         this.#onFailure(error);
       }
     }
-    if (this.size > 0) {
-      this.#endOfTurn ??= setImmediate(this.#run);
-      if (this.#written <= MAX_WAITING) return;
-    }
-    this.#waiting = this.#waiting.slice(this.#written);
-    this.#written = 0;
+    this.#endOfTurn = this.#waiting.size > 0 ? setImmediate(this.#run) : undefined;
   };
 }

@@ -21,7 +21,7 @@ export interface Sink {
 export interface SendQueueOwner {
   /** Bytes now wait. */
   onBacklog(): void;
-  /** A long answer could not be produced, so the reader cannot be served any more. */
+  /** A long answer could not be produced, or frames are lost, so the reader cannot be served any more. */
   onFailure(error: unknown): void;
 }
 
@@ -164,26 +164,42 @@ export class SendQueue implements PageSender, PendingWriter {
     if (3 * frame.text.length > MAX_SERVER_MESSAGE_BYTES && frame.byteLength > MAX_SERVER_MESSAGE_BYTES) {
       throw new RangeError(`a frame of ${frame.byteLength} bytes is longer than the protocol allows`);
     }
-    if (this.#writes === undefined) return this.#sent(this.#sink.send(frame));
+    if (this.#writes === undefined) return this.#put(frame);
+    const { byteLength } = frame;
     const pending = this.#pending;
     if (pending === undefined) {
       this.#pending = frame;
       this.#writes.add(this);
     } else if (Array.isArray(pending)) pending.push(frame);
     else this.#pending = [pending, frame];
-    this.#pendingBytes += frame.byteLength;
+    this.#pendingBytes += byteLength;
     if (this.#pendingBytes > Math.min(LARGEST_PIECE, this.#allowedBytes - this.#sink.buffered)) this.write();
   }
 
-  /** Writes the frames that wait for the end of the turn. Returns the estimated cost in milliseconds. */
+  /**
+   * Writes the frames that wait for the end of the turn. Returns the estimated cost in milliseconds. If that
+   * fails, the owner is told, and not the caller: it may be serving somebody else.
+   */
   write(): number {
     const pending = this.#pending;
     if (pending === undefined) return 0;
     const costMs = writeCostMs(this.#pendingBytes);
     this.#pending = undefined;
     this.#pendingBytes = 0;
-    this.#sent(Array.isArray(pending) ? this.#sendAll(pending) : this.#sink.send(pending));
+    this.#put(pending);
     return costMs;
+  }
+
+  #put(frames: Frame | Frame[]): void {
+    let areTaken: boolean;
+    try {
+      areTaken = Array.isArray(frames) ? this.#sendAll(frames) : this.#sink.send(frames);
+    } catch (error) {
+      return this.onFailure(error);
+    }
+    if (areTaken) return;
+    this.markBacklogged();
+    this.#owner.onBacklog();
   }
 
   #sendAll(frames: readonly Frame[]): boolean {
@@ -191,12 +207,6 @@ export class SendQueue implements PageSender, PendingWriter {
     let areTaken = true;
     for (const frame of frames) areTaken = this.#sink.send(frame);
     return areTaken;
-  }
-
-  #sent(areTaken: boolean): void {
-    if (areTaken) return;
-    this.markBacklogged();
-    this.#owner.onBacklog();
   }
 
   /** Bytes now wait for the reader. */

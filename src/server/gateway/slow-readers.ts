@@ -45,21 +45,23 @@ export class SlowReaders {
   check(now: number): void {
     if (now < this.#checkAt) return;
     this.#checkAt = now + CHECK_MS;
-    for (const [reader, stall] of this.#stalls) {
-      const { buffered, progress } = reader.sendQueue;
-      if (buffered === 0) {
-        this.#stalls.delete(reader);
-        // Transports report this. If one fails to, no answer may wait for ever.
-        this.#guard(() => reader.sendQueue.drained());
-      } else if (progress !== stall.progress) {
-        stall.progress = progress;
-        stall.since = now;
-      } else if (now - stall.since >= STALL_MS) {
-        this.#stalls.delete(reader);
-        this.#telemetry.slowReadersDisconnected++;
-        this.#telemetry.refused("slow_reader");
-        this.#guard(() => reader.onStall());
-      }
+    for (const [reader, stall] of this.#stalls) this.#guard(() => this.#checkOne(reader, stall, now));
+  }
+
+  #checkOne(reader: SlowReader, stall: Stall, now: number): void {
+    const { buffered, progress } = reader.sendQueue;
+    if (buffered === 0) {
+      this.#stalls.delete(reader);
+      // Transports report this. If one fails to, no answer may wait for ever.
+      reader.sendQueue.drained();
+    } else if (progress !== stall.progress) {
+      stall.progress = progress;
+      stall.since = now;
+    } else if (now - stall.since >= STALL_MS) {
+      this.#stalls.delete(reader);
+      this.#telemetry.slowReadersDisconnected++;
+      this.#telemetry.refused("slow_reader");
+      reader.onStall();
     }
   }
 

@@ -53,7 +53,10 @@ export class Ticker {
 
   #runNow(): void {
     this.#armedFor = Number.POSITIVE_INFINITY;
-    this.#run(this.#clock.now());
-    if (!this.#stopped) this.#arm();
+    try {
+      this.#run(this.#clock.now());
+    } finally {
+      if (!this.#stopped) this.#arm();
+    }
   }
 }

@@ -186,7 +186,7 @@ export class MemoryLog {
     let hasProfiles = false;
     for (const op of ops) {
       if (isFull && !isEnd(op.kind)) continue;
-      if (!this.#do(writer, op)) continue;
+      if (!this.#do(writer, op, wallNow)) continue;
       records.push(op.sessionId, op.text);
       hasProfiles ||= op.kind === "profile";
     }
@@ -242,8 +242,8 @@ export class MemoryLog {
     this.#add({ id: idOf(count), kind: "evict", count, writer }, []);
   }
 
-  #do(writer: string, op: Op): boolean {
-    if (op.kind === "profile") return this.#writeProfile(writer, op);
+  #do(writer: string, op: Op, wallNow: number): boolean {
+    if (op.kind === "profile") return this.#writeProfile(writer, op, wallNow);
     const { kind, sessionId, text } = op;
     const row = this.#rows.get(sessionId);
     if (kind !== "takeover" && kind !== "forceEnd") {
@@ -259,13 +259,14 @@ export class MemoryLog {
     return true;
   }
 
-  #writeProfile(writer: string, { sessionId: key, text }: Op): boolean {
+  #writeProfile(writer: string, { sessionId: key, text }: Op, wallNow: number): boolean {
     const record = parseRecord(text);
     if (record === undefined || !isOfProfile(record)) return false;
     const [, , , , version, keptUntil] = record.parts;
     if (!Number.isSafeInteger(version) || !Number.isSafeInteger(keptUntil)) return false;
     const before = this.#profiles.get(key);
-    if (before !== undefined && (version as number) <= before.version) return false;
+    const isKept = before !== undefined && this.#keptUntil.get(key)! > wallNow;
+    if (isKept && (version as number) <= before.version) return false;
     if (before !== undefined) this.#rowBytes -= bytesOfRow(key, before.text);
     this.#profiles.set(key, { owner: writer, text, version: version as number });
     this.#rowBytes += bytesOfRow(key, text);

@@ -10,6 +10,7 @@ import type {
   ScannedRow,
 } from "../../../src/server/cluster/log.ts";
 import { runs } from "../../support/seed.ts";
+import { until } from "../../support/until.ts";
 import { ModelLog } from "./model-log.ts";
 
 /** How many profiles the logs keep that are tested. */
@@ -184,6 +185,16 @@ export function testLog(name: string, { makeLog, isStrict = false }: LogContract
         ["kept", 9e12],
       ]);
       expect(await users()).toEqual(["kept"]);
+    });
+
+    it("do not win against later ones once their time is over, even if nothing was written since", async () => {
+      await write(1, [["u", Date.now() + 1_500]], 1_000);
+      let seq = 2;
+      await until(async () => {
+        await write(seq++, [["u", 9e12]], 1);
+        return (await scanAll(log))[0]!.text.includes('"profile",1,9');
+      }, 20_000);
+      expect(await users()).toEqual(["u"]);
     });
 
     it("are so many at most: those that would go first go", async () => {

@@ -1,8 +1,9 @@
-import { beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { CLOSE } from "../../../src/protocol/codes.ts";
 import { mintToken } from "../../../src/server/auth/mint.ts";
 import { Connection } from "../../../src/server/gateway/connection.ts";
 import type { Frame } from "../../../src/server/gateway/frame.ts";
+import { MessageDispatcher } from "../../../src/server/gateway/message-dispatcher.ts";
 import type { Socket } from "../../../src/server/gateway/socket.ts";
 import { APP_ID, SECRET, World } from "../../fuzz/targets/world.ts";
 
@@ -156,5 +157,55 @@ describe("a connection", () => {
     const before = peer.sent.length;
     peer.say({ type: "ping", id: 9 });
     expect(peer.sent).toHaveLength(before);
+  });
+});
+
+describe("a defect", () => {
+  const crashes: unknown[] = [];
+
+  beforeEach(() => {
+    crashes.length = 0;
+    vi.spyOn(world.node.telemetry, "crashed").mockImplementation((error) => void crashes.push(error));
+    peer.say({ type: "connect", token });
+    peer.say({ type: "open", kind: "widget" });
+  });
+  afterEach(() => void vi.restoreAllMocks());
+
+  const defect = () => {
+    throw new Error("a defect");
+  };
+  const sessions = () => world.presence.table.user("alice")?.sessions.length ?? 0;
+
+  it("while a user's sockets are told that they were kicked ends one socket, and all sessions", () => {
+    const other = new Peer(world);
+    other.say({ type: "connect", token });
+    other.say({ type: "open", kind: "widget" });
+    peer.send = defect;
+    expect(world.presence.transact(world.time, (life) => life.forceEndAll("alice"))).toBe(2);
+    expect([sessions(), peer.closedWith, other.closedWith]).toEqual([0, CLOSE.crashed.code, undefined]);
+    expect(other.sent.at(-1)).toMatchObject({ type: "closed", cause: "kicked" });
+    expect(crashes).toHaveLength(1);
+  });
+
+  it("while it leaves does not keep its place, nor the socket", () => {
+    vi.spyOn(MessageDispatcher.prototype, "release").mockImplementation(defect);
+    expect(() => peer.connection.onClose(1000)).toThrow("a defect");
+    expect([peer.releases, world.presence.sockets]).toEqual([1, 0]);
+    expect(world.node.debugCounts()).toMatchObject({ managedConnections: 0, timers: 0 });
+
+    const closed = new Peer(world);
+    expect(() => closed.connection.onBinary()).toThrow("a defect");
+    expect(closed.closedWith).toBe(CLOSE.binary.code);
+    world.time += 60_000;
+    expect(() => world.node.run(world.time)).not.toThrow();
+    expect(closed.isTerminated).toBe(true);
+    expect(world.presence.debugCounts().budgets).toBe(0);
+  });
+
+  it("while it is closed, and the transport ends it at once, leaves nothing behind", () => {
+    vi.spyOn(peer.connection.sendQueue, "close").mockImplementation(() => peer.connection.onClose(1006));
+    peer.connection.onBinary();
+    expect([peer.releases, sessions()]).toEqual([1, 1]);
+    expect(world.node.debugCounts()).toMatchObject({ managedConnections: 0, timers: 0 });
   });
 });

@@ -46,6 +46,19 @@ it("a node that shuts down gives each client a different delay, where there are 
   expect(delaysOf(10_000, Math.random)).toHaveLength(10_000);
 });
 
+it("a connection that fails to drain keeps no other from being drained", () => {
+  const defects: unknown[] = [];
+  const node = bareNode({ telemetry: testTelemetry((error) => void defects.push(error)) });
+  const drained: string[] = [];
+  const fails = () => {
+    throw new Error("a defect");
+  };
+  for (const drain of [fails, () => void drained.push("one"), fails, () => void drained.push("other")])
+    node.add({ drain } as unknown as ManagedConnection);
+  void node.drain(OVER_MS);
+  expect([drained.sort(), defects.length]).toEqual([["one", "other"], 2]);
+});
+
 describe("the apps of a node", () => {
   const app = (id: string) => new App({ id, secrets: ["x"] });
   const told: string[] = [];

@@ -1,9 +1,10 @@
-import { beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it, vi } from "vitest";
 import { FilterSchema } from "../../../src/protocol/filter.ts";
 import type { Principal } from "../../../src/server/auth/principal.ts";
 import type { Frame } from "../../../src/server/gateway/frame.ts";
 import { MessageDispatcher, type PresenceMessage } from "../../../src/server/gateway/message-dispatcher.ts";
 import { SendQueue } from "../../../src/server/gateway/send-queue.ts";
+import { Subscriptions } from "../../../src/server/gateway/subscriptions.ts";
 import type { UserBudget } from "../../../src/server/gateway/user-budget.ts";
 import { World } from "../../fuzz/targets/world.ts";
 import { TEST_OWNER, testPageTurns } from "../../support/stubs.ts";
@@ -139,4 +140,18 @@ it.each([
   dispatcher.release(clean, 0);
   expect(world.presence.table.counts().users).toBe(users);
   expect(world.presence.subscriptions).toBe(0);
+});
+
+it("the sessions of a socket that has gone are released, even if its subscriptions fail to end", () => {
+  answerTo({ type: "open", id: 1, kind: "widget" });
+  answerTo({ type: "subscribe", id: 2, filter });
+  const endAll = vi.spyOn(Subscriptions.prototype, "endAll").mockImplementation(() => {
+    throw new Error("a defect");
+  });
+  try {
+    expect(() => dispatcher.release(true, world.time)).toThrow("a defect");
+  } finally {
+    endAll.mockRestore();
+  }
+  expect(world.presence.table.counts()).toMatchObject({ users: 0, sessions: 0 });
 });

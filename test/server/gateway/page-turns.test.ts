@@ -127,3 +127,18 @@ describe("a turn's budget", () => {
     expect(called).toEqual([1]);
   });
 });
+
+it("a sender that fails, and fails to end, keeps no other from being served", async () => {
+  const { turns, sender, failures } = setUp();
+  const first = sender({}, 5);
+  const failing = sender({}, 1);
+  const last = sender({}, 1);
+  for (const each of [first, failing, last]) turns.start(each);
+  failing.fault = new Error("a defect");
+  failing.onFailure = () => {
+    throw new Error("another");
+  };
+  await setImmediate();
+  await setImmediate();
+  expect([last.sent, failures.length]).toEqual([1, 1]);
+});

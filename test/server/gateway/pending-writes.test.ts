@@ -1,5 +1,5 @@
 import { setImmediate } from "node:timers/promises";
-import { expect, it } from "vitest";
+import { expect, it, vi } from "vitest";
 import { PendingWrites } from "../../../src/server/gateway/pending-writes.ts";
 import { TURN_MS, WRITE_MS } from "../../../src/server/gateway/turn-budget.ts";
 
@@ -69,4 +69,50 @@ it("a writer that adds others while it is written, or fails, keeps nobody from b
   pending.add(writer(1));
   while (pending.size > 0) await setImmediate();
   expect([written, errors.length]).toEqual([[1, 2], 1]);
+});
+
+it("a writer that is added again waits once, and leaves room for others", async () => {
+  const pending = new PendingWrites(fail);
+  const written: number[] = [];
+  const again = writersOf(written)(1);
+  for (let n = 0; n < TURN_MS / WRITE_MS; n++) pending.add(again);
+  pending.add(writersOf(written)(2));
+  expect(pending.size).toBe(2);
+  await setImmediate();
+  expect([written, pending.size]).toEqual([[1, 2], 0]);
+});
+
+it("waits for one end of a turn, also for writers that are added while others are written", async () => {
+  const ends = vi.spyOn(globalThis, "setImmediate");
+  try {
+    const pending = new PendingWrites(fail);
+    const written: number[] = [];
+    const writer = writersOf(written);
+    pending.add({
+      write: () => {
+        pending.add(writer(2));
+        return WRITE_MS;
+      },
+    });
+    pending.add(writer(1));
+    await setImmediate();
+    expect([written, ends.mock.calls.length]).toEqual([[1, 2], 1]);
+  } finally {
+    ends.mockRestore();
+  }
+});
+
+it("a writer that fails whenever it is written, and is added again each time, does not hold the turn", async () => {
+  let failures = 0;
+  const pending = new PendingWrites(() => void failures++);
+  const failing = {
+    write: (): number => {
+      if (failures < 100_000) pending.add(failing);
+      throw new Error("a defect");
+    },
+  };
+  pending.add(failing);
+  await setImmediate();
+  expect(failures).toBeLessThanOrEqual(Math.ceil(TURN_MS / WRITE_MS));
+  failures = 100_000;
 });

@@ -204,4 +204,29 @@ describe("frames that wait for the end of the turn", () => {
     await setImmediate();
     expect([sink.writes.length, pendingWrites.size]).toEqual([1, 0]);
   });
+
+  it.each(["send", "offer", "close"] as const)(
+    "that cannot be written end their reader, and not what has called `%s`",
+    async (method) => {
+      const failures: unknown[] = [];
+      const owner = { onBacklog: () => {}, onFailure: (error: unknown) => void failures.push(error) };
+      const pendingWrites = new PendingWrites((error) => expect.fail(String(error)));
+      const sink = new Reader();
+      const error = new Error("a defect");
+      sink.sendTogether = () => {
+        throw error;
+      };
+      const sendQueue = new SendQueue(sink, 1_048_576, owner, testPageTurns(), pendingWrites);
+      const other = setUp();
+      sendQueue.send(new Frame("1"));
+      if (method === "close") sendQueue.close();
+      else sendQueue[method](new Frame("2".repeat(900_000)));
+      other.sendQueue.send(other.frame(1));
+      await setImmediate();
+      expect(failures).toEqual(method === "offer" ? [error, error] : [error]);
+      expect(pendingWrites.size).toBe(0);
+      await setImmediate();
+      expect(other.sink.writes).toEqual([["1"]]);
+    },
+  );
 });

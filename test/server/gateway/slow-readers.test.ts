@@ -62,3 +62,15 @@ it("one that has gone is looked at no longer, and a defect in one does not stop 
   pass(0, STALL_MS + 1_000);
   expect([gone!.stalls, last!.stalls, crashes, slowReaders.size]).toEqual([0, 1, [new Error("a defect")], 0]);
 });
+
+it("a reader that cannot be asked keeps no other from being ended", () => {
+  const { readers, crashes, pass } = setUp(2);
+  Object.defineProperty(readers[0]!.sendQueue, "progress", {
+    get: () => {
+      throw new Error("a defect");
+    },
+  });
+  pass(0, STALL_MS);
+  expect(readers[1]!.stalls).toBe(1);
+  expect(crashes.length).toBeGreaterThan(0);
+});

@@ -44,3 +44,22 @@ it("after a busy pause, first reads what clients sent, then checks deadlines, an
   expect(runs).toEqual([7_000]);
   ticker.stop();
 });
+
+it("goes on after a run that fails", () => {
+  vi.useFakeTimers();
+  let now = 0;
+  let runs = 0;
+  const ticker = new Ticker(
+    { now: () => now, wallNow: () => 0 },
+    () => {
+      if (++runs === 1) throw new Error("a defect");
+    },
+    () => undefined,
+  );
+  now = 500;
+  expect(() => vi.advanceTimersByTime(500)).toThrow("a defect");
+  now = 1_000;
+  vi.advanceTimersByTime(500);
+  expect(runs).toBe(2);
+  ticker.stop();
+});

@@ -329,4 +329,30 @@ describe.each(TRANSPORTS)("HTTP on the %s transport", (name) => {
     expect(await (await inHand).text()).toBe("{}");
     await expect(fetch(bare.url("/"))).rejects.toThrow();
   });
+
+  it("waits for the requests in hand, also after a stream that failed to start", async () => {
+    bare.handle = () =>
+      streamResponse("text/event-stream", () => {
+        throw new Error("a defect");
+      });
+    const failed = fetch(bare.url("/")).then((response) => response.text());
+    await expect(failed).rejects.toThrow();
+    expect(bare.crashes.splice(0)).toHaveLength(1);
+    let answer: (() => void) | undefined;
+    bare.handle = () =>
+      new Promise((resolve) => {
+        answer = () => resolve(textResponse(200, "{}"));
+      });
+    const inHand = fetch(bare.url("/"));
+    await until(() => answer !== undefined);
+    let isClosed = false;
+    const closed = bare.transport.close().then(() => {
+      isClosed = true;
+    });
+    await delay(20);
+    expect(isClosed).toBe(false);
+    answer!();
+    expect(await (await inHand).text()).toBe("{}");
+    await closed;
+  });
 });

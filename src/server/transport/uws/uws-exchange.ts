@@ -326,10 +326,11 @@ export class UwsExchange implements HttpRequest {
   }
 
   #stream(reply: HttpResponse, start: Extract<HttpResponse["body"], (...args: never[]) => unknown>): void {
-    this.#http.finished();
     const sink = new UwsBodySink(this.#response, () => this.#isAborted, this.headers.isChunked);
     if (!this.#isAborted) writeHead(this.#response, reply);
     const listener = start(sink);
+    // Only now: if the start fails, the request is finished by that.
+    this.#http.finished();
     this.#onGone = () => listener.onClose();
     sink.listener = listener;
     if (this.#isAborted) listener.onClose();

@@ -49,8 +49,11 @@ export class WsSocket implements Socket {
   sendTogether(frames: readonly Frame[]): boolean {
     if (this.#webSocket.readyState !== this.#webSocket.OPEN) return true;
     this.#tcp.cork();
-    for (const frame of frames) this.#webSocket.send(frame.bytes, TEXT, this.#flushed);
-    this.#tcp.uncork();
+    try {
+      for (const frame of frames) this.#webSocket.send(frame.bytes, TEXT, this.#flushed);
+    } finally {
+      this.#tcp.uncork();
+    }
     return this.#areTaken();
   }
 

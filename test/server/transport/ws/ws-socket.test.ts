@@ -93,3 +93,14 @@ it("the end is the library's", () => {
   socket.terminate();
   expect([library.calls, authorized]).toEqual([["ping", "close 4000 why", "terminate"], 1]);
 });
+
+it("a frame that cannot be sent does not hold back the others for ever", () => {
+  const { socket, library } = socketOn();
+  const broken = {
+    get bytes(): Buffer {
+      throw new Error("a defect");
+    },
+  } as unknown as Frame;
+  expect(() => socket.sendTogether([new Frame("a"), broken])).toThrow("a defect");
+  expect(library.calls).toEqual(["cork", "a", "uncork"]);
+});
