@@ -59,11 +59,7 @@ function userPaths(path: string, user: Json): Record<string, Json> {
         operationId: isQuery ? "setStatusOfUser" : "setUserStatus",
         summary: "Declares the whole status of a user.",
         parameters,
-        requestBody: {
-          required: true,
-          description: "What is absent is the default again.",
-          content: json("Status"),
-        },
+        requestBody: { description: "What is absent is the default again.", content: json("Status") },
         responses: { ...ok("UserStatus", "The status now."), ...errors(...WITH_BODY) },
       },
       delete: {

@@ -95,7 +95,6 @@ function setStatus(node: GatewayNode, request: AppRequest): HttpResponse | BodyW
   const { http, presence } = request;
   return withUser(request, (userId) =>
     readBody(node, request, (body) => {
-      if (body.length === 0) return NO_STATUS;
       const read = readJsonBody(body, http.headers["content-type"], StatusSchema);
       if (!read.ok) return read.response;
       presence.transact(node.clock.now(), ({ profiles }) => profiles.replaceStatus(userId, read.value));
@@ -103,9 +102,6 @@ function setStatus(node: GatewayNode, request: AppRequest): HttpResponse | BodyW
     }),
   );
 }
-
-/** A body that was lost on the way must not reset the status. */
-const NO_STATUS = errorResponse(400, { body: ["is required: {} or DELETE resets the status"] });
 
 function resetStatus(request: AppRequest): HttpResponse {
   return withUser(request, (userId) => {
