@@ -13,7 +13,14 @@ interface Values {
 }
 
 /** The metrics of a process. */
-async function metricsOf({ sockets, users, diffs, query, behind, reloads }: Values): Promise<readonly MetricJson[]> {
+async function metricsOf({
+  sockets,
+  users,
+  diffs,
+  query,
+  behind,
+  reloads,
+}: Values): Promise<readonly MetricJson[]> {
   const metrics = new MetricSet();
   metrics.gauge("sockets", "Open WebSockets.", () => sockets);
   metrics.gauge("users", "Users.", () => users);
