@@ -266,7 +266,7 @@ export class WorkerPool {
         else this.#options.log.warn({ worker: number, reason: message.message }, "a worker cannot start");
         return;
       case "question":
-        return void this.#answer(number, message.id, message.question, now);
+        return void this.#answer(member, running, message, now);
       case "answer":
         return this.#inquiries.answered(number, message.id, message.answer);
       case "counts":
@@ -292,21 +292,25 @@ export class WorkerPool {
     this.#wake();
   }
 
-  async #answer(asker: number, id: number, question: Question, now: number): Promise<void> {
+  async #answer(
+    member: Member,
+    asker: Running,
+    { id, question }: Extract<FromWorker, { type: "question" }>,
+    now: number,
+  ): Promise<void> {
+    let answers: readonly unknown[] = [];
     try {
-      const running = this.#members
-        .filter((member) => member.running?.isListening)
-        .map(({ number }) => number);
+      const running = this.#members.filter((each) => each.running?.isListening).map(({ number }) => number);
       const answered = this.#inquiries.ask(running, now, (number, inquiry) =>
         this.#send(number, { type: "question", id: inquiry, question }),
       );
       this.#wake();
-      const answers = await this.#options.summarize(question, await answered);
-      this.#send(asker, { type: "answers", id, answers });
+      answers = await this.#options.summarize(question, await answered);
     } catch (error) {
       this.#options.crashed(error);
-      this.#send(asker, { type: "answers", id, answers: [] });
     }
+    // The next worker with this number counts its questions from 1 too.
+    if (member.running === asker) this.#send(member.number, { type: "answers", id, answers });
   }
 
   #ended(member: Member, running: Running, how: string, now: number): void {

@@ -231,6 +231,30 @@ describe("a pool of workers", () => {
     expect([one!.told("answers"), three!.told("answers")]).toEqual([[], []]);
   });
 
+  it("counts no answer of a worker that ends meanwhile, and gives no answer to the one after it", async () => {
+    const { forked, run, startAll } = world(3);
+    const [one, two, three] = startAll();
+    for (const [worker, id] of [
+      [one, 7],
+      [two, 1],
+    ] as const) {
+      worker!.say({ type: "question", id, question: { about: "metrics" } });
+    }
+    const answer = (worker: FakeWorker, text: string) => {
+      for (const { id } of worker.told("question")) worker.say({ type: "answer", id, answer: text });
+    };
+    answer(one!, "a");
+    answer(two!, "of one that ends");
+    two!.end();
+    run();
+    forked[3]!.start();
+    answer(three!, "c");
+    await expect
+      .poll(() => one!.told("answers"))
+      .toEqual([{ type: "answers", id: 7, answers: ["metrics", "a", "c"] }]);
+    expect([forked[3]!.number, forked[3]!.told("answers")]).toEqual([2, []]);
+  });
+
   it("tells each worker what the others have counted, once it has taken what came before", () => {
     const { run, startAll } = world();
     const [one, two] = startAll();
