@@ -126,7 +126,7 @@ function createLogs(
     wallNow: () => clock.wallNow(),
     badMessage: (node, problem) => log.warn({ node, problem }, "ignored what a worker has sent"),
     misbehaved: (node, problem) => {
-      log.warn({ node, problem }, "a worker does not take what it asks for: it is ended");
+      log.warn({ node, problem }, "a worker misbehaves: it is ended");
       killers.get(node)?.();
     },
   });
