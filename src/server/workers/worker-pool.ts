@@ -2,7 +2,7 @@ import type { Clock } from "../clock.ts";
 import { Ticker } from "../gateway/ticker.ts";
 import { CountsExchange } from "./counts-exchange.ts";
 import { Inquiries } from "./inquiries.ts";
-import type { FromWorker, PoolState, Question, StartMessage, ToWorker } from "./messages.ts";
+import type { FromWorker, PoolState, Question, StartMessage, ToWorker, WorkerFailure } from "./messages.ts";
 import { RestartPause } from "./restart-pause.ts";
 
 /** A process that was started as a worker. */
@@ -49,6 +49,7 @@ export interface WorkerPoolOptions {
 export interface PoolLog {
   info(details: object, message: string): void;
   warn(details: object, message: string): void;
+  error(details: object, message: string): void;
 }
 
 /** How long a question waits for the answer of a worker. */
@@ -262,9 +263,7 @@ export class WorkerPool {
         running.isReady = true;
         return this.#updateState();
       case "failed":
-        if (message.concernsAll || this.#port === undefined) this.#onFailed(message.message);
-        else this.#options.log.warn({ worker: number, reason: message.message }, "a worker cannot start");
-        return;
+        return this.#failed(number, message);
       case "question":
         return void this.#answer(member, running, message, now);
       case "answer":
@@ -279,6 +278,14 @@ export class WorkerPool {
       default:
         return message satisfies never;
     }
+  }
+
+  #failed(worker: number, { message, concernsAll, stack }: WorkerFailure): void {
+    const { log } = this.#options;
+    const reason = stack === undefined ? message : `a worker crashed while it started: ${message}`;
+    if (stack !== undefined) log.error({ worker, stack }, "a worker crashed while it started: a defect");
+    if (concernsAll || this.#port === undefined) this.#onFailed(reason);
+    else if (stack === undefined) log.warn({ worker, reason }, "a worker cannot start");
   }
 
   #listening(running: Running, port: number, now: number): void {

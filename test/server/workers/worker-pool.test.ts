@@ -70,6 +70,7 @@ function world(size = 2, port = PORT) {
     log: {
       info: (_details, text) => void log.push(text),
       warn: (_details, text) => void log.push(text),
+      error: (details, text) => void log.push(`${text}: ${JSON.stringify(details)}`),
     },
     crashed: (error) => expect.fail(String(error)),
     apps: () => ({ appsText: "[]", demoSecret: undefined }),
@@ -197,6 +198,28 @@ describe("a pool of workers", () => {
     pool.stop();
     await pool.stopped;
     expect(forked).toHaveLength(1);
+  });
+
+  it("logs a defect of a worker that starts, and fails for one of the first worker", async () => {
+    const { pool, forked, run, log } = world();
+    const defect = { type: "failed", message: "oops", concernsAll: false, stack: "TypeError: oops" } as const;
+    const line = (worker: number) =>
+      `a worker crashed while it started: a defect: {"worker":${worker},"stack":"TypeError: oops"}`;
+    run();
+    forked[0]!.say({ type: "hello" }, { type: "listening", port: PORT });
+    run();
+    forked[1]!.say({ type: "hello" }, defect);
+    expect(log).toContain(line(2));
+    forked[1]!.end("exit code 1");
+    run();
+    expect(forked).toHaveLength(3);
+    pool.stop();
+
+    const first = world();
+    first.run();
+    first.forked[0]!.say(defect);
+    expect(await first.pool.failed).toBe("a worker crashed while it started: oops");
+    expect(first.log).toContain(line(1));
   });
 
   it("goes on if a later worker cannot start, and fails for what concerns all", async () => {
