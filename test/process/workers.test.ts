@@ -387,3 +387,12 @@ describe("a defect of a worker that starts is logged with its stack, and ends th
     expect(gateway.errors).toBe("presence-gateway: a worker crashed while it started: oops\n");
   });
 });
+
+it("workers that the system does not start are the end of the gateway too", async () => {
+  const preload = moduleOf(`import cluster from "node:cluster"; cluster.setupPrimary({ cwd: "/nowhere" });`);
+  const gateway = run({ APPS: JSON.stringify([app(APP)]), NODE_OPTIONS: `--import=${preload}` });
+  expect(await gateway.exited).toBe(1);
+  expect(gateway.errors).toMatch(
+    /^presence-gateway: a worker ended while it started \(spawn [^\n]* ENOENT\)\n$/,
+  );
+});

@@ -207,14 +207,20 @@ export class WorkerPool {
   #start(member: Member, now: number): void {
     const { number } = member;
     const { spawn, clock } = this.#options;
-    const process = spawn(number, {
-      message: (message) => {
-        if (member.running === running) this.#heard(member, running, message, clock.now());
-      },
-      ended: (how) => {
-        if (member.running === running) this.#ended(member, running, how, clock.now());
-      },
-    });
+    member.startAt = Number.POSITIVE_INFINITY;
+    let process: WorkerProcess;
+    try {
+      process = spawn(number, {
+        message: (message) => {
+          if (member.running === running) this.#heard(member, running, message, clock.now());
+        },
+        ended: (how) => {
+          if (member.running === running) this.#ended(member, running.startedAt, how, clock.now());
+        },
+      });
+    } catch (error) {
+      return this.#ended(member, now, error instanceof Error ? error.message : String(error), now);
+    }
     const running: Running = {
       process,
       startedAt: now,
@@ -225,7 +231,6 @@ export class WorkerPool {
       isKilled: false,
     };
     member.running = running;
-    member.startAt = Number.POSITIVE_INFINITY;
     this.#options.log.info({ worker: number, pid: process.pid }, "started a worker");
   }
 
@@ -320,7 +325,7 @@ export class WorkerPool {
     if (member.running === asker) this.#send(member.number, { type: "answers", id, answers });
   }
 
-  #ended(member: Member, running: Running, how: string, now: number): void {
+  #ended(member: Member, startedAt: number, how: string, now: number): void {
     const { number } = member;
     member.running = undefined;
     this.#inquiries.left(number);
@@ -328,7 +333,7 @@ export class WorkerPool {
     this.#options.left(number);
     if (this.#isStopping) return this.#endIfStopped();
     if (this.#port === undefined) return this.#onFailed(`a worker ended while it started (${how})`);
-    const pauseMs = member.pause.next(now - running.startedAt);
+    const pauseMs = member.pause.next(now - startedAt);
     this.#restarts++;
     member.startAt = now + pauseMs;
     this.#options.log.warn({ worker: number, how, pauseMs }, "a worker has ended: it is started again");

@@ -57,6 +57,8 @@ class TestClock extends HandClock {
 }
 
 function world(size = 2, port = PORT) {
+  /** Numbers of workers that the system does not start. */
+  const refused = new Set<number>();
   const clock = new TestClock();
   const forked: FakeWorker[] = [];
   const log: string[] = [];
@@ -77,6 +79,7 @@ function world(size = 2, port = PORT) {
     summarize: async ({ about }, answers) => [about, ...answers.values()],
     left: (number) => void left.push(number),
     spawn: (number, events) => {
+      if (refused.has(number)) throw new Error("spawn ENOMEM");
       const worker = new FakeWorker(number, events);
       forked.push(worker);
       return {
@@ -102,7 +105,7 @@ function world(size = 2, port = PORT) {
     for (const worker of forked.slice(1)) worker.start();
     return forked.slice(0, size);
   };
-  return { pool, clock, forked, log, left, run, startAll };
+  return { pool, clock, forked, log, left, refused, run, startAll };
 }
 
 describe("a pool of workers", () => {
@@ -220,6 +223,24 @@ describe("a pool of workers", () => {
     first.forked[0]!.say(defect);
     expect(await first.pool.failed).toBe("a worker crashed while it started: oops");
     expect(first.log).toContain(line(1));
+  });
+
+  it("fails if the system does not start the first worker, and tries again with a later one", async () => {
+    const first = world();
+    first.refused.add(1);
+    first.run();
+    expect(await first.pool.failed).toBe("a worker ended while it started (spawn ENOMEM)");
+    const { pool, forked, refused, run } = world();
+    run();
+    forked[0]!.start();
+    refused.add(2);
+    run();
+    run();
+    refused.clear();
+    run(499);
+    expect([forked.length, pool.restarts]).toEqual([1, 2]);
+    run(1);
+    expect(forked.map(({ number }) => number)).toEqual([1, 2]);
   });
 
   it("goes on if a later worker cannot start, and fails for what concerns all", async () => {
