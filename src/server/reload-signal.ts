@@ -6,7 +6,7 @@ export class ReloadSignal {
     this.#isPending = true;
   };
 
-  /** To be called first: the code of a gateway takes half a second to load, and a signal may come meanwhile. */
+  /** To be called first: a signal may come while the code of a gateway is being loaded. */
   listen(): void {
     process.on("SIGHUP", () => this.#reload());
   }

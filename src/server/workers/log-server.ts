@@ -46,8 +46,8 @@ const PUSH_INTERVAL_MS_A_WORKER = 0.25;
 /** After this time to twice of it without entries, a worker is told that there are none. */
 const REMIND_MS = 500;
 /**
- * How much text may wait for a worker, or be on its way to it, for each shard. A worker asks for a few replies
- * at a time, and each is much smaller.
+ * How much text may wait for a worker, or be on its way to it, for each shard. A worker asks for a few
+ * replies at a time, and each is much smaller.
  */
 const MAX_WAITING_CHARS = 16 * 1024 * 1024;
 
