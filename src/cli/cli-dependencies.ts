@@ -17,7 +17,7 @@ export interface SettingHelp {
 export interface CliDependencies {
   readonly version: string;
   readonly settings: readonly SettingHelp[];
-  /** Starts a gateway. Resolves when it listens. */
+  /** Runs a gateway until a signal ends it. */
   readonly serve: () => Promise<void>;
   /** The credentials stored by the gateway in development mode on this port of this machine. */
   readonly readDevCredentials: (port: number) => Promise<DevCredentials | undefined>;

@@ -21,9 +21,6 @@ export class Reloads {
   readonly #settings: Pick<Settings, "appsFile" | "redisShards">;
   readonly #log: Pick<Logger, "warn">;
   #file: AppsFile | undefined;
-  #isStarted = false;
-  /** Whether a signal has come before the gateway had started. */
-  #isRequested = false;
 
   constructor(settings: Pick<Settings, "appsFile" | "redisShards">, log: Pick<Logger, "warn">) {
     this.#settings = settings;
@@ -32,7 +29,6 @@ export class Reloads {
 
   /** The gateway has started. */
   start(gateway: Reloaded): void {
-    this.#isStarted = true;
     const { appsFile, redisShards } = this.#settings;
     if (appsFile !== undefined) {
       this.#file = new AppsFile(appsFile, {
@@ -41,13 +37,10 @@ export class Reloads {
       });
       this.#file.watch();
     }
-    if (this.#isRequested) this.request();
   }
 
   /** Reads the apps anew, also if their file has not changed. */
   request(): void {
-    this.#isRequested = true;
-    if (!this.#isStarted) return;
     if (this.#file === undefined)
       this.#log.warn("SIGHUP changes nothing: there is no APPS_FILE to read anew");
     else void this.#file.check(true);

@@ -14,6 +14,7 @@ import { forkWorker, LOG } from "./workers/fork-worker.ts";
 import { ipcChannel } from "./workers/ipc-channel.ts";
 import { LogServer } from "./workers/log-server.ts";
 import { PrimaryMetrics } from "./workers/primary-metrics.ts";
+import { PrimaryStats } from "./workers/primary-stats.ts";
 import { WorkerPool } from "./workers/worker-pool.ts";
 
 /** A worker that is silent for so long does not do its work: no turn of its event loop takes seconds. */
@@ -61,6 +62,7 @@ export async function startPrimary(
   const killers = new Map<string, () => void>();
   const logs = settings.redisUrls === undefined ? createLogs(settings, log, clock, killers) : undefined;
   const metrics = new PrimaryMetrics(workers, () => pool);
+  const stats = new PrimaryStats();
   const pool: WorkerPool = new WorkerPool({
     size: workers,
     port,
@@ -78,9 +80,12 @@ export async function startPrimary(
       return worker;
     },
     apps: () => ({ appsText: apps.text, demoSecret }),
-    summarize: async ({ about }, answers) =>
-      about === "metrics" ? [await metrics.render(answers)] : [...answers.values()],
-    left: (number) => metrics.left(number),
+    summarize: async (question, answers) =>
+      question.about === "metrics" ? [await metrics.render(answers)] : stats.read(question.appId, answers),
+    left: (number) => {
+      metrics.left(number);
+      stats.left(number);
+    },
   });
   const reloads = new Reloads(settings, log);
   reloads.start({
@@ -121,7 +126,7 @@ function createLogs(
     wallNow: () => clock.wallNow(),
     badMessage: (node, problem) => log.warn({ node, problem }, "ignored what a worker has sent"),
     misbehaved: (node, problem) => {
-      log.warn({ node, problem }, "a worker does not take what it asks for: it is ended");
+      log.warn({ node, problem }, "a worker misbehaves: it is ended");
       killers.get(node)?.();
     },
   });

@@ -3,7 +3,7 @@ import { createAwakeClock } from "./clock.ts";
 import { DEMO_APP_ID } from "./development.ts";
 import { createLog } from "./observability/log.ts";
 import { applyApps } from "./reloads.ts";
-import { startGateway } from "./server.ts";
+import { type Gateway, startGateway } from "./server.ts";
 import { readSettings, thisHost } from "./settings/settings.ts";
 import { SettingsError } from "./settings/settings-error.ts";
 import { CONTROL, LOG } from "./workers/fork-worker.ts";
@@ -16,37 +16,52 @@ import { WorkerLink } from "./workers/worker-link.ts";
 const READY_CHECK_MS = 20;
 
 /**
- * Runs a worker, until the first process has it end or ends itself. What the operator can mend is told to the
- * first process, which says it once. Never returns.
+ * Runs a worker, until the first process has it end or ends itself. Why it cannot start is told to the first
+ * process, which says it once. Never returns.
  */
 export async function serveWorker(): Promise<never> {
   // The first process decides when a worker ends. A terminal, or a supervisor, may signal all processes.
   for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, () => {});
   const channel = ipcChannel(process, CONTROL);
   const clock = createAwakeClock();
+  // A gateway that has started goes on after a defect. Before that, nothing would serve here.
+  let crashed: (error: unknown) => void = (error) => endWith(link, error);
   const link = new WorkerLink({
     send: (message) => channel.send(message),
     now: () => clock.now(),
-    // A defect: the process goes on, as after every other one.
-    crashed: (error) => process.emit("uncaughtException", error as Error),
+    crashed: (error) => crashed(error),
   });
+  process.on("uncaughtException", (error) => crashed(error));
+  process.on("unhandledRejection", (error) => crashed(error));
   channel.onMessage((message) => link.receive(message as ToWorker));
   channel.send({ type: "hello" });
-  const start = await link.started;
   try {
-    return await serve(link, start);
+    const gateway = await start(link, await link.started);
+    crashed = gateway.crashed;
+    const failure = await gateway.failed;
+    link.failed({ message: failure.message, concernsAll: true });
   } catch (error) {
-    const isPlain = error instanceof SettingsError || (error as NodeJS.ErrnoException)?.code !== undefined;
-    if (!isPlain) throw error;
-    link.failed((error as Error).message, false);
-    // Until the message is written.
-    await new Promise((resolve) => process.send!(["flush"], resolve));
-    process.exit(1);
+    crashed(error);
   }
+  // The first process has all workers end, or this one is about to end.
+  return await new Promise<never>(() => {});
 }
 
-async function serve(link: WorkerLink, start: StartMessage): Promise<never> {
-  const { number, appsText, demoSecret, nodeId, port } = start;
+/** Ends this worker, once the first process is told why: it says so to the operator. */
+function endWith(link: WorkerLink, error: unknown): void {
+  const isPlain = error instanceof SettingsError || (error as NodeJS.ErrnoException)?.code !== undefined;
+  const message = error instanceof Error ? error.message : String(error);
+  const stack = isPlain ? undefined : ((error as Error)?.stack ?? message);
+  link.failed({ message, concernsAll: false, stack });
+  // Until the message is written.
+  process.send!(["flush"], () => process.exit(1));
+}
+
+/** Starts the gateway of this worker. It does from then on what the first process says. */
+async function start(
+  link: WorkerLink,
+  { number, appsText, demoSecret, nodeId, port }: StartMessage,
+): Promise<Gateway> {
   const host = thisHost();
   // The last valid text: by now the file may have another one.
   const readFile = (path: string) => appsText ?? host.readFile(path);
@@ -65,35 +80,26 @@ async function serve(link: WorkerLink, start: StartMessage): Promise<never> {
     await log.end();
     process.exit(1);
   });
-  const starting = startGateway(settings, apps, logger, {
+  const gateway = await startGateway(settings, apps, logger, {
     worker: link,
     logs: settings.redisUrls === undefined ? new LogClient(ipcChannel(process, LOG)) : undefined,
   });
   const stop = async () => {
-    await (await starting).stop();
+    await gateway.stop();
     link.close();
     await log.end();
     process.exit(0);
   };
   link.handleWith({
-    apps: async (text) => {
-      const gateway = await starting;
-      applyApps(gateway, text, { path: appsFile?.path ?? "", redisShards }, logger);
-    },
-    appsFailed: async (reason) => (await starting).reloadFailed(reason),
+    apps: (text) => applyApps(gateway, text, { path: appsFile?.path ?? "", redisShards }, logger),
+    appsFailed: (reason) => gateway.reloadFailed(reason),
     stop: () => void stop(),
   });
-  const gateway = await starting;
-  process.on("uncaughtException", gateway.crashed);
-  process.on("unhandledRejection", gateway.crashed);
   link.listening(gateway.port);
   const check = setInterval(() => {
     if (!gateway.node.isReady) return;
     clearInterval(check);
     link.ready();
   }, READY_CHECK_MS);
-  const failure = await gateway.failed;
-  link.failed(failure.message, true);
-  // The first process has all workers end.
-  return await new Promise<never>(() => {});
+  return gateway;
 }

@@ -2,6 +2,7 @@ import type { Logger } from "pino";
 import { CliError } from "../cli/cli-error.ts";
 import { createDemoApp, type DemoApp, welcome, writeDevCredentials } from "./development.ts";
 import { createLog } from "./observability/log.ts";
+import type { ReloadSignal } from "./reload-signal.ts";
 import { Reloads } from "./reloads.ts";
 import { type Primary, startPrimary } from "./serve-primary.ts";
 import { serveWorker } from "./serve-worker.ts";
@@ -19,9 +20,9 @@ const IS_CHECKOUT = !import.meta.url.includes("/node_modules/");
  *
  * @throws CliError for a failure that the operator can fix; anything else is a defect.
  */
-export async function serve(): Promise<void> {
+export async function serve(reloadSignal: ReloadSignal): Promise<void> {
   try {
-    await run();
+    await run(reloadSignal);
   } catch (error) {
     // An error that the operator can fix is one line. Anything else is a defect and shows its stack.
     const isPlain = error instanceof SettingsError || (error as NodeJS.ErrnoException)?.code !== undefined;
@@ -29,7 +30,7 @@ export async function serve(): Promise<void> {
   }
 }
 
-async function run(): Promise<never> {
+async function run(reloadSignal: ReloadSignal): Promise<never> {
   if (process.env[WORKER_VARIABLE] !== undefined) return await serveWorker();
   const settings = readSettings(process.env);
   const log = createLog(settings.logLevel);
@@ -48,8 +49,8 @@ async function run(): Promise<never> {
   // Before anything is awaited, so that a signal during the start is not lost.
   process.on("SIGTERM", stop);
   process.on("SIGINT", stop);
-  process.on("SIGHUP", async () => (await starting).reload());
-  const { whole, failed } = await starting;
+  const { whole, failed, reload } = await starting;
+  reloadSignal.handleWith(reload);
   const port = await Promise.race([whole, failed]);
   // Last, so that a program that waits for the file can use the gateway, and can stop it with a signal.
   if (demo !== undefined && typeof port === "number") {

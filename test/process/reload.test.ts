@@ -33,6 +33,16 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
+function moduleOf(code: string): string {
+  return `data:text/javascript,${encodeURIComponent(code)}`;
+}
+
+const SIGNALS_ITSELF = moduleOf(`export function load(url, context, next) {
+  if (url.endsWith("/cli/program.js")) process.kill(process.pid, "SIGHUP");
+  return next(url, context);
+}`);
+const PRELOAD = moduleOf(`import { register } from "node:module"; register("${SIGNALS_ITSELF}");`);
+
 async function start(env: Record<string, string>): Promise<Running> {
   const run = new GatewayProcess({ HOST: "127.0.0.1", DRAIN_MS: "0", METRICS_TOKEN: "metrics", ...env });
   runs.push(run);
@@ -159,5 +169,23 @@ it("SIGHUP is no end even for a gateway that is about to start", async () => {
   await run.printed(/"level":30/);
   run.child.kill("SIGHUP");
   await run.printed(/"msg":"read the apps anew"/);
+  expect(await run.stop()).toBe(0);
+});
+
+it.each(["1", "2"])("SIGHUP is no end while code is still being loaded, with WORKERS=%s", async (WORKERS) => {
+  const path = join(folder, "loading.json");
+  writeFileSync(path, JSON.stringify(FIRST));
+  const run = new GatewayProcess({
+    HOST: "127.0.0.1",
+    DRAIN_MS: "0",
+    APPS_FILE: path,
+    WORKERS,
+    // Each process of the gateway gets the signal when it is about to load the first large module.
+    NODE_OPTIONS: `--import=${PRELOAD}`,
+  });
+  runs.push(run);
+  // Workers that start later get what has just been read.
+  await run.printed(WORKERS === "1" ? /"msg":"read the apps anew"/ : /"msg":"all workers are ready"/);
+  expect(run.output).not.toContain("a worker has ended");
   expect(await run.stop()).toBe(0);
 });

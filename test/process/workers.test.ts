@@ -53,6 +53,10 @@ function run(env: Record<string, string>): GatewayProcess {
   return gateway;
 }
 
+function moduleOf(code: string): string {
+  return `data:text/javascript,${encodeURIComponent(code)}`;
+}
+
 function isAlive(pid: number): boolean {
   try {
     return process.kill(pid, 0);
@@ -357,4 +361,38 @@ describe("workers say once what is wrong with the configuration", () => {
     expect([code, errors]).toEqual([1, expect.stringMatching(/^presence-gateway: [^\n]+\n$/)]);
     expect(errors).toMatch(expected);
   });
+});
+
+describe("a defect of a worker that starts is logged with its stack, and ends the gateway", () => {
+  it.each([
+    ["a start that throws", "throw oops();"],
+    ["a rejection that nobody handles", "Promise.reject(oops()); await new Promise(() => {});"],
+    [
+      "an error in a handler of messages",
+      "worker.receive({ get type() { throw oops(); } }); await new Promise(() => {});",
+    ],
+  ])("%s", async (_name, code) => {
+    const source = `const oops = () => new TypeError("oops");
+      export async function startGateway(_settings, _apps, _log, { worker }) { ${code} }`;
+    const hooks = moduleOf(`export async function load(url, context, next) {
+      if (!url.endsWith("/server/server.js") || !process.env.PRESENCE_GATEWAY_WORKER) return next(url, context);
+      return { format: "module", shortCircuit: true, source: ${JSON.stringify(source)} };
+    }`);
+    const preload = moduleOf(`import { register } from "node:module"; register("${hooks}");`);
+    const gateway = run({ APPS: JSON.stringify([app(APP)]), NODE_OPTIONS: `--import=${preload}` });
+    expect(await gateway.exited).toBe(1);
+    expect(gateway.output).toMatch(
+      /"level":50,.*"stack":"TypeError: oops\\n {4}at .*crashed while it started/,
+    );
+    expect(gateway.errors).toBe("presence-gateway: a worker crashed while it started: oops\n");
+  });
+});
+
+it("workers that the system does not start are the end of the gateway too", async () => {
+  const preload = moduleOf(`import cluster from "node:cluster"; cluster.setupPrimary({ cwd: "/nowhere" });`);
+  const gateway = run({ APPS: JSON.stringify([app(APP)]), NODE_OPTIONS: `--import=${preload}` });
+  expect(await gateway.exited).toBe(1);
+  expect(gateway.errors).toMatch(
+    /^presence-gateway: a worker ended while it started \(spawn [^\n]* ENOENT\)\n$/,
+  );
 });

@@ -32,9 +32,8 @@ function world(text: string | undefined, refuse?: Error) {
 
 it("a signal reads the file, and what would hurt is said", async () => {
   const { reloads, told, start } = world(JSON.stringify([APP]));
-  reloads.request();
-  expect(told).toEqual([]);
   start();
+  reloads.request();
   await until(() => told.length === 2);
   reloads.stop();
   expect(told).toEqual(["apps app", expect.stringMatching(/^a secret of app "app" is shorter/)]);

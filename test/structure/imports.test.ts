@@ -63,7 +63,7 @@ const LAYERS: Record<string, readonly string[]> = {
 };
 /** The files that put the layers together may import any. */
 const ROOTS =
-  /^(?:main|server\/(?:server|serve|serve-primary|serve-worker|development|node-apps|node-support|reloads|version))\.ts$/;
+  /^(?:main|server\/(?:server|serve|serve-primary|serve-worker|development|node-apps|node-support|reload-signal|reloads|version))\.ts$/;
 const PURE = ["protocol/wire", "protocol", "core/collections", "core/sessions", "core/views"];
 const PLAIN = /^protocol\/(?:wire|codes|rules)\.ts$/;
 /** Of the cluster, all but these, which are the edge. */

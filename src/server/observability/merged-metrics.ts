@@ -35,29 +35,40 @@ const NOT_ADDED_UP: Readonly<Record<string, "max" | "min" | "first">> = {
 
 /**
  * The metrics of several workers as one text. A count never falls: a worker that does not answer has its last
- * counts, and what those that have gone have counted stays.
+ * counts, and one that is started again goes on from those of the processes before it.
  */
 export class MergedMetrics {
+  /** By worker. */
   readonly #last = new Map<number, readonly MetricJson[]>();
-  #gone: readonly MetricJson[] = [];
+  /** By worker, what its processes that have ended have counted. */
+  readonly #ended = new Map<number, readonly MetricJson[]>();
 
   /** These are the metrics of a worker now. */
   update(worker: number, metrics: readonly MetricJson[]): void {
-    this.#last.set(worker, metrics.map(withAggregator));
+    this.#last.set(worker, metrics);
   }
 
-  /** The worker has ended. Another one may have its number later. */
+  /** The process of a worker has ended. Another one may have its number later. */
   left(worker: number): void {
-    const last = this.#last.get(worker);
-    if (last === undefined) return;
+    const counts = this.#metricsOf(worker).filter(isCount);
     this.#last.delete(worker);
-    this.#gone = metricsOf(merge([this.#gone, last.filter(isCount)]));
+    if (counts.length > 0) this.#ended.set(worker, counts);
   }
 
   /** The text of `/metrics`. `own`: the metrics of the first process. */
   async render(own: readonly MetricJson[]): Promise<{ contentType: string; text: string }> {
-    const merged = merge([own.map(withAggregator), ...this.#last.values(), this.#gone]);
+    const workers = new Set([...this.#last.keys(), ...this.#ended.keys()]);
+    const lists = [own, ...Array.from(workers, (worker) => this.#metricsOf(worker))];
+    const merged = merge(lists.map((metrics) => metrics.map(withAggregator)));
     return { contentType: merged.contentType, text: await merged.metrics() };
+  }
+
+  /** What a worker shows, with the counts of all processes that it has been. */
+  #metricsOf(worker: number): readonly MetricJson[] {
+    const last = this.#last.get(worker) ?? [];
+    const ended = this.#ended.get(worker);
+    // Added up here also where the highest worker counts: each of them must rise, so that the highest does.
+    return ended === undefined ? last : metricsOf(merge([last, ended]));
   }
 }
 
@@ -75,6 +86,6 @@ function withAggregator(metric: MetricJson): MetricJson {
   return aggregator === undefined ? metric : { ...metric, aggregator };
 }
 
-function isCount({ type, aggregator = "sum" }: MetricJson): boolean {
-  return (type === "counter" || type === "histogram") && aggregator === "sum";
+function isCount({ type }: MetricJson): boolean {
+  return type === "counter" || type === "histogram";
 }

@@ -26,12 +26,15 @@ export function forkWorker(number: number, nodeId: string, events: WorkerEvents)
   cluster.schedulingPolicy = cluster.SCHED_NONE;
   // It costs the first process half of what JSON does.
   cluster.setupPrimary({ serialization: "advanced" });
-  const { process: child } = cluster.fork({ [WORKER_VARIABLE]: String(number) });
+  const worker = cluster.fork({ [WORKER_VARIABLE]: String(number) });
+  const { process: child } = worker;
   const channel = ipcChannel(child, CONTROL);
   channel.onMessage((message) => events.message(message as FromWorker));
   // What the worker said last may come after its end.
   const ended = new Promise<string>((resolve) => {
     child.once("exit", (code, signal) => resolve(signal ?? `exit code ${code}`));
+    // The system starts no more processes, for example.
+    if (child.pid === undefined) worker.once("error", ({ message }) => resolve(message));
   });
   channel.onClose(async () => events.ended(await ended));
   return {

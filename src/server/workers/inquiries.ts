@@ -47,9 +47,12 @@ export class Inquiries<Answer> {
     this.#endIfDone(id);
   }
 
-  /** A worker has gone: nobody waits for it. */
+  /** A worker has gone: nobody waits for it, and what it has answered is not of a worker any more. */
   left(worker: number): void {
-    for (const [id, { missing }] of this.#open) if (missing.delete(worker)) this.#endIfDone(id);
+    for (const [id, { missing, answers }] of this.#open) {
+      answers.delete(worker);
+      if (missing.delete(worker)) this.#endIfDone(id);
+    }
   }
 
   /** Ends what is due. */

@@ -49,9 +49,9 @@ export class LogPeer {
     this.#names = Array.from({ length: shards }, () => new Set<string>());
   }
 
-  /** How much text is on its way to the worker, as far as the worker has told. */
-  get unacknowledgedChars(): number {
-    return this.#unacknowledgedChars;
+  /** How much text is to be sent to the worker, or is on its way as far as the worker has told. */
+  get waitingChars(): number {
+    return this.#unacknowledgedChars + this.#chars;
   }
 
   get isUrgent(): boolean {
@@ -84,7 +84,7 @@ export class LogPeer {
   push(logs: readonly MemoryLog[]): void {
     for (const [shard, follower] of this.#followers) {
       const log = logs[shard]!;
-      while (log.hasAfter(follower.after) && this.#unacknowledgedChars + this.#chars < MAX_PUSHED_CHARS) {
+      while (log.hasAfter(follower.after) && this.waitingChars < MAX_PUSHED_CHARS) {
         const entries = log.read(follower.after);
         follower.after = entries.at(-1)!.id;
         follower.hasHeard = true;

@@ -19,7 +19,7 @@ export interface LogServerOptions {
   readonly wallNow: () => number;
   /** A worker has sent what no worker sends. It changed nothing. */
   readonly badMessage: (nodeId: string, problem: string) => void;
-  /** A worker does not take what it has asked for, and is not served any more. It has to be ended. */
+  /** A worker asks for more than it takes, and is not served any more. It has to be ended. */
   readonly misbehaved: (nodeId: string, problem: string) => void;
 }
 
@@ -46,10 +46,10 @@ const PUSH_INTERVAL_MS_A_WORKER = 0.25;
 /** After this time to twice of it without entries, a worker is told that there are none. */
 const REMIND_MS = 500;
 /**
- * How much text may be on its way to a worker, for each shard. A worker asks for a few replies at a time, and
- * each is much smaller.
+ * How much text may wait for a worker, or be on its way to it, for each shard. A worker asks for a few
+ * replies at a time, and each is much smaller.
  */
-const MAX_UNACKNOWLEDGED_CHARS = 16 * 1024 * 1024;
+const MAX_WAITING_CHARS = 16 * 1024 * 1024;
 
 /**
  * Keeps the logs of a gateway with workers in the memory of its first process, and serves them to the
@@ -117,6 +117,8 @@ export class LogServer {
     for (const call of parsed.calls) {
       const problem = "problem" in call ? call.problem : this.#do(peer, call);
       if (problem !== undefined) this.#bad(peer, call.id, problem);
+      // Before anything is sent, as that would take as much memory again. Its other calls are not done.
+      if (peer.waitingChars > MAX_WAITING_CHARS * this.#logs.length) return this.#end(peer);
     }
     this.#sendSoon();
   }
@@ -161,6 +163,11 @@ export class LogServer {
     }
   }
 
+  #end(peer: LogPeer): void {
+    this.#drop(peer);
+    this.#options.misbehaved(peer.nodeId, "it asks for more than it takes");
+  }
+
   #drop(peer: LogPeer): void {
     if (!this.#isServed(peer)) return;
     this.#peers.delete(peer.nodeId);
@@ -193,9 +200,6 @@ export class LogServer {
   #send(peer: LogPeer): void {
     peer.push(this.#logs);
     if (peer.send()) this.counts.sent++;
-    if (peer.unacknowledgedChars <= MAX_UNACKNOWLEDGED_CHARS * this.#logs.length) return;
-    this.#drop(peer);
-    this.#options.misbehaved(peer.nodeId, "it does not take what it has asked for");
   }
 
   #remind(): void {

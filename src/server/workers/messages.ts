@@ -36,6 +36,15 @@ export type CountsMessage =
   | { readonly type: "counts"; readonly report: CountsReport }
   | { readonly type: "counts-taken" };
 
+/** Why a worker cannot run. */
+export interface WorkerFailure {
+  readonly message: string;
+  /** Whether the others cannot run either. */
+  readonly concernsAll: boolean;
+  /** The stack of a defect; undefined: the operator can mend it. */
+  readonly stack?: string | undefined;
+}
+
 /** From the first process to a worker. */
 export type ToWorker =
   | StartMessage
@@ -59,8 +68,7 @@ export type FromWorker =
   | { readonly type: "alive" }
   | { readonly type: "listening"; readonly port: number }
   | { readonly type: "ready" }
-  /** This worker cannot run, for a reason that the operator can mend. */
-  | { readonly type: "failed"; readonly message: string; readonly concernsAll: boolean }
+  | ({ readonly type: "failed" } & WorkerFailure)
   | { readonly type: "question"; readonly id: number; readonly question: Question }
   | { readonly type: "answer"; readonly id: number; readonly answer: unknown }
   | CountsMessage;

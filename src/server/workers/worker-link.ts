@@ -2,7 +2,7 @@ import type { SharedLimits } from "../gateway/shared-limits.ts";
 import { type AppStats, addStats } from "../http/app-stats.ts";
 import { Coalesced } from "./coalesced.ts";
 import { CountsOutbox, forEachCount } from "./counts-outbox.ts";
-import type { FromWorker, PoolState, Question, StartMessage, ToWorker } from "./messages.ts";
+import type { FromWorker, PoolState, Question, StartMessage, ToWorker, WorkerFailure } from "./messages.ts";
 
 export interface WorkerLinkOptions {
   /** Sends a message to the first process. */
@@ -101,9 +101,9 @@ export class WorkerLink implements SharedLimits {
     this.#options.send({ type: "ready" });
   }
 
-  /** This worker cannot run. `concernsAll`: nor can the others. */
-  failed(message: string, concernsAll: boolean): void {
-    this.#options.send({ type: "failed", message, concernsAll });
+  /** This worker cannot run. */
+  failed(failure: WorkerFailure): void {
+    this.#options.send({ type: "failed", ...failure });
   }
 
   /**

@@ -2,7 +2,7 @@ import type { Clock } from "../clock.ts";
 import { Ticker } from "../gateway/ticker.ts";
 import { CountsExchange } from "./counts-exchange.ts";
 import { Inquiries } from "./inquiries.ts";
-import type { FromWorker, PoolState, Question, StartMessage, ToWorker } from "./messages.ts";
+import type { FromWorker, PoolState, Question, StartMessage, ToWorker, WorkerFailure } from "./messages.ts";
 import { RestartPause } from "./restart-pause.ts";
 
 /** A process that was started as a worker. */
@@ -49,6 +49,7 @@ export interface WorkerPoolOptions {
 export interface PoolLog {
   info(details: object, message: string): void;
   warn(details: object, message: string): void;
+  error(details: object, message: string): void;
 }
 
 /** How long a question waits for the answer of a worker. */
@@ -206,14 +207,20 @@ export class WorkerPool {
   #start(member: Member, now: number): void {
     const { number } = member;
     const { spawn, clock } = this.#options;
-    const process = spawn(number, {
-      message: (message) => {
-        if (member.running === running) this.#heard(member, running, message, clock.now());
-      },
-      ended: (how) => {
-        if (member.running === running) this.#ended(member, running, how, clock.now());
-      },
-    });
+    member.startAt = Number.POSITIVE_INFINITY;
+    let process: WorkerProcess;
+    try {
+      process = spawn(number, {
+        message: (message) => {
+          if (member.running === running) this.#heard(member, running, message, clock.now());
+        },
+        ended: (how) => {
+          if (member.running === running) this.#ended(member, running.startedAt, how, clock.now());
+        },
+      });
+    } catch (error) {
+      return this.#ended(member, now, error instanceof Error ? error.message : String(error), now);
+    }
     const running: Running = {
       process,
       startedAt: now,
@@ -224,7 +231,6 @@ export class WorkerPool {
       isKilled: false,
     };
     member.running = running;
-    member.startAt = Number.POSITIVE_INFINITY;
     this.#options.log.info({ worker: number, pid: process.pid }, "started a worker");
   }
 
@@ -262,11 +268,9 @@ export class WorkerPool {
         running.isReady = true;
         return this.#updateState();
       case "failed":
-        if (message.concernsAll || this.#port === undefined) this.#onFailed(message.message);
-        else this.#options.log.warn({ worker: number, reason: message.message }, "a worker cannot start");
-        return;
+        return this.#failed(number, message);
       case "question":
-        return void this.#answer(number, message.id, message.question, now);
+        return void this.#answer(member, running, message, now);
       case "answer":
         return this.#inquiries.answered(number, message.id, message.answer);
       case "counts":
@@ -281,6 +285,14 @@ export class WorkerPool {
     }
   }
 
+  #failed(worker: number, { message, concernsAll, stack }: WorkerFailure): void {
+    const { log } = this.#options;
+    const reason = stack === undefined ? message : `a worker crashed while it started: ${message}`;
+    if (stack !== undefined) log.error({ worker, stack }, "a worker crashed while it started: a defect");
+    if (concernsAll || this.#port === undefined) this.#onFailed(reason);
+    else if (stack === undefined) log.warn({ worker, reason }, "a worker cannot start");
+  }
+
   #listening(running: Running, port: number, now: number): void {
     running.isListening = true;
     this.#port ??= port;
@@ -292,24 +304,28 @@ export class WorkerPool {
     this.#wake();
   }
 
-  async #answer(asker: number, id: number, question: Question, now: number): Promise<void> {
+  async #answer(
+    member: Member,
+    asker: Running,
+    { id, question }: Extract<FromWorker, { type: "question" }>,
+    now: number,
+  ): Promise<void> {
+    let answers: readonly unknown[] = [];
     try {
-      const running = this.#members
-        .filter((member) => member.running?.isListening)
-        .map(({ number }) => number);
+      const running = this.#members.filter((each) => each.running?.isListening).map(({ number }) => number);
       const answered = this.#inquiries.ask(running, now, (number, inquiry) =>
         this.#send(number, { type: "question", id: inquiry, question }),
       );
       this.#wake();
-      const answers = await this.#options.summarize(question, await answered);
-      this.#send(asker, { type: "answers", id, answers });
+      answers = await this.#options.summarize(question, await answered);
     } catch (error) {
       this.#options.crashed(error);
-      this.#send(asker, { type: "answers", id, answers: [] });
     }
+    // The next worker with this number counts its questions from 1 too.
+    if (member.running === asker) this.#send(member.number, { type: "answers", id, answers });
   }
 
-  #ended(member: Member, running: Running, how: string, now: number): void {
+  #ended(member: Member, startedAt: number, how: string, now: number): void {
     const { number } = member;
     member.running = undefined;
     this.#inquiries.left(number);
@@ -317,7 +333,7 @@ export class WorkerPool {
     this.#options.left(number);
     if (this.#isStopping) return this.#endIfStopped();
     if (this.#port === undefined) return this.#onFailed(`a worker ended while it started (${how})`);
-    const pauseMs = member.pause.next(now - running.startedAt);
+    const pauseMs = member.pause.next(now - startedAt);
     this.#restarts++;
     member.startAt = now + pauseMs;
     this.#options.log.warn({ worker: number, how, pauseMs }, "a worker has ended: it is started again");

@@ -9,14 +9,23 @@ interface Values {
   diffs: number;
   query: number;
   behind: number;
+  reloads: number;
 }
 
 /** The metrics of a process. */
-async function metricsOf({ sockets, users, diffs, query, behind }: Values): Promise<readonly MetricJson[]> {
+async function metricsOf({
+  sockets,
+  users,
+  diffs,
+  query,
+  behind,
+  reloads,
+}: Values): Promise<readonly MetricJson[]> {
   const metrics = new MetricSet();
   metrics.gauge("sockets", "Open WebSockets.", () => sockets);
   metrics.gauge("users", "Users.", () => users);
   metrics.counter({ name: "diffs", help: "Diffs." }, () => diffs);
+  metrics.counter({ name: "app_reloads", help: "Reloads." }, () => reloads);
   metrics.gaugeOfEach("webhook_behind_seconds", "Behind.", ["webhook"], () => [
     { labels: { webhook: "w" }, value: behind },
   ]);
@@ -25,8 +34,8 @@ async function metricsOf({ sockets, users, diffs, query, behind }: Values): Prom
   return JSON.parse(JSON.stringify(await metrics.readJson()));
 }
 
-const ONE = { sockets: 2, users: 5, diffs: 10, query: 0.001, behind: 1 };
-const TWO = { sockets: 3, users: 4, diffs: 20, query: 0.1, behind: 3 };
+const ONE = { sockets: 2, users: 5, diffs: 10, query: 0.001, behind: 1, reloads: 2 };
+const TWO = { sockets: 3, users: 4, diffs: 20, query: 0.1, behind: 3, reloads: 3 };
 
 function readValue(text: string, name: string): number | undefined {
   const line = text.split("\n").find((each) => each.startsWith(`${name} `));
@@ -74,4 +83,28 @@ it("no count falls when a worker ends or does not answer, and what is there now 
   merged.left(1);
   merged.left(2);
   expect(await read()).toEqual([undefined, 32, 3]);
+});
+
+it("a count of which the highest counts does not fall either, and goes on from there", async () => {
+  const merged = new MergedMetrics();
+  merged.update(1, await metricsOf(ONE));
+  merged.update(2, await metricsOf(TWO));
+  const read = async () => {
+    const { text } = await merged.render([]);
+    return ["presence_app_reloads_total", "presence_users"].map((name) => readValue(text, name));
+  };
+  expect(await read()).toEqual([3, 5]);
+  merged.left(2);
+  expect(await read()).toEqual([3, 5]);
+  merged.left(1);
+  expect(await read()).toEqual([3, undefined]);
+  merged.update(1, await metricsOf({ ...ONE, reloads: 0 }));
+  merged.update(2, await metricsOf({ ...TWO, reloads: 0 }));
+  expect(await read()).toEqual([3, 5]);
+  merged.update(1, await metricsOf({ ...ONE, reloads: 1 }));
+  merged.update(2, await metricsOf({ ...TWO, reloads: 1 }));
+  expect(await read()).toEqual([4, 5]);
+  merged.left(2);
+  merged.left(2);
+  expect(await read()).toEqual([4, 5]);
 });

@@ -50,6 +50,17 @@ it("nobody waits for a worker that has gone, and a second answer is none", async
   expect([...(await asked)]).toEqual([[1, "a"]]);
 });
 
+it("what a worker has answered that ends meanwhile is left out", async () => {
+  const { inquiries, ask } = world();
+  const asked = ask([1, 2, 3], 0);
+  inquiries.answered(1, 1, "a");
+  inquiries.answered(2, 1, "b");
+  inquiries.left(1);
+  inquiries.answered(1, 1, "of the next one with its number");
+  inquiries.answered(3, 1, "c");
+  expect(Object.fromEntries(await asked)).toEqual({ 2: "b", 3: "c" });
+});
+
 it("without workers there is nobody to wait for", async () => {
   const { inquiries, ask } = world();
   expect((await ask([], 0)).size).toBe(0);

@@ -92,6 +92,39 @@ describe("a worker", () => {
     expect(problems).toEqual(["node a: a call about a shard that there is not"]);
   });
 
+  it("that asks for too much at once gets nothing, does nothing more, and harms nobody else", async () => {
+    const { server, connect, misbehaved, start } = serveLogs();
+    const other = await start("node b").client.open(0);
+    await other.join(join("b", "node b"));
+    const text = "x".repeat(100_000);
+    for (let seq = 1; seq <= 10; seq++) {
+      const ops = [{ kind: "open", sessionId: `s${seq}`, text }] as const;
+      await other.append({ do: "append", writer: "b", seq, ops });
+    }
+    const { worker, primary } = connect("node a");
+    const scans = Array.from({ length: 1_000 }, (_, i) => [i + 2, 0, "scan", "0"]);
+    worker.send([
+      0,
+      [1, 0, "join", "a", 1_000, "node a", []],
+      ...scans,
+      [2_000, 0, "append", "a", 1, ["open", "mine", "[1]"]],
+      [2_001, 0, "forget", "b"],
+    ]);
+    await turn();
+    await turn();
+    expect(misbehaved).toEqual(["node a: it asks for more than it takes"]);
+    expect(primary.sent).toEqual([]);
+    // The join came before.
+    expect(server.counts.calls).toBeLessThan(1_000);
+    const { register } = await other.readStatus(STATUS);
+    expect(register.map(({ writer, seq }) => [writer, seq])).toEqual([
+      ["b", 10],
+      ["a", undefined],
+    ]);
+    expect(server.sizes).toMatchObject([{ rows: 10 }]);
+    expect(await other.append(open("b", 11, "more"))).toMatchObject({ seq: 11 });
+  });
+
   it("that does not take what it asks for is not served any more", async () => {
     const { server, connect, misbehaved, start } = serveLogs();
     const writer = await start("node b").client.open(0);
@@ -113,7 +146,7 @@ describe("a worker", () => {
       await turn();
       await turn();
     }
-    expect(misbehaved).toEqual(["node a: it does not take what it has asked for"]);
+    expect(misbehaved).toEqual(["node a: it asks for more than it takes"]);
     const told = primary.sent.length;
     worker.send([0, [1_000, 0, "scan", "0"]]);
     const { register } = await writer.readStatus(STATUS);

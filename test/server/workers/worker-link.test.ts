@@ -61,7 +61,7 @@ describe("the connection of a worker", () => {
     const { link, sent } = world();
     link.listening(8_080);
     link.ready();
-    link.failed("no port", false);
+    link.failed({ message: "no port", concernsAll: false });
     expect(sent).toEqual([
       { type: "listening", port: 8_080 },
       { type: "ready" },

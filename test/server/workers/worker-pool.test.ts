@@ -57,6 +57,8 @@ class TestClock extends HandClock {
 }
 
 function world(size = 2, port = PORT) {
+  /** Numbers of workers that the system does not start. */
+  const refused = new Set<number>();
   const clock = new TestClock();
   const forked: FakeWorker[] = [];
   const log: string[] = [];
@@ -70,12 +72,14 @@ function world(size = 2, port = PORT) {
     log: {
       info: (_details, text) => void log.push(text),
       warn: (_details, text) => void log.push(text),
+      error: (details, text) => void log.push(`${text}: ${JSON.stringify(details)}`),
     },
     crashed: (error) => expect.fail(String(error)),
     apps: () => ({ appsText: "[]", demoSecret: undefined }),
     summarize: async ({ about }, answers) => [about, ...answers.values()],
     left: (number) => void left.push(number),
     spawn: (number, events) => {
+      if (refused.has(number)) throw new Error("spawn ENOMEM");
       const worker = new FakeWorker(number, events);
       forked.push(worker);
       return {
@@ -101,7 +105,7 @@ function world(size = 2, port = PORT) {
     for (const worker of forked.slice(1)) worker.start();
     return forked.slice(0, size);
   };
-  return { pool, clock, forked, log, left, run, startAll };
+  return { pool, clock, forked, log, left, refused, run, startAll };
 }
 
 describe("a pool of workers", () => {
@@ -199,6 +203,46 @@ describe("a pool of workers", () => {
     expect(forked).toHaveLength(1);
   });
 
+  it("logs a defect of a worker that starts, and fails for one of the first worker", async () => {
+    const { pool, forked, run, log } = world();
+    const defect = { type: "failed", message: "oops", concernsAll: false, stack: "TypeError: oops" } as const;
+    const line = (worker: number) =>
+      `a worker crashed while it started: a defect: {"worker":${worker},"stack":"TypeError: oops"}`;
+    run();
+    forked[0]!.say({ type: "hello" }, { type: "listening", port: PORT });
+    run();
+    forked[1]!.say({ type: "hello" }, defect);
+    expect(log).toContain(line(2));
+    forked[1]!.end("exit code 1");
+    run();
+    expect(forked).toHaveLength(3);
+    pool.stop();
+
+    const first = world();
+    first.run();
+    first.forked[0]!.say(defect);
+    expect(await first.pool.failed).toBe("a worker crashed while it started: oops");
+    expect(first.log).toContain(line(1));
+  });
+
+  it("fails if the system does not start the first worker, and tries again with a later one", async () => {
+    const first = world();
+    first.refused.add(1);
+    first.run();
+    expect(await first.pool.failed).toBe("a worker ended while it started (spawn ENOMEM)");
+    const { pool, forked, refused, run } = world();
+    run();
+    forked[0]!.start();
+    refused.add(2);
+    run();
+    run();
+    refused.clear();
+    run(499);
+    expect([forked.length, pool.restarts]).toEqual([1, 2]);
+    run(1);
+    expect(forked.map(({ number }) => number)).toEqual([1, 2]);
+  });
+
   it("goes on if a later worker cannot start, and fails for what concerns all", async () => {
     const { pool, forked, run, startAll, log } = world();
     const [one, two] = startAll();
@@ -229,6 +273,30 @@ describe("a pool of workers", () => {
       .poll(() => two!.told("answers"))
       .toEqual([{ type: "answers", id: 7, answers: ["stats", "a", "b"] }]);
     expect([one!.told("answers"), three!.told("answers")]).toEqual([[], []]);
+  });
+
+  it("counts no answer of a worker that ends meanwhile, and gives no answer to the one after it", async () => {
+    const { forked, run, startAll } = world(3);
+    const [one, two, three] = startAll();
+    for (const [worker, id] of [
+      [one, 7],
+      [two, 1],
+    ] as const) {
+      worker!.say({ type: "question", id, question: { about: "metrics" } });
+    }
+    const answer = (worker: FakeWorker, text: string) => {
+      for (const { id } of worker.told("question")) worker.say({ type: "answer", id, answer: text });
+    };
+    answer(one!, "a");
+    answer(two!, "of one that ends");
+    two!.end();
+    run();
+    forked[3]!.start();
+    answer(three!, "c");
+    await expect
+      .poll(() => one!.told("answers"))
+      .toEqual([{ type: "answers", id: 7, answers: ["metrics", "a", "c"] }]);
+    expect([forked[3]!.number, forked[3]!.told("answers")]).toEqual([2, []]);
   });
 
   it("tells each worker what the others have counted, once it has taken what came before", () => {
