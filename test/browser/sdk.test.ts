@@ -20,7 +20,8 @@ declare const seen: string[];
 declare const statuses: Status[];
 declare const events: string[];
 
-const OPTIONS: TestGatewayOptions = { env: { HEARTBEAT_INTERVAL_MS: "2000", RESUME_WINDOW_MS: "8000" } };
+/** The window is long enough for a page to load on a busy machine. */
+const OPTIONS: TestGatewayOptions = { env: { HEARTBEAT_INTERVAL_MS: "2000", RESUME_WINDOW_MS: "16000" } };
 
 /** A gateway behind a network that can fail, an observer without that network, and people with tabs. */
 class Scene {
