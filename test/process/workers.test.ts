@@ -88,6 +88,12 @@ class Workers {
     return new Map(Array.from(starts, ([, worker, pid]) => [Number(worker), Number(pid)]));
   }
 
+  /** What the log says of workers that have ended, for a failure. */
+  ends(): string {
+    const lines = this.process.output.split("\n");
+    return lines.filter((line) => /a worker (?:has ended|does not answer)|crash/.test(line)).join("\n");
+  }
+
   pidOfNode(nodeId: string): number {
     const line = this.process.output.split("\n").find((each) => each.includes(`"node":"${nodeId}"`))!;
     return this.pids().get(JSON.parse(line).worker)!;
@@ -259,7 +265,7 @@ describe.each(TRANSPORTS)("two workers over %s", (TRANSPORT) => {
     expect(left).toEqual([["does-not", "node-lost"]]);
     // A bad file does not keep a worker from starting: it has the apps that the others have.
     await workers.turns("ready");
-    expect(await workers.metric("worker_restarts_total")).toBe(1);
+    expect(await workers.metric("worker_restarts_total"), workers.ends()).toBe(1);
     const [again] = await workers.connectToBoth();
     const { data } = await again.client.ask({ type: "query", filter: {} });
     expect(Object.keys(data)).toEqual(["returns"]);
