@@ -52,17 +52,21 @@ export function barChart(title: string, bars: readonly Bar[], longest = longestO
     const middle = top + BAR / 2;
     return [
       `<text x="${LABELS + MARGIN - 10}" y="${middle + 4}" text-anchor="end">${escapeXml(label)}</text>`,
-      `<rect class="${kind}" x="${x(0)}" y="${top}" width="${round(x(value.median) - x(0))}" height="${BAR}" rx="2"/>`,
+      `<rect class="${kind}" x="${x(0)}" y="${top}" width="${round(x(value.median) - x(0))}" ` +
+        `height="${BAR}" rx="2"/>`,
       `<line class="range" x1="${x(value.min)}" x2="${x(value.max)}" y1="${middle}" y2="${middle}"/>`,
       ...(target === undefined
         ? []
         : [
-            `<line class="target" x1="${x(target)}" x2="${x(target)}" y1="${top - 5}" y2="${top + BAR + 5}"/>`,
+            `<line class="target" x1="${x(target)}" x2="${x(target)}" ` +
+              `y1="${top - 5}" y2="${top + BAR + 5}"/>`,
           ]),
       `<text x="${WIDTH - MARGIN}" y="${middle + 4}" text-anchor="end">${format(value.median)}</text>`,
     ].join("\n");
   });
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img" aria-label="${escapeXml(title)}">
+  const size = `viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}"`;
+  const label = escapeXml(title);
+  return `<svg xmlns="http://www.w3.org/2000/svg" ${size} role="img" aria-label="${label}">
 <style>${STYLE}</style>
 <rect class="ground" x="0.5" y="0.5" width="${WIDTH - 1}" height="${height - 1}" rx="6"/>
 <text class="title" x="${MARGIN}" y="26">${escapeXml(title)}</text>

@@ -26,7 +26,8 @@ export function scenarioText(result: ScenarioResult): string {
 function verdictLine(verdict: Verdict): string {
   const { target, value, isMet } = verdict;
   const found = value === undefined ? "" : `${format(value)}, `;
-  return `  ${isMet ? "✓" : "✗"} ${target.of}: ${target.figure} ${inWords(target)}: ${found}${distance(verdict)}`;
+  const mark = isMet ? "✓" : "✗";
+  return `  ${mark} ${target.of}: ${target.figure} ${inWords(target)}: ${found}${distance(verdict)}`;
 }
 
 function tableLines({ figure, rows }: FigureTable): string[] {

@@ -46,11 +46,11 @@ export const chatList: Scenario = {
   name: "chat-list",
   question: "What does a diff cost if a socket watches a chat list of 100 conversations?",
   method:
-    `${LARGE.sockets.toLocaleString("en")} sockets watch ${LARGE.conversationsPerSocket} conversations each, ` +
-    `${WATCHERS} sockets each conversation. ${LARGE.transitionsPerSecond.toLocaleString("en")} times a second ` +
-    `a user gains or loses the focus: first in a few conversations with ${LIVELY_PER_SECOND} transitions a ` +
-    "second each, whose views flush together, others every second; then in all conversations in turn, " +
-    "whose views are quiet and flush at once. (Quick runs: a fifth of sockets and transitions.)",
+    `${LARGE.sockets.toLocaleString("en")} sockets watch ${LARGE.conversationsPerSocket} conversations ` +
+    `each, ${WATCHERS} sockets each conversation. ${LARGE.transitionsPerSecond.toLocaleString("en")} times ` +
+    `a second a user gains or loses the focus: first in a few conversations with ${LIVELY_PER_SECOND} ` +
+    "transitions a second each, whose views flush together, others every second; then in all conversations " +
+    "in turn, whose views are quiet and flush at once. (Quick runs: a fifth of sockets and transitions.)",
   rounds: { quick: 1, normal: 3, full: 5 },
   warmUps: 1,
   targets: [

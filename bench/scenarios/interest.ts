@@ -57,14 +57,15 @@ const CASES: readonly Case[] = [
 
 export const interest: Scenario = {
   name: "interest",
-  question: `If nodes followed only what is watched on them: which share of the changes would interest a node?`,
+  question:
+    "If nodes followed only what is watched on them: which share of the changes would interest a node?",
   method:
-    `A simulation of ${NODES} nodes; no server runs. Each user has a conversation open and watches it: with ` +
-    "one other user, with 3 to 30 in all, or mixed (60 % of the users in pairs, 25 % with 3 to 30, 10 % with " +
-    `31 to 300, 5 % with 301 to 5,000). Contacts: each user also watches ${CONTACTS} users by id, 80 % of ` +
-    `them in the user's group of ${GROUP_SIZE}, or all of them anywhere. A user's socket is on a random node, ` +
-    "or on that of the hash of the conversation or group. The share is that of the changes on other nodes, " +
-    "each user with as many. Today it is 100 %.",
+    `A simulation of ${NODES} nodes; no server runs. Each user has a conversation open and watches it: ` +
+    "with one other user, with 3 to 30 in all, or mixed (60 % of the users in pairs, 25 % with 3 to 30, 10 " +
+    `% with 31 to 300, 5 % with 301 to 5,000). Contacts: each user also watches ${CONTACTS} users by id, ` +
+    `80 % of them in the user's group of ${GROUP_SIZE}, or all of them anywhere. A user's socket is on a ` +
+    "random node, or on that of the hash of the conversation or group. The share is that of the changes on " +
+    "other nodes, each user with as many. Today it is 100 %.",
   rounds: { quick: 1, normal: 1, full: 3 },
   warmUps: 0,
   targets: [],

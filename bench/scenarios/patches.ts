@@ -25,10 +25,10 @@ export const patches: Scenario = {
   name: "patches",
   question: "How many bytes does a diff have, with whole values and with patches?",
   method:
-    `Users of ${SESSIONS.join(", ")} sessions with four custom fields begin to type, each with one session. ` +
-    `Then ${CROWD_USERS} simulated users of \`presence-gateway crowd\` read, type and come and go in ` +
-    `${CROWD_CONVERSATIONS} conversations. Two sockets watch the same views, one of them with ` +
-    "`patch: true`. The bytes are those of the texts, without frame headers.",
+    `Users of ${SESSIONS.join(", ")} sessions with four custom fields begin to type, each with one ` +
+    `session. Then ${CROWD_USERS} simulated users of \`presence-gateway crowd\` read, type and come and go ` +
+    `in ${CROWD_CONVERSATIONS} conversations. Two sockets watch the same views, one of them with \`patch: ` +
+    "true`. The bytes are those of the texts, without frame headers.",
   rounds: { quick: 1, normal: 1, full: 1 },
   warmUps: 0,
   targets: [

@@ -20,10 +20,10 @@ export const queuedFanOut: Scenario = {
   name: "queued-fan-out",
   question: "And what does it cost if events do not wait until the one before is delivered?",
   method:
-    `As fan-out, but ${WRITERS} writers make an event every ${EVENT_EVERY_MS} ms, as a busy server sees them. ` +
-    "Deliveries that have piled up can leave in one write. A gateway that falls behind also merges events, " +
-    "so fewer and longer diffs arrive. The baseline, too, writes at once what was published in one turn of " +
-    "the event loop.",
+    `As fan-out, but ${WRITERS} writers make an event every ${EVENT_EVERY_MS} ms, as a busy server sees ` +
+    "them. Deliveries that have piled up can leave in one write. A gateway that falls behind also merges " +
+    "events, so fewer and longer diffs arrive. The baseline, too, writes at once what was published in one " +
+    "turn of the event loop.",
   rounds: { quick: 1, normal: 5, full: 9 },
   warmUps: 2,
   targets: [{ figure: COST, of: "gateway-uws", over: "baseline-uws", atMost: 1 }],

@@ -35,7 +35,7 @@ describeInBrowser("statuses in the dashboard", (browser) => {
     expect(await statusOf("alice")).toBe("online");
     expect(await statusOf("bob")).toBe("busy 🎧 In a meeting");
     expect(await statusOf("carol")).toBe("idle");
-    expect(await page.locator(".counts").textContent()).toContain("1 idle1 busy");
+    await expect.poll(() => page.locator(".counts").textContent()).toContain("1 idle1 busy");
     await client.ask({ type: "status", userId: "alice", availability: "dnd" });
     await expect.poll(() => statusOf("alice")).toBe("do not disturb");
     await client.ask({ type: "status", userId: "bob", availability: null, text: null, emoji: null });
@@ -122,6 +122,7 @@ describeInBrowser("statuses in the dashboard", (browser) => {
       await question.getByLabel("Emoji").fill("🍜");
       await question.getByLabel("Text").fill("Lunch");
       await question.getByLabel("How long").selectOption("for 1 hour");
+      const before = Date.now();
       await question.getByLabel("Text").press("Enter");
       await expect.poll(() => details.getByRole("status").textContent()).toBe("The status is set.");
       await expect
@@ -132,7 +133,7 @@ describeInBrowser("statuses in the dashboard", (browser) => {
         .toMatch(/Declaredaway 🍜 Lunch until \d+ \w+ \d{4}, \d\d:\d\d/);
       const { json } = await gateway.http("GET", "/v1/test-app/users/alice/status");
       expect(json.data).toMatchObject({ availability: "away", text: "Lunch", emoji: "🍜" });
-      expect(json.data.expiresAt - Date.now()).toBeGreaterThan(HOUR - 60_000);
+      expect(json.data.expiresAt).toBeGreaterThanOrEqual(before + HOUR);
 
       // The next question begins with what is declared.
       await details.getByRole("button", { name: "Set status…" }).click();
@@ -153,9 +154,7 @@ describeInBrowser("statuses in the dashboard", (browser) => {
       await expect.poll(() => details.textContent()).toContain("Last seennow");
       await gateway.http("DELETE", "/v1/test-app/users/alice/sessions");
       await dashboard.expectUsers("bob", "carol");
-      await expect
-        .poll(() => details.textContent(), { timeout: 15_000 })
-        .toMatch(/Last seen\d+ \w+ \d{4}, \d\d:\d\d/);
+      await expect.poll(() => details.textContent()).toMatch(/Last seen\d+ \w+ \d{4}, \d\d:\d\d/);
     });
 
     it("are forgotten with the user, after a question", async () => {

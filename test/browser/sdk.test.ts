@@ -20,7 +20,15 @@ declare const seen: string[];
 declare const statuses: Status[];
 declare const events: string[];
 
-const OPTIONS: TestGatewayOptions = { env: { HEARTBEAT_INTERVAL_MS: "2000", RESUME_WINDOW_MS: "8000" } };
+const OPTIONS: TestGatewayOptions = {
+  env: {
+    HEARTBEAT_INTERVAL_MS: "2000",
+    // Long enough for a page to load on a busy machine.
+    RESUME_WINDOW_MS: "16000",
+    // The observer has the diff of a change as soon as a query shows the change.
+    DIFF_INTERVAL_MS: "0",
+  },
+};
 
 /** A gateway behind a network that can fail, an observer without that network, and people with tabs. */
 class Scene {
@@ -263,6 +271,7 @@ describeInBrowser(
     it("survives being frozen, and then knows what happened meanwhile", async () => {
       const page = await scene.tab("alice");
       await opened(page);
+      await expect.poll(() => page.evaluate(() => subscription.snapshot?.size)).toBe(1);
       await Promise.all([scene.diffs(), forget(page)]);
       const devtools = await page.context().newCDPSession(page);
       await devtools.send("Page.setWebLifecycleState", { state: "frozen" });

@@ -16,7 +16,8 @@ for (const transport of TRANSPORTS) {
     let site: ServedPage;
 
     beforeEach(async () => {
-      gateway = await TestGateway.start(transport, { env: { RESUME_WINDOW_MS: "5000" } });
+      // Long enough for a page to load on a busy machine.
+      gateway = await TestGateway.start(transport, { env: { RESUME_WINDOW_MS: "12000" } });
       site = await servePage("chat.ts");
     });
     afterEach(async () => {

@@ -7,7 +7,7 @@ import { cpuSeconds } from "../support/cpu.ts";
 import { GatewayProcess } from "../support/process.ts";
 import { upgradeRequest } from "../support/raw-websocket.ts";
 import { TRANSPORTS } from "../support/transports.ts";
-import { PATIENCE_MS } from "../support/until.ts";
+import { until } from "../support/until.ts";
 
 // There are more clients than files that the process may open. Without help uWebSockets.js would use a whole
 // core for the connection that it cannot accept, and would accept no other.
@@ -17,7 +17,8 @@ const APPS = JSON.stringify([{ id: "app", secrets: [SECRET] }]);
 const PATH = "/v1/app/realtime";
 const OPEN_FILES = 256;
 const CLIENTS = 1_000;
-const HELD_MS = 3_000;
+/** How long one look at the processor time of a crowd takes. */
+const LOOK_MS = 3_000;
 
 describe.each(TRANSPORTS)("over %s, a process that may open few files", (transport) => {
   it("accepts as many of a thousand clients as it can, spends no processor time on the rest, and accepts more when clients leave", async () => {
@@ -44,44 +45,44 @@ describe.each(TRANSPORTS)("over %s, a process that may open few files", (transpo
         if (i % 3 === 1) tcp.write("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n");
         crowd.push(tcp);
       }
-      await delay(1_000);
       const countKept = () => crowd.filter((tcp) => !tcp.closed).length;
-      await expect.poll(countKept).toBeLessThan(OPEN_FILES);
+      await until(() => countKept() < OPEN_FILES && crowd.every((tcp) => !tcp.connecting));
       const kept = countKept();
       // All come from one address. While many are open, a response ends its connection.
       expect(kept).toBeGreaterThan(20);
 
-      const cpuBefore = cpuSeconds(run.child.pid!);
-      const latencies: number[] = [];
-      const heldFrom = performance.now();
-      for (const until = heldFrom + HELD_MS; performance.now() < until; await delay(50)) {
-        const asked = performance.now();
-        await before[latencies.length % before.length]!.settled();
-        latencies.push(performance.now() - asked);
-      }
-      const used = (cpuSeconds(run.child.pid!) ?? 0) - (cpuBefore ?? 0);
-      const share = used / ((performance.now() - heldFrom) / 1_000);
-      const slowest = Math.max(...latencies);
-      process.stdout.write(
-        `open files over ${transport}: ${kept} of ${CLIENTS} kept, ${Math.round(100 * share)} % of a core, slowest answer ${slowest.toFixed(1)} ms\n`,
-      );
-      expect(share).toBeLessThan(0.2);
+      /** The share of a core that the gateway uses, and its slowest answer to those who were there before. */
+      const look = async () => {
+        const cpuBefore = cpuSeconds(run.child.pid!) ?? 0;
+        const latencies: number[] = [];
+        const from = performance.now();
+        for (; performance.now() < from + LOOK_MS; await delay(50)) {
+          const asked = performance.now();
+          await before[latencies.length % before.length]!.settled();
+          latencies.push(performance.now() - asked);
+        }
+        const used = (cpuSeconds(run.child.pid!) ?? 0) - cpuBefore;
+        return { share: used / ((performance.now() - from) / 1_000), slowest: Math.max(...latencies) };
+      };
+      // The crowd has just come, and a slow machine is not done with it at once.
+      await until(async () => {
+        const { share, slowest } = await look();
+        process.stdout.write(
+          `open files over ${transport}: ${kept} of ${CLIENTS} kept, ${Math.round(100 * share)} % of a core, slowest answer ${slowest.toFixed(1)} ms\n`,
+        );
+        return share < 0.2;
+      });
 
       for (const tcp of crowd) tcp.resetAndDestroy();
       const left = performance.now();
-      for (;;) {
-        const late = await join().catch(() => undefined);
-        if (late !== undefined) break;
-        if (performance.now() - left > PATIENCE_MS) throw new Error("there is no room again");
-        await delay(20);
-      }
+      await until(async () => (await join().catch(() => undefined)) !== undefined);
       process.stdout.write(
         `open files over ${transport}: room again after ${Math.round(performance.now() - left)} ms\n`,
       );
       for (const client of before) await client.settled();
       for (const client of before) client.terminate();
       // All come from one address, whose share of connections is limited.
-      expect(run.output).toMatch(/"refusal":"tcp_connections"/);
+      await run.printed(/"refusal":"tcp_connections"/);
       expect(run.output).not.toContain("crash");
     } finally {
       await run.stop();

@@ -47,6 +47,9 @@ export class DashboardMemory {
     const gateway = await TestGateway.start("ws", { env, app: { lastSeen: true } });
     const users = new LivelyUsers(gateway, count);
     const dashboard = await DashboardPage.open(browser, gateway);
+    // What is measured begins with a page that follows every change.
+    await dashboard.expectStatus("Live");
+    await expect.poll(() => dashboard.grid.getAttribute("aria-rowcount")).toBe(String(count + 1));
     const cdp = await dashboard.page.context().newCDPSession(dashboard.page);
     return new DashboardMemory(gateway, users, count, dashboard, cdp);
   }

@@ -245,11 +245,8 @@ describe.each(TRANSPORTS)("readers over %s", (transport) => {
       });
       for (const reader of readers) reader.close();
       await until(() => gateway.presence().subscriptions === 0);
-      expect(gateway.node.debugCounts()).toMatchObject({
-        managedConnections: 0,
-        connections: 0,
-        addresses: 0,
-      });
+      const nothing = { managedConnections: 0, connections: 0, addresses: 0 };
+      await expect.poll(() => gateway.node.debugCounts()).toMatchObject(nothing);
     });
 
     it("are refused without a token, and told why", async () => {

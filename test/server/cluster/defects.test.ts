@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { Random } from "../../support/random.ts";
 import { seeds } from "../../support/seed.ts";
-import { type FakeNode, LEASE_MS, users, WINDOW_MS, worldOf } from "./world.ts";
+import { type FakeNode, LEASE_MS, WINDOW_MS } from "./fake-node.ts";
+import { users, worldOf } from "./world.ts";
 
 type Write = "applyRemote" | "applyRemoteEnd" | "reclaim" | "onOwnerLost";
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { LEASE_MS, users, WINDOW_MS, worldOf } from "./world.ts";
+import { LEASE_MS, WINDOW_MS } from "./fake-node.ts";
+import { users, worldOf } from "./world.ts";
 
 describe("nodes whose log has no room for more", () => {
   it("declare no node dead, end no session, go on serving, and agree as soon as there is room", () => {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { Leadership } from "../../../src/server/cluster/leadership.ts";
-import { LEASE_MS, type World, worldOf } from "./world.ts";
+import { LEASE_MS } from "./fake-node.ts";
+import { type World, worldOf } from "./world.ts";
 
 const NOW = 1_000;
 const FIRST = { isWhole: true, hearsOthers: true, rank: 0 };

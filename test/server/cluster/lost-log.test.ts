@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { LEASE_MS, users, WINDOW_MS, worldOf } from "./world.ts";
+import { LEASE_MS, WINDOW_MS } from "./fake-node.ts";
+import { users, worldOf } from "./world.ts";
 
 describe("nodes whose log is lost, older, trimmed, frozen or silent", () => {
   it("write again what a log has lost, and no user leaves", () => {

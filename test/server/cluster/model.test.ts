@@ -5,9 +5,10 @@ import { isDefaultStatus, type Status } from "../../../src/core/sessions/status.
 import type { StatusPatch } from "../../../src/protocol/wire.ts";
 import { fields, statusPatch, userId } from "../../model/arbitraries.ts";
 import { runs, SEED } from "../../support/seed.ts";
+import { type FakeNode, LEASE_MS, WINDOW_MS } from "./fake-node.ts";
 import { ModelLog } from "./model-log.ts";
 import { WorkersLog } from "./workers-log.ts";
-import { type FakeNode, LEASE_MS, WINDOW_MS, World } from "./world.ts";
+import { World } from "./world.ts";
 
 const pick = fc.nat({ max: 9 });
 const speed = fc.constantFrom(0, 1, 2, 5);

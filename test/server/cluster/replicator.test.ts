@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { LEASE_MS, TYPING_MS, users, WINDOW_MS, worldOf } from "./world.ts";
+import { LEASE_MS, TYPING_MS, WINDOW_MS } from "./fake-node.ts";
+import { users, worldOf } from "./world.ts";
 
 describe("nodes that share a log", () => {
   it("show each other's sessions, changes and ends", () => {

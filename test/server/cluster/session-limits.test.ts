@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { APP_ID, type FakeNode, LEASE_MS, MAX_SESSIONS, WINDOW_MS, worldOf } from "./world.ts";
+import { APP_ID, type FakeNode, LEASE_MS, MAX_SESSIONS, WINDOW_MS } from "./fake-node.ts";
+import { worldOf } from "./world.ts";
 
 describe("nodes that share a log", () => {
   describe("count the sessions of a user on all of them", () => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { APP_ID, type FakeNode, TYPING_MS, users, WINDOW_MS, worldOf } from "./world.ts";
+import { APP_ID, type FakeNode, TYPING_MS, WINDOW_MS } from "./fake-node.ts";
+import { users, worldOf } from "./world.ts";
 
 describe("nodes that share a log", () => {
   it("let any of them take a session over, and no subscriber sees a change", () => {

@@ -2,8 +2,9 @@ import { describe, expect, it } from "vitest";
 import type { PresenceFilter } from "../../../src/protocol/wire.ts";
 import { Random } from "../../support/random.ts";
 import { EXPLORES, SEED } from "../../support/seed.ts";
-import { type FakeNode, LEASE_MS, WINDOW_MS } from "../cluster/world.ts";
-import { MOODS, WebhookWorld } from "./world.ts";
+import { type FakeNode, LEASE_MS, WINDOW_MS } from "../cluster/fake-node.ts";
+import { MOODS } from "./fake-receiver.ts";
+import { WebhookWorld } from "./world.ts";
 
 const RUNS = Number(process.env.MODEL_RUNS ?? (EXPLORES ? 200 : 20));
 const USERS = ["alice", "bob", "carol", "dave", "__proto__", "constructor", "eve é", "mallory"];
