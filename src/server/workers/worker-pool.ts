@@ -54,6 +54,11 @@ export interface PoolLog {
 
 /** How long a question waits for the answer of a worker. */
 const PATIENCE_MS = 1_000;
+/**
+ * So long, in milliseconds, a worker that loads its code may be silent. On a machine that does much else it
+ * takes many seconds, and the next one would not be faster.
+ */
+const LOADING_SILENCE_MS = 60_000;
 /** A worker that shuts down, and is silent for so long, in milliseconds, will not come to its end. */
 const STOPPING_SILENCE_MS = 5_000;
 /** So long, in milliseconds, workers may take that are to end at once. */
@@ -198,9 +203,10 @@ export class WorkerPool {
   }
 
   /** When a worker is killed if it stays silent, or has to end. */
-  #killTimeOf({ heardAt }: Running): number {
+  #killTimeOf({ heardAt, hearsUs }: Running): number {
     const { silenceMs } = this.#options;
-    const patienceMs = this.#isStopping ? Math.min(silenceMs, STOPPING_SILENCE_MS) : silenceMs;
+    const normalMs = hearsUs ? silenceMs : Math.max(silenceMs, LOADING_SILENCE_MS);
+    const patienceMs = this.#isStopping ? Math.min(normalMs, STOPPING_SILENCE_MS) : normalMs;
     return Math.min(heardAt + patienceMs, this.#killAt);
   }
 

@@ -185,6 +185,20 @@ describe("a pool of workers", () => {
     expect([one!.isKilled, two!.isKilled]).toEqual([false, true]);
   });
 
+  it("waits a minute for a worker that loads its code", () => {
+    const { forked, run, startAll } = world();
+    startAll()[1]!.end();
+    run();
+    const [one, , again] = forked;
+    for (let seconds = 1; seconds < 60; seconds++) {
+      run(1_000);
+      one!.say({ type: "alive" });
+    }
+    expect(again!.isKilled).toBe(false);
+    run(1_000);
+    expect(again!.isKilled).toBe(true);
+  });
+
   it.each<[string, (worker: FakeWorker) => void, string]>([
     [
       "cannot run",
