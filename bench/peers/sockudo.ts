@@ -85,7 +85,8 @@ export const sockudo: ServerKind = {
   role: "peer",
   about: () =>
     `Sockudo ${sockudoVersion(findSockudo()!)}, in memory, with a private channel per conversation and ` +
-    "client events; it checks the app's signature, forwards messages and keeps no state",
+    "client events; it checks the app's signature, forwards messages and keeps no state; more than half of " +
+    "its memory per socket is a queue, which by default has room for 1,000 messages",
   dialect,
   scenarios: ["fan-out", "queued-fan-out", "burst", "idle", "gross-memory", "connect"],
   missing: async () => {
