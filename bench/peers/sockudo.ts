@@ -93,7 +93,7 @@ export const sockudo: ServerKind = {
     if (findSockudo() !== undefined) return procMissing();
     return (
       'RUSTFLAGS="--cfg tokio_unstable" cargo install sockudo --version 5.0.1 --locked, ' +
-      "which takes ten minutes, Rust 1.94 and protoc"
+      "which needs Rust 1.94 and protoc"
     );
   },
   start: () => ServerProcess.start(new URL("sockudo-server.js", import.meta.url), "sockudo"),
