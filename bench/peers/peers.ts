@@ -4,6 +4,15 @@ import { centrifugo } from "./centrifugo.ts";
 import { naive } from "./naive.ts";
 import { nchan } from "./nchan.ts";
 import { socketIo, socketIoUws } from "./socket-io.ts";
+import { sockudo } from "./sockudo.ts";
 
 /** Servers that people use instead of the gateway, each with its usual set-up. */
-export const PEERS: readonly ServerKind[] = [naive, socketIo, socketIoUws, centrifuge, ...centrifugo, nchan];
+export const PEERS: readonly ServerKind[] = [
+  naive,
+  socketIo,
+  socketIoUws,
+  centrifuge,
+  ...centrifugo,
+  sockudo,
+  nchan,
+];

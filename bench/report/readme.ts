@@ -116,8 +116,7 @@ a command of the gateway: \`node dist/main.js crowd --help\`.
   get the same users, tokens and changes. Each peer is a file in \`bench/peers\`. A missing peer is
   listed with how to install it. A peer that loses events is left out. A peer that is not in Node is
   measured together with its children from \`/proc\`, so only on Linux. Centrifuge is built with Go,
-  which takes a minute or two the first time. Centrifugo is used if it is installed. Sockudo is not
-  among them.
+  which takes a minute or two the first time. Centrifugo and Sockudo are used if they are installed.
 - **CPU** is the user and system time of the server process and its helper threads, per unit of work. On
   a shared machine it is far more reliable than elapsed time. A server has replied to every request
   before its CPU is read.
