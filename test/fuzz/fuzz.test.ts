@@ -5,7 +5,7 @@ import { fuzz, summarize } from "./fuzz.ts";
 import { TARGETS } from "./targets/all.ts";
 
 /** Inputs per target, out of a million over all targets. */
-const SHARE = EXPLORES ? 1 : 0.05;
+const SHARE = EXPLORES ? 1 : 0.03;
 
 interface Case {
   readonly name: string;

@@ -4,10 +4,10 @@ export const SEED = readSeed(process.env.MODEL_SEED);
 /** Whether this run explores other seeds. Some suites then search further. */
 export const EXPLORES = process.env.EXPLORE === "1";
 
-/** Number of runs of a property: `count` when exploring seeds, otherwise a sixth of that. */
-export const runs = (count: number): number => (EXPLORES ? count : Math.ceil(count / 6));
+/** Number of runs of a property: `count` when exploring seeds, otherwise a tenth of that. */
+export const runs = (count: number): number => (EXPLORES ? count : Math.ceil(count / 10));
 
-/** The seeds of a test that is the same for each of `count` seeds: all when exploring, otherwise a sixth. */
+/** The seeds of a test that is the same for each of `count` seeds: all when exploring, otherwise a tenth. */
 export const seeds = (count: number): number[] => Array.from({ length: runs(count) }, (_, i) => i + 1);
 
 function readSeed(text = "1"): number {

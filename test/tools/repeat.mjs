@@ -94,7 +94,8 @@ for (let i = 1; i <= runs; i++) {
   seconds.push(result.seconds);
   let inFile = "";
   for (const line of result.lines) {
-    const [, file, ms] = /^ [✓❯] (\S+\.test\.ts) \(.*?\)? (\d+)ms$/.exec(line) ?? [];
+    // The name of the project is before that of the file.
+    const [, file, ms] = /^ [✓❯] +(?:\S+ +)?(\S+\.test\.ts) \(.*?\)? (\d+)ms$/.exec(line) ?? [];
     if (file !== undefined) {
       inFile = file;
       files.push([file, Number(ms)]);
