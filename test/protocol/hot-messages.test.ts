@@ -43,7 +43,7 @@ it("accepts the messages that are checked by hand exactly as the schema does", (
     }),
     { numRuns: runs(5_000) },
   );
-  expect(Math.min(seen.taken, seen.left)).toBeGreaterThan(200);
+  expect(Math.min(seen.taken, seen.left)).toBeGreaterThan(runs(5_000) / 5);
   expect(readHotMessage(JSON.parse('{"type":"update","__proto__":{}}'))).toBeUndefined();
 });
 
