@@ -46,6 +46,11 @@ export class TypingRoom {
     return new TypingRoom(kind, typists, watching);
   }
 
+  /** How many texts the subscribers have received. */
+  get received(): number {
+    return this.subscribers.reduce((sum, socket) => sum + socket.received, 0);
+  }
+
   /**
    * Types for a while, and resolves when the subscribers have received everything. The latencies are those of
    * `READ` of them. `onDiff` is called for what these receive.

@@ -12,6 +12,7 @@ const PEER_MS = EVERYBODY_TWICE_MS;
 
 const COST = "CPU µs per event and subscriber";
 const DELAY = "from event to diff";
+const TEXTS = "texts per subscriber and second";
 
 export const burst: Scenario = {
   name: "burst",
@@ -63,11 +64,13 @@ async function prepare(
       ...labelOf(kind),
       async round() {
         const before = await server.usage();
+        const receivedBefore = room.received;
         const latencies = await room.type(ms);
         const { cpuMicros } = await server.usage();
         const events = (EVENTS_PER_SECOND * ms) / 1_000;
         return {
           [COST]: (cpuMicros - before.cpuMicros) / events / SUBSCRIBERS,
+          [TEXTS]: (room.received - receivedBefore) / SUBSCRIBERS / (ms / 1_000),
           ...(kind.role !== "baseline" ? latencies.figures(DELAY) : {}),
         };
       },

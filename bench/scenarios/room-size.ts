@@ -45,7 +45,7 @@ function contender(kind: ServerKind, subscribers: number, ms: number): Contender
       const room = await TypingRoom.open(kind, server.port, subscribers);
       try {
         await room.type(WARM_UP_MS);
-        const received = () => room.subscribers.reduce((sum, socket) => sum + socket.received, 0);
+        const received = () => room.received;
         const receivedBefore = received();
         const before = await server.usage();
         const latencies = await room.type(ms);

@@ -75,8 +75,10 @@ export const REST_PER_COST_AT_ONCE = 1;
 /** All views together that only one user subscribes to take no more than a tenth of the processor. */
 export const REST_PER_PRIVATE_COST = 10;
 /**
- * A rest that would be shorter than this is not worth a timer: the view rests for `DIFF_INTERVAL_MS` only.
+ * A rest that would be shorter than this is not worth a timer: the view rests for `DIFF_INTERVAL_MS` only. If
+ * that is 0, every rest counts that a timer can measure.
  */
 export const LONGEST_FREE_FLUSH_MS = 10;
+export const LONGEST_FREE_FLUSH_AT_ONCE_MS = 1;
 /** A view whose flush has failed is flushed again after this time. */
 export const FAILED_FLUSH_REST_MS = 1_000;

@@ -8,18 +8,29 @@ export interface PendingWriter {
 
 /** While so many writers wait, no more diffs are delivered: two turns of the event loop write them. */
 const MAX_WAITING = (2 * TURN_MS) / WRITE_MS;
+/**
+ * How long the next writes wait, in milliseconds, after a round of writes that took more than one turn. By
+ * then more frames have come, and leave in the same writes.
+ */
+export const PAUSE_MS = 2;
 
 /**
  * The send queues of a node that have frames to write, in the order of their first frame. They are written
  * after the event loop has handled what has arrived, so the frames that a reader gets in one turn leave in
  * one write: nearly all of a delivery's cost is that of the write. A turn writes for a limited time. The
- * readers whose turn comes later get in the same write what arises meanwhile. Nothing waits for a timer.
+ * readers whose turn comes later get in the same write what arises meanwhile. Writers that come while such a
+ * long round is written are written in the next one, after a short pause: a busy node writes less often, and
+ * more at once. A quiet node writes at the end of each turn.
  */
 export class PendingWrites {
   readonly #onFailure: (error: unknown) => void;
-  /** Each of them once, however often it was added. */
-  readonly #waiting = new Set<PendingWriter>();
-  #endOfTurn: NodeJS.Immediate | undefined;
+  /** Those of this round, each of them once, however often it was added. */
+  #round = new Set<PendingWriter>();
+  /** Those of the next round, which are not in this one. */
+  #next = new Set<PendingWriter>();
+  /** This round takes more than one turn. */
+  #isLong = false;
+  #isArmed = false;
 
   /** `onFailure` is called with what a writer throws. The others are still written. */
   constructor(onFailure: (error: unknown) => void) {
@@ -28,12 +39,12 @@ export class PendingWrites {
 
   /** How many writers wait. */
   get size(): number {
-    return this.#waiting.size;
+    return this.#round.size + this.#next.size;
   }
 
   /** Whether work that adds more writers should wait. */
   get isFull(): boolean {
-    return this.#waiting.size >= MAX_WAITING;
+    return this.size >= MAX_WAITING;
   }
 
   /**
@@ -41,16 +52,41 @@ export class PendingWrites {
    * until then.
    */
   add(writer: PendingWriter): void {
-    this.#waiting.add(writer);
-    this.#endOfTurn ??= setImmediate(this.#run);
+    if (!this.#isLong) this.#round.add(writer);
+    else if (!this.#round.has(writer)) this.#next.add(writer);
+    if (!this.#isArmed) this.#writeAfterTurn();
+  }
+
+  #writeAfterTurn(): void {
+    this.#isArmed = true;
+    setImmediate(this.#run);
   }
 
   readonly #run = (): void => {
+    this.#writeSome();
+    if (this.#round.size > 0) {
+      this.#isLong = true;
+      return this.#writeAfterTurn();
+    }
+    this.#isLong = false;
+    this.#isArmed = false;
+    // Only a long round has a next one.
+    if (this.#next.size === 0) return;
+    const written = this.#round;
+    this.#round = this.#next;
+    this.#next = written;
+    // While it is full, deliveries wait for room.
+    if (this.isFull) return this.#writeAfterTurn();
+    this.#isArmed = true;
+    setTimeout(this.#run, PAUSE_MS);
+  };
+
+  #writeSome(): void {
     let spentMs = 0;
-    for (const writer of this.#waiting) {
-      if (spentMs >= TURN_MS) break;
+    for (const writer of this.#round) {
+      if (spentMs >= TURN_MS) return;
       // Before it writes, which may add it again.
-      this.#waiting.delete(writer);
+      this.#round.delete(writer);
       try {
         spentMs += writer.write();
       } catch (error) {
@@ -59,6 +95,5 @@ export class PendingWrites {
         this.#onFailure(error);
       }
     }
-    this.#endOfTurn = this.#waiting.size > 0 ? setImmediate(this.#run) : undefined;
-  };
+  }
 }

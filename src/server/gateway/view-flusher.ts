@@ -4,6 +4,7 @@ import type { Clock } from "../clock.ts";
 import {
   FAILED_FLUSH_REST_MS,
   type GatewayConfig,
+  LONGEST_FREE_FLUSH_AT_ONCE_MS,
   LONGEST_FREE_FLUSH_MS,
   REST_PER_COST,
   REST_PER_COST_AT_ONCE,
@@ -137,7 +138,9 @@ export class ViewFlusher {
    */
   #rest(view: View, costMs: number, payer: FlushPayer | undefined, now: number): void {
     const { diffIntervalMs } = this.#options.limits;
-    let ownMs = costMs * (diffIntervalMs === 0 ? REST_PER_COST_AT_ONCE : REST_PER_COST);
+    const isAtOnce = diffIntervalMs === 0;
+    const freeMs = isAtOnce ? LONGEST_FREE_FLUSH_AT_ONCE_MS : LONGEST_FREE_FLUSH_MS;
+    let ownMs = costMs * (isAtOnce ? REST_PER_COST_AT_ONCE : REST_PER_COST);
     if (view.hasLeftOut) ownMs = Math.max(ownMs, FAILED_FLUSH_REST_MS);
     let restMs = ownMs;
     if (payer !== undefined) {
@@ -145,8 +148,7 @@ export class ViewFlusher {
       restMs = Math.max(ownMs, payer.flushFreeAt - now);
     }
     // What the flush has cost is its writes above all. They begin now, and the rest follows them.
-    const atLeast = (ms: number) =>
-      ms > LONGEST_FREE_FLUSH_MS ? Math.max(ms + costMs, diffIntervalMs) : diffIntervalMs;
+    const atLeast = (ms: number) => (ms > freeMs ? Math.max(ms + costMs, diffIntervalMs) : diffIntervalMs);
     const debt = payer && { payer, freeAt: now + atLeast(ownMs) };
     this.#views.rest(view, atLeast(restMs), now, debt);
   }

@@ -1,6 +1,6 @@
 import { setImmediate } from "node:timers/promises";
-import { expect, it, vi } from "vitest";
-import { PendingWrites } from "../../../src/server/gateway/pending-writes.ts";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { PAUSE_MS, PendingWrites } from "../../../src/server/gateway/pending-writes.ts";
 import { TURN_MS, WRITE_MS } from "../../../src/server/gateway/turn-budget.ts";
 
 const fail = (error: unknown) => expect.fail(String(error));
@@ -25,18 +25,63 @@ it("writes at the end of the turn, in the order in which the writers came", asyn
   expect([written, pending.size]).toEqual([[1, 2, 3], 0]);
 });
 
-it("writes for a limited time in one turn, and then those that came before others", async () => {
+it("writes for a limited time in one turn, and the rest in the next", async () => {
   const pending = new PendingWrites(fail);
   const written: number[] = [];
   const writer = writersOf(written, TURN_MS / 2);
   for (const number of [1, 2, 3, 4, 5]) pending.add(writer(number));
   await setImmediate();
   expect(written).toEqual([1, 2]);
-  pending.add(writer(6));
   await setImmediate();
   expect(written).toEqual([1, 2, 3, 4]);
   await setImmediate();
-  expect([written, pending.size]).toEqual([[1, 2, 3, 4, 5, 6], 0]);
+  expect([written, pending.size]).toEqual([[1, 2, 3, 4, 5], 0]);
+});
+
+describe("after a round of several turns", () => {
+  beforeEach(() => void vi.useFakeTimers({ toFake: ["setTimeout"] }));
+  afterEach(() => void vi.useRealTimers());
+
+  it("pauses, and then writes once what has come meanwhile", async () => {
+    const pending = new PendingWrites(fail);
+    const written: number[] = [];
+    const [first, second, third] = [1, 2, 3].map(writersOf(written, TURN_MS));
+    for (const each of [first!, second!]) pending.add(each);
+    await setImmediate();
+    expect(written).toEqual([1]);
+    // `second` is still to be written in this round.
+    for (const each of [first!, second!, third!, first!]) pending.add(each);
+    await setImmediate();
+    await setImmediate();
+    expect([written, pending.size]).toEqual([[1, 2], 2]);
+    vi.advanceTimersByTime(PAUSE_MS - 1);
+    expect(written).toEqual([1, 2]);
+    vi.advanceTimersByTime(1);
+    expect(written).toEqual([1, 2, 1]);
+    await setImmediate();
+    expect([written, pending.size]).toEqual([[1, 2, 1, 3], 0]);
+  });
+
+  it("makes no pause that nothing has come for, nor while it is full", async () => {
+    const pending = new PendingWrites(fail);
+    const written: number[] = [];
+    const writer = writersOf(written);
+    const turn = TURN_MS / WRITE_MS;
+    let number = 0;
+    while (number <= turn) pending.add(writer(number++));
+    await setImmediate();
+    expect(written.length).toBe(turn);
+    while (number <= 4 * turn) pending.add(writer(number++));
+    await setImmediate();
+    await setImmediate();
+    expect([written.length, pending.isFull]).toEqual([2 * turn + 1, true]);
+    for (let turns = 0; turns < 3; turns++) await setImmediate();
+    expect([written.length, pending.size]).toEqual([number, 0]);
+    pending.add(writer(number));
+    await setImmediate();
+    expect(written).toEqual([...Array(number + 1).keys()]);
+    expect(vi.getTimerCount()).toBe(0);
+  });
 });
 
 it("is full when two turns would not write all, and never forgets one", async () => {

@@ -7,22 +7,22 @@ import type { View } from "../../../src/core/views/view.ts";
 import { ViewRegistry } from "../../../src/core/views/view-registry.ts";
 import { FilterSchema } from "../../../src/protocol/filter.ts";
 import { FAILED_FLUSH_REST_MS } from "../../../src/server/gateway/gateway-config.ts";
-import { TurnBudget } from "../../../src/server/gateway/turn-budget.ts";
+import { deliveryCostMs, TurnBudget, WRITE_MS } from "../../../src/server/gateway/turn-budget.ts";
 import { ViewChannel } from "../../../src/server/gateway/view-channel.ts";
 import { ViewFlusher } from "../../../src/server/gateway/view-flusher.ts";
 import { endlessTurn, testTelemetry } from "../../support/stubs.ts";
 
 const INTERVAL_MS = 50;
 
-function setUp(flushTurn = endlessTurn()) {
+function setUp(flushTurn = endlessTurn(), diffIntervalMs = INTERVAL_MS) {
   const table = new Table();
   let names = 0;
-  const views = new ViewRegistry(table, INTERVAL_MS, () => `view${names++}`);
+  const views = new ViewRegistry(table, diffIntervalMs, () => `view${names++}`);
   const channels = new Map<View, ViewChannel>();
   const crashes: unknown[] = [];
   const telemetry = testTelemetry((error) => void crashes.push(error));
   const clock = { now: () => 0, wallNow: () => 0 };
-  const limits = { diffIntervalMs: INTERVAL_MS };
+  const limits = { diffIntervalMs };
   const flusher = new ViewFlusher({ views, channels, limits, telemetry, clock, wakeBy: () => {}, flushTurn });
   const watch = (filter: unknown, subscribers = 1) => {
     const view = views.acquire(new CompiledFilter(FilterSchema.parse(filter)));
@@ -57,6 +57,19 @@ it("flushes a quiet view at once, and what follows at the end of its rest", () =
   expect(versions).toEqual([2]);
   flusher.flush(INTERVAL_MS);
   expect(versions).toEqual([2, 3]);
+});
+
+it("sends every change at once where the interval is 0, unless a view would take more than half the time", () => {
+  const { watch, toggle } = setUp(endlessTurn(), 0);
+  const small = watch({ userIds: ["alice"] });
+  const large = watch({}, 1_000);
+  const changes = 1_000;
+  for (let now = 0; now < changes; now++) toggle(now);
+  expect(small.versions.length).toBe(changes);
+  const flushMs = 1_000 * (deliveryCostMs(0) + WRITE_MS);
+  const diffs = large.versions.length / 1_000;
+  expect(diffs).toBeGreaterThan(1);
+  expect(diffs * flushMs).toBeLessThanOrEqual(changes / 2 + flushMs);
 });
 
 it("delivers to many subscribers over several turns, each diff once", async () => {
