@@ -76,8 +76,10 @@ Measures the gateway and the bare libraries that it runs on, each in a process o
 See bench/README.md.
 `;
 
-function choose(only: string | undefined): readonly Scenario[] {
-  if (only === undefined) return SCENARIOS;
+function choose(only: string | undefined, effort: Effort): readonly Scenario[] {
+  if (only === undefined) {
+    return SCENARIOS.filter(({ onlyInFullRuns }) => effort !== "normal" || !onlyInFullRuns);
+  }
   return only.split(",").map((name) => {
     const scenario = SCENARIOS.find((each) => each.name === name.trim());
     if (scenario === undefined)
@@ -122,11 +124,12 @@ async function measure(
   only: string | undefined,
   servers: string | undefined,
 ): Promise<RunResult> {
-  const chosen = choose(only);
+  const chosen = choose(only, effort);
   const wanted = servers?.split(",");
   // A smoke run checks only the gateway. Peers take more time than everything else together.
-  const isWanted = ({ name, role }: ServerKind) =>
-    wanted?.includes(name) ?? (effort !== "quick" || role !== "peer");
+  const isWanted = ({ name, role, onlyInFullRuns }: ServerKind) =>
+    wanted?.includes(name) ??
+    (role !== "peer" || effort === "full" || (effort === "normal" && !onlyInFullRuns));
   const { kinds, notes } = await availableKinds(SERVER_KINDS.filter(isWanted));
   const machine = machineLine();
   print(`${[machine, ...notes].join("\n")}\n\n`);

@@ -45,6 +45,8 @@ export interface Scenario {
   readonly warmUps: number;
   /** Those of a quick run, by default at most one. Code that V8 compiles late needs more. */
   readonly quickWarmUps?: number;
+  /** Normal runs leave it out, unless it is named. */
+  readonly onlyInFullRuns?: true;
   readonly targets: readonly Target[];
   contenders(options: ScenarioOptions): Promise<Contender[]>;
 }

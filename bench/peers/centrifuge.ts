@@ -18,6 +18,7 @@ const dialect: Dialect = {
 export const centrifuge: ServerKind = {
   name: "centrifuge",
   role: "peer",
+  onlyInFullRuns: true,
   about: () =>
     `Centrifuge ${centrifugeVersion()}, the Go library of Centrifugo, in memory, ` +
     "with a recoverable map subscription per conversation",

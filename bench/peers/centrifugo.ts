@@ -37,6 +37,7 @@ function kind(mode: CentrifugoMode, dialect: Dialect, setUp: string): ServerKind
   return {
     name,
     role: "peer",
+    ...(mode === "map" ? {} : { onlyInFullRuns: true }),
     about: () => `Centrifugo ${centrifugoVersion(findCentrifugo()!)}, in memory, with ${setUp}`,
     dialect,
     scenarios: ["fan-out", "queued-fan-out", "burst", "idle", "gross-memory", "connect"],

@@ -7,6 +7,7 @@ import { packageVersion } from "./package-version.ts";
 export const naive: ServerKind = {
   name: "naive-ws",
   role: "peer",
+  onlyInFullRuns: true,
   about: () => `ws ${packageVersion("ws")}, a Map of rows, and a loop over all sockets for each event`,
   dialect: { ...gatewayDialect, coalesces: false },
   missing: async () => undefined,

@@ -33,6 +33,7 @@ const dialect: Dialect = {
 export const nchan: ServerKind = {
   name: "nginx-nchan",
   role: "peer",
+  onlyInFullRuns: true,
   about: () =>
     `${nginxVersion()} with nchan, a channel per conversation; ` +
     "it forwards messages, keeps no state and checks no token",

@@ -51,6 +51,7 @@ function kind(name: string, transport: "ws" | "uws"): ServerKind {
   return {
     name,
     role: "peer",
+    onlyInFullRuns: true,
     about: () =>
       `Socket.IO ${packageVersion("socket.io")} on ${transport === "ws" ? "ws" : "uWebSockets.js"}, ` +
       "WebSocket only: the members of a conversation are one room, its watchers another",

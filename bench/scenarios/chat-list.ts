@@ -26,7 +26,7 @@ const LARGE: Size = {
 const SIZES: Readonly<Record<Effort, Size>> = {
   quick: { sockets: 200, conversationsPerSocket: 50, transitionsPerSecond: 400, seconds: 2 },
   normal: LARGE,
-  full: { ...LARGE, seconds: 4 },
+  full: LARGE,
 };
 const WATCHERS = 25;
 const USERS_PER_CONVERSATION = 2;
@@ -51,7 +51,7 @@ export const chatList: Scenario = {
     `a second a user gains or loses the focus: first in a few conversations with ${LIVELY_PER_SECOND} ` +
     "transitions a second each, whose views flush together, others every second; then in all conversations " +
     "in turn, whose views are quiet and flush at once. (Quick runs: a fifth of sockets and transitions.)",
-  rounds: { quick: 1, normal: 3, full: 5 },
+  rounds: { quick: 1, normal: 2, full: 3 },
   warmUps: 1,
   targets: [
     { figure: COST, of: nameOf("gateway-uws", LIVELY), over: nameOf("gateway-uws", EVEN), atMost: 0.8 },

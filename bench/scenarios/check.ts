@@ -18,7 +18,7 @@ export const check: Scenario = {
     "(100,000 in quick runs), each in a conversation. Half of the ids are of users who are online. Then " +
     "the same with a filter by conversation. One connection. The body is read, and all ids are in the " +
     "answer.",
-  rounds: { quick: 1, normal: 5, full: 9 },
+  rounds: { quick: 1, normal: 4, full: 7 },
   warmUps: 2,
   targets: [
     { figure: COST, of: "gateway-uws", atMost: 5 },

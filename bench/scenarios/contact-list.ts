@@ -28,7 +28,7 @@ export const contactList: Scenario = {
     "1,000 sockets watch all contacts (100 in quick runs). With `fields: []` a contact is only a status, " +
     "so typing changes nothing that they see. The last contender gives each socket a filter of its own, " +
     "with all contacts but one, so each event concerns a thousand views.",
-  rounds: { quick: 1, normal: 3, full: 5 },
+  rounds: { quick: 1, normal: 2, full: 3 },
   warmUps: 1,
   targets: [
     { figure: TEXTS, of: nameOf("gateway-uws", SLIM), atMost: 0 },

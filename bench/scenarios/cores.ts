@@ -8,8 +8,8 @@ import { shortList } from "../measure/short-list.ts";
 import { appToken, userToken } from "../servers/app.ts";
 import type { ServerKind } from "../servers/server-kind.ts";
 
-const MESSAGES: Readonly<Record<Effort, number>> = { quick: 7, normal: 21, full: 28 };
-const EVENTS: Readonly<Record<Effort, number>> = { quick: 20, normal: 60, full: 100 };
+const MESSAGES: Readonly<Record<Effort, number>> = { quick: 7, normal: 14, full: 21 };
+const EVENTS: Readonly<Record<Effort, number>> = { quick: 20, normal: 50, full: 60 };
 const SUBSCRIBERS = 1_000;
 const CONVERSATION = "conversation-of-the-watched";
 /** Time for pending changes to reach the other workers. */
@@ -37,7 +37,7 @@ export const cores: Scenario = {
     "on one with few cores it shares them with the workers, so what is done in a second by the clock says " +
     "little there: the costs say what more cores add. The baseline is as many servers with a share of the " +
     "subscribers each, and each gets every event: what more processes on this machine cost by themselves.",
-  rounds: { quick: 1, normal: 4, full: 8 },
+  rounds: { quick: 1, normal: 3, full: 5 },
   warmUps: 1,
   targets: [{ figure: DELIVERY, of: nameOf(OURS, WORKERS), over: nameOf(OURS, 1), atMost: 1.1 }],
   async contenders({ kinds, effort, addNote }) {

@@ -28,7 +28,7 @@ export const grossMemory: Scenario = {
     "by all sockets. It includes what grows once, such as V8's young generation and compiled code. The " +
     "slope is that of a line through the resident sets after each eighth of the sockets. Peers take part " +
     "in full runs.",
-  rounds: { quick: 1, normal: 1, full: 3 },
+  rounds: { quick: 1, normal: 1, full: 1 },
   warmUps: 0,
   targets: [{ figure: GROSS, of: "gateway-uws", atMost: 3 }],
   async contenders({ kinds, effort, addNote }) {

@@ -5,18 +5,18 @@ import type { Contender, Effort, Scenario } from "../measure/scenario.ts";
 import { userToken } from "../servers/app.ts";
 import { labelOf, type ServerKind } from "../servers/server-kind.ts";
 
-const SOCKETS: Readonly<Record<Effort, number>> = { quick: 1_000, normal: 1_000, full: 3_000 };
+const SOCKETS: Readonly<Record<Effort, number>> = { quick: 1_000, normal: 1_000, full: 1_500 };
 const RESIDENT = "RSS KB per socket";
 
 export const idle: Scenario = {
   name: "idle",
   question: "How much memory does a quiet socket with one session hold?",
   method:
-    "Growth of a process that already has users, after 1,000 more sockets with a session each (3,000 in " +
+    "Growth of a process that already has users, after 1,000 more sockets with a session each (1,500 in " +
     "full runs), after garbage collection. Each round starts a new process. Kernel buffers are not " +
     "included. The resident set of ws is mostly heap that was reserved before, so use its heap figure " +
     "instead. The baseline holds a socket and a Map entry.",
-  rounds: { quick: 1, normal: 2, full: 3 },
+  rounds: { quick: 1, normal: 2, full: 2 },
   warmUps: 0,
   targets: [
     { figure: RESIDENT, of: "gateway-uws", atMost: 3 },

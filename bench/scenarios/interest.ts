@@ -66,8 +66,9 @@ export const interest: Scenario = {
     `80 % of them in the user's group of ${GROUP_SIZE}, or all of them anywhere. A user's socket is on a ` +
     "random node, or on that of the hash of the conversation or group. The share is that of the changes on " +
     "other nodes, each user with as many. Today it is 100 %.",
-  rounds: { quick: 1, normal: 1, full: 3 },
+  rounds: { quick: 1, normal: 1, full: 1 },
   warmUps: 0,
+  onlyInFullRuns: true,
   targets: [],
   contenders: async () =>
     CASES.flatMap(({ name, placements, ...rest }) =>

@@ -32,7 +32,7 @@ export const live: Scenario = {
     `each at its due time. Then as many as possible, with ${WINDOW} pending at any time; the load then ` +
     "uses its share of the machine too. Full runs also have users with five watchers. (Quick runs: " +
     "1,000 of each.)",
-  rounds: { quick: 1, normal: 3, full: 3 },
+  rounds: { quick: 1, normal: 2, full: 3 },
   warmUps: 1,
   targets: [
     { figure: KEPT_UP, of: "gateway-uws", atLeast: 95 },

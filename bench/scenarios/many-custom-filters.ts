@@ -23,8 +23,9 @@ export const manyCustomFilters: Scenario = {
     "with 50,000 filters on other teams as well (10,000 in quick runs). A third is over all conversations, " +
     "by an indexed key. Two thirds are in the conversation that the users enter and leave, by keys with an " +
     "index and without.",
-  rounds: { quick: 1, normal: 7, full: 15 },
+  rounds: { quick: 1, normal: 5, full: 7 },
   warmUps: 4,
+  onlyInFullRuns: true,
   targets: [{ figure: COST, of: nameOf("gateway-uws", 1), over: nameOf("gateway-uws", 0), atMost: 1.1 }],
   async contenders({ kinds, effort }) {
     const contenders: Contender[] = [];

@@ -15,7 +15,7 @@ export const nodesCost: Scenario = {
   method:
     "The changes of `update` on a gateway without Redis, then on one of two nodes that share a Redis, " +
     "and their cost on the other node. Neither node has subscribers.",
-  rounds: { quick: 1, normal: 4, full: 7 },
+  rounds: { quick: 1, normal: 3, full: 4 },
   warmUps: 4,
   targets: [
     { figure: COST, of: remote("gateway-uws"), over: "gateway-uws", atMost: 0.5 },

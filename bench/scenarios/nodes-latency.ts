@@ -29,7 +29,7 @@ export const nodesLatency: Scenario = {
     "20,000 sessions on one of two nodes that share a Redis gain and lose the focus, each at its due " +
     "time. 1,000 filters on the other node watch 20 of them each, so each change is a diff to one " +
     "socket. (Quick runs: a tenth of them, and only the lower rate.)",
-  rounds: { quick: 1, normal: 2, full: 4 },
+  rounds: { quick: 1, normal: 2, full: 3 },
   warmUps: 1,
   targets: [
     { figure: `${DELAY}, ms p50`, of: at("gateway-uws", 1_000), atMost: 15 },

@@ -23,8 +23,9 @@ export const nodesReady: Scenario = {
     "A node with 100,000 sessions, created inside its process, is idle for a while. Then a second node " +
     "starts. The time is from its start until `/readyz` responds with 200. The second node must then " +
     "know all sessions.",
-  rounds: { quick: 0, normal: 1, full: 3 },
+  rounds: { quick: 0, normal: 1, full: 1 },
   warmUps: 0,
+  onlyInFullRuns: true,
   targets: [{ figure: IDLE, of: among("gateway-uws", SESSIONS), atMost: 3 }],
   async contenders(options) {
     const { effort, addNote } = options;

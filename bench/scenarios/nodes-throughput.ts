@@ -5,7 +5,7 @@ import { userToken } from "../servers/app.ts";
 import { Nodes, nodeKind } from "../servers/nodes.ts";
 import type { ServerKind } from "../servers/server-kind.ts";
 
-const MESSAGES: Readonly<Record<Effort, number>> = { quick: 0, normal: 14, full: 28 };
+const MESSAGES: Readonly<Record<Effort, number>> = { quick: 0, normal: 14, full: 14 };
 const COUNTS = [1, 2, 3];
 const COMMANDS = "Redis commands per node and 5 ms";
 
@@ -19,8 +19,9 @@ export const nodesThroughput: Scenario = {
     "changes and those of all other nodes. The first figure uses the CPU of the busiest node, as if " +
     "each node had a core to itself. The second uses elapsed time, while nodes, Redis and load share " +
     "the machine.",
-  rounds: { quick: 0, normal: 2, full: 4 },
+  rounds: { quick: 0, normal: 2, full: 2 },
   warmUps: 1,
+  onlyInFullRuns: true,
   targets: COUNTS.map((count) => ({ figure: COMMANDS, of: of("gateway-uws", count), atMost: 1 })),
   async contenders(options) {
     const { effort, addNote } = options;

@@ -12,7 +12,7 @@ const CONVERSATION = "conversation-1";
 const EVENT_EVERY_MS = 3;
 /** Every writer changes, and changes back. */
 const ROUND_MS = 2 * WRITERS * EVENT_EVERY_MS;
-const ROUND_TRIPS: Readonly<Record<Effort, number>> = { quick: 4, normal: 8, full: 16 };
+const ROUND_TRIPS: Readonly<Record<Effort, number>> = { quick: 4, normal: 8, full: 8 };
 
 const COST = "CPU µs per event and subscriber";
 
@@ -24,7 +24,7 @@ export const queuedFanOut: Scenario = {
     "them. Deliveries that have piled up can leave in one write. A gateway that falls behind also merges " +
     "events, so fewer and longer diffs arrive. The baseline, too, writes at once what was published in one " +
     "turn of the event loop.",
-  rounds: { quick: 1, normal: 5, full: 9 },
+  rounds: { quick: 1, normal: 4, full: 6 },
   warmUps: 2,
   targets: [{ figure: COST, of: "gateway-uws", over: "baseline-uws", atMost: 1 }],
   async contenders({ kinds, effort }) {

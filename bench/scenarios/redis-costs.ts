@@ -67,8 +67,9 @@ export const redisCosts: Scenario = {
     `Commands with ${PAYLOAD.length} bytes, ${BATCH} at a time on one connection, on 10,000 topics (100 ` +
     "where there may be receivers). CPU is that of Redis, from INFO. Subscriptions: those of a second " +
     "connection to topics that another one follows, 100 in a command. One Redis, not a cluster.",
-  rounds: { quick: 1, normal: 3, full: 7 },
+  rounds: { quick: 1, normal: 3, full: 3 },
   warmUps: 1,
+  onlyInFullRuns: true,
   targets: [],
   async contenders({ effort, addNote }) {
     const version = redisVersion();

@@ -8,7 +8,7 @@ const SIZES: Readonly<Record<Effort, readonly number[]>> = {
   normal: [100, 1_000, 5_000, 15_000],
   full: [100, 300, 1_000, 3_000, 5_000, 10_000, 15_000],
 };
-const MS: Readonly<Record<Effort, number>> = { quick: 1_000, normal: 2_000, full: 4_000 };
+const MS: Readonly<Record<Effort, number>> = { quick: 1_000, normal: 2_000, full: 2_000 };
 const WARM_UP_MS = 400;
 
 const CPU = "CPU, % of a core";
@@ -22,8 +22,9 @@ export const roomSize: Scenario = {
     "`DIFF_INTERVAL_MS`. A view whose flush is expensive rests in proportion to what that has cost, so a " +
     "large room gets fewer diffs with more in each, and the rest of the process goes on. The latency is " +
     `that of ${READ} of the subscribers. Each size has a server of its own. (Quick runs: up to 1,000.)`,
-  rounds: { quick: 1, normal: 1, full: 2 },
+  rounds: { quick: 1, normal: 1, full: 1 },
   warmUps: 0,
+  onlyInFullRuns: true,
   targets: [{ figure: CPU, of: nameOf("gateway-uws", 15_000), atMost: 60 }],
   async contenders({ kinds, effort }) {
     return shortListOfGateways(kinds, effort).flatMap((kind) =>

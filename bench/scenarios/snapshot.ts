@@ -26,7 +26,7 @@ export const snapshot: Scenario = {
     `view yet. Meanwhile a user of a quiet room begins and stops typing ${EVENTS_PER_SECOND} times per ` +
     "second, watched by another. With `DIFF_INTERVAL_MS=0`, each delay comes from the server or the " +
     "load. The users are created inside the process.",
-  rounds: { quick: 1, normal: 5, full: 9 },
+  rounds: { quick: 1, normal: 3, full: 7 },
   warmUps: 1,
   targets: [
     { figure: FIRST, of: "gateway-uws", atMost: 50 },

@@ -5,6 +5,8 @@ import type { LoopDelay, Usage } from "./ipc.ts";
 export interface ServerKind {
   readonly name: string;
   readonly role: "gateway" | "baseline" | "peer";
+  /** Normal runs leave it out, unless it is named. */
+  readonly onlyInFullRuns?: true;
   /** The name of the kind that this kind is compared with. */
   readonly baseline?: string;
   /** Only for an available peer: its name, version and set-up. */
