@@ -76,7 +76,7 @@ export const REST_PER_COST_AT_ONCE = 1;
 export const REST_PER_PRIVATE_COST = 10;
 /**
  * A rest that would be shorter than this is not worth a timer: the view rests for `DIFF_INTERVAL_MS` only. If
- * that is 0, every rest counts that a timer can measure.
+ * that is 0, every rest of a view with several users counts that a timer can measure.
  */
 export const LONGEST_FREE_FLUSH_MS = 10;
 export const LONGEST_FREE_FLUSH_AT_ONCE_MS = 1;

@@ -139,11 +139,12 @@ export class ViewFlusher {
   #rest(view: View, costMs: number, payer: FlushPayer | undefined, now: number): void {
     const { diffIntervalMs } = this.#options.limits;
     const isAtOnce = diffIntervalMs === 0;
-    const freeMs = isAtOnce ? LONGEST_FREE_FLUSH_AT_ONCE_MS : LONGEST_FREE_FLUSH_MS;
+    const isShared = payer === undefined;
+    const freeMs = isAtOnce && isShared ? LONGEST_FREE_FLUSH_AT_ONCE_MS : LONGEST_FREE_FLUSH_MS;
     let ownMs = costMs * (isAtOnce ? REST_PER_COST_AT_ONCE : REST_PER_COST);
     if (view.hasLeftOut) ownMs = Math.max(ownMs, FAILED_FLUSH_REST_MS);
     let restMs = ownMs;
-    if (payer !== undefined) {
+    if (!isShared) {
       payer.flushFreeAt = Math.max(now, payer.flushFreeAt) + costMs * REST_PER_PRIVATE_COST;
       restMs = Math.max(ownMs, payer.flushFreeAt - now);
     }
