@@ -86,6 +86,7 @@ export class Connection implements SocketListener, ManagedConnection, Reply, Key
 
   onText(text: string, byteLength: number): void {
     if (this.#isOver) return;
+    if (this.#socket.flushesAfterText) this.sendQueue.expectWrite();
     try {
       // The app may have been removed between the handshake and the first message.
       if (this.#isRevoked || this.#presence.isRetired) this.#refuseToken(undefined, REVOKED);

@@ -219,8 +219,8 @@ export function handshakeError({ version, protocol }: HandshakeHeaders): HttpRes
 export const TOKEN = /^[!#$%&'*+.^_`|~\w-]+$/;
 
 /** Whether a Sec-WebSocket-Protocol header offers our subprotocol. */
-export function offersSubprotocol({ protocol = "" }: HandshakeHeaders): boolean {
-  return listOf(protocol).includes(SUBPROTOCOL);
+export function offersSubprotocol({ protocol }: HandshakeHeaders): boolean {
+  return protocol !== undefined && listOf(protocol).includes(SUBPROTOCOL);
 }
 
 function listOf(header: string): string[] {
