@@ -57,13 +57,13 @@ const NO_SIGNATURE = Buffer.alloc(0);
 const KEY_TWICE: unique symbol = Symbol("a key twice");
 
 /** The last header that was read. Nearly all tokens have the same one. */
-let known: { readonly part: string; readonly header: Readonly<Record<string, unknown>> } | undefined;
+let lastHeader: { readonly part: string; readonly header: Jws["header"] } | undefined;
 
 function readHeader(part: string): ReturnType<typeof readObject> {
-  if (known?.part === part) return known.header;
+  if (lastHeader?.part === part) return lastHeader.header;
   const header = readObject(part);
   // A copy of the part, as the part itself keeps the whole token.
-  if (typeof header === "object") known = { part: Buffer.from(part).toString(), header };
+  if (typeof header === "object") lastHeader = { part: Buffer.from(part).toString(), header };
   return header;
 }
 

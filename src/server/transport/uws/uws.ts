@@ -29,7 +29,7 @@ const UTF_8 = new TextDecoder("utf-8", { ignoreBOM: true });
  */
 const LISTEN_SHARED = 0;
 
-/** The library copies each field to its WebSocket, which takes as long as a call of it: so there is one. */
+/** One field only: the library copies each of them to its WebSocket, which costs more than to read it. */
 interface UserData {
   readonly socket: UwsSocket;
 }
