@@ -15,6 +15,8 @@ export class KeyedBuckets {
   readonly #maxKeys: number;
   /** Ordered by when each key last took a token, the most recent last. */
   readonly #buckets = new Map<string, Bucket>();
+  /** The key that took a token most recently. */
+  #latest: string | undefined;
 
   constructor(perSecond: number, burst: number, maxKeys: number) {
     this.#perMs = perSecond / 1000;
@@ -30,13 +32,12 @@ export class KeyedBuckets {
   /** Takes `tokens` tokens of the key, or returns false and takes none. `now`: milliseconds. */
   take(key: string, now: number, tokens = 1): boolean {
     this.#drop(now);
-    let bucket = this.#buckets.get(key);
-    if (bucket === undefined) bucket = { tokens: this.#burst, at: now };
-    else this.#refill(bucket, now);
+    const known = this.#buckets.get(key);
+    const bucket = known ?? { tokens: this.#burst, at: now };
+    this.#refill(bucket, now);
     if (bucket.tokens < tokens) return false;
     bucket.tokens -= tokens;
-    this.#buckets.delete(key);
-    this.#buckets.set(key, bucket);
+    if (known === undefined || key !== this.#latest) this.#toEnd(key, bucket);
     return true;
   }
 
@@ -46,8 +47,7 @@ export class KeyedBuckets {
     this.#drop(now);
     this.#refill(bucket, now);
     bucket.tokens = Math.max(-this.#burst, bucket.tokens - tokens);
-    this.#buckets.delete(key);
-    this.#buckets.set(key, bucket);
+    this.#toEnd(key, bucket);
   }
 
   /** Returns tokens that the key has taken. */
@@ -69,15 +69,20 @@ export class KeyedBuckets {
     bucket.at = now;
   }
 
+  #toEnd(key: string, bucket: Bucket): void {
+    this.#buckets.delete(key);
+    this.#buckets.set(key, bucket);
+    this.#latest = key;
+  }
+
   /** A call adds at most one entry, and this removes up to two, so full buckets do not pile up. */
   #drop(now: number): void {
-    for (let i = 0; i < 2; i++) {
-      const [oldest] = this.#buckets;
-      if (oldest === undefined) return;
-      const [key, bucket] = oldest;
+    let left = 2;
+    for (const [key, bucket] of this.#buckets) {
       const isFull = bucket.tokens + (now - bucket.at) * this.#perMs >= this.#burst;
       if (!isFull && this.#buckets.size < this.#maxKeys) return;
       this.#buckets.delete(key);
+      if (--left === 0) return;
     }
   }
 }

@@ -207,7 +207,8 @@ export function countKeys(custom: Custom): number {
 export function keysAfter({ custom }: SessionState, { custom: patch }: SessionPatch): number {
   if (patch === null) return 0;
   let keys = countKeys(custom);
-  for (const [key, value] of Object.entries(patch ?? {})) {
+  if (patch === undefined) return keys;
+  for (const [key, value] of Object.entries(patch)) {
     if (value === null && custom[key] !== undefined) keys--;
     else if (value !== null && custom[key] === undefined) keys++;
   }

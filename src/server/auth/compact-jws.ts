@@ -30,7 +30,7 @@ const UTF8 = new TextDecoder("utf-8", { fatal: true });
 export function parseJws(text: string): ParsedJws {
   const parts = COMPACT_JWS.exec(text);
   if (parts === null) return refuse("the token is not a JWT");
-  const header = readObject(parts[1]!);
+  const header = readHeader(parts[1]!);
   if (header === KEY_TWICE) return refuse("the token has a key twice");
   if (header === undefined) return refuse("the token is not a JWT");
   // The gateway supports no extension, and RFC 7515 requires that a token with a critical one is refused.
@@ -56,8 +56,19 @@ const NO_SIGNATURE = Buffer.alloc(0);
 /** The result for a part in which an object has a key twice: other programs may read it differently. */
 const KEY_TWICE: unique symbol = Symbol("a key twice");
 
+/** The last header that was read. Nearly all tokens have the same one. */
+let lastHeader: { readonly part: string; readonly header: Jws["header"] } | undefined;
+
+function readHeader(part: string): ReturnType<typeof readObject> {
+  if (lastHeader?.part === part) return lastHeader.header;
+  const header = readObject(part);
+  // A copy of the part, as the part itself keeps the whole token.
+  if (typeof header === "object") lastHeader = { part: Buffer.from(part).toString(), header };
+  return header;
+}
+
 /** The JSON object in a part; undefined if the part holds anything else. */
-function readObject(part: string): Record<string, unknown> | typeof KEY_TWICE | undefined {
+function readObject(part: string): Readonly<Record<string, unknown>> | typeof KEY_TWICE | undefined {
   const bytes = decode(part);
   if (bytes === undefined) return undefined;
   try {
@@ -65,7 +76,9 @@ function readObject(part: string): Record<string, unknown> | typeof KEY_TWICE | 
     const json: unknown = JSON.parse(text);
     const isObject = typeof json === "object" && json !== null && !Array.isArray(json);
     if (!isObject) return undefined;
-    return hasDuplicateKeys(text) ? KEY_TWICE : (json as Record<string, unknown>);
+    // What JSON.stringify writes in the same way has no key twice, and that holds for most tokens.
+    if (JSON.stringify(json) !== text && hasDuplicateKeys(text)) return KEY_TWICE;
+    return json as Record<string, unknown>;
   } catch {
     return undefined;
   }

@@ -49,9 +49,11 @@ export class Connection implements SocketListener, ManagedConnection, Reply, Key
   readonly #heartbeat: Heartbeat;
   readonly #token: SocketToken;
   readonly #dispatcher: MessageDispatcher;
+  /** In whole milliseconds, as V8 stores other numbers outside the object. */
   readonly #connectBy: number;
   #state: State = "new";
-  #closeAt = Number.POSITIVE_INFINITY;
+  /** Undefined: the node does not close it. */
+  #closeAt: number | undefined;
   /** Whether the app, or what the token was signed with, is not accepted any more. */
   #isRevoked = false;
 
@@ -76,7 +78,7 @@ export class Connection implements SocketListener, ManagedConnection, Reply, Key
     this.#heartbeat = new Heartbeat(limits.heartbeatIntervalMs);
     this.#token = new SocketToken(presence, admitted, this);
     this.#dispatcher = new MessageDispatcher(node, presence, this);
-    this.#connectBy = now + limits.connectTimeoutMs;
+    this.#connectBy = Math.ceil(now + limits.connectTimeoutMs);
     presence.sockets++;
     node.add(this);
     this.#schedule();
@@ -86,6 +88,7 @@ export class Connection implements SocketListener, ManagedConnection, Reply, Key
 
   onText(text: string, byteLength: number): void {
     if (this.#isOver) return;
+    if (this.#socket.flushesAfterText) this.sendQueue.expectWrite();
     try {
       // The app may have been removed between the handshake and the first message.
       if (this.#isRevoked || this.#presence.isRetired) this.#refuseToken(undefined, REVOKED);
@@ -153,7 +156,7 @@ export class Connection implements SocketListener, ManagedConnection, Reply, Key
   onDue(now: number): void {
     if (this.#state === "closing") this.#drop();
     else if (this.#isRevoked) this.#refuseToken(undefined, REVOKED);
-    else if (now >= this.#closeAt) this.#close("draining");
+    else if (now >= this.#closesAt) this.#close("draining");
     else if (now >= this.#heldUntil) this.#resume("late");
     else if (now >= this.#connectsUntil) this.#close("connectTimeout", "connect_timeout");
     else this.#checkHeartbeat(now);
@@ -184,7 +187,7 @@ export class Connection implements SocketListener, ManagedConnection, Reply, Key
 
   drain(delayMs: number): void {
     if (this.#isOver) return;
-    if (this.#closeAt === Number.POSITIVE_INFINITY) {
+    if (this.#closeAt === undefined) {
       this.send({ type: "draining", reconnectInMs: delayMs });
     }
     if (!this.#isRevoked) this.#closeAt = this.#node.clock.now() + delayMs;
@@ -387,6 +390,11 @@ export class Connection implements SocketListener, ManagedConnection, Reply, Key
     return this.#state === "closing" || this.#state === "closed";
   }
 
+  /** When the node closes the connection. */
+  get #closesAt(): number {
+    return this.#closeAt ?? Number.POSITIVE_INFINITY;
+  }
+
   /** When a client that has not sent `connect` is closed. */
   get #connectsUntil(): number {
     const isWaitedFor = this.#state === "new" && this.#token.held === undefined;
@@ -411,7 +419,7 @@ export class Connection implements SocketListener, ManagedConnection, Reply, Key
   /** Sets the single deadline of this connection to its next event. */
   #schedule(): void {
     const silentUntil = this.#heartbeat.nextCheckAt(this.#limits.lastHeard);
-    const due = Math.min(silentUntil, this.#connectsUntil, this.#heldUntil, this.#closeAt);
+    const due = Math.min(silentUntil, this.#connectsUntil, this.#heldUntil, this.#closesAt);
     this.#node.schedule(this, due);
   }
 

@@ -303,8 +303,10 @@ export class GatewayNode {
 
   /** Sets the single deadline of a connection: `onDue` is called at that time of the awake clock. */
   schedule(connection: ManagedConnection, due: number): void {
-    this.#timers.set(connection, due);
-    this.#ticker.wakeBy(due);
+    // In whole milliseconds, as V8 stores other numbers outside the object.
+    const at = Math.ceil(due);
+    this.#timers.set(connection, at);
+    this.#ticker.wakeBy(at);
   }
 
   /** Sets when `onExpiryDue` is called, in milliseconds since 1970; undefined: never. */

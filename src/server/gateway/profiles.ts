@@ -67,7 +67,9 @@ export class Profiles {
 
   /** The first session of a user was opened. */
   onOnline(userId: string): void {
-    const { appId, rememberedUsers, deadlines } = this.#context;
+    const { appId, table, rememberedUsers, deadlines } = this.#context;
+    // Nothing is known about most users, so there is nothing to forget.
+    if (table.profile(userId) === NO_PROFILE) return;
     rememberedUsers.delete(appId, userId);
     deadlines.cancelForgetting(userId);
   }

@@ -81,6 +81,8 @@ export class SendQueue implements PageSender, PendingWriter {
   /** What waits for the end of the turn: nearly always one frame. */
   #pending: Frame | Frame[] | undefined;
   #pendingBytes = 0;
+  /** `write` is called soon, whatever happens. */
+  #isWriteExpected = false;
   #responses: PagedResponse[] | undefined;
   #isResponseWaiting = false;
   /** A page is being sent. Callbacks from it must not send another page in between. */
@@ -169,11 +171,16 @@ export class SendQueue implements PageSender, PendingWriter {
     const pending = this.#pending;
     if (pending === undefined) {
       this.#pending = frame;
-      this.#writes.add(this);
+      if (!this.#isWriteExpected) this.#writes.add(this);
     } else if (Array.isArray(pending)) pending.push(frame);
     else this.#pending = [pending, frame];
     this.#pendingBytes += byteLength;
     if (this.#pendingBytes > Math.min(LARGEST_PIECE, this.#allowedBytes - this.#sink.buffered)) this.write();
+  }
+
+  /** The caller calls `write` before anything else has its turn, so its end need not be waited for. */
+  expectWrite(): void {
+    this.#isWriteExpected = true;
   }
 
   /**
@@ -181,6 +188,7 @@ export class SendQueue implements PageSender, PendingWriter {
    * fails, the owner is told, and not the caller: it may be serving somebody else.
    */
   write(): number {
+    this.#isWriteExpected = false;
     const pending = this.#pending;
     if (pending === undefined) return 0;
     const costMs = writeCostMs(this.#pendingBytes);

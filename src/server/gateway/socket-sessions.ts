@@ -159,9 +159,8 @@ export class SocketSessions implements SessionConnection {
     }
   }
 
-  *#all(): Iterable<Session> {
-    if (this.#first !== undefined) yield this.#first;
-    if (this.#others !== undefined) yield* this.#others;
+  #all(): readonly Session[] {
+    return this.#first === undefined ? [] : [this.#first, ...(this.#others ?? [])];
   }
 
   /**

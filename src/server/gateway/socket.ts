@@ -6,6 +6,8 @@ import type { Frame } from "./frame.ts";
  * called before `close` or `terminate` returns, and is called once.
  */
 export interface Socket {
+  /** Whether `onFlush` follows each `onText` at once. */
+  readonly flushesAfterText?: boolean;
   /** Sends a text frame. False: the client or the network is slow, and bytes wait in this process. */
   send(frame: Frame): boolean;
   /** Sends text frames in one write, as far as the library can. Returns what `send` does. */

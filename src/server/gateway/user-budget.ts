@@ -36,7 +36,7 @@ export class UserBudget {
   readonly #rates: BudgetRates;
   /** Undefined where there is no other process. */
   readonly #use: SharedUse | undefined;
-  readonly #tell: (budget: UserBudget, messages: number, bytes: number) => void;
+  readonly #tell: BudgetSharing["tell"] | undefined;
   #messages: number;
   #bytes: number;
   #at: number;
@@ -45,7 +45,7 @@ export class UserBudget {
   constructor(userId: string | undefined, rates: BudgetRates, now: number, sharing?: BudgetSharing) {
     this.userId = userId;
     this.#use = sharing && new SharedUse(rates, sharing.workers, now);
-    this.#tell = sharing?.tell ?? (() => {});
+    this.#tell = sharing?.tell;
     this.#rates = rates;
     this.#messages = rates.burstMessages * MESSAGE;
     this.#bytes = rates.burstBytes * BYTE;
@@ -61,7 +61,7 @@ export class UserBudget {
     this.#bytes -= cost;
     if (this.#use?.take(bytes, now)) {
       const untold = this.#use.untold();
-      this.#tell(this, untold.messages, untold.bytes);
+      this.#tell?.(this, untold.messages, untold.bytes);
     }
     return true;
   }

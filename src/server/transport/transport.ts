@@ -110,6 +110,8 @@ export type Accept = (socket: Socket) => SocketListener;
  * reads it.
  */
 export function realtimeAppId(path: string): string | undefined {
+  const plain = PLAIN_REALTIME.exec(path);
+  if (plain !== null) return plain[1];
   // One more than it may have: to cut tens of thousands takes milliseconds.
   const segments = path.split("/", 5);
   if (segments.length !== 4) return undefined;
@@ -120,6 +122,9 @@ export function realtimeAppId(path: string): string | undefined {
     return undefined;
   }
 }
+
+/** A path without anything to decode, as nearly all clients send it. */
+const PLAIN_REALTIME = /^\/v1\/([^/%]+)\/realtime$/;
 
 /** The response to a body while unfinished bodies hold too many bytes. */
 export const BODIES_FULL = errorResponse(
@@ -214,8 +219,8 @@ export function handshakeError({ version, protocol }: HandshakeHeaders): HttpRes
 export const TOKEN = /^[!#$%&'*+.^_`|~\w-]+$/;
 
 /** Whether a Sec-WebSocket-Protocol header offers our subprotocol. */
-export function offersSubprotocol({ protocol = "" }: HandshakeHeaders): boolean {
-  return listOf(protocol).includes(SUBPROTOCOL);
+export function offersSubprotocol({ protocol }: HandshakeHeaders): boolean {
+  return protocol !== undefined && listOf(protocol).includes(SUBPROTOCOL);
 }
 
 function listOf(header: string): string[] {

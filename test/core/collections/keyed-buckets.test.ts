@@ -68,6 +68,16 @@ describe("buckets by key", () => {
     expect(buckets.take("key 999", 0)).toBe(false);
   });
 
+  it("drop the key that took nothing for longest, however often the others took", () => {
+    const buckets = new KeyedBuckets(1, 2, 3);
+    for (const key of ["a", "b", "b", "a", "c"]) expect(buckets.take(key, 0)).toBe(true);
+    // This drops b, which has used up its tokens, and not a, which has too.
+    expect(buckets.take("d", 0)).toBe(true);
+    expect(buckets.size).toBe(3);
+    expect(buckets.waitMs("b", 0)).toBe(0);
+    expect(buckets.waitMs("a", 0)).toBe(1_000);
+  });
+
   it("make up later for what was used elsewhere, up to a burst, and keep a limited number of keys", () => {
     const buckets = new KeyedBuckets(10, 20, 10);
     buckets.debit("a", 0, 25);

@@ -44,3 +44,30 @@ it.each([
   if (!parsed.ok) throw new Error(parsed.reason);
   expect(readPayload(parsed.jws)).toEqual({ ok: false, reason: expect.stringMatching(/^the token/) });
 });
+
+it("reads each header anew, and the same one again", () => {
+  const algorithms = [HS256, '{"alg":"RS256"}', HS256, HS256, '{"alg":"HS256","crit":["x"]}', HS256].map(
+    (header) => {
+      const parsed = parseJws(token(header));
+      return parsed.ok ? parsed.jws.header.alg : parsed.reason;
+    },
+  );
+  expect(algorithms).toEqual(["HS256", "RS256", "HS256", "HS256", "the token has a crit header", "HS256"]);
+});
+
+it("refuses a header with a key twice again and again", () => {
+  const twice = token('{"alg":"HS256","alg":"HS256"}');
+  for (const text of [token(HS256), twice, twice]) parseJws(text);
+  expect(parseJws(twice)).toEqual({ ok: false, reason: "the token has a key twice" });
+});
+
+it.each([
+  ["with white space", '{ "sub": "alice", "sub": "bob" }'],
+  ["within a claim", '{"read":{"counts":true,"counts":true}}'],
+  ["of which one is written with escapes", '{"sub":"alice","s\\u0075b":"alice"}'],
+  ["like a number", '{"1":1,"0":0,"1":1}'],
+])("refuses a payload with a key twice %s", (_what, payload) => {
+  const parsed = parseJws(token(HS256, payload));
+  if (!parsed.ok) throw new Error(parsed.reason);
+  expect(readPayload(parsed.jws)).toEqual({ ok: false, reason: "the token has a key twice" });
+});

@@ -1,3 +1,4 @@
+import { createHmac } from "node:crypto";
 import { SignJWT } from "jose";
 import { describe, expect, it } from "vitest";
 import { MAX_TOKEN_LENGTH } from "../../../src/protocol/rules.ts";
@@ -34,10 +35,28 @@ describe("a token", () => {
     [{ sub: "" }, "claim sub"],
     [{ sub: undefined }, "claim sub"],
     [{ tokenType: "other" }, "claim tokenType"],
+    [{ iss: 1 }, "claim iss"],
+    [{ sub: 1 }, "claim sub"],
+    [{ sub: "a\nb" }, "claim sub"],
     [{ exp: "soon" }, "claim exp"],
+    [{ exp: null }, "claim exp"],
+    [{ nbf: "soon" }, "claim nbf"],
+    [{ iat: "soon" }, "claim iat"],
+    [{ jti: 1 }, "claim jti"],
+    [{ aud: 1 }, "claim aud"],
+    [{ read: null }, "claim read"],
     [{ read: { users: ["bob"] } }, "claim read"],
   ] as const)("with %j is refused, and the reason says %j", async (claims, reason) => {
     expect(await verify(claims)).toEqual({ ok: false, reason: expect.stringContaining(reason) });
+  });
+
+  it.each(["exp", "nbf", "iat"])("with an infinite %s is refused", (claim) => {
+    const encode = (text: string) => Buffer.from(text).toString("base64url");
+    const payload = `{"iss":"app","tokenType":"user","sub":"alice","${claim}":1e999}`;
+    const input = `${encode('{"alg":"HS256"}')}.${encode(payload)}`;
+    const token = `${input}.${createHmac("sha256", "secret").update(input).digest("base64url")}`;
+    const reason = expect.stringContaining(`claim ${claim}`);
+    expect(verifyToken(app, token, WALL_NOW)).toEqual({ ok: false, reason });
   });
 
   it("that is not valid yet is refused, and it says when it is, if nothing else is wrong", async () => {

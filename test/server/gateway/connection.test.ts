@@ -69,6 +69,17 @@ function wait(ms: number): void {
   peer.connection.onDue(world.time);
 }
 
+it("expects a write after each text where the transport has it flush then, and nowhere else", () => {
+  const flushing = Object.assign(new Peer(world), { flushesAfterText: true });
+  const expectations = [peer, flushing].map((each) => {
+    const expectWrite = vi.spyOn(each.connection.sendQueue, "expectWrite");
+    each.say({ type: "connect", token });
+    each.say({ type: "ping" });
+    return expectWrite.mock.calls.length;
+  });
+  expect(expectations).toEqual([0, 2]);
+});
+
 describe("a new connection", () => {
   it("connects with a token", () => {
     expect(peer.say({ type: "connect", id: 1, token })).toMatchObject({

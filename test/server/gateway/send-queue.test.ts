@@ -166,6 +166,22 @@ describe("frames that wait for the end of the turn", () => {
     expect(sink.writes.slice(1)).toEqual([["4"]]);
   });
 
+  it("leave with a write that is expected, and then no turn ends for them", async () => {
+    const { sink, pendingWrites, sendQueue, frame } = setUp();
+    sendQueue.expectWrite();
+    sendQueue.send(frame(1));
+    sendQueue.send(frame(2));
+    expect(pendingWrites.size).toBe(0);
+    expect(sink.writes).toEqual([]);
+    sendQueue.write();
+    expect(sink.writes).toEqual([["1", "2"]]);
+    // Only that one was expected.
+    sendQueue.send(frame(3));
+    expect(pendingWrites.size).toBe(1);
+    await setImmediate();
+    expect(sink.writes).toEqual([["1", "2"], ["3"]]);
+  });
+
   it("leave at once when they are more than 64 KiB, or more than may wait", () => {
     const { sink, sendQueue, frame } = setUp();
     sendQueue.send(frame(1, 40_000));

@@ -5,9 +5,12 @@ import { writeHeaderLines } from "../../internals/uws-header-lines.ts";
 import { PIECES_PER_TURN } from "../transport.ts";
 import type { UwsResponse } from "./uws-types.ts";
 
+/** ASCII is UTF-8 too, which is decoded faster, and without a `Buffer` around the bytes. */
+const ASCII = new TextDecoder();
+
 /** The address at the other end of a connection. */
 export function peerOf(response: UwsResponse): string {
-  return Buffer.from(response.getRemoteAddressAsText()).toString("latin1");
+  return ASCII.decode(response.getRemoteAddressAsText());
 }
 
 const STATUS_LINES = new Map(

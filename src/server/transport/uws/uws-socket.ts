@@ -5,7 +5,9 @@ import { SEND_STATUS, type SendStatus, type UwsWebSocket } from "./uws-types.ts"
 
 /** A WebSocket of uWebSockets.js as the gateway wants it. The library throws at any call on a closed one. */
 export class UwsSocket implements Socket {
-  #listener: SocketListener | undefined;
+  readonly flushesAfterText = true;
+  /** Undefined before `open` has returned. */
+  listener: SocketListener | undefined;
   #webSocket!: UwsWebSocket<unknown>;
   #isClosed = false;
   #waiting = false;
@@ -14,10 +16,9 @@ export class UwsSocket implements Socket {
   #progress = 0;
 
   /** Connects the library's WebSocket with the gateway. Called once, before anything else. */
-  open(webSocket: UwsWebSocket<unknown>, accept: Accept): SocketListener {
+  open(webSocket: UwsWebSocket<unknown>, accept: Accept): void {
     this.#webSocket = webSocket;
-    this.#listener = accept(this);
-    return this.#listener;
+    this.listener = accept(this);
   }
 
   get buffered(): number {
@@ -71,13 +72,13 @@ export class UwsSocket implements Socket {
     this.#measure();
     if (this.#webSocket.getBufferedAmount() > 0) return;
     this.#waiting = false;
-    this.#listener?.onDrain();
+    this.listener?.onDrain();
   }
 
   /** To be called when the library says that it has closed. */
   closed(code: number): void {
     this.#isClosed = true;
-    this.#listener?.onClose(code);
+    this.listener?.onClose(code);
   }
 
   /** Acts on what the library did. Returns whether no bytes wait. */

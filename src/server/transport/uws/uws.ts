@@ -1,5 +1,4 @@
 import { SUBPROTOCOL } from "../../../protocol/wire.ts";
-import type { SocketListener } from "../../gateway/socket.ts";
 import type { HttpResponse } from "../../http/exchange.ts";
 import { listenError, listenErrorCode } from "../listen-error.ts";
 import {
@@ -30,9 +29,9 @@ const UTF_8 = new TextDecoder("utf-8", { ignoreBOM: true });
  */
 const LISTEN_SHARED = 0;
 
+/** One field only: the library copies each of them to its WebSocket, which costs more than to read it. */
 interface UserData {
   readonly socket: UwsSocket;
-  listener: SocketListener | undefined;
 }
 
 /** uWebSockets.js: the fast one, where a build of it loads. */
@@ -148,7 +147,7 @@ export async function listenUws(uws: UwsModule, options: TransportOptions): Prom
       accepting = admission.accept;
       try {
         response.upgrade<UserData>(
-          { socket: new UwsSocket(), listener: undefined },
+          { socket: new UwsSocket() },
           head.key!,
           offersSubprotocol(head) ? SUBPROTOCOL : "",
           "",
@@ -161,13 +160,12 @@ export async function listenUws(uws: UwsModule, options: TransportOptions): Prom
     }),
     open: guard((webSocket) => {
       tcp.upgraded();
-      const data = webSocket.getUserData();
-      data.listener = data.socket.open(webSocket, accepting!);
+      webSocket.getUserData().socket.open(webSocket, accepting!);
     }),
     message(webSocket, message, isBinary) {
       // `guard` by hand: this is called more than all others together.
       try {
-        const { listener } = webSocket.getUserData();
+        const { listener } = webSocket.getUserData().socket;
         if (isBinary) listener?.onBinary();
         // The bytes are valid during this call only; the text is a copy.
         else listener?.onText(UTF_8.decode(message), message.byteLength);
@@ -179,8 +177,8 @@ export async function listenUws(uws: UwsModule, options: TransportOptions): Prom
       }
     },
     drain: guard((webSocket) => webSocket.getUserData().socket.checkDrained()),
-    ping: guard((webSocket) => webSocket.getUserData().listener?.onControl()),
-    pong: guard((webSocket) => webSocket.getUserData().listener?.onControl()),
+    ping: guard((webSocket) => webSocket.getUserData().socket.listener?.onControl()),
+    pong: guard((webSocket) => webSocket.getUserData().socket.listener?.onControl()),
     close: guard((webSocket, code) => {
       tcp.close(true);
       webSocket.getUserData().socket.closed(code);

@@ -9,9 +9,9 @@ const TEXT = { binary: false, compress: false, fin: true };
 /** A WebSocket of `ws` as the gateway wants it. */
 export class WsSocket implements Socket {
   /** Nothing waits any more, after `send` had returned false. */
-  onDrain: () => void = () => {};
+  onDrain: (() => void) | undefined;
   /** The peer has shown a valid token. */
-  onAuthorized: () => void = () => {};
+  onAuthorized: (() => void) | undefined;
   /** Our close frame is under way. */
   isClosing = false;
   readonly #webSocket: WebSocket;
@@ -24,7 +24,7 @@ export class WsSocket implements Socket {
   readonly #flushed = () => {
     if (!this.#waiting || this.#tcp.writableLength > 0) return;
     this.#waiting = false;
-    this.onDrain();
+    this.onDrain?.();
   };
 
   constructor(webSocket: WebSocket, tcp: TcpSocket) {
@@ -65,7 +65,7 @@ export class WsSocket implements Socket {
   }
 
   authorized(): void {
-    this.onAuthorized();
+    this.onAuthorized?.();
   }
 
   ping(): void {
