@@ -1,16 +1,15 @@
 import { Buffer } from "node:buffer";
-import { hash, timingSafeEqual } from "node:crypto";
-import { HmacKey } from "./hmac-key.ts";
+import { createHmac, createSecretKey, hash, type KeyObject, timingSafeEqual } from "node:crypto";
 import type { Signer, VerificationKey } from "./signer.ts";
 
 /** A secret of an app. It is kept as a key and a digest, not as text. */
 export class SecretKey implements VerificationKey {
   readonly signer: Signer;
-  readonly #key: HmacKey;
+  readonly #key: KeyObject;
   readonly #digest: Buffer;
 
   constructor(secret: string) {
-    this.#key = new HmacKey(secret);
+    this.#key = createSecretKey(secret, "utf8");
     this.#digest = digestOf(secret);
     this.signer = { fingerprint: `secret:${this.#digest.toString("base64url")}` };
   }
@@ -22,7 +21,8 @@ export class SecretKey implements VerificationKey {
 
   /** By HS256, in a time that reveals nothing about the correct signature. */
   hasSigned(input: string, signature: Buffer): boolean {
-    const right = this.#key.sign(input);
+    // Via a string: a `Buffer` that the library creates costs twice as much as one from the pool.
+    const right = Buffer.from(createHmac("sha256", this.#key).update(input).digest("binary"), "latin1");
     return signature.length === right.length && timingSafeEqual(right, signature);
   }
 }
