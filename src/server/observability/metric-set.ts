@@ -1,5 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Registry } from "prom-client";
 import type { MetricJson } from "./merged-metrics.ts";
+import { EVENT_LOOP_TICK_MS } from "./process-health.ts";
 
 /** Gauges of the library that end as only counters may. Each is the sum of another one over its labels. */
 const MISNAMED = [
@@ -28,7 +29,11 @@ export class MetricSet {
   readonly #registers = [this.registry];
 
   constructor() {
-    collectDefaultMetrics({ prefix: "presence_", register: this.registry });
+    collectDefaultMetrics({
+      prefix: "presence_",
+      register: this.registry,
+      eventLoopMonitoringPrecision: EVENT_LOOP_TICK_MS,
+    });
     for (const name of MISNAMED) this.registry.removeSingleMetric(name);
   }
 

@@ -31,6 +31,7 @@ interface SentMessage {
 export class LogPeer {
   readonly nodeId: string;
   readonly #channel: Channel;
+  readonly #confirmMs: number;
   /** By shard, the names that it has joined under, the latest last. */
   readonly #names: readonly Set<string>[];
   /** By shard. */
@@ -39,12 +40,21 @@ export class LogPeer {
   #chars = 0;
   /** Whether somebody waits for one of the answers, so that it may not wait for the next entries. */
   #isUrgent = false;
+  /** Whether there may be entries that shall be sent soon. */
+  #hasNews = false;
+  /** When it was sent something last. */
+  #sentAt = Number.NEGATIVE_INFINITY;
   #messages = 0;
   #unacknowledged: SentMessage[] = [];
   #unacknowledgedChars = 0;
 
-  constructor(channel: Channel, nodeId: string, shards: number) {
+  /**
+   * `confirmMs`: the least time from a message to one that only confirms what the worker has written itself.
+   * It does not wait for that, so several of them are one, or come with what others write.
+   */
+  constructor(channel: Channel, nodeId: string, shards: number, confirmMs: number) {
     this.#channel = channel;
+    this.#confirmMs = confirmMs;
     this.nodeId = nodeId;
     this.#names = Array.from({ length: shards }, () => new Set<string>());
   }
@@ -54,8 +64,19 @@ export class LogPeer {
     return this.#unacknowledgedChars + this.#chars;
   }
 
-  get isUrgent(): boolean {
-    return this.#isUrgent;
+  /** There are entries that somebody else has written. */
+  tellNews(): void {
+    this.#hasNews = true;
+  }
+
+  /**
+   * When it has to be sent something; infinity: not before something happens. `newsAt`: when it may be sent
+   * what others have written.
+   */
+  dueAt(newsAt: number): number {
+    if (this.#isUrgent) return Number.NEGATIVE_INFINITY;
+    if (this.#hasNews && this.waitingChars < MAX_PUSHED_CHARS) return newsAt;
+    return this.#answers.length > 0 ? this.#sentAt + this.#confirmMs : Number.POSITIVE_INFINITY;
   }
 
   isNamed(shard: number, writer: string): boolean {
@@ -84,13 +105,19 @@ export class LogPeer {
   push(logs: readonly MemoryLog[]): void {
     for (const [shard, follower] of this.#followers) {
       const log = logs[shard]!;
-      while (log.hasAfter(follower.after) && this.waitingChars < MAX_PUSHED_CHARS) {
+      while (log.hasAfter(follower.after)) {
+        if (this.waitingChars >= MAX_PUSHED_CHARS) {
+          // The rest follows once it takes more, of which it tells.
+          this.#hasNews = true;
+          return;
+        }
         const entries = log.read(follower.after);
         follower.after = entries.at(-1)!.id;
         follower.hasHeard = true;
         this.#add(follower.id, entries);
       }
     }
+    this.#hasNews = false;
   }
 
   /** Answers with no entries where none have come for a while, so that the worker knows that it is served. */
@@ -115,9 +142,10 @@ export class LogPeer {
   }
 
   /** Sends all answers, as one message. Returns whether there were any. */
-  send(): boolean {
+  send(now: number): boolean {
     this.#isUrgent = false;
     if (this.#answers.length === 0) return false;
+    this.#sentAt = now;
     const number = ++this.#messages;
     this.#unacknowledged.push({ number, chars: this.#chars });
     this.#unacknowledgedChars += this.#chars;

@@ -15,6 +15,8 @@ export interface LogServerOptions {
   readonly maxLogBytes?: number | undefined;
   /** How many bytes the rows and profiles beside a log take at most: 512 MiB by default. */
   readonly maxRowBytes?: number | undefined;
+  /** See `LogPeer`: 50 by default. */
+  readonly confirmMs?: number | undefined;
   /** Milliseconds since 1970. */
   readonly wallNow: () => number;
   /** A worker has sent what no worker sends. It changed nothing. */
@@ -36,6 +38,7 @@ type LogCommand = Exclude<LogRequest, { do: "follow" }>;
 const DEFAULT_LOG_LENGTH = 10_000;
 const DEFAULT_LOG_BYTES = 64 * 1024 * 1024;
 const DEFAULT_ROW_BYTES = 512 * 1024 * 1024;
+const DEFAULT_CONFIRM_MS = 50;
 /**
  * The least time between two times that entries are sent, and how much of it there is for each worker: what
  * comes meanwhile goes together. A worker writes less often than that, so what a single one writes does not
@@ -45,6 +48,8 @@ const PUSH_INTERVAL_MS = 5;
 const PUSH_INTERVAL_MS_A_WORKER = 0.25;
 /** After this time to twice of it without entries, a worker is told that there are none. */
 const REMIND_MS = 500;
+/** A timer may fire so much before its time. */
+const TIMER_EARLY_MS = 1;
 /**
  * How much text may wait for a worker, or be on its way to it, for each shard. A worker asks for a few
  * replies at a time, and each is much smaller.
@@ -64,8 +69,11 @@ export class LogServer {
   readonly #peers = new Map<string, LogPeer>();
   readonly #ticker: NodeJS.Timeout;
   #immediate: NodeJS.Immediate | undefined;
-  /** Runs until the next entries may be sent. */
-  #pause: NodeJS.Timeout | undefined;
+  /** When entries were sent last that somebody waits for. */
+  #pushedAt = Number.NEGATIVE_INFINITY;
+  /** Runs only while something waits. */
+  #timer: NodeJS.Timeout | undefined;
+  #timerDueAt = Number.POSITIVE_INFINITY;
 
   constructor(options: LogServerOptions) {
     this.#options = options;
@@ -90,7 +98,8 @@ export class LogServer {
     // The process of before has ended, though its channel has not said so yet.
     const before = this.#peers.get(nodeId);
     if (before !== undefined) this.#drop(before);
-    const peer = new LogPeer(channel, nodeId, this.#logs.length);
+    const { confirmMs = DEFAULT_CONFIRM_MS } = this.#options;
+    const peer = new LogPeer(channel, nodeId, this.#logs.length, confirmMs);
     this.#peers.set(nodeId, peer);
     channel.onMessage((message) => this.#take(peer, message));
     channel.onClose(() => this.#drop(peer));
@@ -100,7 +109,7 @@ export class LogServer {
   close(): void {
     clearInterval(this.#ticker);
     if (this.#immediate !== undefined) clearImmediate(this.#immediate);
-    clearTimeout(this.#pause);
+    clearTimeout(this.#timer);
     this.#peers.clear();
   }
 
@@ -141,7 +150,9 @@ export class LogServer {
     const problem = problemOf(request, peer, shard, log);
     if (problem !== undefined) return problem;
     const reply = this.#perform(request, peer, shard, log);
-    peer.answer(id, reply, request.do !== "append");
+    const isAppend = request.do === "append";
+    peer.answer(id, reply, !isAppend);
+    if (changesLog(request)) this.#changed(isAppend ? peer : undefined);
     return undefined;
   }
 
@@ -174,6 +185,7 @@ export class LogServer {
     for (const [shard, log] of this.#logs.entries()) {
       for (const writer of peer.names(shard)) log.drop(writer);
     }
+    this.#changed(undefined);
     this.#sendSoon();
   }
 
@@ -181,31 +193,51 @@ export class LogServer {
   #sendSoon(): void {
     this.#immediate ??= setImmediate(() => {
       this.#immediate = undefined;
-      if (this.#pause === undefined) return this.#push();
-      for (const peer of this.#peers.values()) if (peer.isUrgent) this.#send(peer);
+      this.#sendDue(performance.now());
     });
   }
 
-  /** Sends everybody what there is, and then no entries for a while. */
-  #push(): void {
-    const { counts } = this;
-    const before = counts.sent;
-    for (const peer of this.#peers.values()) this.#send(peer);
-    this.#pause = undefined;
-    if (counts.sent === before) return;
+  /** Sends what is due, and has the timer run for what waits. */
+  #sendDue(now: number): void {
     const ms = Math.max(PUSH_INTERVAL_MS, PUSH_INTERVAL_MS_A_WORKER * this.#peers.size);
-    this.#pause = setTimeout(() => this.#push(), ms);
+    const newsAt = this.#pushedAt + ms;
+    let nextAt = Number.POSITIVE_INFINITY;
+    for (const peer of this.#peers.values()) {
+      const dueAt = peer.dueAt(newsAt);
+      if (dueAt > now + TIMER_EARLY_MS) {
+        nextAt = Math.min(nextAt, dueAt);
+        continue;
+      }
+      peer.push(this.#logs);
+      if (!peer.send(now)) continue;
+      this.counts.sent++;
+      if (dueAt === newsAt) this.#pushedAt = now;
+    }
+    if (nextAt < this.#timerDueAt) this.#wakeAt(nextAt, now);
   }
 
-  #send(peer: LogPeer): void {
-    peer.push(this.#logs);
-    if (peer.send()) this.counts.sent++;
+  #wakeAt(dueAt: number, now: number): void {
+    clearTimeout(this.#timer);
+    this.#timerDueAt = dueAt;
+    this.#timer = setTimeout(() => {
+      this.#timerDueAt = Number.POSITIVE_INFINITY;
+      this.#sendDue(performance.now());
+    }, dueAt - now);
+  }
+
+  /** The logs have more entries. `by`: the worker that has written them, and is answered anyway. */
+  #changed(by: LogPeer | undefined): void {
+    for (const peer of this.#peers.values()) if (peer !== by) peer.tellNews();
   }
 
   #remind(): void {
     for (const peer of this.#peers.values()) peer.remind();
     this.#sendSoon();
   }
+}
+
+function changesLog({ do: kind }: LogCommand): boolean {
+  return kind === "append" || kind === "join" || kind === "evict";
 }
 
 function problemOf(command: LogCommand, peer: LogPeer, shard: number, log: MemoryLog): string | undefined {

@@ -9,16 +9,16 @@ function peerOf() {
     onMessage: () => {},
     onClose: () => {},
   };
-  return { peer: new LogPeer(channel, "n", 2), sent };
+  return { peer: new LogPeer(channel, "n", 2, 50), sent };
 }
 
 it("answers go as one message, in their order", () => {
   const { peer, sent } = peerOf();
   peer.answer(4, true);
   peer.refuse(5, "it is not allowed");
-  expect([peer.send(), peer.send()]).toEqual([true, false]);
+  expect([peer.send(0), peer.send(0)]).toEqual([true, false]);
   peer.answer(6, null);
-  peer.send();
+  peer.send(0);
   expect(sent).toEqual([
     [1, 0, [4, true], [5, null, "it is not allowed"]],
     [2, 0, [6, null]],
@@ -27,13 +27,19 @@ it("answers go as one message, in their order", () => {
 
 it("an answer that may wait is not urgent, and is sent with the next one", () => {
   const { peer, sent } = peerOf();
-  peer.answer(1, { count: 1, seq: 1 }, false);
-  expect(peer.isUrgent).toBe(false);
-  peer.answer(2, true);
-  expect(peer.isUrgent).toBe(true);
-  peer.send();
-  expect(peer.isUrgent).toBe(false);
-  expect(sent).toHaveLength(1);
+  peer.answer(1, true);
+  peer.send(100);
+  expect(peer.dueAt(120)).toBe(Number.POSITIVE_INFINITY);
+  peer.answer(2, { count: 1, seq: 1 }, false);
+  expect(peer.dueAt(120)).toBe(150);
+  peer.tellNews();
+  expect(peer.dueAt(120)).toBe(120);
+  peer.answer(3, true);
+  expect(peer.dueAt(120)).toBe(Number.NEGATIVE_INFINITY);
+  peer.push([]);
+  peer.send(110);
+  expect(peer.dueAt(120)).toBe(Number.POSITIVE_INFINITY);
+  expect(sent).toHaveLength(2);
 });
 
 /** A log with so many batches, each with so much text. */
@@ -52,13 +58,13 @@ it("entries are pushed from the one after that is asked for, each once", () => {
   peer.follow(2, 1, "2-0");
   for (let times = 0; times < 2; times++) {
     peer.push(logs);
-    peer.send();
+    peer.send(0);
   }
   expect(sent).toMatchObject([[1, 0, [1, [{ count: 3 }, { count: 4 }]]]]);
   // Another call about the shard takes the place of the first one.
   peer.follow(3, 0, "3-0");
   peer.push(logs);
-  peer.send();
+  peer.send(0);
   expect(sent[1]).toMatchObject([2, 0, [3, [{ count: 4 }]]]);
 });
 
@@ -66,10 +72,10 @@ it("a worker that has heard nothing for a while is told that there is nothing", 
   const { peer, sent } = peerOf();
   peer.follow(1, 0, "0-0");
   peer.remind();
-  peer.send();
+  peer.send(0);
   expect(sent).toEqual([]);
   peer.remind();
-  peer.send();
+  peer.send(0);
   expect(sent).toEqual([[1, 0, [1, []]]]);
 });
 
@@ -79,7 +85,7 @@ it("entries wait while the worker does not take in what is on its way, and it is
   peer.follow(1, 0, "0-0");
   for (let times = 0; times < 10; times++) {
     peer.push(logs);
-    peer.send();
+    peer.send(0);
   }
   expect(sent).toHaveLength(1);
   expect((sent[0] as unknown[]).slice(0, 2)).toEqual([1, 1]);
@@ -88,7 +94,7 @@ it("entries wait while the worker does not take in what is on its way, and it is
   for (let number = 1; number <= 3; number++) {
     peer.acknowledge(number);
     peer.push(logs);
-    peer.send();
+    peer.send(0);
   }
   const entries = sent
     .flatMap((message) => (message as [number, number, ...[number, { count: number }[]][]]).slice(2))
@@ -110,13 +116,13 @@ it("knows how much text waits or is on its way, of each kind of reply", () => {
   peer.answer(1, [{ ...entry, kind: "batch" }, ended]);
   peer.answer(2, { next: undefined, rows: [{ sessionId: "s", owner: "w", text: "x".repeat(2_000) }] });
   const first = peer.waitingChars;
-  peer.send();
+  peer.send(0);
   expect(peer.waitingChars).toBe(first);
   expect(first).toBeGreaterThan(3_000);
   expect(first).toBeLessThan(4_000);
   const register = Array(50).fill({ writer: "w", seq: 1, leaseMs: 1_000, nodeId: "n" });
   peer.answer(3, { end: { count: 1, id: "1-0" }, found: undefined, register });
-  peer.send();
+  peer.send(0);
   expect(peer.waitingChars).toBeGreaterThan(first + 5_000);
   peer.acknowledge(1);
   expect(peer.waitingChars).toBeGreaterThan(5_000);

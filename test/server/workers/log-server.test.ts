@@ -1,6 +1,6 @@
 import { setImmediate as turn } from "node:timers/promises";
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished, vi } from "vitest";
 import type { Log } from "../../../src/server/cluster/log.ts";
 import { runs } from "../../support/seed.ts";
 import { serveLogs } from "./served-logs.ts";
@@ -175,6 +175,73 @@ it("all answers to one worker in a turn are one message, and the same entries go
   expect(first).toHaveLength(6);
   for (const other of others) expect(other).toEqual(first);
   expect(workers.map(({ primary }, i) => primary.sent.length - sent[i]!)).toEqual([1, 1, 1]);
+});
+
+/** Two workers that read what comes. `pass` lets time pass, and what is sent arrive. */
+async function twoReaders() {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
+  onTestFinished(() => void vi.useRealTimers());
+  const { start } = serveLogs({ confirmMs: undefined });
+  const pass = async (ms: number) => {
+    for (const wait of [0, ms]) {
+      vi.advanceTimersByTime(wait);
+      for (let i = 0; i < 10; i++) await turn();
+    }
+  };
+  const workers = ["a", "b"].map((name) => ({ ...start(name), name, read: [] as string[] }));
+  const logs = await Promise.all(workers.map(({ client }) => client.open(0)));
+  for (const [i, { name }] of workers.entries()) await logs[i]!.join(join(name, name));
+  for (const [i, { read }] of workers.entries()) {
+    const readOn = async (after: string): Promise<void> => {
+      for (const { id } of await logs[i]!.read(after)) read.push(id);
+      return await readOn(read.at(-1) ?? after);
+    };
+    // Until nobody answers any more.
+    readOn("2-0").catch(() => {});
+  }
+  await pass(1_000);
+  const [a, b] = workers.map((worker, i) => ({ ...worker, log: logs[i]! }));
+  return { a: a!, b: b!, pass };
+}
+
+it("what only confirms what a worker has written goes at once after a while, and then together", async () => {
+  const { a, b, pass } = await twoReaders();
+  const sent = a.primary.sent.length;
+  const first = a.log.append(open("a", 1));
+  await pass(0);
+  expect(await first).toEqual({ count: 3, seq: 1 });
+  expect([a.read, b.read]).toEqual([["3-0"], ["3-0"]]);
+  const others = [2, 3].map((seq) => a.log.append(open("a", seq)));
+  await pass(10);
+  expect([a.read, b.read]).toEqual([["3-0"], ["3-0", "4-0", "5-0"]]);
+  expect(a.primary.sent).toHaveLength(sent + 1);
+  await pass(40);
+  expect(await Promise.all(others)).toMatchObject([{ seq: 2 }, { seq: 3 }]);
+  expect(a.read).toEqual(b.read);
+  expect(a.primary.sent).toHaveLength(sent + 2);
+});
+
+it("what others write does not wait for that, and brings it along", async () => {
+  const { a, b, pass } = await twoReaders();
+  void a.log.append(open("a", 1));
+  await pass(10);
+  const sent = a.primary.sent.length;
+  const second = a.log.append(open("a", 2));
+  await pass(10);
+  expect(a.primary.sent).toHaveLength(sent);
+  void b.log.append(open("b", 1, "t"));
+  await pass(10);
+  expect(await second).toMatchObject({ seq: 2 });
+  expect(a.read).toEqual(["3-0", "4-0", "5-0"]);
+  expect(a.primary.sent).toHaveLength(sent + 1);
+});
+
+it("no timer runs while nothing waits to be sent", async () => {
+  const { a, b, pass } = await twoReaders();
+  void a.log.append(open("a", 1));
+  await pass(0);
+  expect([a.read, b.read]).toEqual([["3-0"], ["3-0"]]);
+  expect(vi.getTimerCount()).toBe(0);
 });
 
 it("garbage changes nothing, and ends nothing", async () => {

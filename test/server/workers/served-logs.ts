@@ -11,6 +11,8 @@ export function serveLogs(options: Partial<LogServerOptions> = {}) {
   const server = new LogServer({
     shards: 1,
     maxProfiles: MAX_PROFILES,
+    // Most tests wait for one answer before they ask for the next.
+    confirmMs: 0,
     wallNow: Date.now,
     badMessage: (nodeId, problem) => problems.push(`${nodeId}: ${problem}`),
     misbehaved: (nodeId, problem) => misbehaved.push(`${nodeId}: ${problem}`),
