@@ -11,7 +11,7 @@ export interface ProcessHealth {
  * How often the event loop is looked at. Each look wakes an idle process, which costs as much as several
  * changes of sessions.
  */
-export const EVENT_LOOP_TICK_MS = 50;
+export const EVENT_LOOP_TICK_MS = 20;
 const WINDOW_MS = 10_000;
 
 /**
