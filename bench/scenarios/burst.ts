@@ -23,7 +23,7 @@ export const burst: Scenario = {
     `publishes the bytes of such a diff as often. The latency is that of ${READ} of the subscribers. ` +
     "Peers send each event separately, a million texts per second, which they cannot sustain. Their " +
     `events come within ${PEER_MS} ms, so their latency shows how the queue grew.`,
-  rounds: { quick: 1, normal: 3, full: 3 },
+  rounds: { quick: 1, normal: 2, full: 3 },
   warmUps: 1,
   targets: [
     { figure: COST, of: "gateway-uws", over: "baseline-uws", atMost: 1 },

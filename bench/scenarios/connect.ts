@@ -15,7 +15,7 @@ export const connect: Scenario = {
     "1,000 sockets connect. Each one then authenticates with a new user's token and opens a session. " +
     "The baseline accepts them too, but verifies nothing. Six warm-up rounds come first, because V8 " +
     "compiles this code late.",
-  rounds: { quick: 3, normal: 5, full: 7 },
+  rounds: { quick: 3, normal: 3, full: 7 },
   warmUps: 6,
   quickWarmUps: 6,
   targets: [

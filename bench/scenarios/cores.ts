@@ -37,7 +37,7 @@ export const cores: Scenario = {
     "on one with few cores it shares them with the workers, so what is done in a second by the clock says " +
     "little there: the costs say what more cores add. The baseline is as many servers with a share of the " +
     "subscribers each, and each gets every event: what more processes on this machine cost by themselves.",
-  rounds: { quick: 1, normal: 3, full: 5 },
+  rounds: { quick: 1, normal: 2, full: 5 },
   warmUps: 1,
   targets: [{ figure: DELIVERY, of: nameOf(OURS, WORKERS), over: nameOf(OURS, 1), atMost: 1.1 }],
   async contenders({ kinds, effort, addNote }) {

@@ -21,7 +21,7 @@ export const fanOut: Scenario = {
     "`DIFF_INTERVAL_MS=0` every event pays the full cost. The baseline sends the same bytes with the " +
     "`publish` of uWebSockets.js, or with a loop of `send` over one buffer with ws. Peers must first " +
     "deliver an event to every subscriber, whole.",
-  rounds: { quick: 1, normal: 6, full: 9 },
+  rounds: { quick: 1, normal: 4, full: 9 },
   warmUps: 2,
   targets: [{ figure: COST, of: "gateway-uws", over: "baseline-uws", atMost: 1.1 }],
   async contenders({ kinds, effort }) {

@@ -13,8 +13,8 @@ import type { ServerKind } from "../servers/server-kind.ts";
 
 const FILTERS = 500;
 const TRANSITIONS_PER_SECOND = 500;
-const SECONDS: Readonly<Record<Effort, number>> = { quick: 1, normal: 2, full: 4 };
-const WARM_UP_MS = 2_000;
+const SECONDS: Readonly<Record<Effort, number>> = { quick: 1, normal: 1.5, full: 3 };
+const WARM_UP_MS = 1_000;
 /** Until the gateway and the attacker are as they stay. */
 const SETTLE_MS = 500;
 
@@ -32,7 +32,7 @@ export const hostileNeighbour: Scenario = {
     "process of its own. Default limits. The figure is the bystanders' latency from event to diff, under " +
     "attack over quiet. The attacker and the bystanders share the machine with the gateway, so part of it " +
     "is the attacker's own work.",
-  rounds: { quick: 1, normal: 1, full: 2 },
+  rounds: { quick: 1, normal: 1, full: 1 },
   warmUps: 0,
   targets: NAMES.map((attack) => ({
     figure: `${ATTACKED}, ms p99`,

@@ -15,14 +15,18 @@ export const idle: Scenario = {
     "Growth of a process that already has users, after 1,000 more sockets with a session each (1,500 in " +
     "full runs), after garbage collection. Each round starts a new process. Kernel buffers are not " +
     "included. The resident set of ws is mostly heap that was reserved before, so use its heap figure " +
-    "instead. The baseline holds a socket and a Map entry.",
+    "instead. The baseline holds a socket and a Map entry. Peers take part in full " +
+    "runs.",
   rounds: { quick: 1, normal: 2, full: 2 },
   warmUps: 0,
   targets: [
     { figure: RESIDENT, of: "gateway-uws", atMost: 3 },
     { figure: RESIDENT, of: "gateway-ws", atMost: 9 },
   ],
-  contenders: async ({ kinds, effort }) => kinds.map((kind) => contender(kind, SOCKETS[effort])),
+  contenders: async ({ kinds, effort }) =>
+    kinds
+      .filter(({ role }) => effort === "full" || role !== "peer")
+      .map((kind) => contender(kind, SOCKETS[effort])),
 };
 
 function contender(kind: ServerKind, count: number): Contender {

@@ -22,7 +22,7 @@ export const manyFilters: Scenario = {
     "The updates of `update`, with one of their conversations watched. Then with 50,000 other filters " +
     `as well: half are by conversation and half name ${USERS_PER_FILTER} users each (10,000 in quick ` +
     "runs).",
-  rounds: { quick: 1, normal: 5, full: 7 },
+  rounds: { quick: 1, normal: 4, full: 7 },
   warmUps: 4,
   targets: [{ figure: COST, of: nameOf("gateway-uws", 1), over: nameOf("gateway-uws", 0), atMost: 1.1 }],
   async contenders({ kinds, effort }) {

@@ -17,6 +17,7 @@ export const nodesCost: Scenario = {
     "and their cost on the other node. Neither node has subscribers.",
   rounds: { quick: 1, normal: 3, full: 4 },
   warmUps: 4,
+  onlyInFullRuns: true,
   targets: [
     { figure: COST, of: remote("gateway-uws"), over: "gateway-uws", atMost: 0.5 },
     { figure: COST, of: remote("gateway-uws"), over: onRedis("gateway-uws"), atMost: 0.5 },

@@ -31,6 +31,7 @@ export const nodesLatency: Scenario = {
     "socket. (Quick runs: a tenth of them, and only the lower rate.)",
   rounds: { quick: 1, normal: 2, full: 3 },
   warmUps: 1,
+  onlyInFullRuns: true,
   targets: [
     { figure: `${DELAY}, ms p50`, of: at("gateway-uws", 1_000), atMost: 15 },
     { figure: `${DELAY}, ms p99`, of: at("gateway-uws", 1_000), atMost: 100 },

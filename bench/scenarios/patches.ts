@@ -13,7 +13,7 @@ const SESSIONS = [1, 3, 10] as const;
 const CUSTOM = { plan: "business", page: "/help/returns", language: "en-GB", device: "laptop at the office" };
 const CROWD_USERS = 200;
 const CROWD_CONVERSATIONS = 20;
-const CROWD_MS: Readonly<Record<Effort, number>> = { quick: 5_000, normal: 8_000, full: 30_000 };
+const CROWD_MS: Readonly<Record<Effort, number>> = { quick: 5_000, normal: 5_000, full: 30_000 };
 const CROWD_PER_SECOND = 200;
 
 const CROWD = "bytes per diff, simulated crowd";

@@ -22,7 +22,7 @@ export const query: Scenario = {
     "The users of a conversation: 20 users among 1,000 sessions, then among 1,000,000 sessions created " +
     "inside the process (100,000 in quick runs). 50 keep-alive connections. The baseline parses the " +
     "same body and responds with the same bytes, prepared in advance. The baseline of ws is node:http.",
-  rounds: { quick: 1, normal: 5, full: 9 },
+  rounds: { quick: 1, normal: 4, full: 9 },
   warmUps: 3,
   targets: [
     { figure: COST, of: "gateway-uws", over: "baseline-uws", atMost: 1.3 },

@@ -24,7 +24,7 @@ export const queuedFanOut: Scenario = {
     "them. Deliveries that have piled up can leave in one write. A gateway that falls behind also merges " +
     "events, so fewer and longer diffs arrive. The baseline, too, writes at once what was published in one " +
     "turn of the event loop.",
-  rounds: { quick: 1, normal: 4, full: 6 },
+  rounds: { quick: 1, normal: 3, full: 6 },
   warmUps: 2,
   targets: [{ figure: COST, of: "gateway-uws", over: "baseline-uws", atMost: 1 }],
   async contenders({ kinds, effort }) {

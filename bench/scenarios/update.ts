@@ -11,7 +11,7 @@ export const update: Scenario = {
   method:
     "1,000 sockets take turns to send focus, typing and conversation changes, each in its own packet. " +
     "The baseline parses the same JSON and sets a Map entry: no check, no index.",
-  rounds: { quick: 1, normal: 7, full: 11 },
+  rounds: { quick: 1, normal: 5, full: 11 },
   warmUps: 4,
   targets: [{ figure: COST, of: "gateway-uws", over: "baseline-uws", atMost: 1.15 }],
   contenders: ({ kinds, effort }) => Promise.all(kinds.map((kind) => contender(kind, effort))),
