@@ -56,7 +56,7 @@ export interface Verdict {
   readonly isFar: boolean;
 }
 
-const FAR = 2;
+const FAR = 3;
 
 export function verdictsOf(result: ScenarioResult): Verdict[] {
   return result.targets.map((target) => {
