@@ -223,23 +223,27 @@ it("what only confirms what a worker has written goes at once after a while, and
 
 it("what others write does not wait for that, and brings it along", async () => {
   const { a, b, pass } = await twoReaders();
-  void a.log.append(open("a", 1));
+  const first = a.log.append(open("a", 1));
   await pass(10);
+  expect(await first).toMatchObject({ seq: 1 });
   const sent = a.primary.sent.length;
   const second = a.log.append(open("a", 2));
   await pass(10);
   expect(a.primary.sent).toHaveLength(sent);
-  void b.log.append(open("b", 1, "t"));
+  const third = b.log.append(open("b", 1, "t"));
   await pass(10);
   expect(await second).toMatchObject({ seq: 2 });
   expect(a.read).toEqual(["3-0", "4-0", "5-0"]);
   expect(a.primary.sent).toHaveLength(sent + 1);
+  await pass(50);
+  expect(await third).toMatchObject({ seq: 1 });
 });
 
 it("no timer runs while nothing waits to be sent", async () => {
   const { a, b, pass } = await twoReaders();
-  void a.log.append(open("a", 1));
+  const first = a.log.append(open("a", 1));
   await pass(0);
+  expect(await first).toMatchObject({ seq: 1 });
   expect([a.read, b.read]).toEqual([["3-0"], ["3-0"]]);
   expect(vi.getTimerCount()).toBe(0);
 });
