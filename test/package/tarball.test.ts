@@ -45,7 +45,7 @@ const BUILT = /\.js$|\.d\.ts$/;
 const EXPECTED: Record<PackageName, Expected> = {
   "presence-gateway": {
     // Half of it is the dashboard, which is included plain and in two compressed forms.
-    bytes: 600_000,
+    bytes: 610_000,
     papers: [
       "CHANGELOG.md",
       "LICENSE",
