@@ -92,7 +92,7 @@ function readme(run: RunResult): string {
 
 # Benchmarks
 
-    npm run bench                          # one gateway, within six minutes on an otherwise idle machine
+    npm run bench                          # one gateway, some six minutes on an otherwise idle machine
     npm run bench -- --full                # clusters, all peers and transports, and more rounds: half an hour
     npm run bench -- --quick               # a smoke run for CI: one round, little warm-up, not to be quoted
     npm run bench -- --only update,query
