@@ -76,10 +76,13 @@ Measures the gateway and the bare libraries that it runs on, each in a process o
 See bench/README.md.
 `;
 
+/** Whether a scenario or a server takes part in a run that does not name it. */
+function isPartOf(effort: Effort, { onlyInFullRuns }: { readonly onlyInFullRuns?: true }): boolean {
+  return effort !== "normal" || onlyInFullRuns === undefined;
+}
+
 function choose(only: string | undefined, effort: Effort): readonly Scenario[] {
-  if (only === undefined) {
-    return SCENARIOS.filter(({ onlyInFullRuns }) => effort !== "normal" || !onlyInFullRuns);
-  }
+  if (only === undefined) return SCENARIOS.filter((scenario) => isPartOf(effort, scenario));
   return only.split(",").map((name) => {
     const scenario = SCENARIOS.find((each) => each.name === name.trim());
     if (scenario === undefined)
@@ -127,9 +130,8 @@ async function measure(
   const chosen = choose(only, effort);
   const wanted = servers?.split(",");
   // A smoke run checks only the gateway. Peers take more time than everything else together.
-  const isWanted = ({ name, role, onlyInFullRuns }: ServerKind) =>
-    wanted?.includes(name) ??
-    (role !== "peer" || effort === "full" || (effort === "normal" && !onlyInFullRuns));
+  const isWanted = (kind: ServerKind) =>
+    wanted?.includes(kind.name) ?? ((effort !== "quick" || kind.role !== "peer") && isPartOf(effort, kind));
   const { kinds, notes } = await availableKinds(SERVER_KINDS.filter(isWanted));
   const machine = machineLine();
   print(`${[machine, ...notes].join("\n")}\n\n`);

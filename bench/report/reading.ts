@@ -56,7 +56,7 @@ export interface Verdict {
   readonly isFar: boolean;
 }
 
-const FAR = 3;
+const FAR = 2;
 
 export function verdictsOf(result: ScenarioResult): Verdict[] {
   return result.targets.map((target) => {

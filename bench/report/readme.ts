@@ -102,7 +102,7 @@ function readme(run: RunResult): string {
 
 Every run is stored as JSON in \`dist/dev/bench-results\`, round by round.
 \`BENCH_PROFILE=folder npm run bench -- --only query\` writes a CPU profile of every server into that folder.
-A quick run fails if a ratio is worse than three times its target. The simulated users of \`npm run demo\` are
+A quick run fails if a ratio is worse than twice its target. The simulated users of \`npm run demo\` are
 a command of the gateway: \`node dist/main.js crowd --help\`.
 
 ## How it is measured

@@ -25,8 +25,8 @@ export const contactList: Scenario = {
   question: "What does it save to watch 1,000 contacts with `fields: []` while all of them type?",
   method:
     `1,000 contacts begin and stop typing, ${EVENTS_PER_SECOND.toLocaleString("en")} events per second. ` +
-    "1,000 sockets watch all contacts (500 in normal runs, 100 in quick ones). With `fields: []` a contact is only a status, " +
-    "so typing changes nothing that they see. The last contender gives each socket a filter of its own, " +
+    "1,000 sockets watch all contacts (500 in normal runs, 100 in quick ones). With `fields: []` a contact " +
+    "is only a status, so typing changes nothing that they see. The last contender gives each socket a filter of its own, " +
     "with all contacts but one, so each event concerns a thousand views.",
   rounds: { quick: 1, normal: 2, full: 3 },
   warmUps: 1,

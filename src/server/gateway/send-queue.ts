@@ -81,7 +81,7 @@ export class SendQueue implements PageSender, PendingWriter {
   /** What waits for the end of the turn: nearly always one frame. */
   #pending: Frame | Frame[] | undefined;
   #pendingBytes = 0;
-  /** `write` is called soon, whatever happens. */
+  /** The caller has promised to call `write` in this turn. */
   #isWriteExpected = false;
   #responses: PagedResponse[] | undefined;
   #isResponseWaiting = false;
@@ -178,7 +178,7 @@ export class SendQueue implements PageSender, PendingWriter {
     if (this.#pendingBytes > Math.min(LARGEST_PIECE, this.#allowedBytes - this.#sink.buffered)) this.write();
   }
 
-  /** The caller calls `write` before anything else has its turn, so its end need not be waited for. */
+  /** The caller will call `write` in this turn, so frames need not wait for its end. */
   expectWrite(): void {
     this.#isWriteExpected = true;
   }

@@ -7,10 +7,7 @@ export interface ProcessHealth {
   readonly eventLoopDelayMs: { readonly p50: number; readonly p99: number; readonly max: number };
 }
 
-/**
- * How often the event loop is looked at. Each look wakes an idle process, which costs as much as several
- * changes of sessions.
- */
+/** The time between two samples of the event loop. Each sample wakes an idle process. */
 export const EVENT_LOOP_TICK_MS = 20;
 const WINDOW_MS = 10_000;
 
