@@ -1,7 +1,9 @@
+import { LinkedMap } from "./linked-map.ts";
+
 /** A map of at most `max` entries. Adding a key to a full map removes the key that was added first. */
 export class BoundedMap<K, V> {
   readonly #max: number;
-  readonly #entries = new Map<K, V>();
+  readonly #entries = new LinkedMap<K, V>();
 
   constructor(max: number) {
     this.#max = max;
@@ -12,11 +14,8 @@ export class BoundedMap<K, V> {
   }
 
   set(key: K, value: V): void {
-    if (this.#entries.size >= this.#max && !this.#entries.has(key)) {
-      const [oldest] = this.#entries.keys();
-      this.#entries.delete(oldest!);
-    }
     this.#entries.set(key, value);
+    if (this.#entries.size > this.#max) this.#entries.delete(this.#entries.first!.key);
   }
 
   delete(key: K): void {

@@ -1,3 +1,5 @@
+import { LinkedMap } from "./linked-map.ts";
+
 interface Bucket {
   tokens: number;
   /** When `tokens` was last computed, in milliseconds. */
@@ -14,9 +16,7 @@ export class KeyedBuckets {
   readonly #burst: number;
   readonly #maxKeys: number;
   /** Ordered by when each key last took a token, the most recent last. */
-  readonly #buckets = new Map<string, Bucket>();
-  /** The key that took a token most recently. */
-  #latest: string | undefined;
+  readonly #buckets = new LinkedMap<string, Bucket>();
 
   constructor(perSecond: number, burst: number, maxKeys: number) {
     this.#perMs = perSecond / 1000;
@@ -37,17 +37,18 @@ export class KeyedBuckets {
     this.#refill(bucket, now);
     if (bucket.tokens < tokens) return false;
     bucket.tokens -= tokens;
-    if (known === undefined || key !== this.#latest) this.#toEnd(key, bucket);
+    this.#putLast(key, bucket, known === undefined);
     return true;
   }
 
   /** Takes tokens of the key that were used elsewhere, also more than it has. */
   debit(key: string, now: number, tokens = 1): void {
-    const bucket = this.#buckets.get(key) ?? { tokens: this.#burst, at: now };
     this.#drop(now);
+    const known = this.#buckets.get(key);
+    const bucket = known ?? { tokens: this.#burst, at: now };
     this.#refill(bucket, now);
     bucket.tokens = Math.max(-this.#burst, bucket.tokens - tokens);
-    this.#toEnd(key, bucket);
+    this.#putLast(key, bucket, known === undefined);
   }
 
   /** Returns tokens that the key has taken. */
@@ -69,20 +70,20 @@ export class KeyedBuckets {
     bucket.at = now;
   }
 
-  #toEnd(key: string, bucket: Bucket): void {
-    this.#buckets.delete(key);
-    this.#buckets.set(key, bucket);
-    this.#latest = key;
+  #putLast(key: string, bucket: Bucket, isNew: boolean): void {
+    if (isNew) this.#buckets.set(key, bucket);
+    else this.#buckets.moveToEnd(key);
   }
 
   /** A call adds at most one entry, and this removes up to two, so full buckets do not pile up. */
   #drop(now: number): void {
-    let left = 2;
-    for (const [key, bucket] of this.#buckets) {
-      const isFull = bucket.tokens + (now - bucket.at) * this.#perMs >= this.#burst;
+    for (let left = 2; left > 0; left--) {
+      const oldest = this.#buckets.first;
+      if (oldest === undefined) return;
+      const { tokens, at } = oldest.value;
+      const isFull = tokens + (now - at) * this.#perMs >= this.#burst;
       if (!isFull && this.#buckets.size < this.#maxKeys) return;
-      this.#buckets.delete(key);
-      if (--left === 0) return;
+      this.#buckets.delete(oldest.key);
     }
   }
 }

@@ -1,4 +1,6 @@
 import { Deadlines } from "../collections/deadlines.ts";
+import { LinkedMap } from "../collections/linked-map.ts";
+import { Queue } from "../collections/queue.ts";
 import type { Change, ReadonlyTable } from "../sessions/table.ts";
 import type { CompiledFilter } from "./compiled-filter.ts";
 import { DiffLog, DiffLogBudget } from "./diff-log.ts";
@@ -72,10 +74,10 @@ export class ViewRegistry {
   readonly #byKey = new Map<string, View>();
   readonly #index: ViewIndex;
   /** Views whose initial members are not all hydrated. */
-  readonly #hydrating = new Set<View>();
+  readonly #hydrating = new Queue<View>();
   /** Views to flush, in the order in which they were marked. Costly views have a queue of their own. */
-  readonly #ready = new Set<View>();
-  readonly #readyCostly = new Set<View>();
+  readonly #ready = new Queue<View>();
+  readonly #readyCostly = new Queue<View>();
   /** How much more time costly views have had than others, in milliseconds. */
   #costlyLeadMs = 0;
   /** Views that rest until the next tick, and those that rest until the one after it. */
@@ -88,7 +90,7 @@ export class ViewRegistry {
   /** Those of them that rest because of what other views of their payer have cost. */
   readonly #indebted = new Map<View, Debt>();
   /** Views without a subscriber, the one idle longest first. */
-  readonly #idle = new Map<View, IdleView>();
+  readonly #idle = new LinkedMap<View, IdleView>();
   #idleBytes = 0;
   readonly #diffLogs = new DiffLogBudget();
   readonly #footprints = new Map<View, Footprint>();
@@ -184,9 +186,8 @@ export class ViewRegistry {
 
   /** Hydrates some more initial members of one large view. A view that fails is dropped. */
   hydrateMore(): Hydrated | undefined {
-    const [view] = this.#hydrating;
+    const view = this.#hydrating.take();
     if (view === undefined) return undefined;
-    this.#hydrating.delete(view);
     try {
       if (view.hydrate(HYDRATE_AT_ONCE)) this.#wakeUp(view);
       // To the end of the queue: large views take turns.
@@ -207,10 +208,8 @@ export class ViewRegistry {
     this.#idle.set(view, { since: now, bytes, owner });
     this.#idleBytes += bytes;
     owner?.onIdle(view.filter.key, bytes);
-    while (this.#idle.size > MAX_IDLE_VIEWS || this.#idleBytes > MAX_IDLE_BYTES) {
-      const [oldest] = this.#idle.keys();
-      this.drop(oldest!);
-    }
+    while (this.#idle.size > MAX_IDLE_VIEWS || this.#idleBytes > MAX_IDLE_BYTES)
+      this.drop(this.#idle.first!.key);
   }
 
   /** Drops the view of a filter if it has no subscriber. */
@@ -238,12 +237,10 @@ export class ViewRegistry {
    */
   takeReady(now: number): View | undefined {
     if (now >= this.#tickAt) this.#tick(now);
-    const [plain] = this.#ready;
-    const [costly] = this.#readyCostly;
-    const view = costly === undefined || this.#costlyLeadMs > 0 ? (plain ?? costly) : costly;
-    if (view === undefined) return undefined;
-    this.#removeReady(view);
-    view.phase = "publishing";
+    const plain = this.#ready;
+    const costly = this.#readyCostly;
+    const view = this.#costlyLeadMs > 0 ? (plain.take() ?? costly.take()) : (costly.take() ?? plain.take());
+    if (view !== undefined) view.phase = "publishing";
     return view;
   }
 
@@ -327,10 +324,8 @@ export class ViewRegistry {
 
   /** Drops the views that have been idle for `IDLE_VIEW_MS`. */
   expireIdle(now: number): void {
-    for (const [view, { since }] of this.#idle) {
-      if (since + IDLE_VIEW_MS > now) break;
-      this.drop(view);
-    }
+    for (let next = this.#idle.first; next && next.value.since + IDLE_VIEW_MS <= now; next = this.#idle.first)
+      this.drop(next.key);
   }
 
   /** When `takeReady` or `expireIdle` next has something to do; undefined if never. */
@@ -340,8 +335,8 @@ export class ViewRegistry {
     const tickAt = this.#someRestBriefly
       ? this.#tickAt
       : Math.max(longer ?? Number.POSITIVE_INFINITY, this.#tickAt);
-    const [idle] = this.#idle.values();
-    const idleUntil = idle === undefined ? Number.POSITIVE_INFINITY : idle.since + IDLE_VIEW_MS;
+    const idle = this.#idle.first;
+    const idleUntil = idle === undefined ? Number.POSITIVE_INFINITY : idle.value.since + IDLE_VIEW_MS;
     return Math.min(tickAt, idleUntil);
   }
 

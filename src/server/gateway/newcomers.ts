@@ -1,3 +1,4 @@
+import { LinkedMap } from "../../core/collections/linked-map.ts";
 import { addressKey } from "./admission.ts";
 import type { GatewayConfig } from "./gateway-config.ts";
 
@@ -16,21 +17,17 @@ const LINGER_MS = 5_000;
 /** `newcomers`: there are too many from all addresses together. */
 export type NewcomerRefusal = "newcomers" | "newcomers_per_address";
 
-interface Lingering {
-  readonly key: string;
-  readonly until: number;
-}
-
 /**
  * A socket that counts as a newcomer until it is released or has ended. Calling either twice has no effect.
  */
 export class Newcomer {
   readonly ok = true;
-  readonly #onEnd: (key: string, until: number | undefined) => void;
-  #key: string | undefined;
+  readonly addressKey: string;
+  readonly #onEnd: (newcomer: Newcomer, until: number | undefined) => void;
+  #hasEnded = false;
 
-  constructor(key: string, onEnd: (key: string, until: number | undefined) => void) {
-    this.#key = key;
+  constructor(key: string, onEnd: (newcomer: Newcomer, until: number | undefined) => void) {
+    this.addressKey = key;
     this.#onEnd = onEnd;
   }
 
@@ -45,8 +42,8 @@ export class Newcomer {
   }
 
   #end(until: number | undefined): void {
-    if (this.#key !== undefined) this.#onEnd(this.#key, until);
-    this.#key = undefined;
+    if (!this.#hasEnded) this.#onEnd(this, until);
+    this.#hasEnded = true;
   }
 }
 
@@ -60,8 +57,8 @@ export class Newcomers {
   readonly max: number;
   readonly maxPerAddress: number;
   readonly #byAddress = new Map<string, number>();
-  /** Ended sockets that still count, the first to expire in front. */
-  readonly #lingering = new Set<Lingering>();
+  /** Ended sockets that still count, and until when, the first to expire in front. */
+  readonly #lingering = new LinkedMap<Newcomer, number>();
   #count = 0;
 
   /** `memoryLimit`: bytes that this process may use. */
@@ -77,10 +74,9 @@ export class Newcomers {
 
   /** Admits one more newcomer from an address, or says why not. */
   admit(address: string, now: number): Newcomer | NewcomerRefusal {
-    for (const each of this.#lingering) {
-      if (each.until > now) break;
-      this.#lingering.delete(each);
-      this.#uncount(each.key);
+    for (let next = this.#lingering.first; next && next.value <= now; next = this.#lingering.first) {
+      this.#lingering.delete(next.key);
+      this.#uncount(next.key);
     }
     if (this.#count >= this.max) return "newcomers";
     const key = addressKey(address);
@@ -91,12 +87,12 @@ export class Newcomers {
     return new Newcomer(key, this.#onEnd);
   }
 
-  readonly #onEnd = (key: string, until: number | undefined): void => {
-    if (until === undefined) this.#uncount(key);
-    else this.#lingering.add({ key, until });
+  readonly #onEnd = (newcomer: Newcomer, until: number | undefined): void => {
+    if (until === undefined) this.#uncount(newcomer);
+    else this.#lingering.set(newcomer, until);
   };
 
-  #uncount(key: string): void {
+  #uncount({ addressKey: key }: Newcomer): void {
     this.#count--;
     const left = this.#byAddress.get(key)! - 1;
     if (left === 0) this.#byAddress.delete(key);

@@ -1,3 +1,5 @@
+import { LinkedMap } from "../../core/collections/linked-map.ts";
+import { Queue } from "../../core/collections/queue.ts";
 import { PAGE_MS, type TurnBudget } from "./turn-budget.ts";
 
 /** A connection that sends long answers one page at a time. */
@@ -21,7 +23,7 @@ const PAGES_AT_ONCE = 4;
 export class PageTurns {
   readonly #turn: TurnBudget;
   /** Waiting senders by party; the party whose turn is next in front. */
-  readonly #parties = new Map<object, Set<PageSender>>();
+  readonly #parties = new LinkedMap<object, Queue<PageSender>>();
 
   constructor(turn: TurnBudget) {
     this.#turn = turn;
@@ -30,7 +32,7 @@ export class PageTurns {
   /** How many senders wait for their turn. */
   get size(): number {
     let size = 0;
-    for (const senders of this.#parties.values()) size += senders.size;
+    for (const [, senders] of this.#parties.entries()) size += senders.size;
     return size;
   }
 
@@ -47,24 +49,22 @@ export class PageTurns {
   }
 
   #add(sender: PageSender): void {
-    const senders = this.#parties.get(sender.party);
-    if (senders === undefined) this.#parties.set(sender.party, new Set([sender]));
-    else senders.add(sender);
+    const senders = this.#parties.get(sender.party) ?? new Queue();
+    senders.add(sender);
+    this.#parties.set(sender.party, senders);
     this.#turn.onNextTurn(this.#run);
   }
 
   readonly #run = (): void => {
     try {
       while (this.#parties.size > 0 && !this.#turn.isSpent) {
-        const [first] = this.#parties;
-        const [party, senders] = first!;
-        this.#parties.delete(party);
-        const [sender] = senders;
-        senders.delete(sender!);
+        const { key: party, value: senders } = this.#parties.first!;
+        const sender = senders.take()!;
         // Before it sends: sending may add senders of the same party.
-        if (senders.size > 0) this.#parties.set(party, senders);
-        this.#send(sender!, 1);
-        if (sender!.canSendPage) this.#add(sender!);
+        if (senders.size > 0) this.#parties.moveToEnd(party);
+        else this.#parties.delete(party);
+        this.#send(sender, 1);
+        if (sender.canSendPage) this.#add(sender);
       }
     } finally {
       // Also if a sender has failed, and to end it failed too: the others still wait.

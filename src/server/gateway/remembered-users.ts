@@ -1,3 +1,5 @@
+import { LinkedMap } from "../../core/collections/linked-map.ts";
+
 /** Forgets what is known about a user who is offline. */
 export interface Forgetter {
   forget(userId: string): void;
@@ -9,7 +11,7 @@ export interface Forgetter {
  */
 export class RememberedUsers {
   readonly #max: number;
-  readonly #users = new Map<string, readonly [profiles: Forgetter, userId: string]>();
+  readonly #users = new LinkedMap<string, readonly [profiles: Forgetter, userId: string]>();
 
   constructor(max: number) {
     this.#max = max;
@@ -22,11 +24,12 @@ export class RememberedUsers {
   /** A user is offline, and something is known about them. */
   add(appId: string, userId: string, profiles: Forgetter): void {
     const key = keyOf(appId, userId);
-    this.#users.delete(key);
     this.#users.set(key, [profiles, userId]);
-    for (const [oldest, [owner, forgotten]] of this.#users) {
-      if (this.#users.size <= this.#max) return;
-      this.#users.delete(oldest);
+    this.#users.moveToEnd(key);
+    while (this.#users.size > this.#max) {
+      const oldest = this.#users.first!;
+      this.#users.delete(oldest.key);
+      const [owner, forgotten] = oldest.value;
       owner.forget(forgotten);
     }
   }
@@ -38,7 +41,7 @@ export class RememberedUsers {
 
   /** Removes all users of one app, without telling it. */
   deleteOf(profiles: Forgetter): void {
-    for (const [key, [owner]] of this.#users) if (owner === profiles) this.#users.delete(key);
+    for (const [key, [owner]] of this.#users.entries()) if (owner === profiles) this.#users.delete(key);
   }
 }
 

@@ -1,3 +1,4 @@
+import { LinkedMap } from "../../core/collections/linked-map.ts";
 import type { BudgetRates } from "./budget-rates.ts";
 import type { GatewayConfig } from "./gateway-config.ts";
 import {
@@ -24,7 +25,7 @@ export class UserBudgets {
   readonly #sharing: BudgetSharing | undefined;
   readonly #byUser = new Map<string, UserBudget>();
   /** Budgets without a socket, with the time at which each is full again, the first one in front. */
-  readonly #resting = new Map<UserBudget, number>();
+  readonly #resting = new LinkedMap<UserBudget, number>();
 
   /** `shared`: what other processes count, if there are any. */
   constructor(limits: RateLimits, appId = "", shared?: SharedLimits) {
@@ -91,8 +92,8 @@ export class UserBudgets {
 
   /** Removes the budgets that are full and charged with nothing. */
   expire(now: number): void {
-    for (const [budget, due] of this.#resting) {
-      if (due > now) return;
+    for (let next = this.#resting.first; next && next.value <= now; next = this.#resting.first) {
+      const { key: budget } = next;
       this.#resting.delete(budget);
       if (isUnused(budget, now)) this.#byUser.delete(budget.userId!);
       // Charged for idle views. An app has few of those, so the budget is checked again later.
@@ -111,8 +112,7 @@ export class UserBudgets {
 
   /** When `expire` next has something to do; undefined if never. */
   nextDueAt(): number | undefined {
-    const [due] = this.#resting.values();
-    return due;
+    return this.#resting.first?.value;
   }
 }
 

@@ -1,3 +1,4 @@
+import { LinkedMap } from "../../core/collections/linked-map.ts";
 import type { Flush, View } from "../../core/views/view.ts";
 import type { ViewRegistry } from "../../core/views/view-registry.ts";
 import type { Clock } from "../clock.ts";
@@ -35,7 +36,7 @@ export class ViewFlusher {
   readonly #options: ViewFlusherOptions;
   readonly #views: ViewRegistry;
   /** Channels whose last diff has not reached all subscribers yet, with its cost so far in milliseconds. */
-  readonly #publishing = new Map<ViewChannel, number>();
+  readonly #publishing = new LinkedMap<ViewChannel, number>();
   #isFlushing = false;
 
   constructor(options: ViewFlusherOptions) {
@@ -82,8 +83,8 @@ export class ViewFlusher {
       if (flushTurn.isSpent) return flushTurn.onNextTurn(this.#continue);
       const view = this.#views.takeReady(now);
       if (view !== undefined) this.#flush(view, now);
-      const [publishing] = this.#publishing;
-      if (publishing !== undefined) this.#deliver(...publishing, now);
+      const publishing = this.#publishing.first;
+      if (publishing !== undefined) this.#deliver(publishing.key, publishing.value, now);
       else if (view === undefined) return;
     }
   }
