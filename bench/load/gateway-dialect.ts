@@ -1,6 +1,6 @@
 import { APP } from "../servers/app.ts";
-import type { Changes, Dialect } from "./dialect.ts";
-import { textFrame } from "./light-socket.ts";
+import type { Changes, Dialect, Member } from "./dialect.ts";
+import { type LightSocket, textFrame } from "./light-socket.ts";
 import { connectSocket, expect, openSession, openSocket, showToken } from "./sockets.ts";
 
 /** The protocol presence.v1. The baselines speak the part of it that the benchmarks use. */
@@ -9,14 +9,7 @@ export const gatewayDialect: Dialect = {
   open: openSocket,
   async enter(socket, token, conversation) {
     await showToken(socket, token);
-    const sessionId = await openSession(socket, { selectedConversationId: conversation });
-    return {
-      socket,
-      frame: (change) => textFrame({ type: "update", sessionId, ...change }),
-      async request(change) {
-        expect(await socket.request(textFrame({ type: "update", id: 1, sessionId, ...change })), "ok");
-      },
-    };
+    return openMember(socket, conversation);
   },
   async watch(port, token, conversation) {
     const socket = await connectSocket(port, token);
@@ -31,3 +24,15 @@ export const gatewayDialect: Dialect = {
     users: (answer) => Object.keys((JSON.parse(answer) as { data: object }).data).length,
   }),
 };
+
+/** Enters a conversation with a socket that is authenticated. */
+export async function openMember(socket: LightSocket, conversation: string): Promise<Member> {
+  const sessionId = await openSession(socket, { selectedConversationId: conversation });
+  return {
+    socket,
+    frame: (change) => textFrame({ type: "update", sessionId, ...change }),
+    async request(change) {
+      expect(await socket.request(textFrame({ type: "update", id: 1, sessionId, ...change })), "ok");
+    },
+  };
+}

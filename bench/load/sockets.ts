@@ -24,8 +24,9 @@ export async function connectSocket(port: number, token: string): Promise<LightS
   return socket;
 }
 
-export async function showToken(socket: LightSocket, token: string): Promise<void> {
-  expect(await socket.request(textFrame({ type: "connect", token })), "connected");
+/** Authenticates. Resolves with the id of the node or worker that serves the socket. */
+export async function showToken(socket: LightSocket, token: string): Promise<string> {
+  return expect(await socket.request(textFrame({ type: "connect", token })), "connected").nodeId as string;
 }
 
 export interface SessionFields {

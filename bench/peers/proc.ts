@@ -14,18 +14,30 @@ export function procMissing(): string | undefined {
  */
 export function usageOf(pid: number): Usage {
   const pids = familyOf(pid);
-  const threads = pids.flatMap((each) =>
-    readdirSync(`/proc/${each}/task`).map((thread) => `/proc/${each}/task/${thread}/schedstat`),
-  );
   return {
-    cpuMicros: sum(threads.map((path) => Number(readFileSync(path, "utf8").split(" ")[0]))) / 1_000,
+    cpuMicros: sum(pids.map(cpuMicrosOf)),
     rssBytes: sum(pids.map(residentKilobytes)) * 1_024,
   };
 }
 
+/** Like `usageOf`, for a gateway whose only children are its workers, started in the order of their numbers. */
+export function usageWithWorkers(pid: number): Usage {
+  return { ...usageOf(pid), workersCpuMicros: childrenOf(pid).map(cpuMicrosOf) };
+}
+
 function familyOf(pid: number): number[] {
+  return [pid, ...childrenOf(pid).flatMap(familyOf)];
+}
+
+/** The children of a process, the oldest first. */
+function childrenOf(pid: number): number[] {
   const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim();
-  return [pid, ...(children === "" ? [] : children.split(" ").flatMap((child) => familyOf(Number(child))))];
+  return children === "" ? [] : children.split(" ").map(Number);
+}
+
+function cpuMicrosOf(pid: number): number {
+  const threads = readdirSync(`/proc/${pid}/task`).map((thread) => `/proc/${pid}/task/${thread}/schedstat`);
+  return sum(threads.map((path) => Number(readFileSync(path, "utf8").split(" ")[0]))) / 1_000;
 }
 
 function residentKilobytes(pid: number): number {

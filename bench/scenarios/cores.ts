@@ -1,8 +1,9 @@
 import { cpus } from "node:os";
 import { setTimeout as delay } from "node:timers/promises";
-import { enterCrowd } from "../load/crowd.ts";
-import { enterNew } from "../load/dialect.ts";
-import { closeAll, expect, quiet, received, times } from "../load/sockets.ts";
+import { enterCrowd, enterCrowdBy, homeOf } from "../load/crowd.ts";
+import { enterNew, type Member } from "../load/dialect.ts";
+import { openMember } from "../load/gateway-dialect.ts";
+import { closeAll, expect, openSocket, quiet, received, showToken, times } from "../load/sockets.ts";
 import type { Contender, Effort, Scenario } from "../measure/scenario.ts";
 import { shortList } from "../measure/short-list.ts";
 import { appToken, userToken } from "../servers/app.ts";
@@ -25,6 +26,7 @@ const nameOf = ({ name, role }: Pick<ServerKind, "name" | "role">, processes: nu
   if (processes === 1) return `${name}, one process`;
   return `${name}, ${processes} ${role === "gateway" ? "workers" : "processes"}`;
 };
+const remote = (kind: string) => `${kind}, a change on another worker`;
 const OURS = { name: "gateway-uws", role: "gateway" } as const;
 
 export const cores: Scenario = {
@@ -33,13 +35,17 @@ export const cores: Scenario = {
   method:
     "One gateway with `WORKERS`, all processes of it counted. The updates of `update`, which nobody on the " +
     "other workers watches. Then the deliveries of `fan-out`, to subscribers on all workers, each event " +
-    "awaited. A worker uses one core, and applies what the others do. The load is on the same machine, and " +
-    "on one with few cores it shares them with the workers, so what is done in a second by the clock says " +
-    "little there: the costs say what more cores add. The baseline is as many servers with a share of the " +
+    "awaited. A worker uses one core, and applies what the others do. What that costs it is measured with " +
+    "all the updates on one worker. The load is on the same machine. On one with few cores it shares them " +
+    "with the workers, so what is done in a second by the clock says little there: the costs say what more " +
+    "cores add. The baseline is as many servers with a share of the " +
     "subscribers each, and each gets every event: what more processes on this machine cost by themselves.",
   rounds: { quick: 1, normal: 2, full: 5 },
   warmUps: 1,
-  targets: [{ figure: DELIVERY, of: nameOf(OURS, WORKERS), over: nameOf(OURS, 1), atMost: 1.1 }],
+  targets: [
+    { figure: DELIVERY, of: nameOf(OURS, WORKERS), over: nameOf(OURS, 1), atMost: 1.1 },
+    { figure: UPDATE, of: remote(OURS.name), over: nameOf(OURS, 1), atMost: 0.4 },
+  ],
   async contenders({ kinds, effort, addNote }) {
     addNote(`load and gateway share the ${cpus().length} cores of this machine`);
     const contenders: Contender[] = [];
@@ -53,6 +59,7 @@ export const cores: Scenario = {
         const { contender, sample } = await gateway(kind, processes, effort);
         contenders.push(contender);
         diff ||= sample;
+        if (processes > 1 && kind.name === OURS.name) contenders.push(await applying(kind, effort));
       }
     return contenders;
   },
@@ -119,6 +126,40 @@ async function gateway(
     },
   };
   return { contender, sample };
+}
+
+/** What a change costs a worker that has neither its socket nor a subscriber to it. */
+async function applying(kind: ServerKind, effort: Effort): Promise<Contender> {
+  const server = await kind.start({ WORKERS: String(WORKERS), NODE_ID: "node" });
+  const crowd = await enterCrowdBy((i) => enterOn("node-1", server.port, i));
+  const cpuOfOthers = async () => {
+    const { workersCpuMicros } = await server.usage();
+    return workersCpuMicros!.slice(1).reduce((sum, micros) => sum + micros, 0) / (WORKERS - 1);
+  };
+  return {
+    name: remote(kind.name),
+    baseline: nameOf(kind, 1),
+    async round() {
+      const before = await cpuOfOthers();
+      const updates = await crowd.change(MESSAGES[effort]);
+      await delay(SPREAD_MS);
+      return { [UPDATE]: ((await cpuOfOthers()) - before) / updates };
+    },
+    async close() {
+      await crowd.leave();
+      await server.stop();
+    },
+  };
+}
+
+/** Enters with a socket of that worker. Which one a socket gets is up to the system. */
+async function enterOn(worker: string, port: number, user: number): Promise<Member> {
+  const token = await userToken(`user-${user}`);
+  for (;;) {
+    const socket = await openSocket(port);
+    if ((await showToken(socket, token)) === worker) return openMember(socket, homeOf(user));
+    await socket.close();
+  }
 }
 
 async function baseline(

@@ -35,7 +35,7 @@ function contender(name: string, plan: TablePlan): Contender {
         await child.prepare(JSON.stringify(plan));
         const after = await child.usageAfterGc();
         return {
-          [ROW]: (after.heapBytes - before.heapBytes) / plan.sessions,
+          [ROW]: (after.heapBytes! - before.heapBytes!) / plan.sessions,
           "CPU µs to open a row": (after.cpuMicros - before.cpuMicros) / plan.sessions,
         };
       } finally {

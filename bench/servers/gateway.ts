@@ -4,7 +4,7 @@ import { serveWorker } from "../../src/server/serve-worker.ts";
 import { startGateway } from "../../src/server/server.ts";
 import { readSettings } from "../../src/server/settings/settings.ts";
 import { WORKER_VARIABLE } from "../../src/server/workers/fork-worker.ts";
-import { usageOf } from "../peers/proc.ts";
+import { usageWithWorkers } from "../peers/proc.ts";
 import { APP, appIdOf } from "./app.ts";
 import { collectGarbage, serveRequests } from "./ipc.ts";
 import { RAISED_LIMITS } from "./raised-limits.ts";
@@ -52,7 +52,7 @@ serveRequests(gateway.port, (text) => populate(JSON.parse(text)));
 async function serveWorkers(): Promise<never> {
   const primary = await startPrimary(settings, createLog("silent").logger, undefined);
   serveRequests(await primary.whole, undefined, {
-    usage: () => usageOf(process.pid),
+    usage: () => usageWithWorkers(process.pid),
     collectGarbage,
     end: () => primary.stop(),
   });

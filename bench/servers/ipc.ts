@@ -16,7 +16,12 @@ export interface Usage {
   readonly rssBytes: number;
   /** Only for a server in Node. */
   readonly heapBytes?: number;
+  /** The part of `cpuMicros` that each worker has used, in the order of their numbers. */
+  readonly workersCpuMicros?: readonly number[];
 }
+
+/** Resources used by a process that measures itself. */
+export type OwnUsage = Required<Omit<Usage, "workersCpuMicros">>;
 
 /** Delay of the event loop since the previous request. The first request starts the measurement. */
 export interface LoopDelay {
@@ -58,7 +63,7 @@ export function serveRequests(
   process.send!({ port } satisfies ServerReply);
 }
 
-export function usage(): Required<Usage> {
+export function usage(): OwnUsage {
   const { user, system } = process.cpuUsage();
   const { rss, heapUsed } = process.memoryUsage();
   return { cpuMicros: user + system, rssBytes: rss, heapBytes: heapUsed };

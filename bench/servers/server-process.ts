@@ -43,11 +43,11 @@ export class ServerProcess implements RunningServer {
     return new ServerProcess(port, child);
   }
 
-  usage(): Promise<Required<Usage>> {
+  usage(): Promise<Usage> {
     return this.#request({ type: "usage" });
   }
 
-  usageAfterGc(): Promise<Required<Usage>> {
+  usageAfterGc(): Promise<Usage> {
     return this.#request({ type: "usage-after-gc" });
   }
 
