@@ -20,7 +20,7 @@ export function usageOf(pid: number): Usage {
   };
 }
 
-/** Like `usageOf`, for a gateway whose only children are its workers, started in the order of their numbers. */
+/** Like `usageOf`, for a gateway whose only children are its workers, the first one first. */
 export function usageWithWorkers(pid: number): Usage {
   return { ...usageOf(pid), workersCpuMicros: childrenOf(pid).map(cpuMicrosOf) };
 }
