@@ -47,6 +47,18 @@ describeInBrowser("the dashboard's states", (browser) => {
     await expect.poll(feed).toMatch(/carolentered/);
   });
 
+  it("the page's origin may not connect: the page says what to add, as its browser does not", async () => {
+    browser.allow(/WebSocket/);
+    gateway = await TestGateway.start("ws", {
+      app: { lastSeen: true, allowedOrigins: ["https://app.example"] },
+    });
+    const { page } = await DashboardPage.open(browser, gateway);
+    await expect
+      .poll(() => page.locator(".notice").textContent())
+      .toContain(`If the app has allowedOrigins, add "${gateway.url}".`);
+    expect(await accessibilityProblems(page)).toEqual([]);
+  });
+
   /** Enters a token where the page asks for another one. */
   async function renew(dashboard: DashboardPage, token: string): Promise<void> {
     const { page } = dashboard;
