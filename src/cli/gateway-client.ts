@@ -77,7 +77,7 @@ const STATUS: Readonly<Record<string, string>> = {
   403: "it refuses connections like this one (403)",
   404: "it does not know this app (404): check APP_ID and GATEWAY_URL",
   429: "too many connections from this address (429)",
-  503: "it is full or going down (503)",
+  503: "it is starting, full or going down (503): /readyz says which",
 };
 
 function explain(error: NodeJS.ErrnoException): string {

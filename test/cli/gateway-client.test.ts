@@ -33,7 +33,7 @@ test.each([
   [404, "it does not know this app (404): check APP_ID and GATEWAY_URL"],
   [418, "it answers with 418"],
   [429, "too many connections from this address (429)"],
-  [503, "it is full or going down (503)"],
+  [503, "it is starting, full or going down (503): /readyz says which"],
 ])("explains status %d", async (status, explanation) => {
   server.refusal = { status };
   const { client, unreachable, problem } = connect();
