@@ -266,6 +266,25 @@ describeInBrowser("the dashboard's states", (browser) => {
     expect(await dashboard.rows.count()).toBeLessThan(100);
   });
 
+  it("at 1280 pixels no usual cell of the users is cut off", async () => {
+    gateway = await TestGateway.start("ws", WITH_LAST_SEEN);
+    const presence = gateway.presence();
+    presence.transact(gateway.node.clock.now(), (sessions) => {
+      const connection = { onSessionTaken() {} };
+      sessions.open("user-100", "background", NEW_SESSION, connection);
+      sessions.open("user-101", "background", NEW_SESSION, connection);
+    });
+    populate(gateway, ["user-101"], { selectedConversationId: "conversation-14" });
+    const dashboard = await DashboardPage.open(browser, gateway, "background=yes");
+    await dashboard.expectUsers("user-100", "user-101");
+    expect(await dashboard.rows.nth(1).textContent()).toContain("1 widget · 1 background");
+    const cut = await dashboard.page.evaluate(`
+      [...document.querySelectorAll(".grid-body .cell, .grid-body .cell *")]
+        .filter(({ scrollWidth, clientWidth }) => clientWidth > 0 && scrollWidth > clientWidth)
+        .map(({ textContent }) => textContent)`);
+    expect(cut).toEqual([]);
+  });
+
   it("on a phone nothing is wider than the page", async () => {
     gateway = await TestGateway.start("ws", WITH_LAST_SEEN);
     const long = "x".repeat(255);
