@@ -4,6 +4,7 @@ import { PresenceError } from "../client/errors.ts";
 import type { PresenceClient } from "../client/types.ts";
 import { CLOSE } from "../protocol/codes.ts";
 import { CliError } from "./cli-error.ts";
+import { CHECK_CREDENTIALS, connectionProblem } from "./connection-problem.ts";
 import type { Target } from "./target.ts";
 
 export interface GatewayClient {
@@ -36,7 +37,7 @@ export function connectTo({ url, appId, token }: Target): GatewayClient {
       });
       this.on("close", (code, reason) => {
         this.problem ??= NO_TOKEN.includes(code)
-          ? "it does not take this secret or token: check APP_ID and APP_SECRET, or APP_TOKEN"
+          ? `it does not take this secret or token: ${CHECK_CREDENTIALS}`
           : `closed: ${code} ${reason}`.trimEnd();
       });
     }
@@ -65,21 +66,22 @@ export function connectTo({ url, appId, token }: Target): GatewayClient {
 
 /** The user can fix what the gateway refused. */
 export function toCliError(error: unknown): unknown {
-  return error instanceof PresenceError ? new CliError(`${error.message} (${error.code})`) : error;
+  if (!(error instanceof PresenceError)) return error;
+  const { code, message } = error;
+  return new CliError(`${message} (${code})${code === "UNAUTHENTICATED" ? `: ${CHECK_CREDENTIALS}` : ""}`);
 }
 
 const NO_TOKEN: readonly number[] = [CLOSE.unauthenticated.code, CLOSE.tokenExpired.code];
 
 const STATUS: Readonly<Record<string, string>> = {
   403: "it refuses connections like this one (403)",
-  404: "it does not know this app (404)",
+  404: "it does not know this app (404): check APP_ID and GATEWAY_URL",
   429: "too many connections from this address (429)",
-  503: "it is full or going down (503)",
+  503: "it is starting, full or going down (503): /readyz says which",
 };
 
-function explain({ code, message }: NodeJS.ErrnoException): string {
-  const status = /^Unexpected server response: (\d+)$/.exec(message)?.[1];
+function explain(error: NodeJS.ErrnoException): string {
+  const status = /^Unexpected server response: (\d+)$/.exec(error.message)?.[1];
   if (status !== undefined) return STATUS[status] ?? `it answers with ${status}`;
-  // After trying several addresses of one name, the error has a code and no message.
-  return message || code || "the connection failed";
+  return connectionProblem(error);
 }

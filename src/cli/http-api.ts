@@ -1,4 +1,5 @@
 import { CliError } from "./cli-error.ts";
+import { CHECK_CREDENTIALS, connectionProblem } from "./connection-problem.ts";
 import type { Target } from "./target.ts";
 
 /** A request below the path of the app. */
@@ -61,7 +62,7 @@ export async function callApi<Answer>({ url, appId, token }: Target, request: Ap
 
 function refusal(status: number, answer: unknown): ApiError {
   if (status === 401) {
-    const say = "it does not take this secret or token: check APP_ID and APP_SECRET, or APP_TOKEN";
+    const say = `the gateway does not take this secret or token: ${CHECK_CREDENTIALS}`;
     return new ApiError(`${say} (HTTP takes no token of a user)`, status);
   }
   const { errorCode, reasons } = (answer ?? {}) as {
@@ -76,7 +77,7 @@ function refusal(status: number, answer: unknown): ApiError {
 function explain(error: unknown): string {
   const { name, message, cause } = error as Error & { readonly cause?: NodeJS.ErrnoException };
   if (name === "TimeoutError") return `no answer within ${TIMEOUT_MS / 1_000} s`;
-  return cause?.message || cause?.code || message;
+  return cause === undefined ? message : connectionProblem(cause);
 }
 
 function readJson(text: string): unknown {

@@ -124,7 +124,7 @@ async function credentialsOr(
   const credentials = await read(port());
   if (credentials !== undefined) return credentials;
   throw new CliError(
-    `no gateway in development mode runs on port ${port()} of this machine: ` +
+    `no gateway in development mode runs on port ${port()} (PORT) of this machine: ` +
       `start one (npm start, or npx presence-gateway), or set ${orSay}`,
   );
 }

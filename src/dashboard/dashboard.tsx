@@ -65,6 +65,7 @@ export function Dashboard({ credentials, onRenew, onSignOut }: Props) {
         <PresencePanel
           appId={credentials.appId}
           store={store}
+          poll={poll}
           state={state}
           selected={selected}
           onChange={changeState}

@@ -47,6 +47,18 @@ describeInBrowser("the dashboard's states", (browser) => {
     await expect.poll(feed).toMatch(/carolentered/);
   });
 
+  it("the page's origin may not connect: the page says what to add, as its browser does not", async () => {
+    browser.allow(/WebSocket/);
+    gateway = await TestGateway.start("ws", {
+      app: { lastSeen: true, allowedOrigins: ["https://app.example"] },
+    });
+    const { page } = await DashboardPage.open(browser, gateway);
+    await expect
+      .poll(() => page.locator(".notice").textContent())
+      .toContain(`If the app has allowedOrigins, add "${gateway.url}".`);
+    expect(await accessibilityProblems(page)).toEqual([]);
+  });
+
   /** Enters a token where the page asks for another one. */
   async function renew(dashboard: DashboardPage, token: string): Promise<void> {
     const { page } = dashboard;
@@ -252,6 +264,25 @@ describeInBrowser("the dashboard's states", (browser) => {
     await table.evaluate((element) => (element as unknown as PageElement).scrollTo(0, 1e9));
     await expect.poll(() => dashboard.rows.last().getAttribute("aria-rowindex")).toBe("20001");
     expect(await dashboard.rows.count()).toBeLessThan(100);
+  });
+
+  it("at 1280 pixels no usual cell of the users is cut off", async () => {
+    gateway = await TestGateway.start("ws", WITH_LAST_SEEN);
+    const presence = gateway.presence();
+    presence.transact(gateway.node.clock.now(), (sessions) => {
+      const connection = { onSessionTaken() {} };
+      sessions.open("user-100", "background", NEW_SESSION, connection);
+      sessions.open("user-101", "background", NEW_SESSION, connection);
+    });
+    populate(gateway, ["user-101"], { selectedConversationId: "conversation-14" });
+    const dashboard = await DashboardPage.open(browser, gateway, "background=yes");
+    await dashboard.expectUsers("user-100", "user-101");
+    expect(await dashboard.rows.nth(1).textContent()).toContain("1 widget · 1 background");
+    const cut = await dashboard.page.evaluate(`
+      [...document.querySelectorAll(".grid-body .cell, .grid-body .cell *")]
+        .filter(({ scrollWidth, clientWidth }) => clientWidth > 0 && scrollWidth > clientWidth)
+        .map(({ textContent }) => textContent)`);
+    expect(cut).toEqual([]);
   });
 
   it("on a phone nothing is wider than the page", async () => {

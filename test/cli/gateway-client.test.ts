@@ -30,10 +30,10 @@ test("queries over the SDK", async () => {
 
 test.each([
   [403, "it refuses connections like this one (403)"],
-  [404, "it does not know this app (404)"],
+  [404, "it does not know this app (404): check APP_ID and GATEWAY_URL"],
   [418, "it answers with 418"],
   [429, "too many connections from this address (429)"],
-  [503, "it is full or going down (503)"],
+  [503, "it is starting, full or going down (503): /readyz says which"],
 ])("explains status %d", async (status, explanation) => {
   server.refusal = { status };
   const { client, unreachable, problem } = connect();
@@ -46,6 +46,10 @@ test("an error of the gateway becomes one that the user can fix", () => {
   const error = toCliError(new PresenceError("FORBIDDEN", "no right to read this"));
   expect(error).toBeInstanceOf(CliError);
   expect(error).toMatchObject({ message: "no right to read this (FORBIDDEN)", exitCode: 2 });
+  const refused = toCliError(new PresenceError("UNAUTHENTICATED", "no valid token"));
+  expect(refused).toMatchObject({
+    message: "no valid token (UNAUTHENTICATED): check APP_ID and APP_SECRET, or APP_TOKEN",
+  });
   const other = new Error("something else");
   expect(toCliError(other)).toBe(other);
 });

@@ -97,7 +97,7 @@ describe("without options", () => {
   });
 
   test("the error names the alternatives if no gateway in development mode runs", async () => {
-    await expect(find([])).rejects.toThrow("runs on port 8080 of this machine");
+    await expect(find([])).rejects.toThrow("runs on port 8080 (PORT) of this machine");
     await expect(find([])).rejects.toThrow("APP_TOKEN");
     await expect(find([], false)).rejects.not.toThrow("APP_TOKEN");
   });

@@ -146,10 +146,16 @@ describe("a gateway that cannot be used", () => {
   });
 
   it("because it does not know the app, or refuses the secret or token", async () => {
-    await expectError(["query", "--app", "other"], /it does not know this app/);
+    await expectError(
+      ["query", "--app", "other"],
+      /it does not know this app \(404\): check APP_ID and GATEWAY_URL/,
+    );
     await expectError(["watch", "--secret", "wrong"], /it does not take this secret or token/);
-    await expectError(["query", "--token", "wrong"], /no valid token/);
-    await expectError(["crowd", "--secret", "wrong"], /no gateway at \S+ answers for this app and secret/);
+    await expectError(
+      ["query", "--token", "wrong"],
+      /no valid token.*: check APP_ID and APP_SECRET, or APP_TOKEN/,
+    );
+    await expectError(["crowd", "--secret", "wrong"], /the gateway does not take this secret or token/);
     await expectError(["crowd"], /set --secret \(APP_SECRET\) too/, {
       GATEWAY_URL: gateway.url,
       APP_ID: APP,

@@ -47,6 +47,7 @@ const EXAMPLES: readonly Example[] = [
   { document: "docs/operations.md", begins: "export APPS=", test: HERE },
   { document: "docs/operations.md", begins: "ACL SETUSER", test: "test/server/cluster/faults.test.ts" },
   { document: "docs/operations.md", begins: "spec:\n", test: HERE },
+  { document: "docs/operations.md", begins: "[Unit]", test: HERE },
   { document: "docs/protocol.md", begins: "", test: "test/wire/protocol-sequences.test.ts" },
   { document: "examples/README.md", begins: "export GATEWAY_URL=", test: "test/examples/readme.test.ts" },
   { document: "src/client/README.md", begins: "npm install", why: NOT_PUBLISHED },
@@ -121,4 +122,16 @@ it("the pod for Kubernetes has times that fit, and probes that there are", () =>
   const paths = Object.keys(openApiDocument("0.0.0").paths as object);
   expect(paths).toContain(container.readinessProbe.httpGet.path);
   expect(paths).toContain(container.livenessProbe.httpGet.path);
+});
+
+it("the unit for systemd has settings that are valid, and time enough to go down", () => {
+  const [block] = blocksOf("docs/operations.md").filter(({ language }) => language === "ini");
+  const lines = new Map(block!.text.split("\n").map((line) => line.split(/=(.*)/) as [string, string]));
+  const { APPS_FILE, ...settings } = variablesOf(lines.get("Environment")!);
+  expect(APPS_FILE).toMatch(/^\//);
+  expect(() => readSettings(settings)).not.toThrow();
+  expect(Number(settings.TERMINATION_GRACE_MS) / 1000).toBeLessThanOrEqual(
+    Number(lines.get("TimeoutStopSec")),
+  );
+  expect(lines.get("ExecReload")).toContain("-HUP");
 });

@@ -13,6 +13,18 @@ describe.each(TRANSPORTS)("filters on custom and fields over %s", (transport) =>
     return await gateway.connect();
   };
 
+  it("that no index covers are refused, and the message alone says why", async () => {
+    const app = await start();
+    for (const type of ["subscribe", "query"] as const) {
+      expect(await app.ask({ type, filter: { custom: { free: "yes" } } })).toMatchObject({
+        type: "error",
+        code: "BAD_MESSAGE",
+        message: expect.stringContaining("custom asks for no key that the app has in indexedCustom"),
+        issues: [{ path: "filter.custom" }],
+      });
+    }
+  });
+
   it("find the sessions with one of the values, for every key, on the same session", async () => {
     const app = await start();
     await app.open({ userId: "alice", custom: { team: "billing", free: "yes" } });

@@ -2,6 +2,7 @@ import { setMaxListeners } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { mintToken } from "../../server/auth/mint.ts";
 import { CliError } from "../cli-error.ts";
+import { callApi } from "../http-api.ts";
 import type { Target } from "../target.ts";
 import { Pacer } from "./pacer.ts";
 import { Progress } from "./progress.ts";
@@ -31,9 +32,8 @@ export async function simulate(
   stop: AbortController,
 ): Promise<void> {
   const { url, appId, secret } = target;
-  if ((await readStats(target)) === undefined) {
-    throw new CliError(`no gateway at ${url} answers for this app and secret`);
-  }
+  // Says why, if the gateway does not answer.
+  await callApi({ ...target, token: secret }, { method: "GET", path: "stats" });
   const { signal } = stop;
   setMaxListeners(0, signal);
   let refusal: string | undefined;

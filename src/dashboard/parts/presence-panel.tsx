@@ -1,6 +1,7 @@
 import { type DashboardState, SORT_KEYS, type SortKey, type View } from "../model/dashboard-state.ts";
 import { plural, wholeNumber } from "../model/format.ts";
 import { FILTER_STATUSES, STATUS_TEXTS } from "../model/status.ts";
+import type { NodePoll } from "../store/node-poll.ts";
 import type { PresenceStore } from "../store/presence-store.ts";
 import type { ChangeState } from "../store/use-dashboard-state.ts";
 import { useTopic } from "../store/use-topic.ts";
@@ -20,13 +21,14 @@ const VIEW_OPTIONS: readonly (readonly [View, string])[] = [
 interface Props extends TableActions {
   readonly appId: string;
   readonly store: PresenceStore;
+  readonly poll: NodePoll;
   readonly state: DashboardState;
   readonly selected: string | undefined;
   readonly onChange: ChangeState;
 }
 
 /** The table of users or of conversations, with counts, search field, sort order, pause and export. */
-export function PresencePanel({ appId, store, state, selected, onChange, ...actions }: Props) {
+export function PresencePanel({ appId, store, poll, state, selected, onChange, ...actions }: Props) {
   useTopic(store.changed);
   const { counts, shown } = store.rows;
   const { search, sort, view, filter } = state;
@@ -103,7 +105,7 @@ export function PresencePanel({ appId, store, state, selected, onChange, ...acti
           </label>
         </div>
       </div>
-      <StateNotice store={store} search={search} />
+      <StateNotice store={store} poll={poll} search={search} />
       {shown.length > 0 &&
         (view === "users" ? (
           <PresenceTable store={store} state={state} selected={selected} onChange={onChange} {...actions} />

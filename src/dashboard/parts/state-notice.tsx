@@ -1,10 +1,18 @@
 import { clockTime } from "../model/format.ts";
+import type { NodePoll } from "../store/node-poll.ts";
 import type { PresenceStore } from "../store/presence-store.ts";
 import { useTopic } from "../store/use-topic.ts";
 
+interface Props {
+  readonly store: PresenceStore;
+  readonly poll: NodePoll;
+  readonly search: string;
+}
+
 /** A message above the table or in place of it. It shows nothing while the table is live and has rows. */
-export function StateNotice({ store, search }: { readonly store: PresenceStore; readonly search: string }) {
+export function StateNotice({ store, poll, search }: Props) {
   useTopic(store.changed);
+  useTopic(poll.changed);
   const { phase, rows } = store;
   switch (phase.kind) {
     case "refused":
@@ -25,9 +33,7 @@ export function StateNotice({ store, search }: { readonly store: PresenceStore; 
     case "reconnecting":
       return (
         <Notice title="The connection is lost" kind="warn">
-          {phase.asOf === undefined
-            ? "The gateway could not be reached yet."
-            : `What you see is as of ${clockTime(phase.asOf)}.`}
+          {phase.asOf === undefined ? whyNotYet(poll) : `What you see is as of ${clockTime(phase.asOf)}.`}
         </Notice>
       );
     case "connecting":
@@ -46,6 +52,15 @@ export function StateNotice({ store, search }: { readonly store: PresenceStore; 
         </Notice>
       );
   }
+}
+
+/** A browser does not tell a page why its WebSocket was refused. That HTTP works leaves two reasons. */
+function whyNotYet({ health, problem }: NodePoll): string {
+  if (health === undefined || problem !== undefined) return "The gateway could not be reached yet.";
+  return (
+    "The gateway answers over HTTP, but no WebSocket opens. " +
+    `If the app has allowedOrigins, add "${location.origin}". A proxy must pass Upgrade.`
+  );
 }
 
 interface NoticeProps {

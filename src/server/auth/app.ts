@@ -66,7 +66,9 @@ export const MAX_SHARDS = 256;
 
 const fields = {
   id: Id,
-  secrets: z.array(Secret).check(length(1, 16, "must have 1 to 16 secrets")),
+  secrets: z
+    .array(Secret, { error: 'must be an array of texts, such as ["use-32-random-characters-or-more"]' })
+    .check(length(1, 16, "must have 1 to 16 secrets")),
   allowedOrigins: z.array(Origin).optional(),
   userGrant: z.literal("all").optional(),
   requireExp: z.boolean().optional(),

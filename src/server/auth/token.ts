@@ -153,7 +153,7 @@ function verifyOwn(app: App, jws: Jws, wallNow: number): Verified {
   const read = readPayload(jws);
   if (!read.ok) return read;
   const result = Claims.safeParse(read.payload);
-  if (!result.success) return refuse(claimProblem(result.error));
+  if (!result.success) return refuse(claimProblem(result.error, OWN_CLAIMS));
   const claims = result.data;
   const { iss, exp, aud } = claims;
   if (iss !== app.id) return refuse("the token's iss names another app");
@@ -225,8 +225,18 @@ function issuedAtMs(jws: Jws): number | undefined {
   return read.ok && typeof read.payload.iat === "number" ? read.payload.iat * 1_000 : undefined;
 }
 
-function claimProblem(error: z.ZodError): string {
-  return `the token's claim ${error.issues[0]!.path.map(String).join(".") || "set"} is not valid`;
+/** What those claims of an app's own tokens must be that are easily forgotten or misspelt. */
+const OWN_CLAIMS: Readonly<Record<string, string>> = {
+  iss: "the id of the app",
+  tokenType: '"user" or "app"',
+  sub: "the id of the user",
+  read: '"all", or {"userIds": […], "conversationIds": […]}',
+};
+
+function claimProblem(error: z.ZodError, forms: Readonly<Record<string, string>> = {}): string {
+  const claim = error.issues[0]!.path.map(String).join(".") || "set";
+  const form = forms[claim];
+  return `the token's claim ${claim} is not valid${form === undefined ? "" : `: it must be ${form}`}`;
 }
 
 function refuseExpiry(app: App, exp: number | undefined, wallNow: number): RefusedToken | undefined {

@@ -223,7 +223,8 @@ export class Subscriptions {
     else {
       const { path, message: problem } = allowed.issue;
       const issue = { path: `filter.${path}`, message: problem };
-      this.#reply.badMessage(id, "the filter cannot be answered", [issue]);
+      // Clients that show the message alone, as the SDK does, have the reason too.
+      this.#reply.badMessage(id, `the filter cannot be answered: ${path} ${problem}`, [issue]);
     }
     return undefined;
   }

@@ -10,7 +10,7 @@ export function answerUpgrade(node: GatewayNode, request: UpgradeRequest): Upgra
     return { ok: false, status: 404, message: "there is no such app" };
   }
   if (!presence.app.allowsOrigin(request.origin)) {
-    node.telemetry.refused("origin");
+    node.telemetry.refused("origin", "the page's origin is not in the app's allowedOrigins");
     return { ok: false, status: 403, message: "pages of this origin may not connect to this app" };
   }
   const newcomer = request.boundsFirstMessage ? undefined : node.admitNewcomer(request.address);

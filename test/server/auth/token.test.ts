@@ -33,8 +33,10 @@ describe("a token", () => {
     [{ aud: "other" }, "aud"],
     [{ aud: [] }, "aud"],
     [{ sub: "" }, "claim sub"],
-    [{ sub: undefined }, "claim sub"],
+    [{ sub: undefined }, "claim sub is not valid: it must be the id of the user"],
+    [{ tokenType: undefined }, 'claim tokenType is not valid: it must be "user" or "app"'],
     [{ tokenType: "other" }, "claim tokenType"],
+    [{ iss: undefined }, "claim iss is not valid: it must be the id of the app"],
     [{ iss: 1 }, "claim iss"],
     [{ sub: 1 }, "claim sub"],
     [{ sub: "a\nb" }, "claim sub"],
@@ -44,7 +46,7 @@ describe("a token", () => {
     [{ iat: "soon" }, "claim iat"],
     [{ jti: 1 }, "claim jti"],
     [{ aud: 1 }, "claim aud"],
-    [{ read: null }, "claim read"],
+    [{ read: null }, 'claim read is not valid: it must be "all", or {"userIds": […], "conversationIds"'],
     [{ read: { users: ["bob"] } }, "claim read"],
   ] as const)("with %j is refused, and the reason says %j", async (claims, reason) => {
     expect(await verify(claims)).toEqual({ ok: false, reason: expect.stringContaining(reason) });

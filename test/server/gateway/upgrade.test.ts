@@ -11,11 +11,18 @@ const { limits } = readSettings({ MAX_CONNECTIONS_PER_IP: "2" }, { openFiles: 65
 
 function setUp() {
   const refusals: Refusal[] = [];
+  const details: (string | undefined)[] = [];
   const node = new GatewayNode({
     apps: [new App({ id: "app", secrets: ["x"], allowedOrigins: ["https://a.example"] })],
     limits,
     clock: { now: () => 0, wallNow: () => 0 },
-    telemetry: { ...testTelemetry(), refused: (refusal) => void refusals.push(refusal) },
+    telemetry: {
+      ...testTelemetry(),
+      refused: (refusal, detail) => {
+        refusals.push(refusal);
+        details.push(detail);
+      },
+    },
     nodeId: "n",
     makeId,
     random: () => 0,
@@ -23,7 +30,7 @@ function setUp() {
   node.stop();
   const request = { appId: "app", origin: undefined, address: "10.0.0.1", boundsFirstMessage: false };
   const upgrade = (fields: object) => answerUpgrade(node, { ...request, ...fields });
-  return { node, refusals, upgrade };
+  return { node, refusals, details, upgrade };
 }
 
 it.each([
@@ -34,6 +41,12 @@ it.each([
   expect(upgrade(fields)).toMatchObject({ ok: false, status });
   expect(refusals).toEqual([refusal]);
   expect(node.debugCounts()).toMatchObject({ connections: 0, newcomers: 0 });
+});
+
+it("says in the log why a page is refused, without what its browser sent", () => {
+  const { details, upgrade } = setUp();
+  upgrade({ origin: "https://b.example" });
+  expect(details).toEqual(["the page's origin is not in the app's allowedOrigins"]);
 });
 
 it("admits as many as an address may have, and gives the place of an abandoned one to another", () => {

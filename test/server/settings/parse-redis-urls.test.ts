@@ -5,6 +5,7 @@ import { settingsErrorOf } from "../../support/settings-error.ts";
 it.each([
   ["redis://localhost", ["redis://localhost"]],
   ["rediss://user:pass@redis.example:6380/3", ["rediss://user:pass@redis.example:6380/3"]],
+  ["redis://user:a%25b@localhost", ["redis://user:a%25b@localhost"]],
   ["redis://[::1]:6379/", ["redis://[::1]:6379/"]],
   ["redis://one:7000, redis://two:7001", ["redis://one:7000", "redis://two:7001"]],
   ["redis://u:a,b@one,rediss://u:a,b@two", ["redis://u:a,b@one", "rediss://u:a,b@two"]],
@@ -19,6 +20,9 @@ it.each([
   "redis://localhost/zero",
   "redis://localhost/1/2",
   "redis://user:hunter2@local host",
+  "redis://user:hunter2%zz@localhost",
+  "redis://user:hunter2%@localhost",
+  "redis://us%er:hunter2@localhost",
   "redis://a:6379,b:6379",
   "redis://a,redis://user:hunter2@b/x",
   "redis://a,",
