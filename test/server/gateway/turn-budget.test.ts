@@ -64,7 +64,7 @@ it("calls the others where one fails", async () => {
 });
 
 it("estimates more for more work", () => {
-  expect(flushCostMs(0, 0)).toBe(0);
+  expect(flushCostMs(0, 0)).toBeGreaterThan(0);
   expect(flushCostMs(2, 100)).toBeGreaterThan(flushCostMs(1, 100));
   expect(flushCostMs(1, 200)).toBeGreaterThan(flushCostMs(1, 100));
   expect(deliveryCostMs(0)).toBeGreaterThan(0);
