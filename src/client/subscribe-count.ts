@@ -80,7 +80,8 @@ export function subscribeCount(
     add((requests, connection, remove) => {
       const made = createSharedCount(normal.filter, counter, requests, connection, () => {
         remove(made);
-        byKey.delete(key);
+        // A timer of one that has gone may end after another one has taken its place.
+        if (byKey.get(key) === made) byKey.delete(key);
       });
       byKey.set(key, made);
       shared = made;

@@ -72,6 +72,23 @@ describe("a count", () => {
     expect(fourth).toMatchObject({ state: "active", count: 0 });
   });
 
+  it("stays one view when the timer of the one before it ends late", async () => {
+    const { client, socket, subscription } = await counting();
+    const other = subscribeCount(client, FILTER, () => {});
+    subscription.unsubscribe();
+    await pass(60);
+    other.unsubscribe();
+    await pass(60);
+    socket.say({ type: "ok", id: socket.messages("unsubscribe")[0].id });
+    const next = subscribeCount(client, FILTER, () => {});
+    socket.say({ type: "count", id: socket.messages("subscribe")[1].id, view: "v", version: 1, users: 5 });
+    // The timer of `other` belongs to the view that has gone.
+    await pass(60);
+    const last = subscribeCount(client, FILTER, () => {});
+    expect([next.count, last.count]).toEqual([5, 5]);
+    expect(socket.messages("subscribe")).toHaveLength(2);
+  });
+
   it("keeps a client connected only as long as it is wanted", async () => {
     const { client, sockets } = make();
     const subscription = subscribeCount(client, FILTER, () => {});
