@@ -42,13 +42,14 @@ function readPlain(body: Buffer): CheckQuestion | undefined {
   // the parser finds, whatever that is.
   const [head, tail] = [body.subarray(0, from), body.subarray(end)];
   const [value, other] = [parsedWith(ONE, head, tail), parsedWith(TWO, head, tail)];
-  if (value?.userIds !== 1 || other?.userIds !== 2) return undefined;
+  if (value?.userIds !== "1" || other?.userIds !== "2") return undefined;
   const checked = Check.safeParse({ ...value, userIds: ["id"] });
   return checked.success ? { ids, filter: checked.data.filter } : undefined;
 }
 
-const ONE = Buffer.from("1");
-const TWO = Buffer.from("2");
+// Nothing that follows can belong to a text: `.0` behind a number is a part of it, and behind a list an error.
+const ONE = Buffer.from('"1"');
+const TWO = Buffer.from('"2"');
 
 function parsedWith(
   middle: Buffer,
