@@ -47,7 +47,7 @@ function readPlain(body: Buffer): CheckQuestion | undefined {
   return checked.success ? { ids, filter: checked.data.filter } : undefined;
 }
 
-// Nothing that follows can belong to a text: `.0` behind a number is a part of it, and behind a list an error.
+// Texts, because what comes next could belong to a number: `.0` behind a list is an error, and `1.0` is not.
 const ONE = Buffer.from('"1"');
 const TWO = Buffer.from('"2"');
 

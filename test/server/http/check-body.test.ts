@@ -131,6 +131,8 @@ describe("the body of a check", () => {
       " ",
       "\\",
       "1",
+      ".0",
+      "e0",
       '"userIds":["x"],',
       "é",
       "\0",
