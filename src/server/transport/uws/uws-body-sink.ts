@@ -19,8 +19,6 @@ export class UwsBodySink implements BodySink {
     this.#isLast = isLast;
     if (isAborted()) return;
     response.onWritable(() => {
-      // The library leaves what waits to the next write. An empty one has the kernel take what it can.
-      if (!this.#isOver) response.cork(() => {});
       this.#drained();
       return true;
     });

@@ -62,17 +62,6 @@ it("what waits is counted in bytes until the library says that there is room", (
   expect(drained()).toBe(1);
 });
 
-it("what waits is written when there is room, though nothing follows it", () => {
-  const { sink, state } = sinkOn();
-  state.isFree = false;
-  sink.send(new Frame("x"));
-  state.onWritable();
-  expect([state.calls, state.corks]).toEqual([["x"], 2]);
-  state.isAborted = true;
-  state.onWritable();
-  expect(state.corks).toBe(2);
-});
-
 it("a later write that takes along what waited is told after the turn", async () => {
   const { sink, state, drained } = sinkOn();
   state.isFree = false;
