@@ -24,8 +24,8 @@ export interface SharedSubscription {
   view?: string | undefined;
   /** Whether the answer to a request is still to come. */
   isBusy?: boolean;
-  /** Whether its last subscriber has left only a moment ago. */
-  lingers?: boolean;
+  /** While its last subscriber has left only a moment ago: the timer of that. */
+  lingers?: ReturnType<typeof setTimeout> | undefined;
   readonly isWanted: boolean;
   /** Whether the gateway should have it, does not, and was not asked. */
   readonly isMissing: boolean;
@@ -168,8 +168,10 @@ export function createSharedSubscription(
       for (const subscriber of subscribers) subscriber.fail(error!);
       subscribers.clear();
       clearTimeout(graceTimer);
+      clearTimeout(shared.lingers);
       unbind();
-      shared.isBusy = shared.lingers = false;
+      shared.isBusy = false;
+      shared.lingers = undefined;
       users = createLiveUsers(maxUsers);
     },
   };

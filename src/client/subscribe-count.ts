@@ -27,6 +27,7 @@ type Counter = { -readonly [Field in keyof CountSubscription]: CountSubscription
 interface SharedCount extends Part {
   readonly counters: Set<Counter>;
   readonly count: number | undefined;
+  remove(counter: Counter): void;
   /** Brings what the gateway has closer to what is wanted. */
   settle(): void;
 }
@@ -69,10 +70,7 @@ export function subscribeCount(
     unsubscribe() {
       const wasOver = isOver();
       counter.state = "unsubscribed";
-      if (wasOver) return;
-      shared!.counters.delete(counter);
-      // A page that takes one down and puts another up has the same filter again a moment later.
-      setTimeout(() => shared!.settle(), LINGER_MS);
+      if (!wasOver) shared!.remove(counter);
     },
   };
   let shared = byKey.get(key);
@@ -109,11 +107,12 @@ function createSharedCount(
   let version = 0;
   let count: number | undefined;
   let isBusy = false;
+  let timer: ReturnType<typeof setTimeout> | undefined;
 
   function settle(): void {
     if (isBusy) return;
     const isWanted = counters.size > 0;
-    if (!isWanted && view === undefined) return gone();
+    if (!isWanted && view === undefined) return leave();
     if (!connection.isConnected() || isWanted === (view !== undefined)) return;
     isBusy = true;
     requests.request(
@@ -161,8 +160,20 @@ function createSharedCount(
     view = undefined;
   }
 
+  /** Another one may take its place, which no timer of this one may end. */
+  function leave(): void {
+    clearTimeout(timer);
+    gone();
+  }
+
   const shared: SharedCount = {
     counters,
+    remove(counter) {
+      counters.delete(counter);
+      // A page that takes one down and puts another up has the same filter again a moment later.
+      clearTimeout(timer);
+      timer = setTimeout(settle, LINGER_MS);
+    },
     settle,
     request: settle,
     lost,
@@ -181,7 +192,7 @@ function createSharedCount(
     end(error) {
       fail(error);
       lost();
-      gone();
+      leave();
     },
   };
   return shared;

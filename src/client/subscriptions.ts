@@ -129,9 +129,9 @@ export function createSubscriptions(connection: Connection, requests: Requests, 
       byFilter.set(normal.key, shared);
       const subscriber = createSubscriber(listener, options.onError, (ended) => {
         shared.subscribers.delete(ended);
-        shared.lingers = true;
-        setTimeout(() => {
-          shared.lingers = false;
+        clearTimeout(shared.lingers);
+        shared.lingers = setTimeout(() => {
+          shared.lingers = undefined;
           settle();
         }, LINGER_MS);
       });

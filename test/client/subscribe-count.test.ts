@@ -72,6 +72,39 @@ describe("a count", () => {
     expect(fourth).toMatchObject({ state: "active", count: 0 });
   });
 
+  it("is kept for a moment after the last of several has left", async () => {
+    const { client, socket, subscription } = await counting();
+    const other = subscribeCount(client, FILTER, () => {});
+    subscription.unsubscribe();
+    await pass(60);
+    other.unsubscribe();
+    await pass(60);
+    expect(socket.messages("unsubscribe")).toEqual([]);
+    await pass(40);
+    socket.say({ type: "ok", id: socket.messages("unsubscribe")[0].id });
+    const next = subscribeCount(client, FILTER, () => {});
+    socket.say({ type: "count", id: socket.messages("subscribe")[1].id, view: "v", version: 1, users: 5 });
+    await pass(1_000);
+    const last = subscribeCount(client, FILTER, () => {});
+    expect([next.count, last.count]).toEqual([5, 5]);
+    expect(socket.messages("subscribe")).toHaveLength(2);
+  });
+
+  it("lets no timer of a view that has gone end the next one", async () => {
+    const { client, socket, subscription } = await counting();
+    const other = subscribeCount(client, FILTER, () => {});
+    subscription.unsubscribe();
+    socket.say({ type: "error", view: "v", code: "FORBIDDEN", message: "no longer" });
+    await pass(0);
+    expect(other.state).toBe("error");
+    const next = subscribeCount(client, FILTER, () => {});
+    await pass(1_000);
+    const last = subscribeCount(client, FILTER, () => {});
+    expect(socket.messages("subscribe")).toHaveLength(2);
+    socket.say({ type: "count", id: socket.messages("subscribe")[1].id, view: "v", version: 1, users: 5 });
+    expect([next.count, last.count]).toEqual([5, 5]);
+  });
+
   it("keeps a client connected only as long as it is wanted", async () => {
     const { client, sockets } = make();
     const subscription = subscribeCount(client, FILTER, () => {});

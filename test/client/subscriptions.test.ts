@@ -48,6 +48,20 @@ describe("the subscriptions of a client", () => {
     expect(client.status()).toBe("connected");
   });
 
+  it("keep a view for a moment after the last of several has left", async () => {
+    const { client, socket, snapshot } = await connect();
+    const first = client.subscribe({}, () => {});
+    const second = client.subscribe({}, () => {});
+    snapshot("v", 0);
+    first.unsubscribe();
+    await pass(60);
+    second.unsubscribe();
+    await pass(60);
+    expect(socket.messages("unsubscribe")).toHaveLength(0);
+    await pass(40);
+    expect(socket.messages("unsubscribe")).toMatchObject([{ view: "v" }]);
+  });
+
   it("unsubscribe from a view whose answer comes when nobody wants it any more", async () => {
     const { client, socket, snapshot } = await connect();
     client.subscribe({}, () => {}).unsubscribe();

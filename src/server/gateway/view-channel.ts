@@ -70,9 +70,6 @@ export class ViewChannel {
   #onHydrated: (() => void)[] = [];
   #snapshot: Snapshot | undefined;
   #publication: Publication | undefined;
-  /** The payer of the first subscriber, and how many subscribers have another one. */
-  #payer: FlushPayer | undefined;
-  #withOtherPayer = 0;
   /** How many subscribers take frames, and how many of these with patches. */
   #withFrames = 0;
   #withPatches = 0;
@@ -88,13 +85,17 @@ export class ViewChannel {
 
   /** The user to whom all subscribers belong; undefined if there are several users, or an app token. */
   get payer(): FlushPayer | undefined {
-    return this.#withOtherPayer === 0 ? this.#payer : undefined;
+    let only: FlushPayer | undefined;
+    // This ends at the first subscriber of another user, and no user has many sockets.
+    for (const { payer } of this.#subscribers) {
+      only ??= payer;
+      if (payer === undefined || payer !== only) return undefined;
+    }
+    return only;
   }
 
   add(subscriber: AnySubscriber): void {
-    if (this.#subscribers.size === 0) this.#payer = subscriber.payer;
     this.#subscribers.add(subscriber);
-    if (subscriber.payer !== this.#payer) this.#withOtherPayer++;
     if (subscriber.takesFrames !== false) this.#withFrames++;
     if (subscriber.wantsPatches) this.#withPatches++;
   }
@@ -111,9 +112,7 @@ export class ViewChannel {
 
   /** Removes and ends a subscriber. Returns the ids of its requests that stay without an answer. */
   remove(subscriber: AnySubscriber): readonly number[] {
-    const isOther = subscriber.payer !== this.#payer;
     if (this.#subscribers.delete(subscriber)) {
-      if (isOther) this.#withOtherPayer--;
       if (subscriber.takesFrames !== false) this.#withFrames--;
       if (subscriber.wantsPatches) this.#withPatches--;
     }

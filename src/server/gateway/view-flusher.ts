@@ -113,7 +113,7 @@ export class ViewFlusher {
     this.#views.recordFlushCost(view, costMs);
     channel?.publish(diff);
     if (diff === undefined) this.#views.rest(view, view.hasLeftOut ? FAILED_FLUSH_REST_MS : 0, now);
-    else if (channel === undefined) this.#rest(view, costMs, this.#views.ownerOf(view), now);
+    else if (channel === undefined) this.#rest(view, costMs, undefined, now);
     else this.#deliver(channel, costMs, now);
   }
 
@@ -135,10 +135,12 @@ export class ViewFlusher {
   /**
    * Makes a view rest in proportion to the cost of its flush. The views that only one user subscribes to, or
    * was the last to leave, together may take what one view may take, until another user subscribes to one of
-   * them.
+   * them. `subscriber`: the user to whom all subscribers belong, if there are any.
    */
-  #rest(view: View, costMs: number, payer: FlushPayer | undefined, now: number): void {
+  #rest(view: View, costMs: number, subscriber: FlushPayer | undefined, now: number): void {
     const { diffIntervalMs } = this.#options.limits;
+    // All subscribers may have left while the diff was delivered.
+    const payer = subscriber ?? this.#views.ownerOf(view);
     const isAtOnce = diffIntervalMs === 0;
     const isShared = payer === undefined;
     const freeMs = isAtOnce && isShared ? LONGEST_FREE_FLUSH_AT_ONCE_MS : LONGEST_FREE_FLUSH_MS;

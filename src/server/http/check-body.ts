@@ -42,13 +42,14 @@ function readPlain(body: Buffer): CheckQuestion | undefined {
   // the parser finds, whatever that is.
   const [head, tail] = [body.subarray(0, from), body.subarray(end)];
   const [value, other] = [parsedWith(ONE, head, tail), parsedWith(TWO, head, tail)];
-  if (value?.userIds !== 1 || other?.userIds !== 2) return undefined;
+  if (value?.userIds !== "1" || other?.userIds !== "2") return undefined;
   const checked = Check.safeParse({ ...value, userIds: ["id"] });
   return checked.success ? { ids, filter: checked.data.filter } : undefined;
 }
 
-const ONE = Buffer.from("1");
-const TWO = Buffer.from("2");
+// Texts, because what comes next could belong to a number: `.0` behind a list is an error, and `1.0` is not.
+const ONE = Buffer.from('"1"');
+const TWO = Buffer.from('"2"');
 
 function parsedWith(
   middle: Buffer,

@@ -49,8 +49,9 @@ export class LogPeer {
   #unacknowledgedChars = 0;
 
   /**
-   * `confirmMs`: the least time from a message to one that only confirms what the worker has written itself.
-   * It does not wait for that, so several of them are one, or come with what others write.
+   * `confirmMs`: a message that only confirms what the worker has written itself comes no sooner than this
+   * after the one before. The worker does not wait for it, so several confirmations come together, or with
+   * what others have written.
    */
   constructor(channel: Channel, nodeId: string, shards: number, confirmMs: number) {
     this.#channel = channel;

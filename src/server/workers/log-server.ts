@@ -40,9 +40,9 @@ const DEFAULT_LOG_BYTES = 64 * 1024 * 1024;
 const DEFAULT_ROW_BYTES = 512 * 1024 * 1024;
 const DEFAULT_CONFIRM_MS = 50;
 /**
- * The least time between two times that entries are sent, and how much of it there is for each worker: what
- * comes meanwhile goes together. A worker writes less often than that, so what a single one writes does not
- * wait.
+ * Entries are sent at most once in this time; with more than 20 workers, in the second time for each of them.
+ * What comes meanwhile goes together. A worker writes less often than that, so what a single one writes does
+ * not wait.
  */
 const PUSH_INTERVAL_MS = 5;
 const PUSH_INTERVAL_MS_A_WORKER = 0.25;

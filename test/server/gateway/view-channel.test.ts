@@ -170,6 +170,14 @@ describe("a channel", () => {
     expect(channel.remove(other)).toEqual([7]);
     expect(channel.payer).toBe(alice);
     expect(channel.size).toBe(2);
+    // Whoever came first.
+    channel.add(other);
+    for (const each of [first, second]) channel.remove(each);
+    expect(channel.payer).toBe(bob);
+    channel.add(subscriber());
+    expect(channel.payer).toBeUndefined();
+    channel.remove(other);
+    expect(channel.payer).toBeUndefined();
   });
 
   it("ends all of its subscribers where its view is unusable", () => {

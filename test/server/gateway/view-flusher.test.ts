@@ -8,7 +8,7 @@ import { ViewRegistry } from "../../../src/core/views/view-registry.ts";
 import { FilterSchema } from "../../../src/protocol/filter.ts";
 import { FAILED_FLUSH_REST_MS } from "../../../src/server/gateway/gateway-config.ts";
 import { deliveryCostMs, TurnBudget, WRITE_MS } from "../../../src/server/gateway/turn-budget.ts";
-import { ViewChannel } from "../../../src/server/gateway/view-channel.ts";
+import { type Subscriber, ViewChannel } from "../../../src/server/gateway/view-channel.ts";
 import { ViewFlusher } from "../../../src/server/gateway/view-flusher.ts";
 import { endlessTurn, testTelemetry } from "../../support/stubs.ts";
 
@@ -45,7 +45,7 @@ function setUp(flushTurn = endlessTurn(), diffIntervalMs = INTERVAL_MS) {
     views.markDirty(table.update(session, patchState(session, { isTyping: !session.isTyping }))!, now);
     flusher.flush(now);
   };
-  return { flusher, views, watch, toggle, crashes };
+  return { flusher, views, channels, watch, toggle, crashes };
 }
 
 it("flushes a quiet view at once, and what follows at the end of its rest", () => {
@@ -70,6 +70,26 @@ it("sends every change at once where the interval is 0, unless a view would take
   const diffs = large.versions.length / 1_000;
   expect(diffs).toBeGreaterThan(1);
   expect(diffs * flushMs).toBeLessThanOrEqual(changes / 2 + flushMs);
+});
+
+it("has the last user who leaves during a delivery pay for it", () => {
+  const { views, channels, watch, toggle } = setUp();
+  const { view } = watch({}, 0);
+  const alice = { flushFreeAt: 0, onIdle() {}, onIdleEnd() {} };
+  const only: Subscriber = {
+    payer: alice,
+    deliver() {
+      channels.get(view)!.remove(only);
+      channels.delete(view);
+      views.release(view, 0, alice);
+    },
+    end: () => [],
+    fail: (error) => expect.fail(String(error)),
+  };
+  channels.get(view)!.add(only);
+  toggle(0);
+  expect(channels.size).toBe(0);
+  expect(alice.flushFreeAt).toBeGreaterThan(0);
 });
 
 it("delivers to many subscribers over several turns, each diff once", async () => {
