@@ -233,6 +233,29 @@ describe.each(TRANSPORTS)("readers over %s", (transport) => {
       }
     });
 
+    it("get what has waited as soon as they read again, though nothing follows it", async () => {
+      // The clock stands still: no comment takes along what waits.
+      gateway = await TestGateway.start(transport, {
+        clock: new HandClock(),
+        env: { DIFF_INTERVAL_MS: "0", MESSAGES_PER_SECOND: "1000000" },
+      });
+      const writer = await crowd(1);
+      const events = await readEvents(gateway, {});
+      await events.next();
+      const wide = Object.fromEntries([...Array(5).keys()].map((i) => [`k${i}`, ".".repeat(500)]));
+      await writer.ask({ type: "update", custom: wide });
+      // Kernel buffers hide megabytes: write until bytes wait in the gateway. Each diff has the whole user.
+      for (let waits = 0, n = 0; waits < 3; n++) {
+        for (let i = 0; i < 10; i++) writer.send({ type: "update", custom: { i: `${n} ${i}` } });
+        await writer.settled();
+        waits = gateway.node.debugCounts().backlogged! > 0 ? waits + 1 : 0;
+        if (n > 2_000) throw new Error("nothing ever waits");
+      }
+      await writer.ask({ type: "update", custom: { i: "last" } });
+      for (let data = ""; !data.includes('"i":"last"'); ) ({ data } = await events.next());
+      events.close();
+    });
+
     it("leave nothing behind when they go", async () => {
       gateway = await TestGateway.start(transport);
       const readers = await Promise.all([...Array(20).keys()].map(() => readEvents(gateway, {})));

@@ -1,8 +1,12 @@
 import type { BodyListener, BodySink } from "../../gateway/body-sink.ts";
 import type { Frame } from "../../gateway/frame.ts";
+import { writeChunks } from "./uws-chunks.ts";
 import type { UwsResponse } from "./uws-types.ts";
 
-/** The body of a response of uWebSockets.js, written bit by bit. */
+/** Readers of an event stream skip it. */
+const COMMENT = ":\n\n";
+
+/** The body of an event stream of uWebSockets.js, written bit by bit. */
 export class UwsBodySink implements BodySink {
   listener: BodyListener | undefined;
   readonly #response: UwsResponse;
@@ -18,10 +22,7 @@ export class UwsBodySink implements BodySink {
     this.#isAborted = isAborted;
     this.#isLast = isLast;
     if (isAborted()) return;
-    response.onWritable(() => {
-      this.#drained();
-      return true;
-    });
+    response.onWritable(() => this.#writeWaiting());
   }
 
   get buffered(): number {
@@ -38,15 +39,24 @@ export class UwsBodySink implements BodySink {
 
   sendTogether(frames: readonly Frame[]): boolean {
     if (this.#isOver) return true;
-    let sent = true;
-    this.#response.cork(() => {
-      for (const frame of frames) sent = this.#response.write(frame.payload);
-    });
+    const sent = writeChunks(this.#response, frames);
     if (!sent) for (const { byteLength } of frames) this.#buffered += byteLength;
     // The library sent what waited together with this, and then calls no handler. The listener hears of it
     // after this turn, because the caller is busy.
     else if (this.#buffered > 0) setImmediate(() => this.#drained());
     return sent;
+  }
+
+  /**
+   * There is room. The library leaves what waits to the next write, and only what a write outside a cork
+   * returns says whether anything still waits.
+   */
+  #writeWaiting(): boolean {
+    if (this.#isOver) return true;
+    const isOut = this.#response.write(COMMENT);
+    if (isOut) this.#drained();
+    else this.#progress++;
+    return isOut;
   }
 
   #drained(): void {

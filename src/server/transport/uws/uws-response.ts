@@ -1,8 +1,10 @@
 import { STATUS_CODES } from "node:http";
+import { Frame } from "../../gateway/frame.ts";
 import type { HttpResponse } from "../../http/exchange.ts";
 import { afterContinue } from "../../internals/uws-continue.ts";
 import { writeHeaderLines } from "../../internals/uws-header-lines.ts";
 import { PIECES_PER_TURN } from "../transport.ts";
+import { writeChunks } from "./uws-chunks.ts";
 import type { UwsResponse } from "./uws-types.ts";
 
 /** ASCII is UTF-8 too, which is decoded faster, and without a `Buffer` around the bytes. */
@@ -85,33 +87,29 @@ export function writePieces(
   let isDone = false;
   /** Returns whether all that was made so far is sent, as `onWritable` wants to know. */
   const pump = () => {
+    if (isAborted() || isDone || turn !== undefined) return true;
     for (let sent = 0; sent < PIECES_PER_TURN; sent++) {
       const piece = pieces.next();
       if (piece.done) {
         isDone = true;
         finished();
         if (isLast) response.pause();
-        response.end();
+        response.cork(() => response.end());
         return true;
       }
-      if (!response.write(piece.value)) return false;
+      if (!writeChunks(response, [new Frame(piece.value)])) return false;
     }
     // Each piece takes work, so other requests are served in between.
-    turn = setImmediate(() => {
-      turn = undefined;
-      corkedPump();
-    });
+    pumpNextTurn();
     return true;
   };
-  const corkedPump = () => {
-    let isOut = true;
-    if (!isAborted() && !isDone && turn === undefined) {
-      response.cork(() => {
-        isOut = pump();
-      });
-    }
-    return isOut;
+  const pumpNextTurn = () => {
+    turn = setImmediate(() => {
+      turn = undefined;
+      pump();
+    });
   };
-  response.onWritable(corkedPump);
-  corkedPump();
+  response.onWritable(pump);
+  // Not now, because this is the cork of the head.
+  pumpNextTurn();
 }

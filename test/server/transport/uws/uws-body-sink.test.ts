@@ -50,16 +50,29 @@ it("what is sent together is written in one cork", () => {
   expect(sink.buffered).toBe(3);
 });
 
-it("what waits is counted in bytes until the library says that there is room", () => {
+it("what waits is counted in bytes until the library has written all of it", () => {
   const { sink, state, drained } = sinkOn();
   state.isFree = false;
   expect(sink.send(new Frame("é"))).toBe(false);
   expect(sink.send(new Frame("x"))).toBe(false);
   expect([sink.buffered, sink.progress]).toEqual([3, 0]);
+  expect(state.onWritable()).toBe(false);
+  expect([sink.buffered, sink.progress, drained()]).toEqual([3, 1, 0]);
+  state.isFree = true;
   expect(state.onWritable()).toBe(true);
-  expect([sink.buffered, sink.progress, drained()]).toEqual([0, 1, 1]);
+  expect([sink.buffered, sink.progress, drained()]).toEqual([0, 2, 1]);
   state.onWritable();
   expect(drained()).toBe(1);
+});
+
+it("when there is room, a comment outside a cork takes along what waits, also of a cork that seemed to be out", () => {
+  const { sink, state } = sinkOn();
+  sink.send(new Frame("x"));
+  state.onWritable();
+  expect([state.calls, state.corks]).toEqual([["x", ":\n\n"], 1]);
+  state.isAborted = true;
+  state.onWritable();
+  expect(state.calls).toHaveLength(2);
 });
 
 it("a later write that takes along what waited is told after the turn", async () => {

@@ -124,6 +124,8 @@ describe("pieces", () => {
   it("are so many in a turn, until the last", async () => {
     const { state, progress, write } = start(PIECES_PER_TURN + 1);
     write();
+    expect(state.calls).toEqual([]);
+    await nextTurn();
     expect(state.calls).toEqual(numbers(PIECES_PER_TURN));
     expect(progress.finished).toBe(0);
     await nextTurn();
@@ -131,7 +133,7 @@ describe("pieces", () => {
     expect(progress.finished).toBe(1);
   });
 
-  it("of a last response end with nothing read after them", () => {
+  it("of a last response end with nothing read after them", async () => {
     const { response, state } = fakeResponse();
     writePieces(
       response,
@@ -140,6 +142,7 @@ describe("pieces", () => {
       () => {},
       true,
     );
+    await nextTurn();
     expect(state.calls).toEqual(["0", "pause", "end"]);
   });
 
@@ -159,6 +162,7 @@ describe("pieces", () => {
   it("are not made for a client that has gone", async () => {
     const { state, progress, write } = start(PIECES_PER_TURN + 1);
     write();
+    await nextTurn();
     progress.isAborted = true;
     await nextTurn();
     state.onWritable(0);
