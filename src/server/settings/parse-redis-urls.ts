@@ -8,12 +8,22 @@ export function parseRedisUrls(text: string, env: string): readonly string[] {
   // They may hold a password, so no part of them is repeated.
   throw new SettingsError(
     `${env} must be redis://[user:password@]host[:port][/database], or rediss:// for TLS, ` +
-      "or several of them with commas between",
+      "or several of them with commas between; a % in a password is written %25",
   );
 }
 
 function isRedisUrl(text: string): boolean {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   const isRedis = url !== undefined && /^rediss?:$/.test(url.protocol) && /^(\/\d{0,5})?$/.test(url.pathname);
-  return isRedis && /^[^,]+$/.test(url.hostname);
+  return isRedis && /^[^,]+$/.test(url.hostname) && isEncoded(url.username) && isEncoded(url.password);
+}
+
+/** The client of Redis decodes it, and would fail each time that it connects. */
+function isEncoded(text: string): boolean {
+  try {
+    decodeURIComponent(text);
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -7,6 +7,7 @@ it.each([
   ["rediss://user:pass@redis.example:6380/3", ["rediss://user:pass@redis.example:6380/3"]],
   ["redis://[::1]:6379/", ["redis://[::1]:6379/"]],
   ["redis://one:7000, redis://two:7001", ["redis://one:7000", "redis://two:7001"]],
+  ["redis://u:a%25%C3%A9@one", ["redis://u:a%25%C3%A9@one"]],
   ["redis://u:a,b@one,rediss://u:a,b@two", ["redis://u:a,b@one", "rediss://u:a,b@two"]],
 ])("%s is %j", (text, urls) => {
   expect(parseRedisUrls(text, "REDIS_URL")).toEqual(urls);
@@ -22,6 +23,9 @@ it.each([
   "redis://a:6379,b:6379",
   "redis://a,redis://user:hunter2@b/x",
   "redis://a,",
+  "redis://user:hunter2%zz@localhost",
+  "redis://hunter2%@localhost",
+  "redis://localhost,redis://:hunter2%ff@localhost",
   "",
 ])("%j is not taken, and the error holds no password", (text) => {
   const message = settingsErrorOf(() => parseRedisUrls(text, "REDIS_URL"));
