@@ -8,8 +8,8 @@ const MESSAGE = 1_000;
 
 /**
  * Limits what one socket may send: the rate of messages, the number of bad ones, and how long it may exceed
- * the rate. With an app token it outlives the socket; see UserBudgets. Every socket has one, and uses it for each message, so it counts in whole numbers: V8 stores
- * other numbers outside the object.
+ * the rate. Every socket has one, and uses it for each message, so it counts in whole numbers: V8 stores
+ * other numbers outside the object. With an app token it outlives the socket; see UserBudgets.
  */
 export class RateLimiter {
   /** When the socket last sent something, in whole milliseconds. */

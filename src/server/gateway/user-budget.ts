@@ -44,7 +44,9 @@ export class UserBudget {
   #bytes: number;
   #at: number;
 
-  /** `sharing`: has the other processes told what the user takes here. `socketRate`: only with an app token. */
+  /**
+   * `sharing`: has the other processes told what the user takes here. `socketRate`: only with an app token.
+   */
   constructor(
     userId: string | undefined,
     rates: BudgetRates,

@@ -83,8 +83,8 @@ export class UserBudgets {
   }
 
   /**
-   * A budget for a socket with an app token, which is not shared. It is that of a socket which has gone, while
-   * there is one that is not full again.
+   * A budget for a socket with an app token, which is not shared. It is that of a socket which has gone,
+   * while there is one that is not full again.
    */
   ofAppToken(now: number): UserBudget {
     const [resting] = this.#restingOfAppTokens.keys();
