@@ -3,7 +3,7 @@ import { type ReadonlyTable, Table } from "../../core/sessions/table.ts";
 import type { App } from "../auth/app.ts";
 import type { Clock } from "../clock.ts";
 import { FlushBatch } from "./flush-batch.ts";
-import { type GatewayConfig, USER_FILTER_FACTOR } from "./gateway-config.ts";
+import { ENDS_PER_TURN, type GatewayConfig, USER_FILTER_FACTOR } from "./gateway-config.ts";
 import { isHttpSession } from "./http-session-id.ts";
 import { LiveViews } from "./live-views.ts";
 import type { LoadShedder } from "./load-shedder.ts";
@@ -16,6 +16,7 @@ import { type ChargesElsewhere, SubscriptionCharges } from "./subscription-charg
 import type { Telemetry } from "./telemetry.ts";
 import { TransactionTime } from "./transaction-time.ts";
 import type { TurnBudget } from "./turn-budget.ts";
+import { TurnQuota } from "./turn-quota.ts";
 import type { UserBudget } from "./user-budget.ts";
 import { UserBudgets } from "./user-budgets.ts";
 import type { ViewFlusher } from "./view-flusher.ts";
@@ -31,6 +32,8 @@ export interface AppPresenceOptions {
   readonly flushTurn: TurnBudget;
   /** The batches of transactions of the node; undefined: none is ever open. */
   readonly flushBatch?: FlushBatch | undefined;
+  /** How many sessions end at once with their sockets; undefined: those of this app. */
+  readonly endQuota?: Pick<TurnQuota, "take"> | undefined;
   /** The users of the node who are offline and remembered; undefined: those of this app. */
   readonly rememberedUsers?: RememberedUsers | undefined;
   /** Replicates changes of this node to other nodes; undefined: there are none. */
@@ -84,6 +87,7 @@ export class AppPresence {
       deadlines: this.#deadlines,
       views: this.liveViews.views,
       replicationSink: options.replicationSink,
+      endQuota: options.endQuota ?? new TurnQuota(ENDS_PER_TURN),
     });
     this.budgets = new UserBudgets(limits, app.id, options.sharedLimits);
     this.httpRate = new TokenBucket(

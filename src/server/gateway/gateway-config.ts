@@ -66,6 +66,11 @@ export const FLOOD_SECONDS = 6;
  */
 export const MAX_DUE_PER_TURN = 1_000;
 /**
+ * So many sessions at least, and three times as many at most, end at once with their sockets in one turn of
+ * the event loop. The rest follows right after.
+ */
+export const ENDS_PER_TURN = Math.floor(MAX_DUE_PER_TURN / 3);
+/**
  * A view rests for this many times the cost of its last flush, delivery included, so no view takes more than
  * a quarter of the processor. With `DIFF_INTERVAL_MS` of 0, which asks for every change at once, it may take
  * half.

@@ -4,7 +4,7 @@ import type { Clock } from "../clock.ts";
 import { Admissions, type Admitted } from "./admission.ts";
 import { AppPresence } from "./app-presence.ts";
 import { FlushBatch } from "./flush-batch.ts";
-import { type GatewayConfig, MAX_DUE_PER_TURN } from "./gateway-config.ts";
+import { ENDS_PER_TURN, type GatewayConfig, MAX_DUE_PER_TURN } from "./gateway-config.ts";
 import { LoadShedder } from "./load-shedder.ts";
 import { type Newcomer, Newcomers } from "./newcomers.ts";
 import { PageTurns } from "./page-turns.ts";
@@ -18,6 +18,7 @@ import type { UpgradeRefusal } from "./socket.ts";
 import type { Telemetry } from "./telemetry.ts";
 import { Ticker } from "./ticker.ts";
 import { TURN_MS, TurnBudget } from "./turn-budget.ts";
+import { TurnQuota } from "./turn-quota.ts";
 
 export interface GatewayNodeOptions {
   readonly apps: readonly App[];
@@ -125,7 +126,8 @@ export class GatewayNode {
     const wakeBy = (due: number) => this.#ticker.wakeBy(due);
     const { loadShedder, flushBatch } = this;
     const rememberedUsers = new RememberedUsers(limits.maxRememberedUsers);
-    const of = { limits, telemetry, makeId, clock, wakeBy };
+    const endQuota = new TurnQuota(ENDS_PER_TURN);
+    const of = { limits, telemetry, makeId, clock, wakeBy, endQuota };
     const { sharedLimits } = options;
     const shared = { ...of, flushTurn, flushBatch, loadShedder, rememberedUsers, sharedLimits };
     this.#createPresence = (app) =>

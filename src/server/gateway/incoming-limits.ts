@@ -1,12 +1,7 @@
 import type { Principal } from "../auth/principal.ts";
 import type { Admitted } from "./admission.ts";
 import type { AppPresence } from "./app-presence.ts";
-import {
-  APP_TOKEN_FACTOR,
-  type GatewayConfig,
-  MAX_BYTES_BEFORE_CONNECT,
-  NEWCOMER_PER_SECOND,
-} from "./gateway-config.ts";
+import { type GatewayConfig, MAX_BYTES_BEFORE_CONNECT, NEWCOMER_PER_SECOND } from "./gateway-config.ts";
 import { RateLimiter } from "./rate-limiter.ts";
 import type { UserBudget } from "./user-budget.ts";
 
@@ -26,7 +21,7 @@ export class IncomingLimits {
   readonly #presence: AppPresence;
   readonly #config: GatewayConfig;
   readonly #admitted: Pick<Admitted, "admitMessage">;
-  readonly #rateLimiter: RateLimiter;
+  #rateLimiter: RateLimiter;
   /**
    * The budget of the user, shared by all of their sockets, or of this socket if it has an app token.
    * Undefined before `connect`.
@@ -96,7 +91,7 @@ export class IncomingLimits {
     const { budgets } = this.#presence;
     if (principal.kind === "app") {
       this.#budget = budgets.ofAppToken(now);
-      this.#rateLimiter.setRate(messagesPerSecond * APP_TOKEN_FACTOR);
+      if (this.#budget.socketRate !== undefined) this.#rateLimiter = this.#budget.socketRate;
       return undefined;
     }
     const budget = budgets.acquire(principal.userId, now);

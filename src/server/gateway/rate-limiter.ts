@@ -9,7 +9,7 @@ const MESSAGE = 1_000;
 /**
  * Limits what one socket may send: the rate of messages, the number of bad ones, and how long it may exceed
  * the rate. Every socket has one, and uses it for each message, so it counts in whole numbers: V8 stores
- * other numbers outside the object.
+ * other numbers outside the object. With an app token it outlives the socket; see UserBudgets.
  */
 export class RateLimiter {
   /** When the socket last sent something, in whole milliseconds. */
@@ -36,12 +36,22 @@ export class RateLimiter {
     this.#floodAllowance = undefined;
   }
 
+  /** Another socket, which was heard just now, goes on with the rate of one that has gone. */
+  takeOver(now: number): void {
+    this.#allowance = this.#refilled(now);
+    this.lastHeard = Math.floor(now);
+    this.#badAt = undefined;
+  }
+
+  /** Whether a new limiter would let through the same. */
+  isFull(now: number): boolean {
+    return this.#floodAllowance === undefined && this.#refilled(now) === this.#maxAllowance(BURST_SECONDS);
+  }
+
   /** Called for each message and control frame. Returns whether one more may be handled. */
   admit(now: number): boolean {
-    const at = Math.floor(now);
-    const gained = (at - this.lastHeard) * this.#perSecond;
-    const allowance = Math.min(this.#allowance + gained, this.#maxAllowance(BURST_SECONDS));
-    this.lastHeard = at;
+    const allowance = this.#refilled(now);
+    this.lastHeard = Math.floor(now);
     const isAllowed = allowance >= MESSAGE;
     this.#allowance = isAllowed ? allowance - MESSAGE : allowance;
     return isAllowed;
@@ -73,6 +83,11 @@ export class RateLimiter {
     this.#badAt = (this.#badAt ?? []).filter((at) => at > now - BAD_MESSAGE_WINDOW_MS);
     this.#badAt.push(now);
     return this.#badAt.length >= MAX_BAD_MESSAGES;
+  }
+
+  #refilled(now: number): number {
+    const gained = (Math.floor(now) - this.lastHeard) * this.#perSecond;
+    return Math.min(this.#allowance + gained, this.#maxAllowance(BURST_SECONDS));
   }
 
   #maxAllowance(seconds: number): number {

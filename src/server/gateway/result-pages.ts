@@ -61,9 +61,9 @@ export class ResultPages {
     }
   }
 
-  /** Counts for a limited time; undefined if it is not done yet. */
-  tryCount(): number | undefined {
-    for (let step = 0; step < STEPS_AT_ONCE && !this.#done; step++) {
+  /** Counts for a limited time; undefined if it is not done yet. `steps`: how long, 1 for what is short. */
+  tryCount(steps = STEPS_AT_ONCE): number | undefined {
+    for (let step = 0; step < steps && !this.#done; step++) {
       this.#done = this.#cursor.step(SESSIONS_AT_ONCE, () => this.#count++);
     }
     return this.#done ? this.#count : undefined;

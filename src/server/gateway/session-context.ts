@@ -6,6 +6,7 @@ import type { RememberedUsers } from "./remembered-users.ts";
 import type { ReplicationSink } from "./replication.ts";
 import type { SessionDeadlines } from "./session-deadlines.ts";
 import type { TransactionTime } from "./transaction-time.ts";
+import type { TurnQuota } from "./turn-quota.ts";
 
 /** What the classes that change the sessions of one app share. */
 export interface SessionContext {
@@ -24,4 +25,6 @@ export interface SessionContext {
   readonly views: Pick<ViewRegistry, "markDirty">;
   /** Replicates changes of this node to other nodes; undefined: there are none. */
   readonly replicationSink: ReplicationSink | undefined;
+  /** How many sessions end at once with their sockets. Of the node. */
+  readonly endQuota: Pick<TurnQuota, "take">;
 }

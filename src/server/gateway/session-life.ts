@@ -157,6 +157,15 @@ export class SessionLife implements DueSessions {
     if (session.user.sessions.length === 0) this.profiles.onOffline(session, true);
   }
 
+  /**
+   * The session's client has left for good: the session ends at once, or a little later if many end in this
+   * turn, with one socket or with many.
+   */
+  endWithSocket(session: Session): void {
+    if (this.#context.endQuota.take()) this.end(session, "closed");
+    else this.endLater(session);
+  }
+
   /** The session's client has left for good: the session ends after other work has had its turn. */
   endLater(session: Session): void {
     this.#table.detach(session);

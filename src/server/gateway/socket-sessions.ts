@@ -6,7 +6,7 @@ import type { Principal } from "../auth/principal.ts";
 import { actingUser } from "./acting-user.ts";
 import type { AppPresence } from "./app-presence.ts";
 import { customExcess } from "./custom-limits.ts";
-import { APP_TOKEN_FACTOR, MAX_DUE_PER_TURN } from "./gateway-config.ts";
+import { APP_TOKEN_FACTOR } from "./gateway-config.ts";
 import type { Reply } from "./reply.ts";
 import type { SessionLife } from "./session-life.ts";
 import { idOfName } from "./session-name.ts";
@@ -98,11 +98,9 @@ export class SocketSessions implements SessionConnection {
   release(clean: boolean, now: number): void {
     if (this.#first === undefined) return;
     this.#presence.transact(now, (sessions) => {
-      let ended = 0;
       for (const session of this.#all()) {
-        if (!clean) sessions.markDisconnected(session);
-        else if (ended++ < MAX_DUE_PER_TURN) sessions.end(session, "closed");
-        else sessions.endLater(session);
+        if (clean) sessions.endWithSocket(session);
+        else sessions.markDisconnected(session);
       }
       this.#first = this.#others = this.#latest = undefined;
     });

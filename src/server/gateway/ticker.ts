@@ -18,6 +18,7 @@ export class Ticker {
   readonly #nextDueAt: () => number | undefined;
   #timer: NodeJS.Timeout | undefined;
   #armedFor = Number.POSITIVE_INFINITY;
+  #ranAt = Number.NEGATIVE_INFINITY;
   #stopped = false;
 
   constructor(clock: Clock, run: (now: number) => void, nextDueAt: () => number | undefined) {
@@ -45,7 +46,8 @@ export class Ticker {
   }
 
   #fire(): void {
-    const late = this.#clock.now() - this.#armedFor;
+    // A run leaves what is more than a turn's share to the next one, and clients were heard before it.
+    const late = this.#clock.now() - Math.max(this.#armedFor, this.#ranAt);
     this.#armedFor = Number.NEGATIVE_INFINITY;
     if (late > MIN_PAUSE_MS) this.#timer = setTimeout(() => this.#runNow(), GRACE_MS);
     else this.#runNow();
@@ -53,8 +55,9 @@ export class Ticker {
 
   #runNow(): void {
     this.#armedFor = Number.POSITIVE_INFINITY;
+    this.#ranAt = this.#clock.now();
     try {
-      this.#run(this.#clock.now());
+      this.#run(this.#ranAt);
     } finally {
       if (!this.#stopped) this.#arm();
     }

@@ -1,4 +1,5 @@
 import type { BudgetRates } from "./budget-rates.ts";
+import type { RateLimiter } from "./rate-limiter.ts";
 import { SharedUse } from "./shared-use.ts";
 import type { SubscriptionCharges } from "./subscription-charges.ts";
 
@@ -31,6 +32,8 @@ export class UserBudget {
   sockets = 0;
   /** How many of them have bytes waiting; these share a limit, see SendQueue. */
   backlogged = 0;
+  /** The rate of the socket, if it is one with an app token. */
+  readonly socketRate: RateLimiter | undefined;
   /** Charges for the memory and the flushes of the user's subscriptions; undefined until there was one. */
   subscriptions: SubscriptionCharges | undefined;
   readonly #rates: BudgetRates;
@@ -41,9 +44,18 @@ export class UserBudget {
   #bytes: number;
   #at: number;
 
-  /** `sharing`: has the other processes told what the user takes here. */
-  constructor(userId: string | undefined, rates: BudgetRates, now: number, sharing?: BudgetSharing) {
+  /**
+   * `sharing`: has the other processes told what the user takes here. `socketRate`: only with an app token.
+   */
+  constructor(
+    userId: string | undefined,
+    rates: BudgetRates,
+    now: number,
+    sharing?: BudgetSharing,
+    socketRate?: RateLimiter,
+  ) {
     this.userId = userId;
+    this.socketRate = socketRate;
     this.#use = sharing && new SharedUse(rates, sharing.workers, now);
     this.#tell = sharing?.tell;
     this.#rates = rates;
@@ -92,6 +104,7 @@ export class UserBudget {
   isFull(now: number): boolean {
     this.#refill(now);
     const { burstMessages, burstBytes } = this.#rates;
+    if (this.socketRate?.isFull(now) === false) return false;
     return this.#messages === burstMessages * MESSAGE && this.#bytes === burstBytes * BYTE;
   }
 

@@ -1,4 +1,3 @@
-import { setImmediate as nextTurn } from "node:timers/promises";
 import type { App } from "../auth/app.ts";
 import type { AppPresence } from "../gateway/app-presence.ts";
 import { EventStream, parsePosition } from "../gateway/event-stream.ts";
@@ -9,6 +8,7 @@ import { type AppHandler, type AppRequest, readBody, unknownApp, withApp } from 
 import type { AppStats } from "./app-stats.ts";
 import { batchRoute } from "./batch.ts";
 import type { BodyBudget } from "./body-budget.ts";
+import { CountTurns } from "./count-turns.ts";
 import { errorResponse, type HttpResponse, jsonResponse, streamResponse, textResponse } from "./exchange.ts";
 import { FilterReader, filterOfQuery, misplacedFilter, type Parsed } from "./filter-reader.ts";
 import { questionRoutes } from "./question-api.ts";
@@ -31,9 +31,11 @@ export interface PresenceRoutesOptions {
 export function presenceRoutes(options: PresenceRoutesOptions): Route[] {
   const { node, anonymous, bodies, describeNode, statsOf } = options;
   const forApp = (handler: AppHandler) => withApp(node, anonymous, handler);
+  const counts = new CountTurns((error) => node.telemetry.crashed(error));
+  const counted = (filter: Answered, presence: AppPresence) => count(filter, presence, counts);
   const routes: Route[] = [
     { method: "POST", path: "/v1/:appId/presences", handler: forApp(withFilter(node, false, presences)) },
-    { method: "POST", path: "/v1/:appId/presences/count", handler: forApp(withFilter(node, true, count)) },
+    { method: "POST", path: "/v1/:appId/presences/count", handler: forApp(withFilter(node, true, counted)) },
     ...questionRoutes(node, bodies, forApp),
     ...userRoutes(node, forApp),
     {
@@ -99,11 +101,14 @@ function presences({ response }: Answered, { table }: AppPresence): HttpResponse
   return textResponse(200, response.read(table));
 }
 
-/** Counts many users in several turns of the event loop, so that others are served in between. */
-async function count({ filter }: Answered, { table }: AppPresence): Promise<HttpResponse> {
+/** Counts few users at once, and many in several turns of the event loop, so that others are served. */
+async function count(
+  { filter }: Answered,
+  { app, table }: AppPresence,
+  turns: CountTurns,
+): Promise<HttpResponse> {
   const pages = new ResultPages(filter, table);
-  let users = pages.tryCount();
-  for (; users === undefined; users = pages.tryCount()) await nextTurn();
+  const users = pages.tryCount(1) ?? (await turns.run(app.id, () => pages.tryCount()));
   return jsonResponse(200, { data: { users } });
 }
 

@@ -281,7 +281,7 @@ export const PLATFORM_SETTINGS = {
   }),
   metricsToken: text({
     env: "METRICS_TOKEN",
-    parse: (token) => token,
+    parse: parseMetricsToken,
     help: "bearer token for `/metrics`; unset: only for programs on this machine",
   }),
   trustProxy: text({
@@ -293,6 +293,15 @@ export const PLATFORM_SETTINGS = {
 
 /** Every setting by its field, in the order in which they are documented. */
 export const SETTINGS = { ...NODE_SETTINGS, ...LIMIT_SETTINGS, ...PLATFORM_SETTINGS } as const;
+
+/** The error does not repeat the token. */
+function parseMetricsToken(token: string, env: string): string {
+  if (/^(?! )\P{Cc}+(?<! )$/u.test(token)) return token;
+  throw new SettingsError(
+    `${env} must not begin or end with a space, or have a line end or another control character: ` +
+      "no client can send that",
+  );
+}
 
 function parseNodeId(id: string, env: string): string {
   if (Id.safeParse(id).success) return id;

@@ -98,6 +98,28 @@ describe("after connect", () => {
     expect(another.refuse(BYTES, 0)?.retryAfterMs).toBe(one.budget!.retryAfterMs(BYTES));
   });
 
+  it("a socket with an app token goes on where one that has gone had stopped", () => {
+    const perSecond = PER_SECOND * APP_TOKEN_FACTOR;
+    const one = connected(APP);
+    admitted(one, 0);
+    while (one.refuse(BYTES, 0)?.isFlooding === false);
+    one.release(0);
+    const next = limitsOfSocket();
+    expect(next.acquireBudget(APP, BYTES, 10)).toBeUndefined();
+    expect(next.lastHeard).toBe(10);
+    // What 10 ms allow, and what the rate may be exceeded by in that time.
+    expect(admitted(next, 10)).toBe(perSecond / 100);
+    let refused = 1;
+    while (next.refuse(BYTES, 10)?.isFlooding === false) refused++;
+    expect(refused).toBe(perSecond / 100);
+    // Bad messages are those of one socket.
+    for (let i = 1; i < MAX_BAD_MESSAGES; i++) next.isTooBad(10);
+    next.release(10);
+    const last = limitsOfSocket();
+    last.acquireBudget(APP, BYTES, 10);
+    expect(last.isTooBad(10)).toBe(false);
+  });
+
   it("control frames count as messages without bytes", () => {
     const limits = connected(ALICE);
     const allowed = PER_SECOND * (BURST_SECONDS + FLOOD_SECONDS);

@@ -38,6 +38,7 @@ function setUp({ days = 2, max = 3, lastSeen = true, inCluster = false }: Option
     wakeBy: () => {},
     flushTurn: endlessTurn(),
     rememberedUsers: new RememberedUsers(max),
+    endQuota: { take: () => true },
     replicationSink: !inCluster
       ? undefined
       : {

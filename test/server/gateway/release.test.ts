@@ -14,6 +14,22 @@ import { testTelemetry } from "../../support/stubs.ts";
 // The socket of a back end may hold 10,000 sessions, all of which end with it.
 
 const SESSIONS = 10_000;
+const reply: Reply = { send: () => {}, ok: () => {}, error: () => {}, badMessage: () => {} };
+
+/** A node with two apps that has no timer. */
+function testNode(now: () => number): GatewayNode {
+  const node = new GatewayNode({
+    apps: ["app", "another"].map((id) => new App({ id, secrets: ["x"] })),
+    limits: readSettings({}, { openFiles: 65_536, readFile: () => "" }).limits,
+    clock: { now, wallNow: () => 0 },
+    telemetry: testTelemetry(),
+    nodeId: "n",
+    makeId,
+    random: Math.random,
+  });
+  node.stop();
+  return node;
+}
 
 it.each([
   ["says goodbye", true],
@@ -21,24 +37,11 @@ it.each([
 ])(
   "the sessions of a socket that %s end a limited number at a time, so that others are served",
   async (name, clean) => {
-    const { limits } = readSettings({}, { openFiles: 65_536, readFile: () => "" });
-    const telemetry = testTelemetry();
     let now = 0;
-    const clock = { now: () => now, wallNow: () => 0 };
-    const app = new App({ id: "app", secrets: ["x"] });
-    const node = new GatewayNode({
-      apps: [app],
-      limits,
-      clock,
-      telemetry,
-      nodeId: "n",
-      makeId,
-      random: Math.random,
-    });
-    node.stop();
+    const node = testNode(() => now);
+    const { limits } = node;
     const presence = node.presence("app")!;
     const { view } = presence.liveViews.channel(new CompiledFilter(FilterSchema.parse({})));
-    const reply: Reply = { send: () => {}, ok: () => {}, error: () => {}, badMessage: () => {} };
     const held = new SocketSessions(presence, reply, SESSIONS);
     for (let i = 0; i < SESSIONS; i++) {
       held.open({ type: "open", kind: "widget", userId: `user-${i}` }, { kind: "app", exp: undefined }, now);
@@ -73,3 +76,19 @@ it.each([
     );
   },
 );
+
+it("the sessions of many sockets that close in one turn end a limited number at a time", () => {
+  const node = testNode(() => 0);
+  const [one, another] = [node.presence("app")!, node.presence("another")!];
+  const held = Array.from({ length: 2 * MAX_DUE_PER_TURN }, (_, i) => {
+    const sockets = new SocketSessions(i % 2 === 0 ? one : another, reply, 1);
+    sockets.open({ type: "open", kind: "widget", userId: `user-${i}` }, { kind: "app", exp: undefined }, 0);
+    return sockets;
+  });
+  for (const sockets of held) sockets.release(true, 0);
+  const left = () => one.table.counts().sessions + another.table.counts().sessions;
+  expect(2 * MAX_DUE_PER_TURN - left()).toBeLessThanOrEqual(MAX_DUE_PER_TURN);
+  expect(2 * MAX_DUE_PER_TURN - left()).toBeGreaterThan(0);
+  for (const presence of [one, another]) presence.run(1);
+  expect(left()).toBe(0);
+});

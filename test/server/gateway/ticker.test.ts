@@ -45,6 +45,30 @@ it("after a busy pause, first reads what clients sent, then checks deadlines, an
   ticker.stop();
 });
 
+it("goes on at once with what a run has left, however long ago that was due", () => {
+  const { runs, pass, ticker, setDue } = setUp();
+  setDue(100);
+  ticker.wakeBy(100);
+  pass(100);
+  // Each run leaves something that was due at 100.
+  for (let ms = 0; ms < 3_000; ms++) pass(1);
+  expect(runs).toHaveLength(3_001);
+  ticker.stop();
+});
+
+it("goes on at once with what a run has left, but not after a busy pause", () => {
+  const { time, runs, pass, ticker, setDue } = setUp();
+  setDue(100);
+  ticker.wakeBy(100);
+  pass(100);
+  time.now += 5_000;
+  vi.advanceTimersByTime(1);
+  expect(runs).toEqual([100]);
+  pass(GRACE_MS);
+  expect(runs).toEqual([100, 5_350]);
+  ticker.stop();
+});
+
 it("goes on after a run that fails", () => {
   vi.useFakeTimers();
   let now = 0;

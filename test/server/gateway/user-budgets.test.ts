@@ -70,8 +70,38 @@ describe("the budgets of an app", () => {
     let done = 1;
     while (budget.admit(0, 0)) done++;
     expect(done).toBe(10_000);
+  });
+
+  it("of app tokens outlive the socket until they are full, and the next such socket takes one over", () => {
+    const budgets = make();
+    const [budget, another] = [budgets.ofAppToken(0), budgets.ofAppToken(0)];
+    budget.admit(0, 0);
     budgets.release(budget, 0);
-    expect(budgets.size).toBe(0);
+    expect(budgets.ofAppToken(0)).toBe(budget);
+    // There is none left to take over, and one that is full is as good as a new one.
+    budgets.release(another, 0);
+    expect(budgets.ofAppToken(0)).not.toBe(another);
+    // The rate of the socket is not full either.
+    while (budget.socketRate!.admit(0));
+    budget.socketRate!.isFlooding(0);
+    budgets.release(budget, 1_000);
+    expect([budgets.size, budgets.nextDueAt()]).toEqual([1, 7_000]);
+    budgets.expire(6_999);
+    expect(budgets.size).toBe(1);
+    budgets.expire(7_000);
+    expect([budgets.size, budgets.nextDueAt()]).toEqual([0, undefined]);
+  });
+
+  it("of users and app tokens end in the order of their times", () => {
+    const budgets = make();
+    const [user, app] = [budgets.acquire("alice", 0), budgets.ofAppToken(0)];
+    for (const budget of [user, app]) while (budget.admit(0, 0));
+    budgets.release(app, 0);
+    expect(budgets.nextDueAt()).toBe(6_000);
+    budgets.release(user, 0);
+    expect(budgets.nextDueAt()).toBe(2_001);
+    budgets.expire(2_001);
+    expect(budgets.nextDueAt()).toBe(6_000);
   });
 
   it("come and go in any order, and none is left", () => {

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import type { BodySink } from "../../../src/server/gateway/body-sink.ts";
 import type { Frame } from "../../../src/server/gateway/frame.ts";
@@ -72,6 +73,26 @@ describe("a count", () => {
     isOver = true;
     expect(turns).toBeGreaterThan(2);
   });
+});
+
+it("long counts of an app take turns, and a short one does not wait for them", async () => {
+  const routes = api();
+  const connection = { onSessionTaken: () => {} };
+  routes.presence.transact(0, (sessions) => {
+    for (let i = 0; i < 10_000; i++) sessions.open(`user-${i}`, "widget", {}, connection);
+  });
+  const count = (body: string) => routes.ask("POST", "/v1/app/presences/count", { body });
+  const long = Array.from({ length: 20 }, () => count("{}"));
+  let isDone = false;
+  const all = Promise.all(long).then((answers) => {
+    isDone = true;
+    return answers;
+  });
+  expect(jsonOf(await count('{"selectedConversationId":"c1"}'))).toEqual({ data: { users: 1 } });
+  // Three steps each, two in a turn.
+  for (let turn = 0; turn < 25; turn++) await nextTurn();
+  expect(isDone).toBe(false);
+  for (const answer of await all) expect(jsonOf(answer)).toEqual({ data: { users: 10_002 } });
 });
 
 it("counts and the node are told", async () => {

@@ -8,6 +8,7 @@ it.each([
   ["redis://user:a%25b@localhost", ["redis://user:a%25b@localhost"]],
   ["redis://[::1]:6379/", ["redis://[::1]:6379/"]],
   ["redis://one:7000, redis://two:7001", ["redis://one:7000", "redis://two:7001"]],
+  ["redis://u:a%25%C3%A9@one", ["redis://u:a%25%C3%A9@one"]],
   ["redis://u:a,b@one,rediss://u:a,b@two", ["redis://u:a,b@one", "rediss://u:a,b@two"]],
 ])("%s is %j", (text, urls) => {
   expect(parseRedisUrls(text, "REDIS_URL")).toEqual(urls);
@@ -26,6 +27,9 @@ it.each([
   "redis://a:6379,b:6379",
   "redis://a,redis://user:hunter2@b/x",
   "redis://a,",
+  "redis://user:hunter2%zz@localhost",
+  "redis://hunter2%@localhost",
+  "redis://localhost,redis://:hunter2%ff@localhost",
   "",
 ])("%j is not taken, and the error holds no password", (text) => {
   const message = settingsErrorOf(() => parseRedisUrls(text, "REDIS_URL"));

@@ -82,6 +82,23 @@ describe("the table of settings", () => {
   });
 });
 
+describe("METRICS_TOKEN", () => {
+  const read = (token: string) => SETTINGS.metricsToken.read(source({ METRICS_TOKEN: token }));
+
+  it.each(["metrics", "two words", "é.+/=%"])("may be %j", (token) => {
+    expect(read(token)).toBe(token);
+  });
+
+  it.each(["hunter2\n", " hunter2", "hunter2 ", "hun\u0000ter2", " "])(
+    "may not be %j, as it would never match",
+    (token) => {
+      const message = settingsErrorOf(() => read(token));
+      expect(message).toMatch(/^METRICS_TOKEN must not begin or end with a space/);
+      expect(message).not.toContain("hunter2");
+    },
+  );
+});
+
 describe("WORKERS", () => {
   const withCores = (cores: number | undefined) => ({
     text: (name: string) => ({ WORKERS: "auto" })[name],

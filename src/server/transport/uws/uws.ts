@@ -1,10 +1,12 @@
 import { SUBPROTOCOL } from "../../../protocol/wire.ts";
+import { TurnQuota } from "../../gateway/turn-quota.ts";
 import type { HttpResponse } from "../../http/exchange.ts";
 import { listenError, listenErrorCode } from "../listen-error.ts";
 import {
   type Accept,
   handshakeError,
   isWebSocketRequest,
+  MAX_PIPELINED,
   NO_SUCH_PATH,
   offersSubprotocol,
   realtimeAppId,
@@ -13,7 +15,6 @@ import {
   type TransportOptions,
   transferCodingError,
 } from "../transport.ts";
-import { TurnQuota } from "../turn-quota.ts";
 import { UwsExchange, UwsHttp } from "./uws-exchange.ts";
 import { UwsHead } from "./uws-head.ts";
 import { peerOf } from "./uws-response.ts";
@@ -70,7 +71,8 @@ export async function listenUws(uws: UwsModule, options: TransportOptions): Prom
 
   const { tcp } = options;
   const http = new UwsHttp(options, finished);
-  const quota = new TurnQuota();
+  /** Bounds the requests of a turn: one read may carry thousands. */
+  const quota = new TurnQuota(MAX_PIPELINED);
   /**
    * Refuses a request, and closes the connection. After an upgrade a proxy may pass on what follows as
    * WebSocket frames.

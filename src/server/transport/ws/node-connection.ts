@@ -1,16 +1,16 @@
 import type { ServerResponse } from "node:http";
 import type { Socket as TcpSocket } from "node:net";
 import type { StrangerConnection } from "../../gateway/tcp-slots.ts";
+import { TurnQuota } from "../../gateway/turn-quota.ts";
 import { stopParsing } from "../../internals/stop-parsing.ts";
 import { MAX_PIPELINED, type TransportOptions } from "../transport.ts";
-import { TurnQuota } from "../turn-quota.ts";
 import { type ExchangeConnection, type NodeRequest, serveNodeRequest } from "./node-exchange.ts";
 
 /** What the connections of one server share. */
 export class NodeHttp {
   readonly options: TransportOptions;
   /** Bounds the requests that arrive before the request ahead of them has its response. */
-  readonly ahead = new TurnQuota();
+  readonly ahead = new TurnQuota(MAX_PIPELINED);
   #inHand = 0;
   #onIdle: (() => void) | undefined;
 
