@@ -315,8 +315,12 @@ export class UwsExchange implements HttpRequest {
       if (onOver !== undefined) setImmediate(onOver);
     });
     return (done) => {
+      if (onOver !== undefined) return;
+      // The client has its response: the gateway may stop without waiting for the rest of the body.
+      this.#onGone = undefined;
+      this.#http.finished();
+      onOver = done;
       if (isOver) setImmediate(done);
-      else onOver = done;
     };
   }
 
