@@ -30,8 +30,13 @@ export function decodeMessage(text: string): Decoded {
 /** The most issues that an error reports: a bad list of a thousand ids gets a short answer. */
 const MAX_ISSUES = 10;
 
+/** A path names fields only: which element of a list it is stands in the message, as over HTTP. */
 export function toIssues(error: z.ZodError): Issue[] {
-  return toFieldIssues(error).map(({ path, message }) => ({ path: path.map(String).join("."), message }));
+  return toFieldIssues(error).map(({ path, message }) => {
+    const index = path.at(-1);
+    if (typeof index !== "number") return { path: path.map(String).join("."), message };
+    return { path: path.slice(0, -1).map(String).join("."), message: `${index}: ${message}` };
+  });
 }
 
 /** The same with paths in parts: the name of an unknown field may have dots. */

@@ -203,7 +203,7 @@ describe.each(TRANSPORTS)("last seen over %s", (transport) => {
     for (const bad of [undefined, "alice", [1], tooMany]) {
       const answer = await ask({ tokenType: "app" }, bad);
       expect(answer).toMatchObject({ code: "BAD_MESSAGE", issues: expect.any(Array) });
-      expect(answer.issues[0].path).toMatch(/^userIds/);
+      expect(answer.issues[0].path).toBe("userIds");
     }
     const client = await gateway.connect();
     client.send({ type: "last_seen", userIds: [] });

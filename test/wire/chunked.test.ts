@@ -97,25 +97,44 @@ describe.each(TRANSPORTS)("bodies in chunks over %s", (transport) => {
     expect(answer).toContain("PAYLOAD_TOO_LARGE");
   });
 
-  it("without an end are 413 at some time", async () => {
+  it.each([
+    [413, SECRET],
+    [401, "wrong"],
+  ])("without an end are %i at some time, and end the connection", async (status, secret) => {
     const tcp = connect(gateway.gateway.port, "127.0.0.1");
     let text = "";
     tcp.on("error", () => {});
     tcp.on("data", (bytes) => {
       text += bytes.toString("latin1");
     });
-    tcp.write(post(CHUNKED));
+    tcp.write(post(CHUNKED, secret));
     const more = chunk("x".repeat(100_000));
     const going = setInterval(() => tcp.write(more), 1);
     await until(() => tcp.closed);
     clearInterval(going);
     // The client may see the end of the connection before the response: it was still sending.
-    expect(text === "" || statuses(text)[0] === 413).toBe(true);
+    expect(text === "" || statuses(text)[0] === status).toBe(true);
   });
 
   it("have their credentials checked before they come", async () => {
     const answer = await send(post(CHUNKED, "wrong"));
     expect(statuses(answer)).toEqual([401]);
+  });
+
+  it("may be sent to their end after they were refused, as clients do that listen only then", async () => {
+    const tcp = connect(gateway.gateway.port, "127.0.0.1");
+    const errors: Error[] = [];
+    tcp.on("error", (error) => errors.push(error));
+    tcp.write(post(CHUNKED, "wrong"));
+    const [answer] = await once(tcp, "data");
+    expect(statuses(String(answer))).toEqual([401]);
+    // More than the kernel takes from a connection that nobody reads.
+    for (let i = 0; i < 100; i++) {
+      await new Promise((written) => tcp.write(chunk("x".repeat(100_000)), written));
+    }
+    tcp.write(END);
+    expect(errors).toEqual([]);
+    tcp.destroy();
   });
 
   it.each([

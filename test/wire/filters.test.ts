@@ -122,7 +122,7 @@ describe.each(TRANSPORTS)("filters on custom and fields over %s", (transport) =>
     expect(watcher.inbox).toEqual([]);
     for (const fields of [["status"], "custom", [1], Array(101).fill("custom")]) {
       const { code, issues } = await app.ask({ type: "query", filter: { fields } });
-      expect([code, issues[0].path]).toEqual(["BAD_MESSAGE", expect.stringMatching(/^filter\.fields/)]);
+      expect([code, issues[0].path]).toEqual(["BAD_MESSAGE", "filter.fields"]);
     }
   });
 });

@@ -1,7 +1,9 @@
+import { once } from "node:events";
+import { connect } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { readEvents } from "../support/events.ts";
-import { APP, TestGateway } from "../support/gateway.ts";
+import { APP, SECRET, TestGateway } from "../support/gateway.ts";
 import { HandClock } from "../support/hand-clock.ts";
 import { frame, PONG, RawWebSocket } from "../support/raw-websocket.ts";
 import { TRANSPORTS } from "../support/transports.ts";
@@ -42,6 +44,28 @@ describe.each(TRANSPORTS)("with patience, over %s", (transport) => {
     expect(gateway.presence().subscriptions).toBe(0);
     expect(waited).toBeGreaterThan(8_000);
     client.destroy();
+    await gateway.stop();
+  });
+
+  it("bodies that come without an end do not keep the gateway from stopping", async () => {
+    const gateway = await TestGateway.start(transport);
+    const uploads = await Promise.all(
+      [SECRET, "wrong"].map(async (secret) => {
+        const tcp = connect(gateway.gateway.port, "127.0.0.1");
+        tcp.on("error", () => {});
+        await once(tcp, "connect");
+        const head = `POST /v1/${APP}/presences HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${secret}`;
+        tcp.write(`${head}\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n`);
+        // As fast as uWebSockets.js asks for, and far below the limit within its patience.
+        const going = setInterval(() => tcp.write(`400\r\n${" ".repeat(1_024)}\r\n`), 40);
+        onTestFinished(() => {
+          clearInterval(going);
+          tcp.destroy();
+        });
+        return tcp;
+      }),
+    );
+    await until(() => uploads.every((tcp) => tcp.bytesWritten > 5_000));
     await gateway.stop();
   });
 

@@ -219,7 +219,7 @@ export class Connection implements SocketListener, ManagedConnection, Reply, Key
     this.send({ type: "error", id, code, message });
   }
 
-  badMessage(id: number | undefined, message: string, issues?: readonly Issue[]): void {
+  badMessage(id: number | undefined, message: string, issues: readonly Issue[]): void {
     this.#refuse("bad_message");
     this.send({ type: "error", id, code: "BAD_MESSAGE", message, issues });
     if (this.#limits.isTooBad(this.#node.clock.now())) this.#close("badMessages");
@@ -279,7 +279,10 @@ export class Connection implements SocketListener, ManagedConnection, Reply, Key
 
   #connect(message: Message<"connect">, byteLength: number, attempt: Attempt, now: number): void {
     const { id } = message;
-    if (this.#state !== "new") return this.badMessage(id, "this socket is connected already");
+    if (this.#state !== "new") {
+      const issue = { path: "type", message: "connect is the first message, and comes once" };
+      return this.badMessage(id, "this socket is connected already", [issue]);
+    }
     const credentials = this.#verify(message, byteLength, attempt, now);
     if (credentials === undefined) return;
     const { principal } = credentials;

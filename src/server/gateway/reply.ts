@@ -9,5 +9,5 @@ export interface Reply {
   ok(id: number | undefined): void;
   error(id: number | undefined, code: Exclude<ErrorCode, "BAD_MESSAGE">, message: string): void;
   /** A message violated the protocol. A socket that goes on sending such messages is ended. */
-  badMessage(id: number | undefined, message: string, issues?: readonly Issue[]): void;
+  badMessage(id: number | undefined, message: string, issues: readonly Issue[]): void;
 }

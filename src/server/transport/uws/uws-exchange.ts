@@ -17,6 +17,12 @@ import type { UwsHead } from "./uws-head.ts";
 import { peerOf, sendAndClose, writeHead, writePieces } from "./uws-response.ts";
 import type { UwsRequest, UwsResponse } from "./uws-types.ts";
 
+interface LastOptions {
+  readonly sent?: () => void;
+  readonly isContinued?: boolean;
+  readonly afterBody?: ((done: () => void) => void) | undefined;
+}
+
 /** What the requests of one server share. */
 export class UwsHttp {
   readonly options: TransportOptions;
@@ -44,13 +50,15 @@ export class UwsHttp {
     reply: HttpResponse,
     isHead: boolean,
     isAborted: () => boolean,
-    { sent = () => {}, isContinued = false }: { sent?: () => void; isContinued?: boolean } = {},
+    { sent = () => {}, isContinued = false, afterBody = setImmediate }: LastOptions = {},
   ): void {
     setImmediate(() => {
       if (isAborted()) return;
       this.options.tcp.known(peerOf(response));
       const length = Buffer.byteLength(reply.body as WholeBody);
-      if (!isHead && length > 0) return sendAndClose(response, reply, isAborted, isContinued);
+      if (!isHead && length > 0) {
+        return sendAndClose(response, reply, isAborted, isContinued, afterBody);
+      }
       response.cork(() => {
         writeHead(response, reply, isContinued);
         response.endWithoutBody(length, true);
@@ -75,6 +83,8 @@ export class UwsExchange implements HttpRequest {
   #isAborted = false;
   #isAuthorized = false;
   #isLate = false;
+  /** The library's handler is running, and the body has no reader yet. */
+  #mayRead = true;
   /** "100 Continue" was sent by us. */
   #isContinued = false;
   #onGone: (() => void) | undefined;
@@ -118,6 +128,7 @@ export class UwsExchange implements HttpRequest {
     // The library takes any text up to the first space.
     else if (!TOKEN.test(this.method)) this.#reply(NOT_METHOD, true);
     else this.#handle();
+    this.#mayRead = false;
   }
 
   /**
@@ -173,6 +184,7 @@ export class UwsExchange implements HttpRequest {
       this.#onGone = undefined;
       this.#reply(reply, false);
     };
+    this.#mayRead = false;
     this.#response.onData((chunk, isLast) => {
       if (isOver) return;
       // The bytes are valid during this call only. A body that arrives whole is handled within it.
@@ -283,7 +295,33 @@ export class UwsExchange implements HttpRequest {
     this.#onGone = sent;
     const isHead = this.method === "HEAD";
     const isContinued = this.#isContinued;
-    this.#http.sendLast(this.#response, reply, isHead, () => this.#isAborted, { sent, isContinued });
+    const options = { sent, isContinued, afterBody: this.#skipBody() };
+    this.#http.sendLast(this.#response, reply, isHead, () => this.#isAborted, options);
+  }
+
+  /**
+   * Throws away a body in chunks that nobody reads: a client that is cut off while it sends sees a broken
+   * connection, and not the response. Returns what calls back when the body has ended, or was too long.
+   */
+  #skipBody(): ((done: () => void) => void) | undefined {
+    if (!this.#mayRead || !this.headers.isChunked || this.#isUnasked) return;
+    this.#mayRead = false;
+    const skipped = new SkippedBody();
+    let isOver = false;
+    let onOver: (() => void) | undefined;
+    this.#response.onData((chunk, isLast) => {
+      if (isOver || (skipped.skip(chunk.byteLength) && !isLast)) return;
+      isOver = true;
+      if (onOver !== undefined) setImmediate(onOver);
+    });
+    return (done) => {
+      if (onOver !== undefined) return;
+      // The client has its response: the gateway may stop without waiting for the rest of the body.
+      this.#onGone = undefined;
+      this.#http.finished();
+      onOver = done;
+      if (isOver) setImmediate(done);
+    };
   }
 
   /**

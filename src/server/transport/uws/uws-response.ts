@@ -40,13 +40,14 @@ export function writeHead(
  * Sends a response with a whole body, and drops the connection when the kernel has all of it. Until then the
  * request counts as unanswered, so the library drops the connection at the next request instead of handling
  * it. An answer by the library's own `end` counts as answered while bytes wait. The connection ends by the
- * `onAborted` of the response.
+ * `onAborted` of the response. `afterBody`: calls back when the client may be cut off.
  */
 export function sendAndClose(
   response: UwsResponse,
   reply: HttpResponse,
   isAborted: () => boolean,
   isContinued = false,
+  afterBody: (done: () => void) => void = setImmediate,
 ): void {
   const body = Buffer.from(reply.body as string);
   const { length } = body;
@@ -60,7 +61,7 @@ export function sendAndClose(
       [isOut] = response.tryEnd(body.subarray(offset), length + 1);
     });
     // After this turn: the library still uses the response when the handler returns.
-    if (isOut) setImmediate(() => isAborted() || response.close());
+    if (isOut) afterBody(() => isAborted() || response.close());
     return isOut;
   };
   response.onWritable(sendRest);

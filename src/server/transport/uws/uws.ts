@@ -4,6 +4,7 @@ import type { HttpResponse } from "../../http/exchange.ts";
 import { listenError, listenErrorCode } from "../listen-error.ts";
 import {
   type Accept,
+  HTTP_STALL_MS,
   handshakeError,
   isWebSocketRequest,
   MAX_PIPELINED,
@@ -214,8 +215,13 @@ export async function listenUws(uws: UwsModule, options: TransportOptions): Prom
       // Closing the listening socket twice would be a use after free.
       closed ??= new Promise<void>((resolve) => {
         uws.us_listen_socket_close(listenSocket);
-        onIdle = resolve;
-        if (inHand === 0) resolve();
+        // A body may come slowly, and without an end.
+        const patience = setTimeout(resolve, HTTP_STALL_MS);
+        onIdle = () => {
+          clearTimeout(patience);
+          resolve();
+        };
+        if (inHand === 0) onIdle();
       }).then(() => void app.close());
       return closed;
     },

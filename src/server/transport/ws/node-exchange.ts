@@ -7,7 +7,13 @@ import {
   type RequestHeaders,
   tooLargeResponse,
 } from "../../http/exchange.ts";
-import { BODIES_FULL, isForwardingHeader, MAX_SKIPPED_BYTES, type TransportOptions } from "../transport.ts";
+import {
+  BODIES_FULL,
+  isForwardingHeader,
+  MAX_SKIPPED_BYTES,
+  SkippedBody,
+  type TransportOptions,
+} from "../transport.ts";
 import { readBody } from "./node-body.ts";
 import { addressOf, bodyError, contentLengthOf, headError, readHeaders, splitUrl } from "./node-head.ts";
 import { sendResponse } from "./node-response.ts";
@@ -91,8 +97,23 @@ class NodeExchange implements HttpRequest {
     const handled = this.#options.handle(this);
     if (handled instanceof BodyWanted) return this.#serveWithBody(handled);
     const isUnread = this.#incoming.expectsContinue && this.contentLength > 0;
+    if (this.contentLength === Number.POSITIVE_INFINITY && !isUnread) this.#skipBody();
     if (handled instanceof Promise) return handled.then((late) => this.#respond(late, isUnread));
     return this.#respond(handled, isUnread);
+  }
+
+  /**
+   * Throws away a body in chunks that nobody reads: a client that is cut off while it sends sees a broken
+   * connection, and not the response. One that is too long ends the connection.
+   */
+  #skipBody(): void {
+    const { request } = this.#incoming;
+    const skipped = new SkippedBody();
+    this.#unread = 0;
+    request.on("error", () => {});
+    request.on("data", (chunk: Buffer) => {
+      if (!skipped.skip(chunk.length)) request.socket.destroy();
+    });
   }
 
   async #serveWithBody(wanted: BodyWanted): Promise<void> {
