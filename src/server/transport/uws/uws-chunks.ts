@@ -3,8 +3,8 @@ import type { UwsResponse } from "./uws-types.ts";
 
 /**
  * The library collects 16 KiB in a cork. It writes a chunk for which there is no room left past the cork, and
- * before April 2026 it dropped that chunk if the kernel took nothing at that moment. So no cork gets more than
- * this, which leaves room for the head of a response.
+ * before April 2026 it dropped that chunk if the kernel took nothing at that moment. So no cork gets more
+ * than this, which leaves room for the head of a response.
  */
 const MAX_CORK_BYTES = 12 * 1024;
 /** The most that the library puts around a chunk. */
