@@ -38,9 +38,9 @@ const UNUSED = ["index", "last-seen", "others", "set-status", "subscribe-count",
 /** The modules that the SDK shares with the gateway. */
 const WIRE = ["codes", "rules", "wire"].map((name) => `src/protocol/${name}.ts`);
 /** Documents for developers, who have the whole repository. */
-const FOR_DEVELOPERS = ["architecture.md", "reliability.md"];
+const FOR_DEVELOPERS = /^(?:architecture|reliability|decisions\/.*)\.md$/;
 const DOCUMENTS = readdirSync(join(PROJECT, "docs"), { recursive: true, encoding: "utf8" })
-  .filter((name) => name.endsWith(".md") && !FOR_DEVELOPERS.includes(name))
+  .filter((name) => name.endsWith(".md") && !FOR_DEVELOPERS.test(name))
   .map((name) => posix.join("docs", name));
 const BUILT = /\.js$|\.d\.ts$/;
 
