@@ -1,6 +1,6 @@
-import { TurnBudget } from "../gateway/turn-budget.ts";
 import type { BodyBudget } from "./body-budget.ts";
 import { errorResponse, type HttpResponse } from "./exchange.ts";
+import { OwnerTurns } from "./owner-turns.ts";
 
 /**
  * An upper estimate of the processor time of a check in milliseconds, by the bytes of its body: see `bench`.
@@ -19,11 +19,9 @@ const TOO_MANY = errorResponse(
  * too.
  */
 export class CheckTurns {
-  readonly #turn: TurnBudget;
+  readonly #turns: OwnerTurns;
   readonly #bodies: BodyBudget;
   readonly #refused: () => void;
-  /** What waits, by app. The app that waits longest is in front. */
-  readonly #waiting = new Map<string, (() => void)[]>();
 
   /**
    * `bodies` bounds what waits. `refused` is called where that has no room. `crashed` is called for a defect
@@ -32,7 +30,7 @@ export class CheckTurns {
   constructor(bodies: BodyBudget, refused: () => void, crashed: (error: unknown) => void) {
     this.#bodies = bodies;
     this.#refused = refused;
-    this.#turn = new TurnBudget(crashed);
+    this.#turns = new OwnerTurns(crashed);
   }
 
   /** Calls `check` with the body, or with a copy of it in a later turn. `owner`: the app that asks. */
@@ -42,8 +40,8 @@ export class CheckTurns {
     check: (body: Buffer) => HttpResponse,
   ): HttpResponse | Promise<HttpResponse> {
     const { length } = body;
-    if (this.#waiting.size === 0 && !this.#turn.isSpent) {
-      this.#turn.spend(length * BYTE_MS);
+    if (this.#turns.isFree) {
+      this.#turns.spend(length * BYTE_MS);
       return check(body);
     }
     if (!this.#bodies.take(owner, length)) {
@@ -53,32 +51,16 @@ export class CheckTurns {
     // The bytes are valid only until this returns.
     const copy = Buffer.from(body);
     return new Promise((resolve, reject) => {
-      this.#wait(owner, () => {
+      this.#turns.wait(owner, () => {
         this.#bodies.release(owner, length);
-        this.#turn.spend(length * BYTE_MS);
+        this.#turns.spend(length * BYTE_MS);
         try {
           resolve(check(copy));
         } catch (error) {
           reject(error);
         }
+        return true;
       });
     });
   }
-
-  #wait(owner: string, check: () => void): void {
-    const queue = this.#waiting.get(owner);
-    if (queue === undefined) this.#waiting.set(owner, [check]);
-    else queue.push(check);
-    this.#turn.onNextTurn(this.#next);
-  }
-
-  readonly #next = (): void => {
-    for (const [owner, queue] of this.#waiting) {
-      if (this.#turn.isSpent) return this.#turn.onNextTurn(this.#next);
-      this.#waiting.delete(owner);
-      const check = queue.shift()!;
-      if (queue.length > 0) this.#waiting.set(owner, queue);
-      check();
-    }
-  };
 }

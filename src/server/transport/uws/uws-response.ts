@@ -98,7 +98,7 @@ export function writePieces(
         response.cork(() => response.end());
         return true;
       }
-      if (!writeChunks(response, [new Frame(piece.value)])) return false;
+      if (!writeChunks(response, [new Frame(piece.value).encodeBytes()])) return false;
     }
     // Each piece takes work, so other requests are served in between.
     pumpNextTurn();

@@ -23,8 +23,8 @@ function fakeResponse() {
     cork: (write: () => void) => write(),
     writeStatus: (status: string) => state.calls.push(status),
     writeHeader: (name: string, value: string) => state.calls.push(`${name}: ${value}`),
-    write: (chunk: string) => {
-      state.calls.push(chunk);
+    write: (chunk: string | Uint8Array) => {
+      state.calls.push(String(chunk));
       return state.isFree;
     },
     end: () => state.calls.push("end"),
